@@ -1,1 +1,18 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The real-kernel lab.
+//!
+//! What the other crates prove with simulations and scripted peers is proven here once more
+//! against a kernel: a guest kernel with IPVS boots as an ordinary process (User Mode Linux), test
+//! binaries built outside run inside it, and build their networks from namespaces. Nothing is
+//! installed on the host and no root is needed.
+//!
+//! * [`guest`] boots the kernel and runs one command in it: `cargo xtask guest -- CMD…`.
+//! * [`net`] has what a scenario is made of, on the inside: namespaces, links, small servers, a
+//!   polling client, a packet capture.
+//! * [`gate`] keeps the tests from running anywhere else.
+//! * [`process`] runs programs with deadlines.
+//!
+//! The packages come from `cargo xtask fetch`; `cargo xtask test` does all of it.
+
+pub mod guest;
+pub mod process;

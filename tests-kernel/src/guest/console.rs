@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The running guest process and its console, read line by line under a deadline.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use super::GuestError;
+
+/// How often the interrupt flag is looked at.
+const GLANCE: Duration = Duration::from_millis(100);
+/// Lines kept for an error message.
+const TAIL: usize = 20;
+/// Lines the guest may be ahead of the reader before its console blocks.
+const BACKLOG: usize = 1024;
+
+/// What to start.
+pub(super) struct Boot {
+    pub(super) kernel: PathBuf,
+    /// Working directory; the guest's memory file and control socket go there too.
+    pub(super) directory: PathBuf,
+    pub(super) arguments: Vec<String>,
+}
+
+/// A running guest; its process group is killed on drop.
+pub(super) struct Console {
+    child: Child,
+    lines: Receiver<String>,
+    tail: VecDeque<String>,
+}
+
+impl Console {
+    pub(super) fn start(boot: &Boot) -> Result<Self, GuestError> {
+        let start_error = |source| GuestError::Start {
+            path: boot.kernel.clone(),
+            source,
+        };
+        // setpriv: when this process is killed outright, the guest goes with it.
+        let mut child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "--"])
+            .arg(&boot.kernel)
+            .args(&boot.arguments)
+            .current_dir(&boot.directory)
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("TMPDIR", &boot.directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .map_err(start_error)?;
+        let (sender, lines) = sync_channel(BACKLOG);
+        forward(child.stdout.take(), sender.clone());
+        forward(child.stderr.take(), sender);
+        Ok(Self {
+            child,
+            lines,
+            tail: VecDeque::new(),
+        })
+    }
+
+    /// Reads lines until one equals `marker` (true) or the guest ends or the deadline passes.
+    pub(super) fn read_until(
+        &mut self,
+        marker: &str,
+        deadline: Instant,
+        interrupted: &AtomicBool,
+        mut on_line: impl FnMut(&str),
+    ) -> Result<bool, GuestError> {
+        loop {
+            match self.next_line(deadline, interrupted)? {
+                Next::Line(line) if line == marker => return Ok(true),
+                Next::Line(line) => on_line(&line),
+                Next::End | Next::Deadline => return Ok(false),
+            }
+        }
+    }
+
+    /// Reads lines until the guest ends (true) or the deadline passes.
+    pub(super) fn read_to_end(
+        &mut self,
+        deadline: Instant,
+        interrupted: &AtomicBool,
+        mut on_line: impl FnMut(&str),
+    ) -> Result<bool, GuestError> {
+        loop {
+            match self.next_line(deadline, interrupted)? {
+                Next::Line(line) => on_line(&line),
+                Next::End => return Ok(true),
+                Next::Deadline => return Ok(false),
+            }
+        }
+    }
+
+    /// The last lines, for an error message.
+    pub(super) fn tail(&self) -> String {
+        self.tail.iter().map(|line| format!("\n  {line}")).collect()
+    }
+
+    fn next_line(
+        &mut self,
+        deadline: Instant,
+        interrupted: &AtomicBool,
+    ) -> Result<Next, GuestError> {
+        loop {
+            if interrupted.load(Ordering::Relaxed) {
+                return Err(GuestError::Interrupted);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left.min(GLANCE)) {
+                Ok(line) if is_noise(&line) => {}
+                Ok(line) => {
+                    if self.tail.len() == TAIL {
+                        self.tail.pop_front();
+                    }
+                    self.tail.push_back(line.clone());
+                    return Ok(Next::Line(line));
+                }
+                Err(RecvTimeoutError::Disconnected) => return Ok(Next::End),
+                Err(RecvTimeoutError::Timeout) if left.is_zero() => return Ok(Next::Deadline),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        if let Ok(pid) = i32::try_from(self.child.id()) {
+            // ESRCH: it powered off by itself.
+            let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        let _ = self.child.wait();
+    }
+}
+
+enum Next {
+    Line(String),
+    End,
+    Deadline,
+}
+
+/// What the guest kernel says at every boot and power-off, whatever happens.
+fn is_noise(line: &str) -> bool {
+    [
+        "SELinux: ",
+        "mmapper_init - ",
+        "Failed to initialize ubd device 0 ",
+        "Warning: tempdir ",
+        "sysrq: Power Off",
+        "reboot: Power down",
+    ]
+    .iter()
+    .any(|noise| line.starts_with(noise))
+}
+
+fn forward(stream: Option<impl Read + Send + 'static>, sender: SyncSender<String>) {
+    let Some(stream) = stream else { return };
+    thread::spawn(move || {
+        for line in BufReader::new(stream).split(b'\n') {
+            let Ok(line) = line else { return };
+            let text = String::from_utf8_lossy(&line)
+                .trim_end_matches('\r')
+                .to_owned();
+            if sender.send(text).is_err() {
+                return;
+            }
+        }
+    });
+}

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A guest kernel with IPVS, booted as an ordinary process.
+//!
+//! User Mode Linux is a kernel that runs as a program. Its root is the host's, read-only, below a
+//! tmpfs; the unpacked Debian packages (`keepalived`, `ipvsadm`, …) are stacked between, so that a
+//! program there is found as if installed. Whoever started it, inside one is root. Only one
+//! directory, that of the run, is written back to the host.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use tests_kernel::guest::{Guest, Lab};
+//!
+//! let lab = Lab::locate()?;
+//! let guest = Guest::new(&lab).with_deadline(Duration::from_secs(60));
+//! let outcome = guest.run(["ipvsadm", "-Ln"], |line| eprintln!("{line}"))?;
+//! assert_eq!(outcome.exit_code, 0);
+//! # Ok::<(), tests_kernel::guest::GuestError>(())
+//! ```
+
+mod console;
+mod lab;
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use console::{Boot, Console};
+
+pub use lab::Lab;
+
+/// Kernel modules a guest has loaded before the command starts: IPVS with its schedulers, and
+/// what a scenario's network is made of. Others load on demand, as on any machine.
+pub const MODULES: &[&str] = &[
+    "ipv6",
+    "ip_vs",
+    "ip_vs_rr",
+    "ip_vs_wrr",
+    "ip_vs_lc",
+    "ip_vs_wlc",
+    "ip_vs_sh",
+    "ip_vs_dh",
+    "ip_vs_mh",
+    "veth",
+    "bridge",
+    "dummy",
+    "macvlan",
+    "ipip",
+    "nf_conntrack",
+    "arptable_filter",
+];
+
+const INIT: &str = include_str!("init.sh");
+
+/// Why a guest did not run its command.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GuestError {
+    /// The packages are not unpacked; `cargo xtask fetch` does that.
+    #[error("{} is missing: run `cargo xtask fetch` first", path.display())]
+    NotFetched {
+        /// What was looked for.
+        path: PathBuf,
+    },
+    /// The kernel command line cannot carry this path.
+    #[error("{} contains a blank, a comma or a quote, which the guest's command line cannot carry", path.display())]
+    Path {
+        /// The path of the checkout's target directory.
+        path: PathBuf,
+    },
+    /// A file of the run could not be read or written.
+    #[error("{}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The guest kernel could not be started.
+    #[error("cannot start {}", path.display())]
+    Start {
+        /// The kernel's path.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The guest ended or was killed before it was ready.
+    #[error("the guest was not ready after {after:.1?} (deadline {deadline:?}): {console}")]
+    Boot {
+        /// When it was given up.
+        after: Duration,
+        /// The boot deadline.
+        deadline: Duration,
+        /// The last lines it wrote.
+        console: String,
+    },
+    /// The command still ran at the deadline; the guest was killed.
+    #[error("the guest was killed at its deadline of {deadline:?}; results so far are in {}", results.display())]
+    Deadline {
+        /// The time it had.
+        deadline: Duration,
+        /// The run's directory.
+        results: PathBuf,
+    },
+    /// The guest ended without leaving the command's exit code.
+    #[error("the guest ended without an exit code; results so far are in {}", results.display())]
+    Died {
+        /// The run's directory.
+        results: PathBuf,
+    },
+    /// The caller's interrupt flag was set; the guest was killed.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl GuestError {
+    fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { path, source }
+    }
+}
+
+/// What came back from a guest.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The command's exit code, 128 + signal when a signal ended it.
+    pub exit_code: i32,
+    /// The run's directory on the host; the command found its path in `LAB_RESULTS`.
+    pub results: PathBuf,
+    /// From start to the command's start.
+    pub boot: Duration,
+    /// From start to the guest's end.
+    pub total: Duration,
+}
+
+/// A guest to be booted, once per [`run`](Self::run).
+#[derive(Debug, Clone)]
+pub struct Guest {
+    lab: Lab,
+    name: String,
+    memory_mib: u32,
+    boot_deadline: Duration,
+    deadline: Duration,
+    modules: Vec<String>,
+    environment: Vec<(String, OsString)>,
+    interrupted: Arc<AtomicBool>,
+}
+
+impl Guest {
+    /// A guest with 768 MiB, [`MODULES`], 60 s to boot and 15 minutes in all.
+    #[must_use]
+    pub fn new(lab: &Lab) -> Self {
+        Self {
+            lab: lab.clone(),
+            name: "guest".to_owned(),
+            memory_mib: 768,
+            boot_deadline: Duration::from_secs(60),
+            deadline: Duration::from_secs(15 * 60),
+            modules: MODULES.iter().map(|&name| name.to_owned()).collect(),
+            environment: Vec::new(),
+            interrupted: Arc::default(),
+        }
+    }
+
+    /// Names the run: its directory is `target/lab/run/NAME`, replaced by the next of that name.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Sets the guest's memory in MiB.
+    #[must_use]
+    pub fn with_memory_mib(mut self, memory_mib: u32) -> Self {
+        self.memory_mib = memory_mib;
+        self
+    }
+
+    /// Sets the time from start to the end of the command, boot included.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Replaces the list of modules loaded before the command starts.
+    #[must_use]
+    pub fn with_modules<'a>(mut self, modules: impl IntoIterator<Item = &'a str>) -> Self {
+        self.modules = modules.into_iter().map(str::to_owned).collect();
+        self
+    }
+
+    /// Adds a variable to the command's environment.
+    #[must_use]
+    pub fn with_env(mut self, name: impl Into<String>, value: impl Into<OsString>) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Gives the flag that, once set, ends a run with [`GuestError::Interrupted`].
+    #[must_use]
+    pub fn with_interrupt(mut self, flag: Arc<AtomicBool>) -> Self {
+        self.interrupted = flag;
+        self
+    }
+
+    /// Boots, runs `command` in the caller's working directory with `LB_LAB=guest`, hands every
+    /// line of its output to `on_line` as it comes, and powers off.
+    ///
+    /// # Errors
+    ///
+    /// See [`GuestError`]; a command that ran and failed is not an error but an
+    /// [`Outcome::exit_code`].
+    pub fn run<I, S>(
+        &self,
+        command: I,
+        mut on_line: impl FnMut(&str),
+    ) -> Result<Outcome, GuestError>
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<OsStr>,
+    {
+        let results = self.prepare(command)?;
+        let start = Instant::now();
+        let mut console = Console::start(&self.boot(&results))?;
+        let console_deadline = start + self.boot_deadline.min(self.deadline);
+        let ready =
+            console.read_until("lab: ready", console_deadline, &self.interrupted, |_| ())?;
+        if !ready {
+            return Err(GuestError::Boot {
+                after: start.elapsed(),
+                deadline: self.boot_deadline,
+                console: console.tail(),
+            });
+        }
+        let boot = start.elapsed();
+        let ended = console.read_to_end(start + self.deadline, &self.interrupted, &mut on_line)?;
+        if !ended {
+            return Err(GuestError::Deadline {
+                deadline: self.deadline,
+                results,
+            });
+        }
+        let exit_code = fs::read_to_string(results.join("exit"))
+            .ok()
+            .and_then(|text| text.trim().parse().ok());
+        match exit_code {
+            Some(exit_code) => Ok(Outcome {
+                exit_code,
+                results,
+                boot,
+                total: start.elapsed(),
+            }),
+            None => Err(GuestError::Died { results }),
+        }
+    }
+
+    fn boot(&self, results: &Path) -> Boot {
+        Boot {
+            kernel: self.lab.kernel(),
+            directory: results.to_owned(),
+            arguments: vec![
+                format!("mem={}M", self.memory_mib),
+                "rootfstype=hostfs".into(),
+                "rootflags=/".into(),
+                "ro".into(),
+                format!("init={}", results.join("init").display()),
+                "con=null".into(),
+                "con0=null,fd:1".into(),
+                "quiet".into(),
+                "uml_dir=.".into(),
+                "umid=guest".into(),
+                format!("LAB_TREE={}", self.lab.tree().display()),
+                format!("LAB_RUN={}", results.display()),
+            ],
+        }
+    }
+
+    /// Makes the run's directory with `init` and `job`.
+    fn prepare<I, S>(&self, command: I) -> Result<PathBuf, GuestError>
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<OsStr>,
+    {
+        let results = self.lab.runs().join(&self.name);
+        let text = results.to_string_lossy();
+        if text.contains(|c: char| c.is_whitespace() || matches!(c, ',' | '"' | '\'' | '=')) {
+            return Err(GuestError::Path { path: results });
+        }
+        if results.exists() {
+            fs::remove_dir_all(&results).map_err(GuestError::file(&results))?;
+        }
+        fs::create_dir_all(&results).map_err(GuestError::file(&results))?;
+        let modules = self.modules.join("\n");
+        fs::write(results.join("modules"), modules).map_err(GuestError::file(&results))?;
+        write_script(&results.join("init"), INIT.as_bytes())?;
+        write_script(&results.join("job"), &self.job(&results, command)?)?;
+        Ok(results)
+    }
+
+    fn job<I, S>(&self, results: &Path, command: I) -> Result<Vec<u8>, GuestError>
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<OsStr>,
+    {
+        let here = std::env::current_dir().map_err(GuestError::file(Path::new(".")))?;
+        let mut job = b"export LB_LAB=guest LAB_RESULTS=".to_vec();
+        job.extend(quote(results.as_os_str()));
+        for (name, value) in &self.environment {
+            job.extend(format!("\nexport {name}=").into_bytes());
+            job.extend(quote(value));
+        }
+        job.extend(b"\ncd ");
+        job.extend(quote(here.as_os_str()));
+        job.extend(b" || exit 125\nexec");
+        for word in command {
+            job.push(b' ');
+            job.extend(quote(word.as_ref()));
+        }
+        job.push(b'\n');
+        Ok(job)
+    }
+}
+
+/// Quotes one word for `sh`; a NUL cannot occur in an argument.
+fn quote(word: &OsStr) -> Vec<u8> {
+    use std::os::unix::ffi::OsStrExt;
+    let bytes = word.as_bytes();
+    shlex::bytes::try_quote(bytes).map_or_else(|_| bytes.to_vec(), |quoted| quoted.into_owned())
+}
+
+fn write_script(path: &Path, text: &[u8]) -> Result<(), GuestError> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::write(path, text).map_err(GuestError::file(path))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).map_err(GuestError::file(path))
+}

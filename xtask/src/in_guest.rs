@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `cargo xtask guest -- CMD…`: one command in the guest kernel.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use tests_kernel::guest::{Guest, Lab};
+
+use crate::fetch;
+
+/// Fetches what is missing, boots, runs, and passes the command's exit code on.
+pub(crate) fn guest(deadline: u64, command: &[OsString]) -> Result<ExitCode, Box<dyn Error>> {
+    fetch::fetch()?;
+    let name = format!("guest-{}", std::process::id());
+    let guest = Guest::new(&Lab::locate()?)
+        .with_name(name)
+        .with_deadline(Duration::from_secs(deadline))
+        .with_interrupt(interrupt_flag()?);
+    let outcome = guest.run(command, |line| println!("{line}"))?;
+    eprintln!(
+        "guest: exit code {}, booted in {:.1?}, {:.1?} in all, results in {}",
+        outcome.exit_code,
+        outcome.boot,
+        outcome.total,
+        outcome.results.display()
+    );
+    Ok(ExitCode::from(u8::try_from(outcome.exit_code).unwrap_or(1)))
+}
+
+/// A flag that Ctrl-C and a termination request set, so that guests are killed before we end.
+pub(crate) fn interrupt_flag() -> io::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&flag))?;
+    }
+    Ok(flag)
+}
