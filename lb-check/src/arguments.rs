@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a configuration block looks like to a factory.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// One line of a check's block, with the block it opens if it does; the check itself is the
+/// outermost one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Arguments {
+    /// The keyword.
+    pub name: String,
+    /// The words after it, quotes removed.
+    pub values: Vec<String>,
+    /// The rest of the line as it stands there, not split, quotes kept. May be empty when the
+    /// arguments do not come from a file; [`values`](Self::values) then holds all there is.
+    pub raw: String,
+    /// The lines of its block.
+    pub children: Vec<Self>,
+    /// Whether it has a block, which may be empty.
+    pub has_block: bool,
+    /// An opaque position; an [`ArgumentError`] gives it back.
+    pub tag: usize,
+}
+
+impl Arguments {
+    /// A keyword with values: `path /index.html`.
+    #[must_use]
+    pub fn line<V: Into<String>>(
+        name: impl Into<String>,
+        values: impl IntoIterator<Item = V>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            values: values.into_iter().map(Into::into).collect(),
+            raw: String::new(),
+            children: Vec::new(),
+            has_block: false,
+            tag: 0,
+        }
+    }
+
+    /// A keyword with a block: `url { … }`.
+    #[must_use]
+    pub fn block(name: impl Into<String>, children: impl IntoIterator<Item = Self>) -> Self {
+        Self {
+            children: children.into_iter().collect(),
+            has_block: true,
+            ..Self::line(name, [] as [String; 0])
+        }
+    }
+
+    /// Sets the position that errors give back.
+    #[must_use]
+    pub const fn with_tag(mut self, tag: usize) -> Self {
+        self.tag = tag;
+        self
+    }
+
+    /// Sets the unsplit rest of the line.
+    #[must_use]
+    pub fn with_raw(mut self, raw: impl Into<String>) -> Self {
+        self.raw = raw.into();
+        self
+    }
+}
+
+/// What a factory may want to know about the place of the check: the values that the check
+/// inherits from its real server and virtual server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CheckContext {
+    /// The virtual server as it is named in logs: `[192.168.1.50]:tcp:80`.
+    pub virtual_server: String,
+    /// The real server.
+    pub real_server: SocketAddr,
+    /// `delay_loop` of the virtual server (the default of `misc_timeout`).
+    pub delay_loop: Duration,
+    /// `connect_timeout` in force for this check, inheritance applied.
+    pub connect_timeout: Duration,
+    /// `virtualhost` of the real server, else of the virtual server.
+    pub virtualhost: Option<String>,
+    /// `script_user` of the global definitions: user and group.
+    pub script_user: Option<(String, Option<String>)>,
+}
+
+impl CheckContext {
+    /// A context with keepalived's defaults: `delay_loop` 60 s, `connect_timeout` 5 s.
+    #[must_use]
+    pub const fn new(real_server: SocketAddr) -> Self {
+        Self {
+            virtual_server: String::new(),
+            real_server,
+            delay_loop: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(5),
+            virtualhost: None,
+            script_user: None,
+        }
+    }
+}
+
+/// Whether a finding prevents the check.
+#[expect(clippy::exhaustive_enums, reason = "a factory needs no finer scale")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Severity {
+    /// The configuration is wrong.
+    Error,
+    /// It is doubtful.
+    Warning,
+}
+
+/// Something wrong with a check's block.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}")]
+#[non_exhaustive]
+pub struct ArgumentError {
+    /// [`Arguments::tag`] of the line concerned.
+    pub tag: usize,
+    /// Error or warning.
+    pub severity: Severity,
+    /// What is wrong.
+    pub problem: Problem,
+    /// What would be right, if it is known; for an unknown keyword see [`Problem::UnknownKeyword`].
+    pub suggestion: Option<String>,
+}
+
+impl ArgumentError {
+    /// An error on the line of `arguments`.
+    #[must_use]
+    pub const fn error(arguments: &Arguments, problem: Problem) -> Self {
+        Self {
+            tag: arguments.tag,
+            severity: Severity::Error,
+            problem,
+            suggestion: None,
+        }
+    }
+
+    /// A warning on the line of `arguments`.
+    #[must_use]
+    pub const fn warning(arguments: &Arguments, problem: Problem) -> Self {
+        Self {
+            tag: arguments.tag,
+            severity: Severity::Warning,
+            problem,
+            suggestion: None,
+        }
+    }
+
+    /// Adds what would be right.
+    #[must_use]
+    pub fn with_suggestion(mut self, suggestion: impl Into<String>) -> Self {
+        self.suggestion = Some(suggestion.into());
+        self
+    }
+}
+
+/// What is wrong with a line. `Display` gives the message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// A keyword nobody knows in this block.
+    #[error("unknown keyword '{keyword}' in {block}")]
+    UnknownKeyword {
+        /// The keyword.
+        keyword: String,
+        /// The block it stands in.
+        block: String,
+        /// The keywords that may stand there.
+        expected: Vec<&'static str>,
+    },
+    /// A keyword that has to be there is not.
+    #[error("{block} needs '{keyword}'")]
+    Missing {
+        /// The keyword.
+        keyword: &'static str,
+        /// The block it should stand in.
+        block: String,
+    },
+    /// A keyword without its value.
+    #[error("'{keyword}' needs {wants}")]
+    MissingValue {
+        /// The keyword.
+        keyword: String,
+        /// What it needs.
+        wants: &'static str,
+    },
+    /// A value that is not what the keyword takes.
+    #[error("'{value}' is not {wants}")]
+    InvalidValue {
+        /// The value.
+        value: String,
+        /// What the keyword takes.
+        wants: String,
+    },
+    /// More words than the keyword takes; they are ignored.
+    #[error("'{keyword}' takes no further word: '{words}' is ignored")]
+    ExtraWords {
+        /// The keyword.
+        keyword: String,
+        /// The words.
+        words: String,
+    },
+    /// The keyword stands there twice; the earlier value is replaced.
+    #[error("'{keyword}' is given twice, the last one counts")]
+    Repeated {
+        /// The keyword.
+        keyword: String,
+    },
+    /// A keyword of keepalived that this version does not implement.
+    #[error("'{keyword}' is not supported")]
+    Unsupported {
+        /// The keyword.
+        keyword: String,
+    },
+    /// A program that cannot be run here.
+    #[error("cannot execute '{program}': {why}")]
+    NotExecutable {
+        /// The program.
+        program: String,
+        /// Why.
+        why: String,
+    },
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}

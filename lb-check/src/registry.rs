@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! From the name of a check in a configuration to the check.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::{ArgumentError, Arguments, CheckContext, HealthCheck};
+
+/// Keywords of a check block that concern the socket and are read by the configuration, not by
+/// the factory: they end up in [`Target`](crate::Target) and [`CheckContext::connect_timeout`].
+pub const SOCKET_KEYWORDS: &[&str] = &[
+    "connect_ip",
+    "connect_port",
+    "bindto",
+    "bind_port",
+    "bind_if",
+    "connect_timeout",
+    "fwmark",
+];
+
+/// Keywords of a check block that concern the schedule and are read by the configuration, not by
+/// the factory: they end up in [`Policy`](crate::Policy).
+pub const SCHEDULE_KEYWORDS: &[&str] = &[
+    "retry",
+    "delay_before_retry",
+    "warmup",
+    "delay_loop",
+    "alpha",
+    "log_all_failures",
+];
+
+/// Makes a check from its block in a configuration.
+///
+/// Every `Fn(&Arguments, &CheckContext) -> Result<BuiltCheck, Vec<ArgumentError>>` is one.
+/// Implement the trait by hand to name the keywords, for "did you mean".
+pub trait CheckFactory: Send + Sync {
+    /// Makes the check.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the block, not just the first thing. When all of them are
+    /// [`Severity::Warning`](crate::Severity), the check is dropped and the rest of the
+    /// configuration holds.
+    fn build(
+        &self,
+        arguments: &Arguments,
+        context: &CheckContext,
+    ) -> Result<BuiltCheck, Vec<ArgumentError>>;
+
+    /// The keywords that [`build`](Self::build) understands.
+    fn keywords(&self) -> &[&str] {
+        &[]
+    }
+
+    /// Whether [`SOCKET_KEYWORDS`] are allowed in the block.
+    fn uses_socket(&self) -> bool {
+        true
+    }
+}
+
+impl<F> CheckFactory for F
+where
+    F: Fn(&Arguments, &CheckContext) -> Result<BuiltCheck, Vec<ArgumentError>> + Send + Sync,
+{
+    fn build(
+        &self,
+        arguments: &Arguments,
+        context: &CheckContext,
+    ) -> Result<BuiltCheck, Vec<ArgumentError>> {
+        self(arguments, context)
+    }
+}
+
+/// A check as a factory made it, with what its kind suggests for the policy.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct BuiltCheck {
+    /// The check.
+    pub check: Arc<dyn HealthCheck>,
+    /// Canonical text of everything that decides what the check does, apart from target and
+    /// policy. Two checks of equal identity are the same check.
+    pub identity: String,
+    /// `retry` where the configuration says nothing (keepalived: 1; `MISC_CHECK` 0).
+    pub retries: u32,
+    /// `delay_before_retry` where the configuration says nothing (keepalived: 1 s; `HTTP_GET` 3 s).
+    pub retry_delay: Duration,
+    /// While down the next probe comes after max(`delay_loop`, `delay_before_retry`) (`HTTP_GET`).
+    pub down_waits_retry_delay: bool,
+    /// Longest time one whole probe may take: [`Policy::deadline`](crate::Policy::deadline).
+    pub deadline: Duration,
+    /// What should be said although the check can be made.
+    pub warnings: Vec<ArgumentError>,
+}
+
+impl BuiltCheck {
+    /// A check with keepalived's usual retry (1, after 1 s) and a deadline of 10 s.
+    #[must_use]
+    pub fn new(check: Arc<dyn HealthCheck>, identity: impl Into<String>) -> Self {
+        Self {
+            check,
+            identity: identity.into(),
+            retries: 1,
+            retry_delay: Duration::from_secs(1),
+            down_waits_retry_delay: false,
+            deadline: Duration::from_secs(10),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Sets the longest time of one whole probe.
+    #[must_use]
+    pub const fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+}
+
+/// The checks a configuration may name.
+///
+/// This is the plug-in point: a program registers its own name, and the configuration accepts
+/// `MY_CHECK { … }` in a real server.
+///
+/// ```
+/// use std::sync::Arc;
+/// use lb_check::{Arguments, BuiltCheck, CheckContext, HealthCheck, Outcome, Registry, Target};
+///
+/// #[derive(Debug)]
+/// struct Always;
+///
+/// #[async_trait::async_trait]
+/// impl HealthCheck for Always {
+///     fn kind(&self) -> &str {
+///         "ALWAYS"
+///     }
+///     async fn check(&self, _: &Target) -> Outcome {
+///         Outcome::pass()
+///     }
+/// }
+///
+/// let mut registry = Registry::builtin();
+/// registry.register("ALWAYS", |_: &Arguments, _: &CheckContext| {
+///     Ok(BuiltCheck::new(Arc::new(Always), "ALWAYS"))
+/// });
+///
+/// let context = CheckContext::new("192.0.2.61:80".parse().unwrap());
+/// let factory = registry.get("ALWAYS").unwrap();
+/// let built = factory.build(&Arguments::block("ALWAYS", []), &context).unwrap();
+/// assert_eq!(built.check.kind(), "ALWAYS");
+/// ```
+#[derive(Clone, Default)]
+pub struct Registry {
+    factories: BTreeMap<String, Arc<dyn CheckFactory>>,
+}
+
+impl Registry {
+    /// A registry without any check.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The checks that come with this crate, as far as their features are on: `TCP_CHECK`,
+    /// `HTTP_GET`, `MISC_CHECK`.
+    #[must_use]
+    pub fn builtin() -> Self {
+        let registry = Self::new();
+        registry
+    }
+
+    /// Makes `name` known; an earlier factory of that name is replaced and returned.
+    pub fn register(
+        &mut self,
+        name: impl Into<String>,
+        factory: impl CheckFactory + 'static,
+    ) -> Option<Arc<dyn CheckFactory>> {
+        self.factories.insert(name.into(), Arc::new(factory))
+    }
+
+    /// The factory of a name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&dyn CheckFactory> {
+        self.factories.get(name).map(AsRef::as_ref)
+    }
+
+    /// All names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.factories.keys().map(String::as_str)
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.factories.keys()).finish()
+    }
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What goes into the scheduler and what comes out.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::{HealthCheck, Outcome, Policy, Target};
+
+/// One subscriber's name for its check; chosen by the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SubscriptionId(u64);
+
+impl SubscriptionId {
+    /// An id of the caller's choice.
+    #[must_use]
+    pub const fn new(id: u64) -> Self {
+        Self(id)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for SubscriptionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What to probe, how, and how often.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ProbeSpec {
+    /// The check.
+    pub check: Arc<dyn HealthCheck>,
+    /// Where it goes.
+    pub target: Target,
+    /// Canonical text of what the check does. Subscriptions with equal identity, target and
+    /// schedule share one probe.
+    pub identity: String,
+    /// How often, and how many results make a verdict.
+    pub policy: Policy,
+}
+
+impl ProbeSpec {
+    /// All four parts.
+    #[must_use]
+    pub fn new(
+        check: Arc<dyn HealthCheck>,
+        target: Target,
+        identity: impl Into<String>,
+        policy: Policy,
+    ) -> Self {
+        Self {
+            check,
+            target,
+            identity: identity.into(),
+            policy,
+        }
+    }
+}
+
+/// What the scheduler has to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CheckEvent {
+    /// A result that is worth a log line but changes nothing: a failed try, a local trouble; with
+    /// [`Options::report_passes`](crate::Options::report_passes) also every pass.
+    /// Lost (and counted) when the channel is full.
+    Attempt {
+        /// Whose.
+        id: SubscriptionId,
+        /// Results in a row of this kind.
+        attempt: u32,
+        /// The result.
+        outcome: Outcome,
+    },
+    /// The first verdict, or another one than before. Never lost.
+    Changed {
+        /// Whose.
+        id: SubscriptionId,
+        /// Up or down now.
+        up: bool,
+        /// The result that made the verdict.
+        outcome: Outcome,
+        /// Results in a row that led to it; keepalived's "after N retries" is one less.
+        attempts: u32,
+        /// Whether this is the first verdict; it may then be what was assumed.
+        first: bool,
+    },
+    /// A passing check asks for another weight than before. Never lost.
+    WeightChanged {
+        /// Whose.
+        id: SubscriptionId,
+        /// The result; its `weight` is the new one, `None` = the configured one.
+        outcome: Outcome,
+    },
+}
+
+impl CheckEvent {
+    /// Whose event it is.
+    #[must_use]
+    pub const fn id(&self) -> SubscriptionId {
+        match self {
+            Self::Attempt { id, .. }
+            | Self::Changed { id, .. }
+            | Self::WeightChanged { id, .. } => *id,
+        }
+    }
+}

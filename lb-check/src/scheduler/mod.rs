@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Runs probes on tokio: one task, one ordered set of due times, one task more per probe in flight.
+
+mod event;
+mod group;
+mod runner;
+mod stats;
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+pub use self::event::{CheckEvent, ProbeSpec, SubscriptionId};
+pub use self::stats::SchedulerStats;
+
+use self::runner::{Command, Runner};
+use self::stats::Counters;
+
+/// Sizes of the scheduler.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// Probes that may run at the same time (512). Due probes beyond that wait, in order.
+    pub max_in_flight: usize,
+    /// Events that wait to be received (1024); what happens then is said at [`Scheduler`].
+    pub event_capacity: usize,
+    /// Reports passes as [`CheckEvent::Attempt`] too (off: at 5 000 probes a second nobody
+    /// reads them).
+    pub report_passes: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            max_in_flight: 512,
+            event_capacity: 1024,
+            report_passes: false,
+        }
+    }
+}
+
+/// The scheduler; [`start`](Self::start) spawns it, the [`SchedulerHandle`] speaks to it.
+///
+/// * **Fixed rate.** Every target has a place in its interval, given by a hash of what is probed,
+///   so that the load is even and nothing drifts. A probe that outlasts its interval skips the
+///   places it missed; it is never run twice at the same time.
+/// * **First round** spread over min(interval, max(2 s, n/2000 s)) for n new targets, unless the
+///   policy has a warmup.
+/// * **Equal probes run once**: subscriptions with equal target, identity and schedule share the
+///   probe; each has its own [`CheckState`](crate::CheckState).
+/// * **Nothing delays anything**: each probe has its deadline, and a panic in a check is one
+///   [`LocalError::Panicked`](crate::LocalError::Panicked).
+/// * **A full event channel** loses [`CheckEvent::Attempt`] (counted). It never loses the other
+///   events: they wait, and whose event waits is not probed until it is received. The scheduler
+///   goes on reading commands, so the receiver of the events may send them.
+///
+/// It ends with [`SchedulerHandle::shutdown`], when all handles are gone, or when the receiver is.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use lb_check::{CheckEvent, HealthCheck, Options, Outcome, Policy, ProbeSpec, Scheduler,
+///     SubscriptionId, Target};
+///
+/// #[derive(Debug)]
+/// struct Always;
+///
+/// #[async_trait::async_trait]
+/// impl HealthCheck for Always {
+///     fn kind(&self) -> &str {
+///         "ALWAYS"
+///     }
+///     async fn check(&self, _: &Target) -> Outcome {
+///         Outcome::pass()
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (scheduler, mut events) = Scheduler::start(Options::default());
+/// let target = Target::new("192.0.2.61:80".parse()?);
+/// let policy = Policy::default().with_warmup(Duration::ZERO);
+/// let id = SubscriptionId::new(1);
+/// scheduler.subscribe(id, ProbeSpec::new(Arc::new(Always), target, "ALWAYS", policy)).await?;
+///
+/// let event = events.recv().await;
+/// assert!(matches!(event, Some(CheckEvent::Changed { up: true, first: true, .. })));
+/// scheduler.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Scheduler;
+
+impl Scheduler {
+    /// Spawns a scheduler on the current tokio runtime.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    #[must_use]
+    pub fn start(options: Options) -> (SchedulerHandle, mpsc::Receiver<CheckEvent>) {
+        let (events, receiver) = mpsc::channel(options.event_capacity.max(1));
+        let (commands, inbox) = mpsc::channel(64);
+        let counters = Arc::new(Counters::default());
+        let runner = Runner::new(options, inbox, events, Arc::clone(&counters));
+        tokio::spawn(runner.run());
+        (SchedulerHandle { commands, counters }, receiver)
+    }
+}
+
+/// The scheduler has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the check scheduler has ended")]
+#[non_exhaustive]
+pub struct SchedulerClosed;
+
+/// Speaks to a running [`Scheduler`]; clones speak to the same one.
+///
+/// Commands take effect in the order in which they are sent. Each one fails with
+/// [`SchedulerClosed`] when the scheduler has ended, and only then.
+#[derive(Debug, Clone)]
+pub struct SchedulerHandle {
+    commands: mpsc::Sender<Command>,
+    counters: Arc<Counters>,
+}
+
+impl SchedulerHandle {
+    /// Starts a check.
+    ///
+    /// For an `id` that exists already: an equal `spec` changes nothing at all; another policy is
+    /// put in force with the state kept; anything else replaces the check and starts afresh
+    /// (suspended, if the old one was).
+    ///
+    /// # Errors
+    /// [`SchedulerClosed`].
+    pub async fn subscribe(
+        &self,
+        id: SubscriptionId,
+        spec: ProbeSpec,
+    ) -> Result<(), SchedulerClosed> {
+        self.subscribe_all([(id, spec)]).await
+    }
+
+    /// Starts many checks; better than one by one, because the first round is spread by number.
+    ///
+    /// # Errors
+    /// [`SchedulerClosed`].
+    pub async fn subscribe_all(
+        &self,
+        specs: impl IntoIterator<Item = (SubscriptionId, ProbeSpec)>,
+    ) -> Result<(), SchedulerClosed> {
+        self.send(Command::Subscribe(specs.into_iter().collect()))
+            .await
+    }
+
+    /// Ends a check: a probe that only it wanted is cancelled. Events of it that were in the
+    /// channel already are still received. An unknown `id` is no error.
+    ///
+    /// # Errors
+    /// [`SchedulerClosed`].
+    pub async fn unsubscribe(&self, id: SubscriptionId) -> Result<(), SchedulerClosed> {
+        self.send(Command::Unsubscribe(id)).await
+    }
+
+    /// Stops probing for `id` (`ha_suspend`); its state and counts stay.
+    ///
+    /// # Errors
+    /// [`SchedulerClosed`].
+    pub async fn suspend(&self, id: SubscriptionId) -> Result<(), SchedulerClosed> {
+        self.send(Command::Suspend(id)).await
+    }
+
+    /// Goes on probing for `id`, at once.
+    ///
+    /// # Errors
+    /// [`SchedulerClosed`].
+    pub async fn resume(&self, id: SubscriptionId) -> Result<(), SchedulerClosed> {
+        self.send(Command::Resume(id)).await
+    }
+
+    /// Cancels all probes, and returns when the scheduler has ended.
+    pub async fn shutdown(self) {
+        let (done, ended) = oneshot::channel();
+        if self.commands.send(Command::Shutdown(done)).await.is_ok() {
+            // An error means that the scheduler ended before it could answer, which is the same.
+            ended.await.unwrap_or_default();
+        }
+    }
+
+    /// The counters.
+    #[must_use]
+    pub fn stats(&self) -> SchedulerStats {
+        self.counters.snapshot()
+    }
+
+    async fn send(&self, command: Command) -> Result<(), SchedulerClosed> {
+        self.commands
+            .send(command)
+            .await
+            .map_err(|_| SchedulerClosed)
+    }
+}

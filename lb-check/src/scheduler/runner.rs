@@ -1,0 +1,481 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The scheduler's task.
+
+use std::any::Any;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::pin::pin;
+use std::sync::Arc;
+
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{self, JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::Options;
+use super::event::{CheckEvent, ProbeSpec, SubscriptionId};
+use super::group::{Group, Key, Running, Subscription};
+use super::stats::Counters;
+use crate::{CheckState, LocalError, Outcome, Reason, Step};
+
+#[derive(Debug)]
+pub(super) enum Command {
+    Subscribe(Vec<(SubscriptionId, ProbeSpec)>),
+    Unsubscribe(SubscriptionId),
+    Suspend(SubscriptionId),
+    Resume(SubscriptionId),
+    Shutdown(oneshot::Sender<()>),
+}
+
+/// Everything the scheduler knows. Invariant: a group is either running, or in `due` exactly once
+/// with its `due` time, or has no subscriber that is not suspended.
+pub(super) struct Runner {
+    options: Options,
+    commands: mpsc::Receiver<Command>,
+    events: mpsc::Sender<CheckEvent>,
+    counters: Arc<Counters>,
+    epoch: Instant,
+    next_group: u64,
+    groups: HashMap<u64, Group>,
+    by_key: HashMap<Arc<Key>, u64>,
+    subscriptions: HashMap<SubscriptionId, Subscription>,
+    due: BTreeSet<(Instant, u64)>,
+    probes: JoinSet<Outcome>,
+    running: HashMap<task::Id, u64>,
+    /// Events that must not be lost, waiting for room; at most one for each subscription.
+    pending: VecDeque<CheckEvent>,
+}
+
+impl Runner {
+    pub(super) fn new(
+        options: Options,
+        commands: mpsc::Receiver<Command>,
+        events: mpsc::Sender<CheckEvent>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        Self {
+            options,
+            commands,
+            events,
+            counters,
+            epoch: Instant::now(),
+            next_group: 0,
+            groups: HashMap::new(),
+            by_key: HashMap::new(),
+            subscriptions: HashMap::new(),
+            due: BTreeSet::new(),
+            probes: JoinSet::new(),
+            running: HashMap::new(),
+            pending: VecDeque::new(),
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        let mut answer = None;
+        let mut timer = pin!(sleep_until(self.epoch));
+        while answer.is_none() {
+            let wake = self.start_due(Instant::now());
+            if let Some(wake) = wake.filter(|wake| *wake != timer.deadline()) {
+                timer.as_mut().reset(wake);
+            }
+            tokio::select! {
+                command = self.commands.recv() => match command {
+                    Some(command) => answer = self.command(command),
+                    None => break,
+                },
+                Some(joined) = self.probes.join_next_with_id(), if !self.probes.is_empty() => {
+                    self.joined(joined);
+                    while let Some(joined) = self.probes.try_join_next_with_id() {
+                        self.joined(joined);
+                    }
+                }
+                room = has_room(&self.events), if !self.pending.is_empty() => {
+                    if !room {
+                        break;
+                    }
+                    self.deliver();
+                }
+                () = self.events.closed(), if self.pending.is_empty() => break,
+                () = timer.as_mut(), if wake.is_some() => {}
+            }
+            self.counters
+                .sizes(self.subscriptions.len(), self.groups.len());
+        }
+        self.probes.shutdown().await;
+        if let Some(answer) = answer {
+            // Whoever asked may have stopped waiting.
+            answer.send(()).unwrap_or_default();
+        }
+    }
+
+    fn command(&mut self, command: Command) -> Option<oneshot::Sender<()>> {
+        match command {
+            Command::Subscribe(batch) => self.subscribe(batch),
+            Command::Unsubscribe(id) => self.unsubscribe(id),
+            Command::Suspend(id) => self.suspend(id),
+            Command::Resume(id) => self.resume(id),
+            Command::Shutdown(answer) => return Some(answer),
+        }
+        None
+    }
+
+    fn subscribe(&mut self, batch: Vec<(SubscriptionId, ProbeSpec)>) {
+        let now = Instant::now();
+        let mut fresh = Vec::new();
+        for (id, spec) in batch {
+            let key = Key::of(&spec);
+            let Some(subscription) = self.keep(id, &key, &spec) else {
+                continue;
+            };
+            let settled = subscription.state.is_settled();
+            let suspended = subscription.suspended;
+            let number = self.group(key, &spec);
+            let Some(group) = self.groups.get_mut(&number) else {
+                continue;
+            };
+            group.subscribers.push(id);
+            self.subscriptions.insert(
+                id,
+                Subscription {
+                    group: number,
+                    ..subscription
+                },
+            );
+            if suspended {
+                continue;
+            }
+            if settled {
+                let due = group.grid(self.epoch, now);
+                self.plan(number, due);
+            } else {
+                fresh.push((number, spec.policy.warmup));
+            }
+        }
+        let n = fresh.len();
+        for (number, warmup) in fresh {
+            if let Some(due) = self
+                .groups
+                .get(&number)
+                .map(|g| g.first_due(now, warmup, n))
+            {
+                self.plan(number, due);
+            }
+        }
+    }
+
+    /// What a subscription starts with; `None` when the one that exists is good as it is.
+    fn keep(&mut self, id: SubscriptionId, key: &Key, spec: &ProbeSpec) -> Option<Subscription> {
+        let mut new = Subscription {
+            group: 0,
+            state: CheckState::new(spec.policy.clone()),
+            weight: None,
+            suspended: false,
+            undelivered: false,
+        };
+        if let Some(old) = self.subscriptions.get_mut(&id) {
+            new.suspended = old.suspended;
+            let group = self.groups.get(&old.group);
+            if group.is_some_and(|group| group.key.same_check(key)) {
+                old.state.reconfigure(spec.policy.clone());
+                if group.is_some_and(|group| *group.key == *key) {
+                    return None;
+                }
+                new.state = old.state.clone();
+                new.weight = old.weight;
+                new.undelivered = old.undelivered;
+                self.leave(id);
+            } else {
+                self.unsubscribe(id);
+            }
+        }
+        Some(new)
+    }
+
+    /// The group of a key, made if need be.
+    fn group(&mut self, key: Key, spec: &ProbeSpec) -> u64 {
+        if let Some(number) = self.by_key.get(&key) {
+            return *number;
+        }
+        let number = self.next_group;
+        self.next_group += 1;
+        let key = Arc::new(key);
+        self.by_key.insert(Arc::clone(&key), number);
+        self.groups
+            .insert(number, Group::new(key, Arc::clone(&spec.check)));
+        number
+    }
+
+    fn unsubscribe(&mut self, id: SubscriptionId) {
+        self.leave(id);
+        self.pending.retain(|event| event.id() != id);
+    }
+
+    /// Takes a subscription out of its group, and the group away when it was the last one.
+    fn leave(&mut self, id: SubscriptionId) {
+        let Some(subscription) = self.subscriptions.remove(&id) else {
+            return;
+        };
+        let Some(group) = self.groups.get_mut(&subscription.group) else {
+            return;
+        };
+        group.subscribers.retain(|other| *other != id);
+        self.rest(subscription.group);
+        if self
+            .groups
+            .get(&subscription.group)
+            .is_some_and(|group| group.subscribers.is_empty())
+            && let Some(group) = self.groups.remove(&subscription.group)
+        {
+            self.by_key.remove(&group.key);
+        }
+    }
+
+    fn suspend(&mut self, id: SubscriptionId) {
+        if let Some(subscription) = self.subscriptions.get_mut(&id) {
+            subscription.suspended = true;
+            let number = subscription.group;
+            self.rest(number);
+        }
+    }
+
+    fn resume(&mut self, id: SubscriptionId) {
+        if let Some(subscription) = self.subscriptions.get_mut(&id)
+            && subscription.suspended
+        {
+            subscription.suspended = false;
+            let number = subscription.group;
+            self.plan(number, Instant::now());
+        }
+    }
+
+    /// Cancels the probe of a group in which nobody is active.
+    fn rest(&mut self, number: u64) {
+        let Some(group) = self.groups.get_mut(&number) else {
+            return;
+        };
+        let subscriptions = &self.subscriptions;
+        if group
+            .subscribers
+            .iter()
+            .any(|id| subscriptions.get(id).is_some_and(|s| !s.suspended))
+        {
+            return;
+        }
+        if let Some(due) = group.due.take() {
+            self.due.remove(&(due, number));
+        }
+        if let Some(running) = group.running.take() {
+            self.running.remove(&running.task.id());
+            running.task.abort();
+        }
+    }
+
+    /// Makes a group due at `due` unless it is running or due earlier.
+    fn plan(&mut self, number: u64, due: Instant) {
+        let Some(group) = self.groups.get_mut(&number) else {
+            return;
+        };
+        if group.running.is_some() {
+            return;
+        }
+        match group.due {
+            Some(earlier) if earlier <= due => return,
+            Some(later) => {
+                self.due.remove(&(later, number));
+            }
+            None => {}
+        }
+        group.due = Some(due);
+        self.due.insert((due, number));
+    }
+
+    /// Starts what is due and may start; says when the next one is due, if a slot is free.
+    fn start_due(&mut self, now: Instant) -> Option<Instant> {
+        while self.probes.len() < self.options.max_in_flight.max(1) {
+            let (due, number) = *self.due.first()?;
+            if due > now {
+                return Some(due);
+            }
+            self.due.pop_first();
+            self.start(number, due, now);
+        }
+        None
+    }
+
+    fn start(&mut self, number: u64, planned: Instant, now: Instant) {
+        let Some(group) = self.groups.get_mut(&number) else {
+            return;
+        };
+        group.due = None;
+        let subscriptions = &self.subscriptions;
+        if group
+            .subscribers
+            .iter()
+            .any(|id| subscriptions.get(id).is_some_and(|s| s.undelivered))
+        {
+            self.counters.skipped(1);
+            let due = group.grid(self.epoch, now);
+            self.plan(number, due);
+            return;
+        }
+        self.counters
+            .probe_started(now.saturating_duration_since(planned));
+        let (check, key) = (Arc::clone(&group.check), Arc::clone(&group.key));
+        let task = self.probes.spawn(async move {
+            let started = Instant::now();
+            let mut outcome = match timeout(key.deadline, check.check(&key.target)).await {
+                Ok(outcome) => outcome,
+                Err(_) => Outcome::fail(Reason::Timeout),
+            };
+            if outcome.latency.is_zero() {
+                outcome.latency = started.elapsed();
+            }
+            outcome
+        });
+        self.running.insert(task.id(), number);
+        group.running = Some(Running { task, planned });
+    }
+
+    /// A probe's task has ended.
+    fn joined(&mut self, joined: Result<(task::Id, Outcome), JoinError>) {
+        let (id, outcome) = match joined {
+            Ok((id, outcome)) => (id, outcome),
+            Err(error) => {
+                let id = error.id();
+                let message = error.try_into_panic().map_or_else(
+                    |error| error.to_string(),
+                    |payload| panic_text(payload.as_ref()).to_owned(),
+                );
+                (id, Outcome::local(LocalError::Panicked { message }))
+            }
+        };
+        // A cancelled probe is not in the map any more.
+        if let Some(number) = self.running.remove(&id) {
+            self.ended(number, &outcome);
+        }
+    }
+
+    fn ended(&mut self, number: u64, outcome: &Outcome) {
+        let Some(group) = self.groups.get_mut(&number) else {
+            return;
+        };
+        let Some(running) = group.running.take() else {
+            return;
+        };
+        self.counters.probe_ended(outcome);
+        tracing::trace!(target = %group.key.target, kind = group.check.kind(), %outcome, "probed");
+        let now = Instant::now();
+        let mut due: Option<Instant> = None;
+        let mut events = Vec::new();
+        for id in &group.subscribers {
+            let Some(subscription) = self.subscriptions.get_mut(id) else {
+                continue;
+            };
+            if subscription.suspended {
+                continue;
+            }
+            let step = subscription.state.observe(outcome);
+            let next = group.next_due(self.epoch, running.planned, now, &step);
+            due = Some(due.map_or(next, |due| due.min(next)));
+            events.extend(event(
+                *id,
+                subscription,
+                outcome,
+                &step,
+                self.options.report_passes,
+            ));
+        }
+        if let Some(due) = due {
+            self.counters.skipped(group.missed(running.planned, due));
+            self.plan(number, due);
+        }
+        for event in events {
+            self.emit(event);
+        }
+    }
+
+    /// Sends waiting events while there is room.
+    fn deliver(&mut self) {
+        while let Some(event) = self.pending.pop_front() {
+            let id = event.id();
+            if let Err(TrySendError::Full(event)) = self.events.try_send(event) {
+                self.pending.push_front(event);
+                return;
+            }
+            if let Some(subscription) = self.subscriptions.get_mut(&id) {
+                subscription.undelivered = false;
+            }
+        }
+    }
+
+    fn emit(&mut self, event: CheckEvent) {
+        let event = if self.pending.is_empty() {
+            match self.events.try_send(event) {
+                // When the receiver is gone, the main loop sees it and ends.
+                Ok(()) | Err(TrySendError::Closed(_)) => return,
+                Err(TrySendError::Full(event)) => event,
+            }
+        } else {
+            event
+        };
+        if matches!(event, CheckEvent::Attempt { .. }) {
+            self.counters.attempt_lost();
+            return;
+        }
+        if let Some(subscription) = self.subscriptions.get_mut(&event.id()) {
+            subscription.undelivered = true;
+        }
+        self.pending.push_back(event);
+    }
+}
+
+/// Waits until the channel has room; false when the receiver is gone.
+async fn has_room(events: &mpsc::Sender<CheckEvent>) -> bool {
+    events.reserve().await.is_ok()
+}
+
+/// What there is to say about one result.
+fn event(
+    id: SubscriptionId,
+    subscription: &mut Subscription,
+    outcome: &Outcome,
+    step: &Step,
+    report_passes: bool,
+) -> Option<CheckEvent> {
+    let passed = outcome.is_pass();
+    let reweighted = passed && subscription.weight != outcome.weight;
+    if passed {
+        subscription.weight = outcome.weight;
+    }
+    let up = subscription.state.status().is_up();
+    if step.transition.is_some() || step.first {
+        let (attempts, first) = (step.attempts, step.first);
+        Some(CheckEvent::Changed {
+            id,
+            up,
+            outcome: outcome.clone(),
+            attempts,
+            first,
+        })
+    } else if reweighted && up {
+        Some(CheckEvent::WeightChanged {
+            id,
+            outcome: outcome.clone(),
+        })
+    } else if !passed || report_passes {
+        Some(CheckEvent::Attempt {
+            id,
+            attempt: step.attempts,
+            outcome: outcome.clone(),
+        })
+    } else {
+        None
+    }
+}
+
+fn panic_text(payload: &(dyn Any + Send)) -> &str {
+    payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no text")
+}
