@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The Backup state (RFC 9568 §6.4.2), one function per clause.
+
+use std::{net::IpAddr, time::Instant};
+
+use super::{Reason, State, VirtualRouter, timers::Wait};
+use crate::{
+    params::{AdvertisedPriority, Priority},
+    wire::Advertisement,
+};
+
+impl VirtualRouter {
+    /// §6.4.2: "If an ADVERTISEMENT is received".
+    pub(super) fn backup_receives(
+        &mut self,
+        now: Instant,
+        source: IpAddr,
+        advertisement: &Advertisement,
+    ) {
+        match advertisement.priority {
+            AdvertisedPriority::Resign => self.backup_hears_resignation(now, source),
+            AdvertisedPriority::Active(priority)
+                if !self.preempts() || priority >= self.effective =>
+            {
+                self.backup_hears_master(now, source, advertisement);
+            }
+            AdvertisedPriority::Active(priority) => self.backup_hears_lower(source, priority),
+        }
+    }
+
+    /// §6.4.2: "If the Priority in the ADVERTISEMENT is zero … Set the Active_Down_Timer to
+    /// Skew_Time"; earlier, if it would fire earlier.
+    fn backup_hears_resignation(&mut self, now: Instant, source: IpAddr) {
+        self.timers.expect_successor(now, self.skew_time(), source);
+    }
+
+    /// §6.4.2: "If Preempt_Mode is False, or if the Priority in the ADVERTISEMENT is greater than
+    /// or equal to the local Priority … Reset the Active_Down_Timer".
+    fn backup_hears_master(&mut self, now: Instant, source: IpAddr, advertisement: &Advertisement) {
+        self.learn_interval(source, advertisement.interval);
+        self.timers
+            .start_master_down(now, self.master_down_interval());
+        self.disregarded = None;
+    }
+
+    /// §6.4.2: "else … Discard the ADVERTISEMENT". The timer runs on, and this router preempts.
+    const fn backup_hears_lower(&mut self, source: IpAddr, priority: Priority) {
+        self.disregarded = Some((source, priority));
+        self.stats.lower_priority_discarded += 1;
+    }
+
+    /// §6.4.2: "If the Active_Down_Timer fires … Transition to the {Active} state".
+    pub(super) fn backup_timeout(&mut self, now: Instant) {
+        let Some(wait) = self.timers.master_down_fired(now) else {
+            return;
+        };
+        let reason = match (wait, self.disregarded) {
+            (Wait::Successor { of }, _) => Reason::PeerResigned { source: of },
+            (Wait::Advertisement, Some((source, priority))) => {
+                Reason::Preemption { source, priority }
+            }
+            (Wait::Advertisement, None) => Reason::MasterDownTimer,
+        };
+        self.transition(now, State::Master, reason);
+    }
+
+    /// `Preempt_Mode`; RFC 9568 §6.1: the address owner "always preempts, independent of the
+    /// setting of this flag".
+    fn preempts(&self) -> bool {
+        self.config.preempt() || self.effective.is_owner()
+    }
+}

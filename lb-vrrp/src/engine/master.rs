@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The Master state (RFC 9568 §6.4.3, there Active), one function per clause.
+
+use std::{cmp::Ordering, net::IpAddr, time::Instant};
+
+use super::{AnnounceReason, Output, Reason, RouterConfig, State, VirtualRouter};
+use crate::{
+    params::{AdvertisedPriority, Priority},
+    wire::Advertisement,
+};
+
+/// A master that was silent for so many intervals may have been replaced meanwhile.
+const STALL_INTERVALS: u32 = 3;
+
+impl VirtualRouter {
+    /// §6.4.3: "If an ADVERTISEMENT is received".
+    pub(super) fn master_receives(
+        &mut self,
+        now: Instant,
+        source: IpAddr,
+        advertisement: &Advertisement,
+    ) {
+        let AdvertisedPriority::Active(priority) = advertisement.priority else {
+            return self.master_hears_resignation(now);
+        };
+        // §6.4.3: "or … equal to the local Priority and the primary IPvX address of the sender is
+        // greater than the local primary IPvX address (based on an unsigned integer comparison)".
+        match (priority.cmp(&self.effective), source.cmp(&self.primary)) {
+            (Ordering::Greater, _) => {
+                let reason = Reason::HigherPriority { source, priority };
+                self.master_yields(now, source, advertisement, reason);
+            }
+            (Ordering::Equal, Ordering::Greater) => {
+                let reason = Reason::HigherAddress { source, priority };
+                self.master_yields(now, source, advertisement, reason);
+            }
+            (Ordering::Equal, Ordering::Less | Ordering::Equal) | (Ordering::Less, _) => {
+                self.master_hears_losing(now, source, priority);
+            }
+        }
+    }
+
+    /// §6.4.3: "If the Priority in the ADVERTISEMENT is zero … Send an ADVERTISEMENT, Reset the
+    /// Adver_Timer to Advertisement_Interval".
+    fn master_hears_resignation(&mut self, now: Instant) {
+        self.send_advertisement(now, self.effective.into());
+        self.timers
+            .start_advert(now, self.config.interval().as_duration());
+    }
+
+    /// §6.4.3: "Cancel Adver_Timer, Set Active_Adver_Interval …, Set Active_Down_Timer to
+    /// Active_Down_Interval, Transition to the {Backup} state".
+    fn master_yields(
+        &mut self,
+        now: Instant,
+        source: IpAddr,
+        advertisement: &Advertisement,
+        reason: Reason,
+    ) {
+        self.learn_interval(source, advertisement.interval);
+        self.transition(now, State::Backup, reason);
+    }
+
+    /// §6.4.3: "else … Discard the ADVERTISEMENT, Immediately send an ADVERTISEMENT to assert
+    /// Active state". The sender may have announced itself, so the addresses are announced again.
+    fn master_hears_losing(&mut self, now: Instant, source: IpAddr, priority: Priority) {
+        self.stats.losing_advertisements += 1;
+        if self.config.answer_losing() {
+            self.send_advertisement(now, self.effective.into());
+            self.announce(AnnounceReason::LosingAdvertisement { source, priority });
+        }
+    }
+
+    /// §6.4.3: "If the Adver_Timer fires … Send an ADVERTISEMENT, Reset the Adver_Timer".
+    pub(super) fn master_timeout(&mut self, now: Instant) {
+        let interval = self.config.interval().as_duration();
+        if !self.timers.advert_fired(now, interval) {
+            return;
+        }
+        let silent = self
+            .last_sent
+            .map(|sent| now.saturating_duration_since(sent));
+        self.send_advertisement(now, self.effective.into());
+        if let Some(silent) = silent.filter(|&silent| silent >= interval * STALL_INTERVALS) {
+            self.stats.stalls += 1;
+            self.announce(AnnounceReason::Stalled { silent });
+        }
+    }
+
+    /// The configuration changed while this router is master.
+    pub(super) fn master_reconfigured(&mut self, now: Instant, old: &RouterConfig) {
+        self.timers.shift_advert(
+            now,
+            old.interval().as_duration(),
+            self.config.interval().as_duration(),
+        );
+        let (old, new) = (old.addresses(), self.config.addresses().clone());
+        if *old == new {
+            return;
+        }
+        let missing = |from: &[IpAddr], of: &[IpAddr]| -> Vec<IpAddr> {
+            of.iter()
+                .filter(|address| !from.contains(address))
+                .copied()
+                .collect()
+        };
+        let added = missing(old.as_slice(), new.as_slice());
+        let removed = missing(new.as_slice(), old.as_slice());
+        self.send_advertisement(now, self.effective.into());
+        if !added.is_empty() || !removed.is_empty() {
+            self.outputs.push_back(Output::UpdateAddresses {
+                added: added.clone(),
+                removed,
+            });
+        }
+        if !added.is_empty() {
+            self.announce(AnnounceReason::AddressesAdded { addresses: added });
+        }
+    }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! States, and why a router moved between two of them (RFC 9568 §6.4).
+
+use std::{fmt, net::IpAddr};
+
+use crate::params::Priority;
+
+/// State of a virtual router (RFC 9568 §6.4; there `Master` is called Active).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "every pair of states is enumerated, here and outside"
+)]
+pub enum State {
+    /// Not started, or stopped.
+    Initialize,
+    /// Watches the master.
+    Backup,
+    /// Holds the virtual addresses and advertises.
+    Master,
+    /// The link is down; nothing is sent and nothing listened to (keepalived's FAULT).
+    Fault,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Initialize => "initialize",
+            Self::Backup => "backup",
+            Self::Master => "master",
+            Self::Fault => "fault",
+        })
+    }
+}
+
+/// One change of state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Transition {
+    /// State before.
+    pub from: State,
+    /// State after.
+    pub to: State,
+    /// What caused it.
+    pub reason: Reason,
+}
+
+impl fmt::Display for Transition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} -> {} ({})", self.from, self.to, self.reason)
+    }
+}
+
+/// Why a router changed its state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The router was started.
+    Startup,
+    /// The router was stopped.
+    Shutdown,
+    /// No advertisement came for the master down interval.
+    MasterDownTimer,
+    /// The master resigned and nobody else took over within the skew time.
+    PeerResigned {
+        /// The master that resigned.
+        source: IpAddr,
+    },
+    /// The master down interval passed while a master of lower priority was heard.
+    Preemption {
+        /// The master that was preempted.
+        source: IpAddr,
+        /// Its priority.
+        priority: Priority,
+    },
+    /// Another master has a higher priority.
+    HigherPriority {
+        /// The other master.
+        source: IpAddr,
+        /// Its priority.
+        priority: Priority,
+    },
+    /// Another master has the same priority and a higher address.
+    HigherAddress {
+        /// The other master.
+        source: IpAddr,
+        /// The priority of both.
+        priority: Priority,
+    },
+    /// The link went down.
+    LinkDown,
+    /// The link came back.
+    LinkUp,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Startup => f.write_str("startup"),
+            Self::Shutdown => f.write_str("shutdown"),
+            Self::MasterDownTimer => f.write_str("no advertisement from a master"),
+            Self::PeerResigned { source } => write!(f, "{source} resigned"),
+            Self::Preemption { source, priority } => {
+                write!(f, "preempted {source} with lower priority {priority}")
+            }
+            Self::HigherPriority { source, priority } => {
+                write!(f, "{source} has higher priority {priority}")
+            }
+            Self::HigherAddress { source, priority } => {
+                write!(
+                    f,
+                    "{source} has the same priority {priority} and a higher address"
+                )
+            }
+            Self::LinkDown => f.write_str("link down"),
+            Self::LinkUp => f.write_str("link up"),
+        }
+    }
+}

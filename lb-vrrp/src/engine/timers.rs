@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The deadlines of a router: `Adver_Timer` and `Master_Down_Timer` (RFC 9568 §6.2).
+
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+
+/// Both timers; at most one of them runs.
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    /// `Adver_Timer`, of a master: when the next advertisement is due.
+    advert: Option<Instant>,
+    /// `Master_Down_Timer`, of a backup: when the master is given up.
+    master_down: Option<MasterDown>,
+}
+
+/// A running `Master_Down_Timer`.
+#[derive(Clone, Copy, Debug)]
+struct MasterDown {
+    deadline: Instant,
+    wait: Wait,
+}
+
+/// What a backup waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// An advertisement, for `Master_Down_Interval`.
+    Advertisement,
+    /// A better backup, for `Skew_Time` after the master resigned.
+    Successor {
+        /// The master that resigned.
+        of: IpAddr,
+    },
+}
+
+impl Timers {
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.advert
+            .or_else(|| self.master_down.map(|timer| timer.deadline))
+    }
+
+    pub(super) const fn stop(&mut self) {
+        self.advert = None;
+        self.master_down = None;
+    }
+
+    /// Starts `Adver_Timer`, and stops the other.
+    pub(super) fn start_advert(&mut self, now: Instant, interval: Duration) {
+        self.master_down = None;
+        self.advert = Some(now + interval);
+    }
+
+    /// Whether `Adver_Timer` has fired; if so it is set again.
+    ///
+    /// It is set from its deadline, not from `now`, so that lateness does not add up. Only a
+    /// deadline that would have passed already is counted from `now`.
+    pub(super) fn advert_fired(&mut self, now: Instant, interval: Duration) -> bool {
+        match self.advert {
+            Some(deadline) if deadline <= now => {
+                let next = deadline + interval;
+                self.advert = Some(if next > now { next } else { now + interval });
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    /// Moves `Adver_Timer` when the interval changes.
+    pub(super) fn shift_advert(&mut self, now: Instant, before: Duration, after: Duration) {
+        self.advert = self
+            .advert
+            .map(|deadline| shift(deadline, now, before, after));
+    }
+
+    /// Starts `Master_Down_Timer` with `Master_Down_Interval`, and stops the other.
+    pub(super) fn start_master_down(&mut self, now: Instant, interval: Duration) {
+        self.advert = None;
+        self.master_down = Some(MasterDown {
+            deadline: now + interval,
+            wait: Wait::Advertisement,
+        });
+    }
+
+    /// Sets `Master_Down_Timer` to `Skew_Time` after `of` resigned, unless it fires earlier
+    /// anyway: repeated resignations cannot hold off a takeover.
+    pub(super) fn expect_successor(&mut self, now: Instant, skew: Duration, of: IpAddr) {
+        let resigned = MasterDown {
+            deadline: now + skew,
+            wait: Wait::Successor { of },
+        };
+        self.master_down = Some(match self.master_down {
+            Some(running) if running.deadline <= resigned.deadline => running,
+            Some(_) | None => resigned,
+        });
+    }
+
+    /// What `Master_Down_Timer` waited for, if it has fired.
+    pub(super) fn master_down_fired(&self, now: Instant) -> Option<Wait> {
+        self.master_down
+            .filter(|timer| timer.deadline <= now)
+            .map(|timer| timer.wait)
+    }
+
+    /// Which of both durations a running `Master_Down_Timer` was set to.
+    pub(super) fn wait(&self, skew: Duration, master_down: Duration) -> Duration {
+        match self.master_down.map(|timer| timer.wait) {
+            Some(Wait::Successor { .. }) => skew,
+            Some(Wait::Advertisement) | None => master_down,
+        }
+    }
+
+    /// Moves `Master_Down_Timer` when the duration it was set to changes.
+    pub(super) fn shift_master_down(&mut self, now: Instant, before: Duration, after: Duration) {
+        if let Some(timer) = &mut self.master_down {
+            timer.deadline = shift(timer.deadline, now, before, after);
+        }
+    }
+}
+
+/// A deadline that was set with `before`, had it been set with `after`; never in the past.
+fn shift(deadline: Instant, now: Instant, before: Duration, after: Duration) -> Instant {
+    match after.checked_sub(before) {
+        Some(later) => deadline + later,
+        None => deadline
+            .checked_sub(before - after)
+            .map_or(now, |earlier| earlier.max(now)),
+    }
+}

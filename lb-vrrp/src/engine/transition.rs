@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a change of state entails, for every pair of states.
+
+use std::time::Instant;
+
+use super::{AnnounceReason, Output, Reason, State, Transition, VirtualRouter};
+use crate::params::AdvertisedPriority;
+
+impl VirtualRouter {
+    /// Starts from [`State::Initialize`] or [`State::Fault`].
+    ///
+    /// RFC 9568 §6.4.1: "If the Priority = 255 … Transition to the {Active} state", else
+    /// "Set Active_Adver_Interval to Advertisement_Interval … Transition to the {Backup} state".
+    pub(super) fn start(&mut self, now: Instant, reason: Reason) {
+        self.learned = None;
+        let to = if self.effective.is_owner() {
+            State::Master
+        } else {
+            State::Backup
+        };
+        self.transition(now, to, reason);
+    }
+
+    /// Changes the state, and does what belongs to it in the order of effect.
+    pub(super) fn transition(&mut self, now: Instant, to: State, reason: Reason) {
+        let from = self.state;
+        match (from, to) {
+            (State::Initialize | State::Backup | State::Fault, State::Master) => {
+                self.send_advertisement(now, self.effective.into());
+                self.outputs.push_back(Output::AddAddresses);
+                self.announce(AnnounceReason::BecameMaster);
+                self.stats.count_master(reason);
+            }
+            (State::Master, State::Backup) => {
+                if self.config.farewell() {
+                    self.send_advertisement(now, self.effective.into());
+                }
+                self.outputs.push_back(Output::RemoveAddresses);
+            }
+            (State::Master, State::Initialize | State::Fault) => {
+                self.send_advertisement(now, AdvertisedPriority::Resign);
+                self.outputs.push_back(Output::RemoveAddresses);
+            }
+            (State::Initialize | State::Fault, State::Backup)
+            | (State::Backup | State::Fault, State::Initialize)
+            | (State::Initialize | State::Backup, State::Fault) => {}
+            (State::Initialize, State::Initialize)
+            | (State::Backup, State::Backup)
+            | (State::Master, State::Master)
+            | (State::Fault, State::Fault) => return,
+        }
+        self.disregarded = None;
+        match to {
+            State::Initialize | State::Fault => self.timers.stop(),
+            State::Backup => self
+                .timers
+                .start_master_down(now, self.master_down_interval()),
+            State::Master => {
+                self.timers
+                    .start_advert(now, self.config.interval().as_duration());
+            }
+        }
+        self.state = to;
+        self.outputs
+            .push_back(Output::Transitioned(Transition { from, to, reason }));
+    }
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Quantities of the protocol as types: what a number means is checked once, when it is made.
+//!
+//! Intervals are computed as [`Duration`](std::time::Duration)s with nanoseconds. Whole
+//! centiseconds would lose the skew time of short intervals (6.09 ms at an interval of 10 ms), and
+//! with it the order in which backups take over.
+
+#![warn(clippy::indexing_slicing)]
+
+mod addresses;
+mod authentication;
+mod interval;
+mod priority;
+mod vrid;
+
+pub use self::{
+    addresses::AddressList,
+    authentication::{Authentication, Password},
+    interval::AdvertInterval,
+    priority::{AdvertisedPriority, Priority},
+    vrid::{AddressFamily, Version, Vrid},
+};
