@@ -14,5 +14,8 @@
 //!
 //! The packages come from `cargo xtask fetch`; `cargo xtask test` does all of it.
 
+pub mod gate;
 pub mod guest;
+pub mod net;
 pub mod process;
+pub mod tool;

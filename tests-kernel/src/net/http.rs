@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A small web server for a namespace: one page, a slow download, and ways to misbehave.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::{NetError, Netns};
+use crate::process::pause;
+
+/// The page a freshly installed web server used to show, 177 bytes; its MD5 digest is
+/// `21dde95d9d269cbb2fa6560309dca40c`.
+pub const PAGE: &str = "<html><body><h1>It works!</h1>\n\
+<p>This is the default web page for this server.</p>\n\
+<p>The web server software is running but no content has been added, yet.</p>\n\
+</body></html>\n";
+
+/// How long an idle connection is kept.
+const IDLE: Duration = Duration::from_secs(90);
+/// How often the accepting thread looks at its orders.
+const GLANCE: u8 = 20;
+/// How often a download sends a line.
+const DRIP: Duration = Duration::from_millis(100);
+
+/// What a server does with a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Behaviour {
+    /// Serves [`PAGE`] at once, and `/download/SECONDS` drop by drop.
+    Serve,
+    /// Serves after a delay.
+    Slow(Duration),
+    /// Answers every request with this status.
+    Status(u16),
+    /// Serves another page.
+    Page(String),
+    /// Lets clients connect and never reads from them.
+    Hang,
+    /// Sends one byte of the answer a second.
+    Drip,
+    /// Closes without an answer.
+    Close,
+    /// Does not listen: clients are refused.
+    Refuse,
+}
+
+/// One request a server has read.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Request {
+    /// When it had been read.
+    pub at: Instant,
+    /// Who sent it.
+    pub peer: SocketAddr,
+    /// What it asked for.
+    pub path: String,
+}
+
+/// A web server in a namespace; it stops on drop.
+///
+/// Every answer names the server in the header `X-Server`.
+#[derive(Debug)]
+pub struct HttpServer {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    name: String,
+    address: SocketAddr,
+    behaviour: Mutex<Behaviour>,
+    requests: Mutex<Vec<Request>>,
+    /// Whether the accepting thread has done what the behaviour says about listening.
+    settled: AtomicBool,
+    stop: AtomicBool,
+}
+
+impl Shared {
+    fn behaviour(&self) -> MutexGuard<'_, Behaviour> {
+        self.behaviour
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn requests(&self) -> MutexGuard<'_, Vec<Request>> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl HttpServer {
+    /// Starts a server named as its namespace, on all addresses at `port`.
+    ///
+    /// # Errors
+    ///
+    /// When the namespace cannot be entered or the port is taken.
+    pub fn start(netns: &Netns, port: u16) -> Result<Self, NetError> {
+        let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+        let shared = Arc::new(Shared {
+            name: netns.label().to_owned(),
+            address,
+            behaviour: Mutex::new(Behaviour::Serve),
+            requests: Mutex::default(),
+            settled: AtomicBool::new(true),
+            stop: AtomicBool::new(false),
+        });
+        let for_thread = Arc::clone(&shared);
+        let thread = netns
+            .enter(move || -> io::Result<_> {
+                let listener = listen(address)?;
+                Ok(thread::spawn(move || accept(&for_thread, Some(listener))))
+            })?
+            .map_err(NetError::system(format!(
+                "listen on {address} in {}",
+                netns.label()
+            )))?;
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+        })
+    }
+
+    /// Its name: that of its namespace.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// Changes what it does from now on; returns when that is in force.
+    pub fn set_behaviour(&self, behaviour: Behaviour) {
+        *self.shared.behaviour() = behaviour;
+        self.shared.settled.store(false, Ordering::SeqCst);
+        while !self.shared.settled.load(Ordering::SeqCst) {
+            pause(Duration::from_millis(1));
+        }
+    }
+
+    /// All requests so far.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Request> {
+        self.shared.requests().clone()
+    }
+
+    /// How many requests came from this address; the directors' checks are told from the
+    /// client's requests by that.
+    #[must_use]
+    pub fn requests_from(&self, client: Ipv4Addr) -> usize {
+        self.shared
+            .requests()
+            .iter()
+            .filter(|request| request.peer.ip() == client)
+            .count()
+    }
+}
+
+impl Drop for HttpServer {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::SeqCst);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Accepts until told to stop. Connections go to threads of their own, which inherit the
+/// namespace and end with their connection.
+fn accept(shared: &Arc<Shared>, mut listener: Option<TcpListener>) {
+    while !shared.stop.load(Ordering::SeqCst) {
+        let behaviour = shared.behaviour().clone();
+        if behaviour == Behaviour::Refuse {
+            listener = None;
+        } else if listener.is_none() {
+            listener = listen(shared.address).ok();
+        }
+        shared.settled.store(true, Ordering::SeqCst);
+        let open = listener.as_ref().filter(|_| behaviour != Behaviour::Hang);
+        let Some(open) = open else {
+            pause(Duration::from_millis(GLANCE.into()));
+            continue;
+        };
+        let mut ready = [PollFd::new(open.as_fd(), PollFlags::POLLIN)];
+        let _ = poll(&mut ready, PollTimeout::from(GLANCE));
+        while let Ok((stream, peer)) = open.accept() {
+            let shared = Arc::clone(shared);
+            // A client that goes away in the middle is its own affair.
+            thread::spawn(move || drop(converse(&shared, &stream, peer)));
+        }
+    }
+}
+
+/// Answers requests on one connection until the client closes it or asks to.
+fn converse(shared: &Shared, stream: &TcpStream, peer: SocketAddr) -> io::Result<()> {
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(IDLE))?;
+    stream.set_nodelay(true)?;
+    let mut reader = BufReader::new(stream);
+    while let Some((path, keep)) = read_request(&mut reader)? {
+        let at = Instant::now();
+        shared.requests().push(Request {
+            at,
+            peer,
+            path: path.clone(),
+        });
+        let behaviour = shared.behaviour().clone();
+        respond(shared, stream, &path, keep, behaviour)?;
+        if !keep {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The path, and whether the connection stays open.
+fn read_request(reader: &mut impl BufRead) -> io::Result<Option<(String, bool)>> {
+    let mut line = String::new();
+    if reader.read_line(&mut line)? == 0 {
+        return Ok(None);
+    }
+    let mut words = line.split_whitespace().skip(1);
+    let path = words.next().unwrap_or("/").to_owned();
+    let mut keep = words.next() == Some("HTTP/1.1");
+    loop {
+        let mut header = String::new();
+        if reader.read_line(&mut header)? == 0 || header.trim().is_empty() {
+            return Ok(Some((path, keep)));
+        }
+        if header.to_ascii_lowercase().starts_with("connection: close") {
+            keep = false;
+        }
+    }
+}
+
+fn respond(
+    shared: &Shared,
+    mut stream: &TcpStream,
+    path: &str,
+    keep: bool,
+    behaviour: Behaviour,
+) -> io::Result<()> {
+    let name = &shared.name;
+    let connection = if keep { "keep-alive" } else { "close" };
+    let (status, page) = match &behaviour {
+        Behaviour::Status(status) => (*status, ""),
+        Behaviour::Page(page) => (200, page.as_str()),
+        _ => (200, PAGE),
+    };
+    let length = page.len();
+    let answer = format!(
+        "HTTP/1.1 {status} As asked\r\nX-Server: {name}\r\nContent-Type: text/html\r\n\
+         Content-Length: {length}\r\nConnection: {connection}\r\n\r\n{page}"
+    );
+    match behaviour {
+        Behaviour::Close => return stream.shutdown(std::net::Shutdown::Both),
+        Behaviour::Slow(delay) => pause(delay),
+        Behaviour::Drip => {
+            for byte in answer.as_bytes() {
+                stream.write_all(&[*byte])?;
+                pause(Duration::from_secs(1));
+            }
+            return Ok(());
+        }
+        _ => {}
+    }
+    match path
+        .strip_prefix("/download/")
+        .and_then(|seconds| seconds.parse().ok())
+    {
+        Some(seconds) => download(name, stream, Duration::from_secs(seconds)),
+        None => stream.write_all(answer.as_bytes()),
+    }
+}
+
+/// Sends a numbered line every [`DRIP`], of an announced total length, for about `duration`.
+fn download(name: &str, mut stream: &TcpStream, duration: Duration) -> io::Result<()> {
+    let lines = duration.as_millis() / DRIP.as_millis();
+    let line = |number| format!("{number:07}\n");
+    let length = lines * line(0).len() as u128;
+    write!(
+        stream,
+        "HTTP/1.1 200 As asked\r\nX-Server: {name}\r\nContent-Length: {length}\r\n\
+         Connection: close\r\n\r\n"
+    )?;
+    for number in 0..lines {
+        stream.write_all(line(number).as_bytes())?;
+        pause(DRIP);
+    }
+    Ok(())
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! An Ethernet segment: a bridge in a namespace of its own, and hosts plugged into it.
+
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::{NetError, Netns};
+
+/// A switch: a bridge without spanning tree and without multicast snooping, so that a packet sent
+/// is a packet received.
+#[derive(Debug)]
+pub struct Lan {
+    switch: Netns,
+    ports: AtomicU32,
+}
+
+impl Lan {
+    /// Makes an empty segment.
+    ///
+    /// # Errors
+    ///
+    /// When the namespace or the bridge cannot be made.
+    pub fn new() -> Result<Self, NetError> {
+        let switch = Netns::new("switch")?;
+        switch.ip("link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0")?;
+        switch.ip("link set br0 up")?;
+        Ok(Self {
+            switch,
+            ports: AtomicU32::new(0),
+        })
+    }
+
+    /// The namespace of the bridge: where an observer sees all broadcasts and multicasts.
+    #[must_use]
+    pub fn switch(&self) -> &Netns {
+        &self.switch
+    }
+
+    /// Makes a host: a namespace with `eth0` on this segment and the given address.
+    ///
+    /// Source validation is off in it, as on any LVS host, and it neither sends nor follows
+    /// redirects.
+    ///
+    /// # Errors
+    ///
+    /// When a command fails.
+    pub fn host(&self, label: &str, address: Ipv4Addr) -> Result<Host, NetError> {
+        let netns = Netns::new(label)?;
+        for device in ["all", "default"] {
+            netns.sysctl(&format!("net/ipv4/conf/{device}/rp_filter"), "0")?;
+            netns.sysctl(&format!("net/ipv4/conf/{device}/send_redirects"), "0")?;
+            netns.sysctl(&format!("net/ipv4/conf/{device}/accept_redirects"), "0")?;
+        }
+        let host = Host {
+            netns,
+            address,
+            lan: self.switch.clone(),
+            port: String::new(),
+        };
+        self.plug(host, address)
+    }
+
+    fn plug(&self, mut host: Host, address: Ipv4Addr) -> Result<Host, NetError> {
+        host.port = format!("p{}", self.ports.fetch_add(1, Ordering::Relaxed));
+        let (port, netns) = (&host.port, &host.netns);
+        self.switch.ip(&format!(
+            "link add {port} type veth peer name eth0 netns {}",
+            netns.name()
+        ))?;
+        self.switch.ip(&format!("link set {port} master br0 up"))?;
+        netns.ip(&format!("addr add {address}/24 brd + dev eth0"))?;
+        netns.ip("link set eth0 up")?;
+        Ok(host)
+    }
+}
+
+/// A machine on a [`Lan`].
+#[derive(Debug)]
+pub struct Host {
+    netns: Netns,
+    address: Ipv4Addr,
+    lan: Netns,
+    port: String,
+}
+
+impl Host {
+    /// Its namespace.
+    #[must_use]
+    pub fn netns(&self) -> &Netns {
+        &self.netns
+    }
+
+    /// Its first address.
+    #[must_use]
+    pub fn address(&self) -> Ipv4Addr {
+        self.address
+    }
+
+    /// Pulls its cable out of the switch (`false`) or puts it in again (`true`).
+    ///
+    /// # Errors
+    ///
+    /// When `ip` fails.
+    pub fn set_cable(&self, plugged: bool) -> Result<(), NetError> {
+        let state = if plugged { "up" } else { "down" };
+        self.lan
+            .ip(&format!("link set {} {state}", self.port))
+            .map(drop)
+    }
+
+    /// Makes it a direct-routing real server for `vip`: the address on loopback, not answered and
+    /// not announced by ARP (`arp_ignore=1`, `arp_announce=2`), and ARP for it dropped besides.
+    ///
+    /// # Errors
+    ///
+    /// When a command fails.
+    pub fn prepare_direct_routing(&self, vip: Ipv4Addr) -> Result<(), NetError> {
+        self.quiet_arp()?;
+        self.netns.ip(&format!("addr add {vip}/32 dev lo"))?;
+        self.drop_arp(vip)
+    }
+
+    /// Makes it a tunnel real server for `vip`: the address on `tunl0`, ARP as for direct routing.
+    ///
+    /// # Errors
+    ///
+    /// When a command fails.
+    pub fn prepare_tunnel(&self, vip: Ipv4Addr) -> Result<(), NetError> {
+        self.quiet_arp()?;
+        self.netns.ip("link set tunl0 up")?;
+        self.netns.ip(&format!("addr add {vip}/32 dev tunl0"))?;
+        self.netns.sysctl("net/ipv4/conf/tunl0/rp_filter", "0")?;
+        self.drop_arp(vip)
+    }
+
+    /// Makes it a masquerading real server: what it answers leaves by way of `gateway`.
+    ///
+    /// # Errors
+    ///
+    /// When a command fails.
+    pub fn prepare_masquerade(&self, gateway: Ipv4Addr) -> Result<(), NetError> {
+        self.netns
+            .ip(&format!("route replace default via {gateway} dev eth0"))
+            .map(drop)
+    }
+
+    fn quiet_arp(&self) -> Result<(), NetError> {
+        for device in ["all", "lo"] {
+            self.netns
+                .sysctl(&format!("net/ipv4/conf/{device}/arp_ignore"), "1")?;
+            self.netns
+                .sysctl(&format!("net/ipv4/conf/{device}/arp_announce"), "2")?;
+        }
+        Ok(())
+    }
+
+    /// Drops ARP requests for `vip`, and never sends ARP with it as the sender.
+    fn drop_arp(&self, vip: Ipv4Addr) -> Result<(), NetError> {
+        self.netns
+            .run(&format!("arptables-legacy -A INPUT -d {vip} -j DROP"))?;
+        let own = self.address;
+        self.netns
+            .run(&format!(
+                "arptables-legacy -A OUTPUT -s {vip} -j mangle --mangle-ip-s {own}"
+            ))
+            .map(drop)
+    }
+}

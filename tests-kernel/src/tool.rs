@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The two programs that must be interchangeable: Debian's `ipvsadm` and `lbctl ipvs`.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use crate::guest::Lab;
+use crate::net::Netns;
+use crate::process::{self, ProcessError};
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A program that takes ipvsadm's arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Tool {
+    /// The real one, from the package.
+    Ipvsadm,
+    /// Ours: `lbctl ipvs`.
+    Lbctl,
+}
+
+impl fmt::Display for Tool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ipvsadm => "ipvsadm",
+            Self::Lbctl => "lbctl ipvs",
+        })
+    }
+}
+
+impl Tool {
+    /// Runs it in a namespace, whatever its exit status; the arguments are separated by blanks.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started or does not end.
+    pub fn output(self, netns: &Netns, arguments: &str) -> Result<Output, ProcessError> {
+        process::output(&mut self.command(netns, arguments), DEADLINE)
+    }
+
+    /// Runs it in a namespace; it must succeed. Returns its output.
+    ///
+    /// # Errors
+    ///
+    /// When it fails or does not end.
+    pub fn run(self, netns: &Netns, arguments: &str) -> Result<String, ProcessError> {
+        process::run(&mut self.command(netns, arguments), DEADLINE)
+    }
+
+    fn command(self, netns: &Netns, arguments: &str) -> Command {
+        let mut command = match self {
+            Self::Ipvsadm => netns.command("ipvsadm"),
+            Self::Lbctl => {
+                let mut command = netns.command(lbctl());
+                command.arg("ipvs");
+                command
+            }
+        };
+        command.args(arguments.split_whitespace());
+        command
+    }
+}
+
+/// Our program: `$LBCTL`, or the development build of this checkout.
+#[must_use]
+pub fn lbctl() -> PathBuf {
+    std::env::var_os("LBCTL").map_or_else(
+        || {
+            Lab::directory()
+                .parent()
+                .unwrap_or_else(|| Path::new("."))
+                .join("debug/lbctl")
+        },
+        PathBuf::from,
+    )
+}

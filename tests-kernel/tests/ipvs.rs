@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! IPVS by hand: the same commands with `ipvsadm` and with `lbctl ipvs`, the same traffic, the
+//! same listings.
+
+use std::error::Error;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use tests_kernel::guest_or_skip;
+use tests_kernel::net::{Client, Host, HttpServer, Lan, NetError, wait_until};
+use tests_kernel::tool::Tool;
+
+type TestResult = Result<(), Box<dyn Error>>;
+
+const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 50);
+const SERVERS: [Ipv4Addr; 2] = [
+    Ipv4Addr::new(192, 168, 1, 61),
+    Ipv4Addr::new(192, 168, 1, 62),
+];
+const REQUESTS: usize = 20;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Forwarding {
+    DirectRouting,
+    Masquerade,
+    Tunnel,
+}
+
+impl Forwarding {
+    fn option(self) -> &'static str {
+        match self {
+            Self::DirectRouting => "--gatewaying",
+            Self::Masquerade => "--masquerading",
+            Self::Tunnel => "--ipip",
+        }
+    }
+
+    /// As the listing names it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::DirectRouting => "Route",
+            Self::Masquerade => "Masq",
+            Self::Tunnel => "Tunnel",
+        }
+    }
+}
+
+/// One director, two real servers, a client; hosts and servers live as long as this.
+struct Cluster {
+    director: Host,
+    client: Client,
+    client_address: Ipv4Addr,
+    servers: Vec<HttpServer>,
+    _hosts: Vec<Host>,
+    _lan: Lan,
+}
+
+impl Cluster {
+    fn new(forwarding: Forwarding) -> Result<Self, NetError> {
+        let lan = Lan::new()?;
+        let director = lan.host("lb1", Ipv4Addr::new(192, 168, 1, 11))?;
+        director
+            .netns()
+            .ip(&format!("addr add {VIP}/32 dev eth0"))?;
+        director.netns().sysctl("net/ipv4/ip_forward", "1")?;
+        let client_host = lan.host("client", Ipv4Addr::new(192, 168, 1, 100))?;
+        let mut client_address = client_host.address();
+        let mut hosts = Vec::new();
+        let mut servers = Vec::new();
+        for (name, address) in ["rs1", "rs2"].into_iter().zip(SERVERS) {
+            let host = lan.host(name, address)?;
+            match forwarding {
+                Forwarding::DirectRouting => host.prepare_direct_routing(VIP)?,
+                Forwarding::Tunnel => host.prepare_tunnel(VIP)?,
+                Forwarding::Masquerade => host.prepare_masquerade(director.address())?,
+            }
+            servers.push(HttpServer::start(host.netns(), 80)?);
+            hosts.push(host);
+        }
+        if forwarding == Forwarding::Masquerade {
+            // The answers must pass the director, so the client lives in another subnet.
+            client_address = Ipv4Addr::new(172, 16, 0, 100);
+            let client = client_host.netns();
+            client.ip("addr flush dev eth0")?;
+            client.ip(&format!("addr add {client_address}/24 dev eth0"))?;
+            client.ip("route add 192.168.1.0/24 dev eth0")?;
+            director.netns().ip("route add 172.16.0.0/24 dev eth0")?;
+        }
+        let client = Client::new(client_host.netns(), (VIP, 80).into());
+        hosts.push(client_host);
+        Ok(Self {
+            director,
+            client,
+            client_address,
+            servers,
+            _hosts: hosts,
+            _lan: lan,
+        })
+    }
+}
+
+/// The commands of any LVS howto, then traffic, then the listings.
+fn by_hand(tool: Tool, forwarding: Forwarding) -> TestResult {
+    guest_or_skip!();
+    let cluster = Cluster::new(forwarding)?;
+    let director = cluster.director.netns();
+    let option = forwarding.option();
+    tool.run(director, "--clear")?;
+    tool.run(
+        director,
+        "--add-service --tcp-service 192.168.1.50:80 --scheduler wrr",
+    )?;
+    for server in SERVERS {
+        tool.run(
+            director,
+            &format!(
+                "--add-server --tcp-service 192.168.1.50:80 --real-server {server}:80 {option} \
+                 --weight 100"
+            ),
+        )?;
+    }
+    let listing = tool.run(director, "-L -n")?;
+    let word = forwarding.word();
+    let expected = format!(
+        "IP Virtual Server version 1.2.1 (size=4096)\n\
+         Prot LocalAddress:Port Scheduler Flags\n  \
+           -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n\
+         TCP  192.168.1.50:80 wrr\n  \
+           -> 192.168.1.61:80              {word:<7} 100    0          0         \n  \
+           -> 192.168.1.62:80              {word:<7} 100    0          0         \n"
+    );
+    assert_eq!(listing, expected);
+
+    let half = REQUESTS / 2;
+    let spread = cluster.client.spread(REQUESTS)?;
+    assert_eq!(spread, [("rs1".to_owned(), half), ("rs2".to_owned(), half)]);
+    for server in &cluster.servers {
+        assert_eq!(
+            server.requests_from(cluster.client_address),
+            half,
+            "{}",
+            server.name()
+        );
+    }
+
+    // The kernel brings its counters up to date every 2 s.
+    let stats = wait_until("all connections counted", Duration::from_secs(20), || {
+        let stats = tool
+            .run(director, "-L -n --stats")
+            .map_err(|error| error.to_string())?;
+        let counted = connections(&stats);
+        if counted == [REQUESTS, half, half] {
+            Ok(stats)
+        } else {
+            Err(stats)
+        }
+    })?;
+    let replies_pass = forwarding == Forwarding::Masquerade;
+    for line in stats.lines().filter(|line| line.contains(":80 ")) {
+        let columns: Vec<&str> = line.split_whitespace().rev().collect();
+        let [out_bytes, in_bytes, out_packets, in_packets, ..] = columns[..] else {
+            panic!("too few columns: {line}")
+        };
+        assert!(in_packets != "0" && in_bytes != "0", "{line}");
+        assert_eq!(out_packets != "0", replies_pass, "{line}");
+        assert_eq!(out_bytes != "0", replies_pass, "{line}");
+    }
+    Ok(())
+}
+
+/// The column `Conns` of `--stats`, service first.
+fn connections(stats: &str) -> Vec<usize> {
+    let rows = stats.lines().skip(3);
+    rows.filter_map(|line| line.split_whitespace().rev().nth(4)?.parse().ok())
+        .collect()
+}
+
+#[test]
+fn direct_routing_with_ipvsadm() -> TestResult {
+    by_hand(Tool::Ipvsadm, Forwarding::DirectRouting)
+}
+
+#[test]
+fn masquerading_with_ipvsadm() -> TestResult {
+    by_hand(Tool::Ipvsadm, Forwarding::Masquerade)
+}
+
+#[test]
+fn tunnelling_with_ipvsadm() -> TestResult {
+    by_hand(Tool::Ipvsadm, Forwarding::Tunnel)
+}
+
+#[test]
+fn direct_routing_with_lbctl() -> TestResult {
+    by_hand(Tool::Lbctl, Forwarding::DirectRouting)
+}
+
+#[test]
+fn masquerading_with_lbctl() -> TestResult {
+    by_hand(Tool::Lbctl, Forwarding::Masquerade)
+}
+
+#[test]
+fn tunnelling_with_lbctl() -> TestResult {
+    by_hand(Tool::Lbctl, Forwarding::Tunnel)
+}
