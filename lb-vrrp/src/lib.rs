@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! lb-vrrp
 
+#[cfg(feature = "driver")]
+pub mod driver;
 mod engine;
 mod error;
 mod params;

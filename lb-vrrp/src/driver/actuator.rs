@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The task that makes addresses as the advert thread wants them, and announces them again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+
+use super::address::{Added, AddressManager, Link};
+use super::advert::Command;
+use super::error::AddressError;
+use super::event::Event;
+use super::links::Interfaces;
+use super::mailbox::{End, Mailbox, Prepared, RouterKey, Wanted, Wishes};
+use super::spec::VirtualAddress;
+
+/// When what failed is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+/// Attempts to remove an address once the driver has stopped.
+const LAST_ATTEMPTS: u32 = 3;
+
+/// What the netlink monitor saw.
+#[derive(Debug)]
+pub(super) enum Hint {
+    AddressGone {
+        link: Link,
+        address: IpAddr,
+    },
+    LinkGone {
+        link: Link,
+    },
+    /// Notifications were lost: this is what there is now.
+    Audit(Interfaces),
+}
+
+/// An address is there at most once per interface, whoever wants it.
+type AddressKey = (u32, IpAddr);
+
+/// An address that we put on an interface.
+#[derive(Debug)]
+struct Held {
+    router: RouterKey,
+    name: Arc<str>,
+    link: Link,
+    address: VirtualAddress,
+    epoch: u64,
+    announced: u64,
+    /// It was there before us, and its router is the address owner.
+    keep: bool,
+    repeat_at: Option<Instant>,
+    refresh_at: Option<Instant>,
+}
+
+#[derive(Debug)]
+pub(super) struct Actuator {
+    manager: Box<dyn AddressManager>,
+    mailbox: Arc<Mailbox>,
+    commands: mpsc::Sender<Command>,
+    hints: mpsc::Receiver<Hint>,
+    events: mpsc::Sender<Event>,
+    held: BTreeMap<AddressKey, Held>,
+    /// Deleted by somebody else, to be put back.
+    lost: BTreeSet<AddressKey>,
+    /// Failed and told.
+    failing: BTreeSet<AddressKey>,
+    retry_at: Option<Instant>,
+}
+
+impl Actuator {
+    pub(super) fn new(
+        manager: Box<dyn AddressManager>,
+        mailbox: Arc<Mailbox>,
+        commands: mpsc::Sender<Command>,
+        hints: mpsc::Receiver<Hint>,
+        events: mpsc::Sender<Event>,
+    ) -> Self {
+        Self {
+            manager,
+            mailbox,
+            commands,
+            hints,
+            events,
+            held: BTreeMap::new(),
+            lost: BTreeSet::new(),
+            failing: BTreeSet::new(),
+            retry_at: None,
+        }
+    }
+
+    /// Runs until the advert thread has ended and nothing is held any more.
+    pub(super) async fn run(mut self) {
+        let mut last_attempts = LAST_ATTEMPTS;
+        loop {
+            let wishes = self.mailbox.wishes();
+            self.retry_at = None;
+            self.converge(&wishes).await;
+            if let Some(end) = wishes.end {
+                last_attempts -= 1;
+                if self.held.is_empty() || last_attempts == 0 {
+                    if end == End::Failed {
+                        let _ = self.events.try_send(Event::Stopped);
+                    }
+                    return;
+                }
+            }
+            self.announce_due(&wishes);
+            self.wait().await;
+        }
+    }
+
+    /// Waits for a wish, a hint, or something to become due.
+    async fn wait(&mut self) {
+        let due = self
+            .held
+            .values()
+            .flat_map(|held| [held.repeat_at, held.refresh_at])
+            .chain([self.retry_at])
+            .flatten()
+            .min();
+        let sleep = async {
+            match due {
+                Some(due) => tokio::time::sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.mailbox.changed() => {}
+            Some(hint) = self.hints.recv() => self.take_hint(hint),
+            () = sleep => {}
+        }
+    }
+
+    fn take_hint(&mut self, hint: Hint) {
+        match hint {
+            Hint::AddressGone { link, address } => self.lose((link.index, address)),
+            Hint::LinkGone { link } => self.held.retain(|(index, _), _| *index != link.index),
+            Hint::Audit(interfaces) => {
+                let missing: Vec<AddressKey> = self
+                    .held
+                    .iter()
+                    .filter(|(_, held)| !interfaces.holds(&held.link, held.address.address))
+                    .map(|(key, _)| *key)
+                    .collect();
+                for key in missing {
+                    self.lose(key);
+                }
+            }
+        }
+    }
+
+    fn lose(&mut self, key: AddressKey) {
+        if self.held.remove(&key).is_some() {
+            self.lost.insert(key);
+        }
+    }
+
+    /// Takes the steps from what is held to what is wanted, one address at a time. Stops early
+    /// when the wishes change: `run` comes back with the new ones.
+    async fn converge(&mut self, wishes: &Wishes) {
+        let mut wanted: BTreeMap<AddressKey, (&RouterKey, &Wanted, &Prepared)> = BTreeMap::new();
+        for (key, router) in wishes.routers.iter().filter(|(_, router)| router.held) {
+            for prepared in router.addresses.iter() {
+                wanted
+                    .entry((prepared.link.index, prepared.address.address))
+                    .or_insert((key, router, prepared));
+            }
+        }
+
+        self.lost.retain(|key| wanted.contains_key(key));
+        let surplus: Vec<AddressKey> = self
+            .held
+            .iter()
+            .filter(|(key, held)| {
+                wanted
+                    .get(key)
+                    .is_none_or(|(_, _, prepared)| prepared.address != held.address)
+            })
+            .map(|(key, _)| *key)
+            .collect();
+        for key in surplus {
+            self.remove(key).await;
+            if self.mailbox.version() != wishes.version {
+                return;
+            }
+        }
+        for (key, (router, wish, prepared)) in wanted {
+            self.hold(key, router, wish, prepared).await;
+            if self.mailbox.version() != wishes.version {
+                return;
+            }
+        }
+    }
+
+    async fn remove(&mut self, key: AddressKey) {
+        let Some(held) = self.held.get(&key) else {
+            return;
+        };
+        if !held.keep
+            && let Err(error) = self.manager.remove(&held.link, &held.address).await
+        {
+            let (router, name) = (held.router.clone(), Arc::clone(&held.name));
+            self.failed(key, &router, &name, error);
+            return;
+        }
+        self.failing.remove(&key);
+        self.held.remove(&key);
+    }
+
+    async fn hold(&mut self, key: AddressKey, router: &RouterKey, wish: &Wanted, of: &Prepared) {
+        let now = Instant::now();
+        if let Some(held) = self.held.get_mut(&key) {
+            let regained = held.epoch != wish.epoch || held.router != *router;
+            if regained || held.announced != wish.announced {
+                held.router = router.clone();
+                held.name = Arc::clone(&wish.router);
+                held.epoch = wish.epoch;
+                held.announced = wish.announced;
+                held.schedule(now, wish);
+            }
+            if regained {
+                self.ready(router, wish, of).await;
+            }
+            return;
+        }
+        let added = match self.manager.add(&of.link, &of.address).await {
+            Ok(added) => added,
+            Err(error) => {
+                self.failed(key, router, &wish.router, error);
+                return;
+            }
+        };
+        self.failing.remove(&key);
+        let mut held = Held {
+            router: router.clone(),
+            name: Arc::clone(&wish.router),
+            link: of.link.clone(),
+            address: of.address.clone(),
+            epoch: wish.epoch,
+            announced: wish.announced,
+            keep: wish.owner && added == Added::AlreadyPresent,
+            repeat_at: None,
+            refresh_at: None,
+        };
+        held.schedule(now, wish);
+        self.held.insert(key, held);
+        if self.lost.remove(&key) && added == Added::Created {
+            warn!(
+                instance = %wish.router, vrid = %router.vrid, ifname = %of.link.name,
+                address = %of.address.address,
+                "virtual address was deleted by somebody else, put back"
+            );
+            let _ = self.events.try_send(Event::AddressRestored {
+                router: Arc::clone(&wish.router),
+                vrid: router.vrid,
+                address: of.address.address,
+                interface: Arc::from(of.link.name.as_str()),
+            });
+        }
+        self.ready(router, wish, of).await;
+    }
+
+    /// Tells the advert thread that it can announce the address.
+    async fn ready(&mut self, router: &RouterKey, wish: &Wanted, of: &Prepared) {
+        // The thread has ended if nobody receives this; then the mailbox is closed.
+        let _ = self
+            .commands
+            .send(Command::AddressReady {
+                router: router.clone(),
+                epoch: wish.epoch,
+                link: of.link.index,
+                address: of.address.address,
+            })
+            .await;
+    }
+
+    fn failed(
+        &mut self,
+        key: AddressKey,
+        router: &RouterKey,
+        name: &Arc<str>,
+        failure: AddressError,
+    ) {
+        self.retry_at = Some(Instant::now() + RETRY);
+        if !self.failing.insert(key) {
+            return;
+        }
+        error!(
+            instance = %name, vrid = %router.vrid, ifname = %failure.interface,
+            address = %failure.address, operation = %failure.operation, error = %failure.source,
+            "virtual address not changed, trying again every second"
+        );
+        let _ = self.events.try_send(Event::AddressFailed {
+            router: Arc::clone(name),
+            vrid: router.vrid,
+            error: Arc::new(failure),
+        });
+    }
+
+    /// Sends the repeats and refreshes whose time has come.
+    fn announce_due(&mut self, wishes: &Wishes) {
+        let now = Instant::now();
+        for ((index, address), held) in &mut self.held {
+            let Some(wish) = wishes.routers.get(&held.router) else {
+                continue;
+            };
+            let mut times = 0;
+            if held.repeat_at.is_some_and(|at| at <= now) {
+                held.repeat_at = None;
+                times = wish.announcements.repeat;
+            }
+            if held.refresh_at.is_some_and(|at| at <= now) {
+                held.refresh_at = wish.announcements.refresh.map(|every| now + every);
+                times = times.max(wish.announcements.refresh_repeat);
+            }
+            let prepared = wish.addresses.iter().find(|prepared| {
+                prepared.link.index == *index && prepared.address.address == *address
+            });
+            if let Some(announcement) = prepared.and_then(|of| of.announcement.as_ref()) {
+                announcement.send(times);
+            }
+        }
+    }
+}
+
+impl Held {
+    fn schedule(&mut self, now: Instant, wish: &Wanted) {
+        let policy = &wish.announcements;
+        self.repeat_at = (!policy.delay.is_zero()).then(|| now + policy.delay);
+        self.refresh_at = policy.refresh.map(|every| now + policy.delay + every);
+    }
+}
+
+/// Removes what a predecessor that crashed left behind: our addresses, at the prefix they are to
+/// have or with our mark on them. An address owner's stay, they are its own.
+pub(super) async fn remove_leftovers(
+    manager: &mut dyn AddressManager,
+    interfaces: &Interfaces,
+    addresses: impl Iterator<Item = (Arc<str>, Link, VirtualAddress)>,
+) -> Result<(), AddressError> {
+    for (router, link, address) in addresses {
+        for present in interfaces.leftovers(&link, &address) {
+            info!(
+                instance = %router, ifname = %link.name, address = %address.address,
+                prefix = present, "removing left-over virtual address"
+            );
+            let address = address.clone().with_prefix_len(present);
+            manager.remove(&link, &address).await?;
+        }
+        // Also asked for when there is nothing to remove: a missing capability shows at once.
+        manager.remove(&link, &address).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

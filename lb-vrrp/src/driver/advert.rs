@@ -1,0 +1,620 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The advert thread: sockets, one timer, the engines, and the first announcement of an address.
+//!
+//! Nothing on this thread waits for anything but packets, time and commands.
+
+use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, info, warn};
+
+use super::error::Error;
+use super::event::{DriverStatus, Event, Events, LinkProblem};
+use super::links::{Interface, Interfaces};
+use super::mailbox::{Announcement, Mailbox, Prepared, RouterKey};
+use super::port::Port;
+use super::router::{Router, Surroundings};
+use super::socket::{Datagram, PacketSocket};
+use super::spec::{Options, Realtime, RouterSpec, VirtualAddress};
+use super::sys;
+use super::timer::{DeadlineTimer, Lateness};
+use crate::wire::{GratuitousArp, UnsolicitedNeighbourAdvertisement};
+use crate::{MacAddr, Received, VirtualRouter, Vrid};
+
+/// Packets read from one interface before timers and commands have their turn.
+const READS: usize = 64;
+/// Commands taken before timers have their turn.
+const COMMANDS: usize = 16;
+/// Ahead of all ordinary work, behind the kernel's own real-time threads.
+const ROUND_ROBIN_PRIORITY: i32 = 20;
+
+/// What the other tasks ask of the thread.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// The interfaces in use have changed.
+    Interfaces(Interfaces),
+    /// An address is on its interface.
+    AddressReady {
+        router: RouterKey,
+        epoch: u64,
+        link: u32,
+        address: IpAddr,
+    },
+    Reload {
+        specs: Vec<RouterSpec>,
+        interfaces: Interfaces,
+        done: oneshot::Sender<Result<(), Error>>,
+    },
+    Status(oneshot::Sender<DriverStatus>),
+    Shutdown(oneshot::Sender<()>),
+}
+
+/// Why the loop went on.
+enum Wake {
+    Ready,
+    Command(Command),
+    Abandoned,
+}
+
+#[derive(Debug)]
+pub(super) struct AdvertThread {
+    routers: BTreeMap<RouterKey, Router>,
+    ports: BTreeMap<Arc<str>, Port>,
+    /// For announcements, by interface index.
+    announcers: BTreeMap<u32, Arc<PacketSocket>>,
+    interfaces: Interfaces,
+    timer: DeadlineTimer,
+    mailbox: Arc<Mailbox>,
+    commands: mpsc::Receiver<Command>,
+    /// Resolves when the handle is dropped.
+    handle: oneshot::Receiver<()>,
+    events: Events,
+    lateness: Lateness,
+    options: Options,
+    realtime: bool,
+}
+
+impl AdvertThread {
+    /// Opens what the routers need. Must be called inside the thread's runtime.
+    pub(super) fn new(
+        specs: Vec<RouterSpec>,
+        interfaces: Interfaces,
+        mailbox: Arc<Mailbox>,
+        commands: mpsc::Receiver<Command>,
+        handle: oneshot::Receiver<()>,
+        events: Events,
+        options: Options,
+    ) -> Result<Self, Error> {
+        let timer = DeadlineTimer::new().map_err(|source| Error::Thread { source })?;
+        let mut thread = Self {
+            routers: BTreeMap::new(),
+            ports: BTreeMap::new(),
+            announcers: BTreeMap::new(),
+            interfaces,
+            timer,
+            mailbox,
+            commands,
+            handle,
+            events,
+            lateness: Lateness::default(),
+            options,
+            realtime: false,
+        };
+        thread.open_ports(&specs)?;
+        for spec in specs {
+            thread.insert(spec)?;
+        }
+        thread.ask_for_realtime();
+        Ok(thread)
+    }
+
+    /// Starts the routers, and runs them until told to stop or abandoned. All have resigned then.
+    pub(super) async fn run(&mut self) -> io::Result<()> {
+        self.settle();
+        loop {
+            self.read_ports();
+            self.run_timers();
+            for _ in 0..COMMANDS {
+                let Ok(command) = self.commands.try_recv() else {
+                    break;
+                };
+                if self.handle_command(command).is_break() {
+                    return Ok(());
+                }
+            }
+            let next = self
+                .routers
+                .values()
+                .filter_map(|router| router.engine.next_timeout());
+            self.timer.arm(next.min())?;
+            match self.wait().await? {
+                Wake::Ready => {}
+                Wake::Command(command) => {
+                    if self.handle_command(command).is_break() {
+                        return Ok(());
+                    }
+                }
+                Wake::Abandoned => {
+                    self.resign();
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    async fn wait(&mut self) -> io::Result<Wake> {
+        poll_fn(|cx| {
+            if let Poll::Ready(fired) = self.timer.poll_fired(cx) {
+                return Poll::Ready(fired.map(|()| Wake::Ready));
+            }
+            let mut readable = false;
+            for port in self.ports.values() {
+                if let Poll::Ready(result) = port.socket.poll_readable(cx) {
+                    result?;
+                    readable = true;
+                }
+            }
+            if readable {
+                return Poll::Ready(Ok(Wake::Ready));
+            }
+            if Pin::new(&mut self.handle).poll(cx).is_ready() {
+                return Poll::Ready(Ok(Wake::Abandoned));
+            }
+            match self.commands.poll_recv(cx) {
+                Poll::Ready(Some(command)) => Poll::Ready(Ok(Wake::Command(command))),
+                Poll::Ready(None) => Poll::Ready(Ok(Wake::Abandoned)),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Stops all routers: Masters send priority 0 and their addresses are wanted no more.
+    pub(super) fn resign(&mut self) {
+        let now = Instant::now();
+        let keys: Vec<RouterKey> = self.routers.keys().cloned().collect();
+        for key in keys {
+            self.act(&key, now, |router| router.engine.handle_shutdown(now));
+        }
+    }
+
+    /// Does something to a router, and carries out what follows.
+    fn act(&mut self, key: &RouterKey, now: Instant, act: impl FnOnce(&mut Router)) {
+        if let Some(router) = self.routers.get_mut(key) {
+            act(router);
+            let mut around = Surroundings {
+                ports: &mut self.ports,
+                mailbox: &self.mailbox,
+                events: &mut self.events,
+            };
+            router.drain(now, &mut around);
+        }
+    }
+
+    fn run_timers(&mut self) {
+        let now = Instant::now();
+        let mut around = Surroundings {
+            ports: &mut self.ports,
+            mailbox: &self.mailbox,
+            events: &mut self.events,
+        };
+        for router in self.routers.values_mut() {
+            if let Some(deadline) = router.engine.next_timeout().filter(|at| *at <= now) {
+                self.lateness
+                    .record(now.saturating_duration_since(deadline));
+                router.engine.handle_timeout(now);
+                router.drain(now, &mut around);
+            }
+        }
+    }
+
+    fn read_ports(&mut self) {
+        let names: Vec<Arc<str>> = self.ports.keys().cloned().collect();
+        for name in names {
+            for _ in 0..READS {
+                if !self.read_port(&name) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Reads one packet; says whether there was one.
+    fn read_port(&mut self, name: &Arc<str>) -> bool {
+        let Some(port) = self.ports.get_mut(name) else {
+            return false;
+        };
+        let bytes = match port.socket.receive() {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return false,
+            Err(error) => {
+                // The interface went down; the monitor tells of it.
+                tracing::debug!(ifname = %name, %error, "raw socket");
+                return false;
+            }
+        };
+        let now = Instant::now();
+        let Some(datagram) = Datagram::parse(bytes) else {
+            port.malformed += 1;
+            return true;
+        };
+        let Some(vrid) = datagram
+            .payload
+            .get(1)
+            .and_then(|vrid| Vrid::new(*vrid).ok())
+        else {
+            port.malformed += 1;
+            return true;
+        };
+        let key = RouterKey {
+            interface: Arc::clone(name),
+            vrid,
+        };
+        let Some(router) = self.routers.get_mut(&key) else {
+            port.unknown_vrid += 1;
+            return true;
+        };
+        let received = Received {
+            source: IpAddr::V4(datagram.source),
+            destination: IpAddr::V4(datagram.destination),
+            hop_limit: datagram.ttl,
+            payload: datagram.payload,
+        };
+        router.receive(now, received, &mut self.events);
+        let mut around = Surroundings {
+            ports: &mut self.ports,
+            mailbox: &self.mailbox,
+            events: &mut self.events,
+        };
+        router.drain(now, &mut around);
+        true
+    }
+
+    fn handle_command(&mut self, command: Command) -> std::ops::ControlFlow<()> {
+        match command {
+            Command::Interfaces(interfaces) => {
+                self.interfaces = interfaces;
+                self.settle();
+            }
+            Command::AddressReady {
+                router,
+                epoch,
+                link,
+                address,
+            } => {
+                if let Some(router) = self.routers.get_mut(&router) {
+                    router.address_ready(epoch, link, address);
+                }
+            }
+            Command::Reload {
+                specs,
+                interfaces,
+                done,
+            } => {
+                // Nobody may wait for the answer any more.
+                let _ = done.send(self.reload(specs, interfaces));
+            }
+            Command::Status(reply) => {
+                let _ = reply.send(self.status());
+            }
+            Command::Shutdown(done) => {
+                self.resign();
+                let _ = done.send(());
+                return std::ops::ControlFlow::Break(());
+            }
+        }
+        std::ops::ControlFlow::Continue(())
+    }
+
+    /// Changes the set of routers. Those that stay keep their state.
+    fn reload(&mut self, specs: Vec<RouterSpec>, interfaces: Interfaces) -> Result<(), Error> {
+        let before = std::mem::replace(&mut self.interfaces, interfaces);
+        if let Err(error) = self.open_ports(&specs) {
+            self.interfaces = before;
+            return Err(error);
+        }
+        let now = Instant::now();
+        let mut gone: Vec<RouterKey> = self.routers.keys().cloned().collect();
+        for spec in specs {
+            let key = key_of(&spec);
+            gone.retain(|old| *old != key);
+            let name: Arc<str> = Arc::from(spec.name.as_str());
+            let mut kept = false;
+            self.act(&key, now, |router| {
+                kept = router.engine.reconfigure(now, spec.config.clone()).is_ok();
+                if kept {
+                    router.respecify(name, spec.clone());
+                }
+            });
+            if !kept {
+                // New, or of another version: that is another router.
+                self.remove(&key, now);
+                self.insert(spec)?;
+            }
+        }
+        for key in gone {
+            self.remove(&key, now);
+        }
+        self.ask_for_realtime();
+        self.settle();
+        Ok(())
+    }
+
+    fn insert(&mut self, spec: RouterSpec) -> Result<(), Error> {
+        let unsupported = || Error::UnsupportedFamily {
+            router: spec.name.clone(),
+        };
+        let primary = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        let engine = VirtualRouter::new(spec.config.clone(), primary).map_err(|_| unsupported())?;
+        let key = key_of(&spec);
+        self.routers
+            .insert(key.clone(), Router::new(key, spec, engine));
+        Ok(())
+    }
+
+    fn remove(&mut self, key: &RouterKey, now: Instant) {
+        self.act(key, now, |router| router.engine.handle_shutdown(now));
+        self.routers.remove(key);
+        self.mailbox.retire(key);
+    }
+
+    /// Opens the sockets of interfaces that are there and have none yet.
+    fn open_ports(&mut self, specs: &[RouterSpec]) -> Result<(), Error> {
+        for spec in specs {
+            if let Some(interface) = self.interfaces.get(&spec.interface) {
+                let fresh = |port: &Port| port.index == interface.link.index;
+                if !self.ports.get(spec.interface.as_str()).is_some_and(fresh) {
+                    let port = Port::open(interface)
+                        .map_err(|source| Error::socket("raw", &spec.interface, source))?;
+                    self.ports.insert(Arc::from(spec.interface.as_str()), port);
+                }
+            }
+            for name in interfaces_of(spec) {
+                if let Some(interface) = self.interfaces.get(name) {
+                    announcer(&mut self.announcers, interface)
+                        .map_err(|source| Error::socket("packet", name, source))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings sockets, sources and addresses in line with the interfaces there are, tells the
+    /// engines, and starts those that have not been.
+    fn settle(&mut self) {
+        self.renew_ports();
+        let now = Instant::now();
+        let virtual_addresses: Vec<IpAddr> = self
+            .routers
+            .values()
+            .flat_map(|router| router.spec.virtual_addresses.iter().map(|of| of.address))
+            .collect();
+        let keys: Vec<RouterKey> = self.routers.keys().cloned().collect();
+        for key in keys {
+            let Some(router) = self.routers.get_mut(&key) else {
+                continue;
+            };
+            let source = source_of(&router.spec, &self.interfaces, &virtual_addresses);
+            let problem = problem_of(&router.spec, &self.interfaces, &self.ports, source);
+            let prepared = prepare(&router.spec, &self.interfaces, &mut self.announcers);
+            router.prepare(prepared, &self.mailbox);
+            if let Some(source) = source
+                && router.source != Some(source)
+                && router.engine.set_primary(IpAddr::V4(source)).is_ok()
+            {
+                router.source = Some(source);
+            }
+            if problem != router.problem {
+                router.problem = problem;
+                self.events.tell(Event::LinkChanged {
+                    router: Arc::clone(&router.name),
+                    vrid: key.vrid,
+                    interface: Arc::clone(&key.interface),
+                    problem,
+                });
+            }
+            self.act(&key, now, |router| {
+                router.engine.handle_link(now, problem.is_none());
+                if !std::mem::replace(&mut router.started, true) {
+                    router.engine.handle_startup(now);
+                }
+            });
+        }
+    }
+
+    /// Closes the sockets of interfaces that are gone or unused, opens those of new ones.
+    fn renew_ports(&mut self) {
+        let used = |name: &str| self.routers.keys().any(|key| *key.interface == *name);
+        let interfaces = &self.interfaces;
+        self.ports.retain(|name, port| {
+            let index = interfaces.get(name).map(|interface| interface.link.index);
+            used(name) && index == Some(port.index)
+        });
+        let there = |index: u32| interfaces.iter().any(|of| of.link.index == index);
+        self.announcers.retain(|index, _| there(*index));
+        for key in self.routers.keys() {
+            let Some(interface) = self.interfaces.get(&key.interface) else {
+                continue;
+            };
+            if self.ports.contains_key(&key.interface) {
+                continue;
+            }
+            match Port::open(interface) {
+                Ok(port) => {
+                    self.ports.insert(Arc::clone(&key.interface), port);
+                }
+                Err(error) => error!(ifname = %key.interface, %error, "no raw socket"),
+            }
+        }
+    }
+
+    /// Asks for `SCHED_RR` if it is wanted and not had.
+    fn ask_for_realtime(&mut self) {
+        let short =
+            |router: &Router| router.spec.config.interval().as_duration() < Duration::from_secs(1);
+        let wanted = match self.options.realtime {
+            Realtime::Auto => self.routers.values().any(short),
+            Realtime::Always => true,
+            Realtime::Never => false,
+        };
+        if !wanted || self.realtime {
+            return;
+        }
+        match sys::set_round_robin(ROUND_ROBIN_PRIORITY) {
+            Ok(()) => {
+                self.realtime = true;
+                info!(
+                    priority = ROUND_ROBIN_PRIORITY,
+                    "advert thread runs under SCHED_RR"
+                );
+            }
+            Err(error) => warn!(
+                %error,
+                "advert thread not scheduled in real time: it needs CAP_SYS_NICE or RLIMIT_RTPRIO, \
+                 and a control group with real-time runtime; under load adverts will be late, and \
+                 with intervals below a second a backup may take over from a living master"
+            ),
+        }
+    }
+
+    fn status(&self) -> DriverStatus {
+        DriverStatus {
+            routers: self.routers.values().map(Router::status).collect(),
+            interfaces: self
+                .ports
+                .iter()
+                .map(|(name, port)| port.status(name))
+                .collect(),
+            events_dropped: self.events.dropped(),
+            lateness: self.lateness.clone(),
+            realtime: self.realtime,
+        }
+    }
+}
+
+/// The interfaces a router needs: its own, and those of its addresses.
+pub(super) fn interfaces_of(spec: &RouterSpec) -> impl Iterator<Item = &str> {
+    let others = spec
+        .virtual_addresses
+        .iter()
+        .filter_map(|of| of.interface.as_deref());
+    std::iter::once(spec.interface.as_str()).chain(others)
+}
+
+/// The interface an address belongs on.
+pub(super) fn interface_of<'a>(spec: &'a RouterSpec, address: &'a VirtualAddress) -> &'a str {
+    address.interface.as_deref().unwrap_or(&spec.interface)
+}
+
+fn key_of(spec: &RouterSpec) -> RouterKey {
+    RouterKey {
+        interface: Arc::from(spec.interface.as_str()),
+        vrid: spec.config.vrid(),
+    }
+}
+
+/// The source of a router's adverts. A virtual address is none, except an owner's.
+fn source_of(
+    spec: &RouterSpec,
+    interfaces: &Interfaces,
+    virtual_addresses: &[IpAddr],
+) -> Option<Ipv4Addr> {
+    if let Some(IpAddr::V4(source)) = spec.source {
+        return Some(source);
+    }
+    let interface = interfaces.get(&spec.interface)?;
+    let is_virtual = |address: Ipv4Addr| virtual_addresses.contains(&IpAddr::V4(address));
+    interface.primary(is_virtual).or_else(|| {
+        let owner = spec.config.priority().is_owner();
+        owner.then(|| interface.primary(|_| false)).flatten()
+    })
+}
+
+fn problem_of(
+    spec: &RouterSpec,
+    interfaces: &Interfaces,
+    ports: &BTreeMap<Arc<str>, Port>,
+    source: Option<Ipv4Addr>,
+) -> Option<LinkProblem> {
+    let mut down = false;
+    for name in interfaces_of(spec) {
+        match interfaces.get(name) {
+            Some(interface) => down |= !interface.up,
+            None => return Some(LinkProblem::Missing),
+        }
+    }
+    if down {
+        Some(LinkProblem::Down)
+    } else if source.is_none() {
+        Some(LinkProblem::NoSource)
+    } else if !ports.contains_key(spec.interface.as_str()) {
+        Some(LinkProblem::NoSocket)
+    } else {
+        None
+    }
+}
+
+/// Finds the interfaces of a router's addresses, and builds the frames that announce them.
+fn prepare(
+    spec: &RouterSpec,
+    interfaces: &Interfaces,
+    announcers: &mut BTreeMap<u32, Arc<PacketSocket>>,
+) -> Vec<Prepared> {
+    let mut prepared = Vec::with_capacity(spec.virtual_addresses.len());
+    for address in &spec.virtual_addresses {
+        let Some(interface) = interfaces.get(interface_of(spec, address)) else {
+            continue;
+        };
+        let announcement = interface.mac.and_then(|mac| {
+            let frame = announcement_frame(address.address, MacAddr::from(mac));
+            let socket = announcer(announcers, interface)
+                .inspect_err(|error| {
+                    error!(ifname = %interface.link.name, %error, "no packet socket");
+                })
+                .ok()?;
+            Some(Announcement {
+                socket,
+                frame: Arc::from(frame),
+            })
+        });
+        prepared.push(Prepared {
+            address: address.clone(),
+            link: interface.link.clone(),
+            announcement,
+        });
+    }
+    prepared
+}
+
+fn announcement_frame(address: IpAddr, mac: MacAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(address) => GratuitousArp { mac, address }.to_vec(),
+        IpAddr::V6(address) => UnsolicitedNeighbourAdvertisement {
+            mac,
+            source: address,
+            address,
+            router: false,
+        }
+        .to_vec(),
+    }
+}
+
+fn announcer(
+    announcers: &mut BTreeMap<u32, Arc<PacketSocket>>,
+    interface: &Interface,
+) -> io::Result<Arc<PacketSocket>> {
+    let index = interface.link.index;
+    if let Some(socket) = announcers.get(&index) {
+        return Ok(Arc::clone(socket));
+    }
+    let socket = Arc::new(PacketSocket::open(index)?);
+    announcers.insert(index, Arc::clone(&socket));
+    Ok(socket)
+}

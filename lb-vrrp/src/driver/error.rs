@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What keeps the driver from doing what it was asked.
+
+use std::fmt;
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::Vrid;
+
+/// Why the driver did not start, reload or stop as asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Two routers with the same VRID on the same interface.
+    #[error("routers {first} and {second} both have VRID {vrid} on {interface}")]
+    DuplicateRouter {
+        /// The VRID of both.
+        vrid: Vrid,
+        /// The interface of both.
+        interface: String,
+        /// Name of the first.
+        first: String,
+        /// Name of the second.
+        second: String,
+    },
+    /// An address with an impossible prefix, or an IPv6 address with a broadcast or label.
+    #[error("router {router}: {address}/{prefix_len} is not a usable virtual address")]
+    InvalidAddress {
+        /// The router's name.
+        router: String,
+        /// The address.
+        address: IpAddr,
+        /// Its prefix length.
+        prefix_len: u8,
+    },
+    /// There is no such interface.
+    #[error("router {router}: no interface {interface}; there are {}", existing.join(", "))]
+    InterfaceNotFound {
+        /// The router's name.
+        router: String,
+        /// The interface it wants.
+        interface: String,
+        /// The interfaces that exist.
+        existing: Vec<String>,
+    },
+    /// The process lacks a capability in its network namespace.
+    #[error("{operation} needs {capability}")]
+    MissingCapability {
+        /// What is missing.
+        capability: Capability,
+        /// What it is needed for.
+        operation: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// `Driver::start` was called outside a tokio runtime.
+    #[error("the driver must be started inside a tokio runtime")]
+    NoRuntime,
+    /// The kernel could not be asked about interfaces and addresses.
+    #[error("cannot {operation} by netlink")]
+    Netlink {
+        /// What was asked.
+        operation: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// A socket on an interface could not be opened.
+    #[error("cannot open the {kind} socket on {interface}")]
+    Socket {
+        /// Which socket.
+        kind: &'static str,
+        /// The interface.
+        interface: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The driver has ended before.
+    #[error("the driver has stopped")]
+    Stopped,
+    /// The advert thread or its runtime could not be made.
+    #[error("cannot start the advert thread")]
+    Thread {
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Something took longer than [`Options::limit`](super::Options::limit).
+    #[error("{operation} took longer than {limit:?}")]
+    TimedOut {
+        /// What was asked.
+        operation: &'static str,
+        /// The limit.
+        limit: Duration,
+    },
+    /// A router whose addresses are IPv6: the engine speaks it, this driver does not yet.
+    #[error("router {router}: the driver does not run IPv6 routers")]
+    UnsupportedFamily {
+        /// The router's name.
+        router: String,
+    },
+}
+
+impl Error {
+    pub(super) fn socket(kind: &'static str, interface: &str, source: io::Error) -> Self {
+        if source.kind() == io::ErrorKind::PermissionDenied {
+            Self::MissingCapability {
+                capability: Capability::NetRaw,
+                operation: "sending and receiving adverts",
+                source,
+            }
+        } else {
+            Self::Socket {
+                kind,
+                interface: interface.to_owned(),
+                source,
+            }
+        }
+    }
+
+    pub(super) fn address(error: AddressError) -> Self {
+        if error.source.kind() == io::ErrorKind::PermissionDenied {
+            Self::MissingCapability {
+                capability: Capability::NetAdmin,
+                operation: "adding and removing addresses",
+                source: error.source,
+            }
+        } else {
+            Self::Netlink {
+                operation: "remove left-over addresses",
+                source: error.source,
+            }
+        }
+    }
+}
+
+/// A capability the driver needs, see capabilities(7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Capability {
+    /// `CAP_NET_ADMIN`: addresses.
+    NetAdmin,
+    /// `CAP_NET_RAW`: raw and packet sockets.
+    NetRaw,
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NetAdmin => "CAP_NET_ADMIN",
+            Self::NetRaw => "CAP_NET_RAW",
+        })
+    }
+}
+
+/// An address could not be put on an interface, or taken from it.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {operation} {address} {} {interface}", operation.preposition())]
+#[non_exhaustive]
+pub struct AddressError {
+    /// What was tried.
+    pub operation: AddressOperation,
+    /// The address.
+    pub address: IpAddr,
+    /// The interface.
+    pub interface: String,
+    /// What the kernel said.
+    pub source: io::Error,
+}
+
+impl AddressError {
+    /// Makes the error, for implementations of [`AddressManager`](super::AddressManager).
+    pub fn new(
+        operation: AddressOperation,
+        address: IpAddr,
+        interface: impl Into<String>,
+        source: io::Error,
+    ) -> Self {
+        Self {
+            operation,
+            address,
+            interface: interface.into(),
+            source,
+        }
+    }
+}
+
+/// What is done to an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AddressOperation {
+    /// `ip address add`
+    Add,
+    /// `ip address delete`
+    Remove,
+}
+
+impl AddressOperation {
+    const fn preposition(self) -> &'static str {
+        match self {
+            Self::Add => "to",
+            Self::Remove => "from",
+        }
+    }
+}
+
+impl fmt::Display for AddressOperation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Add => "add",
+            Self::Remove => "remove",
+        })
+    }
+}

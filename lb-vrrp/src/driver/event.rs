@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the driver tells its owner.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::error::AddressError;
+use super::timer::Lateness;
+use crate::{Notice, Priority, Rejected, RouterStats, State, Transition, Vrid};
+
+/// Something happened. Events are told, never asked for: nothing waits for the reader, and what
+/// does not fit the channel is counted in [`DriverStatus::events_dropped`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A router changed its state. Adverts are sent and addresses under way when this is told.
+    #[non_exhaustive]
+    Transitioned {
+        /// The router's name.
+        router: Arc<str>,
+        /// Its VRID.
+        vrid: Vrid,
+        /// From, to, and why.
+        transition: Transition,
+        /// Its effective priority.
+        priority: Priority,
+    },
+    /// A packet was discarded. Told once per router, sender and kind of reason in 30 s.
+    #[non_exhaustive]
+    Rejected {
+        /// The router's name.
+        router: Arc<str>,
+        /// Its VRID.
+        vrid: Vrid,
+        /// Sender.
+        source: IpAddr,
+        /// What was wrong with the packet.
+        reason: Rejected,
+        /// Packets like this that were not told since the last time.
+        suppressed: u64,
+    },
+    /// The engine saw something that an operator should know.
+    #[non_exhaustive]
+    Noticed {
+        /// The router's name.
+        router: Arc<str>,
+        /// Its VRID.
+        vrid: Vrid,
+        /// What it saw.
+        notice: Notice,
+    },
+    /// An address could not be added or removed; it is tried again every second. Told once until
+    /// it succeeds.
+    #[non_exhaustive]
+    AddressFailed {
+        /// The router's name.
+        router: Arc<str>,
+        /// Its VRID.
+        vrid: Vrid,
+        /// What failed.
+        error: Arc<AddressError>,
+    },
+    /// Somebody else had deleted a virtual address of a Master, and it was put back.
+    #[non_exhaustive]
+    AddressRestored {
+        /// The router's name.
+        router: Arc<str>,
+        /// Its VRID.
+        vrid: Vrid,
+        /// The address.
+        address: IpAddr,
+        /// The interface.
+        interface: Arc<str>,
+    },
+    /// What a router needs of its interfaces came or went: carrier, or a source for adverts.
+    #[non_exhaustive]
+    LinkChanged {
+        /// The router's name.
+        router: Arc<str>,
+        /// Its VRID.
+        vrid: Vrid,
+        /// Its interface.
+        interface: Arc<str>,
+        /// What is amiss, if anything.
+        problem: Option<LinkProblem>,
+    },
+    /// The advert thread ended without being asked to; the addresses have been removed.
+    #[non_exhaustive]
+    Stopped,
+}
+
+/// The sending side: it never waits.
+#[derive(Debug)]
+pub(super) struct Events {
+    sender: mpsc::Sender<Event>,
+    dropped: u64,
+}
+
+impl Events {
+    pub(super) const fn new(sender: mpsc::Sender<Event>) -> Self {
+        Self { sender, dropped: 0 }
+    }
+
+    pub(super) fn tell(&mut self, event: Event) {
+        if self.sender.try_send(event).is_err() {
+            self.dropped += 1;
+        }
+    }
+
+    pub(super) const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}
+
+/// What keeps a router in [`State::Fault`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum LinkProblem {
+    /// An interface that it or one of its addresses needs is not there.
+    #[error("interface missing")]
+    Missing,
+    /// An interface is not up or has no carrier.
+    #[error("interface down")]
+    Down,
+    /// Its interface has no IPv4 address that is not a virtual one.
+    #[error("no IPv4 address for interface")]
+    NoSource,
+    /// Its sockets could not be opened.
+    #[error("no socket on interface")]
+    NoSocket,
+}
+
+/// The driver at one moment.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DriverStatus {
+    /// The routers, in the order of interface and VRID.
+    pub routers: Vec<RouterStatus>,
+    /// The interfaces they use.
+    pub interfaces: Vec<InterfaceStatus>,
+    /// Events that did not fit the channel.
+    pub events_dropped: u64,
+    /// How late timers were served.
+    pub lateness: Lateness,
+    /// Whether the advert thread runs under `SCHED_RR`.
+    pub realtime: bool,
+}
+
+/// One router at one moment.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RouterStatus {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its VRID.
+    pub vrid: Vrid,
+    /// Its interface.
+    pub interface: Arc<str>,
+    /// Its state.
+    pub state: State,
+    /// Its effective priority.
+    pub priority: Priority,
+    /// Source of its adverts.
+    pub source: Option<Ipv4Addr>,
+    /// Its counters.
+    pub stats: RouterStats,
+    /// Adverts the kernel refused to send.
+    pub send_failures: u64,
+}
+
+/// What arrived on an interface for nobody.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct InterfaceStatus {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Packets of VRIDs that are not configured here: other people's routers.
+    pub unknown_vrid: u64,
+    /// Packets that are no whole IPv4 packet, or too short to hold a VRID.
+    pub malformed: u64,
+}

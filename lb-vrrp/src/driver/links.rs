@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The interfaces and their addresses, as netlink tells them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use futures_util::TryStreamExt;
+use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+
+use super::address::{ADDRESS_PROTOCOL, Link, bounded};
+use super::spec::VirtualAddress;
+
+/// An address on an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PresentAddress {
+    pub(super) address: IpAddr,
+    pub(super) prefix_len: u8,
+    /// `IFA_PROTO`; 0 where it is not told.
+    pub(super) protocol: u8,
+}
+
+/// One interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Interface {
+    pub(super) link: Link,
+    /// `IFF_UP` and `IFF_RUNNING`: administratively up, with carrier.
+    pub(super) up: bool,
+    /// Ethernet address, where it has one and speaks ARP.
+    pub(super) mac: Option<[u8; 6]>,
+    /// In the kernel's order.
+    pub(super) addresses: Vec<PresentAddress>,
+}
+
+impl Interface {
+    /// The first IPv4 address for which `excluded` does not hold.
+    pub(super) fn primary(&self, excluded: impl Fn(Ipv4Addr) -> bool) -> Option<Ipv4Addr> {
+        self.addresses
+            .iter()
+            .find_map(|present| match present.address {
+                IpAddr::V4(address) if !excluded(address) => Some(address),
+                IpAddr::V4(_) | IpAddr::V6(_) => None,
+            })
+    }
+}
+
+/// What a notification changed that matters beyond the table itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// Nothing.
+    None,
+    /// A link or address appeared or changed.
+    Updated,
+    /// An address went away.
+    AddressGone { link: Link, address: IpAddr },
+    /// An interface went away.
+    LinkGone { link: Link },
+}
+
+/// All interfaces of the network namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Interfaces {
+    by_index: Arc<BTreeMap<u32, Interface>>,
+}
+
+impl Interfaces {
+    /// Asks the kernel for all of it.
+    pub(super) async fn dump(handle: &rtnetlink::Handle) -> io::Result<Self> {
+        let mut interfaces = Self::default();
+        let links: Vec<LinkMessage> = bounded(handle.link().get().execute().try_collect()).await?;
+        for link in links {
+            interfaces.new_link(&link);
+        }
+        let addresses: Vec<AddressMessage> =
+            bounded(handle.address().get().execute().try_collect()).await?;
+        for address in addresses {
+            interfaces.new_address(&address);
+        }
+        Ok(interfaces)
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Interface> {
+        self.by_index
+            .values()
+            .find(|interface| interface.link.name == name)
+    }
+
+    /// Whether `link` still has `address`.
+    pub(super) fn holds(&self, link: &Link, address: IpAddr) -> bool {
+        self.by_index.get(&link.index).is_some_and(|interface| {
+            interface
+                .addresses
+                .iter()
+                .any(|present| present.address == address)
+        })
+    }
+
+    /// Prefix lengths with which `link` has `address` from a virtual router: the wanted one, and
+    /// any that carries our mark.
+    pub(super) fn leftovers(&self, link: &Link, address: &VirtualAddress) -> Vec<u8> {
+        let Some(interface) = self.by_index.get(&link.index) else {
+            return Vec::new();
+        };
+        interface
+            .addresses
+            .iter()
+            .filter(|present| {
+                present.address == address.address
+                    && (present.prefix_len == address.prefix_len
+                        || present.protocol == ADDRESS_PROTOCOL)
+            })
+            .map(|present| present.prefix_len)
+            .collect()
+    }
+
+    /// Only the interfaces named.
+    pub(super) fn only(&self, names: &BTreeSet<Arc<str>>) -> Self {
+        let by_index = self
+            .by_index
+            .iter()
+            .filter(|(_, interface)| names.contains(interface.link.name.as_str()))
+            .map(|(index, interface)| (*index, interface.clone()))
+            .collect();
+        Self {
+            by_index: Arc::new(by_index),
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Interface> {
+        self.by_index.values()
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.by_index
+            .values()
+            .map(|interface| interface.link.name.clone())
+            .collect()
+    }
+
+    /// Takes in one notification.
+    pub(super) fn apply(&mut self, message: &RouteNetlinkMessage) -> Change {
+        match message {
+            RouteNetlinkMessage::NewLink(link) => self.new_link(link),
+            RouteNetlinkMessage::DelLink(link) => self.delete_link(link),
+            RouteNetlinkMessage::NewAddress(address) => self.new_address(address),
+            RouteNetlinkMessage::DelAddress(address) => self.delete_address(address),
+            _ => Change::None,
+        }
+    }
+
+    fn new_link(&mut self, message: &LinkMessage) -> Change {
+        // A bridge tells of its ports in link messages of its own family.
+        if message.header.interface_family != AddressFamily::Unspec {
+            return Change::None;
+        }
+        let mut name = None;
+        let mut mac = None;
+        for attribute in &message.attributes {
+            match attribute {
+                LinkAttribute::IfName(value) => name = Some(value),
+                LinkAttribute::Address(value) => mac = <[u8; 6]>::try_from(value.as_slice()).ok(),
+                _ => {}
+            }
+        }
+        let Some(name) = name else {
+            return Change::None;
+        };
+        let flags = message.header.flags;
+        let index = message.header.index;
+        let by_index = Arc::make_mut(&mut self.by_index);
+        let addresses = by_index
+            .remove(&index)
+            .map(|interface| interface.addresses)
+            .unwrap_or_default();
+        by_index.insert(
+            index,
+            Interface {
+                link: Link::new(index, name.as_str()),
+                up: flags.contains(LinkFlags::Up | LinkFlags::Running),
+                mac: mac.filter(|_| !flags.intersects(LinkFlags::Noarp | LinkFlags::Loopback)),
+                addresses,
+            },
+        );
+        Change::Updated
+    }
+
+    fn delete_link(&mut self, message: &LinkMessage) -> Change {
+        if message.header.interface_family != AddressFamily::Unspec {
+            return Change::None;
+        }
+        match Arc::make_mut(&mut self.by_index).remove(&message.header.index) {
+            Some(Interface { link, .. }) => Change::LinkGone { link },
+            None => Change::None,
+        }
+    }
+
+    fn new_address(&mut self, message: &AddressMessage) -> Change {
+        let Some(present) = present(message) else {
+            return Change::None;
+        };
+        let by_index = Arc::make_mut(&mut self.by_index);
+        let Some(interface) = by_index.get_mut(&message.header.index) else {
+            return Change::None;
+        };
+        let known = interface.addresses.iter_mut().find(|known| {
+            known.address == present.address && known.prefix_len == present.prefix_len
+        });
+        match known {
+            Some(known) => *known = present,
+            None => interface.addresses.push(present),
+        }
+        Change::Updated
+    }
+
+    fn delete_address(&mut self, message: &AddressMessage) -> Change {
+        let Some(present) = present(message) else {
+            return Change::None;
+        };
+        let by_index = Arc::make_mut(&mut self.by_index);
+        let Some(interface) = by_index.get_mut(&message.header.index) else {
+            return Change::None;
+        };
+        interface.addresses.retain(|known| {
+            known.address != present.address || known.prefix_len != present.prefix_len
+        });
+        Change::AddressGone {
+            link: interface.link.clone(),
+            address: present.address,
+        }
+    }
+}
+
+/// The local address of a message: `IFA_LOCAL`, or `IFA_ADDRESS` where that is missing (IPv6).
+fn present(message: &AddressMessage) -> Option<PresentAddress> {
+    let mut local = None;
+    let mut address = None;
+    let mut protocol = 0;
+    for attribute in &message.attributes {
+        match attribute {
+            AddressAttribute::Local(value) => local = Some(*value),
+            AddressAttribute::Address(value) => address = Some(*value),
+            AddressAttribute::Protocol(value) => protocol = u8::from(*value),
+            _ => {}
+        }
+    }
+    Some(PresentAddress {
+        address: local.or(address)?,
+        prefix_len: message.header.prefix_len,
+        protocol,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(index: u32, name: &str, flags: LinkFlags) -> LinkMessage {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        message.header.flags = flags;
+        message.attributes = vec![
+            LinkAttribute::IfName(name.to_owned()),
+            LinkAttribute::Address(vec![2, 0, 0, 0, 0, 1]),
+        ];
+        message
+    }
+
+    fn address(index: u32, address: &str, prefix_len: u8) -> AddressMessage {
+        let mut message = AddressMessage::default();
+        message.header.index = index;
+        message.header.prefix_len = prefix_len;
+        message.attributes = vec![AddressAttribute::Local(address.parse().unwrap())];
+        message
+    }
+
+    fn two() -> Interfaces {
+        let mut interfaces = Interfaces::default();
+        interfaces.apply(&RouteNetlinkMessage::NewLink(link(
+            2,
+            "eth0",
+            LinkFlags::Up,
+        )));
+        interfaces.apply(&RouteNetlinkMessage::NewAddress(address(
+            2,
+            "192.0.2.100",
+            32,
+        )));
+        interfaces.apply(&RouteNetlinkMessage::NewAddress(address(
+            2,
+            "192.0.2.1",
+            24,
+        )));
+        interfaces
+    }
+
+    #[test]
+    fn up_needs_both_flags_and_keeps_the_addresses() {
+        let mut interfaces = two();
+        assert!(!interfaces.get("eth0").unwrap().up);
+        let both = LinkFlags::Up | LinkFlags::Running;
+        interfaces.apply(&RouteNetlinkMessage::NewLink(link(2, "eth0", both)));
+        let interface = interfaces.get("eth0").unwrap();
+        assert!(interface.up);
+        assert_eq!(interface.addresses.len(), 2);
+        assert_eq!(interface.mac, Some([2, 0, 0, 0, 0, 1]));
+    }
+
+    #[test]
+    fn the_primary_address_is_the_first_that_is_not_virtual() {
+        let interfaces = two();
+        let eth0 = interfaces.get("eth0").unwrap();
+        let vip: Ipv4Addr = "192.0.2.100".parse().unwrap();
+        assert_eq!(eth0.primary(|_| false), Some(vip));
+        assert_eq!(
+            eth0.primary(|address| address == vip),
+            Some("192.0.2.1".parse().unwrap())
+        );
+        assert_eq!(eth0.primary(|_| true), None);
+    }
+
+    #[test]
+    fn a_bridge_losing_a_port_does_not_delete_the_interface() {
+        let mut interfaces = two();
+        let mut message = link(2, "eth0", LinkFlags::Up);
+        message.header.interface_family = AddressFamily::Bridge;
+        assert_eq!(
+            interfaces.apply(&RouteNetlinkMessage::DelLink(message)),
+            Change::None
+        );
+        assert!(interfaces.get("eth0").is_some());
+    }
+
+    #[test]
+    fn deletions_say_what_went() {
+        let mut interfaces = two();
+        let eth0 = Link::new(2, "eth0");
+        assert_eq!(
+            interfaces.apply(&RouteNetlinkMessage::DelAddress(address(
+                2,
+                "192.0.2.100",
+                32
+            ))),
+            Change::AddressGone {
+                link: eth0.clone(),
+                address: "192.0.2.100".parse().unwrap()
+            }
+        );
+        assert_eq!(interfaces.get("eth0").unwrap().addresses.len(), 1);
+        assert_eq!(
+            interfaces.apply(&RouteNetlinkMessage::DelLink(link(
+                2,
+                "eth0",
+                LinkFlags::Up
+            ))),
+            Change::LinkGone { link: eth0 }
+        );
+        assert_eq!(interfaces.names(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_renamed_interface_is_found_by_its_new_name() {
+        let mut interfaces = two();
+        interfaces.apply(&RouteNetlinkMessage::NewLink(link(
+            2,
+            "lan0",
+            LinkFlags::Up,
+        )));
+        assert!(interfaces.get("eth0").is_none());
+        assert_eq!(interfaces.get("lan0").unwrap().addresses.len(), 2);
+    }
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the advert thread wants held, for the actuator to bring about.
+//!
+//! Not a queue but the latest wish per router: it cannot overflow, the advert thread never waits,
+//! and a router that becomes Master and Backup again within a millisecond costs nothing.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::address::Link;
+use super::socket::PacketSocket;
+use super::spec::{Announcements, VirtualAddress};
+use crate::Vrid;
+
+/// What identifies a router: two of the same are the same router with another configuration.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct RouterKey {
+    pub(super) interface: Arc<str>,
+    pub(super) vrid: Vrid,
+}
+
+/// An address with all that is needed to hold and announce it.
+#[derive(Clone, Debug)]
+pub(super) struct Prepared {
+    pub(super) address: VirtualAddress,
+    pub(super) link: Link,
+    /// `None` where there is nothing to announce by: no ARP on the interface.
+    pub(super) announcement: Option<Announcement>,
+}
+
+/// A frame and the socket it leaves by.
+#[derive(Clone, Debug)]
+pub(super) struct Announcement {
+    pub(super) socket: Arc<PacketSocket>,
+    pub(super) frame: Arc<[u8]>,
+}
+
+impl Announcement {
+    /// Sends it `times` times; says how many of them the kernel took.
+    pub(super) fn send(&self, times: u32) -> u32 {
+        let mut sent = 0;
+        for _ in 0..times {
+            match self.socket.send(&self.frame) {
+                Ok(()) => sent += 1,
+                Err(error) => {
+                    tracing::debug!(%error, "gratuitous ARP not sent");
+                    break;
+                }
+            }
+        }
+        sent
+    }
+}
+
+/// One router's wish.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) router: Arc<str>,
+    /// Whether its addresses are to be on their interfaces.
+    pub(super) held: bool,
+    /// An address owner keeps the addresses that were there before it (RFC 9568 §6.4.1).
+    pub(super) owner: bool,
+    /// How often it has become Master.
+    pub(super) epoch: u64,
+    /// How often its addresses were to be announced again.
+    pub(super) announced: u64,
+    pub(super) announcements: Announcements,
+    pub(super) addresses: Arc<[Prepared]>,
+}
+
+/// All wishes at one moment.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wishes {
+    pub(super) routers: BTreeMap<RouterKey, Wanted>,
+    /// Rises with every change.
+    pub(super) version: u64,
+    pub(super) end: Option<End>,
+}
+
+/// How the advert thread ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Orderly,
+    Failed,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Mailbox {
+    wishes: Mutex<Wishes>,
+    changed: Notify,
+}
+
+impl Mailbox {
+    pub(super) fn publish(&self, key: RouterKey, wanted: Wanted) {
+        self.change(|wishes| {
+            wishes.routers.insert(key, wanted);
+        });
+    }
+
+    pub(super) fn retire(&self, key: &RouterKey) {
+        self.change(|wishes| {
+            wishes.routers.remove(key);
+        });
+    }
+
+    /// The advert thread has ended: nothing is wanted any more. The first call counts.
+    pub(super) fn close(&self, end: End) {
+        self.change(|wishes| {
+            wishes.routers.clear();
+            wishes.end.get_or_insert(end);
+        });
+    }
+
+    pub(super) fn wishes(&self) -> Wishes {
+        self.lock().clone()
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.lock().version
+    }
+
+    /// Returns after a change since the last call.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Wishes)) {
+        let mut wishes = self.lock();
+        change(&mut wishes);
+        wishes.version += 1;
+        drop(wishes);
+        self.changed.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Wishes> {
+        self.wishes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

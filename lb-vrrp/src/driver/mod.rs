@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Runs virtual routers on Linux: sockets, clock, addresses and announcements, over tokio.
+//!
+//! [`Driver::start`] takes specifications, starts one thread and a few tasks, and returns a
+//! handle and a stream of events.
+//!
+//! ```text
+//! advert thread (own runtime, SCHED_RR)     tasks on the caller's runtime
+//!   raw sockets ─┐                            netlink monitor: links, addresses
+//!   timerfd ─────┼─> engines ─> adverts            │ changes
+//!   commands <───┘      │   <──────────────────────┘
+//!                       │ wishes (latest per router)
+//!                       └──────────────────> actuator: adds and removes addresses,
+//!   first announcement <── address is there ─┘         repeats announcements
+//! ```
+//!
+//! The advert thread does adverts and the first announcement of an address, and never waits for
+//! the others: what it wants held is a wish that a later one replaces, events that do not fit are
+//! dropped and counted. When a router becomes Master the advert has left before its addresses are
+//! asked for, and they are on the interface before they are announced.
+//!
+//! The network namespace is that of the thread that calls [`Driver::start`]. The process needs
+//! `CAP_NET_RAW` and `CAP_NET_ADMIN` there, and `CAP_SYS_NICE` for real-time scheduling.
+//!
+//! # Examples
+//!
+//! ```no_run
+//! use lb_vrrp::driver::{Driver, Options, RouterSpec, VirtualAddress};
+//! use lb_vrrp::{Priority, RouterConfig, Vrid};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = RouterConfig::builder(Vrid::new(51)?)
+//!     .priority(Priority::new(150)?)
+//!     .address("192.0.2.100".parse()?)
+//!     .build()?;
+//! let router = RouterSpec::new("VI_1", "eth0", config)
+//!     .with_virtual_addresses([VirtualAddress::new("192.0.2.100".parse()?).with_prefix_len(24)]);
+//! let (handle, mut events) = Driver::start(vec![router], Options::default())?;
+//! while let Some(event) = events.recv().await {
+//!     println!("{event:?}");
+//! }
+//! handle.shutdown().await?;
+//! # Ok(())
+//! # }
+//! ```
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc as blocking;
+use std::thread;
+
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::error;
+
+mod actuator;
+mod address;
+mod advert;
+mod error;
+mod event;
+mod handle;
+mod limiter;
+mod links;
+mod mailbox;
+mod monitor;
+mod port;
+mod router;
+mod socket;
+mod spec;
+mod sys;
+mod timer;
+mod validate;
+
+pub use self::address::{ADDRESS_PROTOCOL, Added, AddressManager, Link, Rtnetlink};
+pub use self::error::{AddressError, AddressOperation, Capability, Error};
+pub use self::event::{DriverStatus, Event, InterfaceStatus, LinkProblem, RouterStatus};
+pub use self::handle::DriverHandle;
+pub use self::spec::{Announcements, Options, Realtime, RouterSpec, Scope, VirtualAddress};
+pub use self::timer::Lateness;
+
+use self::actuator::{Actuator, remove_leftovers};
+use self::advert::{AdvertThread, Command, interface_of};
+use self::event::Events;
+use self::links::Interfaces;
+use self::mailbox::{End, Mailbox};
+use self::monitor::{Monitor, Watched};
+
+/// Commands that may wait for the advert thread; their senders wait when it is full.
+const COMMANDS: usize = 64;
+/// Hints that may wait for the actuator; the monitor waits when it is full.
+const HINTS: usize = 64;
+
+/// Runs virtual routers; see the [module](self).
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Driver;
+
+impl Driver {
+    /// Starts the routers, with addresses by rtnetlink.
+    ///
+    /// Addresses of theirs that a predecessor left on an interface are removed before the first
+    /// advert is listened to. The calling thread waits for that, some milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] says what is missing: the runtime, an interface (with those there are), a
+    /// capability; or which specifications contradict each other. Nothing runs then.
+    pub fn start(
+        specs: Vec<RouterSpec>,
+        options: Options,
+    ) -> Result<(DriverHandle, mpsc::Receiver<Event>), Error> {
+        Self::launch(specs, options, None)
+    }
+
+    /// Starts the routers, with addresses put on interfaces by `manager`.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_with(
+        specs: Vec<RouterSpec>,
+        options: Options,
+        manager: Box<dyn AddressManager>,
+    ) -> Result<(DriverHandle, mpsc::Receiver<Event>), Error> {
+        Self::launch(specs, options, Some(manager))
+    }
+
+    fn launch(
+        specs: Vec<RouterSpec>,
+        options: Options,
+        manager: Option<Box<dyn AddressManager>>,
+    ) -> Result<(DriverHandle, mpsc::Receiver<Event>), Error> {
+        let runtime = Handle::try_current().map_err(|_| Error::NoRuntime)?;
+        validate::specs(&specs)?;
+
+        // All sockets are made on this thread or one it starts: they are in its namespace.
+        let netlink = |operation| move |source| Error::Netlink { operation, source };
+        let socket = monitor::subscribe().map_err(netlink("subscribe to links and addresses"))?;
+        let (connection, netlink_handle, _) =
+            rtnetlink::new_connection().map_err(netlink("connect"))?;
+
+        let watched = Watched::default();
+        watched.set(handle::watched(&specs));
+        let mailbox = Arc::new(Mailbox::default());
+        let (event_sender, events) = mpsc::channel(options.event_capacity.max(1));
+        let (command_sender, commands) = mpsc::channel(COMMANDS);
+        let (hint_sender, hints) = mpsc::channel(HINTS);
+        let (alive, abandoned) = oneshot::channel();
+        let (started, outcome) = blocking::sync_channel(1);
+
+        let setup = Setup {
+            specs,
+            options,
+            manager,
+            mailbox: Arc::clone(&mailbox),
+            commands,
+            abandoned,
+            events: Events::new(event_sender.clone()),
+        };
+        thread::Builder::new()
+            .name("vrrp-advert".to_owned())
+            .spawn(move || setup.run(&started))
+            .map_err(|source| Error::Thread { source })?;
+        let (interfaces, manager) = match outcome.recv_timeout(options.limit) {
+            Ok(outcome) => outcome?,
+            Err(blocking::RecvTimeoutError::Timeout) => {
+                return Err(Error::TimedOut {
+                    operation: "start",
+                    limit: options.limit,
+                });
+            }
+            Err(blocking::RecvTimeoutError::Disconnected) => return Err(Error::Stopped),
+        };
+
+        runtime.spawn(connection);
+        let manager = manager.unwrap_or_else(|| Box::new(Rtnetlink::new(netlink_handle.clone())));
+        let actuator = Actuator::new(
+            manager,
+            mailbox,
+            command_sender.clone(),
+            hints,
+            event_sender,
+        );
+        let (table, latest) = watch::channel(interfaces);
+        let monitor = Monitor {
+            socket,
+            handle: netlink_handle,
+            watched: watched.clone(),
+            table,
+            commands: command_sender.clone(),
+            hints: hint_sender,
+        };
+        let handle = DriverHandle {
+            commands: command_sender,
+            _alive: alive,
+            watched,
+            table: latest,
+            actuator: Some(runtime.spawn(actuator.run())),
+            monitor: runtime.spawn(monitor.run()).abort_handle(),
+            options,
+        };
+        Ok((handle, events))
+    }
+}
+
+/// What the advert thread begins with.
+struct Setup {
+    specs: Vec<RouterSpec>,
+    options: Options,
+    manager: Option<Box<dyn AddressManager>>,
+    mailbox: Arc<Mailbox>,
+    commands: mpsc::Receiver<Command>,
+    abandoned: oneshot::Receiver<()>,
+    events: Events,
+}
+
+/// What the thread has seen and gives back when it runs.
+type Started = (Interfaces, Option<Box<dyn AddressManager>>);
+
+impl Setup {
+    /// The body of the advert thread.
+    fn run(self, started: &blocking::SyncSender<Result<Started, Error>>) {
+        let mailbox = Arc::clone(&self.mailbox);
+        let (runtime, mut thread, ready) = match self.prepare() {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                // Nobody waits any more if this fails.
+                let _ = started.send(Err(error));
+                return;
+            }
+        };
+        if started.send(Ok(ready)).is_err() {
+            return;
+        }
+        let end = match catch_unwind(AssertUnwindSafe(|| runtime.block_on(thread.run()))) {
+            Ok(Ok(())) => End::Orderly,
+            failed => {
+                if let Ok(Err(error)) = failed {
+                    error!(%error, "advert thread failed");
+                }
+                // A Master that falls silent is bad, one that keeps its addresses is worse.
+                let resigned = catch_unwind(AssertUnwindSafe(|| {
+                    let _inside = runtime.enter();
+                    thread.resign();
+                }));
+                error!(resigned = resigned.is_ok(), "advert thread ended");
+                End::Failed
+            }
+        };
+        mailbox.close(end);
+    }
+
+    /// Looks at interfaces, removes left-overs, opens sockets.
+    fn prepare(mut self) -> Result<(Runtime, AdvertThread, Started), Error> {
+        let interfaces = self.look_and_clean()?;
+        // Without tokio's time driver: no timer of its can come between.
+        let runtime = Builder::new_current_thread()
+            .enable_io()
+            .build()
+            .map_err(|source| Error::Thread { source })?;
+        let watched = interfaces.only(&handle::watched(&self.specs));
+        let thread = {
+            let _inside = runtime.enter();
+            AdvertThread::new(
+                self.specs,
+                watched,
+                self.mailbox,
+                self.commands,
+                self.abandoned,
+                self.events,
+                self.options,
+            )?
+        };
+        Ok((runtime, thread, (interfaces, self.manager)))
+    }
+
+    fn look_and_clean(&mut self) -> Result<Interfaces, Error> {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|source| Error::Thread { source })?;
+        runtime.block_on(async {
+            let netlink = |operation| move |source| Error::Netlink { operation, source };
+            let (connection, handle, _) =
+                rtnetlink::new_connection().map_err(netlink("connect"))?;
+            tokio::spawn(connection);
+            let interfaces = Interfaces::dump(&handle)
+                .await
+                .map_err(netlink("read links and addresses"))?;
+            validate::interfaces(&self.specs, &interfaces)?;
+            let mut rtnetlink = Rtnetlink::new(handle);
+            let manager = match &mut self.manager {
+                Some(manager) => manager.as_mut(),
+                None => &mut rtnetlink,
+            };
+            let addresses = self
+                .specs
+                .iter()
+                .filter(|spec| !spec.config.priority().is_owner())
+                .flat_map(|spec| {
+                    let router: Arc<str> = Arc::from(spec.name.as_str());
+                    spec.virtual_addresses.iter().filter_map({
+                        let interfaces = &interfaces;
+                        move |address| {
+                            let interface = interfaces.get(interface_of(spec, address))?;
+                            Some((Arc::clone(&router), interface.link.clone(), address.clone()))
+                        }
+                    })
+                });
+            remove_leftovers(manager, &interfaces, addresses)
+                .await
+                .map_err(Error::address)?;
+            Ok(interfaces)
+        })
+    }
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What no crate offers in safe form: a scheduling policy for the calling thread, the address of a
+//! packet socket, and descriptors registered with tokio.
+
+use std::io;
+use std::mem::size_of;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+use nix::libc;
+use nix::sys::timerfd::TimerFd;
+use socket2::{SockAddr, SockAddrStorage, Socket, socklen_t};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// Puts the calling thread under `SCHED_RR` at `priority`, reset to normal in anything it forks.
+///
+/// # Errors
+///
+/// `EPERM` without `CAP_SYS_NICE` or where the control group has no real-time runtime, `EINVAL`
+/// for a priority outside 1–99.
+#[expect(unsafe_code, reason = "nix offers no sched_setscheduler")]
+pub(super) fn set_round_robin(priority: i32) -> io::Result<()> {
+    let parameters = libc::sched_param {
+        sched_priority: priority,
+    };
+    // SAFETY: `parameters` lives across the call, the kernel only reads it, and process id 0
+    // names the calling thread.
+    let result = unsafe {
+        libc::sched_setscheduler(
+            0,
+            libc::SCHED_RR | libc::SCHED_RESET_ON_FORK,
+            &raw const parameters,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// The address that binds a packet socket to one interface: frames sent on it leave there.
+///
+/// The protocol is 0, so that the socket receives nothing.
+#[expect(
+    unsafe_code,
+    reason = "neither socket2 nor nix builds a sockaddr_ll in safe code"
+)]
+pub(super) fn packet_address(index: u32) -> io::Result<SockAddr> {
+    let index = i32::try_from(index).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let family = u16::try_from(libc::AF_PACKET).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let length = socklen_t::try_from(size_of::<libc::sockaddr_ll>())
+        .map_err(|_| io::ErrorKind::InvalidInput)?;
+    let mut storage = SockAddrStorage::zeroed();
+    // SAFETY: sockaddr_ll is one of this platform's sockaddr types, and all zeros is valid for it.
+    let address = unsafe { storage.view_as::<libc::sockaddr_ll>() };
+    address.sll_family = family;
+    address.sll_ifindex = index;
+    // SAFETY: the storage holds a sockaddr_ll whose family is set, and `length` is its size.
+    Ok(unsafe { SockAddr::new(storage, length) })
+}
+
+/// A descriptor that is open for as long as its owner lives, and never another one.
+#[derive(Debug)]
+pub(super) struct Owned<T>(T);
+
+impl<T> Owned<T> {
+    pub(super) const fn get(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: AsFd> AsFd for Owned<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl<T: AsFd> AsRawFd for Owned<T> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_fd().as_raw_fd()
+    }
+}
+
+/// Registers a socket for reading with the runtime of the calling thread.
+pub(super) fn register_socket(socket: Socket) -> io::Result<AsyncFd<Owned<Socket>>> {
+    register(Owned(socket))
+}
+
+/// Registers a timer with the runtime of the calling thread.
+pub(super) fn register_timer(timer: TimerFd) -> io::Result<AsyncFd<Owned<TimerFd>>> {
+    register(Owned(timer))
+}
+
+#[expect(
+    unsafe_code,
+    reason = "tokio has deprecated the safe constructors of AsyncFd"
+)]
+fn register<T: AsFd>(descriptor: Owned<T>) -> io::Result<AsyncFd<Owned<T>>> {
+    // SAFETY: only called with a Socket or a TimerFd. Both own their descriptor, close it when
+    // they are dropped and not before, and `Owned` gives out shared references only.
+    unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }.map_err(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_address_has_the_family_and_size_of_a_sockaddr_ll() {
+        let address = packet_address(7).unwrap();
+        assert_eq!(i32::from(address.family()), libc::AF_PACKET);
+        assert_eq!(address.len(), 20);
+        assert!(packet_address(u32::MAX).is_err());
+    }
+
+    #[test]
+    fn a_priority_outside_the_kernels_range_is_refused() {
+        let error = set_round_robin(100).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
+    }
+}

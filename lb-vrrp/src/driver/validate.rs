@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What is checked before anything is touched.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::advert::interfaces_of;
+use super::error::Error;
+use super::links::Interfaces;
+use super::spec::{RouterSpec, VirtualAddress};
+use crate::AddressFamily;
+
+/// Longest label, `IFNAMSIZ` less the terminating zero.
+const LABEL: usize = 15;
+
+/// Checks each router by itself, and that no two are the same.
+pub(super) fn specs(specs: &[RouterSpec]) -> Result<(), Error> {
+    let mut known = BTreeMap::new();
+    for spec in specs {
+        if spec.config.family() != AddressFamily::Ipv4
+            || spec.source.is_some_and(|source| source.is_ipv6())
+        {
+            return Err(Error::UnsupportedFamily {
+                router: spec.name.clone(),
+            });
+        }
+        for address in &spec.virtual_addresses {
+            if !usable(address) {
+                return Err(Error::InvalidAddress {
+                    router: spec.name.clone(),
+                    address: address.address,
+                    prefix_len: address.prefix_len,
+                });
+            }
+        }
+        let key = (spec.config.vrid(), spec.interface.as_str());
+        if let Some(first) = known.insert(key, &spec.name) {
+            return Err(Error::DuplicateRouter {
+                vrid: spec.config.vrid(),
+                interface: spec.interface.clone(),
+                first: first.clone(),
+                second: spec.name.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn usable(of: &VirtualAddress) -> bool {
+    let fits = match of.address {
+        IpAddr::V4(_) => of.prefix_len <= 32,
+        IpAddr::V6(_) => of.prefix_len <= 128 && of.broadcast.is_none() && of.label.is_none(),
+    };
+    let label = of.label.as_ref().is_none_or(|label| label.len() <= LABEL);
+    let sensible = !of.address.is_unspecified() && !of.address.is_multicast();
+    fits && label && sensible
+}
+
+/// Checks that all interfaces exist.
+pub(super) fn interfaces(specs: &[RouterSpec], interfaces: &Interfaces) -> Result<(), Error> {
+    for spec in specs {
+        for name in interfaces_of(spec) {
+            if interfaces.get(name).is_none() {
+                return Err(Error::InterfaceNotFound {
+                    router: spec.name.clone(),
+                    interface: name.to_owned(),
+                    existing: interfaces.names(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::{RouterConfig, Vrid};
+
+    fn spec(name: &str, interface: &str, vrid: u8) -> RouterSpec {
+        let config = RouterConfig::builder(Vrid::new(vrid).unwrap())
+            .address(Ipv4Addr::new(192, 0, 2, 100).into())
+            .build()
+            .unwrap();
+        RouterSpec::new(name, interface, config)
+    }
+
+    #[test]
+    fn one_vrid_can_be_used_once_per_interface() {
+        assert!(
+            specs(&[
+                spec("a", "eth0", 1),
+                spec("b", "eth1", 1),
+                spec("c", "eth0", 2)
+            ])
+            .is_ok()
+        );
+        let error = specs(&[spec("a", "eth0", 1), spec("b", "eth0", 1)]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "routers a and b both have VRID 1 on eth0"
+        );
+    }
+
+    #[test]
+    fn an_address_line_that_the_kernel_would_refuse_is_refused_before() {
+        let good = VirtualAddress::new(Ipv4Addr::new(192, 0, 2, 100).into());
+        for bad in [
+            good.clone().with_prefix_len(33),
+            good.clone().with_label("a-label-of-16-by"),
+            VirtualAddress::new(Ipv4Addr::new(224, 0, 0, 1).into()),
+            VirtualAddress::new("fe80::1".parse().unwrap()).with_label("eth0:1"),
+        ] {
+            let spec = spec("a", "eth0", 1).with_virtual_addresses([good.clone(), bad.clone()]);
+            assert!(
+                matches!(specs(&[spec]), Err(Error::InvalidAddress { .. })),
+                "{bad:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_missing_interface_names_those_there_are() {
+        let error = interfaces(&[spec("a", "eth0", 1)], &Interfaces::default()).unwrap_err();
+        assert!(matches!(error, Error::InterfaceNotFound { existing, .. } if existing.is_empty()));
+    }
+}
