@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The builder of a model.
+
+use super::{Global, Model, ModelErrors, VirtualServer, VrrpInstance, validate};
+
+/// Collects the parts of a [`Model`] and validates the whole once.
+#[derive(Clone, Debug, Default)]
+pub struct ModelBuilder {
+    model: Model,
+}
+
+impl ModelBuilder {
+    /// Sets the global settings.
+    #[must_use]
+    pub fn global(mut self, global: Global) -> Self {
+        self.model.global = global;
+        self
+    }
+
+    /// Adds a virtual router.
+    #[must_use]
+    pub fn router(mut self, router: VrrpInstance) -> Self {
+        self.model.routers.push(router);
+        self
+    }
+
+    /// Adds a virtual server.
+    #[must_use]
+    pub fn virtual_server(mut self, virtual_server: VirtualServer) -> Self {
+        self.model.virtual_servers.push(virtual_server);
+        self
+    }
+
+    /// Validates and returns the model.
+    ///
+    /// # Errors
+    ///
+    /// Every rule that is broken, not only the first.
+    pub fn build(self) -> Result<Model, ModelErrors> {
+        validate::validate(&self.model)?;
+        Ok(self.model)
+    }
+}

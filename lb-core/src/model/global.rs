@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Settings of the process as a whole: keepalived's `global_defs`.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Settings that belong to no single object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Global {
+    /// Names this director in mails; the host name unless given. keepalived: `router_id`.
+    pub router_id: String,
+    /// Where notifications are mailed; none unless both a server and a recipient are given.
+    pub mail: Option<MailSettings>,
+    /// A sync daemon asked for by `lvs_sync_daemon`, beside those asked for by an instance.
+    pub sync_daemon: Option<GlobalSyncDaemon>,
+    /// As whom scripts run, and which are refused.
+    pub scripts: ScriptSettings,
+}
+
+impl Global {
+    /// Settings with this router id and every default.
+    pub fn new(router_id: impl Into<String>) -> Self {
+        Self { router_id: router_id.into(), ..Self::default() }
+    }
+
+    /// Sets where notifications are mailed.
+    #[must_use]
+    pub fn with_mail(mut self, mail: MailSettings) -> Self {
+        self.mail = Some(mail);
+        self
+    }
+
+    /// Sets the global sync daemon.
+    #[must_use]
+    pub fn with_sync_daemon(mut self, daemon: GlobalSyncDaemon) -> Self {
+        self.sync_daemon = Some(daemon);
+        self
+    }
+}
+
+/// The mail server and the addresses of notifications.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MailSettings {
+    /// Host name or address of the server. keepalived: `smtp_server HOST`.
+    pub server: String,
+    /// Port of the server, 25 unless given. keepalived: `smtp_server HOST PORT`.
+    pub port: u16,
+    /// Sender, in the header and in the envelope. keepalived: `notification_email_from`.
+    pub from: String,
+    /// Recipients; never empty in a valid model. keepalived: `notification_email`.
+    pub to: Vec<String>,
+    /// What we call ourselves in the greeting; the host name unless given. keepalived: `smtp_helo_name`.
+    pub helo: Option<String>,
+    /// Limit for connecting and for each reply, 30 s unless given. keepalived: `smtp_connect_timeout`.
+    pub timeout: Duration,
+}
+
+impl MailSettings {
+    /// Mails from `from` through `server`, port 25, to nobody yet.
+    pub fn new(server: impl Into<String>, from: impl Into<String>) -> Self {
+        Self {
+            server: server.into(),
+            port: 25,
+            from: from.into(),
+            to: Vec::new(),
+            helo: None,
+            timeout: Duration::from_secs(30),
+        }
+    }
+
+    /// Adds a recipient.
+    #[must_use]
+    pub fn with_recipient(mut self, address: impl Into<String>) -> Self {
+        self.to.push(address.into());
+        self
+    }
+
+    /// Sets the port.
+    #[must_use]
+    pub fn with_port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Sets the name used in the greeting.
+    #[must_use]
+    pub fn with_helo(mut self, name: impl Into<String>) -> Self {
+        self.helo = Some(name.into());
+        self
+    }
+
+    /// Sets the limit for connecting and for each reply.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+}
+
+/// The connection synchronisation daemon of `lvs_sync_daemon`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GlobalSyncDaemon {
+    /// Interface the connections are sent and received on.
+    pub interface: String,
+    /// The instance whose state it follows. None: master and backup daemon both run.
+    pub instance: Option<String>,
+    /// Sync id, 0..=255; the VRID of the instance followed, else 0, unless given.
+    pub sync_id: u8,
+    /// Longest message in bytes; the kernel's choice unless given.
+    pub max_length: Option<u16>,
+    /// Multicast group; the kernel's choice unless given.
+    pub group: Option<IpAddr>,
+    /// UDP port; the kernel's choice unless given.
+    pub port: Option<u16>,
+    /// Time to live of the multicast; the kernel's choice unless given.
+    pub ttl: Option<u8>,
+}
+
+impl GlobalSyncDaemon {
+    /// A daemon on `interface` with this sync id and the kernel's defaults.
+    pub fn new(interface: impl Into<String>, sync_id: u8) -> Self {
+        Self {
+            interface: interface.into(),
+            instance: None,
+            sync_id,
+            max_length: None,
+            group: None,
+            port: None,
+            ttl: None,
+        }
+    }
+
+    /// Follows the state of an instance.
+    #[must_use]
+    pub fn following(mut self, instance: impl Into<String>) -> Self {
+        self.instance = Some(instance.into());
+        self
+    }
+}
+
+/// As whom scripts run and which are refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ScriptSettings {
+    /// User and group names of `script_user`.
+    pub user: Option<String>,
+    /// Group of `script_user`; the user's own unless given.
+    pub group: Option<String>,
+    /// Refuse scripts run as root whose path others may write. keepalived: `enable_script_security`.
+    pub security: bool,
+}

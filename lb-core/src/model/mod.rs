@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The validated description of one load balancer: who it is, which virtual addresses it shares,
+//! which virtual servers it runs and how their real servers are checked.
+//!
+//! A [`Model`] says what is wanted, never what is: it holds no state, and every default is already
+//! applied. A configuration file is one way to get one (`lb_core::config`); a program that embeds the
+//! load balancer writes one with [`Model::builder`]. Both pass the same validation.
+//!
+//! ```text
+//! Model ─┬─ Global                    router id, mail, global sync daemon
+//!        ├─ VrrpInstance …            one virtual router and its addresses
+//!        └─ VirtualServer …           one IPVS service
+//!              └─ RealServer …        one IPVS destination
+//!                    └─ CheckSpec …   one health check
+//! ```
+//!
+//! # Examples
+//!
+//! ```
+//! use lb_core::model::{Global, Model, RealServer, VirtualServer};
+//! use lb_ipvs::{Destination, ForwardingMethod, Scheduler, Service, ServiceKey};
+//!
+//! let service = Service::new(
+//!     ServiceKey::tcp("192.168.1.50:80".parse()?),
+//!     Scheduler::WeightedRoundRobin,
+//! );
+//! let destination = Destination::new("192.168.1.61:80".parse()?)
+//!     .with_forwarding(ForwardingMethod::DirectRouting);
+//! let model = Model::builder()
+//!     .global(Global::new("lb1"))
+//!     .virtual_server(VirtualServer::new(service).with_real_server(RealServer::new(destination)))
+//!     .build()?;
+//! assert_eq!(model.virtual_servers[0].name(), "[192.168.1.50]:tcp:80");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod builder;
+mod global;
+mod real_server;
+mod router;
+mod validate;
+mod virtual_server;
+
+pub use builder::ModelBuilder;
+pub use global::{Global, GlobalSyncDaemon, MailSettings, ScriptSettings};
+pub use real_server::{CheckSpec, RealServer};
+pub use router::{Announcements, Scope, VirtualAddress, VrrpInstance};
+pub use validate::{AddressFault, ModelError, ModelErrors};
+pub use virtual_server::VirtualServer;
+
+/// Everything a director needs to know, validated and with defaults applied.
+///
+/// Made by [`Model::builder`] or by reading a configuration file.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Model {
+    /// Settings of the process as a whole.
+    pub global: Global,
+    /// The virtual routers, in the order they were given.
+    pub routers: Vec<VrrpInstance>,
+    /// The virtual servers, in the order they were given.
+    pub virtual_servers: Vec<VirtualServer>,
+}
+
+impl Model {
+    /// Starts an empty model.
+    pub fn builder() -> ModelBuilder {
+        ModelBuilder::default()
+    }
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Real servers and their checks: keepalived's `real_server`.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use lb_check::{HealthCheck, Policy, Target};
+use lb_ipvs::{Destination, Protocol};
+
+/// One IPVS destination and the checks that must all pass for it to take traffic.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct RealServer {
+    /// Address, forwarding method, weight and thresholds.
+    pub destination: Destination,
+    /// On failure the weight becomes 0 instead of the destination being removed.
+    pub inhibit_on_failure: bool,
+    /// Starts down and joins when its checks have passed.
+    pub alpha: bool,
+    /// Whether a change of health is mailed; yes unless given.
+    pub smtp_alert: bool,
+    /// All must pass; without any the real server is always up.
+    pub checks: Vec<CheckSpec>,
+}
+
+impl RealServer {
+    /// A real server without checks and with every default.
+    pub fn new(destination: Destination) -> Self {
+        Self {
+            destination,
+            inhibit_on_failure: false,
+            alpha: false,
+            smtp_alert: true,
+            checks: Vec::new(),
+        }
+    }
+
+    /// Adds a check.
+    #[must_use]
+    pub fn with_check(mut self, check: CheckSpec) -> Self {
+        self.checks.push(check);
+        self
+    }
+
+    /// Sets whether a failure gives weight 0 instead of removal.
+    #[must_use]
+    pub fn with_inhibit_on_failure(mut self, inhibit: bool) -> Self {
+        self.inhibit_on_failure = inhibit;
+        self
+    }
+
+    /// Sets whether it starts down.
+    #[must_use]
+    pub fn with_alpha(mut self, alpha: bool) -> Self {
+        self.alpha = alpha;
+        self
+    }
+
+    /// Sets whether a change of health is mailed.
+    #[must_use]
+    pub fn with_smtp_alert(mut self, alert: bool) -> Self {
+        self.smtp_alert = alert;
+        self
+    }
+
+    /// The name in logs and mails, as keepalived writes it: `[192.168.1.61]:tcp:80`. The protocol is that
+    /// of the virtual server; a firewall mark has none, and then it is left out.
+    pub fn name(&self, protocol: Option<Protocol>) -> String {
+        socket_name(self.destination.address, protocol)
+    }
+}
+
+/// One check of one real server: what to do, where, and how often.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CheckSpec {
+    /// The check itself.
+    pub check: Arc<dyn HealthCheck>,
+    /// Its kind, as the configuration names it: `HTTP_GET`.
+    pub kind: String,
+    /// Canonical text of what is checked. Equal identity, target and policy: run once for all.
+    pub identity: String,
+    /// What is probed.
+    pub target: Target,
+    /// Period, retries and delays.
+    pub policy: Policy,
+    /// The real server is down until this check has passed once.
+    pub alpha: bool,
+}
+
+impl CheckSpec {
+    /// A check of `target` under `policy`. `identity` is a canonical text of what the check does, equal
+    /// for equal checks.
+    pub fn new(
+        check: Arc<dyn HealthCheck>,
+        identity: impl Into<String>,
+        target: Target,
+        policy: Policy,
+    ) -> Self {
+        let kind = check.kind().to_owned();
+        Self { check, kind, identity: identity.into(), target, policy, alpha: false }
+    }
+
+    /// Sets whether the real server is down until this check has passed once.
+    #[must_use]
+    pub fn with_alpha(mut self, alpha: bool) -> Self {
+        self.alpha = alpha;
+        self
+    }
+}
+
+/// Equal when they would do the same: the trait object is compared by its identity.
+impl PartialEq for CheckSpec {
+    fn eq(&self, other: &Self) -> bool {
+        self.kind == other.kind
+            && self.identity == other.identity
+            && self.target == other.target
+            && self.policy == other.policy
+            && self.alpha == other.alpha
+    }
+}
+
+/// `[ADDRESS]:protocol:port`; without a protocol `[ADDRESS]:port`.
+pub(super) fn socket_name(address: SocketAddr, protocol: Option<Protocol>) -> String {
+    let mut name = String::with_capacity(32);
+    let _ = write!(name, "[{}]:", address.ip());
+    match protocol {
+        Some(Protocol::Tcp) => name.push_str("tcp:"),
+        Some(Protocol::Udp) => name.push_str("udp:"),
+        Some(Protocol::Sctp) => name.push_str("sctp:"),
+        Some(other) => {
+            let _ = write!(name, "{other}:");
+        }
+        None => {}
+    }
+    let _ = write!(name, "{}", address.port());
+    name
+}
