@@ -202,11 +202,21 @@ pub enum Problem {
         /// The words.
         words: String,
     },
-    /// The keyword stands there twice; the earlier value is replaced.
-    #[error("'{keyword}' is given twice, the last one counts")]
+    /// The keyword stands there twice.
+    #[error("'{keyword}' is given twice, the {counts} one counts")]
     Repeated {
         /// The keyword.
         keyword: String,
+        /// `first` or `last`.
+        counts: &'static str,
+    },
+    /// A keyword that is understood but changes nothing here.
+    #[error("'{keyword}' has no effect in {block}")]
+    NoEffect {
+        /// The keyword.
+        keyword: String,
+        /// The block it stands in.
+        block: String,
     },
     /// A keyword of keepalived that this version does not implement.
     #[error("'{keyword}' is not supported")]

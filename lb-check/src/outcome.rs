@@ -186,9 +186,6 @@ pub enum InvalidAnswer {
     /// The header, with the empty line that ends it, is longer than 4095 bytes.
     #[error("header longer than 4095 bytes")]
     HeaderTooLong,
-    /// A header field cannot be read.
-    #[error("malformed header field")]
-    HeaderField,
 }
 
 /// Why a probe could not be made: the director's own trouble, never the target's.

@@ -38,10 +38,14 @@ pub const SCHEDULE_KEYWORDS: &[&str] = &[
 pub trait CheckFactory: Send + Sync {
     /// Makes the check.
     ///
+    /// A wrong line need not prevent the check: it goes to [`BuiltCheck::findings`], the default
+    /// stays, and the caller decides whether an error there stops it (strict) or is only said
+    /// (as keepalived does).
+    ///
     /// # Errors
-    /// Everything that is wrong with the block, not just the first thing. When all of them are
-    /// [`Severity::Warning`](crate::Severity), the check is dropped and the rest of the
-    /// configuration holds.
+    /// When there is nothing to build; everything that is wrong with the block, not just the
+    /// first thing. When all of it is [`Severity::Warning`](crate::Severity::Warning), the check
+    /// is dropped with that warning and the rest of the configuration holds.
     fn build(
         &self,
         arguments: &Arguments,
@@ -89,11 +93,16 @@ pub struct BuiltCheck {
     pub down_waits_retry_delay: bool,
     /// Longest time one whole probe may take: [`Policy::deadline`](crate::Policy::deadline).
     pub deadline: Duration,
-    /// What should be said although the check can be made.
-    pub warnings: Vec<ArgumentError>,
+    /// What is wrong although the check can be made: errors (the line was skipped) and warnings.
+    pub findings: Vec<ArgumentError>,
 }
 
 impl BuiltCheck {
+    /// What the built-in checks leave between their own time limits and
+    /// [`deadline`](Self::deadline): so the check says *what* took too long, and the deadline is
+    /// there for the case that it does not.
+    pub const SLACK: Duration = Duration::from_millis(500);
+
     /// A check with keepalived's usual retry (1, after 1 s) and a deadline of 10 s.
     #[must_use]
     pub fn new(check: Arc<dyn HealthCheck>, identity: impl Into<String>) -> Self {
@@ -104,7 +113,7 @@ impl BuiltCheck {
             retry_delay: Duration::from_secs(1),
             down_waits_retry_delay: false,
             deadline: Duration::from_secs(10),
-            warnings: Vec::new(),
+            findings: Vec::new(),
         }
     }
 
@@ -164,7 +173,17 @@ impl Registry {
     /// `HTTP_GET`, `MISC_CHECK`.
     #[must_use]
     pub fn builtin() -> Self {
-        let registry = Self::new();
+        #[allow(
+            unused_mut,
+            reason = "without any of the features there is nothing to add"
+        )]
+        let mut registry = Self::new();
+        #[cfg(feature = "tcp")]
+        registry.register("TCP_CHECK", crate::tcp::TcpFactory);
+        #[cfg(feature = "http")]
+        registry.register("HTTP_GET", crate::http::HttpFactory);
+        #[cfg(feature = "script")]
+        registry.register("MISC_CHECK", crate::script::ScriptFactory);
         registry
     }
 

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! From `HTTP_GET { … }` to the check.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{HttpGet, Protocol, Url};
+use crate::keywords::Findings;
+use crate::{ArgumentError, Arguments, BuiltCheck, CheckContext, CheckFactory, Md5Digest, Problem};
+
+const KEYWORDS: &[&str] = &[
+    "url",
+    "virtualhost",
+    "http_protocol",
+    "fast_recovery",
+    "enable_sni",
+    "sni_name",
+    "nb_get_retry",
+];
+
+const URL_KEYWORDS: &[&str] = &["path", "digest", "status_code", "virtualhost", "regex"];
+
+/// Keywords of keepalived around `regex`, recognised only to say so.
+const REGEX: &[&str] = &[
+    "regex",
+    "regex_no_match",
+    "regex_options",
+    "regex_min_offset",
+    "regex_max_offset",
+    "regex_stack",
+];
+
+/// Makes [`HttpGet`]s.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HttpFactory;
+
+impl CheckFactory for HttpFactory {
+    fn build(
+        &self,
+        arguments: &Arguments,
+        context: &CheckContext,
+    ) -> Result<BuiltCheck, Vec<ArgumentError>> {
+        let mut findings = Findings::default();
+        let mut virtualhost = None;
+        let mut protocol = None;
+        let mut urls = Vec::new();
+        for line in &arguments.children {
+            match line.name.as_str() {
+                "url" => urls.extend(url(line, &mut findings)),
+                "virtualhost" => {
+                    if let Some(host) = findings.single(line, "a host name") {
+                        findings.replace(line, &mut virtualhost, host.to_owned());
+                    }
+                }
+                "http_protocol" => {
+                    if let Some(text) = findings.single(line, "1.0, 1.0C or 1.1") {
+                        match text.parse::<Protocol>() {
+                            Ok(value) => findings.replace(line, &mut protocol, value),
+                            Err(_) => findings.invalid(line, text, "1.0, 1.0C or 1.1"),
+                        }
+                    }
+                }
+                // All pages are fetched in every round as it is.
+                "fast_recovery" | "nb_get_retry" => {}
+                "enable_sni" | "sni_name" => {
+                    let (keyword, block) = (line.name.clone(), arguments.name.clone());
+                    findings.warning(line, Problem::NoEffect { keyword, block });
+                }
+                _ => findings.unknown(line, arguments, KEYWORDS, true),
+            }
+        }
+        if urls.is_empty() {
+            let block = arguments.name.clone();
+            findings.error(
+                arguments,
+                Problem::Missing {
+                    keyword: "url",
+                    block,
+                },
+            );
+            return Err(findings.0);
+        }
+        let mut check =
+            HttpGet::new(urls, context.connect_timeout).with_protocol(protocol.unwrap_or_default());
+        check.virtualhost = virtualhost.or_else(|| context.virtualhost.clone());
+        let (identity, deadline) = (check.identity(), check.total_timeout + BuiltCheck::SLACK);
+        let mut built = BuiltCheck::new(Arc::new(check), identity).with_deadline(deadline);
+        built.retry_delay = Duration::from_secs(3);
+        built.down_waits_retry_delay = true;
+        built.findings = findings.0;
+        Ok(built)
+    }
+
+    fn keywords(&self) -> &[&str] {
+        KEYWORDS
+    }
+}
+
+fn url(block: &Arguments, findings: &mut Findings) -> Option<Url> {
+    let mut path = None;
+    let mut digest: Option<Md5Digest> = None;
+    let mut virtualhost = None;
+    let mut status = Vec::new();
+    for line in &block.children {
+        match line.name.as_str() {
+            "path" => {
+                if let Some(text) = findings.single(line, "a path") {
+                    findings.replace(line, &mut path, text.to_owned());
+                }
+            }
+            "digest" => {
+                let Some(text) = findings.single(line, "32 hexadecimal digits") else {
+                    continue;
+                };
+                match text.parse() {
+                    Ok(_) if digest.is_some() => {
+                        let keyword = line.name.clone();
+                        findings.warning(
+                            line,
+                            Problem::Repeated {
+                                keyword,
+                                counts: "first",
+                            },
+                        );
+                    }
+                    Ok(value) => digest = Some(value),
+                    Err(error) => {
+                        findings.invalid(line, text, format!("an MD5 digest: {error}"));
+                    }
+                }
+            }
+            "status_code" => status_codes(line, &mut status, findings),
+            "virtualhost" => {
+                if let Some(host) = findings.single(line, "a host name") {
+                    findings.replace(line, &mut virtualhost, host.to_owned());
+                }
+            }
+            name if REGEX.contains(&name) => {
+                findings.error(
+                    line,
+                    Problem::Unsupported {
+                        keyword: line.name.clone(),
+                    },
+                );
+            }
+            "tls_compliant" => {
+                let (keyword, block) = (line.name.clone(), block.name.clone());
+                findings.warning(line, Problem::NoEffect { keyword, block });
+            }
+            _ => findings.unknown_among(line, block, URL_KEYWORDS.to_vec()),
+        }
+    }
+    let Some(path) = path else {
+        findings.error(
+            block,
+            Problem::Missing {
+                keyword: "path",
+                block: block.name.clone(),
+            },
+        );
+        return None;
+    };
+    Some(Url {
+        path,
+        digest,
+        status,
+        virtualhost,
+    })
+}
+
+/// `status_code 200 204 300-399`.
+fn status_codes(line: &Arguments, codes: &mut Vec<RangeInclusive<u16>>, findings: &mut Findings) {
+    let wants = "a status code of 100 to 599, or two of them with - between";
+    if line.values.is_empty() {
+        findings.error(
+            line,
+            Problem::MissingValue {
+                keyword: line.name.clone(),
+                wants,
+            },
+        );
+    }
+    for word in &line.values {
+        let (from, to) = word.split_once('-').unwrap_or((word, word));
+        let code = |text: &str| {
+            let digits = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit());
+            text.parse::<u16>()
+                .ok()
+                .filter(|code| digits && (100..=599).contains(code))
+        };
+        match (code(from), code(to)) {
+            (Some(from), Some(to)) if from <= to => codes.push(from..=to),
+            _ => findings.invalid(line, word, wants),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `genhash`: the digest of a page, to be put into a configuration.
+//!
+//! The rules of the digest, which [`HttpGet`](crate::HttpGet) applies too:
+//!
+//! * it covers the bytes of the body, as they come; chunks are not decoded, so their framing is
+//!   part of it;
+//! * a header spelt exactly `Content-Length:` (case matters) limits it to that many bytes;
+//! * the header has to end with CR LF CR LF within its first 4095 bytes, else there is no data;
+//! * the status code does not matter here.
+//!
+//! ```no_run
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use lb_check::genhash::{self, Options};
+//!
+//! let options = Options::new("192.0.2.61".parse()?, 80, "/");
+//! println!("{}", genhash::run(&options).await?.digest);
+//! # Ok(())
+//! # }
+//! ```
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use md5::{Digest as _, Md5};
+use tokio::time::timeout;
+
+use super::{Protocol, exchange, request};
+use crate::{LocalError, Md5Digest, Reason, Target, Verdict};
+
+/// Longest body that [`Options::verbose`] keeps in a [`Report`].
+pub const BODY_LIMIT: usize = 16 << 20;
+
+/// What to fetch; genhash's command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// Address of the server (`-s`).
+    pub server: IpAddr,
+    /// Port (`-p`).
+    pub port: u16,
+    /// Request target (`-u`).
+    pub path: String,
+    /// `Host` header (`-V`); `None` = address and port.
+    pub virtualhost: Option<String>,
+    /// Version of the request (`-P`).
+    pub protocol: Protocol,
+    /// Longest time of one step: connect, first byte, each read (`-t`, 5 s).
+    pub timeout: Duration,
+    /// Longest time of it all (10 min); genhash itself has no such limit.
+    pub total_timeout: Duration,
+    /// Firewall mark (`-m`).
+    pub mark: Option<u32>,
+    /// Keeps header and body in the report (`-v`), the body up to [`BODY_LIMIT`].
+    pub verbose: bool,
+}
+
+impl Options {
+    /// The mandatory three: `-s`, `-p`, `-u`.
+    #[must_use]
+    pub fn new(server: IpAddr, port: u16, path: impl Into<String>) -> Self {
+        Self {
+            server,
+            port,
+            path: path.into(),
+            virtualhost: None,
+            protocol: Protocol::Http10,
+            timeout: Duration::from_secs(5),
+            total_timeout: Duration::from_secs(600),
+            mark: None,
+            verbose: false,
+        }
+    }
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// The digest: what genhash prints.
+    pub digest: Md5Digest,
+    /// The header, with the empty line that ends it; empty unless verbose.
+    pub header: Vec<u8>,
+    /// The bytes the digest covers; empty unless verbose.
+    pub body: Vec<u8>,
+    /// Time from the start to the end of the answer ("Global response time").
+    pub elapsed: Duration,
+}
+
+/// Why there is no digest.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Nothing, or nothing that has an end of a header within 4095 bytes.
+    #[error("no data received from remote webserver")]
+    NoData,
+    /// The connection or the answer failed.
+    #[error(transparent)]
+    Failed(Reason),
+    /// This host could not even ask.
+    #[error(transparent)]
+    Local(LocalError),
+}
+
+/// Fetches a page and computes its digest.
+///
+/// # Errors
+/// When there is no connection, or no answer, or it does not end within the limits. A status code
+/// other than 200 is no error.
+pub async fn run(options: &Options) -> Result<Report, Error> {
+    let started = Instant::now();
+    let address = SocketAddr::new(options.server, options.port);
+    let mut target = Target::new(address);
+    target.mark = options.mark;
+    let request = request::request(
+        &options.path,
+        options.virtualhost.as_deref(),
+        address,
+        options.protocol,
+    );
+    let (mut header, mut body, mut hash) = (Vec::new(), Vec::new(), Md5::new());
+    let on_head = |head: &exchange::Head<'_>| {
+        if options.verbose {
+            header.extend_from_slice(head.bytes);
+        }
+        Ok(())
+    };
+    let on_body = |bytes: &[u8]| {
+        hash.update(bytes);
+        if options.verbose {
+            let room = BODY_LIMIT.saturating_sub(body.len()).min(bytes.len());
+            body.extend_from_slice(bytes.get(..room).unwrap_or_default());
+        }
+    };
+    let fetch = exchange::exchange(&target, options.timeout, &request, on_head, on_body);
+    match timeout(options.total_timeout, fetch).await {
+        Ok(Ok(()) | Err(Verdict::Pass)) => {}
+        Ok(Err(Verdict::Fail(Reason::L7NoData | Reason::L7Invalid(_)))) => {
+            return Err(Error::NoData);
+        }
+        Ok(Err(Verdict::Fail(reason))) => return Err(Error::Failed(reason)),
+        Ok(Err(Verdict::Local(error))) => return Err(Error::Local(error)),
+        Err(_) => return Err(Error::Failed(Reason::Timeout)),
+    }
+    let digest = Md5Digest::new(hash.finalize().into());
+    Ok(Report {
+        digest,
+        header,
+        body,
+        elapsed: started.elapsed(),
+    })
+}

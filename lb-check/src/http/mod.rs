@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `HTTP_GET`: a target is well when its pages have the right status and the right digest.
+
+mod exchange;
+mod factory;
+pub mod genhash;
+mod request;
+
+use std::ops::RangeInclusive;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use md5::{Digest as _, Md5};
+use tokio::time::timeout;
+
+use crate::{HealthCheck, InvalidAnswer, Md5Digest, Outcome, Reason, Target, Verdict};
+
+pub(crate) use self::factory::HttpFactory;
+pub use self::request::{ParseProtocolError, Protocol};
+
+/// One page of an [`HttpGet`]: keepalived's `url { … }`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Url {
+    /// The request target, as it goes into the request line.
+    pub path: String,
+    /// The digest of the body, as `genhash` computes it (see [`genhash`]); `None` = any.
+    pub digest: Option<Md5Digest>,
+    /// Accepted status codes; empty = 200–299.
+    pub status: Vec<RangeInclusive<u16>>,
+    /// The `Host` header; `None` = [`HttpGet::virtualhost`].
+    pub virtualhost: Option<String>,
+}
+
+impl Url {
+    /// A page whose status has to be 200–299.
+    #[must_use]
+    pub fn new(path: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            digest: None,
+            status: Vec::new(),
+            virtualhost: None,
+        }
+    }
+
+    /// Asks for a digest.
+    #[must_use]
+    pub const fn with_digest(mut self, digest: Md5Digest) -> Self {
+        self.digest = Some(digest);
+        self
+    }
+
+    /// Accepts these status codes too; the first call replaces 200–299.
+    #[must_use]
+    pub fn with_status(mut self, codes: RangeInclusive<u16>) -> Self {
+        self.status.push(codes);
+        self
+    }
+
+    /// Sets the `Host` header.
+    #[must_use]
+    pub fn with_virtualhost(mut self, host: impl Into<String>) -> Self {
+        self.virtualhost = Some(host.into());
+        self
+    }
+
+    fn accepts(&self, code: u16) -> bool {
+        match self.status.as_slice() {
+            [] => (200..=299).contains(&code),
+            ranges => ranges.iter().any(|range| range.contains(&code)),
+        }
+    }
+}
+
+/// Fetches pages in order, each on a connection of its own; all of them have to be right.
+///
+/// Keepalived's `HTTP_GET`, with one difference: all pages are fetched in each round, not one in
+/// each.
+///
+/// The bytes of the request are keepalived's, and so are the rules of the answer: the header has
+/// to end with CR LF CR LF within 4095 bytes, redirects are not followed, chunks are not decoded,
+/// and the answer is complete when the server closes the connection, not before.
+///
+/// Two limits hold: [`step_timeout`](Self::step_timeout) for connecting, for the first byte, and
+/// for each further read, and [`total_timeout`](Self::total_timeout) for all of it, so that a
+/// server that drips a byte a second does not pass for a healthy one.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use lb_check::{HealthCheck, HttpGet, Target, Url};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let page = Url::new("/").with_digest("21dde95d9d269cbb2fa6560309dca40c".parse()?);
+/// let check = HttpGet::new([page], Duration::from_secs(3));
+/// let outcome = check.check(&Target::new("192.0.2.61:80".parse()?)).await;
+/// println!("{outcome}");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HttpGet {
+    /// The pages.
+    pub urls: Vec<Url>,
+    /// The `Host` header of pages that name none; `None` = address and port of the target.
+    pub virtualhost: Option<String>,
+    /// Version of the request.
+    pub protocol: Protocol,
+    /// Longest time of one step (`connect_timeout`).
+    pub step_timeout: Duration,
+    /// Longest time of the whole check.
+    pub total_timeout: Duration,
+}
+
+impl HttpGet {
+    /// A check of these pages. The total limit is three steps for each page.
+    #[must_use]
+    pub fn new(urls: impl IntoIterator<Item = Url>, step_timeout: Duration) -> Self {
+        let urls: Vec<_> = urls.into_iter().collect();
+        let steps = u32::try_from(urls.len().max(1))
+            .unwrap_or(u32::MAX)
+            .saturating_mul(3);
+        let total_timeout = step_timeout.saturating_mul(steps);
+        Self {
+            urls,
+            virtualhost: None,
+            protocol: Protocol::Http10,
+            step_timeout,
+            total_timeout,
+        }
+    }
+
+    /// Sets the `Host` header of pages that name none.
+    #[must_use]
+    pub fn with_virtualhost(mut self, host: impl Into<String>) -> Self {
+        self.virtualhost = Some(host.into());
+        self
+    }
+
+    /// Sets the version of the request.
+    #[must_use]
+    pub const fn with_protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = protocol;
+        self
+    }
+
+    /// Sets the longest time of the whole check.
+    #[must_use]
+    pub const fn with_total_timeout(mut self, limit: Duration) -> Self {
+        self.total_timeout = limit;
+        self
+    }
+
+    /// Canonical text of what the check does; see
+    /// [`BuiltCheck::identity`](crate::BuiltCheck::identity).
+    #[must_use]
+    pub fn identity(&self) -> String {
+        // `Debug` shows every field, quotes what is free text, and cannot be forgotten when a
+        // field is added.
+        format!("HTTP_GET {self:?}")
+    }
+
+    async fn fetch(&self, target: &Target, url: &Url) -> Result<(), Verdict> {
+        let host = url.virtualhost.as_deref().or(self.virtualhost.as_deref());
+        let request = request::request(&url.path, host, target.address, self.protocol);
+        let mut hash = url.digest.map(|expected| (expected, Md5::new()));
+        let on_head = |head: &exchange::Head<'_>| match head.status {
+            Some(code) if url.accepts(code) => Ok(()),
+            Some(code) => Err(Reason::L7Status(code)),
+            None => Err(Reason::L7Invalid(InvalidAnswer::StatusLine)),
+        };
+        let on_body = |bytes: &[u8]| {
+            if let Some((_, hash)) = &mut hash {
+                hash.update(bytes);
+            }
+        };
+        exchange::exchange(target, self.step_timeout, &request, on_head, on_body).await?;
+        match hash {
+            Some((expected, hash)) => match Md5Digest::new(hash.finalize().into()) {
+                got if got == expected => Ok(()),
+                got => Err(Verdict::Fail(Reason::L7Digest { expected, got })),
+            },
+            None => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl HealthCheck for HttpGet {
+    fn kind(&self) -> &'static str {
+        "HTTP_GET"
+    }
+
+    /// The outcome's detail is the path of the page that failed, else of the last one.
+    async fn check(&self, target: &Target) -> Outcome {
+        let started = Instant::now();
+        let mut path = "";
+        let all = async {
+            for url in &self.urls {
+                path = &url.path;
+                self.fetch(target, url).await?;
+            }
+            Ok(())
+        };
+        let outcome = match timeout(self.total_timeout, all).await {
+            Ok(Ok(()) | Err(Verdict::Pass)) => Outcome::pass(),
+            Ok(Err(Verdict::Fail(reason))) => Outcome::fail(reason),
+            Ok(Err(Verdict::Local(error))) => Outcome::local(error),
+            Err(_) => Outcome::fail(Reason::Timeout),
+        };
+        outcome.with_detail(path).with_latency(started.elapsed())
+    }
+}

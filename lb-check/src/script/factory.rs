@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! From `MISC_CHECK { … }` to the check.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Script;
+use super::process::{Account, GRACE};
+use super::words::{Escapes, SplitError, split};
+use crate::keywords::Findings;
+use crate::{ArgumentError, Arguments, BuiltCheck, CheckContext, CheckFactory, Problem};
+
+const KEYWORDS: &[&str] = &["misc_path", "misc_timeout", "misc_dynamic", "user"];
+
+/// Makes [`Script`]s.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ScriptFactory;
+
+/// What `misc_path` gives.
+struct Command {
+    argv: Vec<OsString>,
+    /// User and group, if they stand behind the command.
+    user: Vec<String>,
+}
+
+impl CheckFactory for ScriptFactory {
+    fn build(
+        &self,
+        arguments: &Arguments,
+        context: &CheckContext,
+    ) -> Result<BuiltCheck, Vec<ArgumentError>> {
+        let mut findings = Findings::default();
+        let mut path: Option<(&Arguments, Command)> = None;
+        let mut seconds = None;
+        let mut dynamic = false;
+        let mut user: Option<(&Arguments, Vec<String>)> = None;
+        for line in &arguments.children {
+            match line.name.as_str() {
+                "misc_path" => {
+                    if let Some(command) = command(line, &mut findings) {
+                        findings.replace(line, &mut path, (line, command));
+                    }
+                }
+                "misc_timeout" => {
+                    let wants = "a number of seconds from 1";
+                    if let Some(text) = findings.single(line, wants) {
+                        match text.parse::<u32>() {
+                            Ok(value @ 1..) => findings.replace(line, &mut seconds, value),
+                            _ => findings.invalid(line, text, wants),
+                        }
+                    }
+                }
+                "misc_dynamic" => {
+                    findings.extra(line, 0);
+                    dynamic = true;
+                }
+                "user" => {
+                    if line.values.is_empty() {
+                        let (keyword, wants) = (line.name.clone(), "a user");
+                        findings.error(line, Problem::MissingValue { keyword, wants });
+                    } else {
+                        findings.replace(line, &mut user, (line, line.values.clone()));
+                    }
+                }
+                _ => findings.unknown(line, arguments, KEYWORDS, false),
+            }
+        }
+        let Some((path_line, command)) = path else {
+            let block = arguments.name.clone();
+            findings.error(
+                arguments,
+                Problem::Missing {
+                    keyword: "misc_path",
+                    block,
+                },
+            );
+            return Err(findings.0);
+        };
+        if user.is_none() && !command.user.is_empty() {
+            user = Some((path_line, command.user));
+        }
+        let account = match account(user, context) {
+            Ok(account) => account,
+            Err(error) => {
+                findings.0.push(error);
+                return Err(findings.0);
+            }
+        };
+        if let Err(problem) = executable(command.argv.first().map(OsString::as_os_str)) {
+            // Keepalived's rule: the check is dropped, the configuration holds.
+            findings.warning(path_line, problem);
+            return Err(findings.0);
+        }
+        let timeout = seconds.map_or(context.delay_loop, |s| Duration::from_secs(u64::from(s)));
+        let mut script = Script::new(command.argv, timeout);
+        script.dynamic = dynamic;
+        script.account = account;
+        let (identity, deadline) = (script.identity(), timeout + GRACE + BuiltCheck::SLACK);
+        let mut built = BuiltCheck::new(Arc::new(script), identity).with_deadline(deadline);
+        built.retries = 0;
+        built.findings = findings.0;
+        Ok(built)
+    }
+
+    fn keywords(&self) -> &[&str] {
+        KEYWORDS
+    }
+
+    fn uses_socket(&self) -> bool {
+        false
+    }
+}
+
+/// The two passes over a command line; see [`super::words`].
+fn command(line: &Arguments, findings: &mut Findings) -> Option<Command> {
+    let lossy = |word: &Vec<u8>| String::from_utf8_lossy(word).into_owned();
+    let mut say = |error: SplitError| {
+        findings.error(line, Problem::Other(format!("'{}': {error}", line.name)));
+    };
+    let words = if line.raw.trim().is_empty() {
+        line.values
+            .iter()
+            .map(|value| value.as_bytes().to_vec())
+            .collect()
+    } else {
+        split(line.raw.as_bytes(), Escapes::Keep)
+            .map_err(&mut say)
+            .ok()?
+    };
+    let mut words = words.into_iter();
+    let argv = words
+        .next()
+        .map(|command| split(&command, Escapes::Decode))
+        .unwrap_or_else(|| Ok(Vec::new()))
+        .map_err(&mut say)
+        .ok()?;
+    if argv.is_empty() {
+        let (keyword, wants) = (line.name.clone(), "a command");
+        findings.error(line, Problem::MissingValue { keyword, wants });
+        return None;
+    }
+    let user = words.map(|word| lossy(&word)).collect();
+    Some(Command {
+        argv: argv.into_iter().map(OsString::from_vec).collect(),
+        user,
+    })
+}
+
+/// Whom the script runs as: its own `user`, else `script_user`, else the director's user.
+fn account(
+    user: Option<(&Arguments, Vec<String>)>,
+    context: &CheckContext,
+) -> Result<Option<Account>, ArgumentError> {
+    let Some((line, words)) = user else {
+        return match &context.script_user {
+            None => Ok(None),
+            Some((user, group)) => {
+                let found = Account::find(user, group.as_deref());
+                let block = Arguments::line("script_user", [user]);
+                found
+                    .map(Some)
+                    .map_err(|e| ArgumentError::error(&block, Problem::Other(e.to_string())))
+            }
+        };
+    };
+    // `user root wheel`, `user root :wheel`, `user root:wheel`.
+    let mut parts = words
+        .iter()
+        .flat_map(|word| word.split(':'))
+        .filter(|part| !part.is_empty());
+    let name = parts.next().unwrap_or_default();
+    Account::find(name, parts.next())
+        .map(Some)
+        .map_err(|unknown| {
+            let error = ArgumentError::error(line, Problem::Other(unknown.to_string()));
+            if line.name == "misc_path" {
+                error.with_suggestion(format!(
+                    "put the command and its arguments in quotes: {} \"{}\"",
+                    line.name,
+                    line.raw.trim()
+                ))
+            } else {
+                error
+            }
+        })
+}
+
+/// Whether the program is there and has an execute bit; a name without `/` is looked up in PATH.
+fn executable(program: Option<&OsStr>) -> Result<(), Problem> {
+    let program = program.unwrap_or_default();
+    let not = |why: String| {
+        let program = program.to_string_lossy().into_owned();
+        Err(Problem::NotExecutable { program, why })
+    };
+    let may_run = |path: &Path| match path.metadata() {
+        Err(error) => Err(error.to_string()),
+        Ok(data) if !data.is_file() => Err("not a file".to_owned()),
+        Ok(data) if data.permissions().mode() & 0o111 == 0 => Err("not executable".to_owned()),
+        Ok(_) => Ok(()),
+    };
+    if program.as_bytes().contains(&b'/') {
+        return may_run(Path::new(program)).or_else(not);
+    }
+    let path = std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/bin:/bin"));
+    if std::env::split_paths(&path).any(|directory| may_run(&directory.join(program)).is_ok()) {
+        Ok(())
+    } else {
+        not("not found in PATH".to_owned())
+    }
+}

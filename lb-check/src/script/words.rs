@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! How a command line is split into words: both quotes quote, adjacent pieces make one word, a
+//! backslash escapes.
+//!
+//! A line of a configuration goes through it twice. The first pass keeps escapes as they are; the
+//! first word is the whole command, user and group may follow. The second pass splits the command
+//! and decodes the escapes: `\a \b \E \f \n \r \t \v`, `\NNN` (octal), `\xHH`, `\cC` (control
+//! character), any other character for itself.
+
+/// What a pass does with escapes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Escapes {
+    Keep,
+    Decode,
+}
+
+/// Why a line cannot be split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum SplitError {
+    #[error("unterminated quote {0}")]
+    Quote(char),
+    #[error("backslash at the end")]
+    Backslash,
+}
+
+/// Splits `line` into words.
+pub(super) fn split(line: &[u8], escapes: Escapes) -> Result<Vec<Vec<u8>>, SplitError> {
+    let mut words = Vec::new();
+    let mut word: Option<Vec<u8>> = None;
+    let mut quote = None;
+    let mut rest = line;
+    while let [byte, tail @ ..] = rest {
+        rest = tail;
+        match (*byte, quote) {
+            (b'\\', _) => {
+                let word = word.get_or_insert_default();
+                rest = match escapes {
+                    Escapes::Keep => keep(tail, word)?,
+                    Escapes::Decode => decode(tail, word)?,
+                };
+            }
+            (byte, Some(open)) if byte == open => quote = None,
+            (b'"' | b'\'', None) => {
+                quote = Some(*byte);
+                word.get_or_insert_default();
+            }
+            (b' ' | b'\t' | b'\r' | b'\n', None) => words.extend(word.take()),
+            (byte, _) => word.get_or_insert_default().push(byte),
+        }
+    }
+    if let Some(open) = quote {
+        return Err(SplitError::Quote(char::from(open)));
+    }
+    words.extend(word);
+    Ok(words)
+}
+
+fn keep<'a>(rest: &'a [u8], word: &mut Vec<u8>) -> Result<&'a [u8], SplitError> {
+    let [byte, rest @ ..] = rest else {
+        return Err(SplitError::Backslash);
+    };
+    word.extend([b'\\', *byte]);
+    Ok(rest)
+}
+
+fn decode<'a>(rest: &'a [u8], word: &mut Vec<u8>) -> Result<&'a [u8], SplitError> {
+    let [byte, tail @ ..] = rest else {
+        return Err(SplitError::Backslash);
+    };
+    let (value, tail) = match (*byte, tail) {
+        (b'a', _) => (0x07, tail),
+        (b'b', _) => (0x08, tail),
+        (b'E', _) => (0x1b, tail),
+        (b'f', _) => (0x0c, tail),
+        (b'n', _) => (b'\n', tail),
+        (b'r', _) => (b'\r', tail),
+        (b't', _) => (b'\t', tail),
+        (b'v', _) => (0x0b, tail),
+        (b'c', [control, tail @ ..]) => (control & 0x1f, tail),
+        (b'x', [first, ..]) if first.is_ascii_hexdigit() => number(tail, 16, 2),
+        (b'0'..=b'7', _) => number(rest, 8, 3),
+        (other, _) => (other, tail),
+    };
+    word.push(value);
+    Ok(tail)
+}
+
+/// Up to `most` digits; the lowest eight bits count.
+fn number(text: &[u8], radix: u32, most: usize) -> (u8, &[u8]) {
+    let digits = text
+        .iter()
+        .take(most)
+        .map_while(|byte| char::from(*byte).to_digit(radix))
+        .collect::<Vec<_>>();
+    let value = digits.iter().fold(0, |sum, digit| sum * radix + digit);
+    let rest = text.get(digits.len()..).unwrap_or_default();
+    (u8::try_from(value & 0xff).unwrap_or_default(), rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(line: &str) -> Vec<String> {
+        let words = split(line.as_bytes(), Escapes::Decode).unwrap();
+        words
+            .into_iter()
+            .map(|word| String::from_utf8_lossy(&word).into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn quotes_of_both_kinds_join_with_what_they_touch() {
+        assert_eq!(decoded(r#"abc"d e"f"#), ["abcd ef"]);
+        assert_eq!(
+            decoded(r#"/bin/check 'a b' "c 'd'" e"#),
+            ["/bin/check", "a b", "c 'd'", "e"]
+        );
+        assert_eq!(decoded("  a\t b  "), ["a", "b"]);
+        assert_eq!(decoded("a '' \"\""), ["a", "", ""]);
+        assert_eq!(decoded(""), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn escapes_are_decoded_in_the_second_pass_only() {
+        assert_eq!(
+            decoded(r"a\ b \101\x42C \cA \t\\ \q \x"),
+            ["a b", "ABC", "\u{1}", "\t\\", "q", "x"]
+        );
+        let kept = split(br#""run \"a b\" c" root"#, Escapes::Keep).unwrap();
+        assert_eq!(kept, [br#"run \"a b\" c"#.to_vec(), b"root".to_vec()]);
+        assert_eq!(decoded(r"\777"), ["\u{fffd}"]);
+    }
+
+    #[test]
+    fn what_is_not_closed_is_an_error() {
+        assert_eq!(split(b"'a", Escapes::Decode), Err(SplitError::Quote('\'')));
+        assert_eq!(split(b"a\\", Escapes::Decode), Err(SplitError::Backslash));
+        assert_eq!(split(b"a\\", Escapes::Keep), Err(SplitError::Backslash));
+    }
+}

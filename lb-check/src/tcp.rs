@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `TCP_CHECK`: a target is well when it accepts a connection.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+
+use crate::connect::{Close, connect};
+use crate::keywords::Findings;
+use crate::{
+    ArgumentError, Arguments, BuiltCheck, CheckContext, CheckFactory, HealthCheck, Outcome, Target,
+    Verdict,
+};
+
+/// Connects, and closes with a reset: nothing is sent, nothing is left in TIME_WAIT.
+///
+/// Keepalived's `TCP_CHECK`.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use lb_check::{HealthCheck, Target, TcpCheck};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), std::net::AddrParseError> {
+/// let check = TcpCheck::new(Duration::from_secs(3));
+/// let outcome = check.check(&Target::new("192.0.2.61:80".parse()?)).await;
+/// println!("{outcome}");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TcpCheck {
+    /// Longest time to connect (`connect_timeout`).
+    pub connect_timeout: Duration,
+}
+
+impl TcpCheck {
+    /// A check that gives up after `connect_timeout`.
+    #[must_use]
+    pub const fn new(connect_timeout: Duration) -> Self {
+        Self { connect_timeout }
+    }
+
+    /// Canonical text of what the check does; see
+    /// [`BuiltCheck::identity`](crate::BuiltCheck::identity).
+    #[must_use]
+    pub fn identity(&self) -> String {
+        format!("TCP_CHECK timeout {:?}", self.connect_timeout)
+    }
+}
+
+#[async_trait]
+impl HealthCheck for TcpCheck {
+    fn kind(&self) -> &'static str {
+        "TCP_CHECK"
+    }
+
+    async fn check(&self, target: &Target) -> Outcome {
+        let started = Instant::now();
+        let outcome = match connect(target, self.connect_timeout, Close::Reset).await {
+            Ok(_) | Err(Verdict::Pass) => Outcome::pass(),
+            Err(Verdict::Fail(reason)) => Outcome::fail(reason),
+            Err(Verdict::Local(error)) => Outcome::local(error),
+        };
+        outcome.with_latency(started.elapsed())
+    }
+}
+
+/// Makes [`TcpCheck`]s.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TcpFactory;
+
+impl CheckFactory for TcpFactory {
+    fn build(
+        &self,
+        arguments: &Arguments,
+        context: &CheckContext,
+    ) -> Result<BuiltCheck, Vec<ArgumentError>> {
+        let mut findings = Findings::default();
+        for line in &arguments.children {
+            findings.unknown(line, arguments, &[], true);
+        }
+        let check = TcpCheck::new(context.connect_timeout);
+        let identity = check.identity();
+        let mut built = BuiltCheck::new(Arc::new(check), identity)
+            .with_deadline(context.connect_timeout + BuiltCheck::SLACK);
+        built.findings = findings.0;
+        Ok(built)
+    }
+}
