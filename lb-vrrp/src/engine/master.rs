@@ -87,26 +87,31 @@ impl VirtualRouter {
         }
     }
 
-    /// The configuration changed while this router is master.
-    pub(super) fn master_reconfigured(&mut self, now: Instant, old: &RouterConfig) {
+    /// The configuration changed while this router is master: what peers should know at once is
+    /// advertised, and only added addresses are announced.
+    pub(super) fn master_reconfigured(
+        &mut self,
+        now: Instant,
+        old: &RouterConfig,
+        effective: Priority,
+    ) {
         self.timers.shift_advert(
             now,
             old.interval().as_duration(),
             self.config.interval().as_duration(),
         );
         let (old, new) = (old.addresses(), self.config.addresses().clone());
-        if *old == new {
-            return;
+        if *old != new || self.effective < effective {
+            self.send_advertisement(now, self.effective.into());
         }
-        let missing = |from: &[IpAddr], of: &[IpAddr]| -> Vec<IpAddr> {
+        let missing = |of: &[IpAddr], among: &[IpAddr]| -> Vec<IpAddr> {
             of.iter()
-                .filter(|address| !from.contains(address))
+                .filter(|address| !among.contains(address))
                 .copied()
                 .collect()
         };
-        let added = missing(old.as_slice(), new.as_slice());
-        let removed = missing(new.as_slice(), old.as_slice());
-        self.send_advertisement(now, self.effective.into());
+        let added = missing(new.as_slice(), old.as_slice());
+        let removed = missing(old.as_slice(), new.as_slice());
         if !added.is_empty() || !removed.is_empty() {
             self.outputs.push_back(Output::UpdateAddresses {
                 added: added.clone(),

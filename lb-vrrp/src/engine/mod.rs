@@ -16,6 +16,9 @@ mod stats;
 mod timers;
 mod transition;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::VecDeque,
     net::IpAddr,
@@ -202,13 +205,15 @@ impl VirtualRouter {
                 to_family: config.family(),
             });
         }
-        let priority = (old.priority() != config.priority()).then_some(config.priority());
-        let old = self.retime(now, |router| std::mem::replace(&mut router.config, config));
+        let effective = self.effective;
+        let old = self.retime(now, |router| {
+            if router.config.priority() != config.priority() {
+                router.effective = config.priority();
+            }
+            std::mem::replace(&mut router.config, config)
+        });
         if self.state == State::Master {
-            self.master_reconfigured(now, &old);
-        }
-        if let Some(priority) = priority {
-            self.set_effective_priority(now, priority);
+            self.master_reconfigured(now, &old, effective);
         }
         Ok(())
     }

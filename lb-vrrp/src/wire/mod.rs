@@ -53,3 +53,6 @@ pub use self::{
     advertisement::Advertisement, arp::GratuitousArp, auth::AuthField, checksum::ChecksumDialect,
     header::Header, ndisc::UnsolicitedNeighbourAdvertisement,
 };
+
+#[cfg(test)]
+mod tests;
