@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The client: what ipvsadm does, as functions.
+
+mod apply;
+mod destination;
+mod service;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+#[cfg(any(test, feature = "test-util"))]
+use crate::transport::scripted::ScriptedKernel;
+use crate::{
+    entry::TableEntry,
+    error::Error,
+    operation::{Operation, Subject},
+    transport::Transport,
+    wire::{IpvsAttribute, IpvsMessage},
+};
+
+/// A connection to the kernel's IPVS of one network namespace.
+///
+/// It has one socket and one request at a time, hence `&mut self`. All functions are cancel-safe
+/// in that the handle stays usable; whether a request whose future was dropped has been carried
+/// out is unknown. They need a tokio runtime with I/O and time enabled.
+///
+/// The kernel carries requests out while they are sent, on the calling thread; only starting and
+/// stopping of sync daemons, which can take seconds, happens on another.
+///
+/// # Examples
+/// ```no_run
+/// use lb_ipvs::{Destination, IpvsHandle, Scheduler, Service, ServiceKey};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut ipvs = IpvsHandle::connect().await?;
+/// let key = ServiceKey::tcp("192.168.1.50:80".parse()?);
+/// ipvs.add_service(&Service::new(key, Scheduler::WeightedRoundRobin)).await?;
+/// ipvs.add_destination(&key, &Destination::new("192.168.1.61:80".parse()?)).await?;
+/// for entry in ipvs.snapshot().await? {
+///     println!("{} has {} destinations", entry.service.service.key, entry.destinations.len());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct IpvsHandle {
+    transport: Transport,
+}
+
+impl IpvsHandle {
+    /// Connects to the IPVS of the network namespace this thread is in.
+    ///
+    /// When the kernel has no IPVS and the process is root, `modprobe -- ip_vs` is run, once.
+    /// Asks for the version, so that a lack of permission shows here.
+    ///
+    /// Equivalent to what every call of `ipvsadm` does first.
+    ///
+    /// # Errors
+    /// [`Error::ModuleNotLoaded`] without IPVS in the kernel, [`Error::PermissionDenied`] without
+    /// `CAP_NET_ADMIN` in the initial user namespace, [`Error::Socket`] without netlink.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example() -> Result<(), lb_ipvs::Error> {
+    /// let mut ipvs = lb_ipvs::IpvsHandle::connect().await?;
+    /// println!("IPVS {}", ipvs.info().await?.version);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn connect() -> Result<Self, Error> {
+        let mut handle = Self {
+            transport: Transport::open().await?,
+        };
+        handle.info().await?;
+        Ok(handle)
+    }
+
+    /// A handle to a scripted kernel, for tests.
+    #[cfg(any(test, feature = "test-util"))]
+    #[must_use]
+    pub fn scripted(kernel: ScriptedKernel) -> Self {
+        Self {
+            transport: kernel.into_transport(),
+        }
+    }
+
+    /// How many changes [`IpvsHandle::apply`] puts into one batch at most.
+    ///
+    /// It is 500, or as many as can fail without a loss of errors if the receive buffer is small.
+    #[must_use]
+    pub fn batch_limit(&self) -> usize {
+        self.transport.batch_limit()
+    }
+
+    /// Reads the whole table: all services with their destinations, in the kernel's order.
+    ///
+    /// The kernel offers no consistent view: what changes meanwhile may be seen half.
+    ///
+    /// Equivalent to `ipvsadm -L -n --nosort`.
+    ///
+    /// # Errors
+    /// When the kernel refuses, or the socket fails.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(mut ipvs: lb_ipvs::IpvsHandle) -> Result<(), lb_ipvs::Error> {
+    /// let destinations: usize = ipvs.snapshot().await?.iter().map(|e| e.destinations.len()).sum();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn snapshot(&mut self) -> Result<Vec<TableEntry>, Error> {
+        let services = self.services().await?;
+        let mut table = Vec::with_capacity(services.len());
+        for service in services {
+            let destinations = self.destinations(&service.service.key).await?;
+            table.push(TableEntry {
+                service,
+                destinations,
+            });
+        }
+        Ok(table)
+    }
+
+    /// Sends one request that has no reply but an acknowledgement.
+    async fn command(
+        &mut self,
+        operation: Operation,
+        subject: Subject,
+        message: IpvsMessage,
+    ) -> Result<(), Error> {
+        self.transport
+            .request(operation, subject, message)
+            .await
+            .map(drop)
+    }
+
+    /// Reads a list and takes from each message what `pick` finds.
+    async fn list<T>(
+        &mut self,
+        operation: Operation,
+        subject: Subject,
+        message: &IpvsMessage,
+        pick: impl FnMut(&IpvsAttribute) -> Option<Result<T, crate::error::DecodeError>>,
+    ) -> Result<Vec<T>, Error> {
+        let messages = self.transport.dump(operation, subject, message).await?;
+        let attributes = messages.iter().flat_map(|message| match message {
+            IpvsMessage::Common { attributes, .. } => attributes.as_slice(),
+            IpvsMessage::Info(_) => &[],
+        });
+        attributes
+            .filter_map(pick)
+            .map(|item| item.map_err(|source| Error::Decode { operation, source }))
+            .collect()
+    }
+}
+
+impl fmt::Debug for IpvsHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IpvsHandle")
+            .field("batch_limit", &self.batch_limit())
+            .finish()
+    }
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The socket itself.
+
+use std::{io, sync::Arc};
+
+use netlink_sys::{
+    AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket, protocols::NETLINK_GENERIC,
+};
+use nix::sys::socket::{setsockopt, sockopt};
+
+#[cfg(any(test, feature = "test-util"))]
+use super::scripted::ScriptedLink;
+use crate::error::Error;
+
+/// The receive buffer asked for, which the kernel doubles.
+const RECEIVE_BUFFER: usize = 1 << 20;
+/// More than the 32 KiB that the kernel puts into one datagram at most.
+const DATAGRAM: usize = 64 << 10;
+/// Datagrams to throw away at most before a socket is given up.
+const LEFTOVERS: usize = 100_000;
+
+/// Where requests go and replies come from.
+pub(super) enum Link {
+    /// The kernel.
+    Netlink(Arc<TokioSocket>),
+    /// A test.
+    #[cfg(any(test, feature = "test-util"))]
+    Scripted(ScriptedLink),
+}
+
+impl Link {
+    /// Opens a socket in the network namespace of this thread.
+    pub(super) fn open() -> Result<Self, Error> {
+        let failed = |action| move |source| Error::Socket { action, source };
+        let mut socket = TokioSocket::new(NETLINK_GENERIC).map_err(failed("open"))?;
+        socket.socket_mut().bind_auto().map_err(failed("bind"))?;
+        let plain = socket.socket_ref();
+        plain
+            .connect(&SocketAddr::new(0, 0))
+            .map_err(failed("connect"))?;
+        // Both make errors shorter or clearer; a kernel without them is no obstacle.
+        if let Err(error) = plain
+            .set_cap_ack(true)
+            .and_then(|()| plain.set_ext_ack(true))
+        {
+            tracing::debug!(%error, "netlink acknowledgements stay as they are");
+        }
+        if setsockopt(plain, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
+            setsockopt(plain, sockopt::RcvBuf, &RECEIVE_BUFFER).map_err(|errno| Error::Socket {
+                action: "size its buffer",
+                source: errno.into(),
+            })?;
+        }
+        Ok(Self::Netlink(Arc::new(socket)))
+    }
+
+    /// Bytes of replies the socket can hold, by the kernel's reckoning.
+    pub(super) fn receive_buffer(&self) -> usize {
+        match self {
+            Self::Netlink(socket) => socket.socket_ref().get_rx_buf_sz().unwrap_or(0),
+            #[cfg(any(test, feature = "test-util"))]
+            Self::Scripted(link) => link.receive_buffer(),
+        }
+    }
+
+    /// Sends requests, which the kernel carries out meanwhile.
+    pub(super) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Netlink(socket) => all_of(bytes, socket.send(bytes).await?),
+            #[cfg(any(test, feature = "test-util"))]
+            Self::Scripted(link) => link.send(bytes),
+        }
+    }
+
+    /// As [`Link::send`], on another thread, for what takes the kernel seconds.
+    pub(super) async fn send_aside(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+        match self {
+            Self::Netlink(socket) => {
+                let socket = Arc::clone(socket);
+                let send = move || all_of(&bytes, socket.socket_ref().send(&bytes, 0)?);
+                tokio::task::spawn_blocking(send)
+                    .await
+                    .map_err(io::Error::other)?
+            }
+            #[cfg(any(test, feature = "test-util"))]
+            Self::Scripted(link) => link.send(&bytes),
+        }
+    }
+
+    /// Receives a datagram into `buffer`.
+    pub(super) async fn receive(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
+        // Replies are mostly there already, so that this loop would never let others run.
+        tokio::task::consume_budget().await;
+        buffer.clear();
+        buffer.reserve(DATAGRAM);
+        match self {
+            Self::Netlink(socket) => match socket.socket_ref().recv(buffer, 0) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    AsyncSocketExt::recv(socket.as_ref(), buffer).await
+                }
+                received => received.map(drop),
+            },
+            #[cfg(any(test, feature = "test-util"))]
+            Self::Scripted(link) => link.receive(buffer).await,
+        }
+    }
+
+    /// Throws away what an abandoned exchange left behind; reading also ends its dump.
+    pub(super) fn discard(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
+        match self {
+            Self::Netlink(socket) => {
+                for _ in 0..LEFTOVERS {
+                    buffer.clear();
+                    buffer.reserve(DATAGRAM);
+                    match socket.socket_ref().recv(buffer, 0) {
+                        Ok(_) => {}
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                        Err(error) if error.raw_os_error() == Some(nix::libc::ENOBUFS) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                Err(io::Error::other("replies to abandoned requests do not end"))
+            }
+            #[cfg(any(test, feature = "test-util"))]
+            Self::Scripted(link) => {
+                link.discard();
+                Ok(())
+            }
+        }
+    }
+}
+
+fn all_of(bytes: &[u8], sent: usize) -> io::Result<()> {
+    if sent == bytes.len() {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::WriteZero.into())
+    }
+}

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The client against the IPVS of a real kernel, in a guest whose table may be changed at will.
+//!
+//! Runs only where the environment says `LB_LAB=guest`; elsewhere it says loudly that it did not.
+#![cfg(feature = "netlink")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    num::NonZeroU32,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use lb_ipvs::{
+    AddressFamily, Change, Destination, EngineName, Error, ForwardingMethod, IpvsHandle, Netmask,
+    Persistence, Scheduler, Service, ServiceFlags, ServiceKey, SyncDaemon, SyncId, SyncState,
+    Thresholds, Timeouts, Tunnel, TunnelFlags, Weight,
+};
+
+fn guest() -> bool {
+    let guest = std::env::var_os("LB_LAB").is_some_and(|value| value == "guest");
+    if !guest {
+        println!("SKIPPED: needs a guest kernel with IPVS and LB_LAB=guest");
+    }
+    guest
+}
+
+fn ipvsadm(arguments: &str) -> String {
+    let output = Command::new("/sbin/ipvsadm").args(arguments.split(' ')).output().unwrap();
+    assert!(output.status.success(), "ipvsadm {arguments}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+fn numbered(n: usize) -> ServiceKey {
+    let [_, _, high, low] = u32::try_from(n).unwrap().to_be_bytes();
+    ServiceKey::tcp(SocketAddr::new(Ipv4Addr::new(10, 1, high, low).into(), 80))
+}
+
+async fn connect() -> IpvsHandle {
+    let mut ipvs = IpvsHandle::connect().await.unwrap();
+    ipvs.flush().await.unwrap();
+    ipvs
+}
+
+/// One test: the table belongs to the whole guest.
+#[tokio::test(flavor = "current_thread")]
+async fn kernel() {
+    if !guest() {
+        return;
+    }
+    every_kind().await;
+    verbs().await;
+    errors().await;
+    settings().await;
+    batches().await;
+    failing_batch().await;
+    abandoned_dump().await;
+    println!("ran on a real kernel");
+}
+
+/// What goes in comes out, through our eyes and through ipvsadm's.
+async fn every_kind() {
+    let mut ipvs = connect().await;
+    let services = [
+        Service::new(ServiceKey::tcp(address("192.168.1.50:80")), Scheduler::WeightedRoundRobin)
+            .with_persistence(Persistence::new(Duration::from_secs(300)))
+            .with_netmask(Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0))),
+        Service::new(ServiceKey::udp(address("192.168.1.50:5060")), Scheduler::RoundRobin)
+            .with_persistence(Persistence::default())
+            .with_persistence_engine(EngineName::new("sip").unwrap()),
+        Service::new(ServiceKey::udp(address("192.168.1.50:53")), Scheduler::RoundRobin)
+            .with_flags(ServiceFlags::ONE_PACKET),
+        Service::new(ServiceKey::sctp(address("192.168.1.50:9")), Scheduler::SourceHashing)
+            .with_flags(ServiceFlags::SCHED_1 | ServiceFlags::SCHED_2),
+        Service::new(ServiceKey::tcp(address("[fd00::50]:80")), Scheduler::Maglev)
+            .with_persistence(Persistence::default())
+            .with_netmask(Netmask::Ipv6(64)),
+        Service::new(
+            ServiceKey::firewall_mark(NonZeroU32::MAX, AddressFamily::Ipv4),
+            Scheduler::None,
+        ),
+        Service::new(
+            ServiceKey::firewall_mark(NonZeroU32::MIN, AddressFamily::Ipv6),
+            Scheduler::default(),
+        ),
+    ];
+    for service in &services {
+        ipvs.add_service(service).await.unwrap();
+        assert_eq!(ipvs.service(&service.key).await.unwrap().service, *service);
+    }
+    let key = services[0].key;
+    let gue = Tunnel::gue(6080).with_flags(TunnelFlags::CHECKSUM | TunnelFlags::REMOTE_CHECKSUM);
+    let gre = Tunnel::gre().with_flags(TunnelFlags::CHECKSUM);
+    let destinations = [
+        Destination::new(address("192.168.1.61:80")).with_weight(Weight::MAX),
+        Destination::new(address("192.168.1.62:8080"))
+            .with_forwarding(ForwardingMethod::Masquerade)
+            .with_weight(Weight::ZERO)
+            .with_thresholds(Thresholds { upper: 100, lower: 50 }),
+        Destination::new(address("192.168.1.63:80"))
+            .with_forwarding(ForwardingMethod::Tunnel(Tunnel::ipip())),
+        Destination::new(address("192.168.1.64:80"))
+            .with_forwarding(ForwardingMethod::Tunnel(gue)),
+        Destination::new(address("192.168.1.65:80"))
+            .with_forwarding(ForwardingMethod::Tunnel(gre)),
+        Destination::new(address("[fd00::66]:80"))
+            .with_forwarding(ForwardingMethod::Tunnel(Tunnel::ipip())),
+    ];
+    for destination in &destinations {
+        ipvs.add_destination(&key, destination).await.unwrap();
+    }
+    let mut read: Vec<_> = ipvs
+        .destinations(&key)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|entry| entry.destination)
+        .collect();
+    read.reverse();
+    assert_eq!(read, destinations);
+    assert_eq!(ipvs.snapshot().await.unwrap().len(), services.len());
+    let saved = ipvsadm("-S -n");
+    println!("{saved}{}", ipvsadm("-L -n --thresholds"));
+    for line in [
+        "-A -t 192.168.1.50:80 -s wrr -p 300 -M 255.255.255.0",
+        "-A -u 192.168.1.50:5060 -s rr -p 360 --pe sip",
+        "-A -u 192.168.1.50:53 -s rr -o",
+        "-A --sctp-service 192.168.1.50:9 -s sh -b sh-fallback,sh-port",
+        "-A -t [fd00::50]:80 -s mh -p 360 -M 64",
+        "-A -f -1 -s none",
+        "-A -f 1 -6 -s wlc",
+        "-a -t 192.168.1.50:80 -r 192.168.1.61:80 -g -w 2147483647",
+        "-a -t 192.168.1.50:80 -r 192.168.1.62:8080 -m -w 0",
+        "-a -t 192.168.1.50:80 -r 192.168.1.63:80 -i -w 1 --tun-type ipip",
+        "-a -t 192.168.1.50:80 -r 192.168.1.64:80 -i -w 1 --tun-type gue --tun-port 6080 \
+         --tun-remcsum",
+        "-a -t 192.168.1.50:80 -r 192.168.1.65:80 -i -w 1 --tun-type gre --tun-csum",
+        "-a -t 192.168.1.50:80 -r [fd00::66]:80 -i -w 1 --tun-type ipip",
+    ] {
+        assert!(saved.lines().any(|saved| saved.trim_end() == line), "{line} is not in\n{saved}");
+    }
+    let ours = formatted(&mut ipvs).await;
+    assert_eq!(ours, ipvsadm("-L -n"));
+}
+
+/// The table in ipvsadm's format.
+async fn formatted(ipvs: &mut IpvsHandle) -> String {
+    let info = ipvs.info().await.unwrap();
+    let table = ipvs.snapshot().await.unwrap();
+    let mut text = String::new();
+    lb_ipvs::text::listing(&lb_ipvs::text::Listing::default(), &info, &table, &mut text).unwrap();
+    text
+}
+
+async fn verbs() {
+    let mut ipvs = connect().await;
+    let key = ServiceKey::tcp(address("10.0.0.1:80"));
+    let service = Service::new(key, Scheduler::RoundRobin);
+    ipvs.add_service(&service).await.unwrap();
+    let edited = service.with_flags(ServiceFlags::SCHED_3).with_persistence(Persistence::default());
+    ipvs.edit_service(&edited).await.unwrap();
+    assert_eq!(ipvs.services().await.unwrap()[0].service, edited);
+    let plain = Service::new(key, Scheduler::LeastConnection);
+    ipvs.edit_service(&plain).await.unwrap();
+    assert_eq!(ipvs.services().await.unwrap()[0].service, plain);
+    let destination = Destination::new(address("10.0.0.2:80"));
+    ipvs.add_destination(&key, &destination).await.unwrap();
+    let drained = destination.with_weight(Weight::ZERO);
+    ipvs.edit_destination(&key, &drained).await.unwrap();
+    assert_eq!(ipvs.destinations(&key).await.unwrap()[0].destination, drained);
+    ipvs.zero(Some(&key)).await.unwrap();
+    ipvs.zero(None).await.unwrap();
+    ipvs.delete_destination(&key, destination.address).await.unwrap();
+    assert!(ipvs.destinations(&key).await.unwrap().is_empty());
+    ipvs.delete_service(&key).await.unwrap();
+    assert!(ipvs.services().await.unwrap().is_empty());
+}
+
+async fn errors() {
+    let mut ipvs = connect().await;
+    let key = ServiceKey::tcp(address("10.0.0.1:80"));
+    let service = Service::new(key, Scheduler::RoundRobin);
+    let destination = Destination::new(address("10.0.0.2:80"));
+    let missing = ServiceKey::udp(address("10.0.0.1:80"));
+    ipvs.add_service(&service).await.unwrap();
+    ipvs.add_destination(&key, &destination).await.unwrap();
+    let errno = |outcome: Result<(), Error>| outcome.unwrap_err().errno().unwrap();
+    assert_eq!(errno(ipvs.add_service(&service).await), 17);
+    assert_eq!(errno(ipvs.delete_service(&missing).await), 3);
+    assert_eq!(errno(ipvs.service(&missing).await.map(drop)), 3);
+    assert_eq!(errno(ipvs.zero(Some(&missing)).await), 3);
+    assert_eq!(errno(ipvs.add_destination(&key, &destination).await), 17);
+    assert_eq!(errno(ipvs.add_destination(&missing, &destination).await), 3);
+    assert_eq!(errno(ipvs.delete_destination(&key, address("10.0.0.3:80")).await), 2);
+    let marks = Thresholds { upper: 1, lower: 2 };
+    assert_eq!(errno(ipvs.edit_destination(&key, &destination.with_thresholds(marks)).await), 34);
+    let unknown = Service::new(missing, "nosuch".parse().unwrap());
+    assert_eq!(errno(ipvs.add_service(&unknown).await), 2);
+    assert!(ipvs.destinations(&missing).await.unwrap().is_empty());
+}
+
+async fn settings() {
+    let mut ipvs = connect().await;
+    println!("{:?}", ipvs.info().await.unwrap());
+    let before = ipvs.timeouts().await.unwrap();
+    let udp = Duration::from_secs(77);
+    ipvs.set_timeouts(&Timeouts { udp, ..Timeouts::default() }).await.unwrap();
+    assert_eq!(ipvs.timeouts().await.unwrap(), Timeouts { udp, ..before });
+    ipvs.set_timeouts(&before).await.unwrap();
+    let mut master = SyncDaemon::new(SyncState::Master, "lo", SyncId::new(100));
+    master.group = Some("224.0.0.99".parse().unwrap());
+    master.port = Some(9999);
+    master.ttl = Some(3);
+    master.max_length = Some(1400);
+    ipvs.start_sync_daemon(&master).await.unwrap();
+    let backup = SyncDaemon::new(SyncState::Backup, "lo", SyncId::new(7));
+    ipvs.start_sync_daemon(&backup).await.unwrap();
+    let daemons = ipvs.sync_daemons().await.unwrap();
+    println!("{}", ipvsadm("-L --daemon"));
+    assert_eq!(daemons[0], master);
+    assert_eq!((daemons[1].state, daemons[1].port), (SyncState::Backup, Some(8848)));
+    let again = ipvs.start_sync_daemon(&master).await.unwrap_err();
+    assert_eq!(again.errno(), Some(17));
+    for state in [SyncState::Master, SyncState::Backup] {
+        let start = Instant::now();
+        ipvs.stop_sync_daemon(state).await.unwrap();
+        println!("stopping the {state} daemon took {:?}", start.elapsed());
+    }
+    assert_eq!(ipvs.stop_sync_daemon(SyncState::Master).await.unwrap_err().errno(), Some(3));
+    let nowhere = SyncDaemon::new(SyncState::Master, "nosuch0", SyncId::new(1));
+    assert_eq!(ipvs.start_sync_daemon(&nowhere).await.unwrap_err().errno(), Some(19));
+}
+
+async fn batches() {
+    let mut ipvs = connect().await;
+    println!("{ipvs:?}");
+    let mut changes = Vec::new();
+    for n in 0..1000 {
+        let key = numbered(n);
+        changes.push(Change::AddService(Service::new(key, Scheduler::WeightedRoundRobin)));
+        for server in 1..=4 {
+            let server = SocketAddr::new(Ipv4Addr::new(10, 2, 0, server).into(), 80);
+            changes.push(Change::AddDestination(key, Destination::new(server)));
+        }
+    }
+    let start = Instant::now();
+    let outcomes = ipvs.apply(&changes).await.unwrap();
+    println!("1000 services x 4 in batches: {:?}", start.elapsed());
+    assert_eq!(outcomes.len(), changes.len());
+    assert!(outcomes.iter().all(Result::is_ok));
+    let start = Instant::now();
+    let table = ipvs.snapshot().await.unwrap();
+    println!("snapshot: {:?}", start.elapsed());
+    assert_eq!(table.len(), 1000);
+    assert!(table.iter().all(|entry| entry.destinations.len() == 4));
+    let start = Instant::now();
+    let theirs = ipvsadm("-L -n");
+    println!("ipvsadm -Ln: {:?}", start.elapsed());
+    assert_eq!(formatted(&mut ipvs).await, theirs);
+    assert_eq!(ipvsadm("-S -n").lines().count(), 5000);
+    let start = Instant::now();
+    ipvs.flush().await.unwrap();
+    println!("flush: {:?}", start.elapsed());
+}
+
+/// 2000 refusals, each tied to its change, none lost.
+async fn failing_batch() {
+    let mut ipvs = connect().await;
+    let services: Vec<Change> = (0..2000)
+        .map(|n| Change::AddService(Service::new(numbered(n), Scheduler::RoundRobin)))
+        .collect();
+    assert!(ipvs.apply(&services).await.unwrap().iter().all(Result::is_ok));
+    let start = Instant::now();
+    let outcomes = ipvs.apply(&services).await.unwrap();
+    println!("2000 refusals (EEXIST): {:?}", start.elapsed());
+    assert_eq!(outcomes.len(), 2000);
+    for (change, outcome) in services.iter().zip(outcomes) {
+        match outcome.unwrap_err() {
+            Error::Kernel { operation, subject, source, .. } => {
+                assert_eq!(source.raw_os_error(), Some(17));
+                assert_eq!((operation, subject), (change.operation(), change.subject()));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    // Every third is new.
+    ipvs.flush().await.unwrap();
+    let third: Vec<Change> = services.iter().step_by(3).cloned().collect();
+    assert!(ipvs.apply(&third).await.unwrap().iter().all(Result::is_ok));
+    for (n, outcome) in ipvs.apply(&services).await.unwrap().into_iter().enumerate() {
+        assert_eq!(outcome.is_err(), n % 3 == 0, "{n}");
+    }
+    ipvs.flush().await.unwrap();
+}
+
+/// A dropped future leaves the handle usable.
+async fn abandoned_dump() {
+    let mut ipvs = connect().await;
+    let services: Vec<Change> = (0..500)
+        .map(|n| Change::AddService(Service::new(numbered(n), Scheduler::RoundRobin)))
+        .collect();
+    ipvs.apply(&services).await.unwrap();
+    for polls in 1..20 {
+        let mut left = polls * 40;
+        let dump = std::pin::pin!(ipvs.snapshot());
+        let mut dump = Some(dump);
+        std::future::poll_fn(|context| {
+            // The task's budget makes the future yield now and then; drop it at one such point.
+            left -= 1;
+            match dump.as_mut().map(|dump| dump.as_mut().poll(context)) {
+                Some(std::task::Poll::Pending) if left > 0 => {
+                    context.waker().wake_by_ref();
+                    std::task::Poll::Pending
+                }
+                _ => std::task::Poll::Ready(()),
+            }
+        })
+        .await;
+        drop(dump);
+        assert_eq!(ipvs.services().await.unwrap().len(), 500);
+    }
+    ipvs.flush().await.unwrap();
+}
