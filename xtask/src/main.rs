@@ -10,13 +10,20 @@
     reason = "a program that reports"
 )]
 
+mod artifacts;
 mod fetch;
 mod in_guest;
+mod runner;
+mod steps;
+mod story;
+mod test;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use test::Plan;
 
 /// Development tasks of this workspace.
 #[derive(Parser)]
@@ -28,6 +35,29 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Lints, documentation, all tests, the lab: what has to be green.
+    Test {
+        /// Goes on after a step that failed.
+        #[arg(long)]
+        keep_going: bool,
+        /// Runs this step alone; may be given more than once.
+        #[arg(long, value_name = "STEP")]
+        only: Vec<String>,
+    },
+    /// As `test`, with every case and many more seeds and runs (LB_SOAK=1).
+    Soak {
+        /// Runs the k-th of n parts (LB_SHARD=k/n).
+        #[arg(long, value_name = "K/N", value_parser = shard)]
+        shard: Option<String>,
+    },
+    /// The cluster's story in the guest kernel: two directors, two real servers, what goes wrong.
+    Demo,
+    /// The benches, and the client's outage beside keepalived's in the same guest.
+    Bench {
+        /// Runs of each case.
+        #[arg(long, default_value_t = 5)]
+        runs: u32,
+    },
     /// Downloads the lab's Debian packages and unpacks them below target/lab.
     Fetch,
     /// Boots the guest kernel and runs one command in it, in the current directory.
@@ -43,6 +73,22 @@ enum Task {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
+        Task::Test { keep_going, only } => test::test(Plan {
+            keep_going,
+            only,
+            environment: Vec::new(),
+        }),
+        Task::Soak { shard } => {
+            let mut environment = vec![("LB_SOAK", "1".to_owned())];
+            environment.extend(shard.map(|shard| ("LB_SHARD", shard)));
+            test::test(Plan {
+                keep_going: true,
+                environment,
+                ..Plan::default()
+            })
+        }
+        Task::Demo => story::demo(),
+        Task::Bench { runs } => story::bench(runs),
         Task::Fetch => fetch::fetch()
             .map(|()| ExitCode::SUCCESS)
             .map_err(Into::into),
@@ -52,6 +98,16 @@ fn main() -> ExitCode {
         eprintln!("xtask: {}", chain(error.as_ref()));
         ExitCode::from(2)
     })
+}
+
+/// `k/n` with 1 ≤ k ≤ n.
+fn shard(text: &str) -> Result<String, String> {
+    let parts = text.split_once('/');
+    let parts = parts.and_then(|(k, n)| Some((k.parse::<u32>().ok()?, n.parse::<u32>().ok()?)));
+    match parts {
+        Some((k, n)) if (1..=n).contains(&k) => Ok(text.to_owned()),
+        _ => Err("write k/n, 1 ≤ k ≤ n".to_owned()),
+    }
 }
 
 /// An error with its causes, joined by colons.

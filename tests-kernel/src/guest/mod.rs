@@ -310,7 +310,7 @@ impl Guest {
         S: AsRef<OsStr>,
     {
         let here = std::env::current_dir().map_err(GuestError::file(Path::new(".")))?;
-        let mut job = b"export LB_LAB=guest LAB_RESULTS=".to_vec();
+        let mut job = b"export TERM=dumb LB_LAB=guest LAB_RESULTS=".to_vec();
         job.extend(quote(results.as_os_str()));
         for (name, value) in &self.environment {
             job.extend(format!("\nexport {name}=").into_bytes());

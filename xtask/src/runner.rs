@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Runs programs for a step: shows their output as it comes, counts what the test harness and
+//! the skipping tests say in it, and ends them when we are interrupted.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tests_kernel::process::command_line;
+
+const GLANCE: Duration = Duration::from_millis(100);
+const BACKLOG: usize = 256;
+
+/// What tests said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) passed: usize,
+    pub(crate) failed: usize,
+    pub(crate) skipped: usize,
+}
+
+impl Counts {
+    /// Takes in one line of output.
+    pub(crate) fn observe(&mut self, line: &str) {
+        if line.starts_with("SKIPPED:") {
+            self.skipped += 1;
+        }
+        let Some(result) = line.strip_prefix("test result: ") else {
+            return;
+        };
+        // "ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s"
+        let words: Vec<&str> = result.split_whitespace().collect();
+        for pair in words.windows(2) {
+            let [count, what] = pair else { continue };
+            let Ok(count) = count.parse::<usize>() else {
+                continue;
+            };
+            match what.trim_end_matches(';') {
+                "passed" => self.passed += count,
+                "failed" => self.failed += count,
+                "ignored" => self.skipped += count,
+                _ => {}
+            }
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+    }
+}
+
+/// Why a step failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StepError {
+    #[error("`{command}` ended with {status}")]
+    Failed { command: String, status: ExitStatus },
+    #[error("cannot run `{command}`")]
+    Start {
+        command: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{0} skipped; everything must run here")]
+    Skipped(usize),
+    #[error("{0}")]
+    Missing(String),
+    #[error("interrupted")]
+    Interrupted,
+    #[error(transparent)]
+    Fetch(#[from] crate::fetch::FetchError),
+    #[error(transparent)]
+    Guest(#[from] tests_kernel::guest::GuestError),
+    #[error("`{what}` ended with exit code {code} in the guest; results in {results}")]
+    InGuest {
+        what: String,
+        code: i32,
+        results: String,
+    },
+}
+
+/// Runs a program to its end; its output is shown and counted.
+pub(crate) fn run(
+    command: &mut Command,
+    interrupted: &Arc<AtomicBool>,
+    counts: &mut Counts,
+) -> Result<(), StepError> {
+    let mut show = |line: &str| {
+        println!("{line}");
+        counts.observe(line);
+    };
+    stream(command, interrupted, &mut show)
+}
+
+/// Runs a program to its end and hands over each line of both its streams.
+pub(crate) fn stream(
+    command: &mut Command,
+    interrupted: &Arc<AtomicBool>,
+    on_line: &mut dyn FnMut(&str),
+) -> Result<(), StepError> {
+    let line = command_line(command);
+    let start_error = |source| StepError::Start {
+        command: line.clone(),
+        source,
+    };
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .map_err(start_error)?;
+    let (sender, lines) = sync_channel(BACKLOG);
+    forward(child.stdout.take(), sender.clone());
+    forward(child.stderr.take(), sender);
+    loop {
+        match lines.recv_timeout(GLANCE) {
+            Ok(line) => on_line(&line),
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if interrupted.load(Ordering::Relaxed) {
+            if let Ok(pid) = i32::try_from(child.id()) {
+                // ESRCH: it has just ended.
+                let _ = killpg(Pid::from_raw(pid), Signal::SIGTERM);
+            }
+            let _ = child.wait();
+            return Err(StepError::Interrupted);
+        }
+    }
+    let status = child.wait().map_err(start_error)?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(StepError::Failed {
+            command: line.clone(),
+            status,
+        })
+    }
+}
+
+fn forward(stream: Option<impl Read + Send + 'static>, sender: SyncSender<String>) {
+    let Some(stream) = stream else { return };
+    thread::spawn(move || {
+        for line in BufReader::new(stream).split(b'\n') {
+            let Ok(line) = line else { return };
+            if sender
+                .send(String::from_utf8_lossy(&line).into_owned())
+                .is_err()
+            {
+                return;
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_harness_is_understood() {
+        let mut counts = Counts::default();
+        counts.observe("SKIPPED: ipvs: needs the guest kernel");
+        counts.observe(
+            "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 2 filtered out; \
+             finished in 0.10s",
+        );
+        counts.observe("test a::result ... ok");
+        assert_eq!(
+            counts,
+            Counts {
+                passed: 12,
+                failed: 3,
+                skipped: 2
+            }
+        );
+    }
+}

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The steps of `cargo xtask test`, in the order of their price.
+
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use nix::unistd::geteuid;
+use tests_kernel::guest::{Guest, Lab};
+
+use crate::artifacts::{self, Artifact};
+use crate::fetch;
+use crate::runner::{Counts, StepError, run};
+
+/// One step: a name for `--only`, what it proves, how.
+pub(crate) struct Step {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) run: fn(&mut Context) -> Result<(), StepError>,
+}
+
+/// What steps share.
+pub(crate) struct Context {
+    pub(crate) interrupted: Arc<AtomicBool>,
+    /// Variables for the tests: how much of everything.
+    pub(crate) environment: Vec<(&'static str, String)>,
+    /// Counted so far in the running step.
+    pub(crate) counts: Counts,
+}
+
+pub(crate) const STEPS: &[Step] = &[
+    Step {
+        name: "fmt",
+        about: "formatting",
+        run: fmt,
+    },
+    Step {
+        name: "clippy",
+        about: "lints, each crate and feature alone",
+        run: clippy,
+    },
+    Step {
+        name: "doc",
+        about: "documentation builds without a warning",
+        run: doc,
+    },
+    Step {
+        name: "unit",
+        about: "hermetic tests and doctests",
+        run: unit,
+    },
+    Step {
+        name: "fetch",
+        about: "the lab's packages are there",
+        run: fetched,
+    },
+    Step {
+        name: "host",
+        about: "namespaces on the host's kernel",
+        run: host,
+    },
+    Step {
+        name: "lab",
+        about: "the guest kernel, one boot per suite",
+        run: lab,
+    },
+    Step {
+        name: "examples",
+        about: "the examples, in the guest",
+        run: examples,
+    },
+];
+
+/// Crates that must build by themselves, and without their default features.
+const LIBRARIES: &[&str] = &["lb-vrrp", "lb-ipvs", "lb-check", "lb-core"];
+/// Test targets whose name begins so run on the host's kernel, in namespaces.
+const HOST_PREFIX: &str = "host_";
+/// Examples that exit 0 only when what they show came out right.
+const EXAMPLES: &[&str] = &["nat", "dr", "custom_check", "vrrp_only", "ipvs_only"];
+/// Time for one suite: ten times what the longest takes.
+const SUITE_DEADLINE: Duration = Duration::from_secs(20 * 60);
+const EXAMPLE_DEADLINE: Duration = Duration::from_secs(300);
+
+/// `cargo` as it called us, on this workspace.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .args(arguments);
+    command
+}
+
+impl Context {
+    fn cargo(&mut self, arguments: &[&str]) -> Result<(), StepError> {
+        let mut command = cargo(arguments);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        run(&mut command, &self.interrupted, &mut self.counts)
+    }
+
+    /// Counts something that is right or wrong as a whole like one test.
+    fn one(&mut self, result: Result<(), StepError>) -> Result<(), StepError> {
+        match result {
+            Ok(()) => self.counts.passed += 1,
+            Err(_) => self.counts.failed += 1,
+        }
+        result
+    }
+
+    /// Everything that was to run must have run.
+    fn nothing_skipped(&self) -> Result<(), StepError> {
+        match self.counts.skipped {
+            0 => Ok(()),
+            skipped => Err(StepError::Skipped(skipped)),
+        }
+    }
+}
+
+fn fmt(context: &mut Context) -> Result<(), StepError> {
+    let result = context.cargo(&["fmt", "--all", "--check"]);
+    context.one(result)
+}
+
+fn clippy(context: &mut Context) -> Result<(), StepError> {
+    let result = context.cargo(&["clippy", "--workspace", "--all-targets", "--", "-Dwarnings"]);
+    context.one(result)?;
+    for library in LIBRARIES {
+        for features in [&["--no-default-features"][..], &[], &["--all-features"]] {
+            let mut arguments = vec!["clippy", "--package", library];
+            arguments.extend(features);
+            arguments.extend(["--", "-Dwarnings"]);
+            let result = context.cargo(&arguments);
+            context.one(result)?;
+        }
+    }
+    Ok(())
+}
+
+fn doc(context: &mut Context) -> Result<(), StepError> {
+    let mut command = cargo(&["doc", "--workspace", "--no-deps"]);
+    command.env("RUSTDOCFLAGS", "-Dwarnings");
+    let result = run(&mut command, &context.interrupted, &mut context.counts);
+    context.one(result)
+}
+
+fn unit(context: &mut Context) -> Result<(), StepError> {
+    context.cargo(&["test", "--no-fail-fast"])?;
+    // What needs a kernel says so here and runs in the steps `host` and `lab`.
+    context.counts.skipped = 0;
+    context.cargo(&["test", "--package", "xtask", "--bins"])?;
+    context.cargo(&["test", "--package", "tests-kernel", "--lib"])
+}
+
+fn fetched(context: &mut Context) -> Result<(), StepError> {
+    let result = fetch::fetch().map_err(Into::into);
+    context.one(result)
+}
+
+/// Test targets named `host_…`, of any package, run in fresh user, mount and network namespaces;
+/// for root in fresh mount and network namespaces.
+fn host(context: &mut Context) -> Result<(), StepError> {
+    let pattern = format!("{HOST_PREFIX}*");
+    let arguments = ["test", "--workspace", "--no-run", "--test", &pattern];
+    let tests = artifacts::build(&arguments, &context.interrupted)?;
+    let result = namespaces(context, "true");
+    context.one(result.map_err(|error| {
+        StepError::Missing(format!(
+            "this machine does not let {} make network namespaces ({error}); needed: util-linux's \
+             unshare, and root or a kernel with user namespaces for everyone \
+             (kernel.unprivileged_userns_clone=1, user.max_user_namespaces>0, \
+             kernel.apparmor_restrict_unprivileged_userns=0)",
+            if geteuid().is_root() {
+                "root"
+            } else {
+                "ordinary users"
+            },
+        ))
+    }))?;
+    for test in tests {
+        println!("     Running {} in host namespaces", test.name);
+        namespaces(context, &test.path)?;
+    }
+    context.nothing_skipped()
+}
+
+fn namespaces(
+    context: &mut Context,
+    program: impl AsRef<std::ffi::OsStr>,
+) -> Result<(), StepError> {
+    let flags = if geteuid().is_root() { "-nm" } else { "-Urnm" };
+    let mut command = Command::new("unshare");
+    command
+        .args([flags, "sh", "-c"])
+        // Namespaces get names in /run/netns; ours is a /run of our own.
+        .arg("mount -t tmpfs tmpfs /run && ip link set lo up && exec \"$0\" \"$@\"")
+        .arg(program)
+        .args(["--test-threads=1"])
+        .env("LB_HOST_NS", "1")
+        .envs(
+            context
+                .environment
+                .iter()
+                .map(|(name, value)| (name, value)),
+        );
+    run(&mut command, &context.interrupted, &mut context.counts)
+}
+
+fn lab(context: &mut Context) -> Result<(), StepError> {
+    context.cargo(&["build", "--package", "lb-cli"])?;
+    let arguments = ["test", "--package", "tests-kernel", "--no-run", "--tests"];
+    let mut suites = artifacts::build(&arguments, &context.interrupted)?;
+    suites.retain(|suite| suite.kind == "test" && !suite.name.starts_with(HOST_PREFIX));
+    let mut first_failure = None;
+    for suite in suites {
+        match in_guest(context, &suite, &["--test-threads=1"], SUITE_DEADLINE) {
+            // The other suites run all the same, so that one failure does not hide another.
+            Err(error @ StepError::InGuest { .. }) => {
+                first_failure.get_or_insert(error);
+            }
+            result => result?,
+        }
+    }
+    first_failure.map_or(Ok(()), Err)?;
+    context.nothing_skipped()
+}
+
+fn examples(context: &mut Context) -> Result<(), StepError> {
+    let arguments = ["build", "--package", "examples", "--bins", "--examples"];
+    let built = artifacts::build(&arguments, &context.interrupted)?;
+    for &wanted in EXAMPLES {
+        let found = built.iter().find(|artifact| artifact.name == wanted);
+        let result = match found {
+            Some(example) => in_guest(context, example, &[], EXAMPLE_DEADLINE),
+            None => Err(StepError::Missing(format!("there is no example {wanted}"))),
+        };
+        context.one(result)?;
+    }
+    Ok(())
+}
+
+/// Boots a guest for one program.
+pub(crate) fn in_guest(
+    context: &mut Context,
+    program: &Artifact,
+    arguments: &[&str],
+    deadline: Duration,
+) -> Result<(), StepError> {
+    println!("     Running {} in the guest", program.name);
+    let mut guest = Guest::new(&Lab::locate()?)
+        .with_name(&program.name)
+        .with_deadline(deadline)
+        .with_env("RUST_BACKTRACE", "1")
+        .with_interrupt(Arc::clone(&context.interrupted));
+    for (name, value) in &context.environment {
+        guest = guest.with_env(*name, value);
+    }
+    let mut words = vec![program.path.clone().into_os_string()];
+    words.extend(arguments.iter().map(|&word| word.into()));
+    let counts = &mut context.counts;
+    let outcome = guest.run(words, |line| {
+        println!("{line}");
+        counts.observe(line);
+    })?;
+    println!(
+        "     booted in {:.1?}, {:.1?} in all",
+        outcome.boot, outcome.total
+    );
+    if outcome.exit_code == 0 {
+        return Ok(());
+    }
+    Err(StepError::InGuest {
+        what: program.name.clone(),
+        code: outcome.exit_code,
+        results: outcome.results.display().to_string(),
+    })
+}
