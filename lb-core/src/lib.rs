@@ -4,6 +4,7 @@
 #[cfg(feature = "config")]
 pub mod config;
 pub mod dataplane;
+pub mod director;
 pub mod ledger;
 pub mod model;
 pub mod plan;

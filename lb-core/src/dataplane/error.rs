@@ -85,8 +85,13 @@ mod tests {
         };
         assert_eq!(refused.errno(), Some(3));
         assert_eq!(refused.change(), Some(&change));
-        assert_eq!(refused.to_string(), "cannot delete service TCP 192.168.1.50:80");
-        let lost = DataPlaneError::Lost { source: io::Error::from_raw_os_error(105).into() };
+        assert_eq!(
+            refused.to_string(),
+            "cannot delete service TCP 192.168.1.50:80"
+        );
+        let lost = DataPlaneError::Lost {
+            source: io::Error::from_raw_os_error(105).into(),
+        };
         assert_eq!(lost.errno(), Some(105));
         assert_eq!(lost.change(), None);
     }

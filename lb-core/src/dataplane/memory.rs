@@ -98,11 +98,19 @@ impl DataPlane for MemoryPlane {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { sync_daemons: true, persistent: false }
+        Capabilities {
+            sync_daemons: true,
+            persistent: false,
+        }
     }
 
     async fn snapshot(&mut self) -> Result<Vec<TableEntry>, DataPlaneError> {
-        Ok(self.lock().table.iter().map(|(_, service)| entry(service)).collect())
+        Ok(self
+            .lock()
+            .table
+            .iter()
+            .map(|(_, service)| entry(service))
+            .collect())
     }
 
     async fn service(&mut self, key: &ServiceKey) -> Result<Option<TableEntry>, DataPlaneError> {
@@ -158,12 +166,19 @@ impl DataPlane for MemoryPlane {
 }
 
 fn refused_daemon(action: &'static str, state: SyncState, errno: i32) -> DataPlaneError {
-    DataPlaneError::SyncDaemon { action, state, source: io::Error::from_raw_os_error(errno).into() }
+    DataPlaneError::SyncDaemon {
+        action,
+        state,
+        source: io::Error::from_raw_os_error(errno).into(),
+    }
 }
 
 fn entry(service: &ActualService) -> TableEntry {
     TableEntry {
-        service: ServiceEntry { service: service.service.clone(), stats: Stats::default() },
+        service: ServiceEntry {
+            service: service.service.clone(),
+            stats: Stats::default(),
+        },
         destinations: service
             .destinations
             .values()

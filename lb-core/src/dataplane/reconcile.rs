@@ -66,6 +66,8 @@ pub struct Reconciler<P> {
     desired: BTreeMap<ServiceKey, DesiredService>,
     /// The data plane's table as far as we know; `None` when it has to be read first.
     shadow: Option<Table>,
+    /// Services whose outcome is not known: a call that was dropped or failed was changing them.
+    unsure: BTreeSet<ServiceKey>,
     drift: BTreeMap<ServiceKey, Vec<Note>>,
     audited: Option<ServiceKey>,
 }
@@ -78,6 +80,7 @@ impl<P: DataPlane> Reconciler<P> {
             ledger,
             desired: BTreeMap::new(),
             shadow: None,
+            unsure: BTreeSet::new(),
             drift: BTreeMap::new(),
             audited: None,
         }
@@ -174,16 +177,24 @@ impl<P: DataPlane> Reconciler<P> {
     /// As [`Reconciler::start`].
     pub async fn audit_one(&mut self) -> Result<Option<Audit>, DataPlaneError> {
         let owned = self.ledger.owned();
-        let next = owned.after(self.audited.as_ref()).or_else(|| owned.after(None));
+        let next = owned
+            .after(self.audited.as_ref())
+            .or_else(|| owned.after(None));
         self.audited = next;
-        let Some(service) = next else { return Ok(None) };
+        let Some(service) = next.or_else(|| self.unsure.first().copied()) else {
+            return Ok(None);
+        };
         let last = owned.after(Some(&service)).is_none();
         let keys = BTreeSet::from([service]);
         if self.shadow.is_some() {
             self.read(&keys).await?;
         }
         let report = self.converge(keys, Drift::Keep).await?;
-        Ok(Some(Audit { service, report, last }))
+        Ok(Some(Audit {
+            service,
+            report,
+            last,
+        }))
     }
 
     /// Removes all that is ours, services and sync daemons, and nothing else. To leave the table as
@@ -226,25 +237,32 @@ impl<P: DataPlane> Reconciler<P> {
         Ok(())
     }
 
+    /// Cancel-safe: what a dropped call was about is read and planned again by the next one.
     async fn converge(
         &mut self,
-        mut open: BTreeSet<ServiceKey>,
+        keys: BTreeSet<ServiceKey>,
         drift: Drift,
     ) -> Result<Report, DataPlaneError> {
         let mut report = Report::default();
+        let mut open = keys;
+        // a service that goes takes its destinations with it: know them first
+        let mut unknown: BTreeSet<_> = open.iter().filter(|key| self.goes(key)).copied().collect();
+        unknown.extend(&self.unsure);
+        open.extend(&self.unsure);
+        self.unsure.clone_from(&open);
         if open.is_empty() {
             return Ok(report);
         }
-        // a service that goes takes its destinations with it: know them first
-        let going: BTreeSet<_> = open.iter().filter(|k| self.goes(k)).copied().collect();
-        if self.shadow.is_none() || !going.is_empty() {
-            self.read(&going).await?;
+        if self.shadow.is_none() || !unknown.is_empty() {
+            self.read(&unknown).await?;
         }
         for round in 1..=ROUNDS {
             let last_round = round == ROUNDS;
             let plans = self.plan(&open, drift);
-            let changes: Vec<Change> =
-                plans.iter().flat_map(|plan| plan.changes.iter().cloned()).collect();
+            let changes: Vec<Change> = plans
+                .iter()
+                .flat_map(|plan| plan.changes.iter().cloned())
+                .collect();
             let results = if changes.is_empty() {
                 Ok(Vec::new())
             } else {
@@ -255,20 +273,15 @@ impl<P: DataPlane> Reconciler<P> {
             match results {
                 Ok(results) => {
                     open = self.settle(plans, results, &mut report, last_round);
+                    self.unsure.clone_from(&open);
                     if open.is_empty() {
                         break;
                     }
                 }
-                Err(error) if last_round => {
-                    self.shadow = None;
-                    return Err(error);
-                }
+                Err(error) if last_round => return Err(error),
                 Err(_) => {}
             }
-            if let Err(error) = self.read(&open).await {
-                self.shadow = None;
-                return Err(error);
-            }
+            self.read(&open).await?;
         }
         Ok(report)
     }
@@ -281,7 +294,13 @@ impl<P: DataPlane> Reconciler<P> {
         keys.iter()
             .map(|key| {
                 let actual = self.shadow.as_ref().and_then(|shadow| shadow.get(key));
-                plan_service(key, actual, self.desired.get(key), self.ledger.owned(), drift)
+                plan_service(
+                    key,
+                    actual,
+                    self.desired.get(key),
+                    self.ledger.owned(),
+                    drift,
+                )
             })
             .collect()
     }
@@ -309,8 +328,10 @@ impl<P: DataPlane> Reconciler<P> {
                 });
                 let answer = Answer::of(change, &result);
                 if answer == Answer::Done || answer == Answer::Moot {
-                    let agrees =
-                        self.shadow.as_mut().is_some_and(|shadow| shadow.apply(change).is_ok());
+                    let agrees = self
+                        .shadow
+                        .as_mut()
+                        .is_some_and(|shadow| shadow.apply(change).is_ok());
                     stale |= !agrees;
                     if answer == Answer::Done {
                         report.applied.push(change.clone());
@@ -329,7 +350,10 @@ impl<P: DataPlane> Reconciler<P> {
             }
             settled.push((plan.key, plan.settled_except(&failed)));
             if let Some(source) = first_error {
-                report.failed.push(Failure { service: plan.key, source });
+                report.failed.push(Failure {
+                    service: plan.key,
+                    source,
+                });
             }
             self.keep_notes(plan, report);
         }
@@ -342,7 +366,9 @@ impl<P: DataPlane> Reconciler<P> {
         let (drift, notes): (Vec<_>, Vec<_>) = plan.notes.into_iter().partition(Note::is_drift);
         report.notes.extend(notes);
         let known = self.drift.remove(&plan.key).unwrap_or_default();
-        report.notes.extend(drift.iter().filter(|note| !known.contains(note)).cloned());
+        report
+            .notes
+            .extend(drift.iter().filter(|note| !known.contains(note)).cloned());
         if !drift.is_empty() {
             self.drift.insert(plan.key, drift);
         }
@@ -366,7 +392,9 @@ enum Answer {
 
 impl Answer {
     fn of(change: &Change, result: &Result<(), DataPlaneError>) -> Self {
-        let Err(error) = result else { return Self::Done };
+        let Err(error) = result else {
+            return Self::Done;
+        };
         let service = matches!(change, Change::AddService(_) | Change::EditService(_));
         match (change, error.errno()) {
             (Change::DeleteService(_), Some(ESRCH))

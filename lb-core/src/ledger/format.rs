@@ -148,14 +148,25 @@ pub(super) fn parse_header(line: &str) -> Result<(Identity, usize), Fault> {
     }
     match words.next() {
         Some(VERSION) => {}
-        found => return Err(Fault::Version { found: found.unwrap_or_default().to_owned() }),
+        found => {
+            return Err(Fault::Version {
+                found: found.unwrap_or_default().to_owned(),
+            });
+        }
     }
     let mut field = |name: &str| {
-        words.next().and_then(|word| word.strip_prefix(name)).and_then(|word| word.strip_prefix('='))
+        words
+            .next()
+            .and_then(|word| word.strip_prefix(name))
+            .and_then(|word| word.strip_prefix('='))
     };
     let boot_id = field("boot").ok_or(Fault::Header)?.to_owned();
-    let namespace = field("netns").and_then(|word| word.parse().ok()).ok_or(Fault::Header)?;
-    let lines = field("lines").and_then(|word| word.parse().ok()).ok_or(Fault::Header)?;
+    let namespace = field("netns")
+        .and_then(|word| word.parse().ok())
+        .ok_or(Fault::Header)?;
+    let lines = field("lines")
+        .and_then(|word| word.parse().ok())
+        .ok_or(Fault::Header)?;
     Ok((Identity { boot_id, namespace }, lines))
 }
 
@@ -167,28 +178,44 @@ pub(super) fn parse_line(line: &str) -> Result<Line, Fault> {
             let service = parse_record(words.next().unwrap_or_default())?;
             let mut destinations = BTreeMap::new();
             while let Some(word) = words.next() {
-                let address: SocketAddr = word
-                    .parse()
-                    .map_err(|_| Fault::Word { word: word.to_owned(), expected: "an address" })?;
+                let address: SocketAddr = word.parse().map_err(|_| Fault::Word {
+                    word: word.to_owned(),
+                    expected: "an address",
+                })?;
                 destinations.insert(address, parse_record(words.next().unwrap_or_default())?);
             }
-            Ok(Line::Own(key, OwnedService { service, destinations }))
+            Ok(Line::Own(
+                key,
+                OwnedService {
+                    service,
+                    destinations,
+                },
+            ))
         }
         "drop" => Ok(Line::Drop(parse_key(words.next().unwrap_or_default())?)),
         "sync" => words
             .map(|word| match word {
                 "master" => Ok(SyncState::Master),
                 "backup" => Ok(SyncState::Backup),
-                _ => Err(Fault::Word { word: word.to_owned(), expected: "a sync daemon" }),
+                _ => Err(Fault::Word {
+                    word: word.to_owned(),
+                    expected: "a sync daemon",
+                }),
             })
             .collect::<Result<_, _>>()
             .map(Line::Sync),
-        word => Err(Fault::Word { word: word.to_owned(), expected: "own, drop or sync" }),
+        word => Err(Fault::Word {
+            word: word.to_owned(),
+            expected: "own, drop or sync",
+        }),
     }
 }
 
 fn parse_key(word: &str) -> Result<ServiceKey, Fault> {
-    let bad = || Fault::Word { word: word.to_owned(), expected: "a service" };
+    let bad = || Fault::Word {
+        word: word.to_owned(),
+        expected: "a service",
+    };
     let (kind, value) = word.split_once('/').ok_or_else(bad)?;
     let family = match kind {
         "fwmark-ipv4" => Some(AddressFamily::Ipv4),
@@ -205,12 +232,18 @@ fn parse_key(word: &str) -> Result<ServiceKey, Fault> {
         "sctp" => Protocol::Sctp,
         number => Protocol::from_number(number.parse().map_err(|_| bad())?),
     };
-    Ok(ServiceKey::Address { protocol, address: value.parse().map_err(|_| bad())? })
+    Ok(ServiceKey::Address {
+        protocol,
+        address: value.parse().map_err(|_| bad())?,
+    })
 }
 
 fn parse_record(word: &str) -> Result<Record, Fault> {
     if word.is_empty() {
-        return Err(Fault::Word { word: String::new(), expected: "a specification" });
+        return Err(Fault::Word {
+            word: String::new(),
+            expected: "a specification",
+        });
     }
     Ok(match word.strip_suffix('?') {
         Some(specification) => Record::new(specification, false),
@@ -239,9 +272,18 @@ mod tests {
         let keys = [
             ServiceKey::tcp(address),
             ServiceKey::udp("192.168.1.50:53".parse().unwrap()),
-            ServiceKey::Address { protocol: Protocol::Sctp, address },
-            ServiceKey::Address { protocol: Protocol::Other(50), address },
-            ServiceKey::FirewallMark { mark: 5.try_into().unwrap(), family: AddressFamily::Ipv4 },
+            ServiceKey::Address {
+                protocol: Protocol::Sctp,
+                address,
+            },
+            ServiceKey::Address {
+                protocol: Protocol::Other(50),
+                address,
+            },
+            ServiceKey::FirewallMark {
+                mark: 5.try_into().unwrap(),
+                family: AddressFamily::Ipv4,
+            },
             ServiceKey::FirewallMark {
                 mark: u32::MAX.try_into().unwrap(),
                 family: AddressFamily::Ipv6,
@@ -253,7 +295,10 @@ mod tests {
                 service: Record::new("wrr,flags=0x4", false),
                 destinations: [
                     (address, Record::new("direct,weight=1", true)),
-                    ("192.168.1.61:80".parse().unwrap(), Record::new("masquerade,weight=0", false)),
+                    (
+                        "192.168.1.61:80".parse().unwrap(),
+                        Record::new("masquerade,weight=0", false),
+                    ),
                 ]
                 .into(),
             };

@@ -7,7 +7,10 @@ use std::os::unix::fs::MetadataExt as _;
 
 /// The boot and the network namespace a ledger is about: IPVS's table belongs to both.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_structs, reason = "a table has exactly these two coordinates")]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a table has exactly these two coordinates"
+)]
 pub struct Identity {
     /// `/proc/sys/kernel/random/boot_id`: one word.
     pub boot_id: String,
@@ -22,7 +25,9 @@ impl Identity {
     /// When `/proc` is not mounted or not readable.
     pub fn current() -> io::Result<Self> {
         Ok(Self {
-            boot_id: fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned(),
+            boot_id: fs::read_to_string("/proc/sys/kernel/random/boot_id")?
+                .trim()
+                .to_owned(),
             namespace: fs::metadata("/proc/thread-self/ns/net")?.ino(),
         })
     }

@@ -129,7 +129,11 @@ struct Store {
 impl Ledger {
     /// A ledger without a file: what is ours is forgotten with the process.
     pub const fn in_memory() -> Self {
-        Self { owned: Owned::EMPTY, sync: Vec::new(), store: None }
+        Self {
+            owned: Owned::EMPTY,
+            sync: Vec::new(),
+            store: None,
+        }
     }
 
     /// Opens the ledger at `path`, whose directory must exist. Nothing is written yet, except that a
@@ -137,12 +141,21 @@ impl Ledger {
     ///
     /// # Errors
     /// When the file is there but cannot be read, or cannot be set aside.
-    pub fn open(path: impl Into<PathBuf>, identity: Identity) -> Result<(Self, Opened), LedgerError> {
+    pub fn open(
+        path: impl Into<PathBuf>,
+        identity: Identity,
+    ) -> Result<(Self, Opened), LedgerError> {
         let path = path.into();
         let mut ledger = Self::in_memory();
         let opened = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Opened::Fresh,
-            Err(source) => return Err(LedgerError { action: "read", path, source }),
+            Err(source) => {
+                return Err(LedgerError {
+                    action: "read",
+                    path,
+                    source,
+                });
+            }
             Ok(bytes) => match read(&bytes) {
                 Ok((found, owned, sync)) if found == identity => {
                     ledger.owned = owned;
@@ -150,10 +163,18 @@ impl Ledger {
                     Opened::Loaded
                 }
                 Ok((found, ..)) => Opened::Foreign(found),
-                Err(error) => Opened::SetAside { path: set_aside(&path)?, error },
+                Err(error) => Opened::SetAside {
+                    path: set_aside(&path)?,
+                    error,
+                },
             },
         };
-        ledger.store = Some(Store { path, identity, journal: None, journal_lines: 0 });
+        ledger.store = Some(Store {
+            path,
+            identity,
+            journal: None,
+            journal_lines: 0,
+        });
         Ok((ledger, opened))
     }
 
@@ -210,22 +231,28 @@ impl Ledger {
     /// # Errors
     /// When the file is there and cannot be removed.
     pub fn remove_if_empty(&mut self) -> Result<(), LedgerError> {
-        let Some(store) = &mut self.store else { return Ok(()) };
+        let Some(store) = &mut self.store else {
+            return Ok(());
+        };
         if !self.owned.is_empty() || !self.sync.is_empty() {
             return Ok(());
         }
         store.journal = None;
         match fs::remove_file(&store.path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(LedgerError { action: "remove", path: store.path.clone(), source })
-            }
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(LedgerError {
+                action: "remove",
+                path: store.path.clone(),
+                source,
+            }),
             _ => Ok(()),
         }
     }
 
     fn write(&mut self, lines: &str, count: usize) -> Result<(), LedgerError> {
         let limit = JOURNAL_MIN.max(2 * self.owned.len());
-        let Some(store) = &mut self.store else { return Ok(()) };
+        let Some(store) = &mut self.store else {
+            return Ok(());
+        };
         if count == 0 {
             return Ok(());
         }
@@ -236,12 +263,22 @@ impl Ledger {
             return journal.write_all(lines.as_bytes()).map_err(|source| {
                 // a part of a line may be in the file: start over with a snapshot
                 store.journal = None;
-                LedgerError { action: "append to", path: store.path.clone(), source }
+                LedgerError {
+                    action: "append to",
+                    path: store.path.clone(),
+                    source,
+                }
             });
         }
         store.journal = None;
-        let file = snapshot(&store.path, &store.identity, &self.owned, &self.sync)
-            .map_err(|source| LedgerError { action: "write", path: store.path.clone(), source })?;
+        let file =
+            snapshot(&store.path, &store.identity, &self.owned, &self.sync).map_err(|source| {
+                LedgerError {
+                    action: "write",
+                    path: store.path.clone(),
+                    source,
+                }
+            })?;
         store.journal = Some(file);
         store.journal_lines = 0;
         Ok(())
@@ -257,7 +294,11 @@ fn snapshot(
     sync: &[SyncState],
 ) -> io::Result<File> {
     let mut text = String::new();
-    format::write_header(&mut text, identity, owned.len() + usize::from(!sync.is_empty()));
+    format::write_header(
+        &mut text,
+        identity,
+        owned.len() + usize::from(!sync.is_empty()),
+    );
     for (key, service) in owned.iter() {
         format::write_service(&mut text, key, Some(service));
     }
@@ -269,7 +310,10 @@ fn snapshot(
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = OpenOptions::new().append(true).create_new(true).open(&beside)?;
+    let mut file = OpenOptions::new()
+        .append(true)
+        .create_new(true)
+        .open(&beside)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(&beside, path)?;
@@ -288,8 +332,7 @@ fn read(bytes: &[u8]) -> Result<(Identity, Owned, Vec<SyncState>), FormatError> 
         .map(|line| std::str::from_utf8(line).map_err(|_| Fault::Encoding))
         .zip(1..);
     let (header, _) = lines.next().ok_or_else(|| at(1)(Fault::Header))?;
-    let (identity, expected) =
-        header.and_then(format::parse_header).map_err(at(1))?;
+    let (identity, expected) = header.and_then(format::parse_header).map_err(at(1))?;
     let (mut owned, mut sync, mut last) = (Owned::EMPTY, Vec::new(), 1);
     for (line, number) in lines {
         match line.and_then(format::parse_line).map_err(at(number))? {

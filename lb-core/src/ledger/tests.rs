@@ -6,7 +6,10 @@ use super::*;
 use crate::plan::Record;
 
 fn identity() -> Identity {
-    Identity { boot_id: "5d6c0f5e-0000".into(), namespace: 4_026_531_840 }
+    Identity {
+        boot_id: "5d6c0f5e-0000".into(),
+        namespace: 4_026_531_840,
+    }
 }
 
 fn key(last: u8) -> ServiceKey {
@@ -16,8 +19,11 @@ fn key(last: u8) -> ServiceKey {
 fn service(specification: &str) -> OwnedService {
     OwnedService {
         service: Record::new(specification, true),
-        destinations: [(SocketAddr::from(([10, 0, 0, 1], 80)), Record::new("direct,weight=1", false))]
-            .into(),
+        destinations: [(
+            SocketAddr::from(([10, 0, 0, 1], 80)),
+            Record::new("direct,weight=1", false),
+        )]
+        .into(),
     }
 }
 
@@ -28,8 +34,15 @@ fn snapshot_and_journal_come_back() {
     let (mut ledger, opened) = Ledger::open(&path, identity()).unwrap();
     assert!(matches!(opened, Opened::Fresh));
     assert!(!path.exists(), "opening writes nothing");
-    ledger.record([(key(1), Some(service("wrr"))), (key(2), Some(service("rr")))]).unwrap();
-    ledger.record([(key(1), None), (key(3), Some(service("lc")))]).unwrap();
+    ledger
+        .record([
+            (key(1), Some(service("wrr"))),
+            (key(2), Some(service("rr"))),
+        ])
+        .unwrap();
+    ledger
+        .record([(key(1), None), (key(3), Some(service("lc")))])
+        .unwrap();
     ledger.record_sync_daemons(&[SyncState::Master]).unwrap();
 
     let (again, opened) = Ledger::open(&path, identity()).unwrap();
@@ -57,7 +70,9 @@ fn the_journal_is_folded_before_it_outgrows_the_table() {
     let path = directory.path().join("ledger");
     let (mut ledger, _) = Ledger::open(&path, identity()).unwrap();
     for round in 0..3 * JOURNAL_MIN {
-        ledger.record([(key(1), Some(service(&format!("wrr{round}"))))]).unwrap();
+        ledger
+            .record([(key(1), Some(service(&format!("wrr{round}"))))])
+            .unwrap();
         let lines = fs::read_to_string(&path).unwrap().lines().count();
         assert!(lines <= JOURNAL_MIN + 2, "{lines} lines");
     }
@@ -72,8 +87,14 @@ fn another_boot_or_namespace_counts_for_nothing() {
     let (mut ledger, _) = Ledger::open(&path, identity()).unwrap();
     ledger.record([(key(1), Some(service("wrr")))]).unwrap();
     for other in [
-        Identity { boot_id: "another".into(), ..identity() },
-        Identity { namespace: 1, ..identity() },
+        Identity {
+            boot_id: "another".into(),
+            ..identity()
+        },
+        Identity {
+            namespace: 1,
+            ..identity()
+        },
     ] {
         let (ledger, opened) = Ledger::open(&path, other).unwrap();
         assert!(matches!(opened, Opened::Foreign(found) if found == identity()));
@@ -88,7 +109,12 @@ fn every_truncation_is_safe() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ledger");
     let (mut ledger, _) = Ledger::open(&path, identity()).unwrap();
-    ledger.record([(key(1), Some(service("wrr"))), (key(2), Some(service("rr")))]).unwrap();
+    ledger
+        .record([
+            (key(1), Some(service("wrr"))),
+            (key(2), Some(service("rr"))),
+        ])
+        .unwrap();
     let snapshot_len = fs::metadata(&path).unwrap().len();
     ledger.record([(key(3), Some(service("lc")))]).unwrap();
     let bytes = fs::read(&path).unwrap();
@@ -102,7 +128,11 @@ fn every_truncation_is_safe() {
             _ => 3,
         };
         assert_eq!(ledger.owned().len(), expected, "cut at {end}");
-        assert_eq!(matches!(opened, Opened::SetAside { .. }), expected == 0, "cut at {end}");
+        assert_eq!(
+            matches!(opened, Opened::SetAside { .. }),
+            expected == 0,
+            "cut at {end}"
+        );
     }
 }
 
@@ -112,10 +142,19 @@ fn a_corrupt_file_is_set_aside_with_its_line() {
     let path = directory.path().join("ledger");
     let text = "lb-ledger 1 boot=x netns=1 lines=1\nown tcp/192.168.1.50:80 wrr 192.168.1.61 d\n";
     for (content, message) in [
-        (text.as_bytes(), "line 2: \"192.168.1.61\" is not an address"),
-        (b"lb-ledger 2 boot=x netns=1 lines=0\n", "line 1: format version \"2\" is not known"),
+        (
+            text.as_bytes(),
+            "line 2: \"192.168.1.61\" is not an address",
+        ),
+        (
+            b"lb-ledger 2 boot=x netns=1 lines=0\n",
+            "line 1: format version \"2\" is not known",
+        ),
         (b"{\"services\": []}\n", "line 1: not a ledger"),
-        (b"lb-ledger 1 boot=x netns=1 lines=1\n\xff\xfe\n", "line 2: not text"),
+        (
+            b"lb-ledger 1 boot=x netns=1 lines=1\n\xff\xfe\n",
+            "line 2: not text",
+        ),
         (
             b"lb-ledger 1 boot=x netns=1 lines=3\nown tcp/192.168.1.50:80 wrr\n",
             "line 3: the file is truncated, 2 line(s) are missing",
@@ -124,7 +163,9 @@ fn a_corrupt_file_is_set_aside_with_its_line() {
         fs::write(&path, content).unwrap();
         let (ledger, opened) = Ledger::open(&path, identity()).unwrap();
         assert!(ledger.owned().is_empty());
-        let Opened::SetAside { path: aside, error } = opened else { panic!("{opened:?}") };
+        let Opened::SetAside { path: aside, error } = opened else {
+            panic!("{opened:?}")
+        };
         assert_eq!(error.to_string(), message);
         assert_eq!(fs::read(aside).unwrap(), content);
         assert!(!path.exists());

@@ -68,7 +68,13 @@ pub struct ServicePlan {
 
 impl ServicePlan {
     const fn nothing(key: ServiceKey) -> Self {
-        Self { key, changes: Vec::new(), notes: Vec::new(), intent: None, settled: None }
+        Self {
+            key,
+            changes: Vec::new(),
+            notes: Vec::new(),
+            intent: None,
+            settled: None,
+        }
     }
 
     /// What the ledger holds when all changes but these were made.
@@ -139,8 +145,10 @@ pub fn plan(
     owned: &Owned,
     drift: Drift,
 ) -> Vec<ServicePlan> {
-    let keys: BTreeSet<&ServiceKey> =
-        desired.keys().chain(owned.iter().map(|(key, _)| key)).collect();
+    let keys: BTreeSet<&ServiceKey> = desired
+        .keys()
+        .chain(owned.iter().map(|(key, _)| key))
+        .collect();
     keys.into_iter()
         .map(|key| plan_service(key, actual.get(key), desired.get(key), owned, drift))
         .collect()
@@ -154,14 +162,21 @@ fn plan_removal(
     let mut plan = ServicePlan::nothing(*key);
     let mut intent = ours.clone();
     if let Some(actual) = actual {
-        let (own, foreign): (Vec<&SocketAddr>, Vec<_>) =
-            actual.destinations.keys().partition(|address| ours.destinations.contains_key(*address));
+        let (own, foreign): (Vec<&SocketAddr>, Vec<_>) = actual
+            .destinations
+            .keys()
+            .partition(|address| ours.destinations.contains_key(*address));
         if foreign.is_empty() {
             plan.changes.push(Change::DeleteService(*key));
         } else {
-            plan.changes
-                .extend(own.into_iter().map(|address| Change::DeleteDestination(*key, *address)));
-            plan.notes.push(Note::ServiceReleased { key: *key, foreign: foreign.len() });
+            plan.changes.extend(
+                own.into_iter()
+                    .map(|address| Change::DeleteDestination(*key, *address)),
+            );
+            plan.notes.push(Note::ServiceReleased {
+                key: *key,
+                foreign: foreign.len(),
+            });
         }
         intent.service.unsettle();
         intent.destinations.values_mut().for_each(Record::unsettle);
@@ -199,13 +214,22 @@ fn plan_presence(
 
     match actual {
         Some(actual) => {
-            plan_present(&mut plan, actual, desired, ours, &destinations, wanted_service, drift);
+            plan_present(
+                &mut plan,
+                actual,
+                desired,
+                ours,
+                &destinations,
+                wanted_service,
+                drift,
+            );
         }
         None if drift != Drift::Keep
             || wanted_service
             || destinations.iter().any(|wanted| wanted.changed) =>
         {
-            plan.changes.push(Change::AddService(desired.service.clone()));
+            plan.changes
+                .push(Change::AddService(desired.service.clone()));
             plan.changes.extend(
                 desired
                     .destinations
@@ -213,7 +237,10 @@ fn plan_presence(
                     .map(|destination| Change::AddDestination(*key, *destination)),
             );
         }
-        None => plan.notes.push(Note::ServiceDrifted { key: *key, actual: None }),
+        None => plan.notes.push(Note::ServiceDrifted {
+            key: *key,
+            actual: None,
+        }),
     }
     plan.intent = Some(intend(ours, &settled, &plan.changes));
     plan.settled = Some(settled);
@@ -233,7 +260,12 @@ impl<'a> Wanted<'a> {
         let specification = specify_destination(destination);
         let record = ours.and_then(|ours| ours.destinations.get(&destination.address));
         let changed = record.is_none_or(|record| !record.holds(&specification));
-        Self { destination, specification, owned: record.is_some(), changed }
+        Self {
+            destination,
+            specification,
+            owned: record.is_some(),
+            changed,
+        }
     }
 }
 
@@ -242,7 +274,10 @@ impl<'a> Wanted<'a> {
 fn intend(ours: Option<&OwnedService>, settled: &OwnedService, changes: &[Change]) -> OwnedService {
     let mut intent = settled.clone();
     for (address, record) in ours.iter().flat_map(|ours| &ours.destinations) {
-        intent.destinations.entry(*address).or_insert_with(|| record.clone());
+        intent
+            .destinations
+            .entry(*address)
+            .or_insert_with(|| record.clone());
     }
     for change in changes {
         match touched_destination(change) {
@@ -283,7 +318,8 @@ fn plan_present(
     }
     if actual.service != desired.service {
         if wanted_service || drift == Drift::Overwrite {
-            plan.changes.push(Change::EditService(desired.service.clone()));
+            plan.changes
+                .push(Change::EditService(desired.service.clone()));
         } else {
             let actual = Some(actual.service.clone());
             plan.notes.push(Note::ServiceDrifted { key, actual });
@@ -295,26 +331,38 @@ fn plan_present(
         let destination = *wanted.destination;
         let present = actual.destinations.get(&destination.address).copied();
         if present.is_some() && !wanted.owned {
-            plan.notes.push(Note::DestinationAdopted(key, destination.address));
+            plan.notes
+                .push(Note::DestinationAdopted(key, destination.address));
         }
         match present {
             Some(present) if present == destination => {}
             Some(present) if wanted.changed || drift == Drift::Overwrite => {
-                let order =
-                    if present.weight <= destination.weight { &mut raised } else { &mut lowered };
+                let order = if present.weight <= destination.weight {
+                    &mut raised
+                } else {
+                    &mut lowered
+                };
                 order.push(Change::EditDestination(key, destination));
             }
             None if wanted.changed || drift != Drift::Keep => {
                 plan.changes.push(Change::AddDestination(key, destination));
             }
-            actual => plan.notes.push(Note::DestinationDrifted { key, desired: destination, actual }),
+            actual => plan.notes.push(Note::DestinationDrifted {
+                key,
+                desired: destination,
+                actual,
+            }),
         }
     }
     plan.changes.append(&mut raised);
     plan.changes.append(&mut lowered);
 
     let desired: BTreeSet<_> = destinations.iter().map(|w| w.destination.address).collect();
-    for address in actual.destinations.keys().filter(|address| !desired.contains(address)) {
+    for address in actual
+        .destinations
+        .keys()
+        .filter(|address| !desired.contains(address))
+    {
         if ours.is_some_and(|ours| ours.destinations.contains_key(address)) {
             plan.changes.push(Change::DeleteDestination(key, *address));
         } else {

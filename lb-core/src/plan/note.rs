@@ -58,20 +58,34 @@ impl fmt::Display for Note {
         match self {
             Self::ServiceAdopted(key) => write!(f, "service {key} was there already, adopted"),
             Self::DestinationAdopted(key, address) => {
-                write!(f, "destination {address} of {key} was there already, adopted")
+                write!(
+                    f,
+                    "destination {address} of {key} was there already, adopted"
+                )
             }
             Self::ServiceDrifted { key, actual: None } => {
                 write!(f, "service {key} was deleted by another hand, left so")
             }
-            Self::ServiceDrifted { key, actual: Some(_) } => {
+            Self::ServiceDrifted {
+                key,
+                actual: Some(_),
+            } => {
                 write!(f, "service {key} was changed by another hand, left so")
             }
-            Self::DestinationDrifted { key, desired, actual: None } => write!(
+            Self::DestinationDrifted {
+                key,
+                desired,
+                actual: None,
+            } => write!(
                 f,
                 "destination {} of {key} was deleted by another hand, left so",
                 desired.address
             ),
-            Self::DestinationDrifted { key, desired, actual: Some(actual) } => write!(
+            Self::DestinationDrifted {
+                key,
+                desired,
+                actual: Some(actual),
+            } => write!(
                 f,
                 "destination {} of {key} was changed by another hand ({} weight {}, ours is {} weight {}), left so",
                 desired.address,
@@ -81,7 +95,10 @@ impl fmt::Display for Note {
                 desired.weight
             ),
             Self::ForeignDestination(key, address) => {
-                write!(f, "destination {address} of {key} was added by another hand, left so")
+                write!(
+                    f,
+                    "destination {address} of {key} was added by another hand, left so"
+                )
             }
             Self::ServiceReleased { key, foreign } => write!(
                 f,

@@ -19,7 +19,10 @@ pub struct Record {
 impl Record {
     /// A record from its parts, as a state file holds them.
     pub fn new(specification: impl Into<Box<str>>, settled: bool) -> Self {
-        Self { specification: specification.into(), settled }
+        Self {
+            specification: specification.into(),
+            settled,
+        }
     }
 
     /// Canonical text of what was asked for, without white space.
@@ -44,7 +47,10 @@ impl Record {
 
 /// A service of ours and those of its destinations that are ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "a service and its destinations, nothing else")]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a service and its destinations, nothing else"
+)]
 pub struct OwnedService {
     /// The service itself.
     pub service: Record,
@@ -66,7 +72,9 @@ pub struct Owned {
 }
 
 impl Owned {
-    pub(crate) const EMPTY: Self = Self { services: BTreeMap::new() };
+    pub(crate) const EMPTY: Self = Self {
+        services: BTreeMap::new(),
+    };
 
     /// What of this service is ours, if the service is.
     pub fn get(&self, key: &ServiceKey) -> Option<&OwnedService> {
@@ -111,10 +119,16 @@ impl Owned {
 pub(super) fn specify_service(service: &Service) -> String {
     let mut text = escape(service.scheduler.as_str());
     if !service.flags.is_empty() {
-        append(&mut text, format_args!(",flags={:#x}", service.flags.bits()));
+        append(
+            &mut text,
+            format_args!(",flags={:#x}", service.flags.bits()),
+        );
     }
     if let Some(persistence) = service.persistence {
-        append(&mut text, format_args!(",persistent={}s", persistence.timeout.as_secs()));
+        append(
+            &mut text,
+            format_args!(",persistent={}s", persistence.timeout.as_secs()),
+        );
     }
     if !service.netmask.is_host() {
         append(&mut text, format_args!(",mask={}", service.netmask));
@@ -149,7 +163,10 @@ pub(super) fn specify_destination(destination: &Destination) -> String {
     append(&mut text, format_args!(",weight={}", destination.weight));
     let thresholds = destination.thresholds;
     if thresholds.upper != 0 || thresholds.lower != 0 {
-        append(&mut text, format_args!(",upper={},lower={}", thresholds.upper, thresholds.lower));
+        append(
+            &mut text,
+            format_args!(",upper={},lower={}", thresholds.upper, thresholds.lower),
+        );
     }
     text
 }
@@ -182,12 +199,18 @@ mod tests {
     fn specifications_are_one_word_and_tell_differences_apart() {
         let key = ServiceKey::tcp("192.168.1.50:80".parse().unwrap());
         let odd = Scheduler::Other(SchedulerName::new("a b,%\n").unwrap());
-        assert_eq!(specify_service(&Service::new(key, odd)), "a%20;b%2c;%25;%a;");
+        assert_eq!(
+            specify_service(&Service::new(key, odd)),
+            "a%20;b%2c;%25;%a;"
+        );
         let plain = Destination::new("192.168.1.61:80".parse().unwrap());
         let variants = [
             plain,
             plain.with_weight(Weight::ZERO),
-            plain.with_thresholds(Thresholds { upper: 10, lower: 0 }),
+            plain.with_thresholds(Thresholds {
+                upper: 10,
+                lower: 0,
+            }),
             plain.with_forwarding(ForwardingMethod::Masquerade),
             plain.with_forwarding(ForwardingMethod::Tunnel(Tunnel::ipip())),
             plain.with_forwarding(ForwardingMethod::Tunnel(Tunnel::gue(6080))),

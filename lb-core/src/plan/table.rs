@@ -8,7 +8,10 @@ use lb_ipvs::{Change, Destination, Service, ServiceKey, TableEntry};
 
 /// A service as it is to be: the director's word on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "a service and its destinations, nothing else")]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a service and its destinations, nothing else"
+)]
 pub struct DesiredService {
     /// The service.
     pub service: Service,
@@ -18,7 +21,10 @@ pub struct DesiredService {
 
 /// A service as the data plane has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "a service and its destinations, nothing else")]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a service and its destinations, nothing else"
+)]
 pub struct ActualService {
     /// The service.
     pub service: Service,
@@ -127,8 +133,10 @@ impl Table {
             if self.services.contains_key(&key) {
                 return Err(Refusal::ServiceExists);
             }
-            let service =
-                ActualService { service: service.clone(), destinations: BTreeMap::new() };
+            let service = ActualService {
+                service: service.clone(),
+                destinations: BTreeMap::new(),
+            };
             self.services.insert(key, service);
             return Ok(());
         }
@@ -151,7 +159,10 @@ impl Table {
                     .ok_or(Refusal::NoDestination)? = *destination;
             }
             Change::DeleteDestination(_, address) => {
-                entry.destinations.remove(address).ok_or(Refusal::NoDestination)?;
+                entry
+                    .destinations
+                    .remove(address)
+                    .ok_or(Refusal::NoDestination)?;
             }
             // a change of a later version: nothing this table holds
             _ => {}

@@ -38,8 +38,11 @@ impl<P: DataPlane> Reconciler<P> {
         let running = self.plane.sync_daemons().await?;
         let ours = self.ledger.sync_daemons().to_vec();
         let wanted: Vec<SyncState> = desired.iter().map(|daemon| daemon.state).collect();
-        let gone: Vec<SyncState> =
-            ours.iter().filter(|state| !wanted.contains(state)).copied().collect();
+        let gone: Vec<SyncState> = ours
+            .iter()
+            .filter(|state| !wanted.contains(state))
+            .copied()
+            .collect();
         let intent: Vec<SyncState> = wanted.iter().chain(&gone).copied().collect();
         keep_first(&mut report.ledger, self.ledger.record_sync_daemons(&intent));
 
@@ -61,7 +64,10 @@ impl<P: DataPlane> Reconciler<P> {
                 settled.push(state);
             }
         }
-        keep_first(&mut report.ledger, self.ledger.record_sync_daemons(&settled));
+        keep_first(
+            &mut report.ledger,
+            self.ledger.record_sync_daemons(&settled),
+        );
         Ok(report)
     }
 

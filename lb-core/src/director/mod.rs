@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The director: what is known of the real servers in, the desired table out.
+//!
+//! A [`Director`] does no I/O and has no clock. It takes the verdicts of checks, the addresses of this
+//! host, the states of the virtual routers, a new model, the operator's stop; it answers with
+//! [`Output`]s in one queue, in the order of their effect.
+//!
+//! **The rule:** after every `handle_*` and after [`Director::replace_model`], drain
+//! [`Director::poll_output`] to `None`. The queue is then never longer than what one call makes of the
+//! model.
+//!
+//! # Who takes the traffic
+//! A real server is live when all its checks passed last; without checks it always is. It starts live
+//! unless it, or one of its checks, is `alpha`. A virtual server has its **quorum** while the weight
+//! of its live real servers is not 0 and not below `quorum - hysteresis`; it has it again from
+//! `quorum + hysteresis` on. Without it the **sorry server** takes the traffic alone, if there is one;
+//! else those that still live. `inhibit_on_failure` means weight 0 instead of removal.
+//!
+//! # Mails
+//! A check that changes its mind is mailed if its real server has `smtp_alert`, a change of quorum if
+//! its virtual server has. What first verdicts bring about is gathered into one digest, sent when
+//! every running check had its first verdict or when something later has to be told.
+
+mod notification;
+mod output;
+mod queue;
+mod reload;
+mod service;
+mod sync;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use lb_check::Outcome;
+use lb_ipvs::{Destination, ServiceKey, SyncDaemon};
+use lb_vrrp::State;
+
+pub use notification::{Event, Notification};
+pub use output::{CheckId, Names, Output, Quorum};
+
+use crate::model::{CheckSpec, Global, Model, VirtualServer, VrrpInstance};
+use crate::plan::DesiredService;
+use queue::Queue;
+use service::ServiceState;
+
+/// Decides which real servers take traffic, from what is known of them.
+///
+/// # Examples
+/// ```
+/// use lb_core::director::{Director, Output};
+/// use lb_core::model::{Model, RealServer, VirtualServer};
+/// use lb_ipvs::{Destination, Scheduler, Service, ServiceKey};
+///
+/// let key = ServiceKey::tcp("192.168.1.50:80".parse()?);
+/// let server = Destination::new("192.168.1.61:80".parse()?);
+/// let model = Model::builder()
+///     .virtual_server(
+///         VirtualServer::new(Service::new(key, Scheduler::WeightedRoundRobin))
+///             .with_real_server(RealServer::new(server)),
+///     )
+///     .build()?;
+///
+/// let mut director = Director::new(model);
+/// while let Some(output) = director.poll_output() {
+///     match output {
+///         Output::ServiceChanged(key) => {
+///             let desired = director.desired(&key).unwrap(); // for the data plane
+///             assert_eq!(desired.destinations, [server]);
+///         }
+///         Output::CheckAdded { .. } => { /* subscribe to the check */ }
+///         other => println!("{other}"),
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Director {
+    global: Global,
+    routers: Vec<VrrpInstance>,
+    services: HashMap<ServiceKey, ServiceState>,
+    /// The services in the order of the model.
+    order: Vec<ServiceKey>,
+    roles: BTreeMap<String, State>,
+    /// The state of each router that was mailed last.
+    mailed: BTreeMap<String, State>,
+    present: BTreeSet<IpAddr>,
+    sync_daemons: Vec<SyncDaemon>,
+    queue: Queue,
+    stopped: bool,
+}
+
+/// What is known of a virtual server, for status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VirtualServerState {
+    /// What identifies it.
+    pub key: ServiceKey,
+    /// Its name in logs: `[192.168.1.50]:tcp:80`.
+    pub name: String,
+    /// Whether it has its quorum.
+    pub up: bool,
+    /// The numbers of its quorum now.
+    pub quorum: Quorum,
+    /// Whether the sorry server takes the traffic.
+    pub sorry: bool,
+    /// Whether its checks rest because the virtual address is not on this host.
+    pub suspended: bool,
+    /// Its real servers, in the order of the model.
+    pub real_servers: Vec<RealServerState>,
+}
+
+/// What is known of a real server, for status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RealServerState {
+    /// As it is configured.
+    pub destination: Destination,
+    /// Its name in logs: `[192.168.1.61]:tcp:80`.
+    pub name: String,
+    /// Whether it is live.
+    pub up: bool,
+    /// Its weight while it is live: the configured one and what its checks ask for.
+    pub weight: u32,
+    /// Its checks, in the order of the model.
+    pub checks: Vec<CheckState>,
+}
+
+/// What is known of a check, for status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CheckState {
+    /// Its kind: `HTTP_GET`.
+    pub kind: String,
+    /// Whether it counts as passed.
+    pub up: bool,
+    /// Whether it ever had a verdict.
+    pub settled: bool,
+    /// What its last verdict said; empty before.
+    pub reason: String,
+}
+
+impl Director {
+    /// A director for this model. The first outputs — checks to run, services to make — are waiting.
+    /// Virtual servers with `ha_suspend` wait for [`Director::handle_addresses`].
+    pub fn new(model: Model) -> Self {
+        let mut director = Self {
+            global: Global::default(),
+            routers: Vec::new(),
+            services: HashMap::new(),
+            order: Vec::new(),
+            roles: BTreeMap::new(),
+            mailed: BTreeMap::new(),
+            present: BTreeSet::new(),
+            sync_daemons: Vec::new(),
+            queue: Queue::default(),
+            stopped: false,
+        };
+        director.replace_model(model);
+        director
+    }
+
+    /// The next output; `None` when there is nothing more to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.queue.pop()
+    }
+
+    /// Takes in a verdict of a check: a change of mind, the first verdict, or another weight.
+    ///
+    /// Ignored when the check does not exist (any more), when it rests, and after the stop. A verdict
+    /// that says nothing new changes nothing.
+    pub fn handle_check(&mut self, id: &CheckId, up: bool, outcome: &Outcome) {
+        if self.stopped {
+            return;
+        }
+        if let Some(service) = self.services.get_mut(&id.service) {
+            service.verdict(id, up, outcome, &mut self.queue);
+        }
+    }
+
+    /// Takes in the addresses this host has now: checks of virtual servers with `ha_suspend` run only
+    /// while the virtual address is among them.
+    pub fn handle_addresses(&mut self, present: &BTreeSet<IpAddr>) {
+        if self.stopped || self.present == *present {
+            return;
+        }
+        self.present.clone_from(present);
+        for key in &self.order {
+            let Some(service) = self.services.get_mut(key) else {
+                continue;
+            };
+            let suspended = is_suspended(&service.spec, &self.present);
+            service.suspend(suspended, &mut self.queue);
+        }
+    }
+
+    /// Takes in the state of a virtual router, by the name of its instance.
+    pub fn handle_role(&mut self, router: &str, state: State) {
+        let Some(instance) = self.routers.iter().find(|instance| instance.name == router) else {
+            return;
+        };
+        self.roles.insert(router.to_owned(), state);
+        if instance.smtp_alert && self.mailed.insert(router.to_owned(), state) != Some(state) {
+            self.queue.mail(
+                Event::Router {
+                    name: router.to_owned(),
+                    state,
+                },
+                false,
+            );
+        }
+        if !self.stopped {
+            self.update_sync_daemons();
+        }
+    }
+
+    /// Takes in the operator's stop: tells of every real server that goes, by mail where the virtual
+    /// server is `omega`. The data plane is cleared by [`Reconciler::stop`]; only router states are
+    /// listened to from now on.
+    ///
+    /// [`Reconciler::stop`]: crate::dataplane::Reconciler::stop
+    pub fn handle_stop(&mut self) {
+        if std::mem::replace(&mut self.stopped, true) {
+            return;
+        }
+        self.queue.flush_digest();
+        for key in &self.order {
+            if let Some(service) = self.services.get(key) {
+                service.shut_down(&mut self.queue);
+            }
+        }
+    }
+
+    /// Sends the digest of the first round as it is: for a caller that has waited long enough for
+    /// checks that have no verdict.
+    pub fn end_first_round(&mut self) {
+        self.queue.flush_digest();
+    }
+
+    /// The service as the data plane shall have it; `None` when it shall have none.
+    pub fn desired(&self, key: &ServiceKey) -> Option<DesiredService> {
+        self.services.get(key).map(ServiceState::desired)
+    }
+
+    /// All services as the data plane shall have them.
+    pub fn desired_table(&self) -> BTreeMap<ServiceKey, DesiredService> {
+        self.services
+            .iter()
+            .map(|(key, service)| (*key, service.desired()))
+            .collect()
+    }
+
+    /// The sync daemons that shall run.
+    pub fn desired_sync_daemons(&self) -> &[SyncDaemon] {
+        &self.sync_daemons
+    }
+
+    /// The services of the model, in its order.
+    pub fn keys(&self) -> impl Iterator<Item = &ServiceKey> {
+        self.order.iter()
+    }
+
+    /// The settings of the process as a whole.
+    pub const fn global(&self) -> &Global {
+        &self.global
+    }
+
+    /// The virtual routers of the model, in its order.
+    pub fn routers(&self) -> &[VrrpInstance] {
+        &self.routers
+    }
+
+    /// What a check is to do.
+    pub fn check(&self, id: &CheckId) -> Option<&CheckSpec> {
+        let service = self.services.get(&id.service)?;
+        let (spec, state) = service
+            .spec
+            .real_servers
+            .iter()
+            .zip(&service.real_servers)
+            .find(|(spec, _)| spec.destination.address == id.real_server)?;
+        let position = state.slots.iter().position(|slot| slot.index == id.index)?;
+        spec.checks.get(position)
+    }
+
+    /// What is known of the virtual servers, in the order of the model.
+    pub fn virtual_servers(&self) -> impl Iterator<Item = VirtualServerState> {
+        self.order
+            .iter()
+            .filter_map(|key| self.services.get(key))
+            .map(|service| VirtualServerState {
+                key: service.key(),
+                name: service.name.clone(),
+                up: service.up,
+                quorum: service.quorum(),
+                sorry: service.is_sorry(),
+                suspended: service.suspended,
+                real_servers: service
+                    .spec
+                    .real_servers
+                    .iter()
+                    .zip(&service.real_servers)
+                    .map(|(spec, state)| state.state(spec))
+                    .collect(),
+            })
+    }
+
+    fn is_suspended(&self, spec: &VirtualServer) -> bool {
+        is_suspended(spec, &self.present)
+    }
+
+    fn update_sync_daemons(&mut self) {
+        let desired = sync::desired(&self.global, &self.routers, &self.roles);
+        if desired != self.sync_daemons {
+            self.sync_daemons.clone_from(&desired);
+            self.queue.push(Output::SyncDaemons(desired));
+        }
+    }
+}
+
+/// Whether the checks of a virtual server rest. A firewall mark has no address to wait for.
+fn is_suspended(spec: &VirtualServer, present: &BTreeSet<IpAddr>) -> bool {
+    spec.ha_suspend
+        && spec
+            .service
+            .key
+            .address()
+            .is_some_and(|address| !present.contains(&address.ip()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The ordered outputs, with what is said once only and what is gathered into a digest.
+
+use std::collections::{HashSet, VecDeque};
+
+use lb_ipvs::ServiceKey;
+
+use super::{Event, Notification, Output};
+
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    outputs: VecDeque<Output>,
+    dirty: HashSet<ServiceKey>,
+    router_id: String,
+    /// Running checks that have not had a verdict.
+    awaited: usize,
+    digest: Vec<Event>,
+}
+
+impl Queue {
+    pub(super) fn set_router_id(&mut self, router_id: &str) {
+        router_id.clone_into(&mut self.router_id);
+    }
+
+    pub(super) fn push(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    pub(super) fn service_changed(&mut self, key: ServiceKey) {
+        if self.dirty.insert(key) {
+            self.outputs.push_back(Output::ServiceChanged(key));
+        }
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Output> {
+        let output = self.outputs.pop_front();
+        if let Some(Output::ServiceChanged(key)) = &output {
+            self.dirty.remove(key);
+        }
+        output
+    }
+
+    /// A running check has not had a verdict.
+    pub(super) const fn await_verdict(&mut self) {
+        self.awaited += 1;
+    }
+
+    /// One of those had its verdict, or rests, or is gone.
+    pub(super) fn verdict_is_in(&mut self) {
+        self.awaited = self.awaited.saturating_sub(1);
+    }
+
+    /// Ends the digest if nothing more is to come for it.
+    pub(super) fn end_round(&mut self) {
+        if self.awaited == 0 {
+            self.flush_digest();
+        }
+    }
+
+    pub(super) fn flush_digest(&mut self) {
+        let mut events = std::mem::take(&mut self.digest);
+        let event = match events.len() {
+            0 => return,
+            1 => events.remove(0),
+            _ => Event::Digest(events),
+        };
+        self.send(event);
+    }
+
+    /// Mails an event: with the digest when it comes of a first verdict, else at once.
+    pub(super) fn mail(&mut self, event: Event, first: bool) {
+        if first {
+            self.digest.push(event);
+        } else {
+            // what is older goes first
+            self.flush_digest();
+            self.send(event);
+        }
+    }
+
+    fn send(&mut self, event: Event) {
+        let router_id = self.router_id.clone();
+        self.push(Output::Mail(Notification { router_id, event }));
+    }
+}

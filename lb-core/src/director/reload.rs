@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A new model in place of the old: what is in both keeps its state.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+
+use super::output::Output;
+use super::queue::Queue;
+use super::service::{RealState, ServiceState, Slot};
+use super::{Director, Event};
+use crate::model::{CheckSpec, Model, RealServer, VirtualServer};
+
+const REMOVED: &str = "no longer configured";
+const CONFIGURED: &str = "configured";
+
+impl Director {
+    /// Puts another model in place of the present one.
+    ///
+    /// Virtual servers are the same when their service key is, real servers when their address is,
+    /// checks when they do the same at the same pace. What is the same keeps its state; a new real
+    /// server starts like any at the start; a new check of a real server that is up counts as passed,
+    /// of one that is down it has to pass once. Only services that are desired otherwise than before
+    /// are told to the data plane.
+    pub fn replace_model(&mut self, model: Model) {
+        let Model {
+            global,
+            routers,
+            virtual_servers,
+        } = model;
+        self.queue.set_router_id(&global.router_id);
+        self.keep_roles(&routers);
+        self.global = global;
+        self.routers = routers;
+
+        let mut old = std::mem::take(&mut self.services);
+        let mut order = Vec::with_capacity(virtual_servers.len());
+        for spec in virtual_servers {
+            let key = spec.service.key;
+            let suspended = self.is_suspended(&spec);
+            let service = match old.remove(&key) {
+                Some(mut service) => {
+                    service.replace(spec, suspended, &mut self.queue);
+                    service
+                }
+                None => {
+                    let mut service = ServiceState::new(spec, suspended);
+                    service.begin(&mut self.queue);
+                    service
+                }
+            };
+            order.push(key);
+            self.services.insert(key, service);
+        }
+        let before = std::mem::replace(&mut self.order, order);
+        for service in before.iter().filter_map(|key| old.get(key)) {
+            service.end(&mut self.queue);
+        }
+        self.update_sync_daemons();
+        self.queue.end_round();
+    }
+
+    /// A router that was renamed keeps its state.
+    fn keep_roles(&mut self, routers: &[crate::model::VrrpInstance]) {
+        let mut roles = BTreeMap::new();
+        let mut mailed = BTreeMap::new();
+        for router in routers {
+            let same = |other: &&crate::model::VrrpInstance| {
+                other.config.vrid() == router.config.vrid() && other.interface == router.interface
+            };
+            let by_name = self.routers.iter().find(|other| other.name == router.name);
+            let Some(old) = by_name.or_else(|| self.routers.iter().find(same)) else {
+                continue;
+            };
+            if let Some(state) = self.roles.get(&old.name) {
+                roles.insert(router.name.clone(), *state);
+            }
+            if let Some(state) = self.mailed.get(&old.name) {
+                mailed.insert(router.name.clone(), *state);
+            }
+        }
+        self.roles = roles;
+        self.mailed = mailed;
+    }
+}
+
+impl ServiceState {
+    /// Takes another specification; the key is the same.
+    fn replace(&mut self, spec: VirtualServer, suspended: bool, queue: &mut Queue) {
+        let before = self.desired();
+        let sorry_before = self.sorry_server_names().filter(|_| self.is_sorry());
+        self.suspend(suspended, queue);
+        let kept = self.sort_out(&spec, queue);
+        self.take_over(spec, kept, queue);
+        let sorry_now = self.sorry_server_names().filter(|_| self.is_sorry());
+        if sorry_before != sorry_now {
+            let inhibit = self.spec.sorry_server_inhibit;
+            if let Some(names) = sorry_before {
+                queue.push(Output::SorryServerRemoved { names, inhibit });
+            }
+            if let Some(names) = sorry_now {
+                queue.push(Output::SorryServerAdded { names, inhibit });
+            }
+        }
+        self.judge_quorum(false, queue);
+        if self.desired() != before {
+            queue.service_changed(self.key());
+        }
+    }
+
+    /// Tells of the end of real servers and checks that are not in `spec`; returns the state of the
+    /// real servers that are, with the checks they have there.
+    fn sort_out(&mut self, spec: &VirtualServer, queue: &mut Queue) -> HashMap<SocketAddr, Kept> {
+        let wanted: HashMap<SocketAddr, &RealServer> = spec
+            .real_servers
+            .iter()
+            .map(|real| (real.destination.address, real))
+            .collect();
+        let mut kept = HashMap::new();
+        for (real, (old, state)) in self
+            .spec
+            .real_servers
+            .iter()
+            .zip(&self.real_servers)
+            .enumerate()
+        {
+            let address = old.destination.address;
+            let new = wanted.get(&address);
+            let checks = new.map_or(&[][..], |new| &new.checks);
+            let same = same_checks(&old.checks, checks);
+            for (position, slot) in state.slots.iter().enumerate() {
+                if !same.contains(&Some(position)) {
+                    self.remove_check(real, slot, queue);
+                }
+            }
+            match new {
+                Some(_) => kept.insert(address, Kept::new(state, &same)),
+                None => {
+                    self.remove_real_server(state, old, queue);
+                    None
+                }
+            };
+        }
+        kept
+    }
+
+    fn take_over(
+        &mut self,
+        spec: VirtualServer,
+        mut kept: HashMap<SocketAddr, Kept>,
+        queue: &mut Queue,
+    ) {
+        self.name = spec.name();
+        let mut fresh_from = Vec::with_capacity(spec.real_servers.len());
+        self.real_servers.clear();
+        for real_server in &spec.real_servers {
+            let state = match kept.remove(&real_server.destination.address) {
+                Some(kept) => {
+                    fresh_from.push(Some(kept.fresh_from));
+                    kept.state
+                }
+                None => {
+                    fresh_from.push(None);
+                    RealState::new(real_server, &spec)
+                }
+            };
+            self.real_servers.push(state);
+        }
+        self.spec = spec;
+        for (real, from_index) in fresh_from.into_iter().enumerate() {
+            self.add_checks(real, from_index.unwrap_or(0), queue);
+            if from_index.is_some() {
+                self.recompute(real, CONFIGURED, queue);
+            } else if let Some(state) = self.real_servers.get(real).filter(|state| state.alive) {
+                let names = self.names(state);
+                queue.push(Output::RealServerAdded {
+                    names,
+                    reason: CONFIGURED.to_owned(),
+                });
+            }
+        }
+    }
+
+    fn remove_real_server(&self, state: &RealState, spec: &RealServer, queue: &mut Queue) {
+        queue.push(Output::RealServerGone {
+            names: self.names(state),
+        });
+        if state.alive {
+            let (names, reason) = (self.names(state), REMOVED.to_owned());
+            queue.push(Output::RealServerRemoved { names, reason });
+            if spec.smtp_alert {
+                let names = self.names(state);
+                let event =
+                    Event::real_server(names.virtual_server, names.real_server, false, "Removing");
+                queue.mail(event, false);
+            }
+        }
+    }
+
+    /// Tells of the end of a virtual server that is not in the model any more.
+    fn end(&self, queue: &mut Queue) {
+        let virtual_server = self.name.clone();
+        queue.push(Output::VirtualServerRemoved { virtual_server });
+        for (real, (spec, state)) in self
+            .spec
+            .real_servers
+            .iter()
+            .zip(&self.real_servers)
+            .enumerate()
+        {
+            for slot in &state.slots {
+                self.remove_check(real, slot, queue);
+            }
+            self.remove_real_server(state, spec, queue);
+        }
+        queue.service_changed(self.key());
+    }
+}
+
+/// A real server that is in both models.
+struct Kept {
+    state: RealState,
+    /// Checks with this index and above are new.
+    fresh_from: usize,
+}
+
+impl Kept {
+    /// `same` has for each of the new checks the position of the old one it goes on from.
+    fn new(state: &RealState, same: &[Option<usize>]) -> Self {
+        let fresh_from = state.next_index;
+        let mut next_index = fresh_from;
+        let slots = same
+            .iter()
+            .map(|position| {
+                position
+                    .and_then(|position| state.slots.get(position))
+                    .cloned()
+                    .unwrap_or_else(|| {
+                        next_index += 1;
+                        Slot::new(next_index - 1, state.alive)
+                    })
+            })
+            .collect();
+        let state = RealState {
+            name: state.name.clone(),
+            alive: state.alive,
+            weight: state.weight,
+            slots,
+            next_index,
+        };
+        Self { state, fresh_from }
+    }
+}
+
+/// For each of the new checks the position of the old one it goes on from; each old one goes on once.
+/// What a check means for the start (alpha) does not matter any more.
+fn same_checks(old: &[CheckSpec], new: &[CheckSpec]) -> Vec<Option<usize>> {
+    let mut taken = vec![false; old.len()];
+    new.iter()
+        .map(|check| {
+            let (position, taken) =
+                old.iter()
+                    .zip(&mut taken)
+                    .enumerate()
+                    .find_map(|(position, (other, taken))| {
+                        let same = check.kind == other.kind
+                            && check.identity == other.identity
+                            && check.target == other.target
+                            && check.policy == other.policy;
+                        (same && !*taken).then_some((position, taken))
+                    })?;
+            *taken = true;
+            Some(position)
+        })
+        .collect()
+}

@@ -1,0 +1,501 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One virtual server: which of its real servers are live, and who takes the traffic.
+
+use lb_check::{Initial, Outcome};
+use lb_ipvs::{Destination, ServiceKey, Weight};
+
+use super::notification::check_text;
+use super::output::{CheckId, Names, Output, Quorum};
+use super::queue::Queue;
+use super::{CheckState, Event, RealServerState};
+use crate::model::{CheckSpec, RealServer, VirtualServer};
+use crate::plan::DesiredService;
+
+#[derive(Debug)]
+pub(super) struct ServiceState {
+    pub(super) spec: VirtualServer,
+    pub(super) name: String,
+    /// As `spec.real_servers`.
+    pub(super) real_servers: Vec<RealState>,
+    /// Whether it has its quorum.
+    pub(super) up: bool,
+    /// Whether its checks rest.
+    pub(super) suspended: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct RealState {
+    pub(super) name: String,
+    pub(super) alive: bool,
+    /// With what its checks ask for.
+    pub(super) weight: u32,
+    /// As the specification's checks.
+    pub(super) slots: Vec<Slot>,
+    /// The index of the next new check.
+    pub(super) next_index: usize,
+}
+
+/// What is known of one check.
+#[derive(Clone, Debug)]
+pub(super) struct Slot {
+    pub(super) index: usize,
+    pub(super) up: bool,
+    /// Whether it ever had a verdict.
+    pub(super) settled: bool,
+    pub(super) weight: Option<u32>,
+    pub(super) reason: String,
+}
+
+impl Slot {
+    pub(super) const fn new(index: usize, up: bool) -> Self {
+        Self {
+            index,
+            up,
+            settled: false,
+            weight: None,
+            reason: String::new(),
+        }
+    }
+}
+
+/// Whether a check that has not run yet counts as passed.
+pub(super) fn starts_up(real_server: &RealServer, check: &CheckSpec) -> bool {
+    !(real_server.alpha || check.alpha || check.policy.initial == Initial::Down)
+}
+
+impl RealState {
+    pub(super) fn new(spec: &RealServer, service: &VirtualServer) -> Self {
+        let slots: Vec<Slot> = spec
+            .checks
+            .iter()
+            .enumerate()
+            .map(|(index, check)| Slot::new(index, starts_up(spec, check)))
+            .collect();
+        Self {
+            name: spec.name(service.protocol()),
+            alive: slots.iter().all(|slot| slot.up),
+            weight: spec.destination.weight.get(),
+            next_index: slots.len(),
+            slots,
+        }
+    }
+
+    /// The configured weight and what each live check adds or takes.
+    pub(super) fn effective_weight(&self, configured: Weight) -> u32 {
+        let configured = i64::from(configured.get());
+        let sum = self
+            .slots
+            .iter()
+            .filter(|slot| slot.up)
+            .filter_map(|slot| slot.weight)
+            .fold(configured, |sum, weight| {
+                sum + i64::from(weight) - configured
+            });
+        u32::try_from(sum.clamp(0, i64::from(Weight::MAX.get()))).unwrap_or_default()
+    }
+
+    pub(super) fn state(&self, spec: &RealServer) -> RealServerState {
+        RealServerState {
+            destination: spec.destination,
+            name: self.name.clone(),
+            up: self.alive,
+            weight: self.weight,
+            checks: spec
+                .checks
+                .iter()
+                .zip(&self.slots)
+                .map(|(check, slot)| CheckState {
+                    kind: check.kind.clone(),
+                    up: slot.up,
+                    settled: slot.settled,
+                    reason: slot.reason.clone(),
+                })
+                .collect(),
+        }
+    }
+}
+
+impl ServiceState {
+    pub(super) fn new(spec: VirtualServer, suspended: bool) -> Self {
+        Self {
+            name: spec.name(),
+            real_servers: spec
+                .real_servers
+                .iter()
+                .map(|real| RealState::new(real, &spec))
+                .collect(),
+            up: true,
+            suspended,
+            spec,
+        }
+    }
+
+    pub(super) const fn key(&self) -> ServiceKey {
+        self.spec.service.key
+    }
+
+    /// Tells what a new virtual server needs.
+    pub(super) fn begin(&mut self, queue: &mut Queue) {
+        for real in 0..self.real_servers.len() {
+            self.add_checks(real, 0, queue);
+        }
+        let quorum = self.quorum();
+        if quorum.lost() {
+            self.up = false;
+            let virtual_server = self.name.clone();
+            queue.push(Output::StartedWithoutQuorum {
+                virtual_server,
+                quorum,
+            });
+            self.sorry_server_takes_over(queue);
+        }
+        queue.service_changed(self.key());
+    }
+
+    /// Tells of the checks of a real server from this index on.
+    pub(super) fn add_checks(&self, real: usize, from_index: usize, queue: &mut Queue) {
+        let Some(state) = self.real_servers.get(real) else {
+            return;
+        };
+        for slot in state.slots.iter().filter(|slot| slot.index >= from_index) {
+            let Some(id) = self.check_id(real, slot) else {
+                continue;
+            };
+            if !self.suspended {
+                queue.await_verdict();
+            }
+            let (suspended, names) = (self.suspended, self.names(state));
+            queue.push(Output::CheckAdded {
+                id,
+                suspended,
+                names,
+            });
+        }
+    }
+
+    pub(super) fn remove_check(&self, real: usize, slot: &Slot, queue: &mut Queue) {
+        let Some(state) = self.real_servers.get(real) else {
+            return;
+        };
+        let Some(id) = self.check_id(real, slot) else {
+            return;
+        };
+        if !self.suspended && !slot.settled {
+            queue.verdict_is_in();
+        }
+        queue.push(Output::CheckRemoved {
+            id,
+            names: self.names(state),
+        });
+    }
+
+    pub(super) fn check_id(&self, real: usize, slot: &Slot) -> Option<CheckId> {
+        let real_server = self.spec.real_servers.get(real)?.destination.address;
+        Some(CheckId {
+            service: self.key(),
+            real_server,
+            index: slot.index,
+        })
+    }
+
+    pub(super) fn names(&self, real: &RealState) -> Names {
+        Names {
+            virtual_server: self.name.clone(),
+            real_server: real.name.clone(),
+        }
+    }
+
+    /// Lets the checks rest or run.
+    pub(super) fn suspend(&mut self, suspended: bool, queue: &mut Queue) {
+        if self.suspended == suspended {
+            return;
+        }
+        self.suspended = suspended;
+        for (real, state) in self.real_servers.iter().enumerate() {
+            for slot in &state.slots {
+                let Some(id) = self.check_id(real, slot) else {
+                    continue;
+                };
+                let names = self.names(state);
+                if suspended {
+                    if !slot.settled {
+                        queue.verdict_is_in();
+                    }
+                    queue.push(Output::CheckSuspended { id, names });
+                } else {
+                    if !slot.settled {
+                        queue.await_verdict();
+                    }
+                    queue.push(Output::CheckResumed { id, names });
+                }
+            }
+        }
+        queue.end_round();
+    }
+
+    /// Takes in a verdict.
+    pub(super) fn verdict(&mut self, id: &CheckId, up: bool, outcome: &Outcome, queue: &mut Queue) {
+        // a check that rests may have been under way when its virtual address left
+        if self.suspended {
+            return;
+        }
+        let real_servers = self.spec.real_servers.iter().zip(&mut self.real_servers);
+        let Some((real, (spec, state))) = real_servers
+            .enumerate()
+            .find(|(_, (spec, _))| spec.destination.address == id.real_server)
+        else {
+            return;
+        };
+        let Some((check, slot)) = spec
+            .checks
+            .iter()
+            .zip(&mut state.slots)
+            .find(|(_, slot)| slot.index == id.index)
+        else {
+            return;
+        };
+        let first = !std::mem::replace(&mut slot.settled, true);
+        let changed = std::mem::replace(&mut slot.up, up) != up;
+        slot.weight = if up { outcome.weight } else { None };
+        slot.reason = outcome.to_string();
+        let reason = format!("{} {outcome}", check.kind);
+        let kind = check.kind.clone();
+        if first {
+            queue.verdict_is_in();
+        }
+        if changed {
+            self.mail_check(real, &kind, up, outcome, first, queue);
+        }
+        self.refresh(real, &reason, first, queue);
+        queue.end_round();
+    }
+
+    fn mail_check(
+        &self,
+        real: usize,
+        kind: &str,
+        up: bool,
+        outcome: &Outcome,
+        first: bool,
+        queue: &mut Queue,
+    ) {
+        let (Some(spec), Some(state)) = (
+            self.spec.real_servers.get(real),
+            self.real_servers.get(real),
+        ) else {
+            return;
+        };
+        if spec.smtp_alert {
+            let reason = outcome.to_string();
+            let (text, wants_reason) = check_text(kind, up, &reason);
+            let event = Event::RealServer {
+                virtual_server: self.name.clone(),
+                real_server: state.name.clone(),
+                up: state.slots.iter().all(|slot| slot.up),
+                text,
+                reason: wants_reason.then_some(reason),
+            };
+            queue.mail(event, first);
+        }
+    }
+
+    /// Draws the conclusions of what is known of a real server's checks.
+    fn refresh(&mut self, real: usize, reason: &str, first: bool, queue: &mut Queue) {
+        if self.recompute(real, reason, queue) {
+            self.judge_quorum(first, queue);
+            queue.service_changed(self.key());
+        }
+    }
+
+    /// Computes whether a real server is live and with which weight; tells of what changed, and
+    /// returns whether anything did.
+    pub(super) fn recompute(&mut self, real: usize, reason: &str, queue: &mut Queue) -> bool {
+        let (Some(spec), Some(state)) = (
+            self.spec.real_servers.get(real),
+            self.real_servers.get_mut(real),
+        ) else {
+            return false;
+        };
+        let alive = state.slots.iter().all(|slot| slot.up);
+        let flipped = std::mem::replace(&mut state.alive, alive) != alive;
+        let to = state.effective_weight(spec.destination.weight);
+        let from = std::mem::replace(&mut state.weight, to);
+        let names = Names {
+            virtual_server: self.name.clone(),
+            real_server: state.name.clone(),
+        };
+        if from != to {
+            let names = names.clone();
+            queue.push(Output::WeightChanged {
+                names,
+                from,
+                to,
+                active: alive,
+            });
+        }
+        if flipped {
+            let reason = reason.to_owned();
+            queue.push(match (alive, spec.inhibit_on_failure) {
+                (true, false) => Output::RealServerAdded { names, reason },
+                (false, false) => Output::RealServerRemoved { names, reason },
+                (true, true) => Output::RealServerEnabled { names, reason },
+                (false, true) => Output::RealServerDisabled { names, reason },
+            });
+        }
+        flipped || from != to
+    }
+
+    /// Decides who takes the traffic.
+    pub(super) fn judge_quorum(&mut self, first: bool, queue: &mut Queue) {
+        let quorum = self.quorum();
+        let virtual_server = self.name.clone();
+        let text = if self.up && quorum.lost() {
+            self.up = false;
+            queue.push(Output::QuorumLost {
+                virtual_server,
+                quorum,
+            });
+            self.sorry_server_takes_over(queue);
+            quorum.lost_text()
+        } else if !self.up && quorum.gained() {
+            self.up = true;
+            queue.push(Output::QuorumGained {
+                virtual_server,
+                quorum,
+            });
+            self.sorry_server_steps_back(queue);
+            quorum.gained_text()
+        } else {
+            return;
+        };
+        if self.spec.smtp_alert {
+            let event = Event::VirtualServer {
+                virtual_server: self.name.clone(),
+                up: self.up,
+                text,
+            };
+            queue.mail(event, first);
+        }
+    }
+
+    fn sorry_server_takes_over(&self, queue: &mut Queue) {
+        let Some(names) = self.sorry_server_names() else {
+            return;
+        };
+        let inhibit = self.spec.sorry_server_inhibit;
+        queue.push(Output::SorryServerAdded { names, inhibit });
+        if self.real_servers.iter().any(|real| real.alive) {
+            let virtual_server = self.name.clone();
+            queue.push(Output::AliveServersRemoved { virtual_server });
+        }
+    }
+
+    fn sorry_server_steps_back(&self, queue: &mut Queue) {
+        let Some(names) = self.sorry_server_names() else {
+            return;
+        };
+        let inhibit = self.spec.sorry_server_inhibit;
+        queue.push(Output::SorryServerRemoved { names, inhibit });
+        queue.push(Output::AliveServersAdded {
+            virtual_server: self.name.clone(),
+        });
+    }
+
+    /// Tells of the stop.
+    pub(super) fn shut_down(&self, queue: &mut Queue) {
+        const TEXT: &str = "Shutting down";
+        let alive = self.spec.real_servers.iter().zip(&self.real_servers);
+        for (spec, state) in alive.filter(|(_, state)| state.alive) {
+            let names = self.names(state);
+            if self.spec.omega && spec.smtp_alert {
+                let Names {
+                    virtual_server,
+                    real_server,
+                } = names.clone();
+                queue.mail(
+                    Event::real_server(virtual_server, real_server, false, TEXT),
+                    false,
+                );
+            }
+            queue.push(Output::RealServerShutDown { names });
+        }
+        if self.spec.omega && self.spec.smtp_alert && self.up {
+            let (virtual_server, text) = (self.name.clone(), TEXT.to_owned());
+            queue.mail(
+                Event::VirtualServer {
+                    virtual_server,
+                    up: false,
+                    text,
+                },
+                false,
+            );
+        }
+    }
+
+    pub(super) fn sorry_server_names(&self) -> Option<Names> {
+        let sorry_server = RealServer::new(self.spec.sorry_server?);
+        Some(Names {
+            virtual_server: self.name.clone(),
+            real_server: sorry_server.name(self.spec.protocol()),
+        })
+    }
+
+    pub(super) fn quorum(&self) -> Quorum {
+        let live = self.real_servers.iter().filter(|real| real.alive);
+        Quorum {
+            quorum: self.spec.quorum,
+            hysteresis: self.spec.hysteresis,
+            weight: live.map(|real| u64::from(real.weight)).sum(),
+        }
+    }
+
+    /// Whether the sorry server takes the traffic.
+    pub(super) const fn is_sorry(&self) -> bool {
+        !self.up && self.spec.sorry_server.is_some()
+    }
+
+    /// The service as the data plane shall have it.
+    pub(super) fn desired(&self) -> DesiredService {
+        let sorry = self.is_sorry();
+        let sorry_server = self
+            .spec
+            .sorry_server
+            .filter(|_| sorry || self.spec.sorry_server_inhibit)
+            .map(|server| {
+                if sorry {
+                    server
+                } else {
+                    server.with_weight(Weight::ZERO)
+                }
+            });
+        let mut destinations: Vec<Destination> = self
+            .spec
+            .real_servers
+            .iter()
+            .zip(&self.real_servers)
+            .filter_map(|(spec, state)| {
+                let weight = match Weight::new(state.weight) {
+                    Some(weight) if state.alive && !sorry => weight,
+                    _ if spec.inhibit_on_failure => Weight::ZERO,
+                    _ => return None,
+                };
+                Some(spec.destination.with_weight(weight))
+            })
+            .collect();
+        if let Some(server) = sorry_server {
+            // a real server may be the sorry server as well: one destination, whichever takes traffic
+            match destinations
+                .iter_mut()
+                .find(|other| other.address == server.address)
+            {
+                Some(other) if sorry => *other = server,
+                Some(_) => {}
+                None => destinations.push(server),
+            }
+        }
+        DesiredService {
+            service: self.spec.service.clone(),
+            destinations,
+        }
+    }
+}
