@@ -15,8 +15,8 @@ pub enum DataPlaneError {
     Refused {
         /// The change.
         change: Box<Change>,
-        /// The kernel's reason.
-        source: io::Error,
+        /// The data plane's reason.
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The connection broke: it is not known which changes were made.
     #[error("the outcome of the changes is not known")]
@@ -45,12 +45,11 @@ pub enum DataPlaneError {
 impl DataPlaneError {
     /// The error number of a refused change or of an I/O error behind it.
     pub fn errno(&self) -> Option<i32> {
-        let source: &(dyn Error + 'static) = match self {
-            Self::Refused { source, .. } => return source.raw_os_error(),
-            Self::Lost { source } | Self::Read { source } | Self::SyncDaemon { source, .. } => {
-                &**source
-            }
-        };
+        let (Self::Refused { source, .. }
+        | Self::Lost { source }
+        | Self::Read { source }
+        | Self::SyncDaemon { source, .. }) = self;
+        let source: &(dyn Error + 'static) = &**source;
         let mut next = Some(source);
         while let Some(error) = next {
             if let Some(io) = error.downcast_ref::<io::Error>() {
@@ -81,7 +80,7 @@ mod tests {
         let change = Change::DeleteService(ServiceKey::tcp("192.168.1.50:80".parse().unwrap()));
         let refused = DataPlaneError::Refused {
             change: Box::new(change.clone()),
-            source: io::Error::from_raw_os_error(3),
+            source: io::Error::from_raw_os_error(3).into(),
         };
         assert_eq!(refused.errno(), Some(3));
         assert_eq!(refused.change(), Some(&change));

@@ -138,7 +138,7 @@ impl DataPlane for MemoryPlane {
             }
             results.push(result.map_err(|refusal| DataPlaneError::Refused {
                 change: Box::new(change.clone()),
-                source: io::Error::from_raw_os_error(refusal.errno()),
+                source: io::Error::from_raw_os_error(refusal.errno()).into(),
             }));
         }
         Ok(results)

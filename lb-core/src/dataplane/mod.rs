@@ -7,6 +7,8 @@
 //! [ledger](crate::ledger), and makes the table what the director wants, touching only what is ours.
 
 mod error;
+#[cfg(feature = "daemon")]
+mod ipvs;
 mod memory;
 mod reconcile;
 mod report;
@@ -15,6 +17,8 @@ use async_trait::async_trait;
 use lb_ipvs::{Change, ServiceKey, SyncDaemon, SyncState, TableEntry};
 
 pub use error::DataPlaneError;
+#[cfg(feature = "daemon")]
+pub use ipvs::IpvsPlane;
 pub use memory::MemoryPlane;
 pub use reconcile::{Reconciler, SyncReport};
 pub use report::{Audit, Failure, Report};
