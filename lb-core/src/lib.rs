@@ -1,10 +1,64 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! lb-core
+//! The load balancer: virtual servers over IPVS, virtual addresses over VRRP, health checks between
+//! them.
+//!
+//! ```text
+//!  keepalived.conf ──> config ──> model <── Model::builder()          what is wanted
+//!                                   │
+//!  check verdicts, router states ─> director ──> desired table        who takes traffic
+//!                                   │
+//!  actual table, ledger ──────────> plan ──> changes                  what to do about it
+//!                                   │
+//!                       dataplane (ipvs | memory | yours)             who does it
+//! ```
+//!
+//! Everything above `dataplane` is pure: no socket, no clock, no task. What is wanted and what is are
+//! compared by [`plan`], for a start, a verdict, a reload and a stop alike; so only differences reach
+//! the kernel, and what is not ours (see [`ledger`]) is not touched.
+//!
+//! # Features
+//! | feature | default | brings |
+//! |---|---|---|
+//! | none | | [`model`], [`director`], [`plan`], [`ledger`], [`dataplane`]; no runtime |
+//! | `config` | yes | `config`: keepalived.conf with spans and suggestions |
+//! | `mail` | with `daemon` | `mail`: notifications over SMTP |
+//! | `control` | with `daemon` | `control`: the API on a unix socket |
+//! | `daemon` | yes | `daemon`: all of it, running |
+//!
+//! # Examples
+//! A model made in code, and what the director wants for it:
+//! ```
+//! use lb_core::director::Director;
+//! use lb_core::model::{Model, RealServer, VirtualServer};
+//! use lb_core::plan::{Drift, Owned, Table, plan};
+//! use lb_ipvs::{Destination, Scheduler, Service, ServiceKey};
+//!
+//! let key = ServiceKey::tcp("192.168.1.50:80".parse()?);
+//! let model = Model::builder()
+//!     .virtual_server(
+//!         VirtualServer::new(Service::new(key, Scheduler::WeightedRoundRobin))
+//!             .with_real_server(RealServer::new(Destination::new("192.168.1.61:80".parse()?))),
+//!     )
+//!     .build()?;
+//! let director = Director::new(model);
+//! let nothing = (Table::default(), Owned::default());
+//! let plans = plan(&nothing.0, &director.desired_table(), &nothing.1, Drift::Keep);
+//! let changes: Vec<String> =
+//!     plans.iter().flat_map(|plan| &plan.changes).map(ToString::to_string).collect();
+//! assert_eq!(changes.len(), 2); // the service, then its destination
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #[cfg(feature = "config")]
 pub mod config;
+#[cfg(feature = "control")]
+pub mod control;
+#[cfg(feature = "daemon")]
+pub mod daemon;
 pub mod dataplane;
 pub mod director;
 pub mod ledger;
+#[cfg(feature = "mail")]
+pub mod mail;
 pub mod model;
 pub mod plan;

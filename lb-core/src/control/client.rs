@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The client side of the control API.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::Bytes;
+use hyper::{Method, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::UnixStream;
+
+use super::Status;
+
+/// The longest an exchange with the daemon may take.
+const PATIENCE: Duration = Duration::from_secs(35);
+
+/// Talking to the daemon failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// Nobody listens on the control socket.
+    #[error("no daemon answers on control socket {}", socket.display())]
+    Connect {
+        /// The socket.
+        socket: PathBuf,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
+    /// The daemon did not answer in time.
+    #[error("daemon did not answer within {PATIENCE:?}")]
+    Timeout,
+    /// The HTTP exchange broke.
+    #[error("control connection broke")]
+    Http(#[from] hyper::Error),
+    /// The answer was not what this version understands.
+    #[error("daemon's answer cannot be read")]
+    Decode(#[from] serde_json::Error),
+    /// The daemon refused, with its reasons.
+    #[error("daemon answered {status}: {body}")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// Body as sent.
+        body: String,
+    },
+}
+
+/// Asks the daemon on `socket` for its status.
+///
+/// # Errors
+/// [`ClientError`]: nobody listens, no answer in time, or an answer that cannot be read.
+pub async fn status(socket: &Path) -> Result<Status, ClientError> {
+    let body = exchange(socket, Method::GET, "/v1/status").await?;
+    Ok(serde_json::from_slice(&body)?)
+}
+
+/// Asks the daemon on `socket` to read its configuration again.
+///
+/// # Errors
+/// [`ClientError::Refused`] with the findings when the file has errors; the daemon then keeps
+/// running as it was.
+pub async fn reload(socket: &Path) -> Result<(), ClientError> {
+    exchange(socket, Method::POST, "/v1/reload").await.map(drop)
+}
+
+async fn exchange(socket: &Path, method: Method, path: &str) -> Result<Bytes, ClientError> {
+    tokio::time::timeout(PATIENCE, exchange_unbounded(socket, method, path))
+        .await
+        .map_err(|_| ClientError::Timeout)?
+}
+
+async fn exchange_unbounded(
+    socket: &Path,
+    method: Method,
+    path: &str,
+) -> Result<Bytes, ClientError> {
+    let stream = UnixStream::connect(socket)
+        .await
+        .map_err(|source| ClientError::Connect { socket: socket.to_owned(), source })?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let connection = tokio::spawn(connection);
+    let mut request = hyper::Request::new(Empty::<Bytes>::new());
+    *request.method_mut() = method;
+    *request.uri_mut() = hyper::Uri::try_from(path).unwrap_or_default();
+    request
+        .headers_mut()
+        .insert(hyper::header::HOST, hyper::header::HeaderValue::from_static("lb"));
+    let response = sender.send_request(request).await?;
+    let status = response.status();
+    let body = response.into_body().collect().await?.to_bytes();
+    connection.abort();
+    if status == StatusCode::OK {
+        Ok(body)
+    } else {
+        let body = String::from_utf8_lossy(&body).into_owned();
+        Err(ClientError::Refused { status: status.as_u16(), body })
+    }
+}

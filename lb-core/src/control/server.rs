@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The server side of the control API.
+
+use std::convert::Infallible;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::CONTENT_TYPE;
+use hyper::service::service_fn;
+use hyper::{Method, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use super::Request;
+
+/// Connections served at the same time; more wait in the listen queue.
+const CONNECTIONS: usize = 32;
+/// The longest a connection may live, and a request may wait for the daemon.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The control socket could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on control socket {}", path.display())]
+#[non_exhaustive]
+pub struct ServeError {
+    /// The socket.
+    pub path: PathBuf,
+    /// What the kernel said.
+    pub source: std::io::Error,
+}
+
+/// A listening control socket; its file is removed when this is dropped.
+#[derive(Debug)]
+pub struct ControlServer {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl ControlServer {
+    /// Opens the socket at `path`, mode 0600, replacing a leftover of a process that is gone.
+    ///
+    /// The caller holds the lock on the name, so whatever lies there has no owner.
+    ///
+    /// # Errors
+    /// [`ServeError`] when the socket cannot be made.
+    pub fn bind(path: &Path) -> Result<Self, ServeError> {
+        let fail = |source| ServeError { path: path.to_owned(), source };
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(fail(error)),
+            _ => {}
+        }
+        let listener = UnixListener::bind(path).map_err(fail)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(fail)?;
+        Ok(Self { listener, path: path.to_owned() })
+    }
+
+    /// Serves requests until the daemon drops the receiver of `requests`.
+    pub async fn serve(&self, requests: mpsc::Sender<Request>) {
+        let slots = Arc::new(Semaphore::new(CONNECTIONS));
+        loop {
+            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+            let stream = tokio::select! {
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, _)) => stream,
+                    Err(error) => {
+                        // Out of descriptors, most likely: give the others time to finish.
+                        tracing::warn!(%error, "control socket cannot accept");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                        continue;
+                    }
+                },
+                () = requests.closed() => return,
+            };
+            let requests = requests.clone();
+            tokio::spawn(async move {
+                let _slot = slot;
+                serve_connection(stream, requests).await;
+            });
+        }
+    }
+}
+
+impl Drop for ControlServer {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.path) {
+            tracing::debug!(%error, path = %self.path.display(), "control socket already gone");
+        }
+    }
+}
+
+async fn serve_connection(stream: UnixStream, requests: mpsc::Sender<Request>) {
+    let service = service_fn(move |request| {
+        let requests = requests.clone();
+        async move { Ok::<_, Infallible>(answer(request, &requests).await) }
+    });
+    let connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    match tokio::time::timeout(PATIENCE, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "control connection ended"),
+        Err(_) => tracing::debug!("control connection closed after {PATIENCE:?}"),
+    }
+}
+
+type Answer = hyper::Response<Full<Bytes>>;
+
+async fn answer(request: hyper::Request<Incoming>, requests: &mpsc::Sender<Request>) -> Answer {
+    match (request.method(), request.uri().path()) {
+        (&Method::GET, "/v1/status") => match ask(requests, Request::Status).await {
+            Some(status) => json(StatusCode::OK, &status),
+            None => unavailable(),
+        },
+        (&Method::POST, "/v1/reload") => match ask(requests, Request::Reload).await {
+            Some(Ok(())) => json(StatusCode::OK, &serde_json::json!({ "reloaded": true })),
+            Some(Err(findings)) => json(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                &serde_json::json!({ "reloaded": false, "findings": findings }),
+            ),
+            None => unavailable(),
+        },
+        (_, "/v1/status" | "/v1/reload") => {
+            error(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
+        }
+        _ => error(StatusCode::NOT_FOUND, "no such resource"),
+    }
+}
+
+async fn ask<T>(
+    requests: &mpsc::Sender<Request>,
+    request: impl FnOnce(oneshot::Sender<T>) -> Request,
+) -> Option<T> {
+    let (reply, answer) = oneshot::channel();
+    let exchange = async {
+        requests.send(request(reply)).await.ok()?;
+        answer.await.ok()
+    };
+    tokio::time::timeout(PATIENCE, exchange).await.ok().flatten()
+}
+
+fn unavailable() -> Answer {
+    error(StatusCode::SERVICE_UNAVAILABLE, "the daemon is stopping or busy")
+}
+
+fn error(status: StatusCode, message: &str) -> Answer {
+    json(status, &serde_json::json!({ "error": message }))
+}
+
+fn json(status: StatusCode, body: &impl serde::Serialize) -> Answer {
+    // Serialising our own types cannot fail; an empty body would still carry the status.
+    let body = serde_json::to_vec(body).unwrap_or_default();
+    let mut response = hyper::Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+    response
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The addresses of this host, followed by route netlink: `ha_suspend` hangs on them.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use rtnetlink::packet_route::address::AddressAttribute;
+use rtnetlink::{MulticastGroup, new_multicast_connection};
+use tokio::sync::watch;
+
+/// How long after an event to wait for its neighbours: a takeover adds many addresses at once.
+const SETTLE: Duration = Duration::from_millis(20);
+/// A lost netlink connection is tried again after this long.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Follows the host's addresses until the receiver of `present` is gone.
+pub(crate) async fn watch_addresses(present: watch::Sender<BTreeSet<IpAddr>>) {
+    while !present.is_closed() {
+        if let Err(error) = follow(&present).await {
+            tracing::warn!(%error, "address monitor lost, trying again");
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// One netlink connection's life: dump, then dump again whenever an address comes or goes.
+///
+/// A change is an occasion to read the whole list, never a difference to apply: an overrun socket
+/// then loses nothing.
+async fn follow(present: &watch::Sender<BTreeSet<IpAddr>>) -> Result<(), AddressError> {
+    let (connection, handle, mut events) =
+        new_multicast_connection(&[MulticastGroup::Ipv4Ifaddr, MulticastGroup::Ipv6Ifaddr])
+            .map_err(AddressError::Open)?;
+    let connection = AbortOnDrop(tokio::spawn(connection));
+    loop {
+        let addresses = dump(&handle).await?;
+        present.send_if_modified(|old| {
+            let changed = *old != addresses;
+            *old = addresses;
+            changed
+        });
+        tokio::select! {
+            event = events.next() => if event.is_none() { break },
+            () = present.closed() => break,
+        }
+        tokio::time::sleep(SETTLE).await;
+        while futures_util::FutureExt::now_or_never(events.next()).flatten().is_some() {}
+    }
+    drop(connection);
+    Ok(())
+}
+
+/// Reads the host's addresses once.
+///
+/// # Errors
+/// When route netlink cannot be opened or refuses the dump.
+pub(crate) async fn local_addresses() -> Result<BTreeSet<IpAddr>, AddressError> {
+    let (connection, handle, _) = rtnetlink::new_connection().map_err(AddressError::Open)?;
+    let _connection = AbortOnDrop(tokio::spawn(connection));
+    dump(&handle).await
+}
+
+async fn dump(handle: &rtnetlink::Handle) -> Result<BTreeSet<IpAddr>, AddressError> {
+    let mut found = BTreeSet::new();
+    let mut messages = handle.address().get().execute();
+    while let Some(message) = messages.try_next().await.map_err(AddressError::Dump)? {
+        // IFA_LOCAL is the host's own end; point-to-point links have another in IFA_ADDRESS.
+        let mut local = None;
+        let mut address = None;
+        for attribute in message.attributes {
+            match attribute {
+                AddressAttribute::Local(ip) => local = Some(ip),
+                AddressAttribute::Address(ip) => address = Some(ip),
+                _ => {}
+            }
+        }
+        found.extend(local.or(address));
+    }
+    Ok(found)
+}
+
+/// Route netlink failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddressError {
+    /// The socket could not be opened.
+    #[error("cannot open route netlink")]
+    Open(#[source] std::io::Error),
+    /// The list of addresses could not be read.
+    #[error("cannot read the addresses of this host")]
+    Dump(#[source] rtnetlink::Error),
+}
+
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn loopback_is_among_the_local_addresses() {
+        let addresses = local_addresses().await.unwrap();
+        assert!(addresses.contains(&IpAddr::from([127, 0, 0, 1])), "{addresses:?}");
+    }
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The check runtime: a thread of its own, so that a burst of probes delays nobody else.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lb_check::{
+    CheckEvent, Options, Outcome, ProbeSpec, Scheduler, SchedulerHandle, SubscriptionId,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::director::{CheckId, Names};
+use crate::model::CheckSpec;
+
+/// A check runtime that died is started again after this long.
+const RESTART: Duration = Duration::from_secs(1);
+
+/// The check runtime and who subscribed to what.
+#[derive(Debug)]
+pub(super) struct Checks {
+    runtime: CheckThread,
+    active: BTreeMap<CheckId, ActiveCheck>,
+    subscribers: BTreeMap<SubscriptionId, CheckId>,
+    next: u64,
+}
+
+/// A check that is subscribed to.
+#[derive(Debug)]
+pub(super) struct ActiveCheck {
+    spec: ProbeSpec,
+    kind: String,
+    names: Names,
+    suspended: bool,
+    subscription: SubscriptionId,
+}
+
+/// A check to be subscribed to.
+#[derive(Debug)]
+pub(super) struct NewCheck {
+    pub(super) id: CheckId,
+    pub(super) spec: ProbeSpec,
+    pub(super) kind: String,
+    pub(super) names: Names,
+    pub(super) suspended: bool,
+}
+
+impl NewCheck {
+    /// What the scheduler is to do for a check of the model.
+    pub(super) fn new(id: CheckId, check: &CheckSpec, names: Names, suspended: bool) -> Self {
+        let spec = ProbeSpec::new(
+            Arc::clone(&check.check),
+            check.target.clone(),
+            check.identity.clone(),
+            check.policy,
+        );
+        Self { id, spec, kind: check.kind.clone(), names, suspended }
+    }
+}
+
+/// The check runtime could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot start the check runtime")]
+pub struct CheckRuntimeError(#[source] io::Error);
+
+impl Checks {
+    /// Starts the thread and an empty scheduler on it.
+    pub(super) async fn start() -> Result<Self, CheckRuntimeError> {
+        Ok(Self {
+            runtime: CheckThread::start().await?,
+            active: BTreeMap::new(),
+            subscribers: BTreeMap::new(),
+            next: 0,
+        })
+    }
+
+    /// Starts the runtime again after it died, with the checks that were active.
+    pub(super) async fn restart(&mut self) -> Result<(), CheckRuntimeError> {
+        tracing::error!("check runtime died, starting it again");
+        tokio::time::sleep(RESTART).await;
+        self.runtime = CheckThread::start().await?;
+        let all: Vec<_> = self
+            .active
+            .values()
+            .map(|check| (check.subscription, check.spec.clone()))
+            .collect();
+        self.runtime.subscribe(all).await;
+        for check in self.active.values().filter(|check| check.suspended) {
+            self.runtime.suspend(check.subscription).await;
+        }
+        Ok(())
+    }
+
+    /// The next event and whose it is; `None` when the runtime has died. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Option<(CheckId, CheckEvent)> {
+        loop {
+            let event = self.runtime.events.recv().await?;
+            // Events of a check that is gone may still be in the channel.
+            if let Some(id) = self.subscribers.get(&event.id()) {
+                return Some((*id, event));
+            }
+        }
+    }
+
+    /// Starts these checks, spread as one round.
+    pub(super) async fn add(&mut self, checks: Vec<NewCheck>) {
+        if checks.is_empty() {
+            return;
+        }
+        let mut specs = Vec::with_capacity(checks.len());
+        let mut resting = Vec::new();
+        for NewCheck { id, spec, kind, names, suspended } in checks {
+            self.next += 1;
+            let subscription = SubscriptionId::new(self.next);
+            self.subscribers.insert(subscription, id);
+            specs.push((subscription, spec.clone()));
+            if suspended {
+                resting.push(subscription);
+            }
+            self.active.insert(id, ActiveCheck { spec, kind, names, suspended, subscription });
+        }
+        self.runtime.subscribe(specs).await;
+        for subscription in resting {
+            self.runtime.suspend(subscription).await;
+        }
+    }
+
+    /// Ends a check.
+    pub(super) async fn remove(&mut self, id: &CheckId) {
+        if let Some(check) = self.active.remove(id) {
+            self.subscribers.remove(&check.subscription);
+            self.runtime.unsubscribe(check.subscription).await;
+        }
+    }
+
+    /// Stops probing for a check until it is resumed; its state stays.
+    pub(super) async fn suspend(&mut self, id: &CheckId) {
+        if let Some(check) = self.active.get_mut(id) {
+            check.suspended = true;
+            self.runtime.suspend(check.subscription).await;
+        }
+    }
+
+    /// Goes on probing for a check, at once.
+    pub(super) async fn resume(&mut self, id: &CheckId) {
+        if let Some(check) = self.active.get_mut(id) {
+            check.suspended = false;
+            self.runtime.resume(check.subscription).await;
+        }
+    }
+
+    /// Logs what a check found, in words comparable to keepalived's.
+    pub(super) fn log(&self, id: &CheckId, event: &CheckEvent) {
+        let Some(check) = self.active.get(id) else { return };
+        let Names { virtual_server, real_server } = &check.names;
+        match event {
+            CheckEvent::Changed { up: true, .. } => match check.kind.as_str() {
+                "TCP_CHECK" => tracing::info!("TCP connection to {real_server} success."),
+                "HTTP_GET" => {
+                    tracing::info!("Remote Web server {real_server} succeed on service.");
+                }
+                "MISC_CHECK" => {
+                    tracing::info!("Misc check for [{real_server} VS {virtual_server}] succeeded.");
+                }
+                kind => tracing::info!("{kind} on service {real_server} succeeded."),
+            },
+            CheckEvent::Changed { up: false, outcome, attempts, .. } => {
+                let retries = match attempts.saturating_sub(1) {
+                    0 => String::new(),
+                    1 => " after 1 retry".to_owned(),
+                    retries => format!(" after {retries} retries"),
+                };
+                let kind = match check.kind.as_str() {
+                    "HTTP_GET" => "HTTP_CHECK",
+                    kind => kind,
+                };
+                let reason = reason(outcome);
+                tracing::info!(reason, "{kind} on service {real_server} failed{retries}.");
+            }
+            CheckEvent::Attempt { attempt, outcome, .. } => {
+                let reason = reason(outcome);
+                tracing::debug!(attempt, reason, "{} on service {real_server}", check.kind);
+            }
+            CheckEvent::WeightChanged { outcome, .. } => {
+                let weight = outcome.weight;
+                tracing::debug!(?weight, "{} on service {real_server}", check.kind);
+            }
+            other => tracing::debug!(?other, "check"),
+        }
+    }
+
+    /// Cancels all probes and ends the thread.
+    pub(super) async fn shutdown(self) {
+        self.runtime.shutdown().await;
+    }
+}
+
+fn reason(outcome: &Outcome) -> String {
+    match &outcome.detail {
+        Some(detail) => format!("{}: {detail}", outcome.verdict),
+        None => outcome.verdict.to_string(),
+    }
+}
+
+/// The thread, its scheduler and the scheduler's events.
+#[derive(Debug)]
+struct CheckThread {
+    scheduler: SchedulerHandle,
+    events: mpsc::Receiver<CheckEvent>,
+    /// Dropped to end the runtime.
+    alive: oneshot::Sender<()>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl CheckThread {
+    async fn start() -> Result<Self, CheckRuntimeError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(CheckRuntimeError)?;
+        let (started, scheduler) = oneshot::channel();
+        let (alive, ended) = oneshot::channel::<()>();
+        let thread = std::thread::Builder::new()
+            .name("checks".into())
+            .spawn(move || {
+                runtime.block_on(async {
+                    if started.send(Scheduler::start(Options::default())).is_ok() {
+                        // An error is the drop that ends us.
+                        ended.await.unwrap_or_default();
+                    }
+                });
+            })
+            .map_err(CheckRuntimeError)?;
+        let (scheduler, events) = scheduler
+            .await
+            .map_err(|_| CheckRuntimeError(io::Error::other("the thread ended at once")))?;
+        Ok(Self { scheduler, events, alive, thread })
+    }
+
+    // A scheduler that has ended shows as the end of its events; the errors say nothing more.
+
+    async fn subscribe(&self, specs: Vec<(SubscriptionId, ProbeSpec)>) {
+        let _ = self.scheduler.subscribe_all(specs).await;
+    }
+
+    async fn unsubscribe(&self, id: SubscriptionId) {
+        let _ = self.scheduler.unsubscribe(id).await;
+    }
+
+    async fn suspend(&self, id: SubscriptionId) {
+        let _ = self.scheduler.suspend(id).await;
+    }
+
+    async fn resume(&self, id: SubscriptionId) {
+        let _ = self.scheduler.resume(id).await;
+    }
+
+    async fn shutdown(self) {
+        self.scheduler.shutdown().await;
+        drop(self.alive);
+        let thread = self.thread;
+        let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+        if !matches!(joined, Ok(Ok(()))) {
+            tracing::error!("check runtime panicked");
+        }
+    }
+}

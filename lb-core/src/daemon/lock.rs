@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One daemon per control socket: a lock beside the socket that the kernel drops with the process.
+//!
+//! The lock is `flock(2)` on `SOCKET.lock`, so a `kill -9` frees it; the file holds the PID of the
+//! owner, so that a second daemon can say who is in the way.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+
+/// The lock of a running daemon; dropping it releases the control socket's name.
+#[derive(Debug)]
+pub(crate) struct ControlLock {
+    // Held for the lock on it.
+    _file: File,
+}
+
+/// Why the control socket's name could not be claimed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LockError {
+    /// Another daemon answers on this control socket.
+    #[error("already running with PID {pid} on control socket {}", socket.display())]
+    AlreadyRunning {
+        /// Process that holds the lock.
+        pid: u32,
+        /// Control socket both want.
+        socket: PathBuf,
+    },
+    /// The lock is held, but its file names no PID.
+    #[error("control socket {} is held by another process that left no PID", socket.display())]
+    HeldByUnknown {
+        /// Control socket both want.
+        socket: PathBuf,
+    },
+    /// The lock file could not be made or read.
+    #[error("cannot lock {}", path.display())]
+    Io {
+        /// The lock file.
+        path: PathBuf,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
+}
+
+impl ControlLock {
+    /// Claims the name of `socket` for this process.
+    ///
+    /// # Errors
+    /// [`LockError::AlreadyRunning`] with the PID of the first daemon, or [`LockError::Io`].
+    pub(crate) fn acquire(socket: &Path) -> Result<Self, LockError> {
+        let path = lock_path(socket);
+        let io = |source| LockError::Io { path: path.clone(), source };
+        if let Some(directory) = path.parent() {
+            std::fs::create_dir_all(directory).map_err(io)?;
+        }
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(holder(&mut file, socket)),
+            Err(TryLockError::Error(source)) => return Err(io(source)),
+        }
+        file.set_len(0).map_err(io)?;
+        file.rewind().map_err(io)?;
+        writeln!(file, "{}", std::process::id()).map_err(io)?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn lock_path(socket: &Path) -> PathBuf {
+    let mut name = socket.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
+}
+
+fn holder(file: &mut File, socket: &Path) -> LockError {
+    let socket = socket.to_owned();
+    let mut text = String::new();
+    // A holder that has the lock but not yet written its PID is not worth waiting for.
+    let pid = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
+    match pid {
+        Some(pid) => LockError::AlreadyRunning { pid, socket },
+        None => LockError::HeldByUnknown { socket },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn second_daemon_is_refused_with_the_pid_of_the_first() {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("run/lb.sock");
+        let first = ControlLock::acquire(&socket).unwrap();
+        let error = ControlLock::acquire(&socket).unwrap_err();
+        assert!(
+            matches!(&error, LockError::AlreadyRunning { pid, .. } if *pid == std::process::id()),
+            "{error}"
+        );
+        drop(first);
+        ControlLock::acquire(&socket).expect("a released name is free again");
+    }
+
+    #[test]
+    fn leftover_file_without_owner_is_no_obstacle() {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("lb.sock");
+        std::fs::write(lock_path(&socket), "4711\n").unwrap();
+        ControlLock::acquire(&socket).unwrap();
+        let text = std::fs::read_to_string(lock_path(&socket)).unwrap();
+        assert_eq!(text, format!("{}\n", std::process::id()));
+    }
+}

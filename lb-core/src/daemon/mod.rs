@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The daemon: VRRP driver, check runtime, director and data plane, wired together.
+//!
+//! ```text
+//! advert thread (VRRP driver) ── transitions ──┐
+//! check thread (scheduler)    ── verdicts ─────┤
+//! address monitor             ── ha_suspend ───┼──> director task ──> data plane task (reconciler)
+//! control socket, signals     ── commands ─────┘         └──> mail task
+//! ```
+//!
+//! [`run`] reads the configuration, claims the control socket, makes the IPVS table as desired,
+//! starts the virtual routers and the checks, and then lives until it is told to stop. What it does
+//! when told, and when a part of it dies:
+//!
+//! | event | what happens |
+//! |---|---|
+//! | [`Command::Reload`], `SIGHUP` | the file is read; with errors nothing changes, else the difference is applied |
+//! | [`Command::Stop`], `SIGTERM` | priority 0, addresses removed, then what is ours leaves the table ([`Options::keep`]: stays) |
+//! | advert thread or data plane task dies | priority 0, addresses removed, **table kept**, [`RunError::Died`] |
+//! | check runtime dies | started again; verdicts stay as they were |
+//! | `kill -9` | the next start removes leftover addresses and takes up the table by its ledger |
+
+mod addresses;
+mod checks;
+mod command;
+mod error;
+mod lock;
+mod plane;
+mod privileges;
+mod running;
+mod source;
+mod start;
+mod vrrp;
+
+use std::path::PathBuf;
+
+pub use addresses::AddressError;
+pub use checks::CheckRuntimeError;
+pub use command::{Command, signals};
+pub use error::RunError;
+pub use lock::LockError;
+pub use privileges::PrivilegeError;
+pub use source::{Source, SourceError};
+
+use tokio::sync::mpsc;
+
+/// Where the control socket is unless [`Options::control`] says otherwise.
+pub const DEFAULT_CONTROL: &str = "/run/lb/lb.sock";
+
+/// How a daemon runs, beside what its configuration says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// The control socket; one daemon for each. The lock (`.lock`) and the ownership ledger
+    /// (`.ledger`) lie beside it.
+    pub control: PathBuf,
+    /// An operator's stop leaves the IPVS table as it is.
+    pub keep: bool,
+    /// Run the virtual routers (`keepalived -C` does not).
+    pub routers: bool,
+    /// Run the virtual servers and their checks (`keepalived -P` does not).
+    pub virtual_servers: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            control: PathBuf::from(DEFAULT_CONTROL),
+            keep: false,
+            routers: true,
+            virtual_servers: true,
+        }
+    }
+}
+
+impl Options {
+    /// Sets the control socket.
+    #[must_use]
+    pub fn with_control(mut self, control: impl Into<PathBuf>) -> Self {
+        self.control = control.into();
+        self
+    }
+
+    /// Sets whether an operator's stop leaves the IPVS table as it is.
+    #[must_use]
+    pub const fn with_keep(mut self, keep: bool) -> Self {
+        self.keep = keep;
+        self
+    }
+
+    /// Sets which parts run: the virtual routers, the virtual servers.
+    #[must_use]
+    pub const fn with_parts(mut self, routers: bool, virtual_servers: bool) -> Self {
+        self.routers = routers;
+        self.virtual_servers = virtual_servers;
+        self
+    }
+}
+
+/// Runs a load balancer in the network namespace of the calling thread until it is told to stop.
+///
+/// Must be called inside a tokio runtime. `commands` comes from [`signals`] in a process of its own,
+/// from the embedding program otherwise; a closed channel is [`Command::Stop`].
+///
+/// # Errors
+/// [`RunError`] when it cannot start (nothing was touched, or what was is taken back), or when a part
+/// it cannot live without died (addresses removed, table kept).
+///
+/// # Examples
+/// ```no_run
+/// use lb_core::daemon::{self, Options, Source};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let source = Source::file("/etc/keepalived/keepalived.conf");
+/// daemon::run(source, Options::default(), daemon::signals()?).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub async fn run(
+    source: Source,
+    options: Options,
+    commands: mpsc::Receiver<Command>,
+) -> Result<(), RunError> {
+    start::start(source, options).await?.run(commands).await
+}

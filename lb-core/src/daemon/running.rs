@@ -1,0 +1,517 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The director task: everything that happens comes here, one thing at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use lb_check::CheckEvent;
+use lb_ipvs::{ServiceKey, SyncDaemon};
+use lb_vrrp::State;
+use lb_vrrp::driver::{self, Driver, DriverHandle, Event, RouterSpec};
+use sd_notify::NotifyState;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::control::{RealServerStatus, Request, RouterStatus, Status, VirtualServerStatus};
+use crate::dataplane::{IpvsPlane, Reconciler, Report, SyncReport};
+use crate::director::{CheckId, Director, Output};
+use crate::ledger::Ledger;
+use crate::mail::{Mailer, Message};
+use crate::plan::DesiredService;
+
+use super::checks::{Checks, NewCheck};
+use super::error::RunError;
+use super::lock::ControlLock;
+use super::plane::{Done, Job, Plane};
+use super::source::SourceError;
+use super::{Command, Options, Source, privileges, start, vrrp};
+
+/// Time between two services of the background audit.
+const AUDIT: Duration = Duration::from_secs(1);
+/// After this long the first round of checks counts as over, whoever has not answered.
+const FIRST_ROUND: Duration = Duration::from_secs(60);
+/// How long a stop waits for the mail server.
+const LAST_MAILS: Duration = Duration::from_secs(5);
+/// Version of the status document.
+const SCHEMA: u32 = 1;
+
+/// What a running daemon is made of, beside its director.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) plane: Option<Plane>,
+    /// Kept for a data plane that a reload may ask for.
+    pub(super) ledger: Option<Ledger>,
+    pub(super) checks: Checks,
+    pub(super) routers: Option<Routers>,
+    pub(super) mailer: Option<Mailer>,
+    pub(super) control: mpsc::Receiver<Request>,
+    pub(super) present: watch::Receiver<BTreeSet<IpAddr>>,
+    pub(super) _lock: ControlLock,
+    pub(super) serving: JoinHandle<()>,
+    pub(super) monitor: JoinHandle<()>,
+}
+
+/// The VRRP driver and its events.
+#[derive(Debug)]
+pub(super) struct Routers {
+    handle: DriverHandle,
+    events: mpsc::Receiver<Event>,
+}
+
+impl Routers {
+    pub(super) fn start(specs: Vec<RouterSpec>) -> Result<Self, driver::Error> {
+        let (handle, events) = Driver::start(specs, driver::Options::default())?;
+        Ok(Self { handle, events })
+    }
+}
+
+/// A running daemon.
+#[derive(Debug)]
+pub(super) struct Running {
+    source: Source,
+    options: Options,
+    director: Director,
+    findings: Vec<String>,
+    parts: Parts,
+    states: BTreeMap<String, State>,
+    /// What the data plane is to be told when it is free.
+    services: BTreeMap<ServiceKey, Option<DesiredService>>,
+    sync: Option<Vec<SyncDaemon>>,
+}
+
+/// What woke the director.
+enum Wake {
+    Command(Option<Command>),
+    Vrrp(Option<Event>),
+    Check(Option<(CheckId, CheckEvent)>),
+    Plane(Option<Done>),
+    Addresses,
+    Control(Request),
+    Audit,
+    FirstRound,
+}
+
+impl Running {
+    pub(super) fn new(
+        source: Source,
+        options: Options,
+        director: Director,
+        findings: Vec<String>,
+        parts: Parts,
+    ) -> Self {
+        Self {
+            source,
+            options,
+            director,
+            findings,
+            parts,
+            states: BTreeMap::new(),
+            services: BTreeMap::new(),
+            sync: None,
+        }
+    }
+
+    /// Lives until told to stop.
+    pub(super) async fn run(mut self, commands: mpsc::Receiver<Command>) -> Result<(), RunError> {
+        self.drain().await;
+        systemd(&[NotifyState::Ready]);
+        let ended = self.serve(commands).await;
+        systemd(&[NotifyState::Stopping]);
+        let keep = self.options.keep || ended.is_err();
+        self.stop(keep).await;
+        ended
+    }
+
+    async fn serve(&mut self, mut commands: mpsc::Receiver<Command>) -> Result<(), RunError> {
+        let mut audit = tokio::time::interval(AUDIT);
+        audit.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let first_round = Instant::now() + FIRST_ROUND;
+        let mut first_round_over = false;
+        loop {
+            self.feed_plane();
+            let wake = tokio::select! {
+                biased;
+                command = commands.recv() => Wake::Command(command),
+                event = next_event(&mut self.parts.routers) => Wake::Vrrp(event),
+                event = self.parts.checks.next() => Wake::Check(event),
+                done = next_done(&mut self.parts.plane) => Wake::Plane(done),
+                Ok(()) = self.parts.present.changed() => Wake::Addresses,
+                Some(request) = self.parts.control.recv() => Wake::Control(request),
+                _ = audit.tick() => Wake::Audit,
+                () = tokio::time::sleep_until(first_round), if !first_round_over => {
+                    Wake::FirstRound
+                }
+            };
+            match wake {
+                Wake::Command(None | Some(Command::Stop)) => return Ok(()),
+                Wake::Command(Some(Command::Reload)) => {
+                    // The findings are logged; a signal has nobody to answer.
+                    let _ = self.reload().await;
+                }
+                Wake::Command(Some(Command::Dump)) => self.dump(),
+                Wake::Vrrp(None | Some(Event::Stopped)) => {
+                    return Err(RunError::Died { part: "advert thread" });
+                }
+                Wake::Vrrp(Some(event)) => self.handle_vrrp(&event),
+                Wake::Check(None) => self.parts.checks.restart().await?,
+                Wake::Check(Some((id, event))) => self.handle_check(&id, &event),
+                Wake::Plane(None) => return Err(RunError::Died { part: "data plane task" }),
+                Wake::Plane(Some(done)) => log_done(done),
+                Wake::Addresses => {
+                    let present = self.parts.present.borrow_and_update().clone();
+                    self.director.handle_addresses(&present);
+                }
+                Wake::Control(request) => self.answer(request).await,
+                Wake::Audit => self.audit(),
+                Wake::FirstRound => {
+                    first_round_over = true;
+                    self.director.end_first_round();
+                }
+            }
+            self.drain().await;
+        }
+    }
+
+    fn handle_vrrp(&mut self, event: &Event) {
+        vrrp::log(event);
+        if let Event::Transitioned { router, transition, .. } = event {
+            self.states.insert(router.to_string(), transition.to);
+            self.director.handle_role(router, transition.to);
+        }
+    }
+
+    fn handle_check(&mut self, id: &CheckId, event: &CheckEvent) {
+        self.parts.checks.log(id, event);
+        match event {
+            CheckEvent::Changed { up, outcome, .. } => {
+                self.director.handle_check(id, *up, outcome);
+            }
+            CheckEvent::WeightChanged { outcome, .. } => {
+                self.director.handle_check(id, true, outcome);
+            }
+            _ => {}
+        }
+    }
+
+    /// Does what the director wants done: to the checks now, to the data plane when it is free.
+    async fn drain(&mut self) {
+        let mut added: Vec<NewCheck> = Vec::new();
+        while let Some(output) = self.director.poll_output() {
+            match &output {
+                Output::ServiceChanged(key) => {
+                    self.services.insert(*key, self.director.desired(key));
+                    continue;
+                }
+                Output::SyncDaemons(daemons) => {
+                    self.sync = Some(daemons.clone());
+                    tracing::debug!("{output}");
+                    continue;
+                }
+                Output::Mail(mail) => {
+                    if let Some(mailer) = &self.parts.mailer {
+                        mailer.offer(Message::new(mail.subject(), mail.body()));
+                    }
+                    continue;
+                }
+                Output::CheckAdded { id, suspended, names } => {
+                    let check = self.director.check(id);
+                    added.extend(
+                        check.map(|check| NewCheck::new(*id, check, names.clone(), *suspended)),
+                    );
+                }
+                Output::CheckRemoved { id, .. } => {
+                    added.retain(|check| check.id != *id);
+                    self.parts.checks.remove(id).await;
+                }
+                Output::CheckSuspended { id, .. } => {
+                    match added.iter_mut().find(|check| check.id == *id) {
+                        Some(check) => check.suspended = true,
+                        None => self.parts.checks.suspend(id).await,
+                    }
+                }
+                Output::CheckResumed { id, .. } => {
+                    match added.iter_mut().find(|check| check.id == *id) {
+                        Some(check) => check.suspended = false,
+                        None => self.parts.checks.resume(id).await,
+                    }
+                }
+                _ => {}
+            }
+            match output.reason() {
+                Some(reason) => tracing::info!(reason, "{output}"),
+                None => tracing::info!("{output}"),
+            }
+        }
+        self.parts.checks.add(added).await;
+    }
+
+    /// Gives the data plane what has gathered, if it is free.
+    fn feed_plane(&mut self) {
+        let Some(plane) = &mut self.parts.plane else { return };
+        if plane.is_busy() || (self.services.is_empty() && self.sync.is_none()) {
+            return;
+        }
+        let services = std::mem::take(&mut self.services);
+        plane.give(Job::Apply { services, sync: self.sync.take() });
+    }
+
+    fn audit(&mut self) {
+        if let Some(plane) = &mut self.parts.plane
+            && !plane.is_busy()
+        {
+            plane.give(Job::Audit);
+        }
+    }
+
+    /// Reads the configuration again and applies the difference; with errors nothing changes.
+    async fn reload(&mut self) -> Result<(), Vec<String>> {
+        systemd(&[NotifyState::Reloading]);
+        let result = self.try_reload().await;
+        systemd(&[NotifyState::Ready]);
+        if let Err(findings) = &result {
+            for finding in findings {
+                tracing::error!("{finding}");
+            }
+            tracing::error!("reload refused, nothing was changed");
+        }
+        result
+    }
+
+    async fn try_reload(&mut self) -> Result<(), Vec<String>> {
+        tracing::info!("reloading {}", self.source.name());
+        let loaded = self.source.load(true).await.map_err(|error| findings_of(&error))?;
+        let model = start::parts_of(loaded.model, &self.options);
+        let line = |error: &dyn Error| vec![chain(error)];
+        privileges::check(&model).map_err(|error| line(&error))?;
+        if self.parts.plane.is_none() && start::needs_plane(&model, None) {
+            let plane = IpvsPlane::connect().await.map_err(|error| line(&error))?;
+            let ledger = self.parts.ledger.take().unwrap_or_else(Ledger::in_memory);
+            let mut reconciler = Reconciler::new(plane, ledger);
+            let report =
+                reconciler.start(BTreeMap::new()).await.map_err(|error| line(&error))?;
+            log_report(&report);
+            self.parts.plane = Some(Plane::spawn(reconciler));
+        }
+        if self.director.global().mail != model.global.mail {
+            let mailer = model.global.mail.clone().map(Mailer::start).transpose();
+            let mailer = mailer.map_err(|error| line(&error))?;
+            if let Some(old) = std::mem::replace(&mut self.parts.mailer, mailer) {
+                tokio::spawn(old.shutdown(LAST_MAILS));
+            }
+        }
+        let specs = vrrp::specs(&model);
+        match &self.parts.routers {
+            Some(routers) => routers.handle.reload(specs).await.map_err(|error| line(&error))?,
+            None if specs.is_empty() => {}
+            None => {
+                let routers = Routers::start(specs).map_err(|error| line(&error))?;
+                self.parts.routers = Some(routers);
+            }
+        }
+        self.states.retain(|name, _| model.routers.iter().any(|router| router.name == *name));
+        self.director.replace_model(model);
+        start::log_findings(&self.source, &loaded.findings);
+        self.findings = loaded.findings;
+        Ok(())
+    }
+
+    async fn answer(&mut self, request: Request) {
+        // Whoever asked may be gone; then nobody misses the answer.
+        match request {
+            Request::Status(reply) => drop(reply.send(self.status())),
+            Request::Reload(reply) => {
+                let result = self.reload().await;
+                drop(reply.send(result));
+            }
+        }
+    }
+
+    fn dump(&self) {
+        match serde_json::to_string(&self.status()) {
+            Ok(status) => tracing::info!("status {status}"),
+            Err(error) => tracing::error!(%error, "status cannot be written"),
+        }
+    }
+
+    fn status(&self) -> Status {
+        let routers = self.director.routers().iter().map(|router| RouterStatus {
+            name: router.name.clone(),
+            interface: router.interface.clone(),
+            vrid: router.config.vrid.get(),
+            state: self.states.get(&router.name).unwrap_or(&State::Initialize).to_string(),
+            priority: router.config.priority.get(),
+        });
+        let virtual_servers = self.director.virtual_servers().map(|server| VirtualServerStatus {
+            name: server.name,
+            quorum: server.up,
+            real_servers: server
+                .real_servers
+                .into_iter()
+                .map(|real| RealServerStatus { name: real.name, up: real.up, weight: real.weight })
+                .collect(),
+        });
+        Status {
+            schema: SCHEMA,
+            pid: std::process::id(),
+            configuration: self.source.name(),
+            findings: self.findings.clone(),
+            routers: routers.collect(),
+            virtual_servers: virtual_servers.collect(),
+        }
+    }
+
+    /// Stops in an order that hands over first: adverts, addresses, checks, table, mails.
+    async fn stop(mut self, keep: bool) {
+        tracing::info!(keep, "stopping");
+        if !keep {
+            self.director.handle_stop();
+        }
+        if let Some(Routers { handle, mut events }) = self.parts.routers.take() {
+            let (finished, mut done) = oneshot::channel();
+            tokio::spawn(async move { finished.send(handle.shutdown().await) });
+            loop {
+                tokio::select! {
+                    Some(event) = events.recv() => self.handle_vrrp(&event),
+                    result = &mut done => {
+                        if let Ok(Err(error)) = result {
+                            tracing::error!("virtual routers: {}", chain(&error));
+                        }
+                        break;
+                    }
+                }
+            }
+            while let Ok(event) = events.try_recv() {
+                self.handle_vrrp(&event);
+            }
+        }
+        self.drain().await;
+        let Parts { plane, checks, mailer, serving, monitor, .. } = self.parts;
+        serving.abort();
+        monitor.abort();
+        checks.shutdown().await;
+        if let Some(plane) = plane {
+            stop_plane(plane, keep).await;
+        }
+        if let Some(mailer) = mailer {
+            mailer.shutdown(LAST_MAILS).await;
+        }
+        // The server removes its socket as it is dropped; the lock must not be freed before.
+        let _ = serving.await;
+        tracing::info!("stopped");
+    }
+}
+
+async fn stop_plane(mut plane: Plane, keep: bool) {
+    if plane.is_busy()
+        && let Some(done) = plane.done().await
+    {
+        log_done(done);
+    }
+    if !keep {
+        plane.give(Job::Stop);
+        if let Some(done) = plane.done().await {
+            log_done(done);
+        }
+    }
+    plane.end().await;
+}
+
+async fn next_event(routers: &mut Option<Routers>) -> Option<Event> {
+    match routers {
+        Some(routers) => routers.events.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn next_done(plane: &mut Option<Plane>) -> Option<Done> {
+    match plane {
+        Some(plane) if plane.is_busy() => plane.done().await,
+        _ => std::future::pending().await,
+    }
+}
+
+fn log_done(done: Done) {
+    let report = match done {
+        Done::Applied { services, sync } => {
+            match sync {
+                Some(Ok(report)) => log_sync(&report),
+                Some(Err(error)) => tracing::error!("sync daemons: {}", chain(&error)),
+                None => {}
+            }
+            services
+        }
+        Done::Audited(Ok(Some(audit))) => Ok(audit.report),
+        Done::Audited(Ok(None)) => return,
+        Done::Audited(Err(error)) => Err(error),
+        Done::Stopped(report) => report,
+    };
+    match report {
+        Ok(report) => log_report(&report),
+        Err(error) => tracing::error!("data plane: {}", chain(&error)),
+    }
+}
+
+/// Logs what was found, failed and changed in the data plane.
+pub(super) fn log_report(report: &Report) {
+    for note in &report.notes {
+        tracing::warn!("{note}");
+    }
+    for failure in &report.failed {
+        tracing::error!("{}", chain(failure));
+    }
+    if let Some(error) = &report.ledger {
+        tracing::error!("ownership ledger: {}", chain(error));
+    }
+    for change in &report.applied {
+        tracing::debug!("{change}");
+    }
+    if let Some(sync) = &report.sync {
+        log_sync(sync);
+    }
+}
+
+fn log_sync(report: &SyncReport) {
+    for daemon in &report.started {
+        let (interface, id) = (&daemon.interface, daemon.sync_id);
+        tracing::info!("started {} sync daemon on {interface}, sync id {id}", daemon.state);
+    }
+    for state in &report.stopped {
+        tracing::info!("stopped {state} sync daemon");
+    }
+    for error in &report.failed {
+        tracing::error!("{}", chain(error));
+    }
+    if let Some(error) = &report.ledger {
+        tracing::error!("ownership ledger: {}", chain(error));
+    }
+}
+
+fn findings_of(error: &SourceError) -> Vec<String> {
+    match error {
+        SourceError::Invalid { diagnostics, .. } => {
+            diagnostics.iter().map(|finding| diagnostics.line(finding)).collect()
+        }
+        other => vec![chain(other)],
+    }
+}
+
+/// An error and what is behind it, joined as `lbctl` prints them.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+fn systemd(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!(%error, "systemd not notified");
+    }
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! From a configuration to a running daemon, in an order in which each step can still refuse.
+
+use std::path::{Path, PathBuf};
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tokio::sync::{mpsc, watch};
+
+use crate::control::ControlServer;
+use crate::dataplane::{IpvsPlane, Reconciler};
+use crate::director::Director;
+use crate::ledger::{Identity, Ledger, Opened};
+use crate::mail::Mailer;
+use crate::model::Model;
+
+use super::checks::Checks;
+use super::error::RunError;
+use super::lock::ControlLock;
+use super::plane::Plane;
+use super::running::{Parts, Routers, Running};
+use super::source::Loaded;
+use super::{Options, Source, addresses, privileges, vrrp};
+
+/// Control requests that wait for the director.
+const CONTROL_QUEUE: usize = 16;
+
+/// Starts everything. Nothing is touched before the configuration, the privileges and the control
+/// socket are found good.
+pub(super) async fn start(source: Source, options: Options) -> Result<Running, RunError> {
+    let loaded = source.load(false).await?;
+    let model = parts_of(loaded.model, &options);
+    privileges::check(&model)?;
+    let lock = ControlLock::acquire(&options.control)?;
+    let server = ControlServer::bind(&options.control)?;
+    log_findings(&source, &loaded.findings);
+    raise_descriptor_limit();
+
+    let mailer = model.global.mail.clone().map(Mailer::start).transpose()?;
+    let mut ledger = Some(open_ledger(&options)?);
+    let present = addresses::local_addresses().await?;
+    let mut director = Director::new(model.clone());
+    director.handle_addresses(&present);
+
+    let plane = if needs_plane(&model, ledger.as_ref()) {
+        let ledger = ledger.take().unwrap_or_else(Ledger::in_memory);
+        let mut reconciler = Reconciler::new(IpvsPlane::connect().await?, ledger);
+        let report = reconciler.start(director.desired_table()).await?;
+        super::running::log_report(&report);
+        Some(Plane::spawn(reconciler))
+    } else {
+        None
+    };
+    let checks = Checks::start().await?;
+    let routers = if model.routers.is_empty() {
+        None
+    } else {
+        Some(Routers::start(vrrp::specs(&model))?)
+    };
+
+    let (requests, control) = mpsc::channel(CONTROL_QUEUE);
+    let serving = tokio::spawn(async move { server.serve(requests).await });
+    let (sender, present) = watch::channel(present);
+    let monitor = tokio::spawn(addresses::watch_addresses(sender));
+    let parts = Parts {
+        plane,
+        ledger,
+        checks,
+        routers,
+        mailer,
+        control,
+        present,
+        _lock: lock,
+        serving,
+        monitor,
+    };
+    Ok(Running::new(source, options, director, loaded.findings, parts))
+}
+
+/// The model without the parts that shall not run.
+pub(super) fn parts_of(mut model: Model, options: &Options) -> Model {
+    if !options.routers {
+        model.routers.clear();
+    }
+    if !options.virtual_servers {
+        model.virtual_servers.clear();
+        model.global.sync_daemon = None;
+        for router in &mut model.routers {
+            router.sync_daemon_interface = None;
+        }
+    }
+    model
+}
+
+/// Whether this model, or what a predecessor left, needs the data plane.
+pub(super) fn needs_plane(model: &Model, ledger: Option<&Ledger>) -> bool {
+    let ours = ledger.is_some_and(|ledger| {
+        ledger.owned().iter().next().is_some() || !ledger.sync_daemons().is_empty()
+    });
+    ours || !model.virtual_servers.is_empty()
+        || model.global.sync_daemon.is_some()
+        || model.routers.iter().any(|router| router.sync_daemon_interface.is_some())
+}
+
+pub(super) fn log_findings(source: &Source, findings: &[String]) {
+    for finding in findings {
+        tracing::warn!("{finding}");
+    }
+    tracing::info!(findings = findings.len(), "configuration {}", source.name());
+}
+
+fn open_ledger(options: &Options) -> Result<Ledger, RunError> {
+    let path = beside(&options.control, ".ledger");
+    let identity = Identity::current().map_err(RunError::Identity)?;
+    let (ledger, opened) = Ledger::open(&path, identity)?;
+    match opened {
+        Opened::Fresh | Opened::Foreign(_) => {}
+        Opened::Loaded => {
+            let services = ledger.owned().iter().count();
+            tracing::info!(services, "taking up what an earlier run left");
+        }
+        Opened::SetAside { path, error } => tracing::error!(
+            "ownership ledger cannot be understood ({error}), set aside as {}; \
+             what an earlier run left is adopted only where it is desired",
+            path.display()
+        ),
+    }
+    Ok(ledger)
+}
+
+fn beside(control: &Path, suffix: &str) -> PathBuf {
+    let mut name = control.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Every check in flight is a descriptor: take what the hard limit allows.
+fn raise_descriptor_limit() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        tracing::debug!(%error, "descriptor limit not raised");
+    }
+}
