@@ -16,6 +16,7 @@ mod scheduler;
 mod service;
 mod settings;
 mod stats;
+pub mod text;
 #[cfg(feature = "netlink")]
 mod transport;
 #[cfg(feature = "netlink")]

@@ -3,12 +3,18 @@
 //!
 //! Runs only where the environment says `LB_LAB=guest`; elsewhere it says loudly that it did not.
 #![cfg(feature = "netlink")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
     num::NonZeroU32,
     process::Command,
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -16,7 +22,12 @@ use lb_ipvs::{
     AddressFamily, Change, Destination, EngineName, Error, ForwardingMethod, IpvsHandle, Netmask,
     Persistence, Scheduler, Service, ServiceFlags, ServiceKey, SyncDaemon, SyncId, SyncState,
     Thresholds, Timeouts, Tunnel, TunnelFlags, Weight,
+    wire::{self, IpvsAttribute, IpvsMessage, ServiceAttribute},
 };
+use netlink_packet_core::{NLM_F_REQUEST, NetlinkHeader, NetlinkMessage};
+use netlink_packet_generic::GenlMessage;
+use netlink_sys::{Socket, protocols::NETLINK_GENERIC};
+use nix::sys::socket::{setsockopt, sockopt};
 
 fn guest() -> bool {
     let guest = std::env::var_os("LB_LAB").is_some_and(|value| value == "guest");
@@ -27,7 +38,10 @@ fn guest() -> bool {
 }
 
 fn ipvsadm(arguments: &str) -> String {
-    let output = Command::new("/sbin/ipvsadm").args(arguments.split(' ')).output().unwrap();
+    let output = Command::new("/sbin/ipvsadm")
+        .args(arguments.split(' '))
+        .output()
+        .unwrap();
     assert!(output.status.success(), "ipvsadm {arguments}: {output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
@@ -60,6 +74,7 @@ async fn kernel() {
     batches().await;
     failing_batch().await;
     abandoned_dump().await;
+    readable_errors();
     println!("ran on a real kernel");
 }
 
@@ -67,16 +82,28 @@ async fn kernel() {
 async fn every_kind() {
     let mut ipvs = connect().await;
     let services = [
-        Service::new(ServiceKey::tcp(address("192.168.1.50:80")), Scheduler::WeightedRoundRobin)
-            .with_persistence(Persistence::new(Duration::from_secs(300)))
-            .with_netmask(Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0))),
-        Service::new(ServiceKey::udp(address("192.168.1.50:5060")), Scheduler::RoundRobin)
-            .with_persistence(Persistence::default())
-            .with_persistence_engine(EngineName::new("sip").unwrap()),
-        Service::new(ServiceKey::udp(address("192.168.1.50:53")), Scheduler::RoundRobin)
-            .with_flags(ServiceFlags::ONE_PACKET),
-        Service::new(ServiceKey::sctp(address("192.168.1.50:9")), Scheduler::SourceHashing)
-            .with_flags(ServiceFlags::SCHED_1 | ServiceFlags::SCHED_2),
+        Service::new(
+            ServiceKey::tcp(address("192.168.1.50:80")),
+            Scheduler::WeightedRoundRobin,
+        )
+        .with_persistence(Persistence::new(Duration::from_secs(300)))
+        .with_netmask(Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0))),
+        Service::new(
+            ServiceKey::udp(address("192.168.1.50:5060")),
+            Scheduler::RoundRobin,
+        )
+        .with_persistence(Persistence::default())
+        .with_persistence_engine(EngineName::new("sip").unwrap()),
+        Service::new(
+            ServiceKey::udp(address("192.168.1.50:53")),
+            Scheduler::RoundRobin,
+        )
+        .with_flags(ServiceFlags::ONE_PACKET),
+        Service::new(
+            ServiceKey::sctp(address("192.168.1.50:9")),
+            Scheduler::SourceHashing,
+        )
+        .with_flags(ServiceFlags::SCHED_1 | ServiceFlags::SCHED_2),
         Service::new(ServiceKey::tcp(address("[fd00::50]:80")), Scheduler::Maglev)
             .with_persistence(Persistence::default())
             .with_netmask(Netmask::Ipv6(64)),
@@ -101,13 +128,14 @@ async fn every_kind() {
         Destination::new(address("192.168.1.62:8080"))
             .with_forwarding(ForwardingMethod::Masquerade)
             .with_weight(Weight::ZERO)
-            .with_thresholds(Thresholds { upper: 100, lower: 50 }),
+            .with_thresholds(Thresholds {
+                upper: 100,
+                lower: 50,
+            }),
         Destination::new(address("192.168.1.63:80"))
             .with_forwarding(ForwardingMethod::Tunnel(Tunnel::ipip())),
-        Destination::new(address("192.168.1.64:80"))
-            .with_forwarding(ForwardingMethod::Tunnel(gue)),
-        Destination::new(address("192.168.1.65:80"))
-            .with_forwarding(ForwardingMethod::Tunnel(gre)),
+        Destination::new(address("192.168.1.64:80")).with_forwarding(ForwardingMethod::Tunnel(gue)),
+        Destination::new(address("192.168.1.65:80")).with_forwarding(ForwardingMethod::Tunnel(gre)),
         Destination::new(address("[fd00::66]:80"))
             .with_forwarding(ForwardingMethod::Tunnel(Tunnel::ipip())),
     ];
@@ -142,10 +170,14 @@ async fn every_kind() {
         "-a -t 192.168.1.50:80 -r 192.168.1.65:80 -i -w 1 --tun-type gre --tun-csum",
         "-a -t 192.168.1.50:80 -r [fd00::66]:80 -i -w 1 --tun-type ipip",
     ] {
-        assert!(saved.lines().any(|saved| saved.trim_end() == line), "{line} is not in\n{saved}");
+        assert!(
+            saved.lines().any(|saved| saved.trim_end() == line),
+            "{line} is not in\n{saved}"
+        );
     }
-    let ours = formatted(&mut ipvs).await;
-    assert_eq!(ours, ipvsadm("-L -n"));
+    // The original prints large marks as negative numbers, and sorts as if they were.
+    let theirs = ipvsadm("-L -n").replace("FWM  -1 ", "FWM  4294967295 ");
+    assert_eq!(formatted(&mut ipvs).await, theirs);
 }
 
 /// The table in ipvsadm's format.
@@ -162,7 +194,9 @@ async fn verbs() {
     let key = ServiceKey::tcp(address("10.0.0.1:80"));
     let service = Service::new(key, Scheduler::RoundRobin);
     ipvs.add_service(&service).await.unwrap();
-    let edited = service.with_flags(ServiceFlags::SCHED_3).with_persistence(Persistence::default());
+    let edited = service
+        .with_flags(ServiceFlags::SCHED_3)
+        .with_persistence(Persistence::default());
     ipvs.edit_service(&edited).await.unwrap();
     assert_eq!(ipvs.services().await.unwrap()[0].service, edited);
     let plain = Service::new(key, Scheduler::LeastConnection);
@@ -172,10 +206,15 @@ async fn verbs() {
     ipvs.add_destination(&key, &destination).await.unwrap();
     let drained = destination.with_weight(Weight::ZERO);
     ipvs.edit_destination(&key, &drained).await.unwrap();
-    assert_eq!(ipvs.destinations(&key).await.unwrap()[0].destination, drained);
+    assert_eq!(
+        ipvs.destinations(&key).await.unwrap()[0].destination,
+        drained
+    );
     ipvs.zero(Some(&key)).await.unwrap();
     ipvs.zero(None).await.unwrap();
-    ipvs.delete_destination(&key, destination.address).await.unwrap();
+    ipvs.delete_destination(&key, destination.address)
+        .await
+        .unwrap();
     assert!(ipvs.destinations(&key).await.unwrap().is_empty());
     ipvs.delete_service(&key).await.unwrap();
     assert!(ipvs.services().await.unwrap().is_empty());
@@ -196,9 +235,18 @@ async fn errors() {
     assert_eq!(errno(ipvs.zero(Some(&missing)).await), 3);
     assert_eq!(errno(ipvs.add_destination(&key, &destination).await), 17);
     assert_eq!(errno(ipvs.add_destination(&missing, &destination).await), 3);
-    assert_eq!(errno(ipvs.delete_destination(&key, address("10.0.0.3:80")).await), 2);
+    assert_eq!(
+        errno(ipvs.delete_destination(&key, address("10.0.0.3:80")).await),
+        2
+    );
     let marks = Thresholds { upper: 1, lower: 2 };
-    assert_eq!(errno(ipvs.edit_destination(&key, &destination.with_thresholds(marks)).await), 34);
+    assert_eq!(
+        errno(
+            ipvs.edit_destination(&key, &destination.with_thresholds(marks))
+                .await
+        ),
+        34
+    );
     let unknown = Service::new(missing, "nosuch".parse().unwrap());
     assert_eq!(errno(ipvs.add_service(&unknown).await), 2);
     assert!(ipvs.destinations(&missing).await.unwrap().is_empty());
@@ -209,7 +257,12 @@ async fn settings() {
     println!("{:?}", ipvs.info().await.unwrap());
     let before = ipvs.timeouts().await.unwrap();
     let udp = Duration::from_secs(77);
-    ipvs.set_timeouts(&Timeouts { udp, ..Timeouts::default() }).await.unwrap();
+    ipvs.set_timeouts(&Timeouts {
+        udp,
+        ..Timeouts::default()
+    })
+    .await
+    .unwrap();
     assert_eq!(ipvs.timeouts().await.unwrap(), Timeouts { udp, ..before });
     ipvs.set_timeouts(&before).await.unwrap();
     let mut master = SyncDaemon::new(SyncState::Master, "lo", SyncId::new(100));
@@ -223,7 +276,10 @@ async fn settings() {
     let daemons = ipvs.sync_daemons().await.unwrap();
     println!("{}", ipvsadm("-L --daemon"));
     assert_eq!(daemons[0], master);
-    assert_eq!((daemons[1].state, daemons[1].port), (SyncState::Backup, Some(8848)));
+    assert_eq!(
+        (daemons[1].state, daemons[1].port),
+        (SyncState::Backup, Some(8848))
+    );
     let again = ipvs.start_sync_daemon(&master).await.unwrap_err();
     assert_eq!(again.errno(), Some(17));
     for state in [SyncState::Master, SyncState::Backup] {
@@ -231,9 +287,18 @@ async fn settings() {
         ipvs.stop_sync_daemon(state).await.unwrap();
         println!("stopping the {state} daemon took {:?}", start.elapsed());
     }
-    assert_eq!(ipvs.stop_sync_daemon(SyncState::Master).await.unwrap_err().errno(), Some(3));
+    assert_eq!(
+        ipvs.stop_sync_daemon(SyncState::Master)
+            .await
+            .unwrap_err()
+            .errno(),
+        Some(3)
+    );
     let nowhere = SyncDaemon::new(SyncState::Master, "nosuch0", SyncId::new(1));
-    assert_eq!(ipvs.start_sync_daemon(&nowhere).await.unwrap_err().errno(), Some(19));
+    assert_eq!(
+        ipvs.start_sync_daemon(&nowhere).await.unwrap_err().errno(),
+        Some(19)
+    );
 }
 
 async fn batches() {
@@ -242,7 +307,10 @@ async fn batches() {
     let mut changes = Vec::new();
     for n in 0..1000 {
         let key = numbered(n);
-        changes.push(Change::AddService(Service::new(key, Scheduler::WeightedRoundRobin)));
+        changes.push(Change::AddService(Service::new(
+            key,
+            Scheduler::WeightedRoundRobin,
+        )));
         for server in 1..=4 {
             let server = SocketAddr::new(Ipv4Addr::new(10, 2, 0, server).into(), 80);
             changes.push(Change::AddDestination(key, Destination::new(server)));
@@ -274,14 +342,25 @@ async fn failing_batch() {
     let services: Vec<Change> = (0..2000)
         .map(|n| Change::AddService(Service::new(numbered(n), Scheduler::RoundRobin)))
         .collect();
-    assert!(ipvs.apply(&services).await.unwrap().iter().all(Result::is_ok));
+    assert!(
+        ipvs.apply(&services)
+            .await
+            .unwrap()
+            .iter()
+            .all(Result::is_ok)
+    );
     let start = Instant::now();
     let outcomes = ipvs.apply(&services).await.unwrap();
     println!("2000 refusals (EEXIST): {:?}", start.elapsed());
     assert_eq!(outcomes.len(), 2000);
     for (change, outcome) in services.iter().zip(outcomes) {
         match outcome.unwrap_err() {
-            Error::Kernel { operation, subject, source, .. } => {
+            Error::Kernel {
+                operation,
+                subject,
+                source,
+                ..
+            } => {
                 assert_eq!(source.raw_os_error(), Some(17));
                 assert_eq!((operation, subject), (change.operation(), change.subject()));
             }
@@ -306,23 +385,98 @@ async fn abandoned_dump() {
         .collect();
     ipvs.apply(&services).await.unwrap();
     for polls in 1..20 {
-        let mut left = polls * 40;
-        let dump = std::pin::pin!(ipvs.snapshot());
-        let mut dump = Some(dump);
-        std::future::poll_fn(|context| {
+        {
             // The task's budget makes the future yield now and then; drop it at one such point.
-            left -= 1;
-            match dump.as_mut().map(|dump| dump.as_mut().poll(context)) {
-                Some(std::task::Poll::Pending) if left > 0 => {
+            let mut dump = Box::pin(ipvs.snapshot());
+            let mut left = polls;
+            std::future::poll_fn(|context| match dump.as_mut().poll(context) {
+                Poll::Pending if left > 0 => {
+                    left -= 1;
                     context.waker().wake_by_ref();
-                    std::task::Poll::Pending
+                    Poll::Pending
                 }
-                _ => std::task::Poll::Ready(()),
-            }
-        })
-        .await;
-        drop(dump);
+                _ => Poll::Ready(()),
+            })
+            .await;
+        }
         assert_eq!(ipvs.services().await.unwrap().len(), 500);
     }
     ipvs.flush().await.unwrap();
+}
+
+/// How many errors of one `send` can be read, with the system's buffer and with a larger one.
+fn readable_errors() {
+    for buffer in [None, Some(212_992), Some(1 << 20)] {
+        for cap_ack in [false, true] {
+            let mut socket = Socket::new(NETLINK_GENERIC).unwrap();
+            socket.bind_auto().unwrap();
+            socket.connect(&netlink_sys::SocketAddr::new(0, 0)).unwrap();
+            socket.set_cap_ack(cap_ack).unwrap();
+            socket.set_ext_ack(true).unwrap();
+            if let Some(buffer) = buffer {
+                setsockopt(&socket, sockopt::RcvBufForce, &buffer).unwrap();
+            }
+            let mut requests = Vec::new();
+            for n in 0..4000 {
+                let attributes = vec![
+                    ServiceAttribute::Family(2),
+                    ServiceAttribute::FirewallMark(1_000_000 + n),
+                ];
+                let message = IpvsMessage::new(
+                    wire::Command::DeleteService,
+                    vec![IpvsAttribute::Service(attributes)],
+                );
+                let mut message = GenlMessage::from_payload(message);
+                message.set_resolved_family_id(family(&socket));
+                let mut header = NetlinkHeader::default();
+                header.flags = NLM_F_REQUEST;
+                header.sequence_number = n;
+                let mut message = NetlinkMessage::new(header, message.into());
+                message.finalize();
+                let start = requests.len();
+                requests.resize(start + message.buffer_len(), 0);
+                message.serialize(&mut requests[start..]);
+            }
+            let start = Instant::now();
+            let sent = socket.send(&requests, 0).unwrap();
+            let sending = start.elapsed();
+            assert_eq!(sent, requests.len());
+            socket.set_non_blocking(true).unwrap();
+            let (mut readable, mut lost) = (0, 0);
+            let mut datagram = Vec::with_capacity(4096);
+            loop {
+                datagram.clear();
+                match socket.recv(&mut datagram, 0) {
+                    Ok(_) => readable += 1,
+                    Err(error) if error.raw_os_error() == Some(105) => lost += 1,
+                    Err(error) => {
+                        assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+                        break;
+                    }
+                }
+            }
+            println!(
+                "4000 refusals in one send of {} bytes, buffer {buffer:?} = {} bytes, cap_ack \
+                 {cap_ack}: {readable} readable, ENOBUFS {lost} times, {sending:?}",
+                requests.len(),
+                socket.get_rx_buf_sz().unwrap(),
+            );
+        }
+    }
+}
+
+/// The number of the family, which is the same for all sockets.
+fn family(_: &Socket) -> u16 {
+    static FAMILY: std::sync::OnceLock<u16> = std::sync::OnceLock::new();
+    *FAMILY.get_or_init(|| {
+        let output = Command::new("/bin/sh")
+            .args(["-c", "genl ctrl get name IPVS 2>/dev/null || true"])
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let id = text
+            .split_whitespace()
+            .find_map(|word| word.strip_prefix("0x"));
+        u16::from_str_radix(id.unwrap_or("1c"), 16).unwrap()
+    })
 }

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! ipvsadm's formats, byte for byte: listings, saved rules, connections, error texts.
+//!
+//! Everything here is pure: data in, text out. It follows ipvsadm 1.31, with these differences,
+//! where the original is plainly wrong: marks above 2³¹ are printed unsigned; counters of
+//! destinations have 64 bits; `flag-3` of the schedulers `sh` and `mh` is printed, not an empty
+//! list. The order of a sorted list is the original's, with its signed comparisons.
+//!
+//! # Examples
+//! ```
+//! use lb_ipvs::{Info, Scheduler, Service, ServiceEntry, ServiceKey, Stats, TableEntry, Version};
+//! use lb_ipvs::text::{self, Listing};
+//!
+//! let key = ServiceKey::tcp("192.168.1.50:80".parse()?);
+//! let service = Service::new(key, Scheduler::WeightedRoundRobin);
+//! let table = [TableEntry {
+//!     service: ServiceEntry { service, stats: Stats::default() },
+//!     destinations: Vec::new(),
+//! }];
+//! let info = Info { version: Version::new(1, 2, 1), connection_table_size: 4096 };
+//! let mut out = String::new();
+//! text::listing(&Listing::default(), &info, &table, &mut out)?;
+//! assert_eq!(out.lines().last(), Some("TCP  192.168.1.50:80 wrr"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod connections;
+mod errors;
+mod listing;
+mod names;
+mod number;
+mod save;
+mod settings;
+mod sort;
+
+pub use errors::kernel_error;
+pub use listing::{Columns, Listing, listing};
+pub use names::{Names, Numeric};
+pub use save::save;
+pub use settings::{sync_daemons, timeouts};
+pub use sort::{sorted, sorted_destinations};
