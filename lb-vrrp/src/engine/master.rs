@@ -21,7 +21,7 @@ impl VirtualRouter {
         advertisement: &Advertisement,
     ) {
         let AdvertisedPriority::Active(priority) = advertisement.priority else {
-            return self.master_hears_resignation(now);
+            return self.master_hears_resignation(now, source);
         };
         // §6.4.3: "or … equal to the local Priority and the primary IPvX address of the sender is
         // greater than the local primary IPvX address (based on an unsigned integer comparison)".
@@ -41,9 +41,11 @@ impl VirtualRouter {
     }
 
     /// §6.4.3: "If the Priority in the ADVERTISEMENT is zero … Send an ADVERTISEMENT, Reset the
-    /// Adver_Timer to Advertisement_Interval".
-    fn master_hears_resignation(&mut self, now: Instant) {
+    /// Adver_Timer to Advertisement_Interval". The sender was a master too and may have announced
+    /// itself, so the addresses are announced again.
+    fn master_hears_resignation(&mut self, now: Instant, source: IpAddr) {
         self.send_advertisement(now, self.effective.into());
+        self.announce(AnnounceReason::PeerResigned { source });
         self.timers
             .start_advert(now, self.config.interval().as_duration());
     }

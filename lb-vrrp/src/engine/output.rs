@@ -70,6 +70,11 @@ pub enum AnnounceReason {
         /// Its priority.
         priority: Priority,
     },
+    /// Another master resigned: it may have announced itself to some hosts.
+    PeerResigned {
+        /// The other router.
+        source: IpAddr,
+    },
     /// The master was not run for three intervals: another router may have been master meanwhile.
     Stalled {
         /// Time since the last advertisement.

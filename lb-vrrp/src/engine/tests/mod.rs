@@ -154,6 +154,7 @@ fn word(output: &Output) -> String {
         Output::Announce { reason } => match reason {
             AnnounceReason::BecameMaster => "announce".to_owned(),
             AnnounceReason::LosingAdvertisement { .. } => "announce: losing".to_owned(),
+            AnnounceReason::PeerResigned { .. } => "announce: resigned".to_owned(),
             AnnounceReason::Stalled { silent } => format!("announce: silent {silent:?}"),
             AnnounceReason::AddressesAdded { addresses } => format!("announce: {addresses:?}"),
         },

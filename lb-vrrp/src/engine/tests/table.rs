@@ -253,7 +253,7 @@ fn a_master_answers_a_resignation() {
     let mut rig = Rig::in_state(Version::V2, 100, State::Master);
     rig.now += millis(300);
     rig.hear(HIGHER, 0).unwrap();
-    assert_eq!(rig.outputs(), ["advertise 100"]);
+    assert_eq!(rig.outputs(), ["advertise 100", "announce: resigned"]);
     assert_eq!(rig.wait(), Some(millis(1000)));
 }
 

@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Network namespaces on a bridge, drivers inside them, and a third host that sees every frame.
+//!
+//! A namespace lives as long as its file is open, so nothing is left behind by a test that fails.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::AsRawFd;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc as blocking};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use lb_vrrp::State;
+use lb_vrrp::driver::{Driver, DriverStatus, Error, Event, Options, RouterSpec};
+use nix::sched::{CloneFlags, setns, unshare};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use tokio::sync::{mpsc, oneshot};
+
+/// Ten times what anything here takes.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Whether the tests may make namespaces; says so when they may not.
+pub(crate) fn enabled(test: &str) -> bool {
+    let enabled = std::env::var_os("LB_HOST_NS").is_some_and(|value| value == "1");
+    if !enabled {
+        println!("SKIPPED: {test}: set LB_HOST_NS=1, as root or in `unshare -Urnm`");
+    }
+    enabled
+}
+
+/// Polls until `ready` gives something.
+pub(crate) fn wait_for<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(value) = ready() {
+            return value;
+        }
+        assert!(start.elapsed() < PATIENCE, "no {what} within {PATIENCE:?}");
+        pause(Duration::from_millis(5));
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test's own thread waits")]
+pub(crate) fn pause(time: Duration) {
+    thread::sleep(time);
+}
+
+/// A network namespace.
+#[derive(Debug)]
+pub(crate) struct Namespace(File);
+
+impl Namespace {
+    pub(crate) fn new() -> Self {
+        let made = thread::spawn(|| {
+            unshare(CloneFlags::CLONE_NEWNET).unwrap();
+            File::open("/proc/thread-self/ns/net").unwrap()
+        });
+        let namespace = Self(made.join().unwrap());
+        namespace.ip("link set lo up");
+        namespace
+    }
+
+    /// Runs `inside` on a thread in the namespace.
+    pub(crate) fn run<T: Send>(&self, inside: impl FnOnce() -> T + Send) -> T {
+        thread::scope(|scope| {
+            let run = scope.spawn(|| {
+                setns(&self.0, CloneFlags::CLONE_NEWNET).unwrap();
+                inside()
+            });
+            run.join().unwrap()
+        })
+    }
+
+    pub(crate) fn file(&self) -> File {
+        self.0.try_clone().unwrap()
+    }
+
+    /// Runs `ip` with these words and returns what it prints.
+    pub(crate) fn ip(&self, words: &str) -> String {
+        let output = self.run(|| {
+            Command::new("ip")
+                .args(words.split_whitespace())
+                .output()
+                .unwrap()
+        });
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "ip {words}: {stderr}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The entry of `address` in `ip -j addr`, as text, if the namespace has it.
+    pub(crate) fn address(&self, address: &str) -> Option<String> {
+        let wanted = format!("\"local\":\"{address}\"");
+        let listing = self.ip("-j addr show");
+        let entry = listing.split('{').find(|entry| entry.contains(&wanted))?;
+        Some(entry.to_owned())
+    }
+
+    pub(crate) fn holds(&self, address: &str) -> bool {
+        self.address(address).is_some()
+    }
+
+    pub(crate) fn mac(&self) -> [u8; 6] {
+        let text = self.run(|| std::fs::read_to_string("/proc/net/dev").is_ok());
+        assert!(text);
+        let listing = self.ip("-o link show eth0");
+        let mut words = listing.split_whitespace();
+        let mac = words
+            .by_ref()
+            .skip_while(|word| *word != "link/ether")
+            .nth(1)
+            .unwrap();
+        let bytes: Vec<u8> = mac
+            .split(':')
+            .map(|byte| u8::from_str_radix(byte, 16).unwrap())
+            .collect();
+        bytes.try_into().unwrap()
+    }
+}
+
+/// Three hosts on a bridge: 192.0.2.1, .2 and .3, each with an eth0.
+pub(crate) struct Lan {
+    pub(crate) a: Namespace,
+    pub(crate) b: Namespace,
+    pub(crate) c: Namespace,
+    pub(crate) bridge: Namespace,
+}
+
+impl Lan {
+    pub(crate) fn new() -> Self {
+        let lan = Self {
+            a: Namespace::new(),
+            b: Namespace::new(),
+            c: Namespace::new(),
+            bridge: Namespace::new(),
+        };
+        lan.bridge
+            .ip("link add br0 up type bridge stp_state 0 mcast_snooping 0");
+        for (port, host, number) in [("pa", &lan.a, 1), ("pb", &lan.b, 2), ("pc", &lan.c, 3)] {
+            lan.connect(port, host);
+            host.ip(&format!("addr add 192.0.2.{number}/24 brd + dev eth0"));
+        }
+        for host in [&lan.a, &lan.b, &lan.c] {
+            wait_for("carrier", || {
+                host.ip("-o link show eth0")
+                    .contains("state UP")
+                    .then_some(())
+            });
+        }
+        lan
+    }
+
+    /// Gives `host` an eth0 on the bridge.
+    pub(crate) fn connect(&self, port: &str, host: &Namespace) {
+        let file = format!("/proc/{}/fd/{}", std::process::id(), host.0.as_raw_fd());
+        self.bridge.ip(&format!(
+            "link add {port} master br0 up type veth peer name eth0 netns {file}"
+        ));
+        host.ip("link set eth0 up");
+    }
+}
+
+enum Control {
+    Reload(Vec<RouterSpec>, oneshot::Sender<Result<(), Error>>),
+    Status(oneshot::Sender<DriverStatus>),
+}
+
+/// A driver in a namespace, on a thread and runtime of its own.
+pub(crate) struct Node {
+    control: Option<mpsc::Sender<Control>>,
+    pub(crate) events: blocking::Receiver<(Instant, Event)>,
+    thread: Option<JoinHandle<Result<(), Error>>>,
+}
+
+impl Node {
+    pub(crate) fn start(namespace: &Namespace, specs: Vec<RouterSpec>) -> Self {
+        Self::try_start(namespace, specs, || {}).unwrap()
+    }
+
+    /// Starts a driver; `before` runs on its thread first.
+    pub(crate) fn try_start(
+        namespace: &Namespace,
+        specs: Vec<RouterSpec>,
+        before: impl FnOnce() + Send + 'static,
+    ) -> Result<Self, Error> {
+        let (control, mut commands) = mpsc::channel(4);
+        let (event_sender, events) = blocking::channel();
+        let (started, outcome) = blocking::channel();
+        let file = namespace.file();
+        let thread = thread::spawn(move || {
+            setns(&file, CloneFlags::CLONE_NEWNET).unwrap();
+            before();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async move {
+                let (handle, mut events) = match Driver::start(specs, Options::default()) {
+                    Ok(running) => {
+                        started.send(Ok(())).unwrap();
+                        running
+                    }
+                    Err(error) => {
+                        started.send(Err(error)).unwrap();
+                        return Ok(());
+                    }
+                };
+                loop {
+                    tokio::select! {
+                        Some(event) = events.recv() => {
+                            let _ = event_sender.send((Instant::now(), event));
+                        }
+                        command = commands.recv() => match command {
+                            Some(Control::Reload(specs, reply)) => {
+                                let _ = reply.send(handle.reload(specs).await);
+                            }
+                            Some(Control::Status(reply)) => {
+                                let _ = reply.send(handle.status().await.unwrap());
+                            }
+                            None => return handle.shutdown().await,
+                        },
+                    }
+                }
+            })
+        });
+        outcome.recv().unwrap()?;
+        Ok(Self {
+            control: Some(control),
+            events,
+            thread: Some(thread),
+        })
+    }
+
+    pub(crate) fn status(&self) -> DriverStatus {
+        let (reply, answer) = oneshot::channel();
+        self.send(Control::Status(reply));
+        answer.blocking_recv().unwrap()
+    }
+
+    pub(crate) fn reload(&self, specs: Vec<RouterSpec>) -> Result<(), Error> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Control::Reload(specs, reply));
+        answer.blocking_recv().unwrap()
+    }
+
+    /// The state of its first router.
+    pub(crate) fn state(&self) -> State {
+        self.status().routers[0].state
+    }
+
+    pub(crate) fn wait_state(&self, state: State) {
+        wait_for(&format!("state {state}"), || {
+            (self.state() == state).then_some(())
+        });
+    }
+
+    /// Stops it; its masters have resigned and its addresses are gone then.
+    pub(crate) fn shutdown(mut self) {
+        self.control = None;
+        self.thread.take().unwrap().join().unwrap().unwrap();
+    }
+
+    /// The events so far.
+    pub(crate) fn drain(&self) -> Vec<Event> {
+        self.events.try_iter().map(|(_, event)| event).collect()
+    }
+
+    fn send(&self, control: Control) {
+        let _ = self.control.as_ref().unwrap().blocking_send(control);
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.control = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A frame, and when it was seen.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    pub(crate) at: Instant,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Frame {
+    /// The IPv4 packet inside, if it is VRRP.
+    pub(crate) fn vrrp(&self) -> Option<&[u8]> {
+        let packet = self.bytes.get(14..)?;
+        (self.bytes[12..14] == [8, 0] && packet.get(9) == Some(&112)).then_some(packet)
+    }
+
+    pub(crate) fn vrrp_from(&self, mac: [u8; 6]) -> Option<&[u8]> {
+        self.vrrp().filter(|_| self.bytes[6..12] == mac)
+    }
+
+    /// Sender's MAC address and IPv4 address of a gratuitous ARP.
+    pub(crate) fn announcement(&self) -> Option<lb_vrrp::wire::GratuitousArp> {
+        lb_vrrp::wire::GratuitousArp::parse(&self.bytes)
+    }
+}
+
+/// Records every frame that reaches eth0 of a namespace.
+pub(crate) struct Capture {
+    frames: Arc<Mutex<Vec<Frame>>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Capture {
+    pub(crate) fn start(namespace: &Namespace) -> Self {
+        const ETH_P_ALL: u16 = 3;
+        let frames = Arc::new(Mutex::new(Vec::new()));
+        let stop = Arc::new(AtomicBool::new(false));
+        let socket = namespace.run(|| {
+            let protocol = Protocol::from(i32::from(ETH_P_ALL.to_be()));
+            let socket = Socket::new(Domain::PACKET, Type::RAW, Some(protocol)).unwrap();
+            socket
+                .set_read_timeout(Some(Duration::from_millis(50)))
+                .unwrap();
+            socket
+        });
+        let thread = thread::spawn({
+            let (frames, stop) = (Arc::clone(&frames), Arc::clone(&stop));
+            move || {
+                let mut buffer = [0; 2048];
+                while !stop.load(Ordering::Relaxed) {
+                    match (&socket).read(&mut buffer) {
+                        Ok(length) => frames.lock().unwrap().push(Frame {
+                            at: Instant::now(),
+                            bytes: buffer[..length].to_vec(),
+                        }),
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                        Err(error) => panic!("capture: {error}"),
+                    }
+                }
+            }
+        });
+        Self {
+            frames,
+            stop,
+            thread: Some(thread),
+        }
+    }
+
+    pub(crate) fn frames(&self) -> Vec<Frame> {
+        self.frames.lock().unwrap().clone()
+    }
+
+    pub(crate) fn count(&self, matches: impl Fn(&Frame) -> bool) -> usize {
+        self.frames().iter().filter(|frame| matches(frame)).count()
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Sends VRRP packets with headers of the test's choosing.
+pub(crate) struct Injector(Socket);
+
+impl Injector {
+    pub(crate) fn new(namespace: &Namespace) -> Self {
+        Self(namespace.run(|| {
+            let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(112))).unwrap();
+            socket.bind_device(Some(b"eth0")).unwrap();
+            socket.set_header_included_v4(true).unwrap();
+            socket
+        }))
+    }
+
+    pub(crate) fn send(&self, source: [u8; 4], ttl: u8, message: &[u8]) {
+        let group = Ipv4Addr::new(224, 0, 0, 18);
+        let total = u16::try_from(20 + message.len()).unwrap().to_be_bytes();
+        let mut packet = vec![0x45, 0xc0, total[0], total[1], 0, 0, 0, 0, ttl, 112, 0, 0];
+        packet.extend(source);
+        packet.extend(group.octets());
+        packet.extend(message);
+        self.0
+            .send_to(&packet, &SockAddr::from(SocketAddrV4::new(group, 0)))
+            .unwrap();
+    }
+}

@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A LAN of routers and hosts, stepped from event to event.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashSet},
+    fmt::Write as _,
+    net::{IpAddr, Ipv4Addr},
+    time::{Duration, Instant},
+};
+
+use lb_vrrp::{
+    AddressFamily, Output, Received, RouterConfig, State, VirtualRouter, wire::Advertisement,
+};
+
+use crate::{
+    invariants::Invariants,
+    network::{Fate, Network, Random},
+    node::Node,
+};
+
+/// How much of a transcript a failure shows.
+const SHOWN: usize = 60;
+
+/// A frame on its way, ordered by arrival, then by the order of sending.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct InFlight {
+    arrival: Duration,
+    sequence: u64,
+    from: usize,
+    to: usize,
+    frame: Frame,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Frame {
+    Advertisement { source: IpAddr, payload: Vec<u8> },
+    Announcement,
+}
+
+/// The LAN.
+#[derive(Debug)]
+pub struct Lan {
+    label: String,
+    base: Instant,
+    /// Time since the beginning.
+    pub now: Duration,
+    pub nodes: Vec<Node>,
+    /// For each host, the router it sends packets for the virtual address to.
+    pub caches: Vec<Option<usize>>,
+    pub network: Network,
+    pub random: Random,
+    in_flight: BinaryHeap<Reverse<InFlight>>,
+    sequence: u64,
+    /// When something last happened that excuses the routers.
+    pub disturbed_at: Duration,
+    pub invariants: Invariants,
+    transcript: Vec<String>,
+}
+
+impl Lan {
+    /// A LAN of these routers, off as yet, and one host. Router n has the address 192.0.2.(n + 1).
+    pub fn new(configs: impl IntoIterator<Item = RouterConfig>) -> Self {
+        Self::with(
+            "scenario".to_owned(),
+            0,
+            Duration::from_micros(100),
+            1,
+            configs,
+        )
+    }
+
+    pub fn with(
+        label: String,
+        seed: u64,
+        latency: Duration,
+        hosts: usize,
+        configs: impl IntoIterator<Item = RouterConfig>,
+    ) -> Self {
+        let nodes: Vec<_> = (1..)
+            .zip(configs)
+            .map(|(n, config)| Node::new(config, Ipv4Addr::new(192, 0, 2, n).into()))
+            .collect();
+        Self {
+            label,
+            base: Instant::now(),
+            now: Duration::ZERO,
+            network: Network::new(nodes.len() + hosts, latency),
+            nodes,
+            caches: vec![None; hosts],
+            random: Random::new(seed),
+            in_flight: BinaryHeap::new(),
+            sequence: 0,
+            disturbed_at: Duration::ZERO,
+            invariants: Invariants::default(),
+            transcript: Vec::new(),
+        }
+    }
+
+    /// Numbers of all routers.
+    pub fn routers(&self) -> std::ops::Range<usize> {
+        0..self.nodes.len()
+    }
+
+    pub fn state(&self, router: usize) -> State {
+        self.nodes[router].state()
+    }
+
+    pub fn masters(&self) -> Vec<usize> {
+        self.routers()
+            .filter(|&router| self.nodes[router].is_master())
+            .collect()
+    }
+
+    /// Every line so far.
+    pub fn transcript(&self) -> String {
+        self.transcript.join("\n")
+    }
+
+    /// Time of the last line that contains `text`.
+    pub fn time_of(&self, text: &str) -> Duration {
+        let line = self
+            .transcript
+            .iter()
+            .rev()
+            .find(|line| line.contains(text));
+        let line = line.unwrap_or_else(|| self.fail(&format!("nothing says {text:?}")));
+        let nanos = line.split_whitespace().next().unwrap().replace('.', "");
+        Duration::from_nanos(nanos.parse().unwrap())
+    }
+
+    pub fn log(&mut self, what: &str) {
+        let nanos = self.now.as_nanos();
+        self.transcript.push(format!(
+            "{:>4}.{:09} {what}",
+            nanos / 1_000_000_000,
+            nanos % 1_000_000_000
+        ));
+    }
+
+    /// Ends the test with what led to it.
+    pub fn fail(&self, why: &str) -> ! {
+        let mut text = String::new();
+        let skipped = self.transcript.len().saturating_sub(SHOWN);
+        for line in self.transcript.iter().skip(skipped) {
+            let _ = writeln!(text, "  {line}");
+        }
+        for (n, node) in self.nodes.iter().enumerate() {
+            let _ = writeln!(
+                text,
+                "  r{n}: {} priority {} preempt {} group {}",
+                node.state(),
+                node.config.priority(),
+                node.config.preempt(),
+                self.network.groups[n]
+            );
+        }
+        panic!("{}: at {:?}: {why}\n{text}", self.label, self.now);
+    }
+
+    // What happens to routers.
+
+    /// Switches a router on.
+    pub fn start(&mut self, router: usize) {
+        self.disturb(&format!("r{router} starts"));
+        let node = &mut self.nodes[router];
+        let mut engine = VirtualRouter::new(node.config.clone(), node.address).unwrap();
+        engine.handle_link(self.base + self.now, node.link_up);
+        node.router = Some(engine);
+        self.call(router, None, VirtualRouter::handle_startup);
+    }
+
+    pub fn start_all(&mut self) {
+        for router in self.routers() {
+            self.start(router);
+        }
+    }
+
+    /// Power off: nothing is sent any more.
+    pub fn crash(&mut self, router: usize) {
+        self.disturb(&format!("r{router} crashes"));
+        let node = &mut self.nodes[router];
+        node.died_as_master |= node.is_master();
+        node.router = None;
+        node.paused = false;
+        node.waiting.clear();
+        node.holds_addresses = false;
+        node.oracle.due = None;
+    }
+
+    /// Orderly stop.
+    pub fn stop(&mut self, router: usize) {
+        self.resume(router);
+        self.disturb(&format!("r{router} stops"));
+        self.call(router, None, VirtualRouter::handle_shutdown);
+        self.nodes[router].router = None;
+    }
+
+    /// The process is not scheduled.
+    pub fn pause(&mut self, router: usize) {
+        self.disturb(&format!("r{router} is paused"));
+        self.nodes[router].paused = self.nodes[router].router.is_some();
+    }
+
+    /// The process runs again: packets first, then the time.
+    pub fn resume(&mut self, router: usize) {
+        if !std::mem::take(&mut self.nodes[router].paused) {
+            return;
+        }
+        self.disturb(&format!("r{router} resumes"));
+        self.nodes[router].oracle.paused = true;
+        while let Some((source, payload)) = self.nodes[router].waiting.pop_front() {
+            self.receive(router, source, &payload);
+        }
+        self.call(router, None, VirtualRouter::handle_timeout);
+    }
+
+    pub fn link(&mut self, router: usize, up: bool) {
+        self.disturb(&format!(
+            "r{router} link {}",
+            if up { "up" } else { "down" }
+        ));
+        self.nodes[router].link_up = up;
+        self.call(router, None, |engine, now| engine.handle_link(now, up));
+    }
+
+    /// Splits the stations into groups; station numbers of hosts follow those of routers.
+    pub fn partition(&mut self, groups: &[usize]) {
+        self.disturb(&format!("groups {groups:?}"));
+        self.network.groups = groups.to_vec();
+    }
+
+    /// Notes something that excuses the routers for a while.
+    pub fn disturb(&mut self, what: &str) {
+        self.log(what);
+        self.disturbed_at = self.now;
+    }
+
+    // Time.
+
+    pub fn run_for(&mut self, duration: Duration) {
+        self.run_until(self.now + duration);
+    }
+
+    pub fn run_until(&mut self, end: Duration) {
+        while let Some(next) = self.next_event().filter(|&next| next <= end) {
+            self.now = next.max(self.now);
+            self.step();
+        }
+        self.now = end;
+        self.check();
+    }
+
+    /// Runs until a condition holds, for `limit` at most.
+    pub fn run_while(&mut self, limit: Duration, condition: impl Fn(&Self) -> bool) {
+        let end = self.now + limit;
+        while condition(self) {
+            match self.next_event() {
+                Some(next) if next <= end => {
+                    self.now = next.max(self.now);
+                    self.step();
+                }
+                Some(_) | None => self.fail("waited in vain"),
+            }
+        }
+    }
+
+    fn deadline(&self, router: usize) -> Option<Duration> {
+        let node = &self.nodes[router];
+        let deadline = node
+            .router
+            .as_ref()
+            .filter(|_| !node.paused)?
+            .next_timeout()?;
+        Some(deadline.duration_since(self.base))
+    }
+
+    fn next_event(&self) -> Option<Duration> {
+        let arrival = self.in_flight.peek().map(|Reverse(frame)| frame.arrival);
+        self.routers()
+            .filter_map(|router| self.deadline(router))
+            .chain(arrival)
+            .min()
+    }
+
+    /// One arrival, or one timer; arrivals first, as a driver does.
+    fn step(&mut self) {
+        match self.in_flight.peek() {
+            Some(Reverse(next)) if next.arrival <= self.now => {
+                if let Some(Reverse(frame)) = self.in_flight.pop() {
+                    self.arrive(frame);
+                }
+            }
+            Some(_) | None => {
+                let due = self
+                    .routers()
+                    .find(|&router| self.deadline(router).is_some_and(|due| due <= self.now));
+                if let Some(router) = due {
+                    self.call(router, None, VirtualRouter::handle_timeout);
+                }
+            }
+        }
+        self.check();
+    }
+
+    fn arrive(&mut self, arrived: InFlight) {
+        match (arrived.frame, arrived.to.checked_sub(self.nodes.len())) {
+            (Frame::Announcement, Some(host)) => self.caches[host] = Some(arrived.from),
+            (Frame::Advertisement { source, payload }, None) => {
+                let node = &mut self.nodes[arrived.to];
+                if node.paused {
+                    node.waiting.push_back((source, payload));
+                } else if node.router.is_some() && node.link_up {
+                    self.receive(arrived.to, source, &payload);
+                }
+            }
+            (Frame::Announcement, None) | (Frame::Advertisement { .. }, Some(_)) => {}
+        }
+    }
+
+    fn receive(&mut self, router: usize, source: IpAddr, payload: &[u8]) {
+        let destination = AddressFamily::Ipv4.group();
+        let advertisement = Advertisement::parse(payload, source, destination).unwrap();
+        let before = self.deadline(router);
+        let node = &mut self.nodes[router];
+        if node.state() == State::Backup {
+            node.oracle.heard(self.now, &advertisement);
+        }
+        let resigned = node.state() == State::Backup && advertisement.priority.get() == 0;
+        let received = Received {
+            source,
+            destination,
+            hop_limit: 255,
+            payload,
+        };
+        self.call(router, Some(&advertisement), |engine, now| {
+            engine
+                .handle_advertisement(now, received)
+                .expect("a valid advertisement");
+        });
+        // I9: a resignation never moves the deadline away.
+        if resigned && self.deadline(router) > before {
+            self.fail(&format!("r{router}: a resignation moved the deadline away"));
+        }
+    }
+
+    /// Calls the engine, and does what it says.
+    fn call(
+        &mut self,
+        router: usize,
+        heard: Option<&Advertisement>,
+        call: impl FnOnce(&mut VirtualRouter, Instant),
+    ) {
+        let now = self.base + self.now;
+        let Some(engine) = &mut self.nodes[router].router else {
+            return;
+        };
+        call(engine, now);
+        let outputs: Vec<_> = std::iter::from_fn(|| engine.poll_output()).collect();
+        if let Err(why) = crate::invariants::order_of_effect(&outputs) {
+            self.fail(&format!("r{router}: {why}: {outputs:?}"));
+        }
+        for output in outputs {
+            self.execute(router, output, heard);
+        }
+    }
+
+    fn execute(&mut self, router: usize, output: Output, heard: Option<&Advertisement>) {
+        match output {
+            Output::SendAdvertisement(transmit) => {
+                self.log(&format!("r{router} advertises {}", transmit.priority));
+                let (source, payload) = (transmit.source, transmit.payload);
+                self.broadcast(router, &Frame::Advertisement { source, payload });
+            }
+            Output::AddAddresses => self.nodes[router].holds_addresses = true,
+            Output::RemoveAddresses => self.nodes[router].holds_addresses = false,
+            Output::Announce { .. } => {
+                self.log(&format!("r{router} announces"));
+                self.nodes[router].died_as_master = false;
+                self.broadcast(router, &Frame::Announcement);
+            }
+            Output::Transitioned(transition) => {
+                self.log(&format!("r{router} {transition}"));
+                crate::invariants::on_time(self, router, &transition);
+                if transition.from == State::Master {
+                    self.note_not_told(router);
+                }
+                self.nodes[router].oracle.changed(
+                    self.now,
+                    transition.to,
+                    transition.reason,
+                    heard,
+                );
+                self.invariants
+                    .note_transition(self.now, router, transition.to);
+            }
+            Output::Noticed(notice) => self.log(&format!("r{router} {notice:?}")),
+            other => self.fail(&format!("r{router}: unexpected {other:?}")),
+        }
+    }
+
+    fn broadcast(&mut self, from: usize, frame: &Frame) {
+        let mut missed = HashSet::new();
+        for to in (0..self.network.groups.len()).filter(|&to| to != from) {
+            let fate = if self.nodes[from].link_up {
+                self.network.send(self.now, from, to, &mut self.random)
+            } else {
+                Fate::Apart
+            };
+            match fate {
+                Fate::Apart => drop(missed.insert(to)),
+                Fate::Lost => {
+                    missed.insert(to);
+                    self.disturbed_at = self.now;
+                }
+                Fate::Arrives(arrivals) => {
+                    for arrival in arrivals {
+                        self.sequence += 1;
+                        self.in_flight.push(Reverse(InFlight {
+                            arrival,
+                            sequence: self.sequence,
+                            from,
+                            to,
+                            frame: frame.clone(),
+                        }));
+                    }
+                }
+            }
+        }
+        let node = &mut self.nodes[from];
+        match frame {
+            Frame::Advertisement { .. } => node.last_advert = (self.now, missed),
+            Frame::Announcement => node.not_announced = missed,
+        }
+    }
+
+    /// Which stations could not be told that `router` is master no more: those its last word
+    /// missed, or those it could not have reached had it said one.
+    fn note_not_told(&mut self, router: usize) {
+        let node = &self.nodes[router];
+        let (sent, missed) = &node.last_advert;
+        let not_told = if *sent == self.now {
+            missed.clone()
+        } else {
+            self.routers()
+                .filter(|&to| !self.network.reaches(router, to))
+                .collect()
+        };
+        self.nodes[router].not_told = not_told;
+    }
+
+    fn check(&mut self) {
+        let mut invariants = std::mem::take(&mut self.invariants);
+        let result = invariants.check(self);
+        self.invariants = invariants;
+        if let Err(why) = result {
+            self.fail(&why);
+        }
+    }
+}
