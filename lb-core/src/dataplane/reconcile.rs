@@ -428,3 +428,6 @@ fn keep_first(slot: &mut Option<LedgerError>, result: Result<(), LedgerError>) {
         slot.get_or_insert(error);
     }
 }
+
+#[cfg(test)]
+mod tests;

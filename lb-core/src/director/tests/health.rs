@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+use super::*;
+
+#[test]
+fn the_start_runs_checks_and_makes_services() {
+    let mut director = Director::new(model([virtual_server([real(61), real(62)])]));
+    let outputs = drain(&mut director);
+    let checks: Vec<_> = outputs
+        .iter()
+        .filter_map(|output| match output {
+            Output::CheckAdded {
+                id,
+                suspended: false,
+                ..
+            } => Some(*id),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(checks, [id(61, 0), id(62, 0)]);
+    assert_eq!(
+        outputs
+            .iter()
+            .filter(|o| **o == Output::ServiceChanged(key()))
+            .count(),
+        1
+    );
+    assert_eq!(pool(&director), [destination(61, 1), destination(62, 1)]);
+    assert_eq!(
+        director.check(&id(61, 0)).unwrap().target,
+        Target::new(address(61))
+    );
+    assert_eq!(director.check(&id(61, 1)), None);
+}
+
+#[test]
+fn a_real_server_goes_and_comes_back() {
+    let mut director = director(virtual_server([real(61), real(62)]));
+    down(&mut director, 61);
+    let outputs = drain(&mut director);
+    let removed = outputs
+        .iter()
+        .find(|o| matches!(o, Output::RealServerRemoved { .. }))
+        .unwrap();
+    assert_eq!(
+        removed.to_string(),
+        "Removing service [192.168.1.61]:tcp:80 from VS [192.168.1.50]:tcp:80"
+    );
+    assert_eq!(removed.reason(), Some("TCP_CHECK connection refused"));
+    assert_eq!(pool(&director), [destination(62, 1)]);
+    up(&mut director, 61);
+    assert_eq!(
+        lines(&mut director),
+        [
+            "Adding service [192.168.1.61]:tcp:80 to VS [192.168.1.50]:tcp:80",
+            "service TCP 192.168.1.50:80 is desired otherwise",
+        ]
+    );
+    assert_eq!(pool(&director), [destination(61, 1), destination(62, 1)]);
+}
+
+#[test]
+fn a_verdict_that_says_nothing_new_changes_nothing() {
+    let mut director = director(virtual_server([real(61), real(62)]));
+    up(&mut director, 61);
+    down(&mut director, 62);
+    drain(&mut director);
+    up(&mut director, 61);
+    down(&mut director, 62);
+    director.handle_check(&id(61, 7), false, &Outcome::fail(Reason::L4Refused));
+    director.handle_check(&id(99, 0), false, &Outcome::fail(Reason::L4Refused));
+    assert_eq!(drain(&mut director), []);
+}
+
+#[test]
+fn service_changed_waits_in_the_queue_once() {
+    let mut director = director(virtual_server([real(61), real(62)]));
+    down(&mut director, 61);
+    down(&mut director, 62);
+    let changed = |outputs: Vec<Output>| {
+        outputs
+            .into_iter()
+            .filter(|o| *o == Output::ServiceChanged(key()))
+            .count()
+    };
+    assert_eq!(changed(drain(&mut director)), 1);
+    up(&mut director, 61);
+    assert_eq!(changed(drain(&mut director)), 1);
+}
+
+#[test]
+fn all_checks_must_pass() {
+    let mut director = director(virtual_server([real(61).with_check(check(70)), real(62)]));
+    let fail = Outcome::fail(Reason::L4Timeout);
+    director.handle_check(&id(61, 0), false, &fail);
+    director.handle_check(&id(61, 1), false, &fail);
+    director.handle_check(&id(61, 0), true, &Outcome::pass());
+    assert_eq!(pool(&director), [destination(62, 1)]);
+    director.handle_check(&id(61, 1), true, &Outcome::pass());
+    assert_eq!(pool(&director), [destination(61, 1), destination(62, 1)]);
+}
+
+#[test]
+fn the_sorry_server_takes_over_and_steps_back() {
+    let sorry = destination(63, 1);
+    let mut director = director(virtual_server([real(61), real(62)]).with_sorry_server(sorry));
+    down(&mut director, 61);
+    drain(&mut director);
+    down(&mut director, 62);
+    assert_eq!(
+        lines(&mut director),
+        [
+            "Removing service [192.168.1.62]:tcp:80 from VS [192.168.1.50]:tcp:80",
+            "Lost quorum 1-0=1 > 0 for VS [192.168.1.50]:tcp:80",
+            "Adding sorry server [192.168.1.63]:tcp:80 to VS [192.168.1.50]:tcp:80",
+            "service TCP 192.168.1.50:80 is desired otherwise",
+        ]
+    );
+    assert_eq!(pool(&director), [sorry]);
+    up(&mut director, 61);
+    assert_eq!(
+        lines(&mut director),
+        [
+            "Adding service [192.168.1.61]:tcp:80 to VS [192.168.1.50]:tcp:80",
+            "Gained quorum 1+0=1 <= 1 for VS [192.168.1.50]:tcp:80",
+            "Removing sorry server [192.168.1.63]:tcp:80 from VS [192.168.1.50]:tcp:80",
+            "Adding alive servers to the pool for VS [192.168.1.50]:tcp:80",
+            "service TCP 192.168.1.50:80 is desired otherwise",
+        ]
+    );
+    assert_eq!(pool(&director), [destination(61, 1)]);
+}
+
+#[test]
+fn quorum_and_hysteresis() {
+    // of 4: lost below 3 - 1, gained from 3 + 1 on
+    let sorry = destination(70, 1);
+    let servers = [real(61), real(62), real(63), real(64)];
+    let mut director = director(
+        virtual_server(servers)
+            .with_quorum(3, 1)
+            .with_sorry_server(sorry),
+    );
+    let is_sorry = |director: &Director| pool(director) == [sorry];
+    down(&mut director, 61);
+    down(&mut director, 62);
+    assert!(!is_sorry(&director), "2 is not below 2");
+    drain(&mut director);
+    down(&mut director, 63);
+    assert!(is_sorry(&director));
+    assert_eq!(
+        lines(&mut director).get(1..4).unwrap(),
+        [
+            "Lost quorum 3-1=2 > 1 for VS [192.168.1.50]:tcp:80",
+            "Adding sorry server [192.168.1.70]:tcp:80 to VS [192.168.1.50]:tcp:80",
+            "Removing alive servers from the pool for VS [192.168.1.50]:tcp:80",
+        ]
+    );
+    up(&mut director, 61);
+    up(&mut director, 62);
+    assert!(is_sorry(&director), "3 is below 4");
+    drain(&mut director);
+    up(&mut director, 63);
+    assert!(!is_sorry(&director));
+    assert_eq!(
+        lines(&mut director).get(1).unwrap(),
+        "Gained quorum 3+1=4 <= 4 for VS [192.168.1.50]:tcp:80"
+    );
+}
+
+#[test]
+fn without_a_sorry_server_the_living_stay() {
+    let mut director = director(virtual_server([real(61), real(62)]).with_quorum(2, 0));
+    down(&mut director, 61);
+    assert_eq!(
+        lines(&mut director).get(1).unwrap(),
+        "Lost quorum 2-0=2 > 1 for VS [192.168.1.50]:tcp:80"
+    );
+    assert_eq!(pool(&director), [destination(62, 1)]);
+}
+
+#[test]
+fn an_inhibited_sorry_server_is_always_there() {
+    let sorry = destination(63, 5);
+    let mut director = director(
+        virtual_server([real(61)])
+            .with_sorry_server(sorry)
+            .with_sorry_server_inhibit(true),
+    );
+    assert_eq!(pool(&director), [destination(61, 1), destination(63, 0)]);
+    down(&mut director, 61);
+    assert!(lines(&mut director).contains(
+        &"Enabling sorry server [192.168.1.63]:tcp:80 of VS [192.168.1.50]:tcp:80".to_owned()
+    ));
+    assert_eq!(pool(&director), [sorry]);
+    up(&mut director, 61);
+    assert!(lines(&mut director).contains(
+        &"Disabling sorry server [192.168.1.63]:tcp:80 of VS [192.168.1.50]:tcp:80".to_owned()
+    ));
+}
+
+#[test]
+fn a_sorry_server_that_is_a_real_server_is_one_destination() {
+    let sorry = destination(61, 9);
+    let mut director =
+        director(virtual_server([real(61).with_inhibit_on_failure(true)]).with_sorry_server(sorry));
+    assert_eq!(pool(&director), [destination(61, 1)]);
+    down(&mut director, 61);
+    assert_eq!(pool(&director), [sorry]);
+}
+
+#[test]
+fn inhibit_on_failure_is_weight_0() {
+    let mut director = director(virtual_server([
+        real(61).with_inhibit_on_failure(true),
+        real(62),
+    ]));
+    down(&mut director, 61);
+    assert_eq!(
+        lines(&mut director).first().unwrap(),
+        "Disabling service [192.168.1.61]:tcp:80 of VS [192.168.1.50]:tcp:80"
+    );
+    assert_eq!(pool(&director), [destination(61, 0), destination(62, 1)]);
+    up(&mut director, 61);
+    assert_eq!(
+        lines(&mut director).first().unwrap(),
+        "Enabling service [192.168.1.61]:tcp:80 of VS [192.168.1.50]:tcp:80"
+    );
+}
+
+#[test]
+fn alpha_starts_down() {
+    let alpha = |n| RealServer::new(destination(n, 1)).with_check(check(n).with_alpha(true));
+    let sorry = destination(63, 1);
+    let server = virtual_server([alpha(61), alpha(62)]).with_sorry_server(sorry);
+    let mut director = Director::new(model([server]));
+    let lines = lines(&mut director);
+    assert!(
+        lines.contains(&"Starting with quorum down for VS [192.168.1.50]:tcp:80: 0 of 1".into())
+    );
+    assert_eq!(pool(&director), [sorry]);
+    up(&mut director, 62);
+    assert_eq!(pool(&director), [destination(62, 1)]);
+    // a first verdict that agrees with the start is no event; it ends the round of the mails
+    drain(&mut director);
+    down(&mut director, 61);
+    assert!(matches!(drain(&mut director).as_slice(), [Output::Mail(_)]));
+}
+
+#[test]
+fn checks_move_the_weight() {
+    let server = RealServer::new(destination(61, 10))
+        .with_check(check(61))
+        .with_check(check(70));
+    let mut director = director(virtual_server([server, real(62)]));
+    director.handle_check(&id(61, 0), true, &Outcome::pass().with_weight(4));
+    assert_eq!(
+        lines(&mut director).first().unwrap(),
+        "Changing weight from 10 to 4 for active service [192.168.1.61]:tcp:80 of VS [192.168.1.50]:tcp:80"
+    );
+    // two checks: each adds its difference
+    director.handle_check(&id(61, 1), true, &Outcome::pass().with_weight(12));
+    assert_eq!(pool(&director), [destination(61, 6), destination(62, 1)]);
+    director.handle_check(&id(61, 1), true, &Outcome::pass().with_weight(0));
+    assert_eq!(pool(&director), [destination(61, 0), destination(62, 1)]);
+    // a weight is not remembered over a failure
+    director.handle_check(&id(61, 1), false, &Outcome::fail(Reason::Script(1)));
+    director.handle_check(&id(61, 1), true, &Outcome::pass());
+    assert_eq!(pool(&director), [destination(61, 4), destination(62, 1)]);
+}
+
+#[test]
+fn a_weight_of_0_can_cost_the_quorum() {
+    let sorry = destination(63, 1);
+    let mut director = director(virtual_server([real(61)]).with_sorry_server(sorry));
+    director.handle_check(&id(61, 0), true, &Outcome::pass().with_weight(0));
+    assert_eq!(pool(&director), [sorry]);
+}
+
+#[test]
+fn ha_suspend_follows_the_virtual_address() {
+    let mut director = Director::new(model([
+        virtual_server([real(61), real(62)]).with_ha_suspend(true)
+    ]));
+    let outputs = drain(&mut director);
+    assert!(outputs.iter().any(|o| matches!(
+        o,
+        Output::CheckAdded {
+            suspended: true,
+            ..
+        }
+    )));
+    assert_eq!(
+        outputs.first().unwrap().to_string(),
+        "Suspending healthchecker for service [192.168.1.61]:tcp:80 for VS [192.168.1.50]:tcp:80"
+    );
+    // the pool stays as it is, and a verdict that comes late does not count
+    down(&mut director, 61);
+    assert_eq!(drain(&mut director), []);
+    assert_eq!(pool(&director).len(), 2);
+
+    let here = BTreeSet::from([
+        "192.168.1.50".parse().unwrap(),
+        "127.0.0.1".parse().unwrap(),
+    ]);
+    director.handle_addresses(&here);
+    assert_eq!(
+        lines(&mut director),
+        [
+            "Activating healthchecker for service [192.168.1.61]:tcp:80 for VS [192.168.1.50]:tcp:80",
+            "Activating healthchecker for service [192.168.1.62]:tcp:80 for VS [192.168.1.50]:tcp:80",
+        ]
+    );
+    director.handle_addresses(&here);
+    assert_eq!(drain(&mut director), []);
+    down(&mut director, 61);
+    assert_eq!(pool(&director), [destination(62, 1)]);
+    drain(&mut director);
+    director.handle_addresses(&BTreeSet::new());
+    let outputs = drain(&mut director);
+    assert_eq!(
+        outputs.len(),
+        2 + 1,
+        "two checks rest, and the round they were in ends: {outputs:?}"
+    );
+    assert!(director.virtual_servers().next().unwrap().suspended);
+}
+
+#[test]
+fn the_stop_tells_of_every_live_real_server() {
+    let mut director = director(virtual_server([real(61), real(62)]));
+    down(&mut director, 61);
+    drain(&mut director);
+    director.handle_stop();
+    director.handle_stop();
+    assert_eq!(
+        lines(&mut director),
+        ["Shutting down service [192.168.1.62]:tcp:80 from VS [192.168.1.50]:tcp:80"]
+    );
+    up(&mut director, 61);
+    assert_eq!(drain(&mut director), []);
+}
+
+#[test]
+fn status_tells_what_is_known() {
+    let mut director = director(virtual_server([real(61), real(62)]));
+    down(&mut director, 61);
+    let state = director.virtual_servers().next().unwrap();
+    assert!(state.up && !state.sorry);
+    assert_eq!(state.quorum.weight, 1);
+    let real_server = state.real_servers.first().unwrap();
+    assert!(!real_server.up);
+    let check = real_server.checks.first().unwrap();
+    assert_eq!(
+        (check.kind.as_str(), check.reason.as_str()),
+        ("TCP_CHECK", "connection refused")
+    );
+    assert!(check.settled);
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+use lb_ipvs::{SyncId, SyncState};
+use lb_vrrp::{RouterConfig, Vrid};
+
+use super::*;
+use crate::model::GlobalSyncDaemon;
+
+fn router(name: &str, vrid: u8) -> VrrpInstance {
+    let config = RouterConfig::builder(Vrid::new(vrid).unwrap())
+        .address(format!("192.168.1.{vrid}").parse().unwrap())
+        .build()
+        .unwrap();
+    VrrpInstance::new(name, "eth0", config)
+}
+
+fn routers(routers: impl IntoIterator<Item = VrrpInstance>) -> Model {
+    let builder = Model::builder().global(Global::new("lb1"));
+    routers
+        .into_iter()
+        .fold(builder, |builder, router| builder.router(router))
+        .build()
+        .unwrap()
+}
+
+fn daemon(state: SyncState, vrid: u8) -> SyncDaemon {
+    SyncDaemon::new(state, "eth0", SyncId::new(vrid))
+}
+
+#[test]
+fn the_sync_daemon_follows_the_router() {
+    let synced = router("VI_1", 100).with_sync_daemon_interface("eth0");
+    let mut director = Director::new(routers([synced.clone()]));
+    let backup = Output::SyncDaemons(vec![daemon(SyncState::Backup, 100)]);
+    let master = Output::SyncDaemons(vec![daemon(SyncState::Master, 100)]);
+    assert_eq!(drain(&mut director), [backup.clone()]);
+    director.handle_role("VI_1", State::Backup);
+    assert_eq!(drain(&mut director), []);
+    director.handle_role("VI_1", State::Master);
+    assert_eq!(drain(&mut director), [master]);
+    director.handle_role("no such router", State::Backup);
+    assert_eq!(drain(&mut director), []);
+
+    // the role survives a reload, also under another name
+    director.replace_model(routers([synced]));
+    director.replace_model(routers([
+        router("VI_2", 100).with_sync_daemon_interface("eth0")
+    ]));
+    assert_eq!(drain(&mut director), []);
+    director.handle_role("VI_2", State::Fault);
+    assert_eq!(drain(&mut director), [backup]);
+    director.replace_model(routers([router("VI_2", 100)]));
+    assert_eq!(drain(&mut director), [Output::SyncDaemons(vec![])]);
+}
+
+#[test]
+fn two_routers_share_the_two_daemons() {
+    let synced = |name, vrid| router(name, vrid).with_sync_daemon_interface("eth0");
+    let mut director = Director::new(routers([synced("A", 1), synced("B", 2)]));
+    director.handle_role("B", State::Master);
+    assert_eq!(
+        director.desired_sync_daemons(),
+        [daemon(SyncState::Backup, 1), daemon(SyncState::Master, 2)]
+    );
+    director.handle_role("A", State::Master);
+    assert_eq!(
+        director.desired_sync_daemons(),
+        [daemon(SyncState::Master, 1)]
+    );
+}
+
+#[test]
+fn a_global_sync_daemon_follows_its_instance_or_is_both() {
+    let with = |settings| {
+        let global = Global::new("lb1").with_sync_daemon(settings);
+        Model::builder()
+            .global(global)
+            .router(router("VI_1", 100))
+            .build()
+            .unwrap()
+    };
+    let mut director = Director::new(with(GlobalSyncDaemon::new("eth0", 7).following("VI_1")));
+    assert_eq!(
+        director.desired_sync_daemons(),
+        [daemon(SyncState::Backup, 7)]
+    );
+    director.handle_role("VI_1", State::Master);
+    assert_eq!(
+        director.desired_sync_daemons(),
+        [daemon(SyncState::Master, 7)]
+    );
+    let director = Director::new(with(GlobalSyncDaemon::new("eth0", 7)));
+    assert_eq!(
+        director.desired_sync_daemons(),
+        [daemon(SyncState::Master, 7), daemon(SyncState::Backup, 7)]
+    );
+}
+
+#[test]
+fn router_states_are_mailed_once() {
+    let mut director = Director::new(routers([router("VI_1", 100).with_smtp_alert(true)]));
+    for state in [
+        State::Backup,
+        State::Master,
+        State::Master,
+        State::Fault,
+        State::Initialize,
+    ] {
+        director.handle_role("VI_1", state);
+    }
+    let mails = mails(&mut director);
+    let subjects: Vec<_> = mails.iter().map(|(subject, _)| subject.as_str()).collect();
+    assert_eq!(
+        subjects,
+        [
+            "[lb1] VRRP Instance VI_1 - Entering BACKUP state",
+            "[lb1] VRRP Instance VI_1 - Entering MASTER state",
+            "[lb1] VRRP Instance VI_1 - Entering FAULT state",
+            "[lb1] VRRP Instance VI_1 - Stopping",
+        ]
+    );
+    assert_eq!(
+        mails.get(1).unwrap().1,
+        "=> VRRP Instance is now owning VRRP VIPs <="
+    );
+    assert_eq!(
+        mails.get(2).unwrap().1,
+        "=> VRRP Instance is no longer owning VRRP VIPs <="
+    );
+}
+
+#[test]
+fn the_first_round_is_one_mail() {
+    let server = virtual_server([real(61), real(62), real(63)]).with_smtp_alert(true);
+    let mut director = director(server);
+    down(&mut director, 61);
+    down(&mut director, 62);
+    assert_eq!(mails(&mut director), []);
+    down(&mut director, 63);
+    let mails = mails(&mut director);
+    assert_eq!(mails.len(), 1);
+    let (subject, body) = mails.first().unwrap();
+    assert_eq!(subject, "[lb1] First round of checks - 4 DOWN, 0 UP");
+    assert_eq!(
+        body.lines().take(3).collect::<Vec<_>>(),
+        [
+            "Realserver [192.168.1.61]:tcp:80 of virtual server [192.168.1.50]:tcp:80 - DOWN",
+            "    => TCP CHECK failed on service <=",
+            "    connection refused",
+        ]
+    );
+    assert!(
+        body.contains(
+            "Virtualserver [192.168.1.50]:tcp:80 - DOWN\n    => Lost quorum 1-0=1 > 0 <="
+        )
+    );
+}
+
+#[test]
+fn later_mails_are_single_and_in_order() {
+    let mut director = director(virtual_server([real(61), real(62)]));
+    down(&mut director, 61);
+    // the second has no verdict yet, but the first has more to say
+    up(&mut director, 61);
+    let subjects: Vec<_> = mails(&mut director)
+        .into_iter()
+        .map(|(subject, _)| subject)
+        .collect();
+    let prefix = "[lb1] Realserver [192.168.1.61]:tcp:80 of virtual server [192.168.1.50]:tcp:80";
+    assert_eq!(
+        subjects,
+        [format!("{prefix} - DOWN"), format!("{prefix} - UP")]
+    );
+}
+
+#[test]
+fn a_round_ends_also_when_the_caller_says_so_or_checks_rest() {
+    let mut director = director(virtual_server([real(61), real(62)]));
+    down(&mut director, 61);
+    director.end_first_round();
+    assert_eq!(mails(&mut director).len(), 1);
+    director.end_first_round();
+    assert_eq!(mails(&mut director).len(), 0);
+
+    let server = virtual_server([real(61), real(62)]).with_ha_suspend(true);
+    let mut director = Director::new(model([server]));
+    director.handle_addresses(&BTreeSet::from(["192.168.1.50".parse().unwrap()]));
+    down(&mut director, 61);
+    assert_eq!(mails(&mut director).len(), 0);
+    director.handle_addresses(&BTreeSet::new());
+    assert_eq!(mails(&mut director).len(), 1);
+}
+
+#[test]
+fn mails_are_sent_only_where_asked_for() {
+    let mut director = director(virtual_server([real(61).with_smtp_alert(false)]));
+    down(&mut director, 61);
+    assert_eq!(mails(&mut director), []);
+}
+
+#[test]
+fn omega_mails_the_stop() {
+    let mut silent = director(virtual_server([real(61)]));
+    silent.handle_stop();
+    assert_eq!(mails(&mut silent), []);
+    let mut director = director(
+        virtual_server([real(61)])
+            .with_omega(true)
+            .with_smtp_alert(true),
+    );
+    director.handle_stop();
+    let mails = mails(&mut director);
+    assert_eq!(mails.len(), 2);
+    assert!(mails.iter().all(|(_, body)| body == "=> Shutting down <="));
+}
+
+#[test]
+fn checks_speak_in_keepalived_s_words() {
+    use super::super::notification::check_text;
+    for (kind, up, text) in [
+        ("TCP_CHECK", true, "TCP CHECK succeed on service"),
+        ("HTTP_GET", true, "CHECK succeed on service"),
+        (
+            "HTTP_GET",
+            false,
+            "CHECK failed on service : HTTP/SSL request failed",
+        ),
+        ("MISC_CHECK", true, "MISC CHECK succeeded on service"),
+        ("MISC_CHECK", false, "MISC CHECK failed on service"),
+        ("MY_CHECK", false, "CHECK failed on service : why"),
+    ] {
+        assert_eq!(check_text(kind, up, "why").0, text);
+    }
+}
