@@ -167,9 +167,11 @@ impl Router {
 
     /// The first burst of an address goes out when it is there; later ones at once.
     fn announce(&mut self, now: Instant, reason: &AnnounceReason, mailbox: &Mailbox) {
-        match reason {
-            AnnounceReason::BecameMaster | AnnounceReason::AddressesAdded { .. } => return,
-            AnnounceReason::LosingAdvertisement { .. } | AnnounceReason::Stalled { .. } => {}
+        if matches!(
+            reason,
+            AnnounceReason::BecameMaster | AnnounceReason::AddressesAdded { .. }
+        ) {
+            return;
         }
         let paused = self
             .last_burst

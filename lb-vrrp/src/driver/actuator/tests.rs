@@ -1,1 +1,298 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
+//! The actuator against a fake interface, with tokio's clock paused.
+
+use std::io;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+
+use super::super::error::AddressOperation;
+use super::super::spec::Announcements;
+use super::*;
+use crate::Vrid;
+
+/// An interface that does as it is told, and remembers it.
+#[derive(Clone, Debug, Default)]
+struct Fake(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    present: Vec<VirtualAddress>,
+    log: Vec<String>,
+    /// Additions that are to fail.
+    failures: u32,
+}
+
+impl Fake {
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.0.lock().unwrap())
+    }
+
+    fn log(&self) -> Vec<String> {
+        self.with(|state| std::mem::take(&mut state.log))
+    }
+}
+
+#[async_trait]
+impl AddressManager for Fake {
+    async fn add(&mut self, link: &Link, address: &VirtualAddress) -> Result<Added, AddressError> {
+        self.with(|state| {
+            state.log.push(format!("add {}", address.address));
+            if state.failures > 0 {
+                state.failures -= 1;
+                let source = io::Error::from(io::ErrorKind::PermissionDenied);
+                let operation = AddressOperation::Add;
+                return Err(AddressError::new(
+                    operation,
+                    address.address,
+                    &link.name,
+                    source,
+                ));
+            }
+            if state.present.contains(address) {
+                return Ok(Added::AlreadyPresent);
+            }
+            state.present.push(address.clone());
+            Ok(Added::Created)
+        })
+    }
+
+    async fn remove(&mut self, _: &Link, address: &VirtualAddress) -> Result<(), AddressError> {
+        self.with(|state| {
+            state.log.push(format!("remove {}", address.address));
+            state
+                .present
+                .retain(|present| present.address != address.address);
+            Ok(())
+        })
+    }
+}
+
+struct Bench {
+    fake: Fake,
+    mailbox: Arc<Mailbox>,
+    commands: mpsc::Receiver<Command>,
+    hints: mpsc::Sender<Hint>,
+    events: mpsc::Receiver<Event>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+fn bench() -> Bench {
+    let fake = Fake::default();
+    let mailbox = Arc::new(Mailbox::default());
+    let (command_sender, commands) = mpsc::channel(64);
+    let (hints, hint_receiver) = mpsc::channel(4);
+    let (event_sender, events) = mpsc::channel(16);
+    let actuator = Actuator::new(
+        Box::new(fake.clone()),
+        Arc::clone(&mailbox),
+        command_sender,
+        hint_receiver,
+        event_sender,
+    );
+    let task = tokio::spawn(actuator.run());
+    Bench {
+        fake,
+        mailbox,
+        commands,
+        hints,
+        events,
+        task,
+    }
+}
+
+impl Bench {
+    /// Lets the actuator do all it can without time passing.
+    async fn settle(&self) {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn want(&self, vrid: u8, wanted: Wanted) {
+        self.mailbox.publish(key(vrid), wanted);
+        self.settle().await;
+    }
+
+    /// Addresses that the advert thread was told of.
+    fn ready(&mut self) -> Vec<(u64, IpAddr)> {
+        let mut ready = Vec::new();
+        while let Ok(Command::AddressReady { epoch, address, .. }) = self.commands.try_recv() {
+            ready.push((epoch, address));
+        }
+        ready
+    }
+}
+
+fn key(vrid: u8) -> RouterKey {
+    RouterKey {
+        interface: Arc::from("eth0"),
+        vrid: Vrid::new(vrid).unwrap(),
+    }
+}
+
+fn link() -> Link {
+    Link::new(2, "eth0")
+}
+
+fn ip(last: u8) -> IpAddr {
+    IpAddr::from([192, 0, 2, last])
+}
+
+fn wanted(held: bool, epoch: u64, addresses: &[u8]) -> Wanted {
+    let prepared = addresses.iter().map(|last| Prepared {
+        address: VirtualAddress::new(ip(*last)),
+        link: link(),
+        announcement: None,
+    });
+    Wanted {
+        router: Arc::from("VI_1"),
+        held,
+        owner: false,
+        epoch,
+        announced: 0,
+        announcements: Announcements::default(),
+        addresses: prepared.collect(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn addresses_follow_the_wish_and_each_is_told_when_it_is_there() {
+    let mut bench = bench();
+    bench.want(1, wanted(false, 0, &[100, 101])).await;
+    assert_eq!(bench.fake.log(), Vec::<String>::new());
+    bench.want(1, wanted(true, 1, &[100, 101])).await;
+    assert_eq!(bench.fake.log(), ["add 192.0.2.100", "add 192.0.2.101"]);
+    assert_eq!(bench.ready(), [(1, ip(100)), (1, ip(101))]);
+    bench.want(1, wanted(false, 1, &[100, 101])).await;
+    assert_eq!(
+        bench.fake.log(),
+        ["remove 192.0.2.100", "remove 192.0.2.101"]
+    );
+    assert_eq!(bench.ready(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn mastery_lost_and_regained_unseen_is_told_again_without_touching_the_address() {
+    let mut bench = bench();
+    bench.want(1, wanted(true, 1, &[100])).await;
+    bench.fake.log();
+    bench.ready();
+    bench.mailbox.publish(key(1), wanted(false, 1, &[100]));
+    bench.mailbox.publish(key(1), wanted(true, 2, &[100]));
+    bench.settle().await;
+    assert_eq!(bench.fake.log(), Vec::<String>::new());
+    assert_eq!(bench.ready(), [(2, ip(100))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_replaces_only_what_differs() {
+    let mut bench = bench();
+    bench.want(1, wanted(true, 1, &[100, 101])).await;
+    bench.fake.log();
+    bench.ready();
+    bench.want(1, wanted(true, 1, &[100, 102])).await;
+    assert_eq!(bench.fake.log(), ["remove 192.0.2.101", "add 192.0.2.102"]);
+    assert_eq!(bench.ready(), [(1, ip(102))]);
+    // Another prefix is another address to the kernel.
+    let mut changed = wanted(true, 1, &[100, 102]);
+    let mut addresses = changed.addresses.to_vec();
+    addresses[0].address.prefix_len = 24;
+    changed.addresses = addresses.into();
+    bench.want(1, changed).await;
+    assert_eq!(bench.fake.log(), ["remove 192.0.2.100", "add 192.0.2.100"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_moves_between_two_masters_stays() {
+    let bench = bench();
+    bench.want(1, wanted(true, 1, &[100])).await;
+    bench.want(2, wanted(true, 1, &[100])).await;
+    bench.fake.log();
+    bench.want(1, wanted(true, 1, &[])).await;
+    assert_eq!(bench.fake.log(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_told_once_and_tried_every_second() {
+    let mut bench = bench();
+    bench.fake.with(|state| state.failures = 3);
+    bench.want(1, wanted(true, 1, &[100])).await;
+    assert!(matches!(
+        bench.events.try_recv(),
+        Ok(Event::AddressFailed { .. })
+    ));
+    tokio::time::sleep(Duration::from_millis(3500)).await;
+    assert_eq!(bench.fake.log().len(), 4);
+    assert!(bench.events.try_recv().is_err(), "told more than once");
+    assert_eq!(bench.ready(), [(1, ip(100))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_else_deleted_is_put_back_and_told() {
+    let mut bench = bench();
+    bench.want(1, wanted(true, 1, &[100])).await;
+    bench.fake.log();
+    bench.fake.with(|state| state.present.clear());
+    let gone = || Hint::AddressGone {
+        link: link(),
+        address: ip(100),
+    };
+    bench.hints.send(gone()).await.unwrap();
+    bench.settle().await;
+    assert_eq!(bench.fake.log(), ["add 192.0.2.100"]);
+    assert!(matches!(
+        bench.events.try_recv(),
+        Ok(Event::AddressRestored { .. })
+    ));
+    // A late notification of a deletion that has been made good: nothing to tell.
+    bench.hints.send(gone()).await.unwrap();
+    bench.settle().await;
+    assert!(bench.events.try_recv().is_err());
+    // After lost notifications the kernel's own list counts.
+    bench.fake.with(|state| state.present.clear());
+    bench
+        .hints
+        .send(Hint::Audit(Interfaces::default()))
+        .await
+        .unwrap();
+    bench.settle().await;
+    assert!(matches!(
+        bench.events.try_recv(),
+        Ok(Event::AddressRestored { .. })
+    ));
+    // Not wanted, not put back.
+    bench.want(1, wanted(false, 1, &[100])).await;
+    bench.fake.log();
+    bench.hints.send(gone()).await.unwrap();
+    bench.settle().await;
+    assert_eq!(bench.fake.log(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_keeps_the_address_it_had_before() {
+    let bench = bench();
+    bench
+        .fake
+        .with(|state| state.present.push(VirtualAddress::new(ip(100))));
+    let owner = |held| Wanted {
+        owner: true,
+        ..wanted(held, 1, &[100, 101])
+    };
+    bench.want(1, owner(true)).await;
+    bench.fake.log();
+    bench.want(1, owner(false)).await;
+    assert_eq!(bench.fake.log(), ["remove 192.0.2.101"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_thread_has_ended_everything_is_removed_and_the_task_ends() {
+    for (end, told) in [(End::Orderly, false), (End::Failed, true)] {
+        let mut bench = bench();
+        bench.want(1, wanted(true, 1, &[100, 101])).await;
+        bench.mailbox.close(end);
+        bench.task.await.unwrap();
+        assert!(bench.fake.with(|state| state.present.is_empty()));
+        assert_eq!(matches!(bench.events.try_recv(), Ok(Event::Stopped)), told);
+    }
+}
