@@ -24,6 +24,7 @@
 mod notification;
 mod output;
 mod queue;
+mod real;
 mod reload;
 mod service;
 mod sync;

@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 
 use super::output::Output;
 use super::queue::Queue;
-use super::service::{RealState, ServiceState, Slot};
+use super::real::{RealState, Slot};
+use super::service::ServiceState;
 use super::{Director, Event};
 use crate::model::{CheckSpec, Model, RealServer, VirtualServer};
 

@@ -420,7 +420,7 @@ fn sync_daemons_follow_and_others_stay() {
         daemon(SyncState::Backup, 100),
     );
     let report = now(reconciler.set_sync_daemons(std::slice::from_ref(&backup))).unwrap();
-    assert_eq!(report.started, [backup.clone()]);
+    assert_eq!(report.started, std::slice::from_ref(&backup));
     let report = now(reconciler.set_sync_daemons(std::slice::from_ref(&backup))).unwrap();
     assert!(report.started.is_empty() && report.stopped.is_empty());
     let report = now(reconciler.set_sync_daemons(std::slice::from_ref(&master))).unwrap();
@@ -456,4 +456,121 @@ fn audits_go_round() {
     assert_eq!(seen, [round, round].concat());
     let mut idle = started(&MemoryPlane::new(), &[]);
     assert!(now(idle.audit_one()).unwrap().is_none());
+}
+
+/// Makes its changes and never answers, once.
+#[derive(Debug)]
+struct Stuck(MemoryPlane, bool);
+
+#[async_trait::async_trait]
+impl DataPlane for Stuck {
+    fn name(&self) -> &'static str {
+        "stuck"
+    }
+
+    fn capabilities(&self) -> crate::dataplane::Capabilities {
+        self.0.capabilities()
+    }
+
+    async fn snapshot(&mut self) -> Result<Vec<lb_ipvs::TableEntry>, DataPlaneError> {
+        self.0.snapshot().await
+    }
+
+    async fn service(
+        &mut self,
+        key: &ServiceKey,
+    ) -> Result<Option<lb_ipvs::TableEntry>, DataPlaneError> {
+        self.0.service(key).await
+    }
+
+    async fn apply(
+        &mut self,
+        changes: &[Change],
+    ) -> Result<Vec<Result<(), DataPlaneError>>, DataPlaneError> {
+        let results = self.0.apply(changes).await;
+        if std::mem::take(&mut self.1) {
+            std::future::pending::<()>().await;
+        }
+        results
+    }
+
+    async fn sync_daemons(&mut self) -> Result<Vec<SyncDaemon>, DataPlaneError> {
+        self.0.sync_daemons().await
+    }
+
+    async fn start_sync_daemon(&mut self, daemon: &SyncDaemon) -> Result<(), DataPlaneError> {
+        self.0.start_sync_daemon(daemon).await
+    }
+
+    async fn stop_sync_daemon(&mut self, state: SyncState) -> Result<(), DataPlaneError> {
+        self.0.stop_sync_daemon(state).await
+    }
+}
+
+#[test]
+fn a_dropped_call_is_made_good_by_the_next() {
+    let kernel = MemoryPlane::new();
+    let mut reconciler = Reconciler::new(Stuck(kernel.clone(), false), Ledger::in_memory());
+    now(reconciler.start(table(&[(50, &[61, 62]), (51, &[61])]))).unwrap();
+    reconciler.plane.1 = true;
+    {
+        let mut call =
+            std::pin::pin!(reconciler.service_changed(key(50), Some(desired(50, &[62, 63]))));
+        assert!(
+            call.as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+                .is_pending()
+        );
+    }
+    // meanwhile another hand undoes a part of it
+    kernel
+        .by_hand(&Change::DeleteDestination(key(50), address(63)))
+        .unwrap();
+    now(reconciler.service_changed(key(51), Some(desired(51, &[])))).unwrap();
+    let table = kernel.table();
+    let left = |n| {
+        table
+            .get(&key(n))
+            .unwrap()
+            .destinations
+            .keys()
+            .copied()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(left(50), [address(62), address(63)]);
+    assert_eq!(left(51), []);
+    assert!(
+        reconciler
+            .ledger()
+            .owned()
+            .iter()
+            .all(|(_, service)| service.is_settled())
+    );
+}
+
+#[test]
+fn a_scheduler_the_kernel_lacks_is_one_failure_and_tried_again_by_the_audit() {
+    let refused = DataPlaneError::Refused {
+        change: Box::new(Change::AddService(service(50))),
+        source: std::io::Error::from_raw_os_error(ENOENT).into(),
+    };
+    assert!(Answer::of(&Change::AddService(service(50)), &Err(refused)) == Answer::Hopeless);
+
+    // after a failure that is left behind, the ledger is not settled and the audit goes on from it
+    let kernel = MemoryPlane::new();
+    let mut ledger = Ledger::in_memory();
+    let plan = plan_service(
+        &key(50),
+        None,
+        Some(&desired(50, &[61])),
+        ledger.owned(),
+        Drift::Keep,
+    );
+    ledger
+        .record([(key(50), plan.settled_except(&plan.changes))])
+        .unwrap();
+    let mut reconciler = Reconciler::new(kernel.clone(), ledger);
+    reconciler.desired = table(&[(50, &[61])]);
+    let audit = now(reconciler.audit_one()).unwrap().unwrap();
+    assert_eq!(audit.report.applied, plan.changes);
 }

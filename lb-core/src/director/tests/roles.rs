@@ -33,7 +33,7 @@ fn the_sync_daemon_follows_the_router() {
     let mut director = Director::new(routers([synced.clone()]));
     let backup = Output::SyncDaemons(vec![daemon(SyncState::Backup, 100)]);
     let master = Output::SyncDaemons(vec![daemon(SyncState::Master, 100)]);
-    assert_eq!(drain(&mut director), [backup.clone()]);
+    assert_eq!(drain(&mut director), std::slice::from_ref(&backup));
     director.handle_role("VI_1", State::Backup);
     assert_eq!(drain(&mut director), []);
     director.handle_role("VI_1", State::Master);

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One real server: what its checks say, and what follows for its weight.
+
+use lb_check::Initial;
+use lb_ipvs::Weight;
+
+use super::{CheckState, RealServerState};
+use crate::model::{CheckSpec, RealServer, VirtualServer};
+
+#[derive(Debug)]
+pub(super) struct RealState {
+    pub(super) name: String,
+    pub(super) alive: bool,
+    /// With what its checks ask for.
+    pub(super) weight: u32,
+    /// As the specification's checks.
+    pub(super) slots: Vec<Slot>,
+    /// The index of the next new check.
+    pub(super) next_index: usize,
+}
+
+/// What is known of one check.
+#[derive(Clone, Debug)]
+pub(super) struct Slot {
+    pub(super) index: usize,
+    pub(super) up: bool,
+    /// Whether it ever had a verdict.
+    pub(super) settled: bool,
+    pub(super) weight: Option<u32>,
+    pub(super) reason: String,
+}
+
+impl Slot {
+    pub(super) const fn new(index: usize, up: bool) -> Self {
+        Self {
+            index,
+            up,
+            settled: false,
+            weight: None,
+            reason: String::new(),
+        }
+    }
+}
+
+/// Whether a check that has not run yet counts as passed.
+pub(super) fn starts_up(real_server: &RealServer, check: &CheckSpec) -> bool {
+    !(real_server.alpha || check.alpha || check.policy.initial == Initial::Down)
+}
+
+impl RealState {
+    pub(super) fn new(spec: &RealServer, service: &VirtualServer) -> Self {
+        let slots: Vec<Slot> = spec
+            .checks
+            .iter()
+            .enumerate()
+            .map(|(index, check)| Slot::new(index, starts_up(spec, check)))
+            .collect();
+        Self {
+            name: spec.name(service.protocol()),
+            alive: slots.iter().all(|slot| slot.up),
+            weight: spec.destination.weight.get(),
+            next_index: slots.len(),
+            slots,
+        }
+    }
+
+    /// The configured weight and what each live check adds or takes.
+    pub(super) fn effective_weight(&self, configured: Weight) -> u32 {
+        let configured = i64::from(configured.get());
+        let sum = self
+            .slots
+            .iter()
+            .filter(|slot| slot.up)
+            .filter_map(|slot| slot.weight)
+            .fold(configured, |sum, weight| {
+                sum + i64::from(weight) - configured
+            });
+        u32::try_from(sum.clamp(0, i64::from(Weight::MAX.get()))).unwrap_or_default()
+    }
+
+    pub(super) fn state(&self, spec: &RealServer) -> RealServerState {
+        RealServerState {
+            destination: spec.destination,
+            name: self.name.clone(),
+            up: self.alive,
+            weight: self.weight,
+            checks: spec
+                .checks
+                .iter()
+                .zip(&self.slots)
+                .map(|(check, slot)| CheckState {
+                    kind: check.kind.clone(),
+                    up: slot.up,
+                    settled: slot.settled,
+                    reason: slot.reason.clone(),
+                })
+                .collect(),
+        }
+    }
+}
