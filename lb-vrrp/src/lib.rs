@@ -1,5 +1,141 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! lb-vrrp
+//! VRRP: several routers hold one address, and when the one that has it dies, another takes over.
+//!
+//! This crate is the protocol in three layers. Each can be used without the one above.
+//!
+//! | layer | what | knows of |
+//! |---|---|---|
+//! | [`wire`] | advertisements, gratuitous ARP, neighbour advertisements as bytes | nothing |
+//! | [`VirtualRouter`] | the state machine; events in, ordered outputs out | `wire` |
+//! | `driver` (feature `driver`, default) | sockets, clock, addresses on Linux, over tokio | both |
+//!
+//! Without default features there is no tokio, no socket and no clock: [`VirtualRouter`] is told
+//! what happened and when, and says what to do. That is what the tests of this crate run, whole
+//! LANs of them on a virtual clock, and it is what a program with its own event loop embeds.
+//!
+//! # What happens
+//!
+//! A master sends an advertisement every [`AdvertInterval`] to 224.0.0.18 or ff02::12. A backup
+//! that has heard none for three intervals, and then for a *skew time* that is shorter the higher
+//! its [`Priority`], takes over: it advertises, adds the virtual addresses, and tells the LAN their
+//! new place. Of two masters the one with the lower priority yields, or with the lower address
+//! where the priorities are equal.
+//!
+//! ```text
+//!                      ┌────────────┐ shutdown: priority 0, remove addresses
+//!         ┌────────────┤ Initialize │<───────────────────────────────────────┐
+//!         │ startup    └─────┬──────┘                                        │
+//!         │                  │ startup, priority 255                         │
+//!         v                  v                                               │
+//!    ┌────────┐  no advertisement for the master down interval   ┌────────┐  │
+//!    │        │  advertise, add addresses, announce              │        ├──┘
+//!    │ Backup ├─────────────────────────────────────────────────>│ Master │
+//!    │        │<─────────────────────────────────────────────────┤        │
+//!    └──┬─────┘  a better master; farewell, remove addresses     └──┬─────┘
+//!       │  ^                                                        │
+//!       │  │ link up           ┌───────┐         link down          │
+//!       │  └───────────────────┤ Fault │<───────────────────────────┘
+//!       └─────────────────────>└───────┘   priority 0, remove addresses
+//!            link down
+//! ```
+//!
+//! `Master` is called Active in RFC 9568. `Fault` is keepalived's; the RFC goes to Initialize
+//! there.
+//!
+//! # Where to find the RFC
+//!
+//! | RFC 9568 (VRRPv3), RFC 3768 (VRRPv2) | here |
+//! |---|---|
+//! | §5.1, §5.2 packet format | [`wire::Advertisement`] |
+//! | §5.2.8 checksum, in its two readings | [`wire::ChecksumDialect`] |
+//! | §6.1 parameters, skew time, master down interval | [`RouterConfig`], [`AdvertInterval`] |
+//! | §6.4 states | [`State`], [`Transition`], [`Reason`] |
+//! | §6.4.1–6.4.3 what each event does | [`VirtualRouter`], one private function per clause |
+//! | §7.1 checks on receipt | [`Rejected`] |
+//! | §7.3 virtual MAC address | [`Vrid::virtual_mac`] |
+//! | RFC 2338 §5.3.6 password of VRRPv2 | [`Authentication`] |
+//! | RFC 6527, RFC 8347 counters | [`RouterStats`] |
+//!
+//! Errata 7947, 7949 and 8298–8301 of RFC 9568 are in.
+//!
+//! # Where it goes beyond the RFC
+//!
+//! - A resignation moves a backup's deadline to the skew time **or leaves it where it is earlier**:
+//!   a stream of resignations cannot hold off a takeover.
+//! - A master that yields sends one *farewell* advertisement. The winner sees that it lost, and
+//!   announces its addresses again; otherwise hosts that believed the loser would stay with it.
+//!   [`RouterConfigBuilder::farewell`] switches it off.
+//! - A VRRPv2 master answers a losing advertisement too, as RFC 9568 has it for VRRPv3, and
+//!   announces. [`RouterConfigBuilder::answer_losing`] switches it off.
+//! - A master that hears another one resign, and a master that was not run for three intervals,
+//!   announce again.
+//! - Answers to other masters are limited to four in an interval; more are answered together with
+//!   the next advertisement. Two masters that disagree about who is better cannot make a storm.
+//! - The advertisement timer is set from its last deadline, not from the time it was served:
+//!   lateness does not add up.
+//! - Other addresses in an advertisement are counted and told, never a reason to drop it, in
+//!   VRRPv2 either: a peer in the middle of a reload must not become a second master.
+//!
+//! # Examples
+//!
+//! The run loop, here with two routers, no network, and time that jumps from one deadline to the
+//! next:
+//!
+//! ```
+//! use std::{net::IpAddr, time::{Duration, Instant}};
+//!
+//! use lb_vrrp::{Output, Priority, Received, RouterConfig, State, VirtualRouter, Vrid};
+//!
+//! let router = |priority, primary: [u8; 4]| {
+//!     let config = RouterConfig::builder(Vrid::new(51)?)
+//!         .priority(Priority::new(priority)?)
+//!         .address(IpAddr::from([192, 0, 2, 100]))
+//!         .build()?;
+//!     VirtualRouter::new(config, primary.into())
+//! };
+//! let mut routers = [router(150, [192, 0, 2, 1])?, router(100, [192, 0, 2, 2])?];
+//!
+//! let start = Instant::now();
+//! let mut now = start;
+//! for router in &mut routers {
+//!     router.handle_startup(now);
+//! }
+//! while now < start + Duration::from_secs(10) {
+//!     // Do what each router says, until it has nothing more to say.
+//!     for me in 0..routers.len() {
+//!         while let Some(output) = routers[me].poll_output() {
+//!             match output {
+//!                 Output::SendAdvertisement(sent) => {
+//!                     for other in (0..routers.len()).filter(|&other| other != me) {
+//!                         let received = Received {
+//!                             source: sent.source,
+//!                             destination: sent.destination,
+//!                             hop_limit: 255,
+//!                             payload: &sent.payload,
+//!                         };
+//!                         if let Err(why) = routers[other].handle_advertisement(now, received) {
+//!                             eprintln!("rejected: {why}");
+//!                         }
+//!                     }
+//!                 }
+//!                 Output::AddAddresses => { /* ip address add … */ }
+//!                 Output::RemoveAddresses => { /* ip address delete … */ }
+//!                 Output::Announce { .. } => { /* gratuitous ARP */ }
+//!                 Output::Transitioned(transition) => println!("{transition}"),
+//!                 _ => {}
+//!             }
+//!         }
+//!     }
+//!     // Sleep until a packet arrives or the next deadline.
+//!     now = routers.iter().filter_map(VirtualRouter::next_timeout).min().unwrap();
+//!     for router in &mut routers {
+//!         router.handle_timeout(now);
+//!     }
+//! }
+//! assert_eq!(routers[0].state(), State::Master);
+//! assert_eq!(routers[1].state(), State::Backup);
+//! # Ok::<(), lb_vrrp::ConfigError>(())
+//! ```
 
 #[cfg(feature = "driver")]
 pub mod driver;

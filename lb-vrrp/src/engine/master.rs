@@ -12,6 +12,28 @@ use crate::{
 /// A master that was silent for so many intervals may have been replaced meanwhile.
 const STALL_INTERVALS: u32 = 3;
 
+/// How many advertisements of other masters are answered at once in an interval. Two masters that
+/// disagree about who is better, a misconfiguration, would answer each other without an end.
+const ANSWERS: u8 = 4;
+
+/// What a master still owes to other masters.
+#[derive(Debug)]
+pub(super) struct Answers {
+    /// How many more may be given in this interval.
+    left: u8,
+    /// The announcement that waits for the next advertisement.
+    owed: Option<AnnounceReason>,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        Self {
+            left: ANSWERS,
+            owed: None,
+        }
+    }
+}
+
 impl VirtualRouter {
     /// §6.4.3: "If an ADVERTISEMENT is received".
     pub(super) fn master_receives(
@@ -44,10 +66,10 @@ impl VirtualRouter {
     /// Adver_Timer to Advertisement_Interval". The sender was a master too and may have announced
     /// itself, so the addresses are announced again.
     fn master_hears_resignation(&mut self, now: Instant, source: IpAddr) {
-        self.send_advertisement(now, self.effective.into());
-        self.announce(AnnounceReason::PeerResigned { source });
-        self.timers
-            .start_advert(now, self.config.interval().as_duration());
+        if self.answer(now, AnnounceReason::PeerResigned { source }) {
+            self.timers
+                .start_advert(now, self.config.interval().as_duration());
+        }
     }
 
     /// §6.4.3: "Cancel Adver_Timer, Set Active_Adver_Interval …, Set Active_Down_Timer to
@@ -68,9 +90,24 @@ impl VirtualRouter {
     fn master_hears_losing(&mut self, now: Instant, source: IpAddr, priority: Priority) {
         self.stats.losing_advertisements += 1;
         if self.config.answer_losing() {
-            self.send_advertisement(now, self.effective.into());
-            self.announce(AnnounceReason::LosingAdvertisement { source, priority });
+            self.answer(
+                now,
+                AnnounceReason::LosingAdvertisement { source, priority },
+            );
         }
+    }
+
+    /// Answers another master by an advertisement and an announcement: at once, or after too many
+    /// answers in this interval with the next advertisement.
+    fn answer(&mut self, now: Instant, reason: AnnounceReason) -> bool {
+        let Some(left) = self.answers.left.checked_sub(1) else {
+            self.answers.owed = Some(reason);
+            return false;
+        };
+        self.answers.left = left;
+        self.send_advertisement(now, self.effective.into());
+        self.announce(reason);
+        true
     }
 
     /// §6.4.3: "If the Adver_Timer fires … Send an ADVERTISEMENT, Reset the Adver_Timer".
@@ -83,9 +120,14 @@ impl VirtualRouter {
             .last_sent
             .map(|sent| now.saturating_duration_since(sent));
         self.send_advertisement(now, self.effective.into());
-        if let Some(silent) = silent.filter(|&silent| silent >= interval * STALL_INTERVALS) {
-            self.stats.stalls += 1;
-            self.announce(AnnounceReason::Stalled { silent });
+        let owed = std::mem::take(&mut self.answers).owed;
+        let stalled = silent.filter(|&silent| silent >= interval * STALL_INTERVALS);
+        self.stats.stalls += u64::from(stalled.is_some());
+        if let Some(reason) = stalled
+            .map(|silent| AnnounceReason::Stalled { silent })
+            .or(owed)
+        {
+            self.announce(reason);
         }
     }
 

@@ -25,7 +25,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::timers::Timers;
 pub use self::{
     config::{RouterConfig, RouterConfigBuilder},
     output::{AnnounceReason, Notice, Output, Transmit},
@@ -33,6 +32,7 @@ pub use self::{
     state::{Reason, State, Transition},
     stats::{NewMasterReason, RouterStats},
 };
+use self::{master::Answers, timers::Timers};
 use crate::{
     error::ConfigError,
     params::{AddressFamily, AddressList, AdvertInterval, AdvertisedPriority, Priority, Version},
@@ -73,6 +73,7 @@ pub struct VirtualRouter {
     /// The last master of lower priority that was disregarded while the timer ran.
     disregarded: Option<(IpAddr, Priority)>,
     last_sent: Option<Instant>,
+    answers: Answers,
     told: Told,
     outputs: VecDeque<Output>,
     stats: RouterStats,
@@ -104,6 +105,7 @@ impl VirtualRouter {
             learned: None,
             disregarded: None,
             last_sent: None,
+            answers: Answers::default(),
             told: Told::default(),
             outputs: VecDeque::new(),
             stats: RouterStats::default(),

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::{AnnounceReason, Output, Reason, State, Transition, VirtualRouter};
+use super::{AnnounceReason, Output, Reason, State, Transition, VirtualRouter, master::Answers};
 use crate::params::AdvertisedPriority;
 
 impl VirtualRouter {
@@ -50,6 +50,7 @@ impl VirtualRouter {
             | (State::Fault, State::Fault) => return,
         }
         self.disregarded = None;
+        self.answers = Answers::default();
         match to {
             State::Initialize | State::Fault => self.timers.stop(),
             State::Backup => self

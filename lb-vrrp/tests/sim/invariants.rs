@@ -18,7 +18,7 @@ use std::{collections::HashMap, time::Duration};
 
 use lb_vrrp::{Output, State, Transition};
 
-use crate::lan::Lan;
+use crate::lan::{Heard, Lan};
 
 #[derive(Debug, Default)]
 pub struct Invariants {
@@ -133,6 +133,25 @@ pub fn on_time(lan: &Lan, router: usize, transition: &Transition) {
     };
     if !on_time {
         lan.fail(&format!("I3: r{router} takes over, due {:?}", oracle.due));
+    }
+}
+
+/// I1: a master yields to a better one only, by priority, then by address.
+pub fn to_a_better_one(
+    lan: &Lan,
+    router: usize,
+    transition: &Transition,
+    heard: Option<&Heard<'_>>,
+) {
+    if (transition.from, transition.to) != (State::Master, State::Backup) {
+        return;
+    }
+    let node = &lan.nodes[router];
+    let own = (node.config.priority().get(), node.address);
+    let better =
+        heard.is_some_and(|heard| (heard.advertisement.priority.get(), heard.source) > own);
+    if !better {
+        lan.fail(&format!("I1: r{router} yields to {heard:?}"));
     }
 }
 

@@ -38,6 +38,13 @@ enum Frame {
     Announcement,
 }
 
+/// The advertisement a router has just heard.
+#[derive(Debug)]
+pub struct Heard<'a> {
+    pub source: IpAddr,
+    pub advertisement: &'a Advertisement,
+}
+
 /// The LAN.
 #[derive(Debug)]
 pub struct Lan {
@@ -333,7 +340,11 @@ impl Lan {
             hop_limit: 255,
             payload,
         };
-        self.call(router, Some(&advertisement), |engine, now| {
+        let heard = Heard {
+            source,
+            advertisement: &advertisement,
+        };
+        self.call(router, Some(&heard), |engine, now| {
             engine
                 .handle_advertisement(now, received)
                 .expect("a valid advertisement");
@@ -348,7 +359,7 @@ impl Lan {
     fn call(
         &mut self,
         router: usize,
-        heard: Option<&Advertisement>,
+        heard: Option<&Heard<'_>>,
         call: impl FnOnce(&mut VirtualRouter, Instant),
     ) {
         let now = self.base + self.now;
@@ -365,7 +376,7 @@ impl Lan {
         }
     }
 
-    fn execute(&mut self, router: usize, output: Output, heard: Option<&Advertisement>) {
+    fn execute(&mut self, router: usize, output: Output, heard: Option<&Heard<'_>>) {
         match output {
             Output::SendAdvertisement(transmit) => {
                 self.log(&format!("r{router} advertises {}", transmit.priority));
@@ -382,6 +393,7 @@ impl Lan {
             Output::Transitioned(transition) => {
                 self.log(&format!("r{router} {transition}"));
                 crate::invariants::on_time(self, router, &transition);
+                crate::invariants::to_a_better_one(self, router, &transition, heard);
                 if transition.from == State::Master {
                     self.note_not_told(router);
                 }
@@ -389,7 +401,7 @@ impl Lan {
                     self.now,
                     transition.to,
                     transition.reason,
-                    heard,
+                    heard.map(|heard| heard.advertisement),
                 );
                 self.invariants
                     .note_transition(self.now, router, transition.to);

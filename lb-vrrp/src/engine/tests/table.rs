@@ -324,6 +324,34 @@ fn a_master_answers_a_losing_advertisement_and_announces() {
 }
 
 #[test]
+fn a_storm_of_losing_advertisements_is_answered_with_the_next_advertisement() {
+    let mut rig = Rig::in_state(Version::V2, 100, State::Master);
+    let deadline = rig.router.next_timeout();
+    for n in 0..1000 {
+        rig.now += Duration::from_micros(100);
+        rig.hear(HIGHER, 99).unwrap();
+        let answered = rig.outputs() == ["advertise 100", "announce: losing"];
+        assert_eq!(answered, n < 4, "{n}");
+    }
+    // Nor can a storm of resignations hold the timer off.
+    rig.hear(HIGHER, 0).unwrap();
+    assert_eq!(
+        (rig.outputs(), rig.router.next_timeout()),
+        (Vec::new(), deadline)
+    );
+    rig.fire();
+    assert_eq!(rig.outputs(), ["advertise 100", "announce: resigned"]);
+    rig.hear(HIGHER, 99).unwrap();
+    assert_eq!(
+        rig.outputs(),
+        ["advertise 100", "announce: losing"],
+        "a new interval"
+    );
+    rig.fire();
+    assert_eq!(rig.outputs(), ["advertise 100"], "nothing is owed");
+}
+
+#[test]
 fn advertisements_are_ignored_where_nobody_listens() {
     for state in [State::Initialize, State::Fault] {
         for value in [0, 1, 255] {
