@@ -31,6 +31,13 @@ impl ModelBuilder {
         self
     }
 
+    /// Continues from a model whose parts were collected elsewhere.
+    #[cfg(feature = "config")]
+    pub(crate) fn from(mut self, model: Model) -> Self {
+        self.model = model;
+        self
+    }
+
     /// Validates and returns the model.
     ///
     /// # Errors

@@ -21,7 +21,10 @@ pub struct Global {
 impl Global {
     /// Settings with this router id and every default.
     pub fn new(router_id: impl Into<String>) -> Self {
-        Self { router_id: router_id.into(), ..Self::default() }
+        Self {
+            router_id: router_id.into(),
+            ..Self::default()
+        }
     }
 
     /// Sets where notifications are mailed.

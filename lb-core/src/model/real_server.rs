@@ -87,6 +87,8 @@ pub struct CheckSpec {
     pub policy: Policy,
     /// The real server is down until this check has passed once.
     pub alpha: bool,
+    /// Every failed try is worth a line in the log, not only the one that decides.
+    pub log_all_failures: bool,
 }
 
 impl CheckSpec {
@@ -99,7 +101,15 @@ impl CheckSpec {
         policy: Policy,
     ) -> Self {
         let kind = check.kind().to_owned();
-        Self { check, kind, identity: identity.into(), target, policy, alpha: false }
+        Self {
+            check,
+            kind,
+            identity: identity.into(),
+            target,
+            policy,
+            alpha: false,
+            log_all_failures: false,
+        }
     }
 
     /// Sets whether the real server is down until this check has passed once.
@@ -118,6 +128,7 @@ impl PartialEq for CheckSpec {
             && self.target == other.target
             && self.policy == other.policy
             && self.alpha == other.alpha
+            && self.log_all_failures == other.log_all_failures
     }
 }
 

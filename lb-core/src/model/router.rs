@@ -35,7 +35,13 @@ impl VrrpInstance {
         interface: impl Into<String>,
         config: RouterConfig,
     ) -> Self {
-        let virtual_addresses = config.addresses().as_slice().iter().copied().map(VirtualAddress::new).collect();
+        let virtual_addresses = config
+            .addresses()
+            .as_slice()
+            .iter()
+            .copied()
+            .map(VirtualAddress::new)
+            .collect();
         Self {
             name: name.into(),
             interface: interface.into(),
@@ -226,6 +232,11 @@ impl Announcements {
 
 impl Default for Announcements {
     fn default() -> Self {
-        Self { repeat: 5, delay: Duration::from_secs(5), refresh: None, refresh_repeat: 1 }
+        Self {
+            repeat: 5,
+            delay: Duration::from_secs(5),
+            refresh: None,
+            refresh_repeat: 1,
+        }
     }
 }

@@ -216,20 +216,38 @@ pub(super) fn validate(model: &Model) -> Result<(), ModelErrors> {
     let mut keys = HashSet::with_capacity(model.virtual_servers.len());
     for server in &model.virtual_servers {
         if !keys.insert(server.service.key) {
-            errors.push(ModelError::DuplicateVirtualServer { key: server.service.key });
+            errors.push(ModelError::DuplicateVirtualServer {
+                key: server.service.key,
+            });
         }
         virtual_server(server, &mut errors);
     }
-    if errors.is_empty() { Ok(()) } else { Err(ModelErrors(errors)) }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(ModelErrors(errors))
+    }
 }
 
 fn global(model: &Model, errors: &mut Vec<ModelError>) {
-    if model.global.mail.as_ref().is_some_and(|mail| mail.to.is_empty()) {
+    if model
+        .global
+        .mail
+        .as_ref()
+        .is_some_and(|mail| mail.to.is_empty())
+    {
         errors.push(ModelError::NoRecipient);
     }
-    if let Some(instance) = model.global.sync_daemon.as_ref().and_then(|d| d.instance.as_ref()) {
+    if let Some(instance) = model
+        .global
+        .sync_daemon
+        .as_ref()
+        .and_then(|d| d.instance.as_ref())
+    {
         if !model.routers.iter().any(|router| router.name == *instance) {
-            errors.push(ModelError::UnknownInstance { instance: instance.clone() });
+            errors.push(ModelError::UnknownInstance {
+                instance: instance.clone(),
+            });
         }
     }
 }
@@ -239,12 +257,20 @@ fn routers(routers: &[VrrpInstance], errors: &mut Vec<ModelError>) {
     let mut ids = HashMap::new();
     for router in routers {
         if !names.insert(router.name.as_str()) {
-            errors.push(ModelError::DuplicateInstance { name: router.name.clone() });
+            errors.push(ModelError::DuplicateInstance {
+                name: router.name.clone(),
+            });
         }
         if router.interface.is_empty() {
-            errors.push(ModelError::NoInterface { instance: router.name.clone() });
+            errors.push(ModelError::NoInterface {
+                instance: router.name.clone(),
+            });
         }
-        let id = (router.config.vrid(), router.interface.as_str(), router.config.family());
+        let id = (
+            router.config.vrid(),
+            router.interface.as_str(),
+            router.config.family(),
+        );
         if let Some(first) = ids.insert(id, router.name.as_str()) {
             errors.push(ModelError::DuplicateVrid {
                 first: first.to_owned(),
@@ -254,8 +280,15 @@ fn routers(routers: &[VrrpInstance], errors: &mut Vec<ModelError>) {
             });
         }
         for &address in router.config.addresses().as_slice() {
-            if !router.virtual_addresses.iter().any(|held| held.address == address) {
-                errors.push(ModelError::AddressNotHeld { instance: router.name.clone(), address });
+            if !router
+                .virtual_addresses
+                .iter()
+                .any(|held| held.address == address)
+            {
+                errors.push(ModelError::AddressNotHeld {
+                    instance: router.name.clone(),
+                    address,
+                });
             }
         }
         for address in &router.virtual_addresses {
@@ -276,7 +309,11 @@ fn address_fault(address: &VirtualAddress) -> Option<AddressFault> {
     if address.prefix_len > if v4 { 32 } else { 128 } {
         return Some(AddressFault::Prefix);
     }
-    if address.label.as_ref().is_some_and(|label| label.is_empty() || label.len() > 15) {
+    if address
+        .label
+        .as_ref()
+        .is_some_and(|label| label.is_empty() || label.len() > 15)
+    {
         return Some(AddressFault::Label);
     }
     let only_v4 = address.broadcast.is_some()
@@ -303,9 +340,17 @@ fn virtual_server(server: &VirtualServer, errors: &mut Vec<ModelError>) {
             errors.push(ModelError::OnePacket { key });
         }
     }
-    let weight = server.real_servers.iter().map(|rs| u64::from(rs.destination.weight.get())).sum();
+    let weight = server
+        .real_servers
+        .iter()
+        .map(|rs| u64::from(rs.destination.weight.get()))
+        .sum();
     if server.quorum == 0 || (u64::from(server.quorum) > weight && server.quorum != 1) {
-        errors.push(ModelError::Quorum { key, quorum: server.quorum, weight });
+        errors.push(ModelError::Quorum {
+            key,
+            quorum: server.quorum,
+            weight,
+        });
     }
     if server.quorum != 0 && server.hysteresis >= server.quorum {
         errors.push(ModelError::Hysteresis {
@@ -318,7 +363,10 @@ fn virtual_server(server: &VirtualServer, errors: &mut Vec<ModelError>) {
     for real_server in &server.real_servers {
         let destination = &real_server.destination;
         if !addresses.insert(destination.address) {
-            errors.push(ModelError::DuplicateRealServer { key, address: destination.address });
+            errors.push(ModelError::DuplicateRealServer {
+                key,
+                address: destination.address,
+            });
         }
         reachable(key, destination, errors);
     }
@@ -337,7 +385,10 @@ fn reachable(key: ServiceKey, destination: &Destination, errors: &mut Vec<ModelE
     }
     let port = key.address().map_or(0, |service| service.port());
     if address.port() != port
-        && matches!(forwarding, ForwardingMethod::DirectRouting | ForwardingMethod::Tunnel(_))
+        && matches!(
+            forwarding,
+            ForwardingMethod::DirectRouting | ForwardingMethod::Tunnel(_)
+        )
     {
         errors.push(ModelError::Port { key, address });
     }

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Collects findings, up to a limit.
+
+use super::diagnostic::Diagnostic;
+
+/// More than this many a person does not read, and a hostile file shall not fill the memory.
+const LIMIT: usize = 1000;
+
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    items: Vec<Diagnostic>,
+    dropped: usize,
+    /// The worst of what was dropped.
+    worst: Option<Diagnostic>,
+}
+
+impl Findings {
+    pub(super) fn push(&mut self, finding: Diagnostic) {
+        if self.items.len() < LIMIT {
+            self.items.push(finding);
+            return;
+        }
+        self.dropped += 1;
+        let rank = |d: &Diagnostic| (d.fatal, d.severity);
+        if self
+            .worst
+            .as_ref()
+            .is_none_or(|worst| rank(worst) < rank(&finding))
+        {
+            self.worst = Some(finding);
+        }
+    }
+
+    /// All that was kept; the worst of the rest stands for the rest.
+    pub(super) fn into_items(self) -> Vec<Diagnostic> {
+        let mut items = self.items;
+        if let Some(worst) = self.worst {
+            items.push(worst.note(format!(
+                "{} further findings are not shown",
+                self.dropped - 1
+            )));
+        }
+        items
+    }
+}

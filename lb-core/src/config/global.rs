@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `global_defs`.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::keywords::{Level, nearest};
+use super::line::{At, Context};
+use super::tree::NodeId;
+
+/// Announcement settings; an instance's come before the global ones.
+#[derive(Debug, Default)]
+pub(super) struct AnnouncementConfig {
+    pub(super) delay: Option<At<Duration>>,
+    pub(super) repeat: Option<At<u32>>,
+    pub(super) refresh: Option<At<Duration>>,
+    pub(super) refresh_repeat: Option<At<u32>>,
+}
+
+impl AnnouncementConfig {
+    /// Reads one of the four keywords, whose names begin with a prefix in `global_defs`.
+    pub(super) fn read(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
+        match keyword {
+            "garp_master_delay" => {
+                let value = context.whole_seconds(line, 0..=4294);
+                context.set(line, &mut self.delay, value);
+            }
+            "garp_master_refresh" => {
+                let value = context.whole_seconds(line, 0..=4294);
+                context.set(line, &mut self.refresh, value);
+            }
+            "garp_master_repeat" => {
+                let value = repeat(context, line);
+                context.set(line, &mut self.repeat, value);
+            }
+            "garp_master_refresh_repeat" => {
+                let value = repeat(context, line);
+                context.set(line, &mut self.refresh_repeat, value);
+            }
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// A number of announcements; keepalived makes one of zero.
+fn repeat(context: &mut Context<'_>, line: NodeId) -> Option<At<u32>> {
+    let mut number = context.number(line, 0..=i32::MAX.unsigned_abs())?;
+    if number.value == 0 {
+        context.warning(number.span, "at least 1 announcement is made");
+        number.value = 1;
+    }
+    Some(number)
+}
+
+#[derive(Debug)]
+pub(super) struct SyncDaemonConfig {
+    pub(super) interface: String,
+    pub(super) instance: Option<At<String>>,
+    pub(super) id: Option<u8>,
+    pub(super) max_length: Option<u16>,
+    pub(super) port: Option<u16>,
+    pub(super) ttl: Option<u8>,
+    pub(super) group: Option<IpAddr>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct GlobalConfig {
+    pub(super) recipients: Vec<At<String>>,
+    pub(super) sender: Option<At<String>>,
+    pub(super) mail_server: Option<At<(String, u16)>>,
+    pub(super) mail_timeout: Option<At<Duration>>,
+    pub(super) helo: Option<At<String>>,
+    pub(super) router_id: Option<At<String>>,
+    pub(super) smtp_alert: Option<At<bool>>,
+    pub(super) smtp_alert_vrrp: Option<At<bool>>,
+    pub(super) smtp_alert_checker: Option<At<bool>>,
+    pub(super) vrrp_version: Option<At<u32>>,
+    pub(super) announcements: AnnouncementConfig,
+    pub(super) lower_prio_no_advert: Option<At<bool>>,
+    pub(super) higher_prio_send_advert: Option<At<bool>>,
+    pub(super) v3_checksum_as_v2: Option<At<bool>>,
+    pub(super) log_all_failures: Option<At<bool>>,
+    pub(super) script_user: Option<At<(String, Option<String>)>>,
+    pub(super) script_security: bool,
+    pub(super) sync_daemon: Option<At<SyncDaemonConfig>>,
+}
+
+impl GlobalConfig {
+    /// Reads one block; several are merged.
+    pub(super) fn read(&mut self, context: &mut Context<'_>, block: NodeId) {
+        context.only_block(block);
+        for line in context.lines(block) {
+            self.line(context, line);
+        }
+    }
+
+    fn line(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let (keyword, _) = context.keyword(line);
+        match keyword {
+            "notification_email" => self.recipients(context, line),
+            "notification_email_from" => {
+                let value = context.string(line, "an address");
+                context.set(line, &mut self.sender, value);
+            }
+            "smtp_server" => self.mail_server(context, line),
+            "smtp_connect_timeout" => {
+                let mut value = context.whole_seconds(line, 0..=4294);
+                if let Some(timeout) = value.as_mut().filter(|timeout| timeout.value.is_zero()) {
+                    context.warning(timeout.span, "the shortest timeout is 1 s");
+                    timeout.value = Duration::from_secs(1);
+                }
+                context.set(line, &mut self.mail_timeout, value);
+            }
+            "smtp_helo_name" => {
+                let value = context.string(line, "a name");
+                context.set(line, &mut self.helo, value);
+            }
+            "router_id" => {
+                let value = context.string(line, "a name");
+                context.set(line, &mut self.router_id, value);
+            }
+            "vrrp_version" => {
+                let value = context.number(line, 2..=3);
+                context.set(line, &mut self.vrrp_version, value);
+            }
+            "script_user" => self.script_user(context, line),
+            "enable_script_security" => self.script_security = context.flag(line).value,
+            "lvs_sync_daemon" => self.sync_daemon(context, line),
+            // Advertisements are never refused for their addresses.
+            "vrrp_skip_check_adv_addr" => {
+                context.boolean(line);
+            }
+            _ => {
+                let announcement = keyword
+                    .strip_prefix("vrrp_")
+                    .is_some_and(|name| self.announcements.read(context, line, name));
+                if !announcement && !self.switch(context, line, keyword) {
+                    context.unknown(Level::Global, line);
+                }
+            }
+        }
+    }
+
+    fn switch(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
+        let slot = match keyword {
+            "smtp_alert" => &mut self.smtp_alert,
+            "smtp_alert_vrrp" => &mut self.smtp_alert_vrrp,
+            "smtp_alert_checker" => &mut self.smtp_alert_checker,
+            "vrrp_lower_prio_no_advert" => &mut self.lower_prio_no_advert,
+            "vrrp_higher_prio_send_advert" => &mut self.higher_prio_send_advert,
+            "v3_checksum_as_v2" => &mut self.v3_checksum_as_v2,
+            "checker_log_all_failures" => &mut self.log_all_failures,
+            _ => return false,
+        };
+        let value = context.boolean(line);
+        context.set(line, slot, value);
+        true
+    }
+
+    fn recipients(&mut self, context: &mut Context<'_>, block: NodeId) {
+        context.only_block(block);
+        for line in context.lines(block) {
+            let words = context.tree.words(line);
+            self.recipients.extend(
+                words
+                    .iter()
+                    .map(|word| At::new(context.text(word).to_owned(), word.span)),
+            );
+            context.no_block(line);
+        }
+    }
+
+    fn mail_server(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let host = context.argument(line, 0, "a host name or address");
+        context.only(line, 2);
+        let Some(host) = host else { return };
+        let port = match context.arguments(line).get(1) {
+            None => Some(25),
+            Some(word) => {
+                let text = At::new(context.text(word), word.span);
+                context
+                    .number_in(line, text, 1..=65535)
+                    .map(|port| port.value)
+            }
+        };
+        let port = port.and_then(|port| u16::try_from(port).ok()).unwrap_or(25);
+        let value = At::new((host.value.to_owned(), port), host.span);
+        context.set(line, &mut self.mail_server, Some(value));
+    }
+
+    fn script_user(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let Some(user) = context.argument(line, 0, "a user") else {
+            return;
+        };
+        context.only(line, 2);
+        let group = context
+            .arguments(line)
+            .get(1)
+            .map(|word| context.text(word).to_owned());
+        let value = At::new((user.value.to_owned(), group), user.span);
+        context.set(line, &mut self.script_user, Some(value));
+    }
+
+    fn sync_daemon(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let Some(interface) = context.argument(line, 0, "an interface") else {
+            return;
+        };
+        context.no_block(line);
+        let Some(name) = context.interface(interface) else {
+            return;
+        };
+        let mut daemon = SyncDaemonConfig {
+            interface: name.value,
+            instance: None,
+            id: None,
+            max_length: None,
+            port: None,
+            ttl: None,
+            group: None,
+        };
+        daemon.options(context, line);
+        if let Some(first) = &self.sync_daemon {
+            let first = first.span;
+            let (_, span) = context.keyword(line);
+            context.findings.push(
+                super::Diagnostic::error(span, "a second `lvs_sync_daemon`")
+                    .note_at(first, "this one holds"),
+            );
+            return;
+        }
+        self.sync_daemon = Some(At::new(daemon, interface.span));
+    }
+}
+
+impl SyncDaemonConfig {
+    fn options(&mut self, context: &mut Context<'_>, line: NodeId) {
+        const OPTIONS: [&str; 6] = ["inst", "id", "maxlen", "port", "ttl", "group"];
+        let mut words = context.arguments(line).iter().skip(1).enumerate();
+        while let Some((index, word)) = words.next() {
+            let text = At::new(context.text(word), word.span);
+            if !OPTIONS.contains(&text.value) {
+                if index == 0 && nearest(text.value, OPTIONS).is_none() {
+                    self.instance = Some(At::new(text.value.to_owned(), text.span));
+                    continue;
+                }
+                let suggestion = nearest(text.value, OPTIONS);
+                context.findings.push(
+                    super::Diagnostic::error(text.span, format!("unknown option `{}`", text.value))
+                        .suggest(suggestion),
+                );
+                continue;
+            }
+            let Some((_, value)) = words.next() else {
+                context.error(text.span, format!("`{}` needs a value", text.value));
+                return;
+            };
+            let value = At::new(context.text(value), value.span);
+            let mut number = |range| context.number_in(line, value, range).map(|at| at.value);
+            match text.value {
+                "inst" => self.instance = Some(At::new(value.value.to_owned(), value.span)),
+                "id" => self.id = number(0..=255).and_then(|n| n.try_into().ok()),
+                "maxlen" => self.max_length = number(1..=65507).and_then(|n| n.try_into().ok()),
+                "port" => self.port = number(1..=65535).and_then(|n| n.try_into().ok()),
+                "ttl" => self.ttl = number(1..=255).and_then(|n| n.try_into().ok()),
+                _ => match context.address(value) {
+                    Some(group) if group.value.is_multicast() => self.group = Some(group.value),
+                    Some(group) => context.error(group.span, "not a multicast address"),
+                    None => {}
+                },
+            }
+        }
+    }
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `vrrp_instance`.
+
+use std::time::Duration;
+
+use crate::model::VirtualAddress;
+
+use super::Diagnostic;
+use super::address::addresses;
+use super::global::AnnouncementConfig;
+use super::keywords::Level;
+use super::line::{At, Context};
+use super::source::Span;
+use super::tree::NodeId;
+
+#[derive(Debug)]
+pub(super) struct InstanceConfig {
+    pub(super) name: At<String>,
+    /// The line `vrrp_instance NAME`.
+    pub(super) span: Span,
+    /// Whether the state is MASTER.
+    pub(super) master: Option<At<bool>>,
+    pub(super) interface: Option<At<String>>,
+    pub(super) vrid: Option<At<u32>>,
+    pub(super) priority: Option<At<u32>>,
+    pub(super) interval: Option<At<Duration>>,
+    pub(super) version: Option<At<u32>>,
+    pub(super) preempt: Option<At<bool>>,
+    pub(super) auth_pass: Option<At<String>>,
+    /// `auth_type PASS`.
+    pub(super) auth_type: Option<At<()>>,
+    pub(super) addresses: Vec<At<VirtualAddress>>,
+    pub(super) excluded: Vec<At<VirtualAddress>>,
+    pub(super) announcements: AnnouncementConfig,
+    pub(super) sync_daemon_interface: Option<At<String>>,
+    pub(super) smtp_alert: Option<At<bool>>,
+    pub(super) lower_prio_no_advert: Option<At<bool>>,
+    pub(super) higher_prio_send_advert: Option<At<bool>>,
+    pub(super) v3_checksum_as_v2: Option<At<bool>>,
+}
+
+impl InstanceConfig {
+    /// Reads one block; none if it has no name.
+    pub(super) fn read(context: &mut Context<'_>, block: NodeId) -> Option<Self> {
+        let name = context.argument(block, 0, "a name");
+        context.extra(block, 1);
+        let (text, span) = name.map_or(("", Span::START), |name| (name.value, name.span));
+        let mut instance = Self {
+            name: At::new(text.to_owned(), span),
+            span: context.tree.line_span(block),
+            master: None,
+            interface: None,
+            vrid: None,
+            priority: None,
+            interval: None,
+            version: None,
+            preempt: None,
+            auth_pass: None,
+            auth_type: None,
+            addresses: Vec::new(),
+            excluded: Vec::new(),
+            announcements: AnnouncementConfig::default(),
+            sync_daemon_interface: None,
+            smtp_alert: None,
+            lower_prio_no_advert: None,
+            higher_prio_send_advert: None,
+            v3_checksum_as_v2: None,
+        };
+        for line in context.lines(block) {
+            instance.line(context, line);
+        }
+        name.map(|_| instance)
+    }
+
+    fn line(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let (keyword, _) = context.keyword(line);
+        match keyword {
+            "state" => self.state(context, line),
+            "interface" => {
+                let value = context.value(line, "an interface");
+                let value = value.and_then(|text| context.interface(text));
+                context.set(line, &mut self.interface, value);
+            }
+            "virtual_router_id" => {
+                let value = context.number(line, 1..=255);
+                context.set(line, &mut self.vrid, value);
+            }
+            "priority" => {
+                let value = context.number(line, 1..=255);
+                context.set(line, &mut self.priority, value);
+            }
+            "advert_int" => {
+                let range = Duration::from_millis(10)..=Duration::from_secs(255);
+                let value = context.seconds(line, range);
+                context.set(line, &mut self.interval, value);
+            }
+            "version" => {
+                let value = context.number(line, 2..=3);
+                context.set(line, &mut self.version, value);
+            }
+            "nopreempt" | "preempt" => {
+                let flag = context.flag(line);
+                let value = At::new(keyword == "preempt", flag.span);
+                context.set(line, &mut self.preempt, Some(value));
+            }
+            "authentication" => self.authentication(context, line),
+            "virtual_ipaddress" => addresses(context, line, &mut self.addresses),
+            "virtual_ipaddress_excluded" => addresses(context, line, &mut self.excluded),
+            "lvs_sync_daemon_interface" => {
+                let value = context.value(line, "an interface");
+                let value = value.and_then(|text| context.interface(text));
+                context.set(line, &mut self.sync_daemon_interface, value);
+            }
+            // Addresses are accepted, and advertisements are never refused for their addresses.
+            "accept" | "native_ipv6" => {
+                context.flag(line);
+            }
+            "skip_check_adv_addr" => {
+                context.boolean(line);
+            }
+            "debug" => {
+                context.number(line, 0..=4);
+            }
+            _ => {
+                if !self.announcements.read(context, line, keyword)
+                    && !self.switch(context, line, keyword)
+                {
+                    context.unknown(Level::Instance, line);
+                }
+            }
+        }
+    }
+
+    fn switch(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
+        let slot = match keyword {
+            "smtp_alert" => &mut self.smtp_alert,
+            "lower_prio_no_advert" => &mut self.lower_prio_no_advert,
+            "higher_prio_send_advert" => &mut self.higher_prio_send_advert,
+            "v3_checksum_as_v2" => &mut self.v3_checksum_as_v2,
+            _ => return false,
+        };
+        let value = context.boolean(line);
+        context.set(line, slot, value);
+        true
+    }
+
+    /// MASTER stays if BACKUP follows; any other word is BACKUP.
+    fn state(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let Some(text) = context.value(line, "MASTER or BACKUP") else {
+            return;
+        };
+        let choices = [("MASTER", true), ("BACKUP", false)];
+        let master = context
+            .one_of(text, "a state", &choices)
+            .unwrap_or(At::new(false, text.span));
+        match self.master {
+            Some(first) if first.value && !master.value => context.findings.push(
+                Diagnostic::warning(text.span, "`state` is given again")
+                    .note_at(first.span, "MASTER holds"),
+            ),
+            _ => context.set(line, &mut self.master, Some(master)),
+        }
+    }
+
+    fn authentication(&mut self, context: &mut Context<'_>, block: NodeId) {
+        context.only_block(block);
+        for line in context.lines(block) {
+            match context.keyword(line).0 {
+                "auth_type" => {
+                    let Some(text) = context.value(line, "PASS") else {
+                        continue;
+                    };
+                    if text.value == "AH" {
+                        context.findings.push(
+                            Diagnostic::error(text.span, "`auth_type AH` is not supported yet")
+                                .note("the advertisements would carry no authentication"),
+                        );
+                        continue;
+                    }
+                    let value = context.one_of(text, "an authentication type", &[("PASS", ())]);
+                    context.set(line, &mut self.auth_type, value);
+                }
+                "auth_pass" => {
+                    let value = context.string(line, "a password");
+                    context.set(line, &mut self.auth_pass, value);
+                }
+                _ => context.unknown(Level::Authentication, line),
+            }
+        }
+    }
+}

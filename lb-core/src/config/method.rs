@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Forwarding methods and checks' common settings: what virtual and real servers share.
+
+use std::time::Duration;
+
+use lb_ipvs::{ForwardingMethod, Tunnel, TunnelFlags};
+
+use super::Diagnostic;
+use super::keywords::nearest;
+use super::line::{At, Context};
+use super::tree::NodeId;
+
+/// `NAT`, `DR` or `TUN`, the latter with `type ipip|gue|gre [port N]` and `nocsum|csum|remcsum`.
+pub(super) fn method(context: &mut Context<'_>, line: NodeId) -> Option<At<ForwardingMethod>> {
+    let name = context.argument(line, 0, "NAT, DR or TUN")?;
+    context.no_block(line);
+    let choices = [
+        ("NAT", ForwardingMethod::Masquerade),
+        ("DR", ForwardingMethod::DirectRouting),
+        ("TUN", ForwardingMethod::Tunnel(Tunnel::ipip())),
+    ];
+    let mut method = context.one_of(name, "a forwarding method", &choices)?;
+    if let ForwardingMethod::Tunnel(_) = method.value {
+        method.value = ForwardingMethod::Tunnel(tunnel(context, line, name)?);
+    } else {
+        context.extra(line, 1);
+    }
+    Some(method)
+}
+
+fn tunnel(context: &mut Context<'_>, line: NodeId, name: At<&str>) -> Option<Tunnel> {
+    const OPTIONS: [&str; 5] = ["type", "port", "nocsum", "csum", "remcsum"];
+    let mut kind = At::new("ipip", name.span);
+    let mut port: Option<At<u32>> = None;
+    let mut checksum: Option<At<TunnelFlags>> = None;
+    let mut words = context.arguments(line).iter().skip(1);
+    while let Some(word) = words.next() {
+        let option = At::new(context.text(word), word.span);
+        let mut value = || {
+            let word = words.next()?;
+            Some(At::new(context.text(word), word.span))
+        };
+        match option.value {
+            "type" => kind = value().or_else(|| needs(context, option))?,
+            "port" => {
+                let value = value().or_else(|| needs(context, option))?;
+                port = context.number_in(line, value, 1..=65535);
+            }
+            "nocsum" => checksum = None,
+            "csum" => checksum = Some(At::new(TunnelFlags::CHECKSUM, option.span)),
+            "remcsum" => checksum = Some(At::new(TunnelFlags::REMOTE_CHECKSUM, option.span)),
+            unknown => {
+                let finding = Diagnostic::error(option.span, format!("unknown option `{unknown}`"));
+                context
+                    .findings
+                    .push(finding.suggest(nearest(unknown, OPTIONS)));
+            }
+        }
+    }
+    let number = port.and_then(|port| u16::try_from(port.value).ok());
+    let tunnel = match (kind.value, number) {
+        ("ipip", None) => Tunnel::ipip(),
+        ("gre", None) => Tunnel::gre(),
+        ("gue", Some(port)) => Tunnel::gue(port),
+        ("gue", None) => {
+            context.error(kind.span, "a `gue` tunnel needs a port");
+            return None;
+        }
+        ("ipip" | "gre", Some(_)) => {
+            context.error(
+                port.map_or(kind.span, |port| port.span),
+                "only `gue` has a port",
+            );
+            if kind.value == "gre" {
+                Tunnel::gre()
+            } else {
+                Tunnel::ipip()
+            }
+        }
+        _ => {
+            let finding = context.not_a(
+                kind,
+                "a tunnel",
+                nearest(kind.value, ["ipip", "gue", "gre"]),
+            );
+            context.findings.push(finding.note("one of ipip, gue, gre"));
+            return None;
+        }
+    };
+    let Some(flags) = checksum else {
+        return Some(tunnel);
+    };
+    let impossible = kind.value == "ipip"
+        || (kind.value == "gre" && flags.value == TunnelFlags::REMOTE_CHECKSUM);
+    if impossible {
+        context.error(flags.span, format!("`{}` has no such checksum", kind.value));
+        return Some(tunnel);
+    }
+    Some(tunnel.with_flags(flags.value))
+}
+
+fn needs<T>(context: &mut Context<'_>, option: At<&str>) -> Option<T> {
+    context.error(option.span, format!("`{}` needs a value", option.value));
+    None
+}
+
+/// What a check inherits from its real server, and that from its virtual server.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct CheckDefaults {
+    pub(super) retries: Option<At<u32>>,
+    pub(super) retry_delay: Option<At<Duration>>,
+    pub(super) warmup: Option<At<Duration>>,
+    pub(super) connect_timeout: Option<At<Duration>>,
+    pub(super) delay_loop: Option<At<Duration>>,
+    pub(super) alpha: Option<At<bool>>,
+}
+
+/// Longest time of any setting: 2³² - 1 µs would be an hour; this is what a 32-bit number of seconds holds.
+const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
+
+impl CheckDefaults {
+    /// Reads a line if it is one of these; `fewest` is the smallest `retry`.
+    pub(super) fn read(
+        &mut self,
+        context: &mut Context<'_>,
+        line: NodeId,
+        keyword: &str,
+        fewest: u32,
+    ) -> bool {
+        let shortest = match keyword {
+            "retry" => {
+                let value = context.number(line, fewest..=u32::MAX);
+                context.set(line, &mut self.retries, value);
+                return true;
+            }
+            "alpha" => {
+                let value = context.boolean(line);
+                context.set(line, &mut self.alpha, value);
+                return true;
+            }
+            "delay_loop" | "connect_timeout" => Duration::from_micros(1),
+            "delay_before_retry" | "warmup" => Duration::ZERO,
+            _ => return false,
+        };
+        let value = context.seconds(line, shortest..=LONGEST);
+        let slot = match keyword {
+            "delay_loop" => &mut self.delay_loop,
+            "connect_timeout" => &mut self.connect_timeout,
+            "warmup" => &mut self.warmup,
+            _ => &mut self.retry_delay,
+        };
+        context.set(line, slot, value);
+        true
+    }
+
+    /// These settings where they are given, else the outer ones.
+    pub(super) fn or(self, outer: &Self) -> Self {
+        Self {
+            retries: self.retries.or(outer.retries),
+            retry_delay: self.retry_delay.or(outer.retry_delay),
+            warmup: self.warmup.or(outer.warmup),
+            connect_timeout: self.connect_timeout.or(outer.connect_timeout),
+            delay_loop: self.delay_loop.or(outer.delay_loop),
+            alpha: self.alpha.or(outer.alpha),
+        }
+    }
+}

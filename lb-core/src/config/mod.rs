@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Reads `keepalived.conf`.
+//!
+//! A text goes through four steps, and each reports everything it finds, not only the first thing:
+//! words and braces (lexer), lines and blocks with their places (tree), what each block says (one module
+//! for each), and what that means with defaults, inheritance and the rules between settings (resolve). The
+//! result is a [`Model`] and [`Diagnostics`].
+//!
+//! A [`Strict`](Mode::Strict) reading gives a model only if there was no error. A
+//! [`Lenient`](Mode::Lenient) one does as keepalived does: the bad line is skipped, the default kept, and the
+//! load balancer runs; what would end keepalived ends it too, such as a virtual router without an id.
+//!
+//! Different from keepalived: an unknown block is skipped whole, missing and extra braces do not move what
+//! follows, extra words are mentioned, and `off` always means off.
+//!
+//! # Examples
+//!
+//! ```
+//! use lb_check::Registry;
+//! use lb_core::config::{self, Mode};
+//!
+//! let text = "\
+//! virtual_server 192.168.1.50 80 {
+//!     lb_algo wrr
+//!     lb_kind DR
+//!     protocol TCP
+//!     real_server 192.168.1.61 80 {
+//!         weight 2
+//!         TCP_CHECK {
+//!             connect_timeout 3
+//!         }
+//!     }
+//! }
+//! ";
+//! let parsed = config::parse(text, "lb.conf", &Registry::builtin());
+//! let model = parsed.into_model(Mode::Strict)?;
+//! assert_eq!(model.virtual_servers[0].real_servers[0].destination.weight.get(), 2);
+//! # Ok::<(), config::Diagnostics>(())
+//! ```
+//!
+//! A wrong file says what is wrong, where, and what was probably meant:
+//!
+//! ```
+//! use lb_check::Registry;
+//! use lb_core::config;
+//!
+//! let parsed = config::parse("glabal_defs {\n}\n", "lb.conf", &Registry::builtin());
+//! assert_eq!(
+//!     parsed.diagnostics().to_string(),
+//!     "lb.conf:1:1: error: unknown keyword `glabal_defs`; did you mean `global_defs`?; \
+//!      the block is skipped\n",
+//! );
+//! println!("{}", parsed.diagnostics().render(false));
+//! ```
+
+mod address;
+mod diagnostic;
+mod findings;
+mod global;
+mod include;
+mod instance;
+mod keywords;
+mod lexer;
+mod line;
+mod method;
+mod read;
+mod real;
+mod resolve;
+mod server;
+mod source;
+mod tree;
+mod value;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lb_check::Registry;
+
+use crate::model::Model;
+
+pub use diagnostic::{Diagnostic, Diagnostics, Note, Severity};
+pub use source::{Location, Sources, Span};
+
+use include::{Content, FileSystem, Found, Includes, Nowhere};
+
+/// What to do about errors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "an error stops a reading or does not"
+)]
+pub enum Mode {
+    /// Any error refuses the file.
+    #[default]
+    Strict,
+    /// As keepalived: skip what is wrong and go on with the rest.
+    Lenient,
+}
+
+/// What came out of a text.
+#[derive(Debug)]
+pub struct Parsed {
+    model: Model,
+    diagnostics: Diagnostics,
+}
+
+impl Parsed {
+    /// Everything that was found.
+    pub fn diagnostics(&self) -> &Diagnostics {
+        &self.diagnostics
+    }
+
+    /// Whether this mode gives a model.
+    pub fn is_accepted(&self, mode: Mode) -> bool {
+        match mode {
+            Mode::Strict => !self.diagnostics.has_errors(),
+            Mode::Lenient => !self.diagnostics.is_fatal(),
+        }
+    }
+
+    /// The model, if this mode gives one; see [`is_accepted`](Self::is_accepted).
+    pub fn model(&self, mode: Mode) -> Option<&Model> {
+        self.is_accepted(mode).then_some(&self.model)
+    }
+
+    /// The model.
+    ///
+    /// # Errors
+    ///
+    /// All findings, if there is an error; in lenient mode only if there is one that keepalived would not
+    /// survive either.
+    pub fn into_model(self, mode: Mode) -> Result<Model, Diagnostics> {
+        if self.is_accepted(mode) {
+            Ok(self.model)
+        } else {
+            Err(self.diagnostics)
+        }
+    }
+
+    /// The model, if this mode gives one, and all findings.
+    pub fn into_parts(self, mode: Mode) -> (Option<Model>, Diagnostics) {
+        let accepted = self.is_accepted(mode);
+        (accepted.then_some(self.model), self.diagnostics)
+    }
+}
+
+impl std::error::Error for Diagnostics {}
+
+/// Reads a text. `file_name` is how it is called in findings. `include` is not followed.
+///
+/// `registry` holds the checks that a `real_server` may have: [`Registry::builtin`], and whatever a program
+/// adds to it.
+pub fn parse(text: &str, file_name: &str, registry: &Registry) -> Parsed {
+    let main = Found {
+        name: file_name.to_owned(),
+        identity: PathBuf::from(file_name),
+        content: Content::Text {
+            text: text.to_owned(),
+            valid: true,
+        },
+    };
+    run(main, &mut Nowhere, registry)
+}
+
+/// Reads a file and what it includes. A file that cannot be read, is executable or is no regular file is
+/// a finding like any other, and gives no model in any mode.
+pub fn load(path: impl AsRef<Path>, registry: &Registry) -> Parsed {
+    run(include::read(path.as_ref()), &mut FileSystem, registry)
+}
+
+fn run(main: Found, includes: &mut dyn Includes, registry: &Registry) -> Parsed {
+    let is_custom_check = |name: &str| registry.get(name).is_some();
+    let (sources, tree, findings) = read::Reader::new(includes, &is_custom_check).read(main);
+    let mut context = line::Context {
+        sources: &sources,
+        tree: &tree,
+        registry,
+        findings,
+    };
+    let host = gethostname::gethostname();
+    let login = std::env::var("LOGNAME").or_else(|_| std::env::var("USER"));
+    let login = login.unwrap_or_else(|_| "root".to_owned());
+    let model = resolve::resolve(&mut context, &host.to_string_lossy(), &login);
+    let items = context.findings.into_items();
+    Parsed {
+        model,
+        diagnostics: Diagnostics::new(Arc::new(sources), items),
+    }
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The global settings.
+
+use std::time::Duration;
+
+use crate::config::Diagnostic;
+use crate::config::global::GlobalConfig;
+use crate::config::line::Context;
+use crate::model::{Global, GlobalSyncDaemon, MailSettings, Model};
+
+pub(super) fn global(
+    context: &mut Context<'_>,
+    config: &GlobalConfig,
+    host: &str,
+    login: &str,
+) -> Global {
+    let router_id = config
+        .router_id
+        .as_ref()
+        .map_or(host, |at| at.value.as_str());
+    let mut global = Global::new(router_id);
+    global.mail = mail(context, config, host, login);
+    global.scripts.security = config.script_security;
+    if let Some(at) = &config.script_user {
+        let (user, group) = &at.value;
+        global.scripts.user = Some(user.clone());
+        global.scripts.group = group.clone();
+    }
+    global
+}
+
+/// Mail needs a server and a recipient; one without the other is worth a word.
+fn mail(
+    context: &mut Context<'_>,
+    config: &GlobalConfig,
+    host: &str,
+    login: &str,
+) -> Option<MailSettings> {
+    let Some(server) = &config.mail_server else {
+        if let Some(first) = config.recipients.first() {
+            let message = "`notification_email` without `smtp_server`: no mail will be sent";
+            context.warning(first.span, message);
+        }
+        return None;
+    };
+    if config.recipients.is_empty() {
+        let message = "`smtp_server` without `notification_email`: no mail will be sent";
+        context
+            .findings
+            .push(Diagnostic::warning(server.span, message));
+        return None;
+    }
+    let from = match &config.sender {
+        Some(at) => at.value.clone(),
+        None => format!("{login}@{host}"),
+    };
+    let (name, port) = &server.value;
+    let mut mail = MailSettings::new(name.as_str(), from).with_port(*port);
+    mail.to = config
+        .recipients
+        .iter()
+        .map(|at| at.value.clone())
+        .collect();
+    mail.helo = config.helo.as_ref().map(|at| at.value.clone());
+    mail.timeout = config
+        .mail_timeout
+        .map_or(Duration::from_secs(30), |at| at.value);
+    Some(mail)
+}
+
+/// One sync daemon of each role is all the kernel runs.
+pub(super) fn sync_daemon(context: &mut Context<'_>, config: &GlobalConfig, model: &mut Model) {
+    let Some(at) = &config.sync_daemon else {
+        return;
+    };
+    let written = &at.value;
+    let vrid = match &written.instance {
+        None => None,
+        Some(name) => {
+            let router = model
+                .routers
+                .iter()
+                .find(|router| router.name == name.value);
+            if router.is_none() {
+                let known = model.routers.iter().map(|router| router.name.as_str());
+                let suggestion = crate::config::keywords::nearest(&name.value, known);
+                let message = format!("no `vrrp_instance` is named `{}`", name.value);
+                let finding = Diagnostic::error(name.span, message).suggest(suggestion);
+                context
+                    .findings
+                    .push(finding.note("the sync daemon is left out"));
+                return;
+            }
+            router.map(|router| router.config.vrid().get())
+        }
+    };
+    let id = written.id.or(vrid).unwrap_or(0);
+    let mut daemon = GlobalSyncDaemon::new(written.interface.as_str(), id);
+    daemon.instance = written.instance.as_ref().map(|name| name.value.clone());
+    daemon.max_length = written.max_length;
+    daemon.port = written.port;
+    daemon.ttl = written.ttl;
+    daemon.group = written.group;
+    model.global.sync_daemon = Some(daemon);
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! From what is written to what is meant: defaults, inheritance, and rules between settings.
+
+mod check;
+mod global;
+mod router;
+mod server;
+
+use crate::model::Model;
+
+use super::diagnostic::Diagnostic;
+use super::global::GlobalConfig;
+use super::instance::InstanceConfig;
+use super::keywords::Level;
+use super::line::Context;
+use super::server::VirtualServerConfig;
+use super::source::Span;
+
+/// A configuration as it is written.
+#[derive(Debug, Default)]
+struct Config {
+    global: GlobalConfig,
+    instances: Vec<InstanceConfig>,
+    servers: Vec<VirtualServerConfig>,
+}
+
+/// Reads the whole tree. The model is what a lenient reading makes of it.
+pub(super) fn resolve(context: &mut Context<'_>, host: &str, login: &str) -> Model {
+    let config = config(context);
+    let mut model = Model {
+        global: global::global(context, &config.global, host, login),
+        routers: router::routers(context, &config),
+        virtual_servers: server::virtual_servers(context, &config),
+    };
+    global::sync_daemon(context, &config.global, &mut model);
+    let checked = Model::builder().from(model);
+    match checked.build() {
+        Ok(model) => model,
+        // Every rule has a finding with a place above; this is for a rule that was forgotten there.
+        Err(errors) => {
+            for error in errors {
+                let finding = Diagnostic::error(Span::START, error.to_string()).fatal();
+                context.findings.push(finding);
+            }
+            Model::default()
+        }
+    }
+}
+
+fn config(context: &mut Context<'_>) -> Config {
+    let mut config = Config::default();
+    for line in context.tree.roots() {
+        match context.keyword(line).0 {
+            "global_defs" => config.global.read(context, line),
+            "vrrp_instance" => {
+                let Some(instance) = InstanceConfig::read(context, line) else {
+                    continue;
+                };
+                let name = &instance.name;
+                let first = config
+                    .instances
+                    .iter()
+                    .find(|first| first.name.value == name.value);
+                if let Some(first) = first {
+                    let message = format!("a second `vrrp_instance {}`", name.value);
+                    let finding = Diagnostic::error(name.span, message)
+                        .note_at(first.name.span, "the first one holds, this one is skipped");
+                    context.findings.push(finding);
+                    continue;
+                }
+                config.instances.push(instance);
+            }
+            "virtual_server" => {
+                config
+                    .servers
+                    .extend(VirtualServerConfig::read(context, line));
+            }
+            _ => context.unknown(Level::Root, line),
+        }
+    }
+    config
+}

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Virtual routers.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use lb_vrrp::wire::ChecksumDialect;
+use lb_vrrp::{AdvertInterval, Authentication, Password, Priority, RouterConfig, Version, Vrid};
+
+use super::Config;
+use crate::config::Diagnostic;
+use crate::config::global::{AnnouncementConfig, GlobalConfig};
+use crate::config::instance::InstanceConfig;
+use crate::config::line::{At, Context};
+use crate::config::value::in_seconds;
+use crate::model::{Announcements, VirtualAddress, VrrpInstance};
+
+pub(super) fn routers(context: &mut Context<'_>, config: &Config) -> Vec<VrrpInstance> {
+    let mut seen = HashMap::new();
+    let mut sync = config.global.sync_daemon.as_ref().map(|at| at.span);
+    let mut routers = Vec::with_capacity(config.instances.len());
+    for instance in &config.instances {
+        let Some(mut router) = router(context, &config.global, instance) else {
+            continue;
+        };
+        if let (Some(at), Some(first)) = (&instance.sync_daemon_interface, sync) {
+            context.findings.push(
+                Diagnostic::warning(at.span, "a second sync daemon is asked for")
+                    .label("ignored")
+                    .note_at(first, "the kernel runs one; this one holds"),
+            );
+            router.sync_daemon_interface = None;
+        }
+        sync = sync.or(instance.sync_daemon_interface.as_ref().map(|at| at.span));
+        let id = (
+            router.config.vrid(),
+            router.interface.clone(),
+            router.config.family(),
+        );
+        let place = instance.vrid.map_or(instance.span, |vrid| vrid.span);
+        if let Some(first) = seen.get(&id) {
+            let message = format!(
+                "virtual router id {} is used twice on {}",
+                router.config.vrid(),
+                router.interface
+            );
+            let finding =
+                Diagnostic::error(place, message).note_at(*first, "it is used here first");
+            context.findings.push(finding.fatal());
+            continue;
+        }
+        seen.insert(id, place);
+        routers.push(router);
+    }
+    routers
+}
+
+/// None after something that would end keepalived, which has been reported.
+fn router(
+    context: &mut Context<'_>,
+    global: &GlobalConfig,
+    instance: &InstanceConfig,
+) -> Option<VrrpInstance> {
+    let name = &instance.name.value;
+    let missing = |what: &str| {
+        let message = format!("`vrrp_instance {name}` has no `{what}`");
+        Diagnostic::error(instance.span, message).fatal()
+    };
+    let vrid = instance
+        .vrid
+        .and_then(|at| Vrid::new(u8::try_from(at.value).ok()?).ok());
+    if vrid.is_none() {
+        context.findings.push(missing("virtual_router_id"));
+    }
+    if instance.interface.is_none() {
+        context.findings.push(missing("interface"));
+    }
+    let addresses = one_family(context, instance);
+    let Some(first) = addresses.first() else {
+        context.findings.push(missing("virtual_ipaddress"));
+        return None;
+    };
+    let (vrid, interface) = (vrid?, instance.interface.as_ref()?);
+    let version = version(context, global, instance, first.value.address);
+    let priority = priority(context, instance);
+    let mut builder = RouterConfig::builder(vrid)
+        .version(version)
+        .priority(priority)
+        .interval(interval(context, version, instance))
+        .preempt(preempt(context, instance))
+        .authentication(authentication(context, version, instance))
+        .addresses(addresses.iter().map(|at| at.value.address));
+    let switch =
+        |own: Option<At<bool>>, global: Option<At<bool>>| own.or(global).map(|at| at.value);
+    if let Some(silent) = switch(instance.lower_prio_no_advert, global.lower_prio_no_advert) {
+        builder = builder.answer_losing(!silent);
+    }
+    let farewell = switch(
+        instance.higher_prio_send_advert,
+        global.higher_prio_send_advert,
+    );
+    if let Some(farewell) = farewell {
+        builder = builder.farewell(farewell);
+    }
+    if switch(instance.v3_checksum_as_v2, global.v3_checksum_as_v2) == Some(true) {
+        builder = builder.checksum(ChecksumDialect::MessageOnly);
+    }
+    let config = match builder.build() {
+        Ok(config) => config,
+        Err(error) => {
+            context
+                .findings
+                .push(Diagnostic::error(first.span, error.to_string()).fatal());
+            return None;
+        }
+    };
+    let excluded = instance.excluded.iter().filter(|excluded| {
+        let doubled = addresses
+            .iter()
+            .find(|at| at.value.address == excluded.value.address);
+        if let Some(first) = doubled {
+            let message = format!("address {} is given twice", excluded.value.address);
+            let finding = Diagnostic::error(excluded.span, message);
+            context
+                .findings
+                .push(finding.note_at(first.span, "it is already given here"));
+        }
+        doubled.is_none()
+    });
+    let held = addresses
+        .iter()
+        .copied()
+        .chain(excluded)
+        .map(|at| at.value.clone())
+        .collect();
+    let mut router = VrrpInstance::new(name.as_str(), interface.value.as_str(), config)
+        .with_virtual_addresses(held)
+        .with_announcements(announcements(
+            &instance.announcements,
+            &global.announcements,
+        ));
+    router.sync_daemon_interface = instance
+        .sync_daemon_interface
+        .as_ref()
+        .map(|at| at.value.clone());
+    let alert = instance
+        .smtp_alert
+        .or(global.smtp_alert_vrrp)
+        .or(global.smtp_alert);
+    router.smtp_alert = alert.is_some_and(|at| at.value);
+    Some(router)
+}
+
+/// The addresses of the first one's family; the others are reported.
+fn one_family<'c>(
+    context: &mut Context<'_>,
+    instance: &'c InstanceConfig,
+) -> Vec<&'c At<VirtualAddress>> {
+    let Some(first) = instance.addresses.first() else {
+        return Vec::new();
+    };
+    let (same, other): (Vec<_>, Vec<_>) = instance
+        .addresses
+        .iter()
+        .partition(|at| at.value.address.is_ipv4() == first.value.address.is_ipv4());
+    for at in other {
+        let message = "IPv4 and IPv6 addresses in one virtual router";
+        let finding = Diagnostic::error(at.span, message)
+            .label("not of the family of the first address")
+            .note_at(first.span, "the first address")
+            .note("put it in `virtual_ipaddress_excluded` or in an instance of its own");
+        context.findings.push(finding);
+    }
+    same
+}
+
+fn version(
+    context: &mut Context<'_>,
+    global: &GlobalConfig,
+    instance: &InstanceConfig,
+    first: IpAddr,
+) -> Version {
+    if first.is_ipv6() {
+        if let Some(at) = instance.version.filter(|at| at.value != 3) {
+            context.error(
+                at.span,
+                "VRRP version 2 has no IPv6 addresses: version 3 is used",
+            );
+        }
+        return Version::V3;
+    }
+    match instance.version.or(global.vrrp_version) {
+        Some(at) if at.value == 3 => Version::V3,
+        _ => Version::V2,
+    }
+}
+
+fn priority(context: &mut Context<'_>, instance: &InstanceConfig) -> Priority {
+    if let Some(at) = instance.priority {
+        return u8::try_from(at.value)
+            .ok()
+            .and_then(|value| Priority::new(value).ok())
+            .unwrap_or_default();
+    }
+    match instance.master {
+        Some(at) if at.value => {
+            let finding = Diagnostic::warning(at.span, "`state MASTER` without `priority`");
+            context
+                .findings
+                .push(finding.label("makes the priority 255, the address owner's"));
+            Priority::OWNER
+        }
+        _ => Priority::DEFAULT,
+    }
+}
+
+fn preempt(context: &mut Context<'_>, instance: &InstanceConfig) -> bool {
+    match (instance.preempt, instance.master) {
+        (Some(preempt), Some(master)) if !preempt.value && master.value => {
+            context.findings.push(
+                Diagnostic::warning(preempt.span, "`nopreempt` does not go with `state MASTER`")
+                    .label("ignored")
+                    .note_at(master.span, "use `state BACKUP` on both directors"),
+            );
+            true
+        }
+        (preempt, _) => preempt.is_none_or(|at| at.value),
+    }
+}
+
+fn interval(
+    context: &mut Context<'_>,
+    version: Version,
+    instance: &InstanceConfig,
+) -> AdvertInterval {
+    let Some(At { value, span }) = instance.interval else {
+        return AdvertInterval::DEFAULT;
+    };
+    let (interval, kept) = match version {
+        Version::V2 => {
+            let seconds = ((value + Duration::from_millis(500)).as_secs()).clamp(1, 255);
+            let interval = u8::try_from(seconds)
+                .ok()
+                .and_then(|s| AdvertInterval::from_secs(s).ok());
+            (interval, Duration::from_secs(seconds))
+        }
+        Version::V3 => {
+            let centis = (value + Duration::from_millis(5)).as_millis() / 10;
+            let interval = u16::try_from(centis)
+                .ok()
+                .and_then(|c| AdvertInterval::from_centis(c).ok());
+            (
+                interval,
+                Duration::from_millis(u64::try_from(centis).unwrap_or(u64::MAX) * 10),
+            )
+        }
+    };
+    let Some(interval) = interval else {
+        let message = format!("`advert_int` is out of range: {}", in_seconds(value));
+        let finding = Diagnostic::error(span, message);
+        context
+            .findings
+            .push(finding.label("must be 0.01 to 40.95 s with VRRP version 3"));
+        return AdvertInterval::DEFAULT;
+    };
+    if kept != value {
+        let unit = match version {
+            Version::V2 => "whole seconds",
+            Version::V3 => "hundredths of a second",
+        };
+        let finding = Diagnostic::warning(span, format!("{version} knows {unit} only"));
+        context
+            .findings
+            .push(finding.label(format!("rounded to {}", in_seconds(kept))));
+    }
+    interval
+}
+
+fn authentication(
+    context: &mut Context<'_>,
+    version: Version,
+    instance: &InstanceConfig,
+) -> Authentication {
+    let (pass, kind) = (&instance.auth_pass, instance.auth_type);
+    let Some(password) = pass else {
+        if let Some(kind) = kind {
+            context.findings.push(
+                Diagnostic::error(kind.span, "`auth_type PASS` without `auth_pass`")
+                    .note("the advertisements would carry no authentication"),
+            );
+        }
+        return Authentication::None;
+    };
+    if kind.is_none() {
+        context.findings.push(
+            Diagnostic::error(password.span, "`auth_pass` without `auth_type PASS`")
+                .note("the advertisements would carry no authentication")
+                .secret(),
+        );
+        return Authentication::None;
+    }
+    if version == Version::V3 {
+        context.findings.push(
+            Diagnostic::warning(password.span, "VRRP version 3 has no authentication")
+                .label("ignored")
+                .secret(),
+        );
+        return Authentication::None;
+    }
+    let bytes = password.value.as_bytes();
+    if bytes.len() > Password::LEN {
+        context.findings.push(
+            Diagnostic::warning(password.span, "a password has at most 8 bytes")
+                .label("only the first 8 are used")
+                .secret(),
+        );
+    }
+    match Password::new(bytes.get(..Password::LEN).unwrap_or(bytes)) {
+        Ok(password) => Authentication::Password(password),
+        Err(error) => {
+            context.error(password.span, error.to_string());
+            Authentication::None
+        }
+    }
+}
+
+fn announcements(own: &AnnouncementConfig, global: &AnnouncementConfig) -> Announcements {
+    let default = Announcements::default();
+    let refresh = own.refresh.or(global.refresh).map(|at| at.value);
+    let repeat = own.refresh_repeat.or(global.refresh_repeat);
+    default
+        .with_delay(
+            own.delay
+                .or(global.delay)
+                .map_or(default.delay, |at| at.value),
+        )
+        .with_repeat(
+            own.repeat
+                .or(global.repeat)
+                .map_or(default.repeat, |at| at.value),
+        )
+        .with_refresh(
+            refresh.filter(|period| !period.is_zero()),
+            repeat.map_or(default.refresh_repeat, |at| at.value),
+        )
+}

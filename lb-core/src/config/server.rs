@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `virtual_server`.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use lb_ipvs::{
+    AddressFamily, EngineName, ForwardingMethod, Netmask, Protocol, Scheduler, ServiceFlags,
+};
+
+use super::Diagnostic;
+use super::keywords::{Level, nearest};
+use super::line::{At, Context};
+use super::method::{CheckDefaults, method};
+use super::real::RealServerConfig;
+use super::source::Span;
+use super::tree::NodeId;
+
+/// What a virtual server is reached by.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Entrance {
+    Address { ip: IpAddr, port: u16 },
+    Mark(NonZeroU32),
+}
+
+/// An address and the port after it, if there is one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Endpoint {
+    pub(super) ip: IpAddr,
+    pub(super) port: Option<At<u16>>,
+}
+
+#[derive(Debug)]
+pub(super) struct VirtualServerConfig {
+    pub(super) entrance: Entrance,
+    /// The line `virtual_server …`.
+    pub(super) span: Span,
+    pub(super) scheduler: Option<At<Scheduler>>,
+    pub(super) method: Option<At<ForwardingMethod>>,
+    pub(super) protocol: Option<At<Protocol>>,
+    pub(super) persistence: Option<At<Duration>>,
+    pub(super) granularity: Option<At<Netmask>>,
+    pub(super) engine: Option<At<EngineName>>,
+    pub(super) one_packet: Option<At<bool>>,
+    pub(super) flags: ServiceFlags,
+    pub(super) family: Option<At<AddressFamily>>,
+    pub(super) ha_suspend: bool,
+    pub(super) virtualhost: Option<At<String>>,
+    pub(super) checks: CheckDefaults,
+    pub(super) omega: Option<At<bool>>,
+    pub(super) quorum: Option<At<u32>>,
+    pub(super) hysteresis: Option<At<u32>>,
+    pub(super) inhibit: Option<At<bool>>,
+    pub(super) smtp_alert: Option<At<bool>>,
+    pub(super) weight: Option<At<u32>>,
+    pub(super) sorry_server: Option<At<Endpoint>>,
+    pub(super) sorry_inhibit: bool,
+    pub(super) sorry_method: Option<At<ForwardingMethod>>,
+    pub(super) real_servers: Vec<RealServerConfig>,
+}
+
+impl VirtualServerConfig {
+    /// Reads one block; none if it does not say what it serves.
+    pub(super) fn read(context: &mut Context<'_>, block: NodeId) -> Option<Self> {
+        if is_group(context, block) {
+            return None;
+        }
+        let entrance = entrance(context, block);
+        let mut server = Self {
+            // Without an address the block is read all the same, for what else is wrong in it.
+            entrance: entrance.unwrap_or(Entrance::Mark(NonZeroU32::MIN)),
+            span: context.tree.line_span(block),
+            scheduler: None,
+            method: None,
+            protocol: None,
+            persistence: None,
+            granularity: None,
+            engine: None,
+            one_packet: None,
+            flags: ServiceFlags::empty(),
+            family: None,
+            ha_suspend: false,
+            virtualhost: None,
+            checks: CheckDefaults::default(),
+            omega: None,
+            quorum: None,
+            hysteresis: None,
+            inhibit: None,
+            smtp_alert: None,
+            weight: None,
+            sorry_server: None,
+            sorry_inhibit: false,
+            sorry_method: None,
+            real_servers: Vec::new(),
+        };
+        for line in context.lines(block) {
+            server.line(context, line);
+        }
+        entrance.map(|_| server)
+    }
+
+    fn line(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let (keyword, _) = context.keyword(line);
+        match keyword {
+            "real_server" => self
+                .real_servers
+                .extend(RealServerConfig::read(context, line)),
+            "lb_algo" | "lvs_sched" => self.scheduler(context, line),
+            "lb_kind" | "lvs_method" => {
+                let value = method(context, line);
+                context.set(line, &mut self.method, value);
+            }
+            "protocol" => self.protocol(context, line),
+            "persistence_timeout" => self.persistence(context, line),
+            "persistence_granularity" => self.granularity(context, line),
+            "persistence_engine" => {
+                let Some(name) = context.value(line, "a name") else {
+                    return;
+                };
+                match EngineName::new(name.value) {
+                    Ok(engine) => {
+                        let value = At::new(engine, name.span);
+                        context.set(line, &mut self.engine, Some(value));
+                    }
+                    Err(_) => {
+                        let finding = context.not_a(name, "the name of an engine", None);
+                        context.findings.push(finding);
+                    }
+                }
+            }
+            "ip_family" => {
+                let Some(text) = context.value(line, "inet or inet6") else {
+                    return;
+                };
+                let families = [
+                    ("inet", AddressFamily::Ipv4),
+                    ("inet6", AddressFamily::Ipv6),
+                ];
+                let value = context.one_of(text, "an address family", &families);
+                context.set(line, &mut self.family, value);
+            }
+            "ha_suspend" => self.ha_suspend = context.flag(line).value,
+            "virtualhost" => {
+                let value = context.string(line, "a host name");
+                context.set(line, &mut self.virtualhost, value);
+            }
+            "quorum" => {
+                let value = context.number(line, 1..=u32::MAX);
+                context.set(line, &mut self.quorum, value);
+            }
+            "hysteresis" => {
+                let value = context.number(line, 0..=u32::MAX);
+                context.set(line, &mut self.hysteresis, value);
+            }
+            "weight" => {
+                let value = context.number(line, 1..=i32::MAX.unsigned_abs());
+                context.set(line, &mut self.weight, value);
+            }
+            "sorry_server" => {
+                let value = endpoint(context, line);
+                context.set(line, &mut self.sorry_server, value);
+            }
+            "sorry_server_inhibit" => {
+                if self.after_sorry_server(context, line) {
+                    self.sorry_inhibit = context.flag(line).value;
+                }
+            }
+            "sorry_server_lvs_method" => {
+                if self.after_sorry_server(context, line) {
+                    let value = method(context, line);
+                    context.set(line, &mut self.sorry_method, value);
+                }
+            }
+            "hashed" => {
+                context.flag(line);
+                context.warning(
+                    context.keyword(line).1,
+                    "`hashed` has had no effect for long",
+                );
+            }
+            _ => {
+                if !self.checks.read(context, line, keyword, 1)
+                    && !self.switch(context, line, keyword)
+                    && !self.flag(context, line, keyword)
+                {
+                    context.unknown(Level::VirtualServer, line);
+                }
+            }
+        }
+    }
+
+    fn switch(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
+        let slot = match keyword {
+            "ops" => &mut self.one_packet,
+            "omega" => &mut self.omega,
+            "inhibit_on_failure" => &mut self.inhibit,
+            "smtp_alert" => &mut self.smtp_alert,
+            _ => return false,
+        };
+        let value = context.boolean(line);
+        context.set(line, slot, value);
+        true
+    }
+
+    /// Flags of the scheduler; those with a name only after their scheduler.
+    fn flag(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
+        let (flag, scheduler) = match keyword {
+            "flag-1" => (ServiceFlags::SCHED_1, None),
+            "flag-2" => (ServiceFlags::SCHED_2, None),
+            "flag-3" => (ServiceFlags::SCHED_3, None),
+            "sh-fallback" => (ServiceFlags::SCHED_1, Some(Scheduler::SourceHashing)),
+            "sh-port" => (ServiceFlags::SCHED_2, Some(Scheduler::SourceHashing)),
+            "mh-fallback" => (ServiceFlags::SCHED_1, Some(Scheduler::Maglev)),
+            "mh-port" => (ServiceFlags::SCHED_2, Some(Scheduler::Maglev)),
+            _ => return false,
+        };
+        context.flag(line);
+        match scheduler {
+            Some(needed) if self.scheduler.as_ref().is_none_or(|at| at.value != needed) => {
+                let (_, span) = context.keyword(line);
+                let message = format!("`{keyword}` needs `lvs_sched {needed}` before it");
+                context
+                    .findings
+                    .push(Diagnostic::error(span, message).note("it is ignored"));
+            }
+            _ => self.flags |= flag,
+        }
+        true
+    }
+
+    fn after_sorry_server(&self, context: &mut Context<'_>, line: NodeId) -> bool {
+        if self.sorry_server.is_none() {
+            let (keyword, span) = context.keyword(line);
+            let message = format!("`{keyword}` needs `sorry_server` before it");
+            context
+                .findings
+                .push(Diagnostic::error(span, message).note("it is ignored"));
+        }
+        self.sorry_server.is_some()
+    }
+
+    fn scheduler(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let Some(name) = context.value(line, "a scheduler") else {
+            return;
+        };
+        let known = || {
+            Scheduler::known()
+                .iter()
+                .filter(|known| **known != Scheduler::None)
+        };
+        match known().find(|known| known.as_str() == name.value) {
+            Some(scheduler) => {
+                let value = At::new(scheduler.clone(), name.span);
+                context.set(line, &mut self.scheduler, Some(value));
+            }
+            None => {
+                let suggestion = nearest(name.value, known().map(Scheduler::as_str));
+                let finding =
+                    Diagnostic::error(name.span, format!("unknown scheduler `{}`", name.value));
+                let names: Vec<_> = known().map(Scheduler::as_str).collect();
+                let note = format!("one of {}", names.join(", "));
+                context
+                    .findings
+                    .push(finding.suggest(suggestion).note(note));
+            }
+        }
+    }
+
+    fn protocol(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let Some(text) = context.value(line, "TCP, UDP or SCTP") else {
+            return;
+        };
+        let upper = text.value.to_ascii_uppercase();
+        let choices = [
+            ("TCP", Protocol::Tcp),
+            ("UDP", Protocol::Udp),
+            ("SCTP", Protocol::Sctp),
+        ];
+        let value = match choices.iter().find(|(name, _)| *name == upper) {
+            Some((_, protocol)) => Some(At::new(*protocol, text.span)),
+            None => context.one_of(text, "a protocol", &choices),
+        };
+        context.set(line, &mut self.protocol, value);
+    }
+
+    fn persistence(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let value = if context.arguments(line).is_empty() {
+            let span = context.flag(line).span;
+            Some(At::new(lb_ipvs::Persistence::DEFAULT_TIMEOUT, span))
+        } else {
+            context.whole_seconds(line, 1..=2_678_400)
+        };
+        context.set(line, &mut self.persistence, value);
+    }
+
+    fn granularity(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let Some(text) = context.value(line, "a netmask or prefix length") else {
+            return;
+        };
+        let mask = if let Ok(mask) = text.value.parse::<Ipv4Addr>() {
+            let bits = u32::from(mask);
+            (bits.leading_ones() + bits.trailing_zeros().min(32) >= 32)
+                .then_some(Netmask::Ipv4(mask))
+        } else {
+            text.value
+                .parse()
+                .ok()
+                .filter(|n| (1..=128).contains(n))
+                .map(Netmask::Ipv6)
+        };
+        match mask {
+            Some(mask) => {
+                let value = At::new(mask, text.span);
+                context.set(line, &mut self.granularity, Some(value));
+            }
+            None => {
+                let finding = context.not_a(text, "an IPv4 netmask or an IPv6 prefix length", None);
+                context.findings.push(finding);
+            }
+        }
+    }
+}
+
+/// `group NAME` is known and not supported.
+fn is_group(context: &mut Context<'_>, block: NodeId) -> bool {
+    let first = context.arguments(block).first();
+    let Some(word) = first.filter(|word| context.text(word) == "group") else {
+        return false;
+    };
+    let message = "virtual server groups are known to keepalived and are not supported yet";
+    let finding = Diagnostic::warning(word.span, message).label("ignored");
+    context.findings.push(finding.note("the block is skipped"));
+    true
+}
+
+/// `IP [PORT]` or `fwmark N`.
+fn entrance(context: &mut Context<'_>, block: NodeId) -> Option<Entrance> {
+    let first = context.argument(block, 0, "an address and a port, or `fwmark` and a mark")?;
+    match first.value {
+        "fwmark" => {
+            let text = context.argument(block, 1, "a mark after `fwmark`")?;
+            context.extra(block, 2);
+            let mark = context.number_in(block, text, 1..=u32::MAX)?;
+            NonZeroU32::new(mark.value).map(Entrance::Mark)
+        }
+        _ => {
+            let endpoint = endpoint_words(context, block)?.value;
+            let port = endpoint.port.map_or(0, |port| port.value);
+            Some(Entrance::Address {
+                ip: endpoint.ip,
+                port,
+            })
+        }
+    }
+}
+
+/// `IP [PORT]` after a keyword that takes a block.
+pub(super) fn endpoint_words(context: &mut Context<'_>, line: NodeId) -> Option<At<Endpoint>> {
+    let text = context.argument(line, 0, "an address")?;
+    context.extra(line, 2);
+    let ip = context.address(text)?;
+    let port = match context.arguments(line).get(1) {
+        None => None,
+        Some(word) => {
+            let text = At::new(context.text(word), word.span);
+            let port = context.number_in(line, text, 0..=65535)?;
+            let port = u16::try_from(port.value).ok().filter(|port| *port != 0);
+            port.map(|port| At::new(port, text.span))
+        }
+    };
+    Some(At::new(Endpoint { ip: ip.value, port }, ip.span))
+}
+
+/// `IP [PORT]` after a keyword that takes no block.
+fn endpoint(context: &mut Context<'_>, line: NodeId) -> Option<At<Endpoint>> {
+    context.no_block(line);
+    endpoint_words(context, line)
+}
