@@ -1,5 +1,116 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! lb-check
+//! Health checks for a load balancer: one small trait, a pure state machine, a scheduler, and the
+//! checks keepalived users know.
+//!
+//! # The parts
+//!
+//! * [`HealthCheck`] knows *how* to ask a [`Target`] whether it is well, once, and gives an
+//!   [`Outcome`]: it passed, it failed for a typed [`Reason`], or the probe could not be made for
+//!   a trouble of our own ([`LocalError`]), which **never counts against the target**.
+//! * [`Policy`] says how often to ask and how many answers make a verdict; [`CheckState`] applies
+//!   it. It is a value without clock and I/O: outcomes in, transitions out.
+//! * [`Scheduler`] runs many probes on tokio, at a fixed rate and evenly spread, equal ones once,
+//!   each within its deadline, and tells the verdicts as [`CheckEvent`]s.
+//! * [`TcpCheck`], [`HttpGet`] and [`Script`] are keepalived's `TCP_CHECK`, `HTTP_GET` and
+//!   `MISC_CHECK`; [`genhash`] computes the digest that [`HttpGet`] compares.
+//! * [`Registry`] maps names of a configuration to checks. It is the door for your own.
+//!
+//! The parts are independent: a program may call a check by hand, or use [`CheckState`] with
+//! probes of its own, or the scheduler with checks of its own.
+//!
+//! # Write your own check
+//!
+//! A type, a name, one function. Registered, it may stand in a configuration like the built-in
+//! ones, and the scheduler gives it interval, retries, deadline and cancellation:
+//!
+#![cfg_attr(feature = "runtime", doc = "```")]
+#![cfg_attr(not(feature = "runtime"), doc = "```ignore")]
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use lb_check::{
+//!     ArgumentError, Arguments, BuiltCheck, CheckContext, CheckEvent, HealthCheck, Options,
+//!     Outcome, Policy, Problem, ProbeSpec, Reason, Registry, Scheduler, SubscriptionId, Target,
+//! };
+//!
+//! /// Well as long as the port is odd.
+//! #[derive(Debug)]
+//! struct OddPort {
+//!     at_least: u16,
+//! }
+//!
+//! #[async_trait::async_trait]
+//! impl HealthCheck for OddPort {
+//!     fn kind(&self) -> &str {
+//!         "ODD_PORT"
+//!     }
+//!
+//!     async fn check(&self, target: &Target) -> Outcome {
+//!         match target.address.port() {
+//!             port if port >= self.at_least && port % 2 == 1 => Outcome::pass(),
+//!             port => Outcome::fail(Reason::Other(format!("port {port} is even or too low"))),
+//!         }
+//!     }
+//! }
+//!
+//! /// `ODD_PORT { at_least N }`
+//! fn odd_port(
+//!     block: &Arguments,
+//!     _: &CheckContext,
+//! ) -> Result<BuiltCheck, Vec<ArgumentError>> {
+//!     let mut at_least = 1;
+//!     for line in block.children.iter().filter(|line| line.name == "at_least") {
+//!         let value = line.values.first().and_then(|text| text.parse().ok());
+//!         at_least = value.ok_or_else(|| {
+//!             vec![ArgumentError::error(line, Problem::Other("at_least needs a port".into()))]
+//!         })?;
+//!     }
+//!     let identity = format!("ODD_PORT at_least {at_least}");
+//!     Ok(BuiltCheck::new(Arc::new(OddPort { at_least }), identity))
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut registry = Registry::builtin();
+//! registry.register("ODD_PORT", odd_port);
+//!
+//! // What a configuration does with `ODD_PORT { at_least 81 }` in a real server:
+//! let address = "192.0.2.61:80".parse()?;
+//! let block = Arguments::block("ODD_PORT", [Arguments::line("at_least", ["81"])]);
+//! let factory = registry.get("ODD_PORT").expect("registered above");
+//! let built = factory.build(&block, &CheckContext::new(address)).expect("a number");
+//!
+//! // And what the scheduler does with it:
+//! let (scheduler, mut events) = Scheduler::start(Options::default());
+//! let policy = Policy::default()
+//!     .with_retries(1)
+//!     .with_retry_delay(Duration::from_millis(10))
+//!     .with_warmup(Duration::ZERO);
+//! let spec = ProbeSpec::new(built.check, Target::new(address), built.identity, policy);
+//! scheduler.subscribe(SubscriptionId::new(1), spec).await?;
+//!
+//! assert!(matches!(events.recv().await, Some(CheckEvent::Attempt { attempt: 1, .. })));
+//! let Some(CheckEvent::Changed { up, outcome, attempts, .. }) = events.recv().await else {
+//!     panic!("one retry, then a verdict");
+//! };
+//! assert_eq!((up, attempts), (false, 2));
+//! assert_eq!(outcome.to_string(), "port 80 is even or too low");
+//! scheduler.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! | feature | gives | needs |
+//! |---|---|---|
+//! | *(none)* | the trait, [`Outcome`], [`CheckState`], [`Registry`] | |
+//! | `runtime` | [`Scheduler`] | tokio, tracing |
+//! | `tcp` | [`TcpCheck`] | socket2 |
+//! | `http` | [`HttpGet`], [`genhash`] | httparse, md-5 |
+//! | `script` | [`Script`] | nix |
+//!
+//! All are on by default.
 
 mod arguments;
 mod check;

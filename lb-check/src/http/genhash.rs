@@ -5,7 +5,8 @@
 //!
 //! * it covers the bytes of the body, as they come; chunks are not decoded, so their framing is
 //!   part of it;
-//! * a header spelt exactly `Content-Length:` (case matters) limits it to that many bytes;
+//! * the first `Content-Length:` in the header limits it to that many bytes; case matters, and
+//!   the end of a longer name counts too (`X-Content-Length:`), as it does for genhash;
 //! * the header has to end with CR LF CR LF within its first 4095 bytes, else there is no data;
 //! * the status code does not matter here.
 //!
