@@ -14,6 +14,7 @@
 //!
 //! The packages come from `cargo xtask fetch`; `cargo xtask test` does all of it.
 
+pub mod cluster;
 pub mod gate;
 pub mod guest;
 pub mod net;

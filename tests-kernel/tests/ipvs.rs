@@ -6,6 +6,7 @@ use std::error::Error;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use tests_kernel::cluster::Forwarding;
 use tests_kernel::guest_or_skip;
 use tests_kernel::net::{Client, Host, HttpServer, Lan, NetError, wait_until};
 use tests_kernel::tool::Tool;
@@ -18,32 +19,6 @@ const SERVERS: [Ipv4Addr; 2] = [
     Ipv4Addr::new(192, 168, 1, 62),
 ];
 const REQUESTS: usize = 20;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Forwarding {
-    DirectRouting,
-    Masquerade,
-    Tunnel,
-}
-
-impl Forwarding {
-    fn option(self) -> &'static str {
-        match self {
-            Self::DirectRouting => "--gatewaying",
-            Self::Masquerade => "--masquerading",
-            Self::Tunnel => "--ipip",
-        }
-    }
-
-    /// As the listing names it.
-    fn word(self) -> &'static str {
-        match self {
-            Self::DirectRouting => "Route",
-            Self::Masquerade => "Masq",
-            Self::Tunnel => "Tunnel",
-        }
-    }
-}
 
 /// One director, two real servers, a client; hosts and servers live as long as this.
 struct Cluster {
@@ -73,6 +48,7 @@ impl Cluster {
                 Forwarding::DirectRouting => host.prepare_direct_routing(VIP)?,
                 Forwarding::Tunnel => host.prepare_tunnel(VIP)?,
                 Forwarding::Masquerade => host.prepare_masquerade(director.address())?,
+                other => panic!("{other:?}"),
             }
             servers.push(HttpServer::start(host.netns(), 80)?);
             hosts.push(host);
@@ -120,7 +96,7 @@ fn by_hand(tool: Tool, forwarding: Forwarding) -> TestResult {
         )?;
     }
     let listing = tool.run(director, "-L -n")?;
-    let word = forwarding.word();
+    let word = forwarding.listed();
     let expected = format!(
         "IP Virtual Server version 1.2.1 (size=4096)\n\
          Prot LocalAddress:Port Scheduler Flags\n  \

@@ -49,6 +49,7 @@ for directory in /run /tmp; do
     esac
 done
 ln -sf /proc/self/fd /dev/fd
+ln -sf /run/log /dev/log
 
 mkdir -p /lib/modules
 ln -s "$modules" "/lib/modules/$(uname -r)"

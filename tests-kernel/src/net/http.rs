@@ -4,7 +4,8 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -23,6 +24,8 @@ pub const PAGE: &str = "<html><body><h1>It works!</h1>\n\
 
 /// How long an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(90);
+/// Connections that may wait for a worker.
+const BACKLOG: usize = 128;
 /// How often the accepting thread looks at its orders.
 const GLANCE: u8 = 20;
 /// How often a download sends a line.
@@ -174,9 +177,60 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(listener)
 }
 
-/// Accepts until told to stop. Connections go to threads of their own, which inherit the
-/// namespace and end with their connection.
+/// Threads that converse, made when none is idle and kept: making one is dear in the guest.
+struct Workers {
+    shared: Arc<Shared>,
+    connections: SyncSender<Connection>,
+    waiting: Arc<Mutex<Receiver<Connection>>>,
+    idle: Arc<AtomicUsize>,
+}
+
+type Connection = (TcpStream, SocketAddr);
+
+impl Workers {
+    fn new(shared: &Arc<Shared>) -> Self {
+        let (connections, waiting) = sync_channel(BACKLOG);
+        Self {
+            shared: Arc::clone(shared),
+            connections,
+            waiting: Arc::new(Mutex::new(waiting)),
+            idle: Arc::default(),
+        }
+    }
+
+    fn take(&self, connection: Connection) {
+        let one_less = |idle: usize| idle.checked_sub(1);
+        let order = Ordering::SeqCst;
+        if self.idle.fetch_update(order, order, one_less).is_err() {
+            self.spawn();
+        }
+        // A full queue drops the connection, as a full backlog would.
+        let _ = self.connections.try_send(connection);
+    }
+
+    /// A thread of this namespace that ends when the server does and its conversation is over.
+    fn spawn(&self) {
+        let (shared, idle) = (Arc::clone(&self.shared), Arc::clone(&self.idle));
+        let waiting = Arc::clone(&self.waiting);
+        thread::spawn(move || {
+            loop {
+                let next = waiting
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .recv();
+                let Ok((stream, peer)) = next else { return };
+                // A client that goes away in the middle is its own affair.
+                drop(converse(&shared, &stream, peer));
+                drop(stream);
+                idle.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+    }
+}
+
+/// Accepts until told to stop.
 fn accept(shared: &Arc<Shared>, mut listener: Option<TcpListener>) {
+    let workers = Workers::new(shared);
     while !shared.stop.load(Ordering::SeqCst) {
         let behaviour = shared.behaviour().clone();
         if behaviour == Behaviour::Refuse {
@@ -192,10 +246,8 @@ fn accept(shared: &Arc<Shared>, mut listener: Option<TcpListener>) {
         };
         let mut ready = [PollFd::new(open.as_fd(), PollFlags::POLLIN)];
         let _ = poll(&mut ready, PollTimeout::from(GLANCE));
-        while let Ok((stream, peer)) = open.accept() {
-            let shared = Arc::clone(shared);
-            // A client that goes away in the middle is its own affair.
-            thread::spawn(move || drop(converse(&shared, &stream, peer)));
+        while let Ok(connection) = open.accept() {
+            workers.take(connection);
         }
     }
 }

@@ -7,7 +7,9 @@ mod client;
 mod http;
 mod lan;
 mod netns;
+mod poller;
 mod smtp;
+mod syslog;
 mod wire;
 
 use std::io;
@@ -16,11 +18,13 @@ use std::time::Duration;
 use crate::process::{ProcessError, poll_until};
 
 pub use capture::{Capture, Seen, inject};
-pub use client::{Attempt, Client, Outage, Poller, Response};
+pub use client::{Client, Response};
 pub use http::{Behaviour, HttpServer, PAGE, Request};
 pub use lan::{Host, Lan};
 pub use netns::Netns;
+pub use poller::{Attempt, Outage, Poller};
 pub use smtp::{Mail, SmtpSink};
+pub use syslog::Syslog;
 pub use wire::{Advert, Arp, Packet, ip_frame};
 
 /// Why a part of a scenario could not be set up, or what was waited for in vain.

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One director: a host and the daemon on it, keepalived or ours.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::net::{Host, NetError, Syslog, wait_until};
+use crate::process::{self, Background};
+use crate::tool::{Tool, lbctl};
+
+/// Ten times what a start takes in the guest.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// What runs on a director.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Software {
+    /// Debian's keepalived.
+    Keepalived,
+    /// `lbctl run`.
+    Lbctl,
+}
+
+impl fmt::Display for Software {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Keepalived => "keepalived",
+            Self::Lbctl => "lbctl",
+        })
+    }
+}
+
+/// A director; its daemon is killed on drop.
+#[derive(Debug)]
+pub struct Director {
+    host: Host,
+    software: Software,
+    directory: PathBuf,
+    daemon: Option<Background>,
+    syslog: Syslog,
+}
+
+impl Director {
+    pub(super) fn new(host: Host, software: Software, text: &str) -> Result<Self, NetError> {
+        let directory = std::env::temp_dir().join(host.netns().name());
+        for sub in ["run", "lib"] {
+            let path = directory.join(sub);
+            fs::create_dir_all(&path).map_err(NetError::system(path.display().to_string()))?;
+        }
+        let syslog = Syslog::listen(&directory.join("run/log"))?;
+        let director = Self {
+            host,
+            software,
+            directory,
+            daemon: None,
+            syslog,
+        };
+        director.configure(text)?;
+        Ok(director)
+    }
+
+    /// Its name: `lb1` or `lb2`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.host.netns().label()
+    }
+
+    /// Its machine.
+    #[must_use]
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// What it runs.
+    #[must_use]
+    pub fn software(&self) -> Software {
+        self.software
+    }
+
+    /// The path of its configuration.
+    #[must_use]
+    pub fn configuration(&self) -> PathBuf {
+        self.directory.join("cluster.conf")
+    }
+
+    /// The path of our daemon's control socket.
+    #[must_use]
+    pub fn control(&self) -> PathBuf {
+        self.directory.join("run/control.sock")
+    }
+
+    /// Writes its configuration; a running daemon reads it at [`reload`](Self::reload).
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn configure(&self, text: &str) -> Result<(), NetError> {
+        let path = self.configuration();
+        fs::write(&path, text).map_err(NetError::system(path.display().to_string()))
+    }
+
+    /// Changes what it will run at the next start.
+    pub fn set_software(&mut self, software: Software) {
+        self.software = software;
+    }
+
+    /// Starts the daemon. It sees `/run` and `/var/lib` of its own, as on a machine of its own.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn start(&mut self) -> Result<(), NetError> {
+        let mut command = self.host.netns().command("sh");
+        command
+            .arg("-c")
+            .arg("mount --bind \"$0/run\" /run && mount --bind \"$0/lib\" /var/lib && exec \"$@\"")
+            .arg(&self.directory);
+        self.daemon_arguments(&mut command);
+        self.daemon = Some(Background::spawn(&mut command)?);
+        Ok(())
+    }
+
+    fn daemon_arguments(&self, command: &mut Command) {
+        match self.software {
+            Software::Keepalived => {
+                command.args(["keepalived", "--dont-fork", "--log-detail"]);
+                command.arg("--use-file").arg(self.configuration());
+                for (option, file) in PID_FILES {
+                    command.arg(option).arg(self.directory.join(file));
+                }
+            }
+            Software::Lbctl => {
+                command
+                    .arg(lbctl())
+                    .arg("run")
+                    .arg("-f")
+                    .arg(self.configuration());
+                command.arg("--control").arg(self.control());
+            }
+        }
+    }
+
+    /// The running daemon, with what it wrote.
+    ///
+    /// # Errors
+    ///
+    /// When it was not started or was ended.
+    pub fn daemon(&mut self) -> Result<&mut Background, NetError> {
+        let name = self.host.netns().label();
+        self.daemon.as_mut().ok_or_else(|| NetError::System {
+            what: format!("daemon of {name}"),
+            source: io::Error::other("it does not run"),
+        })
+    }
+
+    /// What the daemons of this director logged so far, all of them.
+    #[must_use]
+    pub fn log(&self) -> String {
+        let own = self
+            .daemon
+            .as_ref()
+            .map(Background::text)
+            .unwrap_or_default();
+        self.syslog.text() + &own
+    }
+
+    /// Makes the daemon read its configuration again.
+    ///
+    /// # Errors
+    ///
+    /// When it does not run.
+    pub fn reload(&mut self) -> Result<(), NetError> {
+        self.daemon()?.signal(Signal::SIGHUP);
+        Ok(())
+    }
+
+    /// Kills the daemon as a crash would: no process of it gets the chance to say good-bye.
+    /// Address and table stay. Returns what it had written.
+    ///
+    /// # Errors
+    ///
+    /// When it does not run.
+    pub fn crash(&mut self) -> Result<String, NetError> {
+        if self.software == Software::Keepalived {
+            // Killing the parent first would let the VRRP child resign; hence it is stopped.
+            let [parent, vrrp, checkers] = PID_FILES.map(|(_, file)| file);
+            let all = [
+                (parent, Signal::SIGSTOP),
+                (vrrp, Signal::SIGKILL),
+                (checkers, Signal::SIGKILL),
+                (parent, Signal::SIGKILL),
+            ];
+            for (file, signal) in all {
+                kill(self.pid(file)?, signal).map_err(NetError::errno("kill keepalived"))?;
+            }
+        }
+        let mut daemon = self.take()?;
+        daemon.kill();
+        Ok(self.syslog.text() + &daemon.text())
+    }
+
+    /// Stops the daemon as an operator would and waits for its end. Returns how it ended and
+    /// what it had written.
+    ///
+    /// # Errors
+    ///
+    /// When it does not run or does not end.
+    pub fn stop(&mut self) -> Result<(ExitStatus, String), NetError> {
+        let mut daemon = self.take()?;
+        daemon.signal(Signal::SIGTERM);
+        let status = daemon.wait(DEADLINE)?;
+        Ok((status, self.syslog.text() + &daemon.text()))
+    }
+
+    /// What a reboot leaves after a crash: no virtual address, no table, no pid files.
+    ///
+    /// # Errors
+    ///
+    /// When the host cannot be cleaned.
+    pub fn reboot(&mut self, vip: Ipv4Addr) -> Result<(), NetError> {
+        if self.has_address(vip) {
+            self.host
+                .netns()
+                .ip(&format!("addr del {vip}/32 dev eth0"))?;
+        }
+        for what in ["--clear", "--stop-daemon master", "--stop-daemon backup"] {
+            // A daemon that does not run cannot be stopped.
+            Tool::Ipvsadm.output(self.host.netns(), what)?;
+        }
+        for (_, file) in PID_FILES {
+            let path = self.directory.join(file);
+            if path.exists() {
+                fs::remove_file(&path).map_err(NetError::system(path.display().to_string()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether its `eth0` has the address.
+    #[must_use]
+    pub fn has_address(&self, address: Ipv4Addr) -> bool {
+        let listing = self.host.netns().ip("-4 -o addr show dev eth0");
+        listing.is_ok_and(|text| text.contains(&format!("inet {address}/")))
+    }
+
+    /// Its kernel's table as the real ipvsadm shows it.
+    ///
+    /// # Errors
+    ///
+    /// When ipvsadm fails.
+    pub fn table(&self) -> Result<String, NetError> {
+        Ok(Tool::Ipvsadm.run(self.host.netns(), "-L -n")?)
+    }
+
+    /// Waits until the destinations in its table are these, in any order.
+    ///
+    /// # Errors
+    ///
+    /// [`NetError::Awaited`] with the table.
+    pub fn wait_for_table(&self, wanted: &[Ipv4Addr], deadline: Duration) -> Result<(), NetError> {
+        let mut wanted: Vec<String> = wanted
+            .iter()
+            .map(|address| format!("{address}:80"))
+            .collect();
+        wanted.sort();
+        wait_until(&format!("{} has {wanted:?}", self.name()), deadline, || {
+            let table = self.table().map_err(|error| error.to_string())?;
+            let rows = table
+                .lines()
+                .skip(3)
+                .filter_map(|line| line.trim().strip_prefix("-> "));
+            let mut found: Vec<_> = rows
+                .filter_map(|row| row.split_whitespace().next())
+                .collect();
+            found.sort_unstable();
+            if found == wanted { Ok(()) } else { Err(table) }
+        })
+    }
+
+    /// Runs `lbctl ARGUMENTS --control SOCKET` on the director; it must succeed.
+    ///
+    /// # Errors
+    ///
+    /// When it fails.
+    pub fn lbctl(&self, arguments: &[&str]) -> Result<String, NetError> {
+        let mut command = self.host.netns().command(lbctl());
+        command.args(arguments).arg("--control").arg(self.control());
+        Ok(process::run(&mut command, DEADLINE)?)
+    }
+
+    fn take(&mut self) -> Result<Background, NetError> {
+        self.daemon()?;
+        self.daemon.take().ok_or_else(|| NetError::System {
+            what: "daemon".to_owned(),
+            source: io::Error::other("it does not run"),
+        })
+    }
+
+    fn pid(&self, file: &str) -> Result<Pid, NetError> {
+        let path: &Path = &self.directory.join(file);
+        let text =
+            fs::read_to_string(path).map_err(NetError::system(path.display().to_string()))?;
+        let pid = text.trim().parse().map_err(io::Error::other);
+        Ok(Pid::from_raw(
+            pid.map_err(NetError::system(path.display().to_string()))?,
+        ))
+    }
+}
+
+/// keepalived's options for the process ids of parent, VRRP child and checker child.
+const PID_FILES: [(&str, &str); 3] = [
+    ("--pid", "pid"),
+    ("--vrrp_pid", "vrrp.pid"),
+    ("--checkers_pid", "checkers.pid"),
+];
+
+impl Drop for Director {
+    fn drop(&mut self) {
+        self.daemon = None;
+        // What stays in /tmp of a guest goes with the guest.
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
