@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a router asks for.
 
-use std::{net::IpAddr, time::Duration};
+use std::{fmt, net::IpAddr, time::Duration};
 
 use super::Transition;
 use crate::{
@@ -117,4 +117,26 @@ pub enum Notice {
         /// Its dialect.
         dialect: ChecksumDialect,
     },
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AddressListMismatch { source, advertised } => {
+                write!(f, "{source} advertises other virtual addresses than ours:")?;
+                advertised.as_slice().iter().try_for_each(|address| write!(f, " {address}"))
+            }
+            Self::IntervalLearned { source, interval, configured } => {
+                write!(f, "{source} advertises every {interval}, ours is {configured}; using its interval")
+            }
+            Self::ChecksumDialect { source, dialect } => {
+                let dialect = match dialect {
+                    ChecksumDialect::PseudoHeader => "with the pseudo-header",
+                    ChecksumDialect::MessageOnly => "without the pseudo-header",
+                    ChecksumDialect::GroupPseudoHeader => "with the multicast group in the pseudo-header",
+                };
+                write!(f, "{source} computes the checksum {dialect}, ours is another; it may refuse our adverts")
+            }
+        }
+    }
 }

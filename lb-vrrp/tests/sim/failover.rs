@@ -127,6 +127,23 @@ fn a_paused_master_that_was_replaced_takes_its_hosts_back() {
 }
 
 #[test]
+fn a_frozen_master_takes_its_hosts_back_although_nobody_tells_it() {
+    // Nothing was queued while the whole machine stood still, and its successor is gone.
+    let mut lan = Lan::new([router(200), router(100)].map(|b| b.build().unwrap()));
+    lan.start_all();
+    lan.run_for(secs(5));
+    lan.pause(0);
+    lan.run_for(secs(10));
+    assert_eq!(lan.caches, [Some(1)]);
+    lan.crash(1);
+    lan.nodes[0].waiting.clear();
+    lan.resume(0);
+    lan.run_for(millis(1));
+    assert_eq!(lan.caches, [Some(0)]);
+    assert_eq!(lan.nodes[0].router.as_ref().unwrap().stats().stalls, 1);
+}
+
+#[test]
 fn a_paused_backup_hears_what_waited_before_it_judges() {
     let mut lan = Lan::new([router(200), router(100)].map(|b| b.build().unwrap()));
     lan.start_all();

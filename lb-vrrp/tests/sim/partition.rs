@@ -45,6 +45,14 @@ fn without_a_farewell_hosts_stay_with_the_loser() {
 }
 
 #[test]
+fn a_loser_that_stops_before_it_hears_the_winner_leaves_no_host_behind() {
+    let mut lan = heal(true, millis(0));
+    lan.stop(1);
+    lan.run_for(millis(1));
+    assert_eq!(lan.caches, [Some(0)]);
+}
+
+#[test]
 fn each_half_has_one_master() {
     let configs = [50, 100, 150, 200].map(|value| router(value).build().unwrap());
     let mut lan = Lan::new(configs);
