@@ -51,7 +51,10 @@ pub struct Message {
 impl Message {
     /// A message with this subject and body.
     pub fn new(subject: impl Into<String>, body: impl Into<String>) -> Self {
-        Self { subject: subject.into(), body: body.into() }
+        Self {
+            subject: subject.into(),
+            body: body.into(),
+        }
     }
 }
 
@@ -119,7 +122,10 @@ impl Envelope {
         let parse = |address: &String| {
             address
                 .parse::<Mailbox>()
-                .map_err(|source| MailError::Address { address: address.clone(), source })
+                .map_err(|source| MailError::Address {
+                    address: address.clone(),
+                    source,
+                })
         };
         Ok(Self {
             from: parse(&settings.from)?,

@@ -77,16 +77,20 @@ async fn exchange_unbounded(
 ) -> Result<Bytes, ClientError> {
     let stream = UnixStream::connect(socket)
         .await
-        .map_err(|source| ClientError::Connect { socket: socket.to_owned(), source })?;
+        .map_err(|source| ClientError::Connect {
+            socket: socket.to_owned(),
+            source,
+        })?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
     let mut request = hyper::Request::new(Empty::<Bytes>::new());
     *request.method_mut() = method;
     *request.uri_mut() = hyper::Uri::try_from(path).unwrap_or_default();
-    request
-        .headers_mut()
-        .insert(hyper::header::HOST, hyper::header::HeaderValue::from_static("lb"));
+    request.headers_mut().insert(
+        hyper::header::HOST,
+        hyper::header::HeaderValue::from_static("lb"),
+    );
     let response = sender.send_request(request).await?;
     let status = response.status();
     let body = response.into_body().collect().await?.to_bytes();
@@ -95,6 +99,9 @@ async fn exchange_unbounded(
         Ok(body)
     } else {
         let body = String::from_utf8_lossy(&body).into_owned();
-        Err(ClientError::Refused { status: status.as_u16(), body })
+        Err(ClientError::Refused {
+            status: status.as_u16(),
+            body,
+        })
     }
 }

@@ -49,21 +49,29 @@ impl ControlServer {
     /// # Errors
     /// [`ServeError`] when the socket cannot be made.
     pub fn bind(path: &Path) -> Result<Self, ServeError> {
-        let fail = |source| ServeError { path: path.to_owned(), source };
+        let fail = |source| ServeError {
+            path: path.to_owned(),
+            source,
+        };
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(fail(error)),
             _ => {}
         }
         let listener = UnixListener::bind(path).map_err(fail)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(fail)?;
-        Ok(Self { listener, path: path.to_owned() })
+        Ok(Self {
+            listener,
+            path: path.to_owned(),
+        })
     }
 
     /// Serves requests until the daemon drops the receiver of `requests`.
     pub async fn serve(&self, requests: mpsc::Sender<Request>) {
         let slots = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
-            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
+                return;
+            };
             let stream = tokio::select! {
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, _)) => stream,
@@ -139,11 +147,17 @@ async fn ask<T>(
         requests.send(request(reply)).await.ok()?;
         answer.await.ok()
     };
-    tokio::time::timeout(PATIENCE, exchange).await.ok().flatten()
+    tokio::time::timeout(PATIENCE, exchange)
+        .await
+        .ok()
+        .flatten()
 }
 
 fn unavailable() -> Answer {
-    error(StatusCode::SERVICE_UNAVAILABLE, "the daemon is stopping or busy")
+    error(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the daemon is stopping or busy",
+    )
 }
 
 fn error(status: StatusCode, message: &str) -> Answer {
@@ -155,8 +169,9 @@ fn json(status: StatusCode, body: &impl serde::Serialize) -> Answer {
     let body = serde_json::to_vec(body).unwrap_or_default();
     let mut response = hyper::Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        hyper::header::HeaderValue::from_static("application/json"),
+    );
     response
 }

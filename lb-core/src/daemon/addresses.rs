@@ -46,7 +46,10 @@ async fn follow(present: &watch::Sender<BTreeSet<IpAddr>>) -> Result<(), Address
             () = present.closed() => break,
         }
         tokio::time::sleep(SETTLE).await;
-        while futures_util::FutureExt::now_or_never(events.next()).flatten().is_some() {}
+        while futures_util::FutureExt::now_or_never(events.next())
+            .flatten()
+            .is_some()
+        {}
     }
     drop(connection);
     Ok(())
@@ -108,6 +111,9 @@ mod tests {
     #[tokio::test]
     async fn loopback_is_among_the_local_addresses() {
         let addresses = local_addresses().await.unwrap();
-        assert!(addresses.contains(&IpAddr::from([127, 0, 0, 1])), "{addresses:?}");
+        assert!(
+            addresses.contains(&IpAddr::from([127, 0, 0, 1])),
+            "{addresses:?}"
+        );
     }
 }

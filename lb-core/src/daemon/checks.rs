@@ -6,9 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lb_check::{
-    CheckEvent, Options, Outcome, ProbeSpec, Scheduler, SchedulerHandle, SubscriptionId,
-};
+use lb_check::{CheckEvent, Options, ProbeSpec, Scheduler, SchedulerHandle, SubscriptionId};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::director::{CheckId, Names};
@@ -53,9 +51,15 @@ impl NewCheck {
             Arc::clone(&check.check),
             check.target.clone(),
             check.identity.clone(),
-            check.policy,
+            check.policy.clone(),
         );
-        Self { id, spec, kind: check.kind.clone(), names, suspended }
+        Self {
+            id,
+            spec,
+            kind: check.kind.clone(),
+            names,
+            suspended,
+        }
     }
 }
 
@@ -110,7 +114,14 @@ impl Checks {
         }
         let mut specs = Vec::with_capacity(checks.len());
         let mut resting = Vec::new();
-        for NewCheck { id, spec, kind, names, suspended } in checks {
+        for NewCheck {
+            id,
+            spec,
+            kind,
+            names,
+            suspended,
+        } in checks
+        {
             self.next += 1;
             let subscription = SubscriptionId::new(self.next);
             self.subscribers.insert(subscription, id);
@@ -118,7 +129,16 @@ impl Checks {
             if suspended {
                 resting.push(subscription);
             }
-            self.active.insert(id, ActiveCheck { spec, kind, names, suspended, subscription });
+            self.active.insert(
+                id,
+                ActiveCheck {
+                    spec,
+                    kind,
+                    names,
+                    suspended,
+                    subscription,
+                },
+            );
         }
         self.runtime.subscribe(specs).await;
         for subscription in resting {
@@ -152,8 +172,13 @@ impl Checks {
 
     /// Logs what a check found, in words comparable to keepalived's.
     pub(super) fn log(&self, id: &CheckId, event: &CheckEvent) {
-        let Some(check) = self.active.get(id) else { return };
-        let Names { virtual_server, real_server } = &check.names;
+        let Some(check) = self.active.get(id) else {
+            return;
+        };
+        let Names {
+            virtual_server,
+            real_server,
+        } = &check.names;
         match event {
             CheckEvent::Changed { up: true, .. } => match check.kind.as_str() {
                 "TCP_CHECK" => tracing::info!("TCP connection to {real_server} success."),
@@ -165,7 +190,12 @@ impl Checks {
                 }
                 kind => tracing::info!("{kind} on service {real_server} succeeded."),
             },
-            CheckEvent::Changed { up: false, outcome, attempts, .. } => {
+            CheckEvent::Changed {
+                up: false,
+                outcome,
+                attempts,
+                ..
+            } => {
                 let retries = match attempts.saturating_sub(1) {
                     0 => String::new(),
                     1 => " after 1 retry".to_owned(),
@@ -175,11 +205,13 @@ impl Checks {
                     "HTTP_GET" => "HTTP_CHECK",
                     kind => kind,
                 };
-                let reason = reason(outcome);
+                let reason = outcome.to_string();
                 tracing::info!(reason, "{kind} on service {real_server} failed{retries}.");
             }
-            CheckEvent::Attempt { attempt, outcome, .. } => {
-                let reason = reason(outcome);
+            CheckEvent::Attempt {
+                attempt, outcome, ..
+            } => {
+                let reason = outcome.to_string();
                 tracing::debug!(attempt, reason, "{} on service {real_server}", check.kind);
             }
             CheckEvent::WeightChanged { outcome, .. } => {
@@ -193,13 +225,6 @@ impl Checks {
     /// Cancels all probes and ends the thread.
     pub(super) async fn shutdown(self) {
         self.runtime.shutdown().await;
-    }
-}
-
-fn reason(outcome: &Outcome) -> String {
-    match &outcome.detail {
-        Some(detail) => format!("{}: {detail}", outcome.verdict),
-        None => outcome.verdict.to_string(),
     }
 }
 
@@ -235,7 +260,12 @@ impl CheckThread {
         let (scheduler, events) = scheduler
             .await
             .map_err(|_| CheckRuntimeError(io::Error::other("the thread ended at once")))?;
-        Ok(Self { scheduler, events, alive, thread })
+        Ok(Self {
+            scheduler,
+            events,
+            alive,
+            thread,
+        })
     }
 
     // A scheduler that has ended shows as the end of its events; the errors say nothing more.

@@ -50,7 +50,10 @@ impl ControlLock {
     /// [`LockError::AlreadyRunning`] with the PID of the first daemon, or [`LockError::Io`].
     pub(crate) fn acquire(socket: &Path) -> Result<Self, LockError> {
         let path = lock_path(socket);
-        let io = |source| LockError::Io { path: path.clone(), source };
+        let io = |source| LockError::Io {
+            path: path.clone(),
+            source,
+        };
         if let Some(directory) = path.parent() {
             std::fs::create_dir_all(directory).map_err(io)?;
         }
@@ -83,7 +86,10 @@ fn holder(file: &mut File, socket: &Path) -> LockError {
     let socket = socket.to_owned();
     let mut text = String::new();
     // A holder that has the lock but not yet written its PID is not worth waiting for.
-    let pid = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
+    let pid = file
+        .read_to_string(&mut text)
+        .ok()
+        .and_then(|_| text.trim().parse().ok());
     match pid {
         Some(pid) => LockError::AlreadyRunning { pid, socket },
         None => LockError::HeldByUnknown { socket },

@@ -25,8 +25,6 @@ pub(super) enum Job {
         services: BTreeMap<ServiceKey, Option<DesiredService>>,
         sync: Option<Vec<SyncDaemon>>,
     },
-    /// The whole table is desired like this; with `reconcile` drift is undone too.
-    Reload { desired: BTreeMap<ServiceKey, DesiredService>, reconcile: bool },
     /// Look at the next service of ours.
     Audit,
     /// Remove all that is ours.
@@ -36,7 +34,10 @@ pub(super) enum Job {
 /// What came of a job.
 #[derive(Debug)]
 pub(super) enum Done {
-    Applied { services: Result<Report, DataPlaneError>, sync: Option<Result<SyncReport, DataPlaneError>> },
+    Applied {
+        services: Result<Report, DataPlaneError>,
+        sync: Option<Result<SyncReport, DataPlaneError>>,
+    },
     Audited(Result<Option<Audit>, DataPlaneError>),
     Stopped(Result<Report, DataPlaneError>),
 }
@@ -56,7 +57,12 @@ impl Plane {
         let (jobs, inbox) = mpsc::channel(1);
         let (reports, done) = mpsc::channel(1);
         let task = tokio::spawn(work(reconciler, inbox, reports));
-        Self { jobs, done, busy: false, task }
+        Self {
+            jobs,
+            done,
+            busy: false,
+            task,
+        }
     }
 
     /// Whether a job is under way.
@@ -102,10 +108,6 @@ async fn work<P: DataPlane>(
                     None => None,
                 },
             },
-            Job::Reload { desired, reconcile } => Done::Applied {
-                services: bounded(reconciler.reload(desired, reconcile)).await,
-                sync: None,
-            },
             Job::Audit => Done::Audited(bounded(reconciler.audit_one()).await),
             Job::Stop => Done::Stopped(bounded(reconciler.stop()).await),
         };
@@ -118,8 +120,10 @@ async fn work<P: DataPlane>(
 async fn bounded<T>(
     job: impl Future<Output = Result<T, DataPlaneError>>,
 ) -> Result<T, DataPlaneError> {
-    tokio::time::timeout(PATIENCE, job).await.unwrap_or_else(|_| {
-        let source = format!("no answer within {PATIENCE:?}").into();
-        Err(DataPlaneError::Lost { source })
-    })
+    tokio::time::timeout(PATIENCE, job)
+        .await
+        .unwrap_or_else(|_| {
+            let source = format!("no answer within {PATIENCE:?}").into();
+            Err(DataPlaneError::Lost { source })
+        })
 }

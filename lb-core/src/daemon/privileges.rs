@@ -7,7 +7,10 @@ use crate::model::Model;
 
 /// Capabilities are missing.
 #[derive(Debug, thiserror::Error)]
-#[error("missing {}: {why}; run as root or grant it (AmbientCapabilities= in the unit)", names(missing))]
+#[error(
+    "missing {}: {why}; run as root or grant it (AmbientCapabilities= in the unit)",
+    names(missing)
+)]
 #[non_exhaustive]
 pub struct PrivilegeError {
     /// What is missing.
@@ -17,18 +20,31 @@ pub struct PrivilegeError {
 }
 
 fn names(missing: &[Capability]) -> String {
-    missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
+    missing
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(" and ")
 }
 
 /// What the daemon has to do with the kernel for `model`, as (capability, purpose).
 fn needed(model: &Model) -> Vec<(Capability, &'static str)> {
     let mut needed = Vec::new();
     if !model.routers.is_empty() {
-        needed.push((Capability::CAP_NET_RAW, "VRRP sends and receives raw IP packets"));
-        needed.push((Capability::CAP_NET_ADMIN, "VRRP adds and removes virtual addresses"));
+        needed.push((
+            Capability::CAP_NET_RAW,
+            "VRRP sends and receives raw IP packets",
+        ));
+        needed.push((
+            Capability::CAP_NET_ADMIN,
+            "VRRP adds and removes virtual addresses",
+        ));
     }
     if !model.virtual_servers.is_empty() {
-        needed.push((Capability::CAP_NET_ADMIN, "virtual servers change the IPVS table"));
+        needed.push((
+            Capability::CAP_NET_ADMIN,
+            "virtual servers change the IPVS table",
+        ));
     }
     needed
 }
@@ -45,7 +61,10 @@ pub(crate) fn check(model: &Model) -> Result<(), PrivilegeError> {
 }
 
 fn check_against(model: &Model, has: impl Fn(Capability) -> bool) -> Result<(), PrivilegeError> {
-    let lacking: Vec<_> = needed(model).into_iter().filter(|(c, _)| !has(*c)).collect();
+    let lacking: Vec<_> = needed(model)
+        .into_iter()
+        .filter(|(c, _)| !has(*c))
+        .collect();
     if lacking.is_empty() {
         return Ok(());
     }
@@ -57,5 +76,8 @@ fn check_against(model: &Model, has: impl Fn(Capability) -> bool) -> Result<(), 
         }
         why.push(purpose);
     }
-    Err(PrivilegeError { missing, why: why.join(", ") })
+    Err(PrivilegeError {
+        missing,
+        why: why.join(", "),
+    })
 }

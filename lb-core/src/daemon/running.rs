@@ -152,13 +152,19 @@ impl Running {
                     let _ = self.reload().await;
                 }
                 Wake::Command(Some(Command::Dump)) => self.dump(),
-                Wake::Vrrp(None | Some(Event::Stopped)) => {
-                    return Err(RunError::Died { part: "advert thread" });
+                Wake::Vrrp(None | Some(Event::Stopped { .. })) => {
+                    return Err(RunError::Died {
+                        part: "advert thread",
+                    });
                 }
                 Wake::Vrrp(Some(event)) => self.handle_vrrp(&event),
                 Wake::Check(None) => self.parts.checks.restart().await?,
                 Wake::Check(Some((id, event))) => self.handle_check(&id, &event),
-                Wake::Plane(None) => return Err(RunError::Died { part: "data plane task" }),
+                Wake::Plane(None) => {
+                    return Err(RunError::Died {
+                        part: "data plane task",
+                    });
+                }
                 Wake::Plane(Some(done)) => log_done(done),
                 Wake::Addresses => {
                     let present = self.parts.present.borrow_and_update().clone();
@@ -177,7 +183,10 @@ impl Running {
 
     fn handle_vrrp(&mut self, event: &Event) {
         vrrp::log(event);
-        if let Event::Transitioned { router, transition, .. } = event {
+        if let Event::Transitioned {
+            router, transition, ..
+        } = event
+        {
             self.states.insert(router.to_string(), transition.to);
             self.director.handle_role(router, transition.to);
         }
@@ -216,7 +225,11 @@ impl Running {
                     }
                     continue;
                 }
-                Output::CheckAdded { id, suspended, names } => {
+                Output::CheckAdded {
+                    id,
+                    suspended,
+                    names,
+                } => {
                     let check = self.director.check(id);
                     added.extend(
                         check.map(|check| NewCheck::new(*id, check, names.clone(), *suspended)),
@@ -250,12 +263,17 @@ impl Running {
 
     /// Gives the data plane what has gathered, if it is free.
     fn feed_plane(&mut self) {
-        let Some(plane) = &mut self.parts.plane else { return };
+        let Some(plane) = &mut self.parts.plane else {
+            return;
+        };
         if plane.is_busy() || (self.services.is_empty() && self.sync.is_none()) {
             return;
         }
         let services = std::mem::take(&mut self.services);
-        plane.give(Job::Apply { services, sync: self.sync.take() });
+        plane.give(Job::Apply {
+            services,
+            sync: self.sync.take(),
+        });
     }
 
     fn audit(&mut self) {
@@ -282,7 +300,11 @@ impl Running {
 
     async fn try_reload(&mut self) -> Result<(), Vec<String>> {
         tracing::info!("reloading {}", self.source.name());
-        let loaded = self.source.load(true).await.map_err(|error| findings_of(&error))?;
+        let loaded = self
+            .source
+            .load(true)
+            .await
+            .map_err(|error| findings_of(&error))?;
         let model = start::parts_of(loaded.model, &self.options);
         let line = |error: &dyn Error| vec![chain(error)];
         privileges::check(&model).map_err(|error| line(&error))?;
@@ -290,8 +312,10 @@ impl Running {
             let plane = IpvsPlane::connect().await.map_err(|error| line(&error))?;
             let ledger = self.parts.ledger.take().unwrap_or_else(Ledger::in_memory);
             let mut reconciler = Reconciler::new(plane, ledger);
-            let report =
-                reconciler.start(BTreeMap::new()).await.map_err(|error| line(&error))?;
+            let report = reconciler
+                .start(BTreeMap::new())
+                .await
+                .map_err(|error| line(&error))?;
             log_report(&report);
             self.parts.plane = Some(Plane::spawn(reconciler));
         }
@@ -304,14 +328,19 @@ impl Running {
         }
         let specs = vrrp::specs(&model);
         match &self.parts.routers {
-            Some(routers) => routers.handle.reload(specs).await.map_err(|error| line(&error))?,
+            Some(routers) => routers
+                .handle
+                .reload(specs)
+                .await
+                .map_err(|error| line(&error))?,
             None if specs.is_empty() => {}
             None => {
                 let routers = Routers::start(specs).map_err(|error| line(&error))?;
                 self.parts.routers = Some(routers);
             }
         }
-        self.states.retain(|name, _| model.routers.iter().any(|router| router.name == *name));
+        self.states
+            .retain(|name, _| model.routers.iter().any(|router| router.name == *name));
         self.director.replace_model(model);
         start::log_findings(&self.source, &loaded.findings);
         self.findings = loaded.findings;
@@ -340,19 +369,30 @@ impl Running {
         let routers = self.director.routers().iter().map(|router| RouterStatus {
             name: router.name.clone(),
             interface: router.interface.clone(),
-            vrid: router.config.vrid.get(),
-            state: self.states.get(&router.name).unwrap_or(&State::Initialize).to_string(),
-            priority: router.config.priority.get(),
+            vrid: router.config.vrid().get(),
+            state: self
+                .states
+                .get(&router.name)
+                .unwrap_or(&State::Initialize)
+                .to_string(),
+            priority: router.config.priority().get(),
         });
-        let virtual_servers = self.director.virtual_servers().map(|server| VirtualServerStatus {
-            name: server.name,
-            quorum: server.up,
-            real_servers: server
-                .real_servers
-                .into_iter()
-                .map(|real| RealServerStatus { name: real.name, up: real.up, weight: real.weight })
-                .collect(),
-        });
+        let virtual_servers = self
+            .director
+            .virtual_servers()
+            .map(|server| VirtualServerStatus {
+                name: server.name,
+                quorum: server.up,
+                real_servers: server
+                    .real_servers
+                    .into_iter()
+                    .map(|real| RealServerStatus {
+                        name: real.name,
+                        up: real.up,
+                        weight: real.weight,
+                    })
+                    .collect(),
+            });
         Status {
             schema: SCHEMA,
             pid: std::process::id(),
@@ -388,7 +428,14 @@ impl Running {
             }
         }
         self.drain().await;
-        let Parts { plane, checks, mailer, serving, monitor, .. } = self.parts;
+        let Parts {
+            plane,
+            checks,
+            mailer,
+            serving,
+            monitor,
+            ..
+        } = self.parts;
         serving.abort();
         monitor.abort();
         checks.shutdown().await;
@@ -476,7 +523,10 @@ pub(super) fn log_report(report: &Report) {
 fn log_sync(report: &SyncReport) {
     for daemon in &report.started {
         let (interface, id) = (&daemon.interface, daemon.sync_id);
-        tracing::info!("started {} sync daemon on {interface}, sync id {id}", daemon.state);
+        tracing::info!(
+            "started {} sync daemon on {interface}, sync id {id}",
+            daemon.state
+        );
     }
     for state in &report.stopped {
         tracing::info!("stopped {state} sync daemon");
@@ -491,9 +541,10 @@ fn log_sync(report: &SyncReport) {
 
 fn findings_of(error: &SourceError) -> Vec<String> {
     match error {
-        SourceError::Invalid { diagnostics, .. } => {
-            diagnostics.iter().map(|finding| diagnostics.line(finding)).collect()
-        }
+        SourceError::Invalid { diagnostics, .. } => diagnostics
+            .iter()
+            .map(|finding| diagnostics.line(finding))
+            .collect(),
         other => vec![chain(other)],
     }
 }

@@ -95,8 +95,15 @@ impl Source {
     /// Reads the model. With `strict` errors are never skipped, as a reload wants it.
     pub(super) async fn load(&self, strict: bool) -> Result<Loaded, SourceError> {
         match self {
-            Self::Model(model) => Ok(Loaded { model: (**model).clone(), findings: Vec::new() }),
-            Self::File { path, mode, registry } => {
+            Self::Model(model) => Ok(Loaded {
+                model: (**model).clone(),
+                findings: Vec::new(),
+            }),
+            Self::File {
+                path,
+                mode,
+                registry,
+            } => {
                 let mode = if strict { Mode::Strict } else { *mode };
                 let task = {
                     let (path, registry) = (path.clone(), Arc::clone(registry));
@@ -112,10 +119,12 @@ impl Source {
 }
 
 fn read(path: &Path, registry: &Registry, mode: Mode) -> Result<Loaded, SourceError> {
-    let parsed = config::load(path, registry, mode);
-    let diagnostics = parsed.diagnostics;
-    let findings = diagnostics.iter().map(|finding| diagnostics.line(finding)).collect();
-    match parsed.model {
+    let (model, diagnostics) = config::load(path, registry).into_parts(mode);
+    let findings = diagnostics
+        .iter()
+        .map(|finding| diagnostics.line(finding))
+        .collect();
+    match model {
         Some(model) => Ok(Loaded { model, findings }),
         None => Err(SourceError::Invalid {
             path: path.to_owned(),

@@ -18,7 +18,6 @@ use super::error::RunError;
 use super::lock::ControlLock;
 use super::plane::Plane;
 use super::running::{Parts, Routers, Running};
-use super::source::Loaded;
 use super::{Options, Source, addresses, privileges, vrrp};
 
 /// Control requests that wait for the director.
@@ -73,7 +72,13 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
         serving,
         monitor,
     };
-    Ok(Running::new(source, options, director, loaded.findings, parts))
+    Ok(Running::new(
+        source,
+        options,
+        director,
+        loaded.findings,
+        parts,
+    ))
 }
 
 /// The model without the parts that shall not run.
@@ -98,7 +103,10 @@ pub(super) fn needs_plane(model: &Model, ledger: Option<&Ledger>) -> bool {
     });
     ours || !model.virtual_servers.is_empty()
         || model.global.sync_daemon.is_some()
-        || model.routers.iter().any(|router| router.sync_daemon_interface.is_some())
+        || model
+            .routers
+            .iter()
+            .any(|router| router.sync_daemon_interface.is_some())
 }
 
 pub(super) fn log_findings(source: &Source, findings: &[String]) {

@@ -44,11 +44,25 @@ pub(super) const fn state_name(state: State) -> &'static str {
 /// Logs a driver event: one info line for each transition, in keepalived's words.
 pub(super) fn log(event: &Event) {
     match event {
-        Event::Transitioned { router, transition, priority, .. } => {
+        Event::Transitioned {
+            router,
+            transition,
+            priority,
+            ..
+        } => {
             log_transition(router, *transition, priority.get());
         }
-        Event::Rejected { router, source, reason, suppressed, .. } => {
-            tracing::warn!(suppressed, "({router}) packet from {source} discarded: {reason}");
+        Event::Rejected {
+            router,
+            source,
+            reason,
+            suppressed,
+            ..
+        } => {
+            tracing::warn!(
+                suppressed,
+                "({router}) packet from {source} discarded: {reason}"
+            );
         }
         Event::Noticed { router, notice, .. } => {
             tracing::warn!("({router}) {notice}");
@@ -56,22 +70,41 @@ pub(super) fn log(event: &Event) {
         Event::AddressFailed { router, error, .. } => {
             tracing::error!("({router}) {error}: {}", error.source);
         }
-        Event::AddressRestored { router, address, interface, .. } => {
-            tracing::warn!("({router}) {address} on {interface} was deleted by another hand, put back");
+        Event::AddressRestored {
+            router,
+            address,
+            interface,
+            ..
+        } => {
+            tracing::warn!(
+                "({router}) {address} on {interface} was deleted by another hand, put back"
+            );
         }
-        Event::LinkChanged { router, interface, problem: Some(problem), .. } => {
+        Event::LinkChanged {
+            router,
+            interface,
+            problem: Some(problem),
+            ..
+        } => {
             tracing::warn!("({router}) {interface}: {problem}");
         }
-        Event::LinkChanged { router, interface, problem: None, .. } => {
+        Event::LinkChanged {
+            router,
+            interface,
+            problem: None,
+            ..
+        } => {
             tracing::info!("({router}) {interface}: usable");
         }
-        Event::Stopped => tracing::error!("advert thread ended"),
+        Event::Stopped { .. } => tracing::error!("advert thread ended"),
         other => tracing::debug!(?other, "vrrp"),
     }
 }
 
 fn log_transition(router: &str, transition: Transition, own: u8) {
-    let Transition { from, to, reason, .. } = transition;
+    let Transition {
+        from, to, reason, ..
+    } = transition;
     let why = match reason {
         Reason::HigherPriority { source, priority } => {
             format!(": {source} advertises priority {priority}, ours {own}")
