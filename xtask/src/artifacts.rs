@@ -18,6 +18,8 @@ pub(crate) struct Artifact {
     /// `test`, `bin`, `example`, …
     pub(crate) kind: String,
     pub(crate) path: PathBuf,
+    /// The target's main source file.
+    pub(crate) source: PathBuf,
 }
 
 /// Runs `cargo ARGUMENTS --message-format=json` and returns the executables of the packages
@@ -47,5 +49,6 @@ fn artifact(message: &Value) -> Option<Artifact> {
         name: target.get("name")?.as_str()?.to_owned(),
         kind: target.get("kind")?.get(0)?.as_str()?.to_owned(),
         path: message.get("executable")?.as_str()?.into(),
+        source: target.get("src_path")?.as_str()?.into(),
     })
 }

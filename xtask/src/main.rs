@@ -13,6 +13,7 @@
 mod artifacts;
 mod fetch;
 mod in_guest;
+mod place;
 mod runner;
 mod steps;
 mod story;
@@ -71,6 +72,9 @@ enum Task {
     },
 }
 
+/// Seeds of each simulation in a soak.
+const SOAK_SEEDS: u32 = 100_000;
+
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Test { keep_going, only } => test::test(Plan {
@@ -79,7 +83,10 @@ fn main() -> ExitCode {
             environment: Vec::new(),
         }),
         Task::Soak { shard } => {
-            let mut environment = vec![("LB_SOAK", "1".to_owned())];
+            let mut environment = vec![
+                ("LB_SOAK", "1".to_owned()),
+                ("LB_SIM_SEEDS", SOAK_SEEDS.to_string()),
+            ];
             environment.extend(shard.map(|shard| ("LB_SHARD", shard)));
             test::test(Plan {
                 keep_going: true,

@@ -11,6 +11,7 @@ use tests_kernel::guest::{Guest, Lab};
 
 use crate::artifacts::{self, Artifact};
 use crate::fetch;
+use crate::place::Place;
 use crate::runner::{Counts, StepError, run};
 
 /// One step: a name for `--only`, what it proves, how.
@@ -74,8 +75,6 @@ pub(crate) const STEPS: &[Step] = &[
 
 /// Crates that must build by themselves, and without their default features.
 const LIBRARIES: &[&str] = &["lb-vrrp", "lb-ipvs", "lb-check", "lb-core"];
-/// Test targets whose name begins so run on the host's kernel, in namespaces.
-const HOST_PREFIX: &str = "host_";
 /// Examples that exit 0 only when what they show came out right.
 const EXAMPLES: &[&str] = &["nat", "dr", "custom_check", "vrrp_only", "ipvs_only"];
 /// Time for one suite: ten times what the longest takes.
@@ -157,17 +156,15 @@ fn fetched(context: &mut Context) -> Result<(), StepError> {
     context.one(result)
 }
 
-/// Test targets named `host_…`, of any package, run in fresh user, mount and network namespaces;
-/// for root in fresh mount and network namespaces.
+/// Suites of any package, in fresh user, mount and network namespaces; for root in fresh mount
+/// and network namespaces.
 fn host(context: &mut Context) -> Result<(), StepError> {
-    let pattern = format!("{HOST_PREFIX}*");
-    let arguments = ["test", "--workspace", "--no-run", "--test", &pattern];
-    let tests = artifacts::build(&arguments, &context.interrupted)?;
+    let suites = suites(context, Place::HostNamespaces)?;
     let result = namespaces(context, "true");
     context.one(result.map_err(|error| {
         StepError::Missing(format!(
-            "this machine does not let {} make network namespaces ({error}); needed: util-linux's \
-             unshare, and root or a kernel with user namespaces for everyone \
+            "this machine does not let {} make network namespaces ({error}); needed: unshare \
+             (util-linux), ip (iproute2), and root or a kernel with user namespaces for everyone \
              (kernel.unprivileged_userns_clone=1, user.max_user_namespaces>0, \
              kernel.apparmor_restrict_unprivileged_userns=0)",
             if geteuid().is_root() {
@@ -177,11 +174,24 @@ fn host(context: &mut Context) -> Result<(), StepError> {
             },
         ))
     }))?;
-    for test in tests {
-        println!("     Running {} in host namespaces", test.name);
-        namespaces(context, &test.path)?;
+    for suite in suites {
+        println!("     Running {} in host namespaces", suite.name);
+        namespaces(context, &suite.path)?;
     }
     context.nothing_skipped()
+}
+
+/// Builds all test targets and returns those that run there; none is an error.
+fn suites(context: &Context, place: Place) -> Result<Vec<Artifact>, StepError> {
+    let arguments = ["test", "--workspace", "--no-run", "--tests"];
+    let mut suites = artifacts::build(&arguments, &context.interrupted)?;
+    suites.retain(|suite| suite.kind == "test" && Place::of(&suite.source) == place);
+    if suites.is_empty() {
+        return Err(StepError::Missing(format!(
+            "there is no test suite for {place:?}"
+        )));
+    }
+    Ok(suites)
 }
 
 fn namespaces(
@@ -195,7 +205,6 @@ fn namespaces(
         // Namespaces get names in /run/netns; ours is a /run of our own.
         .arg("mount -t tmpfs tmpfs /run && ip link set lo up && exec \"$0\" \"$@\"")
         .arg(program)
-        .args(["--test-threads=1"])
         .env("LB_HOST_NS", "1")
         .envs(
             context
@@ -208,9 +217,7 @@ fn namespaces(
 
 fn lab(context: &mut Context) -> Result<(), StepError> {
     context.cargo(&["build", "--package", "lb-cli"])?;
-    let arguments = ["test", "--package", "tests-kernel", "--no-run", "--tests"];
-    let mut suites = artifacts::build(&arguments, &context.interrupted)?;
-    suites.retain(|suite| suite.kind == "test" && !suite.name.starts_with(HOST_PREFIX));
+    let suites = suites(context, Place::Guest)?;
     let mut first_failure = None;
     for suite in suites {
         match in_guest(context, &suite, &["--test-threads=1"], SUITE_DEADLINE) {

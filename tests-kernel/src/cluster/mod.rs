@@ -259,30 +259,30 @@ impl Cluster {
     }
 }
 
-/// Waits until the last second's attempts all succeeded.
+/// Waits until a second's attempts all succeeded, after the call and as late as can be judged:
+/// the fate of younger attempts is not settled before [`POLL_TIMEOUT`].
 ///
 /// # Errors
 ///
-/// [`NetError::Awaited`] with the last failure.
+/// [`NetError::Awaited`] with the first failure in that second.
 pub fn wait_for_service(poller: &Poller, deadline: Duration) -> Result<(), NetError> {
     const WINDOW: Duration = Duration::from_secs(1);
     let begin = Instant::now();
     wait_until("a second of steady service", deadline, || {
-        let attempts = poller.attempts();
-        let Some(since) = Instant::now()
-            .checked_sub(WINDOW)
-            .filter(|&since| since > begin)
-        else {
+        let settled = begin.elapsed().checked_sub(POLL_TIMEOUT + POLL_INTERVAL);
+        let Some(since) = settled.and_then(|settled| settled.checked_sub(WINDOW)) else {
             return Err("not observed for a second yet".to_owned());
         };
-        let recent: Vec<_> = attempts
+        let window = begin + since..begin + since + WINDOW;
+        let attempts = poller.attempts();
+        let judged: Vec<_> = attempts
             .iter()
-            .filter(|attempt| attempt.start >= since)
+            .filter(|attempt| window.contains(&attempt.start))
             .collect();
-        let failed = recent.iter().find(|attempt| attempt.result.is_err());
-        match (recent.len() >= 10, failed) {
+        let failed = judged.iter().find(|attempt| attempt.result.is_err());
+        match (judged.len() >= 10, failed) {
             (true, None) => Ok(()),
-            _ => Err(format!("{} attempts, failed: {failed:?}", recent.len())),
+            _ => Err(format!("{} attempts, failed: {failed:?}", judged.len())),
         }
     })
 }
