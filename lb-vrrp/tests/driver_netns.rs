@@ -215,7 +215,7 @@ fn child_router() {
         .unwrap();
     runtime.block_on(async {
         let (_handle, mut events) =
-            Driver::start(vec![quick_spec(priority)], Options::default()).unwrap();
+            Driver::start(vec![calm_spec(51, priority)], Options::default()).unwrap();
         while events.recv().await.is_some() {}
     });
 }
@@ -243,8 +243,8 @@ fn a_killed_master_is_replaced_and_its_left_over_address_removed_when_it_returns
             .unwrap()
     }));
     wait_for("the address on a", || lan.a.holds(VIP).then_some(()));
-    let b = Node::start(&lan.b, vec![quick_spec(100)]);
-    pause(Duration::from_secs(1));
+    let b = Node::start(&lan.b, vec![calm_spec(51, 100)]);
+    pause(Duration::from_secs(2));
     assert_eq!(transitions(&b), [(State::Initialize, State::Backup)]);
     assert!(!lan.b.holds(VIP));
 
@@ -253,9 +253,9 @@ fn a_killed_master_is_replaced_and_its_left_over_address_removed_when_it_returns
     child.0.wait().unwrap();
     let crashed = Instant::now();
     b.wait_state(State::Master);
-    // Master down interval at priority 100: 0.361 s.
+    // Master down interval at priority 100: 1.805 s.
     assert!(
-        crashed.elapsed() < Duration::from_millis(3610),
+        crashed.elapsed() < Duration::from_millis(18_050),
         "{:?}",
         crashed.elapsed()
     );
@@ -267,19 +267,19 @@ fn a_killed_master_is_replaced_and_its_left_over_address_removed_when_it_returns
                 .announcement()
                 .is_some_and(|announcement| announcement.mac.octets() == mac)
         };
-        (capture.count(ours) == 10).then_some(())
+        (capture.count(ours) >= 10).then_some(())
     });
     assert!(lan.a.holds(VIP), "nobody has cleaned up after a crash");
 
     // The same host with a lower priority: what it left is gone before it listens.
-    let a = Node::start(&lan.a, vec![quick_spec(50)]);
+    let a = Node::start(&lan.a, vec![calm_spec(51, 50)]);
     assert!(!lan.a.holds(VIP));
-    pause(Duration::from_secs(1));
+    pause(Duration::from_secs(2));
     assert_eq!((a.state(), b.state()), (State::Backup, State::Master));
     a.shutdown();
 
     // With the higher priority it preempts.
-    let a = Node::start(&lan.a, vec![quick_spec(150)]);
+    let a = Node::start(&lan.a, vec![calm_spec(51, 150)]);
     a.wait_state(State::Master);
     b.wait_state(State::Backup);
     wait_for("the address on a only", || {
@@ -293,13 +293,19 @@ fn without_preemption_a_returning_router_stays_backup() {
         return;
     }
     let lan = Lan::new();
-    let b = Node::start(&lan.b, vec![quick_spec(100)]);
+    let b = Node::start(&lan.b, vec![calm_spec(51, 100)]);
     b.wait_state(State::Master);
     let a = Node::start(
         &lan.a,
-        vec![spec(quick(51, 150).preempt(false).build().unwrap())],
+        vec![spec(
+            quick(51, 150)
+                .interval(AdvertInterval::from_centis(50).unwrap())
+                .preempt(false)
+                .build()
+                .unwrap(),
+        )],
     );
-    pause(Duration::from_secs(2));
+    pause(Duration::from_secs(4));
     assert_eq!((a.state(), b.state()), (State::Backup, State::Master));
     drop(b);
     a.wait_state(State::Master);
@@ -542,7 +548,7 @@ fn a_reload_changes_what_differs_and_nothing_else() {
         }
     };
     wait_for("ten announcements of the new address", || {
-        (capture.count(announced("192.0.2.102")) == 10).then_some(())
+        (capture.count(announced("192.0.2.102")) >= 10).then_some(())
     });
     assert_eq!(transitions(&b), []);
     let again: Vec<netns::Frame> = capture

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
 use super::error::Error;
@@ -38,8 +38,8 @@ const ROUND_ROBIN_PRIORITY: i32 = 20;
 /// What the other tasks ask of the thread.
 #[derive(Debug)]
 pub(super) enum Command {
-    /// The interfaces in use have changed.
-    Interfaces(Interfaces),
+    /// An interface in use has changed; the table says how.
+    InterfacesChanged,
     /// An address is on its interface.
     AddressReady {
         router: RouterKey,
@@ -49,7 +49,6 @@ pub(super) enum Command {
     },
     Reload {
         specs: Vec<RouterSpec>,
-        interfaces: Interfaces,
         done: oneshot::Sender<Result<(), Error>>,
     },
     Status(oneshot::Sender<DriverStatus>),
@@ -69,7 +68,10 @@ pub(super) struct AdvertThread {
     ports: BTreeMap<Arc<str>, Port>,
     /// For announcements, by interface index.
     announcers: BTreeMap<u32, Arc<PacketSocket>>,
+    /// As of the last time they were looked at.
     interfaces: Interfaces,
+    /// As the monitor knows them.
+    table: watch::Receiver<Interfaces>,
     timer: DeadlineTimer,
     mailbox: Arc<Mailbox>,
     commands: mpsc::Receiver<Command>,
@@ -85,7 +87,7 @@ impl AdvertThread {
     /// Opens what the routers need. Must be called inside the thread's runtime.
     pub(super) fn new(
         specs: Vec<RouterSpec>,
-        interfaces: Interfaces,
+        (interfaces, table): (Interfaces, watch::Receiver<Interfaces>),
         mailbox: Arc<Mailbox>,
         commands: mpsc::Receiver<Command>,
         handle: oneshot::Receiver<()>,
@@ -98,6 +100,7 @@ impl AdvertThread {
             ports: BTreeMap::new(),
             announcers: BTreeMap::new(),
             interfaces,
+            table,
             timer,
             mailbox,
             commands,
@@ -279,8 +282,8 @@ impl AdvertThread {
 
     fn handle_command(&mut self, command: Command) -> std::ops::ControlFlow<()> {
         match command {
-            Command::Interfaces(interfaces) => {
-                self.interfaces = interfaces;
+            Command::InterfacesChanged => {
+                self.interfaces = self.table.borrow().clone();
                 self.settle();
             }
             Command::AddressReady {
@@ -293,13 +296,9 @@ impl AdvertThread {
                     router.address_ready(epoch, link, address);
                 }
             }
-            Command::Reload {
-                specs,
-                interfaces,
-                done,
-            } => {
+            Command::Reload { specs, done } => {
                 // Nobody may wait for the answer any more.
-                let _ = done.send(self.reload(specs, interfaces));
+                let _ = done.send(self.reload(specs));
             }
             Command::Status(reply) => {
                 let _ = reply.send(self.status());
@@ -314,12 +313,9 @@ impl AdvertThread {
     }
 
     /// Changes the set of routers. Those that stay keep their state.
-    fn reload(&mut self, specs: Vec<RouterSpec>, interfaces: Interfaces) -> Result<(), Error> {
-        let before = std::mem::replace(&mut self.interfaces, interfaces);
-        if let Err(error) = self.open_ports(&specs) {
-            self.interfaces = before;
-            return Err(error);
-        }
+    fn reload(&mut self, specs: Vec<RouterSpec>) -> Result<(), Error> {
+        self.interfaces = self.table.borrow().clone();
+        self.open_ports(&specs)?;
         let now = Instant::now();
         let mut gone: Vec<RouterKey> = self.routers.keys().cloned().collect();
         for spec in specs {

@@ -45,16 +45,13 @@ impl DriverHandle {
     /// [`Options::limit`].
     pub async fn reload(&self, specs: Vec<RouterSpec>) -> Result<(), Error> {
         let deadline = self.deadline();
-        let interfaces = self.table.borrow().clone();
         validate::specs(&specs)?;
-        validate::interfaces(&specs, &interfaces)?;
+        validate::interfaces(&specs, &self.table.borrow())?;
+        // Watched before they are used: a change in between is told.
         let watched = watched(&specs);
+        self.watched.extend(&watched);
         let (done, answer) = oneshot::channel();
-        let command = Command::Reload {
-            interfaces: interfaces.only(&watched),
-            specs,
-            done,
-        };
+        let command = Command::Reload { specs, done };
         let operation = "reload";
         self.bounded(operation, deadline, self.commands.send(command))
             .await?

@@ -147,6 +147,7 @@ impl Driver {
         let (command_sender, commands) = mpsc::channel(COMMANDS);
         let (hint_sender, hints) = mpsc::channel(HINTS);
         let (alive, abandoned) = oneshot::channel();
+        let (table, latest) = watch::channel(Interfaces::default());
         let (started, outcome) = blocking::sync_channel(1);
 
         let setup = Setup {
@@ -154,6 +155,7 @@ impl Driver {
             options,
             manager,
             mailbox: Arc::clone(&mailbox),
+            table: latest.clone(),
             commands,
             abandoned,
             events: Events::new(event_sender.clone()),
@@ -182,7 +184,7 @@ impl Driver {
             hints,
             event_sender,
         );
-        let (table, latest) = watch::channel(interfaces);
+        table.send_replace(interfaces);
         let monitor = Monitor {
             socket,
             handle: netlink_handle,
@@ -210,6 +212,7 @@ struct Setup {
     options: Options,
     manager: Option<Box<dyn AddressManager>>,
     mailbox: Arc<Mailbox>,
+    table: watch::Receiver<Interfaces>,
     commands: mpsc::Receiver<Command>,
     abandoned: oneshot::Receiver<()>,
     events: Events,
@@ -259,12 +262,11 @@ impl Setup {
             .enable_io()
             .build()
             .map_err(|source| Error::Thread { source })?;
-        let watched = interfaces.only(&handle::watched(&self.specs));
         let thread = {
             let _inside = runtime.enter();
             AdvertThread::new(
                 self.specs,
-                watched,
+                (interfaces.clone(), self.table),
                 self.mailbox,
                 self.commands,
                 self.abandoned,

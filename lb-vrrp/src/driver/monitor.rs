@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -31,12 +31,22 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(super) struct Watched(Arc<Mutex<BTreeSet<Arc<str>>>>);
 
 impl Watched {
+    /// Watches these and no others.
     pub(super) fn set(&self, names: BTreeSet<Arc<str>>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = names;
+        *self.names() = names;
+    }
+
+    /// Watches these too.
+    pub(super) fn extend(&self, names: &BTreeSet<Arc<str>>) {
+        self.names().extend(names.iter().cloned());
     }
 
     fn project(&self, interfaces: &Interfaces) -> Interfaces {
-        interfaces.only(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        interfaces.only(&self.names())
+    }
+
+    fn names(&self) -> MutexGuard<'_, BTreeSet<Arc<str>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -55,7 +65,7 @@ pub(super) struct Monitor {
     pub(super) socket: TokioSocket,
     pub(super) handle: rtnetlink::Handle,
     pub(super) watched: Watched,
-    /// All interfaces, for a reload.
+    /// All interfaces, for whoever needs them.
     pub(super) table: watch::Sender<Interfaces>,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) hints: mpsc::Sender<Hint>,
@@ -83,8 +93,13 @@ impl Monitor {
             self.table.send_replace(interfaces.clone());
             let now = self.watched.project(&interfaces);
             if now != told {
-                told = now.clone();
-                if self.commands.send(Command::Interfaces(now)).await.is_err() {
+                told = now;
+                if self
+                    .commands
+                    .send(Command::InterfacesChanged)
+                    .await
+                    .is_err()
+                {
                     return;
                 }
             }

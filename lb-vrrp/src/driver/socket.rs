@@ -122,16 +122,22 @@ impl VrrpSocket {
         self.socket.poll_read_ready(cx).map_ok(drop)
     }
 
-    /// The next packet, or `None` when there is none; then the socket can be waited for again.
+    /// The next packet, or `None` when there is none; then the socket can be waited for again. So
+    /// it can after an error: one that lasts must not keep the thread running.
     pub(super) fn receive(&mut self) -> io::Result<Option<&[u8]>> {
         let buffer = &mut self.buffer;
-        match self
-            .socket
-            .try_io(Interest::READABLE, |socket| socket.get().read(buffer))
-        {
-            Ok(length) => Ok(self.buffer.get(..length)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(error),
+        let mut failure = None;
+        let result = self.socket.try_io(Interest::READABLE, |socket| {
+            socket.get().read(buffer).map_err(|error| {
+                let waits = io::Error::from(io::ErrorKind::WouldBlock);
+                failure = Some(error).filter(|error| error.kind() != io::ErrorKind::WouldBlock);
+                waits
+            })
+        });
+        match (result, failure) {
+            (Ok(length), _) => Ok(self.buffer.get(..length)),
+            (Err(_), Some(error)) => Err(error),
+            (Err(_), None) => Ok(None),
         }
     }
 }
