@@ -549,6 +549,24 @@ fn a_dropped_call_is_made_good_by_the_next() {
 }
 
 #[test]
+fn the_shadow_is_not_trusted_after_a_dropped_call() {
+    let kernel = MemoryPlane::new();
+    let mut reconciler = Reconciler::new(Stuck(kernel.clone(), false), Ledger::in_memory());
+    now(reconciler.start(table(&[(50, &[61, 62])]))).unwrap();
+    reconciler.plane.1 = true;
+    {
+        let call = std::pin::pin!(reconciler.service_changed(key(50), Some(desired(50, &[62]))));
+        assert!(
+            call.poll(&mut Context::from_waker(Waker::noop()))
+                .is_pending()
+        );
+    }
+    // the shadow still has it, the table has not
+    now(reconciler.service_changed(key(50), Some(desired(50, &[61, 62])))).unwrap();
+    assert_eq!(kernel.table().get(&key(50)).unwrap().destinations.len(), 2);
+}
+
+#[test]
 fn a_scheduler_the_kernel_lacks_is_one_failure_and_tried_again_by_the_audit() {
     let refused = DataPlaneError::Refused {
         change: Box::new(Change::AddService(service(50))),
