@@ -10,5 +10,7 @@ mod frame;
 mod link;
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) mod scripted;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use exchange::Transport;
