@@ -16,17 +16,17 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
 use super::error::Error;
-use super::event::{DriverStatus, Event, Events, LinkProblem};
-use super::links::{Interface, Interfaces};
-use super::mailbox::{Announcement, Mailbox, Prepared, RouterKey};
+use super::event::{DriverStatus, Event, Events};
+use super::links::Interfaces;
+use super::mailbox::{Mailbox, RouterKey};
+use super::needs::{announcer, interfaces_of, prepare, problem_of, source_of};
 use super::port::Port;
 use super::router::{Router, Surroundings};
 use super::socket::{Datagram, PacketSocket};
-use super::spec::{Options, Realtime, RouterSpec, VirtualAddress};
+use super::spec::{Options, Realtime, RouterSpec};
 use super::sys;
 use super::timer::{DeadlineTimer, Lateness};
-use crate::wire::{GratuitousArp, UnsolicitedNeighbourAdvertisement};
-use crate::{MacAddr, Received, VirtualRouter, Vrid};
+use crate::{Received, VirtualRouter, Vrid};
 
 /// Packets read from one interface before timers and commands have their turn.
 const READS: usize = 64;
@@ -495,122 +495,9 @@ impl AdvertThread {
     }
 }
 
-/// The interfaces a router needs: its own, and those of its addresses.
-pub(super) fn interfaces_of(spec: &RouterSpec) -> impl Iterator<Item = &str> {
-    let others = spec
-        .virtual_addresses
-        .iter()
-        .filter_map(|of| of.interface.as_deref());
-    std::iter::once(spec.interface.as_str()).chain(others)
-}
-
-/// The interface an address belongs on.
-pub(super) fn interface_of<'a>(spec: &'a RouterSpec, address: &'a VirtualAddress) -> &'a str {
-    address.interface.as_deref().unwrap_or(&spec.interface)
-}
-
 fn key_of(spec: &RouterSpec) -> RouterKey {
     RouterKey {
         interface: Arc::from(spec.interface.as_str()),
         vrid: spec.config.vrid(),
     }
-}
-
-/// The source of a router's adverts. A virtual address is none, except an owner's.
-fn source_of(
-    spec: &RouterSpec,
-    interfaces: &Interfaces,
-    virtual_addresses: &[IpAddr],
-) -> Option<Ipv4Addr> {
-    if let Some(IpAddr::V4(source)) = spec.source {
-        return Some(source);
-    }
-    let interface = interfaces.get(&spec.interface)?;
-    let is_virtual = |address: Ipv4Addr| virtual_addresses.contains(&IpAddr::V4(address));
-    interface.primary(is_virtual).or_else(|| {
-        let owner = spec.config.priority().is_owner();
-        owner.then(|| interface.primary(|_| false)).flatten()
-    })
-}
-
-fn problem_of(
-    spec: &RouterSpec,
-    interfaces: &Interfaces,
-    ports: &BTreeMap<Arc<str>, Port>,
-    source: Option<Ipv4Addr>,
-) -> Option<LinkProblem> {
-    let mut down = false;
-    for name in interfaces_of(spec) {
-        match interfaces.get(name) {
-            Some(interface) => down |= !interface.up,
-            None => return Some(LinkProblem::Missing),
-        }
-    }
-    if down {
-        Some(LinkProblem::Down)
-    } else if source.is_none() {
-        Some(LinkProblem::NoSource)
-    } else if !ports.contains_key(spec.interface.as_str()) {
-        Some(LinkProblem::NoSocket)
-    } else {
-        None
-    }
-}
-
-/// Finds the interfaces of a router's addresses, and builds the frames that announce them.
-fn prepare(
-    spec: &RouterSpec,
-    interfaces: &Interfaces,
-    announcers: &mut BTreeMap<u32, Arc<PacketSocket>>,
-) -> Vec<Prepared> {
-    let mut prepared = Vec::with_capacity(spec.virtual_addresses.len());
-    for address in &spec.virtual_addresses {
-        let Some(interface) = interfaces.get(interface_of(spec, address)) else {
-            continue;
-        };
-        let announcement = interface.mac.and_then(|mac| {
-            let frame = announcement_frame(address.address, MacAddr::from(mac));
-            let socket = announcer(announcers, interface)
-                .inspect_err(|error| {
-                    error!(ifname = %interface.link.name, %error, "no packet socket");
-                })
-                .ok()?;
-            Some(Announcement {
-                socket,
-                frame: Arc::from(frame),
-            })
-        });
-        prepared.push(Prepared {
-            address: address.clone(),
-            link: interface.link.clone(),
-            announcement,
-        });
-    }
-    prepared
-}
-
-fn announcement_frame(address: IpAddr, mac: MacAddr) -> Vec<u8> {
-    match address {
-        IpAddr::V4(address) => GratuitousArp { mac, address }.to_vec(),
-        IpAddr::V6(address) => UnsolicitedNeighbourAdvertisement {
-            mac,
-            source: address,
-            address,
-            router: false,
-        }
-        .to_vec(),
-    }
-}
-
-fn announcer(
-    announcers: &mut BTreeMap<u32, Arc<PacketSocket>>,
-    interface: &Interface,
-) -> io::Result<Arc<PacketSocket>> {
-    let index = interface.link.index;
-    if let Some(socket) = announcers.get(&index) {
-        return Ok(Arc::clone(socket));
-    }
-    let socket = Arc::new(PacketSocket::open(index)?);
-    announcers.insert(index, Arc::clone(&socket));
-    Ok(socket)
 }

@@ -9,11 +9,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, timeout_at};
 
-use super::advert::{Command, interfaces_of};
+use super::advert::Command;
 use super::error::Error;
 use super::event::DriverStatus;
 use super::links::Interfaces;
 use super::monitor::Watched;
+use super::needs::interfaces_of;
 use super::spec::{Options, RouterSpec};
 use super::validate;
 

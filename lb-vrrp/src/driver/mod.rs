@@ -64,6 +64,7 @@ mod limiter;
 mod links;
 mod mailbox;
 mod monitor;
+mod needs;
 mod port;
 mod router;
 mod socket;
@@ -80,11 +81,12 @@ pub use self::spec::{Announcements, Options, Realtime, RouterSpec, Scope, Virtua
 pub use self::timer::Lateness;
 
 use self::actuator::{Actuator, remove_leftovers};
-use self::advert::{AdvertThread, Command, interface_of};
+use self::advert::{AdvertThread, Command};
 use self::event::Events;
 use self::links::Interfaces;
 use self::mailbox::{End, Mailbox};
 use self::monitor::{Monitor, Watched};
+use self::needs::interface_of;
 
 /// Commands that may wait for the advert thread; their senders wait when it is full.
 const COMMANDS: usize = 64;

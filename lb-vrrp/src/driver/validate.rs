@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::advert::interfaces_of;
 use super::error::Error;
 use super::links::Interfaces;
+use super::needs::interfaces_of;
 use super::spec::{RouterSpec, VirtualAddress};
 use crate::AddressFamily;
 
