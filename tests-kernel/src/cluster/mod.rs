@@ -154,15 +154,13 @@ impl Cluster {
             .replace("priority 100", "priority 50");
         let first = lan.host("lb1", DIRECTORS[0])?;
         let second = lan.host("lb2", DIRECTORS[1])?;
-        for director in [&first, &second] {
-            director.netns().sysctl("net/ipv4/ip_forward", "1")?;
-        }
         if forwarding == Forwarding::Masquerade {
             let client = client_host.netns();
             client.ip("addr flush dev eth0")?;
             client.ip("addr add 172.16.0.100/24 dev eth0")?;
             client.ip("route add 192.168.1.0/24 dev eth0")?;
             for director in [&first, &second] {
+                director.netns().sysctl("net/ipv4/ip_forward", "1")?;
                 director.netns().ip("route add 172.16.0.0/24 dev eth0")?;
             }
         }

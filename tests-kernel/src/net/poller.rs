@@ -31,17 +31,20 @@ pub struct Attempt {
     pub result: Result<String, io::ErrorKind>,
 }
 
-/// A time in which no attempt succeeded.
+/// A time in which no answer came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outage {
-    /// The start of the last attempt before that succeeded.
+    /// When the last answer before it had come.
     pub start: Instant,
-    /// From there to the start of the first attempt after that succeeded.
+    /// From there to the first answer after it.
     pub duration: Duration,
-    /// How many attempts failed in between.
+    /// How many attempts that began in it failed; the others were answered late.
     pub failed: usize,
 }
+
+/// A pause between answers that is not worth mention: what scheduling does in a busy guest.
+const HICCUP: Duration = Duration::from_millis(100);
 
 /// A client that asks for `/` at a fixed rate, whether or not the last attempt has ended.
 #[derive(Debug)]
@@ -87,26 +90,32 @@ impl Poller {
         attempts
     }
 
-    /// The outages so far: gaps between two successes with at least one failure in them.
+    /// The outages so far: pauses of more than 100 ms between two answers.
+    ///
+    /// Answers count, not attempts: an attempt that began in an outage may be answered when it is
+    /// over, because some host on the way kept its packet.
     #[must_use]
     pub fn outages(&self) -> Vec<Outage> {
-        let mut outages = Vec::new();
-        let (mut last, mut failed) = (None, 0);
-        for attempt in self.attempts() {
-            if attempt.result.is_err() {
-                failed += 1;
-                continue;
-            }
-            if let Some(start) = last.filter(|_| failed > 0) {
-                outages.push(Outage {
-                    start,
-                    duration: attempt.start - start,
-                    failed,
-                });
-            }
-            (last, failed) = (Some(attempt.start), 0);
-        }
-        outages
+        let attempts = self.attempts();
+        let (good, bad): (Vec<_>, Vec<_>) =
+            attempts.iter().partition(|attempt| attempt.result.is_ok());
+        let mut answers: Vec<_> = good
+            .iter()
+            .map(|attempt| attempt.start + attempt.took)
+            .collect();
+        answers.sort();
+        let pauses = answers.iter().zip(answers.iter().skip(1));
+        pauses
+            .map(|(&start, &end)| Outage {
+                start,
+                duration: end - start,
+                failed: bad
+                    .iter()
+                    .filter(|bad| (start..end).contains(&bad.start))
+                    .count(),
+            })
+            .filter(|outage| outage.duration > HICCUP)
+            .collect()
     }
 
     /// The longest outage, zero when there was none.
