@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! keepalived's options.
+//!
+//! What has no meaning here is accepted with a note, so that an existing unit file goes on working.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use lexopt::{Arg, Parser, ValueExt};
+
+use super::{
+    getopt::{complete, spelled},
+    run::{LogTarget, RunOptions},
+};
+
+/// What keepalived was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum KeepalivedRequest {
+    /// Run the daemon.
+    Run(RunOptions),
+    /// `-t`: read the configuration and say what is wrong with it.
+    Test(RunOptions),
+    /// `--signum`: the number of a signal.
+    SignalNumber(i32),
+    /// `-h`
+    Help,
+    /// `-v`
+    Version,
+}
+
+/// Why a keepalived command line cannot be carried out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeepalivedUsage {
+    #[error("unknown option {0}")]
+    Unknown(String),
+    #[error("{0}")]
+    Value(#[from] lexopt::Error),
+    #[error("unknown log facility {0}")]
+    Facility(String),
+    #[error("unknown signal name {0}")]
+    Signal(String),
+}
+
+/// Every option: its letter, if it has one, and its name.
+const KNOWN: [(Option<char>, &str); 39] = [
+    (Some('f'), "use-file"),
+    (Some('P'), "vrrp"),
+    (Some('C'), "check"),
+    (Some('B'), "no_bfd"),
+    (None, "all"),
+    (Some('l'), "log-console"),
+    (Some('D'), "log-detail"),
+    (Some('G'), "no-syslog"),
+    (Some('S'), "log-facility"),
+    (Some('g'), "log-file"),
+    (None, "flush-log-file"),
+    (Some('X'), "release-vips"),
+    (Some('V'), "dont-release-vrrp"),
+    (Some('I'), "dont-release-ipvs"),
+    (Some('R'), "dont-respawn"),
+    (Some('n'), "dont-fork"),
+    (Some('d'), "dump-conf"),
+    (Some('p'), "pid"),
+    (Some('r'), "vrrp_pid"),
+    (Some('c'), "checkers_pid"),
+    (Some('b'), "bfd_pid"),
+    (Some('a'), "address-monitoring"),
+    (Some('s'), "namespace"),
+    (Some('i'), "config-id"),
+    (Some('e'), "all-config"),
+    (Some('x'), "snmp"),
+    (Some('A'), "snmp-agent-socket"),
+    (Some('u'), "umask"),
+    (Some('m'), "core-dump"),
+    (Some('M'), "core-dump-pattern"),
+    (Some('t'), "config-test"),
+    (None, "signum"),
+    (None, "perf"),
+    (None, "debug"),
+    (None, "no-mem-check"),
+    (None, "ignore-sigint"),
+    (None, "config-fd"),
+    (Some('v'), "version"),
+    (Some('h'), "help"),
+];
+
+/// Where the process id goes unless `-p` says otherwise.
+const PID_FILE: &str = "/run/keepalived.pid";
+
+/// Reads the words behind the program's name.
+///
+/// # Errors
+///
+/// The first option that cannot be read.
+pub(crate) fn parse(arguments: &[OsString]) -> Result<KeepalivedRequest, KeepalivedUsage> {
+    let mut parser = Parser::from_args(arguments);
+    let mut options = RunOptions::keepalived();
+    let (mut only_routers, mut only_servers, mut test) = (false, false, false);
+    let mut pid_file = PathBuf::from(PID_FILE);
+    let mut ignored = Vec::new();
+    while let Some(argument) = parser.next()? {
+        let shown = spelled(&argument);
+        let name = match argument {
+            Arg::Short(letter) => of_letter(letter),
+            Arg::Long(name) => of_name(name),
+            Arg::Value(_) => {
+                ignored.push(format!("unexpected argument {shown}"));
+                continue;
+            }
+        };
+        let Some(name) = name else {
+            return Err(KeepalivedUsage::Unknown(shown));
+        };
+        let mut ignore = |why: &str| ignored.push(format!("option {shown} is ignored: {why}"));
+        match name {
+            "use-file" => options.file = Some(parser.value()?.into()),
+            "vrrp" => only_routers = true,
+            "check" => only_servers = true,
+            "log-console" => options.log = LogTarget::Stderr,
+            "log-detail" => options.detail = true,
+            "no-syslog" => options.log = LogTarget::None,
+            "log-facility" => {
+                let facility = facility(&parser.value()?.string()?)?;
+                if let LogTarget::Syslog(current) = &mut options.log {
+                    *current = facility;
+                }
+            }
+            "dont-release-ipvs" => options.keep = true,
+            "dont-fork" => options.detach = false,
+            "pid" => pid_file = parser.value()?.into(),
+            "vrrp_pid" | "checkers_pid" => options.pid_files.push(parser.value()?.into()),
+            "namespace" => options.namespace = Some(parser.value()?.string()?),
+            "umask" => options.umask = Some(parser.value()?.parse_with(umask)?),
+            "config-test" => {
+                test = true;
+                if let Some(file) = parser.optional_value() {
+                    options.file = Some(file.into());
+                }
+            }
+            "signum" => return signal(&parser.value()?.string()?),
+            "version" => return Ok(KeepalivedRequest::Version),
+            "help" => return Ok(KeepalivedRequest::Help),
+            // One process does it all: nothing to respawn, no child that could stay away.
+            "dont-respawn" | "no_bfd" | "all" | "no-mem-check" => {}
+            "bfd_pid" => {
+                parser.value()?;
+                ignore("there is no BFD process");
+            }
+            "release-vips" | "dont-release-vrrp" => {
+                ignore("virtual addresses are always removed on leaving the master state")
+            }
+            "log-file" => {
+                parser.optional_value();
+                ignore("messages go to the system's log, or to standard error with -l");
+            }
+            "flush-log-file" => ignore("there is no log file"),
+            "dump-conf" => ignore("use lbctl check to see how a configuration is read"),
+            "address-monitoring" => ignore("addresses are not logged"),
+            "config-id" | "config-fd" | "snmp-agent-socket" => {
+                parser.value()?;
+                ignore("not supported");
+            }
+            "all-config" => ignore("not supported"),
+            "snmp" => ignore("there is no SNMP agent"),
+            "core-dump" => ignore("core dumps are the system's affair"),
+            "core-dump-pattern" | "perf" | "debug" => {
+                parser.optional_value();
+                ignore("not supported");
+            }
+            "ignore-sigint" => ignore("SIGINT stops the daemon"),
+            _ => return Err(KeepalivedUsage::Unknown(shown)),
+        }
+    }
+    options.ignored = ignored;
+    options.routers = only_routers || !only_servers;
+    options.virtual_servers = only_servers || !only_routers;
+    options.pid_files.insert(0, pid_file);
+    if test {
+        options.detach = false;
+        return Ok(KeepalivedRequest::Test(options));
+    }
+    Ok(KeepalivedRequest::Run(options))
+}
+
+fn of_letter(letter: char) -> Option<&'static str> {
+    KNOWN
+        .iter()
+        .find_map(|(short, name)| (*short == Some(letter)).then_some(*name))
+}
+
+fn of_name(given: &str) -> Option<&'static str> {
+    let names: Vec<&'static str> = KNOWN.iter().map(|(_, name)| *name).collect();
+    complete(given, &names)
+}
+
+/// `0`–`7` and `local0`–`local7` are the local facilities.
+fn facility(text: &str) -> Result<u8, KeepalivedUsage> {
+    let number = text.strip_prefix("local").unwrap_or(text);
+    match (text, number.parse::<u8>()) {
+        ("user", _) => Ok(1),
+        ("daemon", _) => Ok(3),
+        (_, Ok(local @ 0..=7)) => Ok(16 + local),
+        _ => Err(KeepalivedUsage::Facility(text.to_owned())),
+    }
+}
+
+/// Octal with a leading zero, as in C, else decimal.
+fn umask(text: &str) -> Result<u32, std::num::ParseIntError> {
+    let mask = match text.strip_prefix('0') {
+        Some(octal) if !octal.is_empty() => u32::from_str_radix(octal, 8),
+        _ => text.parse(),
+    };
+    mask.map(|mask| mask & 0o777)
+}
+
+fn signal(name: &str) -> Result<KeepalivedRequest, KeepalivedUsage> {
+    use nix::libc;
+    let number = match name {
+        "STOP" => libc::SIGTERM,
+        "RELOAD" => libc::SIGHUP,
+        "DATA" => libc::SIGUSR1,
+        "STATS" => libc::SIGUSR2,
+        "STATS_CLEAR" => libc::SIGRTMAX() - 1,
+        "JSON" => libc::SIGRTMIN() + 2,
+        "TDUMP" => libc::SIGRTMAX(),
+        _ => return Err(KeepalivedUsage::Signal(name.to_owned())),
+    };
+    Ok(KeepalivedRequest::SignalNumber(number))
+}
+
+/// The grammar; `program` is the name it was called by.
+pub(crate) fn help(program: &str) -> String {
+    format!("Usage: {program} [OPTIONS]\n\n{HELP}")
+}
+
+const HELP: &str = "\
+Runs the load balancer as keepalived does: in the background, messages to the system's log,
+errors in the configuration skipped.
+
+  -f, --use-file FILE         configuration (/etc/keepalived/keepalived.conf, /etc/lb/lb.conf)
+  -P, --vrrp                  only virtual routers
+  -C, --check                 only virtual servers
+  -n, --dont-fork             stay in the foreground
+  -l, --log-console           messages to standard error
+  -D, --log-detail            more of them
+  -G, --no-syslog             none
+  -S, --log-facility NAME     0-7, local0-local7, user or daemon (default)
+  -I, --dont-release-ipvs     leave the IPVS table as it is at the end
+  -p, --pid FILE              process id (/run/keepalived.pid)
+  -r, --vrrp_pid FILE         process id here too
+  -c, --checkers_pid FILE     process id here too
+  -s, --namespace NAME        run in this network namespace
+  -u, --umask MASK            mode of new files
+  -t, --config-test[=FILE]    check the configuration: 0 good, 4 unusable, 5 errors
+      --signum NAME           number of the signal for STOP, RELOAD, ...
+  -T, --genhash               be genhash (first option only)
+  -v, --version
+  -h, --help
+
+keepalived's other options are accepted and do nothing; a message says so.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<KeepalivedRequest, KeepalivedUsage> {
+        parse(
+            &line
+                .split_whitespace()
+                .map(OsString::from)
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    fn run(line: &str) -> RunOptions {
+        match read(line) {
+            Ok(KeepalivedRequest::Run(options)) => options,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn alone_it_is_a_lenient_daemon_in_the_background() {
+        let options = run("");
+        assert!(options.detach && options.lenient && options.routers && options.virtual_servers);
+        assert_eq!(options.log, LogTarget::Syslog(3));
+        assert_eq!(options.search[0], "/etc/keepalived/keepalived.conf");
+        assert_eq!(options.pid_files, [PathBuf::from("/run/keepalived.pid")]);
+        assert!(options.ignored.is_empty());
+    }
+
+    #[test]
+    fn the_usual_line_of_a_unit_file() {
+        let options = run("-nlDf /etc/k.conf --pid=/run/k.pid -r /run/v.pid");
+        assert!(!options.detach && options.detail);
+        assert_eq!(options.log, LogTarget::Stderr);
+        assert_eq!(options.file, Some(PathBuf::from("/etc/k.conf")));
+        assert_eq!(
+            options.pid_files,
+            [PathBuf::from("/run/k.pid"), PathBuf::from("/run/v.pid")]
+        );
+    }
+
+    #[test]
+    fn parts() {
+        let parts = |line: &str| (run(line).routers, run(line).virtual_servers);
+        assert_eq!(parts("-P"), (true, false));
+        assert_eq!(parts("--check"), (false, true));
+        assert_eq!(parts("-P -C"), (true, true));
+    }
+
+    #[test]
+    fn what_does_nothing_is_accepted_and_told() {
+        let options = run("-x -d -R -g/tmp/log -M -i lb1 -V extra --perf=all --log-con");
+        assert_eq!(options.ignored.len(), 8, "{:?}", options.ignored);
+        assert!(options.ignored[0].contains("-x is ignored"));
+        assert_eq!(options.log, LogTarget::Stderr);
+    }
+
+    #[test]
+    fn other_requests() {
+        assert_eq!(read("-v -q").unwrap(), KeepalivedRequest::Version);
+        assert_eq!(read("--help").unwrap(), KeepalivedRequest::Help);
+        assert_eq!(
+            read("--signum=STOP").unwrap(),
+            KeepalivedRequest::SignalNumber(15)
+        );
+        assert_eq!(
+            read("--signum RELOAD").unwrap(),
+            KeepalivedRequest::SignalNumber(1)
+        );
+        assert!(matches!(
+            read("-t/etc/k.conf -l").unwrap(),
+            KeepalivedRequest::Test(options) if options.file == Some(PathBuf::from("/etc/k.conf"))
+        ));
+    }
+
+    #[test]
+    fn values() {
+        assert_eq!(run("-S 5").log, LogTarget::Syslog(21));
+        assert_eq!(run("-S local0").log, LogTarget::Syslog(16));
+        assert_eq!(run("-l -S user").log, LogTarget::Stderr);
+        assert_eq!(run("-u 027").umask, Some(0o027));
+        assert_eq!(run("-s blue").namespace.as_deref(), Some("blue"));
+        for line in ["-q", "--log", "-S mail", "--signum FOO", "-f", "-u x"] {
+            assert!(read(line).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! lbctl's own options.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::args::run::RunOptions;
+
+/// Load balancing with VRRP, IPVS and health checks.
+///
+/// The same program stands in for keepalived, ipvsadm, ipvsadm-save, ipvsadm-restore and genhash when it
+/// is called by one of these names.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lbctl",
+    version,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the load balancer in the foreground, messages on standard error.
+    Run(RunArgs),
+    /// Check a configuration: every mistake with its line. Exits with 2 on errors.
+    Check(CheckArgs),
+    /// Manage the kernel's IPVS table: ipvsadm's options and output (see `lbctl ipvs -h`).
+    #[command(disable_help_flag = true)]
+    Ipvs(Rest),
+    /// Print the digest of a page for HTTP_GET: genhash's options and output (see `lbctl genhash -h`).
+    #[command(disable_help_flag = true)]
+    Genhash(Rest),
+}
+
+/// The options of `lbctl run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The configuration [default: /etc/lb/lb.conf, else /etc/keepalived/keepalived.conf]
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Start in spite of errors in it: what is wrong is skipped, as keepalived does
+    #[arg(long)]
+    lenient: bool,
+    /// What forwards the connections
+    #[arg(long, value_enum, default_value_t = DataPlane::Auto)]
+    data_plane: DataPlane,
+    /// The control socket, one daemon for each [default: /run/lb/lb.sock]
+    #[arg(long, value_name = "SOCKET")]
+    control: Option<PathBuf>,
+    /// Leave the IPVS table as it is when stopped
+    #[arg(long)]
+    keep: bool,
+}
+
+/// What forwards the connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum DataPlane {
+    /// The best there is: the kernel's IPVS
+    Auto,
+    /// The kernel's IPVS
+    Ipvs,
+}
+
+impl RunArgs {
+    /// The daemon's settings.
+    pub(crate) fn into_options(self) -> RunOptions {
+        // Both names mean the only data plane there is.
+        let (DataPlane::Auto | DataPlane::Ipvs) = self.data_plane;
+        RunOptions {
+            file: self.file,
+            lenient: self.lenient,
+            control: self.control,
+            keep: self.keep,
+            ..RunOptions::lbctl()
+        }
+    }
+}
+
+/// The options of `lbctl check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// The configuration
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Exit with 1 when there are only warnings
+    #[arg(long)]
+    pub(crate) deny_warnings: bool,
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Words for another grammar.
+#[derive(Debug, Args)]
+pub(crate) struct Rest {
+    /// Words in that program's grammar
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "ARGUMENTS"
+    )]
+    pub(crate) words: Vec<OsString>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn run() {
+        let cli = Cli::try_parse_from([
+            "lbctl",
+            "run",
+            "-f",
+            "a.conf",
+            "--control",
+            "/run/x",
+            "--keep",
+        ]);
+        let Command::Run(run) = cli.unwrap().command else {
+            panic!("not run");
+        };
+        let options = run.into_options();
+        assert_eq!(options.file, Some(PathBuf::from("a.conf")));
+        assert_eq!(options.control, Some(PathBuf::from("/run/x")));
+        assert!(options.keep && !options.lenient && !options.detach);
+        assert_eq!(options.search[0], "/etc/lb/lb.conf");
+    }
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `lbctl check` and `keepalived -t`.
+
+use std::{io::IsTerminal as _, path::Path};
+
+use lb_check::Registry;
+use lb_core::config::{self, Diagnostics, Mode, Severity};
+use serde_json::json;
+
+use crate::{
+    args::run::RunOptions,
+    cli::CheckArgs,
+    commands::run::configuration,
+    failure::Failure,
+    output::{complain, print},
+};
+
+/// There are errors.
+const ERRORS: u8 = 2;
+/// There are warnings, and they were to be denied.
+const WARNINGS: u8 = 1;
+
+/// Prints what is wrong with a configuration; the exit status says how bad it is.
+pub(crate) fn check(args: &CheckArgs) -> Result<u8, Failure> {
+    let parsed = config::load(&args.file, &Registry::builtin());
+    let diagnostics = parsed.diagnostics();
+    if args.json {
+        print(&as_json(diagnostics))?;
+    } else {
+        print(&diagnostics.render(std::io::stdout().is_terminal()))?;
+    }
+    Ok(if diagnostics.has_errors() {
+        ERRORS
+    } else if args.deny_warnings && diagnostics.warnings() > 0 {
+        WARNINGS
+    } else {
+        0
+    })
+}
+
+/// `keepalived -t`: 0 good, 5 it would run in spite of errors, 4 it would not run.
+pub(crate) fn keepalived_test(options: &RunOptions) -> Result<u8, Failure> {
+    let file = configuration(options).map_err(|failure| Failure::new(4, failure.to_string()))?;
+    if !Path::new(&file).exists() {
+        complain(&format!(
+            "cannot find configuration file {}",
+            file.display()
+        ));
+        return Ok(4);
+    }
+    let parsed = config::load(&file, &Registry::builtin());
+    let diagnostics = parsed.diagnostics();
+    if !diagnostics.is_empty() {
+        complain(diagnostics.to_string().trim_end());
+    }
+    Ok(if !parsed.is_accepted(Mode::Lenient) {
+        4
+    } else if diagnostics.has_errors() {
+        5
+    } else {
+        0
+    })
+}
+
+fn as_json(diagnostics: &Diagnostics) -> String {
+    let findings: Vec<_> = diagnostics
+        .iter()
+        .map(|finding| {
+            let place = diagnostics.location(finding);
+            json!({
+                "severity": match finding.severity {
+                    Severity::Warning => "warning",
+                    _ => "error",
+                },
+                "message": finding.message,
+                "file": place.file,
+                "line": place.line,
+                "column": place.column,
+                "suggestion": finding.suggestion,
+                "notes": finding.notes.iter().map(|note| &note.message).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    let report = json!({
+        "errors": diagnostics.errors(),
+        "warnings": diagnostics.warnings(),
+        "diagnostics": findings,
+    });
+    format!("{report:#}\n")
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! ipvsadm.
+//!
+//! The line is read before the kernel is asked, so a mistake in it is told, and help given, where
+//! there is no IPVS; the original initializes first.
+
+mod list;
+mod restore;
+
+use lb_ipvs::{Change, Error, IpvsHandle, ModuleAttempt, text};
+
+use crate::{
+    failure::{Failure, chain},
+    names::SystemNames,
+    output::{ipvs_help, print},
+    program::Call,
+    request::{self, Request, UsageError},
+};
+
+/// The kernel refused a change.
+const REFUSED: u8 = 255;
+/// There is no IPVS, or no permission.
+const NOT_INITIALIZED: u8 = 2;
+
+/// `ipvsadm`
+pub(crate) fn ipvsadm(call: &Call) -> Result<(), Failure> {
+    let names = SystemNames::new();
+    let request = request::parse(&call.texts(), &call.name, &names).map_err(usage)?;
+    match request {
+        Request::Help => print(&ipvs_help::help(&call.name)),
+        Request::Version => print(&ipvs_help::version()),
+        request => block_on(async {
+            let mut session = Session::connect(&call.name, &names).await?;
+            match request {
+                Request::Restore => session.restore(std::io::stdin().lock()).await,
+                request => session.carry_out(request).await,
+            }
+        }),
+    }
+}
+
+/// `ipvsadm-save`: `ipvsadm -S`, with `-n` or without.
+pub(crate) fn save(call: &Call) -> Result<(), Failure> {
+    let numeric = match call.texts().as_slice() {
+        [] => false,
+        [option] if option == "-n" => true,
+        _ => return Err(Failure::new(1, format!("Usage: {} [-n]", call.name))),
+    };
+    let names = SystemNames::new();
+    block_on(async {
+        Session::connect(&call.name, &names)
+            .await?
+            .carry_out(Request::Save { numeric })
+            .await
+    })
+}
+
+/// `ipvsadm-restore`: empties the table, then carries out what standard input says, without the
+/// lines that begin with `#`.
+pub(crate) fn restore(call: &Call) -> Result<(), Failure> {
+    if !call.arguments.is_empty() {
+        return Err(Failure::new(1, format!("Usage: {} < RULES", call.name)));
+    }
+    let mut rules = Vec::new();
+    std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut rules)
+        .map_err(|error| Failure::new(1, format!("cannot read standard input: {error}")))?;
+    let rules: Vec<&[u8]> = rules
+        .split_inclusive(|byte| *byte == b'\n')
+        .filter(|line| !line.starts_with(b"#"))
+        .collect();
+    let names = SystemNames::new();
+    block_on(async {
+        let mut session = Session::connect("ipvsadm", &names).await?;
+        session.carry_out(Request::Flush).await?;
+        session.restore(rules.concat().as_slice()).await
+    })
+}
+
+fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(1, format!("cannot start: {error}")))?
+        .block_on(work)
+}
+
+fn usage(error: UsageError) -> Failure {
+    Failure::new(error.exit_code(), error.to_string())
+}
+
+/// One connection to the kernel, and what is needed to talk about it.
+struct Session<'a> {
+    ipvs: IpvsHandle,
+    program: &'a str,
+    names: &'a SystemNames,
+}
+
+impl<'a> Session<'a> {
+    async fn connect(program: &'a str, names: &'a SystemNames) -> Result<Self, Failure> {
+        match IpvsHandle::connect().await {
+            Ok(ipvs) => Ok(Self {
+                ipvs,
+                program,
+                names,
+            }),
+            Err(error) => Err(not_initialized(&error)),
+        }
+    }
+
+    async fn carry_out(&mut self, request: Request) -> Result<(), Failure> {
+        let ipvs = &mut self.ipvs;
+        match request {
+            Request::AddService(service) => ipvs.add_service(&service).await,
+            Request::EditService(service) => ipvs.edit_service(&service).await,
+            Request::DeleteService(key) => ipvs.delete_service(&key).await,
+            Request::AddServer(key, server) => ipvs.add_destination(&key, &server).await,
+            Request::EditServer(key, server) => ipvs.edit_destination(&key, &server).await,
+            Request::DeleteServer(key, address) => ipvs.delete_destination(&key, address).await,
+            Request::Flush => ipvs.flush().await,
+            Request::Zero(key) => ipvs.zero(key.as_ref()).await,
+            Request::SetTimeouts(timeouts) => ipvs.set_timeouts(&timeouts).await,
+            Request::StartDaemon(daemon) => ipvs.start_sync_daemon(&daemon).await,
+            Request::StopDaemon(state) => ipvs.stop_sync_daemon(state).await,
+            Request::List(list) => return self.list(list).await,
+            Request::Save { numeric } => return self.save(numeric).await,
+            // Both are answered before there is a session; inside `-R` the help ends it.
+            Request::Help => return print(&ipvs_help::help(self.program)),
+            Request::Version => return print(&ipvs_help::version()),
+            Request::Restore => {
+                return Err(usage(UsageError::NoCommand {
+                    program: self.program.to_owned(),
+                }));
+            }
+        }
+        .map_err(|error| refused(&error, REFUSED))
+    }
+}
+
+/// What ipvsadm says when the kernel refuses; other errors in full.
+fn refused(error: &Error, code: u8) -> Failure {
+    match (error, error.operation(), error.errno()) {
+        (Error::Kernel { .. } | Error::PermissionDenied { .. }, Some(operation), Some(errno)) => {
+            Failure::new(code, text::kernel_error(operation, errno))
+        }
+        _ => Failure::of(code, error),
+    }
+}
+
+fn not_initialized(error: &Error) -> Failure {
+    let (detail, reason) = match error {
+        Error::ModuleNotLoaded { attempt } => {
+            let detail = match attempt {
+                ModuleAttempt::Failed { output, .. } => output.trim_end().to_owned(),
+                other => chain(other),
+            };
+            (format!("{detail}\n"), "Protocol not available".to_owned())
+        }
+        Error::PermissionDenied { .. } => {
+            (String::new(), refused(error, NOT_INITIALIZED).to_string())
+        }
+        _ => (String::new(), chain(error)),
+    };
+    Failure::new(
+        NOT_INITIALIZED,
+        format!(
+            "{detail}Can't initialize ipvs: {reason}\n\
+             Are you sure that IP Virtual Server is built in the kernel or as module?"
+        ),
+    )
+}
+
+/// A change of the table that can go into a batch; everything else comes back.
+fn into_change(request: Request) -> Result<Change, Request> {
+    Ok(match request {
+        Request::AddService(service) => Change::AddService(service),
+        Request::EditService(service) => Change::EditService(service),
+        Request::DeleteService(key) => Change::DeleteService(key),
+        Request::AddServer(key, server) => Change::AddDestination(key, server),
+        Request::EditServer(key, server) => Change::EditDestination(key, server),
+        Request::DeleteServer(key, address) => Change::DeleteDestination(key, address),
+        other => return Err(other),
+    })
+}

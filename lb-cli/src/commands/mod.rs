@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What each program does: one request after the other, results to standard output.
+
+pub(crate) mod check;
+pub(crate) mod genhash;
+pub(crate) mod ipvs;
+pub(crate) mod run;

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Where messages go: standard error, or the system's log by its socket.
+
+use std::{
+    io::{self, Write},
+    os::unix::net::UnixDatagram,
+    path::Path,
+};
+
+use tracing::{Level, Metadata};
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+
+use crate::args::run::LogTarget;
+
+/// Syslog's severity of an ordinary message.
+const INFO: u8 = 6;
+
+/// The system's log.
+const SOCKET: &str = "/dev/log";
+
+/// Installs the subscriber. `RUST_LOG` decides about levels if it is set, `detail` otherwise.
+pub(super) fn install(target: LogTarget, detail: bool) {
+    let level = if detail { "debug" } else { "info" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false);
+    let installed = match target {
+        LogTarget::Stderr => builder.with_ansi(false).with_writer(io::stderr).try_init(),
+        LogTarget::Syslog(facility) => builder
+            .with_ansi(false)
+            .without_time()
+            .with_level(false)
+            .with_writer(Syslog::new(Path::new(SOCKET), facility))
+            .try_init(),
+        LogTarget::None => return,
+    };
+    // Only fails when there is a subscriber already, and then messages go there.
+    drop(installed);
+}
+
+/// A writer for each message, with the message's level.
+#[derive(Debug)]
+struct Syslog {
+    socket: Option<UnixDatagram>,
+    facility: u8,
+}
+
+impl Syslog {
+    /// Without a log to write to, messages are dropped: a daemon in the background has no other place.
+    fn new(path: &Path, facility: u8) -> Self {
+        let socket = UnixDatagram::unbound().ok().filter(|socket| {
+            // A log that does not keep up must not stop the daemon.
+            socket.connect(path).is_ok() && socket.set_nonblocking(true).is_ok()
+        });
+        Self { socket, facility }
+    }
+
+    fn message(&self, severity: u8) -> Message<'_> {
+        Message {
+            syslog: self,
+            severity,
+            text: Vec::new(),
+        }
+    }
+}
+
+impl<'a> MakeWriter<'a> for Syslog {
+    type Writer = Message<'a>;
+
+    fn make_writer(&'a self) -> Message<'a> {
+        self.message(INFO)
+    }
+
+    fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Message<'a> {
+        let severity = match *metadata.level() {
+            Level::ERROR => 3,
+            Level::WARN => 4,
+            Level::INFO => INFO,
+            _ => 7,
+        };
+        self.message(severity)
+    }
+}
+
+/// One message, sent when it is complete.
+#[derive(Debug)]
+struct Message<'a> {
+    syslog: &'a Syslog,
+    severity: u8,
+    text: Vec<u8>,
+}
+
+impl Write for Message<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Message<'_> {
+    fn drop(&mut self) {
+        let Some(socket) = &self.syslog.socket else {
+            return;
+        };
+        let priority = u16::from(self.syslog.facility) * 8 + u16::from(self.severity);
+        let name = format!("<{priority}>Keepalived[{}]: ", std::process::id());
+        let mut packet = name.into_bytes();
+        packet.extend_from_slice(self.text.trim_ascii_end());
+        let _ = socket.send(&packet);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_datagram_with_its_priority() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let log = UnixDatagram::bind(&path).unwrap();
+        let syslog = Syslog::new(&path, 3);
+        let mut message = syslog.message(4);
+        message.write_all(b"became ").unwrap();
+        message.write_all(b"master\n").unwrap();
+        drop(message);
+        let mut buffer = [0; 100];
+        let length = log.recv(&mut buffer).unwrap();
+        let text = String::from_utf8_lossy(&buffer[..length]);
+        assert_eq!(
+            text,
+            format!("<28>Keepalived[{}]: became master", std::process::id())
+        );
+    }
+
+    #[test]
+    fn without_a_log_nothing_fails() {
+        let syslog = Syslog::new(Path::new("/nonexistent"), 3);
+        syslog.make_writer().write_all(b"lost").unwrap();
+    }
+}
