@@ -4,11 +4,12 @@
 
 use std::error::Error;
 use std::net::Ipv4Addr;
+use std::process::Output;
 use std::time::Duration;
 
 use tests_kernel::cluster::Forwarding;
 use tests_kernel::guest_or_skip;
-use tests_kernel::net::{Client, Host, HttpServer, Lan, NetError, wait_until};
+use tests_kernel::net::{Client, Host, HttpServer, Lan, NetError, Netns, wait_until};
 use tests_kernel::tool::Tool;
 
 type TestResult = Result<(), Box<dyn Error>>;
@@ -179,4 +180,81 @@ fn masquerading_with_lbctl() -> TestResult {
 #[test]
 fn tunnelling_with_lbctl() -> TestResult {
     by_hand(Tool::Lbctl, Forwarding::Tunnel)
+}
+
+/// Commands that make a table with something of everything, and some that are refused.
+const COMMANDS: &[&str] = &[
+    "-A -t 192.168.1.50:80 -s wrr",
+    "-a -t 192.168.1.50:80 -r 192.168.1.61:80 -g -w 100",
+    "-a -t 192.168.1.50:80 -r 192.168.1.62:80 -g -w 100",
+    "-A -t 192.168.1.50:80 -s rr",
+    "-a -t 192.168.1.50:80 -r 192.168.1.62:80 -g",
+    "-E -t 192.168.1.50:80 -s wlc -p 600",
+    "-e -t 192.168.1.50:80 -r 192.168.1.62:80 -g -w 0",
+    "-A -u 192.168.1.51:53 -s rr -o",
+    "-a -u 192.168.1.51:53 -r 192.168.1.63:5353 -m -w 7 -x 20 -y 10",
+    "-a -u 192.168.1.51:53 -r 192.168.1.64:53 -i",
+    "-A -f 5 -s sh -b sh-port",
+    "-a -f 5 -r 192.168.1.61 -g",
+    "-A -t [2001:db8::50]:443 -s lc -p 60 -M 64",
+    "-a -t [2001:db8::50]:443 -r [2001:db8::61]:443 -m -w 3",
+    "-d -t 192.168.1.50:80 -r 192.168.1.99:80",
+    "-D -t 192.168.1.52:80",
+    "-A -t 192.168.1.53:80 -s nonesuch",
+    "-a -t 192.168.1.54:80 -r 192.168.1.61:80",
+    "--set 1000 0 500",
+    "-Z",
+];
+
+/// Listings that both tools make of the same table.
+const LISTINGS: &[&str] = &[
+    "-L -n",
+    "-l -n",
+    "-Ln",
+    "-L -n --stats",
+    "-L -n --rate",
+    "-L -n --stats --exact",
+    "-L -n -t 192.168.1.50:80",
+    "-L -n -f 5",
+    "-L --timeout",
+    "-L --daemon",
+    "-L -n -c",
+];
+
+#[test]
+fn both_tools_do_and_say_the_same() -> TestResult {
+    guest_or_skip!();
+    let real = Netns::new("real")?;
+    let ours = Netns::new("ours")?;
+    for command in COMMANDS {
+        let expected = Tool::Ipvsadm.output(&real, command)?;
+        let got = Tool::Lbctl.output(&ours, command)?;
+        assert_eq!(shown(&got), shown(&expected), "{command}");
+    }
+    // One tool's listings of the other's work: what was done is the same…
+    let by_real = Tool::Ipvsadm.run(&real, "-S -n")?;
+    assert_eq!(Tool::Ipvsadm.run(&ours, "-S -n")?, by_real);
+    // …and what is said about it.
+    for listing in LISTINGS {
+        let expected = Tool::Ipvsadm.output(&real, listing)?;
+        let got = Tool::Lbctl.output(&real, listing)?;
+        assert_eq!(shown(&got), shown(&expected), "{listing}");
+    }
+    for command in ["-d -t 192.168.1.50:80 -r 192.168.1.61:80", "-D -f 5", "-C"] {
+        Tool::Ipvsadm.run(&real, command)?;
+        Tool::Lbctl.run(&ours, command)?;
+        let expected = Tool::Ipvsadm.run(&real, "-S -n")?;
+        assert_eq!(Tool::Ipvsadm.run(&ours, "-S -n")?, expected, "{command}");
+    }
+    Ok(())
+}
+
+/// Exit code and both streams, line by line.
+fn shown(output: &Output) -> (Option<i32>, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (
+        output.status.code(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
 }
