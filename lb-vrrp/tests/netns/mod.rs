@@ -26,11 +26,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 pub(crate) fn enabled(test: &str) -> bool {
     let enabled = std::env::var_os("LB_HOST_NS").is_some_and(|value| value == "1");
     if !enabled {
-        // Past the test harness, which hides what passing tests print.
-        let _ = writeln!(
-            io::stderr(),
-            "SKIPPED: {test}: set LB_HOST_NS=1, as root or in `unshare -Urnm`"
-        );
+        // Past the test harness, which hides what passing tests print; in one piece, as other
+        // threads print too.
+        let line = format!("\nSKIPPED: {test}: set LB_HOST_NS=1, as root or in `unshare -Urnm`\n");
+        let _ = io::stderr().write_all(line.as_bytes());
     }
     enabled
 }
