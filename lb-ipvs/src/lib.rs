@@ -1,5 +1,99 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The Linux virtual server (IPVS): typed, batched, asynchronous.
+//! The Linux virtual server (IPVS) over generic netlink: typed, batched, asynchronous.
+//!
+//! # IPVS in a page
+//! IPVS is a load balancer inside the Linux kernel. It looks at packets that arrive for a *service*
+//! (a virtual address, protocol and port, or a firewall mark), picks one of the service's
+//! *destinations* for each new connection by the service's *scheduler*, and sends all packets of
+//! the connection there by the destination's *forwarding method*:
+//!
+//! - **masquerading** (NAT): addresses are rewritten, and replies come back through this host;
+//! - **direct routing** (DR): the packet goes unchanged to the destination's link address, and the
+//!   destination, which has the virtual address too, replies to the client directly;
+//! - **tunnelling** (TUN): as direct routing, with the packet inside another one.
+//!
+//! A service can be *persistent*: a client keeps its destination for a while. A destination has a
+//! *weight*, 0 meaning that it takes no new connections, and thresholds that bound its
+//! connections. Two *sync daemons* can copy connections from one director to another. All of it
+//! exists once in each network namespace, and is gone after a reboot.
+//!
+//! ```text
+//! TableEntry
+//! ├─ ServiceEntry                        what the kernel reports
+//! │  ├─ Service                          what is configured
+//! │  │  ├─ ServiceKey                    identifies it: protocol + address, or mark + family
+//! │  │  ├─ Scheduler, ServiceFlags       how it picks destinations
+//! │  │  └─ Persistence, Netmask, EngineName
+//! │  └─ Stats ─ Rates                    u64 everywhere
+//! └─ DestinationEntry …                  what the kernel reports
+//!    ├─ Destination                      what is configured; its address identifies it
+//!    │  ├─ ForwardingMethod ─ Tunnel
+//!    │  └─ Weight, Thresholds
+//!    ├─ Connections
+//!    └─ Stats ─ Rates
+//! Change = add | edit | delete × service | destination
+//! Timeouts, SyncDaemon, Info             of the whole table
+//! ```
+//!
+//! # What this crate does
+//! [`IpvsHandle`] is the client (feature `netlink`, on by default). It has one socket, sends
+//! changes in batches with one acknowledgement each, and ties every error to the change that caused
+//! it. [`text`] has ipvsadm's formats as pure functions. [`wire`] has the messages. Without default
+//! features the typed model and [`text`] remain, with no runtime and no netlink.
+//!
+//! What the kernel reports and this crate does not know is kept: a scheduler in
+//! [`Scheduler::Other`], a flag as a bit, an attribute in a variant `Other`.
+//!
+//! # What it does not do
+//! It takes no decisions: no health checks, no plan of what to change. The kernel has neither
+//! transactions nor events for IPVS, and this crate does not pretend otherwise.
+//!
+//! # Permissions
+//! Everything, reading included, needs `CAP_NET_ADMIN` in the initial user namespace; root of a
+//! user namespace is not enough.
+//!
+//! # From ipvsadm
+//! | ipvsadm | this crate |
+//! |---|---|
+//! | `-A` `-E` `-D` | [`IpvsHandle::add_service`], [`edit_service`](IpvsHandle::edit_service), [`delete_service`](IpvsHandle::delete_service) |
+//! | `-a` `-e` `-d` | [`IpvsHandle::add_destination`], [`edit_destination`](IpvsHandle::edit_destination), [`delete_destination`](IpvsHandle::delete_destination) |
+//! | `-C` `-Z` | [`IpvsHandle::flush`], [`zero`](IpvsHandle::zero) |
+//! | `-R` | [`IpvsHandle::apply`] |
+//! | `-L` `-S` | [`IpvsHandle::snapshot`] and [`text::listing`], [`text::save`] |
+//! | `-L -c` | [`text::connections`] |
+//! | `-L --timeout`, `--set` | [`IpvsHandle::timeouts`], [`set_timeouts`](IpvsHandle::set_timeouts) |
+//! | `-L --daemon` | [`IpvsHandle::sync_daemons`] |
+//! | `--start-daemon`, `--stop-daemon` | [`IpvsHandle::start_sync_daemon`], [`stop_sync_daemon`](IpvsHandle::stop_sync_daemon) |
+//! | `-t` `-u` `--sctp-service` `-f` `-6` | [`ServiceKey`] |
+//! | `-s` `-b` `-o` `-p` `-M` `--pe` | [`Scheduler`], [`ServiceFlags`], [`Persistence`], [`Netmask`], [`EngineName`] |
+//! | `-g` `-i` `-m` `--tun-*` | [`ForwardingMethod`], [`Tunnel`] |
+//! | `-w` `-x` `-y` | [`Weight`], [`Thresholds`] |
+//!
+//! # Examples
+#![cfg_attr(feature = "netlink", doc = "```no_run")]
+#![cfg_attr(not(feature = "netlink"), doc = "```ignore")]
+//! use lb_ipvs::{Change, Destination, IpvsHandle, Scheduler, Service, ServiceKey, text};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut ipvs = IpvsHandle::connect().await?;
+//! let key = ServiceKey::tcp("192.168.1.50:80".parse()?);
+//! let outcomes = ipvs
+//!     .apply(&[
+//!         Change::AddService(Service::new(key, Scheduler::WeightedRoundRobin)),
+//!         Change::AddDestination(key, Destination::new("192.168.1.61:80".parse()?)),
+//!         Change::AddDestination(key, Destination::new("192.168.1.62:80".parse()?)),
+//!     ])
+//!     .await?;
+//! assert_eq!(outcomes.len(), 3);
+//!
+//! let (info, table) = (ipvs.info().await?, ipvs.snapshot().await?);
+//! let mut out = String::new();
+//! text::listing(&text::Listing::default(), &info, &table, &mut out)?;
+//! println!("{out}");
+//! # Ok(())
+//! # }
+//! ```
 
 mod change;
 mod destination;
@@ -39,7 +133,7 @@ pub use settings::{Info, SyncDaemon, SyncId, SyncState, Timeouts, Version};
 pub use stats::{Rates, Stats};
 
 /// A kernel made of a script, for tests of programs that use [`IpvsHandle`].
-#[cfg(any(test, feature = "test-util"))]
+#[cfg(any(all(test, feature = "netlink"), feature = "test-util"))]
 pub mod testing {
     pub use crate::transport::scripted::{ScriptedKernel, ScriptedReply, ScriptedRequest};
 }

@@ -7,6 +7,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     reason = "tests"
 )]
 
@@ -24,8 +25,12 @@ use lb_ipvs::{
     Thresholds, Timeouts, Tunnel, TunnelFlags, Weight,
     wire::{self, IpvsAttribute, IpvsMessage, ServiceAttribute},
 };
-use netlink_packet_core::{NLM_F_REQUEST, NetlinkHeader, NetlinkMessage};
-use netlink_packet_generic::GenlMessage;
+use netlink_packet_core::{NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NlasIterator, parse_u16};
+use netlink_packet_generic::{
+    GenlMessage,
+    constants::CTRL_ATTR_FAMILY_ID,
+    ctrl::{GenlCtrl, GenlCtrlCmd, nlas::GenlCtrlAttrs},
+};
 use netlink_sys::{Socket, protocols::NETLINK_GENERIC};
 use nix::sys::{
     resource::{UsageWho, getrusage},
@@ -425,6 +430,7 @@ fn readable_errors() {
             if let Some(buffer) = buffer {
                 setsockopt(&socket, sockopt::RcvBufForce, &buffer).unwrap();
             }
+            let family = family(&socket);
             let mut requests = Vec::new();
             for n in 0..4000 {
                 let attributes = vec![
@@ -436,7 +442,7 @@ fn readable_errors() {
                     vec![IpvsAttribute::Service(attributes)],
                 );
                 let mut message = GenlMessage::from_payload(message);
-                message.set_resolved_family_id(family(&socket));
+                message.set_resolved_family_id(family);
                 let mut header = NetlinkHeader::default();
                 header.flags = NLM_F_REQUEST;
                 header.sequence_number = n;
@@ -474,18 +480,24 @@ fn readable_errors() {
     }
 }
 
-/// The number of the family, which is the same for all sockets.
-fn family(_: &Socket) -> u16 {
-    static FAMILY: std::sync::OnceLock<u16> = std::sync::OnceLock::new();
-    *FAMILY.get_or_init(|| {
-        let output = Command::new("/bin/sh")
-            .args(["-c", "genl ctrl get name IPVS 2>/dev/null || true"])
-            .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let id = text
-            .split_whitespace()
-            .find_map(|word| word.strip_prefix("0x"));
-        u16::from_str_radix(id.unwrap_or("1c"), 16).unwrap()
-    })
+/// The number of the family.
+fn family(socket: &Socket) -> u16 {
+    let mut header = NetlinkHeader::default();
+    header.flags = NLM_F_REQUEST;
+    let request = GenlMessage::from_payload(GenlCtrl {
+        cmd: GenlCtrlCmd::GetFamily,
+        nlas: vec![GenlCtrlAttrs::FamilyName("IPVS".to_owned())],
+    });
+    let mut request = NetlinkMessage::new(header, request.into());
+    request.finalize();
+    let mut bytes = vec![0; request.buffer_len()];
+    request.serialize(&mut bytes);
+    socket.send(&bytes, 0).unwrap();
+    let (reply, _) = socket.recv_from_full().unwrap();
+    // nlmsghdr and genlmsghdr come first.
+    NlasIterator::new(&reply[20..])
+        .map(Result::unwrap)
+        .find(|attribute| attribute.kind() == CTRL_ATTR_FAMILY_ID)
+        .map(|attribute| parse_u16(attribute.value()).unwrap())
+        .unwrap()
 }

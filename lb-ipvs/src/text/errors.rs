@@ -68,9 +68,11 @@ pub fn kernel_error(operation: Operation, errno: i32) -> String {
 
 /// The C library's text.
 fn system_text(errno: i32) -> String {
-    let text = io::Error::from_raw_os_error(errno).to_string();
-    text.strip_suffix(&format!(" (os error {errno})"))
-        .map_or(text.clone(), str::to_owned)
+    let mut text = io::Error::from_raw_os_error(errno).to_string();
+    if let Some(end) = text.rfind(" (os error ") {
+        text.truncate(end);
+    }
+    text
 }
 
 #[cfg(test)]
