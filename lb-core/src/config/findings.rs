@@ -31,6 +31,11 @@ impl Findings {
         }
     }
 
+    /// Whether a further finding will only be counted: then it needs no effort.
+    pub(super) fn is_full(&self) -> bool {
+        self.items.len() >= LIMIT
+    }
+
     /// All that was kept; the worst of the rest stands for the rest.
     pub(super) fn into_items(self) -> Vec<Diagnostic> {
         let mut items = self.items;

@@ -45,7 +45,9 @@ pub(super) struct FileSystem;
 
 impl Includes for FileSystem {
     fn find(&mut self, pattern: &str, including: &str) -> Option<Vec<Found>> {
-        let directory = Path::new(including).parent().unwrap_or(Path::new(""));
+        let directory = Path::new(including)
+            .parent()
+            .unwrap_or_else(|| Path::new(""));
         let mut found = Vec::new();
         for pattern in expand_braces(pattern) {
             // The directory is meant as it is, whatever characters it has.

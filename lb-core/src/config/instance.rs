@@ -77,7 +77,7 @@ impl InstanceConfig {
         match keyword {
             "state" => self.state(context, line),
             "interface" => {
-                let value = context.value(line, "an interface");
+                let value = context.value(line, "the name of an interface");
                 let value = value.and_then(|text| context.interface(text));
                 context.set(line, &mut self.interface, value);
             }
@@ -107,7 +107,7 @@ impl InstanceConfig {
             "virtual_ipaddress" => addresses(context, line, &mut self.addresses),
             "virtual_ipaddress_excluded" => addresses(context, line, &mut self.excluded),
             "lvs_sync_daemon_interface" => {
-                let value = context.value(line, "an interface");
+                let value = context.value(line, "the name of an interface");
                 let value = value.and_then(|text| context.interface(text));
                 context.set(line, &mut self.sync_daemon_interface, value);
             }
@@ -152,7 +152,7 @@ impl InstanceConfig {
         let choices = [("MASTER", true), ("BACKUP", false)];
         let master = context
             .one_of(text, "a state", &choices)
-            .unwrap_or(At::new(false, text.span));
+            .unwrap_or_else(|| At::new(false, text.span));
         match self.master {
             Some(first) if first.value && !master.value => context.findings.push(
                 Diagnostic::warning(text.span, "`state` is given again")

@@ -156,6 +156,7 @@ impl<'a> Context<'a> {
             Some(number) => Some(At::new(number, text.span)),
             None => {
                 let limits = match (*range.start(), *range.end()) {
+                    (start, end) if end - start == 1 => format!("{start} or {end}"),
                     (start, u32::MAX) => format!("at least {start}"),
                     (start, end) => format!("{start} to {end}"),
                 };
@@ -345,6 +346,10 @@ impl<'a> Context<'a> {
                 .push(skipped(Diagnostic::warning(span, message).label("ignored")));
             return;
         }
+        if self.findings.is_full() {
+            self.error(span, "unknown keyword");
+            return;
+        }
         let custom = (level == Level::RealServer).then(|| self.registry.names());
         let own = level.keywords().map(|word| -> &str { word });
         let known = own.chain(custom.into_iter().flatten());
@@ -354,10 +359,8 @@ impl<'a> Context<'a> {
             _ => nearest(keyword, known),
         };
         let mut finding = Diagnostic::error(span, format!("unknown keyword `{keyword}`"));
-        if suggestion.is_none() {
-            if let Some(home) = Level::home_of(keyword) {
-                finding = finding.note(home);
-            }
+        if let Some(home) = Level::home_of(keyword).filter(|_| suggestion.is_none()) {
+            finding = finding.note(home);
         }
         self.findings.push(skipped(finding.suggest(suggestion)));
     }

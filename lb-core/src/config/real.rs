@@ -16,6 +16,8 @@ use super::tree::NodeId;
 #[derive(Debug)]
 pub(super) struct RealServerConfig {
     pub(super) endpoint: Endpoint,
+    /// Whether it has an address. Else it is read for what else is wrong in it.
+    pub(super) valid: bool,
     /// The address.
     pub(super) span: Span,
     pub(super) weight: Option<At<u32>>,
@@ -31,15 +33,15 @@ pub(super) struct RealServerConfig {
 }
 
 impl RealServerConfig {
-    /// Reads one block; none if it has no address.
-    pub(super) fn read(context: &mut Context<'_>, block: NodeId) -> Option<Self> {
+    /// Reads one block.
+    pub(super) fn read(context: &mut Context<'_>, block: NodeId) -> Self {
         let endpoint = endpoint_words(context, block);
-        // Without an address the block is read all the same, for what else is wrong in it.
         let nowhere = Endpoint {
             ip: Ipv4Addr::UNSPECIFIED.into(),
             port: None,
         };
         let mut server = Self {
+            valid: endpoint.is_some(),
             endpoint: endpoint.map_or(nowhere, |at| at.value),
             span: endpoint.map_or(Span::START, |at| at.span),
             weight: None,
@@ -55,7 +57,7 @@ impl RealServerConfig {
         for line in context.lines(block) {
             server.line(context, line);
         }
-        endpoint.map(|_| server)
+        server
     }
 
     fn line(&mut self, context: &mut Context<'_>, line: NodeId) {

@@ -34,6 +34,10 @@ pub(super) struct Endpoint {
 #[derive(Debug)]
 pub(super) struct VirtualServerConfig {
     pub(super) entrance: Entrance,
+    /// Whether it says what it serves. Else it is read for what else is wrong in it.
+    pub(super) valid: bool,
+    /// Its block.
+    pub(super) block: NodeId,
     /// The line `virtual_server …`.
     pub(super) span: Span,
     pub(super) scheduler: Option<At<Scheduler>>,
@@ -61,14 +65,15 @@ pub(super) struct VirtualServerConfig {
 }
 
 impl VirtualServerConfig {
-    /// Reads one block; none if it does not say what it serves.
+    /// Reads one block; none if it is skipped whole.
     pub(super) fn read(context: &mut Context<'_>, block: NodeId) -> Option<Self> {
         if is_group(context, block) {
             return None;
         }
         let entrance = entrance(context, block);
         let mut server = Self {
-            // Without an address the block is read all the same, for what else is wrong in it.
+            valid: entrance.is_some(),
+            block,
             entrance: entrance.unwrap_or(Entrance::Mark(NonZeroU32::MIN)),
             span: context.tree.line_span(block),
             scheduler: None,
@@ -97,7 +102,7 @@ impl VirtualServerConfig {
         for line in context.lines(block) {
             server.line(context, line);
         }
-        entrance.map(|_| server)
+        Some(server)
     }
 
     fn line(&mut self, context: &mut Context<'_>, line: NodeId) {
@@ -105,7 +110,7 @@ impl VirtualServerConfig {
         match keyword {
             "real_server" => self
                 .real_servers
-                .extend(RealServerConfig::read(context, line)),
+                .push(RealServerConfig::read(context, line)),
             "lb_algo" | "lvs_sched" => self.scheduler(context, line),
             "lb_kind" | "lvs_method" => {
                 let value = method(context, line);

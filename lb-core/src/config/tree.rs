@@ -123,6 +123,15 @@ fn index(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(NONE - 1)
 }
 
+/// The blanks before a place, if nothing else is before it on its line.
+fn indentation(sources: &Sources, place: Span) -> Option<&str> {
+    let before = sources.get(place.file)?.text.get(..place.start as usize)?;
+    let line = before.rsplit('\n').next()?;
+    line.bytes()
+        .all(|byte| matches!(byte, b' ' | b'\t'))
+        .then_some(line)
+}
+
 /// The lines of one block, in order.
 pub(super) struct Children<'a> {
     tree: &'a Tree,
@@ -164,6 +173,9 @@ pub(super) struct TreeBuilder<'r> {
     waiting: Option<u32>,
     /// The block that the last `}` closed.
     closed: Option<u32>,
+    /// The first block in the present outermost one whose `}` is not below its keyword: probably it is
+    /// another's, and its own is missing.
+    crooked: Option<u32>,
     is_custom_check: &'r dyn Fn(&str) -> bool,
 }
 
@@ -175,6 +187,7 @@ impl<'r> TreeBuilder<'r> {
             current: None,
             waiting: None,
             closed: None,
+            crooked: None,
             is_custom_check,
         }
     }
@@ -386,10 +399,21 @@ impl<'r> TreeBuilder<'r> {
             return;
         };
         self.closed = Some(open.block);
+        if self.stack.is_empty() {
+            self.crooked = None;
+        } else if self.crooked.is_none() && self.is_crooked(sources, &open, brace) {
+            self.crooked = Some(open.node);
+        }
         let end = index(self.tree.nodes.len());
         if let Some(node) = self.tree.nodes.get_mut(open.node as usize) {
             node.end = end;
         }
+    }
+
+    fn is_crooked(&self, sources: &Sources, open: &Open, brace: Span) -> bool {
+        let (_, keyword) = self.keyword(sources, open.node);
+        let (first, last) = (indentation(sources, keyword), indentation(sources, brace));
+        matches!((first, last), (Some(first), Some(last)) if first != last)
     }
 
     /// The end of the last text.
@@ -397,9 +421,13 @@ impl<'r> TreeBuilder<'r> {
         self.current = None;
         self.settle(sources, None, findings);
         let end = index(self.tree.nodes.len());
+        let crooked = self.crooked.map(|node| self.keyword(sources, node).1);
         while let Some(open) = self.stack.pop() {
             self.missing_close(sources, &open, findings, |finding| {
-                finding.note("it is still open at the end of the file")
+                let finding = finding.note("it is still open at the end of the file");
+                crooked.into_iter().fold(finding, |finding, place| {
+                    finding.note_at(place, "by its indentation, the missing one is that of this")
+                })
             });
             if let Some(node) = self.tree.nodes.get_mut(open.node as usize) {
                 node.end = end;

@@ -238,17 +238,17 @@ fn global(model: &Model, errors: &mut Vec<ModelError>) {
     {
         errors.push(ModelError::NoRecipient);
     }
-    if let Some(instance) = model
+    let followed = model
         .global
         .sync_daemon
         .as_ref()
-        .and_then(|d| d.instance.as_ref())
+        .and_then(|daemon| daemon.instance.as_ref());
+    if let Some(instance) =
+        followed.filter(|name| !model.routers.iter().any(|router| router.name == **name))
     {
-        if !model.routers.iter().any(|router| router.name == *instance) {
-            errors.push(ModelError::UnknownInstance {
-                instance: instance.clone(),
-            });
-        }
+        errors.push(ModelError::UnknownInstance {
+            instance: instance.clone(),
+        });
     }
 }
 

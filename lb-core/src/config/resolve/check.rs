@@ -10,7 +10,7 @@ use lb_check::{
 
 use super::server::Place;
 use crate::config::diagnostic::{Diagnostic, Severity};
-use crate::config::keywords::{Level, nearest};
+use crate::config::keywords::{Level, check_knows, nearest};
 use crate::config::line::{At, Context};
 use crate::config::method::CheckDefaults;
 use crate::config::real::RealServerConfig;
@@ -153,7 +153,7 @@ impl Socket {
                 context.set(line, slot, value);
             }
             "bind_if" => {
-                let text = context.value(line, "an interface");
+                let text = context.value(line, "the name of an interface");
                 let value = text.and_then(|text| context.interface(text));
                 context.set(line, &mut self.device, value);
             }
@@ -166,8 +166,8 @@ impl Socket {
 
     /// None if the check cannot get there, which has been reported.
     fn target(self, context: &mut Context<'_>, real_server: SocketAddr) -> Option<Target> {
-        let ip = self.ip.map_or(real_server.ip(), |at| at.value);
-        let port = self.port.map_or(real_server.port(), |at| at.value);
+        let ip = self.ip.map_or_else(|| real_server.ip(), |at| at.value);
+        let port = self.port.map_or_else(|| real_server.port(), |at| at.value);
         let mut target = Target::new(SocketAddr::new(ip, port));
         let any = if ip.is_ipv4() {
             IpAddr::from(std::net::Ipv4Addr::UNSPECIFIED)
@@ -254,12 +254,19 @@ fn report(context: &mut Context<'_>, block: NodeId, error: ArgumentError) {
                 "url" => Some(Level::Url),
                 _ => context.tree.level(block),
             };
-            if level.is_some_and(|level| level.knows(&keyword)) {
+            let (check, _) = context.keyword(block);
+            let known = match level {
+                Some(Level::Check) => check_knows(check, &keyword),
+                level => level.is_some_and(|level| level.knows(&keyword)),
+            };
+            if known {
                 not_yet(Severity::Warning, span, &keyword)
             } else {
                 let names = expected.iter().copied();
                 suggestion = suggestion.or_else(|| nearest(&keyword, names).map(str::to_owned));
-                say(format!("unknown keyword `{keyword}`"))
+                let finding = say(format!("unknown keyword `{keyword}`"));
+                let home = Level::home_of(&keyword).filter(|_| suggestion.is_none());
+                home.into_iter().fold(finding, Diagnostic::note)
             }
         }
         Problem::Unsupported { keyword } => not_yet(severity, span, &keyword),

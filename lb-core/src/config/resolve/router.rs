@@ -32,7 +32,7 @@ pub(super) fn routers(context: &mut Context<'_>, config: &Config) -> Vec<VrrpIns
             );
             router.sync_daemon_interface = None;
         }
-        sync = sync.or(instance.sync_daemon_interface.as_ref().map(|at| at.span));
+        sync = sync.or_else(|| instance.sync_daemon_interface.as_ref().map(|at| at.span));
         let id = (
             router.config.vrid(),
             router.interface.clone(),

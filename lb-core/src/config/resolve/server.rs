@@ -15,7 +15,6 @@ use super::check;
 use crate::config::Diagnostic;
 use crate::config::global::GlobalConfig;
 use crate::config::line::{At, Context};
-use crate::config::method::CheckDefaults;
 use crate::config::real::RealServerConfig;
 use crate::config::server::{Endpoint, Entrance, VirtualServerConfig};
 use crate::config::source::Span;
@@ -49,6 +48,21 @@ fn virtual_server(
     global: &GlobalConfig,
     written: &VirtualServerConfig,
 ) -> Option<VirtualServer> {
+    if !written.valid {
+        let key = ServiceKey::tcp(SocketAddr::from(([0, 0, 0, 0], 1)));
+        let method = ForwardingMethod::Masquerade;
+        let place = Place {
+            key,
+            name: String::new(),
+            method,
+            written,
+            global,
+        };
+        for real in &written.real_servers {
+            place.real_server(context, real);
+        }
+        return None;
+    }
     let service = service(context, written);
     let key = service.key;
     let method = written.method.map_or_else(
@@ -58,7 +72,7 @@ fn virtual_server(
                 .iter()
                 .any(|real| real.method.is_none());
             if needed {
-                assumed(context, written, "lb_kind", "NAT");
+                assumed(context, written, &["lb_kind", "lvs_method"], "NAT");
             }
             ForwardingMethod::Masquerade
         },
@@ -106,16 +120,30 @@ fn virtual_server(
         server.real_servers.push(real_server);
     }
     if server.real_servers.is_empty() {
-        let finding = Diagnostic::error(written.span, "virtual server without a real server");
-        context.findings.push(finding.note("it is skipped"));
+        if written.real_servers.is_empty() {
+            let finding = Diagnostic::error(written.span, "virtual server without a real server");
+            context.findings.push(finding.note("it is skipped"));
+        }
         return None;
     }
     quorum(context, written, &mut server);
     Some(server)
 }
 
-fn assumed(context: &mut Context<'_>, written: &VirtualServerConfig, keyword: &str, value: &str) {
-    let message = format!("virtual server without `{keyword}`");
+/// Says what a missing setting is taken for; where it is there and wrong, that has been said.
+fn assumed(
+    context: &mut Context<'_>,
+    written: &VirtualServerConfig,
+    keywords: &[&str],
+    value: &str,
+) {
+    if context
+        .lines(written.block)
+        .any(|line| keywords.contains(&context.keyword(line).0))
+    {
+        return;
+    }
+    let message = format!("virtual server without `{}`", keywords.join("` or `"));
     let finding = Diagnostic::warning(written.span, message);
     context
         .findings
@@ -127,7 +155,7 @@ fn service(context: &mut Context<'_>, written: &VirtualServerConfig) -> Service 
         Entrance::Address { ip, port } => {
             let protocol = written.protocol.map_or_else(
                 || {
-                    assumed(context, written, "protocol", "UDP");
+                    assumed(context, written, &["protocol"], "UDP");
                     Protocol::Udp
                 },
                 |at| at.value,
@@ -152,7 +180,8 @@ fn service(context: &mut Context<'_>, written: &VirtualServerConfig) -> Service 
             }
             let first = written
                 .real_servers
-                .first()
+                .iter()
+                .find(|real| real.valid)
                 .map(|real| family(real.endpoint.ip));
             let family = written.family.map(|at| at.value).or(first);
             ServiceKey::firewall_mark(mark, family.unwrap_or(AddressFamily::Ipv4))
@@ -163,7 +192,7 @@ fn service(context: &mut Context<'_>, written: &VirtualServerConfig) -> Service 
         .as_ref()
         .map(|at| at.value.clone())
         .unwrap_or_else(|| {
-            assumed(context, written, "lb_algo", "wlc");
+            assumed(context, written, &["lb_algo", "lvs_sched"], "wlc");
             lb_ipvs::Scheduler::default()
         });
     let mut service = Service::new(key, scheduler).with_flags(written.flags);
@@ -291,6 +320,19 @@ impl Place<'_> {
         context: &mut Context<'_>,
         real: &RealServerConfig,
     ) -> Option<RealServer> {
+        let defaults = real.defaults.or(&self.written.checks);
+        // A check goes where the file says, whatever port the kernel gets.
+        let service = self.key.address().map_or(0, |address| address.port());
+        let port = real.endpoint.port.map_or(service, |port| port.value);
+        let target = SocketAddr::new(real.endpoint.ip, port);
+        let checks = real
+            .checks
+            .iter()
+            .filter_map(|block| check::check(context, self, real, &defaults, target, *block));
+        let checks = checks.collect();
+        if !real.valid || !self.written.valid {
+            return None;
+        }
         let method = real.method.map_or(self.method, |at| at.value);
         let address = destination(context, self.key, &real.endpoint, method, real.span)?;
         let weight = real.weight.or(self.written.weight);
@@ -309,7 +351,6 @@ impl Place<'_> {
             .with_forwarding(method)
             .with_weight(weight)
             .with_thresholds(thresholds);
-        let defaults: CheckDefaults = real.defaults.or(&self.written.checks);
         let inhibit = real.inhibit.or(self.written.inhibit);
         let alert = real
             .smtp_alert
@@ -319,14 +360,7 @@ impl Place<'_> {
             .with_inhibit_on_failure(inhibit.is_some_and(|at| at.value))
             .with_alpha(defaults.alpha.is_some_and(|at| at.value))
             .with_smtp_alert(alert.is_none_or(|at| at.value));
-        // A check goes where the file says, whatever port the kernel gets.
-        let port = real.endpoint.port.map_or(address.port(), |port| port.value);
-        let target = SocketAddr::new(real.endpoint.ip, port);
-        for block in &real.checks {
-            server
-                .checks
-                .extend(check::check(context, self, real, &defaults, target, *block));
-        }
+        server.checks = checks;
         Some(server)
     }
 }
