@@ -58,6 +58,8 @@ for module in $(cat "$LAB_RUN/modules"); do
 done
 ip link set lo up || fail "loopback"
 hostname lab
+# What the kernel remarks on requests it refuses would cut the command's lines in two.
+echo 1 >/proc/sys/kernel/printk
 
 echo "lab: ready"
 sh "$LAB_RUN/job" </dev/null
