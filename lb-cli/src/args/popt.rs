@@ -156,7 +156,12 @@ fn short_options<T: Copy>(
                 kind: BrokenKind::Unknown,
             })?;
         let tail = letters.as_str();
-        if definition.arity == Arity::None || tail.is_empty() {
+        if definition.arity == Arity::None && tail.starts_with('=') {
+            return Err(Broken {
+                word: word.to_owned(),
+                kind: BrokenKind::UnwantedValue,
+            });
+        } else if definition.arity == Arity::None || tail.is_empty() {
             given.push(take(definition, word, None, rest)?);
         } else {
             let value = tail.strip_prefix('=').unwrap_or(tail);
@@ -305,6 +310,10 @@ mod tests {
         assert_eq!(shown(&["-L", "-q"]), value("-q: unknown option"));
         assert_eq!(shown(&["-Lq"]), value("-Lq: unknown option"));
         assert_eq!(shown(&["-L", "-t"]), value("-t: missing argument"));
+        assert_eq!(
+            shown(&["-Ln=5"]),
+            value("-Ln=5: option does not take an argument")
+        );
         assert_eq!(
             shown(&["--stats=1"]),
             value("--stats=1: option does not take an argument")
