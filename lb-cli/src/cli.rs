@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Check a configuration: every mistake with its line. Exits with 2 on errors.
     Check(CheckArgs),
+    /// Show what a running daemon does: its virtual routers, virtual servers and real servers.
+    Status(StatusArgs),
     /// Manage the kernel's IPVS table: ipvsadm's options and output (see `lbctl ipvs -h`).
     #[command(disable_help_flag = true)]
     Ipvs(Rest),
@@ -94,6 +96,17 @@ pub(crate) struct CheckArgs {
     /// Print the findings as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// The options of `lbctl status`.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Print the status document as JSON, with all counters
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The daemon's control socket [default: /run/lb/lb.sock]
+    #[arg(long, value_name = "SOCKET")]
+    pub(crate) control: Option<PathBuf>,
 }
 
 /// Words for another grammar.

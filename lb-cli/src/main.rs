@@ -19,7 +19,7 @@ use std::{ffi::OsString, process::ExitCode};
 use clap::Parser as _;
 
 use cli::{Cli, Command};
-use commands::{check, genhash, ipvs, run};
+use commands::{check, genhash, ipvs, run, status};
 use failure::Failure;
 use program::{Call, Program};
 
@@ -52,6 +52,7 @@ fn lbctl(argv: Vec<OsString>) -> Result<u8, Failure> {
     match Cli::parse_from(argv).command {
         Command::Run(args) => run::run(args.into_options()),
         Command::Check(args) => check::check(&args),
+        Command::Status(args) => status::status(&args),
         Command::Ipvs(rest) => dispatch(Program::Ipvsadm(words("lbctl ipvs", rest.words))),
         Command::Genhash(rest) => dispatch(Program::Genhash(words("lbctl genhash", rest.words))),
     }

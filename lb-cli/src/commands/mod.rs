@@ -5,3 +5,4 @@ pub(crate) mod check;
 pub(crate) mod genhash;
 pub(crate) mod ipvs;
 pub(crate) mod run;
+pub(crate) mod status;

@@ -30,6 +30,7 @@ mod privileges;
 mod running;
 mod source;
 mod start;
+mod status;
 mod vrrp;
 
 use std::path::PathBuf;

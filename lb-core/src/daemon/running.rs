@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::control::{RealServerStatus, Request, RouterStatus, Status, VirtualServerStatus};
+use crate::control::Request;
 use crate::dataplane::{IpvsPlane, Reconciler, Report, SyncReport};
 use crate::director::{CheckId, Director, Output};
 use crate::ledger::Ledger;
@@ -35,8 +35,6 @@ const AUDIT: Duration = Duration::from_secs(1);
 const FIRST_ROUND: Duration = Duration::from_secs(60);
 /// How long a stop waits for the mail server.
 const LAST_MAILS: Duration = Duration::from_secs(5);
-/// Version of the status document.
-const SCHEMA: u32 = 1;
 
 /// What a running daemon is made of, beside its director.
 #[derive(Debug)]
@@ -57,7 +55,7 @@ pub(super) struct Parts {
 /// The VRRP driver and its events.
 #[derive(Debug)]
 pub(super) struct Routers {
-    handle: DriverHandle,
+    pub(super) handle: DriverHandle,
     events: mpsc::Receiver<Event>,
 }
 
@@ -71,12 +69,12 @@ impl Routers {
 /// A running daemon.
 #[derive(Debug)]
 pub(super) struct Running {
-    source: Source,
+    pub(super) source: Source,
     options: Options,
-    director: Director,
-    findings: Vec<String>,
-    parts: Parts,
-    states: BTreeMap<String, State>,
+    pub(super) director: Director,
+    pub(super) findings: Vec<String>,
+    pub(super) parts: Parts,
+    pub(super) states: BTreeMap<String, State>,
     /// What the data plane is to be told when it is free.
     services: BTreeMap<ServiceKey, Option<DesiredService>>,
     sync: Option<Vec<SyncDaemon>>,
@@ -151,7 +149,7 @@ impl Running {
                     // The findings are logged; a signal has nobody to answer.
                     let _ = self.reload().await;
                 }
-                Wake::Command(Some(Command::Dump)) => self.dump(),
+                Wake::Command(Some(Command::Dump)) => self.dump().await,
                 Wake::Vrrp(None | Some(Event::Stopped { .. })) => {
                     return Err(RunError::Died {
                         part: "advert thread",
@@ -350,7 +348,10 @@ impl Running {
     async fn answer(&mut self, request: Request) {
         // Whoever asked may be gone; then nobody misses the answer.
         match request {
-            Request::Status(reply) => drop(reply.send(self.status())),
+            Request::Status(reply) => {
+                let status = self.status().await;
+                drop(reply.send(status));
+            }
             Request::Reload(reply) => {
                 let result = self.reload().await;
                 drop(reply.send(result));
@@ -358,48 +359,10 @@ impl Running {
         }
     }
 
-    fn dump(&self) {
-        match serde_json::to_string(&self.status()) {
+    async fn dump(&self) {
+        match serde_json::to_string(&self.status().await) {
             Ok(status) => tracing::info!("status {status}"),
             Err(error) => tracing::error!(%error, "status cannot be written"),
-        }
-    }
-
-    fn status(&self) -> Status {
-        let routers = self.director.routers().iter().map(|router| RouterStatus {
-            name: router.name.clone(),
-            interface: router.interface.clone(),
-            vrid: router.config.vrid().get(),
-            state: self
-                .states
-                .get(&router.name)
-                .unwrap_or(&State::Initialize)
-                .to_string(),
-            priority: router.config.priority().get(),
-        });
-        let virtual_servers = self
-            .director
-            .virtual_servers()
-            .map(|server| VirtualServerStatus {
-                name: server.name,
-                quorum: server.up,
-                real_servers: server
-                    .real_servers
-                    .into_iter()
-                    .map(|real| RealServerStatus {
-                        name: real.name,
-                        up: real.up,
-                        weight: real.weight,
-                    })
-                    .collect(),
-            });
-        Status {
-            schema: SCHEMA,
-            pid: std::process::id(),
-            configuration: self.source.name(),
-            findings: self.findings.clone(),
-            routers: routers.collect(),
-            virtual_servers: virtual_servers.collect(),
         }
     }
 
