@@ -124,29 +124,40 @@ impl<'a> Lexer<'a> {
 
     /// Begins the line at this offset; a line that is dropped leaves nothing to read.
     fn start_line(&mut self, start: usize) {
-        let rest = self.text.get(start..).unwrap_or_default();
+        let rest = self.text.as_bytes().get(start..).unwrap_or_default();
         let length = rest
-            .bytes()
-            .position(|byte| byte == b'\n')
+            .iter()
+            .position(|byte| *byte == b'\n')
             .unwrap_or(rest.len());
-        self.pos = start;
+        let blanks = rest
+            .iter()
+            .take_while(|byte| matches!(byte, b' ' | b'\t'))
+            .count();
+        self.pos = start + blanks.min(length);
         self.line_end = start + length;
-        let line = rest.get(..length).unwrap_or_default();
+        self.include = false;
+        let unusual = length >= LONGEST_LINE
+            || self.has_nul
+            || matches!(rest.get(blanks), Some(b'@' | b'$' | b'~' | b'i'));
+        if unusual {
+            self.start_unusual_line(start);
+        }
+    }
+
+    fn start_unusual_line(&mut self, start: usize) {
+        let line = self.text.get(start..self.line_end).unwrap_or_default();
         self.include = is_include(line);
-        if length >= LONGEST_LINE {
+        if line.len() >= LONGEST_LINE {
             self.pending = Some(Token::Fault(Fault::Long, self.span(start, self.line_end)));
         }
-        let fault = if self.has_nul && line.contains('\0') {
-            Fault::Nul
-        } else {
-            match line.trim_start().as_bytes() {
-                [b'@', ..] => Fault::Condition,
-                [b'$', name @ ..] if is_definition(name) => Fault::Definition,
-                [b'~', b'S', b'E', b'Q', ..] | [b'~', b'L', b'S', b'T', ..] => Fault::Sequence,
-                _ => return,
-            }
+        let fault = match line.trim_start().as_bytes() {
+            _ if line.contains('\0') => Fault::Nul,
+            [b'@', ..] => Fault::Condition,
+            [b'$', name @ ..] if is_definition(name) => Fault::Definition,
+            [b'~', b'S', b'E', b'Q', ..] | [b'~', b'L', b'S', b'T', ..] => Fault::Sequence,
+            _ => return,
         };
-        let first = start + (length - line.trim_start().len());
+        let first = start + (line.len() - line.trim_start().len());
         let last = start + line.trim_end().len();
         self.pending = Some(Token::Fault(fault, self.span(first, last)));
         self.pos = self.line_end;
@@ -178,23 +189,25 @@ impl<'a> Lexer<'a> {
         let start = self.pos;
         let mut form = Form::Plain;
         let mut dollar = false;
-        while let Some(byte) = self.byte(self.pos) {
-            match byte {
-                b'$' => {
-                    dollar = true;
-                    // The braces of `${NAME}` are not those of a block.
-                    let rest = self.text.get(self.pos..self.line_end).unwrap_or_default();
-                    self.pos += reference_len(rest).max(1);
-                    continue;
+        let bytes = self.text.as_bytes();
+        while let Some(byte) = bytes.get(self.pos) {
+            if SPECIAL[usize::from(*byte)] {
+                match byte {
+                    b'$' => {
+                        dollar = true;
+                        // The braces of `${NAME}` are not those of a block.
+                        let rest = self.text.get(self.pos..self.line_end).unwrap_or_default();
+                        self.pos += reference_len(rest).max(1);
+                        continue;
+                    }
+                    b'\\' if matches!(bytes.get(self.pos + 1), Some(b'#' | b'!')) => {
+                        form = Form::Escaped;
+                        self.pos += 1;
+                    }
+                    b'{' | b'}' if self.include => {}
+                    b'\\' => {}
+                    _ => break,
                 }
-                b'\\' if matches!(self.byte(self.pos + 1), Some(b'#' | b'!')) => {
-                    form = Form::Escaped;
-                    self.pos += 1;
-                }
-                b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => break,
-                b'"' | b'#' | b'!' => break,
-                b'{' | b'}' if !self.include => break,
-                _ => {}
             }
             self.pos += 1;
         }
@@ -205,6 +218,18 @@ impl<'a> Lexer<'a> {
         Token::Word(Word { span, form })
     }
 }
+
+/// The bytes that need a look inside a plain word; all but `$` and a backslash end it.
+const SPECIAL: [bool; 256] = {
+    let mut table = [false; 256];
+    let bytes = b" \t\n\r\x0b\x0c\"{}#!$\\";
+    let mut i = 0;
+    while i < bytes.len() {
+        table[bytes[i] as usize] = true;
+        i += 1;
+    }
+    table
+};
 
 /// Whether a line is `include` or one of its variants.
 fn is_include(line: &str) -> bool {

@@ -126,10 +126,8 @@ fn index(length: usize) -> u32 {
 /// The blanks before a place, if nothing else is before it on its line.
 fn indentation(sources: &Sources, place: Span) -> Option<&str> {
     let before = sources.get(place.file)?.text.get(..place.start as usize)?;
-    let line = before.rsplit('\n').next()?;
-    line.bytes()
-        .all(|byte| matches!(byte, b' ' | b'\t'))
-        .then_some(line)
+    let rest = before.trim_end_matches([' ', '\t']);
+    (rest.is_empty() || rest.ends_with('\n')).then(|| before.get(rest.len()..))?
 }
 
 /// The lines of one block, in order.
