@@ -28,7 +28,10 @@ fn check(text: &str) -> Result<(), TestCaseError> {
     }
     prop_assert!(findings.is_empty() == findings.render(false).is_empty());
     let plain = findings.to_string();
-    let controls = plain.chars().filter(|c| c.is_control() && *c != '\n').count();
+    let controls = plain
+        .chars()
+        .filter(|c| c.is_control() && *c != '\n')
+        .count();
     prop_assert_eq!(controls, 0);
     let errors = findings.errors();
     prop_assert_eq!(parsed.model(Mode::Strict).is_some(), errors == 0);
