@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     let mut table = String::from(
-        "software    failure             run  outage  failed  silence  takeover  on return (ms)\n",
+        "software    failure             run  outage  failed  silence  takeover  announced  on return (ms)\n",
     );
     print!("{table}");
     for run in 1..=runs {
@@ -38,13 +38,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             for failure in FAILURES {
                 let measured = measure(&mut cluster, failure)?;
                 let row = format!(
-                    "{:<11} {:<19} {run:>3} {:>7} {:>7} {:>8} {:>9} {:>10}\n",
+                    "{:<11} {:<19} {run:>3} {:>7} {:>7} {:>8} {:>9} {:>10} {:>10}\n",
                     software.to_string(),
                     failure.to_string(),
                     millis(measured.outage),
                     measured.failed,
                     millis(measured.silence),
                     millis(measured.takeover),
+                    millis(measured.announced),
                     millis(measured.return_outage),
                 );
                 print!("{row}");

@@ -2,9 +2,10 @@
 //! What a client notices when the master goes, and when it comes back.
 
 use std::fmt;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use super::{Cluster, VIP, wait_for_service};
+use super::{Cluster, POLL_INTERVAL, POLL_TIMEOUT, VIP, wait_for_answers};
 use crate::net::{NetError, Poller};
 
 /// Ten times the longest master down interval here.
@@ -40,12 +41,17 @@ pub struct Measurement {
     pub outage: Duration,
     /// How many of the client's attempts failed.
     pub failed: usize,
-    /// From the old master's last advertisement (before a resignation) to the new one's first.
+    /// From the old master's last advertisement, its resignation where there was one, to the new
+    /// master's first.
     pub silence: Duration,
     /// From the failure to the new master's first advertisement.
     pub takeover: Duration,
-    /// The client's longest outage around the old master's return.
+    /// From the new master's first advertisement to its first gratuitous ARP.
+    pub announced: Duration,
+    /// The client's longest outage around the old master's taking over again.
     pub return_outage: Duration,
+    /// How many of the client's attempts failed then.
+    pub return_failed: usize,
     /// What the daemon that went had written.
     pub log: String,
 }
@@ -53,11 +59,16 @@ pub struct Measurement {
 /// Lets the first director fail as said, waits until the other serves, brings the first back and
 /// waits until it is master again (it preempts).
 ///
+/// It fails right after an advertisement, so that the silence is as long as it can be and runs can
+/// be compared.
+///
 /// # Errors
 ///
 /// When one of that does not come about within 40 s.
 pub fn measure(cluster: &mut Cluster, failure: Failure) -> Result<Measurement, NetError> {
-    let poller = cluster.poll()?;
+    let poller = Poller::start(&cluster.client, POLL_INTERVAL, POLL_TIMEOUT)?;
+    wait_for_answers(&poller, Instant::now(), DEADLINE)?;
+    let before = cluster.first_advert(0, Instant::now(), DEADLINE)?;
     let at = Instant::now();
     let log = match failure {
         Failure::Crash => cluster.directors[0].crash()?,
@@ -68,43 +79,51 @@ pub fn measure(cluster: &mut Cluster, failure: Failure) -> Result<Measurement, N
         Failure::Stop => cluster.directors[0].stop()?.1,
     };
     let first = cluster.first_advert(1, at, DEADLINE)?;
-    wait_for_service(&poller, DEADLINE)?;
-    let (outage, failed) = longest(&poller, at);
-    let old = cluster.directors[0].host().address();
-    let adverts = cluster.wire.adverts();
-    let last = adverts
-        .iter()
-        .filter(|(_, advert)| advert.source == old && advert.priority != 0)
-        .map(|(at, _)| *at)
-        .rfind(|at| *at < first);
+    wait_for_answers(&poller, first, DEADLINE)?;
 
     let back = Instant::now();
     cluster.directors[0].reboot(VIP)?;
     cluster.directors[0].host().set_cable(true)?;
     cluster.directors[0].start()?;
+    let again = cluster.first_advert(0, back, DEADLINE)?;
+    wait_for_answers(&poller, again, DEADLINE)?;
     cluster.wait_for_master(0, DEADLINE)?;
     for director in &cluster.directors {
         director.wait_for_table(&super::REAL_SERVERS, DEADLINE)?;
     }
-    wait_for_service(&poller, DEADLINE)?;
-    let (return_outage, _) = longest(&poller, back);
+
+    let old = cluster.directors[0].host().address();
+    let adverts = cluster.wire.adverts();
+    let last = adverts
+        .iter()
+        .filter(|(_, advert)| advert.source == old)
+        .map(|(at, _)| *at)
+        .rfind(|at| *at < first);
+    let arps = cluster.wire.arps();
+    let announced = arps
+        .iter()
+        .find(|(at, arp)| *at >= first && arp.is_gratuitous() && arp.sender == VIP);
+    let (outage, failed) = longest(&poller, at..back);
+    let (return_outage, return_failed) = longest(&poller, again..Instant::now());
     Ok(Measurement {
         outage,
         failed,
-        silence: last.map_or(Duration::ZERO, |last| first - last),
+        silence: first - last.unwrap_or(before),
         takeover: first - at,
+        announced: announced.map_or(Duration::MAX, |(at, _)| *at - first),
         return_outage,
+        return_failed,
         log,
     })
 }
 
-/// The longest outage that ended after `since`.
-fn longest(poller: &Poller, since: Instant) -> (Duration, usize) {
+/// The longest outage of those that were not over before this time and began in it.
+fn longest(poller: &Poller, time: Range<Instant>) -> (Duration, usize) {
     let outages = poller.outages();
-    let later = outages
+    let within = outages
         .iter()
-        .filter(|outage| outage.start + outage.duration > since);
-    later
+        .filter(|outage| outage.start + outage.duration > time.start && outage.start < time.end);
+    within
         .max_by_key(|outage| outage.duration)
         .map_or((Duration::ZERO, 0), |outage| {
             (outage.duration, outage.failed)

@@ -107,7 +107,9 @@ pub struct Cluster {
     pub client_host: Host,
     /// The segment; inject frames in its switch's namespace at `br0`.
     pub lan: Lan,
-    _hosts: Vec<Host>,
+    forwarding: Forwarding,
+    /// The machines of `servers`, then others.
+    hosts: Vec<Host>,
 }
 
 impl Cluster {
@@ -155,10 +157,7 @@ impl Cluster {
         let first = lan.host("lb1", DIRECTORS[0])?;
         let second = lan.host("lb2", DIRECTORS[1])?;
         if forwarding == Forwarding::Masquerade {
-            let client = client_host.netns();
-            client.ip("addr flush dev eth0")?;
-            client.ip("addr add 172.16.0.100/24 dev eth0")?;
-            client.ip("route add 192.168.1.0/24 dev eth0")?;
+            move_outside(&client_host)?;
             for director in [&first, &second] {
                 director.netns().sysctl("net/ipv4/ip_forward", "1")?;
                 director.netns().ip("route add 172.16.0.0/24 dev eth0")?;
@@ -178,8 +177,30 @@ impl Cluster {
             client,
             client_host,
             lan,
-            _hosts: hosts,
+            forwarding,
+            hosts,
         })
+    }
+
+    /// A client on a machine of its own, beside [`client`](Self::client); `number` is the end of
+    /// its address.
+    ///
+    /// # Errors
+    ///
+    /// When the machine cannot be set up.
+    pub fn another_client(&self, label: &str, number: u8) -> Result<(Host, Client), NetError> {
+        let host = self.lan.host(label, Ipv4Addr::new(192, 168, 1, number))?;
+        if self.forwarding == Forwarding::Masquerade {
+            move_outside(&host)?;
+        }
+        let client = Client::new(host.netns(), (VIP, 80).into());
+        Ok((host, client))
+    }
+
+    /// The machine of a real server, in the order of [`REAL_SERVERS`].
+    #[must_use]
+    pub fn real_server(&self, index: usize) -> &Host {
+        &self.hosts[index]
     }
 
     /// Starts both daemons, the preferred master first, and waits until that is master, the
@@ -257,6 +278,16 @@ impl Cluster {
     }
 }
 
+/// Gives a client an address in another subnet: with masquerading, answers must pass a director.
+fn move_outside(host: &Host) -> Result<(), NetError> {
+    let [.., number] = host.address().octets();
+    host.netns().ip("addr flush dev eth0")?;
+    host.netns()
+        .ip(&format!("addr add 172.16.0.{number}/24 dev eth0"))?;
+    host.netns().ip("route add 192.168.1.0/24 dev eth0")?;
+    Ok(())
+}
+
 /// Waits until a second's attempts all succeeded, after the call and as late as can be judged:
 /// the fate of younger attempts is not settled before [`POLL_TIMEOUT`].
 ///
@@ -281,6 +312,31 @@ pub fn wait_for_service(poller: &Poller, deadline: Duration) -> Result<(), NetEr
         match (judged.len() >= 10, failed) {
             (true, None) => Ok(()),
             _ => Err(format!("{} attempts, failed: {failed:?}", judged.len())),
+        }
+    })
+}
+
+/// Waits until ten attempts in a row that began after `since` were answered.
+///
+/// # Errors
+///
+/// [`NetError::Awaited`] with the last attempt.
+pub fn wait_for_answers(
+    poller: &Poller,
+    since: Instant,
+    deadline: Duration,
+) -> Result<(), NetError> {
+    const ENOUGH: usize = 10;
+    wait_until("ten answers in a row", deadline, || {
+        let attempts = poller.attempts();
+        let young = attempts.iter().rev();
+        let good = young
+            .take_while(|attempt| attempt.start > since && attempt.result.is_ok())
+            .count();
+        if good >= ENOUGH {
+            Ok(())
+        } else {
+            Err(format!("last attempt: {:?}", attempts.last()))
         }
     })
 }
