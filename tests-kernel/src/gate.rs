@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What keeps a test from running where it cannot or must not: [`guest!`](crate::guest_or_skip)
+//! What keeps a test from running where it cannot or must not: [`guest_or_skip!`](crate::guest_or_skip)
 //! and [`host_namespaces_or_skip!`](crate::host_namespaces_or_skip).
 //!
 //! Without the variable that `cargo xtask test` sets a test says `SKIPPED: …` on the error stream,
