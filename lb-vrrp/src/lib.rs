@@ -137,6 +137,7 @@
 //! # Ok::<(), lb_vrrp::ConfigError>(())
 //! ```
 
+mod addresses;
 #[cfg(feature = "driver")]
 pub mod driver;
 mod engine;
@@ -147,6 +148,7 @@ pub mod wire;
 pub use pnet::util::MacAddr;
 
 pub use self::{
+    addresses::{Announcements, Scope, VirtualAddress},
     engine::{
         AnnounceReason, NewMasterReason, Notice, Output, Reason, Received, Rejected, RouterConfig,
         RouterConfigBuilder, RouterStats, State, Transition, Transmit, VirtualRouter,

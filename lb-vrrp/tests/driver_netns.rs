@@ -58,7 +58,11 @@ fn vip(address: &str) -> VirtualAddress {
 fn spec(config: RouterConfig) -> RouterSpec {
     RouterSpec::new("VI_1", "eth0", config)
         .with_virtual_addresses([vip(VIP)])
-        .with_announcements(Announcements::default().with_repeat(5, Duration::from_millis(300)))
+        .with_announcements(
+            Announcements::default()
+                .with_repeat(5)
+                .with_delay(Duration::from_millis(300)),
+        )
 }
 
 fn quick_spec(priority: u8) -> RouterSpec {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Between the model's virtual routers and the VRRP driver, and what is logged about them.
 
-use lb_vrrp::driver::{self, Event, RouterSpec};
+use lb_vrrp::driver::{Event, RouterSpec};
 use lb_vrrp::{Reason, State, Transition};
 
 use crate::model::{Model, VrrpInstance};
@@ -12,23 +12,9 @@ pub(super) fn specs(model: &Model) -> Vec<RouterSpec> {
 }
 
 fn spec(instance: &VrrpInstance) -> RouterSpec {
-    let addresses = instance.virtual_addresses.iter().map(|from| {
-        let mut to = driver::VirtualAddress::new(from.address)
-            .with_prefix_len(from.prefix_len)
-            .with_scope(driver::Scope::new(from.scope.get()));
-        to.broadcast = from.broadcast;
-        to.label.clone_from(&from.label);
-        to.interface.clone_from(&from.interface);
-        to
-    });
-    let from = &instance.announcements;
-    let mut announcements = driver::Announcements::default().with_repeat(from.repeat, from.delay);
-    if let Some(refresh) = from.refresh {
-        announcements = announcements.with_refresh(refresh, from.refresh_repeat);
-    }
     RouterSpec::new(&instance.name, &instance.interface, instance.config.clone())
-        .with_virtual_addresses(addresses)
-        .with_announcements(announcements)
+        .with_virtual_addresses(instance.virtual_addresses.iter().cloned())
+        .with_announcements(instance.announcements)
 }
 
 /// keepalived's name of a state.
@@ -67,19 +53,8 @@ pub(super) fn log(event: &Event) {
         Event::Noticed { router, notice, .. } => {
             tracing::warn!("({router}) {notice}");
         }
-        Event::AddressFailed { router, error, .. } => {
-            tracing::error!("({router}) {error}: {}", error.source);
-        }
-        Event::AddressRestored {
-            router,
-            address,
-            interface,
-            ..
-        } => {
-            tracing::warn!(
-                "({router}) {address} on {interface} was deleted by another hand, put back"
-            );
-        }
+        // The driver logs these itself.
+        Event::AddressFailed { .. } | Event::AddressRestored { .. } => {}
         Event::LinkChanged {
             router,
             interface,

@@ -43,8 +43,9 @@ mod virtual_server;
 
 pub use builder::ModelBuilder;
 pub use global::{Global, GlobalSyncDaemon, MailSettings, ScriptSettings};
+pub use lb_vrrp::{Announcements, Scope, VirtualAddress};
 pub use real_server::{CheckSpec, RealServer};
-pub use router::{Announcements, Scope, VirtualAddress, VrrpInstance};
+pub use router::VrrpInstance;
 pub use validate::{AddressFault, ModelError, ModelErrors};
 pub use virtual_server::VirtualServer;
 

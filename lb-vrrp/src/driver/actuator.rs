@@ -16,7 +16,7 @@ use super::error::AddressError;
 use super::event::Event;
 use super::links::Interfaces;
 use super::mailbox::{End, Mailbox, Prepared, RouterKey, Wanted, Wishes};
-use super::spec::VirtualAddress;
+use crate::VirtualAddress;
 
 /// When what failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);

@@ -16,7 +16,7 @@ use rtnetlink::packet_route::address::{
 };
 
 use super::error::{AddressError, AddressOperation};
-use super::spec::VirtualAddress;
+use crate::VirtualAddress;
 
 /// Marks addresses that a virtual router added (`IFA_PROTO`, Linux 5.18 and later; `proto` in
 /// `ip address`): VRRP's IP protocol number.
@@ -226,8 +226,8 @@ pub(super) fn io_error(error: rtnetlink::Error) -> io::Error {
 mod tests {
     use std::net::Ipv4Addr;
 
-    use super::super::spec::Scope;
     use super::*;
+    use crate::Scope;
 
     #[test]
     fn an_addition_carries_all_that_the_address_line_says() {

@@ -12,7 +12,7 @@ use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::address::{ADDRESS_PROTOCOL, Link, bounded};
-use super::spec::VirtualAddress;
+use crate::VirtualAddress;
 
 /// An address on an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

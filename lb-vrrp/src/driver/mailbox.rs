@@ -11,8 +11,8 @@ use tokio::sync::Notify;
 
 use super::address::Link;
 use super::socket::PacketSocket;
-use super::spec::{Announcements, VirtualAddress};
 use crate::Vrid;
+use crate::{Announcements, VirtualAddress};
 
 /// What identifies a router: two of the same are the same router with another configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -77,8 +77,9 @@ pub use self::address::{ADDRESS_PROTOCOL, Added, AddressManager, Link, Rtnetlink
 pub use self::error::{AddressError, AddressOperation, Capability, Error};
 pub use self::event::{DriverStatus, Event, InterfaceStatus, LinkProblem, RouterStatus};
 pub use self::handle::DriverHandle;
-pub use self::spec::{Announcements, Options, Realtime, RouterSpec, Scope, VirtualAddress};
+pub use self::spec::{Options, Realtime, RouterSpec};
 pub use self::timer::Lateness;
+pub use crate::{Announcements, Scope, VirtualAddress};
 
 use self::actuator::{Actuator, remove_leftovers};
 use self::advert::{AdvertThread, Command};

@@ -13,8 +13,9 @@ use super::links::{Interface, Interfaces};
 use super::mailbox::{Announcement, Prepared};
 use super::port::Port;
 use super::socket::PacketSocket;
-use super::spec::{RouterSpec, VirtualAddress};
+use super::spec::RouterSpec;
 use crate::MacAddr;
+use crate::VirtualAddress;
 use crate::wire::{GratuitousArp, UnsolicitedNeighbourAdvertisement};
 
 /// The interfaces a router needs: its own, and those of its addresses.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the driver is asked to run: routers, their addresses and announcements.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::RouterConfig;
+use crate::{Announcements, RouterConfig, VirtualAddress};
 
 /// One virtual router on one interface (`vrrp_instance` in keepalived).
 ///
@@ -74,148 +74,6 @@ impl RouterSpec {
     pub fn with_source(mut self, source: IpAddr) -> Self {
         self.source = Some(source);
         self
-    }
-}
-
-/// An address that the Master holds, with what `ip address add` would be told about it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct VirtualAddress {
-    /// The address.
-    pub address: IpAddr,
-    /// Prefix length, 0–32 or 0–128.
-    pub prefix_len: u8,
-    /// Broadcast address (`brd`); IPv4 only.
-    pub broadcast: Option<Ipv4Addr>,
-    /// Scope (`scope`).
-    pub scope: Scope,
-    /// Label (`label`), at most 15 bytes; IPv4 only.
-    pub label: Option<String>,
-    /// Interface it is put on (`dev`); `None` for the router's own.
-    pub interface: Option<String>,
-}
-
-impl VirtualAddress {
-    /// An address with a full-length prefix (/32, /128), global scope, on the router's interface.
-    pub const fn new(address: IpAddr) -> Self {
-        Self {
-            address,
-            prefix_len: match address {
-                IpAddr::V4(_) => 32,
-                IpAddr::V6(_) => 128,
-            },
-            broadcast: None,
-            scope: Scope::GLOBAL,
-            label: None,
-            interface: None,
-        }
-    }
-
-    /// Sets the prefix length.
-    #[must_use]
-    pub const fn with_prefix_len(mut self, prefix_len: u8) -> Self {
-        self.prefix_len = prefix_len;
-        self
-    }
-
-    /// Sets the broadcast address.
-    #[must_use]
-    pub const fn with_broadcast(mut self, broadcast: Ipv4Addr) -> Self {
-        self.broadcast = Some(broadcast);
-        self
-    }
-
-    /// Sets the scope.
-    #[must_use]
-    pub const fn with_scope(mut self, scope: Scope) -> Self {
-        self.scope = scope;
-        self
-    }
-
-    /// Sets the label.
-    #[must_use]
-    pub fn with_label(mut self, label: impl Into<String>) -> Self {
-        self.label = Some(label.into());
-        self
-    }
-
-    /// Puts the address on another interface than the router's.
-    #[must_use]
-    pub fn with_interface(mut self, interface: impl Into<String>) -> Self {
-        self.interface = Some(interface.into());
-        self
-    }
-}
-
-/// Scope of an address, as in `/etc/iproute2/rt_scopes` (`RT_SCOPE_*`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Scope(u8);
-
-impl Scope {
-    /// Valid everywhere.
-    pub const GLOBAL: Self = Self(0);
-    /// Valid inside the site.
-    pub const SITE: Self = Self(200);
-    /// Valid on this link.
-    pub const LINK: Self = Self(253);
-    /// Valid on this host.
-    pub const HOST: Self = Self(254);
-    /// Valid nowhere.
-    pub const NOWHERE: Self = Self(255);
-
-    /// The scope with the kernel's number `value`.
-    pub const fn new(value: u8) -> Self {
-        Self(value)
-    }
-
-    /// The kernel's number.
-    pub const fn get(self) -> u8 {
-        self.0
-    }
-}
-
-/// When the addresses of a Master are announced by gratuitous ARP (RFC 9568 §6.4.2).
-///
-/// The defaults are keepalived's: five per address at once, five more after five seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct Announcements {
-    /// Announcements of each address at once (`garp_master_repeat`).
-    pub repeat: u32,
-    /// When the same number is sent again; zero for never (`garp_master_delay`).
-    pub delay: Duration,
-    /// Interval of further announcements for as long as it is Master (`garp_master_refresh`).
-    pub refresh: Option<Duration>,
-    /// Announcements of each address at each refresh (`garp_master_refresh_repeat`).
-    pub refresh_repeat: u32,
-}
-
-impl Announcements {
-    /// Replaces both the number at once and the delay until they are repeated.
-    #[must_use]
-    pub const fn with_repeat(mut self, repeat: u32, delay: Duration) -> Self {
-        self.repeat = repeat;
-        self.delay = delay;
-        self
-    }
-
-    /// Announces again in this interval, `repeat` times each.
-    #[must_use]
-    pub const fn with_refresh(mut self, refresh: Duration, repeat: u32) -> Self {
-        self.refresh = Some(refresh);
-        self.refresh_repeat = repeat;
-        self
-    }
-}
-
-impl Default for Announcements {
-    fn default() -> Self {
-        Self {
-            repeat: 5,
-            delay: Duration::from_secs(5),
-            refresh: None,
-            refresh_repeat: 1,
-        }
     }
 }
 

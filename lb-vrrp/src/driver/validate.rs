@@ -7,8 +7,9 @@ use std::net::IpAddr;
 use super::error::Error;
 use super::links::Interfaces;
 use super::needs::interfaces_of;
-use super::spec::{RouterSpec, VirtualAddress};
+use super::spec::RouterSpec;
 use crate::AddressFamily;
+use crate::VirtualAddress;
 
 /// Longest label, `IFNAMSIZ` less the terminating zero.
 const LABEL: usize = 15;

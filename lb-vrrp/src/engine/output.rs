@@ -124,18 +124,33 @@ impl fmt::Display for Notice {
         match self {
             Self::AddressListMismatch { source, advertised } => {
                 write!(f, "{source} advertises other virtual addresses than ours:")?;
-                advertised.as_slice().iter().try_for_each(|address| write!(f, " {address}"))
+                advertised
+                    .as_slice()
+                    .iter()
+                    .try_for_each(|address| write!(f, " {address}"))
             }
-            Self::IntervalLearned { source, interval, configured } => {
-                write!(f, "{source} advertises every {interval}, ours is {configured}; using its interval")
+            Self::IntervalLearned {
+                source,
+                interval,
+                configured,
+            } => {
+                write!(
+                    f,
+                    "{source} advertises every {interval}, ours is {configured}; using its interval"
+                )
             }
             Self::ChecksumDialect { source, dialect } => {
                 let dialect = match dialect {
                     ChecksumDialect::PseudoHeader => "with the pseudo-header",
                     ChecksumDialect::MessageOnly => "without the pseudo-header",
-                    ChecksumDialect::GroupPseudoHeader => "with the multicast group in the pseudo-header",
+                    ChecksumDialect::GroupPseudoHeader => {
+                        "with the multicast group in the pseudo-header"
+                    }
                 };
-                write!(f, "{source} computes the checksum {dialect}, ours is another; it may refuse our adverts")
+                write!(
+                    f,
+                    "{source} computes the checksum {dialect}, ours is another; it may refuse our adverts"
+                )
             }
         }
     }

@@ -7,8 +7,8 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::super::error::AddressOperation;
-use super::super::spec::Announcements;
 use super::*;
+use crate::Announcements;
 use crate::Vrid;
 
 /// An interface that does as it is told, and remembers it.
