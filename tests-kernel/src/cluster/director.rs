@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One director: a host and the daemon on it, keepalived or ours.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -118,34 +119,46 @@ impl Director {
     ///
     /// When it cannot be started.
     pub fn start(&mut self) -> Result<(), NetError> {
-        let mut command = self.host.netns().command("sh");
-        command
-            .arg("-c")
-            .arg("mount --bind \"$0/run\" /run && mount --bind \"$0/lib\" /var/lib && exec \"$@\"")
-            .arg(&self.directory);
-        self.daemon_arguments(&mut command);
-        self.daemon = Some(Background::spawn(&mut command)?);
-        Ok(())
-    }
-
-    fn daemon_arguments(&self, command: &mut Command) {
-        match self.software {
+        let command = match self.software {
             Software::Keepalived => {
-                command.args(["keepalived", "--dont-fork", "--log-detail"]);
+                let mut command = self.command("keepalived");
+                command.args(["--dont-fork", "--log-detail"]);
                 command.arg("--use-file").arg(self.configuration());
                 for (option, file) in PID_FILES {
                     command.arg(option).arg(self.directory.join(file));
                 }
+                command
             }
             Software::Lbctl => {
-                command
-                    .arg(lbctl())
-                    .arg("run")
-                    .arg("-f")
-                    .arg(self.configuration());
+                let mut command = self.command(lbctl());
+                command.arg("run").arg("-f").arg(self.configuration());
                 command.arg("--control").arg(self.control());
+                command
             }
-        }
+        };
+        self.start_command(command)
+    }
+
+    /// Starts a program of [`command`](Self::command) as the daemon.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn start_command(&mut self, mut command: Command) -> Result<(), NetError> {
+        self.daemon = Some(Background::spawn(&mut command)?);
+        Ok(())
+    }
+
+    /// A program on this director, which sees the `/run` and `/var/lib` that its daemon sees.
+    #[must_use]
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = self.host.netns().command("sh");
+        command
+            .arg("-c")
+            .arg("mount --bind \"$0/run\" /run && mount --bind \"$0/lib\" /var/lib && exec \"$@\"")
+            .arg(&self.directory)
+            .arg(program);
+        command
     }
 
     /// The running daemon, with what it wrote.

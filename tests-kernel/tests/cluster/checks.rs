@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The other checks: TCP_CHECK and MISC_CHECK, put into the running cluster by reloads.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use tests_kernel::cluster::{CONFIGURATION, Forwarding, REAL_SERVERS};
+use tests_kernel::guest_or_skip;
+use tests_kernel::net::{Behaviour, HttpServer};
+
+use crate::{DEADLINE, TestResult, fast, start, wait_for_log};
+
+/// The article's file with another check of the real servers.
+fn with_check(check: impl Fn(&str) -> String) -> String {
+    let (head, _) = CONFIGURATION.split_once("    real_server").unwrap();
+    let mut text = fast(head);
+    for server in REAL_SERVERS.map(|server| server.to_string()) {
+        let check = check(&server);
+        text += &format!("    real_server {server} 80 {{\n        weight 1\n{check}\n    }}\n");
+    }
+    text + "}\n"
+}
+
+fn tcp_check(_: &str) -> String {
+    "        TCP_CHECK {
+            connect_timeout 1
+            connect_port 8080
+            retry 1
+            delay_before_retry 1
+        }"
+    .to_owned()
+}
+
+fn misc_check(script: &Path, server: &str) -> String {
+    format!(
+        "        MISC_CHECK {{
+            misc_path \"{} {server} 'two words'\"
+            misc_timeout 2
+            retry 1
+            delay_before_retry 1
+        }}",
+        script.display()
+    )
+}
+
+#[test]
+fn tcp_and_script_checks() -> TestResult {
+    guest_or_skip!();
+    let mut cluster = start(Forwarding::DirectRouting, fast)?;
+    let others: Vec<HttpServer> = (0..2)
+        .map(|index| HttpServer::start(cluster.real_server(index).netns(), 8080))
+        .collect::<Result<_, _>>()?;
+    let master = &mut cluster.directors[0];
+    master.configure(&with_check(tcp_check))?;
+    master.reload()?;
+    wait_for_log(master, &["Removing healthchecker for service"])?;
+    // The port that counts is the check's, not the real server's.
+    cluster.servers[1].set_behaviour(Behaviour::Hang);
+    others[0].set_behaviour(Behaviour::Refuse);
+    master.wait_for_table(&REAL_SERVERS[1..], DEADLINE)?;
+    let failed = "TCP_CHECK on service [192.168.1.61]:tcp:80 failed after 1 retry.";
+    wait_for_log(master, &[failed])?;
+    others[0].set_behaviour(Behaviour::Serve);
+    master.wait_for_table(&REAL_SERVERS, DEADLINE)?;
+    wait_for_log(
+        master,
+        &["TCP connection to [192.168.1.61]:tcp:80 success."],
+    )?;
+
+    let folder = std::env::temp_dir().join(format!("misc-{}", std::process::id()));
+    fs::create_dir_all(&folder)?;
+    let script = folder.join("check");
+    let text = format!(
+        "#!/bin/sh\n[ \"$2\" = 'two words' ] && [ $# = 2 ] && [ ! -e {}/$1 ]\n",
+        folder.display()
+    );
+    fs::write(&script, text)?;
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+    master.configure(&with_check(|server| misc_check(&script, server)))?;
+    master.reload()?;
+    others[1].set_behaviour(Behaviour::Refuse);
+    let down = folder.join(REAL_SERVERS[1].to_string());
+    fs::write(&down, "")?;
+    master.wait_for_table(&REAL_SERVERS[..1], DEADLINE)?;
+    let failed = "MISC_CHECK on service [192.168.1.62]:tcp:80 failed after 1 retry.";
+    wait_for_log(master, &[failed])?;
+    fs::remove_file(&down)?;
+    master.wait_for_table(&REAL_SERVERS, DEADLINE)?;
+    fs::remove_dir_all(&folder)?;
+    Ok(())
+}

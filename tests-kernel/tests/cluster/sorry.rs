@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A sorry server, and real servers that fail in every way a web server can.
+
+use std::time::{Duration, Instant};
+
+use tests_kernel::cluster::{Cluster, Forwarding, REAL_SERVERS, SORRY_SERVER};
+use tests_kernel::guest_or_skip;
+use tests_kernel::net::{Behaviour, wait_until};
+
+use crate::{
+    DEADLINE, NAMES, TestResult, VIRTUAL_SERVER, fast_and_sorry, start, time_until_table,
+    wait_for_log,
+};
+
+const SORRY: &str = "[192.168.1.63]:tcp:80";
+/// delay_loop + 2 × (the whole check's limit, three steps of connect_timeout) + delay_before_retry,
+/// and 3 s for the guest's slowness.
+const OUT: Duration = Duration::from_secs(1 + 2 * 3 + 1 + 3);
+
+#[test]
+fn sorry_server_and_bad_web_servers() -> TestResult {
+    guest_or_skip!();
+    let cluster = start(Forwarding::DirectRouting, fast_and_sorry)?;
+    all_real_servers_fail(&cluster)?;
+    every_way_to_fail(&cluster)
+}
+
+fn all_real_servers_fail(cluster: &Cluster) -> TestResult {
+    let master = &cluster.directors[0];
+    for server in &cluster.servers {
+        server.set_behaviour(Behaviour::Refuse);
+    }
+    master.wait_for_table(&[SORRY_SERVER], DEADLINE)?;
+    assert_eq!(cluster.client.spread(4)?, [("sorry".to_owned(), 4)]);
+    wait_for_log(
+        master,
+        &[
+            &format!("Lost quorum 1-0=1 > 0 for VS {VIRTUAL_SERVER}"),
+            &format!("Adding sorry server {SORRY} to VS {VIRTUAL_SERVER}"),
+        ],
+    )?;
+    for server in &cluster.servers {
+        server.set_behaviour(Behaviour::Serve);
+    }
+    master.wait_for_table(&REAL_SERVERS, DEADLINE)?;
+    let spread = cluster.client.spread(4)?;
+    assert_eq!(spread, [("rs1".to_owned(), 2), ("rs2".to_owned(), 2)]);
+    wait_for_log(
+        master,
+        &[
+            &format!("Gained quorum 1+0=1 <= 1 for VS {VIRTUAL_SERVER}"),
+            &format!("Removing sorry server {SORRY} from VS {VIRTUAL_SERVER}"),
+        ],
+    )?;
+    let subjects = [
+        format!("[lb1] Virtualserver {VIRTUAL_SERVER} - DOWN"),
+        format!("[lb1] Virtualserver {VIRTUAL_SERVER} - UP"),
+    ];
+    wait_until("mails", DEADLINE, || {
+        let mails = cluster.mail.mails();
+        let found: Vec<_> = mails.iter().map(|mail| mail.subject().to_owned()).collect();
+        if subjects.iter().all(|wanted| found.contains(wanted)) {
+            Ok(())
+        } else {
+            Err(format!("{found:#?}"))
+        }
+    })?;
+    Ok(())
+}
+
+fn every_way_to_fail(cluster: &Cluster) -> TestResult {
+    let master = &cluster.directors[0];
+    let server = &cluster.servers[0];
+    let ways = [
+        Behaviour::Page("<html>under construction</html>\n".to_owned()),
+        Behaviour::Status(500),
+        Behaviour::Hang,
+        Behaviour::Drip,
+        Behaviour::Close,
+    ];
+    for way in ways {
+        let removed = |log: &str| {
+            log.matches(&format!("Removing service {}", NAMES[0]))
+                .count()
+        };
+        let before = removed(&master.log());
+        server.set_behaviour(way.clone());
+        let at = Instant::now();
+        let out = time_until_table(master, at, &REAL_SERVERS[1..])?;
+        assert!(out <= OUT, "{way:?}: out after {out:?}");
+        assert_eq!(removed(&master.log()), before + 1, "{way:?}");
+        server.set_behaviour(Behaviour::Serve);
+        master.wait_for_table(&REAL_SERVERS, DEADLINE)?;
+    }
+    let log = master.log();
+    let reasons: Vec<_> = log
+        .lines()
+        .filter(|line| line.contains(&format!("Removing service {}", NAMES[0])))
+        .collect();
+    assert_eq!(reasons.len(), 6, "{reasons:#?}");
+    Ok(())
+}
