@@ -15,7 +15,7 @@
 //! | event | what happens |
 //! |---|---|
 //! | [`Command::Reload`], `SIGHUP` | the file is read; with errors nothing changes, else the difference is applied |
-//! | [`Command::Stop`], `SIGTERM` | priority 0, addresses removed, then what is ours leaves the table ([`Options::keep`]: stays) |
+//! | [`Command::Stop`], `SIGTERM` | priority 0, addresses removed; when a backup has had the time to take over, what is ours leaves the table ([`Options::keep`]: stays) |
 //! | advert thread or data plane task dies | priority 0, addresses removed, **table kept**, [`RunError::Died`] |
 //! | check runtime dies | started again; verdicts stay as they were |
 //! | `kill -9` | the next start removes leftover addresses and takes up the table by its ledger |
@@ -24,6 +24,7 @@ mod addresses;
 mod checks;
 mod command;
 mod error;
+mod handover;
 mod lock;
 mod plane;
 mod privileges;

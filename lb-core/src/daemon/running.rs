@@ -27,7 +27,7 @@ use super::error::RunError;
 use super::lock::ControlLock;
 use super::plane::{Done, Job, Plane};
 use super::source::SourceError;
-use super::{Command, Options, Source, privileges, start, vrrp};
+use super::{Command, Options, Source, handover, privileges, start, vrrp};
 
 /// Time between two services of the background audit.
 const AUDIT: Duration = Duration::from_secs(1);
@@ -369,6 +369,13 @@ impl Running {
     /// Stops in an order that hands over first: adverts, addresses, checks, table, mails.
     async fn stop(mut self, keep: bool) {
         tracing::info!(keep, "stopping");
+        let table_goes = Instant::now()
+            + handover::patience(
+                self.director.routers(),
+                &self.states,
+                &self.director.desired_table(),
+                self.director.desired_sync_daemons(),
+            );
         if !keep {
             self.director.handle_stop();
         }
@@ -403,6 +410,9 @@ impl Running {
         monitor.abort();
         checks.shutdown().await;
         if let Some(plane) = plane {
+            if !keep {
+                tokio::time::sleep_until(table_goes).await;
+            }
             stop_plane(plane, keep).await;
         }
         if let Some(mailer) = mailer {
