@@ -22,7 +22,7 @@ pub(crate) fn status(args: &StatusArgs) -> Result<u8, Failure> {
     let socket = args
         .control
         .as_deref()
-        .unwrap_or(Path::new(DEFAULT_CONTROL));
+        .unwrap_or_else(|| Path::new(DEFAULT_CONTROL));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -2,7 +2,7 @@
 //! ipvsadm's words.
 //!
 //! [`parse`] only takes the line apart: the command, the options in the order they were given,
-//! and what could not be read. [`crate::request::ipvs`] gives it meaning. The order is kept
+//! and what could not be read. `crate::request` gives it meaning. The order is kept
 //! because it matters: `-6` must follow `-f`, and of two mistakes the first one is reported.
 
 mod legality;
