@@ -28,6 +28,7 @@ mod handover;
 mod lock;
 mod plane;
 mod privileges;
+mod report;
 mod running;
 mod source;
 mod start;

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::control::Request;
-use crate::dataplane::{IpvsPlane, Reconciler, Report, SyncReport};
+use crate::dataplane::{IpvsPlane, Reconciler};
 use crate::director::{CheckId, Director, Output};
 use crate::ledger::Ledger;
 use crate::mail::{Mailer, Message};
@@ -26,8 +26,7 @@ use super::checks::{Checks, NewCheck};
 use super::error::RunError;
 use super::lock::ControlLock;
 use super::plane::{Done, Job, Plane};
-use super::source::SourceError;
-use super::{Command, Options, Source, handover, privileges, start, vrrp};
+use super::{Command, Options, Source, handover, privileges, report, start, vrrp};
 
 /// Time between two services of the background audit.
 const AUDIT: Duration = Duration::from_secs(1);
@@ -163,7 +162,7 @@ impl Running {
                         part: "data plane task",
                     });
                 }
-                Wake::Plane(Some(done)) => log_done(done),
+                Wake::Plane(Some(done)) => report::log_done(done),
                 Wake::Addresses => {
                     let present = self.parts.present.borrow_and_update().clone();
                     self.director.handle_addresses(&present);
@@ -302,9 +301,9 @@ impl Running {
             .source
             .load(true)
             .await
-            .map_err(|error| findings_of(&error))?;
+            .map_err(|error| report::findings_of(&error))?;
         let model = start::parts_of(loaded.model, &self.options);
-        let line = |error: &dyn Error| vec![chain(error)];
+        let line = |error: &dyn Error| vec![report::chain(error)];
         privileges::check(&model).map_err(|error| line(&error))?;
         if self.parts.plane.is_none() && start::needs_plane(&model, None) {
             let plane = IpvsPlane::connect().await.map_err(|error| line(&error))?;
@@ -314,7 +313,7 @@ impl Running {
                 .start(BTreeMap::new())
                 .await
                 .map_err(|error| line(&error))?;
-            log_report(&report);
+            report::log_report(&report);
             self.parts.plane = Some(Plane::spawn(reconciler));
         }
         if self.director.global().mail != model.global.mail {
@@ -387,7 +386,7 @@ impl Running {
                     Some(event) = events.recv() => self.handle_vrrp(&event),
                     result = &mut done => {
                         if let Ok(Err(error)) = result {
-                            tracing::error!("virtual routers: {}", chain(&error));
+                            tracing::error!("virtual routers: {}", report::chain(&error));
                         }
                         break;
                     }
@@ -428,12 +427,12 @@ async fn stop_plane(mut plane: Plane, keep: bool) {
     if plane.is_busy()
         && let Some(done) = plane.done().await
     {
-        log_done(done);
+        report::log_done(done);
     }
     if !keep {
         plane.give(Job::Stop);
         if let Some(done) = plane.done().await {
-            log_done(done);
+            report::log_done(done);
         }
     }
     plane.end().await;
@@ -451,87 +450,6 @@ async fn next_done(plane: &mut Option<Plane>) -> Option<Done> {
         Some(plane) if plane.is_busy() => plane.done().await,
         _ => std::future::pending().await,
     }
-}
-
-fn log_done(done: Done) {
-    let report = match done {
-        Done::Applied { services, sync } => {
-            match sync {
-                Some(Ok(report)) => log_sync(&report),
-                Some(Err(error)) => tracing::error!("sync daemons: {}", chain(&error)),
-                None => {}
-            }
-            services
-        }
-        Done::Audited(Ok(Some(audit))) => Ok(audit.report),
-        Done::Audited(Ok(None)) => return,
-        Done::Audited(Err(error)) => Err(error),
-        Done::Stopped(report) => report,
-    };
-    match report {
-        Ok(report) => log_report(&report),
-        Err(error) => tracing::error!("data plane: {}", chain(&error)),
-    }
-}
-
-/// Logs what was found, failed and changed in the data plane.
-pub(super) fn log_report(report: &Report) {
-    for note in &report.notes {
-        tracing::warn!("{note}");
-    }
-    for failure in &report.failed {
-        tracing::error!("{}", chain(failure));
-    }
-    if let Some(error) = &report.ledger {
-        tracing::error!("ownership ledger: {}", chain(error));
-    }
-    for change in &report.applied {
-        tracing::debug!("{change}");
-    }
-    if let Some(sync) = &report.sync {
-        log_sync(sync);
-    }
-}
-
-fn log_sync(report: &SyncReport) {
-    for daemon in &report.started {
-        let (interface, id) = (&daemon.interface, daemon.sync_id);
-        tracing::info!(
-            "started {} sync daemon on {interface}, sync id {id}",
-            daemon.state
-        );
-    }
-    for state in &report.stopped {
-        tracing::info!("stopped {state} sync daemon");
-    }
-    for error in &report.failed {
-        tracing::error!("{}", chain(error));
-    }
-    if let Some(error) = &report.ledger {
-        tracing::error!("ownership ledger: {}", chain(error));
-    }
-}
-
-fn findings_of(error: &SourceError) -> Vec<String> {
-    match error {
-        SourceError::Invalid { diagnostics, .. } => diagnostics
-            .iter()
-            .map(|finding| diagnostics.line(finding))
-            .collect(),
-        other => vec![chain(other)],
-    }
-}
-
-/// An error and what is behind it, joined as `lbctl` prints them.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
 
 fn systemd(states: &[NotifyState<'_>]) {

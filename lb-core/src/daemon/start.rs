@@ -44,7 +44,7 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
         let ledger = ledger.take().unwrap_or_else(Ledger::in_memory);
         let mut reconciler = Reconciler::new(IpvsPlane::connect().await?, ledger);
         let report = reconciler.start(director.desired_table()).await?;
-        super::running::log_report(&report);
+        super::report::log_report(&report);
         Some(Plane::spawn(reconciler))
     } else {
         None
