@@ -26,13 +26,17 @@ pub struct Mail {
 }
 
 impl Mail {
-    /// Its subject, empty when it has none.
+    /// Its subject, unfolded (RFC 5322 §2.2.3); empty when it has none.
     #[must_use]
-    pub fn subject(&self) -> &str {
-        let mut header = self.text.lines().take_while(|line| !line.is_empty());
-        header
-            .find_map(|line| line.strip_prefix("Subject: "))
-            .unwrap_or_default()
+    pub fn subject(&self) -> String {
+        let header = self.text.lines().take_while(|line| !line.is_empty());
+        let mut lines = header.skip_while(|line| !line.starts_with("Subject: "));
+        let first = lines.next().unwrap_or_default();
+        let mut subject = first.trim_start_matches("Subject: ").to_owned();
+        for folded in lines.take_while(|line| line.starts_with([' ', '\t'])) {
+            subject.push_str(folded);
+        }
+        subject
     }
 }
 

@@ -20,7 +20,7 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use tests_kernel::cluster::{Cluster, DIRECTORS, Director, Forwarding, REAL_SERVERS, Software};
-use tests_kernel::net::{NetError, wait_until};
+use tests_kernel::net::{Mail, NetError, wait_until};
 use tests_kernel::tool::Tool;
 
 type TestResult = Result<(), Box<dyn Error>>;
@@ -40,9 +40,11 @@ fn fast(text: &str) -> String {
         .replace("delay_before_retry 3", "delay_before_retry 1")
 }
 
-/// The same with the sorry server on.
+/// The same with the sorry server on, and mails of everything.
 fn fast_and_sorry(text: &str) -> String {
-    fast(text).replace("#sorry_server", "sorry_server")
+    fast(text)
+        .replace("#sorry_server", "sorry_server")
+        .replace("   router_id", "   smtp_alert\n   router_id")
 }
 
 /// A running cluster of ours.
@@ -69,6 +71,18 @@ fn wait_for_log(director: &Director, wanted: &[&str]) -> Result<(), NetError> {
         match wanted.iter().find(|wanted| !log.contains(**wanted)) {
             None => Ok(()),
             Some(missing) => Err(format!("no {missing:?} in:\n{log}")),
+        }
+    })
+}
+
+/// Waits until mails with these subjects have arrived, among others.
+fn wait_for_mails(cluster: &Cluster, wanted: &[String]) -> Result<(), NetError> {
+    wait_until("mails", DEADLINE, || {
+        let mails = cluster.mail.mails();
+        let subjects: Vec<_> = mails.iter().map(Mail::subject).collect();
+        match wanted.iter().find(|wanted| !subjects.contains(wanted)) {
+            None => Ok(()),
+            Some(missing) => Err(format!("no {missing:?} among {subjects:#?}")),
         }
     })
 }

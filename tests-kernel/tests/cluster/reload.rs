@@ -248,7 +248,9 @@ fn another_hands_work_stays() -> TestResult {
     let (status, log) = cluster.directors[0].stop()?;
     assert!(status.success(), "{status}: {log}");
     assert!(!cluster.directors[0].has_address(VIP));
+    // The listing of one service lacks the whole listing's first line.
     let left = Tool::Ipvsadm.run(&netns, "-L -n")?;
+    let (_, left) = left.split_once('\n').unwrap_or_default();
     assert_eq!(left, wanted, "after the stop");
     // A second life takes up where it was.
     cluster.directors[0].start()?;

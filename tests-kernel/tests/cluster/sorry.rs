@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use tests_kernel::cluster::{Cluster, Forwarding, REAL_SERVERS, SORRY_SERVER};
 use tests_kernel::guest_or_skip;
-use tests_kernel::net::{Behaviour, wait_until};
+use tests_kernel::net::Behaviour;
 
 use crate::{
     DEADLINE, NAMES, TestResult, VIRTUAL_SERVER, fast_and_sorry, start, time_until_table,
-    wait_for_log,
+    wait_for_log, wait_for_mails,
 };
 
 const SORRY: &str = "[192.168.1.63]:tcp:80";
@@ -52,19 +52,15 @@ fn all_real_servers_fail(cluster: &Cluster) -> TestResult {
             &format!("Removing sorry server {SORRY} from VS {VIRTUAL_SERVER}"),
         ],
     )?;
-    let subjects = [
-        format!("[lb1] Virtualserver {VIRTUAL_SERVER} - DOWN"),
-        format!("[lb1] Virtualserver {VIRTUAL_SERVER} - UP"),
-    ];
-    wait_until("mails", DEADLINE, || {
-        let mails = cluster.mail.mails();
-        let found: Vec<_> = mails.iter().map(|mail| mail.subject().to_owned()).collect();
-        if subjects.iter().all(|wanted| found.contains(wanted)) {
-            Ok(())
-        } else {
-            Err(format!("{found:#?}"))
-        }
-    })?;
+    wait_for_mails(
+        cluster,
+        &[
+            "[lb1] VRRP Instance VI_1 - Entering MASTER state".to_owned(),
+            format!("[lb1] Virtualserver {VIRTUAL_SERVER} - DOWN"),
+            format!("[lb1] Virtualserver {VIRTUAL_SERVER} - UP"),
+            "[lb2] VRRP Instance VI_1 - Entering BACKUP state".to_owned(),
+        ],
+    )?;
     Ok(())
 }
 
