@@ -35,30 +35,48 @@ pub fn service(index: u16) -> (Service, Vec<Destination>) {
     (service, destinations.collect())
 }
 
-/// All of them as a keepalived.conf, each real server with an `HTTP_GET` as in the article.
+/// The check that each real server of a configuration has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the two that are measured")]
+pub enum Check {
+    /// `TCP_CHECK`: eight lines for each real server.
+    Tcp,
+    /// `HTTP_GET` with a digest, as in the article: thirteen lines.
+    Http,
+}
+
+/// All of them as a keepalived.conf.
 #[must_use]
-pub fn configuration() -> String {
+pub fn configuration(check: Check) -> String {
+    let check = match check {
+        Check::Tcp => {
+            "        TCP_CHECK {\n            connect_timeout 3\n            retry 3\n            \
+             delay_before_retry 3\n        }\n"
+        }
+        Check::Http => {
+            "        HTTP_GET {\n            url {\n                path /\n                \
+             digest 21dde95d9d269cbb2fa6560309dca40c\n            }\n            \
+             connect_timeout 3\n            retry 3\n            delay_before_retry 3\n        \
+             }\n"
+        }
+    };
     let mut text = String::new();
     for index in 0..SERVICES {
         let address = virtual_address(index);
-        let mut block = |arguments: std::fmt::Arguments<'_>| {
-            // A String takes everything.
-            let _ = text.write_fmt(arguments);
-        };
-        block(format_args!(
+        // A String takes everything.
+        let _ = write!(
+            text,
             "virtual_server {address} 80 {{\n    delay_loop 5\n    lb_algo wrr\n    lb_kind DR\n    \
              protocol TCP\n    ha_suspend\n"
-        ));
+        );
         for number in 0..REAL_SERVERS {
             let address = real_address(index, number);
-            block(format_args!(
-                "    real_server {address} 80 {{\n        weight 1\n        HTTP_GET {{\n            \
-                 url {{\n                path /\n                digest \
-                 21dde95d9d269cbb2fa6560309dca40c\n            }}\n            connect_timeout 3\n            \
-                 nb_get_retry 3\n            delay_before_retry 3\n        }}\n    }}\n"
-            ));
+            let _ = write!(
+                text,
+                "    real_server {address} 80 {{\n        weight 1\n{check}    }}\n"
+            );
         }
-        block(format_args!("}}\n"));
+        text.push_str("}\n");
     }
     text
 }
