@@ -49,6 +49,8 @@ pub enum Behaviour {
     Drip,
     /// Closes without an answer.
     Close,
+    /// Resets the connection instead of an answer.
+    Reset,
     /// Does not listen: clients are refused.
     Refuse,
 }
@@ -315,6 +317,10 @@ fn respond(
     );
     match behaviour {
         Behaviour::Close => return stream.shutdown(std::net::Shutdown::Both),
+        // Nothing to linger for: closing it sends a reset.
+        Behaviour::Reset => {
+            return socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        }
         Behaviour::Slow(delay) => pause(delay),
         Behaviour::Drip => {
             for byte in answer.as_bytes() {

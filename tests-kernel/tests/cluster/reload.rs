@@ -9,7 +9,7 @@ use tests_kernel::cluster::{
     CONFIGURATION, Cluster, DIRECTORS, Forwarding, REAL_SERVERS, SORRY_SERVER, Software, VIP,
 };
 use tests_kernel::guest_or_skip;
-use tests_kernel::net::{Behaviour, NetError, Netns};
+use tests_kernel::net::{Behaviour, NetError, Netns, wait_until};
 use tests_kernel::process::pause;
 use tests_kernel::tool::Tool;
 
@@ -59,6 +59,7 @@ fn a_reload_changes_the_difference() -> TestResult {
     identical_reload(&mut cluster, &before)?;
     broken_file(&mut cluster, &before)?;
     add_a_real_server(&mut cluster, &before)?;
+    another_address(&mut cluster)?;
     two_signals_at_once(&mut cluster)?;
 
     // Nobody but the master said anything, and it never paused.
@@ -100,7 +101,7 @@ fn reload(cluster: &mut Cluster, awaited: &str) -> Result<String, NetError> {
     let before = master.log().len();
     master.reload()?;
     let awaited_line = |text: &str| text.contains(awaited);
-    tests_kernel::net::wait_until(awaited, DEADLINE, || {
+    wait_until(awaited, DEADLINE, || {
         let log = master.log();
         let new = log.get(before..).unwrap_or_default().to_owned();
         if awaited_line(&new) { Ok(()) } else { Err(new) }
@@ -171,6 +172,26 @@ fn add_a_real_server(cluster: &mut Cluster, before: &str) -> TestResult {
     Ok(())
 }
 
+fn another_address(cluster: &mut Cluster) -> TestResult {
+    let other = Ipv4Addr::new(192, 168, 1, 51);
+    let line = "192.168.1.50/32 brd 192.168.1.255 scope global";
+    let text = fast(CONFIGURATION);
+    let more = text.replace(line, &format!("{line}\n         {other}/32"));
+    for (text, wanted) in [(&more, true), (&text, false)] {
+        cluster.directors[0].configure(text)?;
+        reload(cluster, APPLIED)?;
+        wait_until("the other address", DEADLINE, || {
+            let master = &cluster.directors[0];
+            if master.has_address(other) == wanted && master.has_address(VIP) {
+                Ok(())
+            } else {
+                Err(format!("wanted: {wanted}"))
+            }
+        })?;
+    }
+    Ok(())
+}
+
 fn two_signals_at_once(cluster: &mut Cluster) -> TestResult {
     cluster.directors[0].configure(&third_server())?;
     let master = &mut cluster.directors[0];
@@ -208,7 +229,7 @@ fn another_hands_work_stays() -> TestResult {
     let ours = |wanted: &[Ipv4Addr]| {
         let director = netns.clone();
         let wanted: Vec<_> = wanted.iter().map(ToString::to_string).collect();
-        tests_kernel::net::wait_until("our destinations", DEADLINE, move || {
+        wait_until("our destinations", DEADLINE, move || {
             let table = Tool::Ipvsadm
                 .run(&director, "-L -n -t 192.168.1.50:80")
                 .map_err(|error| error.to_string())?;
