@@ -57,15 +57,37 @@ pub struct Measurement {
 }
 
 /// Lets the first director fail as said, waits until the other serves, brings the first back and
-/// waits until it is master again (it preempts).
+/// waits until it is master again (it preempts): [`fail`] and [`come_back`].
+///
+/// # Errors
+///
+/// When one of that does not come about within 40 s.
+pub fn measure(cluster: &mut Cluster, failure: Failure) -> Result<Measurement, NetError> {
+    let failed = fail(cluster, failure)?;
+    come_back(cluster, failed)
+}
+
+/// A cluster whose first director has failed and whose second serves.
+#[derive(Debug)]
+pub struct Failed {
+    poller: Poller,
+    /// The old master's last advertisement before the failure.
+    before: Instant,
+    at: Instant,
+    /// The new master's first advertisement.
+    first: Instant,
+    log: String,
+}
+
+/// Lets the first director fail as said and waits until the other serves.
 ///
 /// It fails right after an advertisement, so that the silence is as long as it can be and runs can
 /// be compared.
 ///
 /// # Errors
 ///
-/// When one of that does not come about within 40 s.
-pub fn measure(cluster: &mut Cluster, failure: Failure) -> Result<Measurement, NetError> {
+/// When that does not come about within 40 s.
+pub fn fail(cluster: &mut Cluster, failure: Failure) -> Result<Failed, NetError> {
     let poller = Poller::start(&cluster.client, POLL_INTERVAL, POLL_TIMEOUT)?;
     wait_for_answers(&poller, Instant::now(), DEADLINE)?;
     let before = cluster.first_advert(0, Instant::now(), DEADLINE)?;
@@ -80,7 +102,28 @@ pub fn measure(cluster: &mut Cluster, failure: Failure) -> Result<Measurement, N
     };
     let first = cluster.first_advert(1, at, DEADLINE)?;
     wait_for_answers(&poller, first, DEADLINE)?;
+    Ok(Failed {
+        poller,
+        before,
+        at,
+        first,
+        log,
+    })
+}
 
+/// Brings the first director back and waits until it is master again.
+///
+/// # Errors
+///
+/// When that does not come about within 40 s.
+pub fn come_back(cluster: &mut Cluster, failed: Failed) -> Result<Measurement, NetError> {
+    let Failed {
+        poller,
+        before,
+        at,
+        first,
+        log,
+    } = failed;
     let back = Instant::now();
     cluster.directors[0].reboot(VIP)?;
     cluster.directors[0].host().set_cable(true)?;

@@ -8,6 +8,7 @@
     reason = "tests: a panic is a failed test"
 )]
 
+mod connections;
 mod mixed;
 mod outage;
 mod preemption;
@@ -19,28 +20,40 @@ use std::error::Error;
 use std::thread;
 use std::time::Duration;
 
+use tests_kernel::cluster::{Forwarding, Software};
+use tests_kernel::guest_or_skip;
+
 type TestResult = Result<(), Box<dyn Error>>;
 
 /// Ten times the longest master down interval here.
 const DEADLINE: Duration = Duration::from_secs(40);
 
-/// What a scenario on another thread ends with.
-type Told = Result<(), String>;
+/// A scenario and what to call it.
+type Story = (&'static str, fn() -> TestResult);
 
-/// Runs two scenarios at the same time: most of one is waiting.
-fn side_by_side(
-    first: impl FnOnce() -> TestResult,
-    second: impl FnOnce() -> TestResult + Send,
-) -> TestResult {
-    let tell = |result: TestResult| -> Told { result.map_err(|error| chain(error.as_ref())) };
-    let (first, second) = thread::scope(|scope| {
-        let second = scope.spawn(|| tell(second()));
-        let first = tell(first());
-        (first, second.join())
+/// Runs scenarios at the same time: most of each is waiting.
+fn at_once(stories: &[Story]) -> TestResult {
+    let failures: Vec<String> = thread::scope(|scope| {
+        let running: Vec<_> = stories
+            .iter()
+            .map(|(name, story)| {
+                scope.spawn(move || {
+                    let result = story();
+                    result.map_err(|error| format!("{name}: {}", chain(error.as_ref())))
+                })
+            })
+            .collect();
+        let ended = running.into_iter().map(|story| {
+            let ended = story.join();
+            ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        ended.filter_map(Result::err).collect()
     });
-    first?;
-    second.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-    Ok(())
+    if failures.is_empty() {
+        Ok(())
+    } else {
+        Err(failures.join("\n").into())
+    }
 }
 
 fn chain(error: &dyn Error) -> String {
@@ -57,4 +70,27 @@ fn chain(error: &dyn Error) -> String {
 /// Whether every case is to run many times (`cargo xtask soak`).
 fn soak() -> bool {
     std::env::var_os("LB_SOAK").is_some()
+}
+
+#[test]
+fn who_is_master_is_agreed_with_keepalived_and_without_preemption() -> TestResult {
+    use Software::{Keepalived, Lbctl};
+    guest_or_skip!();
+    at_once(&[
+        ("ours preferred", || mixed::story([Lbctl, Keepalived])),
+        ("keepalived preferred", || mixed::story([Keepalived, Lbctl])),
+        ("nopreempt", || preemption::story([Lbctl, Lbctl])),
+    ])
+}
+
+#[test]
+fn connections_persistence_and_what_is_not_ours_survive() -> TestResult {
+    guest_or_skip!();
+    at_once(&[
+        ("direct routing", || {
+            survival::story(Forwarding::DirectRouting)
+        }),
+        ("masquerading", || survival::story(Forwarding::Masquerade)),
+        ("restart", restart::story),
+    ])
 }

@@ -5,24 +5,15 @@
 use std::time::Instant;
 
 use tests_kernel::cluster::{Cluster, DIRECTORS, Forwarding, Software, VIP};
-use tests_kernel::guest_or_skip;
 use tests_kernel::net::wait_until;
 
 use crate::wire::{
     MASTER_DOWN, SKEW, assert_adverts, assert_silence, resignations, silence, turns,
 };
-use crate::{DEADLINE, TestResult, side_by_side};
+use crate::{DEADLINE, TestResult};
 
-#[test]
-fn keepalived_and_ours_are_one_virtual_router() -> TestResult {
-    guest_or_skip!();
-    side_by_side(
-        || election_crash_return_stop([Software::Lbctl, Software::Keepalived]),
-        || election_crash_return_stop([Software::Keepalived, Software::Lbctl]),
-    )
-}
-
-fn election_crash_return_stop(software: [Software; 2]) -> TestResult {
+/// Election, crash, return, orderly stop, return.
+pub(crate) fn story(software: [Software; 2]) -> TestResult {
     let who = format!("{} preferred, {} backup", software[0], software[1]);
     let mut cluster = Cluster::new(software, Forwarding::DirectRouting, str::to_owned)?;
     cluster.start()?;

@@ -4,12 +4,14 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
+use std::thread;
 use std::time::Duration;
 
 use tests_kernel::cluster::{
-    Cluster, Failure, Forwarding, Measurement, Software, measure, results,
+    Cluster, Failed, Failure, Forwarding, Measurement, Software, come_back, fail, results,
 };
 use tests_kernel::guest_or_skip;
+use tests_kernel::net::NetError;
 
 use crate::wire::{LATE, MASTER_DOWN, SKEW, assert_adverts, assert_silence};
 use crate::{TestResult, soak};
@@ -18,12 +20,8 @@ const FAILURES: [Failure; 3] = [Failure::Crash, Failure::CutAndCrash, Failure::S
 /// By how much the client's outage may be longer than with keepalived.
 const THAN_KEEPALIVED: Duration = Duration::from_millis(100);
 
-fn runs(software: Software) -> usize {
-    match (soak(), software) {
-        (true, _) => 20,
-        (false, Software::Lbctl) => 5,
-        (false, _) => 3,
-    }
+fn runs() -> usize {
+    if soak() { 20 } else { 5 }
 }
 
 /// By the protocol the time without a master when it fails right after an advertisement.
@@ -37,25 +35,25 @@ fn theory(failure: Failure) -> Duration {
 #[test]
 fn a_client_waits_no_longer_than_the_protocol_and_keepalived_let_it() -> TestResult {
     guest_or_skip!();
-    let mut clusters = Vec::new();
-    for software in [Software::Keepalived, Software::Lbctl] {
-        let mut cluster = Cluster::new([software; 2], Forwarding::DirectRouting, str::to_owned)?;
-        cluster.start()?;
-        clusters.push((software, cluster));
-    }
-    let mut measured: Vec<(Software, Failure, Measurement)> = Vec::new();
-    for run in 0..runs(Software::Lbctl) {
-        for (software, cluster) in &mut clusters {
-            if run >= runs(*software) {
-                continue;
-            }
-            for failure in FAILURES {
-                let measurement = measure(cluster, failure)?;
-                measured.push((*software, failure, measurement));
-                fs::write(results().join("outages.txt"), table(&measured)?)?;
-            }
+    let mut both = Both {
+        at_work: cluster_of(Software::Keepalived)?,
+        other: cluster_of(Software::Lbctl)?,
+        returning: None,
+        measured: Vec::new(),
+    };
+    for _ in 0..runs() {
+        for failure in FAILURES {
+            both.fail(failure)?;
+            both.fail(failure)?;
         }
     }
+    both.come_back()?;
+    let Both {
+        at_work,
+        other,
+        measured,
+        ..
+    } = both;
     // Past the harness, which keeps what a test that passes prints.
     let _ = std::io::stderr().write_all(table(&measured)?.as_bytes());
 
@@ -76,10 +74,65 @@ fn a_client_waits_no_longer_than_the_protocol_and_keepalived_let_it() -> TestRes
             "{failure}: {ours:?} without an answer, with keepalived {theirs:?}"
         );
     }
-    for (_, cluster) in &clusters {
+    for (_, cluster) in [&at_work, &other] {
         assert_adverts(cluster);
     }
     Ok(())
+}
+
+fn cluster_of(software: Software) -> Result<(Software, Cluster), NetError> {
+    let mut cluster = Cluster::new([software; 2], Forwarding::DirectRouting, str::to_owned)?;
+    cluster.start()?;
+    Ok((software, cluster))
+}
+
+/// The two clusters, which take turns in failing. While the master of one is gone for seconds the
+/// one that failed before gets its master back.
+struct Both {
+    at_work: (Software, Cluster),
+    other: (Software, Cluster),
+    /// How `other` failed, if it did.
+    returning: Option<(Failure, Failed)>,
+    measured: Vec<(Software, Failure, Measurement)>,
+}
+
+impl Both {
+    /// Lets the next of the two fail.
+    fn fail(&mut self, failure: Failure) -> TestResult {
+        let failed = if failure == Failure::Stop {
+            // Too short for anything beside it.
+            self.come_back()?;
+            fail(&mut self.at_work.1, failure)?
+        } else {
+            thread::scope(|scope| {
+                let (at_work, returning) = (&mut self.at_work.1, self.returning.take());
+                let (software, other) = (self.other.0, &mut self.other.1);
+                let back = returning.map(|(how, failed)| {
+                    scope.spawn(move || Ok((software, how, come_back(other, failed)?)))
+                });
+                let failed = fail(at_work, failure);
+                let back: Option<Result<_, NetError>> = back.map(|back| {
+                    back.join()
+                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                });
+                self.measured.extend(back.transpose()?);
+                failed
+            })?
+        };
+        self.returning = Some((failure, failed));
+        std::mem::swap(&mut self.at_work, &mut self.other);
+        fs::write(results().join("outages.txt"), table(&self.measured)?)?;
+        Ok(())
+    }
+
+    /// Gets the master of the one that failed last back.
+    fn come_back(&mut self) -> TestResult {
+        if let Some((failure, failed)) = self.returning.take() {
+            let measurement = come_back(&mut self.other.1, failed)?;
+            self.measured.push((self.other.0, failure, measurement));
+        }
+        Ok(())
+    }
 }
 
 type Measured = [(Software, Failure, Measurement)];

@@ -5,21 +5,14 @@
 use std::time::{Duration, Instant};
 
 use tests_kernel::cluster::{Cluster, DIRECTORS, Forwarding, Software, VIP};
-use tests_kernel::guest_or_skip;
+
+use tests_kernel::net::wait_until;
 
 use crate::wire::{MASTER_DOWN, SKEW, assert_adverts, assert_silence, silence, turns};
-use crate::{DEADLINE, TestResult, side_by_side};
+use crate::{DEADLINE, TestResult};
 
-#[test]
-fn without_preemption_the_one_that_returns_waits() -> TestResult {
-    guest_or_skip!();
-    side_by_side(
-        || without_preemption([Software::Lbctl; 2]),
-        || without_preemption([Software::Lbctl, Software::Keepalived]),
-    )
-}
-
-fn without_preemption(software: [Software; 2]) -> TestResult {
+/// Crash, return that changes nothing, orderly stop of the other.
+pub(crate) fn story(software: [Software; 2]) -> TestResult {
     // keepalived wants both to begin as BACKUP for this.
     let mut cluster = Cluster::new(software, Forwarding::DirectRouting, |text| {
         text.replace("state MASTER", "state BACKUP")
@@ -39,7 +32,7 @@ fn without_preemption(software: [Software; 2]) -> TestResult {
     cluster.directors[0].start()?;
     // It is there and listens…
     let listens = |log: &str| log.contains("Entering BACKUP STATE");
-    tests_kernel::net::wait_until("lb1 is a backup", DEADLINE, || {
+    wait_until("lb1 is a backup", DEADLINE, || {
         let log = cluster.directors[0].log();
         if listens(&log) { Ok(()) } else { Err(log) }
     })?;

@@ -5,10 +5,10 @@
 use std::time::{Duration, Instant};
 
 use tests_kernel::cluster::{Cluster, DIRECTORS, Director, Forwarding, Software, VIP};
-use tests_kernel::guest_or_skip;
 use tests_kernel::net::wait_until;
 use tests_kernel::tool::Tool;
 
+use crate::connections::{self, Connection, source_port};
 use crate::wire::{resignations, turns};
 use crate::{DEADLINE, TestResult};
 
@@ -27,9 +27,8 @@ const THIRD: &str = "-a -t 192.168.1.50:80 -r 192.168.1.63:80 -g -w 1";
 const DOWNLOAD: Duration = Duration::from_secs(20);
 const REQUESTS: usize = 10;
 
-#[test]
-fn what_a_killed_daemon_left_is_taken_up() -> TestResult {
-    guest_or_skip!();
+/// Crash and restart on the same machine, reload, orderly stop.
+pub(crate) fn story() -> TestResult {
     let mut cluster = Cluster::new(
         [Software::Lbctl; 2],
         Forwarding::DirectRouting,
@@ -54,12 +53,25 @@ fn what_a_killed_daemon_left_is_taken_up() -> TestResult {
     cluster.client.spread(REQUESTS)?;
     let download = cluster.client.download(DOWNLOAD, DEADLINE)?;
     let counted = wait_until("all connections counted", DEADLINE, || {
-        let counted = connections(&cluster.directors[0])?;
+        let counted = connections_so_far(&cluster.directors[0])?;
         if counted > REQUESTS {
             Ok(counted)
         } else {
             Err(counted.to_string())
         }
+    })?;
+
+    // The other director will have it for a while.
+    let client = cluster.client_host.address();
+    let port = source_port(&cluster.client_host)?;
+    wait_until("the download is on lb2", DEADLINE, || {
+        let shown = connections::listed(Tool::Ipvsadm, cluster.directors[1].host().netns())?;
+        let there = |of: &Connection| (of.client, of.port) == (client, port);
+        shown
+            .iter()
+            .any(there)
+            .then_some(())
+            .ok_or_else(|| format!("{shown:?}"))
     })?;
 
     // Killed, and started again with a file that wants one real server more.
@@ -84,7 +96,7 @@ fn what_a_killed_daemon_left_is_taken_up() -> TestResult {
     let log = cluster.directors[0].log();
     assert_eq!(log.matches("Entering MASTER STATE").count(), 1, "{log}");
     assert!(
-        connections(&cluster.directors[0])? >= counted,
+        connections_so_far(&cluster.directors[0])? >= counted,
         "the service was made anew: its counters are back to zero"
     );
     let answer = download
@@ -99,7 +111,7 @@ fn what_a_killed_daemon_left_is_taken_up() -> TestResult {
     table_is(&cluster.directors[0], ours_and_by_hand())?;
     cluster.first_advert(0, Instant::now(), DEADLINE)?;
     assert_eq!(turns(&cluster, reloaded), [DIRECTORS[0]]);
-    assert!(connections(&cluster.directors[0])? >= counted);
+    assert!(connections_so_far(&cluster.directors[0])? >= counted);
 
     // Stopped.
     let (status, log) = cluster.directors[0].stop()?;
@@ -136,7 +148,7 @@ fn table_is<'a>(director: &Director, wanted: impl IntoIterator<Item = &'a str>) 
 }
 
 /// How many connections the virtual server has had.
-fn connections(director: &Director) -> Result<usize, String> {
+fn connections_so_far(director: &Director) -> Result<usize, String> {
     let listing = Tool::Ipvsadm
         .run(
             director.host().netns(),

@@ -7,11 +7,10 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use tests_kernel::cluster::{Cluster, Forwarding, REAL_SERVERS, Software, VIP, wait_for_answers};
-use tests_kernel::guest_or_skip;
-use tests_kernel::net::{Client, Host, Netns, Poller, wait_until};
-use tests_kernel::tool::Tool;
+use tests_kernel::net::{Client, Host, Poller};
 
-use crate::{DEADLINE, TestResult, side_by_side};
+use crate::connections::{Connection, source_port, wait_for_connections};
+use crate::{DEADLINE, TestResult};
 
 /// Longer than what happens meanwhile.
 const DOWNLOAD: Duration = Duration::from_secs(45);
@@ -20,16 +19,8 @@ const STALL: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(100);
 const TIMEOUT: Duration = Duration::from_millis(800);
 
-#[test]
-fn connections_and_persistence_survive_crash_return_and_stop() -> TestResult {
-    guest_or_skip!();
-    side_by_side(
-        || survives(Forwarding::DirectRouting),
-        || survives(Forwarding::Masquerade),
-    )
-}
-
-fn survives(forwarding: Forwarding) -> TestResult {
+/// Crash, return, orderly stop and return within one download.
+pub(crate) fn story(forwarding: Forwarding) -> TestResult {
     let mut cluster = Cluster::new([Software::Lbctl; 2], forwarding, |text| {
         text.replace(
             "    protocol TCP\n",
@@ -156,58 +147,4 @@ impl Faithful {
             server: REAL_SERVERS[number],
         })
     }
-}
-
-/// One line of `-Lcn`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Connection {
-    client: Ipv4Addr,
-    /// 0 in a template.
-    port: u16,
-    server: Ipv4Addr,
-}
-
-impl Connection {
-    /// `TCP 14:59  ESTABLISHED 192.168.1.100:37158 192.168.1.50:80 192.168.1.61:80`
-    fn parse(line: &str) -> Option<Self> {
-        let mut words = line.split_whitespace().skip(3);
-        let (client, port) = words.next()?.split_once(':')?;
-        let server = words.nth(1)?.strip_suffix(":80")?;
-        Some(Self {
-            client: client.parse().ok()?,
-            port: port.parse().ok()?,
-            server: server.parse().ok()?,
-        })
-    }
-}
-
-/// Both tools show these connections, among others.
-fn wait_for_connections(netns: &Netns, wanted: &BTreeSet<Connection>) -> TestResult {
-    for tool in [Tool::Ipvsadm, Tool::Lbctl] {
-        let awaited = format!("{tool} in {} shows {wanted:?}", netns.label());
-        wait_until(&awaited, DEADLINE, || {
-            let listing = tool.run(netns, "-Lcn").map_err(|error| error.to_string())?;
-            let shown: BTreeSet<_> = listing.lines().filter_map(Connection::parse).collect();
-            if wanted.is_subset(&shown) {
-                Ok(())
-            } else {
-                Err(listing)
-            }
-        })?;
-    }
-    Ok(())
-}
-
-/// The port of the only connection the client has.
-fn source_port(host: &Host) -> Result<u16, Box<dyn std::error::Error>> {
-    let port = wait_until("the download's connection", DEADLINE, || {
-        let listing = host
-            .netns()
-            .run("ss -tnH state established")
-            .map_err(|error| error.to_string())?;
-        let local = listing.split_whitespace().nth(2);
-        let port = local.and_then(|local| local.rsplit(':').next()?.parse().ok());
-        port.ok_or(listing)
-    })?;
-    Ok(port)
 }
