@@ -10,14 +10,30 @@ use netlink_packet_generic::{GenlHeader, GenlMessage};
 
 fuzz_target!(|data: &[u8]| {
     let Some(message) = parse(data) else { return };
-    let whole = GenlMessage::from_payload(message.clone());
-    let mut emitted = vec![0xa5; whole.buffer_len()];
-    whole.emit(&mut emitted);
-    assert_eq!(parse(&emitted), Some(message));
+    let emitted = emit(&message);
+    let again = parse(&emitted);
+    // An unknown attribute that is marked both as nested and as in network byte order, which exclude each
+    // other, loses the second mark in netlink-packet-core 0.9; so what was emitted is what has to last.
+    assert_eq!(again.as_ref().map(emit), Some(emitted));
+    assert_eq!(again.map(|again| again.command()), Some(message.command()));
 });
 
 fn parse(data: &[u8]) -> Option<IpvsMessage> {
-    let header = GenlHeader::parse(data).ok()?;
-    let payload = data.get(header.buffer_len()..)?;
-    IpvsMessage::parse_with_param(payload, header).ok()
+    let (header, payload) = data.split_first_chunk::<4>()?;
+    let [command, version, ..] = *header;
+    IpvsMessage::parse_with_param(
+        payload,
+        GenlHeader {
+            cmd: command,
+            version,
+        },
+    )
+    .ok()
+}
+
+fn emit(message: &IpvsMessage) -> Vec<u8> {
+    let whole = GenlMessage::from_payload(message.clone());
+    let mut emitted = vec![0xa5; whole.buffer_len()];
+    whole.emit(&mut emitted);
+    emitted
 }
