@@ -18,15 +18,17 @@ use tokio::io::unix::AsyncFd;
 ///
 /// `EPERM` without `CAP_SYS_NICE` or where the control group has no real-time runtime, `EINVAL`
 /// for a priority outside 1–99.
+///
+/// The system call itself: musl's function of that name only says `ENOSYS`.
 #[expect(unsafe_code, reason = "nix offers no sched_setscheduler")]
 pub(super) fn set_round_robin(priority: i32) -> io::Result<()> {
-    let parameters = libc::sched_param {
-        sched_priority: priority,
-    };
+    // The kernel's struct sched_param is one int; musl's has more behind it.
+    let parameters: libc::c_int = priority;
     // SAFETY: `parameters` lives across the call, the kernel only reads it, and process id 0
     // names the calling thread.
     let result = unsafe {
-        libc::sched_setscheduler(
+        libc::syscall(
+            libc::SYS_sched_setscheduler,
             0,
             libc::SCHED_RR | libc::SCHED_RESET_ON_FORK,
             &raw const parameters,
