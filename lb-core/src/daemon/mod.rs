@@ -106,8 +106,9 @@ impl Options {
 /// from the embedding program otherwise; a closed channel is [`Command::Stop`].
 ///
 /// # Errors
-/// [`RunError`] when it cannot start (nothing was touched, or what was is taken back), or when a part
-/// it cannot live without died (addresses removed, table kept).
+/// [`RunError`] when it cannot start: for what can be known before, nothing was touched; where the
+/// kernel refuses later, addresses are removed and the table is kept for the next start. Also when a
+/// part it cannot live without died (addresses removed, table kept).
 ///
 /// # Examples
 /// ```no_run

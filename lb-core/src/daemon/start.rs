@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use lb_vrrp::driver::Driver;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::sync::{mpsc, watch};
 
@@ -23,12 +24,15 @@ use super::{Options, Source, addresses, privileges, vrrp};
 /// Control requests that wait for the director.
 const CONTROL_QUEUE: usize = 16;
 
-/// Starts everything. Nothing is touched before the configuration, the privileges and the control
-/// socket are found good.
+/// Starts everything. Nothing is touched before the configuration, the privileges, the interfaces
+/// and the control socket are found good.
 pub(super) async fn start(source: Source, options: Options) -> Result<Running, RunError> {
     let loaded = source.load(false).await?;
     let model = parts_of(loaded.model, &options);
     privileges::check(&model)?;
+    if !model.routers.is_empty() {
+        Driver::check(&vrrp::specs(&model)).await?;
+    }
     let lock = ControlLock::acquire(&options.control)?;
     let server = ControlServer::bind(&options.control)?;
     log_findings(&source, &loaded.findings);

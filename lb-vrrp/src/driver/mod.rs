@@ -100,6 +100,26 @@ const HINTS: usize = 64;
 pub struct Driver;
 
 impl Driver {
+    /// Checks what a start would refuse, and touches nothing: specifications that cannot be run or
+    /// contradict each other, interfaces that are not there.
+    ///
+    /// For who has other things to do before [`start`](Self::start) and would have to take them
+    /// back.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start), for these.
+    pub async fn check(specs: &[RouterSpec]) -> Result<(), Error> {
+        let netlink = |operation| move |source| Error::Netlink { operation, source };
+        validate::specs(specs)?;
+        let (connection, handle, _) = rtnetlink::new_connection().map_err(netlink("connect"))?;
+        let connection = tokio::spawn(connection);
+        let interfaces = Interfaces::dump(&handle).await;
+        connection.abort();
+        let interfaces = interfaces.map_err(netlink("read links and addresses"))?;
+        validate::interfaces(specs, &interfaces)
+    }
+
     /// Starts the routers, with addresses by rtnetlink.
     ///
     /// Addresses of theirs that a predecessor left on an interface are removed before the first

@@ -111,6 +111,21 @@ fn a_wrong_file_is_shown_whole_and_nothing_is_touched() -> TestResult {
 }
 
 #[test]
+fn without_its_interface_it_does_not_start() -> TestResult {
+    guest_or_skip!();
+    let lan = Lan::new()?;
+    let director = lan.host("lb1", Ipv4Addr::new(192, 168, 1, 11))?;
+    let folder = Folder::new("interface")?;
+    let text = CONFIGURATION.replace(" interface eth0", " interface eth9");
+    fs::write(folder.0.join("cluster.conf"), text)?;
+    let done = process::output(&mut run(&director, &[], &folder.0), DEADLINE)?;
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert!(said.contains("router VI_1: no interface eth9"), "{said}");
+    assert_untouched(&director, &folder)
+}
+
+#[test]
 fn without_privileges_it_names_what_is_missing() -> TestResult {
     guest_or_skip!();
     let lan = Lan::new()?;
