@@ -1,15 +1,38 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the daemon says about the data plane and about errors.
 
+use std::collections::BTreeMap;
 use std::error::Error;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::dataplane::{Report, SyncReport};
 
 use super::plane::Done;
 use super::source::SourceError;
 
+/// A service that cannot be made as desired is tried again every time it is audited; it is told
+/// again after this long.
+const REMINDER: Duration = Duration::from_secs(60);
+
+/// What failed and was told lately.
+#[derive(Debug, Default)]
+pub(super) struct Told(BTreeMap<String, Instant>);
+
+impl Told {
+    fn is_news(&mut self, failure: &str, now: Instant) -> bool {
+        self.0.retain(|_, at| now.duration_since(*at) < REMINDER);
+        if self.0.contains_key(failure) {
+            return false;
+        }
+        self.0.insert(failure.to_owned(), now);
+        true
+    }
+}
+
 /// Logs what came of a job.
-pub(super) fn log_done(done: Done) {
+pub(super) fn log_done(done: Done, told: &mut Told) {
     let report = match done {
         Done::Applied { services, sync } => {
             match sync {
@@ -25,18 +48,21 @@ pub(super) fn log_done(done: Done) {
         Done::Stopped(report) => report,
     };
     match report {
-        Ok(report) => log_report(&report),
+        Ok(report) => log_report(&report, told),
         Err(error) => tracing::error!("data plane: {}", chain(&error)),
     }
 }
 
 /// Logs what was found, failed and changed in the data plane.
-pub(super) fn log_report(report: &Report) {
+pub(super) fn log_report(report: &Report, told: &mut Told) {
     for note in &report.notes {
         tracing::warn!("{note}");
     }
     for failure in &report.failed {
-        tracing::error!("{}", chain(failure));
+        let failure = chain(failure);
+        if told.is_news(&failure, Instant::now()) {
+            tracing::error!("{failure}");
+        }
     }
     if let Some(error) = &report.ledger {
         tracing::error!("ownership ledger: {}", chain(error));
@@ -89,4 +115,20 @@ pub(super) fn chain(error: &dyn Error) -> String {
         source = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_told_once_a_minute() {
+        let (mut told, begin) = (Told::default(), Instant::now());
+        let after = |seconds| begin + Duration::from_secs(seconds);
+        assert!(told.is_news("a", begin));
+        assert!(told.is_news("b", after(30)));
+        assert!(!told.is_news("a", after(59)));
+        assert!(told.is_news("a", after(60)));
+        assert!(!told.is_news("b", after(89)));
+    }
 }

@@ -26,6 +26,7 @@ use super::checks::{Checks, NewCheck};
 use super::error::RunError;
 use super::lock::ControlLock;
 use super::plane::{Done, Job, Plane};
+use super::report::Told;
 use super::{Command, Options, Source, handover, privileges, report, start, vrrp};
 
 /// Time between two services of the background audit.
@@ -77,6 +78,7 @@ pub(super) struct Running {
     /// What the data plane is to be told when it is free.
     services: BTreeMap<ServiceKey, Option<DesiredService>>,
     sync: Option<Vec<SyncDaemon>>,
+    told: Told,
 }
 
 /// What woke the director.
@@ -98,6 +100,7 @@ impl Running {
         director: Director,
         findings: Vec<String>,
         parts: Parts,
+        told: Told,
     ) -> Self {
         Self {
             source,
@@ -108,6 +111,7 @@ impl Running {
             states: BTreeMap::new(),
             services: BTreeMap::new(),
             sync: None,
+            told,
         }
     }
 
@@ -162,7 +166,7 @@ impl Running {
                         part: "data plane task",
                     });
                 }
-                Wake::Plane(Some(done)) => report::log_done(done),
+                Wake::Plane(Some(done)) => report::log_done(done, &mut self.told),
                 Wake::Addresses => {
                     let present = self.parts.present.borrow_and_update().clone();
                     self.director.handle_addresses(&present);
@@ -313,16 +317,16 @@ impl Running {
                 .start(BTreeMap::new())
                 .await
                 .map_err(|error| line(&error))?;
-            report::log_report(&report);
+            report::log_report(&report, &mut self.told);
             self.parts.plane = Some(Plane::spawn(reconciler));
         }
-        if self.director.global().mail != model.global.mail {
+        // Whatever can be refused comes first, so that a refusal leaves everything as it was.
+        let mailer = if self.director.global().mail == model.global.mail {
+            None
+        } else {
             let mailer = model.global.mail.clone().map(Mailer::start).transpose();
-            let mailer = mailer.map_err(|error| line(&error))?;
-            if let Some(old) = std::mem::replace(&mut self.parts.mailer, mailer) {
-                tokio::spawn(old.shutdown(LAST_MAILS));
-            }
-        }
+            Some(mailer.map_err(|error| line(&error))?)
+        };
         let specs = vrrp::specs(&model);
         match &self.parts.routers {
             Some(routers) => routers
@@ -335,6 +339,11 @@ impl Running {
                 let routers = Routers::start(specs).map_err(|error| line(&error))?;
                 self.parts.routers = Some(routers);
             }
+        }
+        if let Some(mailer) = mailer
+            && let Some(old) = std::mem::replace(&mut self.parts.mailer, mailer)
+        {
+            tokio::spawn(old.shutdown(LAST_MAILS));
         }
         self.states
             .retain(|name, _| model.routers.iter().any(|router| router.name == *name));
@@ -412,7 +421,7 @@ impl Running {
             if !keep {
                 tokio::time::sleep_until(table_goes).await;
             }
-            stop_plane(plane, keep).await;
+            stop_plane(plane, keep, &mut self.told).await;
         }
         if let Some(mailer) = mailer {
             mailer.shutdown(LAST_MAILS).await;
@@ -423,16 +432,16 @@ impl Running {
     }
 }
 
-async fn stop_plane(mut plane: Plane, keep: bool) {
+async fn stop_plane(mut plane: Plane, keep: bool, told: &mut Told) {
     if plane.is_busy()
         && let Some(done) = plane.done().await
     {
-        report::log_done(done);
+        report::log_done(done, told);
     }
     if !keep {
         plane.give(Job::Stop);
         if let Some(done) = plane.done().await {
-            report::log_done(done);
+            report::log_done(done, told);
         }
     }
     plane.end().await;

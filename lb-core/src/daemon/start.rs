@@ -18,6 +18,7 @@ use super::checks::Checks;
 use super::error::RunError;
 use super::lock::ControlLock;
 use super::plane::Plane;
+use super::report::{self, Told};
 use super::running::{Parts, Routers, Running};
 use super::{Options, Source, addresses, privileges, vrrp};
 
@@ -40,15 +41,13 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
 
     let mailer = model.global.mail.clone().map(Mailer::start).transpose()?;
     let mut ledger = Some(open_ledger(&options)?);
-    let present = addresses::local_addresses().await?;
     let mut director = Director::new(model.clone());
-    director.handle_addresses(&present);
-
+    let mut told = Told::default();
     let plane = if needs_plane(&model, ledger.as_ref()) {
         let ledger = ledger.take().unwrap_or_else(Ledger::in_memory);
         let mut reconciler = Reconciler::new(IpvsPlane::connect().await?, ledger);
         let report = reconciler.start(director.desired_table()).await?;
-        super::report::log_report(&report);
+        report::log_report(&report, &mut told);
         Some(Plane::spawn(reconciler))
     } else {
         None
@@ -59,6 +58,10 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
     } else {
         Some(Routers::start(vrrp::specs(&model))?)
     };
+
+    // Without the virtual addresses that an earlier run left: they are gone by now.
+    let present = addresses::local_addresses().await?;
+    director.handle_addresses(&present);
 
     let (requests, control) = mpsc::channel(CONTROL_QUEUE);
     let serving = tokio::spawn(async move { server.serve(requests).await });
@@ -82,6 +85,7 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
         director,
         loaded.findings,
         parts,
+        told,
     ))
 }
 

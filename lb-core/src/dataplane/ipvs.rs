@@ -2,9 +2,10 @@
 //! The kernel's IPVS as a data plane.
 
 use std::error::Error as StdError;
+use std::io;
 
 use async_trait::async_trait;
-use lb_ipvs::{Change, Error, IpvsHandle, ServiceKey, SyncDaemon, SyncState, TableEntry};
+use lb_ipvs::{Change, Error, IpvsHandle, ServiceKey, SyncDaemon, SyncState, TableEntry, text};
 
 use super::{Capabilities, DataPlane, DataPlaneError};
 
@@ -82,12 +83,27 @@ impl IpvsPlane {
 fn reason(error: Error) -> Box<dyn StdError + Send + Sync> {
     match error {
         Error::Kernel {
+            operation,
             source,
             message: None,
             ..
-        } => source.into(),
+        } => match source.raw_os_error() {
+            Some(errno) => Box::new(KernelError {
+                text: text::kernel_error(operation, errno),
+                source,
+            }),
+            None => source.into(),
+        },
         error => error.into(),
     }
+}
+
+/// An errno of the kernel's, in ipvsadm's words: `ENOENT` means something else for each operation.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+struct KernelError {
+    text: String,
+    source: io::Error,
 }
 
 #[async_trait]
