@@ -64,6 +64,9 @@ pub(crate) fn run(mut options: RunOptions) -> Result<u8, Failure> {
     options.control = options
         .control
         .map(|path| std::path::absolute(&path).unwrap_or(path));
+    for path in &mut options.pid_files {
+        *path = std::path::absolute(&*path).unwrap_or_else(|_| path.clone());
+    }
     process::prepare(&options)?;
     if options.detach {
         // Whoever typed the command is told while there is a terminal.
