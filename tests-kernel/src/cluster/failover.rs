@@ -67,19 +67,17 @@ pub fn measure(cluster: &mut Cluster, failure: Failure) -> Result<Measurement, N
     come_back(cluster, failed)
 }
 
-/// A cluster whose first director has failed and whose second serves.
+/// A failure of the first director, and the client that watches.
 #[derive(Debug)]
 pub struct Failed {
     poller: Poller,
     /// The old master's last advertisement before the failure.
     before: Instant,
     at: Instant,
-    /// The new master's first advertisement.
-    first: Instant,
     log: String,
 }
 
-/// Lets the first director fail as said and waits until the other serves.
+/// Lets the first director fail as said, while a client asks.
 ///
 /// It fails right after an advertisement, so that the silence is as long as it can be and runs can
 /// be compared.
@@ -100,28 +98,36 @@ pub fn fail(cluster: &mut Cluster, failure: Failure) -> Result<Failed, NetError>
         }
         Failure::Stop => cluster.directors[0].stop()?.1,
     };
-    let first = cluster.first_advert(1, at, DEADLINE)?;
-    wait_for_answers(&poller, first, DEADLINE)?;
     Ok(Failed {
         poller,
         before,
         at,
-        first,
         log,
     })
 }
 
-/// Brings the first director back and waits until it is master again.
+/// Waits until the second director serves; returns when it advertised first.
+///
+/// # Errors
+///
+/// When it does not within 40 s.
+pub fn wait_for_takeover(cluster: &Cluster, failed: &Failed) -> Result<Instant, NetError> {
+    let first = cluster.first_advert(1, failed.at, DEADLINE)?;
+    wait_for_answers(&failed.poller, first, DEADLINE)?;
+    Ok(first)
+}
+
+/// Brings the first director back, once the second serves, and waits until it is master again.
 ///
 /// # Errors
 ///
 /// When that does not come about within 40 s.
 pub fn come_back(cluster: &mut Cluster, failed: Failed) -> Result<Measurement, NetError> {
+    let first = wait_for_takeover(cluster, &failed)?;
     let Failed {
         poller,
         before,
         at,
-        first,
         log,
     } = failed;
     let back = Instant::now();

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use crate::net::{Capture, Client, Host, HttpServer, Lan, NetError, Poller, SmtpSink, wait_until};
 
 pub use director::{Director, Software};
-pub use failover::{Failed, Failure, Measurement, come_back, fail, measure};
+pub use failover::{Failed, Failure, Measurement, come_back, fail, measure, wait_for_takeover};
 
 /// The virtual address.
 pub const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 50);

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tests_kernel::cluster::{
     Cluster, Failed, Failure, Forwarding, Measurement, Software, come_back, fail, results,
+    wait_for_takeover,
 };
 use tests_kernel::guest_or_skip;
 use tests_kernel::net::NetError;
@@ -97,28 +98,27 @@ struct Both {
 }
 
 impl Both {
-    /// Lets the next of the two fail.
+    /// Lets the next of the two fail, and waits until its other director serves.
     fn fail(&mut self, failure: Failure) -> TestResult {
-        let failed = if failure == Failure::Stop {
+        if failure == Failure::Stop {
             // Too short for anything beside it.
             self.come_back()?;
-            fail(&mut self.at_work.1, failure)?
-        } else {
-            thread::scope(|scope| {
-                let (at_work, returning) = (&mut self.at_work.1, self.returning.take());
-                let (software, other) = (self.other.0, &mut self.other.1);
-                let back = returning.map(|(how, failed)| {
-                    scope.spawn(move || Ok((software, how, come_back(other, failed)?)))
-                });
-                let failed = fail(at_work, failure);
-                let back: Option<Result<_, NetError>> = back.map(|back| {
-                    back.join()
-                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-                });
-                self.measured.extend(back.transpose()?);
-                failed
-            })?
-        };
+        }
+        let failed = fail(&mut self.at_work.1, failure)?;
+        thread::scope(|scope| {
+            let returning = self.returning.take();
+            let (software, other) = (self.other.0, &mut self.other.1);
+            let back = returning.map(|(how, failed)| {
+                scope.spawn(move || Ok((software, how, come_back(other, failed)?)))
+            });
+            let taken_over = wait_for_takeover(&self.at_work.1, &failed);
+            let back: Option<Result<_, NetError>> = back.map(|back| {
+                back.join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            });
+            self.measured.extend(back.transpose()?);
+            taken_over
+        })?;
         self.returning = Some((failure, failed));
         std::mem::swap(&mut self.at_work, &mut self.other);
         fs::write(results().join("outages.txt"), table(&self.measured)?)?;
