@@ -55,6 +55,7 @@ fn a_client_waits_no_longer_than_the_protocol_and_keepalived_let_it() -> TestRes
         measured,
         ..
     } = both;
+    fs::write(results().join("outages.txt"), table(&measured)?)?;
     // Past the harness, which keeps what a test that passes prints.
     let _ = std::io::stderr().write_all(table(&measured)?.as_bytes());
 
@@ -121,7 +122,6 @@ impl Both {
         })?;
         self.returning = Some((failure, failed));
         std::mem::swap(&mut self.at_work, &mut self.other);
-        fs::write(results().join("outages.txt"), table(&self.measured)?)?;
         Ok(())
     }
 
