@@ -15,6 +15,7 @@ mod fetch;
 mod in_guest;
 mod place;
 mod runner;
+mod shard;
 mod steps;
 mod story;
 mod test;
@@ -24,6 +25,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use shard::Shard;
 use test::Plan;
 
 /// Development tasks of this workspace.
@@ -47,9 +49,10 @@ enum Task {
     },
     /// As `test`, with every case and many more seeds and runs (LB_SOAK=1).
     Soak {
-        /// Runs the k-th of n parts (LB_SHARD=k/n).
-        #[arg(long, value_name = "K/N", value_parser = shard)]
-        shard: Option<String>,
+        /// Runs the k-th of n parts: every n-th seed and every n-th suite of the guest, and the
+        /// other steps with the first.
+        #[arg(long, value_name = "K/N")]
+        shard: Option<Shard>,
     },
     /// The cluster's story in the guest kernel: two directors, two real servers, what goes wrong.
     Demo,
@@ -80,17 +83,19 @@ fn main() -> ExitCode {
         Task::Test { keep_going, only } => test::test(Plan {
             keep_going,
             only,
-            environment: Vec::new(),
+            ..Plan::default()
         }),
         Task::Soak { shard } => {
             let mut environment = vec![
                 ("LB_SOAK", "1".to_owned()),
                 ("LB_SIM_SEEDS", SOAK_SEEDS.to_string()),
             ];
-            environment.extend(shard.map(|shard| ("LB_SHARD", shard)));
+            let shard = shard.unwrap_or_default();
+            environment.push(("LB_SHARD", shard.to_string()));
             test::test(Plan {
                 keep_going: true,
                 environment,
+                shard,
                 ..Plan::default()
             })
         }
@@ -105,16 +110,6 @@ fn main() -> ExitCode {
         eprintln!("xtask: {}", chain(error.as_ref()));
         ExitCode::from(2)
     })
-}
-
-/// `k/n` with 1 ≤ k ≤ n.
-fn shard(text: &str) -> Result<String, String> {
-    let parts = text.split_once('/');
-    let parts = parts.and_then(|(k, n)| Some((k.parse::<u32>().ok()?, n.parse::<u32>().ok()?)));
-    match parts {
-        Some((k, n)) if (1..=n).contains(&k) => Ok(text.to_owned()),
-        _ => Err("write k/n, 1 ≤ k ≤ n".to_owned()),
-    }
 }
 
 /// An error with its causes, joined by colons.

@@ -13,11 +13,14 @@ use crate::artifacts::{self, Artifact};
 use crate::fetch;
 use crate::place::Place;
 use crate::runner::{Counts, StepError, run};
+use crate::shard::Shard;
 
 /// One step: a name for `--only`, what it proves, how.
 pub(crate) struct Step {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
+    /// Whether the parts of a soak share it; else it is the first part's.
+    pub(crate) shared: bool,
     pub(crate) run: fn(&mut Context) -> Result<(), StepError>,
 }
 
@@ -26,6 +29,7 @@ pub(crate) struct Context {
     pub(crate) interrupted: Arc<AtomicBool>,
     /// Variables for the tests: how much of everything.
     pub(crate) environment: Vec<(&'static str, String)>,
+    pub(crate) shard: Shard,
     /// Counted so far in the running step.
     pub(crate) counts: Counts,
 }
@@ -34,41 +38,49 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "fmt",
         about: "formatting",
+        shared: false,
         run: fmt,
     },
     Step {
         name: "clippy",
         about: "lints, each crate and feature alone",
+        shared: false,
         run: clippy,
     },
     Step {
         name: "doc",
         about: "documentation builds without a warning",
+        shared: false,
         run: doc,
     },
     Step {
         name: "unit",
         about: "hermetic tests and doctests",
+        shared: true,
         run: unit,
     },
     Step {
         name: "fetch",
         about: "the lab's packages are there",
+        shared: true,
         run: fetched,
     },
     Step {
         name: "host",
         about: "namespaces on the host's kernel",
+        shared: false,
         run: host,
     },
     Step {
         name: "lab",
         about: "the guest kernel, one boot per suite",
+        shared: true,
         run: lab,
     },
     Step {
         name: "examples",
         about: "the examples, in the guest",
+        shared: false,
         run: examples,
     },
 ];
@@ -219,7 +231,12 @@ fn lab(context: &mut Context) -> Result<(), StepError> {
     context.cargo(&["build", "--package", "lb-cli"])?;
     let suites = suites(context, Place::Guest)?;
     let mut first_failure = None;
-    for suite in suites {
+    let shard = context.shard;
+    let ours = suites
+        .into_iter()
+        .enumerate()
+        .filter(|(position, _)| shard.has(*position));
+    for (_, suite) in ours {
         match in_guest(context, &suite, &["--test-threads=1"], SUITE_DEADLINE) {
             // The other suites run all the same, so that one failure does not hide another.
             Err(error @ StepError::InGuest { .. }) => {

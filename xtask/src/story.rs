@@ -9,6 +9,7 @@ use crate::artifacts;
 use crate::fetch;
 use crate::in_guest::interrupt_flag;
 use crate::runner::{Counts, StepError};
+use crate::shard::Shard;
 use crate::steps::{Context, cargo, in_guest};
 
 const DEADLINE: Duration = Duration::from_secs(60 * 60);
@@ -32,6 +33,7 @@ fn in_lab(name: &str, arguments: &[&str]) -> Result<ExitCode, Box<dyn Error>> {
     let mut context = Context {
         interrupted: interrupt_flag()?,
         environment: Vec::new(),
+        shard: Shard::default(),
         counts: Counts::default(),
     };
     fetch::fetch()?;

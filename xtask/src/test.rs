@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::chain;
 use crate::in_guest::interrupt_flag;
 use crate::runner::Counts;
+use crate::shard::Shard;
 use crate::steps::{Context, STEPS, Step};
 
 /// How the steps are to be run.
@@ -20,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) only: Vec<String>,
     /// Variables for the tests.
     pub(crate) environment: Vec<(&'static str, String)>,
+    /// Which part of the whole.
+    pub(crate) shard: Shard,
 }
 
 struct Account {
@@ -41,11 +44,15 @@ pub(crate) fn test(plan: Plan) -> Result<ExitCode, Box<dyn Error>> {
     let mut context = Context {
         interrupted,
         environment: plan.environment,
+        shard: plan.shard,
         counts: Counts::default(),
     };
     let mut accounts = Vec::new();
     for step in STEPS {
         if !plan.only.is_empty() && !plan.only.iter().any(|name| name == step.name) {
+            continue;
+        }
+        if !step.shared && !plan.shard.is_first() {
             continue;
         }
         println!("==== {}: {}", step.name, step.about);

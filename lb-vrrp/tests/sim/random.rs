@@ -13,19 +13,39 @@ const SEEDS: u64 = 600;
 /// Rounds of faults and rest for each seed.
 const ROUNDS: usize = 3;
 
+/// Seeds nobody has tried yet, in a soak.
+const FRESH: u64 = 10_000;
+
+fn number(name: &str) -> Option<u64> {
+    env::var(name)
+        .ok()
+        .map(|value| value.parse().expect("a number"))
+}
+
+/// Every n-th seed where `LB_SHARD=k/n` asks for the k-th part.
+fn in_shard(seed: u64) -> bool {
+    let Ok(shard) = env::var("LB_SHARD") else {
+        return true;
+    };
+    let (k, n) = shard.split_once('/').expect("k/n");
+    let (k, n): (u64, u64) = (k.parse().expect("k"), n.parse().expect("n"));
+    seed % n == k - 1
+}
+
 #[test]
 fn invariants_hold_on_random_lans() {
-    let number = |name| {
-        env::var(name)
-            .ok()
-            .map(|value| value.parse::<u64>().unwrap())
-    };
-    let seeds = match number("LB_SIM_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("LB_SIM_SEEDS").unwrap_or(SEEDS),
-    };
-    for seed in seeds {
-        run(seed);
+    if let Some(seed) = number("LB_SIM_SEED") {
+        return run(seed);
+    }
+    let seeds = number("LB_SIM_SEEDS").unwrap_or(SEEDS);
+    (0..seeds).filter(|seed| in_shard(*seed)).for_each(run);
+    if env::var_os("LB_SOAK").is_some() {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let first = now.unwrap().as_secs() << 16;
+        println!("fresh seeds from {first}");
+        (first..first + FRESH)
+            .filter(|seed| in_shard(*seed))
+            .for_each(run);
     }
 }
 
