@@ -137,8 +137,8 @@ impl Running {
                 biased;
                 command = commands.recv() => Wake::Command(command),
                 event = next_event(&mut self.parts.routers) => Wake::Vrrp(event),
-                event = self.parts.checks.next() => Wake::Check(event),
                 done = next_done(&mut self.parts.plane) => Wake::Plane(done),
+                event = self.parts.checks.next() => Wake::Check(event),
                 Ok(()) = self.parts.present.changed() => Wake::Addresses,
                 Some(request) = self.parts.control.recv() => Wake::Control(request),
                 _ = audit.tick() => Wake::Audit,
