@@ -19,8 +19,10 @@
 //! # }
 //! ```
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use lettre::message::{Mailbox, header::ContentType};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
@@ -141,7 +143,11 @@ async fn deliver_all(
 ) {
     let transport = transport(&settings);
     while let Some(message) = messages.recv().await {
-        deliver(&settings, &envelope, &transport, &message).await;
+        let delivery = deliver(&settings, &envelope, &transport, &message);
+        // One mail that cannot be handled must not cost those behind it.
+        if AssertUnwindSafe(delivery).catch_unwind().await.is_err() {
+            tracing::error!(subject = %message.subject, "delivering a mail panicked, please report this");
+        }
     }
 }
 

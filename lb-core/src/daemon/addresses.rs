@@ -16,9 +16,9 @@ const SETTLE: Duration = Duration::from_millis(20);
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Follows the host's addresses until the receiver of `present` is gone.
-pub(crate) async fn watch_addresses(present: watch::Sender<BTreeSet<IpAddr>>) {
+pub(crate) async fn watch_addresses(present: &watch::Sender<BTreeSet<IpAddr>>) {
     while !present.is_closed() {
-        if let Err(error) = follow(&present).await {
+        if let Err(error) = follow(present).await {
             tracing::warn!(%error, "address monitor lost, trying again");
         }
         tokio::time::sleep(RETRY).await;

@@ -17,6 +17,7 @@
 //! | [`Command::Reload`], `SIGHUP` | the file is read; with errors nothing changes, else the difference is applied |
 //! | [`Command::Stop`], `SIGTERM` | priority 0, addresses removed; when a backup has had the time to take over, what is ours leaves the table ([`Options::keep`]: stays) |
 //! | advert thread or data plane task dies | priority 0, addresses removed, **table kept**, [`RunError::Died`] |
+//! | control server or address monitor panics | run again, later each time |
 //! | check runtime dies | started again; verdicts stay as they were |
 //! | `kill -9` | the next start removes leftover addresses and takes up the table by its ledger |
 
@@ -33,6 +34,7 @@ mod running;
 mod source;
 mod start;
 mod status;
+mod supervise;
 mod vrrp;
 
 use std::path::PathBuf;

@@ -20,6 +20,7 @@ use super::lock::ControlLock;
 use super::plane::Plane;
 use super::report::{self, Told};
 use super::running::{Parts, Routers, Running};
+use super::supervise::supervised;
 use super::{Options, Source, addresses, privileges, vrrp};
 
 /// Control requests that wait for the director.
@@ -64,9 +65,14 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
     director.handle_addresses(&present);
 
     let (requests, control) = mpsc::channel(CONTROL_QUEUE);
-    let serving = tokio::spawn(async move { server.serve(requests).await });
+    let serving = tokio::spawn(async move {
+        let server = &server;
+        supervised("control server", || server.serve(requests.clone())).await;
+    });
     let (sender, present) = watch::channel(present);
-    let monitor = tokio::spawn(addresses::watch_addresses(sender));
+    let monitor = tokio::spawn(async move {
+        supervised("address monitor", || addresses::watch_addresses(&sender)).await;
+    });
     let parts = Parts {
         plane,
         ledger,
