@@ -8,7 +8,7 @@ use tests_kernel::cluster::{Cluster, DIRECTORS, Forwarding, Software, VIP};
 use tests_kernel::net::wait_until;
 
 use crate::wire::{
-    MASTER_DOWN, SKEW, assert_adverts, assert_silence, resignations, silence, turns,
+    MASTER_DOWN, SKEW, assert_adverts, assert_takeover, resignations, silence, turns,
 };
 use crate::{DEADLINE, TestResult};
 
@@ -29,7 +29,7 @@ pub(crate) fn story(software: [Software; 2]) -> TestResult {
     cluster.directors[0].crash()?;
     let first = cluster.first_advert(1, at, DEADLINE)?;
     let between = silence(&cluster, 0, first).unwrap_or_default();
-    assert_silence(&format!("{who}, crash"), between, MASTER_DOWN);
+    assert_takeover(&format!("{who}, crash"), software[1], between, MASTER_DOWN);
     wait_for_vip(&cluster, 1)?;
 
     let back = Instant::now();
@@ -48,7 +48,7 @@ pub(crate) fn story(software: [Software; 2]) -> TestResult {
     assert!(status.success(), "{who}: {status}: {log}");
     let first = cluster.first_advert(1, stop, DEADLINE)?;
     let between = silence(&cluster, 0, first).unwrap_or_default();
-    assert_silence(&format!("{who}, stop"), between, SKEW);
+    assert_takeover(&format!("{who}, stop"), software[1], between, SKEW);
     wait_for_vip(&cluster, 1)?;
     assert_eq!(
         [0, 1].map(|index| resignations(&cluster, index)),

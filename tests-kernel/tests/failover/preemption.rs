@@ -8,7 +8,7 @@ use tests_kernel::cluster::{Cluster, DIRECTORS, Forwarding, Software, VIP};
 
 use tests_kernel::net::wait_until;
 
-use crate::wire::{MASTER_DOWN, SKEW, assert_adverts, assert_silence, silence, turns};
+use crate::wire::{MASTER_DOWN, SKEW, assert_adverts, assert_takeover, silence, turns};
 use crate::{DEADLINE, TestResult};
 
 /// Crash, return that changes nothing, orderly stop of the other.
@@ -25,7 +25,7 @@ pub(crate) fn story(software: [Software; 2]) -> TestResult {
     cluster.directors[0].crash()?;
     let first = cluster.first_advert(1, at, DEADLINE)?;
     let between = silence(&cluster, 0, first).unwrap_or_default();
-    assert_silence("crash", between, MASTER_DOWN);
+    assert_takeover("crash", software[1], between, MASTER_DOWN);
 
     cluster.directors[0].reboot(VIP)?;
     let back = Instant::now();
@@ -50,7 +50,8 @@ pub(crate) fn story(software: [Software; 2]) -> TestResult {
     cluster.directors[1].stop()?;
     let first = cluster.first_advert(0, at, DEADLINE)?;
     let between = silence(&cluster, 1, first).unwrap_or_default();
-    assert_silence("stop", between, SKEW - Duration::from_nanos(195_312_500));
+    let theory = SKEW - Duration::from_nanos(195_312_500);
+    assert_takeover("stop", software[0], between, theory);
     cluster.wait_for_master(0, DEADLINE)?;
     assert_adverts(&cluster);
     Ok(())
