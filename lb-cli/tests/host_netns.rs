@@ -42,7 +42,15 @@ fn here() -> bool {
         );
         return false;
     }
-    !Path::new("/sys/module/ip_vs").exists() && !module_can_be_loaded()
+    let without = !Path::new("/sys/module/ip_vs").exists() && !module_can_be_loaded();
+    if !without {
+        let _ = writeln!(
+            std::io::stderr(),
+            "NOT APPLICABLE: {}: this kernel has ip_vs, what is said without it was not seen",
+            module_path!()
+        );
+    }
+    without
 }
 
 /// With root's privileges ours would load it, as ipvsadm does.
