@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The task that makes addresses as the advert thread wants them, and announces them again.
+//! Makes addresses as the advert thread wants them, and announces them again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -16,12 +16,15 @@ use super::error::AddressError;
 use super::event::Event;
 use super::links::Interfaces;
 use super::mailbox::{End, Mailbox, Prepared, RouterKey, Wanted, Wishes};
+use super::sys;
 use crate::VirtualAddress;
 
 /// When what failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// Attempts to remove an address once the driver has stopped.
 const LAST_ATTEMPTS: u32 = 3;
+/// Behind the advert thread, ahead of all ordinary work: a takeover is over when it is announced.
+const ROUND_ROBIN_PRIORITY: i32 = 10;
 
 /// What the netlink monitor saw.
 #[derive(Debug)]
@@ -68,6 +71,7 @@ pub(super) struct Actuator {
     /// Failed and told.
     failing: BTreeSet<AddressKey>,
     retry_at: Option<Instant>,
+    realtime: bool,
 }
 
 impl Actuator {
@@ -88,6 +92,7 @@ impl Actuator {
             lost: BTreeSet::new(),
             failing: BTreeSet::new(),
             retry_at: None,
+            realtime: false,
         }
     }
 
@@ -97,6 +102,10 @@ impl Actuator {
         loop {
             let wishes = self.mailbox.wishes();
             self.retry_at = None;
+            if wishes.realtime && !std::mem::replace(&mut self.realtime, true) {
+                // The advert thread could; there is nobody to tell what it has not told.
+                let _ = sys::set_round_robin(ROUND_ROBIN_PRIORITY);
+            }
             self.converge(&wishes).await;
             if let Some(end) = wishes.end {
                 last_attempts -= 1;

@@ -466,6 +466,7 @@ impl AdvertThread {
         match sys::set_round_robin(ROUND_ROBIN_PRIORITY) {
             Ok(()) => {
                 self.realtime = true;
+                self.mailbox.hurry();
                 info!(
                     priority = ROUND_ROBIN_PRIORITY,
                     "advert thread runs under SCHED_RR"

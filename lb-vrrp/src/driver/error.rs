@@ -54,9 +54,6 @@ pub enum Error {
         /// What the kernel said.
         source: io::Error,
     },
-    /// `Driver::start` was called outside a tokio runtime.
-    #[error("the driver must be started inside a tokio runtime")]
-    NoRuntime,
     /// The kernel could not be asked about interfaces and addresses.
     #[error("cannot {operation} by netlink")]
     Netlink {

@@ -6,7 +6,6 @@ use std::future::Future;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, timeout_at};
 
 use super::advert::Command;
@@ -21,7 +20,7 @@ use super::validate;
 /// Controls a running driver.
 ///
 /// Dropping it stops the driver as [`shutdown`](Self::shutdown) does, without waiting: Masters
-/// send priority 0 at once, and addresses are removed as long as the runtime lives.
+/// send priority 0 at once, and addresses are removed as long as the process lives.
 #[derive(Debug)]
 pub struct DriverHandle {
     pub(super) commands: mpsc::Sender<Command>,
@@ -29,8 +28,8 @@ pub struct DriverHandle {
     pub(super) _alive: oneshot::Sender<()>,
     pub(super) watched: Watched,
     pub(super) table: watch::Receiver<Interfaces>,
-    pub(super) actuator: Option<JoinHandle<()>>,
-    pub(super) monitor: AbortHandle,
+    /// Completes when no address is held any more.
+    pub(super) addresses: Option<oneshot::Receiver<()>>,
     pub(super) options: Options,
 }
 
@@ -90,10 +89,10 @@ impl DriverHandle {
             .bounded(operation, deadline, self.commands.send(command))
             .await?;
         let resigned = self.bounded(operation, deadline, resigned).await?;
-        if let Some(actuator) = self.actuator.take() {
-            // A panic there has been printed; that addresses may be left is all there is to say.
+        if let Some(removed) = self.addresses.take() {
+            // It is only ever dropped, when the thread ends.
             let _ = self
-                .bounded("removing addresses", deadline, actuator)
+                .bounded("removing addresses", deadline, removed)
                 .await?;
         }
         asked.map_err(|_| Error::Stopped)?;
@@ -116,12 +115,6 @@ impl DriverHandle {
                 operation,
                 limit: self.options.limit,
             })
-    }
-}
-
-impl Drop for DriverHandle {
-    fn drop(&mut self) {
-        self.monitor.abort();
     }
 }
 

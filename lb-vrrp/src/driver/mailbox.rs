@@ -77,6 +77,8 @@ pub(super) struct Wishes {
     /// Rises with every change.
     pub(super) version: u64,
     pub(super) end: Option<End>,
+    /// The advert thread runs under `SCHED_RR`, and the address thread shall.
+    pub(super) realtime: bool,
 }
 
 /// How the advert thread ended.
@@ -111,6 +113,10 @@ impl Mailbox {
             wishes.routers.clear();
             wishes.end.get_or_insert(end);
         });
+    }
+
+    pub(super) fn hurry(&self) {
+        self.change(|wishes| wishes.realtime = true);
     }
 
     pub(super) fn wishes(&self) -> Wishes {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Runs virtual routers on Linux: sockets, clock, addresses and announcements, over tokio.
 //!
-//! [`Driver::start`] takes specifications, starts one thread and a few tasks, and returns a
-//! handle and a stream of events.
+//! [`Driver::start`] takes specifications, starts two threads, and returns a handle and a stream
+//! of events.
 //!
 //! ```text
-//! advert thread (own runtime, SCHED_RR)     tasks on the caller's runtime
+//! advert thread (own runtime, SCHED_RR)     address thread (own runtime)
 //!   raw sockets ─┐                            netlink monitor: links, addresses
 //!   timerfd ─────┼─> engines ─> adverts            │ changes
 //!   commands <───┘      │   <──────────────────────┘
@@ -15,7 +15,7 @@
 //! ```
 //!
 //! The advert thread does adverts and the first announcement of an address, and never waits for
-//! the others: what it wants held is a wish that a later one replaces, events that do not fit are
+//! the other: what it wants held is a wish that a later one replaces, events that do not fit are
 //! dropped and counted. When a router becomes Master the advert has left before its addresses are
 //! asked for, and they are on the interface before they are announced.
 //!
@@ -50,12 +50,13 @@ use std::sync::Arc;
 use std::sync::mpsc as blocking;
 use std::thread;
 
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
 
 mod actuator;
 mod address;
+mod address_thread;
 mod advert;
 mod error;
 mod event;
@@ -81,18 +82,17 @@ pub use self::spec::{Options, Realtime, RouterSpec};
 pub use self::timer::Lateness;
 pub use crate::{Announcements, Scope, VirtualAddress};
 
-use self::actuator::{Actuator, remove_leftovers};
+use self::actuator::remove_leftovers;
+use self::address_thread::{Idle, Work};
 use self::advert::{AdvertThread, Command};
 use self::event::Events;
 use self::links::Interfaces;
 use self::mailbox::{End, Mailbox};
-use self::monitor::{Monitor, Watched};
+use self::monitor::Watched;
 use self::needs::interface_of;
 
 /// Commands that may wait for the advert thread; their senders wait when it is full.
 const COMMANDS: usize = 64;
-/// Hints that may wait for the actuator; the monitor waits when it is full.
-const HINTS: usize = 64;
 
 /// Runs virtual routers; see the [module](self).
 #[derive(Clone, Copy, Debug)]
@@ -127,7 +127,7 @@ impl Driver {
     ///
     /// # Errors
     ///
-    /// [`Error`] says what is missing: the runtime, an interface (with those there are), a
+    /// [`Error`] says what is missing: an interface (with those there are), a
     /// capability; or which specifications contradict each other. Nothing runs then.
     pub fn start(
         specs: Vec<RouterSpec>,
@@ -154,21 +154,15 @@ impl Driver {
         options: Options,
         manager: Option<Box<dyn AddressManager>>,
     ) -> Result<(DriverHandle, mpsc::Receiver<Event>), Error> {
-        let runtime = Handle::try_current().map_err(|_| Error::NoRuntime)?;
         validate::specs(&specs)?;
 
-        // All sockets are made on this thread or one it starts: they are in its namespace.
-        let netlink = |operation| move |source| Error::Netlink { operation, source };
-        let socket = monitor::subscribe().map_err(netlink("subscribe to links and addresses"))?;
-        let (connection, netlink_handle, _) =
-            rtnetlink::new_connection().map_err(netlink("connect"))?;
-
+        // All sockets are made on threads that this one starts: they are in its namespace.
+        let address_thread = Idle::start(options.limit)?;
         let watched = Watched::default();
         watched.set(handle::watched(&specs));
         let mailbox = Arc::new(Mailbox::default());
         let (event_sender, events) = mpsc::channel(options.event_capacity.max(1));
         let (command_sender, commands) = mpsc::channel(COMMANDS);
-        let (hint_sender, hints) = mpsc::channel(HINTS);
         let (alive, abandoned) = oneshot::channel();
         let (table, latest) = watch::channel(Interfaces::default());
         let (started, outcome) = blocking::sync_channel(1);
@@ -198,31 +192,21 @@ impl Driver {
             Err(blocking::RecvTimeoutError::Disconnected) => return Err(Error::Stopped),
         };
 
-        runtime.spawn(connection);
-        let manager = manager.unwrap_or_else(|| Box::new(Rtnetlink::new(netlink_handle.clone())));
-        let actuator = Actuator::new(
+        table.send_replace(interfaces);
+        let addresses = address_thread.begin(Work {
             manager,
             mailbox,
-            command_sender.clone(),
-            hints,
-            event_sender,
-        );
-        table.send_replace(interfaces);
-        let monitor = Monitor {
-            socket,
-            handle: netlink_handle,
+            commands: command_sender.clone(),
+            events: event_sender,
             watched: watched.clone(),
             table,
-            commands: command_sender.clone(),
-            hints: hint_sender,
-        };
+        });
         let handle = DriverHandle {
             commands: command_sender,
             _alive: alive,
             watched,
             table: latest,
-            actuator: Some(runtime.spawn(actuator.run())),
-            monitor: runtime.spawn(monitor.run()).abort_handle(),
+            addresses: Some(addresses),
             options,
         };
         Ok((handle, events))
