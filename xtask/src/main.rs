@@ -56,11 +56,14 @@ enum Task {
     },
     /// The cluster's story in the guest kernel: two directors, two real servers, what goes wrong.
     Demo,
-    /// The benches, and the client's outage beside keepalived's in the same guest.
+    /// The benches: our own code, and the peers beside us in the same guest.
     Bench {
-        /// Runs of each case.
-        #[arg(long, default_value_t = 5)]
-        runs: u32,
+        /// Runs of each case; 5 for failover, 3 for ipvs unless given.
+        #[arg(long)]
+        runs: Option<u32>,
+        /// Runs this bench alone; may be given more than once.
+        #[arg(long, value_name = "BENCH")]
+        only: Vec<story::Bench>,
     },
     /// Downloads the lab's Debian packages and unpacks them below target/lab.
     Fetch,
@@ -100,7 +103,7 @@ fn main() -> ExitCode {
             })
         }
         Task::Demo => story::demo(),
-        Task::Bench { runs } => story::bench(runs),
+        Task::Bench { runs, only } => story::bench(runs, &only),
         Task::Fetch => fetch::fetch()
             .map(|()| ExitCode::SUCCESS)
             .map_err(Into::into),

@@ -16,32 +16,78 @@ const DEADLINE: Duration = Duration::from_secs(60 * 60);
 
 /// Tells the cluster's story.
 pub(crate) fn demo() -> Result<ExitCode, Box<dyn Error>> {
-    in_lab("demo", &[])
+    in_lab("demo", &[], Profile::Development)
 }
 
-/// Runs the criterion benches, then measures the outage of a client, ours and the peer's in turn.
-pub(crate) fn bench(runs: u32) -> Result<ExitCode, Box<dyn Error>> {
-    let status = cargo(&["bench", "--package", "benches"]).status()?;
-    if !status.success() {
-        return Ok(ExitCode::FAILURE);
+/// What there is to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Bench {
+    /// Our own code, microseconds of it, by criterion.
+    Code,
+    /// The client's outage, keepalived's and ours in turn.
+    Failover,
+    /// Tables of thousands of services, ipvsadm's and ours in turn; the table for benches/README.md.
+    Ipvs,
+}
+
+impl Bench {
+    const ALL: [Self; 3] = [Self::Code, Self::Failover, Self::Ipvs];
+}
+
+/// Runs the benches that are asked for, all of them by default.
+pub(crate) fn bench(runs: Option<u32>, only: &[Bench]) -> Result<ExitCode, Box<dyn Error>> {
+    let runs = |usual: u32| runs.unwrap_or(usual).to_string();
+    for bench in Bench::ALL {
+        if !only.is_empty() && !only.contains(&bench) {
+            continue;
+        }
+        match bench {
+            Bench::Code => {
+                let status = cargo(&["bench", "--package", "benches"]).status()?;
+                if !status.success() {
+                    return Ok(ExitCode::FAILURE);
+                }
+            }
+            Bench::Failover => {
+                in_lab("failover", &["--runs", &runs(5)], Profile::Development)?;
+            }
+            Bench::Ipvs => {
+                in_lab("ipvs_bench", &["--rounds", &runs(3)], Profile::Release)?;
+            }
+        }
     }
-    in_lab("failover", &["--runs", &runs.to_string()])
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How `lbctl` and the program beside it are built.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Profile {
+    Development,
+    Release,
 }
 
 /// Builds `lbctl` and a program of tests-kernel, and runs that in the guest.
-fn in_lab(name: &str, arguments: &[&str]) -> Result<ExitCode, Box<dyn Error>> {
+fn in_lab(name: &str, arguments: &[&str], profile: Profile) -> Result<ExitCode, Box<dyn Error>> {
+    let interrupted = interrupt_flag()?;
+    fetch::fetch()?;
+    let build = |package: &str, target: &str| {
+        let mut arguments = vec!["build", "--package", package, "--bin", target];
+        if profile == Profile::Release {
+            arguments.push("--release");
+        }
+        artifacts::build(&arguments, &interrupted)?
+            .into_iter()
+            .find(|program| program.name == target)
+            .ok_or_else(|| StepError::Missing(format!("no program {target}")))
+    };
+    let lbctl = build("lb-cli", "lbctl")?;
+    let program = build("tests-kernel", name)?;
     let mut context = Context {
-        interrupted: interrupt_flag()?,
-        environment: Vec::new(),
+        environment: vec![("LBCTL", lbctl.path.display().to_string())],
         shard: Shard::default(),
         counts: Counts::default(),
+        interrupted,
     };
-    fetch::fetch()?;
-    artifacts::build(&["build", "--package", "lb-cli"], &context.interrupted)?;
-    let build = ["build", "--package", "tests-kernel", "--bin", name];
-    let programs = artifacts::build(&build, &context.interrupted)?;
-    let program = programs.iter().find(|program| program.name == name);
-    let program = program.ok_or_else(|| StepError::Missing(format!("no program {name}")))?;
-    in_guest(&mut context, program, arguments, DEADLINE)?;
+    in_guest(&mut context, &program, arguments, DEADLINE)?;
     Ok(ExitCode::SUCCESS)
 }
