@@ -3,7 +3,12 @@
 
 use std::{io, path::PathBuf, process::ExitStatus, time::Duration};
 
-use crate::operation::{Operation, Subject};
+use crate::{
+    namespace::NamespaceError,
+    operation::{Operation, Subject},
+    procfs::ApplicationError,
+    sysctl::SysctlError,
+};
 
 /// Why an operation failed.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +96,23 @@ pub enum Error {
         /// What was asked.
         operation: Operation,
     },
+    /// The network namespace cannot be used.
+    #[error(transparent)]
+    Namespace(#[from] NamespaceError),
+    /// A setting below `net.ipv4.vs` cannot be read or written.
+    #[error(transparent)]
+    Sysctl(#[from] SysctlError),
+    /// A file below `/proc/net` cannot be read.
+    #[error("cannot read /proc/net/{file}")]
+    Procfs {
+        /// Its name.
+        file: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file below `/proc/net` says something that cannot be understood.
+    #[error("cannot understand /proc/net/ip_vs_app")]
+    Application(#[from] ApplicationError),
     /// The socket failed.
     #[error("netlink socket: cannot {action}")]
     Socket {
@@ -115,7 +137,15 @@ impl Error {
             Self::PermissionDenied { .. } => Some(nix::libc::EPERM),
             Self::OutcomeUnknown { .. } => Some(nix::libc::ENOBUFS),
             Self::ModuleNotLoaded { .. } => Some(nix::libc::ENOENT),
-            Self::Kernel { source, .. } | Self::Socket { source, .. } => source.raw_os_error(),
+            Self::Kernel { source, .. }
+            | Self::Socket { source, .. }
+            | Self::Procfs { source, .. } => source.raw_os_error(),
+            Self::Sysctl(error) => error.errno(),
+            Self::Namespace(
+                NamespaceError::Open { source, .. }
+                | NamespaceError::Enter { source, .. }
+                | NamespaceError::Thread { source, .. },
+            ) => source.raw_os_error(),
             Self::Invalid { .. } => Some(nix::libc::EINVAL),
             _ => None,
         }
@@ -135,7 +165,11 @@ impl Error {
             | Self::Timeout { operation, .. }
             | Self::Interrupted { operation, .. }
             | Self::EmptyReply { operation } => Some(*operation),
-            Self::Socket { .. } => None,
+            Self::Namespace(_)
+            | Self::Sysctl(_)
+            | Self::Procfs { .. }
+            | Self::Application(_)
+            | Self::Socket { .. } => None,
         }
     }
 
@@ -150,6 +184,10 @@ impl Error {
                 | Self::PermissionDenied { .. }
                 | Self::Kernel { .. }
                 | Self::Invalid { .. }
+                | Self::Namespace(_)
+                | Self::Sysctl(_)
+                | Self::Procfs { .. }
+                | Self::Application(_)
         )
     }
 }

@@ -97,6 +97,7 @@
 
 mod change;
 mod destination;
+mod difference;
 mod entry;
 #[cfg(feature = "netlink")]
 mod error;
@@ -105,11 +106,17 @@ mod forwarding;
 #[cfg(feature = "netlink")]
 mod handle;
 mod names;
+#[cfg(feature = "netlink")]
+mod namespace;
 mod operation;
+mod plain;
+#[cfg(feature = "netlink")]
+mod procfs;
 mod scheduler;
 mod service;
 mod settings;
 mod stats;
+pub mod sysctl;
 pub mod text;
 #[cfg(feature = "netlink")]
 mod transport;
@@ -118,6 +125,7 @@ pub mod wire;
 
 pub use change::Change;
 pub use destination::{Destination, Thresholds, Weight};
+pub use difference::{Aspects, Difference, difference};
 pub use entry::{Connections, DestinationEntry, ServiceEntry, TableEntry};
 #[cfg(feature = "netlink")]
 pub use error::{DecodeError, Error, InvalidRequest, ModuleAttempt};
@@ -126,7 +134,12 @@ pub use forwarding::{ForwardingMethod, Tunnel, TunnelFlags, TunnelKind};
 #[cfg(feature = "netlink")]
 pub use handle::IpvsHandle;
 pub use names::{EngineName, NameError, SchedulerName};
+#[cfg(feature = "netlink")]
+pub use namespace::{NamespaceError, NetworkNamespace};
 pub use operation::{Operation, Subject};
+pub use plain::{ForwardingName, PlainDestination, PlainEntry};
+#[cfg(feature = "netlink")]
+pub use procfs::{Application, ApplicationError};
 pub use scheduler::Scheduler;
 pub use service::{AddressFamily, Netmask, Persistence, Protocol, Service, ServiceKey};
 pub use settings::{Info, SyncDaemon, SyncId, SyncState, Timeouts, Version};

@@ -2,7 +2,9 @@
 //! The client: what ipvsadm does, as functions.
 
 mod apply;
+mod changes;
 mod destination;
+mod files;
 mod service;
 mod settings;
 #[cfg(test)]
@@ -15,8 +17,9 @@ use crate::transport::scripted::ScriptedKernel;
 use crate::{
     entry::TableEntry,
     error::Error,
+    namespace::NetworkNamespace,
     operation::{Operation, Subject},
-    transport::Transport,
+    transport::{Link, Transport},
     wire::{IpvsAttribute, IpvsMessage},
 };
 
@@ -47,6 +50,8 @@ use crate::{
 /// ```
 pub struct IpvsHandle {
     transport: Transport,
+    /// Where it was opened, for what is told in files; `None` without `/proc`.
+    namespace: Option<NetworkNamespace>,
 }
 
 impl IpvsHandle {
@@ -70,8 +75,43 @@ impl IpvsHandle {
     /// # }
     /// ```
     pub async fn connect() -> Result<Self, Error> {
+        Self::over(Link::open()?, NetworkNamespace::current().ok()).await
+    }
+
+    /// Connects to the IPVS of a network namespace. The calling thread stays where it is.
+    ///
+    /// Everything about the handle is of that namespace then: the table, the sync daemons, the
+    /// connections, the settings.
+    ///
+    /// Equivalent to `ip netns exec NAME ipvsadm`.
+    ///
+    /// # Errors
+    /// As [`IpvsHandle::connect`], and [`Error::Namespace`] when the namespace cannot be entered,
+    /// which needs `CAP_SYS_ADMIN`.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use lb_ipvs::{IpvsHandle, NetworkNamespace};
+    /// # async fn example() -> Result<(), lb_ipvs::Error> {
+    /// let mut blue = IpvsHandle::connect_in(&NetworkNamespace::named("blue")?).await?;
+    /// let mut green = IpvsHandle::connect_in(&NetworkNamespace::named("green")?).await?;
+    /// println!("{} {}", blue.services().await?.len(), green.services().await?.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn connect_in(namespace: &NetworkNamespace) -> Result<Self, Error> {
+        let runtime = tokio::runtime::Handle::current();
+        let link = namespace.run(|| {
+            let _entered = runtime.enter();
+            Link::open()
+        })??;
+        Self::over(link, Some(namespace.clone())).await
+    }
+
+    async fn over(link: Link, namespace: Option<NetworkNamespace>) -> Result<Self, Error> {
         let mut handle = Self {
-            transport: Transport::open().await?,
+            transport: Transport::open(link).await?,
+            namespace,
         };
         handle.info().await?;
         Ok(handle)
@@ -83,6 +123,7 @@ impl IpvsHandle {
     pub fn scripted(kernel: ScriptedKernel) -> Self {
         Self {
             transport: kernel.into_transport(),
+            namespace: None,
         }
     }
 
@@ -97,8 +138,9 @@ impl IpvsHandle {
     /// Reads the whole table: all services with their destinations, in the kernel's order.
     ///
     /// The kernel offers no consistent view: what changes meanwhile may be seen half.
+    /// [`IpvsHandle::plain_snapshot`] tells less and is faster.
     ///
-    /// Equivalent to `ipvsadm -L -n --nosort`.
+    /// Equivalent to `ipvsadm -L -n --stats --nosort`, and all the other columns.
     ///
     /// # Errors
     /// When the kernel refuses, or the socket fails.

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `ipvsadm -L`.
 
-use std::fmt::{self, Write};
+use std::{
+    fmt::{self, Write},
+    net::SocketAddr,
+};
 
 use super::{
     names::{Names, Numeric, cut, endpoint, scheduler_flags, service as service_name},
     number::Number,
-    sort::{sorted, sorted_destinations},
+    sort::{sorted, sorted_by_address, sorted_by_key, sorted_destinations},
 };
 use crate::{
     entry::{DestinationEntry, TableEntry},
     flags::ServiceFlags,
     forwarding::{ForwardingMethod, Tunnel, TunnelFlags, TunnelKind},
+    plain::{PlainDestination, PlainEntry},
     service::{AddressFamily, Service},
     settings::Info,
     stats::{Rates, Stats},
@@ -112,14 +116,7 @@ pub fn listing(
     table: &[TableEntry],
     out: &mut impl Write,
 ) -> fmt::Result {
-    if options.version {
-        let size = info.connection_table_size;
-        writeln!(
-            out,
-            "IP Virtual Server version {} (size={size})",
-            info.version
-        )?;
-    }
+    version(options, info, out)?;
     title(options.columns, out)?;
     let services = if options.sort {
         sorted(table)
@@ -136,6 +133,66 @@ pub fn listing(
         for destination in destinations {
             destination_row(options, &entry.service.service, destination, out)?;
         }
+    }
+    Ok(())
+}
+
+/// Writes a table as `ipvsadm -L` prints it, from the little that its plain columns need.
+///
+/// The columns are [`Columns::Plain`] whatever the options say.
+///
+/// # Errors
+/// When `out` fails.
+///
+/// # Examples
+/// ```
+/// use lb_ipvs::{Info, PlainEntry, Scheduler, Service, ServiceKey, Version};
+/// use lb_ipvs::text::{self, Listing};
+///
+/// let service = Service::new(ServiceKey::tcp("10.0.0.1:80".parse()?), Scheduler::RoundRobin);
+/// let table = [PlainEntry { service, destinations: Vec::new() }];
+/// let info = Info { version: Version::new(1, 2, 1), connection_table_size: 4096 };
+/// let mut out = String::new();
+/// text::plain_listing(&Listing::default(), &info, &table, &mut out)?;
+/// assert_eq!(out.lines().last(), Some("TCP  10.0.0.1:80 rr"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn plain_listing(
+    options: &Listing<'_>,
+    info: &Info,
+    table: &[PlainEntry],
+    out: &mut impl Write,
+) -> fmt::Result {
+    version(options, info, out)?;
+    title(Columns::Plain, out)?;
+    let services = if options.sort {
+        sorted_by_key(table, |entry| entry.service.key)
+    } else {
+        table.iter().collect()
+    };
+    for entry in services {
+        plain_service(options, &entry.service, out)?;
+        let destinations = if options.sort {
+            sorted_by_address(&entry.destinations, |entry| entry.address)
+        } else {
+            entry.destinations.iter().collect()
+        };
+        for destination in destinations {
+            destination_name(options, &entry.service, &destination.address, out)?;
+            plain_columns(destination, out)?;
+        }
+    }
+    Ok(())
+}
+
+fn version(options: &Listing<'_>, info: &Info, out: &mut impl Write) -> fmt::Result {
+    if options.version {
+        let size = info.connection_table_size;
+        writeln!(
+            out,
+            "IP Virtual Server version {} (size={size})",
+            info.version
+        )?;
     }
     Ok(())
 }
@@ -181,14 +238,15 @@ fn title(columns: Columns, out: &mut impl Write) -> fmt::Result {
 }
 
 fn service_row(options: &Listing<'_>, entry: &TableEntry, out: &mut impl Write) -> fmt::Result {
-    let name = service_name(options.names, &entry.service.service.key);
+    let name = || service_name(options.names, &entry.service.service.key);
     match options.columns {
         Columns::Stats => {
+            let name = name();
             write!(out, "{name:<33}")?;
             totals(options, &entry.service.stats, out)
         }
         Columns::Rates => {
-            let rates = &entry.service.stats.rates;
+            let (name, rates) = (name(), &entry.service.stats.rates);
             write!(out, "{name:<33}")?;
             for value in [
                 rates.connections,
@@ -209,12 +267,15 @@ fn service_row(options: &Listing<'_>, entry: &TableEntry, out: &mut impl Write) 
         Columns::Plain
         | Columns::Thresholds
         | Columns::PersistentConnections
-        | Columns::Tunnels => {
-            write!(out, "{name} {}", entry.service.service.scheduler)?;
-            service_flags(&entry.service.service, out)?;
-            writeln!(out)
-        }
+        | Columns::Tunnels => plain_service(options, &entry.service.service, out),
     }
+}
+
+fn plain_service(options: &Listing<'_>, service: &Service, out: &mut impl Write) -> fmt::Result {
+    let name = service_name(options.names, &service.key);
+    write!(out, "{name} {}", service.scheduler)?;
+    service_flags(service, out)?;
+    writeln!(out)
 }
 
 fn totals(options: &Listing<'_>, stats: &Stats, out: &mut impl Write) -> fmt::Result {
@@ -278,15 +339,11 @@ fn destination_row(
     out: &mut impl Write,
 ) -> fmt::Result {
     let destination = &entry.destination;
-    let name = endpoint(options.names, service.key.protocol(), &destination.address);
-    let name = cut(name, AddressFamily::of(&destination.address), 28);
-    write!(out, "  -> {name:<28}")?;
+    destination_name(options, service, &destination.address, out)?;
     let (active, inactive) = (entry.connections.active, entry.connections.inactive);
     let (method, weight) = (destination.forwarding, destination.weight.get());
     match options.columns {
-        Columns::Plain => {
-            writeln!(out, " {method:<7} {weight:<6} {active:<10} {inactive:<10}")
-        }
+        Columns::Plain => plain_columns(&entry.into(), out),
         Columns::Tunnels => {
             let tunnel = tunnel_info(destination.forwarding);
             writeln!(
@@ -317,6 +374,32 @@ fn destination_row(
             )
         }
     }
+}
+
+fn destination_name(
+    options: &Listing<'_>,
+    service: &Service,
+    address: &SocketAddr,
+    out: &mut impl Write,
+) -> fmt::Result {
+    let name = endpoint(options.names, service.key.protocol(), address);
+    let name = cut(name, AddressFamily::of(address), 28);
+    write!(out, "  -> {name:<28}")
+}
+
+fn plain_columns(destination: &PlainDestination, out: &mut impl Write) -> fmt::Result {
+    let PlainDestination {
+        forwarding,
+        weight,
+        active,
+        inactive,
+        ..
+    } = destination;
+    let weight = weight.get();
+    writeln!(
+        out,
+        " {forwarding:<7} {weight:<6} {active:<10} {inactive:<10}"
+    )
 }
 
 /// `gue:6080:r+c` and the like.

@@ -34,7 +34,7 @@ mod settings;
 mod sort;
 
 pub use errors::kernel_error;
-pub use listing::{Columns, Listing, listing};
+pub use listing::{Columns, Listing, listing, plain_listing};
 pub use names::{Names, Numeric};
 pub use save::save;
 pub use settings::{sync_daemons, timeouts};

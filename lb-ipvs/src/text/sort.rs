@@ -16,19 +16,29 @@ use crate::{
 /// The services in ipvsadm's order. Equivalent to what `ipvsadm -L` does without `--nosort`.
 #[must_use]
 pub fn sorted(table: &[TableEntry]) -> Vec<&TableEntry> {
-    let mut sorted: Vec<&TableEntry> = table.iter().collect();
-    merge_sort(&mut sorted, &|one, other| {
-        compare_services(&one.service.service.key, &other.service.service.key)
-    });
-    sorted
+    sorted_by_key(table, |entry| entry.service.service.key)
 }
 
 /// The destinations in ipvsadm's order.
 #[must_use]
 pub fn sorted_destinations(destinations: &[DestinationEntry]) -> Vec<&DestinationEntry> {
-    let mut sorted: Vec<&DestinationEntry> = destinations.iter().collect();
+    sorted_by_address(destinations, |entry| entry.destination.address)
+}
+
+/// Anything that has a service's key, in ipvsadm's order.
+pub(super) fn sorted_by_key<T>(items: &[T], key: impl Fn(&T) -> ServiceKey) -> Vec<&T> {
+    let mut sorted: Vec<&T> = items.iter().collect();
     merge_sort(&mut sorted, &|one, other| {
-        compare_addresses(&one.destination.address, &other.destination.address)
+        compare_services(&key(one), &key(other))
+    });
+    sorted
+}
+
+/// Anything that has a destination's address, in ipvsadm's order.
+pub(super) fn sorted_by_address<T>(items: &[T], address: impl Fn(&T) -> SocketAddr) -> Vec<&T> {
+    let mut sorted: Vec<&T> = items.iter().collect();
+    merge_sort(&mut sorted, &|one, other| {
+        compare_addresses(&address(one), &address(other))
     });
     sorted
 }

@@ -71,9 +71,9 @@ pub(super) fn kernel_error(
 }
 
 impl Transport {
-    /// Opens a socket and finds the family, loading the module if need be.
-    pub(crate) async fn open() -> Result<Self, Error> {
-        let mut transport = Self::over(Link::open()?, 0);
+    /// Finds the family, loading the module if need be.
+    pub(crate) async fn open(link: Link) -> Result<Self, Error> {
+        let mut transport = Self::over(link, 0);
         transport.family = family::find(&mut transport).await?;
         Ok(transport)
     }

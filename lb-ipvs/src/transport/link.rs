@@ -20,7 +20,7 @@ const DATAGRAM: usize = 64 << 10;
 const LEFTOVERS: usize = 100_000;
 
 /// Where requests go and replies come from.
-pub(super) enum Link {
+pub(crate) enum Link {
     /// The kernel.
     Netlink(Arc<TokioSocket>),
     /// A test.
@@ -30,7 +30,7 @@ pub(super) enum Link {
 
 impl Link {
     /// Opens a socket in the network namespace of this thread.
-    pub(super) fn open() -> Result<Self, Error> {
+    pub(crate) fn open() -> Result<Self, Error> {
         let failed = |action| move |source| Error::Socket { action, source };
         let mut socket = TokioSocket::new(NETLINK_GENERIC).map_err(failed("open"))?;
         socket.socket_mut().bind_auto().map_err(failed("bind"))?;

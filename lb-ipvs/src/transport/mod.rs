@@ -14,3 +14,4 @@ pub(crate) mod scripted;
 mod tests;
 
 pub(crate) use exchange::Transport;
+pub(crate) use link::Link;

@@ -215,7 +215,7 @@ impl ScriptedReply {
 type Handler = Box<dyn FnMut(&[u8]) -> Vec<io::Result<Vec<u8>>> + Send>;
 
 /// A link to a function.
-pub(super) struct ScriptedLink {
+pub(crate) struct ScriptedLink {
     handler: Handler,
     queue: VecDeque<io::Result<Vec<u8>>>,
     receive_buffer: usize,

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `-L` and `-S`.
 
-use std::{fmt, fs};
+use std::fmt;
 
 use lb_ipvs::{
     Error, ServiceKey, TableEntry,
-    text::{self, Listing, Names, Numeric, connections},
+    text::{
+        self, Columns, Listing, Names, Numeric,
+        connections::{self, ReadError},
+    },
 };
 
 use super::{Session, refused};
@@ -16,8 +19,10 @@ const NOT_LISTED: u8 = 1;
 
 /// Where the kernel shows its connections; there is no netlink operation for them.
 const CONNECTIONS: &str = "/proc/net/ip_vs_conn";
+/// Bytes of a listing that are written at once.
+const PIECE: usize = 64 << 10;
 
-impl Session<'_> {
+impl<'a> Session<'a> {
     pub(super) async fn list(&mut self, list: ListRequest) -> Result<(), Failure> {
         match list {
             ListRequest::Table {
@@ -28,27 +33,31 @@ impl Session<'_> {
                 sort,
             } => {
                 let info = self.ipvs.info().await.map_err(not_listed)?;
-                let table = match &service {
-                    None => self.ipvs.snapshot().await,
-                    Some(key) => self.one(key).await.map(|entry| vec![entry]),
-                }
-                .map_err(not_listed)?;
                 let options = Listing::default()
                     .with_columns(columns)
                     .with_exact(exact)
                     .with_sort(sort)
                     .with_version(service.is_none())
                     .with_names(self.names(numeric));
-                written(|out| text::listing(&options, &info, &table, out))
+                match (&service, columns) {
+                    (None, Columns::Plain) => {
+                        let table = self.ipvs.plain_snapshot().await.map_err(not_listed)?;
+                        written(|out| text::plain_listing(&options, &info, &table, out))
+                    }
+                    (None, _) => {
+                        let table = self.ipvs.snapshot().await.map_err(not_listed)?;
+                        written(|out| text::listing(&options, &info, &table, out))
+                    }
+                    (Some(key), _) => {
+                        let table = [self.one(key).await.map_err(not_listed)?];
+                        written(|out| text::listing(&options, &info, &table, out))
+                    }
+                }
             }
             ListRequest::Connections {
                 numeric,
                 persistence,
-            } => {
-                let connections = read_connections()?;
-                let names = self.names(numeric);
-                written(|out| connections::listing(names, persistence, &connections, out))
-            }
+            } => self.list_connections(numeric, persistence),
             ListRequest::Timeouts => {
                 let timeouts = self.ipvs.timeouts().await.map_err(not_listed)?;
                 written(|out| text::timeouts(&timeouts, out))
@@ -74,24 +83,45 @@ impl Session<'_> {
         })
     }
 
-    fn names(&self, numeric: bool) -> &dyn Names {
+    /// Row by row, so that a large table needs no more memory than a small one. Lines that are no
+    /// connections are left out.
+    fn list_connections(&self, numeric: bool, persistence: bool) -> Result<(), Failure> {
+        let open = |error: &dyn std::error::Error| {
+            Failure::new(
+                NOT_LISTED,
+                format!("cannot open file {CONNECTIONS}: {error}"),
+            )
+        };
+        let connections = self.ipvs.connections().map_err(|error| match &error {
+            Error::Procfs { source, .. } => open(source),
+            other => open(other),
+        })?;
+        let names = self.names(numeric);
+        let mut text = String::with_capacity(2 * PIECE);
+        let of = |error: &dyn std::error::Error| Failure::of(NOT_LISTED, error);
+        connections::title(persistence, &mut text).map_err(|error| of(&error))?;
+        for connection in connections {
+            match connection {
+                Ok(connection) => connections::row(names, persistence, &connection, &mut text)
+                    .map_err(|error| of(&error))?,
+                Err(ReadError::Line(_)) => {}
+                Err(error) => return Err(of(&error)),
+            }
+            if text.len() >= PIECE {
+                print(&text)?;
+                text.clear();
+            }
+        }
+        print(&text)
+    }
+
+    fn names(&self, numeric: bool) -> &'a dyn Names {
         if numeric { &Numeric } else { self.names }
     }
 }
 
 fn not_listed(error: Error) -> Failure {
     refused(&error, NOT_LISTED)
-}
-
-/// Lines that are no connections, such as the title, are left out.
-fn read_connections() -> Result<Vec<connections::Connection>, Failure> {
-    let text = fs::read_to_string(CONNECTIONS).map_err(|error| {
-        Failure::new(
-            NOT_LISTED,
-            format!("cannot open file {CONNECTIONS}: {error}"),
-        )
-    })?;
-    Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
 }
 
 fn written(write: impl FnOnce(&mut String) -> fmt::Result) -> Result<(), Failure> {

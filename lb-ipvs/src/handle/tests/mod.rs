@@ -2,6 +2,8 @@
 //! The client against a scripted kernel.
 #![allow(clippy::indexing_slicing, reason = "tests")]
 
+mod watching;
+
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},

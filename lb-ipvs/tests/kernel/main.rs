@@ -11,6 +11,8 @@
     reason = "tests"
 )]
 
+mod files;
+
 use std::{
     net::{Ipv4Addr, SocketAddr},
     num::NonZeroU32,
@@ -83,6 +85,11 @@ async fn kernel() {
     failing_batch().await;
     abandoned_dump().await;
     readable_errors();
+    files::plain_listings().await;
+    files::connections().await;
+    files::sysctls().await;
+    files::namespaces().await;
+    files::helpers().await;
     println!("ran on a real kernel");
 }
 
