@@ -32,7 +32,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Show what a running daemon does: its virtual routers, virtual servers and real servers.
     Status(StatusArgs),
-    /// Manage the kernel's IPVS table: ipvsadm's options and output (see `lbctl ipvs -h`).
+    /// Manage the kernel's IPVS table: ipvsadm's options and output (see `lbctl ipvs -h`), and verbs
+    /// of its own (see `lbctl ipvs help`).
     #[command(disable_help_flag = true)]
     Ipvs(Rest),
     /// Print the digest of a page for HTTP_GET: genhash's options and output (see `lbctl genhash -h`).

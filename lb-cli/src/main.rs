@@ -2,8 +2,8 @@
 //! `lbctl`: the load balancer's command, and a drop-in for keepalived, ipvsadm and genhash.
 //!
 //! The way of a command line: [`program`] decides which program it is, [`args`] takes the words apart
-//! (plain data), [`request`] gives them meaning (validated domain objects), [`commands`] carries the
-//! request out with the libraries, [`output`] and the libraries' own formatters print.
+//! (ipvsadm's: `lb_ipvs::text::command`), [`commands`] carries the request out with the libraries,
+//! [`output`] and the libraries' own formatters print.
 
 mod args;
 mod cli;
@@ -12,7 +12,6 @@ mod failure;
 mod names;
 mod output;
 mod program;
-mod request;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -36,6 +35,7 @@ fn main() -> ExitCode {
 fn dispatch(program: Program) -> Result<u8, Failure> {
     match program {
         Program::Lbctl(argv) => lbctl(argv),
+        Program::LbctlIpvs(call) => ipvs::lbctl(&call),
         Program::Ipvsadm(call) => ipvs::ipvsadm(&call).map(|()| 0),
         Program::IpvsadmSave(call) => ipvs::save(&call).map(|()| 0),
         Program::IpvsadmRestore(call) => ipvs::restore(&call).map(|()| 0),
@@ -53,7 +53,7 @@ fn lbctl(argv: Vec<OsString>) -> Result<u8, Failure> {
         Command::Run(args) => run::run(args.into_options()),
         Command::Check(args) => check::check(&args),
         Command::Status(args) => status::status(&args),
-        Command::Ipvs(rest) => dispatch(Program::Ipvsadm(words("lbctl ipvs", rest.words))),
+        Command::Ipvs(rest) => dispatch(Program::LbctlIpvs(words("lbctl ipvs", rest.words))),
         Command::Genhash(rest) => dispatch(Program::Genhash(words("lbctl genhash", rest.words))),
     }
 }

@@ -8,6 +8,8 @@ use std::{ffi::OsString, path::Path};
 pub(crate) enum Program {
     /// `lbctl` with its subcommands; all arguments, the name first.
     Lbctl(Vec<OsString>),
+    /// `lbctl ipvs`
+    LbctlIpvs(Call),
     /// `ipvsadm`
     Ipvsadm(Call),
     /// `ipvsadm-save`
@@ -69,7 +71,7 @@ impl Program {
                 _ => Self::Keepalived(call(&name, 1)),
             },
             _ => match argv.get(1).and_then(|word| word.to_str()) {
-                Some("ipvs") => Self::Ipvsadm(call("lbctl ipvs", 2)),
+                Some("ipvs") => Self::LbctlIpvs(call("lbctl ipvs", 2)),
                 Some("genhash") => Self::Genhash(call("lbctl genhash", 2)),
                 _ => Self::Lbctl(argv),
             },
@@ -124,7 +126,7 @@ mod tests {
     fn subcommands_with_a_grammar_of_their_own_keep_all_their_words() {
         assert_eq!(
             choose(&["lbctl", "ipvs", "--set", "--", "-1", "-h"]),
-            Program::Ipvsadm(call("lbctl ipvs", &["--set", "--", "-1", "-h"]))
+            Program::LbctlIpvs(call("lbctl ipvs", &["--set", "--", "-1", "-h"]))
         );
         assert!(
             matches!(choose(&["lbctl", "check", "f"]), Program::Lbctl(argv) if argv.len() == 3)

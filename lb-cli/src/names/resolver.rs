@@ -15,10 +15,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lb_ipvs::{Protocol, text};
+use lb_ipvs::{
+    Protocol,
+    text::{self, command::LookUp},
+};
 
 use super::files;
-use crate::request::address::LookUp;
 
 /// Longest wait for one name.
 const ONE: Duration = Duration::from_secs(5);

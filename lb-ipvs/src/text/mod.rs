@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! ipvsadm's formats, byte for byte: listings, saved rules, connections, error texts.
+//! ipvsadm's formats, byte for byte: listings, saved rules, connections, error texts, and the
+//! grammar of its [command line](command), which is that of saved rules too.
 //!
 //! Everything here is pure: data in, text out. It follows ipvsadm 1.31, with these differences,
 //! where the original is plainly wrong: marks above 2³¹ are printed unsigned; counters of
@@ -24,6 +25,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod command;
 pub mod connections;
 mod errors;
 mod listing;

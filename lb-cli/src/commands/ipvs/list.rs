@@ -7,12 +7,13 @@ use lb_ipvs::{
     Error, ServiceKey, TableEntry,
     text::{
         self, Columns, Listing, Names, Numeric,
+        command::ListRequest,
         connections::{self, ReadError},
     },
 };
 
 use super::{Session, refused};
-use crate::{failure::Failure, output::print, request::ListRequest};
+use crate::{failure::Failure, output::print};
 
 /// Something could not be listed.
 const NOT_LISTED: u8 = 1;

@@ -5,16 +5,22 @@
 //! there is no IPVS; the original initializes first.
 
 mod list;
+mod own;
 mod restore;
 
-use lb_ipvs::{Change, Error, IpvsHandle, ModuleAttempt, text};
+use lb_ipvs::{
+    Error, IpvsHandle, ModuleAttempt,
+    text::{
+        self,
+        command::{self, Request, UsageError},
+    },
+};
 
 use crate::{
     failure::{Failure, chain},
     names::SystemNames,
     output::{ipvs_help, print},
     program::Call,
-    request::{self, Request, UsageError},
 };
 
 /// The kernel refused a change.
@@ -22,10 +28,19 @@ const REFUSED: u8 = 255;
 /// There is no IPVS, or no permission.
 const NOT_INITIALIZED: u8 = 2;
 
+/// `lbctl ipvs`: a verb of ours, else ipvsadm's grammar.
+pub(crate) fn lbctl(call: &Call) -> Result<u8, Failure> {
+    if own::is_meant(call) {
+        own::run(call)
+    } else {
+        ipvsadm(call).map(|()| 0)
+    }
+}
+
 /// `ipvsadm`
 pub(crate) fn ipvsadm(call: &Call) -> Result<(), Failure> {
     let names = SystemNames::new();
-    let request = request::parse(&call.texts(), &call.name, &names).map_err(usage)?;
+    let request = command::parse(&call.texts(), &call.name, &names).map_err(usage)?;
     match request {
         Request::Help => print(&ipvs_help::help(&call.name)),
         Request::Version => print(&ipvs_help::version()),
@@ -76,7 +91,7 @@ pub(crate) fn restore(call: &Call) -> Result<(), Failure> {
     })
 }
 
-fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -167,17 +182,4 @@ fn not_initialized(error: &Error) -> Failure {
              Are you sure that IP Virtual Server is built in the kernel or as module?"
         ),
     )
-}
-
-/// A change of the table that can go into a batch; everything else comes back.
-fn into_change(request: Request) -> Result<Change, Request> {
-    Ok(match request {
-        Request::AddService(service) => Change::AddService(service),
-        Request::EditService(service) => Change::EditService(service),
-        Request::DeleteService(key) => Change::DeleteService(key),
-        Request::AddServer(key, server) => Change::AddDestination(key, server),
-        Request::EditServer(key, server) => Change::EditDestination(key, server),
-        Request::DeleteServer(key, address) => Change::DeleteDestination(key, address),
-        other => return Err(other),
-    })
 }

@@ -7,14 +7,13 @@
 
 use std::io::BufRead;
 
-use lb_ipvs::Change;
-
-use super::{REFUSED, Session, into_change, refused, usage};
-use crate::{
-    failure::Failure,
-    output::complain,
-    request::{self, Request},
+use lb_ipvs::{
+    Change,
+    text::command::{self, Request},
 };
+
+use super::{REFUSED, Session, refused, usage};
+use crate::{failure::Failure, output::complain};
 
 /// Changes kept back for one batch at most.
 const PENDING: usize = 4096;
@@ -33,15 +32,11 @@ impl Session<'_> {
                 break;
             }
             let text = String::from_utf8_lossy(&line);
-            let words: Vec<String> = text
-                .split(WHITE)
-                .filter(|word| !word.is_empty() && *word != "ipvsadm")
-                .map(str::to_owned)
-                .collect();
+            let words = command::words(&text);
             if words.is_empty() {
                 continue;
             }
-            let request = match request::parse(&words, self.program, self.names) {
+            let request = match command::parse(&words, self.program, self.names) {
                 Ok(request) => request,
                 Err(error) => {
                     self.apply(&mut pending, &mut last).await?;
@@ -49,7 +44,7 @@ impl Session<'_> {
                     return Err(usage(error));
                 }
             };
-            match into_change(request) {
+            match request.into_change() {
                 Ok(change) => {
                     pending.push(change);
                     if pending.len() >= PENDING {
@@ -99,8 +94,6 @@ impl Session<'_> {
         Ok(())
     }
 }
-
-const WHITE: [char; 4] = [' ', '\t', '\r', '\n'];
 
 /// Only the last result is returned; those before it are told at once.
 fn tell(result: Result<(), Failure>) {

@@ -13,7 +13,7 @@ use std::fmt;
 
 /// Whether an option takes a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Arity {
+pub(super) enum Arity {
     /// `-n`
     None,
     /// `-t HOST`
@@ -24,40 +24,42 @@ pub(crate) enum Arity {
 
 /// One option a program knows.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Definition<T> {
+pub(super) struct Definition<T> {
     /// The letter behind a single dash.
-    pub(crate) short: Option<char>,
+    pub(super) short: Option<char>,
     /// The word behind two dashes.
-    pub(crate) long: &'static str,
+    pub(super) long: &'static str,
     /// Whether a value follows.
-    pub(crate) arity: Arity,
+    pub(super) arity: Arity,
     /// What the program calls it.
-    pub(crate) id: T,
+    pub(super) id: T,
 }
 
 /// One option as it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Given<T> {
+pub(super) struct Given<T> {
     /// Which option.
-    pub(crate) id: T,
+    pub(super) id: T,
     /// Its value.
-    pub(crate) value: Option<String>,
+    pub(super) value: Option<String>,
     /// The word last looked at, for complaints about this option.
-    pub(crate) word: String,
+    pub(super) word: String,
 }
 
 /// Why the options could not be read to the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Broken {
+#[non_exhaustive]
+pub struct Broken {
     /// The word it happened at.
-    pub(crate) word: String,
+    pub word: String,
     /// What is wrong with it.
-    pub(crate) kind: BrokenKind,
+    pub kind: BrokenKind,
 }
 
 /// The kinds of [`Broken`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BrokenKind {
+#[non_exhaustive]
+pub enum BrokenKind {
     /// No such option.
     Unknown,
     /// The value is missing.
@@ -79,17 +81,17 @@ impl fmt::Display for Broken {
 
 /// A command line taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Tokens<T> {
+pub(super) struct Tokens<T> {
     /// The options before the first that could not be read, in order.
-    pub(crate) given: Vec<Given<T>>,
+    pub(super) given: Vec<Given<T>>,
     /// The first that could not be read; reading stops there.
-    pub(crate) broken: Option<Broken>,
+    pub(super) broken: Option<Broken>,
     /// The words that are not options.
-    pub(crate) words: Vec<String>,
+    pub(super) words: Vec<String>,
 }
 
 /// Takes `arguments` (without the program's name) apart.
-pub(crate) fn tokenize<T: Copy>(arguments: &[String], known: &[Definition<T>]) -> Tokens<T> {
+pub(super) fn tokenize<T: Copy>(arguments: &[String], known: &[Definition<T>]) -> Tokens<T> {
     let mut tokens = Tokens {
         given: Vec::new(),
         broken: None,

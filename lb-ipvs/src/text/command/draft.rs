@@ -7,16 +7,15 @@ use std::{
     num::NonZeroU32,
 };
 
-use lb_ipvs::{AddressFamily, Netmask, Protocol, ServiceKey, SyncDaemon, SyncId, SyncState};
+use crate::{AddressFamily, Netmask, Protocol, ServiceKey, SyncDaemon, SyncId, SyncState};
 
 use super::{
     UsageError,
     address::{self, LookUp},
-    values,
-};
-use crate::args::{
-    ipvs::{Forward, LowArgs, OptionName, ServiceKind, Word},
+    line::LowArgs,
+    options::{Forward, OptionName, ServiceKind, Word},
     popt::Given,
+    values,
 };
 
 /// Longest time-out, 31 days in seconds.

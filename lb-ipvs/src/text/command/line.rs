@@ -2,42 +2,39 @@
 //! ipvsadm's words.
 //!
 //! [`parse`] only takes the line apart: the command, the options in the order they were given,
-//! and what could not be read. `crate::request` gives it meaning. The order is kept
+//! and what could not be read. [`super::draft`] gives it meaning. The order is kept
 //! because it matters: `-6` must follow `-f`, and of two mistakes the first one is reported.
 
-mod legality;
-mod options;
-
-pub(crate) use legality::{Legality, legality};
-pub(crate) use options::{Command, Forward, OptionName, ServiceKind, Word};
-
-use crate::args::popt::{self, Broken, Given, Tokens};
+use super::{
+    options::{self, Command, Word},
+    popt::{self, Broken, Given, Tokens},
+};
 
 /// An `ipvsadm` command line taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct LowArgs {
+pub(super) struct LowArgs {
     /// The first option, which must be a command.
-    pub(crate) command: Command,
+    pub(super) command: Command,
     /// The command's own value (`--start-daemon VALUE`).
-    pub(crate) command_value: Option<String>,
+    pub(super) command_value: Option<String>,
     /// All further options in order.
-    pub(crate) given: Vec<Given<Word>>,
+    pub(super) given: Vec<Given<Word>>,
     /// The option that could not be read; nothing behind it was.
-    pub(crate) broken: Option<Broken>,
+    pub(super) broken: Option<Broken>,
     /// Words that are not options.
-    pub(crate) words: Vec<String>,
+    pub(super) words: Vec<String>,
 }
 
 /// The first option is not a command, or there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NoCommand;
+pub(super) struct NoCommand;
 
 /// Takes the words behind the program's name apart. No words at all mean `-L`.
 ///
 /// # Errors
 ///
 /// [`NoCommand`] when the first option is not a command.
-pub(crate) fn parse(arguments: &[String]) -> Result<LowArgs, NoCommand> {
+pub(super) fn parse(arguments: &[String]) -> Result<LowArgs, NoCommand> {
     if arguments.is_empty() {
         return Ok(LowArgs {
             command: Command::List,
@@ -71,7 +68,10 @@ pub(crate) fn parse(arguments: &[String]) -> Result<LowArgs, NoCommand> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::options::{OptionName, ServiceKind},
+        *,
+    };
 
     fn line(text: &str) -> Result<LowArgs, NoCommand> {
         parse(

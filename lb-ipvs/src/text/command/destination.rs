@@ -3,15 +3,16 @@
 
 use std::net::SocketAddr;
 
-use lb_ipvs::{
+use crate::{
     AddressFamily, Destination, ForwardingMethod, Thresholds, Tunnel, TunnelFlags, Weight,
 };
 
 use super::{
     UsageError,
     draft::{Draft, Subject},
+    legality::Legality,
+    options::{Forward, OptionName},
 };
-use crate::args::ipvs::{Forward, Legality, OptionName};
 
 /// Makes the destination `server` of `subject` out of the draft.
 pub(super) fn destination(

@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use lb_ipvs::{EngineName, Persistence, Protocol, Scheduler, Service, ServiceFlags};
+use crate::{EngineName, Persistence, Protocol, Scheduler, Service, ServiceFlags};
 
 use super::{
     UsageError,
     draft::{Draft, Subject},
+    options::OptionName,
 };
-use crate::args::ipvs::OptionName;
 
 /// Makes the service `subject` out of the draft.
 pub(super) fn service(

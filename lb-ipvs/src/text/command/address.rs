@@ -3,24 +3,55 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use lb_ipvs::Protocol;
+use crate::{Protocol, text::Numeric};
 
 use super::values;
 
 /// Who knows hosts and ports by name. What is not known is `None`; nothing here may block for
 /// long.
-pub(crate) trait LookUp {
+///
+/// [`Numeric`] knows none.
+///
+/// ```
+/// use std::net::Ipv4Addr;
+/// use lb_ipvs::{Protocol, text::command::{LookUp, parse, words}};
+///
+/// struct Few;
+/// impl LookUp for Few {
+///     fn host(&self, name: &str) -> Option<Ipv4Addr> {
+///         (name == "vip").then_some(Ipv4Addr::new(192, 168, 1, 50))
+///     }
+///     fn port(&self, name: &str, protocol: Protocol) -> Option<u16> {
+///         (name == "http" && protocol == Protocol::Tcp).then_some(80)
+///     }
+/// }
+/// assert_eq!(
+///     parse(&words("-D -t vip:http"), "ipvsadm", &Few),
+///     parse(&words("-D -t 192.168.1.50:80"), "ipvsadm", &Few),
+/// );
+/// ```
+pub trait LookUp {
     /// The first IPv4 address of a host.
     fn host(&self, name: &str) -> Option<Ipv4Addr>;
     /// The port of a service, which is only known for the protocol it is listed with.
     fn port(&self, name: &str, protocol: Protocol) -> Option<u16>;
 }
 
+impl LookUp for Numeric {
+    fn host(&self, _: &str) -> Option<Ipv4Addr> {
+        None
+    }
+
+    fn port(&self, _: &str, _: Protocol) -> Option<u16> {
+        None
+    }
+}
+
 /// An address with the port, if one was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct HostPort {
-    pub(crate) ip: IpAddr,
-    pub(crate) port: Option<u16>,
+pub(super) struct HostPort {
+    pub(super) ip: IpAddr,
+    pub(super) port: Option<u16>,
 }
 
 /// Reads an address with an optional port.
@@ -28,7 +59,7 @@ pub(crate) struct HostPort {
 /// A bare number is neither. A bracketed text must be followed by a colon. IPv6 addresses stand
 /// alone or in brackets and are never looked up; behind a bracketed IPv4 address or host name the
 /// port is dropped. The protocol decides which service names are known as ports.
-pub(crate) fn host_port(
+pub(super) fn host_port(
     text: &str,
     protocol: Option<Protocol>,
     names: &dyn LookUp,
@@ -69,7 +100,7 @@ pub(crate) fn host_port(
 }
 
 /// Reads an IPv4 address in any of `inet_aton`'s forms, or looks a host up.
-pub(crate) fn ipv4(text: &str, names: &dyn LookUp) -> Option<Ipv4Addr> {
+pub(super) fn ipv4(text: &str, names: &dyn LookUp) -> Option<Ipv4Addr> {
     values::inet_aton(text).or_else(|| {
         if text.is_empty() {
             None

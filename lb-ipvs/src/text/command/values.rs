@@ -5,13 +5,13 @@ use std::{net::Ipv4Addr, ops::RangeInclusive};
 
 /// Reads a whole decimal number as `strtol` does: blanks, a sign and leading zeros may come first,
 /// nothing may follow.
-pub(crate) fn number(text: &str, range: RangeInclusive<i64>) -> Option<i64> {
+pub(super) fn number(text: &str, range: RangeInclusive<i64>) -> Option<i64> {
     let (number, rest) = leading_number(text)?;
     (rest.is_empty() && range.contains(&number)).then_some(number)
 }
 
 /// Reads the number at the front as `atoi` does; no number is 0.
-pub(crate) fn leading(text: &str) -> i64 {
+pub(super) fn leading(text: &str) -> i64 {
     leading_number(text).map_or(0, |(number, _)| number)
 }
 
@@ -32,7 +32,7 @@ fn leading_number(text: &str) -> Option<(i64, &str)> {
 
 /// Reads an IPv4 address as `inet_aton` does: one to four parts, each decimal, octal (`012`) or
 /// hexadecimal (`0x0a`), the last filling what is left (`10.1` is 10.0.0.1). A blank ends it.
-pub(crate) fn inet_aton(text: &str) -> Option<Ipv4Addr> {
+pub(super) fn inet_aton(text: &str) -> Option<Ipv4Addr> {
     let text = text.split(is_space).next()?;
     let parts = text
         .split('.')

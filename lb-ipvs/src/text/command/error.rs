@@ -1,101 +1,177 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! ipvsadm's complaints about a command line, word for word, because scripts look at them.
 
-use crate::args::{
-    ipvs::{Command, OptionName},
+use super::{
+    options::{Command, OptionName},
     popt::Broken,
 };
 
-/// A command line that cannot be carried out. The kernel has not been asked.
+/// A command line that cannot be carried out, in ipvsadm's words. The kernel has not been asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum UsageError {
+#[non_exhaustive]
+pub enum UsageError {
+    /// The first option is no command, or the command is not possible here.
     #[error("Try `{program} -h' or '{program} --help' for more information.")]
-    NoCommand { program: String },
+    NoCommand {
+        /// How the program was called.
+        program: String,
+    },
+    /// An option that could not be read.
     #[error("{0}")]
     Broken(Broken),
+    /// A command behind the first.
     #[error("invalid option `{word}'")]
-    SecondCommand { word: String },
+    SecondCommand {
+        /// The word it is in.
+        word: String,
+    },
+    /// An option twice.
     #[error("multiple '{}' options specified", option.name())]
-    Repeated { option: OptionName },
+    Repeated {
+        /// The option.
+        option: OptionName,
+    },
+    /// A word that is no option where none is taken.
     #[error("unexpected argument {word}")]
-    UnexpectedWord { word: String },
+    UnexpectedWord {
+        /// The word.
+        word: String,
+    },
+    /// The command needs an option that is not there.
     #[error("You need to supply the '{}' option for the '{}' command", option.name(), command.name())]
     Missing {
+        /// The option.
         option: OptionName,
+        /// The command.
         command: Command,
     },
+    /// The command does not take the option.
     #[error("Illegal '{}' option with the '{}' command", option.name(), command.name())]
     Illegal {
+        /// The option.
         option: OptionName,
+        /// The command.
         command: Command,
     },
+    /// Two options of which the command takes one.
     #[error(
         "The option '{}' conflicts with the '{}' option in the '{}' command",
         later.name(), earlier.name(), command.name()
     )]
     Conflict {
+        /// The one later in the order of checks.
         later: OptionName,
+        /// The one before it.
         earlier: OptionName,
+        /// The command.
         command: Command,
     },
+    /// Options of `-L` that do not go together.
     #[error("options conflicts in the list command")]
     ListConflict,
+    /// The kind of tunnel needs an option that is not there.
     #[error("You need to supply the '{}' option for the '{tunnel}' tunnel type", option.name())]
     TunnelMissing {
+        /// The option.
         option: OptionName,
+        /// The kind of tunnel.
         tunnel: &'static str,
     },
+    /// The kind of tunnel does not take the option.
     #[error("Illegal '{}' option with the '{tunnel}' tunnel type", option.name())]
     TunnelIllegal {
+        /// The option.
         option: OptionName,
+        /// The kind of tunnel.
         tunnel: &'static str,
     },
+    /// Two options of which the kind of tunnel takes one.
     #[error(
         "The option '{}' conflicts with the '{}' option in the '{tunnel}' tunnel type",
         later.name(), earlier.name()
     )]
     TunnelConflict {
+        /// The one later in the order of checks.
         later: OptionName,
+        /// The one before it.
         earlier: OptionName,
+        /// The kind of tunnel.
         tunnel: &'static str,
     },
+    /// Tunnel options without `-i`.
     #[error("Tunnel options conflict with forward method")]
     TunnelWithoutForwarding,
+    /// The argument of `-t`, `-u` or `--sctp-service`.
     #[error("illegal virtual server address[:port] specified")]
     ServiceAddress,
+    /// The argument of `-r`.
     #[error("illegal real server address[:port] specified")]
     ServerAddress,
+    /// The argument of `-f`.
     #[error("invalid fwmark value `{value}' specified")]
-    FirewallMark { value: String },
+    FirewallMark {
+        /// What was given.
+        value: String,
+    },
+    /// `-6` must follow `-f`.
     #[error("-6 used before -f\n")]
     Ipv6BeforeMark,
+    /// The argument of `-M`, for IPv4.
     #[error("illegal virtual server persistent mask specified")]
     Netmask,
+    /// The argument of `-M`, for IPv6.
     #[error("illegal ipv6 netmask specified")]
     PrefixLength,
+    /// The argument of `-p`, or a word of `--set`.
     #[error("invalid timeout value `{value}' specified")]
-    TimeoutValue { value: String },
+    TimeoutValue {
+        /// What was given.
+        value: String,
+    },
+    /// Too few words behind `--set`.
     #[error("--set option requires 3 timeout values")]
     TimeoutCount,
+    /// No port, and no persistence.
     #[error("Zero port specified for non-persistent service")]
     ZeroPort,
+    /// `-o` with another protocol.
     #[error("One-Packet Scheduling is only for UDP virtual services")]
     OnePacketProtocol,
+    /// A word of `-b` that is no flag.
     #[error("invalid scheduler flag `{flag}'")]
-    SchedulerFlag { flag: String },
+    SchedulerFlag {
+        /// The word.
+        flag: String,
+    },
+    /// A flag of another scheduler.
     #[error("incompatible scheduler flag `{flag}'")]
-    SchedulerFlagScheduler { flag: String },
+    SchedulerFlagScheduler {
+        /// The flag.
+        flag: String,
+    },
+    /// Service and real server are of different address families, and it is no tunnel.
     #[error("Different address family is allowed only for tunneling servers")]
     FamilyMismatch,
+    /// The argument of another option.
     #[error("illegal {what} specified")]
-    Value { what: &'static str },
+    Value {
+        /// What it is called.
+        what: &'static str,
+    },
+    /// The argument of `--mcast-group`.
     #[error("invalid {family} mcast-group `{value}'")]
-    McastGroup { family: &'static str, value: String },
+    McastGroup {
+        /// `IPv4` or `IPv6`, by its looks.
+        family: &'static str,
+        /// What was given.
+        value: String,
+    },
 }
 
 impl UsageError {
     /// The exit status ipvsadm ends with: 255 where its option parser gave up, else 2.
-    pub(crate) fn exit_code(&self) -> u8 {
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
         match self {
             Self::NoCommand { .. } | Self::Broken(_) => 255,
             _ => 2,

@@ -3,8 +3,9 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use lb_ipvs::{
-    Destination, Service, ServiceFlags, ServiceKey, SyncDaemon, SyncState, Timeouts, text::Columns,
+use crate::{
+    Change, Destination, Service, ServiceFlags, ServiceKey, SyncDaemon, SyncState, Timeouts,
+    text::Columns,
 };
 
 use super::{
@@ -12,56 +13,137 @@ use super::{
     address::LookUp,
     destination::destination,
     draft::{self, Draft},
+    legality::{Legality, legality},
+    line::{self, LowArgs},
+    options::{Command, OptionName},
     service::{self, service},
 };
-use crate::args::ipvs::{self as args, Command, Legality, LowArgs, OptionName, legality};
 
-/// One validated command.
+/// One command, validated.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Request {
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "ipvsadm's grammar; who carries requests out must know them all"
+)]
+pub enum Request {
+    /// `-A`
     AddService(Service),
+    /// `-E`: the whole service, as it shall be.
     EditService(Service),
+    /// `-D`
     DeleteService(ServiceKey),
+    /// `-C`
     Flush,
+    /// `-L`
     List(ListRequest),
+    /// `-a`
     AddServer(ServiceKey, Destination),
+    /// `-e`: the whole destination, as it shall be.
     EditServer(ServiceKey, Destination),
+    /// `-d`
     DeleteServer(ServiceKey, SocketAddr),
+    /// `--set`; a zero keeps what is set.
     SetTimeouts(Timeouts),
+    /// `--start-daemon`
     StartDaemon(SyncDaemon),
+    /// `--stop-daemon`
     StopDaemon(SyncState),
+    /// `-R`
     Restore,
-    Save { numeric: bool },
+    /// `-S`
+    Save {
+        /// `-n`
+        numeric: bool,
+    },
+    /// `-Z`: one service, or everything.
     Zero(Option<ServiceKey>),
+    /// `-h`
     Help,
+    /// `-v`
     Version,
 }
 
-/// What to list.
+impl Request {
+    /// The change of the table that this is, which can go into a batch.
+    ///
+    /// # Errors
+    /// The request itself, when it is none.
+    pub fn into_change(self) -> Result<Change, Self> {
+        Ok(match self {
+            Self::AddService(service) => Change::AddService(service),
+            Self::EditService(service) => Change::EditService(service),
+            Self::DeleteService(key) => Change::DeleteService(key),
+            Self::AddServer(key, server) => Change::AddDestination(key, server),
+            Self::EditServer(key, server) => Change::EditDestination(key, server),
+            Self::DeleteServer(key, address) => Change::DeleteDestination(key, address),
+            other => return Err(other),
+        })
+    }
+}
+
+/// What `-L` lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ListRequest {
-    /// Services and destinations: all, or one service.
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "ipvsadm's grammar; who lists must know them all"
+)]
+pub enum ListRequest {
+    /// Services and destinations.
     Table {
+        /// Only this service.
         service: Option<ServiceKey>,
+        /// `--stats`, `--rate`, `--thresholds`, `--persistent-conn`, `--tun-info`
         columns: Columns,
+        /// `-n`
         numeric: bool,
+        /// `-X`
         exact: bool,
+        /// Not `--nosort`.
         sort: bool,
     },
     /// `-c`
-    Connections { numeric: bool, persistence: bool },
+    Connections {
+        /// `-n`
+        numeric: bool,
+        /// `--persistent-conn`
+        persistence: bool,
+    },
     /// `--timeout`
     Timeouts,
     /// `--daemon`
     Daemons,
 }
 
+/// The words of one line of `-R`: what is between blanks, without the word `ipvsadm`. There is no
+/// quoting.
+///
+/// ```
+/// use lb_ipvs::text::command::words;
+/// assert_eq!(words("ipvsadm -A\t-t 10.0.0.1:80\r\n"), ["-A", "-t", "10.0.0.1:80"]);
+/// ```
+#[must_use]
+pub fn words(line: &str) -> Vec<String> {
+    line.split([' ', '\t', '\r', '\n'])
+        .filter(|word| !word.is_empty() && *word != "ipvsadm")
+        .map(str::to_owned)
+        .collect()
+}
+
 /// Reads the words behind the program's name; `program` is how it was called, for the hint.
 ///
-/// # Errors
+/// No words at all are `-L`.
 ///
+/// # Errors
 /// The first [`UsageError`] in ipvsadm's order of checks.
-pub(crate) fn parse(
+///
+/// # Examples
+/// ```
+/// use lb_ipvs::text::{Numeric, command::{Request, parse}};
+/// let words = ["-C".to_owned()];
+/// assert_eq!(parse(&words, "ipvsadm", &Numeric)?, Request::Flush);
+/// # Ok::<(), lb_ipvs::text::command::UsageError>(())
+/// ```
+pub fn parse(
     arguments: &[String],
     program: &str,
     names: &dyn LookUp,
@@ -69,7 +151,7 @@ pub(crate) fn parse(
     let no_command = || UsageError::NoCommand {
         program: program.to_owned(),
     };
-    let args = args::parse(arguments).map_err(|args::NoCommand| no_command())?;
+    let args = line::parse(arguments).map_err(|line::NoCommand| no_command())?;
     // Help and version answer at once, whatever else the line says.
     match args.command {
         Command::Help => return Ok(Request::Help),

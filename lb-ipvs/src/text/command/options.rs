@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Every option of ipvsadm, with its spellings.
 
-use crate::args::popt::{Arity, Definition};
+use super::popt::{Arity, Definition};
 
-/// What to do.
+/// What an ipvsadm line is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Command {
+#[non_exhaustive]
+pub enum Command {
     /// `-A`
     AddService,
     /// `-E`
@@ -42,7 +43,8 @@ pub(crate) enum Command {
 
 impl Command {
     /// The name in error messages.
-    pub(crate) fn name(self) -> &'static str {
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::AddService => "add-service",
             Self::EditService => "edit-service",
@@ -66,7 +68,7 @@ impl Command {
 
 /// How a service is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ServiceKind {
+pub(super) enum ServiceKind {
     /// `-t`
     Tcp,
     /// `-u`
@@ -79,7 +81,7 @@ pub(crate) enum ServiceKind {
 
 /// How packets reach a real server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Forward {
+pub(super) enum Forward {
     /// `-g`
     DirectRouting,
     /// `-i`
@@ -91,46 +93,81 @@ pub(crate) enum Forward {
 /// An option as error messages name it. Several spellings share one (`-t` and `-f` are both
 /// `service-address`). The order is that of the checks: of two violations the earlier is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum OptionName {
+#[non_exhaustive]
+pub enum OptionName {
+    /// `-n`
     Numeric,
+    /// `-c`
     Connection,
+    /// `-t`, `-u`, `--sctp-service`, `-f`
     Service,
+    /// `-s`
     Scheduler,
+    /// `-p`
     Persistent,
+    /// `-M`
     Netmask,
+    /// `-r`
     RealServer,
+    /// `-g`, `-i`, `-m`
     Forward,
+    /// `-w`
     Weight,
+    /// `-x`
     UpperThreshold,
+    /// `-y`
     LowerThreshold,
+    /// `--mcast-interface`
     McastInterface,
+    /// `--timeout`
     Timeout,
+    /// `--daemon`
     Daemon,
+    /// `--stats`
     Stats,
+    /// `--rate`
     Rate,
+    /// `--thresholds`
     Thresholds,
+    /// `--persistent-conn`
     PersistentConn,
+    /// `--nosort`
     NoSort,
+    /// `--syncid`
     SyncId,
+    /// `-X`
     Exact,
+    /// `-o`
     OnePacket,
+    /// `--pe`
     PersistenceEngine,
+    /// `-b`
     SchedFlags,
+    /// `--mcast-group`
     McastGroup,
+    /// `--mcast-port`
     McastPort,
+    /// `--mcast-ttl`
     McastTtl,
+    /// `--sync-maxlen`
     SyncMaxLen,
+    /// `--tun-info`
     TunInfo,
+    /// `--tun-type`
     TunType,
+    /// `--tun-port`
     TunPort,
+    /// `--tun-nocsum`
     TunNoCsum,
+    /// `--tun-csum`
     TunCsum,
+    /// `--tun-remcsum`
     TunRemCsum,
 }
 
 impl OptionName {
     /// All, in the order of the checks.
-    pub(crate) const ALL: [Self; 34] = [
+    pub(super) const ALL: [Self; 34] = [
         Self::Numeric,
         Self::Connection,
         Self::Service,
@@ -168,7 +205,8 @@ impl OptionName {
     ];
 
     /// The name in error messages.
-    pub(crate) fn name(self) -> &'static str {
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Numeric => "numeric",
             Self::Connection => "connection",
@@ -210,7 +248,7 @@ impl OptionName {
 
 /// One spelled option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Word {
+pub(super) enum Word {
     /// A command; only legal as the first option.
     Command(Command),
     /// A service address or mark.

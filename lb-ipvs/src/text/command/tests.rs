@@ -4,7 +4,7 @@
 
 use std::{fs, net::Ipv4Addr, path::Path, time::Duration};
 
-use lb_ipvs::{
+use crate::{
     Destination, ForwardingMethod, Netmask, Persistence, Protocol, Scheduler, Service,
     ServiceFlags, ServiceKey, SyncState, Thresholds, Tunnel, TunnelFlags, Weight, text::Columns,
 };
@@ -16,7 +16,7 @@ struct Lab;
 
 impl LookUp for Lab {
     fn host(&self, name: &str) -> Option<Ipv4Addr> {
-        let hosts = include_str!("../../tests/golden/hosts");
+        let hosts = include_str!("../../../tests/golden/hosts");
         hosts.lines().find_map(|line| {
             let (address, host) = line.split_once(' ')?;
             if host == name {
