@@ -12,7 +12,7 @@ use nix::libc;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressProtocol,
-    AddressScope,
+    AddressScope, CacheInfo,
 };
 
 use super::error::{AddressError, AddressOperation};
@@ -146,6 +146,15 @@ fn addition(link: &Link, address: &VirtualAddress, protocol: bool) -> AddressMes
         message
             .attributes
             .push(AddressAttribute::Flags(AddressFlags::Nodad));
+        if address.prefix_len == 128 {
+            // As keepalived does: no connection of this host's own begins from it.
+            let mut lifetimes = CacheInfo::default();
+            lifetimes.ifa_preferred = 0;
+            lifetimes.ifa_valid = u32::MAX;
+            message
+                .attributes
+                .push(AddressAttribute::CacheInfo(lifetimes));
+        }
     }
     if protocol {
         message

@@ -3,10 +3,10 @@
 //!
 //! Nothing on this thread waits for anything but packets, time and commands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -18,15 +18,15 @@ use tracing::{error, info, warn};
 use super::error::Error;
 use super::event::{DriverStatus, Event, Events};
 use super::links::Interfaces;
-use super::mailbox::{Mailbox, RouterKey};
+use super::mailbox::{Mailbox, PortKey, RouterKey};
 use super::needs::{announcer, interfaces_of, prepare, problem_of, source_of};
 use super::port::Port;
 use super::router::{Router, Surroundings};
-use super::socket::{Datagram, PacketSocket};
+use super::socket::{Incoming, PacketSocket};
 use super::spec::{Options, Realtime, RouterSpec};
 use super::sys;
 use super::timer::{DeadlineTimer, Lateness};
-use crate::{Received, VirtualRouter, Vrid};
+use crate::{AddressFamily, Received, VirtualRouter, Vrid};
 
 /// Packets read from one interface before timers and commands have their turn.
 const READS: usize = 64;
@@ -65,7 +65,7 @@ enum Wake {
 #[derive(Debug)]
 pub(super) struct AdvertThread {
     routers: BTreeMap<RouterKey, Router>,
-    ports: BTreeMap<Arc<str>, Port>,
+    ports: BTreeMap<PortKey, Port>,
     /// For announcements, by interface index.
     announcers: BTreeMap<u32, Arc<PacketSocket>>,
     /// As of the last time they were looked at.
@@ -219,10 +219,10 @@ impl AdvertThread {
     }
 
     fn read_ports(&mut self) {
-        let names: Vec<Arc<str>> = self.ports.keys().cloned().collect();
-        for name in names {
+        let keys: Vec<PortKey> = self.ports.keys().cloned().collect();
+        for key in keys {
             for _ in 0..READS {
-                if !self.read_port(&name) {
+                if !self.read_port(&key) {
                     break;
                 }
             }
@@ -230,24 +230,25 @@ impl AdvertThread {
     }
 
     /// Reads one packet; says whether there was one.
-    fn read_port(&mut self, name: &Arc<str>) -> bool {
-        let Some(port) = self.ports.get_mut(name) else {
+    fn read_port(&mut self, key: &PortKey) -> bool {
+        let Some(port) = self.ports.get_mut(key) else {
             return false;
         };
-        let bytes = match port.socket.receive() {
-            Ok(Some(bytes)) => bytes,
+        let (interface, family) = key;
+        let datagram = match port.socket.receive() {
+            Ok(Some(Incoming::Datagram(datagram))) => datagram,
+            Ok(Some(Incoming::Malformed)) => {
+                port.malformed += 1;
+                return true;
+            }
             Ok(None) => return false,
             Err(error) => {
                 // The interface went down; the monitor tells of it.
-                tracing::debug!(ifname = %name, %error, "raw socket");
+                tracing::debug!(ifname = %interface, %family, %error, "raw socket");
                 return false;
             }
         };
         let now = Instant::now();
-        let Some(datagram) = Datagram::parse(bytes) else {
-            port.malformed += 1;
-            return true;
-        };
         let Some(vrid) = datagram
             .payload
             .get(1)
@@ -257,7 +258,8 @@ impl AdvertThread {
             return true;
         };
         let key = RouterKey {
-            interface: Arc::clone(name),
+            interface: Arc::clone(interface),
+            family: *family,
             vrid,
         };
         let Some(router) = self.routers.get_mut(&key) else {
@@ -265,9 +267,9 @@ impl AdvertThread {
             return true;
         };
         let received = Received {
-            source: IpAddr::V4(datagram.source),
-            destination: IpAddr::V4(datagram.destination),
-            hop_limit: datagram.ttl,
+            source: datagram.source,
+            destination: datagram.destination,
+            hop_limit: datagram.hop_limit,
             payload: datagram.payload,
         };
         router.receive(now, received, &mut self.events);
@@ -344,11 +346,17 @@ impl AdvertThread {
     }
 
     fn insert(&mut self, spec: RouterSpec) -> Result<(), Error> {
-        let unsupported = || Error::UnsupportedFamily {
-            router: spec.name.clone(),
+        // Until an interface has an address of its own.
+        let primary = match spec.config.family() {
+            AddressFamily::Ipv4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            AddressFamily::Ipv6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         };
-        let primary = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-        let engine = VirtualRouter::new(spec.config.clone(), primary).map_err(|_| unsupported())?;
+        let engine =
+            VirtualRouter::new(spec.config.clone(), primary).map_err(|_| Error::SourceFamily {
+                router: spec.name.clone(),
+                source_address: primary,
+                family: spec.config.family(),
+            })?;
         let key = key_of(&spec);
         self.routers
             .insert(key.clone(), Router::new(key, spec, engine));
@@ -365,11 +373,12 @@ impl AdvertThread {
     fn open_ports(&mut self, specs: &[RouterSpec]) -> Result<(), Error> {
         for spec in specs {
             if let Some(interface) = self.interfaces.get(&spec.interface) {
+                let key = key_of(spec).port();
                 let fresh = |port: &Port| port.index == interface.link.index;
-                if !self.ports.get(spec.interface.as_str()).is_some_and(fresh) {
-                    let port = Port::open(interface)
+                if !self.ports.get(&key).is_some_and(fresh) {
+                    let port = Port::open(interface, spec.config.family())
                         .map_err(|source| Error::socket("raw", &spec.interface, source))?;
-                    self.ports.insert(Arc::from(spec.interface.as_str()), port);
+                    self.ports.insert(key, port);
                 }
             }
             for name in interfaces_of(spec) {
@@ -398,12 +407,13 @@ impl AdvertThread {
                 continue;
             };
             let source = source_of(&router.spec, &self.interfaces, &virtual_addresses);
-            let problem = problem_of(&router.spec, &self.interfaces, &self.ports, source);
+            let has_port = self.ports.contains_key(&key.port());
+            let problem = problem_of(&router.spec, &self.interfaces, has_port, source);
             let prepared = prepare(&router.spec, &self.interfaces, &mut self.announcers);
             router.prepare(prepared, &self.mailbox);
             if let Some(source) = source
                 && router.source != Some(source)
-                && router.engine.set_primary(IpAddr::V4(source)).is_ok()
+                && router.engine.set_primary(source).is_ok()
             {
                 router.source = Some(source);
             }
@@ -427,26 +437,27 @@ impl AdvertThread {
 
     /// Closes the sockets of interfaces that are gone or unused, opens those of new ones.
     fn renew_ports(&mut self) {
-        let used = |name: &str| self.routers.keys().any(|key| *key.interface == *name);
+        let used: BTreeSet<PortKey> = self.routers.keys().map(RouterKey::port).collect();
         let interfaces = &self.interfaces;
-        self.ports.retain(|name, port| {
-            let index = interfaces.get(name).map(|interface| interface.link.index);
-            used(name) && index == Some(port.index)
+        self.ports.retain(|key, port| {
+            let index = interfaces.get(&key.0).map(|of| of.link.index);
+            used.contains(key) && index == Some(port.index)
         });
         let there = |index: u32| interfaces.iter().any(|of| of.link.index == index);
         self.announcers.retain(|index, _| there(*index));
-        for key in self.routers.keys() {
-            let Some(interface) = self.interfaces.get(&key.interface) else {
+        for key in used {
+            let (name, family) = &key;
+            let Some(interface) = self.interfaces.get(name) else {
                 continue;
             };
-            if self.ports.contains_key(&key.interface) {
+            if self.ports.contains_key(&key) {
                 continue;
             }
-            match Port::open(interface) {
+            match Port::open(interface, *family) {
                 Ok(port) => {
-                    self.ports.insert(Arc::clone(&key.interface), port);
+                    self.ports.insert(key, port);
                 }
-                Err(error) => error!(ifname = %key.interface, %error, "no raw socket"),
+                Err(error) => error!(ifname = %name, %family, %error, "no raw socket"),
             }
         }
     }
@@ -487,7 +498,7 @@ impl AdvertThread {
             interfaces: self
                 .ports
                 .iter()
-                .map(|(name, port)| port.status(name))
+                .map(|(key, port)| port.status(key))
                 .collect(),
             events_dropped: self.events.dropped(),
             lateness: self.lateness.clone(),
@@ -499,6 +510,7 @@ impl AdvertThread {
 fn key_of(spec: &RouterSpec) -> RouterKey {
     RouterKey {
         interface: Arc::from(spec.interface.as_str()),
+        family: spec.config.family(),
         vrid: spec.config.vrid(),
     }
 }

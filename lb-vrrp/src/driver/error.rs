@@ -6,7 +6,7 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::Vrid;
+use crate::{AddressFamily, Vrid};
 
 /// Why the driver did not start, reload or stop as asked.
 #[derive(Debug, thiserror::Error)]
@@ -89,11 +89,15 @@ pub enum Error {
         /// The limit.
         limit: Duration,
     },
-    /// A router whose addresses are IPv6: the engine speaks it, this driver does not yet.
-    #[error("router {router}: the driver does not run IPv6 routers")]
-    UnsupportedFamily {
+    /// The source given for a router's adverts is not of the family of its addresses.
+    #[error("router {router}: {source_address} cannot be the source of {family} adverts")]
+    SourceFamily {
         /// The router's name.
         router: String,
+        /// The source.
+        source_address: IpAddr,
+        /// The family of the router's addresses.
+        family: AddressFamily,
     },
 }
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the driver tells its owner.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
 use super::error::AddressError;
 use super::timer::Lateness;
-use crate::{Notice, Priority, Rejected, RouterStats, State, Transition, Vrid};
+use crate::{AddressFamily, Notice, Priority, Rejected, RouterStats, State, Transition, Vrid};
 
 /// Something happened. Events are told, never asked for: nothing waits for the reader, and what
 /// does not fit the channel is counted in [`DriverStatus::events_dropped`].
@@ -163,7 +163,7 @@ pub struct RouterStatus {
     /// Its effective priority.
     pub priority: Priority,
     /// Source of its adverts.
-    pub source: Option<Ipv4Addr>,
+    pub source: Option<IpAddr>,
     /// Its counters.
     pub stats: RouterStats,
     /// Adverts the kernel refused to send.
@@ -176,8 +176,10 @@ pub struct RouterStatus {
 pub struct InterfaceStatus {
     /// Its name.
     pub name: Arc<str>,
+    /// The family of the routers on it; an interface can have both.
+    pub family: AddressFamily,
     /// Packets of VRIDs that are not configured here: other people's routers.
     pub unknown_vrid: u64,
-    /// Packets that are no whole IPv4 packet, or too short to hold a VRID.
+    /// Packets that are no whole IP packet, or too short to hold a VRID.
     pub malformed: u64,
 }

@@ -3,16 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
-use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
+use rtnetlink::packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
-use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+use rtnetlink::packet_route::{AddressFamily as RouteFamily, RouteNetlinkMessage};
 
 use super::address::{ADDRESS_PROTOCOL, Link, bounded};
-use crate::VirtualAddress;
+use crate::{AddressFamily, VirtualAddress};
 
 /// An address on an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,9 @@ pub(super) struct PresentAddress {
     pub(super) prefix_len: u8,
     /// `IFA_PROTO`; 0 where it is not told.
     pub(super) protocol: u8,
+    /// Whether packets may have it as their source: an IPv6 address may not while it is looked for
+    /// duplicates of it, nor after one was found.
+    pub(super) usable: bool,
 }
 
 /// One interface.
@@ -36,14 +39,22 @@ pub(super) struct Interface {
 }
 
 impl Interface {
-    /// The first IPv4 address for which `excluded` does not hold.
-    pub(super) fn primary(&self, excluded: impl Fn(Ipv4Addr) -> bool) -> Option<Ipv4Addr> {
+    /// The first IPv4 or link-local IPv6 address for which `excluded` does not hold.
+    pub(super) fn primary(
+        &self,
+        family: AddressFamily,
+        excluded: impl Fn(IpAddr) -> bool,
+    ) -> Option<IpAddr> {
+        let of_family = |address: IpAddr| match (family, address) {
+            (AddressFamily::Ipv4, IpAddr::V4(_)) => true,
+            (AddressFamily::Ipv6, IpAddr::V6(address)) => address.is_unicast_link_local(),
+            _ => false,
+        };
         self.addresses
             .iter()
-            .find_map(|present| match present.address {
-                IpAddr::V4(address) if !excluded(address) => Some(address),
-                IpAddr::V4(_) | IpAddr::V6(_) => None,
-            })
+            .filter(|present| present.usable)
+            .map(|present| present.address)
+            .find(|&address| of_family(address) && !excluded(address))
     }
 }
 
@@ -153,7 +164,7 @@ impl Interfaces {
 
     fn new_link(&mut self, message: &LinkMessage) -> Change {
         // A bridge tells of its ports in link messages of its own family.
-        if message.header.interface_family != AddressFamily::Unspec {
+        if message.header.interface_family != RouteFamily::Unspec {
             return Change::None;
         }
         let mut name = None;
@@ -188,7 +199,7 @@ impl Interfaces {
     }
 
     fn delete_link(&mut self, message: &LinkMessage) -> Change {
-        if message.header.interface_family != AddressFamily::Unspec {
+        if message.header.interface_family != RouteFamily::Unspec {
             return Change::None;
         }
         match Arc::make_mut(&mut self.by_index).remove(&message.header.index) {
@@ -238,6 +249,12 @@ fn present(message: &AddressMessage) -> Option<PresentAddress> {
     let mut local = None;
     let mut address = None;
     let mut protocol = 0;
+    let suspect = AddressHeaderFlags::Tentative | AddressHeaderFlags::Dadfailed;
+    let suspect = message.header.flags.intersects(suspect)
+        && !message
+            .header
+            .flags
+            .contains(AddressHeaderFlags::Optimistic);
     for attribute in &message.attributes {
         match attribute {
             AddressAttribute::Local(value) => local = Some(*value),
@@ -250,6 +267,7 @@ fn present(message: &AddressMessage) -> Option<PresentAddress> {
         address: local.or(address)?,
         prefix_len: message.header.prefix_len,
         protocol,
+        usable: !suspect,
     })
 }
 
@@ -312,20 +330,40 @@ mod tests {
     fn the_primary_address_is_the_first_that_is_not_virtual() {
         let interfaces = two();
         let eth0 = interfaces.get("eth0").unwrap();
-        let vip: Ipv4Addr = "192.0.2.100".parse().unwrap();
-        assert_eq!(eth0.primary(|_| false), Some(vip));
+        let vip: IpAddr = "192.0.2.100".parse().unwrap();
+        let ipv4 = AddressFamily::Ipv4;
+        assert_eq!(eth0.primary(ipv4, |_| false), Some(vip));
         assert_eq!(
-            eth0.primary(|address| address == vip),
+            eth0.primary(ipv4, |address| address == vip),
             Some("192.0.2.1".parse().unwrap())
         );
-        assert_eq!(eth0.primary(|_| true), None);
+        assert_eq!(eth0.primary(ipv4, |_| true), None);
+    }
+
+    #[test]
+    fn an_ipv6_source_is_link_local_and_past_duplicate_detection() {
+        let mut interfaces = two();
+        let primary = |interfaces: &Interfaces| {
+            let eth0 = interfaces.get("eth0").unwrap();
+            eth0.primary(AddressFamily::Ipv6, |_| false)
+        };
+        let new = |address| RouteNetlinkMessage::NewAddress(address);
+        interfaces.apply(&new(address(2, "2001:db8::1", 64)));
+        assert_eq!(primary(&interfaces), None);
+        let mut local = address(2, "fe80::1", 64);
+        local.header.flags = AddressHeaderFlags::Tentative;
+        interfaces.apply(&new(local.clone()));
+        assert_eq!(primary(&interfaces), None);
+        local.header.flags = AddressHeaderFlags::empty();
+        interfaces.apply(&new(local));
+        assert_eq!(primary(&interfaces), Some("fe80::1".parse().unwrap()));
     }
 
     #[test]
     fn a_bridge_losing_a_port_does_not_delete_the_interface() {
         let mut interfaces = two();
         let mut message = link(2, "eth0", LinkFlags::Up);
-        message.header.interface_family = AddressFamily::Bridge;
+        message.header.interface_family = RouteFamily::Bridge;
         assert_eq!(
             interfaces.apply(&RouteNetlinkMessage::DelLink(message)),
             Change::None

@@ -11,15 +11,25 @@ use tokio::sync::Notify;
 
 use super::address::Link;
 use super::socket::PacketSocket;
-use crate::Vrid;
-use crate::{Announcements, VirtualAddress};
+use crate::{AddressFamily, Announcements, VirtualAddress, Vrid};
 
 /// What identifies a router: two of the same are the same router with another configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct RouterKey {
     pub(super) interface: Arc<str>,
+    pub(super) family: AddressFamily,
     pub(super) vrid: Vrid,
 }
+
+impl RouterKey {
+    /// Where its adverts leave and arrive.
+    pub(super) fn port(&self) -> PortKey {
+        (Arc::clone(&self.interface), self.family)
+    }
+}
+
+/// An interface by name, and the family of the routers on it.
+pub(super) type PortKey = (Arc<str>, AddressFamily);
 
 /// An address with all that is needed to hold and announce it.
 #[derive(Clone, Debug)]

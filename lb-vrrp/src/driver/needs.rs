@@ -2,8 +2,9 @@
 //! What a router needs of the interfaces, and whether they have it.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tracing::error;
@@ -11,7 +12,6 @@ use tracing::error;
 use super::event::LinkProblem;
 use super::links::{Interface, Interfaces};
 use super::mailbox::{Announcement, Prepared};
-use super::port::Port;
 use super::socket::PacketSocket;
 use super::spec::RouterSpec;
 use crate::MacAddr;
@@ -32,20 +32,24 @@ pub(super) fn interface_of<'a>(spec: &'a RouterSpec, address: &'a VirtualAddress
     address.interface.as_deref().unwrap_or(&spec.interface)
 }
 
-/// The source of a router's adverts. A virtual address is none, except an owner's.
+/// The source of a router's adverts: the interface's first IPv4 address, or its link-local IPv6
+/// address (RFC 9568 §5.1.2.1). A virtual address is none, except an owner's.
 pub(super) fn source_of(
     spec: &RouterSpec,
     interfaces: &Interfaces,
     virtual_addresses: &[IpAddr],
-) -> Option<Ipv4Addr> {
-    if let Some(IpAddr::V4(source)) = spec.source {
-        return Some(source);
+) -> Option<IpAddr> {
+    if spec.source.is_some() {
+        return spec.source;
     }
+    let family = spec.config.family();
     let interface = interfaces.get(&spec.interface)?;
-    let is_virtual = |address: Ipv4Addr| virtual_addresses.contains(&IpAddr::V4(address));
-    interface.primary(is_virtual).or_else(|| {
+    let is_virtual = |address: IpAddr| virtual_addresses.contains(&address);
+    interface.primary(family, is_virtual).or_else(|| {
         let owner = spec.config.priority().is_owner();
-        owner.then(|| interface.primary(|_| false)).flatten()
+        owner
+            .then(|| interface.primary(family, |_| false))
+            .flatten()
     })
 }
 
@@ -53,8 +57,8 @@ pub(super) fn source_of(
 pub(super) fn problem_of(
     spec: &RouterSpec,
     interfaces: &Interfaces,
-    ports: &BTreeMap<Arc<str>, Port>,
-    source: Option<Ipv4Addr>,
+    has_port: bool,
+    source: Option<IpAddr>,
 ) -> Option<LinkProblem> {
     let mut down = false;
     for name in interfaces_of(spec) {
@@ -67,7 +71,7 @@ pub(super) fn problem_of(
         Some(LinkProblem::Down)
     } else if source.is_none() {
         Some(LinkProblem::NoSource)
-    } else if !ports.contains_key(spec.interface.as_str()) {
+    } else if !has_port {
         Some(LinkProblem::NoSocket)
     } else {
         None
@@ -86,7 +90,9 @@ pub(super) fn prepare(
             continue;
         };
         let announcement = interface.mac.and_then(|mac| {
-            let frame = announcement_frame(address.address, MacAddr::from(mac));
+            let frame = announcement_frame(address.address, MacAddr::from(mac), || {
+                forwards_ipv6(&interface.link.name)
+            });
             let socket = announcer(announcers, interface)
                 .inspect_err(|error| {
                     error!(ifname = %interface.link.name, %error, "no packet socket");
@@ -106,17 +112,25 @@ pub(super) fn prepare(
     prepared
 }
 
-fn announcement_frame(address: IpAddr, mac: MacAddr) -> Vec<u8> {
+/// `router` says whether this host forwards IPv6 packets: one that does and does not say so would
+/// be dropped from its neighbours' lists of routers (RFC 4861 §7.2.5).
+fn announcement_frame(address: IpAddr, mac: MacAddr, router: impl FnOnce() -> bool) -> Vec<u8> {
     match address {
         IpAddr::V4(address) => GratuitousArp { mac, address }.to_vec(),
         IpAddr::V6(address) => UnsolicitedNeighbourAdvertisement {
             mac,
             source: address,
             address,
-            router: false,
+            router: router(),
         }
         .to_vec(),
     }
+}
+
+/// Whether the interface is a router's, in the network namespace of the calling thread.
+fn forwards_ipv6(interface: &str) -> bool {
+    fs::read_to_string(format!("/proc/sys/net/ipv6/conf/{interface}/forwarding"))
+        .is_ok_and(|value| value.trim() != "0")
 }
 
 /// The packet socket of an interface, opened when it is first needed.

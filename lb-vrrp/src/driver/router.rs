@@ -2,7 +2,7 @@
 //! One virtual router inside the advert thread: its engine, and what the driver knows about it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::event::{Event, Events, LinkProblem, RouterStatus};
 use super::limiter::RejectedLimiter;
-use super::mailbox::{Mailbox, Prepared, RouterKey, Wanted};
+use super::mailbox::{Mailbox, PortKey, Prepared, RouterKey, Wanted};
 use super::port::Port;
 use super::spec::RouterSpec;
 use crate::{AnnounceReason, Output, Received, Transmit, VirtualRouter};
@@ -21,7 +21,7 @@ const BURST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a router acts on while its outputs are carried out.
 pub(super) struct Surroundings<'a> {
-    pub(super) ports: &'a mut BTreeMap<Arc<str>, Port>,
+    pub(super) ports: &'a mut BTreeMap<PortKey, Port>,
     pub(super) mailbox: &'a Mailbox,
     pub(super) events: &'a mut Events,
 }
@@ -32,7 +32,7 @@ pub(super) struct Router {
     pub(super) name: Arc<str>,
     pub(super) spec: RouterSpec,
     pub(super) engine: VirtualRouter,
-    pub(super) source: Option<Ipv4Addr>,
+    pub(super) source: Option<IpAddr>,
     pub(super) problem: Option<LinkProblem>,
     pub(super) started: bool,
     pub(super) span: tracing::Span,
@@ -146,15 +146,12 @@ impl Router {
         }
     }
 
-    fn send(&mut self, advert: &Transmit, ports: &mut BTreeMap<Arc<str>, Port>) {
-        let IpAddr::V4(source) = advert.source else {
-            return;
-        };
-        let Some(port) = ports.get_mut(&self.key.interface) else {
+    fn send(&mut self, advert: &Transmit, ports: &mut BTreeMap<PortKey, Port>) {
+        let Some(port) = ports.get_mut(&self.key.port()) else {
             self.send_failures += 1;
             return;
         };
-        match port.socket.send(source, &advert.payload) {
+        match port.socket.send(advert) {
             Ok(()) => self.sending_fails = false,
             Err(error) => {
                 self.send_failures += 1;

@@ -18,11 +18,12 @@ const LABEL: usize = 15;
 pub(super) fn specs(specs: &[RouterSpec]) -> Result<(), Error> {
     let mut known = BTreeMap::new();
     for spec in specs {
-        if spec.config.family() != AddressFamily::Ipv4
-            || spec.source.is_some_and(|source| source.is_ipv6())
-        {
-            return Err(Error::UnsupportedFamily {
+        let family = spec.config.family();
+        if let Some(source) = spec.source.filter(|at| AddressFamily::of(*at) != family) {
+            return Err(Error::SourceFamily {
                 router: spec.name.clone(),
+                source_address: source,
+                family,
             });
         }
         for address in &spec.virtual_addresses {
@@ -34,7 +35,7 @@ pub(super) fn specs(specs: &[RouterSpec]) -> Result<(), Error> {
                 });
             }
         }
-        let key = (spec.config.vrid(), spec.interface.as_str());
+        let key = (spec.config.vrid(), family, spec.interface.as_str());
         if let Some(first) = known.insert(key, &spec.name) {
             return Err(Error::DuplicateRouter {
                 vrid: spec.config.vrid(),

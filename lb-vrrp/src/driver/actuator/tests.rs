@@ -126,6 +126,7 @@ impl Bench {
 
 fn key(vrid: u8) -> RouterKey {
     RouterKey {
+        family: crate::AddressFamily::Ipv4,
         interface: Arc::from("eth0"),
         vrid: Vrid::new(vrid).unwrap(),
     }

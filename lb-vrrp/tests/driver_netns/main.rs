@@ -12,6 +12,7 @@
     reason = "tests"
 )]
 
+mod ipv6;
 mod netns;
 
 use std::net::IpAddr;

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The raw protocol-112 socket of an interface and family, and the packet socket that announces
+//! addresses.
+
+mod ipv4;
+mod ipv6;
+
+use std::io;
+use std::net::IpAddr;
+use std::task::{Context, Poll};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::sys::{self, Owned};
+use crate::{AddressFamily, Transmit};
+
+/// VRRP's IP protocol number.
+const PROTOCOL: u8 = 112;
+/// The only time to live an advert may have (RFC 9568 §5.1.1.3, §5.1.2.3).
+const HOP_LIMIT: u8 = 255;
+/// Precedence "internetwork control", as keepalived marks its adverts.
+const TRAFFIC_CLASS: u8 = 0xC0;
+/// More than the largest VRRP message: 255 IPv6 addresses are 4088 bytes. What is longer is cut,
+/// and known by that.
+const BUFFER: usize = 4608;
+/// Room for a burst of adverts that arrives while the thread is not scheduled.
+const RECEIVE_BUFFER: usize = 512 * 1024;
+
+/// What a packet carried: its VRRP message and the header fields that are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Datagram<'a> {
+    pub(super) source: IpAddr,
+    pub(super) destination: IpAddr,
+    pub(super) hop_limit: u8,
+    pub(super) payload: &'a [u8],
+}
+
+/// Something that arrived.
+#[derive(Debug)]
+pub(super) enum Incoming<'a> {
+    Datagram(Datagram<'a>),
+    /// Not a whole packet.
+    Malformed,
+}
+
+/// The raw socket that all virtual routers of one interface and family share.
+#[derive(Debug)]
+pub(super) struct VrrpSocket {
+    socket: AsyncFd<Owned<Socket>>,
+    family: AddressFamily,
+    index: u32,
+    buffer: Box<[u8]>,
+    frame: Vec<u8>,
+}
+
+impl VrrpSocket {
+    /// Opens the socket and joins the group on the interface. Must be called inside the runtime
+    /// that will wait on it.
+    pub(super) fn open(interface: &str, index: u32, family: AddressFamily) -> io::Result<Self> {
+        let domain = match family {
+            AddressFamily::Ipv4 => Domain::IPV4,
+            AddressFamily::Ipv6 => Domain::IPV6,
+        };
+        let protocol = Protocol::from(i32::from(PROTOCOL));
+        let socket = Socket::new(domain, Type::RAW, Some(protocol))?;
+        // First of all, or packets of other interfaces get in.
+        socket.bind_device(Some(interface.as_bytes()))?;
+        socket.set_nonblocking(true)?;
+        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        match family {
+            AddressFamily::Ipv4 => ipv4::configure(&socket, index)?,
+            AddressFamily::Ipv6 => ipv6::configure(&socket, index)?,
+        }
+        Ok(Self {
+            socket: sys::register_socket(socket)?,
+            family,
+            index,
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+            frame: Vec::new(),
+        })
+    }
+
+    /// Sends one advert; its addresses are of the socket's family.
+    pub(super) fn send(&mut self, advert: &Transmit) -> io::Result<()> {
+        let socket = self.socket.get_ref().get();
+        let message = &advert.payload;
+        match (advert.source, advert.destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                ipv4::send(socket, source, destination, message, &mut self.frame)
+            }
+            (IpAddr::V6(source), IpAddr::V6(destination)) => {
+                ipv6::send(socket, self.index, source, destination, message)
+            }
+            _ => Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+
+    /// Ready when there may be something to receive.
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_read_ready(cx).map_ok(drop)
+    }
+
+    /// The next packet, or `None` when there is none; then the socket can be waited for again. So
+    /// it can after an error: one that lasts must not keep the thread running.
+    pub(super) fn receive(&mut self) -> io::Result<Option<Incoming<'_>>> {
+        let (family, buffer) = (self.family, &mut *self.buffer);
+        let mut received = Err(io::ErrorKind::WouldBlock.into());
+        let result = &mut received;
+        let _ = self.socket.try_io(Interest::READABLE, move |socket| {
+            *result = match family {
+                AddressFamily::Ipv4 => ipv4::receive(socket.get(), buffer),
+                AddressFamily::Ipv6 => ipv6::receive(socket.get(), buffer),
+            };
+            match result {
+                Ok(_) => Ok(()),
+                Err(_) => Err(io::ErrorKind::WouldBlock.into()),
+            }
+        });
+        match received {
+            Ok(datagram) => Ok(Some(
+                datagram.map_or(Incoming::Malformed, Incoming::Datagram),
+            )),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A datagram leaves as a whole or not at all.
+fn whole(sent: usize, length: usize) -> io::Result<()> {
+    if sent == length {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::WriteZero.into())
+    }
+}
+
+/// A packet socket bound to one interface, for whole Ethernet frames; it receives nothing.
+#[derive(Debug)]
+pub(super) struct PacketSocket(Socket);
+
+impl PacketSocket {
+    pub(super) fn open(index: u32) -> io::Result<Self> {
+        let socket = Socket::new(Domain::PACKET, Type::RAW, None)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&sys::packet_address(index)?)?;
+        Ok(Self(socket))
+    }
+
+    pub(super) fn send(&self, frame: &[u8]) -> io::Result<()> {
+        self.0.send(frame).map(drop)
+    }
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! IPv6 routers: link-local sources, ff02::12, neighbour advertisements; beside an IPv4 router of
+//! the same VRID.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::{Duration, Instant};
+
+use lb_vrrp::driver::{RouterSpec, VirtualAddress};
+use lb_vrrp::wire::{Advertisement, UnsolicitedNeighbourAdvertisement};
+use lb_vrrp::{
+    AddressFamily, AdvertInterval, AdvertisedPriority, Priority, RouterConfig, State, Version, Vrid,
+};
+
+use super::netns::{Capture, Frame, Lan, Node, enabled, wait_for};
+use super::quick_spec;
+
+const LOCAL: &str = "fe80::5e:100";
+const GLOBAL: &str = "2001:db8::100";
+
+fn spec(priority: u8) -> RouterSpec {
+    let addresses = [LOCAL, GLOBAL].map(|address| address.parse::<IpAddr>().unwrap());
+    let config = RouterConfig::builder(Vrid::new(51).unwrap())
+        .version(Version::V3)
+        .priority(Priority::new(priority).unwrap())
+        .interval(AdvertInterval::from_centis(20).unwrap())
+        .address(addresses[0])
+        .address(addresses[1])
+        .build()
+        .unwrap();
+    let [local, global] = addresses.map(VirtualAddress::new);
+    RouterSpec::new("VI_6", "eth0", config)
+        .with_virtual_addresses([local.with_prefix_len(64), global.with_prefix_len(128)])
+}
+
+/// Header fields and content of an IPv6 advert.
+struct Advert {
+    source: Ipv6Addr,
+    hop_limit: u8,
+    traffic_class: u8,
+    content: Advertisement,
+}
+
+fn advert(frame: &Frame) -> Option<Advert> {
+    let packet = frame.bytes.get(14..)?;
+    if frame.bytes[12..14] != [0x86, 0xdd] || packet.get(6) != Some(&112) {
+        return None;
+    }
+    assert_eq!(
+        frame.bytes[..6],
+        [0x33, 0x33, 0, 0, 0, 0x12],
+        "destination MAC address"
+    );
+    let address = |at: usize| Ipv6Addr::from(<[u8; 16]>::try_from(&packet[at..at + 16]).unwrap());
+    let (source, destination) = (address(8), address(24));
+    assert_eq!(destination, "ff02::12".parse::<Ipv6Addr>().unwrap());
+    let length = usize::from(u16::from_be_bytes([packet[4], packet[5]]));
+    let content = Advertisement::parse(&packet[40..40 + length], source.into(), destination.into());
+    Some(Advert {
+        source,
+        hop_limit: packet[7],
+        traffic_class: (packet[0] << 4) | (packet[1] >> 4),
+        content: content.unwrap(),
+    })
+}
+
+fn state_of(node: &Node, family: AddressFamily) -> State {
+    let status = node.status();
+    let name = match family {
+        AddressFamily::Ipv4 => "VI_1",
+        AddressFamily::Ipv6 => "VI_6",
+    };
+    status
+        .routers
+        .iter()
+        .find(|router| *router.name == *name)
+        .unwrap()
+        .state
+}
+
+#[test]
+fn ipv6_routers_elect_announce_and_resign_beside_ipv4_ones_of_the_same_vrid() {
+    if !enabled("ipv6_routers_elect_announce_and_resign_beside_ipv4_ones_of_the_same_vrid") {
+        return;
+    }
+    let lan = Lan::new();
+    let capture = Capture::start(&lan.c);
+    let a = Node::start(&lan.a, vec![spec(150), quick_spec(100)]);
+    let b = Node::start(&lan.b, vec![spec(100), quick_spec(150)]);
+    // Not before the link-local address is known to be unique, a second or two.
+    let wait = |node: &Node, family: AddressFamily, state: State| {
+        wait_for(&format!("{family} {state}"), || {
+            (state_of(node, family) == state).then_some(())
+        });
+    };
+    wait(&a, AddressFamily::Ipv6, State::Master);
+    wait(&b, AddressFamily::Ipv4, State::Master);
+    wait(&b, AddressFamily::Ipv6, State::Backup);
+    wait(&a, AddressFamily::Ipv4, State::Backup);
+    for address in [LOCAL, GLOBAL] {
+        wait_for("the address on a", || lan.a.holds(address).then_some(()));
+        assert!(!lan.b.holds(address));
+        let entry = lan.a.address(address).unwrap();
+        assert!(!entry.contains("tentative"), "{entry}");
+        // Not for connections of the host's own.
+        assert_eq!(entry.contains("\"deprecated\":true"), address == GLOBAL);
+    }
+
+    let frames = wait_for("adverts and announcements", || {
+        let frames = capture.frames();
+        let announced = |address: &str| {
+            let address: Ipv6Addr = address.parse().unwrap();
+            frames
+                .iter()
+                .filter_map(|frame| UnsolicitedNeighbourAdvertisement::parse(&frame.bytes))
+                .any(|of| of.address == address && of.mac.octets() == lan.a.mac())
+        };
+        let enough = frames.iter().filter_map(advert).count() >= 3;
+        (enough && announced(LOCAL) && announced(GLOBAL)).then_some(frames)
+    });
+    let first = |wanted: &dyn Fn(&Frame) -> bool| frames.iter().position(wanted).unwrap();
+    let advert_at = first(&|frame| advert(frame).is_some());
+    let announced_at =
+        first(&|frame| UnsolicitedNeighbourAdvertisement::parse(&frame.bytes).is_some());
+    assert!(advert_at < announced_at, "advert first, then announcement");
+    for sent in frames.iter().filter_map(advert) {
+        assert!(sent.source.is_unicast_link_local(), "{}", sent.source);
+        assert_ne!(sent.source, LOCAL.parse::<Ipv6Addr>().unwrap());
+        assert_eq!((sent.hop_limit, sent.traffic_class), (255, 0xc0));
+        assert_eq!(sent.content.addresses.as_slice().len(), 2);
+    }
+
+    let stopped = Instant::now();
+    a.shutdown();
+    assert!(!lan.a.holds(GLOBAL) && !lan.a.holds(LOCAL));
+    wait(&b, AddressFamily::Ipv6, State::Master);
+    // Skew at priority 100: 0.12 s.
+    let took = stopped.elapsed();
+    assert!(took < Duration::from_millis(1200), "{took:?}");
+    wait_for("the address on b", || lan.b.holds(GLOBAL).then_some(()));
+    let resigned = capture.count(|frame| {
+        advert(frame).is_some_and(|of| of.content.priority == AdvertisedPriority::Resign)
+    });
+    assert_eq!(resigned, 1, "adverts with priority 0");
+    b.shutdown();
+    assert!(!lan.b.holds(GLOBAL) && !lan.b.holds(LOCAL));
+}
