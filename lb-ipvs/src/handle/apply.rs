@@ -19,10 +19,14 @@ impl IpvsHandle {
     ///
     /// Equivalent to `ipvsadm -R`.
     ///
+    /// When the kernel drops replies (`ENOBUFS`, after a flood of errors that the receive buffer
+    /// could not hold), the services concerned are read again. A change whose result is there counts
+    /// as made; every other one is sent again, alone, for the kernel to say why not.
+    ///
     /// # Errors
-    /// The outer error is about the batch: the socket failed, or the kernel dropped replies
-    /// ([`Error::OutcomeUnknown`]). Then any of the changes may have been made; read the table
-    /// again. The inner errors are about one change each, and definite.
+    /// The outer error is about the batch: the socket failed, or the kernel did not reply. Then any
+    /// of the changes may have been made; read the table again. The inner errors are about one
+    /// change each, and definite.
     ///
     /// # Examples
     /// ```no_run
@@ -57,8 +61,13 @@ impl IpvsHandle {
                 .take_while(|change| check(change).is_ok())
                 .map(|change| (change.operation(), change.subject(), message_of(change)));
             let batch = self.transport.batch(requests).await?;
-            rest = rest.get(batch.len()..).unwrap_or_default();
-            outcomes.extend(batch);
+            let (sent, others) = rest.split_at(batch.outcomes.len().min(rest.len()));
+            rest = others;
+            if batch.lost {
+                outcomes.extend(self.settle(sent, batch.outcomes).await?);
+            } else {
+                outcomes.extend(batch.outcomes);
+            }
         }
         Ok(outcomes)
     }
@@ -66,7 +75,18 @@ impl IpvsHandle {
     /// Makes one change.
     pub(super) async fn change(&mut self, change: Change) -> Result<(), Error> {
         check(&change)?;
-        self.command(change.operation(), change.subject(), message_of(&change))
+        match self.send_alone(&change).await {
+            Err(Error::OutcomeUnknown { .. }) => {
+                let outcomes = self.settle(&[change], vec![Ok(())]).await?;
+                outcomes.into_iter().collect()
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Sends one change with an acknowledgement.
+    pub(super) async fn send_alone(&mut self, change: &Change) -> Result<(), Error> {
+        self.command(change.operation(), change.subject(), message_of(change))
             .await
     }
 }

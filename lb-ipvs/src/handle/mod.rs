@@ -7,10 +7,11 @@ mod destination;
 mod files;
 mod service;
 mod settings;
+mod settle;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
+use std::{fmt, os::fd::BorrowedFd};
 
 #[cfg(any(test, feature = "test-util"))]
 use crate::transport::scripted::ScriptedKernel;
@@ -131,8 +132,24 @@ impl IpvsHandle {
     ///
     /// It is 500, or as many as can fail without a loss of errors if the receive buffer is small.
     #[must_use]
-    pub fn batch_limit(&self) -> usize {
+    pub const fn batch_limit(&self) -> usize {
         self.transport.batch_limit()
+    }
+
+    /// The netlink socket, for its options; `None` for a scripted kernel.
+    ///
+    /// ipvsadm has no equivalent.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use std::os::fd::AsRawFd;
+    /// # fn example(ipvs: lb_ipvs::IpvsHandle) {
+    /// println!("{:?}", ipvs.socket().map(|socket| socket.as_raw_fd()));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn socket(&self) -> Option<BorrowedFd<'_>> {
+        self.transport.socket()
     }
 
     /// Reads the whole table: all services with their destinations, in the kernel's order.

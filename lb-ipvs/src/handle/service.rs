@@ -65,7 +65,7 @@ impl IpvsHandle {
         );
         let replies = self
             .transport
-            .request(operation, Subject::Service(*key), message)
+            .question(operation, Subject::Service(*key), message)
             .await?;
         for reply in &replies {
             if let IpvsMessage::Common { attributes, .. } = reply {

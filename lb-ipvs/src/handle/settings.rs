@@ -35,7 +35,7 @@ impl IpvsHandle {
         let message = IpvsMessage::new(Command::GetInfo, Vec::new());
         let replies = self
             .transport
-            .request(operation, Subject::Table, message)
+            .question(operation, Subject::Table, message)
             .await?;
         match replies.first() {
             Some(IpvsMessage::Info(attributes)) => {
@@ -64,7 +64,7 @@ impl IpvsHandle {
         let message = IpvsMessage::new(Command::GetConfig, Vec::new());
         let replies = self
             .transport
-            .request(operation, Subject::Table, message)
+            .question(operation, Subject::Table, message)
             .await?;
         match replies.first() {
             Some(IpvsMessage::Common { attributes, .. }) => Ok(timeouts_of(attributes)),

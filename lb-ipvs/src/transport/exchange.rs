@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Requests and their replies.
 
-use std::{io, time::Duration};
+use std::{io, os::fd::BorrowedFd, time::Duration};
 
 use netlink_packet_core::{
     Emitable, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage,
@@ -9,10 +9,10 @@ use netlink_packet_core::{
 };
 use netlink_packet_generic::{GenlHeader, GenlMessage};
 use nix::libc;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{
-    family,
+    batch, family,
     frame::{Body, Frame, Frames},
     link::Link,
 };
@@ -24,31 +24,28 @@ use crate::{
 
 /// How long a reply is waited for. The kernel replies at once, except when it stops a daemon.
 pub(super) const DEADLINE: Duration = Duration::from_secs(15);
-/// How often a dump is begun anew when the list changes under it.
+/// How often a dump is begun anew when the list changes under it, when the kernel is busy with
+/// another one on this socket, or when replies are lost.
 const DUMP_ATTEMPTS: u32 = 5;
-/// Requests in one batch at most.
-const BATCH_REQUESTS: usize = 500;
-/// Bytes of requests in one batch at most, well below the smallest usual send buffer.
-const BATCH_BYTES: usize = 64 << 10;
-/// What one error may take of the receive buffer by the kernel's reckoning: 768 were measured,
-/// an explanation of more than a hundred bytes makes it 1280.
-const ERROR_COST: usize = 1280;
+/// How long to wait before that, multiplied by the number of the attempt.
+const DUMP_PAUSE: Duration = Duration::from_millis(10);
 
 /// A socket whose family is known.
 pub(crate) struct Transport {
     link: Link,
     family: u16,
-    sequence: u32,
+    pub(super) sequence: u32,
+    batch_limit: usize,
     /// An exchange began and did not end: its replies may still come.
-    unsettled: bool,
-    buffer: Vec<u8>,
+    pub(super) unsettled: bool,
+    pub(super) buffer: Vec<u8>,
 }
 
 /// What a request is about, for errors.
 #[derive(Clone, Copy)]
-struct About {
-    operation: Operation,
-    subject: Subject,
+pub(super) struct About {
+    pub(super) operation: Operation,
+    pub(super) subject: Subject,
 }
 
 /// The error for an errno of the kernel.
@@ -78,8 +75,9 @@ impl Transport {
         Ok(transport)
     }
 
-    pub(super) const fn over(link: Link, family: u16) -> Self {
+    pub(super) fn over(link: Link, family: u16) -> Self {
         Self {
+            batch_limit: batch::limit(link.receive_buffer()),
             link,
             family,
             sequence: 0,
@@ -89,8 +87,13 @@ impl Transport {
     }
 
     /// How many requests can fail in one batch with every error readable.
-    pub(crate) fn batch_limit(&self) -> usize {
-        (self.link.receive_buffer() / ERROR_COST).clamp(1, BATCH_REQUESTS)
+    pub(crate) const fn batch_limit(&self) -> usize {
+        self.batch_limit
+    }
+
+    /// The socket, if it is one.
+    pub(crate) fn socket(&self) -> Option<BorrowedFd<'_>> {
+        self.link.socket()
     }
 
     /// Sends one request with `NLM_F_ACK`, and returns what the kernel told besides.
@@ -112,7 +115,30 @@ impl Transport {
         Ok(replies)
     }
 
+    /// As [`Transport::request`], for a question, which can be asked again when its reply is lost.
+    pub(crate) async fn question(
+        &mut self,
+        operation: Operation,
+        subject: Subject,
+        message: IpvsMessage,
+    ) -> Result<Vec<IpvsMessage>, Error> {
+        let mut attempt = 1;
+        loop {
+            match self.request(operation, subject, message.clone()).await {
+                Err(error) if can_be_asked_again(&error) && attempt < DUMP_ATTEMPTS => {
+                    tracing::debug!(%operation, attempt, %error, "asked again");
+                    sleep(DUMP_PAUSE * attempt).await;
+                    attempt += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
     /// Sends one request with `NLM_F_DUMP`, and returns the list.
+    ///
+    /// A list that changed while it was read is read again, and so it is when the kernel was busy
+    /// or dropped a part of it; a bounded number of times.
     pub(crate) async fn dump(
         &mut self,
         operation: Operation,
@@ -120,85 +146,35 @@ impl Transport {
         message: &IpvsMessage,
     ) -> Result<Vec<IpvsMessage>, Error> {
         let about = About { operation, subject };
-        for attempt in 1..=DUMP_ATTEMPTS {
+        let mut attempt = 1;
+        loop {
             let mut bytes = Vec::new();
             let sequence = self.encode(message.clone(), NLM_F_REQUEST | NLM_F_DUMP, &mut bytes);
             self.send(about, bytes, false).await?;
-            let (replies, interrupted) = self.collect(about, sequence).await?;
-            if !interrupted {
-                return Ok(replies);
+            let error = match self.collect(about, sequence).await {
+                Ok((replies, false)) => return Ok(replies),
+                Ok((_, true)) => Error::Interrupted {
+                    operation,
+                    attempts: DUMP_ATTEMPTS,
+                },
+                Err(error) if can_be_asked_again(&error) => error,
+                Err(error) => return Err(error),
+            };
+            if attempt == DUMP_ATTEMPTS {
+                return Err(error);
             }
-            tracing::debug!(%operation, attempt, "list changed while it was read");
-        }
-        Err(Error::Interrupted {
-            operation,
-            attempts: DUMP_ATTEMPTS,
-        })
-    }
-
-    /// Sends as many requests as fit into one batch; only the last asks for an acknowledgement.
-    ///
-    /// Returns the outcome of each request that was sent, which is at least one.
-    pub(crate) async fn batch(
-        &mut self,
-        requests: impl Iterator<Item = (Operation, Subject, IpvsMessage)>,
-    ) -> Result<Vec<Result<(), Error>>, Error> {
-        let limit = self.batch_limit();
-        let mut bytes = Vec::with_capacity(BATCH_BYTES);
-        let mut abouts = Vec::with_capacity(limit);
-        let first = self.sequence.wrapping_add(1);
-        let mut last_at = 0;
-        for (operation, subject, message) in requests {
-            last_at = bytes.len();
-            self.encode(message, NLM_F_REQUEST, &mut bytes);
-            abouts.push(About { operation, subject });
-            if abouts.len() == limit || bytes.len() >= BATCH_BYTES {
-                break;
+            tracing::debug!(%operation, attempt, %error, "list is read again");
+            if !matches!(error, Error::Interrupted { .. }) {
+                sleep(DUMP_PAUSE * attempt).await;
+                // Whatever dump this socket is in the middle of ends by being read.
+                self.unsettled = true;
             }
-        }
-        let (Some(&about), Some(header)) = (abouts.first(), bytes.get_mut(last_at..last_at + 8))
-        else {
-            return Ok(Vec::new());
-        };
-        if let [.., low, high] = header {
-            [*low, *high] = (NLM_F_REQUEST | NLM_F_ACK).to_ne_bytes();
-        }
-        let last = self.sequence;
-        self.send(about, bytes, false).await?;
-        let mut outcomes: Vec<Result<(), Error>> = abouts.iter().map(|_| Ok(())).collect();
-        loop {
-            self.receive(about).await?;
-            for frame in Frames::new(&self.buffer) {
-                let frame = frame.map_err(|source| malformed(about, source))?;
-                let index = frame.sequence.wrapping_sub(first) as usize;
-                let (Some(about), Some(outcome)) = (abouts.get(index), outcomes.get_mut(index))
-                else {
-                    check_sequence(about, last, &frame)?;
-                    continue;
-                };
-                match frame.body {
-                    Body::Error { errno, message } => {
-                        *outcome =
-                            Err(kernel_error(about.operation, about.subject, errno, message));
-                    }
-                    Body::Overrun => {
-                        return Err(Error::OutcomeUnknown {
-                            operation: about.operation,
-                        });
-                    }
-                    Body::Ack | Body::Done { .. } => {}
-                    Body::Noop | Body::Message(_) => continue,
-                }
-                if frame.sequence == last {
-                    self.unsettled = false;
-                    return Ok(outcomes);
-                }
-            }
+            attempt += 1;
         }
     }
 
     /// Appends a request to `bytes` and returns its sequence number.
-    fn encode(&mut self, message: IpvsMessage, flags: u16, bytes: &mut Vec<u8>) -> u32 {
+    pub(super) fn encode(&mut self, message: IpvsMessage, flags: u16, bytes: &mut Vec<u8>) -> u32 {
         let mut message = GenlMessage::from_payload(message);
         message.set_resolved_family_id(self.family);
         let mut header = NetlinkHeader::default();
@@ -227,7 +203,12 @@ impl Transport {
     }
 
     /// Sends, after having thrown away what an abandoned exchange left.
-    async fn send(&mut self, about: About, bytes: Vec<u8>, aside: bool) -> Result<(), Error> {
+    pub(super) async fn send(
+        &mut self,
+        about: About,
+        bytes: Vec<u8>,
+        aside: bool,
+    ) -> Result<(), Error> {
         if self.unsettled {
             self.link
                 .discard(&mut self.buffer)
@@ -250,8 +231,16 @@ impl Transport {
     }
 
     /// Receives a datagram into the buffer.
-    async fn receive(&mut self, about: About) -> Result<(), Error> {
-        let received = timeout(DEADLINE, self.link.receive(&mut self.buffer)).await;
+    pub(super) async fn receive(&mut self, about: About) -> Result<(), Error> {
+        let receiving = async {
+            loop {
+                match self.link.receive(&mut self.buffer).await {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    received => return received,
+                }
+            }
+        };
+        let received = timeout(DEADLINE, receiving).await;
         received
             .map_err(|_| timed_out(about))?
             .map_err(|source| match source.raw_os_error() {
@@ -351,7 +340,7 @@ impl Transport {
 
 /// Whether a reply belongs to the request in hand or to one before it.
 #[derive(Clone, Copy, PartialEq)]
-enum Age {
+pub(super) enum Age {
     Current,
     Stale,
 }
@@ -362,8 +351,17 @@ impl Age {
     }
 }
 
+/// Whether an error of a question that changes nothing may be gone the next time.
+fn can_be_asked_again(error: &Error) -> bool {
+    match error {
+        Error::OutcomeUnknown { .. } => true,
+        Error::Kernel { source, .. } => source.raw_os_error() == Some(libc::EBUSY),
+        _ => false,
+    }
+}
+
 /// Lets replies to earlier, abandoned requests pass, and no others.
-fn check_sequence(about: About, expected: u32, frame: &Frame<'_>) -> Result<Age, Error> {
+pub(super) fn check_sequence(about: About, expected: u32, frame: &Frame<'_>) -> Result<Age, Error> {
     match expected.wrapping_sub(frame.sequence) {
         0 => Ok(Age::Current),
         behind if behind <= u32::MAX / 2 => Ok(Age::Stale),
@@ -381,7 +379,7 @@ fn decode(payload: &[u8]) -> Result<IpvsMessage, netlink_packet_core::DecodeErro
     IpvsMessage::parse_with_param(attributes, header)
 }
 
-fn malformed(about: About, source: netlink_packet_core::DecodeError) -> Error {
+pub(super) fn malformed(about: About, source: netlink_packet_core::DecodeError) -> Error {
     Error::Decode {
         operation: about.operation,
         source: source.into(),

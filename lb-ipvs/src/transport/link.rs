@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The socket itself.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd},
+    sync::Arc,
+};
 
 use netlink_sys::{
     AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket, protocols::NETLINK_GENERIC,
@@ -52,6 +56,15 @@ impl Link {
             })?;
         }
         Ok(Self::Netlink(Arc::new(socket)))
+    }
+
+    /// The socket, if it is one.
+    pub(super) fn socket(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Netlink(socket) => Some(socket.socket_ref().as_fd()),
+            #[cfg(any(test, feature = "test-util"))]
+            Self::Scripted(_) => None,
+        }
     }
 
     /// Bytes of replies the socket can hold, by the kernel's reckoning.

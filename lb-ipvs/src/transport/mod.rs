@@ -4,6 +4,7 @@
 //! The kernel carries a request out within the `send` call, so that all replies but the later
 //! parts of a dump are in the socket's receive buffer when `send` returns.
 
+mod batch;
 mod exchange;
 mod family;
 mod frame;

@@ -12,6 +12,7 @@
 )]
 
 mod files;
+mod lost;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -85,6 +86,7 @@ async fn kernel() {
     failing_batch().await;
     abandoned_dump().await;
     readable_errors();
+    lost::replies().await;
     files::plain_listings().await;
     files::connections().await;
     files::sysctls().await;

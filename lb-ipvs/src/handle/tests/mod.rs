@@ -2,6 +2,7 @@
 //! The client against a scripted kernel.
 #![allow(clippy::indexing_slicing, reason = "tests")]
 
+mod lost;
 mod watching;
 
 use std::{
@@ -357,40 +358,6 @@ async fn each_error_belongs_to_its_change() {
             Err(other) => panic!("{other:?}"),
         }
     }
-}
-
-#[tokio::test]
-async fn lost_replies_leave_the_outcome_unknown() {
-    let mut first = true;
-    let (mut ipvs, _) = kernel(move |requests| {
-        if std::mem::take(&mut first) {
-            // What remains readable must not be taken for replies to the next request.
-            let errors = requests
-                .iter()
-                .take(3)
-                .map(|request| error(request.sequence, 17));
-            std::iter::once(ScriptedReply::ReceiveError(105))
-                .chain(errors)
-                .collect()
-        } else {
-            ack(requests)
-        }
-    });
-    let error = ipvs.apply(&changes(10)).await.unwrap_err();
-    assert!(matches!(
-        error,
-        Error::OutcomeUnknown {
-            operation: Operation::AddService
-        }
-    ));
-    assert!(error.is_outcome_unknown());
-    assert!(
-        ipvs.apply(&changes(10))
-            .await
-            .unwrap()
-            .iter()
-            .all(Result::is_ok)
-    );
 }
 
 #[tokio::test]
