@@ -28,6 +28,8 @@
 pub mod command;
 pub mod connections;
 mod errors;
+#[cfg(feature = "json")]
+pub mod json;
 mod listing;
 mod names;
 mod number;
