@@ -106,6 +106,7 @@ impl Actuator {
                 // The advert thread could; there is nobody to tell what it has not told.
                 let _ = sys::set_round_robin(ROUND_ROBIN_PRIORITY);
             }
+            self.clean().await;
             self.converge(&wishes).await;
             if let Some(end) = wishes.end {
                 last_attempts -= 1;
@@ -164,6 +165,25 @@ impl Actuator {
     fn lose(&mut self, key: AddressKey) {
         if self.held.remove(&key).is_some() {
             self.lost.insert(key);
+        }
+    }
+
+    /// Removes what was there before a router that a reload added.
+    async fn clean(&mut self) {
+        for (link, address) in self.mailbox.take_leftovers() {
+            if self.held.contains_key(&(link.index, address.address)) {
+                continue;
+            }
+            info!(
+                ifname = %link.name, address = %address.address, prefix = address.prefix_len,
+                "removing left-over virtual address"
+            );
+            if let Err(error) = self.manager.remove(&link, &address).await {
+                error!(
+                    ifname = %error.interface, address = %error.address, error = %error.source,
+                    "left-over virtual address not removed"
+                );
+            }
         }
     }
 

@@ -19,7 +19,7 @@ use super::error::Error;
 use super::event::{DriverStatus, Event, Events};
 use super::links::Interfaces;
 use super::mailbox::{Mailbox, PortKey, RouterKey};
-use super::needs::{announcer, interfaces_of, prepare, problem_of, source_of};
+use super::needs::{announcer, interface_of, interfaces_of, prepare, problem_of, source_of};
 use super::port::Port;
 use super::router::{Router, Surroundings};
 use super::socket::{Incoming, PacketSocket};
@@ -334,6 +334,7 @@ impl AdvertThread {
             if !kept {
                 // New, or of another version: that is another router.
                 self.remove(&key, now);
+                self.clean(&spec);
                 self.insert(spec)?;
             }
         }
@@ -361,6 +362,22 @@ impl AdvertThread {
         self.routers
             .insert(key.clone(), Router::new(key, spec, engine));
         Ok(())
+    }
+
+    /// Has removed what a predecessor left of a router's addresses; an owner's are its own.
+    fn clean(&self, spec: &RouterSpec) {
+        if spec.config.priority().is_owner() {
+            return;
+        }
+        for address in &spec.virtual_addresses {
+            let Some(interface) = self.interfaces.get(interface_of(spec, address)) else {
+                continue;
+            };
+            for prefix in self.interfaces.leftovers(&interface.link, address) {
+                let address = address.clone().with_prefix_len(prefix);
+                self.mailbox.clean(interface.link.clone(), address);
+            }
+        }
     }
 
     fn remove(&mut self, key: &RouterKey, now: Instant) {

@@ -87,6 +87,8 @@ pub(super) struct Wishes {
     /// Rises with every change.
     pub(super) version: u64,
     pub(super) end: Option<End>,
+    /// Addresses of new routers that were there before them, left by a predecessor that crashed.
+    pub(super) leftovers: Vec<(Link, VirtualAddress)>,
     /// The advert thread runs under `SCHED_RR`, and the address thread shall.
     pub(super) realtime: bool,
 }
@@ -123,6 +125,16 @@ impl Mailbox {
             wishes.routers.clear();
             wishes.end.get_or_insert(end);
         });
+    }
+
+    /// Has an address removed that nobody of ours put there.
+    pub(super) fn clean(&self, link: Link, address: VirtualAddress) {
+        self.change(|wishes| wishes.leftovers.push((link, address)));
+    }
+
+    /// What is to be removed, once.
+    pub(super) fn take_leftovers(&self) -> Vec<(Link, VirtualAddress)> {
+        std::mem::take(&mut self.lock().leftovers)
     }
 
     pub(super) fn hurry(&self) {

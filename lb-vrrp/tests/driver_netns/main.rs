@@ -598,6 +598,30 @@ fn a_reload_changes_what_differs_and_nothing_else() {
 }
 
 #[test]
+fn a_router_that_a_reload_adds_begins_without_left_over_addresses() {
+    if !enabled("a_router_that_a_reload_adds_begins_without_left_over_addresses") {
+        return;
+    }
+    let lan = Lan::new();
+    let added = calm_spec(53, 100).with_virtual_addresses([vip("192.0.2.53")]);
+    let master = Node::start(&lan.b, vec![added.clone()]);
+    master.wait_state(State::Master);
+    let first = calm_spec(51, 150);
+    let a = Node::start(&lan.a, vec![first.clone()]);
+    wait_for("the address on a", || lan.a.holds(VIP).then_some(()));
+    lan.a.ip("addr add 192.0.2.53/24 dev eth0");
+    // The driver knows it as soon as the kernel has told it.
+    wait_for("the left-over address to go", || {
+        a.reload(vec![first.clone()]).unwrap();
+        a.reload(vec![first.clone(), added.clone()]).unwrap();
+        pause(Duration::from_millis(100));
+        (!lan.a.holds("192.0.2.53")).then_some(())
+    });
+    assert!(lan.a.holds(VIP) && lan.b.holds("192.0.2.53"));
+    assert_eq!(master.state(), State::Master);
+}
+
+#[test]
 fn what_is_missing_is_named() {
     if !enabled("what_is_missing_is_named") {
         return;
