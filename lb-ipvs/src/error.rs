@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Errors of the client.
 
-use std::{io, path::PathBuf, process::ExitStatus, time::Duration};
+use std::{io, time::Duration};
 
 use crate::{
+    modprobe::{Helper, ModuleAttempt},
     namespace::NamespaceError,
     operation::{Operation, Subject},
     procfs::ApplicationError,
@@ -17,6 +18,14 @@ pub enum Error {
     /// The kernel has no IPVS, and loading the module `ip_vs` did not help.
     #[error("the kernel has no IPVS: {attempt}")]
     ModuleNotLoaded {
+        /// What was tried.
+        attempt: ModuleAttempt,
+    },
+    /// An application helper is not there, and loading its module did not help.
+    #[error("the application helper {helper} is not there: {attempt}")]
+    HelperNotLoaded {
+        /// Which one.
+        helper: Helper,
         /// What was tried.
         attempt: ModuleAttempt,
     },
@@ -136,7 +145,7 @@ impl Error {
         match self {
             Self::PermissionDenied { .. } => Some(nix::libc::EPERM),
             Self::OutcomeUnknown { .. } => Some(nix::libc::ENOBUFS),
-            Self::ModuleNotLoaded { .. } => Some(nix::libc::ENOENT),
+            Self::ModuleNotLoaded { .. } | Self::HelperNotLoaded { .. } => Some(nix::libc::ENOENT),
             Self::Kernel { source, .. }
             | Self::Socket { source, .. }
             | Self::Procfs { source, .. } => source.raw_os_error(),
@@ -165,7 +174,8 @@ impl Error {
             | Self::Timeout { operation, .. }
             | Self::Interrupted { operation, .. }
             | Self::EmptyReply { operation } => Some(*operation),
-            Self::Namespace(_)
+            Self::HelperNotLoaded { .. }
+            | Self::Namespace(_)
             | Self::Sysctl(_)
             | Self::Procfs { .. }
             | Self::Application(_)
@@ -181,6 +191,7 @@ impl Error {
         !matches!(
             self,
             Self::ModuleNotLoaded { .. }
+                | Self::HelperNotLoaded { .. }
                 | Self::PermissionDenied { .. }
                 | Self::Kernel { .. }
                 | Self::Invalid { .. }
@@ -202,53 +213,6 @@ pub enum InvalidRequest {
     /// The name of an interface has 1 to 15 bytes, none of them NUL.
     #[error("the name of the interface does not have 1 to 15 bytes")]
     InterfaceName,
-}
-
-/// What was tried to get IPVS into the kernel.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ModuleAttempt {
-    /// Nothing: only root can load modules.
-    #[error("the module ip_vs is not loaded, and loading it needs root")]
-    NotPrivileged,
-    /// There is no `modprobe` to load it with.
-    #[error("the module ip_vs is not loaded, and there is no modprobe in {}", .searched.join(", "))]
-    NoModprobe {
-        /// The directories looked into.
-        searched: &'static [&'static str],
-    },
-    /// `modprobe` could not be run.
-    #[error("the module ip_vs is not loaded, and {} could not be run: {source}", .program.display())]
-    NotRun {
-        /// The program.
-        program: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// `modprobe` failed.
-    #[error("{} -- ip_vs failed ({status}): {output}", .program.display())]
-    Failed {
-        /// The program.
-        program: PathBuf,
-        /// How it ended.
-        status: ExitStatus,
-        /// What it wrote to standard error.
-        output: String,
-    },
-    /// `modprobe` did not come to an end.
-    #[error("{} -- ip_vs did not end within {} s", .program.display(), .deadline.as_secs())]
-    TimedOut {
-        /// The program.
-        program: PathBuf,
-        /// How long it had.
-        deadline: Duration,
-    },
-    /// `modprobe` succeeded, yet the family does not exist.
-    #[error("{} -- ip_vs succeeded, but the family IPVS still does not exist", .program.display())]
-    Useless {
-        /// The program.
-        program: PathBuf,
-    },
 }
 
 /// What is wrong with a reply.

@@ -105,6 +105,8 @@ mod flags;
 mod forwarding;
 #[cfg(feature = "netlink")]
 mod handle;
+#[cfg(feature = "netlink")]
+mod modprobe;
 mod names;
 #[cfg(feature = "netlink")]
 mod namespace;
@@ -128,11 +130,13 @@ pub use destination::{Destination, Thresholds, Weight};
 pub use difference::{Aspects, Difference, difference};
 pub use entry::{Connections, DestinationEntry, ServiceEntry, TableEntry};
 #[cfg(feature = "netlink")]
-pub use error::{DecodeError, Error, InvalidRequest, ModuleAttempt};
+pub use error::{DecodeError, Error, InvalidRequest};
 pub use flags::ServiceFlags;
 pub use forwarding::{ForwardingMethod, Tunnel, TunnelFlags, TunnelKind};
 #[cfg(feature = "netlink")]
 pub use handle::IpvsHandle;
+#[cfg(feature = "netlink")]
+pub use modprobe::{Helper, ModuleAttempt};
 pub use names::{EngineName, NameError, SchedulerName};
 #[cfg(feature = "netlink")]
 pub use namespace::{NamespaceError, NetworkNamespace};

@@ -10,6 +10,7 @@ use std::{
 use super::IpvsHandle;
 use crate::{
     error::Error,
+    modprobe::{self, Helper, ModuleAttempt},
     plain::PlainEntry,
     procfs::{Application, merge, parse_applications},
     sysctl::{Sysctl, SysctlValue, Sysctls},
@@ -131,6 +132,48 @@ impl IpvsHandle {
         let mut text = Vec::new();
         self.read_file(FILE, &mut text)?;
         Ok(parse_applications(&String::from_utf8_lossy(&text))?)
+    }
+
+    /// Loads an application helper, if it is not there already.
+    ///
+    /// That needs root: `modprobe` is run, with ten seconds to end. The helper is there for all
+    /// network namespaces from then on, and until its module is removed.
+    ///
+    /// Equivalent to `modprobe ip_vs_ftp`; ipvsadm has no command for it.
+    ///
+    /// # Errors
+    /// [`Error::HelperNotLoaded`] with what was tried.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use lb_ipvs::{Helper, sysctl::{Sysctl, SysctlValue}};
+    /// # async fn example(ipvs: lb_ipvs::IpvsHandle) -> Result<(), lb_ipvs::Error> {
+    /// // Active and passive FTP through a masquerading service on port 21.
+    /// ipvs.load_helper(Helper::Ftp).await?;
+    /// ipvs.set_sysctl(&Sysctl::Conntrack, &SysctlValue::Flag(true))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn load_helper(&self, helper: Helper) -> Result<(), Error> {
+        if self.has_helper(helper)? {
+            return Ok(());
+        }
+        let program = modprobe::load(helper.module())
+            .await
+            .map_err(|attempt| Error::HelperNotLoaded { helper, attempt })?;
+        if self.has_helper(helper)? {
+            return Ok(());
+        }
+        let attempt = ModuleAttempt::Useless {
+            module: helper.module(),
+            program,
+        };
+        Err(Error::HelperNotLoaded { helper, attempt })
+    }
+
+    fn has_helper(&self, helper: Helper) -> Result<bool, Error> {
+        let applications = self.applications()?;
+        Ok(applications.iter().any(|one| one.name == helper.name()))
     }
 
     /// Reads the settings below `net.ipv4.vs`, unknown ones included.

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Finding the family `IPVS`, and the module behind it.
 
-use std::{path::PathBuf, process::Stdio, time::Duration};
-
 use netlink_packet_core::{
     Emitable, NLM_F_ACK, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NlasIterator, parse_u16,
 };
@@ -11,33 +9,33 @@ use netlink_packet_generic::{
     constants::CTRL_ATTR_FAMILY_ID,
     ctrl::{GenlCtrl, GenlCtrlCmd, nlas::GenlCtrlAttrs},
 };
-use nix::{libc, unistd::geteuid};
-use tokio::{process::Command, time::timeout};
+use nix::libc;
 
 use super::exchange::{Transport, kernel_error};
 use crate::{
-    error::{DecodeError, Error, ModuleAttempt},
+    error::{DecodeError, Error},
+    modprobe::{self, ModuleAttempt},
     operation::{Operation, Subject},
     wire::IpvsMessage,
 };
 
-/// Where `modprobe` is looked for.
-const DIRECTORIES: &[&str] = &["/sbin", "/usr/sbin"];
-/// How long `modprobe` has.
-const MODPROBE_DEADLINE: Duration = Duration::from_secs(10);
+/// The module behind the family.
+const MODULE: &str = "ip_vs";
 
 /// The number of the family in this kernel. Tries to load the module, once, if there is none.
 pub(super) async fn find(transport: &mut Transport) -> Result<u16, Error> {
     if let Some(family) = resolve(transport).await? {
         return Ok(family);
     }
-    let program = match load_module().await {
+    let program = match modprobe::load(MODULE).await {
         Ok(program) => program,
         Err(attempt) => return Err(Error::ModuleNotLoaded { attempt }),
     };
-    tracing::debug!(program = %program.display(), "loaded the module ip_vs");
     let useless = || Error::ModuleNotLoaded {
-        attempt: ModuleAttempt::Useless { program },
+        attempt: ModuleAttempt::Useless {
+            module: MODULE,
+            program,
+        },
     };
     resolve(transport).await?.ok_or_else(useless)
 }
@@ -82,39 +80,5 @@ pub(super) async fn resolve(transport: &mut Transport) -> Result<Option<u16>, Er
         }
         Err(libc::ENOENT) => Ok(None),
         Err(errno) => Err(kernel_error(operation, Subject::Table, errno, None)),
-    }
-}
-
-/// Runs `modprobe -- ip_vs`, if that can help.
-async fn load_module() -> Result<PathBuf, ModuleAttempt> {
-    if !geteuid().is_root() {
-        return Err(ModuleAttempt::NotPrivileged);
-    }
-    let candidates = DIRECTORIES
-        .iter()
-        .map(|directory| PathBuf::from(directory).join("modprobe"));
-    let program = candidates
-        .into_iter()
-        .find(|program| program.is_file())
-        .ok_or(ModuleAttempt::NoModprobe {
-            searched: DIRECTORIES,
-        })?;
-    let running = Command::new(&program)
-        .args(["--", "ip_vs"])
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    match timeout(MODPROBE_DEADLINE, running).await {
-        Err(_) => Err(ModuleAttempt::TimedOut {
-            program,
-            deadline: MODPROBE_DEADLINE,
-        }),
-        Ok(Err(source)) => Err(ModuleAttempt::NotRun { program, source }),
-        Ok(Ok(output)) if output.status.success() => Ok(program),
-        Ok(Ok(output)) => Err(ModuleAttempt::Failed {
-            program,
-            status: output.status,
-            output: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        }),
     }
 }

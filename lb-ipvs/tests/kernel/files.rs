@@ -4,17 +4,18 @@
 use std::{
     fs, io,
     net::{TcpListener, TcpStream, UdpSocket},
+    path::Path,
 };
 
 use lb_ipvs::{
-    Application, NetworkNamespace, Protocol,
+    Application, Helper, NetworkNamespace, Protocol,
     sysctl::{SyncThreshold, Sysctl, SysctlError, SysctlValue},
     text::{self, connections::Origin},
 };
 
 use super::*;
 
-fn run(program: &str, arguments: &str) {
+pub(super) fn run(program: &str, arguments: &str) {
     let output = Command::new(program)
         .args(arguments.split(' '))
         .output()
@@ -272,5 +273,13 @@ pub(super) async fn helpers() {
             .into_iter()
             .find(|helper| (helper.name.as_str(), helper.port) == ("ftp", 21))
     };
+    assert_eq!(ftp(ipvs.applications().unwrap()), None);
+    ipvs.load_helper(Helper::Ftp).await.unwrap();
+    let loaded = ftp(ipvs.applications().unwrap()).unwrap();
+    assert_eq!((loaded.protocol, loaded.uses), (Protocol::Tcp, 0));
+    assert!(Path::new("/sys/module/ip_vs_ftp").exists());
+    // Once more there is nothing to do.
+    ipvs.load_helper(Helper::Ftp).await.unwrap();
+    run("rmmod", "ip_vs_ftp");
     assert_eq!(ftp(ipvs.applications().unwrap()), None);
 }

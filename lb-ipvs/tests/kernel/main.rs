@@ -13,6 +13,7 @@
 
 mod files;
 mod lost;
+mod module;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -78,6 +79,7 @@ async fn kernel() {
     if !guest() {
         return;
     }
+    module::loaded_on_demand().await;
     every_kind().await;
     verbs().await;
     errors().await;
