@@ -15,7 +15,7 @@ for vector in ../lb-vrrp/tests/data/*.hex; do
     case $name in frame-*) continue ;; esac
     grep -v '^#' "$vector" | bytes >"corpus/advertisement/$name"
 done
-grep -v '^#' ../lb-ipvs/tests/data/messages.hex | while read -r name digits; do
+grep -hv '^#' ../lb-ipvs/tests/data/messages.hex ../lb-ipvs/tests/data/exchanges.hex | while read -r name digits; do
     bytes <<<"$digits" >"corpus/ipvs_message/$name"
 done
 find ../lb-core/tests/data -name '*.conf' | while read -r file; do

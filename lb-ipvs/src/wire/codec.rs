@@ -143,6 +143,12 @@ macro_rules! attributes {
             Other(netlink_packet_core::DefaultNla),
         }
 
+        #[cfg(test)]
+        impl $enum {
+            /// The types that have a variant.
+            pub(crate) const KINDS: &'static [u16] = &[$( $constant, )+];
+        }
+
         impl netlink_packet_core::Nla for $enum {
             fn value_len(&self) -> usize {
                 match self {

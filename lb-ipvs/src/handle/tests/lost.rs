@@ -260,3 +260,67 @@ async fn a_question_is_asked_again() {
     });
     assert_eq!(ipvs.service(&key()).await.unwrap().service, service(80));
 }
+
+/// Replies as the kernel sent them, each in a netlink message.
+fn recorded_replies(message_type: u16) -> Vec<Vec<u8>> {
+    let unhex = |text: &str| -> Vec<u8> {
+        let digits = text.as_bytes().chunks(2);
+        digits
+            .map(|two| u8::from_str_radix(std::str::from_utf8(two).unwrap(), 16).unwrap())
+            .collect()
+    };
+    let framed = |payload: Vec<u8>| {
+        let len = u32::try_from(16 + payload.len()).unwrap();
+        let mut bytes = len.to_ne_bytes().to_vec();
+        bytes.extend(message_type.to_ne_bytes());
+        bytes.extend(NLM_F_MULTIPART.to_ne_bytes());
+        // The first request of a handle has the number 1.
+        bytes.extend(1_u32.to_ne_bytes());
+        bytes.extend([0; 4]);
+        bytes.extend(payload);
+        bytes
+    };
+    include_str!("../../../tests/data/messages.hex")
+        .lines()
+        .filter_map(|line| line.strip_prefix("reply-")?.split_once(' '))
+        .map(|(_, hex)| framed(unhex(hex)))
+        .collect()
+}
+
+/// Lists services, destinations and daemons from one datagram and the end of a dump. The outcome
+/// does not matter, only that there is one.
+async fn list_from(datagram: &[u8]) {
+    for command in 0..3 {
+        let datagram = datagram.to_vec();
+        let (mut ipvs, _) = kernel(move |requests| {
+            let sequence = requests[0].sequence;
+            vec![
+                ScriptedReply::Bytes(datagram.clone()),
+                ScriptedReply::Done { sequence, errno: 0 },
+            ]
+        });
+        match command {
+            0 => drop(ipvs.services().await),
+            1 => drop(ipvs.destinations(&key()).await),
+            _ => drop(ipvs.sync_daemons().await),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn truncated_datagrams_and_lying_lengths() {
+    let replies = recorded_replies(0x1c);
+    assert!(replies.len() >= 10);
+    for reply in replies {
+        for len in 0..reply.len() {
+            list_from(&reply[..len]).await;
+        }
+        for position in [0, 4, 16, 20, 24, 28] {
+            for lie in [0, 1, 3, 15, 17, 0x7fff_ffff, 0x8000_0000, u32::MAX] {
+                let mut wrong = reply.clone();
+                wrong[position..position + 4].copy_from_slice(&lie.to_ne_bytes());
+                list_from(&wrong).await;
+            }
+        }
+    }
+}
