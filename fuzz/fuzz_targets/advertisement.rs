@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use lb_vrrp::wire::Advertisement;
 use lb_vrrp::{
-    AddressFamily, Authentication, Password, Priority, Received, RouterConfig, Version,
+    AddressFamily, Authentication, Carrier, Password, Priority, Received, RouterConfig, Version,
     VirtualRouter, Vrid,
 };
 use libfuzzer_sys::fuzz_target;
@@ -82,6 +82,7 @@ fn engine(version: Version, payload: &[u8], own: IpAddr, peer: IpAddr) {
             source: peer,
             destination: AddressFamily::of(peer).group(),
             hop_limit: 255,
+            carrier: Carrier::Ip,
             payload,
         };
         let before = (router.stats().packets_received, router.state());

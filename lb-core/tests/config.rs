@@ -546,7 +546,7 @@ fn a_lenient_reading_goes_on_as_keepalived_does() {
     assert_eq!(model.virtual_servers.len(), 1);
     assert_eq!(
         model.routers[0].config.authentication(),
-        Authentication::None
+        &Authentication::None
     );
     let parsed = config::parse(
         &LB1.replace("virtual_router_id", "virtual_router"),

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Errors of decoding and of configuration.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    num::NonZeroU8,
+    time::Duration,
+};
 
 use crate::params::{AddressFamily, AdvertInterval, Version, Vrid};
 
@@ -60,6 +64,18 @@ pub enum DecodeError {
         /// The first address.
         address: Ipv6Addr,
     },
+    /// An IP authentication header in front of something else than VRRP.
+    #[error("authentication header of IP protocol {protocol}")]
+    NextHeader {
+        /// The protocol number received.
+        protocol: u8,
+    },
+    /// An IP authentication header that is not as long as HMAC-MD5-96 needs it.
+    #[error("authentication header of length {words}, must be 4")]
+    AuthenticationLength {
+        /// The length field received: 32-bit words, less two.
+        words: u8,
+    },
     /// Source and destination of different families, or VRRPv2 over IPv6.
     #[error("{version} from {source_address} to {destination}")]
     Family {
@@ -108,8 +124,8 @@ pub enum ConfigError {
         /// Bytes given.
         length: usize,
     },
-    /// VRRPv3 has no authentication.
-    #[error("{version} has no authentication")]
+    /// VRRPv3 has no authentication but the HMAC trailer.
+    #[error("{version} has neither passwords nor IP authentication headers")]
     AuthenticationForVersion {
         /// Version given.
         version: Version,
@@ -154,6 +170,112 @@ pub enum ConfigError {
         primary: IpAddr,
         /// Family of its virtual addresses.
         family: AddressFamily,
+    },
+    /// An HMAC key of number 0.
+    #[error("HMAC key 0, must be 1 to 255")]
+    HmacKeyZero,
+    /// An HMAC key that is too short or too long.
+    #[error("HMAC key {id} of {length} bytes, must be 32 to 64")]
+    HmacKeyLength {
+        /// Its number.
+        id: NonZeroU8,
+        /// Bytes given.
+        length: usize,
+    },
+    /// Two HMAC keys of one number.
+    #[error("HMAC key {id} given twice")]
+    HmacKeyTwice {
+        /// The number.
+        id: u8,
+    },
+    /// No key has the number of the active one.
+    #[error("active HMAC key {id} is not among the keys")]
+    HmacKeyUnknown {
+        /// The number.
+        id: u8,
+    },
+    /// A freshness window that is too short or too long.
+    #[error("HMAC time window of {window:?}, must be 1 s to 300 s")]
+    HmacWindow {
+        /// Window given.
+        window: Duration,
+    },
+    /// `down_timer_adverts` out of range.
+    #[error("{adverts} advertisement intervals to master down, must be 1 to 100")]
+    DownTimerAdverts {
+        /// Number given.
+        adverts: u8,
+    },
+    /// A delay out of range.
+    #[error("preempt delay of {delay:?}, must be at most 1000 s")]
+    PreemptDelay {
+        /// Delay given.
+        delay: Duration,
+    },
+    /// A delay of preemption for a router that never preempts.
+    #[error("preempt delay of a router that does not preempt")]
+    PreemptDelayWithoutPreempt,
+    /// A unicast peer that is no host's address.
+    #[error("{address} is no address of a unicast peer")]
+    PeerAddress {
+        /// Address given.
+        address: IpAddr,
+    },
+    /// A unicast peer or a group of another family than the virtual addresses.
+    #[error("{address} as destination of a router with {family} addresses")]
+    PeerFamily {
+        /// Address given.
+        address: IpAddr,
+        /// Family of the virtual addresses.
+        family: AddressFamily,
+    },
+    /// The same unicast peer again.
+    #[error("unicast peer {address} given twice")]
+    PeerTwice {
+        /// Address given.
+        address: IpAddr,
+    },
+    /// A range of hop limits with nothing in it.
+    #[error("unicast peer {address} with TTL {min} to {max}")]
+    PeerHopLimits {
+        /// The peer.
+        address: IpAddr,
+        /// Lower bound given.
+        min: u8,
+        /// Upper bound given.
+        max: u8,
+    },
+    /// The router's own address among its unicast peers.
+    #[error("own address {address} among the unicast peers")]
+    PeerIsSelf {
+        /// The address.
+        address: IpAddr,
+    },
+    /// A group that is no multicast address.
+    #[error("{address} is no multicast address")]
+    Group {
+        /// Address given.
+        address: IpAddr,
+    },
+    /// A group beside unicast peers, or another TTL than 255 without them.
+    #[error("{what} goes with {with} only")]
+    PeersOnly {
+        /// What was asked for.
+        what: &'static str,
+        /// What it needs.
+        with: &'static str,
+    },
+    /// The advertisement has no room for a single address.
+    #[error("an MTU of {mtu} has no room for an address")]
+    Mtu {
+        /// Bytes given.
+        mtu: u16,
+    },
+    /// Strict mode forbids it.
+    #[error("strict mode allows no {what}")]
+    Strict {
+        /// What was asked for.
+        what: &'static str,
     },
     /// A running router keeps its identity; another one is another router.
     #[error(

@@ -84,7 +84,7 @@
 //! ```
 //! use std::{net::IpAddr, time::{Duration, Instant}};
 //!
-//! use lb_vrrp::{Output, Priority, Received, RouterConfig, State, VirtualRouter, Vrid};
+//! use lb_vrrp::{Carrier, Output, Priority, Received, RouterConfig, State, VirtualRouter, Vrid};
 //!
 //! let router = |priority, primary: [u8; 4]| {
 //!     let config = RouterConfig::builder(Vrid::new(51)?)
@@ -110,7 +110,8 @@
 //!                         let received = Received {
 //!                             source: sent.source,
 //!                             destination: sent.destination,
-//!                             hop_limit: 255,
+//!                             hop_limit: sent.hop_limit,
+//!                             carrier: Carrier::Ip,
 //!                             payload: &sent.payload,
 //!                         };
 //!                         if let Err(why) = routers[other].handle_advertisement(now, received) {
@@ -150,12 +151,13 @@ pub use pnet::util::MacAddr;
 pub use self::{
     addresses::{Announcements, Scope, VirtualAddress},
     engine::{
-        AnnounceReason, NewMasterReason, Notice, Output, Reason, Received, Rejected, RouterConfig,
-        RouterConfigBuilder, RouterStats, State, Transition, Transmit, VirtualRouter,
+        AnnounceReason, Carrier, FaultReason, Faults, HandOver, HandOverError, HandOverTimer,
+        NewMasterReason, Notice, Output, ProtocolErrorReason, Reason, Received, Rejected,
+        RouterConfig, RouterConfigBuilder, RouterStats, State, Transition, Transmit, VirtualRouter,
     },
     error::{ConfigError, DecodeError},
     params::{
-        AddressFamily, AddressList, AdvertInterval, AdvertisedPriority, Authentication, Password,
-        Priority, Version, Vrid,
+        AddressFamily, AddressList, AdvertInterval, AdvertisedPriority, AntiReplay, Authentication,
+        HmacConfig, HmacKey, HmacMode, Password, Priority, UnicastPeer, Version, Vrid,
     },
 };

@@ -26,7 +26,7 @@ use super::socket::{Incoming, PacketSocket};
 use super::spec::{Options, Realtime, RouterSpec};
 use super::sys;
 use super::timer::{DeadlineTimer, Lateness};
-use crate::{AddressFamily, Received, VirtualRouter, Vrid};
+use crate::{AddressFamily, Carrier, Received, VirtualRouter, Vrid};
 
 /// Packets read from one interface before timers and commands have their turn.
 const READS: usize = 64;
@@ -270,6 +270,7 @@ impl AdvertThread {
             source: datagram.source,
             destination: datagram.destination,
             hop_limit: datagram.hop_limit,
+            carrier: Carrier::Ip,
             payload: datagram.payload,
         };
         router.receive(now, received, &mut self.events);

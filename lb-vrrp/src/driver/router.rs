@@ -116,6 +116,8 @@ impl Router {
         while let Some(output) = self.engine.poll_output() {
             match output {
                 Output::SendAdvertisement(advert) => self.send(&advert, around.ports),
+                // Told when the router was made: no executor yet.
+                Output::ShieldAddresses | Output::UnshieldAddresses => {}
                 Output::AddAddresses => {
                     self.held = true;
                     self.epoch += 1;

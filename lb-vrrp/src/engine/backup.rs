@@ -19,10 +19,13 @@ impl VirtualRouter {
     ) {
         match advertisement.priority {
             AdvertisedPriority::Resign => self.backup_hears_resignation(now, source),
-            AdvertisedPriority::Active(priority)
-                if !self.preempts() || priority >= self.effective =>
-            {
-                self.backup_hears_master(now, source, advertisement);
+            AdvertisedPriority::Active(priority) if priority >= self.effective => {
+                // A delay of preemption begins anew with the next lower priority.
+                self.preempt_hold = None;
+                self.backup_hears_master(now, source, priority, advertisement);
+            }
+            AdvertisedPriority::Active(priority) if !self.preempts(now) => {
+                self.backup_hears_master(now, source, priority, advertisement);
             }
             AdvertisedPriority::Active(priority) => self.backup_hears_lower(source, priority),
         }
@@ -36,7 +39,14 @@ impl VirtualRouter {
 
     /// §6.4.2: "If Preempt_Mode is False, or if the Priority in the ADVERTISEMENT is greater than
     /// or equal to the local Priority … Reset the Active_Down_Timer".
-    fn backup_hears_master(&mut self, now: Instant, source: IpAddr, advertisement: &Advertisement) {
+    fn backup_hears_master(
+        &mut self,
+        now: Instant,
+        source: IpAddr,
+        priority: Priority,
+        advertisement: &Advertisement,
+    ) {
+        self.master = Some((source, priority));
         self.learn_interval(source, advertisement.interval);
         self.timers
             .start_master_down(now, self.master_down_interval());
@@ -45,6 +55,7 @@ impl VirtualRouter {
 
     /// §6.4.2: "else … Discard the ADVERTISEMENT". The timer runs on, and this router preempts.
     const fn backup_hears_lower(&mut self, source: IpAddr, priority: Priority) {
+        self.master = Some((source, priority));
         self.disregarded = Some((source, priority));
         self.stats.lower_priority_discarded += 1;
     }
@@ -54,6 +65,12 @@ impl VirtualRouter {
         let Some(wait) = self.timers.master_down_fired(now) else {
             return;
         };
+        if let Some(limit) = self.unproven.take_if(|limit| now < *limit) {
+            // Nothing was heard, but nothing shows that anything could be.
+            self.unproven = Some(limit);
+            self.timers.extend_master_down(limit);
+            return;
+        }
         let reason = match (wait, self.disregarded) {
             (Wait::Successor { of }, _) => Reason::PeerResigned { source: of },
             (Wait::Advertisement, Some((source, priority))) => {
@@ -65,8 +82,15 @@ impl VirtualRouter {
     }
 
     /// `Preempt_Mode`; RFC 9568 §6.1: the address owner "always preempts, independent of the
-    /// setting of this flag".
-    fn preempts(&self) -> bool {
-        self.config.preempt() || self.effective.is_owner()
+    /// setting of this flag". A delay runs from the first lower priority on.
+    fn preempts(&mut self, now: Instant) -> bool {
+        if self.resigned {
+            return false;
+        }
+        if self.effective.is_owner() {
+            return true;
+        }
+        let delay = self.config.preempt_delay();
+        self.config.preempt() && *self.preempt_hold.get_or_insert(now + delay) <= now
     }
 }

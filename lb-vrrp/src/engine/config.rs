@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Configuration of one virtual router, checked once.
+//! Configuration of one virtual router, valid by construction.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
+use super::{RouterConfigBuilder, peers::Peers};
 use crate::{
-    error::ConfigError,
-    params::{AddressFamily, AddressList, AdvertInterval, Authentication, Priority, Version, Vrid},
+    params::{
+        AddressFamily, AddressList, AdvertInterval, Authentication, HmacConfig, Priority,
+        UnicastPeer, Version, Vrid,
+    },
     wire::ChecksumDialect,
 };
-
-/// Addresses that fit an IPv6 advertisement of 1500 bytes, which must not be fragmented.
-const MAX_IPV6_ADDRESSES: usize = 90;
 
 /// Configuration of one virtual router (`vrrp_instance` in keepalived), valid by construction.
 ///
@@ -28,69 +28,110 @@ const MAX_IPV6_ADDRESSES: usize = 90;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouterConfig {
-    vrid: Vrid,
-    version: Version,
-    priority: Priority,
-    interval: AdvertInterval,
-    preempt: bool,
-    authentication: Authentication,
-    addresses: AddressList,
-    checksum: ChecksumDialect,
-    farewell: bool,
-    answer_losing: bool,
+    pub(super) settings: Settings,
+    pub(super) addresses: AddressList,
+    pub(super) excluded: Arc<[IpAddr]>,
+}
+
+/// What a configuration and its builder have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Settings {
+    pub(super) vrid: Vrid,
+    pub(super) version: Version,
+    pub(super) priority: Priority,
+    pub(super) interval: AdvertInterval,
+    pub(super) down_timer_adverts: u8,
+    pub(super) preempt: bool,
+    pub(super) preempt_delay: Duration,
+    pub(super) sticky: Option<Duration>,
+    pub(super) authentication: Authentication,
+    pub(super) peers: Peers,
+    pub(super) checksum: ChecksumDialect,
+    pub(super) mirror_checksum: bool,
+    pub(super) farewell: bool,
+    pub(super) answer_losing: bool,
+    pub(super) owner_ignores_adverts: bool,
+    pub(super) yield_after_stall: Option<Priority>,
+    pub(super) accept: bool,
+    pub(super) strict: bool,
 }
 
 impl RouterConfig {
     /// Begins a configuration with the defaults: VRRPv2, priority 100, one second, preemption, no
-    /// authentication.
+    /// authentication, multicast.
     pub fn builder(vrid: Vrid) -> RouterConfigBuilder {
-        RouterConfigBuilder {
-            vrid,
-            version: Version::V2,
-            priority: Priority::DEFAULT,
-            interval: AdvertInterval::DEFAULT,
-            preempt: true,
-            authentication: Authentication::None,
-            addresses: Vec::new(),
-            checksum: ChecksumDialect::PseudoHeader,
-            farewell: true,
-            answer_losing: true,
-        }
+        RouterConfigBuilder::new(vrid)
     }
 
     /// Virtual router identifier.
     pub const fn vrid(&self) -> Vrid {
-        self.vrid
+        self.settings.vrid
     }
 
     /// Version that is sent and accepted.
     pub const fn version(&self) -> Version {
-        self.version
+        self.settings.version
     }
 
     /// Configured priority, before tracking.
     pub const fn priority(&self) -> Priority {
-        self.priority
+        self.settings.priority
     }
 
     /// Configured advertisement interval.
     pub const fn interval(&self) -> AdvertInterval {
-        self.interval
+        self.settings.interval
+    }
+
+    /// How many intervals without an advertisement a backup waits, before the skew: 1–100.
+    pub const fn down_timer_adverts(&self) -> u8 {
+        self.settings.down_timer_adverts
     }
 
     /// `Preempt_Mode`: whether this router takes over from a master of lower priority.
     pub const fn preempt(&self) -> bool {
-        self.preempt
+        self.settings.preempt && self.settings.sticky.is_none()
     }
 
-    /// Authentication, of VRRPv2 only.
-    pub const fn authentication(&self) -> Authentication {
-        self.authentication
+    /// How long a backup that hears a lower priority waits before it begins to preempt.
+    pub const fn preempt_delay(&self) -> Duration {
+        self.settings.preempt_delay
     }
 
-    /// Virtual addresses, in the order advertised.
+    /// How long a sticky router waits at most for a proof that it can receive; see
+    /// [`RouterConfigBuilder::sticky`].
+    pub const fn sticky(&self) -> Option<Duration> {
+        self.settings.sticky
+    }
+
+    /// How adverts are authenticated.
+    pub const fn authentication(&self) -> &Authentication {
+        &self.settings.authentication
+    }
+
+    /// The keys of the HMAC trailer, where that is how adverts are authenticated.
+    pub(super) const fn hmac(&self) -> Option<&HmacConfig> {
+        match &self.settings.authentication {
+            Authentication::Hmac(hmac) => Some(hmac),
+            Authentication::None | Authentication::Password(_) | Authentication::Ah(_) => None,
+        }
+    }
+
+    /// Virtual addresses that are advertised, in their order.
     pub const fn addresses(&self) -> &AddressList {
         &self.addresses
+    }
+
+    /// Virtual addresses for which an advertisement has no room. The router holds and announces
+    /// them like the others (`virtual_ipaddress_excluded` in keepalived).
+    pub fn excluded(&self) -> &[IpAddr] {
+        &self.excluded
+    }
+
+    /// All virtual addresses: those advertised, then the excluded ones.
+    pub fn all_addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        let advertised = self.addresses.as_slice().iter();
+        advertised.chain(self.excluded.iter()).copied()
     }
 
     /// Family of the virtual addresses.
@@ -98,155 +139,66 @@ impl RouterConfig {
         self.addresses.family()
     }
 
+    /// The peers advertisements are sent to; none: the multicast group.
+    pub fn peers(&self) -> &[UnicastPeer] {
+        &self.settings.peers.list
+    }
+
+    /// TTL or hop limit of what is sent.
+    pub const fn hop_limit(&self) -> u8 {
+        self.settings.peers.hop_limit
+    }
+
+    /// Whether a unicast advertisement must come from a configured peer.
+    pub const fn check_unicast_source(&self) -> bool {
+        self.settings.peers.check_source
+    }
+
+    /// The multicast group advertisements are sent to where there is no peer.
+    pub fn group(&self) -> IpAddr {
+        let group = self.settings.peers.group;
+        group.unwrap_or_else(|| self.family().group())
+    }
+
     /// Checksum sent in VRRPv3 over IPv4.
     pub const fn checksum(&self) -> ChecksumDialect {
-        self.checksum
+        self.settings.checksum
+    }
+
+    /// Whether the checksum that was heard last is the one that is sent.
+    pub const fn mirror_checksum(&self) -> bool {
+        self.settings.mirror_checksum
     }
 
     /// Whether a master that yields sends one last advertisement.
     pub const fn farewell(&self) -> bool {
-        self.farewell
+        self.settings.farewell
     }
 
     /// Whether a master answers a losing advertisement.
     pub const fn answer_losing(&self) -> bool {
-        self.answer_losing
-    }
-}
-
-/// Collects a [`RouterConfig`]; see [`RouterConfig::builder`].
-#[derive(Clone, Debug)]
-#[must_use = "a builder does nothing until `build`"]
-pub struct RouterConfigBuilder {
-    vrid: Vrid,
-    version: Version,
-    priority: Priority,
-    interval: AdvertInterval,
-    preempt: bool,
-    authentication: Authentication,
-    addresses: Vec<IpAddr>,
-    checksum: ChecksumDialect,
-    farewell: bool,
-    answer_losing: bool,
-}
-
-impl RouterConfigBuilder {
-    /// Sets the version. Equivalent to keepalived's `vrrp_version`.
-    pub const fn version(mut self, version: Version) -> Self {
-        self.version = version;
-        self
+        self.settings.answer_losing
     }
 
-    /// Sets the priority. Equivalent to keepalived's `priority`.
-    pub const fn priority(mut self, priority: Priority) -> Self {
-        self.priority = priority;
-        self
+    /// Whether the address owner discards advertisements.
+    pub const fn owner_ignores_adverts(&self) -> bool {
+        self.settings.owner_ignores_adverts
     }
 
-    /// Sets the advertisement interval. Equivalent to keepalived's `advert_int`.
-    pub const fn interval(mut self, interval: AdvertInterval) -> Self {
-        self.interval = interval;
-        self
+    /// The priority of the backup that may have taken over during a stall, and to which a master
+    /// then yields.
+    pub const fn yield_after_stall(&self) -> Option<Priority> {
+        self.settings.yield_after_stall
     }
 
-    /// Sets `Preempt_Mode`. `false` is equivalent to keepalived's `nopreempt`; the address owner
-    /// takes over all the same.
-    pub const fn preempt(mut self, preempt: bool) -> Self {
-        self.preempt = preempt;
-        self
+    /// `Accept_Mode` (RFC 9568 §6.1): whether a master accepts packets to the virtual addresses.
+    /// The address owner always does.
+    pub const fn accept(&self) -> bool {
+        self.settings.accept || self.settings.priority.is_owner()
     }
 
-    /// Sets the authentication. Equivalent to keepalived's `authentication { … }`.
-    pub const fn authentication(mut self, authentication: Authentication) -> Self {
-        self.authentication = authentication;
-        self
-    }
-
-    /// Adds one virtual address.
-    pub fn address(mut self, address: IpAddr) -> Self {
-        self.addresses.push(address);
-        self
-    }
-
-    /// Adds virtual addresses.
-    pub fn addresses(mut self, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
-        self.addresses.extend(addresses);
-        self
-    }
-
-    /// Sets the checksum sent in VRRPv3 over IPv4; every dialect is accepted. keepalived sends,
-    /// and in its default insists on, [`ChecksumDialect::PseudoHeader`], which is the default here.
-    /// [`ChecksumDialect::MessageOnly`] is equivalent to keepalived's `v3_checksum_as_v2`.
-    pub const fn checksum(mut self, dialect: ChecksumDialect) -> Self {
-        self.checksum = dialect;
-        self
-    }
-
-    /// Sets whether a master that yields to a better one sends one last advertisement, on by
-    /// default. Hosts may have learned this router's MAC address; the winner sees a losing
-    /// advertisement and announces again. Equivalent to keepalived's `higher_prio_send_advert`.
-    pub const fn farewell(mut self, farewell: bool) -> Self {
-        self.farewell = farewell;
-        self
-    }
-
-    /// Sets whether a master answers a losing advertisement by an advertisement and an
-    /// announcement of its addresses, on by default (RFC 9568 §6.4.3). `false`, equivalent to
-    /// keepalived's `lower_prio_no_advert`, discards it silently (RFC 3768, RFC 5798).
-    pub const fn answer_losing(mut self, answer: bool) -> Self {
-        self.answer_losing = answer;
-        self
-    }
-
-    /// Checks everything together.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`] names the first value that does not fit: no address, too many (255 for
-    /// IPv4, 90 for IPv6), mixed families, IPv6 or an odd interval with VRRPv2, authentication
-    /// with VRRPv3, an IPv6 router whose first address is not link-local.
-    pub fn build(self) -> Result<RouterConfig, ConfigError> {
-        let Self {
-            vrid,
-            version,
-            authentication,
-            interval,
-            ..
-        } = self;
-        let addresses = AddressList::new(self.addresses)?;
-        let family = addresses.family();
-        if !interval.fits(version) {
-            return Err(ConfigError::IntervalForVersion { interval, version });
-        }
-        if version == Version::V3 && authentication != Authentication::None {
-            return Err(ConfigError::AuthenticationForVersion { version });
-        }
-        if let Some(IpAddr::V6(first)) = addresses.first() {
-            if version == Version::V2 {
-                return Err(ConfigError::FamilyForVersion { family, version });
-            }
-            if !first.is_unicast_link_local() {
-                return Err(ConfigError::FirstAddress { address: first });
-            }
-            let count = addresses.as_slice().len();
-            if count > MAX_IPV6_ADDRESSES {
-                return Err(ConfigError::TooManyAddresses {
-                    count,
-                    limit: MAX_IPV6_ADDRESSES,
-                });
-            }
-        }
-        Ok(RouterConfig {
-            vrid,
-            version,
-            priority: self.priority,
-            interval,
-            preempt: self.preempt,
-            authentication,
-            addresses,
-            checksum: self.checksum,
-            farewell: self.farewell,
-            answer_losing: self.answer_losing,
-        })
+    /// Whether nothing is done but what the RFC says.
+    pub const fn strict(&self) -> bool {
+        self.settings.strict
     }
 }

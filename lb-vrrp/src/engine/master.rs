@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The Master state (RFC 9568 §6.4.3, there Active), one function per clause.
 
-use std::{cmp::Ordering, net::IpAddr, time::Instant};
+use std::{
+    cmp::Ordering,
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
-use super::{AnnounceReason, Output, Reason, RouterConfig, State, VirtualRouter};
+use super::{AnnounceReason, Notice, Output, Reason, RouterConfig, State, VirtualRouter};
 use crate::{
     params::{AdvertisedPriority, Priority},
     wire::Advertisement,
@@ -15,6 +19,14 @@ const STALL_INTERVALS: u32 = 3;
 /// How many advertisements of other masters are answered at once in an interval. Two masters that
 /// disagree about who is better, a misconfiguration, would answer each other without an end.
 const ANSWERS: u8 = 4;
+
+/// Another address owner of this virtual router that goes on though it should yield.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Conflict {
+    source: IpAddr,
+    since: Instant,
+    last: Instant,
+}
 
 /// What a master still owes to other masters.
 #[derive(Debug)]
@@ -83,18 +95,51 @@ impl VirtualRouter {
     ) {
         self.learn_interval(source, advertisement.interval);
         self.transition(now, State::Backup, reason);
+        if let AdvertisedPriority::Active(priority) = advertisement.priority {
+            self.master = Some((source, priority));
+        }
     }
 
     /// §6.4.3: "else … Discard the ADVERTISEMENT, Immediately send an ADVERTISEMENT to assert
     /// Active state". The sender may have announced itself, so the addresses are announced again.
     fn master_hears_losing(&mut self, now: Instant, source: IpAddr, priority: Priority) {
         self.stats.losing_advertisements += 1;
+        if priority.is_owner() && self.other_owner(now, source) {
+            self.transition(now, State::Backup, Reason::OwnerConflict { source });
+            self.master = Some((source, priority));
+            return;
+        }
         if self.config.answer_losing() {
             self.answer(
                 now,
                 AnnounceReason::LosingAdvertisement { source, priority },
             );
         }
+    }
+
+    /// Two routers are configured as owner of the addresses. The one with the lower address should
+    /// have yielded; one that listens to nobody (RFC 5798 §7.1) never will, and then this one must,
+    /// or there are two masters for ever. Says whether it is time for that: as in keepalived, after
+    /// two more advertisements and a bit.
+    fn other_owner(&mut self, now: Instant, source: IpAddr) -> bool {
+        let interval = self.config.interval().as_duration();
+        let known = self.conflict.filter(|conflict| {
+            conflict.source == source
+                && now.saturating_duration_since(conflict.last) < interval * STALL_INTERVALS
+        });
+        let Some(known) = known else {
+            self.stats.owner_conflicts += 1;
+            self.outputs
+                .push_back(Output::Noticed(Notice::OwnerConflict { source }));
+            self.conflict = Some(Conflict {
+                source,
+                since: now,
+                last: now,
+            });
+            return false;
+        };
+        self.conflict = Some(Conflict { last: now, ..known });
+        now.saturating_duration_since(known.since) > interval * 16 / 5
     }
 
     /// Answers another master by an advertisement and an announcement: at once, or after too many
@@ -119,16 +164,30 @@ impl VirtualRouter {
         let silent = self
             .last_sent
             .map(|sent| now.saturating_duration_since(sent));
-        self.send_advertisement(now, self.effective.into());
-        let owed = std::mem::take(&mut self.answers).owed;
         let stalled = silent.filter(|&silent| silent >= interval * STALL_INTERVALS);
         self.stats.stalls += u64::from(stalled.is_some());
+        if let Some(silent) = stalled
+            && self.was_replaced(silent)
+        {
+            return self.transition(now, State::Backup, Reason::Stalled { silent });
+        }
+        self.send_advertisement(now, self.effective.into());
+        let owed = std::mem::take(&mut self.answers).owed;
         if let Some(reason) = stalled
             .map(|silent| AnnounceReason::Stalled { silent })
             .or(owed)
         {
             self.announce(reason);
         }
+    }
+
+    /// Whether a backup of the priority that is configured for this has taken over, if there is one.
+    fn was_replaced(&self, silent: Duration) -> bool {
+        self.config.yield_after_stall().is_some_and(|priority| {
+            let interval = self.config.interval();
+            let down = self.config.down_timer_adverts();
+            silent >= interval.down_interval(down, self.config.version(), priority)
+        })
     }
 
     /// The configuration changed while this router is master: what peers should know at once is
@@ -144,18 +203,24 @@ impl VirtualRouter {
             old.interval().as_duration(),
             self.config.interval().as_duration(),
         );
-        let (old, new) = (old.addresses(), self.config.addresses().clone());
-        if *old != new || self.effective < effective {
+        if old.addresses() != self.config.addresses() || self.effective < effective {
             self.send_advertisement(now, self.effective.into());
         }
+        if old.accept() && !self.config.accept() {
+            self.outputs.push_back(Output::ShieldAddresses);
+        }
+        let (old_list, new): (Vec<_>, Vec<_>) = (
+            old.all_addresses().collect(),
+            self.config.all_addresses().collect(),
+        );
         let missing = |of: &[IpAddr], among: &[IpAddr]| -> Vec<IpAddr> {
             of.iter()
                 .filter(|address| !among.contains(address))
                 .copied()
                 .collect()
         };
-        let added = missing(new.as_slice(), old.as_slice());
-        let removed = missing(old.as_slice(), new.as_slice());
+        let added = missing(&new, &old_list);
+        let removed = missing(&old_list, &new);
         if !added.is_empty() || !removed.is_empty() {
             self.outputs.push_back(Output::UpdateAddresses {
                 added: added.clone(),
@@ -164,6 +229,9 @@ impl VirtualRouter {
         }
         if !added.is_empty() {
             self.announce(AnnounceReason::AddressesAdded { addresses: added });
+        }
+        if !old.accept() && self.config.accept() {
+            self.outputs.push_back(Output::UnshieldAddresses);
         }
     }
 }

@@ -7,10 +7,17 @@
 #![warn(clippy::indexing_slicing)]
 
 mod backup;
+mod builder;
 mod config;
+mod fault;
+mod hand_over;
 mod master;
 mod output;
+mod peers;
 mod received;
+mod rejected;
+mod security;
+mod send;
 mod state;
 mod stats;
 mod timers;
@@ -26,17 +33,26 @@ use std::{
 };
 
 pub use self::{
-    config::{RouterConfig, RouterConfigBuilder},
+    builder::RouterConfigBuilder,
+    config::RouterConfig,
+    fault::{FaultReason, Faults},
+    hand_over::{HandOver, HandOverError, HandOverTimer},
     output::{AnnounceReason, Notice, Output, Transmit},
-    received::{Received, Rejected},
+    received::{Carrier, Received},
+    rejected::Rejected,
     state::{Reason, State, Transition},
-    stats::{NewMasterReason, RouterStats},
+    stats::{NewMasterReason, ProtocolErrorReason, RouterStats},
 };
-use self::{master::Answers, timers::Timers};
+use self::{
+    master::{Answers, Conflict},
+    received::Accepted,
+    security::{Proof, Security},
+    timers::Timers,
+};
 use crate::{
     error::ConfigError,
     params::{AddressFamily, AddressList, AdvertInterval, AdvertisedPriority, Priority, Version},
-    wire::{Advertisement, AuthField, ChecksumDialect},
+    wire::{Advertisement, ChecksumDialect},
 };
 
 /// One virtual router.
@@ -44,7 +60,7 @@ use crate::{
 /// The caller owns sockets, clock and addresses, and drives the router in this order, forever:
 ///
 /// 1. Give it what happened: every waiting packet first ([`handle_advertisement`]), then the time
-///    ([`handle_timeout`], when [`next_timeout`] has passed), then `handle_link`, `reconfigure`
+///    ([`handle_timeout`], when [`next_timeout`] has passed), then `handle_fault`, `reconfigure`
 ///    and the like. Packets before time matters to a process that was not scheduled for a while:
 ///    a backup whose master advertised meanwhile must not take over.
 /// 2. After **each** of these calls take [`poll_output`] until it returns `None`, and do what it
@@ -66,15 +82,30 @@ pub struct VirtualRouter {
     /// Priority after tracking.
     effective: Priority,
     state: State,
-    link_up: bool,
+    /// When the state was entered.
+    since: Option<Instant>,
+    faults: Faults,
     timers: Timers,
     /// The interval of the master as a VRRPv3 backup learned it.
     learned: Option<AdvertInterval>,
+    /// The master that was heard last, and its priority.
+    master: Option<(IpAddr, Priority)>,
     /// The last master of lower priority that was disregarded while the timer ran.
     disregarded: Option<(IpAddr, Priority)>,
+    /// Until when a master of lower priority is left in place.
+    preempt_hold: Option<Instant>,
+    /// A sticky router that has not received anything yet, and until when it waits for that.
+    unproven: Option<Instant>,
+    /// An operator asked for it to be backup: it does not preempt.
+    resigned: bool,
+    /// Another address owner that does not yield.
+    conflict: Option<Conflict>,
     last_sent: Option<Instant>,
     answers: Answers,
     told: Told,
+    /// Dialect of the last valid advertisement.
+    heard_dialect: Option<ChecksumDialect>,
+    security: Security,
     outputs: VecDeque<Output>,
     stats: RouterStats,
 }
@@ -84,15 +115,18 @@ pub struct VirtualRouter {
 struct Told {
     addresses: Option<(IpAddr, AddressList)>,
     dialect: Option<(IpAddr, ChecksumDialect)>,
+    unsigned: Option<IpAddr>,
+    clock: Option<IpAddr>,
 }
 
 impl VirtualRouter {
-    /// Makes a router in state [`State::Initialize`] on a link that is up. `primary` is the
+    /// Makes a router in state [`State::Initialize`] with nothing amiss. `primary` is the
     /// interface's own address, or the link-local one for IPv6.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::PrimaryFamily`] if `primary` is not of the virtual addresses' family.
+    /// [`ConfigError::PrimaryFamily`] if `primary` is not of the virtual addresses' family,
+    /// [`ConfigError::PeerIsSelf`] if it is one of the unicast peers.
     pub fn new(config: RouterConfig, primary: IpAddr) -> Result<Self, ConfigError> {
         check_primary(&config, primary)?;
         Ok(Self {
@@ -100,23 +134,31 @@ impl VirtualRouter {
             config,
             primary,
             state: State::Initialize,
-            link_up: true,
+            since: None,
+            faults: Faults::default(),
             timers: Timers::default(),
             learned: None,
+            master: None,
             disregarded: None,
+            preempt_hold: None,
+            unproven: None,
+            resigned: false,
+            conflict: None,
             last_sent: None,
             answers: Answers::default(),
             told: Told::default(),
+            heard_dialect: None,
+            security: Security::default(),
             outputs: VecDeque::new(),
             stats: RouterStats::default(),
         })
     }
 
     /// Starts the router (RFC 9568 §6.4.1): the address owner becomes master, any other router
-    /// backup, and on a link that is down it waits in [`State::Fault`].
+    /// backup, and with something amiss it waits in [`State::Fault`].
     pub fn handle_startup(&mut self, now: Instant) {
         match self.state {
-            State::Initialize if self.link_up => self.start(now, Reason::Startup),
+            State::Initialize if self.faults.is_empty() => self.start(now, Reason::Startup),
             State::Initialize => self.transition(now, State::Fault, Reason::Startup),
             State::Backup | State::Master | State::Fault => {}
         }
@@ -127,7 +169,7 @@ impl VirtualRouter {
         self.transition(now, State::Initialize, Reason::Shutdown);
     }
 
-    /// Takes a packet of IP protocol 112.
+    /// Takes a packet of IP protocol 112, or 51 with an authentication header.
     ///
     /// # Errors
     ///
@@ -138,24 +180,39 @@ impl VirtualRouter {
         received: Received<'_>,
     ) -> Result<(), Rejected> {
         self.stats.packets_received += 1;
-        let advertisement = received
-            .validate(&self.config, self.primary)
+        let accepted = received
+            .validate(now, &self.config, &self.security, self.primary)
+            .and_then(|accepted| {
+                if self.config.owner_ignores_adverts() && self.effective.is_owner() {
+                    return Err(Rejected::AddressOwner);
+                }
+                Ok(accepted)
+            })
             .inspect_err(|rejected| self.stats.count_rejected(rejected))?;
+        let Accepted {
+            advertisement,
+            proof,
+        } = accepted;
+        let source = received.source;
+        let peers = self.config.peers().len();
+        self.security.remember(source, peers, proof);
         self.stats.advertisements_received += 1;
         self.stats.count_dialect(advertisement.checksum);
         if advertisement.priority == AdvertisedPriority::Resign {
             self.stats.priority_zero_received += 1;
         }
+        self.heard_dialect = Some(advertisement.checksum);
         match self.state {
             // RFC 9568 §6.4.1: only Startup is expected here; a late packet does no harm.
             State::Initialize | State::Fault => {}
             State::Backup => {
-                self.compare(received.source, &advertisement);
-                self.backup_receives(now, received.source, &advertisement);
+                self.unproven = None;
+                self.compare(source, &advertisement, proof);
+                self.backup_receives(now, source, &advertisement);
             }
             State::Master => {
-                self.compare(received.source, &advertisement);
-                self.master_receives(now, received.source, &advertisement);
+                self.compare(source, &advertisement, proof);
+                self.master_receives(now, source, &advertisement);
             }
         }
         Ok(())
@@ -163,6 +220,11 @@ impl VirtualRouter {
 
     /// Lets time pass: does what is due at `now`, if anything is.
     pub fn handle_timeout(&mut self, now: Instant) {
+        if let Some(deadline) = self.timers.next().filter(|deadline| *deadline <= now) {
+            let tenth = self.config.interval().as_duration() / 10;
+            self.stats
+                .count_lateness(now.saturating_duration_since(deadline), tenth);
+        }
         match self.state {
             State::Initialize | State::Fault => {}
             State::Backup => self.backup_timeout(now),
@@ -170,19 +232,59 @@ impl VirtualRouter {
         }
     }
 
-    /// Tells whether the link, or all that a router needs of it, is up. A router that loses it
-    /// goes to [`State::Fault`], and starts anew when it comes back.
-    pub fn handle_link(&mut self, now: Instant, up: bool) {
-        self.link_up = up;
-        match (self.state, up) {
+    /// Tells whether something is amiss that keeps the router from taking part. The first of them
+    /// takes it to [`State::Fault`], and it starts anew when the last one is gone.
+    pub fn handle_fault(&mut self, now: Instant, fault: FaultReason, present: bool) {
+        self.faults.set(fault, present);
+        match (self.state, self.faults.is_empty()) {
             (State::Backup | State::Master, false) => {
-                self.transition(now, State::Fault, Reason::LinkDown);
+                self.transition(now, State::Fault, Reason::Fault { fault });
             }
-            (State::Fault, true) => self.start(now, Reason::LinkUp),
+            (State::Fault, true) => self.start(now, Reason::Recovered),
             (State::Initialize, _)
             | (State::Backup | State::Master, true)
             | (State::Fault, false) => {}
         }
+    }
+
+    /// Tells whether the link is up: [`FaultReason::LinkDown`] of
+    /// [`handle_fault`](Self::handle_fault).
+    pub fn handle_link(&mut self, now: Instant, up: bool) {
+        self.handle_fault(now, FaultReason::LinkDown, !up);
+    }
+
+    /// Tells the time of day, as the duration since 1970-01-01 UTC. Only the HMAC trailer needs it;
+    /// telling it at start and once in a while is enough.
+    pub const fn handle_clock(&mut self, now: Instant, utc: Duration) {
+        self.security.set_clock(now, utc);
+    }
+
+    /// Tells a sticky router that something was received on its interface, though it was no
+    /// advertisement: it waits one whole master down interval from now on. See
+    /// [`RouterConfigBuilder::sticky`].
+    pub fn handle_received_proof(&mut self, now: Instant) {
+        if self.unproven.take().is_some() && self.state == State::Backup {
+            self.timers
+                .start_master_down(now, self.master_down_interval());
+        }
+    }
+
+    /// Asks a master to step down: it resigns with priority 0 and becomes backup. Every other
+    /// router has its chance: until this one is master again because nobody else was there, it
+    /// does not preempt, not even as address owner, or until [`resume`](Self::resume). Says whether
+    /// it was master.
+    pub fn resign(&mut self, now: Instant) -> bool {
+        let was_master = self.state == State::Master;
+        if was_master {
+            self.transition(now, State::Backup, Reason::Resigned);
+            self.resigned = true;
+        }
+        was_master
+    }
+
+    /// Ends what [`resign`](Self::resign) began: the router preempts again as it is configured to.
+    pub const fn resume(&mut self) {
+        self.resigned = false;
     }
 
     /// Changes the configuration while the router runs. State, what was learned, and the time that
@@ -192,7 +294,8 @@ impl VirtualRouter {
     /// # Errors
     ///
     /// [`ConfigError::IdentityChanged`] if VRID, version or address family differ: that is another
-    /// router. Nothing has changed then.
+    /// router. [`ConfigError::PeerIsSelf`] if the router's own address is one of the new unicast
+    /// peers. Nothing has changed then.
     pub fn reconfigure(&mut self, now: Instant, config: RouterConfig) -> Result<(), ConfigError> {
         let old = &self.config;
         if (old.vrid(), old.version(), old.family())
@@ -207,6 +310,7 @@ impl VirtualRouter {
                 to_family: config.family(),
             });
         }
+        check_primary(&config, self.primary)?;
         let effective = self.effective;
         let old = self.retime(now, |router| {
             if router.config.priority() != config.priority() {
@@ -214,6 +318,9 @@ impl VirtualRouter {
             }
             std::mem::replace(&mut router.config, config)
         });
+        if self.config.sticky().is_none() {
+            self.unproven = None;
+        }
         if self.state == State::Master {
             self.master_reconfigured(now, &old, effective);
         }
@@ -223,7 +330,7 @@ impl VirtualRouter {
     /// Changes the priority in the election, as tracking does. A pending deadline moves by the
     /// change of the skew time; it does not start again. A master whose priority dropped
     /// advertises it at once.
-    pub fn set_effective_priority(&mut self, now: Instant, priority: Priority) {
+    pub fn handle_priority(&mut self, now: Instant, priority: Priority) {
         let old = self.retime(now, |router| {
             std::mem::replace(&mut router.effective, priority)
         });
@@ -236,7 +343,8 @@ impl VirtualRouter {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::PrimaryFamily`] if it is not of the virtual addresses' family.
+    /// [`ConfigError::PrimaryFamily`] if it is not of the virtual addresses' family,
+    /// [`ConfigError::PeerIsSelf`] if it is one of the unicast peers.
     pub fn set_primary(&mut self, primary: IpAddr) -> Result<(), ConfigError> {
         check_primary(&self.config, primary)?;
         self.primary = primary;
@@ -256,6 +364,30 @@ impl VirtualRouter {
     /// The current state.
     pub const fn state(&self) -> State {
         self.state
+    }
+
+    /// When the current state was entered; `None` before the first change.
+    pub const fn since(&self) -> Option<Instant> {
+        self.since
+    }
+
+    /// What keeps the router from taking part.
+    pub const fn faults(&self) -> Faults {
+        self.faults
+    }
+
+    /// The master and its priority: this router itself, or the one a backup heard last.
+    pub const fn master(&self) -> Option<(IpAddr, Priority)> {
+        match self.state {
+            State::Master => Some((self.primary, self.effective)),
+            State::Backup => self.master,
+            State::Initialize | State::Fault => None,
+        }
+    }
+
+    /// Whether an operator asked the router to step down, and it does not preempt because of that.
+    pub const fn is_resigned(&self) -> bool {
+        self.resigned
     }
 
     /// The counters.
@@ -292,13 +424,16 @@ impl VirtualRouter {
 
     /// `Master_Down_Interval` at present.
     pub fn master_down_interval(&self) -> Duration {
-        self.master_interval()
-            .master_down_interval(self.config.version(), self.effective)
+        self.master_interval().down_interval(
+            self.config.down_timer_adverts(),
+            self.config.version(),
+            self.effective,
+        )
     }
 
     /// Compares what was advertised with the configuration. Differences are counted and told,
     /// never a reason to drop: a peer that is being reconfigured must not become a second master.
-    fn compare(&mut self, source: IpAddr, advertisement: &Advertisement) {
+    fn compare(&mut self, source: IpAddr, advertisement: &Advertisement, proof: Proof) {
         if advertisement.interval != self.config.interval() {
             self.stats.interval_errors += 1;
         }
@@ -319,7 +454,7 @@ impl VirtualRouter {
         let dialect = advertisement.checksum;
         if self.config.version() == Version::V2
             || self.config.family() == AddressFamily::Ipv6
-            || dialect == self.config.checksum()
+            || dialect == self.transmit_dialect()
         {
             self.told.dialect.take_if(|(told, _)| *told == source);
         } else if self.told.dialect != Some((source, dialect)) {
@@ -327,6 +462,44 @@ impl VirtualRouter {
             self.outputs
                 .push_back(Output::Noticed(Notice::ChecksumDialect { source, dialect }));
         }
+        self.compare_proof(source, proof);
+    }
+
+    /// Tells of what will be refused once the rules are stricter, or the clocks farther apart.
+    fn compare_proof(&mut self, source: IpAddr, proof: Proof) {
+        let unsigned = proof == Proof::Unsigned;
+        self.stats.unsigned_advertisements += u64::from(unsigned);
+        let told = |slot: &mut Option<IpAddr>, wrong: bool| {
+            if wrong {
+                slot.replace(source) != Some(source)
+            } else {
+                slot.take_if(|told| *told == source);
+                false
+            }
+        };
+        if told(&mut self.told.unsigned, unsigned) {
+            self.outputs
+                .push_back(Output::Noticed(Notice::Unsigned { source }));
+        }
+        if let Proof::Trailer {
+            skew: Some(skew),
+            window: Some(window),
+            ..
+        } = proof
+            && told(&mut self.told.clock, skew.unsigned_abs() > window / 2)
+        {
+            self.outputs.push_back(Output::Noticed(Notice::ClockSkew {
+                source,
+                skew,
+                window,
+            }));
+        }
+    }
+
+    /// The checksum that is sent in VRRPv3 over IPv4.
+    fn transmit_dialect(&self) -> ChecksumDialect {
+        let heard = self.heard_dialect.filter(|_| self.config.mirror_checksum());
+        heard.unwrap_or_else(|| self.config.checksum())
     }
 
     /// RFC 9568 §6.4.3: "Set Active_Adver_Interval to Adver Interval contained in the
@@ -360,34 +533,6 @@ impl VirtualRouter {
         result
     }
 
-    /// Sends an advertisement made from the configuration of this moment.
-    fn send_advertisement(&mut self, now: Instant, priority: AdvertisedPriority) {
-        let destination = self.config.family().group();
-        let advertisement = Advertisement {
-            version: self.config.version(),
-            vrid: self.config.vrid(),
-            priority,
-            interval: self.config.interval(),
-            addresses: self.config.addresses().clone(),
-            auth: match self.config.version() {
-                Version::V2 => Some(AuthField::from(&self.config.authentication())),
-                Version::V3 => None,
-            },
-            checksum: self.config.checksum(),
-        };
-        self.outputs.push_back(Output::SendAdvertisement(Transmit {
-            source: self.primary,
-            destination,
-            priority,
-            payload: advertisement.to_vec(self.primary, destination),
-        }));
-        self.last_sent = Some(now);
-        self.stats.advertisements_sent += 1;
-        if priority == AdvertisedPriority::Resign {
-            self.stats.priority_zero_sent += 1;
-        }
-    }
-
     /// Asks for an announcement of the virtual addresses.
     fn announce(&mut self, reason: AnnounceReason) {
         self.stats.announcements += 1;
@@ -396,12 +541,14 @@ impl VirtualRouter {
 }
 
 fn check_primary(config: &RouterConfig, primary: IpAddr) -> Result<(), ConfigError> {
-    if AddressFamily::of(primary) == config.family() {
-        Ok(())
-    } else {
-        Err(ConfigError::PrimaryFamily {
+    if AddressFamily::of(primary) != config.family() {
+        return Err(ConfigError::PrimaryFamily {
             primary,
             family: config.family(),
-        })
+        });
     }
+    if config.settings.peers.find(primary).is_some() {
+        return Err(ConfigError::PeerIsSelf { address: primary });
+    }
+    Ok(())
 }

@@ -17,8 +17,13 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Output {
-    /// Send this to the network, with TTL or hop limit 255.
+    /// Send this to the network; with unicast peers there is one for each.
     SendAdvertisement(Transmit),
+    /// Drop packets to the virtual addresses, but for what resolves them (RFC 9568 §6.4.3,
+    /// `Accept_Mode` false). Comes before the addresses do.
+    ShieldAddresses,
+    /// Let packets to the virtual addresses pass again.
+    UnshieldAddresses,
     /// Make all virtual addresses present on the interface.
     AddAddresses,
     /// Remove all virtual addresses from the interface.
@@ -49,11 +54,18 @@ pub enum Output {
 pub struct Transmit {
     /// The router's own address, for which the checksum was made.
     pub source: IpAddr,
-    /// 224.0.0.18 or ff02::12.
+    /// The multicast group, or a unicast peer.
     pub destination: IpAddr,
     /// The priority within, [`AdvertisedPriority::Resign`] for the last one of a master.
     pub priority: AdvertisedPriority,
-    /// The VRRP message: what follows the IP header, protocol 112.
+    /// TTL or hop limit.
+    pub hop_limit: u8,
+    /// IP protocol: 112, or 51 with an authentication header.
+    pub protocol: u8,
+    /// Identification in the IPv4 header, which the digest of an authentication header covers; 0:
+    /// the kernel may choose.
+    pub identification: u16,
+    /// What follows the IP header.
     pub payload: Vec<u8>,
 }
 
@@ -117,6 +129,25 @@ pub enum Notice {
         /// Its dialect.
         dialect: ChecksumDialect,
     },
+    /// Another router is configured as owner of the addresses too.
+    OwnerConflict {
+        /// The other router.
+        source: IpAddr,
+    },
+    /// The sender does not sign, and would be refused if this router insisted on it.
+    Unsigned {
+        /// The sender.
+        source: IpAddr,
+    },
+    /// The sender's clock is off by more than half of what is accepted.
+    ClockSkew {
+        /// The sender.
+        source: IpAddr,
+        /// Seconds its clock is behind ours; negative: ahead.
+        skew: i32,
+        /// Seconds accepted either way.
+        window: u32,
+    },
 }
 
 impl fmt::Display for Notice {
@@ -152,6 +183,22 @@ impl fmt::Display for Notice {
                     "{source} computes the checksum {dialect}, ours is another; it may refuse our adverts"
                 )
             }
+            Self::OwnerConflict { source } => write!(
+                f,
+                "{source} has priority 255 too: two routers are configured as address owner"
+            ),
+            Self::Unsigned { source } => write!(
+                f,
+                "{source} sends no HMAC trailer; it will be refused in mode enforce"
+            ),
+            Self::ClockSkew {
+                source,
+                skew,
+                window,
+            } => write!(
+                f,
+                "the clock of {source} is {skew} s behind ours, beyond {window} s it is refused"
+            ),
         }
     }
 }

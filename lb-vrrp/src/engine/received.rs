@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What arrives, and why it may be discarded (RFC 9568 §7.1).
+//! What arrives, and the checks it must pass (RFC 9568 §7.1).
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Instant};
 
-use super::RouterConfig;
+use super::{
+    Rejected, RouterConfig,
+    security::{Proof, Security},
+};
 use crate::{
-    error::DecodeError,
-    params::{AddressFamily, AdvertInterval, Authentication, Version, Vrid},
-    wire::{Advertisement, AuthField, Header},
+    params::{AddressFamily, AdvertInterval, Authentication, Password, Version},
+    wire::{Advertisement, AuthField, AuthenticationHeader, Header},
 };
 
-/// A packet of IP protocol 112, as the driver read it.
+/// A packet of IP protocol 112 or 51, as the driver read it.
 #[derive(Clone, Copy, Debug)]
 #[expect(
     clippy::exhaustive_structs,
@@ -23,147 +25,207 @@ pub struct Received<'a> {
     pub destination: IpAddr,
     /// TTL or hop limit.
     pub hop_limit: u8,
-    /// The VRRP message: what follows the IP header, cut at the length in that header.
+    /// What carries the message.
+    pub carrier: Carrier<'a>,
+    /// What follows the IP header, cut at the length in that header.
     pub payload: &'a [u8],
 }
 
-/// Why a packet was discarded; one for each check of RFC 9568 §7.1 and RFC 2338 §7.1. Each has its
-/// counter in [`RouterStats`](super::RouterStats), and nothing else happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Rejected {
-    /// TTL or hop limit is not 255: the packet came through a router.
-    #[error("TTL {hop_limit}, must be 255")]
-    HopLimit {
-        /// TTL or hop limit received.
-        hop_limit: u8,
+/// What carries a VRRP message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "VRRP is defined for these two")]
+pub enum Carrier<'a> {
+    /// IP, protocol 112.
+    Ip,
+    /// An IP authentication header, protocol 51. Its digest covers the IPv4 header, which must be
+    /// here as it arrived, options included.
+    AuthenticationHeader {
+        /// The IPv4 header.
+        ip_header: &'a [u8],
     },
-    /// Of the other address family.
-    #[error("{family} packet")]
-    Family {
-        /// Family of its source.
-        family: AddressFamily,
-    },
-    /// Not sent to the group's address.
-    #[error("sent to {destination}")]
-    Destination {
-        /// Where it was sent.
-        destination: IpAddr,
-    },
-    /// The bytes are no valid advertisement.
-    #[error(transparent)]
-    Malformed(#[from] DecodeError),
-    /// A valid version, not the configured one.
-    #[error("{got}, configured {expected}")]
-    Version {
-        /// Version received.
-        got: Version,
-        /// Version configured.
-        expected: Version,
-    },
-    /// Of another virtual router.
-    #[error("virtual router id {got}, configured {expected}")]
-    Vrid {
-        /// VRID received.
-        got: Vrid,
-        /// VRID configured.
-        expected: Vrid,
-    },
-    /// An authentication type that was never defined.
-    #[error("unknown authentication type {kind}")]
-    AuthenticationTypeUnknown {
-        /// Type received.
-        kind: u8,
-    },
-    /// Another authentication type than configured.
-    #[error("authentication type {got}, configured {expected}")]
-    AuthenticationType {
-        /// Type received.
-        got: u8,
-        /// Type configured.
-        expected: u8,
-    },
-    /// Wrong password.
-    #[error("wrong password")]
-    AuthenticationFailure,
-    /// Another interval than configured (VRRPv2 only).
-    #[error("advertisement interval {got}, configured {expected}")]
-    Interval {
-        /// Interval received.
-        got: AdvertInterval,
-        /// Interval configured.
-        expected: AdvertInterval,
-    },
-    /// Sent from this router's own address: looped back, or an address used twice.
-    #[error("sent from this router's own address")]
-    OwnAddress,
 }
 
-impl Received<'_> {
+/// What is left of a packet that passed all checks.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    pub(super) advertisement: Advertisement,
+    /// What later packets of the sender must surpass.
+    pub(super) proof: Proof,
+}
+
+/// The message, and the authentication header in front of it.
+struct Unwrapped<'a> {
+    message: &'a [u8],
+    header: Option<(AuthenticationHeader, &'a [u8])>,
+}
+
+impl<'a> Received<'a> {
     /// Makes all checks on a packet, the cheap and unspoofable ones first.
     pub(super) fn validate(
         &self,
+        now: Instant,
         config: &RouterConfig,
+        security: &Security,
         primary: IpAddr,
-    ) -> Result<Advertisement, Rejected> {
+    ) -> Result<Accepted, Rejected> {
         self.validate_ip_header(config)?;
-        self.validate_header(config)?;
-        let advertisement = Advertisement::parse(self.payload, self.source, self.destination)?;
+        let Unwrapped { message, header } = self.unwrap()?;
+        validate_header(message, config)?;
+        let (advertisement, trailer) = if config.hmac().is_some() {
+            Advertisement::parse_signed(message, self.source, self.destination)?
+        } else {
+            let advertisement = Advertisement::parse(message, self.source, self.destination)?;
+            (advertisement, None)
+        };
+        let mut proof = Proof::None;
         if let Some(field) = &advertisement.auth {
-            validate_authentication(field, &config.authentication())?;
+            validate_field(field, config.authentication())?;
+        }
+        match config.authentication() {
+            Authentication::None | Authentication::Password(_) => {
+                if header.is_some() {
+                    return Err(mismatch(AuthField::AH_KIND, config));
+                }
+            }
+            Authentication::Ah(key) => {
+                let Some((header, ip_header)) = header else {
+                    return Err(Rejected::AuthenticationHeaderMissing);
+                };
+                proof = self.validate_ah(&header, key, ip_header, message, security)?;
+            }
+            Authentication::Hmac(hmac) => {
+                if header.is_some() {
+                    return Err(mismatch(AuthField::AH_KIND, config));
+                }
+                let window = hmac.anti_replay(config.interval().as_duration());
+                proof = security.check_trailer(now, hmac, window, trailer, message, self.source)?;
+            }
         }
         validate_interval(config, advertisement.interval)?;
-        if self.source == primary {
-            return Err(Rejected::OwnAddress);
-        }
-        Ok(advertisement)
+        self.validate_source(config, primary)?;
+        Ok(Accepted {
+            advertisement,
+            proof,
+        })
     }
 
-    /// RFC 9568 §7.1: "verify that the IPv4 TTL / IPv6 Hop Limit is 255".
+    /// RFC 9568 §7.1: "verify that the IPv4 TTL / IPv6 Hop Limit is 255". A unicast peer may be
+    /// farther away.
     fn validate_ip_header(&self, config: &RouterConfig) -> Result<(), Rejected> {
-        if self.hop_limit != u8::MAX {
-            return Err(Rejected::HopLimit {
-                hop_limit: self.hop_limit,
+        let hop_limit = self.hop_limit;
+        let peers = &config.settings.peers;
+        let unicast = !peers.list.is_empty();
+        if !unicast && hop_limit != u8::MAX {
+            return Err(Rejected::HopLimit { hop_limit });
+        }
+        if let Some(peer) = peers.find(self.source)
+            && !peer.hop_limits.contains(&hop_limit)
+        {
+            return Err(Rejected::PeerHopLimit {
+                hop_limit,
+                min: *peer.hop_limits.start(),
+                max: *peer.hop_limits.end(),
             });
         }
         let family = AddressFamily::of(self.source);
         if family != config.family() {
             return Err(Rejected::Family { family });
         }
-        if self.destination != family.group() {
-            return Err(Rejected::Destination {
-                destination: self.destination,
-            });
+        let right = if unicast {
+            !self.destination.is_multicast()
+        } else {
+            self.destination == config.group()
+        };
+        if right {
+            return Ok(());
         }
-        Ok(())
+        Err(Rejected::Destination {
+            destination: self.destination,
+        })
     }
 
-    /// RFC 9568 §7.1: version, type, and a VRID configured here, before the rest is looked at.
-    fn validate_header(&self, config: &RouterConfig) -> Result<(), Rejected> {
-        let header = Header::parse(self.payload)?;
-        if header.version != config.version() {
-            return Err(Rejected::Version {
-                got: header.version,
-                expected: config.version(),
-            });
+    /// Takes the authentication header off.
+    fn unwrap(&self) -> Result<Unwrapped<'a>, Rejected> {
+        match self.carrier {
+            Carrier::Ip => Ok(Unwrapped {
+                message: self.payload,
+                header: None,
+            }),
+            Carrier::AuthenticationHeader { ip_header } => {
+                let (header, message) = AuthenticationHeader::parse(self.payload)?;
+                Ok(Unwrapped {
+                    message,
+                    header: Some((header, ip_header)),
+                })
+            }
         }
-        if header.vrid != config.vrid() {
-            return Err(Rejected::Vrid {
-                got: header.vrid,
-                expected: config.vrid(),
-            });
+    }
+
+    /// RFC 2402 §3.4, in the order in which nothing is believed before it is proved.
+    fn validate_ah(
+        &self,
+        header: &AuthenticationHeader,
+        key: &Password,
+        ip_header: &[u8],
+        message: &[u8],
+        security: &Security,
+    ) -> Result<Proof, Rejected> {
+        let unicast = !self.destination.is_multicast();
+        if !header.verify(key, ip_header, unicast, message) {
+            return Err(Rejected::AuthenticationFailure);
+        }
+        if self.source != header.spi {
+            return Err(Rejected::SecurityParameterIndex { spi: header.spi });
+        }
+        security.check_sequence(header.sequence)
+    }
+
+    /// A configured peer, and not ourselves.
+    fn validate_source(&self, config: &RouterConfig, primary: IpAddr) -> Result<(), Rejected> {
+        if config.check_unicast_source() && config.settings.peers.find(self.source).is_none() {
+            return Err(Rejected::Source);
+        }
+        if self.source == primary {
+            return Err(Rejected::OwnAddress);
         }
         Ok(())
     }
 }
 
+/// RFC 9568 §7.1: version, type, and a VRID configured here, before the rest is looked at.
+fn validate_header(message: &[u8], config: &RouterConfig) -> Result<(), Rejected> {
+    let header = Header::parse(message)?;
+    if header.version != config.version() {
+        return Err(Rejected::Version {
+            got: header.version,
+            expected: config.version(),
+        });
+    }
+    if header.vrid != config.vrid() {
+        return Err(Rejected::Vrid {
+            got: header.vrid,
+            expected: config.vrid(),
+        });
+    }
+    Ok(())
+}
+
+const fn mismatch(got: u8, config: &RouterConfig) -> Rejected {
+    let expected = match config.authentication() {
+        Authentication::None | Authentication::Hmac(_) => AuthField::NONE.kind,
+        Authentication::Password(_) => AuthField::PASSWORD_KIND,
+        Authentication::Ah(_) => AuthField::AH_KIND,
+    };
+    Rejected::AuthenticationType { got, expected }
+}
+
 /// RFC 2338 §7.1: "verify that the Auth Type matches the locally configured authentication method
 /// and perform that authentication method".
-fn validate_authentication(field: &AuthField, configured: &Authentication) -> Result<(), Rejected> {
+fn validate_field(field: &AuthField, configured: &Authentication) -> Result<(), Rejected> {
     let expected = AuthField::from(configured);
     match field.kind {
         kind if kind == expected.kind => {}
-        kind if kind > AuthField::LAST_KIND => {
+        kind if kind > AuthField::AH_KIND => {
             return Err(Rejected::AuthenticationTypeUnknown { kind });
         }
         kind => {
@@ -174,9 +236,13 @@ fn validate_authentication(field: &AuthField, configured: &Authentication) -> Re
         }
     }
     match configured {
-        Authentication::None => Ok(()),
-        Authentication::Password(_) if field.data == expected.data => Ok(()),
-        Authentication::Password(_) => Err(Rejected::AuthenticationFailure),
+        Authentication::Password(_) if field.data != expected.data => {
+            Err(Rejected::AuthenticationFailure)
+        }
+        Authentication::None
+        | Authentication::Password(_)
+        | Authentication::Ah(_)
+        | Authentication::Hmac(_) => Ok(()),
     }
 }
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! States, and why a router moved between two of them (RFC 9568 §6.4).
 
-use std::{fmt, net::IpAddr};
+use std::{fmt, net::IpAddr, time::Duration};
 
+use super::FaultReason;
 use crate::params::Priority;
 
 /// State of a virtual router (RFC 9568 §6.4; there `Master` is called Active).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[expect(
     clippy::exhaustive_enums,
     reason = "every pair of states is enumerated, here and outside"
@@ -18,7 +20,7 @@ pub enum State {
     Backup,
     /// Holds the virtual addresses and advertises.
     Master,
-    /// The link is down; nothing is sent and nothing listened to (keepalived's FAULT).
+    /// Something it needs is amiss; nothing is sent and nothing listened to (keepalived's FAULT).
     Fault,
 }
 
@@ -87,10 +89,25 @@ pub enum Reason {
         /// The priority of both.
         priority: Priority,
     },
-    /// The link went down.
-    LinkDown,
-    /// The link came back.
-    LinkUp,
+    /// Something the router needs went amiss.
+    Fault {
+        /// What it was.
+        fault: FaultReason,
+    },
+    /// Nothing is amiss any more.
+    Recovered,
+    /// An operator asked the master to step down.
+    Resigned,
+    /// The master was not run for so long that a backup may have taken over.
+    Stalled {
+        /// Time since its last advertisement.
+        silent: Duration,
+    },
+    /// Another address owner of this virtual router does not yield.
+    OwnerConflict {
+        /// The other owner.
+        source: IpAddr,
+    },
 }
 
 impl fmt::Display for Reason {
@@ -112,8 +129,11 @@ impl fmt::Display for Reason {
                     "{source} has the same priority {priority} and a higher address"
                 )
             }
-            Self::LinkDown => f.write_str("link down"),
-            Self::LinkUp => f.write_str("link up"),
+            Self::Fault { fault } => fault.fmt(f),
+            Self::Recovered => f.write_str("recovered"),
+            Self::Resigned => f.write_str("resigned"),
+            Self::Stalled { silent } => write!(f, "not run for {silent:?}"),
+            Self::OwnerConflict { source } => write!(f, "{source} is an address owner too"),
         }
     }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Counters, named after the VRRP MIBs (RFC 2787, RFC 6527) and the YANG model (RFC 8347).
 
+use std::time::Duration;
+
 use super::{Reason, Rejected};
 use crate::{error::DecodeError, wire::ChecksumDialect};
 
@@ -8,6 +10,8 @@ use crate::{error::DecodeError, wire::ChecksumDialect};
 ///
 /// `packets_received` = `advertisements_received` + `rejected`, always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct RouterStats {
     /// Packets given to the router.
@@ -53,8 +57,32 @@ pub struct RouterStats {
     pub destination_errors: u64,
     /// Packets with this router's own source address: looped back, or an address used twice.
     pub own_address_packets: u64,
-    /// Valid advertisements over IPv4 whose VRRPv3 checksum covers the message only.
+    /// Of those with an authentication header, or an HMAC trailer: their sequence had been heard.
+    pub replays: u64,
+    /// Discarded because the HMAC trailer was missing.
+    pub hmac_missing: u64,
+    /// HMAC trailers of an unknown type, or with reserved bits set.
+    pub hmac_malformed: u64,
+    /// HMAC trailers made with a key that is not configured.
+    pub hmac_unknown_key: u64,
+    /// HMAC trailers with a wrong digest.
+    pub hmac_invalid: u64,
+    /// HMAC trailers made outside of the freshness window.
+    pub hmac_stale: u64,
+    /// Valid advertisements without HMAC trailer, in a mode that accepts them.
+    pub unsigned_advertisements: u64,
+    /// Unicast advertisements of somebody who is no configured peer.
+    pub source_errors: u64,
+    /// Valid advertisements that the address owner was configured to ignore.
+    pub owner_ignored: u64,
+    /// Valid advertisements whose checksum covers the pseudo-header: all of IPv6, and one dialect
+    /// of VRRPv3 over IPv4.
+    pub pseudo_header_checksums: u64,
+    /// Valid advertisements whose checksum covers the message only: all of VRRPv2, and the other
+    /// dialect of VRRPv3 over IPv4.
     pub message_only_checksums: u64,
+    /// Valid unicast advertisements with the multicast group in the pseudo-header.
+    pub group_pseudo_header_checksums: u64,
     /// Losing advertisements received as master.
     pub losing_advertisements: u64,
     /// Lower priorities a backup disregarded because it will preempt.
@@ -63,10 +91,39 @@ pub struct RouterStats {
     pub stalls: u64,
     /// Announcements asked for.
     pub announcements: u64,
+    /// Times another address owner was found.
+    pub owner_conflicts: u64,
+    /// Times the router ceased to be master.
+    pub master_released: u64,
+    /// Timers served later than a tenth of the interval.
+    pub late_timeouts: u64,
+    /// How late a timer was served at most.
+    pub lateness_max: Duration,
+    /// `protocol-error-reason` (vrrpv3RouterVrIdErrors and its like): of the last packet discarded.
+    pub protocol_error_reason: ProtocolErrorReason,
+}
+
+/// What was wrong with the packet discarded last (vrrpv3NotificationsProtoErrReason).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum ProtocolErrorReason {
+    /// Nothing, or nothing that the MIB has a name for.
+    #[default]
+    NoError,
+    /// TTL or hop limit.
+    IpTtlError,
+    /// Version.
+    VersionError,
+    /// Checksum.
+    ChecksumError,
+    /// VRID.
+    VridError,
 }
 
 /// Why the router became master last (vrrpv3StatisticsNewMasterReason).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum NewMasterReason {
     /// It has not been master.
@@ -84,20 +141,48 @@ impl RouterStats {
     /// Counts a packet that was discarded.
     pub(super) const fn count_rejected(&mut self, rejected: &Rejected) {
         self.rejected += 1;
+        self.protocol_error_reason = match rejected {
+            Rejected::HopLimit { .. } | Rejected::PeerHopLimit { .. } => {
+                ProtocolErrorReason::IpTtlError
+            }
+            Rejected::Version { .. } | Rejected::Malformed(DecodeError::Version { .. }) => {
+                ProtocolErrorReason::VersionError
+            }
+            Rejected::Malformed(DecodeError::Checksum { .. }) => ProtocolErrorReason::ChecksumError,
+            Rejected::Vrid { .. } | Rejected::Malformed(DecodeError::VridZero) => {
+                ProtocolErrorReason::VridError
+            }
+            _ => ProtocolErrorReason::NoError,
+        };
         let counter = match rejected {
-            Rejected::HopLimit { .. } => &mut self.ip_ttl_errors,
+            Rejected::HopLimit { .. } | Rejected::PeerHopLimit { .. } => &mut self.ip_ttl_errors,
             Rejected::Destination { .. } | Rejected::Family { .. } => &mut self.destination_errors,
             Rejected::Version { .. } => &mut self.version_errors,
             Rejected::Vrid { .. } => &mut self.vrid_errors,
             Rejected::AuthenticationTypeUnknown { .. } => &mut self.invalid_authentication_type,
-            Rejected::AuthenticationType { .. } => &mut self.authentication_type_mismatch,
-            Rejected::AuthenticationFailure => &mut self.authentication_failures,
+            Rejected::AuthenticationType { .. } | Rejected::AuthenticationHeaderMissing => {
+                &mut self.authentication_type_mismatch
+            }
+            Rejected::AuthenticationFailure | Rejected::SecurityParameterIndex { .. } => {
+                &mut self.authentication_failures
+            }
+            Rejected::SequenceReplayed { .. } | Rejected::TrailerReplayed { .. } => {
+                &mut self.replays
+            }
+            Rejected::TrailerMissing => &mut self.hmac_missing,
+            Rejected::TrailerMalformed { .. } => &mut self.hmac_malformed,
+            Rejected::TrailerKey { .. } => &mut self.hmac_unknown_key,
+            Rejected::TrailerInvalid { .. } => &mut self.hmac_invalid,
+            Rejected::TrailerStale { .. } | Rejected::TrailerWithoutClock => &mut self.hmac_stale,
             Rejected::Interval { .. } => &mut self.interval_errors,
+            Rejected::Source => &mut self.source_errors,
+            Rejected::AddressOwner => &mut self.owner_ignored,
             Rejected::OwnAddress => &mut self.own_address_packets,
             Rejected::Malformed(error) => match error {
-                DecodeError::TooShort { .. } | DecodeError::Length { .. } => {
-                    &mut self.packet_length_errors
-                }
+                DecodeError::TooShort { .. }
+                | DecodeError::Length { .. }
+                | DecodeError::AuthenticationLength { .. } => &mut self.packet_length_errors,
+                DecodeError::NextHeader { .. } => &mut self.invalid_type_packets_received,
                 DecodeError::Version { .. } => &mut self.version_errors,
                 DecodeError::Type { .. } => &mut self.invalid_type_packets_received,
                 DecodeError::VridZero => &mut self.vrid_errors,
@@ -113,8 +198,19 @@ impl RouterStats {
     }
 
     /// Counts how the checksum of a valid advertisement was made.
-    pub(super) fn count_dialect(&mut self, dialect: ChecksumDialect) {
-        self.message_only_checksums += u64::from(dialect == ChecksumDialect::MessageOnly);
+    pub(super) const fn count_dialect(&mut self, dialect: ChecksumDialect) {
+        let counter = match dialect {
+            ChecksumDialect::PseudoHeader => &mut self.pseudo_header_checksums,
+            ChecksumDialect::MessageOnly => &mut self.message_only_checksums,
+            ChecksumDialect::GroupPseudoHeader => &mut self.group_pseudo_header_checksums,
+        };
+        *counter += 1;
+    }
+
+    /// Counts how late a timer was served.
+    pub(super) fn count_lateness(&mut self, lateness: Duration, tolerated: Duration) {
+        self.late_timeouts += u64::from(lateness > tolerated);
+        self.lateness_max = self.lateness_max.max(lateness);
     }
 
     /// Counts that the router became master.
@@ -126,8 +222,11 @@ impl RouterStats {
                 NewMasterReason::MasterNoResponse
             }
             Reason::Startup
-            | Reason::LinkUp
-            | Reason::LinkDown
+            | Reason::Recovered
+            | Reason::Fault { .. }
+            | Reason::Resigned
+            | Reason::Stalled { .. }
+            | Reason::OwnerConflict { .. }
             | Reason::Shutdown
             | Reason::HigherPriority { .. }
             | Reason::HigherAddress { .. } => NewMasterReason::Priority,

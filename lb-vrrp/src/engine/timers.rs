@@ -95,6 +95,24 @@ impl Timers {
         });
     }
 
+    /// Sets a running `Master_Down_Timer` to a later deadline.
+    pub(super) const fn extend_master_down(&mut self, deadline: Instant) {
+        if let Some(timer) = &mut self.master_down {
+            timer.deadline = deadline;
+        }
+    }
+
+    /// What a running `Master_Down_Timer` waits for, and how long still.
+    pub(super) fn master_down(&self, now: Instant) -> Option<(Wait, Duration)> {
+        let timer = self.master_down?;
+        Some((timer.wait, timer.deadline.saturating_duration_since(now)))
+    }
+
+    /// How long a running `Adver_Timer` still waits.
+    pub(super) fn advert(&self, now: Instant) -> Option<Duration> {
+        Some(self.advert?.saturating_duration_since(now))
+    }
+
     /// What `Master_Down_Timer` waited for, if it has fired.
     pub(super) fn master_down_fired(&self, now: Instant) -> Option<Wait> {
         self.master_down

@@ -13,6 +13,7 @@ impl VirtualRouter {
     /// "Set Active_Adver_Interval to Advertisement_Interval … Transition to the {Backup} state".
     pub(super) fn start(&mut self, now: Instant, reason: Reason) {
         self.learned = None;
+        self.unproven = self.config.sticky().map(|limit| now + limit);
         let to = if self.effective.is_owner() {
             State::Master
         } else {
@@ -27,19 +28,20 @@ impl VirtualRouter {
         match (from, to) {
             (State::Initialize | State::Backup | State::Fault, State::Master) => {
                 self.send_advertisement(now, self.effective.into());
+                if !self.config.accept() {
+                    self.outputs.push_back(Output::ShieldAddresses);
+                }
                 self.outputs.push_back(Output::AddAddresses);
                 self.announce(AnnounceReason::BecameMaster);
                 self.stats.count_master(reason);
             }
             (State::Master, State::Backup) => {
-                if self.config.farewell() {
-                    self.send_advertisement(now, self.effective.into());
-                }
-                self.outputs.push_back(Output::RemoveAddresses);
+                self.say_farewell(now, reason);
+                self.release_addresses();
             }
             (State::Master, State::Initialize | State::Fault) => {
                 self.send_advertisement(now, AdvertisedPriority::Resign);
-                self.outputs.push_back(Output::RemoveAddresses);
+                self.release_addresses();
             }
             (State::Initialize | State::Fault, State::Backup)
             | (State::Backup | State::Fault, State::Initialize)
@@ -50,7 +52,16 @@ impl VirtualRouter {
             | (State::Fault, State::Fault) => return,
         }
         self.disregarded = None;
+        self.preempt_hold = None;
+        self.resigned = false;
+        self.conflict = None;
         self.answers = Answers::default();
+        if to != State::Backup {
+            self.unproven = None;
+        }
+        if from != State::Backup {
+            self.master = None;
+        }
         match to {
             State::Initialize | State::Fault => self.timers.stop(),
             State::Backup => self
@@ -62,7 +73,29 @@ impl VirtualRouter {
             }
         }
         self.state = to;
+        self.since = Some(now);
         self.outputs
             .push_back(Output::Transitioned(Transition { from, to, reason }));
+    }
+
+    /// What a master that becomes backup sends last.
+    fn say_farewell(&mut self, now: Instant, reason: Reason) {
+        match reason {
+            Reason::Resigned => self.send_advertisement(now, AdvertisedPriority::Resign),
+            // Whoever took over meanwhile announced itself after this router did.
+            Reason::Stalled { .. } => {}
+            // It must lose, and still be better than anybody who is no owner; as in keepalived.
+            Reason::OwnerConflict { .. } => self.send_advertisement(now, 254.into()),
+            _ if self.config.farewell() => self.send_advertisement(now, self.effective.into()),
+            _ => {}
+        }
+    }
+
+    fn release_addresses(&mut self) {
+        self.stats.master_released += 1;
+        self.outputs.push_back(Output::RemoveAddresses);
+        if !self.config.accept() {
+            self.outputs.push_back(Output::UnshieldAddresses);
+        }
     }
 }

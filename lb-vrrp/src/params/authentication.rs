@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a router proves to its peers (VRRPv2 only: RFC 2338 §5.3.6).
+//! What a router proves to its peers (RFC 2338 §5.3.6; draft-cassen-vrrp-auth-hmac).
 
 use std::fmt;
 
+use super::HmacConfig;
 use crate::error::ConfigError;
 
 /// Password of the authentication type PASS: up to 8 bytes, padded with zeros (`auth_pass` in
@@ -60,13 +61,21 @@ impl fmt::Debug for Password {
     }
 }
 
-/// Authentication of a virtual router (`authentication { … }` in keepalived). VRRPv3 has none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// Authentication of a virtual router (`authentication { … }` and `auth_hmac { … }` in
+/// keepalived). VRRPv3 itself has none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Authentication {
     /// Type 0.
     #[default]
     None,
-    /// Type 1, `auth_type PASS`: guards against a wrong configuration, not against an attacker.
+    /// Type 1, `auth_type PASS`, of VRRPv2: guards against a wrong configuration, not against an
+    /// attacker.
     Password(Password),
+    /// Type 2, `auth_type AH`, of VRRPv2: IP authentication header, HMAC-MD5-96 over packet and IP
+    /// header (RFC 2402, RFC 2403), as keepalived makes it. Wherever the peers can do it,
+    /// [`Hmac`](Self::Hmac) is better.
+    Ah(Password),
+    /// `auth_hmac`, of every version and family: HMAC-SHA256 in a trailer behind the message.
+    Hmac(HmacConfig),
 }

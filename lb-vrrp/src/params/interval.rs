@@ -6,9 +6,6 @@ use std::{fmt, time::Duration};
 use super::{Priority, Version};
 use crate::error::ConfigError;
 
-/// How many intervals without an advertisement a backup waits, before the skew.
-const MISSED_ADVERTISEMENTS: u32 = 3;
-
 /// Advertisement interval (`advert_int` in keepalived), kept in centiseconds.
 ///
 /// VRRPv2 carries whole seconds, 1–255. VRRPv3 carries centiseconds, 1–4095. Zero does not exist
@@ -36,6 +33,9 @@ pub struct AdvertInterval {
 }
 
 impl AdvertInterval {
+    /// How many intervals without an advertisement a backup waits, before the skew.
+    pub const DOWN_TIMER_ADVERTS: u8 = 3;
+
     /// One second, the default of both versions.
     pub const DEFAULT: Self = Self { centis: 100 };
 
@@ -111,7 +111,13 @@ impl AdvertInterval {
     /// `Master_Down_Interval`: how long a backup waits for an advertisement; three intervals and
     /// the skew time (RFC 3768 §6.1, RFC 9568 §6.1).
     pub fn master_down_interval(self, version: Version, priority: Priority) -> Duration {
-        self.as_duration() * MISSED_ADVERTISEMENTS + self.skew_time(version, priority)
+        self.down_interval(Self::DOWN_TIMER_ADVERTS, version, priority)
+    }
+
+    /// `Master_Down_Interval` with another number of intervals than three (`down_timer_adverts` in
+    /// keepalived).
+    pub fn down_interval(self, adverts: u8, version: Version, priority: Priority) -> Duration {
+        self.as_duration() * u32::from(adverts) + self.skew_time(version, priority)
     }
 }
 

@@ -9,14 +9,18 @@
 
 mod addresses;
 mod authentication;
+mod hmac;
 mod interval;
 mod priority;
+mod unicast;
 mod vrid;
 
 pub use self::{
     addresses::AddressList,
     authentication::{Authentication, Password},
+    hmac::{AntiReplay, HmacConfig, HmacKey, HmacMode},
     interval::AdvertInterval,
     priority::{AdvertisedPriority, Priority},
+    unicast::UnicastPeer,
     vrid::{AddressFamily, Version, Vrid},
 };

@@ -3,18 +3,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{AuthField, ChecksumDialect, Header};
+use super::{AuthField, ChecksumDialect, Header, HmacTrailer};
 use crate::{
     error::DecodeError,
-    params::{AddressFamily, AddressList, AdvertInterval, AdvertisedPriority, Version, Vrid},
+    params::{
+        AddressFamily, AddressList, AdvertInterval, AdvertisedPriority, HmacKey, Version, Vrid,
+    },
 };
-
-/// Where the fields lie.
-mod field {
-    use std::ops::Range;
-
-    pub(super) const CHECKSUM: Range<usize> = 6..8;
-}
 
 /// An advertisement.
 ///
@@ -64,6 +59,44 @@ impl Advertisement {
     /// [`DecodeError`] names the first thing wrong.
     pub fn parse(bytes: &[u8], source: IpAddr, destination: IpAddr) -> Result<Self, DecodeError> {
         let header = Header::parse(bytes)?;
+        let length = header.message_len(source, destination)?;
+        header.expect_len(length, bytes.len())?;
+        Self::parse_parts(&header, bytes, bytes, source, destination)
+    }
+
+    /// Reads an advertisement that may have an HMAC trailer; without one it is as
+    /// [`parse`](Self::parse) has it. The digest is not looked at.
+    ///
+    /// Over IPv4 the checksum covers the message, over IPv6 the trailer too: there the kernel makes
+    /// it of all that follows the IP header.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse).
+    pub fn parse_signed(
+        bytes: &[u8],
+        source: IpAddr,
+        destination: IpAddr,
+    ) -> Result<(Self, Option<HmacTrailer>), DecodeError> {
+        let header = Header::parse(bytes)?;
+        let length = header.message_len(source, destination)?;
+        let (message, trailer) = bytes.split_at(length.min(bytes.len()));
+        let Ok(trailer) = trailer.try_into().map(HmacTrailer::parse) else {
+            return Ok((Self::parse(bytes, source, destination)?, None));
+        };
+        let summed = if source.is_ipv6() { bytes } else { message };
+        let advertisement = Self::parse_parts(&header, message, summed, source, destination)?;
+        Ok((advertisement, Some(trailer)))
+    }
+
+    /// `message` has the right length; the checksum is over `summed`.
+    fn parse_parts(
+        header: &Header,
+        message: &[u8],
+        summed: &[u8],
+        source: IpAddr,
+        destination: IpAddr,
+    ) -> Result<Self, DecodeError> {
         let Header {
             version,
             vrid,
@@ -71,26 +104,9 @@ impl Advertisement {
             count,
             parameters,
             ..
-        } = header;
+        } = *header;
         let family = AddressFamily::of(source);
-        if family != AddressFamily::of(destination)
-            || (version, family) == (Version::V2, AddressFamily::Ipv6)
-        {
-            return Err(DecodeError::Family {
-                version,
-                source_address: source,
-                destination,
-            });
-        }
-        let expected = message_len(version, family, count);
-        if bytes.len() != expected {
-            return Err(DecodeError::Length {
-                count,
-                expected,
-                got: bytes.len(),
-            });
-        }
-        let checksum = find_dialect(bytes, &header, source, destination)?;
+        let checksum = find_dialect(summed, header, source, destination)?;
         let (interval, kind) = match (version, parameters) {
             (Version::V2, [kind, seconds]) => (AdvertInterval::from_secs(seconds), Some(kind)),
             (Version::V3, parameters) => {
@@ -98,7 +114,7 @@ impl Advertisement {
                 (AdvertInterval::from_centis(centis), None)
             }
         };
-        let body = bytes.get(Header::LEN..).unwrap_or_default();
+        let body = message.get(Header::LEN..).unwrap_or_default();
         let addresses = parse_addresses(body, family, count);
         let addresses = AddressList::new(addresses).map_err(|_| DecodeError::NoAddress)?;
         let interval = interval.map_err(|_| DecodeError::IntervalZero)?;
@@ -109,7 +125,7 @@ impl Advertisement {
         }
         let auth = kind.map(|kind| AuthField {
             kind,
-            data: bytes.last_chunk().copied().unwrap_or_default(),
+            data: message.last_chunk().copied().unwrap_or_default(),
         });
         Ok(Self {
             version,
@@ -124,7 +140,7 @@ impl Advertisement {
 
     /// Bytes of the message.
     pub fn buffer_len(&self) -> usize {
-        message_len(self.version, self.addresses.family(), self.count())
+        Header::len_with(self.version, self.addresses.family(), self.count())
     }
 
     /// Writes the message into the first [`buffer_len`](Self::buffer_len) bytes of `buffer`.
@@ -144,7 +160,6 @@ impl Advertisement {
         header[2] = self.priority.get();
         header[3] = self.count();
         header[4..6].copy_from_slice(&self.parameters());
-        header[field::CHECKSUM].fill(0);
         let mut rest = body;
         for address in self.addresses.as_slice() {
             let (field, tail) = rest.split_at_mut(AddressFamily::of(*address).address_len());
@@ -159,8 +174,7 @@ impl Advertisement {
         }
         let dialect =
             ChecksumDialect::fixed(self.version, self.addresses.family()).unwrap_or(self.checksum);
-        let checksum = dialect.compute(message, source, destination);
-        message[field::CHECKSUM].copy_from_slice(&checksum.to_be_bytes());
+        dialect.write(message, source, destination);
     }
 
     /// The message in a vector of its own; see [`emit`](Self::emit).
@@ -168,6 +182,23 @@ impl Advertisement {
         let mut message = vec![0; self.buffer_len()];
         self.emit(&mut message, source, destination);
         message
+    }
+
+    /// The message with an HMAC trailer behind it.
+    pub fn to_signed_vec(
+        &self,
+        source: IpAddr,
+        destination: IpAddr,
+        key: &HmacKey,
+        sequence: u64,
+    ) -> Vec<u8> {
+        let mut bytes = self.to_vec(source, destination);
+        let trailer = HmacTrailer::sign(key, sequence, &bytes, source);
+        bytes.extend(trailer.to_bytes());
+        if source.is_ipv6() {
+            ChecksumDialect::PseudoHeader.write(&mut bytes, source, destination);
+        }
+        bytes
     }
 
     /// The count field.
@@ -190,15 +221,6 @@ impl Advertisement {
             Version::V3 => centis.min(AdvertInterval::MAX_CENTIS).to_be_bytes(),
         }
     }
-}
-
-/// Bytes of a message with `count` addresses.
-fn message_len(version: Version, family: AddressFamily, count: u8) -> usize {
-    let auth = match version {
-        Version::V2 => AuthField::LEN,
-        Version::V3 => 0,
-    };
-    Header::LEN + usize::from(count) * family.address_len() + auth
 }
 
 /// The dialect in which the checksum is right.

@@ -31,14 +31,18 @@ impl AuthField {
     /// Type 1, a password in clear text.
     pub const PASSWORD_KIND: u8 = 1;
 
-    /// The last type that was defined: 2, IP authentication header.
-    pub const LAST_KIND: u8 = 2;
+    /// Type 2, an IP authentication header in front of the message; the last that was defined.
+    pub const AH_KIND: u8 = 2;
 }
 
 impl From<&Authentication> for AuthField {
     fn from(authentication: &Authentication) -> Self {
         match authentication {
-            Authentication::None => Self::NONE,
+            Authentication::None | Authentication::Hmac(_) => Self::NONE,
+            Authentication::Ah(_) => Self {
+                kind: Self::AH_KIND,
+                ..Self::NONE
+            },
             Authentication::Password(password) => Self {
                 kind: Self::PASSWORD_KIND,
                 data: *password.as_bytes(),

@@ -44,9 +44,13 @@ impl ChecksumDialect {
         }
     }
 
-    /// The value of the checksum field.
-    pub(super) fn compute(self, message: &[u8], source: IpAddr, destination: IpAddr) -> u16 {
-        self.sum(message, FIELD_WORD, source, destination)
+    /// Fills in the checksum field; what stood there does not matter. A message without one is left
+    /// as it is.
+    pub(super) fn write(self, message: &mut [u8], source: IpAddr, destination: IpAddr) {
+        let checksum = self.sum(message, FIELD_WORD, source, destination);
+        if let Some(field) = message.get_mut(FIELD_WORD * 2..FIELD_WORD * 2 + 2) {
+            field.copy_from_slice(&checksum.to_be_bytes());
+        }
     }
 
     /// Whether the checksum field is right.

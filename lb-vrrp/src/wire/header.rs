@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The fixed header, enough to find the virtual router a packet belongs to.
 
+use std::net::IpAddr;
+
+use super::AuthField;
 use crate::{
     error::DecodeError,
-    params::{AdvertisedPriority, Version, Vrid},
+    params::{AddressFamily, AdvertisedPriority, Version, Vrid},
 };
 
 /// The common part of the headers of both versions.
@@ -71,6 +74,46 @@ impl Header {
             count,
             parameters: [p0, p1],
             checksum: u16::from_be_bytes([c0, c1]),
+        })
+    }
+
+    /// Bytes of a message with `count` addresses.
+    pub(super) const fn len_with(version: Version, family: AddressFamily, count: u8) -> usize {
+        let auth = match version {
+            Version::V2 => AuthField::LEN,
+            Version::V3 => 0,
+        };
+        Self::LEN + count as usize * family.address_len() + auth
+    }
+
+    /// Bytes of the message this header begins, in a packet of `source` to `destination`.
+    pub(super) fn message_len(
+        &self,
+        source: IpAddr,
+        destination: IpAddr,
+    ) -> Result<usize, DecodeError> {
+        let family = AddressFamily::of(source);
+        if family != AddressFamily::of(destination)
+            || (self.version, family) == (Version::V2, AddressFamily::Ipv6)
+        {
+            return Err(DecodeError::Family {
+                version: self.version,
+                source_address: source,
+                destination,
+            });
+        }
+        Ok(Self::len_with(self.version, family, self.count))
+    }
+
+    /// Whether a message has the length it must have.
+    pub(super) const fn expect_len(&self, expected: usize, got: usize) -> Result<(), DecodeError> {
+        if got == expected {
+            return Ok(());
+        }
+        Err(DecodeError::Length {
+            count: self.count,
+            expected,
+            got,
         })
     }
 }

@@ -43,15 +43,18 @@
 #![warn(clippy::indexing_slicing)]
 
 mod advertisement;
+mod ah;
 mod arp;
 mod auth;
 mod checksum;
 mod header;
 mod ndisc;
+mod trailer;
 
 pub use self::{
-    advertisement::Advertisement, arp::GratuitousArp, auth::AuthField, checksum::ChecksumDialect,
-    header::Header, ndisc::UnsolicitedNeighbourAdvertisement,
+    advertisement::Advertisement, ah::AuthenticationHeader, arp::GratuitousArp, auth::AuthField,
+    checksum::ChecksumDialect, header::Header, ndisc::UnsolicitedNeighbourAdvertisement,
+    trailer::HmacTrailer,
 };
 
 #[cfg(test)]

@@ -16,7 +16,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use lb_vrrp::{Output, State, Transition};
+use lb_vrrp::{Output, Reason, State, Transition};
 
 use crate::lan::{Heard, Lan};
 
@@ -148,8 +148,14 @@ pub fn to_a_better_one(
     }
     let node = &lan.nodes[router];
     let own = (node.config.priority().get(), node.address);
-    let better =
-        heard.is_some_and(|heard| (heard.advertisement.priority.get(), heard.source) > own);
+    let better = heard.is_some_and(|heard| {
+        let theirs = heard.advertisement.priority.get();
+        match transition.reason {
+            // An owner that hears another one, and is not heard by it, ends the conflict.
+            Reason::OwnerConflict { .. } => (own.0, theirs) == (255, 255),
+            _ => (theirs, heard.source) > own,
+        }
+    });
     if !better {
         lan.fail(&format!("I1: r{router} yields to {heard:?}"));
     }

@@ -10,7 +10,8 @@ use std::{
 };
 
 use lb_vrrp::{
-    AddressFamily, Output, Received, RouterConfig, State, VirtualRouter, wire::Advertisement,
+    AddressFamily, Carrier, Output, Received, RouterConfig, State, VirtualRouter,
+    wire::Advertisement,
 };
 
 use crate::{
@@ -338,6 +339,7 @@ impl Lan {
             source,
             destination,
             hop_limit: 255,
+            carrier: Carrier::Ip,
             payload,
         };
         let heard = Heard {

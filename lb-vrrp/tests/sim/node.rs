@@ -149,7 +149,7 @@ impl Oracle {
             State::Initialize | State::Fault | State::Master => None,
             State::Backup => {
                 match reason {
-                    Reason::Startup | Reason::LinkUp => self.interval = self.own_interval,
+                    Reason::Startup | Reason::Recovered => self.interval = self.own_interval,
                     _ => {
                         if let Some(advertisement) = advertisement {
                             self.learn(advertisement);

@@ -101,12 +101,12 @@ fn another_priority_moves_the_deadline_by_the_skew() {
         let mut rig = Rig::in_state(Version::V2, 100, State::Backup);
         let start = rig.now;
         rig.now += millis(1000);
-        rig.router.set_effective_priority(rig.now, priority(value));
+        rig.router.handle_priority(rig.now, priority(value));
         assert_eq!(
             rig.router.next_timeout(),
             Some(start + Duration::from_nanos(nanos))
         );
-        rig.router.set_effective_priority(rig.now, priority(100));
+        rig.router.handle_priority(rig.now, priority(100));
         assert_eq!(
             rig.router.next_timeout(),
             Some(start + Duration::from_nanos(3_609_375_000))
@@ -115,7 +115,7 @@ fn another_priority_moves_the_deadline_by_the_skew() {
     // After a resignation it is the skew time that changes.
     let mut rig = Rig::in_state(Version::V2, 100, State::Backup);
     rig.hear(HIGHER, 0).unwrap();
-    rig.router.set_effective_priority(rig.now, priority(50));
+    rig.router.handle_priority(rig.now, priority(50));
     assert_eq!(rig.wait(), Some(Duration::from_nanos(804_687_500)));
     // A configured priority works in the same way.
     let mut rig = Rig::in_state(Version::V2, 100, State::Backup);
@@ -130,7 +130,7 @@ fn another_priority_moves_the_deadline_by_the_skew() {
 fn a_deadline_never_moves_into_the_past() {
     let mut rig = Rig::in_state(Version::V2, 1, State::Backup);
     rig.now += millis(3990);
-    rig.router.set_effective_priority(rig.now, priority(254));
+    rig.router.handle_priority(rig.now, priority(254));
     assert_eq!(rig.wait(), Some(millis(0)));
 }
 
@@ -138,9 +138,9 @@ fn a_deadline_never_moves_into_the_past() {
 fn a_master_whose_priority_drops_says_so_at_once() {
     let mut rig = Rig::in_state(Version::V2, 100, State::Master);
     let deadline = rig.router.next_timeout();
-    rig.router.set_effective_priority(rig.now, priority(90));
+    rig.router.handle_priority(rig.now, priority(90));
     assert_eq!(rig.outputs(), ["advertise 90"]);
-    rig.router.set_effective_priority(rig.now, priority(100));
+    rig.router.handle_priority(rig.now, priority(100));
     assert_eq!(rig.outputs(), Vec::<String>::new());
     rig.router
         .reconfigure(rig.now, builder(Version::V2, 80).build().unwrap())
@@ -159,80 +159,4 @@ fn the_primary_address_decides_ties() {
         rig.router.set_primary(ip("fe80::1")),
         Err(ConfigError::PrimaryFamily { .. })
     ));
-}
-
-#[test]
-fn combinations_that_do_not_exist_are_refused() {
-    let vrid = Vrid::new(51).unwrap();
-    let v4 = || RouterConfig::builder(vrid).address(ip(VIP));
-    let v6 = || {
-        RouterConfig::builder(vrid)
-            .version(Version::V3)
-            .address(ip("fe80::1"))
-    };
-    let odd = AdvertInterval::from_centis(150).unwrap();
-    assert_eq!(
-        RouterConfig::builder(vrid).build(),
-        Err(ConfigError::NoAddress)
-    );
-    assert_eq!(
-        v4().interval(odd).build(),
-        Err(ConfigError::IntervalForVersion {
-            interval: odd,
-            version: Version::V2
-        })
-    );
-    assert!(v4().version(Version::V3).interval(odd).build().is_ok());
-    let password = Authentication::Password(Password::new("x").unwrap());
-    assert_eq!(
-        v6().authentication(password).build(),
-        Err(ConfigError::AuthenticationForVersion {
-            version: Version::V3
-        })
-    );
-    assert_eq!(
-        v6().version(Version::V2).build(),
-        Err(ConfigError::FamilyForVersion {
-            family: AddressFamily::Ipv6,
-            version: Version::V2
-        })
-    );
-    assert_eq!(
-        v4().address(ip("fe80::1")).build(),
-        Err(ConfigError::MixedFamilies {
-            first: ip(VIP),
-            other: ip("fe80::1")
-        })
-    );
-    let global = "2001:db8::1".parse().unwrap();
-    assert_eq!(
-        RouterConfig::builder(vrid)
-            .version(Version::V3)
-            .address(IpAddr::V6(global))
-            .build(),
-        Err(ConfigError::FirstAddress { address: global })
-    );
-    let many = (0..256_u32).map(|n| IpAddr::from(n.to_be_bytes()));
-    assert_eq!(
-        RouterConfig::builder(vrid).addresses(many).build(),
-        Err(ConfigError::TooManyAddresses {
-            count: 256,
-            limit: 255
-        })
-    );
-    assert_eq!(
-        v6().addresses(vec![ip("fe80::2"); 90]).build(),
-        Err(ConfigError::TooManyAddresses {
-            count: 91,
-            limit: 90
-        })
-    );
-    assert_eq!(
-        Password::new("ninechars"),
-        Err(ConfigError::PasswordLength { length: 9 })
-    );
-    assert_eq!(
-        Password::new(""),
-        Err(ConfigError::PasswordLength { length: 0 })
-    );
 }

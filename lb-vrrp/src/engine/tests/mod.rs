@@ -3,9 +3,14 @@
 
 #![allow(clippy::indexing_slicing, reason = "tests")]
 
+mod authentication;
+mod builder;
 mod changes;
+mod extensions;
+mod hand_over;
 mod receive;
 mod table;
+mod unicast;
 
 use std::{
     net::IpAddr,
@@ -13,7 +18,10 @@ use std::{
 };
 
 use super::*;
-use crate::params::{Authentication, Password, Vrid};
+use crate::{
+    params::{Authentication, Password, Vrid},
+    wire::AuthField,
+};
 
 const ME: &str = "192.0.2.10";
 const LOWER: &str = "192.0.2.9";
@@ -70,6 +78,10 @@ impl Rig {
             State::Master => {
                 rig.router.handle_startup(rig.now);
                 rig.fire();
+                if rig.router.state() != state {
+                    // A sticky one waits longer.
+                    rig.fire();
+                }
             }
         }
         rig.outputs();
@@ -113,6 +125,7 @@ impl Rig {
             source: ip(from),
             destination,
             hop_limit: 255,
+            carrier: Carrier::Ip,
             payload: &payload,
         };
         self.router.handle_advertisement(self.now, received)
@@ -134,7 +147,7 @@ fn advertisement(config: &RouterConfig) -> Advertisement {
         priority: config.priority().into(),
         interval: config.interval(),
         addresses: config.addresses().clone(),
-        auth: (config.version() == Version::V2).then(|| AuthField::from(&config.authentication())),
+        auth: (config.version() == Version::V2).then(|| AuthField::from(config.authentication())),
         checksum: config.checksum(),
     }
 }
@@ -142,12 +155,18 @@ fn advertisement(config: &RouterConfig) -> Advertisement {
 fn word(output: &Output) -> String {
     match output {
         Output::SendAdvertisement(transmit) => {
-            let sent =
-                Advertisement::parse(&transmit.payload, transmit.source, transmit.destination)
+            let message = match transmit.protocol {
+                51 => &transmit.payload[24..],
+                _ => &transmit.payload,
+            };
+            let (sent, _) =
+                Advertisement::parse_signed(message, transmit.source, transmit.destination)
                     .unwrap();
             assert_eq!(sent.priority, transmit.priority);
             format!("advertise {}", sent.priority)
         }
+        Output::ShieldAddresses => "shield".to_owned(),
+        Output::UnshieldAddresses => "unshield".to_owned(),
         Output::AddAddresses => "add".to_owned(),
         Output::RemoveAddresses => "remove".to_owned(),
         Output::UpdateAddresses { added, removed } => format!("update +{added:?} -{removed:?}"),
@@ -163,6 +182,9 @@ fn word(output: &Output) -> String {
             Notice::AddressListMismatch { source, .. } => format!("notice: list of {source}"),
             Notice::IntervalLearned { interval, .. } => format!("notice: interval {interval}"),
             Notice::ChecksumDialect { dialect, .. } => format!("notice: {dialect:?}"),
+            Notice::OwnerConflict { source } => format!("notice: owner {source}"),
+            Notice::Unsigned { source } => format!("notice: unsigned {source}"),
+            Notice::ClockSkew { source, skew, .. } => format!("notice: clock of {source} {skew}"),
         },
     }
 }

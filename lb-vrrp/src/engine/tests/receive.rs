@@ -64,6 +64,7 @@ fn packet(payload: &[u8]) -> Received<'_> {
         source: ip(HIGHER),
         destination,
         hop_limit: 255,
+        carrier: Carrier::Ip,
         payload,
     }
 }

@@ -47,7 +47,7 @@ fn startup_without_a_link_is_fault_until_it_comes() {
     assert_eq!(rig.outputs(), ["initialize -> fault (startup)"]);
     assert_eq!(rig.wait(), None);
     rig.router.handle_link(rig.now, true);
-    assert_eq!(rig.outputs(), ["fault -> backup (link up)"]);
+    assert_eq!(rig.outputs(), ["fault -> backup (recovered)"]);
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn without_preemption_any_priority_is_a_master() {
 #[test]
 fn the_owner_preempts_whatever_the_setting() {
     let mut rig = Rig::with(builder(Version::V2, 100).preempt(false), State::Backup);
-    rig.router.set_effective_priority(rig.now, Priority::OWNER);
+    rig.router.handle_priority(rig.now, Priority::OWNER);
     let deadline = rig.router.next_timeout();
     rig.hear(HIGHER, 254).unwrap();
     assert_eq!(rig.router.next_timeout(), deadline);
@@ -370,14 +370,14 @@ fn the_link_goes_down_and_up_in_every_state() {
         (
             State::Backup,
             &["backup -> fault (link down)"],
-            &["fault -> backup (link up)"],
+            &["fault -> backup (recovered)"],
         ),
         (
             State::Master,
             &["advertise 0", "remove", "master -> fault (link down)"],
-            &["fault -> backup (link up)"],
+            &["fault -> backup (recovered)"],
         ),
-        (State::Fault, &[], &["fault -> backup (link up)"]),
+        (State::Fault, &[], &["fault -> backup (recovered)"]),
     ] {
         let mut rig = Rig::in_state(Version::V2, 100, state);
         rig.router.handle_link(rig.now, false);
@@ -403,7 +403,7 @@ fn an_owner_whose_link_returns_is_master_at_once() {
             "advertise 255",
             "add",
             "announce",
-            "fault -> master (link up)"
+            "fault -> master (recovered)"
         ]
     );
 }

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A running router as plain values, for the process that takes over from this one.
+
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+
+use super::{
+    Faults, Output, Reason, RouterConfig, RouterStats, State, VirtualRouter, timers::Wait,
+};
+use crate::{
+    error::ConfigError,
+    params::{AddressFamily, AdvertInterval, Priority, Version},
+};
+
+/// The state of a router at one moment. Times are durations from that moment on, so that they mean
+/// something in another process. With feature `serde` it can be written and read.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+///
+/// use lb_vrrp::{RouterConfig, State, VirtualRouter, Vrid};
+///
+/// let config = RouterConfig::builder(Vrid::new(51)?)
+///     .address("192.0.2.100".parse()?)
+///     .build()?;
+/// let mut old = VirtualRouter::new(config.clone(), "192.0.2.1".parse()?)?;
+/// let start = Instant::now();
+/// old.handle_startup(start);
+///
+/// let handed_over = old.hand_over(start + Duration::from_secs(1));
+/// // Elsewhere, 20 ms later:
+/// let gap = Duration::from_millis(20);
+/// let new = VirtualRouter::take_over(config, &handed_over, start, gap)?;
+/// assert_eq!(new.state(), State::Backup);
+/// assert_eq!(new.next_timeout(), Some(start + Duration::from_nanos(2_589_375_000)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct HandOver {
+    /// Virtual router identifier.
+    pub vrid: u8,
+    /// Version, 2 or 3.
+    pub version: u8,
+    /// The router's own address.
+    pub primary: IpAddr,
+    /// Its state.
+    pub state: State,
+    /// What keeps it from taking part.
+    pub faults: Faults,
+    /// Configured priority.
+    pub configured_priority: u8,
+    /// Priority after tracking.
+    pub effective_priority: u8,
+    /// The timer that runs.
+    pub timer: Option<HandOverTimer>,
+    /// The master's interval as a backup learned it, in centiseconds.
+    pub learned_interval: Option<u16>,
+    /// The master a backup hears, and its priority.
+    pub master: Option<(IpAddr, u8)>,
+    /// Time since the last advertisement was sent.
+    pub silent: Option<Duration>,
+    /// How long a master of lower priority is still left in place.
+    pub preempt_hold: Option<Duration>,
+    /// How long a sticky router still waits for a proof that it can receive.
+    pub unproven: Option<Duration>,
+    /// Whether an operator asked it to step down.
+    pub resigned: bool,
+    /// Last sequence number sent in an authentication header.
+    pub ah_sent: u32,
+    /// Highest sequence number heard in an authentication header.
+    pub ah_seen: u32,
+    /// Last sequence sent in an HMAC trailer.
+    pub hmac_sent: u64,
+    /// Highest sequence of each sender of HMAC trailers.
+    pub hmac_marks: Vec<(IpAddr, u64)>,
+    /// The counters.
+    pub stats: RouterStats,
+}
+
+/// The timer of a [`HandOver`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum HandOverTimer {
+    /// `Adver_Timer`.
+    Advertisement {
+        /// Until the next advertisement is due.
+        remaining: Duration,
+    },
+    /// `Master_Down_Timer`.
+    MasterDown {
+        /// Until the master is given up.
+        remaining: Duration,
+    },
+    /// `Master_Down_Timer` after the master resigned.
+    Successor {
+        /// Until this router takes over.
+        remaining: Duration,
+        /// The master that resigned.
+        of: IpAddr,
+    },
+}
+
+/// Why a router cannot be taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandOverError {
+    /// VRID, version or family differ: that is another router.
+    #[error("hand-over of router {vrid} (VRRPv{version}, {family}) to another router")]
+    Identity {
+        /// VRID handed over.
+        vrid: u8,
+        /// Version handed over.
+        version: u8,
+        /// Family handed over.
+        family: AddressFamily,
+    },
+    /// A value that no router has.
+    #[error("hand-over with an impossible value: {0}")]
+    Value(#[from] ConfigError),
+    /// A state without its timer, or with another state's.
+    #[error("hand-over in state {state} with the wrong timer")]
+    Timer {
+        /// State handed over.
+        state: State,
+    },
+}
+
+impl VirtualRouter {
+    /// The router as plain values, for [`take_over`](Self::take_over) in another process. The old
+    /// process must not drive the router any more after that, and not stop it either: it would
+    /// resign.
+    pub fn hand_over(&self, now: Instant) -> HandOver {
+        let left = |deadline: Instant| deadline.saturating_duration_since(now);
+        let advert = self.timers.advert(now);
+        let timer = advert.map(|remaining| HandOverTimer::Advertisement { remaining });
+        let timer = timer.or_else(|| {
+            Some(match self.timers.master_down(now)? {
+                (Wait::Advertisement, remaining) => HandOverTimer::MasterDown { remaining },
+                (Wait::Successor { of }, remaining) => HandOverTimer::Successor { remaining, of },
+            })
+        });
+        HandOver {
+            vrid: self.config.vrid().get(),
+            version: self.config.version().number(),
+            primary: self.primary,
+            state: self.state,
+            faults: self.faults,
+            configured_priority: self.config.priority().get(),
+            effective_priority: self.effective.get(),
+            timer,
+            learned_interval: self.learned.map(AdvertInterval::as_centis),
+            master: self.master.map(|(of, priority)| (of, priority.get())),
+            silent: self
+                .last_sent
+                .map(|sent| now.saturating_duration_since(sent)),
+            preempt_hold: self.preempt_hold.map(left),
+            unproven: self.unproven.map(left),
+            resigned: self.resigned,
+            ah_sent: self.security.ah_sent,
+            ah_seen: self.security.ah_seen,
+            hmac_sent: self.security.hmac_sent,
+            hmac_marks: self.security.marks.clone(),
+            stats: self.stats,
+        }
+    }
+
+    /// Goes on with a router of another process, `gap` after it was handed over. Peers see no
+    /// transition: state, timers and sequences are kept, and a changed configuration takes effect
+    /// as with [`reconfigure`](Self::reconfigure). A master asks for its addresses, which are there
+    /// already unless the configuration added some, and announces nothing.
+    ///
+    /// A master that was silent for so long that the fastest backup may have taken over goes on as
+    /// backup, and asks for its addresses to be removed.
+    ///
+    /// # Errors
+    ///
+    /// [`HandOverError`] if the values are not those of a router with this configuration.
+    pub fn take_over(
+        config: RouterConfig,
+        from: &HandOver,
+        now: Instant,
+        gap: Duration,
+    ) -> Result<Self, HandOverError> {
+        let family = AddressFamily::of(from.primary);
+        let identity = (from.vrid, from.version, family);
+        if identity
+            != (
+                config.vrid().get(),
+                config.version().number(),
+                config.family(),
+            )
+        {
+            return Err(HandOverError::Identity {
+                vrid: from.vrid,
+                version: from.version,
+                family,
+            });
+        }
+        let mut router = Self::new(config, from.primary)?;
+        if from.configured_priority == router.config.priority().get() {
+            router.effective = Priority::new(from.effective_priority)?;
+        }
+        router.learned = from
+            .learned_interval
+            .filter(|_| router.config.version() == Version::V3)
+            .map(AdvertInterval::from_centis)
+            .transpose()?;
+        router.master = match from.master {
+            Some((of, priority)) => Some((of, Priority::new(priority)?)),
+            None => None,
+        };
+        let later = |duration: Duration| now + duration.saturating_sub(gap);
+        router.state = from.state;
+        router.since = Some(now);
+        router.faults = from.faults;
+        router.preempt_hold = from.preempt_hold.map(later);
+        router.unproven = from.unproven.map(later);
+        router.resigned = from.resigned;
+        router.security.ah_sent = from.ah_sent;
+        router.security.ah_seen = from.ah_seen;
+        router.security.hmac_sent = from.hmac_sent;
+        router.security.marks.clone_from(&from.hmac_marks);
+        router.stats = from.stats;
+        let silent = from.silent.unwrap_or_default() + gap;
+        router.last_sent = now.checked_sub(silent);
+        let wrong = HandOverError::Timer { state: from.state };
+        match (from.state, from.timer) {
+            (State::Initialize | State::Fault, None) => {}
+            (State::Backup, Some(HandOverTimer::MasterDown { remaining })) => {
+                let remaining = remaining.saturating_sub(gap);
+                router.timers.start_master_down(now, remaining);
+            }
+            (State::Backup, Some(HandOverTimer::Successor { remaining, of })) => {
+                let remaining = remaining.saturating_sub(gap);
+                router.timers.expect_successor(now, remaining, of);
+            }
+            (State::Master, Some(HandOverTimer::Advertisement { remaining })) => {
+                let remaining = remaining.saturating_sub(gap);
+                router.timers.start_advert(now, remaining);
+                router.take_over_as_master(now, silent);
+            }
+            _ => return Err(wrong),
+        }
+        Ok(router)
+    }
+
+    fn take_over_as_master(&mut self, now: Instant, silent: Duration) {
+        let fastest = self.config.interval().down_interval(
+            AdvertInterval::DOWN_TIMER_ADVERTS.min(self.config.down_timer_adverts()),
+            self.config.version(),
+            Priority::OWNER,
+        );
+        if silent >= fastest {
+            self.stats.stalls += 1;
+            self.transition(now, State::Backup, Reason::Stalled { silent });
+            return;
+        }
+        if !self.config.accept() {
+            self.outputs.push_back(Output::ShieldAddresses);
+        }
+        self.outputs.push_back(Output::AddAddresses);
+    }
+}
