@@ -28,10 +28,8 @@ bitflags::bitflags! {
 }
 
 /// `IP_VS_SVC_F_PERSISTENT`
-#[cfg(feature = "netlink")]
 pub(crate) const PERSISTENT: u32 = 0x0001;
 /// `IP_VS_SVC_F_HASHED`
-#[cfg(feature = "netlink")]
 pub(crate) const HASHED: u32 = 0x0002;
 
 #[cfg(feature = "netlink")]

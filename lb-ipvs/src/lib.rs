@@ -45,8 +45,9 @@
 //! [`Scheduler::Other`], a flag as a bit, an attribute in a variant `Other`.
 //!
 //! # What it does not do
-//! It takes no decisions: no health checks, no plan of what to change. The kernel has neither
-//! transactions nor events for IPVS, and this crate does not pretend otherwise.
+//! It takes no decisions: no health checks, no owner of an entry. The kernel has neither
+//! transactions nor events for IPVS: [`IpvsHandle::replace`] goes back when a change is refused,
+//! and says so when it cannot.
 //!
 //! # Permissions
 //! Everything, reading included, needs `CAP_NET_ADMIN` in the initial user namespace; root of a
@@ -60,6 +61,8 @@
 //! | `-C` `-Z` | [`IpvsHandle::flush`], [`zero`](IpvsHandle::zero) |
 //! | `-R` | [`IpvsHandle::apply`] |
 //! | `-L` `-S` | [`IpvsHandle::snapshot`] and [`text::listing`], [`text::save`] |
+//! | none: the whole table as a file | [`Table`], [`text::table`], [`IpvsHandle::replace`] |
+//! | the command line itself | [`text::command`] |
 //! | `-L -c` | [`text::connections`] |
 //! | `-L --timeout`, `--set` | [`IpvsHandle::timeouts`], [`set_timeouts`](IpvsHandle::set_timeouts) |
 //! | `-L --daemon` | [`IpvsHandle::sync_daemons`] |
@@ -119,6 +122,7 @@ mod service;
 mod settings;
 mod stats;
 pub mod sysctl;
+mod table;
 pub mod text;
 #[cfg(feature = "netlink")]
 mod transport;
@@ -148,6 +152,7 @@ pub use scheduler::Scheduler;
 pub use service::{AddressFamily, Netmask, Persistence, Protocol, Service, ServiceKey};
 pub use settings::{Info, SyncDaemon, SyncId, SyncState, Timeouts, Version};
 pub use stats::{Rates, Stats};
+pub use table::{Table, TableChange, TableError, TableService};
 
 /// A kernel made of a script, for tests of programs that use [`IpvsHandle`].
 #[cfg(any(all(test, feature = "netlink"), feature = "test-util"))]

@@ -63,7 +63,6 @@ impl SyncId {
     }
 
     /// What the kernel reported, which is kept whatever it is.
-    #[cfg(feature = "netlink")]
     pub(crate) const fn reported(id: u32) -> Self {
         Self(id)
     }

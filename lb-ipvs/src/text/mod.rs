@@ -36,6 +36,7 @@ mod number;
 mod save;
 mod settings;
 mod sort;
+pub mod table;
 
 pub use errors::kernel_error;
 pub use listing::{Columns, Listing, listing, plain_listing};

@@ -126,7 +126,7 @@ fn destination_line(
     writeln!(out)
 }
 
-fn tunnel_options(tunnel: Tunnel, out: &mut impl Write) -> fmt::Result {
+pub(super) fn tunnel_options(tunnel: Tunnel, out: &mut impl Write) -> fmt::Result {
     let checksum = if tunnel.flags.contains(TunnelFlags::REMOTE_CHECKSUM) {
         "--tun-remcsum"
     } else if tunnel.flags.contains(TunnelFlags::CHECKSUM) {

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Makes the destination `server` of `subject` out of the draft.
-pub(super) fn destination(
+pub(in crate::text) fn destination(
     draft: &Draft,
     subject: Subject,
     mut server: SocketAddr,
@@ -37,14 +37,23 @@ pub(super) fn destination(
     {
         server.set_port(port.unwrap_or(0));
     }
+    Ok(any_destination(draft, forwarding, server))
+}
+
+/// The same without a look at what ipvsadm allows.
+pub(in crate::text) fn any_destination(
+    draft: &Draft,
+    forwarding: ForwardingMethod,
+    server: SocketAddr,
+) -> Destination {
     let unsigned = |number: i64| u32::try_from(number).unwrap_or(0);
-    Ok(Destination::new(server)
+    Destination::new(server)
         .with_forwarding(forwarding)
         .with_weight(Weight::new(unsigned(draft.weight)).unwrap_or_default())
         .with_thresholds(Thresholds {
             upper: unsigned(draft.upper),
             lower: unsigned(draft.lower),
-        }))
+        })
 }
 
 const TUNNEL_OPTIONS: [OptionName; 5] = [
@@ -55,7 +64,7 @@ const TUNNEL_OPTIONS: [OptionName; 5] = [
     OptionName::TunRemCsum,
 ];
 
-fn tunnel_options(draft: &Draft) -> impl Iterator<Item = OptionName> {
+pub(in crate::text) fn tunnel_options(draft: &Draft) -> impl Iterator<Item = OptionName> {
     TUNNEL_OPTIONS
         .into_iter()
         .filter(|option| draft.has(*option))

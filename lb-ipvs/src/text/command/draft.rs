@@ -19,13 +19,13 @@ use super::{
 };
 
 /// Longest time-out, 31 days in seconds.
-pub(super) const MAX_TIMEOUT: i64 = 31 * 24 * 3600;
+pub(in crate::text) const MAX_TIMEOUT: u64 = 31 * 24 * 3600;
 /// Persistence when `-p` stands alone, in seconds.
 const DEFAULT_PERSISTENCE: i64 = 360;
 
 /// The service that was named.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Subject {
+pub(in crate::text) enum Subject {
     Address {
         protocol: Protocol,
         ip: IpAddr,
@@ -38,7 +38,7 @@ pub(super) enum Subject {
 }
 
 impl Subject {
-    pub(super) fn key(self) -> ServiceKey {
+    pub(in crate::text) fn key(self) -> ServiceKey {
         match self {
             Self::Address { protocol, ip, port } => ServiceKey::Address {
                 protocol,
@@ -51,28 +51,45 @@ impl Subject {
 
 /// Values as they stand after the options read so far.
 #[derive(Debug)]
-pub(super) struct Draft {
-    pub(super) seen: BTreeSet<OptionName>,
-    pub(super) subject: Option<Subject>,
-    pub(super) netmask: Netmask,
-    pub(super) scheduler: String,
-    pub(super) engine: String,
-    pub(super) persistence: Option<i64>,
-    pub(super) sched_flags: Option<String>,
-    pub(super) server: Option<SocketAddr>,
-    pub(super) forward: Forward,
-    pub(super) weight: i64,
-    pub(super) upper: i64,
-    pub(super) lower: i64,
-    pub(super) tunnel_type: String,
-    pub(super) tunnel_port: i64,
-    pub(super) daemon: SyncDaemon,
+pub(in crate::text) struct Draft {
+    pub(in crate::text) seen: BTreeSet<OptionName>,
+    pub(in crate::text) subject: Option<Subject>,
+    pub(in crate::text) netmask: Netmask,
+    pub(in crate::text) scheduler: String,
+    pub(in crate::text) engine: String,
+    pub(in crate::text) persistence: Option<i64>,
+    pub(in crate::text) sched_flags: Option<String>,
+    pub(in crate::text) server: Option<SocketAddr>,
+    pub(in crate::text) forward: Forward,
+    pub(in crate::text) weight: i64,
+    pub(in crate::text) upper: i64,
+    pub(in crate::text) lower: i64,
+    pub(in crate::text) tunnel_type: String,
+    pub(in crate::text) tunnel_port: i64,
+    pub(in crate::text) daemon: SyncDaemon,
 }
 
 impl Draft {
     /// Reads all options of `args` in order; the first mistake ends it.
-    pub(super) fn read(args: &LowArgs, names: &dyn LookUp) -> Result<Self, UsageError> {
-        let mut draft = Self {
+    pub(in crate::text) fn read(args: &LowArgs, names: &dyn LookUp) -> Result<Self, UsageError> {
+        Self::empty().read_on(args, names)
+    }
+
+    /// The same when the service is known without an option.
+    pub(in crate::text) fn read_about(
+        subject: Subject,
+        args: &LowArgs,
+        names: &dyn LookUp,
+    ) -> Result<Self, UsageError> {
+        let mut draft = Self::empty();
+        draft.seen.insert(OptionName::Service);
+        draft.netmask = Netmask::host(subject.key().family());
+        draft.subject = Some(subject);
+        draft.read_on(args, names)
+    }
+
+    fn empty() -> Self {
+        Self {
             seen: BTreeSet::new(),
             subject: None,
             netmask: Netmask::host(AddressFamily::Ipv4),
@@ -88,17 +105,20 @@ impl Draft {
             tunnel_type: "ipip".to_owned(),
             tunnel_port: 0,
             daemon: SyncDaemon::new(SyncState::Master, "eth0", SyncId::default()),
-        };
-        for given in &args.given {
-            draft.apply(given, names)?;
-        }
-        match &args.broken {
-            Some(broken) => Err(UsageError::Broken(broken.clone())),
-            None => Ok(draft),
         }
     }
 
-    pub(super) fn has(&self, option: OptionName) -> bool {
+    fn read_on(mut self, args: &LowArgs, names: &dyn LookUp) -> Result<Self, UsageError> {
+        for given in &args.given {
+            self.apply(given, names)?;
+        }
+        match &args.broken {
+            Some(broken) => Err(UsageError::Broken(broken.clone())),
+            None => Ok(self),
+        }
+    }
+
+    pub(in crate::text) fn has(&self, option: OptionName) -> bool {
         self.seen.contains(&option)
     }
 
@@ -265,9 +285,11 @@ impl Draft {
     }
 }
 
-pub(super) fn timeout(text: &str, least: i64) -> Result<i64, UsageError> {
-    values::number(text, least..=MAX_TIMEOUT).ok_or_else(|| UsageError::TimeoutValue {
-        value: text.to_owned(),
+pub(in crate::text) fn timeout(text: &str, least: i64) -> Result<i64, UsageError> {
+    values::number(text, least..=MAX_TIMEOUT.cast_signed()).ok_or_else(|| {
+        UsageError::TimeoutValue {
+            value: text.to_owned(),
+        }
     })
 }
 

@@ -177,4 +177,46 @@ impl UsageError {
             _ => 2,
         }
     }
+
+    /// The option it is about, or the word.
+    pub(in crate::text) fn about(&self) -> (Option<OptionName>, Option<&str>) {
+        use OptionName as O;
+        let option = match self {
+            Self::Broken(broken) => return (None, Some(&broken.word)),
+            Self::SecondCommand { word } | Self::UnexpectedWord { word } => {
+                return (None, Some(word));
+            }
+            Self::TimeoutValue { value } => return (None, Some(value)),
+            Self::Repeated { option }
+            | Self::Illegal { option, .. }
+            | Self::TunnelIllegal { option, .. } => *option,
+            Self::Conflict { later, .. } | Self::TunnelConflict { later, .. } => *later,
+            Self::TunnelMissing { .. } => O::TunType,
+            Self::ServiceAddress | Self::FirewallMark { .. } | Self::ZeroPort => O::Service,
+            Self::ServerAddress | Self::FamilyMismatch => O::RealServer,
+            Self::Netmask | Self::PrefixLength => O::Netmask,
+            Self::OnePacketProtocol => O::OnePacket,
+            Self::SchedulerFlag { .. } | Self::SchedulerFlagScheduler { .. } => O::SchedFlags,
+            Self::McastGroup { .. } => O::McastGroup,
+            Self::Value { what } => match *what {
+                "weight" => O::Weight,
+                "u_threshold" => O::UpperThreshold,
+                "l_threshold" => O::LowerThreshold,
+                "tunnel type" => O::TunType,
+                "tunnel port" => O::TunPort,
+                "syncid" => O::SyncId,
+                "sync-maxlen" => O::SyncMaxLen,
+                "mcast-port" => O::McastPort,
+                "mcast-ttl" => O::McastTtl,
+                _ => return (None, None),
+            },
+            Self::NoCommand { .. }
+            | Self::Missing { .. }
+            | Self::ListConflict
+            | Self::TunnelWithoutForwarding
+            | Self::Ipv6BeforeMark
+            | Self::TimeoutCount => return (None, None),
+        };
+        (Some(option), None)
+    }
 }

@@ -5,7 +5,7 @@ use super::options::{Command, OptionName};
 
 /// Whether an option may, must or must not stand with a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Legality {
+pub(in crate::text) enum Legality {
     /// Must be given.
     Required,
     /// May be given.
@@ -17,7 +17,7 @@ pub(super) enum Legality {
 }
 
 /// Looks one pair up.
-pub(super) fn legality(command: Command, option: OptionName) -> Legality {
+pub(in crate::text) fn legality(command: Command, option: OptionName) -> Legality {
     use OptionName as O;
     match command {
         Command::AddService | Command::EditService => match option {

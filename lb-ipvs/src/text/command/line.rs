@@ -12,29 +12,29 @@ use super::{
 
 /// An `ipvsadm` command line taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct LowArgs {
+pub(in crate::text) struct LowArgs {
     /// The first option, which must be a command.
-    pub(super) command: Command,
+    pub(in crate::text) command: Command,
     /// The command's own value (`--start-daemon VALUE`).
-    pub(super) command_value: Option<String>,
+    pub(in crate::text) command_value: Option<String>,
     /// All further options in order.
-    pub(super) given: Vec<Given<Word>>,
+    pub(in crate::text) given: Vec<Given<Word>>,
     /// The option that could not be read; nothing behind it was.
-    pub(super) broken: Option<Broken>,
+    pub(in crate::text) broken: Option<Broken>,
     /// Words that are not options.
-    pub(super) words: Vec<String>,
+    pub(in crate::text) words: Vec<String>,
 }
 
 /// The first option is not a command, or there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NoCommand;
+pub(in crate::text) struct NoCommand;
 
 /// Takes the words behind the program's name apart. No words at all mean `-L`.
 ///
 /// # Errors
 ///
 /// [`NoCommand`] when the first option is not a command.
-pub(super) fn parse(arguments: &[String]) -> Result<LowArgs, NoCommand> {
+pub(in crate::text) fn parse(arguments: &[String]) -> Result<LowArgs, NoCommand> {
     if arguments.is_empty() {
         return Ok(LowArgs {
             command: Command::List,

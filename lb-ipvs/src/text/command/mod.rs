@@ -49,3 +49,12 @@ pub use error::UsageError;
 pub use options::{Command, OptionName};
 pub use popt::{Broken, BrokenKind};
 pub use request::{ListRequest, Request, parse, words};
+
+pub(in crate::text) use {
+    destination::{any_destination, destination, tunnel_options},
+    draft::{Draft, MAX_TIMEOUT, Subject},
+    line::{LowArgs, NoCommand, parse as parse_line},
+    options::Word,
+    request::{check, sync_state, timeouts},
+    service::{any_service, scheduler_flags, service},
+};

@@ -68,7 +68,7 @@ impl Command {
 
 /// How a service is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ServiceKind {
+pub(in crate::text) enum ServiceKind {
     /// `-t`
     Tcp,
     /// `-u`
@@ -81,7 +81,7 @@ pub(super) enum ServiceKind {
 
 /// How packets reach a real server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Forward {
+pub(in crate::text) enum Forward {
     /// `-g`
     DirectRouting,
     /// `-i`
@@ -248,7 +248,7 @@ impl OptionName {
 
 /// One spelled option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Word {
+pub(in crate::text) enum Word {
     /// A command; only legal as the first option.
     Command(Command),
     /// A service address or mark.

@@ -13,7 +13,7 @@ use std::fmt;
 
 /// Whether an option takes a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Arity {
+pub(in crate::text) enum Arity {
     /// `-n`
     None,
     /// `-t HOST`
@@ -24,26 +24,26 @@ pub(super) enum Arity {
 
 /// One option a program knows.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Definition<T> {
+pub(in crate::text) struct Definition<T> {
     /// The letter behind a single dash.
-    pub(super) short: Option<char>,
+    pub(in crate::text) short: Option<char>,
     /// The word behind two dashes.
-    pub(super) long: &'static str,
+    pub(in crate::text) long: &'static str,
     /// Whether a value follows.
-    pub(super) arity: Arity,
+    pub(in crate::text) arity: Arity,
     /// What the program calls it.
-    pub(super) id: T,
+    pub(in crate::text) id: T,
 }
 
 /// One option as it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Given<T> {
+pub(in crate::text) struct Given<T> {
     /// Which option.
-    pub(super) id: T,
+    pub(in crate::text) id: T,
     /// Its value.
-    pub(super) value: Option<String>,
+    pub(in crate::text) value: Option<String>,
     /// The word last looked at, for complaints about this option.
-    pub(super) word: String,
+    pub(in crate::text) word: String,
 }
 
 /// Why the options could not be read to the end.
@@ -81,17 +81,20 @@ impl fmt::Display for Broken {
 
 /// A command line taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Tokens<T> {
+pub(in crate::text) struct Tokens<T> {
     /// The options before the first that could not be read, in order.
-    pub(super) given: Vec<Given<T>>,
+    pub(in crate::text) given: Vec<Given<T>>,
     /// The first that could not be read; reading stops there.
-    pub(super) broken: Option<Broken>,
+    pub(in crate::text) broken: Option<Broken>,
     /// The words that are not options.
-    pub(super) words: Vec<String>,
+    pub(in crate::text) words: Vec<String>,
 }
 
 /// Takes `arguments` (without the program's name) apart.
-pub(super) fn tokenize<T: Copy>(arguments: &[String], known: &[Definition<T>]) -> Tokens<T> {
+pub(in crate::text) fn tokenize<T: Copy>(
+    arguments: &[String],
+    known: &[Definition<T>],
+) -> Tokens<T> {
     let mut tokens = Tokens {
         given: Vec::new(),
         broken: None,

@@ -223,7 +223,7 @@ fn names_one(key: &ServiceKey) -> bool {
         .is_none_or(|address| !address.ip().is_unspecified() || address.port() != 0)
 }
 
-fn sync_state(args: &LowArgs) -> Result<Option<SyncState>, UsageError> {
+pub(in crate::text) fn sync_state(args: &LowArgs) -> Result<Option<SyncState>, UsageError> {
     let what = match args.command {
         Command::StartDaemon => "start-daemon parameter",
         Command::StopDaemon => "start_daemon",
@@ -237,7 +237,7 @@ fn sync_state(args: &LowArgs) -> Result<Option<SyncState>, UsageError> {
 }
 
 /// The three words behind `--set`; no other command takes words.
-fn timeouts(args: &LowArgs) -> Result<Timeouts, UsageError> {
+pub(in crate::text) fn timeouts(args: &LowArgs) -> Result<Timeouts, UsageError> {
     let mut timeouts = Timeouts::default();
     let mut words = args.words.iter();
     if args.command == Command::Set {
@@ -255,7 +255,7 @@ fn timeouts(args: &LowArgs) -> Result<Timeouts, UsageError> {
     }
 }
 
-fn check(draft: &Draft, command: Command) -> Result<(), UsageError> {
+pub(in crate::text) fn check(draft: &Draft, command: Command) -> Result<(), UsageError> {
     let mut one_of = None;
     for option in OptionName::ALL {
         match (legality(command, option), draft.has(option)) {

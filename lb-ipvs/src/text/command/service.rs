@@ -12,10 +12,10 @@ use super::{
 };
 
 /// Makes the service `subject` out of the draft.
-pub(super) fn service(
+pub(in crate::text) fn service(
     draft: &Draft,
     subject: Subject,
-    mut flags: ServiceFlags,
+    flags: ServiceFlags,
 ) -> Result<Service, UsageError> {
     let one_packet = draft.has(OptionName::OnePacket);
     if let Subject::Address { protocol, port, .. } = subject {
@@ -26,7 +26,16 @@ pub(super) fn service(
             return Err(UsageError::OnePacketProtocol);
         }
     }
-    flags.set(ServiceFlags::ONE_PACKET, one_packet);
+    Ok(any_service(draft, subject, flags))
+}
+
+/// The same without a look at what ipvsadm allows.
+pub(in crate::text) fn any_service(
+    draft: &Draft,
+    subject: Subject,
+    mut flags: ServiceFlags,
+) -> Service {
+    flags.set(ServiceFlags::ONE_PACKET, draft.has(OptionName::OnePacket));
     let mut service = Service::new(subject.key(), scheduler(draft))
         .with_flags(flags)
         .with_netmask(draft.netmask);
@@ -39,7 +48,7 @@ pub(super) fn service(
     if let Ok(engine) = EngineName::new(&draft.engine) {
         service = service.with_persistence_engine(engine);
     }
-    Ok(service)
+    service
 }
 
 fn scheduler(draft: &Draft) -> Scheduler {
@@ -48,7 +57,7 @@ fn scheduler(draft: &Draft) -> Scheduler {
 
 /// `flag-N` fits every scheduler, the named ones only theirs. Where the original crashes (`,`),
 /// the text counts as one unknown flag.
-pub(super) fn scheduler_flags(draft: &Draft) -> Result<ServiceFlags, UsageError> {
+pub(in crate::text) fn scheduler_flags(draft: &Draft) -> Result<ServiceFlags, UsageError> {
     let mut flags = ServiceFlags::empty();
     let scheduler = scheduler(draft);
     let Some(text) = draft.sched_flags.as_deref().filter(|text| !text.is_empty()) else {

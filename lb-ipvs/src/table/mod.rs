@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A whole table as it is configured, and the way from one table to another.
+
+mod plan;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::{collections::BTreeMap, fmt, net::SocketAddr};
+
+use crate::{
+    change::Change,
+    destination::Destination,
+    entry::TableEntry,
+    operation::{Operation, Subject},
+    service::{Service, ServiceKey},
+    settings::{SyncDaemon, SyncState, Timeouts},
+};
+
+/// All that is configured in a network namespace: services with their destinations, time-outs,
+/// sync daemons. No counters.
+///
+/// Time-outs and sync daemons can be left open, which means that they are not the table's concern.
+///
+/// # Examples
+/// ```
+/// use lb_ipvs::{Destination, Scheduler, Service, ServiceKey, Table, Weight};
+///
+/// let key = ServiceKey::tcp("192.168.1.50:80".parse()?);
+/// let mut actual = Table::new();
+/// actual.add_service(Service::new(key, Scheduler::RoundRobin))?;
+/// actual.add_destination(&key, Destination::new("192.168.1.61:80".parse()?))?;
+///
+/// let mut desired = actual.clone();
+/// desired.set_weight(&key, "192.168.1.61:80".parse()?, Weight::ZERO)?;
+///
+/// let changes = actual.plan(&desired);
+/// assert_eq!(changes.len(), 1);
+/// assert_eq!(
+///     changes[0].to_string(),
+///     "edit destination 192.168.1.61:80 of TCP 192.168.1.50:80 (Route, weight 0)",
+/// );
+/// for change in &changes {
+///     actual.make(change)?;
+/// }
+/// assert_eq!(actual, desired);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Table {
+    services: BTreeMap<ServiceKey, TableService>,
+    timeouts: Option<Timeouts>,
+    sync_daemons: Option<BTreeMap<SyncState, SyncDaemon>>,
+}
+
+/// A service of a [`Table`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TableService {
+    service: Service,
+    destinations: BTreeMap<SocketAddr, Destination>,
+}
+
+impl TableService {
+    /// The service.
+    #[must_use]
+    pub const fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// Its destinations, by address.
+    #[must_use]
+    pub fn destinations(&self) -> impl ExactSizeIterator<Item = &Destination> {
+        self.destinations.values()
+    }
+
+    /// One of its destinations.
+    #[must_use]
+    pub fn destination(&self, address: SocketAddr) -> Option<&Destination> {
+        self.destinations.get(&address)
+    }
+}
+
+/// Why something does not go into a [`Table`], or not out of it.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TableError {
+    /// There is one already.
+    #[error("{subject} exists already")]
+    Exists {
+        /// The service, destination or sync daemon.
+        subject: Subject,
+    },
+    /// There is none.
+    #[error("there is no {subject}")]
+    Missing {
+        /// The service, destination or sync daemon.
+        subject: Subject,
+    },
+}
+
+impl Table {
+    /// An empty table, with time-outs and sync daemons left open.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The services of a snapshot, with time-outs and sync daemons left open.
+    #[must_use]
+    pub fn of(entries: &[TableEntry]) -> Self {
+        let services = entries.iter().map(|entry| {
+            let service = entry.service.service.clone();
+            let destinations = entry
+                .destinations
+                .iter()
+                .map(|entry| (entry.destination.address, entry.destination))
+                .collect();
+            (
+                service.key,
+                TableService {
+                    service,
+                    destinations,
+                },
+            )
+        });
+        Self {
+            services: services.collect(),
+            timeouts: None,
+            sync_daemons: None,
+        }
+    }
+
+    /// The same with these time-outs, of which those that are zero are left open.
+    #[must_use]
+    pub const fn with_timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = Some(timeouts);
+        self
+    }
+
+    /// The same with these sync daemons and no others; of two in one state the later counts.
+    #[must_use]
+    pub fn with_sync_daemons(mut self, daemons: impl IntoIterator<Item = SyncDaemon>) -> Self {
+        let daemons = daemons.into_iter().map(|daemon| (daemon.state, daemon));
+        self.sync_daemons = Some(daemons.collect());
+        self
+    }
+
+    /// The services, by key.
+    #[must_use]
+    pub fn services(&self) -> impl ExactSizeIterator<Item = &TableService> {
+        self.services.values()
+    }
+
+    /// One service.
+    #[must_use]
+    pub fn service(&self, key: &ServiceKey) -> Option<&TableService> {
+        self.services.get(key)
+    }
+
+    /// The time-outs, unless they are left open.
+    #[must_use]
+    pub const fn timeouts(&self) -> Option<&Timeouts> {
+        self.timeouts.as_ref()
+    }
+
+    /// The sync daemons, the master first, unless they are left open.
+    #[must_use]
+    pub fn sync_daemons(&self) -> Option<impl ExactSizeIterator<Item = &SyncDaemon>> {
+        self.sync_daemons.as_ref().map(BTreeMap::values)
+    }
+
+    /// Puts a service in, without destinations.
+    ///
+    /// # Errors
+    /// When there is one with that key.
+    pub fn add_service(&mut self, service: Service) -> Result<(), TableError> {
+        let key = service.key;
+        if self.services.contains_key(&key) {
+            return Err(TableError::Exists {
+                subject: Subject::Service(key),
+            });
+        }
+        let service = TableService {
+            service,
+            destinations: BTreeMap::new(),
+        };
+        self.services.insert(key, service);
+        Ok(())
+    }
+
+    /// Puts a destination into a service.
+    ///
+    /// # Errors
+    /// When there is no such service, or a destination with that address.
+    pub fn add_destination(
+        &mut self,
+        key: &ServiceKey,
+        destination: Destination,
+    ) -> Result<(), TableError> {
+        let address = destination.address;
+        let destinations = self.destinations(key)?;
+        if destinations.contains_key(&address) {
+            return Err(TableError::Exists {
+                subject: Subject::Destination(*key, address),
+            });
+        }
+        destinations.insert(address, destination);
+        Ok(())
+    }
+
+    /// Puts a sync daemon in.
+    ///
+    /// # Errors
+    /// When there is one in that state.
+    pub fn add_sync_daemon(&mut self, daemon: SyncDaemon) -> Result<(), TableError> {
+        let daemons = self.sync_daemons.get_or_insert_default();
+        if daemons.contains_key(&daemon.state) {
+            return Err(TableError::Exists {
+                subject: Subject::SyncDaemon(daemon.state),
+            });
+        }
+        daemons.insert(daemon.state, daemon);
+        Ok(())
+    }
+
+    /// Sets the weight of a destination.
+    ///
+    /// # Errors
+    /// When there is no such service or destination.
+    pub fn set_weight(
+        &mut self,
+        key: &ServiceKey,
+        address: SocketAddr,
+        weight: crate::Weight,
+    ) -> Result<(), TableError> {
+        let found = self.destinations(key)?.get_mut(&address);
+        let destination = found.ok_or(TableError::Missing {
+            subject: Subject::Destination(*key, address),
+        })?;
+        destination.weight = weight;
+        Ok(())
+    }
+
+    /// Takes in what `other` has and this table does not: services, and destinations of services
+    /// in both.
+    pub fn keep_others(&mut self, other: &Self) {
+        for (key, theirs) in &other.services {
+            let ours = self.services.entry(*key).or_insert_with(|| TableService {
+                service: theirs.service.clone(),
+                destinations: BTreeMap::new(),
+            });
+            for (address, destination) in &theirs.destinations {
+                ours.destinations.entry(*address).or_insert(*destination);
+            }
+        }
+    }
+
+    /// Takes over the weights of the destinations that `other` has too.
+    pub fn keep_weights(&mut self, other: &Self) {
+        for (key, ours) in &mut self.services {
+            let Some(theirs) = other.services.get(key) else {
+                continue;
+            };
+            for (address, destination) in &mut ours.destinations {
+                if let Some(theirs) = theirs.destinations.get(address) {
+                    destination.weight = theirs.weight;
+                }
+            }
+        }
+    }
+
+    /// Makes a change, as the kernel does.
+    ///
+    /// # Errors
+    /// When the kernel would refuse it because of what is in the table or not.
+    pub fn make(&mut self, change: &TableChange) -> Result<(), TableError> {
+        let missing = || TableError::Missing {
+            subject: change.subject(),
+        };
+        match change {
+            TableChange::Entry(Change::AddService(service)) => self.add_service(service.clone()),
+            TableChange::Entry(Change::EditService(service)) => {
+                let found = self.services.get_mut(&service.key).ok_or_else(missing)?;
+                found.service = service.clone();
+                Ok(())
+            }
+            TableChange::Entry(Change::DeleteService(key)) => {
+                self.services.remove(key).map(drop).ok_or_else(missing)
+            }
+            TableChange::Entry(Change::AddDestination(key, destination)) => {
+                self.add_destination(key, *destination)
+            }
+            TableChange::Entry(Change::EditDestination(key, destination)) => {
+                let found = self.destinations(key)?.get_mut(&destination.address);
+                *found.ok_or_else(missing)? = *destination;
+                Ok(())
+            }
+            TableChange::Entry(Change::DeleteDestination(key, address)) => self
+                .destinations(key)?
+                .remove(address)
+                .map(drop)
+                .ok_or_else(missing),
+            TableChange::SetTimeouts(timeouts) => {
+                let ours = self.timeouts.get_or_insert_default();
+                for (ours, new) in [
+                    (&mut ours.tcp, timeouts.tcp),
+                    (&mut ours.tcp_fin, timeouts.tcp_fin),
+                    (&mut ours.udp, timeouts.udp),
+                ] {
+                    if !new.is_zero() {
+                        *ours = new;
+                    }
+                }
+                Ok(())
+            }
+            TableChange::StartSyncDaemon(daemon) => self.add_sync_daemon(daemon.clone()),
+            TableChange::StopSyncDaemon(state) => self
+                .sync_daemons
+                .as_mut()
+                .and_then(|daemons| daemons.remove(state))
+                .map(drop)
+                .ok_or_else(missing),
+        }
+    }
+
+    fn destinations(
+        &mut self,
+        key: &ServiceKey,
+    ) -> Result<&mut BTreeMap<SocketAddr, Destination>, TableError> {
+        match self.services.get_mut(key) {
+            Some(service) => Ok(&mut service.destinations),
+            None => Err(TableError::Missing {
+                subject: Subject::Service(*key),
+            }),
+        }
+    }
+}
+
+/// One change of a [`Table`]: one request to the kernel.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum TableChange {
+    /// Of a service or a destination.
+    Entry(Change),
+    /// Set the time-outs that are not zero. Equivalent to `ipvsadm --set`.
+    SetTimeouts(Timeouts),
+    /// Equivalent to `ipvsadm --start-daemon`.
+    StartSyncDaemon(SyncDaemon),
+    /// Equivalent to `ipvsadm --stop-daemon`.
+    StopSyncDaemon(SyncState),
+}
+
+impl TableChange {
+    /// The kernel's operation.
+    #[must_use]
+    pub const fn operation(&self) -> Operation {
+        match self {
+            Self::Entry(change) => change.operation(),
+            Self::SetTimeouts(_) => Operation::SetTimeouts,
+            Self::StartSyncDaemon(_) => Operation::StartSyncDaemon,
+            Self::StopSyncDaemon(_) => Operation::StopSyncDaemon,
+        }
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub const fn subject(&self) -> Subject {
+        match self {
+            Self::Entry(change) => change.subject(),
+            Self::SetTimeouts(_) => Subject::Table,
+            Self::StartSyncDaemon(daemon) => Subject::SyncDaemon(daemon.state),
+            Self::StopSyncDaemon(state) => Subject::SyncDaemon(*state),
+        }
+    }
+}
+
+impl fmt::Display for TableChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Entry(change) => change.fmt(f),
+            Self::SetTimeouts(timeouts) => {
+                let [tcp, tcp_fin, udp] =
+                    [timeouts.tcp, timeouts.tcp_fin, timeouts.udp].map(|time| time.as_secs());
+                write!(
+                    f,
+                    "set timeouts (tcp {tcp} s, tcpfin {tcp_fin} s, udp {udp} s)"
+                )
+            }
+            Self::StartSyncDaemon(daemon) => write!(
+                f,
+                "start sync daemon {} ({}, syncid {})",
+                daemon.state, daemon.interface, daemon.sync_id
+            ),
+            Self::StopSyncDaemon(state) => write!(f, "stop sync daemon {state}"),
+        }
+    }
+}
