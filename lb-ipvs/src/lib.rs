@@ -138,7 +138,7 @@ pub use error::{DecodeError, Error, InvalidRequest};
 pub use flags::ServiceFlags;
 pub use forwarding::{ForwardingMethod, Tunnel, TunnelFlags, TunnelKind};
 #[cfg(feature = "netlink")]
-pub use handle::IpvsHandle;
+pub use handle::{IpvsHandle, Refused, ReplaceError};
 #[cfg(feature = "netlink")]
 pub use modprobe::{Helper, ModuleAttempt};
 pub use names::{EngineName, NameError, SchedulerName};

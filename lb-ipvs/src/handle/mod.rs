@@ -5,11 +5,14 @@ mod apply;
 mod changes;
 mod destination;
 mod files;
+mod replace;
 mod service;
 mod settings;
 mod settle;
 #[cfg(test)]
 mod tests;
+
+pub use replace::{Refused, ReplaceError};
 
 use std::{fmt, os::fd::BorrowedFd};
 
