@@ -3,7 +3,7 @@
 # Makes fuzz/corpus from the vectors of the crates' tests.
 set -eu
 cd "$(dirname "$0")"
-mkdir -p corpus/advertisement corpus/config corpus/ipvs_message
+mkdir -p corpus/advertisement corpus/config corpus/ipvs_message corpus/signed
 
 # Hexadecimal digits on the input, bytes on the output.
 bytes() {
@@ -12,7 +12,21 @@ bytes() {
 
 for vector in ../lb-vrrp/tests/data/*.hex; do
     name=$(basename "$vector" .hex)
-    case $name in frame-*) continue ;; esac
+    case $name in
+    frame-*) continue ;;
+    ip-*)
+        # Type 2 of the target `signed`: IPv4, then the packet with its header.
+        { printf '\0'; grep -v '^#' "$vector" | bytes; } >"corpus/signed/$name"
+        continue
+        ;;
+    signed-*-ipv4) kind='\010' ;;
+    signed-*-ipv6) kind='\011' ;;
+    *) kind='' ;;
+    esac
+    if [ -n "$kind" ]; then
+        { printf "$kind"; grep -v '^#' "$vector" | bytes; } >"corpus/signed/$name"
+        continue
+    fi
     grep -v '^#' "$vector" | bytes >"corpus/advertisement/$name"
 done
 grep -hv '^#' ../lb-ipvs/tests/data/messages.hex ../lb-ipvs/tests/data/exchanges.hex | while read -r name digits; do

@@ -58,4 +58,6 @@ pub use self::{
 };
 
 #[cfg(test)]
+mod signed_tests;
+#[cfg(test)]
 mod tests;

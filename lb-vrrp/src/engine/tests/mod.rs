@@ -5,7 +5,9 @@
 
 mod authentication;
 mod builder;
+mod cells;
 mod changes;
+mod conformance;
 mod extensions;
 mod hand_over;
 mod receive;
