@@ -7,7 +7,7 @@ use std::time::Duration;
 use tests_kernel::net::Netns;
 use tests_kernel::process;
 
-use super::{Folder, Shown, Tally, TestResult, Who};
+use super::{Folder, Shown, Tally, TestResult, Who, goldens};
 
 const CASES: &str = include_str!("../data/ipvsadm-cases.txt");
 /// Ten times what a long run takes.
@@ -77,21 +77,30 @@ fn run(netns: &Netns, folder: &Folder, who: Who, lines: usize) -> TestResult<Vec
         .collect()
 }
 
-/// Compares all of them.
-pub(crate) fn compare(tally: &mut Tally) -> TestResult {
+/// Compares all of them with the original, and ours with what the original said when the goldens
+/// were recorded.
+pub(crate) fn compare(tally: &mut Tally, recorded: &mut Tally) -> TestResult {
     let folder = Folder::new("cases")?;
     fs::write(folder.path().join("script"), script())?;
-    let lines: Vec<String> = cases()
+    let cases: Vec<(&str, Vec<&str>)> = cases()
         .into_iter()
-        .flat_map(|(case, lines)| lines.into_iter().map(move |text| (case, text)))
-        .filter(|(_, text)| !text.starts_with("@ "))
-        .map(|(case, text)| format!("{case}: {text}"))
+        .map(|(case, mut lines)| {
+            lines.retain(|line| !line.starts_with("@ "));
+            (case.trim_end_matches(" (soak)"), lines)
+        })
         .collect();
+    let count = cases.iter().map(|(_, lines)| lines.len()).sum();
     let netns = Netns::new("parity")?;
-    let original = run(&netns, &folder, Who::Original, lines.len())?;
-    let ours = run(&netns, &folder, Who::Ours, lines.len())?;
-    for ((line, original), ours) in lines.iter().zip(&original).zip(&ours) {
-        tally.judge(line, original, ours);
+    let original = run(&netns, &folder, Who::Original, count)?;
+    let ours = run(&netns, &folder, Who::Ours, count)?;
+    let mut results = original.iter().zip(&ours);
+    for (case, lines) in cases {
+        let mut shown = Vec::new();
+        for (line, (original, ours)) in lines.into_iter().zip(&mut results) {
+            tally.judge(&format!("{case}: {line}"), original, ours);
+            shown.push((line, ours));
+        }
+        goldens::compare(case, &shown, recorded)?;
     }
     Ok(())
 }

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What ours shows against what the original showed when the goldens were recorded.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::{Shown, Tally, TestResult};
+
+/// Its rows come in the order of the kernel's hash, which depends on where in memory the
+/// namespace is.
+const UNSORTED: &str = "--nosort";
+
+/// A command of a golden, and what it showed.
+struct Recorded {
+    command: String,
+    shown: Shown,
+}
+
+/// Compares the lines of a case with its golden; every command of the golden must be among them.
+pub(crate) fn compare(case: &str, lines: &[(&str, &Shown)], tally: &mut Tally) -> TestResult {
+    let file = format!("../lb-ipvs/tests/golden/{case}.txt");
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(file);
+    let Ok(text) = fs::read_to_string(&path) else {
+        return Ok(());
+    };
+    let mut lines = lines.iter();
+    for recorded in parse(&text).ok_or_else(|| format!("cannot read {}", path.display()))? {
+        // What the session showed beside: /proc, modules.
+        if !recorded.command.contains("ipvsadm") {
+            continue;
+        }
+        let Some((line, ours)) = lines.find(|(line, _)| *line == recorded.command) else {
+            return Err(format!("{case}: not compared: {}", recorded.command).into());
+        };
+        if line.contains(UNSORTED) {
+            continue;
+        }
+        tally.judge(&format!("golden {case}: {line}"), &recorded.shown, ours);
+    }
+    Ok(())
+}
+
+/// "$ COMMAND", its two streams, "--- exit N", one after the other.
+fn parse(text: &str) -> Option<Vec<Recorded>> {
+    text.split("\n$ ")
+        .skip(1)
+        .map(|block| {
+            let (command, rest) = block.split_once('\n')?;
+            let (streams, exit) = rest.split_once("--- exit ")?;
+            let (out, err) = streams.split_once("--- stderr\n").unwrap_or((streams, ""));
+            Some(Recorded {
+                command: command.to_owned(),
+                shown: Shown {
+                    out: out.strip_prefix("--- stdout\n").unwrap_or(out).to_owned(),
+                    err: err.to_owned(),
+                    exit: exit.lines().next()?.to_owned(),
+                },
+            })
+        })
+        .collect()
+}
