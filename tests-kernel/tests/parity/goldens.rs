@@ -10,6 +10,10 @@ use super::{Shown, Tally, TestResult};
 /// namespace is.
 const UNSORTED: &str = "--nosort";
 
+/// Its order depends on that too, because the original takes the difference of addresses for a
+/// signed number, so that its sort is none. The rows are compared as a set.
+const BADLY_SORTED: &str = "015-address-parsing";
+
 /// A command of a golden, and what it showed.
 struct Recorded {
     command: String,
@@ -35,9 +39,22 @@ pub(crate) fn compare(case: &str, lines: &[(&str, &Shown)], tally: &mut Tally) -
         if line.contains(UNSORTED) {
             continue;
         }
-        tally.judge(&format!("golden {case}: {line}"), &recorded.shown, ours);
+        let title = format!("golden {case}: {line}");
+        let (mut recorded, mut ours) = (recorded.shown, (*ours).clone());
+        if case == BADLY_SORTED {
+            for shown in [&mut recorded, &mut ours] {
+                shown.out = sorted(&shown.out);
+            }
+        }
+        tally.judge(&title, &recorded, &ours);
     }
     Ok(())
+}
+
+fn sorted(text: &str) -> String {
+    let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
+    lines.sort_unstable();
+    lines.concat()
 }
 
 /// "$ COMMAND", its two streams, "--- exit N", one after the other.
@@ -52,7 +69,8 @@ fn parse(text: &str) -> Option<Vec<Recorded>> {
                 command: command.to_owned(),
                 shown: Shown {
                     out: out.strip_prefix("--- stdout\n").unwrap_or(out).to_owned(),
-                    err: err.to_owned(),
+                    // The word of the shell that recorded them, not of ipvsadm.
+                    err: err.replace("Segmentation fault\n", ""),
                     exit: exit.lines().next()?.to_owned(),
                 },
             })
