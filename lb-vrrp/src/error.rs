@@ -141,6 +141,18 @@ pub enum ConfigError {
         /// Addresses that fit.
         limit: usize,
     },
+    /// A virtual address that no interface can hold.
+    #[error("{address} is no address that a router can hold")]
+    VirtualAddress {
+        /// Address given.
+        address: IpAddr,
+    },
+    /// The same virtual address again.
+    #[error("virtual address {address} given twice")]
+    AddressTwice {
+        /// Address given.
+        address: IpAddr,
+    },
     /// IPv4 and IPv6 in one virtual router.
     #[error("virtual addresses {first} and {other} in one virtual router")]
     MixedFamilies {

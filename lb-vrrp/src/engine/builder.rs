@@ -233,8 +233,8 @@ impl RouterConfigBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] names the first value that does not fit: no address, mixed families, IPv6
-    /// or an odd interval with VRRPv2, a password or AH with VRRPv3, an IPv6 router whose first
+    /// [`ConfigError`] names the first value that does not fit: no address, one twice or one that is
+    /// none, mixed families, IPv6 or an odd interval with VRRPv2, a password or AH with VRRPv3, an IPv6 router whose first
     /// address is not link-local, a peer that is none, a delay or a number out of its range, and
     /// what strict mode forbids.
     pub fn build(mut self) -> Result<RouterConfig, ConfigError> {
@@ -264,6 +264,15 @@ impl RouterConfigBuilder {
             .find(|&of| AddressFamily::of(of) != family)
         {
             return Err(ConfigError::MixedFamilies { first, other });
+        }
+        for (at, &address) in self.addresses.iter().enumerate() {
+            let broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
+            if address.is_multicast() || address.is_unspecified() || broadcast {
+                return Err(ConfigError::VirtualAddress { address });
+            }
+            if self.addresses.iter().take(at).any(|of| *of == address) {
+                return Err(ConfigError::AddressTwice { address });
+            }
         }
         let room = self.room(family);
         if room == 0 {

@@ -74,6 +74,22 @@ fn combinations_that_do_not_exist_are_refused() {
 }
 
 #[test]
+fn addresses_that_cannot_be_held_are_refused() {
+    for address in ["0.0.0.0", "224.0.0.18", "255.255.255.255"] {
+        let address = ip(address);
+        assert_eq!(
+            builder(Version::V2, 100).address(address).build(),
+            Err(ConfigError::VirtualAddress { address })
+        );
+    }
+    let address = ip(VIP);
+    assert_eq!(
+        builder(Version::V2, 100).address(address).build(),
+        Err(ConfigError::AddressTwice { address })
+    );
+}
+
+#[test]
 fn numbers_out_of_their_range_are_refused() {
     let of = || builder(Version::V3, 100);
     for adverts in [0, 101] {

@@ -151,3 +151,27 @@ fn a_changed_priority_holds_and_another_router_is_refused() {
         HandOverError::Value(ConfigError::PriorityZero)
     ));
 }
+
+#[cfg(feature = "serde")]
+#[test]
+fn what_is_written_is_read() {
+    let mut rig = Rig::in_state(Version::V3, 100, State::Backup);
+    rig.hear_interval(HIGHER, 200, AdvertInterval::from_centis(10).unwrap())
+        .unwrap();
+    rig.router
+        .handle_advertisement(
+            rig.now,
+            Received {
+                source: ip(HIGHER),
+                destination: ip(ME),
+                hop_limit: 1,
+                carrier: Carrier::Ip,
+                payload: &[],
+            },
+        )
+        .unwrap_err();
+    let handed_over = rig.router.hand_over(rig.now);
+    let text = serde_json::to_string(&handed_over).unwrap();
+    let read: HandOver = serde_json::from_str(&text).unwrap();
+    assert_eq!(read, handed_over);
+}

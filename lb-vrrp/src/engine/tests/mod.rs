@@ -10,6 +10,7 @@ mod changes;
 mod conformance;
 mod extensions;
 mod hand_over;
+mod properties;
 mod receive;
 mod table;
 mod unicast;
