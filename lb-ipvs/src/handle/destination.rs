@@ -11,7 +11,7 @@ use crate::{
     error::Error,
     operation::{Operation, Subject},
     service::ServiceKey,
-    wire::{Command, IpvsAttribute, IpvsMessage, destination_of, key_attributes},
+    wire::{Command, IpvsAttribute, IpvsMessage, key_attributes, reader},
 };
 
 impl IpvsHandle {
@@ -40,19 +40,15 @@ impl IpvsHandle {
             Command::GetDestination,
             vec![IpvsAttribute::Service(key_attributes(key))],
         );
-        let subject = Subject::Service(*key);
-        self.list(
-            Operation::ListDestinations,
-            subject,
-            &message,
-            |attribute| match attribute {
-                IpvsAttribute::Destination(destination) => {
-                    Some(destination_of(destination, key.family()))
-                }
-                _ => None,
-            },
-        )
-        .await
+        let (subject, family) = (Subject::Service(*key), key.family());
+        self.transport
+            .dump(
+                Operation::ListDestinations,
+                subject,
+                message,
+                |attributes, found| reader::destinations(attributes, family, found),
+            )
+            .await
     }
 
     /// Gives a service a destination.

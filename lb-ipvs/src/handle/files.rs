@@ -51,12 +51,11 @@ impl IpvsHandle {
     pub async fn plain_snapshot(&mut self) -> Result<Vec<PlainEntry>, Error> {
         let mut text = Vec::new();
         for attempt in 1..=PLAIN_ATTEMPTS {
-            let services = self.services().await?;
+            let services = self.configured_services().await?;
             if let Err(error) = self.read_file("ip_vs", &mut text) {
                 tracing::debug!(%error, "destinations by netlink");
                 break;
             }
-            let services = services.into_iter().map(|entry| entry.service).collect();
             if let Some(table) = merge(services, &text) {
                 return Ok(table);
             }

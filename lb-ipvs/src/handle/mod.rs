@@ -24,7 +24,7 @@ use crate::{
     namespace::NetworkNamespace,
     operation::{Operation, Subject},
     transport::{Link, Transport},
-    wire::{IpvsAttribute, IpvsMessage},
+    wire::IpvsMessage,
 };
 
 /// A connection to the kernel's IPVS of one network namespace.
@@ -196,25 +196,6 @@ impl IpvsHandle {
             .request(operation, subject, message)
             .await
             .map(drop)
-    }
-
-    /// Reads a list and takes from each message what `pick` finds.
-    async fn list<T>(
-        &mut self,
-        operation: Operation,
-        subject: Subject,
-        message: &IpvsMessage,
-        pick: impl FnMut(&IpvsAttribute) -> Option<Result<T, crate::error::DecodeError>>,
-    ) -> Result<Vec<T>, Error> {
-        let messages = self.transport.dump(operation, subject, message).await?;
-        let attributes = messages.iter().flat_map(|message| match message {
-            IpvsMessage::Common { attributes, .. } => attributes.as_slice(),
-            IpvsMessage::Info(_) => &[],
-        });
-        attributes
-            .filter_map(pick)
-            .map(|item| item.map_err(|source| Error::Decode { operation, source }))
-            .collect()
     }
 }
 

@@ -5,10 +5,10 @@ use super::IpvsHandle;
 use crate::{
     change::Change,
     entry::ServiceEntry,
-    error::Error,
+    error::{DecodeError, Error},
     operation::{Operation, Subject},
     service::{Service, ServiceKey},
-    wire::{Command, IpvsAttribute, IpvsMessage, key_attributes, service_of},
+    wire::{Command, IpvsAttribute, IpvsMessage, key_attributes, reader, service_of},
 };
 
 impl IpvsHandle {
@@ -29,17 +29,22 @@ impl IpvsHandle {
     /// # }
     /// ```
     pub async fn services(&mut self) -> Result<Vec<ServiceEntry>, Error> {
+        self.list_services(reader::services).await
+    }
+
+    /// As [`IpvsHandle::services`], without counters, whose reading takes longest.
+    pub(super) async fn configured_services(&mut self) -> Result<Vec<Service>, Error> {
+        self.list_services(reader::configured_services).await
+    }
+
+    async fn list_services<T>(
+        &mut self,
+        read: impl Fn(&[u8], &mut Vec<T>) -> Result<(), DecodeError>,
+    ) -> Result<Vec<T>, Error> {
         let message = IpvsMessage::new(Command::GetService, Vec::new());
-        self.list(
-            Operation::ListServices,
-            Subject::Table,
-            &message,
-            |attribute| match attribute {
-                IpvsAttribute::Service(service) => Some(service_of(service)),
-                _ => None,
-            },
-        )
-        .await
+        self.transport
+            .dump(Operation::ListServices, Subject::Table, message, read)
+            .await
     }
 
     /// Looks up one service.

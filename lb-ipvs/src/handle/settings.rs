@@ -7,8 +7,8 @@ use crate::{
     operation::{Operation, Subject},
     settings::{Info, SyncDaemon, SyncState, Timeouts},
     wire::{
-        Command, IpvsAttribute, IpvsMessage, config_attributes, daemon_attributes, daemon_of,
-        daemon_state_attributes, info_of, timeouts_of,
+        Command, IpvsAttribute, IpvsMessage, config_attributes, daemon_attributes,
+        daemon_state_attributes, info_of, reader, timeouts_of,
     },
 };
 
@@ -115,16 +115,9 @@ impl IpvsHandle {
     pub async fn sync_daemons(&mut self) -> Result<Vec<SyncDaemon>, Error> {
         let message = IpvsMessage::new(Command::GetDaemon, Vec::new());
         let operation = Operation::ListSyncDaemons;
-        self.list(
-            operation,
-            Subject::Table,
-            &message,
-            |attribute| match attribute {
-                IpvsAttribute::Daemon(daemon) => Some(daemon_of(daemon)),
-                _ => None,
-            },
-        )
-        .await
+        self.transport
+            .dump(operation, Subject::Table, message, reader::daemons)
+            .await
     }
 
     /// Starts a sync daemon.

@@ -111,7 +111,12 @@ impl Transport {
             Operation::StartSyncDaemon | Operation::StopSyncDaemon
         );
         self.send(about, bytes, aside).await?;
-        let (replies, _) = self.collect(about, sequence).await?;
+        let mut replies = Vec::new();
+        self.collect(about, sequence, |header, attributes| {
+            replies.push(IpvsMessage::parse_with_param(attributes, header)?);
+            Ok(())
+        })
+        .await?;
         Ok(replies)
     }
 
@@ -135,25 +140,36 @@ impl Transport {
         }
     }
 
-    /// Sends one request with `NLM_F_DUMP`, and returns the list.
+    /// Sends one request with `NLM_F_DUMP`, and returns the list of what `read` makes of the
+    /// attributes of each reply.
     ///
     /// A list that changed while it was read is read again, and so it is when the kernel was busy
     /// or dropped a part of it; a bounded number of times.
-    pub(crate) async fn dump(
+    pub(crate) async fn dump<T>(
         &mut self,
         operation: Operation,
         subject: Subject,
-        message: &IpvsMessage,
-    ) -> Result<Vec<IpvsMessage>, Error> {
+        message: IpvsMessage,
+        read: impl Fn(&[u8], &mut Vec<T>) -> Result<(), DecodeError>,
+    ) -> Result<Vec<T>, Error> {
         let about = About { operation, subject };
+        let mut message = GenlMessage::from_payload(message);
+        message.set_resolved_family_id(self.family);
+        let mut message = NetlinkMessage::new(NetlinkHeader::default(), message.into());
+        message.header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+        let mut list = Vec::new();
         let mut attempt = 1;
         loop {
+            list.clear();
             let mut bytes = Vec::new();
-            let sequence = self.encode(message.clone(), NLM_F_REQUEST | NLM_F_DUMP, &mut bytes);
+            let sequence = self.append(&mut message, &mut bytes);
             self.send(about, bytes, false).await?;
-            let error = match self.collect(about, sequence).await {
-                Ok((replies, false)) => return Ok(replies),
-                Ok((_, true)) => Error::Interrupted {
+            let outcome = self
+                .collect(about, sequence, |_, attributes| read(attributes, &mut list))
+                .await;
+            let error = match outcome {
+                Ok(false) => return Ok(list),
+                Ok(true) => Error::Interrupted {
                     operation,
                     attempts: DUMP_ATTEMPTS,
                 },
@@ -179,13 +195,13 @@ impl Transport {
         message.set_resolved_family_id(self.family);
         let mut header = NetlinkHeader::default();
         header.flags = flags;
-        self.append(NetlinkMessage::new(header, message.into()), bytes)
+        self.append(&mut NetlinkMessage::new(header, message.into()), bytes)
     }
 
     /// Appends a request to `bytes` under the next sequence number, which it returns.
     pub(super) fn append<F>(
         &mut self,
-        mut message: NetlinkMessage<GenlMessage<F>>,
+        message: &mut NetlinkMessage<GenlMessage<F>>,
         bytes: &mut Vec<u8>,
     ) -> u32
     where
@@ -218,10 +234,16 @@ impl Transport {
                 })?;
         }
         self.unsettled = true;
+        // A deadline costs readings of the clock, and there is nearly always room.
         let sent = if aside {
             timeout(DEADLINE, self.link.send_aside(bytes)).await
         } else {
-            timeout(DEADLINE, self.link.send(&bytes)).await
+            match self.link.try_send(&bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    timeout(DEADLINE, self.link.send(&bytes)).await
+                }
+                sent => Ok(sent),
+            }
         };
         sent.map_err(|_| timed_out(about))?
             .map_err(|source| Error::Socket {
@@ -232,35 +254,53 @@ impl Transport {
 
     /// Receives a datagram into the buffer.
     pub(super) async fn receive(&mut self, about: About) -> Result<(), Error> {
-        let receiving = async {
-            loop {
-                match self.link.receive(&mut self.buffer).await {
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    received => return received,
-                }
+        // Replies are mostly there already, so that no receive would ever let other tasks run.
+        tokio::task::consume_budget().await;
+        let received = match self.receive_now() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                timeout(DEADLINE, self.receive_later())
+                    .await
+                    .map_err(|_| timed_out(about))?
             }
+            received => received,
         };
-        let received = timeout(DEADLINE, receiving).await;
-        received
-            .map_err(|_| timed_out(about))?
-            .map_err(|source| match source.raw_os_error() {
-                Some(libc::ENOBUFS) => Error::OutcomeUnknown {
-                    operation: about.operation,
-                },
-                _ => Error::Socket {
-                    action: "receive",
-                    source,
-                },
-            })
+        received.map_err(|source| match source.raw_os_error() {
+            Some(libc::ENOBUFS) => Error::OutcomeUnknown {
+                operation: about.operation,
+            },
+            _ => Error::Socket {
+                action: "receive",
+                source,
+            },
+        })
     }
 
-    /// Receives all there is in reply to one request; whether a dump was interrupted.
+    fn receive_now(&mut self) -> io::Result<()> {
+        loop {
+            match self.link.try_receive(&mut self.buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                received => return received,
+            }
+        }
+    }
+
+    async fn receive_later(&mut self) -> io::Result<()> {
+        loop {
+            match self.link.receive(&mut self.buffer).await {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                received => return received,
+            }
+        }
+    }
+
+    /// Receives all there is in reply to one request, and hands the attributes of each message to
+    /// `read`; whether a dump was interrupted.
     async fn collect(
         &mut self,
         about: About,
         sequence: u32,
-    ) -> Result<(Vec<IpvsMessage>, bool), Error> {
-        let mut messages = Vec::new();
+        mut read: impl FnMut(GenlHeader, &[u8]) -> Result<(), DecodeError>,
+    ) -> Result<bool, Error> {
         let mut interrupted = false;
         loop {
             self.receive(about).await?;
@@ -272,11 +312,17 @@ impl Transport {
                 interrupted |= frame.interrupted;
                 match frame.body {
                     Body::Message(payload) => {
-                        messages.push(decode(payload).map_err(|e| malformed(about, e))?);
+                        let header = GenlHeader::parse(payload);
+                        let header = header.map_err(|source| malformed(about, source))?;
+                        let attributes = payload.get(header.buffer_len()..).unwrap_or_default();
+                        read(header, attributes).map_err(|source| Error::Decode {
+                            operation: about.operation,
+                            source,
+                        })?;
                     }
                     Body::Ack | Body::Done { errno: 0 } => {
                         self.unsettled = false;
-                        return Ok((messages, interrupted));
+                        return Ok(interrupted);
                     }
                     Body::Error { errno, message } => {
                         self.unsettled = false;
@@ -371,12 +417,6 @@ pub(super) fn check_sequence(about: About, expected: u32, frame: &Frame<'_>) -> 
             got: frame.sequence,
         }),
     }
-}
-
-fn decode(payload: &[u8]) -> Result<IpvsMessage, netlink_packet_core::DecodeError> {
-    let header = GenlHeader::parse(payload)?;
-    let attributes = payload.get(header.buffer_len()..).unwrap_or_default();
-    IpvsMessage::parse_with_param(attributes, header)
 }
 
 pub(super) fn malformed(about: About, source: netlink_packet_core::DecodeError) -> Error {

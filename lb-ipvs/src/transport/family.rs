@@ -53,7 +53,8 @@ pub(super) async fn resolve(transport: &mut Transport) -> Result<Option<u16>, Er
         )],
     });
     let mut bytes = Vec::new();
-    transport.append(NetlinkMessage::new(header, request.into()), &mut bytes);
+    let mut request = NetlinkMessage::new(header, request.into());
+    transport.append(&mut request, &mut bytes);
     let operation = Operation::ResolveFamily;
     let mut family = None;
     let outcome = transport

@@ -76,7 +76,16 @@ impl Link {
         }
     }
 
-    /// Sends requests, which the kernel carries out meanwhile.
+    /// Sends requests, which the kernel carries out meanwhile, if there is room for them.
+    pub(super) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Netlink(socket) => all_of(bytes, socket.socket_ref().send(bytes, 0)?),
+            #[cfg(any(test, feature = "test-util"))]
+            Self::Scripted(link) => link.send(bytes),
+        }
+    }
+
+    /// As [`Link::try_send`], once there is room.
     pub(super) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::Netlink(socket) => all_of(bytes, socket.send(bytes).await?),
@@ -100,21 +109,25 @@ impl Link {
         }
     }
 
-    /// Receives a datagram into `buffer`.
-    pub(super) async fn receive(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
-        // Replies are mostly there already, so that this loop would never let others run.
-        tokio::task::consume_budget().await;
+    /// Receives a datagram into `buffer`, if there is one.
+    pub(super) fn try_receive(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
         buffer.clear();
         buffer.reserve(DATAGRAM);
         match self {
-            Self::Netlink(socket) => match socket.socket_ref().recv(buffer, 0) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    AsyncSocketExt::recv(socket.as_ref(), buffer).await
-                }
-                received => received.map(drop),
-            },
+            Self::Netlink(socket) => socket.socket_ref().recv(buffer, 0).map(drop),
             #[cfg(any(test, feature = "test-util"))]
-            Self::Scripted(link) => link.receive(buffer).await,
+            Self::Scripted(link) => link.try_receive(buffer),
+        }
+    }
+
+    /// Receives a datagram into `buffer`, once there is one.
+    pub(super) async fn receive(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
+        buffer.clear();
+        buffer.reserve(DATAGRAM);
+        match self {
+            Self::Netlink(socket) => AsyncSocketExt::recv(socket.as_ref(), buffer).await,
+            #[cfg(any(test, feature = "test-util"))]
+            Self::Scripted(_) => std::future::pending().await,
         }
     }
 

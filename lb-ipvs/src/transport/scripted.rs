@@ -242,14 +242,10 @@ impl ScriptedLink {
         Ok(())
     }
 
-    pub(super) async fn receive(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
-        match self.queue.pop_front() {
-            Some(datagram) => {
-                buffer.extend(datagram?);
-                Ok(())
-            }
-            None => std::future::pending().await,
-        }
+    pub(super) fn try_receive(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
+        let datagram = self.queue.pop_front();
+        buffer.extend(datagram.unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into()))?);
+        Ok(())
     }
 
     pub(super) fn discard(&mut self) {

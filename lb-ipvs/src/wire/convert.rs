@@ -14,7 +14,7 @@ use super::{
     destination::DestinationAttribute,
     message::{InfoAttribute, IpvsAttribute},
     service::{ServiceAttribute, WireFlags},
-    stats::{stats_of_32, stats_of_64},
+    stats::{Stats32Attribute, Stats64Attribute},
 };
 use crate::{
     destination::{Destination, Thresholds, Weight},
@@ -105,62 +105,89 @@ pub(crate) fn service_attributes(service: &Service) -> Vec<ServiceAttribute> {
 
 /// A service and its counters from a reply.
 pub(crate) fn service_of(attributes: &[ServiceAttribute]) -> Result<ServiceEntry, DecodeError> {
-    let (mut family, mut protocol, mut address, mut port, mut mark) = (None, None, None, None, 0);
-    let (mut scheduler, mut flags, mut timeout, mut netmask) = (None, 0, 0, None);
-    let (mut engine, mut stats, mut stats64) = (None, None, None);
+    let mut parts = ServiceParts::default();
     for attribute in attributes {
+        parts.take(attribute);
+    }
+    parts.entry()
+}
+
+/// What is known of a service so far.
+#[derive(Default)]
+pub(super) struct ServiceParts {
+    family: Option<u16>,
+    protocol: Option<u16>,
+    address: Option<WireAddress>,
+    port: Option<u16>,
+    mark: u32,
+    scheduler: Option<Scheduler>,
+    flags: u32,
+    timeout: u32,
+    netmask: Option<[u8; 4]>,
+    engine: Option<EngineName>,
+    pub(super) stats: Option<Stats>,
+    pub(super) stats64: Option<Stats>,
+}
+
+impl ServiceParts {
+    pub(super) fn take(&mut self, attribute: &ServiceAttribute) {
         match attribute {
-            ServiceAttribute::Family(value) => family = Some(*value),
-            ServiceAttribute::Protocol(value) => protocol = Some(*value),
-            ServiceAttribute::Address(value) => address = Some(*value),
-            ServiceAttribute::Port(value) => port = Some(*value),
-            ServiceAttribute::FirewallMark(value) => mark = *value,
-            ServiceAttribute::Scheduler(value) => scheduler = Some(value),
-            ServiceAttribute::Flags(value) => flags = value.flags,
-            ServiceAttribute::Timeout(value) => timeout = *value,
-            ServiceAttribute::Netmask(value) => netmask = Some(*value),
-            ServiceAttribute::Stats(value) => stats = Some(stats_of_32(value)),
-            ServiceAttribute::PersistenceEngine(value) => engine = Some(value),
-            ServiceAttribute::Stats64(value) => stats64 = Some(stats_of_64(value)),
+            ServiceAttribute::Family(value) => self.family = Some(*value),
+            ServiceAttribute::Protocol(value) => self.protocol = Some(*value),
+            ServiceAttribute::Address(value) => self.address = Some(*value),
+            ServiceAttribute::Port(value) => self.port = Some(*value),
+            ServiceAttribute::FirewallMark(value) => self.mark = *value,
+            ServiceAttribute::Scheduler(name) => self.scheduler = Some(Scheduler::reported(name)),
+            ServiceAttribute::Flags(value) => self.flags = value.flags,
+            ServiceAttribute::Timeout(value) => self.timeout = *value,
+            ServiceAttribute::Netmask(value) => self.netmask = Some(*value),
+            ServiceAttribute::Stats(nest) => self.stats = Some(Stats32Attribute::stats(nest)),
+            ServiceAttribute::PersistenceEngine(name) => {
+                self.engine = (!name.is_empty()).then(|| EngineName::reported(name));
+            }
+            ServiceAttribute::Stats64(nest) => self.stats64 = Some(Stats64Attribute::stats(nest)),
             ServiceAttribute::Other(_) => {}
         }
     }
-    let family = family_of(required(family, "IPVS_SVC_ATTR_AF")?, "IPVS_SVC_ATTR_AF")?;
-    let key = match NonZeroU32::new(mark) {
-        Some(mark) => ServiceKey::FirewallMark { mark, family },
-        None => {
-            let number = required(protocol, "IPVS_SVC_ATTR_PROTOCOL")?;
-            let number = u8::try_from(number).map_err(|_| DecodeError::Unexpected {
-                attribute: "IPVS_SVC_ATTR_PROTOCOL",
-                value: number.into(),
-            })?;
-            let ip = address_of(address, family, "IPVS_SVC_ATTR_ADDR")?;
-            let port = required(port, "IPVS_SVC_ATTR_PORT")?;
-            ServiceKey::Address {
-                protocol: Protocol::from_number(number),
-                address: SocketAddr::new(ip, port),
+
+    pub(super) fn entry(self) -> Result<ServiceEntry, DecodeError> {
+        let attribute = "IPVS_SVC_ATTR_AF";
+        let family = family_of(required(self.family, attribute)?, attribute)?;
+        let key = match NonZeroU32::new(self.mark) {
+            Some(mark) => ServiceKey::FirewallMark { mark, family },
+            None => {
+                let number = required(self.protocol, "IPVS_SVC_ATTR_PROTOCOL")?;
+                let number = u8::try_from(number).map_err(|_| DecodeError::Unexpected {
+                    attribute: "IPVS_SVC_ATTR_PROTOCOL",
+                    value: number.into(),
+                })?;
+                let ip = address_of(self.address, family, "IPVS_SVC_ATTR_ADDR")?;
+                let port = required(self.port, "IPVS_SVC_ATTR_PORT")?;
+                ServiceKey::Address {
+                    protocol: Protocol::from_number(number),
+                    address: SocketAddr::new(ip, port),
+                }
             }
-        }
-    };
-    let scheduler = Scheduler::reported(required(scheduler, "IPVS_SVC_ATTR_SCHED_NAME")?);
-    let mut service = Service::new(key, scheduler).with_flags(ServiceFlags::reported(flags));
-    if flags & PERSISTENT != 0 {
-        let timeout = Duration::from_secs(timeout.into());
-        service.persistence = Some(Persistence::new(timeout));
-    }
-    if let Some(netmask) = netmask {
-        service.netmask = match family {
-            AddressFamily::Ipv4 => Netmask::Ipv4(Ipv4Addr::from(netmask)),
-            AddressFamily::Ipv6 => Netmask::Ipv6(u32::from_ne_bytes(netmask)),
         };
+        let scheduler = required(self.scheduler, "IPVS_SVC_ATTR_SCHED_NAME")?;
+        let mut service =
+            Service::new(key, scheduler).with_flags(ServiceFlags::reported(self.flags));
+        if self.flags & PERSISTENT != 0 {
+            let timeout = Duration::from_secs(self.timeout.into());
+            service.persistence = Some(Persistence::new(timeout));
+        }
+        if let Some(netmask) = self.netmask {
+            service.netmask = match family {
+                AddressFamily::Ipv4 => Netmask::Ipv4(Ipv4Addr::from(netmask)),
+                AddressFamily::Ipv6 => Netmask::Ipv6(u32::from_ne_bytes(netmask)),
+            };
+        }
+        service.persistence_engine = self.engine;
+        Ok(ServiceEntry {
+            service,
+            stats: self.stats64.or(self.stats).unwrap_or_default(),
+        })
     }
-    service.persistence_engine = engine
-        .filter(|name| !name.is_empty())
-        .map(|name| EngineName::reported(name));
-    Ok(ServiceEntry {
-        service,
-        stats: stats64.or(stats).unwrap_or_default(),
-    })
 }
 
 /// What identifies a destination within its service.
@@ -201,64 +228,95 @@ pub(crate) fn destination_attributes(destination: &Destination) -> Vec<Destinati
     attributes
 }
 
-/// A destination and its counters from a reply about a service of `service_family`.
+/// A destination and its counters from a reply about a service of `service_family`: what
+/// [`super::reader`] must give too.
+#[cfg(test)]
 pub(crate) fn destination_of(
     attributes: &[DestinationAttribute],
     service_family: AddressFamily,
 ) -> Result<DestinationEntry, DecodeError> {
-    let (mut address, mut port, mut family, mut method, mut weight) = (None, None, 0, None, None);
-    let (mut kind, mut tunnel_port, mut tunnel_flags) = (0, 0, 0);
-    let mut thresholds = Thresholds::default();
-    let mut connections = Connections::default();
-    let (mut stats, mut stats64): (Option<Stats>, Option<Stats>) = (None, None);
+    let mut parts = DestinationParts::default();
     for attribute in attributes {
+        parts.take(attribute);
+    }
+    parts.entry(service_family)
+}
+
+/// What is known of a destination so far.
+#[derive(Default)]
+pub(super) struct DestinationParts {
+    address: Option<WireAddress>,
+    port: Option<u16>,
+    family: u16,
+    method: Option<u32>,
+    weight: Option<u32>,
+    kind: u8,
+    tunnel_port: u16,
+    tunnel_flags: u16,
+    thresholds: Thresholds,
+    connections: Connections,
+    pub(super) stats: Option<Stats>,
+    pub(super) stats64: Option<Stats>,
+}
+
+impl DestinationParts {
+    pub(super) fn take(&mut self, attribute: &DestinationAttribute) {
+        let (thresholds, connections) = (&mut self.thresholds, &mut self.connections);
         match attribute {
-            DestinationAttribute::Address(value) => address = Some(*value),
-            DestinationAttribute::Port(value) => port = Some(*value),
-            DestinationAttribute::ForwardingMethod(value) => method = Some(*value),
-            DestinationAttribute::Weight(value) => weight = Some(*value),
+            DestinationAttribute::Address(value) => self.address = Some(*value),
+            DestinationAttribute::Port(value) => self.port = Some(*value),
+            DestinationAttribute::ForwardingMethod(value) => self.method = Some(*value),
+            DestinationAttribute::Weight(value) => self.weight = Some(*value),
             DestinationAttribute::UpperThreshold(value) => thresholds.upper = *value,
             DestinationAttribute::LowerThreshold(value) => thresholds.lower = *value,
             DestinationAttribute::ActiveConnections(value) => connections.active = *value,
             DestinationAttribute::InactiveConnections(value) => connections.inactive = *value,
             DestinationAttribute::PersistentConnections(value) => connections.persistent = *value,
-            DestinationAttribute::Stats(value) => stats = Some(stats_of_32(value)),
-            DestinationAttribute::Family(value) => family = *value,
-            DestinationAttribute::Stats64(value) => stats64 = Some(stats_of_64(value)),
-            DestinationAttribute::TunnelKind(value) => kind = *value,
-            DestinationAttribute::TunnelPort(value) => tunnel_port = *value,
-            DestinationAttribute::TunnelFlags(value) => tunnel_flags = *value,
+            DestinationAttribute::Stats(nest) => self.stats = Some(Stats32Attribute::stats(nest)),
+            DestinationAttribute::Family(value) => self.family = *value,
+            DestinationAttribute::Stats64(nest) => {
+                self.stats64 = Some(Stats64Attribute::stats(nest));
+            }
+            DestinationAttribute::TunnelKind(value) => self.kind = *value,
+            DestinationAttribute::TunnelPort(value) => self.tunnel_port = *value,
+            DestinationAttribute::TunnelFlags(value) => self.tunnel_flags = *value,
             DestinationAttribute::Other(_) => {}
         }
     }
-    let family = match family {
-        0 => service_family,
-        number => family_of(number, "IPVS_DEST_ATTR_ADDR_FAMILY")?,
-    };
-    let ip = address_of(address, family, "IPVS_DEST_ATTR_ADDR")?;
-    let port = required(port, "IPVS_DEST_ATTR_PORT")?;
-    let forwarding = match required(method, "IPVS_DEST_ATTR_FWD_METHOD")? {
-        IP_VS_CONN_F_MASQ => ForwardingMethod::Masquerade,
-        IP_VS_CONN_F_LOCALNODE => ForwardingMethod::Local,
-        IP_VS_CONN_F_TUNNEL => ForwardingMethod::Tunnel(Tunnel::reported(
-            TunnelKind::from_number(kind),
-            tunnel_port,
-            TunnelFlags::from_bits_retain(tunnel_flags),
-        )),
-        IP_VS_CONN_F_DROUTE => ForwardingMethod::DirectRouting,
-        IP_VS_CONN_F_BYPASS => ForwardingMethod::Bypass,
-        other => ForwardingMethod::Other(other),
-    };
-    let destination = Destination::new(SocketAddr::new(ip, port))
-        .with_forwarding(forwarding)
-        .with_weight(Weight::reported(required(weight, "IPVS_DEST_ATTR_WEIGHT")?))
-        .with_thresholds(thresholds);
-    let stats = stats64.or(stats).unwrap_or_default();
-    Ok(DestinationEntry {
-        destination,
-        connections,
-        stats,
-    })
+
+    pub(super) fn entry(
+        self,
+        service_family: AddressFamily,
+    ) -> Result<DestinationEntry, DecodeError> {
+        let family = match self.family {
+            0 => service_family,
+            number => family_of(number, "IPVS_DEST_ATTR_ADDR_FAMILY")?,
+        };
+        let ip = address_of(self.address, family, "IPVS_DEST_ATTR_ADDR")?;
+        let port = required(self.port, "IPVS_DEST_ATTR_PORT")?;
+        let forwarding = match required(self.method, "IPVS_DEST_ATTR_FWD_METHOD")? {
+            IP_VS_CONN_F_MASQ => ForwardingMethod::Masquerade,
+            IP_VS_CONN_F_LOCALNODE => ForwardingMethod::Local,
+            IP_VS_CONN_F_TUNNEL => ForwardingMethod::Tunnel(Tunnel::reported(
+                TunnelKind::from_number(self.kind),
+                self.tunnel_port,
+                TunnelFlags::from_bits_retain(self.tunnel_flags),
+            )),
+            IP_VS_CONN_F_DROUTE => ForwardingMethod::DirectRouting,
+            IP_VS_CONN_F_BYPASS => ForwardingMethod::Bypass,
+            other => ForwardingMethod::Other(other),
+        };
+        let weight = Weight::reported(required(self.weight, "IPVS_DEST_ATTR_WEIGHT")?);
+        let destination = Destination::new(SocketAddr::new(ip, port))
+            .with_forwarding(forwarding)
+            .with_weight(weight)
+            .with_thresholds(self.thresholds);
+        Ok(DestinationEntry {
+            destination,
+            connections: self.connections,
+            stats: self.stats64.or(self.stats).unwrap_or_default(),
+        })
+    }
 }
 
 const fn state_number(state: SyncState) -> u32 {

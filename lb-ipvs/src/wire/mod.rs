@@ -23,6 +23,7 @@ mod convert;
 mod daemon;
 mod destination;
 mod message;
+pub(crate) mod reader;
 mod service;
 mod stats;
 
@@ -35,9 +36,9 @@ pub use service::{ServiceAttribute, WireFlags};
 pub use stats::{Stats32Attribute, Stats64Attribute};
 
 pub(crate) use convert::{
-    config_attributes, daemon_attributes, daemon_of, daemon_state_attributes,
-    destination_attributes, destination_key_attributes, destination_of, info_of, key_attributes,
-    service_attributes, service_of, timeouts_of,
+    config_attributes, daemon_attributes, daemon_state_attributes, destination_attributes,
+    destination_key_attributes, info_of, key_attributes, service_attributes, service_of,
+    timeouts_of,
 };
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Counters (`IPVS_STATS_ATTR_*`): the same numbers in two nests, with different widths.
 
-use netlink_packet_core::ErrorContext;
+use netlink_packet_core::{DecodeError, ErrorContext, NlasIterator, Parseable};
 
 use super::{
     codec::{Codec, HostU32, HostU64, attributes},
     constants::*,
 };
-use crate::stats::{Rates, Stats};
+use crate::stats::Stats;
 
 attributes! {
     /// An attribute of `IPVS_SVC_ATTR_STATS` and `IPVS_DEST_ATTR_STATS`: only bytes have 64 bits.
@@ -61,36 +61,47 @@ attributes! {
     }
 }
 
-macro_rules! collect {
-    ($function:ident, $attribute:ident, $doc:literal) => {
-        #[doc = $doc]
-        pub(super) fn $function(attributes: &[$attribute]) -> Stats {
-            let mut stats = Stats::default();
-            let mut rates = Rates::default();
-            for attribute in attributes {
-                match attribute {
-                    $attribute::Connections(n) => stats.connections = u64::from(*n),
-                    $attribute::IncomingPackets(n) => stats.incoming_packets = u64::from(*n),
-                    $attribute::OutgoingPackets(n) => stats.outgoing_packets = u64::from(*n),
-                    $attribute::IncomingBytes(n) => stats.incoming_bytes = u64::from(*n),
-                    $attribute::OutgoingBytes(n) => stats.outgoing_bytes = u64::from(*n),
-                    $attribute::ConnectionRate(n) => rates.connections = u64::from(*n),
-                    $attribute::IncomingPacketRate(n) => rates.incoming_packets = u64::from(*n),
-                    $attribute::OutgoingPacketRate(n) => rates.outgoing_packets = u64::from(*n),
-                    $attribute::IncomingByteRate(n) => rates.incoming_bytes = u64::from(*n),
-                    $attribute::OutgoingByteRate(n) => rates.outgoing_bytes = u64::from(*n),
-                    $attribute::Other(_) => {}
+macro_rules! counted {
+    ($attribute:ident) => {
+        impl $attribute {
+            /// Puts the number where it belongs.
+            fn add_to(&self, stats: &mut Stats) {
+                let Stats { rates, .. } = stats;
+                match self {
+                    Self::Connections(n) => stats.connections = u64::from(*n),
+                    Self::IncomingPackets(n) => stats.incoming_packets = u64::from(*n),
+                    Self::OutgoingPackets(n) => stats.outgoing_packets = u64::from(*n),
+                    Self::IncomingBytes(n) => stats.incoming_bytes = u64::from(*n),
+                    Self::OutgoingBytes(n) => stats.outgoing_bytes = u64::from(*n),
+                    Self::ConnectionRate(n) => rates.connections = u64::from(*n),
+                    Self::IncomingPacketRate(n) => rates.incoming_packets = u64::from(*n),
+                    Self::OutgoingPacketRate(n) => rates.outgoing_packets = u64::from(*n),
+                    Self::IncomingByteRate(n) => rates.incoming_bytes = u64::from(*n),
+                    Self::OutgoingByteRate(n) => rates.outgoing_bytes = u64::from(*n),
+                    Self::Other(_) => {}
                 }
             }
-            stats.rates = rates;
-            stats
+
+            /// The counters that a nest of these holds.
+            pub(super) fn stats(attributes: &[Self]) -> Stats {
+                let mut stats = Stats::default();
+                for attribute in attributes {
+                    attribute.add_to(&mut stats);
+                }
+                stats
+            }
+
+            /// The counters that the bytes of a nest hold.
+            pub(super) fn stats_in(nest: &[u8]) -> Result<Stats, DecodeError> {
+                let mut stats = Stats::default();
+                for attribute in NlasIterator::new(nest) {
+                    Self::parse(&attribute?)?.add_to(&mut stats);
+                }
+                Ok(stats)
+            }
         }
     };
 }
 
-collect!(
-    stats_of_32,
-    Stats32Attribute,
-    "Counters of a kernel older than 4.1."
-);
-collect!(stats_of_64, Stats64Attribute, "Counters in full width.");
+counted!(Stats32Attribute);
+counted!(Stats64Attribute);

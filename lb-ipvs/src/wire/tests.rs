@@ -7,7 +7,10 @@ use std::time::Duration;
 use netlink_packet_core::{DefaultNla, Emitable, Nla, NlaBuffer, Parseable, ParseableParametrized};
 use netlink_packet_generic::{GenlHeader, GenlMessage};
 
-use super::*;
+use super::{
+    convert::{daemon_of, destination_of},
+    *,
+};
 use crate::{
     AddressFamily, Destination, ForwardingMethod, Info, Persistence, Scheduler, Service,
     ServiceFlags, ServiceKey, SyncDaemon, SyncId, SyncState, Thresholds, Timeouts, Tunnel,
@@ -485,6 +488,52 @@ fn byte_order() {
     );
 }
 
+/// Where attributes can be read, their bytes give the same entries.
+fn same_without_attributes(bytes: &[u8], message: &IpvsMessage) {
+    let IpvsMessage::Common { attributes, .. } = message else {
+        return;
+    };
+    fn same<T: PartialEq + std::fmt::Debug>(
+        expected: impl Iterator<Item = Result<T, crate::DecodeError>>,
+        read: impl Fn(&mut Vec<T>) -> Result<(), crate::DecodeError>,
+    ) {
+        let expected: Result<Vec<T>, _> = expected.collect();
+        let mut found = Vec::new();
+        let outcome = read(&mut found).map(|()| found);
+        assert_eq!(
+            outcome.map_err(|error| error.to_string()),
+            expected.map_err(|error| error.to_string())
+        );
+    }
+    let services = || {
+        attributes.iter().filter_map(|attribute| match attribute {
+            IpvsAttribute::Service(service) => Some(service_of(service)),
+            _ => None,
+        })
+    };
+    same(services(), |found| reader::services(bytes, found));
+    same(
+        services().map(|entry| entry.map(|entry| entry.service)),
+        |found| reader::configured_services(bytes, found),
+    );
+    for family in [AddressFamily::Ipv4, AddressFamily::Ipv6] {
+        same(
+            attributes.iter().filter_map(|attribute| match attribute {
+                IpvsAttribute::Destination(it) => Some(destination_of(it, family)),
+                _ => None,
+            }),
+            |found| reader::destinations(bytes, family, found),
+        );
+    }
+    same(
+        attributes.iter().filter_map(|attribute| match attribute {
+            IpvsAttribute::Daemon(daemon) => Some(daemon_of(daemon)),
+            _ => None,
+        }),
+        |found| reader::daemons(bytes, found),
+    );
+}
+
 /// All there is to do with a message; must not panic.
 fn digest(bytes: &[u8]) {
     let Ok(message) = parse(bytes) else { return };
@@ -505,6 +554,7 @@ fn digest(bytes: &[u8]) {
             }
         }
     }
+    same_without_attributes(&bytes[4..], &message);
     // Not equal: `netlink-packet-core` loses one of the two flags of an attribute that has both.
     parse(&emit(&message)).unwrap();
 }

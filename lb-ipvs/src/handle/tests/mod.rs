@@ -20,7 +20,7 @@ use crate::{
     SyncId, SyncState, Timeouts,
     error::InvalidRequest,
     testing::{ScriptedReply, ScriptedRequest},
-    wire::{Command, InfoAttribute, key_attributes, service_attributes},
+    wire::{Command, InfoAttribute, IpvsAttribute, key_attributes, service_attributes},
 };
 
 /// Requests as they were sent, one inner list for each `send`.
