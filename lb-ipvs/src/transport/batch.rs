@@ -76,7 +76,7 @@ impl Transport {
                 }
                 received => received?,
             }
-            for frame in Frames::new(&self.buffer) {
+            for frame in self.buffer.iter().flat_map(Frames::new) {
                 let frame = frame.map_err(|source| malformed(about, source))?;
                 let index = frame.sequence.wrapping_sub(first) as usize;
                 let (Some(about), Some(outcome)) = (abouts.get(index), outcomes.get_mut(index))

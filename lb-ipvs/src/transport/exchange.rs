@@ -12,7 +12,9 @@ use nix::libc;
 use tokio::time::{sleep, timeout};
 
 use super::{
-    batch, family,
+    batch,
+    datagrams::Datagrams,
+    family,
     frame::{Body, Frame, Frames},
     link::Link,
 };
@@ -38,7 +40,7 @@ pub(crate) struct Transport {
     batch_limit: usize,
     /// An exchange began and did not end: its replies may still come.
     pub(super) unsettled: bool,
-    pub(super) buffer: Vec<u8>,
+    pub(super) buffer: Datagrams,
 }
 
 /// What a request is about, for errors.
@@ -82,7 +84,7 @@ impl Transport {
             family,
             sequence: 0,
             unsettled: false,
-            buffer: Vec::new(),
+            buffer: Datagrams::new(),
         }
     }
 
@@ -252,7 +254,7 @@ impl Transport {
             })
     }
 
-    /// Receives a datagram into the buffer.
+    /// Receives datagrams into the buffer, one at least.
     pub(super) async fn receive(&mut self, about: About) -> Result<(), Error> {
         // Replies are mostly there already, so that no receive would ever let other tasks run.
         tokio::task::consume_budget().await;
@@ -304,7 +306,7 @@ impl Transport {
         let mut interrupted = false;
         loop {
             self.receive(about).await?;
-            for frame in Frames::new(&self.buffer) {
+            for frame in self.buffer.iter().flat_map(Frames::new) {
                 let frame = frame.map_err(|source| malformed(about, source))?;
                 if check_sequence(about, sequence, &frame)?.is_stale() {
                     continue;
@@ -359,7 +361,7 @@ impl Transport {
         self.send(about, bytes, false).await?;
         loop {
             self.receive(about).await?;
-            for frame in Frames::new(&self.buffer) {
+            for frame in self.buffer.iter().flat_map(Frames::new) {
                 let frame = frame.map_err(|source| malformed(about, source))?;
                 if check_sequence(about, sequence, &frame)?.is_stale() {
                     continue;

@@ -10,17 +10,19 @@ use std::{
 use netlink_sys::{
     AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket, protocols::NETLINK_GENERIC,
 };
-use nix::sys::socket::{setsockopt, sockopt};
+use nix::{
+    libc,
+    sys::socket::{setsockopt, sockopt},
+};
 
+use super::datagrams::Datagrams;
 #[cfg(any(test, feature = "test-util"))]
 use super::scripted::ScriptedLink;
 use crate::error::Error;
 
 /// The receive buffer asked for, which the kernel doubles.
 const RECEIVE_BUFFER: usize = 1 << 20;
-/// More than the 32 KiB that the kernel puts into one datagram at most.
-const DATAGRAM: usize = 64 << 10;
-/// Datagrams to throw away at most before a socket is given up.
+/// How often to throw away what there is before a socket is given up.
 const LEFTOVERS: usize = 100_000;
 
 /// Where requests go and replies come from.
@@ -109,39 +111,40 @@ impl Link {
         }
     }
 
-    /// Receives a datagram into `buffer`, if there is one.
-    pub(super) fn try_receive(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
-        buffer.clear();
-        buffer.reserve(DATAGRAM);
+    /// Receives what there is, several datagrams at once.
+    pub(super) fn try_receive(&mut self, datagrams: &mut Datagrams) -> io::Result<()> {
         match self {
-            Self::Netlink(socket) => socket.socket_ref().recv(buffer, 0).map(drop),
+            Self::Netlink(socket) => datagrams.receive(socket.socket_ref()),
             #[cfg(any(test, feature = "test-util"))]
-            Self::Scripted(link) => link.try_receive(buffer),
+            Self::Scripted(link) => link.try_receive(datagrams),
         }
     }
 
-    /// Receives a datagram into `buffer`, once there is one.
-    pub(super) async fn receive(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
-        buffer.clear();
-        buffer.reserve(DATAGRAM);
+    /// Receives a datagram, once there is one.
+    pub(super) async fn receive(&mut self, datagrams: &mut Datagrams) -> io::Result<()> {
         match self {
-            Self::Netlink(socket) => AsyncSocketExt::recv(socket.as_ref(), buffer).await,
+            Self::Netlink(socket) => {
+                let mut room = datagrams.room();
+                let offered = room.len();
+                AsyncSocketExt::recv(socket.as_ref(), &mut room).await?;
+                let left = room.len();
+                datagrams.received(offered - left);
+                Ok(())
+            }
             #[cfg(any(test, feature = "test-util"))]
             Self::Scripted(_) => std::future::pending().await,
         }
     }
 
     /// Throws away what an abandoned exchange left behind; reading also ends its dump.
-    pub(super) fn discard(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
+    pub(super) fn discard(&mut self, datagrams: &mut Datagrams) -> io::Result<()> {
         match self {
             Self::Netlink(socket) => {
                 for _ in 0..LEFTOVERS {
-                    buffer.clear();
-                    buffer.reserve(DATAGRAM);
-                    match socket.socket_ref().recv(buffer, 0) {
-                        Ok(_) => {}
+                    match datagrams.receive(socket.socket_ref()) {
+                        Ok(()) => {}
                         Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                        Err(error) if error.raw_os_error() == Some(nix::libc::ENOBUFS) => {}
+                        Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
                         Err(error) => return Err(error),
                     }
                 }

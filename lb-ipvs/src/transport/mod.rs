@@ -5,6 +5,7 @@
 //! parts of a dump are in the socket's receive buffer when `send` returns.
 
 mod batch;
+mod datagrams;
 mod exchange;
 mod family;
 mod frame;

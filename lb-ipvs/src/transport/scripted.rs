@@ -9,7 +9,7 @@ use netlink_packet_core::{
 };
 use netlink_packet_generic::GenlMessage;
 
-use super::{exchange::Transport, link::Link};
+use super::{datagrams::Datagrams, exchange::Transport, link::Link};
 use crate::wire::IpvsMessage;
 
 /// The family number of the scripted kernel.
@@ -242,9 +242,9 @@ impl ScriptedLink {
         Ok(())
     }
 
-    pub(super) fn try_receive(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
+    pub(super) fn try_receive(&mut self, datagrams: &mut Datagrams) -> io::Result<()> {
         let datagram = self.queue.pop_front();
-        buffer.extend(datagram.unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into()))?);
+        datagrams.put(datagram.unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into()))?);
         Ok(())
     }
 
