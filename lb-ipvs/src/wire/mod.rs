@@ -42,4 +42,7 @@ pub(crate) use convert::{
 };
 
 #[cfg(test)]
+pub(crate) use convert::{daemon_of, destination_of};
+
+#[cfg(test)]
 mod tests;

@@ -7,10 +7,7 @@ use std::time::Duration;
 use netlink_packet_core::{DefaultNla, Emitable, Nla, NlaBuffer, Parseable, ParseableParametrized};
 use netlink_packet_generic::{GenlHeader, GenlMessage};
 
-use super::{
-    convert::{daemon_of, destination_of},
-    *,
-};
+use super::*;
 use crate::{
     AddressFamily, Destination, ForwardingMethod, Info, Persistence, Scheduler, Service,
     ServiceFlags, ServiceKey, SyncDaemon, SyncId, SyncState, Thresholds, Timeouts, Tunnel,
