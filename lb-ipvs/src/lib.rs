@@ -101,6 +101,7 @@
 mod change;
 mod destination;
 mod difference;
+mod drain;
 mod entry;
 #[cfg(feature = "netlink")]
 mod error;
@@ -132,6 +133,7 @@ pub mod wire;
 pub use change::Change;
 pub use destination::{Destination, Thresholds, Weight};
 pub use difference::{Aspects, Difference, difference};
+pub use drain::{DrainDelete, DrainEnd, DrainEvent, DrainOptions, DrainResult, DrainStep};
 pub use entry::{Connections, DestinationEntry, ServiceEntry, TableEntry};
 #[cfg(feature = "netlink")]
 pub use error::{DecodeError, Error, InvalidRequest};

@@ -11,10 +11,10 @@ use std::{
 };
 
 use lb_ipvs::{
-    AddressFamily, Connections, Destination, DestinationEntry, EngineName, ForwardingMethod, Info,
-    Netmask, Persistence, Protocol, Rates, Scheduler, Service, ServiceEntry, ServiceFlags,
-    ServiceKey, Stats, SyncDaemon, SyncId, SyncState, TableEntry, Thresholds, Timeouts, Tunnel,
-    TunnelFlags, Version, Weight,
+    AddressFamily, Aspects, Connections, Destination, DestinationEntry, Difference, DrainEvent,
+    DrainStep, EngineName, ForwardingMethod, Info, Netmask, Persistence, Protocol, Rates,
+    Scheduler, Service, ServiceEntry, ServiceFlags, ServiceKey, Stats, SyncDaemon, SyncId,
+    SyncState, TableEntry, Thresholds, Timeouts, Tunnel, TunnelFlags, Version, Weight,
     text::{
         connections::{self, Origin, ReadError},
         json,
@@ -143,7 +143,63 @@ fn written(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> (String, Value
     (String::from_utf8(out).unwrap(), value)
 }
 
-/// The documents by the page's headings.
+/// Differences of every kind.
+fn differences() -> Vec<Difference> {
+    let old = table();
+    let mut new = old.clone();
+    new[0].service.service.persistence = Some(Persistence::default());
+    new[0].service.service.persistence_engine = Some(EngineName::new("sip").unwrap());
+    new[0].service.service.flags = ServiceFlags::ONE_PACKET;
+    new[0].service.stats = stats(1);
+    new[0].destinations[0].connections.active = 9;
+    new[0].destinations[0].stats = stats(200);
+    new[0].destinations[0].destination.forwarding = ForwardingMethod::Tunnel(Tunnel::gre());
+    new[0].destinations[1].destination.forwarding =
+        ForwardingMethod::Tunnel(Tunnel::gre().with_flags(TunnelFlags::CHECKSUM));
+    new[1].service.service.flags = ServiceFlags::empty();
+    new[1].service.service.persistence_engine = None;
+    new[1].service.service.persistence = None;
+    let appeared = new.remove(2);
+    let mut old = old;
+    old.pop();
+    let went = old.remove(1);
+    let mut both = lb_ipvs::difference(&old, &new, Aspects::all());
+    old.push(went);
+    both.extend(lb_ipvs::difference(&old, &new, Aspects::all()));
+    both.extend(lb_ipvs::difference(&old, &[appeared], Aspects::all()));
+    both
+}
+
+/// Steps of every kind.
+fn steps() -> Vec<DrainStep> {
+    let left = Connections {
+        active: 1,
+        inactive: 2,
+        persistent: 3,
+    };
+    let before = Destination::new("192.168.1.61:80".parse().unwrap()).with_weight(Weight::MAX);
+    vec![
+        DrainStep::Quiesced { before },
+        DrainStep::Waiting(left),
+        DrainStep::Drained,
+        DrainStep::TimedOut(left),
+        DrainStep::Reweighted(Weight::ONE),
+        DrainStep::Gone,
+        DrainStep::Deleted,
+    ]
+}
+
+/// Lines, and the same as one list.
+fn lines(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> (String, Value) {
+    let mut out = Vec::new();
+    write(&mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let values = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    let values = Value::Array(values.collect());
+    (text, values)
+}
+
+/// The documents by the page's headings; where each line is one, a list of them.
 fn documents() -> BTreeMap<&'static str, (String, Value)> {
     let timeouts = Timeouts {
         tcp: Duration::from_secs(900),
@@ -162,6 +218,31 @@ fn documents() -> BTreeMap<&'static str, (String, Value)> {
         (
             "sync daemons",
             written(|out| json::sync_daemons(&daemons(), out)),
+        ),
+        (
+            "drain events",
+            lines(|out| {
+                let [web, mark, _] = table().try_into().unwrap();
+                let events = steps().into_iter().flat_map(|step| {
+                    [&web, &mark].map(|entry| {
+                        let key = entry.service.service.key;
+                        let address = entry.destinations[0].destination.address;
+                        DrainEvent::new(key, address, step)
+                    })
+                });
+                events
+                    .into_iter()
+                    .try_for_each(|event| json::drain_event(&event, out))
+            }),
+        ),
+        ("table size", lines(|out| json::table_size(2, 8, out))),
+        (
+            "differences",
+            lines(|out| {
+                differences()
+                    .iter()
+                    .try_for_each(|difference| json::difference(difference, out))
+            }),
         ),
     ])
 }
@@ -234,6 +315,40 @@ fn connections_come_one_a_line() {
 }
 
 #[test]
+fn events_as_lines() {
+    let (text, _) = &documents()["drain events"];
+    assert_eq!(
+        text.lines().next(),
+        Some(
+            r#"{"schema":"lbctl.ipvs/1","event":"quiesced","service":{"protocol":"TCP","address":"192.168.1.50","port":80,"firewall_mark":null,"family":"ipv4"},"destination":{"address":"192.168.1.61","port":80},"weight":2147483647,"connections":null}"#
+        )
+    );
+    let (_, differences) = &documents()["differences"];
+    let mut events: Vec<&str> = differences
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| line["event"].as_str().unwrap())
+        .collect();
+    events.sort_unstable();
+    events.dedup();
+    assert_eq!(
+        events,
+        [
+            "connections",
+            "destination-appeared",
+            "destination-changed",
+            "destination-counters",
+            "destination-went",
+            "service-appeared",
+            "service-changed",
+            "service-counters",
+            "service-went",
+        ]
+    );
+}
+
+#[test]
 fn what_is_empty() {
     let nothing = |write: &dyn Fn(&mut Vec<u8>) -> io::Result<()>| written(|out| write(out)).1;
     let table = nothing(&|out| json::table(&info(), &[], out));
@@ -301,9 +416,15 @@ fn the_page_explains_every_field_and_no_other() {
     let page = std::fs::read_to_string(path).unwrap();
     assert!(page.contains(json::SCHEMA));
     for (heading, (_, document)) in documents() {
-        assert_eq!(document["schema"], json::SCHEMA, "{heading}");
+        let documents = match document {
+            Value::Array(lines) => lines,
+            one => vec![one],
+        };
         let mut fields = Fields::new();
-        collect("", &document, &mut fields);
+        for document in &documents {
+            assert_eq!(document["schema"], json::SCHEMA, "{heading}");
+            collect("", document, &mut fields);
+        }
         let seen: BTreeMap<String, String> = fields
             .into_iter()
             .map(|(field, mut kinds)| {

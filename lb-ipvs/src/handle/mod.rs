@@ -4,6 +4,7 @@
 mod apply;
 mod changes;
 mod destination;
+mod drain;
 mod files;
 mod replace;
 mod service;

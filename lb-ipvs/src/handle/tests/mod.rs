@@ -2,6 +2,7 @@
 //! The client against a scripted kernel.
 #![allow(clippy::indexing_slicing, reason = "tests")]
 
+mod drain;
 mod lost;
 mod replacing;
 mod watching;

@@ -29,12 +29,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod event;
 mod view;
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
+pub use self::event::{difference, drain_event, table_size};
 use self::view::{ConnectionView, ServiceView, SyncDaemonView, TimeoutsView};
 use crate::{
     entry::TableEntry,
