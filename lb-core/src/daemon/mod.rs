@@ -27,6 +27,7 @@ mod command;
 mod error;
 mod handover;
 mod lock;
+mod ownership;
 mod plane;
 mod privileges;
 mod report;
@@ -44,6 +45,7 @@ pub use checks::CheckRuntimeError;
 pub use command::{Command, signals};
 pub use error::RunError;
 pub use lock::LockError;
+pub use ownership::{Ownership, ownership};
 pub use privileges::PrivilegeError;
 pub use source::{Source, SourceError};
 

@@ -149,7 +149,7 @@ fn open_ledger(options: &Options) -> Result<Ledger, RunError> {
     Ok(ledger)
 }
 
-fn beside(control: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(control: &Path, suffix: &str) -> PathBuf {
     let mut name = control.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)

@@ -348,6 +348,28 @@ fn read(bytes: &[u8]) -> Result<(Identity, Owned, Vec<SyncState>), FormatError> 
     }
 }
 
+/// Reads a ledger and leaves it as it is, for a program beside the daemon that keeps it: whose table
+/// it is about and what is the daemon's own. `None` when there is no ledger.
+///
+/// # Errors
+/// When the file cannot be read or understood.
+///
+/// # Examples
+/// ```
+/// assert!(lb_core::ledger::peek("/nowhere/lb.sock.ledger".as_ref())?.is_none());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn peek(path: &Path) -> io::Result<Option<(Identity, Owned)>> {
+    match fs::read(path) {
+        Ok(bytes) => match read(&bytes) {
+            Ok((identity, owned, _)) => Ok(Some((identity, owned))),
+            Err(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 fn set_aside(path: &Path) -> Result<PathBuf, LedgerError> {
     let aside = with_suffix(path, ".corrupt");
     fs::rename(path, &aside).map_err(|source| LedgerError {
