@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `-L` and `-S`.
 
-use std::fmt;
+use std::{
+    fmt,
+    io::{self, BufWriter, Write as _},
+};
 
 use lb_ipvs::{
     Error, ServiceKey, TableEntry,
     text::{
         self, Columns, Listing, Names, Numeric,
         command::ListRequest,
-        connections::{self, ReadError},
+        connections::{self, Connection, ReadError},
+        json,
     },
 };
 
@@ -70,6 +74,35 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// The same as one JSON document; names, order and large numbers are not a matter of options there.
+    pub(super) async fn list_json(&mut self, list: ListRequest) -> Result<(), Failure> {
+        match list {
+            ListRequest::Table { service, .. } => {
+                let info = self.ipvs.info().await.map_err(not_listed)?;
+                let table = match &service {
+                    Some(key) => vec![self.one(key).await.map_err(not_listed)?],
+                    None => self.ipvs.snapshot().await.map_err(not_listed)?,
+                };
+                document(|out| Ok(json::table(&info, &table, out)?))
+            }
+            ListRequest::Connections { .. } => {
+                let connections = self.connections()?;
+                let connections = connections
+                    .filter_map(readable)
+                    .map(|connection| connection.map_err(DocumentError::Read));
+                document(|out| json::connections(connections, out))
+            }
+            ListRequest::Timeouts => {
+                let timeouts = self.ipvs.timeouts().await.map_err(not_listed)?;
+                document(|out| Ok(json::timeouts(&timeouts, out)?))
+            }
+            ListRequest::Daemons => {
+                let daemons = self.ipvs.sync_daemons().await.map_err(not_listed)?;
+                document(|out| Ok(json::sync_daemons(&daemons, out)?))
+            }
+        }
+    }
+
     pub(super) async fn save(&mut self, numeric: bool) -> Result<(), Failure> {
         let table = self.ipvs.snapshot().await.map_err(not_listed)?;
         written(|out| text::save(self.names(numeric), &table, out))
@@ -84,30 +117,33 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Row by row, so that a large table needs no more memory than a small one. Lines that are no
-    /// connections are left out.
-    fn list_connections(&self, numeric: bool, persistence: bool) -> Result<(), Failure> {
+    fn connections(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<Connection, ReadError>> + use<>, Failure> {
         let open = |error: &dyn std::error::Error| {
             Failure::new(
                 NOT_LISTED,
                 format!("cannot open file {CONNECTIONS}: {error}"),
             )
         };
-        let connections = self.ipvs.connections().map_err(|error| match &error {
+        self.ipvs.connections().map_err(|error| match &error {
             Error::Procfs { source, .. } => open(source),
             other => open(other),
-        })?;
+        })
+    }
+
+    /// Row by row, so that a large table needs no more memory than a small one. Lines that are no
+    /// connections are left out.
+    fn list_connections(&self, numeric: bool, persistence: bool) -> Result<(), Failure> {
+        let connections = self.connections()?;
         let names = self.names(numeric);
         let mut text = String::with_capacity(2 * PIECE);
         let of = |error: &dyn std::error::Error| Failure::of(NOT_LISTED, error);
         connections::title(persistence, &mut text).map_err(|error| of(&error))?;
-        for connection in connections {
-            match connection {
-                Ok(connection) => connections::row(names, persistence, &connection, &mut text)
-                    .map_err(|error| of(&error))?,
-                Err(ReadError::Line(_)) => {}
-                Err(error) => return Err(of(&error)),
-            }
+        for connection in connections.filter_map(readable) {
+            let connection = connection.map_err(|error| of(&error))?;
+            connections::row(names, persistence, &connection, &mut text)
+                .map_err(|error| of(&error))?;
             if text.len() >= PIECE {
                 print(&text)?;
                 text.clear();
@@ -123,6 +159,32 @@ impl<'a> Session<'a> {
 
 fn not_listed(error: Error) -> Failure {
     refused(&error, NOT_LISTED)
+}
+
+/// Leaves out lines that are no connections.
+fn readable(connection: Result<Connection, ReadError>) -> Option<Result<Connection, ReadError>> {
+    (!matches!(connection, Err(ReadError::Line(_)))).then_some(connection)
+}
+
+/// Why a document is not whole.
+#[derive(Debug, thiserror::Error)]
+enum DocumentError {
+    #[error(transparent)]
+    Read(ReadError),
+    #[error("cannot write to standard output")]
+    Write(#[from] io::Error),
+}
+
+/// Writes a document to standard output, piece by piece.
+fn document(
+    write: impl FnOnce(&mut BufWriter<io::StdoutLock<'static>>) -> Result<(), DocumentError>,
+) -> Result<(), Failure> {
+    let mut out = BufWriter::with_capacity(PIECE, io::stdout().lock());
+    match write(&mut out).and_then(|()| Ok(out.flush()?)) {
+        // The reader has seen what it wanted.
+        Err(DocumentError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome.map_err(|error| Failure::of(NOT_LISTED, &error)),
+    }
 }
 
 fn written(write: impl FnOnce(&mut String) -> fmt::Result) -> Result<(), Failure> {

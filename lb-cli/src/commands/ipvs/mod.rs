@@ -4,12 +4,14 @@
 //! The line is read before the kernel is asked, so a mistake in it is told, and help given, where
 //! there is no IPVS; the original initializes first.
 
+mod line;
 mod list;
 mod own;
+mod owner;
 mod restore;
 
 use lb_ipvs::{
-    Error, IpvsHandle, ModuleAttempt,
+    Error, IpvsHandle, ModuleAttempt, NetworkNamespace,
     text::{
         self,
         command::{self, Request, UsageError},
@@ -27,14 +29,43 @@ use crate::{
 const REFUSED: u8 = 255;
 /// There is no IPVS, or no permission.
 const NOT_INITIALIZED: u8 = 2;
+/// The line cannot be carried out.
+const USAGE: u8 = 2;
 
-/// `lbctl ipvs`: a verb of ours, else ipvsadm's grammar.
+/// `lbctl ipvs`: a verb of ours, else ipvsadm's grammar and what we have beyond it.
 pub(crate) fn lbctl(call: &Call) -> Result<u8, Failure> {
-    if own::is_meant(call) {
-        own::run(call)
-    } else {
-        ipvsadm(call).map(|()| 0)
+    let (netns, call) = line::in_namespace(call)?;
+    if own::is_meant(&call) {
+        return own::run(&call, netns.as_ref());
     }
+    let (json, words) = line::json(&call);
+    let names = SystemNames::new();
+    let request = command::parse(&words, &call.name, &names).map_err(usage)?;
+    match request {
+        Request::Help => return print(&(ipvs_help::help(&call.name) + &own::help())).map(|()| 0),
+        Request::Version => return print(&ipvs_help::version()).map(|()| 0),
+        Request::List(_) => {}
+        _ if json => {
+            return Err(Failure::new(
+                USAGE,
+                "the option '--json' is for the listings of '-L'",
+            ));
+        }
+        _ => {}
+    }
+    let touched = owner::touched(&request);
+    block_on(async {
+        let mut session = Session::connect(&call.name, &names, netns.as_ref()).await?;
+        match request {
+            Request::Restore => session.restore(std::io::stdin().lock()).await?,
+            Request::List(list) if json => session.list_json(list).await?,
+            request => session.carry_out(request).await?,
+        }
+        if let Some(touched) = touched {
+            owner::tell(touched, netns.as_ref()).await;
+        }
+        Ok(0)
+    })
 }
 
 /// `ipvsadm`
@@ -45,7 +76,7 @@ pub(crate) fn ipvsadm(call: &Call) -> Result<(), Failure> {
         Request::Help => print(&ipvs_help::help(&call.name)),
         Request::Version => print(&ipvs_help::version()),
         request => block_on(async {
-            let mut session = Session::connect(&call.name, &names).await?;
+            let mut session = Session::connect(&call.name, &names, None).await?;
             match request {
                 Request::Restore => session.restore(std::io::stdin().lock()).await,
                 request => session.carry_out(request).await,
@@ -63,7 +94,7 @@ pub(crate) fn save(call: &Call) -> Result<(), Failure> {
     };
     let names = SystemNames::new();
     block_on(async {
-        Session::connect(&call.name, &names)
+        Session::connect(&call.name, &names, None)
             .await?
             .carry_out(Request::Save { numeric })
             .await
@@ -85,7 +116,7 @@ pub(crate) fn restore(call: &Call) -> Result<(), Failure> {
         .collect();
     let names = SystemNames::new();
     block_on(async {
-        let mut session = Session::connect("ipvsadm", &names).await?;
+        let mut session = Session::connect("ipvsadm", &names, None).await?;
         session.carry_out(Request::Flush).await?;
         session.restore(rules.concat().as_slice()).await
     })
@@ -111,8 +142,17 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    async fn connect(program: &'a str, names: &'a SystemNames) -> Result<Self, Failure> {
-        match IpvsHandle::connect().await {
+    /// Connects to the table of a network namespace, or of the one we are in.
+    async fn connect(
+        program: &'a str,
+        names: &'a SystemNames,
+        netns: Option<&NetworkNamespace>,
+    ) -> Result<Self, Failure> {
+        let connected = match netns {
+            Some(netns) => IpvsHandle::connect_in(netns).await,
+            None => IpvsHandle::connect().await,
+        };
+        match connected {
             Ok(ipvs) => Ok(Self {
                 ipvs,
                 program,

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `lbctl ipvs VERB`: what ipvsadm cannot do. Each verb has a file of its own.
 
+mod drain;
+mod helper;
 mod save;
+mod sysctl;
+mod undo;
+mod watch;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
+use lb_ipvs::NetworkNamespace;
 
 use crate::{failure::Failure, program::Call};
 
@@ -20,6 +26,10 @@ struct Own {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Save(save::Args),
+    Drain(drain::Args),
+    Watch(watch::Args),
+    Helper(helper::Args),
+    Sysctl(sysctl::Args),
 }
 
 /// Whether the line is for one of these verbs and not for ipvsadm's grammar, whose lines begin
@@ -31,12 +41,37 @@ pub(super) fn is_meant(call: &Call) -> bool {
         .is_some_and(|word| word == "help" || Own::command().find_subcommand(word).is_some())
 }
 
-/// Carries a verb out; what it returns is the exit status.
-pub(super) fn run(call: &Call) -> Result<u8, Failure> {
+/// Carries a verb out in a network namespace; what it returns is the exit status.
+pub(super) fn run(call: &Call, netns: Option<&NetworkNamespace>) -> Result<u8, Failure> {
     let words = std::iter::once("lbctl ipvs".into()).chain(call.arguments.iter().cloned());
     match Own::parse_from(words).verb {
-        Verb::Save(args) => save::run(&args),
+        Verb::Save(args) => save::run(&args, netns),
+        Verb::Drain(args) => drain::run(&args, netns),
+        Verb::Watch(args) => watch::run(&args, netns),
+        Verb::Helper(args) => helper::run(&args, netns),
+        Verb::Sysctl(args) => sysctl::run(&args, netns),
     }
+}
+
+/// What `lbctl ipvs -h` says beyond ipvsadm's grammar.
+pub(super) fn help() -> String {
+    let mut text = "
+Only as lbctl ipvs:
+      --json                a listing as JSON (docs/ipvs-json.md), with all its columns
+      --netns NAME          before all other words: in another network namespace
+
+Verbs of our own, each with a --help:
+"
+    .to_owned();
+    for verb in Own::command().get_subcommands() {
+        let about = verb.get_about().map(ToString::to_string);
+        text.push_str(&format!(
+            "  {:<24}{}\n",
+            verb.get_name(),
+            about.unwrap_or_default()
+        ));
+    }
+    text
 }
 
 #[cfg(test)]
@@ -56,7 +91,15 @@ mod tests {
                 arguments: words.iter().map(Into::into).collect(),
             })
         };
-        assert!(meant(&["save", "-n"]) && meant(&["help", "save"]));
+        assert!(meant(&["save", "-n"]) && meant(&["help", "save"]) && meant(&["drain"]));
         assert!(!meant(&[]) && !meant(&["-S"]) && !meant(&["saves"]) && !meant(&["--save"]));
+    }
+
+    #[test]
+    fn the_help_names_every_verb() {
+        let help = help();
+        for verb in ["save", "drain", "watch", "helper", "sysctl", "--netns"] {
+            assert!(help.contains(&format!("  {verb} ")), "{help}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `lbctl ipvs save`
 
-use lb_ipvs::text::command::Request;
+use lb_ipvs::{NetworkNamespace, text::command::Request};
 
 use super::super::{Session, block_on};
 use crate::{failure::Failure, names::SystemNames};
@@ -14,10 +14,10 @@ pub(super) struct Args {
     numeric: bool,
 }
 
-pub(super) fn run(args: &Args) -> Result<u8, Failure> {
+pub(super) fn run(args: &Args, netns: Option<&NetworkNamespace>) -> Result<u8, Failure> {
     let names = SystemNames::new();
     block_on(async {
-        let mut session = Session::connect("lbctl ipvs", &names).await?;
+        let mut session = Session::connect("lbctl ipvs", &names, netns).await?;
         let numeric = args.numeric;
         session.carry_out(Request::Save { numeric }).await
     })?;
