@@ -64,6 +64,7 @@
 //! | none: the whole table as a file | [`Table`], [`text::table`], [`IpvsHandle::replace`] |
 //! | the command line itself | [`text::command`] |
 //! | `-L -c` | [`text::connections`] |
+//! | `-e … -w 0`, waiting, `-d` | [`IpvsHandle::drain`] |
 //! | `-L --timeout`, `--set` | [`IpvsHandle::timeouts`], [`set_timeouts`](IpvsHandle::set_timeouts) |
 //! | `-L --daemon` | [`IpvsHandle::sync_daemons`] |
 //! | `--start-daemon`, `--stop-daemon` | [`IpvsHandle::start_sync_daemon`], [`stop_sync_daemon`](IpvsHandle::stop_sync_daemon) |
