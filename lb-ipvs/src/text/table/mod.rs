@@ -3,7 +3,7 @@
 //!
 //! The lines are ipvsadm's own: `-A` for a service, `-a` for a destination of a service named
 //! before, `--set` for the time-outs, `--start-daemon` for a sync daemon. So ipvsadm's
-//! `ipvsadm-restore` reads what [`write`] writes, and [`read`] reads what `ipvsadm -S` prints. Blank
+//! `ipvsadm-restore` reads what [`write()`] writes, and [`read`] reads what `ipvsadm -S` prints. Blank
 //! lines and lines that begin with `#` are passed over.
 //!
 //! The first line is a header, `# IPVS table, format 1: services, daemons`. It names the version
