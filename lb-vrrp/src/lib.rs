@@ -7,6 +7,8 @@
 //! |---|---|---|
 //! | [`wire`] | advertisements, gratuitous ARP, neighbour advertisements as bytes | nothing |
 //! | [`VirtualRouter`] | the state machine; events in, ordered outputs out | `wire` |
+//! | [`track`] | scripts, interfaces, files, processes, sessions → priority and faults, pure | nothing |
+//! | [`group`] | sync groups: routers that move together, pure | `VirtualRouter` |
 //! | `driver` (feature `driver`, default) | sockets, clock, addresses on Linux, over tokio | both |
 //!
 //! Without default features there is no tokio, no socket and no clock: [`VirtualRouter`] is told
@@ -143,7 +145,9 @@ mod addresses;
 pub mod driver;
 mod engine;
 mod error;
+pub mod group;
 mod params;
+pub mod track;
 pub mod wire;
 
 pub use pnet::util::MacAddr;

@@ -51,6 +51,7 @@ impl VirtualRouter {
         self.timers
             .start_master_down(now, self.master_down_interval());
         self.disregarded = None;
+        self.candidacy = None;
     }
 
     /// §6.4.2: "else … Discard the ADVERTISEMENT". The timer runs on, and this router preempts.
@@ -78,6 +79,9 @@ impl VirtualRouter {
             }
             (Wait::Advertisement, None) => Reason::MasterDownTimer,
         };
+        if self.grouped {
+            return self.stand(now, reason);
+        }
         self.transition(now, State::Master, reason);
     }
 

@@ -12,6 +12,7 @@ mod config;
 mod fault;
 mod hand_over;
 mod master;
+mod member;
 mod output;
 mod peers;
 mod received;
@@ -98,6 +99,10 @@ pub struct VirtualRouter {
     unproven: Option<Instant>,
     /// An operator asked for it to be backup: it does not preempt.
     resigned: bool,
+    /// It is a member of a sync group.
+    grouped: bool,
+    /// Why a member would be master now.
+    candidacy: Option<Reason>,
     /// Another address owner that does not yield.
     conflict: Option<Conflict>,
     last_sent: Option<Instant>,
@@ -143,6 +148,8 @@ impl VirtualRouter {
             preempt_hold: None,
             unproven: None,
             resigned: false,
+            grouped: false,
+            candidacy: None,
             conflict: None,
             last_sent: None,
             answers: Answers::default(),

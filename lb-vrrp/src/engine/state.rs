@@ -98,6 +98,8 @@ pub enum Reason {
     Recovered,
     /// An operator asked the master to step down.
     Resigned,
+    /// The sync group became master with this router, or another member is no longer master.
+    SyncGroup,
     /// The master was not run for so long that a backup may have taken over.
     Stalled {
         /// Time since its last advertisement.
@@ -132,6 +134,7 @@ impl fmt::Display for Reason {
             Self::Fault { fault } => fault.fmt(f),
             Self::Recovered => f.write_str("recovered"),
             Self::Resigned => f.write_str("resigned"),
+            Self::SyncGroup => f.write_str("moves with its sync group"),
             Self::Stalled { silent } => write!(f, "not run for {silent:?}"),
             Self::OwnerConflict { source } => write!(f, "{source} is an address owner too"),
         }

@@ -225,6 +225,7 @@ impl RouterStats {
             | Reason::Recovered
             | Reason::Fault { .. }
             | Reason::Resigned
+            | Reason::SyncGroup
             | Reason::Stalled { .. }
             | Reason::OwnerConflict { .. }
             | Reason::Shutdown

@@ -14,12 +14,16 @@ impl VirtualRouter {
     pub(super) fn start(&mut self, now: Instant, reason: Reason) {
         self.learned = None;
         self.unproven = self.config.sticky().map(|limit| now + limit);
-        let to = if self.effective.is_owner() {
+        let owner = self.effective.is_owner();
+        let to = if owner && !self.grouped {
             State::Master
         } else {
             State::Backup
         };
         self.transition(now, to, reason);
+        if owner && self.grouped {
+            self.stand(now, reason);
+        }
     }
 
     /// Changes the state, and does what belongs to it in the order of effect.
@@ -54,6 +58,7 @@ impl VirtualRouter {
         self.disregarded = None;
         self.preempt_hold = None;
         self.resigned = false;
+        self.candidacy = None;
         self.conflict = None;
         self.answers = Answers::default();
         if to != State::Backup {
@@ -81,7 +86,9 @@ impl VirtualRouter {
     /// What a master that becomes backup sends last.
     fn say_farewell(&mut self, now: Instant, reason: Reason) {
         match reason {
-            Reason::Resigned => self.send_advertisement(now, AdvertisedPriority::Resign),
+            Reason::Resigned | Reason::SyncGroup => {
+                self.send_advertisement(now, AdvertisedPriority::Resign)
+            }
             // Whoever took over meanwhile announced itself after this router did.
             Reason::Stalled { .. } => {}
             // It must lose, and still be better than anybody who is no owner; as in keepalived.

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What can be tracked, and what is known of it.
+
+use std::{
+    num::{NonZeroU16, NonZeroU32},
+    time::{Duration, Instant},
+};
+
+/// Something whose state counts in the election.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Object {
+    /// An interface, up or down (`track_interface`). Up until told otherwise.
+    Interface,
+    /// A script that succeeds or fails (`vrrp_script`).
+    Script(Script),
+    /// A number in a file (`track_file`). 0 until told otherwise.
+    File,
+    /// A number of processes (`vrrp_track_process`). Unknown until counted.
+    Process(Process),
+    /// A BFD session, up or down (`bfd_instance`). Down until told otherwise.
+    Bfd,
+}
+
+/// How often a script must succeed or fail to count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "the keywords of vrrp_script")]
+pub struct Script {
+    /// Successes in a row until it counts as well (`rise`).
+    pub rise: NonZeroU32,
+    /// Failures in a row until it counts as failed (`fall`).
+    pub fall: NonZeroU32,
+    /// It counts as failed before its first result (`init_fail`); else it counts for nothing, and
+    /// a router that would be faulty without it waits for the first result.
+    pub init_fail: bool,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self {
+            rise: NonZeroU32::MIN,
+            fall: NonZeroU32::MIN,
+            init_fail: false,
+        }
+    }
+}
+
+/// How many processes there must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the keywords of vrrp_track_process"
+)]
+pub struct Process {
+    /// At least so many (`quorum`).
+    pub quorum: u16,
+    /// At most so many (`quorum_max`); with 0 there must be none.
+    pub quorum_max: Option<u16>,
+    /// How long enough of them must run before they count (`fork_delay`).
+    pub fork_delay: Duration,
+    /// How long too few or too many are tolerated (`terminate_delay`).
+    pub terminate_delay: Duration,
+}
+
+impl Default for Process {
+    fn default() -> Self {
+        Self {
+            quorum: NonZeroU16::MIN.get(),
+            quorum_max: None,
+            fork_delay: Duration::ZERO,
+            terminate_delay: Duration::ZERO,
+        }
+    }
+}
+
+impl Process {
+    fn suffices(&self, count: u32) -> bool {
+        match self.quorum_max {
+            Some(0) => count == 0,
+            Some(most) => (u32::from(self.quorum)..=u32::from(most)).contains(&count),
+            None => count >= u32::from(self.quorum),
+        }
+    }
+}
+
+/// How a run of a script ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ScriptOutcome {
+    /// It exited with this status; 0 is success.
+    Exited(i32),
+    /// A signal ended it: a failure.
+    Killed(i32),
+    /// It did not end in time: a failure.
+    TimedOut,
+    /// It could not be started: a failure. keepalived counts it as success, because its child exits
+    /// with 0 then.
+    NotStarted,
+}
+
+impl ScriptOutcome {
+    /// Whether it counts as success.
+    pub const fn is_success(self) -> bool {
+        matches!(self, Self::Exited(0))
+    }
+}
+
+/// What is known of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Nothing yet.
+    Unknown,
+    /// Well, or failed.
+    Well(bool),
+    /// The number in a file.
+    Value(i64),
+}
+
+/// An object with what has become of it. One for all routers that track it.
+#[derive(Clone, Debug)]
+pub(super) enum Tracked {
+    /// An interface or a session.
+    Binary {
+        object: Object,
+        up: bool,
+    },
+    Script {
+        script: Script,
+        result: RiseFall,
+    },
+    File {
+        value: i64,
+    },
+    Process(ProcessCount),
+}
+
+impl Tracked {
+    pub(super) fn new(object: Object) -> Self {
+        match object {
+            Object::Interface => Self::Binary { object, up: true },
+            Object::Bfd => Self::Binary { object, up: false },
+            Object::Script(script) => Self::Script {
+                script,
+                result: RiseFall::new(&script),
+            },
+            Object::File => Self::File { value: 0 },
+            Object::Process(process) => Self::Process(ProcessCount::new(process)),
+        }
+    }
+
+    pub(super) const fn object(&self) -> Object {
+        match self {
+            Self::Binary { object, .. } => *object,
+            Self::Script { script, .. } => Object::Script(*script),
+            Self::File { .. } => Object::File,
+            Self::Process(count) => Object::Process(count.process),
+        }
+    }
+
+    /// Takes new parameters and keeps what is known; of another kind it begins anew.
+    pub(super) fn replace(&mut self, now: Instant, object: Object) {
+        match (&mut *self, object) {
+            (Self::Script { script, result }, Object::Script(new)) => {
+                result.rescale(&new);
+                *script = new;
+            }
+            (Self::Process(count), Object::Process(new)) => {
+                count.process = new;
+                count.judge(now);
+            }
+            (known, new) if known.object() == new => {}
+            (known, new) => *known = Self::new(new),
+        }
+    }
+
+    pub(super) const fn verdict(&self) -> Verdict {
+        match self {
+            Self::Binary { up, .. } => Verdict::Well(*up),
+            Self::Script { result, .. } => result.verdict(),
+            Self::File { value } => Verdict::Value(*value),
+            Self::Process(count) => match count.well {
+                Some(well) => Verdict::Well(well),
+                None => Verdict::Unknown,
+            },
+        }
+    }
+
+    /// When it changes by itself.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Process(count) => count.deadline,
+            Self::Binary { .. } | Self::Script { .. } | Self::File { .. } => None,
+        }
+    }
+}
+
+/// Successes and failures in a row, as keepalived counts them: `0..rise` is failed, `rise` up to
+/// `rise + fall - 1` is well. The first result decides alone.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RiseFall {
+    result: u32,
+    /// `None`: nothing is known.
+    well: Option<bool>,
+}
+
+impl RiseFall {
+    const fn new(script: &Script) -> Self {
+        Self {
+            result: script.rise.get() - 1,
+            well: if script.init_fail { Some(false) } else { None },
+        }
+    }
+
+    const fn verdict(self) -> Verdict {
+        match self.well {
+            Some(well) => Verdict::Well(well),
+            None => Verdict::Unknown,
+        }
+    }
+
+    pub(super) const fn count(&mut self, script: &Script, success: bool) {
+        let rise = script.rise.get();
+        if success {
+            if self.result < rise - 1 {
+                self.result += 1;
+            } else {
+                self.well(script);
+            }
+        } else if self.result > rise {
+            self.result -= 1;
+        } else {
+            self.result = 0;
+            self.well = Some(false);
+        }
+    }
+
+    const fn well(&mut self, script: &Script) {
+        self.result = script
+            .rise
+            .get()
+            .saturating_add(script.fall.get().saturating_sub(1));
+        self.well = Some(true);
+    }
+
+    /// The result stays, with all its successes or failures.
+    const fn rescale(&mut self, script: &Script) {
+        match self.well {
+            Some(true) => self.well(script),
+            Some(false) => self.result = 0,
+            None => *self = Self::new(script),
+        }
+    }
+}
+
+/// How many processes run, and whether that is right.
+#[derive(Clone, Debug)]
+pub(super) struct ProcessCount {
+    process: Process,
+    count: Option<u32>,
+    well: Option<bool>,
+    /// When the verdict turns round, if the number stays.
+    deadline: Option<Instant>,
+}
+
+impl ProcessCount {
+    const fn new(process: Process) -> Self {
+        Self {
+            process,
+            count: None,
+            well: None,
+            deadline: None,
+        }
+    }
+
+    pub(super) fn count(&mut self, now: Instant, count: u32) {
+        self.count = Some(count);
+        self.judge(now);
+    }
+
+    /// The first count decides at once; later ones after their delay.
+    fn judge(&mut self, now: Instant) {
+        let Some(count) = self.count else { return };
+        let suffices = self.process.suffices(count);
+        let delay = if suffices {
+            self.process.fork_delay
+        } else {
+            self.process.terminate_delay
+        };
+        if self.well.is_none() || self.well == Some(suffices) || delay.is_zero() {
+            self.well = Some(suffices);
+            self.deadline = None;
+        } else {
+            self.deadline.get_or_insert(now + delay);
+        }
+    }
+
+    pub(super) const fn is_waiting(&self) -> bool {
+        self.deadline.is_some()
+    }
+
+    pub(super) fn timeout(&mut self, now: Instant) {
+        if self.deadline.take_if(|deadline| *deadline <= now).is_some() {
+            self.well = self.well.map(|well| !well);
+        }
+    }
+}
