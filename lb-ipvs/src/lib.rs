@@ -17,6 +17,16 @@
 //! connections. Two *sync daemons* can copy connections from one director to another. All of it
 //! exists once in each network namespace, and is gone after a reboot.
 //!
+//! What the kernel does at the edges is set by [`sysctl`], once in each network namespace:
+//! `expire_nodest_conn` ends the connections of a destination that was deleted instead of dropping
+//! their packets; `expire_quiescent_template` keeps persistence from leading to a destination of
+//! weight 0; `conn_reuse_mode` decides about a client that uses a port again; `conntrack` has
+//! netfilter follow the connections, which a firewall with states and [`Helper::Ftp`] need;
+//! `sync_threshold` says how often a connection is copied to the other director.
+//!
+//! FTP carries addresses in its payload: through a masquerading service it needs the application
+//! helper of the module ip_vs_ftp, which [`IpvsHandle::load_helper`] loads on request.
+//!
 //! ```text
 //! TableEntry
 //! ├─ ServiceEntry                        what the kernel reports
@@ -51,7 +61,8 @@
 //!
 //! # Permissions
 //! Everything, reading included, needs `CAP_NET_ADMIN` in the initial user namespace; root of a
-//! user namespace is not enough.
+//! user namespace is not enough. Only [`sysctl`] can be read by everybody. Another network namespace
+//! needs `CAP_SYS_ADMIN`, a helper needs root.
 //!
 //! # From ipvsadm
 //! | ipvsadm | this crate |
@@ -61,10 +72,15 @@
 //! | `-C` `-Z` | [`IpvsHandle::flush`], [`zero`](IpvsHandle::zero) |
 //! | `-R` | [`IpvsHandle::apply`] |
 //! | `-L` `-S` | [`IpvsHandle::snapshot`] and [`text::listing`], [`text::save`] |
+//! | `-L -n`, fast | [`IpvsHandle::plain_snapshot`] and [`text::plain_listing`] |
 //! | none: the whole table as a file | [`Table`], [`text::table`], [`IpvsHandle::replace`] |
 //! | the command line itself | [`text::command`] |
-//! | `-L -c` | [`text::connections`] |
 //! | `-e … -w 0`, waiting, `-d` | [`IpvsHandle::drain`] |
+//! | `-L -c` | [`IpvsHandle::connections`] and [`text::connections`] |
+//! | none: `watch ipvsadm -L` | [`IpvsHandle::changes`], [`difference`](fn@difference) |
+//! | none: `ip netns exec NAME ipvsadm` | [`IpvsHandle::connect_in`], [`NetworkNamespace`] |
+//! | none: `sysctl net.ipv4.vs` | [`IpvsHandle::sysctls`], [`set_sysctl`](IpvsHandle::set_sysctl), [`sysctl`] |
+//! | none: `modprobe ip_vs_ftp`, `/proc/net/ip_vs_app` | [`IpvsHandle::load_helper`], [`applications`](IpvsHandle::applications) |
 //! | `-L --timeout`, `--set` | [`IpvsHandle::timeouts`], [`set_timeouts`](IpvsHandle::set_timeouts) |
 //! | `-L --daemon` | [`IpvsHandle::sync_daemons`] |
 //! | `--start-daemon`, `--stop-daemon` | [`IpvsHandle::start_sync_daemon`], [`stop_sync_daemon`](IpvsHandle::stop_sync_daemon) |

@@ -17,11 +17,11 @@ impl IpvsHandle {
     /// Only the last change of a batch asks for an acknowledgement, so that a batch without errors
     /// costs two system calls. A change that is refused does not stop the following ones.
     ///
-    /// Equivalent to `ipvsadm -R`.
-    ///
     /// When the kernel drops replies (`ENOBUFS`, after a flood of errors that the receive buffer
     /// could not hold), the services concerned are read again. A change whose result is there counts
     /// as made; every other one is sent again, alone, for the kernel to say why not.
+    ///
+    /// Equivalent to `ipvsadm -R`.
     ///
     /// # Errors
     /// The outer error is about the batch: the socket failed, or the kernel did not reply. Then any

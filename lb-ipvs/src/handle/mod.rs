@@ -135,6 +135,15 @@ impl IpvsHandle {
     /// How many changes [`IpvsHandle::apply`] puts into one batch at most.
     ///
     /// It is 500, or as many as can fail without a loss of errors if the receive buffer is small.
+    ///
+    /// ipvsadm has no equivalent: it sends one change at a time.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # fn example(ipvs: lb_ipvs::IpvsHandle) {
+    /// assert!((1..=500).contains(&ipvs.batch_limit()));
+    /// # }
+    /// ```
     #[must_use]
     pub const fn batch_limit(&self) -> usize {
         self.transport.batch_limit()

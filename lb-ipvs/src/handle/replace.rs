@@ -96,8 +96,10 @@ impl IpvsHandle {
     /// a service or destination that was deleted meanwhile has lost its counters then. Nothing that
     /// is equal in both is touched, whatever else is changed.
     ///
-    /// Returns the changes that were made. Equivalent to `lbctl ipvs apply`; the nearest of ipvsadm
-    /// is `-C` and `-R`, which leaves what it has when a line fails.
+    /// Returns the changes that were made.
+    ///
+    /// ipvsadm has no equivalent; `-C` and `-R` come near, and leave what there is when a line fails.
+    /// It is `lbctl ipvs apply`.
     ///
     /// # Errors
     /// [`ReplaceError::Undone`] when the kernel refused a change and all is as before; the other
@@ -123,8 +125,20 @@ impl IpvsHandle {
     /// [`IpvsHandle::replace`] where the table was read before, by [`IpvsHandle::table`], and
     /// `before` is what to go back to.
     ///
+    /// ipvsadm has no equivalent.
+    ///
     /// # Errors
     /// As [`IpvsHandle::replace`].
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(mut ipvs: lb_ipvs::IpvsHandle) -> Result<(), Box<dyn std::error::Error>> {
+    /// let before = ipvs.table().await?;
+    /// let desired = before.clone();
+    /// assert!(ipvs.replace_from(&before, &desired).await?.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn replace_from(
         &mut self,
         before: &Table,
