@@ -60,12 +60,13 @@ pub(super) fn endpoint(
     protocol: Option<Protocol>,
     address: &SocketAddr,
 ) -> String {
-    let host = names
-        .host(address.ip())
-        .unwrap_or_else(|| address.ip().to_string());
-    let port = protocol
-        .and_then(|protocol| names.port(protocol, address.port()))
-        .unwrap_or_else(|| address.port().to_string());
+    let host = names.host(address.ip());
+    let port = protocol.and_then(|protocol| names.port(protocol, address.port()));
+    if host.is_none() && port.is_none() {
+        return address.to_string();
+    }
+    let host = host.unwrap_or_else(|| address.ip().to_string());
+    let port = port.unwrap_or_else(|| address.port().to_string());
     match address {
         SocketAddr::V4(_) => format!("{host}:{port}"),
         SocketAddr::V6(_) => format!("[{host}]:{port}"),
@@ -75,7 +76,8 @@ pub(super) fn endpoint(
 /// The first `limit` characters of an IPv4 name; others are never cut.
 pub(super) fn cut(name: String, family: AddressFamily, limit: usize) -> String {
     match family {
-        AddressFamily::Ipv4 => name.chars().take(limit).collect(),
+        AddressFamily::Ipv4 if name.len() > limit => name.chars().take(limit).collect(),
+        AddressFamily::Ipv4 => name,
         AddressFamily::Ipv6 => name,
     }
 }
