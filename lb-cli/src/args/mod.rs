@@ -4,6 +4,7 @@
 //! Nothing here talks to the kernel, reads a file or looks a name up. ipvsadm's grammar is
 //! `lb_ipvs::text::command`.
 
+pub(crate) mod boot;
 pub(crate) mod genhash;
 pub(crate) mod getopt;
 pub(crate) mod keepalived;

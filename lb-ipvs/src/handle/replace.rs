@@ -26,6 +26,14 @@ pub struct Refused {
     pub source: Error,
 }
 
+impl Refused {
+    /// A change and why it was not made.
+    #[must_use]
+    pub const fn new(change: TableChange, source: Error) -> Self {
+        Self { change, source }
+    }
+}
+
 /// Why a table could not be replaced.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -56,7 +56,7 @@ impl TableFile {
     }
 }
 
-/// Reads a table: what [`write`](super::write) writes, and what `ipvsadm -S` prints, `-n` or not.
+/// Reads a table: what [`write()`](super::write()) writes, and what `ipvsadm -S` prints, `-n` or not.
 ///
 /// Names of hosts and ports are looked up by `names`.
 ///

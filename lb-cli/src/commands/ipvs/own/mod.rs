@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `lbctl ipvs VERB`: what ipvsadm cannot do. Each verb has a file of its own.
 
+mod apply;
+mod boot;
+mod diff;
 mod drain;
+mod file;
 mod helper;
 mod save;
 mod sysctl;
@@ -26,10 +30,13 @@ struct Own {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Save(save::Args),
+    Diff(diff::Args),
+    Apply(apply::Args),
     Drain(drain::Args),
     Watch(watch::Args),
     Helper(helper::Args),
     Sysctl(sysctl::Args),
+    Boot(boot::Args),
 }
 
 /// Whether the line is for one of these verbs and not for ipvsadm's grammar, whose lines begin
@@ -46,10 +53,13 @@ pub(super) fn run(call: &Call, netns: Option<&NetworkNamespace>) -> Result<u8, F
     let words = std::iter::once("lbctl ipvs".into()).chain(call.arguments.iter().cloned());
     match Own::parse_from(words).verb {
         Verb::Save(args) => save::run(&args, netns),
+        Verb::Diff(args) => diff::run(&args, netns),
+        Verb::Apply(args) => apply::run(&args, netns),
         Verb::Drain(args) => drain::run(&args, netns),
         Verb::Watch(args) => watch::run(&args, netns),
         Verb::Helper(args) => helper::run(&args, netns),
         Verb::Sysctl(args) => sysctl::run(&args, netns),
+        Verb::Boot(args) => boot::run(&args, netns),
     }
 }
 
@@ -98,7 +108,9 @@ mod tests {
     #[test]
     fn the_help_names_every_verb() {
         let help = help();
-        for verb in ["save", "drain", "watch", "helper", "sysctl", "--netns"] {
+        for verb in [
+            "save", "diff", "apply", "boot", "drain", "watch", "helper", "sysctl", "--netns",
+        ] {
             assert!(help.contains(&format!("  {verb} ")), "{help}");
         }
     }
