@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +21,10 @@ use lb_ipvs::{
     AddressFamily, Destination, ForwardingMethod, Netmask, Protocol, Scheduler, Service,
     ServiceFlags, ServiceKey, Tunnel, TunnelFlags, Weight,
 };
-use lb_vrrp::{AdvertInterval, Authentication, Password, Priority, RouterConfig, Version, Vrid};
+use lb_vrrp::{
+    AdvertInterval, AntiReplay, Authentication, HmacConfig, HmacKey, HmacMode, Password, Priority,
+    RouterConfig, Version, Vrid,
+};
 
 const LB1: &str = include_str!("data/lb1.conf");
 const LB2: &str = include_str!("data/lb2.conf");
@@ -591,4 +595,65 @@ fn protocols_in_any_case() {
         let model = clean(&LB1.replace("protocol TCP", &format!("protocol {word}")));
         assert_eq!(model.virtual_servers[0].protocol(), Some(protocol));
     }
+}
+
+#[test]
+fn keys_of_the_hmac_trailer_come_from_the_text_or_from_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("key");
+    fs::write(
+        &secret,
+        "hex:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n",
+    )
+    .unwrap();
+    let text = format!(
+        "vrrp_instance A {{
+            interface eth0
+            virtual_router_id 51
+            version 3
+            auth_hmac {{
+                key 1 file:{}
+                key 2 \"a passphrase of at least 32 bytes, in quotes\"
+                active_key 2
+                time_window 7
+                mode permissive
+            }}
+            virtual_ipaddress {{
+                192.0.2.100
+            }}
+        }}",
+        secret.display()
+    );
+    let file = folder.path().join("lb.conf");
+    fs::write(&file, &text).unwrap();
+    let parsed = config::load(&file, &Registry::builtin());
+    assert!(
+        !parsed.diagnostics().has_errors(),
+        "{}",
+        parsed.diagnostics().render(false)
+    );
+    let model = parsed.into_model(Mode::Strict).unwrap();
+    let secret: Vec<u8> = (0..32).collect();
+    let keys = [
+        HmacKey::new(1, secret).unwrap(),
+        HmacKey::new(2, "a passphrase of at least 32 bytes, in quotes").unwrap(),
+    ];
+    let window = Duration::from_secs(7);
+    let expected = HmacConfig::new(keys, 2)
+        .unwrap()
+        .with_anti_replay(AntiReplay::Time { window })
+        .unwrap()
+        .with_mode(HmacMode::Permissive);
+    assert_eq!(
+        model.routers[0].config.authentication(),
+        &Authentication::Hmac(expected)
+    );
+    // A text that comes from no file opens none.
+    let parsed = config::parse(&text, "text", &Registry::builtin());
+    assert!(
+        parsed
+            .diagnostics()
+            .render(false)
+            .contains("files are not read here")
+    );
 }

@@ -78,7 +78,11 @@ fn doubtful_files_are_accepted_with_warnings() {
 
 #[test]
 fn passwords_are_not_shown() {
-    for name in ["doubtful/assumed.conf", "wrong/authentication.conf"] {
+    for name in [
+        "doubtful/assumed.conf",
+        "wrong/authentication.conf",
+        "wrong/hmac.conf",
+    ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("tests/data")
             .join(name);
@@ -86,7 +90,9 @@ fn passwords_are_not_shown() {
         let all = format!("{text}{}{parsed:?}", parsed.diagnostics());
         let shown = format!("{text}{}", parsed.diagnostics());
         assert!(
-            !shown.contains("muchtoolong") && !shown.contains("topsecret"),
+            !shown.contains("muchtoolong")
+                && !shown.contains("topsecret")
+                && !shown.contains("0123456789abcdef"),
             "{all}"
         );
     }

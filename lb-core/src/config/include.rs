@@ -29,6 +29,9 @@ pub(super) enum Content {
 pub(super) trait Includes {
     /// Every match in order. `None`: this reading follows no `include`.
     fn find(&mut self, pattern: &str, including: &str) -> Option<Vec<Found>>;
+
+    /// The content of a small file, such as a key. `None`: this reading opens no file.
+    fn secret(&mut self, path: &str) -> Option<io::Result<Vec<u8>>>;
 }
 
 /// For a text that does not come from a file.
@@ -36,6 +39,10 @@ pub(super) struct Nowhere;
 
 impl Includes for Nowhere {
     fn find(&mut self, _: &str, _: &str) -> Option<Vec<Found>> {
+        None
+    }
+
+    fn secret(&mut self, _: &str) -> Option<io::Result<Vec<u8>>> {
         None
     }
 }
@@ -67,6 +74,20 @@ impl Includes for FileSystem {
         }
         Some(found)
     }
+
+    fn secret(&mut self, path: &str) -> Option<io::Result<Vec<u8>>> {
+        Some(read_secret(Path::new(path)))
+    }
+}
+
+/// Nothing that never ends, such as a device.
+fn read_secret(path: &Path) -> io::Result<Vec<u8>> {
+    const LIMIT: u64 = 4096;
+    let metadata = path.metadata()?;
+    if !metadata.is_file() || metadata.len() > LIMIT {
+        return Err(io::Error::other("not a regular file of at most 4096 bytes"));
+    }
+    std::fs::read(path)
 }
 
 /// Reads a file that is to be a configuration.

@@ -8,6 +8,7 @@ use crate::model::VirtualAddress;
 use super::Diagnostic;
 use super::address::addresses;
 use super::global::AnnouncementConfig;
+use super::hmac::HmacBlock;
 use super::keywords::Level;
 use super::line::{At, Context};
 use super::source::Span;
@@ -27,6 +28,7 @@ pub(super) struct InstanceConfig {
     pub(super) version: Option<At<u32>>,
     pub(super) preempt: Option<At<bool>>,
     pub(super) auth_pass: Option<At<String>>,
+    pub(super) hmac: Option<HmacBlock>,
     /// `auth_type PASS`.
     pub(super) auth_type: Option<At<()>>,
     pub(super) addresses: Vec<At<VirtualAddress>>,
@@ -56,6 +58,7 @@ impl InstanceConfig {
             version: None,
             preempt: None,
             auth_pass: None,
+            hmac: None,
             auth_type: None,
             addresses: Vec::new(),
             excluded: Vec::new(),
@@ -104,6 +107,13 @@ impl InstanceConfig {
                 context.set(line, &mut self.preempt, Some(value));
             }
             "authentication" => self.authentication(context, line),
+            "auth_hmac" => {
+                let read = HmacBlock::read(context, line);
+                let value = Some(At::new((), read.span));
+                let mut first = self.hmac.as_ref().map(|of| At::new((), of.span));
+                context.set(line, &mut first, value);
+                self.hmac = Some(read);
+            }
             "virtual_ipaddress" => addresses(context, line, &mut self.addresses),
             "virtual_ipaddress_excluded" => addresses(context, line, &mut self.excluded),
             "lvs_sync_daemon_interface" => {

@@ -15,6 +15,8 @@ pub(super) enum Level {
     Instance,
     /// `authentication`.
     Authentication,
+    /// `auth_hmac`.
+    Hmac,
     /// `virtual_server`.
     VirtualServer,
     /// `real_server`.
@@ -73,7 +75,7 @@ impl Level {
                 | "track_bfd"
                 | "unicast_peer",
             ) => Self::Words,
-            (Self::Instance, "auth_hmac") => Self::Opaque,
+            (Self::Instance, "auth_hmac") => Self::Hmac,
             (Self::VirtualServer, "real_server") => Self::RealServer,
             (Self::RealServer, "HTTP_GET" | "SSL_GET") => Self::Http,
             (
@@ -93,6 +95,7 @@ impl Level {
             Self::Global => (GLOBAL_DEFS, ""),
             Self::Instance => (VRRP_INSTANCE, ""),
             Self::Authentication => (AUTHENTICATION, ""),
+            Self::Hmac => (AUTH_HMAC, ""),
             Self::VirtualServer => (VIRTUAL_SERVER, ""),
             Self::RealServer => (REAL_SERVER, ""),
             Self::Http => (HTTP, CHECK_COMMON),
@@ -115,6 +118,7 @@ impl Level {
             Self::Global => "global_defs",
             Self::Instance => "vrrp_instance",
             Self::Authentication => "authentication",
+            Self::Hmac => "auth_hmac",
             Self::VirtualServer => "virtual_server",
             Self::RealServer => "real_server",
             Self::Http => "HTTP_GET",
@@ -134,6 +138,7 @@ impl Level {
             Self::Global,
             Self::Instance,
             Self::Authentication,
+            Self::Hmac,
             Self::VirtualServer,
             Self::RealServer,
             Self::Http,
@@ -246,6 +251,11 @@ const VRRP_INSTANCE: &str = "
 /// In `authentication`.
 const AUTHENTICATION: &str = "
     auth_pass auth_type
+";
+
+/// In `auth_hmac`.
+const AUTH_HMAC: &str = "
+    active_key anti_replay key mode time_window
 ";
 
 /// In `virtual_server`.

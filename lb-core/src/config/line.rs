@@ -9,6 +9,7 @@ use lb_check::Registry;
 
 use super::diagnostic::Diagnostic;
 use super::findings::Findings;
+use super::include::Includes;
 use super::keywords::{Level, nearest};
 use super::lexer::Word;
 use super::source::{Sources, Span};
@@ -34,6 +35,7 @@ pub(super) struct Context<'a> {
     pub(super) tree: &'a Tree,
     pub(super) registry: &'a Registry,
     pub(super) findings: Findings,
+    pub(super) includes: &'a mut dyn Includes,
 }
 
 impl<'a> Context<'a> {

@@ -57,6 +57,7 @@ mod address;
 mod diagnostic;
 mod findings;
 mod global;
+mod hmac;
 mod include;
 mod instance;
 mod keywords;
@@ -170,12 +171,13 @@ pub fn load(path: impl AsRef<Path>, registry: &Registry) -> Parsed {
 
 fn run(main: Found, includes: &mut dyn Includes, registry: &Registry) -> Parsed {
     let is_custom_check = |name: &str| registry.get(name).is_some();
-    let (sources, tree, findings) = read::Reader::new(includes, &is_custom_check).read(main);
+    let (sources, tree, findings) = read::Reader::new(&mut *includes, &is_custom_check).read(main);
     let mut context = line::Context {
         sources: &sources,
         tree: &tree,
         registry,
         findings,
+        includes,
     };
     let host = gethostname::gethostname();
     let login = std::env::var("LOGNAME").or_else(|_| std::env::var("USER"));

@@ -89,7 +89,7 @@ fn router(
         .priority(priority)
         .interval(interval(context, version, instance))
         .preempt(preempt(context, instance))
-        .authentication(authentication(context, version, instance))
+        .authentication(proof(context, version, instance)?)
         .addresses(addresses.iter().map(|at| at.value.address));
     let switch =
         |own: Option<At<bool>>, global: Option<At<bool>>| own.or(global).map(|at| at.value);
@@ -275,6 +275,26 @@ fn interval(
             .push(finding.label(format!("rounded to {}", in_seconds(kept))));
     }
     interval
+}
+
+/// `auth_hmac` or `authentication`; none after something that has been reported.
+fn proof(
+    context: &mut Context<'_>,
+    version: Version,
+    instance: &InstanceConfig,
+) -> Option<Authentication> {
+    let Some(hmac) = &instance.hmac else {
+        return Some(authentication(context, version, instance));
+    };
+    if let Some(password) = &instance.auth_pass {
+        context.findings.push(
+            Diagnostic::warning(password.span, "`auth_hmac` replaces `authentication`")
+                .label("ignored")
+                .note_at(hmac.span, "`auth_hmac` is here")
+                .secret(),
+        );
+    }
+    hmac.resolve(context).map(Authentication::Hmac)
 }
 
 fn authentication(
