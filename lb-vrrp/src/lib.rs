@@ -55,10 +55,12 @@
 //! | §6.4.1–6.4.3 what each event does | [`VirtualRouter`], one private function per clause |
 //! | §7.1 checks on receipt | [`Rejected`] |
 //! | §7.3 virtual MAC address | [`Vrid::virtual_mac`] |
-//! | RFC 2338 §5.3.6 password of VRRPv2 | [`Authentication`] |
+//! | RFC 2338 §5.3.6 password and authentication header of VRRPv2 | [`Authentication`], [`wire::AuthenticationHeader`] |
+//! | draft-cassen-vrrp-auth-hmac | [`HmacConfig`], [`wire::HmacTrailer`] |
 //! | RFC 6527, RFC 8347 counters | [`RouterStats`] |
 //!
-//! Errata 7947, 7949 and 8298–8301 of RFC 9568 are in.
+//! Errata 7947, 7949 and 8298–8301 of RFC 9568 are in. `CONFORMANCE.md` in the crate's folder has
+//! the state table and the clauses, each with its tests.
 //!
 //! # Where it goes beyond the RFC
 //!
@@ -75,6 +77,11 @@
 //!   the next advertisement. Two masters that disagree about who is better cannot make a storm.
 //! - The advertisement timer is set from its last deadline, not from the time it was served:
 //!   lateness does not add up.
+//! - An address owner that hears another one which does not yield gives way after three intervals.
+//! - A sticky router ([`RouterConfigBuilder::sticky`]) does not become master before it has
+//!   received something.
+//! - An operator can make a master step down ([`VirtualRouter::resign`]), and another process can go
+//!   on with a router ([`VirtualRouter::hand_over`]); peers see no transition then.
 //! - Other addresses in an advertisement are counted and told, never a reason to drop it, in
 //!   VRRPv2 either: a peer in the middle of a reload must not become a second master.
 //!

@@ -191,6 +191,7 @@ impl AdvertThread {
     /// Does something to a router, and carries out what follows.
     fn act(&mut self, key: &RouterKey, now: Instant, act: impl FnOnce(&mut Router)) {
         if let Some(router) = self.routers.get_mut(key) {
+            router.tell_time(now);
             act(router);
             let mut around = Surroundings {
                 ports: &mut self.ports,
@@ -212,6 +213,7 @@ impl AdvertThread {
             if let Some(deadline) = router.engine.next_timeout().filter(|at| *at <= now) {
                 self.lateness
                     .record(now.saturating_duration_since(deadline));
+                router.tell_time(now);
                 router.engine.handle_timeout(now);
                 router.drain(now, &mut around);
             }

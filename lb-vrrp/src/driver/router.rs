@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tracing::warn;
 
@@ -13,7 +13,7 @@ use super::limiter::RejectedLimiter;
 use super::mailbox::{Mailbox, PortKey, Prepared, RouterKey, Wanted};
 use super::port::Port;
 use super::spec::RouterSpec;
-use crate::{AnnounceReason, Output, Received, Transmit, VirtualRouter};
+use crate::{AnnounceReason, Authentication, Output, Received, Transmit, VirtualRouter};
 
 /// Bursts because of other routers' adverts are at least this far apart; the actuator's repeat
 /// follows the last of them in any case.
@@ -95,8 +95,19 @@ impl Router {
         }
     }
 
+    /// Tells the engine the time of day, if it needs that to sign and to judge signatures.
+    pub(super) fn tell_time(&mut self, now: Instant) {
+        let authentication = self.engine.config().authentication();
+        if matches!(authentication, Authentication::Hmac(_))
+            && let Ok(utc) = UNIX_EPOCH.elapsed()
+        {
+            self.engine.handle_clock(now, utc);
+        }
+    }
+
     /// Gives a packet to the engine.
     pub(super) fn receive(&mut self, now: Instant, packet: Received<'_>, events: &mut Events) {
+        self.tell_time(now);
         let Err(reason) = self.engine.handle_advertisement(now, packet) else {
             return;
         };

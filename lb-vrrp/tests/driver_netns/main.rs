@@ -14,6 +14,7 @@
 
 mod ipv6;
 mod netns;
+mod signed;
 
 use std::net::IpAddr;
 use std::process::{Child, Command};
