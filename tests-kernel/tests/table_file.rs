@@ -556,3 +556,76 @@ fn the_unit_loads_saves_and_empties_the_table() -> TestResult {
     );
     Ok(())
 }
+
+const CONFIGURATION: &str = "\
+virtual_server 10.0.0.50 80 {
+    lb_algo rr
+    lb_kind NAT
+    protocol TCP
+    real_server 10.0.0.61 80 {
+        weight 1
+    }
+}
+";
+
+#[test]
+fn what_a_running_daemon_owns_is_changed_by_force_only() -> TestResult {
+    guest_or_skip!();
+    let director = Director::new("owned")?;
+    let configuration = director.file("lb.conf", CONFIGURATION)?;
+    let file = director.file("table", "-A -t 10.0.0.1:80 -s rr\n")?;
+    let name = file.to_str().ok_or("path")?;
+    // A /run of its own, as on a machine of its own; the control socket is the usual one.
+    let command = |words: &[&str]| {
+        let mut command = director.netns.command("sh");
+        command.args(["-c", "mount --bind \"$0\" /run && exec \"$@\""]);
+        command.arg(&director.folder).arg(lbctl()).args(words);
+        command
+    };
+    let run = |words: &[&str]| -> Result<Answer, Box<dyn Error>> {
+        Ok(Answer::from(process::output(
+            &mut command(words),
+            DEADLINE,
+        )?))
+    };
+    let mut daemon = Background::spawn(&mut command(&[
+        "run",
+        "-f",
+        configuration.to_str().ok_or("path")?,
+    ]))?;
+    let service = "-A -t 10.0.0.50:80 -s rr\n";
+    wait_until("the daemon's service", DEADLINE, || {
+        let saved = director.ipvsadm("-Sn").map_err(|error| error.to_string())?;
+        if saved.starts_with(service) && saved.contains("-r 10.0.0.61:80") {
+            Ok(())
+        } else {
+            Err(saved)
+        }
+    })
+    .map_err(|error| format!("{error}\n{}", daemon.text()))?;
+    let before = director.saved()?;
+
+    let answer = run(&["ipvs", "apply", name])?;
+    assert_eq!(answer.code, Some(1), "{}", answer.err);
+    assert_eq!(
+        answer.err,
+        format!(
+            "the running daemon (PID {}) owns TCP 10.0.0.50:80, which would be changed; nothing \
+             was. Change its configuration and reload it, or use --force\n",
+            daemon.pid()
+        )
+    );
+    assert_eq!(director.saved()?, before);
+    // What is not the daemon's can be changed beside it.
+    assert_eq!(
+        run(&["ipvs", "apply", "--keep-others", name])?.code,
+        Some(0)
+    );
+    assert_eq!(director.ipvsadm("-Sn")?.matches("-A ").count(), 2);
+    assert_eq!(run(&["ipvs", "apply", "--force", name])?.code, Some(0));
+    assert_eq!(director.ipvsadm("-Sn")?, "-A -t 10.0.0.1:80 -s rr\n");
+
+    daemon.signal(Signal::SIGTERM);
+    daemon.wait(DEADLINE)?;
+    Ok(())
+}
