@@ -3,7 +3,10 @@
 
 pub(crate) mod ipvs_help;
 
-use std::io::{self, Write};
+use std::{
+    fmt,
+    io::{self, Write},
+};
 
 use crate::failure::Failure;
 
@@ -17,6 +20,44 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
             format!("cannot write to standard output: {error}"),
         )),
         _ => Ok(()),
+    }
+}
+
+/// Bytes of a long text that are written at once.
+pub(crate) const PIECE: usize = 64 << 10;
+
+/// Writes a text to standard output piece by piece, so that a long one is never held whole.
+pub(crate) fn print_pieces(write: impl FnOnce(&mut Pieces) -> fmt::Result) -> Result<(), Failure> {
+    let mut pieces = Pieces {
+        text: String::with_capacity(2 * PIECE),
+        failure: None,
+    };
+    let outcome = write(&mut pieces);
+    match (pieces.failure, outcome) {
+        (Some(failure), _) => Err(failure),
+        (None, Err(error)) => Err(Failure::of(1, &error)),
+        (None, Ok(())) => print(&pieces.text),
+    }
+}
+
+/// Where [`print_pieces`] has its text written to.
+pub(crate) struct Pieces {
+    text: String,
+    /// What standard output said, which is not a formatter's to tell.
+    failure: Option<Failure>,
+}
+
+impl fmt::Write for Pieces {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.text.push_str(text);
+        if self.text.len() >= PIECE {
+            print(&self.text).map_err(|failure| {
+                self.failure = Some(failure);
+                fmt::Error
+            })?;
+            self.text.clear();
+        }
+        Ok(())
     }
 }
 

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `-L` and `-S`.
 
-use std::{
-    fmt,
-    io::{self, BufWriter, Write as _},
-};
+use std::io::{self, BufWriter, Write as _};
 
 use lb_ipvs::{
     Error, ServiceKey, TableEntry,
@@ -17,15 +14,16 @@ use lb_ipvs::{
 };
 
 use super::{Session, refused};
-use crate::{failure::Failure, output::print};
+use crate::{
+    failure::Failure,
+    output::{PIECE, print_pieces},
+};
 
 /// Something could not be listed.
 const NOT_LISTED: u8 = 1;
 
 /// Where the kernel shows its connections; there is no netlink operation for them.
 const CONNECTIONS: &str = "/proc/net/ip_vs_conn";
-/// Bytes of a listing that are written at once.
-const PIECE: usize = 64 << 10;
 
 impl<'a> Session<'a> {
     pub(super) async fn list(&mut self, list: ListRequest) -> Result<(), Failure> {
@@ -47,15 +45,15 @@ impl<'a> Session<'a> {
                 match (&service, columns) {
                     (None, Columns::Plain) => {
                         let table = self.ipvs.plain_snapshot().await.map_err(not_listed)?;
-                        written(|out| text::plain_listing(&options, &info, &table, out))
+                        print_pieces(|out| text::plain_listing(&options, &info, &table, out))
                     }
                     (None, _) => {
                         let table = self.ipvs.snapshot().await.map_err(not_listed)?;
-                        written(|out| text::listing(&options, &info, &table, out))
+                        print_pieces(|out| text::listing(&options, &info, &table, out))
                     }
                     (Some(key), _) => {
                         let table = [self.one(key).await.map_err(not_listed)?];
-                        written(|out| text::listing(&options, &info, &table, out))
+                        print_pieces(|out| text::listing(&options, &info, &table, out))
                     }
                 }
             }
@@ -65,11 +63,11 @@ impl<'a> Session<'a> {
             } => self.list_connections(numeric, persistence),
             ListRequest::Timeouts => {
                 let timeouts = self.ipvs.timeouts().await.map_err(not_listed)?;
-                written(|out| text::timeouts(&timeouts, out))
+                print_pieces(|out| text::timeouts(&timeouts, out))
             }
             ListRequest::Daemons => {
                 let daemons = self.ipvs.sync_daemons().await.map_err(not_listed)?;
-                written(|out| text::sync_daemons(&daemons, out))
+                print_pieces(|out| text::sync_daemons(&daemons, out))
             }
         }
     }
@@ -105,7 +103,7 @@ impl<'a> Session<'a> {
 
     pub(super) async fn save(&mut self, numeric: bool) -> Result<(), Failure> {
         let table = self.ipvs.snapshot().await.map_err(not_listed)?;
-        written(|out| text::save(self.names(numeric), &table, out))
+        print_pieces(|out| text::save(self.names(numeric), &table, out))
     }
 
     async fn one(&mut self, key: &ServiceKey) -> Result<TableEntry, Error> {
@@ -137,19 +135,21 @@ impl<'a> Session<'a> {
     fn list_connections(&self, numeric: bool, persistence: bool) -> Result<(), Failure> {
         let connections = self.connections()?;
         let names = self.names(numeric);
-        let mut text = String::with_capacity(2 * PIECE);
-        let of = |error: &dyn std::error::Error| Failure::of(NOT_LISTED, error);
-        connections::title(persistence, &mut text).map_err(|error| of(&error))?;
-        for connection in connections.filter_map(readable) {
-            let connection = connection.map_err(|error| of(&error))?;
-            connections::row(names, persistence, &connection, &mut text)
-                .map_err(|error| of(&error))?;
-            if text.len() >= PIECE {
-                print(&text)?;
-                text.clear();
+        let mut outcome = Ok(());
+        print_pieces(|out| {
+            connections::title(persistence, out)?;
+            for connection in connections.filter_map(readable) {
+                match connection {
+                    Ok(connection) => connections::row(names, persistence, &connection, out)?,
+                    Err(error) => {
+                        outcome = Err(Failure::of(NOT_LISTED, &error));
+                        break;
+                    }
+                }
             }
-        }
-        print(&text)
+            Ok(())
+        })?;
+        outcome
     }
 
     fn names(&self, numeric: bool) -> &'a dyn Names {
@@ -185,10 +185,4 @@ fn document(
         Err(DocumentError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         outcome => outcome.map_err(|error| Failure::of(NOT_LISTED, &error)),
     }
-}
-
-fn written(write: impl FnOnce(&mut String) -> fmt::Result) -> Result<(), Failure> {
-    let mut text = String::new();
-    write(&mut text).map_err(|error| Failure::of(NOT_LISTED, &error))?;
-    print(&text)
 }
