@@ -4,8 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, BTreeSet},
-    io,
+    io::{self, BufReader, Read, Write},
     path::Path,
     time::Duration,
 };
@@ -365,6 +366,63 @@ fn an_error_ends_the_document() {
     let error = json::connections(rows, &mut out).unwrap_err();
     assert!(matches!(error, ReadError::Line(_)), "{error:?}");
     assert!(serde_json::from_slice::<Value>(&out).is_err());
+}
+
+/// A table of connections that is made while it is read, and a document that is counted while it is
+/// written: how many lines the one was ahead of the other at most.
+#[test]
+fn connections_are_not_held() {
+    const ROWS: u64 = 100_000;
+    const LINE: &[u8] = b"TCP 0A090002 CDA4 0A090064 0051 0A0A000C 1F90 ESTABLISHED     897\n";
+
+    struct Made<'a> {
+        made: &'a Cell<u64>,
+        rest: &'static [u8],
+    }
+    impl Read for Made<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            if self.rest.is_empty() && self.made.get() <= ROWS {
+                // The first line is the title.
+                self.made.set(self.made.get() + 1);
+                self.rest = LINE;
+            }
+            self.rest.read(buffer)
+        }
+    }
+    struct Counted<'a> {
+        made: &'a Cell<u64>,
+        written: u64,
+        most_ahead: u64,
+    }
+    impl Write for Counted<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
+            self.written += u64::try_from(lines).unwrap();
+            let ahead = self.made.get().saturating_sub(self.written);
+            self.most_ahead = self.most_ahead.max(ahead);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let made = Cell::new(0);
+    let mut out = Counted {
+        made: &made,
+        written: 0,
+        most_ahead: 0,
+    };
+    let input = BufReader::with_capacity(
+        4096,
+        Made {
+            made: &made,
+            rest: &[],
+        },
+    );
+    json::connections(connections::Connections::new(input), &mut out).unwrap();
+    assert_eq!((made.get(), out.written), (ROWS + 1, ROWS + 1));
+    assert!(out.most_ahead < 100, "{} lines were held", out.most_ahead);
 }
 
 /// Path to the types that were seen there.
