@@ -10,14 +10,18 @@ use std::{
 };
 
 use lb_vrrp::{
-    AddressFamily, Carrier, Output, Received, RouterConfig, State, VirtualRouter,
+    AddressFamily, AnnounceReason, Carrier, FaultReason, Output, Received, RouterConfig, State,
+    VirtualRouter,
+    group::{Request, Status},
+    track::Output as Tracked,
     wire::Advertisement,
 };
 
 use crate::{
     invariants::Invariants,
     network::{Fate, Network, Random},
-    node::Node,
+    node::{Node, Oracle},
+    pcap::Capture,
 };
 
 /// How much of a transcript a failure shows.
@@ -64,6 +68,10 @@ pub struct Lan {
     pub disturbed_at: Duration,
     pub invariants: Invariants,
     transcript: Vec<String>,
+    /// Every frame that was sent, where somebody wants to see them.
+    pub capture: Option<Capture>,
+    /// A failure is not printed: it is one of many.
+    pub quiet: bool,
 }
 
 impl Lan {
@@ -102,6 +110,8 @@ impl Lan {
             disturbed_at: Duration::ZERO,
             invariants: Invariants::default(),
             transcript: Vec::new(),
+            capture: None,
+            quiet: false,
         }
     }
 
@@ -158,12 +168,16 @@ impl Lan {
                 text,
                 "  r{n}: {} priority {} preempt {} group {}",
                 node.state(),
-                node.config.priority(),
+                node.priority(),
                 node.config.preempt(),
                 self.network.groups[n]
             );
         }
-        panic!("{}: at {:?}: {why}\n{text}", self.label, self.now);
+        let message = format!("{}: at {:?}: {why}\n{text}", self.label, self.now);
+        if self.quiet {
+            std::panic::resume_unwind(Box::new(message));
+        }
+        panic!("{message}");
     }
 
     // What happens to routers.
@@ -173,8 +187,13 @@ impl Lan {
         self.disturb(&format!("r{router} starts"));
         let node = &mut self.nodes[router];
         let mut engine = VirtualRouter::new(node.config.clone(), node.address).unwrap();
-        engine.handle_link(self.base + self.now, node.link_up);
+        let now = self.base + node.local(self.now);
+        engine.handle_link(now, node.link_up);
+        engine.set_grouped(node.grouped);
         node.router = Some(engine);
+        node.oracle = Oracle::new(&node.config);
+        node.track_anew(now);
+        self.tell_tracked(router);
         self.call(router, None, VirtualRouter::handle_startup);
     }
 
@@ -232,6 +251,83 @@ impl Lan {
         self.call(router, None, |engine, now| engine.handle_link(now, up));
     }
 
+    /// Something the router tracks fails, or is well again.
+    pub fn track(&mut self, router: usize, object: usize, well: bool) {
+        self.disturb(&format!("r{router} object {object} well {well}"));
+        self.nodes[router].tracked[object] = well;
+        self.nodes[router].tracker.handle_up(&object, well);
+        self.tell_tracked(router);
+    }
+
+    /// Tells the engine what the tracker says.
+    fn tell_tracked(&mut self, router: usize) {
+        while let Some(output) = self.nodes[router].tracker.poll_output() {
+            let node = &mut self.nodes[router];
+            match output {
+                Tracked::Priority { priority, .. } => {
+                    let (now, config) = (node.local(self.now), node.config.clone());
+                    node.oracle.retime(now, &config, priority);
+                    self.call(router, None, |engine, now| {
+                        engine.handle_priority(now, priority);
+                    });
+                }
+                Tracked::Fault { present, .. } => {
+                    self.call(router, None, |engine, now| {
+                        engine.handle_fault(now, FaultReason::Tracked, present);
+                    });
+                }
+                other => self.fail(&format!("r{router}: unexpected {other:?}")),
+            }
+        }
+        let node = &self.nodes[router];
+        let effective = node.router.as_ref().map(VirtualRouter::effective_priority);
+        if effective.is_some_and(|effective| effective != node.priority()) {
+            self.fail(&format!("r{router} has priority {effective:?}"));
+        }
+    }
+
+    /// A new configuration while the router runs.
+    pub fn reload(&mut self, router: usize, config: RouterConfig) {
+        let same = config == self.nodes[router].config;
+        if !same {
+            self.disturb(&format!("r{router} reloads"));
+        }
+        let node = &mut self.nodes[router];
+        let priority_changed = config.priority() != node.config.priority();
+        node.config = config.clone();
+        let first = if priority_changed {
+            config.priority()
+        } else {
+            node.router
+                .as_ref()
+                .map_or(config.priority(), VirtualRouter::effective_priority)
+        };
+        let now = node.local(self.now);
+        node.oracle.retime(now, &config, first);
+        let before = self.transcript.len();
+        self.call(router, None, |engine, now| {
+            engine.reconfigure(now, config).unwrap();
+        });
+        let node = &mut self.nodes[router];
+        node.tracker.set_router((), node.config.priority());
+        self.tell_tracked(router);
+        // I10: it must not be seen.
+        if same && self.transcript.len() != before {
+            self.fail(&format!("I10: r{router} did something at a reload"));
+        }
+    }
+
+    /// What a sync group asks of a member, if anything, and what has become of the member.
+    pub fn member(&mut self, router: usize, request: Option<Request>) -> Option<Status> {
+        if let Some(request) = request {
+            self.log(&format!("r{router} is asked: {request:?}"));
+            self.call(router, None, |engine, now| {
+                Status::after(Some(request), now, engine);
+            });
+        }
+        self.nodes[router].router.as_ref().map(Status::from)
+    }
+
     /// Splits the stations into groups; station numbers of hosts follow those of routers.
     pub fn partition(&mut self, groups: &[usize]) {
         self.disturb(&format!("groups {groups:?}"));
@@ -280,10 +376,11 @@ impl Lan {
             .as_ref()
             .filter(|_| !node.paused)?
             .next_timeout()?;
-        Some(deadline.duration_since(self.base))
+        Some(node.global(deadline.duration_since(self.base)))
     }
 
-    fn next_event(&self) -> Option<Duration> {
+    /// When something happens next.
+    pub fn next_event(&self) -> Option<Duration> {
         let arrival = self.in_flight.peek().map(|Reverse(frame)| frame.arrival);
         self.routers()
             .filter_map(|router| self.deadline(router))
@@ -292,7 +389,7 @@ impl Lan {
     }
 
     /// One arrival, or one timer; arrivals first, as a driver does.
-    fn step(&mut self) {
+    pub fn step(&mut self) {
         match self.in_flight.peek() {
             Some(Reverse(next)) if next.arrival <= self.now => {
                 if let Some(Reverse(frame)) = self.in_flight.pop() {
@@ -332,7 +429,8 @@ impl Lan {
         let before = self.deadline(router);
         let node = &mut self.nodes[router];
         if node.state() == State::Backup {
-            node.oracle.heard(self.now, &advertisement);
+            let now = node.local(self.now);
+            node.oracle.heard(now, &advertisement);
         }
         let resigned = node.state() == State::Backup && advertisement.priority.get() == 0;
         let received = Received {
@@ -364,7 +462,7 @@ impl Lan {
         heard: Option<&Heard<'_>>,
         call: impl FnOnce(&mut VirtualRouter, Instant),
     ) {
-        let now = self.base + self.now;
+        let now = self.base + self.nodes[router].local(self.now);
         let Some(engine) = &mut self.nodes[router].router else {
             return;
         };
@@ -382,12 +480,26 @@ impl Lan {
         match output {
             Output::SendAdvertisement(transmit) => {
                 self.log(&format!("r{router} advertises {}", transmit.priority));
+                if let Some(capture) = &mut self.capture {
+                    capture.advertisement(self.now, router, &transmit);
+                }
                 let (source, payload) = (transmit.source, transmit.payload);
                 self.broadcast(router, &Frame::Advertisement { source, payload });
             }
             Output::AddAddresses => self.nodes[router].holds_addresses = true,
             Output::RemoveAddresses => self.nodes[router].holds_addresses = false,
+            Output::UpdateAddresses { .. } => self.log(&format!("r{router} updates addresses")),
+            // The hosts of this LAN use the first address only.
+            Output::Announce {
+                reason: AnnounceReason::AddressesAdded { .. },
+            } => {}
             Output::Announce { .. } => {
+                if let (Some(capture), &[IpAddr::V4(first), ..]) = (
+                    &mut self.capture,
+                    self.nodes[router].config.addresses().as_slice(),
+                ) {
+                    capture.announcement(self.now, router, first);
+                }
                 self.log(&format!("r{router} announces"));
                 self.nodes[router].died_as_master = false;
                 self.broadcast(router, &Frame::Announcement);
@@ -399,8 +511,9 @@ impl Lan {
                 if transition.from == State::Master {
                     self.note_not_told(router);
                 }
+                let now = self.nodes[router].local(self.now);
                 self.nodes[router].oracle.changed(
-                    self.now,
+                    now,
                     transition.to,
                     transition.reason,
                     heard.map(|heard| heard.advertisement),
@@ -463,7 +576,7 @@ impl Lan {
         self.nodes[router].not_told = not_told;
     }
 
-    fn check(&mut self) {
+    pub fn check(&mut self) {
         let mut invariants = std::mem::take(&mut self.invariants);
         let result = invariants.check(self);
         self.invariants = invariants;

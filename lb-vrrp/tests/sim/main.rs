@@ -21,6 +21,8 @@ mod lan;
 mod network;
 mod node;
 mod partition;
+mod pcap;
+mod plan;
 mod preemption;
 mod random;
 mod resignation;

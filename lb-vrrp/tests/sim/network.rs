@@ -60,10 +60,15 @@ pub struct Network {
     /// Ways that are cut in one direction.
     pub one_way: HashSet<(usize, usize)>,
     pub loss_permille: u64,
+    /// Loss in one direction, besides.
+    pub lossy: HashMap<(usize, usize), u64>,
     pub duplicate_permille: u64,
     /// A frame takes this time or up to nine tenths more. Less than twice: a frame that was
     /// answered arrives everywhere before the answer does.
     pub latency: Duration,
+    /// What a station adds to each frame it sends, and to each that it gets: ways there and back
+    /// take different times, and no detour is faster than the direct way.
+    pub delays: Vec<(Duration, Duration)>,
     busy_until: HashMap<(usize, usize), Duration>,
 }
 
@@ -73,14 +78,19 @@ impl Network {
             groups: vec![0; stations],
             one_way: HashSet::new(),
             loss_permille: 0,
+            lossy: HashMap::new(),
             duplicate_permille: 0,
             latency,
+            delays: vec![(Duration::ZERO, Duration::ZERO); stations],
             busy_until: HashMap::new(),
         }
     }
 
     pub fn max_latency(&self) -> Duration {
-        self.latency * 2
+        let slowest = |delay: fn(&(Duration, Duration)) -> Duration| {
+            self.delays.iter().map(delay).max().unwrap_or_default()
+        };
+        self.latency * 2 + slowest(|delay| delay.0) + slowest(|delay| delay.1)
     }
 
     pub fn together(&self, a: usize, b: usize) -> bool {
@@ -97,14 +107,16 @@ impl Network {
         if !self.reaches(from, to) {
             return Fate::Apart;
         }
-        if random.chance(self.loss_permille) {
+        let lossy = self.lossy.get(&(from, to)).copied().unwrap_or_default();
+        if random.chance(self.loss_permille + lossy) {
             return Fate::Lost;
         }
         let copies = 1 + usize::from(random.chance(self.duplicate_permille));
         let busy = self.busy_until.entry((from, to)).or_default();
         let mut arrivals = Vec::with_capacity(copies);
         for _ in 0..copies {
-            let arrival = now + self.latency + random.duration(self.latency * 9 / 10);
+            let fixed = self.latency + self.delays[from].0 + self.delays[to].1;
+            let arrival = now + fixed + random.duration(self.latency * 9 / 10);
             *busy = arrival.max(*busy);
             arrivals.push(*busy);
         }

@@ -8,8 +8,13 @@ use std::{
 };
 
 use lb_vrrp::{
-    AdvertisedPriority, Reason, RouterConfig, State, Version, VirtualRouter, wire::Advertisement,
+    AdvertisedPriority, Priority, Reason, RouterConfig, State, Version, VirtualRouter,
+    track::{Object, Tracker, Weight},
+    wire::Advertisement,
 };
+
+/// Weights of what each router tracks; the first makes it faulty.
+pub const WEIGHTS: [i32; 3] = [0, -60, 30];
 
 /// A router and what its machine holds.
 #[derive(Debug)]
@@ -23,6 +28,13 @@ pub struct Node {
     /// Frames that arrived while the process was paused.
     pub waiting: VecDeque<(IpAddr, Vec<u8>)>,
     pub holds_addresses: bool,
+    /// How much faster its clock runs, in millionths.
+    pub drift: i64,
+    /// The objects it tracks, and whether each is well.
+    pub tracked: [bool; WEIGHTS.len()],
+    pub tracker: Tracker<usize, ()>,
+    /// A member of a sync group.
+    pub grouped: bool,
     /// Machine off while master: nobody told its peers.
     pub died_as_master: bool,
     /// When the last advertisement was sent, and the stations it did not reach.
@@ -45,6 +57,10 @@ impl Node {
             paused: false,
             waiting: VecDeque::new(),
             holds_addresses: false,
+            drift: 0,
+            tracked: [true, true, false],
+            tracker: Tracker::new(),
+            grouped: false,
             died_as_master: false,
             last_advert: (Duration::ZERO, HashSet::new()),
             not_told: HashSet::new(),
@@ -60,6 +76,50 @@ impl Node {
 
     pub fn is_master(&self) -> bool {
         self.state() == State::Master
+    }
+
+    /// What its clock shows.
+    pub fn local(&self, now: Duration) -> Duration {
+        let nanos = i128::try_from(now.as_nanos()).unwrap();
+        let local = nanos + nanos * i128::from(self.drift) / 1_000_000;
+        Duration::from_nanos(u64::try_from(local).unwrap())
+    }
+
+    /// When its clock will show that.
+    pub fn global(&self, local: Duration) -> Duration {
+        let nanos = i128::try_from(local.as_nanos()).unwrap();
+        let near = nanos * 1_000_000 / (1_000_000 + i128::from(self.drift));
+        let mut global = Duration::from_nanos(u64::try_from((near - 2).max(0)).unwrap());
+        while self.local(global) < local {
+            global += Duration::from_nanos(1);
+        }
+        global
+    }
+
+    /// A tracker that knows what is known.
+    pub fn track_anew(&mut self, now: std::time::Instant) {
+        self.tracker = Tracker::new();
+        self.tracker.set_router((), self.config.priority());
+        for (object, (weight, well)) in WEIGHTS.into_iter().zip(self.tracked).enumerate() {
+            self.tracker.set_object(now, object, Object::Interface);
+            self.tracker.handle_up(&object, well);
+            let weight = Weight::new(weight).unwrap();
+            self.tracker.subscribe((), object, weight);
+        }
+    }
+
+    /// The priority it must have, computed beside the tracker.
+    pub fn priority(&self) -> Priority {
+        let base = self.config.priority();
+        let weights = WEIGHTS.into_iter().zip(self.tracked);
+        let sum: i32 = weights
+            .map(|(weight, well)| if well == (weight > 0) { weight } else { 0 })
+            .sum();
+        if base.is_owner() {
+            return base;
+        }
+        let cut = (i32::from(base.get()) + sum).clamp(1, 254);
+        Priority::new(u8::try_from(cut).unwrap()).unwrap()
     }
 
     /// Started, and able to take part.
@@ -81,42 +141,69 @@ pub struct Oracle {
     priority: u64,
     preempts: bool,
     own_interval: u64,
-    /// The interval the backup has to use.
-    interval: u64,
+    /// The master's interval, once it is known.
+    learned: Option<u64>,
     pub due: Option<Duration>,
+    /// Whether it waits for somebody to succeed a master that resigned.
+    successor: bool,
     /// Whether the process was paused since, and may be late.
     pub paused: bool,
 }
 
 impl Oracle {
-    fn new(config: &RouterConfig) -> Self {
-        let own_interval = u64::from(config.interval().as_centis()) * 10_000_000;
+    pub fn new(config: &RouterConfig) -> Self {
         Self {
             version: config.version(),
             priority: u64::from(config.priority().get()),
             preempts: config.preempt() || config.priority().is_owner(),
-            own_interval,
-            interval: own_interval,
+            own_interval: u64::from(config.interval().as_centis()) * 10_000_000,
+            learned: None,
             due: None,
+            successor: false,
             paused: false,
         }
+    }
+
+    fn interval(&self) -> u64 {
+        self.learned.unwrap_or(self.own_interval)
+    }
+
+    /// Configuration or priority changed: what is left to wait changes by the difference.
+    pub fn retime(&mut self, now: Duration, config: &RouterConfig, priority: Priority) {
+        let wait = |oracle: &Self| {
+            if oracle.successor {
+                oracle.skew()
+            } else {
+                oracle.master_down()
+            }
+        };
+        let before = wait(self);
+        self.priority = u64::from(priority.get());
+        self.preempts = config.preempt() || config.priority().is_owner();
+        self.own_interval = u64::from(config.interval().as_centis()) * 10_000_000;
+        let after = wait(self);
+        self.due = self.due.map(|due| {
+            (due + after)
+                .checked_sub(before)
+                .map_or(now, |due| if after < before { due.max(now) } else { due })
+        });
     }
 
     fn skew(&self) -> Duration {
         let unit = match self.version {
             Version::V2 => 1_000_000_000,
-            Version::V3 => self.interval,
+            Version::V3 => self.interval(),
         };
         Duration::from_nanos(unit * (256 - self.priority) / 256)
     }
 
     pub fn master_down(&self) -> Duration {
-        Duration::from_nanos(3 * self.interval) + self.skew()
+        Duration::from_nanos(3 * self.interval()) + self.skew()
     }
 
     fn learn(&mut self, advertisement: &Advertisement) {
         if self.version == Version::V3 {
-            self.interval = u64::from(advertisement.interval.as_centis()) * 10_000_000;
+            self.learned = Some(u64::from(advertisement.interval.as_centis()) * 10_000_000);
         }
     }
 
@@ -125,12 +212,16 @@ impl Oracle {
         match advertisement.priority {
             AdvertisedPriority::Resign => {
                 let due = now + self.skew();
-                self.due = Some(self.due.map_or(due, |before| before.min(due)));
+                if self.due.is_none_or(|before| due < before) {
+                    self.due = Some(due);
+                    self.successor = true;
+                }
             }
             AdvertisedPriority::Active(priority) => {
                 if !self.preempts || u64::from(priority.get()) >= self.priority {
                     self.learn(advertisement);
                     self.due = Some(now + self.master_down());
+                    self.successor = false;
                 }
             }
         }
@@ -145,11 +236,12 @@ impl Oracle {
         advertisement: Option<&Advertisement>,
     ) {
         self.paused = false;
+        self.successor = false;
         self.due = match to {
             State::Initialize | State::Fault | State::Master => None,
             State::Backup => {
                 match reason {
-                    Reason::Startup | Reason::Recovered => self.interval = self.own_interval,
+                    Reason::Startup | Reason::Recovered => self.learned = None,
                     _ => {
                         if let Some(advertisement) = advertisement {
                             self.learn(advertisement);

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Random LANs and random faults, from a seed.
+//! Random LANs and random faults, from a seed; what fails is made as short as it can be.
 
-use std::{collections::HashSet, env, time::Duration};
+use std::{
+    env,
+    fmt::Write as _,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+};
 
-use lb_vrrp::{AdvertInterval, Authentication, Password, Priority, RouterConfig, Version, Vrid};
-
-use crate::{invariants::settling_time, lan::Lan, millis, network::Random};
+use crate::{pcap::Capture, plan::Plan};
 
 /// Seeds of an ordinary test run.
-const SEEDS: u64 = 600;
-
-/// Rounds of faults and rest for each seed.
-const ROUNDS: usize = 3;
+const SEEDS: u64 = 2_000;
 
 /// Seeds nobody has tried yet, in a soak.
 const FRESH: u64 = 10_000;
 
-fn number(name: &str) -> Option<u64> {
+pub fn number(name: &str) -> Option<u64> {
     env::var(name)
         .ok()
         .map(|value| value.parse().expect("a number"))
@@ -32,135 +32,95 @@ fn in_shard(seed: u64) -> bool {
     seed % n == k - 1
 }
 
-#[test]
-fn invariants_hold_on_random_lans() {
+/// Runs `test` on the seeds that are asked for.
+pub fn seeds(ordinary: u64, test: fn(u64)) {
     if let Some(seed) = number("LB_SIM_SEED") {
-        return run(seed);
+        return test(seed);
     }
-    let seeds = number("LB_SIM_SEEDS").unwrap_or(SEEDS);
-    (0..seeds).filter(|seed| in_shard(*seed)).for_each(run);
+    let seeds = number("LB_SIM_SEEDS").unwrap_or(ordinary);
+    (0..seeds).filter(|seed| in_shard(*seed)).for_each(test);
     if env::var_os("LB_SOAK").is_some() {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let first = now.unwrap().as_secs() << 16;
         println!("fresh seeds from {first}");
         (first..first + FRESH)
             .filter(|seed| in_shard(*seed))
-            .for_each(run);
+            .for_each(test);
     }
+}
+
+#[test]
+fn invariants_hold_on_random_lans() {
+    seeds(SEEDS, run);
+}
+
+#[test]
+fn a_failing_seed_is_made_short() {
+    // What fails is the second of two things, far down the list.
+    let mut plan = Plan::new(7);
+    let all = plan.steps.len();
+    let fails = |plan: &Plan| {
+        let parts = plan.steps.iter();
+        let parted = parts.filter(|step| matches!(step, crate::plan::Step::Rest { .. }));
+        (parted.count() >= 2).then(|| "two rests".to_owned())
+    };
+    let why = shorten(&mut plan, "before".to_owned(), fails);
+    assert!(all > 10);
+    assert_eq!((plan.steps.len(), &why[..]), (2, "two rests"));
 }
 
 fn run(seed: u64) {
-    let mut lan = make(seed);
-    for _ in 0..ROUNDS {
-        let before = lan.invariants.settled;
-        trouble(&mut lan);
-        rest(&mut lan);
-        assert!(
-            lan.invariants.settled > before,
-            "seed {seed} proves nothing"
-        );
-    }
-}
-
-fn make(seed: u64) -> Lan {
-    let mut random = Random::new(!seed);
-    let version = random.pick(&[Version::V2, Version::V3]);
-    let routers = 2 + random.below(4);
-    let configs: Vec<_> = (0..routers).map(|_| config(version, &mut random)).collect();
-    let latency = random.pick(&[Duration::from_micros(50), millis(1), millis(10)]);
-    let hosts = usize::try_from(1 + random.below(3)).unwrap();
-    Lan::with(format!("LB_SIM_SEED={seed}"), seed, latency, hosts, configs)
-}
-
-fn config(version: Version, random: &mut Random) -> RouterConfig {
-    let interval = match version {
-        Version::V2 => AdvertInterval::from_secs(1),
-        Version::V3 => AdvertInterval::from_centis(random.pick(&[10, 50, 100])),
+    let mut plan = Plan::new(seed);
+    let capture = env::var_os("LB_SIM_PCAP").map(PathBuf::from);
+    let Some(why) = failure(&plan, capture) else {
+        return;
     };
-    let authentication = match version {
-        Version::V2 => Authentication::Password(Password::new("secret").unwrap()),
-        Version::V3 => Authentication::None,
-    };
-    let priority = random.pick(&[1, 50, 99, 100, 100, 150, 254, 255]);
-    RouterConfig::builder(Vrid::new(100).unwrap())
-        .version(version)
-        .priority(Priority::new(priority).unwrap())
-        .interval(interval.unwrap())
-        .authentication(authentication)
-        .preempt(random.chance(700))
-        .address("192.168.1.50".parse().unwrap())
-        .build()
-        .unwrap()
-}
-
-/// Faults, for about twenty intervals.
-fn trouble(lan: &mut Lan) {
-    lan.network.loss_permille = lan.random.pick(&[0, 0, 50, 300]);
-    lan.network.duplicate_permille = lan.random.pick(&[0, 100]);
-    let interval = lan
-        .nodes
-        .iter()
-        .map(|node| node.config.interval())
-        .max()
-        .unwrap();
-    for _ in 0..2 + lan.random.below(7) {
-        fault(lan);
-        let pause = lan.random.duration(interval.as_duration() * 5);
-        lan.run_for(pause);
+    let all = plan.steps.len();
+    let why = shorten(&mut plan, why, |plan| failure(plan, None));
+    let mut text = String::new();
+    for step in &plan.steps {
+        let _ = writeln!(text, "  {step:?}");
     }
+    panic!(
+        "{why}LB_SIM_SEED={seed}: {} of {all} steps suffice:\n{text}{plan:?}",
+        plan.steps.len()
+    );
 }
 
-fn fault(lan: &mut Lan) {
-    let routers: Vec<_> = lan.routers().collect();
-    let router = lan.random.pick(&routers);
-    let node = &lan.nodes[router];
-    let (on, paused, link_up) = (node.router.is_some(), node.paused, node.link_up);
-    match lan.random.below(9) {
-        0 | 1 if !on => lan.start(router),
-        0 if on => lan.crash(router),
-        1 if on => lan.stop(router),
-        2 if on && !paused => lan.pause(router),
-        2 | 3 if paused => lan.resume(router),
-        4 => {
-            let stations = lan.network.groups.len();
-            let groups: Vec<_> = (0..stations)
-                .map(|_| usize::from(lan.random.chance(500)))
-                .collect();
-            lan.partition(&groups);
+/// Why a plan fails, if it does.
+fn failure(plan: &Plan, capture: Option<PathBuf>) -> Option<String> {
+    let mut lan = plan.lan();
+    lan.quiet = true;
+    lan.capture = capture.is_some().then(Capture::default);
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        for step in &plan.steps {
+            step.apply(&mut lan);
         }
-        5 => {
-            let stations = lan.network.groups.len();
-            lan.partition(&vec![0; stations]);
-        }
-        6 => {
-            let to = lan.random.pick(&routers);
-            lan.disturb(&format!("r{to} is deaf to r{router}"));
-            lan.network.one_way.insert((router, to));
-        }
-        7 if !paused => lan.link(router, !link_up),
-        _ => {
-            let off = routers
-                .iter()
-                .copied()
-                .find(|&router| lan.nodes[router].router.is_none());
-            if let Some(router) = off {
-                lan.start(router);
+    }));
+    if let (Some(path), Some(capture)) = (capture, &lan.capture) {
+        capture.write(&path);
+        println!("frames of seed {} are in {}", plan.seed, path.display());
+    }
+    let panic = result.err()?;
+    let message = panic.downcast_ref::<String>().cloned();
+    Some(message.unwrap_or_else(|| "a panic elsewhere, see above\n".to_owned()))
+}
+
+/// Leaves out whatever it fails without: halves, quarters, down to single steps.
+fn shorten(plan: &mut Plan, mut why: String, fails: impl Fn(&Plan) -> Option<String>) -> String {
+    let mut chunk = plan.steps.len() / 2;
+    while chunk > 0 {
+        let mut at = 0;
+        while at < plan.steps.len() {
+            let mut shorter = plan.clone();
+            let end = (at + chunk).min(shorter.steps.len());
+            shorter.steps.drain(at..end);
+            match fails(&shorter) {
+                Some(reason) => (*plan, why) = (shorter, reason),
+                None => at += chunk,
             }
         }
+        chunk /= 2;
     }
-}
-
-/// Nothing happens, until the LAN has settled and some time beyond. Partitions may remain.
-fn rest(lan: &mut Lan) {
-    for router in lan.routers() {
-        lan.resume(router);
-    }
-    lan.network.loss_permille = 0;
-    lan.network.one_way = HashSet::new();
-    if lan.random.chance(600) {
-        let stations = lan.network.groups.len();
-        lan.network.groups = vec![0; stations];
-    }
-    lan.disturb("all is well");
-    lan.run_for(settling_time(lan) + millis(1) + Duration::from_secs(3));
+    why
 }
