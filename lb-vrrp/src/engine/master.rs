@@ -203,7 +203,11 @@ impl VirtualRouter {
             old.interval().as_duration(),
             self.config.interval().as_duration(),
         );
-        if old.addresses() != self.config.addresses() || self.effective < effective {
+        // A backup that has not heard of a longer interval would take over before the next one.
+        if old.addresses() != self.config.addresses()
+            || old.interval() < self.config.interval()
+            || self.effective < effective
+        {
             self.send_advertisement(now, self.effective.into());
         }
         if old.accept() && !self.config.accept() {

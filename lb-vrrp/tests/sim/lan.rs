@@ -300,7 +300,7 @@ impl Lan {
         } else {
             node.router
                 .as_ref()
-                .map_or(config.priority(), VirtualRouter::effective_priority)
+                .map_or_else(|| config.priority(), VirtualRouter::effective_priority)
         };
         let now = node.local(self.now);
         node.oracle.retime(now, &config, first);

@@ -2,20 +2,26 @@
 //! Whole LANs of virtual routers on a virtual clock.
 //!
 //! A [`lan::Lan`] carries advertisements and announcements between routers and hosts, loses,
-//! delays and doubles them, and checks the invariants of [`invariants`] after every step. The
-//! random test prints its seed when it fails; `LB_SIM_SEED=n` runs that one alone,
-//! `LB_SIM_SEEDS=n` runs the seeds below n.
+//! delays and doubles them, and checks the invariants of [`invariants`] after every step. Routers
+//! track objects, have clocks of their own, and get new configurations while they run; in
+//! [`groups`] they are members of sync groups on two LANs.
+//!
+//! A random test prints the seed when it fails, and the shortest list of events that fails too.
+//! `LB_SIM_SEED=n` runs that one alone, `LB_SIM_SEEDS=n` runs the seeds below n, and
+//! `LB_SIM_PCAP=FILE` with `LB_SIM_SEED` writes what went over the LAN as a capture.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     unreachable_pub,
     reason = "tests"
 )]
 
 mod election;
 mod failover;
+mod groups;
 mod invariants;
 mod lan;
 mod network;
@@ -25,7 +31,9 @@ mod pcap;
 mod plan;
 mod preemption;
 mod random;
+mod reload;
 mod resignation;
+mod tracking;
 
 use std::time::Duration;
 

@@ -241,7 +241,14 @@ impl Oracle {
             State::Initialize | State::Fault | State::Master => None,
             State::Backup => {
                 match reason {
-                    Reason::Startup | Reason::Recovered => self.learned = None,
+                    Reason::Startup | Reason::Recovered => {
+                        self.learned = None;
+                        // The owner of a group's address waits for the group only.
+                        if self.priority == 255 {
+                            self.due = Some(now);
+                            return;
+                        }
+                    }
                     _ => {
                         if let Some(advertisement) = advertisement {
                             self.learn(advertisement);
