@@ -88,7 +88,14 @@ pub(crate) const STEPS: &[Step] = &[
 /// Crates that must build by themselves, and without their default features.
 const LIBRARIES: &[&str] = &["lb-vrrp", "lb-ipvs", "lb-check", "lb-core"];
 /// Examples that exit 0 only when what they show came out right.
-const EXAMPLES: &[&str] = &["nat", "dr", "custom_check", "vrrp_only", "ipvs_only"];
+const EXAMPLES: &[&str] = &[
+    "nat",
+    "dr",
+    "custom_check",
+    "vrrp_only",
+    "vrrp_simulation",
+    "ipvs_only",
+];
 /// Time for one suite: ten times what the longest takes.
 const SUITE_DEADLINE: Duration = Duration::from_secs(20 * 60);
 const EXAMPLE_DEADLINE: Duration = Duration::from_secs(300);

@@ -12,8 +12,8 @@
 //! - I8: every packet is counted once, as accepted or as rejected.
 //! - I9: a resignation never moves a deadline away (checked in [`Lan`]).
 //! - I10: the same configuration again is not seen by anybody (checked in [`Lan::reload`]).
-//! - I11: a master that was stalled for three intervals announces again (`yield_after_stall` is
-//!   off here), which I7 needs.
+//! - I11: a master that was paused beyond three intervals announces again when it goes on
+//!   (checked in [`Lan::resume`]).
 //! - I12: the members of a sync group are in the same state, after every step (checked in
 //!   [`groups`](crate::groups)).
 //!

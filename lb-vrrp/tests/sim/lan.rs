@@ -235,11 +235,25 @@ impl Lan {
             return;
         }
         self.disturb(&format!("r{router} resumes"));
-        self.nodes[router].oracle.paused = true;
+        let node = &mut self.nodes[router];
+        node.oracle.paused = true;
+        let silent = node.local(self.now) - node.local(node.last_advert.0);
+        let stalled = node.is_master() && silent > node.config.interval().as_duration() * 3;
+        let before = self.transcript.len();
         while let Some((source, payload)) = self.nodes[router].waiting.pop_front() {
             self.receive(router, source, &payload);
         }
         self.call(router, None, VirtualRouter::handle_timeout);
+        let announces = format!(" r{router} announces");
+        let mut lines = self.transcript.iter().skip(before);
+        if stalled
+            && self.nodes[router].is_master()
+            && !lines.any(|line| line.ends_with(&announces))
+        {
+            self.fail(&format!(
+                "I11: r{router} does not announce after {silent:?}"
+            ));
+        }
     }
 
     pub fn link(&mut self, router: usize, up: bool) {
