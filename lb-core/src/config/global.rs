@@ -80,6 +80,9 @@ pub(super) struct GlobalConfig {
     pub(super) lower_prio_no_advert: Option<At<bool>>,
     pub(super) higher_prio_send_advert: Option<At<bool>>,
     pub(super) v3_checksum_as_v2: Option<At<bool>>,
+    pub(super) owner_ignores_adverts: Option<At<bool>>,
+    pub(super) check_unicast_source: Option<At<bool>>,
+    pub(super) down_timer_adverts: Option<At<u32>>,
     pub(super) log_all_failures: Option<At<bool>>,
     pub(super) script_user: Option<At<(String, Option<String>)>>,
     pub(super) script_security: bool,
@@ -111,6 +114,10 @@ impl GlobalConfig {
                     timeout.value = Duration::from_secs(1);
                 }
                 context.set(line, &mut self.mail_timeout, value);
+            }
+            "vrrp_down_timer_adverts" => {
+                let value = context.number(line, 1..=100);
+                context.set(line, &mut self.down_timer_adverts, value);
             }
             "smtp_helo_name" => {
                 let value = context.string(line, "a name");
@@ -150,6 +157,8 @@ impl GlobalConfig {
             "vrrp_lower_prio_no_advert" => &mut self.lower_prio_no_advert,
             "vrrp_higher_prio_send_advert" => &mut self.higher_prio_send_advert,
             "v3_checksum_as_v2" => &mut self.v3_checksum_as_v2,
+            "vrrp_owner_ignore_adverts" => &mut self.owner_ignores_adverts,
+            "vrrp_check_unicast_src" => &mut self.check_unicast_source,
             "checker_log_all_failures" => &mut self.log_all_failures,
             _ => return false,
         };

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use lb_vrrp::RouterConfigBuilder;
+
 use crate::model::VirtualAddress;
 
 use super::Diagnostic;
@@ -13,6 +15,7 @@ use super::keywords::Level;
 use super::line::{At, Context};
 use super::source::Span;
 use super::tree::NodeId;
+use super::unicast::UnicastConfig;
 
 #[derive(Debug)]
 pub(super) struct InstanceConfig {
@@ -29,8 +32,7 @@ pub(super) struct InstanceConfig {
     pub(super) preempt: Option<At<bool>>,
     pub(super) auth_pass: Option<At<String>>,
     pub(super) hmac: Option<HmacBlock>,
-    /// `auth_type PASS`.
-    pub(super) auth_type: Option<At<()>>,
+    pub(super) auth_type: Option<At<AuthType>>,
     pub(super) addresses: Vec<At<VirtualAddress>>,
     pub(super) excluded: Vec<At<VirtualAddress>>,
     pub(super) announcements: AnnouncementConfig,
@@ -39,6 +41,17 @@ pub(super) struct InstanceConfig {
     pub(super) lower_prio_no_advert: Option<At<bool>>,
     pub(super) higher_prio_send_advert: Option<At<bool>>,
     pub(super) v3_checksum_as_v2: Option<At<bool>>,
+    pub(super) owner_ignores_adverts: Option<At<bool>>,
+    pub(super) preempt_delay: Option<At<Duration>>,
+    pub(super) down_timer_adverts: Option<At<u32>>,
+    pub(super) unicast: UnicastConfig,
+}
+
+/// The authentications of VRRPv2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AuthType {
+    Pass,
+    Ah,
 }
 
 impl InstanceConfig {
@@ -68,6 +81,10 @@ impl InstanceConfig {
             lower_prio_no_advert: None,
             higher_prio_send_advert: None,
             v3_checksum_as_v2: None,
+            owner_ignores_adverts: None,
+            preempt_delay: None,
+            down_timer_adverts: None,
+            unicast: UnicastConfig::default(),
         };
         for line in context.lines(block) {
             instance.line(context, line);
@@ -106,6 +123,15 @@ impl InstanceConfig {
                 let value = At::new(keyword == "preempt", flag.span);
                 context.set(line, &mut self.preempt, Some(value));
             }
+            "preempt_delay" => {
+                let range = Duration::ZERO..=RouterConfigBuilder::MAX_PREEMPT_DELAY;
+                let value = context.seconds(line, range);
+                context.set(line, &mut self.preempt_delay, value);
+            }
+            "down_timer_adverts" => {
+                let value = context.number(line, 1..=100);
+                context.set(line, &mut self.down_timer_adverts, value);
+            }
             "authentication" => self.authentication(context, line),
             "auth_hmac" => {
                 let read = HmacBlock::read(context, line);
@@ -133,6 +159,7 @@ impl InstanceConfig {
             }
             _ => {
                 if !self.announcements.read(context, line, keyword)
+                    && !self.unicast.read(context, line, keyword)
                     && !self.switch(context, line, keyword)
                 {
                     context.unknown(Level::Instance, line);
@@ -147,6 +174,7 @@ impl InstanceConfig {
             "lower_prio_no_advert" => &mut self.lower_prio_no_advert,
             "higher_prio_send_advert" => &mut self.higher_prio_send_advert,
             "v3_checksum_as_v2" => &mut self.v3_checksum_as_v2,
+            "owner_ignore_adverts" => &mut self.owner_ignores_adverts,
             _ => return false,
         };
         let value = context.boolean(line);
@@ -177,17 +205,11 @@ impl InstanceConfig {
         for line in context.lines(block) {
             match context.keyword(line).0 {
                 "auth_type" => {
-                    let Some(text) = context.value(line, "PASS") else {
+                    let Some(text) = context.value(line, "PASS or AH") else {
                         continue;
                     };
-                    if text.value == "AH" {
-                        context.findings.push(
-                            Diagnostic::error(text.span, "`auth_type AH` is not supported yet")
-                                .note("the advertisements would carry no authentication"),
-                        );
-                        continue;
-                    }
-                    let value = context.one_of(text, "an authentication type", &[("PASS", ())]);
+                    let choices = [("PASS", AuthType::Pass), ("AH", AuthType::Ah)];
+                    let value = context.one_of(text, "an authentication type", &choices);
                     context.set(line, &mut self.auth_type, value);
                 }
                 "auth_pass" => {

@@ -70,6 +70,7 @@ mod resolve;
 mod server;
 mod source;
 mod tree;
+mod unicast;
 mod value;
 
 use std::path::{Path, PathBuf};

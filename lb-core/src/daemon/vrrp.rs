@@ -12,9 +12,13 @@ pub(super) fn specs(model: &Model) -> Vec<RouterSpec> {
 }
 
 fn spec(instance: &VrrpInstance) -> RouterSpec {
-    RouterSpec::new(&instance.name, &instance.interface, instance.config.clone())
+    let spec = RouterSpec::new(&instance.name, &instance.interface, instance.config.clone())
         .with_virtual_addresses(instance.virtual_addresses.iter().cloned())
-        .with_announcements(instance.announcements)
+        .with_announcements(instance.announcements);
+    match instance.source {
+        Some(source) => spec.with_source(source),
+        None => spec,
+    }
 }
 
 /// keepalived's name of a state.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Virtual routers: keepalived's `vrrp_instance`.
 
+use std::net::IpAddr;
+
 use lb_vrrp::{Announcements, RouterConfig, VirtualAddress};
 
 /// One virtual router: its protocol parameters and the addresses it holds while master.
@@ -17,6 +19,9 @@ pub struct VrrpInstance {
     pub virtual_addresses: Vec<VirtualAddress>,
     /// How often the addresses are announced to neighbours.
     pub announcements: Announcements,
+    /// Source of the advertisements; without one, the interface's first IPv4 or link-local IPv6
+    /// address. keepalived: `mcast_src_ip`, `unicast_src_ip`.
+    pub source: Option<IpAddr>,
     /// Interface of the connection sync daemon that follows this instance, with the VRID as its sync
     /// id. keepalived: `lvs_sync_daemon_interface`.
     pub sync_daemon_interface: Option<String>,
@@ -45,6 +50,7 @@ impl VrrpInstance {
             config,
             virtual_addresses,
             announcements: Announcements::default(),
+            source: None,
             sync_daemon_interface: None,
             smtp_alert: false,
         }
@@ -61,6 +67,13 @@ impl VrrpInstance {
     #[must_use]
     pub fn with_announcements(mut self, announcements: Announcements) -> Self {
         self.announcements = announcements;
+        self
+    }
+
+    /// Sends advertisements from this address, which must be of the virtual addresses' family.
+    #[must_use]
+    pub const fn with_source(mut self, source: IpAddr) -> Self {
+        self.source = Some(source);
         self
     }
 

@@ -3,6 +3,7 @@
 //!
 //! Nothing on this thread waits for anything but packets, time and commands.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
 use std::io;
@@ -22,10 +23,11 @@ use super::mailbox::{Mailbox, PortKey, RouterKey};
 use super::needs::{announcer, interface_of, interfaces_of, prepare, problem_of, source_of};
 use super::port::Port;
 use super::router::{Router, Surroundings};
-use super::socket::{Incoming, PacketSocket};
+use super::socket::{Incoming, PacketSocket, Protocol};
 use super::spec::{Options, Realtime, RouterSpec};
 use super::sys;
 use super::timer::{DeadlineTimer, Lateness};
+use crate::wire::AuthenticationHeader;
 use crate::{AddressFamily, Carrier, Received, VirtualRouter, Vrid};
 
 /// Packets read from one interface before timers and commands have their turn.
@@ -159,7 +161,7 @@ impl AdvertThread {
             }
             let mut readable = false;
             for port in self.ports.values() {
-                if let Poll::Ready(result) = port.socket.poll_readable(cx) {
+                if let Poll::Ready(result) = port.poll_readable(cx) {
                     result?;
                     readable = true;
                 }
@@ -237,9 +239,9 @@ impl AdvertThread {
             return false;
         };
         let (interface, family) = key;
-        let datagram = match port.socket.receive() {
-            Ok(Some(Incoming::Datagram(datagram))) => datagram,
-            Ok(Some(Incoming::Malformed)) => {
+        let (protocol, datagram) = match port.receive() {
+            Ok(Some((protocol, Incoming::Datagram(datagram)))) => (protocol, datagram),
+            Ok(Some((_, Incoming::Malformed))) => {
                 port.malformed += 1;
                 return true;
             }
@@ -251,9 +253,17 @@ impl AdvertThread {
             }
         };
         let now = Instant::now();
+        let (carrier, message) = match protocol {
+            Protocol::Vrrp => (Carrier::Ip, 0),
+            Protocol::AuthenticationHeader => {
+                let ip_header = datagram.ip_header.unwrap_or_default();
+                let carrier = Carrier::AuthenticationHeader { ip_header };
+                (carrier, AuthenticationHeader::LEN)
+            }
+        };
         let Some(vrid) = datagram
             .payload
-            .get(1)
+            .get(message + 1)
             .and_then(|vrid| Vrid::new(*vrid).ok())
         else {
             port.malformed += 1;
@@ -272,7 +282,7 @@ impl AdvertThread {
             source: datagram.source,
             destination: datagram.destination,
             hop_limit: datagram.hop_limit,
-            carrier: Carrier::Ip,
+            carrier,
             payload: datagram.payload,
         };
         router.receive(now, received, &mut self.events);
@@ -398,7 +408,14 @@ impl AdvertThread {
                 if !self.ports.get(&key).is_some_and(fresh) {
                     let port = Port::open(interface, spec.config.family())
                         .map_err(|source| Error::socket("raw", &spec.interface, source))?;
-                    self.ports.insert(key, port);
+                    self.ports.insert(key.clone(), port);
+                }
+                if let Some(port) = self.ports.get_mut(&key) {
+                    port.suit(
+                        interface,
+                        specs.iter().filter(|of| key_of(of).port() == key),
+                    )
+                    .map_err(|source| Error::socket("raw", &spec.interface, source))?;
                 }
             }
             for name in interfaces_of(spec) {
@@ -470,14 +487,17 @@ impl AdvertThread {
             let Some(interface) = self.interfaces.get(name) else {
                 continue;
             };
-            if self.ports.contains_key(&key) {
-                continue;
-            }
-            match Port::open(interface, *family) {
-                Ok(port) => {
-                    self.ports.insert(key, port);
+            let routers = self.routers.iter().filter(|(of, _)| of.port() == key);
+            let opened = match self.ports.entry(key.clone()) {
+                Entry::Occupied(port) => Ok(port.into_mut()),
+                Entry::Vacant(empty) => {
+                    Port::open(interface, *family).map(|port| empty.insert(port))
                 }
-                Err(error) => error!(ifname = %name, %family, %error, "no raw socket"),
+            };
+            let opened =
+                opened.and_then(|port| port.suit(interface, routers.map(|(_, of)| &of.spec)));
+            if let Err(error) = opened {
+                error!(ifname = %name, %family, %error, "no raw socket");
             }
         }
     }

@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the routers of one interface share.
+//! What the routers of one interface and family share.
 
 use std::io;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use super::event::InterfaceStatus;
 use super::links::Interface;
 use super::mailbox::PortKey;
-use super::socket::VrrpSocket;
-use crate::AddressFamily;
+use super::socket::{Incoming, Protocol, VrrpSocket};
+use super::spec::RouterSpec;
+use crate::{AddressFamily, Authentication, Transmit};
 
-/// The socket of an interface and family, and what arrived on it for nobody.
+/// The sockets of an interface and family, and what arrived on them for nobody.
 #[derive(Debug)]
 pub(super) struct Port {
-    /// The interface the socket belongs to; another one may have the name by now.
+    /// The interface the sockets belong to; another one may have the name by now.
     pub(super) index: u32,
-    pub(super) socket: VrrpSocket,
+    plain: VrrpSocket,
+    /// Where a router authenticates by header.
+    authenticated: Option<VrrpSocket>,
     pub(super) unknown_vrid: u64,
     pub(super) malformed: u64,
 }
@@ -24,10 +28,58 @@ impl Port {
     pub(super) fn open(interface: &Interface, family: AddressFamily) -> io::Result<Self> {
         Ok(Self {
             index: interface.link.index,
-            socket: VrrpSocket::open(&interface.link.name, interface.link.index, family)?,
+            plain: socket(interface, family, Protocol::Vrrp)?,
+            authenticated: None,
             unknown_vrid: 0,
             malformed: 0,
         })
+    }
+
+    /// Opens and closes sockets for what its routers need.
+    pub(super) fn suit<'a>(
+        &mut self,
+        interface: &Interface,
+        mut routers: impl Iterator<Item = &'a RouterSpec>,
+    ) -> io::Result<()> {
+        let by_header =
+            |spec: &RouterSpec| matches!(spec.config.authentication(), Authentication::Ah(_));
+        if !routers.any(by_header) {
+            self.authenticated = None;
+        } else if self.authenticated.is_none() {
+            let (family, protocol) = (AddressFamily::Ipv4, Protocol::AuthenticationHeader);
+            self.authenticated = Some(socket(interface, family, protocol)?);
+        }
+        Ok(())
+    }
+
+    pub(super) fn send(&mut self, advert: &Transmit) -> io::Result<()> {
+        let socket = if advert.protocol == Protocol::AuthenticationHeader.number() {
+            self.authenticated.as_mut()
+        } else {
+            Some(&mut self.plain)
+        };
+        socket.ok_or(io::ErrorKind::NotConnected)?.send(advert)
+    }
+
+    /// Ready when there may be something to receive.
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(socket) = &self.authenticated
+            && let Poll::Ready(ready) = socket.poll_readable(cx)
+        {
+            return Poll::Ready(ready);
+        }
+        self.plain.poll_readable(cx)
+    }
+
+    /// The next packet of either kind.
+    pub(super) fn receive(&mut self) -> io::Result<Option<(Protocol, Incoming<'_>)>> {
+        if let Some(socket) = &mut self.authenticated
+            && let Some(incoming) = socket.receive()?
+        {
+            return Ok(Some((Protocol::AuthenticationHeader, incoming)));
+        }
+        let incoming = self.plain.receive()?;
+        Ok(incoming.map(|incoming| (Protocol::Vrrp, incoming)))
     }
 
     pub(super) fn status(&self, (name, family): &PortKey) -> InterfaceStatus {
@@ -38,4 +90,13 @@ impl Port {
             malformed: self.malformed,
         }
     }
+}
+
+fn socket(
+    interface: &Interface,
+    family: AddressFamily,
+    protocol: Protocol,
+) -> io::Result<VrrpSocket> {
+    let link = &interface.link;
+    VrrpSocket::open(&link.name, link.index, family, protocol)
 }

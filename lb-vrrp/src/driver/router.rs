@@ -164,7 +164,7 @@ impl Router {
             self.send_failures += 1;
             return;
         };
-        match port.socket.send(advert) {
+        match port.send(advert) {
             Ok(()) => self.sending_fails = false,
             Err(error) => {
                 self.send_failures += 1;

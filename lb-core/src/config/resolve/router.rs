@@ -6,13 +6,17 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use lb_vrrp::wire::ChecksumDialect;
-use lb_vrrp::{AdvertInterval, Authentication, Password, Priority, RouterConfig, Version, Vrid};
+use lb_vrrp::{
+    AddressFamily, AdvertInterval, Authentication, Password, Priority, RouterConfig,
+    RouterConfigBuilder, Version, Vrid,
+};
 
 use super::Config;
 use crate::config::Diagnostic;
 use crate::config::global::{AnnouncementConfig, GlobalConfig};
-use crate::config::instance::InstanceConfig;
+use crate::config::instance::{AuthType, InstanceConfig};
 use crate::config::line::{At, Context};
+use crate::config::unicast::UnicastConfig;
 use crate::config::value::in_seconds;
 use crate::model::{Announcements, VirtualAddress, VrrpInstance};
 
@@ -106,6 +110,16 @@ fn router(
     if switch(instance.v3_checksum_as_v2, global.v3_checksum_as_v2) == Some(true) {
         builder = builder.checksum(ChecksumDialect::MessageOnly);
     }
+    builder = destinations(builder, global, instance);
+    if let Some(ignore) = switch(instance.owner_ignores_adverts, global.owner_ignores_adverts) {
+        builder = builder.owner_ignores_adverts(ignore);
+    }
+    if let Some(delay) = instance.preempt_delay {
+        builder = builder.preempt_delay(delay.value);
+    }
+    if let Some(adverts) = instance.down_timer_adverts.or(global.down_timer_adverts) {
+        builder = builder.down_timer_adverts(u8::try_from(adverts.value).unwrap_or(u8::MAX));
+    }
     let config = match builder.build() {
         Ok(config) => config,
         Err(error) => {
@@ -140,6 +154,7 @@ fn router(
             &instance.announcements,
             &global.announcements,
         ));
+    router.source = source(context, &router, &instance.unicast)?;
     router.sync_daemon_interface = instance
         .sync_daemon_interface
         .as_ref()
@@ -150,6 +165,49 @@ fn router(
         .or(global.smtp_alert);
     router.smtp_alert = alert.is_some_and(|at| at.value);
     Some(router)
+}
+
+/// Unicast peers and what goes with them.
+fn destinations(
+    mut builder: RouterConfigBuilder,
+    global: &GlobalConfig,
+    instance: &InstanceConfig,
+) -> RouterConfigBuilder {
+    let unicast = &instance.unicast;
+    for peer in &unicast.peers {
+        builder = builder.peer(peer.value.clone());
+    }
+    if let Some(hop_limit) = unicast.hop_limit {
+        // A number of 0 to 255.
+        builder = builder.unicast_hop_limit(u8::try_from(hop_limit.value).unwrap_or(u8::MAX));
+    }
+    match unicast.check_source.or(global.check_unicast_source) {
+        Some(check) => builder.check_unicast_source(check.value),
+        None => builder,
+    }
+}
+
+/// The source of the advertisements, which has to be of the addresses' family.
+fn source(
+    context: &mut Context<'_>,
+    router: &VrrpInstance,
+    unicast: &UnicastConfig,
+) -> Option<Option<IpAddr>> {
+    let Some(at) = unicast.source else {
+        return Some(None);
+    };
+    let family = router.config.family();
+    if AddressFamily::of(at.value) == family {
+        return Some(Some(at.value));
+    }
+    let message = format!(
+        "{} cannot be the source of {family} advertisements",
+        at.value
+    );
+    context
+        .findings
+        .push(Diagnostic::error(at.span, message).fatal());
+    None
 }
 
 /// The addresses of the first one's family; the others are reported.
@@ -306,20 +364,20 @@ fn authentication(
     let Some(password) = pass else {
         if let Some(kind) = kind {
             context.findings.push(
-                Diagnostic::error(kind.span, "`auth_type PASS` without `auth_pass`")
+                Diagnostic::error(kind.span, "`auth_type` without `auth_pass`")
                     .note("the advertisements would carry no authentication"),
             );
         }
         return Authentication::None;
     };
-    if kind.is_none() {
+    let Some(kind) = kind else {
         context.findings.push(
-            Diagnostic::error(password.span, "`auth_pass` without `auth_type PASS`")
+            Diagnostic::error(password.span, "`auth_pass` without `auth_type`")
                 .note("the advertisements would carry no authentication")
                 .secret(),
         );
         return Authentication::None;
-    }
+    };
     if version == Version::V3 {
         context.findings.push(
             Diagnostic::warning(password.span, "VRRP version 3 has no authentication")
@@ -337,7 +395,10 @@ fn authentication(
         );
     }
     match Password::new(bytes.get(..Password::LEN).unwrap_or(bytes)) {
-        Ok(password) => Authentication::Password(password),
+        Ok(password) => match kind.value {
+            AuthType::Pass => Authentication::Password(password),
+            AuthType::Ah => Authentication::Ah(password),
+        },
         Err(error) => {
             context.error(password.span, error.to_string());
             Authentication::None

@@ -8,7 +8,8 @@ use pnet::packet::ip::IpNextHeaderProtocol;
 use pnet::packet::ipv4::{Ipv4Packet, MutableIpv4Packet};
 use socket2::{InterfaceIndexOrAddress, SockAddr, Socket};
 
-use super::{Datagram, HOP_LIMIT, PROTOCOL, TRAFFIC_CLASS};
+use super::{Datagram, HOP_LIMIT, TRAFFIC_CLASS};
+use crate::Transmit;
 
 /// Where adverts go (RFC 9568 §5.1.1.2).
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
@@ -27,6 +28,7 @@ fn parse(bytes: &[u8]) -> Option<Datagram<'_>> {
         source: IpAddr::V4(packet.get_source()),
         destination: IpAddr::V4(packet.get_destination()),
         hop_limit: packet.get_ttl(),
+        ip_header: bytes.get(..header),
         payload: bytes.get(header..total)?,
     })
 }
@@ -55,13 +57,13 @@ pub(super) fn configure(socket: &Socket, index: u32) -> io::Result<()> {
 /// Sends one advert; `frame` is room to build it in.
 pub(super) fn send(
     socket: &Socket,
+    advert: &Transmit,
     source: Ipv4Addr,
     destination: Ipv4Addr,
-    message: &[u8],
     frame: &mut Vec<u8>,
 ) -> io::Result<()> {
     let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
-    let total = u16::try_from(HEADER + message.len()).map_err(|_| invalid())?;
+    let total = u16::try_from(HEADER + advert.payload.len()).map_err(|_| invalid())?;
     frame.clear();
     frame.resize(HEADER, 0);
     let mut header = MutableIpv4Packet::new(frame).ok_or_else(invalid)?;
@@ -69,12 +71,13 @@ pub(super) fn send(
     header.set_header_length(5);
     header.set_dscp(TRAFFIC_CLASS >> 2);
     header.set_total_length(total);
-    header.set_ttl(HOP_LIMIT);
-    header.set_next_level_protocol(IpNextHeaderProtocol(PROTOCOL));
+    // The kernel fills in the checksum, and the identification where it is zero.
+    header.set_identification(advert.identification);
+    header.set_ttl(advert.hop_limit);
+    header.set_next_level_protocol(IpNextHeaderProtocol(advert.protocol));
     header.set_source(source);
     header.set_destination(destination);
-    // The kernel fills in identification and header checksum.
-    frame.extend_from_slice(message);
+    frame.extend_from_slice(&advert.payload);
     let to = SockAddr::from(SocketAddrV4::new(destination, 0));
     let sent = socket.send_to(frame, &to)?;
     super::whole(sent, frame.len())

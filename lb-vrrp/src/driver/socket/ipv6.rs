@@ -13,14 +13,15 @@ use nix::sys::socket::{
 use socket2::Socket;
 
 use super::{Datagram, HOP_LIMIT, TRAFFIC_CLASS};
+use crate::Transmit;
 
 /// Where adverts go (RFC 9568 §5.1.2.2).
 const GROUP: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
 
 /// Joins ff02::12 on an interface.
 pub(super) fn configure(socket: &Socket, index: u32) -> io::Result<()> {
+    // Each advert says its own; this holds for anything that reads the socket's options.
     socket.set_multicast_hops_v6(u32::from(HOP_LIMIT))?;
-    socket.set_unicast_hops_v6(u32::from(HOP_LIMIT))?;
     socket.set_tclass_v6(u32::from(TRAFFIC_CLASS))?;
     socket.set_multicast_loop_v6(false)?;
     socket.set_multicast_all_v6(false)?;
@@ -33,9 +34,9 @@ pub(super) fn configure(socket: &Socket, index: u32) -> io::Result<()> {
 pub(super) fn send(
     socket: &Socket,
     index: u32,
+    advert: &Transmit,
     source: Ipv6Addr,
     destination: Ipv6Addr,
-    message: &[u8],
 ) -> io::Result<()> {
     let from = libc::in6_pktinfo {
         ipi6_addr: libc::in6_addr {
@@ -43,19 +44,19 @@ pub(super) fn send(
         },
         ipi6_ifindex: index,
     };
+    let hop_limit = libc::c_int::from(advert.hop_limit);
+    let to = SocketAddrV6::new(destination, 0, 0, index);
     let sent = sendmsg(
         socket.as_raw_fd(),
-        &[IoSlice::new(message)],
-        &[ControlMessage::Ipv6PacketInfo(&from)],
+        &[IoSlice::new(&advert.payload)],
+        &[
+            ControlMessage::Ipv6PacketInfo(&from),
+            ControlMessage::Ipv6HopLimit(&hop_limit),
+        ],
         MsgFlags::empty(),
-        Some(&SockaddrIn6::from(SocketAddrV6::new(
-            destination,
-            0,
-            0,
-            index,
-        ))),
+        Some(&SockaddrIn6::from(to)),
     )?;
-    super::whole(sent, message.len())
+    super::whole(sent, advert.payload.len())
 }
 
 /// Receives one packet; `None` if its header fields did not come with it or it was cut.
@@ -96,6 +97,7 @@ pub(super) fn receive<'a>(
         source: IpAddr::V6(source),
         destination: IpAddr::V6(destination),
         hop_limit,
+        ip_header: None,
         payload,
     }))
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The raw protocol-112 socket of an interface and family, and the packet socket that announces
-//! addresses.
+//! The raw sockets of an interface and family, and the packet socket that announces addresses.
 
 mod ipv4;
 mod ipv6;
@@ -9,16 +8,15 @@ use std::io;
 use std::net::IpAddr;
 use std::task::{Context, Poll};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::sys::{self, Owned};
+use crate::wire::AuthenticationHeader;
 use crate::{AddressFamily, Transmit};
 
-/// VRRP's IP protocol number.
-const PROTOCOL: u8 = 112;
-/// The only time to live an advert may have (RFC 9568 §5.1.1.3, §5.1.2.3).
+/// The only time to live an advert to the group may have (RFC 9568 §5.1.1.3, §5.1.2.3).
 const HOP_LIMIT: u8 = 255;
 /// Precedence "internetwork control", as keepalived marks its adverts.
 const TRAFFIC_CLASS: u8 = 0xC0;
@@ -34,6 +32,8 @@ pub(super) struct Datagram<'a> {
     pub(super) source: IpAddr,
     pub(super) destination: IpAddr,
     pub(super) hop_limit: u8,
+    /// The IPv4 header as it arrived.
+    pub(super) ip_header: Option<&'a [u8]>,
     pub(super) payload: &'a [u8],
 }
 
@@ -45,7 +45,25 @@ pub(super) enum Incoming<'a> {
     Malformed,
 }
 
-/// The raw socket that all virtual routers of one interface and family share.
+/// What IP carries the adverts in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// Protocol 112.
+    Vrrp,
+    /// Protocol 51, an authentication header before the VRRP message.
+    AuthenticationHeader,
+}
+
+impl Protocol {
+    pub(super) const fn number(self) -> u8 {
+        match self {
+            Self::Vrrp => 112,
+            Self::AuthenticationHeader => AuthenticationHeader::PROTOCOL,
+        }
+    }
+}
+
+/// A raw socket that all virtual routers of one interface and family share.
 #[derive(Debug)]
 pub(super) struct VrrpSocket {
     socket: AsyncFd<Owned<Socket>>,
@@ -58,13 +76,18 @@ pub(super) struct VrrpSocket {
 impl VrrpSocket {
     /// Opens the socket and joins the group on the interface. Must be called inside the runtime
     /// that will wait on it.
-    pub(super) fn open(interface: &str, index: u32, family: AddressFamily) -> io::Result<Self> {
+    pub(super) fn open(
+        interface: &str,
+        index: u32,
+        family: AddressFamily,
+        protocol: Protocol,
+    ) -> io::Result<Self> {
         let domain = match family {
             AddressFamily::Ipv4 => Domain::IPV4,
             AddressFamily::Ipv6 => Domain::IPV6,
         };
-        let protocol = Protocol::from(i32::from(PROTOCOL));
-        let socket = Socket::new(domain, Type::RAW, Some(protocol))?;
+        let number = i32::from(protocol.number()).into();
+        let socket = Socket::new(domain, Type::RAW, Some(number))?;
         // First of all, or packets of other interfaces get in.
         socket.bind_device(Some(interface.as_bytes()))?;
         socket.set_nonblocking(true)?;
@@ -85,13 +108,12 @@ impl VrrpSocket {
     /// Sends one advert; its addresses are of the socket's family.
     pub(super) fn send(&mut self, advert: &Transmit) -> io::Result<()> {
         let socket = self.socket.get_ref().get();
-        let message = &advert.payload;
         match (advert.source, advert.destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                ipv4::send(socket, source, destination, message, &mut self.frame)
+                ipv4::send(socket, advert, source, destination, &mut self.frame)
             }
             (IpAddr::V6(source), IpAddr::V6(destination)) => {
-                ipv6::send(socket, self.index, source, destination, message)
+                ipv6::send(socket, self.index, advert, source, destination)
             }
             _ => Err(io::ErrorKind::InvalidInput.into()),
         }
