@@ -50,7 +50,12 @@ pub struct Director {
 }
 
 impl Director {
-    pub(super) fn new(host: Host, software: Software, text: &str) -> Result<Self, NetError> {
+    /// A host with its configuration and no daemon yet.
+    ///
+    /// # Errors
+    ///
+    /// When its directory or file cannot be written.
+    pub fn new(host: Host, software: Software, text: &str) -> Result<Self, NetError> {
         let directory = std::env::temp_dir().join(host.netns().name());
         for sub in ["run", "lib"] {
             let path = directory.join(sub);
@@ -212,6 +217,10 @@ impl Director {
                 (parent, Signal::SIGKILL),
             ];
             for (file, signal) in all {
+                // Without virtual servers there is no child for them.
+                if file == checkers && !self.directory.join(file).exists() {
+                    continue;
+                }
                 kill(self.pid(file)?, signal).map_err(NetError::errno("kill keepalived"))?;
             }
         }

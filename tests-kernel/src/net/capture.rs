@@ -26,22 +26,29 @@ pub struct Seen {
 }
 
 /// Records what passes an interface, until dropped.
+pub type Capture = Recorder<Seen>;
+
+/// Records what some frames mean, until dropped.
 #[derive(Debug)]
-pub struct Capture {
-    seen: Arc<Mutex<Vec<Seen>>>,
+pub struct Recorder<T> {
+    seen: Arc<Mutex<Vec<T>>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Capture {
-    /// Starts recording what passes `interface` of `netns`; on a [`Lan`](super::Lan) the switch's
-    /// `br0` sees everything once.
+impl<T: Clone + Send + 'static> Recorder<T> {
+    /// Starts recording what `decode` finds in the frames that pass `interface` of `netns`; on a
+    /// [`Lan`](super::Lan) the switch's `br0` sees everything once.
     ///
     /// # Errors
     ///
     /// When the namespace cannot be entered or the packet socket is refused.
-    pub fn start(netns: &Netns, interface: &str) -> Result<Self, NetError> {
-        let seen = Arc::<Mutex<Vec<Seen>>>::default();
+    pub fn record(
+        netns: &Netns,
+        interface: &str,
+        decode: fn(&[u8], Instant) -> Option<T>,
+    ) -> Result<Self, NetError> {
+        let seen = Arc::<Mutex<Vec<T>>>::default();
         let stop = Arc::new(AtomicBool::new(false));
         let name = interface.to_owned();
         let thread = {
@@ -50,7 +57,7 @@ impl Capture {
                 .enter(move || -> io::Result<_> {
                     let (_, mut receiver) = open(&name)?;
                     Ok(thread::spawn(move || {
-                        record(receiver.as_mut(), &seen, &stop)
+                        record(receiver.as_mut(), &seen, &stop, decode)
                     }))
                 })?
                 .map_err(NetError::system(format!("capture on {interface}")))?
@@ -62,10 +69,23 @@ impl Capture {
         })
     }
 
-    /// All packets so far.
+    /// All of it so far.
     #[must_use]
-    pub fn seen(&self) -> Vec<Seen> {
+    pub fn seen(&self) -> Vec<T> {
         lock(&self.seen).clone()
+    }
+}
+
+impl Capture {
+    /// Starts recording advertisements and ARP that pass `interface` of `netns`.
+    ///
+    /// # Errors
+    ///
+    /// As [`record`](Self::record).
+    pub fn start(netns: &Netns, interface: &str) -> Result<Self, NetError> {
+        Self::record(netns, interface, |frame, at| {
+            wire::decode(frame).map(|packet| Seen { at, packet })
+        })
     }
 
     /// All advertisements so far.
@@ -117,7 +137,7 @@ impl Capture {
     }
 }
 
-impl Drop for Capture {
+impl<T> Drop for Recorder<T> {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
         if let Some(thread) = self.thread.take() {
@@ -126,7 +146,7 @@ impl Drop for Capture {
     }
 }
 
-fn lock(seen: &Mutex<Vec<Seen>>) -> MutexGuard<'_, Vec<Seen>> {
+fn lock<T>(seen: &Mutex<Vec<T>>) -> MutexGuard<'_, Vec<T>> {
     seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -147,13 +167,18 @@ fn open(interface: &str) -> io::Result<Channel> {
     }
 }
 
-fn record(receiver: &mut dyn DataLinkReceiver, seen: &Mutex<Vec<Seen>>, stop: &AtomicBool) {
+fn record<T>(
+    receiver: &mut dyn DataLinkReceiver,
+    seen: &Mutex<Vec<T>>,
+    stop: &AtomicBool,
+    decode: fn(&[u8], Instant) -> Option<T>,
+) {
     while !stop.load(Ordering::SeqCst) {
         // An error is the read timeout: a moment to look at the stop flag.
         let Ok(frame) = receiver.next() else { continue };
         let at = Instant::now();
-        if let Some(packet) = wire::decode(frame) {
-            lock(seen).push(Seen { at, packet });
+        if let Some(found) = decode(frame, at) {
+            lock(seen).push(found);
         }
     }
 }

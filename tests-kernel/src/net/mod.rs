@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::process::{ProcessError, poll_until};
 
-pub use capture::{Capture, Seen, inject};
+pub use capture::{Capture, Recorder, Seen, inject};
 pub use client::{Client, Response};
 pub use http::{Behaviour, HttpServer, PAGE, Request};
 pub use lan::{Host, Lan};
