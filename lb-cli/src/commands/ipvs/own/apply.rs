@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args, netns: Option<&NetworkNamespace>) -> Result<u8, F
         let desired = args.keep.desired(&file, &actual);
         let changes = actual.plan(&desired);
         if !args.force {
-            free(&changes, netns).await?;
+            free(&changes, netns, ", or use --force").await?;
         }
         if !args.dry_run {
             let outcome = session.ipvs.replace_from(&actual, &desired).await;
@@ -83,7 +83,7 @@ pub(super) async fn replace(
     path: &Path,
     file: Option<&TableFile>,
 ) -> Result<(), Failure> {
-    free(&actual.plan(desired), netns).await?;
+    free(&actual.plan(desired), netns, "").await?;
     let outcome = session.ipvs.replace_from(actual, desired).await;
     outcome
         .map(drop)
@@ -91,8 +91,12 @@ pub(super) async fn replace(
 }
 
 /// Refuses when a running daemon owns one of the services that would be edited or deleted, or a
-/// destination of one.
-async fn free(changes: &[TableChange], netns: Option<&NetworkNamespace>) -> Result<(), Failure> {
+/// destination of one; `way_out` is what else can be done.
+async fn free(
+    changes: &[TableChange],
+    netns: Option<&NetworkNamespace>,
+    way_out: &str,
+) -> Result<(), Failure> {
     let Some(ownership) = owner::ownership(None, netns).await else {
         return Ok(());
     };
@@ -119,7 +123,7 @@ async fn free(changes: &[TableChange], netns: Option<&NetworkNamespace>) -> Resu
         OWNED,
         format!(
             "{} owns {first}{others}, which would be changed; nothing was. Change its \
-             configuration and reload it, or use --force",
+             configuration and reload it{way_out}",
             owner::name(&ownership)
         ),
     ))
