@@ -177,6 +177,9 @@ impl VirtualRouter {
     /// A master that was silent for so long that the fastest backup may have taken over goes on as
     /// backup, and asks for its addresses to be removed.
     ///
+    /// The caller tells the new router anew what is the caller's: [`set_grouped`](Self::set_grouped),
+    /// [`handle_clock`](Self::handle_clock), and whatever is amiss.
+    ///
     /// # Errors
     ///
     /// [`HandOverError`] if the values are not those of a router with this configuration.

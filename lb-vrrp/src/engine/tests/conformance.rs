@@ -282,6 +282,12 @@ const CLAUSES: &[Clause] = &[
     ),
     (
         "draft-cassen-vrrp-auth-hmac",
+        "on a real kernel: elected by signature, recordings and forgeries counted",
+        Driver,
+        &["signed_adverts_elect_and_recordings_and_forgeries_do_nothing"],
+    ),
+    (
+        "draft-cassen-vrrp-auth-hmac",
         "several keys, and modes for a change without a gap",
         Engine,
         &[
