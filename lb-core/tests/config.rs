@@ -198,6 +198,33 @@ fn variant_misc_check() {
 }
 
 #[test]
+fn variant_preempt_delay_and_timer_expired_backup() {
+    let config = |lines: &str| instance(lines).config;
+    let delay = config("state BACKUP\n preempt_delay 2.5").preempt_delay();
+    assert_eq!(delay, Duration::from_millis(2500));
+    let of = |lines| {
+        let config = config(lines);
+        config.yield_after_stall().map(Priority::get)
+    };
+    assert_eq!(
+        of("state BACKUP\n nopreempt\n timer_expired_backup"),
+        Some(254)
+    );
+    assert_eq!(
+        of("state BACKUP\n nopreempt\n timer_expired_backup 90"),
+        Some(90)
+    );
+    // What contradicts itself is dropped, as in keepalived, and said.
+    let model = warned(&LB1.replace("state MASTER", "state MASTER\n preempt_delay 5"));
+    assert_eq!(model.routers[0].config.preempt_delay(), Duration::ZERO);
+    let both = "state BACKUP\n nopreempt\n preempt_delay 5";
+    let model = warned(&LB2.replace("state BACKUP", both));
+    assert_eq!(model.routers[0].config.preempt_delay(), Duration::ZERO);
+    let model = warned(&LB2.replace("state BACKUP", "state BACKUP\n timer_expired_backup"));
+    assert_eq!(model.routers[0].config.yield_after_stall(), None);
+}
+
+#[test]
 fn variant_nopreempt() {
     assert!(instance("state BACKUP").config.preempt());
     assert!(!instance("state BACKUP\n nopreempt").config.preempt());

@@ -43,6 +43,8 @@ pub(super) struct InstanceConfig {
     pub(super) v3_checksum_as_v2: Option<At<bool>>,
     pub(super) owner_ignores_adverts: Option<At<bool>>,
     pub(super) preempt_delay: Option<At<Duration>>,
+    /// Priority of the backup that `timer_expired_backup` reckons with.
+    pub(super) expired_backup: Option<At<u32>>,
     pub(super) down_timer_adverts: Option<At<u32>>,
     pub(super) unicast: UnicastConfig,
 }
@@ -83,6 +85,7 @@ impl InstanceConfig {
             v3_checksum_as_v2: None,
             owner_ignores_adverts: None,
             preempt_delay: None,
+            expired_backup: None,
             down_timer_adverts: None,
             unicast: UnicastConfig::default(),
         };
@@ -127,6 +130,14 @@ impl InstanceConfig {
                 let range = Duration::ZERO..=RouterConfigBuilder::MAX_PREEMPT_DELAY;
                 let value = context.seconds(line, range);
                 context.set(line, &mut self.preempt_delay, value);
+            }
+            "timer_expired_backup" => {
+                let value = if context.arguments(line).is_empty() {
+                    Some(At::new(254, context.flag(line).span))
+                } else {
+                    context.number(line, 1..=254)
+                };
+                context.set(line, &mut self.expired_backup, value);
             }
             "down_timer_adverts" => {
                 let value = context.number(line, 1..=100);

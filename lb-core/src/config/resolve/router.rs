@@ -114,8 +114,11 @@ fn router(
     if let Some(ignore) = switch(instance.owner_ignores_adverts, global.owner_ignores_adverts) {
         builder = builder.owner_ignores_adverts(ignore);
     }
-    if let Some(delay) = instance.preempt_delay {
-        builder = builder.preempt_delay(delay.value);
+    if let Some(delay) = preempt_delay(context, instance) {
+        builder = builder.preempt_delay(delay);
+    }
+    if let Some(priority) = expired_backup(context, instance) {
+        builder = builder.yield_after_stall(priority);
     }
     if let Some(adverts) = instance.down_timer_adverts.or(global.down_timer_adverts) {
         builder = builder.down_timer_adverts(u8::try_from(adverts.value).unwrap_or(u8::MAX));
@@ -285,6 +288,35 @@ fn preempt(context: &mut Context<'_>, instance: &InstanceConfig) -> bool {
         }
         (preempt, _) => preempt.is_none_or(|at| at.value),
     }
+}
+
+/// `preempt_delay`, where there is a preemption to delay; as in keepalived it is dropped elsewhere.
+fn preempt_delay(context: &mut Context<'_>, instance: &InstanceConfig) -> Option<Duration> {
+    let delay = instance.preempt_delay.filter(|at| !at.value.is_zero())?;
+    let (with, span) = match (instance.master, instance.preempt) {
+        (Some(master), _) if master.value => ("state MASTER", master.span),
+        (_, Some(preempt)) if !preempt.value => ("nopreempt", preempt.span),
+        _ => return Some(delay.value),
+    };
+    let message = format!("`preempt_delay` does not go with `{with}`");
+    let finding = Diagnostic::warning(delay.span, message).label("ignored");
+    context.findings.push(finding.note_at(span, "it is here"));
+    None
+}
+
+/// `timer_expired_backup`, which goes with `nopreempt` only.
+fn expired_backup(context: &mut Context<'_>, instance: &InstanceConfig) -> Option<Priority> {
+    let at = instance.expired_backup?;
+    let preempts = instance.preempt.is_none_or(|at| at.value);
+    if preempts || instance.master.is_some_and(|at| at.value) {
+        context.findings.push(
+            Diagnostic::warning(at.span, "`timer_expired_backup` goes with `nopreempt` only")
+                .label("ignored"),
+        );
+        return None;
+    }
+    // A number of 1 to 254.
+    Priority::new(u8::try_from(at.value).ok()?).ok()
 }
 
 fn interval(
