@@ -22,8 +22,8 @@ use std::{
 
 use super::*;
 use crate::{
-    params::{Authentication, Password, Vrid},
-    wire::AuthField,
+    params::{Authentication, Password, Version, Vrid},
+    wire::{Advertisement, AuthField},
 };
 
 const ME: &str = "192.0.2.10";
