@@ -101,7 +101,11 @@ impl Invariants {
 
 /// How long a LAN takes to settle after the last disturbance.
 pub fn settling_time(lan: &Lan) -> Duration {
-    let slowest = lan.nodes.iter().map(|node| node.config.interval()).max();
+    // A backup waits by the interval it learned, though its master may have a shorter one by now.
+    let intervals = lan.nodes.iter();
+    let slowest = intervals
+        .map(|node| node.config.interval().max(node.oracle.expects()))
+        .max();
     let waits = lan.nodes.iter().filter_map(|node| {
         Some(slowest?.master_down_interval(node.config.version(), node.priority()))
     });

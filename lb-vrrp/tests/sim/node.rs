@@ -8,7 +8,8 @@ use std::{
 };
 
 use lb_vrrp::{
-    AdvertisedPriority, Priority, Reason, RouterConfig, State, Version, VirtualRouter,
+    AdvertInterval, AdvertisedPriority, Priority, Reason, RouterConfig, State, Version,
+    VirtualRouter,
     track::{Object, Tracker, Weight},
     wire::Advertisement,
 };
@@ -166,6 +167,12 @@ impl Oracle {
 
     fn interval(&self) -> u64 {
         self.learned.unwrap_or(self.own_interval)
+    }
+
+    /// The interval it counts with.
+    pub fn expects(&self) -> AdvertInterval {
+        let centis = u16::try_from(self.interval() / 10_000_000).unwrap();
+        AdvertInterval::from_centis(centis).unwrap()
     }
 
     /// Configuration or priority changed: what is left to wait changes by the difference.

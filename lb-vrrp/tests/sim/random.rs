@@ -32,18 +32,21 @@ fn in_shard(seed: u64) -> bool {
     seed % n == k - 1
 }
 
-/// Runs `test` on the seeds that are asked for.
+/// Runs `test` on the seeds that are asked for: `ordinary` ones, or as many times more or less of
+/// them as `LB_SIM_SEEDS` is of [`SEEDS`].
 pub fn seeds(ordinary: u64, test: fn(u64)) {
     if let Some(seed) = number("LB_SIM_SEED") {
         return test(seed);
     }
-    let seeds = number("LB_SIM_SEEDS").unwrap_or(ordinary);
-    (0..seeds).filter(|seed| in_shard(*seed)).for_each(test);
+    let share = |of: u64| (of * ordinary).div_ceil(SEEDS);
+    (0..share(number("LB_SIM_SEEDS").unwrap_or(SEEDS)))
+        .filter(|seed| in_shard(*seed))
+        .for_each(test);
     if env::var_os("LB_SOAK").is_some() {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let first = now.unwrap().as_secs() << 16;
         println!("fresh seeds from {first}");
-        (first..first + FRESH)
+        (first..first + share(FRESH))
             .filter(|seed| in_shard(*seed))
             .for_each(test);
     }
