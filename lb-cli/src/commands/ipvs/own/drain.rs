@@ -45,7 +45,7 @@ const INTERRUPTED: u8 = 130;
 /// weights stay 0, and the commands that set them back are printed; 255 the kernel refused.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The real server: ADDRESS[:PORT]; without a port, on all its ports
+    /// The real server, as ADDRESS or ADDRESS:PORT; without a port, on all its ports
     #[arg(value_name = "RS")]
     server: String,
     /// Only of this TCP service; can be given more than once, as the next ones
