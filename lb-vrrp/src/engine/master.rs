@@ -69,7 +69,7 @@ impl VirtualRouter {
                 self.master_yields(now, source, advertisement, reason);
             }
             (Ordering::Equal, Ordering::Less | Ordering::Equal) | (Ordering::Less, _) => {
-                self.master_hears_losing(now, source, priority);
+                self.master_hears_losing(now, source, priority, advertisement);
             }
         }
     }
@@ -102,12 +102,17 @@ impl VirtualRouter {
 
     /// §6.4.3: "else … Discard the ADVERTISEMENT, Immediately send an ADVERTISEMENT to assert
     /// Active state". The sender may have announced itself, so the addresses are announced again.
-    fn master_hears_losing(&mut self, now: Instant, source: IpAddr, priority: Priority) {
+    fn master_hears_losing(
+        &mut self,
+        now: Instant,
+        source: IpAddr,
+        priority: Priority,
+        advertisement: &Advertisement,
+    ) {
         self.stats.losing_advertisements += 1;
         if priority.is_owner() && self.other_owner(now, source) {
-            self.transition(now, State::Backup, Reason::OwnerConflict { source });
-            self.master = Some((source, priority));
-            return;
+            let reason = Reason::OwnerConflict { source };
+            return self.master_yields(now, source, advertisement, reason);
         }
         if self.config.answer_losing() {
             self.answer(
