@@ -109,7 +109,16 @@ pub fn settling_time(lan: &Lan) -> Duration {
     let waits = lan.nodes.iter().filter_map(|node| {
         Some(slowest?.master_down_interval(node.config.version(), node.priority()))
     });
-    let wait = waits.max().unwrap_or_default();
+    let mut wait = waits.max().unwrap_or_default();
+    let owners = lan.nodes.iter();
+    if owners
+        .filter(|node| node.config.priority().is_owner())
+        .count()
+        > 1
+    {
+        // Two owners decide at the next advertisement who yields, and the other waits from then on.
+        wait += slowest.unwrap_or_default().as_duration();
+    }
     // Clocks that run slow.
     wait + wait / 1000 + 4 * lan.network.max_latency()
 }
