@@ -114,6 +114,13 @@
 //! # Ok(())
 //! # }
 //! ```
+#![cfg_attr(
+    not(feature = "netlink"),
+    allow(
+        rustdoc::broken_intra_doc_links,
+        reason = "this page tells of the client, which is not there then"
+    )
+)]
 
 mod change;
 mod destination;

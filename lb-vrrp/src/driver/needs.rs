@@ -85,13 +85,17 @@ pub(super) fn prepare(
     announcers: &mut BTreeMap<u32, Arc<PacketSocket>>,
 ) -> Vec<Prepared> {
     let mut prepared = Vec::with_capacity(spec.virtual_addresses.len());
+    // Asked once for each interface, however many addresses: adverts wait meanwhile.
+    let mut forwarding = BTreeMap::new();
     for address in &spec.virtual_addresses {
         let Some(interface) = interfaces.get(interface_of(spec, address)) else {
             continue;
         };
         let announcement = interface.mac.and_then(|mac| {
             let frame = announcement_frame(address.address, MacAddr::from(mac), || {
-                forwards_ipv6(&interface.link.name)
+                *forwarding
+                    .entry(interface.link.index)
+                    .or_insert_with(|| forwards_ipv6(&interface.link.name))
             });
             let socket = announcer(announcers, interface)
                 .inspect_err(|error| {
