@@ -58,12 +58,6 @@ pub enum DecodeError {
     /// Interval 0 (erratum 8301).
     #[error("advertisement interval 0")]
     IntervalZero,
-    /// An IPv6 advertisement that does not begin with a link-local address (erratum 8300).
-    #[error("first address {address} is not link-local")]
-    FirstAddress {
-        /// The first address.
-        address: Ipv6Addr,
-    },
     /// An IP authentication header in front of something else than VRRP.
     #[error("authentication header of IP protocol {protocol}")]
     NextHeader {
@@ -169,8 +163,8 @@ pub enum ConfigError {
         /// Version given.
         version: Version,
     },
-    /// An IPv6 router's first virtual address must be link-local (RFC 9568 §5.2.9).
-    #[error("first virtual address {address} is not link-local")]
+    /// In strict mode an IPv6 router's first virtual address must be link-local (RFC 9568 §5.2.9).
+    #[error("strict mode wants a link-local address first, not {address}")]
     FirstAddress {
         /// The first address.
         address: Ipv6Addr,

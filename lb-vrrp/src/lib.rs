@@ -154,6 +154,7 @@ mod engine;
 mod error;
 pub mod group;
 mod params;
+mod routes;
 pub mod track;
 pub mod wire;
 
@@ -170,5 +171,9 @@ pub use self::{
     params::{
         AddressFamily, AddressList, AdvertInterval, AdvertisedPriority, AntiReplay, Authentication,
         HmacConfig, HmacKey, HmacMode, Password, Priority, UnicastPeer, Version, Vrid,
+    },
+    routes::{
+        Network, NetworkError, NextHop, RouteKind, RouteMetric, RuleAction, VirtualRoute,
+        VirtualRule,
     },
 };

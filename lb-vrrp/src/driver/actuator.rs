@@ -14,10 +14,16 @@ use super::address::{Added, AddressManager, Link};
 use super::advert::Command;
 use super::error::AddressError;
 use super::event::Event;
+use super::filter::PacketFilter;
 use super::links::Interfaces;
 use super::mailbox::{End, Mailbox, Prepared, RouterKey, Wanted, Wishes};
+use super::routing::{Keeper, Watch};
 use super::sys;
 use crate::VirtualAddress;
+
+mod shields;
+
+use self::shields::{Failure, Shield, Shields};
 
 /// When what failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -61,6 +67,7 @@ struct Held {
 #[derive(Debug)]
 pub(super) struct Actuator {
     manager: Box<dyn AddressManager>,
+    shields: Shields,
     mailbox: Arc<Mailbox>,
     commands: mpsc::Sender<Command>,
     hints: mpsc::Receiver<Hint>,
@@ -72,11 +79,13 @@ pub(super) struct Actuator {
     failing: BTreeSet<AddressKey>,
     retry_at: Option<Instant>,
     realtime: bool,
+    routing: Keeper,
 }
 
 impl Actuator {
     pub(super) fn new(
         manager: Box<dyn AddressManager>,
+        filter: Option<Box<dyn PacketFilter>>,
         mailbox: Arc<Mailbox>,
         commands: mpsc::Sender<Command>,
         hints: mpsc::Receiver<Hint>,
@@ -84,9 +93,11 @@ impl Actuator {
     ) -> Self {
         Self {
             manager,
+            shields: Shields::new(filter),
             mailbox,
             commands,
             hints,
+            routing: Keeper::new(events.clone()),
             events,
             held: BTreeMap::new(),
             lost: BTreeSet::new(),
@@ -94,6 +105,12 @@ impl Actuator {
             retry_at: None,
             realtime: false,
         }
+    }
+
+    /// Has it notice when somebody deletes routes or rules.
+    pub(super) fn with_watch(mut self, watch: Watch) -> Self {
+        self.routing.set_watch(watch);
+        self
     }
 
     /// Runs until the advert thread has ended and nothing is held any more.
@@ -107,10 +124,10 @@ impl Actuator {
                 let _ = sys::set_round_robin(ROUND_ROBIN_PRIORITY);
             }
             self.clean().await;
-            self.converge(&wishes).await;
+            self.follow(&wishes).await;
             if let Some(end) = wishes.end {
                 last_attempts -= 1;
-                if self.held.is_empty() || last_attempts == 0 {
+                if self.is_idle() || last_attempts == 0 {
                     if end == End::Failed {
                         let _ = self.events.try_send(Event::Stopped);
                     }
@@ -119,6 +136,27 @@ impl Actuator {
             }
             self.announce_due(&wishes);
             self.wait().await;
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.held.is_empty() && self.routing.is_empty() && self.shields.is_empty()
+    }
+
+    /// Addresses before the routes that need them, and after them when they go.
+    async fn follow(&mut self, wishes: &Wishes) {
+        let (mailbox, version) = (Arc::clone(&self.mailbox), wishes.version);
+        let manager = self.manager.as_mut();
+        self.routing.withdraw(manager, &mailbox, wishes).await;
+        if mailbox.version() == version {
+            self.converge(wishes).await;
+        }
+        if mailbox.version() == version {
+            let manager = self.manager.as_mut();
+            self.routing.establish(manager, &mailbox, wishes).await;
+        }
+        if self.routing.take_retry() {
+            self.retry_at = Some(Instant::now() + RETRY);
         }
     }
 
@@ -140,11 +178,13 @@ impl Actuator {
         tokio::select! {
             () = self.mailbox.changed() => {}
             Some(hint) = self.hints.recv() => self.take_hint(hint),
+            () = self.routing.disturbed() => {}
             () = sleep => {}
         }
     }
 
     fn take_hint(&mut self, hint: Hint) {
+        self.routing.doubt();
         match hint {
             Hint::AddressGone { link, address } => self.lose((link.index, address)),
             Hint::LinkGone { link } => self.held.retain(|(index, _), _| *index != link.index),
@@ -216,6 +256,14 @@ impl Actuator {
                 return;
             }
         }
+        let shielded = |key: &AddressKey| wanted.get(key).is_some_and(|(_, of, _)| of.shielded);
+        // Not before the address is gone.
+        let leaving = |key: &AddressKey| self.held.contains_key(key) && !wanted.contains_key(key);
+        let surplus = self.shields.surplus(|key| shielded(key) || leaving(key));
+        for key in surplus {
+            let lowered = self.shields.lower(key).await;
+            self.filtered(lowered);
+        }
         for (key, (router, wish, prepared)) in wanted {
             self.hold(key, router, wish, prepared).await;
             if self.mailbox.version() != wishes.version {
@@ -237,10 +285,20 @@ impl Actuator {
         }
         self.failing.remove(&key);
         self.held.remove(&key);
+        self.routing.address_removed();
     }
 
     async fn hold(&mut self, key: AddressKey, router: &RouterKey, wish: &Wanted, of: &Prepared) {
         let now = Instant::now();
+        if wish.shielded {
+            let shield = || Shield {
+                router: router.clone(),
+                name: Arc::clone(&wish.router),
+                link: of.link.clone(),
+            };
+            let raised = self.shields.raise(key, shield).await;
+            self.filtered(raised);
+        }
         if let Some(held) = self.held.get_mut(&key) {
             let regained = held.epoch != wish.epoch || held.router != *router;
             if regained || held.announced != wish.announced {
@@ -313,8 +371,31 @@ impl Actuator {
         name: &Arc<str>,
         failure: AddressError,
     ) {
+        let first = self.failing.insert(key);
+        self.tell_failure(first, router, name, failure);
+    }
+
+    /// An address without a filter before it is better than none.
+    fn filtered(&mut self, outcome: Result<(), Failure>) {
+        if let Err(Failure {
+            shield,
+            error,
+            first,
+        }) = outcome
+        {
+            self.tell_failure(first, &shield.router, &shield.name, error);
+        }
+    }
+
+    fn tell_failure(
+        &mut self,
+        first: bool,
+        router: &RouterKey,
+        name: &Arc<str>,
+        failure: AddressError,
+    ) {
         self.retry_at = Some(Instant::now() + RETRY);
-        if !self.failing.insert(key) {
+        if !first {
             return;
         }
         error!(

@@ -16,6 +16,7 @@ use rtnetlink::packet_route::address::{
 };
 
 use super::error::{AddressError, AddressOperation};
+use super::routing::RouteManager;
 use crate::VirtualAddress;
 
 /// Marks addresses that a virtual router added (`IFA_PROTO`, Linux 5.18 and later; `proto` in
@@ -75,6 +76,11 @@ pub trait AddressManager: fmt::Debug + Send {
     ///
     /// [`AddressError`] if the address may still be there.
     async fn remove(&mut self, link: &Link, address: &VirtualAddress) -> Result<(), AddressError>;
+
+    /// What adds routes and rules, if anything does; without it those of a router fail.
+    fn routes(&mut self) -> Option<&mut dyn RouteManager> {
+        None
+    }
 }
 
 /// Addresses by rtnetlink: `ip address add` and `ip address delete`.
@@ -98,6 +104,10 @@ impl Rtnetlink {
             handle,
             protocol: true,
         }
+    }
+
+    pub(super) const fn handle(&self) -> &rtnetlink::Handle {
+        &self.handle
     }
 
     async fn try_add(&self, message: AddressMessage, address: IpAddr) -> io::Result<()> {
@@ -209,6 +219,10 @@ impl AddressManager for Rtnetlink {
                 source,
             )),
         }
+    }
+
+    fn routes(&mut self) -> Option<&mut dyn RouteManager> {
+        Some(self)
     }
 }
 

@@ -21,9 +21,11 @@ use super::address::{AddressManager, Rtnetlink};
 use super::advert::Command;
 use super::error::Error;
 use super::event::Event;
+use super::filter::PacketFilter;
 use super::links::Interfaces;
 use super::mailbox::Mailbox;
 use super::monitor::{self, Monitor, Watched};
+use super::routing::Watch;
 
 /// Hints that may wait for the actuator; the monitor waits when it is full.
 const HINTS: usize = 64;
@@ -32,6 +34,8 @@ const HINTS: usize = 64;
 pub(super) struct Work {
     /// Without one, addresses are managed by rtnetlink.
     pub(super) manager: Option<Box<dyn AddressManager>>,
+    /// Without one, packets to addresses are never dropped.
+    pub(super) filter: Option<Box<dyn PacketFilter>>,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) events: mpsc::Sender<Event>,
@@ -81,6 +85,7 @@ impl Idle {
 struct Netlink {
     notifications: TokioSocket,
     handle: rtnetlink::Handle,
+    watch: Watch,
 }
 
 fn run(opened: &blocking::SyncSender<Result<(), Error>>, orders: &blocking::Receiver<Work>) {
@@ -120,9 +125,11 @@ fn open() -> Result<(Runtime, Netlink), Error> {
             monitor::subscribe().map_err(failed("subscribe to links and addresses"))?;
         let (connection, handle, _) = rtnetlink::new_connection().map_err(failed("connect"))?;
         runtime.spawn(connection);
+        let watch = Watch::open().map_err(failed("open a socket"))?;
         Netlink {
             notifications,
             handle,
+            watch,
         }
     };
     Ok((runtime, netlink))
@@ -136,11 +143,13 @@ async fn serve(netlink: Netlink, work: Work) {
         .unwrap_or_else(|| Box::new(Rtnetlink::new(netlink.handle.clone())));
     let actuator = Actuator::new(
         manager,
+        work.filter,
         work.mailbox,
         work.commands.clone(),
         hints,
         work.events,
-    );
+    )
+    .with_watch(netlink.watch);
     let monitor = Monitor {
         socket: netlink.notifications,
         handle: netlink.handle,

@@ -17,23 +17,30 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
 use super::error::Error;
-use super::event::{DriverStatus, Event, Events};
+use super::event::{Event, Events, LinkProblem};
+use super::groups::Groups;
 use super::links::Interfaces;
 use super::mailbox::{Mailbox, PortKey, RouterKey};
-use super::needs::{announcer, interface_of, interfaces_of, prepare, problem_of, source_of};
+use super::needs::{announcer, interface_of, interfaces_of, place, prepare, problem_of, source_of};
 use super::port::Port;
 use super::router::{Router, Surroundings};
 use super::socket::{Incoming, PacketSocket, Protocol};
-use super::spec::{Options, Realtime, RouterSpec};
+use super::spec::{Configuration, Options, Realtime, RouterSpec};
+use super::status::DriverStatus;
 use super::sys;
 use super::timer::{DeadlineTimer, Lateness};
+use super::tracked::{ObjectId, Report, Tracking};
 use crate::wire::AuthenticationHeader;
-use crate::{AddressFamily, Carrier, Received, VirtualRouter, Vrid};
+use crate::{AddressFamily, Carrier, FaultReason, Received, VirtualRouter, Vrid};
+
+mod follow;
 
 /// Packets read from one interface before timers and commands have their turn.
 const READS: usize = 64;
 /// Commands taken before timers have their turn.
 const COMMANDS: usize = 16;
+/// Reports taken before timers have their turn.
+const REPORTS: usize = 16;
 /// Ahead of all ordinary work, behind the kernel's own real-time threads.
 const ROUND_ROBIN_PRIORITY: i32 = 20;
 
@@ -50,7 +57,7 @@ pub(super) enum Command {
         address: IpAddr,
     },
     Reload {
-        specs: Vec<RouterSpec>,
+        configuration: Configuration,
         done: oneshot::Sender<Result<(), Error>>,
     },
     Status(oneshot::Sender<DriverStatus>),
@@ -61,12 +68,15 @@ pub(super) enum Command {
 enum Wake {
     Ready,
     Command(Command),
+    Report(ObjectId, Report),
     Abandoned,
 }
 
 #[derive(Debug)]
 pub(super) struct AdvertThread {
     routers: BTreeMap<RouterKey, Router>,
+    groups: Groups,
+    tracking: Tracking,
     ports: BTreeMap<PortKey, Port>,
     /// For announcements, by interface index.
     announcers: BTreeMap<u32, Arc<PacketSocket>>,
@@ -77,6 +87,8 @@ pub(super) struct AdvertThread {
     timer: DeadlineTimer,
     mailbox: Arc<Mailbox>,
     commands: mpsc::Receiver<Command>,
+    /// What becomes of tracked objects.
+    reports: mpsc::Receiver<(ObjectId, Report)>,
     /// Resolves when the handle is dropped.
     handle: oneshot::Receiver<()>,
     events: Events,
@@ -88,10 +100,10 @@ pub(super) struct AdvertThread {
 impl AdvertThread {
     /// Opens what the routers need. Must be called inside the thread's runtime.
     pub(super) fn new(
-        specs: Vec<RouterSpec>,
+        configuration: Configuration,
         (interfaces, table): (Interfaces, watch::Receiver<Interfaces>),
         mailbox: Arc<Mailbox>,
-        commands: mpsc::Receiver<Command>,
+        (commands, reports): (mpsc::Receiver<Command>, mpsc::Receiver<(ObjectId, Report)>),
         handle: oneshot::Receiver<()>,
         events: Events,
         options: Options,
@@ -99,6 +111,8 @@ impl AdvertThread {
         let timer = DeadlineTimer::new().map_err(|source| Error::Thread { source })?;
         let mut thread = Self {
             routers: BTreeMap::new(),
+            groups: Groups::default(),
+            tracking: Tracking::default(),
             ports: BTreeMap::new(),
             announcers: BTreeMap::new(),
             interfaces,
@@ -106,14 +120,17 @@ impl AdvertThread {
             timer,
             mailbox,
             commands,
+            reports,
             handle,
             events,
             lateness: Lateness::default(),
             options,
             realtime: false,
         };
-        thread.open_ports(&specs)?;
-        for spec in specs {
+        thread.open_ports(&configuration.routers)?;
+        thread.groups.configure(&configuration);
+        thread.tracking.configure(Instant::now(), &configuration);
+        for spec in configuration.routers {
             thread.insert(spec)?;
         }
         thread.ask_for_realtime();
@@ -134,10 +151,17 @@ impl AdvertThread {
                     return Ok(());
                 }
             }
+            for _ in 0..REPORTS {
+                let Ok((object, report)) = self.reports.try_recv() else {
+                    break;
+                };
+                self.handle_report(object, report);
+            }
             let next = self
                 .routers
                 .values()
-                .filter_map(|router| router.engine.next_timeout());
+                .filter_map(|router| router.engine.next_timeout())
+                .chain(self.tracking.next_timeout());
             self.timer.arm(next.min())?;
             match self.wait().await? {
                 Wake::Ready => {}
@@ -146,6 +170,7 @@ impl AdvertThread {
                         return Ok(());
                     }
                 }
+                Wake::Report(object, report) => self.handle_report(object, report),
                 Wake::Abandoned => {
                     self.resign();
                     return Ok(());
@@ -172,6 +197,10 @@ impl AdvertThread {
             if Pin::new(&mut self.handle).poll(cx).is_ready() {
                 return Poll::Ready(Ok(Wake::Abandoned));
             }
+            // Closed together with the commands.
+            if let Poll::Ready(Some((object, report))) = self.reports.poll_recv(cx) {
+                return Poll::Ready(Ok(Wake::Report(object, report)));
+            }
             match self.commands.poll_recv(cx) {
                 Poll::Ready(Some(command)) => Poll::Ready(Ok(Wake::Command(command))),
                 Poll::Ready(None) => Poll::Ready(Ok(Wake::Abandoned)),
@@ -184,13 +213,15 @@ impl AdvertThread {
     /// Stops all routers: Masters send priority 0 and their addresses are wanted no more.
     pub(super) fn resign(&mut self) {
         let now = Instant::now();
+        // All end for the same reason: none because another one of its group did.
+        self.groups = Groups::default();
         let keys: Vec<RouterKey> = self.routers.keys().cloned().collect();
         for key in keys {
             self.act(&key, now, |router| router.engine.handle_shutdown(now));
         }
     }
 
-    /// Does something to a router, and carries out what follows.
+    /// Does something to a router, and carries out what follows for it and its group.
     fn act(&mut self, key: &RouterKey, now: Instant, act: impl FnOnce(&mut Router)) {
         if let Some(router) = self.routers.get_mut(key) {
             router.tell_time(now);
@@ -201,11 +232,15 @@ impl AdvertThread {
                 events: &mut self.events,
             };
             router.drain(now, &mut around);
+            self.follow_member(key, now);
         }
     }
 
     fn run_timers(&mut self) {
         let now = Instant::now();
+        let changed = self.tracking.handle_timeout(now);
+        self.follow_objects(now, changed);
+        let mut groups: BTreeSet<Arc<str>> = BTreeSet::new();
         let mut around = Surroundings {
             ports: &mut self.ports,
             mailbox: &self.mailbox,
@@ -218,7 +253,11 @@ impl AdvertThread {
                 router.tell_time(now);
                 router.engine.handle_timeout(now);
                 router.drain(now, &mut around);
+                groups.extend(self.groups.of(&router.key).cloned());
             }
+        }
+        for group in groups {
+            self.settle_group(&group, now);
         }
     }
 
@@ -292,6 +331,7 @@ impl AdvertThread {
             events: &mut self.events,
         };
         router.drain(now, &mut around);
+        self.follow_member(&key, now);
         true
     }
 
@@ -311,9 +351,12 @@ impl AdvertThread {
                     router.address_ready(epoch, link, address);
                 }
             }
-            Command::Reload { specs, done } => {
+            Command::Reload {
+                configuration,
+                done,
+            } => {
                 // Nobody may wait for the answer any more.
-                let _ = done.send(self.reload(specs));
+                let _ = done.send(self.reload(configuration));
             }
             Command::Status(reply) => {
                 let _ = reply.send(self.status());
@@ -328,13 +371,19 @@ impl AdvertThread {
     }
 
     /// Changes the set of routers. Those that stay keep their state.
-    fn reload(&mut self, specs: Vec<RouterSpec>) -> Result<(), Error> {
+    fn reload(&mut self, configuration: Configuration) -> Result<(), Error> {
         self.interfaces = self.table.borrow().clone();
-        self.open_ports(&specs)?;
+        self.open_ports(&configuration.routers)?;
         let now = Instant::now();
+        // Before anything else: a router that is gone is no reason for its group to resign.
+        self.groups.configure(&configuration);
+        for (key, router) in &mut self.routers {
+            let grouped = self.groups.of(key).is_some();
+            router.engine.set_grouped(grouped);
+        }
         let mut gone: Vec<RouterKey> = self.routers.keys().cloned().collect();
-        for spec in specs {
-            let key = key_of(&spec);
+        for spec in &configuration.routers {
+            let key = RouterKey::of(spec);
             gone.retain(|old| *old != key);
             let name: Arc<str> = Arc::from(spec.name.as_str());
             let mut kept = false;
@@ -347,13 +396,14 @@ impl AdvertThread {
             if !kept {
                 // New, or of another version: that is another router.
                 self.remove(&key, now);
-                self.clean(&spec);
-                self.insert(spec)?;
+                self.clean(spec);
+                self.insert(spec.clone())?;
             }
         }
         for key in gone {
             self.remove(&key, now);
         }
+        self.tracking.configure(now, &configuration);
         self.ask_for_realtime();
         self.settle();
         Ok(())
@@ -365,13 +415,14 @@ impl AdvertThread {
             AddressFamily::Ipv4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             AddressFamily::Ipv6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         };
-        let engine =
+        let mut engine =
             VirtualRouter::new(spec.config.clone(), primary).map_err(|_| Error::SourceFamily {
                 router: spec.name.clone(),
                 source_address: primary,
                 family: spec.config.family(),
             })?;
-        let key = key_of(&spec);
+        let key = RouterKey::of(&spec);
+        engine.set_grouped(self.groups.of(&key).is_some());
         self.routers
             .insert(key.clone(), Router::new(key, spec, engine));
         Ok(())
@@ -396,6 +447,7 @@ impl AdvertThread {
     fn remove(&mut self, key: &RouterKey, now: Instant) {
         self.act(key, now, |router| router.engine.handle_shutdown(now));
         self.routers.remove(key);
+        self.tracking.forget(key);
         self.mailbox.retire(key);
     }
 
@@ -403,7 +455,7 @@ impl AdvertThread {
     fn open_ports(&mut self, specs: &[RouterSpec]) -> Result<(), Error> {
         for spec in specs {
             if let Some(interface) = self.interfaces.get(&spec.interface) {
-                let key = key_of(spec).port();
+                let key = RouterKey::of(spec).port();
                 let fresh = |port: &Port| port.index == interface.link.index;
                 if !self.ports.get(&key).is_some_and(fresh) {
                     let port = Port::open(interface, spec.config.family())
@@ -413,7 +465,7 @@ impl AdvertThread {
                 if let Some(port) = self.ports.get_mut(&key) {
                     port.suit(
                         interface,
-                        specs.iter().filter(|of| key_of(of).port() == key),
+                        specs.iter().filter(|of| RouterKey::of(of).port() == key),
                     )
                     .map_err(|source| Error::socket("raw", &spec.interface, source))?;
                 }
@@ -447,7 +499,8 @@ impl AdvertThread {
             let has_port = self.ports.contains_key(&key.port());
             let problem = problem_of(&router.spec, &self.interfaces, has_port, source);
             let prepared = prepare(&router.spec, &self.interfaces, &mut self.announcers);
-            router.prepare(prepared, &self.mailbox);
+            let routing = place(&router.spec, &self.interfaces);
+            router.prepare(prepared, routing, &self.mailbox);
             if let Some(source) = source
                 && router.source != Some(source)
                 && router.engine.set_primary(source).is_ok()
@@ -463,12 +516,37 @@ impl AdvertThread {
                     problem,
                 });
             }
+            let grouped = self.groups.of(&key).is_some();
             self.act(&key, now, |router| {
-                router.engine.handle_link(now, problem.is_none());
-                if !std::mem::replace(&mut router.started, true) {
-                    router.engine.handle_startup(now);
+                if let Some(problem) = problem {
+                    router.engine.handle_fault(now, problem.fault(), true);
+                }
+                for other in LinkProblem::ALL
+                    .into_iter()
+                    .filter(|of| Some(*of) != problem)
+                {
+                    router.engine.handle_fault(now, other.fault(), false);
+                }
+                if !grouped {
+                    // It may have left its group in the middle of something.
+                    let fault = FaultReason::SyncGroup;
+                    router.engine.handle_fault(now, fault, false);
                 }
             });
+        }
+        let changed = self.tracking.handle_interfaces(&self.interfaces);
+        self.follow_objects(now, changed);
+        let waiting: Vec<RouterKey> = self
+            .routers
+            .iter()
+            .filter(|(_, router)| !router.started)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in waiting {
+            self.start(&key, now);
+        }
+        for group in self.groups.names() {
+            self.settle_group(&group, now);
         }
     }
 
@@ -534,7 +612,18 @@ impl AdvertThread {
 
     fn status(&self) -> DriverStatus {
         DriverStatus {
-            routers: self.routers.values().map(Router::status).collect(),
+            routers: self
+                .routers
+                .iter()
+                .map(|(key, router)| {
+                    let group = self.groups.of(key).cloned();
+                    router.status(group, self.tracking.of_router(key))
+                })
+                .collect(),
+            groups: self
+                .groups
+                .status(|key| self.routers.get(key).map(|router| Arc::clone(&router.name))),
+            objects: self.tracking.status(),
             interfaces: self
                 .ports
                 .iter()
@@ -544,13 +633,5 @@ impl AdvertThread {
             lateness: self.lateness.clone(),
             realtime: self.realtime,
         }
-    }
-}
-
-fn key_of(spec: &RouterSpec) -> RouterKey {
-    RouterKey {
-        interface: Arc::from(spec.interface.as_str()),
-        family: spec.config.family(),
-        vrid: spec.config.vrid(),
     }
 }

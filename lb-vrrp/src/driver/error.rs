@@ -6,6 +6,7 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::tracked::ObjectId;
 use crate::{AddressFamily, Vrid};
 
 /// Why the driver did not start, reload or stop as asked.
@@ -33,6 +34,54 @@ pub enum Error {
         address: IpAddr,
         /// Its prefix length.
         prefix_len: u8,
+    },
+    /// A route or rule that no kernel would take.
+    #[error("router {router}: {entry}: {problem}")]
+    InvalidRoute {
+        /// The router's name.
+        router: String,
+        /// The route or rule, as `ip route` and `ip rule` write it.
+        entry: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Two tracked objects of the same kind and name.
+    #[error("{object} is defined twice")]
+    DuplicateObject {
+        /// The object.
+        object: ObjectId,
+    },
+    /// Something is tracked that is not defined.
+    #[error("{name} tracks {object}, which is not defined")]
+    UnknownObject {
+        /// The router or group that tracks it.
+        name: String,
+        /// The object.
+        object: ObjectId,
+    },
+    /// Two sync groups of the same name.
+    #[error("there are two sync groups {group}")]
+    DuplicateGroup {
+        /// The name.
+        group: String,
+    },
+    /// A sync group of a router that does not exist.
+    #[error("sync group {group} has a member {member}, which is no router")]
+    UnknownMember {
+        /// The group.
+        group: String,
+        /// The name that no router has.
+        member: String,
+    },
+    /// A router in two sync groups.
+    #[error("router {member} is in the sync groups {first} and {second}")]
+    SharedMember {
+        /// The router.
+        member: String,
+        /// One group.
+        first: String,
+        /// The other.
+        second: String,
     },
     /// There is no such interface.
     #[error("router {router}: no interface {interface}; there are {}", existing.join(", "))]
@@ -193,6 +242,10 @@ pub enum AddressOperation {
     Add,
     /// `ip address delete`
     Remove,
+    /// Dropping packets to it.
+    Shield,
+    /// Letting packets to it pass again.
+    Unshield,
 }
 
 impl AddressOperation {
@@ -200,6 +253,7 @@ impl AddressOperation {
         match self {
             Self::Add => "to",
             Self::Remove => "from",
+            Self::Shield | Self::Unshield => "on",
         }
     }
 }
@@ -209,6 +263,8 @@ impl fmt::Display for AddressOperation {
         f.write_str(match self {
             Self::Add => "add",
             Self::Remove => "remove",
+            Self::Shield => "shield",
+            Self::Unshield => "unshield",
         })
     }
 }

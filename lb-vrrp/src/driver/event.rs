@@ -7,11 +7,14 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::error::AddressError;
-use super::timer::Lateness;
-use crate::{AddressFamily, Notice, Priority, Rejected, RouterStats, State, Transition, Vrid};
+use super::routing::{RouteError, RoutingEntry};
+use super::tracked::ObjectId;
+use crate::track::Verdict;
+use crate::{FaultReason, Notice, Priority, Rejected, State, Transition, Vrid};
 
 /// Something happened. Events are told, never asked for: nothing waits for the reader, and what
-/// does not fit the channel is counted in [`DriverStatus::events_dropped`].
+/// does not fit the channel is counted in
+/// [`DriverStatus::events_dropped`](super::DriverStatus::events_dropped).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
@@ -74,6 +77,27 @@ pub enum Event {
         /// The interface.
         interface: Arc<str>,
     },
+    /// A route or rule could not be added or removed; it is tried again every second. Told once
+    /// until it succeeds.
+    #[non_exhaustive]
+    RouteFailed {
+        /// The router's name.
+        router: Arc<str>,
+        /// Its VRID.
+        vrid: Vrid,
+        /// What failed.
+        error: Arc<RouteError>,
+    },
+    /// A route or rule of a Master was gone, and was put back.
+    #[non_exhaustive]
+    RouteRestored {
+        /// The router's name.
+        router: Arc<str>,
+        /// Its VRID.
+        vrid: Vrid,
+        /// The route or rule.
+        entry: RoutingEntry,
+    },
     /// What a router needs of its interfaces came or went: carrier, or a source for adverts.
     #[non_exhaustive]
     LinkChanged {
@@ -85,6 +109,36 @@ pub enum Event {
         interface: Arc<str>,
         /// What is amiss, if anything.
         problem: Option<LinkProblem>,
+    },
+    /// What a router tracks has changed its priority.
+    #[non_exhaustive]
+    PriorityChanged {
+        /// The router's name.
+        router: Arc<str>,
+        /// Its VRID.
+        vrid: Vrid,
+        /// The effective priority before.
+        from: Priority,
+        /// The effective priority from now on.
+        to: Priority,
+    },
+    /// A tracked object counts as something else now.
+    #[non_exhaustive]
+    ObjectChanged {
+        /// The object.
+        object: ObjectId,
+        /// What is known of it.
+        verdict: Verdict,
+    },
+    /// A sync group changed its state; its routers' transitions are told beside it.
+    #[non_exhaustive]
+    GroupChanged {
+        /// The group's name.
+        group: Arc<str>,
+        /// Its state before.
+        from: State,
+        /// Its state from now on.
+        to: State,
     },
     /// The advert thread ended without being asked to; the addresses have been removed.
     #[non_exhaustive]
@@ -114,7 +168,7 @@ impl Events {
     }
 }
 
-/// What keeps a router in [`State::Fault`].
+/// What keeps a router in [`State::Fault`](crate::State::Fault).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum LinkProblem {
@@ -132,54 +186,17 @@ pub enum LinkProblem {
     NoSocket,
 }
 
-/// The driver at one moment.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct DriverStatus {
-    /// The routers, in the order of interface and VRID.
-    pub routers: Vec<RouterStatus>,
-    /// The interfaces they use.
-    pub interfaces: Vec<InterfaceStatus>,
-    /// Events that did not fit the channel.
-    pub events_dropped: u64,
-    /// How late timers were served.
-    pub lateness: Lateness,
-    /// Whether the advert thread runs under `SCHED_RR`.
-    pub realtime: bool,
-}
+impl LinkProblem {
+    /// All there are.
+    pub(super) const ALL: [Self; 4] = [Self::Missing, Self::Down, Self::NoSource, Self::NoSocket];
 
-/// One router at one moment.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct RouterStatus {
-    /// Its name.
-    pub name: Arc<str>,
-    /// Its VRID.
-    pub vrid: Vrid,
-    /// Its interface.
-    pub interface: Arc<str>,
-    /// Its state.
-    pub state: State,
-    /// Its effective priority.
-    pub priority: Priority,
-    /// Source of its adverts.
-    pub source: Option<IpAddr>,
-    /// Its counters.
-    pub stats: RouterStats,
-    /// Adverts the kernel refused to send.
-    pub send_failures: u64,
-}
-
-/// What arrived on an interface for nobody.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct InterfaceStatus {
-    /// Its name.
-    pub name: Arc<str>,
-    /// The family of the routers on it; an interface can have both.
-    pub family: AddressFamily,
-    /// Packets of VRIDs that are not configured here: other people's routers.
-    pub unknown_vrid: u64,
-    /// Packets that are no whole IP packet, or too short to hold a VRID.
-    pub malformed: u64,
+    /// What it is to the engine.
+    pub const fn fault(self) -> FaultReason {
+        match self {
+            Self::Missing => FaultReason::InterfaceMissing,
+            Self::Down => FaultReason::LinkDown,
+            Self::NoSource => FaultReason::NoAddress,
+            Self::NoSocket => FaultReason::NoSocket,
+        }
+    }
 }

@@ -3,18 +3,20 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 use super::advert::Command;
 use super::error::Error;
-use super::event::DriverStatus;
+use super::filter::warn_of_unshielded;
 use super::links::Interfaces;
 use super::monitor::Watched;
-use super::needs::interfaces_of;
-use super::spec::{Options, RouterSpec};
+use super::needs::{interfaces_of, routing_interfaces};
+use super::spec::{Configuration, Options};
+use super::status::DriverStatus;
+use super::tracked::{self, ObjectId, Report, TrackerTask};
 use super::validate;
 
 /// Controls a running driver.
@@ -24,34 +26,51 @@ use super::validate;
 #[derive(Debug)]
 pub struct DriverHandle {
     pub(super) commands: mpsc::Sender<Command>,
+    pub(super) reports: mpsc::Sender<(ObjectId, Report)>,
+    /// Runs scripts, watches files; made when there is something to track.
+    pub(super) tracker: Mutex<Option<TrackerTask>>,
     /// The thread sees it dropped.
     pub(super) _alive: oneshot::Sender<()>,
     pub(super) watched: Watched,
     pub(super) table: watch::Receiver<Interfaces>,
     /// Completes when no address is held any more.
     pub(super) addresses: Option<oneshot::Receiver<()>>,
+    /// Somebody drops packets to addresses.
+    pub(super) filtered: bool,
     pub(super) options: Options,
 }
 
 impl DriverHandle {
-    /// Replaces the routers by `specs`, as a difference: a router with the same VRID, interface
-    /// and version keeps its state, and its addresses change by what differs; a new one starts;
-    /// one that is gone resigns. Adverts go on meanwhile, and equal specifications change nothing.
+    /// Replaces all that runs by `configuration`, as a difference: a router with the same VRID,
+    /// interface and version keeps its state, and its addresses change by what differs; a new one
+    /// starts; one that is gone resigns. Adverts go on meanwhile, and equal specifications change
+    /// nothing.
+    ///
+    /// The first script or file to be tracked starts the thread for that, in the network namespace
+    /// of the calling thread; where that fails, the routers have changed all the same.
     ///
     /// # Errors
     ///
     /// What [`Driver::start`](super::Driver::start) checks is checked first, and then nothing has
     /// changed. [`Error::Stopped`] if the driver has ended, [`Error::TimedOut`] after
     /// [`Options::limit`].
-    pub async fn reload(&self, specs: Vec<RouterSpec>) -> Result<(), Error> {
+    pub async fn reload(&self, configuration: impl Into<Configuration>) -> Result<(), Error> {
         let deadline = self.deadline();
-        validate::specs(&specs)?;
-        validate::interfaces(&specs, &self.table.borrow())?;
+        let configuration = configuration.into();
+        validate::configuration(&configuration)?;
+        validate::interfaces(&configuration.routers, &self.table.borrow())?;
+        if !self.filtered {
+            warn_of_unshielded(&configuration.routers);
+        }
         // Watched before they are used: a change in between is told.
-        let watched = watched(&specs);
+        let watched = watched(&configuration);
         self.watched.extend(&watched);
+        let objects = tracked::without_init(&configuration.objects);
         let (done, answer) = oneshot::channel();
-        let command = Command::Reload { specs, done };
+        let command = Command::Reload {
+            configuration,
+            done,
+        };
         let operation = "reload";
         self.bounded(operation, deadline, self.commands.send(command))
             .await?
@@ -62,8 +81,22 @@ impl DriverHandle {
             .map_err(|_| Error::Stopped)?;
         if result.is_ok() {
             self.watched.set(watched);
+            tracked::track(&self.tracker, objects, &self.reports, self.options.limit)?;
         }
         result
+    }
+
+    /// Tells what has become of a tracked object that somebody else watches, such as a BFD session.
+    /// A report of an object that nobody tracks is disregarded.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stopped`] if the driver has ended, [`Error::TimedOut`] after [`Options::limit`].
+    pub async fn report(&self, object: ObjectId, report: Report) -> Result<(), Error> {
+        let sent = self.reports.send((object, report));
+        self.bounded("report", self.deadline(), sent)
+            .await?
+            .map_err(|_| Error::Stopped)
     }
 
     /// The routers, their states and counters. `None` if the driver has ended.
@@ -89,6 +122,16 @@ impl DriverHandle {
             .bounded(operation, deadline, self.commands.send(command))
             .await?;
         let resigned = self.bounded(operation, deadline, resigned).await?;
+        let tracker = self
+            .tracker
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(tracker) = tracker.take() {
+            // It is only ever dropped, when the thread has ended and its scripts with it.
+            let _ = self
+                .bounded("ending scripts", deadline, tracker.stop())
+                .await?;
+        }
         if let Some(removed) = self.addresses.take() {
             // It is only ever dropped, when the thread ends.
             let _ = self
@@ -118,11 +161,16 @@ impl DriverHandle {
     }
 }
 
-/// The interfaces that routers use.
-pub(super) fn watched(specs: &[RouterSpec]) -> BTreeSet<Arc<str>> {
-    specs
-        .iter()
-        .flat_map(interfaces_of)
-        .map(Arc::from)
-        .collect()
+/// The interfaces that routers use or track.
+pub(super) fn watched(of: &Configuration) -> BTreeSet<Arc<str>> {
+    let routers = of.routers.iter().flat_map(|of| &of.tracked);
+    let tracked = routers
+        .chain(of.groups.iter().flat_map(|of| &of.tracked))
+        .filter_map(|(object, _)| match object {
+            ObjectId::Interface(name) => Some(Arc::clone(name)),
+            _ => None,
+        });
+    let routers = of.routers.iter();
+    let used = routers.flat_map(|of| interfaces_of(of).chain(routing_interfaces(of, false)));
+    used.map(Arc::from).chain(tracked).collect()
 }

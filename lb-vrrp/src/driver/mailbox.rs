@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::address::Link;
+use super::routing::RoutingEntry;
 use super::socket::PacketSocket;
+use super::spec::RouterSpec;
 use crate::{AddressFamily, Announcements, VirtualAddress, Vrid};
 
 /// What identifies a router: two of the same are the same router with another configuration.
@@ -22,6 +24,14 @@ pub(super) struct RouterKey {
 }
 
 impl RouterKey {
+    pub(super) fn of(spec: &RouterSpec) -> Self {
+        Self {
+            interface: Arc::from(spec.interface.as_str()),
+            family: spec.config.family(),
+            vrid: spec.config.vrid(),
+        }
+    }
+
     /// Where its adverts leave and arrive.
     pub(super) fn port(&self) -> PortKey {
         (Arc::clone(&self.interface), self.family)
@@ -70,6 +80,8 @@ pub(super) struct Wanted {
     pub(super) router: Arc<str>,
     /// Whether its addresses are to be on their interfaces.
     pub(super) held: bool,
+    /// Whether packets to them are to be dropped.
+    pub(super) shielded: bool,
     /// An address owner keeps the addresses that were there before it (RFC 9568 §6.4.1).
     pub(super) owner: bool,
     /// How often it has become Master.
@@ -78,6 +90,8 @@ pub(super) struct Wanted {
     pub(super) announced: u64,
     pub(super) announcements: Announcements,
     pub(super) addresses: Arc<[Prepared]>,
+    /// Routes and rules, in the order in which they are added.
+    pub(super) routing: Arc<[RoutingEntry]>,
 }
 
 /// All wishes at one moment.

@@ -46,8 +46,8 @@
 //! ```
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::mpsc as blocking;
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use tokio::runtime::{Builder, Runtime};
@@ -60,6 +60,8 @@ mod address_thread;
 mod advert;
 mod error;
 mod event;
+mod filter;
+mod groups;
 mod handle;
 mod limiter;
 mod links;
@@ -68,24 +70,37 @@ mod monitor;
 mod needs;
 mod port;
 mod router;
+mod routing;
 mod socket;
 mod spec;
+mod status;
 mod sys;
 mod timer;
+mod tracked;
 mod validate;
 
 pub use self::address::{ADDRESS_PROTOCOL, Added, AddressManager, Link, Rtnetlink};
 pub use self::error::{AddressError, AddressOperation, Capability, Error};
-pub use self::event::{DriverStatus, Event, InterfaceStatus, LinkProblem, RouterStatus};
+pub use self::event::{Event, LinkProblem};
+pub use self::filter::{PacketFilter, Ports};
 pub use self::handle::DriverHandle;
-pub use self::spec::{Options, Realtime, RouterSpec};
+pub use self::routing::{PlacedRoute, ROUTE_PROTOCOL, RouteError, RouteManager, RoutingEntry};
+pub use self::spec::{Configuration, Options, Realtime, RouterSpec};
+pub use self::status::{
+    DriverStatus, GroupStatus, InterfaceStatus, ObjectStatus, RouterStatus, TrackedStatus,
+};
 pub use self::timer::Lateness;
-pub use crate::{Announcements, Scope, VirtualAddress};
+pub use self::tracked::{
+    CommandRunner, FileInit, FileSource, GroupSpec, ObjectId, ObjectSpec, ProcessPattern,
+    ProcessSource, Report, ScriptRunner, ScriptSource, Source,
+};
+pub use crate::{Announcements, Scope, VirtualAddress, VirtualRoute, VirtualRule};
 
 use self::actuator::remove_leftovers;
 use self::address_thread::{Idle, Work};
 use self::advert::{AdvertThread, Command};
 use self::event::Events;
+use self::filter::warn_of_unshielded;
 use self::links::Interfaces;
 use self::mailbox::{End, Mailbox};
 use self::monitor::Watched;
@@ -93,6 +108,9 @@ use self::needs::interface_of;
 
 /// Commands that may wait for the advert thread; their senders wait when it is full.
 const COMMANDS: usize = 64;
+/// Reports of tracked objects that may wait for the advert thread; their senders wait when it is
+/// full.
+const REPORTS: usize = 64;
 
 /// Runs virtual routers; see the [module](self).
 #[derive(Clone, Copy, Debug)]
@@ -109,9 +127,10 @@ impl Driver {
     /// # Errors
     ///
     /// As [`start`](Self::start), for these.
-    pub async fn check(specs: &[RouterSpec]) -> Result<(), Error> {
+    pub async fn check(configuration: &Configuration) -> Result<(), Error> {
         let netlink = |operation| move |source| Error::Netlink { operation, source };
-        validate::specs(specs)?;
+        validate::configuration(configuration)?;
+        let specs = &configuration.routers;
         let (connection, handle, _) = rtnetlink::new_connection().map_err(netlink("connect"))?;
         let connection = tokio::spawn(connection);
         let interfaces = Interfaces::dump(&handle).await;
@@ -130,50 +149,58 @@ impl Driver {
     /// [`Error`] says what is missing: an interface (with those there are), a
     /// capability; or which specifications contradict each other. Nothing runs then.
     pub fn start(
-        specs: Vec<RouterSpec>,
+        configuration: impl Into<Configuration>,
         options: Options,
     ) -> Result<(DriverHandle, mpsc::Receiver<Event>), Error> {
-        Self::launch(specs, options, None)
+        Self::launch(configuration.into(), options, Ports::default())
     }
 
-    /// Starts the routers, with addresses put on interfaces by `manager`.
+    /// Starts the routers, with `ports` for what the driver does not do itself; a boxed
+    /// [`AddressManager`] is one.
     ///
     /// # Errors
     ///
     /// As [`start`](Self::start).
     pub fn start_with(
-        specs: Vec<RouterSpec>,
+        configuration: impl Into<Configuration>,
         options: Options,
-        manager: Box<dyn AddressManager>,
+        ports: impl Into<Ports>,
     ) -> Result<(DriverHandle, mpsc::Receiver<Event>), Error> {
-        Self::launch(specs, options, Some(manager))
+        Self::launch(configuration.into(), options, ports.into())
     }
 
     fn launch(
-        specs: Vec<RouterSpec>,
+        configuration: Configuration,
         options: Options,
-        manager: Option<Box<dyn AddressManager>>,
+        ports: Ports,
     ) -> Result<(DriverHandle, mpsc::Receiver<Event>), Error> {
-        validate::specs(&specs)?;
+        validate::configuration(&configuration)?;
+        let filtered = ports.filter.is_some();
+        if !filtered {
+            warn_of_unshielded(&configuration.routers);
+        }
 
         // All sockets are made on threads that this one starts: they are in its namespace.
         let address_thread = Idle::start(options.limit)?;
         let watched = Watched::default();
-        watched.set(handle::watched(&specs));
+        watched.set(handle::watched(&configuration));
         let mailbox = Arc::new(Mailbox::default());
         let (event_sender, events) = mpsc::channel(options.event_capacity.max(1));
         let (command_sender, commands) = mpsc::channel(COMMANDS);
+        let objects = configuration.objects.clone();
+        let (report_sender, reports) = mpsc::channel(REPORTS);
         let (alive, abandoned) = oneshot::channel();
         let (table, latest) = watch::channel(Interfaces::default());
         let (started, outcome) = blocking::sync_channel(1);
 
         let setup = Setup {
-            specs,
+            configuration,
             options,
-            manager,
+            manager: ports.addresses,
             mailbox: Arc::clone(&mailbox),
             table: latest.clone(),
             commands,
+            reports,
             abandoned,
             events: Events::new(event_sender.clone()),
         };
@@ -195,18 +222,24 @@ impl Driver {
         table.send_replace(interfaces);
         let addresses = address_thread.begin(Work {
             manager,
+            filter: ports.filter,
             mailbox,
             commands: command_sender.clone(),
             events: event_sender,
             watched: watched.clone(),
             table,
         });
+        let tracker = Mutex::new(None);
+        tracked::track(&tracker, objects, &report_sender, options.limit)?;
         let handle = DriverHandle {
             commands: command_sender,
+            reports: report_sender,
+            tracker,
             _alive: alive,
             watched,
             table: latest,
             addresses: Some(addresses),
+            filtered,
             options,
         };
         Ok((handle, events))
@@ -215,12 +248,13 @@ impl Driver {
 
 /// What the advert thread begins with.
 struct Setup {
-    specs: Vec<RouterSpec>,
+    configuration: Configuration,
     options: Options,
     manager: Option<Box<dyn AddressManager>>,
     mailbox: Arc<Mailbox>,
     table: watch::Receiver<Interfaces>,
     commands: mpsc::Receiver<Command>,
+    reports: mpsc::Receiver<(ObjectId, Report)>,
     abandoned: oneshot::Receiver<()>,
     events: Events,
 }
@@ -272,10 +306,10 @@ impl Setup {
         let thread = {
             let _inside = runtime.enter();
             AdvertThread::new(
-                self.specs,
+                self.configuration,
                 (interfaces.clone(), self.table),
                 self.mailbox,
-                self.commands,
+                (self.commands, self.reports),
                 self.abandoned,
                 self.events,
                 self.options,
@@ -297,14 +331,18 @@ impl Setup {
             let interfaces = Interfaces::dump(&handle)
                 .await
                 .map_err(netlink("read links and addresses"))?;
-            validate::interfaces(&self.specs, &interfaces)?;
+            validate::interfaces(&self.configuration.routers, &interfaces)?;
+            if self.manager.is_none() {
+                routing::remove_leftovers().await;
+            }
             let mut rtnetlink = Rtnetlink::new(handle);
             let manager = match &mut self.manager {
                 Some(manager) => manager.as_mut(),
                 None => &mut rtnetlink,
             };
             let addresses = self
-                .specs
+                .configuration
+                .routers
                 .iter()
                 .filter(|spec| !spec.config.priority().is_owner())
                 .flat_map(|spec| {

@@ -12,19 +12,50 @@ use tracing::error;
 use super::event::LinkProblem;
 use super::links::{Interface, Interfaces};
 use super::mailbox::{Announcement, Prepared};
+use super::routing::{PlacedRoute, RoutingEntry};
 use super::socket::PacketSocket;
 use super::spec::RouterSpec;
 use crate::MacAddr;
-use crate::VirtualAddress;
 use crate::wire::{GratuitousArp, UnsolicitedNeighbourAdvertisement};
+use crate::{VirtualAddress, VirtualRoute, VirtualRule};
 
-/// The interfaces a router needs: its own, and those of its addresses.
+/// The interfaces a router needs: its own, and those of its addresses, routes and rules.
 pub(super) fn interfaces_of(spec: &RouterSpec) -> impl Iterator<Item = &str> {
     let others = spec
         .virtual_addresses
         .iter()
         .filter_map(|of| of.interface.as_deref());
-    std::iter::once(spec.interface.as_str()).chain(others)
+    std::iter::once(spec.interface.as_str())
+        .chain(others)
+        .chain(routing_interfaces(spec, true))
+}
+
+/// The interfaces of its routes and rules that it needs, or that it does without.
+pub(super) fn routing_interfaces(spec: &RouterSpec, tracked: bool) -> impl Iterator<Item = &str> {
+    let routes = spec.virtual_routes.iter();
+    let rules = spec.virtual_rules.iter();
+    routes
+        .filter(move |of| of.tracked == tracked)
+        .flat_map(VirtualRoute::interfaces)
+        .chain(
+            rules
+                .filter(move |of| of.tracked == tracked)
+                .flat_map(VirtualRule::interfaces),
+        )
+}
+
+/// Finds the interfaces of a router's routes; one whose interface is missing has to wait.
+pub(super) fn place(spec: &RouterSpec, interfaces: &Interfaces) -> Vec<RoutingEntry> {
+    let routes = spec
+        .virtual_routes
+        .iter()
+        .filter_map(|of| PlacedRoute::new(of, interfaces))
+        .map(|of| RoutingEntry::Route(Box::new(of)));
+    let rules = spec
+        .virtual_rules
+        .iter()
+        .map(|of| RoutingEntry::Rule(Box::new(of.clone())));
+    routes.chain(rules).collect()
 }
 
 /// The interface an address belongs on.
@@ -62,8 +93,9 @@ pub(super) fn problem_of(
 ) -> Option<LinkProblem> {
     let mut down = false;
     for name in interfaces_of(spec) {
+        let matters = !(spec.ignores_interface && name == spec.interface);
         match interfaces.get(name) {
-            Some(interface) => down |= !interface.up,
+            Some(interface) => down |= matters && !interface.up,
             None => return Some(LinkProblem::Missing),
         }
     }

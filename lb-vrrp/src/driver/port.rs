@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the routers of one interface and family share.
 
+use std::collections::BTreeSet;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::event::InterfaceStatus;
 use super::links::Interface;
 use super::mailbox::PortKey;
 use super::socket::{Incoming, Protocol, VrrpSocket};
 use super::spec::RouterSpec;
+use super::status::InterfaceStatus;
 use crate::{AddressFamily, Authentication, Transmit};
 
 /// The sockets of an interface and family, and what arrived on them for nobody.
@@ -35,21 +37,35 @@ impl Port {
         })
     }
 
-    /// Opens and closes sockets for what its routers need.
+    /// Opens and closes sockets and joins multicast groups for what its routers need.
     pub(super) fn suit<'a>(
         &mut self,
         interface: &Interface,
-        mut routers: impl Iterator<Item = &'a RouterSpec>,
+        routers: impl Iterator<Item = &'a RouterSpec>,
     ) -> io::Result<()> {
         let by_header =
             |spec: &RouterSpec| matches!(spec.config.authentication(), Authentication::Ah(_));
-        if !routers.any(by_header) {
+        let groups = |routers: &[&RouterSpec]| -> BTreeSet<IpAddr> {
+            let multicast = routers.iter().filter(|of| of.config.peers().is_empty());
+            multicast.map(|of| of.config.group()).collect()
+        };
+        let all: Vec<&RouterSpec> = routers.collect();
+        // Those that authenticate by header want to know of adverts without one, too.
+        self.plain.join(&groups(&all))?;
+        let headed: Vec<&RouterSpec> = all.into_iter().filter(|spec| by_header(spec)).collect();
+        if headed.is_empty() {
             self.authenticated = None;
-        } else if self.authenticated.is_none() {
-            let (family, protocol) = (AddressFamily::Ipv4, Protocol::AuthenticationHeader);
-            self.authenticated = Some(socket(interface, family, protocol)?);
+            return Ok(());
         }
-        Ok(())
+        let socket = match &mut self.authenticated {
+            Some(socket) => socket,
+            None => {
+                let (family, protocol) = (AddressFamily::Ipv4, Protocol::AuthenticationHeader);
+                self.authenticated
+                    .insert(socket(interface, family, protocol)?)
+            }
+        };
+        socket.join(&groups(&headed))
     }
 
     pub(super) fn send(&mut self, advert: &Transmit) -> io::Result<()> {

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tracing::warn;
 
-use super::event::{Event, Events, LinkProblem, RouterStatus};
+use super::event::{Event, Events, LinkProblem};
 use super::limiter::RejectedLimiter;
 use super::mailbox::{Mailbox, PortKey, Prepared, RouterKey, Wanted};
 use super::port::Port;
+use super::routing::RoutingEntry;
 use super::spec::RouterSpec;
 use crate::{AnnounceReason, Authentication, Output, Received, Transmit, VirtualRouter};
 
@@ -37,14 +38,16 @@ pub(super) struct Router {
     pub(super) started: bool,
     pub(super) span: tracing::Span,
     addresses: Arc<[Prepared]>,
+    routing: Arc<[RoutingEntry]>,
     /// Addresses of this epoch that are on their interface, by interface and address.
     ready: BTreeSet<(u32, IpAddr)>,
     held: bool,
+    shielded: bool,
     epoch: u64,
     announced: u64,
     last_burst: Option<Instant>,
     limiter: RejectedLimiter,
-    send_failures: u64,
+    pub(super) send_failures: u64,
     sending_fails: bool,
 }
 
@@ -64,8 +67,10 @@ impl Router {
             started: false,
             span,
             addresses: Arc::new([]),
+            routing: Arc::new([]),
             ready: BTreeSet::new(),
             held: false,
+            shielded: false,
             epoch: 0,
             announced: 0,
             last_burst: None,
@@ -81,8 +86,13 @@ impl Router {
         self.spec = spec;
     }
 
-    /// Takes over what its addresses look like on the interfaces there are now.
-    pub(super) fn prepare(&mut self, addresses: Vec<Prepared>, mailbox: &Mailbox) {
+    /// Takes over what its addresses and routes look like on the interfaces there are now.
+    pub(super) fn prepare(
+        &mut self,
+        addresses: Vec<Prepared>,
+        routing: Vec<RoutingEntry>,
+        mailbox: &Mailbox,
+    ) {
         let there = |(link, address): &(u32, IpAddr)| {
             addresses
                 .iter()
@@ -90,6 +100,7 @@ impl Router {
         };
         self.ready.retain(there);
         self.addresses = addresses.into();
+        self.routing = routing.into();
         if self.held {
             self.publish(mailbox);
         }
@@ -127,8 +138,17 @@ impl Router {
         while let Some(output) = self.engine.poll_output() {
             match output {
                 Output::SendAdvertisement(advert) => self.send(&advert, around.ports),
-                // Told when the router was made: no executor yet.
-                Output::ShieldAddresses | Output::UnshieldAddresses => {}
+                Output::ShieldAddresses => {
+                    self.shielded = true;
+                    // Otherwise with the addresses, which come next.
+                    if self.held {
+                        self.publish(around.mailbox);
+                    }
+                }
+                Output::UnshieldAddresses => {
+                    self.shielded = false;
+                    self.publish(around.mailbox);
+                }
                 Output::AddAddresses => {
                     self.held = true;
                     self.epoch += 1;
@@ -220,25 +240,14 @@ impl Router {
             Wanted {
                 router: Arc::clone(&self.name),
                 held: self.held,
+                shielded: self.shielded,
                 owner: self.spec.config.priority().is_owner(),
                 epoch: self.epoch,
                 announced: self.announced,
                 announcements: self.spec.announcements,
                 addresses: Arc::clone(&self.addresses),
+                routing: Arc::clone(&self.routing),
             },
         );
-    }
-
-    pub(super) fn status(&self) -> RouterStatus {
-        RouterStatus {
-            name: Arc::clone(&self.name),
-            vrid: self.key.vrid,
-            interface: Arc::clone(&self.key.interface),
-            state: self.engine.state(),
-            priority: self.engine.effective_priority(),
-            source: self.source,
-            stats: *self.engine.stats(),
-            send_failures: self.send_failures,
-        }
     }
 }

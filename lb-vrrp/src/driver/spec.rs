@@ -4,7 +4,52 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::{Announcements, RouterConfig, VirtualAddress};
+use super::tracked::{GroupSpec, ObjectId, ObjectSpec};
+use crate::track::Weight;
+use crate::{Announcements, RouterConfig, VirtualAddress, VirtualRoute, VirtualRule};
+
+/// All that a driver runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Configuration {
+    /// The virtual routers.
+    pub routers: Vec<RouterSpec>,
+    /// Those that are Master together.
+    pub groups: Vec<GroupSpec>,
+    /// What they track beside interfaces.
+    pub objects: Vec<ObjectSpec>,
+}
+
+impl Configuration {
+    /// Routers without groups, that track nothing but interfaces.
+    pub const fn new(routers: Vec<RouterSpec>) -> Self {
+        Self {
+            routers,
+            groups: Vec::new(),
+            objects: Vec::new(),
+        }
+    }
+
+    /// Replaces the sync groups.
+    #[must_use]
+    pub fn with_groups(mut self, groups: impl IntoIterator<Item = GroupSpec>) -> Self {
+        self.groups = groups.into_iter().collect();
+        self
+    }
+
+    /// Replaces the tracked objects.
+    #[must_use]
+    pub fn with_objects(mut self, objects: impl IntoIterator<Item = ObjectSpec>) -> Self {
+        self.objects = objects.into_iter().collect();
+        self
+    }
+}
+
+impl From<Vec<RouterSpec>> for Configuration {
+    fn from(routers: Vec<RouterSpec>) -> Self {
+        Self::new(routers)
+    }
+}
 
 /// One virtual router on one interface (`vrrp_instance` in keepalived).
 ///
@@ -21,11 +66,21 @@ pub struct RouterSpec {
     /// Addresses put on an interface while the router is Master. May hold more than what is
     /// advertised (`virtual_ipaddress_excluded` in keepalived).
     pub virtual_addresses: Vec<VirtualAddress>,
+    /// Routes that are there while the router is Master, added in this order after the addresses
+    /// (`virtual_routes` in keepalived).
+    pub virtual_routes: Vec<VirtualRoute>,
+    /// Rules that are there while the router is Master, added in this order after the routes
+    /// (`virtual_rules` in keepalived).
+    pub virtual_rules: Vec<VirtualRule>,
     /// How the addresses are announced.
     pub announcements: Announcements,
     /// Source of adverts; without one, the first IPv4 address of the interface that is not a
     /// virtual address (`mcast_src_ip` in keepalived).
     pub source: Option<IpAddr>,
+    /// What it tracks beside its own interfaces, and how much that counts.
+    pub tracked: Vec<(ObjectId, Weight)>,
+    /// The state of its own interface does not matter (`dont_track_primary` in keepalived).
+    pub ignores_interface: bool,
 }
 
 impl RouterSpec {
@@ -47,9 +102,27 @@ impl RouterSpec {
             interface: interface.into(),
             config,
             virtual_addresses,
+            virtual_routes: Vec::new(),
+            virtual_rules: Vec::new(),
             announcements: Announcements::default(),
             source: None,
+            tracked: Vec::new(),
+            ignores_interface: false,
         }
+    }
+
+    /// Has it track an object.
+    #[must_use]
+    pub fn with_tracked(mut self, object: ObjectId, weight: Weight) -> Self {
+        self.tracked.push((object, weight));
+        self
+    }
+
+    /// Sets whether the state of its own interface does not matter.
+    #[must_use]
+    pub const fn with_ignores_interface(mut self, ignores: bool) -> Self {
+        self.ignores_interface = ignores;
+        self
     }
 
     /// Replaces the addresses that are held while Master.
@@ -59,6 +132,20 @@ impl RouterSpec {
         addresses: impl IntoIterator<Item = VirtualAddress>,
     ) -> Self {
         self.virtual_addresses = addresses.into_iter().collect();
+        self
+    }
+
+    /// Replaces the routes that are held while Master.
+    #[must_use]
+    pub fn with_virtual_routes(mut self, routes: impl IntoIterator<Item = VirtualRoute>) -> Self {
+        self.virtual_routes = routes.into_iter().collect();
+        self
+    }
+
+    /// Replaces the rules that are held while Master.
+    #[must_use]
+    pub fn with_virtual_rules(mut self, rules: impl IntoIterator<Item = VirtualRule>) -> Self {
+        self.virtual_rules = rules.into_iter().collect();
         self
     }
 

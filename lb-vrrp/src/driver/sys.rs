@@ -7,6 +7,7 @@ use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use nix::libc;
+use nix::sys::inotify::Inotify;
 use nix::sys::timerfd::TimerFd;
 use socket2::{SockAddr, SockAddrStorage, Socket, socklen_t};
 use tokio::io::Interest;
@@ -94,13 +95,18 @@ pub(super) fn register_timer(timer: TimerFd) -> io::Result<AsyncFd<Owned<TimerFd
     register(Owned(timer))
 }
 
+/// Registers an inotify instance with the runtime of the calling thread.
+pub(super) fn register_inotify(inotify: Inotify) -> io::Result<AsyncFd<Owned<Inotify>>> {
+    register(Owned(inotify))
+}
+
 #[expect(
     unsafe_code,
     reason = "tokio has deprecated the safe constructors of AsyncFd"
 )]
 fn register<T: AsFd>(descriptor: Owned<T>) -> io::Result<AsyncFd<Owned<T>>> {
-    // SAFETY: only called with a Socket or a TimerFd. Both own their descriptor, close it when
-    // they are dropped and not before, and `Owned` gives out shared references only.
+    // SAFETY: only called with a Socket, a TimerFd or an Inotify. All own their descriptor, close
+    // it when they are dropped and not before, and `Owned` gives out shared references only.
     unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }.map_err(Into::into)
 }
 

@@ -1,18 +1,80 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What is checked before anything is touched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::error::Error;
 use super::links::Interfaces;
 use super::needs::interfaces_of;
-use super::spec::RouterSpec;
+use super::spec::{Configuration, RouterSpec};
+use super::tracked::ObjectId;
 use crate::AddressFamily;
 use crate::VirtualAddress;
 
 /// Longest label, `IFNAMSIZ` less the terminating zero.
 const LABEL: usize = 15;
+
+/// Checks all that can be checked without the kernel.
+pub(super) fn configuration(of: &Configuration) -> Result<(), Error> {
+    specs(&of.routers)?;
+    tracked(of)?;
+    groups(of)
+}
+
+/// Checks that what is tracked is there, and there once.
+fn tracked(of: &Configuration) -> Result<(), Error> {
+    let mut known = BTreeSet::new();
+    for object in &of.objects {
+        if !known.insert(object.id()) {
+            return Err(Error::DuplicateObject {
+                object: object.id(),
+            });
+        }
+    }
+    let routers = of.routers.iter().map(|of| (&of.name, &of.tracked));
+    let groups = of.groups.iter().map(|of| (&of.name, &of.tracked));
+    for (name, tracked) in routers.chain(groups) {
+        for (object, _) in tracked {
+            if !matches!(object, ObjectId::Interface(_)) && !known.contains(object) {
+                return Err(Error::UnknownObject {
+                    name: name.clone(),
+                    object: object.clone(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Checks that each group has routers, and each router one group at most.
+fn groups(of: &Configuration) -> Result<(), Error> {
+    let mut names = BTreeSet::new();
+    let mut taken: BTreeMap<&str, &str> = BTreeMap::new();
+    for group in &of.groups {
+        if !names.insert(&group.name) {
+            return Err(Error::DuplicateGroup {
+                group: group.name.clone(),
+            });
+        }
+        for member in &group.members {
+            if !of.routers.iter().any(|router| router.name == *member) {
+                return Err(Error::UnknownMember {
+                    group: group.name.clone(),
+                    member: member.clone(),
+                });
+            }
+            if let Some(first) = taken.insert(member, &group.name) {
+                return Err(Error::SharedMember {
+                    member: member.clone(),
+                    first: first.to_owned(),
+                    second: group.name.clone(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
 
 /// Checks each router by itself, and that no two are the same.
 pub(super) fn specs(specs: &[RouterSpec]) -> Result<(), Error> {
@@ -35,6 +97,7 @@ pub(super) fn specs(specs: &[RouterSpec]) -> Result<(), Error> {
                 });
             }
         }
+        routing(spec)?;
         let key = (spec.config.vrid(), family, spec.interface.as_str());
         if let Some(first) = known.insert(key, &spec.name) {
             return Err(Error::DuplicateRouter {
@@ -46,6 +109,21 @@ pub(super) fn specs(specs: &[RouterSpec]) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+fn routing(spec: &RouterSpec) -> Result<(), Error> {
+    let routes = spec.virtual_routes.iter();
+    let routes = routes.filter_map(|of| Some((of.to_string(), of.problem()?)));
+    let rules = spec.virtual_rules.iter();
+    let rules = rules.filter_map(|of| Some((of.to_string(), of.problem()?)));
+    match routes.chain(rules).next() {
+        Some((entry, problem)) => Err(Error::InvalidRoute {
+            router: spec.name.clone(),
+            entry,
+            problem,
+        }),
+        None => Ok(()),
+    }
 }
 
 fn usable(of: &VirtualAddress) -> bool {
@@ -79,6 +157,8 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
+    use crate::driver::{FileSource, GroupSpec, ObjectSpec};
+    use crate::track::Weight;
     use crate::{RouterConfig, Vrid};
 
     fn spec(name: &str, interface: &str, vrid: u8) -> RouterSpec {
@@ -103,6 +183,47 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "routers a and b both have VRID 1 on eth0"
+        );
+    }
+
+    #[test]
+    fn tracked_objects_are_named_once_and_known() {
+        let file = || ObjectSpec::new("load", FileSource::new("/run/load"));
+        let id = file().id();
+        let router = spec("a", "eth0", 1).with_tracked(id, Weight::ONE);
+        let good = Configuration::new(vec![router]);
+        assert_eq!(
+            configuration(&good).unwrap_err().to_string(),
+            "a tracks file load, which is not defined"
+        );
+        let good = good.with_objects([file()]);
+        assert!(configuration(&good).is_ok());
+        let twice = good.with_objects([file(), file()]);
+        assert_eq!(
+            configuration(&twice).unwrap_err().to_string(),
+            "file load is defined twice"
+        );
+    }
+
+    #[test]
+    fn a_router_is_in_one_group() {
+        let routers = vec![spec("a", "eth0", 1), spec("b", "eth1", 1)];
+        let of = |groups: Vec<GroupSpec>| {
+            configuration(&Configuration::new(routers.clone()).with_groups(groups))
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(of(vec![GroupSpec::new("g", ["a", "b"])]), Ok(()));
+        assert_eq!(
+            of(vec![GroupSpec::new("g", ["a"]), GroupSpec::new("h", ["a"])]),
+            Err("router a is in the sync groups g and h".to_owned())
+        );
+        assert_eq!(
+            of(vec![GroupSpec::new("g", ["c"])]),
+            Err("sync group g has a member c, which is no router".to_owned())
+        );
+        assert_eq!(
+            of(vec![GroupSpec::new("g", ["a"]), GroupSpec::new("g", ["b"])]),
+            Err("there are two sync groups g".to_owned())
         );
     }
 

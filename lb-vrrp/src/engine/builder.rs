@@ -26,6 +26,8 @@ pub struct RouterConfigBuilder {
     addresses: Vec<IpAddr>,
     peers: Vec<UnicastPeer>,
     mtu: u16,
+    /// Acceptance was asked for, and is not the default.
+    asked_to_accept: bool,
 }
 
 impl RouterConfigBuilder {
@@ -57,6 +59,7 @@ impl RouterConfigBuilder {
             addresses: Vec::new(),
             peers: Vec::new(),
             mtu: MTU,
+            asked_to_accept: false,
         }
     }
 
@@ -217,13 +220,16 @@ impl RouterConfigBuilder {
     /// keepalived's `no_accept`, makes a master ask for its addresses to be shielded.
     pub const fn accept(mut self, accept: bool) -> Self {
         self.settings.accept = accept;
+        self.asked_to_accept = accept;
         self
     }
 
     /// Sets that nothing is done but what the RFC of the version says, and what contradicts it is
     /// refused: no authentication, no unicast, no delayed preemption, three intervals to master
-    /// down, no farewell, no answer to a losing advertisement of VRRPv2, no packets to the virtual
-    /// addresses unless they are the router's own. Equivalent to keepalived's `strict_mode`.
+    /// down, an IPv6 router's link-local address first (erratum 8300; also in what is received),
+    /// no farewell, no answer to a losing advertisement of VRRPv2, no packets to the virtual
+    /// addresses unless they are the router's own or, with VRRPv3, [`accept`](Self::accept) asks
+    /// for it. Equivalent to keepalived's `strict_mode`.
     pub const fn strict(mut self, strict: bool) -> Self {
         self.settings.strict = strict;
         self
@@ -234,15 +240,14 @@ impl RouterConfigBuilder {
     /// # Errors
     ///
     /// [`ConfigError`] names the first value that does not fit: no address, one twice or one that is
-    /// none, mixed families, IPv6 or an odd interval with VRRPv2, a password or AH with VRRPv3, an IPv6 router whose first
-    /// address is not link-local, a peer that is none, a delay or a number out of its range, and
-    /// what strict mode forbids.
+    /// none, mixed families, IPv6 or an odd interval with VRRPv2, a password or AH with VRRPv3, a peer
+    /// that is none, a delay or a number out of its range, and what strict mode forbids.
     pub fn build(mut self) -> Result<RouterConfig, ConfigError> {
         let (addresses, excluded) = self.split_addresses()?;
         self.check_version(&addresses)?;
         self.check_times()?;
         self.check_destinations(addresses.family())?;
-        self.apply_strict()?;
+        self.apply_strict(&addresses)?;
         self.settings.peers.check_source |= self.peers.iter().any(UnicastPeer::is_bounded);
         self.settings.peers.list = self.peers.into();
         Ok(RouterConfig {
@@ -323,14 +328,9 @@ impl RouterConfigBuilder {
         {
             return Err(ConfigError::AuthenticationForVersion { version });
         }
-        if let Some(IpAddr::V6(first)) = addresses.first() {
-            if version == Version::V2 {
-                let family = AddressFamily::Ipv6;
-                return Err(ConfigError::FamilyForVersion { family, version });
-            }
-            if !first.is_unicast_link_local() {
-                return Err(ConfigError::FirstAddress { address: first });
-            }
+        let family = addresses.family();
+        if version == Version::V2 && family == AddressFamily::Ipv6 {
+            return Err(ConfigError::FamilyForVersion { family, version });
         }
         Ok(())
     }
@@ -389,10 +389,15 @@ impl RouterConfigBuilder {
     }
 
     /// RFC 3768 and RFC 9568, nothing else.
-    fn apply_strict(&mut self) -> Result<(), ConfigError> {
+    fn apply_strict(&mut self, addresses: &AddressList) -> Result<(), ConfigError> {
         let settings = &mut self.settings;
         if !settings.strict {
             return Ok(());
+        }
+        if let Some(IpAddr::V6(address)) = addresses.first()
+            && !address.is_unicast_link_local()
+        {
+            return Err(ConfigError::FirstAddress { address });
         }
         let allowed = match &settings.authentication {
             Authentication::None => true,
@@ -416,7 +421,8 @@ impl RouterConfigBuilder {
         settings.farewell = false;
         settings.answer_losing = settings.version == Version::V3;
         settings.yield_after_stall = None;
-        settings.accept = false;
+        // RFC 9568 §6.1 leaves it to the operator, RFC 3768 §6.4.3 does not.
+        settings.accept = settings.version == Version::V3 && self.asked_to_accept;
         Ok(())
     }
 }

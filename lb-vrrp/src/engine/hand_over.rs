@@ -7,7 +7,8 @@ use std::{
 };
 
 use super::{
-    Faults, Output, Reason, RouterConfig, RouterStats, State, VirtualRouter, timers::Wait,
+    Faults, Output, Reason, RouterConfig, RouterStats, State, Transition, VirtualRouter,
+    timers::Wait,
 };
 use crate::{
     error::ConfigError,
@@ -49,6 +50,12 @@ pub struct HandOver {
     pub primary: IpAddr,
     /// Its state.
     pub state: State,
+    /// How long it has been in that state.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub age: Option<Duration>,
+    /// How it came to that state.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub last_transition: Option<Transition>,
     /// What keeps it from taking part.
     pub faults: Faults,
     /// Configured priority.
@@ -67,8 +74,17 @@ pub struct HandOver {
     pub preempt_hold: Option<Duration>,
     /// How long a sticky router still waits for a proof that it can receive.
     pub unproven: Option<Duration>,
+    /// A master of lower priority that it is going to preempt.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub disregarded: Option<(IpAddr, u8)>,
     /// Whether an operator asked it to step down.
     pub resigned: bool,
+    /// Whether it is a member of a sync group.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub grouped: bool,
+    /// Why a member of a sync group would be master, were it alone.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub candidacy: Option<Reason>,
     /// Last sequence number sent in an authentication header.
     pub ah_sent: u32,
     /// Highest sequence number heard in an authentication header.
@@ -136,6 +152,7 @@ impl VirtualRouter {
     /// resign.
     pub fn hand_over(&self, now: Instant) -> HandOver {
         let left = |deadline: Instant| deadline.saturating_duration_since(now);
+        let plain = |(of, priority): (IpAddr, Priority)| (of, priority.get());
         let advert = self.timers.advert(now);
         let timer = advert.map(|remaining| HandOverTimer::Advertisement { remaining });
         let timer = timer.or_else(|| {
@@ -149,18 +166,23 @@ impl VirtualRouter {
             version: self.config.version().number(),
             primary: self.primary,
             state: self.state,
+            age: self.since.map(|since| now.saturating_duration_since(since)),
+            last_transition: self.last_transition,
             faults: self.faults,
             configured_priority: self.config.priority().get(),
             effective_priority: self.effective.get(),
             timer,
             learned_interval: self.learned.map(AdvertInterval::as_centis),
-            master: self.master.map(|(of, priority)| (of, priority.get())),
+            master: self.master.map(plain),
             silent: self
                 .last_sent
                 .map(|sent| now.saturating_duration_since(sent)),
             preempt_hold: self.preempt_hold.map(left),
             unproven: self.unproven.map(left),
+            disregarded: self.disregarded.map(plain),
             resigned: self.resigned,
+            grouped: self.grouped,
+            candidacy: self.candidacy,
             ah_sent: self.security.ah_sent,
             ah_seen: self.security.ah_seen,
             hmac_sent: self.security.hmac_sent,
@@ -177,8 +199,8 @@ impl VirtualRouter {
     /// A master that was silent for so long that the fastest backup may have taken over goes on as
     /// backup, and asks for its addresses to be removed.
     ///
-    /// The caller tells the new router anew what is the caller's: [`set_grouped`](Self::set_grouped),
-    /// [`handle_clock`](Self::handle_clock), and whatever is amiss.
+    /// The caller tells the new router anew what is the caller's: [`handle_clock`](Self::handle_clock),
+    /// whatever is amiss, and [`set_grouped`](Self::set_grouped) where membership changed.
     ///
     /// # Errors
     ///
@@ -213,17 +235,19 @@ impl VirtualRouter {
             .filter(|_| router.config.version() == Version::V3)
             .map(AdvertInterval::from_centis)
             .transpose()?;
-        router.master = match from.master {
-            Some((of, priority)) => Some((of, Priority::new(priority)?)),
-            None => None,
-        };
+        let typed = |(of, priority)| Ok::<_, ConfigError>((of, Priority::new(priority)?));
+        router.master = from.master.map(typed).transpose()?;
+        router.disregarded = from.disregarded.map(typed).transpose()?;
         let later = |duration: Duration| now + duration.saturating_sub(gap);
         router.state = from.state;
-        router.since = Some(now);
+        router.since = now.checked_sub(from.age.unwrap_or_default() + gap);
+        router.last_transition = from.last_transition;
         router.faults = from.faults;
         router.preempt_hold = from.preempt_hold.map(later);
         router.unproven = from.unproven.map(later);
         router.resigned = from.resigned;
+        router.grouped = from.grouped;
+        router.candidacy = from.candidacy;
         router.security.ah_sent = from.ah_sent;
         router.security.ah_seen = from.ah_seen;
         router.security.hmac_sent = from.hmac_sent;

@@ -86,6 +86,8 @@ pub struct VirtualRouter {
     state: State,
     /// When the state was entered.
     since: Option<Instant>,
+    /// How it was entered.
+    last_transition: Option<Transition>,
     faults: Faults,
     timers: Timers,
     /// The interval of the master as a VRRPv3 backup learned it.
@@ -141,6 +143,7 @@ impl VirtualRouter {
             primary,
             state: State::Initialize,
             since: None,
+            last_transition: None,
             faults: Faults::default(),
             timers: Timers::default(),
             learned: None,
@@ -377,6 +380,11 @@ impl VirtualRouter {
     /// When the current state was entered; `None` before the first change.
     pub const fn since(&self) -> Option<Instant> {
         self.since
+    }
+
+    /// The last change of state, and why; `None` before the first.
+    pub const fn last_transition(&self) -> Option<Transition> {
+        self.last_transition
     }
 
     /// What keeps the router from taking part.

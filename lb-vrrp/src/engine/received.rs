@@ -102,6 +102,7 @@ impl<'a> Received<'a> {
             }
         }
         validate_interval(config, advertisement.interval)?;
+        validate_first_address(config, &advertisement)?;
         self.validate_source(config, primary)?;
         Ok(Accepted {
             advertisement,
@@ -253,5 +254,19 @@ fn validate_interval(config: &RouterConfig, got: AdvertInterval) -> Result<(), R
     match config.version() {
         Version::V2 if got != expected => Err(Rejected::Interval { got, expected }),
         Version::V2 | Version::V3 => Ok(()),
+    }
+}
+
+/// Erratum 8300: an IPv6 router's first address "MUST be" link-local. keepalived runs without, and
+/// insists on it in strict mode.
+fn validate_first_address(
+    config: &RouterConfig,
+    advertisement: &Advertisement,
+) -> Result<(), Rejected> {
+    match advertisement.addresses.first() {
+        Some(IpAddr::V6(address)) if config.strict() && !address.is_unicast_link_local() => {
+            Err(Rejected::FirstAddress { address })
+        }
+        _ => Ok(()),
     }
 }

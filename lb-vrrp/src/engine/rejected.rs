@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Why a packet was discarded, with its evidence.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::{
     error::DecodeError,
@@ -143,6 +143,13 @@ pub enum Rejected {
         got: AdvertInterval,
         /// Interval configured.
         expected: AdvertInterval,
+    },
+    /// In strict mode, an IPv6 advertisement that does not begin with a link-local address
+    /// (erratum 8300).
+    #[error("first address {address} is not link-local")]
+    FirstAddress {
+        /// The first address.
+        address: Ipv6Addr,
     },
     /// Not sent by a configured unicast peer.
     #[error("not a unicast peer")]

@@ -37,6 +37,7 @@ impl fmt::Display for State {
 
 /// One change of state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Transition {
     /// State before.
@@ -55,6 +56,7 @@ impl fmt::Display for Transition {
 
 /// Why a router changed its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Reason {
     /// The router was started.

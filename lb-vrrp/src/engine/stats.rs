@@ -97,7 +97,8 @@ pub struct RouterStats {
     pub master_released: u64,
     /// Timers served later than a tenth of the interval.
     pub late_timeouts: u64,
-    /// How late a timer was served at most.
+    /// How late a timer was served at most; written in microseconds.
+    #[cfg_attr(feature = "serde", serde(rename = "lateness_max_us", with = "micros"))]
     pub lateness_max: Duration,
     /// `protocol-error-reason` (vrrpv3RouterVrIdErrors and its like): of the last packet discarded.
     pub protocol_error_reason: ProtocolErrorReason,
@@ -106,6 +107,7 @@ pub struct RouterStats {
 /// What was wrong with the packet discarded last (vrrpv3NotificationsProtoErrReason).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum ProtocolErrorReason {
     /// Nothing, or nothing that the MIB has a name for.
@@ -124,6 +126,7 @@ pub enum ProtocolErrorReason {
 /// Why the router became master last (vrrpv3StatisticsNewMasterReason).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum NewMasterReason {
     /// It has not been master.
@@ -134,6 +137,7 @@ pub enum NewMasterReason {
     /// It preempted a master of lower priority.
     Preempted,
     /// The master did not respond, or resigned.
+    #[cfg_attr(feature = "serde", serde(rename = "no-response"))]
     MasterNoResponse,
 }
 
@@ -178,6 +182,7 @@ impl RouterStats {
             Rejected::Source => &mut self.source_errors,
             Rejected::AddressOwner => &mut self.owner_ignored,
             Rejected::OwnAddress => &mut self.own_address_packets,
+            Rejected::FirstAddress { .. } => &mut self.address_list_errors,
             Rejected::Malformed(error) => match error {
                 DecodeError::TooShort { .. }
                 | DecodeError::Length { .. }
@@ -188,9 +193,7 @@ impl RouterStats {
                 DecodeError::VridZero => &mut self.vrid_errors,
                 DecodeError::Checksum { .. } => &mut self.checksum_errors,
                 DecodeError::IntervalZero => &mut self.interval_errors,
-                DecodeError::NoAddress | DecodeError::FirstAddress { .. } => {
-                    &mut self.address_list_errors
-                }
+                DecodeError::NoAddress => &mut self.address_list_errors,
                 DecodeError::Family { .. } => &mut self.destination_errors,
             },
         };
@@ -232,5 +235,23 @@ impl RouterStats {
             | Reason::HigherPriority { .. }
             | Reason::HigherAddress { .. } => NewMasterReason::Priority,
         };
+    }
+}
+
+/// A duration as whole microseconds, as other programs expect it in JSON.
+#[cfg(feature = "serde")]
+mod micros {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        u64::try_from(time.as_micros())
+            .unwrap_or(u64::MAX)
+            .serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_micros)
     }
 }

@@ -79,8 +79,9 @@ impl VirtualRouter {
         }
         self.state = to;
         self.since = Some(now);
-        self.outputs
-            .push_back(Output::Transitioned(Transition { from, to, reason }));
+        let transition = Transition { from, to, reason };
+        self.last_transition = Some(transition);
+        self.outputs.push_back(Output::Transitioned(transition));
     }
 
     /// What a master that becomes backup sends last.
@@ -89,8 +90,11 @@ impl VirtualRouter {
             Reason::Resigned | Reason::SyncGroup => {
                 self.send_advertisement(now, AdvertisedPriority::Resign)
             }
-            // Whoever took over meanwhile announced itself after this router did.
-            Reason::Stalled { .. } => {}
+            // Whoever took over meanwhile announced itself after this router did; but one that was
+            // master beside it all the time must do so now.
+            Reason::Stalled { .. } if self.config.farewell() => {
+                self.send_advertisement(now, AdvertisedPriority::Resign);
+            }
             // It must lose, and still be better than anybody who is no owner; as in keepalived.
             Reason::OwnerConflict { .. } => self.send_advertisement(now, 254.into()),
             _ if self.config.farewell() => self.send_advertisement(now, self.effective.into()),

@@ -67,7 +67,7 @@ impl AddressList {
         &self.addresses
     }
 
-    /// The first of them; an IPv6 router's link-local one (erratum 8300).
+    /// The first of them; an IPv6 router's link-local one, if it keeps to erratum 8300.
     pub fn first(&self) -> Option<IpAddr> {
         self.addresses.first().copied()
     }

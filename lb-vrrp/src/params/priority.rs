@@ -15,6 +15,8 @@ use crate::error::ConfigError;
 /// assert!(Priority::new(0).is_err());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(transparent))]
 pub struct Priority(NonZeroU8);
 
 impl Priority {

@@ -28,7 +28,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod id;
 mod object;
+mod source;
 mod tracker;
 mod weight;
 
@@ -36,7 +38,9 @@ mod weight;
 mod tests;
 
 pub use self::{
+    id::ObjectId,
     object::{Object, Process, Script, ScriptOutcome, Verdict},
+    source::{FileInit, ProcessPattern},
     tracker::{Output, Tracker},
     weight::{Weight, WeightError},
 };

@@ -118,11 +118,6 @@ impl Advertisement {
         let addresses = parse_addresses(body, family, count);
         let addresses = AddressList::new(addresses).map_err(|_| DecodeError::NoAddress)?;
         let interval = interval.map_err(|_| DecodeError::IntervalZero)?;
-        if let Some(IpAddr::V6(address)) = addresses.first()
-            && !address.is_unicast_link_local()
-        {
-            return Err(DecodeError::FirstAddress { address });
-        }
         let auth = kind.map(|kind| AuthField {
             kind,
             data: message.last_chunk().copied().unwrap_or_default(),

@@ -121,7 +121,7 @@ fn every_wrong_vector_is_refused_for_its_reason() {
         let expected = match vector.headers.get("expect").map(String::as_str) {
             Some("ok") | None => continue,
             // The message is right; the engine's tests refuse the packet.
-            Some("hop limit") => {
+            Some("hop limit" | "first address") => {
                 vector.parse().unwrap();
                 seen += 1;
                 continue;
@@ -141,9 +141,6 @@ fn every_wrong_vector_is_refused_for_its_reason() {
             },
             Some("interval") => DecodeError::IntervalZero,
             Some("no address") => DecodeError::NoAddress,
-            Some("first address") => DecodeError::FirstAddress {
-                address: "2001:db8::100".parse().unwrap(),
-            },
             Some(other) => panic!("{}: {other}", vector.name),
         };
         seen += 1;

@@ -17,7 +17,7 @@ use super::quick_spec;
 const LOCAL: &str = "fe80::5e:100";
 const GLOBAL: &str = "2001:db8::100";
 
-fn spec(priority: u8) -> RouterSpec {
+pub(crate) fn spec(priority: u8) -> RouterSpec {
     let addresses = [LOCAL, GLOBAL].map(|address| address.parse::<IpAddr>().unwrap());
     let config = RouterConfig::builder(Vrid::new(51).unwrap())
         .version(Version::V3)

@@ -12,9 +12,12 @@
     reason = "tests"
 )]
 
+mod groups;
 mod ipv6;
 mod netns;
+mod routes;
 mod signed;
+mod tracking;
 
 use std::net::IpAddr;
 use std::process::{Child, Command};
@@ -699,4 +702,46 @@ fn a_dropped_handle_resigns() {
     )
     .unwrap();
     assert_eq!(advert.priority, AdvertisedPriority::Resign);
+}
+
+#[test]
+fn routers_join_the_groups_they_use_and_no_others() {
+    if !enabled("routers_join_the_groups_they_use_and_no_others") {
+        return;
+    }
+    let lan = Lan::new();
+    let groups = || -> Vec<String> {
+        let joined = lan.a.ip("-4 maddr show dev eth0");
+        let words = joined
+            .split_whitespace()
+            .filter(|word| word.starts_with("224."));
+        let mut words: Vec<String> = words.map(str::to_owned).collect();
+        words.retain(|word| word != "224.0.0.1");
+        words.sort();
+        words
+    };
+    let other = "224.0.0.99";
+    let elsewhere = |priority| {
+        spec(
+            quick(51, priority)
+                .group(other.parse().unwrap())
+                .build()
+                .unwrap(),
+        )
+    };
+    let a = Node::start(&lan.a, vec![elsewhere(150)]);
+    a.wait_state(State::Master);
+    assert_eq!(groups(), [other]);
+    // They hear each other there.
+    let b = Node::start(&lan.b, vec![elsewhere(100)]);
+    pause(Duration::from_secs(1));
+    assert_eq!((a.state(), b.state()), (State::Master, State::Backup));
+    // One of each kind, then none but unicast.
+    a.reload(vec![elsewhere(150), calm_spec(52, 150)]).unwrap();
+    assert_eq!(groups(), ["224.0.0.18", other]);
+    let peer = lb_vrrp::UnicastPeer::new("192.0.2.2".parse().unwrap());
+    let unicast = spec(quick(51, 150).peer(peer).build().unwrap());
+    a.reload(vec![unicast]).unwrap();
+    assert_eq!(groups(), Vec::<String>::new());
+    a.wait_state(State::Master);
 }

@@ -16,6 +16,8 @@
 //!   (checked in [`Lan::resume`]).
 //! - I12: the members of a sync group are in the same state, after every step (checked in
 //!   [`groups`](crate::groups)).
+//! - I13: a process that goes on with the router of another one has its state and deadline, and
+//!   sends nothing because of that (checked in [`Lan`]).
 //!
 //! [oracle]: crate::node::Oracle
 
@@ -176,7 +178,10 @@ pub fn to_a_better_one(
     heard: Option<&Heard<'_>>,
 ) {
     if (transition.from, transition.to) != (State::Master, State::Backup)
-        || transition.reason == Reason::SyncGroup
+        || matches!(
+            transition.reason,
+            Reason::SyncGroup | Reason::Stalled { .. }
+        )
     {
         return;
     }

@@ -211,6 +211,7 @@ impl Lan {
         node.router = None;
         node.paused = false;
         node.waiting.clear();
+        node.handed_over = None;
         node.holds_addresses = false;
         node.oracle.due = None;
     }
@@ -229,12 +230,79 @@ impl Lan {
         self.nodes[router].paused = self.nodes[router].router.is_some();
     }
 
-    /// The process runs again: packets first, then the time.
+    /// The process hands its router over, and is gone; its sockets stay.
+    pub fn hand_over(&mut self, router: usize) {
+        let node = &self.nodes[router];
+        if node.paused {
+            return;
+        }
+        let local = node.local(self.now);
+        let now = self.base + local;
+        let handed = node
+            .router
+            .as_ref()
+            .map(|engine| (engine.hand_over(now), local));
+        self.pause(router);
+        self.nodes[router].handed_over = handed;
+    }
+
+    /// I13: a successor goes on with the router, and nobody sees it.
+    fn take_over(&mut self, router: usize) {
+        let node = &mut self.nodes[router];
+        let Some((handed, at)) = node.handed_over.take() else {
+            return;
+        };
+        let local = node.local(self.now);
+        let gap = local - at;
+        let (now, config) = (self.base + local, node.config.clone());
+        let taken = VirtualRouter::take_over(config, &handed, now, gap);
+        let mut engine = match taken {
+            Ok(engine) => engine,
+            Err(error) => self.fail(&format!("I13: r{router}: {error}")),
+        };
+        engine.set_grouped(self.nodes[router].grouped);
+        let outputs: Vec<_> = std::iter::from_fn(|| engine.poll_output()).collect();
+        let old = self.nodes[router].router.replace(engine);
+        let old = old.unwrap_or_else(|| self.fail("I13: nothing was handed over"));
+        self.log(&format!("r{router} is taken over after {gap:?}"));
+        match outputs[..] {
+            [] if old.state() != State::Master => {}
+            [Output::AddAddresses] if old.state() == State::Master => {}
+            // A backup may be master by now.
+            [
+                Output::SendAdvertisement(_),
+                Output::RemoveAddresses,
+                Output::Transitioned(_),
+            ] => {
+                let silent = handed.silent.unwrap_or_default() + gap;
+                if silent < self.nodes[router].config.interval().as_duration() * 3 {
+                    self.fail(&format!("I13: r{router} yields after {silent:?}"));
+                }
+                for output in outputs {
+                    self.execute(router, output, None);
+                }
+                return;
+            }
+            _ => self.fail(&format!("I13: r{router}: {outputs:?}")),
+        }
+        let engine = self.nodes[router].router.as_ref();
+        let deadlines = [Some(&old), engine].map(|of| of.and_then(VirtualRouter::next_timeout));
+        let kept = match deadlines {
+            [Some(before), Some(after)] => after == before.max(now),
+            [before, after] => before == after,
+        };
+        if !kept || engine.map(VirtualRouter::state) != Some(old.state()) {
+            self.fail(&format!("I13: r{router}: {deadlines:?}"));
+        }
+    }
+
+    /// The process runs again, or its successor: packets first, then the time.
     pub fn resume(&mut self, router: usize) {
         if !std::mem::take(&mut self.nodes[router].paused) {
             return;
         }
         self.disturb(&format!("r{router} resumes"));
+        self.take_over(router);
         let node = &mut self.nodes[router];
         node.oracle.paused = true;
         let silent = node.local(self.now) - node.local(node.last_advert.0);

@@ -8,7 +8,7 @@ use std::{
 };
 
 use lb_vrrp::{
-    AdvertInterval, AdvertisedPriority, Priority, Reason, RouterConfig, State, Version,
+    AdvertInterval, AdvertisedPriority, HandOver, Priority, Reason, RouterConfig, State, Version,
     VirtualRouter,
     track::{Object, Tracker, Weight},
     wire::Advertisement,
@@ -28,6 +28,8 @@ pub struct Node {
     pub paused: bool,
     /// Frames that arrived while the process was paused.
     pub waiting: VecDeque<(IpAddr, Vec<u8>)>,
+    /// What its process handed over, and when by its clock: a successor goes on with it.
+    pub handed_over: Option<(HandOver, Duration)>,
     pub holds_addresses: bool,
     /// How much faster its clock runs, in millionths.
     pub drift: i64,
@@ -57,6 +59,7 @@ impl Node {
             link_up: true,
             paused: false,
             waiting: VecDeque::new(),
+            handed_over: None,
             holds_addresses: false,
             drift: 0,
             tracked: [true, true, false],

@@ -19,6 +19,8 @@ pub enum Step {
     Service(usize),
     /// Paused, or resumed.
     Pause(usize),
+    /// Its process hands over to another one, at once or when it is resumed.
+    HandOver { router: usize, at_once: bool },
     /// The link goes down, or up.
     Link(usize),
     /// The stations fall into two groups, by bits.
@@ -118,7 +120,7 @@ impl Plan {
 fn fault(random: &mut Random, routers: usize) -> Step {
     let all: Vec<_> = (0..routers).collect();
     let (router, other) = (random.pick(&all), random.pick(&all));
-    match random.below(14) {
+    match random.below(15) {
         0 | 1 => Step::Power(router),
         2 | 3 => Step::Service(router),
         4 | 5 => Step::Pause(router),
@@ -133,6 +135,10 @@ fn fault(random: &mut Random, routers: usize) -> Step {
         10 | 11 => Step::Track {
             router,
             object: usize::try_from(random.below(WEIGHTS.len() as u64)).unwrap(),
+        },
+        12 => Step::HandOver {
+            router,
+            at_once: random.chance(500),
         },
         _ => Step::Reload {
             router,
@@ -214,6 +220,12 @@ impl Step {
             Self::Service(router) => lan.stop(router),
             Self::Pause(router) if lan.nodes[router].paused => lan.resume(router),
             Self::Pause(router) => lan.pause(router),
+            Self::HandOver { router, at_once } => {
+                lan.hand_over(router);
+                if at_once {
+                    lan.resume(router);
+                }
+            }
             Self::Link(router) => {
                 let up = lan.nodes[router].link_up;
                 lan.link(router, !up);

@@ -21,6 +21,8 @@ struct State {
     log: Vec<String>,
     /// Additions that are to fail.
     failures: u32,
+    /// Shields are to fail.
+    unshieldable: bool,
 }
 
 impl Fake {
@@ -68,6 +70,26 @@ impl AddressManager for Fake {
     }
 }
 
+#[async_trait]
+impl PacketFilter for Fake {
+    async fn shield(&mut self, link: &Link, address: IpAddr) -> Result<(), AddressError> {
+        self.with(|state| {
+            state.log.push(format!("shield {address}"));
+            if state.unshieldable {
+                let source = io::Error::from(io::ErrorKind::PermissionDenied);
+                let operation = AddressOperation::Shield;
+                return Err(AddressError::new(operation, address, &link.name, source));
+            }
+            Ok(())
+        })
+    }
+
+    async fn unshield(&mut self, _: &Link, address: IpAddr) -> Result<(), AddressError> {
+        self.with(|state| state.log.push(format!("unshield {address}")));
+        Ok(())
+    }
+}
+
 struct Bench {
     fake: Fake,
     mailbox: Arc<Mailbox>,
@@ -85,6 +107,7 @@ fn bench() -> Bench {
     let (event_sender, events) = mpsc::channel(16);
     let actuator = Actuator::new(
         Box::new(fake.clone()),
+        Some(Box::new(fake.clone())),
         Arc::clone(&mailbox),
         command_sender,
         hint_receiver,
@@ -149,11 +172,13 @@ fn wanted(held: bool, epoch: u64, addresses: &[u8]) -> Wanted {
     Wanted {
         router: Arc::from("VI_1"),
         held,
+        shielded: false,
         owner: false,
         epoch,
         announced: 0,
         announcements: Announcements::default(),
         addresses: prepared.collect(),
+        routing: Arc::new([]),
     }
 }
 
@@ -296,4 +321,82 @@ async fn when_the_thread_has_ended_everything_is_removed_and_the_task_ends() {
         assert!(bench.fake.with(|state| state.present.is_empty()));
         assert_eq!(matches!(bench.events.try_recv(), Ok(Event::Stopped)), told);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn packets_are_dropped_before_the_address_is_there_and_until_it_is_gone() {
+    let bench = bench();
+    let shielded = |held, shielded| Wanted {
+        shielded,
+        ..wanted(held, 1, &[100, 101])
+    };
+    bench.want(1, shielded(true, true)).await;
+    assert_eq!(
+        bench.fake.log(),
+        [
+            "shield 192.0.2.100",
+            "add 192.0.2.100",
+            "shield 192.0.2.101",
+            "add 192.0.2.101"
+        ]
+    );
+    // A reload that accepts, and one that does not.
+    bench.want(1, shielded(true, false)).await;
+    assert_eq!(
+        bench.fake.log(),
+        ["unshield 192.0.2.100", "unshield 192.0.2.101"]
+    );
+    bench.want(1, shielded(true, true)).await;
+    assert_eq!(
+        bench.fake.log(),
+        ["shield 192.0.2.100", "shield 192.0.2.101"]
+    );
+    // As the engine leaves: addresses first, then their shields.
+    bench.mailbox.publish(key(1), shielded(false, true));
+    bench.mailbox.publish(key(1), shielded(false, false));
+    bench.settle().await;
+    assert_eq!(
+        bench.fake.log(),
+        [
+            "remove 192.0.2.100",
+            "remove 192.0.2.101",
+            "unshield 192.0.2.100",
+            "unshield 192.0.2.101"
+        ]
+    );
+    bench.want(1, shielded(true, true)).await;
+    bench.fake.log();
+    bench.mailbox.close(End::Orderly);
+    bench.task.await.unwrap();
+    assert_eq!(
+        bench.fake.with(|state| state.log.split_off(2)),
+        ["unshield 192.0.2.100", "unshield 192.0.2.101"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_cannot_be_shielded_is_there_and_shielded_as_soon_as_it_can_be() {
+    let mut bench = bench();
+    bench.fake.with(|state| state.unshieldable = true);
+    let wish = Wanted {
+        shielded: true,
+        ..wanted(true, 1, &[100])
+    };
+    bench.want(1, wish).await;
+    let log = bench.fake.log();
+    assert_eq!(log[..2], ["shield 192.0.2.100", "add 192.0.2.100"]);
+    assert_eq!(bench.ready(), [(1, ip(100))]);
+    let Ok(Event::AddressFailed { error, .. }) = bench.events.try_recv() else {
+        panic!("not told");
+    };
+    assert_eq!(error.to_string(), "cannot shield 192.0.2.100 on eth0");
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert_eq!(
+        bench.fake.log(),
+        ["shield 192.0.2.100", "shield 192.0.2.100"]
+    );
+    assert!(bench.events.try_recv().is_err(), "told more than once");
+    bench.fake.with(|state| state.unshieldable = false);
+    tokio::time::sleep(Duration::from_millis(3500)).await;
+    assert_eq!(bench.fake.log(), ["shield 192.0.2.100"]);
 }

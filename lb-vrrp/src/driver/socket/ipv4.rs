@@ -6,13 +6,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 
 use pnet::packet::ip::IpNextHeaderProtocol;
 use pnet::packet::ipv4::{Ipv4Packet, MutableIpv4Packet};
-use socket2::{InterfaceIndexOrAddress, SockAddr, Socket};
+use socket2::{SockAddr, Socket};
 
 use super::{Datagram, HOP_LIMIT, TRAFFIC_CLASS};
 use crate::Transmit;
 
-/// Where adverts go (RFC 9568 §5.1.1.2).
-const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 const HEADER: usize = Ipv4Packet::minimum_packet_size();
 
 /// Takes apart what a raw socket delivers: header first, then trimmed to the IPv4 total length
@@ -42,16 +40,15 @@ pub(super) fn receive<'a>(
     Ok(parse(buffer.get(..length).unwrap_or_default()))
 }
 
-/// Joins 224.0.0.18 on an interface.
-pub(super) fn configure(socket: &Socket, index: u32) -> io::Result<()> {
+/// Sets the options of a new socket.
+pub(super) fn configure(socket: &Socket) -> io::Result<()> {
     // Sources are chosen per router, so the header is ours; these hold all the same for
     // anything that reads the socket's options.
     socket.set_header_included_v4(true)?;
     socket.set_multicast_ttl_v4(u32::from(HOP_LIMIT))?;
     socket.set_tos_v4(u32::from(TRAFFIC_CLASS))?;
     socket.set_multicast_loop_v4(false)?;
-    socket.set_multicast_all_v4(false)?;
-    socket.join_multicast_v4_n(&GROUP, &InterfaceIndexOrAddress::Index(index))
+    socket.set_multicast_all_v4(false)
 }
 
 /// Sends one advert; `frame` is room to build it in.
@@ -102,7 +99,7 @@ mod tests {
         let bytes = packet();
         let datagram = parse(&bytes).unwrap();
         assert_eq!(datagram.source, Ipv4Addr::new(192, 0, 2, 1));
-        assert_eq!(datagram.destination, GROUP);
+        assert_eq!(datagram.destination, Ipv4Addr::new(224, 0, 0, 18));
         assert_eq!(datagram.hop_limit, 255);
         assert_eq!(datagram.payload.len(), 12);
     }

@@ -15,19 +15,15 @@ use socket2::Socket;
 use super::{Datagram, HOP_LIMIT, TRAFFIC_CLASS};
 use crate::Transmit;
 
-/// Where adverts go (RFC 9568 §5.1.2.2).
-const GROUP: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
-
-/// Joins ff02::12 on an interface.
-pub(super) fn configure(socket: &Socket, index: u32) -> io::Result<()> {
+/// Sets the options of a new socket.
+pub(super) fn configure(socket: &Socket) -> io::Result<()> {
     // Each advert says its own; this holds for anything that reads the socket's options.
     socket.set_multicast_hops_v6(u32::from(HOP_LIMIT))?;
     socket.set_tclass_v6(u32::from(TRAFFIC_CLASS))?;
     socket.set_multicast_loop_v6(false)?;
     socket.set_multicast_all_v6(false)?;
     socket.set_recv_hoplimit_v6(true)?;
-    setsockopt(socket, Ipv6RecvPacketInfo, &true)?;
-    socket.join_multicast_v6(&GROUP, index)
+    Ok(setsockopt(socket, Ipv6RecvPacketInfo, &true)?)
 }
 
 /// Sends one advert by the interface of this index.

@@ -4,11 +4,12 @@
 mod ipv4;
 mod ipv6;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::task::{Context, Poll};
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, InterfaceIndexOrAddress, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -69,13 +70,14 @@ pub(super) struct VrrpSocket {
     socket: AsyncFd<Owned<Socket>>,
     family: AddressFamily,
     index: u32,
+    /// Multicast groups.
+    joined: BTreeSet<IpAddr>,
     buffer: Box<[u8]>,
     frame: Vec<u8>,
 }
 
 impl VrrpSocket {
-    /// Opens the socket and joins the group on the interface. Must be called inside the runtime
-    /// that will wait on it.
+    /// Opens the socket. Must be called inside the runtime that will wait on it.
     pub(super) fn open(
         interface: &str,
         index: u32,
@@ -93,16 +95,43 @@ impl VrrpSocket {
         socket.set_nonblocking(true)?;
         socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
         match family {
-            AddressFamily::Ipv4 => ipv4::configure(&socket, index)?,
-            AddressFamily::Ipv6 => ipv6::configure(&socket, index)?,
+            AddressFamily::Ipv4 => ipv4::configure(&socket)?,
+            AddressFamily::Ipv6 => ipv6::configure(&socket)?,
         }
         Ok(Self {
             socket: sys::register_socket(socket)?,
             family,
             index,
+            joined: BTreeSet::new(),
             buffer: vec![0; BUFFER].into_boxed_slice(),
             frame: Vec::new(),
         })
+    }
+
+    /// Is in these multicast groups on the interface from now on, and in no others. Unicast routers
+    /// have none.
+    pub(super) fn join(&mut self, wanted: &BTreeSet<IpAddr>) -> io::Result<()> {
+        let socket = self.socket.get_ref().get();
+        for group in wanted.difference(&self.joined) {
+            match group {
+                IpAddr::V4(group) => {
+                    let interface = InterfaceIndexOrAddress::Index(self.index);
+                    socket.join_multicast_v4_n(group, &interface)?;
+                }
+                IpAddr::V6(group) => socket.join_multicast_v6(group, self.index)?,
+            }
+        }
+        for group in self.joined.difference(wanted) {
+            match group {
+                IpAddr::V4(group) => {
+                    let interface = InterfaceIndexOrAddress::Index(self.index);
+                    socket.leave_multicast_v4_n(group, &interface)?;
+                }
+                IpAddr::V6(group) => socket.leave_multicast_v6(group, self.index)?,
+            }
+        }
+        self.joined.clone_from(wanted);
+        Ok(())
     }
 
     /// Sends one advert; its addresses are of the socket's family.

@@ -56,11 +56,13 @@ fn combinations_that_do_not_exist_are_refused() {
         })
     );
     let global = "2001:db8::1".parse().unwrap();
+    let global_first = RouterConfig::builder(vrid)
+        .version(Version::V3)
+        .address(IpAddr::V6(global))
+        .address(ip("fe80::1"));
+    assert!(global_first.clone().build().is_ok());
     assert_eq!(
-        RouterConfig::builder(vrid)
-            .version(Version::V3)
-            .address(IpAddr::V6(global))
-            .build(),
+        global_first.strict(true).build(),
         Err(ConfigError::FirstAddress { address: global })
     );
     assert_eq!(
@@ -248,6 +250,10 @@ fn strict_mode_allows_nothing_beside_the_rfc() {
         let config = of(version).build().unwrap();
         assert_eq!(config.answer_losing(), answers);
         assert!(!config.farewell() && !config.accept() && config.strict());
+    }
+    for (version, accepts) in [(Version::V2, false), (Version::V3, true)] {
+        let config = of(version).accept(true).build().unwrap();
+        assert_eq!(config.accept(), accepts, "{version}");
     }
     let owner = builder(Version::V3, 255).strict(true).build().unwrap();
     assert!(owner.accept(), "the owner accepts whatever the setting");

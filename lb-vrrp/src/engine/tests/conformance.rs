@@ -98,10 +98,10 @@ const CLAUSES: &[Clause] = &[
     ),
     (
         "RFC 9568 5.2.9, erratum 8300",
-        "the first IPv6 address is link-local",
+        "in strict mode the first IPv6 address is link-local; otherwise any, as in keepalived",
         Engine,
         &[
-            "every_wrong_vector_is_refused_for_its_reason",
+            "strict_mode_wants_a_link_local_address_first",
             "combinations_that_do_not_exist_are_refused",
         ],
     ),

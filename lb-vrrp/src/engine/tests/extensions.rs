@@ -198,6 +198,7 @@ fn a_master_may_yield_after_a_stall_instead_of_announcing() {
         rig.router.handle_timeout(rig.now + millis(silent));
         let expected = if yields {
             vec![
+                "advertise 0".to_owned(),
                 "remove".to_owned(),
                 "master -> backup (not run for 3.008s)".to_owned(),
             ]

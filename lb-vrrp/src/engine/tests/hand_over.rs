@@ -69,7 +69,11 @@ fn a_master_that_was_away_too_long_is_backup_without_addresses() {
         assert_eq!(router.state(), state);
         let expected: &[&str] = match state {
             State::Master => &["add"],
-            _ => &["remove", "master -> backup (not run for 3.004s)"],
+            _ => &[
+                "advertise 0",
+                "remove",
+                "master -> backup (not run for 3.004s)",
+            ],
         };
         assert_eq!(outputs(&mut router), expected);
     }
@@ -105,6 +109,44 @@ fn holds_faults_and_resignation_are_kept() {
     let mut rig = Rig::in_state(Version::V2, 100, State::Master);
     rig.router.resign(rig.now);
     assert!(again(&rig, millis(1)).is_resigned());
+}
+
+#[test]
+fn since_when_and_why_are_kept() {
+    let mut rig = Rig::in_state(Version::V2, 100, State::Master);
+    let (since, why) = (rig.router.since(), rig.router.last_transition());
+    assert!(since.is_some() && why.is_some());
+    rig.now += millis(700);
+    let router = again(&rig, millis(20));
+    assert_eq!((router.since(), router.last_transition()), (since, why));
+}
+
+#[test]
+fn a_backup_that_preempts_says_so() {
+    let mut rig = Rig::in_state(Version::V2, 100, State::Backup);
+    rig.hear(HIGHER, 50).unwrap();
+    let mut router = again(&rig, millis(5));
+    router.handle_timeout(router.next_timeout().unwrap());
+    let reason = router.last_transition().unwrap().reason;
+    let (source, priority) = (ip(HIGHER), priority(50));
+    assert_eq!(reason, Reason::Preemption { source, priority });
+}
+
+#[test]
+fn a_candidate_of_a_sync_group_stays_one() {
+    let mut rig = Rig::in_state(Version::V2, 100, State::Backup);
+    rig.router.set_grouped(true);
+    rig.router
+        .handle_timeout(rig.router.next_timeout().unwrap());
+    assert!(rig.router.is_candidate());
+    let mut router = again(&rig, millis(5));
+    assert!(router.is_candidate());
+    // It still waits for its group.
+    router.handle_timeout(router.next_timeout().unwrap());
+    assert_eq!(router.state(), State::Backup);
+    assert!(router.promote(router.next_timeout().unwrap()));
+    let reason = router.last_transition().unwrap().reason;
+    assert_eq!(reason, Reason::MasterDownTimer);
 }
 
 #[test]

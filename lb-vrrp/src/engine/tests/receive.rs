@@ -332,3 +332,41 @@ fn both_checksums_of_version_3_are_accepted_and_the_other_is_told() {
     assert_eq!(rig.outputs(), ["notice: MessageOnly"]);
     assert_eq!(rig.router.stats().message_only_checksums, 2);
 }
+
+#[test]
+fn strict_mode_wants_a_link_local_address_first() {
+    let (local, global) = (ip("fe80::5e:1"), ip("2001:db8::100"));
+    let of = |addresses: [IpAddr; 2]| {
+        RouterConfig::builder(Vrid::new(51).unwrap())
+            .version(Version::V3)
+            .addresses(addresses)
+    };
+    let (source, group) = (ip("fe80::9"), AddressFamily::Ipv6.group());
+    let sent = advertisement(&of([global, local]).build().unwrap()).to_vec(source, group);
+    let packet = Received {
+        source,
+        destination: group,
+        hop_limit: 255,
+        carrier: Carrier::Ip,
+        payload: &sent,
+    };
+    for (strict, expected) in [
+        (false, Ok(())),
+        (
+            true,
+            Err(Rejected::FirstAddress {
+                address: "2001:db8::100".parse().unwrap(),
+            }),
+        ),
+    ] {
+        let config = of([local, global]).strict(strict).build().unwrap();
+        let mut router = VirtualRouter::new(config, ip("fe80::1")).unwrap();
+        let now = Instant::now();
+        router.handle_startup(now);
+        assert_eq!(router.handle_advertisement(now, packet), expected);
+        let stats = router.stats();
+        assert_eq!(stats.rejected, u64::from(strict));
+        // Otherwise the order of the list does not matter.
+        assert_eq!(stats.address_list_errors, u64::from(strict));
+    }
+}

@@ -7,14 +7,16 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::AsRawFd;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc as blocking};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use lb_vrrp::State;
-use lb_vrrp::driver::{Driver, DriverStatus, Error, Event, Options, RouterSpec};
+use lb_vrrp::driver::{
+    Configuration, Driver, DriverStatus, Error, Event, ObjectId, Options, Report,
+};
 use nix::sched::{CloneFlags, setns, unshare};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::sync::{mpsc, oneshot};
@@ -94,6 +96,21 @@ impl Namespace {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Runs `ip monitor` for these kinds of objects.
+    pub(crate) fn monitor(&self, objects: &str) -> Monitor {
+        let child = self.run(|| {
+            Command::new("ip")
+                .arg("monitor")
+                .args(objects.split_whitespace())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap()
+        });
+        // It says nothing when it is ready.
+        pause(Duration::from_millis(300));
+        Monitor(child)
+    }
+
     /// The entry of `address` in `ip -j addr`, as text, if the namespace has it.
     pub(crate) fn address(&self, address: &str) -> Option<String> {
         let wanted = format!("\"local\":\"{address}\"");
@@ -119,6 +136,27 @@ impl Namespace {
             .map(|byte| u8::from_str_radix(byte, 16).unwrap())
             .collect();
         bytes.try_into().unwrap()
+    }
+}
+
+/// A running `ip monitor`.
+pub(crate) struct Monitor(Child);
+
+impl Monitor {
+    /// What it has printed.
+    pub(crate) fn stop(mut self) -> String {
+        self.0.kill().unwrap();
+        let mut text = String::new();
+        let mut output = self.0.stdout.take().unwrap();
+        output.read_to_string(&mut text).unwrap();
+        text
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -165,7 +203,8 @@ impl Lan {
 }
 
 enum Control {
-    Reload(Vec<RouterSpec>, oneshot::Sender<Result<(), Error>>),
+    Reload(Configuration, oneshot::Sender<Result<(), Error>>),
+    Report(ObjectId, Report),
     Status(oneshot::Sender<DriverStatus>),
 }
 
@@ -177,16 +216,17 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub(crate) fn start(namespace: &Namespace, specs: Vec<RouterSpec>) -> Self {
-        Self::try_start(namespace, specs, || {}).unwrap()
+    pub(crate) fn start(namespace: &Namespace, specs: impl Into<Configuration>) -> Self {
+        Self::try_start(namespace, specs.into(), || {}).unwrap()
     }
 
     /// Starts a driver; `before` runs on its thread first.
     pub(crate) fn try_start(
         namespace: &Namespace,
-        specs: Vec<RouterSpec>,
+        specs: impl Into<Configuration>,
         before: impl FnOnce() + Send + 'static,
     ) -> Result<Self, Error> {
+        let specs = specs.into();
         let (control, mut commands) = mpsc::channel(4);
         let (event_sender, events) = blocking::channel();
         let (started, outcome) = blocking::channel();
@@ -218,6 +258,9 @@ impl Node {
                             Some(Control::Reload(specs, reply)) => {
                                 let _ = reply.send(handle.reload(specs).await);
                             }
+                            Some(Control::Report(object, report)) => {
+                                handle.report(object, report).await?;
+                            }
                             Some(Control::Status(reply)) => {
                                 let _ = reply.send(handle.status().await.unwrap());
                             }
@@ -241,9 +284,13 @@ impl Node {
         answer.blocking_recv().unwrap()
     }
 
-    pub(crate) fn reload(&self, specs: Vec<RouterSpec>) -> Result<(), Error> {
+    pub(crate) fn report(&self, object: ObjectId, report: Report) {
+        self.send(Control::Report(object, report));
+    }
+
+    pub(crate) fn reload(&self, specs: impl Into<Configuration>) -> Result<(), Error> {
         let (reply, answer) = oneshot::channel();
-        self.send(Control::Reload(specs, reply));
+        self.send(Control::Reload(specs.into(), reply));
         answer.blocking_recv().unwrap()
     }
 

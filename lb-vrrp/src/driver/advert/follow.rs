@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What follows from tracked objects and sync groups.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::super::event::Event;
+use super::super::mailbox::RouterKey;
+use super::super::router::Surroundings;
+use super::super::tracked::{ObjectId, Report};
+use super::AdvertThread;
+use crate::FaultReason;
+use crate::group::Status;
+use crate::track::{Output, Verdict};
+
+impl AdvertThread {
+    /// Takes what somebody saw of a tracked object.
+    pub(super) fn handle_report(&mut self, object: ObjectId, report: Report) {
+        let now = Instant::now();
+        let changed = self.tracking.handle_report(now, object, report);
+        self.follow_objects(now, changed);
+    }
+
+    /// Tells the routers what has become of tracked objects.
+    pub(super) fn follow_objects(
+        &mut self,
+        now: Instant,
+        changed: impl IntoIterator<Item = (ObjectId, Verdict)>,
+    ) {
+        for (object, verdict) in changed {
+            self.events.tell(Event::ObjectChanged { object, verdict });
+        }
+        while let Some(output) = self.tracking.poll_output() {
+            match output {
+                Output::Priority { router, priority } => {
+                    let Some(known) = self.routers.get(&router) else {
+                        continue;
+                    };
+                    self.events.tell(Event::PriorityChanged {
+                        router: Arc::clone(&known.name),
+                        vrid: router.vrid,
+                        from: known.engine.effective_priority(),
+                        to: priority,
+                    });
+                    self.act(&router, now, |router| {
+                        router.engine.handle_priority(now, priority);
+                    });
+                }
+                Output::Fault { router, present } => self.act(&router, now, |router| {
+                    router
+                        .engine
+                        .handle_fault(now, FaultReason::Tracked, present);
+                }),
+                // Nobody starts a router before all is known that it needs.
+                Output::Ready { router } => self.start(&router, now),
+            }
+        }
+    }
+
+    /// Starts a router, unless it runs, or waits for a script.
+    pub(super) fn start(&mut self, key: &RouterKey, now: Instant) {
+        let waits = !self.tracking.is_ready(key);
+        self.act(key, now, |router| {
+            if !waits && !std::mem::replace(&mut router.started, true) {
+                router.engine.handle_startup(now);
+            }
+        });
+    }
+
+    /// Lets the others of its group follow a router.
+    pub(super) fn follow_member(&mut self, key: &RouterKey, now: Instant) {
+        if let Some(group) = self.groups.of(key) {
+            let group = Arc::clone(group);
+            self.settle_group(&group, now);
+        }
+    }
+
+    pub(super) fn settle_group(&mut self, name: &Arc<str>, now: Instant) {
+        let routers = &mut self.routers;
+        let changed = self.groups.settle(name, |member, request| {
+            let router = routers.get_mut(member)?;
+            if request.is_some() {
+                router.tell_time(now);
+            }
+            Some(Status::after(request, now, &mut router.engine))
+        });
+        let mut around = Surroundings {
+            ports: &mut self.ports,
+            mailbox: &self.mailbox,
+            events: &mut self.events,
+        };
+        for member in self.groups.members(name) {
+            if let Some(router) = self.routers.get_mut(&member) {
+                router.drain(now, &mut around);
+            }
+        }
+        if let Some((from, to)) = changed {
+            self.events.tell(Event::GroupChanged {
+                group: Arc::clone(name),
+                from,
+                to,
+            });
+        }
+    }
+}

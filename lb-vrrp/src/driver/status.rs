@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the driver is and does at one moment.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::event::LinkProblem;
+use super::router::Router;
+use super::timer::Lateness;
+use super::tracked::ObjectId;
+use crate::track::Verdict;
+use crate::{AddressFamily, Faults, Priority, RouterStats, State, Transition, Version, Vrid};
+
+/// The driver at one moment.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DriverStatus {
+    /// The routers, in the order of interface and VRID.
+    pub routers: Vec<RouterStatus>,
+    /// Their sync groups.
+    pub groups: Vec<GroupStatus>,
+    /// What they track.
+    pub objects: Vec<ObjectStatus>,
+    /// The interfaces they use.
+    pub interfaces: Vec<InterfaceStatus>,
+    /// Events that did not fit the channel.
+    pub events_dropped: u64,
+    /// How late timers were served.
+    pub lateness: Lateness,
+    /// Whether the advert thread runs under `SCHED_RR`.
+    pub realtime: bool,
+}
+
+/// One router at one moment.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RouterStatus {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its VRID.
+    pub vrid: Vrid,
+    /// Its interface.
+    pub interface: Arc<str>,
+    /// Version of the protocol.
+    pub version: Version,
+    /// Family of its addresses.
+    pub family: AddressFamily,
+    /// Its state.
+    pub state: State,
+    /// When it came to that state; `None` before the first.
+    pub since: Option<Instant>,
+    /// How and why it came to that state.
+    pub last_transition: Option<Transition>,
+    /// What keeps it from taking part, as the engine knows it.
+    pub faults: Faults,
+    /// What is amiss with its interfaces.
+    pub problem: Option<LinkProblem>,
+    /// The master and its priority: the router itself, or the one a backup heard last.
+    pub master: Option<(IpAddr, Priority)>,
+    /// Its effective priority.
+    pub priority: Priority,
+    /// Its configured priority.
+    pub configured_priority: Priority,
+    /// It was [asked to step down](crate::VirtualRouter::resign), and does not preempt.
+    pub resigned: bool,
+    /// Source of its adverts.
+    pub source: Option<IpAddr>,
+    /// Its counters.
+    pub stats: RouterStats,
+    /// Adverts the kernel refused to send.
+    pub send_failures: u64,
+    /// The sync group it is in.
+    pub group: Option<Arc<str>>,
+    /// What changes its priority or makes it faulty at present.
+    pub tracked: Vec<TrackedStatus>,
+}
+
+/// What a tracked object does to a router at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TrackedStatus {
+    /// The object.
+    pub object: ObjectId,
+    /// What it adds to the priority.
+    pub change: i32,
+    /// Whether it makes the router faulty.
+    pub fault: bool,
+}
+
+/// A tracked object at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ObjectStatus {
+    /// The object.
+    pub object: ObjectId,
+    /// What is known of it.
+    pub verdict: Verdict,
+}
+
+/// A sync group at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GroupStatus {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its state.
+    pub state: State,
+    /// The names of its routers.
+    pub members: Vec<Arc<str>>,
+}
+
+/// What arrived on an interface for nobody.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct InterfaceStatus {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The family of the routers on it; an interface can have both.
+    pub family: AddressFamily,
+    /// Packets of VRIDs that are not configured here: other people's routers.
+    pub unknown_vrid: u64,
+    /// Packets that are no whole IP packet, or too short to hold a VRID.
+    pub malformed: u64,
+}
+
+impl Router {
+    /// The router at this moment.
+    pub(super) fn status(
+        &self,
+        group: Option<Arc<str>>,
+        tracked: Vec<TrackedStatus>,
+    ) -> RouterStatus {
+        let engine = &self.engine;
+        RouterStatus {
+            name: Arc::clone(&self.name),
+            vrid: self.key.vrid,
+            interface: Arc::clone(&self.key.interface),
+            version: engine.config().version(),
+            family: self.key.family,
+            state: engine.state(),
+            since: engine.since(),
+            last_transition: engine.last_transition(),
+            faults: engine.faults(),
+            problem: self.problem,
+            master: engine.master(),
+            priority: engine.effective_priority(),
+            configured_priority: engine.config().priority(),
+            resigned: engine.is_resigned(),
+            source: self.source,
+            stats: *engine.stats(),
+            send_failures: self.send_failures,
+            group,
+            tracked,
+        }
+    }
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Follows the number in a file.
+//!
+//! The directory is watched by inotify, so that a file that is replaced, deleted or made later is
+//! seen. Where that does not tell all, the file is read every second instead. A change counts when
+//! the writer closes the file.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::libc;
+use tokio::task::{JoinError, spawn_blocking};
+use tokio::time::timeout;
+use tracing::{error, info, warn};
+
+use super::super::{FileInit, ObjectId, Report};
+use super::Reports;
+
+mod number;
+#[cfg(test)]
+mod tests;
+mod watcher;
+
+pub(super) use self::watcher::Watcher;
+
+/// Between two looks where nobody tells of changes.
+const POLL: Duration = Duration::from_secs(1);
+/// Between two looks where changes are told, against what inotify does not see: a directory
+/// further up that was renamed, a mount.
+const AUDIT: Duration = Duration::from_secs(10);
+/// A file system that takes longer to answer is worth a line.
+const SLOW: Duration = Duration::from_secs(10);
+/// More of a file is not read.
+const LENGTH: u64 = 128;
+
+/// Runs until nobody listens.
+pub(super) async fn run(
+    id: ObjectId,
+    path: PathBuf,
+    mut init: Option<FileInit>,
+    watcher: Arc<Watcher>,
+    reports: Reports,
+) {
+    let name = id.name();
+    let entry = watcher.enter(&path);
+    let mut known = Known::default();
+    loop {
+        let mut job = spawn_blocking({
+            let (path, entry, init) = (path.clone(), Arc::clone(&entry), init.take());
+            move || {
+                let written = init.map(|init| write(&path, init));
+                // Watched before it is read: a change in between is told.
+                let polled = entry.watch();
+                (written, polled, read(&path))
+            }
+        });
+        let looked = match timeout(SLOW, &mut job).await {
+            Ok(looked) => looked,
+            Err(_elapsed) => {
+                warn!(
+                    "Track file {name}: {} cannot be read in time",
+                    path.display()
+                );
+                job.await
+            }
+        };
+        let (written, polled, content) = unpack(looked);
+        if let Some(Err(error)) = written {
+            error!(
+                "Track file {name}: cannot write {}: {error}",
+                path.display()
+            );
+        }
+        if let Some(value) = known.take(name, polled, content)
+            && reports
+                .send((id.clone(), Report::Value(value)))
+                .await
+                .is_err()
+        {
+            return;
+        }
+        let pause = if polled.is_some() { POLL } else { AUDIT };
+        let _ = timeout(pause, entry.changed()).await;
+    }
+}
+
+/// A panic goes on where it belongs; there is no other error, as nobody aborts the job.
+fn unpack<T>(looked: Result<T, JoinError>) -> T {
+    looked.unwrap_or_else(|error| match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(error) => std::panic::resume_unwind(Box::new(error)),
+    })
+}
+
+/// What was told of a file.
+#[derive(Debug, Default)]
+struct Known {
+    value: Option<i64>,
+    /// Why it is polled.
+    polled: Option<&'static str>,
+    /// What kept it from being used.
+    trouble: Option<String>,
+}
+
+impl Known {
+    /// The value, if it is to be told. A file that cannot be read, or whose number is too large,
+    /// keeps its value; each trouble is logged once until it is another one.
+    fn take(
+        &mut self,
+        name: &str,
+        polled: Option<&'static str>,
+        content: io::Result<Vec<u8>>,
+    ) -> Option<i64> {
+        if self.polled != polled {
+            match polled {
+                Some(reason) => info!("Track file {name}: {reason}, looking every second"),
+                None => info!("Track file {name}: watched"),
+            }
+            self.polled = polled;
+        }
+        let read = match content {
+            Ok(content) => {
+                number::parse(&content).ok_or_else(|| "number out of range, ignored".to_owned())
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        let (value, trouble) = match read {
+            Ok(value) => (value, None),
+            Err(trouble) => (self.value.unwrap_or(0), Some(trouble)),
+        };
+        if self.trouble != trouble {
+            match &trouble {
+                Some(trouble) => warn!("Track file {name}: {trouble}"),
+                None => info!("Track file {name}: readable again"),
+            }
+            self.trouble = trouble;
+        }
+        (self.value != Some(value)).then(|| {
+            self.value = Some(value);
+            value
+        })
+    }
+}
+
+/// The beginning of a regular file; a missing one is empty.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = match open(path) {
+        Err(error) if is_missing(&error) => return Ok(Vec::new()),
+        file => file?,
+    };
+    let mut content = Vec::new();
+    file.take(LENGTH).read_to_end(&mut content)?;
+    Ok(content)
+}
+
+/// Never waits, as a pipe would.
+fn open(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::other("not a regular file"))
+    }
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+/// Writes the first number, if there is no file or it is to be overwritten.
+fn write(path: &Path, init: FileInit) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).custom_flags(libc::O_NONBLOCK);
+    if init.overwrite {
+        options.create(true).truncate(true);
+    } else {
+        options.create_new(true);
+    }
+    match options.open(path) {
+        Err(error) if !init.overwrite && error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        file => writeln!(file?, "{}", init.value),
+    }
+}

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The tracker: runs scripts, watches files, counts processes, and reports what it sees.
+//!
+//! On a thread and a runtime of its own, with ordinary scheduling: no script delays an advert. A
+//! task for each script and each file, one for all processes. What they report is taken by the
+//! advert thread from a bounded channel; when that is full they wait.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc as blocking;
+use std::thread;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::AbortHandle;
+use tracing::error;
+
+use self::file::Watcher;
+use super::{FileSource, ObjectId, ObjectSpec, ProcessPattern, Report, ScriptSource, Source};
+use crate::driver::error::Error;
+
+mod file;
+mod process;
+mod script;
+#[cfg(test)]
+mod tests;
+
+/// Threads that may hang on a file system that does not answer; what comes after them waits.
+const BLOCKING_THREADS: usize = 32;
+/// Pause before a task that panicked begins again.
+const RETRY: Duration = Duration::from_secs(1);
+/// How long the end of the thread waits for a file system that does not answer.
+const HANGING: Duration = Duration::from_secs(1);
+
+type Reports = mpsc::Sender<(ObjectId, Report)>;
+
+/// The tracker's thread. Dropping this ends it, and all its scripts are killed.
+#[derive(Debug)]
+pub(in crate::driver) struct TrackerTask {
+    wanted: watch::Sender<Orders>,
+    ended: oneshot::Receiver<()>,
+}
+
+impl TrackerTask {
+    /// Starts the thread, in the network namespace of the caller's, and begins to track `objects`:
+    /// their scripts run at once, and files are written as their `init` says.
+    ///
+    /// Nothing else keeps the thread alive: it ends when the receiver of `reports` is dropped, too.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Thread`] if there can be no thread or runtime, [`Error::TimedOut`] after `limit`.
+    pub(in crate::driver) fn start(
+        objects: Vec<ObjectSpec>,
+        reports: Reports,
+        limit: Duration,
+    ) -> Result<Self, Error> {
+        let (wanted, orders) = watch::channel(Orders::default().followed_by(objects));
+        let (opened, outcome) = blocking::sync_channel(1);
+        let (alive, ended) = oneshot::channel();
+        thread::Builder::new()
+            .name("vrrp-tracker".to_owned())
+            .spawn(move || {
+                run(&opened, orders, reports);
+                drop(alive);
+            })
+            .map_err(|source| Error::Thread { source })?;
+        match outcome.recv_timeout(limit) {
+            Ok(opened) => opened.map(|()| Self { wanted, ended }),
+            Err(blocking::RecvTimeoutError::Timeout) => Err(Error::TimedOut {
+                operation: "start",
+                limit,
+            }),
+            Err(blocking::RecvTimeoutError::Disconnected) => Err(Error::Stopped),
+        }
+    }
+
+    /// Tracks these objects and no others. What is tracked already is not disturbed, a script of
+    /// another interval keeps its run, and files are not written.
+    ///
+    /// An object that comes anew, or whose program, path or pattern is another one, is reported
+    /// as soon as it is known; one that stays is reported when it changes, or with its next run.
+    pub(in crate::driver) fn set(&self, objects: Vec<ObjectSpec>) {
+        self.wanted.send_if_modified(|wanted| {
+            let next = wanted.followed_by(objects);
+            let differs = *wanted != next;
+            *wanted = next;
+            differs
+        });
+    }
+
+    /// Ends it. What is returned completes, by being dropped, when the thread has ended.
+    pub(in crate::driver) fn stop(self) -> oneshot::Receiver<()> {
+        self.ended
+    }
+}
+
+/// What is to be tracked. Only the latest orders are seen, so each object says since which it has
+/// been wanted: one that went and came back is another one, and is reported anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Orders {
+    number: u64,
+    objects: Vec<(u64, ObjectSpec)>,
+}
+
+impl Orders {
+    fn followed_by(&self, objects: Vec<ObjectSpec>) -> Self {
+        let known: BTreeMap<ObjectId, u64> = self
+            .objects
+            .iter()
+            .map(|(since, of)| (of.id(), *since))
+            .collect();
+        let number = self.number + 1;
+        let objects: Vec<(u64, ObjectSpec)> = objects
+            .into_iter()
+            .map(|of| (known.get(&of.id()).copied().unwrap_or(number), of))
+            .collect();
+        // The same again is no news.
+        let number = if objects == self.objects {
+            self.number
+        } else {
+            number
+        };
+        Self { number, objects }
+    }
+}
+
+fn run(
+    opened: &blocking::SyncSender<Result<(), Error>>,
+    orders: watch::Receiver<Orders>,
+    reports: Reports,
+) {
+    let runtime = match open() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            // Nobody waits any more if this fails.
+            let _ = opened.send(Err(error));
+            return;
+        }
+    };
+    if opened.send(Ok(())).is_err() {
+        return;
+    }
+    let tracked = catch_unwind(AssertUnwindSafe(|| {
+        runtime.block_on(Tracker::new(reports).run(orders));
+    }));
+    if tracked.is_err() {
+        // The receiver of the reports sees that there will be no more.
+        error!("tracker thread ended");
+    }
+    // Drops what is left of the tasks, and with them their processes.
+    runtime.shutdown_timeout(HANGING);
+}
+
+fn open() -> Result<Runtime, Error> {
+    Builder::new_current_thread()
+        .enable_all()
+        .thread_name("vrrp-tracker")
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()
+        .map_err(|source| Error::Thread { source })
+}
+
+/// A task that is aborted when nobody wants it any more.
+#[derive(Debug)]
+struct Task(AbortHandle);
+
+impl Task {
+    /// Spawns what `begin` gives, and again after a panic.
+    fn spawn<F>(id: ObjectId, mut begin: impl FnMut() -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send,
+    {
+        let supervised = async move {
+            while AssertUnwindSafe(begin()).catch_unwind().await.is_err() {
+                error!(object = %id, "tracking failed, beginning again");
+                tokio::time::sleep(RETRY).await;
+            }
+        };
+        Self(tokio::spawn(supervised).abort_handle())
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// All that is tracked.
+struct Tracker {
+    reports: Reports,
+    /// Since which orders each object has been wanted.
+    since: BTreeMap<ObjectId, u64>,
+    scripts: BTreeMap<ObjectId, (watch::Sender<ScriptSource>, Task)>,
+    files: BTreeMap<ObjectId, (FileSource, Task)>,
+    /// Made with the first file, and kept.
+    watcher: Option<Arc<Watcher>>,
+    processes: Option<(watch::Sender<Patterns>, Task)>,
+}
+
+type Patterns = BTreeMap<ObjectId, ProcessPattern>;
+
+impl Tracker {
+    const fn new(reports: Reports) -> Self {
+        Self {
+            reports,
+            since: BTreeMap::new(),
+            scripts: BTreeMap::new(),
+            files: BTreeMap::new(),
+            watcher: None,
+            processes: None,
+        }
+    }
+
+    /// Runs until nobody has orders or listens any more.
+    async fn run(mut self, mut orders: watch::Receiver<Orders>) {
+        let mut first = true;
+        loop {
+            let objects = orders.borrow_and_update().objects.clone();
+            self.forget(&objects);
+            self.set(objects.into_iter().map(|(_, of)| of).collect(), first);
+            first = false;
+            tokio::select! {
+                changed = orders.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                }
+                () = self.reports.closed() => return,
+            }
+        }
+    }
+
+    /// Ends what is not wanted any more, or has gone and come back since the last orders.
+    fn forget(&mut self, objects: &[(u64, ObjectSpec)]) {
+        let since: BTreeMap<ObjectId, u64> = objects
+            .iter()
+            .map(|(since, of)| (of.id(), *since))
+            .collect();
+        let before = std::mem::replace(&mut self.since, since);
+        let mut processes = false;
+        for (id, _) in before
+            .iter()
+            .filter(|(id, since)| self.since.get(id) != Some(since))
+        {
+            self.scripts.remove(id);
+            self.files.remove(id);
+            processes |= matches!(id, ObjectId::Process(_));
+        }
+        if processes {
+            // One task for all: they are counted and told again.
+            self.processes = None;
+        }
+    }
+
+    /// Tracks these and no others.
+    fn set(&mut self, objects: Vec<ObjectSpec>, first: bool) {
+        let mut scripts = BTreeMap::new();
+        let mut files = BTreeMap::new();
+        let mut patterns = Patterns::new();
+        for object in objects {
+            let id = object.id();
+            match object.source {
+                Source::Script(script) => drop(scripts.insert(id, script)),
+                Source::File(file) => drop(files.insert(id, file)),
+                Source::Process(process) => drop(patterns.insert(id, process.pattern)),
+                Source::Bfd => {}
+            }
+        }
+        self.set_scripts(scripts);
+        self.set_files(files, first);
+        self.set_processes(patterns);
+    }
+
+    fn set_scripts(&mut self, wanted: BTreeMap<ObjectId, ScriptSource>) {
+        self.scripts.retain(|id, _| wanted.contains_key(id));
+        for (id, source) in wanted {
+            if let Some((current, _)) = self.scripts.get(&id) {
+                current.send_if_modified(|current| {
+                    let differs = *current != source;
+                    *current = source;
+                    differs
+                });
+                continue;
+            }
+            let (sender, source) = watch::channel(source);
+            let task = Task::spawn(id.clone(), {
+                let (id, reports) = (id.clone(), self.reports.clone());
+                move || script::run(id.clone(), source.clone(), reports.clone())
+            });
+            self.scripts.insert(id, (sender, task));
+        }
+    }
+
+    fn set_files(&mut self, wanted: BTreeMap<ObjectId, FileSource>, first: bool) {
+        self.files.retain(|id, (source, _)| {
+            wanted
+                .get(id)
+                .is_some_and(|wanted| wanted.path == source.path)
+        });
+        if !wanted.is_empty() && self.watcher.is_none() {
+            self.watcher = Some(Watcher::start());
+        }
+        for (id, source) in wanted {
+            let Some(watcher) = &self.watcher else { break };
+            if self.files.contains_key(&id) {
+                continue;
+            }
+            let task = Task::spawn(id.clone(), {
+                let (id, reports) = (id.clone(), self.reports.clone());
+                let (path, watcher) = (source.path.clone(), Arc::clone(watcher));
+                let mut init = source.init.filter(|_| first);
+                move || {
+                    let watcher = Arc::clone(&watcher);
+                    file::run(
+                        id.clone(),
+                        path.clone(),
+                        init.take(),
+                        watcher,
+                        reports.clone(),
+                    )
+                }
+            });
+            self.files.insert(id, (source, task));
+        }
+    }
+
+    fn set_processes(&mut self, wanted: Patterns) {
+        let Some(any) = wanted.keys().next() else {
+            self.processes = None;
+            return;
+        };
+        if let Some((current, _)) = &self.processes {
+            current.send_if_modified(|current| {
+                let differs = *current != wanted;
+                *current = wanted;
+                differs
+            });
+            return;
+        }
+        let any = any.clone();
+        let (sender, patterns) = watch::channel(wanted);
+        let reports = self.reports.clone();
+        let task = Task::spawn(any, move || process::run(patterns.clone(), reports.clone()));
+        self.processes = Some((sender, task));
+    }
+}

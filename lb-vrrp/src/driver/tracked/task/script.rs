@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Runs one script again and again, start to start, and never twice at once.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::{error, info, warn};
+
+use super::super::{ObjectId, Report, ScriptSource};
+use super::Reports;
+use crate::track::ScriptOutcome;
+
+/// Shortest interval, whatever the source says.
+const MIN_INTERVAL: Duration = Duration::from_millis(10);
+/// What a runner may take beyond the timeout, to end what it runs, before it is given up.
+const GUARD: Duration = Duration::from_secs(10);
+
+/// Runs until nobody listens, or nobody can change `latest` any more.
+pub(super) async fn run(id: ObjectId, mut latest: watch::Receiver<ScriptSource>, reports: Reports) {
+    let name = id.name();
+    let mut source = latest.borrow_and_update().clone();
+    let mut planned = Instant::now();
+    let mut running = Some(start(&source));
+    let mut skipping = false;
+    let mut last = None;
+    loop {
+        tokio::select! {
+            changed = latest.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                let new = latest.borrow_and_update().clone();
+                if new.runner.line() != source.runner.line() {
+                    // The old run is dropped, and so killed.
+                    running = Some(start(&new));
+                    planned = Instant::now();
+                    skipping = false;
+                }
+                source = new;
+            }
+            outcome = finished(&mut running) => {
+                running = None;
+                skipping = false;
+                tell(name, last, outcome);
+                last = Some(outcome);
+                if reports.send((id.clone(), Report::Script(outcome))).await.is_err() {
+                    return;
+                }
+            }
+            () = sleep_until(due(planned, source.interval)) => {
+                planned = latest_slot(planned, source.interval, Instant::now());
+                if running.is_none() {
+                    running = Some(start(&source));
+                } else if !skipping {
+                    skipping = true;
+                    info!("Track script {name} is already running, expect idle - skipping run");
+                }
+            }
+        }
+    }
+}
+
+fn start(source: &ScriptSource) -> BoxFuture<'static, ScriptOutcome> {
+    let (runner, limit) = (Arc::clone(&source.runner), source.timeout);
+    async move {
+        let run = AssertUnwindSafe(runner.run(limit)).catch_unwind();
+        match timeout(limit.saturating_add(GUARD), run).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_panic)) => {
+                error!(script = runner.line(), "the runner of a script panicked");
+                ScriptOutcome::NotStarted
+            }
+            Err(_elapsed) => {
+                error!(
+                    script = runner.line(),
+                    "the runner of a script does not end, dropped"
+                );
+                ScriptOutcome::TimedOut
+            }
+        }
+    }
+    .boxed()
+}
+
+async fn finished(running: &mut Option<BoxFuture<'static, ScriptOutcome>>) -> ScriptOutcome {
+    match running {
+        Some(running) => running.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// When a script planned at `planned` is to start again.
+fn due(planned: Instant, interval: Duration) -> Instant {
+    // Days, where the interval is beyond the clock.
+    const FAR: Duration = Duration::from_secs(1_000_000);
+    planned
+        .checked_add(interval.max(MIN_INTERVAL))
+        .unwrap_or_else(|| planned + FAR)
+}
+
+/// The last multiple of the interval: after a stall one run, not all that were missed.
+fn latest_slot(planned: Instant, interval: Duration, now: Instant) -> Instant {
+    let interval = interval.max(MIN_INTERVAL).as_nanos();
+    let gone = now.saturating_duration_since(planned).as_nanos();
+    let whole = gone - gone % interval;
+    planned + Duration::from_nanos(u64::try_from(whole).unwrap_or(u64::MAX))
+}
+
+/// One line for every change; a script is expected to succeed.
+fn tell(name: &str, last: Option<ScriptOutcome>, outcome: ScriptOutcome) {
+    if last.unwrap_or(ScriptOutcome::Exited(0)) == outcome {
+        return;
+    }
+    match outcome {
+        ScriptOutcome::Exited(status) => info!("Script `{name}` now returning {status}"),
+        ScriptOutcome::Killed(signal) => info!("Script `{name}` now ended by signal {signal}"),
+        ScriptOutcome::TimedOut => info!("Script `{name}` now timing out"),
+        ScriptOutcome::NotStarted => warn!("Script `{name}` cannot be run"),
+    }
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use tokio::time::{Instant, advance, sleep, timeout};
+
+use super::*;
+use crate::driver::ScriptRunner;
+use crate::track::ScriptOutcome;
+
+/// Takes some time, and counts its runs; panics if it takes none.
+#[derive(Debug, Default)]
+struct Fake {
+    takes: Duration,
+    runs: AtomicU32,
+}
+
+#[async_trait]
+impl ScriptRunner for Fake {
+    fn line(&self) -> &str {
+        "fake"
+    }
+
+    async fn run(&self, limit: Duration) -> ScriptOutcome {
+        assert!(!self.takes.is_zero(), "no time");
+        self.runs.fetch_add(1, Ordering::Relaxed);
+        match timeout(limit, sleep(self.takes)).await {
+            Ok(()) => ScriptOutcome::Exited(0),
+            Err(_elapsed) => ScriptOutcome::TimedOut,
+        }
+    }
+}
+
+fn fake(takes: u64) -> (Arc<Fake>, ScriptSource) {
+    let fake = Arc::new(Fake {
+        takes: Duration::from_millis(takes),
+        runs: AtomicU32::new(0),
+    });
+    let source = ScriptSource::new(Arc::<Fake>::clone(&fake));
+    (fake, source)
+}
+
+fn script(name: &str, source: ScriptSource) -> ObjectSpec {
+    ObjectSpec::new(name, source)
+}
+
+/// Runs a tracker and says at which milliseconds it reported what.
+async fn reports(objects: Vec<ObjectSpec>, during: Duration) -> Vec<(u128, Report)> {
+    let (sender, mut reports) = mpsc::channel(8);
+    let (orders, wanted) = watch::channel(Orders::default().followed_by(objects));
+    let tracker = tokio::spawn(Tracker::new(sender).run(wanted));
+    let start = Instant::now();
+    let mut seen = Vec::new();
+    while let Ok(Some((_, report))) =
+        timeout(during.saturating_sub(start.elapsed()), reports.recv()).await
+    {
+        seen.push((start.elapsed().as_millis(), report));
+    }
+    drop(orders);
+    tracker.await.unwrap();
+    seen
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_script_starts_at_once_and_then_at_a_fixed_rate() {
+    let (_, source) = fake(300);
+    let seen = reports(vec![script("a", source)], Duration::from_millis(2500)).await;
+    let well = Report::Script(ScriptOutcome::Exited(0));
+    let at: Vec<u128> = seen.iter().map(|(at, _)| *at).collect();
+    assert!(seen.iter().all(|(_, report)| *report == well));
+    // Tokio's paused clock goes in whole milliseconds and may round up.
+    let late: Vec<bool> = at
+        .iter()
+        .zip([300, 1300, 2300])
+        .map(|(at, planned)| (planned..planned + 3).contains(at))
+        .collect();
+    assert_eq!(late, [true; 3], "{at:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_not_over_is_not_joined_by_another_one() {
+    let (fake, source) = fake(1500);
+    let source = source.with_interval(Duration::from_secs(1), Duration::from_secs(9));
+    let seen = reports(vec![script("a", source)], Duration::from_millis(3800)).await;
+    assert_eq!(seen.len(), 2, "{seen:?}");
+    assert_eq!(fake.runs.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_runner_that_panics_is_a_script_that_cannot_be_run() {
+    let (_, source) = fake(0);
+    let seen = reports(vec![script("a", source)], Duration::from_millis(1500)).await;
+    let failed = Report::Script(ScriptOutcome::NotStarted);
+    assert_eq!(
+        seen.iter().map(|(_, report)| *report).collect::<Vec<_>>(),
+        [failed, failed]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_disturbs_what_stays_in_no_way_and_ends_what_goes() {
+    let (stays, staying) = fake(100);
+    let (goes, going) = fake(100);
+    let (sender, mut reports) = mpsc::channel(64);
+    let both = vec![script("stays", staying.clone()), script("goes", going)];
+    let (orders, wanted) = watch::channel(Orders::default().followed_by(both));
+    let tracker = tokio::spawn(Tracker::new(sender).run(wanted));
+    let runs = |of: &Fake| of.runs.load(Ordering::Relaxed);
+    sleep(Duration::from_millis(2500)).await;
+    assert_eq!((runs(&stays), runs(&goes)), (3, 3));
+    orders.send_modify(|of| *of = of.followed_by(vec![script("stays", staying)]));
+    sleep(Duration::from_millis(2000)).await;
+    assert_eq!((runs(&stays), runs(&goes)), (5, 3));
+    advance(Duration::ZERO).await;
+    while reports.try_recv().is_ok() {}
+    drop(reports);
+    timeout(Duration::from_secs(5), tracker)
+        .await
+        .expect("it ends when nobody listens")
+        .unwrap();
+}
+
+#[tokio::test]
+async fn the_thread_ends_with_its_scripts() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("pid");
+    let line = format!("echo $$ >{}; exec sleep 600", file.display());
+    let runner = crate::driver::CommandRunner::new(["/bin/sh", "-c", &line]);
+    let long = Duration::from_secs(600);
+    let source = ScriptSource::new(Arc::new(runner)).with_interval(long, long);
+    let limit = Duration::from_secs(30);
+    let (sender, _reports) = mpsc::channel(8);
+    let task = TrackerTask::start(vec![script("sleeper", source)], sender, limit).unwrap();
+    let until = async |what: &str, condition: &dyn Fn() -> bool| {
+        let start = Instant::now();
+        while !condition() {
+            assert!(start.elapsed() < limit, "never {what}");
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let pid = || std::fs::read_to_string(&file).unwrap_or_default();
+    until("written", &|| pid().ends_with('\n')).await;
+    let _ = timeout(limit, task.stop()).await.expect("an end in time");
+    let stat = format!("/proc/{}/stat", pid().trim());
+    let ended = || std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));
+    until("ended", &|| !ended()).await;
+}
+
+#[tokio::test]
+async fn what_goes_and_comes_back_between_two_looks_is_reported_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("load");
+    std::fs::write(&path, "7").unwrap();
+    let file = || vec![ObjectSpec::new("load", FileSource::new(&path))];
+    let (sender, mut reports) = mpsc::channel(8);
+    let (orders, wanted) = watch::channel(Orders::default().followed_by(file()));
+    let tracker = tokio::spawn(Tracker::new(sender).run(wanted));
+    let mut next = async || {
+        let next = timeout(Duration::from_secs(30), reports.recv()).await;
+        next.expect("a report in time").expect("a report").1
+    };
+    assert_eq!(next().await, Report::Value(7));
+    orders.send_modify(|of| {
+        *of = of
+            .followed_by(file())
+            .followed_by(Vec::new())
+            .followed_by(file())
+    });
+    assert_eq!(next().await, Report::Value(7));
+    drop(orders);
+    tracker.await.unwrap();
+}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The advert thread's tracker: which objects there are, and which routers track them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{ObjectId, Report, Source};
+use crate::driver::links::Interfaces;
+use crate::driver::mailbox::RouterKey;
+use crate::driver::spec::Configuration;
+use crate::driver::status::{ObjectStatus, TrackedStatus};
+use crate::track::{Object, Output, Tracker, Verdict, Weight};
+
+/// How a router tracks an object: by itself, because its sync group does.
+#[derive(Clone, Copy, Debug, Default)]
+struct Weights {
+    own: Option<Weight>,
+    group: Option<Weight>,
+}
+
+#[derive(Debug, Default)]
+pub(in crate::driver) struct Tracking {
+    tracker: Tracker<ObjectId, RouterKey>,
+    /// The objects, with the command lines of scripts.
+    objects: BTreeMap<ObjectId, Option<String>>,
+    routers: BTreeSet<RouterKey>,
+}
+
+impl Tracking {
+    /// Takes another configuration as a difference: what is known of an object stays known, unless
+    /// it is another script by the same name.
+    pub(in crate::driver) fn configure(&mut self, now: Instant, to: &Configuration) {
+        let mut wanted: BTreeMap<ObjectId, (Object, Option<String>)> = BTreeMap::new();
+        for spec in &to.objects {
+            let line = match &spec.source {
+                Source::Script(script) => Some(script.runner.line().to_owned()),
+                Source::File(_) | Source::Process(_) | Source::Bfd => None,
+            };
+            wanted.insert(spec.id(), (spec.object(), line));
+        }
+        let routers = to.routers.iter().flat_map(|of| &of.tracked);
+        for (id, _) in routers.chain(to.groups.iter().flat_map(|of| &of.tracked)) {
+            if matches!(id, ObjectId::Interface(_)) {
+                wanted.insert(id.clone(), (Object::Interface, None));
+            }
+        }
+        let tracker = &mut self.tracker;
+        self.objects.retain(|id, line| {
+            let same = wanted.get(id).is_some_and(|(_, wanted)| wanted == line);
+            if !same {
+                tracker.remove_object(id);
+            }
+            same
+        });
+        for (id, (object, line)) in &wanted {
+            self.objects.insert(id.clone(), line.clone());
+            self.tracker.set_object(now, id.clone(), *object);
+        }
+        self.subscribe(to, &wanted);
+    }
+
+    fn subscribe(
+        &mut self,
+        to: &Configuration,
+        objects: &BTreeMap<ObjectId, (Object, Option<String>)>,
+    ) {
+        let routers: BTreeSet<RouterKey> = to.routers.iter().map(RouterKey::of).collect();
+        for gone in self.routers.difference(&routers) {
+            self.tracker.remove_router(gone);
+        }
+        for spec in &to.routers {
+            let key = RouterKey::of(spec);
+            self.tracker.set_router(key.clone(), spec.config.priority());
+            let mut weights: BTreeMap<&ObjectId, Weights> = BTreeMap::new();
+            let group = to.groups.iter().find(|of| of.members.contains(&spec.name));
+            // Members must not drift apart, see `Weight::in_sync_group`.
+            let counts = |id: &ObjectId, weight: Weight| match (group, objects.get(id)) {
+                (Some(group), Some((object, _))) => {
+                    weight.in_sync_group(*object, group.tracking_weight)
+                }
+                _ => Some(weight),
+            };
+            for (id, weight) in &spec.tracked {
+                if let Some(weight) = counts(id, *weight) {
+                    weights.entry(id).or_default().own = Some(weight);
+                }
+            }
+            for (id, weight) in group.into_iter().flat_map(|of| &of.tracked) {
+                if let Some(weight) = counts(id, *weight) {
+                    weights.entry(id).or_default().group = Some(weight);
+                }
+            }
+            self.tracker.retain(&key, |_| false);
+            for (id, weights) in weights {
+                if let Some(weight) = weights.own {
+                    self.tracker.subscribe(key.clone(), id.clone(), weight);
+                }
+                if let Some(weight) = weights.group {
+                    self.tracker
+                        .subscribe_as_member(key.clone(), id.clone(), weight);
+                }
+            }
+        }
+        self.routers = routers;
+    }
+
+    /// A router has ended; if there is one of the same key again, it knows nothing.
+    pub(in crate::driver) fn forget(&mut self, key: &RouterKey) {
+        self.tracker.remove_router(key);
+        self.routers.remove(key);
+    }
+
+    /// Tells which interfaces are up. One that is not there is not up.
+    pub(in crate::driver) fn handle_interfaces(
+        &mut self,
+        interfaces: &Interfaces,
+    ) -> Vec<(ObjectId, Verdict)> {
+        let names: Vec<Arc<str>> = self
+            .objects
+            .keys()
+            .filter_map(|id| match id {
+                ObjectId::Interface(name) => Some(Arc::clone(name)),
+                _ => None,
+            })
+            .collect();
+        let mut changed = Vec::new();
+        for name in names {
+            let up = interfaces.get(&name).is_some_and(|of| of.up);
+            let id = ObjectId::Interface(name);
+            let before = self.tracker.verdict(&id);
+            self.tracker.handle_up(&id, up);
+            changed.extend(self.changed(id, before));
+        }
+        changed
+    }
+
+    /// Takes a report; says whether it changed what the object counts as. One of an object that is
+    /// not there any more, or of another kind, changes nothing.
+    pub(in crate::driver) fn handle_report(
+        &mut self,
+        now: Instant,
+        id: ObjectId,
+        report: Report,
+    ) -> Option<(ObjectId, Verdict)> {
+        let before = self.tracker.verdict(&id);
+        match report {
+            Report::Up(up) => self.tracker.handle_up(&id, up),
+            Report::Script(outcome) => self.tracker.handle_script(&id, outcome),
+            Report::Value(value) => self.tracker.handle_value(&id, value),
+            Report::Count(count) => self.tracker.handle_count(now, &id, count),
+        };
+        self.changed(id, before)
+    }
+
+    fn changed(&self, id: ObjectId, before: Option<Verdict>) -> Option<(ObjectId, Verdict)> {
+        let verdict = self.tracker.verdict(&id)?;
+        (Some(verdict) != before).then_some((id, verdict))
+    }
+
+    pub(in crate::driver) fn next_timeout(&self) -> Option<Instant> {
+        self.tracker.next_timeout()
+    }
+
+    /// Lets time pass; says which objects count as something else now.
+    pub(in crate::driver) fn handle_timeout(&mut self, now: Instant) -> Vec<(ObjectId, Verdict)> {
+        if self.tracker.next_timeout().is_none_or(|at| now < at) {
+            return Vec::new();
+        }
+        let verdicts = |tracker: &Tracker<ObjectId, RouterKey>| -> Vec<Option<Verdict>> {
+            self.objects.keys().map(|id| tracker.verdict(id)).collect()
+        };
+        let before = verdicts(&self.tracker);
+        self.tracker.handle_timeout(now);
+        self.objects
+            .keys()
+            .zip(before)
+            .filter_map(|(id, before)| self.changed(id.clone(), before))
+            .collect()
+    }
+
+    /// What to tell a router next.
+    pub(in crate::driver) fn poll_output(&mut self) -> Option<Output<RouterKey>> {
+        self.tracker.poll_output()
+    }
+
+    /// Whether a router may start.
+    pub(in crate::driver) fn is_ready(&self, key: &RouterKey) -> bool {
+        self.tracker.is_ready(key)
+    }
+
+    /// What counts for a router at present.
+    pub(in crate::driver) fn of_router(&self, key: &RouterKey) -> Vec<TrackedStatus> {
+        let mut counting: BTreeMap<&ObjectId, TrackedStatus> = BTreeMap::new();
+        let status = |object: &ObjectId| TrackedStatus {
+            object: object.clone(),
+            change: 0,
+            fault: false,
+        };
+        for (object, change) in self.tracker.changes(key) {
+            counting
+                .entry(object)
+                .or_insert_with(|| status(object))
+                .change = change;
+        }
+        for object in self.tracker.faults(key) {
+            counting
+                .entry(object)
+                .or_insert_with(|| status(object))
+                .fault = true;
+        }
+        counting.into_values().collect()
+    }
+
+    pub(in crate::driver) fn status(&self) -> Vec<ObjectStatus> {
+        self.objects
+            .keys()
+            .filter_map(|id| {
+                Some(ObjectStatus {
+                    object: id.clone(),
+                    verdict: self.tracker.verdict(id)?,
+                })
+            })
+            .collect()
+    }
+}

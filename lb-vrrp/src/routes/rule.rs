@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A rule that a master adds.
+
+use std::fmt;
+
+use super::Network;
+use crate::AddressFamily;
+
+/// A routing rule that is there while its router is Master (`virtual_rules` in keepalived; `ip
+/// rule add`). It is marked as ours by its protocol
+/// (`driver::ROUTE_PROTOCOL`).
+///
+/// # Examples
+///
+/// ```
+/// use lb_vrrp::{AddressFamily, Network, RuleAction, VirtualRule};
+///
+/// let rule = VirtualRule::new(AddressFamily::Ipv4, 1000, RuleAction::Table(100))
+///     .with_from("192.0.2.100".parse::<Network>()?);
+/// assert_eq!(rule.to_string(), "1000: from 192.0.2.100 lookup 100");
+/// # Ok::<(), lb_vrrp::NetworkError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct VirtualRule {
+    /// Whose packets it is about.
+    pub family: AddressFamily,
+    /// Its place among the rules: lower ones first. The kernel's own are 0, 32766 and 32767.
+    pub priority: u32,
+    /// What is done with packets that match.
+    pub action: RuleAction,
+    /// It is about the packets that do not match (`not`).
+    pub invert: bool,
+    /// Network of the source.
+    pub from: Option<Network>,
+    /// Network of the destination.
+    pub to: Option<Network>,
+    /// Interface that packets came by (`iif`).
+    pub input: Option<String>,
+    /// Interface that packets of this host are bound to (`oif`).
+    pub output: Option<String>,
+    /// Firewall mark and the bits of it that count.
+    pub mark: Option<(u32, u32)>,
+    /// Type of service; 0: any.
+    pub tos: u8,
+    /// Routes with a prefix this long or shorter do not count (`suppress_prefixlength`).
+    pub suppress_prefix_len: Option<u32>,
+    /// The router is in Fault while an interface of the rule is missing or down.
+    pub tracked: bool,
+}
+
+impl VirtualRule {
+    /// A rule for all packets of the family.
+    pub const fn new(family: AddressFamily, priority: u32, action: RuleAction) -> Self {
+        Self {
+            family,
+            priority,
+            action,
+            invert: false,
+            from: None,
+            to: None,
+            input: None,
+            output: None,
+            mark: None,
+            tos: 0,
+            suppress_prefix_len: None,
+            tracked: true,
+        }
+    }
+
+    /// Has it be about packets that do not match (`not`).
+    #[must_use]
+    pub const fn with_invert(mut self, invert: bool) -> Self {
+        self.invert = invert;
+        self
+    }
+
+    /// Sets the network of the source (`from`).
+    #[must_use]
+    pub const fn with_from(mut self, from: Network) -> Self {
+        self.from = Some(from);
+        self
+    }
+
+    /// Sets the network of the destination (`to`).
+    #[must_use]
+    pub const fn with_to(mut self, to: Network) -> Self {
+        self.to = Some(to);
+        self
+    }
+
+    /// Sets the interface that packets came by (`iif`).
+    #[must_use]
+    pub fn with_input(mut self, interface: impl Into<String>) -> Self {
+        self.input = Some(interface.into());
+        self
+    }
+
+    /// Sets the interface that packets of this host are bound to (`oif`).
+    #[must_use]
+    pub fn with_output(mut self, interface: impl Into<String>) -> Self {
+        self.output = Some(interface.into());
+        self
+    }
+
+    /// Sets the firewall mark and the bits of it that count (`fwmark`).
+    #[must_use]
+    pub const fn with_mark(mut self, mark: u32, mask: u32) -> Self {
+        self.mark = Some((mark, mask));
+        self
+    }
+
+    /// Sets the type of service (`tos`).
+    #[must_use]
+    pub const fn with_tos(mut self, tos: u8) -> Self {
+        self.tos = tos;
+        self
+    }
+
+    /// Has routes with a prefix this long or shorter not count.
+    #[must_use]
+    pub const fn with_suppress_prefix_len(mut self, length: u32) -> Self {
+        self.suppress_prefix_len = Some(length);
+        self
+    }
+
+    /// Sets whether its interfaces are tracked (`no_track` in keepalived: they are not).
+    #[must_use]
+    pub const fn with_tracked(mut self, tracked: bool) -> Self {
+        self.tracked = tracked;
+        self
+    }
+
+    /// The interfaces it names.
+    pub fn interfaces(&self) -> impl Iterator<Item = &str> {
+        [&self.input, &self.output]
+            .into_iter()
+            .filter_map(Option::as_deref)
+    }
+
+    /// What keeps it from being a rule at all, in words.
+    pub fn problem(&self) -> Option<&'static str> {
+        let other = |network: Option<Network>| {
+            network.is_some_and(|network| network.family() != self.family)
+        };
+        if other(self.from) || other(self.to) {
+            Some("a network is of the other family")
+        } else if matches!(self.action, RuleAction::Goto(to) if to <= self.priority) {
+            Some("it jumps backwards")
+        } else {
+            None
+        }
+    }
+}
+
+impl fmt::Display for VirtualRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.priority)?;
+        if self.invert {
+            f.write_str(" not")?;
+        }
+        match self.from {
+            Some(from) => write!(f, " from {from}")?,
+            None => f.write_str(" from all")?,
+        }
+        if let Some(to) = self.to {
+            write!(f, " to {to}")?;
+        }
+        if self.tos != 0 {
+            write!(f, " tos {:#04x}", self.tos)?;
+        }
+        if let Some((mark, mask)) = self.mark {
+            write!(f, " fwmark {mark:#x}/{mask:#x}")?;
+        }
+        if let Some(input) = &self.input {
+            write!(f, " iif {input}")?;
+        }
+        if let Some(output) = &self.output {
+            write!(f, " oif {output}")?;
+        }
+        write!(f, " {}", self.action)?;
+        if let Some(length) = self.suppress_prefix_len {
+            write!(f, " suppress_prefixlength {length}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What a rule does with packets (`FR_ACT_*`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RuleAction {
+    /// Looks for a route in this table.
+    Table(u32),
+    /// Goes on with the rule of this priority.
+    Goto(u32),
+    /// Nothing.
+    Nop,
+    /// Drops them.
+    Blackhole,
+    /// Answers that the destination is unreachable.
+    Unreachable,
+    /// Answers that it is forbidden.
+    Prohibit,
+}
+
+impl fmt::Display for RuleAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Table(table) => write!(f, "lookup {table}"),
+            Self::Goto(priority) => write!(f, "goto {priority}"),
+            Self::Nop => f.write_str("nop"),
+            Self::Blackhole => f.write_str("blackhole"),
+            Self::Unreachable => f.write_str("unreachable"),
+            Self::Prohibit => f.write_str("prohibit"),
+        }
+    }
+}

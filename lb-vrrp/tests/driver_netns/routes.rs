@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Routes and rules that come with mastership and go with it.
+
+use std::time::Duration;
+
+use lb_vrrp::driver::{Event, LinkProblem, RouterSpec, VirtualRoute, VirtualRule};
+use lb_vrrp::{AddressFamily, NextHop, RouteKind, RouteMetric, RuleAction, State};
+
+use super::netns::{Lan, Namespace, Node, enabled, pause, wait_for};
+use super::{VIP, calm_spec};
+
+fn route(destination: &str) -> VirtualRoute {
+    VirtualRoute::new(destination.parse().unwrap())
+}
+
+/// By a gateway, with the virtual address as source: it needs that first, and a rule after it.
+fn routes() -> Vec<VirtualRoute> {
+    let gateway = "192.0.2.3".parse().unwrap();
+    vec![
+        route("198.51.100.0/24")
+            .with_gateway(gateway)
+            .with_source(VIP.parse().unwrap()),
+        route("0.0.0.0/0")
+            .with_gateway(gateway)
+            .with_interface("eth0")
+            .with_table(1000)
+            .with_metric(7)
+            .with_connection_metric(RouteMetric::Mtu, 1400),
+        route("203.0.113.0/24").with_kind(RouteKind::Blackhole),
+    ]
+}
+
+fn rules() -> Vec<VirtualRule> {
+    vec![
+        VirtualRule::new(AddressFamily::Ipv4, 900, RuleAction::Table(1000))
+            .with_from(VIP.parse().unwrap()),
+        VirtualRule::new(AddressFamily::Ipv4, 901, RuleAction::Prohibit)
+            .with_mark(0x10, 0xf0)
+            .with_input("eth0"),
+    ]
+}
+
+fn spec(priority: u8) -> RouterSpec {
+    calm_spec(51, priority)
+        .with_virtual_routes(routes())
+        .with_virtual_rules(rules())
+}
+
+/// Lines of ours, with blanks made one.
+fn ours(host: &Namespace, words: &str) -> Vec<String> {
+    let listing = host.ip(words);
+    listing
+        .lines()
+        .filter(|line| line.contains("proto 112"))
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect()
+}
+
+fn all(host: &Namespace) -> Vec<String> {
+    let mut all = ours(host, "route show table all");
+    all.extend(ours(host, "rule show"));
+    all
+}
+
+const ALL: [&str; 5] = [
+    "default via 192.0.2.3 dev eth0 table 1000 proto 112 metric 7 mtu 1400",
+    "198.51.100.0/24 via 192.0.2.3 dev eth0 proto 112 src 192.0.2.100",
+    "blackhole 203.0.113.0/24 proto 112",
+    "900: from 192.0.2.100 lookup 1000 proto 112",
+    "901: from all fwmark 0x10/0xf0 iif eth0 prohibit proto 112",
+];
+
+fn wait_all(host: &Namespace, wanted: &[&str]) {
+    let mut last = Vec::new();
+    wait_for("routes and rules", || {
+        let now = all(host);
+        let equal = now == wanted;
+        if !equal && now != last {
+            println!("now {now:?}");
+            last = now;
+        }
+        equal.then_some(())
+    });
+}
+
+#[test]
+fn routes_and_rules_follow_the_master() {
+    if !enabled("routes_and_rules_follow_the_master") {
+        return;
+    }
+    let lan = Lan::new();
+    let a = Node::start(&lan.a, vec![spec(150)]);
+    let b = Node::start(&lan.b, vec![spec(100)]);
+    wait_all(&lan.a, &ALL);
+    assert_eq!(all(&lan.b), Vec::<String>::new());
+
+    a.shutdown();
+    assert_eq!(all(&lan.a), Vec::<String>::new());
+    wait_all(&lan.b, &ALL);
+    assert!(lan.b.holds(VIP));
+    b.shutdown();
+    assert_eq!(all(&lan.b), Vec::<String>::new());
+}
+
+#[test]
+fn what_somebody_deletes_comes_back() {
+    if !enabled("what_somebody_deletes_comes_back") {
+        return;
+    }
+    let lan = Lan::new();
+    let a = Node::start(&lan.a, vec![spec(150)]);
+    wait_all(&lan.a, &ALL);
+    lan.a.ip("route del 198.51.100.0/24");
+    wait_all(&lan.a, &ALL);
+    lan.a.ip("rule del prio 900");
+    wait_all(&lan.a, &ALL);
+    // The kernel removes routes with their source, and tells nobody.
+    lan.a.ip(&format!("addr del {VIP}/24 dev eth0"));
+    wait_for("the address", || lan.a.holds(VIP).then_some(()));
+    wait_all(&lan.a, &ALL);
+    assert_eq!(a.state(), State::Master);
+    wait_for("three events", || {
+        let restored = a.drain();
+        restored
+            .iter()
+            .any(|event| matches!(event, Event::RouteRestored { .. }))
+            .then_some(())
+    });
+}
+
+#[test]
+fn what_a_crash_left_is_removed_and_what_is_not_ours_stays() {
+    if !enabled("what_a_crash_left_is_removed_and_what_is_not_ours_stays") {
+        return;
+    }
+    let lan = Lan::new();
+    lan.a
+        .ip("route add 198.51.100.0/24 via 192.0.2.2 proto 112");
+    lan.a
+        .ip("route add 10.9.0.0/16 dev eth0 table 77 proto 112");
+    lan.a.ip("-6 route add 2001:db8:9::/48 dev eth0 proto 112");
+    lan.a
+        .ip("rule add from 10.9.0.1 lookup 77 proto 112 prio 50");
+    lan.a.ip("route add 10.8.0.0/16 dev eth0");
+    lan.a.ip("rule add from 10.8.0.1 lookup 78 prio 51");
+    // Ours has the same destination, and goes first.
+    lan.a.ip("route add 203.0.113.0/24 via 192.0.2.2");
+    let a = Node::start(&lan.a, vec![spec(150)]);
+    assert_eq!(all(&lan.a), Vec::<String>::new());
+    assert_eq!(ours(&lan.a, "-6 route show"), Vec::<String>::new());
+    wait_all(&lan.a, &ALL);
+    a.shutdown();
+    for (words, kept) in [
+        ("route show", "10.8.0.0/16 dev eth0"),
+        ("route show", "203.0.113.0/24 via 192.0.2.2"),
+        ("rule show", "from 10.8.0.1 lookup 78"),
+    ] {
+        let listing = lan.a.ip(words);
+        assert!(listing.contains(kept), "{listing}");
+    }
+}
+
+#[test]
+fn a_reload_changes_only_the_routes_that_differ() {
+    if !enabled("a_reload_changes_only_the_routes_that_differ") {
+        return;
+    }
+    let lan = Lan::new();
+    let a = Node::start(&lan.a, vec![spec(150)]);
+    wait_all(&lan.a, &ALL);
+    let monitor = lan.a.monitor("route rule");
+    let mut changed = routes();
+    changed.remove(2);
+    changed.push(
+        route("198.18.0.0/15")
+            .with_next_hop(NextHop::new(Some("192.0.2.2".parse().unwrap()), None))
+            .with_next_hop(NextHop::new(Some("192.0.2.3".parse().unwrap()), None).with_weight(3)),
+    );
+    a.reload(vec![
+        calm_spec(51, 150)
+            .with_virtual_routes(changed)
+            .with_virtual_rules(rules()),
+    ])
+    .unwrap();
+    wait_for("the new route", || {
+        lan.a
+            .ip("route show 198.18.0.0/15")
+            .contains("weight 3")
+            .then_some(())
+    });
+    wait_for("the old route to go", || {
+        lan.a
+            .ip("route show 203.0.113.0/24")
+            .is_empty()
+            .then_some(())
+    });
+    pause(Duration::from_millis(300));
+    let seen = monitor.stop();
+    let seen: Vec<&str> = seen
+        .lines()
+        .filter(|line| line.contains("proto 112"))
+        .collect();
+    assert_eq!(seen.len(), 2, "{seen:?}");
+    assert!(
+        seen[0].contains("Deleted blackhole 203.0.113.0/24"),
+        "{seen:?}"
+    );
+    assert!(seen[1].contains("198.18.0.0/15"), "{seen:?}");
+    assert_eq!(a.state(), State::Master);
+}
+
+#[test]
+fn a_route_that_cannot_be_is_told_and_tried_again() {
+    if !enabled("a_route_that_cannot_be_is_told_and_tried_again") {
+        return;
+    }
+    let lan = Lan::new();
+    let spec = calm_spec(51, 150)
+        .with_virtual_routes([route("198.51.100.0/24").with_gateway("10.77.0.1".parse().unwrap())]);
+    let a = Node::start(&lan.a, vec![spec]);
+    let told = wait_for("the event", || {
+        a.drain().into_iter().find_map(|event| match event {
+            Event::RouteFailed { error, .. } => Some(error),
+            _ => None,
+        })
+    });
+    assert_eq!(
+        told.to_string(),
+        "cannot add route 198.51.100.0/24 via 10.77.0.1"
+    );
+    assert_eq!(a.state(), State::Master);
+    assert!(lan.a.holds(VIP));
+    lan.a.ip("addr add 10.77.0.9/24 dev eth0");
+    wait_all(
+        &lan.a,
+        &["198.51.100.0/24 via 10.77.0.1 dev eth0 proto 112"],
+    );
+}
+
+#[test]
+fn the_interface_of_a_route_is_tracked_unless_told_otherwise() {
+    if !enabled("the_interface_of_a_route_is_tracked_unless_told_otherwise") {
+        return;
+    }
+    let lan = Lan::new();
+    lan.a.ip("link add side0 up type veth peer name side1");
+    lan.a.ip("link set side1 up");
+    let over = |tracked| {
+        calm_spec(51, 150).with_virtual_routes([route("10.5.0.0/16")
+            .with_interface("side0")
+            .with_tracked(tracked)])
+    };
+    let a = Node::start(&lan.a, vec![over(true)]);
+    let wanted = ["10.5.0.0/16 dev side0 proto 112"];
+    wait_all(&lan.a, &wanted);
+    lan.a.ip("link set side0 down");
+    a.wait_state(State::Fault);
+    assert!(a.drain().iter().any(|event| matches!(
+        event,
+        Event::LinkChanged {
+            problem: Some(LinkProblem::Down),
+            ..
+        }
+    )));
+    lan.a.ip("link set side0 up");
+    wait_all(&lan.a, &wanted);
+    a.reload(vec![over(false)]).unwrap();
+    lan.a.ip("link del side0");
+    wait_all(&lan.a, &[]);
+    assert_eq!(a.state(), State::Master);
+    lan.a.ip("link add side0 up type veth peer name side1");
+    lan.a.ip("link set side1 up");
+    wait_all(&lan.a, &wanted);
+    assert_eq!(a.state(), State::Master);
+}
+
+#[test]
+fn ipv6_routes_and_rules_too() {
+    if !enabled("ipv6_routes_and_rules_too") {
+        return;
+    }
+    let lan = Lan::new();
+    let spec = super::ipv6::spec(150)
+        .with_virtual_routes([route("2001:db8:5::/48")
+            .with_gateway("fe80::99".parse().unwrap())
+            .with_interface("eth0")
+            .with_source("2001:db8::100".parse().unwrap())])
+        .with_virtual_rules([
+            VirtualRule::new(AddressFamily::Ipv6, 700, RuleAction::Table(500))
+                .with_to("2001:db8:6::/48".parse().unwrap())
+                .with_invert(true),
+        ]);
+    let a = Node::start(&lan.a, vec![spec]);
+    let all = || {
+        let mut all = ours(&lan.a, "-6 route show table all");
+        all.extend(ours(&lan.a, "-6 rule show"));
+        all
+    };
+    wait_for("routes and rules", || (all().len() == 2).then_some(()));
+    let seen = all();
+    assert!(
+        seen[0].starts_with("2001:db8:5::/48 via fe80::99 dev eth0 proto 112 src 2001:db8::100"),
+        "{seen:?}"
+    );
+    assert!(
+        seen[1].contains("700: not from all to 2001:db8:6::/48 lookup 500 proto 112"),
+        "{seen:?}"
+    );
+    a.shutdown();
+    assert_eq!(all(), Vec::<String>::new());
+}
