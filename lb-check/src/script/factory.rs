@@ -80,25 +80,20 @@ impl CheckFactory for ScriptFactory {
             );
             return Err(findings.0);
         };
-        if user.is_none() && !command.user.is_empty() {
-            user = Some((path_line, command.user));
-        }
-        let account = match account(user, context) {
-            Ok(account) => account,
-            Err(error) => {
-                findings.0.push(error);
-                return Err(findings.0);
-            }
-        };
-        if let Err(problem) = executable(command.argv.first().map(OsString::as_os_str)) {
-            // Keepalived's rule: the check is dropped, the configuration holds.
-            findings.warning(path_line, problem);
-            return Err(findings.0);
-        }
         let timeout = seconds.map_or(context.delay_loop, |s| Duration::from_secs(u64::from(s)));
-        let mut script = Script::new(command.argv, timeout);
+        let default_user = context.script_user.as_ref();
+        let script = script(
+            path_line,
+            command,
+            user,
+            default_user,
+            timeout,
+            &mut findings,
+        );
+        let Some(mut script) = script else {
+            return Err(findings.0);
+        };
         script.dynamic = dynamic;
-        script.account = account;
         let (identity, deadline) = (script.identity(), timeout + GRACE + BuiltCheck::SLACK);
         let mut built = BuiltCheck::new(Arc::new(script), identity).with_deadline(deadline);
         built.retries = 0;
@@ -113,6 +108,66 @@ impl CheckFactory for ScriptFactory {
     fn uses_socket(&self) -> bool {
         false
     }
+}
+
+impl Script {
+    /// Reads a line `KEYWORD COMMAND` of a configuration, as that of `misc_path` and of keepalived's
+    /// `vrrp_script`, and the line `user`. Without the latter, user and group may stand behind a
+    /// quoted command; else it is `default_user`, else the director's user.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong: no command, an unterminated quote, an unknown user. A program that is not
+    /// there is a [warning](crate::Severity), as it is keepalived's rule to go on without the
+    /// script.
+    pub fn from_lines(
+        command_line: &Arguments,
+        user: Option<&Arguments>,
+        default_user: Option<&(String, Option<String>)>,
+        timeout: Duration,
+    ) -> Result<Self, Vec<ArgumentError>> {
+        let mut findings = Findings::default();
+        let user = user.map(|line| (line, line.values.clone()));
+        command(command_line, &mut findings)
+            .and_then(|command| {
+                script(
+                    command_line,
+                    command,
+                    user,
+                    default_user,
+                    timeout,
+                    &mut findings,
+                )
+            })
+            .ok_or(findings.0)
+    }
+}
+
+/// None with a finding.
+fn script(
+    line: &Arguments,
+    command: Command,
+    user: Option<(&Arguments, Vec<String>)>,
+    default_user: Option<&(String, Option<String>)>,
+    timeout: Duration,
+    findings: &mut Findings,
+) -> Option<Script> {
+    let behind = || (!command.user.is_empty()).then(|| (line, command.user.clone()));
+    let account = match account(user.or_else(behind), default_user) {
+        Ok(account) => account,
+        Err(error) => {
+            findings.0.push(error);
+            return None;
+        }
+    };
+    if let Err(problem) = executable(command.argv.first().map(OsString::as_os_str)) {
+        // Keepalived's rule: the script is dropped, the configuration holds.
+        findings.warning(line, problem);
+        return None;
+    }
+    let mut script = Script::new(command.argv, timeout);
+    script.account = account;
+    Some(script)
 }
 
 /// The two passes over a command line; see [`super::words`].
@@ -153,10 +208,10 @@ fn command(line: &Arguments, findings: &mut Findings) -> Option<Command> {
 /// Whom the script runs as: its own `user`, else `script_user`, else the director's user.
 fn account(
     user: Option<(&Arguments, Vec<String>)>,
-    context: &CheckContext,
+    default_user: Option<&(String, Option<String>)>,
 ) -> Result<Option<Account>, ArgumentError> {
     let Some((line, words)) = user else {
-        return match &context.script_user {
+        return match default_user {
             None => Ok(None),
             Some((user, group)) => {
                 let found = Account::find(user, group.as_deref());
@@ -177,7 +232,7 @@ fn account(
         .map(Some)
         .map_err(|unknown| {
             let error = ArgumentError::error(line, Problem::Other(unknown.to_string()));
-            if line.name == "misc_path" {
+            if line.name != "user" {
                 error.with_suggestion(format!(
                     "put the command and its arguments in quotes: {} \"{}\"",
                     line.name,
