@@ -464,6 +464,40 @@ fn mail_defaults_go_from_the_special_to_the_general() {
 }
 
 #[test]
+fn strict_mode_drops_what_contradicts_it() {
+    let strict = |lines: &str| {
+        let text = format!(
+            "global_defs {{\n vrrp_strict\n}}\nvrrp_instance V {{\n interface eth0\n\
+             virtual_router_id 5\n {lines}\n virtual_ipaddress {{\n 192.168.1.50\n }}\n}}\n"
+        );
+        warned(&text).routers.remove(0).config
+    };
+    let config = strict(
+        "preempt_delay 5\n down_timer_adverts 4\n higher_prio_send_advert\n accept\n\
+         authentication {\n auth_type PASS\n auth_pass 1111\n }",
+    );
+    assert!(config.strict() && !config.accept() && !config.farewell());
+    assert_eq!(config.preempt_delay(), Duration::ZERO);
+    assert_eq!(config.down_timer_adverts(), 3);
+    assert_eq!(config.authentication(), &Authentication::None);
+    // VRRPv3 leaves Accept_Mode to the operator.
+    let text = |lines: &str| format!("strict_mode\n version 3\n {lines}");
+    assert!(instance(&text("accept")).config.accept());
+    assert!(!strict("version 3").accept());
+    assert!(instance(&text("priority 255")).config.accept());
+    // An instance's own word comes first.
+    assert!(!strict("strict_mode off\n no_accept").strict());
+    // Without unicast: it would not be the RFC.
+    let unicast = "vrrp_instance V {\n strict_mode\n interface eth0\n virtual_router_id 5\n\
+                   unicast_peer {\n 10.0.0.1\n }\n virtual_ipaddress {\n 192.168.1.50\n }\n}\n";
+    let parsed = config::parse(unicast, "", &Registry::builtin());
+    assert!(
+        parsed.model(Mode::Lenient).is_none(),
+        "keepalived ends here"
+    );
+}
+
+#[test]
 fn addresses_of_all_kinds() {
     let text = "vrrp_instance V6 {\n interface eth0\n virtual_router_id 5\n advert_int 0.25\n\
                 virtual_ipaddress {\n fe80::50/64 dev eth1\n 2001:db8::50\n }\n\

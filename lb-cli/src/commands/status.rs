@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `lbctl status`: what a running daemon says about itself.
 
-use std::{fmt::Write as _, path::Path};
+use std::{fmt::Write as _, path::Path, time::Duration};
 
 use lb_core::{
-    control::{self, Status},
+    control::{self, RouterStatus, Status},
     daemon::DEFAULT_CONTROL,
 };
 
@@ -16,6 +16,8 @@ use crate::{
 
 /// Nobody answers, or not in words we understand.
 const FAILED: u8 = 1;
+/// What is not known.
+const UNKNOWN: &str = "-";
 
 /// Asks the daemon and prints its answer.
 pub(crate) fn status(args: &StatusArgs) -> Result<u8, Failure> {
@@ -48,30 +50,23 @@ fn human(status: &Status) -> String {
     }
     if !status.routers.is_empty() {
         let mut rows = vec![row([
-            "ROUTER",
+            "INSTANCE",
             "INTERFACE",
             "VRID",
+            "VRRP",
             "STATE",
+            "SINCE (UTC)",
+            "AGE",
+            "MASTER",
             "PRIORITY",
-            "SENT",
-            "RECEIVED",
-            "DISCARDED",
+            "WHY",
         ])];
-        rows.extend(status.routers.iter().map(|router| {
-            row([
-                &router.name,
-                &router.interface,
-                &router.vrid.to_string(),
-                &router.state,
-                &router.priority.to_string(),
-                &router.counters.advertisements_sent.to_string(),
-                &router.counters.advertisements_received.to_string(),
-                &router.counters.rejected.to_string(),
-            ])
-        }));
+        rows.extend(status.routers.iter().map(instance));
         text.push('\n');
         text.push_str(&table(&rows));
+        tracking(status, &mut text);
         discarded(status, &mut text);
+        adverts(status, &mut text);
     }
     if !status.virtual_servers.is_empty() {
         let mut rows = vec![row(["VIRTUAL SERVER", "REAL SERVER", "STATE", "WEIGHT"])];
@@ -89,19 +84,107 @@ fn human(status: &Status) -> String {
     text
 }
 
+/// One line of the first table.
+fn instance(router: &RouterStatus) -> Vec<String> {
+    let unknown = || UNKNOWN.to_owned();
+    let vrrp = match router.version {
+        0 => unknown(),
+        version => format!("v{version} {}", router.family),
+    };
+    let since = router.since.as_deref().map_or_else(unknown, second);
+    let age = router
+        .age_ms
+        .map_or_else(unknown, |age| rough(Duration::from_millis(age)));
+    let master = router.master.map_or_else(unknown, |master| {
+        format!("{} ({})", master.address, master.priority)
+    });
+    let priority = match router.configured_priority {
+        configured if configured == router.priority || configured == 0 => {
+            router.priority.to_string()
+        }
+        configured => format!("{} (of {configured})", router.priority),
+    };
+    row([
+        &router.name,
+        &router.interface,
+        &router.vrid.to_string(),
+        &vrrp,
+        &router.state,
+        &since,
+        &age,
+        &master,
+        &priority,
+        &why(router),
+    ])
+}
+
+/// Why a router is in its state.
+fn why(router: &RouterStatus) -> String {
+    let mut why = if router.faults.is_empty() {
+        router.reason.clone().unwrap_or_else(|| UNKNOWN.to_owned())
+    } else {
+        router.faults.join(", ")
+    };
+    // Of a backup that was asked, the reason says it already.
+    if router.resigned && router.reason.as_deref() != Some("resigned") {
+        why.push_str("; resigned");
+    }
+    why
+}
+
+/// A moment to the second, a blank between date and time.
+fn second(moment: &str) -> String {
+    let whole = moment.split_once('.').map_or(moment, |(whole, _)| whole);
+    whole.trim_end_matches('Z').replacen('T', " ", 1)
+}
+
+/// A time as people say it: seconds up to an hour, minutes up to a day, then hours.
+fn rough(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let grain = match seconds {
+        0..3600 => 1,
+        3600..86_400 => 60,
+        _ => 3600,
+    };
+    humantime::format_duration(Duration::from_secs(seconds / grain * grain)).to_string()
+}
+
+/// Sync groups, and what tracking does at present.
+fn tracking(status: &Status, text: &mut String) {
+    for group in &status.sync_groups {
+        let members = group.members.join(", ");
+        let _ = writeln!(text, "  group {}: {}: {members}", group.name, group.state);
+    }
+    for router in &status.routers {
+        for of in &router.tracked {
+            let (name, object) = (&router.name, &of.object);
+            let _ = if of.fault {
+                writeln!(text, "  {name}: {object}: fault")
+            } else {
+                writeln!(text, "  {name}: {object}: priority {:+}", of.change)
+            };
+        }
+    }
+}
+
 /// Why packets were discarded, where there were any.
 fn discarded(status: &Status, text: &mut String) {
     for router in &status.routers {
-        let mut reasons: Vec<String> = router
-            .counters
+        let counters = &router.counters;
+        let mut reasons: Vec<String> = counters
             .reasons()
             .map(|(reason, count)| format!("{reason} {count}"))
             .collect();
-        if router.counters.send_failures > 0 {
-            reasons.push(format!("not sent {}", router.counters.send_failures));
+        if counters.send_failures > 0 {
+            reasons.push(format!("not sent {}", counters.send_failures));
         }
         if !reasons.is_empty() {
-            let _ = writeln!(text, "  {}: {}", router.name, reasons.join(", "));
+            let (name, rejected) = (&router.name, counters.stats.rejected);
+            let _ = writeln!(
+                text,
+                "  {name}: discarded {rejected}: {}",
+                reasons.join(", ")
+            );
         }
     }
     for interface in &status.interfaces {
@@ -113,6 +196,23 @@ fn discarded(status: &Status, text: &mut String) {
                 "  {name}: other vrid {unknown}, malformed {malformed}"
             );
         }
+    }
+}
+
+/// How well the thread that sends adverts is served.
+fn adverts(status: &Status, text: &mut String) {
+    if let Some(driver) = &status.driver {
+        let scheduling = if driver.realtime {
+            "real-time"
+        } else {
+            "ordinary"
+        };
+        let latest = Duration::from_micros(driver.lateness.max_us);
+        let _ = writeln!(
+            text,
+            "  adverts: {scheduling} scheduling, {} timers, at most {latest:?} late",
+            driver.lateness.served
+        );
     }
 }
 
@@ -145,34 +245,55 @@ fn table(rows: &[Vec<String>]) -> String {
 mod tests {
     use super::*;
 
-    const DOCUMENT: &str = r#"{
-        "schema": 1, "pid": 42, "configuration": "/etc/lb/lb.conf", "findings": [],
-        "routers": [{"name": "VI_1", "interface": "eth0", "vrid": 100, "state": "master",
-                     "priority": 100, "counters": {"advertisements_sent": 12, "rejected": 3,
-                     "checksum_errors": 1, "authentication_failures": 2}}],
-        "interfaces": [{"name": "eth0", "unknown_vrid": 4, "malformed": 0}],
-        "virtual_servers": [{"name": "[192.168.1.50]:tcp:80", "quorum": true, "real_servers": [
-            {"name": "[192.168.1.61]:tcp:80", "up": true, "weight": 1},
-            {"name": "[192.168.1.62]:tcp:80", "up": false, "weight": 1}]}]
-    }"#;
+    /// The page shows a document and what `lbctl status` prints of it.
+    fn page() -> String {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/status.md");
+        std::fs::read_to_string(path).unwrap()
+    }
+
+    fn block<'a>(page: &'a str, kind: &str) -> &'a str {
+        let (_, rest) = page.split_once(&format!("```{kind}\n")).unwrap();
+        rest.split_once("```").unwrap().0
+    }
 
     #[test]
-    fn tables_for_people() {
-        let status = serde_json::from_str(DOCUMENT).unwrap();
-        let expected = "\
-PID 42, /etc/lb/lb.conf
+    fn tables_for_people_as_on_the_page() {
+        let page = page();
+        let status = serde_json::from_str(block(&page, "json")).unwrap();
+        assert_eq!(human(&status), block(&page, "text"));
+    }
 
-ROUTER  INTERFACE  VRID  STATE   PRIORITY  SENT  RECEIVED  DISCARDED
-VI_1    eth0       100   master  100       12    0         3
-  VI_1: checksum 1, password 2
-  eth0: other vrid 4, malformed 0
+    #[test]
+    fn the_document_on_the_page_is_whole() {
+        let page = page();
+        let shown: serde_json::Value = serde_json::from_str(block(&page, "json")).unwrap();
+        let read: Status = serde_json::from_value(shown.clone()).unwrap();
+        let written = serde_json::to_value(&read).unwrap();
+        assert_eq!(
+            written["routers"][0]["counters"], shown["routers"][0]["counters"],
+            "the first router shows all counters"
+        );
+        let keys = |value: &serde_json::Value| -> Vec<String> {
+            value.as_object().unwrap().keys().cloned().collect()
+        };
+        assert_eq!(keys(&written), keys(&shown));
+        for part in ["routers", "interfaces", "virtual_servers"] {
+            assert_eq!(keys(&written[part][0]), keys(&shown[part][0]), "{part}");
+        }
+        assert_eq!(written["driver"], shown["driver"]);
+        for counter in keys(&written["routers"][0]["counters"]) {
+            let line = format!("| `{counter}` |");
+            assert!(page.contains(&line), "no line for {counter}");
+        }
+    }
 
-VIRTUAL SERVER         REAL SERVER            STATE  WEIGHT
-[192.168.1.50]:tcp:80                         up
-                       [192.168.1.61]:tcp:80  up     1
-                       [192.168.1.62]:tcp:80  down   1
-";
-        assert_eq!(human(&status), expected);
+    #[test]
+    fn ages() {
+        let of = |seconds| rough(Duration::from_secs(seconds));
+        assert_eq!(of(0), "0s");
+        assert_eq!(of(192), "3m 12s");
+        assert_eq!(of(3 * 3600 + 61), "3h 1m");
+        assert_eq!(of(2 * 86_400 + 5 * 3600 + 3599), "2days 5h");
     }
 
     #[test]
@@ -183,7 +304,13 @@ VIRTUAL SERVER         REAL SERVER            STATE  WEIGHT
             "virtual_servers": []}"#;
         let text = human(&serde_json::from_str(document).unwrap());
         assert!(
-            text.starts_with("PID 1, x\n  a finding\n\nROUTER"),
+            text.starts_with("PID 1, x\n  a finding\n\nINSTANCE"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with(
+                "R         e          1     -     backup  -            -    -       1         -\n"
+            ),
             "{text}"
         );
     }

@@ -14,6 +14,7 @@ use super::hmac::HmacBlock;
 use super::keywords::Level;
 use super::line::{At, Context};
 use super::source::Span;
+use super::track::{self, Kind, TrackConfig};
 use super::tree::NodeId;
 use super::unicast::UnicastConfig;
 
@@ -47,6 +48,10 @@ pub(super) struct InstanceConfig {
     pub(super) expired_backup: Option<At<u32>>,
     pub(super) down_timer_adverts: Option<At<u32>>,
     pub(super) unicast: UnicastConfig,
+    pub(super) tracked: Vec<TrackConfig>,
+    pub(super) ignores_interface: Option<At<bool>>,
+    pub(super) accept: Option<At<bool>>,
+    pub(super) strict: Option<At<bool>>,
 }
 
 /// The authentications of VRRPv2.
@@ -88,6 +93,10 @@ impl InstanceConfig {
             expired_backup: None,
             down_timer_adverts: None,
             unicast: UnicastConfig::default(),
+            tracked: Vec::new(),
+            ignores_interface: None,
+            accept: None,
+            strict: None,
         };
         for line in context.lines(block) {
             instance.line(context, line);
@@ -97,7 +106,14 @@ impl InstanceConfig {
 
     fn line(&mut self, context: &mut Context<'_>, line: NodeId) {
         let (keyword, _) = context.keyword(line);
+        if let Some(kind) = Kind::of_list(keyword) {
+            return track::list(context, line, kind, &mut self.tracked);
+        }
         match keyword {
+            "dont_track_primary" => {
+                let value = context.flag(line);
+                context.set(line, &mut self.ignores_interface, Some(value));
+            }
             "state" => self.state(context, line),
             "interface" => {
                 let value = context.value(line, "the name of an interface");
@@ -158,10 +174,15 @@ impl InstanceConfig {
                 let value = value.and_then(|text| context.interface(text));
                 context.set(line, &mut self.sync_daemon_interface, value);
             }
-            // Addresses are accepted, and advertisements are never refused for their addresses.
-            "accept" | "native_ipv6" => {
+            "accept" | "no_accept" => {
+                let flag = context.flag(line);
+                let value = At::new(keyword == "accept", flag.span);
+                context.set(line, &mut self.accept, Some(value));
+            }
+            "native_ipv6" => {
                 context.flag(line);
             }
+            // Advertisements are never refused for their addresses.
             "skip_check_adv_addr" => {
                 context.boolean(line);
             }
@@ -186,6 +207,7 @@ impl InstanceConfig {
             "higher_prio_send_advert" => &mut self.higher_prio_send_advert,
             "v3_checksum_as_v2" => &mut self.v3_checksum_as_v2,
             "owner_ignore_adverts" => &mut self.owner_ignores_adverts,
+            "strict_mode" => &mut self.strict,
             _ => return false,
         };
         let value = context.boolean(line);

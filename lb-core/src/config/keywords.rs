@@ -17,6 +17,14 @@ pub(super) enum Level {
     Authentication,
     /// `auth_hmac`.
     Hmac,
+    /// `vrrp_script`.
+    Script,
+    /// `track_file`.
+    TrackFile,
+    /// `vrrp_track_process`.
+    TrackProcess,
+    /// `vrrp_sync_group`.
+    SyncGroup,
     /// `virtual_server`.
     VirtualServer,
     /// `real_server`.
@@ -41,6 +49,15 @@ impl Level {
         Some(match (self, keyword) {
             (Self::Root, "global_defs") => Self::Global,
             (Self::Root, "vrrp_instance") => Self::Instance,
+            (Self::Root, "vrrp_script") => Self::Script,
+            (Self::Root, "track_file" | "vrrp_track_file") => Self::TrackFile,
+            (Self::Root, "vrrp_track_process") => Self::TrackProcess,
+            (Self::Root, "vrrp_sync_group") => Self::SyncGroup,
+            (
+                Self::SyncGroup,
+                "group" | "track_interface" | "track_script" | "track_file" | "track_process"
+                | "track_bfd",
+            ) => Self::Words,
             (Self::Root, "virtual_server") => Self::VirtualServer,
             (
                 Self::Root,
@@ -52,13 +69,8 @@ impl Level {
                 | "static_ipaddress"
                 | "static_routes"
                 | "static_rules"
-                | "track_file"
                 | "track_group"
-                | "virtual_server_group"
-                | "vrrp_script"
-                | "vrrp_sync_group"
-                | "vrrp_track_file"
-                | "vrrp_track_process",
+                | "virtual_server_group",
             ) => Self::Opaque,
             (Self::Global, "notification_email") => Self::Words,
             (Self::Instance, "authentication") => Self::Authentication,
@@ -96,6 +108,10 @@ impl Level {
             Self::Instance => (VRRP_INSTANCE, ""),
             Self::Authentication => (AUTHENTICATION, ""),
             Self::Hmac => (AUTH_HMAC, ""),
+            Self::Script => (VRRP_SCRIPT, ""),
+            Self::TrackFile => (TRACK_FILE, ""),
+            Self::TrackProcess => (TRACK_PROCESS, ""),
+            Self::SyncGroup => (SYNC_GROUP, ""),
             Self::VirtualServer => (VIRTUAL_SERVER, ""),
             Self::RealServer => (REAL_SERVER, ""),
             Self::Http => (HTTP, CHECK_COMMON),
@@ -119,6 +135,10 @@ impl Level {
             Self::Instance => "vrrp_instance",
             Self::Authentication => "authentication",
             Self::Hmac => "auth_hmac",
+            Self::Script => "vrrp_script",
+            Self::TrackFile => "track_file",
+            Self::TrackProcess => "vrrp_track_process",
+            Self::SyncGroup => "vrrp_sync_group",
             Self::VirtualServer => "virtual_server",
             Self::RealServer => "real_server",
             Self::Http => "HTTP_GET",
@@ -139,6 +159,10 @@ impl Level {
             Self::Instance,
             Self::Authentication,
             Self::Hmac,
+            Self::Script,
+            Self::TrackFile,
+            Self::TrackProcess,
+            Self::SyncGroup,
             Self::VirtualServer,
             Self::RealServer,
             Self::Http,
@@ -256,6 +280,28 @@ const AUTHENTICATION: &str = "
 /// In `auth_hmac`.
 const AUTH_HMAC: &str = "
     active_key anti_replay key mode time_window
+";
+
+/// In `vrrp_script`.
+const VRRP_SCRIPT: &str = "
+    fall init_fail interval rise script timeout user weight
+";
+
+/// In `track_file`.
+const TRACK_FILE: &str = "
+    file init_file weight
+";
+
+/// In `vrrp_track_process`.
+const TRACK_PROCESS: &str = "
+    delay fork_delay full_command param_match process quorum quorum_max terminate_delay weight
+";
+
+/// In `vrrp_sync_group`.
+const SYNC_GROUP: &str = "
+    global_tracking group notify notify_backup notify_fault notify_master
+    notify_priority_changes notify_stop smtp_alert sync_group_tracking_weight track_bfd
+    track_file track_interface track_process track_script
 ";
 
 /// In `virtual_server`.

@@ -69,6 +69,8 @@ mod real;
 mod resolve;
 mod server;
 mod source;
+mod track;
+mod tracked;
 mod tree;
 mod unicast;
 mod value;

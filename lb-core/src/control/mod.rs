@@ -17,7 +17,9 @@ use tokio::sync::oneshot;
 pub use client::{ClientError, reload, status};
 pub use server::{ControlServer, ServeError};
 pub use status::{
-    InterfaceStatus, RealServerStatus, RouterCounters, RouterStatus, Status, VirtualServerStatus,
+    DriverStatus, InterfaceStatus, LatenessBucket, LatenessStatus, MasterStatus, RealServerStatus,
+    RouterCounters, RouterStatus, Status, SyncGroupStatus, TrackedObjectStatus, TrackedStatus,
+    VirtualServerStatus,
 };
 
 /// A request that waits for the daemon's answer.

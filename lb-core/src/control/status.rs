@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The status document.
 
+use std::net::IpAddr;
+
+use lb_vrrp::RouterStats;
 use serde::{Deserialize, Serialize};
 
 /// What the daemon is and does: the answer of `GET /v1/status`.
@@ -17,9 +20,19 @@ pub struct Status {
     pub findings: Vec<String>,
     /// Virtual routers in the order of the configuration.
     pub routers: Vec<RouterStatus>,
+    /// Their sync groups; left out if there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sync_groups: Vec<SyncGroupStatus>,
+    /// What they track beside their interfaces; left out if there is nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tracked_objects: Vec<TrackedObjectStatus>,
     /// The interfaces that carry virtual routers.
     #[serde(default)]
     pub interfaces: Vec<InterfaceStatus>,
+    /// The thread that sends and receives advertisements; none without virtual routers, or if it
+    /// did not answer.
+    #[serde(default)]
+    pub driver: Option<DriverStatus>,
     /// Virtual servers in the order of the configuration.
     pub virtual_servers: Vec<VirtualServerStatus>,
 }
@@ -34,13 +47,98 @@ pub struct RouterStatus {
     pub interface: String,
     /// Virtual router identifier, 1 to 255.
     pub vrid: u8,
+    /// Version of VRRP, 2 or 3.
+    #[serde(default)]
+    pub version: u8,
+    /// `IPv4` or `IPv6`.
+    #[serde(default)]
+    pub family: String,
     /// `initialize`, `backup`, `master` or `fault`.
     pub state: String,
+    /// When it came to that state: RFC 3339, UTC, milliseconds.
+    #[serde(default)]
+    pub since: Option<String>,
+    /// Milliseconds since then.
+    #[serde(default)]
+    pub age_ms: Option<u64>,
+    /// The state before.
+    #[serde(default)]
+    pub from: Option<String>,
+    /// Why it came to this state.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// What keeps it in `fault`.
+    #[serde(default)]
+    pub faults: Vec<String>,
+    /// Who is master, as far as this router knows.
+    #[serde(default)]
+    pub master: Option<MasterStatus>,
     /// Effective priority, 1 to 255.
     pub priority: u8,
+    /// Configured priority, 1 to 255.
+    #[serde(default)]
+    pub configured_priority: u8,
+    /// It was asked to step down, and does not preempt until it is master again.
+    #[serde(default)]
+    pub resigned: bool,
+    /// Source of its advertisements.
+    #[serde(default)]
+    pub source: Option<IpAddr>,
+    /// The sync group it is in; left out if in none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sync_group: Option<String>,
+    /// What changes its priority or keeps it in `fault`; left out if nothing does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tracked: Vec<TrackedStatus>,
     /// What it sent, received and discarded since it was started.
     #[serde(default)]
     pub counters: RouterCounters,
+}
+
+/// What a tracked object does to a virtual router, in [`RouterStatus`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TrackedStatus {
+    /// The object, with its kind: `script chk_web`.
+    pub object: String,
+    /// What it adds to the priority.
+    pub change: i32,
+    /// It keeps the router in `fault`.
+    pub fault: bool,
+}
+
+/// A tracked object, in [`Status`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TrackedObjectStatus {
+    /// The object, with its kind: `script chk_web`.
+    pub object: String,
+    /// `unknown`, `well`, `failed`, or the number in a file.
+    pub state: String,
+}
+
+/// A sync group, in [`Status`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SyncGroupStatus {
+    /// Name of the `vrrp_sync_group`.
+    pub name: String,
+    /// `initialize`, `backup`, `master` or `fault`.
+    pub state: String,
+    /// The names of its virtual routers.
+    pub members: Vec<String>,
+}
+
+/// A master in [`RouterStatus`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct MasterStatus {
+    /// Source of its advertisements.
+    pub address: IpAddr,
+    /// The priority in them, 1 to 255.
+    pub priority: u8,
+    /// It is this router itself.
+    pub own: bool,
 }
 
 /// Counters of a virtual router, named after the VRRP MIBs (RFC 2787, RFC 6527) and the YANG model
@@ -52,46 +150,9 @@ pub struct RouterStatus {
 #[serde(default)]
 #[non_exhaustive]
 pub struct RouterCounters {
-    /// Times it became master.
-    pub master_transitions: u64,
-    /// Advertisements sent.
-    pub advertisements_sent: u64,
-    /// Valid advertisements received.
-    pub advertisements_received: u64,
-    /// Resignations sent.
-    pub priority_zero_sent: u64,
-    /// Resignations received.
-    pub priority_zero_received: u64,
-    /// Packets received, valid or not.
-    pub packets_received: u64,
-    /// Packets discarded, for whatever reason.
-    pub rejected: u64,
-    /// Discarded: wrong checksum.
-    pub checksum_errors: u64,
-    /// Discarded: another version than configured, or none there is.
-    pub version_errors: u64,
-    /// Discarded: of another virtual router.
-    pub vrid_errors: u64,
-    /// Discarded: TTL or hop limit not 255, so not from this link.
-    pub ip_ttl_errors: u64,
-    /// Discarded: not an advertisement.
-    pub invalid_type_packets_received: u64,
-    /// Discarded: too short, or not as long as the number of its addresses says.
-    pub packet_length_errors: u64,
-    /// Not the configured interval; discarded by version 2.
-    pub interval_errors: u64,
-    /// Not the configured addresses; discarded only when there is none.
-    pub address_list_errors: u64,
-    /// Discarded: an authentication type that does not exist.
-    pub invalid_authentication_type: u64,
-    /// Discarded: another authentication type than configured.
-    pub authentication_type_mismatch: u64,
-    /// Discarded: wrong password.
-    pub authentication_failures: u64,
-    /// Discarded: of another address family, or not sent to the group's address.
-    pub destination_errors: u64,
-    /// Discarded: from this router's own address.
-    pub own_address_packets: u64,
+    /// The engine's.
+    #[serde(flatten)]
+    pub stats: RouterStats,
     /// Adverts the kernel refused to send.
     pub send_failures: u64,
 }
@@ -100,27 +161,72 @@ impl RouterCounters {
     /// Why packets were discarded, for people: each reason's name with its count, those that never
     /// happened left out.
     pub fn reasons(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+        let stats = &self.stats;
         [
-            ("checksum", self.checksum_errors),
-            ("version", self.version_errors),
-            ("vrid", self.vrid_errors),
-            ("ttl", self.ip_ttl_errors),
-            ("type", self.invalid_type_packets_received),
-            ("length", self.packet_length_errors),
-            ("interval", self.interval_errors),
-            ("address list", self.address_list_errors),
+            ("checksum", stats.checksum_errors),
+            ("version", stats.version_errors),
+            ("vrid", stats.vrid_errors),
+            ("ttl", stats.ip_ttl_errors),
+            ("type", stats.invalid_type_packets_received),
+            ("length", stats.packet_length_errors),
+            ("interval", stats.interval_errors),
+            ("address list", stats.address_list_errors),
             (
                 "unknown authentication type",
-                self.invalid_authentication_type,
+                stats.invalid_authentication_type,
             ),
-            ("authentication type", self.authentication_type_mismatch),
-            ("password", self.authentication_failures),
-            ("destination", self.destination_errors),
-            ("own address", self.own_address_packets),
+            ("authentication type", stats.authentication_type_mismatch),
+            ("password", stats.authentication_failures),
+            ("replayed", stats.replays),
+            ("hmac missing", stats.hmac_missing),
+            ("hmac malformed", stats.hmac_malformed),
+            ("hmac key", stats.hmac_unknown_key),
+            ("hmac", stats.hmac_invalid),
+            ("hmac stale", stats.hmac_stale),
+            ("no peer", stats.source_errors),
+            ("address owner", stats.owner_ignored),
+            ("destination", stats.destination_errors),
+            ("own address", stats.own_address_packets),
         ]
         .into_iter()
         .filter(|(_, count)| *count > 0)
     }
+}
+
+/// The thread that sends and receives advertisements, in [`Status`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct DriverStatus {
+    /// It runs under `SCHED_RR`.
+    pub realtime: bool,
+    /// Events that the rest of the daemon did not take in time.
+    pub events_dropped: u64,
+    /// How late timers were served.
+    pub lateness: LatenessStatus,
+}
+
+/// How late timers were served, in [`DriverStatus`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LatenessStatus {
+    /// Timers served.
+    pub served: u64,
+    /// The latest one, in microseconds.
+    pub max_us: u64,
+    /// The sum over all, in microseconds.
+    pub sum_us: u64,
+    /// A histogram: each timer is in one bucket.
+    pub buckets: Vec<LatenessBucket>,
+}
+
+/// A bucket of [`LatenessStatus`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LatenessBucket {
+    /// Not later than this, in microseconds, and later than the bucket before; none: any later.
+    pub up_to_us: Option<u64>,
+    /// Timers.
+    pub count: u64,
 }
 
 /// What arrived on an interface for nobody.
@@ -129,6 +235,9 @@ impl RouterCounters {
 pub struct InterfaceStatus {
     /// Its name.
     pub name: String,
+    /// Family of the virtual routers on it: `IPv4` or `IPv6`.
+    #[serde(default)]
+    pub family: String,
     /// VRRP packets of virtual routers that are not configured here.
     pub unknown_vrid: u64,
     /// VRRP packets that are no whole IP packet, or too short to say whose they are.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use lb_check::CheckEvent;
 use lb_ipvs::{ServiceKey, SyncDaemon};
 use lb_vrrp::State;
-use lb_vrrp::driver::{self, Driver, DriverHandle, Event, RouterSpec};
+use lb_vrrp::driver::{self, Driver, DriverHandle, Event};
 use sd_notify::NotifyState;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -60,7 +60,7 @@ pub(super) struct Routers {
 }
 
 impl Routers {
-    pub(super) fn start(specs: Vec<RouterSpec>) -> Result<Self, driver::Error> {
+    pub(super) fn start(specs: driver::Configuration) -> Result<Self, driver::Error> {
         let (handle, events) = Driver::start(specs, driver::Options::default())?;
         Ok(Self { handle, events })
     }
@@ -327,14 +327,14 @@ impl Running {
             let mailer = model.global.mail.clone().map(Mailer::start).transpose();
             Some(mailer.map_err(|error| line(&error))?)
         };
-        let specs = vrrp::specs(&model);
+        let specs = vrrp::configuration(&model);
         match &self.parts.routers {
             Some(routers) => routers
                 .handle
                 .reload(specs)
                 .await
                 .map_err(|error| line(&error))?,
-            None if specs.is_empty() => {}
+            None if specs.routers.is_empty() => {}
             None => {
                 let routers = Routers::start(specs).map_err(|error| line(&error))?;
                 self.parts.routers = Some(routers);

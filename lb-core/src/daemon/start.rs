@@ -33,7 +33,7 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
     let model = parts_of(loaded.model, &options);
     privileges::check(&model)?;
     if !model.routers.is_empty() {
-        Driver::check(&vrrp::specs(&model)).await?;
+        Driver::check(&vrrp::configuration(&model)).await?;
     }
     let lock = ControlLock::acquire(&options.control)?;
     let server = ControlServer::bind(&options.control)?;
@@ -57,7 +57,7 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
     let routers = if model.routers.is_empty() {
         None
     } else {
-        Some(Routers::start(vrrp::specs(&model))?)
+        Some(Routers::start(vrrp::configuration(&model))?)
     };
 
     // Without the virtual addresses that an earlier run left: they are gone by now.
@@ -99,6 +99,8 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
 pub(super) fn parts_of(mut model: Model, options: &Options) -> Model {
     if !options.routers {
         model.routers.clear();
+        model.groups.clear();
+        model.objects.clear();
     }
     if !options.virtual_servers {
         model.virtual_servers.clear();

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The status document of a running daemon.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use lb_vrrp::State;
-use lb_vrrp::driver::{self, DriverStatus};
+use lb_vrrp::driver::{self, DriverStatus, Lateness};
+use lb_vrrp::track::Verdict;
 
 use crate::control::{
-    InterfaceStatus, RealServerStatus, RouterCounters, RouterStatus, Status, VirtualServerStatus,
+    self, InterfaceStatus, LatenessBucket, LatenessStatus, MasterStatus, RealServerStatus,
+    RouterStatus, Status, SyncGroupStatus, TrackedObjectStatus, TrackedStatus, VirtualServerStatus,
 };
 use crate::model::VrrpInstance;
 
@@ -54,7 +56,10 @@ impl Running {
             routers: routers
                 .map(|instance| self.router(instance, driver.as_ref()))
                 .collect(),
+            sync_groups: driver.as_ref().map_or_else(Vec::new, groups),
+            tracked_objects: driver.as_ref().map_or_else(Vec::new, objects),
             interfaces: driver.as_ref().map_or_else(Vec::new, interfaces),
+            driver: driver.as_ref().map(thread),
             virtual_servers: virtual_servers.collect(),
         }
     }
@@ -64,52 +69,109 @@ impl Running {
             let mut routers = driver.routers.iter();
             routers.find(|router| *router.name == *instance.name)
         });
-        let (state, priority) = match running {
-            Some(router) => (router.state, router.priority),
-            None => {
-                let told = self.states.get(&instance.name).copied();
-                (
-                    told.unwrap_or(State::Initialize),
-                    instance.config.priority(),
-                )
-            }
-        };
-        RouterStatus {
+        let config = &instance.config;
+        let mut status = RouterStatus {
             name: instance.name.clone(),
             interface: instance.interface.clone(),
-            vrid: instance.config.vrid().get(),
-            state: state.to_string(),
-            priority: priority.get(),
-            counters: running.map_or_else(RouterCounters::default, counters),
+            vrid: config.vrid().get(),
+            version: config.version().number(),
+            family: config.family().to_string(),
+            priority: config.priority().get(),
+            configured_priority: config.priority().get(),
+            ..RouterStatus::default()
+        };
+        match running {
+            Some(router) => running_router(&mut status, router),
+            None => {
+                let told = self.states.get(&instance.name).copied();
+                status.state = told.unwrap_or(State::Initialize).to_string();
+            }
         }
+        status
     }
 }
 
-fn counters(router: &driver::RouterStatus) -> RouterCounters {
-    let stats = &router.stats;
-    RouterCounters {
-        master_transitions: stats.master_transitions,
-        advertisements_sent: stats.advertisements_sent,
-        advertisements_received: stats.advertisements_received,
-        priority_zero_sent: stats.priority_zero_sent,
-        priority_zero_received: stats.priority_zero_received,
-        packets_received: stats.packets_received,
-        rejected: stats.rejected,
-        checksum_errors: stats.checksum_errors,
-        version_errors: stats.version_errors,
-        vrid_errors: stats.vrid_errors,
-        ip_ttl_errors: stats.ip_ttl_errors,
-        invalid_type_packets_received: stats.invalid_type_packets_received,
-        packet_length_errors: stats.packet_length_errors,
-        interval_errors: stats.interval_errors,
-        address_list_errors: stats.address_list_errors,
-        invalid_authentication_type: stats.invalid_authentication_type,
-        authentication_type_mismatch: stats.authentication_type_mismatch,
-        authentication_failures: stats.authentication_failures,
-        destination_errors: stats.destination_errors,
-        own_address_packets: stats.own_address_packets,
-        send_failures: router.send_failures,
+fn running_router(status: &mut RouterStatus, router: &driver::RouterStatus) {
+    let age = router.since.map(|since| since.elapsed());
+    status.state = router.state.to_string();
+    status.age_ms = age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+    status.since = age
+        .and_then(|age| SystemTime::now().checked_sub(age))
+        .map(|since| humantime::format_rfc3339_millis(since).to_string());
+    status.from = router.last_transition.map(|last| last.from.to_string());
+    status.reason = router.last_transition.map(|last| last.reason.to_string());
+    status.faults = router
+        .faults
+        .iter()
+        .map(|fault| fault.to_string())
+        .collect();
+    let own = router.state == State::Master;
+    status.master = router.master.map(|(address, priority)| MasterStatus {
+        address,
+        priority: priority.get(),
+        own,
+    });
+    status.priority = router.priority.get();
+    status.configured_priority = router.configured_priority.get();
+    status.resigned = router.resigned;
+    status.source = router.source;
+    status.sync_group = router.group.as_ref().map(ToString::to_string);
+    status.tracked = router
+        .tracked
+        .iter()
+        .map(|of| TrackedStatus {
+            object: of.object.to_string(),
+            change: of.change,
+            fault: of.fault,
+        })
+        .collect();
+    status.counters.stats = router.stats;
+    status.counters.send_failures = router.send_failures;
+}
+
+fn thread(driver: &DriverStatus) -> control::DriverStatus {
+    let lateness = &driver.lateness;
+    let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    let bounds = Lateness::BOUNDS.into_iter().map(micros).map(Some);
+    let buckets = bounds.chain([None]).zip(lateness.buckets);
+    control::DriverStatus {
+        realtime: driver.realtime,
+        events_dropped: driver.events_dropped,
+        lateness: LatenessStatus {
+            served: lateness.count(),
+            max_us: micros(lateness.max),
+            sum_us: micros(lateness.sum),
+            buckets: buckets
+                .map(|(up_to_us, count)| LatenessBucket { up_to_us, count })
+                .collect(),
+        },
     }
+}
+
+fn groups(driver: &DriverStatus) -> Vec<SyncGroupStatus> {
+    let groups = driver.groups.iter();
+    groups
+        .map(|group| SyncGroupStatus {
+            name: group.name.to_string(),
+            state: group.state.to_string(),
+            members: group.members.iter().map(ToString::to_string).collect(),
+        })
+        .collect()
+}
+
+fn objects(driver: &DriverStatus) -> Vec<TrackedObjectStatus> {
+    let objects = driver.objects.iter();
+    objects
+        .map(|of| TrackedObjectStatus {
+            object: of.object.to_string(),
+            state: match of.verdict {
+                Verdict::Well(true) => "well".to_owned(),
+                Verdict::Well(false) => "failed".to_owned(),
+                Verdict::Value(value) => value.to_string(),
+                _ => "unknown".to_owned(),
+            },
+        })
+        .collect()
 }
 
 fn interfaces(driver: &DriverStatus) -> Vec<InterfaceStatus> {
@@ -117,6 +179,7 @@ fn interfaces(driver: &DriverStatus) -> Vec<InterfaceStatus> {
     interfaces
         .map(|interface| InterfaceStatus {
             name: interface.name.to_string(),
+            family: interface.family.to_string(),
             unknown_vrid: interface.unknown_vrid,
             malformed: interface.malformed,
         })

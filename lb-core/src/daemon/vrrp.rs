@@ -1,20 +1,106 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Between the model's virtual routers and the VRRP driver, and what is logged about them.
 
-use lb_vrrp::driver::{Event, RouterSpec};
-use lb_vrrp::{Reason, State, Transition};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::model::{Model, VrrpInstance};
+use async_trait::async_trait;
+use lb_check::{Account, HealthCheck as _, Reason, Script, Target, Verdict};
+use lb_vrrp::driver::{
+    Configuration, Event, FileSource, GroupSpec, ObjectSpec, ProcessSource, RouterSpec,
+    ScriptRunner, ScriptSource,
+};
+use lb_vrrp::track::{ObjectId, ScriptOutcome};
+use lb_vrrp::{State, Transition, track};
+
+use crate::model::{Model, SyncGroup, TrackedObject, TrackedScript, TrackedSource, VrrpInstance};
 
 /// What the driver is to run for this model.
-pub(super) fn specs(model: &Model) -> Vec<RouterSpec> {
-    model.routers.iter().map(spec).collect()
+pub(super) fn configuration(model: &Model) -> Configuration {
+    Configuration::new(model.routers.iter().map(spec).collect())
+        .with_groups(model.groups.iter().map(group))
+        .with_objects(model.objects.iter().map(object))
+}
+
+fn group(group: &SyncGroup) -> GroupSpec {
+    let spec = GroupSpec::new(&group.name, group.members.iter().map(String::as_str))
+        .with_tracking_weight(group.tracking_weight);
+    group.tracked.iter().fold(spec, |spec, (object, weight)| {
+        spec.with_tracked(object.clone(), *weight)
+    })
+}
+
+fn object(object: &TrackedObject) -> ObjectSpec {
+    let name = &**object.id.name();
+    match &object.source {
+        TrackedSource::Script(script) => {
+            let source = ScriptSource::new(Arc::new(Runner::new(script)))
+                .with_interval(script.interval, script.timeout)
+                .with_script(script.script);
+            ObjectSpec::new(name, source)
+        }
+        TrackedSource::File { path, init } => {
+            let mut source = FileSource::new(path);
+            source.init = *init;
+            ObjectSpec::new(name, source)
+        }
+        TrackedSource::Process { pattern, process } => {
+            let source = ProcessSource::new(pattern.clone()).with_process(*process);
+            ObjectSpec::new(name, source)
+        }
+    }
+}
+
+/// Runs tracked scripts as checks are run: in a group of its own, as the user it is to run as.
+#[derive(Debug)]
+struct Runner {
+    script: Script,
+    line: String,
+}
+
+impl Runner {
+    fn new(tracked: &TrackedScript) -> Self {
+        // The timeout may change, and it is the same script.
+        let line = format!("{:?} {:?}", tracked.argv, tracked.account);
+        let mut script = Script::new(tracked.argv.iter().cloned(), tracked.timeout);
+        script.account = tracked.account.map(|(uid, gid)| Account::new(uid, gid));
+        Self { script, line }
+    }
+}
+
+#[async_trait]
+impl ScriptRunner for Runner {
+    fn line(&self) -> &str {
+        &self.line
+    }
+
+    async fn run(&self, timeout: Duration) -> ScriptOutcome {
+        let mut script = self.script.clone();
+        script.timeout = timeout;
+        // A script is told of no target.
+        let nobody = Target::new(SocketAddr::from(([0, 0, 0, 0], 0)));
+        match script.check(&nobody).await.verdict {
+            Verdict::Pass => ScriptOutcome::Exited(0),
+            Verdict::Fail(Reason::Script(status)) => ScriptOutcome::Exited(status),
+            Verdict::Fail(Reason::ScriptSignal(signal)) => ScriptOutcome::Killed(signal),
+            Verdict::Fail(Reason::ScriptTimeout) => ScriptOutcome::TimedOut,
+            _ => ScriptOutcome::NotStarted,
+        }
+    }
 }
 
 fn spec(instance: &VrrpInstance) -> RouterSpec {
     let spec = RouterSpec::new(&instance.name, &instance.interface, instance.config.clone())
         .with_virtual_addresses(instance.virtual_addresses.iter().cloned())
-        .with_announcements(instance.announcements);
+        .with_announcements(instance.announcements)
+        .with_ignores_interface(instance.ignores_interface);
+    let spec = instance
+        .tracked
+        .iter()
+        .fold(spec, |spec, (object, weight)| {
+            spec.with_tracked(object.clone(), *weight)
+        });
     match instance.source {
         Some(source) => spec.with_source(source),
         None => spec,
@@ -75,8 +161,48 @@ pub(super) fn log(event: &Event) {
         } => {
             tracing::info!("({router}) {interface}: usable");
         }
+        Event::PriorityChanged {
+            router, from, to, ..
+        } => tracing::info!("({router}) Changing effective priority from {from} to {to}"),
+        Event::ObjectChanged {
+            object, verdict, ..
+        } => log_object(object, *verdict),
+        Event::GroupChanged {
+            group, from, to, ..
+        } => {
+            let from = state_name(*from);
+            tracing::info!(
+                from,
+                "VRRP_Group({group}) Syncing instances to {} state",
+                state_name(*to)
+            );
+        }
         Event::Stopped { .. } => tracing::error!("advert thread ended"),
         other => tracing::debug!(?other, "vrrp"),
+    }
+}
+
+fn log_object(object: &ObjectId, verdict: track::Verdict) {
+    match (object, verdict) {
+        (ObjectId::Script(name), track::Verdict::Well(true)) => {
+            tracing::info!("VRRP_Script({name}) succeeded");
+        }
+        (ObjectId::Script(name), track::Verdict::Well(false)) => {
+            tracing::info!("VRRP_Script({name}) failed");
+        }
+        (ObjectId::Process(name), track::Verdict::Well(true)) => {
+            tracing::info!("quorum gained for tracked process {name}");
+        }
+        (ObjectId::Process(name), track::Verdict::Well(false)) => {
+            tracing::info!("quorum lost for tracked process {name}");
+        }
+        (ObjectId::Interface(name), track::Verdict::Well(up)) => {
+            tracing::info!("{name} is {}", if up { "up" } else { "down" });
+        }
+        (ObjectId::File(name), track::Verdict::Value(value)) => {
+            tracing::info!("Track file {name}: now {value}");
+        }
+        _ => tracing::debug!(%object, ?verdict, "tracked"),
     }
 }
 
@@ -85,10 +211,10 @@ fn log_transition(router: &str, transition: Transition, own: u8) {
         from, to, reason, ..
     } = transition;
     let why = match reason {
-        Reason::HigherPriority { source, priority } => {
+        lb_vrrp::Reason::HigherPriority { source, priority } => {
             format!(": {source} advertises priority {priority}, ours {own}")
         }
-        Reason::Startup => " (init)".to_owned(),
+        lb_vrrp::Reason::Startup => " (init)".to_owned(),
         other => format!(": {other}"),
     };
     if to == State::Initialize {

@@ -27,6 +27,8 @@ impl Director {
             global,
             routers,
             virtual_servers,
+            groups: _,
+            objects: _,
         } = model;
         self.queue.set_router_id(&global.router_id);
         self.keep_roles(&routers);

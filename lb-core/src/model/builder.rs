@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The builder of a model.
 
-use super::{Global, Model, ModelErrors, VirtualServer, VrrpInstance, validate};
+use super::{
+    Global, Model, ModelErrors, SyncGroup, TrackedObject, VirtualServer, VrrpInstance, validate,
+};
 
 /// Collects the parts of a [`Model`] and validates the whole once.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +23,20 @@ impl ModelBuilder {
     #[must_use]
     pub fn router(mut self, router: VrrpInstance) -> Self {
         self.model.routers.push(router);
+        self
+    }
+
+    /// Adds a sync group.
+    #[must_use]
+    pub fn group(mut self, group: SyncGroup) -> Self {
+        self.model.groups.push(group);
+        self
+    }
+
+    /// Adds a tracked object.
+    #[must_use]
+    pub fn object(mut self, object: TrackedObject) -> Self {
+        self.model.objects.push(object);
         self
     }
 

@@ -9,6 +9,8 @@
 //! ```text
 //! Model ─┬─ Global                    router id, mail, global sync daemon
 //!        ├─ VrrpInstance …            one virtual router and its addresses
+//!        ├─ SyncGroup …               virtual routers that go together
+//!        ├─ TrackedObject …           a script, file or process that counts in elections
 //!        └─ VirtualServer …           one IPVS service
 //!              └─ RealServer …        one IPVS destination
 //!                    └─ CheckSpec …   one health check
@@ -38,6 +40,7 @@ mod builder;
 mod global;
 mod real_server;
 mod router;
+mod tracking;
 mod validate;
 mod virtual_server;
 
@@ -46,6 +49,7 @@ pub use global::{Global, GlobalSyncDaemon, MailSettings, ScriptSettings};
 pub use lb_vrrp::{Announcements, Scope, VirtualAddress};
 pub use real_server::{CheckSpec, RealServer};
 pub use router::VrrpInstance;
+pub use tracking::{SyncGroup, TrackedObject, TrackedScript, TrackedSource};
 pub use validate::{AddressFault, ModelError, ModelErrors};
 pub use virtual_server::VirtualServer;
 
@@ -59,6 +63,10 @@ pub struct Model {
     pub global: Global,
     /// The virtual routers, in the order they were given.
     pub routers: Vec<VrrpInstance>,
+    /// Those of them that are master together.
+    pub groups: Vec<SyncGroup>,
+    /// What they track beside interfaces.
+    pub objects: Vec<TrackedObject>,
     /// The virtual servers, in the order they were given.
     pub virtual_servers: Vec<VirtualServer>,
 }

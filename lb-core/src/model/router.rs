@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use lb_vrrp::track::{ObjectId, Weight};
 use lb_vrrp::{Announcements, RouterConfig, VirtualAddress};
 
 /// One virtual router: its protocol parameters and the addresses it holds while master.
@@ -27,6 +28,10 @@ pub struct VrrpInstance {
     pub sync_daemon_interface: Option<String>,
     /// Whether a change of state is mailed; no unless given.
     pub smtp_alert: bool,
+    /// What it tracks beside its interfaces. keepalived: `track_script`, `track_interface` …
+    pub tracked: Vec<(ObjectId, Weight)>,
+    /// The state of its own interface does not matter. keepalived: `dont_track_primary`.
+    pub ignores_interface: bool,
 }
 
 impl VrrpInstance {
@@ -53,6 +58,8 @@ impl VrrpInstance {
             source: None,
             sync_daemon_interface: None,
             smtp_alert: false,
+            tracked: Vec::new(),
+            ignores_interface: false,
         }
     }
 
@@ -81,6 +88,13 @@ impl VrrpInstance {
     #[must_use]
     pub fn with_sync_daemon_interface(mut self, interface: impl Into<String>) -> Self {
         self.sync_daemon_interface = Some(interface.into());
+        self
+    }
+
+    /// Has it track an object.
+    #[must_use]
+    pub fn with_tracked(mut self, object: ObjectId, weight: Weight) -> Self {
+        self.tracked.push((object, weight));
         self
     }
 

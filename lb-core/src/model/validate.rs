@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use lb_ipvs::{AddressFamily, Destination, ForwardingMethod, ServiceFlags, ServiceKey};
 use lb_vrrp::Vrid;
+use lb_vrrp::track::ObjectId;
 
 use super::{Model, VirtualAddress, VirtualServer, VrrpInstance};
 
@@ -41,6 +42,38 @@ pub enum ModelError {
         vrid: Vrid,
         /// The interface.
         interface: String,
+    },
+    /// Two sync groups, or two tracked objects of a kind, have one name.
+    #[error("{what} is given twice")]
+    DuplicateName {
+        /// Which, with its kind.
+        what: String,
+    },
+    /// A sync group has a member that is no instance.
+    #[error("sync group {group} has the unknown member {instance}")]
+    UnknownMember {
+        /// The group.
+        group: String,
+        /// The name that no instance has.
+        instance: String,
+    },
+    /// An instance is in two sync groups.
+    #[error("vrrp instance {instance} is in the sync groups {first} and {second}")]
+    SharedMember {
+        /// The instance.
+        instance: String,
+        /// One group.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// Something is tracked that is not defined.
+    #[error("{name} tracks {object}, which is not defined")]
+    UnknownObject {
+        /// The instance or group.
+        name: String,
+        /// What it tracks.
+        object: ObjectId,
     },
     /// An instance without an interface.
     #[error("vrrp instance {instance} has no interface")]
@@ -209,10 +242,54 @@ impl fmt::Display for ModelErrors {
 
 impl std::error::Error for ModelErrors {}
 
+fn tracking(model: &Model, errors: &mut Vec<ModelError>) {
+    let mut objects = HashSet::new();
+    for object in &model.objects {
+        if !objects.insert(&object.id) {
+            let what = object.id.to_string();
+            errors.push(ModelError::DuplicateName { what });
+        }
+    }
+    let routers = model.routers.iter().map(|of| (&of.name, &of.tracked));
+    let groups = model.groups.iter().map(|of| (&of.name, &of.tracked));
+    for (name, tracked) in routers.chain(groups) {
+        for (object, _) in tracked {
+            let watched = matches!(object, ObjectId::Interface(_));
+            if !watched && !objects.contains(object) {
+                let (name, object) = (name.clone(), object.clone());
+                errors.push(ModelError::UnknownObject { name, object });
+            }
+        }
+    }
+    let mut names = HashSet::new();
+    let mut members = HashMap::new();
+    for group in &model.groups {
+        if !names.insert(&group.name) {
+            let what = format!("sync group {}", group.name);
+            errors.push(ModelError::DuplicateName { what });
+        }
+        for instance in &group.members {
+            if !model.routers.iter().any(|of| of.name == *instance) {
+                errors.push(ModelError::UnknownMember {
+                    group: group.name.clone(),
+                    instance: instance.clone(),
+                });
+            } else if let Some(first) = members.insert(instance, &group.name) {
+                errors.push(ModelError::SharedMember {
+                    instance: instance.clone(),
+                    first: first.clone(),
+                    second: group.name.clone(),
+                });
+            }
+        }
+    }
+}
+
 pub(super) fn validate(model: &Model) -> Result<(), ModelErrors> {
     let mut errors = Vec::new();
     global(model, &mut errors);
     routers(&model.routers, &mut errors);
+    tracking(model, &mut errors);
     let mut keys = HashSet::with_capacity(model.virtual_servers.len());
     for server in &model.virtual_servers {
         if !keys.insert(server.service.key) {

@@ -5,6 +5,8 @@ mod check;
 mod global;
 mod router;
 mod server;
+mod strict;
+mod tracking;
 
 use crate::model::Model;
 
@@ -15,21 +17,30 @@ use super::keywords::Level;
 use super::line::Context;
 use super::server::VirtualServerConfig;
 use super::source::Span;
+use super::track::GroupConfig;
+use super::tracked::{FileConfig, ObjectConfig, ProcessConfig, ScriptConfig, Source};
 
 /// A configuration as it is written.
 #[derive(Debug, Default)]
 struct Config {
     global: GlobalConfig,
     instances: Vec<InstanceConfig>,
+    groups: Vec<GroupConfig>,
+    objects: Vec<ObjectConfig>,
     servers: Vec<VirtualServerConfig>,
 }
 
 /// Reads the whole tree. The model is what a lenient reading makes of it.
 pub(super) fn resolve(context: &mut Context<'_>, host: &str, login: &str) -> Model {
     let config = config(context);
+    let mut known = tracking::known(context, &config);
+    let routers = router::routers(context, &config, &mut known);
+    let groups = tracking::groups(context, &config, &mut known, &routers);
     let mut model = Model {
         global: global::global(context, &config.global, host, login),
-        routers: router::routers(context, &config),
+        objects: tracking::objects(context, &config, &known),
+        groups,
+        routers,
         virtual_servers: server::virtual_servers(context, &config),
     };
     global::sync_daemon(context, &config.global, &mut model);
@@ -69,6 +80,25 @@ fn config(context: &mut Context<'_>) -> Config {
                     continue;
                 }
                 config.instances.push(instance);
+            }
+            "vrrp_sync_group" => config.groups.extend(GroupConfig::read(context, line)),
+            "vrrp_script" => {
+                let source = Source::Script(ScriptConfig::default());
+                config
+                    .objects
+                    .extend(ObjectConfig::read(context, line, source));
+            }
+            "track_file" | "vrrp_track_file" => {
+                let source = Source::File(FileConfig::default());
+                config
+                    .objects
+                    .extend(ObjectConfig::read(context, line, source));
+            }
+            "vrrp_track_process" => {
+                let source = Source::Process(ProcessConfig::default());
+                config
+                    .objects
+                    .extend(ObjectConfig::read(context, line, source));
             }
             "virtual_server" => {
                 config

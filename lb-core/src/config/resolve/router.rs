@@ -12,6 +12,8 @@ use lb_vrrp::{
 };
 
 use super::Config;
+use super::strict::Strict;
+use super::tracking::{Known, tracked};
 use crate::config::Diagnostic;
 use crate::config::global::{AnnouncementConfig, GlobalConfig};
 use crate::config::instance::{AuthType, InstanceConfig};
@@ -20,7 +22,11 @@ use crate::config::unicast::UnicastConfig;
 use crate::config::value::in_seconds;
 use crate::model::{Announcements, VirtualAddress, VrrpInstance};
 
-pub(super) fn routers(context: &mut Context<'_>, config: &Config) -> Vec<VrrpInstance> {
+pub(super) fn routers(
+    context: &mut Context<'_>,
+    config: &Config,
+    known: &mut Known,
+) -> Vec<VrrpInstance> {
     let mut seen = HashMap::new();
     let mut sync = config.global.sync_daemon.as_ref().map(|at| at.span);
     let mut routers = Vec::with_capacity(config.instances.len());
@@ -28,6 +34,14 @@ pub(super) fn routers(context: &mut Context<'_>, config: &Config) -> Vec<VrrpIns
         let Some(mut router) = router(context, &config.global, instance) else {
             continue;
         };
+        router.tracked = tracked(
+            context,
+            known,
+            &instance.tracked,
+            Some(&router.interface),
+            router.config.priority().is_owner(),
+        );
+        router.ignores_interface = instance.ignores_interface.is_some();
         if let (Some(at), Some(first)) = (&instance.sync_daemon_interface, sync) {
             context.findings.push(
                 Diagnostic::warning(at.span, "a second sync daemon is asked for")
@@ -88,12 +102,13 @@ fn router(
     let (vrid, interface) = (vrid?, instance.interface.as_ref()?);
     let version = version(context, global, instance, first.value.address);
     let priority = priority(context, instance);
+    let strict = Strict::of(global, instance);
     let mut builder = RouterConfig::builder(vrid)
         .version(version)
         .priority(priority)
         .interval(interval(context, version, instance))
         .preempt(preempt(context, instance))
-        .authentication(proof(context, version, instance)?)
+        .authentication(proof(context, version, strict, instance)?)
         .addresses(addresses.iter().map(|at| at.value.address));
     let switch =
         |own: Option<At<bool>>, global: Option<At<bool>>| own.or(global).map(|at| at.value);
@@ -114,14 +129,21 @@ fn router(
     if let Some(ignore) = switch(instance.owner_ignores_adverts, global.owner_ignores_adverts) {
         builder = builder.owner_ignores_adverts(ignore);
     }
-    if let Some(delay) = preempt_delay(context, instance) {
+    if let Some(delay) = preempt_delay(context, strict, instance) {
         builder = builder.preempt_delay(delay);
     }
     if let Some(priority) = expired_backup(context, instance) {
         builder = builder.yield_after_stall(priority);
     }
-    if let Some(adverts) = instance.down_timer_adverts.or(global.down_timer_adverts) {
+    let adverts = instance.down_timer_adverts.or(global.down_timer_adverts);
+    if let Some(adverts) = strict.down_timer_adverts(context, adverts) {
         builder = builder.down_timer_adverts(u8::try_from(adverts.value).unwrap_or(u8::MAX));
+    }
+    if let Some(accept) = instance.accept {
+        builder = builder.accept(accept.value);
+    }
+    if strict.allows_first(context, first) {
+        builder = strict.apply(context, builder, version, instance);
     }
     let config = match builder.build() {
         Ok(config) => config,
@@ -132,6 +154,7 @@ fn router(
             return None;
         }
     };
+    strict.warn_of_acceptance(context, &config, instance);
     let excluded = instance.excluded.iter().filter(|excluded| {
         let doubled = addresses
             .iter()
@@ -291,8 +314,12 @@ fn preempt(context: &mut Context<'_>, instance: &InstanceConfig) -> bool {
 }
 
 /// `preempt_delay`, where there is a preemption to delay; as in keepalived it is dropped elsewhere.
-fn preempt_delay(context: &mut Context<'_>, instance: &InstanceConfig) -> Option<Duration> {
-    let delay = instance.preempt_delay.filter(|at| !at.value.is_zero())?;
+fn preempt_delay(
+    context: &mut Context<'_>,
+    strict: Strict,
+    instance: &InstanceConfig,
+) -> Option<Duration> {
+    let delay = strict.preempt_delay(context, instance.preempt_delay)?;
     let (with, span) = match (instance.master, instance.preempt) {
         (Some(master), _) if master.value => ("state MASTER", master.span),
         (_, Some(preempt)) if !preempt.value => ("nopreempt", preempt.span),
@@ -371,9 +398,15 @@ fn interval(
 fn proof(
     context: &mut Context<'_>,
     version: Version,
+    strict: Strict,
     instance: &InstanceConfig,
 ) -> Option<Authentication> {
     let Some(hmac) = &instance.hmac else {
+        if let Some(kind) = instance.auth_type
+            && !strict.allows(context, kind.span, "authentication")
+        {
+            return Some(Authentication::None);
+        }
         return Some(authentication(context, version, instance));
     };
     if let Some(password) = &instance.auth_pass {

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Tracked objects, who tracks them, and sync groups.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::time::Duration;
+
+use lb_check::{Script, Severity};
+use lb_vrrp::track::{ObjectId, Weight};
+
+use super::Config;
+use crate::config::Diagnostic;
+use crate::config::keywords::nearest;
+use crate::config::line::Context;
+use crate::config::track::{Kind, TrackConfig};
+use crate::config::tracked::{ObjectConfig, ScriptConfig, Source};
+use crate::model::{SyncGroup, TrackedObject, TrackedScript, VrrpInstance};
+
+/// Interval of a script.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// What is defined, with the weight that counts where no other is given.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    objects: BTreeMap<ObjectId, (TrackedObject, Weight)>,
+    /// Whether it is tracked.
+    used: BTreeMap<ObjectId, bool>,
+}
+
+fn id(kind: Kind, name: &str) -> ObjectId {
+    match kind {
+        Kind::Interface => ObjectId::Interface(name.into()),
+        Kind::Script => ObjectId::Script(name.into()),
+        Kind::File => ObjectId::File(name.into()),
+        Kind::Process => ObjectId::Process(name.into()),
+    }
+}
+
+/// What is defined and can be tracked; the rest has been reported.
+pub(super) fn known(context: &mut Context<'_>, config: &Config) -> Known {
+    let mut known = Known::default();
+    for object in &config.objects {
+        let (kind, name) = (object.kind(), &object.name.value);
+        let key = id(kind, name);
+        let first = config
+            .objects
+            .iter()
+            .find(|of| of.kind() == kind && of.name.value == *name);
+        if let Some(first) = first.filter(|first| !std::ptr::eq(*first, object)) {
+            let message = format!("a second `{} {name}`", kind.keyword());
+            let finding = Diagnostic::error(object.name.span, message)
+                .note_at(first.name.span, "the first one holds, this one is skipped");
+            context.findings.push(finding);
+            continue;
+        }
+        let Some(tracked) = tracked_object(context, config, object) else {
+            // Who tracks it is not told that it is unknown.
+            known.used.insert(key, true);
+            continue;
+        };
+        let weight = object.weight.map_or(
+            if kind == Kind::File {
+                Weight::ONE
+            } else {
+                Weight::FAULT
+            },
+            |of| {
+                let weight = Weight::new(of.weight).unwrap_or_default();
+                weight.reversed(of.reverse == Some(true))
+            },
+        );
+        known.used.insert(key.clone(), false);
+        known.objects.insert(key, (tracked, weight));
+    }
+    known
+}
+
+fn tracked_object(
+    context: &mut Context<'_>,
+    config: &Config,
+    object: &ObjectConfig,
+) -> Option<TrackedObject> {
+    let name = object.name.value.as_str();
+    let missing = |what: &str| {
+        let message = format!("`{} {name}` has no `{what}`", object.kind().keyword());
+        Diagnostic::error(object.name.span, message).note("it is left out")
+    };
+    match &object.source {
+        Source::Script(written) => {
+            if written.command.is_none() {
+                context.findings.push(missing("script"));
+            }
+            let script = script(context, config, written)?;
+            Some(TrackedObject::script(name, script))
+        }
+        Source::File(file) => {
+            let Some(path) = file.path() else {
+                context.findings.push(missing("file"));
+                return None;
+            };
+            let init = file.init.map(|at| at.value);
+            Some(TrackedObject::file(name, path, init))
+        }
+        Source::Process(process) => {
+            let Some(pattern) = process.pattern() else {
+                context.findings.push(missing("process"));
+                return None;
+            };
+            Some(TrackedObject::process(name, pattern, process.process()))
+        }
+    }
+}
+
+fn script(
+    context: &mut Context<'_>,
+    config: &Config,
+    written: &ScriptConfig,
+) -> Option<TrackedScript> {
+    let command = written.command.as_ref()?;
+    let interval = written.interval.map_or(INTERVAL, |at| at.value);
+    let timeout = written.timeout.map_or(interval, |at| at.value);
+    let user = written.user.as_ref().map(|at| &at.value);
+    let default_user = config.global.script_user.as_ref().map(|at| &at.value);
+    let mut line = command.value.clone();
+    let words = line.values.join(" ");
+    let readable = words.strip_prefix('<').map(str::trim).map(str::to_owned);
+    if readable.is_some() {
+        line.raw = String::new();
+        line.values = vec!["/bin/sh".to_owned()];
+    }
+    match Script::from_lines(&line, user, default_user, timeout) {
+        Ok(program) => {
+            let argv = match readable {
+                // A redirection: whether the file can be read.
+                Some(path) => ["/bin/sh", "-c", ": <\"$0\"", &path]
+                    .map(OsString::from)
+                    .into(),
+                None => program.argv,
+            };
+            let mut script = TrackedScript::new(argv)
+                .with_interval(interval, timeout)
+                .with_script(written.script());
+            script.account = program.account.map(|of| (of.uid, of.gid));
+            Some(script)
+        }
+        Err(errors) => {
+            for error in errors {
+                let message = error.problem.to_string();
+                let place = command.span;
+                let finding = match error.severity {
+                    Severity::Warning => Diagnostic::warning(place, message),
+                    _ => Diagnostic::error(place, message),
+                };
+                context
+                    .findings
+                    .push(finding.note("the script is left out"));
+            }
+            None
+        }
+    }
+}
+
+/// What an instance or a group tracks.
+pub(super) fn tracked(
+    context: &mut Context<'_>,
+    known: &mut Known,
+    list: &[TrackConfig],
+    own_interface: Option<&str>,
+    owner: bool,
+) -> Vec<(ObjectId, Weight)> {
+    let mut tracked: Vec<(ObjectId, Weight)> = Vec::new();
+    for written in list {
+        let name = &written.name;
+        let id = id(written.kind, &name.value);
+        let default = if written.kind == Kind::Interface {
+            let finding =
+                Diagnostic::warning(name.span, "its own interface is tracked in any case");
+            if own_interface == Some(name.value.as_str()) {
+                context.findings.push(finding.label("ignored"));
+                continue;
+            }
+            Weight::FAULT
+        } else {
+            let Some((_, default)) = known.objects.get(&id) else {
+                unknown(context, known, written, &id);
+                continue;
+            };
+            *default
+        };
+        known.used.insert(id.clone(), true);
+        let weight = match written.weight {
+            None => default,
+            Some(of) => {
+                let reverse = of.reverse.unwrap_or_else(|| default.is_reversed());
+                Weight::new(of.weight).unwrap_or_default().reversed(reverse)
+            }
+        };
+        if owner && !weight.is_fault() {
+            let place = written.weight.map_or(name.span, |of| of.span);
+            let message = "the priority of an address owner never changes";
+            let finding = Diagnostic::warning(place, message).label("ignored");
+            context.findings.push(finding);
+            continue;
+        }
+        if tracked.iter().any(|(first, _)| *first == id) {
+            let message = format!("`{}` is tracked twice", name.value);
+            context
+                .findings
+                .push(Diagnostic::warning(name.span, message).label("ignored"));
+            continue;
+        }
+        tracked.push((id, weight));
+    }
+    tracked
+}
+
+fn unknown(context: &mut Context<'_>, known: &Known, written: &TrackConfig, id: &ObjectId) {
+    if known.used.contains_key(id) {
+        return; // It was left out, which has been reported.
+    }
+    let name = &written.name;
+    let same_kind = known
+        .objects
+        .keys()
+        .filter(|of| std::mem::discriminant(*of) == std::mem::discriminant(id));
+    let names: Vec<&str> = same_kind.map(|of| &**of.name()).collect();
+    let message = format!("no `{} {}`", written.kind.keyword(), name.value);
+    let finding = Diagnostic::error(name.span, message).suggest(nearest(&name.value, names));
+    context.findings.push(finding);
+}
+
+/// Those that are tracked; the others are reported and left out.
+pub(super) fn objects(
+    context: &mut Context<'_>,
+    config: &Config,
+    known: &Known,
+) -> Vec<TrackedObject> {
+    let mut objects: Vec<TrackedObject> = Vec::new();
+    for written in &config.objects {
+        let key = id(written.kind(), &written.name.value);
+        let Some((object, _)) = known.objects.get(&key) else {
+            continue;
+        };
+        if objects.iter().any(|of| of.id == key) {
+            continue; // A second one by this name has been reported.
+        }
+        if known.used.get(&key) == Some(&true) {
+            objects.push(object.clone());
+        } else {
+            let message = format!("`{}` is not tracked by anybody", written.name.value);
+            let finding = Diagnostic::warning(written.name.span, message).label("left out");
+            context.findings.push(finding);
+        }
+    }
+    objects
+}
+
+/// Sync groups. A member that is unknown, or in another group already, is reported and left out.
+pub(super) fn groups(
+    context: &mut Context<'_>,
+    config: &Config,
+    known: &mut Known,
+    routers: &[VrrpInstance],
+) -> Vec<SyncGroup> {
+    let mut taken = BTreeMap::new();
+    let mut groups: Vec<SyncGroup> = Vec::new();
+    for written in &config.groups {
+        let name = &written.name;
+        if groups.iter().any(|of| of.name == name.value) {
+            let message = format!("a second `vrrp_sync_group {}`", name.value);
+            let finding = Diagnostic::error(name.span, message);
+            context
+                .findings
+                .push(finding.note("the first one holds, this one is skipped"));
+            continue;
+        }
+        let mut group = SyncGroup::new(name.value.as_str(), Vec::<String>::new());
+        for member in &written.members {
+            let names = || routers.iter().map(|of| of.name.as_str());
+            if !names().any(|of| of == member.value) {
+                let message = format!("no `vrrp_instance {}`", member.value);
+                let finding = Diagnostic::error(member.span, message);
+                context
+                    .findings
+                    .push(finding.suggest(nearest(&member.value, names())));
+            } else if let Some(first) = taken.insert(member.value.as_str(), member.span) {
+                let message = format!("`{}` is in two sync groups", member.value);
+                let finding = Diagnostic::error(member.span, message);
+                context
+                    .findings
+                    .push(finding.note_at(first, "it stays in the one here"));
+            } else {
+                group.members.push(member.value.clone());
+            }
+        }
+        if group.members.is_empty() {
+            let finding = Diagnostic::error(name.span, "a sync group without a member");
+            context.findings.push(finding.note("it is left out"));
+            continue;
+        }
+        if let [only] = group.members.as_slice() {
+            let message = format!("`{only}` is the only member");
+            context.warning(name.span, message);
+        }
+        group.tracked = tracked(context, known, &written.tracked, None, false);
+        group.tracking_weight = written.tracking_weight;
+        groups.push(group);
+    }
+    groups
+}

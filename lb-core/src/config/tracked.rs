@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `vrrp_script`, `track_file`, `vrrp_track_process`: what can be tracked.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lb_check::Arguments;
+use lb_vrrp::track::{self, FileInit, ProcessPattern};
+
+use super::keywords::Level;
+use super::line::{At, Context};
+use super::track::{Kind, WeightConfig, weight};
+use super::tree::NodeId;
+
+/// Longest interval of a script.
+const LONGEST: Duration = Duration::from_secs(4294);
+/// Longest delay of a tracked process.
+const DELAY: Duration = Duration::from_secs(3600);
+
+/// A line that a script is made of, with its place.
+pub(super) type Line = At<Arguments>;
+
+#[derive(Debug, Default)]
+pub(super) struct ScriptConfig {
+    pub(super) command: Option<Line>,
+    pub(super) user: Option<Line>,
+    pub(super) interval: Option<At<Duration>>,
+    pub(super) timeout: Option<At<Duration>>,
+    pub(super) rise: Option<At<u32>>,
+    pub(super) fall: Option<At<u32>>,
+    pub(super) init_fail: Option<At<bool>>,
+}
+
+impl ScriptConfig {
+    pub(super) fn script(&self) -> track::Script {
+        let count = |at: Option<At<u32>>| at.and_then(|at| NonZeroU32::new(at.value));
+        track::Script {
+            rise: count(self.rise).unwrap_or(NonZeroU32::MIN),
+            fall: count(self.fall).unwrap_or(NonZeroU32::MIN),
+            init_fail: self.init_fail.is_some(),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct FileConfig {
+    pub(super) path: Option<At<String>>,
+    pub(super) init: Option<At<FileInit>>,
+}
+
+/// `param_match`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Matching {
+    Exact,
+    Initial,
+    Partial,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct ProcessConfig {
+    words: Option<At<Vec<String>>>,
+    matching: Option<At<Matching>>,
+    full_command: Option<At<bool>>,
+    quorum: Option<At<u32>>,
+    quorum_max: Option<At<u32>>,
+    fork_delay: Option<At<Duration>>,
+    terminate_delay: Option<At<Duration>>,
+}
+
+impl ProcessConfig {
+    /// None without `process`.
+    pub(super) fn pattern(&self) -> Option<ProcessPattern> {
+        let words = self.words.as_ref()?.value.clone();
+        let matching = self.matching.map(|at| at.value);
+        Some(match (matching, words.as_slice()) {
+            (None, [name]) if self.full_command.is_none() => ProcessPattern::Name(name.clone()),
+            (None | Some(Matching::Exact), _) => ProcessPattern::Exact(words),
+            (Some(Matching::Initial), _) => ProcessPattern::Initial(words),
+            (Some(Matching::Partial), _) => ProcessPattern::Partial(words),
+        })
+    }
+
+    pub(super) fn process(&self) -> track::Process {
+        // Numbers of at most 65535.
+        let number = |at: At<u32>| u16::try_from(at.value).unwrap_or(u16::MAX);
+        track::Process {
+            quorum: self.quorum.map_or(1, number),
+            quorum_max: self.quorum_max.map(number),
+            fork_delay: self.fork_delay.map_or(Duration::ZERO, |at| at.value),
+            terminate_delay: self.terminate_delay.map_or(Duration::ZERO, |at| at.value),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum Source {
+    Script(ScriptConfig),
+    File(FileConfig),
+    Process(ProcessConfig),
+}
+
+/// One block.
+#[derive(Debug)]
+pub(super) struct ObjectConfig {
+    pub(super) name: At<String>,
+    pub(super) weight: Option<WeightConfig>,
+    pub(super) source: Source,
+}
+
+impl ObjectConfig {
+    pub(super) const fn kind(&self) -> Kind {
+        match self.source {
+            Source::Script(_) => Kind::Script,
+            Source::File(_) => Kind::File,
+            Source::Process(_) => Kind::Process,
+        }
+    }
+
+    /// Reads one block; none if it has no name.
+    pub(super) fn read(context: &mut Context<'_>, block: NodeId, source: Source) -> Option<Self> {
+        let name = context.argument(block, 0, "a name");
+        context.extra(block, 1);
+        let mut object = Self {
+            name: name.map(|at| At::new(at.value.to_owned(), at.span))?,
+            weight: None,
+            source,
+        };
+        for line in context.lines(block) {
+            if context.keyword(line).0 == "weight" {
+                context.no_block(line);
+                object.weight = weight(context, line, 1, object.kind()).or(object.weight);
+                continue;
+            }
+            match &mut object.source {
+                Source::Script(script) => script.line(context, line),
+                Source::File(file) => file.line(context, line),
+                Source::Process(process) => process.line(context, line),
+            }
+        }
+        Some(object)
+    }
+}
+
+impl ScriptConfig {
+    fn line(&mut self, context: &mut Context<'_>, line: NodeId) {
+        match context.keyword(line).0 {
+            "script" => {
+                let value = arguments(context, line, "a command");
+                context.set(line, &mut self.command, value);
+            }
+            "user" => {
+                let value = arguments(context, line, "a user");
+                context.set(line, &mut self.user, value);
+            }
+            "interval" => {
+                let value = seconds(context, line);
+                context.set(line, &mut self.interval, value);
+            }
+            "timeout" => {
+                let value = seconds(context, line);
+                context.set(line, &mut self.timeout, value);
+            }
+            "rise" => {
+                let value = context.number(line, 1..=i32::MAX.unsigned_abs());
+                context.set(line, &mut self.rise, value);
+            }
+            "fall" => {
+                let value = context.number(line, 1..=i32::MAX.unsigned_abs());
+                context.set(line, &mut self.fall, value);
+            }
+            "init_fail" => {
+                let value = context.flag(line);
+                context.set(line, &mut self.init_fail, Some(value));
+            }
+            _ => context.unknown(Level::Script, line),
+        }
+    }
+}
+
+/// Seconds with decimals; as in keepalived 0 is 1.
+fn seconds(context: &mut Context<'_>, line: NodeId) -> Option<At<Duration>> {
+    let mut value = context.seconds(line, Duration::ZERO..=LONGEST)?;
+    if value.value.is_zero() {
+        context.warning(value.span, "0 is taken as 1 s");
+        value.value = Duration::from_secs(1);
+    }
+    Some(value)
+}
+
+/// A line as lb-check reads it.
+fn arguments(context: &mut Context<'_>, line: NodeId, wants: &str) -> Option<Line> {
+    context.no_block(line);
+    context.argument(line, 0, wants)?;
+    let (keyword, span) = context.keyword(line);
+    let words = context.arguments(line);
+    let mut arguments = Arguments::line(keyword, words.iter().map(|word| context.text(word)));
+    if let [first, .., last] | [first @ last] = words {
+        arguments.raw = context.sources.text(first.span.to(last.span)).to_owned();
+    }
+    Some(At::new(arguments, span))
+}
+
+impl FileConfig {
+    /// The path, if there is one.
+    pub(super) fn path(&self) -> Option<PathBuf> {
+        self.path.as_ref().map(|at| PathBuf::from(&at.value))
+    }
+
+    fn line(&mut self, context: &mut Context<'_>, line: NodeId) {
+        match context.keyword(line).0 {
+            "file" => {
+                let value = context.string(line, "a path");
+                context.set(line, &mut self.path, value);
+            }
+            "init_file" => {
+                context.no_block(line);
+                let mut init = FileInit::default();
+                for word in context.arguments(line) {
+                    let text = At::new(context.text(word), word.span);
+                    if text.value == "overwrite" {
+                        init.overwrite = true;
+                    } else if let Ok(value) = text.value.parse::<i32>() {
+                        init.value = i64::from(value);
+                    } else {
+                        let finding = context.not_a(text, "a number or `overwrite`", None);
+                        context.findings.push(finding);
+                        return;
+                    }
+                }
+                let value = At::new(init, context.keyword(line).1);
+                context.set(line, &mut self.init, Some(value));
+            }
+            _ => context.unknown(Level::TrackFile, line),
+        }
+    }
+}
+
+impl ProcessConfig {
+    fn line(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let delay = Duration::from_micros(1)..=DELAY;
+        match context.keyword(line).0 {
+            "process" => {
+                context.no_block(line);
+                if context.argument(line, 0, "the name of a process").is_none() {
+                    return;
+                }
+                let words = context.arguments(line).iter();
+                let words = words.map(|word| context.text(word).to_owned()).collect();
+                let value = At::new(words, context.keyword(line).1);
+                context.set(line, &mut self.words, Some(value));
+            }
+            "param_match" => {
+                let value = if context.arguments(line).is_empty() {
+                    Some(At::new(Matching::Exact, context.flag(line).span))
+                } else {
+                    let choices = [
+                        ("initial", Matching::Initial),
+                        ("partial", Matching::Partial),
+                    ];
+                    context
+                        .value(line, "initial or partial")
+                        .and_then(|text| context.one_of(text, "a way to match", &choices))
+                };
+                context.set(line, &mut self.matching, value);
+            }
+            "full_command" => {
+                let value = context.flag(line);
+                context.set(line, &mut self.full_command, Some(value));
+            }
+            "quorum" => {
+                let value = context.number(line, 1..=65535);
+                context.set(line, &mut self.quorum, value);
+            }
+            "quorum_max" => {
+                let value = context.number(line, 0..=65535);
+                context.set(line, &mut self.quorum_max, value);
+            }
+            "fork_delay" => {
+                let value = context.seconds(line, delay);
+                context.set(line, &mut self.fork_delay, value);
+            }
+            "terminate_delay" => {
+                let value = context.seconds(line, delay);
+                context.set(line, &mut self.terminate_delay, value);
+            }
+            "delay" => {
+                let value = context.seconds(line, delay);
+                context.set(line, &mut self.fork_delay, value);
+                context.set(line, &mut self.terminate_delay, value);
+            }
+            _ => context.unknown(Level::TrackProcess, line),
+        }
+    }
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What virtual routers track, and sync groups, as they are read from a file.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+use std::time::Duration;
+
+use lb_check::Registry;
+use lb_core::config::{self, Mode};
+use lb_core::model::TrackedSource;
+use lb_vrrp::track::{FileInit, ProcessPattern};
+
+#[test]
+fn what_routers_track_and_which_go_together() {
+    let text = "\
+vrrp_script chk {
+    script \"/bin/sh -c 'exit 0'\"
+    interval 0.5
+    timeout 2
+    rise 2
+    fall 3
+    weight -60
+}
+vrrp_script ready {
+    script \"</etc/hostname\"
+    weight 10 reverse
+}
+track_file load {
+    file /run/load
+    init_file 5 overwrite
+}
+vrrp_track_process web {
+    process nginx
+    quorum 2
+    quorum_max 4
+    delay 1.5
+}
+vrrp_track_process named {
+    process /usr/sbin/named -u bind
+    param_match initial
+}
+vrrp_sync_group VG {
+    group {
+        inside
+        outside
+    }
+    track_interface {
+        eth2
+    }
+    sync_group_tracking_weight
+}
+vrrp_instance inside {
+    interface eth0
+    virtual_router_id 51
+    dont_track_primary
+    track_interface {
+        eth1 weight -20
+    }
+    track_script {
+        chk
+        ready weight 30
+    }
+    track_file {
+        load weight 2
+    }
+    track_process {
+        web
+        named weight 5 reverse
+    }
+    virtual_ipaddress {
+        192.0.2.1
+    }
+}
+vrrp_instance outside {
+    interface eth1
+    virtual_router_id 52
+    virtual_ipaddress {
+        198.51.100.1
+    }
+}
+";
+    let parsed = config::parse(text, "lb.conf", &Registry::builtin());
+    assert_eq!(parsed.diagnostics().to_string(), "");
+    let model = parsed.into_model(Mode::Strict).unwrap();
+    let tracked: Vec<String> = model.routers[0]
+        .tracked
+        .iter()
+        .map(|(object, weight)| format!("{object} {weight}"))
+        .collect();
+    assert_eq!(
+        tracked,
+        [
+            "interface eth1 -20",
+            "script chk -60",
+            "script ready 30 reverse",
+            "file load 2",
+            "process web 0",
+            "process named 5 reverse",
+        ]
+    );
+    assert!(model.routers[0].ignores_interface);
+    assert_eq!(model.groups.len(), 1);
+    assert_eq!(model.groups[0].members, ["inside", "outside"]);
+    assert_eq!(model.groups[0].tracked.len(), 1);
+    assert!(model.groups[0].tracking_weight);
+    assert_eq!(model.objects.len(), 5);
+    let TrackedSource::Script(script) = &model.objects[0].source else {
+        panic!("{:?}", model.objects[0]);
+    };
+    assert_eq!(script.argv, ["/bin/sh", "-c", "exit 0"]);
+    assert_eq!(script.interval, Duration::from_millis(500));
+    assert_eq!(script.timeout, Duration::from_secs(2));
+    assert_eq!((script.script.rise.get(), script.script.fall.get()), (2, 3));
+    let TrackedSource::Script(script) = &model.objects[1].source else {
+        panic!("{:?}", model.objects[1]);
+    };
+    assert_eq!(script.argv[3], "/etc/hostname");
+    assert_eq!(
+        model.objects[2].source,
+        TrackedSource::File {
+            path: "/run/load".into(),
+            init: Some(FileInit {
+                value: 5,
+                overwrite: true
+            }),
+        }
+    );
+    let TrackedSource::Process { pattern, process } = &model.objects[3].source else {
+        panic!("{:?}", model.objects[3]);
+    };
+    assert_eq!(*pattern, ProcessPattern::Name("nginx".to_owned()));
+    assert_eq!((process.quorum, process.quorum_max), (2, Some(4)));
+    assert_eq!(process.fork_delay, Duration::from_millis(1500));
+    assert_eq!(process.terminate_delay, process.fork_delay);
+}
+
+#[test]
+fn mistakes_in_tracking_are_told_and_keepalived_goes_on() {
+    let text = "\
+vrrp_script chk {
+    script /bin/true
+    weight 300
+}
+vrrp_script gone {
+    script /nonexistent/script
+}
+vrrp_script idle {
+    script /bin/true
+}
+vrrp_sync_group VG {
+    group {
+        VI_1
+        VI_2
+    }
+}
+vrrp_instance VI_1 {
+    interface eth0
+    virtual_router_id 51
+    priority 255
+    track_script {
+        chk weight 5
+        chkk
+        gone
+    }
+    track_interface {
+        eth0
+        eth1 wieght 5
+    }
+    virtual_ipaddress {
+        192.0.2.1
+    }
+}
+";
+    let parsed = config::parse(text, "lb.conf", &Registry::builtin());
+    let model = parsed.model(Mode::Lenient).unwrap();
+    assert_eq!(model.groups[0].members, ["VI_1"]);
+    assert!(model.routers[0].tracked.is_empty());
+    assert!(parsed.model(Mode::Strict).is_none());
+    insta::assert_snapshot!(parsed.diagnostics().to_string());
+}
+
+#[test]
+fn a_name_holds_once_and_a_redirection_is_whether_the_file_can_be_read() {
+    let text = "\
+vrrp_script A {
+    script /bin/true
+    weight -300
+}
+vrrp_script B {
+    script < /etc/host name
+}
+vrrp_script A {
+    script /bin/false
+}
+vrrp_instance VI_1 {
+    interface eth0
+    virtual_router_id 51
+    track_script {
+        A
+        B weight many
+    }
+    virtual_ipaddress {
+        192.0.2.1
+    }
+}
+";
+    let parsed = config::parse(text, "lb.conf", &Registry::builtin());
+    let found = parsed.diagnostics().to_string();
+    assert_eq!(
+        found,
+        "lb.conf:3:12: error: `-300` is not a weight of -253 to 253\n\
+         lb.conf:8:13: error: a second `vrrp_script A`; the first one holds, this one is skipped (lb.conf:1:13)\n\
+         lb.conf:16:18: error: `many` is not a weight of -253 to 253\n"
+    );
+    let model = parsed.model(Mode::Lenient).unwrap();
+    assert_eq!(model.objects.len(), 2);
+    let tracked: Vec<String> = model.routers[0]
+        .tracked
+        .iter()
+        .map(|(object, weight)| format!("{object} {weight}"))
+        .collect();
+    assert_eq!(tracked, ["script A -253", "script B 0"]);
+    let TrackedSource::Script(script) = &model.objects[1].source else {
+        panic!("{:?}", model.objects[1]);
+    };
+    assert_eq!(
+        script.argv,
+        ["/bin/sh", "-c", ": <\"$0\"", "/etc/host name"]
+    );
+}
