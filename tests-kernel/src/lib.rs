@@ -9,6 +9,7 @@
 //! * [`guest`] boots the kernel and runs one command in it: `cargo xtask guest -- CMD…`.
 //! * [`net`] has what a scenario is made of, on the inside: namespaces, links, small servers, a
 //!   polling client, a packet capture.
+//! * [`observer`] sees every frame on a segment and audits one virtual router's.
 //! * [`gate`] keeps the tests from running anywhere else.
 //! * [`process`] runs programs with deadlines.
 //!
@@ -18,5 +19,6 @@ pub mod cluster;
 pub mod gate;
 pub mod guest;
 pub mod net;
+pub mod observer;
 pub mod process;
 pub mod tool;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The two programs that must be interchangeable: Debian's `ipvsadm` and `lbctl ipvs`.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use crate::gate;
 use crate::guest::Lab;
 use crate::net::Netns;
 use crate::process::{self, ProcessError};
@@ -76,4 +78,23 @@ pub fn lbctl() -> PathBuf {
         },
         PathBuf::from,
     )
+}
+
+/// The words that start Debian's keepalived: the guest's, or the one unpacked below `target/lab`
+/// with the libraries that came with it, which logs to its standard output.
+#[must_use]
+pub fn keepalived() -> Vec<OsString> {
+    if gate::in_guest() {
+        return vec!["keepalived".into()];
+    }
+    let tree = Lab::directory().join("tree/usr");
+    let mut libraries = OsString::from("LD_LIBRARY_PATH=");
+    libraries.push(tree.join(format!("lib/{}-linux-gnu", std::env::consts::ARCH)));
+    vec![
+        "env".into(),
+        libraries,
+        tree.join("sbin/keepalived").into(),
+        "--log-console".into(),
+        "--no-syslog".into(),
+    ]
 }

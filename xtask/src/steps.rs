@@ -179,7 +179,7 @@ fn fetched(context: &mut Context) -> Result<(), StepError> {
 /// and network namespaces.
 fn host(context: &mut Context) -> Result<(), StepError> {
     let suites = suites(context, Place::HostNamespaces)?;
-    let result = namespaces(context, "true");
+    let result = namespaces(context, "true", &[]);
     context.one(result.map_err(|error| {
         StepError::Missing(format!(
             "this machine does not let {} make network namespaces ({error}); needed: unshare \
@@ -195,7 +195,7 @@ fn host(context: &mut Context) -> Result<(), StepError> {
     }))?;
     for suite in suites {
         println!("     Running {} in host namespaces", suite.name);
-        namespaces(context, &suite.path)?;
+        namespaces(context, &suite.path, &[])?;
     }
     context.nothing_skipped()
 }
@@ -213,9 +213,11 @@ fn suites(context: &Context, place: Place) -> Result<Vec<Artifact>, StepError> {
     Ok(suites)
 }
 
-fn namespaces(
+/// Runs a program in fresh namespaces of the host's kernel.
+pub(crate) fn namespaces(
     context: &mut Context,
     program: impl AsRef<std::ffi::OsStr>,
+    arguments: &[&str],
 ) -> Result<(), StepError> {
     let flags = if geteuid().is_root() { "-nm" } else { "-Urnm" };
     let mut command = Command::new("unshare");
@@ -224,6 +226,7 @@ fn namespaces(
         // Namespaces get names in /run/netns; ours is a /run of our own.
         .arg("mount -t tmpfs tmpfs /run && ip link set lo up && exec \"$0\" \"$@\"")
         .arg(program)
+        .args(arguments)
         .env("LB_HOST_NS", "1")
         .envs(
             context

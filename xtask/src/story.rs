@@ -5,12 +5,12 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::artifacts;
+use crate::artifacts::{self, Artifact};
 use crate::fetch;
 use crate::in_guest::interrupt_flag;
 use crate::runner::{Counts, StepError};
 use crate::shard::Shard;
-use crate::steps::{Context, cargo, in_guest};
+use crate::steps::{Context, cargo, in_guest, namespaces};
 
 const DEADLINE: Duration = Duration::from_secs(60 * 60);
 
@@ -28,10 +28,13 @@ pub(crate) enum Bench {
     Failover,
     /// Tables of thousands of services, ipvsadm's and ours in turn; the table for benches/README.md.
     Ipvs,
+    /// VRRP at short intervals, keepalived's and ours in turn, in namespaces of the host's kernel;
+    /// the tables for benches/README.md.
+    Vrrp,
 }
 
 impl Bench {
-    const ALL: [Self; 3] = [Self::Code, Self::Failover, Self::Ipvs];
+    const ALL: [Self; 4] = [Self::Code, Self::Failover, Self::Ipvs, Self::Vrrp];
 }
 
 /// Runs the benches that are asked for, all of them by default.
@@ -54,6 +57,7 @@ pub(crate) fn bench(runs: Option<u32>, only: &[Bench]) -> Result<ExitCode, Box<d
             Bench::Ipvs => {
                 in_lab("ipvs_bench", &["--rounds", &runs(3)], Profile::Release)?;
             }
+            Bench::Vrrp => on_the_host("vrrp_bench", &["--runs", &runs(100)])?,
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -68,6 +72,18 @@ enum Profile {
 
 /// Builds `lbctl` and a program of tests-kernel, and runs that in the guest.
 fn in_lab(name: &str, arguments: &[&str], profile: Profile) -> Result<ExitCode, Box<dyn Error>> {
+    let (mut context, program) = built(name, profile)?;
+    in_guest(&mut context, &program, arguments, DEADLINE)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds `lbctl` and a program of tests-kernel for release, and runs that in host namespaces.
+fn on_the_host(name: &str, arguments: &[&str]) -> Result<(), Box<dyn Error>> {
+    let (mut context, program) = built(name, Profile::Release)?;
+    Ok(namespaces(&mut context, &program.path, arguments)?)
+}
+
+fn built(name: &str, profile: Profile) -> Result<(Context, Artifact), Box<dyn Error>> {
     let interrupted = interrupt_flag()?;
     fetch::fetch()?;
     let build = |package: &str, target: &str| {
@@ -82,12 +98,11 @@ fn in_lab(name: &str, arguments: &[&str], profile: Profile) -> Result<ExitCode, 
     };
     let lbctl = build("lb-cli", "lbctl")?;
     let program = build("tests-kernel", name)?;
-    let mut context = Context {
+    let context = Context {
         environment: vec![("LBCTL", lbctl.path.display().to_string())],
         shard: Shard::default(),
         counts: Counts::default(),
         interrupted,
     };
-    in_guest(&mut context, &program, arguments, DEADLINE)?;
-    Ok(ExitCode::SUCCESS)
+    Ok((context, program))
 }

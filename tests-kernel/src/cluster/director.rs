@@ -15,7 +15,7 @@ use nix::unistd::Pid;
 
 use crate::net::{Host, NetError, Syslog, wait_until};
 use crate::process::{self, Background};
-use crate::tool::{Tool, lbctl};
+use crate::tool::{self, Tool, lbctl};
 
 /// Ten times what a start takes in the guest.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -126,8 +126,9 @@ impl Director {
     pub fn start(&mut self) -> Result<(), NetError> {
         let command = match self.software {
             Software::Keepalived => {
-                let mut command = self.command("keepalived");
-                command.args(["--dont-fork", "--log-detail"]);
+                let mut words = tool::keepalived().into_iter();
+                let mut command = self.command(words.next().unwrap_or_default());
+                command.args(words).args(["--dont-fork", "--log-detail"]);
                 command.arg("--use-file").arg(self.configuration());
                 for (option, file) in PID_FILES {
                     command.arg(option).arg(self.directory.join(file));
@@ -257,6 +258,15 @@ impl Director {
             // A daemon that does not run cannot be stopped.
             Tool::Ipvsadm.output(self.host.netns(), what)?;
         }
+        self.forget_process_ids()
+    }
+
+    /// Removes the pid files of a keepalived that crashed; while they are there it does not start.
+    ///
+    /// # Errors
+    ///
+    /// When one cannot be removed.
+    pub fn forget_process_ids(&self) -> Result<(), NetError> {
         for (_, file) in PID_FILES {
             let path = self.directory.join(file);
             if path.exists() {

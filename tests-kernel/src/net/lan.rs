@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! An Ethernet segment: a bridge in a namespace of its own, and hosts plugged into it.
 
+use std::io;
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use pnet::util::MacAddr;
 
 use super::{NetError, Netns};
 
@@ -60,6 +63,22 @@ impl Lan {
         self.plug(host, address)
     }
 
+    /// Parts the ports of all hosts from each other (`true`) or joins them again (`false`); their
+    /// links stay up, and an observer on the switch goes on seeing everything.
+    ///
+    /// # Errors
+    ///
+    /// When `ip` fails.
+    pub fn set_parted(&self, parted: bool) -> Result<(), NetError> {
+        let state = if parted { "on" } else { "off" };
+        for port in 0..self.ports.load(Ordering::Relaxed) {
+            self.switch.ip(&format!(
+                "link set p{port} type bridge_slave isolated {state}"
+            ))?;
+        }
+        Ok(())
+    }
+
     fn plug(&self, mut host: Host, address: Ipv4Addr) -> Result<Host, NetError> {
         host.port = format!("p{}", self.ports.fetch_add(1, Ordering::Relaxed));
         let (port, netns) = (&host.port, &host.netns);
@@ -94,6 +113,28 @@ impl Host {
     #[must_use]
     pub fn address(&self) -> Ipv4Addr {
         self.address
+    }
+
+    /// Its port on the switch.
+    #[must_use]
+    pub fn port(&self) -> &str {
+        &self.port
+    }
+
+    /// The hardware address of its `eth0`.
+    ///
+    /// # Errors
+    ///
+    /// When `ip` fails or shows none.
+    pub fn mac(&self) -> Result<[u8; 6], NetError> {
+        let shown = self.netns.ip("-o link show dev eth0")?;
+        let mut words = shown.split_whitespace();
+        words
+            .by_ref()
+            .find(|word| *word == "link/ether")
+            .and_then(|_| words.next()?.parse::<MacAddr>().ok())
+            .map(|mac| mac.octets())
+            .ok_or_else(|| NetError::system(shown.clone())(io::Error::other("no hardware address")))
     }
 
     /// Pulls its cable out of the switch (`false`) or puts it in again (`true`).

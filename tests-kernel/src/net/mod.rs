@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a scenario is made of: namespaces and links ([`Netns`], [`Lan`]), servers
-//! ([`HttpServer`], [`SmtpSink`]), a client that polls ([`Poller`]) and an observer ([`Capture`]).
+//! ([`HttpServer`], [`SmtpSink`]), a client that polls ([`Poller`]) and observers ([`Capture`], [`Observer`]).
 
 mod capture;
 mod client;
 mod http;
 mod lan;
 mod netns;
+mod observer;
 mod poller;
 mod smtp;
 mod syslog;
@@ -22,6 +23,7 @@ pub use client::{Client, Response};
 pub use http::{Behaviour, HttpServer, PAGE, Request};
 pub use lan::{Host, Lan};
 pub use netns::Netns;
+pub use observer::{Observer, Stamped};
 pub use poller::{Attempt, Outage, Poller};
 pub use smtp::{Mail, SmtpSink};
 pub use syslog::Syslog;

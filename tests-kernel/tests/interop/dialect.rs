@@ -5,6 +5,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use tests_kernel::observer::{Authentication, Profile, Sum};
+
 use super::wire::Advert;
 
 pub(crate) const HOSTS: [[u8; 4]; 2] = [[192, 168, 1, 11], [192, 168, 1, 12]];
@@ -99,6 +101,51 @@ vrrp_instance VI_1 {{
 ",
             version = self.version(),
         )
+    }
+
+    /// What the frames of one of them must be.
+    pub(crate) fn profile(self, host: usize, priority: u8, macs: [[u8; 6]; 2]) -> Profile {
+        let [mac, other] = [macs[host], macs[1 - host]];
+        let link_local = IpAddr::from([
+            0xfe80,
+            0,
+            0,
+            0,
+            u16::from_be_bytes([mac[0] ^ 2, mac[1]]),
+            u16::from_be_bytes([mac[2], 0xff]),
+            u16::from_be_bytes([0xfe, mac[3]]),
+            u16::from_be_bytes([mac[4], mac[5]]),
+        ]);
+        let own = vec![HOSTS[host].into(), link_local];
+        let (source, sum, addresses): (_, _, &[&str]) = match self {
+            Self::V3Ipv6 => (link_local, Sum::Pseudo, &["fe80::5e:51", "fd00:1::50"]),
+            Self::V3 | Self::V3Unicast => (own[0], Sum::Pseudo, &["192.168.1.50"]),
+            _ => (own[0], Sum::Message, &["192.168.1.50"]),
+        };
+        Profile {
+            mac,
+            virtual_mac: None,
+            source,
+            own,
+            peer: self.is_unicast().then_some((HOSTS[1 - host].into(), other)),
+            version: self.version(),
+            vrid: VRID,
+            priority,
+            interval: match self.version() {
+                2 => Duration::from_secs(1),
+                _ => Duration::from_millis(500),
+            },
+            sum,
+            accepts: vec![sum],
+            authentication: match self {
+                Self::V2Ah => Authentication::Header(*b"secret\0\0"),
+                _ => Authentication::None,
+            },
+            addresses: addresses
+                .iter()
+                .filter_map(|text| text.parse().ok())
+                .collect(),
+        }
     }
 
     /// Checks what an advertisement of this dialect must be.

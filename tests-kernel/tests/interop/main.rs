@@ -3,15 +3,18 @@
 //! of VRRP, judged by what is on the wire: election, crash, return, orderly stop, return.
 
 mod dialect;
+mod tracking;
 mod wire;
 
 use std::error::Error;
 use std::io::Write as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tests_kernel::cluster::{Director, Software};
 use tests_kernel::guest_or_skip;
 use tests_kernel::net::{Lan, Recorder, wait_until};
+use tests_kernel::observer::{End, Tap, audit, now, pcap};
 
 use dialect::{Dialect, HOSTS};
 use wire::Advert;
@@ -29,6 +32,9 @@ struct Duel {
     directors: [Director; 2],
     macs: [[u8; 6]; 2],
     capture: Recorder<Advert>,
+    tap: Tap,
+    /// When daemons were started or killed.
+    breaks: [Vec<Duration>; 2],
     _lan: Lan,
 }
 
@@ -42,6 +48,7 @@ impl Duel {
             Ok(Director::new(host, software[index], &file)?)
         };
         let directors = [director(0)?, director(1)?];
+        let tap = Tap::start(&lan, &[directors[0].host(), directors[1].host()])?;
         let mac = |index: usize| -> TestResult<[u8; 6]> {
             let netns = directors[index].host().netns();
             let text = netns.run("cat /sys/class/net/eth0/address")?;
@@ -58,6 +65,8 @@ impl Duel {
             directors,
             macs,
             capture,
+            tap,
+            breaks: Default::default(),
             _lan: lan,
         })
     }
@@ -114,14 +123,14 @@ impl Duel {
 fn story(dialect: Dialect, software: [Software; 2]) -> TestResult {
     let mut duel = Duel::new(dialect, software)?;
     let begin = Instant::now();
-    for director in &mut duel.directors {
-        director.start()?;
-    }
+    duel.start(0)?;
+    duel.start(1)?;
     duel.wait_for_master(0, begin, "election")?;
 
     let crash = Instant::now();
     duel.directors[0].host().set_cable(false)?;
     duel.directors[0].crash()?;
+    duel.breaks[0].push(now());
     duel.wait_for_lone(1, crash)?;
     let crashed = duel.silence(0, 1, begin).unwrap_or_default();
     let skew_and_more = dialect.master_down();
@@ -130,7 +139,7 @@ fn story(dialect: Dialect, software: [Software; 2]) -> TestResult {
     let back = Instant::now();
     duel.reset(0)?;
     duel.directors[0].host().set_cable(true)?;
-    duel.directors[0].start()?;
+    duel.start(0)?;
     duel.wait_for_master(0, back, "return after a crash")?;
 
     let stop = Instant::now();
@@ -145,14 +154,15 @@ fn story(dialect: Dialect, software: [Software; 2]) -> TestResult {
     );
 
     let back = Instant::now();
-    duel.directors[0].start()?;
+    duel.start(0)?;
     duel.wait_for_master(0, back, "return after a stop")?;
 
     for advert in duel.capture.seen() {
         dialect.check(&advert);
     }
+    let audited = duel.audit(software)?;
     let line = format!(
-        "interop {dialect}: {} preferred, {} backup: crash {} ms, stop {} ms\n",
+        "interop {dialect}: {} preferred, {} backup: crash {} ms, stop {} ms; {audited}\n",
         software[0],
         software[1],
         crashed.as_millis(),
@@ -163,6 +173,44 @@ fn story(dialect: Dialect, software: [Software; 2]) -> TestResult {
 }
 
 impl Duel {
+    fn start(&mut self, of: usize) -> TestResult {
+        self.breaks[of].push(now());
+        Ok(self.directors[of].start()?)
+    }
+
+    /// Every frame that our router sent is as it must be.
+    fn audit(&self, software: [Software; 2]) -> TestResult<String> {
+        let frames = self.tap.frames();
+        let ours = usize::from(software[1] == Software::Lbctl);
+        let profile = self.dialect.profile(ours, PRIORITIES[ours], self.macs);
+        let account = audit(&frames, ours, &profile, &self.breaks[ours]);
+        if let Some(results) = std::env::var_os("LAB_RESULTS") {
+            let file = format!("{}-{}.pcap", self.dialect, software[0]).replace(' ', "-");
+            std::fs::write(Path::new(&results).join(file), pcap(&frames))?;
+        }
+        let dialect = self.dialect;
+        assert_eq!(account.faults, [""; 0], "{dialect}");
+        assert_eq!(account.unexplained, 0, "{dialect}");
+        let ends: Vec<End> = account.reigns.iter().map(|reign| reign.end).collect();
+        let wanted = if ours == 0 {
+            vec![End::Cut, End::Resigned, End::Open]
+        } else {
+            vec![End::Yielded, End::Yielded]
+        };
+        assert_eq!(ends, wanted, "{dialect}: {:?}", account.reigns);
+        Ok(format!(
+            "{} of our frames: {} adverts, {} resignations, {} farewells, {} announcements, {} \
+             of the kernel, {} unexplained",
+            frames.iter().filter(|frame| frame.port == ours).count(),
+            account.adverts,
+            account.resignations,
+            account.farewells,
+            account.announcements,
+            account.chores,
+            account.unexplained
+        ))
+    }
+
     /// Waits until one of them advertises and holds the address, whatever a dead one still has.
     fn wait_for_lone(&self, of: usize, since: Instant) -> TestResult {
         let awaited = format!("{}, crash: {of} takes over", self.dialect);
@@ -222,6 +270,15 @@ fn each_takes_over_from_the_other_and_yields_to_it() -> TestResult {
     let more = if soak { &MORE[..] } else { &[] };
     for (dialect, software) in ALWAYS.iter().chain(more) {
         story(*dialect, *software)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn tracking_and_sync_groups_as_in_keepalived() -> TestResult {
+    guest_or_skip!();
+    for software in [OURS_PREFERRED, THEIRS_PREFERRED] {
+        tracking::story(software)?;
     }
     Ok(())
 }

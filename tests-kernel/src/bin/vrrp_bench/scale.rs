@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Many virtual routers, all masters: what an advertisement costs, and what memory they take.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use tests_kernel::cluster::{Director, Software};
+use tests_kernel::net::{Lan, Netns, wait_until};
+use tests_kernel::process::pause;
+
+use crate::Outcome;
+use crate::report::Report;
+
+/// Routers of one interface: VRIDs are 1 to 255.
+const PER_INTERFACE: u32 = 255;
+const SIZES: [(u32, Duration); 4] = [
+    (1, Duration::from_millis(10)),
+    (20, Duration::from_millis(10)),
+    (255, Duration::from_millis(100)),
+    (1000, Duration::from_millis(100)),
+];
+/// How long is measured, and how long nothing is after the last router has become master (the
+/// second burst of announcements comes a second later).
+const WINDOW: Duration = Duration::from_secs(15);
+const REST: Duration = Duration::from_secs(4);
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Measures each size, in turn.
+pub(crate) fn bench(report: &mut Report) -> Outcome {
+    report.table(
+        &format!(
+            "Masters of one daemon, {WINDOW:?} each; CPU and memory of all its processes \
+             (resident, and with shared pages counted in parts)"
+        ),
+        "routers | interval | program | adverts a second | CPU µs per advert | CPU % | resident \
+         MiB | proportional MiB",
+    );
+    for (size, interval) in SIZES {
+        for software in [Software::Keepalived, Software::Lbctl] {
+            let found = measure(software, size, interval)?;
+            let seconds = WINDOW.as_secs_f64();
+            report.row(&format!(
+                "{size} | {interval:?} | {software} | {:.0} | {:.1} | {:.2} | {:.1} | {:.1}",
+                found.sent / seconds,
+                found.cpu * 1e6 / found.sent,
+                found.cpu * 100.0 / seconds,
+                found.resident,
+                found.proportional,
+            ));
+        }
+    }
+    Ok(())
+}
+
+struct Found {
+    sent: f64,
+    /// Seconds.
+    cpu: f64,
+    /// MiB.
+    resident: f64,
+    proportional: f64,
+}
+
+fn measure(software: Software, size: u32, interval: Duration) -> Outcome<Found> {
+    let lan = Lan::new()?;
+    let host = lan.host("many", Ipv4Addr::new(192, 0, 2, 1))?;
+    for link in 0..size.div_ceil(PER_INTERFACE) {
+        let netns = host.netns();
+        netns.ip(&format!(
+            "link add v{link} type veth peer name s{link} netns {}",
+            lan.switch().name()
+        ))?;
+        lan.switch().ip(&format!("link set s{link} up"))?;
+        netns.ip(&format!("addr add 10.{link}.0.1/24 dev v{link}"))?;
+        netns.ip(&format!("link set v{link} up"))?;
+    }
+    let mut daemon = Director::new(host, software, &configuration(size, interval))?;
+    daemon.start()?;
+    let netns = daemon.host().netns().clone();
+
+    let rate = f64::from(size) / interval.as_secs_f64();
+    wait_until("all routers are masters", DEADLINE, || {
+        let sent = |netns: &Netns| sent(netns).map_err(|error| error.to_string());
+        let before = sent(&netns)?;
+        pause(Duration::from_secs(1));
+        let now = sent(&netns)? - before;
+        if now > rate * 0.9 {
+            Ok(())
+        } else {
+            Err(format!("{now} packets a second; {}", daemon.log()))
+        }
+    })?;
+    pause(REST);
+    let before = (sent(&netns)?, cpu(&netns)?);
+    pause(WINDOW);
+    let (sent, cpu) = (sent(&netns)? - before.0, cpu(&netns)? - before.1);
+    Ok(Found {
+        sent,
+        cpu,
+        resident: memory(&netns, "Rss:")?,
+        proportional: memory(&netns, "Pss:")?,
+    })
+}
+
+fn configuration(size: u32, interval: Duration) -> String {
+    let mut text = String::from("global_defs {\n  router_id bench\n  vrrp_version 3\n}\n");
+    for router in 0..size {
+        let (link, vrid) = (router / PER_INTERFACE, router % PER_INTERFACE + 1);
+        let _ = write!(
+            text,
+            "vrrp_instance VI_{router} {{\n  interface v{link}\n  virtual_router_id {vrid}\n  \
+             priority 100\n  advert_int {}\n  garp_master_delay 1\n  virtual_ipaddress {{\n    \
+             10.{link}.1.{vrid}/32 dev v{link}\n  }}\n}}\n",
+            interval.as_secs_f64()
+        );
+    }
+    text
+}
+
+/// Packets sent on the interfaces of routers.
+fn sent(netns: &Netns) -> Outcome<f64> {
+    let text = netns.enter(|| fs::read_to_string("/proc/thread-self/net/dev"))??;
+    let counts = text.lines().filter_map(|line| {
+        let (name, counts) = line.split_once(':')?;
+        let sent = counts.split_whitespace().nth(9)?;
+        name.trim().starts_with('v').then(|| sent.parse::<f64>())
+    });
+    Ok(counts.sum::<Result<f64, _>>()?)
+}
+
+/// Processes in a namespace.
+fn processes(netns: &Netns) -> Outcome<Vec<String>> {
+    let own = fs::metadata(netns.path())?;
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc")?.flatten() {
+        use std::os::unix::fs::MetadataExt as _;
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        // What ends meanwhile is not counted.
+        let namespace = fs::metadata(entry.path().join("ns/net"));
+        if name.bytes().all(|byte| byte.is_ascii_digit())
+            && namespace.is_ok_and(|of| (of.dev(), of.ino()) == (own.dev(), own.ino()))
+        {
+            found.push(name);
+        }
+    }
+    Ok(found)
+}
+
+/// Seconds on a processor so far, of all threads of all processes in a namespace.
+fn cpu(netns: &Netns) -> Outcome<f64> {
+    let mut total = 0.0;
+    for process in processes(netns)? {
+        for thread in fs::read_dir(format!("/proc/{process}/task"))? {
+            let text = fs::read_to_string(thread?.path().join("schedstat"))?;
+            let nanoseconds: f64 = text.split(' ').next().unwrap_or_default().parse()?;
+            total += nanoseconds / 1e9;
+        }
+    }
+    Ok(total)
+}
+
+/// MiB of all processes in a namespace.
+fn memory(netns: &Netns, line: &str) -> Outcome<f64> {
+    let mut total = 0.0;
+    for process in processes(netns)? {
+        let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
+        let found = text.lines().find_map(|of| of.strip_prefix(line));
+        let kib = found.and_then(|of| of.split_whitespace().next());
+        total += kib.ok_or("no such line in smaps_rollup")?.parse::<f64>()? / 1024.0;
+    }
+    Ok(total)
+}
