@@ -206,11 +206,27 @@ pub struct Line {
 struct Lines {
     lines: Mutex<Vec<Line>>,
     grown: Condvar,
+    /// One for each stream, until its end has been read.
+    readers: Mutex<Vec<thread::JoinHandle<()>>>,
 }
+
+/// How long the last lines of a program that has ended may take. A child of its own that goes on
+/// keeps its streams open: then what is there counts.
+const LAST_LINES: Duration = Duration::from_secs(2);
 
 impl Lines {
     fn lock(&self) -> MutexGuard<'_, Vec<Line>> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until all that a program wrote before its end has been read.
+    fn wait_for_last(&self) {
+        poll_until(LAST_LINES, Duration::from_millis(5), || {
+            let readers = self.readers.lock();
+            let mut readers = readers.unwrap_or_else(PoisonError::into_inner);
+            readers.retain(|reader| !reader.is_finished());
+            readers.is_empty().then_some(())
+        });
     }
 }
 
@@ -326,7 +342,7 @@ impl Background {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Waits for its end.
+    /// Waits for its end; all its lines are there then.
     ///
     /// # Errors
     ///
@@ -334,8 +350,10 @@ impl Background {
     pub fn wait(&mut self, deadline: Duration) -> Result<ExitStatus, ProcessError> {
         let step = Duration::from_millis(5);
         let child = &mut self.child;
-        poll_until(deadline, step, || child.try_wait().ok().flatten())
-            .ok_or_else(|| self.awaited("end", deadline))
+        let status = poll_until(deadline, step, || child.try_wait().ok().flatten())
+            .ok_or_else(|| self.awaited("end", deadline))?;
+        self.lines.wait_for_last();
+        Ok(status)
     }
 
     /// Kills its process group now.
@@ -361,8 +379,9 @@ impl Drop for Background {
 
 fn collect(stream: Option<impl Read + Send + 'static>, lines: &Arc<Lines>) {
     let Some(stream) = stream else { return };
-    let lines = Arc::clone(lines);
-    thread::spawn(move || {
+    let sink = Arc::clone(lines);
+    let reader = thread::spawn(move || {
+        let lines = sink;
         for line in BufReader::new(stream).split(b'\n') {
             let Ok(line) = line else { return };
             let text = String::from_utf8_lossy(&line)
@@ -375,4 +394,36 @@ fn collect(stream: Option<impl Read + Send + 'static>, lines: &Arc<Lines>) {
             lines.grown.notify_all();
         }
     });
+    let readers = lines.readers.lock();
+    readers
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(reader);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines_are_there_when_a_program_has_ended() -> Result<(), ProcessError> {
+        for _ in 0..20 {
+            let mut command = Command::new("sh");
+            command.args(["-c", "seq 2000; echo last >&2"]);
+            let mut program = Background::spawn(&mut command)?;
+            assert!(program.wait(Duration::from_secs(60))?.success());
+            assert_eq!(program.lines().len(), 2001);
+        }
+        Ok(())
+    }
+
+    /// A child of its own that outlives it is not waited for.
+    #[test]
+    fn a_child_that_goes_on_does_not_hold_up_the_wait() -> Result<(), ProcessError> {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo first; sleep 60 &"]);
+        let mut program = Background::spawn(&mut command)?;
+        assert!(program.wait(Duration::from_secs(30))?.success());
+        assert_eq!(program.text(), "first\n");
+        Ok(())
+    }
 }
