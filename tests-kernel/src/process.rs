@@ -395,9 +395,7 @@ fn collect(stream: Option<impl Read + Send + 'static>, lines: &Arc<Lines>) {
         }
     });
     let readers = lines.readers.lock();
-    readers
-        .unwrap_or_else(PoisonError::into_inner)
-        .push(reader);
+    readers.unwrap_or_else(PoisonError::into_inner).push(reader);
 }
 
 #[cfg(test)]
