@@ -32,6 +32,12 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Show what a running daemon does: its virtual routers, virtual servers and real servers.
     Status(StatusArgs),
+    /// Have a virtual router step down: another one takes over, and keeps it.
+    ///
+    /// A master advertises priority 0 and becomes backup, and with it all of its sync group. Whoever
+    /// takes over is left in place, however low its priority, until it is gone, or until `--undo`.
+    /// If nobody takes over within the master down interval, it is master again: no address is lost.
+    Resign(ResignArgs),
     /// Manage the kernel's IPVS table: ipvsadm's options and output (see `lbctl ipvs -h`), and verbs
     /// of its own (see `lbctl ipvs help`).
     #[command(disable_help_flag = true)]
@@ -105,6 +111,26 @@ pub(crate) struct StatusArgs {
     /// Print the status document as JSON, with all counters
     #[arg(long)]
     pub(crate) json: bool,
+    /// The daemon's control socket [default: /run/lb/lb.sock]
+    #[arg(long, value_name = "SOCKET")]
+    pub(crate) control: Option<PathBuf>,
+}
+
+/// The options of `lbctl resign`.
+#[derive(Debug, Args)]
+pub(crate) struct ResignArgs {
+    /// The vrrp_instance
+    #[arg(value_name = "INSTANCE")]
+    pub(crate) instance: String,
+    /// Let it preempt again as it is configured to; it does at once if its priority is higher
+    #[arg(long)]
+    pub(crate) undo: bool,
+    /// Print the outcome as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Do not wait to see who takes over
+    #[arg(long)]
+    pub(crate) no_wait: bool,
     /// The daemon's control socket [default: /run/lb/lb.sock]
     #[arg(long, value_name = "SOCKET")]
     pub(crate) control: Option<PathBuf>,

@@ -4,5 +4,6 @@
 pub(crate) mod check;
 pub(crate) mod genhash;
 pub(crate) mod ipvs;
+pub(crate) mod resign;
 pub(crate) mod run;
 pub(crate) mod status;

@@ -8,9 +8,10 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Bytes;
 use hyper::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::net::UnixStream;
 
-use super::Status;
+use super::{Resignation, Resumption, Status};
 
 /// The longest an exchange with the daemon may take.
 const PATIENCE: Duration = Duration::from_secs(35);
@@ -36,6 +37,12 @@ pub enum ClientError {
     /// The answer was not what this version understands.
     #[error("daemon's answer cannot be read")]
     Decode(#[from] serde_json::Error),
+    /// A virtual router cannot do what was asked.
+    #[error("{reason}")]
+    Instance {
+        /// Why.
+        reason: String,
+    },
     /// The daemon refused, with its reasons.
     #[error("daemon answered {status}: {body}")]
     Refused {
@@ -62,6 +69,44 @@ pub async fn status(socket: &Path) -> Result<Status, ClientError> {
 /// running as it was.
 pub async fn reload(socket: &Path) -> Result<(), ClientError> {
     exchange(socket, Method::POST, "/v1/reload").await.map(drop)
+}
+
+/// Asks the daemon on `socket` to have a virtual router step down.
+///
+/// # Errors
+/// [`ClientError::Instance`] if there is no such router or it is not master; nothing has changed
+/// then.
+pub async fn resign(socket: &Path, instance: &str) -> Result<Resignation, ClientError> {
+    let body = ask_instance(socket, instance, "resign").await?;
+    Ok(serde_json::from_slice(&body)?)
+}
+
+/// Asks the daemon on `socket` to have a virtual router preempt again after it stepped down.
+///
+/// # Errors
+/// [`ClientError::Instance`] if there is no such router.
+pub async fn resume(socket: &Path, instance: &str) -> Result<Resumption, ClientError> {
+    let body = ask_instance(socket, instance, "resume").await?;
+    Ok(serde_json::from_slice(&body)?)
+}
+
+async fn ask_instance(socket: &Path, instance: &str, verb: &str) -> Result<Bytes, ClientError> {
+    let name = utf8_percent_encode(instance, NON_ALPHANUMERIC);
+    let path = format!("/v1/instances/{name}/{verb}");
+    let refused = |error| match error {
+        ClientError::Refused { status, body } => match reason(&body) {
+            Some(reason) => ClientError::Instance { reason },
+            None => ClientError::Refused { status, body },
+        },
+        other => other,
+    };
+    exchange(socket, Method::POST, &path).await.map_err(refused)
+}
+
+/// The `error` of an answer.
+fn reason(body: &str) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_str(body).ok()?;
+    body.get("error")?.as_str().map(ToOwned::to_owned)
 }
 
 async fn exchange(socket: &Path, method: Method, path: &str) -> Result<Bytes, ClientError> {

@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::Request;
+use super::{InstanceRefusal, Request};
 
 /// Connections served at the same time; more wait in the listen queue.
 const CONNECTIONS: usize = 32;
@@ -134,7 +134,61 @@ async fn answer(request: hyper::Request<Incoming>, requests: &mpsc::Sender<Reque
         (_, "/v1/status" | "/v1/reload") => {
             error(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
         }
-        _ => error(StatusCode::NOT_FOUND, "no such resource"),
+        (method, path) => match instance_verb(path) {
+            Some((instance, verb)) if *method == Method::POST => {
+                answer_instance(instance, verb, requests).await
+            }
+            Some(_) => error(StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
+            None => error(StatusCode::NOT_FOUND, "no such resource"),
+        },
+    }
+}
+
+async fn answer_instance(instance: String, verb: Verb, requests: &mpsc::Sender<Request>) -> Answer {
+    match verb {
+        Verb::Resign => {
+            let request = |reply| Request::Resign { instance, reply };
+            asked(ask(requests, request).await)
+        }
+        Verb::Resume => {
+            let request = |reply| Request::Resume { instance, reply };
+            asked(ask(requests, request).await)
+        }
+    }
+}
+
+/// What an instance can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verb {
+    Resign,
+    Resume,
+}
+
+/// The instance and the verb of `/v1/instances/NAME/VERB`; the name is percent-encoded.
+fn instance_verb(path: &str) -> Option<(String, Verb)> {
+    let (name, verb) = path.strip_prefix("/v1/instances/")?.split_once('/')?;
+    let verb = match verb {
+        "resign" => Verb::Resign,
+        "resume" => Verb::Resume,
+        _ => return None,
+    };
+    let name = percent_encoding::percent_decode_str(name).decode_utf8();
+    Some((name.ok()?.into_owned(), verb))
+}
+
+/// The answer of an instance that was asked.
+fn asked<T: serde::Serialize>(outcome: Option<Result<T, InstanceRefusal>>) -> Answer {
+    match outcome {
+        Some(Ok(done)) => json(StatusCode::OK, &done),
+        Some(Err(refusal)) => {
+            let status = match refusal {
+                InstanceRefusal::Unknown(_) => StatusCode::NOT_FOUND,
+                InstanceRefusal::State(_) => StatusCode::CONFLICT,
+                InstanceRefusal::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            error(status, &refusal.to_string())
+        }
+        None => unavailable(),
     }
 }
 
@@ -174,4 +228,28 @@ fn json(status: StatusCode, body: &impl serde::Serialize) -> Answer {
         hyper::header::HeaderValue::from_static("application/json"),
     );
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verbs_of_instances_with_any_name() {
+        let of = |path| instance_verb(path);
+        let name = |name: &str, verb| Some((name.to_owned(), verb));
+        assert_eq!(of("/v1/instances/VI_1/resign"), name("VI_1", Verb::Resign));
+        assert_eq!(
+            of("/v1/instances/%C3%A4%2F%20b/resume"),
+            name("\u{e4}/ b", Verb::Resume)
+        );
+        for path in [
+            "/v1/instances/VI_1",
+            "/v1/instances/VI_1/drop",
+            "/v1/instances/%FF/resign",
+            "/v1/VI_1/resign",
+        ] {
+            assert_eq!(of(path), None, "{path}");
+        }
+    }
 }

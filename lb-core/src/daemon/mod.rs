@@ -31,6 +31,7 @@ mod ownership;
 mod plane;
 mod privileges;
 mod report;
+mod resign;
 mod running;
 mod source;
 mod start;

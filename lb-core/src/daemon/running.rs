@@ -364,6 +364,14 @@ impl Running {
                 let result = self.reload().await;
                 drop(reply.send(result));
             }
+            Request::Resign { instance, reply } => {
+                let result = self.resign(&instance).await;
+                drop(reply.send(result));
+            }
+            Request::Resume { instance, reply } => {
+                let result = self.resume(&instance).await;
+                drop(reply.send(result));
+            }
         }
     }
 

@@ -26,7 +26,7 @@ use super::port::Port;
 use super::router::{Router, Surroundings};
 use super::socket::{Incoming, PacketSocket, Protocol};
 use super::spec::{Configuration, Options, Realtime, RouterSpec};
-use super::status::DriverStatus;
+use super::status::{DriverStatus, Resigned};
 use super::sys;
 use super::timer::{DeadlineTimer, Lateness};
 use super::tracked::{ObjectId, Report, Tracking};
@@ -34,6 +34,7 @@ use crate::wire::AuthenticationHeader;
 use crate::{AddressFamily, Carrier, FaultReason, Received, VirtualRouter, Vrid};
 
 mod follow;
+mod resign;
 
 /// Packets read from one interface before timers and commands have their turn.
 const READS: usize = 64;
@@ -61,6 +62,14 @@ pub(super) enum Command {
         done: oneshot::Sender<Result<(), Error>>,
     },
     Status(oneshot::Sender<DriverStatus>),
+    Resign {
+        router: String,
+        done: oneshot::Sender<Result<Resigned, Error>>,
+    },
+    Resume {
+        router: String,
+        done: oneshot::Sender<Result<bool, Error>>,
+    },
     Shutdown(oneshot::Sender<()>),
 }
 
@@ -360,6 +369,12 @@ impl AdvertThread {
             }
             Command::Status(reply) => {
                 let _ = reply.send(self.status());
+            }
+            Command::Resign { router, done } => {
+                let _ = done.send(self.resign_router(&router));
+            }
+            Command::Resume { router, done } => {
+                let _ = done.send(self.resume_router(&router));
             }
             Command::Shutdown(done) => {
                 self.resign();

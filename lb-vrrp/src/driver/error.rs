@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::tracked::ObjectId;
-use crate::{AddressFamily, Vrid};
+use crate::{AddressFamily, State, Vrid};
 
 /// Why the driver did not start, reload or stop as asked.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +130,24 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// There is no router of that name.
+    #[error("there is no virtual router {router}; {}", listed(existing))]
+    UnknownRouter {
+        /// The name that was asked for.
+        router: String,
+        /// The names there are.
+        existing: Vec<String>,
+    },
+    /// A router that is not master cannot step down.
+    #[error("{router} is {state}, not master{}", known(*master))]
+    NotMaster {
+        /// The router's name.
+        router: String,
+        /// Its state.
+        state: State,
+        /// Who is master, if it knows.
+        master: Option<IpAddr>,
+    },
     /// Something took longer than [`Options::limit`](super::Options::limit).
     #[error("{operation} took longer than {limit:?}")]
     TimedOut {
@@ -148,6 +166,17 @@ pub enum Error {
         /// The family of the router's addresses.
         family: AddressFamily,
     },
+}
+
+fn listed(existing: &[String]) -> String {
+    if existing.is_empty() {
+        return "there are none".to_owned();
+    }
+    format!("there are {}", existing.join(", "))
+}
+
+fn known(master: Option<IpAddr>) -> String {
+    master.map_or_else(String::new, |of| format!(" ({of} is)"))
 }
 
 impl Error {

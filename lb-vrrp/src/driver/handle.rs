@@ -15,7 +15,7 @@ use super::links::Interfaces;
 use super::monitor::Watched;
 use super::needs::{interfaces_of, routing_interfaces};
 use super::spec::{Configuration, Options};
-use super::status::DriverStatus;
+use super::status::{DriverStatus, Resigned};
 use super::tracked::{self, ObjectId, Report, TrackerTask};
 use super::validate;
 
@@ -106,6 +106,35 @@ impl DriverHandle {
         answer.await.ok()
     }
 
+    /// Asks a master to step down: it resigns with priority 0, and with it all of its sync group.
+    /// Its addresses are wanted no more. Every other router has its chance; this one is master
+    /// again when none takes over within its master down interval, and until then, or until
+    /// [`resume`](Self::resume), it does not preempt, whatever its priority.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownRouter`] with those there are, [`Error::NotMaster`]; nothing has changed
+    /// then. [`Error::Stopped`] if the driver has ended, [`Error::TimedOut`] after
+    /// [`Options::limit`].
+    pub async fn resign(&self, router: &str) -> Result<Resigned, Error> {
+        let router = router.to_owned();
+        let command = |done| Command::Resign { router, done };
+        self.ask("resign", command).await?
+    }
+
+    /// Takes [`resign`](Self::resign) back: the router preempts again as it is configured to. Says
+    /// whether there was something to take back.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownRouter`] with those there are; [`Error::Stopped`] if the driver has ended,
+    /// [`Error::TimedOut`] after [`Options::limit`].
+    pub async fn resume(&self, router: &str) -> Result<bool, Error> {
+        let router = router.to_owned();
+        let command = |done| Command::Resume { router, done };
+        self.ask("resume", command).await?
+    }
+
     /// Stops all routers: Masters send an advert with priority 0, then addresses are removed.
     /// Both are done when this returns `Ok`.
     ///
@@ -140,6 +169,22 @@ impl DriverHandle {
         }
         asked.map_err(|_| Error::Stopped)?;
         resigned.map_err(|_| Error::Stopped)
+    }
+
+    /// Sends a command and waits for the answer.
+    async fn ask<T>(
+        &self,
+        operation: &'static str,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<T, Error> {
+        let deadline = self.deadline();
+        let (done, answer) = oneshot::channel();
+        self.bounded(operation, deadline, self.commands.send(command(done)))
+            .await?
+            .map_err(|_| Error::Stopped)?;
+        self.bounded(operation, deadline, answer)
+            .await?
+            .map_err(|_| Error::Stopped)
     }
 
     fn deadline(&self) -> Instant {

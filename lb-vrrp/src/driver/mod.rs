@@ -87,7 +87,7 @@ pub use self::handle::DriverHandle;
 pub use self::routing::{PlacedRoute, ROUTE_PROTOCOL, RouteError, RouteManager, RoutingEntry};
 pub use self::spec::{Configuration, Options, Realtime, RouterSpec};
 pub use self::status::{
-    DriverStatus, GroupStatus, InterfaceStatus, ObjectStatus, RouterStatus, TrackedStatus,
+    DriverStatus, GroupStatus, InterfaceStatus, ObjectStatus, Resigned, RouterStatus, TrackedStatus,
 };
 pub use self::timer::Lateness;
 pub use self::tracked::{

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::event::LinkProblem;
 use super::router::Router;
@@ -74,6 +74,16 @@ pub struct RouterStatus {
     pub group: Option<Arc<str>>,
     /// What changes its priority or makes it faulty at present.
     pub tracked: Vec<TrackedStatus>,
+}
+
+/// What came of asking a router to step down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Resigned {
+    /// The routers that are no longer master: the one that was asked, and those of its sync group.
+    pub routers: Vec<Arc<str>>,
+    /// After this long it is master again, if nobody else is.
+    pub patience: Duration,
 }
 
 /// What a tracked object does to a router at one moment.

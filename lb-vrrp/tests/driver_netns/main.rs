@@ -15,6 +15,7 @@
 mod groups;
 mod ipv6;
 mod netns;
+mod resign;
 mod routes;
 mod signed;
 mod tracking;

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use lb_vrrp::State;
 use lb_vrrp::driver::{
-    Configuration, Driver, DriverStatus, Error, Event, ObjectId, Options, Report,
+    Configuration, Driver, DriverStatus, Error, Event, ObjectId, Options, Report, Resigned,
 };
 use nix::sched::{CloneFlags, setns, unshare};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -206,6 +206,8 @@ enum Control {
     Reload(Configuration, oneshot::Sender<Result<(), Error>>),
     Report(ObjectId, Report),
     Status(oneshot::Sender<DriverStatus>),
+    Resign(String, oneshot::Sender<Result<Resigned, Error>>),
+    Resume(String, oneshot::Sender<Result<bool, Error>>),
 }
 
 /// A driver in a namespace, on a thread and runtime of its own.
@@ -264,6 +266,12 @@ impl Node {
                             Some(Control::Status(reply)) => {
                                 let _ = reply.send(handle.status().await.unwrap());
                             }
+                            Some(Control::Resign(router, reply)) => {
+                                let _ = reply.send(handle.resign(&router).await);
+                            }
+                            Some(Control::Resume(router, reply)) => {
+                                let _ = reply.send(handle.resume(&router).await);
+                            }
                             None => return handle.shutdown().await,
                         },
                     }
@@ -291,6 +299,18 @@ impl Node {
     pub(crate) fn reload(&self, specs: impl Into<Configuration>) -> Result<(), Error> {
         let (reply, answer) = oneshot::channel();
         self.send(Control::Reload(specs.into(), reply));
+        answer.blocking_recv().unwrap()
+    }
+
+    pub(crate) fn resign(&self, router: &str) -> Result<Resigned, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Control::Resign(router.to_owned(), reply));
+        answer.blocking_recv().unwrap()
+    }
+
+    pub(crate) fn resume(&self, router: &str) -> Result<bool, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Control::Resume(router.to_owned(), reply));
         answer.blocking_recv().unwrap()
     }
 

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `lbctl resign`: a virtual router steps down, and who takes over is told.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use lb_core::{
+    control::{self, ClientError, RouterStatus},
+    daemon::DEFAULT_CONTROL,
+};
+use serde_json::json;
+
+use crate::{
+    cli::ResignArgs,
+    failure::{Failure, chain},
+    output::print,
+};
+
+/// Nobody answers, or the instance cannot do that.
+const FAILED: u8 = 1;
+/// Between two looks at who is master.
+const LOOK: Duration = Duration::from_millis(50);
+/// How much longer than the master down interval is waited for a successor.
+const MARGIN: Duration = Duration::from_secs(2);
+
+/// Asks the daemon and prints what came of it.
+pub(crate) fn resign(args: &ResignArgs) -> Result<u8, Failure> {
+    let socket = args
+        .control
+        .as_deref()
+        .unwrap_or_else(|| Path::new(DEFAULT_CONTROL));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(FAILED, format!("cannot start: {}", chain(&error))))?;
+    let text = runtime
+        .block_on(async {
+            if args.undo {
+                undo(socket, args).await
+            } else {
+                step_down(socket, args).await
+            }
+        })
+        .map_err(|error| Failure::of(FAILED, &error))?;
+    print(&text).map(|()| 0)
+}
+
+async fn step_down(socket: &Path, args: &ResignArgs) -> Result<String, ClientError> {
+    let outcome = control::resign(socket, &args.instance).await?;
+    let patience = Duration::from_millis(outcome.patience_ms);
+    let mut instances = Vec::new();
+    for name in &outcome.resigned {
+        let seen = if args.no_wait {
+            None
+        } else {
+            successor(socket, name, patience + MARGIN).await?
+        };
+        instances.push((name, seen));
+    }
+    if args.json {
+        let instances: Vec<_> = instances
+            .iter()
+            .map(|(name, seen)| {
+                json!({
+                    "name": name,
+                    "state": seen.as_ref().map_or("backup", |seen| seen.state.as_str()),
+                    "master": seen.as_ref().and_then(|seen| seen.master),
+                })
+            })
+            .collect();
+        let document = json!({"instances": instances, "patience_ms": outcome.patience_ms});
+        return Ok(format!("{document:#}\n"));
+    }
+    let lines = instances.iter();
+    Ok(lines
+        .map(|(name, seen)| line(name, seen.as_ref(), args.no_wait, patience))
+        .collect())
+}
+
+/// Waits until the instance knows a master; gives up after `limit`.
+async fn successor(
+    socket: &Path,
+    name: &str,
+    limit: Duration,
+) -> Result<Option<RouterStatus>, ClientError> {
+    let start = Instant::now();
+    loop {
+        let status = control::status(socket).await?;
+        let router = status.routers.into_iter().find(|of| of.name == name);
+        if router.as_ref().is_none_or(|of| of.master.is_some()) || start.elapsed() > limit {
+            return Ok(router);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// What is said about an instance.
+fn line(name: &str, seen: Option<&RouterStatus>, no_wait: bool, patience: Duration) -> String {
+    let again = format!("{:.1} s", patience.as_secs_f64());
+    match seen {
+        None if no_wait => {
+            format!("{name} resigned; it is master again in {again} if nobody takes over\n")
+        }
+        None => format!("{name} resigned\n"),
+        Some(seen) => match seen.master {
+            Some(master) if master.own => {
+                format!("{name} resigned and is master again: nobody took over within {again}\n")
+            }
+            Some(master) => format!(
+                "{name} is {} now; master is {} (priority {}), and stays it until \
+                 'lbctl resign --undo {name}'\n",
+                seen.state, master.address, master.priority
+            ),
+            None => format!("{name} is {} now; nobody has taken over yet\n", seen.state),
+        },
+    }
+}
+
+async fn undo(socket: &Path, args: &ResignArgs) -> Result<String, ClientError> {
+    let outcome = control::resume(socket, &args.instance).await?;
+    if args.json {
+        let document = json!({"name": args.instance, "resumed": outcome.resumed});
+        return Ok(format!("{document:#}\n"));
+    }
+    let name = &args.instance;
+    Ok(if outcome.resumed {
+        format!("{name} preempts again as it is configured to\n")
+    } else {
+        format!("{name} had not been asked to resign, or is master again: nothing to undo\n")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(document: &str) -> RouterStatus {
+        serde_json::from_str(document).unwrap()
+    }
+
+    #[test]
+    fn says_who_is_master_now() {
+        let of = |document| {
+            line(
+                "VI_1",
+                Some(&seen(document)),
+                false,
+                Duration::from_millis(3609),
+            )
+        };
+        let taken = r#"{"name": "VI_1", "interface": "eth0", "vrid": 1, "state": "backup",
+            "priority": 150, "master": {"address": "192.0.2.2", "priority": 100, "own": false}}"#;
+        assert_eq!(
+            of(taken),
+            "VI_1 is backup now; master is 192.0.2.2 (priority 100), and stays it until \
+             'lbctl resign --undo VI_1'\n"
+        );
+        let alone = r#"{"name": "VI_1", "interface": "eth0", "vrid": 1, "state": "master",
+            "priority": 150, "master": {"address": "192.0.2.1", "priority": 150, "own": true}}"#;
+        assert_eq!(
+            of(alone),
+            "VI_1 resigned and is master again: nobody took over within 3.6 s\n"
+        );
+    }
+}
