@@ -173,7 +173,7 @@ pub use self::{
         HmacConfig, HmacKey, HmacMode, Password, Priority, UnicastPeer, Version, Vrid,
     },
     routes::{
-        Network, NetworkError, NextHop, RouteKind, RouteMetric, RuleAction, VirtualRoute,
-        VirtualRule,
+        Network, NetworkError, NextHop, RouteKind, RouteMetric, RoutePreference, RuleAction,
+        VirtualRoute, VirtualRule,
     },
 };

@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::Network;
+use super::metric::{RouteMetric, RoutePreference};
 use crate::{AddressFamily, Scope};
 
 /// A route that is there while its router is Master (`virtual_routes` in keepalived).
@@ -56,6 +57,10 @@ pub struct VirtualRoute {
     pub next_hops: Vec<NextHop>,
     /// What connections over this route begin with.
     pub metrics: Vec<(RouteMetric, u32)>,
+    /// Of these, the ones that nothing learned on the way may change (`mtu lock`).
+    pub locked: Vec<RouteMetric>,
+    /// How it ranks among routes that routers advertised, IPv6 only (`pref`, RFC 4191).
+    pub preference: Option<RoutePreference>,
     /// The router is in Fault while the interface of the route is missing or down.
     pub tracked: bool,
 }
@@ -79,6 +84,8 @@ impl VirtualRoute {
             on_link: false,
             next_hops: Vec::new(),
             metrics: Vec::new(),
+            locked: Vec::new(),
+            preference: None,
             tracked: true,
         }
     }
@@ -161,6 +168,22 @@ impl VirtualRoute {
         self
     }
 
+    /// Has nothing learned on the way change a metric of connections (`lock`).
+    #[must_use]
+    pub fn with_locked(mut self, metric: RouteMetric) -> Self {
+        if !self.locked.contains(&metric) {
+            self.locked.push(metric);
+        }
+        self
+    }
+
+    /// Sets how it ranks among routes that routers advertised (`pref`).
+    #[must_use]
+    pub const fn with_preference(mut self, preference: RoutePreference) -> Self {
+        self.preference = Some(preference);
+        self
+    }
+
     /// Sets whether its interfaces are tracked (`no_track` in keepalived: they are not).
     #[must_use]
     pub const fn with_tracked(mut self, tracked: bool) -> Self {
@@ -188,6 +211,8 @@ impl VirtualRoute {
             Some("its source is of the other family")
         } else if !fits(self.gateway) || self.next_hops.iter().any(|hop| !fits(hop.gateway)) {
             Some("an IPv6 route has no IPv4 gateway")
+        } else if self.preference.is_some() && family == AddressFamily::Ipv4 {
+            Some("only an IPv6 route has a preference")
         } else if led && !self.next_hops.is_empty() {
             Some("it has a way of its own beside its next hops")
         } else if self.kind.leads() && !led && self.next_hops.is_empty() {
@@ -231,7 +256,15 @@ impl fmt::Display for VirtualRoute {
             write!(f, " scope {}", self.scope.get())?;
         }
         for (metric, value) in &self.metrics {
-            write!(f, " {metric} {value}")?;
+            let lock = if self.locked.contains(metric) {
+                "lock "
+            } else {
+                ""
+            };
+            write!(f, " {metric} {lock}{value}")?;
+        }
+        if let Some(preference) = self.preference {
+            write!(f, " pref {preference}")?;
         }
         for hop in &self.next_hops {
             write!(f, " nexthop{hop}")?;
@@ -353,60 +386,6 @@ impl fmt::Display for RouteKind {
             Self::Unreachable => "unreachable",
             Self::Prohibit => "prohibit",
             Self::Throw => "throw",
-        })
-    }
-}
-
-/// A number that connections over a route begin with (`RTAX_*`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum RouteMetric {
-    /// Path MTU in bytes.
-    Mtu,
-    /// Largest window to advertise, in bytes.
-    Window,
-    /// Maximum segment size to advertise, in bytes.
-    Advmss,
-    /// Hop limit.
-    HopLimit,
-    /// Congestion window at the beginning, in segments.
-    InitCwnd,
-    /// Receive window at the beginning, in segments.
-    InitRwnd,
-    /// Largest congestion window, in segments.
-    Cwnd,
-    /// Reordering in segments before a loss is assumed.
-    Reordering,
-}
-
-impl RouteMetric {
-    /// The metric of a name as `ip route` writes it.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "mtu" => Self::Mtu,
-            "window" => Self::Window,
-            "advmss" => Self::Advmss,
-            "hoplimit" => Self::HopLimit,
-            "initcwnd" => Self::InitCwnd,
-            "initrwnd" => Self::InitRwnd,
-            "cwnd" => Self::Cwnd,
-            "reordering" => Self::Reordering,
-            _ => return None,
-        })
-    }
-}
-
-impl fmt::Display for RouteMetric {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Mtu => "mtu",
-            Self::Window => "window",
-            Self::Advmss => "advmss",
-            Self::HopLimit => "hoplimit",
-            Self::InitCwnd => "initcwnd",
-            Self::InitRwnd => "initrwnd",
-            Self::Cwnd => "cwnd",
-            Self::Reordering => "reordering",
         })
     }
 }

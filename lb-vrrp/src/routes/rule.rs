@@ -2,6 +2,7 @@
 //! A rule that a master adds.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use super::Network;
 use crate::AddressFamily;
@@ -45,6 +46,16 @@ pub struct VirtualRule {
     pub tos: u8,
     /// Routes with a prefix this long or shorter do not count (`suppress_prefixlength`).
     pub suppress_prefix_len: Option<u32>,
+    /// Routes by an interface of this group do not count (`suppress_ifgroup`).
+    pub suppress_interface_group: Option<u32>,
+    /// IP protocol of packets, by number (`ipproto`).
+    pub ip_protocol: Option<u8>,
+    /// Source ports (`sport`).
+    pub source_ports: Option<RangeInclusive<u16>>,
+    /// Destination ports (`dport`).
+    pub destination_ports: Option<RangeInclusive<u16>>,
+    /// User ids that packets of this host belong to (`uidrange`).
+    pub users: Option<RangeInclusive<u32>>,
     /// The router is in Fault while an interface of the rule is missing or down.
     pub tracked: bool,
 }
@@ -64,6 +75,11 @@ impl VirtualRule {
             mark: None,
             tos: 0,
             suppress_prefix_len: None,
+            suppress_interface_group: None,
+            ip_protocol: None,
+            source_ports: None,
+            destination_ports: None,
+            users: None,
             tracked: true,
         }
     }
@@ -124,6 +140,41 @@ impl VirtualRule {
         self
     }
 
+    /// Has routes by an interface of this group not count.
+    #[must_use]
+    pub const fn with_suppress_interface_group(mut self, group: u32) -> Self {
+        self.suppress_interface_group = Some(group);
+        self
+    }
+
+    /// Sets the IP protocol, by number (`ipproto`).
+    #[must_use]
+    pub const fn with_ip_protocol(mut self, protocol: u8) -> Self {
+        self.ip_protocol = Some(protocol);
+        self
+    }
+
+    /// Sets the source ports (`sport`).
+    #[must_use]
+    pub const fn with_source_ports(mut self, ports: RangeInclusive<u16>) -> Self {
+        self.source_ports = Some(ports);
+        self
+    }
+
+    /// Sets the destination ports (`dport`).
+    #[must_use]
+    pub const fn with_destination_ports(mut self, ports: RangeInclusive<u16>) -> Self {
+        self.destination_ports = Some(ports);
+        self
+    }
+
+    /// Sets the user ids that packets of this host belong to (`uidrange`).
+    #[must_use]
+    pub const fn with_users(mut self, users: RangeInclusive<u32>) -> Self {
+        self.users = Some(users);
+        self
+    }
+
     /// Sets whether its interfaces are tracked (`no_track` in keepalived: they are not).
     #[must_use]
     pub const fn with_tracked(mut self, tracked: bool) -> Self {
@@ -147,10 +198,21 @@ impl VirtualRule {
             Some("a network is of the other family")
         } else if matches!(self.action, RuleAction::Goto(to) if to <= self.priority) {
             Some("it jumps backwards")
+        } else if self.source_ports.as_ref().is_some_and(bad_ports)
+            || self.destination_ports.as_ref().is_some_and(bad_ports)
+        {
+            Some("a port range is empty or begins with 0")
+        } else if self.users.as_ref().is_some_and(RangeInclusive::is_empty) {
+            Some("a range of users is empty")
         } else {
             None
         }
     }
+}
+
+/// The kernel has no port 0 and none below the first.
+fn bad_ports(ports: &RangeInclusive<u16>) -> bool {
+    ports.is_empty() || *ports.start() == 0
 }
 
 impl fmt::Display for VirtualRule {
@@ -178,9 +240,24 @@ impl fmt::Display for VirtualRule {
         if let Some(output) = &self.output {
             write!(f, " oif {output}")?;
         }
+        if let Some(users) = &self.users {
+            write!(f, " uidrange {}-{}", users.start(), users.end())?;
+        }
+        if let Some(protocol) = self.ip_protocol {
+            write!(f, " ipproto {protocol}")?;
+        }
+        if let Some(ports) = &self.source_ports {
+            write!(f, " sport {}-{}", ports.start(), ports.end())?;
+        }
+        if let Some(ports) = &self.destination_ports {
+            write!(f, " dport {}-{}", ports.start(), ports.end())?;
+        }
         write!(f, " {}", self.action)?;
         if let Some(length) = self.suppress_prefix_len {
             write!(f, " suppress_prefixlength {length}")?;
+        }
+        if let Some(group) = self.suppress_interface_group {
+            write!(f, " suppress_ifgroup {group}")?;
         }
         Ok(())
     }
@@ -192,6 +269,8 @@ impl fmt::Display for VirtualRule {
 pub enum RuleAction {
     /// Looks for a route in this table.
     Table(u32),
+    /// Looks for a route in the table of the VRF that packets belong to (`l3mdev`).
+    VrfTable,
     /// Goes on with the rule of this priority.
     Goto(u32),
     /// Nothing.
@@ -208,6 +287,7 @@ impl fmt::Display for RuleAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Table(table) => write!(f, "lookup {table}"),
+            Self::VrfTable => f.write_str("l3mdev"),
             Self::Goto(priority) => write!(f, "goto {priority}"),
             Self::Nop => f.write_str("nop"),
             Self::Blackhole => f.write_str("blackhole"),

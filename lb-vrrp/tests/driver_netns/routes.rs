@@ -309,3 +309,59 @@ fn ipv6_routes_and_rules_too() {
     a.shutdown();
     assert_eq!(all(), Vec::<String>::new());
 }
+
+/// The kernel takes a rule that says more for one that says less, when it adds and when it deletes.
+#[test]
+fn rules_of_one_priority_are_told_from_each_other() {
+    if !enabled("rules_of_one_priority_are_told_from_each_other") {
+        return;
+    }
+    let lan = Lan::new();
+    let rule = || VirtualRule::new(AddressFamily::Ipv4, 200, RuleAction::Table(9));
+    let special = [
+        rule().with_mark(6, u32::MAX),
+        rule().with_mark(7, u32::MAX),
+        rule().with_from("10.0.0.1".parse().unwrap()),
+        rule()
+            .with_mark(6, u32::MAX)
+            .with_suppress_prefix_len(0)
+            .with_ip_protocol(6)
+            .with_source_ports(1..=9)
+            .with_destination_ports(80..=81)
+            .with_users(10..=20)
+            .with_suppress_interface_group(3),
+    ];
+    let of = |rules: &[VirtualRule]| calm_spec(51, 150).with_virtual_rules(rules.to_vec());
+    let every: Vec<VirtualRule> = special.iter().cloned().chain([rule()]).collect();
+    // Another's, which has all that the plain one names.
+    lan.a.ip("rule add fwmark 8 lookup 9 prio 200");
+    let a = Node::start(&lan.a, vec![of(&every)]);
+    let lines = [
+        "200: from all fwmark 0x6 lookup 9 proto 112",
+        "200: from all fwmark 0x7 lookup 9 proto 112",
+        "200: from 10.0.0.1 lookup 9 proto 112",
+        "200: from all fwmark 0x6 uidrange 10-20 ipproto tcp sport 1-9 dport 80-81 lookup 9 \
+         suppress_prefixlength 0 suppress_ifgroup 3 proto 112",
+        "200: from all lookup 9 proto 112",
+    ];
+    wait_all(&lan.a, &lines);
+
+    let missing = |without: &[&str]| {
+        wait_for("the other rules", || {
+            let mut seen = all(&lan.a);
+            seen.sort();
+            let mut wanted: Vec<String> = lines.iter().map(|&line| line.to_owned()).collect();
+            wanted.retain(|line| !without.contains(&line.as_str()));
+            wanted.sort();
+            (seen == wanted).then_some(())
+        });
+    };
+    a.reload(vec![of(&special)]).unwrap();
+    missing(&[lines[4]]);
+    a.reload(vec![of(&special[1..])]).unwrap();
+    missing(&[lines[0], lines[4]]);
+    a.shutdown();
+    assert_eq!(all(&lan.a), Vec::<String>::new());
+    let listing = lan.a.ip("rule show");
+    assert!(listing.contains("fwmark 0x8 lookup 9"), "{listing}");
+}

@@ -6,6 +6,7 @@ mod error;
 mod keeper;
 mod leftover;
 mod netlink;
+mod rule;
 mod watch;
 
 use std::fmt;

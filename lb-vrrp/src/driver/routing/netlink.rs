@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Routes and rules by rtnetlink.
+//! Routes by rtnetlink, and the way of every request.
 
 use std::io;
 use std::net::IpAddr;
@@ -8,14 +8,12 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use nix::libc;
 use rtnetlink::packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload, Nla as _,
 };
 use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric as KernelMetric,
-    RouteNextHop, RouteNextHopFlags, RouteProtocol, RouteScope, RouteType, RouteVia,
-};
-use rtnetlink::packet_route::rule::{
-    RuleAction as KernelAction, RuleAttribute, RuleFlags, RuleMessage,
+    RouteNextHop, RouteNextHopFlags, RoutePreference as KernelPreference, RouteProtocol,
+    RouteScope, RouteType, RouteVia,
 };
 use rtnetlink::packet_route::{AddressFamily as KernelFamily, RouteNetlinkMessage};
 
@@ -23,35 +21,37 @@ use super::error::RouteError;
 use super::{PlacedRoute, ROUTE_PROTOCOL, RouteManager, RoutingEntry};
 use crate::driver::address::{Added, Link, Rtnetlink, bounded};
 use crate::driver::error::AddressOperation;
-use crate::{AddressFamily, NextHop, RouteKind, RouteMetric, RuleAction, Scope, VirtualRule};
+use crate::{AddressFamily, NextHop, RouteKind, RouteMetric, RoutePreference, Scope};
 
 #[async_trait]
 impl RouteManager for Rtnetlink {
     async fn add(&mut self, entry: &RoutingEntry) -> Result<Added, RouteError> {
-        // A route without NLM_F_EXCL goes before others of its destination and metric, and is
-        // refused as existing only where it is the same in all; rules are not compared then.
-        let (message, flags) = match entry {
+        let result = match entry {
             RoutingEntry::Route(placed) => {
-                (RouteNetlinkMessage::NewRoute(route(placed)), NLM_F_CREATE)
+                let message = RouteNetlinkMessage::NewRoute(route(placed));
+                // Without NLM_F_EXCL it goes before others of its destination and metric, and is
+                // refused as existing only where it is the same in all.
+                let added = self.request(message, NLM_F_CREATE).await;
+                added.map(|()| Added::Created)
             }
-            RoutingEntry::Rule(of) => (
-                RouteNetlinkMessage::NewRule(rule(of)),
-                NLM_F_CREATE | NLM_F_EXCL,
-            ),
+            RoutingEntry::Rule(of) => self.add_rule(of).await,
         };
-        match self.request(message, flags).await {
-            Ok(()) => Ok(Added::Created),
+        match result {
+            Ok(added) => Ok(added),
             Err(error) if error.raw_os_error() == Some(libc::EEXIST) => Ok(Added::AlreadyPresent),
             Err(error) => Err(RouteError::new(AddressOperation::Add, entry, error)),
         }
     }
 
     async fn remove(&mut self, entry: &RoutingEntry) -> Result<(), RouteError> {
-        let message = match entry {
-            RoutingEntry::Route(placed) => RouteNetlinkMessage::DelRoute(route(placed)),
-            RoutingEntry::Rule(of) => RouteNetlinkMessage::DelRule(rule(of)),
+        let result = match entry {
+            RoutingEntry::Route(placed) => {
+                let message = RouteNetlinkMessage::DelRoute(route(placed));
+                self.request(message, 0).await
+            }
+            RoutingEntry::Rule(of) => self.remove_rule(of).await,
         };
-        match self.request(message, 0).await {
+        match result {
             Ok(()) => Ok(()),
             // Not there, or its interface is not there any more, and it with that.
             Err(error)
@@ -68,7 +68,7 @@ impl RouteManager for Rtnetlink {
 }
 
 impl Rtnetlink {
-    async fn request(&self, message: RouteNetlinkMessage, flags: u16) -> io::Result<()> {
+    pub(super) async fn request(&self, message: RouteNetlinkMessage, flags: u16) -> io::Result<()> {
         let mut request = NetlinkMessage::from(message);
         request.header.flags = NLM_F_REQUEST | NLM_F_ACK | flags;
         let mut handle = self.handle().clone();
@@ -87,7 +87,7 @@ impl Rtnetlink {
     }
 }
 
-fn family(of: AddressFamily) -> KernelFamily {
+pub(super) fn family(of: AddressFamily) -> KernelFamily {
     match of {
         AddressFamily::Ipv4 => KernelFamily::Inet,
         AddressFamily::Ipv6 => KernelFamily::Inet6,
@@ -129,9 +129,17 @@ fn route(placed: &PlacedRoute) -> RouteMessage {
     );
     attributes.extend(of.metric.map(RouteAttribute::Priority));
     if !of.metrics.is_empty() {
+        let locks = of.locked.iter().fold(0, |bits, of| bits | lock(*of));
+        let locks = (locks != 0).then_some(KernelMetric::Lock(locks));
         let metrics = of.metrics.iter().map(|&(of, value)| metric(of, value));
-        attributes.push(RouteAttribute::Metrics(metrics.collect()));
+        attributes.push(RouteAttribute::Metrics(
+            locks.into_iter().chain(metrics).collect(),
+        ));
     }
+    attributes.extend(
+        of.preference
+            .map(|of| RouteAttribute::Preference(preference(of))),
+    );
     if !of.next_hops.is_empty() {
         let hops = of.next_hops.iter().zip(&placed.hop_links);
         let hops = hops.map(|(of, link)| hop(own, of, link.as_ref()));
@@ -182,50 +190,26 @@ const fn metric(of: RouteMetric, value: u32) -> KernelMetric {
         RouteMetric::InitRwnd => KernelMetric::InitRwnd(value),
         RouteMetric::Cwnd => KernelMetric::Cwnd(value),
         RouteMetric::Reordering => KernelMetric::Reordering(value),
+        RouteMetric::Rtt => KernelMetric::Rtt(value),
+        RouteMetric::RttVar => KernelMetric::RttVar(value),
+        RouteMetric::SsThresh => KernelMetric::SsThresh(value),
+        RouteMetric::RtoMin => KernelMetric::RtoMin(value),
+        RouteMetric::QuickAck => KernelMetric::QuickAck(value),
+        RouteMetric::FastOpenNoCookie => KernelMetric::FastopenNoCookie(value),
+        RouteMetric::Features => KernelMetric::Features(value),
     }
 }
 
-/// What `ip rule` would send.
-fn rule(of: &VirtualRule) -> RuleMessage {
-    let mut message = RuleMessage::default();
-    let header = &mut message.header;
-    header.family = family(of.family);
-    header.tos = of.tos;
-    header.src_len = of.from.map_or(0, |from| from.prefix_len());
-    header.dst_len = of.to.map_or(0, |to| to.prefix_len());
-    if of.invert {
-        header.flags |= RuleFlags::Invert;
+/// The bit that locks a metric.
+fn lock(of: RouteMetric) -> u32 {
+    1u32.checked_shl(u32::from(metric(of, 0).kind()))
+        .unwrap_or(0)
+}
+
+const fn preference(of: RoutePreference) -> KernelPreference {
+    match of {
+        RoutePreference::Low => KernelPreference::Low,
+        RoutePreference::Medium => KernelPreference::Medium,
+        RoutePreference::High => KernelPreference::High,
     }
-    let attributes = &mut message.attributes;
-    attributes.push(RuleAttribute::Priority(of.priority));
-    attributes.push(RuleAttribute::Protocol(RouteProtocol::Other(
-        ROUTE_PROTOCOL,
-    )));
-    header.action = match of.action {
-        RuleAction::Table(table) => {
-            match u8::try_from(table) {
-                Ok(table) => header.table = table,
-                Err(_) => attributes.push(RuleAttribute::Table(table)),
-            }
-            KernelAction::ToTable
-        }
-        RuleAction::Goto(priority) => {
-            attributes.push(RuleAttribute::Goto(priority));
-            KernelAction::Goto
-        }
-        RuleAction::Nop => KernelAction::Nop,
-        RuleAction::Blackhole => KernelAction::Blackhole,
-        RuleAction::Unreachable => KernelAction::Unreachable,
-        RuleAction::Prohibit => KernelAction::Prohibit,
-    };
-    attributes.extend(of.from.map(|from| RuleAttribute::Source(from.address())));
-    attributes.extend(of.to.map(|to| RuleAttribute::Destination(to.address())));
-    attributes.extend(of.input.clone().map(RuleAttribute::Iifname));
-    attributes.extend(of.output.clone().map(RuleAttribute::Oifname));
-    if let Some((mark, mask)) = of.mark {
-        attributes.push(RuleAttribute::FwMark(mark));
-        attributes.push(RuleAttribute::FwMask(mask));
-    }
-    attributes.extend(of.suppress_prefix_len.map(RuleAttribute::SuppressPrefixLen));
-    message
 }

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Rules by rtnetlink, each told from the others of its priority.
+//!
+//! The kernel compares only what a request names. A rule is said to exist where another one has a
+//! source, a mark or the like besides, and of the rules of one priority the first that has what the
+//! request names is deleted, whatever else it has (seen on Linux 6.18; the protocol is compared, so
+//! that rules of others are safe).
+
+use std::io;
+use std::ops::RangeInclusive;
+
+use futures_util::TryStreamExt;
+use nix::libc;
+use rtnetlink::IpVersion;
+use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::packet_route::route::RouteProtocol;
+use rtnetlink::packet_route::rule::{
+    RuleAction as KernelAction, RuleAttribute, RuleFlags, RuleHeader, RuleMessage, RulePortRange,
+    RuleUidRange,
+};
+
+use super::ROUTE_PROTOCOL;
+use crate::driver::address::{Added, Rtnetlink, bounded};
+use crate::{AddressFamily, RuleAction, VirtualRule};
+
+impl Rtnetlink {
+    pub(super) async fn add_rule(&self, of: &VirtualRule) -> io::Result<Added> {
+        let add = |flags| {
+            let message = RouteNetlinkMessage::NewRule(message(of));
+            self.request(message, NLM_F_CREATE | flags)
+        };
+        match add(NLM_F_EXCL).await {
+            Ok(()) => Ok(Added::Created),
+            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {
+                let wanted = message(of);
+                let there = self.rules_of(of).await?;
+                if there.iter().any(|other| same(other, &wanted)) {
+                    return Ok(Added::AlreadyPresent);
+                }
+                add(0).await.map(|()| Added::Created)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes a rule, and puts back those of ours that the kernel took for it.
+    pub(super) async fn remove_rule(&self, of: &VirtualRule) -> io::Result<()> {
+        let wanted = message(of);
+        let before = self.rules_of(of).await?;
+        let Some(at) = before.iter().position(|other| same(other, &wanted)) else {
+            return Ok(());
+        };
+        self.delete_rule(&wanted).await?;
+        if at == 0 {
+            return Ok(());
+        }
+        let mut after = self.rules_of(of).await?;
+        // Each of those before it may have gone in its place.
+        for _ in 0..at {
+            if !after.iter().any(|other| same(other, &wanted)) {
+                break;
+            }
+            self.delete_rule(&wanted).await?;
+            after = self.rules_of(of).await?;
+        }
+        for (_, lost) in before
+            .into_iter()
+            .enumerate()
+            .filter(|(index, other)| *index != at && !after.iter().any(|of| same(of, other)))
+        {
+            self.request(RouteNetlinkMessage::NewRule(lost), NLM_F_CREATE)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn delete_rule(&self, rule: &RuleMessage) -> io::Result<()> {
+        let request = RouteNetlinkMessage::DelRule(rule.clone());
+        match self.request(request, 0).await {
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Our rules with this one's family and priority, in their order.
+    async fn rules_of(&self, of: &VirtualRule) -> io::Result<Vec<RuleMessage>> {
+        let version = match of.family {
+            AddressFamily::Ipv4 => IpVersion::V4,
+            AddressFamily::Ipv6 => IpVersion::V6,
+        };
+        let rules = self.handle().rule().get(version).execute();
+        let mut rules: Vec<RuleMessage> = bounded(rules.try_collect()).await?;
+        let ours = [
+            RuleAttribute::Priority(of.priority),
+            RuleAttribute::Protocol(RouteProtocol::Other(ROUTE_PROTOCOL)),
+        ];
+        rules.retain(|rule| ours.iter().all(|of| rule.attributes.contains(of)));
+        Ok(rules)
+    }
+}
+
+/// Whether two rules are one: the kernel says more than it is told.
+fn same(one: &RuleMessage, other: &RuleMessage) -> bool {
+    let (ours, theirs) = (said(one), said(other));
+    let header = |of: &RuleMessage| {
+        let RuleHeader {
+            family,
+            dst_len,
+            src_len,
+            tos,
+            action,
+            ..
+        } = of.header;
+        let inverted = of.header.flags.contains(RuleFlags::Invert);
+        (family, dst_len, src_len, tos, action, inverted, table(of))
+    };
+    header(one) == header(other)
+        && ours.len() == theirs.len()
+        && ours.iter().all(|of| theirs.contains(of))
+}
+
+/// The attributes that are no defaults; the table is told by [`table`].
+fn said(rule: &RuleMessage) -> Vec<&RuleAttribute> {
+    let default = |of: &RuleAttribute| {
+        matches!(
+            of,
+            RuleAttribute::Table(_)
+                | RuleAttribute::FwMark(0)
+                | RuleAttribute::FwMask(0)
+                | RuleAttribute::SuppressPrefixLen(u32::MAX)
+                | RuleAttribute::SuppressIfGroup(u32::MAX)
+                | RuleAttribute::L3MDev(false)
+                | RuleAttribute::Goto(0)
+        )
+    };
+    rule.attributes.iter().filter(|of| !default(of)).collect()
+}
+
+fn table(of: &RuleMessage) -> u32 {
+    let attribute = of.attributes.iter().find_map(|of| match of {
+        RuleAttribute::Table(table) => Some(*table),
+        _ => None,
+    });
+    attribute.unwrap_or_else(|| u32::from(of.header.table))
+}
+
+/// What `ip rule` would send.
+pub(super) fn message(of: &VirtualRule) -> RuleMessage {
+    let mut message = RuleMessage::default();
+    let header = &mut message.header;
+    header.family = super::netlink::family(of.family);
+    header.tos = of.tos;
+    header.src_len = of.from.map_or(0, |from| from.prefix_len());
+    header.dst_len = of.to.map_or(0, |to| to.prefix_len());
+    if of.invert {
+        header.flags |= RuleFlags::Invert;
+    }
+    let attributes = &mut message.attributes;
+    attributes.push(RuleAttribute::Priority(of.priority));
+    attributes.push(RuleAttribute::Protocol(RouteProtocol::Other(
+        ROUTE_PROTOCOL,
+    )));
+    header.action = match of.action {
+        RuleAction::Table(table) => {
+            match u8::try_from(table) {
+                Ok(table) => header.table = table,
+                Err(_) => attributes.push(RuleAttribute::Table(table)),
+            }
+            KernelAction::ToTable
+        }
+        RuleAction::VrfTable => {
+            attributes.push(RuleAttribute::L3MDev(true));
+            KernelAction::ToTable
+        }
+        RuleAction::Goto(priority) => {
+            attributes.push(RuleAttribute::Goto(priority));
+            KernelAction::Goto
+        }
+        RuleAction::Nop => KernelAction::Nop,
+        RuleAction::Blackhole => KernelAction::Blackhole,
+        RuleAction::Unreachable => KernelAction::Unreachable,
+        RuleAction::Prohibit => KernelAction::Prohibit,
+    };
+    attributes.extend(of.from.map(|from| RuleAttribute::Source(from.address())));
+    attributes.extend(of.to.map(|to| RuleAttribute::Destination(to.address())));
+    attributes.extend(of.input.clone().map(RuleAttribute::Iifname));
+    attributes.extend(of.output.clone().map(RuleAttribute::Oifname));
+    if let Some((mark, mask)) = of.mark {
+        attributes.push(RuleAttribute::FwMark(mark));
+        attributes.push(RuleAttribute::FwMask(mask));
+    }
+    attributes.extend(of.suppress_prefix_len.map(RuleAttribute::SuppressPrefixLen));
+    attributes.extend(
+        of.suppress_interface_group
+            .map(RuleAttribute::SuppressIfGroup),
+    );
+    attributes.extend(
+        of.ip_protocol
+            .map(|protocol| RuleAttribute::IpProtocol(protocol.into())),
+    );
+    let source = of.source_ports.as_ref().map(ports);
+    attributes.extend(source.map(RuleAttribute::SourcePortRange));
+    let destination = of.destination_ports.as_ref().map(ports);
+    attributes.extend(destination.map(RuleAttribute::DestinationPortRange));
+    attributes.extend(of.users.as_ref().map(|users| {
+        RuleAttribute::UidRange(RuleUidRange {
+            start: *users.start(),
+            end: *users.end(),
+        })
+    }));
+    message
+}
+
+const fn ports(range: &RangeInclusive<u16>) -> RulePortRange {
+    RulePortRange {
+        start: *range.start(),
+        end: *range.end(),
+    }
+}
