@@ -37,6 +37,7 @@
 //! ```
 
 mod builder;
+mod error;
 mod global;
 mod real_server;
 mod router;
@@ -45,12 +46,12 @@ mod validate;
 mod virtual_server;
 
 pub use builder::ModelBuilder;
+pub use error::{AddressFault, ModelError, ModelErrors};
 pub use global::{Global, GlobalSyncDaemon, MailSettings, ScriptSettings};
 pub use lb_vrrp::{Announcements, Scope, VirtualAddress};
 pub use real_server::{CheckSpec, RealServer};
 pub use router::VrrpInstance;
 pub use tracking::{SyncGroup, TrackedObject, TrackedScript, TrackedSource};
-pub use validate::{AddressFault, ModelError, ModelErrors};
 pub use virtual_server::VirtualServer;
 
 /// Everything a director needs to know, validated and with defaults applied.

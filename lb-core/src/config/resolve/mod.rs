@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From what is written to what is meant: defaults, inheritance, and rules between settings.
 
+mod authentication;
 mod check;
 mod global;
 mod router;

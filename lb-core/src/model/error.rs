@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What can be wrong with a model.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use lb_ipvs::ServiceKey;
+use lb_vrrp::Vrid;
+use lb_vrrp::track::ObjectId;
+
+/// A rule that a model breaks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// Mail is asked for, but to nobody.
+    #[error("mail settings without a recipient")]
+    NoRecipient,
+    /// A sync daemon follows an instance that is not there.
+    #[error("sync daemon follows the unknown vrrp instance {instance}")]
+    UnknownInstance {
+        /// The name it asks for.
+        instance: String,
+    },
+    /// Two instances have one name.
+    #[error("two vrrp instances are named {name}")]
+    DuplicateInstance {
+        /// The name.
+        name: String,
+    },
+    /// Two instances share VRID, interface and address family: neither could tell its advertisements from
+    /// the other's.
+    #[error("vrrp instances {first} and {second} share virtual router id {vrid} on {interface}")]
+    DuplicateVrid {
+        /// The earlier instance.
+        first: String,
+        /// The later instance.
+        second: String,
+        /// The virtual router id.
+        vrid: Vrid,
+        /// The interface.
+        interface: String,
+    },
+    /// Two sync groups, or two tracked objects of a kind, have one name.
+    #[error("{what} is given twice")]
+    DuplicateName {
+        /// Which, with its kind.
+        what: String,
+    },
+    /// A sync group has a member that is no instance.
+    #[error("sync group {group} has the unknown member {instance}")]
+    UnknownMember {
+        /// The group.
+        group: String,
+        /// The name that no instance has.
+        instance: String,
+    },
+    /// An instance is in two sync groups.
+    #[error("vrrp instance {instance} is in the sync groups {first} and {second}")]
+    SharedMember {
+        /// The instance.
+        instance: String,
+        /// One group.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// Something is tracked that is not defined.
+    #[error("{name} tracks {object}, which is not defined")]
+    UnknownObject {
+        /// The instance or group.
+        name: String,
+        /// What it tracks.
+        object: ObjectId,
+    },
+    /// An instance without an interface.
+    #[error("vrrp instance {instance} has no interface")]
+    NoInterface {
+        /// The instance.
+        instance: String,
+    },
+    /// An address would be advertised and never be held.
+    #[error("vrrp instance {instance} advertises {address} and does not hold it")]
+    AddressNotHeld {
+        /// The instance.
+        instance: String,
+        /// The address.
+        address: IpAddr,
+    },
+    /// A prefix, label or broadcast address that the address cannot have.
+    #[error("vrrp instance {instance}: address {address}/{prefix_len} has {part}")]
+    AddressPart {
+        /// The instance.
+        instance: String,
+        /// The address.
+        address: IpAddr,
+        /// Its prefix length.
+        prefix_len: u8,
+        /// What is wrong.
+        part: AddressFault,
+    },
+    /// Two virtual servers are one IPVS service.
+    #[error("two virtual servers {key}")]
+    DuplicateVirtualServer {
+        /// The service.
+        key: ServiceKey,
+    },
+    /// Two real servers of one virtual server are one destination.
+    #[error("virtual server {key} has real server {address} twice")]
+    DuplicateRealServer {
+        /// The service.
+        key: ServiceKey,
+        /// The destination.
+        address: SocketAddr,
+    },
+    /// A virtual server that could never serve.
+    #[error("virtual server {key} has no real server")]
+    NoRealServer {
+        /// The service.
+        key: ServiceKey,
+    },
+    /// Only a tunnel may reach a real server of the other address family.
+    #[error("virtual server {key} reaches {address} of the other address family without a tunnel")]
+    Family {
+        /// The service.
+        key: ServiceKey,
+        /// The destination.
+        address: SocketAddr,
+    },
+    /// Only masquerading can change the port.
+    #[error("virtual server {key} reaches port {} of {} without masquerading", .address.port(), .address.ip())]
+    Port {
+        /// The service.
+        key: ServiceKey,
+        /// The destination.
+        address: SocketAddr,
+    },
+    /// The quorum can never be reached.
+    #[error("virtual server {key} has quorum {quorum}, its real servers weigh {weight}")]
+    Quorum {
+        /// The service.
+        key: ServiceKey,
+        /// The quorum.
+        quorum: u32,
+        /// The sum of the weights.
+        weight: u64,
+    },
+    /// The quorum could never be lost, or never be gained.
+    #[error("virtual server {key} has hysteresis {hysteresis}, must be below its quorum {quorum}")]
+    Hysteresis {
+        /// The service.
+        key: ServiceKey,
+        /// The quorum.
+        quorum: u32,
+        /// The hysteresis.
+        hysteresis: u32,
+    },
+    /// A service for all ports must be persistent.
+    #[error("virtual server {key} has port 0 and no persistence")]
+    PortZero {
+        /// The service.
+        key: ServiceKey,
+    },
+    /// One-packet scheduling of a protocol other than UDP.
+    #[error("virtual server {key} schedules single packets, which only UDP allows")]
+    OnePacket {
+        /// The service.
+        key: ServiceKey,
+    },
+    /// Checks without a period.
+    #[error("virtual server {key} checks without a pause")]
+    NoInterval {
+        /// The service.
+        key: ServiceKey,
+    },
+}
+
+/// What is wrong with one virtual address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AddressFault {
+    /// The prefix is longer than the address.
+    Prefix,
+    /// The label is longer than 15 bytes or empty.
+    Label,
+    /// A broadcast address, label or scope on IPv6.
+    Ipv4Only,
+}
+
+impl fmt::Display for AddressFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Prefix => "a prefix longer than the address",
+            Self::Label => "a label that is empty or longer than 15 bytes",
+            Self::Ipv4Only => "a broadcast address, label or scope, which IPv6 does not know",
+        })
+    }
+}
+
+/// Every rule that a model breaks; never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelErrors(Vec<ModelError>);
+
+impl ModelErrors {
+    pub(super) const fn new(errors: Vec<ModelError>) -> Self {
+        Self(errors)
+    }
+
+    /// The rules, in the order of the model.
+    pub fn iter(&self) -> std::slice::Iter<'_, ModelError> {
+        self.0.iter()
+    }
+}
+
+impl IntoIterator for ModelErrors {
+    type Item = ModelError;
+    type IntoIter = std::vec::IntoIter<ModelError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a ModelErrors {
+    type Item = &'a ModelError;
+    type IntoIter = std::slice::Iter<'a, ModelError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl fmt::Display for ModelErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, error) in self.0.iter().enumerate() {
+            if i > 0 {
+                f.write_str("; ")?;
+            }
+            error.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ModelErrors {}
