@@ -76,6 +76,9 @@ pub(super) struct GlobalConfig {
     pub(super) smtp_alert_vrrp: Option<At<bool>>,
     pub(super) smtp_alert_checker: Option<At<bool>>,
     pub(super) vrrp_version: Option<At<u32>>,
+    /// Where iproute2 keeps its names.
+    pub(super) iproute_etc: Option<At<String>>,
+    pub(super) iproute_usr: Option<At<String>>,
     pub(super) announcements: AnnouncementConfig,
     pub(super) lower_prio_no_advert: Option<At<bool>>,
     pub(super) higher_prio_send_advert: Option<At<bool>>,
@@ -127,6 +130,14 @@ impl GlobalConfig {
             "router_id" => {
                 let value = context.string(line, "a name");
                 context.set(line, &mut self.router_id, value);
+            }
+            "iproute_etc_dir" => {
+                let value = context.string(line, "a directory");
+                context.set(line, &mut self.iproute_etc, value);
+            }
+            "iproute_usr_dir" => {
+                let value = context.string(line, "a directory");
+                context.set(line, &mut self.iproute_usr, value);
             }
             "vrrp_version" => {
                 let value = context.number(line, 2..=3);

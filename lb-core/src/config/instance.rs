@@ -36,6 +36,9 @@ pub(super) struct InstanceConfig {
     pub(super) auth_type: Option<At<AuthType>>,
     pub(super) addresses: Vec<At<VirtualAddress>>,
     pub(super) excluded: Vec<At<VirtualAddress>>,
+    /// The blocks `virtual_routes` and `virtual_rules`.
+    pub(super) routes: Vec<NodeId>,
+    pub(super) rules: Vec<NodeId>,
     pub(super) announcements: AnnouncementConfig,
     pub(super) sync_daemon_interface: Option<At<String>>,
     pub(super) smtp_alert: Option<At<bool>>,
@@ -82,6 +85,8 @@ impl InstanceConfig {
             auth_type: None,
             addresses: Vec::new(),
             excluded: Vec::new(),
+            routes: Vec::new(),
+            rules: Vec::new(),
             announcements: AnnouncementConfig::default(),
             sync_daemon_interface: None,
             smtp_alert: None,
@@ -169,6 +174,8 @@ impl InstanceConfig {
             }
             "virtual_ipaddress" => addresses(context, line, &mut self.addresses),
             "virtual_ipaddress_excluded" => addresses(context, line, &mut self.excluded),
+            "virtual_routes" => self.routes.push(line),
+            "virtual_rules" => self.rules.push(line),
             "lvs_sync_daemon_interface" => {
                 let value = context.value(line, "the name of an interface");
                 let value = value.and_then(|text| context.interface(text));

@@ -67,6 +67,7 @@ mod method;
 mod read;
 mod real;
 mod resolve;
+mod routing;
 mod server;
 mod source;
 mod track;

@@ -93,6 +93,8 @@ impl ScriptRunner for Runner {
 fn spec(instance: &VrrpInstance) -> RouterSpec {
     let spec = RouterSpec::new(&instance.name, &instance.interface, instance.config.clone())
         .with_virtual_addresses(instance.virtual_addresses.iter().cloned())
+        .with_virtual_routes(instance.virtual_routes.iter().cloned())
+        .with_virtual_rules(instance.virtual_rules.iter().cloned())
         .with_announcements(instance.announcements)
         .with_ignores_interface(instance.ignores_interface);
     let spec = instance

@@ -98,6 +98,16 @@ pub enum ModelError {
         /// What is wrong.
         part: AddressFault,
     },
+    /// A route or rule that could never be one.
+    #[error("vrrp instance {instance}: {entry}: {problem}")]
+    Routing {
+        /// The instance.
+        instance: String,
+        /// The route or rule, as `ip` shows it.
+        entry: String,
+        /// What is wrong.
+        problem: &'static str,
+    },
     /// Two virtual servers are one IPVS service.
     #[error("two virtual servers {key}")]
     DuplicateVirtualServer {

@@ -48,7 +48,7 @@ mod virtual_server;
 pub use builder::ModelBuilder;
 pub use error::{AddressFault, ModelError, ModelErrors};
 pub use global::{Global, GlobalSyncDaemon, MailSettings, ScriptSettings};
-pub use lb_vrrp::{Announcements, Scope, VirtualAddress};
+pub use lb_vrrp::{Announcements, Scope, VirtualAddress, VirtualRoute, VirtualRule};
 pub use real_server::{CheckSpec, RealServer};
 pub use router::VrrpInstance;
 pub use tracking::{SyncGroup, TrackedObject, TrackedScript, TrackedSource};

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use lb_vrrp::track::{ObjectId, Weight};
-use lb_vrrp::{Announcements, RouterConfig, VirtualAddress};
+use lb_vrrp::{Announcements, RouterConfig, VirtualAddress, VirtualRoute, VirtualRule};
 
 /// One virtual router: its protocol parameters and the addresses it holds while master.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +18,10 @@ pub struct VrrpInstance {
     pub config: RouterConfig,
     /// Addresses put on an interface while master: the advertised ones, then the excluded ones.
     pub virtual_addresses: Vec<VirtualAddress>,
+    /// Routes added after the addresses, in this order. keepalived: `virtual_routes`.
+    pub virtual_routes: Vec<VirtualRoute>,
+    /// Rules added after the routes, in this order. keepalived: `virtual_rules`.
+    pub virtual_rules: Vec<VirtualRule>,
     /// How often the addresses are announced to neighbours.
     pub announcements: Announcements,
     /// Source of the advertisements; without one, the interface's first IPv4 or link-local IPv6
@@ -54,6 +58,8 @@ impl VrrpInstance {
             interface: interface.into(),
             config,
             virtual_addresses,
+            virtual_routes: Vec::new(),
+            virtual_rules: Vec::new(),
             announcements: Announcements::default(),
             source: None,
             sync_daemon_interface: None,
@@ -67,6 +73,20 @@ impl VrrpInstance {
     #[must_use]
     pub fn with_virtual_addresses(mut self, addresses: Vec<VirtualAddress>) -> Self {
         self.virtual_addresses = addresses;
+        self
+    }
+
+    /// Replaces the routes held while master.
+    #[must_use]
+    pub fn with_virtual_routes(mut self, routes: Vec<VirtualRoute>) -> Self {
+        self.virtual_routes = routes;
+        self
+    }
+
+    /// Replaces the rules held while master.
+    #[must_use]
+    pub fn with_virtual_rules(mut self, rules: Vec<VirtualRule>) -> Self {
+        self.virtual_rules = rules;
         self
     }
 

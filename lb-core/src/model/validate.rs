@@ -145,6 +145,17 @@ fn routers(routers: &[VrrpInstance], errors: &mut Vec<ModelError>) {
                 });
             }
         }
+        let routes = router.virtual_routes.iter();
+        let routes = routes.filter_map(|of| Some((of.to_string(), of.problem()?)));
+        let rules = router.virtual_rules.iter();
+        let rules = rules.filter_map(|of| Some((of.to_string(), of.problem()?)));
+        for (entry, problem) in routes.chain(rules) {
+            errors.push(ModelError::Routing {
+                instance: router.name.clone(),
+                entry,
+                problem,
+            });
+        }
     }
 }
 

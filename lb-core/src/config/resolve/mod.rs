@@ -5,6 +5,7 @@ mod authentication;
 mod check;
 mod global;
 mod router;
+mod routing;
 mod server;
 mod strict;
 mod tracking;

@@ -12,6 +12,7 @@ use lb_vrrp::{
 
 use super::Config;
 use super::authentication::proof;
+use super::routing::Routing;
 use super::strict::Strict;
 use super::tracking::{Known, tracked};
 use crate::config::Diagnostic;
@@ -28,6 +29,7 @@ pub(super) fn routers(
     known: &mut Known,
 ) -> Vec<VrrpInstance> {
     let mut seen = HashMap::new();
+    let mut routing = Routing::new(&config.global);
     let mut sync = config.global.sync_daemon.as_ref().map(|at| at.span);
     let mut routers = Vec::with_capacity(config.instances.len());
     for instance in &config.instances {
@@ -41,6 +43,7 @@ pub(super) fn routers(
             Some(&router.interface),
             router.config.priority().is_owner(),
         );
+        routing.read(context, instance, &mut router);
         router.ignores_interface = instance.ignores_interface.is_some();
         if let (Some(at), Some(first)) = (&instance.sync_daemon_interface, sync) {
             context.findings.push(
