@@ -21,6 +21,16 @@ pub struct VirtualAddress {
     pub label: Option<String>,
     /// Interface; the instance's unless given.
     pub interface: Option<String>,
+    /// The other end of a point-to-point link; the prefix length is that of its network then.
+    pub peer: Option<IpAddr>,
+    /// Seconds for which new connections may begin from it, IPv6 only; `u32::MAX` is forever. Unless
+    /// given, none where the prefix is full, so that this host uses it only where it is asked to,
+    /// and forever elsewhere.
+    pub preferred_lifetime: Option<u32>,
+    /// What is out of the ordinary about it.
+    pub flags: Vec<AddressFlag>,
+    /// The router is in Fault while the interface of the address is missing or down.
+    pub tracked: bool,
 }
 
 impl VirtualAddress {
@@ -33,6 +43,10 @@ impl VirtualAddress {
             scope: Scope::GLOBAL,
             label: None,
             interface: None,
+            peer: None,
+            preferred_lifetime: None,
+            flags: Vec::new(),
+            tracked: true,
         }
     }
 
@@ -69,6 +83,105 @@ impl VirtualAddress {
     pub fn with_interface(mut self, interface: impl Into<String>) -> Self {
         self.interface = Some(interface.into());
         self
+    }
+
+    /// Sets the other end of a point-to-point link, and the prefix length of its network.
+    #[must_use]
+    pub fn with_peer(mut self, peer: IpAddr, prefix_len: u8) -> Self {
+        self.peer = Some(peer);
+        self.prefix_len = prefix_len;
+        self
+    }
+
+    /// Sets the seconds for which new connections may begin from it, IPv6 only.
+    #[must_use]
+    pub fn with_preferred_lifetime(mut self, seconds: u32) -> Self {
+        self.preferred_lifetime = Some(seconds);
+        self
+    }
+
+    /// Adds a flag.
+    #[must_use]
+    pub fn with_flag(mut self, flag: AddressFlag) -> Self {
+        if !self.flags.contains(&flag) {
+            self.flags.push(flag);
+        }
+        self
+    }
+
+    /// Sets whether its interface is tracked where it is not the instance's (`no_track` in
+    /// keepalived: it is not).
+    #[must_use]
+    pub fn with_tracked(mut self, tracked: bool) -> Self {
+        self.tracked = tracked;
+        self
+    }
+
+    /// What keeps it from being an address of an interface, in words.
+    pub fn problem(&self) -> Option<&'static str> {
+        let v4 = self.address.is_ipv4();
+        let only_v4 =
+            self.broadcast.is_some() || self.label.is_some() || self.scope != Scope::GLOBAL;
+        let length = self.label.as_ref().map(String::len);
+        if self.address.is_unspecified() || self.address.is_multicast() {
+            Some("no address of a host")
+        } else if self.prefix_len > if v4 { 32 } else { 128 } {
+            Some("a prefix longer than the address")
+        } else if length.is_some_and(|length| !(1..=Self::LABEL).contains(&length)) {
+            Some("a label that is empty or longer than 15 bytes")
+        } else if only_v4 && !v4 {
+            Some("a broadcast address, label or scope, which IPv6 does not know")
+        } else if self.peer.is_some_and(|peer| peer.is_ipv4() != v4) {
+            Some("a peer of the other family")
+        } else if v4
+            && (self.preferred_lifetime.is_some() || self.flags.iter().any(|of| of.is_for_ipv6()))
+        {
+            Some("a lifetime or flag that only IPv6 knows")
+        } else {
+            None
+        }
+    }
+
+    /// Longest label in bytes, `IFNAMSIZ` less the terminating zero.
+    const LABEL: usize = 15;
+}
+
+/// What may be out of the ordinary about an address (`IFA_F_*`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AddressFlag {
+    /// It is the home address of Mobile IPv6 (`home`).
+    Home,
+    /// The kernel looks whether another host has it; without this flag it does not, so that a
+    /// takeover does not wait (keepalived: `-nodad`). IPv6 only.
+    DetectDuplicates,
+    /// Temporary addresses are made from it (`mngtmpaddr`). IPv6 only.
+    ManageTemporary,
+    /// No route to its network comes with it (`noprefixroute`).
+    NoPrefixRoute,
+    /// It is a multicast group that is joined (`autojoin`).
+    AutoJoin,
+}
+
+impl AddressFlag {
+    /// The flag of a name as keepalived writes it.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "home" => Self::Home,
+            "-nodad" => Self::DetectDuplicates,
+            "mngtmpaddr" => Self::ManageTemporary,
+            "noprefixroute" => Self::NoPrefixRoute,
+            "autojoin" => Self::AutoJoin,
+            _ => return None,
+        })
+    }
+
+    /// Whether IPv4 addresses have no such flag.
+    pub const fn is_for_ipv6(self) -> bool {
+        matches!(
+            self,
+            Self::Home | Self::DetectDuplicates | Self::ManageTemporary
+        )
     }
 }
 

@@ -3,6 +3,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use lb_vrrp::AddressFlag;
+
 use crate::model::{Scope, VirtualAddress};
 
 use super::Diagnostic;
@@ -11,20 +13,26 @@ use super::line::{At, Context};
 use super::tree::NodeId;
 use super::value::whole;
 
-/// Options of keepalived, with a value and without; they are not supported yet.
-const LATER: [(&str, bool); 9] = [
-    ("peer", true),
-    ("preferred_lft", true),
-    ("track_group", true),
-    ("home", false),
-    ("-nodad", false),
-    ("mngtmpaddr", false),
-    ("noprefixroute", false),
-    ("autojoin", false),
-    ("no_track", false),
+/// Options with a value.
+const OPTIONS: [&str; 8] = [
+    "dev",
+    "brd",
+    "broadcast",
+    "scope",
+    "label",
+    "peer",
+    "preferred_lft",
+    "track_group",
 ];
-
-const OPTIONS: [&str; 5] = ["dev", "brd", "broadcast", "scope", "label"];
+/// Options without one.
+const FLAGS: [&str; 6] = [
+    "home",
+    "-nodad",
+    "mngtmpaddr",
+    "noprefixroute",
+    "autojoin",
+    "no_track",
+];
 
 /// Reads a block of addresses. A line that keepalived would drop is dropped.
 pub(super) fn addresses(
@@ -83,17 +91,8 @@ fn address(context: &mut Context<'_>, line: NodeId) -> Option<At<VirtualAddress>
     let mut words = words.iter().skip(1);
     while let Some(word) = words.next() {
         let option = At::new(context.text(word), word.span);
-        if let Some((_, has_value)) = LATER.iter().find(|(name, _)| *name == option.value) {
-            let message = format!(
-                "`{}` is a known keepalived option and is not supported yet",
-                option.value
-            );
-            context
-                .findings
-                .push(Diagnostic::warning(option.span, message).label("ignored"));
-            if *has_value {
-                words.next();
-            }
+        if FLAGS.contains(&option.value) {
+            flag(context, &mut address, option);
             continue;
         }
         if option.value == "use_vmac" {
@@ -102,10 +101,7 @@ fn address(context: &mut Context<'_>, line: NodeId) -> Option<At<VirtualAddress>
         }
         if !OPTIONS.contains(&option.value) {
             let message = format!("unknown option `{}`", option.value);
-            let known = OPTIONS
-                .into_iter()
-                .chain(LATER.into_iter().map(|(name, _)| name));
-            let suggestion = nearest(option.value, known);
+            let suggestion = nearest(option.value, OPTIONS.into_iter().chain(FLAGS));
             context
                 .findings
                 .push(Diagnostic::error(option.span, message).suggest(suggestion));
@@ -127,14 +123,21 @@ fn apply(
     option: At<&str>,
     value: At<&str>,
 ) {
-    if option.value != "dev" && address.address.is_ipv6() {
-        let message = format!("`{}` is for IPv4 addresses", option.value);
-        context
-            .findings
-            .push(Diagnostic::error(option.span, message).note("it is ignored"));
-        return;
+    let ipv4 = ["brd", "broadcast", "scope", "label"];
+    if ipv4.contains(&option.value) && address.address.is_ipv6() {
+        let finding = Diagnostic::error(option.span, only_for(option, "IPv4"));
+        return context.findings.push(finding.note("it is ignored"));
+    }
+    if option.value == "preferred_lft" && address.address.is_ipv4() {
+        return ipv6_only(context, option);
     }
     match option.value {
+        "peer" => peer(context, address, value),
+        "preferred_lft" => lifetime(context, address, value),
+        "track_group" => {
+            let finding = Diagnostic::warning(option.span, "`track_group` is for static addresses");
+            context.findings.push(finding.label("ignored"));
+        }
         "dev" => {
             if let Some(name) = context.interface(value) {
                 address.interface = Some(name.value);
@@ -161,6 +164,73 @@ fn apply(
                 .push(finding.note("a label has 1 to 15 bytes"));
         }
         _ => broadcast(context, address, value),
+    }
+}
+
+fn only_for(option: At<&str>, family: &str) -> String {
+    format!("`{}` is for {family} addresses", option.value)
+}
+
+/// keepalived says nothing.
+fn ipv6_only(context: &mut Context<'_>, option: At<&str>) {
+    let finding = Diagnostic::warning(option.span, only_for(option, "IPv6"));
+    context.findings.push(finding.label("ignored"));
+}
+
+fn flag(context: &mut Context<'_>, address: &mut VirtualAddress, option: At<&str>) {
+    let Some(flag) = AddressFlag::from_name(option.value) else {
+        address.tracked = false; // The only one that is none of the kernel's.
+        return;
+    };
+    if flag.is_for_ipv6() && address.address.is_ipv4() {
+        ipv6_only(context, option);
+    } else if !address.flags.contains(&flag) {
+        address.flags.push(flag);
+    }
+}
+
+/// `IP[/PREFIX]`; the prefix is that of the address then.
+fn peer(context: &mut Context<'_>, address: &mut VirtualAddress, value: At<&str>) {
+    let (ip, prefix) = match value.value.split_once('/') {
+        Some((ip, prefix)) => (ip, Some(prefix)),
+        None => (value.value, None),
+    };
+    let Some(ip) = context.address(At::new(ip, value.span)) else {
+        return;
+    };
+    if ip.value.is_ipv4() != address.address.is_ipv4() {
+        return context.error(value.span, "a peer of the other family");
+    }
+    let longest = if ip.value.is_ipv4() { 32 } else { 128 };
+    let prefix = prefix.map_or(Some(longest), |of| {
+        whole(of).ok().and_then(|n| u8::try_from(n).ok())
+    });
+    match prefix.filter(|prefix| *prefix <= longest) {
+        Some(prefix) => {
+            address.peer = Some(ip.value);
+            address.prefix_len = prefix;
+        }
+        None => {
+            let message = format!("`{}` has no prefix length", value.value);
+            let finding = Diagnostic::error(value.span, message);
+            let limits = format!("must be 0 to {longest}");
+            context.findings.push(finding.label(limits));
+        }
+    }
+}
+
+fn lifetime(context: &mut Context<'_>, address: &mut VirtualAddress, value: At<&str>) {
+    let seconds = match value.value {
+        "forever" => Some(u32::MAX),
+        seconds => whole(seconds).ok().and_then(|n| u32::try_from(n).ok()),
+    };
+    match seconds {
+        Some(seconds) => address.preferred_lifetime = Some(seconds),
+        None => {
+            let finding = context.not_a(value, "a lifetime", None);
+            let note = "a number of seconds, or forever";
+            context.findings.push(finding.note(note));
+        }
     }
 }
 

@@ -96,7 +96,7 @@ pub enum ModelError {
         /// Its prefix length.
         prefix_len: u8,
         /// What is wrong.
-        part: AddressFault,
+        part: &'static str,
     },
     /// A route or rule that could never be one.
     #[error("vrrp instance {instance}: {entry}: {problem}")]
@@ -182,28 +182,6 @@ pub enum ModelError {
         /// The service.
         key: ServiceKey,
     },
-}
-
-/// What is wrong with one virtual address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum AddressFault {
-    /// The prefix is longer than the address.
-    Prefix,
-    /// The label is longer than 15 bytes or empty.
-    Label,
-    /// A broadcast address, label or scope on IPv6.
-    Ipv4Only,
-}
-
-impl fmt::Display for AddressFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Prefix => "a prefix longer than the address",
-            Self::Label => "a label that is empty or longer than 15 bytes",
-            Self::Ipv4Only => "a broadcast address, label or scope, which IPv6 does not know",
-        })
-    }
 }
 
 /// Every rule that a model breaks; never empty.

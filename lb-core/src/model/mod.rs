@@ -46,7 +46,7 @@ mod validate;
 mod virtual_server;
 
 pub use builder::ModelBuilder;
-pub use error::{AddressFault, ModelError, ModelErrors};
+pub use error::{ModelError, ModelErrors};
 pub use global::{Global, GlobalSyncDaemon, MailSettings, ScriptSettings};
 pub use lb_vrrp::{Announcements, Scope, VirtualAddress, VirtualRoute, VirtualRule};
 pub use real_server::{CheckSpec, RealServer};

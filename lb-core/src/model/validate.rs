@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 use lb_ipvs::{AddressFamily, Destination, ForwardingMethod, ServiceFlags, ServiceKey};
 use lb_vrrp::track::ObjectId;
 
-use super::error::{AddressFault, ModelError, ModelErrors};
-use super::{Model, VirtualAddress, VirtualServer, VrrpInstance};
+use super::error::{ModelError, ModelErrors};
+use super::{Model, VirtualServer, VrrpInstance};
 
 fn tracking(model: &Model, errors: &mut Vec<ModelError>) {
     let mut objects = HashSet::new();
@@ -136,7 +136,7 @@ fn routers(routers: &[VrrpInstance], errors: &mut Vec<ModelError>) {
             }
         }
         for address in &router.virtual_addresses {
-            if let Some(part) = address_fault(address) {
+            if let Some(part) = address.problem() {
                 errors.push(ModelError::AddressPart {
                     instance: router.name.clone(),
                     address: address.address,
@@ -157,24 +157,6 @@ fn routers(routers: &[VrrpInstance], errors: &mut Vec<ModelError>) {
             });
         }
     }
-}
-
-fn address_fault(address: &VirtualAddress) -> Option<AddressFault> {
-    let v4 = address.address.is_ipv4();
-    if address.prefix_len > if v4 { 32 } else { 128 } {
-        return Some(AddressFault::Prefix);
-    }
-    if address
-        .label
-        .as_ref()
-        .is_some_and(|label| label.is_empty() || label.len() > 15)
-    {
-        return Some(AddressFault::Label);
-    }
-    let only_v4 = address.broadcast.is_some()
-        || address.label.is_some()
-        || address.scope != super::Scope::GLOBAL;
-    (only_v4 && !v4).then_some(AddressFault::Ipv4Only)
 }
 
 fn virtual_server(server: &VirtualServer, errors: &mut Vec<ModelError>) {

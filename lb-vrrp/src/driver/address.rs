@@ -11,13 +11,12 @@ use async_trait::async_trait;
 use nix::libc;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{
-    AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressProtocol,
-    AddressScope, CacheInfo,
+    AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope, CacheInfo,
 };
 
 use super::error::{AddressError, AddressOperation};
 use super::routing::RouteManager;
-use crate::VirtualAddress;
+use crate::{AddressFlag, VirtualAddress};
 
 /// Marks addresses that a virtual router added (`IFA_PROTO`, Linux 5.18 and later; `proto` in
 /// `ip address`): VRRP's IP protocol number.
@@ -120,7 +119,7 @@ impl Rtnetlink {
     }
 }
 
-/// What `ip address` would send. `IFA_ADDRESS` and `IFA_LOCAL` are the same without a peer.
+/// What `ip address` would send. `IFA_ADDRESS` is the peer's where there is one.
 fn message(link: &Link, address: &VirtualAddress) -> AddressMessage {
     let mut message = AddressMessage::default();
     message.header.index = link.index;
@@ -131,7 +130,7 @@ fn message(link: &Link, address: &VirtualAddress) -> AddressMessage {
     };
     message.attributes = vec![
         AddressAttribute::Local(address.address),
-        AddressAttribute::Address(address.address),
+        AddressAttribute::Address(address.peer.unwrap_or(address.address)),
     ];
     message
 }
@@ -151,20 +150,20 @@ fn addition(link: &Link, address: &VirtualAddress, protocol: bool) -> AddressMes
             .push(AddressAttribute::Label(label.clone()));
     }
     if address.address.is_ipv6() {
-        // A takeover must not wait for duplicate address detection.
-        message.header.flags |= AddressHeaderFlags::Nodad;
-        message
-            .attributes
-            .push(AddressAttribute::Flags(AddressFlags::Nodad));
-        if address.prefix_len == 128 {
-            // As keepalived does: no connection of this host's own begins from it.
+        // As keepalived does: no connection of this host's own begins from it.
+        let host = (address.prefix_len == 128).then_some(0);
+        if let Some(preferred) = address.preferred_lifetime.or(host) {
             let mut lifetimes = CacheInfo::default();
-            lifetimes.ifa_preferred = 0;
+            lifetimes.ifa_preferred = preferred;
             lifetimes.ifa_valid = u32::MAX;
             message
                 .attributes
                 .push(AddressAttribute::CacheInfo(lifetimes));
         }
+    }
+    let flags = flags(address);
+    if !flags.is_empty() {
+        message.attributes.push(AddressAttribute::Flags(flags));
     }
     if protocol {
         message
@@ -174,6 +173,24 @@ fn addition(link: &Link, address: &VirtualAddress, protocol: bool) -> AddressMes
             )));
     }
     message
+}
+
+fn flags(address: &VirtualAddress) -> AddressFlags {
+    let mut flags = AddressFlags::empty();
+    for flag in &address.flags {
+        flags |= match flag {
+            AddressFlag::Home => AddressFlags::Homeaddress,
+            AddressFlag::ManageTemporary => AddressFlags::Managetempaddr,
+            AddressFlag::NoPrefixRoute => AddressFlags::Noprefixroute,
+            AddressFlag::AutoJoin => AddressFlags::Mcautojoin,
+            AddressFlag::DetectDuplicates => AddressFlags::empty(),
+        };
+    }
+    // A takeover must not wait for duplicate address detection.
+    if address.address.is_ipv6() && !address.flags.contains(&AddressFlag::DetectDuplicates) {
+        flags |= AddressFlags::Nodad;
+    }
+    flags
 }
 
 #[async_trait]

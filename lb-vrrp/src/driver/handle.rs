@@ -13,7 +13,7 @@ use super::error::Error;
 use super::filter::warn_of_unshielded;
 use super::links::Interfaces;
 use super::monitor::Watched;
-use super::needs::{interfaces_of, routing_interfaces};
+use super::needs::{interfaces_of, other_interfaces};
 use super::spec::{Configuration, Options};
 use super::status::{DriverStatus, Resigned};
 use super::tracked::{self, ObjectId, Report, TrackerTask};
@@ -216,6 +216,6 @@ pub(super) fn watched(of: &Configuration) -> BTreeSet<Arc<str>> {
             _ => None,
         });
     let routers = of.routers.iter();
-    let used = routers.flat_map(|of| interfaces_of(of).chain(routing_interfaces(of, false)));
+    let used = routers.flat_map(|of| interfaces_of(of).chain(other_interfaces(of, false)));
     used.map(Arc::from).chain(tracked).collect()
 }

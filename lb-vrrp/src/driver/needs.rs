@@ -21,27 +21,26 @@ use crate::{VirtualAddress, VirtualRoute, VirtualRule};
 
 /// The interfaces a router needs: its own, and those of its addresses, routes and rules.
 pub(super) fn interfaces_of(spec: &RouterSpec) -> impl Iterator<Item = &str> {
-    let others = spec
-        .virtual_addresses
-        .iter()
-        .filter_map(|of| of.interface.as_deref());
-    std::iter::once(spec.interface.as_str())
-        .chain(others)
-        .chain(routing_interfaces(spec, true))
+    std::iter::once(spec.interface.as_str()).chain(other_interfaces(spec, true))
 }
 
-/// The interfaces of its routes and rules that it needs, or that it does without.
-pub(super) fn routing_interfaces(spec: &RouterSpec, tracked: bool) -> impl Iterator<Item = &str> {
+/// The interfaces of its addresses, routes and rules that it needs, or that it does without.
+pub(super) fn other_interfaces(spec: &RouterSpec, tracked: bool) -> impl Iterator<Item = &str> {
+    let addresses = spec.virtual_addresses.iter();
+    let addresses = addresses
+        .filter(move |of| of.tracked == tracked)
+        .filter_map(|of| of.interface.as_deref());
     let routes = spec.virtual_routes.iter();
     let rules = spec.virtual_rules.iter();
-    routes
+    let routing = routes
         .filter(move |of| of.tracked == tracked)
         .flat_map(VirtualRoute::interfaces)
         .chain(
             rules
                 .filter(move |of| of.tracked == tracked)
                 .flat_map(VirtualRule::interfaces),
-        )
+        );
+    addresses.chain(routing)
 }
 
 /// Finds the interfaces of a router's routes; one whose interface is missing has to wait.

@@ -2,7 +2,6 @@
 //! What is checked before anything is touched.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 use super::error::Error;
 use super::links::Interfaces;
@@ -10,10 +9,6 @@ use super::needs::interfaces_of;
 use super::spec::{Configuration, RouterSpec};
 use super::tracked::ObjectId;
 use crate::AddressFamily;
-use crate::VirtualAddress;
-
-/// Longest label, `IFNAMSIZ` less the terminating zero.
-const LABEL: usize = 15;
 
 /// Checks all that can be checked without the kernel.
 pub(super) fn configuration(of: &Configuration) -> Result<(), Error> {
@@ -89,7 +84,7 @@ pub(super) fn specs(specs: &[RouterSpec]) -> Result<(), Error> {
             });
         }
         for address in &spec.virtual_addresses {
-            if !usable(address) {
+            if address.problem().is_some() {
                 return Err(Error::InvalidAddress {
                     router: spec.name.clone(),
                     address: address.address,
@@ -126,16 +121,6 @@ fn routing(spec: &RouterSpec) -> Result<(), Error> {
     }
 }
 
-fn usable(of: &VirtualAddress) -> bool {
-    let fits = match of.address {
-        IpAddr::V4(_) => of.prefix_len <= 32,
-        IpAddr::V6(_) => of.prefix_len <= 128 && of.broadcast.is_none() && of.label.is_none(),
-    };
-    let label = of.label.as_ref().is_none_or(|label| label.len() <= LABEL);
-    let sensible = !of.address.is_unspecified() && !of.address.is_multicast();
-    fits && label && sensible
-}
-
 /// Checks that all interfaces exist.
 pub(super) fn interfaces(specs: &[RouterSpec], interfaces: &Interfaces) -> Result<(), Error> {
     for spec in specs {
@@ -159,7 +144,7 @@ mod tests {
     use super::*;
     use crate::driver::{FileSource, GroupSpec, ObjectSpec};
     use crate::track::Weight;
-    use crate::{RouterConfig, Vrid};
+    use crate::{RouterConfig, VirtualAddress, Vrid};
 
     fn spec(name: &str, interface: &str, vrid: u8) -> RouterSpec {
         let config = RouterConfig::builder(Vrid::new(vrid).unwrap())
