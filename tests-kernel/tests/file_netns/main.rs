@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a file says and the kernel shows: `lbctl run -f` and keepalived with the same file, on the
+//! host's kernel.
+
+mod holdings;
+
+use std::error::Error;
+use std::time::Duration;
+
+type TestResult<T = ()> = Result<T, Box<dyn Error>>;
+
+/// Ten times what the slowest step takes.
+const DEADLINE: Duration = Duration::from_secs(60);
