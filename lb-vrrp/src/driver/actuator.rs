@@ -19,6 +19,7 @@ use super::links::Interfaces;
 use super::mailbox::{End, Mailbox, Prepared, RouterKey, Wanted, Wishes};
 use super::routing::{Keeper, Watch};
 use super::sys;
+use super::vmac::{self, LinkManager};
 use crate::VirtualAddress;
 
 mod shields;
@@ -40,6 +41,10 @@ pub(super) enum Hint {
         address: IpAddr,
     },
     LinkGone {
+        link: Link,
+    },
+    /// A macvlan is not up any more.
+    Lowered {
         link: Link,
     },
     /// Notifications were lost: this is what there is now.
@@ -80,6 +85,7 @@ pub(super) struct Actuator {
     retry_at: Option<Instant>,
     realtime: bool,
     routing: Keeper,
+    links: vmac::Keeper,
 }
 
 impl Actuator {
@@ -104,7 +110,14 @@ impl Actuator {
             failing: BTreeSet::new(),
             retry_at: None,
             realtime: false,
+            links: vmac::Keeper::default(),
         }
+    }
+
+    /// Has it make macvlans.
+    pub(super) fn with_links(mut self, manager: Box<dyn LinkManager>) -> Self {
+        self.links.set_manager(manager);
+        self
     }
 
     /// Has it notice when somebody deletes routes or rules.
@@ -140,12 +153,17 @@ impl Actuator {
     }
 
     fn is_idle(&self) -> bool {
-        self.held.is_empty() && self.routing.is_empty() && self.shields.is_empty()
+        let links = self.links.is_empty();
+        links && self.held.is_empty() && self.routing.is_empty() && self.shields.is_empty()
     }
 
-    /// Addresses before the routes that need them, and after them when they go.
+    /// Addresses before the routes that need them, and after them when they go. A macvlan is down
+    /// before its addresses go, so that all of them are out of use at once.
     async fn follow(&mut self, wishes: &Wishes) {
         let (mailbox, version) = (Arc::clone(&self.mailbox), wishes.version);
+        let held = |router: &RouterKey| wishes.routers.get(router).is_some_and(|of| of.held);
+        let troubles = self.links.lower(held).await;
+        self.links_failed(troubles);
         let manager = self.manager.as_mut();
         self.routing.withdraw(manager, &mailbox, wishes).await;
         if mailbox.version() == version {
@@ -154,6 +172,10 @@ impl Actuator {
         if mailbox.version() == version {
             let manager = self.manager.as_mut();
             self.routing.establish(manager, &mailbox, wishes).await;
+        }
+        if mailbox.version() == version {
+            let troubles = self.links.settle(&wishes.virtual_links, held).await;
+            self.links_failed(troubles);
         }
         if self.routing.take_retry() {
             self.retry_at = Some(Instant::now() + RETRY);
@@ -187,8 +209,13 @@ impl Actuator {
         self.routing.doubt();
         match hint {
             Hint::AddressGone { link, address } => self.lose((link.index, address)),
-            Hint::LinkGone { link } => self.held.retain(|(index, _), _| *index != link.index),
+            Hint::LinkGone { link } => {
+                self.held.retain(|(index, _), _| *index != link.index);
+                self.links.forget(&link);
+            }
+            Hint::Lowered { link } => self.links.lowered(&link),
             Hint::Audit(interfaces) => {
+                self.links.audit(&interfaces);
                 let missing: Vec<AddressKey> = self
                     .held
                     .iter()
@@ -290,6 +317,10 @@ impl Actuator {
 
     async fn hold(&mut self, key: AddressKey, router: &RouterKey, wish: &Wanted, of: &Prepared) {
         let now = Instant::now();
+        if let Err(trouble) = self.links.raise(key.0).await {
+            self.links_failed([trouble]);
+            return;
+        }
         if wish.shielded {
             let shield = || Shield {
                 router: router.clone(),
@@ -373,6 +404,31 @@ impl Actuator {
     ) {
         let first = self.failing.insert(key);
         self.tell_failure(first, router, name, failure);
+    }
+
+    fn links_failed(&mut self, troubles: impl IntoIterator<Item = vmac::Trouble>) {
+        for vmac::Trouble {
+            router,
+            name,
+            error,
+            first,
+        } in troubles
+        {
+            self.retry_at = Some(Instant::now() + RETRY);
+            if !first {
+                continue;
+            }
+            error!(
+                instance = %name, vrid = %router.vrid, ifname = %error.interface,
+                operation = %error.operation, error = %error.source,
+                "virtual interface not changed, trying again every second"
+            );
+            let _ = self.events.try_send(Event::InterfaceFailed {
+                router: name,
+                vrid: router.vrid,
+                error: Arc::new(error),
+            });
+        }
     }
 
     /// An address without a filter before it is better than none.

@@ -26,6 +26,7 @@ use super::links::Interfaces;
 use super::mailbox::Mailbox;
 use super::monitor::{self, Monitor, Watched};
 use super::routing::Watch;
+use super::vmac;
 
 /// Hints that may wait for the actuator; the monitor waits when it is full.
 const HINTS: usize = 64;
@@ -149,7 +150,8 @@ async fn serve(netlink: Netlink, work: Work) {
         hints,
         work.events,
     )
-    .with_watch(netlink.watch);
+    .with_watch(netlink.watch)
+    .with_links(Box::new(vmac::Rtnetlink::new(netlink.handle.clone())));
     let monitor = Monitor {
         socket: netlink.notifications,
         handle: netlink.handle,

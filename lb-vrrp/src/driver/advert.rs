@@ -21,7 +21,9 @@ use super::event::{Event, Events, LinkProblem};
 use super::groups::Groups;
 use super::links::Interfaces;
 use super::mailbox::{Mailbox, PortKey, RouterKey};
-use super::needs::{announcer, interface_of, interfaces_of, place, prepare, problem_of, source_of};
+use super::needs::{
+    announcer, interface_of, interfaces_of, outlet_of, place, prepare, problem_of, source_of,
+};
 use super::port::Port;
 use super::router::{Router, Surroundings};
 use super::socket::{Incoming, PacketSocket, Protocol};
@@ -30,8 +32,9 @@ use super::status::{DriverStatus, Resigned};
 use super::sys;
 use super::timer::{DeadlineTimer, Lateness};
 use super::tracked::{ObjectId, Report, Tracking};
+use super::vmac::{Naming, VirtualLink};
 use crate::wire::AuthenticationHeader;
-use crate::{AddressFamily, Carrier, FaultReason, Received, VirtualRouter, Vrid};
+use crate::{AddressFamily, Carrier, FaultReason, MacAddr, Received, VirtualRouter, Vrid};
 
 mod follow;
 mod resign;
@@ -86,6 +89,8 @@ pub(super) struct AdvertThread {
     routers: BTreeMap<RouterKey, Router>,
     groups: Groups,
     tracking: Tracking,
+    /// Of macvlans.
+    naming: Naming,
     ports: BTreeMap<PortKey, Port>,
     /// For announcements, by interface index.
     announcers: BTreeMap<u32, Arc<PacketSocket>>,
@@ -107,9 +112,10 @@ pub(super) struct AdvertThread {
 }
 
 impl AdvertThread {
-    /// Opens what the routers need. Must be called inside the thread's runtime.
+    /// Opens what the routers need, whose macvlans have been named. Must be called inside the
+    /// thread's runtime.
     pub(super) fn new(
-        configuration: Configuration,
+        (configuration, naming): (Configuration, Naming),
         (interfaces, table): (Interfaces, watch::Receiver<Interfaces>),
         mailbox: Arc<Mailbox>,
         (commands, reports): (mpsc::Receiver<Command>, mpsc::Receiver<(ObjectId, Report)>),
@@ -122,6 +128,7 @@ impl AdvertThread {
             routers: BTreeMap::new(),
             groups: Groups::default(),
             tracking: Tracking::default(),
+            naming,
             ports: BTreeMap::new(),
             announcers: BTreeMap::new(),
             interfaces,
@@ -386,9 +393,12 @@ impl AdvertThread {
     }
 
     /// Changes the set of routers. Those that stay keep their state.
-    fn reload(&mut self, configuration: Configuration) -> Result<(), Error> {
+    fn reload(&mut self, mut configuration: Configuration) -> Result<(), Error> {
         self.interfaces = self.table.borrow().clone();
+        let mut naming = self.naming.clone();
+        naming.settle(&mut configuration.routers, &self.interfaces)?;
         self.open_ports(&configuration.routers)?;
+        self.naming = naming;
         let now = Instant::now();
         // Before anything else: a router that is gone is no reason for its group to resign.
         self.groups.configure(&configuration);
@@ -403,13 +413,14 @@ impl AdvertThread {
             let name: Arc<str> = Arc::from(spec.name.as_str());
             let mut kept = false;
             self.act(&key, now, |router| {
-                kept = router.engine.reconfigure(now, spec.config.clone()).is_ok();
+                kept = router.spec.vmac == spec.vmac
+                    && router.engine.reconfigure(now, spec.config.clone()).is_ok();
                 if kept {
                     router.respecify(name, spec.clone());
                 }
             });
             if !kept {
-                // New, or of another version: that is another router.
+                // New, or of another version or MAC address: that is another router.
                 self.remove(&key, now);
                 self.clean(spec);
                 self.insert(spec.clone())?;
@@ -505,8 +516,17 @@ impl AdvertThread {
             .values()
             .flat_map(|router| router.spec.virtual_addresses.iter().map(|of| of.address))
             .collect();
+        let links: Vec<VirtualLink> = self
+            .routers
+            .values()
+            .filter_map(|router| VirtualLink::of(&router.spec, &self.interfaces))
+            .collect();
+        self.mailbox.link(&links);
         let keys: Vec<RouterKey> = self.routers.keys().cloned().collect();
         for key in keys {
+            if self.awaits_macvlan(&key) {
+                continue;
+            }
             let Some(router) = self.routers.get_mut(&key) else {
                 continue;
             };
@@ -514,6 +534,7 @@ impl AdvertThread {
             let has_port = self.ports.contains_key(&key.port());
             let problem = problem_of(&router.spec, &self.interfaces, has_port, source);
             let prepared = prepare(&router.spec, &self.interfaces, &mut self.announcers);
+            router.outlet = outlet_of(&router.spec, &self.interfaces, &mut self.announcers);
             let routing = place(&router.spec, &self.interfaces);
             router.prepare(prepared, routing, &self.mailbox);
             if let Some(source) = source
@@ -581,14 +602,24 @@ impl AdvertThread {
                 continue;
             };
             let routers = self.routers.iter().filter(|(of, _)| of.port() == key);
+            let macvlans: BTreeMap<u32, MacAddr> = routers
+                .clone()
+                .filter_map(|(_, of)| {
+                    let link = VirtualLink::of(&of.spec, &self.interfaces)?;
+                    let index = self.interfaces.get(&link.name)?.link.index;
+                    Some((index, link.mac))
+                })
+                .collect();
             let opened = match self.ports.entry(key.clone()) {
                 Entry::Occupied(port) => Ok(port.into_mut()),
                 Entry::Vacant(empty) => {
                     Port::open(interface, *family).map(|port| empty.insert(port))
                 }
             };
-            let opened =
-                opened.and_then(|port| port.suit(interface, routers.map(|(_, of)| &of.spec)));
+            let opened = opened.and_then(|port| {
+                port.suit(interface, routers.map(|(_, of)| &of.spec))?;
+                port.listen(*family, &macvlans)
+            });
             if let Err(error) = opened {
                 error!(ifname = %name, %family, %error, "no raw socket");
             }

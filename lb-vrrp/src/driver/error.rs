@@ -93,6 +93,42 @@ pub enum Error {
         /// The interfaces that exist.
         existing: Vec<String>,
     },
+    /// A macvlan cannot have the name that it is to have.
+    #[error("router {router}: {interface} is the name of another interface")]
+    NameTaken {
+        /// The router's name.
+        router: String,
+        /// The name.
+        interface: String,
+    },
+    /// Two routers with the same macvlan, or with the same MAC address on one interface.
+    #[error("routers {first} and {second} both have {what}")]
+    DuplicateVmac {
+        /// Name of the first.
+        first: String,
+        /// Name of the second.
+        second: String,
+        /// The name or the MAC address.
+        what: String,
+    },
+    /// A macvlan that no kernel would make.
+    #[error("router {router}: {what} for its virtual MAC address: {problem}")]
+    InvalidVmac {
+        /// The router's name.
+        router: String,
+        /// Name, prefix or MAC address.
+        what: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A virtual MAC address on an interface that has none of its own.
+    #[error("router {router}: {interface} has no MAC address, so it can have no virtual one")]
+    NotEthernet {
+        /// The router's name.
+        router: String,
+        /// Its interface.
+        interface: String,
+    },
     /// The process lacks a capability in its network namespace.
     #[error("{operation} needs {capability}")]
     MissingCapability {
@@ -196,6 +232,21 @@ impl Error {
         }
     }
 
+    pub(super) fn interface(source: io::Error) -> Self {
+        if source.kind() == io::ErrorKind::PermissionDenied {
+            Self::MissingCapability {
+                capability: Capability::NetAdmin,
+                operation: "making virtual interfaces",
+                source,
+            }
+        } else {
+            Self::Netlink {
+                operation: "look for left-over virtual interfaces",
+                source,
+            }
+        }
+    }
+
     pub(super) fn address(error: AddressError) -> Self {
         if error.source.kind() == io::ErrorKind::PermissionDenied {
             Self::MissingCapability {
@@ -209,6 +260,58 @@ impl Error {
                 source: error.source,
             }
         }
+    }
+}
+
+/// A macvlan could not be made, changed or deleted.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {operation} {interface}")]
+#[non_exhaustive]
+pub struct InterfaceError {
+    /// What was tried.
+    pub operation: InterfaceOperation,
+    /// The macvlan.
+    pub interface: String,
+    /// What the kernel said.
+    pub source: io::Error,
+}
+
+impl InterfaceError {
+    pub(super) fn new(
+        operation: InterfaceOperation,
+        interface: impl Into<String>,
+        source: io::Error,
+    ) -> Self {
+        Self {
+            operation,
+            interface: interface.into(),
+            source,
+        }
+    }
+}
+
+/// What is done to a macvlan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum InterfaceOperation {
+    /// `ip link add`
+    Make,
+    /// `ip link set … up`
+    Raise,
+    /// `ip link set … down`
+    Lower,
+    /// `ip link delete`
+    Delete,
+}
+
+impl fmt::Display for InterfaceOperation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Make => "make",
+            Self::Raise => "set up",
+            Self::Lower => "set down",
+            Self::Delete => "delete",
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::error::AddressError;
+use super::error::{AddressError, InterfaceError};
 use super::routing::{RouteError, RoutingEntry};
 use super::tracked::ObjectId;
 use crate::track::Verdict;
@@ -97,6 +97,17 @@ pub enum Event {
         vrid: Vrid,
         /// The route or rule.
         entry: RoutingEntry,
+    },
+    /// The macvlan of a router's virtual MAC address could not be made, changed or deleted; it is
+    /// tried again every second. Told once until it succeeds.
+    #[non_exhaustive]
+    InterfaceFailed {
+        /// The router's name.
+        router: Arc<str>,
+        /// Its VRID.
+        vrid: Vrid,
+        /// What failed.
+        error: Arc<InterfaceError>,
     },
     /// What a router needs of its interfaces came or went: carrier, or a source for adverts.
     #[non_exhaustive]

@@ -17,7 +17,7 @@ use super::needs::{interfaces_of, other_interfaces};
 use super::spec::{Configuration, Options};
 use super::status::{DriverStatus, Resigned};
 use super::tracked::{self, ObjectId, Report, TrackerTask};
-use super::validate;
+use super::{validate, vmac};
 
 /// Controls a running driver.
 ///
@@ -42,7 +42,7 @@ pub struct DriverHandle {
 
 impl DriverHandle {
     /// Replaces all that runs by `configuration`, as a difference: a router with the same VRID,
-    /// interface and version keeps its state, and its addresses change by what differs; a new one
+    /// interface, version and virtual MAC address keeps its state, and its addresses change by what differs; a new one
     /// starts; one that is gone resigns. Adverts go on meanwhile, and equal specifications change
     /// nothing.
     ///
@@ -62,6 +62,7 @@ impl DriverHandle {
         if !self.filtered {
             warn_of_unshielded(&configuration.routers);
         }
+        vmac::warn_of_oddities(&configuration.routers);
         // Watched before they are used: a change in between is told.
         let watched = watched(&configuration);
         self.watched.extend(&watched);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
-use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
 use rtnetlink::packet_route::{AddressFamily as RouteFamily, RouteNetlinkMessage};
 
 use super::address::{ADDRESS_PROTOCOL, Link, bounded};
@@ -34,6 +34,8 @@ pub(super) struct Interface {
     pub(super) up: bool,
     /// Ethernet address, where it has one and speaks ARP.
     pub(super) mac: Option<[u8; 6]>,
+    /// Index of the interface beneath, if it is a macvlan.
+    pub(super) macvlan_of: Option<u32>,
     /// In the kernel's order.
     pub(super) addresses: Vec<PresentAddress>,
 }
@@ -65,6 +67,8 @@ pub(super) enum Change {
     None,
     /// A link or address appeared or changed.
     Updated,
+    /// A macvlan is not up any more.
+    Lowered { link: Link },
     /// An address went away.
     AddressGone { link: Link, address: IpAddr },
     /// An interface went away.
@@ -127,13 +131,25 @@ impl Interfaces {
             .collect()
     }
 
-    /// Only the interfaces named.
+    /// Only the interfaces named, and that there are macvlans above them.
     pub(super) fn only(&self, names: &BTreeSet<Arc<str>>) -> Self {
+        let named = |interface: &Interface| names.contains(interface.link.name.as_str());
+        let above = |interface: &Interface| {
+            let beneath = interface.macvlan_of.and_then(|of| self.by_index.get(&of));
+            beneath.is_some_and(named).then(|| Interface {
+                // Who has it above an interface sets it up and down, and has addresses on it.
+                up: false,
+                addresses: Vec::new(),
+                ..interface.clone()
+            })
+        };
         let by_index = self
             .by_index
             .iter()
-            .filter(|(_, interface)| names.contains(interface.link.name.as_str()))
-            .map(|(index, interface)| (*index, interface.clone()))
+            .filter_map(|(index, interface)| {
+                let kept = named(interface).then(|| interface.clone());
+                Some((*index, kept.or_else(|| above(interface))?))
+            })
             .collect();
         Self {
             by_index: Arc::new(by_index),
@@ -182,20 +198,25 @@ impl Interfaces {
         let flags = message.header.flags;
         let index = message.header.index;
         let by_index = Arc::make_mut(&mut self.by_index);
-        let addresses = by_index
-            .remove(&index)
-            .map(|interface| interface.addresses)
-            .unwrap_or_default();
-        by_index.insert(
-            index,
-            Interface {
-                link: Link::new(index, name.as_str()),
-                up: flags.contains(LinkFlags::Up | LinkFlags::Running),
-                mac: mac.filter(|_| !flags.intersects(LinkFlags::Noarp | LinkFlags::Loopback)),
-                addresses,
-            },
-        );
-        Change::Updated
+        let before = by_index.remove(&index);
+        let was_up = before.as_ref().is_some_and(|interface| interface.up);
+        let interface = Interface {
+            link: Link::new(index, name.as_str()),
+            up: flags.contains(LinkFlags::Up | LinkFlags::Running),
+            mac: mac.filter(|_| !flags.intersects(LinkFlags::Noarp | LinkFlags::Loopback)),
+            macvlan_of: macvlan_of(message),
+            addresses: before
+                .map(|interface| interface.addresses)
+                .unwrap_or_default(),
+        };
+        let lowered = was_up && !interface.up && interface.macvlan_of.is_some();
+        let link = interface.link.clone();
+        by_index.insert(index, interface);
+        if lowered {
+            Change::Lowered { link }
+        } else {
+            Change::Updated
+        }
     }
 
     fn delete_link(&mut self, message: &LinkMessage) -> Change {
@@ -244,6 +265,22 @@ impl Interfaces {
     }
 }
 
+/// The index of the interface beneath a macvlan.
+pub(super) fn macvlan_of(message: &LinkMessage) -> Option<u32> {
+    let is_macvlan = |attribute: &LinkAttribute| match attribute {
+        LinkAttribute::LinkInfo(infos) => infos.contains(&LinkInfo::Kind(InfoKind::MacVlan)),
+        _ => false,
+    };
+    let beneath = message
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            LinkAttribute::Link(index) => Some(*index),
+            _ => None,
+        });
+    beneath.filter(|_| message.attributes.iter().any(is_macvlan))
+}
+
 /// The local address of a message: `IFA_LOCAL`, or `IFA_ADDRESS` where that is missing (IPv6).
 fn present(message: &AddressMessage) -> Option<PresentAddress> {
     let mut local = None;
@@ -272,8 +309,36 @@ fn present(message: &AddressMessage) -> Option<PresentAddress> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// An interface that is up.
+    pub(in crate::driver) fn eth(index: u32, name: &str) -> Interface {
+        Interface {
+            link: Link::new(index, name),
+            up: true,
+            mac: Some([2, 0, 0, 0, 0, 1]),
+            macvlan_of: None,
+            addresses: Vec::new(),
+        }
+    }
+
+    /// A macvlan that is up.
+    pub(in crate::driver) fn macvlan(index: u32, name: &str, base: u32, mac: [u8; 6]) -> Interface {
+        Interface {
+            mac: Some(mac),
+            macvlan_of: Some(base),
+            ..eth(index, name)
+        }
+    }
+
+    /// These interfaces.
+    pub(in crate::driver) fn table<const N: usize>(interfaces: [Interface; N]) -> Interfaces {
+        let by_index = interfaces.map(|interface| (interface.link.index, interface));
+        Interfaces {
+            by_index: Arc::new(by_index.into()),
+        }
+    }
 
     fn link(index: u32, name: &str, flags: LinkFlags) -> LinkMessage {
         let mut message = LinkMessage::default();
@@ -396,6 +461,42 @@ mod tests {
             Change::LinkGone { link: eth0 }
         );
         assert_eq!(interfaces.names(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_macvlan_is_known_by_what_is_beneath() {
+        let mut message = link(3, "vrrp.51", LinkFlags::Up | LinkFlags::Running);
+        message.attributes.push(LinkAttribute::Link(2));
+        let mut interfaces = two();
+        interfaces.apply(&RouteNetlinkMessage::NewLink(message.clone()));
+        assert_eq!(interfaces.get("vrrp.51").unwrap().macvlan_of, None);
+        let kind = LinkInfo::Kind(InfoKind::MacVlan);
+        message.attributes.push(LinkAttribute::LinkInfo(vec![kind]));
+        interfaces.apply(&RouteNetlinkMessage::NewLink(message.clone()));
+        assert_eq!(interfaces.get("vrrp.51").unwrap().macvlan_of, Some(2));
+
+        // It comes with the interface beneath, and how it is does not count.
+        interfaces.apply(&RouteNetlinkMessage::NewAddress(address(
+            3,
+            "192.0.2.50",
+            24,
+        )));
+        let names = BTreeSet::from([Arc::from("eth0")]);
+        let seen = interfaces.only(&names);
+        assert_eq!(seen.names(), ["eth0", "vrrp.51"]);
+        let above = seen.get("vrrp.51").unwrap();
+        assert!(!above.up && above.addresses.is_empty());
+        assert_eq!(
+            interfaces.only(&BTreeSet::new()).names(),
+            Vec::<String>::new()
+        );
+
+        message.header.flags = LinkFlags::empty();
+        let link = Link::new(3, "vrrp.51");
+        let lowered = interfaces.apply(&RouteNetlinkMessage::NewLink(message.clone()));
+        assert_eq!(lowered, Change::Lowered { link });
+        let again = interfaces.apply(&RouteNetlinkMessage::NewLink(message));
+        assert_eq!(again, Change::Updated);
     }
 
     #[test]

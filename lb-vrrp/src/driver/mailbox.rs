@@ -13,6 +13,7 @@ use super::address::Link;
 use super::routing::RoutingEntry;
 use super::socket::PacketSocket;
 use super::spec::RouterSpec;
+use super::vmac::VirtualLink;
 use crate::{AddressFamily, Announcements, VirtualAddress, Vrid};
 
 /// What identifies a router: two of the same are the same router with another configuration.
@@ -98,6 +99,8 @@ pub(super) struct Wanted {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wishes {
     pub(super) routers: BTreeMap<RouterKey, Wanted>,
+    /// Macvlans that are to be there; up while their router's addresses are held.
+    pub(super) virtual_links: Arc<[VirtualLink]>,
     /// Rises with every change.
     pub(super) version: u64,
     pub(super) end: Option<End>,
@@ -137,8 +140,18 @@ impl Mailbox {
     pub(super) fn close(&self, end: End) {
         self.change(|wishes| {
             wishes.routers.clear();
+            if !wishes.virtual_links.is_empty() {
+                wishes.virtual_links = Arc::default();
+            }
             wishes.end.get_or_insert(end);
         });
+    }
+
+    /// Replaces the macvlans that are to be there.
+    pub(super) fn link(&self, links: &[VirtualLink]) {
+        if *self.lock().virtual_links != *links {
+            self.change(|wishes| wishes.virtual_links = links.into());
+        }
     }
 
     /// Has an address removed that nobody of ours put there.

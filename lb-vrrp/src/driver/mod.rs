@@ -78,9 +78,12 @@ mod sys;
 mod timer;
 mod tracked;
 mod validate;
+mod vmac;
 
 pub use self::address::{ADDRESS_PROTOCOL, Added, AddressManager, Link, Rtnetlink};
-pub use self::error::{AddressError, AddressOperation, Capability, Error};
+pub use self::error::{
+    AddressError, AddressOperation, Capability, Error, InterfaceError, InterfaceOperation,
+};
 pub use self::event::{Event, LinkProblem};
 pub use self::filter::{PacketFilter, Ports};
 pub use self::handle::DriverHandle;
@@ -94,6 +97,7 @@ pub use self::tracked::{
     CommandRunner, FileInit, FileSource, GroupSpec, ObjectId, ObjectSpec, ProcessPattern,
     ProcessSource, Report, ScriptRunner, ScriptSource, Source,
 };
+pub use self::vmac::Vmac;
 pub use crate::{Announcements, Scope, VirtualAddress, VirtualRoute, VirtualRule};
 
 use self::actuator::remove_leftovers;
@@ -105,6 +109,7 @@ use self::links::Interfaces;
 use self::mailbox::{End, Mailbox};
 use self::monitor::Watched;
 use self::needs::interface_of;
+use self::vmac::Naming;
 
 /// Commands that may wait for the advert thread; their senders wait when it is full.
 const COMMANDS: usize = 64;
@@ -136,7 +141,8 @@ impl Driver {
         let interfaces = Interfaces::dump(&handle).await;
         connection.abort();
         let interfaces = interfaces.map_err(netlink("read links and addresses"))?;
-        validate::interfaces(specs, &interfaces)
+        validate::interfaces(specs, &interfaces)?;
+        Naming::default().settle(&mut specs.clone(), &interfaces)
     }
 
     /// Starts the routers, with addresses by rtnetlink.
@@ -179,6 +185,7 @@ impl Driver {
         if !filtered {
             warn_of_unshielded(&configuration.routers);
         }
+        vmac::warn_of_oddities(&configuration.routers);
 
         // All sockets are made on threads that this one starts: they are in its namespace.
         let address_thread = Idle::start(options.limit)?;
@@ -297,7 +304,7 @@ impl Setup {
 
     /// Looks at interfaces, removes left-overs, opens sockets.
     fn prepare(mut self) -> Result<(Runtime, AdvertThread, Started), Error> {
-        let interfaces = self.look_and_clean()?;
+        let (interfaces, naming) = self.look_and_clean()?;
         // Without tokio's time driver: no timer of its can come between.
         let runtime = Builder::new_current_thread()
             .enable_io()
@@ -306,7 +313,7 @@ impl Setup {
         let thread = {
             let _inside = runtime.enter();
             AdvertThread::new(
-                self.configuration,
+                (self.configuration, naming),
                 (interfaces.clone(), self.table),
                 self.mailbox,
                 (self.commands, self.reports),
@@ -318,7 +325,7 @@ impl Setup {
         Ok((runtime, thread, (interfaces, self.manager)))
     }
 
-    fn look_and_clean(&mut self) -> Result<Interfaces, Error> {
+    fn look_and_clean(&mut self) -> Result<(Interfaces, Naming), Error> {
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
@@ -328,10 +335,16 @@ impl Setup {
             let (connection, handle, _) =
                 rtnetlink::new_connection().map_err(netlink("connect"))?;
             tokio::spawn(connection);
-            let interfaces = Interfaces::dump(&handle)
-                .await
-                .map_err(netlink("read links and addresses"))?;
+            let read = "read links and addresses";
+            let interfaces = Interfaces::dump(&handle).await.map_err(netlink(read))?;
             validate::interfaces(&self.configuration.routers, &interfaces)?;
+            let mut links = vmac::Rtnetlink::new(handle.clone());
+            vmac::clean(&mut links, &self.configuration.routers, &interfaces)
+                .await
+                .map_err(Error::interface)?;
+            let interfaces = Interfaces::dump(&handle).await.map_err(netlink(read))?;
+            let mut naming = Naming::default();
+            naming.settle(&mut self.configuration.routers, &interfaces)?;
             if self.manager.is_none() {
                 routing::remove_leftovers().await;
             }
@@ -358,7 +371,7 @@ impl Setup {
             remove_leftovers(manager, &interfaces, addresses)
                 .await
                 .map_err(Error::address)?;
-            Ok(interfaces)
+            Ok((interfaces, naming))
         })
     }
 }

@@ -133,6 +133,7 @@ impl Monitor {
                 let hint = match change {
                     Change::AddressGone { link, address } => Hint::AddressGone { link, address },
                     Change::LinkGone { link } => Hint::LinkGone { link },
+                    Change::Lowered { link } => Hint::Lowered { link },
                     Change::None | Change::Updated => continue,
                 };
                 let _ = self.hints.send(hint).await;

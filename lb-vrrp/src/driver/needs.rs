@@ -15,8 +15,9 @@ use super::mailbox::{Announcement, Prepared};
 use super::routing::{PlacedRoute, RoutingEntry};
 use super::socket::PacketSocket;
 use super::spec::RouterSpec;
-use crate::MacAddr;
+use super::vmac::{Outlet, Vmac};
 use crate::wire::{GratuitousArp, UnsolicitedNeighbourAdvertisement};
+use crate::{AddressFamily, MacAddr};
 use crate::{VirtualAddress, VirtualRoute, VirtualRule};
 
 /// The interfaces a router needs: its own, and those of its addresses, routes and rules.
@@ -57,9 +58,41 @@ pub(super) fn place(spec: &RouterSpec, interfaces: &Interfaces) -> Vec<RoutingEn
     routes.chain(rules).collect()
 }
 
-/// The interface an address belongs on.
+/// The interface an address belongs on. On a router's macvlan, whose name has been settled, are
+/// those of its own family.
 pub(super) fn interface_of<'a>(spec: &'a RouterSpec, address: &'a VirtualAddress) -> &'a str {
-    address.interface.as_deref().unwrap_or(&spec.interface)
+    let own = || virtual_mac_of(spec, address).map_or(&*spec.interface, |(name, _)| name);
+    address.interface.as_deref().unwrap_or_else(own)
+}
+
+/// The macvlan an address belongs on, if it does, and its MAC address.
+fn virtual_mac_of<'a>(
+    spec: &'a RouterSpec,
+    address: &VirtualAddress,
+) -> Option<(&'a str, MacAddr)> {
+    let vmac = spec.vmac.as_ref()?;
+    let family = AddressFamily::of(address.address) == spec.config.family();
+    let belongs = family && address.interface.is_none();
+    Some((vmac.name.as_deref()?, vmac.mac_of(spec))).filter(|_| belongs)
+}
+
+/// The macvlan of a router, by name.
+pub(super) fn macvlan_of(spec: &RouterSpec) -> Option<&str> {
+    spec.vmac.as_ref()?.name.as_deref()
+}
+
+/// What sends adverts with a virtual MAC address, where that is wanted.
+pub(super) fn outlet_of(
+    spec: &RouterSpec,
+    interfaces: &Interfaces,
+    announcers: &mut BTreeMap<u32, Arc<PacketSocket>>,
+) -> Option<Outlet> {
+    let vmac = spec.vmac.as_ref().filter(|_| Vmac::covers_adverts(spec))?;
+    let base = interfaces.get(&spec.interface)?;
+    let socket = announcer(announcers, base)
+        .inspect_err(|error| error!(ifname = %base.link.name, %error, "no packet socket"))
+        .ok()?;
+    Some(Outlet::new(socket, vmac.mac_of(spec)))
 }
 
 /// The source of a router's adverts: the interface's first IPv4 address, or its link-local IPv6
@@ -98,6 +131,9 @@ pub(super) fn problem_of(
             None => return Some(LinkProblem::Missing),
         }
     }
+    if macvlan_of(spec).is_some_and(|name| interfaces.get(name).is_none()) {
+        return Some(LinkProblem::Missing);
+    }
     if down {
         Some(LinkProblem::Down)
     } else if source.is_none() {
@@ -122,15 +158,20 @@ pub(super) fn prepare(
         let Some(interface) = interfaces.get(interface_of(spec, address)) else {
             continue;
         };
-        let announcement = interface.mac.and_then(|mac| {
-            let frame = announcement_frame(address.address, MacAddr::from(mac), || {
+        // By the interface beneath: it is up whether the macvlan is or not.
+        let (carrier, mac) = match virtual_mac_of(spec, address) {
+            Some((_, mac)) => (interfaces.get(&spec.interface), Some(mac)),
+            None => (Some(interface), interface.mac.map(MacAddr::from)),
+        };
+        let announcement = carrier.zip(mac).and_then(|(carrier, mac)| {
+            let frame = announcement_frame(address.address, mac, || {
                 *forwarding
                     .entry(interface.link.index)
                     .or_insert_with(|| forwards_ipv6(&interface.link.name))
             });
-            let socket = announcer(announcers, interface)
+            let socket = announcer(announcers, carrier)
                 .inspect_err(|error| {
-                    error!(ifname = %interface.link.name, %error, "no packet socket");
+                    error!(ifname = %carrier.link.name, %error, "no packet socket");
                 })
                 .ok()?;
             Some(Announcement {

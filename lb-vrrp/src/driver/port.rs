@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the routers of one interface and family share.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,7 +12,8 @@ use super::mailbox::PortKey;
 use super::socket::{Incoming, Protocol, VrrpSocket};
 use super::spec::RouterSpec;
 use super::status::InterfaceStatus;
-use crate::{AddressFamily, Authentication, Transmit};
+use super::vmac::Receiver;
+use crate::{AddressFamily, Authentication, MacAddr, Transmit};
 
 /// The sockets of an interface and family, and what arrived on them for nobody.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(super) struct Port {
     plain: VrrpSocket,
     /// Where a router authenticates by header.
     authenticated: Option<VrrpSocket>,
+    /// On the macvlans above the interface, by index.
+    above: BTreeMap<u32, Receiver>,
     pub(super) unknown_vrid: u64,
     pub(super) malformed: u64,
 }
@@ -32,6 +35,7 @@ impl Port {
             index: interface.link.index,
             plain: socket(interface, family, Protocol::Vrrp)?,
             authenticated: None,
+            above: BTreeMap::new(),
             unknown_vrid: 0,
             malformed: 0,
         })
@@ -68,6 +72,23 @@ impl Port {
         socket.join(&groups(&headed))
     }
 
+    /// Listens on these macvlans and no others.
+    pub(super) fn listen(
+        &mut self,
+        family: AddressFamily,
+        macvlans: &BTreeMap<u32, MacAddr>,
+    ) -> io::Result<()> {
+        self.above
+            .retain(|index, receiver| macvlans.get(index) == Some(&receiver.mac()));
+        for (index, mac) in macvlans {
+            if !self.above.contains_key(index) {
+                let receiver = Receiver::open(*index, *mac, family)?;
+                self.above.insert(*index, receiver);
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn send(&mut self, advert: &Transmit) -> io::Result<()> {
         let socket = if advert.protocol == Protocol::AuthenticationHeader.number() {
             self.authenticated.as_mut()
@@ -84,15 +105,29 @@ impl Port {
         {
             return Poll::Ready(ready);
         }
+        for receiver in self.above.values() {
+            if let Poll::Ready(ready) = receiver.poll_readable(cx) {
+                return Poll::Ready(ready);
+            }
+        }
         self.plain.poll_readable(cx)
     }
 
-    /// The next packet of either kind.
+    /// The next packet of either kind, from wherever.
     pub(super) fn receive(&mut self) -> io::Result<Option<(Protocol, Incoming<'_>)>> {
+        let authenticates = self.authenticated.is_some();
         if let Some(socket) = &mut self.authenticated
             && let Some(incoming) = socket.receive()?
         {
             return Ok(Some((Protocol::AuthenticationHeader, incoming)));
+        }
+        for receiver in self.above.values_mut() {
+            match receiver.receive() {
+                Ok(Some((Protocol::AuthenticationHeader, _))) if !authenticates => {}
+                Ok(Some(incoming)) => return Ok(Some(incoming)),
+                // It was set down.
+                Ok(None) | Err(_) => {}
+            }
         }
         let incoming = self.plain.receive()?;
         Ok(incoming.map(|incoming| (Protocol::Vrrp, incoming)))

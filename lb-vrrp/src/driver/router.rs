@@ -11,9 +11,11 @@ use tracing::warn;
 use super::event::{Event, Events, LinkProblem};
 use super::limiter::RejectedLimiter;
 use super::mailbox::{Mailbox, PortKey, Prepared, RouterKey, Wanted};
+use super::needs::macvlan_of;
 use super::port::Port;
 use super::routing::RoutingEntry;
 use super::spec::RouterSpec;
+use super::vmac::{Outlet, Vmac};
 use crate::{AnnounceReason, Authentication, Output, Received, Transmit, VirtualRouter};
 
 /// Bursts because of other routers' adverts are at least this far apart; the actuator's repeat
@@ -37,6 +39,8 @@ pub(super) struct Router {
     pub(super) problem: Option<LinkProblem>,
     pub(super) started: bool,
     pub(super) span: tracing::Span,
+    /// Sends adverts with a virtual MAC address.
+    pub(super) outlet: Option<Outlet>,
     addresses: Arc<[Prepared]>,
     routing: Arc<[RoutingEntry]>,
     /// Addresses of this epoch that are on their interface, by interface and address.
@@ -66,6 +70,7 @@ impl Router {
             problem: None,
             started: false,
             span,
+            outlet: None,
             addresses: Arc::new([]),
             routing: Arc::new([]),
             ready: BTreeSet::new(),
@@ -78,6 +83,10 @@ impl Router {
             send_failures: 0,
             sending_fails: false,
         }
+    }
+
+    pub(super) fn vmac_name(&self) -> Option<&str> {
+        macvlan_of(&self.spec)
     }
 
     /// Takes over another specification of the same router.
@@ -180,11 +189,17 @@ impl Router {
     }
 
     fn send(&mut self, advert: &Transmit, ports: &mut BTreeMap<PortKey, Port>) {
-        let Some(port) = ports.get_mut(&self.key.port()) else {
+        let sent = if Vmac::covers_adverts(&self.spec) {
+            self.outlet.as_mut().map(|outlet| outlet.send(advert))
+        } else {
+            let port = ports.get_mut(&self.key.port());
+            port.map(|port| port.send(advert))
+        };
+        let Some(sent) = sent else {
             self.send_failures += 1;
             return;
         };
-        match port.send(advert) {
+        match sent {
             Ok(()) => self.sending_fails = false,
             Err(error) => {
                 self.send_failures += 1;

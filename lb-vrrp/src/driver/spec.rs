@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::tracked::{GroupSpec, ObjectId, ObjectSpec};
+use super::vmac::Vmac;
 use crate::track::Weight;
 use crate::{Announcements, RouterConfig, VirtualAddress, VirtualRoute, VirtualRule};
 
@@ -81,6 +82,9 @@ pub struct RouterSpec {
     pub tracked: Vec<(ObjectId, Weight)>,
     /// The state of its own interface does not matter (`dont_track_primary` in keepalived).
     pub ignores_interface: bool,
+    /// Its virtual MAC address; without one it uses that of its interface (`use_vmac` in
+    /// keepalived).
+    pub vmac: Option<Vmac>,
 }
 
 impl RouterSpec {
@@ -108,6 +112,7 @@ impl RouterSpec {
             source: None,
             tracked: Vec::new(),
             ignores_interface: false,
+            vmac: None,
         }
     }
 
@@ -122,6 +127,13 @@ impl RouterSpec {
     #[must_use]
     pub const fn with_ignores_interface(mut self, ignores: bool) -> Self {
         self.ignores_interface = ignores;
+        self
+    }
+
+    /// Has it use a virtual MAC address.
+    #[must_use]
+    pub fn with_vmac(mut self, vmac: Vmac) -> Self {
+        self.vmac = Some(vmac);
         self
     }
 

@@ -42,6 +42,8 @@ pub struct RouterStatus {
     pub vrid: Vrid,
     /// Its interface.
     pub interface: Arc<str>,
+    /// The macvlan that has its virtual MAC address, if it has one.
+    pub vmac: Option<Arc<str>>,
     /// Version of the protocol.
     pub version: Version,
     /// Family of its addresses.
@@ -146,6 +148,7 @@ impl Router {
             name: Arc::clone(&self.name),
             vrid: self.key.vrid,
             interface: Arc::clone(&self.key.interface),
+            vmac: self.vmac_name().map(Arc::from),
             version: engine.config().version(),
             family: self.key.family,
             state: engine.state(),

@@ -44,12 +44,12 @@ pub(super) fn set_round_robin(priority: i32) -> io::Result<()> {
 
 /// The address that binds a packet socket to one interface: frames sent on it leave there.
 ///
-/// The protocol is 0, so that the socket receives nothing.
+/// With protocol 0 the socket receives nothing, with another one frames of that `EtherType`.
 #[expect(
     unsafe_code,
     reason = "neither socket2 nor nix builds a sockaddr_ll in safe code"
 )]
-pub(super) fn packet_address(index: u32) -> io::Result<SockAddr> {
+pub(super) fn packet_address(index: u32, protocol: u16) -> io::Result<SockAddr> {
     let index = i32::try_from(index).map_err(|_| io::ErrorKind::InvalidInput)?;
     let family = u16::try_from(libc::AF_PACKET).map_err(|_| io::ErrorKind::InvalidInput)?;
     let length = socklen_t::try_from(size_of::<libc::sockaddr_ll>())
@@ -59,6 +59,7 @@ pub(super) fn packet_address(index: u32) -> io::Result<SockAddr> {
     let address = unsafe { storage.view_as::<libc::sockaddr_ll>() };
     address.sll_family = family;
     address.sll_ifindex = index;
+    address.sll_protocol = protocol.to_be();
     // SAFETY: the storage holds a sockaddr_ll whose family is set, and `length` is its size.
     Ok(unsafe { SockAddr::new(storage, length) })
 }
@@ -116,10 +117,10 @@ mod tests {
 
     #[test]
     fn a_packet_address_has_the_family_and_size_of_a_sockaddr_ll() {
-        let address = packet_address(7).unwrap();
+        let address = packet_address(7, 0).unwrap();
         assert_eq!(i32::from(address.family()), libc::AF_PACKET);
         assert_eq!(address.len(), 20);
-        assert!(packet_address(u32::MAX).is_err());
+        assert!(packet_address(u32::MAX, 0).is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Error;
-use super::links::Interfaces;
+use super::links::{Interface, Interfaces};
 use super::needs::interfaces_of;
 use super::spec::{Configuration, RouterSpec};
 use super::tracked::ObjectId;
@@ -103,6 +103,38 @@ pub(super) fn specs(specs: &[RouterSpec]) -> Result<(), Error> {
             });
         }
     }
+    vmacs(specs)
+}
+
+/// Checks that macvlans can be made, and that no two are the same.
+fn vmacs(specs: &[RouterSpec]) -> Result<(), Error> {
+    let mut taken = BTreeMap::new();
+    for spec in specs {
+        let Some(vmac) = &spec.vmac else {
+            continue;
+        };
+        let mac = vmac.mac_of(spec);
+        if let Some(problem) = vmac.problem(spec.config.vrid()) {
+            let name = vmac.name.as_ref().unwrap_or(&vmac.prefix);
+            return Err(Error::InvalidVmac {
+                router: spec.name.clone(),
+                what: format!("{name} {mac}"),
+                problem,
+            });
+        }
+        let on_base = format!("the MAC address {mac} on {}", spec.interface);
+        let name = vmac.name.as_ref();
+        let named = name.map(|name| format!("the virtual interface {name}"));
+        for what in named.into_iter().chain([on_base]) {
+            if let Some(first) = taken.insert(what.clone(), &spec.name) {
+                return Err(Error::DuplicateVmac {
+                    first: first.clone(),
+                    second: spec.name.clone(),
+                    what,
+                });
+            }
+        }
+    }
     Ok(())
 }
 
@@ -132,6 +164,13 @@ pub(super) fn interfaces(specs: &[RouterSpec], interfaces: &Interfaces) -> Resul
                     existing: interfaces.names(),
                 });
             }
+        }
+        let ethernet = |of: &Interface| of.mac.is_some();
+        if spec.vmac.is_some() && !interfaces.get(&spec.interface).is_some_and(ethernet) {
+            return Err(Error::NotEthernet {
+                router: spec.name.clone(),
+                interface: spec.interface.clone(),
+            });
         }
     }
     Ok(())

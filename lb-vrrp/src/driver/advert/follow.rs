@@ -57,9 +57,17 @@ impl AdvertThread {
         }
     }
 
-    /// Starts a router, unless it runs, or waits for a script.
+    /// Whether a router has not begun because its macvlan is still to be made.
+    pub(super) fn awaits_macvlan(&self, key: &RouterKey) -> bool {
+        self.routers.get(key).is_some_and(|router| {
+            let missing = |name| self.interfaces.get(name).is_none();
+            !router.started && router.vmac_name().is_some_and(missing)
+        })
+    }
+
+    /// Starts a router, unless it runs, or waits for a script or for its macvlan.
     pub(super) fn start(&mut self, key: &RouterKey, now: Instant) {
-        let waits = !self.tracking.is_ready(key);
+        let waits = !self.tracking.is_ready(key) || self.awaits_macvlan(key);
         self.act(key, now, |router| {
             if !waits && !std::mem::replace(&mut router.started, true) {
                 router.engine.handle_startup(now);

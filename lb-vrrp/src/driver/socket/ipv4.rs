@@ -15,7 +15,7 @@ const HEADER: usize = Ipv4Packet::minimum_packet_size();
 
 /// Takes apart what a raw socket delivers: header first, then trimmed to the IPv4 total length
 /// (Ethernet pads short frames). `None` if the packet is not a whole IPv4 packet.
-fn parse(bytes: &[u8]) -> Option<Datagram<'_>> {
+pub(in crate::driver) fn parse(bytes: &[u8]) -> Option<Datagram<'_>> {
     let packet = Ipv4Packet::new(bytes)?;
     let header = usize::from(packet.get_header_length()) * 4;
     let total = usize::from(packet.get_total_length());
@@ -59,25 +59,38 @@ pub(super) fn send(
     destination: Ipv4Addr,
     frame: &mut Vec<u8>,
 ) -> io::Result<()> {
+    frame.clear();
+    append(frame, advert, source, destination)?;
+    let to = SockAddr::from(SocketAddrV4::new(destination, 0));
+    let sent = socket.send_to(frame, &to)?;
+    super::whole(sent, frame.len())
+}
+
+/// Appends an advert with its header. The kernel fills in the checksum, and the identification
+/// where it is zero.
+pub(in crate::driver) fn append(
+    frame: &mut Vec<u8>,
+    advert: &Transmit,
+    source: Ipv4Addr,
+    destination: Ipv4Addr,
+) -> io::Result<()> {
     let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
     let total = u16::try_from(HEADER + advert.payload.len()).map_err(|_| invalid())?;
-    frame.clear();
-    frame.resize(HEADER, 0);
-    let mut header = MutableIpv4Packet::new(frame).ok_or_else(invalid)?;
+    let start = frame.len();
+    frame.resize(start + HEADER, 0);
+    let packet = frame.get_mut(start..).unwrap_or_default();
+    let mut header = MutableIpv4Packet::new(packet).ok_or_else(invalid)?;
     header.set_version(4);
     header.set_header_length(5);
     header.set_dscp(TRAFFIC_CLASS >> 2);
     header.set_total_length(total);
-    // The kernel fills in the checksum, and the identification where it is zero.
     header.set_identification(advert.identification);
     header.set_ttl(advert.hop_limit);
     header.set_next_level_protocol(IpNextHeaderProtocol(advert.protocol));
     header.set_source(source);
     header.set_destination(destination);
     frame.extend_from_slice(&advert.payload);
-    let to = SockAddr::from(SocketAddrV4::new(destination, 0));
-    let sent = socket.send_to(frame, &to)?;
-    super::whole(sent, frame.len())
+    Ok(())
 }
 
 #[cfg(test)]

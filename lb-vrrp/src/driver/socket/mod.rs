@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The raw sockets of an interface and family, and the packet socket that announces addresses.
 
-mod ipv4;
+pub(super) mod ipv4;
 mod ipv6;
 
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ use crate::{AddressFamily, Transmit};
 /// The only time to live an advert to the group may have (RFC 9568 §5.1.1.3, §5.1.2.3).
 const HOP_LIMIT: u8 = 255;
 /// Precedence "internetwork control", as keepalived marks its adverts.
-const TRAFFIC_CLASS: u8 = 0xC0;
+pub(super) const TRAFFIC_CLASS: u8 = 0xC0;
 /// More than the largest VRRP message: 255 IPv6 addresses are 4088 bytes. What is longer is cut,
 /// and known by that.
 const BUFFER: usize = 4608;
@@ -196,7 +196,7 @@ impl PacketSocket {
     pub(super) fn open(index: u32) -> io::Result<Self> {
         let socket = Socket::new(Domain::PACKET, Type::RAW, None)?;
         socket.set_nonblocking(true)?;
-        socket.bind(&sys::packet_address(index)?)?;
+        socket.bind(&sys::packet_address(index, 0)?)?;
         Ok(Self(socket))
     }
 

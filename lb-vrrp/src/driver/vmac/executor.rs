@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The port through which macvlans and settings are made, and its implementation by rtnetlink and
+//! /proc/sys.
+
+use std::fmt;
+use std::fs;
+use std::io;
+
+use async_trait::async_trait;
+use futures_util::TryStreamExt;
+use nix::libc;
+use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage, MacVlanMode};
+use rtnetlink::{LinkMacVlan, LinkUnspec};
+
+use super::super::address::{Link, bounded};
+use super::super::links::macvlan_of;
+use super::VirtualLink;
+use super::setting::Setting;
+use crate::MacAddr;
+
+/// An interface that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::driver) struct Found {
+    pub(in crate::driver) link: Link,
+    /// The index of the interface beneath, if it is a macvlan.
+    pub(in crate::driver) macvlan_of: Option<u32>,
+    pub(in crate::driver) mac: Option<MacAddr>,
+    /// `IFLA_IFALIAS`.
+    pub(in crate::driver) alias: Option<String>,
+}
+
+impl Found {
+    /// Whether it is the macvlan that is wanted.
+    pub(super) fn is(&self, wanted: &VirtualLink) -> bool {
+        let base = self.macvlan_of == Some(wanted.base.index);
+        base && self.mac == Some(wanted.mac) && self.link.name == *wanted.name
+    }
+}
+
+/// Makes macvlans and changes settings of interfaces. One thing at a time.
+#[async_trait]
+pub(in crate::driver) trait LinkManager: fmt::Debug + Send {
+    /// All interfaces.
+    async fn list(&mut self) -> io::Result<Vec<Found>>;
+
+    /// The interface of that name, if there is one.
+    async fn find(&mut self, name: &str) -> io::Result<Option<Found>>;
+
+    /// Makes a macvlan in private mode, which is down.
+    async fn create(&mut self, wanted: &VirtualLink) -> io::Result<()>;
+
+    /// Writes an alias on an interface.
+    async fn mark(&mut self, link: &Link, alias: &str) -> io::Result<()>;
+
+    /// Sets it up or down.
+    async fn set_up(&mut self, link: &Link, up: bool) -> io::Result<()>;
+
+    /// Deletes it. That it is not there is no error.
+    async fn delete(&mut self, link: &Link) -> io::Result<()>;
+
+    /// How an interface is set; `all` is a name, too.
+    fn setting(&mut self, interface: &str, setting: Setting) -> io::Result<u32>;
+
+    /// Sets it.
+    fn set(&mut self, interface: &str, setting: Setting, value: u32) -> io::Result<()>;
+}
+
+/// The kernel's, in the network namespace of the thread that uses it.
+pub(in crate::driver) struct Rtnetlink(rtnetlink::Handle);
+
+impl Rtnetlink {
+    pub(in crate::driver) const fn new(handle: rtnetlink::Handle) -> Self {
+        Self(handle)
+    }
+}
+
+impl fmt::Debug for Rtnetlink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rtnetlink").finish_non_exhaustive()
+    }
+}
+
+fn found(message: &LinkMessage) -> Found {
+    let mut found = Found {
+        link: Link::new(message.header.index, ""),
+        macvlan_of: macvlan_of(message),
+        mac: None,
+        alias: None,
+    };
+    for attribute in &message.attributes {
+        match attribute {
+            LinkAttribute::IfName(name) => found.link.name.clone_from(name),
+            LinkAttribute::Address(mac) => {
+                found.mac = <[u8; 6]>::try_from(mac.as_slice()).ok().map(MacAddr::from);
+            }
+            LinkAttribute::IfAlias(alias) => found.alias = Some(alias.clone()),
+            _ => {}
+        }
+    }
+    found
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENODEV | libc::ENXIO))
+}
+
+#[async_trait]
+impl LinkManager for Rtnetlink {
+    async fn list(&mut self) -> io::Result<Vec<Found>> {
+        let links: Vec<LinkMessage> = bounded(self.0.link().get().execute().try_collect()).await?;
+        Ok(links.iter().map(found).collect())
+    }
+
+    async fn find(&mut self, name: &str) -> io::Result<Option<Found>> {
+        let mut request = self.0.link().get().match_name(name.to_owned()).execute();
+        match bounded(request.try_next()).await {
+            Ok(message) => Ok(message.as_ref().map(found)),
+            Err(error) if is_gone(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn create(&mut self, wanted: &VirtualLink) -> io::Result<()> {
+        let message = LinkMacVlan::new(&wanted.name, wanted.base.index, MacVlanMode::Private)
+            .address(wanted.mac.octets().to_vec())
+            .build();
+        bounded(self.0.link().add(message).execute()).await
+    }
+
+    async fn mark(&mut self, link: &Link, alias: &str) -> io::Result<()> {
+        let message = LinkUnspec::new_with_index(link.index)
+            .append_extra_attribute(LinkAttribute::IfAlias(alias.to_owned()))
+            .build();
+        bounded(self.0.link().set(message).execute()).await
+    }
+
+    async fn set_up(&mut self, link: &Link, up: bool) -> io::Result<()> {
+        let message = LinkUnspec::new_with_index(link.index);
+        let message = if up { message.up() } else { message.down() };
+        bounded(self.0.link().set(message.build()).execute()).await
+    }
+
+    async fn delete(&mut self, link: &Link) -> io::Result<()> {
+        match bounded(self.0.link().del(link.index).execute()).await {
+            Err(error) if !is_gone(&error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn setting(&mut self, interface: &str, setting: Setting) -> io::Result<u32> {
+        let text = fs::read_to_string(setting.path(interface))?;
+        text.trim()
+            .parse()
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+
+    fn set(&mut self, interface: &str, setting: Setting, value: u32) -> io::Result<()> {
+        fs::write(setting.path(interface), value.to_string())
+    }
+}

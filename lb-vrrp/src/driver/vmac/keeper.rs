@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Takes the steps from the macvlans there are to those that are wanted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::Arc;
+
+use tracing::{debug, info, warn};
+
+use super::super::address::Link;
+use super::super::error::{InterfaceError, InterfaceOperation};
+use super::super::links::Interfaces;
+use super::super::mailbox::RouterKey;
+use super::VirtualLink;
+use super::executor::LinkManager;
+use super::mark::Mark;
+use super::setting::{BASE, Setting, of_macvlan};
+
+/// A failure, and whether it is the first since this macvlan was last well.
+#[derive(Debug)]
+pub(in crate::driver) struct Trouble {
+    pub(in crate::driver) router: RouterKey,
+    pub(in crate::driver) name: Arc<str>,
+    pub(in crate::driver) error: InterfaceError,
+    pub(in crate::driver) first: bool,
+}
+
+/// A macvlan that we made.
+#[derive(Debug)]
+struct Made {
+    of: VirtualLink,
+    link: Link,
+    /// Whether it is up; `None` if that is not known.
+    up: Option<bool>,
+}
+
+#[derive(Debug, Default)]
+pub(in crate::driver) struct Keeper {
+    /// Without one no macvlan is made.
+    manager: Option<Box<dyn LinkManager>>,
+    /// By index.
+    made: BTreeMap<u32, Made>,
+    /// How the interfaces beneath were set before us, by index.
+    bases: BTreeMap<u32, (Link, Vec<(Setting, u32)>)>,
+    /// Failed and told, by name.
+    failing: BTreeSet<Arc<str>>,
+    /// What `made` is in line with, if nothing has happened since.
+    settled: Option<Arc<[VirtualLink]>>,
+}
+
+impl Keeper {
+    pub(in crate::driver) fn set_manager(&mut self, manager: Box<dyn LinkManager>) {
+        self.manager = Some(manager);
+    }
+
+    pub(in crate::driver) fn is_empty(&self) -> bool {
+        self.made.is_empty() && self.bases.is_empty()
+    }
+
+    /// Takes note that an interface is gone.
+    pub(in crate::driver) fn forget(&mut self, link: &Link) {
+        self.bases.remove(&link.index);
+        if let Some(made) = self.made.remove(&link.index) {
+            info!(ifname = %made.link.name, "virtual interface was deleted by somebody else");
+            self.settled = None;
+        }
+    }
+
+    /// Takes note that an interface is not up any more.
+    pub(in crate::driver) fn lowered(&mut self, link: &Link) {
+        if let Some(made) = self.made.get_mut(&link.index) {
+            made.up = None;
+        }
+    }
+
+    /// Takes note of what is there.
+    pub(in crate::driver) fn audit(&mut self, interfaces: &Interfaces) {
+        let gone: Vec<Link> = self
+            .made
+            .values()
+            .map(|made| &made.link)
+            .filter(|link| {
+                interfaces
+                    .get(&link.name)
+                    .is_none_or(|of| of.link != **link)
+            })
+            .cloned()
+            .collect();
+        for link in gone {
+            self.forget(&link);
+        }
+        for made in self.made.values_mut() {
+            made.up = made.up.filter(|up| !up);
+        }
+    }
+
+    /// Sets down those whose router does not hold its addresses.
+    pub(in crate::driver) async fn lower(
+        &mut self,
+        held: impl Fn(&RouterKey) -> bool,
+    ) -> Vec<Trouble> {
+        let surplus: Vec<u32> = self
+            .made
+            .iter()
+            .filter(|(_, made)| made.up != Some(false) && !held(&made.of.router))
+            .map(|(index, _)| *index)
+            .collect();
+        let mut troubles = Vec::new();
+        for index in surplus {
+            troubles.extend(self.set_up(index, false).await.err());
+        }
+        troubles
+    }
+
+    /// Sets one up if it is ours and is not.
+    pub(in crate::driver) async fn raise(&mut self, index: u32) -> Result<(), Trouble> {
+        if self
+            .made
+            .get(&index)
+            .is_some_and(|made| made.up != Some(true))
+        {
+            self.set_up(index, true).await?;
+        }
+        Ok(())
+    }
+
+    async fn set_up(&mut self, index: u32, up: bool) -> Result<(), Trouble> {
+        let (Some(manager), Some(made)) = (&mut self.manager, self.made.get_mut(&index)) else {
+            return Ok(());
+        };
+        if let Err(error) = manager.set_up(&made.link, up).await {
+            let operation = if up {
+                InterfaceOperation::Raise
+            } else {
+                InterfaceOperation::Lower
+            };
+            let of = made.of.clone();
+            return Err(self.trouble(&of, operation, error));
+        }
+        made.up = Some(up);
+        self.failing.remove(&made.of.name);
+        Ok(())
+    }
+
+    /// Makes those that are missing, deletes those that are not wanted any more, and sets the
+    /// interfaces beneath as they were before where nothing is above them any more.
+    pub(in crate::driver) async fn settle(
+        &mut self,
+        wanted: &Arc<[VirtualLink]>,
+        held: impl Fn(&RouterKey) -> bool,
+    ) -> Vec<Trouble> {
+        if self
+            .settled
+            .as_ref()
+            .is_some_and(|settled| Arc::ptr_eq(settled, wanted))
+        {
+            return Vec::new();
+        }
+        let mut troubles = Vec::new();
+        let by_name: BTreeMap<&str, &VirtualLink> =
+            wanted.iter().map(|of| (&*of.name, of)).collect();
+        let surplus: Vec<u32> = self
+            .made
+            .iter()
+            .filter(|(_, made)| by_name.get(&*made.of.name).is_none_or(|of| **of != made.of))
+            .map(|(index, _)| *index)
+            .collect();
+        for index in surplus {
+            troubles.extend(self.delete(index).await.err());
+        }
+        let there: BTreeSet<Arc<str>> = self
+            .made
+            .values()
+            .map(|made| Arc::clone(&made.of.name))
+            .collect();
+        for of in wanted.iter().filter(|of| !there.contains(&of.name)) {
+            if let Err(error) = self.make(of, held(&of.router)).await {
+                troubles.push(self.trouble(of, InterfaceOperation::Make, error));
+            }
+        }
+        let used: BTreeSet<u32> = wanted
+            .iter()
+            .map(|of| of.base.index)
+            .chain(self.made.values().map(|made| made.of.base.index))
+            .collect();
+        let left: Vec<u32> = self.bases.keys().copied().collect();
+        for index in left.into_iter().filter(|index| !used.contains(index)) {
+            if let Some((base, before)) = self.bases.remove(&index)
+                && let Some(manager) = &mut self.manager
+            {
+                restore(manager.as_mut(), &base.name, &before);
+            }
+        }
+        if troubles.is_empty() {
+            self.settled = Some(Arc::clone(wanted));
+        }
+        troubles
+    }
+
+    async fn delete(&mut self, index: u32) -> Result<(), Trouble> {
+        let (Some(manager), Some(made)) = (&mut self.manager, self.made.get(&index)) else {
+            return Ok(());
+        };
+        if let Err(error) = manager.delete(&made.link).await {
+            let of = made.of.clone();
+            return Err(self.trouble(&of, InterfaceOperation::Delete, error));
+        }
+        self.failing.remove(&made.of.name);
+        self.made.remove(&index);
+        Ok(())
+    }
+
+    /// Makes a macvlan, or takes over the one that a predecessor made.
+    async fn make(&mut self, of: &VirtualLink, held: bool) -> io::Result<()> {
+        let manager = self.manager.as_mut().ok_or(io::ErrorKind::Unsupported)?;
+        let there = manager.find(&of.name).await?;
+        let adopted = there.is_some();
+        let found = match there {
+            Some(there) if there.is(of) => there,
+            Some(_) => return Err(io::ErrorKind::AlreadyExists.into()),
+            None => {
+                manager.create(of).await?;
+                let made = manager.find(&of.name).await?;
+                made.ok_or(io::ErrorKind::NotFound)?
+            }
+        };
+        if adopted && !held {
+            manager.set_up(&found.link, false).await?;
+        }
+        let mark = found.alias.as_deref().and_then(Mark::parse);
+        let (_, before) = self.bases.entry(of.base.index).or_insert_with(|| {
+            let before = match mark {
+                Some(mark) => mark.before,
+                None => now(manager.as_mut(), &of.base.name),
+            };
+            (of.base.clone(), before)
+        });
+        // Written before anything beneath is changed.
+        let mark = Mark::new(before.clone());
+        manager.mark(&found.link, &mark.to_string()).await?;
+        let strict = manager.setting("all", Setting::ReversePath);
+        let strict = strict.is_ok_and(|value| value != 0);
+        for (setting, value) in of_macvlan(of.family(), strict) {
+            set(manager.as_mut(), &of.name, setting, value);
+        }
+        for (setting, value) in BASE {
+            // What is stricter already stays.
+            if manager
+                .setting(&of.base.name, setting)
+                .is_ok_and(|now| now < value)
+            {
+                set(manager.as_mut(), &of.base.name, setting, value);
+            }
+        }
+        info!(
+            ifname = %of.name, base = %of.base.name, mac = %of.mac, adopted,
+            "virtual interface is there"
+        );
+        self.failing.remove(&of.name);
+        let (of, link) = (of.clone(), found.link);
+        let up = (!adopted || !held).then_some(false);
+        self.made.insert(link.index, Made { of, link, up });
+        Ok(())
+    }
+
+    fn trouble(
+        &mut self,
+        of: &VirtualLink,
+        operation: InterfaceOperation,
+        source: io::Error,
+    ) -> Trouble {
+        self.settled = None;
+        // The interface beneath is gone, which is told elsewhere.
+        let gone = source.raw_os_error() == Some(nix::libc::ENODEV);
+        let first = !gone && self.failing.insert(Arc::clone(&of.name));
+        Trouble {
+            router: of.router.clone(),
+            name: Arc::clone(&of.router_name),
+            error: InterfaceError::new(operation, &*of.name, source),
+            first,
+        }
+    }
+}
+
+/// How an interface beneath is set.
+fn now(manager: &mut dyn LinkManager, base: &str) -> Vec<(Setting, u32)> {
+    let settings = BASE.into_iter();
+    settings
+        .filter_map(|(setting, _)| Some((setting, manager.setting(base, setting).ok()?)))
+        .collect()
+}
+
+/// Undoes what [`Keeper::make`] did to an interface beneath. What somebody else has changed since
+/// stays as it is.
+pub(super) fn restore(manager: &mut dyn LinkManager, base: &str, before: &[(Setting, u32)]) {
+    for (setting, value) in before {
+        let ours = BASE.iter().find(|(of, _)| of == setting);
+        let Some((_, ours)) = ours.filter(|(_, ours)| value < ours) else {
+            continue;
+        };
+        if manager
+            .setting(base, *setting)
+            .is_ok_and(|now| now == *ours)
+        {
+            set(manager, base, *setting, *value);
+        }
+    }
+}
+
+/// A setting that cannot be made is told, and keeps nobody from going on: /proc/sys may be
+/// read-only, IPv6 may not be there.
+fn set(manager: &mut dyn LinkManager, interface: &str, setting: Setting, value: u32) {
+    match manager.set(interface, setting, value) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            debug!(ifname = %interface, setting = setting.name(), "no such setting");
+        }
+        Err(error) => warn!(
+            ifname = %interface, setting = setting.name(), value, %error,
+            "setting not changed: neighbours may see other MAC addresses than the virtual one"
+        ),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Adverts that the kernel gives to the macvlan alone: those with its own MAC address as their
+//! source.
+
+use std::io::{self, Read};
+use std::task::{Context, Poll};
+
+use socket2::{Domain, SockFilter, Socket, Type};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::super::socket::{Incoming, Protocol};
+use super::super::sys::{self, Owned};
+use super::frame;
+use crate::{AddressFamily, MacAddr};
+
+/// More than the largest frame: jumbo frames have 9 KB. What is longer is cut, and known by that.
+const BUFFER: usize = 9216;
+
+/// BPF (classic): load a word, a half word, a byte; jump if equal; return.
+const LOAD_WORD: u16 = 0x20;
+const LOAD_HALF: u16 = 0x28;
+const LOAD_BYTE: u16 = 0x30;
+const JUMP_EQUAL: u16 = 0x15;
+const RETURN: u16 = 0x06;
+
+/// A packet socket on a macvlan that receives the adverts of another router with its address, and
+/// nothing of the traffic to the virtual addresses.
+#[derive(Debug)]
+pub(in crate::driver) struct Receiver {
+    socket: AsyncFd<Owned<Socket>>,
+    mac: MacAddr,
+    buffer: Box<[u8]>,
+}
+
+impl Receiver {
+    /// Opens the socket. Must be called inside the runtime that will wait on it.
+    pub(in crate::driver) fn open(
+        index: u32,
+        mac: MacAddr,
+        family: AddressFamily,
+    ) -> io::Result<Self> {
+        // Of no protocol it receives nothing until the filter is there and it is bound.
+        let socket = Socket::new(Domain::PACKET, Type::RAW, None)?;
+        socket.set_nonblocking(true)?;
+        socket.attach_filter(&filter(mac, family))?;
+        socket.bind(&sys::packet_address(index, ethertype(family))?)?;
+        Ok(Self {
+            socket: sys::register_socket(socket)?,
+            mac,
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+        })
+    }
+
+    pub(in crate::driver) const fn mac(&self) -> MacAddr {
+        self.mac
+    }
+
+    /// Ready when there may be something to receive.
+    pub(in crate::driver) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_read_ready(cx).map_ok(drop)
+    }
+
+    /// The next packet, or `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// `ENETDOWN` once after the macvlan was set down, which is as it should be.
+    pub(in crate::driver) fn receive(&mut self) -> io::Result<Option<(Protocol, Incoming<'_>)>> {
+        let buffer = &mut *self.buffer;
+        let mut received = Err(io::ErrorKind::WouldBlock.into());
+        let result = &mut received;
+        let _ = self.socket.try_io(Interest::READABLE, |socket| {
+            *result = socket.get().read(buffer);
+            match result {
+                Ok(_) => Ok(()),
+                Err(_) => Err(io::ErrorKind::WouldBlock.into()),
+            }
+        });
+        let length = match received {
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let bytes = self.buffer.get(..length).unwrap_or_default();
+        let Some((protocol, datagram)) = frame::parse(bytes) else {
+            return Ok(Some((Protocol::Vrrp, Incoming::Malformed)));
+        };
+        let protocol = if protocol == Protocol::AuthenticationHeader.number() {
+            Protocol::AuthenticationHeader
+        } else {
+            Protocol::Vrrp
+        };
+        Ok(Some((protocol, Incoming::Datagram(datagram))))
+    }
+}
+
+const fn ethertype(family: AddressFamily) -> u16 {
+    match family {
+        AddressFamily::Ipv4 => 0x0800,
+        AddressFamily::Ipv6 => 0x86dd,
+    }
+}
+
+/// Frames from `mac` with VRRP or an authentication header in an IP packet of this family.
+fn filter(mac: MacAddr, family: AddressFamily) -> [SockFilter; 11] {
+    let [a, b, c, d, e, f] = mac.octets();
+    let source = (u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([e, f]));
+    // Of the IP header, behind 14 bytes of Ethernet.
+    let protocol = match family {
+        AddressFamily::Ipv4 => 14 + 9,
+        AddressFamily::Ipv6 => 14 + 6,
+    };
+    let load = |code, offset| SockFilter::new(code, 0, 0, offset);
+    let unless_equal = |value, to| SockFilter::new(JUMP_EQUAL, 0, to, value);
+    [
+        load(LOAD_WORD, 6),
+        unless_equal(source.0, 7),
+        load(LOAD_HALF, 10),
+        unless_equal(u32::from(source.1), 5),
+        load(LOAD_HALF, 12),
+        unless_equal(u32::from(ethertype(family)), 3),
+        load(LOAD_BYTE, protocol),
+        SockFilter::new(JUMP_EQUAL, 2, 0, u32::from(Protocol::Vrrp.number())),
+        SockFilter::new(
+            JUMP_EQUAL,
+            1,
+            0,
+            u32::from(Protocol::AuthenticationHeader.number()),
+        ),
+        SockFilter::new(RETURN, 0, 0, 0),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+    ]
+}
