@@ -19,6 +19,7 @@ mod resign;
 mod routes;
 mod signed;
 mod tracking;
+mod vmac;
 
 use std::net::IpAddr;
 use std::process::{Child, Command};

@@ -85,14 +85,23 @@ impl Namespace {
 
     /// Runs `ip` with these words and returns what it prints.
     pub(crate) fn ip(&self, words: &str) -> String {
+        self.command("ip", words)
+    }
+
+    /// Runs `bridge` with these words and returns what it prints.
+    pub(crate) fn bridge(&self, words: &str) -> String {
+        self.command("bridge", words)
+    }
+
+    fn command(&self, program: &str, words: &str) -> String {
         let output = self.run(|| {
-            Command::new("ip")
+            Command::new(program)
                 .args(words.split_whitespace())
                 .output()
                 .unwrap()
         });
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "ip {words}: {stderr}");
+        assert!(output.status.success(), "{program} {words}: {stderr}");
         String::from_utf8(output.stdout).unwrap()
     }
 
@@ -121,6 +130,16 @@ impl Namespace {
 
     pub(crate) fn holds(&self, address: &str) -> bool {
         self.address(address).is_some()
+    }
+
+    /// A setting below /proc/sys/net.
+    pub(crate) fn setting(&self, path: &str) -> String {
+        let read = || std::fs::read_to_string(format!("/proc/sys/net/{path}")).unwrap();
+        self.run(read).trim().to_owned()
+    }
+
+    pub(crate) fn set(&self, path: &str, value: &str) {
+        self.run(|| std::fs::write(format!("/proc/sys/net/{path}"), value).unwrap());
     }
 
     pub(crate) fn mac(&self) -> [u8; 6] {
