@@ -9,6 +9,7 @@
 //! * [`guest`] boots the kernel and runs one command in it: `cargo xtask guest -- CMD…`.
 //! * [`net`] has what a scenario is made of, on the inside: namespaces, links, small servers, a
 //!   polling client, a packet capture.
+//! * [`frr`] is another router beside keepalived, and [`cluster`] two directors.
 //! * [`observer`] sees every frame on a segment and audits one virtual router's.
 //! * [`gate`] keeps the tests from running anywhere else.
 //! * [`process`] runs programs with deadlines.
@@ -16,6 +17,7 @@
 //! The packages come from `cargo xtask fetch`; `cargo xtask test` does all of it.
 
 pub mod cluster;
+pub mod frr;
 pub mod gate;
 pub mod guest;
 pub mod net;

@@ -18,6 +18,7 @@ use tests_kernel::process::{self, ProcessError};
 /// What the guest runs. `usr-is-merged` satisfies a dependency that is otherwise a pile of Perl.
 const PACKAGES: &[&str] = &[
     "arptables",
+    "frr",
     "iproute2",
     "iptables",
     "ipvsadm",

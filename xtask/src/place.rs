@@ -8,7 +8,7 @@ use std::path::Path;
 pub(crate) enum Place {
     /// None: it runs anywhere, in the step `unit`.
     Anywhere,
-    /// The guest's: all of tests-kernel, and `…kernel` of other packages.
+    /// The guest's: of tests-kernel all but `…netns`, and `…kernel` of other packages.
     Guest,
     /// The host's, in namespaces: `…netns`.
     HostNamespaces,
@@ -50,6 +50,10 @@ mod tests {
         assert_eq!(of("/x/lb-ipvs/tests/kernel.rs"), Place::Guest);
         assert_eq!(of("/x/lb-ipvs/tests/kernel/main.rs"), Place::Guest);
         assert_eq!(of("/x/tests-kernel/tests/ipvs.rs"), Place::Guest);
+        assert_eq!(
+            of("/x/tests-kernel/tests/interop_netns/main.rs"),
+            Place::HostNamespaces
+        );
         assert_eq!(of("/x/lb-vrrp/tests/sim/main.rs"), Place::Anywhere);
     }
 
@@ -74,7 +78,9 @@ mod tests {
                 let text = fs::read_to_string(&main).unwrap();
                 for (gate, place) in [
                     ("LB_HOST_NS", Place::HostNamespaces),
+                    ("host_namespaces_or_skip!", Place::HostNamespaces),
                     ("LB_LAB", Place::Guest),
+                    ("guest_or_skip!", Place::Guest),
                 ] {
                     if text.contains(gate) {
                         assert_eq!(Place::of(&main), place, "{}", main.display());

@@ -178,6 +178,7 @@ fn fetched(context: &mut Context) -> Result<(), StepError> {
 /// Suites of any package, in fresh user, mount and network namespaces; for root in fresh mount
 /// and network namespaces.
 fn host(context: &mut Context) -> Result<(), StepError> {
+    context.cargo(&["build", "--package", "lb-cli"])?;
     let suites = suites(context, Place::HostNamespaces)?;
     let result = namespaces(context, "true", &[]);
     context.one(result.map_err(|error| {

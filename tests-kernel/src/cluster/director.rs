@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! One director: a host and the daemon on it, keepalived or ours.
+//! One director: a host and the daemon on it, keepalived, FRR or ours.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -13,6 +13,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::frr;
 use crate::net::{Host, NetError, Syslog, wait_until};
 use crate::process::{self, Background};
 use crate::tool::{self, Tool, lbctl};
@@ -26,6 +27,8 @@ const DEADLINE: Duration = Duration::from_secs(20);
 pub enum Software {
     /// Debian's keepalived.
     Keepalived,
+    /// Debian's FRR, VRRP alone; outside the guest.
+    Frr,
     /// `lbctl run`.
     Lbctl,
 }
@@ -34,6 +37,7 @@ impl fmt::Display for Software {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Keepalived => "keepalived",
+            Self::Frr => "FRR",
             Self::Lbctl => "lbctl",
         })
     }
@@ -133,6 +137,13 @@ impl Director {
                 for (option, file) in PID_FILES {
                     command.arg(option).arg(self.directory.join(file));
                 }
+                command
+            }
+            Software::Frr => {
+                let words = frr::words(&self.directory, &self.configuration())?;
+                let mut words = words.into_iter();
+                let mut command = self.command(words.next().unwrap_or_default());
+                command.args(words);
                 command
             }
             Software::Lbctl => {

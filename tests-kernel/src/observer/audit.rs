@@ -7,7 +7,7 @@ use super::advert::Advert;
 use super::frame::{Announcement, Reading, mac, read};
 use super::profile::Profile;
 use super::reign::{End, Reign};
-use super::tap::Frame;
+use super::tap::{Frame, Way};
 
 /// How long after another's advertisement what was on its way may still arrive.
 const ON_ITS_WAY: Duration = Duration::from_millis(100);
@@ -38,7 +38,7 @@ pub struct Account {
     pub faults: Vec<String>,
 }
 
-/// Goes through a recording. `port` is the router's; `breaks` are the moments at which its
+/// Goes through a recording. `port` is the router's: what it sent is judged by what reached it; `breaks` are the moments at which its
 /// process was started or killed, in order.
 #[must_use]
 pub fn audit(frames: &[Frame], port: usize, profile: &Profile, breaks: &[Duration]) -> Account {
@@ -56,13 +56,15 @@ pub fn audit(frames: &[Frame], port: usize, profile: &Profile, breaks: &[Duratio
         while let Some(at) = breaks.next_if(|at| *at <= frame.at) {
             auditor.broken(at);
         }
-        let reading = read(&frame.bytes);
-        if frame.port == port {
-            auditor.sent(frame, reading);
-        } else if let Reading::Advert(advert) = reading
-            && profile.hears(&advert)
-        {
-            auditor.heard(frame.at, &advert);
+        if frame.port != port {
+            continue;
+        }
+        match (frame.way, read(&frame.bytes)) {
+            (Way::Sent, reading) => auditor.sent(frame, reading),
+            (Way::Delivered, Reading::Advert(advert)) if profile.hears(&advert) => {
+                auditor.heard(frame.at, &advert);
+            }
+            (Way::Delivered, _) => {}
         }
     }
     for at in breaks {

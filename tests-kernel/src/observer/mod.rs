@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! An observer that shares no code with what it observes.
 //!
-//! [`Tap`] records every frame that enters a switch, with the port it came from and the kernel's
+//! [`Tap`] records every frame that enters or leaves a switch, with its port and the kernel's
 //! time stamp. [`read`] says what a frame is: an advertisement, an announcement of an address,
 //! what a kernel sends of its own accord, or nothing known. [`audit`] goes through a whole
 //! recording and holds everything one virtual router sent against its [`Profile`]: each field of
@@ -23,4 +23,4 @@ pub use frame::{Announcement, Chore, Reading, read};
 pub use pcap::pcap;
 pub use profile::{Authentication, Profile};
 pub use reign::{End, Reign};
-pub use tap::{Frame, Tap, now};
+pub use tap::{Frame, Tap, Way, now};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Every frame that enters a switch, by port.
+//! Every frame that enters or leaves a switch, by port.
 
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -27,7 +27,17 @@ const OUTGOING: u8 = 4;
 /// Seconds of a busy segment.
 const RECEIVE_BUFFER: usize = 4 << 20;
 
-/// A frame, where it entered the switch, and when by the kernel's clock.
+/// Which way a frame went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a cable has two ends")]
+pub enum Way {
+    /// From the host into the switch.
+    Sent,
+    /// Out of the switch to the host.
+    Delivered,
+}
+
+/// A frame, at which port of the switch, and when by the kernel's clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Frame {
@@ -35,6 +45,8 @@ pub struct Frame {
     pub at: Duration,
     /// The index of the host in the list that [`Tap::start`] was given.
     pub port: usize,
+    /// Which way it passed the port.
+    pub way: Way,
     /// All of it, from the destination address on.
     pub bytes: Arc<[u8]>,
 }
@@ -42,10 +54,11 @@ pub struct Frame {
 impl Frame {
     /// A frame as it would be recorded.
     #[must_use]
-    pub fn new(at: Duration, port: usize, bytes: &[u8]) -> Self {
+    pub fn new(at: Duration, port: usize, way: Way, bytes: &[u8]) -> Self {
         Self {
             at,
             port,
+            way,
             bytes: bytes.into(),
         }
     }
@@ -68,8 +81,8 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// Starts recording what these hosts send. What a host sends is known by its port: no
-    /// address in a frame can make it somebody else's.
+    /// Starts recording what these hosts send and what reaches them. What a host sends is known
+    /// by its port: no address in a frame can make it somebody else's.
     ///
     /// # Errors
     ///
@@ -133,19 +146,24 @@ fn open(names: &[String]) -> nix::Result<(OwnedFd, Vec<u32>)> {
 fn record(socket: &OwnedFd, ports: &[u32], frames: &Mutex<Vec<Frame>>, stop: &AtomicBool) {
     while !stop.load(Ordering::SeqCst) {
         // An error is the timeout: a moment to look at the stop flag.
-        let Ok(Some((at, index, bytes))) = receive(socket) else {
+        let Ok(Some((at, index, way, bytes))) = receive(socket) else {
             continue;
         };
         if let Some(port) = ports.iter().position(|port| *port == index) {
-            lock(frames).push(Frame { at, port, bytes });
+            lock(frames).push(Frame {
+                at,
+                port,
+                way,
+                bytes,
+            });
         }
     }
 }
 
-/// When, at which interface, what.
-type Received = (Duration, u32, Arc<[u8]>);
+/// When, at which interface, which way, what.
+type Received = (Duration, u32, Way, Arc<[u8]>);
 
-/// The next frame that came in somewhere.
+/// The next frame.
 fn receive(socket: &OwnedFd) -> io::Result<Option<Received>> {
     let mut room = vec![0; ROOM];
     let mut control = cmsg_space!(TimeSpec);
@@ -164,7 +182,12 @@ fn receive(socket: &OwnedFd) -> io::Result<Option<Received>> {
         (received.bytes, received.address, at.unwrap_or_else(now))
     };
     room.truncate(length);
-    let incoming = source.filter(|source| source.pkttype() != OUTGOING);
-    let index = incoming.and_then(|source| u32::try_from(source.ifindex()).ok());
-    Ok(index.map(|index| (at, index, room.into())))
+    Ok(source.and_then(|source| {
+        let way = match source.pkttype() {
+            OUTGOING => Way::Delivered,
+            _ => Way::Sent,
+        };
+        let index = u32::try_from(source.ifindex()).ok()?;
+        Some((at, index, way, room.into()))
+    }))
 }

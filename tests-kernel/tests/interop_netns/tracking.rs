@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use tests_kernel::cluster::{Director, Software};
 use tests_kernel::net::{Lan, wait_until};
 
-use super::{DEADLINE, PRIORITIES, TestResult};
+use super::{DEADLINE, TestResult};
+
+const PRIORITIES: [u8; 2] = [150, 100];
 
 /// VI_1 and VI_2 are a group, VI_3 is alone.
 const ADDRESSES: [&str; 3] = ["192.168.1.51", "192.168.1.52", "192.168.1.53"];

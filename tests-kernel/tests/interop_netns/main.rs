@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Our daemon and another as the two routers of one virtual address, in each dialect of VRRP and
+//! in everything that can happen between two routers, judged by the frames they sent alone.
+//!
+//! Active with `LB_HOST_NS=1`, as root or inside `unshare -Urnm`. `LB_INTEROP=WORDS` plays only
+//! those whose line begins with it: `LB_INTEROP=keepalived/v2-ah`, `LB_INTEROP='FRR/v3-ipv6 list'`.
+
+mod acts;
+mod dialect;
+mod duel;
+mod matrix;
+mod tracking;
+
+use std::error::Error;
+use std::io::Write as _;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use tests_kernel::cluster::Software;
+use tests_kernel::host_namespaces_or_skip;
+use tests_kernel::net::Netns;
+
+use acts::Outcome;
+use matrix::{Act, Case};
+
+type TestResult<T = ()> = Result<T, Box<dyn Error>>;
+
+/// Ten times what the slowest step takes.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// Routers mostly wait; so many acts at once keep two processors busy by half.
+const AT_ONCE: usize = 8;
+
+fn say(line: &str) -> TestResult {
+    Ok(writeln!(std::io::stderr().lock(), "{line}")?)
+}
+
+/// Plays all of them, several at once, each on a LAN of its own.
+fn play(jobs: &[(Case, Act)]) -> Vec<Result<Outcome, String>> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some((case, act)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let outcome = acts::play(*case, *act).map_err(|error| error.to_string());
+                    if let Ok(mut done) = done.lock() {
+                        done.push((*case, *act, outcome));
+                    }
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_default();
+    let place = |wanted| jobs.iter().position(|job| *job == wanted);
+    done.sort_by_key(|(case, act, _)| place((*case, *act)));
+    done.into_iter().map(|(_, _, outcome)| outcome).collect()
+}
+
+#[test]
+fn every_dialect_in_every_story() -> TestResult {
+    host_namespaces_or_skip!();
+    Netns::sweep()?;
+    // The first one makes the directory of namespaces, which several at once could not.
+    let _first = Netns::new("first")?;
+    let wanted = std::env::var("LB_INTEROP").unwrap_or_default();
+    let (cases, others) = matrix::cases();
+    let jobs: Vec<(Case, Act)> = cases
+        .iter()
+        .flat_map(|case| Act::ALL.map(|act| (*case, act)))
+        .filter(|(case, act)| format!("{case} {act}").starts_with(&wanted))
+        .collect();
+    let rounds = if std::env::var_os("LB_SOAK").is_some() {
+        5
+    } else {
+        1
+    };
+    let mut failures = Vec::new();
+    for _ in 0..rounds {
+        let outcomes = play(&jobs);
+        for case in &cases {
+            let mut told = Vec::new();
+            let mut judged = 0;
+            for ((_, act), outcome) in jobs.iter().zip(&outcomes).filter(|((of, _), _)| of == case)
+            {
+                match outcome {
+                    Ok(outcome) => {
+                        told.push(outcome.told.clone());
+                        judged += outcome.judged;
+                    }
+                    Err(error) => {
+                        told.push(format!("{act}: FAILED"));
+                        failures.push(error.clone());
+                    }
+                }
+            }
+            if !told.is_empty() {
+                let told = told.join("; ");
+                say(&format!(
+                    "interop {case}: {told}; {judged} frames of ours judged"
+                ))?;
+            }
+        }
+    }
+    for (case, reason) in &others {
+        say(&format!("interop {case}: not applicable: {reason}"))?;
+    }
+    let (count, not) = (cases.len(), others.len());
+    say(&format!(
+        "interop: {count} cases, {} acts played, {not} cases not applicable",
+        jobs.len() * rounds
+    ))?;
+    assert!(failures.is_empty(), "{}", failures.join("\n====\n"));
+    assert!(!jobs.is_empty(), "no case begins with {wanted:?}");
+    Ok(())
+}
+
+#[test]
+fn tracking_and_sync_groups_as_in_keepalived() -> TestResult {
+    host_namespaces_or_skip!();
+    let pairs = [
+        [Software::Lbctl, Software::Keepalived],
+        [Software::Keepalived, Software::Lbctl],
+    ];
+    for software in pairs {
+        tracking::story(software)?;
+    }
+    Ok(())
+}
