@@ -104,7 +104,7 @@ impl Auditor<'_> {
     fn heard(&mut self, at: Duration, advert: &Advert) {
         let outranked = advert.priority != 0 && self.profile.yields_to(advert);
         if let Some(reign) = &mut self.reign {
-            reign.unanswered += 1;
+            reign.hear(at);
             if outranked {
                 self.yielded = Some(at);
                 // Its own next one may have crossed the other's.

@@ -7,6 +7,7 @@ use super::advert::{self, Advert};
 use super::sums::{pseudo_header, sum};
 
 const ETHERNET: usize = 14;
+const ICMP: u8 = 1;
 const IGMP: u8 = 2;
 const AUTHENTICATION_HEADER: u8 = 51;
 const ICMPV6: u8 = 58;
@@ -56,6 +57,8 @@ pub enum Chore {
     Answer(IpAddr),
     /// A router solicitation.
     RouterSolicitation,
+    /// To a router that does not multicast: nobody here takes VRRP.
+    Refusal(IpAddr),
 }
 
 /// The packet inside a frame.
@@ -89,6 +92,7 @@ fn inside(frame: &[u8], packet: Packet<'_>) -> Reading {
             .map_or(Reading::Unknown("a cut advertisement"), |advert| {
                 Reading::Advert(Box::new(advert))
             }),
+        ICMP => icmp(packet).map_or(Reading::Unknown("ICMP of another kind"), Reading::Chore),
         IGMP => igmp(packet).map_or(Reading::Unknown("IGMP, but no report"), Reading::Chore),
         ICMPV6 => icmpv6(frame, packet).unwrap_or(Reading::Unknown("ICMPv6 of another kind")),
         _ => Reading::Unknown("IP of another protocol"),
@@ -167,7 +171,9 @@ fn arp(frame: &[u8], packet: &[u8]) -> Reading {
         Some([0, 1, 8, 0, 6, 4, 0, operation @ 1..=2]) => *operation,
         _ => return Reading::Unknown("ARP of another kind"),
     };
-    if sender != target {
+    // One that takes the address for its own answers another's announcement of it.
+    let to_one = operation == 2 && mac(frame, 0) == mac(packet, 18);
+    if sender != target || (to_one && mac(frame, 0) != Some([0xff; 6])) {
         return match (operation, mac(frame, 6) == Some(station)) {
             (1, true) => Reading::Chore(Chore::Question { sender, target }),
             (_, true) => Reading::Chore(Chore::Answer(sender)),
@@ -194,6 +200,16 @@ fn arp(frame: &[u8], packet: &[u8]) -> Reading {
         station,
         faults,
     })
+}
+
+/// RFC 792: no such protocol, about VRRP.
+fn icmp(packet: Packet<'_>) -> Option<Chore> {
+    let message = packet.payload;
+    let refused = *message.get(8 + 9)?;
+    let right = message.get(..2)? == [3, 2]
+        && [VRRP, AUTHENTICATION_HEADER].contains(&refused)
+        && sum(&[message]) == 0xffff;
+    right.then_some(Chore::Refusal(packet.destination))
 }
 
 /// RFC 2236 and 3376: reports and leaves.

@@ -183,6 +183,7 @@ impl Profile {
                 owns(sender) || (master && virtual_too(sender))
             }
             Chore::RouterSolicitation => true,
+            Chore::Refusal(to) => !master && self.peer.is_some_and(|(peer, _)| peer == *to),
         }
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The time from a router's first advertisement as master to its last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -41,9 +41,11 @@ pub struct Reign {
     pub over: Duration,
     /// How it ended.
     pub end: End,
-    /// What was heard in it and not answered yet.
-    pub(super) unanswered: usize,
+    /// When others' advertisements were heard that were not answered yet.
+    unanswered: VecDeque<Duration>,
+    /// When it should have sent the latest that was due, and when it did.
     due: Duration,
+    latest_due: Duration,
 }
 
 impl Reign {
@@ -58,8 +60,9 @@ impl Reign {
             announced_after: None,
             over: Duration::MAX,
             end: End::Open,
-            unanswered: 0,
+            unanswered: VecDeque::new(),
             due: at,
+            latest_due: at,
         }
     }
 
@@ -69,16 +72,22 @@ impl Reign {
         self.last = at;
         let gap = at.saturating_sub(self.due);
         if gap * 10 >= interval * 9 {
-            self.gaps.push(gap);
-            self.due = at;
-            // What was heard just before the timer fired was answered by this.
-            self.unanswered = self.unanswered.saturating_sub(1);
+            self.gaps.push(at.saturating_sub(self.latest_due));
+            self.latest_due = at;
+            // One that was late does not put off the next.
+            let missed = gap.as_nanos() / interval.as_nanos().max(1);
+            self.due += interval * u32::try_from(missed.max(1)).unwrap_or(u32::MAX);
             return true;
         }
         self.replies += 1;
-        let asked = self.unanswered > 0;
-        self.unanswered = self.unanswered.saturating_sub(1);
-        asked
+        // An answer is given before the next one is due, or not at all.
+        self.unanswered.retain(|asked| *asked + interval >= at);
+        self.unanswered.pop_front().is_some()
+    }
+
+    /// Another's advertisement was heard, which it may answer.
+    pub(super) fn hear(&mut self, at: Duration) {
+        self.unanswered.push_back(at);
     }
 
     pub(super) fn announce(&mut self, address: IpAddr, at: Duration) {

@@ -77,7 +77,7 @@ impl Dialect {
         }
     }
 
-    const fn is_unicast(self) -> bool {
+    pub(crate) const fn is_unicast(self) -> bool {
         matches!(self, Self::V2Unicast | Self::V3Unicast)
     }
 
@@ -162,9 +162,6 @@ vrrp_instance VI_1 {{
             priority = role.priority,
             interval = role.interval.as_millis(),
         );
-        if self == Self::V3Message {
-            file += &format!(" no vrrp {VRID} checksum-with-ipv4-pseudoheader\n");
-        }
         for address in self.virtual_addresses(role) {
             file += &format!(" vrrp {VRID} {family} {address}\n");
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Two routers on a LAN of their own, and what is known of them: the frames that they sent.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -47,12 +48,28 @@ impl Duel {
             director(OURS, Software::Lbctl)?,
             director(THEIRS, case.peer)?,
         ];
+        for director in &directors {
+            // Routers take no address from another's advertisements.
+            let netns = director.host().netns();
+            netns.sysctl("net/ipv6/conf/eth0/accept_ra", "0")?;
+        }
         let [ours, theirs] = [directors[OURS].host(), directors[THEIRS].host()];
+        let macs = [ours.mac()?, theirs.mac()?];
+        if case.dialect.is_unicast() {
+            // Parted hosts could not resolve each other.
+            for of in [OURS, THEIRS] {
+                let other = IpAddr::from(HOSTS[roles[1 - of].host]);
+                let mac = macs[1 - of].map(|byte| format!("{byte:02x}")).join(":");
+                directors[of].host().netns().ip(&format!(
+                    "neigh replace {other} lladdr {mac} dev eth0 nud permanent"
+                ))?;
+            }
+        }
         Ok(Self {
             case,
             name: format!("{case} {name}"),
             roles,
-            macs: [ours.mac()?, theirs.mac()?],
+            macs,
             tap: Tap::start(&lan, &[ours, theirs])?,
             directors,
             breaks: Vec::new(),
@@ -80,10 +97,9 @@ impl Duel {
 
     /// Its host goes down without a word.
     pub(crate) fn crash(&mut self, of: usize) -> TestResult {
-        self.directors[of].host().set_cable(false)?;
-        self.directors[of].crash()?;
         self.mark(of);
-        Ok(())
+        self.directors[of].crash()?;
+        Ok(self.directors[of].host().set_cable(false)?)
     }
 
     /// Its host is back after a crash. Theirs has been booted; on ours only the daemon was killed
