@@ -26,21 +26,19 @@ use super::needs::{
 };
 use super::port::Port;
 use super::router::{Router, Surroundings};
-use super::socket::{Incoming, PacketSocket, Protocol};
+use super::socket::PacketSocket;
 use super::spec::{Configuration, Options, Realtime, RouterSpec};
 use super::status::{DriverStatus, Resigned};
 use super::sys;
 use super::timer::{DeadlineTimer, Lateness};
 use super::tracked::{ObjectId, Report, Tracking};
 use super::vmac::{Naming, VirtualLink};
-use crate::wire::AuthenticationHeader;
-use crate::{AddressFamily, Carrier, FaultReason, MacAddr, Received, VirtualRouter, Vrid};
+use crate::{AddressFamily, FaultReason, MacAddr, VirtualRouter};
 
 mod follow;
+mod receive;
 mod resign;
 
-/// Packets read from one interface before timers and commands have their turn.
-const READS: usize = 64;
 /// Commands taken before timers have their turn.
 const COMMANDS: usize = 16;
 /// Reports taken before timers have their turn.
@@ -109,6 +107,9 @@ pub(super) struct AdvertThread {
     lateness: Lateness,
     options: Options,
     realtime: bool,
+    /// No router starts before.
+    start_at: Option<Instant>,
+    log_unknown_vrids: bool,
 }
 
 impl AdvertThread {
@@ -142,6 +143,8 @@ impl AdvertThread {
             lateness: Lateness::default(),
             options,
             realtime: false,
+            start_at: options.startup_delay.map(|delay| Instant::now() + delay),
+            log_unknown_vrids: configuration.log_unknown_vrids,
         };
         thread.open_ports(&configuration.routers)?;
         thread.groups.configure(&configuration);
@@ -177,7 +180,8 @@ impl AdvertThread {
                 .routers
                 .values()
                 .filter_map(|router| router.engine.next_timeout())
-                .chain(self.tracking.next_timeout());
+                .chain(self.tracking.next_timeout())
+                .chain(self.start_at);
             self.timer.arm(next.min())?;
             match self.wait().await? {
                 Wake::Ready => {}
@@ -254,6 +258,10 @@ impl AdvertThread {
 
     fn run_timers(&mut self) {
         let now = Instant::now();
+        if self.start_at.is_some_and(|at| at <= now) {
+            self.start_at = None;
+            self.settle();
+        }
         let changed = self.tracking.handle_timeout(now);
         self.follow_objects(now, changed);
         let mut groups: BTreeSet<Arc<str>> = BTreeSet::new();
@@ -275,80 +283,6 @@ impl AdvertThread {
         for group in groups {
             self.settle_group(&group, now);
         }
-    }
-
-    fn read_ports(&mut self) {
-        let keys: Vec<PortKey> = self.ports.keys().cloned().collect();
-        for key in keys {
-            for _ in 0..READS {
-                if !self.read_port(&key) {
-                    break;
-                }
-            }
-        }
-    }
-
-    /// Reads one packet; says whether there was one.
-    fn read_port(&mut self, key: &PortKey) -> bool {
-        let Some(port) = self.ports.get_mut(key) else {
-            return false;
-        };
-        let (interface, family) = key;
-        let (protocol, datagram) = match port.receive() {
-            Ok(Some((protocol, Incoming::Datagram(datagram)))) => (protocol, datagram),
-            Ok(Some((_, Incoming::Malformed))) => {
-                port.malformed += 1;
-                return true;
-            }
-            Ok(None) => return false,
-            Err(error) => {
-                // The interface went down; the monitor tells of it.
-                tracing::debug!(ifname = %interface, %family, %error, "raw socket");
-                return false;
-            }
-        };
-        let now = Instant::now();
-        let (carrier, message) = match protocol {
-            Protocol::Vrrp => (Carrier::Ip, 0),
-            Protocol::AuthenticationHeader => {
-                let ip_header = datagram.ip_header.unwrap_or_default();
-                let carrier = Carrier::AuthenticationHeader { ip_header };
-                (carrier, AuthenticationHeader::LEN)
-            }
-        };
-        let Some(vrid) = datagram
-            .payload
-            .get(message + 1)
-            .and_then(|vrid| Vrid::new(*vrid).ok())
-        else {
-            port.malformed += 1;
-            return true;
-        };
-        let key = RouterKey {
-            interface: Arc::clone(interface),
-            family: *family,
-            vrid,
-        };
-        let Some(router) = self.routers.get_mut(&key) else {
-            port.unknown_vrid += 1;
-            return true;
-        };
-        let received = Received {
-            source: datagram.source,
-            destination: datagram.destination,
-            hop_limit: datagram.hop_limit,
-            carrier,
-            payload: datagram.payload,
-        };
-        router.receive(now, received, &mut self.events);
-        let mut around = Surroundings {
-            ports: &mut self.ports,
-            mailbox: &self.mailbox,
-            events: &mut self.events,
-        };
-        router.drain(now, &mut around);
-        self.follow_member(&key, now);
-        true
     }
 
     fn handle_command(&mut self, command: Command) -> std::ops::ControlFlow<()> {
@@ -430,6 +364,7 @@ impl AdvertThread {
             self.remove(&key, now);
         }
         self.tracking.configure(now, &configuration);
+        self.log_unknown_vrids = configuration.log_unknown_vrids;
         self.ask_for_realtime();
         self.settle();
         Ok(())
@@ -557,11 +492,10 @@ impl AdvertThread {
                 if let Some(problem) = problem {
                     router.engine.handle_fault(now, problem.fault(), true);
                 }
-                for other in LinkProblem::ALL
-                    .into_iter()
-                    .filter(|of| Some(*of) != problem)
-                {
-                    router.engine.handle_fault(now, other.fault(), false);
+                let fault = problem.map(LinkProblem::fault);
+                let others = LinkProblem::ALL.map(LinkProblem::fault).into_iter();
+                for other in others.filter(|of| Some(*of) != fault) {
+                    router.engine.handle_fault(now, other, false);
                 }
                 if !grouped {
                     // It may have left its group in the middle of something.
@@ -575,7 +509,7 @@ impl AdvertThread {
         let waiting: Vec<RouterKey> = self
             .routers
             .iter()
-            .filter(|(_, router)| !router.started)
+            .filter(|(_, router)| !router.started && self.start_at.is_none())
             .map(|(key, _)| key.clone())
             .collect();
         for key in waiting {

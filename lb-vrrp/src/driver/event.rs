@@ -195,19 +195,33 @@ pub enum LinkProblem {
     /// Its sockets could not be opened.
     #[error("no socket on interface")]
     NoSocket,
+    /// The source address it was given is not on its interface.
+    #[error("source address missing")]
+    SourceMissing,
+    /// It is to send to unicast peers only, and has none.
+    #[error("no unicast peer")]
+    NoPeer,
 }
 
 impl LinkProblem {
     /// All there are.
-    pub(super) const ALL: [Self; 4] = [Self::Missing, Self::Down, Self::NoSource, Self::NoSocket];
+    pub(super) const ALL: [Self; 6] = [
+        Self::Missing,
+        Self::Down,
+        Self::NoSource,
+        Self::NoSocket,
+        Self::SourceMissing,
+        Self::NoPeer,
+    ];
 
     /// What it is to the engine.
     pub const fn fault(self) -> FaultReason {
         match self {
             Self::Missing => FaultReason::InterfaceMissing,
             Self::Down => FaultReason::LinkDown,
-            Self::NoSource => FaultReason::NoAddress,
+            Self::NoSource | Self::SourceMissing => FaultReason::NoAddress,
             Self::NoSocket => FaultReason::NoSocket,
+            Self::NoPeer => FaultReason::NoPeer,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::mem::{Discriminant, discriminant};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::Rejected;
+use crate::{Rejected, Vrid};
 
 /// How long a sender's further packets of the same kind are only counted.
 const QUIET: Duration = Duration::from_secs(30);
@@ -53,6 +53,21 @@ impl RejectedLimiter {
             suppressed: 0,
         });
         Some(0)
+    }
+}
+
+/// Tells of each virtual router that is none of ours once.
+#[derive(Debug, Default)]
+pub(super) struct Strangers(Vec<(Vrid, IpAddr)>);
+
+impl Strangers {
+    /// Whether to tell of this one.
+    pub(super) fn admit(&mut self, vrid: Vrid, source: IpAddr) -> bool {
+        let new = !self.0.contains(&(vrid, source)) && self.0.len() < ENTRIES;
+        if new {
+            self.0.push((vrid, source));
+        }
+        new
     }
 }
 

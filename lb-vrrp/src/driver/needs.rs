@@ -116,6 +116,14 @@ pub(super) fn source_of(
     })
 }
 
+/// Whether the source that a router was given is on its interface.
+fn has_source(spec: &RouterSpec, interfaces: &Interfaces) -> bool {
+    let interface = interfaces.get(&spec.interface);
+    spec.source.is_none_or(|source| {
+        interface.is_some_and(|interface| interfaces.holds(&interface.link, source))
+    })
+}
+
 /// What keeps a router from running, if anything.
 pub(super) fn problem_of(
     spec: &RouterSpec,
@@ -136,8 +144,12 @@ pub(super) fn problem_of(
     }
     if down {
         Some(LinkProblem::Down)
+    } else if spec.needs_peer && spec.config.peers().is_empty() {
+        Some(LinkProblem::NoPeer)
     } else if source.is_none() {
         Some(LinkProblem::NoSource)
+    } else if spec.tracks_source && !has_source(spec, interfaces) {
+        Some(LinkProblem::SourceMissing)
     } else if !has_port {
         Some(LinkProblem::NoSocket)
     } else {

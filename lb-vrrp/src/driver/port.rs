@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::limiter::Strangers;
 use super::links::Interface;
 use super::mailbox::PortKey;
 use super::socket::{Incoming, Protocol, VrrpSocket};
@@ -26,6 +27,10 @@ pub(super) struct Port {
     /// On the macvlans above the interface, by index.
     above: BTreeMap<u32, Receiver>,
     pub(super) unknown_vrid: u64,
+    /// Who has been told of.
+    pub(super) strangers: Strangers,
+    /// A router waits for a proof that packets arrive.
+    pub(super) sticky: bool,
     pub(super) malformed: u64,
 }
 
@@ -37,6 +42,8 @@ impl Port {
             authenticated: None,
             above: BTreeMap::new(),
             unknown_vrid: 0,
+            strangers: Strangers::default(),
+            sticky: false,
             malformed: 0,
         })
     }
@@ -54,6 +61,7 @@ impl Port {
             multicast.map(|of| of.config.group()).collect()
         };
         let all: Vec<&RouterSpec> = routers.collect();
+        self.sticky = all.iter().any(|of| of.config.sticky().is_some());
         // Those that authenticate by header want to know of adverts without one, too.
         self.plain.join(&groups(&all))?;
         let headed: Vec<&RouterSpec> = all.into_iter().filter(|spec| by_header(spec)).collect();

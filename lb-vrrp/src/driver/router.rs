@@ -125,11 +125,16 @@ impl Router {
         }
     }
 
-    /// Gives a packet to the engine.
-    pub(super) fn receive(&mut self, now: Instant, packet: Received<'_>, events: &mut Events) {
+    /// Gives a packet to the engine; says whether it was good.
+    pub(super) fn receive(
+        &mut self,
+        now: Instant,
+        packet: Received<'_>,
+        events: &mut Events,
+    ) -> bool {
         self.tell_time(now);
         let Err(reason) = self.engine.handle_advertisement(now, packet) else {
-            return;
+            return true;
         };
         if let Some(suppressed) = self.limiter.admit(now, packet.source, &reason) {
             events.tell(Event::Rejected {
@@ -140,6 +145,7 @@ impl Router {
                 suppressed,
             });
         }
+        false
     }
 
     /// Carries out what the engine asks for, in its order.

@@ -19,6 +19,9 @@ pub struct Configuration {
     pub groups: Vec<GroupSpec>,
     /// What they track beside interfaces.
     pub objects: Vec<ObjectSpec>,
+    /// Adverts of virtual routers that are none of these are logged, each once
+    /// (`log_unknown_vrids` in keepalived); they are counted in any case.
+    pub log_unknown_vrids: bool,
 }
 
 impl Configuration {
@@ -28,6 +31,7 @@ impl Configuration {
             routers,
             groups: Vec::new(),
             objects: Vec::new(),
+            log_unknown_vrids: false,
         }
     }
 
@@ -35,6 +39,13 @@ impl Configuration {
     #[must_use]
     pub fn with_groups(mut self, groups: impl IntoIterator<Item = GroupSpec>) -> Self {
         self.groups = groups.into_iter().collect();
+        self
+    }
+
+    /// Sets whether adverts of other virtual routers are logged.
+    #[must_use]
+    pub const fn with_log_unknown_vrids(mut self, log: bool) -> Self {
+        self.log_unknown_vrids = log;
         self
     }
 
@@ -82,6 +93,12 @@ pub struct RouterSpec {
     pub tracked: Vec<(ObjectId, Weight)>,
     /// The state of its own interface does not matter (`dont_track_primary` in keepalived).
     pub ignores_interface: bool,
+    /// It is in Fault while [`source`](Self::source) is not on its interface (`track_src_ip` in
+    /// keepalived).
+    pub tracks_source: bool,
+    /// It is in Fault where its configuration has no unicast peer, instead of sending to the
+    /// multicast group (`unicast_fault_no_peer` in keepalived).
+    pub needs_peer: bool,
     /// Its virtual MAC address; without one it uses that of its interface (`use_vmac` in
     /// keepalived).
     pub vmac: Option<Vmac>,
@@ -112,6 +129,8 @@ impl RouterSpec {
             source: None,
             tracked: Vec::new(),
             ignores_interface: false,
+            tracks_source: false,
+            needs_peer: false,
             vmac: None,
         }
     }
@@ -134,6 +153,20 @@ impl RouterSpec {
     #[must_use]
     pub fn with_vmac(mut self, vmac: Vmac) -> Self {
         self.vmac = Some(vmac);
+        self
+    }
+
+    /// Sets whether it is in Fault while its source is not on its interface.
+    #[must_use]
+    pub const fn with_tracks_source(mut self, tracks: bool) -> Self {
+        self.tracks_source = tracks;
+        self
+    }
+
+    /// Sets whether it is in Fault without a unicast peer.
+    #[must_use]
+    pub const fn with_needs_peer(mut self, needs: bool) -> Self {
+        self.needs_peer = needs;
         self
     }
 
@@ -186,6 +219,9 @@ pub struct Options {
     pub event_capacity: usize,
     /// How long start, reload and shutdown may take, each.
     pub limit: Duration,
+    /// How long after the start no router takes part in any election (`vrrp_startup_delay` in
+    /// keepalived).
+    pub startup_delay: Option<Duration>,
 }
 
 impl Default for Options {
@@ -194,6 +230,7 @@ impl Default for Options {
             realtime: Realtime::Auto,
             event_capacity: 1024,
             limit: Duration::from_secs(5),
+            startup_delay: None,
         }
     }
 }
@@ -210,6 +247,13 @@ impl Options {
     #[must_use]
     pub const fn with_event_capacity(mut self, capacity: usize) -> Self {
         self.event_capacity = capacity;
+        self
+    }
+
+    /// Has the routers wait after the start.
+    #[must_use]
+    pub const fn with_startup_delay(mut self, delay: Duration) -> Self {
+        self.startup_delay = Some(delay);
         self
     }
 

@@ -18,6 +18,7 @@ mod netns;
 mod resign;
 mod routes;
 mod signed;
+mod start;
 mod tracking;
 mod vmac;
 

@@ -241,13 +241,29 @@ impl Node {
         Self::try_start(namespace, specs.into(), || {}).unwrap()
     }
 
+    pub(crate) fn start_with(
+        namespace: &Namespace,
+        specs: impl Into<Configuration>,
+        options: Options,
+    ) -> Self {
+        Self::launch(namespace, specs.into(), options, || {}).unwrap()
+    }
+
     /// Starts a driver; `before` runs on its thread first.
     pub(crate) fn try_start(
         namespace: &Namespace,
         specs: impl Into<Configuration>,
         before: impl FnOnce() + Send + 'static,
     ) -> Result<Self, Error> {
-        let specs = specs.into();
+        Self::launch(namespace, specs.into(), Options::default(), before)
+    }
+
+    fn launch(
+        namespace: &Namespace,
+        specs: Configuration,
+        options: Options,
+        before: impl FnOnce() + Send + 'static,
+    ) -> Result<Self, Error> {
         let (control, mut commands) = mpsc::channel(4);
         let (event_sender, events) = blocking::channel();
         let (started, outcome) = blocking::channel();
@@ -260,7 +276,7 @@ impl Node {
                 .build()
                 .unwrap();
             runtime.block_on(async move {
-                let (handle, mut events) = match Driver::start(specs, Options::default()) {
+                let (handle, mut events) = match Driver::start(specs, options) {
                     Ok(running) => {
                         started.send(Ok(())).unwrap();
                         running

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What arrives: whose advert it is, and what a packet for nobody says.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tracing::info;
+
+use super::AdvertThread;
+use crate::driver::mailbox::{PortKey, RouterKey};
+use crate::driver::router::Surroundings;
+use crate::driver::socket::{Datagram, Incoming, Protocol};
+use crate::wire::AuthenticationHeader;
+use crate::{Carrier, Received, Vrid};
+
+/// Packets read from one interface before timers and commands have their turn.
+const READS: usize = 64;
+/// TTL or hop limit of an advert that no router has forwarded.
+const HOP_LIMIT: u8 = 255;
+
+impl AdvertThread {
+    pub(super) fn read_ports(&mut self) {
+        let keys: Vec<PortKey> = self.ports.keys().cloned().collect();
+        for key in keys {
+            for _ in 0..READS {
+                if !self.read_port(&key) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Reads one packet; says whether there was one.
+    fn read_port(&mut self, of: &PortKey) -> bool {
+        let Some(port) = self.ports.get_mut(of) else {
+            return false;
+        };
+        let (interface, family) = of;
+        let sticky = port.sticky;
+        let (protocol, datagram) = match port.receive() {
+            Ok(Some((protocol, Incoming::Datagram(datagram)))) => (protocol, datagram),
+            Ok(Some((_, Incoming::Malformed))) => {
+                port.malformed += 1;
+                return true;
+            }
+            Ok(None) => return false,
+            Err(error) => {
+                // The interface went down; the monitor tells of it.
+                tracing::debug!(ifname = %interface, %family, %error, "raw socket");
+                return false;
+            }
+        };
+        let now = Instant::now();
+        let (carrier, message) = match protocol {
+            Protocol::Vrrp => (Carrier::Ip, 0),
+            Protocol::AuthenticationHeader => {
+                let ip_header = datagram.ip_header.unwrap_or_default();
+                let carrier = Carrier::AuthenticationHeader { ip_header };
+                (carrier, AuthenticationHeader::LEN)
+            }
+        };
+        let Some(vrid) = datagram
+            .payload
+            .get(message + 1)
+            .and_then(|vrid| Vrid::new(*vrid).ok())
+        else {
+            port.malformed += 1;
+            return true;
+        };
+        let key = RouterKey {
+            interface: Arc::clone(interface),
+            family: *family,
+            vrid,
+        };
+        let Some(router) = self.routers.get_mut(&key) else {
+            let proves = sticky && is_advertisement(&datagram, message);
+            let source = datagram.source;
+            port.unknown_vrid += 1;
+            if self.log_unknown_vrids && port.strangers.admit(vrid, source) {
+                info!(ifname = %interface, %vrid, %source, "advert of an unknown virtual router");
+            }
+            if proves {
+                self.prove(of, now);
+            }
+            return true;
+        };
+        let received = Received {
+            source: datagram.source,
+            destination: datagram.destination,
+            hop_limit: datagram.hop_limit,
+            carrier,
+            payload: datagram.payload,
+        };
+        let proves = router.receive(now, received, &mut self.events) && sticky;
+        let mut around = Surroundings {
+            ports: &mut self.ports,
+            mailbox: &self.mailbox,
+            events: &mut self.events,
+        };
+        router.drain(now, &mut around);
+        self.follow_member(&key, now);
+        if proves {
+            self.prove(of, now);
+        }
+        true
+    }
+
+    /// Tells the sticky routers of an interface and family that packets arrive there.
+    fn prove(&mut self, port: &PortKey, now: Instant) {
+        for (key, router) in &mut self.routers {
+            if key.port() == *port && router.engine.config().sticky().is_some() {
+                router.engine.handle_received_proof(now);
+            }
+        }
+    }
+}
+
+/// Whether a packet for no router of ours is another's advert, as far as its first byte and its way
+/// tell.
+fn is_advertisement(datagram: &Datagram<'_>, message: usize) -> bool {
+    let first = datagram.payload.get(message);
+    datagram.hop_limit == HOP_LIMIT && matches!(first, Some(0x21 | 0x31))
+}

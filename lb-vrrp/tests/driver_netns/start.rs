@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a router waits for before it takes part, and what keeps it out.
+
+use std::time::{Duration, Instant};
+
+use lb_vrrp::driver::{Configuration, Event, LinkProblem, Options};
+use lb_vrrp::{AdvertInterval, State, UnicastPeer};
+
+use super::netns::{Capture, Injector, Lan, Node, enabled, pause, wait_for};
+use super::{VIP, calm_spec, quick, spec};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_sticky_router_waits_for_any_packet_of_the_protocol_or_its_limit() {
+    if !enabled("a_sticky_router_waits_for_any_packet_of_the_protocol_or_its_limit") {
+        return;
+    }
+    let lan = Lan::new();
+    let sticky = |limit| {
+        let config = quick(51, 150).sticky(limit).build().unwrap();
+        vec![spec(config)]
+    };
+    let a = Node::start(&lan.a, sticky(1000 * SECOND));
+    a.wait_state(State::Backup);
+    let injector = Injector::new(&lan.b);
+    // What was forwarded, or is none of the protocol, proves nothing.
+    let advert = [0x31, 77, 100, 0, 0, 10, 0, 0];
+    injector.send([192, 0, 2, 2], 254, &advert);
+    injector.send([192, 0, 2, 2], 255, &[0x55, 77, 100, 0, 0, 10, 0, 0]);
+    // Several master down intervals.
+    pause(2 * SECOND);
+    assert_eq!(a.state(), State::Backup);
+    assert!(!lan.a.holds(VIP));
+    // Another virtual router's advert does.
+    injector.send([192, 0, 2, 2], 255, &advert);
+    a.wait_state(State::Master);
+    a.shutdown();
+
+    let begun = Instant::now();
+    let a = Node::start(&lan.a, sticky(2 * SECOND));
+    a.wait_state(State::Master);
+    assert!(begun.elapsed() >= 2 * SECOND, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn nobody_takes_part_before_the_delay_after_the_start_is_over() {
+    if !enabled("nobody_takes_part_before_the_delay_after_the_start_is_over") {
+        return;
+    }
+    let lan = Lan::new();
+    let capture = Capture::start(&lan.c);
+    let begun = Instant::now();
+    let options = Options::default().with_startup_delay(2 * SECOND);
+    let a = Node::start_with(&lan.a, vec![calm_spec(51, 255)], options);
+    assert_eq!(a.state(), State::Initialize);
+    // A reload does not shorten it.
+    a.reload(vec![calm_spec(51, 255)]).unwrap();
+    assert_eq!(a.state(), State::Initialize);
+    a.wait_state(State::Master);
+    let first = wait_for("an advert", || {
+        let frames = capture.frames();
+        frames.into_iter().find(|frame| frame.vrrp().is_some())
+    });
+    assert!(first.at - begun >= 2 * SECOND);
+    // One that is added later does not wait.
+    let added = Instant::now();
+    let mut second = calm_spec(52, 255);
+    second.name = "VI_2".to_owned();
+    second.virtual_addresses.clear();
+    a.reload(vec![calm_spec(51, 255), second]).unwrap();
+    wait_for("its adverts", || {
+        let frames = capture.frames();
+        let own = |packet: &[u8]| packet[21] == 52;
+        frames
+            .iter()
+            .any(|frame| frame.at >= added && frame.vrrp().is_some_and(own))
+            .then_some(())
+    });
+}
+
+#[test]
+fn a_source_that_is_tracked_and_a_peer_that_is_missing_are_faults() {
+    if !enabled("a_source_that_is_tracked_and_a_peer_that_is_missing_are_faults") {
+        return;
+    }
+    let lan = Lan::new();
+    let source = "192.0.2.77";
+    let tracked = |tracks: bool| {
+        vec![
+            calm_spec(51, 150)
+                .with_source(source.parse().unwrap())
+                .with_tracks_source(tracks),
+        ]
+    };
+    let told = |node: &Node, wanted: Option<LinkProblem>| {
+        wait_for("the event", || {
+            let events = node.drain();
+            events
+                .iter()
+                .any(|event| matches!(event, Event::LinkChanged { problem, .. } if *problem == wanted))
+                .then_some(())
+        });
+    };
+    let a = Node::start(&lan.a, tracked(true));
+    told(&a, Some(LinkProblem::SourceMissing));
+    assert_eq!(a.state(), State::Fault);
+    lan.a.ip(&format!("addr add {source}/24 dev eth0"));
+    a.wait_state(State::Master);
+    lan.a.ip(&format!("addr del {source}/24 dev eth0"));
+    a.wait_state(State::Fault);
+    a.reload(tracked(false)).unwrap();
+    a.wait_state(State::Master);
+    a.shutdown();
+
+    let interval = AdvertInterval::from_centis(50).unwrap();
+    let peerless =
+        || spec(quick(51, 150).interval(interval).build().unwrap()).with_needs_peer(true);
+    let capture = Capture::start(&lan.c);
+    let a = Node::start(&lan.a, vec![peerless()]);
+    told(&a, Some(LinkProblem::NoPeer));
+    pause(2 * SECOND);
+    assert_eq!(a.state(), State::Fault);
+    assert_eq!(capture.count(|frame| frame.vrrp().is_some()), 0);
+    let peer = UnicastPeer::new("192.0.2.2".parse().unwrap());
+    let config = quick(51, 150).interval(interval).peer(peer).build();
+    a.reload(vec![spec(config.unwrap()).with_needs_peer(true)])
+        .unwrap();
+    a.wait_state(State::Master);
+}
+
+#[test]
+fn adverts_of_other_virtual_routers_are_counted_and_logged_on_request() {
+    if !enabled("adverts_of_other_virtual_routers_are_counted_and_logged_on_request") {
+        return;
+    }
+    let lan = Lan::new();
+    let configuration = Configuration::new(vec![calm_spec(51, 150)]).with_log_unknown_vrids(true);
+    let a = Node::start(&lan.a, configuration);
+    let injector = Injector::new(&lan.b);
+    for _ in 0..3 {
+        injector.send([192, 0, 2, 2], 255, &[0x31, 77, 100, 0, 0, 10, 0, 0]);
+    }
+    wait_for("the count", || {
+        let status = a.status();
+        (status
+            .interfaces
+            .iter()
+            .map(|of| of.unknown_vrid)
+            .sum::<u64>()
+            == 3)
+            .then_some(())
+    });
+}
