@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::keywords::{Level, nearest};
 use super::line::{At, Context};
 use super::tree::NodeId;
+use super::vrrp::VrrpConfig;
 
 /// Announcement settings; an instance's come before the global ones.
 #[derive(Debug, Default)]
@@ -80,6 +81,7 @@ pub(super) struct GlobalConfig {
     pub(super) iproute_etc: Option<At<String>>,
     pub(super) iproute_usr: Option<At<String>>,
     pub(super) announcements: AnnouncementConfig,
+    pub(super) vrrp: VrrpConfig,
     pub(super) lower_prio_no_advert: Option<At<bool>>,
     pub(super) higher_prio_send_advert: Option<At<bool>>,
     pub(super) v3_checksum_as_v2: Option<At<bool>>,
@@ -154,7 +156,10 @@ impl GlobalConfig {
                 let announcement = keyword
                     .strip_prefix("vrrp_")
                     .is_some_and(|name| self.announcements.read(context, line, name));
-                if !announcement && !self.switch(context, line, keyword) {
+                if !announcement
+                    && !self.vrrp.read(context, line, keyword)
+                    && !self.switch(context, line, keyword)
+                {
                     context.unknown(Level::Global, line);
                 }
             }

@@ -18,6 +18,10 @@ use super::track::{self, Kind, TrackConfig};
 use super::tree::NodeId;
 use super::unicast::UnicastConfig;
 
+/// Limit of `sticky` unless given: longer than a switch port with spanning tree is deaf.
+const STICKY: Duration = Duration::from_secs(60);
+const LONGEST_STICKY: Duration = Duration::from_secs(86400);
+
 #[derive(Debug)]
 pub(super) struct InstanceConfig {
     pub(super) name: At<String>,
@@ -47,6 +51,8 @@ pub(super) struct InstanceConfig {
     pub(super) v3_checksum_as_v2: Option<At<bool>>,
     pub(super) owner_ignores_adverts: Option<At<bool>>,
     pub(super) preempt_delay: Option<At<Duration>>,
+    /// How long it waits at most for a packet.
+    pub(super) sticky: Option<At<Duration>>,
     /// Priority of the backup that `timer_expired_backup` reckons with.
     pub(super) expired_backup: Option<At<u32>>,
     pub(super) down_timer_adverts: Option<At<u32>>,
@@ -95,6 +101,7 @@ impl InstanceConfig {
             v3_checksum_as_v2: None,
             owner_ignores_adverts: None,
             preempt_delay: None,
+            sticky: None,
             expired_backup: None,
             down_timer_adverts: None,
             unicast: UnicastConfig::default(),
@@ -147,12 +154,20 @@ impl InstanceConfig {
                 let value = At::new(keyword == "preempt", flag.span);
                 context.set(line, &mut self.preempt, Some(value));
             }
+            "sticky" => {
+                let value = if context.arguments(line).is_empty() {
+                    Some(At::new(STICKY, context.flag(line).span))
+                } else {
+                    context.seconds(line, Duration::from_millis(10)..=LONGEST_STICKY)
+                };
+                context.set(line, &mut self.sticky, value);
+            }
             "preempt_delay" => {
                 let range = Duration::ZERO..=RouterConfigBuilder::MAX_PREEMPT_DELAY;
                 let value = context.seconds(line, range);
                 context.set(line, &mut self.preempt_delay, value);
             }
-            "timer_expired_backup" => {
+            "timer_expired_backup" | "thread_timer_expired" => {
                 let value = if context.arguments(line).is_empty() {
                     Some(At::new(254, context.flag(line).span))
                 } else {

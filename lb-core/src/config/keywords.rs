@@ -255,7 +255,7 @@ const GLOBAL_DEFS: &str = "
     vrrp_vmac_garp_intvl
 ";
 
-/// In `vrrp_instance`.
+/// In `vrrp_instance`; `sticky` is ours.
 const VRRP_INSTANCE: &str = "
     accept advert_int auth_hmac authentication check_unicast_src debug dont_track_primary
     down_timer_adverts garp_extra_if garp_lower_prio_delay garp_lower_prio_repeat
@@ -265,7 +265,7 @@ const VRRP_INSTANCE: &str = "
     nopreempt notify notify_backup notify_deleted notify_fault notify_master
     notify_master_rx_lower_pri notify_priority_changes notify_stop old_unicast_checksum
     owner_ignore_adverts preempt preempt_delay priority promote_secondaries skip_check_adv_addr
-    smtp_alert state strict_mode thread_timer_expired timer_expired_backup track_bfd track_file
+    smtp_alert state sticky strict_mode thread_timer_expired timer_expired_backup track_bfd track_file
     track_interface track_process track_script track_src_ip unicast_fault_no_peer unicast_peer
     unicast_src_ip unicast_ttl use_ipvlan use_vmac use_vmac_addr v3_checksum_as_v2 version
     virtual_ipaddress virtual_ipaddress_excluded virtual_router_id virtual_routes virtual_rules

@@ -75,6 +75,7 @@ mod tracked;
 mod tree;
 mod unicast;
 mod value;
+mod vrrp;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -8,6 +8,7 @@ use lb_vrrp::UnicastPeer;
 use super::Diagnostic;
 use super::line::{At, Context};
 use super::tree::NodeId;
+use super::vrrp::group;
 
 #[derive(Debug, Default)]
 pub(super) struct UnicastConfig {
@@ -16,6 +17,12 @@ pub(super) struct UnicastConfig {
     pub(super) peers: Vec<At<UnicastPeer>>,
     pub(super) hop_limit: Option<At<u32>>,
     pub(super) check_source: Option<At<bool>>,
+    /// `mcast_dst_ip`.
+    pub(super) group: Option<At<IpAddr>>,
+    pub(super) tracks_source: Option<At<bool>>,
+    pub(super) needs_peer: Option<At<bool>>,
+    /// Whether the old unicast checksum is sent; no with `never`.
+    pub(super) old_checksum: Option<At<bool>>,
 }
 
 impl UnicastConfig {
@@ -35,6 +42,27 @@ impl UnicastConfig {
             "check_unicast_src" => {
                 let value = context.boolean(line);
                 context.set(line, &mut self.check_source, value);
+            }
+            "mcast_dst_ip" => {
+                let value = group(context, line, None);
+                context.set(line, &mut self.group, value);
+            }
+            "track_src_ip" => {
+                let value = context.flag(line);
+                context.set(line, &mut self.tracks_source, Some(value));
+            }
+            "unicast_fault_no_peer" => {
+                let value = context.flag(line);
+                context.set(line, &mut self.needs_peer, Some(value));
+            }
+            "old_unicast_checksum" => {
+                let value = if context.arguments(line).is_empty() {
+                    Some(context.flag(line))
+                } else {
+                    let text = context.value(line, "never");
+                    text.and_then(|of| context.one_of(of, "never", &[("never", false)]))
+                };
+                context.set(line, &mut self.old_checksum, value);
             }
             _ => return false,
         }

@@ -60,8 +60,11 @@ pub(super) struct Routers {
 }
 
 impl Routers {
-    pub(super) fn start(specs: driver::Configuration) -> Result<Self, driver::Error> {
-        let (handle, events) = Driver::start(specs, driver::Options::default())?;
+    pub(super) fn start(
+        specs: driver::Configuration,
+        options: driver::Options,
+    ) -> Result<Self, driver::Error> {
+        let (handle, events) = Driver::start(specs, options)?;
         Ok(Self { handle, events })
     }
 }
@@ -336,7 +339,8 @@ impl Running {
                 .map_err(|error| line(&error))?,
             None if specs.routers.is_empty() => {}
             None => {
-                let routers = Routers::start(specs).map_err(|error| line(&error))?;
+                let routers =
+                    Routers::start(specs, vrrp::options(&model)).map_err(|error| line(&error))?;
                 self.parts.routers = Some(routers);
             }
         }

@@ -57,7 +57,8 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
     let routers = if model.routers.is_empty() {
         None
     } else {
-        Some(Routers::start(vrrp::configuration(&model))?)
+        let specs = vrrp::configuration(&model);
+        Some(Routers::start(specs, vrrp::first_options(&model))?)
     };
 
     // Without the virtual addresses that an earlier run left: they are gone by now.

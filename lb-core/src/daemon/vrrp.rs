@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lb_check::{Account, HealthCheck as _, Reason, Script, Target, Verdict};
 use lb_vrrp::driver::{
-    Configuration, Event, FileSource, GroupSpec, ObjectSpec, ProcessSource, RouterSpec,
+    self, Configuration, Event, FileSource, GroupSpec, ObjectSpec, ProcessSource, RouterSpec,
     ScriptRunner, ScriptSource,
 };
 use lb_vrrp::track::{ObjectId, ScriptOutcome};
@@ -19,8 +19,37 @@ use crate::model::{Model, SyncGroup, TrackedObject, TrackedScript, TrackedSource
 /// What the driver is to run for this model.
 pub(super) fn configuration(model: &Model) -> Configuration {
     Configuration::new(model.routers.iter().map(spec).collect())
+        .with_log_unknown_vrids(model.global.vrrp.log_unknown_vrids)
         .with_groups(model.groups.iter().map(group))
         .with_objects(model.objects.iter().map(object))
+}
+
+/// How the driver is to run.
+pub(super) fn options(_model: &Model) -> driver::Options {
+    driver::Options::default()
+}
+
+/// The same at the start of the program.
+pub(super) fn first_options(model: &Model) -> driver::Options {
+    let options = options(model);
+    match model.global.vrrp.delay(uptime()) {
+        Some(delay) => {
+            tracing::info!(?delay, "virtual routers wait after the start");
+            options.with_startup_delay(delay)
+        }
+        None => options,
+    }
+}
+
+/// Since the boot of this machine; long ago if nobody knows.
+fn uptime() -> Duration {
+    let text = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
+    let seconds = text
+        .split_whitespace()
+        .next()
+        .and_then(|of| of.parse().ok());
+    let uptime = seconds.and_then(|of| Duration::try_from_secs_f64(of).ok());
+    uptime.unwrap_or(Duration::MAX)
 }
 
 fn group(group: &SyncGroup) -> GroupSpec {
@@ -96,7 +125,9 @@ fn spec(instance: &VrrpInstance) -> RouterSpec {
         .with_virtual_routes(instance.virtual_routes.iter().cloned())
         .with_virtual_rules(instance.virtual_rules.iter().cloned())
         .with_announcements(instance.announcements)
-        .with_ignores_interface(instance.ignores_interface);
+        .with_ignores_interface(instance.ignores_interface)
+        .with_tracks_source(instance.tracks_source)
+        .with_needs_peer(instance.needs_peer);
     let spec = instance
         .tracked
         .iter()

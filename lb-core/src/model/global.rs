@@ -4,6 +4,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::VrrpSettings;
+
 /// Settings that belong to no single object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -16,6 +18,8 @@ pub struct Global {
     pub sync_daemon: Option<GlobalSyncDaemon>,
     /// As whom scripts run, and which are refused.
     pub scripts: ScriptSettings,
+    /// What concerns all virtual routers.
+    pub vrrp: VrrpSettings,
 }
 
 impl Global {

@@ -44,6 +44,7 @@ mod router;
 mod tracking;
 mod validate;
 mod virtual_server;
+mod vrrp;
 
 pub use builder::ModelBuilder;
 pub use error::{ModelError, ModelErrors};
@@ -53,6 +54,7 @@ pub use real_server::{CheckSpec, RealServer};
 pub use router::VrrpInstance;
 pub use tracking::{SyncGroup, TrackedObject, TrackedScript, TrackedSource};
 pub use virtual_server::VirtualServer;
+pub use vrrp::VrrpSettings;
 
 /// Everything a director needs to know, validated and with defaults applied.
 ///

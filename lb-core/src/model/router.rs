@@ -36,6 +36,10 @@ pub struct VrrpInstance {
     pub tracked: Vec<(ObjectId, Weight)>,
     /// The state of its own interface does not matter. keepalived: `dont_track_primary`.
     pub ignores_interface: bool,
+    /// It is faulty while its source is not on its interface. keepalived: `track_src_ip`.
+    pub tracks_source: bool,
+    /// It is faulty without a unicast peer. keepalived: `unicast_fault_no_peer`.
+    pub needs_peer: bool,
 }
 
 impl VrrpInstance {
@@ -66,6 +70,8 @@ impl VrrpInstance {
             smtp_alert: false,
             tracked: Vec::new(),
             ignores_interface: false,
+            tracks_source: false,
+            needs_peer: false,
         }
     }
 

@@ -20,6 +20,9 @@ pub(super) fn global(
         .map_or(host, |at| at.value.as_str());
     let mut global = Global::new(router_id);
     global.mail = mail(context, config, host, login);
+    global.vrrp.startup_delay = config.vrrp.startup_delay.map(|at| at.value);
+    global.vrrp.delay_after_boot = config.vrrp.delay_after_boot.map(|at| at.value);
+    global.vrrp.log_unknown_vrids = config.vrrp.log_unknown_vrids.is_some();
     global.scripts.security = config.script_security;
     if let Some(at) = &config.script_user {
         let (user, group) = &at.value;

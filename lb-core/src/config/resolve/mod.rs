@@ -3,6 +3,7 @@
 
 mod authentication;
 mod check;
+mod destination;
 mod global;
 mod router;
 mod routing;

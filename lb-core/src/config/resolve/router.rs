@@ -5,13 +5,11 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use lb_vrrp::wire::ChecksumDialect;
-use lb_vrrp::{
-    AddressFamily, AdvertInterval, Priority, RouterConfig, RouterConfigBuilder, Version, Vrid,
-};
+use lb_vrrp::{AddressFamily, AdvertInterval, Priority, RouterConfig, Version, Vrid};
 
 use super::Config;
 use super::authentication::proof;
+use super::destination::{checksum, destinations, source};
 use super::routing::Routing;
 use super::strict::Strict;
 use super::tracking::{Known, tracked};
@@ -19,7 +17,6 @@ use crate::config::Diagnostic;
 use crate::config::global::{AnnouncementConfig, GlobalConfig};
 use crate::config::instance::InstanceConfig;
 use crate::config::line::{At, Context};
-use crate::config::unicast::UnicastConfig;
 use crate::config::value::in_seconds;
 use crate::model::{Announcements, VirtualAddress, VrrpInstance};
 
@@ -125,10 +122,12 @@ fn router(
     if let Some(farewell) = farewell {
         builder = builder.farewell(farewell);
     }
-    if switch(instance.v3_checksum_as_v2, global.v3_checksum_as_v2) == Some(true) {
-        builder = builder.checksum(ChecksumDialect::MessageOnly);
+    builder = checksum(context, builder, global, instance, version);
+    let family = AddressFamily::of(first.value.address);
+    builder = destinations(context, builder, global, instance, family);
+    if let Some(limit) = sticky(context, strict, instance) {
+        builder = builder.sticky(limit);
     }
-    builder = destinations(builder, global, instance);
     if let Some(ignore) = switch(instance.owner_ignores_adverts, global.owner_ignores_adverts) {
         builder = builder.owner_ignores_adverts(ignore);
     }
@@ -183,7 +182,7 @@ fn router(
             &instance.announcements,
             &global.announcements,
         ));
-    router.source = source(context, &router, &instance.unicast)?;
+    source(context, &mut router, &instance.unicast)?;
     router.sync_daemon_interface = instance
         .sync_daemon_interface
         .as_ref()
@@ -194,49 +193,6 @@ fn router(
         .or(global.smtp_alert);
     router.smtp_alert = alert.is_some_and(|at| at.value);
     Some(router)
-}
-
-/// Unicast peers and what goes with them.
-fn destinations(
-    mut builder: RouterConfigBuilder,
-    global: &GlobalConfig,
-    instance: &InstanceConfig,
-) -> RouterConfigBuilder {
-    let unicast = &instance.unicast;
-    for peer in &unicast.peers {
-        builder = builder.peer(peer.value.clone());
-    }
-    if let Some(hop_limit) = unicast.hop_limit {
-        // A number of 0 to 255.
-        builder = builder.unicast_hop_limit(u8::try_from(hop_limit.value).unwrap_or(u8::MAX));
-    }
-    match unicast.check_source.or(global.check_unicast_source) {
-        Some(check) => builder.check_unicast_source(check.value),
-        None => builder,
-    }
-}
-
-/// The source of the advertisements, which has to be of the addresses' family.
-fn source(
-    context: &mut Context<'_>,
-    router: &VrrpInstance,
-    unicast: &UnicastConfig,
-) -> Option<Option<IpAddr>> {
-    let Some(at) = unicast.source else {
-        return Some(None);
-    };
-    let family = router.config.family();
-    if AddressFamily::of(at.value) == family {
-        return Some(Some(at.value));
-    }
-    let message = format!(
-        "{} cannot be the source of {family} advertisements",
-        at.value
-    );
-    context
-        .findings
-        .push(Diagnostic::error(at.span, message).fatal());
-    None
 }
 
 /// The addresses of the first one's family; the others are reported.
@@ -326,12 +282,33 @@ fn preempt_delay(
     let (with, span) = match (instance.master, instance.preempt) {
         (Some(master), _) if master.value => ("state MASTER", master.span),
         (_, Some(preempt)) if !preempt.value => ("nopreempt", preempt.span),
+        _ if instance.sticky.is_some() => {
+            ("sticky", instance.sticky.map_or(delay.span, |at| at.span))
+        }
         _ => return Some(delay.value),
     };
     let message = format!("`preempt_delay` does not go with `{with}`");
     let finding = Diagnostic::warning(delay.span, message).label("ignored");
     context.findings.push(finding.note_at(span, "it is here"));
     None
+}
+
+/// `sticky`, which strict mode knows nothing of.
+fn sticky(
+    context: &mut Context<'_>,
+    strict: Strict,
+    instance: &InstanceConfig,
+) -> Option<Duration> {
+    let at = strict.keep(context, instance.sticky, "sticky")?;
+    if let Some(preempt) = instance.preempt.filter(|at| at.value) {
+        let finding = Diagnostic::warning(preempt.span, "a sticky router does not preempt");
+        context.findings.push(
+            finding
+                .label("ignored")
+                .note_at(at.span, "it is sticky here"),
+        );
+    }
+    Some(at.value)
 }
 
 /// `timer_expired_backup`, which goes with `nopreempt` only.

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What `global_defs` says about all virtual routers together.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::Diagnostic;
+use super::line::{At, Context};
+use super::tree::NodeId;
+
+#[derive(Debug, Default)]
+pub(super) struct VrrpConfig {
+    pub(super) group4: Option<At<IpAddr>>,
+    pub(super) group6: Option<At<IpAddr>>,
+    pub(super) startup_delay: Option<At<Duration>>,
+    pub(super) delay_after_boot: Option<At<Duration>>,
+    pub(super) log_unknown_vrids: Option<At<bool>>,
+}
+
+impl VrrpConfig {
+    /// Reads one of its keywords.
+    pub(super) fn read(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
+        match keyword {
+            "vrrp_mcast_group4" => {
+                let value = group(context, line, Some(true));
+                context.set(line, &mut self.group4, value);
+            }
+            "vrrp_mcast_group6" => {
+                let value = group(context, line, Some(false));
+                context.set(line, &mut self.group6, value);
+            }
+            "vrrp_startup_delay" => {
+                let value = delay(context, line);
+                context.set(line, &mut self.startup_delay, value);
+            }
+            "vrrp_delay_after_boot" => {
+                let value = delay(context, line);
+                context.set(line, &mut self.delay_after_boot, value);
+            }
+            "log_unknown_vrids" => {
+                let value = context.flag(line);
+                context.set(line, &mut self.log_unknown_vrids, Some(value));
+            }
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// A multicast group, of IPv4 (`true`) or IPv6 where that is told.
+pub(super) fn group(
+    context: &mut Context<'_>,
+    line: NodeId,
+    ipv4: Option<bool>,
+) -> Option<At<IpAddr>> {
+    let text = context.value(line, "a multicast address")?;
+    let address = context.address(text)?;
+    let of_family = ipv4.is_none_or(|ipv4| address.value.is_ipv4() == ipv4);
+    if !address.value.is_multicast() || !of_family {
+        let family = match ipv4 {
+            Some(true) => "an IPv4 multicast address",
+            Some(false) => "an IPv6 multicast address",
+            None => "a multicast address",
+        };
+        let finding = context.not_a(text, family, None);
+        context.findings.push(finding);
+        return None;
+    }
+    if let IpAddr::V6(group) = address.value
+        && group
+            .segments()
+            .first()
+            .is_some_and(|first| first & 0xf != 2)
+    {
+        let message = format!("{group} is not a link-local group");
+        let finding = Diagnostic::warning(address.span, message);
+        context
+            .findings
+            .push(finding.note("adverts are for one link: ff02::/16"));
+    }
+    Some(address)
+}
+
+fn delay(context: &mut Context<'_>, line: NodeId) -> Option<At<Duration>> {
+    let range = Duration::from_millis(1)..=Duration::from_secs(86400);
+    context.seconds(line, range)
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What concerns all virtual routers together.
+
+use std::time::Duration;
+
+/// Settings of all virtual routers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VrrpSettings {
+    /// How long after the start of the program no router takes part. keepalived:
+    /// `vrrp_startup_delay`.
+    pub startup_delay: Option<Duration>,
+    /// The same from the boot of the machine on; the later of the two holds. keepalived:
+    /// `vrrp_delay_after_boot`.
+    pub delay_after_boot: Option<Duration>,
+    /// Adverts of virtual routers that are not here are logged. keepalived: `log_unknown_vrids`.
+    pub log_unknown_vrids: bool,
+}
+
+impl VrrpSettings {
+    /// How long to wait on a machine that has been up for so long.
+    pub fn delay(&self, uptime: Duration) -> Option<Duration> {
+        let boot = self.delay_after_boot.map(|of| of.saturating_sub(uptime));
+        let delay = self.startup_delay.max(boot);
+        delay.filter(|delay| !delay.is_zero())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_later_of_two_delays_holds() {
+        let second = Duration::from_secs;
+        let settings = |start: Option<u64>, boot: Option<u64>| VrrpSettings {
+            startup_delay: start.map(second),
+            delay_after_boot: boot.map(second),
+            log_unknown_vrids: false,
+        };
+        for (start, boot, uptime, delay) in [
+            (None, None, 5, None),
+            (Some(7), None, 5, Some(7)),
+            (Some(7), Some(30), 5, Some(25)),
+            (Some(7), Some(30), 29, Some(7)),
+            (None, Some(30), 40, None),
+        ] {
+            assert_eq!(
+                settings(start, boot).delay(second(uptime)),
+                delay.map(second),
+                "{start:?} {boot:?} {uptime}"
+            );
+        }
+    }
+}

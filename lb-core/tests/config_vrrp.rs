@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Keywords of `global_defs` and `vrrp_instance` that reach the engine and its driver, and what is
+//! said where they cannot.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+use std::time::Duration;
+
+use lb_check::Registry;
+use lb_core::config::{self, Mode, Parsed};
+use lb_core::model::{Model, VrrpInstance};
+use lb_vrrp::wire::ChecksumDialect;
+
+/// One line of `global_defs` and one of an instance with this address.
+fn parsed(global: &str, address: &str, lines: &str) -> Parsed {
+    let text = format!(
+        "global_defs {{\n {global}\n}}\nvrrp_instance VI_1 {{\n interface eth0\n virtual_router_id 5\n \
+         {lines}\n virtual_ipaddress {{\n  {address}\n }}\n}}\n"
+    );
+    config::parse(&text, "v.conf", &Registry::builtin())
+}
+
+fn clean(global: &str, address: &str, lines: &str) -> Model {
+    let parsed = parsed(global, address, lines);
+    assert_eq!(parsed.diagnostics().to_string(), "", "{global} {lines}");
+    parsed.into_model(Mode::Strict).unwrap()
+}
+
+const IPV4: &str = "192.0.2.100";
+const IPV6: &str = "fe80::100";
+
+#[test]
+fn keywords_reach_the_router() {
+    type Check = fn(&VrrpInstance) -> bool;
+    let cases: &[(&str, &str, &str, Check)] = &[
+        ("vrrp_mcast_group4 224.0.0.99", IPV4, "", |of| {
+            of.config.group().to_string() == "224.0.0.99"
+        }),
+        (
+            "vrrp_mcast_group4 224.0.0.99",
+            IPV4,
+            "mcast_dst_ip 224.0.0.98",
+            |of| of.config.group().to_string() == "224.0.0.98",
+        ),
+        ("vrrp_mcast_group6 ff02::99", IPV6, "", |of| {
+            of.config.group().to_string() == "ff02::99"
+        }),
+        ("vrrp_mcast_group4 224.0.0.99", IPV6, "", |of| {
+            of.config.group().to_string() == "ff02::12"
+        }),
+        // A global group is no matter to unicast.
+        (
+            "vrrp_mcast_group4 224.0.0.99",
+            IPV4,
+            "unicast_peer {\n192.0.2.2\n}",
+            |of| of.config.peers().len() == 1,
+        ),
+        ("", IPV4, "mcast_src_ip 192.0.2.9\n track_src_ip", |of| {
+            of.source.is_some() && of.tracks_source
+        }),
+        ("", IPV4, "unicast_fault_no_peer", |of| of.needs_peer),
+        (
+            "",
+            IPV4,
+            "unicast_peer {\n192.0.2.2 min_ttl 250 max_ttl 255\n}\n unicast_ttl 77",
+            |of| of.config.hop_limit() == 77 && of.config.check_unicast_source(),
+        ),
+        (
+            "vrrp_check_unicast_src",
+            IPV4,
+            "unicast_peer {\n192.0.2.2\n}",
+            |of| of.config.check_unicast_source(),
+        ),
+        (
+            "vrrp_check_unicast_src",
+            IPV4,
+            "unicast_peer {\n192.0.2.2\n}\n check_unicast_src off",
+            |of| !of.config.check_unicast_source(),
+        ),
+        (
+            "vrrp_version 3",
+            IPV4,
+            "unicast_peer {\n192.0.2.2\n}\n old_unicast_checksum",
+            |of| of.config.checksum() == ChecksumDialect::GroupPseudoHeader,
+        ),
+        (
+            "vrrp_version 3",
+            IPV4,
+            "unicast_peer {\n192.0.2.2\n}\n old_unicast_checksum never",
+            |of| of.config.checksum() == ChecksumDialect::PseudoHeader,
+        ),
+        ("vrrp_version 3\n v3_checksum_as_v2", IPV4, "", |of| {
+            of.config.checksum() == ChecksumDialect::MessageOnly
+        }),
+        (
+            "vrrp_version 3\n v3_checksum_as_v2",
+            IPV4,
+            "v3_checksum_as_v2 off",
+            |of| of.config.checksum() == ChecksumDialect::PseudoHeader,
+        ),
+        ("vrrp_owner_ignore_adverts", IPV4, "priority 255", |of| {
+            of.config.owner_ignores_adverts()
+        }),
+        (
+            "vrrp_owner_ignore_adverts",
+            IPV4,
+            "owner_ignore_adverts off",
+            |of| !of.config.owner_ignores_adverts(),
+        ),
+        ("vrrp_down_timer_adverts 5", IPV4, "", |of| {
+            of.config.down_timer_adverts() == 5
+        }),
+        (
+            "vrrp_down_timer_adverts 5",
+            IPV4,
+            "down_timer_adverts 7",
+            |of| of.config.down_timer_adverts() == 7,
+        ),
+        ("vrrp_lower_prio_no_advert", IPV4, "", |of| {
+            !of.config.answer_losing()
+        }),
+        (
+            "vrrp_lower_prio_no_advert",
+            IPV4,
+            "lower_prio_no_advert no",
+            |of| of.config.answer_losing(),
+        ),
+        ("vrrp_higher_prio_send_advert off", IPV4, "", |of| {
+            !of.config.farewell()
+        }),
+        ("", IPV4, "nopreempt\n thread_timer_expired 120", |of| {
+            of.config
+                .yield_after_stall()
+                .is_some_and(|of| of.get() == 120)
+        }),
+        ("", IPV4, "sticky", |of| {
+            of.config.sticky() == Some(Duration::from_secs(60))
+        }),
+        ("", IPV4, "sticky 2.5", |of| {
+            of.config.sticky() == Some(Duration::from_millis(2500)) && !of.config.preempt()
+        }),
+        (
+            "vrrp_skip_check_adv_addr",
+            IPV4,
+            "skip_check_adv_addr on",
+            |_| true,
+        ),
+    ];
+    for (global, address, lines, check) in cases {
+        let model = clean(global, address, lines);
+        assert!(
+            check(&model.routers[0]),
+            "{global} | {lines}: {:?}",
+            model.routers[0]
+        );
+    }
+}
+
+#[test]
+fn keywords_reach_the_driver() {
+    let model = clean(
+        "vrrp_startup_delay 2.5\n vrrp_delay_after_boot 30\n log_unknown_vrids",
+        IPV4,
+        "",
+    );
+    let vrrp = &model.global.vrrp;
+    assert_eq!(vrrp.startup_delay, Some(Duration::from_millis(2500)));
+    assert_eq!(vrrp.delay_after_boot, Some(Duration::from_secs(30)));
+    assert!(vrrp.log_unknown_vrids);
+}
+
+#[test]
+fn what_cannot_be_is_said_with_a_reason() {
+    let mut shown = String::new();
+    for (global, address, lines) in [
+        ("vrrp_mcast_group4 192.0.2.1", IPV4, ""),
+        ("vrrp_mcast_group4 ff02::12", IPV4, ""),
+        ("vrrp_mcast_group6 ff05::12", IPV6, ""),
+        ("", IPV4, "mcast_dst_ip ff02::12"),
+        (
+            "",
+            IPV4,
+            "mcast_dst_ip 224.0.0.9\n unicast_peer {\n192.0.2.2\n}",
+        ),
+        ("", IPV4, "track_src_ip"),
+        ("", IPV4, "unicast_ttl 5"),
+        ("", IPV4, "unicast_src_ip 2001:db8::1"),
+        ("", IPV4, "unicast_peer {\n192.0.2.2 min_ttl 9 max_ttl 3\n}"),
+        ("", IPV4, "unicast_peer {\n2001:db8::1\n}"),
+        ("", IPV4, "old_unicast_checksum"),
+        ("", IPV4, "old_unicast_checksum always"),
+        ("", IPV4, "sticky 0"),
+        ("", IPV4, "sticky\n preempt_delay 5"),
+        ("", IPV4, "sticky\n preempt"),
+        ("vrrp_strict", IPV4, "sticky"),
+        ("vrrp_startup_delay 0", IPV4, ""),
+        ("vrrp_delay_after_boot soon", IPV4, ""),
+        ("vrrp_down_timer_adverts 101", IPV4, ""),
+        ("", IPV4, "advert_int 0.001"),
+        ("vrrp_version 3", IPV4, "advert_int 41"),
+        ("", IPV4, "priority 256"),
+        ("", IPV4, "virtual_router_id 0"),
+        ("", IPV4, "preempt_delay 1001"),
+    ] {
+        let parsed = parsed(global, address, lines);
+        assert!(!parsed.diagnostics().is_empty(), "{global} {lines}");
+        let case = [global, lines].join(" ").replace('\n', "; ");
+        shown += &format!(
+            "{}\n    {}",
+            case.trim(),
+            parsed.diagnostics().to_string().replace('\n', "\n    ")
+        );
+        shown.truncate(shown.trim_end().len());
+        shown.push('\n');
+    }
+    insta::assert_snapshot!(shown);
+}
