@@ -21,6 +21,8 @@ pub struct Advert {
     pub source: IpAddr,
     /// IP destination.
     pub destination: IpAddr,
+    /// Type of service or traffic class.
+    pub service: u8,
     /// Time to live or hop limit.
     pub hop_limit: u8,
     /// What is between the IP header and the message.
@@ -129,6 +131,7 @@ pub(super) fn read(packet: Packet<'_>) -> Option<Advert> {
     Some(Advert {
         source: packet.source,
         destination: packet.destination,
+        service: packet.service,
         hop_limit: packet.hop_limit,
         header,
         version,

@@ -163,6 +163,8 @@ impl Auditor<'_> {
             }
             self.end(End::Resigned, at);
             self.yielded = None;
+            // A backup again, or gone.
+            self.down = at + self.profile.master_down(self.profile.interval);
             return;
         }
         self.account.adverts += 1;
@@ -194,6 +196,10 @@ impl Auditor<'_> {
         }
         if announcement.station != self.profile.sender() {
             self.fault(at, "announces another station");
+        }
+        let own = self.profile.own.iter().chain(&self.profile.addresses);
+        if !own.into_iter().any(|own| *own == announcement.source) {
+            self.fault(at, &format!("announces from {}", announcement.source));
         }
         if !self.profile.addresses.contains(&announcement.address) {
             self.fault(at, &format!("announces {}", announcement.address));

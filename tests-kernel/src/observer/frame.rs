@@ -36,6 +36,8 @@ pub struct Announcement {
     pub address: IpAddr,
     /// The station that has it, by the message.
     pub station: [u8; 6],
+    /// From which address it says so.
+    pub source: IpAddr,
     /// What is not as RFC 826, 5227 and 4861 have it.
     pub faults: Vec<String>,
 }
@@ -68,6 +70,7 @@ pub(super) struct Packet<'a> {
     pub(super) payload: &'a [u8],
     pub(super) source: IpAddr,
     pub(super) destination: IpAddr,
+    pub(super) service: u8,
     pub(super) hop_limit: u8,
     pub(super) protocol: u8,
 }
@@ -126,6 +129,7 @@ fn ipv4(bytes: &[u8]) -> Result<Packet<'_>, &'static str> {
         payload: bytes.get(header.len()..).ok_or(cut)?,
         source: v4(header, 12).ok_or(cut)?,
         destination: v4(header, 16).ok_or(cut)?,
+        service: *header.get(1).ok_or(cut)?,
         hop_limit,
         protocol,
     })
@@ -156,6 +160,7 @@ fn ipv6(bytes: &[u8]) -> Result<Packet<'_>, &'static str> {
         payload,
         source: v6(header, 8).ok_or(cut)?,
         destination: v6(header, 24).ok_or(cut)?,
+        service: u8::try_from(word(header, 0).ok_or(cut)? >> 4 & 0xff).unwrap_or_default(),
         hop_limit: *header.get(7).ok_or(cut)?,
         protocol,
     })
@@ -175,6 +180,9 @@ fn arp(frame: &[u8], packet: &[u8]) -> Reading {
     let to_one = operation == 2 && mac(frame, 0) == mac(packet, 18);
     if sender != target || (to_one && mac(frame, 0) != Some([0xff; 6])) {
         return match (operation, mac(frame, 6) == Some(station)) {
+            (1, true) if mac(packet, 18) != Some([0; 6]) => {
+                Reading::Unknown("an ARP request that has its answer")
+            }
             (1, true) => Reading::Chore(Chore::Question { sender, target }),
             (_, true) => Reading::Chore(Chore::Answer(sender)),
             _ => Reading::Unknown("ARP on behalf of another station"),
@@ -187,6 +195,7 @@ fn arp(frame: &[u8], packet: &[u8]) -> Reading {
         }
     };
     must(packet.len() == 28, "length of an ARP packet");
+    must(operation == 1, "not a request");
     must(mac(frame, 0) == Some([0xff; 6]), "not broadcast");
     must(mac(frame, 6) == Some(station), "sender's hardware address");
     // Errata 7947 and 7949 of RFC 9568 and what keepalived has: receivers ignore the field.
@@ -198,6 +207,7 @@ fn arp(frame: &[u8], packet: &[u8]) -> Reading {
     Reading::Announcement(Announcement {
         address: sender,
         station,
+        source: sender,
         faults,
     })
 }
@@ -267,7 +277,10 @@ fn icmpv6(frame: &[u8], packet: Packet<'_>) -> Option<Reading> {
             sender: source,
             target: v6(message, 8)?,
         },
-        136 if *message.get(4)? & 0x40 != 0 => Chore::Answer(v6(message, 8)?),
+        // RFC 4861 §4.4: nobody asked for what all are told.
+        136 if *message.get(4)? & 0x40 != 0 && !is_to_all(destination) => {
+            Chore::Answer(v6(message, 8)?)
+        }
         136 => return neighbour(frame, packet),
         _ => return None,
     };
@@ -283,10 +296,8 @@ fn neighbour(frame: &[u8], packet: Packet<'_>) -> Option<Reading> {
             faults.push(what.to_owned());
         }
     };
-    must(
-        packet.destination == IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1)),
-        "not to all nodes",
-    );
+    must(is_to_all(packet.destination), "not to all nodes");
+    must(packet.service == 0, "traffic class");
     must(
         mac(frame, 0) == Some([0x33, 0x33, 0, 0, 0, 1]),
         "not all nodes' hardware address",
@@ -308,8 +319,13 @@ fn neighbour(frame: &[u8], packet: Packet<'_>) -> Option<Reading> {
     Some(Reading::Announcement(Announcement {
         address: v6(message, 8)?,
         station,
+        source: packet.source,
         faults,
     }))
+}
+
+fn is_to_all(destination: IpAddr) -> bool {
+    destination == IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1))
 }
 
 pub(super) fn word(bytes: &[u8], at: usize) -> Option<u16> {

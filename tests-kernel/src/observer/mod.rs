@@ -14,6 +14,8 @@ mod frame;
 mod pcap;
 mod profile;
 mod reign;
+#[cfg(test)]
+mod spoil;
 mod sums;
 mod tap;
 

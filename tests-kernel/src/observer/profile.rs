@@ -106,6 +106,8 @@ impl Profile {
         );
         must(advert.destination == destination, "destination");
         must(advert.source == self.source, "source");
+        // Internetwork control, RFC 791 and 2474, as keepalived has it.
+        must(advert.service == 0xc0, "type of service");
         must(advert.hop_limit == 255, "hop limit");
         must(advert.version == self.version, "version");
         must(advert.kind == 1, "type");
