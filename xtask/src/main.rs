@@ -58,12 +58,15 @@ enum Task {
     Demo,
     /// The benches: our own code, and the peers beside us in the same guest.
     Bench {
-        /// Runs of each case; 5 for failover, 3 for ipvs, 100 for vrrp unless given.
+        /// Runs of each case; 5 for failover, 3 for ipvs, 300 for vrrp unless given.
         #[arg(long)]
         runs: Option<u32>,
         /// Runs this bench alone; may be given more than once.
         #[arg(long, value_name = "BENCH")]
         only: Vec<story::Bench>,
+        /// Further arguments for the bench's own program, as `-- --quick` for vrrp.
+        #[arg(last = true)]
+        arguments: Vec<String>,
     },
     /// Downloads the lab's Debian packages and unpacks them below target/lab.
     Fetch,
@@ -103,7 +106,11 @@ fn main() -> ExitCode {
             })
         }
         Task::Demo => story::demo(),
-        Task::Bench { runs, only } => story::bench(runs, &only),
+        Task::Bench {
+            runs,
+            only,
+            arguments,
+        } => story::bench(runs, &only, &arguments),
         Task::Fetch => fetch::fetch()
             .map(|()| ExitCode::SUCCESS)
             .map_err(Into::into),

@@ -37,27 +37,43 @@ impl Bench {
     const ALL: [Self; 4] = [Self::Code, Self::Failover, Self::Ipvs, Self::Vrrp];
 }
 
-/// Runs the benches that are asked for, all of them by default.
-pub(crate) fn bench(runs: Option<u32>, only: &[Bench]) -> Result<ExitCode, Box<dyn Error>> {
-    let runs = |usual: u32| runs.unwrap_or(usual).to_string();
+/// Runs the benches that are asked for, all of them by default; their programs get `more` behind
+/// their arguments.
+pub(crate) fn bench(
+    runs: Option<u32>,
+    only: &[Bench],
+    more: &[String],
+) -> Result<ExitCode, Box<dyn Error>> {
+    let with = |option: &str, usual: Option<u32>| -> Vec<String> {
+        let runs = runs.or(usual);
+        let runs = runs.map(|runs| [option.to_owned(), runs.to_string()]);
+        runs.into_iter()
+            .flatten()
+            .chain(more.iter().cloned())
+            .collect()
+    };
     for bench in Bench::ALL {
         if !only.is_empty() && !only.contains(&bench) {
             continue;
         }
         match bench {
             Bench::Code => {
-                let status = cargo(&["bench", "--package", "benches"]).status()?;
+                let mut bench = cargo(&["bench", "--package", "benches"]);
+                if !more.is_empty() {
+                    bench.arg("--").args(more);
+                }
+                let status = bench.status()?;
                 if !status.success() {
                     return Ok(ExitCode::FAILURE);
                 }
             }
             Bench::Failover => {
-                in_lab("failover", &["--runs", &runs(5)], Profile::Development)?;
+                in_lab("failover", &with("--runs", Some(5)), Profile::Development)?;
             }
             Bench::Ipvs => {
-                in_lab("ipvs_bench", &["--rounds", &runs(3)], Profile::Release)?;
+                in_lab("ipvs_bench", &with("--rounds", Some(3)), Profile::Release)?;
             }
-            Bench::Vrrp => on_the_host("vrrp_bench", &["--runs", &runs(100)])?,
+            Bench::Vrrp => on_the_host("vrrp_bench", &with("--runs", None))?,
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -71,16 +87,18 @@ enum Profile {
 }
 
 /// Builds `lbctl` and a program of tests-kernel, and runs that in the guest.
-fn in_lab(name: &str, arguments: &[&str], profile: Profile) -> Result<ExitCode, Box<dyn Error>> {
+fn in_lab(name: &str, arguments: &[String], profile: Profile) -> Result<ExitCode, Box<dyn Error>> {
     let (mut context, program) = built(name, profile)?;
-    in_guest(&mut context, &program, arguments, DEADLINE)?;
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    in_guest(&mut context, &program, &arguments, DEADLINE)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Builds `lbctl` and a program of tests-kernel for release, and runs that in host namespaces.
-fn on_the_host(name: &str, arguments: &[&str]) -> Result<(), Box<dyn Error>> {
+fn on_the_host(name: &str, arguments: &[String]) -> Result<(), Box<dyn Error>> {
     let (mut context, program) = built(name, Profile::Release)?;
-    Ok(namespaces(&mut context, &program.path, arguments)?)
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    Ok(namespaces(&mut context, &program.path, &arguments)?)
 }
 
 fn built(name: &str, profile: Profile) -> Result<(Context, Artifact), Box<dyn Error>> {

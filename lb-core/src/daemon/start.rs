@@ -32,8 +32,9 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
     let loaded = source.load(false).await?;
     let model = parts_of(loaded.model, &options);
     privileges::check(&model)?;
-    if !model.routers.is_empty() {
-        Driver::check(&vrrp::configuration(&model)).await?;
+    let (routers, first_options) = (vrrp::configuration(&model), vrrp::first_options(&model));
+    if !routers.routers.is_empty() {
+        Driver::check(&routers).await?;
     }
     let lock = ControlLock::acquire(&options.control)?;
     let server = ControlServer::bind(&options.control)?;
@@ -42,9 +43,10 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
 
     let mailer = model.global.mail.clone().map(Mailer::start).transpose()?;
     let mut ledger = Some(open_ledger(&options)?);
-    let mut director = Director::new(model.clone());
+    let needs_plane = needs_plane(&model, ledger.as_ref());
+    let mut director = Director::new(model);
     let mut told = Told::default();
-    let plane = if needs_plane(&model, ledger.as_ref()) {
+    let plane = if needs_plane {
         let ledger = ledger.take().unwrap_or_else(Ledger::in_memory);
         let mut reconciler = Reconciler::new(IpvsPlane::connect().await?, ledger);
         let report = reconciler.start(director.desired_table()).await?;
@@ -54,11 +56,10 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
         None
     };
     let checks = Checks::start().await?;
-    let routers = if model.routers.is_empty() {
+    let routers = if routers.routers.is_empty() {
         None
     } else {
-        let specs = vrrp::configuration(&model);
-        Some(Routers::start(specs, vrrp::first_options(&model))?)
+        Some(Routers::start(routers, first_options)?)
     };
 
     // Without the virtual addresses that an earlier run left: they are gone by now.

@@ -33,7 +33,7 @@ use super::sys;
 use super::timer::{DeadlineTimer, Lateness};
 use super::tracked::{ObjectId, Report, Tracking};
 use super::vmac::{Naming, VirtualLink};
-use crate::{AddressFamily, FaultReason, MacAddr, VirtualRouter};
+use crate::{AddressFamily, FaultReason, MacAddr, State, VirtualRouter};
 
 mod follow;
 mod receive;
@@ -84,7 +84,8 @@ enum Wake {
 
 #[derive(Debug)]
 pub(super) struct AdvertThread {
-    routers: BTreeMap<RouterKey, Router>,
+    /// Boxed: a node of the map is half empty, and a router is large.
+    routers: BTreeMap<RouterKey, Box<Router>>,
     groups: Groups,
     tracking: Tracking,
     /// Of macvlans.
@@ -160,7 +161,7 @@ impl AdvertThread {
     pub(super) async fn run(&mut self) -> io::Result<()> {
         self.settle();
         loop {
-            self.read_ports();
+            self.read_ports(false);
             self.run_timers();
             for _ in 0..COMMANDS {
                 let Ok(command) = self.commands.try_recv() else {
@@ -201,17 +202,12 @@ impl AdvertThread {
 
     async fn wait(&mut self) -> io::Result<Wake> {
         poll_fn(|cx| {
-            if let Poll::Ready(fired) = self.timer.poll_fired(cx) {
-                return Poll::Ready(fired.map(|()| Wake::Ready));
+            let mut ready = self.timer.poll_fired(cx)?.is_ready();
+            // Also when time is up: a packet that is there comes first.
+            for port in self.ports.values_mut() {
+                ready |= port.poll_readable(cx)?.is_ready();
             }
-            let mut readable = false;
-            for port in self.ports.values() {
-                if let Poll::Ready(result) = port.poll_readable(cx) {
-                    result?;
-                    readable = true;
-                }
-            }
-            if readable {
+            if ready {
                 return Poll::Ready(Ok(Wake::Ready));
             }
             if Pin::new(&mut self.handle).poll(cx).is_ready() {
@@ -257,6 +253,19 @@ impl AdvertThread {
     }
 
     fn run_timers(&mut self) {
+        let begin = Instant::now();
+        if !self.timer.is_due(begin) {
+            return;
+        }
+        // Who is about to take over makes sure that nothing has arrived, while the thread was not
+        // scheduled or busy with a command.
+        let takes_over = |router: &Router| {
+            let deadline = router.engine.next_timeout();
+            router.engine.state() == State::Backup && deadline.is_some_and(|at| at <= begin)
+        };
+        if self.routers.values().any(|router| takes_over(router)) {
+            self.read_ports(true);
+        }
         let now = Instant::now();
         if self.start_at.is_some_and(|at| at <= now) {
             self.start_at = None;
@@ -385,7 +394,7 @@ impl AdvertThread {
         let key = RouterKey::of(&spec);
         engine.set_grouped(self.groups.of(&key).is_some());
         self.routers
-            .insert(key.clone(), Router::new(key, spec, engine));
+            .insert(key.clone(), Box::new(Router::new(key, spec, engine)));
         Ok(())
     }
 
@@ -565,7 +574,7 @@ impl AdvertThread {
         let short =
             |router: &Router| router.spec.config.interval().as_duration() < Duration::from_secs(1);
         let wanted = match self.options.realtime {
-            Realtime::Auto => self.routers.values().any(short),
+            Realtime::Auto => self.routers.values().any(|router| short(router)),
             Realtime::Always => true,
             Realtime::Never => false,
         };

@@ -26,6 +26,8 @@ pub(super) struct Port {
     authenticated: Option<VrrpSocket>,
     /// On the macvlans above the interface, by index.
     above: BTreeMap<u32, Receiver>,
+    /// There may be something to receive.
+    pub(super) readable: bool,
     pub(super) unknown_vrid: u64,
     /// Who has been told of.
     pub(super) strangers: Strangers,
@@ -41,6 +43,7 @@ impl Port {
             plain: socket(interface, family, Protocol::Vrrp)?,
             authenticated: None,
             above: BTreeMap::new(),
+            readable: true,
             unknown_vrid: 0,
             strangers: Strangers::default(),
             sticky: false,
@@ -107,37 +110,44 @@ impl Port {
     }
 
     /// Ready when there may be something to receive.
-    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Some(socket) = &self.authenticated
-            && let Poll::Ready(ready) = socket.poll_readable(cx)
-        {
-            return Poll::Ready(ready);
+    pub(super) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        for socket in self.authenticated.iter().chain([&self.plain]) {
+            self.readable |= socket.poll_readable(cx)?.is_ready();
         }
         for receiver in self.above.values() {
-            if let Poll::Ready(ready) = receiver.poll_readable(cx) {
-                return Poll::Ready(ready);
-            }
+            self.readable |= receiver.poll_readable(cx)?.is_ready();
         }
-        self.plain.poll_readable(cx)
+        if self.readable {
+            Poll::Ready(Ok(()))
+        } else {
+            Poll::Pending
+        }
     }
 
     /// The next packet of either kind, from wherever.
     pub(super) fn receive(&mut self) -> io::Result<Option<(Protocol, Incoming<'_>)>> {
         let authenticates = self.authenticated.is_some();
+        // An error that lasts must not keep the thread running.
+        self.readable = false;
         if let Some(socket) = &mut self.authenticated
             && let Some(incoming) = socket.receive()?
         {
+            self.readable = true;
             return Ok(Some((Protocol::AuthenticationHeader, incoming)));
         }
         for receiver in self.above.values_mut() {
             match receiver.receive() {
                 Ok(Some((Protocol::AuthenticationHeader, _))) if !authenticates => {}
-                Ok(Some(incoming)) => return Ok(Some(incoming)),
+                Ok(Some(incoming)) => {
+                    self.readable = true;
+                    return Ok(Some(incoming));
+                }
                 // It was set down.
                 Ok(None) | Err(_) => {}
             }
         }
         let incoming = self.plain.receive()?;
+        self.readable = incoming.is_some();
         Ok(incoming.map(|incoming| (Protocol::Vrrp, incoming)))
     }
 

@@ -38,7 +38,6 @@ pub(super) struct Router {
     pub(super) source: Option<IpAddr>,
     pub(super) problem: Option<LinkProblem>,
     pub(super) started: bool,
-    pub(super) span: tracing::Span,
     /// Sends adverts with a virtual MAC address.
     pub(super) outlet: Option<Outlet>,
     addresses: Arc<[Prepared]>,
@@ -58,9 +57,6 @@ pub(super) struct Router {
 impl Router {
     pub(super) fn new(key: RouterKey, spec: RouterSpec, engine: VirtualRouter) -> Self {
         let name: Arc<str> = Arc::from(spec.name.as_str());
-        let span = tracing::info_span!(
-            "vrrp", instance = %name, vrid = %key.vrid, ifname = %key.interface
-        );
         Self {
             key,
             name,
@@ -69,7 +65,6 @@ impl Router {
             source: None,
             problem: None,
             started: false,
-            span,
             outlet: None,
             addresses: Arc::new([]),
             routing: Arc::new([]),
@@ -210,7 +205,10 @@ impl Router {
             Err(error) => {
                 self.send_failures += 1;
                 if !std::mem::replace(&mut self.sending_fails, true) {
-                    self.span.in_scope(|| warn!(%error, "advert not sent"));
+                    warn!(
+                        instance = %self.name, vrid = %self.key.vrid, ifname = %self.key.interface,
+                        %error, "advert not sent"
+                    );
                 }
             }
         }

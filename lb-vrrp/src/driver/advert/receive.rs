@@ -19,8 +19,10 @@ const READS: usize = 64;
 const HOP_LIMIT: u8 = 255;
 
 impl AdvertThread {
-    pub(super) fn read_ports(&mut self) {
-        let keys: Vec<PortKey> = self.ports.keys().cloned().collect();
+    /// Reads what has arrived: where tokio knows of something, or on all ports.
+    pub(super) fn read_ports(&mut self, all: bool) {
+        let ports = self.ports.iter().filter(|(_, port)| all || port.readable);
+        let keys: Vec<PortKey> = ports.map(|(key, _)| key.clone()).collect();
         for key in keys {
             for _ in 0..READS {
                 if !self.read_port(&key) {

@@ -156,19 +156,17 @@ impl VrrpSocket {
     /// The next packet, or `None` when there is none; then the socket can be waited for again. So
     /// it can after an error: one that lasts must not keep the thread running.
     pub(super) fn receive(&mut self) -> io::Result<Option<Incoming<'_>>> {
-        let (family, buffer) = (self.family, &mut *self.buffer);
-        let mut received = Err(io::ErrorKind::WouldBlock.into());
-        let result = &mut received;
-        let _ = self.socket.try_io(Interest::READABLE, move |socket| {
-            *result = match family {
-                AddressFamily::Ipv4 => ipv4::receive(socket.get(), buffer),
-                AddressFamily::Ipv6 => ipv6::receive(socket.get(), buffer),
-            };
-            match result {
-                Ok(_) => Ok(()),
-                Err(_) => Err(io::ErrorKind::WouldBlock.into()),
-            }
-        });
+        let socket = self.socket.get_ref().get();
+        let received = match self.family {
+            AddressFamily::Ipv4 => ipv4::receive(socket, &mut self.buffer),
+            AddressFamily::Ipv6 => ipv6::receive(socket, &mut self.buffer),
+        };
+        if received.is_err() {
+            // The kernel is asked first, whatever tokio knows of: it looks at its descriptors only
+            // when the thread waits. This forgets that there was something.
+            let nothing = |_: &_| Err::<(), _>(io::ErrorKind::WouldBlock.into());
+            let _ = self.socket.try_io(Interest::READABLE, nothing);
+        }
         match received {
             Ok(datagram) => Ok(Some(
                 datagram.map_or(Incoming::Malformed, Incoming::Datagram),

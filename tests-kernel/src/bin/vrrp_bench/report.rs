@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Distributions, and the tables that come out.
+//! Distributions, the tables that come out, and whether the budgets are met.
 
 use std::fmt;
 use std::time::Duration;
 
-/// Markdown, section by section.
+/// Markdown: section by section, and what became of the budgets.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     text: String,
+    budgets: String,
 }
 
 impl Report {
@@ -22,11 +23,23 @@ impl Report {
         eprintln!("| {cells} |");
         self.text += &format!("| {cells} |\n");
     }
+
+    /// Tells whether a budget is met, with the figures that say so.
+    pub(crate) fn budget(&mut self, budget: &str, met: bool, figures: &str) {
+        let verdict = if met { "met" } else { "**not met**" };
+        eprintln!("{budget}: {verdict} ({figures})");
+        self.budgets += &format!("| {budget} | {verdict} | {figures} |\n");
+    }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.text)?;
+        write!(
+            f,
+            "\nBudgets\n\n| budget | verdict | figures |\n|---|---|---|\n{}",
+            self.budgets
+        )
     }
 }
 
@@ -46,6 +59,18 @@ impl Sample {
 
     pub(crate) fn count(&self) -> usize {
         self.0.len()
+    }
+
+    /// Whether there are values, and the 99th percentile does not exceed the limit.
+    pub(crate) fn p99_within(&self, limit: Duration) -> bool {
+        self.percentile(99)
+            .is_some_and(|value| value <= nanoseconds(limit))
+    }
+
+    /// Whether there are values, and none exceeds the limit.
+    pub(crate) fn all_within(&self, limit: Duration) -> bool {
+        self.percentile(100)
+            .is_some_and(|value| value <= nanoseconds(limit))
     }
 
     /// The smallest value that this many hundredths of all do not exceed.
@@ -75,6 +100,16 @@ fn millis(nanoseconds: i128) -> String {
 
 /// From one moment to another, which may be earlier.
 pub(crate) fn between(from: Duration, to: Duration) -> i128 {
-    let nanoseconds = |of: Duration| i128::try_from(of.as_nanos()).unwrap_or(i128::MAX);
     nanoseconds(to) - nanoseconds(from)
+}
+
+fn nanoseconds(of: Duration) -> i128 {
+    i128::try_from(of.as_nanos()).unwrap_or(i128::MAX)
+}
+
+/// The middle one; the lower of two.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len().saturating_sub(1) / 2;
+    values.get(middle).copied().unwrap_or(f64::NAN)
 }

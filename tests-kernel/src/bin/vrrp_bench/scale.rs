@@ -10,57 +10,144 @@ use tests_kernel::cluster::{Director, Software};
 use tests_kernel::net::{Lan, Netns, wait_until};
 use tests_kernel::process::pause;
 
-use crate::Outcome;
-use crate::report::Report;
+use crate::progress::Progress;
+use crate::report::{Report, median};
+use crate::{Extent, Outcome};
 
 /// Routers of one interface: VRIDs are 1 to 255.
 const PER_INTERFACE: u32 = 255;
-const SIZES: [(u32, Duration); 4] = [
-    (1, Duration::from_millis(10)),
-    (20, Duration::from_millis(10)),
-    (255, Duration::from_millis(100)),
-    (1000, Duration::from_millis(100)),
-];
-/// How long is measured, and how long nothing is after the last router has become master (the
-/// second burst of announcements comes a second later).
-const WINDOW: Duration = Duration::from_secs(15);
-const REST: Duration = Duration::from_secs(4);
-const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Measures each size, in turn.
-pub(crate) fn bench(report: &mut Report) -> Outcome {
-    report.table(
-        &format!(
-            "Masters of one daemon, {WINDOW:?} each; CPU and memory of all its processes \
-             (resident, and with shared pages counted in parts)"
-        ),
-        "routers | interval | program | adverts a second | CPU µs per advert | CPU % | resident \
-         MiB | proportional MiB",
-    );
-    for (size, interval) in SIZES {
-        for software in [Software::Keepalived, Software::Lbctl] {
-            let found = measure(software, size, interval)?;
-            let seconds = WINDOW.as_secs_f64();
-            report.row(&format!(
-                "{size} | {interval:?} | {software} | {:.0} | {:.1} | {:.2} | {:.1} | {:.1}",
-                found.sent / seconds,
-                found.cpu * 1e6 / found.sent,
-                found.cpu * 100.0 / seconds,
-                found.resident,
-                found.proportional,
-            ));
+/// So many masters, and how often they are measured.
+struct Case {
+    routers: u32,
+    interval: Duration,
+    rounds: u32,
+}
+
+impl Case {
+    const fn new(routers: u32, interval: Duration, rounds: u32) -> Self {
+        Self {
+            routers,
+            interval,
+            rounds,
         }
     }
+}
+
+const CASES: [Case; 4] = [
+    Case::new(1, Duration::from_millis(10), 3),
+    Case::new(20, Duration::from_millis(10), 3),
+    Case::new(255, Duration::from_millis(100), 2),
+    Case::new(1000, Duration::from_millis(100), 2),
+];
+/// An idle daemon: a single router at the usual interval.
+const IDLE: Case = Case::new(1, Duration::from_secs(1), 1);
+/// Bytes that an idle daemon may have resident.
+const IDLE_BUDGET: f64 = 8e6;
+/// How long is measured, and how long nothing is after the last router has become master (the
+/// second burst of announcements comes a second later).
+const WINDOW: Duration = Duration::from_secs(10);
+const REST: Duration = Duration::from_secs(4);
+const DEADLINE: Duration = Duration::from_secs(60);
+const MIB: f64 = 1024.0 * 1024.0;
+
+const PROGRAMS: [Software; 2] = [Software::Keepalived, Software::Lbctl];
+
+/// Measures each size, the programs in turn.
+pub(crate) fn bench(extent: Extent, report: &mut Report) -> Outcome {
+    report.table(
+        &format!(
+            "Masters of one daemon, {WINDOW:?} each time; medians; CPU and memory of all its \
+             processes (resident, of that not of files, and with shared pages counted in parts)"
+        ),
+        "routers | interval | program | times | adverts a second | CPU µs per advert | resident \
+         MiB | of that anonymous | proportional MiB",
+    );
+    let rounds = |case: &Case| if extent.quick { 1 } else { case.rounds };
+    let mut progress = Progress::new(
+        "rounds of many routers",
+        CASES.iter().chain([&IDLE]).map(rounds).sum(),
+    );
+    for case in CASES {
+        let [theirs, ours] = compare(&case, rounds(&case), &mut progress, report)?;
+        let routers = case.routers;
+        report.budget(
+            &format!("CPU of an advert, {routers} routers: not above keepalived's"),
+            ours.cpu <= theirs.cpu,
+            &format!("{:.1} µs, keepalived {:.1} µs", ours.cpu, theirs.cpu),
+        );
+        report.budget(
+            &format!("resident, {routers} routers: not above keepalived's"),
+            ours.resident <= theirs.resident,
+            &format!(
+                "{:.1} MiB, keepalived {:.1} MiB",
+                ours.resident / MIB,
+                theirs.resident / MIB
+            ),
+        );
+    }
+    let [_, ours] = compare(&IDLE, rounds(&IDLE), &mut progress, report)?;
+    report.budget(
+        "idle: 8 MB resident",
+        ours.resident <= IDLE_BUDGET,
+        &format!("{:.2} MB", ours.resident / 1e6),
+    );
     Ok(())
 }
 
+/// Measures both programs in turn; the medians of each.
+fn compare(
+    case: &Case,
+    rounds: u32,
+    progress: &mut Progress,
+    report: &mut Report,
+) -> Outcome<[Found; 2]> {
+    let mut found: [Vec<Found>; 2] = Default::default();
+    for _ in 0..rounds {
+        for (found, software) in found.iter_mut().zip(PROGRAMS) {
+            found.push(measure(software, case.routers, case.interval)?);
+        }
+        progress.step();
+    }
+    let medians = found.map(|found| Found::medians(&found));
+    for (found, software) in medians.iter().zip(PROGRAMS) {
+        report.row(&format!(
+            "{} | {:?} | {software} | {rounds} | {:.0} | {:.1} | {:.1} | {:.1} | {:.1}",
+            case.routers,
+            case.interval,
+            found.rate,
+            found.cpu,
+            found.resident / MIB,
+            found.anonymous / MIB,
+            found.proportional / MIB,
+        ));
+    }
+    Ok(medians)
+}
+
+/// What a daemon came to.
 struct Found {
-    sent: f64,
-    /// Seconds.
+    /// Adverts a second.
+    rate: f64,
+    /// Microseconds of CPU for each.
     cpu: f64,
-    /// MiB.
+    /// Bytes.
     resident: f64,
+    anonymous: f64,
     proportional: f64,
+}
+
+impl Found {
+    fn medians(all: &[Self]) -> Self {
+        let of = |value: fn(&Self) -> f64| median(all.iter().map(value).collect());
+        Self {
+            rate: of(|found| found.rate),
+            cpu: of(|found| found.cpu),
+            resident: of(|found| found.resident),
+            anonymous: of(|found| found.anonymous),
+            proportional: of(|found| found.proportional),
+        }
+    }
 }
 
 fn measure(software: Software, size: u32, interval: Duration) -> Outcome<Found> {
@@ -97,9 +184,10 @@ fn measure(software: Software, size: u32, interval: Duration) -> Outcome<Found> 
     pause(WINDOW);
     let (sent, cpu) = (sent(&netns)? - before.0, cpu(&netns)? - before.1);
     Ok(Found {
-        sent,
-        cpu,
+        rate: sent / WINDOW.as_secs_f64(),
+        cpu: cpu * 1e6 / sent,
         resident: memory(&netns, "Rss:")?,
+        anonymous: memory(&netns, "Anonymous:")?,
         proportional: memory(&netns, "Pss:")?,
     })
 }
@@ -163,14 +251,14 @@ fn cpu(netns: &Netns) -> Outcome<f64> {
     Ok(total)
 }
 
-/// MiB of all processes in a namespace.
+/// Bytes of all processes in a namespace.
 fn memory(netns: &Netns, line: &str) -> Outcome<f64> {
     let mut total = 0.0;
     for process in processes(netns)? {
         let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
         let found = text.lines().find_map(|of| of.strip_prefix(line));
         let kib = found.and_then(|of| of.split_whitespace().next());
-        total += kib.ok_or("no such line in smaps_rollup")?.parse::<f64>()? / 1024.0;
+        total += kib.ok_or("no such line in smaps_rollup")?.parse::<f64>()? * 1024.0;
     }
     Ok(total)
 }
