@@ -7,6 +7,7 @@ use std::time::Duration;
 /// One address a virtual router puts on an interface. `ip address add` equivalent:
 /// `ADDRESS/PREFIX broadcast BROADCAST scope SCOPE label LABEL dev INTERFACE`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct VirtualAddress {
     /// The address.
@@ -148,6 +149,7 @@ impl VirtualAddress {
 
 /// What may be out of the ordinary about an address (`IFA_F_*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum AddressFlag {
     /// It is the home address of Mobile IPv6 (`home`).
@@ -187,6 +189,7 @@ impl AddressFlag {
 
 /// Scope of an address, as the kernel numbers it (`RT_SCOPE_*`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Scope(u8);
 
 impl Scope {

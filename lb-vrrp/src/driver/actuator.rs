@@ -16,7 +16,7 @@ use super::error::AddressError;
 use super::event::Event;
 use super::filter::PacketFilter;
 use super::links::Interfaces;
-use super::mailbox::{End, Mailbox, Prepared, RouterKey, Wanted, Wishes};
+use super::mailbox::{End, Inheritance, Mailbox, Prepared, RouterKey, Wanted, Wishes};
 use super::routing::{Keeper, Watch};
 use super::sys;
 use super::vmac::{self, LinkManager};
@@ -54,6 +54,28 @@ pub(super) enum Hint {
 /// An address is there at most once per interface, whoever wants it.
 type AddressKey = (u32, IpAddr);
 
+/// All addresses that are wanted, each by the first router that wants it.
+type WantedAddresses<'a> = BTreeMap<AddressKey, (&'a RouterKey, &'a Wanted, &'a Prepared)>;
+
+fn wanted(wishes: &Wishes) -> WantedAddresses<'_> {
+    let mut wanted = WantedAddresses::new();
+    for (key, router) in wishes.routers.iter().filter(|(_, router)| router.held) {
+        for prepared in router.addresses.iter() {
+            wanted
+                .entry((prepared.link.index, prepared.address.address))
+                .or_insert((key, router, prepared));
+        }
+    }
+    wanted
+}
+
+/// Whether what is held is as it is wanted.
+fn stays(wanted: &WantedAddresses<'_>, key: &AddressKey, held: &Held) -> bool {
+    wanted
+        .get(key)
+        .is_some_and(|(_, _, prepared)| prepared.address == held.address)
+}
+
 /// An address that we put on an interface.
 #[derive(Debug)]
 struct Held {
@@ -67,6 +89,8 @@ struct Held {
     keep: bool,
     repeat_at: Option<Instant>,
     refresh_at: Option<Instant>,
+    /// Since when another process held it, until its announcements are scheduled here.
+    inherited: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -130,26 +154,77 @@ impl Actuator {
     pub(super) async fn run(mut self) {
         let mut last_attempts = LAST_ATTEMPTS;
         loop {
-            let wishes = self.mailbox.wishes();
+            let mut wishes = self.mailbox.wishes();
             self.retry_at = None;
+            for (router, name, inheritance) in std::mem::take(&mut wishes.inherited) {
+                self.inherit(&router, &name, inheritance);
+            }
             if wishes.realtime && !std::mem::replace(&mut self.realtime, true) {
                 // The advert thread could; there is nobody to tell what it has not told.
                 let _ = sys::set_round_robin(ROUND_ROBIN_PRIORITY);
             }
-            self.clean().await;
-            self.follow(&wishes).await;
+            let done = if wishes.end == Some(End::HandedOver) {
+                self.leave(&wishes).await
+            } else {
+                self.clean().await;
+                self.follow(&wishes).await;
+                self.is_idle()
+            };
             if let Some(end) = wishes.end {
                 last_attempts -= 1;
-                if self.is_idle() || last_attempts == 0 {
+                if done || last_attempts == 0 {
                     if end == End::Failed {
                         let _ = self.events.try_send(Event::Stopped);
                     }
                     return;
                 }
             }
-            self.announce_due(&wishes);
+            if wishes.end != Some(End::HandedOver) {
+                self.announce_due(&wishes);
+            }
             self.wait().await;
         }
+    }
+
+    /// Goes on with what another process held for a router.
+    fn inherit(&mut self, router: &RouterKey, name: &Arc<str>, inheritance: Inheritance) {
+        for of in inheritance.addresses {
+            let key = (of.link.index, of.address.address);
+            let held = Held {
+                router: router.clone(),
+                name: Arc::clone(name),
+                link: of.link,
+                address: of.address,
+                epoch: 1,
+                announced: 0,
+                keep: of.keep,
+                repeat_at: None,
+                refresh_at: None,
+                inherited: Some(of.since.into()),
+            };
+            self.held.insert(key, held);
+        }
+        self.routing.inherit(router, name, inheritance.routing);
+    }
+
+    /// Leaves what is wanted to another process, and removes the rest; says whether that is gone.
+    async fn leave(&mut self, wishes: &Wishes) -> bool {
+        let mailbox = Arc::clone(&self.mailbox);
+        let held = |router: &RouterKey| wishes.routers.get(router).is_some_and(|of| of.held);
+        let mut troubles = self.links.lower(held).await;
+        let manager = self.manager.as_mut();
+        self.routing.withdraw(manager, &mailbox, wishes).await;
+        let wanted = wanted(wishes);
+        self.lost.clear();
+        self.shed(wishes, &wanted).await;
+        troubles.extend(self.links.settle(&wishes.virtual_links, held).await);
+        let linked = troubles.is_empty();
+        self.links_failed(troubles);
+        linked
+            && self
+                .held
+                .iter()
+                .all(|(key, held)| stays(&wanted, key, held))
     }
 
     fn is_idle(&self) -> bool {
@@ -257,31 +332,10 @@ impl Actuator {
     /// Takes the steps from what is held to what is wanted, one address at a time. Stops early
     /// when the wishes change: `run` comes back with the new ones.
     async fn converge(&mut self, wishes: &Wishes) {
-        let mut wanted: BTreeMap<AddressKey, (&RouterKey, &Wanted, &Prepared)> = BTreeMap::new();
-        for (key, router) in wishes.routers.iter().filter(|(_, router)| router.held) {
-            for prepared in router.addresses.iter() {
-                wanted
-                    .entry((prepared.link.index, prepared.address.address))
-                    .or_insert((key, router, prepared));
-            }
-        }
-
+        let wanted = wanted(wishes);
         self.lost.retain(|key| wanted.contains_key(key));
-        let surplus: Vec<AddressKey> = self
-            .held
-            .iter()
-            .filter(|(key, held)| {
-                wanted
-                    .get(key)
-                    .is_none_or(|(_, _, prepared)| prepared.address != held.address)
-            })
-            .map(|(key, _)| *key)
-            .collect();
-        for key in surplus {
-            self.remove(key).await;
-            if self.mailbox.version() != wishes.version {
-                return;
-            }
+        if !self.shed(wishes, &wanted).await {
+            return;
         }
         let shielded = |key: &AddressKey| wanted.get(key).is_some_and(|(_, of, _)| of.shielded);
         // Not before the address is gone.
@@ -297,6 +351,23 @@ impl Actuator {
                 return;
             }
         }
+    }
+
+    /// Removes what is held and not wanted; says whether the wishes are still the same.
+    async fn shed(&mut self, wishes: &Wishes, wanted: &WantedAddresses<'_>) -> bool {
+        let surplus: Vec<AddressKey> = self
+            .held
+            .iter()
+            .filter(|(key, held)| !stays(wanted, key, held))
+            .map(|(key, _)| *key)
+            .collect();
+        for key in surplus {
+            self.remove(key).await;
+            if self.mailbox.version() != wishes.version {
+                return false;
+            }
+        }
+        true
     }
 
     async fn remove(&mut self, key: AddressKey) {
@@ -331,6 +402,9 @@ impl Actuator {
             self.filtered(raised);
         }
         if let Some(held) = self.held.get_mut(&key) {
+            if let Some(since) = held.inherited.take() {
+                held.go_on(now, since, wish);
+            }
             let regained = held.epoch != wish.epoch || held.router != *router;
             if regained || held.announced != wish.announced {
                 held.router = router.clone();
@@ -339,8 +413,9 @@ impl Actuator {
                 held.announced = wish.announced;
                 held.schedule(now, wish);
             }
+            let keep = held.keep;
             if regained {
-                self.ready(router, wish, of).await;
+                self.ready(router, wish, of, keep).await;
             }
             return;
         }
@@ -362,8 +437,10 @@ impl Actuator {
             keep: wish.owner && added == Added::AlreadyPresent,
             repeat_at: None,
             refresh_at: None,
+            inherited: None,
         };
         held.schedule(now, wish);
+        let keep = held.keep;
         self.held.insert(key, held);
         if self.lost.remove(&key) && added == Added::Created {
             warn!(
@@ -378,11 +455,11 @@ impl Actuator {
                 interface: Arc::from(of.link.name.as_str()),
             });
         }
-        self.ready(router, wish, of).await;
+        self.ready(router, wish, of, keep).await;
     }
 
     /// Tells the advert thread that it can announce the address.
-    async fn ready(&mut self, router: &RouterKey, wish: &Wanted, of: &Prepared) {
+    async fn ready(&mut self, router: &RouterKey, wish: &Wanted, of: &Prepared, keep: bool) {
         // The thread has ended if nobody receives this; then the mailbox is closed.
         let _ = self
             .commands
@@ -391,6 +468,7 @@ impl Actuator {
                 epoch: wish.epoch,
                 link: of.link.index,
                 address: of.address.address,
+                keep,
             })
             .await;
     }
@@ -493,6 +571,14 @@ impl Actuator {
 }
 
 impl Held {
+    /// What is left of the schedule that began elsewhere.
+    fn go_on(&mut self, now: Instant, since: Instant, wish: &Wanted) {
+        let policy = &wish.announcements;
+        let repeat = since + policy.delay;
+        self.repeat_at = (repeat > now).then_some(repeat);
+        self.refresh_at = policy.refresh.map(|every| repeat.max(now) + every);
+    }
+
     fn schedule(&mut self, now: Instant, wish: &Wanted) {
         let policy = &wish.announcements;
         self.repeat_at = (!policy.delay.is_zero()).then(|| now + policy.delay);

@@ -27,6 +27,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 
 /// An interface as the kernel knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Link {
     /// Index (`ip link` shows it first).

@@ -16,11 +16,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
+use self::hand_over::Successor;
+use self::take_over::Waiting;
 use super::error::Error;
 use super::event::{Event, Events, LinkProblem};
 use super::groups::Groups;
 use super::links::Interfaces;
-use super::mailbox::{Mailbox, PortKey, RouterKey};
+use super::mailbox::{End, Mailbox, PortKey, RouterKey};
 use super::needs::{
     announcer, interface_of, interfaces_of, outlet_of, place, prepare, problem_of, source_of,
 };
@@ -29,6 +31,7 @@ use super::router::{Router, Surroundings};
 use super::socket::PacketSocket;
 use super::spec::{Configuration, Options, Realtime, RouterSpec};
 use super::status::{DriverStatus, Resigned};
+use super::succession::{Heir, Message, Offer, PassedPort, Succession, SuccessionError};
 use super::sys;
 use super::timer::{DeadlineTimer, Lateness};
 use super::tracked::{ObjectId, Report, Tracking};
@@ -36,8 +39,10 @@ use super::vmac::{Naming, VirtualLink};
 use crate::{AddressFamily, FaultReason, MacAddr, State, VirtualRouter};
 
 mod follow;
+mod hand_over;
 mod receive;
 mod resign;
+mod take_over;
 
 /// Commands taken before timers have their turn.
 const COMMANDS: usize = 16;
@@ -57,6 +62,8 @@ pub(super) enum Command {
         epoch: u64,
         link: u32,
         address: IpAddr,
+        /// It was there before, and stays.
+        keep: bool,
     },
     Reload {
         configuration: Configuration,
@@ -71,6 +78,7 @@ pub(super) enum Command {
         router: String,
         done: oneshot::Sender<Result<bool, Error>>,
     },
+    Offer(oneshot::Sender<Result<(Offer, Succession), SuccessionError>>),
     Shutdown(oneshot::Sender<()>),
 }
 
@@ -79,6 +87,7 @@ enum Wake {
     Ready,
     Command(Command),
     Report(ObjectId, Report),
+    Successor(io::Result<Option<Message>>),
     Abandoned,
 }
 
@@ -105,6 +114,10 @@ pub(super) struct AdvertThread {
     /// Resolves when the handle is dropped.
     handle: oneshot::Receiver<()>,
     events: Events,
+    /// Somebody who may take over.
+    successor: Option<Successor>,
+    /// The routers are another process's as yet.
+    waiting: Option<Waiting>,
     lateness: Lateness,
     options: Options,
     realtime: bool,
@@ -114,14 +127,14 @@ pub(super) struct AdvertThread {
 }
 
 impl AdvertThread {
-    /// Opens what the routers need, whose macvlans have been named. Must be called inside the
-    /// thread's runtime.
+    /// Opens what the routers need, whose macvlans have been named, but for what an heir has from
+    /// another process. Must be called inside the thread's runtime.
     pub(super) fn new(
         (configuration, naming): (Configuration, Naming),
         (interfaces, table): (Interfaces, watch::Receiver<Interfaces>),
         mailbox: Arc<Mailbox>,
         (commands, reports): (mpsc::Receiver<Command>, mpsc::Receiver<(ObjectId, Report)>),
-        handle: oneshot::Receiver<()>,
+        (handle, heir): (oneshot::Receiver<()>, Option<Heir>),
         events: Events,
         options: Options,
     ) -> Result<Self, Error> {
@@ -141,12 +154,21 @@ impl AdvertThread {
             reports,
             handle,
             events,
+            successor: None,
+            waiting: None,
             lateness: Lateness::default(),
             options,
             realtime: false,
             start_at: options.startup_delay.map(|delay| Instant::now() + delay),
             log_unknown_vrids: configuration.log_unknown_vrids,
         };
+        if let Some(heir) = heir {
+            let system = SuccessionError::system("use what was passed on");
+            let passed = thread.expect(heir).map_err(system)?;
+            thread.adopt_ports(passed);
+            // The machine has been up for a while.
+            thread.start_at = None;
+        }
         thread.open_ports(&configuration.routers)?;
         thread.groups.configure(&configuration);
         thread.tracking.configure(Instant::now(), &configuration);
@@ -157,18 +179,26 @@ impl AdvertThread {
         Ok(thread)
     }
 
-    /// Starts the routers, and runs them until told to stop or abandoned. All have resigned then.
-    pub(super) async fn run(&mut self) -> io::Result<()> {
-        self.settle();
+    /// Starts the routers, and runs them until told to stop or abandoned, or handed over. All have
+    /// resigned then, or are another process's.
+    pub(super) async fn run(&mut self) -> io::Result<End> {
+        if self.waiting.is_none() {
+            self.settle();
+        } else if !self.take_over().await? {
+            return Ok(End::Orderly);
+        }
         loop {
             self.read_ports(false);
             self.run_timers();
+            if self.hand_over().await?.is_break() {
+                return Ok(End::HandedOver);
+            }
             for _ in 0..COMMANDS {
                 let Ok(command) = self.commands.try_recv() else {
                     break;
                 };
                 if self.handle_command(command).is_break() {
-                    return Ok(());
+                    return Ok(End::Orderly);
                 }
             }
             for _ in 0..REPORTS {
@@ -182,19 +212,21 @@ impl AdvertThread {
                 .values()
                 .filter_map(|router| router.engine.next_timeout())
                 .chain(self.tracking.next_timeout())
-                .chain(self.start_at);
+                .chain(self.start_at)
+                .chain(self.successor.as_ref().map(Successor::deadline));
             self.timer.arm(next.min())?;
             match self.wait().await? {
                 Wake::Ready => {}
                 Wake::Command(command) => {
                     if self.handle_command(command).is_break() {
-                        return Ok(());
+                        return Ok(End::Orderly);
                     }
                 }
                 Wake::Report(object, report) => self.handle_report(object, report),
+                Wake::Successor(message) => self.hear_successor(message),
                 Wake::Abandoned => {
                     self.resign();
-                    return Ok(());
+                    return Ok(End::Orderly);
                 }
             }
         }
@@ -209,6 +241,11 @@ impl AdvertThread {
             }
             if ready {
                 return Poll::Ready(Ok(Wake::Ready));
+            }
+            if let Some(successor) = &mut self.successor
+                && let Poll::Ready(message) = successor.switch().poll_message(cx)
+            {
+                return Poll::Ready(Ok(Wake::Successor(message)));
             }
             if Pin::new(&mut self.handle).poll(cx).is_ready() {
                 return Poll::Ready(Ok(Wake::Abandoned));
@@ -305,9 +342,10 @@ impl AdvertThread {
                 epoch,
                 link,
                 address,
+                keep,
             } => {
                 if let Some(router) = self.routers.get_mut(&router) {
-                    router.address_ready(epoch, link, address);
+                    router.address_ready(epoch, link, address, keep);
                 }
             }
             Command::Reload {
@@ -325,6 +363,9 @@ impl AdvertThread {
             }
             Command::Resume { router, done } => {
                 let _ = done.send(self.resume_router(&router));
+            }
+            Command::Offer(done) => {
+                let _ = done.send(self.offer());
             }
             Command::Shutdown(done) => {
                 self.resign();
@@ -421,6 +462,21 @@ impl AdvertThread {
         self.mailbox.retire(key);
     }
 
+    /// Goes on with sockets of another process. One that does not fit any more is closed, and opened
+    /// anew as any other.
+    fn adopt_ports(&mut self, passed: BTreeMap<PortKey, PassedPort>) {
+        for (key, passed) in passed {
+            let (name, family) = &key;
+            let Some(interface) = self.interfaces.get(name) else {
+                continue;
+            };
+            match Port::adopt(passed, interface, *family) {
+                Ok(port) => drop(self.ports.insert(key, port)),
+                Err(error) => warn!(ifname = %name, %family, %error, "socket not taken over"),
+            }
+        }
+    }
+
     /// Opens the sockets of interfaces that are there and have none yet.
     fn open_ports(&mut self, specs: &[RouterSpec]) -> Result<(), Error> {
         for spec in specs {
@@ -432,7 +488,10 @@ impl AdvertThread {
                         .map_err(|source| Error::socket("raw", &spec.interface, source))?;
                     self.ports.insert(key.clone(), port);
                 }
-                if let Some(port) = self.ports.get_mut(&key) {
+                // The groups of a socket that another process uses as yet are its own.
+                if self.waiting.is_none()
+                    && let Some(port) = self.ports.get_mut(&key)
+                {
                     port.suit(
                         interface,
                         specs.iter().filter(|of| RouterKey::of(of).port() == key),
@@ -460,12 +519,6 @@ impl AdvertThread {
             .values()
             .flat_map(|router| router.spec.virtual_addresses.iter().map(|of| of.address))
             .collect();
-        let links: Vec<VirtualLink> = self
-            .routers
-            .values()
-            .filter_map(|router| VirtualLink::of(&router.spec, &self.interfaces))
-            .collect();
-        self.mailbox.link(&links);
         let keys: Vec<RouterKey> = self.routers.keys().cloned().collect();
         for key in keys {
             if self.awaits_macvlan(&key) {
@@ -513,6 +566,8 @@ impl AdvertThread {
                 }
             });
         }
+        // After what is held is known: a macvlan that was taken over must not be set down.
+        self.link();
         let changed = self.tracking.handle_interfaces(&self.interfaces);
         self.follow_objects(now, changed);
         let waiting: Vec<RouterKey> = self
@@ -527,6 +582,16 @@ impl AdvertThread {
         for group in self.groups.names() {
             self.settle_group(&group, now);
         }
+    }
+
+    /// Says which macvlans are to be there.
+    fn link(&self) {
+        let links: Vec<VirtualLink> = self
+            .routers
+            .values()
+            .filter_map(|router| VirtualLink::of(&router.spec, &self.interfaces))
+            .collect();
+        self.mailbox.link(&links);
     }
 
     /// Closes the sockets of interfaces that are gone or unused, opens those of new ones.

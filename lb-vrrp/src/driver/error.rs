@@ -6,6 +6,7 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::succession::SuccessionError;
 use super::tracked::ObjectId;
 use crate::{AddressFamily, State, Vrid};
 
@@ -192,6 +193,9 @@ pub enum Error {
         /// The limit.
         limit: Duration,
     },
+    /// Routers did not change hands.
+    #[error(transparent)]
+    Succession(#[from] SuccessionError),
     /// The source given for a router's adverts is not of the family of its addresses.
     #[error("router {router}: {source_address} cannot be the source of {family} adverts")]
     SourceFamily {

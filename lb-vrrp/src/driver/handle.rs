@@ -16,6 +16,7 @@ use super::monitor::Watched;
 use super::needs::{interfaces_of, other_interfaces};
 use super::spec::{Configuration, Options};
 use super::status::{DriverStatus, Resigned};
+use super::succession::{Offer, Succession};
 use super::tracked::{self, ObjectId, Report, TrackerTask};
 use super::{validate, vmac};
 
@@ -136,6 +137,32 @@ impl DriverHandle {
         self.ask("resume", command).await?
     }
 
+    /// Offers the routers to another process, which takes them over by
+    /// [`Driver::take_over`](super::Driver::take_over). They run on until it has all it needs; then
+    /// the driver ends here, without priority 0 and with its addresses in place, and
+    /// [`Succession::outcome`] says so. If the other one fails, ends or is too slow, they run on as
+    /// if nothing had been. See also [`release`](Self::release).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Succession`] if another offer is open or the system refuses. [`Error::Stopped`] if
+    /// the driver has ended, [`Error::TimedOut`] after [`Options::limit`].
+    pub async fn offer(&self) -> Result<(Offer, Succession), Error> {
+        Ok(self.ask("offer", Command::Offer).await??)
+    }
+
+    /// Ends what is left of a driver whose routers another process has taken over: scripts, and
+    /// the thread that held addresses. Those of routers that the other one does not have are gone
+    /// when this returns `Ok`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TimedOut`] after [`Options::limit`].
+    pub async fn release(mut self) -> Result<(), Error> {
+        let deadline = self.deadline();
+        self.end(deadline).await
+    }
+
     /// Stops all routers: Masters send an advert with priority 0, then addresses are removed.
     /// Both are done when this returns `Ok`.
     ///
@@ -152,6 +179,13 @@ impl DriverHandle {
             .bounded(operation, deadline, self.commands.send(command))
             .await?;
         let resigned = self.bounded(operation, deadline, resigned).await?;
+        self.end(deadline).await?;
+        asked.map_err(|_| Error::Stopped)?;
+        resigned.map_err(|_| Error::Stopped)
+    }
+
+    /// Waits for the threads beside the advert thread.
+    async fn end(&mut self, deadline: Instant) -> Result<(), Error> {
         let tracker = self
             .tracker
             .get_mut()
@@ -168,8 +202,7 @@ impl DriverHandle {
                 .bounded("removing addresses", deadline, removed)
                 .await?;
         }
-        asked.map_err(|_| Error::Stopped)?;
-        resigned.map_err(|_| Error::Stopped)
+        Ok(())
     }
 
     /// Sends a command and waits for the answer.

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::Notify;
 
@@ -95,6 +96,24 @@ pub(super) struct Wanted {
     pub(super) routing: Arc<[RoutingEntry]>,
 }
 
+/// An address that a predecessor put on an interface for a router, which has handed both over.
+#[derive(Clone, Debug)]
+pub(super) struct Inherited {
+    pub(super) link: Link,
+    pub(super) address: VirtualAddress,
+    /// It was there before, and stays.
+    pub(super) keep: bool,
+    /// When the router became Master: announcements are repeated after that.
+    pub(super) since: Instant,
+}
+
+/// What a router has from its predecessor.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Inheritance {
+    pub(super) addresses: Vec<Inherited>,
+    pub(super) routing: Vec<RoutingEntry>,
+}
+
 /// All wishes at one moment.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wishes {
@@ -106,6 +125,9 @@ pub(super) struct Wishes {
     pub(super) end: Option<End>,
     /// Addresses of new routers that were there before them, left by a predecessor that crashed.
     pub(super) leftovers: Vec<(Link, VirtualAddress)>,
+    /// What routers have from their predecessors, to go on with as if held from the first
+    /// [epoch](Wanted::epoch) on. Taken once.
+    pub(super) inherited: Vec<(RouterKey, Arc<str>, Inheritance)>,
     /// The advert thread runs under `SCHED_RR`, and the address thread shall.
     pub(super) realtime: bool,
 }
@@ -115,6 +137,8 @@ pub(super) struct Wishes {
 pub(super) enum End {
     Orderly,
     Failed,
+    /// What is wanted is another process's from now on: it stays.
+    HandedOver,
 }
 
 #[derive(Debug, Default)]
@@ -130,20 +154,32 @@ impl Mailbox {
         });
     }
 
+    /// Publishes a router's first wish together with what it has from its predecessor: one without
+    /// the other would have addresses removed.
+    pub(super) fn inherit(&self, key: RouterKey, wanted: Wanted, inheritance: Inheritance) {
+        self.change(|wishes| {
+            let name = Arc::clone(&wanted.router);
+            wishes.inherited.push((key.clone(), name, inheritance));
+            wishes.routers.insert(key, wanted);
+        });
+    }
+
     pub(super) fn retire(&self, key: &RouterKey) {
         self.change(|wishes| {
             wishes.routers.remove(key);
         });
     }
 
-    /// The advert thread has ended: nothing is wanted any more. The first call counts.
+    /// The advert thread has ended: nothing is wanted any more, unless it is another's. The first
+    /// call counts.
     pub(super) fn close(&self, end: End) {
         self.change(|wishes| {
-            wishes.routers.clear();
-            if !wishes.virtual_links.is_empty() {
-                wishes.virtual_links = Arc::default();
+            if *wishes.end.get_or_insert(end) != End::HandedOver {
+                wishes.routers.clear();
+                if !wishes.virtual_links.is_empty() {
+                    wishes.virtual_links = Arc::default();
+                }
             }
-            wishes.end.get_or_insert(end);
         });
     }
 
@@ -168,8 +204,14 @@ impl Mailbox {
         self.change(|wishes| wishes.realtime = true);
     }
 
+    /// The wishes; what is inherited is in them once.
     pub(super) fn wishes(&self) -> Wishes {
-        self.lock().clone()
+        let mut wishes = self.lock();
+        let inherited = std::mem::take(&mut wishes.inherited);
+        Wishes {
+            inherited,
+            ..wishes.clone()
+        }
     }
 
     pub(super) fn version(&self) -> u64 {

@@ -19,6 +19,9 @@
 //! dropped and counted. When a router becomes Master the advert has left before its addresses are
 //! asked for, and they are on the interface before they are announced.
 //!
+//! Routers can go on in another process without a gap: [`DriverHandle::offer`] here,
+//! [`Driver::take_over`] there.
+//!
 //! The network namespace is that of the thread that calls [`Driver::start`]. The process needs
 //! `CAP_NET_RAW` and `CAP_NET_ADMIN` there, and `CAP_SYS_NICE` for real-time scheduling.
 //!
@@ -74,6 +77,7 @@ mod routing;
 mod socket;
 mod spec;
 mod status;
+mod succession;
 mod sys;
 mod timer;
 mod tracked;
@@ -92,6 +96,7 @@ pub use self::spec::{Configuration, Options, Realtime, RouterSpec};
 pub use self::status::{
     DriverStatus, GroupStatus, InterfaceStatus, ObjectStatus, Resigned, RouterStatus, TrackedStatus,
 };
+pub use self::succession::{Offer, Succession, SuccessionError};
 pub use self::timer::Lateness;
 pub use self::tracked::{
     CommandRunner, FileInit, FileSource, GroupSpec, ObjectId, ObjectSpec, ProcessPattern,
@@ -109,6 +114,7 @@ use self::links::Interfaces;
 use self::mailbox::{End, Mailbox};
 use self::monitor::Watched;
 use self::needs::interface_of;
+use self::succession::Heir;
 use self::vmac::Naming;
 
 /// Commands that may wait for the advert thread; their senders wait when it is full.
@@ -158,7 +164,7 @@ impl Driver {
         configuration: impl Into<Configuration>,
         options: Options,
     ) -> Result<(DriverHandle, mpsc::Receiver<Event>), Error> {
-        Self::launch(configuration.into(), options, Ports::default())
+        Self::launch(configuration.into(), options, Ports::default(), None)
     }
 
     /// Starts the routers, with `ports` for what the driver does not do itself; a boxed
@@ -172,13 +178,42 @@ impl Driver {
         options: Options,
         ports: impl Into<Ports>,
     ) -> Result<(DriverHandle, mpsc::Receiver<Event>), Error> {
-        Self::launch(configuration.into(), options, ports.into())
+        Self::launch(configuration.into(), options, ports.into(), None)
+    }
+
+    /// Goes on with the routers of another process, which it [offered](DriverHandle::offer): with
+    /// its sockets, its addresses in place, states, timers, sequence numbers and counters as they
+    /// are. Peers see no transition, and no advert is late. The other process drives them until
+    /// this one has all it needs; that takes some milliseconds, and up to the longest interval but
+    /// no more than a second until there is a good moment.
+    ///
+    /// A configuration that differs takes effect as with [`DriverHandle::reload`]: what is new
+    /// starts, what is gone resigns, in the other process. Tracked files are not written.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start), and [`Error::Succession`] if the other process, or this one,
+    /// does not want or cannot. Nothing runs here then, and the other one goes on, if it lives.
+    pub async fn take_over(
+        offer: Offer,
+        configuration: impl Into<Configuration>,
+        options: Options,
+        ports: impl Into<Ports>,
+    ) -> Result<(DriverHandle, mpsc::Receiver<Event>), Error> {
+        let (sender, outcome) = oneshot::channel();
+        let heir = Heir::new(offer, sender)?;
+        let mut configuration = configuration.into();
+        configuration.objects = tracked::without_init(&configuration.objects);
+        let running = Self::launch(configuration, options, ports.into(), Some(heir))?;
+        outcome.await.unwrap_or(Err(SuccessionError::Gone))?;
+        Ok(running)
     }
 
     fn launch(
         configuration: Configuration,
         options: Options,
         ports: Ports,
+        heir: Option<Heir>,
     ) -> Result<(DriverHandle, mpsc::Receiver<Event>), Error> {
         validate::configuration(&configuration)?;
         let filtered = ports.filter.is_some();
@@ -209,6 +244,7 @@ impl Driver {
             commands,
             reports,
             abandoned,
+            heir,
             events: Events::new(event_sender.clone()),
         };
         thread::Builder::new()
@@ -263,6 +299,7 @@ struct Setup {
     commands: mpsc::Receiver<Command>,
     reports: mpsc::Receiver<(ObjectId, Report)>,
     abandoned: oneshot::Receiver<()>,
+    heir: Option<Heir>,
     events: Events,
 }
 
@@ -285,7 +322,7 @@ impl Setup {
             return;
         }
         let end = match catch_unwind(AssertUnwindSafe(|| runtime.block_on(thread.run()))) {
-            Ok(Ok(())) => End::Orderly,
+            Ok(Ok(end)) => end,
             failed => {
                 if let Ok(Err(error)) = failed {
                     error!(%error, "advert thread failed");
@@ -317,7 +354,7 @@ impl Setup {
                 (interfaces.clone(), self.table),
                 self.mailbox,
                 (self.commands, self.reports),
-                self.abandoned,
+                (self.abandoned, self.heir),
                 self.events,
                 self.options,
             )?
@@ -338,6 +375,12 @@ impl Setup {
             let read = "read links and addresses";
             let interfaces = Interfaces::dump(&handle).await.map_err(netlink(read))?;
             validate::interfaces(&self.configuration.routers, &interfaces)?;
+            if self.heir.is_some() {
+                // What is there is not left over: it is in use.
+                let mut naming = Naming::default();
+                naming.settle(&mut self.configuration.routers, &interfaces)?;
+                return Ok((interfaces, naming));
+            }
             let mut links = vmac::Rtnetlink::new(handle.clone());
             vmac::clean(&mut links, &self.configuration.routers, &interfaces)
                 .await

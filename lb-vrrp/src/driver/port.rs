@@ -4,15 +4,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::address::Link;
 use super::limiter::Strangers;
 use super::links::Interface;
 use super::mailbox::PortKey;
 use super::socket::{Incoming, Protocol, VrrpSocket};
 use super::spec::RouterSpec;
 use super::status::InterfaceStatus;
+use super::succession::{OfferedPort, PassedPort, PassedSocket};
 use super::vmac::Receiver;
 use crate::{AddressFamily, Authentication, MacAddr, Transmit};
 
@@ -38,16 +41,62 @@ pub(super) struct Port {
 
 impl Port {
     pub(super) fn open(interface: &Interface, family: AddressFamily) -> io::Result<Self> {
-        Ok(Self {
-            index: interface.link.index,
-            plain: socket(interface, family, Protocol::Vrrp)?,
-            authenticated: None,
+        let plain = socket(interface, family, Protocol::Vrrp)?;
+        Ok(Self::new(interface.link.index, plain, None))
+    }
+
+    fn new(index: u32, plain: VrrpSocket, authenticated: Option<VrrpSocket>) -> Self {
+        Self {
+            index,
+            plain,
+            authenticated,
             above: BTreeMap::new(),
             readable: true,
             unknown_vrid: 0,
             strangers: Strangers::default(),
             sticky: false,
             malformed: 0,
+        }
+    }
+
+    /// Goes on with the sockets of another process, if they are those of this interface.
+    pub(super) fn adopt(
+        passed: PassedPort,
+        interface: &Interface,
+        family: AddressFamily,
+    ) -> io::Result<Self> {
+        let Link { index, name, .. } = &interface.link;
+        if passed.index != *index {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let adopt = |socket: PassedSocket, protocol| {
+            VrrpSocket::adopt(socket, name, *index, family, protocol)
+        };
+        let plain = adopt(passed.plain, Protocol::Vrrp)?;
+        let authenticated = passed
+            .authenticated
+            .map(|socket| adopt(socket, Protocol::AuthenticationHeader))
+            .transpose()?;
+        Ok(Self::new(*index, plain, authenticated))
+    }
+
+    /// The same sockets for another process.
+    pub(super) fn pass(
+        &self,
+        (interface, family): &PortKey,
+        sockets: &mut Vec<OwnedFd>,
+    ) -> io::Result<OfferedPort> {
+        let mut pass = |socket: &VrrpSocket| {
+            let (descriptor, joined) = socket.pass()?;
+            sockets.push(descriptor);
+            Ok::<_, io::Error>(joined)
+        };
+        Ok(OfferedPort {
+            interface: interface.to_string(),
+            index: self.index,
+            family: *family,
+            plain: pass(&self.plain)?,
+            authenticated: self.authenticated.as_ref().map(pass).transpose()?,
         })
     }
 

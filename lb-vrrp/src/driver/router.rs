@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One virtual router inside the advert thread: its engine, and what the driver knows about it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -10,13 +10,14 @@ use tracing::warn;
 
 use super::event::{Event, Events, LinkProblem};
 use super::limiter::RejectedLimiter;
-use super::mailbox::{Mailbox, PortKey, Prepared, RouterKey, Wanted};
+use super::mailbox::{Inheritance, Inherited, Mailbox, PortKey, Prepared, RouterKey, Wanted};
 use super::needs::macvlan_of;
 use super::port::Port;
 use super::routing::RoutingEntry;
 use super::spec::RouterSpec;
+use super::succession::{HeldAddress, RouterEstate};
 use super::vmac::{Outlet, Vmac};
-use crate::{AnnounceReason, Authentication, Output, Received, Transmit, VirtualRouter};
+use crate::{AnnounceReason, Authentication, Output, Received, State, Transmit, VirtualRouter};
 
 /// Bursts because of other routers' adverts are at least this far apart; the actuator's repeat
 /// follows the last of them in any case.
@@ -27,6 +28,13 @@ pub(super) struct Surroundings<'a> {
     pub(super) ports: &'a mut BTreeMap<PortKey, Port>,
     pub(super) mailbox: &'a Mailbox,
     pub(super) events: &'a mut Events,
+}
+
+/// An address that is on its interface.
+#[derive(Clone, Copy, Debug)]
+struct Ready {
+    /// It was there before, and stays.
+    keep: bool,
 }
 
 #[derive(Debug)]
@@ -43,7 +51,11 @@ pub(super) struct Router {
     addresses: Arc<[Prepared]>,
     routing: Arc<[RoutingEntry]>,
     /// Addresses of this epoch that are on their interface, by interface and address.
-    ready: BTreeSet<(u32, IpAddr)>,
+    ready: BTreeMap<(u32, IpAddr), Ready>,
+    /// Of a predecessor, until the first epoch begins.
+    inherited: BTreeMap<(u32, IpAddr), Ready>,
+    /// What a predecessor held for it; goes with the first wish.
+    inheritance: Option<Inheritance>,
     held: bool,
     shielded: bool,
     epoch: u64,
@@ -68,7 +80,9 @@ impl Router {
             outlet: None,
             addresses: Arc::new([]),
             routing: Arc::new([]),
-            ready: BTreeSet::new(),
+            ready: BTreeMap::new(),
+            inherited: BTreeMap::new(),
+            inheritance: None,
             held: false,
             shielded: false,
             epoch: 0,
@@ -78,6 +92,12 @@ impl Router {
             send_failures: 0,
             sending_fails: false,
         }
+    }
+
+    /// Name and MAC address of its macvlan.
+    pub(super) fn vmac(&self) -> Option<(String, [u8; 6])> {
+        let vmac = self.spec.vmac.as_ref()?;
+        Some((vmac.name.clone()?, vmac.mac_of(&self.spec).octets()))
     }
 
     pub(super) fn vmac_name(&self) -> Option<&str> {
@@ -102,7 +122,7 @@ impl Router {
                 .iter()
                 .any(|of| of.link.index == *link && of.address.address == *address)
         };
-        self.ready.retain(there);
+        self.ready.retain(|key, _| there(key));
         self.addresses = addresses.into();
         self.routing = routing.into();
         if self.held {
@@ -162,11 +182,13 @@ impl Router {
                 Output::AddAddresses => {
                     self.held = true;
                     self.epoch += 1;
-                    self.ready.clear();
+                    // Those of a predecessor have been announced.
+                    self.ready = std::mem::take(&mut self.inherited);
                     self.publish(around.mailbox);
                 }
                 Output::RemoveAddresses => {
                     self.held = false;
+                    self.inherited.clear();
                     self.ready.clear();
                     self.publish(around.mailbox);
                 }
@@ -228,7 +250,9 @@ impl Router {
         if !paused {
             self.last_burst = Some(now);
             for of in self.addresses.iter() {
-                if self.ready.contains(&(of.link.index, of.address.address))
+                if self
+                    .ready
+                    .contains_key(&(of.link.index, of.address.address))
                     && let Some(announcement) = &of.announcement
                 {
                     announcement.send(self.spec.announcements.repeat);
@@ -240,8 +264,12 @@ impl Router {
     }
 
     /// An address has been put on its interface: announces it.
-    pub(super) fn address_ready(&mut self, epoch: u64, link: u32, address: IpAddr) {
-        if !self.held || self.epoch != epoch || !self.ready.insert((link, address)) {
+    pub(super) fn address_ready(&mut self, epoch: u64, link: u32, address: IpAddr, keep: bool) {
+        if !self.held || self.epoch != epoch {
+            return;
+        }
+        let known = self.ready.insert((link, address), Ready { keep });
+        if known.is_some() {
             return;
         }
         let prepared = self
@@ -253,20 +281,66 @@ impl Router {
         }
     }
 
-    fn publish(&self, mailbox: &Mailbox) {
-        mailbox.publish(
-            self.key.clone(),
-            Wanted {
-                router: Arc::clone(&self.name),
-                held: self.held,
-                shielded: self.shielded,
-                owner: self.spec.config.priority().is_owner(),
-                epoch: self.epoch,
-                announced: self.announced,
-                announcements: self.spec.announcements,
-                addresses: Arc::clone(&self.addresses),
-                routing: Arc::clone(&self.routing),
-            },
-        );
+    fn publish(&mut self, mailbox: &Mailbox) {
+        let wanted = Wanted {
+            router: Arc::clone(&self.name),
+            held: self.held,
+            shielded: self.shielded,
+            owner: self.spec.config.priority().is_owner(),
+            epoch: self.epoch,
+            announced: self.announced,
+            announcements: self.spec.announcements,
+            addresses: Arc::clone(&self.addresses),
+            routing: Arc::clone(&self.routing),
+        };
+        let key = self.key.clone();
+        match self.inheritance.take() {
+            Some(inheritance) => mailbox.inherit(key, wanted, inheritance),
+            None => mailbox.publish(key, wanted),
+        }
+    }
+
+    /// The router as its successor needs to know it.
+    pub(super) fn estate(&self, now: Instant) -> RouterEstate {
+        let held = self.addresses.iter().filter_map(|of| {
+            let ready = self.ready.get(&(of.link.index, of.address.address))?;
+            Some(HeldAddress {
+                link: of.link.clone(),
+                address: of.address.clone(),
+                keep: ready.keep,
+            })
+        });
+        let routing = self.routing.iter().filter(|_| self.held);
+        RouterEstate {
+            interface: self.key.interface.to_string(),
+            engine: self.engine.hand_over(now),
+            vmac: self.vmac(),
+            held: held.collect(),
+            routing: routing.cloned().collect(),
+            send_failures: self.send_failures,
+        }
+    }
+
+    /// Goes on with a router of another process. The engine is what has become of it.
+    pub(super) fn inherit(&mut self, engine: VirtualRouter, estate: RouterEstate, now: Instant) {
+        let since = engine.since().unwrap_or(now);
+        self.started = engine.state() != State::Initialize;
+        self.engine = engine;
+        self.send_failures = estate.send_failures;
+        let ready = |of: &HeldAddress| {
+            let key = (of.link.index, of.address.address);
+            (key, Ready { keep: of.keep })
+        };
+        self.inherited = estate.held.iter().map(ready).collect();
+        let addresses = estate.held.into_iter().map(|of| Inherited {
+            link: of.link,
+            address: of.address,
+            keep: of.keep,
+            since,
+        });
+        self.inheritance = Some(Inheritance {
+            addresses: addresses.collect(),
+            routing: estate.routing,
+        });
     }
 }

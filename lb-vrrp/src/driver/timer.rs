@@ -97,15 +97,19 @@ fn same_moment() -> io::Result<(Instant, TimeSpec)> {
         .ok_or_else(|| io::ErrorKind::Other.into())
 }
 
+/// Buckets of [`Lateness`]: one for each bound, and one for what is later.
+const BUCKETS: usize = Lateness::BOUNDS.len() + 1;
+
 /// How late timers were served, as a histogram with fixed bounds.
 ///
 /// Lateness is the time from a router's deadline to the moment the advert thread acted on it. It
 /// is the number to watch with short intervals: a backup takes over after three of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Lateness {
     /// Timers served, by upper bound; the last bucket has none. See [`Lateness::BOUNDS`].
-    pub buckets: [u64; Self::BOUNDS.len() + 1],
+    pub buckets: [u64; BUCKETS],
     /// The latest one.
     pub max: Duration,
     /// The sum over all timers.

@@ -102,6 +102,7 @@ impl fmt::Display for Version {
 /// Address family of a virtual router. The families of one VRID are two independent routers
 /// (RFC 9568 §1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[expect(clippy::exhaustive_enums, reason = "VRRP is defined for these two")]
 pub enum AddressFamily {
     /// IPv4.

@@ -5,6 +5,7 @@ use std::fmt;
 
 /// A number that connections over a route begin with (`RTAX_*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum RouteMetric {
     /// Path MTU in bytes.
@@ -87,6 +88,7 @@ impl fmt::Display for RouteMetric {
 
 /// How a route ranks among those that routers advertised (RFC 4191, `ICMPV6_ROUTER_PREF_*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum RoutePreference {
     /// Behind the others.

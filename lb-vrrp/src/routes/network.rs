@@ -22,6 +22,7 @@ use crate::AddressFamily;
 /// # Ok::<(), lb_vrrp::NetworkError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Network {
     address: IpAddr,
     prefix_len: u8,

@@ -30,6 +30,7 @@ use crate::{AddressFamily, Scope};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct VirtualRoute {
     /// Where it leads.
@@ -293,6 +294,7 @@ fn way(
 
 /// One of several ways of a route.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct NextHop {
     /// The next router.
@@ -340,6 +342,7 @@ impl fmt::Display for NextHop {
 
 /// What a route does with packets (`RTN_*`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum RouteKind {
     /// Forwards them.

@@ -22,6 +22,7 @@ use crate::AddressFamily;
 /// # Ok::<(), lb_vrrp::NetworkError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct VirtualRule {
     /// Whose packets it is about.
@@ -265,6 +266,7 @@ impl fmt::Display for VirtualRule {
 
 /// What a rule does with packets (`FR_ACT_*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum RuleAction {
     /// Looks for a route in this table.

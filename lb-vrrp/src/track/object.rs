@@ -107,6 +107,7 @@ impl ScriptOutcome {
 
 /// What is known of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Verdict {
     /// Nothing yet.
@@ -174,6 +175,18 @@ impl Tracked {
         }
     }
 
+    /// Takes what another tracker knew; what does not fit its kind changes nothing.
+    pub(super) fn adopt(&mut self, verdict: Verdict) {
+        match (self, verdict) {
+            (Self::Binary { up, .. }, Verdict::Well(well)) => *up = well,
+            (Self::Script { script, result }, Verdict::Well(true)) => result.well(script),
+            (Self::Script { result, .. }, Verdict::Well(false)) => result.fail(),
+            (Self::File { value }, Verdict::Value(known)) => *value = known,
+            (Self::Process(count), Verdict::Well(well)) => count.well = Some(well),
+            _ => {}
+        }
+    }
+
     pub(super) const fn verdict(&self) -> Verdict {
         match self {
             Self::Binary { up, .. } => Verdict::Well(*up),
@@ -230,9 +243,13 @@ impl RiseFall {
         } else if self.result > rise {
             self.result -= 1;
         } else {
-            self.result = 0;
-            self.well = Some(false);
+            self.fail();
         }
+    }
+
+    const fn fail(&mut self) {
+        self.result = 0;
+        self.well = Some(false);
     }
 
     const fn well(&mut self, script: &Script) {

@@ -206,6 +206,15 @@ impl<O: Clone + Ord, R: Clone + Ord> Tracker<O, R> {
         })
     }
 
+    /// Takes what another tracker knew of an object, as if it had been seen here; how often a script
+    /// succeeded or failed in a row begins anew. Says whether there is such an object.
+    pub fn adopt(&mut self, object: &O, verdict: Verdict) -> bool {
+        self.change(object, |tracked| {
+            tracked.adopt(verdict);
+            true
+        })
+    }
+
     /// Lets time pass: the delays of processes.
     pub fn handle_timeout(&mut self, now: Instant) {
         let mut due = Vec::new();
@@ -242,6 +251,12 @@ impl<O: Clone + Ord, R: Clone + Ord> Tracker<O, R> {
     /// What is known of an object; `None` if there is none of this name.
     pub fn verdict(&self, object: &O) -> Option<Verdict> {
         self.objects.get(object).map(Tracked::verdict)
+    }
+
+    /// What a router's priority is after tracking; `None` if there is no such router.
+    pub fn priority(&self, router: &R) -> Option<Priority> {
+        let known = self.routers.get(router)?;
+        Some(self.standing(known).priority)
     }
 
     /// Whether a router may start: no script that would make it faulty is yet to report. If not, it

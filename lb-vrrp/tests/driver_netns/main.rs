@@ -13,12 +13,14 @@
 )]
 
 mod groups;
+mod inherited;
 mod ipv6;
 mod netns;
 mod resign;
 mod routes;
 mod signed;
 mod start;
+mod succession;
 mod tracking;
 mod vmac;
 

@@ -40,7 +40,7 @@ fn rules() -> Vec<VirtualRule> {
     ]
 }
 
-fn spec(priority: u8) -> RouterSpec {
+pub(crate) fn spec(priority: u8) -> RouterSpec {
     calm_spec(51, priority)
         .with_virtual_routes(routes())
         .with_virtual_rules(rules())
@@ -56,13 +56,13 @@ fn ours(host: &Namespace, words: &str) -> Vec<String> {
         .collect()
 }
 
-fn all(host: &Namespace) -> Vec<String> {
+pub(crate) fn all(host: &Namespace) -> Vec<String> {
     let mut all = ours(host, "route show table all");
     all.extend(ours(host, "rule show"));
     all
 }
 
-const ALL: [&str; 5] = [
+pub(crate) const ALL: [&str; 5] = [
     "default via 192.0.2.3 dev eth0 table 1000 proto 112 metric 7 mtu 1400",
     "198.51.100.0/24 via 192.0.2.3 dev eth0 proto 112 src 192.0.2.100",
     "blackhole 203.0.113.0/24 proto 112",
@@ -70,7 +70,7 @@ const ALL: [&str; 5] = [
     "901: from all fwmark 0x10/0xf0 iif eth0 prohibit proto 112",
 ];
 
-fn wait_all(host: &Namespace, wanted: &[&str]) {
+pub(crate) fn wait_all(host: &Namespace, wanted: &[&str]) {
     let mut last = Vec::new();
     wait_for("routes and rules", || {
         let now = all(host);

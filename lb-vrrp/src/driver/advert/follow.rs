@@ -36,10 +36,15 @@ impl AdvertThread {
                     let Some(known) = self.routers.get(&router) else {
                         continue;
                     };
+                    let before = known.engine.effective_priority();
+                    // One that was taken over may have it already.
+                    if before == priority {
+                        continue;
+                    }
                     self.events.tell(Event::PriorityChanged {
                         router: Arc::clone(&known.name),
                         vrid: router.vrid,
-                        from: known.engine.effective_priority(),
+                        from: before,
                         to: priority,
                     });
                     self.act(&router, now, |router| {

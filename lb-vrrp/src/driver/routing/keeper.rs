@@ -69,6 +69,26 @@ impl Keeper {
         self.watch = Some(watch);
     }
 
+    /// Goes on with what another process held for a router. It looks whether all of it is there:
+    /// not all may have been added.
+    pub(in crate::driver) fn inherit(
+        &mut self,
+        router: &RouterKey,
+        name: &Arc<str>,
+        entries: Vec<RoutingEntry>,
+    ) {
+        for entry in entries {
+            self.order += 1;
+            let held = Held {
+                router: router.clone(),
+                name: Arc::clone(name),
+                order: self.order,
+            };
+            self.held.insert(entry, held);
+            self.address_removed();
+        }
+    }
+
     pub(in crate::driver) fn is_empty(&self) -> bool {
         self.held.is_empty()
     }

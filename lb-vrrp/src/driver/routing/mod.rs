@@ -27,6 +27,7 @@ pub const ROUTE_PROTOCOL: u8 = 112;
 
 /// A route whose interfaces have been found.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct PlacedRoute {
     /// The route.
@@ -55,6 +56,7 @@ impl PlacedRoute {
 
 /// A route or a rule.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum RoutingEntry {
     /// A route.

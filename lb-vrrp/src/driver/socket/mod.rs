@@ -7,12 +7,14 @@ mod ipv6;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::OwnedFd;
 use std::task::{Context, Poll};
 
 use socket2::{Domain, InterfaceIndexOrAddress, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::succession::PassedSocket;
 use super::sys::{self, Owned};
 use crate::wire::AuthenticationHeader;
 use crate::{AddressFamily, Transmit};
@@ -84,12 +86,8 @@ impl VrrpSocket {
         family: AddressFamily,
         protocol: Protocol,
     ) -> io::Result<Self> {
-        let domain = match family {
-            AddressFamily::Ipv4 => Domain::IPV4,
-            AddressFamily::Ipv6 => Domain::IPV6,
-        };
         let number = i32::from(protocol.number()).into();
-        let socket = Socket::new(domain, Type::RAW, Some(number))?;
+        let socket = Socket::new(domain(family), Type::RAW, Some(number))?;
         // First of all, or packets of other interfaces get in.
         socket.bind_device(Some(interface.as_bytes()))?;
         socket.set_nonblocking(true)?;
@@ -98,11 +96,49 @@ impl VrrpSocket {
             AddressFamily::Ipv4 => ipv4::configure(&socket)?,
             AddressFamily::Ipv6 => ipv6::configure(&socket)?,
         }
+        Self::register(socket, family, index, BTreeSet::new())
+    }
+
+    /// Goes on with a socket of another process, if it is one of this kind on this interface. Must be
+    /// called inside the runtime that will wait on it.
+    pub(super) fn adopt(
+        passed: PassedSocket,
+        interface: &str,
+        index: u32,
+        family: AddressFamily,
+        protocol: Protocol,
+    ) -> io::Result<Self> {
+        let socket = Socket::from(passed.descriptor);
+        let number = i32::from(protocol.number()).into();
+        // The kernel knows it by the interface's number, and says the name that it has now.
+        let fits = socket.domain()? == domain(family)
+            && socket.r#type()? == Type::RAW
+            && socket.protocol()? == Some(number)
+            && socket.device()?.as_deref() == Some(interface.as_bytes());
+        if !fits {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let joined = passed.joined.into_iter().collect();
+        Self::register(socket, family, index, joined)
+    }
+
+    /// The same socket for another process, and the multicast groups it is in.
+    pub(super) fn pass(&self) -> io::Result<(OwnedFd, Vec<IpAddr>)> {
+        let socket = self.socket.get_ref().get().try_clone()?;
+        Ok((socket.into(), self.joined.iter().copied().collect()))
+    }
+
+    fn register(
+        socket: Socket,
+        family: AddressFamily,
+        index: u32,
+        joined: BTreeSet<IpAddr>,
+    ) -> io::Result<Self> {
         Ok(Self {
             socket: sys::register_socket(socket)?,
             family,
             index,
-            joined: BTreeSet::new(),
+            joined,
             buffer: vec![0; BUFFER].into_boxed_slice(),
             frame: Vec::new(),
         })
@@ -174,6 +210,13 @@ impl VrrpSocket {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+const fn domain(family: AddressFamily) -> Domain {
+    match family {
+        AddressFamily::Ipv4 => Domain::IPV4,
+        AddressFamily::Ipv6 => Domain::IPV6,
     }
 }
 

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{ObjectId, Report, Source};
+use crate::Priority;
 use crate::driver::links::Interfaces;
 use crate::driver::mailbox::RouterKey;
 use crate::driver::spec::Configuration;
 use crate::driver::status::{ObjectStatus, TrackedStatus};
+use crate::driver::succession::ObjectEstate;
 use crate::track::{Object, Output, Tracker, Verdict, Weight};
 
 /// How a router tracks an object: by itself, because its sync group does.
@@ -187,6 +189,41 @@ impl Tracking {
     /// Whether a router may start.
     pub(in crate::driver) fn is_ready(&self, key: &RouterKey) -> bool {
         self.tracker.is_ready(key)
+    }
+
+    /// What is known of the objects, for a successor. Interfaces it sees for itself.
+    pub(in crate::driver) fn estate(&self) -> Vec<ObjectEstate> {
+        let objects = self.objects.iter();
+        objects
+            .filter(|(id, _)| !matches!(id, ObjectId::Interface(_)))
+            .filter_map(|(id, line)| {
+                Some(ObjectEstate {
+                    object: id.to_string(),
+                    line: line.clone(),
+                    verdict: self.tracker.verdict(id)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Begins with what a predecessor knew of the same objects.
+    pub(in crate::driver) fn inherit(&mut self, known: &[ObjectEstate]) {
+        for (id, line) in &self.objects {
+            let same = |of: &&ObjectEstate| of.object == id.to_string() && of.line == *line;
+            if let Some(of) = known.iter().find(same) {
+                self.tracker.adopt(id, of.verdict);
+            }
+        }
+    }
+
+    /// A router's priority after tracking.
+    pub(in crate::driver) fn priority(&self, key: &RouterKey) -> Option<Priority> {
+        self.tracker.priority(key)
+    }
+
+    /// Whether anything makes a router faulty.
+    pub(in crate::driver) fn is_faulty(&self, key: &RouterKey) -> bool {
+        self.tracker.faults(key).next().is_some()
     }
 
     /// What counts for a router at present.

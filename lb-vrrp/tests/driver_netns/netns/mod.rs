@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use lb_vrrp::State;
 use lb_vrrp::driver::{
-    Configuration, Driver, DriverStatus, Error, Event, ObjectId, Options, Report, Resigned,
+    Configuration, Driver, DriverStatus, Error, Event, ObjectId, Offer, Options, Ports, Report,
+    Resigned, Succession, SuccessionError,
 };
 use nix::sched::{CloneFlags, setns, unshare};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -227,6 +228,11 @@ enum Control {
     Status(oneshot::Sender<DriverStatus>),
     Resign(String, oneshot::Sender<Result<Resigned, Error>>),
     Resume(String, oneshot::Sender<Result<bool, Error>>),
+    /// The outcome is told when there is one.
+    Offer(
+        oneshot::Sender<Result<Offer, Error>>,
+        blocking::Sender<Result<(), SuccessionError>>,
+    ),
 }
 
 /// A driver in a namespace, on a thread and runtime of its own.
@@ -246,7 +252,7 @@ impl Node {
         specs: impl Into<Configuration>,
         options: Options,
     ) -> Self {
-        Self::launch(namespace, specs.into(), options, || {}).unwrap()
+        Self::launch(namespace, specs.into(), (options, None), || {}).unwrap()
     }
 
     /// Starts a driver; `before` runs on its thread first.
@@ -255,13 +261,27 @@ impl Node {
         specs: impl Into<Configuration>,
         before: impl FnOnce() + Send + 'static,
     ) -> Result<Self, Error> {
-        Self::launch(namespace, specs.into(), Options::default(), before)
+        Self::launch(namespace, specs.into(), (Options::default(), None), before)
+    }
+
+    /// Goes on with the routers of another node.
+    pub(crate) fn take_over(
+        namespace: &Namespace,
+        offer: Offer,
+        specs: impl Into<Configuration>,
+    ) -> Result<Self, Error> {
+        Self::launch(
+            namespace,
+            specs.into(),
+            (Options::default(), Some(offer)),
+            || {},
+        )
     }
 
     fn launch(
         namespace: &Namespace,
         specs: Configuration,
-        options: Options,
+        (options, offer): (Options, Option<Offer>),
         before: impl FnOnce() + Send + 'static,
     ) -> Result<Self, Error> {
         let (control, mut commands) = mpsc::channel(4);
@@ -276,7 +296,11 @@ impl Node {
                 .build()
                 .unwrap();
             runtime.block_on(async move {
-                let (handle, mut events) = match Driver::start(specs, options) {
+                let running = match offer {
+                    Some(offer) => Driver::take_over(offer, specs, options, Ports::default()).await,
+                    None => Driver::start(specs, options),
+                };
+                let (handle, mut events) = match running {
                     Ok(running) => {
                         started.send(Ok(())).unwrap();
                         running
@@ -286,8 +310,20 @@ impl Node {
                         return Ok(());
                     }
                 };
+                let mut open: Option<(Succession, blocking::Sender<_>)> = None;
                 loop {
                     tokio::select! {
+                        biased;
+                        outcome = outcome_of(&mut open) => {
+                            let over = outcome.is_ok();
+                            let (_, told) = open.take().unwrap();
+                            if over {
+                                let released = handle.release().await;
+                                told.send(outcome).unwrap();
+                                return released;
+                            }
+                            let _ = told.send(outcome);
+                        }
                         Some(event) = events.recv() => {
                             let _ = event_sender.send((Instant::now(), event));
                         }
@@ -306,6 +342,14 @@ impl Node {
                             }
                             Some(Control::Resume(router, reply)) => {
                                 let _ = reply.send(handle.resume(&router).await);
+                            }
+                            Some(Control::Offer(reply, told)) => {
+                                let offered = handle.offer().await;
+                                let offer = offered.map(|(offer, succession)| {
+                                    open = Some((succession, told));
+                                    offer
+                                });
+                                let _ = reply.send(offer);
                             }
                             None => return handle.shutdown().await,
                         },
@@ -335,6 +379,19 @@ impl Node {
         let (reply, answer) = oneshot::channel();
         self.send(Control::Reload(specs.into(), reply));
         answer.blocking_recv().unwrap()
+    }
+
+    /// Offers its routers to another one, and says what becomes of that.
+    pub(crate) fn offer(
+        &self,
+    ) -> (
+        Result<Offer, Error>,
+        blocking::Receiver<Result<(), SuccessionError>>,
+    ) {
+        let (reply, answer) = oneshot::channel();
+        let (told, outcome) = blocking::channel();
+        self.send(Control::Offer(reply, told));
+        (answer.blocking_recv().unwrap(), outcome)
     }
 
     pub(crate) fn resign(&self, router: &str) -> Result<Resigned, Error> {
@@ -373,6 +430,13 @@ impl Node {
 
     fn send(&self, control: Control) {
         let _ = self.control.as_ref().unwrap().blocking_send(control);
+    }
+}
+
+async fn outcome_of<T>(open: &mut Option<(Succession, T)>) -> Result<(), SuccessionError> {
+    match open {
+        Some((succession, _)) => succession.outcome().await,
+        None => std::future::pending().await,
     }
 }
 

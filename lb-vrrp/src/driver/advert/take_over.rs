@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The new side of a hand-over: ready, wait for the token, go on.
+
+use std::collections::BTreeMap;
+use std::future::{Future as _, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use tracing::info;
+
+use super::super::mailbox::{PortKey, RouterKey};
+use super::super::succession::{
+    Estate, Heir, Message, PassedPort, RouterEstate, SuccessionError, Switch, monotonic,
+};
+use super::AdvertThread;
+use crate::{AddressFamily, FaultReason, VirtualRouter, Vrid};
+
+/// How long it waits for the old process to hand over.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A thread that waits for its routers.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    switch: Switch,
+    outcome: oneshot::Sender<Result<(), SuccessionError>>,
+}
+
+/// A router to go on with, and its place in the document.
+struct Next {
+    place: usize,
+    key: RouterKey,
+    engine: VirtualRouter,
+}
+
+impl AdvertThread {
+    /// Keeps what came with an offer; the sockets are for the caller to use.
+    pub(super) fn expect(&mut self, heir: Heir) -> io::Result<BTreeMap<PortKey, PassedPort>> {
+        self.waiting = Some(Waiting {
+            switch: Switch::from_passed(heir.switch)?,
+            outcome: heir.outcome,
+        });
+        Ok(heir.ports)
+    }
+
+    /// Waits until the routers are handed over, and goes on with them. Says whether they were: if
+    /// not, nothing was done.
+    pub(super) async fn take_over(&mut self) -> io::Result<bool> {
+        let Some(mut waiting) = self.waiting.take() else {
+            return Ok(true);
+        };
+        let outcome = self.wait_for_estate(&mut waiting.switch).await;
+        let (outcome, taken) = match outcome {
+            Ok(taken) => (Ok(()), taken),
+            Err(error) => (Err(error), false),
+        };
+        // Whoever waited may have gone, and the handle with it.
+        let _ = waiting.outcome.send(outcome);
+        Ok(taken)
+    }
+
+    /// `false` if nobody wants the driver any more.
+    async fn wait_for_estate(&mut self, switch: &mut Switch) -> Result<bool, SuccessionError> {
+        let told = || SuccessionError::system("talk to the predecessor");
+        switch.send(&Message::Ready).map_err(told())?;
+        let deadline = Instant::now() + PATIENCE;
+        // The number of a token that came before its document.
+        let mut token = None;
+        loop {
+            self.timer.arm(Some(deadline)).map_err(told())?;
+            let heard = poll_fn(|cx| {
+                if Pin::new(&mut self.handle).poll(cx).is_ready() {
+                    return Poll::Ready(Ok(None));
+                }
+                if let Poll::Ready(message) = switch.poll_message(cx) {
+                    return Poll::Ready(message.map(Some));
+                }
+                self.timer.poll_fired(cx).map(|fired| {
+                    fired?;
+                    Err(io::ErrorKind::TimedOut.into())
+                })
+            });
+            let message = match heard.await {
+                Ok(Some(Some(message))) => message,
+                Ok(Some(None)) => return Err(SuccessionError::Gone),
+                Ok(None) => return Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    return Err(SuccessionError::Late { limit: PATIENCE });
+                }
+                Err(source) => return Err(told()(source)),
+            };
+            let Message::Frozen {
+                number,
+                offset,
+                length,
+            } = message
+            else {
+                continue;
+            };
+            let read = switch.read(offset, length).map_err(told());
+            let prepared = read.and_then(|estate| {
+                let next = self.prepare_next(&estate)?;
+                Ok((estate, next))
+            });
+            let (estate, next) = match prepared {
+                Ok(prepared) => prepared,
+                Err(error) => {
+                    // It goes on when it hears that, or that we have gone.
+                    let _ = switch.send(&Message::Refused(error.to_string()));
+                    return Err(error);
+                }
+            };
+            if token.is_none() {
+                token = switch.pick_up().map_err(told())?;
+            }
+            if token == Some(number) {
+                let mut kept = vec![false; estate.routers.len()];
+                for of in &next {
+                    if let Some(kept) = kept.get_mut(of.place) {
+                        *kept = true;
+                    }
+                }
+                // From here on these are ours, whether the other one lives to hear it or not.
+                let _ = switch.send(&Message::Running(kept));
+                self.go_on(estate, next);
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Makes engines of what was handed over, those that are wanted here.
+    fn prepare_next(&self, estate: &Estate) -> Result<Vec<Next>, SuccessionError> {
+        let now = Instant::now();
+        let gap = monotonic().saturating_sub(estate.at);
+        let mut all = Vec::new();
+        for (place, of) in estate.routers.iter().enumerate() {
+            let Some(key) = key_of(of) else { continue };
+            let Some(router) = self.routers.get(&key) else {
+                continue;
+            };
+            if router.vmac() != of.vmac {
+                // Of another MAC address: that is another router, the old one resigns.
+                continue;
+            }
+            let config = router.spec.config.clone();
+            match VirtualRouter::take_over(config, &of.engine, now, gap) {
+                Ok(engine) => all.push(Next { place, key, engine }),
+                // Of another version: likewise.
+                Err(crate::HandOverError::Identity { .. }) => {}
+                Err(error) => {
+                    let reason = format!("{}: {error}", router.name);
+                    return Err(SuccessionError::Refused { reason });
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Drives the routers from now on.
+    fn go_on(&mut self, mut estate: Estate, next: Vec<Next>) {
+        let now = Instant::now();
+        let gap = monotonic().saturating_sub(estate.at);
+        self.lateness = estate.lateness.clone();
+        for of in &estate.ports {
+            let key = (Arc::from(of.interface.as_str()), of.family);
+            if let Some(port) = self.ports.get_mut(&key) {
+                port.unknown_vrid = of.unknown_vrid;
+                port.malformed = of.malformed;
+            }
+        }
+        let mut estates: Vec<Option<RouterEstate>> = std::mem::take(&mut estate.routers)
+            .into_iter()
+            .map(Some)
+            .collect();
+        let mut inherited = Vec::with_capacity(next.len());
+        for Next { place, key, engine } in next {
+            let estate = estates.get_mut(place).and_then(Option::take);
+            if let (Some(router), Some(estate)) = (self.routers.get_mut(&key), estate) {
+                router.inherit(engine, estate, now);
+                let grouped = self.groups.of(&key).is_some();
+                router.engine.set_grouped(grouped);
+                inherited.push(key);
+            }
+        }
+        self.tracking.inherit(&estate.objects);
+        let fresh: Vec<_> = self
+            .routers
+            .iter()
+            .filter(|(key, _)| !inherited.contains(key))
+            .map(|(_, router)| router.spec.clone())
+            .collect();
+        for spec in &fresh {
+            self.clean(spec);
+        }
+        self.settle();
+        // What the old process knew of tracked objects may count otherwise here.
+        for key in inherited {
+            let (priority, fault) = (self.tracking.priority(&key), self.tracking.is_faulty(&key));
+            self.act(&key, now, |router| {
+                if let Some(priority) = priority {
+                    router.engine.handle_priority(now, priority);
+                }
+                router.engine.handle_fault(now, FaultReason::Tracked, fault);
+            });
+        }
+        info!(?gap, "routers taken over");
+    }
+}
+
+/// The key of a router that was handed over.
+fn key_of(of: &RouterEstate) -> Option<RouterKey> {
+    Some(RouterKey {
+        interface: Arc::from(of.interface.as_str()),
+        family: AddressFamily::of(of.engine.primary),
+        vrid: Vrid::new(of.engine.vrid).ok()?,
+    })
+}

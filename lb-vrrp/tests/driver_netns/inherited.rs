@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a successor has from its predecessor beside state and timers: sequence numbers, what is
+//! known of tracked objects, routes and rules.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lb_vrrp::driver::{
+    CommandRunner, Configuration, FileSource, ObjectSpec, RouterSpec, ScriptSource, Vmac,
+};
+use lb_vrrp::track::Weight;
+use lb_vrrp::{
+    AdvertInterval, AntiReplay, Authentication, HmacConfig, HmacKey, Password, Priority,
+    RouterConfig, State, Vrid,
+};
+
+use super::netns::{Capture, Frame, Lan, Node, enabled, pause, wait_for};
+use super::routes::{ALL, all, spec as routed, wait_all};
+use super::succession::hand_over;
+use super::{VIP, quick, quick_spec, spec, transitions, vip};
+
+/// The successor goes on with the sequence: the peer, which knows the last one, accepts all.
+fn goes_on_counting(router: impl Fn(u8) -> RouterSpec) {
+    let lan = Lan::new();
+    let a = Node::start(&lan.a, vec![router(150)]);
+    let b = Node::start(&lan.b, vec![router(100)]);
+    a.wait_state(State::Master);
+    b.wait_state(State::Backup);
+    let received = || b.status().routers[0].stats.advertisements_received;
+    wait_for("adverts", || (received() > 2).then_some(()));
+    b.drain();
+    let mut node = a;
+    for _ in 0..3 {
+        node = hand_over(&lan.a, node, vec![router(150)]);
+        let before = received();
+        wait_for("more adverts", || (received() > before + 2).then_some(()));
+    }
+    let stats = b.status().routers[0].stats;
+    assert_eq!((stats.rejected, stats.replays), (0, 0));
+    assert!(transitions(&b).is_empty());
+
+    // The backup remembers what it has heard, too.
+    let b = hand_over(&lan.b, b, vec![router(100)]);
+    pause(Duration::from_millis(500));
+    let stats = b.status().routers[0].stats;
+    assert!(stats.advertisements_received > 2);
+    assert_eq!((stats.rejected, stats.replays), (0, 0));
+    assert_eq!((node.state(), b.state()), (State::Master, State::Backup));
+    assert!(transitions(&b).is_empty());
+}
+
+#[test]
+fn the_sequence_of_authentication_headers_goes_on() {
+    if !enabled("the_sequence_of_authentication_headers_goes_on") {
+        return;
+    }
+    goes_on_counting(|priority| {
+        let config = RouterConfig::builder(Vrid::new(51).unwrap())
+            .priority(Priority::new(priority).unwrap())
+            .interval(AdvertInterval::from_secs(1).unwrap())
+            .authentication(Authentication::Ah(Password::new("secret").unwrap()))
+            .address(VIP.parse().unwrap());
+        spec(config.build().unwrap())
+    });
+}
+
+#[test]
+fn the_sequence_of_hmac_trailers_goes_on() {
+    if !enabled("the_sequence_of_hmac_trailers_goes_on") {
+        return;
+    }
+    goes_on_counting(|priority| {
+        let window = Duration::from_secs(30);
+        let hmac = HmacConfig::new([HmacKey::new(1, [7; 32]).unwrap()], 1)
+            .unwrap()
+            .with_anti_replay(AntiReplay::Time { window })
+            .unwrap();
+        let config = quick(51, priority).authentication(Authentication::Hmac(hmac));
+        spec(config.build().unwrap())
+    });
+}
+
+#[test]
+fn a_priority_that_tracking_lowered_stays_low() {
+    if !enabled("a_priority_that_tracking_lowered_stays_low") {
+        return;
+    }
+    let lan = Lan::new();
+    let directory = tempfile::tempdir().unwrap();
+    let (sick, load) = (directory.path().join("sick"), directory.path().join("load"));
+    fs::write(&sick, "").unwrap();
+    fs::write(&load, "-20").unwrap();
+    let configuration = || {
+        let line = format!("sleep 0.3; test ! -e {}", sick.display());
+        let runner = CommandRunner::new(["/bin/sh", "-c", line.as_str()]);
+        let interval = Duration::from_millis(200);
+        let source = ScriptSource::new(Arc::new(runner)).with_interval(interval, interval * 50);
+        let script = ObjectSpec::new("health", source);
+        let file = ObjectSpec::new("load", FileSource::new(&load));
+        let router = quick_spec(150)
+            .with_virtual_addresses([vip(VIP)])
+            .with_tracked(script.id(), Weight::new(-60).unwrap())
+            .with_tracked(file.id(), Weight::ONE);
+        Configuration::new(vec![router]).with_objects([script, file])
+    };
+    let a = Node::start(&lan.a, configuration());
+    let b = Node::start(&lan.b, vec![quick_spec(100)]);
+    let priority = |node: &Node| node.status().routers[0].priority.get();
+    wait_for("a low priority", || (priority(&a) == 70).then_some(()));
+    b.wait_state(State::Master);
+    a.wait_state(State::Backup);
+    a.drain();
+    b.drain();
+
+    let a = hand_over(&lan.a, a, configuration());
+    // Before its script has run once.
+    assert_eq!(priority(&a), 70);
+    pause(Duration::from_secs(1));
+    assert_eq!(priority(&a), 70);
+    assert!(transitions(&a).is_empty() && transitions(&b).is_empty());
+
+    // And what it sees itself counts.
+    fs::remove_file(&sick).unwrap();
+    a.wait_state(State::Master);
+    assert_eq!(priority(&a), 130);
+    // Without the file the priority is whole, though the old one did not know.
+    let a = hand_over(&lan.a, a, vec![quick_spec(150)]);
+    assert_eq!(priority(&a), 150);
+    assert_eq!(a.state(), State::Master);
+}
+
+#[test]
+fn routes_and_rules_stay_and_are_known() {
+    if !enabled("routes_and_rules_stay_and_are_known") {
+        return;
+    }
+    let lan = Lan::new();
+    let a = Node::start(&lan.a, vec![routed(150)]);
+    wait_all(&lan.a, &ALL);
+    let monitor = lan.a.monitor("route rule address");
+    let a = hand_over(&lan.a, a, vec![routed(150)]);
+    pause(Duration::from_secs(1));
+    let changes = monitor.stop();
+    assert!(!changes.contains("Deleted"), "{changes}");
+    assert!(!changes.contains("proto 112"), "{changes}");
+    wait_all(&lan.a, &ALL);
+    // One route and one rule less.
+    let mut less = routed(150);
+    less.virtual_routes.pop();
+    less.virtual_rules.pop();
+    let a = hand_over(&lan.a, a, vec![less]);
+    wait_all(&lan.a, &[ALL[0], ALL[1], ALL[3]]);
+    a.shutdown();
+    assert_eq!(all(&lan.a), Vec::<String>::new());
+}
+
+#[test]
+fn a_virtual_mac_address_stays() {
+    if !enabled("a_virtual_mac_address_stays") {
+        return;
+    }
+    let lan = Lan::new();
+    let router = |priority| quick_spec(priority).with_vmac(Vmac::new());
+    let a = Node::start(&lan.a, vec![router(150)]);
+    a.wait_state(State::Master);
+    wait_for("the address on a", || lan.a.holds(VIP).then_some(()));
+    let b = Node::start(&lan.b, vec![router(100)]);
+    b.wait_state(State::Backup);
+    pause(Duration::from_millis(500));
+    b.drain();
+    let capture = Capture::start(&lan.c);
+    let monitor = lan.a.monitor("link address");
+    let beneath = || lan.a.setting("ipv4/conf/eth0/arp_ignore");
+    let set = beneath();
+
+    let a = hand_over(&lan.a, a, vec![router(150)]);
+    let b = hand_over(&lan.b, b, vec![router(100)]);
+    pause(Duration::from_secs(1));
+    let changes = monitor.stop();
+    assert!(
+        !changes.contains("Deleted") && !changes.contains(VIP),
+        "{changes}"
+    );
+    assert!(!changes.contains("DOWN"), "{changes}");
+    assert_eq!(capture.count(|frame| frame.announcement().is_some()), 0);
+    let mac = [0, 0, 0x5e, 0, 1, 51];
+    let resigned = |frame: &Frame| frame.vrrp().is_some_and(|of| of[22] == 0);
+    let ours = |frame: &Frame| frame.vrrp_from(mac).is_some();
+    assert_eq!(capture.count(resigned), 0);
+    assert!(capture.count(ours) > 5);
+    assert!(transitions(&a).is_empty() && transitions(&b).is_empty());
+    assert_eq!(beneath(), set);
+
+    // Without it is another router: the old one resigns and takes its macvlan along.
+    let a = hand_over(&lan.a, a, vec![quick_spec(150)]);
+    wait_for("the macvlan to go", || {
+        (!lan.a.ip("-o link show").contains("vrrp")).then_some(())
+    });
+    assert_eq!(capture.count(resigned), 1);
+    a.wait_state(State::Master);
+    assert_ne!(beneath(), set, "the settings beneath are as before");
+    // The last one knows how to clean up.
+    b.shutdown();
+    assert!(!lan.b.ip("-o link show").contains("vrrp"));
+}
