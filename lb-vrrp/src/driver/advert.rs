@@ -540,6 +540,8 @@ impl AdvertThread {
             {
                 router.source = Some(source);
             }
+            let interface = self.interfaces.get(&key.interface);
+            router.connected = interface.is_some_and(|interface| interface.up);
             if problem != router.problem {
                 router.problem = problem;
                 self.events.tell(Event::LinkChanged {

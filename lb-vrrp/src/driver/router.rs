@@ -17,7 +17,10 @@ use super::routing::RoutingEntry;
 use super::spec::RouterSpec;
 use super::succession::{HeldAddress, RouterEstate};
 use super::vmac::{Outlet, Vmac};
-use crate::{AnnounceReason, Authentication, Output, Received, State, Transmit, VirtualRouter};
+use crate::{
+    AdvertisedPriority, AnnounceReason, Authentication, Output, Received, State, Transmit,
+    VirtualRouter,
+};
 
 /// Bursts because of other routers' adverts are at least this far apart; the actuator's repeat
 /// follows the last of them in any case.
@@ -45,6 +48,8 @@ pub(super) struct Router {
     pub(super) engine: VirtualRouter,
     pub(super) source: Option<IpAddr>,
     pub(super) problem: Option<LinkProblem>,
+    /// Whether what it sends leaves the host: its interface is up and has carrier.
+    pub(super) connected: bool,
     pub(super) started: bool,
     /// Sends adverts with a virtual MAC address.
     pub(super) outlet: Option<Outlet>,
@@ -76,6 +81,7 @@ impl Router {
             engine,
             source: None,
             problem: None,
+            connected: true,
             started: false,
             outlet: None,
             addresses: Arc::new([]),
@@ -212,6 +218,11 @@ impl Router {
     }
 
     fn send(&mut self, advert: &Transmit, ports: &mut BTreeMap<PortKey, Port>) {
+        // The kernel keeps a unicast packet until the peer is resolved, which may be when the
+        // carrier is back: a backup would then hear a resignation that is no longer true.
+        if advert.priority == AdvertisedPriority::Resign && !self.connected {
+            return;
+        }
         let sent = if Vmac::covers_adverts(&self.spec) {
             self.outlet.as_mut().map(|outlet| outlet.send(advert))
         } else {

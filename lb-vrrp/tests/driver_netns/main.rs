@@ -35,7 +35,7 @@ use lb_vrrp::driver::{
 use lb_vrrp::wire::Advertisement;
 use lb_vrrp::{
     AdvertInterval, AdvertisedPriority, Authentication, Password, Priority, RouterConfig,
-    RouterConfigBuilder, State, Version, Vrid,
+    RouterConfigBuilder, State, UnicastPeer, Version, Vrid,
 };
 use netns::{Capture, Injector, Lan, Node, enabled, pause, wait_for};
 
@@ -356,6 +356,40 @@ fn a_link_that_goes_down_is_a_fault_and_coming_back_is_not_mastery() {
     lan.a.ip("link set eth0 down");
     a.wait_state(State::Fault);
     b.wait_state(State::Master);
+}
+
+/// To a peer whose address has to be resolved again the kernel sends what it was given without
+/// carrier when the carrier is back: a resignation would then be an old one, and not true.
+#[test]
+fn what_a_pulled_cable_kept_back_is_not_said_when_it_is_in_again() {
+    if !enabled("what_a_pulled_cable_kept_back_is_not_said_when_it_is_in_again") {
+        return;
+    }
+    let lan = Lan::new();
+    let peer = UnicastPeer::new([192, 0, 2, 2].into());
+    let config = quick(51, 150).peer(peer).build().unwrap();
+    let capture = Capture::start(&lan.b);
+    let a = Node::start(&lan.a, vec![spec(config)]);
+    a.wait_state(State::Master);
+    let adverts = |resigns: bool| {
+        capture.count(|frame| {
+            let packet = frame.vrrp_from(lan.a.mac());
+            packet.is_some_and(|packet| (packet[20 + 2] == 0) == resigns)
+        })
+    };
+    wait_for("an advert", || (adverts(false) > 0).then_some(()));
+    lan.bridge.ip("link set pa down");
+    a.wait_state(State::Fault);
+    let before = adverts(false);
+    lan.bridge.ip("link set pa up");
+    a.wait_state(State::Master);
+    wait_for("what the kernel kept", || {
+        (adverts(false) > before + 3).then_some(())
+    });
+    assert_eq!(adverts(true), 0);
+    // An end that leaves the cable in is told.
+    a.shutdown();
+    wait_for("the resignation", || (adverts(true) == 1).then_some(()));
 }
 
 #[test]
@@ -744,7 +778,7 @@ fn routers_join_the_groups_they_use_and_no_others() {
     // One of each kind, then none but unicast.
     a.reload(vec![elsewhere(150), calm_spec(52, 150)]).unwrap();
     assert_eq!(groups(), ["224.0.0.18", other]);
-    let peer = lb_vrrp::UnicastPeer::new("192.0.2.2".parse().unwrap());
+    let peer = UnicastPeer::new("192.0.2.2".parse().unwrap());
     let unicast = spec(quick(51, 150).peer(peer).build().unwrap());
     a.reload(vec![unicast]).unwrap();
     assert_eq!(groups(), Vec::<String>::new());
