@@ -242,9 +242,51 @@ pub struct Announcements {
     /// Announcements of each address in such a burst, at least 1; 1 unless given. keepalived:
     /// `garp_master_refresh_repeat`.
     pub refresh_repeat: u32,
+    /// Time from a burst that answers a router of lower priority to a second one; that of
+    /// [`delay`](Self::delay) unless given. keepalived: `garp_lower_prio_delay`.
+    pub lower_delay: Option<Duration>,
+    /// Announcements of each address in such a burst, none with 0; as many as in others unless
+    /// given. keepalived: `garp_lower_prio_repeat`.
+    pub lower_repeat: Option<u32>,
+    /// Period of announcements of addresses that are on another interface than the router's, where
+    /// no advert tells a switch about it. keepalived: `garp_extra_if`.
+    pub extra: Option<ExtraRefresh>,
+}
+
+/// Announcements of addresses on other interfaces than the router's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExtraRefresh {
+    /// Their period.
+    pub period: Duration,
+    /// On all such interfaces; else only on macvlans of ours.
+    pub all: bool,
+}
+
+impl ExtraRefresh {
+    /// On macvlans of ours, or on all other interfaces.
+    pub const fn new(period: Duration, all: bool) -> Self {
+        Self { period, all }
+    }
 }
 
 impl Announcements {
+    /// Sets the second burst after an answer to a router of lower priority, and the announcements
+    /// of each address in both.
+    #[must_use]
+    pub fn with_lower(mut self, delay: Option<Duration>, repeat: Option<u32>) -> Self {
+        self.lower_delay = delay;
+        self.lower_repeat = repeat;
+        self
+    }
+
+    /// Sets the announcements on other interfaces than the router's.
+    #[must_use]
+    pub fn with_extra(mut self, extra: Option<ExtraRefresh>) -> Self {
+        self.extra = extra;
+        self
+    }
+
     /// Sets the announcements of each address in one burst.
     #[must_use]
     pub fn with_repeat(mut self, repeat: u32) -> Self {
@@ -275,6 +317,9 @@ impl Default for Announcements {
             delay: Duration::from_secs(5),
             refresh: None,
             refresh_repeat: 1,
+            lower_delay: None,
+            lower_repeat: None,
+            extra: None,
         }
     }
 }

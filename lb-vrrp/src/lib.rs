@@ -161,7 +161,7 @@ pub mod wire;
 pub use pnet::util::MacAddr;
 
 pub use self::{
-    addresses::{AddressFlag, Announcements, Scope, VirtualAddress},
+    addresses::{AddressFlag, Announcements, ExtraRefresh, Scope, VirtualAddress},
     engine::{
         AnnounceReason, Carrier, FaultReason, Faults, HandOver, HandOverError, HandOverTimer,
         NewMasterReason, Notice, Output, ProtocolErrorReason, Reason, Received, Rejected,

@@ -16,12 +16,14 @@ use super::error::AddressError;
 use super::event::Event;
 use super::filter::PacketFilter;
 use super::links::Interfaces;
-use super::mailbox::{End, Inheritance, Mailbox, Prepared, RouterKey, Wanted, Wishes};
+use super::mailbox::{Burst, End, Inheritance, Mailbox, Prepared, RouterKey, Wanted, Wishes};
+use super::pacing::Pacer;
 use super::routing::{Keeper, Watch};
 use super::sys;
 use super::vmac::{self, LinkManager};
 use crate::VirtualAddress;
 
+mod announcing;
 mod shields;
 
 use self::shields::{Failure, Shield, Shields};
@@ -85,12 +87,16 @@ struct Held {
     address: VirtualAddress,
     epoch: u64,
     announced: u64,
+    bursts: u64,
     /// It was there before us, and its router is the address owner.
     keep: bool,
     repeat_at: Option<Instant>,
     refresh_at: Option<Instant>,
     /// Since when another process held it, until its announcements are scheduled here.
     inherited: Option<Instant>,
+    extra_at: Option<Instant>,
+    /// Announcements when it is repeated.
+    again: u32,
 }
 
 #[derive(Debug)]
@@ -109,7 +115,24 @@ pub(super) struct Actuator {
     retry_at: Option<Instant>,
     realtime: bool,
     routing: Keeper,
+    /// Announcements that wait for their turn.
+    pacer: Pacer<AddressKey>,
     links: vmac::Keeper,
+}
+
+/// Why [`Actuator::wait`] returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Woken {
+    ToWork,
+    /// An announcement is due, and nothing else.
+    InTurn,
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => std::future::pending().await,
+    }
 }
 
 impl Actuator {
@@ -132,6 +155,7 @@ impl Actuator {
             held: BTreeMap::new(),
             lost: BTreeSet::new(),
             failing: BTreeSet::new(),
+            pacer: Pacer::new(),
             retry_at: None,
             realtime: false,
             links: vmac::Keeper::default(),
@@ -179,10 +203,14 @@ impl Actuator {
                     return;
                 }
             }
-            if wishes.end != Some(End::HandedOver) {
+            if wishes.end == Some(End::HandedOver) {
+                self.pacer = Pacer::new();
+            } else {
                 self.announce_due(&wishes);
             }
-            self.wait().await;
+            while self.wait().await == Woken::InTurn {
+                self.pace(&wishes);
+            }
         }
     }
 
@@ -201,6 +229,9 @@ impl Actuator {
                 repeat_at: None,
                 refresh_at: None,
                 inherited: Some(of.since.into()),
+                bursts: 0,
+                extra_at: None,
+                again: 0,
             };
             self.held.insert(key, held);
         }
@@ -258,26 +289,23 @@ impl Actuator {
     }
 
     /// Waits for a wish, a hint, or something to become due.
-    async fn wait(&mut self) {
+    async fn wait(&mut self) -> Woken {
         let due = self
             .held
             .values()
-            .flat_map(|held| [held.repeat_at, held.refresh_at])
+            .flat_map(|held| [held.repeat_at, held.refresh_at, held.extra_at])
             .chain([self.retry_at])
             .flatten()
             .min();
-        let sleep = async {
-            match due {
-                Some(due) => tokio::time::sleep_until(due).await,
-                None => std::future::pending().await,
-            }
-        };
+        let turn = self.pacer.next_due(Instant::now());
         tokio::select! {
             () = self.mailbox.changed() => {}
             Some(hint) = self.hints.recv() => self.take_hint(hint),
             () = self.routing.disturbed() => {}
-            () = sleep => {}
+            () = sleep_until(due) => {}
+            () = sleep_until(turn) => return Woken::InTurn,
         }
+        Woken::ToWork
     }
 
     fn take_hint(&mut self, hint: Hint) {
@@ -347,6 +375,7 @@ impl Actuator {
         }
         for (key, (router, wish, prepared)) in wanted {
             self.hold(key, router, wish, prepared).await;
+            self.pace(wishes);
             if self.mailbox.version() != wishes.version {
                 return;
             }
@@ -382,6 +411,7 @@ impl Actuator {
             return;
         }
         self.failing.remove(&key);
+        self.pacer.forget(&key);
         self.held.remove(&key);
         self.routing.address_removed();
     }
@@ -403,17 +433,23 @@ impl Actuator {
         }
         if let Some(held) = self.held.get_mut(&key) {
             if let Some(since) = held.inherited.take() {
-                held.go_on(now, since, wish);
+                held.go_on(now, since, wish, of);
+                held.bursts = wish.bursts;
             }
+            let keep = held.keep;
             let regained = held.epoch != wish.epoch || held.router != *router;
             if regained || held.announced != wish.announced {
                 held.router = router.clone();
                 held.name = Arc::clone(&wish.router);
                 held.epoch = wish.epoch;
                 held.announced = wish.announced;
-                held.schedule(now, wish);
+                let master = Burst::of(&wish.announcements);
+                let burst = if regained { master } else { wish.burst };
+                held.schedule(now, wish, burst, of);
+                if std::mem::replace(&mut held.bursts, wish.bursts) != wish.bursts || regained {
+                    self.announce_in_turn(key, of, burst.repeat);
+                }
             }
-            let keep = held.keep;
             if regained {
                 self.ready(router, wish, of, keep).await;
             }
@@ -434,12 +470,17 @@ impl Actuator {
             address: of.address.clone(),
             epoch: wish.epoch,
             announced: wish.announced,
+            bursts: wish.bursts,
             keep: wish.owner && added == Added::AlreadyPresent,
             repeat_at: None,
             refresh_at: None,
             inherited: None,
+            extra_at: None,
+            again: 0,
         };
-        held.schedule(now, wish);
+        let burst = Burst::of(&wish.announcements);
+        held.schedule(now, wish, burst, of);
+        self.announce_in_turn(key, of, burst.repeat);
         let keep = held.keep;
         self.held.insert(key, held);
         if self.lost.remove(&key) && added == Added::Created {
@@ -542,47 +583,6 @@ impl Actuator {
             vrid: router.vrid,
             error: Arc::new(failure),
         });
-    }
-
-    /// Sends the repeats and refreshes whose time has come.
-    fn announce_due(&mut self, wishes: &Wishes) {
-        let now = Instant::now();
-        for ((index, address), held) in &mut self.held {
-            let Some(wish) = wishes.routers.get(&held.router) else {
-                continue;
-            };
-            let mut times = 0;
-            if held.repeat_at.is_some_and(|at| at <= now) {
-                held.repeat_at = None;
-                times = wish.announcements.repeat;
-            }
-            if held.refresh_at.is_some_and(|at| at <= now) {
-                held.refresh_at = wish.announcements.refresh.map(|every| now + every);
-                times = times.max(wish.announcements.refresh_repeat);
-            }
-            let prepared = wish.addresses.iter().find(|prepared| {
-                prepared.link.index == *index && prepared.address.address == *address
-            });
-            if let Some(announcement) = prepared.and_then(|of| of.announcement.as_ref()) {
-                announcement.send(times);
-            }
-        }
-    }
-}
-
-impl Held {
-    /// What is left of the schedule that began elsewhere.
-    fn go_on(&mut self, now: Instant, since: Instant, wish: &Wanted) {
-        let policy = &wish.announcements;
-        let repeat = since + policy.delay;
-        self.repeat_at = (repeat > now).then_some(repeat);
-        self.refresh_at = policy.refresh.map(|every| repeat.max(now) + every);
-    }
-
-    fn schedule(&mut self, now: Instant, wish: &Wanted) {
-        let policy = &wish.announcements;
-        self.repeat_at = (!policy.delay.is_zero()).then(|| now + policy.delay);
-        self.refresh_at = policy.refresh.map(|every| now + policy.delay + every);
     }
 }
 

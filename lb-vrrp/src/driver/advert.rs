@@ -26,6 +26,7 @@ use super::mailbox::{End, Mailbox, PortKey, RouterKey};
 use super::needs::{
     announcer, interface_of, interfaces_of, outlet_of, place, prepare, problem_of, source_of,
 };
+use super::pacing::Pacing;
 use super::port::Port;
 use super::router::{Router, Surroundings};
 use super::socket::PacketSocket;
@@ -124,6 +125,7 @@ pub(super) struct AdvertThread {
     /// No router starts before.
     start_at: Option<Instant>,
     log_unknown_vrids: bool,
+    pacing: Pacing,
 }
 
 impl AdvertThread {
@@ -161,6 +163,7 @@ impl AdvertThread {
             realtime: false,
             start_at: options.startup_delay.map(|delay| Instant::now() + delay),
             log_unknown_vrids: configuration.log_unknown_vrids,
+            pacing: configuration.pacing.clone(),
         };
         if let Some(heir) = heir {
             let system = SuccessionError::system("use what was passed on");
@@ -415,6 +418,7 @@ impl AdvertThread {
         }
         self.tracking.configure(now, &configuration);
         self.log_unknown_vrids = configuration.log_unknown_vrids;
+        self.pacing = configuration.pacing;
         self.ask_for_realtime();
         self.settle();
         Ok(())
@@ -530,7 +534,12 @@ impl AdvertThread {
             let source = source_of(&router.spec, &self.interfaces, &virtual_addresses);
             let has_port = self.ports.contains_key(&key.port());
             let problem = problem_of(&router.spec, &self.interfaces, has_port, source);
-            let prepared = prepare(&router.spec, &self.interfaces, &mut self.announcers);
+            let prepared = prepare(
+                &router.spec,
+                &self.interfaces,
+                &self.pacing,
+                &mut self.announcers,
+            );
             router.outlet = outlet_of(&router.spec, &self.interfaces, &mut self.announcers);
             let routing = place(&router.spec, &self.interfaces);
             router.prepare(prepared, routing, &self.mailbox);

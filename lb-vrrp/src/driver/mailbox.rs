@@ -6,11 +6,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
 use super::address::Link;
+use super::pacing::Lane;
 use super::routing::RoutingEntry;
 use super::socket::PacketSocket;
 use super::spec::RouterSpec;
@@ -50,6 +51,8 @@ pub(super) struct Prepared {
     pub(super) link: Link,
     /// `None` where there is nothing to announce by: no ARP on the interface.
     pub(super) announcement: Option<Announcement>,
+    /// Period of announcements beside the router's own refresh.
+    pub(super) extra: Option<Duration>,
 }
 
 /// A frame and the socket it leaves by.
@@ -57,6 +60,33 @@ pub(super) struct Prepared {
 pub(super) struct Announcement {
     pub(super) socket: Arc<PacketSocket>,
     pub(super) frame: Arc<[u8]>,
+    /// Where it waits for its turn, sent by the address thread alone.
+    pub(super) lane: Option<Lane>,
+}
+
+/// How often each address is announced at once, and when again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Burst {
+    pub(super) repeat: u32,
+    pub(super) delay: Duration,
+}
+
+impl Burst {
+    /// That of a new master.
+    pub(super) const fn of(policy: &Announcements) -> Self {
+        Self {
+            repeat: policy.repeat,
+            delay: policy.delay,
+        }
+    }
+
+    /// That of a master which has heard a router of lower priority.
+    pub(super) fn lower(policy: &Announcements) -> Self {
+        Self {
+            repeat: policy.lower_repeat.unwrap_or(policy.repeat),
+            delay: policy.lower_delay.unwrap_or(policy.delay),
+        }
+    }
 }
 
 impl Announcement {
@@ -90,6 +120,10 @@ pub(super) struct Wanted {
     pub(super) epoch: u64,
     /// How often its addresses were to be announced again.
     pub(super) announced: u64,
+    /// How often at once.
+    pub(super) bursts: u64,
+    /// How the last time.
+    pub(super) burst: Burst,
     pub(super) announcements: Announcements,
     pub(super) addresses: Arc<[Prepared]>,
     /// Routes and rules, in the order in which they are added.

@@ -71,6 +71,7 @@ mod links;
 mod mailbox;
 mod monitor;
 mod needs;
+mod pacing;
 mod port;
 mod router;
 mod routing;
@@ -91,6 +92,7 @@ pub use self::error::{
 pub use self::event::{Event, LinkProblem};
 pub use self::filter::{PacketFilter, Ports};
 pub use self::handle::DriverHandle;
+pub use self::pacing::{Pacing, PacingGroup};
 pub use self::routing::{PlacedRoute, ROUTE_PROTOCOL, RouteError, RouteManager, RoutingEntry};
 pub use self::spec::{Configuration, Options, Realtime, RouterSpec};
 pub use self::status::{

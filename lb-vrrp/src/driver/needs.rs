@@ -6,12 +6,14 @@ use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tracing::error;
 
 use super::event::LinkProblem;
 use super::links::{Interface, Interfaces};
 use super::mailbox::{Announcement, Prepared};
+use super::pacing::Pacing;
 use super::routing::{PlacedRoute, RoutingEntry};
 use super::socket::PacketSocket;
 use super::spec::RouterSpec;
@@ -161,6 +163,7 @@ pub(super) fn problem_of(
 pub(super) fn prepare(
     spec: &RouterSpec,
     interfaces: &Interfaces,
+    pacing: &Pacing,
     announcers: &mut BTreeMap<u32, Arc<PacketSocket>>,
 ) -> Vec<Prepared> {
     let mut prepared = Vec::with_capacity(spec.virtual_addresses.len());
@@ -189,15 +192,29 @@ pub(super) fn prepare(
             Some(Announcement {
                 socket,
                 frame: Arc::from(frame),
+                lane: pacing.lane(&carrier.link.name, AddressFamily::of(address.address)),
             })
         });
         prepared.push(Prepared {
             address: address.clone(),
             link: interface.link.clone(),
             announcement,
+            extra: extra_of(spec, address, interface),
         });
     }
     prepared
+}
+
+/// The period of announcements on an interface that adverts do not leave by.
+fn extra_of(
+    spec: &RouterSpec,
+    address: &VirtualAddress,
+    interface: &Interface,
+) -> Option<Duration> {
+    let extra = spec.announcements.extra?;
+    let other = interface.link.name != spec.interface;
+    let wanted = extra.all || virtual_mac_of(spec, address).is_some();
+    (other && wanted).then_some(extra.period)
 }
 
 /// `router` says whether this host forwards IPv6 packets: one that does and does not say so would

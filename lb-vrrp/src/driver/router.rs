@@ -10,7 +10,9 @@ use tracing::warn;
 
 use super::event::{Event, Events, LinkProblem};
 use super::limiter::RejectedLimiter;
-use super::mailbox::{Inheritance, Inherited, Mailbox, PortKey, Prepared, RouterKey, Wanted};
+use super::mailbox::{
+    Burst, Inheritance, Inherited, Mailbox, PortKey, Prepared, RouterKey, Wanted,
+};
 use super::needs::macvlan_of;
 use super::port::Port;
 use super::routing::RoutingEntry;
@@ -65,6 +67,8 @@ pub(super) struct Router {
     shielded: bool,
     epoch: u64,
     announced: u64,
+    bursts: u64,
+    burst: Burst,
     last_burst: Option<Instant>,
     limiter: RejectedLimiter,
     pub(super) send_failures: u64,
@@ -74,6 +78,7 @@ pub(super) struct Router {
 impl Router {
     pub(super) fn new(key: RouterKey, spec: RouterSpec, engine: VirtualRouter) -> Self {
         let name: Arc<str> = Arc::from(spec.name.as_str());
+        let burst = Burst::of(&spec.announcements);
         Self {
             key,
             name,
@@ -93,6 +98,8 @@ impl Router {
             shielded: false,
             epoch: 0,
             announced: 0,
+            bursts: 0,
+            burst,
             last_burst: None,
             limiter: RejectedLimiter::default(),
             send_failures: 0,
@@ -249,10 +256,13 @@ impl Router {
 
     /// The first burst of an address goes out when it is there; later ones at once.
     fn announce(&mut self, now: Instant, reason: &AnnounceReason, mailbox: &Mailbox) {
-        if matches!(
-            reason,
-            AnnounceReason::BecameMaster | AnnounceReason::AddressesAdded { .. }
-        ) {
+        let policy = &self.spec.announcements;
+        self.burst = match reason {
+            AnnounceReason::BecameMaster | AnnounceReason::AddressesAdded { .. } => return,
+            AnnounceReason::LosingAdvertisement { .. } => Burst::lower(policy),
+            _ => Burst::of(policy),
+        };
+        if self.burst.repeat == 0 {
             return;
         }
         let paused = self
@@ -260,13 +270,15 @@ impl Router {
             .is_some_and(|last| now.saturating_duration_since(last) < BURST_PAUSE);
         if !paused {
             self.last_burst = Some(now);
+            self.bursts += 1;
             for of in self.addresses.iter() {
                 if self
                     .ready
                     .contains_key(&(of.link.index, of.address.address))
                     && let Some(announcement) = &of.announcement
+                    && announcement.lane.is_none()
                 {
-                    announcement.send(self.spec.announcements.repeat);
+                    announcement.send(self.burst.repeat);
                 }
             }
         }
@@ -274,7 +286,7 @@ impl Router {
         self.publish(mailbox);
     }
 
-    /// An address has been put on its interface: announces it.
+    /// An address has been put on its interface: announces it, unless that has to wait for its turn.
     pub(super) fn address_ready(&mut self, epoch: u64, link: u32, address: IpAddr, keep: bool) {
         if !self.held || self.epoch != epoch {
             return;
@@ -287,7 +299,9 @@ impl Router {
             .addresses
             .iter()
             .find(|of| of.link.index == link && of.address.address == address);
-        if let Some(announcement) = prepared.and_then(|of| of.announcement.as_ref()) {
+        if let Some(announcement) = prepared.and_then(|of| of.announcement.as_ref())
+            && announcement.lane.is_none()
+        {
             announcement.send(self.spec.announcements.repeat);
         }
     }
@@ -300,6 +314,8 @@ impl Router {
             owner: self.spec.config.priority().is_owner(),
             epoch: self.epoch,
             announced: self.announced,
+            bursts: self.bursts,
+            burst: self.burst,
             announcements: self.spec.announcements,
             addresses: Arc::clone(&self.addresses),
             routing: Arc::clone(&self.routing),

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::pacing::Pacing;
 use super::tracked::{GroupSpec, ObjectId, ObjectSpec};
 use super::vmac::Vmac;
 use crate::track::Weight;
@@ -22,16 +23,19 @@ pub struct Configuration {
     /// Adverts of virtual routers that are none of these are logged, each once
     /// (`log_unknown_vrids` in keepalived); they are counted in any case.
     pub log_unknown_vrids: bool,
+    /// How far apart announcements are.
+    pub pacing: Pacing,
 }
 
 impl Configuration {
     /// Routers without groups, that track nothing but interfaces.
-    pub const fn new(routers: Vec<RouterSpec>) -> Self {
+    pub fn new(routers: Vec<RouterSpec>) -> Self {
         Self {
             routers,
             groups: Vec::new(),
             objects: Vec::new(),
             log_unknown_vrids: false,
+            pacing: Pacing::default(),
         }
     }
 
@@ -46,6 +50,13 @@ impl Configuration {
     #[must_use]
     pub const fn with_log_unknown_vrids(mut self, log: bool) -> Self {
         self.log_unknown_vrids = log;
+        self
+    }
+
+    /// Sets how far apart announcements are.
+    #[must_use]
+    pub fn with_pacing(mut self, pacing: Pacing) -> Self {
+        self.pacing = pacing;
         self
     }
 

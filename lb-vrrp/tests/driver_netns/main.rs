@@ -12,6 +12,7 @@
     reason = "tests"
 )]
 
+mod announcing;
 mod groups;
 mod inherited;
 mod ipv6;

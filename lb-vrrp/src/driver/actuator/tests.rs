@@ -168,6 +168,7 @@ fn wanted(held: bool, epoch: u64, addresses: &[u8]) -> Wanted {
         address: VirtualAddress::new(ip(*last)),
         link: link(),
         announcement: None,
+        extra: None,
     });
     Wanted {
         router: Arc::from("VI_1"),
@@ -176,6 +177,8 @@ fn wanted(held: bool, epoch: u64, addresses: &[u8]) -> Wanted {
         owner: false,
         epoch,
         announced: 0,
+        bursts: 0,
+        burst: Burst::of(&Announcements::default()),
         announcements: Announcements::default(),
         addresses: prepared.collect(),
         routing: Arc::new([]),

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! How often, when and how far apart addresses are announced.
+
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use lb_vrrp::driver::{Configuration, Pacing, PacingGroup, RouterSpec};
+use lb_vrrp::{AdvertInterval, Announcements, ExtraRefresh, State};
+
+use super::netns::{Capture, Frame, Injector, Lan, Node, enabled, pause, wait_for};
+use super::{calm_spec, quick, spec, vip};
+
+const MS: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+
+fn many(addresses: &[&str], announcements: Announcements) -> RouterSpec {
+    let interval = AdvertInterval::from_centis(50).unwrap();
+    let config = quick(51, 150).interval(interval).build().unwrap();
+    spec(config)
+        .with_virtual_addresses(addresses.iter().map(|address| vip(address)))
+        .with_announcements(announcements)
+}
+
+/// Who was announced, and when, from a moment on.
+fn announced(capture: &Capture, since: Instant) -> Vec<(Ipv4Addr, Instant)> {
+    let of = |frame: Frame| Some((frame.announcement()?.address, frame.at));
+    let all = capture.frames().into_iter().filter_map(of);
+    all.filter(|(_, at)| *at >= since).collect()
+}
+
+#[test]
+fn paced_announcements_leave_one_by_one_first_ones_first_and_none_is_lost() {
+    if !enabled("paced_announcements_leave_one_by_one_first_ones_first_and_none_is_lost") {
+        return;
+    }
+    let lan = Lan::new();
+    let capture = Capture::start(&lan.c);
+    let addresses = ["192.0.2.100", "192.0.2.101", "192.0.2.102", "192.0.2.103"];
+    let policy = Announcements::default()
+        .with_repeat(3)
+        .with_delay(3 * SECOND);
+    let pacing = Pacing::default().with_intervals(100 * MS, Duration::ZERO);
+    let configuration = Configuration::new(vec![many(&addresses, policy)]).with_pacing(pacing);
+    let begun = Instant::now();
+    let a = Node::start(&lan.a, configuration);
+    let first: Vec<Ipv4Addr> = addresses.iter().map(|of| of.parse().unwrap()).collect();
+    let rounds: Vec<Ipv4Addr> = first.repeat(3);
+
+    let burst = |since: Instant| {
+        let seen = wait_for("a burst", || {
+            Some(announced(&capture, since)).filter(|seen| seen.len() >= rounds.len())
+        });
+        let order: Vec<Ipv4Addr> = seen.iter().map(|(address, _)| *address).collect();
+        assert_eq!(order[..rounds.len()], rounds);
+        let last = seen[rounds.len() - 1].1;
+        // Eleven times 100 ms; all at once it would be none.
+        assert!(last - seen[0].1 >= 550 * MS, "{seen:?}");
+        last
+    };
+    let last = burst(begun);
+    // And once more after the delay: nothing of it is lost to the first burst.
+    burst(last + MS);
+
+    // Interfaces of a group: the interval is the group's.
+    let group = PacingGroup::new(["eth0", "eth7"], Duration::ZERO, Duration::ZERO);
+    let pacing = Pacing::default()
+        .with_intervals(100 * SECOND, Duration::ZERO)
+        .with_group(group);
+    let mut more = addresses.to_vec();
+    more.extend(["192.0.2.104", "192.0.2.105"]);
+    let changed = Instant::now();
+    let configuration = Configuration::new(vec![many(&more, policy)]).with_pacing(pacing);
+    a.reload(configuration).unwrap();
+    wait_for("the new addresses", || {
+        let seen = announced(&capture, changed);
+        let new = |last: u8| {
+            let address = Ipv4Addr::new(192, 0, 2, last);
+            seen.iter().filter(|(of, _)| *of == address).count() == 3
+        };
+        (new(104) && new(105)).then_some(())
+    });
+}
+
+#[test]
+fn the_answer_to_a_losing_router_has_a_number_and_a_delay_of_its_own() {
+    if !enabled("the_answer_to_a_losing_router_has_a_number_and_a_delay_of_its_own") {
+        return;
+    }
+    let lan = Lan::new();
+    let capture = Capture::start(&lan.c);
+    let policy = |lower| {
+        Announcements::default()
+            .with_repeat(1)
+            .with_delay(Duration::ZERO)
+            .with_lower(Some(SECOND), Some(lower))
+    };
+    let address = ["192.0.2.100"];
+    let a = Node::start(&lan.a, vec![many(&address, policy(4))]);
+    a.wait_state(State::Master);
+    let begun = Instant::now() - SECOND;
+    wait_for("the first", || {
+        (!announced(&capture, begun).is_empty()).then_some(())
+    });
+    let injector = Injector::new(&lan.b);
+    let advert = lb_vrrp_advert(100);
+    let losing = Instant::now();
+    injector.send([192, 0, 2, 2], 255, &advert);
+    wait_for("two bursts of four", || {
+        (announced(&capture, losing).len() == 8).then_some(())
+    });
+    let seen = announced(&capture, losing);
+    assert!(seen[4].1 - seen[0].1 >= 500 * MS, "{seen:?}");
+
+    // None at all, but an advert.
+    a.reload(vec![many(&address, policy(0))]).unwrap();
+    pause(SECOND);
+    let losing = Instant::now();
+    injector.send([192, 0, 2, 2], 255, &advert);
+    pause(2 * SECOND);
+    assert_eq!(announced(&capture, losing), []);
+    assert_eq!(a.state(), State::Master);
+}
+
+/// VRRPv3 for 192.0.2.100, 500 ms, with a checksum over the pseudo-header.
+fn lb_vrrp_advert(priority: u8) -> Vec<u8> {
+    let mut message = vec![0x31, 51, priority, 1, 0, 50, 0, 0, 192, 0, 2, 100];
+    let mut pseudo = vec![192, 0, 2, 2, 224, 0, 0, 18, 0, 112, 0, 12];
+    pseudo.extend(&message);
+    let sum = super::checksum(&pseudo).to_be_bytes();
+    message[6..8].copy_from_slice(&sum);
+    message
+}
+
+#[test]
+fn addresses_on_other_interfaces_are_announced_again_and_again() {
+    if !enabled("addresses_on_other_interfaces_are_announced_again_and_again") {
+        return;
+    }
+    let lan = Lan::new();
+    let capture = Capture::start(&lan.c);
+    // Frames of the second interface arrive at the same switch.
+    lan.a
+        .ip("link add link eth0 name eth1 type macvlan mode bridge");
+    lan.a.ip("link set eth1 up");
+    let second = vip("192.0.2.101").with_interface("eth1");
+    let policy = |all| {
+        Announcements::default()
+            .with_repeat(1)
+            .with_delay(Duration::ZERO)
+            .with_extra(Some(ExtraRefresh::new(SECOND, all)))
+    };
+    let of = |all| {
+        calm_spec(51, 150)
+            .with_virtual_addresses([vip("192.0.2.100"), second.clone()])
+            .with_announcements(policy(all))
+    };
+    let _a = Node::start(&lan.a, vec![of(true)]);
+    wait_for("four of the second", || {
+        let seen = announced(&capture, Instant::now() - 100 * SECOND);
+        let count = |last| {
+            let address = Ipv4Addr::new(192, 0, 2, last);
+            seen.iter().filter(|(of, _)| *of == address).count()
+        };
+        assert!(count(100) <= 1, "{seen:?}");
+        (count(101) >= 4).then_some(())
+    });
+}
