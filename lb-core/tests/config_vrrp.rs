@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use lb_check::Registry;
 use lb_core::config::{self, Mode, Parsed};
-use lb_core::model::{Model, VrrpInstance};
+use lb_core::model::{Announcements, Model, VrrpInstance};
 use lb_vrrp::wire::ChecksumDialect;
+use lb_vrrp::{ExtraRefresh, Pacing, PacingGroup};
 
 /// One line of `global_defs` and one of an instance with this address.
 fn parsed(global: &str, address: &str, lines: &str) -> Parsed {
@@ -171,6 +172,122 @@ fn keywords_reach_the_driver() {
     assert_eq!(vrrp.startup_delay, Some(Duration::from_millis(2500)));
     assert_eq!(vrrp.delay_after_boot, Some(Duration::from_secs(30)));
     assert!(vrrp.log_unknown_vrids);
+}
+
+#[test]
+fn announcements_of_an_instance_come_before_the_global_ones() {
+    let seconds = Duration::from_secs;
+    let default = Announcements::default();
+    for (global, lines, wanted) in [
+        ("", "", default),
+        (
+            "vrrp_garp_master_delay 3\n vrrp_garp_master_repeat 7\n vrrp_garp_master_refresh 60\n \
+             vrrp_garp_master_refresh_repeat 2",
+            "",
+            default
+                .with_delay(seconds(3))
+                .with_repeat(7)
+                .with_refresh(Some(seconds(60)), 2),
+        ),
+        (
+            "vrrp_garp_master_delay 3\n vrrp_garp_master_refresh 60",
+            "garp_master_delay 9\n garp_master_refresh 0",
+            default.with_delay(seconds(9)),
+        ),
+        (
+            "vrrp_min_garp",
+            "",
+            default.with_repeat(1).with_delay(Duration::ZERO),
+        ),
+        (
+            "vrrp_min_garp yes",
+            "garp_master_repeat 2",
+            default.with_repeat(2).with_delay(Duration::ZERO),
+        ),
+        ("vrrp_min_garp off", "", default),
+        (
+            "vrrp_garp_lower_prio_delay 2\n vrrp_garp_lower_prio_repeat 4",
+            "garp_lower_prio_repeat 0",
+            default.with_lower(Some(seconds(2)), Some(0)),
+        ),
+        (
+            "vrrp_garp_extra_if all 30",
+            "",
+            default.with_extra(Some(ExtraRefresh::new(seconds(30), true))),
+        ),
+        (
+            "vrrp_garp_extra_if all 30",
+            "vmac_garp_intvl 20",
+            default.with_extra(Some(ExtraRefresh::new(seconds(20), false))),
+        ),
+        ("vrrp_vmac_garp_intvl 30", "garp_extra_if 0", default),
+    ] {
+        let model = clean(global, IPV4, lines);
+        assert_eq!(model.routers[0].announcements, wanted, "{global} | {lines}");
+    }
+}
+
+#[test]
+fn announcements_are_paced_by_interface_and_group() {
+    let text = "\
+global_defs {
+    vrrp_garp_interval 0.001
+    vrrp_gna_interval 0.000001
+}
+garp_group {
+    garp_interval 0.5
+    interfaces {
+        eth1
+        eth2 eth3
+    }
+}
+garp_group {
+    gna_interval 2
+    interface eth4
+}
+";
+    let parsed = config::parse(text, "v.conf", &Registry::builtin());
+    assert_eq!(parsed.diagnostics().to_string(), "");
+    let model = parsed.into_model(Mode::Strict).unwrap();
+    let (second, none) = (Duration::from_secs(1), Duration::ZERO);
+    let wanted = Pacing::default()
+        .with_intervals(Duration::from_millis(1), Duration::from_micros(1))
+        .with_group(PacingGroup::new(["eth1", "eth2", "eth3"], second / 2, none))
+        .with_group(PacingGroup::new(["eth4"], none, 2 * second));
+    assert_eq!(model.global.vrrp.pacing, wanted);
+
+    let text = "\
+global_defs {
+    vrrp_garp_interval 0
+    vrrp_gna_interval 5000
+}
+garp_group {
+    interface eth1
+}
+garp_group {
+    garp_interval 1
+}
+garp_group {
+    garp_interval 1
+    gna_intervall 1
+    interface eth1
+}
+garp_group {
+    garp_interval 1
+    interfaces {
+        eth1
+        eth2
+        eth2
+    }
+}
+";
+    let parsed = config::parse(text, "v.conf", &Registry::builtin());
+    insta::assert_snapshot!(parsed.diagnostics().to_string());
+    let model = parsed.into_model(Mode::Lenient).unwrap();
+    let pacing = &model.global.vrrp.pacing;
+    assert_eq!((pacing.arp, pacing.neighbour), (none, none));
+    let interfaces: Vec<_> = pacing.groups.iter().map(|of| &of.interfaces[..]).collect();
+    assert_eq!(interfaces, [["eth1"], ["eth2"]]);
 }
 
 #[test]

@@ -153,6 +153,7 @@ pub mod driver;
 mod engine;
 mod error;
 pub mod group;
+mod pacing;
 mod params;
 mod routes;
 pub mod track;
@@ -168,6 +169,7 @@ pub use self::{
         RouterConfig, RouterConfigBuilder, RouterStats, State, Transition, Transmit, VirtualRouter,
     },
     error::{ConfigError, DecodeError},
+    pacing::{Pacing, PacingGroup},
     params::{
         AddressFamily, AddressList, AdvertInterval, AdvertisedPriority, AntiReplay, Authentication,
         HmacConfig, HmacKey, HmacMode, Password, Priority, UnicastPeer, Version, Vrid,

@@ -4,55 +4,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use lb_vrrp::PacingGroup;
+
+use super::announcements::AnnouncementConfig;
 use super::keywords::{Level, nearest};
 use super::line::{At, Context};
 use super::tree::NodeId;
 use super::vrrp::VrrpConfig;
-
-/// Announcement settings; an instance's come before the global ones.
-#[derive(Debug, Default)]
-pub(super) struct AnnouncementConfig {
-    pub(super) delay: Option<At<Duration>>,
-    pub(super) repeat: Option<At<u32>>,
-    pub(super) refresh: Option<At<Duration>>,
-    pub(super) refresh_repeat: Option<At<u32>>,
-}
-
-impl AnnouncementConfig {
-    /// Reads one of the four keywords, whose names begin with a prefix in `global_defs`.
-    pub(super) fn read(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
-        match keyword {
-            "garp_master_delay" => {
-                let value = context.whole_seconds(line, 0..=4294);
-                context.set(line, &mut self.delay, value);
-            }
-            "garp_master_refresh" => {
-                let value = context.whole_seconds(line, 0..=4294);
-                context.set(line, &mut self.refresh, value);
-            }
-            "garp_master_repeat" => {
-                let value = repeat(context, line);
-                context.set(line, &mut self.repeat, value);
-            }
-            "garp_master_refresh_repeat" => {
-                let value = repeat(context, line);
-                context.set(line, &mut self.refresh_repeat, value);
-            }
-            _ => return false,
-        }
-        true
-    }
-}
-
-/// A number of announcements; keepalived makes one of zero.
-fn repeat(context: &mut Context<'_>, line: NodeId) -> Option<At<u32>> {
-    let mut number = context.number(line, 0..=i32::MAX.unsigned_abs())?;
-    if number.value == 0 {
-        context.warning(number.span, "at least 1 announcement is made");
-        number.value = 1;
-    }
-    Some(number)
-}
 
 #[derive(Debug)]
 pub(super) struct SyncDaemonConfig {
@@ -82,6 +40,8 @@ pub(super) struct GlobalConfig {
     pub(super) iproute_usr: Option<At<String>>,
     pub(super) announcements: AnnouncementConfig,
     pub(super) vrrp: VrrpConfig,
+    /// The blocks `garp_group`, which stand beside `global_defs`.
+    pub(super) garp_groups: Vec<At<PacingGroup>>,
     pub(super) lower_prio_no_advert: Option<At<bool>>,
     pub(super) higher_prio_send_advert: Option<At<bool>>,
     pub(super) v3_checksum_as_v2: Option<At<bool>>,

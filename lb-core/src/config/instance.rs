@@ -9,7 +9,7 @@ use crate::model::VirtualAddress;
 
 use super::Diagnostic;
 use super::address::addresses;
-use super::global::AnnouncementConfig;
+use super::announcements::AnnouncementConfig;
 use super::hmac::HmacBlock;
 use super::keywords::Level;
 use super::line::{At, Context};

@@ -25,6 +25,8 @@ pub(super) enum Level {
     TrackProcess,
     /// `vrrp_sync_group`.
     SyncGroup,
+    /// `garp_group`.
+    GarpGroup,
     /// `virtual_server`.
     VirtualServer,
     /// `real_server`.
@@ -58,12 +60,13 @@ impl Level {
                 "group" | "track_interface" | "track_script" | "track_file" | "track_process"
                 | "track_bfd",
             ) => Self::Words,
+            (Self::Root, "garp_group") => Self::GarpGroup,
+            (Self::GarpGroup, "interfaces") => Self::Words,
             (Self::Root, "virtual_server") => Self::VirtualServer,
             (
                 Self::Root,
                 "SSL"
                 | "bfd_instance"
-                | "garp_group"
                 | "interface_up_down_delays"
                 | "linkbeat_interfaces"
                 | "static_ipaddress"
@@ -112,6 +115,7 @@ impl Level {
             Self::TrackFile => (TRACK_FILE, ""),
             Self::TrackProcess => (TRACK_PROCESS, ""),
             Self::SyncGroup => (SYNC_GROUP, ""),
+            Self::GarpGroup => (GARP_GROUP, ""),
             Self::VirtualServer => (VIRTUAL_SERVER, ""),
             Self::RealServer => (REAL_SERVER, ""),
             Self::Http => (HTTP, CHECK_COMMON),
@@ -139,6 +143,7 @@ impl Level {
             Self::TrackFile => "track_file",
             Self::TrackProcess => "vrrp_track_process",
             Self::SyncGroup => "vrrp_sync_group",
+            Self::GarpGroup => "garp_group",
             Self::VirtualServer => "virtual_server",
             Self::RealServer => "real_server",
             Self::Http => "HTTP_GET",
@@ -163,6 +168,7 @@ impl Level {
             Self::TrackFile,
             Self::TrackProcess,
             Self::SyncGroup,
+            Self::GarpGroup,
             Self::VirtualServer,
             Self::RealServer,
             Self::Http,
@@ -302,6 +308,11 @@ const SYNC_GROUP: &str = "
     global_tracking group notify notify_backup notify_fault notify_master
     notify_priority_changes notify_stop smtp_alert sync_group_tracking_weight track_bfd
     track_file track_interface track_process track_script
+";
+
+/// In `garp_group`.
+const GARP_GROUP: &str = "
+    garp_interval gna_interval interface interfaces
 ";
 
 /// In `virtual_server`.

@@ -54,6 +54,7 @@
 //! ```
 
 mod address;
+mod announcements;
 mod diagnostic;
 mod findings;
 mod global;

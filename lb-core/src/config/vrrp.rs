@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Diagnostic;
+use super::announcements::PacingConfig;
 use super::line::{At, Context};
 use super::tree::NodeId;
 
@@ -15,6 +16,8 @@ pub(super) struct VrrpConfig {
     pub(super) startup_delay: Option<At<Duration>>,
     pub(super) delay_after_boot: Option<At<Duration>>,
     pub(super) log_unknown_vrids: Option<At<bool>>,
+    pub(super) min_garp: Option<At<bool>>,
+    pub(super) pacing: PacingConfig,
 }
 
 impl VrrpConfig {
@@ -41,7 +44,14 @@ impl VrrpConfig {
                 let value = context.flag(line);
                 context.set(line, &mut self.log_unknown_vrids, Some(value));
             }
-            _ => return false,
+            "vrrp_min_garp" => {
+                let value = context.boolean(line);
+                context.set(line, &mut self.min_garp, value);
+            }
+            _ => {
+                let name = keyword.strip_prefix("vrrp_");
+                return name.is_some_and(|name| self.pacing.read(context, line, name));
+            }
         }
         true
     }

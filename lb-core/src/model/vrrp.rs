@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use lb_vrrp::Pacing;
+
 /// Settings of all virtual routers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -15,6 +17,9 @@ pub struct VrrpSettings {
     pub delay_after_boot: Option<Duration>,
     /// Adverts of virtual routers that are not here are logged. keepalived: `log_unknown_vrids`.
     pub log_unknown_vrids: bool,
+    /// How far apart announcements are. keepalived: `vrrp_garp_interval`, `vrrp_gna_interval`,
+    /// `garp_group`.
+    pub pacing: Pacing,
 }
 
 impl VrrpSettings {
@@ -36,7 +41,7 @@ mod tests {
         let settings = |start: Option<u64>, boot: Option<u64>| VrrpSettings {
             startup_delay: start.map(second),
             delay_after_boot: boot.map(second),
-            log_unknown_vrids: false,
+            ..VrrpSettings::default()
         };
         for (start, boot, uptime, delay) in [
             (None, None, 5, None),

@@ -26,7 +26,6 @@ use super::mailbox::{End, Mailbox, PortKey, RouterKey};
 use super::needs::{
     announcer, interface_of, interfaces_of, outlet_of, place, prepare, problem_of, source_of,
 };
-use super::pacing::Pacing;
 use super::port::Port;
 use super::router::{Router, Surroundings};
 use super::socket::PacketSocket;
@@ -37,7 +36,7 @@ use super::sys;
 use super::timer::{DeadlineTimer, Lateness};
 use super::tracked::{ObjectId, Report, Tracking};
 use super::vmac::{Naming, VirtualLink};
-use crate::{AddressFamily, FaultReason, MacAddr, State, VirtualRouter};
+use crate::{AddressFamily, FaultReason, MacAddr, Pacing, State, VirtualRouter};
 
 mod follow;
 mod hand_over;

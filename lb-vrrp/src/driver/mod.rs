@@ -92,7 +92,6 @@ pub use self::error::{
 pub use self::event::{Event, LinkProblem};
 pub use self::filter::{PacketFilter, Ports};
 pub use self::handle::DriverHandle;
-pub use self::pacing::{Pacing, PacingGroup};
 pub use self::routing::{PlacedRoute, ROUTE_PROTOCOL, RouteError, RouteManager, RoutingEntry};
 pub use self::spec::{Configuration, Options, Realtime, RouterSpec};
 pub use self::status::{
@@ -105,7 +104,9 @@ pub use self::tracked::{
     ProcessSource, Report, ScriptRunner, ScriptSource, Source,
 };
 pub use self::vmac::Vmac;
-pub use crate::{Announcements, Scope, VirtualAddress, VirtualRoute, VirtualRule};
+pub use crate::{
+    Announcements, Pacing, PacingGroup, Scope, VirtualAddress, VirtualRoute, VirtualRule,
+};
 
 use self::actuator::remove_leftovers;
 use self::address_thread::{Idle, Work};

@@ -13,13 +13,13 @@ use tracing::error;
 use super::event::LinkProblem;
 use super::links::{Interface, Interfaces};
 use super::mailbox::{Announcement, Prepared};
-use super::pacing::Pacing;
+use super::pacing::Lane;
 use super::routing::{PlacedRoute, RoutingEntry};
 use super::socket::PacketSocket;
 use super::spec::RouterSpec;
 use super::vmac::{Outlet, Vmac};
 use crate::wire::{GratuitousArp, UnsolicitedNeighbourAdvertisement};
-use crate::{AddressFamily, MacAddr};
+use crate::{AddressFamily, MacAddr, Pacing};
 use crate::{VirtualAddress, VirtualRoute, VirtualRule};
 
 /// The interfaces a router needs: its own, and those of its addresses, routes and rules.
@@ -192,7 +192,11 @@ pub(super) fn prepare(
             Some(Announcement {
                 socket,
                 frame: Arc::from(frame),
-                lane: pacing.lane(&carrier.link.name, AddressFamily::of(address.address)),
+                lane: Lane::of(
+                    pacing,
+                    &carrier.link.name,
+                    AddressFamily::of(address.address),
+                ),
             })
         });
         prepared.push(Prepared {

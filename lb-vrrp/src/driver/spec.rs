@@ -4,11 +4,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::pacing::Pacing;
 use super::tracked::{GroupSpec, ObjectId, ObjectSpec};
 use super::vmac::Vmac;
 use crate::track::Weight;
-use crate::{Announcements, RouterConfig, VirtualAddress, VirtualRoute, VirtualRule};
+use crate::{Announcements, Pacing, RouterConfig, VirtualAddress, VirtualRoute, VirtualRule};
 
 /// All that a driver runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From what is written to what is meant: defaults, inheritance, and rules between settings.
 
+mod announcements;
 mod authentication;
 mod check;
 mod destination;
@@ -13,6 +14,7 @@ mod tracking;
 
 use crate::model::Model;
 
+use super::announcements as written;
 use super::diagnostic::Diagnostic;
 use super::global::GlobalConfig;
 use super::instance::InstanceConfig;
@@ -66,6 +68,10 @@ fn config(context: &mut Context<'_>) -> Config {
     for line in context.tree.roots() {
         match context.keyword(line).0 {
             "global_defs" => config.global.read(context, line),
+            "garp_group" => {
+                let group = written::group(context, line, &config.global.garp_groups);
+                config.global.garp_groups.extend(group);
+            }
             "vrrp_instance" => {
                 let Some(instance) = InstanceConfig::read(context, line) else {
                     continue;

@@ -8,17 +8,18 @@ use std::time::Duration;
 use lb_vrrp::{AddressFamily, AdvertInterval, Priority, RouterConfig, Version, Vrid};
 
 use super::Config;
+use super::announcements::announcements;
 use super::authentication::proof;
 use super::destination::{checksum, destinations, source};
 use super::routing::Routing;
 use super::strict::Strict;
 use super::tracking::{Known, tracked};
 use crate::config::Diagnostic;
-use crate::config::global::{AnnouncementConfig, GlobalConfig};
+use crate::config::global::GlobalConfig;
 use crate::config::instance::InstanceConfig;
 use crate::config::line::{At, Context};
 use crate::config::value::in_seconds;
-use crate::model::{Announcements, VirtualAddress, VrrpInstance};
+use crate::model::{VirtualAddress, VrrpInstance};
 
 pub(super) fn routers(
     context: &mut Context<'_>,
@@ -178,10 +179,7 @@ fn router(
         .collect();
     let mut router = VrrpInstance::new(name.as_str(), interface.value.as_str(), config)
         .with_virtual_addresses(held)
-        .with_announcements(announcements(
-            &instance.announcements,
-            &global.announcements,
-        ));
+        .with_announcements(announcements(&instance.announcements, global));
     source(context, &mut router, &instance.unicast)?;
     router.sync_daemon_interface = instance
         .sync_daemon_interface
@@ -372,25 +370,4 @@ fn interval(
             .push(finding.label(format!("rounded to {}", in_seconds(kept))));
     }
     interval
-}
-
-fn announcements(own: &AnnouncementConfig, global: &AnnouncementConfig) -> Announcements {
-    let default = Announcements::default();
-    let refresh = own.refresh.or(global.refresh).map(|at| at.value);
-    let repeat = own.refresh_repeat.or(global.refresh_repeat);
-    default
-        .with_delay(
-            own.delay
-                .or(global.delay)
-                .map_or(default.delay, |at| at.value),
-        )
-        .with_repeat(
-            own.repeat
-                .or(global.repeat)
-                .map_or(default.repeat, |at| at.value),
-        )
-        .with_refresh(
-            refresh.filter(|period| !period.is_zero()),
-            repeat.map_or(default.refresh_repeat, |at| at.value),
-        )
 }

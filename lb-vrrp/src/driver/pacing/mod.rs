@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How far apart the announcements of an interface are: what is asked for, and who follows it.
+//! Announcements that wait for their turn.
 
 mod pacer;
 
@@ -7,95 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) use self::pacer::Pacer;
-use crate::AddressFamily;
-
-/// The shortest times between announcements (`vrrp_garp_interval`, `vrrp_gna_interval` and
-/// `garp_group` in keepalived). Zero: they leave as they come.
-///
-/// Switches and hosts drop what comes too fast: of a thousand addresses announced at once some
-/// would not be learned.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Pacing {
-    /// Between gratuitous ARP packets of an interface.
-    pub arp: Duration,
-    /// Between neighbour advertisements of an interface.
-    pub neighbour: Duration,
-    /// Interfaces with times of their own, and such as share them.
-    pub groups: Vec<PacingGroup>,
-}
-
-impl Pacing {
-    /// The longest time there can be.
-    pub const MAX: Duration = Duration::from_secs(4294);
-
-    /// Sets the times of interfaces that are in no group.
-    #[must_use]
-    pub const fn with_intervals(mut self, arp: Duration, neighbour: Duration) -> Self {
-        self.arp = arp;
-        self.neighbour = neighbour;
-        self
-    }
-
-    /// Adds a group of interfaces. An interface that is in several belongs to the first.
-    #[must_use]
-    pub fn with_group(mut self, group: PacingGroup) -> Self {
-        self.groups.push(group);
-        self
-    }
-
-    /// The lane of an interface and family; none where nothing is paced.
-    pub(super) fn lane(&self, interface: &str, family: AddressFamily) -> Option<Lane> {
-        let group = self
-            .groups
-            .iter()
-            .find(|group| group.interfaces.iter().any(|of| of == interface));
-        let (name, arp, neighbour) = match group {
-            // All of them share it.
-            Some(group) => {
-                let first = group.interfaces.first().map_or("", String::as_str);
-                (first, group.arp, group.neighbour)
-            }
-            None => (interface, self.arp, self.neighbour),
-        };
-        let interval = match family {
-            AddressFamily::Ipv4 => arp,
-            AddressFamily::Ipv6 => neighbour,
-        };
-        (!interval.is_zero()).then(|| Lane {
-            name: Arc::from(name),
-            family,
-            interval,
-        })
-    }
-}
-
-/// Interfaces whose announcements are counted together.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PacingGroup {
-    /// Their names.
-    pub interfaces: Vec<String>,
-    /// Between gratuitous ARP packets of all of them.
-    pub arp: Duration,
-    /// Between neighbour advertisements of all of them.
-    pub neighbour: Duration,
-}
-
-impl PacingGroup {
-    /// A group of these interfaces.
-    pub fn new<I: Into<String>>(
-        interfaces: impl IntoIterator<Item = I>,
-        arp: Duration,
-        neighbour: Duration,
-    ) -> Self {
-        Self {
-            interfaces: interfaces.into_iter().map(Into::into).collect(),
-            arp,
-            neighbour,
-        }
-    }
-}
+use crate::{AddressFamily, Pacing};
 
 /// What leaves one after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,29 +17,14 @@ pub(super) struct Lane {
     pub(super) interval: Duration,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MS: Duration = Duration::from_millis(1);
-
-    #[test]
-    fn a_group_shares_a_lane_and_others_have_their_own() {
-        let pacing = Pacing::default()
-            .with_intervals(2 * MS, Duration::ZERO)
-            .with_group(PacingGroup::new(["eth1", "eth2"], 5 * MS, 7 * MS))
-            .with_group(PacingGroup::new(["eth2", "eth3"], Duration::ZERO, MS));
-        let lane = |interface, family| {
-            let lane = pacing.lane(interface, family)?;
-            Some((lane.name.to_string(), lane.interval))
-        };
-        let (four, six) = (AddressFamily::Ipv4, AddressFamily::Ipv6);
-        assert_eq!(lane("eth0", four), Some(("eth0".to_owned(), 2 * MS)));
-        assert_eq!(lane("eth0", six), None);
-        assert_eq!(lane("eth1", four), Some(("eth1".to_owned(), 5 * MS)));
-        assert_eq!(lane("eth2", four), Some(("eth1".to_owned(), 5 * MS)));
-        assert_eq!(lane("eth2", six), Some(("eth1".to_owned(), 7 * MS)));
-        assert_eq!(lane("eth3", four), None);
-        assert_eq!(lane("eth3", six), Some(("eth2".to_owned(), MS)));
+impl Lane {
+    /// The lane of an interface and family; none where nothing is paced.
+    pub(super) fn of(pacing: &Pacing, interface: &str, family: AddressFamily) -> Option<Self> {
+        let (name, interval) = pacing.lane(interface, family)?;
+        Some(Self {
+            name,
+            family,
+            interval,
+        })
     }
 }

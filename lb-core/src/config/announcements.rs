@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! How often and how far apart addresses are announced: in `global_defs`, in instances, and in
+//! `garp_group`.
+
+use std::time::Duration;
+
+use lb_vrrp::{ExtraRefresh, Pacing, PacingGroup};
+
+use super::Diagnostic;
+use super::keywords::Level;
+use super::line::{At, Context};
+use super::tree::NodeId;
+
+/// Announcement settings; an instance's come before the global ones.
+#[derive(Debug, Default)]
+pub(super) struct AnnouncementConfig {
+    pub(super) delay: Option<At<Duration>>,
+    pub(super) repeat: Option<At<u32>>,
+    pub(super) refresh: Option<At<Duration>>,
+    pub(super) refresh_repeat: Option<At<u32>>,
+    pub(super) lower_delay: Option<At<Duration>>,
+    pub(super) lower_repeat: Option<At<u32>>,
+    /// None inside: switched off.
+    pub(super) extra: Option<At<Option<ExtraRefresh>>>,
+}
+
+impl AnnouncementConfig {
+    /// Reads one of the keywords, whose names begin with a prefix in `global_defs`.
+    pub(super) fn read(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
+        let seconds = match keyword {
+            "garp_master_delay" => &mut self.delay,
+            "garp_master_refresh" => &mut self.refresh,
+            "garp_lower_prio_delay" => &mut self.lower_delay,
+            _ => return self.number(context, line, keyword),
+        };
+        let value = context.whole_seconds(line, 0..=4294);
+        context.set(line, seconds, value);
+        true
+    }
+
+    fn number(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
+        match keyword {
+            "garp_master_repeat" => {
+                let value = repeat(context, line);
+                context.set(line, &mut self.repeat, value);
+            }
+            "garp_master_refresh_repeat" => {
+                let value = repeat(context, line);
+                context.set(line, &mut self.refresh_repeat, value);
+            }
+            // None at all is a choice here.
+            "garp_lower_prio_repeat" => {
+                let value = context.number(line, 0..=i32::MAX.unsigned_abs());
+                context.set(line, &mut self.lower_repeat, value);
+            }
+            "garp_extra_if" | "vmac_garp_intvl" => {
+                let value = extra(context, line);
+                context.set(line, &mut self.extra, value);
+            }
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// A number of announcements; keepalived makes one of zero.
+fn repeat(context: &mut Context<'_>, line: NodeId) -> Option<At<u32>> {
+    let mut number = context.number(line, 0..=i32::MAX.unsigned_abs())?;
+    if number.value == 0 {
+        context.warning(number.span, "at least 1 announcement is made");
+        number.value = 1;
+    }
+    Some(number)
+}
+
+/// `[all] SECONDS`; zero is off.
+fn extra(context: &mut Context<'_>, line: NodeId) -> Option<At<Option<ExtraRefresh>>> {
+    let first = context.argument(line, 0, "a number of seconds")?;
+    let all = first.value == "all";
+    let text = if all {
+        context.argument(line, 1, "a number of seconds")?
+    } else {
+        first
+    };
+    context.only(line, 1 + usize::from(all));
+    let seconds = context.number_in(line, text, 0..=86400)?;
+    let period = Duration::from_secs(u64::from(seconds.value));
+    let extra = (!period.is_zero()).then(|| ExtraRefresh::new(period, all));
+    Some(At::new(extra, seconds.span))
+}
+
+/// Times between announcements; 0, which old sample files have, is none.
+#[derive(Debug, Default)]
+pub(super) struct PacingConfig {
+    arp: Option<At<Duration>>,
+    neighbour: Option<At<Duration>>,
+}
+
+impl PacingConfig {
+    /// Reads `garp_interval` or `gna_interval`, after a prefix in `global_defs`.
+    pub(super) fn read(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
+        let slot = match keyword {
+            "garp_interval" => &mut self.arp,
+            "gna_interval" => &mut self.neighbour,
+            _ => return false,
+        };
+        let value = context.seconds(line, Duration::ZERO..=Pacing::MAX);
+        context.set(line, slot, value);
+        true
+    }
+
+    /// Says that zero paces nothing.
+    pub(super) fn warn_of_zero(&self, context: &mut Context<'_>) {
+        for at in [self.arp, self.neighbour].into_iter().flatten() {
+            if at.value.is_zero() {
+                let finding = Diagnostic::warning(at.span, "an interval of 0 paces nothing");
+                context.findings.push(finding.label("ignored"));
+            }
+        }
+    }
+
+    pub(super) fn arp(&self) -> Duration {
+        self.arp.map_or(Duration::ZERO, |at| at.value)
+    }
+
+    pub(super) fn neighbour(&self) -> Duration {
+        self.neighbour.map_or(Duration::ZERO, |at| at.value)
+    }
+}
+
+/// `garp_group`.
+pub(super) fn group(
+    context: &mut Context<'_>,
+    block: NodeId,
+    known: &[At<PacingGroup>],
+) -> Option<At<PacingGroup>> {
+    context.only_block(block);
+    let mut times = PacingConfig::default();
+    let mut interfaces: Vec<String> = Vec::new();
+    for line in context.lines(block) {
+        match context.keyword(line).0 {
+            "interface" => {
+                let text = context.value(line, "the name of an interface");
+                if let Some(text) = text {
+                    member(context, text, known, &mut interfaces);
+                }
+            }
+            "interfaces" => {
+                context.only_block(line);
+                for inner in context.lines(line) {
+                    context.no_block(inner);
+                    for word in context.tree.words(inner) {
+                        let text = At::new(context.text(word), word.span);
+                        member(context, text, known, &mut interfaces);
+                    }
+                }
+            }
+            keyword => {
+                if !times.read(context, line, keyword) {
+                    context.unknown(Level::GarpGroup, line);
+                }
+            }
+        }
+    }
+    let (_, span) = context.keyword(block);
+    let refuse = |context: &mut Context<'_>, what: &str| {
+        let finding = Diagnostic::error(span, format!("`garp_group` without {what}"));
+        context.findings.push(finding.note("it is left out"));
+    };
+    if times.arp.is_none() && times.neighbour.is_none() {
+        refuse(context, "`garp_interval` or `gna_interval`");
+        return None;
+    }
+    if interfaces.is_empty() {
+        refuse(context, "an interface");
+        return None;
+    }
+    let group = PacingGroup::new(interfaces, times.arp(), times.neighbour());
+    Some(At::new(group, span))
+}
+
+/// An interface belongs to one group.
+fn member(
+    context: &mut Context<'_>,
+    text: At<&str>,
+    known: &[At<PacingGroup>],
+    into: &mut Vec<String>,
+) {
+    let Some(name) = context.interface(text) else {
+        return;
+    };
+    let first = known
+        .iter()
+        .find(|group| group.value.interfaces.contains(&name.value));
+    if let Some(first) = first {
+        let message = format!("`{}` is in two groups", name.value);
+        let finding = Diagnostic::error(name.span, message);
+        context
+            .findings
+            .push(finding.note_at(first.span, "it stays in the one here"));
+    } else if into.contains(&name.value) {
+        context.warning(name.span, format!("`{}` is given twice", name.value));
+    } else {
+        into.push(name.value);
+    }
+}
