@@ -26,6 +26,8 @@ pub struct Account {
     pub resignations: usize,
     /// Last words after having been outranked.
     pub farewells: usize,
+    /// First ones that crossed another master's.
+    pub crossed: usize,
     /// Gratuitous ARPs and unsolicited neighbour advertisements.
     pub announcements: usize,
     /// What its kernel sent of its own accord.
@@ -47,6 +49,7 @@ pub fn audit(frames: &[Frame], port: usize, profile: &Profile, breaks: &[Duratio
         account: Account::default(),
         reign: None,
         down: Duration::MAX,
+        put_off: None,
         farewells_left: 0,
         yielded: None,
         sequence: 0,
@@ -80,6 +83,8 @@ struct Auditor<'a> {
     reign: Option<Reign>,
     /// When, at the earliest, the master is given up.
     down: Duration,
+    /// When an advertisement last put that off, and until when it had been put off before.
+    put_off: Option<(Duration, Duration)>,
     farewells_left: usize,
     yielded: Option<Duration>,
     /// The authentication header's.
@@ -95,6 +100,7 @@ impl Auditor<'_> {
     fn broken(&mut self, at: Duration) {
         self.end(End::Cut, at);
         self.down = at + self.profile.master_down(self.profile.interval);
+        self.put_off = None;
         self.yielded = None;
         self.farewells_left = 0;
         self.sequence = 0;
@@ -116,6 +122,7 @@ impl Auditor<'_> {
             self.down = self.down.min(at + self.profile.skew(advert.interval));
         } else if outranked || advert.priority == self.profile.priority {
             // A backup of the same priority waits, whatever the addresses.
+            self.put_off = Some((at, self.down));
             self.down = at + self.profile.master_down(advert.interval);
         }
     }
@@ -169,6 +176,7 @@ impl Auditor<'_> {
         }
         self.account.adverts += 1;
         let on_its_way = self.is_on_its_way(at);
+        let crossed = self.crossed(at);
         match &mut self.reign {
             Some(reign) => {
                 if !reign.advertise(at, self.profile.interval) {
@@ -178,6 +186,11 @@ impl Auditor<'_> {
             None if on_its_way && self.farewells_left > 0 => {
                 self.farewells_left -= 1;
                 self.account.farewells += 1;
+            }
+            None if crossed.is_some() => {
+                self.account.crossed += 1;
+                self.yielded = crossed;
+                self.farewells_left = 1;
             }
             None => {
                 if at + CLOCKS < self.down {
@@ -209,6 +222,13 @@ impl Auditor<'_> {
         } else if !self.is_on_its_way(at) {
             self.fault(at, "announces, but is not master");
         }
+    }
+
+    /// When another's advertisement was heard, if that was when this one was due: each was sent
+    /// before the other was read.
+    fn crossed(&self, at: Duration) -> Option<Duration> {
+        let (heard, down) = self.put_off?;
+        (down <= at + CLOCKS && at.saturating_sub(heard) < ON_ITS_WAY).then_some(heard)
     }
 
     fn is_on_its_way(&self, at: Duration) -> bool {

@@ -453,3 +453,37 @@ fn a_frame_at_the_wrong_time_is_found() {
         assert!(!is_good(&early), "{}: too early", good.name);
     }
 }
+
+/// Two that were waiting for as long: each sends before it reads the other's, and the worse one
+/// takes it back. Later it would be a second master.
+#[test]
+fn first_advertisements_that_cross_are_no_fault() {
+    for good in good() {
+        let advert = &good.frames[0];
+        let interval = good.profile.interval;
+        let start = BEGIN - good.profile.master_down(interval) - Duration::from_millis(1);
+        let mut profile = good.profile.clone();
+        profile.accepts = vec![Sum::Message, Sum::Pseudo];
+        let mut bytes = advert.bytes.to_vec();
+        // The other's priority, in the same words.
+        let at = match Kind::of(&bytes) {
+            Kind::SignedAdvert => IPV4 + AUTHENTICATION_LENGTH + 2,
+            Kind::Ipv6Advert => IPV6 + 2,
+            _ => IPV4 + 2,
+        };
+        bytes[at] = 200;
+        good.resummed(Kind::of(&advert.bytes), &mut bytes);
+        let heard = |before: Duration| {
+            let frames = [
+                Frame::new(BEGIN - before, 0, Way::Delivered, &bytes),
+                advert.clone(),
+            ];
+            audit(&frames, 0, &profile, &[start])
+        };
+        let crossed = heard(Duration::from_micros(300));
+        assert!(is_good(&crossed), "{}: {:?}", good.name, crossed.faults);
+        assert_eq!((crossed.crossed, crossed.reigns.len()), (1, 0));
+        let second = heard(Duration::from_millis(200));
+        assert!(!is_good(&second), "{}", good.name);
+    }
+}

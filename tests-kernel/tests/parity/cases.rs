@@ -65,15 +65,7 @@ fn run(netns: &Netns, folder: &Folder, who: Who, lines: usize) -> TestResult<Vec
         .env("results", &results);
     process::run(&mut command, DEADLINE)?;
     (0..lines)
-        .map(|number| {
-            let read = |kind: &str| fs::read(results.join(format!("{number}.{kind}")));
-            let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-            Ok(Shown {
-                out: text(read("out")?),
-                err: text(read("err")?),
-                exit: text(read("exit")?).trim_end().to_owned(),
-            })
-        })
+        .map(|number| Shown::of(&results, number))
         .collect()
 }
 

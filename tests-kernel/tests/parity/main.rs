@@ -31,6 +31,9 @@ const HOSTS: &str = include_str!("../data/hosts");
 /// What it says of differences must be what is accepted here.
 const DOCUMENT: &str = include_str!("../../../docs/differences.md");
 
+/// Ten times what a line with ten thousand takes.
+const DEADLINE: Duration = Duration::from_secs(300);
+
 /// Commands that are ours under these names.
 const NAMES: [&str; 3] = ["ipvsadm", "ipvsadm-save", "ipvsadm-restore"];
 
@@ -40,6 +43,19 @@ struct Shown {
     out: String,
     err: String,
     exit: String,
+}
+
+impl Shown {
+    /// What a script left of its line of this number.
+    fn of(results: &Path, number: usize) -> TestResult<Self> {
+        let read = |kind: &str| fs::read(results.join(format!("{number}.{kind}")));
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ok(Self {
+            out: text(read("out")?),
+            err: text(read("err")?),
+            exit: text(read("exit")?).trim_end().to_owned(),
+        })
+    }
 }
 
 /// Who carries a line out.
@@ -85,9 +101,30 @@ impl Folder {
         Ok(command)
     }
 
+    /// Runs one line with the original, with ours, and with the original again, as close together
+    /// as one shell can.
+    fn between(&self, netns: &Netns, line: &str) -> TestResult<[Shown; 3]> {
+        let results = self.0.join("between");
+        fs::create_dir_all(&results)?;
+        let mut script = String::from("mount --bind \"$hosts\" /etc/hosts || exit 99\n");
+        for (file, path) in ["$system", "$PATH", "$system"].iter().enumerate() {
+            script.push_str(&format!(
+                "(PATH={path}; {line}\n) >$results/{file}.out 2>$results/{file}.err; \
+                 echo $? >$results/{file}.exit\n"
+            ));
+        }
+        let mut command = self.command(netns, Who::Ours, "sh")?;
+        command.env("results", &results);
+        process::run(command.arg("-c").arg(script), DEADLINE)?;
+        Ok([
+            Shown::of(&results, 0)?,
+            Shown::of(&results, 1)?,
+            Shown::of(&results, 2)?,
+        ])
+    }
+
     /// Runs one line of shell with the names of the goldens.
     fn line(&self, netns: &Netns, who: Who, line: &str) -> TestResult<Shown> {
-        const DEADLINE: Duration = Duration::from_secs(300);
         let mut command = self.command(netns, who, "sh")?;
         let script = format!("mount --bind \"$hosts\" /etc/hosts || exit 99\n{line}");
         let output = process::output(command.arg("-c").arg(script), DEADLINE)?;

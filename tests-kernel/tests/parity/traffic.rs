@@ -286,8 +286,7 @@ fn assert_there(folder: &Folder, lab: &Lab) -> TestResult {
 /// Ours between two runs of the original.
 fn between(tally: &mut Tally, folder: &Folder, lab: &Lab, line: &str) -> TestResult {
     for _ in 0..TRIES {
-        let run = |who| folder.line(&lab.director, who, line);
-        let (before, ours, after) = (run(Who::Original)?, run(Who::Ours)?, run(Who::Original)?);
+        let [before, ours, after] = folder.between(&lab.director, line)?;
         let (Some(first), Some(mut middle), Some(last)) =
             (Timed::of(&before), Timed::of(&ours), Timed::of(&after))
         else {
