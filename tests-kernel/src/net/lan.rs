@@ -25,8 +25,10 @@ impl Lan {
     /// When the namespace or the bridge cannot be made.
     pub fn new() -> Result<Self, NetError> {
         let switch = Netns::new("switch")?;
-        switch.ip("link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0")?;
-        switch.ip("link set br0 up")?;
+        switch.ip_all(&[
+            "link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0".to_owned(),
+            "link set br0 up".to_owned(),
+        ])?;
         Ok(Self {
             switch,
             ports: AtomicU32::new(0),
@@ -71,24 +73,27 @@ impl Lan {
     /// When `ip` fails.
     pub fn set_parted(&self, parted: bool) -> Result<(), NetError> {
         let state = if parted { "on" } else { "off" };
-        for port in 0..self.ports.load(Ordering::Relaxed) {
-            self.switch.ip(&format!(
-                "link set p{port} type bridge_slave isolated {state}"
-            ))?;
-        }
-        Ok(())
+        let ports = 0..self.ports.load(Ordering::Relaxed);
+        let lines: Vec<String> = ports
+            .map(|port| format!("link set p{port} type bridge_slave isolated {state}"))
+            .collect();
+        self.switch.ip_all(&lines)
     }
 
     fn plug(&self, mut host: Host, address: Ipv4Addr) -> Result<Host, NetError> {
         host.port = format!("p{}", self.ports.fetch_add(1, Ordering::Relaxed));
         let (port, netns) = (&host.port, &host.netns);
-        self.switch.ip(&format!(
-            "link add {port} type veth peer name eth0 netns {}",
-            netns.name()
-        ))?;
-        self.switch.ip(&format!("link set {port} master br0 up"))?;
-        netns.ip(&format!("addr add {address}/24 brd + dev eth0"))?;
-        netns.ip("link set eth0 up")?;
+        self.switch.ip_all(&[
+            format!(
+                "link add {port} type veth peer name eth0 netns {}",
+                netns.name()
+            ),
+            format!("link set {port} master br0 up"),
+        ])?;
+        netns.ip_all(&[
+            format!("addr add {address}/24 brd + dev eth0"),
+            "link set eth0 up".to_owned(),
+        ])?;
         Ok(host)
     }
 }

@@ -110,6 +110,21 @@ impl Netns {
         ip(&words)
     }
 
+    /// Runs one `ip -n NAME` for all the lines: in the guest a program's start costs more than what
+    /// it does.
+    ///
+    /// # Errors
+    ///
+    /// When one of them fails; those after it are not done.
+    pub fn ip_all(&self, lines: &[String]) -> Result<(), NetError> {
+        let path = std::env::temp_dir().join(format!("{}.ip", self.name()));
+        let file = path.display().to_string();
+        fs::write(&path, lines.join("\n")).map_err(NetError::system(&file))?;
+        let done = self.ip(&format!("-batch {file}"));
+        fs::remove_file(&path).map_err(NetError::system(&file))?;
+        done.map(drop)
+    }
+
     /// A command that runs in this namespace; process id and environment are the program's own.
     #[must_use]
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
