@@ -54,7 +54,7 @@
 //! | §6.4 states | [`State`], [`Transition`], [`Reason`] |
 //! | §6.4.1–6.4.3 what each event does | [`VirtualRouter`], one private function per clause |
 //! | §7.1 checks on receipt | [`Rejected`] |
-//! | §7.3 virtual MAC address | [`Vrid::virtual_mac`] |
+//! | §7.3 virtual MAC address | [`Vmac`], [`Vrid::virtual_mac`] |
 //! | RFC 2338 §5.3.6 password and authentication header of VRRPv2 | [`Authentication`], [`wire::AuthenticationHeader`] |
 //! | draft-cassen-vrrp-auth-hmac | [`HmacConfig`], [`wire::HmacTrailer`] |
 //! | RFC 6527, RFC 8347 counters | [`RouterStats`] |
@@ -157,6 +157,7 @@ mod pacing;
 mod params;
 mod routes;
 pub mod track;
+mod vmac;
 pub mod wire;
 
 pub use pnet::util::MacAddr;
@@ -178,4 +179,5 @@ pub use self::{
         Network, NetworkError, NextHop, RouteKind, RouteMetric, RoutePreference, RuleAction,
         VirtualRoute, VirtualRule,
     },
+    vmac::Vmac,
 };

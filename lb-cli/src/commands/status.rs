@@ -106,7 +106,7 @@ fn instance(router: &RouterStatus) -> Vec<String> {
     };
     row([
         &router.name,
-        &router.interface,
+        &interface(router),
         &router.vrid.to_string(),
         &vrrp,
         &router.state,
@@ -116,6 +116,14 @@ fn instance(router: &RouterStatus) -> Vec<String> {
         &priority,
         &why(router),
     ])
+}
+
+/// Its interface, as `ip link` shows one with another beneath.
+fn interface(router: &RouterStatus) -> String {
+    match &router.vmac {
+        Some(vmac) => format!("{vmac}@{}", router.interface),
+        None => router.interface.clone(),
+    }
 }
 
 /// Why a router is in its state.
@@ -294,6 +302,15 @@ mod tests {
         assert_eq!(of(192), "3m 12s");
         assert_eq!(of(3 * 3600 + 61), "3h 1m");
         assert_eq!(of(2 * 86_400 + 5 * 3600 + 3599), "2days 5h");
+    }
+
+    #[test]
+    fn a_virtual_interface_is_shown_with_the_one_beneath() {
+        let mut router = RouterStatus::default();
+        router.interface = "eth0".to_owned();
+        assert_eq!(interface(&router), "eth0");
+        router.vmac = Some("vrrp.51".to_owned());
+        assert_eq!(interface(&router), "vrrp.51@eth0");
     }
 
     #[test]

@@ -12,6 +12,9 @@ use super::line::{At, Context};
 use super::tree::NodeId;
 use super::vrrp::VrrpConfig;
 
+/// Longest `vmac_prefix`: a dot and three digits follow, and a name has 15 bytes at most.
+const VMAC_PREFIX: usize = 11;
+
 #[derive(Debug)]
 pub(super) struct SyncDaemonConfig {
     pub(super) interface: String,
@@ -53,6 +56,7 @@ pub(super) struct GlobalConfig {
     pub(super) script_user: Option<At<(String, Option<String>)>>,
     pub(super) script_security: bool,
     pub(super) sync_daemon: Option<At<SyncDaemonConfig>>,
+    pub(super) vmac_prefix: Option<At<String>>,
 }
 
 impl GlobalConfig {
@@ -101,6 +105,7 @@ impl GlobalConfig {
                 let value = context.string(line, "a directory");
                 context.set(line, &mut self.iproute_usr, value);
             }
+            "vmac_prefix" => self.vmac_prefix(context, line),
             "vrrp_version" => {
                 let value = context.number(line, 2..=3);
                 context.set(line, &mut self.vrrp_version, value);
@@ -143,6 +148,32 @@ impl GlobalConfig {
         let value = context.boolean(line);
         context.set(line, slot, value);
         true
+    }
+
+    /// The first one holds.
+    fn vmac_prefix(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let value = context.value(line, "the beginning of a name");
+        let Some(value) = value.and_then(|text| context.interface(text)) else {
+            return;
+        };
+        if value.value.len() > VMAC_PREFIX {
+            let message = format!("`{}` is too long for `vmac_prefix`", value.value);
+            let finding = super::Diagnostic::error(value.span, message);
+            let label = format!("must have 1 to {VMAC_PREFIX} bytes");
+            context
+                .findings
+                .push(finding.label(label).note("a dot and the VRID follow it"));
+            return;
+        }
+        if let Some(first) = &self.vmac_prefix {
+            let message = "`vmac_prefix` is given again";
+            let finding = super::Diagnostic::warning(value.span, message).label("ignored");
+            context
+                .findings
+                .push(finding.note_at(first.span, "this one holds"));
+            return;
+        }
+        self.vmac_prefix = Some(value);
     }
 
     fn recipients(&mut self, context: &mut Context<'_>, block: NodeId) {

@@ -17,6 +17,7 @@ use super::source::Span;
 use super::track::{self, Kind, TrackConfig};
 use super::tree::NodeId;
 use super::unicast::UnicastConfig;
+use super::vmac::VmacConfig;
 
 /// Limit of `sticky` unless given: longer than a switch port with spanning tree is deaf.
 const STICKY: Duration = Duration::from_secs(60);
@@ -61,6 +62,7 @@ pub(super) struct InstanceConfig {
     pub(super) ignores_interface: Option<At<bool>>,
     pub(super) accept: Option<At<bool>>,
     pub(super) strict: Option<At<bool>>,
+    pub(super) vmac: VmacConfig,
 }
 
 /// The authentications of VRRPv2.
@@ -109,6 +111,7 @@ impl InstanceConfig {
             ignores_interface: None,
             accept: None,
             strict: None,
+            vmac: VmacConfig::default(),
         };
         for line in context.lines(block) {
             instance.line(context, line);
@@ -214,6 +217,7 @@ impl InstanceConfig {
             _ => {
                 if !self.announcements.read(context, line, keyword)
                     && !self.unicast.read(context, line, keyword)
+                    && !self.vmac.read(context, line, keyword)
                     && !self.switch(context, line, keyword)
                 {
                     context.unknown(Level::Instance, line);

@@ -76,6 +76,7 @@ mod tracked;
 mod tree;
 mod unicast;
 mod value;
+mod vmac;
 mod vrrp;
 
 use std::path::{Path, PathBuf};

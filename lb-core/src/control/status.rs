@@ -45,6 +45,9 @@ pub struct RouterStatus {
     pub name: String,
     /// Interface that carries it.
     pub interface: String,
+    /// The interface that has its virtual MAC address; left out if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vmac: Option<String>,
     /// Virtual router identifier, 1 to 255.
     pub vrid: u8,
     /// Version of VRRP, 2 or 3.

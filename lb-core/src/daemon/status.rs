@@ -115,6 +115,7 @@ fn running_router(status: &mut RouterStatus, router: &driver::RouterStatus) {
     status.configured_priority = router.configured_priority.get();
     status.resigned = router.resigned;
     status.source = router.source;
+    status.vmac = router.vmac.as_ref().map(ToString::to_string);
     status.sync_group = router.group.as_ref().map(ToString::to_string);
     status.tracked = router
         .tracked

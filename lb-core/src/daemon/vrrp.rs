@@ -129,6 +129,10 @@ fn spec(instance: &VrrpInstance) -> RouterSpec {
         .with_ignores_interface(instance.ignores_interface)
         .with_tracks_source(instance.tracks_source)
         .with_needs_peer(instance.needs_peer);
+    let spec = match &instance.vmac {
+        Some(vmac) => spec.with_vmac(vmac.clone()),
+        None => spec,
+    };
     let spec = instance
         .tracked
         .iter()

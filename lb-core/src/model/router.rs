@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use lb_vrrp::track::{ObjectId, Weight};
-use lb_vrrp::{Announcements, RouterConfig, VirtualAddress, VirtualRoute, VirtualRule};
+use lb_vrrp::{Announcements, RouterConfig, VirtualAddress, VirtualRoute, VirtualRule, Vmac};
 
 /// One virtual router: its protocol parameters and the addresses it holds while master.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +40,9 @@ pub struct VrrpInstance {
     pub tracks_source: bool,
     /// It is faulty without a unicast peer. keepalived: `unicast_fault_no_peer`.
     pub needs_peer: bool,
+    /// Its virtual MAC address, if it has one of its own. keepalived: `use_vmac`, `vmac_xmit_base`,
+    /// `vmac_prefix`.
+    pub vmac: Option<Vmac>,
 }
 
 impl VrrpInstance {
@@ -72,6 +75,7 @@ impl VrrpInstance {
             ignores_interface: false,
             tracks_source: false,
             needs_peer: false,
+            vmac: None,
         }
     }
 
@@ -114,6 +118,13 @@ impl VrrpInstance {
     #[must_use]
     pub fn with_sync_daemon_interface(mut self, interface: impl Into<String>) -> Self {
         self.sync_daemon_interface = Some(interface.into());
+        self
+    }
+
+    /// Has it use a virtual MAC address.
+    #[must_use]
+    pub fn with_vmac(mut self, vmac: Vmac) -> Self {
+        self.vmac = Some(vmac);
         self
     }
 

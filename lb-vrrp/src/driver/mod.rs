@@ -103,9 +103,8 @@ pub use self::tracked::{
     CommandRunner, FileInit, FileSource, GroupSpec, ObjectId, ObjectSpec, ProcessPattern,
     ProcessSource, Report, ScriptRunner, ScriptSource, Source,
 };
-pub use self::vmac::Vmac;
 pub use crate::{
-    Announcements, Pacing, PacingGroup, Scope, VirtualAddress, VirtualRoute, VirtualRule,
+    Announcements, Pacing, PacingGroup, Scope, VirtualAddress, VirtualRoute, VirtualRule, Vmac,
 };
 
 use self::actuator::remove_leftovers;

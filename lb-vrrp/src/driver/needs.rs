@@ -17,7 +17,7 @@ use super::pacing::Lane;
 use super::routing::{PlacedRoute, RoutingEntry};
 use super::socket::PacketSocket;
 use super::spec::RouterSpec;
-use super::vmac::{Outlet, Vmac};
+use super::vmac::{Outlet, covers_adverts, mac_of};
 use crate::wire::{GratuitousArp, UnsolicitedNeighbourAdvertisement};
 use crate::{AddressFamily, MacAddr, Pacing};
 use crate::{VirtualAddress, VirtualRoute, VirtualRule};
@@ -75,7 +75,7 @@ fn virtual_mac_of<'a>(
     let vmac = spec.vmac.as_ref()?;
     let family = AddressFamily::of(address.address) == spec.config.family();
     let belongs = family && address.interface.is_none();
-    Some((vmac.name.as_deref()?, vmac.mac_of(spec))).filter(|_| belongs)
+    Some((vmac.name.as_deref()?, mac_of(spec, vmac))).filter(|_| belongs)
 }
 
 /// The macvlan of a router, by name.
@@ -89,12 +89,12 @@ pub(super) fn outlet_of(
     interfaces: &Interfaces,
     announcers: &mut BTreeMap<u32, Arc<PacketSocket>>,
 ) -> Option<Outlet> {
-    let vmac = spec.vmac.as_ref().filter(|_| Vmac::covers_adverts(spec))?;
+    let vmac = spec.vmac.as_ref().filter(|_| covers_adverts(spec))?;
     let base = interfaces.get(&spec.interface)?;
     let socket = announcer(announcers, base)
         .inspect_err(|error| error!(ifname = %base.link.name, %error, "no packet socket"))
         .ok()?;
-    Some(Outlet::new(socket, vmac.mac_of(spec)))
+    Some(Outlet::new(socket, mac_of(spec, vmac)))
 }
 
 /// The source of a router's adverts: the interface's first IPv4 address, or its link-local IPv6

@@ -18,7 +18,7 @@ use super::port::Port;
 use super::routing::RoutingEntry;
 use super::spec::RouterSpec;
 use super::succession::{HeldAddress, RouterEstate};
-use super::vmac::{Outlet, Vmac};
+use super::vmac::{Outlet, covers_adverts};
 use crate::{
     AdvertisedPriority, AnnounceReason, Authentication, Output, Received, State, Transmit,
     VirtualRouter,
@@ -230,7 +230,7 @@ impl Router {
         if advert.priority == AdvertisedPriority::Resign && !self.connected {
             return;
         }
-        let sent = if Vmac::covers_adverts(&self.spec) {
+        let sent = if covers_adverts(&self.spec) {
             self.outlet.as_mut().map(|outlet| outlet.send(advert))
         } else {
             let port = ports.get_mut(&self.key.port());

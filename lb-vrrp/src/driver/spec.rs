@@ -5,9 +5,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::tracked::{GroupSpec, ObjectId, ObjectSpec};
-use super::vmac::Vmac;
 use crate::track::Weight;
-use crate::{Announcements, Pacing, RouterConfig, VirtualAddress, VirtualRoute, VirtualRule};
+use crate::{Announcements, Pacing, RouterConfig, VirtualAddress, VirtualRoute, VirtualRule, Vmac};
 
 /// All that a driver runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use super::links::{Interface, Interfaces};
 use super::needs::interfaces_of;
 use super::spec::{Configuration, RouterSpec};
 use super::tracked::ObjectId;
+use super::vmac::mac_of;
 use crate::AddressFamily;
 
 /// Checks all that can be checked without the kernel.
@@ -113,7 +114,7 @@ fn vmacs(specs: &[RouterSpec]) -> Result<(), Error> {
         let Some(vmac) = &spec.vmac else {
             continue;
         };
-        let mac = vmac.mac_of(spec);
+        let mac = mac_of(spec, vmac);
         if let Some(problem) = vmac.problem(spec.config.vrid()) {
             let name = vmac.name.as_ref().unwrap_or(&vmac.prefix);
             return Err(Error::InvalidVmac {

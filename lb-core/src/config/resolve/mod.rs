@@ -11,6 +11,7 @@ mod routing;
 mod server;
 mod strict;
 mod tracking;
+mod vmac;
 
 use crate::model::Model;
 

@@ -14,6 +14,7 @@ use super::destination::{checksum, destinations, source};
 use super::routing::Routing;
 use super::strict::Strict;
 use super::tracking::{Known, tracked};
+use super::vmac::Vmacs;
 use crate::config::Diagnostic;
 use crate::config::global::GlobalConfig;
 use crate::config::instance::InstanceConfig;
@@ -28,6 +29,7 @@ pub(super) fn routers(
 ) -> Vec<VrrpInstance> {
     let mut seen = HashMap::new();
     let mut routing = Routing::new(&config.global);
+    let mut vmacs = Vmacs::new(config);
     let mut sync = config.global.sync_daemon.as_ref().map(|at| at.span);
     let mut routers = Vec::with_capacity(config.instances.len());
     for instance in &config.instances {
@@ -42,6 +44,7 @@ pub(super) fn routers(
             router.config.priority().is_owner(),
         );
         routing.read(context, instance, &mut router);
+        vmacs.read(context, instance, &mut router);
         router.ignores_interface = instance.ignores_interface.is_some();
         if let (Some(at), Some(first)) = (&instance.sync_daemon_interface, sync) {
             context.findings.push(

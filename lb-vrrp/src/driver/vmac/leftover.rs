@@ -9,6 +9,7 @@ use super::super::links::Interfaces;
 use super::super::spec::RouterSpec;
 use super::executor::{Found, LinkManager};
 use super::keeper::restore;
+use super::mac_of;
 use super::mark::Mark;
 
 /// Sets down the macvlans that these routers will take over: they answer for addresses that we do
@@ -56,7 +57,7 @@ fn fits(found: &Found, spec: &RouterSpec, interfaces: &Interfaces) -> bool {
     let mut names = vmac.candidates(spec.config.family(), spec.config.vrid());
     base.is_some()
         && found.macvlan_of == base
-        && found.mac == Some(vmac.mac_of(spec))
+        && found.mac == Some(mac_of(spec, vmac))
         && names.any(|name| name == found.link.name)
 }
 

@@ -21,7 +21,7 @@ use super::links::Interfaces;
 use super::mailbox::RouterKey;
 use super::socket::PacketSocket;
 use super::spec::RouterSpec;
-use crate::{AddressFamily, MacAddr, Transmit};
+use crate::{AddressFamily, MacAddr, Transmit, Vmac};
 
 use std::io;
 use std::sync::Arc;
@@ -34,14 +34,24 @@ mod mark;
 mod naming;
 mod receiver;
 mod setting;
-mod spec;
 
 pub(super) use self::executor::{LinkManager, Rtnetlink};
 pub(super) use self::keeper::{Keeper, Trouble};
 pub(super) use self::leftover::clean;
 pub(super) use self::naming::Naming;
 pub(super) use self::receiver::Receiver;
-pub use self::spec::Vmac;
+
+/// The MAC address of a router's macvlan.
+pub(super) fn mac_of(spec: &RouterSpec, vmac: &Vmac) -> MacAddr {
+    let of_vrid = || spec.config.vrid().virtual_mac(spec.config.family());
+    vmac.mac.unwrap_or_else(of_vrid)
+}
+
+/// Whether adverts of this router leave with a virtual MAC address.
+pub(super) fn covers_adverts(spec: &RouterSpec) -> bool {
+    let multicast = spec.config.peers().is_empty();
+    multicast && spec.vmac.as_ref().is_some_and(|of| !of.transmit_from_base)
+}
 
 /// A macvlan that is to be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +76,7 @@ impl VirtualLink {
             router_name: Arc::from(spec.name.as_str()),
             name: Arc::from(vmac.name.as_deref()?),
             base: interfaces.get(&spec.interface)?.link.clone(),
-            mac: vmac.mac_of(spec),
+            mac: mac_of(spec, vmac),
         })
     }
 

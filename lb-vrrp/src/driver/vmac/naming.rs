@@ -7,8 +7,8 @@ use super::super::error::Error;
 use super::super::links::{Interface, Interfaces};
 use super::super::mailbox::RouterKey;
 use super::super::spec::RouterSpec;
-use super::Vmac;
-use crate::MacAddr;
+use super::mac_of;
+use crate::{MacAddr, Vmac};
 
 /// What was asked for and the name it got, for those that run.
 #[derive(Clone, Debug, Default)]
@@ -36,7 +36,7 @@ impl Naming {
                 continue;
             };
             let key = RouterKey::of(spec);
-            let mac = asked.mac_of(spec);
+            let mac = mac_of(spec, asked);
             let base = interfaces.get(&spec.interface).map(|of| of.link.index);
             let free = |name: &str| {
                 let there = interfaces.get(name);

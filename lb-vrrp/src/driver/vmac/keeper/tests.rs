@@ -5,9 +5,9 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 
-use super::super::Vmac;
 use super::super::executor::Found;
 use super::*;
+use crate::Vmac;
 use crate::driver::links::tests::{eth, macvlan, table};
 use crate::driver::spec::RouterSpec;
 use crate::{MacAddr, RouterConfig, Vrid};

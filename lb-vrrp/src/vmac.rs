@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What is said of a router's virtual MAC address.
 
-use super::super::spec::RouterSpec;
 use crate::{AddressFamily, MacAddr, Vrid};
 
 /// Longest name of an interface, `IFNAMSIZ` less the terminating zero.
@@ -10,7 +9,7 @@ const NAME: usize = 15;
 /// A virtual MAC address and the macvlan that has it (`use_vmac` in keepalived).
 ///
 /// ```
-/// use lb_vrrp::driver::Vmac;
+/// use lb_vrrp::Vmac;
 ///
 /// let vmac = Vmac::new().with_prefix("gw");
 /// assert_eq!(vmac.prefix, "gw");
@@ -76,19 +75,8 @@ impl Vmac {
         self
     }
 
-    pub(in crate::driver) fn mac_of(&self, spec: &RouterSpec) -> MacAddr {
-        let of_vrid = || spec.config.vrid().virtual_mac(spec.config.family());
-        self.mac.unwrap_or_else(of_vrid)
-    }
-
-    /// Whether adverts of this router leave with the virtual MAC address.
-    pub(in crate::driver) fn covers_adverts(spec: &RouterSpec) -> bool {
-        let multicast = spec.config.peers().is_empty();
-        multicast && spec.vmac.as_ref().is_some_and(|of| !of.transmit_from_base)
-    }
-
     /// The names it may get, in the order of preference.
-    pub(super) fn candidates(
+    pub fn candidates(
         &self,
         family: AddressFamily,
         vrid: Vrid,
@@ -107,7 +95,7 @@ impl Vmac {
     }
 
     /// What keeps an interface from being made like this, if anything.
-    pub(in crate::driver) fn problem(&self, vrid: Vrid) -> Option<&'static str> {
+    pub fn problem(&self, vrid: Vrid) -> Option<&'static str> {
         if self.candidates(AddressFamily::Ipv4, vrid).next().is_none() {
             return Some("not a name for an interface");
         }
