@@ -318,7 +318,7 @@ impl Actuator {
             }
             Hint::Lowered { link } => self.links.lowered(&link),
             Hint::Audit(interfaces) => {
-                self.links.audit(&interfaces);
+                self.links.doubt();
                 let missing: Vec<AddressKey> = self
                     .held
                     .iter()

@@ -22,6 +22,10 @@
 //! Routers can go on in another process without a gap: [`DriverHandle::offer`] here,
 //! [`Driver::take_over`] there.
 //!
+//! A router may have a virtual MAC address ([`RouterSpec::with_vmac`]): the address thread then
+//! makes a macvlan above its interface, which is up and has the addresses while the router is
+//! Master, and is gone when it ends. A successor of a program that was killed takes it over.
+//!
 //! The network namespace is that of the thread that calls [`Driver::start`]. The process needs
 //! `CAP_NET_RAW` and `CAP_NET_ADMIN` there, and `CAP_SYS_NICE` for real-time scheduling.
 //!

@@ -191,7 +191,7 @@ impl Port {
                     self.readable = true;
                     return Ok(Some(incoming));
                 }
-                // It was set down.
+                // It is down, or has gone.
                 Ok(None) | Err(_) => {}
             }
         }

@@ -52,6 +52,7 @@ pub fn audit(frames: &[Frame], port: usize, profile: &Profile, breaks: &[Duratio
         put_off: None,
         farewells_left: 0,
         yielded: None,
+        left: Duration::ZERO,
         sequence: 0,
     };
     let mut breaks = breaks.iter().copied().peekable();
@@ -87,6 +88,8 @@ struct Auditor<'a> {
     put_off: Option<(Duration, Duration)>,
     farewells_left: usize,
     yielded: Option<Duration>,
+    /// Until when what its process made is there, which was killed while it was master.
+    left: Duration,
     /// The authentication header's.
     sequence: u32,
 }
@@ -98,6 +101,12 @@ impl Auditor<'_> {
     }
 
     fn broken(&mut self, at: Duration) {
+        self.left = match (self.reign.is_some(), self.left) {
+            (true, _) => Duration::MAX,
+            // Its successor finds it and puts an end to it.
+            (false, Duration::MAX) => at + ON_ITS_WAY,
+            (false, _) => Duration::ZERO,
+        };
         self.end(End::Cut, at);
         self.down = at + self.profile.master_down(self.profile.interval);
         self.put_off = None;
@@ -137,7 +146,11 @@ impl Auditor<'_> {
                 if !self.profile.explains(&chore, master) {
                     self.unexplained(frame, &format!("{chore:?}, master {master}"));
                 }
-                if mac(&frame.bytes, 6) != Some(self.profile.mac) {
+                // A macvlan's own, while it has the addresses.
+                let sender = mac(&frame.bytes, 6);
+                let up = master || frame.at < self.left;
+                let above = up && sender.is_some() && sender == self.profile.virtual_mac;
+                if sender != Some(self.profile.mac) && !above {
                     self.fault(frame.at, &format!("hardware address of {chore:?}"));
                 }
             }

@@ -26,10 +26,11 @@ pub(crate) enum Dialect {
     V3Unicast,
     V3Ipv6,
     Vmac,
+    VmacIpv6,
 }
 
 impl Dialect {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::V2,
         Self::V2Password,
         Self::V2Header,
@@ -39,6 +40,7 @@ impl Dialect {
         Self::V3Unicast,
         Self::V3Ipv6,
         Self::Vmac,
+        Self::VmacIpv6,
     ];
 }
 
@@ -54,6 +56,7 @@ impl fmt::Display for Dialect {
             Self::V3Unicast => "v3-ipv4-unicast",
             Self::V3Ipv6 => "v3-ipv6",
             Self::Vmac => "v3-ipv4-vmac",
+            Self::VmacIpv6 => "v3-ipv6-vmac",
         })
     }
 }
@@ -77,6 +80,14 @@ impl Dialect {
         }
     }
 
+    const fn is_ipv6(self) -> bool {
+        matches!(self, Self::V3Ipv6 | Self::VmacIpv6)
+    }
+
+    pub(crate) const fn has_virtual_mac(self) -> bool {
+        matches!(self, Self::Vmac | Self::VmacIpv6)
+    }
+
     pub(crate) const fn is_unicast(self) -> bool {
         matches!(self, Self::V2Unicast | Self::V3Unicast)
     }
@@ -92,7 +103,7 @@ impl Dialect {
     /// The virtual addresses; those of IPv6 begin with the link-local one.
     const fn all_addresses(self) -> &'static [&'static str] {
         match self {
-            Self::V3Ipv6 => &["fe80::5e:51", "fd00:1::50", "fd00:1::51"],
+            Self::V3Ipv6 | Self::VmacIpv6 => &["fe80::5e:51", "fd00:1::50", "fd00:1::51"],
             _ => &["192.168.1.50", "192.168.1.51"],
         }
     }
@@ -110,7 +121,7 @@ impl Dialect {
     /// The file of keepalived, and ours.
     pub(crate) fn keepalived_file(self, role: &Role) -> String {
         let Role { host, priority, .. } = role;
-        let length = if self == Self::V3Ipv6 { 64 } else { 24 };
+        let length = if self.is_ipv6() { 64 } else { 24 };
         let addresses: Vec<String> = self
             .virtual_addresses(role)
             .iter()
@@ -120,7 +131,7 @@ impl Dialect {
             Self::V2Password => "authentication {\n auth_type PASS\n auth_pass secret\n }".into(),
             Self::V2Header => "authentication {\n auth_type AH\n auth_pass secret\n }".into(),
             Self::V3Message => "v3_checksum_as_v2".into(),
-            Self::Vmac => "use_vmac".into(),
+            Self::Vmac | Self::VmacIpv6 => "use_vmac".into(),
             Self::V2Unicast | Self::V3Unicast => {
                 let [own, other] = [*host, 1 - host].map(|of| IpAddr::from(HOSTS[of]));
                 format!("unicast_src_ip {own}\n    unicast_peer {{\n        {other}\n    }}")
@@ -151,7 +162,7 @@ vrrp_instance VI_1 {{
 
     /// The file of FRR.
     pub(crate) fn frr_file(self, role: &Role) -> String {
-        let family = if self == Self::V3Ipv6 { "ipv6" } else { "ip" };
+        let family = if self.is_ipv6() { "ipv6" } else { "ip" };
         let mut file = format!(
             "interface eth0
  vrrp {VRID} version {version}
@@ -175,14 +186,21 @@ vrrp_instance VI_1 {{
         let link_local = link_local(mac);
         let own = vec![HOSTS[role.host].into(), link_local];
         let (source, sum) = match (self, self.version()) {
-            (Self::V3Ipv6, _) => (link_local, Sum::Pseudo),
+            (Self::V3Ipv6 | Self::VmacIpv6, _) => (link_local, Sum::Pseudo),
             (Self::V3Message, _) | (_, 2) => (own[0], Sum::Message),
             _ => (own[0], Sum::Pseudo),
         };
         let peer = HOSTS[1 - role.host].into();
         Profile {
             mac,
-            virtual_mac: (self == Self::Vmac).then_some([0, 0, 0x5e, 0, 1, VRID]),
+            virtual_mac: self.has_virtual_mac().then_some([
+                0,
+                0,
+                0x5e,
+                0,
+                if self.is_ipv6() { 2 } else { 1 },
+                VRID,
+            ]),
             source,
             own,
             peer: self.is_unicast().then_some((peer, other)),
@@ -192,7 +210,7 @@ vrrp_instance VI_1 {{
             interval: role.interval,
             sum,
             accepts: match (self, self.version()) {
-                (Self::V3Ipv6, _) => vec![Sum::Pseudo],
+                (Self::V3Ipv6 | Self::VmacIpv6, _) => vec![Sum::Pseudo],
                 (_, 2) => vec![Sum::Message],
                 _ => vec![Sum::Pseudo, Sum::Message],
             },

@@ -107,6 +107,10 @@ impl Duel {
     pub(crate) fn come_back(&mut self, of: usize) -> TestResult {
         let host = self.directors[of].host();
         if of == THEIRS {
+            let peer = self.directors[of].software();
+            if self.case.dialect.has_virtual_mac() && peer == Software::Keepalived {
+                host.netns().ip("link del vrrp.51")?;
+            }
             for address in self.case.dialect.virtual_addresses(&self.roles[of]) {
                 // It is there if this one was master, and not on a macvlan.
                 let listing = host.netns().ip("-o addr show dev eth0")?;

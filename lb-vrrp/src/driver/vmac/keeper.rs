@@ -9,7 +9,6 @@ use tracing::{debug, info, warn};
 
 use super::super::address::Link;
 use super::super::error::{InterfaceError, InterfaceOperation};
-use super::super::links::Interfaces;
 use super::super::mailbox::RouterKey;
 use super::VirtualLink;
 use super::executor::LinkManager;
@@ -46,6 +45,8 @@ pub(in crate::driver) struct Keeper {
     failing: BTreeSet<Arc<str>>,
     /// What `made` is in line with, if nothing has happened since.
     settled: Option<Arc<[VirtualLink]>>,
+    /// Something may have happened that was not noticed.
+    doubtful: bool,
 }
 
 impl Keeper {
@@ -73,25 +74,27 @@ impl Keeper {
         }
     }
 
-    /// Takes note of what is there.
-    pub(in crate::driver) fn audit(&mut self, interfaces: &Interfaces) {
-        let gone: Vec<Link> = self
-            .made
-            .values()
-            .map(|made| &made.link)
-            .filter(|link| {
-                interfaces
-                    .get(&link.name)
-                    .is_none_or(|of| of.link != **link)
-            })
-            .cloned()
-            .collect();
-        for link in gone {
-            self.forget(&link);
-        }
+    /// Takes note that it may have missed something.
+    pub(in crate::driver) fn doubt(&mut self) {
+        self.doubtful = true;
+        self.settled = None;
         for made in self.made.values_mut() {
             made.up = made.up.filter(|up| !up);
         }
+    }
+
+    /// Looks what is left of what was made.
+    async fn look(&mut self) -> io::Result<()> {
+        let manager = self.manager.as_mut().ok_or(io::ErrorKind::Unsupported)?;
+        let there = manager.list().await?;
+        let there: BTreeSet<Link> = there.into_iter().map(|of| of.link).collect();
+        let links = self.made.values().map(|made| made.link.clone());
+        let gone: Vec<Link> = links.filter(|link| !there.contains(link)).collect();
+        for link in gone {
+            self.forget(&link);
+        }
+        self.doubtful = false;
+        Ok(())
     }
 
     /// Sets down those whose router does not hold its addresses.
@@ -155,6 +158,12 @@ impl Keeper {
             .is_some_and(|settled| Arc::ptr_eq(settled, wanted))
         {
             return Vec::new();
+        }
+        if self.doubtful
+            && !self.made.is_empty()
+            && let Err(error) = self.look().await
+        {
+            warn!(%error, "virtual interfaces not looked at");
         }
         let mut troubles = Vec::new();
         let by_name: BTreeMap<&str, &VirtualLink> =

@@ -5,6 +5,7 @@
 use std::io::{self, Read};
 use std::task::{Context, Poll};
 
+use nix::libc;
 use socket2::{Domain, SockFilter, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -62,16 +63,16 @@ impl Receiver {
     }
 
     /// The next packet, or `None` when there is none.
-    ///
-    /// # Errors
-    ///
-    /// `ENETDOWN` once after the macvlan was set down, which is as it should be.
     pub(in crate::driver) fn receive(&mut self) -> io::Result<Option<(Protocol, Incoming<'_>)>> {
         let buffer = &mut *self.buffer;
         let mut received = Err(io::ErrorKind::WouldBlock.into());
         let result = &mut received;
         let _ = self.socket.try_io(Interest::READABLE, |socket| {
             *result = socket.get().read(buffer);
+            // It was down before: told once, ahead of what has arrived since.
+            if is_down(result) {
+                *result = socket.get().read(buffer);
+            }
             match result {
                 Ok(_) => Ok(()),
                 Err(_) => Err(io::ErrorKind::WouldBlock.into()),
@@ -93,6 +94,11 @@ impl Receiver {
         };
         Ok(Some((protocol, Incoming::Datagram(datagram))))
     }
+}
+
+fn is_down(read: &io::Result<usize>) -> bool {
+    let error = read.as_ref().err();
+    error.and_then(io::Error::raw_os_error) == Some(libc::ENETDOWN)
 }
 
 const fn ethertype(family: AddressFamily) -> u16 {
