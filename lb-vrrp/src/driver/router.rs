@@ -18,7 +18,7 @@ use super::port::Port;
 use super::routing::RoutingEntry;
 use super::spec::RouterSpec;
 use super::succession::{HeldAddress, RouterEstate};
-use super::vmac::{Outlet, covers_adverts};
+use super::vmac::{Outlet, covers_adverts, mac_of};
 use crate::{
     AdvertisedPriority, AnnounceReason, Authentication, Output, Received, State, Transmit,
     VirtualRouter,
@@ -110,7 +110,7 @@ impl Router {
     /// Name and MAC address of its macvlan.
     pub(super) fn vmac(&self) -> Option<(String, [u8; 6])> {
         let vmac = self.spec.vmac.as_ref()?;
-        Some((vmac.name.clone()?, vmac.mac_of(&self.spec).octets()))
+        Some((vmac.name.clone()?, mac_of(&self.spec, vmac).octets()))
     }
 
     pub(super) fn vmac_name(&self) -> Option<&str> {
