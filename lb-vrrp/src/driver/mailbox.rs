@@ -45,7 +45,7 @@ impl RouterKey {
 pub(super) type PortKey = (Arc<str>, AddressFamily);
 
 /// An address with all that is needed to hold and announce it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Prepared {
     pub(super) address: VirtualAddress,
     pub(super) link: Link,
@@ -88,6 +88,16 @@ impl Burst {
         }
     }
 }
+
+impl PartialEq for Announcement {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.socket, &other.socket)
+            && self.frame == other.frame
+            && self.lane == other.lane
+    }
+}
+
+impl Eq for Announcement {}
 
 impl Announcement {
     /// Sends it `times` times; says how many of them the kernel took.
@@ -151,7 +161,7 @@ pub(super) struct Inheritance {
 /// All wishes at one moment.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wishes {
-    pub(super) routers: BTreeMap<RouterKey, Wanted>,
+    pub(super) routers: BTreeMap<RouterKey, Arc<Wanted>>,
     /// Macvlans that are to be there; up while their router's addresses are held.
     pub(super) virtual_links: Arc<[VirtualLink]>,
     /// Rises with every change.
@@ -184,7 +194,7 @@ pub(super) struct Mailbox {
 impl Mailbox {
     pub(super) fn publish(&self, key: RouterKey, wanted: Wanted) {
         self.change(|wishes| {
-            wishes.routers.insert(key, wanted);
+            wishes.routers.insert(key, Arc::new(wanted));
         });
     }
 
@@ -194,7 +204,7 @@ impl Mailbox {
         self.change(|wishes| {
             let name = Arc::clone(&wanted.router);
             wishes.inherited.push((key.clone(), name, inheritance));
-            wishes.routers.insert(key, wanted);
+            wishes.routers.insert(key, Arc::new(wanted));
         });
     }
 

@@ -57,6 +57,8 @@ pub(super) struct Router {
     pub(super) outlet: Option<Outlet>,
     addresses: Arc<[Prepared]>,
     routing: Arc<[RoutingEntry]>,
+    /// Its addresses and routes are prepared as the specification has them.
+    prepared: bool,
     /// Addresses of this epoch that are on their interface, by interface and address.
     ready: BTreeMap<(u32, IpAddr), Ready>,
     /// Of a predecessor, until the first epoch begins.
@@ -91,6 +93,7 @@ impl Router {
             outlet: None,
             addresses: Arc::new([]),
             routing: Arc::new([]),
+            prepared: false,
             ready: BTreeMap::new(),
             inherited: BTreeMap::new(),
             inheritance: None,
@@ -121,6 +124,7 @@ impl Router {
     pub(super) fn respecify(&mut self, name: Arc<str>, spec: RouterSpec) {
         self.name = name;
         self.spec = spec;
+        self.prepared = false;
     }
 
     /// Takes over what its addresses and routes look like on the interfaces there are now.
@@ -130,6 +134,10 @@ impl Router {
         routing: Vec<RoutingEntry>,
         mailbox: &Mailbox,
     ) {
+        let same = *self.addresses == *addresses && *self.routing == *routing;
+        if std::mem::replace(&mut self.prepared, true) && same {
+            return;
+        }
         let there = |(link, address): &(u32, IpAddr)| {
             addresses
                 .iter()

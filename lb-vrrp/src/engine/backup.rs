@@ -62,6 +62,10 @@ impl VirtualRouter {
     }
 
     /// §6.4.2: "If the Active_Down_Timer fires … Transition to the {Active} state".
+    ///
+    /// A backup that is run late says nothing about its master: a whole machine may have stood
+    /// still, with what the master sent in a queue, or with the master. It listens for another
+    /// interval, once.
     pub(super) fn backup_timeout(&mut self, now: Instant) {
         let Some(wait) = self.timers.master_down_fired(now) else {
             return;
@@ -70,6 +74,11 @@ impl VirtualRouter {
             // Nothing was heard, but nothing shows that anything could be.
             self.unproven = Some(limit);
             self.timers.extend_master_down(limit);
+            return;
+        }
+        let interval = self.master_interval().as_duration();
+        if self.timers.listen_again(now, interval / 2, interval) {
+            self.stats.backup_stalls += 1;
             return;
         }
         let reason = match (wait, self.disregarded) {

@@ -89,6 +89,9 @@ pub struct RouterStats {
     pub lower_priority_discarded: u64,
     /// Times a master found that it had not been run for three intervals.
     pub stalls: u64,
+    /// Times a backup was run late, by more than half an interval, when its master's time was up,
+    /// and listened for another interval.
+    pub backup_stalls: u64,
     /// Announcements asked for.
     pub announcements: u64,
     /// Times another address owner was found.

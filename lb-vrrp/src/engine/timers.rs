@@ -20,6 +20,8 @@ pub(super) struct Timers {
 struct MasterDown {
     deadline: Instant,
     wait: Wait,
+    /// It was served too late to mean anything, and set again.
+    again: bool,
 }
 
 /// What a backup waits for.
@@ -79,6 +81,7 @@ impl Timers {
         self.master_down = Some(MasterDown {
             deadline: now + interval,
             wait: Wait::Advertisement,
+            again: false,
         });
     }
 
@@ -88,6 +91,7 @@ impl Timers {
         let resigned = MasterDown {
             deadline: now + skew,
             wait: Wait::Successor { of },
+            again: false,
         };
         self.master_down = Some(match self.master_down {
             Some(running) if running.deadline <= resigned.deadline => running,
@@ -99,6 +103,24 @@ impl Timers {
     pub(super) const fn extend_master_down(&mut self, deadline: Instant) {
         if let Some(timer) = &mut self.master_down {
             timer.deadline = deadline;
+        }
+    }
+
+    /// Sets a `Master_Down_Timer` that is served later than `tolerated` to `pause` from now, unless
+    /// that has been done before; says whether it is.
+    pub(super) fn listen_again(
+        &mut self,
+        now: Instant,
+        tolerated: Duration,
+        pause: Duration,
+    ) -> bool {
+        match &mut self.master_down {
+            Some(timer) if !timer.again && now > timer.deadline + tolerated => {
+                timer.again = true;
+                timer.deadline = now + pause;
+                true
+            }
+            Some(_) | None => false,
         }
     }
 

@@ -162,3 +162,21 @@ fn a_paused_backup_hears_what_waited_before_it_judges() {
         0
     );
 }
+
+#[test]
+fn a_pair_that_stands_still_together_goes_on_as_it_was() {
+    // Both virtual machines are on one host, which stood still; the backup's runs first again.
+    let mut lan = Lan::new([router(200), router(100)].map(|b| b.build().unwrap()));
+    lan.start_all();
+    lan.run_for(secs(5));
+    lan.pause(0);
+    lan.pause(1);
+    lan.run_for(secs(10));
+    lan.resume(1);
+    lan.run_for(millis(300));
+    lan.resume(0);
+    lan.run_for(secs(5));
+    assert_eq!(lan.masters(), [0]);
+    let backup = lan.nodes[1].router.as_ref().unwrap().stats();
+    assert_eq!((backup.master_transitions, backup.backup_stalls), (0, 1));
+}

@@ -161,7 +161,7 @@ pub fn on_time(lan: &Lan, router: usize, transition: &Transition) {
     let (oracle, now) = (&node.oracle, node.local(lan.now));
     let on_time = match oracle.due {
         // It may have waited for the other members of its group.
-        Some(due) if oracle.paused || node.grouped => due <= now,
+        Some(due) if oracle.was_paused() || node.grouped => due <= now,
         Some(due) => due <= now && now <= due + TICK,
         None => false,
     };

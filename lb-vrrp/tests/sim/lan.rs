@@ -254,6 +254,7 @@ impl Lan {
         };
         let local = node.local(self.now);
         let gap = local - at;
+        node.oracle.taken_over(local);
         let (now, config) = (self.base + local, node.config.clone());
         let taken = VirtualRouter::take_over(config, &handed, now, gap);
         let mut engine = match taken {
@@ -304,13 +305,15 @@ impl Lan {
         self.disturb(&format!("r{router} resumes"));
         self.take_over(router);
         let node = &mut self.nodes[router];
-        node.oracle.paused = true;
         let silent = node.local(self.now) - node.local(node.last_advert.0);
         let stalled = node.is_master() && silent > node.config.interval().as_duration() * 3;
         let before = self.transcript.len();
         while let Some((source, payload)) = self.nodes[router].waiting.pop_front() {
             self.receive(router, source, &payload);
         }
+        let node = &mut self.nodes[router];
+        let now = node.local(self.now);
+        node.oracle.resumed(now);
         self.call(router, None, VirtualRouter::handle_timeout);
         let announces = format!(" r{router} announces");
         let mut lines = self.transcript.iter().skip(before);

@@ -151,7 +151,9 @@ pub struct Oracle {
     /// Whether it waits for somebody to succeed a master that resigned.
     successor: bool,
     /// Whether the process was paused since, and may be late.
-    pub paused: bool,
+    paused: bool,
+    /// Whether it was too late, and listened for another interval.
+    again: bool,
 }
 
 impl Oracle {
@@ -165,6 +167,29 @@ impl Oracle {
             due: None,
             successor: false,
             paused: false,
+            again: false,
+        }
+    }
+
+    /// Whether the process was paused since, and may be late.
+    pub const fn was_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// A successor goes on with it: what was due meanwhile is due now.
+    pub fn taken_over(&mut self, now: Duration) {
+        self.due = self.due.map(|due| due.max(now));
+        self.again = false;
+    }
+
+    /// The process runs again, and has heard what waited for it: more than half an interval late
+    /// it says nothing about its master, and listens for another, once.
+    pub fn resumed(&mut self, now: Duration) {
+        self.paused = true;
+        let interval = Duration::from_nanos(self.interval());
+        if !self.again && self.due.is_some_and(|due| now > due + interval / 2) {
+            self.again = true;
+            self.due = Some(now + interval);
         }
     }
 
@@ -225,6 +250,7 @@ impl Oracle {
                 if self.due.is_none_or(|before| due < before) {
                     self.due = Some(due);
                     self.successor = true;
+                    self.again = false;
                 }
             }
             AdvertisedPriority::Active(priority) => {
@@ -232,6 +258,7 @@ impl Oracle {
                     self.learn(advertisement);
                     self.due = Some(now + self.master_down());
                     self.successor = false;
+                    self.again = false;
                 }
             }
         }
@@ -247,6 +274,7 @@ impl Oracle {
     ) {
         self.paused = false;
         self.successor = false;
+        self.again = false;
         self.due = match to {
             State::Initialize | State::Fault | State::Master => None,
             State::Backup => {

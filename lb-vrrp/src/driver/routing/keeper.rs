@@ -252,5 +252,8 @@ impl Keeper {
 /// What the routers that are Master want, in their order.
 fn wanted(wishes: &Wishes) -> impl Iterator<Item = (Holder<'_>, &RoutingEntry)> {
     let masters = wishes.routers.iter().filter(|(_, wish)| wish.held);
-    masters.flat_map(|(key, wish)| wish.routing.iter().map(move |entry| ((key, wish), entry)))
+    masters.flat_map(|(key, wish)| {
+        let holder: Holder<'_> = (key, wish);
+        wish.routing.iter().map(move |entry| (holder, entry))
+    })
 }

@@ -376,6 +376,16 @@ const CLAUSES: &[Clause] = &[
         ],
     ),
     (
+        "beyond: stalls",
+        "a backup that was away listens before it judges",
+        Engine,
+        &[
+            "a_backup_that_overslept_listens_for_another_interval",
+            "half_an_interval_late_is_in_time",
+            "a_pair_that_stands_still_together_goes_on_as_it_was",
+        ],
+    ),
+    (
         "beyond: sticky",
         "backup until something was received",
         Engine,

@@ -214,6 +214,48 @@ fn a_master_may_yield_after_a_stall_instead_of_announcing() {
 }
 
 #[test]
+fn a_backup_that_overslept_listens_for_another_interval() {
+    let takes_over = ["advertise 100", "add", "announce"];
+    for (version, heard) in [
+        (Version::V2, false),
+        (Version::V3, false),
+        (Version::V2, true),
+    ] {
+        let mut rig = Rig::in_state(version, 100, State::Backup);
+        let deadline = rig.router.next_timeout().unwrap();
+        rig.now = deadline + millis(501);
+        rig.router.handle_timeout(rig.now);
+        assert_eq!(rig.outputs(), [""; 0]);
+        assert_eq!(rig.wait(), Some(millis(1000)));
+        assert_eq!(rig.router.stats().backup_stalls, 1);
+        if heard {
+            // It lives, and the next time counts anew.
+            rig.hear(HIGHER, 150).unwrap();
+            assert_eq!(rig.wait(), Some(rig.router.master_down_interval()));
+            let deadline = rig.router.next_timeout().unwrap();
+            rig.router.handle_timeout(deadline + millis(501));
+            assert_eq!(rig.router.stats().backup_stalls, 2);
+            continue;
+        }
+        // Once: a host that is always late is not without a master for good.
+        let deadline = rig.router.next_timeout().unwrap();
+        rig.router.handle_timeout(deadline + millis(501));
+        let outputs = rig.outputs();
+        assert_eq!(outputs[..3], takes_over);
+        assert_eq!(rig.router.state(), State::Master);
+    }
+}
+
+#[test]
+fn half_an_interval_late_is_in_time() {
+    let mut rig = Rig::in_state(Version::V2, 100, State::Backup);
+    let deadline = rig.router.next_timeout().unwrap();
+    rig.router.handle_timeout(deadline + millis(500));
+    assert_eq!(rig.router.state(), State::Master);
+    assert_eq!(rig.router.stats().backup_stalls, 0);
+}
+
+#[test]
 fn late_timers_are_counted() {
     let mut rig = Rig::in_state(Version::V2, 100, State::Master);
     for (late, count) in [(0, 0), (100, 0), (101, 1), (50, 1)] {
