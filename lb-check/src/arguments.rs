@@ -4,6 +4,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::ScriptRules;
+
 /// One line of a check's block, with the block it opens if it does; the check itself is the
 /// outermost one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,8 +83,8 @@ pub struct CheckContext {
     pub connect_timeout: Duration,
     /// `virtualhost` of the real server, else of the virtual server.
     pub virtualhost: Option<String>,
-    /// `script_user` of the global definitions: user and group.
-    pub script_user: Option<(String, Option<String>)>,
+    /// What the global definitions say about scripts.
+    pub scripts: ScriptRules,
 }
 
 impl CheckContext {
@@ -95,7 +97,10 @@ impl CheckContext {
             delay_loop: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(5),
             virtualhost: None,
-            script_user: None,
+            scripts: ScriptRules {
+                default_user: None,
+                secure: false,
+            },
         }
     }
 }

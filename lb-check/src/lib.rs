@@ -145,7 +145,7 @@ pub use crate::scheduler::{
     SubscriptionId,
 };
 #[cfg(feature = "script")]
-pub use crate::script::{Account, Script, UnknownAccount};
+pub use crate::script::{Account, Script, ScriptRules, UnknownAccount};
 pub use crate::state::{CheckState, Initial, Policy, Status, Step, Transition};
 pub use crate::target::Target;
 #[cfg(feature = "tcp")]

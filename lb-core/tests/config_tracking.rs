@@ -232,3 +232,49 @@ vrrp_instance VI_1 {
         ["/bin/sh", "-c", ": <\"$0\"", "/etc/host name"]
     );
 }
+
+/// Only root can make a script that root owns; elsewhere every file of a test is somebody's.
+#[test]
+fn what_root_runs_and_others_may_change_is_refused_or_told() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let script = directory.path().join("check");
+    std::fs::write(&script, "#!/bin/sh\nexit 0\n").unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let path = script.display();
+    let text = |security: &str| {
+        format!(
+            "global_defs {{\n script_user root\n {security}\n}}\n\
+             vrrp_script chk {{\n script {path}\n}}\n\
+             vrrp_script nobodys {{\n script {path}\n user nobody\n}}\n\
+             vrrp_instance VI_1 {{\n interface eth0\n virtual_router_id 51\n track_script {{\n chk\n \
+             nobodys\n }}\n virtual_ipaddress {{\n 192.0.2.1\n }}\n}}\n\
+             virtual_server 192.0.2.1 80 {{\n lb_algo rr\n lb_kind NAT\n protocol TCP\n \
+             real_server 192.0.2.61 80 {{\n MISC_CHECK {{\n misc_path {path}\n }}\n }}\n}}\n"
+        )
+    };
+    let read = |security: &str| {
+        let parsed = config::parse(&text(security), "lb.conf", &Registry::builtin());
+        assert_eq!(parsed.diagnostics().errors(), 0, "{}", parsed.diagnostics());
+        let found = parsed.diagnostics().to_string();
+        let model = parsed.into_model(Mode::Strict).unwrap();
+        let check = model.virtual_servers[0].real_servers[0].checks.len();
+        (model.objects.len(), check, found)
+    };
+    let why = "run by root, and others than root may change";
+    let (scripts, checks, found) = read("");
+    assert_eq!((scripts, checks), (2, 1), "{found}");
+    assert_eq!(found.matches(why).count(), 2, "{found}");
+    let (scripts, checks, found) = read("enable_script_security");
+    assert_eq!((scripts, checks), (1, 0), "{found}");
+    assert_eq!(
+        found.matches("is refused: run by root").count(),
+        2,
+        "{found}"
+    );
+    assert_eq!(
+        found.matches("the script is left out").count(),
+        1,
+        "{found}"
+    );
+}

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use lb_check::Registry;
 use lb_core::config::{self, Mode, Parsed};
-use lb_core::model::{Announcements, Model, VrrpInstance};
+use lb_core::model::{Announcements, Model, Scheduling, VrrpInstance};
 use lb_vrrp::wire::ChecksumDialect;
 use lb_vrrp::{ExtraRefresh, Pacing, PacingGroup};
 
@@ -172,6 +172,19 @@ fn keywords_reach_the_driver() {
     assert_eq!(vrrp.startup_delay, Some(Duration::from_millis(2500)));
     assert_eq!(vrrp.delay_after_boot, Some(Duration::from_secs(30)));
     assert!(vrrp.log_unknown_vrids);
+    let model = clean(
+        "vrrp_rt_priority 50\n vrrp_priority -5\n vrrp_cpu_affinity 1 3\n vrrp_rlimit_rttime 20000\n \
+         vrrp_no_swap",
+        IPV4,
+        "",
+    );
+    let mut wanted = Scheduling::default();
+    wanted.priority = Some(50);
+    wanted.nice = Some(-5);
+    wanted.processors = vec![1, 3];
+    wanted.limit = Some(Duration::from_millis(20));
+    wanted.no_swap = true;
+    assert_eq!(model.global.vrrp.scheduling, wanted);
 }
 
 #[test]
@@ -317,6 +330,11 @@ fn what_cannot_be_is_said_with_a_reason() {
         ("vrrp_startup_delay 0", IPV4, ""),
         ("vrrp_delay_after_boot soon", IPV4, ""),
         ("vrrp_down_timer_adverts 101", IPV4, ""),
+        ("vrrp_rt_priority 100", IPV4, ""),
+        ("vrrp_priority 20", IPV4, ""),
+        ("vrrp_cpu_affinity", IPV4, ""),
+        ("vrrp_cpu_affinity 0 1024", IPV4, ""),
+        ("max_auto_priority 99", IPV4, ""),
         ("", IPV4, "advert_int 0.001"),
         ("vrrp_version 3", IPV4, "advert_int 41"),
         ("", IPV4, "priority 256"),

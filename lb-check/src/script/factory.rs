@@ -4,12 +4,13 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Script;
 use super::process::{Account, GRACE};
+use super::security::ScriptRules;
 use super::words::{Escapes, SplitError, split};
 use crate::keywords::Findings;
 use crate::{ArgumentError, Arguments, BuiltCheck, CheckContext, CheckFactory, Problem};
@@ -81,12 +82,11 @@ impl CheckFactory for ScriptFactory {
             return Err(findings.0);
         };
         let timeout = seconds.map_or(context.delay_loop, |s| Duration::from_secs(u64::from(s)));
-        let default_user = context.script_user.as_ref();
         let script = script(
             path_line,
             command,
             user,
-            default_user,
+            &context.scripts,
             timeout,
             &mut findings,
         );
@@ -113,33 +113,22 @@ impl CheckFactory for ScriptFactory {
 impl Script {
     /// Reads a line `KEYWORD COMMAND` of a configuration, as that of `misc_path` and of keepalived's
     /// `vrrp_script`, and the line `user`. Without the latter, user and group may stand behind a
-    /// quoted command; else it is `default_user`, else the director's user.
+    /// quoted command; else it is that of `rules`, else the director's user.
     ///
-    /// # Errors
-    ///
-    /// What is wrong: no command, an unterminated quote, an unknown user. A program that is not
-    /// there is a [warning](crate::Severity), as it is keepalived's rule to go on without the
-    /// script.
+    /// Beside it stands what is wrong: no command, an unterminated quote, an unknown user; then there
+    /// is no script. A program that is not there, or that `rules` refuse, is a
+    /// [warning](crate::Severity), as it is keepalived's rule to go on without the script.
     pub fn from_lines(
         command_line: &Arguments,
         user: Option<&Arguments>,
-        default_user: Option<&(String, Option<String>)>,
+        rules: &ScriptRules,
         timeout: Duration,
-    ) -> Result<Self, Vec<ArgumentError>> {
+    ) -> (Option<Self>, Vec<ArgumentError>) {
         let mut findings = Findings::default();
         let user = user.map(|line| (line, line.values.clone()));
-        command(command_line, &mut findings)
-            .and_then(|command| {
-                script(
-                    command_line,
-                    command,
-                    user,
-                    default_user,
-                    timeout,
-                    &mut findings,
-                )
-            })
-            .ok_or(findings.0)
+        let script = command(command_line, &mut findings)
+            .and_then(|command| script(command_line, command, user, rules, timeout, &mut findings));
+        (script, findings.0)
     }
 }
 
@@ -148,22 +137,38 @@ fn script(
     line: &Arguments,
     command: Command,
     user: Option<(&Arguments, Vec<String>)>,
-    default_user: Option<&(String, Option<String>)>,
+    rules: &ScriptRules,
     timeout: Duration,
     findings: &mut Findings,
 ) -> Option<Script> {
     let behind = || (!command.user.is_empty()).then(|| (line, command.user.clone()));
-    let account = match account(user.or_else(behind), default_user) {
+    let account = match account(user.or_else(behind), rules.default_user.as_ref()) {
         Ok(account) => account,
         Err(error) => {
             findings.0.push(error);
             return None;
         }
     };
-    if let Err(problem) = executable(command.argv.first().map(OsString::as_os_str)) {
-        // Keepalived's rule: the script is dropped, the configuration holds.
-        findings.warning(line, problem);
-        return None;
+    // Keepalived's rule: the script is dropped, the configuration holds.
+    let program = match executable(command.argv.first().map(OsString::as_os_str)) {
+        Ok(program) => program,
+        Err(problem) => {
+            findings.warning(line, problem);
+            return None;
+        }
+    };
+    let name = program.display();
+    match rules.judge(&program, account.as_ref()) {
+        Ok(None) => {}
+        Ok(Some(why)) => {
+            let problem = Problem::Other(format!("security: {name} is {why}"));
+            findings.warning(line, problem);
+        }
+        Err(why) => {
+            let problem = Problem::Other(format!("security: {name} is refused: {why}"));
+            findings.warning(line, problem);
+            return None;
+        }
     }
     let mut script = Script::new(command.argv, timeout);
     script.account = account;
@@ -245,9 +250,9 @@ fn account(
 }
 
 /// Whether the program is there and has an execute bit; a name without `/` is looked up in PATH.
-fn executable(program: Option<&OsStr>) -> Result<(), Problem> {
+fn executable(program: Option<&OsStr>) -> Result<PathBuf, Problem> {
     let program = program.unwrap_or_default();
-    let not = |why: String| {
+    let not = |why: String| -> Result<PathBuf, Problem> {
         let program = program.to_string_lossy().into_owned();
         Err(Problem::NotExecutable { program, why })
     };
@@ -255,15 +260,15 @@ fn executable(program: Option<&OsStr>) -> Result<(), Problem> {
         Err(error) => Err(error.to_string()),
         Ok(data) if !data.is_file() => Err("not a file".to_owned()),
         Ok(data) if data.permissions().mode() & 0o111 == 0 => Err("not executable".to_owned()),
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(path.to_path_buf()),
     };
     if program.as_bytes().contains(&b'/') {
         return may_run(Path::new(program)).or_else(not);
     }
     let path = std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/bin:/bin"));
-    if std::env::split_paths(&path).any(|directory| may_run(&directory.join(program)).is_ok()) {
-        Ok(())
-    } else {
-        not("not found in PATH".to_owned())
+    let mut found = std::env::split_paths(&path);
+    match found.find_map(|directory| may_run(&directory.join(program)).ok()) {
+        Some(path) => Ok(path),
+        None => not("not found in PATH".to_owned()),
     }
 }

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use lb_check::ScriptRules;
 use lb_vrrp::PacingGroup;
 
 use super::announcements::AnnouncementConfig;
@@ -55,6 +56,8 @@ pub(super) struct GlobalConfig {
     pub(super) log_all_failures: Option<At<bool>>,
     pub(super) script_user: Option<At<(String, Option<String>)>>,
     pub(super) script_security: bool,
+    /// What follows from both, once all is read.
+    pub(super) script_rules: ScriptRules,
     pub(super) sync_daemon: Option<At<SyncDaemonConfig>>,
     pub(super) vmac_prefix: Option<At<String>>,
 }
@@ -112,6 +115,10 @@ impl GlobalConfig {
             }
             "script_user" => self.script_user(context, line),
             "enable_script_security" => self.script_security = context.flag(line).value,
+            // Scripts are run by the path that is written, in any case.
+            "use_symlink_paths" => {
+                context.boolean(line);
+            }
             "lvs_sync_daemon" => self.sync_daemon(context, line),
             // Advertisements are never refused for their addresses.
             "vrrp_skip_check_adv_addr" => {

@@ -69,6 +69,7 @@ mod read;
 mod real;
 mod resolve;
 mod routing;
+mod scheduling;
 mod server;
 mod source;
 mod track;

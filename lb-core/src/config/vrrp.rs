@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Diagnostic;
 use super::announcements::PacingConfig;
 use super::line::{At, Context};
+use super::scheduling::SchedulingConfig;
 use super::tree::NodeId;
 
 #[derive(Debug, Default)]
@@ -18,6 +19,7 @@ pub(super) struct VrrpConfig {
     pub(super) log_unknown_vrids: Option<At<bool>>,
     pub(super) min_garp: Option<At<bool>>,
     pub(super) pacing: PacingConfig,
+    pub(super) scheduling: SchedulingConfig,
 }
 
 impl VrrpConfig {
@@ -50,7 +52,8 @@ impl VrrpConfig {
             }
             _ => {
                 let name = keyword.strip_prefix("vrrp_");
-                return name.is_some_and(|name| self.pacing.read(context, line, name));
+                return name.is_some_and(|name| self.pacing.read(context, line, name))
+                    || self.scheduling.read(context, line, keyword);
             }
         }
         true

@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lb_check::{Account, HealthCheck as _, Reason, Script, Target, Verdict};
 use lb_vrrp::driver::{
-    self, Configuration, Event, FileSource, GroupSpec, ObjectSpec, ProcessSource, RouterSpec,
-    ScriptRunner, ScriptSource,
+    self, Configuration, Event, FileSource, GroupSpec, LockMemory, ObjectSpec, ProcessSource,
+    Processors, Realtime, RouterSpec, ScriptRunner, ScriptSource,
 };
 use lb_vrrp::track::{ObjectId, ScriptOutcome};
 use lb_vrrp::{State, Transition, track};
@@ -26,8 +26,22 @@ pub(super) fn configuration(model: &Model) -> Configuration {
 }
 
 /// How the driver is to run.
-pub(super) fn options(_model: &Model) -> driver::Options {
-    driver::Options::default()
+pub(super) fn options(model: &Model) -> driver::Options {
+    let asked = &model.global.vrrp.scheduling;
+    let mut scheduling = driver::Scheduling::default()
+        .with_nice(asked.nice)
+        .with_processors(Processors::new(asked.processors.iter().copied()))
+        .with_limit(asked.limit);
+    if asked.no_swap {
+        scheduling = scheduling.with_memory(LockMemory::Always);
+    }
+    let options = driver::Options::default();
+    match asked.priority {
+        Some(priority) => options
+            .with_realtime(Realtime::Always)
+            .with_scheduling(scheduling.with_priority(priority)),
+        None => options.with_scheduling(scheduling),
+    }
 }
 
 /// The same at the start of the program.

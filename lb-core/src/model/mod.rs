@@ -54,7 +54,7 @@ pub use real_server::{CheckSpec, RealServer};
 pub use router::VrrpInstance;
 pub use tracking::{SyncGroup, TrackedObject, TrackedScript, TrackedSource};
 pub use virtual_server::VirtualServer;
-pub use vrrp::VrrpSettings;
+pub use vrrp::{Scheduling, VrrpSettings};
 
 /// Everything a director needs to know, validated and with defaults applied.
 ///

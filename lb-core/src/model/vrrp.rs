@@ -20,6 +20,26 @@ pub struct VrrpSettings {
     /// How far apart announcements are. keepalived: `vrrp_garp_interval`, `vrrp_gna_interval`,
     /// `garp_group`.
     pub pacing: Pacing,
+    /// How their threads are scheduled.
+    pub scheduling: Scheduling,
+}
+
+/// How the threads of the virtual routers are scheduled; of the start only.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Scheduling {
+    /// Adverts are sent in real time with this priority, 1 to 99; unless given, if an interval is
+    /// below a second. keepalived: `vrrp_rt_priority`.
+    pub priority: Option<u8>,
+    /// Nice value, -20 to 19. keepalived: `vrrp_priority`.
+    pub nice: Option<i8>,
+    /// Processors by number, 0 to 1023; any if there is none. keepalived: `vrrp_cpu_affinity`.
+    pub processors: Vec<u16>,
+    /// How long a thread in real time may run at once. keepalived: `vrrp_rlimit_rttime`.
+    pub limit: Option<Duration>,
+    /// Memory is locked in any case; unless asked for, in real time only. keepalived:
+    /// `vrrp_no_swap`.
+    pub no_swap: bool,
 }
 
 impl VrrpSettings {

@@ -32,8 +32,6 @@ use self::shields::{Failure, Shield, Shields};
 const RETRY: Duration = Duration::from_secs(1);
 /// Attempts to remove an address once the driver has stopped.
 const LAST_ATTEMPTS: u32 = 3;
-/// Behind the advert thread, ahead of all ordinary work: a takeover is over when it is announced.
-const ROUND_ROBIN_PRIORITY: i32 = 10;
 
 /// What the netlink monitor saw.
 #[derive(Debug)]
@@ -183,9 +181,11 @@ impl Actuator {
             for (router, name, inheritance) in std::mem::take(&mut wishes.inherited) {
                 self.inherit(&router, &name, inheritance);
             }
-            if wishes.realtime && !std::mem::replace(&mut self.realtime, true) {
+            if let Some(priority) = wishes.realtime
+                && !std::mem::replace(&mut self.realtime, true)
+            {
                 // The advert thread could; there is nobody to tell what it has not told.
-                let _ = sys::set_round_robin(ROUND_ROBIN_PRIORITY);
+                let _ = sys::set_round_robin(priority);
             }
             let done = if wishes.end == Some(End::HandedOver) {
                 self.leave(&wishes).await

@@ -9,7 +9,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
 use std::thread;
-use std::time::Duration;
 
 use netlink_sys::TokioSocket;
 use tokio::runtime::{Builder, Runtime};
@@ -26,6 +25,7 @@ use super::links::Interfaces;
 use super::mailbox::Mailbox;
 use super::monitor::{self, Monitor, Watched};
 use super::routing::Watch;
+use super::spec::Options;
 use super::vmac;
 
 /// Hints that may wait for the actuator; the monitor waits when it is full.
@@ -52,13 +52,15 @@ pub(super) struct Idle {
 
 impl Idle {
     /// Starts the thread, in the network namespace of the caller's.
-    pub(super) fn start(limit: Duration) -> Result<Self, Error> {
+    pub(super) fn start(options: Options) -> Result<Self, Error> {
+        let limit = options.limit;
         let (work, orders) = blocking::sync_channel(1);
         let (opened, outcome) = blocking::sync_channel(1);
         let (alive, ended) = oneshot::channel();
         thread::Builder::new()
             .name("vrrp-address".to_owned())
             .spawn(move || {
+                options.scheduling.apply("vrrp-address");
                 run(&opened, &orders);
                 drop(alive);
             })

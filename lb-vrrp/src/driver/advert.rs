@@ -48,8 +48,6 @@ mod take_over;
 const COMMANDS: usize = 16;
 /// Reports taken before timers have their turn.
 const REPORTS: usize = 16;
-/// Ahead of all ordinary work, behind the kernel's own real-time threads.
-const ROUND_ROBIN_PRIORITY: i32 = 20;
 
 /// What the other tasks ask of the thread.
 #[derive(Debug)]
@@ -121,6 +119,8 @@ pub(super) struct AdvertThread {
     lateness: Lateness,
     options: Options,
     realtime: bool,
+    /// What limits and memory have been settled for.
+    settled: Option<bool>,
     /// No router starts before.
     start_at: Option<Instant>,
     log_unknown_vrids: bool,
@@ -160,6 +160,7 @@ impl AdvertThread {
             lateness: Lateness::default(),
             options,
             realtime: false,
+            settled: None,
             start_at: options.startup_delay.map(|delay| Instant::now() + delay),
             log_unknown_vrids: configuration.log_unknown_vrids,
             pacing: configuration.pacing.clone(),
@@ -654,16 +655,16 @@ impl AdvertThread {
             Realtime::Never => false,
         };
         if !wanted || self.realtime {
+            self.settle_memory();
             return;
         }
-        match sys::set_round_robin(ROUND_ROBIN_PRIORITY) {
+        let scheduling = self.options.scheduling;
+        let priority = i32::from(scheduling.priority);
+        match sys::set_round_robin(priority) {
             Ok(()) => {
                 self.realtime = true;
-                self.mailbox.hurry();
-                info!(
-                    priority = ROUND_ROBIN_PRIORITY,
-                    "advert thread runs under SCHED_RR"
-                );
+                self.mailbox.hurry(scheduling.address_priority());
+                info!(priority, "advert thread runs under SCHED_RR");
             }
             Err(error) => warn!(
                 %error,
@@ -671,6 +672,15 @@ impl AdvertThread {
                  and a control group with real-time runtime; under load adverts will be late, and \
                  with intervals below a second a backup may take over from a living master"
             ),
+        }
+        self.settle_memory();
+    }
+
+    /// Once, and again when there is real time.
+    fn settle_memory(&mut self) {
+        if self.settled != Some(self.realtime) {
+            self.settled = Some(self.realtime);
+            self.options.scheduling.settle(self.realtime);
         }
     }
 

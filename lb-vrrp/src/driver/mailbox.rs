@@ -172,8 +172,8 @@ pub(super) struct Wishes {
     /// What routers have from their predecessors, to go on with as if held from the first
     /// [epoch](Wanted::epoch) on. Taken once.
     pub(super) inherited: Vec<(RouterKey, Arc<str>, Inheritance)>,
-    /// The advert thread runs under `SCHED_RR`, and the address thread shall.
-    pub(super) realtime: bool,
+    /// The advert thread runs under `SCHED_RR`, and the address thread shall, with this priority.
+    pub(super) realtime: Option<i32>,
 }
 
 /// How the advert thread ended.
@@ -244,8 +244,8 @@ impl Mailbox {
         std::mem::take(&mut self.lock().leftovers)
     }
 
-    pub(super) fn hurry(&self) {
-        self.change(|wishes| wishes.realtime = true);
+    pub(super) fn hurry(&self, priority: i32) {
+        self.change(|wishes| wishes.realtime = Some(priority));
     }
 
     /// The wishes; what is inherited is in them once.

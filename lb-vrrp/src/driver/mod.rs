@@ -79,6 +79,7 @@ mod pacing;
 mod port;
 mod router;
 mod routing;
+mod scheduling;
 mod socket;
 mod spec;
 mod status;
@@ -97,6 +98,7 @@ pub use self::event::{Event, LinkProblem};
 pub use self::filter::{PacketFilter, Ports};
 pub use self::handle::DriverHandle;
 pub use self::routing::{PlacedRoute, ROUTE_PROTOCOL, RouteError, RouteManager, RoutingEntry};
+pub use self::scheduling::{LockMemory, Processors, Scheduling};
 pub use self::spec::{Configuration, Options, Realtime, RouterSpec};
 pub use self::status::{
     DriverStatus, GroupStatus, InterfaceStatus, ObjectStatus, Resigned, RouterStatus, TrackedStatus,
@@ -229,7 +231,7 @@ impl Driver {
         vmac::warn_of_oddities(&configuration.routers);
 
         // All sockets are made on threads that this one starts: they are in its namespace.
-        let address_thread = Idle::start(options.limit)?;
+        let address_thread = Idle::start(options)?;
         let watched = Watched::default();
         watched.set(handle::watched(&configuration));
         let mailbox = Arc::new(Mailbox::default());
@@ -316,6 +318,7 @@ impl Setup {
     /// The body of the advert thread.
     fn run(self, started: &blocking::SyncSender<Result<Started, Error>>) {
         let mailbox = Arc::clone(&self.mailbox);
+        self.options.scheduling.apply("vrrp-advert");
         let (runtime, mut thread, ready) = match self.prepare() {
             Ok(prepared) => prepared,
             Err(error) => {

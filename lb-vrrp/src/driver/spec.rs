@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::scheduling::Scheduling;
 use super::tracked::{GroupSpec, ObjectId, ObjectSpec};
 use crate::track::Weight;
 use crate::{Announcements, Pacing, RouterConfig, VirtualAddress, VirtualRoute, VirtualRule, Vmac};
@@ -231,6 +232,8 @@ pub struct Options {
     /// How long after the start no router takes part in any election (`vrrp_startup_delay` in
     /// keepalived).
     pub startup_delay: Option<Duration>,
+    /// Priority, processors and memory of the threads.
+    pub scheduling: Scheduling,
 }
 
 impl Default for Options {
@@ -240,6 +243,7 @@ impl Default for Options {
             event_capacity: 1024,
             limit: Duration::from_secs(5),
             startup_delay: None,
+            scheduling: Scheduling::default(),
         }
     }
 }
@@ -256,6 +260,13 @@ impl Options {
     #[must_use]
     pub const fn with_event_capacity(mut self, capacity: usize) -> Self {
         self.event_capacity = capacity;
+        self
+    }
+
+    /// Replaces priority, processors and memory of the threads.
+    #[must_use]
+    pub const fn with_scheduling(mut self, scheduling: Scheduling) -> Self {
+        self.scheduling = scheduling;
         self
     }
 

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What no crate offers in safe form: a scheduling policy for the calling thread, the address of a
-//! packet socket, and descriptors registered with tokio.
+//! What no crate offers in safe form: scheduling of the calling thread, locked memory, the address of
+//! a packet socket, and descriptors registered with tokio.
 
 use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::time::Duration;
 
 use nix::libc;
 use nix::sys::inotify::Inotify;
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use nix::sys::timerfd::TimerFd;
 use socket2::{SockAddr, SockAddrStorage, Socket, socklen_t};
 use tokio::io::Interest;
@@ -35,6 +37,69 @@ pub(super) fn set_round_robin(priority: i32) -> io::Result<()> {
             &raw const parameters,
         )
     };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Sets the nice value of the calling thread; on Linux each thread has its own.
+///
+/// # Errors
+///
+/// `EACCES` or `EPERM` without `CAP_SYS_NICE` where it is below the present one.
+#[expect(unsafe_code, reason = "nix offers no setpriority")]
+pub(super) fn set_nice(nice: i8) -> io::Result<()> {
+    // SAFETY: takes numbers only; process id 0 names the calling thread.
+    let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, libc::c_int::from(nice)) };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Limits how long a thread in real time runs without a blocking system call (`RLIMIT_RTTIME`), for
+/// the process. After it the kernel sends `SIGXCPU`, which ends the process.
+///
+/// # Errors
+///
+/// `EPERM` above the hard limit.
+#[expect(unsafe_code, reason = "nix does not know RLIMIT_RTTIME")]
+pub(super) fn set_realtime_limit(limit: Duration) -> io::Result<()> {
+    let micros = libc::rlim_t::try_from(limit.as_micros()).unwrap_or(RLIM_INFINITY);
+    let limits = libc::rlimit {
+        rlim_cur: micros,
+        rlim_max: micros,
+    };
+    // SAFETY: `limits` lives across the call, and the kernel only reads it.
+    let result = unsafe { libc::setrlimit(libc::RLIMIT_RTTIME, &raw const limits) };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Whether any amount of memory may be locked.
+pub(super) fn locks_without_limit() -> bool {
+    let limit = getrlimit(Resource::RLIMIT_MEMLOCK);
+    limit.is_ok_and(|(soft, _)| soft == RLIM_INFINITY)
+}
+
+/// Keeps all pages of the process in memory, those of now and of later, from when they are first
+/// used.
+///
+/// # Errors
+///
+/// `EPERM` or `ENOMEM` without `CAP_IPC_LOCK` above the limit of locked memory, `EINVAL` on a kernel
+/// before 4.4.
+#[expect(unsafe_code, reason = "nix does not know MCL_ONFAULT")]
+pub(super) fn lock_memory_on_fault() -> io::Result<()> {
+    let flags = libc::MCL_CURRENT | libc::MCL_FUTURE | libc::MCL_ONFAULT;
+    // SAFETY: takes a number only, and changes no content of memory.
+    let result = unsafe { libc::mlockall(flags) };
     if result == 0 {
         Ok(())
     } else {

@@ -87,7 +87,7 @@ pub(super) fn check(
         .as_ref()
         .or(place.written.virtualhost.as_ref());
     surroundings.virtualhost = host.map(|at| at.value.clone());
-    surroundings.script_user = place.global.script_user.as_ref().map(|at| at.value.clone());
+    surroundings.scripts = place.global.script_rules.clone();
     let built = match factory.build(&arguments, &surroundings) {
         Ok(built) => built,
         Err(errors) => {

@@ -24,6 +24,7 @@ pub(super) fn global(
     global.vrrp.delay_after_boot = config.vrrp.delay_after_boot.map(|at| at.value);
     global.vrrp.log_unknown_vrids = config.vrrp.log_unknown_vrids.is_some();
     global.vrrp.pacing = super::announcements::pacing(context, config);
+    global.vrrp.scheduling = config.vrrp.scheduling.scheduling();
     global.scripts.security = config.script_security;
     if let Some(at) = &config.script_user {
         let (user, group) = &at.value;

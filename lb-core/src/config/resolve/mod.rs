@@ -13,6 +13,8 @@ mod strict;
 mod tracking;
 mod vmac;
 
+use lb_check::ScriptRules;
+
 use crate::model::Model;
 
 use super::announcements as written;
@@ -118,5 +120,8 @@ fn config(context: &mut Context<'_>) -> Config {
             _ => context.unknown(Level::Root, line),
         }
     }
+    let global = &mut config.global;
+    let user = global.script_user.as_ref().map(|at| at.value.clone());
+    global.script_rules = ScriptRules::new(user, global.script_security);
     config
 }

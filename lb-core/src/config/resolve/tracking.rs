@@ -120,7 +120,6 @@ fn script(
     let interval = written.interval.map_or(INTERVAL, |at| at.value);
     let timeout = written.timeout.map_or(interval, |at| at.value);
     let user = written.user.as_ref().map(|at| &at.value);
-    let default_user = config.global.script_user.as_ref().map(|at| &at.value);
     let mut line = command.value.clone();
     let words = line.values.join(" ");
     let readable = words.strip_prefix('<').map(str::trim).map(str::to_owned);
@@ -128,36 +127,33 @@ fn script(
         line.raw = String::new();
         line.values = vec!["/bin/sh".to_owned()];
     }
-    match Script::from_lines(&line, user, default_user, timeout) {
-        Ok(program) => {
-            let argv = match readable {
-                // A redirection: whether the file can be read.
-                Some(path) => ["/bin/sh", "-c", ": <\"$0\"", &path]
-                    .map(OsString::from)
-                    .into(),
-                None => program.argv,
-            };
-            let mut script = TrackedScript::new(argv)
-                .with_interval(interval, timeout)
-                .with_script(written.script());
-            script.account = program.account.map(|of| (of.uid, of.gid));
-            Some(script)
+    let rules = &config.global.script_rules;
+    let (program, errors) = Script::from_lines(&line, user, rules, timeout);
+    for error in errors {
+        let message = error.problem.to_string();
+        let place = command.span;
+        let mut finding = match error.severity {
+            Severity::Warning => Diagnostic::warning(place, message),
+            _ => Diagnostic::error(place, message),
+        };
+        if program.is_none() {
+            finding = finding.note("the script is left out");
         }
-        Err(errors) => {
-            for error in errors {
-                let message = error.problem.to_string();
-                let place = command.span;
-                let finding = match error.severity {
-                    Severity::Warning => Diagnostic::warning(place, message),
-                    _ => Diagnostic::error(place, message),
-                };
-                context
-                    .findings
-                    .push(finding.note("the script is left out"));
-            }
-            None
-        }
+        context.findings.push(finding);
     }
+    let program = program?;
+    let argv = match readable {
+        // A redirection: whether the file can be read.
+        Some(path) => ["/bin/sh", "-c", ": <\"$0\"", &path]
+            .map(OsString::from)
+            .into(),
+        None => program.argv,
+    };
+    let mut script = TrackedScript::new(argv)
+        .with_interval(interval, timeout)
+        .with_script(written.script());
+    script.account = program.account.map(|of| (of.uid, of.gid));
+    Some(script)
 }
 
 /// What an instance or a group tracks.
