@@ -135,8 +135,10 @@ mod tests {
         fs::write(&script, "#!/bin/sh\n").unwrap();
         fs::set_permissions(&script, fs::Permissions::from_mode(0o777)).unwrap();
         let lax = ScriptRules::default();
-        let mut strict = ScriptRules::default();
-        strict.secure = true;
+        let strict = ScriptRules {
+            default_user: None,
+            secure: true,
+        };
         let (root, other) = (Account::new(0, 0), Account::new(65534, 65534));
         assert_eq!(strict.judge(&script, Some(&other)), Ok(None));
         assert!(lax.judge(&script, Some(&root)).unwrap().is_some());
