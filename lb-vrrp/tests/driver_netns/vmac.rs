@@ -185,6 +185,39 @@ fn a_virtual_mac_address_goes_with_the_master() {
 }
 
 #[test]
+fn a_master_yields_to_the_first_advert_with_its_own_address() {
+    if !enabled("a_master_yields_to_the_first_advert_with_its_own_address") {
+        return;
+    }
+    let lan = Lan::new();
+    let b = Node::start(&lan.b, vec![calm(51, 100)]);
+    b.wait_state(State::Master);
+    let capture = Capture::start(&lan.c);
+    let a = Node::start(&lan.a, vec![calm(51, 150)]);
+    a.wait_state(State::Master);
+    b.wait_state(State::Backup);
+    pause(Duration::from_secs(1));
+    let adverts = |host: u8| -> Vec<Frame> {
+        let mut frames = capture.frames();
+        frames.retain(|frame| frame.vrrp().is_some_and(|packet| packet[15] == host));
+        frames
+    };
+    let first = adverts(1)[0].at;
+    let mut last_words = adverts(2);
+    last_words.retain(|frame| frame.at > first);
+    // Its farewell, at once: half an interval before it would hear a second one.
+    let late = first + Duration::from_millis(250);
+    assert!(
+        last_words.len() <= 2 && last_words.iter().all(|frame| frame.at < late),
+        "{:?}",
+        last_words
+            .iter()
+            .map(|of| of.at - first)
+            .collect::<Vec<_>>()
+    );
+}
+
+#[test]
 fn a_backup_takes_no_frame_that_is_for_the_master() {
     if !enabled("a_backup_takes_no_frame_that_is_for_the_master") {
         return;
@@ -362,16 +395,31 @@ fn the_hosts_own_address_stays_reachable() {
         return;
     }
     let lan = Lan::new();
-    // As strict as it gets.
-    for interface in ["all", "default", "eth0"] {
-        lan.a.set(&format!("ipv4/conf/{interface}/rp_filter"), "1");
-    }
     let mac = lan.a.mac().map(|byte| format!("{byte:02x}")).join(":");
     let a = Node::start(&lan.a, vec![quick(150)]);
     assert_eq!(wait_answers(&lan, &lan.a, VIP), MAC_TEXT);
     assert_eq!(wait_answers(&lan, &lan.a, "192.0.2.1"), mac);
+    // What the host sends of its own leaves by the macvlan now.
+    let own = "192.0.2.0/24 dev eth0 proto kernel scope link src 192.0.2.1";
+    lan.a.ip(&format!("route del {own}"));
+    lan.a.ip(&format!("route append {own}"));
+    let route = lan.a.ip("route get 192.0.2.3 from 192.0.2.1");
+    assert!(route.contains("dev vrrp.51"), "{route}");
+    for host in [&lan.a, &lan.c] {
+        host.ip("neigh flush all");
+    }
+    assert_eq!(wait_answers(&lan, &lan.a, "192.0.2.1"), mac);
+    assert_eq!(wait_answers(&lan, &lan.a, VIP), MAC_TEXT);
+    a.shutdown();
+
+    // A host that is as strict as it gets about where packets come from.
+    for interface in ["all", "default", "eth0"] {
+        lan.a.set(&format!("ipv4/conf/{interface}/rp_filter"), "1");
+    }
+    let _a = Node::start(&lan.a, vec![quick(150)]);
+    assert_eq!(wait_answers(&lan, &lan.a, VIP), MAC_TEXT);
+    assert_eq!(wait_answers(&lan, &lan.a, "192.0.2.1"), mac);
     assert_eq!(lan.a.setting("ipv4/conf/vrrp.51/rp_filter"), "2");
-    drop(a);
 }
 
 #[test]

@@ -64,6 +64,8 @@ pub(super) fn of_macvlan(family: AddressFamily, strict: bool) -> Vec<(Setting, u
     let reverse_path = if strict { 2 } else { 0 };
     let mut settings = vec![
         (Setting::ArpIgnore, 1),
+        // Nor may the host's own address be learnt with the virtual MAC address.
+        (Setting::ArpAnnounce, 2),
         (Setting::ReversePath, reverse_path),
         (Setting::PromoteSecondaries, 1),
     ];

@@ -170,6 +170,7 @@ async fn one_is_made_up_while_held_and_gone_at_the_end() {
             "create vrrp.51",
             "mark vrrp.51",
             "vrrp.51 arp_ignore=1",
+            "vrrp.51 arp_announce=2",
             "vrrp.51 rp_filter=0",
             "vrrp.51 promote_secondaries=1",
             "vrrp.51 disable_ipv6=1",
