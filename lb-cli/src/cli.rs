@@ -65,6 +65,11 @@ pub(crate) struct RunArgs {
     /// Leave the IPVS table as it is when stopped
     #[arg(long)]
     keep: bool,
+    /// Take the place of the daemon that runs on the control socket, without a gap: its virtual
+    /// routers go on as they are, its table stays, and it ends. If that fails it runs on; if none
+    /// runs, this one starts as usual
+    #[arg(long)]
+    upgrade: bool,
 }
 
 /// What forwards the connections.
@@ -86,6 +91,7 @@ impl RunArgs {
             lenient: self.lenient,
             control: self.control,
             keep: self.keep,
+            upgrade: self.upgrade,
             ..RunOptions::lbctl()
         }
     }

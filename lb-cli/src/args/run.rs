@@ -18,6 +18,8 @@ pub(crate) struct RunOptions {
     pub(crate) virtual_servers: bool,
     /// Leave the IPVS table as it is when stopped.
     pub(crate) keep: bool,
+    /// Take the place of the daemon that runs.
+    pub(crate) upgrade: bool,
     /// The control socket, if not the usual one.
     pub(crate) control: Option<PathBuf>,
     /// Go to the background.
@@ -60,6 +62,7 @@ impl RunOptions {
             routers: true,
             virtual_servers: true,
             keep: false,
+            upgrade: false,
             control: None,
             detach: false,
             log: LogTarget::Stderr,

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Bytes;
+use hyper::header::{CONNECTION, HOST, HeaderValue, UPGRADE};
 use hyper::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::net::UnixStream;
 
+use super::server::PROTOCOL;
 use super::{Resignation, Resumption, Status};
 
 /// The longest an exchange with the daemon may take.
@@ -90,6 +92,38 @@ pub async fn resume(socket: &Path, instance: &str) -> Result<Resumption, ClientE
     Ok(serde_json::from_slice(&body)?)
 }
 
+/// Asks the daemon on `socket` for its connection, to take its place.
+pub(crate) async fn hand_over(socket: &Path) -> Result<UnixStream, ClientError> {
+    let upgraded = async {
+        let stream = connect(socket).await?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let connection = tokio::spawn(connection.with_upgrades());
+        let mut request = request(Method::POST, "/v1/hand-over");
+        let headers = request.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static(PROTOCOL));
+        let response = sender.send_request(request).await?;
+        let status = response.status();
+        if status != StatusCode::SWITCHING_PROTOCOLS {
+            let body = response.into_body().collect().await?.to_bytes();
+            connection.abort();
+            let body = String::from_utf8_lossy(&body).into_owned();
+            let status = status.as_u16();
+            return Err(ClientError::Refused { status, body });
+        }
+        let upgraded = hyper::upgrade::on(response).await?;
+        // The other side waits for our first word: nothing can have been read ahead.
+        let parts = upgraded.downcast::<TokioIo<UnixStream>>();
+        parts
+            .map(|parts| parts.io.into_inner())
+            .map_err(|_| ClientError::Timeout)
+    };
+    tokio::time::timeout(PATIENCE, upgraded)
+        .await
+        .map_err(|_| ClientError::Timeout)?
+}
+
 async fn ask_instance(socket: &Path, instance: &str, verb: &str) -> Result<Bytes, ClientError> {
     let name = utf8_percent_encode(instance, NON_ALPHANUMERIC);
     let path = format!("/v1/instances/{name}/{verb}");
@@ -120,23 +154,11 @@ async fn exchange_unbounded(
     method: Method,
     path: &str,
 ) -> Result<Bytes, ClientError> {
-    let stream = UnixStream::connect(socket)
-        .await
-        .map_err(|source| ClientError::Connect {
-            socket: socket.to_owned(),
-            source,
-        })?;
+    let stream = connect(socket).await?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
-    let mut request = hyper::Request::new(Empty::<Bytes>::new());
-    *request.method_mut() = method;
-    *request.uri_mut() = hyper::Uri::try_from(path).unwrap_or_default();
-    request.headers_mut().insert(
-        hyper::header::HOST,
-        hyper::header::HeaderValue::from_static("lb"),
-    );
-    let response = sender.send_request(request).await?;
+    let response = sender.send_request(request(method, path)).await?;
     let status = response.status();
     let body = response.into_body().collect().await?.to_bytes();
     connection.abort();
@@ -149,4 +171,22 @@ async fn exchange_unbounded(
             body,
         })
     }
+}
+
+async fn connect(socket: &Path) -> Result<UnixStream, ClientError> {
+    UnixStream::connect(socket)
+        .await
+        .map_err(|source| ClientError::Connect {
+            socket: socket.to_owned(),
+            source,
+        })
+}
+
+fn request(method: Method, path: &str) -> hyper::Request<Empty<Bytes>> {
+    let mut request = hyper::Request::new(Empty::<Bytes>::new());
+    *request.method_mut() = method;
+    *request.uri_mut() = hyper::Uri::try_from(path).unwrap_or_default();
+    let headers = request.headers_mut();
+    headers.insert(HOST, HeaderValue::from_static("lb"));
+    request
 }

@@ -6,6 +6,7 @@
 //! | `GET /v1/status` | [`Status`]: who is running, its virtual routers with their counters, its virtual servers |
 //! | `POST /v1/reload` | 200 when the file was read and applied, 422 with the diagnostics otherwise |
 //! | `POST /v1/instances/NAME/resign` | 200 with a [`Resignation`] when the instance has stepped down, 404 if there is none of that name, 409 if it is not master |
+//! | `POST /v1/hand-over` | 101: the connection is the two daemons' own from then on, see `lbctl run --upgrade` |
 //! | `POST /v1/instances/NAME/resume` | 200 with a [`Resumption`]: it preempts again |
 //!
 //! Requests travel as [`Request`] over a bounded channel to the daemon, which answers each once.
@@ -15,10 +16,13 @@ mod resign;
 mod server;
 mod status;
 
+use tokio::net::UnixStream;
 use tokio::sync::oneshot;
 
+pub(crate) use client::hand_over;
 pub use client::{ClientError, reload, resign, resume, status};
 pub use resign::{InstanceRefusal, Resignation, Resumption};
+pub(crate) use server::Listening;
 pub use server::{ControlServer, ServeError};
 pub use status::{
     DriverStatus, InterfaceStatus, LatenessBucket, LatenessStatus, MasterStatus, RealServerStatus,
@@ -34,6 +38,8 @@ pub enum Request {
     Status(oneshot::Sender<Status>),
     /// `POST /v1/reload`: the answer is `Err` with one line per finding when nothing was changed.
     Reload(oneshot::Sender<Result<(), Vec<String>>>),
+    /// `POST /v1/hand-over`: the connection, on which nothing has been said.
+    HandOver(UnixStream),
     /// `POST /v1/instances/NAME/resign`.
     Resign {
         /// The instance.

@@ -2,14 +2,16 @@
 //! The server side of the control API.
 
 use std::convert::Infallible;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, UPGRADE};
 use hyper::service::service_fn;
 use hyper::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -22,6 +24,9 @@ use super::{InstanceRefusal, Request};
 const CONNECTIONS: usize = 32;
 /// The longest a connection may live, and a request may wait for the daemon.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the connection of two daemons speaks after `POST /v1/hand-over`.
+pub(super) const PROTOCOL: &str = "lb-hand-over";
 
 /// The control socket could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +44,23 @@ pub struct ServeError {
 pub struct ControlServer {
     listener: UnixListener,
     path: PathBuf,
+    /// The socket's file is this process's, and goes with it.
+    own: Arc<AtomicBool>,
+}
+
+/// What another process needs to serve in this one's place.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    /// The listening socket.
+    pub(crate) socket: OwnedFd,
+    own: Arc<AtomicBool>,
+}
+
+impl Listening {
+    /// The socket's file is another process's from now on.
+    pub(crate) fn give_up(&self) {
+        self.own.store(false, Ordering::Relaxed);
+    }
 }
 
 impl ControlServer {
@@ -62,6 +84,41 @@ impl ControlServer {
         Ok(Self {
             listener,
             path: path.to_owned(),
+            own: Arc::new(AtomicBool::new(true)),
+        })
+    }
+
+    /// Goes on with the listening socket of another process, whose file it is until [`own`].
+    ///
+    /// [`own`]: Self::own
+    pub(crate) fn inherit(socket: OwnedFd, path: &Path) -> Result<Self, ServeError> {
+        let fail = |source| ServeError {
+            path: path.to_owned(),
+            source,
+        };
+        let listener = std::os::unix::net::UnixListener::from(socket);
+        listener.set_nonblocking(true).map_err(fail)?;
+        Ok(Self {
+            listener: UnixListener::from_std(listener).map_err(fail)?,
+            path: path.to_owned(),
+            own: Arc::new(AtomicBool::new(false)),
+        })
+    }
+
+    /// The socket's file is this process's from now on.
+    pub(crate) fn own(&self) {
+        self.own.store(true, Ordering::Relaxed);
+    }
+
+    /// What another process needs to serve in this one's place.
+    pub(crate) fn listening(&self) -> Result<Listening, ServeError> {
+        let socket = self.listener.as_fd().try_clone_to_owned();
+        Ok(Listening {
+            socket: socket.map_err(|source| ServeError {
+                path: self.path.clone(),
+                source,
+            })?,
+            own: Arc::clone(&self.own),
         })
     }
 
@@ -95,6 +152,9 @@ impl ControlServer {
 
 impl Drop for ControlServer {
     fn drop(&mut self) {
+        if !self.own.load(Ordering::Relaxed) {
+            return;
+        }
         if let Err(error) = std::fs::remove_file(&self.path) {
             tracing::debug!(%error, path = %self.path.display(), "control socket already gone");
         }
@@ -106,8 +166,9 @@ async fn serve_connection(stream: UnixStream, requests: mpsc::Sender<Request>) {
         let requests = requests.clone();
         async move { Ok::<_, Infallible>(answer(request, &requests).await) }
     });
-    let connection =
-        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let connection = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
     match tokio::time::timeout(PATIENCE, connection).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "control connection ended"),
@@ -131,7 +192,8 @@ async fn answer(request: hyper::Request<Incoming>, requests: &mpsc::Sender<Reque
             ),
             None => unavailable(),
         },
-        (_, "/v1/status" | "/v1/reload") => {
+        (&Method::POST, "/v1/hand-over") => hand_over(request, requests),
+        (_, "/v1/status" | "/v1/reload" | "/v1/hand-over") => {
             error(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
         }
         (method, path) => match instance_verb(path) {
@@ -142,6 +204,39 @@ async fn answer(request: hyper::Request<Incoming>, requests: &mpsc::Sender<Reque
             None => error(StatusCode::NOT_FOUND, "no such resource"),
         },
     }
+}
+
+/// Leaves HTTP, and gives the connection to the daemon.
+fn hand_over(request: hyper::Request<Incoming>, requests: &mpsc::Sender<Request>) -> Answer {
+    let protocol = request.headers().get(UPGRADE);
+    if protocol.is_none_or(|protocol| protocol != PROTOCOL) {
+        return error(
+            StatusCode::UPGRADE_REQUIRED,
+            "this is for lbctl run --upgrade",
+        );
+    }
+    let requests = requests.clone();
+    tokio::spawn(async move {
+        let upgraded = match hyper::upgrade::on(request).await {
+            Ok(upgraded) => upgraded,
+            Err(error) => return tracing::debug!(%error, "connection not handed over"),
+        };
+        match upgraded.downcast::<TokioIo<UnixStream>>() {
+            // What comes before it was answered is nobody's who will be understood.
+            Ok(parts) if parts.read_buf.is_empty() => {
+                let request = Request::HandOver(parts.io.into_inner());
+                // A daemon that stops closes the connection.
+                let _ = tokio::time::timeout(PATIENCE, requests.send(request)).await;
+            }
+            _ => tracing::debug!("connection not handed over"),
+        }
+    });
+    let mut response = hyper::Response::new(Full::default());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static(PROTOCOL));
+    response
 }
 
 async fn answer_instance(instance: String, verb: Verb, requests: &mpsc::Sender<Request>) -> Answer {
@@ -223,10 +318,9 @@ fn json(status: StatusCode, body: &impl serde::Serialize) -> Answer {
     let body = serde_json::to_vec(body).unwrap_or_default();
     let mut response = hyper::Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
-    response.headers_mut().insert(
-        CONTENT_TYPE,
-        hyper::header::HeaderValue::from_static("application/json"),
-    );
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 

@@ -6,7 +6,9 @@ use crate::dataplane::DataPlaneError;
 use crate::ledger::LedgerError;
 use crate::mail::MailError;
 
-use super::{AddressError, CheckRuntimeError, LockError, PrivilegeError, SourceError};
+use super::{
+    AddressError, CheckRuntimeError, LockError, PrivilegeError, SourceError, UpgradeError,
+};
 
 /// Why a daemon did not start, or ended without being told.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +50,9 @@ pub enum RunError {
     /// The mail settings cannot be used.
     #[error(transparent)]
     Mail(#[from] MailError),
+    /// The running daemon's place could not be taken; it runs on.
+    #[error("upgrade")]
+    Upgrade(#[from] UpgradeError),
     /// A part that the daemon cannot live without died. Addresses were removed, the table was kept.
     #[error("{part} died")]
     Died {

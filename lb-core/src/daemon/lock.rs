@@ -5,14 +5,17 @@
 //! owner, so that a second daemon can say who is in the way.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::Read as _;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 /// The lock of a running daemon; dropping it releases the control socket's name.
 #[derive(Debug)]
 pub(crate) struct ControlLock {
     // Held for the lock on it.
-    _file: File,
+    file: File,
+    path: PathBuf,
 }
 
 /// Why the control socket's name could not be claimed.
@@ -69,10 +72,45 @@ impl ControlLock {
             Err(TryLockError::WouldBlock) => return Err(holder(&mut file, socket)),
             Err(TryLockError::Error(source)) => return Err(io(source)),
         }
-        file.set_len(0).map_err(io)?;
-        file.rewind().map_err(io)?;
-        writeln!(file, "{}", std::process::id()).map_err(io)?;
-        Ok(Self { _file: file })
+        let lock = Self { file, path };
+        lock.sign()?;
+        Ok(lock)
+    }
+
+    /// Goes on with the lock of another process: it is held as long as either of them has it.
+    pub(crate) fn inherit(lock: OwnedFd, socket: &Path) -> Result<Self, LockError> {
+        let path = lock_path(socket);
+        let file = File::from(lock);
+        let io = |source| LockError::Io {
+            path: path.clone(),
+            source,
+        };
+        // Whatever it is that was passed on: the lock must be on the file that others try.
+        let (one, other) = (file.metadata().map_err(io)?, path.metadata().map_err(io)?);
+        if (one.dev(), one.ino()) != (other.dev(), other.ino()) {
+            return Err(io(std::io::ErrorKind::NotFound.into()));
+        }
+        Ok(Self { file, path })
+    }
+
+    /// The same lock for another process.
+    pub(crate) fn pass(&self) -> Result<OwnedFd, LockError> {
+        let file = self.file.try_clone();
+        file.map(Into::into).map_err(|source| LockError::Io {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
+    /// Writes the process id of this process into it.
+    pub(crate) fn sign(&self) -> Result<(), LockError> {
+        let io = |source| LockError::Io {
+            path: self.path.clone(),
+            source,
+        };
+        let text = format!("{}\n", std::process::id());
+        self.file.set_len(0).map_err(io)?;
+        self.file.write_all_at(text.as_bytes(), 0).map_err(io)
     }
 }
 

@@ -19,6 +19,7 @@
 //! | advert thread or data plane task dies | priority 0, addresses removed, **table kept**, [`RunError::Died`] |
 //! | control server or address monitor panics | run again, later each time |
 //! | check runtime dies | started again; verdicts stay as they were |
+//! | another process with [`Options::upgrade`] | it gets the virtual routers as they are, addresses and table stay, this one ends |
 //! | `kill -9` | the next start removes leftover addresses and takes up the table by its ledger |
 
 mod addresses;
@@ -26,6 +27,7 @@ mod checks;
 mod command;
 mod error;
 mod handover;
+mod leave;
 mod lock;
 mod ownership;
 mod plane;
@@ -37,6 +39,7 @@ mod source;
 mod start;
 mod status;
 mod supervise;
+mod upgrade;
 mod vrrp;
 
 use std::path::PathBuf;
@@ -49,6 +52,7 @@ pub use lock::LockError;
 pub use ownership::{Ownership, ownership};
 pub use privileges::PrivilegeError;
 pub use source::{Source, SourceError};
+pub use upgrade::UpgradeError;
 
 use tokio::sync::mpsc;
 
@@ -66,6 +70,8 @@ pub struct Options {
     pub keep: bool,
     /// Run the virtual routers (`keepalived -C` does not).
     pub routers: bool,
+    /// Take the place of the daemon that runs on the control socket, if one does.
+    pub upgrade: bool,
     /// Run the virtual servers and their checks (`keepalived -P` does not).
     pub virtual_servers: bool,
 }
@@ -75,6 +81,7 @@ impl Default for Options {
         Self {
             control: PathBuf::from(DEFAULT_CONTROL),
             keep: false,
+            upgrade: false,
             routers: true,
             virtual_servers: true,
         }
@@ -93,6 +100,15 @@ impl Options {
     #[must_use]
     pub const fn with_keep(mut self, keep: bool) -> Self {
         self.keep = keep;
+        self
+    }
+
+    /// Sets whether it takes the place of the daemon that runs on the control socket: with its
+    /// virtual routers as they are, so that no peer sees a transition, and its table. If nobody runs
+    /// there it starts as usual.
+    #[must_use]
+    pub const fn with_upgrade(mut self, upgrade: bool) -> Self {
+        self.upgrade = upgrade;
         self
     }
 

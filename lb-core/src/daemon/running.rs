@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::control::Request;
+use crate::control::{Listening, Request};
 use crate::dataplane::{IpvsPlane, Reconciler};
 use crate::director::{CheckId, Director, Output};
 use crate::ledger::Ledger;
@@ -27,6 +27,7 @@ use super::error::RunError;
 use super::lock::ControlLock;
 use super::plane::{Done, Job, Plane};
 use super::report::Told;
+use super::upgrade::{HandedOver, UpgradeError};
 use super::{Command, Options, Source, handover, privileges, report, start, vrrp};
 
 /// Time between two services of the background audit.
@@ -34,7 +35,7 @@ const AUDIT: Duration = Duration::from_secs(1);
 /// After this long the first round of checks counts as over, whoever has not answered.
 const FIRST_ROUND: Duration = Duration::from_secs(60);
 /// How long a stop waits for the mail server.
-const LAST_MAILS: Duration = Duration::from_secs(5);
+pub(super) const LAST_MAILS: Duration = Duration::from_secs(5);
 
 /// What a running daemon is made of, beside its director.
 #[derive(Debug)]
@@ -47,7 +48,8 @@ pub(super) struct Parts {
     pub(super) mailer: Option<Mailer>,
     pub(super) control: mpsc::Receiver<Request>,
     pub(super) present: watch::Receiver<BTreeSet<IpAddr>>,
-    pub(super) _lock: ControlLock,
+    pub(super) lock: ControlLock,
+    pub(super) listening: Listening,
     pub(super) serving: JoinHandle<()>,
     pub(super) monitor: JoinHandle<()>,
 }
@@ -67,6 +69,26 @@ impl Routers {
         let (handle, events) = Driver::start(specs, options)?;
         Ok(Self { handle, events })
     }
+
+    /// Their states; none if the driver does not answer.
+    pub(super) async fn states(&self) -> BTreeMap<String, State> {
+        let status = self.handle.status().await;
+        let routers = status.into_iter().flat_map(|status| status.routers);
+        routers
+            .map(|router| (router.name.to_string(), router.state))
+            .collect()
+    }
+
+    /// Goes on with those of another process.
+    pub(super) async fn take_over(
+        offer: driver::Offer,
+        specs: driver::Configuration,
+        options: driver::Options,
+    ) -> Result<Self, driver::Error> {
+        let ports = driver::Ports::default();
+        let (handle, events) = Driver::take_over(offer, specs, options, ports).await?;
+        Ok(Self { handle, events })
+    }
 }
 
 /// A running daemon.
@@ -81,7 +103,9 @@ pub(super) struct Running {
     /// What the data plane is to be told when it is free.
     services: BTreeMap<ServiceKey, Option<DesiredService>>,
     sync: Option<Vec<SyncDaemon>>,
-    told: Told,
+    pub(super) told: Told,
+    /// Another process that is to go on where this one ends.
+    pub(super) successor: Option<JoinHandle<Result<HandedOver, UpgradeError>>>,
 }
 
 /// What woke the director.
@@ -94,6 +118,13 @@ enum Wake {
     Control(Request),
     Audit,
     FirstRound,
+    Successor(Result<HandedOver, UpgradeError>),
+}
+
+/// Why the director task ended in order.
+enum End {
+    Told,
+    HandedOver(HandedOver),
 }
 
 impl Running {
@@ -115,6 +146,7 @@ impl Running {
             services: BTreeMap::new(),
             sync: None,
             told,
+            successor: None,
         }
     }
 
@@ -123,13 +155,21 @@ impl Running {
         self.drain().await;
         systemd(&[NotifyState::Ready]);
         let ended = self.serve(commands).await;
+        let ended = match ended {
+            Ok(End::HandedOver(to)) => {
+                self.leave(to).await;
+                return Ok(());
+            }
+            Ok(End::Told) => Ok(()),
+            Err(error) => Err(error),
+        };
         systemd(&[NotifyState::Stopping]);
         let keep = self.options.keep || ended.is_err();
         self.stop(keep).await;
         ended
     }
 
-    async fn serve(&mut self, mut commands: mpsc::Receiver<Command>) -> Result<(), RunError> {
+    async fn serve(&mut self, mut commands: mpsc::Receiver<Command>) -> Result<End, RunError> {
         let mut audit = tokio::time::interval(AUDIT);
         audit.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let first_round = Instant::now() + FIRST_ROUND;
@@ -139,6 +179,7 @@ impl Running {
             let wake = tokio::select! {
                 biased;
                 command = commands.recv() => Wake::Command(command),
+                outcome = next_successor(&mut self.successor) => Wake::Successor(outcome),
                 event = next_event(&mut self.parts.routers) => Wake::Vrrp(event),
                 done = next_done(&mut self.parts.plane) => Wake::Plane(done),
                 event = self.parts.checks.next() => Wake::Check(event),
@@ -150,13 +191,29 @@ impl Running {
                 }
             };
             match wake {
-                Wake::Command(None | Some(Command::Stop)) => return Ok(()),
+                Wake::Command(None | Some(Command::Stop)) => return Ok(End::Told),
                 Wake::Command(Some(Command::Reload)) => {
                     // The findings are logged; a signal has nobody to answer.
                     let _ = self.reload().await;
                 }
                 Wake::Command(Some(Command::Dump)) => self.dump().await,
+                Wake::Successor(outcome) => {
+                    self.successor = None;
+                    match outcome {
+                        Ok(to) => return Ok(End::HandedOver(to)),
+                        Err(error) => {
+                            let error = report::chain(&error);
+                            tracing::warn!("not handed over, going on: {error}");
+                        }
+                    }
+                }
                 Wake::Vrrp(None | Some(Event::Stopped { .. })) => {
+                    // They may have changed hands a moment ago.
+                    if self.successor.is_some()
+                        && let Ok(to) = next_successor(&mut self.successor).await
+                    {
+                        return Ok(End::HandedOver(to));
+                    }
                     return Err(RunError::Died {
                         part: "advert thread",
                     });
@@ -368,6 +425,7 @@ impl Running {
                 let result = self.reload().await;
                 drop(reply.send(result));
             }
+            Request::HandOver(stream) => self.offer(stream).await,
             Request::Resign { instance, reply } => {
                 let result = self.resign(&instance).await;
                 drop(reply.send(result));
@@ -444,7 +502,16 @@ impl Running {
     }
 }
 
-async fn stop_plane(mut plane: Plane, keep: bool, told: &mut Told) {
+async fn next_successor(
+    successor: &mut Option<JoinHandle<Result<HandedOver, UpgradeError>>>,
+) -> Result<HandedOver, UpgradeError> {
+    match successor {
+        Some(task) => task.await.unwrap_or(Err(UpgradeError::Gone)),
+        None => std::future::pending().await,
+    }
+}
+
+pub(super) async fn stop_plane(mut plane: Plane, keep: bool, told: &mut Told) {
     if plane.is_busy()
         && let Some(done) = plane.done().await
     {
@@ -473,7 +540,7 @@ async fn next_done(plane: &mut Option<Plane>) -> Option<Done> {
     }
 }
 
-fn systemd(states: &[NotifyState<'_>]) {
+pub(super) fn systemd(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::debug!(%error, "systemd not notified");
     }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From a configuration to a running daemon, in an order in which each step can still refuse.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use lb_vrrp::driver::Driver;
+use lb_vrrp::driver::{self, Driver};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::sync::{mpsc, watch};
 
@@ -21,6 +22,7 @@ use super::plane::Plane;
 use super::report::{self, Told};
 use super::running::{Parts, Routers, Running};
 use super::supervise::supervised;
+use super::upgrade::{Claim, Predecessor};
 use super::{Options, Source, addresses, privileges, vrrp};
 
 /// Control requests that wait for the director.
@@ -36,8 +38,9 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
     if !routers.routers.is_empty() {
         Driver::check(&routers).await?;
     }
-    let lock = ControlLock::acquire(&options.control)?;
-    let server = ControlServer::bind(&options.control)?;
+    let claim = claim(&options, &model, &routers).await?;
+    let Claim { lock, server, .. } = claim;
+    let listening = server.listening()?;
     log_findings(&source, &loaded.findings);
     raise_descriptor_limit();
 
@@ -45,6 +48,7 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
     let mut ledger = Some(open_ledger(&options)?);
     let needs_plane = needs_plane(&model, ledger.as_ref());
     let mut director = Director::new(model);
+    director.inherit(&claim.checks);
     let mut told = Told::default();
     let plane = if needs_plane {
         let ledger = ledger.take().unwrap_or_else(Ledger::in_memory);
@@ -56,11 +60,18 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
         None
     };
     let checks = Checks::start().await?;
-    let routers = if routers.routers.is_empty() {
-        None
-    } else {
-        Some(Routers::start(routers, first_options)?)
+    let mut states = BTreeMap::new();
+    let routers = match claim.routers {
+        Some(running) => {
+            states = running.states().await;
+            Some(running)
+        }
+        None if routers.routers.is_empty() => None,
+        None => Some(Routers::start(routers, first_options)?),
     };
+    for (router, state) in &states {
+        director.inherit_role(router, *state);
+    }
 
     // Without the virtual addresses that an earlier run left: they are gone by now.
     let present = addresses::local_addresses().await?;
@@ -83,18 +94,66 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
         mailer,
         control,
         present,
-        _lock: lock,
+        lock,
+        listening,
         serving,
         monitor,
     };
-    Ok(Running::new(
-        source,
-        options,
-        director,
-        loaded.findings,
-        parts,
-        told,
-    ))
+    let mut running = Running::new(source, options, director, loaded.findings, parts, told);
+    running.states = states;
+    Ok(running)
+}
+
+/// Claims the control socket; takes the place of who runs there, if that is wanted.
+async fn claim(
+    options: &Options,
+    model: &Model,
+    routers: &driver::Configuration,
+) -> Result<Claim, RunError> {
+    let mut lock = None;
+    if options.upgrade {
+        match upgrade(options, model, routers).await {
+            Ok(Some(claim)) => return Ok(claim),
+            Ok(None) => tracing::info!("no daemon to take over from, starting as usual"),
+            Err(error) => match ControlLock::acquire(&options.control) {
+                Ok(free) => {
+                    let error = report::chain(&error);
+                    tracing::warn!("the running daemon went away, starting as usual: {error}");
+                    lock = Some(free);
+                }
+                // It lives, and goes on.
+                Err(_) => return Err(error),
+            },
+        }
+    }
+    let lock = match lock {
+        Some(lock) => lock,
+        None => ControlLock::acquire(&options.control)?,
+    };
+    Ok(Claim {
+        lock,
+        server: ControlServer::bind(&options.control)?,
+        routers: None,
+        checks: Vec::new(),
+    })
+}
+
+/// Takes the place of the daemon on the control socket; `None` if there is none.
+async fn upgrade(
+    options: &Options,
+    model: &Model,
+    routers: &driver::Configuration,
+) -> Result<Option<Claim>, RunError> {
+    let Some(predecessor) = Predecessor::ask(&options.control).await? else {
+        return Ok(None);
+    };
+    if needs_plane(model, None) {
+        // Before anything changes hands.
+        IpvsPlane::connect().await?;
+    }
+    let (routers, settings) = (routers.clone(), vrrp::options(model));
+    let claim = predecessor.succeed(&options.control, routers, settings);
+    claim.await.map(Some)
 }
 
 /// The model without the parts that shall not run.

@@ -21,6 +21,8 @@
 //! its virtual server has. What first verdicts bring about is gathered into one digest, sent when
 //! every running check had its first verdict or when something later has to be told.
 
+#[cfg(feature = "daemon")]
+mod inherit;
 mod notification;
 mod output;
 mod queue;
@@ -36,6 +38,8 @@ use lb_check::Outcome;
 use lb_ipvs::{Destination, ServiceKey, SyncDaemon};
 use lb_vrrp::State;
 
+#[cfg(feature = "daemon")]
+pub(crate) use inherit::Verdict;
 pub use notification::{Event, Notification};
 pub use output::{CheckId, Names, Output, Quorum};
 

@@ -2,6 +2,7 @@
 //! What an operator does to a running director, by `lbctl`, on the host's kernel.
 
 mod resign;
+mod upgrade;
 
 use std::error::Error;
 use std::time::Duration;

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The end of a daemon where another process goes on.
+
+use sd_notify::NotifyState;
+use tokio::net::UnixStream;
+
+use super::report;
+use super::running::{LAST_MAILS, Parts, Routers, Running, stop_plane, systemd};
+use super::upgrade::{HandedOver, Offered, offer_to};
+
+impl Running {
+    /// Offers all to the process on this connection.
+    pub(super) async fn offer(&mut self, stream: UnixStream) {
+        if self.successor.is_some() {
+            let busy = "another upgrade is under way".to_owned();
+            tokio::spawn(offer_to(stream, Err(busy)));
+            return;
+        }
+        let offered = self.offered().await;
+        self.successor = Some(tokio::spawn(offer_to(stream, offered)));
+    }
+
+    async fn offered(&self) -> Result<Offered, String> {
+        let routers = match &self.parts.routers {
+            Some(routers) => {
+                let offer = routers.handle.offer().await;
+                Some(offer.map_err(|error| report::chain(&error))?)
+            }
+            None => None,
+        };
+        let lock = self.parts.lock.pass();
+        let socket = self.parts.listening.socket.try_clone();
+        Ok(Offered {
+            lock: lock.map_err(|error| report::chain(&error))?,
+            socket: socket.map_err(|error| error.to_string())?,
+            routers,
+            checks: self.director.verdicts(),
+        })
+    }
+
+    /// Ends everything, and leaves addresses, table, lock and control socket to the other process.
+    pub(super) async fn leave(mut self, to: HandedOver) {
+        let pid = to.pid;
+        tracing::info!(pid, "handing over");
+        self.parts.listening.give_up();
+        if let Some(Routers { handle, .. }) = self.parts.routers.take() {
+            let ended = if to.routers {
+                handle.release().await
+            } else {
+                handle.shutdown().await
+            };
+            if let Err(error) = ended {
+                tracing::error!("virtual routers: {}", report::chain(&error));
+            }
+        }
+        let Parts {
+            plane,
+            checks,
+            mailer,
+            serving,
+            monitor,
+            ..
+        } = self.parts;
+        serving.abort();
+        monitor.abort();
+        checks.shutdown().await;
+        if let Some(plane) = plane {
+            stop_plane(plane, true, &mut self.told).await;
+        }
+        let _ = serving.await;
+        // For a service manager: this process was the service, and the other one is it now.
+        systemd(&[NotifyState::MainPid(pid)]);
+        to.done().await;
+        if let Some(mailer) = mailer {
+            mailer.shutdown(LAST_MAILS).await;
+        }
+        tracing::info!(pid, "handed over");
+    }
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `lbctl run --upgrade`: another process goes on, and keepalived beside it sees nothing.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use tests_kernel::cluster::{Director, Software};
+use tests_kernel::host_namespaces_or_skip;
+use tests_kernel::net::{Capture, Lan, wait_until};
+use tests_kernel::process::{Background, pause};
+use tests_kernel::tool::lbctl;
+
+use super::{DEADLINE, TestResult, VIP, instance, pair};
+
+/// The words of a daemon that takes the place of another one.
+fn successor(of: &Director) -> TestResult<Background> {
+    let mut command = of.command(lbctl());
+    command.args(["run", "--upgrade", "-f"]);
+    command.arg(of.configuration());
+    command.arg("--control").arg(of.control());
+    Ok(Background::spawn(&mut command)?)
+}
+
+fn became_master(director: &Director) -> TestResult {
+    wait_until("master", DEADLINE, || {
+        let master = director.has_address(VIP);
+        master.then_some(()).ok_or_else(|| director.log())
+    })?;
+    Ok(())
+}
+
+/// The document of `lbctl status --json`.
+fn status(of: &Director) -> TestResult<serde_json::Value> {
+    Ok(serde_json::from_str(&of.lbctl(&["status", "--json"])?)?)
+}
+
+/// Waits until it answers, is master and has the address.
+fn in_order(of: &Director) -> TestResult {
+    wait_until("a director in order", DEADLINE, || {
+        let status = status(of).map_err(|error| error.to_string())?;
+        let master = status["routers"][0]["state"] == "master";
+        let in_order = master && of.has_address(VIP);
+        in_order.then_some(()).ok_or_else(|| status.to_string())
+    })?;
+    Ok(())
+}
+
+/// A pair, ours master; keepalived is backup and has said what it had to say.
+fn beside_keepalived(lan: &Lan, interval: &str) -> TestResult<[Director; 2]> {
+    let [mut ours, mut other] = pair(lan, [Software::Lbctl, Software::Keepalived], interval)?;
+    ours.start()?;
+    became_master(&ours)?;
+    other.start()?;
+    other.daemon()?.wait_for_line("backup", DEADLINE, |line| {
+        line.contains("Entering BACKUP STATE")
+    })?;
+    // The repeated announcements are over.
+    pause(Duration::from_secs(2));
+    Ok([ours, other])
+}
+
+/// Ours at this interval, upgraded so often.
+fn nobody_notices(interval: &str, upgrades: u32) -> TestResult {
+    let lan = Lan::new()?;
+    let [mut ours, mut other] = beside_keepalived(&lan, interval)?;
+    let before = status(&ours)?;
+    let capture = Capture::start(lan.switch(), "br0")?;
+    let mut monitor = ours.host().netns().command("ip");
+    let mut monitor = Background::spawn(monitor.args(["monitor", "address"]))?;
+    pause(Duration::from_millis(300));
+    let start = Instant::now();
+
+    let mut daemons: Vec<Background> = Vec::new();
+    for _ in 0..upgrades {
+        let new = successor(&ours)?;
+        let old = match daemons.last_mut() {
+            Some(old) => old,
+            None => ours.daemon()?,
+        };
+        let ended = old.wait(DEADLINE)?;
+        assert!(ended.success(), "{ended}: {}", old.text());
+        new.wait_for_line("take-over", DEADLINE, |line| line.contains("took over"))?;
+        daemons.push(new);
+        wait_until("an answer", DEADLINE, || {
+            status(&ours).map(drop).map_err(|error| error.to_string())
+        })?;
+    }
+    let wait: f64 = interval.parse()?;
+    pause(Duration::from_secs_f64(5.0 * wait));
+
+    let log = other.log();
+    assert_eq!(log.matches("Entering MASTER STATE").count(), 0, "{log}");
+    let source = ours.host().address();
+    let mut seen = capture.adverts();
+    seen.retain(|(at, _)| *at >= start);
+    assert!(seen.len() > 3, "{seen:?}");
+    assert!(
+        seen.iter()
+            .all(|(_, advert)| advert.source == source && advert.priority == 150),
+        "{seen:?}"
+    );
+    for two in seen.windows(2) {
+        let gap = (two[1].0 - two[0].0).as_secs_f64();
+        // One interval, and less than another one beside it; a busy machine has 100 ms.
+        assert!(gap < (2.0 * wait).max(0.1), "a gap of {gap} s at {wait} s");
+    }
+    let arps = capture.arps();
+    let announced = |arp: &&(Instant, tests_kernel::net::Arp)| arp.1.sender == VIP;
+    assert_eq!(arps.iter().filter(announced).count(), 0, "announcements");
+    monitor.kill();
+    let changes = monitor.text();
+    assert!(!changes.contains(&VIP.to_string()), "{changes}");
+
+    let after = status(&ours)?;
+    assert_ne!(after["pid"], before["pid"]);
+    let [old, new] = [&before, &after].map(|of| &of["routers"][0]);
+    assert_eq!(new["state"], "master");
+    assert_eq!(new["reason"], old["reason"]);
+    assert_eq!(new["counters"]["master_transitions"], 1);
+    let sent = |of: &serde_json::Value| of["counters"]["advertisements_sent"].as_u64();
+    assert!(sent(new) > sent(old));
+
+    // The last one is a daemon like any other.
+    let Some(mut last) = daemons.pop() else {
+        return Err("no daemon".into());
+    };
+    last.signal(Signal::SIGTERM);
+    assert!(last.wait(DEADLINE)?.success(), "{}", last.text());
+    assert!(!ours.has_address(VIP));
+    assert!(!ours.control().exists());
+    became_master(&other)?;
+    other.stop()?;
+    Ok(())
+}
+
+#[test]
+fn keepalived_does_not_notice_at_one_second() -> TestResult {
+    host_namespaces_or_skip!();
+    nobody_notices("1", 2)
+}
+
+#[test]
+fn keepalived_does_not_notice_at_50_milliseconds() -> TestResult {
+    host_namespaces_or_skip!();
+    nobody_notices("0.05", 5)
+}
+
+/// A file that nobody can use is no reason for anything.
+#[test]
+fn a_successor_that_cannot_start_changes_nothing() -> TestResult {
+    host_namespaces_or_skip!();
+    let lan = Lan::new()?;
+    let [ours, other] = beside_keepalived(&lan, "0.2")?;
+    let pid = status(&ours)?["pid"].clone();
+    for broken in [
+        "vrrp_instance {",
+        &instance(150, "0.2", "").replace("eth0", "eth9"),
+    ] {
+        ours.configure(broken)?;
+        let mut new = successor(&ours)?;
+        let ended = new.wait(DEADLINE)?;
+        assert!(!ended.success(), "{}", new.text());
+    }
+    pause(Duration::from_secs(1));
+    assert_eq!(status(&ours)?["pid"], pid);
+    assert_eq!(other.log().matches("Entering MASTER STATE").count(), 0);
+    assert!(ours.has_address(VIP));
+
+    // Without a predecessor it starts as usual.
+    ours.configure(&instance(150, "0.2", ""))?;
+    drop(ours);
+    let host = lan.host("r3", std::net::Ipv4Addr::new(192, 168, 1, 13))?;
+    let alone = Director::new(host, Software::Lbctl, &instance(200, "0.2", ""))?;
+    let mut new = successor(&alone)?;
+    became_master(&alone)?;
+    new.signal(Signal::SIGTERM);
+    assert!(new.wait(DEADLINE)?.success());
+    Ok(())
+}
+
+/// Whichever of the two is killed at whatever moment: one of them has the routers, or the next
+/// start has.
+#[test]
+fn a_kill_at_any_moment_is_repaired_by_the_next_start() -> TestResult {
+    host_namespaces_or_skip!();
+    let lan = Lan::new()?;
+    let [mut ours, other] = pair(&lan, [Software::Lbctl, Software::Lbctl], "0.2")?;
+    drop(other);
+    for (number, delay) in [0, 10, 20, 30, 40, 50, 60, 80, 120, 200, 300, 500]
+        .into_iter()
+        .enumerate()
+    {
+        ours.start()?;
+        became_master(&ours)?;
+        let mut new = successor(&ours)?;
+        pause(Duration::from_millis(delay));
+        let kills_old = number % 2 == 0;
+        if kills_old {
+            ours.daemon()?.kill();
+        } else {
+            new.kill();
+        }
+        // The one that is left runs; or it is the old one, which had handed over and ended.
+        pause(Duration::from_secs(2));
+        let survivor = if kills_old { &mut new } else { ours.daemon()? };
+        if survivor.is_running() {
+            in_order(&ours)?;
+            let survivor = if kills_old { &mut new } else { ours.daemon()? };
+            survivor.signal(Signal::SIGTERM);
+            assert!(survivor.wait(DEADLINE)?.success(), "{}", survivor.text());
+            assert!(!ours.has_address(VIP), "after {delay} ms");
+        } else {
+            assert!(!kills_old, "the new one ended: {}", survivor.text());
+        }
+        // Whatever was left: the next start is as any other.
+        ours.start()?;
+        in_order(&ours)?;
+        ours.stop()?;
+        assert!(!ours.has_address(VIP), "after {delay} ms");
+    }
+    Ok(())
+}
