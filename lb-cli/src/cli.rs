@@ -32,6 +32,11 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Show what a running daemon does: its virtual routers, virtual servers and real servers.
     Status(StatusArgs),
+    /// Have the running daemon start its successor, which takes its place without a gap.
+    ///
+    /// That is the program file as it is now, with the arguments that the daemon was started with.
+    /// If it fails the daemon runs on. See also `lbctl run --upgrade`.
+    Upgrade(UpgradeArgs),
     /// Have a virtual router step down: another one takes over, and keeps it.
     ///
     /// A master advertises priority 0 and becomes backup, and with it all of its sync group. Whoever
@@ -117,6 +122,14 @@ pub(crate) struct StatusArgs {
     /// Print the status document as JSON, with all counters
     #[arg(long)]
     pub(crate) json: bool,
+    /// The daemon's control socket [default: /run/lb/lb.sock]
+    #[arg(long, value_name = "SOCKET")]
+    pub(crate) control: Option<PathBuf>,
+}
+
+/// The options of `lbctl upgrade`.
+#[derive(Debug, Args)]
+pub(crate) struct UpgradeArgs {
     /// The daemon's control socket [default: /run/lb/lb.sock]
     #[arg(long, value_name = "SOCKET")]
     pub(crate) control: Option<PathBuf>,

@@ -18,7 +18,7 @@ use std::{ffi::OsString, process::ExitCode};
 use clap::Parser as _;
 
 use cli::{Cli, Command};
-use commands::{check, genhash, ipvs, resign, run, status};
+use commands::{check, genhash, ipvs, resign, run, status, upgrade};
 use failure::Failure;
 use program::{Call, Program};
 
@@ -53,6 +53,7 @@ fn lbctl(argv: Vec<OsString>) -> Result<u8, Failure> {
         Command::Run(args) => run::run(args.into_options()),
         Command::Check(args) => check::check(&args),
         Command::Status(args) => status::status(&args),
+        Command::Upgrade(args) => upgrade::upgrade(&args),
         Command::Resign(args) => resign::resign(&args),
         Command::Ipvs(rest) => dispatch(Program::LbctlIpvs(words("lbctl ipvs", rest.words))),
         Command::Genhash(rest) => dispatch(Program::Genhash(words("lbctl genhash", rest.words))),

@@ -7,3 +7,4 @@ pub(crate) mod ipvs;
 pub(crate) mod resign;
 pub(crate) mod run;
 pub(crate) mod status;
+pub(crate) mod upgrade;

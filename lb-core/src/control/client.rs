@@ -13,7 +13,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::net::UnixStream;
 
 use super::server::PROTOCOL;
-use super::{Resignation, Resumption, Status};
+use super::{Resignation, Resumption, Started, Status};
 
 /// The longest an exchange with the daemon may take.
 const PATIENCE: Duration = Duration::from_secs(35);
@@ -39,7 +39,7 @@ pub enum ClientError {
     /// The answer was not what this version understands.
     #[error("daemon's answer cannot be read")]
     Decode(#[from] serde_json::Error),
-    /// A virtual router cannot do what was asked.
+    /// What was asked cannot be done.
     #[error("{reason}")]
     Instance {
         /// Why.
@@ -92,6 +92,16 @@ pub async fn resume(socket: &Path, instance: &str) -> Result<Resumption, ClientE
     Ok(serde_json::from_slice(&body)?)
 }
 
+/// Asks the daemon on `socket` to start its successor: the program as it is now, with the arguments
+/// that it was started with. That it takes over is seen by the process id in [`status`].
+///
+/// # Errors
+/// [`ClientError::Instance`] with the reason if it was not started.
+pub async fn upgrade(socket: &Path) -> Result<Started, ClientError> {
+    let answer = exchange(socket, Method::POST, "/v1/upgrade").await;
+    Ok(serde_json::from_slice(&answer.map_err(reasoned)?)?)
+}
+
 /// Asks the daemon on `socket` for its connection, to take its place.
 pub(crate) async fn hand_over(socket: &Path) -> Result<UnixStream, ClientError> {
     let upgraded = async {
@@ -127,14 +137,19 @@ pub(crate) async fn hand_over(socket: &Path) -> Result<UnixStream, ClientError> 
 async fn ask_instance(socket: &Path, instance: &str, verb: &str) -> Result<Bytes, ClientError> {
     let name = utf8_percent_encode(instance, NON_ALPHANUMERIC);
     let path = format!("/v1/instances/{name}/{verb}");
-    let refused = |error| match error {
+    let answer = exchange(socket, Method::POST, &path).await;
+    answer.map_err(reasoned)
+}
+
+/// A refusal with the reason alone, where there is one.
+fn reasoned(error: ClientError) -> ClientError {
+    match error {
         ClientError::Refused { status, body } => match reason(&body) {
             Some(reason) => ClientError::Instance { reason },
             None => ClientError::Refused { status, body },
         },
         other => other,
-    };
-    exchange(socket, Method::POST, &path).await.map_err(refused)
+    }
 }
 
 /// The `error` of an answer.
@@ -162,7 +177,7 @@ async fn exchange_unbounded(
     let status = response.status();
     let body = response.into_body().collect().await?.to_bytes();
     connection.abort();
-    if status == StatusCode::OK {
+    if matches!(status, StatusCode::OK | StatusCode::ACCEPTED) {
         Ok(body)
     } else {
         let body = String::from_utf8_lossy(&body).into_owned();

@@ -6,6 +6,7 @@
 //! | `GET /v1/status` | [`Status`]: who is running, its virtual routers with their counters, its virtual servers |
 //! | `POST /v1/reload` | 200 when the file was read and applied, 422 with the diagnostics otherwise |
 //! | `POST /v1/instances/NAME/resign` | 200 with a [`Resignation`] when the instance has stepped down, 404 if there is none of that name, 409 if it is not master |
+//! | `POST /v1/upgrade` | 202 with [`Started`]: a new process is to take the daemon's place; 409 with the reason if it cannot be started |
 //! | `POST /v1/hand-over` | 101: the connection is the two daemons' own from then on, see `lbctl run --upgrade` |
 //! | `POST /v1/instances/NAME/resume` | 200 with a [`Resumption`]: it preempts again |
 //!
@@ -14,16 +15,18 @@
 mod client;
 mod resign;
 mod server;
+mod started;
 mod status;
 
 use tokio::net::UnixStream;
 use tokio::sync::oneshot;
 
 pub(crate) use client::hand_over;
-pub use client::{ClientError, reload, resign, resume, status};
+pub use client::{ClientError, reload, resign, resume, status, upgrade};
 pub use resign::{InstanceRefusal, Resignation, Resumption};
 pub(crate) use server::Listening;
 pub use server::{ControlServer, ServeError};
+pub use started::Started;
 pub use status::{
     DriverStatus, InterfaceStatus, LatenessBucket, LatenessStatus, MasterStatus, RealServerStatus,
     RouterCounters, RouterStatus, Status, SyncGroupStatus, TrackedObjectStatus, TrackedStatus,
@@ -38,6 +41,8 @@ pub enum Request {
     Status(oneshot::Sender<Status>),
     /// `POST /v1/reload`: the answer is `Err` with one line per finding when nothing was changed.
     Reload(oneshot::Sender<Result<(), Vec<String>>>),
+    /// `POST /v1/upgrade`: the answer is `Err` with the reason if no process was started.
+    Upgrade(oneshot::Sender<Result<Started, String>>),
     /// `POST /v1/hand-over`: the connection, on which nothing has been said.
     HandOver(UnixStream),
     /// `POST /v1/instances/NAME/resign`.

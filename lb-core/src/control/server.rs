@@ -192,8 +192,13 @@ async fn answer(request: hyper::Request<Incoming>, requests: &mpsc::Sender<Reque
             ),
             None => unavailable(),
         },
+        (&Method::POST, "/v1/upgrade") => match ask(requests, Request::Upgrade).await {
+            Some(Ok(started)) => json(StatusCode::ACCEPTED, &started),
+            Some(Err(reason)) => error(StatusCode::CONFLICT, &reason),
+            None => unavailable(),
+        },
         (&Method::POST, "/v1/hand-over") => hand_over(request, requests),
-        (_, "/v1/status" | "/v1/reload" | "/v1/hand-over") => {
+        (_, "/v1/status" | "/v1/reload" | "/v1/upgrade" | "/v1/hand-over") => {
             error(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
         }
         (method, path) => match instance_verb(path) {

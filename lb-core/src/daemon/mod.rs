@@ -36,12 +36,14 @@ mod report;
 mod resign;
 mod running;
 mod source;
+mod spawn;
 mod start;
 mod status;
 mod supervise;
 mod upgrade;
 mod vrrp;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 pub use addresses::AddressError;
@@ -72,6 +74,9 @@ pub struct Options {
     pub routers: bool,
     /// Take the place of the daemon that runs on the control socket, if one does.
     pub upgrade: bool,
+    /// The program and its arguments that take this one's place when that is asked for on the
+    /// control socket (`lbctl upgrade`); empty if there is none.
+    pub successor: Vec<OsString>,
     /// Run the virtual servers and their checks (`keepalived -P` does not).
     pub virtual_servers: bool,
 }
@@ -82,6 +87,7 @@ impl Default for Options {
             control: PathBuf::from(DEFAULT_CONTROL),
             keep: false,
             upgrade: false,
+            successor: Vec::new(),
             routers: true,
             virtual_servers: true,
         }
@@ -109,6 +115,13 @@ impl Options {
     #[must_use]
     pub const fn with_upgrade(mut self, upgrade: bool) -> Self {
         self.upgrade = upgrade;
+        self
+    }
+
+    /// Sets the program and its arguments that take this one's place when that is asked for.
+    #[must_use]
+    pub fn with_successor(mut self, words: impl IntoIterator<Item = OsString>) -> Self {
+        self.successor = words.into_iter().collect();
         self
     }
 

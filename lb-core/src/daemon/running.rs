@@ -95,7 +95,7 @@ impl Routers {
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) source: Source,
-    options: Options,
+    pub(super) options: Options,
     pub(super) director: Director,
     pub(super) findings: Vec<String>,
     pub(super) parts: Parts,
@@ -425,6 +425,7 @@ impl Running {
                 let result = self.reload().await;
                 drop(reply.send(result));
             }
+            Request::Upgrade(reply) => drop(reply.send(self.start_successor())),
             Request::HandOver(stream) => self.offer(stream).await,
             Request::Resign { instance, reply } => {
                 let result = self.resign(&instance).await;

@@ -3,11 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tests_kernel::cluster::{Director, Software};
 use tests_kernel::host_namespaces_or_skip;
 use tests_kernel::net::{Capture, Lan, wait_until};
-use tests_kernel::process::{Background, pause};
+use tests_kernel::process::{Background, output, pause};
 use tests_kernel::tool::lbctl;
 
 use super::{DEADLINE, TestResult, VIP, instance, pair};
@@ -218,5 +219,50 @@ fn a_kill_at_any_moment_is_repaired_by_the_next_start() -> TestResult {
         ours.stop()?;
         assert!(!ours.has_address(VIP), "after {delay} ms");
     }
+    Ok(())
+}
+
+/// The running daemon starts its successor itself.
+#[test]
+fn a_daemon_starts_its_successor() -> TestResult {
+    host_namespaces_or_skip!();
+    let lan = Lan::new()?;
+    let [mut ours, other] = beside_keepalived(&lan, "0.2")?;
+    let before = status(&ours)?["pid"].clone();
+    // With errors in its file the new one ends.
+    let file = instance(150, "0.2", "");
+    ours.configure("vrrp_instance {")?;
+    let mut command = ours.host().netns().command(lbctl());
+    command.arg("upgrade").arg("--control").arg(ours.control());
+    let refused = output(&mut command, DEADLINE)?;
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    let text = String::from_utf8(refused.stderr)?;
+    assert_eq!(
+        text,
+        format!("the new process ended; the log says why; PID {before} runs on\n")
+    );
+    assert_eq!(status(&ours)?["pid"], before);
+
+    ours.configure(&file)?;
+    let text = ours.lbctl(&["upgrade"])?;
+    let pid = status(&ours)?["pid"].clone();
+    assert_eq!(
+        text,
+        format!("PID {pid} has taken over from PID {before}\n")
+    );
+    let ended = ours.daemon()?.wait(DEADLINE)?;
+    assert!(ended.success(), "{ended}");
+    assert_eq!(other.log().matches("Entering MASTER STATE").count(), 0);
+    in_order(&ours)?;
+    // The one after that, too.
+    ours.lbctl(&["upgrade"])?;
+    let last = status(&ours)?["pid"].as_i64().ok_or("no pid")?;
+    assert_ne!(pid, last);
+    let last = Pid::from_raw(i32::try_from(last)?);
+    kill(last, Signal::SIGTERM)?;
+    wait_until("the end", DEADLINE, || {
+        let gone = !ours.control().exists() && !ours.has_address(VIP);
+        gone.then_some(()).ok_or_else(|| "still there".to_owned())
+    })?;
     Ok(())
 }

@@ -4,6 +4,7 @@
 mod log;
 mod process;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use lb_check::Registry;
@@ -94,6 +95,7 @@ fn serve(file: PathBuf, options: &RunOptions) -> Result<(), Failure> {
     let mut settings = Options::default()
         .with_keep(options.keep)
         .with_upgrade(options.upgrade)
+        .with_successor(successor(options))
         .with_parts(options.routers, options.virtual_servers);
     if let Some(control) = &options.control {
         settings = settings.with_control(control);
@@ -113,6 +115,19 @@ fn serve(file: PathBuf, options: &RunOptions) -> Result<(), Failure> {
                 .await
                 .map_err(|error| failure(&error))
         })
+}
+
+/// The words that start another one in this one's place: those that started this one. As
+/// `keepalived` there are none.
+fn successor(options: &RunOptions) -> Vec<OsString> {
+    if options.detach || options.lenient && options.search == RunOptions::keepalived().search {
+        return Vec::new();
+    }
+    let mut words: Vec<OsString> = std::env::args_os().collect();
+    if !options.upgrade {
+        words.push("--upgrade".into());
+    }
+    words
 }
 
 /// Whether the daemon would start with this configuration.

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What is said when the daemon starts its successor.
+
+use serde::{Deserialize, Serialize};
+
+/// The answer of `POST /v1/upgrade`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Started {
+    /// Process id of the new process.
+    pub pid: u32,
+    /// Process id of the daemon, which ends when the new one has taken over.
+    pub from: u32,
+}
