@@ -278,3 +278,45 @@ fn what_root_runs_and_others_may_change_is_refused_or_told() {
         "{found}"
     );
 }
+
+#[test]
+fn what_becomes_of_a_weight_in_a_sync_group_is_told() {
+    let text = |keyword: &str| {
+        format!(
+            "global_defs {{\n no_email_faults\n}}\n\
+             vrrp_script chk {{\n script /bin/true\n weight -60\n}}\n\
+             vrrp_script plain {{\n script /bin/true\n}}\n\
+             track_file load {{\n file /run/load\n}}\n\
+             vrrp_sync_group VG {{\n group {{\n VI_1\n }}\n track_script {{\n chk\n }}\n {keyword}\n}}\n\
+             vrrp_instance VI_1 {{\n interface eth0\n virtual_router_id 51\n track_script {{\n \
+             plain\n }}\n track_interface {{\n eth1 weight -5\n }}\n track_file {{\n load\n }}\n \
+             virtual_ipaddress {{\n 192.0.2.1\n }}\n}}\n"
+        )
+    };
+    let read = |keyword: &str| {
+        let parsed = config::parse(&text(keyword), "lb.conf", &Registry::builtin());
+        let found = parsed.diagnostics().to_string();
+        let labels: Vec<String> = parsed
+            .diagnostics()
+            .iter()
+            .filter(|finding| finding.message.contains("in the sync group VG"))
+            .map(|finding| {
+                let what = finding.message.split(" has").next().unwrap();
+                format!("{what}: {}", finding.label.as_deref().unwrap())
+            })
+            .collect();
+        let model = parsed.into_model(Mode::Strict);
+        assert!(model.unwrap().global.no_fault_mails, "{found}");
+        labels
+    };
+    assert_eq!(
+        read(""),
+        [
+            "script chk: not tracked",
+            "interface eth1: taken as 0: a fault",
+            "file load: taken as 0: a fault",
+        ]
+    );
+    assert!(read("sync_group_tracking_weight").is_empty());
+    assert!(read("global_tracking").is_empty());
+}

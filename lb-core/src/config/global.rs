@@ -55,6 +55,7 @@ pub(super) struct GlobalConfig {
     pub(super) down_timer_adverts: Option<At<u32>>,
     pub(super) log_all_failures: Option<At<bool>>,
     pub(super) script_user: Option<At<(String, Option<String>)>>,
+    pub(super) no_email_faults: Option<At<bool>>,
     pub(super) script_security: bool,
     /// What follows from both, once all is read.
     pub(super) script_rules: ScriptRules,
@@ -114,6 +115,10 @@ impl GlobalConfig {
                 context.set(line, &mut self.vrrp_version, value);
             }
             "script_user" => self.script_user(context, line),
+            "no_email_faults" => {
+                let value = context.flag(line);
+                context.set(line, &mut self.no_email_faults, Some(value));
+            }
             "enable_script_security" => self.script_security = context.flag(line).value,
             // Scripts are run by the path that is written, in any case.
             "use_symlink_paths" => {

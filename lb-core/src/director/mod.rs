@@ -204,7 +204,11 @@ impl Director {
             return;
         };
         self.roles.insert(router.to_owned(), state);
-        if instance.smtp_alert && self.mailed.insert(router.to_owned(), state) != Some(state) {
+        let silent = state == State::Fault && self.global.no_fault_mails;
+        if instance.smtp_alert
+            && !silent
+            && self.mailed.insert(router.to_owned(), state) != Some(state)
+        {
             self.queue.mail(
                 Event::Router {
                     name: router.to_owned(),

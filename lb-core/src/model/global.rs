@@ -14,6 +14,8 @@ pub struct Global {
     pub router_id: String,
     /// Where notifications are mailed; none unless both a server and a recipient are given.
     pub mail: Option<MailSettings>,
+    /// Faults of virtual routers are not mailed. keepalived: `no_email_faults`.
+    pub no_fault_mails: bool,
     /// A sync daemon asked for by `lvs_sync_daemon`, beside those asked for by an instance.
     pub sync_daemon: Option<GlobalSyncDaemon>,
     /// As whom scripts run, and which are refused.

@@ -25,6 +25,7 @@ pub(super) fn global(
     global.vrrp.log_unknown_vrids = config.vrrp.log_unknown_vrids.is_some();
     global.vrrp.pacing = super::announcements::pacing(context, config);
     global.vrrp.scheduling = config.vrrp.scheduling.scheduling();
+    global.no_fault_mails = config.no_email_faults.is_some();
     global.scripts.security = config.script_security;
     if let Some(at) = &config.script_user {
         let (user, group) = &at.value;

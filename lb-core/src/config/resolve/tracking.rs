@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use lb_check::{Script, Severity};
-use lb_vrrp::track::{ObjectId, Weight};
+use lb_check::{Script as Program, Severity};
+use lb_vrrp::track::{Object, ObjectId, Process, Script, Weight};
 
 use super::Config;
 use crate::config::Diagnostic;
@@ -128,7 +128,7 @@ fn script(
         line.values = vec!["/bin/sh".to_owned()];
     }
     let rules = &config.global.script_rules;
-    let (program, errors) = Script::from_lines(&line, user, rules, timeout);
+    let (program, errors) = Program::from_lines(&line, user, rules, timeout);
     for error in errors {
         let message = error.problem.to_string();
         let place = command.span;
@@ -251,6 +251,47 @@ pub(super) fn objects(
     objects
 }
 
+/// Members of a group must not drift apart: what a weight becomes there is told.
+fn warn_of_weights(
+    context: &mut Context<'_>,
+    config: &Config,
+    group: &SyncGroup,
+    own: &[TrackConfig],
+    routers: &[VrrpInstance],
+) {
+    let members = routers.iter().filter(|of| group.members.contains(&of.name));
+    let lists = members.filter_map(|router| {
+        let mut written = config.instances.iter();
+        let written = written.find(|of| of.name.value == router.name)?;
+        Some((router.tracked.as_slice(), written.tracked.as_slice()))
+    });
+    for (tracked, written) in std::iter::once((group.tracked.as_slice(), own)).chain(lists) {
+        for (object, weight) in tracked.iter().filter(|(_, weight)| !weight.is_fault()) {
+            let kind = match object {
+                ObjectId::Interface(_) => Object::Interface,
+                ObjectId::File(_) => Object::File,
+                ObjectId::Process(_) => Object::Process(Process::default()),
+                _ => Object::Script(Script::default()),
+            };
+            let label = match weight.in_sync_group(kind, false) {
+                None => "not tracked",
+                Some(_) => "taken as 0: a fault",
+            };
+            let Some(of) = written
+                .iter()
+                .find(|of| id(of.kind, &of.name.value) == *object)
+            else {
+                continue;
+            };
+            let place = of.weight.map_or(of.name.span, |weight| weight.span);
+            let message = format!("{object} has a weight in the sync group {}", group.name);
+            let finding = Diagnostic::warning(place, message).label(label);
+            let note = "`sync_group_tracking_weight` lets it count";
+            context.findings.push(finding.note(note));
+        }
+    }
+}
+
 /// Sync groups. A member that is unknown, or in another group already, is reported and left out.
 pub(super) fn groups(
     context: &mut Context<'_>,
@@ -300,6 +341,9 @@ pub(super) fn groups(
         }
         group.tracked = tracked(context, known, &written.tracked, None, false);
         group.tracking_weight = written.tracking_weight;
+        if !group.tracking_weight {
+            warn_of_weights(context, config, &group, &written.tracked, routers);
+        }
         groups.push(group);
     }
     groups

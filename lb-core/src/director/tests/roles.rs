@@ -97,6 +97,25 @@ fn a_global_sync_daemon_follows_its_instance_or_is_both() {
 }
 
 #[test]
+fn faults_are_not_mailed_where_nobody_wants_that() {
+    let mut model = routers([router("VI_1", 100).with_smtp_alert(true)]);
+    model.global.no_fault_mails = true;
+    let mut director = Director::new(model);
+    for state in [State::Master, State::Fault, State::Backup] {
+        director.handle_role("VI_1", state);
+    }
+    let mails = mails(&mut director);
+    let subjects: Vec<_> = mails.iter().map(|(subject, _)| subject.as_str()).collect();
+    assert_eq!(
+        subjects,
+        [
+            "[lb1] VRRP Instance VI_1 - Entering MASTER state",
+            "[lb1] VRRP Instance VI_1 - Entering BACKUP state",
+        ]
+    );
+}
+
+#[test]
 fn router_states_are_mailed_once() {
     let mut director = Director::new(routers([router("VI_1", 100).with_smtp_alert(true)]));
     for state in [
