@@ -242,13 +242,14 @@ impl Actuator {
     async fn leave(&mut self, wishes: &Wishes) -> bool {
         let mailbox = Arc::clone(&self.mailbox);
         let held = |router: &RouterKey| wishes.routers.get(router).is_some_and(|of| of.held);
-        let mut troubles = self.links.lower(held).await;
         let manager = self.manager.as_mut();
         self.routing.withdraw(manager, &mailbox, wishes).await;
         let wanted = wanted(wishes);
         self.lost.clear();
         self.shed(wishes, &wanted).await;
-        troubles.extend(self.links.settle(&wishes.virtual_links, held).await);
+        let links = &wishes.virtual_links;
+        let mut troubles = self.links.settle(links, held, || true).await;
+        troubles.extend(self.links.lower(held, || true).await);
         let linked = troubles.is_empty();
         self.links_failed(troubles);
         linked
@@ -263,13 +264,12 @@ impl Actuator {
         links && self.held.is_empty() && self.routing.is_empty() && self.shields.is_empty()
     }
 
-    /// Addresses before the routes that need them, and after them when they go. A macvlan is down
-    /// before its addresses go, so that all of them are out of use at once.
+    /// Addresses before the routes that need them, and after them when they go. A macvlan is set
+    /// down after that: the kernel takes a hundred times as long for it as for an address.
     async fn follow(&mut self, wishes: &Wishes) {
         let (mailbox, version) = (Arc::clone(&self.mailbox), wishes.version);
         let held = |router: &RouterKey| wishes.routers.get(router).is_some_and(|of| of.held);
-        let troubles = self.links.lower(held).await;
-        self.links_failed(troubles);
+        let same = || mailbox.version() == version;
         let manager = self.manager.as_mut();
         self.routing.withdraw(manager, &mailbox, wishes).await;
         if mailbox.version() == version {
@@ -279,10 +279,10 @@ impl Actuator {
             let manager = self.manager.as_mut();
             self.routing.establish(manager, &mailbox, wishes).await;
         }
-        if mailbox.version() == version {
-            let troubles = self.links.settle(&wishes.virtual_links, held).await;
-            self.links_failed(troubles);
-        }
+        let links = &wishes.virtual_links;
+        let mut troubles = self.links.settle(links, held, same).await;
+        troubles.extend(self.links.lower(held, same).await);
+        self.links_failed(troubles);
         if self.routing.take_retry() {
             self.retry_at = Some(Instant::now() + RETRY);
         }

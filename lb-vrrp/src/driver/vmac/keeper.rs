@@ -97,10 +97,12 @@ impl Keeper {
         Ok(())
     }
 
-    /// Sets down those whose router does not hold its addresses.
+    /// Sets down those whose router does not hold its addresses, for as long as `same` says that
+    /// nothing else is wanted meanwhile.
     pub(in crate::driver) async fn lower(
         &mut self,
         held: impl Fn(&RouterKey) -> bool,
+        same: impl Fn() -> bool,
     ) -> Vec<Trouble> {
         let surplus: Vec<u32> = self
             .made
@@ -110,6 +112,9 @@ impl Keeper {
             .collect();
         let mut troubles = Vec::new();
         for index in surplus {
+            if !same() {
+                break;
+            }
             troubles.extend(self.set_up(index, false).await.err());
         }
         troubles
@@ -146,11 +151,13 @@ impl Keeper {
     }
 
     /// Makes those that are missing, deletes those that are not wanted any more, and sets the
-    /// interfaces beneath as they were before where nothing is above them any more.
+    /// interfaces beneath as they were before where nothing is above them any more. Stops early when
+    /// `same` says that something else is wanted.
     pub(in crate::driver) async fn settle(
         &mut self,
         wanted: &Arc<[VirtualLink]>,
         held: impl Fn(&RouterKey) -> bool,
+        same: impl Fn() -> bool,
     ) -> Vec<Trouble> {
         if self
             .settled
@@ -174,15 +181,16 @@ impl Keeper {
             .filter(|(_, made)| by_name.get(&*made.of.name).is_none_or(|of| **of != made.of))
             .map(|(index, _)| *index)
             .collect();
-        for index in surplus {
-            troubles.extend(self.delete(index).await.err());
-        }
+        troubles.extend(self.delete(&surplus).await.err());
         let there: BTreeSet<Arc<str>> = self
             .made
             .values()
             .map(|made| Arc::clone(&made.of.name))
             .collect();
         for of in wanted.iter().filter(|of| !there.contains(&of.name)) {
+            if !same() {
+                return troubles;
+            }
             if let Err(error) = self.make(of, held(&of.router)).await {
                 troubles.push(self.trouble(of, InterfaceOperation::Make, error));
             }
@@ -206,16 +214,21 @@ impl Keeper {
         troubles
     }
 
-    async fn delete(&mut self, index: u32) -> Result<(), Trouble> {
-        let (Some(manager), Some(made)) = (&mut self.manager, self.made.get(&index)) else {
+    async fn delete(&mut self, indices: &[u32]) -> Result<(), Trouble> {
+        let made: Vec<&Made> = indices.iter().filter_map(|of| self.made.get(of)).collect();
+        let (Some(manager), Some(first)) = (&mut self.manager, made.first()) else {
             return Ok(());
         };
-        if let Err(error) = manager.delete(&made.link).await {
-            let of = made.of.clone();
-            return Err(self.trouble(&of, InterfaceOperation::Delete, error));
+        let first = first.of.clone();
+        let links: Vec<Link> = made.iter().map(|made| made.link.clone()).collect();
+        if let Err(error) = manager.delete(&links).await {
+            return Err(self.trouble(&first, InterfaceOperation::Delete, error));
         }
-        self.failing.remove(&made.of.name);
-        self.made.remove(&index);
+        for index in indices {
+            if let Some(made) = self.made.remove(index) {
+                self.failing.remove(&made.of.name);
+            }
+        }
         Ok(())
     }
 

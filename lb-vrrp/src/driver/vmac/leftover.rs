@@ -37,7 +37,7 @@ pub(in crate::driver) async fn clean(
             continue;
         };
         info!(ifname = %found.link.name, "removing left-over virtual interface");
-        manager.delete(&found.link).await?;
+        manager.delete(std::slice::from_ref(&found.link)).await?;
         let base = interfaces
             .iter()
             .find(|of| Some(of.link.index) == found.macvlan_of);

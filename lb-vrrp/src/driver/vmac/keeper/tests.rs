@@ -105,10 +105,11 @@ impl LinkManager for Fake {
         self.with(|state| state.act(format!("{direction} {}", link.name)))
     }
 
-    async fn delete(&mut self, link: &Link) -> io::Result<()> {
+    async fn delete(&mut self, links: &[Link]) -> io::Result<()> {
         self.with(|state| {
-            state.act(format!("delete {}", link.name))?;
-            state.links.retain(|of| of.link != *link);
+            let names: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
+            state.act(format!("delete {}", names.join(" ")))?;
+            state.links.retain(|of| !links.contains(&of.link));
             Ok(())
         })
     }
@@ -155,6 +156,10 @@ const fn nobody(_: &RouterKey) -> bool {
     false
 }
 
+const fn always() -> bool {
+    true
+}
+
 const fn everybody(_: &RouterKey) -> bool {
     true
 }
@@ -163,7 +168,7 @@ const fn everybody(_: &RouterKey) -> bool {
 async fn one_is_made_up_while_held_and_gone_at_the_end() {
     let (fake, mut keeper) = bench();
     let one = wanted([51]);
-    assert!(keeper.settle(&one, nobody).await.is_empty());
+    assert!(keeper.settle(&one, nobody, always).await.is_empty());
     assert_eq!(
         fake.log(),
         [
@@ -178,19 +183,19 @@ async fn one_is_made_up_while_held_and_gone_at_the_end() {
             "eth0 arp_announce=2"
         ]
     );
-    assert!(keeper.settle(&one, nobody).await.is_empty());
+    assert!(keeper.settle(&one, nobody, always).await.is_empty());
     assert_eq!(fake.log(), [""; 0], "nothing is done twice");
 
     keeper.raise(10).await.unwrap();
     keeper.raise(10).await.unwrap();
     keeper.raise(2).await.unwrap();
-    assert!(keeper.lower(everybody).await.is_empty());
+    assert!(keeper.lower(everybody, always).await.is_empty());
     assert_eq!(fake.log(), ["up vrrp.51"]);
-    assert!(keeper.lower(nobody).await.is_empty());
-    assert!(keeper.lower(nobody).await.is_empty());
+    assert!(keeper.lower(nobody, always).await.is_empty());
+    assert!(keeper.lower(nobody, always).await.is_empty());
     assert_eq!(fake.log(), ["down vrrp.51"]);
 
-    assert!(keeper.settle(&wanted([]), nobody).await.is_empty());
+    assert!(keeper.settle(&wanted([]), nobody, always).await.is_empty());
     assert!(keeper.is_empty());
     assert_eq!(
         fake.log(),
@@ -209,15 +214,30 @@ async fn the_interface_beneath_is_set_back_with_the_last_one() {
             .settings
             .insert(("all".into(), Setting::ReversePath), 1);
     });
-    keeper.settle(&wanted([51, 52]), nobody).await;
+    keeper.settle(&wanted([51, 52]), nobody, always).await;
     let log = fake.log();
     assert!(log.contains(&"vrrp.52 rp_filter=2".to_owned()), "{log:?}");
     let beneath: Vec<_> = log.iter().filter(|line| line.starts_with("eth0")).collect();
     assert_eq!(beneath, ["eth0 arp_announce=2"], "what is stricter stays");
-    keeper.settle(&wanted([52]), nobody).await;
+    keeper.settle(&wanted([52]), nobody, always).await;
     assert_eq!(fake.log(), ["delete vrrp.51"]);
-    keeper.settle(&wanted([]), nobody).await;
+    keeper.settle(&wanted([]), nobody, always).await;
     assert_eq!(fake.log(), ["delete vrrp.52", "eth0 arp_announce=0"]);
+}
+
+#[tokio::test]
+async fn many_go_at_once_and_what_takes_time_gives_way() {
+    let (fake, mut keeper) = bench();
+    let two = wanted([51, 52]);
+    assert!(keeper.settle(&two, nobody, || false).await.is_empty());
+    assert!(keeper.is_empty(), "something else is wanted already");
+    keeper.settle(&two, nobody, always).await;
+    keeper.raise(10).await.unwrap();
+    fake.log();
+    assert!(keeper.lower(nobody, || false).await.is_empty());
+    assert_eq!(fake.log(), [""; 0]);
+    keeper.settle(&wanted([]), nobody, always).await;
+    assert_eq!(fake.steps()[0], "delete vrrp.51 vrrp.52");
 }
 
 #[tokio::test]
@@ -233,11 +253,11 @@ async fn a_predecessors_is_taken_over_with_what_it_knew() {
             .settings
             .insert(("eth0".into(), Setting::ArpAnnounce), 2);
     });
-    keeper.settle(&wanted([51]), nobody).await;
+    keeper.settle(&wanted([51]), nobody, always).await;
     assert_eq!(fake.steps(), ["down vrrp.51", "mark vrrp.51"]);
     let alias = fake.with(|state| state.links[0].alias.clone()).unwrap();
     assert!(alias.ends_with("arp_ignore=0 arp_announce=1"), "{alias}");
-    keeper.settle(&wanted([]), nobody).await;
+    keeper.settle(&wanted([]), nobody, always).await;
     assert_eq!(
         fake.steps(),
         ["delete vrrp.51", "eth0 arp_ignore=0", "eth0 arp_announce=1"]
@@ -248,7 +268,7 @@ async fn a_predecessors_is_taken_over_with_what_it_knew() {
 async fn one_that_is_held_is_taken_over_as_it_is() {
     let (fake, mut keeper) = bench();
     fake.with(|state| state.add("vrrp.51", 2, [0, 0, 0x5e, 0, 1, 51], None));
-    keeper.settle(&wanted([51]), everybody).await;
+    keeper.settle(&wanted([51]), everybody, always).await;
     assert_eq!(fake.steps()[0], "mark vrrp.51");
 }
 
@@ -258,7 +278,7 @@ async fn a_strangers_interface_is_left_alone_and_told_of_once() {
     fake.with(|state| state.add("vrrp.51", 2, [2; 6], None));
     let one = wanted([51]);
     for first in [true, false] {
-        let troubles = keeper.settle(&one, nobody).await;
+        let troubles = keeper.settle(&one, nobody, always).await;
         let [trouble] = &troubles[..] else {
             panic!("{troubles:?}");
         };
@@ -268,7 +288,7 @@ async fn a_strangers_interface_is_left_alone_and_told_of_once() {
     assert_eq!(fake.log(), [""; 0]);
     assert!(keeper.is_empty());
     fake.with(|state| state.links.clear());
-    assert!(keeper.settle(&one, nobody).await.is_empty());
+    assert!(keeper.settle(&one, nobody, always).await.is_empty());
     assert!(!keeper.is_empty());
 }
 
@@ -276,7 +296,7 @@ async fn a_strangers_interface_is_left_alone_and_told_of_once() {
 async fn one_that_somebody_deletes_or_sets_down_is_made_or_set_up_again() {
     let (fake, mut keeper) = bench();
     let one = wanted([51]);
-    keeper.settle(&one, nobody).await;
+    keeper.settle(&one, nobody, always).await;
     keeper.raise(10).await.unwrap();
     fake.log();
     keeper.lowered(&Link::new(10, "vrrp.51"));
@@ -284,15 +304,15 @@ async fn one_that_somebody_deletes_or_sets_down_is_made_or_set_up_again() {
     assert_eq!(fake.log(), ["up vrrp.51"]);
     fake.with(|state| state.links.clear());
     keeper.forget(&Link::new(10, "vrrp.51"));
-    keeper.settle(&one, nobody).await;
+    keeper.settle(&one, nobody, always).await;
     assert_eq!(fake.steps()[0], "create vrrp.51");
     // Notifications were lost.
     fake.with(|state| state.links.clear());
     keeper.doubt();
-    keeper.settle(&one, nobody).await;
+    keeper.settle(&one, nobody, always).await;
     assert_eq!(fake.steps()[0], "create vrrp.51");
     keeper.doubt();
-    keeper.settle(&one, nobody).await;
+    keeper.settle(&one, nobody, always).await;
     assert_eq!(fake.steps(), [""; 0]);
 }
 
@@ -302,18 +322,18 @@ async fn what_fails_is_tried_again() {
     let one = wanted([51]);
     let fail = || fake.with(|state| state.fails = true);
     fail();
-    assert!(keeper.settle(&one, nobody).await[0].first);
-    assert!(keeper.settle(&one, nobody).await.is_empty());
+    assert!(keeper.settle(&one, nobody, always).await[0].first);
+    assert!(keeper.settle(&one, nobody, always).await.is_empty());
     fail();
     let trouble = keeper.raise(10).await.unwrap_err();
     assert_eq!(trouble.error.to_string(), "cannot set up vrrp.51");
     keeper.raise(10).await.unwrap();
     fail();
-    assert_eq!(keeper.lower(nobody).await.len(), 1);
-    assert!(keeper.lower(nobody).await.is_empty());
+    assert_eq!(keeper.lower(nobody, always).await.len(), 1);
+    assert!(keeper.lower(nobody, always).await.is_empty());
     fail();
-    assert_eq!(keeper.settle(&wanted([]), nobody).await.len(), 1);
+    assert_eq!(keeper.settle(&wanted([]), nobody, always).await.len(), 1);
     assert!(!keeper.is_empty());
-    assert!(keeper.settle(&wanted([]), nobody).await.is_empty());
+    assert!(keeper.settle(&wanted([]), nobody, always).await.is_empty());
     assert!(keeper.is_empty());
 }
