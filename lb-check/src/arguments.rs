@@ -4,8 +4,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::ScriptRules;
-
 /// One line of a check's block, with the block it opens if it does; the check itself is the
 /// outermost one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +101,17 @@ impl CheckContext {
             },
         }
     }
+}
+
+/// As whom scripts run where they do not say, and whether root may run any script.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ScriptRules {
+    /// User and group (`script_user`).
+    pub default_user: Option<(String, Option<String>)>,
+    /// Scripts run by root that others could change are refused, and so are scripts without a user
+    /// (`enable_script_security`).
+    pub secure: bool,
 }
 
 /// Whether a finding prevents the check.

@@ -132,7 +132,9 @@ mod target;
 #[cfg(feature = "tcp")]
 mod tcp;
 
-pub use crate::arguments::{ArgumentError, Arguments, CheckContext, Problem, Severity};
+pub use crate::arguments::{
+    ArgumentError, Arguments, CheckContext, Problem, ScriptRules, Severity,
+};
 pub use crate::check::HealthCheck;
 pub use crate::digest::{Md5Digest, ParseDigestError};
 #[cfg(feature = "http")]
@@ -145,7 +147,7 @@ pub use crate::scheduler::{
     SubscriptionId,
 };
 #[cfg(feature = "script")]
-pub use crate::script::{Account, Script, ScriptRules, UnknownAccount};
+pub use crate::script::{Account, Script, UnknownAccount};
 pub use crate::state::{CheckState, Initial, Policy, Status, Step, Transition};
 pub use crate::target::Target;
 #[cfg(feature = "tcp")]

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use super::Script;
 use super::process::{Account, GRACE};
-use super::security::ScriptRules;
 use super::words::{Escapes, SplitError, split};
 use crate::keywords::Findings;
-use crate::{ArgumentError, Arguments, BuiltCheck, CheckContext, CheckFactory, Problem};
+use crate::{
+    ArgumentError, Arguments, BuiltCheck, CheckContext, CheckFactory, Problem, ScriptRules,
+};
 
 const KEYWORDS: &[&str] = &["misc_path", "misc_timeout", "misc_dynamic", "user"];
 

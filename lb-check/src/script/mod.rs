@@ -15,7 +15,6 @@ use crate::{HealthCheck, Outcome, Reason, Target};
 
 pub(crate) use self::factory::ScriptFactory;
 pub use self::process::{Account, UnknownAccount};
-pub use self::security::ScriptRules;
 
 /// Runs a program, without a shell, in a process group of its own; exit status 0 = up.
 ///

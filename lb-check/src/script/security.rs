@@ -8,20 +8,10 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{Uid, User};
 
 use super::process::Account;
+use crate::ScriptRules;
 
 /// The user that scripts run as where no other is given, if the machine has it.
 const DEFAULT_USER: &str = "keepalived_script";
-
-/// As whom scripts run where they do not say, and whether root may run any script.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ScriptRules {
-    /// User and group (`script_user`).
-    pub default_user: Option<(String, Option<String>)>,
-    /// Scripts run by root that others could change are refused, and so are scripts without a user
-    /// (`enable_script_security`).
-    pub secure: bool,
-}
 
 impl ScriptRules {
     /// With the user given, or else `keepalived_script` if there is one, or else the director's.
