@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
 use self::hand_over::Successor;
+use self::reopen::Reopen;
 use self::take_over::Waiting;
 use super::error::Error;
 use super::event::{Event, Events, LinkProblem};
@@ -41,6 +42,7 @@ use crate::{AddressFamily, FaultReason, MacAddr, Pacing, State, VirtualRouter};
 mod follow;
 mod hand_over;
 mod receive;
+mod reopen;
 mod resign;
 mod take_over;
 
@@ -86,6 +88,7 @@ enum Wake {
     Command(Command),
     Report(ObjectId, Report),
     Successor(io::Result<Option<Message>>),
+    PortsFailed(Vec<(PortKey, io::Error)>),
     Abandoned,
 }
 
@@ -98,6 +101,8 @@ pub(super) struct AdvertThread {
     /// Of macvlans.
     naming: Naming,
     ports: BTreeMap<PortKey, Port>,
+    /// Those that failed.
+    reopen: Reopen,
     /// For announcements, by interface index.
     announcers: BTreeMap<u32, Arc<PacketSocket>>,
     /// As of the last time they were looked at.
@@ -146,6 +151,7 @@ impl AdvertThread {
             tracking: Tracking::default(),
             naming,
             ports: BTreeMap::new(),
+            reopen: Reopen::default(),
             announcers: BTreeMap::new(),
             interfaces,
             table,
@@ -216,6 +222,7 @@ impl AdvertThread {
                 .filter_map(|router| router.engine.next_timeout())
                 .chain(self.tracking.next_timeout())
                 .chain(self.start_at)
+                .chain(self.reopen.next())
                 .chain(self.successor.as_ref().map(Successor::deadline));
             self.timer.arm(next.min())?;
             match self.wait().await? {
@@ -227,6 +234,7 @@ impl AdvertThread {
                 }
                 Wake::Report(object, report) => self.handle_report(object, report),
                 Wake::Successor(message) => self.hear_successor(message),
+                Wake::PortsFailed(failed) => self.close_failed(failed),
                 Wake::Abandoned => {
                     self.resign();
                     return Ok(End::Orderly);
@@ -239,8 +247,16 @@ impl AdvertThread {
         poll_fn(|cx| {
             let mut ready = self.timer.poll_fired(cx)?.is_ready();
             // Also when time is up: a packet that is there comes first.
-            for port in self.ports.values_mut() {
-                ready |= port.poll_readable(cx)?.is_ready();
+            let mut failed = Vec::new();
+            for (key, port) in &mut self.ports {
+                match port.poll_readable(cx) {
+                    Poll::Ready(Ok(())) => ready = true,
+                    Poll::Ready(Err(error)) => failed.push((key.clone(), error)),
+                    Poll::Pending => {}
+                }
+            }
+            if !failed.is_empty() {
+                return Poll::Ready(Ok(Wake::PortsFailed(failed)));
             }
             if ready {
                 return Poll::Ready(Ok(Wake::Ready));
@@ -293,6 +309,9 @@ impl AdvertThread {
     }
 
     fn run_timers(&mut self) {
+        if self.reopen.next().is_some_and(|at| at <= Instant::now()) {
+            self.settle();
+        }
         let begin = Instant::now();
         if !self.timer.is_due(begin) {
             return;
@@ -338,6 +357,7 @@ impl AdvertThread {
         match command {
             Command::InterfacesChanged => {
                 self.interfaces = self.table.borrow().clone();
+                self.reopen.hurry();
                 self.settle();
             }
             Command::AddressReady {
@@ -607,12 +627,16 @@ impl AdvertThread {
 
     /// Closes the sockets of interfaces that are gone or unused, opens those of new ones.
     fn renew_ports(&mut self) {
+        let now = Instant::now();
         let used: BTreeSet<PortKey> = self.routers.keys().map(RouterKey::port).collect();
         let interfaces = &self.interfaces;
         self.ports.retain(|key, port| {
             let index = interfaces.get(&key.0).map(|of| of.link.index);
             used.contains(key) && index == Some(port.index)
         });
+        // Nobody waits for those of an interface that is gone.
+        self.reopen
+            .retain(|key| used.contains(key) && interfaces.get(&key.0).is_some());
         let there = |index: u32| interfaces.iter().any(|of| of.link.index == index);
         self.announcers.retain(|index, _| there(*index));
         for key in used {
@@ -629,6 +653,9 @@ impl AdvertThread {
                     Some((index, link.mac))
                 })
                 .collect();
+            if self.reopen.waits(now, &key) {
+                continue;
+            }
             let opened = match self.ports.entry(key.clone()) {
                 Entry::Occupied(port) => Ok(port.into_mut()),
                 Entry::Vacant(empty) => {
@@ -639,8 +666,12 @@ impl AdvertThread {
                 port.suit(interface, routers.map(|(_, of)| &of.spec))?;
                 port.listen(*family, &macvlans)
             });
-            if let Err(error) = opened {
-                error!(ifname = %name, %family, %error, "no raw socket");
+            match opened {
+                Ok(()) => self.reopen.opened(&key),
+                Err(error) => {
+                    error!(ifname = %name, %family, %error, "no raw socket, trying again");
+                    self.reopen.failed(now, &key);
+                }
             }
         }
     }

@@ -20,6 +20,7 @@ mod netns;
 mod resign;
 mod routes;
 mod signed;
+mod sockets;
 mod start;
 mod succession;
 mod tracking;

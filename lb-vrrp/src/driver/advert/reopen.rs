@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Sockets that failed or could not be opened are opened again, later each time.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::{Duration, Instant};
+
+use tracing::error;
+
+use super::super::mailbox::PortKey;
+use super::AdvertThread;
+
+/// Until the first new attempt; doubled each time.
+const FIRST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// The ports that wait for another attempt.
+#[derive(Debug, Default)]
+pub(super) struct Reopen(BTreeMap<PortKey, (Instant, Duration)>);
+
+impl Reopen {
+    /// Takes note of a failure.
+    pub(super) fn failed(&mut self, now: Instant, key: &PortKey) {
+        let wait = self.0.get(key).map_or(FIRST, |(_, wait)| *wait * 2);
+        let wait = wait.min(LONGEST);
+        self.0.insert(key.clone(), (now + wait, wait));
+    }
+
+    pub(super) fn opened(&mut self, key: &PortKey) {
+        self.0.remove(key);
+    }
+
+    /// Whether it is too early for another attempt.
+    pub(super) fn waits(&self, now: Instant, key: &PortKey) -> bool {
+        self.0.get(key).is_some_and(|(at, _)| now < *at)
+    }
+
+    /// Something has changed: all are tried at once.
+    pub(super) fn hurry(&mut self) {
+        self.0.clear();
+    }
+
+    pub(super) fn retain(&mut self, keep: impl Fn(&PortKey) -> bool) {
+        self.0.retain(|key, _| keep(key));
+    }
+
+    /// When the next attempt is due.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.0.values().map(|(at, _)| *at).min()
+    }
+}
+
+impl AdvertThread {
+    /// Closes sockets that cannot be waited for any more. Their routers wait in Fault until others
+    /// are open.
+    pub(super) fn close_failed(&mut self, failed: Vec<(PortKey, io::Error)>) {
+        let now = Instant::now();
+        for (key, error) in failed {
+            error!(ifname = %key.0, family = %key.1, %error, "raw socket failed, closing it");
+            self.ports.remove(&key);
+            self.reopen.failed(now, &key);
+        }
+        self.settle();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::AddressFamily;
+
+    #[test]
+    fn each_wait_is_longer_until_it_is_open() {
+        let key: PortKey = (Arc::from("eth0"), AddressFamily::Ipv4);
+        let mut reopen = Reopen::default();
+        let mut now = Instant::now();
+        assert!(!reopen.waits(now, &key));
+        for seconds in [1, 2, 4, 8, 16, 30, 30] {
+            reopen.failed(now, &key);
+            let at = now + Duration::from_secs(seconds);
+            assert_eq!(reopen.next(), Some(at));
+            assert!(reopen.waits(at - Duration::from_millis(1), &key));
+            assert!(!reopen.waits(at, &key));
+            now = at;
+        }
+        reopen.opened(&key);
+        assert_eq!(reopen.next(), None);
+        reopen.failed(now, &key);
+        reopen.hurry();
+        assert!(!reopen.waits(now, &key));
+    }
+}

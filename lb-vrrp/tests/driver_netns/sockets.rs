@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Sockets that fail: one that cannot be opened is opened when it can be, and what a full one did
+//! not tell is found.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use lb_vrrp::driver::{Driver, Options};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::netns::{Lan, enabled, pause, wait_for};
+use super::{Killed, VIP, quick_spec};
+
+/// The router of the test below, in a process whose descriptors run out while a file is there.
+#[test]
+fn child_without_descriptors() {
+    let Some(directory) = std::env::var_os("LB_VRRP_STARVED") else {
+        return;
+    };
+    let file = Path::new(&directory).join("starve");
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (_handle, _events) = Driver::start(vec![quick_spec(150)], Options::default()).unwrap();
+        loop {
+            // Those that are open stay open.
+            let limit = if file.exists() { 3 } else { soft };
+            setrlimit(Resource::RLIMIT_NOFILE, limit, hard).unwrap();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+}
+
+#[test]
+fn a_socket_that_could_not_be_opened_is_opened_later() {
+    if !enabled("a_socket_that_could_not_be_opened_is_opened_later") {
+        return;
+    }
+    let lan = Lan::new();
+    let directory = tempfile::tempdir().unwrap();
+    let starve = directory.path().join("starve");
+    let _child = Killed(lan.a.run(|| {
+        Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "sockets::child_without_descriptors",
+                "--nocapture",
+            ])
+            .env("LB_VRRP_STARVED", directory.path())
+            .spawn()
+            .unwrap()
+    }));
+    wait_for("the address", || lan.a.holds(VIP).then_some(()));
+
+    std::fs::write(&starve, "").unwrap();
+    pause(Duration::from_millis(500));
+    lan.bridge.ip("link del pa");
+    lan.connect("pa", &lan.a);
+    lan.a.ip("addr add 192.0.2.1/24 dev eth0");
+    pause(Duration::from_secs(2));
+    assert!(!lan.a.holds(VIP), "without a socket");
+
+    // Nothing happens to any interface from here on.
+    std::fs::remove_file(&starve).unwrap();
+    wait_for("the address again", || lan.a.holds(VIP).then_some(()));
+}
+
+#[test]
+fn what_was_lost_with_notifications_is_found() {
+    if !enabled("what_was_lost_with_notifications_is_found") {
+        return;
+    }
+    let lan = Lan::new();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("batch");
+    let child = Killed(lan.a.run(|| {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "child_router", "--nocapture"])
+            .env("LB_VRRP_CHILD", "150")
+            .spawn()
+            .unwrap()
+    }));
+    wait_for("the address", || lan.a.holds(VIP).then_some(()));
+    let pid = Pid::from_raw(child.0.id().try_into().unwrap());
+
+    // It sleeps while more is told than its socket holds, the loss of its address at last.
+    kill(pid, Signal::SIGSTOP).unwrap();
+    let mut batch = String::new();
+    for number in 0..4000 {
+        let address = format!("10.{}.{}.1/32", number / 250, number % 250);
+        writeln!(
+            batch,
+            "addr add {address} dev lo\naddr del {address} dev lo"
+        )
+        .unwrap();
+    }
+    std::fs::write(&file, batch).unwrap();
+    lan.a.ip(&format!("-batch {}", file.display()));
+    lan.a.ip(&format!("addr del {VIP}/24 dev eth0"));
+    assert!(!lan.a.holds(VIP));
+    let sockets = std::fs::read_to_string(format!("/proc/{pid}/net/netlink")).unwrap();
+    let drops = |line: &str| line.split_whitespace().nth(8)?.parse::<u64>().ok();
+    let lost: u64 = sockets.lines().filter_map(drops).sum();
+    assert!(lost > 0, "nothing was lost: {sockets}");
+    kill(pid, Signal::SIGCONT).unwrap();
+    wait_for("the address again", || lan.a.holds(VIP).then_some(()));
+}
