@@ -29,6 +29,7 @@ mod error;
 mod handover;
 mod leave;
 mod lock;
+mod memory;
 mod ownership;
 mod plane;
 mod privileges;

@@ -23,7 +23,7 @@ use super::report::{self, Told};
 use super::running::{Parts, Routers, Running};
 use super::supervise::supervised;
 use super::upgrade::{Claim, Predecessor};
-use super::{Options, Source, addresses, privileges, vrrp};
+use super::{Options, Source, addresses, memory, privileges, vrrp};
 
 /// Control requests that wait for the director.
 const CONTROL_QUEUE: usize = 16;
@@ -67,7 +67,10 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
             Some(running)
         }
         None if routers.routers.is_empty() => None,
-        None => Some(Routers::start(routers, first_options)?),
+        None => {
+            memory::give_back();
+            Some(Routers::start(routers, first_options)?)
+        }
     };
     for (router, state) in &states {
         director.inherit_role(router, *state);

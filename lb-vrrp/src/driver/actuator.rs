@@ -105,7 +105,8 @@ pub(super) struct Actuator {
     commands: mpsc::Sender<Command>,
     hints: mpsc::Receiver<Hint>,
     events: mpsc::Sender<Event>,
-    held: BTreeMap<AddressKey, Held>,
+    /// Boxed: a node of the map is half empty.
+    held: BTreeMap<AddressKey, Box<Held>>,
     /// Deleted by somebody else, to be put back.
     lost: BTreeSet<AddressKey>,
     /// Failed and told.
@@ -233,7 +234,7 @@ impl Actuator {
                 extra_at: None,
                 again: 0,
             };
-            self.held.insert(key, held);
+            self.held.insert(key, Box::new(held));
         }
         self.routing.inherit(router, name, inheritance.routing);
     }
@@ -482,7 +483,7 @@ impl Actuator {
         held.schedule(now, wish, burst, of);
         self.announce_in_turn(key, of, burst.repeat);
         let keep = held.keep;
-        self.held.insert(key, held);
+        self.held.insert(key, Box::new(held));
         if self.lost.remove(&key) && added == Added::Created {
             warn!(
                 instance = %wish.router, vrid = %router.vrid, ifname = %of.link.name,

@@ -77,6 +77,7 @@ mod monitor;
 mod needs;
 mod pacing;
 mod port;
+mod present;
 mod router;
 mod routing;
 mod scheduling;

@@ -15,6 +15,7 @@ use super::mailbox::{
 };
 use super::needs::macvlan_of;
 use super::port::Port;
+use super::present::Present;
 use super::routing::RoutingEntry;
 use super::spec::RouterSpec;
 use super::succession::{HeldAddress, RouterEstate};
@@ -35,13 +36,6 @@ pub(super) struct Surroundings<'a> {
     pub(super) events: &'a mut Events,
 }
 
-/// An address that is on its interface.
-#[derive(Clone, Copy, Debug)]
-struct Ready {
-    /// It was there before, and stays.
-    keep: bool,
-}
-
 #[derive(Debug)]
 pub(super) struct Router {
     pub(super) key: RouterKey,
@@ -60,9 +54,9 @@ pub(super) struct Router {
     /// Its addresses and routes are prepared as the specification has them.
     prepared: bool,
     /// Addresses of this epoch that are on their interface, by interface and address.
-    ready: BTreeMap<(u32, IpAddr), Ready>,
+    ready: Present,
     /// Of a predecessor, until the first epoch begins.
-    inherited: BTreeMap<(u32, IpAddr), Ready>,
+    inherited: Present,
     /// What a predecessor held for it; goes with the first wish.
     inheritance: Option<Inheritance>,
     held: bool,
@@ -94,8 +88,8 @@ impl Router {
             addresses: Arc::new([]),
             routing: Arc::new([]),
             prepared: false,
-            ready: BTreeMap::new(),
-            inherited: BTreeMap::new(),
+            ready: Present::default(),
+            inherited: Present::default(),
             inheritance: None,
             held: false,
             shielded: false,
@@ -143,7 +137,7 @@ impl Router {
                 .iter()
                 .any(|of| of.link.index == *link && of.address.address == *address)
         };
-        self.ready.retain(|key, _| there(key));
+        self.ready.retain(there);
         self.addresses = addresses.into();
         self.routing = routing.into();
         if self.held {
@@ -280,9 +274,8 @@ impl Router {
             self.last_burst = Some(now);
             self.bursts += 1;
             for of in self.addresses.iter() {
-                if self
-                    .ready
-                    .contains_key(&(of.link.index, of.address.address))
+                let place = (of.link.index, of.address.address);
+                if self.ready.keep(place).is_some()
                     && let Some(announcement) = &of.announcement
                     && announcement.lane.is_none()
                 {
@@ -299,8 +292,7 @@ impl Router {
         if !self.held || self.epoch != epoch {
             return;
         }
-        let known = self.ready.insert((link, address), Ready { keep });
-        if known.is_some() {
+        if !self.ready.insert((link, address), keep) {
             return;
         }
         let prepared = self
@@ -338,11 +330,11 @@ impl Router {
     /// The router as its successor needs to know it.
     pub(super) fn estate(&self, now: Instant) -> RouterEstate {
         let held = self.addresses.iter().filter_map(|of| {
-            let ready = self.ready.get(&(of.link.index, of.address.address))?;
+            let keep = self.ready.keep((of.link.index, of.address.address))?;
             Some(HeldAddress {
                 link: of.link.clone(),
                 address: of.address.clone(),
-                keep: ready.keep,
+                keep,
             })
         });
         let routing = self.routing.iter().filter(|_| self.held);
@@ -364,7 +356,7 @@ impl Router {
         self.send_failures = estate.send_failures;
         let ready = |of: &HeldAddress| {
             let key = (of.link.index, of.address.address);
-            (key, Ready { keep: of.keep })
+            (key, of.keep)
         };
         self.inherited = estate.held.iter().map(ready).collect();
         let addresses = estate.held.into_iter().map(|of| Inherited {
