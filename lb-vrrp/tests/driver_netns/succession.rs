@@ -37,10 +37,13 @@ fn adverts(capture: &Capture, of: &Namespace) -> Vec<(std::time::Instant, u8)> {
     own.collect()
 }
 
-/// So many successors one after the other at this interval; what is on the wire is judged. Says
-/// whether that proves anything: not on a machine that had the master stand still for three
-/// intervals, which the peer may have noticed.
-fn nobody_notices(centis: u16, successors: usize) -> bool {
+/// So many successors one after the other at this interval; what is on the wire is judged.
+///
+/// # Errors
+///
+/// What was late, or followed from that. On a machine that is busy with other things it may be the
+/// machine that was late: then another try tells.
+fn nobody_notices(centis: u16, successors: usize) -> Result<(), String> {
     let lan = Lan::new();
     let a = Node::start(&lan.a, vec![every(centis, 51, 150)]);
     a.wait_state(State::Master);
@@ -63,10 +66,6 @@ fn nobody_notices(centis: u16, successors: usize) -> bool {
     }
     pause(interval * 3);
     let after = node.status();
-    if after.routers[0].stats.stalls > 0 {
-        return false;
-    }
-
     let changes = monitor.stop();
     assert!(!changes.contains(VIP), "the address was touched: {changes}");
     let seen = adverts(&capture, &lan.a);
@@ -75,16 +74,20 @@ fn nobody_notices(centis: u16, successors: usize) -> bool {
         seen.iter().all(|(_, priority)| *priority == 150),
         "{seen:?}"
     );
-    for pair in seen.windows(2) {
-        let gap = pair[1].0 - pair[0].0;
-        // One interval, and less than another one beside it. With short intervals this is a busy
-        // machine's own affair; the peer below is the judge.
-        let limit = (interval * 2).max(Duration::from_millis(100));
-        assert!(gap < limit, "a gap of {gap:?} at {interval:?}");
+    // One interval, and less than another one beside it. With short intervals that is a busy
+    // machine's own affair; the peer below is the judge.
+    let limit = (interval * 2).max(Duration::from_millis(100));
+    let gaps = seen.windows(2).map(|pair| pair[1].0 - pair[0].0);
+    let gap = gaps.max().unwrap();
+    let announced = capture.count(|frame: &Frame| frame.announcement().is_some());
+    let stalls = after.routers[0].stats.stalls;
+    let noticed = transitions(&b);
+    if gap >= limit || announced > 0 || stalls > 0 || !noticed.is_empty() {
+        return Err(format!(
+            "at {interval:?} a gap of {gap:?}, {announced} announcements, {stalls} stalls, the peer: \
+             {noticed:?}"
+        ));
     }
-    let announced = |frame: &Frame| frame.announcement().is_some();
-    assert_eq!(capture.count(announced), 0, "announcements");
-    assert!(transitions(&b).is_empty(), "the peer saw something");
     assert_eq!(b.state(), State::Backup);
 
     let (old, new) = (&before.routers[0], &after.routers[0]);
@@ -97,27 +100,39 @@ fn nobody_notices(centis: u16, successors: usize) -> bool {
     node.shutdown();
     assert!(!lan.a.holds(VIP));
     b.wait_state(State::Master);
-    true
+    Ok(())
+}
+
+/// Nobody notices, in one try of five.
+fn nobody_notices_in_a_quiet_moment(centis: u16, successors: usize) {
+    let mut late = Vec::new();
+    for _ in 0..5 {
+        match nobody_notices(centis, successors) {
+            Ok(()) => return,
+            Err(why) => late.push(why),
+        }
+    }
+    panic!("{late:#?}");
 }
 
 #[test]
 fn nobody_notices_at_one_second() {
     if enabled("nobody_notices_at_one_second") {
-        assert!(nobody_notices(100, 2));
+        nobody_notices_in_a_quiet_moment(100, 2);
     }
 }
 
 #[test]
 fn nobody_notices_at_50_milliseconds() {
     if enabled("nobody_notices_at_50_milliseconds") {
-        assert!((0..5).any(|_| nobody_notices(5, 10)));
+        nobody_notices_in_a_quiet_moment(5, 10);
     }
 }
 
 #[test]
 fn nobody_notices_at_10_milliseconds() {
     if enabled("nobody_notices_at_10_milliseconds") {
-        assert!((0..5).any(|_| nobody_notices(1, 10)));
+        nobody_notices_in_a_quiet_moment(1, 10);
     }
 }
 
