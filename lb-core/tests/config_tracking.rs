@@ -320,3 +320,33 @@ fn what_becomes_of_a_weight_in_a_sync_group_is_told() {
     assert!(read("sync_group_tracking_weight").is_empty());
     assert!(read("global_tracking").is_empty());
 }
+
+#[test]
+fn mails_of_a_sync_group_have_the_defaults_of_routers() {
+    let alerts = |global: &str, own: &str| {
+        let text = format!(
+            "global_defs {{\n{global}\n}}\n\
+             vrrp_sync_group VG {{\n group {{\n VI_1\n VI_2\n }}\n {own}\n}}\n{}{}",
+            instance(1),
+            instance(2)
+        );
+        let parsed = config::parse(&text, "lb.conf", &Registry::builtin());
+        let found = parsed.diagnostics().to_string();
+        assert_eq!(found, "");
+        parsed.into_model(Mode::Strict).unwrap().groups[0].smtp_alert
+    };
+    assert!(!alerts("", ""));
+    assert!(alerts("", "smtp_alert"));
+    assert!(alerts("smtp_alert", ""));
+    assert!(!alerts("smtp_alert", "smtp_alert off"));
+    assert!(alerts("smtp_alert off\n smtp_alert_vrrp", ""));
+    assert!(!alerts("smtp_alert\n smtp_alert_vrrp off", ""));
+    assert!(!alerts("smtp_alert_checker", ""));
+}
+
+fn instance(number: u8) -> String {
+    format!(
+        "vrrp_instance VI_{number} {{\n interface eth0\n virtual_router_id {number}\n \
+         virtual_ipaddress {{\n 192.0.2.{number}\n }}\n}}\n"
+    )
+}

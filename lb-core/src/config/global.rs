@@ -64,6 +64,12 @@ pub(super) struct GlobalConfig {
 }
 
 impl GlobalConfig {
+    /// Whether a router or a sync group that says this has its states mailed.
+    pub(super) fn alerts_of_routers(&self, own: Option<At<bool>>) -> bool {
+        let alert = own.or(self.smtp_alert_vrrp).or(self.smtp_alert);
+        alert.is_some_and(|at| at.value)
+    }
+
     /// Reads one block; several are merged.
     pub(super) fn read(&mut self, context: &mut Context<'_>, block: NodeId) {
         context.only_block(block);

@@ -41,6 +41,7 @@ pub(super) struct InstanceConfig {
     pub(super) auth_type: Option<At<AuthType>>,
     pub(super) addresses: Vec<At<VirtualAddress>>,
     pub(super) excluded: Vec<At<VirtualAddress>>,
+    pub(super) no_addresses: Option<At<bool>>,
     /// The blocks `virtual_routes` and `virtual_rules`.
     pub(super) routes: Vec<NodeId>,
     pub(super) rules: Vec<NodeId>,
@@ -93,6 +94,7 @@ impl InstanceConfig {
             auth_type: None,
             addresses: Vec::new(),
             excluded: Vec::new(),
+            no_addresses: None,
             routes: Vec::new(),
             rules: Vec::new(),
             announcements: AnnouncementConfig::default(),
@@ -192,6 +194,10 @@ impl InstanceConfig {
             }
             "virtual_ipaddress" => addresses(context, line, &mut self.addresses),
             "virtual_ipaddress_excluded" => addresses(context, line, &mut self.excluded),
+            "no_virtual_ipaddress" => {
+                let value = context.flag(line);
+                context.set(line, &mut self.no_addresses, Some(value));
+            }
             "virtual_routes" => self.routes.push(line),
             "virtual_rules" => self.rules.push(line),
             "lvs_sync_daemon_interface" => {

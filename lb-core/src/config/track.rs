@@ -142,6 +142,7 @@ pub(super) struct GroupConfig {
     pub(super) members: Vec<At<String>>,
     pub(super) tracked: Vec<TrackConfig>,
     pub(super) tracking_weight: bool,
+    pub(super) smtp_alert: Option<At<bool>>,
 }
 
 impl GroupConfig {
@@ -154,6 +155,7 @@ impl GroupConfig {
             members: Vec::new(),
             tracked: Vec::new(),
             tracking_weight: false,
+            smtp_alert: None,
         };
         for line in context.lines(block) {
             let (keyword, _) = context.keyword(line);
@@ -165,6 +167,10 @@ impl GroupConfig {
                 "group" => group.members(context, line),
                 "sync_group_tracking_weight" | "global_tracking" => {
                     group.tracking_weight = context.flag(line).value;
+                }
+                "smtp_alert" => {
+                    let value = context.boolean(line);
+                    context.set(line, &mut group.smtp_alert, value);
                 }
                 _ => context.unknown(Level::SyncGroup, line),
             }

@@ -54,6 +54,13 @@ pub(super) struct Parts {
     pub(super) monitor: JoinHandle<()>,
 }
 
+/// The states of virtual routers and of sync groups, by name.
+#[derive(Debug, Default)]
+pub(super) struct States {
+    pub(super) routers: BTreeMap<String, State>,
+    pub(super) groups: BTreeMap<String, State>,
+}
+
 /// The VRRP driver and its events.
 #[derive(Debug)]
 pub(super) struct Routers {
@@ -71,12 +78,16 @@ impl Routers {
     }
 
     /// Their states; none if the driver does not answer.
-    pub(super) async fn states(&self) -> BTreeMap<String, State> {
-        let status = self.handle.status().await;
-        let routers = status.into_iter().flat_map(|status| status.routers);
-        routers
-            .map(|router| (router.name.to_string(), router.state))
-            .collect()
+    pub(super) async fn states(&self) -> States {
+        let Some(status) = self.handle.status().await else {
+            return States::default();
+        };
+        let routers = status.routers.iter();
+        let groups = status.groups.iter();
+        States {
+            routers: routers.map(|of| (of.name.to_string(), of.state)).collect(),
+            groups: groups.map(|of| (of.name.to_string(), of.state)).collect(),
+        }
     }
 
     /// Goes on with those of another process.
@@ -250,6 +261,9 @@ impl Running {
         {
             self.states.insert(router.to_string(), transition.to);
             self.director.handle_role(router, transition.to);
+        }
+        if let Event::GroupChanged { group, to, .. } = event {
+            self.director.handle_group(group, *to);
         }
     }
 

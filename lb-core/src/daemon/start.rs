@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From a configuration to a running daemon, in an order in which each step can still refuse.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use lb_vrrp::driver::{self, Driver};
@@ -20,7 +19,7 @@ use super::error::RunError;
 use super::lock::ControlLock;
 use super::plane::Plane;
 use super::report::{self, Told};
-use super::running::{Parts, Routers, Running};
+use super::running::{Parts, Routers, Running, States};
 use super::supervise::supervised;
 use super::upgrade::{Claim, Predecessor};
 use super::{Options, Source, addresses, memory, privileges, vrrp};
@@ -60,7 +59,7 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
         None
     };
     let checks = Checks::start().await?;
-    let mut states = BTreeMap::new();
+    let mut states = States::default();
     let routers = match claim.routers {
         Some(running) => {
             states = running.states().await;
@@ -72,8 +71,11 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
             Some(Routers::start(routers, first_options)?)
         }
     };
-    for (router, state) in &states {
+    for (router, state) in &states.routers {
         director.inherit_role(router, *state);
+    }
+    for (group, state) in &states.groups {
+        director.inherit_group(group, *state);
     }
 
     // Without the virtual addresses that an earlier run left: they are gone by now.
@@ -103,7 +105,7 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
         monitor,
     };
     let mut running = Running::new(source, options, director, loaded.findings, parts, told);
-    running.states = states;
+    running.states = states.routers;
     Ok(running)
 }
 

@@ -52,6 +52,11 @@ impl Director {
         self.handle_role(router, state);
     }
 
+    /// Begins with a sync group in a state that it came to in another process.
+    pub(crate) fn inherit_group(&mut self, group: &str, state: State) {
+        self.mailed_groups.insert(group.to_owned(), state);
+    }
+
     /// Begins with these verdicts instead of none. The first round of checks is still to come, and
     /// is told as such. Nothing is mailed: it was.
     pub(crate) fn inherit(&mut self, verdicts: &[Verdict]) {

@@ -19,7 +19,8 @@
 //! # Mails
 //! A check that changes its mind is mailed if its real server has `smtp_alert`, a change of quorum if
 //! its virtual server has. What first verdicts bring about is gathered into one digest, sent when
-//! every running check had its first verdict or when something later has to be told.
+//! every running check had its first verdict or when something later has to be told. Virtual routers
+//! and sync groups with `smtp_alert` have each change of state mailed.
 
 #[cfg(feature = "daemon")]
 mod inherit;
@@ -43,7 +44,7 @@ pub(crate) use inherit::Verdict;
 pub use notification::{Event, Notification};
 pub use output::{CheckId, Names, Output, Quorum};
 
-use crate::model::{CheckSpec, Global, Model, VirtualServer, VrrpInstance};
+use crate::model::{CheckSpec, Global, Model, SyncGroup, VirtualServer, VrrpInstance};
 use crate::plan::DesiredService;
 use queue::Queue;
 use service::ServiceState;
@@ -82,12 +83,15 @@ use service::ServiceState;
 pub struct Director {
     global: Global,
     routers: Vec<VrrpInstance>,
+    groups: Vec<SyncGroup>,
     services: HashMap<ServiceKey, ServiceState>,
     /// The services in the order of the model.
     order: Vec<ServiceKey>,
     roles: BTreeMap<String, State>,
     /// The state of each router that was mailed last.
     mailed: BTreeMap<String, State>,
+    /// The same of each sync group.
+    mailed_groups: BTreeMap<String, State>,
     present: BTreeSet<IpAddr>,
     sync_daemons: Vec<SyncDaemon>,
     queue: Queue,
@@ -151,10 +155,12 @@ impl Director {
         let mut director = Self {
             global: Global::default(),
             routers: Vec::new(),
+            groups: Vec::new(),
             services: HashMap::new(),
             order: Vec::new(),
             roles: BTreeMap::new(),
             mailed: BTreeMap::new(),
+            mailed_groups: BTreeMap::new(),
             present: BTreeSet::new(),
             sync_daemons: Vec::new(),
             queue: Queue::default(),
@@ -217,9 +223,37 @@ impl Director {
                 false,
             );
         }
+        if state == State::Initialize {
+            self.mail_stopped_group(router);
+        }
         if !self.stopped {
             self.update_sync_daemons();
         }
+    }
+
+    /// Takes in the state of a sync group, by its name.
+    pub fn handle_group(&mut self, group: &str, state: State) {
+        let alerts = self
+            .groups
+            .iter()
+            .any(|of| of.name == group && of.smtp_alert);
+        let silent = state == State::Fault && self.global.no_fault_mails;
+        if alerts && !silent && self.mailed_groups.insert(group.to_owned(), state) != Some(state) {
+            let name = group.to_owned();
+            self.queue.mail(Event::Group { name, state }, false);
+        }
+    }
+
+    /// A group has stopped when the last of its routers has.
+    fn mail_stopped_group(&mut self, router: &str) {
+        let mut groups = self.groups.iter();
+        let group = groups.find(|group| group.members.iter().any(|of| of == router));
+        let stopped = |of: &String| self.roles.get(of) == Some(&State::Initialize);
+        let Some(group) = group.filter(|group| group.members.iter().all(stopped)) else {
+            return;
+        };
+        let name = group.name.clone();
+        self.handle_group(&name, State::Initialize);
     }
 
     /// Takes in the operator's stop: tells of every real server that goes, by mail where the virtual

@@ -68,6 +68,14 @@ pub enum Event {
         /// Its state now; `Initialize` when it stops.
         state: State,
     },
+    /// A sync group changed its state.
+    #[non_exhaustive]
+    Group {
+        /// Name of the `vrrp_sync_group`.
+        name: String,
+        /// Its state now; `Initialize` when it stops.
+        state: State,
+    },
     /// Several at once: what the first round of checks found.
     Digest(Vec<Self>),
 }
@@ -92,7 +100,7 @@ impl Event {
     fn up(&self) -> Option<bool> {
         match self {
             Self::RealServer { up, .. } | Self::VirtualServer { up, .. } => Some(*up),
-            Self::Router { .. } | Self::Digest(_) => None,
+            Self::Router { .. } | Self::Group { .. } | Self::Digest(_) => None,
         }
     }
 
@@ -115,13 +123,10 @@ impl Event {
                 format!("Virtualserver {virtual_server} - {}", word(*up))
             }
             Self::Router { name, state } => {
-                let what = match state {
-                    State::Master => "Entering MASTER state",
-                    State::Backup => "Entering BACKUP state",
-                    State::Fault => "Entering FAULT state",
-                    _ => "Stopping",
-                };
-                format!("VRRP Instance {name} - {what}")
+                format!("VRRP Instance {name} - {}", entering(*state))
+            }
+            Self::Group { name, state } => {
+                format!("VRRP Group {name} - {}", entering(*state))
             }
             Self::Digest(events) => {
                 let count = |up| events.iter().filter(|event| event.up() == Some(up)).count();
@@ -152,6 +157,15 @@ impl Event {
                 };
                 format!("=> VRRP Instance {what} <=")
             }
+            Self::Group { state, .. } => {
+                let what = match state {
+                    State::Master => "in MASTER state",
+                    State::Backup => "in BACKUP state",
+                    State::Fault => "in FAULT state",
+                    _ => "stopping",
+                };
+                format!("=> All VRRP group instances are now {what} <=")
+            }
             Self::Digest(events) => {
                 let mut text = String::new();
                 for event in events {
@@ -164,6 +178,16 @@ impl Event {
                 text
             }
         }
+    }
+}
+
+/// What a router or a group does, for a subject.
+const fn entering(state: State) -> &'static str {
+    match state {
+        State::Master => "Entering MASTER state",
+        State::Backup => "Entering BACKUP state",
+        State::Fault => "Entering FAULT state",
+        _ => "Stopping",
     }
 }
 

@@ -27,13 +27,16 @@ impl Director {
             global,
             routers,
             virtual_servers,
-            groups: _,
+            groups,
             objects: _,
         } = model;
         self.queue.set_router_id(&global.router_id);
         self.keep_roles(&routers);
         self.global = global;
         self.routers = routers;
+        self.mailed_groups
+            .retain(|name, _| groups.iter().any(|of| of.name == *name));
+        self.groups = groups;
 
         let mut old = std::mem::take(&mut self.services);
         let mut order = Vec::with_capacity(virtual_servers.len());

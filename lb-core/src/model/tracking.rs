@@ -130,6 +130,8 @@ pub struct SyncGroup {
     pub tracked: Vec<(ObjectId, Weight)>,
     /// Members may track with weights of their own. keepalived: `sync_group_tracking_weight`.
     pub tracking_weight: bool,
+    /// Whether a change of state is mailed; no unless given.
+    pub smtp_alert: bool,
 }
 
 impl SyncGroup {
@@ -143,7 +145,15 @@ impl SyncGroup {
             members: members.into_iter().map(Into::into).collect(),
             tracked: Vec::new(),
             tracking_weight: false,
+            smtp_alert: false,
         }
+    }
+
+    /// Sets whether a change of state is mailed.
+    #[must_use]
+    pub const fn with_smtp_alert(mut self, alert: bool) -> Self {
+        self.smtp_alert = alert;
+        self
     }
 
     /// Has all members track an object.

@@ -100,7 +100,15 @@ fn router(
     }
     let addresses = one_family(context, instance);
     let Some(first) = addresses.first() else {
-        context.findings.push(missing("virtual_ipaddress"));
+        let finding = missing("virtual_ipaddress");
+        context.findings.push(match instance.no_addresses {
+            None => finding,
+            Some(at) => finding
+                .note_at(at.span, "`no_virtual_ipaddress` is not supported")
+                .note(
+                    "an advert without an address is not valid (RFC 9568, erratum 8299): name one",
+                ),
+        });
         return None;
     };
     let (vrid, interface) = (vrid?, instance.interface.as_ref()?);
@@ -188,11 +196,7 @@ fn router(
         .sync_daemon_interface
         .as_ref()
         .map(|at| at.value.clone());
-    let alert = instance
-        .smtp_alert
-        .or(global.smtp_alert_vrrp)
-        .or(global.smtp_alert);
-    router.smtp_alert = alert.is_some_and(|at| at.value);
+    router.smtp_alert = global.alerts_of_routers(instance.smtp_alert);
     Some(router)
 }
 

@@ -341,6 +341,7 @@ pub(super) fn groups(
         }
         group.tracked = tracked(context, known, &written.tracked, None, false);
         group.tracking_weight = written.tracking_weight;
+        group.smtp_alert = config.global.alerts_of_routers(written.smtp_alert);
         if !group.tracking_weight {
             warn_of_weights(context, config, &group, &written.tracked, routers);
         }

@@ -149,6 +149,62 @@ fn router_states_are_mailed_once() {
 }
 
 #[test]
+fn states_of_groups_are_mailed_once() {
+    let model = |alert| {
+        let group = SyncGroup::new("VG", ["VI_1", "VI_2"]).with_smtp_alert(alert);
+        Model::builder()
+            .global(Global::new("lb1"))
+            .router(router("VI_1", 100))
+            .router(router("VI_2", 101))
+            .group(group)
+            .build()
+            .unwrap()
+    };
+    let story = |director: &mut Director| {
+        for state in [State::Backup, State::Master, State::Master, State::Fault] {
+            director.handle_group("VG", state);
+        }
+        director.handle_group("no such group", State::Master);
+        director.handle_role("VI_1", State::Initialize);
+        assert_eq!(
+            director.mailed_groups.get("VG"),
+            director.groups[0].smtp_alert.then_some(&State::Fault),
+            "one of two has stopped"
+        );
+        director.handle_role("VI_2", State::Initialize);
+        mails(director)
+    };
+    assert_eq!(story(&mut Director::new(model(false))), []);
+    let mut director = Director::new(model(true));
+    director.handle_group("VG", State::Backup);
+    director.replace_model(model(true));
+    let wanted = [
+        ("Entering BACKUP state", "in BACKUP state"),
+        ("Entering MASTER state", "in MASTER state"),
+        ("Entering FAULT state", "in FAULT state"),
+        ("Stopping", "stopping"),
+    ];
+    let wanted = wanted.map(|(subject, body)| {
+        (
+            format!("[lb1] VRRP Group VG - {subject}"),
+            format!("=> All VRRP group instances are now {body} <="),
+        )
+    });
+    assert_eq!(story(&mut director), wanted);
+}
+
+#[test]
+fn a_group_without_fault_mails_has_none() {
+    let group = SyncGroup::new("VG", ["VI_1"]).with_smtp_alert(true);
+    let mut model = routers([router("VI_1", 100)]);
+    model.groups.push(group);
+    model.global.no_fault_mails = true;
+    let mut director = Director::new(model);
+    director.handle_group("VG", State::Fault);
+    assert_eq!(mails(&mut director), []);
+}
+
+#[test]
 fn the_first_round_is_one_mail() {
     let server = virtual_server([real(61), real(62), real(63)]).with_smtp_alert(true);
     let mut director = director(server);
