@@ -138,17 +138,14 @@ fn adverts_of_other_virtual_routers_are_counted_and_logged_on_request() {
     let configuration = Configuration::new(vec![calm_spec(51, 150)]).with_log_unknown_vrids(true);
     let a = Node::start(&lan.a, configuration);
     let injector = Injector::new(&lan.b);
-    for _ in 0..3 {
+    // More than once: what is sent before the bridge forwards is lost.
+    let mut sent = 0;
+    let counted = wait_for("the count", || {
         injector.send([192, 0, 2, 2], 255, &[0x31, 77, 100, 0, 0, 10, 0, 0]);
-    }
-    wait_for("the count", || {
+        sent += 1;
         let status = a.status();
-        (status
-            .interfaces
-            .iter()
-            .map(|of| of.unknown_vrid)
-            .sum::<u64>()
-            == 3)
-            .then_some(())
+        let counts = status.interfaces.iter().map(|of| of.unknown_vrid);
+        Some(counts.sum::<u64>()).filter(|count| *count >= 3)
     });
+    assert!(counted <= sent, "{counted} of {sent}");
 }
