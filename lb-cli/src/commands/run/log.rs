@@ -2,13 +2,20 @@
 //! Where messages go: standard error, or the system's log by its socket.
 
 use std::{
+    env,
     io::{self, Write},
     os::unix::net::UnixDatagram,
     path::Path,
 };
 
-use tracing::{Level, Metadata};
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use tracing::{Level, Metadata, level_filters::LevelFilter};
+use tracing_subscriber::{
+    Layer, Registry,
+    filter::Targets,
+    fmt::MakeWriter,
+    layer::SubscriberExt,
+    util::{SubscriberInitExt, TryInitError},
+};
 
 use crate::args::run::LogTarget;
 
@@ -18,25 +25,51 @@ const INFO: u8 = 6;
 /// The system's log.
 const SOCKET: &str = "/dev/log";
 
-/// Installs the subscriber. `RUST_LOG` decides about levels if it is set, `detail` otherwise.
+/// Installs the subscriber. `RUST_LOG` decides about levels if it is set (`debug`,
+/// `info,lb_vrrp=debug`), `detail` otherwise.
 pub(super) fn install(target: LogTarget, detail: bool) {
-    let level = if detail { "debug" } else { "info" };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_target(false)
+        .with_ansi(false);
     let installed = match target {
-        LogTarget::Stderr => builder.with_ansi(false).with_writer(io::stderr).try_init(),
-        LogTarget::Syslog(facility) => builder
-            .with_ansi(false)
-            .without_time()
-            .with_level(false)
-            .with_writer(Syslog::new(Path::new(SOCKET), facility))
-            .try_init(),
+        LogTarget::Stderr => init(layer.with_writer(io::stderr), detail),
+        LogTarget::Syslog(facility) => init(
+            layer
+                .without_time()
+                .with_level(false)
+                .with_writer(Syslog::new(Path::new(SOCKET), facility)),
+            detail,
+        ),
         LogTarget::None => return,
     };
     // Only fails when there is a subscriber already, and then messages go there.
     drop(installed);
+}
+
+fn init<L>(layer: L, detail: bool) -> Result<(), TryInitError>
+where
+    L: Layer<Registry> + Send + Sync,
+{
+    let wished = env::var("RUST_LOG").ok();
+    let targets = targets(wished.as_deref(), detail);
+    tracing_subscriber::registry()
+        .with(layer.with_filter(targets))
+        .try_init()
+}
+
+/// What is not understood is as if it were not there. No regular expressions, which would be a good
+/// part of the program.
+fn targets(wished: Option<&str>, detail: bool) -> Targets {
+    wished
+        .filter(|wished| !wished.trim().is_empty())
+        .and_then(|wished| wished.parse().ok())
+        .unwrap_or_else(|| {
+            Targets::new().with_default(if detail {
+                LevelFilter::DEBUG
+            } else {
+                LevelFilter::INFO
+            })
+        })
 }
 
 /// A writer for each message, with the message's level.
@@ -136,6 +169,27 @@ mod tests {
             text,
             format!("<28>Keepalived[{}]: became master", std::process::id())
         );
+    }
+
+    #[test]
+    fn levels_are_those_of_the_variable_or_of_the_command_line() {
+        let shows = |wished: Option<&str>, detail: bool| {
+            let targets = targets(wished, detail);
+            [
+                targets.would_enable("lb_vrrp::driver", &Level::DEBUG),
+                targets.would_enable("lb_core", &Level::DEBUG),
+                targets.would_enable("lb_core", &Level::INFO),
+            ]
+        };
+        assert_eq!(shows(None, false), [false, false, true]);
+        assert_eq!(shows(None, true), [true; 3]);
+        assert_eq!(
+            shows(Some("info,lb_vrrp=debug"), false),
+            [true, false, true]
+        );
+        assert_eq!(shows(Some("warn"), true), [false; 3]);
+        assert_eq!(shows(Some(" "), true), [true; 3]);
+        assert_eq!(shows(Some("what=is=this"), false), [false, false, true]);
     }
 
     #[test]
