@@ -4,13 +4,16 @@
 use std::time::Duration;
 
 use super::advert::Advert;
-use super::frame::{Announcement, Reading, mac, read};
+use super::frame::{Announcement, Chore, Reading, mac, read};
 use super::profile::Profile;
 use super::reign::{End, Reign};
 use super::tap::{Frame, Way};
 
 /// How long after another's advertisement what was on its way may still arrive.
 const ON_ITS_WAY: Duration = Duration::from_millis(100);
+/// How long after its reign the kernel still tells which groups the addresses leave: it does so at
+/// random within a second (RFC 3810 §9.11, RFC 3376 §8.11).
+const LEAVING: Duration = Duration::from_secs(1);
 /// How exact the two clocks are that a deadline is judged by: the kernel's and the observer's.
 const CLOCKS: Duration = Duration::from_millis(2);
 /// Reigns shorter than this many advertisements need not have announced all addresses.
@@ -52,6 +55,7 @@ pub fn audit(frames: &[Frame], port: usize, profile: &Profile, breaks: &[Duratio
         put_off: None,
         farewells_left: 0,
         yielded: None,
+        over: None,
         left: Duration::ZERO,
         sequence: 0,
     };
@@ -88,6 +92,8 @@ struct Auditor<'a> {
     put_off: Option<(Duration, Duration)>,
     farewells_left: usize,
     yielded: Option<Duration>,
+    /// When it was last no longer master.
+    over: Option<Duration>,
     /// Until when what its process made is there, which was killed while it was master.
     left: Duration,
     /// The authentication header's.
@@ -148,7 +154,9 @@ impl Auditor<'_> {
                 }
                 // A macvlan's own, while it has the addresses.
                 let sender = mac(&frame.bytes, 6);
-                let up = master || frame.at < self.left;
+                let leaving = matches!(chore, Chore::Membership(_))
+                    && self.over.is_some_and(|over| frame.at < over + LEAVING);
+                let up = master || leaving || frame.at < self.left;
                 let above = up && sender.is_some() && sender == self.profile.virtual_mac;
                 if sender != Some(self.profile.mac) && !above {
                     self.fault(frame.at, &format!("hardware address of {chore:?}"));
@@ -255,6 +263,7 @@ impl Auditor<'_> {
         };
         reign.end = end;
         reign.over = at;
+        self.over = Some(at);
         if reign.adverts >= SETTLED {
             for address in &self.profile.addresses {
                 if !reign.announced.contains_key(address) {

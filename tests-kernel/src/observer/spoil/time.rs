@@ -161,3 +161,44 @@ fn a_refusal_is_not_for_a_master() {
     };
     assert_eq!(refused(&multicast, BEGIN - interval).unexplained, 1);
 }
+
+/// Which groups a macvlan's addresses leave is told a little later than that they go.
+#[test]
+fn a_virtual_mac_leaves_its_groups_soon_after_its_reign() {
+    let all = good();
+    let good = all.iter().find(|good| good.name == "v3-ipv4").unwrap();
+    // What was recorded as the interface's own is a macvlan's here.
+    let profile = Profile {
+        virtual_mac: Some(good.profile.mac),
+        mac: [2, 0, 0, 0, 0, 9],
+        ..good.profile.clone()
+    };
+    let advert = &good.frames[0].bytes;
+    // RFC 2236: a leave of 224.0.0.18 to all routers.
+    let mut bytes = advert[..IPV4].to_vec();
+    bytes[16..18].copy_from_slice(&28_u16.to_be_bytes());
+    bytes[22] = 1;
+    bytes[23] = 2;
+    bytes.extend([0x17, 0, 0, 0, 224, 0, 0, 18]);
+    put_sum(&mut bytes, ETHERNET, IPV4, 10, &[]);
+    let end = bytes.len();
+    put_sum(&mut bytes, IPV4, end, 2, &[]);
+    let left = |at: Duration| {
+        let mut frames = good.frames.clone();
+        frames.push(Frame::new(at, 0, Way::Sent, &bytes));
+        frames.sort_by_key(|frame| frame.at);
+        account(&frames, &profile)
+    };
+    let resigned = good.frames[good.frames.len() - 1].at;
+    for fine in [
+        BEGIN + profile.interval / 2,
+        resigned + Duration::from_millis(900),
+    ] {
+        let account = left(fine);
+        assert!(is_good(&account), "{:?}", account.faults);
+        assert_eq!(account.chores, 1);
+    }
+    for wrong in [BEGIN - profile.interval, resigned + Duration::from_secs(2)] {
+        assert!(!is_good(&left(wrong)), "{wrong:?}");
+    }
+}
