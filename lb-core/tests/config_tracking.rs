@@ -286,10 +286,11 @@ fn what_becomes_of_a_weight_in_a_sync_group_is_told() {
             "global_defs {{\n no_email_faults\n}}\n\
              vrrp_script chk {{\n script /bin/true\n weight -60\n}}\n\
              vrrp_script plain {{\n script /bin/true\n}}\n\
+             vrrp_script other {{\n script /bin/true\n weight -60\n}}\n\
              track_file load {{\n file /run/load\n}}\n\
              vrrp_sync_group VG {{\n group {{\n VI_1\n }}\n track_script {{\n chk\n }}\n {keyword}\n}}\n\
              vrrp_instance VI_1 {{\n interface eth0\n virtual_router_id 51\n track_script {{\n \
-             plain\n }}\n track_interface {{\n eth1 weight -5\n }}\n track_file {{\n load\n }}\n \
+             plain\n other\n }}\n track_interface {{\n eth1 weight -5\n }}\n track_file {{\n load\n }}\n \
              virtual_ipaddress {{\n 192.0.2.1\n }}\n}}\n"
         )
     };
@@ -312,7 +313,7 @@ fn what_becomes_of_a_weight_in_a_sync_group_is_told() {
     assert_eq!(
         read(""),
         [
-            "script chk: not tracked",
+            "script other: not tracked",
             "interface eth1: taken as 0: a fault",
             "file load: taken as 0: a fault",
         ]

@@ -101,9 +101,10 @@ impl Weight {
         self.value == 0
     }
 
-    /// The weight with which a member of a sync group tracks an object. Unless the group has
-    /// `sync_group_tracking_weight`, its members must not drift apart: interfaces, and files with
-    /// the weight 1, count as faults; anything else with a weight is not tracked (`None`).
+    /// The weight with which a member of a sync group tracks an object of its own. Unless the group
+    /// has `sync_group_tracking_weight`, its members must not drift apart: interfaces, and files with
+    /// the weight 1, count as faults; anything else with a weight is not tracked (`None`). What the
+    /// group tracks moves all members, and has whatever weight it is given.
     pub const fn in_sync_group(self, object: Object, tracking_weight: bool) -> Option<Self> {
         if tracking_weight || self.is_fault() {
             return Some(self);

@@ -3,6 +3,8 @@
 //! host's kernel.
 
 mod holdings;
+mod mails;
+mod weights;
 
 use std::error::Error;
 use std::time::Duration;
@@ -11,3 +13,5 @@ type TestResult<T = ()> = Result<T, Box<dyn Error>>;
 
 /// Ten times what the slowest step takes.
 const DEADLINE: Duration = Duration::from_secs(60);
+/// Longer than a backup with the default interval takes to become master.
+const SETTLED: Duration = Duration::from_secs(4);

@@ -256,7 +256,6 @@ fn warn_of_weights(
     context: &mut Context<'_>,
     config: &Config,
     group: &SyncGroup,
-    own: &[TrackConfig],
     routers: &[VrrpInstance],
 ) {
     let members = routers.iter().filter(|of| group.members.contains(&of.name));
@@ -265,7 +264,7 @@ fn warn_of_weights(
         let written = written.find(|of| of.name.value == router.name)?;
         Some((router.tracked.as_slice(), written.tracked.as_slice()))
     });
-    for (tracked, written) in std::iter::once((group.tracked.as_slice(), own)).chain(lists) {
+    for (tracked, written) in lists {
         for (object, weight) in tracked.iter().filter(|(_, weight)| !weight.is_fault()) {
             let kind = match object {
                 ObjectId::Interface(_) => Object::Interface,
@@ -343,7 +342,7 @@ pub(super) fn groups(
         group.tracking_weight = written.tracking_weight;
         group.smtp_alert = config.global.alerts_of_routers(written.smtp_alert);
         if !group.tracking_weight {
-            warn_of_weights(context, config, &group, &written.tracked, routers);
+            warn_of_weights(context, config, &group, routers);
         }
         groups.push(group);
     }

@@ -12,7 +12,8 @@ pub struct GroupSpec {
     pub name: String,
     /// The names of its routers. A router is in one group at most.
     pub members: Vec<String>,
-    /// What all its members track; goes before what a member says of the same object.
+    /// What all its members track, with whatever weight; goes before what a member says of the
+    /// same object.
     pub tracked: Vec<(ObjectId, Weight)>,
     /// Members may track with weights of their own (`sync_group_tracking_weight`). Without, see
     /// [`Weight::in_sync_group`].

@@ -88,10 +88,9 @@ impl Tracking {
                     weights.entry(id).or_default().own = Some(weight);
                 }
             }
+            // What the group tracks moves all of them.
             for (id, weight) in group.into_iter().flat_map(|of| &of.tracked) {
-                if let Some(weight) = counts(id, *weight) {
-                    weights.entry(id).or_default().group = Some(weight);
-                }
+                weights.entry(id).or_default().group = Some(*weight);
             }
             self.tracker.retain(&key, |_| false);
             for (id, weights) in weights {

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The mails of a sync group: those that keepalived sends.
+
+use tests_kernel::cluster::{Director, Software};
+use tests_kernel::host_namespaces_or_skip;
+use tests_kernel::net::{Lan, Mail, SmtpSink, wait_until};
+
+use super::{DEADLINE, TestResult};
+
+/// Mails of the group alone.
+const FILE: &str = "\
+global_defs {
+    router_id lb1
+    notification_email {
+        ops@example.net
+    }
+    notification_email_from lb1@example.net
+    smtp_server 192.168.1.16
+}
+vrrp_sync_group VG {
+    group {
+        VI_1
+        VI_2
+    }
+    track_interface {
+        t0
+    }
+    smtp_alert
+}
+vrrp_instance VI_1 {
+    interface eth0
+    virtual_router_id 61
+    virtual_ipaddress {
+        192.168.1.51
+    }
+}
+vrrp_instance VI_2 {
+    interface eth0
+    virtual_router_id 62
+    virtual_ipaddress {
+        192.168.1.52
+    }
+}
+";
+
+/// Subjects and bodies.
+type Mails = Vec<(String, String)>;
+
+fn told_of(mail: &Mail) -> (String, String) {
+    let (_, body) = mail.text.split_once("\n\n").unwrap_or_default();
+    (mail.subject(), body.trim().to_owned())
+}
+
+/// The mails while it runs, sorted, and those of its end.
+fn story(software: Software) -> TestResult<[Mails; 2]> {
+    let lan = Lan::new()?;
+    let post = lan.host("post", [192, 168, 1, 16].into())?;
+    let sink = SmtpSink::start(post.netns())?;
+    let host = lan.host("one", [192, 168, 1, 11].into())?;
+    host.netns().ip("link add t0 up type veth peer name t1")?;
+    host.netns().ip("link set t1 up")?;
+    let mut director = Director::new(host, software, FILE)?;
+    director.start()?;
+    let netns = director.host().netns().clone();
+    // Mails overtake each other: each is awaited before the next thing happens.
+    let count = |wanted: &str, times: usize| {
+        wait_until(&format!("{software}: {wanted}"), DEADLINE, || {
+            let subjects: Vec<String> = sink.mails().iter().map(Mail::subject).collect();
+            let told = subjects.iter().filter(|of| of.ends_with(wanted));
+            if told.count() == times {
+                Ok(())
+            } else {
+                Err(format!("{subjects:?}\n{}", director.log()))
+            }
+        })
+    };
+    count("Entering MASTER state", 1)?;
+    netns.ip("link set t1 down")?;
+    count("Entering FAULT state", 1)?;
+    netns.ip("link set t1 up")?;
+    count("Entering MASTER state", 2)?;
+    let mut told: Mails = sink.mails().iter().map(told_of).collect();
+    told.sort();
+    let (status, log) = director.stop()?;
+    assert!(status.success(), "{software}: {log}");
+    let stopping = sink
+        .mails()
+        .iter()
+        .map(told_of)
+        .filter(|(subject, _)| subject.ends_with("Stopping"))
+        .collect();
+    Ok([told, stopping])
+}
+
+#[test]
+fn a_sync_group_mails_what_keepalived_mails() -> TestResult {
+    host_namespaces_or_skip!();
+    // Its last mail is not awaited: it ends before that is sent.
+    let [theirs, _] = story(Software::Keepalived)?;
+    let [ours, our_end] = story(Software::Lbctl)?;
+    assert_eq!(ours, theirs);
+    let end = (
+        "[lb1] VRRP Group VG - Stopping".to_owned(),
+        "=> All VRRP group instances are now stopping <=".to_owned(),
+    );
+    assert_eq!(our_end, [end]);
+    Ok(())
+}
