@@ -38,6 +38,9 @@ const IPV6: &str = "fe80::100";
 fn keywords_reach_the_router() {
     type Check = fn(&VrrpInstance) -> bool;
     let cases: &[(&str, &str, &str, Check)] = &[
+        ("", IPV4, "kernel_rx_buf_size 1000000", |of| {
+            of.receive_buffer == Some(1_000_000)
+        }),
         ("vrrp_mcast_group4 224.0.0.99", IPV4, "", |of| {
             of.config.group().to_string() == "224.0.0.99"
         }),

@@ -42,6 +42,7 @@ pub(super) struct InstanceConfig {
     pub(super) addresses: Vec<At<VirtualAddress>>,
     pub(super) excluded: Vec<At<VirtualAddress>>,
     pub(super) no_addresses: Option<At<bool>>,
+    pub(super) receive_buffer: Option<At<u32>>,
     /// The blocks `virtual_routes` and `virtual_rules`.
     pub(super) routes: Vec<NodeId>,
     pub(super) rules: Vec<NodeId>,
@@ -95,6 +96,7 @@ impl InstanceConfig {
             addresses: Vec::new(),
             excluded: Vec::new(),
             no_addresses: None,
+            receive_buffer: None,
             routes: Vec::new(),
             rules: Vec::new(),
             announcements: AnnouncementConfig::default(),
@@ -197,6 +199,11 @@ impl InstanceConfig {
             "no_virtual_ipaddress" => {
                 let value = context.flag(line);
                 context.set(line, &mut self.no_addresses, Some(value));
+            }
+            "kernel_rx_buf_size" => {
+                // The kernel doubles it.
+                let value = context.number(line, 1..=i32::MAX.unsigned_abs() / 2);
+                context.set(line, &mut self.receive_buffer, value);
             }
             "virtual_routes" => self.routes.push(line),
             "virtual_rules" => self.rules.push(line),

@@ -153,6 +153,10 @@ fn spec(instance: &VrrpInstance) -> RouterSpec {
         .fold(spec, |spec, (object, weight)| {
             spec.with_tracked(object.clone(), *weight)
         });
+    let spec = match instance.receive_buffer {
+        Some(bytes) => spec.with_receive_buffer(bytes),
+        None => spec,
+    };
     match instance.source {
         Some(source) => spec.with_source(source),
         None => spec,

@@ -43,6 +43,8 @@ pub struct VrrpInstance {
     /// Its virtual MAC address, if it has one of its own. keepalived: `use_vmac`, `vmac_xmit_base`,
     /// `vmac_prefix`.
     pub vmac: Option<Vmac>,
+    /// Bytes of received adverts that may wait, at least. keepalived: `kernel_rx_buf_size`.
+    pub receive_buffer: Option<u32>,
 }
 
 impl VrrpInstance {
@@ -76,6 +78,7 @@ impl VrrpInstance {
             tracks_source: false,
             needs_peer: false,
             vmac: None,
+            receive_buffer: None,
         }
     }
 

@@ -116,6 +116,8 @@ impl Port {
         self.sticky = all.iter().any(|of| of.config.sticky().is_some());
         // Those that authenticate by header want to know of adverts without one, too.
         self.plain.join(&groups(&all))?;
+        let room = all.iter().filter_map(|of| of.receive_buffer).max();
+        self.plain.reserve(room)?;
         let headed: Vec<&RouterSpec> = all.into_iter().filter(|spec| by_header(spec)).collect();
         if headed.is_empty() {
             self.authenticated = None;
@@ -129,7 +131,8 @@ impl Port {
                     .insert(socket(interface, family, protocol)?)
             }
         };
-        socket.join(&groups(&headed))
+        socket.join(&groups(&headed))?;
+        socket.reserve(room)
     }
 
     /// Listens on these macvlans and no others.
@@ -206,6 +209,7 @@ impl Port {
             family: *family,
             unknown_vrid: self.unknown_vrid,
             malformed: self.malformed,
+            receive_buffer: self.plain.receive_buffer(),
         }
     }
 }

@@ -112,6 +112,9 @@ pub struct RouterSpec {
     /// Its virtual MAC address; without one it uses that of its interface (`use_vmac` in
     /// keepalived).
     pub vmac: Option<Vmac>,
+    /// Bytes of received adverts that may wait, at least; the largest of an interface's routers
+    /// counts, and never less than what there is anyway, 512 KiB (`kernel_rx_buf_size` in keepalived).
+    pub receive_buffer: Option<u32>,
 }
 
 impl RouterSpec {
@@ -142,7 +145,15 @@ impl RouterSpec {
             tracks_source: false,
             needs_peer: false,
             vmac: None,
+            receive_buffer: None,
         }
+    }
+
+    /// Sets how many bytes of received adverts may wait, at least.
+    #[must_use]
+    pub const fn with_receive_buffer(mut self, bytes: u32) -> Self {
+        self.receive_buffer = Some(bytes);
+        self
     }
 
     /// Has it track an object.

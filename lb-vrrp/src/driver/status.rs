@@ -122,7 +122,7 @@ pub struct GroupStatus {
     pub members: Vec<Arc<str>>,
 }
 
-/// What arrived on an interface for nobody.
+/// The raw socket of an interface, and what arrived on it for nobody.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct InterfaceStatus {
@@ -134,6 +134,9 @@ pub struct InterfaceStatus {
     pub unknown_vrid: u64,
     /// Packets that are no whole IP packet, or too short to hold a VRID.
     pub malformed: u64,
+    /// Bytes of received packets that may wait in the kernel, as the kernel counts them: twice what
+    /// it was asked for.
+    pub receive_buffer: usize,
 }
 
 impl Router {

@@ -12,8 +12,8 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::netns::{Lan, enabled, pause, wait_for};
-use super::{Killed, VIP, quick_spec};
+use super::netns::{Lan, Node, enabled, pause, wait_for};
+use super::{Killed, VIP, calm_spec, quick_spec};
 
 /// The router of the test below, in a process whose descriptors run out while a file is there.
 #[test]
@@ -70,6 +70,36 @@ fn a_socket_that_could_not_be_opened_is_opened_later() {
     // Nothing happens to any interface from here on.
     std::fs::remove_file(&starve).unwrap();
     wait_for("the address again", || lan.a.holds(VIP).then_some(()));
+}
+
+#[test]
+fn a_receive_buffer_is_as_large_as_it_is_wanted() {
+    if !enabled("a_receive_buffer_is_as_large_as_it_is_wanted") {
+        return;
+    }
+    let lan = Lan::new();
+    let first = |bytes| calm_spec(51, 100).with_receive_buffer(bytes);
+    let second = |bytes| {
+        let mut spec = calm_spec(52, 100).with_receive_buffer(bytes);
+        spec.name = "VI_2".to_owned();
+        spec.with_virtual_addresses([])
+    };
+    let node = Node::start(&lan.a, vec![first(3_000_000), second(20_000_000)]);
+    let buffer = || node.status().interfaces.first().unwrap().receive_buffer;
+    let wait = |bytes: usize| {
+        let there = || (buffer() == 2 * bytes).then_some(());
+        wait_for("a buffer of this size", there);
+    };
+    wait(20_000_000);
+    node.reload(vec![first(3_000_000), second(4_000_000)])
+        .unwrap();
+    wait(4_000_000);
+    // Less than what there is anyway is no less.
+    node.reload(vec![first(4096)]).unwrap();
+    wait_for("the usual buffer", || {
+        let bytes = buffer();
+        (bytes > 200_000 && bytes <= 2 * 512 * 1024).then_some(())
+    });
 }
 
 #[test]

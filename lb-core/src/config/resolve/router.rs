@@ -196,6 +196,7 @@ fn router(
         .sync_daemon_interface
         .as_ref()
         .map(|at| at.value.clone());
+    router.receive_buffer = instance.receive_buffer.map(|at| at.value);
     router.smtp_alert = global.alerts_of_routers(instance.smtp_alert);
     Some(router)
 }

@@ -10,6 +10,8 @@ use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::task::{Context, Poll};
 
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::RcvBufForce;
 use socket2::{Domain, InterfaceIndexOrAddress, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -74,6 +76,8 @@ pub(super) struct VrrpSocket {
     index: u32,
     /// Multicast groups.
     joined: BTreeSet<IpAddr>,
+    /// What the receive buffer was made for; `None` if that is not known.
+    reserved: Option<usize>,
     buffer: Box<[u8]>,
     frame: Vec<u8>,
 }
@@ -91,12 +95,13 @@ impl VrrpSocket {
         // First of all, or packets of other interfaces get in.
         socket.bind_device(Some(interface.as_bytes()))?;
         socket.set_nonblocking(true)?;
-        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
         match family {
             AddressFamily::Ipv4 => ipv4::configure(&socket)?,
             AddressFamily::Ipv6 => ipv6::configure(&socket)?,
         }
-        Self::register(socket, family, index, BTreeSet::new())
+        let mut opened = Self::register(socket, family, index, BTreeSet::new())?;
+        opened.reserve(None)?;
+        Ok(opened)
     }
 
     /// Goes on with a socket of another process, if it is one of this kind on this interface. Must be
@@ -139,6 +144,7 @@ impl VrrpSocket {
             family,
             index,
             joined,
+            reserved: None,
             buffer: vec![0; BUFFER].into_boxed_slice(),
             frame: Vec::new(),
         })
@@ -168,6 +174,28 @@ impl VrrpSocket {
         }
         self.joined.clone_from(wanted);
         Ok(())
+    }
+
+    /// Has room for that many bytes of received packets, or for what is enough for most.
+    pub(super) fn reserve(&mut self, bytes: Option<u32>) -> io::Result<()> {
+        let asked = bytes.and_then(|bytes| usize::try_from(bytes).ok());
+        let wanted = asked.unwrap_or_default().max(RECEIVE_BUFFER);
+        if self.reserved == Some(wanted) {
+            return Ok(());
+        }
+        let socket = self.socket.get_ref().get();
+        // net.core.rmem_max is for those who may not exceed it.
+        if wanted == RECEIVE_BUFFER || setsockopt(socket, RcvBufForce, &wanted).is_err() {
+            socket.set_recv_buffer_size(wanted)?;
+        }
+        self.reserved = Some(wanted);
+        Ok(())
+    }
+
+    /// How much room the kernel has made; 0 if it does not say.
+    pub(super) fn receive_buffer(&self) -> usize {
+        let socket = self.socket.get_ref().get();
+        socket.recv_buffer_size().unwrap_or_default()
     }
 
     /// Sends one advert; its addresses are of the socket's family.
