@@ -3,18 +3,17 @@
 //!
 //! Nothing on this thread waits for anything but packets, time and commands.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use self::hand_over::Successor;
 use self::reopen::Reopen;
@@ -24,23 +23,23 @@ use super::event::{Event, Events, LinkProblem};
 use super::groups::Groups;
 use super::links::Interfaces;
 use super::mailbox::{End, Mailbox, PortKey, RouterKey};
-use super::needs::{
-    announcer, interface_of, interfaces_of, outlet_of, place, prepare, problem_of, source_of,
-};
+use super::needs::{outlet_of, place, prepare, problem_of, source_of};
 use super::port::Port;
 use super::router::{Router, Surroundings};
 use super::socket::PacketSocket;
-use super::spec::{Configuration, Options, Realtime, RouterSpec};
+use super::spec::{Configuration, Options, Realtime};
 use super::status::{DriverStatus, Resigned};
-use super::succession::{Heir, Message, Offer, PassedPort, Succession, SuccessionError};
+use super::succession::{Heir, Message, Offer, Succession, SuccessionError};
 use super::sys;
 use super::timer::{DeadlineTimer, Lateness};
 use super::tracked::{ObjectId, Report, Tracking};
-use super::vmac::{Naming, VirtualLink};
-use crate::{AddressFamily, FaultReason, MacAddr, Pacing, State, VirtualRouter};
+use super::vmac::Naming;
+use crate::{FaultReason, Pacing, State};
 
+mod configure;
 mod follow;
 mod hand_over;
+mod ports;
 mod receive;
 mod reopen;
 mod resign;
@@ -399,140 +398,6 @@ impl AdvertThread {
         std::ops::ControlFlow::Continue(())
     }
 
-    /// Changes the set of routers. Those that stay keep their state.
-    fn reload(&mut self, mut configuration: Configuration) -> Result<(), Error> {
-        self.interfaces = self.table.borrow().clone();
-        let mut naming = self.naming.clone();
-        naming.settle(&mut configuration.routers, &self.interfaces)?;
-        self.open_ports(&configuration.routers)?;
-        self.naming = naming;
-        let now = Instant::now();
-        // Before anything else: a router that is gone is no reason for its group to resign.
-        self.groups.configure(&configuration);
-        for (key, router) in &mut self.routers {
-            let grouped = self.groups.of(key).is_some();
-            router.engine.set_grouped(grouped);
-        }
-        let mut gone: Vec<RouterKey> = self.routers.keys().cloned().collect();
-        for spec in &configuration.routers {
-            let key = RouterKey::of(spec);
-            gone.retain(|old| *old != key);
-            let name: Arc<str> = Arc::from(spec.name.as_str());
-            let mut kept = false;
-            self.act(&key, now, |router| {
-                kept = router.spec.vmac == spec.vmac
-                    && router.engine.reconfigure(now, spec.config.clone()).is_ok();
-                if kept {
-                    router.respecify(name, spec.clone());
-                }
-            });
-            if !kept {
-                // New, or of another version or MAC address: that is another router.
-                self.remove(&key, now);
-                self.clean(spec);
-                self.insert(spec.clone())?;
-            }
-        }
-        for key in gone {
-            self.remove(&key, now);
-        }
-        self.tracking.configure(now, &configuration);
-        self.log_unknown_vrids = configuration.log_unknown_vrids;
-        self.pacing = configuration.pacing;
-        self.ask_for_realtime();
-        self.settle();
-        Ok(())
-    }
-
-    fn insert(&mut self, spec: RouterSpec) -> Result<(), Error> {
-        // Until an interface has an address of its own.
-        let primary = match spec.config.family() {
-            AddressFamily::Ipv4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            AddressFamily::Ipv6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-        };
-        let mut engine =
-            VirtualRouter::new(spec.config.clone(), primary).map_err(|_| Error::SourceFamily {
-                router: spec.name.clone(),
-                source_address: primary,
-                family: spec.config.family(),
-            })?;
-        let key = RouterKey::of(&spec);
-        engine.set_grouped(self.groups.of(&key).is_some());
-        self.routers
-            .insert(key.clone(), Box::new(Router::new(key, spec, engine)));
-        Ok(())
-    }
-
-    /// Has removed what a predecessor left of a router's addresses; an owner's are its own.
-    fn clean(&self, spec: &RouterSpec) {
-        if spec.config.priority().is_owner() {
-            return;
-        }
-        for address in &spec.virtual_addresses {
-            let Some(interface) = self.interfaces.get(interface_of(spec, address)) else {
-                continue;
-            };
-            for prefix in self.interfaces.leftovers(&interface.link, address) {
-                let address = address.clone().with_prefix_len(prefix);
-                self.mailbox.clean(interface.link.clone(), address);
-            }
-        }
-    }
-
-    fn remove(&mut self, key: &RouterKey, now: Instant) {
-        self.act(key, now, |router| router.engine.handle_shutdown(now));
-        self.routers.remove(key);
-        self.tracking.forget(key);
-        self.mailbox.retire(key);
-    }
-
-    /// Goes on with sockets of another process. One that does not fit any more is closed, and opened
-    /// anew as any other.
-    fn adopt_ports(&mut self, passed: BTreeMap<PortKey, PassedPort>) {
-        for (key, passed) in passed {
-            let (name, family) = &key;
-            let Some(interface) = self.interfaces.get(name) else {
-                continue;
-            };
-            match Port::adopt(passed, interface, *family) {
-                Ok(port) => drop(self.ports.insert(key, port)),
-                Err(error) => warn!(ifname = %name, %family, %error, "socket not taken over"),
-            }
-        }
-    }
-
-    /// Opens the sockets of interfaces that are there and have none yet.
-    fn open_ports(&mut self, specs: &[RouterSpec]) -> Result<(), Error> {
-        for spec in specs {
-            if let Some(interface) = self.interfaces.get(&spec.interface) {
-                let key = RouterKey::of(spec).port();
-                let fresh = |port: &Port| port.index == interface.link.index;
-                if !self.ports.get(&key).is_some_and(fresh) {
-                    let port = Port::open(interface, spec.config.family())
-                        .map_err(|source| Error::socket("raw", &spec.interface, source))?;
-                    self.ports.insert(key.clone(), port);
-                }
-                // The groups of a socket that another process uses as yet are its own.
-                if self.waiting.is_none()
-                    && let Some(port) = self.ports.get_mut(&key)
-                {
-                    port.suit(
-                        interface,
-                        specs.iter().filter(|of| RouterKey::of(of).port() == key),
-                    )
-                    .map_err(|source| Error::socket("raw", &spec.interface, source))?;
-                }
-            }
-            for name in interfaces_of(spec) {
-                if let Some(interface) = self.interfaces.get(name) {
-                    announcer(&mut self.announcers, interface)
-                        .map_err(|source| Error::socket("packet", name, source))?;
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Brings sockets, sources and addresses in line with the interfaces there are, tells the
     /// engines, and starts those that have not been.
     fn settle(&mut self) {
@@ -612,67 +477,6 @@ impl AdvertThread {
         }
         for group in self.groups.names() {
             self.settle_group(&group, now);
-        }
-    }
-
-    /// Says which macvlans are to be there.
-    fn link(&self) {
-        let links: Vec<VirtualLink> = self
-            .routers
-            .values()
-            .filter_map(|router| VirtualLink::of(&router.spec, &self.interfaces))
-            .collect();
-        self.mailbox.link(&links);
-    }
-
-    /// Closes the sockets of interfaces that are gone or unused, opens those of new ones.
-    fn renew_ports(&mut self) {
-        let now = Instant::now();
-        let used: BTreeSet<PortKey> = self.routers.keys().map(RouterKey::port).collect();
-        let interfaces = &self.interfaces;
-        self.ports.retain(|key, port| {
-            let index = interfaces.get(&key.0).map(|of| of.link.index);
-            used.contains(key) && index == Some(port.index)
-        });
-        // Nobody waits for those of an interface that is gone.
-        self.reopen
-            .retain(|key| used.contains(key) && interfaces.get(&key.0).is_some());
-        let there = |index: u32| interfaces.iter().any(|of| of.link.index == index);
-        self.announcers.retain(|index, _| there(*index));
-        for key in used {
-            let (name, family) = &key;
-            let Some(interface) = self.interfaces.get(name) else {
-                continue;
-            };
-            let routers = self.routers.iter().filter(|(of, _)| of.port() == key);
-            let macvlans: BTreeMap<u32, MacAddr> = routers
-                .clone()
-                .filter_map(|(_, of)| {
-                    let link = VirtualLink::of(&of.spec, &self.interfaces)?;
-                    let index = self.interfaces.get(&link.name)?.link.index;
-                    Some((index, link.mac))
-                })
-                .collect();
-            if self.reopen.waits(now, &key) {
-                continue;
-            }
-            let opened = match self.ports.entry(key.clone()) {
-                Entry::Occupied(port) => Ok(port.into_mut()),
-                Entry::Vacant(empty) => {
-                    Port::open(interface, *family).map(|port| empty.insert(port))
-                }
-            };
-            let opened = opened.and_then(|port| {
-                port.suit(interface, routers.map(|(_, of)| &of.spec))?;
-                port.listen(*family, &macvlans)
-            });
-            match opened {
-                Ok(()) => self.reopen.opened(&key),
-                Err(error) => {
-                    error!(ifname = %name, %family, %error, "no raw socket, trying again");
-                    self.reopen.failed(now, &key);
-                }
-            }
         }
     }
 

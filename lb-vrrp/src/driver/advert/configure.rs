@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Another set of routers: those that stay keep their state.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::super::error::Error;
+use super::super::mailbox::RouterKey;
+use super::super::needs::interface_of;
+use super::super::router::Router;
+use super::super::spec::{Configuration, RouterSpec};
+use super::AdvertThread;
+use crate::{AddressFamily, VirtualRouter};
+
+impl AdvertThread {
+    /// Changes the set of routers. Those that stay keep their state.
+    pub(super) fn reload(&mut self, mut configuration: Configuration) -> Result<(), Error> {
+        self.interfaces = self.table.borrow().clone();
+        let mut naming = self.naming.clone();
+        naming.settle(&mut configuration.routers, &self.interfaces)?;
+        self.open_ports(&configuration.routers)?;
+        self.naming = naming;
+        let now = Instant::now();
+        // Before anything else: a router that is gone is no reason for its group to resign.
+        self.groups.configure(&configuration);
+        for (key, router) in &mut self.routers {
+            let grouped = self.groups.of(key).is_some();
+            router.engine.set_grouped(grouped);
+        }
+        let mut gone: Vec<RouterKey> = self.routers.keys().cloned().collect();
+        for spec in &configuration.routers {
+            let key = RouterKey::of(spec);
+            gone.retain(|old| *old != key);
+            let name: Arc<str> = Arc::from(spec.name.as_str());
+            let mut kept = false;
+            self.act(&key, now, |router| {
+                kept = router.spec.vmac == spec.vmac
+                    && router.engine.reconfigure(now, spec.config.clone()).is_ok();
+                if kept {
+                    router.respecify(name, spec.clone());
+                }
+            });
+            if !kept {
+                // New, or of another version or MAC address: that is another router.
+                self.remove(&key, now);
+                self.clean(spec);
+                self.insert(spec.clone())?;
+            }
+        }
+        for key in gone {
+            self.remove(&key, now);
+        }
+        self.tracking.configure(now, &configuration);
+        self.log_unknown_vrids = configuration.log_unknown_vrids;
+        self.pacing = configuration.pacing;
+        self.ask_for_realtime();
+        self.settle();
+        Ok(())
+    }
+
+    pub(super) fn insert(&mut self, spec: RouterSpec) -> Result<(), Error> {
+        // Until an interface has an address of its own.
+        let primary = match spec.config.family() {
+            AddressFamily::Ipv4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            AddressFamily::Ipv6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        let mut engine =
+            VirtualRouter::new(spec.config.clone(), primary).map_err(|_| Error::SourceFamily {
+                router: spec.name.clone(),
+                source_address: primary,
+                family: spec.config.family(),
+            })?;
+        let key = RouterKey::of(&spec);
+        engine.set_grouped(self.groups.of(&key).is_some());
+        self.routers
+            .insert(key.clone(), Box::new(Router::new(key, spec, engine)));
+        Ok(())
+    }
+
+    /// Has removed what a predecessor left of a router's addresses; an owner's are its own.
+    pub(super) fn clean(&self, spec: &RouterSpec) {
+        if spec.config.priority().is_owner() {
+            return;
+        }
+        for address in &spec.virtual_addresses {
+            let Some(interface) = self.interfaces.get(interface_of(spec, address)) else {
+                continue;
+            };
+            for prefix in self.interfaces.leftovers(&interface.link, address) {
+                let address = address.clone().with_prefix_len(prefix);
+                self.mailbox.clean(interface.link.clone(), address);
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: &RouterKey, now: Instant) {
+        self.act(key, now, |router| router.engine.handle_shutdown(now));
+        self.routers.remove(key);
+        self.tracking.forget(key);
+        self.mailbox.retire(key);
+    }
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The sockets of the interfaces there are, and the macvlans there are to be.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use tracing::{error, warn};
+
+use super::super::error::Error;
+use super::super::mailbox::{PortKey, RouterKey};
+use super::super::needs::{announcer, interfaces_of};
+use super::super::port::Port;
+use super::super::spec::RouterSpec;
+use super::super::succession::PassedPort;
+use super::super::vmac::VirtualLink;
+use super::AdvertThread;
+use crate::MacAddr;
+
+impl AdvertThread {
+    /// Goes on with sockets of another process. One that does not fit any more is closed, and opened
+    /// anew as any other.
+    pub(super) fn adopt_ports(&mut self, passed: BTreeMap<PortKey, PassedPort>) {
+        for (key, passed) in passed {
+            let (name, family) = &key;
+            let Some(interface) = self.interfaces.get(name) else {
+                continue;
+            };
+            match Port::adopt(passed, interface, *family) {
+                Ok(port) => drop(self.ports.insert(key, port)),
+                Err(error) => warn!(ifname = %name, %family, %error, "socket not taken over"),
+            }
+        }
+    }
+
+    /// Opens the sockets of interfaces that are there and have none yet.
+    pub(super) fn open_ports(&mut self, specs: &[RouterSpec]) -> Result<(), Error> {
+        for spec in specs {
+            if let Some(interface) = self.interfaces.get(&spec.interface) {
+                let key = RouterKey::of(spec).port();
+                let fresh = |port: &Port| port.index == interface.link.index;
+                if !self.ports.get(&key).is_some_and(fresh) {
+                    let port = Port::open(interface, spec.config.family())
+                        .map_err(|source| Error::socket("raw", &spec.interface, source))?;
+                    self.ports.insert(key.clone(), port);
+                }
+                // The groups of a socket that another process uses as yet are its own.
+                if self.waiting.is_none()
+                    && let Some(port) = self.ports.get_mut(&key)
+                {
+                    port.suit(
+                        interface,
+                        specs.iter().filter(|of| RouterKey::of(of).port() == key),
+                    )
+                    .map_err(|source| Error::socket("raw", &spec.interface, source))?;
+                }
+            }
+            for name in interfaces_of(spec) {
+                if let Some(interface) = self.interfaces.get(name) {
+                    announcer(&mut self.announcers, interface)
+                        .map_err(|source| Error::socket("packet", name, source))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes the sockets of interfaces that are gone or unused, opens those of new ones.
+    pub(super) fn renew_ports(&mut self) {
+        let now = Instant::now();
+        let used: BTreeSet<PortKey> = self.routers.keys().map(RouterKey::port).collect();
+        let interfaces = &self.interfaces;
+        self.ports.retain(|key, port| {
+            let index = interfaces.get(&key.0).map(|of| of.link.index);
+            used.contains(key) && index == Some(port.index)
+        });
+        // Nobody waits for those of an interface that is gone.
+        self.reopen
+            .retain(|key| used.contains(key) && interfaces.get(&key.0).is_some());
+        let there = |index: u32| interfaces.iter().any(|of| of.link.index == index);
+        self.announcers.retain(|index, _| there(*index));
+        for key in used {
+            let (name, family) = &key;
+            let Some(interface) = self.interfaces.get(name) else {
+                continue;
+            };
+            let routers = self.routers.iter().filter(|(of, _)| of.port() == key);
+            let macvlans: BTreeMap<u32, MacAddr> = routers
+                .clone()
+                .filter_map(|(_, of)| {
+                    let link = VirtualLink::of(&of.spec, &self.interfaces)?;
+                    let index = self.interfaces.get(&link.name)?.link.index;
+                    Some((index, link.mac))
+                })
+                .collect();
+            if self.reopen.waits(now, &key) {
+                continue;
+            }
+            let opened = match self.ports.entry(key.clone()) {
+                Entry::Occupied(port) => Ok(port.into_mut()),
+                Entry::Vacant(empty) => {
+                    Port::open(interface, *family).map(|port| empty.insert(port))
+                }
+            };
+            let opened = opened.and_then(|port| {
+                port.suit(interface, routers.map(|(_, of)| &of.spec))?;
+                port.listen(*family, &macvlans)
+            });
+            match opened {
+                Ok(()) => self.reopen.opened(&key),
+                Err(error) => {
+                    error!(ifname = %name, %family, %error, "no raw socket, trying again");
+                    self.reopen.failed(now, &key);
+                }
+            }
+        }
+    }
+
+    /// Says which macvlans are to be there.
+    pub(super) fn link(&self) {
+        let links: Vec<VirtualLink> = self
+            .routers
+            .values()
+            .filter_map(|router| VirtualLink::of(&router.spec, &self.interfaces))
+            .collect();
+        self.mailbox.link(&links);
+    }
+}
