@@ -87,6 +87,8 @@ pub(crate) const STEPS: &[Step] = &[
 
 /// Crates that must build by themselves, and without their default features.
 const LIBRARIES: &[&str] = &["lb-vrrp", "lb-ipvs", "lb-check", "lb-core"];
+/// The features of lb-core that stand alone; `daemon` brings all of them.
+const FEATURES: &[&str] = &["config", "mail", "control"];
 /// Examples that exit 0 only when what they show came out right.
 const EXAMPLES: &[&str] = &[
     "nat",
@@ -151,6 +153,14 @@ fn clippy(context: &mut Context) -> Result<(), StepError> {
             let result = context.cargo(&arguments);
             context.one(result)?;
         }
+    }
+    for feature in FEATURES {
+        let alone = ["--no-default-features", "--features", feature];
+        let mut arguments = vec!["clippy", "--package", "lb-core"];
+        arguments.extend(alone);
+        arguments.extend(["--", "-Dwarnings"]);
+        let result = context.cargo(&arguments);
+        context.one(result)?;
     }
     Ok(())
 }

@@ -6,17 +6,16 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Bytes;
-use hyper::header::{CONNECTION, HOST, HeaderValue, UPGRADE};
+use hyper::header::{HOST, HeaderValue};
 use hyper::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::net::UnixStream;
 
-use super::server::PROTOCOL;
 use super::{Resignation, Resumption, Started, Status};
 
 /// The longest an exchange with the daemon may take.
-const PATIENCE: Duration = Duration::from_secs(35);
+pub(super) const PATIENCE: Duration = Duration::from_secs(35);
 
 /// Talking to the daemon failed.
 #[derive(Debug, thiserror::Error)]
@@ -102,38 +101,6 @@ pub async fn upgrade(socket: &Path) -> Result<Started, ClientError> {
     Ok(serde_json::from_slice(&answer.map_err(reasoned)?)?)
 }
 
-/// Asks the daemon on `socket` for its connection, to take its place.
-pub(crate) async fn hand_over(socket: &Path) -> Result<UnixStream, ClientError> {
-    let upgraded = async {
-        let stream = connect(socket).await?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        let connection = tokio::spawn(connection.with_upgrades());
-        let mut request = request(Method::POST, "/v1/hand-over");
-        let headers = request.headers_mut();
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(UPGRADE, HeaderValue::from_static(PROTOCOL));
-        let response = sender.send_request(request).await?;
-        let status = response.status();
-        if status != StatusCode::SWITCHING_PROTOCOLS {
-            let body = response.into_body().collect().await?.to_bytes();
-            connection.abort();
-            let body = String::from_utf8_lossy(&body).into_owned();
-            let status = status.as_u16();
-            return Err(ClientError::Refused { status, body });
-        }
-        let upgraded = hyper::upgrade::on(response).await?;
-        // The other side waits for our first word: nothing can have been read ahead.
-        let parts = upgraded.downcast::<TokioIo<UnixStream>>();
-        parts
-            .map(|parts| parts.io.into_inner())
-            .map_err(|_| ClientError::Timeout)
-    };
-    tokio::time::timeout(PATIENCE, upgraded)
-        .await
-        .map_err(|_| ClientError::Timeout)?
-}
-
 async fn ask_instance(socket: &Path, instance: &str, verb: &str) -> Result<Bytes, ClientError> {
     let name = utf8_percent_encode(instance, NON_ALPHANUMERIC);
     let path = format!("/v1/instances/{name}/{verb}");
@@ -188,7 +155,7 @@ async fn exchange_unbounded(
     }
 }
 
-async fn connect(socket: &Path) -> Result<UnixStream, ClientError> {
+pub(super) async fn connect(socket: &Path) -> Result<UnixStream, ClientError> {
     UnixStream::connect(socket)
         .await
         .map_err(|source| ClientError::Connect {
@@ -197,7 +164,7 @@ async fn connect(socket: &Path) -> Result<UnixStream, ClientError> {
         })
 }
 
-fn request(method: Method, path: &str) -> hyper::Request<Empty<Bytes>> {
+pub(super) fn request(method: Method, path: &str) -> hyper::Request<Empty<Bytes>> {
     let mut request = hyper::Request::new(Empty::<Bytes>::new());
     *request.method_mut() = method;
     *request.uri_mut() = hyper::Uri::try_from(path).unwrap_or_default();

@@ -13,6 +13,8 @@
 //! Requests travel as [`Request`] over a bounded channel to the daemon, which answers each once.
 
 mod client;
+#[cfg(feature = "daemon")]
+mod hand_over;
 mod resign;
 mod server;
 mod started;
@@ -21,10 +23,10 @@ mod status;
 use tokio::net::UnixStream;
 use tokio::sync::oneshot;
 
-pub(crate) use client::hand_over;
 pub use client::{ClientError, reload, resign, resume, status, upgrade};
+#[cfg(feature = "daemon")]
+pub(crate) use hand_over::{Listening, hand_over};
 pub use resign::{InstanceRefusal, Resignation, Resumption};
-pub(crate) use server::Listening;
 pub use server::{ControlServer, ServeError};
 pub use started::Started;
 pub use status::{

@@ -2,7 +2,6 @@
 //! The server side of the control API.
 
 use std::convert::Infallible;
-use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,25 +41,10 @@ pub struct ServeError {
 /// A listening control socket; its file is removed when this is dropped.
 #[derive(Debug)]
 pub struct ControlServer {
-    listener: UnixListener,
-    path: PathBuf,
+    pub(super) listener: UnixListener,
+    pub(super) path: PathBuf,
     /// The socket's file is this process's, and goes with it.
-    own: Arc<AtomicBool>,
-}
-
-/// What another process needs to serve in this one's place.
-#[derive(Debug)]
-pub(crate) struct Listening {
-    /// The listening socket.
-    pub(crate) socket: OwnedFd,
-    own: Arc<AtomicBool>,
-}
-
-impl Listening {
-    /// The socket's file is another process's from now on.
-    pub(crate) fn give_up(&self) {
-        self.own.store(false, Ordering::Relaxed);
-    }
+    pub(super) own: Arc<AtomicBool>,
 }
 
 impl ControlServer {
@@ -85,40 +69,6 @@ impl ControlServer {
             listener,
             path: path.to_owned(),
             own: Arc::new(AtomicBool::new(true)),
-        })
-    }
-
-    /// Goes on with the listening socket of another process, whose file it is until [`own`].
-    ///
-    /// [`own`]: Self::own
-    pub(crate) fn inherit(socket: OwnedFd, path: &Path) -> Result<Self, ServeError> {
-        let fail = |source| ServeError {
-            path: path.to_owned(),
-            source,
-        };
-        let listener = std::os::unix::net::UnixListener::from(socket);
-        listener.set_nonblocking(true).map_err(fail)?;
-        Ok(Self {
-            listener: UnixListener::from_std(listener).map_err(fail)?,
-            path: path.to_owned(),
-            own: Arc::new(AtomicBool::new(false)),
-        })
-    }
-
-    /// The socket's file is this process's from now on.
-    pub(crate) fn own(&self) {
-        self.own.store(true, Ordering::Relaxed);
-    }
-
-    /// What another process needs to serve in this one's place.
-    pub(crate) fn listening(&self) -> Result<Listening, ServeError> {
-        let socket = self.listener.as_fd().try_clone_to_owned();
-        Ok(Listening {
-            socket: socket.map_err(|source| ServeError {
-                path: self.path.clone(),
-                source,
-            })?,
-            own: Arc::clone(&self.own),
         })
     }
 

@@ -34,7 +34,7 @@ impl Running {
             lock: lock.map_err(|error| report::chain(&error))?,
             socket: socket.map_err(|error| error.to_string())?,
             routers,
-            checks: self.director.verdicts(),
+            known: self.director.known(),
         })
     }
 
@@ -70,7 +70,7 @@ impl Running {
         let _ = serving.await;
         // For a service manager: this process was the service, and the other one is it now.
         systemd(&[NotifyState::MainPid(pid)]);
-        to.done().await;
+        to.done(self.director.known()).await;
         if let Some(mailer) = mailer {
             mailer.shutdown(LAST_MAILS).await;
         }

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::control::ControlServer;
 use crate::dataplane::{IpvsPlane, Reconciler};
-use crate::director::Director;
+use crate::director::{Director, Known};
 use crate::ledger::{Identity, Ledger, Opened};
 use crate::mail::Mailer;
 use crate::model::Model;
@@ -37,17 +37,26 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
     if !routers.routers.is_empty() {
         Driver::check(&routers).await?;
     }
+    // What can fail comes before another process ends for this one.
+    let mailer = model.global.mail.clone().map(Mailer::start).transpose()?;
+    let checks = Checks::start().await?;
     let claim = claim(&options, &model, &routers).await?;
     let Claim { lock, server, .. } = claim;
     let listening = server.listening()?;
     log_findings(&source, &loaded.findings);
     raise_descriptor_limit();
 
-    let mailer = model.global.mail.clone().map(Mailer::start).transpose()?;
     let mut ledger = Some(open_ledger(&options)?);
     let needs_plane = needs_plane(&model, ledger.as_ref());
-    let mut director = Director::new(model);
-    director.inherit(&claim.checks);
+    let (known, down) = claim.known.real_servers();
+    if known > 0 {
+        tracing::info!(
+            known,
+            down,
+            "real servers stay as they are until a check says otherwise"
+        );
+    }
+    let mut director = Director::going_on(model, &claim.known);
     let mut told = Told::default();
     let plane = if needs_plane {
         let ledger = ledger.take().unwrap_or_else(Ledger::in_memory);
@@ -58,7 +67,6 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
     } else {
         None
     };
-    let checks = Checks::start().await?;
     let mut states = States::default();
     let routers = match claim.routers {
         Some(running) => {
@@ -139,7 +147,7 @@ async fn claim(
         lock,
         server: ControlServer::bind(&options.control)?,
         routers: None,
-        checks: Vec::new(),
+        known: Known::default(),
     })
 }
 

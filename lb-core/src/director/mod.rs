@@ -40,7 +40,7 @@ use lb_ipvs::{Destination, ServiceKey, SyncDaemon};
 use lb_vrrp::State;
 
 #[cfg(feature = "daemon")]
-pub(crate) use inherit::Verdict;
+pub(crate) use inherit::Known;
 pub use notification::{Event, Notification};
 pub use output::{CheckId, Names, Output, Quorum};
 
@@ -152,7 +152,13 @@ impl Director {
     /// A director for this model. The first outputs — checks to run, services to make — are waiting.
     /// Virtual servers with `ha_suspend` wait for [`Director::handle_addresses`].
     pub fn new(model: Model) -> Self {
-        let mut director = Self {
+        let mut director = Self::empty();
+        director.replace_model(model);
+        director
+    }
+
+    fn empty() -> Self {
+        Self {
             global: Global::default(),
             routers: Vec::new(),
             groups: Vec::new(),
@@ -165,9 +171,7 @@ impl Director {
             sync_daemons: Vec::new(),
             queue: Queue::default(),
             stopped: false,
-        };
-        director.replace_model(model);
-        director
+        }
     }
 
     /// The next output; `None` when there is nothing more to do.

@@ -23,6 +23,11 @@ impl Director {
     /// of one that is down it has to pass once. Only services that are desired otherwise than before
     /// are told to the data plane.
     pub fn replace_model(&mut self, model: Model) {
+        self.install(model, |_| {});
+    }
+
+    /// Puts a model in place; `prepare` sees each new virtual server before it begins.
+    pub(super) fn install(&mut self, model: Model, prepare: impl Fn(&mut ServiceState)) {
         let Model {
             global,
             routers,
@@ -50,6 +55,7 @@ impl Director {
                 }
                 None => {
                     let mut service = ServiceState::new(spec, suspended);
+                    prepare(&mut service);
                     service.begin(&mut self.queue);
                     service
                 }

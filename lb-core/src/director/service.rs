@@ -43,13 +43,14 @@ impl ServiceState {
         self.spec.service.key
     }
 
-    /// Tells what a new virtual server needs.
+    /// Tells what a new virtual server needs. One that goes on without its quorum stays so until it
+    /// has gained it.
     pub(super) fn begin(&mut self, queue: &mut Queue) {
         for real in 0..self.real_servers.len() {
             self.add_checks(real, 0, queue);
         }
         let quorum = self.quorum();
-        if quorum.lost() {
+        if !self.up || quorum.lost() {
             self.up = false;
             let virtual_server = self.name.clone();
             queue.push(Output::StartedWithoutQuorum {

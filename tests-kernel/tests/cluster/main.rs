@@ -14,6 +14,7 @@ mod drop_in;
 mod forwarding;
 mod reload;
 mod sorry;
+mod upgrade;
 
 use std::error::Error;
 use std::net::Ipv4Addr;

@@ -3,10 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::director::Verdict;
+use crate::director::Known;
 
 /// Grows when a document changes its meaning.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// New to old, first.
 #[derive(Debug, Serialize, Deserialize)]
@@ -23,7 +23,8 @@ pub(super) enum Answer {
         pid: u32,
         /// The document of the routers' offer, if there are any.
         routers: Option<String>,
-        checks: Vec<Verdict>,
+        /// For the case that it dies before it can say what it knew last.
+        known: Known,
     },
     Refused {
         reason: String,
@@ -31,10 +32,11 @@ pub(super) enum Answer {
 }
 
 /// What either says when something is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Word {
     /// New to old: the routers are its, or it has none.
     Committed,
-    /// Old to new: nobody else writes the table and the ledger any more.
-    Done,
+    /// Old to new: nobody else writes the table and the ledger any more, and this is what was
+    /// known when the last was written.
+    Done { known: Known },
 }

@@ -11,7 +11,7 @@ use tokio::net::UnixStream;
 use super::documents::{Answer, FORMAT, Hello, Word};
 use super::{UpgradeError, frame};
 use crate::control::{self, ClientError, ControlServer};
-use crate::director::Verdict;
+use crate::director::Known;
 
 use super::super::error::RunError;
 use super::super::lock::ControlLock;
@@ -29,7 +29,8 @@ pub(in crate::daemon) struct Claim {
     pub(in crate::daemon) server: ControlServer,
     /// Virtual routers that run already.
     pub(in crate::daemon) routers: Option<Routers>,
-    pub(in crate::daemon) checks: Vec<Verdict>,
+    /// What the director goes on from.
+    pub(in crate::daemon) known: Known,
 }
 
 /// A running daemon that has made an offer.
@@ -40,7 +41,7 @@ pub(in crate::daemon) struct Predecessor {
     lock: OwnedFd,
     socket: OwnedFd,
     routers: Option<driver::Offer>,
-    checks: Vec<Verdict>,
+    known: Known,
 }
 
 impl Predecessor {
@@ -57,12 +58,12 @@ impl Predecessor {
         };
         frame::send(&stream, &hello, &[], ANSWER).await?;
         let (answer, descriptors) = frame::receive(&stream, ANSWER).await?;
-        let (pid, routers, checks) = match answer {
+        let (pid, routers, known) = match answer {
             Answer::Offer {
                 pid,
                 routers,
-                checks,
-            } => (pid, routers, checks),
+                known,
+            } => (pid, routers, known),
             Answer::Refused { reason } => return Err(UpgradeError::Refused { reason }),
         };
         let mut descriptors = descriptors.into_iter();
@@ -77,7 +78,7 @@ impl Predecessor {
             lock,
             socket,
             routers,
-            checks,
+            known,
         }))
     }
 
@@ -100,11 +101,13 @@ impl Predecessor {
         };
         let committed = frame::send(&self.stream, &Word::Committed, &[], ANSWER).await;
         let done = match committed {
-            Ok(()) => frame::receive::<Word>(&self.stream, END).await.map(drop),
+            Ok(()) => frame::receive(&self.stream, END).await,
             Err(error) => Err(error),
         };
+        let mut last = self.known;
         match done {
-            Ok(()) | Err(UpgradeError::Gone) => {}
+            Ok((Word::Done { known }, _)) => last = known,
+            Ok((Word::Committed, _)) | Err(UpgradeError::Gone) => {}
             // Without routers nothing has changed hands yet.
             Err(error) if routers.is_none() => return Err(error.into()),
             Err(error) => tracing::warn!(%error, "the old process has not said that it is done"),
@@ -118,7 +121,7 @@ impl Predecessor {
             lock,
             server,
             routers,
-            checks: self.checks,
+            known: last,
         })
     }
 }

@@ -9,7 +9,7 @@ use tokio::net::UnixStream;
 
 use super::documents::{Answer, FORMAT, Hello, Word};
 use super::{UpgradeError, frame};
-use crate::director::Verdict;
+use crate::director::Known;
 
 /// How long the new process may take for a word.
 const WORD: Duration = Duration::from_secs(5);
@@ -22,7 +22,7 @@ pub(in crate::daemon) struct Offered {
     pub(in crate::daemon) lock: OwnedFd,
     pub(in crate::daemon) socket: OwnedFd,
     pub(in crate::daemon) routers: Option<(Offer, Succession)>,
-    pub(in crate::daemon) checks: Vec<Verdict>,
+    pub(in crate::daemon) known: Known,
 }
 
 /// A new process that has committed.
@@ -36,8 +36,8 @@ pub(in crate::daemon) struct HandedOver {
 
 impl HandedOver {
     /// Tells the new process that nobody else writes table and ledger any more.
-    pub(in crate::daemon) async fn done(self) {
-        if let Err(error) = frame::send(&self.stream, &Word::Done, &[], WORD).await {
+    pub(in crate::daemon) async fn done(self, known: Known) {
+        if let Err(error) = frame::send(&self.stream, &Word::Done { known }, &[], WORD).await {
             // It sees our end, too.
             tracing::debug!(%error, "successor not told");
         }
@@ -80,7 +80,7 @@ pub(in crate::daemon) async fn offer_to(
     let answer = Answer::Offer {
         pid: std::process::id(),
         routers,
-        checks: offered.checks,
+        known: offered.known,
     };
     frame::send(&stream, &answer, &descriptors, WORD).await?;
     drop(descriptors);
@@ -101,7 +101,7 @@ async fn committed(
     let word = async {
         match frame::receive::<Word>(stream, PREPARATION).await?.0 {
             Word::Committed => Ok(()),
-            Word::Done => Err(UpgradeError::Gone),
+            Word::Done { .. } => Err(UpgradeError::Gone),
         }
     };
     let Some(mut succession) = succession else {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 mod health;
+#[cfg(feature = "daemon")]
+mod inherit;
 mod reload;
 mod roles;
 

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What two daemons need of the control API for one to take the other's place.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use http_body_util::BodyExt as _;
+use hyper::header::{CONNECTION, HeaderValue, UPGRADE};
+use hyper::{Method, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::{UnixListener, UnixStream};
+
+use super::client::{ClientError, PATIENCE, connect, request};
+use super::server::{ControlServer, PROTOCOL, ServeError};
+
+/// What another process needs to serve in this one's place.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    /// The listening socket.
+    pub(crate) socket: OwnedFd,
+    own: Arc<AtomicBool>,
+}
+
+impl Listening {
+    /// The socket's file is another process's from now on.
+    pub(crate) fn give_up(&self) {
+        self.own.store(false, Ordering::Relaxed);
+    }
+}
+
+impl ControlServer {
+    /// Goes on with the listening socket of another process, whose file it is until [`own`].
+    ///
+    /// [`own`]: Self::own
+    pub(crate) fn inherit(socket: OwnedFd, path: &Path) -> Result<Self, ServeError> {
+        let fail = |source| ServeError {
+            path: path.to_owned(),
+            source,
+        };
+        let listener = std::os::unix::net::UnixListener::from(socket);
+        listener.set_nonblocking(true).map_err(fail)?;
+        Ok(Self {
+            listener: UnixListener::from_std(listener).map_err(fail)?,
+            path: path.to_owned(),
+            own: Arc::new(AtomicBool::new(false)),
+        })
+    }
+
+    /// The socket's file is this process's from now on.
+    pub(crate) fn own(&self) {
+        self.own.store(true, Ordering::Relaxed);
+    }
+
+    /// What another process needs to serve in this one's place.
+    pub(crate) fn listening(&self) -> Result<Listening, ServeError> {
+        let socket = self.listener.as_fd().try_clone_to_owned();
+        Ok(Listening {
+            socket: socket.map_err(|source| ServeError {
+                path: self.path.clone(),
+                source,
+            })?,
+            own: Arc::clone(&self.own),
+        })
+    }
+}
+
+/// Asks the daemon on `socket` for its connection, to take its place.
+pub(crate) async fn hand_over(socket: &Path) -> Result<UnixStream, ClientError> {
+    let upgraded = async {
+        let stream = connect(socket).await?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let connection = tokio::spawn(connection.with_upgrades());
+        let mut request = request(Method::POST, "/v1/hand-over");
+        let headers = request.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static(PROTOCOL));
+        let response = sender.send_request(request).await?;
+        let status = response.status();
+        if status != StatusCode::SWITCHING_PROTOCOLS {
+            let body = response.into_body().collect().await?.to_bytes();
+            connection.abort();
+            let body = String::from_utf8_lossy(&body).into_owned();
+            let status = status.as_u16();
+            return Err(ClientError::Refused { status, body });
+        }
+        let upgraded = hyper::upgrade::on(response).await?;
+        // The other side waits for our first word: nothing can have been read ahead.
+        let parts = upgraded.downcast::<TokioIo<UnixStream>>();
+        parts
+            .map(|parts| parts.io.into_inner())
+            .map_err(|_| ClientError::Timeout)
+    };
+    tokio::time::timeout(PATIENCE, upgraded)
+        .await
+        .map_err(|_| ClientError::Timeout)?
+}
