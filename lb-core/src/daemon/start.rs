@@ -2,6 +2,7 @@
 //! From a configuration to a running daemon, in an order in which each step can still refuse.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use lb_vrrp::driver::{self, Driver};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -16,7 +17,7 @@ use crate::model::Model;
 
 use super::checks::Checks;
 use super::error::RunError;
-use super::lock::ControlLock;
+use super::lock::{ControlLock, LockError};
 use super::plane::Plane;
 use super::report::{self, Told};
 use super::running::{Parts, Routers, Running, States};
@@ -128,7 +129,7 @@ async fn claim(
         match upgrade(options, model, routers).await {
             Ok(Some(claim)) => return Ok(claim),
             Ok(None) => tracing::info!("no daemon to take over from, starting as usual"),
-            Err(error) => match ControlLock::acquire(&options.control) {
+            Err(error) => match acquire_soon(&options.control).await {
                 Ok(free) => {
                     let error = report::chain(&error);
                     tracing::warn!("the running daemon went away, starting as usual: {error}");
@@ -141,6 +142,7 @@ async fn claim(
     }
     let lock = match lock {
         Some(lock) => lock,
+        None if options.upgrade => acquire_soon(&options.control).await?,
         None => ControlLock::acquire(&options.control)?,
     };
     Ok(Claim {
@@ -149,6 +151,19 @@ async fn claim(
         routers: None,
         known: Known::default(),
     })
+}
+
+/// The lock of a process that may be about to end: a killed one closes its descriptors one after the
+/// other, and the connection to it may break a moment before its lock is free.
+async fn acquire_soon(control: &Path) -> Result<ControlLock, LockError> {
+    const TRIES: u32 = 50;
+    for _ in 1..TRIES {
+        if let Ok(lock) = ControlLock::acquire(control) {
+            return Ok(lock);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    ControlLock::acquire(control)
 }
 
 /// Takes the place of the daemon on the control socket; `None` if there is none.
