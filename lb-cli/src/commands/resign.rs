@@ -6,20 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lb_core::{
-    control::{self, ClientError, RouterStatus},
-    daemon::DEFAULT_CONTROL,
-};
+use lb_core::control::{self, ClientError, RouterStatus};
 use serde_json::json;
 
-use crate::{
-    cli::ResignArgs,
-    failure::{Failure, chain},
-    output::print,
-};
+use super::daemon::{self, FAILED};
+use crate::{cli::ResignArgs, failure::Failure, output::print};
 
-/// Nobody answers, or the instance cannot do that.
-const FAILED: u8 = 1;
 /// Between two looks at who is master.
 const LOOK: Duration = Duration::from_millis(50);
 /// How much longer than the master down interval is waited for a successor.
@@ -27,23 +19,15 @@ const MARGIN: Duration = Duration::from_secs(2);
 
 /// Asks the daemon and prints what came of it.
 pub(crate) fn resign(args: &ResignArgs) -> Result<u8, Failure> {
-    let socket = args
-        .control
-        .as_deref()
-        .unwrap_or_else(|| Path::new(DEFAULT_CONTROL));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(FAILED, format!("cannot start: {}", chain(&error))))?;
-    let text = runtime
-        .block_on(async {
-            if args.undo {
-                undo(socket, args).await
-            } else {
-                step_down(socket, args).await
-            }
-        })
-        .map_err(|error| Failure::of(FAILED, &error))?;
+    let socket = daemon::socket(args.control.as_deref());
+    let text = daemon::converse(async {
+        let said = if args.undo {
+            undo(socket, args).await
+        } else {
+            step_down(socket, args).await
+        };
+        said.map_err(|error| Failure::of(FAILED, &error))
+    })?;
     print(&text).map(|()| 0)
 }
 

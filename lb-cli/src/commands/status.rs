@@ -1,37 +1,23 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `lbctl status`: what a running daemon says about itself.
 
-use std::{fmt::Write as _, path::Path, time::Duration};
+use std::{fmt::Write as _, time::Duration};
 
-use lb_core::{
-    control::{self, RouterStatus, Status},
-    daemon::DEFAULT_CONTROL,
-};
+use lb_core::control::{self, RouterStatus, Status};
 
-use crate::{
-    cli::StatusArgs,
-    failure::{Failure, chain},
-    output::print,
-};
+use super::daemon::{self, FAILED};
+use crate::{cli::StatusArgs, failure::Failure, output::print};
 
-/// Nobody answers, or not in words we understand.
-const FAILED: u8 = 1;
 /// What is not known.
 const UNKNOWN: &str = "-";
 
 /// Asks the daemon and prints its answer.
 pub(crate) fn status(args: &StatusArgs) -> Result<u8, Failure> {
-    let socket = args
-        .control
-        .as_deref()
-        .unwrap_or_else(|| Path::new(DEFAULT_CONTROL));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(FAILED, format!("cannot start: {}", chain(&error))))?;
-    let status = runtime
-        .block_on(control::status(socket))
-        .map_err(|error| Failure::of(FAILED, &error))?;
+    let socket = daemon::socket(args.control.as_deref());
+    let status = daemon::converse(async {
+        let answer = control::status(socket).await;
+        answer.map_err(|error| Failure::of(FAILED, &error))
+    })?;
     let text = if args.json {
         // Serialising plain data cannot fail; the error would say so.
         let text = serde_json::to_string_pretty(&status);

@@ -6,19 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lb_core::{
-    control::{self, ClientError},
-    daemon::DEFAULT_CONTROL,
-};
+use lb_core::control::{self, ClientError};
 
-use crate::{
-    cli::UpgradeArgs,
-    failure::{Failure, chain},
-    output::print,
-};
+use super::daemon::{self, FAILED};
+use crate::{cli::UpgradeArgs, failure::Failure, output::print};
 
-/// It did not come about.
-const FAILED: u8 = 1;
 /// Between two looks at who answers.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long the successor may take.
@@ -26,15 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Has the daemon start a successor, and waits until that answers in its place.
 pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<u8, Failure> {
-    let socket = args
-        .control
-        .as_deref()
-        .unwrap_or_else(|| Path::new(DEFAULT_CONTROL));
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(FAILED, format!("cannot start: {}", chain(&error))))?
-        .block_on(wait(socket))
+    let socket = daemon::socket(args.control.as_deref());
+    daemon::converse(wait(socket))
 }
 
 async fn wait(socket: &Path) -> Result<u8, Failure> {

@@ -172,7 +172,7 @@ impl AdvertThread {
         };
         if let Some(heir) = heir {
             let system = SuccessionError::system("use what was passed on");
-            let passed = thread.expect(heir).map_err(system)?;
+            let passed = thread.await_turn(heir).map_err(system)?;
             thread.adopt_ports(passed);
             // The machine has been up for a while.
             thread.start_at = None;

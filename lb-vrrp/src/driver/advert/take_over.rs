@@ -38,7 +38,7 @@ struct Next {
 
 impl AdvertThread {
     /// Keeps what came with an offer; the sockets are for the caller to use.
-    pub(super) fn expect(&mut self, heir: Heir) -> io::Result<BTreeMap<PortKey, PassedPort>> {
+    pub(super) fn await_turn(&mut self, heir: Heir) -> io::Result<BTreeMap<PortKey, PassedPort>> {
         self.waiting = Some(Waiting {
             switch: Switch::from_passed(heir.switch)?,
             outcome: heir.outcome,
