@@ -23,7 +23,7 @@ use super::event::{Event, Events, LinkProblem};
 use super::groups::Groups;
 use super::links::Interfaces;
 use super::mailbox::{End, Mailbox, PortKey, RouterKey};
-use super::needs::{outlet_of, place, prepare, problem_of, source_of};
+use super::needs::{config_of, outlet_of, place, prepare, problem_of, source_of};
 use super::port::Port;
 use super::router::{Router, Surroundings};
 use super::socket::PacketSocket;
@@ -446,7 +446,9 @@ impl AdvertThread {
                 });
             }
             let grouped = self.groups.of(&key).is_some();
+            let config = config_of(&router.spec, &self.interfaces);
             self.act(&key, now, |router| {
+                router.fit(now, config);
                 if let Some(problem) = problem {
                     router.engine.handle_fault(now, problem.fault(), true);
                 }

@@ -34,6 +34,8 @@ pub(super) struct Interface {
     pub(super) up: bool,
     /// Ethernet address, where it has one and speaks ARP.
     pub(super) mac: Option<[u8; 6]>,
+    /// Bytes of the largest packet; `None` if that is not told.
+    pub(super) mtu: Option<u32>,
     /// Index of the interface beneath, if it is a macvlan.
     pub(super) macvlan_of: Option<u32>,
     /// In the kernel's order.
@@ -185,9 +187,11 @@ impl Interfaces {
         }
         let mut name = None;
         let mut mac = None;
+        let mut mtu = None;
         for attribute in &message.attributes {
             match attribute {
                 LinkAttribute::IfName(value) => name = Some(value),
+                LinkAttribute::Mtu(value) => mtu = Some(*value),
                 LinkAttribute::Address(value) => mac = <[u8; 6]>::try_from(value.as_slice()).ok(),
                 _ => {}
             }
@@ -204,6 +208,7 @@ impl Interfaces {
             link: Link::new(index, name.as_str()),
             up: flags.contains(LinkFlags::Up | LinkFlags::Running),
             mac: mac.filter(|_| !flags.intersects(LinkFlags::Noarp | LinkFlags::Loopback)),
+            mtu,
             macvlan_of: macvlan_of(message),
             addresses: before
                 .map(|interface| interface.addresses)
@@ -318,6 +323,7 @@ pub(super) mod tests {
             link: Link::new(index, name),
             up: true,
             mac: Some([2, 0, 0, 0, 0, 1]),
+            mtu: Some(1500),
             macvlan_of: None,
             addresses: Vec::new(),
         }

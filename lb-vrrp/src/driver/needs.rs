@@ -19,7 +19,7 @@ use super::socket::PacketSocket;
 use super::spec::RouterSpec;
 use super::vmac::{Outlet, covers_adverts, mac_of};
 use crate::wire::{GratuitousArp, UnsolicitedNeighbourAdvertisement};
-use crate::{AddressFamily, MacAddr, Pacing};
+use crate::{AddressFamily, MacAddr, Pacing, RouterConfig};
 use crate::{VirtualAddress, VirtualRoute, VirtualRule};
 
 /// The interfaces a router needs: its own, and those of its addresses, routes and rules.
@@ -95,6 +95,13 @@ pub(super) fn outlet_of(
         .inspect_err(|error| error!(ifname = %base.link.name, %error, "no packet socket"))
         .ok()?;
     Some(Outlet::new(socket, mac_of(spec, vmac)))
+}
+
+/// A router's configuration as its interface has room for it.
+pub(super) fn config_of(spec: &RouterSpec, interfaces: &Interfaces) -> RouterConfig {
+    let mtu = interfaces.get(&spec.interface).and_then(|of| of.mtu);
+    let fitted = mtu.and_then(|mtu| spec.config.fit(mtu).ok());
+    fitted.unwrap_or_else(|| spec.config.clone())
 }
 
 /// The source of a router's adverts: the interface's first IPv4 address, or its link-local IPv6

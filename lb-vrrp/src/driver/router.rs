@@ -21,8 +21,8 @@ use super::spec::RouterSpec;
 use super::succession::{HeldAddress, RouterEstate};
 use super::vmac::{Outlet, covers_adverts, mac_of};
 use crate::{
-    AdvertisedPriority, AnnounceReason, Authentication, Output, Received, State, Transmit,
-    VirtualRouter,
+    AdvertisedPriority, AnnounceReason, Authentication, Output, Received, RouterConfig, State,
+    Transmit, VirtualRouter,
 };
 
 /// Bursts because of other routers' adverts are at least this far apart; the actuator's repeat
@@ -69,6 +69,8 @@ pub(super) struct Router {
     limiter: RejectedLimiter,
     pub(super) send_failures: u64,
     sending_fails: bool,
+    /// Addresses of which was told that they are not advertised.
+    told_excluded: usize,
 }
 
 impl Router {
@@ -101,6 +103,7 @@ impl Router {
             limiter: RejectedLimiter::default(),
             send_failures: 0,
             sending_fails: false,
+            told_excluded: 0,
         }
     }
 
@@ -142,6 +145,23 @@ impl Router {
         self.routing = routing.into();
         if self.held {
             self.publish(mailbox);
+        }
+    }
+
+    /// Advertises what an interface has room for.
+    pub(super) fn fit(&mut self, now: Instant, config: RouterConfig) {
+        let excluded = config.excluded().len();
+        if excluded > 0 && self.told_excluded != excluded {
+            warn!(
+                instance = %self.name, vrid = %self.key.vrid, ifname = %self.key.interface, excluded,
+                "more addresses than an advert has room for on this interface: the last ones are \
+                 held but not advertised"
+            );
+        }
+        self.told_excluded = excluded;
+        if *self.engine.config() != config {
+            // It can: identity and peers are those that it has.
+            let _ = self.engine.reconfigure(now, config);
         }
     }
 

@@ -25,7 +25,7 @@ pub struct RouterConfigBuilder {
     settings: Settings,
     addresses: Vec<IpAddr>,
     peers: Vec<UnicastPeer>,
-    mtu: u16,
+    mtu: Option<u16>,
     /// Acceptance was asked for, and is not the default.
     asked_to_accept: bool,
 }
@@ -58,7 +58,7 @@ impl RouterConfigBuilder {
             },
             addresses: Vec::new(),
             peers: Vec::new(),
-            mtu: MTU,
+            mtu: None,
             asked_to_accept: false,
         }
     }
@@ -163,10 +163,10 @@ impl RouterConfigBuilder {
         self
     }
 
-    /// Sets the bytes an advertisement may have with its IP header, 1500 unless set. Addresses for
-    /// which it has no room are not advertised.
+    /// Sets the bytes an advertisement may have with its IP header; unless set, 1500 or what the
+    /// [interface has](RouterConfig::fit). Addresses for which it has no room are not advertised.
     pub const fn mtu(mut self, mtu: u16) -> Self {
-        self.mtu = mtu;
+        self.mtu = Some(mtu);
         self
     }
 
@@ -254,6 +254,7 @@ impl RouterConfigBuilder {
             settings: self.settings,
             addresses,
             excluded,
+            mtu: self.mtu,
         })
     }
 
@@ -279,35 +280,8 @@ impl RouterConfigBuilder {
                 return Err(ConfigError::AddressTwice { address });
             }
         }
-        let room = self.room(family);
-        if room == 0 {
-            return Err(ConfigError::Mtu { mtu: self.mtu });
-        }
-        let (advertised, excluded) = self.addresses.split_at(room.min(self.addresses.len()));
-        let advertised = AddressList::new(advertised.iter().copied())?;
-        Ok((advertised, excluded.into()))
-    }
-
-    /// How many addresses an advertisement has room for.
-    fn room(&self, family: AddressFamily) -> usize {
-        let ip_header = match family {
-            AddressFamily::Ipv4 => IPV4_HEADER,
-            AddressFamily::Ipv6 => IPV6_HEADER,
-        };
-        let field = match self.settings.version {
-            Version::V2 => AuthField::LEN,
-            Version::V3 => 0,
-        };
-        let extra = match &self.settings.authentication {
-            Authentication::None | Authentication::Password(_) => 0,
-            Authentication::Ah(_) => AuthenticationHeader::LEN,
-            Authentication::Hmac(_) => HmacTrailer::LEN,
-        };
-        usize::from(self.mtu)
-            .saturating_sub(ip_header + extra + Header::LEN + field)
-            .checked_div(family.address_len())
-            .unwrap_or_default()
-            .min(AddressList::MAX)
+        let room = room(&self.settings, family, self.mtu.unwrap_or(MTU))?;
+        split(&self.addresses, room)
     }
 
     fn check_version(&self, addresses: &AddressList) -> Result<(), ConfigError> {
@@ -425,4 +399,43 @@ impl RouterConfigBuilder {
         settings.accept = settings.version == Version::V3 && self.asked_to_accept;
         Ok(())
     }
+}
+
+/// How many addresses an advertisement of that many bytes, with its IP header, has room for.
+pub(super) fn room(
+    settings: &Settings,
+    family: AddressFamily,
+    mtu: u16,
+) -> Result<usize, ConfigError> {
+    let ip_header = match family {
+        AddressFamily::Ipv4 => IPV4_HEADER,
+        AddressFamily::Ipv6 => IPV6_HEADER,
+    };
+    let field = match settings.version {
+        Version::V2 => AuthField::LEN,
+        Version::V3 => 0,
+    };
+    let extra = match &settings.authentication {
+        Authentication::None | Authentication::Password(_) => 0,
+        Authentication::Ah(_) => AuthenticationHeader::LEN,
+        Authentication::Hmac(_) => HmacTrailer::LEN,
+    };
+    let room = usize::from(mtu)
+        .saturating_sub(ip_header + extra + Header::LEN + field)
+        .checked_div(family.address_len())
+        .unwrap_or_default();
+    if room == 0 {
+        return Err(ConfigError::Mtu { mtu });
+    }
+    Ok(room.min(AddressList::MAX))
+}
+
+/// The first ones, and those for which there is no room.
+pub(super) fn split(
+    addresses: &[IpAddr],
+    room: usize,
+) -> Result<(AddressList, Arc<[IpAddr]>), ConfigError> {
+    let (advertised, excluded) = addresses.split_at(room.min(addresses.len()));
+    let advertised = AddressList::new(advertised.iter().copied())?;
+    Ok((advertised, excluded.into()))
 }

@@ -3,8 +3,10 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
+use super::builder::{room, split};
 use super::{RouterConfigBuilder, peers::Peers};
 use crate::{
+    error::ConfigError,
     params::{
         AddressFamily, AddressList, AdvertInterval, Authentication, HmacConfig, Priority,
         UnicastPeer, Version, Vrid,
@@ -31,6 +33,8 @@ pub struct RouterConfig {
     pub(super) settings: Settings,
     pub(super) addresses: AddressList,
     pub(super) excluded: Arc<[IpAddr]>,
+    /// That was asked for.
+    pub(super) mtu: Option<u16>,
 }
 
 /// What a configuration and its builder have in common.
@@ -132,6 +136,26 @@ impl RouterConfig {
     pub fn all_addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
         let advertised = self.addresses.as_slice().iter();
         advertised.chain(self.excluded.iter()).copied()
+    }
+
+    /// The same router on an interface of this MTU: of its addresses, more or fewer have room in an
+    /// advertisement. What [`RouterConfigBuilder::mtu`] was given is kept to as well.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Mtu`] if there is no room for one.
+    pub fn fit(&self, mtu: u32) -> Result<Self, ConfigError> {
+        let mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
+        let mtu = self.mtu.unwrap_or(u16::MAX).min(mtu);
+        let addresses: Vec<IpAddr> = self.all_addresses().collect();
+        let room = room(&self.settings, self.family(), mtu)?;
+        let (addresses, excluded) = split(&addresses, room)?;
+        Ok(Self {
+            settings: self.settings.clone(),
+            addresses,
+            excluded,
+            mtu: self.mtu,
+        })
     }
 
     /// Family of the virtual addresses.

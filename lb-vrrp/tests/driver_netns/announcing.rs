@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! How often, when and how far apart addresses are announced.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
-use lb_vrrp::driver::{Configuration, Pacing, PacingGroup, RouterSpec};
-use lb_vrrp::{AdvertInterval, Announcements, ExtraRefresh, State};
+use lb_vrrp::driver::{Configuration, Pacing, PacingGroup, RouterSpec, VirtualAddress};
+use lb_vrrp::wire::UnsolicitedNeighbourAdvertisement;
+use lb_vrrp::{AdvertInterval, Announcements, ExtraRefresh, RouterConfig, State, Version, Vrid};
 
 use super::netns::{Capture, Frame, Injector, Lan, Node, enabled, pause, wait_for};
 use super::{calm_spec, quick, spec, vip};
@@ -79,6 +80,131 @@ fn paced_announcements_leave_one_by_one_first_ones_first_and_none_is_lost() {
         };
         (new(104) && new(105)).then_some(())
     });
+}
+
+/// Asserts that these are announced in so many rounds, one address every `interval`. The sender may be
+/// kept from sending after it has looked at the clock: what it was late with one, it may be early with
+/// the next.
+fn assert_paced<A: Ord + Copy + std::fmt::Debug>(
+    seen: &[(A, Instant)],
+    (addresses, rounds): (&[A], usize),
+    interval: Duration,
+) {
+    assert_eq!(seen.len(), addresses.len() * rounds, "{seen:?}");
+    let mut all = addresses.to_vec();
+    all.sort_unstable();
+    for round in seen.chunks(addresses.len()) {
+        let mut round: Vec<A> = round.iter().map(|(of, _)| *of).collect();
+        round.sort_unstable();
+        assert_eq!(round, all, "{seen:?}");
+    }
+    for pair in seen.windows(2) {
+        assert!(pair[1].1 - pair[0].1 >= interval / 2, "{seen:?}");
+    }
+    let span = seen[seen.len() - 1].1 - seen[0].1;
+    let turns = u32::try_from(seen.len() - 1).unwrap();
+    assert!(span >= interval * turns - interval / 2, "{seen:?}");
+}
+
+#[test]
+fn neighbour_advertisements_are_paced_by_an_interval_of_their_own() {
+    if !enabled("neighbour_advertisements_are_paced_by_an_interval_of_their_own") {
+        return;
+    }
+    let lan = Lan::new();
+    let capture = Capture::start(&lan.c);
+    let addresses: Vec<IpAddr> = ["fe80::5e:100", "2001:db8::1:0", "2001:db8::1:1"]
+        .map(|of| of.parse().unwrap())
+        .into();
+    let config = RouterConfig::builder(Vrid::new(51).unwrap())
+        .version(Version::V3)
+        .interval(AdvertInterval::from_centis(50).unwrap())
+        .addresses(addresses.iter().copied())
+        .build()
+        .unwrap();
+    let router = || {
+        let announcements = Announcements::default().with_repeat(3).with_delay(SECOND);
+        RouterSpec::new("VI_6", "eth0", config.clone())
+            .with_virtual_addresses(addresses.iter().map(|of| VirtualAddress::new(*of)))
+            .with_announcements(announcements)
+    };
+    let announced = |since: Instant| -> Vec<(IpAddr, Instant)> {
+        let of = |frame: Frame| {
+            let address = UnsolicitedNeighbourAdvertisement::parse(&frame.bytes)?.address;
+            Some((IpAddr::from(address), frame.at))
+        };
+        let all = capture.frames().into_iter().filter_map(of);
+        all.filter(|(_, at)| *at >= since).collect()
+    };
+    let burst = |since: Instant| {
+        let seen = wait_for("a burst", || {
+            Some(announced(since)).filter(|seen| seen.len() >= 9)
+        });
+        assert_paced(&seen[..9], (&addresses, 3), 100 * MS);
+        seen[8].1
+    };
+    // That of gratuitous ARP has nothing to do with it.
+    let pacing = Pacing::default().with_intervals(100 * SECOND, 100 * MS);
+    let begun = Instant::now();
+    let a = Node::start(
+        &lan.a,
+        Configuration::new(vec![router()]).with_pacing(pacing),
+    );
+    let last = burst(begun);
+    burst(last + MS);
+    a.shutdown();
+
+    // The interval of a group, where the interface is in one.
+    let group = PacingGroup::new(["eth7", "eth0"], 100 * SECOND, 100 * MS);
+    let pacing = Pacing::default()
+        .with_intervals(Duration::ZERO, 100 * SECOND)
+        .with_group(group);
+    let begun = Instant::now();
+    let _a = Node::start(
+        &lan.a,
+        Configuration::new(vec![router()]).with_pacing(pacing),
+    );
+    burst(begun);
+}
+
+#[test]
+fn interfaces_of_a_group_take_turns() {
+    if !enabled("interfaces_of_a_group_take_turns") {
+        return;
+    }
+    let lan = Lan::new();
+    lan.connect_as("pa1", &lan.a, "eth1");
+    let capture = Capture::start(&lan.c);
+    let policy = Announcements::default()
+        .with_repeat(3)
+        .with_delay(Duration::ZERO);
+    let addresses = ["192.0.2.100", "192.0.2.101", "192.0.2.102", "192.0.2.103"];
+    let second = |at: usize| at % 2 == 1;
+    let mut router = many(&addresses, policy);
+    for (at, address) in router.virtual_addresses.iter_mut().enumerate() {
+        if second(at) {
+            address.interface = Some("eth1".to_owned());
+        }
+    }
+    let group = PacingGroup::new(["eth0", "eth1"], 100 * MS, Duration::ZERO);
+    let configuration =
+        Configuration::new(vec![router]).with_pacing(Pacing::default().with_group(group));
+    let begun = Instant::now();
+    let a = Node::start(&lan.a, configuration);
+    a.wait_state(State::Master);
+    let parsed = addresses.map(|of| of.parse::<Ipv4Addr>().unwrap());
+    let seen = wait_for("three of each", || {
+        Some(announced(&capture, begun)).filter(|seen| seen.len() >= 12)
+    });
+    assert_paced(&seen, (&parsed, 3), 100 * MS);
+    // Each by its own interface.
+    let first = lan.a.mac();
+    for frame in capture.frames() {
+        if let Some(of) = frame.announcement() {
+            let at = parsed.iter().position(|wanted| *wanted == of.address);
+            assert_eq!(of.mac.octets() != first, second(at.unwrap()), "{of:?}");
+        }
+    }
 }
 
 #[test]

@@ -5,14 +5,14 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-use lb_vrrp::driver::{RouterSpec, VirtualAddress};
+use lb_vrrp::driver::{RouterSpec, VirtualAddress, Vmac};
 use lb_vrrp::wire::{Advertisement, UnsolicitedNeighbourAdvertisement};
 use lb_vrrp::{
     AddressFamily, AdvertInterval, AdvertisedPriority, Priority, RouterConfig, State, Version, Vrid,
 };
 
-use super::netns::{Capture, Frame, Lan, Node, enabled, wait_for};
-use super::quick_spec;
+use super::netns::{Capture, Frame, Lan, Namespace, Node, enabled, wait_for};
+use super::{quick_spec, transitions};
 
 const LOCAL: &str = "fe80::5e:100";
 const GLOBAL: &str = "2001:db8::100";
@@ -143,4 +143,60 @@ fn ipv6_routers_elect_announce_and_resign_beside_ipv4_ones_of_the_same_vrid() {
     assert_eq!(resigned, 1, "adverts with priority 0");
     b.shutdown();
     assert!(!lan.b.holds(GLOBAL) && !lan.b.holds(LOCAL));
+}
+
+/// A router of this many addresses, the first one link-local.
+fn crowded(count: u16) -> RouterSpec {
+    let address = |number| match number {
+        0 => Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0x5e, 0x100),
+        _ => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 1, number),
+    };
+    let addresses: Vec<IpAddr> = (0..count).map(|of| address(of).into()).collect();
+    let config = RouterConfig::builder(Vrid::new(51).unwrap())
+        .version(Version::V3)
+        .interval(AdvertInterval::from_centis(50).unwrap())
+        .addresses(addresses.iter().copied())
+        .build()
+        .unwrap();
+    RouterSpec::new("VI_6", "eth0", config)
+        .with_virtual_addresses(addresses.into_iter().map(VirtualAddress::new))
+}
+
+#[test]
+fn an_advert_has_as_many_addresses_as_its_interface_has_room_for() {
+    if !enabled("an_advert_has_as_many_addresses_as_its_interface_has_room_for") {
+        return;
+    }
+    for vmac in [None, Some(Vmac::new())] {
+        let lan = Lan::new();
+        let capture = Capture::start(&lan.c);
+        let mut router = crowded(100);
+        router.vmac = vmac;
+        let held = |host: &Namespace| host.ip("-6 -o addr show").matches("2001:db8::1:").count();
+        let advertised = |since: Instant, wanted: usize| {
+            wait_for(&format!("adverts of {wanted} addresses"), || {
+                let frames = capture.frames();
+                let of = |frame: &Frame| Some(advert(frame)?.content.addresses.as_slice().len());
+                let last = frames.iter().rev().filter(|frame| frame.at >= since);
+                (last.take(2).filter_map(of).next() == Some(wanted)).then_some(())
+            });
+        };
+        let a = Node::start(&lan.a, vec![router.clone()]);
+        a.wait_state(State::Master);
+        advertised(Instant::now(), 90);
+        let _ = a.drain();
+        wait_for("all addresses", || (held(&lan.a) == 99).then_some(()));
+        // 1280 bytes less the headers, 40 and 8.
+        for (mtu, room) in [(1280, 77), (1500, 90)] {
+            lan.a.ip(&format!("link set eth0 mtu {mtu}"));
+            advertised(Instant::now(), room);
+            // A reload does not forget that.
+            let reloaded = Instant::now();
+            a.reload(vec![router.clone()]).unwrap();
+            advertised(reloaded, room);
+            assert_eq!(held(&lan.a), 99);
+        }
+        assert_eq!(transitions(&a), [], "it stays Master");
+        assert_eq!(a.status().routers[0].send_failures, 0);
+    }
 }

@@ -4,6 +4,7 @@
 
 mod holdings;
 mod mails;
+mod start;
 mod weights;
 
 use std::error::Error;

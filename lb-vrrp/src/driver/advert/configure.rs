@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::super::error::Error;
 use super::super::mailbox::RouterKey;
-use super::super::needs::interface_of;
+use super::super::needs::{config_of, interface_of};
 use super::super::router::Router;
 use super::super::spec::{Configuration, RouterSpec};
 use super::AdvertThread;
@@ -33,10 +33,11 @@ impl AdvertThread {
             let key = RouterKey::of(spec);
             gone.retain(|old| *old != key);
             let name: Arc<str> = Arc::from(spec.name.as_str());
+            let config = config_of(spec, &self.interfaces);
             let mut kept = false;
             self.act(&key, now, |router| {
-                kept = router.spec.vmac == spec.vmac
-                    && router.engine.reconfigure(now, spec.config.clone()).is_ok();
+                kept =
+                    router.spec.vmac == spec.vmac && router.engine.reconfigure(now, config).is_ok();
                 if kept {
                     router.respecify(name, spec.clone());
                 }
@@ -66,10 +67,12 @@ impl AdvertThread {
             AddressFamily::Ipv6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         };
         let mut engine =
-            VirtualRouter::new(spec.config.clone(), primary).map_err(|_| Error::SourceFamily {
-                router: spec.name.clone(),
-                source_address: primary,
-                family: spec.config.family(),
+            VirtualRouter::new(config_of(&spec, &self.interfaces), primary).map_err(|_| {
+                Error::SourceFamily {
+                    router: spec.name.clone(),
+                    source_address: primary,
+                    family: spec.config.family(),
+                }
             })?;
         let key = RouterKey::of(&spec);
         engine.set_grouped(self.groups.of(&key).is_some());

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tracing::info;
 
 use super::super::mailbox::{PortKey, RouterKey};
+use super::super::needs::config_of;
 use super::super::succession::{
     Estate, Heir, Message, PassedPort, RouterEstate, SuccessionError, Switch, monotonic,
 };
@@ -145,7 +146,7 @@ impl AdvertThread {
                 // Of another MAC address: that is another router, the old one resigns.
                 continue;
             }
-            let config = router.spec.config.clone();
+            let config = config_of(&router.spec, &self.interfaces);
             match VirtualRouter::take_over(config, &of.engine, now, gap) {
                 Ok(engine) => all.push(Next { place, key, engine }),
                 // Of another version: likewise.

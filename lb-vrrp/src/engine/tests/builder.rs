@@ -205,6 +205,35 @@ fn addresses_without_room_are_held_but_not_advertised() {
 }
 
 #[test]
+fn an_interface_decides_how_many_addresses_have_room() {
+    let many = (0..300_u32).map(|n| IpAddr::from((0x0a00_0000 + n).to_be_bytes()));
+    let of = || {
+        let builder = RouterConfig::builder(Vrid::new(51).unwrap());
+        builder.version(Version::V3).addresses(many.clone())
+    };
+    let config = of().build().unwrap();
+    let fitted = |config: &RouterConfig, mtu| {
+        let fitted = config.fit(mtu).unwrap();
+        let order: Vec<IpAddr> = fitted.all_addresses().collect();
+        assert!(order.into_iter().eq(many.clone()));
+        fitted.addresses().as_slice().len()
+    };
+    assert_eq!(fitted(&config, 1500), 255);
+    assert_eq!(config.fit(1500), Ok(config.clone()));
+    assert_eq!(fitted(&config, 576), 137);
+    // Forth and back.
+    let narrow = config.fit(68).unwrap();
+    assert_eq!(narrow.addresses().as_slice().len(), 10);
+    assert_eq!(narrow.fit(1500), Ok(config.clone()));
+    assert_eq!(fitted(&narrow, 1_000_000), 255);
+    assert_eq!(config.fit(31), Err(ConfigError::Mtu { mtu: 31 }));
+    // What was asked for holds too.
+    let asked = of().mtu(576).build().unwrap();
+    assert_eq!(fitted(&asked, 9000), 137);
+    assert_eq!(fitted(&asked, 68), 10);
+}
+
+#[test]
 fn strict_mode_allows_nothing_beside_the_rfc() {
     let of = |version| builder(version, 100).strict(true);
     let password = Password::new("x").unwrap();

@@ -4,21 +4,24 @@
 //! A namespace lives as long as its file is open, so nothing is left behind by a test that fails.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, IoSliceMut, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::AsRawFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc as blocking};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use lb_vrrp::State;
 use lb_vrrp::driver::{
     Configuration, Driver, DriverStatus, Error, Event, ObjectId, Offer, Options, Ports, Report,
     Resigned, Succession, SuccessionError,
 };
+use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::socket::sockopt::ReceiveTimestampns;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::sync::{mpsc, oneshot};
 
@@ -214,11 +217,16 @@ impl Lan {
 
     /// Gives `host` an eth0 on the bridge.
     pub(crate) fn connect(&self, port: &str, host: &Namespace) {
+        self.connect_as(port, host, "eth0");
+    }
+
+    /// Gives `host` an interface of that name on the bridge.
+    pub(crate) fn connect_as(&self, port: &str, host: &Namespace, name: &str) {
         let file = format!("/proc/{}/fd/{}", std::process::id(), host.0.as_raw_fd());
         self.bridge.ip(&format!(
-            "link add {port} master br0 up type veth peer name eth0 netns {file}"
+            "link add {port} master br0 up type veth peer name {name} netns {file}"
         ));
-        host.ip("link set eth0 up");
+        host.ip(&format!("link set {name} up"));
     }
 }
 
@@ -449,7 +457,7 @@ impl Drop for Node {
     }
 }
 
-/// A frame, and when it was seen.
+/// A frame, and when the kernel got it.
 #[derive(Clone, Debug)]
 pub(crate) struct Frame {
     pub(crate) at: Instant,
@@ -491,19 +499,16 @@ impl Capture {
             socket
                 .set_read_timeout(Some(Duration::from_millis(50)))
                 .unwrap();
+            setsockopt(&socket, ReceiveTimestampns, &true).unwrap();
             socket
         });
         let thread = thread::spawn({
             let (frames, stop) = (Arc::clone(&frames), Arc::clone(&stop));
             move || {
-                let mut buffer = [0; 2048];
                 while !stop.load(Ordering::Relaxed) {
-                    match (&socket).read(&mut buffer) {
-                        Ok(length) => frames.lock().unwrap().push(Frame {
-                            at: Instant::now(),
-                            bytes: buffer[..length].to_vec(),
-                        }),
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    match receive(&socket) {
+                        Ok(frame) => frames.lock().unwrap().push(frame),
+                        Err(Errno::EAGAIN) => {}
                         Err(error) => panic!("capture: {error}"),
                     }
                 }
@@ -523,6 +528,25 @@ impl Capture {
     pub(crate) fn count(&self, matches: impl Fn(&Frame) -> bool) -> usize {
         self.frames().iter().filter(|frame| matches(frame)).count()
     }
+}
+
+/// The next frame, with the time that the kernel wrote on it: this thread may be late.
+fn receive(socket: &Socket) -> Result<Frame, Errno> {
+    let mut buffer = [0; 2048];
+    let mut control = nix::cmsg_space!(nix::sys::time::TimeSpec);
+    let mut into = [IoSliceMut::new(&mut buffer)];
+    let descriptor = socket.as_raw_fd();
+    let message = recvmsg::<()>(descriptor, &mut into, Some(&mut control), MsgFlags::empty())?;
+    let stamp = message.cmsgs()?.find_map(|of| match of {
+        ControlMessageOwned::ScmTimestampns(stamp) => Some(Duration::from(stamp)),
+        _ => None,
+    });
+    let length = message.bytes;
+    let age = UNIX_EPOCH.elapsed().unwrap().saturating_sub(stamp.unwrap());
+    Ok(Frame {
+        at: Instant::now() - age,
+        bytes: buffer[..length].to_vec(),
+    })
 }
 
 impl Drop for Capture {

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a file says of the start, and of adverts that are none of ours.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use tests_kernel::cluster::{Director, Software};
+use tests_kernel::host_namespaces_or_skip;
+use tests_kernel::net::{Capture, Lan, inject, ip_frame, wait_until};
+use tests_kernel::process::pause;
+
+use super::{DEADLINE, TestResult};
+
+/// An address owner, which advertises at once when nothing keeps it.
+fn owner(global: &str) -> String {
+    format!(
+        "global_defs {{\n {global}\n}}
+vrrp_instance VI_1 {{
+    state MASTER
+    interface eth0
+    virtual_router_id 61
+    priority 255
+    advert_int 1
+    virtual_ipaddress {{
+        192.168.1.50
+    }}
+}}
+"
+    )
+}
+
+/// Since the boot of this machine.
+fn uptime() -> TestResult<Duration> {
+    let text = fs::read_to_string("/proc/uptime")?;
+    let seconds = text.split_whitespace().next().ok_or("empty")?.parse()?;
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+/// How long after its start a router advertises.
+fn first_advert(software: Software, global: &str) -> TestResult<Duration> {
+    let lan = Lan::new()?;
+    let host = lan.host("one", [192, 168, 1, 11].into())?;
+    let capture = Capture::start(lan.switch(), "br0")?;
+    let mut director = Director::new(host, software, &owner(global))?;
+    let begun = Instant::now();
+    director.start()?;
+    let advert = capture.wait_for_advert("an advert", begun, DEADLINE, |of| of.vrid == 61);
+    let (at, _) = advert.map_err(|error| format!("{error}\n{}", director.log()))?;
+    let (status, log) = director.stop()?;
+    assert!(status.success(), "{software}: {log}");
+    Ok(at - begun)
+}
+
+#[test]
+fn nobody_advertises_before_the_delay_of_the_file_is_over() -> TestResult {
+    host_namespaces_or_skip!();
+    let delay = Duration::from_millis(2500);
+    for software in [Software::Keepalived, Software::Lbctl] {
+        let took = first_advert(software, "vrrp_startup_delay 2.5")?;
+        assert!(took >= delay, "{software}: {took:?}");
+    }
+    // It is the delay that does it.
+    assert!(first_advert(Software::Lbctl, "")? < delay);
+
+    // After the boot, which is some time ago; the larger of the two.
+    let wanted = uptime()? + Duration::from_secs(3);
+    let keyword = format!("vrrp_delay_after_boot {}", wanted.as_secs_f64());
+    first_advert(
+        Software::Lbctl,
+        &format!("{keyword}\n vrrp_startup_delay 0.1"),
+    )?;
+    let advertised = uptime()?;
+    assert!(advertised >= wanted, "{advertised:?} of {wanted:?}");
+    Ok(())
+}
+
+#[test]
+fn an_advert_of_an_unknown_router_is_logged_once_for_each_sender() -> TestResult {
+    host_namespaces_or_skip!();
+    let lan = Lan::new()?;
+    let host = lan.host("one", [192, 168, 1, 11].into())?;
+    let mut director = Director::new(host, Software::Lbctl, &owner("log_unknown_vrids"))?;
+    director.start()?;
+    let lines = |director: &Director, source: Ipv4Addr| -> usize {
+        let log = director.log();
+        let of = |line: &&str| line.contains("unknown virtual router") && line.contains("vrid=77");
+        let source = format!("source={source}");
+        log.lines()
+            .filter(of)
+            .filter(|line| line.contains(&source))
+            .count()
+    };
+    let group = [224, 0, 0, 18].into();
+    let peers = [77, 78].map(|last| Ipv4Addr::new(192, 168, 1, last));
+    for peer in peers {
+        let frame = ip_frame(peer, group, 255, &[0x31, 77, 100, 0, 0, 10, 0, 0]);
+        // More than once: what comes before it listens is lost.
+        wait_until("a line", DEADLINE, || {
+            inject(lan.switch(), "br0", &frame).map_err(|error| error.to_string())?;
+            match lines(&director, peer) {
+                0 => Err(director.log()),
+                _ => Ok(()),
+            }
+        })?;
+        for _ in 0..100 {
+            inject(lan.switch(), "br0", &frame)?;
+        }
+    }
+    pause(Duration::from_secs(1));
+    for peer in peers {
+        assert_eq!(lines(&director, peer), 1, "{}", director.log());
+    }
+    Ok(())
+}
