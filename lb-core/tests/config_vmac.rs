@@ -70,3 +70,76 @@ fn the_prefix_of_names_is_everybodys() {
         ]
     );
 }
+
+/// The router of a file with these words, and what was found in it.
+fn addresses(global: &str, instance: &str) -> (lb_core::model::VrrpInstance, Vec<String>) {
+    let text = format!(
+        "global_defs {{\n{global}\n}}\nvrrp_instance VI_1 {{\ninterface eth0\n\
+         virtual_router_id 51\n{instance}\n}}\n"
+    );
+    let parsed = config::parse(&text, "t.conf", &Registry::builtin());
+    let told = parsed.diagnostics().iter().map(|of| of.message.clone());
+    let told = told.collect();
+    let model = parsed.into_model(Mode::Lenient).unwrap();
+    (model.routers[0].clone(), told)
+}
+
+/// The addresses on macvlans.
+fn on_macvlans(of: &lb_core::model::VrrpInstance) -> Vec<String> {
+    let those = of.virtual_addresses.iter().filter(|of| of.vmac);
+    those.map(|of| of.address.to_string()).collect()
+}
+
+#[test]
+fn addresses_elsewhere_have_the_virtual_mac_address_where_it_is_asked_for() {
+    let block = "virtual_ipaddress {\n192.0.2.1\n192.0.2.2 dev eth1\n192.0.2.3 dev eth0\n\
+                 192.0.2.4 use_vmac\n192.0.2.5 dev eth2 use_vmac\n}\n\
+                 virtual_ipaddress_excluded {\n2001:db8::1\n2001:db8::2 dev eth1\n}";
+    let asked = ["192.0.2.4", "192.0.2.5"];
+    let elsewhere = [
+        "192.0.2.2",
+        "192.0.2.4",
+        "192.0.2.5",
+        "2001:db8::1",
+        "2001:db8::2",
+    ];
+    for (keywords, expected) in [
+        ("", &asked[..]),
+        ("use_vmac\n", &asked),
+        ("use_vmac_addr\n", &elsewhere),
+        ("use_vmac\nuse_vmac_addr\n", &elsewhere),
+    ] {
+        let (router, told) = addresses("", &format!("{keywords}{block}"));
+        assert_eq!(told, Vec::<String>::new());
+        assert_eq!(on_macvlans(&router), expected, "{keywords}");
+        assert_eq!(router.address_prefix, "vrrp");
+    }
+    for (global, prefix) in [
+        ("vmac_prefix lan", "lan"),
+        ("vmac_prefix lan\nvmac_addr_prefix va", "va"),
+        ("vmac_addr_prefix va", "va"),
+    ] {
+        let (router, told) = addresses(global, block);
+        assert_eq!(told, Vec::<String>::new());
+        assert_eq!(router.address_prefix, prefix);
+    }
+}
+
+#[test]
+fn one_interface_has_a_mac_address_once() {
+    let second = "virtual_ipaddress {\n192.0.2.1 dev eth1 use_vmac\n}\n}\n\
+                  vrrp_instance VI_2 {\ninterface eth1\nvirtual_router_id 51\n\
+                  use_vmac\nvirtual_ipaddress {\n192.0.2.2\n}";
+    let (router, told) = addresses("", second);
+    assert_eq!(on_macvlans(&router), ["192.0.2.1"]);
+    assert_eq!(
+        told,
+        ["the MAC address 00:00:5e:00:01:33 is used twice on eth1"]
+    );
+    let (router, told) = addresses("", "virtual_ipaddress {\n192.0.2.1 dev lo use_vmac\n}");
+    assert_eq!(on_macvlans(&router), Vec::<String>::new());
+    assert_eq!(
+        told,
+        ["a loopback interface can have no virtual MAC address"]
+    );
+}

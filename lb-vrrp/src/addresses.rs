@@ -32,6 +32,11 @@ pub struct VirtualAddress {
     pub flags: Vec<AddressFlag>,
     /// The router is in Fault while the interface of the address is missing or down.
     pub tracked: bool,
+    /// It is on a macvlan with the router's virtual MAC address, above its interface (`use_vmac` of an
+    /// address line in keepalived). Those of a router with a [virtual MAC address](crate::Vmac) of its
+    /// own that name no interface are in any case, unless they are of the other family.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub vmac: bool,
 }
 
 impl VirtualAddress {
@@ -48,6 +53,7 @@ impl VirtualAddress {
             preferred_lifetime: None,
             flags: Vec::new(),
             tracked: true,
+            vmac: false,
         }
     }
 
@@ -115,6 +121,13 @@ impl VirtualAddress {
     #[must_use]
     pub fn with_tracked(mut self, tracked: bool) -> Self {
         self.tracked = tracked;
+        self
+    }
+
+    /// Sets whether it is on a macvlan with the router's virtual MAC address.
+    #[must_use]
+    pub fn with_vmac(mut self, vmac: bool) -> Self {
+        self.vmac = vmac;
         self
     }
 

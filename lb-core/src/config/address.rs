@@ -25,13 +25,14 @@ const OPTIONS: [&str; 8] = [
     "track_group",
 ];
 /// Options without one.
-const FLAGS: [&str; 6] = [
+const FLAGS: [&str; 7] = [
     "home",
     "-nodad",
     "mngtmpaddr",
     "noprefixroute",
     "autojoin",
     "no_track",
+    "use_vmac",
 ];
 
 /// Reads a block of addresses. A line that keepalived would drop is dropped.
@@ -93,10 +94,6 @@ fn address(context: &mut Context<'_>, line: NodeId) -> Option<At<VirtualAddress>
         let option = At::new(context.text(word), word.span);
         if FLAGS.contains(&option.value) {
             flag(context, &mut address, option);
-            continue;
-        }
-        if option.value == "use_vmac" {
-            context.warning(option.span, "`use_vmac` is not supported yet");
             continue;
         }
         if !OPTIONS.contains(&option.value) {
@@ -178,8 +175,13 @@ fn ipv6_only(context: &mut Context<'_>, option: At<&str>) {
 }
 
 fn flag(context: &mut Context<'_>, address: &mut VirtualAddress, option: At<&str>) {
+    // Those that are none of the kernel's.
+    match option.value {
+        "no_track" => address.tracked = false,
+        "use_vmac" => address.vmac = true,
+        _ => {}
+    }
     let Some(flag) = AddressFlag::from_name(option.value) else {
-        address.tracked = false; // The only one that is none of the kernel's.
         return;
     };
     if flag.is_for_ipv6() && address.address.is_ipv4() {

@@ -61,6 +61,8 @@ pub(super) struct GlobalConfig {
     pub(super) script_rules: ScriptRules,
     pub(super) sync_daemon: Option<At<SyncDaemonConfig>>,
     pub(super) vmac_prefix: Option<At<String>>,
+    /// Of macvlans for single addresses.
+    pub(super) vmac_addr_prefix: Option<At<String>>,
 }
 
 impl GlobalConfig {
@@ -115,7 +117,8 @@ impl GlobalConfig {
                 let value = context.string(line, "a directory");
                 context.set(line, &mut self.iproute_usr, value);
             }
-            "vmac_prefix" => self.vmac_prefix(context, line),
+            "vmac_prefix" => prefix(context, line, &mut self.vmac_prefix),
+            "vmac_addr_prefix" => prefix(context, line, &mut self.vmac_addr_prefix),
             "vrrp_version" => {
                 let value = context.number(line, 2..=3);
                 context.set(line, &mut self.vrrp_version, value);
@@ -166,32 +169,6 @@ impl GlobalConfig {
         let value = context.boolean(line);
         context.set(line, slot, value);
         true
-    }
-
-    /// The first one holds.
-    fn vmac_prefix(&mut self, context: &mut Context<'_>, line: NodeId) {
-        let value = context.value(line, "the beginning of a name");
-        let Some(value) = value.and_then(|text| context.interface(text)) else {
-            return;
-        };
-        if value.value.len() > VMAC_PREFIX {
-            let message = format!("`{}` is too long for `vmac_prefix`", value.value);
-            let finding = super::Diagnostic::error(value.span, message);
-            let label = format!("must have 1 to {VMAC_PREFIX} bytes");
-            context
-                .findings
-                .push(finding.label(label).note("a dot and the VRID follow it"));
-            return;
-        }
-        if let Some(first) = &self.vmac_prefix {
-            let message = "`vmac_prefix` is given again";
-            let finding = super::Diagnostic::warning(value.span, message).label("ignored");
-            context
-                .findings
-                .push(finding.note_at(first.span, "this one holds"));
-            return;
-        }
-        self.vmac_prefix = Some(value);
     }
 
     fn recipients(&mut self, context: &mut Context<'_>, block: NodeId) {
@@ -307,4 +284,31 @@ impl SyncDaemonConfig {
             }
         }
     }
+}
+
+/// `vmac_prefix`, `vmac_addr_prefix`. The first one holds.
+fn prefix(context: &mut Context<'_>, line: NodeId, into: &mut Option<At<String>>) {
+    let (keyword, _) = context.keyword(line);
+    let value = context.value(line, "the beginning of a name");
+    let Some(value) = value.and_then(|text| context.interface(text)) else {
+        return;
+    };
+    if value.value.len() > VMAC_PREFIX {
+        let message = format!("`{}` is too long for `{keyword}`", value.value);
+        let finding = super::Diagnostic::error(value.span, message);
+        let label = format!("must have 1 to {VMAC_PREFIX} bytes");
+        context
+            .findings
+            .push(finding.label(label).note("a dot and the VRID follow it"));
+        return;
+    }
+    if let Some(first) = into {
+        let message = format!("`{keyword}` is given again");
+        let finding = super::Diagnostic::warning(value.span, message).label("ignored");
+        context
+            .findings
+            .push(finding.note_at(first.span, "this one holds"));
+        return;
+    }
+    *into = Some(value);
 }

@@ -20,6 +20,8 @@ pub(super) struct VmacConfig {
     pub(super) name: Option<At<String>>,
     pub(super) mac: Option<At<MacConfig>>,
     pub(super) transmit_from_base: Option<At<bool>>,
+    /// The keyword `use_vmac_addr`.
+    pub(super) of_addresses: Option<At<bool>>,
 }
 
 impl VmacConfig {
@@ -30,6 +32,10 @@ impl VmacConfig {
             "vmac_xmit_base" => {
                 let flag = context.flag(line);
                 context.set(line, &mut self.transmit_from_base, Some(flag));
+            }
+            "use_vmac_addr" => {
+                let flag = context.flag(line);
+                context.set(line, &mut self.of_addresses, Some(flag));
             }
             _ => return false,
         }

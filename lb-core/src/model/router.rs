@@ -43,6 +43,9 @@ pub struct VrrpInstance {
     /// Its virtual MAC address, if it has one of its own. keepalived: `use_vmac`, `vmac_xmit_base`,
     /// `vmac_prefix`.
     pub vmac: Option<Vmac>,
+    /// What the names of macvlans for [single addresses](VirtualAddress::vmac) begin with. keepalived:
+    /// `vmac_addr_prefix`.
+    pub address_prefix: String,
     /// Bytes of received adverts that may wait, at least. keepalived: `kernel_rx_buf_size`.
     pub receive_buffer: Option<u32>,
 }
@@ -78,6 +81,7 @@ impl VrrpInstance {
             tracks_source: false,
             needs_peer: false,
             vmac: None,
+            address_prefix: Vmac::new().prefix,
             receive_buffer: None,
         }
     }

@@ -416,6 +416,7 @@ impl AdvertThread {
             let Some(router) = self.routers.get_mut(&key) else {
                 continue;
             };
+            router.look(&self.interfaces);
             let source = source_of(&router.spec, &self.interfaces, &virtual_addresses);
             let has_port = self.ports.contains_key(&key.port());
             let problem = problem_of(&router.spec, &self.interfaces, has_port, source);

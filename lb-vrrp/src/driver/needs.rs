@@ -17,7 +17,7 @@ use super::pacing::Lane;
 use super::routing::{PlacedRoute, RoutingEntry};
 use super::socket::PacketSocket;
 use super::spec::RouterSpec;
-use super::vmac::{Outlet, covers_adverts, mac_of};
+use super::vmac::{Outlet, Seat, covers_adverts, mac_of, seat_of};
 use crate::wire::{GratuitousArp, UnsolicitedNeighbourAdvertisement};
 use crate::{AddressFamily, MacAddr, Pacing, RouterConfig};
 use crate::{VirtualAddress, VirtualRoute, VirtualRule};
@@ -60,27 +60,31 @@ pub(super) fn place(spec: &RouterSpec, interfaces: &Interfaces) -> Vec<RoutingEn
     routes.chain(rules).collect()
 }
 
-/// The interface an address belongs on. On a router's macvlan, whose name has been settled, are
-/// those of its own family.
+/// The interface an address belongs on, which may be a macvlan whose name has been settled.
 pub(super) fn interface_of<'a>(spec: &'a RouterSpec, address: &'a VirtualAddress) -> &'a str {
-    let own = || virtual_mac_of(spec, address).map_or(&*spec.interface, |(name, _)| name);
-    address.interface.as_deref().unwrap_or_else(own)
-}
-
-/// The macvlan an address belongs on, if it does, and its MAC address.
-fn virtual_mac_of<'a>(
-    spec: &'a RouterSpec,
-    address: &VirtualAddress,
-) -> Option<(&'a str, MacAddr)> {
-    let vmac = spec.vmac.as_ref()?;
-    let family = AddressFamily::of(address.address) == spec.config.family();
-    let belongs = family && address.interface.is_none();
-    Some((vmac.name.as_deref()?, mac_of(spec, vmac))).filter(|_| belongs)
+    let plain = || address.interface.as_deref().unwrap_or(&spec.interface);
+    seat_of(spec, address).map_or_else(plain, |of| of.name)
 }
 
 /// The macvlan of a router, by name.
 pub(super) fn macvlan_of(spec: &RouterSpec) -> Option<&str> {
     spec.vmac.as_ref()?.name.as_deref()
+}
+
+/// Whether a router has to wait for a macvlan before it begins. Without the interface beneath there
+/// will be none.
+pub(super) fn awaits_macvlan(spec: &RouterSpec, interfaces: &Interfaces) -> bool {
+    let missing = |name: &str| interfaces.get(name).is_none();
+    let mut others = spec.address_macvlans.iter().filter(|of| of.tracked);
+    macvlan_of(spec).is_some_and(missing)
+        || others.any(|of| missing(&of.name) && !missing(&of.base))
+}
+
+/// Whether a macvlan that a router needs has gone.
+fn lost_macvlan(spec: &RouterSpec, interfaces: &Interfaces) -> bool {
+    let missing = |name: &str| interfaces.get(name).is_none();
+    let mut others = spec.address_macvlans.iter().filter(|of| of.tracked);
+    macvlan_of(spec).is_some_and(missing) || others.any(|of| of.made && missing(&of.name))
 }
 
 /// What sends adverts with a virtual MAC address, where that is wanted.
@@ -89,12 +93,13 @@ pub(super) fn outlet_of(
     interfaces: &Interfaces,
     announcers: &mut BTreeMap<u32, Arc<PacketSocket>>,
 ) -> Option<Outlet> {
-    let vmac = spec.vmac.as_ref().filter(|_| covers_adverts(spec))?;
+    let family = spec.config.family();
+    spec.vmac.as_ref().filter(|_| covers_adverts(spec))?;
     let base = interfaces.get(&spec.interface)?;
     let socket = announcer(announcers, base)
         .inspect_err(|error| error!(ifname = %base.link.name, %error, "no packet socket"))
         .ok()?;
-    Some(Outlet::new(socket, mac_of(spec, vmac)))
+    Some(Outlet::new(socket, mac_of(spec, family)))
 }
 
 /// A router's configuration as its interface has room for it.
@@ -148,7 +153,7 @@ pub(super) fn problem_of(
             None => return Some(LinkProblem::Missing),
         }
     }
-    if macvlan_of(spec).is_some_and(|name| interfaces.get(name).is_none()) {
+    if lost_macvlan(spec, interfaces) {
         return Some(LinkProblem::Missing);
     }
     if down {
@@ -181,8 +186,8 @@ pub(super) fn prepare(
             continue;
         };
         // By the interface beneath: it is up whether the macvlan is or not.
-        let (carrier, mac) = match virtual_mac_of(spec, address) {
-            Some((_, mac)) => (interfaces.get(&spec.interface), Some(mac)),
+        let (carrier, mac) = match seat_of(spec, address) {
+            Some(Seat { base, mac, .. }) => (interfaces.get(base), Some(mac)),
             None => (Some(interface), interface.mac.map(MacAddr::from)),
         };
         let announcement = carrier.zip(mac).and_then(|(carrier, mac)| {
@@ -224,7 +229,7 @@ fn extra_of(
 ) -> Option<Duration> {
     let extra = spec.announcements.extra?;
     let other = interface.link.name != spec.interface;
-    let wanted = extra.all || virtual_mac_of(spec, address).is_some();
+    let wanted = extra.all || seat_of(spec, address).is_some();
     (other && wanted).then_some(extra.period)
 }
 

@@ -10,6 +10,7 @@ use tracing::warn;
 
 use super::event::{Event, Events, LinkProblem};
 use super::limiter::RejectedLimiter;
+use super::links::Interfaces;
 use super::mailbox::{
     Burst, Inheritance, Inherited, Mailbox, PortKey, Prepared, RouterKey, Wanted,
 };
@@ -19,7 +20,7 @@ use super::present::Present;
 use super::routing::RoutingEntry;
 use super::spec::RouterSpec;
 use super::succession::{HeldAddress, RouterEstate};
-use super::vmac::{Outlet, covers_adverts, mac_of};
+use super::vmac::{Macvlan, Outlet, covers_adverts, mac_of};
 use crate::{
     AdvertisedPriority, AnnounceReason, Authentication, Output, Received, RouterConfig, State,
     Transmit, VirtualRouter,
@@ -110,11 +111,30 @@ impl Router {
     /// Name and MAC address of its macvlan.
     pub(super) fn vmac(&self) -> Option<(String, [u8; 6])> {
         let vmac = self.spec.vmac.as_ref()?;
-        Some((vmac.name.clone()?, mac_of(&self.spec, vmac).octets()))
+        Some((
+            vmac.name.clone()?,
+            mac_of(&self.spec, self.key.family).octets(),
+        ))
+    }
+
+    /// The same of macvlans for single addresses.
+    pub(super) fn address_vmacs(&self) -> Vec<(String, [u8; 6])> {
+        let all = Macvlan::of(&self.spec).into_iter();
+        let others = all.filter(|of| !of.is_own());
+        others
+            .filter_map(|of| Some((of.vmac.name?, of.mac.octets())))
+            .collect()
     }
 
     pub(super) fn vmac_name(&self) -> Option<&str> {
         macvlan_of(&self.spec)
+    }
+
+    /// Takes note of macvlans that have been made.
+    pub(super) fn look(&mut self, interfaces: &Interfaces) {
+        for of in &mut self.spec.address_macvlans {
+            of.made |= interfaces.get(&of.name).is_some();
+        }
     }
 
     /// Takes over another specification of the same router.
@@ -362,6 +382,7 @@ impl Router {
             interface: self.key.interface.to_string(),
             engine: self.engine.hand_over(now),
             vmac: self.vmac(),
+            address_vmacs: self.address_vmacs(),
             held: held.collect(),
             routing: routing.cloned().collect(),
             send_failures: self.send_failures,

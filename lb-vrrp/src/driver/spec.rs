@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::scheduling::Scheduling;
 use super::tracked::{GroupSpec, ObjectId, ObjectSpec};
+use super::vmac::AddressMacvlan;
 use crate::track::Weight;
 use crate::{Announcements, Pacing, RouterConfig, VirtualAddress, VirtualRoute, VirtualRule, Vmac};
 
@@ -112,6 +113,11 @@ pub struct RouterSpec {
     /// Its virtual MAC address; without one it uses that of its interface (`use_vmac` in
     /// keepalived).
     pub vmac: Option<Vmac>,
+    /// Names of macvlans for addresses that are [to be on one](VirtualAddress::vmac) and not on the
+    /// router's own begin with this (`vmac_addr_prefix` in keepalived); `vrrp` unless set.
+    pub address_prefix: String,
+    /// The names that they have got.
+    pub(super) address_macvlans: Vec<AddressMacvlan>,
     /// Bytes of received adverts that may wait, at least; the largest of an interface's routers
     /// counts, and never less than what there is anyway, 512 KiB (`kernel_rx_buf_size` in keepalived).
     pub receive_buffer: Option<u32>,
@@ -145,6 +151,8 @@ impl RouterSpec {
             tracks_source: false,
             needs_peer: false,
             vmac: None,
+            address_prefix: Vmac::new().prefix,
+            address_macvlans: Vec::new(),
             receive_buffer: None,
         }
     }
@@ -174,6 +182,13 @@ impl RouterSpec {
     #[must_use]
     pub fn with_vmac(mut self, vmac: Vmac) -> Self {
         self.vmac = Some(vmac);
+        self
+    }
+
+    /// Replaces what the names of macvlans for single addresses begin with.
+    #[must_use]
+    pub fn with_address_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.address_prefix = prefix.into();
         self
     }
 

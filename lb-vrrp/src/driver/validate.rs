@@ -8,7 +8,7 @@ use super::links::{Interface, Interfaces};
 use super::needs::interfaces_of;
 use super::spec::{Configuration, RouterSpec};
 use super::tracked::ObjectId;
-use super::vmac::mac_of;
+use super::vmac::Macvlan;
 use crate::AddressFamily;
 
 /// Checks all that can be checked without the kernel.
@@ -111,28 +111,29 @@ pub(super) fn specs(specs: &[RouterSpec]) -> Result<(), Error> {
 fn vmacs(specs: &[RouterSpec]) -> Result<(), Error> {
     let mut taken = BTreeMap::new();
     for spec in specs {
-        let Some(vmac) = &spec.vmac else {
-            continue;
-        };
-        let mac = mac_of(spec, vmac);
-        if let Some(problem) = vmac.problem(spec.config.vrid()) {
-            let name = vmac.name.as_ref().unwrap_or(&vmac.prefix);
-            return Err(Error::InvalidVmac {
-                router: spec.name.clone(),
-                what: format!("{name} {mac}"),
-                problem,
-            });
-        }
-        let on_base = format!("the MAC address {mac} on {}", spec.interface);
-        let name = vmac.name.as_ref();
-        let named = name.map(|name| format!("the virtual interface {name}"));
-        for what in named.into_iter().chain([on_base]) {
-            if let Some(first) = taken.insert(what.clone(), &spec.name) {
-                return Err(Error::DuplicateVmac {
-                    first: first.clone(),
-                    second: spec.name.clone(),
-                    what,
+        for Macvlan {
+            base, mac, vmac, ..
+        } in Macvlan::of(spec)
+        {
+            if let Some(problem) = vmac.problem(spec.config.vrid()) {
+                let name = vmac.name.as_ref().unwrap_or(&vmac.prefix);
+                return Err(Error::InvalidVmac {
+                    router: spec.name.clone(),
+                    what: format!("{name} {mac}"),
+                    problem,
                 });
+            }
+            let on_base = format!("the MAC address {mac} on {base}");
+            let name = vmac.name.as_ref();
+            let named = name.map(|name| format!("the virtual interface {name}"));
+            for what in named.into_iter().chain([on_base]) {
+                if let Some(first) = taken.insert(what.clone(), &spec.name) {
+                    return Err(Error::DuplicateVmac {
+                        first: first.clone(),
+                        second: spec.name.clone(),
+                        what,
+                    });
+                }
             }
         }
     }
@@ -167,11 +168,14 @@ pub(super) fn interfaces(specs: &[RouterSpec], interfaces: &Interfaces) -> Resul
             }
         }
         let ethernet = |of: &Interface| of.mac.is_some();
-        if spec.vmac.is_some() && !interfaces.get(&spec.interface).is_some_and(ethernet) {
-            return Err(Error::NotEthernet {
-                router: spec.name.clone(),
-                interface: spec.interface.clone(),
-            });
+        for Macvlan { base, .. } in Macvlan::of(spec) {
+            // One that is not there is not needed, or told above.
+            if interfaces.get(base).is_some_and(|of| !ethernet(of)) {
+                return Err(Error::NotEthernet {
+                    router: spec.name.clone(),
+                    interface: base.to_owned(),
+                });
+            }
         }
     }
     Ok(())

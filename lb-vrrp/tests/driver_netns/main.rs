@@ -25,6 +25,7 @@ mod start;
 mod succession;
 mod tracking;
 mod vmac;
+mod vmac_addresses;
 
 use std::net::IpAddr;
 use std::process::{Child, Command};

@@ -25,7 +25,7 @@ fn calm(vrid: u8, priority: u8) -> RouterSpec {
 }
 
 /// Whether the interface is there; if so, whether it is up.
-fn link(host: &Namespace, name: &str) -> Option<bool> {
+pub(crate) fn link(host: &Namespace, name: &str) -> Option<bool> {
     let listing = host.ip("-o link show");
     let line = listing
         .lines()
@@ -34,7 +34,7 @@ fn link(host: &Namespace, name: &str) -> Option<bool> {
     Some(flags.split(',').any(|flag| flag == "UP"))
 }
 
-fn address_on(host: &Namespace, name: &str, address: &str) -> bool {
+pub(crate) fn address_on(host: &Namespace, name: &str, address: &str) -> bool {
     let listing = host.ip(&format!("-o addr show dev {name}"));
     listing.contains(&format!(" {address}/"))
 }
@@ -79,7 +79,7 @@ fn answers(lan: &Lan, host: &Namespace, address: &str) -> Option<String> {
     let (_, from) = server.recv_from(&mut buffer).ok()?;
     server.send_to(b"!", from).ok()?;
     client.recv_from(&mut buffer).ok()?;
-    let entry = lan.c.ip(&format!("neigh show {address} dev eth0"));
+    let entry = lan.c.ip(&format!("neigh show {address}"));
     let mac = entry
         .split_whitespace()
         .skip_while(|word| *word != "lladdr")
@@ -87,7 +87,7 @@ fn answers(lan: &Lan, host: &Namespace, address: &str) -> Option<String> {
     mac.map(str::to_owned)
 }
 
-fn wait_answers(lan: &Lan, host: &Namespace, address: &str) -> String {
+pub(crate) fn wait_answers(lan: &Lan, host: &Namespace, address: &str) -> String {
     wait_for(&format!("an answer from {address}"), || {
         answers(lan, host, address)
     })

@@ -5,6 +5,7 @@
 mod holdings;
 mod mails;
 mod start;
+mod vmacs;
 mod weights;
 
 use std::error::Error;

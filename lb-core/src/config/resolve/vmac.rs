@@ -2,8 +2,9 @@
 //! Virtual MAC addresses, and what they cannot be.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
-use lb_vrrp::{MacAddr, Vmac};
+use lb_vrrp::{AddressFamily, MacAddr, Vmac};
 
 use super::Config;
 use super::strict::Strict;
@@ -45,8 +46,19 @@ impl<'c> Vmacs<'c> {
         }
     }
 
-    /// Gives a router its virtual MAC address, if it is to have one and can have it.
+    /// Gives a router and its addresses their virtual MAC addresses, if they are to have them and can.
     pub(super) fn read(
+        &mut self,
+        context: &mut Context<'_>,
+        instance: &InstanceConfig,
+        router: &mut VrrpInstance,
+    ) {
+        self.own(context, instance, router);
+        self.addresses(context, instance, router);
+    }
+
+    /// That of the router.
+    fn own(
         &mut self,
         context: &mut Context<'_>,
         instance: &InstanceConfig,
@@ -78,7 +90,18 @@ impl<'c> Vmacs<'c> {
         if strict.keep(context, from_base, "vmac_xmit_base").is_some() {
             vmac = vmac.with_transmit_from_base(true);
         }
-        vmac = self.mac(context, strict, instance, router, vmac);
+        if let Some((mac, span)) = custom(context, strict, instance, router, &vmac) {
+            match self.claim(&router.interface, mac, span) {
+                Some(first) => twice(context, &router.interface, mac, (first, span)),
+                None => vmac = vmac.with_mac(mac),
+            }
+        }
+        if vmac.mac.is_none() {
+            let mac = router.config.vrid().virtual_mac(router.config.family());
+            if let Some(first) = self.claim(&router.interface, mac, wanted.span) {
+                return twice(context, &router.interface, mac, (first, wanted.span));
+            }
+        }
         if let Some(name) = &instance.vmac.name
             && self.may_be_named(context, name)
         {
@@ -87,45 +110,69 @@ impl<'c> Vmacs<'c> {
         router.vmac = Some(vmac);
     }
 
-    fn mac(
+    /// Says where an interface has been given a MAC address before; if nowhere, it is now.
+    fn claim(&mut self, base: &str, mac: MacAddr, span: Span) -> Option<Span> {
+        match self.macs.entry((base.to_owned(), mac)) {
+            Entry::Occupied(first) => Some(*first.get()),
+            Entry::Vacant(free) => {
+                free.insert(span);
+                None
+            }
+        }
+    }
+
+    /// `use_vmac_addr`, and `use_vmac` of single addresses.
+    fn addresses(
         &mut self,
         context: &mut Context<'_>,
-        strict: Strict,
         instance: &InstanceConfig,
-        router: &VrrpInstance,
-        vmac: Vmac,
-    ) -> Vmac {
-        let given = instance.vmac.mac;
-        let Some(at) = strict.keep(context, given, "use_vmac MAC") else {
-            return vmac;
-        };
-        let vrid = router.config.vrid();
-        let mac = MacAddr::from(match at.value {
-            MacConfig::Whole(bytes) => bytes,
-            MacConfig::Prefix([a, b, c, d, e]) => [a, b, c, d, e, vrid.get()],
-        });
-        let custom = vmac.clone().with_mac(mac);
-        if let Some(problem) = custom
-            .problem(vrid)
-            .filter(|_| vmac.problem(vrid).is_none())
-        {
-            context.error(at.span, format!("{mac} is {problem}"));
-            return vmac;
+        router: &mut VrrpInstance,
+    ) {
+        let prefixes = [&self.global.vmac_addr_prefix, &self.global.vmac_prefix];
+        if let Some(prefix) = prefixes.into_iter().flatten().next() {
+            router.address_prefix.clone_from(&prefix.value);
         }
-        let key = (router.interface.clone(), mac);
-        if let Some(first) = self.macs.get(&key) {
-            let message = format!(
-                "the MAC address {mac} is used twice on {}",
-                router.interface
-            );
-            let finding = Diagnostic::error(at.span, message);
-            context
-                .findings
-                .push(finding.note_at(*first, "it is used here first"));
-            return vmac;
+        let family = router.config.family();
+        let own = router.vmac.as_ref();
+        let custom = own.and_then(|of| of.mac);
+        let mut done = Vec::new();
+        if own.is_some() {
+            done.push((router.interface.clone(), family));
         }
-        self.macs.insert(key, at.span);
-        custom
+        for address in &mut router.virtual_addresses {
+            let base = address.interface.as_deref().unwrap_or(&router.interface);
+            let of = AddressFamily::of(address.address);
+            let elsewhere = base != router.interface || of != family;
+            let all = instance.vmac.of_addresses.filter(|_| elsewhere);
+            let Some(span) = all
+                .map(|at| at.span)
+                .or_else(|| address.vmac.then_some(instance.span))
+            else {
+                continue;
+            };
+            let place = (base.to_owned(), of);
+            address.vmac = base != "lo";
+            if !address.vmac {
+                let message = "a loopback interface can have no virtual MAC address";
+                let finding = Diagnostic::error(span, message);
+                context
+                    .findings
+                    .push(finding.label(format!("{} stays on it", address.address)));
+                continue;
+            }
+            if done.contains(&place) {
+                continue;
+            }
+            let custom = custom.filter(|_| of == family);
+            let mac = custom.unwrap_or_else(|| router.config.vrid().virtual_mac(of));
+            match self.claim(base, mac, span) {
+                Some(first) => {
+                    address.vmac = false;
+                    twice(context, base, mac, (first, span));
+                }
+                None => done.push(place),
+            }
+        }
     }
 
     fn may_be_named(&mut self, context: &mut Context<'_>, name: &At<String>) -> bool {
@@ -143,4 +190,36 @@ impl<'c> Vmacs<'c> {
         context.findings.push(finding.note_at(first, what));
         false
     }
+}
+
+/// The MAC address that was asked for, and where.
+fn custom(
+    context: &mut Context<'_>,
+    strict: Strict,
+    instance: &InstanceConfig,
+    router: &VrrpInstance,
+    vmac: &Vmac,
+) -> Option<(MacAddr, Span)> {
+    let at = strict.keep(context, instance.vmac.mac, "use_vmac MAC")?;
+    let vrid = router.config.vrid();
+    let mac = MacAddr::from(match at.value {
+        MacConfig::Whole(bytes) => bytes,
+        MacConfig::Prefix([a, b, c, d, e]) => [a, b, c, d, e, vrid.get()],
+    });
+    let problem = vmac.clone().with_mac(mac).problem(vrid);
+    match problem.filter(|_| vmac.problem(vrid).is_none()) {
+        Some(problem) => {
+            context.error(at.span, format!("{mac} is {problem}"));
+            None
+        }
+        None => Some((mac, at.span)),
+    }
+}
+
+fn twice(context: &mut Context<'_>, base: &str, mac: MacAddr, (first, span): (Span, Span)) {
+    let message = format!("the MAC address {mac} is used twice on {base}");
+    let finding = Diagnostic::error(span, message);
+    context
+        .findings
+        .push(finding.note_at(first, "it is used here first"));
 }

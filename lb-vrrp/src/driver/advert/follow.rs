@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::super::event::Event;
 use super::super::mailbox::RouterKey;
+use super::super::needs::awaits_macvlan;
 use super::super::router::Surroundings;
 use super::super::tracked::{ObjectId, Report};
 use super::AdvertThread;
@@ -64,10 +65,9 @@ impl AdvertThread {
 
     /// Whether a router has not begun because its macvlan is still to be made.
     pub(super) fn awaits_macvlan(&self, key: &RouterKey) -> bool {
-        self.routers.get(key).is_some_and(|router| {
-            let missing = |name| self.interfaces.get(name).is_none();
-            !router.started && router.vmac_name().is_some_and(missing)
-        })
+        self.routers
+            .get(key)
+            .is_some_and(|router| !router.started && awaits_macvlan(&router.spec, &self.interfaces))
     }
 
     /// Starts a router, unless it runs, or waits for a script or for its macvlan.

@@ -77,6 +77,7 @@ impl AdvertThread {
         // Nobody waits for those of an interface that is gone.
         self.reopen
             .retain(|key| used.contains(key) && interfaces.get(&key.0).is_some());
+        let macvlans: Vec<VirtualLink> = self.macvlans().collect();
         let there = |index: u32| interfaces.iter().any(|of| of.link.index == index);
         self.announcers.retain(|index, _| there(*index));
         for key in used {
@@ -85,13 +86,12 @@ impl AdvertThread {
                 continue;
             };
             let routers = self.routers.iter().filter(|(of, _)| of.port() == key);
-            let macvlans: BTreeMap<u32, MacAddr> = routers
-                .clone()
-                .filter_map(|(_, of)| {
-                    let link = VirtualLink::of(&of.spec, &self.interfaces)?;
-                    let index = self.interfaces.get(&link.name)?.link.index;
-                    Some((index, link.mac))
-                })
+            // Whoever's they are.
+            let above = |of: &&VirtualLink| of.base == interface.link && of.family == *family;
+            let macvlans: BTreeMap<u32, MacAddr> = macvlans
+                .iter()
+                .filter(above)
+                .filter_map(|of| Some((self.interfaces.get(&of.name)?.link.index, of.mac)))
                 .collect();
             if self.reopen.waits(now, &key) {
                 continue;
@@ -118,11 +118,13 @@ impl AdvertThread {
 
     /// Says which macvlans are to be there.
     pub(super) fn link(&self) {
-        let links: Vec<VirtualLink> = self
-            .routers
-            .values()
-            .filter_map(|router| VirtualLink::of(&router.spec, &self.interfaces))
-            .collect();
+        let links: Vec<VirtualLink> = self.macvlans().collect();
         self.mailbox.link(&links);
+    }
+
+    /// The macvlans of all routers.
+    fn macvlans(&self) -> impl Iterator<Item = VirtualLink> {
+        let routers = self.routers.values();
+        routers.flat_map(|router| VirtualLink::of(&router.spec, &self.interfaces))
     }
 }

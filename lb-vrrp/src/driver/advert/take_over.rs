@@ -142,8 +142,10 @@ impl AdvertThread {
             let Some(router) = self.routers.get(&key) else {
                 continue;
             };
-            if router.vmac() != of.vmac {
-                // Of another MAC address: that is another router, the old one resigns.
+            let kept = router.address_vmacs();
+            if router.vmac() != of.vmac || of.address_vmacs.iter().any(|of| !kept.contains(of)) {
+                // Of another MAC address, or with a macvlan that only the old one knows how to
+                // delete: that is another router, the old one resigns.
                 continue;
             }
             let config = config_of(&router.spec, &self.interfaces);

@@ -29,6 +29,9 @@ pub(in crate::driver) struct RouterEstate {
     pub(in crate::driver) engine: HandOver,
     /// Name and MAC address of its macvlan.
     pub(in crate::driver) vmac: Option<(String, [u8; 6])>,
+    /// Those of macvlans for single addresses.
+    #[serde(default)]
+    pub(in crate::driver) address_vmacs: Vec<(String, [u8; 6])>,
     /// The addresses that it has put on interfaces and that are there.
     pub(in crate::driver) held: Vec<HeldAddress>,
     /// The routes and rules that it wants to be there; a few may be missing.

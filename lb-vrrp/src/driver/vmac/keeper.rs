@@ -262,7 +262,7 @@ impl Keeper {
         manager.mark(&found.link, &mark.to_string()).await?;
         let strict = manager.setting("all", Setting::ReversePath);
         let strict = strict.is_ok_and(|value| value != 0);
-        for (setting, value) in of_macvlan(of.family(), strict) {
+        for (setting, value) in of_macvlan(of.family, strict) {
             set(manager.as_mut(), &of.name, setting, value);
         }
         for (setting, value) in BASE {

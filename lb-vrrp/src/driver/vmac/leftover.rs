@@ -9,7 +9,7 @@ use super::super::links::Interfaces;
 use super::super::spec::RouterSpec;
 use super::executor::{Found, LinkManager};
 use super::keeper::restore;
-use super::mac_of;
+use super::macvlan::Macvlan;
 use super::mark::Mark;
 
 /// Sets down the macvlans that these routers will take over: they answer for addresses that we do
@@ -48,17 +48,16 @@ pub(in crate::driver) async fn clean(
     Ok(())
 }
 
-/// Whether this is the macvlan that a router will want.
+/// Whether this is a macvlan that a router will want.
 fn fits(found: &Found, spec: &RouterSpec, interfaces: &Interfaces) -> bool {
-    let Some(vmac) = &spec.vmac else {
-        return false;
-    };
-    let base = interfaces.get(&spec.interface).map(|of| of.link.index);
-    let mut names = vmac.candidates(spec.config.family(), spec.config.vrid());
-    base.is_some()
-        && found.macvlan_of == base
-        && found.mac == Some(mac_of(spec, vmac))
-        && names.any(|name| name == found.link.name)
+    Macvlan::of(spec).into_iter().any(|of| {
+        let base = interfaces.get(of.base).map(|of| of.link.index);
+        let mut names = of.vmac.candidates(of.family, spec.config.vrid());
+        base.is_some()
+            && found.macvlan_of == base
+            && found.mac == Some(of.mac)
+            && names.any(|name| name == found.link.name)
+    })
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use super::links::Interfaces;
 use super::mailbox::RouterKey;
 use super::socket::PacketSocket;
 use super::spec::RouterSpec;
-use crate::{AddressFamily, MacAddr, Transmit, Vmac};
+use crate::{AddressFamily, MacAddr, Transmit};
 
 use std::io;
 use std::sync::Arc;
@@ -30,6 +30,7 @@ mod executor;
 mod frame;
 mod keeper;
 mod leftover;
+mod macvlan;
 mod mark;
 mod naming;
 mod receiver;
@@ -38,14 +39,9 @@ mod setting;
 pub(super) use self::executor::{LinkManager, Rtnetlink};
 pub(super) use self::keeper::{Keeper, Trouble};
 pub(super) use self::leftover::clean;
+pub(super) use self::macvlan::{AddressMacvlan, Macvlan, Seat, mac_of, seat_of};
 pub(super) use self::naming::Naming;
 pub(super) use self::receiver::Receiver;
-
-/// The MAC address of a router's macvlan.
-pub(super) fn mac_of(spec: &RouterSpec, vmac: &Vmac) -> MacAddr {
-    let of_vrid = || spec.config.vrid().virtual_mac(spec.config.family());
-    vmac.mac.unwrap_or_else(of_vrid)
-}
 
 /// Whether adverts of this router leave with a virtual MAC address.
 pub(super) fn covers_adverts(spec: &RouterSpec) -> bool {
@@ -64,24 +60,25 @@ pub(super) struct VirtualLink {
     /// The interface beneath.
     pub(super) base: Link,
     pub(super) mac: MacAddr,
+    /// Of the addresses on it.
+    pub(super) family: AddressFamily,
 }
 
 impl VirtualLink {
-    /// The macvlan of a router whose [name is settled](Naming), if it has one and the interface
-    /// beneath is there.
-    pub(super) fn of(spec: &RouterSpec, interfaces: &Interfaces) -> Option<Self> {
-        let vmac = spec.vmac.as_ref()?;
-        Some(Self {
-            router: RouterKey::of(spec),
-            router_name: Arc::from(spec.name.as_str()),
-            name: Arc::from(vmac.name.as_deref()?),
-            base: interfaces.get(&spec.interface)?.link.clone(),
-            mac: mac_of(spec, vmac),
-        })
-    }
-
-    const fn family(&self) -> AddressFamily {
-        self.router.family
+    /// The macvlans of a router whose [names are settled](Naming), where the interface beneath is
+    /// there.
+    pub(super) fn of(spec: &RouterSpec, interfaces: &Interfaces) -> Vec<Self> {
+        let made = Macvlan::of(spec).into_iter().filter_map(|of| {
+            Some(Self {
+                router: RouterKey::of(spec),
+                router_name: Arc::from(spec.name.as_str()),
+                name: Arc::from(of.vmac.name?),
+                base: interfaces.get(of.base)?.link.clone(),
+                mac: of.mac,
+                family: of.family,
+            })
+        });
+        made.collect()
     }
 }
 

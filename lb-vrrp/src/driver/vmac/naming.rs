@@ -7,15 +7,18 @@ use super::super::error::Error;
 use super::super::links::{Interface, Interfaces};
 use super::super::mailbox::RouterKey;
 use super::super::spec::RouterSpec;
-use super::mac_of;
-use crate::{MacAddr, Vmac};
+use super::macvlan::{AddressMacvlan, Macvlan};
+use crate::{AddressFamily, MacAddr, Vmac};
+
+/// A macvlan: whose it is, above which interface, and for addresses of which family.
+type Place = (RouterKey, String, AddressFamily);
 
 /// What was asked for and the name it got, for those that run.
 #[derive(Clone, Debug, Default)]
-pub(in crate::driver) struct Naming(BTreeMap<RouterKey, (Vmac, String)>);
+pub(in crate::driver) struct Naming(BTreeMap<Place, (Vmac, String)>);
 
 impl Naming {
-    /// Settles the names of these routers. One that stays as it was keeps its name.
+    /// Settles the names of the macvlans of these routers. One that stays as it was keeps its name.
     ///
     /// # Errors
     ///
@@ -31,47 +34,82 @@ impl Naming {
             .filter_map(|spec| spec.vmac.as_ref()?.name.clone())
             .collect();
         let mut names = BTreeMap::new();
-        for spec in specs.iter() {
-            let Some(asked) = &spec.vmac else {
-                continue;
-            };
-            let key = RouterKey::of(spec);
-            let mac = mac_of(spec, asked);
-            let base = interfaces.get(&spec.interface).map(|of| of.link.index);
-            let free = |name: &str| {
-                let there = interfaces.get(name);
-                there.is_none_or(|there| base.is_some_and(|base| is_ours(there, base, mac)))
-            };
-            let kept = self.0.get(&key).filter(|(before, _)| before == asked);
-            let kept = kept.map(|(_, name)| name.clone());
-            let name = asked
-                .name
-                .clone()
-                .filter(|name| free(name))
-                .or_else(|| kept.filter(|name| !claimed.contains(name)))
-                .or_else(|| {
-                    let mut made = asked.candidates(key.family, key.vrid);
-                    made.find(|name| !claimed.contains(name) && free(name))
-                })
-                .ok_or_else(|| Error::NameTaken {
-                    router: spec.name.clone(),
-                    interface: asked.name.clone().unwrap_or_else(|| {
-                        let made = asked.candidates(key.family, key.vrid).next();
-                        made.unwrap_or_default()
-                    }),
-                })?;
-            claimed.insert(name.clone());
-            names.insert(key, (asked.clone(), name));
+        // A router's own name is not taken by an address of another one.
+        for own in [true, false] {
+            for spec in specs.iter() {
+                let key = RouterKey::of(spec);
+                for of in Macvlan::of(spec).into_iter().filter(|of| of.own == own) {
+                    let place = (key.clone(), of.base.to_owned(), of.family);
+                    let kept = self.0.get(&place).filter(|(before, _)| *before == of.vmac);
+                    let kept = kept.map(|(_, name)| name.clone());
+                    let name = choose(&of, &key, kept, &claimed, interfaces);
+                    let name = name.ok_or_else(|| Error::NameTaken {
+                        router: spec.name.clone(),
+                        interface: of.vmac.name.clone().unwrap_or_else(|| {
+                            let made = of.vmac.candidates(of.family, key.vrid).next();
+                            made.unwrap_or_default()
+                        }),
+                    })?;
+                    claimed.insert(name.clone());
+                    names.insert(place, (of.vmac, name));
+                }
+            }
         }
         for spec in specs.iter_mut() {
-            if let Some((_, name)) = names.get(&RouterKey::of(spec))
-                && let Some(vmac) = &mut spec.vmac
-            {
-                vmac.name = Some(name.clone());
-            }
+            name_all(spec, &names);
         }
         self.0 = names;
         Ok(())
+    }
+}
+
+/// The name of one: what was asked for, what it had, or the first that nothing else has.
+fn choose(
+    of: &Macvlan<'_>,
+    key: &RouterKey,
+    kept: Option<String>,
+    claimed: &BTreeSet<String>,
+    interfaces: &Interfaces,
+) -> Option<String> {
+    let base = interfaces.get(of.base).map(|of| of.link.index);
+    let free = |name: &str| {
+        let there = interfaces.get(name);
+        there.is_none_or(|there| base.is_some_and(|base| is_ours(there, base, of.mac)))
+    };
+    let asked = of.vmac.name.clone().filter(|name| free(name));
+    asked
+        .or_else(|| kept.filter(|name| !claimed.contains(name)))
+        .or_else(|| {
+            let mut made = of.vmac.candidates(of.family, key.vrid);
+            made.find(|name| !claimed.contains(name) && free(name))
+        })
+}
+
+/// Writes the names into a specification.
+fn name_all(spec: &mut RouterSpec, names: &BTreeMap<Place, (Vmac, String)>) {
+    let key = RouterKey::of(spec);
+    let mut own = None;
+    let mut others = Vec::new();
+    for of in Macvlan::of(spec) {
+        let place = (key.clone(), of.base.to_owned(), of.family);
+        let Some((_, name)) = names.get(&place) else {
+            continue;
+        };
+        if of.own {
+            own = Some(name.clone());
+            continue;
+        }
+        others.push(AddressMacvlan {
+            base: of.base.to_owned(),
+            family: of.family,
+            name: name.clone(),
+            tracked: of.tracked,
+            made: false,
+        });
+    }
+    spec.address_macvlans = others;
+    if let Some(vmac) = &mut spec.vmac {
+        vmac.name = own.or_else(|| vmac.name.take());
     }
 }
 
@@ -125,6 +163,46 @@ mod tests {
             names(&mut naming, &[six, named], &there),
             ["vrrp.51", "vrrp6.51"]
         );
+    }
+
+    #[test]
+    fn addresses_on_other_interfaces_have_names_too() {
+        let there = table([eth(2, "eth0"), eth(3, "eth1"), eth(4, "eth2")]);
+        let above = |address: &str, interface: &str| {
+            let address = crate::VirtualAddress::new(address.parse().unwrap());
+            address.with_interface(interface).with_vmac(true)
+        };
+        let addresses = [
+            above("192.0.2.2", "eth1"),
+            above("192.0.2.3", "eth2"),
+            above("192.0.2.4", "eth1"),
+            above("2001:db8::1", "eth1"),
+        ];
+        let router = || {
+            spec("a", "eth0", "192.0.2.1", Vmac::new()).with_virtual_addresses(addresses.clone())
+        };
+        let settle = |naming: &mut Naming, spec: RouterSpec| {
+            let mut specs = [spec];
+            naming.settle(&mut specs, &there).unwrap();
+            let [spec] = specs;
+            let others = spec.address_macvlans.into_iter().map(|of| of.name);
+            let own = spec.vmac.and_then(|of| of.name);
+            own.into_iter().chain(others).collect::<Vec<_>>()
+        };
+        let mut naming = Naming::default();
+        let names = settle(&mut naming, router());
+        assert_eq!(names, ["vrrp.51", "vrrp1.51", "vrrp2.51", "vrrp6.51"]);
+        // They keep them, whatever goes.
+        let mut fewer = router();
+        fewer.virtual_addresses.remove(0);
+        fewer.virtual_addresses.remove(1);
+        assert_eq!(
+            settle(&mut naming, fewer),
+            ["vrrp.51", "vrrp2.51", "vrrp6.51"]
+        );
+        let prefixed = router().with_address_prefix("va");
+        let names = settle(&mut naming, prefixed);
+        assert_eq!(names, ["vrrp.51", "va.51", "va1.51", "va6.51"]);
     }
 
     #[test]

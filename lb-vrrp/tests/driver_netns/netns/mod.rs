@@ -508,7 +508,7 @@ impl Capture {
                 while !stop.load(Ordering::Relaxed) {
                     match receive(&socket) {
                         Ok(frame) => frames.lock().unwrap().push(frame),
-                        Err(Errno::EAGAIN) => {}
+                        Err(Errno::EAGAIN | Errno::EINTR) => {}
                         Err(error) => panic!("capture: {error}"),
                     }
                 }
