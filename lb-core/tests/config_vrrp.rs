@@ -357,3 +357,62 @@ fn what_cannot_be_is_said_with_a_reason() {
     }
     insta::assert_snapshot!(shown);
 }
+
+/// A file with an instance on eth0, an interval of 1 s, and this at its top.
+fn with_top(top: &str) -> Parsed {
+    let text = format!(
+        "{top}\nvrrp_instance VI_1 {{\n interface eth0\n virtual_router_id 5\n \
+         virtual_ipaddress {{\n  {IPV4}\n }}\n}}\n"
+    );
+    config::parse(&text, "v.conf", &Registry::builtin())
+}
+
+#[test]
+fn delays_of_interfaces_are_read_and_end_before_a_backup_takes_over() {
+    let delays = |top: &str| {
+        let parsed = with_top(&format!("interface_up_down_delays {{\n{top}\n}}"));
+        let findings = parsed.diagnostics().to_string();
+        let (model, _) = parsed.into_parts(Mode::Lenient);
+        let delays = model.unwrap().global.vrrp.carrier_delays;
+        let delays: Vec<_> = delays
+            .into_iter()
+            .map(|of| (of.interface, of.down.as_micros(), of.up.as_micros()))
+            .collect();
+        (delays, findings)
+    };
+    let of = |name: &str, down, up| (name.to_owned(), down, up);
+    let clean = String::new();
+    assert_eq!(
+        delays("eth0 1.5 1\n eth1 255 255"),
+        (
+            vec![
+                of("eth0", 1_500_000, 1_000_000),
+                of("eth1", 255_000_000, 255_000_000)
+            ],
+            clean.clone()
+        )
+    );
+    // As keepalived's parser has it, not its manual.
+    assert_eq!(delays("eth0 0.25"), (vec![of("eth0", 250_000, 0)], clean));
+    // As much as keepalived 2.2.7 leaves of them.
+    let (long, findings) = delays("eth0 9 20");
+    let most = Duration::from_micros(1_996_094).as_micros();
+    assert_eq!(long, [of("eth0", most, most)]);
+    assert_eq!(
+        findings,
+        "v.conf:2:1: warning: `eth0` waits longer than a backup of `VI_1` waits for adverts: \
+         reduced to 1.996094 s\n"
+    );
+    for (line, said) in [
+        ("eth0", "needs a number of seconds"),
+        ("eth0 256", "out of range: 256"),
+        ("eth0 1 x", "`x` is not a number of seconds"),
+        ("an-interface-too-long 1", "is not the name of an interface"),
+        ("eth0 1\neth0 2", "`eth0` is given twice"),
+        ("eth0 1 1 1", "takes 2 values"),
+    ] {
+        let (read, findings) = delays(line);
+        assert!(findings.contains(said), "{line}: {findings}");
+        assert!(read.len() <= 1, "{line}");
+    }
+}

@@ -148,6 +148,7 @@
 //! ```
 
 mod addresses;
+mod carrier;
 #[cfg(feature = "driver")]
 pub mod driver;
 mod engine;
@@ -164,6 +165,7 @@ pub use pnet::util::MacAddr;
 
 pub use self::{
     addresses::{AddressFlag, Announcements, ExtraRefresh, Scope, VirtualAddress},
+    carrier::CarrierDelay,
     engine::{
         AnnounceReason, Carrier, FaultReason, Faults, HandOver, HandOverError, HandOverTimer,
         NewMasterReason, Notice, Output, ProtocolErrorReason, Reason, Received, Rejected,

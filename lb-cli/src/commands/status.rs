@@ -182,6 +182,15 @@ fn discarded(status: &Status, text: &mut String) {
         }
     }
     for interface in &status.interfaces {
+        if let (Some(up), Some(left)) = (interface.up, interface.changes_in_ms) {
+            let (name, family) = (&interface.name, &interface.family);
+            let (is, counts) = if up { ("down", "up") } else { ("up", "down") };
+            let left = Duration::from_millis(left);
+            let _ = writeln!(
+                text,
+                "  {name} ({family}): is {is}, counts as {counts} for {left:?} more"
+            );
+        }
         let (unknown, malformed) = (interface.unknown_vrid, interface.malformed);
         if unknown + malformed > 0 {
             let name = &interface.name;

@@ -62,12 +62,12 @@ impl Level {
             ) => Self::Words,
             (Self::Root, "garp_group") => Self::GarpGroup,
             (Self::GarpGroup, "interfaces") => Self::Words,
+            (Self::Root, "interface_up_down_delays") => Self::Words,
             (Self::Root, "virtual_server") => Self::VirtualServer,
             (
                 Self::Root,
                 "SSL"
                 | "bfd_instance"
-                | "interface_up_down_delays"
                 | "linkbeat_interfaces"
                 | "static_ipaddress"
                 | "static_routes"

@@ -194,6 +194,15 @@ impl<'a> Context<'a> {
         range: RangeInclusive<Duration>,
     ) -> Option<At<Duration>> {
         let text = self.value(line, "a number of seconds")?;
+        self.seconds_in(line, text, range)
+    }
+
+    pub(super) fn seconds_in(
+        &mut self,
+        line: NodeId,
+        text: At<&str>,
+        range: RangeInclusive<Duration>,
+    ) -> Option<At<Duration>> {
         let seconds = match value::seconds(text.value) {
             Ok(seconds) => Some(seconds),
             Err(NumberError::Trailing { value, digits }) => {

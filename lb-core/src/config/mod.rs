@@ -64,6 +64,7 @@ mod instance;
 mod keywords;
 mod lexer;
 mod line;
+mod links;
 mod method;
 mod read;
 mod real;

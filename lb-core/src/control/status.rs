@@ -245,6 +245,13 @@ pub struct InterfaceStatus {
     pub unknown_vrid: u64,
     /// VRRP packets that are no whole IP packet, or too short to say whose they are.
     pub malformed: u64,
+    /// Whether it counts as up, with carrier; left out if it is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub up: Option<bool>,
+    /// After this long it counts as the other, if its carrier stays as it is; left out if nothing
+    /// is pending. In milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes_in_ms: Option<u64>,
 }
 
 /// A virtual server in [`Status`].

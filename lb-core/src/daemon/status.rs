@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The status document of a running daemon.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use lb_vrrp::State;
 use lb_vrrp::driver::{self, DriverStatus, Lateness};
@@ -183,6 +183,11 @@ fn interfaces(driver: &DriverStatus) -> Vec<InterfaceStatus> {
             family: interface.family.to_string(),
             unknown_vrid: interface.unknown_vrid,
             malformed: interface.malformed,
+            up: interface.up,
+            changes_in_ms: interface.changes_at.map(|at| {
+                let left = at.saturating_duration_since(Instant::now());
+                u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
+            }),
         })
         .collect()
 }

@@ -21,6 +21,7 @@ pub(super) fn configuration(model: &Model) -> Configuration {
     Configuration::new(model.routers.iter().map(spec).collect())
         .with_log_unknown_vrids(model.global.vrrp.log_unknown_vrids)
         .with_pacing(model.global.vrrp.pacing.clone())
+        .with_carrier_delays(model.global.vrrp.carrier_delays.iter().cloned())
         .with_groups(model.groups.iter().map(group))
         .with_objects(model.objects.iter().map(object))
 }

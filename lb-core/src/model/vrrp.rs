@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use lb_vrrp::Pacing;
+use lb_vrrp::{CarrierDelay, Pacing};
 
 /// Settings of all virtual routers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +20,9 @@ pub struct VrrpSettings {
     /// How far apart announcements are. keepalived: `vrrp_garp_interval`, `vrrp_gna_interval`,
     /// `garp_group`.
     pub pacing: Pacing,
+    /// How long a change of an interface has to last before it counts. keepalived:
+    /// `interface_up_down_delays`.
+    pub carrier_delays: Vec<CarrierDelay>,
     /// How their threads are scheduled.
     pub scheduling: Scheduling,
 }

@@ -539,7 +539,7 @@ impl AdvertThread {
             interfaces: self
                 .ports
                 .iter()
-                .map(|(key, port)| port.status(key))
+                .map(|(key, port)| port.status(key, self.interfaces.get(&key.0)))
                 .collect(),
             events_dropped: self.events.dropped(),
             lateness: self.lateness.clone(),

@@ -67,6 +67,7 @@ impl DriverHandle {
         // Watched before they are used: a change in between is told.
         let watched = watched(&configuration);
         self.watched.extend(&watched);
+        let delays = configuration.carrier_delays.clone();
         let objects = tracked::without_init(&configuration.objects);
         let (done, answer) = oneshot::channel();
         let command = Command::Reload {
@@ -82,7 +83,7 @@ impl DriverHandle {
             .await?
             .map_err(|_| Error::Stopped)?;
         if result.is_ok() {
-            self.watched.set(watched);
+            self.watched.set(watched, &delays);
             tracked::track(&self.tracker, objects, &self.reports, self.options.limit)?;
         }
         result

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::TryStreamExt;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
@@ -32,6 +33,8 @@ pub(super) struct Interface {
     pub(super) link: Link,
     /// `IFF_UP` and `IFF_RUNNING`: administratively up, with carrier.
     pub(super) up: bool,
+    /// When it counts as the other of up and down, where that is [delayed](super::carrier).
+    pub(super) changes_at: Option<Instant>,
     /// Ethernet address, where it has one and speaks ARP.
     pub(super) mac: Option<[u8; 6]>,
     /// Bytes of the largest packet; `None` if that is not told.
@@ -105,6 +108,10 @@ impl Interfaces {
             .find(|interface| interface.link.name == name)
     }
 
+    pub(super) fn at(&self, index: u32) -> Option<&Interface> {
+        self.by_index.get(&index)
+    }
+
     /// Whether `link` still has `address`.
     pub(super) fn holds(&self, link: &Link, address: IpAddr) -> bool {
         self.by_index.get(&link.index).is_some_and(|interface| {
@@ -141,6 +148,7 @@ impl Interfaces {
             beneath.is_some_and(named).then(|| Interface {
                 // Who has it above an interface sets it up and down, and has addresses on it.
                 up: false,
+                changes_at: None,
                 addresses: Vec::new(),
                 ..interface.clone()
             })
@@ -156,6 +164,15 @@ impl Interfaces {
         Self {
             by_index: Arc::new(by_index),
         }
+    }
+
+    /// The same interfaces, each changed by `change`.
+    pub(super) fn with_each(&self, mut change: impl FnMut(&mut Interface)) -> Self {
+        let mut changed = self.clone();
+        for interface in Arc::make_mut(&mut changed.by_index).values_mut() {
+            change(interface);
+        }
+        changed
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Interface> {
@@ -207,6 +224,7 @@ impl Interfaces {
         let interface = Interface {
             link: Link::new(index, name.as_str()),
             up: flags.contains(LinkFlags::Up | LinkFlags::Running),
+            changes_at: None,
             mac: mac.filter(|_| !flags.intersects(LinkFlags::Noarp | LinkFlags::Loopback)),
             mtu,
             macvlan_of: macvlan_of(message),
@@ -322,6 +340,7 @@ pub(super) mod tests {
         Interface {
             link: Link::new(index, name),
             up: true,
+            changes_at: None,
             mac: Some([2, 0, 0, 0, 0, 1]),
             mtu: Some(1500),
             macvlan_of: None,

@@ -65,6 +65,7 @@ mod actuator;
 mod address;
 mod address_thread;
 mod advert;
+mod carrier;
 mod error;
 mod event;
 mod filter;
@@ -111,7 +112,8 @@ pub use self::tracked::{
     ProcessSource, Report, ScriptRunner, ScriptSource, Source,
 };
 pub use crate::{
-    Announcements, Pacing, PacingGroup, Scope, VirtualAddress, VirtualRoute, VirtualRule, Vmac,
+    Announcements, CarrierDelay, Pacing, PacingGroup, Scope, VirtualAddress, VirtualRoute,
+    VirtualRule, Vmac,
 };
 
 use self::actuator::remove_leftovers;
@@ -234,7 +236,10 @@ impl Driver {
         // All sockets are made on threads that this one starts: they are in its namespace.
         let address_thread = Idle::start(options)?;
         let watched = Watched::default();
-        watched.set(handle::watched(&configuration));
+        watched.set(
+            handle::watched(&configuration),
+            &configuration.carrier_delays,
+        );
         let mailbox = Arc::new(Mailbox::default());
         let (event_sender, events) = mpsc::channel(options.event_capacity.max(1));
         let (command_sender, commands) = mpsc::channel(COMMANDS);

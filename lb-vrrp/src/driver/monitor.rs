@@ -2,9 +2,10 @@
 //! The task that follows links and addresses by netlink.
 
 use std::collections::BTreeSet;
+use std::future::Future;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use netlink_sys::protocols::NETLINK_ROUTE;
@@ -14,11 +15,14 @@ use rtnetlink::constants::{RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR, RTMGRP_LINK};
 use rtnetlink::packet_core::{NetlinkMessage, NetlinkPayload};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout_at;
 use tracing::{error, warn};
 
 use super::actuator::Hint;
 use super::advert::Command;
+use super::carrier::Carriers;
 use super::links::{Change, Interfaces};
+use crate::CarrierDelay;
 
 /// Room for notifications while the task is not scheduled.
 const RECEIVE_BUFFER: usize = 1024 * 1024;
@@ -26,26 +30,38 @@ const RECEIVE_BUFFER: usize = 1024 * 1024;
 const BATCH: usize = 256;
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Names of the interfaces that routers use; a reload changes them.
+/// What routers use of the interfaces; a reload changes it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Watched(Arc<Mutex<BTreeSet<Arc<str>>>>);
+pub(super) struct Watched(Arc<Mutex<Wanted>>);
+
+#[derive(Debug, Default)]
+struct Wanted {
+    /// Names of the interfaces that routers use.
+    names: BTreeSet<Arc<str>>,
+    delays: Arc<[CarrierDelay]>,
+}
 
 impl Watched {
-    /// Watches these and no others.
-    pub(super) fn set(&self, names: BTreeSet<Arc<str>>) {
-        *self.names() = names;
+    /// Watches these and no others, with these delays.
+    pub(super) fn set(&self, names: BTreeSet<Arc<str>>, delays: &[CarrierDelay]) {
+        let delays = Arc::from(delays);
+        *self.wanted() = Wanted { names, delays };
     }
 
     /// Watches these too.
     pub(super) fn extend(&self, names: &BTreeSet<Arc<str>>) {
-        self.names().extend(names.iter().cloned());
+        self.wanted().names.extend(names.iter().cloned());
     }
 
     fn project(&self, interfaces: &Interfaces) -> Interfaces {
-        interfaces.only(&self.names())
+        interfaces.only(&self.wanted().names)
     }
 
-    fn names(&self) -> MutexGuard<'_, BTreeSet<Arc<str>>> {
+    fn delays(&self) -> Arc<[CarrierDelay]> {
+        Arc::clone(&self.wanted().delays)
+    }
+
+    fn wanted(&self) -> MutexGuard<'_, Wanted> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -76,6 +92,7 @@ impl Monitor {
     pub(super) async fn run(self) {
         let mut interfaces = self.table.borrow().clone();
         let mut told = self.watched.project(&interfaces);
+        let mut carriers = Carriers::default();
         // What changed between the first look and now has been told on the socket; a fresh look
         // costs little and cannot miss anything.
         let mut stale = true;
@@ -90,8 +107,9 @@ impl Monitor {
                     }
                 }
             }
-            self.table.send_replace(interfaces.clone());
-            let now = self.watched.project(&interfaces);
+            let seen = carriers.settle(Instant::now(), &interfaces, &self.watched.delays());
+            let now = self.watched.project(&seen);
+            self.table.send_replace(seen);
             if now != told {
                 told = now;
                 if self
@@ -103,7 +121,14 @@ impl Monitor {
                     return;
                 }
             }
-            match self.receive(&mut interfaces).await {
+            // What was received is taken in whole: only the wait for it ends early.
+            let received = match within(carriers.next_timeout(), self.socket.recv_from_full()).await
+            {
+                Some(Ok((bytes, _))) => self.take_in(&mut interfaces, bytes).await,
+                Some(Err(error)) => Err(error),
+                None => Ok(()),
+            };
+            match received {
                 Ok(()) => {}
                 Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
                     warn!("netlink notifications lost, reading links and addresses again");
@@ -125,9 +150,8 @@ impl Monitor {
         Ok(())
     }
 
-    /// Waits for notifications and takes in all that are there.
-    async fn receive(&self, interfaces: &mut Interfaces) -> io::Result<()> {
-        let (mut bytes, _) = self.socket.recv_from_full().await?;
+    /// Takes in a notification and all that are there behind it.
+    async fn take_in(&self, interfaces: &mut Interfaces, mut bytes: Vec<u8>) -> io::Result<()> {
         for _ in 0..BATCH {
             for change in apply(interfaces, &bytes) {
                 let hint = match change {
@@ -144,6 +168,14 @@ impl Monitor {
             }
         }
         Ok(())
+    }
+}
+
+/// What comes of something until then; `None` if nothing does.
+async fn within<T>(until: Option<Instant>, wait: impl Future<Output = T>) -> Option<T> {
+    match until {
+        Some(until) => timeout_at(until.into(), wait).await.ok(),
+        None => Some(wait.await),
     }
 }
 

@@ -203,12 +203,18 @@ impl Port {
         Ok(incoming.map(|incoming| (Protocol::Vrrp, incoming)))
     }
 
-    pub(super) fn status(&self, (name, family): &PortKey) -> InterfaceStatus {
+    pub(super) fn status(
+        &self,
+        (name, family): &PortKey,
+        interface: Option<&Interface>,
+    ) -> InterfaceStatus {
         InterfaceStatus {
             name: Arc::clone(name),
             family: *family,
             unknown_vrid: self.unknown_vrid,
             malformed: self.malformed,
+            up: interface.map(|of| of.up),
+            changes_at: interface.and_then(|of| of.changes_at),
             receive_buffer: self.plain.receive_buffer(),
         }
     }

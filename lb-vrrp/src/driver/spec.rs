@@ -8,7 +8,10 @@ use super::scheduling::Scheduling;
 use super::tracked::{GroupSpec, ObjectId, ObjectSpec};
 use super::vmac::AddressMacvlan;
 use crate::track::Weight;
-use crate::{Announcements, Pacing, RouterConfig, VirtualAddress, VirtualRoute, VirtualRule, Vmac};
+use crate::{
+    Announcements, CarrierDelay, Pacing, RouterConfig, VirtualAddress, VirtualRoute, VirtualRule,
+    Vmac,
+};
 
 /// All that a driver runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub struct Configuration {
     pub log_unknown_vrids: bool,
     /// How far apart announcements are.
     pub pacing: Pacing,
+    /// Interfaces whose carrier has to be there, or not, for a while before it counts.
+    pub carrier_delays: Vec<CarrierDelay>,
 }
 
 impl Configuration {
@@ -36,6 +41,7 @@ impl Configuration {
             objects: Vec::new(),
             log_unknown_vrids: false,
             pacing: Pacing::default(),
+            carrier_delays: Vec::new(),
         }
     }
 
@@ -57,6 +63,13 @@ impl Configuration {
     #[must_use]
     pub fn with_pacing(mut self, pacing: Pacing) -> Self {
         self.pacing = pacing;
+        self
+    }
+
+    /// Replaces the delays of interfaces.
+    #[must_use]
+    pub fn with_carrier_delays(mut self, delays: impl IntoIterator<Item = CarrierDelay>) -> Self {
+        self.carrier_delays = delays.into_iter().collect();
         self
     }
 

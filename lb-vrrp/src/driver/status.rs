@@ -134,6 +134,11 @@ pub struct InterfaceStatus {
     pub unknown_vrid: u64,
     /// Packets that are no whole IP packet, or too short to hold a VRID.
     pub malformed: u64,
+    /// Whether it counts as up, with carrier; `None` if it is not there.
+    pub up: Option<bool>,
+    /// When it counts as the other, if its carrier stays as it is
+    /// ([`CarrierDelay`](crate::CarrierDelay)).
+    pub changes_at: Option<Instant>,
     /// Bytes of received packets that may wait in the kernel, as the kernel counts them: twice what
     /// it was asked for.
     pub receive_buffer: usize,

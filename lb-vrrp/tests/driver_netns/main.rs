@@ -13,6 +13,7 @@
 )]
 
 mod announcing;
+mod carrier;
 mod groups;
 mod inherited;
 mod ipv6;

@@ -3,6 +3,7 @@
 //! host's kernel.
 
 mod holdings;
+mod links;
 mod mails;
 mod start;
 mod vmacs;

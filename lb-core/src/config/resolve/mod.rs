@@ -6,6 +6,7 @@ mod authentication;
 mod check;
 mod destination;
 mod global;
+mod links;
 mod router;
 mod routing;
 mod server;
@@ -14,6 +15,7 @@ mod tracking;
 mod vmac;
 
 use lb_check::ScriptRules;
+use lb_vrrp::CarrierDelay;
 
 use crate::model::Model;
 
@@ -22,7 +24,8 @@ use super::diagnostic::Diagnostic;
 use super::global::GlobalConfig;
 use super::instance::InstanceConfig;
 use super::keywords::Level;
-use super::line::Context;
+use super::line::{At, Context};
+use super::links as interfaces;
 use super::server::VirtualServerConfig;
 use super::source::Span;
 use super::track::GroupConfig;
@@ -35,6 +38,7 @@ struct Config {
     instances: Vec<InstanceConfig>,
     groups: Vec<GroupConfig>,
     objects: Vec<ObjectConfig>,
+    delays: Vec<At<CarrierDelay>>,
     servers: Vec<VirtualServerConfig>,
 }
 
@@ -51,6 +55,7 @@ pub(super) fn resolve(context: &mut Context<'_>, host: &str, login: &str) -> Mod
         routers,
         virtual_servers: server::virtual_servers(context, &config),
     };
+    model.global.vrrp.carrier_delays = links::delays(context, &config, &model.routers);
     global::sync_daemon(context, &config.global, &mut model);
     let checked = Model::builder().from(model);
     match checked.build() {
@@ -111,6 +116,9 @@ fn config(context: &mut Context<'_>) -> Config {
                 config
                     .objects
                     .extend(ObjectConfig::read(context, line, source));
+            }
+            "interface_up_down_delays" => {
+                interfaces::delays(context, line, &mut config.delays);
             }
             "virtual_server" => {
                 config

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What is said of interfaces by themselves.
+
+use std::time::Duration;
+
+use lb_vrrp::{CarrierDelay, RouterConfig};
+
+use super::Config;
+use crate::config::Diagnostic;
+use crate::config::line::{At, Context};
+use crate::config::value::in_seconds;
+use crate::model::VrrpInstance;
+
+/// Delays that end before a backup would miss the master whose carrier is lost.
+pub(super) fn delays(
+    context: &mut Context<'_>,
+    config: &Config,
+    routers: &[VrrpInstance],
+) -> Vec<CarrierDelay> {
+    let mut delays = Vec::with_capacity(config.delays.len());
+    for At { value: of, span } in &config.delays {
+        let on = routers
+            .iter()
+            .filter(|router| router.interface == of.interface);
+        let shortest = on
+            .map(|router| (longest(&router.config), router))
+            .min_by_key(|(longest, _)| *longest);
+        let mut of = of.clone();
+        if let Some((longest, router)) = shortest
+            && of.down.max(of.up) > longest
+        {
+            let message = format!(
+                "`{}` waits longer than a backup of `{}` waits for adverts",
+                of.interface, router.name
+            );
+            let label = format!("reduced to {} s", in_seconds(longest));
+            let finding = Diagnostic::warning(*span, message).label(label);
+            context.findings.push(finding);
+            of = CarrierDelay::new(of.interface, of.down.min(longest), of.up.min(longest));
+        }
+        delays.push(of);
+    }
+    delays
+}
+
+/// One interval less than what backups wait for adverts, and less than their shortest skew time.
+fn longest(config: &RouterConfig) -> Duration {
+    let interval = config.interval().as_duration();
+    let adverts = u32::from(config.down_timer_adverts().saturating_sub(1));
+    let skew = Duration::from_micros(u64::try_from(interval.as_micros() / 256).unwrap_or(0));
+    (interval * adverts).saturating_sub(skew)
+}

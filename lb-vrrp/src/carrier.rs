@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! How long an interface has to have or to lack its carrier before that counts: plain values, no
+//! I/O.
+
+use std::time::Duration;
+
+/// For how long a change of an interface has to last before routers see it, one that is set down
+/// by hand included (`interface_up_down_delays` in keepalived). A shorter one never was.
+///
+/// Macvlans above it are delayed with it. An interface that is gone, or that was not there before,
+/// is not delayed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CarrierDelay {
+    /// Its name.
+    pub interface: String,
+    /// Before it counts as down; zero: at once.
+    pub down: Duration,
+    /// Before it counts as up again; zero: at once.
+    pub up: Duration,
+}
+
+impl CarrierDelay {
+    /// The longest delay keepalived takes, 255 s. A master that notices later than its backups
+    /// miss it is one of two: `down` ought to be well below the master down interval.
+    pub const MAX: Duration = Duration::from_secs(255);
+
+    /// Delays of an interface.
+    pub fn new(interface: impl Into<String>, down: Duration, up: Duration) -> Self {
+        Self {
+            interface: interface.into(),
+            down,
+            up,
+        }
+    }
+}

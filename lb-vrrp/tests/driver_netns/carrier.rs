@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Interfaces whose carrier comes and goes.
+
+use std::time::{Duration, Instant};
+
+use lb_vrrp::State;
+use lb_vrrp::driver::{CarrierDelay, Configuration, ObjectId};
+use lb_vrrp::track::Weight;
+
+use super::netns::{Lan, Node, enabled, wait_for};
+use super::{quick_spec, transitions};
+
+fn delayed(interface: &str, down: Duration, up: Duration) -> Configuration {
+    let router = quick_spec(150).with_tracked(ObjectId::Interface("t1".into()), Weight::FAULT);
+    Configuration::new(vec![router]).with_carrier_delays([CarrierDelay::new(interface, down, up)])
+}
+
+#[test]
+fn a_carrier_that_is_lost_counts_when_it_stays_lost() {
+    if !enabled("a_carrier_that_is_lost_counts_when_it_stays_lost") {
+        return;
+    }
+    let lan = Lan::new();
+    lan.connect_as("pt", &lan.a, "t1");
+    // Longer than the test has patience for.
+    let long = Duration::from_secs(200);
+    let a = Node::start(&lan.a, delayed("eth0", long, long));
+    a.wait_state(State::Master);
+    transitions(&a);
+    let changes = || a.status().interfaces[0].changes_at;
+    assert_eq!(changes(), None);
+
+    // Lost by the other end, and set down by hand; it is back before the time is over.
+    for (lose, find) in [
+        (
+            (&lan.bridge, "link set pa down"),
+            (&lan.bridge, "link set pa up"),
+        ),
+        ((&lan.a, "link set eth0 down"), (&lan.a, "link set eth0 up")),
+    ] {
+        lose.0.ip(lose.1);
+        wait_for("the loss", || changes());
+        assert_eq!(a.status().interfaces[0].up, Some(true));
+        find.0.ip(find.1);
+        wait_for("the carrier", || changes().is_none().then_some(()));
+    }
+    assert_eq!(a.state(), State::Master);
+    assert_eq!(transitions(&a), []);
+
+    // A reload changes the delays; of what is lost for longer the router learns.
+    let short = Duration::from_millis(500);
+    a.reload(delayed("eth0", short, short)).unwrap();
+    let (lost, begun) = ("link set pa down", Instant::now());
+    lan.bridge.ip(lost);
+    a.wait_state(State::Fault);
+    assert!(begun.elapsed() >= short);
+    let begun = Instant::now();
+    lan.bridge.ip("link set pa up");
+    a.wait_state(State::Master);
+    assert!(begun.elapsed() >= short);
+
+    // An interface that is tracked, too: down late, up at once.
+    a.reload(delayed("t1", short, Duration::ZERO)).unwrap();
+    let begun = Instant::now();
+    lan.bridge.ip("link set pt down");
+    a.wait_state(State::Fault);
+    assert!(begun.elapsed() >= short);
+    lan.bridge.ip("link set pt up");
+    a.wait_state(State::Master);
+
+    // Taken away while it runs, at its end at the latest.
+    a.reload(delayed("eth0", short, short)).unwrap();
+    lan.bridge.ip(lost);
+    wait_for("the loss", || changes());
+    a.reload(vec![quick_spec(150)]).unwrap();
+    a.wait_state(State::Fault);
+    a.shutdown();
+}

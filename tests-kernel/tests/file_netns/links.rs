@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a file says of interfaces.
+
+use std::time::{Duration, Instant};
+
+use tests_kernel::cluster::{Director, Software};
+use tests_kernel::host_namespaces_or_skip;
+use tests_kernel::net::{Capture, Lan, wait_until};
+use tests_kernel::process::pause;
+
+use super::{DEADLINE, TestResult};
+
+/// An address owner, which is master at once, and whose backups would wait long: delays may be
+/// long then.
+fn owner(top: &str, lines: &str) -> String {
+    format!(
+        "{top}
+vrrp_instance VI_1 {{
+    state MASTER
+    interface eth0
+    virtual_router_id 62
+    priority 255
+    version 3
+    advert_int 5
+    {lines}
+    virtual_ipaddress {{
+        192.168.1.50
+    }}
+}}
+"
+    )
+}
+
+#[test]
+fn a_carrier_that_is_back_before_the_delay_ends_was_never_away() -> TestResult {
+    host_namespaces_or_skip!();
+    let delay = Duration::from_secs(5);
+    let text = owner("interface_up_down_delays {\n    eth0 5\n}", "");
+    for software in [Software::Keepalived, Software::Lbctl] {
+        let lan = Lan::new()?;
+        let host = lan.host("one", [192, 168, 1, 11].into())?;
+        let capture = Capture::start(lan.switch(), "br0")?;
+        let mut director = Director::new(host, software, &text)?;
+        let mut begun = Instant::now();
+        director.start()?;
+        let wait =
+            |begun| capture.wait_for_advert("an advert", begun, DEADLINE, |of| of.vrid == 62);
+        wait(begun)?;
+
+        director.host().set_cable(false)?;
+        pause(Duration::from_millis(300));
+        director.host().set_cable(true)?;
+        pause(delay + Duration::from_secs(1));
+        let log = director.log();
+        assert!(!log.contains("FAULT"), "{software}: {log}");
+
+        begun = Instant::now();
+        director.host().set_cable(false)?;
+        wait_until("a fault", DEADLINE, || {
+            let log = director.log();
+            match log.contains("FAULT") {
+                true => Ok(()),
+                false => Err(log),
+            }
+        })?;
+        assert!(
+            begun.elapsed() >= delay,
+            "{software}: {:?}",
+            begun.elapsed()
+        );
+        // Without a second number it is up at once.
+        begun = Instant::now();
+        director.host().set_cable(true)?;
+        wait(begun)?;
+        let (status, log) = director.stop()?;
+        assert!(status.success(), "{software}: {log}");
+    }
+    Ok(())
+}
