@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a master holds and how it announces it: plain values, no I/O.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -158,6 +159,21 @@ impl VirtualAddress {
 
     /// Longest label in bytes, `IFNAMSIZ` less the terminating zero.
     const LABEL: usize = 15;
+}
+
+/// As `ip address add` is told the better part of it: the address, its peer and its interface.
+impl fmt::Display for VirtualAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.address)?;
+        if let Some(peer) = self.peer {
+            write!(f, " peer {peer}")?;
+        }
+        write!(f, "/{}", self.prefix_len)?;
+        match &self.interface {
+            Some(interface) => write!(f, " dev {interface}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// What may be out of the ordinary about an address (`IFA_F_*`).

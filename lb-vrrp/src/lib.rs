@@ -157,6 +157,7 @@ pub mod group;
 mod pacing;
 mod params;
 mod routes;
+mod statics;
 pub mod track;
 mod vmac;
 pub mod wire;
@@ -181,5 +182,6 @@ pub use self::{
         Network, NetworkError, NextHop, RouteKind, RouteMetric, RoutePreference, RuleAction,
         VirtualRoute, VirtualRule,
     },
+    statics::{StaticError, StaticItem, StaticItems, TrackGroup},
     vmac::Vmac,
 };

@@ -54,6 +54,7 @@ fn human(status: &Status) -> String {
         discarded(status, &mut text);
         adverts(status, &mut text);
     }
+    statics(status, &mut text);
     if !status.virtual_servers.is_empty() {
         let mut rows = vec![row(["VIRTUAL SERVER", "REAL SERVER", "STATE", "WEIGHT"])];
         for server in &status.virtual_servers {
@@ -159,6 +160,20 @@ fn tracking(status: &Status, text: &mut String) {
             };
         }
     }
+}
+
+/// What should be there whoever is master, and is not.
+fn statics(status: &Status, text: &mut String) {
+    if status.static_items.is_empty() {
+        return;
+    }
+    let mut rows = vec![row(["NOT IN PLACE", "WHY", "TRACK GROUP"])];
+    rows.extend(status.static_items.iter().map(|of| {
+        let group = of.track_group.as_deref().unwrap_or(UNKNOWN);
+        row([&format!("static {}", of.item), &of.problem, group])
+    }));
+    text.push('\n');
+    text.push_str(&table(&rows));
 }
 
 /// Why packets were discarded, where there were any.

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The lines of `virtual_ipaddress`.
+//! The lines of `virtual_ipaddress` and `static_ipaddress`.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use lb_vrrp::AddressFlag;
 
-use crate::model::{Scope, VirtualAddress};
+use crate::model::{Scope, StaticItem, VirtualAddress};
 
 use super::Diagnostic;
 use super::keywords::nearest;
 use super::line::{At, Context};
+use super::source::Span;
+use super::statics::{Groups, warn_of_both};
 use super::tree::NodeId;
 use super::value::whole;
 
@@ -35,7 +37,7 @@ const FLAGS: [&str; 7] = [
     "use_vmac",
 ];
 
-/// Reads a block of addresses. A line that keepalived would drop is dropped.
+/// Reads a block of an instance's addresses. A line that keepalived would drop is dropped.
 pub(super) fn addresses(
     context: &mut Context<'_>,
     block: NodeId,
@@ -44,25 +46,67 @@ pub(super) fn addresses(
     context.only_block(block);
     for line in context.lines(block) {
         context.no_block(line);
-        let Some(address) = address(context, line) else {
+        let Some((address, _)) = address(context, line, Groups::Virtual) else {
             continue;
         };
-        if let Some(first) = into
-            .iter()
-            .find(|first| first.value.address == address.value.address)
-        {
-            let message = format!("address {} is given twice", address.value.address);
-            let finding = Diagnostic::error(address.span, message);
-            context
-                .findings
-                .push(finding.note_at(first.span, "it is already given here"));
-            continue;
+        let mut others = into.iter();
+        match others.find(|first| first.value.address == address.value.address) {
+            Some(first) => given_twice(context, &address, first.span),
+            None => into.push(address),
         }
-        into.push(address);
     }
 }
 
-fn address(context: &mut Context<'_>, line: NodeId) -> Option<At<VirtualAddress>> {
+/// Reads a block of static addresses; one without an interface goes to `interface`.
+pub(super) fn static_addresses(
+    context: &mut Context<'_>,
+    block: NodeId,
+    (groups, interface): (Groups<'_>, &str),
+    into: &mut Vec<At<StaticItem<VirtualAddress>>>,
+) {
+    context.only_block(block);
+    for line in context.lines(block) {
+        context.no_block(line);
+        let Some((mut address, group)) = address(context, line, groups) else {
+            continue;
+        };
+        if std::mem::take(&mut address.value.vmac) {
+            let message = "`use_vmac` is for the addresses of an instance";
+            let finding = Diagnostic::warning(address.span, message);
+            context.findings.push(finding.label("ignored"));
+        }
+        let own = &mut address.value.interface;
+        own.get_or_insert_with(|| interface.to_owned());
+        let place = |of: &VirtualAddress| (of.address, of.interface.clone());
+        let mut others = into.iter();
+        let first = others.find(|first| place(&first.value.item) == place(&address.value));
+        if let Some(first) = first {
+            given_twice(context, &address, first.span);
+            continue;
+        }
+        let mut item = StaticItem::from(address.value);
+        if group.is_some() && !item.item.tracked {
+            warn_of_both(context, address.span);
+        } else {
+            item.group = group;
+        }
+        into.push(At::new(item, address.span));
+    }
+}
+
+fn given_twice(context: &mut Context<'_>, address: &At<VirtualAddress>, first: Span) {
+    let message = format!("address {} is given twice", address.value.address);
+    let finding = Diagnostic::error(address.span, message);
+    let finding = finding.note_at(first, "it is already given here");
+    context.findings.push(finding);
+}
+
+/// One line, and the group that it names.
+fn address(
+    context: &mut Context<'_>,
+    line: NodeId,
+    groups: Groups<'_>,
+) -> Option<(At<VirtualAddress>, Option<String>)> {
     let words = context.tree.words(line);
     let first = words.first()?;
     let text = context.text(first);
@@ -89,6 +133,7 @@ fn address(context: &mut Context<'_>, line: NodeId) -> Option<At<VirtualAddress>
             }
         }
     }
+    let mut group = None;
     let mut words = words.iter().skip(1);
     while let Some(word) = words.next() {
         let option = At::new(context.text(word), word.span);
@@ -109,9 +154,13 @@ fn address(context: &mut Context<'_>, line: NodeId) -> Option<At<VirtualAddress>
             return None;
         };
         let value = At::new(context.text(value), value.span);
-        apply(context, &mut address, option, value);
+        if option.value == "track_group" {
+            group = groups.named(context, option.span, value, "addresses");
+        } else {
+            apply(context, &mut address, option, value);
+        }
     }
-    Some(At::new(address, first.span))
+    Some((At::new(address, first.span), group))
 }
 
 fn apply(
@@ -131,10 +180,6 @@ fn apply(
     match option.value {
         "peer" => peer(context, address, value),
         "preferred_lft" => lifetime(context, address, value),
-        "track_group" => {
-            let finding = Diagnostic::warning(option.span, "`track_group` is for static addresses");
-            context.findings.push(finding.label("ignored"));
-        }
         "dev" => {
             if let Some(name) = context.interface(value) {
                 address.interface = Some(name.value);

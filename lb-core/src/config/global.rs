@@ -63,6 +63,8 @@ pub(super) struct GlobalConfig {
     pub(super) vmac_prefix: Option<At<String>>,
     /// Of macvlans for single addresses.
     pub(super) vmac_addr_prefix: Option<At<String>>,
+    /// Of static addresses that name none.
+    pub(super) default_interface: Option<At<String>>,
 }
 
 impl GlobalConfig {
@@ -116,6 +118,11 @@ impl GlobalConfig {
             "iproute_usr_dir" => {
                 let value = context.string(line, "a directory");
                 context.set(line, &mut self.iproute_usr, value);
+            }
+            "default_interface" => {
+                let text = context.value(line, "an interface");
+                let value = text.and_then(|text| context.interface(text));
+                context.set(line, &mut self.default_interface, value);
             }
             "vmac_prefix" => prefix(context, line, &mut self.vmac_prefix),
             "vmac_addr_prefix" => prefix(context, line, &mut self.vmac_addr_prefix),

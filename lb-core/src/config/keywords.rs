@@ -27,6 +27,8 @@ pub(super) enum Level {
     SyncGroup,
     /// `garp_group`.
     GarpGroup,
+    /// `track_group`.
+    TrackGroup,
     /// `virtual_server`.
     VirtualServer,
     /// `real_server`.
@@ -66,15 +68,11 @@ impl Level {
             (Self::Root, "virtual_server") => Self::VirtualServer,
             (
                 Self::Root,
-                "SSL"
-                | "bfd_instance"
-                | "linkbeat_interfaces"
-                | "static_ipaddress"
-                | "static_routes"
-                | "static_rules"
-                | "track_group"
-                | "virtual_server_group",
+                "SSL" | "bfd_instance" | "linkbeat_interfaces" | "virtual_server_group",
             ) => Self::Opaque,
+            (Self::Root, "static_ipaddress" | "static_routes" | "static_rules") => Self::Words,
+            (Self::Root, "track_group") => Self::TrackGroup,
+            (Self::TrackGroup, "group") => Self::Words,
             (Self::Global, "notification_email") => Self::Words,
             (Self::Instance, "authentication") => Self::Authentication,
             (
@@ -116,6 +114,7 @@ impl Level {
             Self::TrackProcess => (TRACK_PROCESS, ""),
             Self::SyncGroup => (SYNC_GROUP, ""),
             Self::GarpGroup => (GARP_GROUP, ""),
+            Self::TrackGroup => (TRACK_GROUP, ""),
             Self::VirtualServer => (VIRTUAL_SERVER, ""),
             Self::RealServer => (REAL_SERVER, ""),
             Self::Http => (HTTP, CHECK_COMMON),
@@ -144,6 +143,7 @@ impl Level {
             Self::TrackProcess => "vrrp_track_process",
             Self::SyncGroup => "vrrp_sync_group",
             Self::GarpGroup => "garp_group",
+            Self::TrackGroup => "track_group",
             Self::VirtualServer => "virtual_server",
             Self::RealServer => "real_server",
             Self::Http => "HTTP_GET",
@@ -309,6 +309,9 @@ const SYNC_GROUP: &str = "
     notify_priority_changes notify_stop smtp_alert sync_group_tracking_weight track_bfd
     track_file track_interface track_process track_script
 ";
+
+/// In `track_group`.
+const TRACK_GROUP: &str = "group";
 
 /// In `garp_group`.
 const GARP_GROUP: &str = "

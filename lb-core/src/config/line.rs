@@ -325,6 +325,22 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// A block of names, each on a line of its own or several on one.
+    pub(super) fn names(&mut self, block: NodeId, into: &mut Vec<At<String>>) {
+        self.only_block(block);
+        for line in self.lines(block) {
+            self.no_block(line);
+            for word in self.tree.words(line) {
+                let name = At::new(self.text(word).to_owned(), word.span);
+                if into.iter().any(|of| of.value == name.value) {
+                    self.warning(name.span, format!("`{}` is given twice", name.value));
+                } else {
+                    into.push(name);
+                }
+            }
+        }
+    }
+
     /// Fills a setting; the last one holds, and an earlier one is mentioned.
     pub(super) fn set<T>(&mut self, line: NodeId, slot: &mut Option<At<T>>, value: Option<At<T>>) {
         let Some(value) = value else { return };

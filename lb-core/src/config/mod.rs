@@ -73,6 +73,7 @@ mod routing;
 mod scheduling;
 mod server;
 mod source;
+mod statics;
 mod track;
 mod tracked;
 mod tree;

@@ -164,7 +164,7 @@ impl GroupConfig {
                 continue;
             }
             match keyword {
-                "group" => group.members(context, line),
+                "group" => context.names(line, &mut group.members),
                 "sync_group_tracking_weight" | "global_tracking" => {
                     group.tracking_weight = context.flag(line).value;
                 }
@@ -176,22 +176,5 @@ impl GroupConfig {
             }
         }
         Some(group)
-    }
-
-    /// Names, each on a line of its own or several on one.
-    fn members(&mut self, context: &mut Context<'_>, block: NodeId) {
-        context.only_block(block);
-        for line in context.lines(block) {
-            context.no_block(line);
-            for word in context.tree.words(line) {
-                let name = At::new(context.text(word).to_owned(), word.span);
-                let twice = self.members.iter().any(|of| of.value == name.value);
-                if twice {
-                    context.warning(name.span, format!("`{}` is given twice", name.value));
-                } else {
-                    self.members.push(name);
-                }
-            }
-        }
     }
 }

@@ -26,6 +26,9 @@ pub struct Status {
     /// What they track beside their interfaces; left out if there is nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tracked_objects: Vec<TrackedObjectStatus>,
+    /// Static addresses, routes and rules that are not in their place; left out if all are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub static_items: Vec<StaticItemStatus>,
     /// The interfaces that carry virtual routers.
     #[serde(default)]
     pub interfaces: Vec<InterfaceStatus>,
@@ -108,6 +111,19 @@ pub struct TrackedStatus {
     pub change: i32,
     /// It keeps the router in `fault`.
     pub fault: bool,
+}
+
+/// A static item that is not in its place, in [`Status`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct StaticItemStatus {
+    /// The item, with its kind: `route 198.51.100.0/24 via 192.0.2.3`.
+    pub item: String,
+    /// Why it is not there.
+    pub problem: String,
+    /// The `track_group` whose instances are in `fault` by it; left out if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub track_group: Option<String>,
 }
 
 /// A tracked object, in [`Status`].

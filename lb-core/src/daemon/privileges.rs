@@ -40,6 +40,12 @@ fn needed(model: &Model) -> Vec<(Capability, &'static str)> {
             "VRRP adds and removes virtual addresses",
         ));
     }
+    if !model.statics.is_empty() {
+        needed.push((
+            Capability::CAP_NET_ADMIN,
+            "static addresses, routes and rules are the kernel's",
+        ));
+    }
     if !model.virtual_servers.is_empty() {
         needed.push((
             Capability::CAP_NET_ADMIN,

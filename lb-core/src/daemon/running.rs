@@ -408,7 +408,7 @@ impl Running {
                 .reload(specs)
                 .await
                 .map_err(|error| line(&error))?,
-            None if specs.routers.is_empty() => {}
+            None if specs.is_empty() => {}
             None => {
                 let routers =
                     Routers::start(specs, vrrp::options(&model)).map_err(|error| line(&error))?;

@@ -13,7 +13,7 @@ use crate::dataplane::{IpvsPlane, Reconciler};
 use crate::director::{Director, Known};
 use crate::ledger::{Identity, Ledger, Opened};
 use crate::mail::Mailer;
-use crate::model::Model;
+use crate::model::{Model, StaticItems};
 
 use super::checks::Checks;
 use super::error::RunError;
@@ -35,7 +35,7 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
     let model = parts_of(loaded.model, &options);
     privileges::check(&model)?;
     let (routers, first_options) = (vrrp::configuration(&model), vrrp::first_options(&model));
-    if !routers.routers.is_empty() {
+    if !routers.is_empty() {
         Driver::check(&routers).await?;
     }
     // What can fail comes before another process ends for this one.
@@ -74,7 +74,7 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
             states = running.states().await;
             Some(running)
         }
-        None if routers.routers.is_empty() => None,
+        None if routers.is_empty() => None,
         None => {
             memory::give_back();
             Some(Routers::start(routers, first_options)?)
@@ -190,6 +190,7 @@ pub(super) fn parts_of(mut model: Model, options: &Options) -> Model {
         model.routers.clear();
         model.groups.clear();
         model.objects.clear();
+        model.statics = StaticItems::default();
     }
     if !options.virtual_servers {
         model.virtual_servers.clear();

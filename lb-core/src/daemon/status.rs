@@ -9,7 +9,8 @@ use lb_vrrp::track::Verdict;
 
 use crate::control::{
     self, InterfaceStatus, LatenessBucket, LatenessStatus, MasterStatus, RealServerStatus,
-    RouterStatus, Status, SyncGroupStatus, TrackedObjectStatus, TrackedStatus, VirtualServerStatus,
+    RouterStatus, StaticItemStatus, Status, SyncGroupStatus, TrackedObjectStatus, TrackedStatus,
+    VirtualServerStatus,
 };
 use crate::model::VrrpInstance;
 
@@ -58,6 +59,7 @@ impl Running {
                 .collect(),
             sync_groups: driver.as_ref().map_or_else(Vec::new, groups),
             tracked_objects: driver.as_ref().map_or_else(Vec::new, objects),
+            static_items: driver.as_ref().map_or_else(Vec::new, statics),
             interfaces: driver.as_ref().map_or_else(Vec::new, interfaces),
             driver: driver.as_ref().map(thread),
             virtual_servers: virtual_servers.collect(),
@@ -171,6 +173,17 @@ fn objects(driver: &DriverStatus) -> Vec<TrackedObjectStatus> {
                 Verdict::Value(value) => value.to_string(),
                 _ => "unknown".to_owned(),
             },
+        })
+        .collect()
+}
+
+fn statics(driver: &DriverStatus) -> Vec<StaticItemStatus> {
+    let items = driver.statics.iter();
+    items
+        .map(|of| StaticItemStatus {
+            item: of.item.to_string(),
+            problem: of.problem.to_string(),
+            track_group: of.group.as_ref().map(ToString::to_string),
         })
         .collect()
 }

@@ -24,6 +24,7 @@ pub(super) fn configuration(model: &Model) -> Configuration {
         .with_carrier_delays(model.global.vrrp.carrier_delays.iter().cloned())
         .with_groups(model.groups.iter().map(group))
         .with_objects(model.objects.iter().map(object))
+        .with_statics(model.statics.clone())
 }
 
 /// How the driver is to run.
@@ -202,7 +203,10 @@ pub(super) fn log(event: &Event) {
             tracing::warn!("({router}) {notice}");
         }
         // The driver logs these itself.
-        Event::AddressFailed { .. } | Event::AddressRestored { .. } => {}
+        Event::AddressFailed { .. }
+        | Event::AddressRestored { .. }
+        | Event::StaticChanged { .. }
+        | Event::StaticRestored { .. } => {}
         Event::LinkChanged {
             router,
             interface,
@@ -256,6 +260,10 @@ fn log_object(object: &ObjectId, verdict: track::Verdict) {
         }
         (ObjectId::Interface(name), track::Verdict::Well(up)) => {
             tracing::info!("{name} is {}", if up { "up" } else { "down" });
+        }
+        (ObjectId::Static(name), track::Verdict::Well(well)) => {
+            let so = if well { "in its place" } else { "missing" };
+            tracing::info!("tracked static {name} is {so}");
         }
         (ObjectId::File(name), track::Verdict::Value(value)) => {
             tracing::info!("Track file {name}: now {value}");

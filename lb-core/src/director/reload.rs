@@ -34,6 +34,7 @@ impl Director {
             virtual_servers,
             groups,
             objects: _,
+            statics: _,
         } = model;
         self.queue.set_router_id(&global.router_id);
         self.keep_roles(&routers);

@@ -2,7 +2,8 @@
 //! The builder of a model.
 
 use super::{
-    Global, Model, ModelErrors, SyncGroup, TrackedObject, VirtualServer, VrrpInstance, validate,
+    Global, Model, ModelErrors, StaticItems, SyncGroup, TrackedObject, VirtualServer, VrrpInstance,
+    validate,
 };
 
 /// Collects the parts of a [`Model`] and validates the whole once.
@@ -37,6 +38,13 @@ impl ModelBuilder {
     #[must_use]
     pub fn object(mut self, object: TrackedObject) -> Self {
         self.model.objects.push(object);
+        self
+    }
+
+    /// Sets what is there whoever is master.
+    #[must_use]
+    pub fn statics(mut self, statics: StaticItems) -> Self {
+        self.model.statics = statics;
         self
     }
 

@@ -108,6 +108,9 @@ pub enum ModelError {
         /// What is wrong.
         problem: &'static str,
     },
+    /// Static items that cannot be.
+    #[error(transparent)]
+    Static(#[from] lb_vrrp::StaticError),
     /// Two virtual servers are one IPVS service.
     #[error("two virtual servers {key}")]
     DuplicateVirtualServer {

@@ -11,6 +11,7 @@
 //!        ├─ VrrpInstance …            one virtual router and its addresses
 //!        ├─ SyncGroup …               virtual routers that go together
 //!        ├─ TrackedObject …           a script, file or process that counts in elections
+//!        ├─ StaticItems               addresses, routes and rules whoever is master
 //!        └─ VirtualServer …           one IPVS service
 //!              └─ RealServer …        one IPVS destination
 //!                    └─ CheckSpec …   one health check
@@ -49,7 +50,10 @@ mod vrrp;
 pub use builder::ModelBuilder;
 pub use error::{ModelError, ModelErrors};
 pub use global::{Global, GlobalSyncDaemon, MailSettings, ScriptSettings};
-pub use lb_vrrp::{Announcements, Scope, VirtualAddress, VirtualRoute, VirtualRule};
+pub use lb_vrrp::{
+    Announcements, Scope, StaticItem, StaticItems, TrackGroup, VirtualAddress, VirtualRoute,
+    VirtualRule,
+};
 pub use real_server::{CheckSpec, RealServer};
 pub use router::VrrpInstance;
 pub use tracking::{SyncGroup, TrackedObject, TrackedScript, TrackedSource};
@@ -70,6 +74,9 @@ pub struct Model {
     pub groups: Vec<SyncGroup>,
     /// What they track beside interfaces.
     pub objects: Vec<TrackedObject>,
+    /// Addresses, routes and rules that are there whoever is master. keepalived:
+    /// `static_ipaddress`, `static_routes`, `static_rules`, `track_group`.
+    pub statics: StaticItems,
     /// The virtual servers, in the order they were given.
     pub virtual_servers: Vec<VirtualServer>,
 }

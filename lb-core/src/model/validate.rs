@@ -57,6 +57,8 @@ pub(super) fn validate(model: &Model) -> Result<(), ModelErrors> {
     global(model, &mut errors);
     routers(&model.routers, &mut errors);
     tracking(model, &mut errors);
+    let names: Vec<&str> = model.routers.iter().map(|of| of.name.as_str()).collect();
+    errors.extend(model.statics.check(&names).err().map(ModelError::from));
     let mut keys = HashSet::with_capacity(model.virtual_servers.len());
     for server in &model.virtual_servers {
         if !keys.insert(server.service.key) {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
@@ -19,6 +19,7 @@ use super::links::Interfaces;
 use super::mailbox::{Burst, End, Inheritance, Mailbox, Prepared, RouterKey, Wanted, Wishes};
 use super::pacing::Pacer;
 use super::routing::{Keeper, Watch};
+use super::statics;
 use super::sys;
 use super::vmac::{self, LinkManager};
 use crate::VirtualAddress;
@@ -117,6 +118,7 @@ pub(super) struct Actuator {
     /// Announcements that wait for their turn.
     pacer: Pacer<AddressKey>,
     links: vmac::Keeper,
+    statics: statics::Keeper,
 }
 
 /// Why [`Actuator::wait`] returned.
@@ -150,6 +152,7 @@ impl Actuator {
             commands,
             hints,
             routing: Keeper::new(events.clone()),
+            statics: statics::Keeper::new(events.clone()),
             events,
             held: BTreeMap::new(),
             lost: BTreeSet::new(),
@@ -173,6 +176,12 @@ impl Actuator {
         self
     }
 
+    /// Has it know the interfaces that static items name.
+    pub(super) fn with_table(mut self, table: watch::Receiver<Interfaces>) -> Self {
+        self.statics.set_table(table);
+        self
+    }
+
     /// Runs until the advert thread has ended and nothing is held any more.
     pub(super) async fn run(mut self) {
         let mut last_attempts = LAST_ATTEMPTS;
@@ -182,6 +191,10 @@ impl Actuator {
             for (router, name, inheritance) in std::mem::take(&mut wishes.inherited) {
                 self.inherit(&router, &name, inheritance);
             }
+            if let Some(held) = wishes.inherited_statics.take() {
+                self.statics.inherit(&held, &mut self.routing);
+            }
+            wishes.placed = self.statics.place(&wishes.statics);
             if let Some(priority) = wishes.realtime
                 && !std::mem::replace(&mut self.realtime, true)
             {
@@ -261,7 +274,7 @@ impl Actuator {
     }
 
     fn is_idle(&self) -> bool {
-        let links = self.links.is_empty();
+        let links = self.links.is_empty() && self.statics.is_empty();
         links && self.held.is_empty() && self.routing.is_empty() && self.shields.is_empty()
     }
 
@@ -277,15 +290,40 @@ impl Actuator {
             self.converge(wishes).await;
         }
         if mailbox.version() == version {
+            self.settle_statics(wishes).await;
+        }
+        if mailbox.version() == version {
             let manager = self.manager.as_mut();
             self.routing.establish(manager, &mailbox, wishes).await;
+        }
+        if mailbox.version() == version {
+            self.judge_statics(wishes).await;
         }
         let links = &wishes.virtual_links;
         let mut troubles = self.links.settle(links, held, same).await;
         troubles.extend(self.links.lower(held, same).await);
         self.links_failed(troubles);
-        if self.routing.take_retry() {
+        if self.routing.take_retry() | self.statics.take_retry() {
             self.retry_at = Some(Instant::now() + RETRY);
+        }
+    }
+
+    /// Static addresses come after those of routers, which clients wait for.
+    async fn settle_statics(&mut self, wishes: &Wishes) {
+        let (mailbox, held) = (Arc::clone(&self.mailbox), &self.held);
+        let manager = self.manager.as_mut();
+        let taken = |key: &AddressKey| held.contains_key(key);
+        let around = (&*mailbox, wishes);
+        if self.statics.settle(manager, around, taken).await {
+            self.routing.address_removed();
+        }
+    }
+
+    /// Tells the advert thread what of the static items is amiss.
+    async fn judge_statics(&mut self, wishes: &Wishes) {
+        if let Some(judgement) = self.statics.judge(wishes, &self.routing).await {
+            // The thread has ended if nobody receives this; then the mailbox is closed.
+            let _ = self.commands.send(Command::Statics(judgement)).await;
         }
     }
 
@@ -303,6 +341,7 @@ impl Actuator {
             () = self.mailbox.changed() => {}
             Some(hint) = self.hints.recv() => self.take_hint(hint),
             () = self.routing.disturbed() => {}
+            () = self.statics.disturbed() => self.routing.doubt(),
             () = sleep_until(due) => {}
             () = sleep_until(turn) => return Woken::InTurn,
         }
@@ -312,14 +351,19 @@ impl Actuator {
     fn take_hint(&mut self, hint: Hint) {
         self.routing.doubt();
         match hint {
-            Hint::AddressGone { link, address } => self.lose((link.index, address)),
+            Hint::AddressGone { link, address } => {
+                self.lose((link.index, address));
+                self.statics.lose((link.index, address));
+            }
             Hint::LinkGone { link } => {
+                self.statics.forget(&link);
                 self.held.retain(|(index, _), _| *index != link.index);
                 self.links.forget(&link);
             }
             Hint::Lowered { link } => self.links.lowered(&link),
             Hint::Audit(interfaces) => {
                 self.links.doubt();
+                self.statics.audit(&interfaces);
                 let missing: Vec<AddressKey> = self
                     .held
                     .iter()
@@ -342,7 +386,8 @@ impl Actuator {
     /// Removes what was there before a router that a reload added.
     async fn clean(&mut self) {
         for (link, address) in self.mailbox.take_leftovers() {
-            if self.held.contains_key(&(link.index, address.address)) {
+            let key = (link.index, address.address);
+            if self.held.contains_key(&key) || self.statics.holds(&key) {
                 continue;
             }
             info!(
@@ -405,6 +450,7 @@ impl Actuator {
             return;
         };
         if !held.keep
+            && !self.statics.holds(&key)
             && let Err(error) = self.manager.remove(&held.link, &held.address).await
         {
             let (router, name) = (held.router.clone(), Arc::clone(&held.name));

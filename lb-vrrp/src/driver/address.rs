@@ -137,7 +137,7 @@ fn message(link: &Link, address: &VirtualAddress) -> AddressMessage {
 }
 
 /// A `message` that adds the address.
-fn addition(link: &Link, address: &VirtualAddress, protocol: bool) -> AddressMessage {
+pub(super) fn addition(link: &Link, address: &VirtualAddress, protocol: bool) -> AddressMessage {
     let mut message = message(link, address);
     message.header.scope = AddressScope::from(address.scope.get());
     if let Some(broadcast) = address.broadcast {

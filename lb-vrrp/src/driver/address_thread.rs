@@ -153,6 +153,7 @@ async fn serve(netlink: Netlink, work: Work) {
         work.events,
     )
     .with_watch(netlink.watch)
+    .with_table(work.table.subscribe())
     .with_links(Box::new(vmac::Rtnetlink::new(netlink.handle.clone())));
     let monitor = Monitor {
         socket: netlink.notifications,

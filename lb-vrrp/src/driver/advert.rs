@@ -17,6 +17,7 @@ use tracing::{info, warn};
 
 use self::hand_over::Successor;
 use self::reopen::Reopen;
+use self::statics::Statics;
 use self::take_over::Waiting;
 use super::error::Error;
 use super::event::{Event, Events, LinkProblem};
@@ -28,6 +29,7 @@ use super::port::Port;
 use super::router::{Router, Surroundings};
 use super::socket::PacketSocket;
 use super::spec::{Configuration, Options, Realtime};
+use super::statics::Judgement;
 use super::status::{DriverStatus, Resigned};
 use super::succession::{Heir, Message, Offer, Succession, SuccessionError};
 use super::sys;
@@ -43,6 +45,7 @@ mod ports;
 mod receive;
 mod reopen;
 mod resign;
+mod statics;
 mod take_over;
 
 /// Commands taken before timers have their turn.
@@ -78,6 +81,8 @@ pub(super) enum Command {
         done: oneshot::Sender<Result<bool, Error>>,
     },
     Offer(oneshot::Sender<Result<(Offer, Succession), SuccessionError>>),
+    /// What became of static items.
+    Statics(Judgement),
     Shutdown(oneshot::Sender<()>),
 }
 
@@ -129,6 +134,7 @@ pub(super) struct AdvertThread {
     start_at: Option<Instant>,
     log_unknown_vrids: bool,
     pacing: Pacing,
+    statics: Statics,
 }
 
 impl AdvertThread {
@@ -169,6 +175,7 @@ impl AdvertThread {
             start_at: options.startup_delay.map(|delay| Instant::now() + delay),
             log_unknown_vrids: configuration.log_unknown_vrids,
             pacing: configuration.pacing.clone(),
+            statics: Statics::new(configuration.statics.clone()),
         };
         if let Some(heir) = heir {
             let system = SuccessionError::system("use what was passed on");
@@ -191,6 +198,7 @@ impl AdvertThread {
     /// resigned then, or are another process's.
     pub(super) async fn run(&mut self) -> io::Result<End> {
         if self.waiting.is_none() {
+            self.mailbox.set_statics(Arc::clone(self.statics.wanted()));
             self.settle();
         } else if !self.take_over().await? {
             return Ok(End::Orderly);
@@ -389,6 +397,7 @@ impl AdvertThread {
             Command::Offer(done) => {
                 let _ = done.send(self.offer());
             }
+            Command::Statics(judgement) => self.follow_statics(judgement),
             Command::Shutdown(done) => {
                 self.resign();
                 let _ = done.send(());
@@ -410,7 +419,7 @@ impl AdvertThread {
             .collect();
         let keys: Vec<RouterKey> = self.routers.keys().cloned().collect();
         for key in keys {
-            if self.awaits_macvlan(&key) {
+            if self.awaits_macvlan(&key) || self.awaits_static(&key) {
                 continue;
             }
             let Some(router) = self.routers.get_mut(&key) else {
@@ -536,6 +545,7 @@ impl AdvertThread {
                 .groups
                 .status(|key| self.routers.get(key).map(|router| Arc::clone(&router.name))),
             objects: self.tracking.status(),
+            statics: self.statics.amiss().to_vec(),
             interfaces: self
                 .ports
                 .iter()

@@ -46,6 +46,9 @@ pub enum Error {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// Static items that cannot be.
+    #[error(transparent)]
+    Static(#[from] crate::StaticError),
     /// Two tracked objects of the same kind and name.
     #[error("{object} is defined twice")]
     DuplicateObject {

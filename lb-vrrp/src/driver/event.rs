@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use super::error::{AddressError, InterfaceError};
 use super::routing::{RouteError, RoutingEntry};
+use super::status::StaticProblem;
 use super::tracked::ObjectId;
 use crate::track::Verdict;
 use crate::{FaultReason, Notice, Priority, Rejected, State, Transition, Vrid};
@@ -97,6 +98,20 @@ pub enum Event {
         vrid: Vrid,
         /// The route or rule.
         entry: RoutingEntry,
+    },
+    /// A static item is not in its place and could not be put there, or is in its place again.
+    #[non_exhaustive]
+    StaticChanged {
+        /// The item, by its [name](crate::StaticItems::names).
+        item: Arc<str>,
+        /// Why it is not there; `None`: it is.
+        problem: Option<StaticProblem>,
+    },
+    /// Something or somebody had taken a static item away, and it was put back.
+    #[non_exhaustive]
+    StaticRestored {
+        /// The item, by its [name](crate::StaticItems::names).
+        item: Arc<str>,
     },
     /// The macvlan of a router's virtual MAC address could not be made, changed or deleted; it is
     /// tried again every second. Told once until it succeeds.

@@ -15,8 +15,9 @@ use super::pacing::Lane;
 use super::routing::RoutingEntry;
 use super::socket::PacketSocket;
 use super::spec::RouterSpec;
+use super::statics::Placed;
 use super::vmac::VirtualLink;
-use crate::{AddressFamily, Announcements, VirtualAddress, Vrid};
+use crate::{AddressFamily, Announcements, StaticItems, VirtualAddress, Vrid};
 
 /// What identifies a router: two of the same are the same router with another configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -172,6 +173,12 @@ pub(super) struct Wishes {
     /// What routers have from their predecessors, to go on with as if held from the first
     /// [epoch](Wanted::epoch) on. Taken once.
     pub(super) inherited: Vec<(RouterKey, Arc<str>, Inheritance)>,
+    /// What is to be there whoever is Master.
+    pub(super) statics: Arc<StaticItems>,
+    /// Where that belongs; the actuator knows.
+    pub(super) placed: Placed,
+    /// What another process held of it, to go on with. Taken once.
+    pub(super) inherited_statics: Option<StaticItems>,
     /// The advert thread runs under `SCHED_RR`, and the address thread shall, with this priority.
     pub(super) realtime: Option<i32>,
 }
@@ -220,6 +227,7 @@ impl Mailbox {
         self.change(|wishes| {
             if *wishes.end.get_or_insert(end) != End::HandedOver {
                 wishes.routers.clear();
+                wishes.statics = Arc::default();
                 if !wishes.virtual_links.is_empty() {
                     wishes.virtual_links = Arc::default();
                 }
@@ -232,6 +240,21 @@ impl Mailbox {
         if *self.lock().virtual_links != *links {
             self.change(|wishes| wishes.virtual_links = links.into());
         }
+    }
+
+    /// Replaces what is to be there whoever is Master.
+    pub(super) fn set_statics(&self, statics: Arc<StaticItems>) {
+        if !Arc::ptr_eq(&self.lock().statics, &statics) {
+            self.change(|wishes| wishes.statics = statics);
+        }
+    }
+
+    /// The same, where another process held some already.
+    pub(super) fn inherit_statics(&self, statics: Arc<StaticItems>, held: StaticItems) {
+        self.change(|wishes| {
+            wishes.statics = statics;
+            wishes.inherited_statics = Some(held);
+        });
     }
 
     /// Has an address removed that nobody of ours put there.
@@ -252,8 +275,10 @@ impl Mailbox {
     pub(super) fn wishes(&self) -> Wishes {
         let mut wishes = self.lock();
         let inherited = std::mem::take(&mut wishes.inherited);
+        let inherited_statics = wishes.inherited_statics.take();
         Wishes {
             inherited,
+            inherited_statics,
             ..wishes.clone()
         }
     }

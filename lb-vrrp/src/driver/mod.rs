@@ -26,6 +26,10 @@
 //! makes a macvlan above its interface, which is up and has the addresses while the router is
 //! Master, and is gone when it ends. A successor of a program that was killed takes it over.
 //!
+//! Beside routers there may be [`StaticItems`]: addresses, routes and rules that are there whoever is
+//! Master, also without any router. The address thread puts them back when they go, and routers of a
+//! [`TrackGroup`] are in Fault while that cannot be done.
+//!
 //! The network namespace is that of the thread that calls [`Driver::start`]. The process needs
 //! `CAP_NET_RAW` and `CAP_NET_ADMIN` there, and `CAP_SYS_NICE` for real-time scheduling.
 //!
@@ -52,6 +56,8 @@
 //! # }
 //! ```
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc as blocking;
 use std::sync::{Arc, Mutex};
@@ -84,6 +90,7 @@ mod routing;
 mod scheduling;
 mod socket;
 mod spec;
+mod statics;
 mod status;
 mod succession;
 mod sys;
@@ -103,7 +110,8 @@ pub use self::routing::{PlacedRoute, ROUTE_PROTOCOL, RouteError, RouteManager, R
 pub use self::scheduling::{LockMemory, Processors, Scheduling};
 pub use self::spec::{Configuration, Options, Realtime, RouterSpec};
 pub use self::status::{
-    DriverStatus, GroupStatus, InterfaceStatus, ObjectStatus, Resigned, RouterStatus, TrackedStatus,
+    DriverStatus, GroupStatus, InterfaceStatus, ObjectStatus, Resigned, RouterStatus,
+    StaticProblem, StaticStatus, TrackedStatus,
 };
 pub use self::succession::{Offer, Succession, SuccessionError};
 pub use self::timer::Lateness;
@@ -112,8 +120,8 @@ pub use self::tracked::{
     ProcessSource, Report, ScriptRunner, ScriptSource, Source,
 };
 pub use crate::{
-    Announcements, CarrierDelay, Pacing, PacingGroup, Scope, VirtualAddress, VirtualRoute,
-    VirtualRule, Vmac,
+    Announcements, CarrierDelay, Pacing, PacingGroup, Scope, StaticItem, StaticItems, TrackGroup,
+    VirtualAddress, VirtualRoute, VirtualRule, Vmac,
 };
 
 use self::actuator::remove_leftovers;
@@ -404,13 +412,16 @@ impl Setup {
             let mut naming = Naming::default();
             naming.settle(&mut self.configuration.routers, &interfaces)?;
             if self.manager.is_none() {
-                routing::remove_leftovers().await;
+                let statics = &self.configuration.statics;
+                let own = owned(&self.configuration.routers, &interfaces);
+                statics::remove_leftovers(&handle, statics, &interfaces, &own).await;
             }
             let mut rtnetlink = Rtnetlink::new(handle);
             let manager = match &mut self.manager {
                 Some(manager) => manager.as_mut(),
                 None => &mut rtnetlink,
             };
+            let statics = &self.configuration.statics;
             let addresses = self
                 .configuration
                 .routers
@@ -421,7 +432,11 @@ impl Setup {
                     spec.virtual_addresses.iter().filter_map({
                         let interfaces = &interfaces;
                         move |address| {
-                            let interface = interfaces.get(interface_of(spec, address))?;
+                            let name = interface_of(spec, address);
+                            let interface = interfaces.get(name)?;
+                            if statics::names(statics, name, address.address) {
+                                return None;
+                            }
                             Some((Arc::clone(&router), interface.link.clone(), address.clone()))
                         }
                     })
@@ -432,4 +447,17 @@ impl Setup {
             Ok((interfaces, naming))
         })
     }
+}
+
+/// The addresses of address owners, by interface.
+fn owned(routers: &[RouterSpec], interfaces: &Interfaces) -> BTreeSet<(u32, IpAddr)> {
+    let owners = routers.iter().filter(|of| of.config.priority().is_owner());
+    owners
+        .flat_map(|spec| {
+            spec.virtual_addresses.iter().filter_map(|address| {
+                let interface = interfaces.get(interface_of(spec, address))?;
+                Some((interface.link.index, address.address))
+            })
+        })
+        .collect()
 }

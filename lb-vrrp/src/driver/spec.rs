@@ -9,8 +9,8 @@ use super::tracked::{GroupSpec, ObjectId, ObjectSpec};
 use super::vmac::AddressMacvlan;
 use crate::track::Weight;
 use crate::{
-    Announcements, CarrierDelay, Pacing, RouterConfig, VirtualAddress, VirtualRoute, VirtualRule,
-    Vmac,
+    Announcements, CarrierDelay, Pacing, RouterConfig, StaticItems, VirtualAddress, VirtualRoute,
+    VirtualRule, Vmac,
 };
 
 /// All that a driver runs.
@@ -30,6 +30,8 @@ pub struct Configuration {
     pub pacing: Pacing,
     /// Interfaces whose carrier has to be there, or not, for a while before it counts.
     pub carrier_delays: Vec<CarrierDelay>,
+    /// What is there from start to stop, whoever is Master.
+    pub statics: StaticItems,
 }
 
 impl Configuration {
@@ -42,7 +44,13 @@ impl Configuration {
             log_unknown_vrids: false,
             pacing: Pacing::default(),
             carrier_delays: Vec::new(),
+            statics: StaticItems::default(),
         }
+    }
+
+    /// Whether there is nothing to do: no router, and no static item.
+    pub fn is_empty(&self) -> bool {
+        self.routers.is_empty() && self.statics.is_empty()
     }
 
     /// Replaces the sync groups.
@@ -70,6 +78,13 @@ impl Configuration {
     #[must_use]
     pub fn with_carrier_delays(mut self, delays: impl IntoIterator<Item = CarrierDelay>) -> Self {
         self.carrier_delays = delays.into_iter().collect();
+        self
+    }
+
+    /// Replaces what is there from start to stop.
+    #[must_use]
+    pub fn with_statics(mut self, statics: StaticItems) -> Self {
+        self.statics = statics;
         self
     }
 

@@ -22,6 +22,8 @@ pub struct DriverStatus {
     pub groups: Vec<GroupStatus>,
     /// What they track.
     pub objects: Vec<ObjectStatus>,
+    /// The static items that are not in their place. One whose turn has not come yet is none.
+    pub statics: Vec<StaticStatus>,
     /// The interfaces they use.
     pub interfaces: Vec<InterfaceStatus>,
     /// Events that did not fit the channel.
@@ -108,6 +110,34 @@ pub struct ObjectStatus {
     pub object: ObjectId,
     /// What is known of it.
     pub verdict: Verdict,
+}
+
+/// A static item that is not in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StaticStatus {
+    /// The item, by its [name](crate::StaticItems::names).
+    pub item: Arc<str>,
+    /// The [`TrackGroup`](crate::TrackGroup) whose routers are in Fault by it.
+    pub group: Option<Arc<str>>,
+    /// Why it is not there.
+    pub problem: StaticProblem,
+}
+
+/// What keeps a static item from being in its place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StaticProblem {
+    /// An interface that it names is not there.
+    #[error("interface {0} missing")]
+    Missing(String),
+    /// An interface that it names is not up or has no carrier. An address is of no use there for
+    /// the routers that need it; without a group it is in its place all the same.
+    #[error("interface {0} down")]
+    Down(String),
+    /// The kernel refused it. It is tried again every second.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// A sync group at one moment.

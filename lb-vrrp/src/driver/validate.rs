@@ -15,7 +15,9 @@ use crate::AddressFamily;
 pub(super) fn configuration(of: &Configuration) -> Result<(), Error> {
     specs(&of.routers)?;
     tracked(of)?;
-    groups(of)
+    groups(of)?;
+    let routers: Vec<&str> = of.routers.iter().map(|of| of.name.as_str()).collect();
+    Ok(of.statics.check(&routers)?)
 }
 
 /// Checks that what is tracked is there, and there once.

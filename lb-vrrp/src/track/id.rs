@@ -19,6 +19,9 @@ pub enum ObjectId {
     /// A BFD session (`bfd_instance`). Somebody else runs it and reports it by
     /// `DriverHandle::report`.
     Bfd(Arc<str>),
+    /// A static address, route or rule, by its [name](crate::StaticItems::names) (`track_group`).
+    /// The driver watches it.
+    Static(Arc<str>),
 }
 
 impl ObjectId {
@@ -29,7 +32,8 @@ impl ObjectId {
             | Self::Script(name)
             | Self::File(name)
             | Self::Process(name)
-            | Self::Bfd(name) => name,
+            | Self::Bfd(name)
+            | Self::Static(name) => name,
         }
     }
 }
@@ -42,6 +46,7 @@ impl fmt::Display for ObjectId {
             Self::File(_) => "file",
             Self::Process(_) => "process",
             Self::Bfd(_) => "bfd session",
+            Self::Static(_) => "static",
         };
         write!(f, "{kind} {}", self.name())
     }

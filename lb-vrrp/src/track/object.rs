@@ -20,6 +20,9 @@ pub enum Object {
     Process(Process),
     /// A BFD session, up or down (`bfd_instance`). Down until told otherwise.
     Bfd,
+    /// A static address, route or rule, in its place or not (`track_group`). In its place until
+    /// told otherwise.
+    Static,
 }
 
 /// How often a script must succeed or fail to count.
@@ -121,7 +124,7 @@ pub enum Verdict {
 /// An object with what has become of it. One for all routers that track it.
 #[derive(Clone, Debug)]
 pub(super) enum Tracked {
-    /// An interface or a session.
+    /// An interface, a session, or a static item.
     Binary {
         object: Object,
         up: bool,
@@ -139,7 +142,7 @@ pub(super) enum Tracked {
 impl Tracked {
     pub(super) fn new(object: Object) -> Self {
         match object {
-            Object::Interface => Self::Binary { object, up: true },
+            Object::Interface | Object::Static => Self::Binary { object, up: true },
             Object::Bfd => Self::Binary { object, up: false },
             Object::Script(script) => Self::Script {
                 script,

@@ -23,6 +23,7 @@ mod routes;
 mod signed;
 mod sockets;
 mod start;
+mod statics;
 mod succession;
 mod tracking;
 mod vmac;

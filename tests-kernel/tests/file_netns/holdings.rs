@@ -74,7 +74,7 @@ vrrp_instance VI_1 {
 ";
 
 /// A listing without what differs by time, by host and by whose it is.
-fn listing(netns: &Netns, words: &str) -> TestResult<Vec<String>> {
+pub(super) fn listing(netns: &Netns, words: &str) -> TestResult<Vec<String>> {
     let lines = netns.ip(words)?;
     let mut shown = Vec::new();
     for line in lines.lines() {
@@ -105,7 +105,7 @@ fn listing(netns: &Netns, words: &str) -> TestResult<Vec<String>> {
     Ok(shown)
 }
 
-fn all(netns: &Netns) -> TestResult<[Vec<String>; 5]> {
+pub(super) fn all(netns: &Netns) -> TestResult<[Vec<String>; 5]> {
     Ok([
         listing(netns, "-o addr show dev eth0")?,
         listing(netns, "-4 -o route show table all")?,

@@ -6,6 +6,7 @@ mod holdings;
 mod links;
 mod mails;
 mod start;
+mod statics;
 mod vmacs;
 mod weights;
 

@@ -10,6 +10,7 @@ mod links;
 mod router;
 mod routing;
 mod server;
+mod statics;
 mod strict;
 mod tracking;
 mod vmac;
@@ -28,6 +29,7 @@ use super::line::{At, Context};
 use super::links as interfaces;
 use super::server::VirtualServerConfig;
 use super::source::Span;
+use super::statics::{StaticKind, StaticsConfig};
 use super::track::GroupConfig;
 use super::tracked::{FileConfig, ObjectConfig, ProcessConfig, ScriptConfig, Source};
 
@@ -40,19 +42,24 @@ struct Config {
     objects: Vec<ObjectConfig>,
     delays: Vec<At<CarrierDelay>>,
     servers: Vec<VirtualServerConfig>,
+    statics: StaticsConfig,
 }
 
 /// Reads the whole tree. The model is what a lenient reading makes of it.
 pub(super) fn resolve(context: &mut Context<'_>, host: &str, login: &str) -> Model {
     let config = config(context);
     let mut known = tracking::known(context, &config);
-    let routers = router::routers(context, &config, &mut known);
+    let mut routing = routing::Routing::new(&config.global);
+    let mut statics = statics::items(context, &config, &mut routing);
+    let routers = router::routers(context, &config, &mut known, &mut routing);
+    statics.groups = statics::groups(context, &config, &routers);
     let groups = tracking::groups(context, &config, &mut known, &routers);
     let mut model = Model {
         global: global::global(context, &config.global, host, login),
         objects: tracking::objects(context, &config, &known),
         groups,
         routers,
+        statics,
         virtual_servers: server::virtual_servers(context, &config),
     };
     model.global.vrrp.carrier_delays = links::delays(context, &config, &model.routers);
@@ -98,6 +105,10 @@ fn config(context: &mut Context<'_>) -> Config {
                 }
                 config.instances.push(instance);
             }
+            "static_ipaddress" => config.statics.block(StaticKind::Addresses, line),
+            "static_routes" => config.statics.block(StaticKind::Routes, line),
+            "static_rules" => config.statics.block(StaticKind::Rules, line),
+            "track_group" => config.statics.group(context, line),
             "vrrp_sync_group" => config.groups.extend(GroupConfig::read(context, line)),
             "vrrp_script" => {
                 let source = Source::Script(ScriptConfig::default());

@@ -26,9 +26,9 @@ pub(super) fn routers(
     context: &mut Context<'_>,
     config: &Config,
     known: &mut Known,
+    routing: &mut Routing,
 ) -> Vec<VrrpInstance> {
     let mut seen = HashMap::new();
-    let mut routing = Routing::new(&config.global);
     let mut vmacs = Vmacs::new(config);
     let mut sync = config.global.sync_daemon.as_ref().map(|at| at.span);
     let mut routers = Vec::with_capacity(config.instances.len());

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Routes and rules of instances.
+//! Routes and rules of instances, and static ones.
 
 use crate::config::global::GlobalConfig;
 use crate::config::instance::InstanceConfig;
 use crate::config::line::Context;
 use crate::config::routing::{self, Names, Priorities};
-use crate::model::VrrpInstance;
+use crate::config::statics::Groups;
+use crate::config::tree::NodeId;
+use crate::model::{StaticItems, VrrpInstance};
 
-/// What the routes and rules of all instances share.
+/// What all routes and rules share.
 #[derive(Debug)]
 pub(super) struct Routing {
     names: Names,
@@ -32,18 +34,36 @@ impl Routing {
         instance: &InstanceConfig,
         router: &mut VrrpInstance,
     ) {
+        let mut statics = StaticItems::default();
+        let groups = Groups::Virtual;
         for block in &instance.routes {
-            routing::routes(context, &self.names, *block, &mut router.virtual_routes);
+            self.routes(context, *block, groups, &mut statics);
         }
         for block in &instance.rules {
-            let (names, priorities) = (&self.names, &mut self.priorities);
-            routing::rules(
-                context,
-                names,
-                priorities,
-                *block,
-                &mut router.virtual_rules,
-            );
+            self.rules(context, *block, groups, &mut statics);
         }
+        router.virtual_routes = statics.routes.into_iter().map(|of| of.item).collect();
+        router.virtual_rules = statics.rules.into_iter().map(|of| of.item).collect();
+    }
+
+    pub(super) fn routes(
+        &self,
+        context: &mut Context<'_>,
+        block: NodeId,
+        groups: Groups<'_>,
+        into: &mut StaticItems,
+    ) {
+        routing::routes(context, (&self.names, groups), block, &mut into.routes);
+    }
+
+    pub(super) fn rules(
+        &mut self,
+        context: &mut Context<'_>,
+        block: NodeId,
+        groups: Groups<'_>,
+        into: &mut StaticItems,
+    ) {
+        let (names, priorities) = ((&self.names, groups), &mut self.priorities);
+        routing::rules(context, names, priorities, block, &mut into.rules);
     }
 }

@@ -11,6 +11,7 @@ use crate::config::keywords::nearest;
 use crate::config::lexer::Word;
 use crate::config::line::{At, Context};
 use crate::config::source::Span;
+use crate::config::statics::{Groups, warn_of_both};
 use crate::config::tree::NodeId;
 
 /// A line that is left out whole when something in it is wrong: half a route may lead astray.
@@ -21,6 +22,8 @@ pub(super) struct Line<'l, 'a> {
     what: &'static str,
     /// The family, once something has told it.
     pub(super) family: Option<At<AddressFamily>>,
+    groups: Groups<'l>,
+    group: Option<String>,
 }
 
 impl<'l, 'a> Line<'l, 'a> {
@@ -39,7 +42,31 @@ impl<'l, 'a> Line<'l, 'a> {
             words,
             what,
             family: None,
+            groups: Groups::Virtual,
+            group: None,
         }
+    }
+
+    /// Has it name one of these track groups.
+    pub(super) fn with_groups(mut self, groups: Groups<'l>) -> Self {
+        self.groups = groups;
+        self
+    }
+
+    /// Reads the name of a track group; `what` is plural.
+    pub(super) fn track_group(&mut self, option: At<&str>, what: &str) -> Option<()> {
+        let name = self.value(option)?;
+        self.group = self.groups.named(self.context, option.span, name, what);
+        Some(())
+    }
+
+    /// The group that it named, unless nobody is to track it.
+    pub(super) fn group_unless(self, untracked: bool, begin: Span) -> Option<String> {
+        if self.group.is_some() && untracked {
+            warn_of_both(self.context, begin);
+            return None;
+        }
+        self.group
     }
 
     pub(super) fn next(&mut self) -> Option<At<&'a str>> {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `virtual_routes` and `virtual_rules`: lines in the words of `ip route` and `ip rule`.
+//! `virtual_routes`, `virtual_rules`, `static_routes` and `static_rules`: lines in the words of `ip route` and `ip rule`.
 
 mod line;
 mod names;

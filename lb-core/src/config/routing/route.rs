@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The lines of `virtual_routes`.
+//! The lines of `virtual_routes` and `static_routes`.
 
 use lb_vrrp::{
     AddressFamily, Network, NextHop, RouteKind, RouteMetric, RoutePreference, VirtualRoute,
@@ -9,8 +9,9 @@ use super::line::Line;
 use super::names::{self, Names};
 use crate::config::Diagnostic;
 use crate::config::line::{At, Context};
+use crate::config::statics::Groups;
 use crate::config::tree::NodeId;
-use crate::model::Scope;
+use crate::model::{Scope, StaticItem};
 
 /// Options, for suggestions.
 const OPTIONS: &str = "
@@ -35,27 +36,32 @@ const LATER: [&str; 8] = [
 /// Reads a block of routes. A line with a mistake is left out whole, as keepalived does.
 pub(in crate::config) fn routes(
     context: &mut Context<'_>,
-    names: &Names,
+    (names, groups): (&Names, Groups<'_>),
     block: NodeId,
-    into: &mut Vec<VirtualRoute>,
+    into: &mut Vec<StaticItem<VirtualRoute>>,
 ) {
     context.only_block(block);
     for line in context.lines(block) {
         let (_, span) = context.keyword(line);
-        let Some(route) = route(Line::new(context, names, line, "route")) else {
+        let mut line = Line::new(context, names, line, "route").with_groups(groups);
+        let Some(route) = route(&mut line) else {
             continue;
         };
-        if into.contains(&route) {
+        let group = line.group_unless(!route.tracked, span);
+        let bare = |of: &VirtualRoute| of.clone().with_tracked(true);
+        if into.iter().any(|of| bare(&of.item) == bare(&route)) {
             let finding = Diagnostic::warning(span, format!("route {route} is given twice"));
             context.findings.push(finding.label("ignored"));
         } else {
-            into.push(route);
+            let mut item = StaticItem::from(route);
+            item.group = group;
+            into.push(item);
         }
     }
 }
 
 /// One line; none if there is something wrong with it, which has been reported.
-fn route(mut line: Line<'_, '_>) -> Option<VirtualRoute> {
+fn route(line: &mut Line<'_, '_>) -> Option<VirtualRoute> {
     let mut destination: Option<At<Option<Network>>> = None;
     // Replaced when the family is known.
     let mut route = VirtualRoute::new(Network::ANY_IPV4);
@@ -72,7 +78,7 @@ fn route(mut line: Line<'_, '_>) -> Option<VirtualRoute> {
                 let text = line.value(word)?;
                 destination = Some(At::new(line.network(text)?, text.span));
             }
-            _ if option(&mut line, &mut route, word)? => {}
+            _ if option(line, &mut route, word)? => {}
             _ if destination.is_none() => {
                 destination = Some(At::new(line.network(word)?, word.span));
             }
@@ -137,12 +143,7 @@ fn option(line: &mut Line<'_, '_>, route: &mut VirtualRoute, word: At<&str>) -> 
             let finding = Diagnostic::warning(word.span, message);
             line.context.findings.push(finding.label("ignored"));
         }
-        "track_group" => {
-            line.value(word)?;
-            let message = "`track_group` is for static routes";
-            let finding = Diagnostic::warning(word.span, message);
-            line.context.findings.push(finding.label("ignored"));
-        }
+        "track_group" => line.track_group(word, "routes")?,
         _ if LATER.contains(&word.value) => return line.unsupported(word),
         _ => match RouteMetric::from_name(word.value) {
             Some(of) => metric(line, route, word, of)?,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The lines of `virtual_rules`.
+//! The lines of `virtual_rules` and `static_rules`.
 
 use std::ops::RangeInclusive;
 
@@ -10,7 +10,9 @@ use super::names::{self, Kind, Names};
 use crate::config::Diagnostic;
 use crate::config::line::{At, Context};
 use crate::config::source::Span;
+use crate::config::statics::Groups;
 use crate::config::tree::NodeId;
+use crate::model::StaticItem;
 
 /// Options, for suggestions.
 const OPTIONS: &str = "
@@ -53,23 +55,27 @@ impl Priorities {
 /// Reads a block of rules. A line with a mistake is left out whole, as keepalived does.
 pub(in crate::config) fn rules(
     context: &mut Context<'_>,
-    names: &Names,
+    (names, groups): (&Names, Groups<'_>),
     priorities: &mut Priorities,
     block: NodeId,
-    into: &mut Vec<VirtualRule>,
+    into: &mut Vec<StaticItem<VirtualRule>>,
 ) {
     context.only_block(block);
     for line in context.lines(block) {
         let (_, span) = context.keyword(line);
-        let line = Line::new(context, names, line, "rule");
-        let Some(rule) = rule(line, priorities, span) else {
+        let mut line = Line::new(context, names, line, "rule").with_groups(groups);
+        let Some(rule) = rule(&mut line, priorities, span) else {
             continue;
         };
-        if into.contains(&rule) {
+        let group = line.group_unless(!rule.tracked, span);
+        let bare = |of: &VirtualRule| of.clone().with_tracked(true);
+        if into.iter().any(|of| bare(&of.item) == bare(&rule)) {
             let finding = Diagnostic::warning(span, format!("rule {rule} is given twice"));
             context.findings.push(finding.label("ignored"));
         } else {
-            into.push(rule);
+            let mut item = StaticItem::from(rule);
+            item.group = group;
+            into.push(item);
         }
     }
 }
@@ -82,14 +88,14 @@ struct Draft {
 }
 
 /// One line; none if there is something wrong with it, which has been reported.
-fn rule(mut line: Line<'_, '_>, priorities: &mut Priorities, begin: Span) -> Option<VirtualRule> {
+fn rule(line: &mut Line<'_, '_>, priorities: &mut Priorities, begin: Span) -> Option<VirtualRule> {
     let mut draft = Draft {
         rule: VirtualRule::new(AddressFamily::Ipv4, 0, RuleAction::Nop),
         priority: None,
         action: None,
     };
     while let Some(word) = line.next() {
-        if !option(&mut line, &mut draft, word)? && !action(&mut line, &mut draft, word)? {
+        if !option(line, &mut draft, word)? && !action(line, &mut draft, word)? {
             return line.unknown(word, OPTIONS.split_whitespace());
         }
     }
@@ -184,11 +190,7 @@ fn option(line: &mut Line<'_, '_>, draft: &mut Draft, word: At<&str>) -> Option<
         "inet" => line.belongs(At::new(AddressFamily::Ipv4, word.span))?,
         "inet6" => line.belongs(At::new(AddressFamily::Ipv6, word.span))?,
         "no_track" => rule.tracked = false,
-        "track_group" => {
-            line.value(word)?;
-            let finding = Diagnostic::warning(word.span, "`track_group` is for static rules");
-            line.context.findings.push(finding.label("ignored"));
-        }
+        "track_group" => line.track_group(word, "rules")?,
         _ if LATER.contains(&word.value) => return line.unsupported(word),
         _ => return Some(false),
     }

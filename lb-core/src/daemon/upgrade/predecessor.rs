@@ -94,7 +94,7 @@ impl Predecessor {
         let lock = ControlLock::inherit(self.lock, control)?;
         let server = ControlServer::inherit(self.socket, control)?;
         let routers = match self.routers {
-            Some(offer) if !routers.routers.is_empty() => {
+            Some(offer) if !routers.is_empty() => {
                 Some(Routers::take_over(offer, routers, options).await?)
             }
             _ => None,

@@ -53,6 +53,8 @@ impl AdvertThread {
             self.remove(&key, now);
         }
         self.tracking.configure(now, &configuration);
+        self.statics.replace(configuration.statics);
+        self.mailbox.set_statics(Arc::clone(self.statics.wanted()));
         self.log_unknown_vrids = configuration.log_unknown_vrids;
         self.pacing = configuration.pacing;
         self.ask_for_realtime();

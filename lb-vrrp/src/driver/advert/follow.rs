@@ -70,9 +70,10 @@ impl AdvertThread {
             .is_some_and(|router| !router.started && awaits_macvlan(&router.spec, &self.interfaces))
     }
 
-    /// Starts a router, unless it runs, or waits for a script or for its macvlan.
+    /// Starts a router, unless it runs, or waits for a script, its macvlan or an address.
     pub(super) fn start(&mut self, key: &RouterKey, now: Instant) {
-        let waits = !self.tracking.is_ready(key) || self.awaits_macvlan(key);
+        let waits =
+            !self.tracking.is_ready(key) || self.awaits_macvlan(key) || self.awaits_static(key);
         self.act(key, now, |router| {
             if !waits && !std::mem::replace(&mut router.started, true) {
                 router.engine.handle_startup(now);

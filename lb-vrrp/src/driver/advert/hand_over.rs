@@ -15,7 +15,7 @@ use super::super::succession::{
     Estate, Message, Offer, PortEstate, Succession, SuccessionError, Switch, monotonic,
 };
 use super::AdvertThread;
-use crate::State;
+use crate::{State, StaticItems};
 
 /// How long a successor may take to be ready.
 const PREPARATION: Duration = Duration::from_secs(60);
@@ -257,6 +257,7 @@ impl AdvertThread {
             at: monotonic(),
             routers: self.routers.values().map(|of| of.estate(now)).collect(),
             objects: self.tracking.estate(),
+            statics: StaticItems::clone(self.statics.wanted()),
             ports: self
                 .ports
                 .iter()

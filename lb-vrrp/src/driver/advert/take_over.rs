@@ -198,6 +198,9 @@ impl AdvertThread {
         for spec in &fresh {
             self.clean(spec);
         }
+        let statics = Arc::clone(self.statics.wanted());
+        let held = std::mem::take(&mut estate.statics);
+        self.mailbox.inherit_statics(statics, held);
         self.settle();
         // What the old process knew of tracked objects may count otherwise here.
         for key in inherited {

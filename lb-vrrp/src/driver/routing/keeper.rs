@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Makes routes and rules as the advert thread wants them.
+//! Makes routes and rules as the advert thread wants them, and static ones.
 
 use std::collections::{HashMap, HashSet};
 use std::future::pending;
@@ -16,25 +16,49 @@ use crate::driver::address::{Added, AddressManager};
 use crate::driver::error::AddressOperation;
 use crate::driver::event::Event;
 use crate::driver::mailbox::{Mailbox, RouterKey, Wanted, Wishes};
+use crate::statics::{route_name, rule_name};
 
 /// A route or rule that we added.
 #[derive(Debug)]
 struct Held {
-    router: RouterKey,
-    name: Arc<str>,
+    owner: Owner,
     /// Later ones are removed first.
     order: u64,
 }
 
+/// Whose it is.
+#[derive(Clone, Debug)]
+enum Owner {
+    Router(RouterKey, Arc<str>),
+    /// It is there whoever is Master.
+    Static,
+}
+
 /// Who wants it.
-type Holder<'a> = (&'a RouterKey, &'a Wanted);
+#[derive(Clone, Copy)]
+enum Holder<'a> {
+    Router(&'a RouterKey, &'a Wanted),
+    Static {
+        /// It is put back; else it is put there once.
+        watched: bool,
+    },
+}
+
+impl Holder<'_> {
+    fn owner(self) -> Owner {
+        match self {
+            Self::Router(key, wish) => Owner::Router(key.clone(), Arc::clone(&wish.router)),
+            Self::Static { .. } => Owner::Static,
+        }
+    }
+}
 
 #[derive(Debug)]
 pub(in crate::driver) struct Keeper {
     events: mpsc::Sender<Event>,
     held: HashMap<RoutingEntry, Held>,
-    /// Failed and told.
-    failing: HashSet<RoutingEntry>,
+    /// Failed and told: what the kernel said.
+    failing: HashMap<RoutingEntry, String>,
     order: u64,
     /// Some may be gone.
     doubt: Doubt,
@@ -57,7 +81,7 @@ impl Keeper {
         Self {
             events,
             held: HashMap::new(),
-            failing: HashSet::new(),
+            failing: HashMap::new(),
             order: 0,
             doubt: Doubt::None,
             retry: false,
@@ -78,15 +102,29 @@ impl Keeper {
         entries: Vec<RoutingEntry>,
     ) {
         for entry in entries {
-            self.order += 1;
-            let held = Held {
-                router: router.clone(),
-                name: Arc::clone(name),
-                order: self.order,
-            };
-            self.held.insert(entry, held);
-            self.address_removed();
+            self.take_up(entry, Owner::Router(router.clone(), Arc::clone(name)));
         }
+    }
+
+    /// The same with a static one.
+    pub(in crate::driver) fn inherit_static(&mut self, entry: RoutingEntry) {
+        self.take_up(entry, Owner::Static);
+    }
+
+    fn take_up(&mut self, entry: RoutingEntry, owner: Owner) {
+        self.order += 1;
+        let order = self.order;
+        self.held.insert(entry, Held { owner, order });
+        self.address_removed();
+    }
+
+    pub(in crate::driver) fn holds(&self, entry: &RoutingEntry) -> bool {
+        self.held.contains_key(entry)
+    }
+
+    /// What the kernel said when it was last tried in vain.
+    pub(in crate::driver) fn problem(&self, entry: &RoutingEntry) -> Option<&String> {
+        self.failing.get(entry)
     }
 
     pub(in crate::driver) fn is_empty(&self) -> bool {
@@ -159,15 +197,15 @@ impl Keeper {
             }
             Err(error) => {
                 if let Some(held) = self.held.get(&entry) {
-                    let (router, name) = (held.router.clone(), Arc::clone(&held.name));
-                    self.failed(&router, &name, error);
+                    let owner = held.owner.clone();
+                    self.failed(owner, error);
                 }
             }
         }
     }
 
-    /// Adds what is wanted: routes, then rules, of each router as they were given. Ends early when
-    /// the wishes change.
+    /// Adds what is wanted: static ones first, then routes and rules of each router, all as they
+    /// were given. Ends early when the wishes change.
     pub(in crate::driver) async fn establish(
         &mut self,
         manager: &mut dyn AddressManager,
@@ -180,7 +218,8 @@ impl Keeper {
                 watch.listen();
             }
             let known = self.held.contains_key(entry);
-            if !known || doubt != Doubt::None {
+            let settled = known && matches!(holder, Holder::Static { watched: false });
+            if !known || (doubt != Doubt::None && !settled) {
                 let told = (known && doubt == Doubt::Foreign).then_some(());
                 self.add(manager, holder, entry, told.is_some()).await;
             }
@@ -194,7 +233,7 @@ impl Keeper {
     async fn add(
         &mut self,
         manager: &mut dyn AddressManager,
-        (key, wish): Holder<'_>,
+        holder: Holder<'_>,
         entry: &RoutingEntry,
         tell: bool,
     ) {
@@ -210,7 +249,7 @@ impl Keeper {
             Ok(added) => added,
             Err(error) => {
                 self.held.remove(entry);
-                self.failed(key, &wish.router, error);
+                self.failed(holder.owner(), error);
                 return;
             }
         };
@@ -218,42 +257,69 @@ impl Keeper {
         self.order += 1;
         let order = self.order;
         self.held.entry(entry.clone()).or_insert_with(|| Held {
-            router: key.clone(),
-            name: Arc::clone(&wish.router),
+            owner: holder.owner(),
             order,
         });
         if tell && added == Added::Created {
-            warn!(instance = %wish.router, vrid = %key.vrid, "{entry} was gone, put back");
-            let _ = self.events.try_send(Event::RouteRestored {
-                router: Arc::clone(&wish.router),
-                vrid: key.vrid,
-                entry: entry.clone(),
-            });
+            self.restored(holder, entry);
         }
     }
 
-    fn failed(&mut self, key: &RouterKey, name: &Arc<str>, failure: RouteError) {
+    fn restored(&self, holder: Holder<'_>, entry: &RoutingEntry) {
+        let event = match holder {
+            Holder::Router(key, wish) => {
+                warn!(instance = %wish.router, vrid = %key.vrid, "{entry} was gone, put back");
+                Event::RouteRestored {
+                    router: Arc::clone(&wish.router),
+                    vrid: key.vrid,
+                    entry: entry.clone(),
+                }
+            }
+            Holder::Static { .. } => {
+                let name = match entry {
+                    RoutingEntry::Route(placed) => route_name(&placed.route),
+                    RoutingEntry::Rule(rule) => rule_name(rule),
+                };
+                warn!("static {name} was gone, put back");
+                let item = Arc::from(name);
+                Event::StaticRestored { item }
+            }
+        };
+        let _ = self.events.try_send(event);
+    }
+
+    fn failed(&mut self, owner: Owner, failure: RouteError) {
         self.retry = true;
-        if !self.failing.insert(failure.entry.clone()) {
+        let said = failure.source.to_string();
+        if self.failing.insert(failure.entry.clone(), said).is_some() {
             return;
         }
+        // Of a static one it is told what has become of it.
+        let Owner::Router(key, name) = owner else {
+            if failure.operation == AddressOperation::Remove {
+                error!(error = %failure.source, "static: {failure}, trying again every second");
+            }
+            return;
+        };
         error!(
             instance = %name, vrid = %key.vrid, error = %failure.source,
             "{failure}, trying again every second"
         );
         let _ = self.events.try_send(Event::RouteFailed {
-            router: Arc::clone(name),
+            router: name,
             vrid: key.vrid,
             error: Arc::new(failure),
         });
     }
 }
 
-/// What the routers that are Master want, in their order.
+/// What is static, and what the routers that are Master want, in their order.
 fn wanted(wishes: &Wishes) -> impl Iterator<Item = (Holder<'_>, &RoutingEntry)> {
+    let statics = wishes.placed.routing();
+    let statics = statics.map(|(entry, watched)| (Holder::Static { watched }, entry));
     let masters = wishes.routers.iter().filter(|(_, wish)| wish.held);
-    masters.flat_map(|(key, wish)| {
-        let holder: Holder<'_> = (key, wish);
+    statics.chain(masters.flat_map(|(key, wish)| {
+        let holder = Holder::Router(key, wish);
         wish.routing.iter().map(move |entry| (holder, entry))
-    })
+    }))
 }

@@ -10,19 +10,21 @@ use rtnetlink::packet_route::route::{RouteMessage, RouteProtocol};
 use rtnetlink::packet_route::rule::{RuleAttribute, RuleMessage};
 use tracing::{info, warn};
 
-use super::ROUTE_PROTOCOL;
+use super::rule::is_rule;
+use super::same::is_route;
+use super::{ROUTE_PROTOCOL, RoutingEntry};
 use crate::driver::address::bounded;
 
-/// Removes all rules and routes with our mark: what another configuration held when its program
-/// crashed would lead packets astray. What cannot be removed is told, and keeps nobody from
-/// starting.
-pub(in crate::driver) async fn remove_leftovers() {
-    if let Err(error) = try_remove().await {
+/// Removes all rules and routes with our mark but those to `keep`: what another configuration held
+/// when its program crashed would lead packets astray. What cannot be removed is told, and keeps
+/// nobody from starting.
+pub(in crate::driver) async fn remove_leftovers(keep: &[&RoutingEntry]) {
+    if let Err(error) = try_remove(keep).await {
         warn!(%error, "left-over routes and rules not looked for");
     }
 }
 
-async fn try_remove() -> io::Result<()> {
+async fn try_remove(keep: &[&RoutingEntry]) -> io::Result<()> {
     // With strict checks the kernel gives out the routes asked for, not all of a router's.
     let (connection, handle, _) = rtnetlink::new_connection_with_strict_check()?;
     tokio::spawn(connection);
@@ -30,7 +32,15 @@ async fn try_remove() -> io::Result<()> {
         let rules: Vec<RuleMessage> =
             bounded(handle.rule().get(version).execute().try_collect()).await?;
         let ours = RuleAttribute::Protocol(RouteProtocol::Other(ROUTE_PROTOCOL));
-        for rule in rules.into_iter().filter(|of| of.attributes.contains(&ours)) {
+        let kept = |there: &RuleMessage| {
+            let wanted = |of: &&RoutingEntry| match of {
+                RoutingEntry::Rule(of) => is_rule(there, of),
+                RoutingEntry::Route(_) => false,
+            };
+            keep.iter().any(wanted)
+        };
+        let rules = rules.into_iter().filter(|of| of.attributes.contains(&ours));
+        for rule in rules.filter(|of| !kept(of)) {
             info!(?rule, "removing left-over virtual rule");
             if let Err(error) = bounded(handle.rule().del(rule).execute()).await {
                 warn!(%error, "left-over virtual rule not removed");
@@ -44,7 +54,15 @@ async fn try_remove() -> io::Result<()> {
         let routes: Vec<RouteMessage> =
             bounded(handle.route().get(wanted).execute().try_collect()).await?;
         let ours = RouteProtocol::Other(ROUTE_PROTOCOL);
-        for route in routes.into_iter().filter(|of| of.header.protocol == ours) {
+        let kept = |there: &RouteMessage| {
+            let wanted = |of: &&RoutingEntry| match of {
+                RoutingEntry::Route(of) => is_route(there, of),
+                RoutingEntry::Rule(_) => false,
+            };
+            keep.iter().any(wanted)
+        };
+        let routes = routes.into_iter().filter(|of| of.header.protocol == ours);
+        for route in routes.filter(|of| !kept(of)) {
             info!(?route, "removing left-over virtual route");
             if let Err(error) = bounded(handle.route().del(route).execute()).await {
                 warn!(%error, "left-over virtual route not removed");

@@ -7,6 +7,7 @@ mod keeper;
 mod leftover;
 mod netlink;
 mod rule;
+mod same;
 mod watch;
 
 use std::fmt;

@@ -95,7 +95,7 @@ pub(super) fn family(of: AddressFamily) -> KernelFamily {
 }
 
 /// What `ip route` would send.
-fn route(placed: &PlacedRoute) -> RouteMessage {
+pub(super) fn route(placed: &PlacedRoute) -> RouteMessage {
     let of = &placed.route;
     let (destination, own) = (of.destination, of.destination.family());
     let mut message = RouteMessage::default();

@@ -100,6 +100,11 @@ impl Rtnetlink {
     }
 }
 
+/// Whether this is the rule.
+pub(super) fn is_rule(there: &RuleMessage, of: &VirtualRule) -> bool {
+    same(there, &message(of))
+}
+
 /// Whether two rules are one: the kernel says more than it is told.
 fn same(one: &RuleMessage, other: &RuleMessage) -> bool {
     let (ours, theirs) = (said(one), said(other));

@@ -9,7 +9,7 @@ use crate::driver::address::Link;
 use crate::driver::routing::RoutingEntry;
 use crate::driver::timer::Lateness;
 use crate::track::Verdict;
-use crate::{AddressFamily, HandOver, VirtualAddress};
+use crate::{AddressFamily, HandOver, StaticItems, VirtualAddress};
 
 /// All of it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub(in crate::driver) struct Estate {
     pub(in crate::driver) at: Duration,
     pub(in crate::driver) routers: Vec<RouterEstate>,
     pub(in crate::driver) objects: Vec<ObjectEstate>,
+    /// What is there whoever is Master; some may be missing. Their track groups count no more.
+    #[serde(default)]
+    pub(in crate::driver) statics: StaticItems,
     pub(in crate::driver) ports: Vec<PortEstate>,
     pub(in crate::driver) lateness: Lateness,
 }

@@ -213,6 +213,7 @@ mod tests {
             at: Duration::from_secs(seconds),
             routers: Vec::new(),
             objects: Vec::new(),
+            statics: crate::StaticItems::default(),
             ports: Vec::new(),
             lateness: Lateness::default(),
         }

@@ -6,19 +6,29 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{ObjectId, Report, Source};
-use crate::Priority;
 use crate::driver::links::Interfaces;
 use crate::driver::mailbox::RouterKey;
 use crate::driver::spec::Configuration;
-use crate::driver::status::{ObjectStatus, TrackedStatus};
+use crate::driver::status::{ObjectStatus, StaticStatus, TrackedStatus};
 use crate::driver::succession::ObjectEstate;
 use crate::track::{Object, Output, Tracker, Verdict, Weight};
+use crate::{Priority, StaticItems, TrackGroup};
 
 /// How a router tracks an object: by itself, because its sync group does.
 #[derive(Clone, Copy, Debug, Default)]
 struct Weights {
     own: Option<Weight>,
     group: Option<Weight>,
+}
+
+/// The static items that a router needs.
+fn needed<'a>(statics: &'a StaticItems, router: &str) -> impl Iterator<Item = ObjectId> + use<'a> {
+    let of_router = |group: &&TrackGroup| group.members.iter().any(|member| member == router);
+    let groups = statics.groups.iter().filter(of_router);
+    let groups: Vec<&str> = groups.map(|group| group.name.as_str()).collect();
+    let needs = move |group: Option<&str>| group.is_some_and(|group| groups.contains(&group));
+    let items = statics.grouped().filter(move |(_, group)| needs(*group));
+    items.map(|(name, _)| ObjectId::Static(name.into()))
 }
 
 #[derive(Debug, Default)]
@@ -46,6 +56,11 @@ impl Tracking {
             if matches!(id, ObjectId::Interface(_)) {
                 wanted.insert(id.clone(), (Object::Interface, None));
             }
+        }
+        // Without a group nobody minds.
+        for (name, _) in to.statics.grouped().filter(|(_, group)| group.is_some()) {
+            let id = ObjectId::Static(name.into());
+            wanted.insert(id, (Object::Static, None));
         }
         let tracker = &mut self.tracker;
         self.objects.retain(|id, line| {
@@ -86,6 +101,11 @@ impl Tracking {
             for (id, weight) in &spec.tracked {
                 if let Some(weight) = counts(id, *weight) {
                     weights.entry(id).or_default().own = Some(weight);
+                }
+            }
+            for id in needed(&to.statics, &spec.name) {
+                if let Some((id, _)) = objects.get_key_value(&id) {
+                    weights.entry(id).or_default().own = Some(Weight::FAULT);
                 }
             }
             // What the group tracks moves all of them.
@@ -131,6 +151,25 @@ impl Tracking {
             let id = ObjectId::Interface(name);
             let before = self.tracker.verdict(&id);
             self.tracker.handle_up(&id, up);
+            changed.extend(self.changed(id, before));
+        }
+        changed
+    }
+
+    /// Tells which static items are not in their place; those of the others that matter are.
+    pub(in crate::driver) fn handle_statics(
+        &mut self,
+        amiss: &[StaticStatus],
+    ) -> Vec<(ObjectId, Verdict)> {
+        let mut changed = Vec::new();
+        let statics = self.objects.keys().filter_map(|id| match id {
+            ObjectId::Static(name) => Some((id.clone(), Arc::clone(name))),
+            _ => None,
+        });
+        for (id, name) in statics.collect::<Vec<_>>() {
+            let before = self.tracker.verdict(&id);
+            let missing = amiss.iter().any(|of| of.item == name);
+            self.tracker.handle_up(&id, !missing);
             changed.extend(self.changed(id, before));
         }
         changed

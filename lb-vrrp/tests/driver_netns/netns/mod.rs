@@ -508,6 +508,7 @@ impl Capture {
                 while !stop.load(Ordering::Relaxed) {
                     match receive(&socket) {
                         Ok(frame) => frames.lock().unwrap().push(frame),
+                        // The other one when a child of another test has ended.
                         Err(Errno::EAGAIN | Errno::EINTR) => {}
                         Err(error) => panic!("capture: {error}"),
                     }

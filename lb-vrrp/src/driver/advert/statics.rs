@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the advert thread knows of static items; the address thread looks after them.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::super::mailbox::RouterKey;
+use super::super::statics::Judgement;
+use super::super::status::StaticStatus;
+use super::AdvertThread;
+use crate::{AddressFamily, StaticItems};
+
+#[derive(Debug)]
+pub(super) struct Statics {
+    wanted: Arc<StaticItems>,
+    /// The address thread has tried all of them.
+    tried: bool,
+    amiss: Vec<StaticStatus>,
+}
+
+impl Statics {
+    pub(super) fn new(wanted: StaticItems) -> Self {
+        Self {
+            tried: wanted.is_empty(),
+            wanted: Arc::new(wanted),
+            amiss: Vec::new(),
+        }
+    }
+
+    pub(super) const fn wanted(&self) -> &Arc<StaticItems> {
+        &self.wanted
+    }
+
+    pub(super) fn amiss(&self) -> &[StaticStatus] {
+        &self.amiss
+    }
+
+    /// Wants others from now on; nothing changes where they are the same.
+    pub(super) fn replace(&mut self, wanted: StaticItems) {
+        if *self.wanted != wanted {
+            let amiss = std::mem::take(&mut self.amiss);
+            *self = Self::new(wanted);
+            let stays = |of: &StaticStatus| self.wanted.names().any(|name| *name == *of.item);
+            self.amiss = amiss.into_iter().filter(stays).collect();
+        }
+    }
+}
+
+impl AdvertThread {
+    /// Takes what became of static items.
+    pub(super) fn follow_statics(&mut self, judgement: Judgement) {
+        if !Arc::ptr_eq(&judgement.of, &self.statics.wanted) {
+            return;
+        }
+        self.statics.amiss = judgement.amiss;
+        let changed = self.tracking.handle_statics(&self.statics.amiss);
+        self.follow_objects(Instant::now(), changed);
+        if !std::mem::replace(&mut self.statics.tried, true) {
+            self.interfaces = self.table.borrow().clone();
+            self.settle();
+        }
+    }
+
+    /// Whether a router has not begun because its interface is about to have a static address, from
+    /// which its adverts may have to come.
+    pub(super) fn awaits_static(&self, key: &RouterKey) -> bool {
+        let waits = |interface: &str| {
+            let mut addresses = self.statics.wanted.addresses.iter().map(|of| &of.item);
+            addresses.any(|of| {
+                AddressFamily::of(of.address) == key.family
+                    && of.interface.as_deref() == Some(interface)
+            })
+        };
+        !self.statics.tried
+            && self
+                .routers
+                .get(key)
+                .is_some_and(|router| !router.started && waits(&router.spec.interface))
+    }
+}

@@ -1,0 +1,537 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Addresses, routes and rules that are there whoever is master.
+
+use std::process::Command;
+use std::time::Duration;
+
+use lb_vrrp::driver::{
+    Configuration, Driver, DriverStatus, Event, Options, RouterSpec, StaticItem, StaticItems,
+    StaticProblem, TrackGroup, VirtualAddress, VirtualRoute, VirtualRule,
+};
+use lb_vrrp::{AddressFamily, NextHop, RouteKind, RouteMetric, RuleAction, State};
+
+use super::netns::{Lan, Namespace, Node, enabled, pause, wait_for};
+use super::routes::{all, wait_all};
+use super::succession::hand_over;
+use super::{Killed, VIP, calm_spec, quick_spec, transitions};
+
+const OWN: &str = "198.51.100.11";
+
+fn address() -> VirtualAddress {
+    VirtualAddress::new(OWN.parse().unwrap())
+        .with_prefix_len(24)
+        .with_interface("eth0")
+        .with_label("eth0:own")
+}
+
+fn route(destination: &str) -> VirtualRoute {
+    VirtualRoute::new(destination.parse().unwrap())
+}
+
+/// By a gateway that only the static address reaches.
+fn beyond() -> VirtualRoute {
+    route("203.0.113.0/24")
+        .with_gateway("198.51.100.1".parse().unwrap())
+        .with_source(OWN.parse().unwrap())
+}
+
+fn rule() -> VirtualRule {
+    VirtualRule::new(AddressFamily::Ipv4, 800, RuleAction::Table(1000))
+        .with_from(OWN.parse().unwrap())
+}
+
+const ROUTING: [&str; 2] = [
+    "203.0.113.0/24 via 198.51.100.1 dev eth0 proto 112 src 198.51.100.11",
+    "800: from 198.51.100.11 lookup 1000 proto 112",
+];
+
+fn three() -> StaticItems {
+    StaticItems::default()
+        .with_address(address())
+        .with_route(beyond())
+        .with_rule(rule())
+}
+
+fn with(statics: StaticItems, routers: Vec<RouterSpec>) -> Configuration {
+    Configuration::new(routers).with_statics(statics)
+}
+
+/// All three are there.
+fn wait_three(host: &Namespace) {
+    wait_all(host, &ROUTING);
+    assert!(host.holds(OWN));
+}
+
+fn nothing(host: &Namespace) {
+    assert_eq!(all(host), Vec::<String>::new());
+    assert!(!host.holds(OWN));
+}
+
+fn amiss(status: &DriverStatus) -> Vec<String> {
+    let items = status.statics.iter();
+    items
+        .map(|of| format!("{}: {}", of.item, of.problem))
+        .collect()
+}
+
+fn wait_amiss(node: &Node, wanted: &[&str]) {
+    wait_for("what is amiss", || {
+        (amiss(&node.status()) == wanted).then_some(())
+    });
+}
+
+fn restored(node: &Node) -> Vec<String> {
+    let item = |event| match event {
+        Event::StaticRestored { item, .. } => Some(item.to_string()),
+        _ => None,
+    };
+    node.drain().into_iter().filter_map(item).collect()
+}
+
+#[test]
+fn static_items_are_there_without_any_router_and_gone_after_the_stop() {
+    if !enabled("static_items_are_there_without_any_router_and_gone_after_the_stop") {
+        return;
+    }
+    let lan = Lan::new();
+    let a = Node::start(&lan.a, with(three(), Vec::new()));
+    wait_three(&lan.a);
+    assert!(
+        lan.a
+            .address(OWN)
+            .unwrap()
+            .contains("\"label\":\"eth0:own\"")
+    );
+    assert_eq!(amiss(&a.status()), Vec::<String>::new());
+    a.shutdown();
+    nothing(&lan.a);
+}
+
+#[test]
+fn static_items_stay_whoever_is_master() {
+    if !enabled("static_items_stay_whoever_is_master") {
+        return;
+    }
+    let lan = Lan::new();
+    let a = Node::start(&lan.a, with(three(), vec![quick_spec(100)]));
+    wait_three(&lan.a);
+    a.wait_state(State::Master);
+    let monitor = lan.a.monitor("address route rule");
+    let b = Node::start(&lan.b, vec![quick_spec(150)]);
+    a.wait_state(State::Backup);
+    b.shutdown();
+    a.wait_state(State::Master);
+    wait_for("the virtual address", || lan.a.holds(VIP).then_some(()));
+    let seen = monitor.stop();
+    assert!(!seen.contains(OWN), "{seen}");
+    wait_three(&lan.a);
+}
+
+#[test]
+fn static_items_that_vanish_are_put_back() {
+    if !enabled("static_items_that_vanish_are_put_back") {
+        return;
+    }
+    let lan = Lan::new();
+    let a = Node::start(&lan.a, with(three(), Vec::new()));
+    wait_three(&lan.a);
+    // The route goes with its source.
+    lan.a.ip(&format!("addr del {OWN}/24 dev eth0"));
+    wait_for("the address", || lan.a.holds(OWN).then_some(()));
+    wait_three(&lan.a);
+    lan.a.ip("rule del prio 800");
+    wait_three(&lan.a);
+    lan.a.ip("route del 203.0.113.0/24");
+    wait_three(&lan.a);
+    let mut told = Vec::new();
+    wait_for("the events", || {
+        told.extend(restored(&a));
+        let has = |what: &str| told.iter().any(|of| of.starts_with(what));
+        (has("address") && has("route") && has("rule")).then_some(())
+    });
+
+    // The kernel takes routes away without a word when an interface is set down.
+    lan.a.ip("link set eth0 down");
+    wait_for("the route to go", || {
+        lan.a
+            .ip("route show 203.0.113.0/24")
+            .is_empty()
+            .then_some(())
+    });
+    wait_amiss(
+        &a,
+        &[
+            "route 203.0.113.0/24 via 198.51.100.1 src 198.51.100.11: Network is unreachable (os error 101)",
+        ],
+    );
+    lan.a.ip("link set eth0 up");
+    wait_three(&lan.a);
+    wait_amiss(&a, &[]);
+}
+
+#[test]
+fn an_interface_that_comes_late_or_again_gets_its_items() {
+    if !enabled("an_interface_that_comes_late_or_again_gets_its_items") {
+        return;
+    }
+    let lan = Lan::new();
+    let on = |name: &str| {
+        StaticItems::default()
+            .with_address(
+                address()
+                    .with_interface(name)
+                    .with_label(format!("{name}:x")),
+            )
+            .with_route(route("10.5.0.0/16").with_interface(name))
+            .with_address(
+                VirtualAddress::new("2001:db8:7::1".parse().unwrap())
+                    .with_prefix_len(64)
+                    .with_interface(name),
+            )
+    };
+    let a = Node::start(&lan.a, with(on("side0"), Vec::new()));
+    let missing = [
+        "address 198.51.100.11/24 dev side0: interface side0 missing",
+        "address 2001:db8:7::1/64 dev side0: interface side0 missing",
+        "route 10.5.0.0/16 dev side0: interface side0 missing",
+    ];
+    wait_amiss(&a, &missing);
+    for _ in 0..2 {
+        lan.a.ip("link add side0 up type veth peer name side1");
+        lan.a.ip("link set side1 up");
+        wait_all(&lan.a, &["10.5.0.0/16 dev side0 proto 112"]);
+        wait_for("the address", || lan.a.holds("2001:db8:7::1").then_some(()));
+        assert!(lan.a.holds(OWN));
+        wait_amiss(&a, &[]);
+        lan.a.ip("link del side0");
+        wait_amiss(&a, &missing);
+    }
+    a.shutdown();
+}
+
+#[test]
+fn a_reload_touches_only_the_items_that_differ() {
+    if !enabled("a_reload_touches_only_the_items_that_differ") {
+        return;
+    }
+    let lan = Lan::new();
+    let a = Node::start(&lan.a, with(three(), Vec::new()));
+    wait_three(&lan.a);
+    let monitor = lan.a.monitor("address route rule");
+    let more = three()
+        .with_address(VirtualAddress::new([10, 7, 0, 1].into()).with_interface("eth0"))
+        .with_route(route("10.8.0.0/16").with_interface("eth0"));
+    a.reload(with(more, Vec::new())).unwrap();
+    wait_for("the new address", || lan.a.holds("10.7.0.1").then_some(()));
+    wait_for("the new route", || {
+        (!lan.a.ip("route show 10.8.0.0/16").is_empty()).then_some(())
+    });
+    a.reload(with(three(), Vec::new())).unwrap();
+    wait_for("the new address to go", || {
+        (!lan.a.holds("10.7.0.1")).then_some(())
+    });
+    wait_three(&lan.a);
+    let seen = monitor.stop();
+    assert!(!seen.contains(OWN), "{seen}");
+    // Another prefix is another address.
+    let other = StaticItems::default().with_address(address().with_prefix_len(25));
+    a.reload(with(other, Vec::new())).unwrap();
+    wait_for("the other prefix", || {
+        let entry = lan.a.address(OWN)?;
+        entry.contains("\"prefixlen\":25").then_some(())
+    });
+    wait_all(&lan.a, &[]);
+    a.reload(Vec::new()).unwrap();
+    wait_for("the end of it", || (!lan.a.holds(OWN)).then_some(()));
+}
+
+/// Some of everything, in what the next program wants too.
+fn kept() -> StaticItems {
+    let v6 = |address: &str| VirtualAddress::new(address.parse().unwrap()).with_interface("eth0");
+    let hop = |last: u8| NextHop::new(Some([192, 0, 2, last].into()), None);
+    three()
+        .with_address(v6("2001:db8:7::1").with_prefix_len(64))
+        .with_address(v6("2001:db8:7::2"))
+        .with_route(
+            route("10.6.0.0/16")
+                .with_interface("eth0")
+                .with_table(77)
+                .with_metric(5),
+        )
+        .with_route(route("2001:db8:8::/48").with_interface("eth0"))
+        .with_route(
+            route("10.9.0.0/16")
+                .with_next_hop(hop(2))
+                .with_next_hop(hop(3).with_weight(3)),
+        )
+        .with_route(
+            route("10.10.0.0/16")
+                .with_interface("eth0")
+                .with_connection_metric(RouteMetric::Mtu, 1400),
+        )
+        .with_route(route("10.12.0.0/16").with_kind(RouteKind::Blackhole))
+        .with_rule(
+            VirtualRule::new(AddressFamily::Ipv6, 810, RuleAction::Table(9))
+                .with_to("2001:db8:6::/48".parse().unwrap()),
+        )
+}
+
+/// The driver of `a_start_removes…`, in a process that can be killed.
+#[test]
+fn child_statics() {
+    if std::env::var_os("LB_VRRP_CHILD").is_none() {
+        return;
+    }
+    let statics = kept()
+        .with_address(VirtualAddress::new([10, 7, 0, 1].into()).with_interface("eth0"))
+        .with_address(
+            VirtualAddress::new([10, 7, 0, 3].into())
+                .with_interface("eth0")
+                .with_label("eth0:old"),
+        )
+        .with_route(route("10.8.0.0/16").with_interface("eth0"))
+        .with_rule(VirtualRule::new(
+            AddressFamily::Ipv4,
+            801,
+            RuleAction::Table(9),
+        ));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (_handle, mut events) =
+            Driver::start(with(statics, Vec::new()), Options::default()).unwrap();
+        while events.recv().await.is_some() {}
+    });
+}
+
+#[test]
+fn a_start_removes_what_a_crash_left_and_lets_stay_what_is_still_wanted() {
+    if !enabled("a_start_removes_what_a_crash_left_and_lets_stay_what_is_still_wanted") {
+        return;
+    }
+    let lan = Lan::new();
+    // Addresses, routes, rules.
+    let every = || {
+        let addresses = [
+            OWN,
+            "2001:db8:7::1",
+            "2001:db8:7::2",
+            "10.7.0.1",
+            "10.7.0.3",
+        ];
+        let listing = lan.a.ip("-6 rule show");
+        let rules = listing.lines().filter(|line| line.contains("proto 112"));
+        (
+            addresses.iter().filter(|of| lan.a.holds(of)).count(),
+            all(&lan.a).len() + rules.count(),
+        )
+    };
+    let mut child = Killed(lan.a.run(|| {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "statics::child_statics", "--nocapture"])
+            .env("LB_VRRP_CHILD", "1")
+            .spawn()
+            .unwrap()
+    }));
+    wait_for("all of it", || (every() == (5, 7 + 3)).then_some(()));
+    child.0.kill().unwrap();
+    child.0.wait().unwrap();
+    assert_eq!(every(), (5, 10), "nobody has cleaned up after a crash");
+    lan.a.ip("addr add 10.7.0.2/32 dev eth0");
+
+    let monitor = lan.a.monitor("address route rule");
+    let wanted =
+        kept().with_address(VirtualAddress::new([10, 7, 0, 3].into()).with_interface("eth0"));
+    let a = Node::start(&lan.a, with(wanted, Vec::new()));
+    wait_for("the crash to be cleaned up", || {
+        (every() == (4, 6 + 2)).then_some(())
+    });
+    wait_amiss(&a, &[]);
+    pause(Duration::from_millis(300));
+    let seen = monitor.stop();
+    // One has another label, which is another address.
+    let touched = ["10.7.0.1", "10.7.0.3", "10.8.0.0/16", "801:"];
+    for line in seen.lines().filter(|line| !line.starts_with(' ')) {
+        assert!(touched.iter().any(|of| line.contains(of)), "{seen}");
+    }
+    let entry = lan.a.address("10.7.0.3").unwrap();
+    assert!(entry.contains("\"label\":\"eth0\""), "{entry}");
+    assert!(lan.a.holds("10.7.0.2"), "what is not ours stays");
+    a.shutdown();
+    assert_eq!(every(), (0, 0));
+}
+
+#[test]
+fn a_successor_goes_on_with_static_items_and_removes_those_it_does_not_want() {
+    if !enabled("a_successor_goes_on_with_static_items_and_removes_those_it_does_not_want") {
+        return;
+    }
+    let lan = Lan::new();
+    let more = three()
+        .with_address(VirtualAddress::new([10, 7, 0, 1].into()).with_interface("eth0"))
+        .with_route(route("10.8.0.0/16").with_interface("eth0"));
+    let a = Node::start(&lan.a, with(more, vec![calm_spec(51, 150)]));
+    a.wait_state(State::Master);
+    wait_for("all", || {
+        (all(&lan.a).len() == 3 && lan.a.holds("10.7.0.1")).then_some(())
+    });
+    let monitor = lan.a.monitor("address route rule");
+    let new = hand_over(&lan.a, a, with(three(), vec![calm_spec(51, 150)]));
+    wait_for("what is wanted no more to go", || {
+        (all(&lan.a) == ROUTING && !lan.a.holds("10.7.0.1")).then_some(())
+    });
+    pause(Duration::from_millis(300));
+    let seen = monitor.stop();
+    assert!(!seen.contains(OWN) && !seen.contains(VIP), "{seen}");
+    assert_eq!(new.state(), State::Master);
+    // It looks after them.
+    lan.a.ip(&format!("addr del {OWN}/24 dev eth0"));
+    wait_for("the address", || lan.a.holds(OWN).then_some(()));
+    wait_three(&lan.a);
+    new.shutdown();
+    nothing(&lan.a);
+}
+
+#[test]
+fn an_item_that_cannot_be_restored_puts_its_group_into_fault() {
+    if !enabled("an_item_that_cannot_be_restored_puts_its_group_into_fault") {
+        return;
+    }
+    let lan = Lan::new();
+    lan.a.ip("link add side0 up type veth peer name side1");
+    lan.a.ip("link set side1 up");
+    let needed = StaticItem::from(route("10.5.0.0/16").with_interface("side0")).with_group("G");
+    let statics = three()
+        .with_route(needed)
+        .with_group(TrackGroup::new("G", ["VI_1"]));
+    let mut other = calm_spec(52, 150);
+    other.name = "VI_2".to_owned();
+    other.virtual_addresses = Vec::new();
+    let routers = || vec![calm_spec(51, 150), other.clone()];
+    let a = Node::start(&lan.a, with(statics.clone(), routers()));
+    a.wait_state(State::Master);
+    // Deleted and put back: nobody minds.
+    transitions(&a);
+    lan.a.ip("route del 10.5.0.0/16");
+    wait_for("the route", || {
+        (!lan.a.ip("route show 10.5.0.0/16").is_empty()).then_some(())
+    });
+    assert_eq!(transitions(&a), []);
+    for (gone, back) in [
+        ("link set side0 down", vec!["link set side0 up"]),
+        (
+            "link del side0",
+            vec![
+                "link add side0 up type veth peer name side1",
+                "link set side1 up",
+            ],
+        ),
+    ] {
+        lan.a.ip(gone);
+        a.wait_state(State::Fault);
+        let status = a.status();
+        let [first, second] = &status.routers[..] else {
+            panic!("{status:?}");
+        };
+        let tracked: Vec<String> = first
+            .tracked
+            .iter()
+            .map(|of| format!("{} {}", of.object, of.fault))
+            .collect();
+        assert_eq!(tracked, ["static route 10.5.0.0/16 dev side0 true"]);
+        assert_eq!(first.faults.to_string(), "tracked object failed");
+        assert_eq!(second.state, State::Master, "it is in no group");
+        assert!(!lan.a.holds(VIP));
+        let [item] = &status.statics[..] else {
+            panic!("{status:?}");
+        };
+        assert_eq!(item.group.as_deref(), Some("G"));
+        assert!(
+            matches!(
+                item.problem,
+                StaticProblem::Down(_) | StaticProblem::Missing(_)
+            ),
+            "{item:?}"
+        );
+        for words in back {
+            lan.a.ip(words);
+        }
+        a.wait_state(State::Master);
+        wait_amiss(&a, &[]);
+    }
+    // One that is told by a reload.
+    lan.a.ip("link set side0 down");
+    a.wait_state(State::Fault);
+    a.reload(with(three(), routers())).unwrap();
+    a.wait_state(State::Master);
+    a.reload(with(statics, routers())).unwrap();
+    a.wait_state(State::Fault);
+}
+
+#[test]
+fn what_is_not_tracked_is_put_there_once() {
+    if !enabled("what_is_not_tracked_is_put_there_once") {
+        return;
+    }
+    let lan = Lan::new();
+    let statics = StaticItems::default()
+        .with_address(address().with_tracked(false))
+        .with_route(
+            route("10.8.0.0/16")
+                .with_interface("eth0")
+                .with_tracked(false),
+        )
+        .with_route(route("10.9.0.0/16").with_interface("eth0"))
+        .with_rule(rule().with_tracked(false));
+    let a = Node::start(&lan.a, with(statics.clone(), Vec::new()));
+    wait_for("all of it", || (all(&lan.a).len() == 3).then_some(()));
+    lan.a.ip(&format!("addr del {OWN}/24 dev eth0"));
+    lan.a.ip("route del 10.8.0.0/16");
+    lan.a.ip("rule del prio 800");
+    // This one is put back, by when the others would have been.
+    lan.a.ip("route del 10.9.0.0/16");
+    let left = ["10.9.0.0/16 dev eth0 proto 112"];
+    wait_all(&lan.a, &left);
+    pause(Duration::from_millis(1500));
+    wait_all(&lan.a, &left);
+    assert!(!lan.a.holds(OWN));
+    assert_eq!(amiss(&a.status()), Vec::<String>::new());
+    // Nor by a reload that does not change them, nor by a successor.
+    let more =
+        statics.with_address(VirtualAddress::new([10, 7, 0, 1].into()).with_interface("eth0"));
+    a.reload(with(more.clone(), Vec::new())).unwrap();
+    wait_for("the new address", || lan.a.holds("10.7.0.1").then_some(()));
+    let new = hand_over(&lan.a, a, with(more, Vec::new()));
+    pause(Duration::from_millis(1500));
+    wait_all(&lan.a, &left);
+    assert!(!lan.a.holds(OWN));
+    new.shutdown();
+    assert_eq!(all(&lan.a), Vec::<String>::new());
+    assert!(!lan.a.holds("10.7.0.1"));
+}
+
+/// The only address of the interface, and so the source of adverts.
+#[test]
+fn a_router_begins_with_its_static_source() {
+    if !enabled("a_router_begins_with_its_static_source") {
+        return;
+    }
+    let lan = Lan::new();
+    lan.a.ip("addr flush dev eth0");
+    let own = VirtualAddress::new([192, 0, 2, 1].into())
+        .with_prefix_len(24)
+        .with_interface("eth0");
+    let statics = || StaticItems::default().with_address(own.clone());
+    let a = Node::start(&lan.a, with(statics(), vec![quick_spec(150)]));
+    a.wait_state(State::Master);
+    let states = [
+        (State::Initialize, State::Backup),
+        (State::Backup, State::Master),
+    ];
+    assert_eq!(transitions(&a), states);
+    assert_eq!(a.status().routers[0].source, Some([192, 0, 2, 1].into()));
+    a.shutdown();
+    assert!(!lan.a.holds("192.0.2.1"));
+}

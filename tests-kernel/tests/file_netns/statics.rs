@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Addresses, routes and rules whoever is master: `ip` shows the same with either program, after one
+//! has been taken away too.
+
+use std::time::Duration;
+
+use tests_kernel::cluster::{Director, Software};
+use tests_kernel::host_namespaces_or_skip;
+use tests_kernel::net::{Lan, Netns, wait_until};
+use tests_kernel::process::{Background, pause};
+use tests_kernel::tool::lbctl;
+
+use super::holdings::all;
+use super::{DEADLINE, TestResult};
+
+/// No instance is needed. Rules without a priority come last, the first one lowest.
+const FILE: &str = "\
+global_defs {
+    default_interface eth0
+}
+static_ipaddress {
+    10.9.0.11/24 dev eth0 label eth0:own
+    10.9.1.11/24 brd +
+    10.9.2.11/24 brd 10.9.2.200 scope link dev eth0
+    10.9.3.11/32 peer 10.9.3.55
+    10.9.4.11/24 noprefixroute
+    10.9.5.11 no_track
+    2001:db8::5/64 home -nodad
+    2001:db8::6
+    2001:db8::7/64 preferred_lft 7777
+}
+static_routes {
+    198.51.100.0/24 via 10.9.0.3 src 10.9.0.11
+    default via 10.9.0.3 dev eth0 table 1000 metric 7 mtu 1400
+    blackhole 203.0.113.0/24
+    unreachable 203.0.114.0/24 metric 5 table 99
+    203.0.117.0/24 dev eth0 scope link
+    203.0.118.0/24 nexthop via 10.9.0.4 dev eth0 weight 2 nexthop via 10.9.0.5 weight 3
+    203.0.126.5 dev eth0 no_track
+    2001:db8:9::/48 dev eth0
+    2001:db8:a::/48 via 2001:db8::9 dev eth0 pref high
+}
+static_rules {
+    from 10.9.0.11 table 1000
+    from 10.9.1.11 lookup main preference 77
+    fwmark 0x10/0xf0 iif eth0 prohibit priority 101
+    fwmark 6 table 9 priority 200
+    fwmark 7 table 9 priority 200
+    from 2001:db8::5 table 9
+    to 10.0.0.0/8 table 99
+    to default table 9 priority 163 no_track
+}
+";
+
+/// A track group of one instance and a route by another interface.
+const GROUP: &str = "\
+track_group uplink {
+    group {
+        VI_1
+    }
+}
+static_routes {
+    10.5.0.0/16 dev side0 track_group uplink
+}
+vrrp_instance VI_1 {
+    state BACKUP
+    interface eth0
+    virtual_router_id 61
+    advert_int 1
+    virtual_ipaddress {
+        192.168.1.100/24 dev eth0
+    }
+}
+";
+
+/// Waits until all is as it is wanted; says what differs.
+fn wait_same(what: &str, director: &Director, wanted: &[Vec<String>; 5]) -> TestResult {
+    wait_until(what, DEADLINE, || {
+        let now = all(director.host().netns()).map_err(|error| error.to_string())?;
+        let mut wrong = String::new();
+        for (now, wanted) in now.iter().zip(wanted) {
+            let surplus = now.iter().filter(|line| !wanted.contains(line));
+            let missing = wanted.iter().filter(|line| !now.contains(line));
+            for line in surplus.map(|line| format!("+ {line}\n")) {
+                wrong.push_str(&line);
+            }
+            for line in missing.map(|line| format!("- {line}\n")) {
+                wrong.push_str(&line);
+            }
+        }
+        if wrong.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{wrong}{}", director.log()))
+        }
+    })?;
+    Ok(())
+}
+
+fn started(software: Software, text: &str) -> TestResult<(Lan, Director)> {
+    let lan = Lan::new()?;
+    let host = lan.host("one", [192, 168, 1, 11].into())?;
+    let mut director = Director::new(host, software, text)?;
+    director
+        .host()
+        .netns()
+        .ip("link add side0 up type veth peer name side1")?;
+    director.host().netns().ip("link set side1 up")?;
+    director.start()?;
+    Ok((lan, director))
+}
+
+/// All of `FILE` is there.
+fn complete(director: &Director) -> TestResult<[Vec<String>; 5]> {
+    wait_until("the last rule", DEADLINE, || {
+        let rules = director.host().netns().ip("-4 rule show");
+        let rules = rules.unwrap_or_default();
+        let there = rules.contains("163:");
+        there.then_some(()).ok_or_else(|| director.log())
+    })?;
+    // Duplicate detection is over.
+    pause(Duration::from_secs(3));
+    all(director.host().netns())
+}
+
+#[test]
+fn static_items_are_what_keepalived_makes_of_them() -> TestResult {
+    host_namespaces_or_skip!();
+    let mut seen = Vec::new();
+    for software in [Software::Keepalived, Software::Lbctl] {
+        let (_lan, mut director) = started(software, FILE)?;
+        let whole = complete(&director)?;
+        let netns = director.host().netns().clone();
+        for words in [
+            "addr del 10.9.2.11/24 dev eth0",
+            "addr del 2001:db8::6/128 dev eth0",
+            "route del 203.0.117.0/24",
+            "rule del priority 101",
+            // With the route that has it as its source.
+            "addr del 10.9.0.11/24 dev eth0",
+        ] {
+            // keepalived 2.2.7 puts back routes and rules of a track group only.
+            let addresses_only = software == Software::Keepalived;
+            if addresses_only && (!words.starts_with("addr") || words.contains("10.9.0.11")) {
+                continue;
+            }
+            netns.ip(words)?;
+            wait_same(&format!("{software}: all after {words}"), &director, &whole)?;
+        }
+        seen.push(whole);
+        let (status, log) = director.stop()?;
+        assert!(status.success(), "{software}: {log}");
+        let left = all(&netns)?.concat();
+        let ours = |line: &&String| {
+            ["10.9.", "2001:db8", "203.0.11", "198.51.100", "lookup 9"]
+                .iter()
+                .any(|of| line.contains(of))
+        };
+        // keepalived 2.2.7 leaves addresses with a peer.
+        let left: Vec<&String> = left.iter().filter(ours).collect();
+        assert!(
+            left.is_empty() || software == Software::Keepalived,
+            "{software} leaves {left:?}"
+        );
+    }
+    let [theirs, ours] = &seen[..] else {
+        return Err("two listings".into());
+    };
+    for (theirs, ours) in theirs.iter().zip(ours) {
+        assert_eq!(ours, theirs);
+        assert!(!ours.is_empty());
+    }
+    Ok(())
+}
+
+fn has(netns: &Netns, words: &str, part: &str) -> bool {
+    netns.ip(words).is_ok_and(|listing| listing.contains(part))
+}
+
+#[test]
+fn an_instance_is_in_fault_while_its_track_group_lacks_something() -> TestResult {
+    host_namespaces_or_skip!();
+    for software in [Software::Keepalived, Software::Lbctl] {
+        let (_lan, mut director) = started(software, GROUP)?;
+        let netns = director.host().netns().clone();
+        let log = |wanted: bool| {
+            let (director, netns) = (&director, netns.clone());
+            wait_until(&format!("{software}: master {wanted}"), DEADLINE, || {
+                let master = has(&netns, "addr show dev eth0", "192.168.1.100");
+                let so = master == wanted;
+                so.then_some(()).ok_or_else(|| director.log())
+            })
+        };
+        log(true)?;
+        // It can be put back: nobody minds.
+        netns.ip("route del 10.5.0.0/16")?;
+        wait_until(&format!("{software}: the route"), DEADLINE, || {
+            let there = has(&netns, "route show", "10.5.0.0/16");
+            there.then_some(()).ok_or_else(|| director.log())
+        })?;
+        pause(Duration::from_secs(1));
+        assert!(!director.log().contains("Entering FAULT STATE"));
+        netns.ip("link set side0 down")?;
+        log(false)?;
+        assert!(director.log().contains("Entering FAULT STATE"));
+        if software == Software::Lbctl {
+            let table = director.lbctl(&["status"])?;
+            for part in [
+                "VI_1: static route 10.5.0.0/16 dev side0: fault",
+                "static route 10.5.0.0/16 dev side0  interface side0 down  uplink",
+            ] {
+                assert!(table.contains(part), "{table}");
+            }
+            let document: serde_json::Value =
+                serde_json::from_str(&director.lbctl(&["status", "--json"])?)?;
+            let item = &document["static_items"][0];
+            assert_eq!(item["item"], "route 10.5.0.0/16 dev side0");
+            assert_eq!(item["problem"], "interface side0 down");
+            assert_eq!(item["track_group"], "uplink");
+            assert_eq!(document["routers"][0]["faults"][0], "tracked object failed");
+        }
+        netns.ip("link set side0 up")?;
+        log(true)?;
+        assert!(has(&netns, "route show", "10.5.0.0/16"));
+        let (status, log) = director.stop()?;
+        assert!(status.success(), "{software}: {log}");
+        assert!(!has(&netns, "route show", "10.5.0.0/16"));
+    }
+    Ok(())
+}
+
+/// `ip monitor` for all of it.
+fn monitor(netns: &Netns) -> TestResult<Background> {
+    let mut monitor = netns.command("ip");
+    let monitor = Background::spawn(monitor.args(["monitor", "address", "route", "rule"]))?;
+    pause(Duration::from_millis(300));
+    Ok(monitor)
+}
+
+/// Nothing of these was touched.
+fn untouched(monitor: &mut Background, parts: &[&str]) {
+    pause(Duration::from_millis(300));
+    monitor.kill();
+    let seen = monitor.text();
+    for part in parts {
+        assert!(!seen.contains(part), "{part} was touched: {seen}");
+    }
+}
+
+/// What stays in the file, and what goes with it.
+const STAYS: [&str; 3] = ["10.9.0.11", "198.51.100.0", "from 10.9.0.11"];
+const GOES: [(&str, &str); 3] = [
+    ("addr show", "10.9.4.11"),
+    ("route show table all", "203.0.117.0"),
+    ("rule show", "101:"),
+];
+
+fn shorter() -> String {
+    let goes = ["10.9.4.11", "203.0.117.0", "priority 101"];
+    let lines = FILE.lines();
+    let kept = lines.filter(|line| !goes.iter().any(|of| line.contains(of)));
+    kept.collect::<Vec<_>>().join("\n")
+}
+
+fn gone(director: &Director) -> TestResult {
+    let netns = director.host().netns();
+    wait_until("what the file has no more to go", DEADLINE, || {
+        let left = GOES.iter().filter(|(words, part)| has(netns, words, part));
+        let left: Vec<_> = left.collect();
+        let gone = left.is_empty();
+        gone.then_some(())
+            .ok_or_else(|| format!("{left:?} {}", director.log()))
+    })?;
+    Ok(())
+}
+
+#[test]
+fn a_reload_a_crash_and_an_upgrade_touch_only_what_differs() -> TestResult {
+    host_namespaces_or_skip!();
+    let (_lan, mut director) = started(Software::Lbctl, FILE)?;
+    let whole = complete(&director)?;
+    let netns = director.host().netns().clone();
+
+    let mut watching = monitor(&netns)?;
+    director.configure(&shorter())?;
+    director.reload()?;
+    gone(&director)?;
+    untouched(&mut watching, &STAYS);
+    director.configure(FILE)?;
+    director.reload()?;
+    wait_same("all again", &director, &whole)?;
+
+    // kill -9, and another file.
+    let mut watching = monitor(&netns)?;
+    director.crash()?;
+    director.configure(&shorter())?;
+    director.start()?;
+    gone(&director)?;
+    untouched(&mut watching, &STAYS);
+    director.configure(FILE)?;
+    director.reload()?;
+    wait_same("all after a crash", &director, &whole)?;
+
+    let mut watching = monitor(&netns)?;
+    director.configure(&shorter())?;
+    let mut command = director.command(lbctl());
+    command.args(["run", "--upgrade", "-f"]);
+    command.arg(director.configuration());
+    command.arg("--control").arg(director.control());
+    let mut successor = Background::spawn(&mut command)?;
+    let ended = director.daemon()?.wait(DEADLINE)?;
+    assert!(ended.success(), "{}", director.log());
+    gone(&director)?;
+    untouched(&mut watching, &STAYS);
+    netns.ip("route del 198.51.100.0/24")?;
+    wait_until("the successor to look after it", DEADLINE, || {
+        let there = has(&netns, "route show", "198.51.100.0/24");
+        there.then_some(()).ok_or_else(|| successor.text())
+    })?;
+    successor.signal(nix::sys::signal::Signal::SIGTERM);
+    let ended = successor.wait(DEADLINE)?;
+    assert!(ended.success(), "{}", successor.text());
+    for part in STAYS {
+        for words in ["addr show", "route show", "rule show"] {
+            assert!(!has(&netns, words, part), "{part} is left");
+        }
+    }
+    Ok(())
+}
