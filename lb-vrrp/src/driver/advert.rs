@@ -68,7 +68,8 @@ pub(super) enum Command {
         keep: bool,
     },
     Reload {
-        configuration: Configuration,
+        /// Boxed: it is large.
+        configuration: Box<Configuration>,
         done: oneshot::Sender<Result<(), Error>>,
     },
     Status(oneshot::Sender<DriverStatus>),
@@ -383,7 +384,7 @@ impl AdvertThread {
                 done,
             } => {
                 // Nobody may wait for the answer any more.
-                let _ = done.send(self.reload(configuration));
+                let _ = done.send(self.reload(*configuration));
             }
             Command::Status(reply) => {
                 let _ = reply.send(self.status());

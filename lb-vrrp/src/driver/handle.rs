@@ -71,7 +71,7 @@ impl DriverHandle {
         let objects = tracked::without_init(&configuration.objects);
         let (done, answer) = oneshot::channel();
         let command = Command::Reload {
-            configuration,
+            configuration: Box::new(configuration),
             done,
         };
         let operation = "reload";

@@ -39,7 +39,7 @@ fn a_carrier_that_is_lost_counts_when_it_stays_lost() {
         ((&lan.a, "link set eth0 down"), (&lan.a, "link set eth0 up")),
     ] {
         lose.0.ip(lose.1);
-        wait_for("the loss", || changes());
+        wait_for("the loss", &changes);
         assert_eq!(a.status().interfaces[0].up, Some(true));
         find.0.ip(find.1);
         wait_for("the carrier", || changes().is_none().then_some(()));
@@ -71,7 +71,7 @@ fn a_carrier_that_is_lost_counts_when_it_stays_lost() {
     // Taken away while it runs, at its end at the latest.
     a.reload(delayed("eth0", short, short)).unwrap();
     lan.bridge.ip(lost);
-    wait_for("the loss", || changes());
+    wait_for("the loss", changes);
     a.reload(vec![quick_spec(150)]).unwrap();
     a.wait_state(State::Fault);
     a.shutdown();

@@ -231,7 +231,8 @@ impl Lan {
 }
 
 enum Control {
-    Reload(Configuration, oneshot::Sender<Result<(), Error>>),
+    /// Boxed: it is large.
+    Reload(Box<Configuration>, oneshot::Sender<Result<(), Error>>),
     Report(ObjectId, Report),
     Status(oneshot::Sender<DriverStatus>),
     Resign(String, oneshot::Sender<Result<Resigned, Error>>),
@@ -337,7 +338,7 @@ impl Node {
                         }
                         command = commands.recv() => match command {
                             Some(Control::Reload(specs, reply)) => {
-                                let _ = reply.send(handle.reload(specs).await);
+                                let _ = reply.send(handle.reload(*specs).await);
                             }
                             Some(Control::Report(object, report)) => {
                                 handle.report(object, report).await?;
@@ -385,7 +386,7 @@ impl Node {
 
     pub(crate) fn reload(&self, specs: impl Into<Configuration>) -> Result<(), Error> {
         let (reply, answer) = oneshot::channel();
-        self.send(Control::Reload(specs.into(), reply));
+        self.send(Control::Reload(Box::new(specs.into()), reply));
         answer.blocking_recv().unwrap()
     }
 
