@@ -98,6 +98,7 @@ impl CheckContext {
             scripts: ScriptRules {
                 default_user: None,
                 secure: false,
+                supplementary_groups: false,
             },
         }
     }
@@ -112,6 +113,8 @@ pub struct ScriptRules {
     /// Scripts run by root that others could change are refused, and so are scripts without a user
     /// (`enable_script_security`).
     pub secure: bool,
+    /// Scripts with a user are in all the groups that this user is in (`set_supplementary_groups`).
+    pub supplementary_groups: bool,
 }
 
 /// Whether a finding prevents the check.

@@ -14,7 +14,7 @@ use lb_check::Registry;
 use lb_core::config::{self, Mode, Parsed};
 use lb_core::model::{Announcements, Model, Scheduling, VrrpInstance};
 use lb_vrrp::wire::ChecksumDialect;
-use lb_vrrp::{ExtraRefresh, Pacing, PacingGroup};
+use lb_vrrp::{ExtraRefresh, NetlinkBuffer, NetlinkBuffers, Pacing, PacingGroup, ReceiveBuffer};
 
 /// One line of `global_defs` and one of an instance with this address.
 fn parsed(global: &str, address: &str, lines: &str) -> Parsed {
@@ -39,8 +39,26 @@ fn keywords_reach_the_router() {
     type Check = fn(&VrrpInstance) -> bool;
     let cases: &[(&str, &str, &str, Check)] = &[
         ("", IPV4, "kernel_rx_buf_size 1000000", |of| {
-            of.receive_buffer == Some(1_000_000)
+            of.receive_buffer == Some(ReceiveBuffer::Bytes(1_000_000))
         }),
+        ("vrrp_rx_bufs_policy MTU", IPV4, "", |of| {
+            of.receive_buffer == Some(ReceiveBuffer::Packets(3))
+        }),
+        (
+            "vrrp_rx_bufs_policy ADVERT\n vrrp_rx_bufs_multiplier 40",
+            IPV4,
+            "",
+            |of| of.receive_buffer == Some(ReceiveBuffer::Adverts(40)),
+        ),
+        ("vrrp_rx_bufs_policy 50000", IPV4, "", |of| {
+            of.receive_buffer == Some(ReceiveBuffer::Bytes(50_000))
+        }),
+        (
+            "vrrp_rx_bufs_policy MTU",
+            IPV4,
+            "kernel_rx_buf_size 1000000",
+            |of| of.receive_buffer == Some(ReceiveBuffer::Bytes(1_000_000)),
+        ),
         ("vrrp_mcast_group4 224.0.0.99", IPV4, "", |of| {
             of.config.group().to_string() == "224.0.0.99"
         }),
@@ -175,6 +193,17 @@ fn keywords_reach_the_driver() {
     assert_eq!(vrrp.startup_delay, Some(Duration::from_millis(2500)));
     assert_eq!(vrrp.delay_after_boot, Some(Duration::from_secs(30)));
     assert!(vrrp.log_unknown_vrids);
+    assert_eq!(vrrp.netlink, NetlinkBuffers::default());
+    let model = clean(
+        "vrrp_netlink_cmd_rcv_bufs 100000\n vrrp_netlink_monitor_rcv_bufs 9000000\n \
+         vrrp_netlink_monitor_rcv_bufs_force",
+        IPV4,
+        "",
+    );
+    let buffers = NetlinkBuffers::default()
+        .with_commands(Some(NetlinkBuffer::new(100_000, false)))
+        .with_monitor(Some(NetlinkBuffer::new(9_000_000, true)));
+    assert_eq!(model.global.vrrp.netlink, buffers);
     let model = clean(
         "vrrp_rt_priority 50\n vrrp_priority -5\n vrrp_cpu_affinity 1 3\n vrrp_rlimit_rttime 20000\n \
          vrrp_no_swap",

@@ -148,6 +148,7 @@
 //! ```
 
 mod addresses;
+mod buffers;
 mod carrier;
 #[cfg(feature = "driver")]
 pub mod driver;
@@ -166,6 +167,7 @@ pub use pnet::util::MacAddr;
 
 pub use self::{
     addresses::{AddressFlag, Announcements, ExtraRefresh, Scope, VirtualAddress},
+    buffers::{NetlinkBuffer, NetlinkBuffers, ReceiveBuffer},
     carrier::CarrierDelay,
     engine::{
         AnnounceReason, Carrier, FaultReason, Faults, HandOver, HandOverError, HandOverTimer,

@@ -172,6 +172,9 @@ fn script(
         }
     }
     let mut script = Script::new(command.argv, timeout);
+    if let Some(of) = account.filter(|_| rules.supplementary_groups) {
+        script.groups = of.supplementary_groups();
+    }
     script.account = account;
     Some(script)
 }

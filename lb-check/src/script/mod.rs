@@ -4,6 +4,7 @@
 mod factory;
 mod process;
 mod security;
+mod switch;
 mod words;
 
 use std::ffi::{OsStr, OsString};
@@ -28,7 +29,7 @@ pub use self::process::{Account, UnknownAccount};
 /// alone (`NOTIFY_SOCKET`, `LISTEN_FDS` …).
 ///
 /// It runs as the director's user unless [`account`](Self::account) says otherwise; with another
-/// account it has no supplementary groups.
+/// account it has no supplementary groups but [`groups`](Self::groups).
 ///
 /// ```
 /// use std::time::Duration;
@@ -55,6 +56,9 @@ pub struct Script {
     pub dynamic: bool,
     /// Whom it runs as (`user`).
     pub account: Option<Account>,
+    /// Supplementary groups by number, where it runs as another account
+    /// (`set_supplementary_groups`).
+    pub groups: Vec<u32>,
 }
 
 impl Script {
@@ -67,6 +71,7 @@ impl Script {
             timeout,
             dynamic: false,
             account: None,
+            groups: Vec::new(),
         }
     }
 
@@ -81,6 +86,13 @@ impl Script {
     #[must_use]
     pub const fn with_account(mut self, account: Account) -> Self {
         self.account = Some(account);
+        self
+    }
+
+    /// Sets the supplementary groups of its account.
+    #[must_use]
+    pub fn with_groups(mut self, groups: impl IntoIterator<Item = u32>) -> Self {
+        self.groups = groups.into_iter().collect();
         self
     }
 

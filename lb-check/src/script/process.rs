@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A program in a process group of its own, which never outlives its probe.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::ExitStatusExt as _;
@@ -11,11 +11,11 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::{Group, Pid, User};
+use nix::unistd::{Gid, Group, Pid, User, getgrouplist};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::Script;
+use super::{Script, switch};
 use crate::LocalError;
 
 /// Time between SIGTERM and SIGKILL.
@@ -68,6 +68,18 @@ impl Account {
     #[must_use]
     pub const fn new(uid: u32, gid: u32) -> Self {
         Self { uid, gid }
+    }
+
+    /// The groups that its user is in beside [`gid`](Self::gid), as the machine has them now; none for
+    /// a number that is no user's.
+    #[must_use]
+    pub fn supplementary_groups(&self) -> Vec<u32> {
+        let user = User::from_uid(uid_of(self.uid)).ok().flatten();
+        let name = user.and_then(|of| CString::new(of.name).ok());
+        let own = Gid::from_raw(self.gid);
+        let all = name.and_then(|name| getgrouplist(&name, own).ok());
+        let others = all.into_iter().flatten().filter(|of| *of != own);
+        others.map(Gid::as_raw).collect()
     }
 
     /// Looks a user and a group up, by name or number; without a group it is the user's own.
@@ -139,8 +151,12 @@ pub(super) async fn run(script: &Script) -> Result<End, LocalError> {
     for name in forbidden_variables(std::env::vars_os().map(|(name, _)| name)) {
         command.env_remove(name);
     }
-    if let Some(account) = script.account {
-        command.uid(account.uid).gid(account.gid);
+    match script.account {
+        Some(account) if script.groups.is_empty() => {
+            command.uid(account.uid).gid(account.gid);
+        }
+        Some(account) => switch::become_account(&mut command, account, &script.groups),
+        None => {}
     }
     let child = match command.spawn() {
         Ok(child) => child,

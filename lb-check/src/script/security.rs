@@ -21,7 +21,15 @@ impl ScriptRules {
         Self {
             default_user: user.or_else(|| known().map(|of| (of.name, None))),
             secure,
+            supplementary_groups: false,
         }
+    }
+
+    /// Sets whether scripts are in all the groups of their user.
+    #[must_use]
+    pub const fn with_supplementary_groups(mut self, all: bool) -> Self {
+        self.supplementary_groups = all;
+        self
     }
 
     /// What is wrong with running this program as this account: it does not run (`Err`), or is
@@ -128,6 +136,7 @@ mod tests {
         let strict = ScriptRules {
             default_user: None,
             secure: true,
+            supplementary_groups: false,
         };
         let (root, other) = (Account::new(0, 0), Account::new(65534, 65534));
         assert_eq!(strict.judge(&script, Some(&other)), Ok(None));

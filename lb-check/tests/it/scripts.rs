@@ -182,6 +182,24 @@ async fn it_runs_in_a_group_of_its_own_without_input_and_output() {
 }
 
 #[tokio::test]
+async fn an_account_has_the_groups_that_it_is_given() {
+    let script = shell("test \"$(id -u):$(id -g):$(id -G)\" = '65534:65534:65534 4001 4002'")
+        .with_account(lb_check::Account::new(65534, 65534))
+        .with_groups([4001, 4002]);
+    let outcome = run(script).await;
+    let root = nix::unistd::Uid::effective().is_root();
+    match root && outside_user_namespace() {
+        true => assert_eq!(outcome.verdict, Verdict::Pass, "{outcome}"),
+        false => assert!(matches!(outcome.verdict, Verdict::Local(_)), "{outcome}"),
+    }
+}
+
+/// Whether groups can be set at all.
+fn outside_user_namespace() -> bool {
+    fs::read_to_string("/proc/self/setgroups").is_ok_and(|text| text.trim() == "allow")
+}
+
+#[tokio::test]
 async fn another_account_needs_the_privilege() {
     let script = shell("test $(id -u):$(id -g):$(id -G) = 65534:65534:65534")
         .with_account(lb_check::Account::new(65534, 65534));

@@ -54,6 +54,7 @@ pub(super) struct GlobalConfig {
     pub(super) check_unicast_source: Option<At<bool>>,
     pub(super) down_timer_adverts: Option<At<u32>>,
     pub(super) log_all_failures: Option<At<bool>>,
+    pub(super) supplementary_groups: Option<At<bool>>,
     pub(super) script_user: Option<At<(String, Option<String>)>>,
     pub(super) no_email_faults: Option<At<bool>>,
     pub(super) script_security: bool,
@@ -136,6 +137,10 @@ impl GlobalConfig {
                 context.set(line, &mut self.no_email_faults, Some(value));
             }
             "enable_script_security" => self.script_security = context.flag(line).value,
+            "set_supplementary_groups" => {
+                let value = context.boolean(line);
+                context.set(line, &mut self.supplementary_groups, value);
+            }
             // Scripts are run by the path that is written, in any case.
             "use_symlink_paths" => {
                 context.boolean(line);

@@ -55,6 +55,7 @@
 
 mod address;
 mod announcements;
+mod buffers;
 mod diagnostic;
 mod findings;
 mod global;

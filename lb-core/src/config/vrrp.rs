@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Diagnostic;
 use super::announcements::PacingConfig;
+use super::buffers::BuffersConfig;
 use super::line::{At, Context};
 use super::scheduling::SchedulingConfig;
 use super::tree::NodeId;
@@ -20,6 +21,7 @@ pub(super) struct VrrpConfig {
     pub(super) min_garp: Option<At<bool>>,
     pub(super) pacing: PacingConfig,
     pub(super) scheduling: SchedulingConfig,
+    pub(super) buffers: BuffersConfig,
 }
 
 impl VrrpConfig {
@@ -53,7 +55,8 @@ impl VrrpConfig {
             _ => {
                 let name = keyword.strip_prefix("vrrp_");
                 return name.is_some_and(|name| self.pacing.read(context, line, name))
-                    || self.scheduling.read(context, line, keyword);
+                    || self.scheduling.read(context, line, keyword)
+                    || self.buffers.read(context, line, keyword);
             }
         }
         true

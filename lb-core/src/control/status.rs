@@ -268,6 +268,9 @@ pub struct InterfaceStatus {
     /// is pending. In milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes_in_ms: Option<u64>,
+    /// Bytes of adverts that may wait to be read, as the kernel counts: twice what was asked for.
+    #[serde(default)]
+    pub receive_buffer: usize,
 }
 
 /// A virtual server in [`Status`].

@@ -201,6 +201,7 @@ fn interfaces(driver: &DriverStatus) -> Vec<InterfaceStatus> {
                 let left = at.saturating_duration_since(Instant::now());
                 u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
             }),
+            receive_buffer: interface.receive_buffer,
         })
         .collect()
 }

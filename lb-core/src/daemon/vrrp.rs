@@ -37,7 +37,7 @@ pub(super) fn options(model: &Model) -> driver::Options {
     if asked.no_swap {
         scheduling = scheduling.with_memory(LockMemory::Always);
     }
-    let options = driver::Options::default();
+    let options = driver::Options::default().with_netlink(model.global.vrrp.netlink);
     match asked.priority {
         Some(priority) => options
             .with_realtime(Realtime::Always)
@@ -108,8 +108,12 @@ struct Runner {
 impl Runner {
     fn new(tracked: &TrackedScript) -> Self {
         // The timeout may change, and it is the same script.
-        let line = format!("{:?} {:?}", tracked.argv, tracked.account);
-        let mut script = Script::new(tracked.argv.iter().cloned(), tracked.timeout);
+        let mut line = format!("{:?} {:?}", tracked.argv, tracked.account);
+        if !tracked.groups.is_empty() {
+            line = format!("{line} {:?}", tracked.groups);
+        }
+        let script = Script::new(tracked.argv.iter().cloned(), tracked.timeout);
+        let mut script = script.with_groups(tracked.groups.iter().copied());
         script.account = tracked.account.map(|(uid, gid)| Account::new(uid, gid));
         Self { script, line }
     }
@@ -157,7 +161,7 @@ fn spec(instance: &VrrpInstance) -> RouterSpec {
             spec.with_tracked(object.clone(), *weight)
         });
     let spec = match instance.receive_buffer {
-        Some(bytes) => spec.with_receive_buffer(bytes),
+        Some(buffer) => spec.with_receive_buffer(buffer),
         None => spec,
     };
     match instance.source {

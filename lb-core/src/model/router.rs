@@ -4,7 +4,9 @@
 use std::net::IpAddr;
 
 use lb_vrrp::track::{ObjectId, Weight};
-use lb_vrrp::{Announcements, RouterConfig, VirtualAddress, VirtualRoute, VirtualRule, Vmac};
+use lb_vrrp::{
+    Announcements, ReceiveBuffer, RouterConfig, VirtualAddress, VirtualRoute, VirtualRule, Vmac,
+};
 
 /// One virtual router: its protocol parameters and the addresses it holds while master.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,8 +48,9 @@ pub struct VrrpInstance {
     /// What the names of macvlans for [single addresses](VirtualAddress::vmac) begin with. keepalived:
     /// `vmac_addr_prefix`.
     pub address_prefix: String,
-    /// Bytes of received adverts that may wait, at least. keepalived: `kernel_rx_buf_size`.
-    pub receive_buffer: Option<u32>,
+    /// Room for its adverts in the socket of its interface. keepalived: `kernel_rx_buf_size`,
+    /// `vrrp_rx_bufs_policy`, `vrrp_rx_bufs_multiplier`.
+    pub receive_buffer: Option<ReceiveBuffer>,
 }
 
 impl VrrpInstance {

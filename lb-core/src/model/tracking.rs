@@ -75,6 +75,8 @@ pub struct TrackedScript {
     pub argv: Vec<OsString>,
     /// User and group it runs as, by number; those of the director unless given.
     pub account: Option<(u32, u32)>,
+    /// Supplementary groups of that user, by number. keepalived: `set_supplementary_groups`.
+    pub groups: Vec<u32>,
     /// The longest it may run, the interval unless given.
     pub timeout: Duration,
     /// Start to start.
@@ -89,6 +91,7 @@ impl TrackedScript {
         Self {
             argv: argv.into_iter().map(Into::into).collect(),
             account: None,
+            groups: Vec::new(),
             timeout: Duration::from_secs(1),
             interval: Duration::from_secs(1),
             script: track::Script::default(),

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use lb_vrrp::{CarrierDelay, Pacing};
+use lb_vrrp::{CarrierDelay, NetlinkBuffers, Pacing};
 
 /// Settings of all virtual routers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,9 @@ pub struct VrrpSettings {
     pub carrier_delays: Vec<CarrierDelay>,
     /// How their threads are scheduled.
     pub scheduling: Scheduling,
+    /// Buffers of their netlink sockets; of the start only. keepalived: `vrrp_netlink_cmd_rcv_bufs`,
+    /// `vrrp_netlink_monitor_rcv_bufs` and those that end in `_force`.
+    pub netlink: NetlinkBuffers,
 }
 
 /// How the threads of the virtual routers are scheduled; of the start only.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc as blocking;
 use std::thread;
 
-use netlink_sys::TokioSocket;
+use netlink_sys::{AsyncSocket as _, TokioSocket};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
@@ -18,6 +18,7 @@ use tracing::error;
 use super::actuator::Actuator;
 use super::address::{AddressManager, Rtnetlink};
 use super::advert::Command;
+use super::buffers::widen;
 use super::error::Error;
 use super::event::Event;
 use super::filter::PacketFilter;
@@ -27,6 +28,7 @@ use super::monitor::{self, Monitor, Watched};
 use super::routing::Watch;
 use super::spec::Options;
 use super::vmac;
+use crate::NetlinkBuffers;
 
 /// Hints that may wait for the actuator; the monitor waits when it is full.
 const HINTS: usize = 64;
@@ -61,7 +63,7 @@ impl Idle {
             .name("vrrp-address".to_owned())
             .spawn(move || {
                 options.scheduling.apply("vrrp-address");
-                run(&opened, &orders);
+                run(options.netlink, &opened, &orders);
                 drop(alive);
             })
             .map_err(|source| Error::Thread { source })?;
@@ -91,8 +93,12 @@ struct Netlink {
     watch: Watch,
 }
 
-fn run(opened: &blocking::SyncSender<Result<(), Error>>, orders: &blocking::Receiver<Work>) {
-    let (runtime, netlink) = match open() {
+fn run(
+    buffers: NetlinkBuffers,
+    opened: &blocking::SyncSender<Result<(), Error>>,
+    orders: &blocking::Receiver<Work>,
+) {
+    let (runtime, netlink) = match open(buffers) {
         Ok(open) => open,
         Err(error) => {
             // Nobody waits any more if this fails.
@@ -116,7 +122,7 @@ fn run(opened: &blocking::SyncSender<Result<(), Error>>, orders: &blocking::Rece
     }
 }
 
-fn open() -> Result<(Runtime, Netlink), Error> {
+fn open(buffers: NetlinkBuffers) -> Result<(Runtime, Netlink), Error> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
@@ -124,11 +130,13 @@ fn open() -> Result<(Runtime, Netlink), Error> {
     let failed = |operation| move |source: io::Error| Error::Netlink { operation, source };
     let netlink = {
         let _inside = runtime.enter();
-        let notifications =
-            monitor::subscribe().map_err(failed("subscribe to links and addresses"))?;
-        let (connection, handle, _) = rtnetlink::new_connection().map_err(failed("connect"))?;
+        let notifications = monitor::subscribe(buffers.monitor)
+            .map_err(failed("subscribe to links and addresses"))?;
+        let (mut connection, handle, _) = rtnetlink::new_connection().map_err(failed("connect"))?;
+        widen(connection.socket_mut().socket_ref(), buffers.commands)
+            .map_err(failed("set the buffer of a socket"))?;
         runtime.spawn(connection);
-        let watch = Watch::open().map_err(failed("open a socket"))?;
+        let watch = Watch::open(buffers.monitor).map_err(failed("open a socket"))?;
         Netlink {
             notifications,
             handle,

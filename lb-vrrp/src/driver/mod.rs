@@ -71,6 +71,7 @@ mod actuator;
 mod address;
 mod address_thread;
 mod advert;
+mod buffers;
 mod carrier;
 mod error;
 mod event;
@@ -120,8 +121,8 @@ pub use self::tracked::{
     ProcessSource, Report, ScriptRunner, ScriptSource, Source,
 };
 pub use crate::{
-    Announcements, CarrierDelay, Pacing, PacingGroup, Scope, StaticItem, StaticItems, TrackGroup,
-    VirtualAddress, VirtualRoute, VirtualRule, Vmac,
+    Announcements, CarrierDelay, NetlinkBuffer, NetlinkBuffers, Pacing, PacingGroup, ReceiveBuffer,
+    Scope, StaticItem, StaticItems, TrackGroup, VirtualAddress, VirtualRoute, VirtualRule, Vmac,
 };
 
 use self::actuator::remove_leftovers;

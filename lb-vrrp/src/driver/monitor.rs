@@ -20,9 +20,10 @@ use tracing::{error, warn};
 
 use super::actuator::Hint;
 use super::advert::Command;
+use super::buffers::widen;
 use super::carrier::Carriers;
 use super::links::{Change, Interfaces};
-use crate::CarrierDelay;
+use crate::{CarrierDelay, NetlinkBuffer};
 
 /// Room for notifications while the task is not scheduled.
 const RECEIVE_BUFFER: usize = 1024 * 1024;
@@ -67,13 +68,14 @@ impl Watched {
 }
 
 /// A socket on which the kernel tells of links and addresses, in this network namespace.
-pub(super) fn subscribe() -> io::Result<TokioSocket> {
+pub(super) fn subscribe(buffer: Option<NetlinkBuffer>) -> io::Result<TokioSocket> {
     let mut socket = TokioSocket::new(NETLINK_ROUTE)?;
     let groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
     socket.socket_mut().bind(&SocketAddr::new(0, groups))?;
     socket
         .socket_ref()
         .set_rx_buf_sz(i32::try_from(RECEIVE_BUFFER).unwrap_or(i32::MAX))?;
+    widen(socket.socket_ref(), buffer)?;
     Ok(socket)
 }
 

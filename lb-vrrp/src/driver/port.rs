@@ -116,7 +116,10 @@ impl Port {
         self.sticky = all.iter().any(|of| of.config.sticky().is_some());
         // Those that authenticate by header want to know of adverts without one, too.
         self.plain.join(&groups(&all))?;
-        let room = all.iter().filter_map(|of| of.receive_buffer).max();
+        let asked = all
+            .iter()
+            .filter_map(|of| Some(of.receive_buffer?.bytes(&of.config, interface.mtu)));
+        let room = asked.fold(0, u64::saturating_add);
         self.plain.reserve(room)?;
         let headed: Vec<&RouterSpec> = all.into_iter().filter(|spec| by_header(spec)).collect();
         if headed.is_empty() {

@@ -9,8 +9,8 @@ use super::tracked::{GroupSpec, ObjectId, ObjectSpec};
 use super::vmac::AddressMacvlan;
 use crate::track::Weight;
 use crate::{
-    Announcements, CarrierDelay, Pacing, RouterConfig, StaticItems, VirtualAddress, VirtualRoute,
-    VirtualRule, Vmac,
+    Announcements, CarrierDelay, NetlinkBuffers, Pacing, ReceiveBuffer, RouterConfig, StaticItems,
+    VirtualAddress, VirtualRoute, VirtualRule, Vmac,
 };
 
 /// All that a driver runs.
@@ -146,9 +146,9 @@ pub struct RouterSpec {
     pub address_prefix: String,
     /// The names that they have got.
     pub(super) address_macvlans: Vec<AddressMacvlan>,
-    /// Bytes of received adverts that may wait, at least; the largest of an interface's routers
-    /// counts, and never less than what there is anyway, 512 KiB (`kernel_rx_buf_size` in keepalived).
-    pub receive_buffer: Option<u32>,
+    /// Room for its adverts in the socket of its interface (`kernel_rx_buf_size`,
+    /// `vrrp_rx_bufs_policy` in keepalived).
+    pub receive_buffer: Option<ReceiveBuffer>,
 }
 
 impl RouterSpec {
@@ -185,10 +185,10 @@ impl RouterSpec {
         }
     }
 
-    /// Sets how many bytes of received adverts may wait, at least.
+    /// Sets how much room there is for its adverts: bytes, packets or adverts.
     #[must_use]
-    pub const fn with_receive_buffer(mut self, bytes: u32) -> Self {
-        self.receive_buffer = Some(bytes);
+    pub fn with_receive_buffer(mut self, buffer: impl Into<ReceiveBuffer>) -> Self {
+        self.receive_buffer = Some(buffer.into());
         self
     }
 
@@ -288,6 +288,8 @@ pub struct Options {
     pub startup_delay: Option<Duration>,
     /// Priority, processors and memory of the threads.
     pub scheduling: Scheduling,
+    /// Buffers of the netlink sockets.
+    pub netlink: NetlinkBuffers,
 }
 
 impl Default for Options {
@@ -298,6 +300,7 @@ impl Default for Options {
             limit: Duration::from_secs(5),
             startup_delay: None,
             scheduling: Scheduling::default(),
+            netlink: NetlinkBuffers::default(),
         }
     }
 }
@@ -321,6 +324,13 @@ impl Options {
     #[must_use]
     pub const fn with_scheduling(mut self, scheduling: Scheduling) -> Self {
         self.scheduling = scheduling;
+        self
+    }
+
+    /// Replaces the buffers of the netlink sockets.
+    #[must_use]
+    pub const fn with_netlink(mut self, netlink: NetlinkBuffers) -> Self {
+        self.netlink = netlink;
         self
     }
 

@@ -411,6 +411,18 @@ pub(super) fn room(
         AddressFamily::Ipv4 => IPV4_HEADER,
         AddressFamily::Ipv6 => IPV6_HEADER,
     };
+    let room = usize::from(mtu)
+        .saturating_sub(ip_header + overhead(settings))
+        .checked_div(family.address_len())
+        .unwrap_or_default();
+    if room == 0 {
+        return Err(ConfigError::Mtu { mtu });
+    }
+    Ok(room.min(AddressList::MAX))
+}
+
+/// Bytes of an advertisement without addresses, behind the IP header.
+pub(super) const fn overhead(settings: &Settings) -> usize {
     let field = match settings.version {
         Version::V2 => AuthField::LEN,
         Version::V3 => 0,
@@ -420,14 +432,7 @@ pub(super) fn room(
         Authentication::Ah(_) => AuthenticationHeader::LEN,
         Authentication::Hmac(_) => HmacTrailer::LEN,
     };
-    let room = usize::from(mtu)
-        .saturating_sub(ip_header + extra + Header::LEN + field)
-        .checked_div(family.address_len())
-        .unwrap_or_default();
-    if room == 0 {
-        return Err(ConfigError::Mtu { mtu });
-    }
-    Ok(room.min(AddressList::MAX))
+    extra + Header::LEN + field
 }
 
 /// The first ones, and those for which there is no room.

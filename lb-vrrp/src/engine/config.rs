@@ -3,7 +3,7 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use super::builder::{room, split};
+use super::builder::{overhead, room, split};
 use super::{RouterConfigBuilder, peers::Peers};
 use crate::{
     error::ConfigError,
@@ -156,6 +156,12 @@ impl RouterConfig {
             excluded,
             mtu: self.mtu,
         })
+    }
+
+    /// Bytes of an advertisement behind the IP header, with what authenticates it.
+    pub fn advertisement_len(&self) -> usize {
+        let addresses = self.addresses.as_slice().len() * self.family().address_len();
+        overhead(&self.settings) + addresses
     }
 
     /// Family of the virtual addresses.

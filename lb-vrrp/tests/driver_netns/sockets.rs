@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use lb_vrrp::driver::{Driver, Options};
+use lb_vrrp::driver::{Driver, Options, ReceiveBuffer};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -78,8 +78,8 @@ fn a_receive_buffer_is_as_large_as_it_is_wanted() {
         return;
     }
     let lan = Lan::new();
-    let first = |bytes| calm_spec(51, 100).with_receive_buffer(bytes);
-    let second = |bytes| {
+    let first = |bytes: u32| calm_spec(51, 100).with_receive_buffer(bytes);
+    let second = |bytes: u32| {
         let mut spec = calm_spec(52, 100).with_receive_buffer(bytes);
         spec.name = "VI_2".to_owned();
         spec.with_virtual_addresses([])
@@ -90,10 +90,16 @@ fn a_receive_buffer_is_as_large_as_it_is_wanted() {
         let there = || (buffer() == 2 * bytes).then_some(());
         wait_for("a buffer of this size", there);
     };
-    wait(20_000_000);
+    wait(23_000_000);
     node.reload(vec![first(3_000_000), second(4_000_000)])
         .unwrap();
-    wait(4_000_000);
+    wait(7_000_000);
+    // So many packets of the interface, whose size changes.
+    let packets = calm_spec(51, 100).with_receive_buffer(ReceiveBuffer::Packets(1000));
+    node.reload(vec![packets]).unwrap();
+    wait(1_500_000);
+    lan.a.ip("link set eth0 mtu 1000");
+    wait(1_000_000);
     // Less than what there is anyway is no less.
     node.reload(vec![first(4096)]).unwrap();
     wait_for("the usual buffer", || {

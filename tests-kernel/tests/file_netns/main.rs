@@ -5,6 +5,7 @@
 mod holdings;
 mod links;
 mod mails;
+mod sockets;
 mod start;
 mod statics;
 mod vmacs;

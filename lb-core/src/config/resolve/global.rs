@@ -24,6 +24,7 @@ pub(super) fn global(
     global.vrrp.delay_after_boot = config.vrrp.delay_after_boot.map(|at| at.value);
     global.vrrp.log_unknown_vrids = config.vrrp.log_unknown_vrids.is_some();
     global.vrrp.pacing = super::announcements::pacing(context, config);
+    global.vrrp.netlink = config.vrrp.buffers.netlink(context);
     global.vrrp.scheduling = config.vrrp.scheduling.scheduling();
     global.no_fault_mails = config.no_email_faults.is_some();
     global.scripts.security = config.script_security;

@@ -141,6 +141,8 @@ fn config(context: &mut Context<'_>) -> Config {
     }
     let global = &mut config.global;
     let user = global.script_user.as_ref().map(|at| at.value.clone());
-    global.script_rules = ScriptRules::new(user, global.script_security);
+    let all_groups = global.supplementary_groups.is_some_and(|at| at.value);
+    global.script_rules =
+        ScriptRules::new(user, global.script_security).with_supplementary_groups(all_groups);
     config
 }

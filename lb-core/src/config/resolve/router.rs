@@ -196,7 +196,8 @@ fn router(
         .sync_daemon_interface
         .as_ref()
         .map(|at| at.value.clone());
-    router.receive_buffer = instance.receive_buffer.map(|at| at.value);
+    let own = instance.receive_buffer.map(|at| at.value.into());
+    router.receive_buffer = own.or_else(|| global.vrrp.buffers.policy());
     router.smtp_alert = global.alerts_of_routers(instance.smtp_alert);
     Some(router)
 }

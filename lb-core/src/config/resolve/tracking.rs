@@ -153,6 +153,7 @@ fn script(
         .with_interval(interval, timeout)
         .with_script(written.script());
     script.account = program.account.map(|of| (of.uid, of.gid));
+    script.groups = program.groups;
     Some(script)
 }
 

@@ -14,7 +14,9 @@ use rtnetlink::packet_route::route::RouteProtocol;
 use rtnetlink::packet_route::rule::RuleAttribute;
 use tracing::warn;
 
+use super::super::buffers::widen;
 use super::ROUTE_PROTOCOL;
+use crate::NetlinkBuffer;
 
 /// `RTNLGRP_IPV4_ROUTE`, `RTNLGRP_IPV4_RULE`, `RTNLGRP_IPV6_ROUTE`, `RTNLGRP_IPV6_RULE`.
 const GROUPS: [u32; 4] = [7, 8, 11, 19];
@@ -38,9 +40,10 @@ impl fmt::Debug for Watch {
 
 impl Watch {
     /// Opens the socket, in the network namespace of the calling thread.
-    pub(in crate::driver) fn open() -> io::Result<Self> {
+    pub(in crate::driver) fn open(buffer: Option<NetlinkBuffer>) -> io::Result<Self> {
         let mut socket = TokioSocket::new(NETLINK_ROUTE)?;
         socket.socket_mut().bind(&SocketAddr::new(0, 0))?;
+        widen(socket.socket_ref(), buffer)?;
         Ok(Self {
             socket,
             listening: false,

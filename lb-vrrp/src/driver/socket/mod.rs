@@ -100,7 +100,7 @@ impl VrrpSocket {
             AddressFamily::Ipv6 => ipv6::configure(&socket)?,
         }
         let mut opened = Self::register(socket, family, index, BTreeSet::new())?;
-        opened.reserve(None)?;
+        opened.reserve(0)?;
         Ok(opened)
     }
 
@@ -177,9 +177,12 @@ impl VrrpSocket {
     }
 
     /// Has room for that many bytes of received packets, or for what is enough for most.
-    pub(super) fn reserve(&mut self, bytes: Option<u32>) -> io::Result<()> {
-        let asked = bytes.and_then(|bytes| usize::try_from(bytes).ok());
-        let wanted = asked.unwrap_or_default().max(RECEIVE_BUFFER);
+    pub(super) fn reserve(&mut self, bytes: u64) -> io::Result<()> {
+        // The kernel takes an int, and makes twice as much.
+        let asked = i32::try_from(bytes).unwrap_or(i32::MAX).min(i32::MAX / 2);
+        let wanted = usize::try_from(asked)
+            .unwrap_or_default()
+            .max(RECEIVE_BUFFER);
         if self.reserved == Some(wanted) {
             return Ok(());
         }
