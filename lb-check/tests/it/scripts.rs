@@ -3,9 +3,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use lb_check::{HealthCheck as _, Outcome, Reason, Script, Target, Verdict};
+use lb_check::{
+    Arguments, HealthCheck as _, Outcome, Reason, Script, ScriptRules, Target, Verdict,
+};
 use tokio::time::{sleep, timeout};
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -192,6 +195,54 @@ async fn an_account_has_the_groups_that_it_is_given() {
         true => assert_eq!(outcome.verdict, Verdict::Pass, "{outcome}"),
         false => assert!(matches!(outcome.verdict, Verdict::Local(_)), "{outcome}"),
     }
+}
+
+#[test]
+fn the_groups_of_an_account_are_those_that_the_machine_has() {
+    let groups = |of: &str| -> Option<Vec<u32>> {
+        let output = Command::new("id").args(["-G", of]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let numbers = text.split_whitespace().map(|of| of.parse().unwrap());
+        output.status.success().then(|| numbers.collect())
+    };
+    let mut compared = 0;
+    for user in ["root", "daemon", "nobody", "bin", "mail"] {
+        let Some(mut expected) = groups(user) else {
+            continue;
+        };
+        let account = lb_check::Account::find(user, None).unwrap();
+        let mut found = account.supplementary_groups();
+        found.push(account.gid);
+        found.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{user}");
+        // What a file asks for reaches its scripts.
+        let line = |name: &str, value: &str| {
+            Arguments::line(name, value.split_whitespace()).with_raw(value)
+        };
+        for all in [true, false] {
+            let rules = ScriptRules::new(None, false).with_supplementary_groups(all);
+            let (script, _) = Script::from_lines(
+                &line("misc_path", "/bin/true"),
+                Some(&line("user", user)),
+                &rules,
+                LIMIT,
+            );
+            let expected = if all {
+                account.supplementary_groups()
+            } else {
+                Vec::new()
+            };
+            assert_eq!(script.unwrap().groups, expected, "{user}");
+        }
+        compared += 1;
+    }
+    assert!(compared > 0, "no user is known");
+    assert!(
+        lb_check::Account::new(3_999_999_999, 7)
+            .supplementary_groups()
+            .is_empty()
+    );
 }
 
 /// Whether groups can be set at all.
