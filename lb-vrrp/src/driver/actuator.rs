@@ -48,6 +48,8 @@ pub(super) enum Hint {
     Lowered {
         link: Link,
     },
+    /// An interface has come up: routes by it may be gone, whether its loss counted or not.
+    Raised,
     /// Notifications were lost: this is what there is now.
     Audit(Interfaces),
 }
@@ -361,6 +363,7 @@ impl Actuator {
                 self.links.forget(&link);
             }
             Hint::Lowered { link } => self.links.lowered(&link),
+            Hint::Raised => {}
             Hint::Audit(interfaces) => {
                 self.links.doubt();
                 self.statics.audit(&interfaces);

@@ -14,6 +14,7 @@ use super::filter::warn_of_unshielded;
 use super::links::Interfaces;
 use super::monitor::Watched;
 use super::needs::{interfaces_of, other_interfaces};
+use super::presence::Presence;
 use super::spec::{Configuration, Options};
 use super::status::{DriverStatus, Resigned};
 use super::succession::{Offer, Succession};
@@ -32,6 +33,8 @@ pub struct DriverHandle {
     pub(super) tracker: Mutex<Option<TrackerTask>>,
     /// The thread sees it dropped.
     pub(super) _alive: oneshot::Sender<()>,
+    /// Other drivers see it.
+    pub(super) _presence: Option<Arc<Presence>>,
     pub(super) watched: Watched,
     pub(super) table: watch::Receiver<Interfaces>,
     /// Completes when no address is held any more.

@@ -74,6 +74,8 @@ pub(super) enum Change {
     Updated,
     /// A macvlan is not up any more.
     Lowered { link: Link },
+    /// An interface has come up; when it went down the kernel took its routes, and told nobody.
+    Raised,
     /// An address went away.
     AddressGone { link: Link, address: IpAddr },
     /// An interface went away.
@@ -220,6 +222,7 @@ impl Interfaces {
         let index = message.header.index;
         let by_index = Arc::make_mut(&mut self.by_index);
         let before = by_index.remove(&index);
+        let known = before.is_some();
         let was_up = before.as_ref().is_some_and(|interface| interface.up);
         let interface = Interface {
             link: Link::new(index, name.as_str()),
@@ -232,11 +235,14 @@ impl Interfaces {
                 .map(|interface| interface.addresses)
                 .unwrap_or_default(),
         };
+        let raised = known && !was_up && interface.up;
         let lowered = was_up && !interface.up && interface.macvlan_of.is_some();
         let link = interface.link.clone();
         by_index.insert(index, interface);
         if lowered {
             Change::Lowered { link }
+        } else if raised {
+            Change::Raised
         } else {
             Change::Updated
         }

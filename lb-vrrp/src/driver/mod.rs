@@ -65,7 +65,7 @@ use std::thread;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::error;
+use tracing::{error, info, warn};
 
 mod actuator;
 mod address;
@@ -85,6 +85,7 @@ mod monitor;
 mod needs;
 mod pacing;
 mod port;
+mod presence;
 mod present;
 mod router;
 mod routing;
@@ -134,6 +135,7 @@ use self::links::Interfaces;
 use self::mailbox::{End, Mailbox};
 use self::monitor::Watched;
 use self::needs::interface_of;
+use self::presence::Presence;
 use self::succession::Heir;
 use self::vmac::Naming;
 
@@ -174,7 +176,8 @@ impl Driver {
     /// Starts the routers, with addresses by rtnetlink.
     ///
     /// Addresses of theirs that a predecessor left on an interface are removed before the first
-    /// advert is listened to. The calling thread waits for that, some milliseconds.
+    /// advert is listened to, and all else with our mark that the configuration does not want, unless
+    /// another driver lives in this network namespace. The calling thread waits for that, some milliseconds.
     ///
     /// # Errors
     ///
@@ -242,6 +245,10 @@ impl Driver {
         }
         vmac::warn_of_oddities(&configuration.routers);
 
+        let presence = Presence::announce().map(Arc::new);
+        let presence = presence
+            .inspect_err(|error| warn!(%error, "not told from other drivers in this namespace"))
+            .ok();
         // All sockets are made on threads that this one starts: they are in its namespace.
         let address_thread = Idle::start(options)?;
         let watched = Watched::default();
@@ -268,6 +275,7 @@ impl Driver {
             reports,
             abandoned,
             heir,
+            presence: presence.clone(),
             events: Events::new(event_sender.clone()),
         };
         thread::Builder::new()
@@ -302,6 +310,7 @@ impl Driver {
             reports: report_sender,
             tracker,
             _alive: alive,
+            _presence: presence,
             watched,
             table: latest,
             addresses: Some(addresses),
@@ -323,6 +332,7 @@ struct Setup {
     reports: mpsc::Receiver<(ObjectId, Report)>,
     abandoned: oneshot::Receiver<()>,
     heir: Option<Heir>,
+    presence: Option<Arc<Presence>>,
     events: Events,
 }
 
@@ -412,7 +422,13 @@ impl Setup {
             let interfaces = Interfaces::dump(&handle).await.map_err(netlink(read))?;
             let mut naming = Naming::default();
             naming.settle(&mut self.configuration.routers, &interfaces)?;
-            if self.manager.is_none() {
+            let alone = match &self.presence {
+                Some(presence) => !presence.has_others().await,
+                None => true,
+            };
+            if self.manager.is_none() && !alone {
+                info!("another driver lives here: what may be left over may be its own, and stays");
+            } else if self.manager.is_none() {
                 let statics = &self.configuration.statics;
                 let own = owned(&self.configuration.routers, &interfaces);
                 statics::remove_leftovers(&handle, statics, &interfaces, &own).await;

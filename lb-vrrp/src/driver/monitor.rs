@@ -160,6 +160,7 @@ impl Monitor {
                     Change::AddressGone { link, address } => Hint::AddressGone { link, address },
                     Change::LinkGone { link } => Hint::LinkGone { link },
                     Change::Lowered { link } => Hint::Lowered { link },
+                    Change::Raised => Hint::Raised,
                     Change::None | Change::Updated => continue,
                 };
                 let _ = self.hints.send(hint).await;

@@ -5,8 +5,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use lb_vrrp::driver::{
-    Configuration, Driver, DriverStatus, Event, Options, RouterSpec, StaticItem, StaticItems,
-    StaticProblem, TrackGroup, VirtualAddress, VirtualRoute, VirtualRule,
+    CarrierDelay, Configuration, Driver, DriverStatus, Event, Options, RouterSpec, StaticItem,
+    StaticItems, StaticProblem, TrackGroup, VirtualAddress, VirtualRoute, VirtualRule,
 };
 use lb_vrrp::{AddressFamily, NextHop, RouteKind, RouteMetric, RuleAction, State};
 
@@ -167,6 +167,35 @@ fn static_items_that_vanish_are_put_back() {
     lan.a.ip("link set eth0 up");
     wait_three(&lan.a);
     wait_amiss(&a, &[]);
+}
+
+/// The kernel takes the route away without a word, and the loss of the carrier never counts.
+#[test]
+fn a_route_is_put_back_after_a_loss_that_was_too_short_to_count() {
+    if !enabled("a_route_is_put_back_after_a_loss_that_was_too_short_to_count") {
+        return;
+    }
+    let lan = Lan::new();
+    // With IPv6 it would be told that a link-local address has gone.
+    lan.a.set("ipv6/conf/eth0/disable_ipv6", "1");
+    let long = Duration::from_secs(200);
+    let statics = StaticItems::default().with_route(route("10.5.0.0/16").with_interface("eth0"));
+    let virtual_route = route("10.6.0.0/16").with_interface("eth0");
+    let routers = vec![calm_spec(51, 150).with_virtual_routes([virtual_route])];
+    let configuration =
+        with(statics, routers).with_carrier_delays([CarrierDelay::new("eth0", long, long)]);
+    let a = Node::start(&lan.a, configuration);
+    let both = [
+        "10.5.0.0/16 dev eth0 proto 112",
+        "10.6.0.0/16 dev eth0 proto 112",
+    ];
+    wait_all(&lan.a, &both);
+    transitions(&a);
+    lan.a.ip("link set eth0 down");
+    assert_eq!(all(&lan.a), Vec::<String>::new());
+    lan.a.ip("link set eth0 up");
+    wait_all(&lan.a, &both);
+    assert_eq!(transitions(&a), []);
 }
 
 #[test]
@@ -361,6 +390,28 @@ fn a_start_removes_what_a_crash_left_and_lets_stay_what_is_still_wanted() {
     assert!(lan.a.holds("10.7.0.2"), "what is not ours stays");
     a.shutdown();
     assert_eq!(every(), (0, 0));
+}
+
+#[test]
+fn what_another_driver_holds_is_not_left_over() {
+    if !enabled("what_another_driver_holds_is_not_left_over") {
+        return;
+    }
+    let lan = Lan::new();
+    let first = Node::start(&lan.a, with(three(), vec![calm_spec(51, 150)]));
+    first.wait_state(State::Master);
+    wait_three(&lan.a);
+    wait_for("the address", || lan.a.holds(VIP).then_some(()));
+    let monitor = lan.a.monitor("address route rule");
+    let other = StaticItems::default()
+        .with_address(VirtualAddress::new([10, 7, 0, 1].into()).with_interface("eth0"));
+    let second = Node::start(&lan.a, with(other, Vec::new()));
+    wait_for("the address", || lan.a.holds("10.7.0.1").then_some(()));
+    second.shutdown();
+    assert!(!lan.a.holds("10.7.0.1"));
+    let seen = monitor.stop();
+    assert!(!seen.contains(OWN) && !seen.contains(VIP), "{seen}");
+    assert_eq!(first.state(), State::Master);
 }
 
 #[test]

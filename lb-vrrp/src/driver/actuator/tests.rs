@@ -7,9 +7,10 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::super::error::AddressOperation;
+use super::super::links::tests::{eth, table as interfaces};
 use super::*;
-use crate::Announcements;
 use crate::Vrid;
+use crate::{Announcements, StaticItems};
 
 /// An interface that does as it is told, and remembers it.
 #[derive(Clone, Debug, Default)]
@@ -100,6 +101,11 @@ struct Bench {
 }
 
 fn bench() -> Bench {
+    bench_with(None)
+}
+
+/// Of these interfaces, for static items.
+fn bench_with(table: Option<watch::Receiver<Interfaces>>) -> Bench {
     let fake = Fake::default();
     let mailbox = Arc::new(Mailbox::default());
     let (command_sender, commands) = mpsc::channel(64);
@@ -113,6 +119,10 @@ fn bench() -> Bench {
         hint_receiver,
         event_sender,
     );
+    let actuator = match table {
+        Some(table) => actuator.with_table(table),
+        None => actuator,
+    };
     let task = tokio::spawn(actuator.run());
     Bench {
         fake,
@@ -402,4 +412,99 @@ async fn an_address_that_cannot_be_shielded_is_there_and_shielded_as_soon_as_it_
     bench.fake.with(|state| state.unshieldable = false);
     tokio::time::sleep(Duration::from_millis(3500)).await;
     assert_eq!(bench.fake.log(), ["shield 192.0.2.100"]);
+}
+
+/// A static address on eth0.
+fn own(last: u8) -> VirtualAddress {
+    VirtualAddress::new(ip(last)).with_interface("eth0")
+}
+
+/// What the advert thread was told of static items, without addresses that are ready.
+fn judgements(bench: &mut Bench) -> Vec<Vec<String>> {
+    let mut judgements = Vec::new();
+    while let Ok(command) = bench.commands.try_recv() {
+        if let Command::Statics(judgement) = command {
+            let amiss = judgement.amiss.into_iter();
+            judgements.push(
+                amiss
+                    .map(|of| format!("{}: {}", of.item, of.problem))
+                    .collect(),
+            );
+        }
+    }
+    judgements
+}
+
+async fn statics_wanted(bench: &Bench, statics: StaticItems) {
+    bench.mailbox.set_statics(Arc::new(statics));
+    bench.settle().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_static_address_is_told_to_be_amiss_until_it_is_there() {
+    let (table, seen) = watch::channel(Interfaces::default());
+    let mut bench = bench_with(Some(seen));
+    statics_wanted(&bench, StaticItems::default().with_address(own(1))).await;
+    // The monitor may take a moment to see what is new.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let missing = "address 192.0.2.1/32 dev eth0: interface eth0 missing";
+    assert_eq!(judgements(&mut bench), [vec![missing.to_owned()]]);
+    assert_eq!(bench.fake.log(), Vec::<String>::new());
+
+    bench.fake.with(|state| state.failures = 2);
+    table.send_replace(interfaces([eth(2, "eth0")]));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let refused = "address 192.0.2.1/32 dev eth0: permission denied";
+    assert_eq!(judgements(&mut bench), [vec![refused.to_owned()]]);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(bench.fake.log().len(), 3, "tried every second");
+    assert_eq!(judgements(&mut bench), [Vec::<String>::new()]);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(judgements(&mut bench), Vec::<Vec<String>>::new(), "no news");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_is_static_too_stays_when_its_router_is_backup() {
+    let (_table, seen) = watch::channel(interfaces([eth(2, "eth0")]));
+    let bench = bench_with(Some(seen));
+    statics_wanted(&bench, StaticItems::default().with_address(own(100))).await;
+    bench.want(1, wanted(true, 1, &[100, 101])).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    bench.fake.log();
+    bench.want(1, wanted(false, 1, &[100, 101])).await;
+    assert_eq!(bench.fake.log(), ["remove 192.0.2.101"]);
+    // And the other way round.
+    bench.want(1, wanted(true, 2, &[100])).await;
+    bench.fake.log();
+    statics_wanted(&bench, StaticItems::default()).await;
+    assert_eq!(bench.fake.log(), Vec::<String>::new());
+    bench.mailbox.close(End::Orderly);
+    bench.task.await.unwrap();
+    assert_eq!(bench.fake.log(), ["remove 192.0.2.100"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_predecessor_held_is_taken_up_or_removed() {
+    let (_table, seen) = watch::channel(interfaces([eth(2, "eth0")]));
+    let bench = bench_with(Some(seen));
+    bench
+        .fake
+        .with(|state| state.present.extend([own(1), own(2)]));
+    let held = StaticItems::default()
+        .with_address(own(1))
+        .with_address(own(2))
+        // Nobody put it back there, nor does the successor.
+        .with_address(own(3).with_tracked(false));
+    let wanted = StaticItems::default()
+        .with_address(own(2))
+        .with_address(own(3).with_tracked(false));
+    bench.mailbox.inherit_statics(Arc::new(wanted), held);
+    bench.settle().await;
+    assert_eq!(bench.fake.log(), ["remove 192.0.2.1", "add 192.0.2.2"]);
+    assert_eq!(bench.fake.with(|state| state.present.clone()), [own(2)]);
+    // Left to another one in its turn.
+    bench.mailbox.close(End::HandedOver);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(bench.task.is_finished());
+    assert_eq!(bench.fake.log(), Vec::<String>::new());
 }
