@@ -59,6 +59,9 @@ fn keywords_reach_the_router() {
             "kernel_rx_buf_size 1000000",
             |of| of.receive_buffer == Some(ReceiveBuffer::Bytes(1_000_000)),
         ),
+        ("", IPV4, "promote_secondaries", |of| {
+            of.promotes_secondaries
+        }),
         ("vrrp_mcast_group4 224.0.0.99", IPV4, "", |of| {
             of.config.group().to_string() == "224.0.0.99"
         }),

@@ -43,6 +43,7 @@ pub(super) struct InstanceConfig {
     pub(super) excluded: Vec<At<VirtualAddress>>,
     pub(super) no_addresses: Option<At<bool>>,
     pub(super) receive_buffer: Option<At<u32>>,
+    pub(super) promotes_secondaries: Option<At<bool>>,
     /// The blocks `virtual_routes` and `virtual_rules`.
     pub(super) routes: Vec<NodeId>,
     pub(super) rules: Vec<NodeId>,
@@ -97,6 +98,7 @@ impl InstanceConfig {
             excluded: Vec::new(),
             no_addresses: None,
             receive_buffer: None,
+            promotes_secondaries: None,
             routes: Vec::new(),
             rules: Vec::new(),
             announcements: AnnouncementConfig::default(),
@@ -132,6 +134,10 @@ impl InstanceConfig {
             "dont_track_primary" => {
                 let value = context.flag(line);
                 context.set(line, &mut self.ignores_interface, Some(value));
+            }
+            "promote_secondaries" => {
+                let value = context.flag(line);
+                context.set(line, &mut self.promotes_secondaries, Some(value));
             }
             "state" => self.state(context, line),
             "interface" => {

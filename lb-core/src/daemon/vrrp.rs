@@ -148,6 +148,7 @@ fn spec(instance: &VrrpInstance) -> RouterSpec {
         .with_announcements(instance.announcements)
         .with_ignores_interface(instance.ignores_interface)
         .with_tracks_source(instance.tracks_source)
+        .with_promotes_secondaries(instance.promotes_secondaries)
         .with_needs_peer(instance.needs_peer)
         .with_address_prefix(&instance.address_prefix);
     let spec = match &instance.vmac {

@@ -51,6 +51,9 @@ pub struct VrrpInstance {
     /// Room for its adverts in the socket of its interface. keepalived: `kernel_rx_buf_size`,
     /// `vrrp_rx_bufs_policy`, `vrrp_rx_bufs_multiplier`.
     pub receive_buffer: Option<ReceiveBuffer>,
+    /// The other addresses of a network stay when its first one goes from the interface. keepalived:
+    /// `promote_secondaries`.
+    pub promotes_secondaries: bool,
 }
 
 impl VrrpInstance {
@@ -86,6 +89,7 @@ impl VrrpInstance {
             vmac: None,
             address_prefix: Vmac::new().prefix,
             receive_buffer: None,
+            promotes_secondaries: false,
         }
     }
 

@@ -21,7 +21,7 @@ use super::pacing::Pacer;
 use super::routing::{Keeper, Watch};
 use super::statics;
 use super::sys;
-use super::vmac::{self, LinkManager};
+use super::vmac::{self, LinkManager, Secondaries};
 use crate::VirtualAddress;
 
 mod announcing;
@@ -121,6 +121,7 @@ pub(super) struct Actuator {
     pacer: Pacer<AddressKey>,
     links: vmac::Keeper,
     statics: statics::Keeper,
+    secondaries: Secondaries,
 }
 
 /// Why [`Actuator::wait`] returned.
@@ -163,12 +164,19 @@ impl Actuator {
             retry_at: None,
             realtime: false,
             links: vmac::Keeper::default(),
+            secondaries: Secondaries::default(),
         }
     }
 
     /// Has it make macvlans.
     pub(super) fn with_links(mut self, manager: Box<dyn LinkManager>) -> Self {
         self.links.set_manager(manager);
+        self
+    }
+
+    /// Has it set interfaces.
+    pub(super) fn with_secondaries(mut self, manager: Box<dyn LinkManager>) -> Self {
+        self.secondaries.set_manager(manager);
         self
     }
 
@@ -276,7 +284,8 @@ impl Actuator {
     }
 
     fn is_idle(&self) -> bool {
-        let links = self.links.is_empty() && self.statics.is_empty();
+        let links = self.links.is_empty() && self.secondaries.is_empty();
+        let links = links && self.statics.is_empty();
         links && self.held.is_empty() && self.routing.is_empty() && self.shields.is_empty()
     }
 
@@ -287,6 +296,12 @@ impl Actuator {
         let held = |router: &RouterKey| wishes.routers.get(router).is_some_and(|of| of.held);
         let same = || mailbox.version() == version;
         let manager = self.manager.as_mut();
+        // The last addresses go before it is put back.
+        if wishes.end.is_none()
+            && let Some(promoted) = &wishes.promoted
+        {
+            self.secondaries.settle(promoted).await;
+        }
         self.routing.withdraw(manager, &mailbox, wishes).await;
         if mailbox.version() == version {
             self.converge(wishes).await;
@@ -305,6 +320,11 @@ impl Actuator {
         let mut troubles = self.links.settle(links, held, same).await;
         troubles.extend(self.links.lower(held, same).await);
         self.links_failed(troubles);
+        if wishes.end.is_some()
+            && let Some(promoted) = &wishes.promoted
+        {
+            self.secondaries.settle(promoted).await;
+        }
         if self.routing.take_retry() | self.statics.take_retry() {
             self.retry_at = Some(Instant::now() + RETRY);
         }

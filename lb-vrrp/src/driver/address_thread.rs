@@ -162,7 +162,8 @@ async fn serve(netlink: Netlink, work: Work) {
     )
     .with_watch(netlink.watch)
     .with_table(work.table.subscribe())
-    .with_links(Box::new(vmac::Rtnetlink::new(netlink.handle.clone())));
+    .with_links(Box::new(vmac::Rtnetlink::new(netlink.handle.clone())))
+    .with_secondaries(Box::new(vmac::Rtnetlink::new(netlink.handle.clone())));
     let monitor = Monitor {
         socket: netlink.notifications,
         handle: netlink.handle,

@@ -165,6 +165,8 @@ pub(super) struct Wishes {
     pub(super) routers: BTreeMap<RouterKey, Arc<Wanted>>,
     /// Macvlans that are to be there; up while their router's addresses are held.
     pub(super) virtual_links: Arc<[VirtualLink]>,
+    /// Interfaces that are to have `promote_secondaries`; `None` as long as that is not known.
+    pub(super) promoted: Option<Arc<[Link]>>,
     /// Rises with every change.
     pub(super) version: u64,
     pub(super) end: Option<End>,
@@ -228,6 +230,7 @@ impl Mailbox {
             if *wishes.end.get_or_insert(end) != End::HandedOver {
                 wishes.routers.clear();
                 wishes.statics = Arc::default();
+                wishes.promoted = wishes.promoted.take().map(|_| Arc::default());
                 if !wishes.virtual_links.is_empty() {
                     wishes.virtual_links = Arc::default();
                 }
@@ -255,6 +258,13 @@ impl Mailbox {
             wishes.statics = statics;
             wishes.inherited_statics = Some(held);
         });
+    }
+
+    /// Replaces the interfaces that are to have `promote_secondaries`.
+    pub(super) fn promote(&self, links: &[Link]) {
+        if self.lock().promoted.as_deref() != Some(links) {
+            self.change(|wishes| wishes.promoted = Some(links.into()));
+        }
     }
 
     /// Has an address removed that nobody of ours put there.

@@ -149,6 +149,11 @@ pub struct RouterSpec {
     /// Room for its adverts in the socket of its interface (`kernel_rx_buf_size`,
     /// `vrrp_rx_bufs_policy` in keepalived).
     pub receive_buffer: Option<ReceiveBuffer>,
+    /// `net.ipv4.conf.IF.promote_secondaries` is set on its interface while it is there
+    /// (`promote_secondaries` in keepalived). What it was is put back when no router asks for it
+    /// any more, at the end, and by the next start after a kill; an alternative name of the
+    /// interface remembers it, on kernels that have those (5.5).
+    pub promotes_secondaries: bool,
 }
 
 impl RouterSpec {
@@ -182,6 +187,7 @@ impl RouterSpec {
             address_prefix: Vmac::new().prefix,
             address_macvlans: Vec::new(),
             receive_buffer: None,
+            promotes_secondaries: false,
         }
     }
 
@@ -189,6 +195,13 @@ impl RouterSpec {
     #[must_use]
     pub fn with_receive_buffer(mut self, buffer: impl Into<ReceiveBuffer>) -> Self {
         self.receive_buffer = Some(buffer.into());
+        self
+    }
+
+    /// Sets whether `promote_secondaries` is set on its interface.
+    #[must_use]
+    pub const fn with_promotes_secondaries(mut self, promotes: bool) -> Self {
+        self.promotes_secondaries = promotes;
         self
     }
 

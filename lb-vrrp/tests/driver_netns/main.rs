@@ -20,6 +20,7 @@ mod ipv6;
 mod netns;
 mod resign;
 mod routes;
+mod secondaries;
 mod signed;
 mod sockets;
 mod start;

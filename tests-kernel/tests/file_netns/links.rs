@@ -77,3 +77,30 @@ fn a_carrier_that_is_back_before_the_delay_ends_was_never_away() -> TestResult {
     }
     Ok(())
 }
+
+#[test]
+fn promote_secondaries_of_the_file_is_set_and_put_back() -> TestResult {
+    host_namespaces_or_skip!();
+    let path = "cat /proc/sys/net/ipv4/conf/eth0/promote_secondaries";
+    for software in [Software::Keepalived, Software::Lbctl] {
+        let lan = Lan::new()?;
+        let host = lan.host("one", [192, 168, 1, 11].into())?;
+        host.netns()
+            .sysctl("net.ipv4.conf.eth0.promote_secondaries", "0")?;
+        let mut director = Director::new(host, software, &owner("", "promote_secondaries"))?;
+        director.start()?;
+        wait_until("the setting", DEADLINE, || {
+            let value = director.host().netns().run(path);
+            let value = value.map_err(|error| error.to_string())?;
+            match value.trim() {
+                "1" => Ok(()),
+                _ => Err(director.log()),
+            }
+        })?;
+        let (status, log) = director.stop()?;
+        assert!(status.success(), "{software}: {log}");
+        let value = director.host().netns().run(path)?;
+        assert_eq!(value.trim(), "0", "{software}: {log}");
+    }
+    Ok(())
+}

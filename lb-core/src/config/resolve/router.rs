@@ -196,6 +196,7 @@ fn router(
         .sync_daemon_interface
         .as_ref()
         .map(|at| at.value.clone());
+    router.promotes_secondaries = instance.promotes_secondaries.is_some();
     let own = instance.receive_buffer.map(|at| at.value.into());
     router.receive_buffer = own.or_else(|| global.vrrp.buffers.policy());
     router.smtp_alert = global.alerts_of_routers(instance.smtp_alert);

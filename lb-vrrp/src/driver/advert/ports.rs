@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use tracing::{error, warn};
 
+use super::super::address::Link;
 use super::super::error::Error;
 use super::super::mailbox::{PortKey, RouterKey};
 use super::super::needs::{announcer, interfaces_of};
@@ -116,8 +117,16 @@ impl AdvertThread {
         }
     }
 
-    /// Says which macvlans are to be there.
+    /// Says which macvlans are to be there, and how interfaces are to be set.
     pub(super) fn link(&self) {
+        let promoted: BTreeSet<Link> = self
+            .routers
+            .values()
+            .filter(|router| router.spec.promotes_secondaries)
+            .filter_map(|router| Some(self.interfaces.get(&router.spec.interface)?.link.clone()))
+            .collect();
+        self.mailbox
+            .promote(&promoted.into_iter().collect::<Vec<Link>>());
         let links: Vec<VirtualLink> = self.macvlans().collect();
         self.mailbox.link(&links);
     }

@@ -9,7 +9,7 @@ use std::io;
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use nix::libc;
-use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage, MacVlanMode};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage, MacVlanMode, Prop};
 use rtnetlink::{LinkMacVlan, LinkUnspec};
 
 use super::super::address::{Link, bounded};
@@ -31,6 +31,8 @@ pub(in crate::driver) struct Found {
     pub(in crate::driver) mac: Option<MacAddr>,
     /// `IFLA_IFALIAS`.
     pub(in crate::driver) alias: Option<String>,
+    /// Alternative names.
+    pub(in crate::driver) other_names: Vec<String>,
 }
 
 impl Found {
@@ -55,6 +57,12 @@ pub(in crate::driver) trait LinkManager: fmt::Debug + Send {
 
     /// Writes an alias on an interface.
     async fn mark(&mut self, link: &Link, alias: &str) -> io::Result<()>;
+
+    /// Gives an interface another name beside those it has.
+    async fn add_name(&mut self, link: &Link, name: &str) -> io::Result<()>;
+
+    /// Takes it away. That the interface is gone is no error.
+    async fn remove_name(&mut self, link: &Link, name: &str) -> io::Result<()>;
 
     /// Sets it up or down.
     async fn set_up(&mut self, link: &Link, up: bool) -> io::Result<()>;
@@ -90,12 +98,20 @@ fn found(message: &LinkMessage) -> Found {
         macvlan_of: macvlan_of(message),
         mac: None,
         alias: None,
+        other_names: Vec::new(),
     };
     for attribute in &message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => found.link.name.clone_from(name),
             LinkAttribute::Address(mac) => {
                 found.mac = <[u8; 6]>::try_from(mac.as_slice()).ok().map(MacAddr::from);
+            }
+            LinkAttribute::PropList(of) => {
+                let names = of.iter().filter_map(|of| match of {
+                    Prop::AltIfName(name) => Some(name.clone()),
+                    _ => None,
+                });
+                found.other_names.extend(names);
             }
             LinkAttribute::IfAlias(alias) => found.alias = Some(alias.clone()),
             _ => {}
@@ -144,6 +160,16 @@ impl LinkManager for Rtnetlink {
             .append_extra_attribute(LinkAttribute::IfAlias(alias.to_owned()))
             .build();
         bounded(self.0.link().set(message).execute()).await
+    }
+
+    async fn add_name(&mut self, link: &Link, name: &str) -> io::Result<()> {
+        let request = self.0.link().property_add(link.index);
+        bounded(request.alt_ifname(&[name]).execute()).await
+    }
+
+    async fn remove_name(&mut self, link: &Link, name: &str) -> io::Result<()> {
+        let request = self.0.link().property_del(link.index);
+        there(bounded(request.alt_ifname(&[name]).execute()).await)
     }
 
     async fn set_up(&mut self, link: &Link, up: bool) -> io::Result<()> {

@@ -13,11 +13,38 @@ use super::setting::{BASE, Setting};
 
 const NAME: &str = "lb-vrrp";
 
+/// A process, of whichever time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Owner {
+    pub(super) process: u32,
+    /// In ticks since the machine started: with the number it names a process for good.
+    pub(super) started: u64,
+}
+
+impl Owner {
+    /// This process.
+    pub(super) fn this() -> Self {
+        Self {
+            process: process::id(),
+            started: started("self").unwrap_or_default(),
+        }
+    }
+
+    /// Whether it has ended.
+    pub(super) fn is_gone(self) -> bool {
+        started(&self.process.to_string()) != Some(self.started)
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(process: u32) -> Option<Self> {
+        let started = started(&process.to_string())?;
+        Some(Self { process, started })
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mark {
-    process: u32,
-    /// In ticks since the machine started: with the number it names a process for good.
-    started: u64,
+    owner: Owner,
     /// Of the interface beneath.
     pub(super) before: Vec<(Setting, u32)>,
 }
@@ -26,8 +53,7 @@ impl Mark {
     /// This process's.
     pub(super) fn new(before: Vec<(Setting, u32)>) -> Self {
         Self {
-            process: process::id(),
-            started: started("self").unwrap_or_default(),
+            owner: Owner::this(),
             before,
         }
     }
@@ -39,14 +65,16 @@ impl Mark {
             return None;
         }
         let mut mark = Self {
-            process: 0,
-            started: 0,
+            owner: Owner {
+                process: 0,
+                started: 0,
+            },
             before: Vec::new(),
         };
         for (name, value) in words.filter_map(|word| word.split_once('=')) {
             match name {
-                "pid" => mark.process = value.parse().unwrap_or_default(),
-                "started" => mark.started = value.parse().unwrap_or_default(),
+                "pid" => mark.owner.process = value.parse().unwrap_or_default(),
+                "started" => mark.owner.started = value.parse().unwrap_or_default(),
                 _ => {
                     let setting = BASE.iter().find(|(setting, _)| setting.name() == name);
                     if let (Some((setting, _)), Ok(value)) = (setting, value.parse()) {
@@ -60,13 +88,14 @@ impl Mark {
 
     /// Whether the process that made it has ended.
     pub(super) fn is_orphan(&self) -> bool {
-        started(&self.process.to_string()) != Some(self.started)
+        self.owner.is_gone()
     }
 }
 
 impl fmt::Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{NAME} pid={} started={}", self.process, self.started)?;
+        let Owner { process, started } = self.owner;
+        write!(f, "{NAME} pid={process} started={started}")?;
         for (setting, value) in &self.before {
             write!(f, " {}={value}", setting.name())?;
         }
@@ -104,9 +133,9 @@ mod tests {
     fn the_dead_leave_orphans() {
         let mut mark = Mark::new(Vec::new());
         assert!(!mark.is_orphan());
-        mark.started += 1;
+        mark.owner.started += 1;
         assert!(mark.is_orphan(), "another process of the same number");
-        mark.process = 0;
+        mark.owner.process = 0;
         assert!(mark.is_orphan());
     }
 }

@@ -34,6 +34,7 @@ mod macvlan;
 mod mark;
 mod naming;
 mod receiver;
+mod secondaries;
 mod setting;
 
 pub(super) use self::executor::{LinkManager, Rtnetlink};
@@ -42,6 +43,7 @@ pub(super) use self::leftover::clean;
 pub(super) use self::macvlan::{AddressMacvlan, Macvlan, Seat, mac_of, seat_of};
 pub(super) use self::naming::Naming;
 pub(super) use self::receiver::Receiver;
+pub(super) use self::secondaries::Secondaries;
 
 /// Whether adverts of this router leave with a virtual MAC address.
 pub(super) fn covers_adverts(spec: &RouterSpec) -> bool {

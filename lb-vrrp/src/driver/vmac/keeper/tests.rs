@@ -39,6 +39,7 @@ impl State {
             macvlan_of: Some(base),
             mac: Some(MacAddr::from(mac)),
             alias: alias.map(str::to_owned),
+            other_names: Vec::new(),
         });
     }
 
@@ -58,6 +59,11 @@ impl Fake {
 
     pub(in super::super) fn log(&self) -> Vec<String> {
         self.with(|state| std::mem::take(&mut state.log))
+    }
+
+    /// Has the next action fail.
+    pub(in super::super) fn fail(&self) {
+        self.with(|state| state.fails = true);
     }
 
     /// What was done beside settings of the macvlan.
@@ -95,6 +101,26 @@ impl LinkManager for Fake {
             state.act(format!("mark {}", link.name))?;
             for of in state.links.iter_mut().filter(|of| of.link == *link) {
                 of.alias = Some(alias.to_owned());
+            }
+            Ok(())
+        })
+    }
+
+    async fn add_name(&mut self, link: &Link, name: &str) -> io::Result<()> {
+        self.with(|state| {
+            state.act(format!("add {} {name}", link.name))?;
+            for of in state.links.iter_mut().filter(|of| of.link == *link) {
+                of.other_names.push(name.to_owned());
+            }
+            Ok(())
+        })
+    }
+
+    async fn remove_name(&mut self, link: &Link, name: &str) -> io::Result<()> {
+        self.with(|state| {
+            state.act(format!("remove {} {name}", link.name))?;
+            for of in state.links.iter_mut().filter(|of| of.link == *link) {
+                of.other_names.retain(|of| of != name);
             }
             Ok(())
         })
@@ -320,7 +346,7 @@ async fn one_that_somebody_deletes_or_sets_down_is_made_or_set_up_again() {
 async fn what_fails_is_tried_again() {
     let (fake, mut keeper) = bench();
     let one = wanted([51]);
-    let fail = || fake.with(|state| state.fails = true);
+    let fail = || fake.fail();
     fail();
     assert!(keeper.settle(&one, nobody, always).await[0].first);
     assert!(keeper.settle(&one, nobody, always).await.is_empty());
