@@ -2,7 +2,6 @@
 //! The task that follows links and addresses by netlink.
 
 use std::collections::BTreeSet;
-use std::future::Future;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,8 +13,7 @@ use nix::libc;
 use rtnetlink::constants::{RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR, RTMGRP_LINK};
 use rtnetlink::packet_core::{NetlinkMessage, NetlinkPayload};
 use rtnetlink::packet_route::RouteNetlinkMessage;
-use tokio::sync::{mpsc, watch};
-use tokio::time::timeout_at;
+use tokio::sync::{Notify, mpsc, watch};
 use tracing::{error, warn};
 
 use super::actuator::Hint;
@@ -33,7 +31,13 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// What routers use of the interfaces; a reload changes it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Watched(Arc<Mutex<Wanted>>);
+pub(super) struct Watched(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    wanted: Mutex<Wanted>,
+    changed: Notify,
+}
 
 #[derive(Debug, Default)]
 struct Wanted {
@@ -47,6 +51,7 @@ impl Watched {
     pub(super) fn set(&self, names: BTreeSet<Arc<str>>, delays: &[CarrierDelay]) {
         let delays = Arc::from(delays);
         *self.wanted() = Wanted { names, delays };
+        self.0.changed.notify_one();
     }
 
     /// Watches these too.
@@ -63,7 +68,8 @@ impl Watched {
     }
 
     fn wanted(&self) -> MutexGuard<'_, Wanted> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let wanted = &self.0.wanted;
+        wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -124,11 +130,13 @@ impl Monitor {
                 }
             }
             // What was received is taken in whole: only the wait for it ends early.
-            let received = match within(carriers.next_timeout(), self.socket.recv_from_full()).await
-            {
-                Some(Ok((bytes, _))) => self.take_in(&mut interfaces, bytes).await,
-                Some(Err(error)) => Err(error),
-                None => Ok(()),
+            let received = tokio::select! {
+                received = self.socket.recv_from_full() => match received {
+                    Ok((bytes, _)) => self.take_in(&mut interfaces, bytes).await,
+                    Err(error) => Err(error),
+                },
+                () = sleep_until(carriers.next_timeout()) => Ok(()),
+                () = self.watched.0.changed.notified() => Ok(()),
             };
             match received {
                 Ok(()) => {}
@@ -174,11 +182,10 @@ impl Monitor {
     }
 }
 
-/// What comes of something until then; `None` if nothing does.
-async fn within<T>(until: Option<Instant>, wait: impl Future<Output = T>) -> Option<T> {
-    match until {
-        Some(until) => timeout_at(until.into(), wait).await.ok(),
-        None => Some(wait.await),
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
     }
 }
 

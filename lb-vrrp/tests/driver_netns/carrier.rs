@@ -68,8 +68,8 @@ fn a_carrier_that_is_lost_counts_when_it_stays_lost() {
     lan.bridge.ip("link set pt up");
     a.wait_state(State::Master);
 
-    // Taken away while it runs, at its end at the latest.
-    a.reload(delayed("eth0", short, short)).unwrap();
+    // A reload takes one away while it runs.
+    a.reload(delayed("eth0", long, long)).unwrap();
     lan.bridge.ip(lost);
     wait_for("the loss", changes);
     a.reload(vec![quick_spec(150)]).unwrap();

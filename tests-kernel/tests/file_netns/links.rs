@@ -86,7 +86,7 @@ fn promote_secondaries_of_the_file_is_set_and_put_back() -> TestResult {
         let lan = Lan::new()?;
         let host = lan.host("one", [192, 168, 1, 11].into())?;
         host.netns()
-            .sysctl("net.ipv4.conf.eth0.promote_secondaries", "0")?;
+            .sysctl("net/ipv4/conf/eth0/promote_secondaries", "0")?;
         let mut director = Director::new(host, software, &owner("", "promote_secondaries"))?;
         director.start()?;
         wait_until("the setting", DEADLINE, || {
