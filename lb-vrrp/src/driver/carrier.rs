@@ -9,13 +9,18 @@ use std::time::Instant;
 use super::links::{Interface, Interfaces};
 use crate::CarrierDelay;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Carriers {
     /// As routers saw them last.
     seen: Interfaces,
 }
 
 impl Carriers {
+    /// Begins with what routers see already.
+    pub(super) fn new(seen: &Interfaces) -> Self {
+        Self { seen: seen.clone() }
+    }
+
     /// The interfaces as routers are to see them. One that is new is seen as it is.
     pub(super) fn settle(
         &mut self,
@@ -86,7 +91,7 @@ mod tests {
     #[test]
     fn a_change_that_does_not_last_is_not_seen() {
         let delays = [CarrierDelay::new("eth0", seconds(3), seconds(5))];
-        let mut carriers = Carriers::default();
+        let mut carriers = Carriers::new(&Interfaces::default());
         let start = Instant::now();
         let up = table([eth(2, "eth0"), eth(3, "eth1")]);
         let lost = table([down(2, "eth0"), down(3, "eth1")]);
@@ -125,11 +130,14 @@ mod tests {
     #[test]
     fn without_a_delay_a_change_counts_at_once() {
         let delays = [CarrierDelay::new("eth0", seconds(3), Duration::ZERO)];
-        let mut carriers = Carriers::default();
+        let mut carriers = Carriers::new(&Interfaces::default());
         let now = Instant::now();
         let (up, lost) = (table([eth(2, "eth0")]), table([down(2, "eth0")]));
         carriers.settle(now, &lost, &delays);
         assert_eq!(carriers.settle(now, &up, &delays), up);
+        // What was seen at the start counts.
+        let mut from_start = Carriers::new(&up);
+        assert!(is_up(&from_start.settle(now, &lost, &delays), "eth0"));
         // A reload takes the delay away while it runs.
         assert!(is_up(&carriers.settle(now, &lost, &delays), "eth0"));
         assert_eq!(carriers.settle(now, &lost, &[]), lost);
@@ -143,7 +151,7 @@ mod tests {
     #[test]
     fn a_macvlan_is_delayed_with_the_interface_beneath() {
         let delays = [CarrierDelay::new("eth0", seconds(3), seconds(3))];
-        let mut carriers = Carriers::default();
+        let mut carriers = Carriers::new(&Interfaces::default());
         let now = Instant::now();
         let above = macvlan(3, "vrrp.51", 2, [0, 0, 0x5e, 0, 1, 51]);
         carriers.settle(now, &table([eth(2, "eth0"), above.clone()]), &delays);
@@ -155,7 +163,7 @@ mod tests {
     #[test]
     fn an_interface_that_is_gone_is_gone_and_a_new_one_is_as_it_is() {
         let delays = [CarrierDelay::new("eth0", seconds(3), seconds(3))];
-        let mut carriers = Carriers::default();
+        let mut carriers = Carriers::new(&Interfaces::default());
         let now = Instant::now();
         carriers.settle(now, &table([eth(2, "eth0")]), &delays);
         let seen = carriers.settle(now, &table([]), &delays);

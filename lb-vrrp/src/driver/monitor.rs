@@ -100,7 +100,7 @@ impl Monitor {
     pub(super) async fn run(self) {
         let mut interfaces = self.table.borrow().clone();
         let mut told = self.watched.project(&interfaces);
-        let mut carriers = Carriers::default();
+        let mut carriers = Carriers::new(&interfaces);
         // What changed between the first look and now has been told on the socket; a fresh look
         // costs little and cannot miss anything.
         let mut stale = true;

@@ -11,6 +11,7 @@ use super::executor::{Found, LinkManager};
 use super::keeper::restore;
 use super::macvlan::Macvlan;
 use super::mark::Mark;
+use super::secondaries;
 
 /// Sets down the macvlans that these routers will take over: they answer for addresses that we do
 /// not hold. Deletes those of a process that has ended which nobody wants any more.
@@ -25,6 +26,11 @@ pub(in crate::driver) async fn clean(
 ) -> io::Result<()> {
     for found in manager.list().await? {
         if found.macvlan_of.is_none() {
+            let promotes =
+                |spec: &RouterSpec| spec.promotes_secondaries && spec.interface == found.link.name;
+            if !specs.iter().any(promotes) {
+                secondaries::clean(manager, &found).await?;
+            }
             continue;
         }
         if specs.iter().any(|spec| fits(&found, spec, interfaces)) {

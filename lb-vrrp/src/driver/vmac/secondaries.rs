@@ -61,8 +61,8 @@ impl Note {
 pub(in crate::driver) struct Secondaries {
     /// Without one nothing is set.
     manager: Option<Box<dyn LinkManager>>,
-    /// How interfaces were set that could not be written on, by index.
-    unwritten: BTreeMap<u32, (Link, u32)>,
+    /// Where it is set, and how that was before where it could not be written down.
+    held: BTreeMap<Link, Option<u32>>,
     /// What all is in line with.
     settled: Option<Arc<[Link]>>,
     /// Failed and told.
@@ -76,7 +76,7 @@ impl Secondaries {
 
     /// Whether nothing is set that somebody has to put back.
     pub(in crate::driver) fn is_empty(&self) -> bool {
-        self.settled.as_ref().is_none_or(|of| of.is_empty())
+        self.held.is_empty()
     }
 
     /// Sets it on these interfaces and on no others.
@@ -96,54 +96,93 @@ impl Secondaries {
         }
     }
 
+    /// Looks at each by itself: a list of all may not be asked for while the monitor asks for one.
     async fn try_settle(&mut self, wanted: &[Link]) -> io::Result<()> {
         let Some(manager) = &mut self.manager else {
             return Ok(());
         };
-        let this = Owner::this();
-        for found in manager.list().await? {
-            let (link, notes) = (&found.link, Note::of(&found));
-            let before = notes.first().map(|(note, _)| note.before);
-            if wanted.contains(link) {
-                let now = manager.setting(&link.name, SETTING).unwrap_or(1);
-                let Some(before) = before.or_else(|| (now == 0).then_some(0)) else {
-                    continue;
-                };
-                // Written before anything is changed, and another's is gone after that.
-                let note = Note {
-                    before,
-                    owner: this,
-                };
-                if !notes.iter().any(|(of, _)| *of == note)
-                    && let Err(error) = manager.add_name(link, &note.name(link)).await
-                {
-                    warn!(
-                        ifname = %link.name, %error,
-                        "no alternative name: promote_secondaries is put back at the end only, \
-                         and not after a kill"
-                    );
-                    self.unwritten.insert(link.index, (link.clone(), before));
-                }
-                for (_, name) in notes.iter().filter(|(of, _)| *of != note) {
-                    manager.remove_name(link, name).await?;
-                }
-                set(manager.as_mut(), link, 1);
-            } else {
-                let mut before = self.unwritten.remove(&link.index).map(|(_, of)| of);
-                let ours = |note: &Note| note.owner == this || note.owner.is_gone();
-                let notes = notes.iter().filter(|(note, _)| ours(note));
-                before = before.or_else(|| notes.clone().next().map(|(note, _)| note.before));
-                if before == Some(0) && manager.setting(&link.name, SETTING).is_ok_and(|of| of == 1)
-                {
-                    set(manager.as_mut(), link, 0);
-                }
-                for (_, name) in notes {
-                    manager.remove_name(link, name).await?;
-                }
+        let surplus: Vec<Link> = self
+            .held
+            .keys()
+            .filter(|link| !wanted.contains(link))
+            .cloned()
+            .collect();
+        for link in surplus {
+            if let Some(found) = find(manager.as_mut(), &link).await? {
+                let before = self.held.get(&link).copied().flatten();
+                let ours = |owner: Owner| owner == Owner::this();
+                put_back(manager.as_mut(), &found, before, ours).await?;
+            }
+            self.held.remove(&link);
+        }
+        for link in wanted {
+            if let Some(found) = find(manager.as_mut(), link).await? {
+                let unwritten = promote(manager.as_mut(), &found).await?;
+                self.held.entry(link.clone()).or_insert(unwritten);
             }
         }
         Ok(())
     }
+}
+
+async fn find(manager: &mut dyn LinkManager, link: &Link) -> io::Result<Option<Found>> {
+    let found = manager.find(&link.name).await?;
+    Ok(found.filter(|found| found.link.index == link.index))
+}
+
+/// Sets it; says what was set before where that cannot be written down.
+async fn promote(manager: &mut dyn LinkManager, found: &Found) -> io::Result<Option<u32>> {
+    let (link, notes) = (&found.link, Note::of(found));
+    let now = manager.setting(&link.name, SETTING).unwrap_or(1);
+    let before = notes.first().map(|(note, _)| note.before);
+    let Some(before) = before.or_else(|| (now == 0).then_some(0)) else {
+        return Ok(None);
+    };
+    let owner = Owner::this();
+    let note = Note { before, owner };
+    let mut unwritten = None;
+    // Written before anything is changed, and another's is gone after that.
+    if !notes.iter().any(|(of, _)| *of == note)
+        && let Err(error) = manager.add_name(link, &note.name(link)).await
+    {
+        warn!(
+            ifname = %link.name, %error,
+            "no alternative name: promote_secondaries is put back at the end only, and not after a \
+             kill"
+        );
+        unwritten = Some(before);
+    }
+    for (_, name) in notes.iter().filter(|(of, _)| *of != note) {
+        manager.remove_name(link, name).await?;
+    }
+    set(manager, link, 1);
+    Ok(unwritten)
+}
+
+/// Undoes it where the note is of one of these owners, or `unwritten` says what was before. What
+/// somebody else has changed since stays as it is.
+async fn put_back(
+    manager: &mut dyn LinkManager,
+    found: &Found,
+    unwritten: Option<u32>,
+    owners: impl Fn(Owner) -> bool,
+) -> io::Result<()> {
+    let link = &found.link;
+    let mut notes = Note::of(found);
+    notes.retain(|(note, _)| owners(note.owner));
+    let before = unwritten.or_else(|| notes.first().map(|(note, _)| note.before));
+    if before == Some(0) && manager.setting(&link.name, SETTING).is_ok_and(|of| of == 1) {
+        set(manager, link, 0);
+    }
+    for (_, name) in notes {
+        manager.remove_name(link, name).await?;
+    }
+    Ok(())
+}
+
+/// Undoes what a process did that has ended.
+pub(super) async fn clean(manager: &mut dyn LinkManager, found: &Found) -> io::Result<()> {
+    put_back(manager, found, None, Owner::is_gone).await
 }
 
 fn set(manager: &mut dyn LinkManager, link: &Link, value: u32) {
@@ -253,8 +292,10 @@ mod tests {
             ]
         );
         // Not wanted any more.
-        let (fake, mut secondaries, _) = with_eth0(&[dead], 1);
-        secondaries.settle(&of(&[])).await;
+        let (mut fake, _, _) = with_eth0(&[dead], 1);
+        let found = |fake: &Fake| fake.with(|state| state.links[0].clone());
+        let eth0 = found(&fake);
+        clean(&mut fake, &eth0).await.unwrap();
         assert_eq!(
             fake.log(),
             [
@@ -265,8 +306,9 @@ mod tests {
         // Of a process that lives: it is its own business.
         let started = Owner::of(1).unwrap().started;
         let alive = format!("lb-vrrp-10-promote_secondaries-0-1-{started}");
-        let (fake, mut secondaries, _) = with_eth0(&[&alive], 1);
-        secondaries.settle(&of(&[])).await;
+        let (mut fake, _, _) = with_eth0(&[&alive], 1);
+        let eth0 = found(&fake);
+        clean(&mut fake, &eth0).await.unwrap();
         assert_eq!(fake.log(), Vec::<String>::new());
     }
 
