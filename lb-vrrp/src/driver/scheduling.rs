@@ -227,35 +227,30 @@ mod tests {
         }
     }
 
+    /// The nice value of the calling thread.
+    fn nice() -> i32 {
+        let stat = fs::read_to_string("/proc/thread-self/stat").unwrap();
+        // After the name, which is in parentheses: state is the third field, nice the 19th.
+        let fields = stat.rsplit(')').next().unwrap();
+        fields.split_whitespace().nth(16).unwrap().parse().unwrap()
+    }
+
     #[test]
     fn a_thread_runs_where_and_how_it_is_told_and_others_do_not() {
-        let own = std::thread::spawn(|| {
+        let before = nice();
+        let wanted = (before + 7).min(19);
+        let own = std::thread::spawn(move || {
             let scheduling = Scheduling::default()
-                .with_nice(Some(7))
+                .with_nice(Some(wanted.try_into().unwrap()))
                 .with_processors(Processors::new([0]));
             scheduling.apply("test");
-            let stat = fs::read_to_string("/proc/thread-self/stat").unwrap();
-            // After the name, which is in parentheses: state is the third field, nice the 19th.
-            let fields: Vec<&str> = stat
-                .rsplit(')')
-                .next()
-                .unwrap()
-                .split_whitespace()
-                .collect();
             let status = fs::read_to_string("/proc/thread-self/status").unwrap();
             let allowed = status
                 .lines()
                 .find_map(|of| of.strip_prefix("Cpus_allowed_list:"));
-            (fields[16].to_owned(), allowed.unwrap().trim().to_owned())
+            (nice(), allowed.unwrap().trim().to_owned())
         });
-        assert_eq!(own.join().unwrap(), ("7".to_owned(), "0".to_owned()));
-        let stat = fs::read_to_string("/proc/thread-self/stat").unwrap();
-        let fields: Vec<&str> = stat
-            .rsplit(')')
-            .next()
-            .unwrap()
-            .split_whitespace()
-            .collect();
-        assert_eq!(fields[16], "0");
+        assert_eq!(own.join().unwrap(), (wanted, "0".to_owned()));
+        assert_eq!(nice(), before);
     }
 }
