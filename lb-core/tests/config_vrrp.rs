@@ -196,6 +196,11 @@ fn keywords_reach_the_driver() {
     assert_eq!(vrrp.startup_delay, Some(Duration::from_millis(2500)));
     assert_eq!(vrrp.delay_after_boot, Some(Duration::from_secs(30)));
     assert!(vrrp.log_unknown_vrids);
+    assert!(!vrrp.dynamic_interfaces);
+    for words in ["", " allow_if_changes"] {
+        let model = clean(&format!("dynamic_interfaces{words}"), IPV4, "");
+        assert!(model.global.vrrp.dynamic_interfaces, "{words}");
+    }
     assert_eq!(vrrp.netlink, NetlinkBuffers::default());
     let model = clean(
         "vrrp_netlink_cmd_rcv_bufs 100000\n vrrp_netlink_monitor_rcv_bufs 9000000\n \

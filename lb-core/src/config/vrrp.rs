@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Diagnostic;
 use super::announcements::PacingConfig;
 use super::buffers::BuffersConfig;
+use super::keywords::nearest;
 use super::line::{At, Context};
 use super::scheduling::SchedulingConfig;
 use super::tree::NodeId;
@@ -18,6 +19,7 @@ pub(super) struct VrrpConfig {
     pub(super) startup_delay: Option<At<Duration>>,
     pub(super) delay_after_boot: Option<At<Duration>>,
     pub(super) log_unknown_vrids: Option<At<bool>>,
+    pub(super) dynamic_interfaces: Option<At<bool>>,
     pub(super) min_garp: Option<At<bool>>,
     pub(super) pacing: PacingConfig,
     pub(super) scheduling: SchedulingConfig,
@@ -48,6 +50,10 @@ impl VrrpConfig {
                 let value = context.flag(line);
                 context.set(line, &mut self.log_unknown_vrids, Some(value));
             }
+            "dynamic_interfaces" => {
+                let value = dynamic_interfaces(context, line);
+                context.set(line, &mut self.dynamic_interfaces, value);
+            }
             "vrrp_min_garp" => {
                 let value = context.boolean(line);
                 context.set(line, &mut self.min_garp, value);
@@ -61,6 +67,27 @@ impl VrrpConfig {
         }
         true
     }
+}
+
+/// `dynamic_interfaces [allow_if_changes]`. An interface that becomes another one is followed in
+/// any case, so the word changes nothing.
+fn dynamic_interfaces(context: &mut Context<'_>, line: NodeId) -> Option<At<bool>> {
+    const CHANGES: &str = "allow_if_changes";
+    let Some(word) = context.arguments(line).first() else {
+        return Some(context.flag(line));
+    };
+    context.only(line, 1);
+    let text = At::new(context.text(word), word.span);
+    if text.value != CHANGES {
+        let finding = context.not_a(
+            text,
+            &format!("`{CHANGES}`"),
+            nearest(text.value, [CHANGES]),
+        );
+        context.findings.push(finding);
+        return None;
+    }
+    Some(At::new(true, text.span))
 }
 
 /// A multicast group, of IPv4 (`true`) or IPv6 where that is told.

@@ -20,6 +20,7 @@ use crate::model::{Model, SyncGroup, TrackedObject, TrackedScript, TrackedSource
 pub(super) fn configuration(model: &Model) -> Configuration {
     Configuration::new(model.routers.iter().map(spec).collect())
         .with_log_unknown_vrids(model.global.vrrp.log_unknown_vrids)
+        .with_dynamic_interfaces(model.global.vrrp.dynamic_interfaces)
         .with_pacing(model.global.vrrp.pacing.clone())
         .with_carrier_delays(model.global.vrrp.carrier_delays.iter().cloned())
         .with_groups(model.groups.iter().map(group))

@@ -17,6 +17,9 @@ pub struct VrrpSettings {
     pub delay_after_boot: Option<Duration>,
     /// Adverts of virtual routers that are not here are logged. keepalived: `log_unknown_vrids`.
     pub log_unknown_vrids: bool,
+    /// An instance whose interfaces are not there yet is in Fault until they come, instead of being
+    /// an error. keepalived: `dynamic_interfaces`.
+    pub dynamic_interfaces: bool,
     /// How far apart announcements are. keepalived: `vrrp_garp_interval`, `vrrp_gna_interval`,
     /// `garp_group`.
     pub pacing: Pacing,

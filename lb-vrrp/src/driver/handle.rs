@@ -62,7 +62,7 @@ impl DriverHandle {
         let deadline = self.deadline();
         let configuration = configuration.into();
         validate::configuration(&configuration)?;
-        validate::interfaces(&configuration.routers, &self.table.borrow())?;
+        validate::interfaces(&configuration, &self.table.borrow())?;
         if !self.filtered {
             warn_of_unshielded(&configuration.routers);
         }

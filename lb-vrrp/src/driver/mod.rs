@@ -163,14 +163,13 @@ impl Driver {
     pub async fn check(configuration: &Configuration) -> Result<(), Error> {
         let netlink = |operation| move |source| Error::Netlink { operation, source };
         validate::configuration(configuration)?;
-        let specs = &configuration.routers;
         let (connection, handle, _) = rtnetlink::new_connection().map_err(netlink("connect"))?;
         let connection = tokio::spawn(connection);
         let interfaces = Interfaces::dump(&handle).await;
         connection.abort();
         let interfaces = interfaces.map_err(netlink("read links and addresses"))?;
-        validate::interfaces(specs, &interfaces)?;
-        Naming::default().settle(&mut specs.clone(), &interfaces)
+        validate::interfaces(configuration, &interfaces)?;
+        Naming::default().settle(&mut configuration.routers.clone(), &interfaces)
     }
 
     /// Starts the routers, with addresses by rtnetlink.
@@ -408,7 +407,7 @@ impl Setup {
             tokio::spawn(connection);
             let read = "read links and addresses";
             let interfaces = Interfaces::dump(&handle).await.map_err(netlink(read))?;
-            validate::interfaces(&self.configuration.routers, &interfaces)?;
+            validate::interfaces(&self.configuration, &interfaces)?;
             if self.heir.is_some() {
                 // What is there is not left over: it is in use.
                 let mut naming = Naming::default();

@@ -72,11 +72,11 @@ pub(super) fn macvlan_of(spec: &RouterSpec) -> Option<&str> {
 }
 
 /// Whether a router has to wait for a macvlan before it begins. Without the interface beneath there
-/// will be none.
+/// will be none: that is a fault.
 pub(super) fn awaits_macvlan(spec: &RouterSpec, interfaces: &Interfaces) -> bool {
     let missing = |name: &str| interfaces.get(name).is_none();
     let mut others = spec.address_macvlans.iter().filter(|of| of.tracked);
-    macvlan_of(spec).is_some_and(missing)
+    macvlan_of(spec).is_some_and(|name| missing(name) && !missing(&spec.interface))
         || others.any(|of| missing(&of.name) && !missing(&of.base))
 }
 

@@ -26,6 +26,9 @@ pub struct Configuration {
     /// Adverts of virtual routers that are none of these are logged, each once
     /// (`log_unknown_vrids` in keepalived); they are counted in any case.
     pub log_unknown_vrids: bool,
+    /// A router whose interfaces are not there yet is in Fault until they come, instead of being an
+    /// error (`dynamic_interfaces` in keepalived).
+    pub dynamic_interfaces: bool,
     /// How far apart announcements are.
     pub pacing: Pacing,
     /// Interfaces whose carrier has to be there, or not, for a while before it counts.
@@ -42,6 +45,7 @@ impl Configuration {
             groups: Vec::new(),
             objects: Vec::new(),
             log_unknown_vrids: false,
+            dynamic_interfaces: false,
             pacing: Pacing::default(),
             carrier_delays: Vec::new(),
             statics: StaticItems::default(),
@@ -64,6 +68,13 @@ impl Configuration {
     #[must_use]
     pub const fn with_log_unknown_vrids(mut self, log: bool) -> Self {
         self.log_unknown_vrids = log;
+        self
+    }
+
+    /// Sets whether interfaces may come later than their routers.
+    #[must_use]
+    pub const fn with_dynamic_interfaces(mut self, dynamic: bool) -> Self {
+        self.dynamic_interfaces = dynamic;
         self
     }
 

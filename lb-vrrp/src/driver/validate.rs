@@ -157,11 +157,11 @@ fn routing(spec: &RouterSpec) -> Result<(), Error> {
     }
 }
 
-/// Checks that all interfaces exist.
-pub(super) fn interfaces(specs: &[RouterSpec], interfaces: &Interfaces) -> Result<(), Error> {
-    for spec in specs {
+/// Checks that all interfaces exist, unless they may come later, and can carry macvlans.
+pub(super) fn interfaces(of: &Configuration, interfaces: &Interfaces) -> Result<(), Error> {
+    for spec in &of.routers {
         for name in interfaces_of(spec) {
-            if interfaces.get(name).is_none() {
+            if !of.dynamic_interfaces && interfaces.get(name).is_none() {
                 return Err(Error::InterfaceNotFound {
                     router: spec.name.clone(),
                     interface: name.to_owned(),
@@ -277,7 +277,10 @@ mod tests {
 
     #[test]
     fn a_missing_interface_names_those_there_are() {
-        let error = interfaces(&[spec("a", "eth0", 1)], &Interfaces::default()).unwrap_err();
+        let of = Configuration::new(vec![spec("a", "eth0", 1)]);
+        let error = interfaces(&of, &Interfaces::default()).unwrap_err();
         assert!(matches!(error, Error::InterfaceNotFound { existing, .. } if existing.is_empty()));
+        let of = of.with_dynamic_interfaces(true);
+        assert!(interfaces(&of, &Interfaces::default()).is_ok());
     }
 }

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use lb_vrrp::driver::{Configuration, Event, LinkProblem, Options};
-use lb_vrrp::{AdvertInterval, State, UnicastPeer};
+use lb_vrrp::driver::{Configuration, Error, Event, LinkProblem, Options};
+use lb_vrrp::{AdvertInterval, State, UnicastPeer, Vmac};
 
 use super::netns::{Capture, Injector, Lan, Node, enabled, pause, wait_for};
 use super::{VIP, calm_spec, quick, spec};
@@ -148,4 +148,53 @@ fn adverts_of_other_virtual_routers_are_counted_and_logged_on_request() {
         Some(counts.sum::<u64>()).filter(|count| *count >= 3)
     });
     assert!(counted <= sent, "{counted} of {sent}");
+}
+
+#[test]
+fn an_interface_may_come_after_its_router() {
+    if !enabled("an_interface_may_come_after_its_router") {
+        return;
+    }
+    let lan = Lan::new();
+    let eth1 = |dynamic: bool| {
+        let mut router = calm_spec(51, 150);
+        router.interface = "eth1".to_owned();
+        Configuration::new(vec![router]).with_dynamic_interfaces(dynamic)
+    };
+    let error = Node::try_start(&lan.a, eth1(false), || {})
+        .map(drop)
+        .unwrap_err();
+    assert!(matches!(error, Error::InterfaceNotFound { .. }), "{error}");
+
+    let macvlan = |dynamic: Configuration| {
+        let routers = dynamic.routers.iter().cloned();
+        let routers = routers.map(|of| of.with_vmac(Vmac::new())).collect();
+        Configuration::new(routers).with_dynamic_interfaces(true)
+    };
+    for (configuration, holder) in [(eth1(true), "eth1"), (macvlan(eth1(true)), "vrrp.51")] {
+        let a = Node::start(&lan.a, configuration);
+        a.wait_state(State::Fault);
+        assert_eq!(
+            a.status().routers[0].problem,
+            Some(LinkProblem::Missing),
+            "{holder}"
+        );
+        lan.connect_as("pa1", &lan.a, "eth1");
+        lan.a.ip("addr add 192.0.2.11/24 dev eth1");
+        a.wait_state(State::Master);
+        wait_for("the address", || {
+            let on = lan.a.ip(&format!("-o addr show dev {holder}"));
+            on.contains(VIP).then_some(())
+        });
+        let error = a.reload(eth1(false));
+        assert!(error.is_ok(), "{error:?}");
+        lan.bridge.ip("link del pa1");
+        a.wait_state(State::Fault);
+        // It runs without, and would not be started: a reload says so, and changes nothing.
+        let error = a.reload(eth1(false)).unwrap_err();
+        assert!(matches!(error, Error::InterfaceNotFound { .. }), "{error}");
+        a.reload(eth1(true)).unwrap();
+        assert_eq!(a.state(), State::Fault);
+        a.shutdown();
+    }
 }

@@ -104,3 +104,43 @@ fn promote_secondaries_of_the_file_is_set_and_put_back() -> TestResult {
     }
     Ok(())
 }
+
+#[test]
+fn dynamic_interfaces_may_come_after_the_start() -> TestResult {
+    host_namespaces_or_skip!();
+    let text = |global: &str| owner(global, "").replace("eth0", "late0");
+    for software in [Software::Keepalived, Software::Lbctl] {
+        let lan = Lan::new()?;
+        let host = lan.host("one", [192, 168, 1, 11].into())?;
+        let global = "global_defs {\n    dynamic_interfaces\n}";
+        let mut director = Director::new(host, software, &text(global))?;
+        director.start()?;
+        let says = |director: &Director, word: &str| {
+            wait_until(word, DEADLINE, || {
+                let log = director.log();
+                match log.contains(word) {
+                    true => Ok(()),
+                    false => Err(log),
+                }
+            })
+        };
+        says(&director, "FAULT")?;
+        assert!(!director.log().contains("MASTER"), "{software}");
+        let host = director.host().netns();
+        host.run("ip link add late0 up type veth peer name late1")?;
+        host.run("ip link set late1 up")?;
+        host.run("ip address add 192.168.7.1/24 dev late0")?;
+        says(&director, "MASTER")?;
+        wait_until("the address", DEADLINE, || {
+            let there = director.host().netns().run("ip -o address show dev late0");
+            let there = there.map_err(|error| error.to_string())?;
+            match there.contains("192.168.1.50") {
+                true => Ok(()),
+                false => Err(there),
+            }
+        })?;
+        let (status, log) = director.stop()?;
+        assert!(status.success(), "{software}: {log}");
+    }
+    Ok(())
+}

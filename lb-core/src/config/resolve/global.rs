@@ -23,6 +23,7 @@ pub(super) fn global(
     global.vrrp.startup_delay = config.vrrp.startup_delay.map(|at| at.value);
     global.vrrp.delay_after_boot = config.vrrp.delay_after_boot.map(|at| at.value);
     global.vrrp.log_unknown_vrids = config.vrrp.log_unknown_vrids.is_some();
+    global.vrrp.dynamic_interfaces = config.vrrp.dynamic_interfaces.is_some();
     global.vrrp.pacing = super::announcements::pacing(context, config);
     global.vrrp.netlink = config.vrrp.buffers.netlink(context);
     global.vrrp.scheduling = config.vrrp.scheduling.scheduling();
