@@ -211,12 +211,14 @@ impl Actuator {
                 // The advert thread could; there is nobody to tell what it has not told.
                 let _ = sys::set_round_robin(priority);
             }
-            let done = if wishes.end == Some(End::HandedOver) {
-                self.leave(&wishes).await
-            } else {
-                self.clean().await;
-                self.follow(&wishes).await;
-                self.is_idle()
+            let done = match wishes.end {
+                Some(End::HandedOver) => self.leave(&wishes).await,
+                None if wishes.frozen => false,
+                _ => {
+                    self.clean().await;
+                    self.follow(&wishes).await;
+                    self.is_idle()
+                }
             };
             if let Some(end) = wishes.end {
                 last_attempts -= 1;

@@ -170,6 +170,8 @@ pub(super) struct Wishes {
     /// Rises with every change.
     pub(super) version: u64,
     pub(super) end: Option<End>,
+    /// A successor may have taken over already: nothing is added, put back or removed.
+    pub(super) frozen: bool,
     /// Addresses of new routers that were there before them, left by a predecessor that crashed.
     pub(super) leftovers: Vec<(Link, VirtualAddress)>,
     /// What routers have from their predecessors, to go on with as if held from the first
@@ -236,6 +238,11 @@ impl Mailbox {
                 }
             }
         });
+    }
+
+    /// Nothing is to change for as long as a successor may have taken over, or all again.
+    pub(super) fn freeze(&self, frozen: bool) {
+        self.change(|wishes| wishes.frozen = frozen);
     }
 
     /// Replaces the macvlans that are to be there.

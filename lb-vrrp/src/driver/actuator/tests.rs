@@ -508,3 +508,30 @@ async fn what_a_predecessor_held_is_taken_up_or_removed() {
     assert!(bench.task.is_finished());
     assert_eq!(bench.fake.log(), Vec::<String>::new());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_while_a_successor_may_have_taken_over_is_not_put_back() {
+    let gone = || Hint::AddressGone {
+        link: link(),
+        address: ip(100),
+    };
+    for over in [false, true] {
+        let bench = bench();
+        bench.want(1, wanted(true, 1, &[100])).await;
+        bench.fake.log();
+        bench.mailbox.freeze(true);
+        bench.settle().await;
+        bench.fake.with(|state| state.present.clear());
+        bench.hints.send(gone()).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(bench.fake.log(), Vec::<String>::new());
+        if over {
+            bench.mailbox.close(End::HandedOver);
+        } else {
+            bench.mailbox.freeze(false);
+        }
+        bench.settle().await;
+        let put_back: &[&str] = if over { &[] } else { &["add 192.0.2.100"] };
+        assert_eq!(bench.fake.log(), put_back);
+    }
+}

@@ -144,6 +144,8 @@ impl AdvertThread {
             return Ok(ControlFlow::Continue(()));
         };
         successor.attempts = attempt;
+        // What the successor removes is not to be put back here.
+        self.mailbox.freeze(true);
         let thaw = match successor.switch.put_down(attempt, &estate) {
             Ok(()) => self.wait_for_successor(now + patience).await?,
             Err(source) => {
@@ -162,11 +164,15 @@ impl AdvertThread {
                 return Ok(ControlFlow::Break(()));
             }
             Thaw::Again => {
+                self.mailbox.freeze(false);
                 if let Some(successor) = &mut self.successor {
                     successor.ready = Some(Instant::now());
                 }
             }
-            Thaw::Failed(error) => self.give_up(error),
+            Thaw::Failed(error) => {
+                self.mailbox.freeze(false);
+                self.give_up(error);
+            }
         }
         Ok(ControlFlow::Continue(()))
     }
