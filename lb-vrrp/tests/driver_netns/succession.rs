@@ -293,9 +293,9 @@ fn a_successor_that_hangs_or_dies_with_the_token_changes_nothing() {
         return;
     }
     let lan = Lan::new();
-    let a = Node::start(&lan.a, vec![every(10, 51, 150)]);
+    let a = Node::start(&lan.a, vec![every(30, 51, 150)]);
     a.wait_state(State::Master);
-    let b = Node::start(&lan.b, vec![every(10, 51, 100)]);
+    let b = Node::start(&lan.b, vec![every(30, 51, 100)]);
     b.wait_state(State::Backup);
     b.drain();
     // The repeated announcements are over.
@@ -330,7 +330,7 @@ fn a_successor_that_hangs_or_dies_with_the_token_changes_nothing() {
     let announced = |frame: &Frame| frame.announcement().is_some();
     assert_eq!(capture.count(announced), 0, "announcements");
     // One that is as it should be still can.
-    let a = hand_over(&lan.a, a, vec![every(10, 51, 150)]);
+    let a = hand_over(&lan.a, a, vec![every(30, 51, 150)]);
     assert_eq!(a.state(), State::Master);
     assert!(transitions(&b).is_empty());
 }
