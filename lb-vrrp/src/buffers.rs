@@ -47,6 +47,16 @@ impl From<u32> for ReceiveBuffer {
 }
 
 /// Room for answers and notifications of the kernel, beyond what there is anyway (`SO_RCVBUF`).
+///
+/// # Examples
+///
+/// ```
+/// use lb_vrrp::{NetlinkBuffer, NetlinkBuffers};
+///
+/// let monitor = NetlinkBuffer::new(8 * 1024 * 1024, true);
+/// let buffers = NetlinkBuffers::default().with_monitor(Some(monitor));
+/// assert_eq!(buffers.commands, None);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NetlinkBuffers {

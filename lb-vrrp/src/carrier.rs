@@ -9,6 +9,17 @@ use std::time::Duration;
 ///
 /// Macvlans above it are delayed with it. An interface that is gone, or that was not there before,
 /// is not delayed.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use lb_vrrp::CarrierDelay;
+///
+/// // Away for less than 3 s it was never away; it is back at once.
+/// let delay = CarrierDelay::new("eth0", Duration::from_secs(3), Duration::ZERO);
+/// assert_eq!(delay.down, Duration::from_secs(3));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CarrierDelay {

@@ -286,9 +286,12 @@ impl Actuator {
     }
 
     fn is_idle(&self) -> bool {
-        let links = self.links.is_empty() && self.secondaries.is_empty();
-        let links = links && self.statics.is_empty();
-        links && self.held.is_empty() && self.routing.is_empty() && self.shields.is_empty()
+        self.held.is_empty()
+            && self.statics.is_empty()
+            && self.routing.is_empty()
+            && self.shields.is_empty()
+            && self.links.is_empty()
+            && self.secondaries.is_empty()
     }
 
     /// Addresses before the routes that need them, and after them when they go. A macvlan is set

@@ -6,12 +6,12 @@ use std::io;
 use futures_util::TryStreamExt;
 use rtnetlink::IpVersion;
 use rtnetlink::packet_route::AddressFamily;
-use rtnetlink::packet_route::route::{RouteMessage, RouteProtocol};
+use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteProtocol};
 use rtnetlink::packet_route::rule::{RuleAttribute, RuleMessage};
 use tracing::{info, warn};
 
 use super::rule::is_rule;
-use super::same::is_route;
+use super::same::{is_route, table};
 use super::{ROUTE_PROTOCOL, RoutingEntry};
 use crate::driver::address::bounded;
 
@@ -41,9 +41,10 @@ async fn try_remove(keep: &[&RoutingEntry]) -> io::Result<()> {
         };
         let rules = rules.into_iter().filter(|of| of.attributes.contains(&ours));
         for rule in rules.filter(|of| !kept(of)) {
-            info!(?rule, "removing left-over virtual rule");
+            let (family, priority) = (rule.header.family, priority(&rule));
+            info!(?family, priority, "removing left-over rule");
             if let Err(error) = bounded(handle.rule().del(rule).execute()).await {
-                warn!(%error, "left-over virtual rule not removed");
+                warn!(?family, priority, %error, "left-over rule not removed");
             }
         }
     }
@@ -63,11 +64,32 @@ async fn try_remove(keep: &[&RoutingEntry]) -> io::Result<()> {
         };
         let routes = routes.into_iter().filter(|of| of.header.protocol == ours);
         for route in routes.filter(|of| !kept(of)) {
-            info!(?route, "removing left-over virtual route");
+            let (to, table) = (destination(&route), table(&route));
+            info!(to, table, "removing left-over route");
             if let Err(error) = bounded(handle.route().del(route).execute()).await {
-                warn!(%error, "left-over virtual route not removed");
+                warn!(to, table, %error, "left-over route not removed");
             }
         }
     }
     Ok(())
+}
+
+/// As `ip rule` has it.
+fn priority(of: &RuleMessage) -> u32 {
+    let priority = of.attributes.iter().find_map(|of| match of {
+        RuleAttribute::Priority(priority) => Some(*priority),
+        _ => None,
+    });
+    priority.unwrap_or_default()
+}
+
+/// As `ip route` has it.
+fn destination(of: &RouteMessage) -> String {
+    let length = of.header.destination_prefix_length;
+    let address = of.attributes.iter().find_map(|of| match of {
+        RouteAttribute::Destination(RouteAddress::Inet(address)) => Some(address.to_string()),
+        RouteAttribute::Destination(RouteAddress::Inet6(address)) => Some(address.to_string()),
+        _ => None,
+    });
+    address.map_or_else(|| "default".to_owned(), |of| format!("{of}/{length}"))
 }

@@ -47,7 +47,8 @@ pub(super) fn is_route(there: &RouteMessage, placed: &PlacedRoute) -> bool {
         })
 }
 
-fn table(of: &RouteMessage) -> u32 {
+/// The number of its table.
+pub(super) fn table(of: &RouteMessage) -> u32 {
     let long = of.attributes.iter().find_map(|of| match of {
         RouteAttribute::Table(table) => Some(*table),
         _ => None,

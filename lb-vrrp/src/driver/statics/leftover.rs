@@ -29,7 +29,7 @@ pub(in crate::driver) async fn remove_leftovers(
     let placed = Placed::new(statics, interfaces);
     let entries: Vec<_> = placed.routing().map(|(entry, _)| entry).collect();
     routing::remove_leftovers(&entries).await;
-    if let Err(error) = remove_addresses(handle, &placed, own).await {
+    if let Err(error) = remove_addresses(handle, &placed, (interfaces, own)).await {
         warn!(%error, "left-over addresses not looked for");
     }
 }
@@ -37,7 +37,7 @@ pub(in crate::driver) async fn remove_leftovers(
 async fn remove_addresses(
     handle: &rtnetlink::Handle,
     placed: &Placed,
-    own: &BTreeSet<(u32, IpAddr)>,
+    (interfaces, own): (&Interfaces, &BTreeSet<(u32, IpAddr)>),
 ) -> io::Result<()> {
     let all: Vec<AddressMessage> = bounded(handle.address().get().execute().try_collect()).await?;
     for there in all.into_iter().filter(is_ours) {
@@ -50,9 +50,11 @@ async fn remove_addresses(
         if wanted || own {
             continue;
         }
-        info!(ifindex = there.header.index, address = ?local, "removing left-over address");
+        let ifname = interfaces.at(there.header.index).map(|of| &*of.link.name);
+        let address = local.map(|of| format!("{of}/{}", there.header.prefix_len));
+        info!(ifname, address, "removing left-over address");
         if let Err(error) = bounded(handle.address().del(there).execute()).await {
-            warn!(%error, "left-over address not removed");
+            warn!(ifname, address, %error, "left-over address not removed");
         }
     }
     Ok(())
