@@ -8,26 +8,29 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use tracing::{error, info, warn};
 
-use super::address::{Added, AddressManager, Link};
+use super::address::{AddressManager, Link};
 use super::advert::Command;
-use super::error::AddressError;
 use super::event::Event;
 use super::filter::PacketFilter;
 use super::links::Interfaces;
-use super::mailbox::{Burst, End, Inheritance, Mailbox, Prepared, RouterKey, Wanted, Wishes};
+use super::mailbox::{End, Mailbox, RouterKey, Wishes};
 use super::pacing::Pacer;
 use super::routing::{Keeper, Watch};
 use super::statics;
 use super::sys;
 use super::vmac::{self, LinkManager, Secondaries};
-use crate::VirtualAddress;
 
+mod addresses;
 mod announcing;
+mod failures;
+mod hand_over;
+mod leftover;
 mod shields;
 
-use self::shields::{Failure, Shield, Shields};
+use self::addresses::{AddressKey, Held};
+pub(super) use self::leftover::remove_leftovers;
+use self::shields::Shields;
 
 /// When what failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -52,52 +55,6 @@ pub(super) enum Hint {
     Raised,
     /// Notifications were lost: this is what there is now.
     Audit(Interfaces),
-}
-
-/// An address is there at most once per interface, whoever wants it.
-type AddressKey = (u32, IpAddr);
-
-/// All addresses that are wanted, each by the first router that wants it.
-type WantedAddresses<'a> = BTreeMap<AddressKey, (&'a RouterKey, &'a Wanted, &'a Prepared)>;
-
-fn wanted(wishes: &Wishes) -> WantedAddresses<'_> {
-    let mut wanted = WantedAddresses::new();
-    for (key, router) in wishes.routers.iter().filter(|(_, router)| router.held) {
-        for prepared in router.addresses.iter() {
-            wanted
-                .entry((prepared.link.index, prepared.address.address))
-                .or_insert((key, router, prepared));
-        }
-    }
-    wanted
-}
-
-/// Whether what is held is as it is wanted.
-fn stays(wanted: &WantedAddresses<'_>, key: &AddressKey, held: &Held) -> bool {
-    wanted
-        .get(key)
-        .is_some_and(|(_, _, prepared)| prepared.address == held.address)
-}
-
-/// An address that we put on an interface.
-#[derive(Debug)]
-struct Held {
-    router: RouterKey,
-    name: Arc<str>,
-    link: Link,
-    address: VirtualAddress,
-    epoch: u64,
-    announced: u64,
-    bursts: u64,
-    /// It was there before us, and its router is the address owner.
-    keep: bool,
-    repeat_at: Option<Instant>,
-    refresh_at: Option<Instant>,
-    /// Since when another process held it, until its announcements are scheduled here.
-    inherited: Option<Instant>,
-    extra_at: Option<Instant>,
-    /// Announcements when it is repeated.
-    again: u32,
 }
 
 #[derive(Debug)]
@@ -240,51 +197,6 @@ impl Actuator {
         }
     }
 
-    /// Goes on with what another process held for a router.
-    fn inherit(&mut self, router: &RouterKey, name: &Arc<str>, inheritance: Inheritance) {
-        for of in inheritance.addresses {
-            let key = (of.link.index, of.address.address);
-            let held = Held {
-                router: router.clone(),
-                name: Arc::clone(name),
-                link: of.link,
-                address: of.address,
-                epoch: 1,
-                announced: 0,
-                keep: of.keep,
-                repeat_at: None,
-                refresh_at: None,
-                inherited: Some(of.since.into()),
-                bursts: 0,
-                extra_at: None,
-                again: 0,
-            };
-            self.held.insert(key, Box::new(held));
-        }
-        self.routing.inherit(router, name, inheritance.routing);
-    }
-
-    /// Leaves what is wanted to another process, and removes the rest; says whether that is gone.
-    async fn leave(&mut self, wishes: &Wishes) -> bool {
-        let mailbox = Arc::clone(&self.mailbox);
-        let held = |router: &RouterKey| wishes.routers.get(router).is_some_and(|of| of.held);
-        let manager = self.manager.as_mut();
-        self.routing.withdraw(manager, &mailbox, wishes).await;
-        let wanted = wanted(wishes);
-        self.lost.clear();
-        self.shed(wishes, &wanted).await;
-        let links = &wishes.virtual_links;
-        let mut troubles = self.links.settle(links, held, || true).await;
-        troubles.extend(self.links.lower(held, || true).await);
-        let linked = troubles.is_empty();
-        self.links_failed(troubles);
-        linked
-            && self
-                .held
-                .iter()
-                .all(|(key, held)| stays(&wanted, key, held))
-    }
-
     fn is_idle(&self) -> bool {
         self.held.is_empty()
             && self.statics.is_empty()
@@ -404,283 +316,6 @@ impl Actuator {
             }
         }
     }
-
-    fn lose(&mut self, key: AddressKey) {
-        if self.held.remove(&key).is_some() {
-            self.lost.insert(key);
-        }
-    }
-
-    /// Removes what was there before a router that a reload added.
-    async fn clean(&mut self) {
-        for (link, address) in self.mailbox.take_leftovers() {
-            let key = (link.index, address.address);
-            if self.held.contains_key(&key) || self.statics.holds(&key) {
-                continue;
-            }
-            info!(
-                ifname = %link.name, address = %address.address, prefix = address.prefix_len,
-                "removing left-over virtual address"
-            );
-            if let Err(error) = self.manager.remove(&link, &address).await {
-                error!(
-                    ifname = %error.interface, address = %error.address, error = %error.source,
-                    "left-over virtual address not removed"
-                );
-            }
-        }
-    }
-
-    /// Takes the steps from what is held to what is wanted, one address at a time. Stops early
-    /// when the wishes change: `run` comes back with the new ones.
-    async fn converge(&mut self, wishes: &Wishes) {
-        let wanted = wanted(wishes);
-        self.lost.retain(|key| wanted.contains_key(key));
-        if !self.shed(wishes, &wanted).await {
-            return;
-        }
-        let shielded = |key: &AddressKey| wanted.get(key).is_some_and(|(_, of, _)| of.shielded);
-        // Not before the address is gone.
-        let leaving = |key: &AddressKey| self.held.contains_key(key) && !wanted.contains_key(key);
-        let surplus = self.shields.surplus(|key| shielded(key) || leaving(key));
-        for key in surplus {
-            let lowered = self.shields.lower(key).await;
-            self.filtered(lowered);
-        }
-        for (key, (router, wish, prepared)) in wanted {
-            self.hold(key, router, wish, prepared).await;
-            self.pace(wishes);
-            if self.mailbox.version() != wishes.version {
-                return;
-            }
-        }
-    }
-
-    /// Removes what is held and not wanted; says whether the wishes are still the same.
-    async fn shed(&mut self, wishes: &Wishes, wanted: &WantedAddresses<'_>) -> bool {
-        let surplus: Vec<AddressKey> = self
-            .held
-            .iter()
-            .filter(|(key, held)| !stays(wanted, key, held))
-            .map(|(key, _)| *key)
-            .collect();
-        for key in surplus {
-            self.remove(key).await;
-            if self.mailbox.version() != wishes.version {
-                return false;
-            }
-        }
-        true
-    }
-
-    async fn remove(&mut self, key: AddressKey) {
-        let Some(held) = self.held.get(&key) else {
-            return;
-        };
-        if !held.keep
-            && !self.statics.holds(&key)
-            && let Err(error) = self.manager.remove(&held.link, &held.address).await
-        {
-            let (router, name) = (held.router.clone(), Arc::clone(&held.name));
-            self.failed(key, &router, &name, error);
-            return;
-        }
-        self.failing.remove(&key);
-        self.pacer.forget(&key);
-        self.held.remove(&key);
-        self.routing.address_removed();
-    }
-
-    async fn hold(&mut self, key: AddressKey, router: &RouterKey, wish: &Wanted, of: &Prepared) {
-        let now = Instant::now();
-        if let Err(trouble) = self.links.raise(key.0).await {
-            self.links_failed([trouble]);
-            return;
-        }
-        if wish.shielded {
-            let shield = || Shield {
-                router: router.clone(),
-                name: Arc::clone(&wish.router),
-                link: of.link.clone(),
-            };
-            let raised = self.shields.raise(key, shield).await;
-            self.filtered(raised);
-        }
-        if let Some(held) = self.held.get_mut(&key) {
-            if let Some(since) = held.inherited.take() {
-                held.go_on(now, since, wish, of);
-                held.bursts = wish.bursts;
-            }
-            let keep = held.keep;
-            let regained = held.epoch != wish.epoch || held.router != *router;
-            if regained || held.announced != wish.announced {
-                held.router = router.clone();
-                held.name = Arc::clone(&wish.router);
-                held.epoch = wish.epoch;
-                held.announced = wish.announced;
-                let master = Burst::of(&wish.announcements);
-                let burst = if regained { master } else { wish.burst };
-                held.schedule(now, wish, burst, of);
-                if std::mem::replace(&mut held.bursts, wish.bursts) != wish.bursts || regained {
-                    self.announce_in_turn(key, of, burst.repeat);
-                }
-            }
-            if regained {
-                self.ready(router, wish, of, keep).await;
-            }
-            return;
-        }
-        let added = match self.manager.add(&of.link, &of.address).await {
-            Ok(added) => added,
-            Err(error) => {
-                self.failed(key, router, &wish.router, error);
-                return;
-            }
-        };
-        self.failing.remove(&key);
-        let mut held = Held {
-            router: router.clone(),
-            name: Arc::clone(&wish.router),
-            link: of.link.clone(),
-            address: of.address.clone(),
-            epoch: wish.epoch,
-            announced: wish.announced,
-            bursts: wish.bursts,
-            keep: wish.owner && added == Added::AlreadyPresent,
-            repeat_at: None,
-            refresh_at: None,
-            inherited: None,
-            extra_at: None,
-            again: 0,
-        };
-        let burst = Burst::of(&wish.announcements);
-        held.schedule(now, wish, burst, of);
-        self.announce_in_turn(key, of, burst.repeat);
-        let keep = held.keep;
-        self.held.insert(key, Box::new(held));
-        if self.lost.remove(&key) && added == Added::Created {
-            warn!(
-                instance = %wish.router, vrid = %router.vrid, ifname = %of.link.name,
-                address = %of.address.address,
-                "virtual address was deleted by somebody else, put back"
-            );
-            let _ = self.events.try_send(Event::AddressRestored {
-                router: Arc::clone(&wish.router),
-                vrid: router.vrid,
-                address: of.address.address,
-                interface: Arc::from(of.link.name.as_str()),
-            });
-        }
-        self.ready(router, wish, of, keep).await;
-    }
-
-    /// Tells the advert thread that it can announce the address.
-    async fn ready(&mut self, router: &RouterKey, wish: &Wanted, of: &Prepared, keep: bool) {
-        // The thread has ended if nobody receives this; then the mailbox is closed.
-        let _ = self
-            .commands
-            .send(Command::AddressReady {
-                router: router.clone(),
-                epoch: wish.epoch,
-                link: of.link.index,
-                address: of.address.address,
-                keep,
-            })
-            .await;
-    }
-
-    fn failed(
-        &mut self,
-        key: AddressKey,
-        router: &RouterKey,
-        name: &Arc<str>,
-        failure: AddressError,
-    ) {
-        let first = self.failing.insert(key);
-        self.tell_failure(first, router, name, failure);
-    }
-
-    fn links_failed(&mut self, troubles: impl IntoIterator<Item = vmac::Trouble>) {
-        for vmac::Trouble {
-            router,
-            name,
-            error,
-            first,
-        } in troubles
-        {
-            self.retry_at = Some(Instant::now() + RETRY);
-            if !first {
-                continue;
-            }
-            error!(
-                instance = %name, vrid = %router.vrid, ifname = %error.interface,
-                operation = %error.operation, error = %error.source,
-                "virtual interface not changed, trying again every second"
-            );
-            let _ = self.events.try_send(Event::InterfaceFailed {
-                router: name,
-                vrid: router.vrid,
-                error: Arc::new(error),
-            });
-        }
-    }
-
-    /// An address without a filter before it is better than none.
-    fn filtered(&mut self, outcome: Result<(), Failure>) {
-        if let Err(Failure {
-            shield,
-            error,
-            first,
-        }) = outcome
-        {
-            self.tell_failure(first, &shield.router, &shield.name, error);
-        }
-    }
-
-    fn tell_failure(
-        &mut self,
-        first: bool,
-        router: &RouterKey,
-        name: &Arc<str>,
-        failure: AddressError,
-    ) {
-        self.retry_at = Some(Instant::now() + RETRY);
-        if !first {
-            return;
-        }
-        error!(
-            instance = %name, vrid = %router.vrid, ifname = %failure.interface,
-            address = %failure.address, operation = %failure.operation, error = %failure.source,
-            "virtual address not changed, trying again every second"
-        );
-        let _ = self.events.try_send(Event::AddressFailed {
-            router: Arc::clone(name),
-            vrid: router.vrid,
-            error: Arc::new(failure),
-        });
-    }
-}
-
-/// Removes what a predecessor that crashed left behind: our addresses, at the prefix they are to
-/// have or with our mark on them. An address owner's stay, they are its own.
-pub(super) async fn remove_leftovers(
-    manager: &mut dyn AddressManager,
-    interfaces: &Interfaces,
-    addresses: impl Iterator<Item = (Arc<str>, Link, VirtualAddress)>,
-) -> Result<(), AddressError> {
-    for (router, link, address) in addresses {
-        for present in interfaces.leftovers(&link, &address) {
-            info!(
-                instance = %router, ifname = %link.name, address = %address.address,
-                prefix = present, "removing left-over virtual address"
-            );
-            let address = address.clone().with_prefix_len(present);
-            manager.remove(&link, &address).await?;
-        }
-        // Also asked for when there is nothing to remove: a missing capability shows at once.
-        manager.remove(&link, &address).await?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use tokio::time::Instant;
 
 use super::super::mailbox::{Burst, Prepared, Wanted, Wishes};
 use super::super::pacing::Pacer;
-use super::{Actuator, AddressKey, Held};
+use super::Actuator;
+use super::addresses::{AddressKey, Held};
 
 impl Held {
     /// What is left of the schedule that began elsewhere.

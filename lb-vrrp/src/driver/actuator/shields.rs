@@ -8,7 +8,7 @@ use super::super::address::Link;
 use super::super::error::AddressError;
 use super::super::filter::PacketFilter;
 use super::super::mailbox::RouterKey;
-use super::AddressKey;
+use super::addresses::AddressKey;
 
 /// Whose address packets are dropped to, and where it is.
 #[derive(Clone, Debug)]

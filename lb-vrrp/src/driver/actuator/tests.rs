@@ -6,11 +6,12 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 
-use super::super::error::AddressOperation;
+use super::super::address::Added;
+use super::super::error::{AddressError, AddressOperation};
 use super::super::links::tests::{eth, table as interfaces};
+use super::super::mailbox::{Burst, Prepared, Wanted};
 use super::*;
-use crate::Vrid;
-use crate::{Announcements, StaticItems};
+use crate::{Announcements, StaticItems, VirtualAddress, Vrid};
 
 /// An interface that does as it is told, and remembers it.
 #[derive(Clone, Debug, Default)]
