@@ -5,7 +5,9 @@ use sd_notify::NotifyState;
 use tokio::net::UnixStream;
 
 use super::report;
-use super::running::{LAST_MAILS, Parts, Routers, Running, stop_plane, systemd};
+use super::routers::Routers;
+use super::running::{Running, systemd};
+use super::stop::LAST_MAILS;
 use super::upgrade::{HandedOver, Offered, offer_to};
 
 impl Running {
@@ -53,25 +55,12 @@ impl Running {
                 tracing::error!("virtual routers: {}", report::chain(&error));
             }
         }
-        let Parts {
-            plane,
-            checks,
-            mailer,
-            serving,
-            monitor,
-            ..
-        } = self.parts;
-        serving.abort();
-        monitor.abort();
-        checks.shutdown().await;
-        if let Some(plane) = plane {
-            stop_plane(plane, true, &mut self.told).await;
-        }
-        let _ = serving.await;
+        let left = self.parts.wind_down(None, &mut self.told).await;
+        let _ = left.serving.await;
         // For a service manager: this process was the service, and the other one is it now.
         systemd(&[NotifyState::MainPid(pid)]);
         to.done(self.director.known()).await;
-        if let Some(mailer) = mailer {
+        if let Some(mailer) = left.mailer {
             mailer.shutdown(LAST_MAILS).await;
         }
         tracing::info!(pid, "handed over");

@@ -2,21 +2,19 @@
 //! The director task: everything that happens comes here, one thing at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::error::Error;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use lb_check::CheckEvent;
 use lb_ipvs::{ServiceKey, SyncDaemon};
 use lb_vrrp::State;
-use lb_vrrp::driver::{self, Driver, DriverHandle, Event};
+use lb_vrrp::driver::Event;
 use sd_notify::NotifyState;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::control::{Listening, Request};
-use crate::dataplane::{IpvsPlane, Reconciler};
 use crate::director::{CheckId, Director, Output};
 use crate::ledger::Ledger;
 use crate::mail::{Mailer, Message};
@@ -27,15 +25,14 @@ use super::error::RunError;
 use super::lock::ControlLock;
 use super::plane::{Done, Job, Plane};
 use super::report::Told;
+use super::routers::{Routers, next_event};
 use super::upgrade::{HandedOver, UpgradeError};
-use super::{Command, Options, Source, handover, privileges, report, start, vrrp};
+use super::{Command, Options, Source, report, vrrp};
 
 /// Time between two services of the background audit.
 const AUDIT: Duration = Duration::from_secs(1);
 /// After this long the first round of checks counts as over, whoever has not answered.
 const FIRST_ROUND: Duration = Duration::from_secs(60);
-/// How long a stop waits for the mail server.
-pub(super) const LAST_MAILS: Duration = Duration::from_secs(5);
 
 /// What a running daemon is made of, beside its director.
 #[derive(Debug)]
@@ -52,54 +49,6 @@ pub(super) struct Parts {
     pub(super) listening: Listening,
     pub(super) serving: JoinHandle<()>,
     pub(super) monitor: JoinHandle<()>,
-}
-
-/// The states of virtual routers and of sync groups, by name.
-#[derive(Debug, Default)]
-pub(super) struct States {
-    pub(super) routers: BTreeMap<String, State>,
-    pub(super) groups: BTreeMap<String, State>,
-}
-
-/// The VRRP driver and its events.
-#[derive(Debug)]
-pub(super) struct Routers {
-    pub(super) handle: DriverHandle,
-    events: mpsc::Receiver<Event>,
-}
-
-impl Routers {
-    pub(super) fn start(
-        specs: driver::Configuration,
-        options: driver::Options,
-    ) -> Result<Self, driver::Error> {
-        let (handle, events) = Driver::start(specs, options)?;
-        Ok(Self { handle, events })
-    }
-
-    /// Their states; none if the driver does not answer.
-    pub(super) async fn states(&self) -> States {
-        let Some(status) = self.handle.status().await else {
-            return States::default();
-        };
-        let routers = status.routers.iter();
-        let groups = status.groups.iter();
-        States {
-            routers: routers.map(|of| (of.name.to_string(), of.state)).collect(),
-            groups: groups.map(|of| (of.name.to_string(), of.state)).collect(),
-        }
-    }
-
-    /// Goes on with those of another process.
-    pub(super) async fn take_over(
-        offer: driver::Offer,
-        specs: driver::Configuration,
-        options: driver::Options,
-    ) -> Result<Self, driver::Error> {
-        let ports = driver::Ports::default();
-        let (handle, events) = Driver::take_over(offer, specs, options, ports).await?;
-        Ok(Self { handle, events })
-    }
 }
 
 /// A running daemon.
@@ -253,7 +202,7 @@ impl Running {
         }
     }
 
-    fn handle_vrrp(&mut self, event: &Event) {
+    pub(super) fn handle_vrrp(&mut self, event: &Event) {
         vrrp::log(event);
         if let Event::Transitioned {
             router, transition, ..
@@ -281,7 +230,7 @@ impl Running {
     }
 
     /// Does what the director wants done: to the checks now, to the data plane when it is free.
-    async fn drain(&mut self) {
+    pub(super) async fn drain(&mut self) {
         let mut added: Vec<NewCheck> = Vec::new();
         while let Some(output) = self.director.poll_output() {
             match &output {
@@ -359,75 +308,6 @@ impl Running {
         }
     }
 
-    /// Reads the configuration again and applies the difference; with errors nothing changes.
-    async fn reload(&mut self) -> Result<(), Vec<String>> {
-        systemd(&[NotifyState::Reloading]);
-        let result = self.try_reload().await;
-        systemd(&[NotifyState::Ready]);
-        if let Err(findings) = &result {
-            for finding in findings {
-                tracing::error!("{finding}");
-            }
-            tracing::error!("reload refused, nothing was changed");
-        }
-        result
-    }
-
-    async fn try_reload(&mut self) -> Result<(), Vec<String>> {
-        tracing::info!("reloading {}", self.source.name());
-        let loaded = self
-            .source
-            .load(true)
-            .await
-            .map_err(|error| report::findings_of(&error))?;
-        let model = start::parts_of(loaded.model, &self.options);
-        let line = |error: &dyn Error| vec![report::chain(error)];
-        privileges::check(&model).map_err(|error| line(&error))?;
-        if self.parts.plane.is_none() && start::needs_plane(&model, None) {
-            let plane = IpvsPlane::connect().await.map_err(|error| line(&error))?;
-            let ledger = self.parts.ledger.take().unwrap_or_else(Ledger::in_memory);
-            let mut reconciler = Reconciler::new(plane, ledger);
-            let report = reconciler
-                .start(BTreeMap::new())
-                .await
-                .map_err(|error| line(&error))?;
-            report::log_report(&report, &mut self.told);
-            self.parts.plane = Some(Plane::spawn(reconciler));
-        }
-        // Whatever can be refused comes first, so that a refusal leaves everything as it was.
-        let mailer = if self.director.global().mail == model.global.mail {
-            None
-        } else {
-            let mailer = model.global.mail.clone().map(Mailer::start).transpose();
-            Some(mailer.map_err(|error| line(&error))?)
-        };
-        let specs = vrrp::configuration(&model);
-        match &self.parts.routers {
-            Some(routers) => routers
-                .handle
-                .reload(specs)
-                .await
-                .map_err(|error| line(&error))?,
-            None if specs.is_empty() => {}
-            None => {
-                let routers =
-                    Routers::start(specs, vrrp::options(&model)).map_err(|error| line(&error))?;
-                self.parts.routers = Some(routers);
-            }
-        }
-        if let Some(mailer) = mailer
-            && let Some(old) = std::mem::replace(&mut self.parts.mailer, mailer)
-        {
-            tokio::spawn(old.shutdown(LAST_MAILS));
-        }
-        self.states
-            .retain(|name, _| model.routers.iter().any(|router| router.name == *name));
-        self.director.replace_model(model);
-        start::log_findings(&self.source, &loaded.findings);
-        self.findings = loaded.findings;
-        Ok(())
-    }
-
     async fn answer(&mut self, request: Request) {
         // Whoever asked may be gone; then nobody misses the answer.
         match request {
@@ -458,63 +338,6 @@ impl Running {
             Err(error) => tracing::error!(%error, "status cannot be written"),
         }
     }
-
-    /// Stops in an order that hands over first: adverts, addresses, checks, table, mails.
-    async fn stop(mut self, keep: bool) {
-        tracing::info!(keep, "stopping");
-        let table_goes = Instant::now()
-            + handover::patience(
-                self.director.routers(),
-                &self.states,
-                &self.director.desired_table(),
-                self.director.desired_sync_daemons(),
-            );
-        if !keep {
-            self.director.handle_stop();
-        }
-        if let Some(Routers { handle, mut events }) = self.parts.routers.take() {
-            let (finished, mut done) = oneshot::channel();
-            tokio::spawn(async move { finished.send(handle.shutdown().await) });
-            loop {
-                tokio::select! {
-                    Some(event) = events.recv() => self.handle_vrrp(&event),
-                    result = &mut done => {
-                        if let Ok(Err(error)) = result {
-                            tracing::error!("virtual routers: {}", report::chain(&error));
-                        }
-                        break;
-                    }
-                }
-            }
-            while let Ok(event) = events.try_recv() {
-                self.handle_vrrp(&event);
-            }
-        }
-        self.drain().await;
-        let Parts {
-            plane,
-            checks,
-            mailer,
-            serving,
-            monitor,
-            ..
-        } = self.parts;
-        serving.abort();
-        monitor.abort();
-        checks.shutdown().await;
-        if let Some(plane) = plane {
-            if !keep {
-                tokio::time::sleep_until(table_goes).await;
-            }
-            stop_plane(plane, keep, &mut self.told).await;
-        }
-        if let Some(mailer) = mailer {
-            mailer.shutdown(LAST_MAILS).await;
-        }
-        // The server removes its socket as it is dropped; the lock must not be freed before.
-        let _ = serving.await;
-        tracing::info!("stopped");
-    }
 }
 
 async fn next_successor(
@@ -522,28 +345,6 @@ async fn next_successor(
 ) -> Result<HandedOver, UpgradeError> {
     match successor {
         Some(task) => task.await.unwrap_or(Err(UpgradeError::Gone)),
-        None => std::future::pending().await,
-    }
-}
-
-pub(super) async fn stop_plane(mut plane: Plane, keep: bool, told: &mut Told) {
-    if plane.is_busy()
-        && let Some(done) = plane.done().await
-    {
-        report::log_done(done, told);
-    }
-    if !keep {
-        plane.give(Job::Stop);
-        if let Some(done) = plane.done().await {
-            report::log_done(done, told);
-        }
-    }
-    plane.end().await;
-}
-
-async fn next_event(routers: &mut Option<Routers>) -> Option<Event> {
-    match routers {
-        Some(routers) => routers.events.recv().await,
         None => std::future::pending().await,
     }
 }

@@ -15,7 +15,7 @@ use crate::director::Known;
 
 use super::super::error::RunError;
 use super::super::lock::ControlLock;
-use super::super::running::Routers;
+use super::super::routers::Routers;
 
 /// How long the running daemon may take for an answer.
 const ANSWER: Duration = Duration::from_secs(10);

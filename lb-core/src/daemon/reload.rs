@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Another configuration for a running daemon.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+
+use sd_notify::NotifyState;
+
+use crate::dataplane::{IpvsPlane, Reconciler};
+use crate::ledger::Ledger;
+use crate::mail::Mailer;
+
+use super::plane::Plane;
+use super::routers::Routers;
+use super::running::{Running, systemd};
+use super::stop::LAST_MAILS;
+use super::{privileges, report, start, vrrp};
+
+impl Running {
+    /// Reads the configuration again and applies the difference; with errors nothing changes.
+    pub(super) async fn reload(&mut self) -> Result<(), Vec<String>> {
+        systemd(&[NotifyState::Reloading]);
+        let result = self.try_reload().await;
+        systemd(&[NotifyState::Ready]);
+        if let Err(findings) = &result {
+            for finding in findings {
+                tracing::error!("{finding}");
+            }
+            tracing::error!("reload refused, nothing was changed");
+        }
+        result
+    }
+
+    async fn try_reload(&mut self) -> Result<(), Vec<String>> {
+        tracing::info!("reloading {}", self.source.name());
+        let loaded = self
+            .source
+            .load(true)
+            .await
+            .map_err(|error| report::findings_of(&error))?;
+        let model = start::parts_of(loaded.model, &self.options);
+        let line = |error: &dyn Error| vec![report::chain(error)];
+        privileges::check(&model).map_err(|error| line(&error))?;
+        if self.parts.plane.is_none() && start::needs_plane(&model, None) {
+            let plane = IpvsPlane::connect().await.map_err(|error| line(&error))?;
+            let ledger = self.parts.ledger.take().unwrap_or_else(Ledger::in_memory);
+            let mut reconciler = Reconciler::new(plane, ledger);
+            let report = reconciler
+                .start(BTreeMap::new())
+                .await
+                .map_err(|error| line(&error))?;
+            report::log_report(&report, &mut self.told);
+            self.parts.plane = Some(Plane::spawn(reconciler));
+        }
+        // Whatever can be refused comes first, so that a refusal leaves everything as it was.
+        let mailer = if self.director.global().mail == model.global.mail {
+            None
+        } else {
+            let mailer = model.global.mail.clone().map(Mailer::start).transpose();
+            Some(mailer.map_err(|error| line(&error))?)
+        };
+        let specs = vrrp::configuration(&model);
+        match &self.parts.routers {
+            Some(routers) => routers
+                .handle
+                .reload(specs)
+                .await
+                .map_err(|error| line(&error))?,
+            None if specs.is_empty() => {}
+            None => {
+                let routers =
+                    Routers::start(specs, vrrp::options(&model)).map_err(|error| line(&error))?;
+                self.parts.routers = Some(routers);
+            }
+        }
+        if let Some(mailer) = mailer
+            && let Some(old) = std::mem::replace(&mut self.parts.mailer, mailer)
+        {
+            tokio::spawn(old.shutdown(LAST_MAILS));
+        }
+        self.states
+            .retain(|name, _| model.routers.iter().any(|router| router.name == *name));
+        self.director.replace_model(model);
+        start::log_findings(&self.source, &loaded.findings);
+        self.findings = loaded.findings;
+        Ok(())
+    }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The virtual routers of a daemon: their driver, and what it tells.
+
+use std::collections::BTreeMap;
+
+use lb_vrrp::State;
+use lb_vrrp::driver::{self, Driver, DriverHandle, Event};
+use tokio::sync::mpsc;
+
+/// The states of virtual routers and of sync groups, by name.
+#[derive(Debug, Default)]
+pub(super) struct States {
+    pub(super) routers: BTreeMap<String, State>,
+    pub(super) groups: BTreeMap<String, State>,
+}
+
+/// The VRRP driver and its events.
+#[derive(Debug)]
+pub(super) struct Routers {
+    pub(super) handle: DriverHandle,
+    pub(super) events: mpsc::Receiver<Event>,
+}
+
+impl Routers {
+    pub(super) fn start(
+        specs: driver::Configuration,
+        options: driver::Options,
+    ) -> Result<Self, driver::Error> {
+        let (handle, events) = Driver::start(specs, options)?;
+        Ok(Self { handle, events })
+    }
+
+    /// Their states; none if the driver does not answer.
+    pub(super) async fn states(&self) -> States {
+        let Some(status) = self.handle.status().await else {
+            return States::default();
+        };
+        let routers = status.routers.iter();
+        let groups = status.groups.iter();
+        States {
+            routers: routers.map(|of| (of.name.to_string(), of.state)).collect(),
+            groups: groups.map(|of| (of.name.to_string(), of.state)).collect(),
+        }
+    }
+
+    /// Goes on with those of another process.
+    pub(super) async fn take_over(
+        offer: driver::Offer,
+        specs: driver::Configuration,
+        options: driver::Options,
+    ) -> Result<Self, driver::Error> {
+        let ports = driver::Ports::default();
+        let (handle, events) = Driver::take_over(offer, specs, options, ports).await?;
+        Ok(Self { handle, events })
+    }
+}
+
+/// The next event; for ever none without routers.
+pub(super) async fn next_event(routers: &mut Option<Routers>) -> Option<Event> {
+    match routers {
+        Some(routers) => routers.events.recv().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The end of a daemon, and what it has in common with one where another process goes on.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::control::Listening;
+use crate::mail::Mailer;
+
+use super::lock::ControlLock;
+use super::plane::{Job, Plane};
+use super::report::Told;
+use super::routers::Routers;
+use super::running::{Parts, Running};
+use super::{handover, report};
+
+/// How long a stop waits for the mail server.
+pub(super) const LAST_MAILS: Duration = Duration::from_secs(5);
+
+/// What is there when all else has ended.
+pub(super) struct Left {
+    pub(super) mailer: Option<Mailer>,
+    /// The server of the control socket, told to end.
+    pub(super) serving: JoinHandle<()>,
+    _held: (ControlLock, Listening),
+}
+
+impl Parts {
+    /// Ends the checks and the data plane, whose table goes at that time or stays, and has the
+    /// control socket answer no more.
+    pub(super) async fn wind_down(self, table_goes: Option<Instant>, told: &mut Told) -> Left {
+        self.serving.abort();
+        self.monitor.abort();
+        self.checks.shutdown().await;
+        if let Some(plane) = self.plane {
+            if let Some(at) = table_goes {
+                tokio::time::sleep_until(at).await;
+            }
+            stop_plane(plane, table_goes.is_none(), told).await;
+        }
+        Left {
+            mailer: self.mailer,
+            serving: self.serving,
+            _held: (self.lock, self.listening),
+        }
+    }
+}
+
+impl Running {
+    /// Stops in an order that hands over first: adverts, addresses, checks, table, mails.
+    pub(super) async fn stop(mut self, keep: bool) {
+        tracing::info!(keep, "stopping");
+        let table_goes = Instant::now()
+            + handover::patience(
+                self.director.routers(),
+                &self.states,
+                &self.director.desired_table(),
+                self.director.desired_sync_daemons(),
+            );
+        if !keep {
+            self.director.handle_stop();
+        }
+        if let Some(Routers { handle, mut events }) = self.parts.routers.take() {
+            let (finished, mut done) = oneshot::channel();
+            tokio::spawn(async move { finished.send(handle.shutdown().await) });
+            loop {
+                tokio::select! {
+                    Some(event) = events.recv() => self.handle_vrrp(&event),
+                    result = &mut done => {
+                        if let Ok(Err(error)) = result {
+                            tracing::error!("virtual routers: {}", report::chain(&error));
+                        }
+                        break;
+                    }
+                }
+            }
+            while let Ok(event) = events.try_recv() {
+                self.handle_vrrp(&event);
+            }
+        }
+        self.drain().await;
+        let table_goes = (!keep).then_some(table_goes);
+        let left = self.parts.wind_down(table_goes, &mut self.told).await;
+        if let Some(mailer) = left.mailer {
+            mailer.shutdown(LAST_MAILS).await;
+        }
+        // The server removes its socket as it is dropped; the lock must not be freed before.
+        let _ = left.serving.await;
+        tracing::info!("stopped");
+    }
+}
+
+async fn stop_plane(mut plane: Plane, keep: bool, told: &mut Told) {
+    if plane.is_busy()
+        && let Some(done) = plane.done().await
+    {
+        report::log_done(done, told);
+    }
+    if !keep {
+        plane.give(Job::Stop);
+        if let Some(done) = plane.done().await {
+            report::log_done(done, told);
+        }
+    }
+    plane.end().await;
+}
