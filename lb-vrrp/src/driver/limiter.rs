@@ -12,6 +12,9 @@ const QUIET: Duration = Duration::from_secs(30);
 /// Senders and kinds remembered; forged sources must not take memory.
 const ENTRIES: usize = 64;
 
+/// A virtual router that was not heard for so long is a new one.
+const AWAY: Duration = Duration::from_secs(600);
+
 #[derive(Debug, Default)]
 pub(super) struct RejectedLimiter(Vec<Entry>);
 
@@ -56,18 +59,44 @@ impl RejectedLimiter {
     }
 }
 
-/// Tells of each virtual router that is none of ours once.
+/// Tells of each virtual router that is none of ours once, and again when it has been away.
 #[derive(Debug, Default)]
-pub(super) struct Strangers(Vec<(Vrid, IpAddr)>);
+pub(super) struct Strangers(Vec<Stranger>);
+
+#[derive(Debug)]
+struct Stranger {
+    vrid: Vrid,
+    source: IpAddr,
+    heard: Instant,
+}
 
 impl Strangers {
-    /// Whether to tell of this one.
-    pub(super) fn admit(&mut self, vrid: Vrid, source: IpAddr) -> bool {
-        let new = !self.0.contains(&(vrid, source)) && self.0.len() < ENTRIES;
-        if new {
-            self.0.push((vrid, source));
+    /// Whether to tell of this one. Where there are too many, the one that was not heard for the
+    /// longest time makes room; not if it was heard lately, so that forged ones fill no log.
+    pub(super) fn admit(&mut self, now: Instant, vrid: Vrid, source: IpAddr) -> bool {
+        let silent = |of: &Stranger| now.saturating_duration_since(of.heard);
+        let mut all = self.0.iter_mut();
+        if let Some(known) = all.find(|of| of.vrid == vrid && of.source == source) {
+            let back = silent(known) >= AWAY;
+            known.heard = now;
+            return back;
         }
-        new
+        let new = Stranger {
+            vrid,
+            source,
+            heard: now,
+        };
+        if self.0.len() < ENTRIES {
+            self.0.push(new);
+            return true;
+        }
+        match self.0.iter_mut().min_by_key(|of| of.heard) {
+            Some(oldest) if silent(oldest) >= QUIET => {
+                *oldest = new;
+                true
+            }
+            _ => false,
+        }
     }
 }
 
@@ -106,5 +135,48 @@ mod tests {
         assert_eq!(told, ENTRIES);
         assert_eq!(limiter.admit(start + QUIET, sender(5000), &reason), Some(0));
         assert!(limiter.0.len() <= ENTRIES);
+    }
+
+    #[test]
+    fn a_stranger_is_told_once_and_again_when_it_has_been_away() {
+        let mut strangers = Strangers::default();
+        let start = Instant::now();
+        let vrid = |number| Vrid::new(number).unwrap();
+        let source = IpAddr::from([192, 0, 2, 1]);
+        assert!(strangers.admit(start, vrid(1), source));
+        assert!(strangers.admit(start, vrid(2), source));
+        let mut now = start;
+        for _ in 0..10 {
+            now += AWAY / 2;
+            assert!(!strangers.admit(now, vrid(1), source), "it was never away");
+        }
+        assert!(strangers.admit(now, vrid(2), source));
+        assert!(strangers.admit(now + AWAY, vrid(1), source));
+        assert_eq!(strangers.0.len(), 2);
+    }
+
+    #[test]
+    fn the_stranger_not_heard_for_longest_makes_room_at_a_bounded_rate() {
+        let mut strangers = Strangers::default();
+        let start = Instant::now();
+        let vrid = Vrid::new(1).unwrap();
+        let sender = |number: u32| IpAddr::from(Ipv4Addr::from(number));
+        let mut flood = |now: Instant, from: u32| {
+            let admitted = (from..from + 1000).filter(|of| strangers.admit(now, vrid, sender(*of)));
+            let told = admitted.count();
+            assert!(strangers.0.len() <= ENTRIES);
+            told
+        };
+        assert_eq!(flood(start, 0), ENTRIES);
+        assert_eq!(flood(start + QUIET / 2, 1000), 0);
+        assert_eq!(flood(start + QUIET, 5000), ENTRIES);
+        assert!(!strangers.admit(start + QUIET, vrid, sender(0)));
+        let later = start + QUIET * 2;
+        assert!(!strangers.admit(later - QUIET / 2, vrid, sender(5000)));
+        assert!(
+            strangers.admit(later, vrid, sender(0)),
+            "it has been forgotten"
+        );
+        assert!(!strangers.admit(later, vrid, sender(5000)));
     }
 }
