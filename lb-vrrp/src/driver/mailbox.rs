@@ -157,6 +157,8 @@ pub(super) struct Inherited {
 pub(super) struct Inheritance {
     pub(super) addresses: Vec<Inherited>,
     pub(super) routing: Vec<RoutingEntry>,
+    /// Name and MAC address of macvlans that are to go.
+    pub(super) surplus: Vec<(String, [u8; 6])>,
 }
 
 /// All wishes at one moment.

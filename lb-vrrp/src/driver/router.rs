@@ -406,9 +406,13 @@ impl Router {
             keep: of.keep,
             since,
         });
+        let wanted = self.address_vmacs();
+        let mut surplus = estate.address_vmacs;
+        surplus.retain(|of| !wanted.contains(of));
         self.inheritance = Some(Inheritance {
             addresses: addresses.collect(),
             routing: estate.routing,
+            surplus,
         });
     }
 }

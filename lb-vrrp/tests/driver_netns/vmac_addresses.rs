@@ -249,12 +249,13 @@ fn a_successor_goes_on_with_it() {
     assert_eq!(resolved(&lan, &lan.a, OTHER), MAC_TEXT);
     assert_eq!(transitions(&b), [], "the peer sees nothing");
 
-    // Without it, the old one takes it along.
+    // Without it, the new one deletes what the old one made.
     let a = hand_over(&lan.a, a, vec![router(150, false)]);
     wait_for("the address on eth1", || {
         (link(&lan.a, "vrrp.51").is_none() && address_on(&lan.a, "eth1", OTHER)).then_some(())
     });
-    a.wait_state(State::Master);
+    assert_eq!(a.state(), State::Master);
+    assert_eq!(transitions(&b), [], "the peer sees nothing");
     a.shutdown();
     assert!(!lan.a.holds(OTHER) && !lan.a.holds(VIP));
     assert_eq!(lan.a.setting("ipv4/conf/eth1/arp_ignore"), "0");

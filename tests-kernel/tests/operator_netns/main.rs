@@ -3,6 +3,7 @@
 
 mod resign;
 mod upgrade;
+mod upgrade_vmacs;
 
 use std::error::Error;
 use std::time::Duration;

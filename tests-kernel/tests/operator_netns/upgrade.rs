@@ -14,7 +14,7 @@ use tests_kernel::tool::lbctl;
 use super::{DEADLINE, TestResult, VIP, instance, pair};
 
 /// The words of a daemon that takes the place of another one.
-fn successor(of: &Director) -> TestResult<Background> {
+pub(crate) fn successor(of: &Director) -> TestResult<Background> {
     let mut command = of.command(lbctl());
     command.args(["run", "--upgrade", "-f"]);
     command.arg(of.configuration());

@@ -35,6 +35,7 @@ impl Actuator {
             self.held.insert(key, Box::new(held));
         }
         self.routing.inherit(router, name, inheritance.routing);
+        self.links.inherit(router, name, inheritance.surplus);
     }
 
     /// Leaves what is wanted to another process, and removes the rest; says whether that is gone.
@@ -47,7 +48,8 @@ impl Actuator {
         self.lost.clear();
         self.shed(wishes, &wanted).await;
         let links = &wishes.virtual_links;
-        let mut troubles = self.links.settle(links, held, || true).await;
+        // None is made: what is missing the other process has deleted.
+        let mut troubles = self.links.settle(links, held, || false).await;
         troubles.extend(self.links.lower(held, || true).await);
         let linked = troubles.is_empty();
         self.links_failed(troubles);

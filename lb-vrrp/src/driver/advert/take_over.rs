@@ -142,10 +142,10 @@ impl AdvertThread {
             let Some(router) = self.routers.get(&key) else {
                 continue;
             };
-            let kept = router.address_vmacs();
-            if router.vmac() != of.vmac || of.address_vmacs.iter().any(|of| !kept.contains(of)) {
-                // Of another MAC address, or with a macvlan that only the old one knows how to
-                // delete: that is another router, the old one resigns.
+            let wanted = router.address_vmacs();
+            let another = |name: &str, mac| wanted.iter().any(|of| of.0 == name && of.1 != mac);
+            if router.vmac() != of.vmac || of.address_vmacs.iter().any(|of| another(&of.0, of.1)) {
+                // Of another MAC address: that is another router, the old one resigns.
                 continue;
             }
             let config = config_of(&router.spec, &self.interfaces);

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use nix::libc;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage, MacVlanMode, Prop};
-use rtnetlink::{LinkMacVlan, LinkUnspec};
+use rtnetlink::{LinkGetRequest, LinkMacVlan, LinkUnspec};
 
 use super::super::address::{Link, bounded};
 use super::super::links::macvlan_of;
@@ -51,6 +51,9 @@ pub(in crate::driver) trait LinkManager: fmt::Debug + Send {
 
     /// The interface of that name, if there is one.
     async fn find(&mut self, name: &str) -> io::Result<Option<Found>>;
+
+    /// The interface of that index, if there is one.
+    async fn find_at(&mut self, index: u32) -> io::Result<Option<Found>>;
 
     /// Makes a macvlan in private mode, which is down.
     async fn create(&mut self, wanted: &VirtualLink) -> io::Result<()>;
@@ -120,6 +123,15 @@ fn found(message: &LinkMessage) -> Found {
     found
 }
 
+/// The interface that this asks for.
+async fn one(request: LinkGetRequest) -> io::Result<Option<Found>> {
+    match bounded(request.execute().try_next()).await {
+        Ok(message) => Ok(message.as_ref().map(found)),
+        Err(error) if is_gone(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// That an interface is gone is no error.
 fn there(done: io::Result<()>) -> io::Result<()> {
     match done {
@@ -140,12 +152,11 @@ impl LinkManager for Rtnetlink {
     }
 
     async fn find(&mut self, name: &str) -> io::Result<Option<Found>> {
-        let mut request = self.0.link().get().match_name(name.to_owned()).execute();
-        match bounded(request.try_next()).await {
-            Ok(message) => Ok(message.as_ref().map(found)),
-            Err(error) if is_gone(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
+        one(self.0.link().get().match_name(name.to_owned())).await
+    }
+
+    async fn find_at(&mut self, index: u32) -> io::Result<Option<Found>> {
+        one(self.0.link().get().match_index(index)).await
     }
 
     async fn create(&mut self, wanted: &VirtualLink) -> io::Result<()> {

@@ -14,6 +14,7 @@ use super::VirtualLink;
 use super::executor::LinkManager;
 use super::mark::Mark;
 use super::setting::{BASE, Setting, of_macvlan};
+use crate::MacAddr;
 
 /// A failure, and whether it is the first since this macvlan was last well.
 #[derive(Debug)]
@@ -33,6 +34,15 @@ struct Made {
     up: Option<bool>,
 }
 
+/// A macvlan that another process made for a router which is driven here now.
+#[derive(Debug)]
+struct Inherited {
+    router: RouterKey,
+    router_name: Arc<str>,
+    name: Arc<str>,
+    mac: MacAddr,
+}
+
 #[derive(Debug, Default)]
 pub(in crate::driver) struct Keeper {
     /// Without one no macvlan is made.
@@ -41,6 +51,8 @@ pub(in crate::driver) struct Keeper {
     made: BTreeMap<u32, Made>,
     /// How the interfaces beneath were set before us, by index.
     bases: BTreeMap<u32, (Link, Vec<(Setting, u32)>)>,
+    /// Made by a predecessor, and wanted no more.
+    inherited: Vec<Inherited>,
     /// Failed and told, by name.
     failing: BTreeSet<Arc<str>>,
     /// What `made` is in line with, if nothing has happened since.
@@ -55,7 +67,57 @@ impl Keeper {
     }
 
     pub(in crate::driver) fn is_empty(&self) -> bool {
-        self.made.is_empty() && self.bases.is_empty()
+        self.made.is_empty() && self.bases.is_empty() && self.inherited.is_empty()
+    }
+
+    /// Takes note of macvlans, by name and MAC address, that another process made for a router and
+    /// that are not wanted any more.
+    pub(in crate::driver) fn inherit(
+        &mut self,
+        router: &RouterKey,
+        router_name: &Arc<str>,
+        macvlans: Vec<(String, [u8; 6])>,
+    ) {
+        let macvlans = macvlans.into_iter().map(|(name, mac)| Inherited {
+            router: router.clone(),
+            router_name: Arc::clone(router_name),
+            name: name.into(),
+            mac: mac.into(),
+        });
+        self.inherited.extend(macvlans);
+    }
+
+    /// Takes what was inherited for its own, to be deleted as any other.
+    async fn adopt(&mut self) -> io::Result<()> {
+        let manager = self.manager.as_mut().ok_or(io::ErrorKind::Unsupported)?;
+        while let Some(of) = self.inherited.last() {
+            if let Some(found) = manager.find(&of.name).await?
+                && let Some(mark) = found.alias.as_deref().and_then(Mark::parse)
+                && found.mac == Some(of.mac)
+                && let Some(base) = found.macvlan_of
+                && let Some(base) = manager.find_at(base).await?
+            {
+                let virtual_link = VirtualLink {
+                    router: of.router.clone(),
+                    router_name: Arc::clone(&of.router_name),
+                    name: Arc::clone(&of.name),
+                    base: base.link.clone(),
+                    mac: of.mac,
+                    family: of.router.family,
+                };
+                self.bases
+                    .entry(base.link.index)
+                    .or_insert((base.link, mark.before));
+                let made = Made {
+                    of: virtual_link,
+                    link: found.link,
+                    up: None,
+                };
+                self.made.insert(made.link.index, made);
+            }
+            self.inherited.pop();
+        }
+        Ok(())
     }
 
     /// Takes note that an interface is gone.
@@ -172,6 +234,11 @@ impl Keeper {
         {
             warn!(%error, "virtual interfaces not looked at");
         }
+        if !self.inherited.is_empty()
+            && let Err(error) = self.adopt().await
+        {
+            warn!(%error, "virtual interfaces of another process not found, trying again");
+        }
         let mut troubles = Vec::new();
         let by_name: BTreeMap<&str, &VirtualLink> =
             wanted.iter().map(|of| (&*of.name, of)).collect();
@@ -208,7 +275,7 @@ impl Keeper {
                 restore(manager.as_mut(), &base.name, &before);
             }
         }
-        if troubles.is_empty() {
+        if troubles.is_empty() && self.inherited.is_empty() {
             self.settled = Some(Arc::clone(wanted));
         }
         troubles

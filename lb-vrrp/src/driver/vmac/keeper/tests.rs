@@ -88,6 +88,14 @@ impl LinkManager for Fake {
         Ok(self.with(found))
     }
 
+    async fn find_at(&mut self, index: u32) -> io::Result<Option<Found>> {
+        let found = |state: &mut State| {
+            let mut links = state.links.iter();
+            links.find(|of| of.link.index == index).cloned()
+        };
+        Ok(self.with(found))
+    }
+
     async fn create(&mut self, wanted: &VirtualLink) -> io::Result<()> {
         self.with(|state| {
             state.act(format!("create {}", wanted.name))?;
@@ -362,4 +370,51 @@ async fn what_fails_is_tried_again() {
     assert!(!keeper.is_empty());
     assert!(keeper.settle(&wanted([]), nobody, always).await.is_empty());
     assert!(keeper.is_empty());
+}
+
+#[tokio::test]
+async fn what_a_predecessor_made_and_nobody_wants_is_deleted_and_the_base_put_back() {
+    let (fake, mut keeper) = bench();
+    let mac = [0, 0, 0x5e, 0, 1, 51];
+    let alias = "lb-vrrp pid=1 started=1 arp_ignore=0 arp_announce=1";
+    fake.with(|state| {
+        state.add("eth1", 0, [2, 0, 0, 0, 0, 1], None);
+        let base = state.links[0].link.index;
+        state.links[0].macvlan_of = None;
+        state.add("va.51", base, mac, Some(alias));
+        state.add("va1.51", base, mac, None);
+        let settings = [(Setting::ArpIgnore, 1), (Setting::ArpAnnounce, 2)];
+        for (setting, value) in settings {
+            state.settings.insert(("eth1".into(), setting), value);
+        }
+    });
+    let router = RouterKey::of(&spec(51));
+    // The second is somebody else's by now, the third has gone.
+    let names = ["va.51", "va1.51", "va2.51"];
+    let surplus = names.map(|name| (name.to_owned(), mac));
+    keeper.inherit(&router, &Arc::from("VI_51"), surplus.into());
+    assert!(!keeper.is_empty());
+    assert!(
+        keeper
+            .settle(&wanted([]), everybody, always)
+            .await
+            .is_empty()
+    );
+    assert!(keeper.is_empty());
+    assert_eq!(
+        fake.log(),
+        ["delete va.51", "eth1 arp_ignore=0", "eth1 arp_announce=1"]
+    );
+}
+
+#[tokio::test]
+async fn what_another_process_has_deleted_is_not_made_again_by_the_one_that_leaves() {
+    let (fake, mut keeper) = bench();
+    let both = wanted([51, 52]);
+    assert!(keeper.settle(&both, everybody, always).await.is_empty());
+    fake.log();
+    let gone = fake.with(|state| state.links.remove(0).link);
+    keeper.forget(&gone);
+    assert!(keeper.settle(&both, everybody, || false).await.is_empty());
+    assert_eq!(fake.log(), [""; 0]);
 }
