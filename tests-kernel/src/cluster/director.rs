@@ -21,6 +21,17 @@ use crate::tool::{self, Tool, lbctl};
 /// Ten times what a start takes in the guest.
 const DEADLINE: Duration = Duration::from_secs(20);
 
+/// Files in place of the machine's.
+const COVER: &str = "cover";
+/// Gives a program directories and files of its director's own.
+const PRIVATE: &str = r#"
+    mount --bind "$0/run" /run && mount --bind "$0/lib" /var/lib || exit
+    [ ! -d "$0/cover" ] || for file in $(cd "$0/cover" && find . -type f); do
+        mount --bind "$0/cover/$file" "/$file" || exit
+    done
+    exec "$@"
+"#;
+
 /// What runs on a director.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -107,6 +118,23 @@ impl Director {
         self.directory.join("run/control.sock")
     }
 
+    /// From the next start on its daemon sees a file with this text in place of the machine's.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn cover(&self, file: &str, text: &str) -> Result<(), NetError> {
+        let path = self
+            .directory
+            .join(COVER)
+            .join(file.trim_start_matches('/'));
+        let write = || {
+            fs::create_dir_all(path.parent().unwrap_or(&path))?;
+            fs::write(&path, text)
+        };
+        write().map_err(NetError::system(path.display().to_string()))
+    }
+
     /// Writes its configuration; a running daemon reads it at [`reload`](Self::reload).
     ///
     /// # Errors
@@ -172,7 +200,7 @@ impl Director {
         let mut command = self.host.netns().command("sh");
         command
             .arg("-c")
-            .arg("mount --bind \"$0/run\" /run && mount --bind \"$0/lib\" /var/lib && exec \"$@\"")
+            .arg(PRIVATE)
             .arg(&self.directory)
             .arg(program);
         command

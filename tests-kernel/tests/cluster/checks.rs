@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The other checks: TCP_CHECK and MISC_CHECK, put into the running cluster by reloads.
 
+use std::error::Error;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use tests_kernel::cluster::{CONFIGURATION, Forwarding, REAL_SERVERS};
+use tests_kernel::cluster::{CONFIGURATION, Director, Forwarding, REAL_SERVERS, Software};
 use tests_kernel::guest_or_skip;
-use tests_kernel::net::{Behaviour, HttpServer};
+use tests_kernel::net::{Behaviour, HttpServer, Lan, wait_until};
 
 use crate::{DEADLINE, TestResult, fast, start, wait_for_log};
 
@@ -88,5 +89,62 @@ fn tcp_and_script_checks() -> TestResult {
     fs::remove_file(&down)?;
     master.wait_for_table(&REAL_SERVERS, DEADLINE)?;
     fs::remove_dir_all(&folder)?;
+    Ok(())
+}
+
+/// The groups that a MISC_CHECK tells; its real server is in the table then.
+fn groups_of_a_check(software: Software, keyword: &str) -> Result<String, Box<dyn Error>> {
+    let lan = Lan::new()?;
+    let host = lan.host("one", [192, 168, 1, 11].into())?;
+    let mut director = Director::new(host, software, "")?;
+    let folder = director.configuration().with_file_name("open");
+    fs::create_dir_all(&folder)?;
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777))?;
+    let (script, told) = (folder.join("tell"), folder.join("groups"));
+    fs::write(&script, format!("#!/bin/sh\nid -G >{}\n", told.display()))?;
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+    director.configure(&format!(
+        "global_defs {{\n {keyword}\n script_user lbscript\n}}
+virtual_server 192.168.1.50 80 {{
+    delay_loop 1
+    alpha
+    lb_algo rr
+    lb_kind DR
+    protocol TCP
+    real_server 192.168.1.61 80 {{
+        MISC_CHECK {{
+            misc_path {}
+            misc_timeout 5
+        }}
+    }}
+}}
+",
+        script.display()
+    ))?;
+    let users = "root:x:0:0:root:/root:/bin/sh\nlbscript:x:4321:4321::/:/bin/sh\n";
+    director.cover("/etc/passwd", users)?;
+    let groups = "root:x:0:\nlbscript:x:4321:\none:x:5001:lbscript\ntwo:x:5002:root,lbscript\n";
+    director.cover("/etc/group", &format!("{groups}three:x:5003:root\n"))?;
+    director.start()?;
+    let seen = wait_until("groups", DEADLINE, || {
+        let seen = fs::read_to_string(&told).unwrap_or_default();
+        let whole = seen.strip_suffix('\n').map(str::to_owned);
+        whole.ok_or_else(|| director.log())
+    })?;
+    director.wait_for_table(&REAL_SERVERS[..1], DEADLINE)?;
+    let (status, log) = director.stop()?;
+    assert!(status.success(), "{software}: {log}");
+    Ok(seen)
+}
+
+/// keepalived 2.2.7 has no such keyword.
+#[test]
+fn a_script_check_is_in_the_groups_of_its_user_where_that_is_asked_for() -> TestResult {
+    guest_or_skip!();
+    let ours = |keyword| groups_of_a_check(Software::Lbctl, keyword);
+    assert_eq!(ours("set_supplementary_groups")?, "4321 5001 5002");
+    assert_eq!(ours("set_supplementary_groups off")?, "4321");
+    assert_eq!(ours("")?, "4321");
+    assert_eq!(groups_of_a_check(Software::Keepalived, "")?, "4321");
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! What a file says and the kernel shows: `lbctl run -f` and keepalived with the same file, on the
 //! host's kernel.
 
+mod groups;
 mod holdings;
 mod links;
 mod mails;
@@ -12,6 +13,7 @@ mod vmacs;
 mod weights;
 
 use std::error::Error;
+use std::fs;
 use std::time::Duration;
 
 type TestResult<T = ()> = Result<T, Box<dyn Error>>;
@@ -20,3 +22,8 @@ type TestResult<T = ()> = Result<T, Box<dyn Error>>;
 const DEADLINE: Duration = Duration::from_secs(60);
 /// Longer than a backup with the default interval takes to become master.
 const SETTLED: Duration = Duration::from_secs(4);
+
+/// Whether limits of the machine are none for this process, and it can be anybody.
+fn privileged() -> bool {
+    fs::read_to_string("/proc/self/setgroups").is_ok_and(|text| text.trim() == "allow")
+}

@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Buffers of sockets, and groups of scripts: what the kernel shows of them.
+//! Buffers of sockets: what the kernel shows of them.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 
 use nix::sys::socket::sockopt::RcvBuf;
 use nix::sys::socket::{getsockopt, setsockopt};
 use tests_kernel::cluster::{Director, Software};
 use tests_kernel::host_namespaces_or_skip;
 use tests_kernel::net::{Lan, wait_until};
-use tests_kernel::tool::lbctl;
 
-use super::{DEADLINE, TestResult};
+use super::{DEADLINE, TestResult, privileged};
 
 fn file(global: &str) -> String {
     format!(
@@ -58,11 +55,6 @@ fn buffers(global: &str) -> TestResult<(u64, Vec<u64>)> {
     let (status, log) = director.stop()?;
     assert!(status.success(), "{log}");
     Ok((adverts, netlink))
-}
-
-/// Whether limits of the machine are none for this process, and it can be anybody.
-fn privileged() -> bool {
-    fs::read_to_string("/proc/self/setgroups").is_ok_and(|text| text.trim() == "allow")
 }
 
 /// The largest receive buffer without privileges, as the kernel counts.
@@ -116,85 +108,5 @@ fn buffers_are_as_large_as_the_file_wants_them() -> TestResult {
     let (_, netlink) = buffers("vrrp_netlink_monitor_rcv_bufs 999999999")?;
     let of = |size| netlink.iter().filter(|of| **of == size).count();
     assert_eq!(of(limit), 2, "{netlink:?}");
-    Ok(())
-}
-
-/// A script that only a member of the group `extra` passes.
-#[test]
-fn a_script_is_in_the_groups_of_its_user_where_that_is_asked_for() -> TestResult {
-    host_namespaces_or_skip!();
-    for (keyword, expected) in [
-        ("set_supplementary_groups", "4321 5001 5002"),
-        ("set_supplementary_groups off", "4321"),
-    ] {
-        let lan = Lan::new()?;
-        let host = lan.host("one", [192, 168, 1, 11].into())?;
-        let text = format!(
-            "global_defs {{\n {keyword}\n script_user lbscript\n}}
-vrrp_script chk {{
-    script \"/bin/sh -c 'id -G >@DIR@/groups'\"
-    interval 1
-}}
-vrrp_instance VI_1 {{
-    interface eth0
-    virtual_router_id 61
-    track_script {{
-        chk
-    }}
-    virtual_ipaddress {{
-        192.168.1.50
-    }}
-}}
-"
-        );
-        let mut director = Director::new(host, Software::Lbctl, &text)?;
-        let directory = director.configuration().with_file_name("open");
-        fs::create_dir_all(&directory)?;
-        fs::set_permissions(&directory, fs::Permissions::from_mode(0o777))?;
-        director.configure(&text.replace("@DIR@", &directory.display().to_string()))?;
-        let users = directory.join("passwd");
-        let root = "root:x:0:0:root:/root:/bin/sh";
-        fs::write(&users, format!("{root}\nlbscript:x:4321:4321::/:/bin/sh\n"))?;
-        let groups = directory.join("group");
-        let members = "one:x:5001:lbscript\ntwo:x:5002:root,lbscript\nthree:x:5003:root\n";
-        fs::write(&groups, format!("root:x:0:\nlbscript:x:4321:\n{members}"))?;
-        let mut command = director.command("sh");
-        command
-            .arg("-c")
-            .arg("mount --bind \"$1\" /etc/passwd && mount --bind \"$2\" /etc/group && shift 2 && exec \"$@\"")
-            .arg("sh")
-            .args([&users, &groups])
-            .arg(lbctl())
-            .arg("run")
-            .arg("-f")
-            .arg(director.configuration())
-            .arg("--control")
-            .arg(director.control());
-        director.start_command(command)?;
-        if privileged() {
-            let seen = wait_until("groups", DEADLINE, || {
-                let seen = fs::read_to_string(directory.join("groups")).unwrap_or_default();
-                match seen.strip_suffix('\n') {
-                    Some(seen) => Ok(seen.to_owned()),
-                    None => Err(director.log()),
-                }
-            })?;
-            assert_eq!(seen, expected, "{keyword}");
-            wait_until("the address", DEADLINE, || {
-                let there = director.has_address([192, 168, 1, 50].into());
-                there.then_some(()).ok_or_else(|| director.log())
-            })?;
-        } else {
-            // Nobody can be anybody else in this user namespace: the script fails.
-            wait_until("a fault", DEADLINE, || {
-                let log = director.log();
-                let faulty = log.contains("Entering FAULT STATE");
-                faulty.then_some(()).ok_or(log)
-            })?;
-            assert!(!directory.join("groups").exists());
-        }
-        let (status, log) = director.stop()?;
-        assert!(status.success(), "{log}");
-    }
     Ok(())
 }
