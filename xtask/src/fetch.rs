@@ -26,6 +26,7 @@ const PACKAGES: &[&str] = &[
     "kmod",
     "procps",
     "strace",
+    "systemd",
     "tcpdump",
     "user-mode-linux",
     "usr-is-merged",

@@ -13,6 +13,7 @@ mod checks;
 mod drop_in;
 mod forwarding;
 mod reload;
+mod service;
 mod sorry;
 mod upgrade;
 
@@ -24,7 +25,7 @@ use tests_kernel::cluster::{Cluster, DIRECTORS, Director, Forwarding, REAL_SERVE
 use tests_kernel::net::{Mail, NetError, wait_until};
 use tests_kernel::tool::Tool;
 
-type TestResult = Result<(), Box<dyn Error>>;
+type TestResult<T = ()> = Result<T, Box<dyn Error>>;
 
 /// Ten times nominal, for what has no bound of its own.
 const DEADLINE: Duration = Duration::from_secs(40);
