@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The interfaces and their addresses, as netlink tells them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,6 +14,10 @@ use rtnetlink::packet_route::{AddressFamily as RouteFamily, RouteNetlinkMessage}
 
 use super::address::{ADDRESS_PROTOCOL, Link, bounded};
 use crate::{AddressFamily, VirtualAddress};
+
+mod table;
+
+use self::table::Table;
 
 /// An address on an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +89,7 @@ pub(super) enum Change {
 /// All interfaces of the network namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Interfaces {
-    by_index: Arc<BTreeMap<u32, Interface>>,
+    by_index: Arc<Table>,
 }
 
 impl Interfaces {
@@ -105,9 +109,7 @@ impl Interfaces {
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Interface> {
-        self.by_index
-            .values()
-            .find(|interface| interface.link.name == name)
+        self.by_index.named(name)
     }
 
     pub(super) fn at(&self, index: u32) -> Option<&Interface> {
@@ -168,7 +170,7 @@ impl Interfaces {
         }
     }
 
-    /// The same interfaces, each changed by `change`.
+    /// The same interfaces, each changed by `change`, which leaves names and indices alone.
     pub(super) fn with_each(&self, mut change: impl FnMut(&mut Interface)) -> Self {
         let mut changed = self.clone();
         for interface in Arc::make_mut(&mut changed.by_index).values_mut() {
@@ -367,7 +369,7 @@ pub(super) mod tests {
     pub(in crate::driver) fn table<const N: usize>(interfaces: [Interface; N]) -> Interfaces {
         let by_index = interfaces.map(|interface| (interface.link.index, interface));
         Interfaces {
-            by_index: Arc::new(by_index.into()),
+            by_index: Arc::new(by_index.into_iter().collect()),
         }
     }
 
