@@ -75,7 +75,14 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
             states = running.states().await;
             Some(running)
         }
-        None if routers.is_empty() => None,
+        None if routers.is_empty() => {
+            // A process that took over from another has no crashed predecessor; one without this
+            // part leaves that to who has it.
+            if options.routers && !claim.succeeds {
+                remove_leftovers().await;
+            }
+            None
+        }
         None => {
             memory::give_back();
             Some(Routers::start(routers, first_options)?)
@@ -151,7 +158,16 @@ async fn claim(
         server: ControlServer::bind(&options.control)?,
         routers: None,
         known: Known::default(),
+        succeeds: false,
     })
+}
+
+/// Nothing that is needed here depends on it: an error keeps nobody from starting.
+async fn remove_leftovers() {
+    if let Err(error) = Driver::remove_leftovers().await {
+        let error = report::chain(&error);
+        tracing::warn!("what a virtual router may have left was not removed: {error}");
+    }
 }
 
 /// The lock of a process that may be about to end: a killed one closes its descriptors one after the

@@ -56,8 +56,6 @@
 //! # }
 //! ```
 
-use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc as blocking;
 use std::sync::{Arc, Mutex};
@@ -65,7 +63,7 @@ use std::thread;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
 mod actuator;
 mod address;
@@ -78,6 +76,7 @@ mod event;
 mod filter;
 mod groups;
 mod handle;
+mod leftovers;
 mod limiter;
 mod links;
 mod mailbox;
@@ -123,18 +122,18 @@ pub use self::tracked::{
 };
 pub use crate::{
     Announcements, CarrierDelay, NetlinkBuffer, NetlinkBuffers, Pacing, PacingGroup, ReceiveBuffer,
-    Scope, StaticItem, StaticItems, TrackGroup, VirtualAddress, VirtualRoute, VirtualRule, Vmac,
+    Scope, StaticItem, StaticItems, TrackGroup, VirtualAddress,
+    VirtualRoute, VirtualRule, Vmac,
 };
 
-use self::actuator::remove_leftovers;
 use self::address_thread::{Idle, Work};
 use self::advert::{AdvertThread, Command};
 use self::event::Events;
 use self::filter::warn_of_unshielded;
+use self::leftovers::Cleaning;
 use self::links::Interfaces;
 use self::mailbox::{End, Mailbox};
 use self::monitor::Watched;
-use self::needs::interface_of;
 use self::presence::Presence;
 use self::succession::Heir;
 use self::vmac::Naming;
@@ -170,6 +169,36 @@ impl Driver {
         let interfaces = interfaces.map_err(netlink("read links and addresses"))?;
         validate::interfaces(configuration, &interfaces)?;
         Naming::default().settle(&mut configuration.routers.clone(), &interfaces)
+    }
+
+    /// Removes what a driver that crashed left in the network namespace of the calling thread, as a
+    /// [`start`](Self::start) with an empty configuration would, and starts nothing: addresses, routes
+    /// and rules with our mark, unless another driver lives there, and macvlans whose process has
+    /// ended; what was set on interfaces for them is put back.
+    ///
+    /// Where nothing is left over it asks the kernel and needs no capability. What the kernel refuses to
+    /// remove is logged.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Netlink`] if links and addresses cannot be read, [`Error::Interface`] if a macvlan or
+    /// its setting cannot be removed.
+    pub async fn remove_leftovers() -> Result<(), Error> {
+        let presence = Presence::announce();
+        let presence = presence
+            .inspect_err(|error| warn!(%error, "not told from other drivers in this namespace"))
+            .ok();
+        let cleaning = Cleaning {
+            configuration: &mut Configuration::default(),
+            manager: &mut None,
+            presence: presence.as_ref(),
+        };
+        let netlink = |operation| move |source| Error::Netlink { operation, source };
+        let (connection, handle, _) = rtnetlink::new_connection().map_err(netlink("connect"))?;
+        let connection = tokio::spawn(connection);
+        let cleaned = cleaning.run(handle).await;
+        connection.abort();
+        cleaned.map(drop)
     }
 
     /// Starts the routers, with addresses by rtnetlink.
@@ -374,7 +403,12 @@ impl Setup {
 
     /// Looks at interfaces, removes left-overs, opens sockets.
     fn prepare(mut self) -> Result<(Runtime, AdvertThread, Started), Error> {
-        let (interfaces, naming) = self.look_and_clean()?;
+        let cleaning = Cleaning {
+            configuration: &mut self.configuration,
+            manager: &mut self.manager,
+            presence: self.presence.as_deref(),
+        };
+        let (interfaces, naming) = look_and_clean(cleaning, self.heir.is_some())?;
         // Without tokio's time driver: no timer of its can come between.
         let runtime = Builder::new_current_thread()
             .enable_io()
@@ -394,86 +428,23 @@ impl Setup {
         };
         Ok((runtime, thread, (interfaces, self.manager)))
     }
-
-    fn look_and_clean(&mut self) -> Result<(Interfaces, Naming), Error> {
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|source| Error::Thread { source })?;
-        runtime.block_on(async {
-            let netlink = |operation| move |source| Error::Netlink { operation, source };
-            let (connection, handle, _) =
-                rtnetlink::new_connection().map_err(netlink("connect"))?;
-            tokio::spawn(connection);
-            let read = "read links and addresses";
-            let interfaces = Interfaces::dump(&handle).await.map_err(netlink(read))?;
-            validate::interfaces(&self.configuration, &interfaces)?;
-            if self.heir.is_some() {
-                // What is there is not left over: it is in use.
-                let mut naming = Naming::default();
-                naming.settle(&mut self.configuration.routers, &interfaces)?;
-                return Ok((interfaces, naming));
-            }
-            let mut links = vmac::Rtnetlink::new(handle.clone());
-            vmac::clean(&mut links, &self.configuration.routers, &interfaces)
-                .await
-                .map_err(Error::interface)?;
-            let interfaces = Interfaces::dump(&handle).await.map_err(netlink(read))?;
-            let mut naming = Naming::default();
-            naming.settle(&mut self.configuration.routers, &interfaces)?;
-            let alone = match &self.presence {
-                Some(presence) => !presence.has_others().await,
-                None => true,
-            };
-            if self.manager.is_none() && !alone {
-                info!("another driver lives here: what may be left over may be its own, and stays");
-            } else if self.manager.is_none() {
-                let statics = &self.configuration.statics;
-                let own = owned(&self.configuration.routers, &interfaces);
-                statics::remove_leftovers(&handle, statics, &interfaces, &own).await;
-            }
-            let mut rtnetlink = Rtnetlink::new(handle);
-            let manager = match &mut self.manager {
-                Some(manager) => manager.as_mut(),
-                None => &mut rtnetlink,
-            };
-            let statics = &self.configuration.statics;
-            let addresses = self
-                .configuration
-                .routers
-                .iter()
-                .filter(|spec| !spec.config.priority().is_owner())
-                .flat_map(|spec| {
-                    let router: Arc<str> = Arc::from(spec.name.as_str());
-                    spec.virtual_addresses.iter().filter_map({
-                        let interfaces = &interfaces;
-                        move |address| {
-                            let name = interface_of(spec, address);
-                            let interface = interfaces.get(name)?;
-                            if statics::names(statics, name, address.address) {
-                                return None;
-                            }
-                            Some((Arc::clone(&router), interface.link.clone(), address.clone()))
-                        }
-                    })
-                });
-            remove_leftovers(manager, &interfaces, addresses)
-                .await
-                .map_err(Error::address)?;
-            Ok((interfaces, naming))
-        })
-    }
 }
 
-/// The addresses of address owners, by interface.
-fn owned(routers: &[RouterSpec], interfaces: &Interfaces) -> BTreeSet<(u32, IpAddr)> {
-    let owners = routers.iter().filter(|of| of.config.priority().is_owner());
-    owners
-        .flat_map(|spec| {
-            spec.virtual_addresses.iter().filter_map(|address| {
-                let interface = interfaces.get(interface_of(spec, address))?;
-                Some((interface.link.index, address.address))
-            })
-        })
-        .collect()
+/// On a runtime of its own, which ends with it.
+fn look_and_clean(cleaning: Cleaning<'_>, inherits: bool) -> Result<(Interfaces, Naming), Error> {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Error::Thread { source })?;
+    runtime.block_on(async {
+        let netlink = |operation| move |source| Error::Netlink { operation, source };
+        let (connection, handle, _) = rtnetlink::new_connection().map_err(netlink("connect"))?;
+        tokio::spawn(connection);
+        if inherits {
+            // What is there is not left over: it is in use.
+            cleaning.look(&handle).await
+        } else {
+            cleaning.run(handle).await
+        }
+    })
 }

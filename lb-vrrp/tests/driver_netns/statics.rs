@@ -335,28 +335,29 @@ fn child_statics() {
     });
 }
 
+/// How many of the addresses of `child_statics`, and of routes and rules, there are.
+fn every(host: &Namespace) -> (usize, usize) {
+    let addresses = [
+        OWN,
+        "2001:db8:7::1",
+        "2001:db8:7::2",
+        "10.7.0.1",
+        "10.7.0.3",
+    ];
+    let listing = host.ip("-6 rule show");
+    let rules = listing.lines().filter(|line| line.contains("proto 112"));
+    (
+        addresses.iter().filter(|of| host.holds(of)).count(),
+        all(host).len() + rules.count(),
+    )
+}
+
 #[test]
 fn a_start_removes_what_a_crash_left_and_lets_stay_what_is_still_wanted() {
     if !enabled("a_start_removes_what_a_crash_left_and_lets_stay_what_is_still_wanted") {
         return;
     }
     let lan = Lan::new();
-    // Addresses, routes, rules.
-    let every = || {
-        let addresses = [
-            OWN,
-            "2001:db8:7::1",
-            "2001:db8:7::2",
-            "10.7.0.1",
-            "10.7.0.3",
-        ];
-        let listing = lan.a.ip("-6 rule show");
-        let rules = listing.lines().filter(|line| line.contains("proto 112"));
-        (
-            addresses.iter().filter(|of| lan.a.holds(of)).count(),
-            all(&lan.a).len() + rules.count(),
-        )
-    };
     let mut child = Killed(lan.a.run(|| {
         Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "statics::child_statics", "--nocapture"])
@@ -364,10 +365,14 @@ fn a_start_removes_what_a_crash_left_and_lets_stay_what_is_still_wanted() {
             .spawn()
             .unwrap()
     }));
-    wait_for("all of it", || (every() == (5, 7 + 3)).then_some(()));
+    wait_for("all of it", || (every(&lan.a) == (5, 7 + 3)).then_some(()));
     child.0.kill().unwrap();
     child.0.wait().unwrap();
-    assert_eq!(every(), (5, 10), "nobody has cleaned up after a crash");
+    assert_eq!(
+        every(&lan.a),
+        (5, 10),
+        "nobody has cleaned up after a crash"
+    );
     lan.a.ip("addr add 10.7.0.2/32 dev eth0");
 
     let monitor = lan.a.monitor("address route rule");
@@ -375,7 +380,7 @@ fn a_start_removes_what_a_crash_left_and_lets_stay_what_is_still_wanted() {
         kept().with_address(VirtualAddress::new([10, 7, 0, 3].into()).with_interface("eth0"));
     let a = Node::start(&lan.a, with(wanted, Vec::new()));
     wait_for("the crash to be cleaned up", || {
-        (every() == (4, 6 + 2)).then_some(())
+        (every(&lan.a) == (4, 6 + 2)).then_some(())
     });
     wait_amiss(&a, &[]);
     pause(Duration::from_millis(300));
@@ -389,7 +394,42 @@ fn a_start_removes_what_a_crash_left_and_lets_stay_what_is_still_wanted() {
     assert!(entry.contains("\"label\":\"eth0\""), "{entry}");
     assert!(lan.a.holds("10.7.0.2"), "what is not ours stays");
     a.shutdown();
-    assert_eq!(every(), (0, 0));
+    assert_eq!(every(&lan.a), (0, 0));
+}
+
+#[test]
+fn what_a_crash_left_is_removed_without_anything_to_run() {
+    if !enabled("what_a_crash_left_is_removed_without_anything_to_run") {
+        return;
+    }
+    let lan = Lan::new();
+    let mut child = Killed(lan.a.run(|| {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "statics::child_statics", "--nocapture"])
+            .env("LB_VRRP_CHILD", "1")
+            .spawn()
+            .unwrap()
+    }));
+    let remove = || {
+        lan.a.run(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(Driver::remove_leftovers()).unwrap();
+        });
+    };
+    wait_for("all of it", || (every(&lan.a) == (5, 7 + 3)).then_some(()));
+    lan.a.ip("addr add 10.7.0.2/32 dev eth0");
+    // It lives.
+    remove();
+    assert_eq!(every(&lan.a), (5, 10));
+    child.0.kill().unwrap();
+    child.0.wait().unwrap();
+    remove();
+    assert_eq!(every(&lan.a), (0, 0));
+    assert!(lan.a.holds("10.7.0.2"), "what is not ours stays");
+    remove();
 }
 
 #[test]

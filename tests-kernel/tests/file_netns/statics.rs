@@ -274,6 +274,93 @@ fn gone(director: &Director) -> TestResult {
     Ok(())
 }
 
+/// Of a program that was killed: what `ip` shows of our mark, and the macvlan.
+fn left(netns: &Netns) -> Result<Vec<String>, String> {
+    let mut left = Vec::new();
+    for words in [
+        "-N -o addr show",
+        "-N -o link show",
+        "-N route show table all",
+        "-N -6 route show table all",
+        "-N rule show",
+        "-N -6 rule show",
+    ] {
+        let listing = netns.ip(words).map_err(|error| error.to_string())?;
+        let ours = |line: &&str| line.contains("proto 112") || line.contains("vrrp.61");
+        left.extend(listing.lines().filter(ours).map(str::to_owned));
+    }
+    Ok(left)
+}
+
+#[test]
+fn a_start_with_nothing_to_run_removes_what_a_crash_left() -> TestResult {
+    host_namespaces_or_skip!();
+    let nothing = "global_defs {\n    router_id nothing\n}\n";
+    let everything = format!("{FILE}{GROUP}").replace("advert_int 1", "advert_int 1\n    use_vmac");
+    let everything = everything.replace("10.5.0.0/16 dev side0", "10.5.0.0/16 dev eth0");
+    let (_lan, mut director) = started(Software::Lbctl, &everything)?;
+    wait_until("a master", DEADLINE, || {
+        let log = director.log();
+        log.contains("MASTER STATE").then_some(()).ok_or(log)
+    })?;
+    let netns = director.host().netns().clone();
+    wait_until("all of it", DEADLINE, || {
+        let there = left(&netns)?;
+        (there.len() > 20)
+            .then_some(())
+            .ok_or_else(|| there.join("\n"))
+    })?;
+
+    // Beside one that lives nothing is touched.
+    let before = left(&netns)?;
+    director.configure(nothing)?;
+    let mut command = director.command(lbctl());
+    command.args(["run", "-f"]).arg(director.configuration());
+    command.arg("--control").arg("/run/other.sock");
+    let mut second = Background::spawn(&mut command)?;
+    wait_until("the other one", DEADLINE, || {
+        let log = second.text();
+        log.contains("another driver lives here")
+            .then_some(())
+            .ok_or(log)
+    })?;
+    second.signal(nix::sys::signal::Signal::SIGTERM);
+    assert!(second.wait(DEADLINE)?.success(), "{}", second.text());
+    assert_eq!(left(&netns)?, before);
+
+    director.crash()?;
+    let crashed = left(&netns)?;
+    // Who may not, starts all the same.
+    let mut command = director.command("setpriv");
+    command.args(["--bounding-set", "-net_admin,-net_raw"]);
+    command.arg(lbctl()).args(["run", "-f"]);
+    command.arg(director.configuration());
+    command.arg("--control").arg(director.control());
+    director.start_command(command)?;
+    let said = |director: &Director, what: &str| {
+        wait_until(what, DEADLINE, || {
+            let log = director.log();
+            log.contains(what).then_some(()).ok_or(log)
+        })
+    };
+    said(&director, "was not removed: ")?;
+    director.lbctl(&["status"])?;
+    let (status, log) = director.stop()?;
+    assert!(status.success(), "{log}");
+    assert_eq!(left(&netns)?, crashed);
+
+    director.start()?;
+    wait_until("the end of what was left", DEADLINE, || {
+        let left = left(&netns)?;
+        let none = left.is_empty();
+        none.then_some(()).ok_or_else(|| left.join("\n"))
+    })?;
+    director.lbctl(&["status"])?;
+    let (status, log) = director.stop()?;
+    assert!(status.success(), "{log}");
+    Ok(())
+}
+
 #[test]
 fn a_reload_a_crash_and_an_upgrade_touch_only_what_differs() -> TestResult {
     host_namespaces_or_skip!();

@@ -31,6 +31,8 @@ pub(in crate::daemon) struct Claim {
     pub(in crate::daemon) routers: Option<Routers>,
     /// What the director goes on from.
     pub(in crate::daemon) known: Known,
+    /// Another process has ended for this one.
+    pub(in crate::daemon) succeeds: bool,
 }
 
 /// A running daemon that has made an offer.
@@ -122,6 +124,7 @@ impl Predecessor {
             server,
             routers,
             known: last,
+            succeeds: true,
         })
     }
 }

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The look at what is there before anything runs, and the removal of what a predecessor left.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use tracing::info;
+
+use super::actuator::remove_leftovers;
+use super::address::{AddressManager, Rtnetlink};
+use super::error::Error;
+use super::links::Interfaces;
+use super::needs::interface_of;
+use super::presence::Presence;
+use super::spec::{Configuration, RouterSpec};
+use super::vmac::Naming;
+use super::{statics, validate, vmac};
+
+/// What is about to run, and with what.
+pub(super) struct Cleaning<'a> {
+    pub(super) configuration: &'a mut Configuration,
+    /// Who manages addresses, if not we ourselves.
+    pub(super) manager: &'a mut Option<Box<dyn AddressManager>>,
+    pub(super) presence: Option<&'a Presence>,
+}
+
+impl Cleaning<'_> {
+    /// Looks, and removes nothing.
+    pub(super) async fn look(
+        self,
+        handle: &rtnetlink::Handle,
+    ) -> Result<(Interfaces, Naming), Error> {
+        let interfaces = read(handle).await?;
+        validate::interfaces(self.configuration, &interfaces)?;
+        let mut naming = Naming::default();
+        naming.settle(&mut self.configuration.routers, &interfaces)?;
+        Ok((interfaces, naming))
+    }
+
+    /// Looks, and removes what is left over.
+    pub(super) async fn run(
+        self,
+        handle: rtnetlink::Handle,
+    ) -> Result<(Interfaces, Naming), Error> {
+        let interfaces = read(&handle).await?;
+        validate::interfaces(self.configuration, &interfaces)?;
+        let mut links = vmac::Rtnetlink::new(handle.clone());
+        vmac::clean(&mut links, &self.configuration.routers, &interfaces)
+            .await
+            .map_err(Error::interface)?;
+        let interfaces = read(&handle).await?;
+        let mut naming = Naming::default();
+        naming.settle(&mut self.configuration.routers, &interfaces)?;
+        let statics = &self.configuration.statics;
+        let routers = &self.configuration.routers;
+        let alone = match self.presence {
+            Some(presence) => !presence.has_others().await,
+            None => true,
+        };
+        if self.manager.is_none() && !alone {
+            info!("another driver lives here: what may be left over may be its own, and stays");
+        } else if self.manager.is_none() {
+            let own = owned(routers, &interfaces);
+            statics::remove_leftovers(&handle, statics, &interfaces, &own).await;
+        }
+        let mut rtnetlink = Rtnetlink::new(handle);
+        let manager = match self.manager {
+            Some(manager) => manager.as_mut(),
+            None => &mut rtnetlink,
+        };
+        let others = routers.iter();
+        let addresses = others
+            .filter(|spec| !spec.config.priority().is_owner())
+            .flat_map(|spec| {
+                let router: Arc<str> = Arc::from(spec.name.as_str());
+                spec.virtual_addresses.iter().filter_map({
+                    let interfaces = &interfaces;
+                    move |address| {
+                        let name = interface_of(spec, address);
+                        let interface = interfaces.get(name)?;
+                        if statics::names(statics, name, address.address) {
+                            return None;
+                        }
+                        Some((Arc::clone(&router), interface.link.clone(), address.clone()))
+                    }
+                })
+            });
+        remove_leftovers(manager, &interfaces, addresses)
+            .await
+            .map_err(Error::address)?;
+        Ok((interfaces, naming))
+    }
+}
+
+async fn read(handle: &rtnetlink::Handle) -> Result<Interfaces, Error> {
+    let interfaces = Interfaces::dump(handle).await;
+    interfaces.map_err(|source| Error::Netlink {
+        operation: "read links and addresses",
+        source,
+    })
+}
+
+/// The addresses of address owners, by interface.
+fn owned(routers: &[RouterSpec], interfaces: &Interfaces) -> BTreeSet<(u32, IpAddr)> {
+    let owners = routers.iter().filter(|of| of.config.priority().is_owner());
+    owners
+        .flat_map(|spec| {
+            spec.virtual_addresses.iter().filter_map(|address| {
+                let interface = interfaces.get(interface_of(spec, address))?;
+                Some((interface.link.index, address.address))
+            })
+        })
+        .collect()
+}
