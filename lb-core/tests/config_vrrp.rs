@@ -14,7 +14,10 @@ use lb_check::Registry;
 use lb_core::config::{self, Mode, Parsed};
 use lb_core::model::{Announcements, Model, Scheduling, VrrpInstance};
 use lb_vrrp::wire::ChecksumDialect;
-use lb_vrrp::{ExtraRefresh, NetlinkBuffer, NetlinkBuffers, Pacing, PacingGroup, ReceiveBuffer};
+use lb_vrrp::{
+    ExtraRefresh, LinkPoll, NetlinkBuffer, NetlinkBuffers, Pacing, PacingGroup, PollMethod,
+    ReceiveBuffer,
+};
 
 /// One line of `global_defs` and one of an instance with this address.
 fn parsed(global: &str, address: &str, lines: &str) -> Parsed {
@@ -393,6 +396,70 @@ fn what_cannot_be_is_said_with_a_reason() {
         shown.push('\n');
     }
     insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn links_to_be_polled_are_read() {
+    use PollMethod::{Ethtool, Flags, Mii};
+    let polls = |parsed: Parsed| {
+        let findings = parsed.diagnostics().to_string();
+        let (model, _) = parsed.into_parts(Mode::Lenient);
+        (model.unwrap().global.vrrp.link_polls, findings)
+    };
+    let block = |lines: &str| polls(with_top(&format!("linkbeat_interfaces {{\n{lines}\n}}")));
+    let of = |name: &str, method| LinkPoll::new(name).with_method(method);
+    assert_eq!(
+        block("eth0\neth1 MII\neth2 ETHTOOL\neth3 IOCTL"),
+        (
+            vec![
+                of("eth0", Mii),
+                of("eth1", Mii),
+                of("eth2", Ethtool),
+                of("eth3", Flags)
+            ],
+            String::new()
+        )
+    );
+    for (line, said) in [
+        ("eth0 FOO", "`FOO` is not a way to ask for a link"),
+        ("eth0 MII ETHTOOL", "takes one value"),
+        ("eth0\neth0 MII", "`eth0` is given twice"),
+        ("an-interface-too-long", "is not the name of an interface"),
+    ] {
+        let (read, findings) = block(line);
+        assert!(findings.contains(said), "{line}: {findings}");
+        assert!(read.len() <= 1, "{line}");
+    }
+
+    let every = polls(with_top("linkbeat_use_polling"));
+    assert_eq!(every, (vec![LinkPoll::every()], String::new()));
+    // Where keepalived does not know it either.
+    let global = polls(parsed("linkbeat_use_polling", IPV4, ""));
+    assert_eq!(global.0, []);
+    assert!(global.1.contains("at the top of the file"), "{}", global.1);
+
+    let old = polls(parsed("", IPV4, "linkbeat_use_polling"));
+    assert_eq!(old.0, [of("eth0", Mii)]);
+    assert!(old.1.contains("deprecated"), "{}", old.1);
+    // A line of its own says how.
+    let text = format!(
+        "linkbeat_interfaces {{\n eth0 IOCTL\n}}\nvrrp_instance VI_1 {{\n interface eth0\n \
+         virtual_router_id 5\n linkbeat_use_polling\n virtual_ipaddress {{\n  {IPV4}\n }}\n}}\n"
+    );
+    let both = polls(config::parse(&text, "v.conf", &Registry::builtin()));
+    assert_eq!(both.0, [of("eth0", Flags)]);
+}
+
+#[test]
+fn a_vrf_has_no_effect_beside_an_interface() {
+    let parsed = parsed("", IPV4, "vrf red");
+    let findings = parsed.diagnostics().to_string();
+    assert_eq!(
+        findings,
+        "v.conf:7:6: warning: `vrf` has no effect beside `interface`; an interface in a VRF is used as \
+         any other\n"
+    );
+    assert!(parsed.into_model(Mode::Strict).is_ok());
 }
 
 /// A file with an instance on eth0, an interval of 1 s, and this at its top.

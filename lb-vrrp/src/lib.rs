@@ -155,6 +155,7 @@ pub mod driver;
 mod engine;
 mod error;
 pub mod group;
+mod link_poll;
 mod pacing;
 mod params;
 mod routes;
@@ -175,6 +176,7 @@ pub use self::{
         RouterConfig, RouterConfigBuilder, RouterStats, State, Transition, Transmit, VirtualRouter,
     },
     error::{ConfigError, DecodeError},
+    link_poll::{LinkPoll, PollMethod},
     pacing::{Pacing, PacingGroup},
     params::{
         AddressFamily, AddressList, AdvertInterval, AdvertisedPriority, AntiReplay, Authentication,

@@ -197,6 +197,18 @@ fn discarded(status: &Status, text: &mut String) {
         }
     }
     for interface in &status.interfaces {
+        if let Some(method) = &interface.polled {
+            let (name, family) = (&interface.name, &interface.family);
+            let counts = if interface.up == Some(true) {
+                "up"
+            } else {
+                "down"
+            };
+            let _ = writeln!(
+                text,
+                "  {name} ({family}): polled by {method}, counts as {counts}"
+            );
+        }
         if let (Some(up), Some(left)) = (interface.up, interface.changes_in_ms) {
             let (name, family) = (&interface.name, &interface.family);
             let (is, counts) = if up { ("down", "up") } else { ("up", "down") };

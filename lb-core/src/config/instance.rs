@@ -63,6 +63,8 @@ pub(super) struct InstanceConfig {
     pub(super) unicast: UnicastConfig,
     pub(super) tracked: Vec<TrackConfig>,
     pub(super) ignores_interface: Option<At<bool>>,
+    /// `linkbeat_use_polling`.
+    pub(super) polls_link: Option<At<bool>>,
     pub(super) accept: Option<At<bool>>,
     pub(super) strict: Option<At<bool>>,
     pub(super) vmac: VmacConfig,
@@ -115,6 +117,7 @@ impl InstanceConfig {
             unicast: UnicastConfig::default(),
             tracked: Vec::new(),
             ignores_interface: None,
+            polls_link: None,
             accept: None,
             strict: None,
             vmac: VmacConfig::default(),
@@ -134,6 +137,23 @@ impl InstanceConfig {
             "dont_track_primary" => {
                 let value = context.flag(line);
                 context.set(line, &mut self.ignores_interface, Some(value));
+            }
+            "linkbeat_use_polling" => {
+                let value = context.flag(line);
+                let finding =
+                    Diagnostic::warning(value.span, "`linkbeat_use_polling` is deprecated here");
+                let finding = finding.note("name the interface in `linkbeat_interfaces`");
+                context.findings.push(finding);
+                context.set(line, &mut self.polls_link, Some(value));
+            }
+            // keepalived too binds to the interface, which may be in a VRF.
+            "vrf" => {
+                if let Some(name) = context.value(line, "the name of an interface") {
+                    let message = "`vrf` has no effect beside `interface`";
+                    let finding = Diagnostic::warning(name.span, message).label("ignored");
+                    let finding = finding.note("an interface in a VRF is used as any other");
+                    context.findings.push(finding);
+                }
             }
             "promote_secondaries" => {
                 let value = context.flag(line);

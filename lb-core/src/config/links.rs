@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use lb_vrrp::CarrierDelay;
+use lb_vrrp::{CarrierDelay, LinkPoll, PollMethod};
 
 use super::Diagnostic;
 use super::line::{At, Context};
@@ -41,6 +41,35 @@ pub(super) fn delays(context: &mut Context<'_>, block: NodeId, into: &mut Vec<At
             CarrierDelay::new(name.value, down.value, up),
             name.span,
         ));
+    }
+}
+
+/// Reads `linkbeat_interfaces`: `IF [MII|ETHTOOL|IOCTL]`.
+pub(super) fn polls(context: &mut Context<'_>, block: NodeId, into: &mut Vec<At<LinkPoll>>) {
+    context.only_block(block);
+    for line in context.lines(block) {
+        context.only(line, 1);
+        let Some(name) = first_of(context, line, |name| {
+            let mut known = into.iter();
+            let known = known.find(|of| of.value.interface.as_deref() == Some(name));
+            known.map(|of| of.span)
+        }) else {
+            continue;
+        };
+        let method = match context.arguments(line).first() {
+            None => PollMethod::default(),
+            Some(word) => {
+                let text = At::new(context.text(word), word.span);
+                let names = [PollMethod::Mii, PollMethod::Ethtool, PollMethod::Flags];
+                let names = names.map(|of| (of.keyword(), of));
+                match context.one_of(text, "a way to ask for a link", &names) {
+                    Some(method) => method.value,
+                    None => continue,
+                }
+            }
+        };
+        let poll = LinkPoll::new(name.value).with_method(method);
+        into.push(At::new(poll, name.span));
     }
 }
 

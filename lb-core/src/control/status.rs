@@ -264,6 +264,10 @@ pub struct InterfaceStatus {
     /// Whether it counts as up, with carrier; left out if it is not there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub up: Option<bool>,
+    /// `MII`, `ETHTOOL` or `IOCTL` if its link is asked for its state, by the one that answers; left
+    /// out if it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub polled: Option<String>,
     /// After this long it counts as the other, if its carrier stays as it is; left out if nothing
     /// is pending. In milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -197,6 +197,7 @@ fn interfaces(driver: &DriverStatus) -> Vec<InterfaceStatus> {
             unknown_vrid: interface.unknown_vrid,
             malformed: interface.malformed,
             up: interface.up,
+            polled: interface.polled.map(|of| of.keyword().to_owned()),
             changes_in_ms: interface.changes_at.map(|at| {
                 let left = at.saturating_duration_since(Instant::now());
                 u64::try_from(left.as_millis()).unwrap_or(u64::MAX)

@@ -23,6 +23,7 @@ pub(super) fn configuration(model: &Model) -> Configuration {
         .with_dynamic_interfaces(model.global.vrrp.dynamic_interfaces)
         .with_pacing(model.global.vrrp.pacing.clone())
         .with_carrier_delays(model.global.vrrp.carrier_delays.iter().cloned())
+        .with_link_polls(model.global.vrrp.link_polls.iter().cloned())
         .with_groups(model.groups.iter().map(group))
         .with_objects(model.objects.iter().map(object))
         .with_statics(model.statics.clone())

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use lb_vrrp::{CarrierDelay, NetlinkBuffers, Pacing};
+use lb_vrrp::{CarrierDelay, LinkPoll, NetlinkBuffers, Pacing};
 
 /// Settings of all virtual routers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +26,9 @@ pub struct VrrpSettings {
     /// How long a change of an interface has to last before it counts. keepalived:
     /// `interface_up_down_delays`.
     pub carrier_delays: Vec<CarrierDelay>,
+    /// Interfaces whose link is asked for its state. keepalived: `linkbeat_interfaces`,
+    /// `linkbeat_use_polling`.
+    pub link_polls: Vec<LinkPoll>,
     /// How their threads are scheduled.
     pub scheduling: Scheduling,
     /// Buffers of their netlink sockets; of the start only. keepalived: `vrrp_netlink_cmd_rcv_bufs`,

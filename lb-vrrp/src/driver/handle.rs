@@ -71,6 +71,7 @@ impl DriverHandle {
         let watched = watched(&configuration);
         self.watched.extend(&watched);
         let delays = configuration.carrier_delays.clone();
+        let polls = configuration.link_polls.clone();
         let objects = tracked::without_init(&configuration.objects);
         let (done, answer) = oneshot::channel();
         let command = Command::Reload {
@@ -86,7 +87,7 @@ impl DriverHandle {
             .await?
             .map_err(|_| Error::Stopped)?;
         if result.is_ok() {
-            self.watched.set(watched, &delays);
+            self.watched.set(watched, &delays, &polls);
             tracked::track(&self.tracker, objects, &self.reports, self.options.limit)?;
         }
         result

@@ -13,7 +13,7 @@ use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo
 use rtnetlink::packet_route::{AddressFamily as RouteFamily, RouteNetlinkMessage};
 
 use super::address::{ADDRESS_PROTOCOL, Link, bounded};
-use crate::{AddressFamily, VirtualAddress};
+use crate::{AddressFamily, PollMethod, VirtualAddress};
 
 mod table;
 
@@ -37,6 +37,8 @@ pub(super) struct Interface {
     pub(super) link: Link,
     /// `IFF_UP` and `IFF_RUNNING`: administratively up, with carrier.
     pub(super) up: bool,
+    /// How its link is [asked](super::polling), where `up` is the answer.
+    pub(super) polled: Option<PollMethod>,
     /// When it counts as the other of up and down, where that is [delayed](super::carrier).
     pub(super) changes_at: Option<Instant>,
     /// Ethernet address, where it has one and speaks ARP.
@@ -152,6 +154,7 @@ impl Interfaces {
             beneath.is_some_and(named).then(|| Interface {
                 // Who has it above an interface sets it up and down, and has addresses on it.
                 up: false,
+                polled: None,
                 changes_at: None,
                 addresses: Vec::new(),
                 ..interface.clone()
@@ -229,6 +232,7 @@ impl Interfaces {
         let interface = Interface {
             link: Link::new(index, name.as_str()),
             up: flags.contains(LinkFlags::Up | LinkFlags::Running),
+            polled: None,
             changes_at: None,
             mac: mac.filter(|_| !flags.intersects(LinkFlags::Noarp | LinkFlags::Loopback)),
             mtu,
@@ -348,6 +352,7 @@ pub(super) mod tests {
         Interface {
             link: Link::new(index, name),
             up: true,
+            polled: None,
             changes_at: None,
             mac: Some([2, 0, 0, 0, 0, 1]),
             mtu: Some(1500),

@@ -83,6 +83,7 @@ mod mailbox;
 mod monitor;
 mod needs;
 mod pacing;
+mod polling;
 mod port;
 mod presence;
 mod present;
@@ -121,8 +122,8 @@ pub use self::tracked::{
     ProcessSource, Report, ScriptRunner, ScriptSource, Source,
 };
 pub use crate::{
-    Announcements, CarrierDelay, NetlinkBuffer, NetlinkBuffers, Pacing, PacingGroup, ReceiveBuffer,
-    Scope, StaticItem, StaticItems, TrackGroup, VirtualAddress,
+    Announcements, CarrierDelay, LinkPoll, NetlinkBuffer, NetlinkBuffers, Pacing, PacingGroup,
+    PollMethod, ReceiveBuffer, Scope, StaticItem, StaticItems, TrackGroup, VirtualAddress,
     VirtualRoute, VirtualRule, Vmac,
 };
 
@@ -283,6 +284,7 @@ impl Driver {
         watched.set(
             handle::watched(&configuration),
             &configuration.carrier_delays,
+            &configuration.link_polls,
         );
         let mailbox = Arc::new(Mailbox::default());
         let (event_sender, events) = mpsc::channel(options.event_capacity.max(1));
@@ -409,6 +411,7 @@ impl Setup {
             presence: self.presence.as_deref(),
         };
         let (interfaces, naming) = look_and_clean(cleaning, self.heir.is_some())?;
+        let interfaces = polling::first(&self.configuration, interfaces)?;
         // Without tokio's time driver: no timer of its can come between.
         let runtime = Builder::new_current_thread()
             .enable_io()

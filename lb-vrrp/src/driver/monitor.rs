@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The task that follows links and addresses by netlink.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,7 +21,8 @@ use super::advert::Command;
 use super::buffers::widen;
 use super::carrier::Carriers;
 use super::links::{Change, Interfaces};
-use crate::{CarrierDelay, NetlinkBuffer};
+use super::polling::{self, Asked, Polls};
+use crate::{CarrierDelay, LinkPoll, NetlinkBuffer};
 
 /// Room for notifications while the task is not scheduled.
 const RECEIVE_BUFFER: usize = 1024 * 1024;
@@ -44,13 +45,22 @@ struct Wanted {
     /// Names of the interfaces that routers use.
     names: BTreeSet<Arc<str>>,
     delays: Arc<[CarrierDelay]>,
+    polls: Arc<[LinkPoll]>,
 }
 
 impl Watched {
-    /// Watches these and no others, with these delays.
-    pub(super) fn set(&self, names: BTreeSet<Arc<str>>, delays: &[CarrierDelay]) {
-        let delays = Arc::from(delays);
-        *self.wanted() = Wanted { names, delays };
+    /// Watches these and no others, with these delays and polls.
+    pub(super) fn set(
+        &self,
+        names: BTreeSet<Arc<str>>,
+        delays: &[CarrierDelay],
+        polls: &[LinkPoll],
+    ) {
+        *self.wanted() = Wanted {
+            names,
+            delays: Arc::from(delays),
+            polls: Arc::from(polls),
+        };
         self.0.changed.notify_one();
     }
 
@@ -65,6 +75,12 @@ impl Watched {
 
     fn delays(&self) -> Arc<[CarrierDelay]> {
         Arc::clone(&self.wanted().delays)
+    }
+
+    /// The links to be asked.
+    fn polled(&self, interfaces: &Interfaces) -> BTreeMap<Arc<str>, Asked> {
+        let wanted = self.wanted();
+        polling::asked(&wanted.polls, &wanted.names, interfaces)
     }
 
     fn wanted(&self) -> MutexGuard<'_, Wanted> {
@@ -101,6 +117,7 @@ impl Monitor {
         let mut interfaces = self.table.borrow().clone();
         let mut told = self.watched.project(&interfaces);
         let mut carriers = Carriers::new(&interfaces);
+        let mut polls = Polls::new(&interfaces);
         // What changed between the first look and now has been told on the socket; a fresh look
         // costs little and cannot miss anything.
         let mut stale = true;
@@ -115,7 +132,11 @@ impl Monitor {
                     }
                 }
             }
-            let seen = carriers.settle(Instant::now(), &interfaces, &self.watched.delays());
+            let at = Instant::now();
+            polls.settle(at, self.watched.polled(&interfaces));
+            polls.advance(at);
+            let there = polls.apply(&interfaces);
+            let seen = carriers.settle(at, &there, &self.watched.delays());
             let now = self.watched.project(&seen);
             self.table.send_replace(seen);
             if now != told {
@@ -135,7 +156,11 @@ impl Monitor {
                     Ok((bytes, _)) => self.take_in(&mut interfaces, bytes).await,
                     Err(error) => Err(error),
                 },
-                () = sleep_until(carriers.next_timeout()) => Ok(()),
+                () = sleep_until(carriers.next_timeout().into_iter().chain(polls.next_timeout()).min()) => Ok(()),
+                answers = polls.answers() => {
+                    polls.take_in(Instant::now(), answers);
+                    Ok(())
+                }
                 () = self.watched.0.changed.notified() => Ok(()),
             };
             match received {

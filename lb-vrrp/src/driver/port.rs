@@ -217,6 +217,7 @@ impl Port {
             unknown_vrid: self.unknown_vrid,
             malformed: self.malformed,
             up: interface.map(|of| of.up),
+            polled: interface.and_then(|of| of.polled),
             changes_at: interface.and_then(|of| of.changes_at),
             receive_buffer: self.plain.receive_buffer(),
         }

@@ -9,8 +9,8 @@ use super::tracked::{GroupSpec, ObjectId, ObjectSpec};
 use super::vmac::AddressMacvlan;
 use crate::track::Weight;
 use crate::{
-    Announcements, CarrierDelay, NetlinkBuffers, Pacing, ReceiveBuffer, RouterConfig, StaticItems,
-    VirtualAddress, VirtualRoute, VirtualRule, Vmac,
+    Announcements, CarrierDelay, LinkPoll, NetlinkBuffers, Pacing, ReceiveBuffer, RouterConfig,
+    StaticItems, VirtualAddress, VirtualRoute, VirtualRule, Vmac,
 };
 
 /// All that a driver runs.
@@ -33,6 +33,8 @@ pub struct Configuration {
     pub pacing: Pacing,
     /// Interfaces whose carrier has to be there, or not, for a while before it counts.
     pub carrier_delays: Vec<CarrierDelay>,
+    /// Interfaces whose link is asked for its state. Of several for one interface the first holds.
+    pub link_polls: Vec<LinkPoll>,
     /// What is there from start to stop, whoever is Master.
     pub statics: StaticItems,
 }
@@ -48,6 +50,7 @@ impl Configuration {
             dynamic_interfaces: false,
             pacing: Pacing::default(),
             carrier_delays: Vec::new(),
+            link_polls: Vec::new(),
             statics: StaticItems::default(),
         }
     }
@@ -89,6 +92,13 @@ impl Configuration {
     #[must_use]
     pub fn with_carrier_delays(mut self, delays: impl IntoIterator<Item = CarrierDelay>) -> Self {
         self.carrier_delays = delays.into_iter().collect();
+        self
+    }
+
+    /// Replaces the interfaces whose link is asked for its state.
+    #[must_use]
+    pub fn with_link_polls(mut self, polls: impl IntoIterator<Item = LinkPoll>) -> Self {
+        self.link_polls = polls.into_iter().collect();
         self
     }
 

@@ -10,7 +10,9 @@ use super::router::Router;
 use super::timer::Lateness;
 use super::tracked::ObjectId;
 use crate::track::Verdict;
-use crate::{AddressFamily, Faults, Priority, RouterStats, State, Transition, Version, Vrid};
+use crate::{
+    AddressFamily, Faults, PollMethod, Priority, RouterStats, State, Transition, Version, Vrid,
+};
 
 /// The driver at one moment.
 #[derive(Clone, Debug)]
@@ -166,6 +168,8 @@ pub struct InterfaceStatus {
     pub malformed: u64,
     /// Whether it counts as up, with carrier; `None` if it is not there.
     pub up: Option<bool>,
+    /// How its link is asked, where it is ([`LinkPoll`](crate::LinkPoll)) and has answered.
+    pub polled: Option<PollMethod>,
     /// When it counts as the other, if its carrier stays as it is
     /// ([`CarrierDelay`](crate::CarrierDelay)).
     pub changes_at: Option<Instant>,

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Interfaces whose carrier comes and goes.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use lb_vrrp::State;
-use lb_vrrp::driver::{CarrierDelay, Configuration, ObjectId};
+use lb_vrrp::driver::{CarrierDelay, Configuration, LinkPoll, ObjectId, PollMethod};
 use lb_vrrp::track::Weight;
 
 use super::netns::{Lan, Node, enabled, wait_for};
@@ -74,5 +75,76 @@ fn a_carrier_that_is_lost_counts_when_it_stays_lost() {
     wait_for("the loss", changes);
     a.reload(vec![quick_spec(150)]).unwrap();
     a.wait_state(State::Fault);
+    a.shutdown();
+}
+
+/// Whether the thread that asks for links is there. No other test has one.
+fn is_polling() -> bool {
+    let tasks = fs::read_dir("/proc/self/task").unwrap();
+    let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.into_iter().any(|name| name.trim() == "vrrp-links")
+}
+
+#[test]
+fn a_link_that_is_polled_is_asked_by_what_answers_until_nobody_wants_it() {
+    if !enabled("a_link_that_is_polled_is_asked_by_what_answers_until_nobody_wants_it") {
+        return;
+    }
+    let lan = Lan::new();
+    lan.connect_as("pt", &lan.a, "t1");
+    let polled = |polls: Vec<LinkPoll>| {
+        let router = quick_spec(150).with_tracked(ObjectId::Interface("t1".into()), Weight::FAULT);
+        Configuration::new(vec![router]).with_link_polls(polls)
+    };
+    let eth0 = |method| vec![LinkPoll::new("eth0").with_method(method)];
+    // It is asked before anything runs.
+    lan.bridge.ip("link set pa down");
+    let a = Node::start(&lan.a, polled(eth0(PollMethod::Mii)));
+    let method = |a: &Node| a.status().interfaces[0].polled;
+    // A veth has no PHY.
+    assert_eq!(method(&a), Some(PollMethod::Ethtool));
+    a.wait_state(State::Fault);
+    assert_eq!(a.status().interfaces[0].up, Some(false));
+    wait_for("the polling", || is_polling().then_some(()));
+    lan.bridge.ip("link set pa up");
+    a.wait_state(State::Master);
+    // Lost by the other end, and set down by hand.
+    for (host, name) in [(&lan.bridge, "pa"), (&lan.a, "eth0")] {
+        host.ip(&format!("link set {name} down"));
+        a.wait_state(State::Fault);
+        host.ip(&format!("link set {name} up"));
+        a.wait_state(State::Master);
+    }
+
+    // A reload changes how; the router does not notice.
+    let since = |a: &Node| a.status().routers[0].since;
+    let master = since(&a);
+    a.reload(polled(eth0(PollMethod::Flags))).unwrap();
+    wait_for("another method", || {
+        (method(&a) == Some(PollMethod::Flags)).then_some(())
+    });
+    // All that are used, a tracked one too.
+    a.reload(polled(vec![LinkPoll::every()])).unwrap();
+    wait_for("another method", || {
+        (method(&a) == Some(PollMethod::Ethtool)).then_some(())
+    });
+    assert_eq!(since(&a), master);
+    lan.bridge.ip("link set pt down");
+    a.wait_state(State::Fault);
+    lan.bridge.ip("link set pt up");
+    a.wait_state(State::Master);
+
+    // An interface that goes and comes back is asked again.
+    lan.a.ip("link set eth0 down name gone0");
+    a.wait_state(State::Fault);
+    lan.a.ip("link set gone0 up name eth0");
+    a.wait_state(State::Master);
+    assert_eq!(method(&a), Some(PollMethod::Ethtool));
+
+    assert!(is_polling());
+    a.reload(polled(Vec::new())).unwrap();
+    wait_for("the end of the polling", || (!is_polling()).then_some(()));
+    assert_eq!(method(&a), None);
+    assert_eq!(a.state(), State::Master);
     a.shutdown();
 }

@@ -12,6 +12,7 @@ mod by_hand;
 mod checks;
 mod drop_in;
 mod forwarding;
+mod links;
 mod reload;
 mod service;
 mod sorry;

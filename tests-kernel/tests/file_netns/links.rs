@@ -79,6 +79,58 @@ fn a_carrier_that_is_back_before_the_delay_ends_was_never_away() -> TestResult {
 }
 
 #[test]
+fn a_link_that_is_polled_is_lost_and_found() -> TestResult {
+    host_namespaces_or_skip!();
+    let block = |method: &str| format!("linkbeat_interfaces {{\n    eth0 {method}\n    nope0\n}}");
+    // A veth has no PHY: its driver answers.
+    let cases = [
+        (block(""), "", "ETHTOOL"),
+        (block("MII"), "", "ETHTOOL"),
+        (block("ETHTOOL"), "", "ETHTOOL"),
+        (block("IOCTL"), "", "IOCTL"),
+        ("linkbeat_use_polling".to_owned(), "", "ETHTOOL"),
+        (String::new(), "linkbeat_use_polling", "ETHTOOL"),
+    ];
+    for (top, lines, method) in cases {
+        let text = owner(&top, lines).replace("advert_int 5", "advert_int 1");
+        for software in [Software::Keepalived, Software::Lbctl] {
+            let lan = Lan::new()?;
+            let host = lan.host("one", [192, 168, 1, 11].into())?;
+            let capture = Capture::start(lan.switch(), "br0")?;
+            let mut director = Director::new(host, software, &text)?;
+            let wait =
+                |begun| capture.wait_for_advert("an advert", begun, DEADLINE, |of| of.vrid == 62);
+            let mut begun = Instant::now();
+            director.start()?;
+            wait(begun)?;
+            director.host().set_cable(false)?;
+            wait_until("a fault", DEADLINE, || {
+                let log = director.log();
+                log.contains("FAULT").then_some(()).ok_or(log)
+            })?;
+            // Who says so.
+            match software {
+                Software::Lbctl => {
+                    let status = director.lbctl(&["status"])?;
+                    let line = format!("eth0 (IPv4): polled by {method}, counts as down");
+                    assert!(status.contains(&line), "{text}: {status}");
+                }
+                _ => {
+                    let log = director.log();
+                    assert!(log.contains("Linkbeat reports eth0 down"), "{text}: {log}");
+                }
+            }
+            begun = Instant::now();
+            director.host().set_cable(true)?;
+            wait(begun)?;
+            let (status, log) = director.stop()?;
+            assert!(status.success(), "{software}: {log}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn promote_secondaries_of_the_file_is_set_and_put_back() -> TestResult {
     host_namespaces_or_skip!();
     let path = "cat /proc/sys/net/ipv4/conf/eth0/promote_secondaries";

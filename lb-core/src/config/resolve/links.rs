@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use lb_vrrp::{CarrierDelay, RouterConfig};
+use lb_vrrp::{CarrierDelay, LinkPoll, RouterConfig};
 
 use super::Config;
 use crate::config::Diagnostic;
@@ -41,6 +41,22 @@ pub(super) fn delays(
         delays.push(of);
     }
     delays
+}
+
+/// The links to be asked: those of the block, of instances, and all where that is wanted.
+pub(super) fn polls(config: &Config) -> Vec<LinkPoll> {
+    let mut polls: Vec<LinkPoll> = config.polls.iter().map(|of| of.value.clone()).collect();
+    for instance in &config.instances {
+        let asks = instance.polls_link.is_some();
+        if let Some(name) = instance.interface.as_ref().filter(|_| asks) {
+            let poll = LinkPoll::new(name.value.as_str());
+            if !polls.iter().any(|of| of.interface == poll.interface) {
+                polls.push(poll);
+            }
+        }
+    }
+    polls.extend(config.polls_every.map(|_| LinkPoll::every()));
+    polls
 }
 
 /// One interval less than what backups wait for adverts, and less than their shortest skew time.

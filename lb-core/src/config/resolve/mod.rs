@@ -16,7 +16,7 @@ mod tracking;
 mod vmac;
 
 use lb_check::ScriptRules;
-use lb_vrrp::CarrierDelay;
+use lb_vrrp::{CarrierDelay, LinkPoll};
 
 use crate::model::Model;
 
@@ -41,6 +41,9 @@ struct Config {
     groups: Vec<GroupConfig>,
     objects: Vec<ObjectConfig>,
     delays: Vec<At<CarrierDelay>>,
+    polls: Vec<At<LinkPoll>>,
+    /// `linkbeat_use_polling` at the top.
+    polls_every: Option<At<bool>>,
     servers: Vec<VirtualServerConfig>,
     statics: StaticsConfig,
 }
@@ -63,6 +66,7 @@ pub(super) fn resolve(context: &mut Context<'_>, host: &str, login: &str) -> Mod
         virtual_servers: server::virtual_servers(context, &config),
     };
     model.global.vrrp.carrier_delays = links::delays(context, &config, &model.routers);
+    model.global.vrrp.link_polls = links::polls(&config);
     global::sync_daemon(context, &config.global, &mut model);
     let checked = Model::builder().from(model);
     match checked.build() {
@@ -130,6 +134,11 @@ fn config(context: &mut Context<'_>) -> Config {
             }
             "interface_up_down_delays" => {
                 interfaces::delays(context, line, &mut config.delays);
+            }
+            "linkbeat_interfaces" => interfaces::polls(context, line, &mut config.polls),
+            "linkbeat_use_polling" => {
+                let value = context.flag(line);
+                context.set(line, &mut config.polls_every, Some(value));
             }
             "virtual_server" => {
                 config
