@@ -374,6 +374,11 @@ fn a_start_removes_what_a_crash_left_and_lets_stay_what_is_still_wanted() {
         "nobody has cleaned up after a crash"
     );
     lan.a.ip("addr add 10.7.0.2/32 dev eth0");
+    // What the kernel itself does with a new interface is over.
+    wait_for("duplicate detection", || {
+        let tentative = lan.a.ip("-6 -o addr show tentative");
+        tentative.is_empty().then_some(())
+    });
 
     let monitor = lan.a.monitor("address route rule");
     let wanted =
