@@ -182,8 +182,8 @@ impl Driver {
     ///
     /// # Errors
     ///
-    /// [`Error::Netlink`] if links and addresses cannot be read, [`Error::Interface`] if a macvlan or
-    /// its setting cannot be removed.
+    /// [`Error::Netlink`] if links and addresses cannot be read or a macvlan cannot be removed,
+    /// [`Error::MissingCapability`] if that takes `CAP_NET_ADMIN`.
     pub async fn remove_leftovers() -> Result<(), Error> {
         let presence = Presence::announce();
         let presence = presence
