@@ -4,12 +4,13 @@
 //! Nothing on this thread waits for anything but packets, time and commands.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -26,12 +27,13 @@ use super::links::Interfaces;
 use super::mailbox::{End, Mailbox, PortKey, RouterKey};
 use super::needs::{config_of, outlet_of, place, prepare, problem_of, source_of};
 use super::port::Port;
+use super::reactor::Reactor;
 use super::router::{Router, Surroundings};
 use super::socket::PacketSocket;
 use super::spec::{Configuration, Options, Realtime};
 use super::statics::Judgement;
 use super::status::{DriverStatus, Resigned};
-use super::succession::{Heir, Message, Offer, Succession, SuccessionError};
+use super::succession::{Heir, Offer, Succession, SuccessionError};
 use super::sys;
 use super::timer::{DeadlineTimer, Lateness};
 use super::tracked::{ObjectId, Report, Tracking};
@@ -87,16 +89,6 @@ pub(super) enum Command {
     Shutdown(oneshot::Sender<()>),
 }
 
-/// Why the loop went on.
-enum Wake {
-    Ready,
-    Command(Command),
-    Report(ObjectId, Report),
-    Successor(io::Result<Option<Message>>),
-    PortsFailed(Vec<(PortKey, io::Error)>),
-    Abandoned,
-}
-
 #[derive(Debug)]
 pub(super) struct AdvertThread {
     /// Boxed: a node of the map is half empty, and a router is large.
@@ -106,7 +98,7 @@ pub(super) struct AdvertThread {
     /// Of macvlans.
     naming: Naming,
     ports: BTreeMap<PortKey, Port>,
-    /// Those that failed.
+    /// Those that could not be opened.
     reopen: Reopen,
     /// For announcements, by interface index.
     announcers: BTreeMap<u32, Arc<PacketSocket>>,
@@ -114,6 +106,7 @@ pub(super) struct AdvertThread {
     interfaces: Interfaces,
     /// As the monitor knows them.
     table: watch::Receiver<Interfaces>,
+    reactor: Reactor,
     timer: DeadlineTimer,
     mailbox: Arc<Mailbox>,
     commands: mpsc::Receiver<Command>,
@@ -140,7 +133,7 @@ pub(super) struct AdvertThread {
 
 impl AdvertThread {
     /// Opens what the routers need, whose macvlans have been named, but for what an heir has from
-    /// another process. Must be called inside the thread's runtime.
+    /// another process.
     pub(super) fn new(
         (configuration, naming): (Configuration, Naming),
         (interfaces, table): (Interfaces, watch::Receiver<Interfaces>),
@@ -150,7 +143,9 @@ impl AdvertThread {
         events: Events,
         options: Options,
     ) -> Result<Self, Error> {
-        let timer = DeadlineTimer::new().map_err(|source| Error::Thread { source })?;
+        let failed = |source| Error::Thread { source };
+        let reactor = Reactor::new().map_err(failed)?;
+        let timer = DeadlineTimer::new(&reactor).map_err(failed)?;
         let mut thread = Self {
             routers: BTreeMap::new(),
             groups: Groups::default(),
@@ -161,6 +156,7 @@ impl AdvertThread {
             announcers: BTreeMap::new(),
             interfaces,
             table,
+            reactor,
             timer,
             mailbox,
             commands,
@@ -197,97 +193,88 @@ impl AdvertThread {
 
     /// Starts the routers, and runs them until told to stop or abandoned, or handed over. All have
     /// resigned then, or are another process's.
-    pub(super) async fn run(&mut self) -> io::Result<End> {
+    pub(super) fn run(&mut self) -> io::Result<End> {
         if self.waiting.is_none() {
             self.mailbox.set_statics(Arc::clone(self.statics.wanted()));
             self.settle();
-        } else if !self.take_over().await? {
+        } else if !self.take_over()? {
             return Ok(End::Orderly);
         }
         loop {
-            self.read_ports(false);
-            self.run_timers();
-            if self.hand_over().await?.is_break() {
+            // Also when time is up: a packet that is there comes first.
+            self.read_ports();
+            self.run_timers()?;
+            self.hear_successor();
+            if self.hand_over()?.is_break() {
                 return Ok(End::HandedOver);
             }
-            for _ in 0..COMMANDS {
-                let Ok(command) = self.commands.try_recv() else {
-                    break;
-                };
-                if self.handle_command(command).is_break() {
-                    return Ok(End::Orderly);
-                }
+            if self.reactor.hear() && self.listen().is_break() {
+                return Ok(End::Orderly);
             }
-            for _ in 0..REPORTS {
-                let Ok((object, report)) = self.reports.try_recv() else {
-                    break;
-                };
-                self.handle_report(object, report);
-            }
-            let next = self
-                .routers
-                .values()
-                .filter_map(|router| router.engine.next_timeout())
-                .chain(self.tracking.next_timeout())
-                .chain(self.start_at)
-                .chain(self.reopen.next())
-                .chain(self.successor.as_ref().map(Successor::deadline));
-            self.timer.arm(next.min())?;
-            match self.wait().await? {
-                Wake::Ready => {}
-                Wake::Command(command) => {
-                    if self.handle_command(command).is_break() {
-                        return Ok(End::Orderly);
-                    }
-                }
-                Wake::Report(object, report) => self.handle_report(object, report),
-                Wake::Successor(message) => self.hear_successor(message),
-                Wake::PortsFailed(failed) => self.close_failed(failed),
-                Wake::Abandoned => {
-                    self.resign();
-                    return Ok(End::Orderly);
-                }
+            self.timer.arm(self.next_timeout())?;
+            if self.is_busy() {
+                self.reactor.look()?;
+            } else {
+                self.reactor.wait()?;
             }
         }
     }
 
-    async fn wait(&mut self) -> io::Result<Wake> {
-        poll_fn(|cx| {
-            let mut ready = self.timer.poll_fired(cx)?.is_ready();
-            // Also when time is up: a packet that is there comes first.
-            let mut failed = Vec::new();
-            for (key, port) in &mut self.ports {
-                match port.poll_readable(cx) {
-                    Poll::Ready(Ok(())) => ready = true,
-                    Poll::Ready(Err(error)) => failed.push((key.clone(), error)),
-                    Poll::Pending => {}
+    /// When there is something to do although nothing arrives.
+    fn next_timeout(&self) -> Option<Instant> {
+        let routers = self.routers.values();
+        routers
+            .filter_map(|router| router.engine.next_timeout())
+            .chain(self.tracking.next_timeout())
+            .chain(self.start_at)
+            .chain(self.reopen.next())
+            .chain(self.successor.as_ref().map(Successor::deadline))
+            .min()
+    }
+
+    /// Whether there is something to do that was left for the next turn.
+    fn is_busy(&self) -> bool {
+        self.reactor.is_rung()
+            || self.ports.values().any(Port::is_readable)
+            || self.successor.as_ref().is_some_and(Successor::is_ready)
+    }
+
+    /// Does what other tasks have sent, and asks to be told of more. Breaks when nobody wants the
+    /// routers any more: they have resigned.
+    fn listen(&mut self) -> ControlFlow<()> {
+        let waker = self.reactor.waker();
+        let mut context = Context::from_waker(&waker);
+        let mut all = false;
+        for _ in 0..COMMANDS {
+            match self.commands.poll_recv(&mut context) {
+                Poll::Ready(Some(command)) => self.handle_command(command)?,
+                Poll::Ready(None) => return self.abandon(),
+                Poll::Pending => {
+                    all = true;
+                    break;
                 }
             }
-            if !failed.is_empty() {
-                return Poll::Ready(Ok(Wake::PortsFailed(failed)));
-            }
-            if ready {
-                return Poll::Ready(Ok(Wake::Ready));
-            }
-            if let Some(successor) = &mut self.successor
-                && let Poll::Ready(message) = successor.switch().poll_message(cx)
-            {
-                return Poll::Ready(Ok(Wake::Successor(message)));
-            }
-            if Pin::new(&mut self.handle).poll(cx).is_ready() {
-                return Poll::Ready(Ok(Wake::Abandoned));
-            }
+        }
+        for left in (0..REPORTS).rev() {
             // Closed together with the commands.
-            if let Poll::Ready(Some((object, report))) = self.reports.poll_recv(cx) {
-                return Poll::Ready(Ok(Wake::Report(object, report)));
-            }
-            match self.commands.poll_recv(cx) {
-                Poll::Ready(Some(command)) => Poll::Ready(Ok(Wake::Command(command))),
-                Poll::Ready(None) => Poll::Ready(Ok(Wake::Abandoned)),
-                Poll::Pending => Poll::Pending,
-            }
-        })
-        .await
+            let Poll::Ready(Some((object, report))) = self.reports.poll_recv(&mut context) else {
+                break;
+            };
+            self.handle_report(object, report);
+            all &= left > 0;
+        }
+        if Pin::new(&mut self.handle).poll(&mut context).is_ready() {
+            return self.abandon();
+        }
+        if !all {
+            self.reactor.unhear();
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn abandon(&mut self) -> ControlFlow<()> {
+        self.resign();
+        ControlFlow::Break(())
     }
 
     /// Stops all routers: Masters send priority 0 and their addresses are wanted no more.
@@ -316,13 +303,13 @@ impl AdvertThread {
         }
     }
 
-    fn run_timers(&mut self) {
+    fn run_timers(&mut self) -> io::Result<()> {
         if self.reopen.next().is_some_and(|at| at <= Instant::now()) {
             self.settle();
         }
         let begin = Instant::now();
         if !self.timer.is_due(begin) {
-            return;
+            return Ok(());
         }
         // Who is about to take over makes sure that nothing has arrived, while the thread was not
         // scheduled or busy with a command.
@@ -331,7 +318,8 @@ impl AdvertThread {
             router.engine.state() == State::Backup && deadline.is_some_and(|at| at <= begin)
         };
         if self.routers.values().any(|router| takes_over(router)) {
-            self.read_ports(true);
+            self.reactor.look()?;
+            self.read_ports();
         }
         let now = Instant::now();
         if self.start_at.is_some_and(|at| at <= now) {
@@ -359,9 +347,10 @@ impl AdvertThread {
         for group in groups {
             self.settle_group(&group, now);
         }
+        Ok(())
     }
 
-    fn handle_command(&mut self, command: Command) -> std::ops::ControlFlow<()> {
+    fn handle_command(&mut self, command: Command) -> ControlFlow<()> {
         match command {
             Command::InterfacesChanged => {
                 self.interfaces = self.table.borrow().clone();
@@ -402,10 +391,10 @@ impl AdvertThread {
             Command::Shutdown(done) => {
                 self.resign();
                 let _ = done.send(());
-                return std::ops::ControlFlow::Break(());
+                return ControlFlow::Break(());
             }
         }
-        std::ops::ControlFlow::Continue(())
+        ControlFlow::Continue(())
     }
 
     /// Brings sockets, sources and addresses in line with the interfaces there are, tells the

@@ -61,7 +61,6 @@ use std::sync::mpsc as blocking;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, warn};
 
@@ -87,6 +86,7 @@ mod polling;
 mod port;
 mod presence;
 mod present;
+mod reactor;
 mod router;
 mod routing;
 mod scheduling;
@@ -374,7 +374,7 @@ impl Setup {
     fn run(self, started: &blocking::SyncSender<Result<Started, Error>>) {
         let mailbox = Arc::clone(&self.mailbox);
         self.options.scheduling.apply("vrrp-advert");
-        let (runtime, mut thread, ready) = match self.prepare() {
+        let (mut thread, ready) = match self.prepare() {
             Ok(prepared) => prepared,
             Err(error) => {
                 // Nobody waits any more if this fails.
@@ -385,17 +385,14 @@ impl Setup {
         if started.send(Ok(ready)).is_err() {
             return;
         }
-        let end = match catch_unwind(AssertUnwindSafe(|| runtime.block_on(thread.run()))) {
+        let end = match catch_unwind(AssertUnwindSafe(|| thread.run())) {
             Ok(Ok(end)) => end,
             failed => {
                 if let Ok(Err(error)) = failed {
                     error!(%error, "advert thread failed");
                 }
                 // A Master that falls silent is bad, one that keeps its addresses is worse.
-                let resigned = catch_unwind(AssertUnwindSafe(|| {
-                    let _inside = runtime.enter();
-                    thread.resign();
-                }));
+                let resigned = catch_unwind(AssertUnwindSafe(|| thread.resign()));
                 error!(resigned = resigned.is_ok(), "advert thread ended");
                 End::Failed
             }
@@ -404,7 +401,7 @@ impl Setup {
     }
 
     /// Looks at interfaces, removes left-overs, opens sockets.
-    fn prepare(mut self) -> Result<(Runtime, AdvertThread, Started), Error> {
+    fn prepare(mut self) -> Result<(AdvertThread, Started), Error> {
         let cleaning = Cleaning {
             configuration: &mut self.configuration,
             manager: &mut self.manager,
@@ -412,24 +409,16 @@ impl Setup {
         };
         let (interfaces, naming) = look_and_clean(cleaning, self.heir.is_some())?;
         let interfaces = polling::first(&self.configuration, interfaces)?;
-        // Without tokio's time driver: no timer of its can come between.
-        let runtime = Builder::new_current_thread()
-            .enable_io()
-            .build()
-            .map_err(|source| Error::Thread { source })?;
-        let thread = {
-            let _inside = runtime.enter();
-            AdvertThread::new(
-                (self.configuration, naming),
-                (interfaces.clone(), self.table),
-                self.mailbox,
-                (self.commands, self.reports),
-                (self.abandoned, self.heir),
-                self.events,
-                self.options,
-            )?
-        };
-        Ok((runtime, thread, (interfaces, self.manager)))
+        let thread = AdvertThread::new(
+            (self.configuration, naming),
+            (interfaces.clone(), self.table),
+            self.mailbox,
+            (self.commands, self.reports),
+            (self.abandoned, self.heir),
+            self.events,
+            self.options,
+        )?;
+        Ok((thread, (interfaces, self.manager)))
     }
 }
 

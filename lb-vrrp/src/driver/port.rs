@@ -6,12 +6,12 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use super::address::Link;
 use super::limiter::Strangers;
 use super::links::Interface;
 use super::mailbox::PortKey;
+use super::reactor::Reactor;
 use super::socket::{Incoming, Protocol, VrrpSocket};
 use super::spec::RouterSpec;
 use super::status::InterfaceStatus;
@@ -29,8 +29,6 @@ pub(super) struct Port {
     authenticated: Option<VrrpSocket>,
     /// On the macvlans above the interface, by index.
     above: BTreeMap<u32, Receiver>,
-    /// There may be something to receive.
-    pub(super) readable: bool,
     pub(super) unknown_vrid: u64,
     /// Who has been told of.
     pub(super) strangers: Strangers,
@@ -40,8 +38,12 @@ pub(super) struct Port {
 }
 
 impl Port {
-    pub(super) fn open(interface: &Interface, family: AddressFamily) -> io::Result<Self> {
-        let plain = socket(interface, family, Protocol::Vrrp)?;
+    pub(super) fn open(
+        reactor: &Reactor,
+        interface: &Interface,
+        family: AddressFamily,
+    ) -> io::Result<Self> {
+        let plain = socket(reactor, interface, family, Protocol::Vrrp)?;
         Ok(Self::new(interface.link.index, plain, None))
     }
 
@@ -51,7 +53,6 @@ impl Port {
             plain,
             authenticated,
             above: BTreeMap::new(),
-            readable: true,
             unknown_vrid: 0,
             strangers: Strangers::default(),
             sticky: false,
@@ -61,6 +62,7 @@ impl Port {
 
     /// Goes on with the sockets of another process, if they are those of this interface.
     pub(super) fn adopt(
+        reactor: &Reactor,
         passed: PassedPort,
         interface: &Interface,
         family: AddressFamily,
@@ -70,7 +72,7 @@ impl Port {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         let adopt = |socket: PassedSocket, protocol| {
-            VrrpSocket::adopt(socket, name, *index, family, protocol)
+            VrrpSocket::adopt(reactor, socket, name, *index, family, protocol)
         };
         let plain = adopt(passed.plain, Protocol::Vrrp)?;
         let authenticated = passed
@@ -103,6 +105,7 @@ impl Port {
     /// Opens and closes sockets and joins multicast groups for what its routers need.
     pub(super) fn suit<'a>(
         &mut self,
+        reactor: &Reactor,
         interface: &Interface,
         routers: impl Iterator<Item = &'a RouterSpec>,
     ) -> io::Result<()> {
@@ -131,7 +134,7 @@ impl Port {
             None => {
                 let (family, protocol) = (AddressFamily::Ipv4, Protocol::AuthenticationHeader);
                 self.authenticated
-                    .insert(socket(interface, family, protocol)?)
+                    .insert(socket(reactor, interface, family, protocol)?)
             }
         };
         socket.join(&groups(&headed))?;
@@ -141,6 +144,7 @@ impl Port {
     /// Listens on these macvlans and no others.
     pub(super) fn listen(
         &mut self,
+        reactor: &Reactor,
         family: AddressFamily,
         macvlans: &BTreeMap<u32, MacAddr>,
     ) -> io::Result<()> {
@@ -148,7 +152,7 @@ impl Port {
             .retain(|index, receiver| macvlans.get(index) == Some(&receiver.mac()));
         for (index, mac) in macvlans {
             if !self.above.contains_key(index) {
-                let receiver = Receiver::open(*index, *mac, family)?;
+                let receiver = Receiver::open(reactor, *index, *mac, family)?;
                 self.above.insert(*index, receiver);
             }
         }
@@ -164,45 +168,33 @@ impl Port {
         socket.ok_or(io::ErrorKind::NotConnected)?.send(advert)
     }
 
-    /// Ready when there may be something to receive.
-    pub(super) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        for socket in self.authenticated.iter().chain([&self.plain]) {
-            self.readable |= socket.poll_readable(cx)?.is_ready();
-        }
-        for receiver in self.above.values() {
-            self.readable |= receiver.poll_readable(cx)?.is_ready();
-        }
-        if self.readable {
-            Poll::Ready(Ok(()))
-        } else {
-            Poll::Pending
-        }
+    /// Whether there may be something to receive.
+    pub(super) fn is_readable(&self) -> bool {
+        self.plain.is_readable()
+            || self
+                .authenticated
+                .as_ref()
+                .is_some_and(VrrpSocket::is_readable)
+            || self.above.values().any(Receiver::is_readable)
     }
 
     /// The next packet of either kind, from wherever.
     pub(super) fn receive(&mut self) -> io::Result<Option<(Protocol, Incoming<'_>)>> {
         let authenticates = self.authenticated.is_some();
-        // An error that lasts must not keep the thread running.
-        self.readable = false;
         if let Some(socket) = &mut self.authenticated
             && let Some(incoming) = socket.receive()?
         {
-            self.readable = true;
             return Ok(Some((Protocol::AuthenticationHeader, incoming)));
         }
         for receiver in self.above.values_mut() {
             match receiver.receive() {
                 Ok(Some((Protocol::AuthenticationHeader, _))) if !authenticates => {}
-                Ok(Some(incoming)) => {
-                    self.readable = true;
-                    return Ok(Some(incoming));
-                }
+                Ok(Some(incoming)) => return Ok(Some(incoming)),
                 // It is down, or has gone.
                 Ok(None) | Err(_) => {}
             }
         }
         let incoming = self.plain.receive()?;
-        self.readable = incoming.is_some();
         Ok(incoming.map(|incoming| (Protocol::Vrrp, incoming)))
     }
 
@@ -225,10 +217,11 @@ impl Port {
 }
 
 fn socket(
+    reactor: &Reactor,
     interface: &Interface,
     family: AddressFamily,
     protocol: Protocol,
 ) -> io::Result<VrrpSocket> {
     let link = &interface.link;
-    VrrpSocket::open(&link.name, link.index, family, protocol)
+    VrrpSocket::open(reactor, &link.name, link.index, family, protocol)
 }

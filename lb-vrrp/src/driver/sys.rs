@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What no crate offers in safe form: scheduling of the calling thread, locked memory, the address of
-//! a packet socket, and descriptors registered with tokio.
+//! a packet socket, and inotify registered with tokio.
 
 use std::io;
 use std::mem::size_of;
@@ -10,8 +10,7 @@ use std::time::Duration;
 use nix::libc;
 use nix::sys::inotify::Inotify;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
-use nix::sys::timerfd::TimerFd;
-use socket2::{SockAddr, SockAddrStorage, Socket, socklen_t};
+use socket2::{SockAddr, SockAddrStorage, socklen_t};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -151,29 +150,16 @@ impl<T: AsFd> AsRawFd for Owned<T> {
     }
 }
 
-/// Registers a socket for reading with the runtime of the calling thread.
-pub(super) fn register_socket(socket: Socket) -> io::Result<AsyncFd<Owned<Socket>>> {
-    register(Owned(socket))
-}
-
-/// Registers a timer with the runtime of the calling thread.
-pub(super) fn register_timer(timer: TimerFd) -> io::Result<AsyncFd<Owned<TimerFd>>> {
-    register(Owned(timer))
-}
-
 /// Registers an inotify instance with the runtime of the calling thread.
-pub(super) fn register_inotify(inotify: Inotify) -> io::Result<AsyncFd<Owned<Inotify>>> {
-    register(Owned(inotify))
-}
-
 #[expect(
     unsafe_code,
     reason = "tokio has deprecated the safe constructors of AsyncFd"
 )]
-fn register<T: AsFd>(descriptor: Owned<T>) -> io::Result<AsyncFd<Owned<T>>> {
-    // SAFETY: only called with a Socket, a TimerFd or an Inotify. All own their descriptor, close
-    // it when they are dropped and not before, and `Owned` gives out shared references only.
-    unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }.map_err(Into::into)
+pub(super) fn register_inotify(inotify: Inotify) -> io::Result<AsyncFd<Owned<Inotify>>> {
+    // SAFETY: an Inotify owns its descriptor, closes it when it is dropped and not before, and
+    // `Owned` gives out shared references only.
+    unsafe { AsyncFd::register_with_interest(Owned(inotify), Interest::READABLE) }
+        .map_err(Into::into)
 }
 
 #[cfg(test)]

@@ -5,15 +5,13 @@
 //! timerfd is within 0.1 ms at the 99th percentile.
 
 use std::io;
-use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use nix::sys::time::{TimeSpec, TimeValLike};
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use nix::time::{ClockId as Clock, clock_gettime};
-use tokio::io::unix::AsyncFd;
 
-use super::sys::{self, Owned};
+use super::reactor::{Reactor, Watch};
 
 /// Readings of both clocks of which the closest counts.
 const ATTEMPTS: usize = 8;
@@ -21,21 +19,21 @@ const ATTEMPTS: usize = 8;
 /// A wake-up at an absolute instant.
 #[derive(Debug)]
 pub(super) struct DeadlineTimer {
-    timer: AsyncFd<Owned<TimerFd>>,
+    timer: Watch<TimerFd>,
     /// The same moment on both clocks.
     origin: (Instant, TimeSpec),
     armed: Option<Instant>,
 }
 
 impl DeadlineTimer {
-    /// Must be called inside the runtime that will wait on it.
-    pub(super) fn new() -> io::Result<Self> {
+    /// Wakes whoever waits with `reactor`.
+    pub(super) fn new(reactor: &Reactor) -> io::Result<Self> {
         let timer = TimerFd::new(
             ClockId::CLOCK_MONOTONIC,
             TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC,
         )?;
         Ok(Self {
-            timer: sys::register_timer(timer)?,
+            timer: reactor.watch(timer)?,
             origin: same_moment()?,
             armed: None,
         })
@@ -47,36 +45,35 @@ impl DeadlineTimer {
         if self.armed == deadline {
             return Ok(());
         }
+        self.timer.clear();
         match deadline {
             Some(deadline) => {
                 let (instant, timespec) = self.origin;
                 let ahead = deadline.saturating_duration_since(instant);
                 let nanoseconds = i64::try_from(ahead.as_nanos()).unwrap_or(i64::MAX / 2);
                 let absolute = timespec + TimeSpec::nanoseconds(nanoseconds);
-                self.timer.get_ref().get().set(
+                self.timer.get().set(
                     Expiration::OneShot(absolute),
                     TimerSetTimeFlags::TFD_TIMER_ABSTIME,
                 )?;
             }
-            None => self.timer.get_ref().get().unset()?,
+            None => self.timer.get().unset()?,
         }
         self.armed = deadline;
         Ok(())
     }
 
-    /// Whether the deadline it was armed for last has come, or it has fired.
-    pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.armed.is_none_or(|deadline| deadline <= now)
-    }
-
-    /// Ready when the timer has fired; it must be armed anew afterwards.
+    /// Whether it has fired, or is not armed, or the deadline has come that it is armed for. It must
+    /// be armed anew afterwards.
     ///
-    /// The descriptor is not read: tokio waits for edges, each expiry is one, and arming the timer
-    /// anew forgets that it had expired.
-    pub(super) fn poll_fired(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.timer.poll_read_ready(cx))?.clear_ready();
-        self.armed = None;
-        Poll::Ready(Ok(()))
+    /// The descriptor is not read: each expiry is an edge, and arming the timer anew forgets that it
+    /// had expired.
+    pub(super) fn is_due(&mut self, now: Instant) -> bool {
+        if self.timer.is_ready() {
+            self.timer.clear();
+            self.armed = None;
+        }
+        self.armed.is_none_or(|deadline| deadline <= now)
     }
 }
 
@@ -147,35 +144,40 @@ impl Lateness {
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
-
     use super::*;
 
-    #[tokio::test]
-    async fn fires_at_an_absolute_instant_and_can_be_moved_and_disarmed() {
-        let mut timer = DeadlineTimer::new().unwrap();
+    fn wait_until_due(reactor: &Reactor, timer: &mut DeadlineTimer) {
+        while !timer.timer.is_ready() {
+            reactor.wait().unwrap();
+        }
+        assert!(timer.is_due(Instant::now()));
+    }
+
+    #[test]
+    fn fires_at_an_absolute_instant_and_can_be_moved_and_disarmed() {
+        let reactor = Reactor::new().unwrap();
+        let mut timer = DeadlineTimer::new(&reactor).unwrap();
         let start = Instant::now();
+        assert!(timer.is_due(start), "what is due is not known yet");
         timer.arm(Some(start + Duration::from_secs(3600))).unwrap();
+        assert!(!timer.is_due(start));
         timer.arm(Some(start + Duration::from_millis(20))).unwrap();
-        poll_fn(|cx| timer.poll_fired(cx)).await.unwrap();
+        wait_until_due(&reactor, &mut timer);
         assert!(start.elapsed() >= Duration::from_millis(20));
 
         // A deadline in the past fires at once, and so does the next.
         for _ in 0..3 {
             timer.arm(Some(start)).unwrap();
-            poll_fn(|cx| timer.poll_fired(cx)).await.unwrap();
+            wait_until_due(&reactor, &mut timer);
         }
 
         timer
             .arm(Some(Instant::now() + Duration::from_millis(5)))
             .unwrap();
         timer.arm(None).unwrap();
-        let waited = tokio::time::timeout(
-            Duration::from_millis(50),
-            poll_fn(|cx| timer.poll_fired(cx)),
-        )
-        .await;
-        assert!(waited.is_err(), "a disarmed timer fired");
+        std::thread::sleep(Duration::from_millis(50));
+        reactor.look().unwrap();
+        assert!(!timer.timer.is_ready(), "a disarmed timer fired");
     }
 
     #[test]

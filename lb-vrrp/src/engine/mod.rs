@@ -49,6 +49,7 @@ use self::{
     master::{Answers, Conflict},
     received::Accepted,
     security::Security,
+    send::Repeatable,
     timers::Timers,
 };
 use crate::{
@@ -114,6 +115,8 @@ pub struct VirtualRouter {
     /// Dialect of the last valid advertisement.
     heard_dialect: Option<ChecksumDialect>,
     security: Security,
+    /// What was sent last, if it is good again.
+    repeatable: Option<Repeatable>,
     outputs: VecDeque<Output>,
     stats: RouterStats,
 }
@@ -160,6 +163,7 @@ impl VirtualRouter {
             told: Told::default(),
             heard_dialect: None,
             security: Security::default(),
+            repeatable: None,
             outputs: VecDeque::new(),
             stats: RouterStats::default(),
         })
@@ -322,6 +326,7 @@ impl VirtualRouter {
             });
         }
         check_primary(&config, self.primary)?;
+        self.repeatable = None;
         let effective = self.effective;
         let old = self.retime(now, |router| {
             if router.config.priority() != config.priority() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a router asks for.
 
-use std::{fmt, net::IpAddr, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use super::Transition;
 use crate::{
@@ -65,8 +65,8 @@ pub struct Transmit {
     /// Identification in the IPv4 header, which the digest of an authentication header covers; 0:
     /// the kernel may choose.
     pub identification: u16,
-    /// What follows the IP header.
-    pub payload: Vec<u8>,
+    /// What follows the IP header. Shared: most advertisements are the same as the one before.
+    pub payload: Arc<[u8]>,
 }
 
 /// Why addresses are announced.

@@ -3,22 +3,58 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr},
+    sync::Arc,
     time::Instant,
 };
 
 use super::{Output, Transmit, VirtualRouter};
 use crate::{
     params::{AdvertisedPriority, Authentication, HmacMode, Password, Version},
-    wire::{Advertisement, AuthField, AuthenticationHeader},
+    wire::{Advertisement, AuthField, AuthenticationHeader, ChecksumDialect},
 };
 
 /// IP protocol number of VRRP.
 const VRRP: u8 = 112;
 const IPV4_HEADER: usize = 20;
 
+/// Advertisements that can be sent again as they are for as long as nothing in them changes: those
+/// that nobody signs.
+#[derive(Debug)]
+pub(super) struct Repeatable {
+    dialect: ChecksumDialect,
+    /// To the group, or to each peer.
+    transmits: Box<[Transmit]>,
+}
+
+impl Repeatable {
+    fn is(&self, source: IpAddr, priority: AdvertisedPriority, dialect: ChecksumDialect) -> bool {
+        let first = self.transmits.first();
+        self.dialect == dialect
+            && first.is_some_and(|of| of.source == source && of.priority == priority)
+    }
+}
+
 impl VirtualRouter {
     /// Sends an advertisement to the group, or to each peer.
     pub(super) fn send_advertisement(&mut self, now: Instant, priority: AdvertisedPriority) {
+        let dialect = self.transmit_dialect();
+        match &self.repeatable {
+            Some(last) if last.is(self.primary, priority, dialect) => {
+                let again = last.transmits.iter().cloned();
+                self.outputs.extend(again.map(Output::SendAdvertisement));
+            }
+            _ => self.send_anew(now, priority, dialect),
+        }
+        self.last_sent = Some(now);
+        self.stats.advertisements_sent += 1;
+        if priority == AdvertisedPriority::Resign {
+            self.stats.priority_zero_sent += 1;
+        }
+    }
+
+    /// Out of the way of what is passed each time.
+    #[inline(never)]
+    fn send_anew(&mut self, now: Instant, priority: AdvertisedPriority, checksum: ChecksumDialect) {
         let config = &self.config;
         let advertisement = Advertisement {
             version: config.version(),
@@ -30,7 +66,7 @@ impl VirtualRouter {
                 Version::V2 => Some(AuthField::from(config.authentication())),
                 Version::V3 => None,
             },
-            checksum: self.transmit_dialect(),
+            checksum,
         };
         let peers = &config.settings.peers.list;
         let destinations: Vec<IpAddr> = if peers.is_empty() {
@@ -39,15 +75,20 @@ impl VirtualRouter {
             peers.iter().map(|peer| peer.address).collect()
         };
         let authentication = config.authentication().clone();
-        for destination in destinations {
-            let transmit = self.transmit(now, &advertisement, &authentication, destination);
-            self.outputs.push_back(Output::SendAdvertisement(transmit));
-        }
-        self.last_sent = Some(now);
-        self.stats.advertisements_sent += 1;
-        if priority == AdvertisedPriority::Resign {
-            self.stats.priority_zero_sent += 1;
-        }
+        let transmits: Box<[Transmit]> = destinations
+            .into_iter()
+            .map(|to| self.transmit(now, &advertisement, &authentication, to))
+            .collect();
+        let outputs = transmits.iter().cloned().map(Output::SendAdvertisement);
+        self.outputs.extend(outputs);
+        let numbered = matches!(
+            authentication,
+            Authentication::Ah(_) | Authentication::Hmac(_)
+        );
+        self.repeatable = (!numbered).then_some(Repeatable {
+            dialect: checksum,
+            transmits,
+        });
     }
 
     fn transmit(
@@ -65,14 +106,15 @@ impl VirtualRouter {
             hop_limit: self.config.hop_limit(),
             protocol: VRRP,
             identification: 0,
-            payload: Vec::new(),
+            payload: Arc::default(),
         };
         match (authentication, source, destination) {
             (Authentication::Hmac(hmac), ..) if hmac.mode() != HmacMode::ReceiveOnly => {
                 let anti_replay = hmac.anti_replay(self.config.interval().as_duration());
                 let sequence = self.security.next_hmac(now, anti_replay);
-                transmit.payload =
-                    advertisement.to_signed_vec(source, destination, hmac.active(), sequence);
+                let key = hmac.active();
+                let signed = advertisement.to_signed_vec(source, destination, key, sequence);
+                transmit.payload = signed.into();
             }
             (Authentication::Ah(key), IpAddr::V4(from), IpAddr::V4(to)) => {
                 let message = advertisement.to_vec(source, destination);
@@ -84,7 +126,7 @@ impl VirtualRouter {
                     &message,
                 );
             }
-            _ => transmit.payload = advertisement.to_vec(source, destination),
+            _ => transmit.payload = advertisement.to_vec(source, destination).into(),
         }
         transmit
     }
@@ -105,8 +147,7 @@ fn wrap(
     let mut header = AuthenticationHeader::new(source, sequence);
     let ip_header = ipv4_header(transmit, (source, destination), message.len());
     header.sign(key, &ip_header, !destination.is_multicast(), message);
-    transmit.payload = header.to_bytes().to_vec();
-    transmit.payload.extend_from_slice(message);
+    transmit.payload = [&header.to_bytes()[..], message].concat().into();
 }
 
 /// The IPv4 header as it will be sent, but for what the digest does not cover.

@@ -6,6 +6,7 @@ use std::{
     collections::{BinaryHeap, HashSet},
     fmt::Write as _,
     net::{IpAddr, Ipv4Addr},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -39,7 +40,7 @@ struct InFlight {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Frame {
-    Advertisement { source: IpAddr, payload: Vec<u8> },
+    Advertisement { source: IpAddr, payload: Arc<[u8]> },
     Announcement,
 }
 

@@ -4,6 +4,7 @@
 use std::{
     collections::{HashSet, VecDeque},
     net::IpAddr,
+    sync::Arc,
     time::Duration,
 };
 
@@ -27,7 +28,7 @@ pub struct Node {
     pub link_up: bool,
     pub paused: bool,
     /// Frames that arrived while the process was paused.
-    pub waiting: VecDeque<(IpAddr, Vec<u8>)>,
+    pub waiting: VecDeque<(IpAddr, Arc<[u8]>)>,
     /// What its process handed over, and when by its clock: a successor goes on with it.
     pub handed_over: Option<(HandOver, Duration)>,
     pub holds_addresses: bool,

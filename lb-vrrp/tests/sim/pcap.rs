@@ -47,7 +47,7 @@ impl Capture {
         frame.extend(mac(router).octets());
         frame.extend([8, 0]);
         frame.extend(header(source, destination, sent));
-        frame.extend(&sent.payload);
+        frame.extend_from_slice(&sent.payload);
         self.frame(now, frame);
     }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The old side of a hand-over: an offer, the right moment, and an end without a farewell.
 
-use std::future::poll_fn;
 use std::io;
 use std::ops::ControlFlow;
 use std::task::Poll;
@@ -40,8 +39,9 @@ pub(super) struct Successor {
 }
 
 impl Successor {
-    pub(super) fn switch(&mut self) -> &mut Switch {
-        &mut self.switch
+    /// Whether it may have said something.
+    pub(super) fn is_ready(&self) -> bool {
+        self.switch.is_ready()
     }
 
     /// When it is to be looked at again at the latest.
@@ -72,8 +72,8 @@ impl AdvertThread {
         if self.successor.as_ref().is_some_and(|of| !abandoned(of)) {
             return Err(SuccessionError::Busy);
         }
-        let (switch, passed) =
-            Switch::new().map_err(SuccessionError::system("make a switch for a hand-over"))?;
+        let (switch, passed) = Switch::new(&self.reactor)
+            .map_err(SuccessionError::system("make a switch for a hand-over"))?;
         let mut sockets = Vec::new();
         let ports = self.ports.iter();
         let ports = ports
@@ -93,8 +93,11 @@ impl AdvertThread {
     }
 
     /// Takes what the successor says before anything changes hands.
-    pub(super) fn hear_successor(&mut self, message: io::Result<Option<Message>>) {
+    pub(super) fn hear_successor(&mut self) {
         let Some(successor) = &mut self.successor else {
+            return;
+        };
+        let Poll::Ready(message) = successor.switch.message() else {
             return;
         };
         let error = match message {
@@ -117,7 +120,7 @@ impl AdvertThread {
 
     /// Hands the routers over, if there is somebody ready for them and this is a good moment: an
     /// advert has just been sent, and none is due soon. Breaks when they have changed hands.
-    pub(super) async fn hand_over(&mut self) -> io::Result<ControlFlow<()>> {
+    pub(super) fn hand_over(&mut self) -> io::Result<ControlFlow<()>> {
         let now = Instant::now();
         let Some(successor) = &mut self.successor else {
             return Ok(ControlFlow::Continue(()));
@@ -147,7 +150,7 @@ impl AdvertThread {
         // What the successor removes is not to be put back here.
         self.mailbox.freeze(true);
         let thaw = match successor.switch.put_down(attempt, &estate) {
-            Ok(()) => self.wait_for_successor(now + patience).await?,
+            Ok(()) => self.wait_for_successor(now + patience)?,
             Err(source) => {
                 self.take_back();
                 Thaw::Failed(SuccessionError::system("hand routers over")(source))
@@ -205,20 +208,20 @@ impl AdvertThread {
         (waited >= interval.min(MOMENT)).then(|| (interval / 4).min(FROZEN))
     }
 
-    async fn wait_for_successor(&mut self, deadline: Instant) -> io::Result<Thaw> {
+    fn wait_for_successor(&mut self, deadline: Instant) -> io::Result<Thaw> {
         let mut deadline = deadline;
         let mut taken = false;
         loop {
             self.timer.arm(Some(deadline))?;
-            let heard = poll_fn(|cx| {
-                if let Some(successor) = &mut self.successor
-                    && let Poll::Ready(message) = successor.switch.poll_message(cx)
-                {
-                    return Poll::Ready(Ok(Some(message)));
+            let heard = loop {
+                let successor = self.successor.as_mut();
+                match successor.map_or(Poll::Pending, |of| of.switch.message()) {
+                    Poll::Ready(message) => break Some(message),
+                    Poll::Pending if self.timer.is_due(Instant::now()) => break None,
+                    Poll::Pending => self.reactor.wait()?,
                 }
-                self.timer.poll_fired(cx).map_ok(|()| None)
-            });
-            match heard.await? {
+            };
+            match heard {
                 Some(Ok(Some(Message::Running(kept)))) => return Ok(Thaw::Over(kept)),
                 // It was said before this attempt.
                 Some(Ok(Some(Message::Ready))) => {}

@@ -27,7 +27,7 @@ impl AdvertThread {
             let Some(interface) = self.interfaces.get(name) else {
                 continue;
             };
-            match Port::adopt(passed, interface, *family) {
+            match Port::adopt(&self.reactor, passed, interface, *family) {
                 Ok(port) => drop(self.ports.insert(key, port)),
                 Err(error) => warn!(ifname = %name, %family, %error, "socket not taken over"),
             }
@@ -41,7 +41,7 @@ impl AdvertThread {
                 let key = RouterKey::of(spec).port();
                 let fresh = |port: &Port| port.index == interface.link.index;
                 if !self.ports.get(&key).is_some_and(fresh) {
-                    let port = Port::open(interface, spec.config.family())
+                    let port = Port::open(&self.reactor, interface, spec.config.family())
                         .map_err(|source| Error::socket("raw", &spec.interface, source))?;
                     self.ports.insert(key.clone(), port);
                 }
@@ -50,6 +50,7 @@ impl AdvertThread {
                     && let Some(port) = self.ports.get_mut(&key)
                 {
                     port.suit(
+                        &self.reactor,
                         interface,
                         specs.iter().filter(|of| RouterKey::of(of).port() == key),
                     )
@@ -100,12 +101,12 @@ impl AdvertThread {
             let opened = match self.ports.entry(key.clone()) {
                 Entry::Occupied(port) => Ok(port.into_mut()),
                 Entry::Vacant(empty) => {
-                    Port::open(interface, *family).map(|port| empty.insert(port))
+                    Port::open(&self.reactor, interface, *family).map(|port| empty.insert(port))
                 }
             };
             let opened = opened.and_then(|port| {
-                port.suit(interface, routers.map(|(_, of)| &of.spec))?;
-                port.listen(*family, &macvlans)
+                port.suit(&self.reactor, interface, routers.map(|(_, of)| &of.spec))?;
+                port.listen(&self.reactor, *family, &macvlans)
             });
             match opened {
                 Ok(()) => self.reopen.opened(&key),

@@ -19,9 +19,9 @@ const READS: usize = 64;
 const HOP_LIMIT: u8 = 255;
 
 impl AdvertThread {
-    /// Reads what has arrived: where tokio knows of something, or on all ports.
-    pub(super) fn read_ports(&mut self, all: bool) {
-        let ports = self.ports.iter().filter(|(_, port)| all || port.readable);
+    /// Reads what has arrived, as far as the kernel has told.
+    pub(super) fn read_ports(&mut self) {
+        let ports = self.ports.iter().filter(|(_, port)| port.is_readable());
         let keys: Vec<PortKey> = ports.map(|(key, _)| key.clone()).collect();
         for key in keys {
             for _ in 0..READS {

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Sockets that failed or could not be opened are opened again, later each time.
+//! Sockets that could not be opened are tried again, later each time.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::time::{Duration, Instant};
 
-use tracing::error;
-
 use super::super::mailbox::PortKey;
-use super::AdvertThread;
 
 /// Until the first new attempt; doubled each time.
 const FIRST: Duration = Duration::from_secs(1);
@@ -47,20 +43,6 @@ impl Reopen {
     /// When the next attempt is due.
     pub(super) fn next(&self) -> Option<Instant> {
         self.0.values().map(|(at, _)| *at).min()
-    }
-}
-
-impl AdvertThread {
-    /// Closes sockets that cannot be waited for any more. Their routers wait in Fault until others
-    /// are open.
-    pub(super) fn close_failed(&mut self, failed: Vec<(PortKey, io::Error)>) {
-        let now = Instant::now();
-        for (key, error) in failed {
-            error!(ifname = %key.0, family = %key.1, %error, "raw socket failed, closing it");
-            self.ports.remove(&key);
-            self.reopen.failed(now, &key);
-        }
-        self.settle();
     }
 }
 

@@ -2,11 +2,11 @@
 //! The new side of a hand-over: ready, wait for the token, go on.
 
 use std::collections::BTreeMap;
-use std::future::{Future as _, poll_fn};
+use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -41,7 +41,7 @@ impl AdvertThread {
     /// Keeps what came with an offer; the sockets are for the caller to use.
     pub(super) fn await_turn(&mut self, heir: Heir) -> io::Result<BTreeMap<PortKey, PassedPort>> {
         self.waiting = Some(Waiting {
-            switch: Switch::from_passed(heir.switch)?,
+            switch: Switch::from_passed(&self.reactor, heir.switch)?,
             outcome: heir.outcome,
         });
         Ok(heir.ports)
@@ -49,11 +49,11 @@ impl AdvertThread {
 
     /// Waits until the routers are handed over, and goes on with them. Says whether they were: if
     /// not, nothing was done.
-    pub(super) async fn take_over(&mut self) -> io::Result<bool> {
+    pub(super) fn take_over(&mut self) -> io::Result<bool> {
         let Some(mut waiting) = self.waiting.take() else {
             return Ok(true);
         };
-        let outcome = self.wait_for_estate(&mut waiting.switch).await;
+        let outcome = self.wait_for_estate(&mut waiting.switch);
         let (outcome, taken) = match outcome {
             Ok(taken) => (Ok(()), taken),
             Err(error) => (Err(error), false),
@@ -64,7 +64,7 @@ impl AdvertThread {
     }
 
     /// `false` if nobody wants the driver any more.
-    async fn wait_for_estate(&mut self, switch: &mut Switch) -> Result<bool, SuccessionError> {
+    fn wait_for_estate(&mut self, switch: &mut Switch) -> Result<bool, SuccessionError> {
         let told = || SuccessionError::system("talk to the predecessor");
         switch.send(&Message::Ready).map_err(told())?;
         let deadline = Instant::now() + PATIENCE;
@@ -72,26 +72,18 @@ impl AdvertThread {
         let mut token = None;
         loop {
             self.timer.arm(Some(deadline)).map_err(told())?;
-            let heard = poll_fn(|cx| {
-                if Pin::new(&mut self.handle).poll(cx).is_ready() {
-                    return Poll::Ready(Ok(None));
-                }
-                if let Poll::Ready(message) = switch.poll_message(cx) {
-                    return Poll::Ready(message.map(Some));
-                }
-                self.timer.poll_fired(cx).map(|fired| {
-                    fired?;
-                    Err(io::ErrorKind::TimedOut.into())
-                })
-            });
-            let message = match heard.await {
-                Ok(Some(Some(message))) => message,
-                Ok(Some(None)) => return Err(SuccessionError::Gone),
-                Ok(None) => return Ok(false),
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+            if self.is_abandoned() {
+                return Ok(false);
+            }
+            let message = match switch.message() {
+                Poll::Ready(message) => message.map_err(told())?.ok_or(SuccessionError::Gone)?,
+                Poll::Pending if self.timer.is_due(Instant::now()) => {
                     return Err(SuccessionError::Late { limit: PATIENCE });
                 }
-                Err(source) => return Err(told()(source)),
+                Poll::Pending => {
+                    self.reactor.wait().map_err(told())?;
+                    continue;
+                }
             };
             let Message::Frozen {
                 number,
@@ -130,6 +122,13 @@ impl AdvertThread {
                 return Ok(true);
             }
         }
+    }
+
+    /// Whether the handle has been dropped, which rings the bell.
+    fn is_abandoned(&mut self) -> bool {
+        let waker = self.reactor.waker();
+        let mut context = Context::from_waker(&waker);
+        Pin::new(&mut self.handle).poll(&mut context).is_ready()
     }
 
     /// Makes engines of what was handed over, those that are wanted here.

@@ -8,16 +8,14 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
-use std::task::{Context, Poll};
 
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::RcvBufForce;
 use socket2::{Domain, InterfaceIndexOrAddress, Socket, Type};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
+use super::reactor::{Reactor, Watch};
 use super::succession::PassedSocket;
-use super::sys::{self, Owned};
+use super::sys;
 use crate::wire::AuthenticationHeader;
 use crate::{AddressFamily, Transmit};
 
@@ -71,7 +69,7 @@ impl Protocol {
 /// A raw socket that all virtual routers of one interface and family share.
 #[derive(Debug)]
 pub(super) struct VrrpSocket {
-    socket: AsyncFd<Owned<Socket>>,
+    socket: Watch<Socket>,
     family: AddressFamily,
     index: u32,
     /// Multicast groups.
@@ -83,8 +81,9 @@ pub(super) struct VrrpSocket {
 }
 
 impl VrrpSocket {
-    /// Opens the socket. Must be called inside the runtime that will wait on it.
+    /// Opens the socket.
     pub(super) fn open(
+        reactor: &Reactor,
         interface: &str,
         index: u32,
         family: AddressFamily,
@@ -99,14 +98,14 @@ impl VrrpSocket {
             AddressFamily::Ipv4 => ipv4::configure(&socket)?,
             AddressFamily::Ipv6 => ipv6::configure(&socket)?,
         }
-        let mut opened = Self::register(socket, family, index, BTreeSet::new())?;
+        let mut opened = Self::register(reactor, socket, family, index, BTreeSet::new())?;
         opened.reserve(0)?;
         Ok(opened)
     }
 
-    /// Goes on with a socket of another process, if it is one of this kind on this interface. Must be
-    /// called inside the runtime that will wait on it.
+    /// Goes on with a socket of another process, if it is one of this kind on this interface.
     pub(super) fn adopt(
+        reactor: &Reactor,
         passed: PassedSocket,
         interface: &str,
         index: u32,
@@ -124,23 +123,24 @@ impl VrrpSocket {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         let joined = passed.joined.into_iter().collect();
-        Self::register(socket, family, index, joined)
+        Self::register(reactor, socket, family, index, joined)
     }
 
     /// The same socket for another process, and the multicast groups it is in.
     pub(super) fn pass(&self) -> io::Result<(OwnedFd, Vec<IpAddr>)> {
-        let socket = self.socket.get_ref().get().try_clone()?;
+        let socket = self.socket.get().try_clone()?;
         Ok((socket.into(), self.joined.iter().copied().collect()))
     }
 
     fn register(
+        reactor: &Reactor,
         socket: Socket,
         family: AddressFamily,
         index: u32,
         joined: BTreeSet<IpAddr>,
     ) -> io::Result<Self> {
         Ok(Self {
-            socket: sys::register_socket(socket)?,
+            socket: reactor.watch(socket)?,
             family,
             index,
             joined,
@@ -153,7 +153,7 @@ impl VrrpSocket {
     /// Is in these multicast groups on the interface from now on, and in no others. Unicast routers
     /// have none.
     pub(super) fn join(&mut self, wanted: &BTreeSet<IpAddr>) -> io::Result<()> {
-        let socket = self.socket.get_ref().get();
+        let socket = self.socket.get();
         for group in wanted.difference(&self.joined) {
             match group {
                 IpAddr::V4(group) => {
@@ -186,7 +186,7 @@ impl VrrpSocket {
         if self.reserved == Some(wanted) {
             return Ok(());
         }
-        let socket = self.socket.get_ref().get();
+        let socket = self.socket.get();
         // net.core.rmem_max is for those who may not exceed it.
         if wanted == RECEIVE_BUFFER || setsockopt(socket, RcvBufForce, &wanted).is_err() {
             socket.set_recv_buffer_size(wanted)?;
@@ -197,13 +197,13 @@ impl VrrpSocket {
 
     /// How much room the kernel has made; 0 if it does not say.
     pub(super) fn receive_buffer(&self) -> usize {
-        let socket = self.socket.get_ref().get();
+        let socket = self.socket.get();
         socket.recv_buffer_size().unwrap_or_default()
     }
 
     /// Sends one advert; its addresses are of the socket's family.
     pub(super) fn send(&mut self, advert: &Transmit) -> io::Result<()> {
-        let socket = self.socket.get_ref().get();
+        let socket = self.socket.get();
         match (advert.source, advert.destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
                 ipv4::send(socket, advert, source, destination, &mut self.frame)
@@ -215,24 +215,24 @@ impl VrrpSocket {
         }
     }
 
-    /// Ready when there may be something to receive.
-    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket.poll_read_ready(cx).map_ok(drop)
+    /// Whether there may be something to receive.
+    pub(super) fn is_readable(&self) -> bool {
+        self.socket.is_ready()
     }
 
     /// The next packet, or `None` when there is none; then the socket can be waited for again. So
     /// it can after an error: one that lasts must not keep the thread running.
     pub(super) fn receive(&mut self) -> io::Result<Option<Incoming<'_>>> {
-        let socket = self.socket.get_ref().get();
+        if !self.socket.is_ready() {
+            return Ok(None);
+        }
+        let socket = self.socket.get();
         let received = match self.family {
             AddressFamily::Ipv4 => ipv4::receive(socket, &mut self.buffer),
             AddressFamily::Ipv6 => ipv6::receive(socket, &mut self.buffer),
         };
         if received.is_err() {
-            // The kernel is asked first, whatever tokio knows of: it looks at its descriptors only
-            // when the thread waits. This forgets that there was something.
-            let nothing = |_: &_| Err::<(), _>(io::ErrorKind::WouldBlock.into());
-            let _ = self.socket.try_io(Interest::READABLE, nothing);
+            self.socket.clear();
         }
         match received {
             Ok(datagram) => Ok(Some(

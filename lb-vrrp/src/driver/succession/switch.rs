@@ -5,16 +5,15 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::FileExt as _;
-use std::task::{Context, Poll, ready};
+use std::task::Poll;
 
 use nix::fcntl::OFlag;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::pipe2;
 use socket2::{Domain, Socket, Type};
-use tokio::io::unix::AsyncFd;
 
 use super::estate::Estate;
-use crate::driver::sys::{self, Owned};
+use crate::driver::reactor::{Reactor, Watch};
 
 /// The longest message: one byte for each router, or a reason.
 const MESSAGE: usize = 64 * 1024;
@@ -86,7 +85,7 @@ impl Message {
 /// One end of it.
 #[derive(Debug)]
 pub(in crate::driver) struct Switch {
-    socket: AsyncFd<Owned<Socket>>,
+    socket: Watch<Socket>,
     token: OwnedFd,
     /// What the token is put down with; only the old thread has it.
     pen: Option<OwnedFd>,
@@ -98,24 +97,26 @@ pub(in crate::driver) struct Switch {
 
 impl Switch {
     /// Makes both ends: the old thread's, and what the new one needs for
-    /// [`from_passed`](Self::from_passed). Must be called inside the runtime that will wait on it.
-    pub(in crate::driver) fn new() -> io::Result<(Self, [OwnedFd; 3])> {
+    /// [`from_passed`](Self::from_passed).
+    pub(in crate::driver) fn new(reactor: &Reactor) -> io::Result<(Self, [OwnedFd; 3])> {
         let (ours, theirs) = Socket::pair(Domain::UNIX, Type::SEQPACKET, None)?;
         let (token, pen) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
         let memory = memfd_create(c"vrrp-hand-over", MFdFlags::MFD_CLOEXEC)?;
         theirs.set_nonblocking(true)?;
         let passed = [theirs.into(), token.try_clone()?, memory.try_clone()?];
-        Ok((Self::make(ours, token, Some(pen), memory)?, passed))
+        Ok((Self::make(reactor, ours, token, Some(pen), memory)?, passed))
     }
 
-    /// The new thread's end. Must be called inside the runtime that will wait on it.
+    /// The new thread's end.
     pub(in crate::driver) fn from_passed(
+        reactor: &Reactor,
         [socket, token, memory]: [OwnedFd; 3],
     ) -> io::Result<Self> {
-        Self::make(socket.into(), token, None, memory)
+        Self::make(reactor, socket.into(), token, None, memory)
     }
 
     fn make(
+        reactor: &Reactor,
         socket: Socket,
         token: OwnedFd,
         pen: Option<OwnedFd>,
@@ -123,7 +124,7 @@ impl Switch {
     ) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         Ok(Self {
-            socket: sys::register_socket(socket)?,
+            socket: reactor.watch(socket)?,
             token,
             pen,
             memory: memory.into(),
@@ -172,37 +173,38 @@ impl Switch {
 
     pub(in crate::driver) fn send(&self, message: &Message) -> io::Result<()> {
         let bytes = message.to_bytes();
-        self.socket.get_ref().get().send(&bytes).map(drop)
+        self.socket.get().send(&bytes).map(drop)
+    }
+
+    /// Whether the other side may have said something.
+    pub(in crate::driver) fn is_ready(&self) -> bool {
+        self.socket.is_ready()
     }
 
     /// What the other side says; `None` when it has gone.
-    pub(in crate::driver) fn poll_message(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<Option<Message>>> {
-        loop {
-            let mut guard = ready!(self.socket.poll_read_ready(cx))?;
-            let buffer = &mut self.buffer;
-            match guard.try_io(|socket| socket.get_ref().get().read(buffer)) {
-                Ok(Ok(0)) => return Poll::Ready(Ok(None)),
-                Ok(Ok(length)) => {
-                    let message = self.buffer.get(..length).and_then(Message::parse);
-                    // What is not understood is of no use: as if it had gone.
-                    return Poll::Ready(Ok(message));
-                }
-                Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => {
-                    return Poll::Ready(Ok(None));
-                }
-                Ok(Err(error)) => return Poll::Ready(Err(error)),
-                Err(_would_block) => {}
+    pub(in crate::driver) fn message(&mut self) -> Poll<io::Result<Option<Message>>> {
+        if !self.socket.is_ready() {
+            return Poll::Pending;
+        }
+        match self.socket.get().read(&mut self.buffer) {
+            Ok(0) => Poll::Ready(Ok(None)),
+            Ok(length) => {
+                let message = self.buffer.get(..length).and_then(Message::parse);
+                // What is not understood is of no use: as if it had gone.
+                Poll::Ready(Ok(message))
             }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.socket.clear();
+                Poll::Pending
+            }
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Poll::Ready(Ok(None)),
+            Err(error) => Poll::Ready(Err(error)),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
     use std::time::Duration;
 
     use super::*;
@@ -219,8 +221,13 @@ mod tests {
         }
     }
 
-    async fn next(switch: &mut Switch) -> Option<Message> {
-        poll_fn(|cx| switch.poll_message(cx)).await.unwrap()
+    fn next(reactor: &Reactor, switch: &mut Switch) -> Option<Message> {
+        loop {
+            if let Poll::Ready(message) = switch.message() {
+                return message.unwrap();
+            }
+            reactor.wait().unwrap();
+        }
     }
 
     /// What was handed over in a message.
@@ -236,42 +243,44 @@ mod tests {
         (number, switch.read(offset, length).unwrap().at.as_secs())
     }
 
-    #[tokio::test]
-    async fn the_token_is_picked_up_once() {
-        let (mut old, passed) = Switch::new().unwrap();
-        let mut new = Switch::from_passed(passed).unwrap();
+    #[test]
+    fn the_token_is_picked_up_once() {
+        let reactor = Reactor::new().unwrap();
+        let (mut old, passed) = Switch::new(&reactor).unwrap();
+        let mut new = Switch::from_passed(&reactor, passed).unwrap();
         assert_eq!(new.pick_up().unwrap(), None, "before it was put down");
         new.send(&Message::Ready).unwrap();
-        assert_eq!(next(&mut old).await, Some(Message::Ready));
+        assert_eq!(next(&reactor, &mut old), Some(Message::Ready));
 
         // The old one takes it back, and hands over something else.
         old.put_down(1, &estate(1_000_000)).unwrap();
         assert_eq!(old.pick_up().unwrap(), Some(1));
         assert_eq!(new.pick_up().unwrap(), None);
         old.put_down(2, &estate(2)).unwrap();
-        let first = next(&mut new).await;
+        let first = next(&reactor, &mut new);
         assert_eq!(handed_over(&new, first), (1, 1_000_000));
-        let second = next(&mut new).await;
+        let second = next(&reactor, &mut new);
         assert_eq!(handed_over(&new, second), (2, 2));
         assert_eq!(new.pick_up().unwrap(), Some(2));
         assert_eq!(old.pick_up().unwrap(), None);
         let running = Message::Running(vec![true, false]);
         new.send(&running).unwrap();
-        assert_eq!(next(&mut old).await, Some(running));
+        assert_eq!(next(&reactor, &mut old), Some(running));
         drop(new);
-        assert_eq!(next(&mut old).await, None);
+        assert_eq!(next(&reactor, &mut old), None);
     }
 
-    #[tokio::test]
-    async fn a_token_outlives_who_put_it_down() {
-        let (mut old, passed) = Switch::new().unwrap();
-        let mut new = Switch::from_passed(passed).unwrap();
+    #[test]
+    fn a_token_outlives_who_put_it_down() {
+        let reactor = Reactor::new().unwrap();
+        let (mut old, passed) = Switch::new(&reactor).unwrap();
+        let mut new = Switch::from_passed(&reactor, passed).unwrap();
         old.put_down(7, &estate(3)).unwrap();
         drop(old);
-        let message = next(&mut new).await;
+        let message = next(&reactor, &mut new);
         assert_eq!(handed_over(&new, message), (7, 3));
         assert_eq!(new.pick_up().unwrap(), Some(7));
-        assert_eq!(next(&mut new).await, None);
+        assert_eq!(next(&reactor, &mut new), None);
         assert_eq!(
             new.pick_up().unwrap(),
             None,

@@ -118,7 +118,7 @@ mod tests {
             hop_limit: 255,
             protocol: 112,
             identification: 0,
-            payload: vec![0x31, 51, 0, 1, 0, 100, 0, 0, 192, 0, 2, 100],
+            payload: [0x31, 51, 0, 1, 0, 100, 0, 0, 192, 0, 2, 100].into(),
         }
     }
 
@@ -135,7 +135,7 @@ mod tests {
         // The checksum was computed by hand.
         expected.extend([0x45, 0xc0, 0, 32, 0, 7, 0, 0, 255, 112, 0x18, 0x93]);
         expected.extend([192, 0, 2, 1, 224, 0, 0, 18]);
-        expected.extend(transmit("192.0.2.1", "224.0.0.18").payload);
+        expected.extend_from_slice(&transmit("192.0.2.1", "224.0.0.18").payload);
         assert_eq!(frame, expected);
         let mut signed = transmit("192.0.2.1", "224.0.0.18");
         signed.identification = 9;
@@ -149,7 +149,7 @@ mod tests {
         expected.extend([0x6c, 0, 0, 0, 0, 12, 112, 255]);
         expected.extend("fe80::1".parse::<Ipv6Addr>().unwrap().octets());
         expected.extend("ff02::12".parse::<Ipv6Addr>().unwrap().octets());
-        expected.extend(transmit("fe80::1", "ff02::12").payload);
+        expected.extend_from_slice(&transmit("fe80::1", "ff02::12").payload);
         assert_eq!(frame, expected);
     }
 
@@ -178,7 +178,7 @@ mod tests {
             assert_eq!(datagram.source, of.source);
             assert_eq!(datagram.destination, of.destination);
             assert_eq!(datagram.hop_limit, 255);
-            assert_eq!(datagram.payload, of.payload);
+            assert_eq!(datagram.payload, &*of.payload);
             for length in 0..frame.len() {
                 assert_eq!(parse(&frame[..length]), None, "{length} bytes");
             }

@@ -3,15 +3,13 @@
 //! source.
 
 use std::io::{self, Read};
-use std::task::{Context, Poll};
 
 use nix::libc;
 use socket2::{Domain, SockFilter, Socket, Type};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
+use super::super::reactor::{Reactor, Watch};
 use super::super::socket::{Incoming, Protocol};
-use super::super::sys::{self, Owned};
+use super::super::sys;
 use super::frame;
 use crate::{AddressFamily, MacAddr};
 
@@ -29,14 +27,15 @@ const RETURN: u16 = 0x06;
 /// nothing of the traffic to the virtual addresses.
 #[derive(Debug)]
 pub(in crate::driver) struct Receiver {
-    socket: AsyncFd<Owned<Socket>>,
+    socket: Watch<Socket>,
     mac: MacAddr,
     buffer: Box<[u8]>,
 }
 
 impl Receiver {
-    /// Opens the socket. Must be called inside the runtime that will wait on it.
+    /// Opens the socket.
     pub(in crate::driver) fn open(
+        reactor: &Reactor,
         index: u32,
         mac: MacAddr,
         family: AddressFamily,
@@ -47,7 +46,7 @@ impl Receiver {
         socket.attach_filter(&filter(mac, family))?;
         socket.bind(&sys::packet_address(index, ethertype(family))?)?;
         Ok(Self {
-            socket: sys::register_socket(socket)?,
+            socket: reactor.watch(socket)?,
             mac,
             buffer: vec![0; BUFFER].into_boxed_slice(),
         })
@@ -57,31 +56,31 @@ impl Receiver {
         self.mac
     }
 
-    /// Ready when there may be something to receive.
-    pub(in crate::driver) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket.poll_read_ready(cx).map_ok(drop)
+    /// Whether there may be something to receive.
+    pub(in crate::driver) fn is_readable(&self) -> bool {
+        self.socket.is_ready()
     }
 
     /// The next packet, or `None` when there is none.
     pub(in crate::driver) fn receive(&mut self) -> io::Result<Option<(Protocol, Incoming<'_>)>> {
-        let buffer = &mut *self.buffer;
-        let mut received = Err(io::ErrorKind::WouldBlock.into());
-        let result = &mut received;
-        let _ = self.socket.try_io(Interest::READABLE, |socket| {
-            *result = socket.get().read(buffer);
-            // It was down before: told once, ahead of what has arrived since.
-            if is_down(result) {
-                *result = socket.get().read(buffer);
-            }
-            match result {
-                Ok(_) => Ok(()),
-                Err(_) => Err(io::ErrorKind::WouldBlock.into()),
-            }
-        });
+        if !self.socket.is_ready() {
+            return Ok(None);
+        }
+        let mut socket = self.socket.get();
+        let mut received = socket.read(&mut self.buffer);
+        // It was down before: told once, ahead of what has arrived since.
+        if is_down(&received) {
+            received = socket.read(&mut self.buffer);
+        }
         let length = match received {
             Ok(length) => length,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-            Err(error) => return Err(error),
+            Err(error) => {
+                self.socket.clear();
+                if error.kind() == io::ErrorKind::WouldBlock {
+                    return Ok(None);
+                }
+                return Err(error);
+            }
         };
         let bytes = self.buffer.get(..length).unwrap_or_default();
         let Some((protocol, datagram)) = frame::parse(bytes) else {

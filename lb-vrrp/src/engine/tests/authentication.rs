@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! IP authentication headers and HMAC trailers: proved, fresh, or discarded.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::{
     params::{AntiReplay, HmacConfig, HmacKey, HmacMode},
@@ -111,7 +113,7 @@ fn a_captured_authentication_header_is_accepted_and_our_own_is_the_same() {
 
     let sent = sent_by(ah().priority(priority(150)), "192.0.2.2", NOW);
     assert_eq!((sent.protocol, sent.identification), (51, 1));
-    assert_eq!(sent.payload, packet[20..]);
+    assert_eq!(*sent.payload, packet[20..]);
 }
 
 #[test]
@@ -121,7 +123,7 @@ fn an_authentication_header_must_be_right_in_every_part() {
     // Any bit but those of the checksum that the digest does not need: it covers everything.
     for at in 0..good.payload.len() {
         let mut bad = good.clone();
-        bad.payload[at] ^= 1;
+        Arc::make_mut(&mut bad.payload)[at] ^= 1;
         let before = *rig.router.stats();
         assert!(give(&mut rig, &bad).is_err(), "byte {at}");
         assert_eq!(rig.router.stats().rejected, before.rejected + 1);
@@ -173,7 +175,7 @@ fn types_do_not_mix() {
     // Type 2 in the message, and no header in front of it.
     let mut bare = header.clone();
     bare.protocol = 112;
-    bare.payload.drain(..24);
+    bare.payload = bare.payload[24..].into();
     assert_eq!(
         give(&mut with, &bare),
         Err(Rejected::AuthenticationHeaderMissing)
@@ -196,7 +198,7 @@ fn a_foreign_security_parameter_index_is_refused() {
     let mut header = AuthenticationHeader::new([192, 0, 2, 77].into(), 1);
     let key = Password::new("secret42").unwrap();
     header.sign(&key, &ip_header(&sent), false, &message);
-    sent.payload = [&header.to_bytes()[..], &message].concat();
+    sent.payload = [&header.to_bytes()[..], &message].concat().into();
     let mut rig = Rig::with(ah(), State::Backup);
     assert_eq!(
         give(&mut rig, &sent),
@@ -258,13 +260,13 @@ fn a_trailer_must_be_right_in_every_part() {
     let good = sent_by(hmac(|hmac| hmac), HIGHER, NOW);
     for at in 0..good.payload.len() {
         let mut bad = good.clone();
-        bad.payload[at] ^= 1;
+        Arc::make_mut(&mut bad.payload)[at] ^= 1;
         assert!(give(&mut rig, &bad).is_err(), "byte {at}");
     }
     let tail = good.payload.len() - HmacTrailer::LEN;
     let mut change = |at: usize, value: u8| {
         let mut bad = good.clone();
-        bad.payload[tail + at] ^= value;
+        Arc::make_mut(&mut bad.payload)[tail + at] ^= value;
         give(&mut rig, &bad).unwrap_err()
     };
     assert_eq!(
@@ -365,7 +367,7 @@ fn modes_let_a_group_change_over_without_a_gap() {
         assert_eq!(rig.router.stats().unsigned_advertisements, 2);
         assert_eq!(give(&mut rig, &signed), Ok(()));
         let mut bad = signed.clone();
-        *bad.payload.last_mut().unwrap() ^= 1;
+        *Arc::make_mut(&mut bad.payload).last_mut().unwrap() ^= 1;
         assert_eq!(
             give(&mut rig, &bad),
             Err(Rejected::TrailerInvalid { id: 1 })
