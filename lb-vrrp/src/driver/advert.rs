@@ -3,7 +3,7 @@
 //!
 //! Nothing on this thread waits for anything but packets, time and commands.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
@@ -29,6 +29,7 @@ use super::needs::{config_of, outlet_of, place, prepare, problem_of, source_of};
 use super::port::Port;
 use super::reactor::Reactor;
 use super::router::{Router, Surroundings};
+use super::routers::Routers;
 use super::socket::PacketSocket;
 use super::spec::{Configuration, Options, Realtime};
 use super::statics::Judgement;
@@ -91,8 +92,7 @@ pub(super) enum Command {
 
 #[derive(Debug)]
 pub(super) struct AdvertThread {
-    /// Boxed: a node of the map is half empty, and a router is large.
-    routers: BTreeMap<RouterKey, Box<Router>>,
+    routers: Routers,
     groups: Groups,
     tracking: Tracking,
     /// Of macvlans.
@@ -147,7 +147,7 @@ impl AdvertThread {
         let reactor = Reactor::new().map_err(failed)?;
         let timer = DeadlineTimer::new(&reactor).map_err(failed)?;
         let mut thread = Self {
-            routers: BTreeMap::new(),
+            routers: Routers::default(),
             groups: Groups::default(),
             tracking: Tracking::default(),
             naming,
@@ -201,10 +201,13 @@ impl AdvertThread {
             return Ok(End::Orderly);
         }
         loop {
-            // Also when time is up: a packet that is there comes first.
-            self.read_ports();
+            self.timer.look();
+            if self.reactor.has_ready() {
+                // Also when time is up: a packet that is there comes first.
+                self.read_ports();
+                self.hear_successor();
+            }
             self.run_timers()?;
-            self.hear_successor();
             if self.hand_over()?.is_break() {
                 return Ok(End::HandedOver);
             }
@@ -212,7 +215,8 @@ impl AdvertThread {
                 return Ok(End::Orderly);
             }
             self.timer.arm(self.next_timeout())?;
-            if self.is_busy() {
+            // What was left for the next turn.
+            if self.reactor.is_rung() || self.reactor.has_ready() {
                 self.reactor.look()?;
             } else {
                 self.reactor.wait()?;
@@ -223,20 +227,19 @@ impl AdvertThread {
     /// When there is something to do although nothing arrives.
     fn next_timeout(&self) -> Option<Instant> {
         let routers = self.routers.values();
-        routers
-            .filter_map(|router| router.engine.next_timeout())
-            .chain(self.tracking.next_timeout())
-            .chain(self.start_at)
-            .chain(self.reopen.next())
-            .chain(self.successor.as_ref().map(Successor::deadline))
-            .min()
-    }
-
-    /// Whether there is something to do that was left for the next turn.
-    fn is_busy(&self) -> bool {
-        self.reactor.is_rung()
-            || self.ports.values().any(Port::is_readable)
-            || self.successor.as_ref().is_some_and(Successor::is_ready)
+        let others = [
+            self.tracking.next_timeout(),
+            self.start_at,
+            self.reopen.next(),
+            self.successor.as_ref().map(Successor::deadline),
+        ];
+        let mut next = others.into_iter().flatten().min();
+        for at in routers.filter_map(|router| router.engine.next_timeout()) {
+            if next.is_none_or(|next| at < next) {
+                next = Some(at);
+            }
+        }
+        next
     }
 
     /// Does what other tasks have sent, and asks to be told of more. Breaks when nobody wants the
@@ -317,7 +320,7 @@ impl AdvertThread {
             let deadline = router.engine.next_timeout();
             router.engine.state() == State::Backup && deadline.is_some_and(|at| at <= begin)
         };
-        if self.routers.values().any(|router| takes_over(router)) {
+        if self.routers.values().any(takes_over) {
             self.reactor.look()?;
             self.read_ports();
         }
@@ -326,9 +329,11 @@ impl AdvertThread {
             self.start_at = None;
             self.settle();
         }
-        let changed = self.tracking.handle_timeout(now);
-        self.follow_objects(now, changed);
-        let mut groups: BTreeSet<Arc<str>> = BTreeSet::new();
+        if self.tracking.next_timeout().is_some_and(|at| at <= now) {
+            let changed = self.tracking.handle_timeout(now);
+            self.follow_objects(now, changed);
+        }
+        let mut groups: Vec<Arc<str>> = Vec::new();
         let mut around = Surroundings {
             ports: &mut self.ports,
             mailbox: &self.mailbox,
@@ -344,6 +349,8 @@ impl AdvertThread {
                 groups.extend(self.groups.of(&router.key).cloned());
             }
         }
+        groups.sort_unstable();
+        groups.dedup();
         for group in groups {
             self.settle_group(&group, now);
         }
@@ -470,9 +477,9 @@ impl AdvertThread {
         self.follow_objects(now, changed);
         let waiting: Vec<RouterKey> = self
             .routers
-            .iter()
-            .filter(|(_, router)| !router.started && self.start_at.is_none())
-            .map(|(key, _)| key.clone())
+            .values()
+            .filter(|router| !router.started && self.start_at.is_none())
+            .map(|router| router.key.clone())
             .collect();
         for key in waiting {
             self.start(&key, now);
@@ -487,7 +494,7 @@ impl AdvertThread {
         let short =
             |router: &Router| router.spec.config.interval().as_duration() < Duration::from_secs(1);
         let wanted = match self.options.realtime {
-            Realtime::Auto => self.routers.values().any(|router| short(router)),
+            Realtime::Auto => self.routers.values().any(short),
             Realtime::Always => true,
             Realtime::Never => false,
         };
@@ -525,10 +532,10 @@ impl AdvertThread {
         DriverStatus {
             routers: self
                 .routers
-                .iter()
-                .map(|(key, router)| {
-                    let group = self.groups.of(key).cloned();
-                    router.status(group, self.tracking.of_router(key))
+                .values()
+                .map(|router| {
+                    let group = self.groups.of(&router.key).cloned();
+                    router.status(group, self.tracking.of_router(&router.key))
                 })
                 .collect(),
             groups: self

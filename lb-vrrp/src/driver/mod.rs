@@ -88,6 +88,7 @@ mod presence;
 mod present;
 mod reactor;
 mod router;
+mod routers;
 mod routing;
 mod scheduling;
 mod socket;

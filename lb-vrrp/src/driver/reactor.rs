@@ -31,6 +31,8 @@ struct Inner {
     epoll: Epoll,
     /// Whether there may be something to read, by what the kernel calls a descriptor.
     ready: RefCell<BTreeMap<u64, Rc<Cell<bool>>>>,
+    /// How many of them.
+    count: Cell<usize>,
     last: Cell<u64>,
     bell: Arc<Bell>,
     rung: Cell<bool>,
@@ -61,6 +63,7 @@ impl Reactor {
         Ok(Self(Rc::new(Inner {
             epoll,
             ready: RefCell::default(),
+            count: Cell::new(0),
             last: Cell::new(BELL),
             bell,
             rung: Cell::new(true),
@@ -77,12 +80,18 @@ impl Reactor {
         inner.epoll.add(&descriptor, EpollEvent::new(flags, id))?;
         let ready = Rc::new(Cell::new(true));
         inner.ready.borrow_mut().insert(id, Rc::clone(&ready));
+        inner.count.set(inner.count.get() + 1);
         Ok(Watch {
             descriptor,
             id,
             ready,
             reactor: self.clone(),
         })
+    }
+
+    /// Whether there may be something to read on any descriptor.
+    pub(super) fn has_ready(&self) -> bool {
+        self.0.count.get() > 0
     }
 
     /// Rings the bell.
@@ -131,7 +140,9 @@ impl Reactor {
                     // Whoever rings it from now on is heard the next time.
                     let _ = inner.bell.0.read();
                 } else if let Some(ready) = inner.ready.borrow().get(&event.data()) {
-                    ready.set(true);
+                    if !ready.replace(true) {
+                        inner.count.set(inner.count.get() + 1);
+                    }
                 }
             }
             if count < EVENTS {
@@ -167,13 +178,17 @@ impl<T: AsFd> Watch<T> {
 
     /// There is nothing to read any more.
     pub(super) fn clear(&self) {
-        self.ready.set(false);
+        if self.ready.replace(false) {
+            let count = &self.reactor.0.count;
+            count.set(count.get().saturating_sub(1));
+        }
     }
 }
 
 impl<T: AsFd> Drop for Watch<T> {
     fn drop(&mut self) {
         let inner = &self.reactor.0;
+        self.clear();
         // Closing is not enough where another process has the same socket.
         let _ = inner.epoll.delete(&self.descriptor);
         inner.ready.borrow_mut().remove(&self.id);

@@ -7,7 +7,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use nix::sys::time::{TimeSpec, TimeValLike};
+use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use nix::time::{ClockId as Clock, clock_gettime};
 
@@ -21,7 +21,7 @@ const ATTEMPTS: usize = 8;
 pub(super) struct DeadlineTimer {
     timer: Watch<TimerFd>,
     /// The same moment on both clocks.
-    origin: (Instant, TimeSpec),
+    origin: (Instant, Duration),
     armed: Option<Instant>,
 }
 
@@ -48,10 +48,9 @@ impl DeadlineTimer {
         self.timer.clear();
         match deadline {
             Some(deadline) => {
-                let (instant, timespec) = self.origin;
+                let (instant, since_boot) = self.origin;
                 let ahead = deadline.saturating_duration_since(instant);
-                let nanoseconds = i64::try_from(ahead.as_nanos()).unwrap_or(i64::MAX / 2);
-                let absolute = timespec + TimeSpec::nanoseconds(nanoseconds);
+                let absolute = TimeSpec::from_duration(since_boot.saturating_add(ahead));
                 self.timer.get().set(
                     Expiration::OneShot(absolute),
                     TimerSetTimeFlags::TFD_TIMER_ABSTIME,
@@ -63,31 +62,36 @@ impl DeadlineTimer {
         Ok(())
     }
 
+    /// Takes note of it if the timer has fired.
+    pub(super) fn look(&mut self) {
+        if self.timer.is_ready() {
+            self.timer.clear();
+            self.armed = None;
+        }
+    }
+
     /// Whether it has fired, or is not armed, or the deadline has come that it is armed for. It must
     /// be armed anew afterwards.
     ///
     /// The descriptor is not read: each expiry is an edge, and arming the timer anew forgets that it
     /// had expired.
     pub(super) fn is_due(&mut self, now: Instant) -> bool {
-        if self.timer.is_ready() {
-            self.timer.clear();
-            self.armed = None;
-        }
+        self.look();
         self.armed.is_none_or(|deadline| deadline <= now)
     }
 }
 
-/// One moment on the clock of [`Instant`], which does not tell its timespec, and on the kernel's:
+/// One moment on the clock of [`Instant`], which does not tell what it read, and on the kernel's:
 /// the same clock read twice. Whoever was not scheduled between would be late for good, so the
 /// closest of some attempts counts; the second reading is never the earlier one.
-fn same_moment() -> io::Result<(Instant, TimeSpec)> {
-    let mut best: Option<(Duration, (Instant, TimeSpec))> = None;
+fn same_moment() -> io::Result<(Instant, Duration)> {
+    let mut best: Option<(Duration, (Instant, Duration))> = None;
     for _ in 0..ATTEMPTS {
         let instant = Instant::now();
-        let timespec = clock_gettime(Clock::CLOCK_MONOTONIC)?;
+        let since_boot = clock_gettime(Clock::CLOCK_MONOTONIC)?.into();
         let apart = instant.elapsed();
         if best.is_none_or(|(least, _)| apart < least) {
-            best = Some((apart, (instant, timespec)));
+            best = Some((apart, (instant, since_boot)));
         }
     }
     best.map(|(_, moment)| moment)

@@ -24,8 +24,8 @@ impl AdvertThread {
         let now = Instant::now();
         // Before anything else: a router that is gone is no reason for its group to resign.
         self.groups.configure(&configuration);
-        for (key, router) in &mut self.routers {
-            let grouped = self.groups.of(key).is_some();
+        for router in self.routers.values_mut() {
+            let grouped = self.groups.of(&router.key).is_some();
             router.engine.set_grouped(grouped);
         }
         let mut gone: Vec<RouterKey> = self.routers.keys().cloned().collect();
@@ -78,8 +78,7 @@ impl AdvertThread {
             })?;
         let key = RouterKey::of(&spec);
         engine.set_grouped(self.groups.of(&key).is_some());
-        self.routers
-            .insert(key.clone(), Box::new(Router::new(key, spec, engine)));
+        self.routers.insert(Router::new(key, spec, engine));
         Ok(())
     }
 

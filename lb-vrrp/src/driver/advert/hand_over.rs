@@ -39,11 +39,6 @@ pub(super) struct Successor {
 }
 
 impl Successor {
-    /// Whether it may have said something.
-    pub(super) fn is_ready(&self) -> bool {
-        self.switch.is_ready()
-    }
-
     /// When it is to be looked at again at the latest.
     pub(super) fn deadline(&self) -> Instant {
         self.ready.map_or(self.expires, |since| since + MOMENT)

@@ -87,7 +87,7 @@ impl AdvertThread {
             let Some(interface) = self.interfaces.get(name) else {
                 continue;
             };
-            let routers = self.routers.iter().filter(|(of, _)| of.port() == key);
+            let routers = self.routers.values().filter(|of| of.key.port() == key);
             // Whoever's they are.
             let above = |of: &&VirtualLink| of.base == interface.link && of.family == *family;
             let macvlans: BTreeMap<u32, MacAddr> = macvlans
@@ -105,7 +105,7 @@ impl AdvertThread {
                 }
             };
             let opened = opened.and_then(|port| {
-                port.suit(&self.reactor, interface, routers.map(|(_, of)| &of.spec))?;
+                port.suit(&self.reactor, interface, routers.map(|of| &of.spec))?;
                 port.listen(&self.reactor, *family, &macvlans)
             });
             match opened {

@@ -109,8 +109,8 @@ impl AdvertThread {
 
     /// Tells the sticky routers of an interface and family that packets arrive there.
     fn prove(&mut self, port: &PortKey, now: Instant) {
-        for (key, router) in &mut self.routers {
-            if key.port() == *port && router.engine.config().sticky().is_some() {
+        for router in self.routers.values_mut() {
+            if router.key.port() == *port && router.engine.config().sticky().is_some() {
                 router.engine.handle_received_proof(now);
             }
         }

@@ -69,9 +69,9 @@ impl AdvertThread {
 
     /// The router of that name.
     fn find(&self, name: &str) -> Result<RouterKey, Error> {
-        let found = self.routers.iter().find(|(_, of)| *of.name == *name);
+        let found = self.routers.values().find(|of| *of.name == *name);
         found
-            .map(|(key, _)| key.clone())
+            .map(|of| of.key.clone())
             .ok_or_else(|| Error::UnknownRouter {
                 router: name.to_owned(),
                 existing: self

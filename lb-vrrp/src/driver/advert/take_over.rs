@@ -190,9 +190,9 @@ impl AdvertThread {
         self.tracking.inherit(&estate.objects);
         let fresh: Vec<_> = self
             .routers
-            .iter()
-            .filter(|(key, _)| !inherited.contains(key))
-            .map(|(_, router)| router.spec.clone())
+            .values()
+            .filter(|router| !inherited.contains(&router.key))
+            .map(|router| router.spec.clone())
             .collect();
         for spec in &fresh {
             self.clean(spec);

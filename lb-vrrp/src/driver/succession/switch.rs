@@ -176,11 +176,6 @@ impl Switch {
         self.socket.get().send(&bytes).map(drop)
     }
 
-    /// Whether the other side may have said something.
-    pub(in crate::driver) fn is_ready(&self) -> bool {
-        self.socket.is_ready()
-    }
-
     /// What the other side says; `None` when it has gone.
     pub(in crate::driver) fn message(&mut self) -> Poll<io::Result<Option<Message>>> {
         if !self.socket.is_ready() {

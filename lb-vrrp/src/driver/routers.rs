@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The routers of the advert thread, in the order of their keys.
+
+use super::mailbox::RouterKey;
+use super::router::Router;
+
+/// A map from keys to routers, each once. As a vector: it is walked at every turn, which costs more
+/// than the ten comparisons that find one in a thousand.
+#[derive(Debug, Default)]
+pub(super) struct Routers(
+    /// Boxed: a router is large, and others move when one comes or goes.
+    Vec<Box<Router>>,
+);
+
+impl Routers {
+    fn place(&self, key: &RouterKey) -> Result<usize, usize> {
+        self.0.binary_search_by(|of| of.key.cmp(key))
+    }
+
+    pub(super) fn get(&self, key: &RouterKey) -> Option<&Router> {
+        let place = self.place(key).ok()?;
+        self.0.get(place).map(|of| &**of)
+    }
+
+    pub(super) fn get_mut(&mut self, key: &RouterKey) -> Option<&mut Router> {
+        let place = self.place(key).ok()?;
+        self.0.get_mut(place).map(|of| &mut **of)
+    }
+
+    /// Adds a router, in place of another with its key.
+    pub(super) fn insert(&mut self, router: Router) {
+        let router = Box::new(router);
+        match self.place(&router.key) {
+            Ok(place) => {
+                if let Some(old) = self.0.get_mut(place) {
+                    *old = router;
+                }
+            }
+            Err(place) => self.0.insert(place, router),
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: &RouterKey) {
+        if let Ok(place) = self.place(key) {
+            self.0.remove(place);
+        }
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = &RouterKey> {
+        self.values().map(|of| &of.key)
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = &Router> {
+        self.0.iter().map(|of| &**of)
+    }
+
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut Router> {
+        self.0.iter_mut().map(|of| &mut **of)
+    }
+}
