@@ -5,7 +5,7 @@
 //! of events.
 //!
 //! ```text
-//! advert thread (own runtime, SCHED_RR)     address thread (own runtime)
+//! advert thread (own epoll, SCHED_RR)       address thread (own runtime)
 //!   raw sockets ─┐                            netlink monitor: links, addresses
 //!   timerfd ─────┼─> engines ─> adverts            │ changes
 //!   commands <───┘      │   <──────────────────────┘

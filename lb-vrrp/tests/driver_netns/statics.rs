@@ -626,7 +626,9 @@ fn a_router_begins_with_its_static_source() {
         (State::Initialize, State::Backup),
         (State::Backup, State::Master),
     ];
-    assert_eq!(transitions(&a), states);
+    wait_for("both transitions, and no other", || {
+        (transitions(&a) == states).then_some(())
+    });
     assert_eq!(a.status().routers[0].source, Some([192, 0, 2, 1].into()));
     a.shutdown();
     assert!(!lan.a.holds("192.0.2.1"));
