@@ -107,6 +107,7 @@ pub(super) struct AdvertThread {
     /// As the monitor knows them.
     table: watch::Receiver<Interfaces>,
     reactor: Reactor,
+    /// Without real time.
     timer: DeadlineTimer,
     mailbox: Arc<Mailbox>,
     commands: mpsc::Receiver<Command>,
@@ -214,11 +215,15 @@ impl AdvertThread {
             if self.reactor.hear() && self.listen().is_break() {
                 return Ok(End::Orderly);
             }
-            self.timer.arm(self.next_timeout())?;
-            // What was left for the next turn.
+            let next = self.next_timeout();
             if self.reactor.is_rung() || self.reactor.has_ready() {
+                // Something was left for this turn.
                 self.reactor.look()?;
+            } else if self.realtime {
+                self.timer.arm(None)?;
+                self.reactor.wait_until(next)?;
             } else {
+                self.timer.arm(next)?;
                 self.reactor.wait()?;
             }
         }
@@ -311,9 +316,6 @@ impl AdvertThread {
             self.settle();
         }
         let begin = Instant::now();
-        if !self.timer.is_due(begin) {
-            return Ok(());
-        }
         // Who is about to take over makes sure that nothing has arrived, while the thread was not
         // scheduled or busy with a command.
         let takes_over = |router: &Router| {

@@ -40,8 +40,10 @@ impl VirtualRouter {
         let dialect = self.transmit_dialect();
         match &self.repeatable {
             Some(last) if last.is(self.primary, priority, dialect) => {
-                let again = last.transmits.iter().cloned();
-                self.outputs.extend(again.map(Output::SendAdvertisement));
+                for again in &last.transmits {
+                    let again = Output::SendAdvertisement(again.clone());
+                    self.outputs.push_back(again);
+                }
             }
             _ => self.send_anew(now, priority, dialect),
         }
