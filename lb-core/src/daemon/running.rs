@@ -136,6 +136,7 @@ impl Running {
         let mut first_round_over = false;
         loop {
             self.feed_plane();
+            let audits = self.parts.plane.is_some();
             let wake = tokio::select! {
                 biased;
                 command = commands.recv() => Wake::Command(command),
@@ -145,7 +146,7 @@ impl Running {
                 event = self.parts.checks.next() => Wake::Check(event),
                 Ok(()) = self.parts.present.changed() => Wake::Addresses,
                 Some(request) = self.parts.control.recv() => Wake::Control(request),
-                _ = audit.tick() => Wake::Audit,
+                _ = audit.tick(), if audits => Wake::Audit,
                 () = tokio::time::sleep_until(first_round), if !first_round_over => {
                     Wake::FirstRound
                 }

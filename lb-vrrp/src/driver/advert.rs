@@ -312,21 +312,22 @@ impl AdvertThread {
     }
 
     fn run_timers(&mut self) -> io::Result<()> {
-        if self.reopen.next().is_some_and(|at| at <= Instant::now()) {
+        let mut now = Instant::now();
+        if self.reopen.next().is_some_and(|at| at <= now) {
             self.settle();
+            now = Instant::now();
         }
-        let begin = Instant::now();
         // Who is about to take over makes sure that nothing has arrived, while the thread was not
         // scheduled or busy with a command.
         let takes_over = |router: &Router| {
             let deadline = router.engine.next_timeout();
-            router.engine.state() == State::Backup && deadline.is_some_and(|at| at <= begin)
+            router.engine.state() == State::Backup && deadline.is_some_and(|at| at <= now)
         };
         if self.routers.values().any(takes_over) {
             self.reactor.look()?;
             self.read_ports();
+            now = Instant::now();
         }
-        let now = Instant::now();
         if self.start_at.is_some_and(|at| at <= now) {
             self.start_at = None;
             self.settle();
