@@ -156,10 +156,10 @@ impl Reactor {
                     inner.rung.set(true);
                     // Whoever rings it from now on is heard the next time.
                     let _ = inner.bell.0.read();
-                } else if let Some(ready) = inner.ready.borrow().get(&event.data()) {
-                    if !ready.replace(true) {
-                        inner.count.set(inner.count.get() + 1);
-                    }
+                } else if let Some(ready) = inner.ready.borrow().get(&event.data())
+                    && !ready.replace(true)
+                {
+                    inner.count.set(inner.count.get() + 1);
                 }
             }
             if count < EVENTS {

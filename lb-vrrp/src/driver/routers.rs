@@ -7,10 +7,11 @@ use super::router::Router;
 /// A map from keys to routers, each once. As a vector: it is walked at every turn, which costs more
 /// than the ten comparisons that find one in a thousand.
 #[derive(Debug, Default)]
-pub(super) struct Routers(
-    /// Boxed: a router is large, and others move when one comes or goes.
-    Vec<Box<Router>>,
-);
+#[expect(
+    clippy::vec_box,
+    reason = "a router is large: others move when one comes, and the vector keeps room for more"
+)]
+pub(super) struct Routers(Vec<Box<Router>>);
 
 impl Routers {
     fn place(&self, key: &RouterKey) -> Result<usize, usize> {

@@ -179,8 +179,8 @@ mod tests {
             .arm(Some(Instant::now() + Duration::from_millis(5)))
             .unwrap();
         timer.arm(None).unwrap();
-        std::thread::sleep(Duration::from_millis(50));
-        reactor.look().unwrap();
+        let end = Instant::now() + Duration::from_millis(50);
+        reactor.wait_until(Some(end)).unwrap();
         assert!(!timer.timer.is_ready(), "a disarmed timer fired");
     }
 
