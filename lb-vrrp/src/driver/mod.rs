@@ -61,6 +61,7 @@ use std::sync::mpsc as blocking;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, warn};
 
