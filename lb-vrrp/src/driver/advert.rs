@@ -11,43 +11,42 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{info, warn};
 
 use self::hand_over::Successor;
 use self::reopen::Reopen;
 use self::statics::Statics;
 use self::take_over::Waiting;
 use super::error::Error;
-use super::event::{Event, Events, LinkProblem};
+use super::event::Events;
 use super::groups::Groups;
 use super::links::Interfaces;
 use super::mailbox::{End, Mailbox, PortKey, RouterKey};
-use super::needs::{config_of, outlet_of, place, prepare, problem_of, source_of};
 use super::port::Port;
 use super::reactor::Reactor;
 use super::router::{Router, Surroundings};
 use super::routers::Routers;
 use super::socket::PacketSocket;
-use super::spec::{Configuration, Options, Realtime};
+use super::spec::{Configuration, Options};
 use super::statics::Judgement;
 use super::status::{DriverStatus, Resigned};
 use super::succession::{Heir, Offer, Succession, SuccessionError};
-use super::sys;
 use super::timer::{DeadlineTimer, Lateness};
 use super::tracked::{ObjectId, Report, Tracking};
 use super::vmac::Naming;
-use crate::{FaultReason, Pacing, State};
+use crate::{Pacing, State};
 
 mod configure;
 mod follow;
 mod hand_over;
 mod ports;
+mod realtime;
 mod receive;
 mod reopen;
 mod resign;
+mod settle;
 mod statics;
 mod take_over;
 
@@ -405,130 +404,6 @@ impl AdvertThread {
             }
         }
         ControlFlow::Continue(())
-    }
-
-    /// Brings sockets, sources and addresses in line with the interfaces there are, tells the
-    /// engines, and starts those that have not been.
-    fn settle(&mut self) {
-        self.renew_ports();
-        let now = Instant::now();
-        let virtual_addresses: Vec<IpAddr> = self
-            .routers
-            .values()
-            .flat_map(|router| router.spec.virtual_addresses.iter().map(|of| of.address))
-            .collect();
-        let keys: Vec<RouterKey> = self.routers.keys().cloned().collect();
-        for key in keys {
-            if self.awaits_macvlan(&key) || self.awaits_static(&key) {
-                continue;
-            }
-            let Some(router) = self.routers.get_mut(&key) else {
-                continue;
-            };
-            router.look(&self.interfaces);
-            let source = source_of(&router.spec, &self.interfaces, &virtual_addresses);
-            let has_port = self.ports.contains_key(&key.port());
-            let problem = problem_of(&router.spec, &self.interfaces, has_port, source);
-            let prepared = prepare(
-                &router.spec,
-                &self.interfaces,
-                &self.pacing,
-                &mut self.announcers,
-            );
-            router.outlet = outlet_of(&router.spec, &self.interfaces, &mut self.announcers);
-            let routing = place(&router.spec, &self.interfaces);
-            router.prepare(prepared, routing, &self.mailbox);
-            if let Some(source) = source
-                && router.source != Some(source)
-                && router.engine.set_primary(source).is_ok()
-            {
-                router.source = Some(source);
-            }
-            let interface = self.interfaces.get(&key.interface);
-            router.connected = interface.is_some_and(|interface| interface.up);
-            if problem != router.problem {
-                router.problem = problem;
-                self.events.tell(Event::LinkChanged {
-                    router: Arc::clone(&router.name),
-                    vrid: key.vrid,
-                    interface: Arc::clone(&key.interface),
-                    problem,
-                });
-            }
-            let grouped = self.groups.of(&key).is_some();
-            let config = config_of(&router.spec, &self.interfaces);
-            self.act(&key, now, |router| {
-                router.fit(now, config);
-                if let Some(problem) = problem {
-                    router.engine.handle_fault(now, problem.fault(), true);
-                }
-                let fault = problem.map(LinkProblem::fault);
-                let others = LinkProblem::ALL.map(LinkProblem::fault).into_iter();
-                for other in others.filter(|of| Some(*of) != fault) {
-                    router.engine.handle_fault(now, other, false);
-                }
-                if !grouped {
-                    // It may have left its group in the middle of something.
-                    let fault = FaultReason::SyncGroup;
-                    router.engine.handle_fault(now, fault, false);
-                }
-            });
-        }
-        // After what is held is known: a macvlan that was taken over must not be set down.
-        self.link();
-        let changed = self.tracking.handle_interfaces(&self.interfaces);
-        self.follow_objects(now, changed);
-        let waiting: Vec<RouterKey> = self
-            .routers
-            .values()
-            .filter(|router| !router.started && self.start_at.is_none())
-            .map(|router| router.key.clone())
-            .collect();
-        for key in waiting {
-            self.start(&key, now);
-        }
-        for group in self.groups.names() {
-            self.settle_group(&group, now);
-        }
-    }
-
-    /// Asks for `SCHED_RR` if it is wanted and not had.
-    fn ask_for_realtime(&mut self) {
-        let short =
-            |router: &Router| router.spec.config.interval().as_duration() < Duration::from_secs(1);
-        let wanted = match self.options.realtime {
-            Realtime::Auto => self.routers.values().any(short),
-            Realtime::Always => true,
-            Realtime::Never => false,
-        };
-        if !wanted || self.realtime {
-            self.settle_memory();
-            return;
-        }
-        let scheduling = self.options.scheduling;
-        let priority = i32::from(scheduling.priority);
-        match sys::set_round_robin(priority) {
-            Ok(()) => {
-                self.realtime = true;
-                self.mailbox.hurry(scheduling.address_priority());
-                info!(priority, "advert thread runs under SCHED_RR");
-            }
-            Err(error) => warn!(
-                %error,
-                "advert thread not scheduled in real time: it needs CAP_SYS_NICE or RLIMIT_RTPRIO, \
-                 and a control group with real-time runtime; under load adverts will be late, and \
-                 with intervals below a second a backup may take over from a living master"
-            ),
-        }
-        self.settle_memory();
-    }
-
-    /// Once, and again when there is real time.
-    fn settle_memory(&mut self) {
-        if self.settled != Some(self.realtime) {
-            self.settled = Some(self.realtime);
-            self.options.scheduling.settle(self.realtime);
-        }
     }
 
     fn status(&self) -> DriverStatus {

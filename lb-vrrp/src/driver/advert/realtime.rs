@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Real time and locked memory for the advert thread, where its routers need them.
+
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::super::router::Router;
+use super::super::spec::Realtime;
+use super::super::sys;
+use super::AdvertThread;
+
+impl AdvertThread {
+    /// Asks for `SCHED_RR` if it is wanted and not had.
+    pub(super) fn ask_for_realtime(&mut self) {
+        let short =
+            |router: &Router| router.spec.config.interval().as_duration() < Duration::from_secs(1);
+        let wanted = match self.options.realtime {
+            Realtime::Auto => self.routers.values().any(short),
+            Realtime::Always => true,
+            Realtime::Never => false,
+        };
+        if !wanted || self.realtime {
+            self.settle_memory();
+            return;
+        }
+        let scheduling = self.options.scheduling;
+        let priority = i32::from(scheduling.priority);
+        match sys::set_round_robin(priority) {
+            Ok(()) => {
+                self.realtime = true;
+                self.mailbox.hurry(scheduling.address_priority());
+                info!(priority, "advert thread runs under SCHED_RR");
+            }
+            Err(error) => warn!(
+                %error,
+                "advert thread not scheduled in real time: it needs CAP_SYS_NICE or RLIMIT_RTPRIO, \
+                 and a control group with real-time runtime; under load adverts will be late, and \
+                 with intervals below a second a backup may take over from a living master"
+            ),
+        }
+        self.settle_memory();
+    }
+
+    /// Once, and again when there is real time.
+    fn settle_memory(&mut self) {
+        if self.settled != Some(self.realtime) {
+            self.settled = Some(self.realtime);
+            self.options.scheduling.settle(self.realtime);
+        }
+    }
+}

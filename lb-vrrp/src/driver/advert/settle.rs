@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! All that depends on interfaces, brought in line with those there are.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::super::event::{Event, LinkProblem};
+use super::super::mailbox::RouterKey;
+use super::super::needs::{config_of, outlet_of, place, prepare, problem_of, source_of};
+use super::AdvertThread;
+use crate::FaultReason;
+
+impl AdvertThread {
+    /// Brings sockets, sources and addresses in line with the interfaces there are, tells the
+    /// engines, and starts those that have not been.
+    pub(super) fn settle(&mut self) {
+        self.renew_ports();
+        let now = Instant::now();
+        let virtual_addresses: Vec<IpAddr> = self
+            .routers
+            .values()
+            .flat_map(|router| router.spec.virtual_addresses.iter().map(|of| of.address))
+            .collect();
+        let keys: Vec<RouterKey> = self.routers.keys().cloned().collect();
+        for key in keys {
+            if self.awaits_macvlan(&key) || self.awaits_static(&key) {
+                continue;
+            }
+            let Some(router) = self.routers.get_mut(&key) else {
+                continue;
+            };
+            router.look(&self.interfaces);
+            let source = source_of(&router.spec, &self.interfaces, &virtual_addresses);
+            let has_port = self.ports.contains_key(&key.port());
+            let problem = problem_of(&router.spec, &self.interfaces, has_port, source);
+            let prepared = prepare(
+                &router.spec,
+                &self.interfaces,
+                &self.pacing,
+                &mut self.announcers,
+            );
+            router.outlet = outlet_of(&router.spec, &self.interfaces, &mut self.announcers);
+            let routing = place(&router.spec, &self.interfaces);
+            router.prepare(prepared, routing, &self.mailbox);
+            if let Some(source) = source
+                && router.source != Some(source)
+                && router.engine.set_primary(source).is_ok()
+            {
+                router.source = Some(source);
+            }
+            let interface = self.interfaces.get(&key.interface);
+            router.connected = interface.is_some_and(|interface| interface.up);
+            if problem != router.problem {
+                router.problem = problem;
+                self.events.tell(Event::LinkChanged {
+                    router: Arc::clone(&router.name),
+                    vrid: key.vrid,
+                    interface: Arc::clone(&key.interface),
+                    problem,
+                });
+            }
+            let grouped = self.groups.of(&key).is_some();
+            let config = config_of(&router.spec, &self.interfaces);
+            self.act(&key, now, |router| {
+                router.fit(now, config);
+                if let Some(problem) = problem {
+                    router.engine.handle_fault(now, problem.fault(), true);
+                }
+                let fault = problem.map(LinkProblem::fault);
+                let others = LinkProblem::ALL.map(LinkProblem::fault).into_iter();
+                for other in others.filter(|of| Some(*of) != fault) {
+                    router.engine.handle_fault(now, other, false);
+                }
+                if !grouped {
+                    // It may have left its group in the middle of something.
+                    let fault = FaultReason::SyncGroup;
+                    router.engine.handle_fault(now, fault, false);
+                }
+            });
+        }
+        // After what is held is known: a macvlan that was taken over must not be set down.
+        self.link();
+        let changed = self.tracking.handle_interfaces(&self.interfaces);
+        self.follow_objects(now, changed);
+        let waiting: Vec<RouterKey> = self
+            .routers
+            .values()
+            .filter(|router| !router.started && self.start_at.is_none())
+            .map(|router| router.key.clone())
+            .collect();
+        for key in waiting {
+            self.start(&key, now);
+        }
+        for group in self.groups.names() {
+            self.settle_group(&group, now);
+        }
+    }
+}
