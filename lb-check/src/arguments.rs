@@ -97,6 +97,7 @@ impl CheckContext {
             virtualhost: None,
             scripts: ScriptRules {
                 default_user: None,
+                usual_user: false,
                 secure: false,
                 supplementary_groups: false,
             },
@@ -110,6 +111,9 @@ impl CheckContext {
 pub struct ScriptRules {
     /// User and group (`script_user`).
     pub default_user: Option<(String, Option<String>)>,
+    /// Where there is no `default_user` it is `keepalived_script`, if the machine has that. Looked up
+    /// when there is a script: the user database brings libraries with it, half a megabyte.
+    pub usual_user: bool,
     /// Scripts run by root that others could change are refused, and so are scripts without a user
     /// (`enable_script_security`).
     pub secure: bool,

@@ -143,7 +143,7 @@ fn script(
     findings: &mut Findings,
 ) -> Option<Script> {
     let behind = || (!command.user.is_empty()).then(|| (line, command.user.clone()));
-    let account = match account(user.or_else(behind), rules.default_user.as_ref()) {
+    let account = match account(user.or_else(behind), rules) {
         Ok(account) => account,
         Err(error) => {
             findings.0.push(error);
@@ -217,13 +217,13 @@ fn command(line: &Arguments, findings: &mut Findings) -> Option<Command> {
 /// Whom the script runs as: its own `user`, else `script_user`, else the director's user.
 fn account(
     user: Option<(&Arguments, Vec<String>)>,
-    default_user: Option<&(String, Option<String>)>,
+    rules: &ScriptRules,
 ) -> Result<Option<Account>, ArgumentError> {
     let Some((line, words)) = user else {
-        return match default_user {
+        return match rules.default_user() {
             None => Ok(None),
             Some((user, group)) => {
-                let found = Account::find(user, group.as_deref());
+                let found = Account::find(&user, group.as_deref());
                 let block = Arguments::line("script_user", [user]);
                 found
                     .map(Some)

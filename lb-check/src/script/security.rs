@@ -16,13 +16,22 @@ const DEFAULT_USER: &str = "keepalived_script";
 impl ScriptRules {
     /// With the user given, or else `keepalived_script` if there is one, or else the director's.
     #[must_use]
-    pub fn new(user: Option<(String, Option<String>)>, secure: bool) -> Self {
-        let known = || User::from_name(DEFAULT_USER).ok().flatten();
+    pub const fn new(user: Option<(String, Option<String>)>, secure: bool) -> Self {
         Self {
-            default_user: user.or_else(|| known().map(|of| (of.name, None))),
+            default_user: user,
+            usual_user: true,
             secure,
             supplementary_groups: false,
         }
+    }
+
+    /// User and group of a script that has no `user`; `None`: the director's.
+    pub(super) fn default_user(&self) -> Option<(String, Option<String>)> {
+        if self.default_user.is_some() || !self.usual_user {
+            return self.default_user.clone();
+        }
+        let usual = User::from_name(DEFAULT_USER).ok().flatten();
+        usual.map(|of| (of.name, None))
     }
 
     /// Sets whether scripts are in all the groups of their user.
@@ -134,9 +143,8 @@ mod tests {
         fs::set_permissions(&script, fs::Permissions::from_mode(0o777)).unwrap();
         let lax = ScriptRules::default();
         let strict = ScriptRules {
-            default_user: None,
             secure: true,
-            supplementary_groups: false,
+            ..ScriptRules::default()
         };
         let (root, other) = (Account::new(0, 0), Account::new(65534, 65534));
         assert_eq!(strict.judge(&script, Some(&other)), Ok(None));
