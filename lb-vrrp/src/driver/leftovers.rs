@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tracing::info;
 
 use super::actuator::remove_leftovers;
-use super::address::{AddressManager, Rtnetlink};
+use super::address::{AddressManager, Link, Rtnetlink};
 use super::error::Error;
 use super::links::Interfaces;
 use super::needs::interface_of;
@@ -82,7 +82,11 @@ impl Cleaning<'_> {
                         if statics::names(statics, name, address.address) {
                             return None;
                         }
-                        Some((Arc::clone(&router), interface.link.clone(), address.clone()))
+                        Some((
+                            Arc::clone(&router),
+                            Link::clone(&interface.link),
+                            address.clone(),
+                        ))
                     }
                 })
             });

@@ -34,7 +34,7 @@ pub(super) struct PresentAddress {
 /// One interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Interface {
-    pub(super) link: Link,
+    pub(super) link: Arc<Link>,
     /// `IFF_UP` and `IFF_RUNNING`: administratively up, with carrier.
     pub(super) up: bool,
     /// How its link is [asked](super::polling), where `up` is the answer.
@@ -230,7 +230,7 @@ impl Interfaces {
         let known = before.is_some();
         let was_up = before.as_ref().is_some_and(|interface| interface.up);
         let interface = Interface {
-            link: Link::new(index, name.as_str()),
+            link: Arc::new(Link::new(index, name.as_str())),
             up: flags.contains(LinkFlags::Up | LinkFlags::Running),
             polled: None,
             changes_at: None,
@@ -243,7 +243,7 @@ impl Interfaces {
         };
         let raised = known && !was_up && interface.up;
         let lowered = was_up && !interface.up && interface.macvlan_of.is_some();
-        let link = interface.link.clone();
+        let link = Link::clone(&interface.link);
         by_index.insert(index, interface);
         if lowered {
             Change::Lowered { link }
@@ -259,7 +259,9 @@ impl Interfaces {
             return Change::None;
         }
         match Arc::make_mut(&mut self.by_index).remove(&message.header.index) {
-            Some(Interface { link, .. }) => Change::LinkGone { link },
+            Some(interface) => Change::LinkGone {
+                link: Link::clone(&interface.link),
+            },
             None => Change::None,
         }
     }
@@ -294,7 +296,7 @@ impl Interfaces {
             known.address != present.address || known.prefix_len != present.prefix_len
         });
         Change::AddressGone {
-            link: interface.link.clone(),
+            link: Link::clone(&interface.link),
             address: present.address,
         }
     }
@@ -350,7 +352,7 @@ pub(super) mod tests {
     /// An interface that is up.
     pub(in crate::driver) fn eth(index: u32, name: &str) -> Interface {
         Interface {
-            link: Link::new(index, name),
+            link: Arc::new(Link::new(index, name)),
             up: true,
             polled: None,
             changes_at: None,

@@ -48,8 +48,8 @@ pub(super) type PortKey = (Arc<str>, AddressFamily);
 /// An address with all that is needed to hold and announce it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Prepared {
-    pub(super) address: VirtualAddress,
-    pub(super) link: Link,
+    pub(super) address: Arc<VirtualAddress>,
+    pub(super) link: Arc<Link>,
     /// `None` where there is nothing to announce by: no ARP on the interface.
     pub(super) announcement: Option<Announcement>,
     /// Period of announcements beside the router's own refresh.

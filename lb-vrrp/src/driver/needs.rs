@@ -212,8 +212,8 @@ pub(super) fn prepare(
             })
         });
         prepared.push(Prepared {
-            address: address.clone(),
-            link: interface.link.clone(),
+            address: Arc::new(address.clone()),
+            link: Arc::clone(&interface.link),
             announcement,
             extra: extra_of(spec, address, interface),
         });

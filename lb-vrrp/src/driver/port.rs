@@ -67,7 +67,7 @@ impl Port {
         interface: &Interface,
         family: AddressFamily,
     ) -> io::Result<Self> {
-        let Link { index, name, .. } = &interface.link;
+        let Link { index, name, .. } = &*interface.link;
         if passed.index != *index {
             return Err(io::ErrorKind::InvalidInput.into());
         }

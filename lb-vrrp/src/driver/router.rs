@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tracing::warn;
 
+use super::address::Link;
 use super::event::{Event, Events, LinkProblem};
 use super::limiter::RejectedLimiter;
 use super::links::Interfaces;
@@ -23,7 +24,7 @@ use super::succession::{HeldAddress, RouterEstate};
 use super::vmac::{Macvlan, Outlet, covers_adverts, mac_of};
 use crate::{
     AdvertisedPriority, AnnounceReason, Authentication, Output, Received, RouterConfig, State,
-    Transmit, VirtualRouter,
+    Transmit, VirtualAddress, VirtualRouter,
 };
 
 /// Bursts because of other routers' adverts are at least this far apart; the actuator's repeat
@@ -372,8 +373,8 @@ impl Router {
         let held = self.addresses.iter().filter_map(|of| {
             let keep = self.ready.keep((of.link.index, of.address.address))?;
             Some(HeldAddress {
-                link: of.link.clone(),
-                address: of.address.clone(),
+                link: Link::clone(&of.link),
+                address: VirtualAddress::clone(&of.address),
                 keep,
             })
         });

@@ -251,7 +251,7 @@ impl RouterConfigBuilder {
         self.settings.peers.check_source |= self.peers.iter().any(UnicastPeer::is_bounded);
         self.settings.peers.list = self.peers.into();
         Ok(RouterConfig {
-            settings: self.settings,
+            settings: Arc::new(self.settings),
             addresses,
             excluded,
             mtu: self.mtu,

@@ -30,7 +30,8 @@ use crate::{
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouterConfig {
-    pub(super) settings: Settings,
+    /// Cloning a configuration shares them.
+    pub(super) settings: Arc<Settings>,
     pub(super) addresses: AddressList,
     pub(super) excluded: Arc<[IpAddr]>,
     /// That was asked for.
@@ -68,53 +69,53 @@ impl RouterConfig {
     }
 
     /// Virtual router identifier.
-    pub const fn vrid(&self) -> Vrid {
+    pub fn vrid(&self) -> Vrid {
         self.settings.vrid
     }
 
     /// Version that is sent and accepted.
-    pub const fn version(&self) -> Version {
+    pub fn version(&self) -> Version {
         self.settings.version
     }
 
     /// Configured priority, before tracking.
-    pub const fn priority(&self) -> Priority {
+    pub fn priority(&self) -> Priority {
         self.settings.priority
     }
 
     /// Configured advertisement interval.
-    pub const fn interval(&self) -> AdvertInterval {
+    pub fn interval(&self) -> AdvertInterval {
         self.settings.interval
     }
 
     /// How many intervals without an advertisement a backup waits, before the skew: 1–100.
-    pub const fn down_timer_adverts(&self) -> u8 {
+    pub fn down_timer_adverts(&self) -> u8 {
         self.settings.down_timer_adverts
     }
 
     /// `Preempt_Mode`: whether this router takes over from a master of lower priority.
-    pub const fn preempt(&self) -> bool {
+    pub fn preempt(&self) -> bool {
         self.settings.preempt && self.settings.sticky.is_none()
     }
 
     /// How long a backup that hears a lower priority waits before it begins to preempt.
-    pub const fn preempt_delay(&self) -> Duration {
+    pub fn preempt_delay(&self) -> Duration {
         self.settings.preempt_delay
     }
 
     /// How long a sticky router waits at most for a proof that it can receive; see
     /// [`RouterConfigBuilder::sticky`].
-    pub const fn sticky(&self) -> Option<Duration> {
+    pub fn sticky(&self) -> Option<Duration> {
         self.settings.sticky
     }
 
     /// How adverts are authenticated.
-    pub const fn authentication(&self) -> &Authentication {
+    pub fn authentication(&self) -> &Authentication {
         &self.settings.authentication
     }
 
     /// The keys of the HMAC trailer, where that is how adverts are authenticated.
-    pub(super) const fn hmac(&self) -> Option<&HmacConfig> {
+    pub(super) fn hmac(&self) -> Option<&HmacConfig> {
         match &self.settings.authentication {
             Authentication::Hmac(hmac) => Some(hmac),
             Authentication::None | Authentication::Password(_) | Authentication::Ah(_) => None,
@@ -150,8 +151,11 @@ impl RouterConfig {
         let addresses: Vec<IpAddr> = self.all_addresses().collect();
         let room = room(&self.settings, self.family(), mtu)?;
         let (addresses, excluded) = split(&addresses, room)?;
+        if addresses == self.addresses {
+            return Ok(self.clone());
+        }
         Ok(Self {
-            settings: self.settings.clone(),
+            settings: Arc::clone(&self.settings),
             addresses,
             excluded,
             mtu: self.mtu,
@@ -175,12 +179,12 @@ impl RouterConfig {
     }
 
     /// TTL or hop limit of what is sent.
-    pub const fn hop_limit(&self) -> u8 {
+    pub fn hop_limit(&self) -> u8 {
         self.settings.peers.hop_limit
     }
 
     /// Whether a unicast advertisement must come from a configured peer.
-    pub const fn check_unicast_source(&self) -> bool {
+    pub fn check_unicast_source(&self) -> bool {
         self.settings.peers.check_source
     }
 
@@ -191,44 +195,44 @@ impl RouterConfig {
     }
 
     /// Checksum sent in VRRPv3 over IPv4.
-    pub const fn checksum(&self) -> ChecksumDialect {
+    pub fn checksum(&self) -> ChecksumDialect {
         self.settings.checksum
     }
 
     /// Whether the checksum that was heard last is the one that is sent.
-    pub const fn mirror_checksum(&self) -> bool {
+    pub fn mirror_checksum(&self) -> bool {
         self.settings.mirror_checksum
     }
 
     /// Whether a master that yields sends one last advertisement.
-    pub const fn farewell(&self) -> bool {
+    pub fn farewell(&self) -> bool {
         self.settings.farewell
     }
 
     /// Whether a master answers a losing advertisement.
-    pub const fn answer_losing(&self) -> bool {
+    pub fn answer_losing(&self) -> bool {
         self.settings.answer_losing
     }
 
     /// Whether the address owner discards advertisements.
-    pub const fn owner_ignores_adverts(&self) -> bool {
+    pub fn owner_ignores_adverts(&self) -> bool {
         self.settings.owner_ignores_adverts
     }
 
     /// The priority of the backup that may have taken over during a stall, and to which a master
     /// then yields.
-    pub const fn yield_after_stall(&self) -> Option<Priority> {
+    pub fn yield_after_stall(&self) -> Option<Priority> {
         self.settings.yield_after_stall
     }
 
     /// `Accept_Mode` (RFC 9568 §6.1): whether a master accepts packets to the virtual addresses.
     /// The address owner always does.
-    pub const fn accept(&self) -> bool {
+    pub fn accept(&self) -> bool {
         self.settings.accept || self.settings.priority.is_owner()
     }
 
     /// Whether nothing is done but what the RFC says.
-    pub const fn strict(&self) -> bool {
+    pub fn strict(&self) -> bool {
         self.settings.strict
     }
 }

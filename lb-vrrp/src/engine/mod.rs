@@ -369,7 +369,12 @@ impl VirtualRouter {
 
     /// The next thing to do, in order; `None` when all is done.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if output.is_none() {
+            // A transition leaves several, an advertisement one.
+            self.outputs.shrink_to(1);
+        }
+        output
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) at the latest; `None`: never.

@@ -211,7 +211,7 @@ fn validate_header(message: &[u8], config: &RouterConfig) -> Result<(), Rejected
     Ok(())
 }
 
-const fn mismatch(got: u8, config: &RouterConfig) -> Rejected {
+fn mismatch(got: u8, config: &RouterConfig) -> Rejected {
     let expected = match config.authentication() {
         Authentication::None | Authentication::Hmac(_) => AuthField::NONE.kind,
         Authentication::Password(_) => AuthField::PASSWORD_KIND,

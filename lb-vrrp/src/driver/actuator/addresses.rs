@@ -47,8 +47,8 @@ pub(super) fn stays(wanted: &WantedAddresses<'_>, key: &AddressKey, held: &Held)
 pub(super) struct Held {
     pub(super) router: RouterKey,
     pub(super) name: Arc<str>,
-    pub(super) link: Link,
-    pub(super) address: VirtualAddress,
+    pub(super) link: Arc<Link>,
+    pub(super) address: Arc<VirtualAddress>,
     pub(super) epoch: u64,
     pub(super) announced: u64,
     pub(super) bursts: u64,
@@ -134,7 +134,7 @@ impl Actuator {
             let shield = || Shield {
                 router: router.clone(),
                 name: Arc::clone(&wish.router),
-                link: of.link.clone(),
+                link: Link::clone(&of.link),
             };
             let raised = self.shields.raise(key, shield).await;
             self.filtered(raised);
@@ -174,8 +174,8 @@ impl Actuator {
         let mut held = Held {
             router: router.clone(),
             name: Arc::clone(&wish.router),
-            link: of.link.clone(),
-            address: of.address.clone(),
+            link: Arc::clone(&of.link),
+            address: Arc::clone(&of.address),
             epoch: wish.epoch,
             announced: wish.announced,
             bursts: wish.bursts,

@@ -20,8 +20,8 @@ impl Actuator {
             let held = Held {
                 router: router.clone(),
                 name: Arc::clone(name),
-                link: of.link,
-                address: of.address,
+                link: Arc::new(of.link),
+                address: Arc::new(of.address),
                 epoch: 1,
                 announced: 0,
                 keep: of.keep,

@@ -176,8 +176,8 @@ fn ip(last: u8) -> IpAddr {
 
 fn wanted(held: bool, epoch: u64, addresses: &[u8]) -> Wanted {
     let prepared = addresses.iter().map(|last| Prepared {
-        address: VirtualAddress::new(ip(*last)),
-        link: link(),
+        address: Arc::new(VirtualAddress::new(ip(*last))),
+        link: Arc::new(link()),
         announcement: None,
         extra: None,
     });
@@ -237,7 +237,7 @@ async fn a_reload_replaces_only_what_differs() {
     // Another prefix is another address to the kernel.
     let mut changed = wanted(true, 1, &[100, 102]);
     let mut addresses = changed.addresses.to_vec();
-    addresses[0].address.prefix_len = 24;
+    Arc::make_mut(&mut addresses[0].address).prefix_len = 24;
     changed.addresses = addresses.into();
     bench.want(1, changed).await;
     assert_eq!(bench.fake.log(), ["remove 192.0.2.100", "add 192.0.2.100"]);

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::super::address::Link;
 use super::super::error::Error;
 use super::super::mailbox::RouterKey;
 use super::super::needs::{config_of, interface_of};
@@ -93,7 +94,7 @@ impl AdvertThread {
             };
             for prefix in self.interfaces.leftovers(&interface.link, address) {
                 let address = address.clone().with_prefix_len(prefix);
-                self.mailbox.clean(interface.link.clone(), address);
+                self.mailbox.clean(Link::clone(&interface.link), address);
             }
         }
     }

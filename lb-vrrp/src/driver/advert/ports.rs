@@ -89,7 +89,7 @@ impl AdvertThread {
             };
             let routers = self.routers.values().filter(|of| of.key.port() == key);
             // Whoever's they are.
-            let above = |of: &&VirtualLink| of.base == interface.link && of.family == *family;
+            let above = |of: &&VirtualLink| of.base == *interface.link && of.family == *family;
             let macvlans: BTreeMap<u32, MacAddr> = macvlans
                 .iter()
                 .filter(above)
@@ -124,7 +124,11 @@ impl AdvertThread {
             .routers
             .values()
             .filter(|router| router.spec.promotes_secondaries)
-            .filter_map(|router| Some(self.interfaces.get(&router.spec.interface)?.link.clone()))
+            .filter_map(|router| {
+                Some(Link::clone(
+                    &self.interfaces.get(&router.spec.interface)?.link,
+                ))
+            })
             .collect();
         self.mailbox
             .promote(&promoted.into_iter().collect::<Vec<Link>>());

@@ -44,7 +44,7 @@ impl PlacedRoute {
     pub(super) fn new(route: &VirtualRoute, interfaces: &Interfaces) -> Option<Self> {
         let find = |name: &Option<String>| match name {
             None => Some(None),
-            Some(name) => interfaces.get(name).map(|of| Some(of.link.clone())),
+            Some(name) => interfaces.get(name).map(|of| Some(Link::clone(&of.link))),
         };
         let hops = route.next_hops.iter().map(|hop| find(&hop.interface));
         Some(Self {

@@ -65,7 +65,7 @@ impl Placed {
         };
         for of in statics.addresses.iter().map(|of| &of.item) {
             let name = of.interface.as_deref().unwrap_or_default();
-            let link = interfaces.get(name).map(|found| found.link.clone());
+            let link = interfaces.get(name).map(|found| Link::clone(&found.link));
             let spot = link.map(|link| Spot::Address(link, of.clone()));
             push(of.tracked, &[name], spot);
         }

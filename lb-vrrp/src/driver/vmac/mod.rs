@@ -75,7 +75,7 @@ impl VirtualLink {
                 router: RouterKey::of(spec),
                 router_name: Arc::from(spec.name.as_str()),
                 name: Arc::from(of.vmac.name?),
-                base: interfaces.get(of.base)?.link.clone(),
+                base: Link::clone(&interfaces.get(of.base)?.link),
                 mac: of.mac,
                 family: of.family,
             })
