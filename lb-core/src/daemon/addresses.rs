@@ -10,13 +10,59 @@ use rtnetlink::packet_route::address::AddressAttribute;
 use rtnetlink::{MulticastGroup, new_multicast_connection};
 use tokio::sync::watch;
 
+use super::supervise::supervised;
+
 /// How long after an event to wait for its neighbours: a takeover adds many addresses at once.
 const SETTLE: Duration = Duration::from_millis(20);
 /// A lost netlink connection is tried again after this long.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// The addresses of this host, and whoever follows them: until it is dropped.
+#[derive(Debug)]
+pub(super) struct AddressMonitor {
+    present: watch::Receiver<BTreeSet<IpAddr>>,
+    _task: AbortOnDrop,
+}
+
+impl AddressMonitor {
+    /// Reads the addresses, and follows them from then on.
+    ///
+    /// # Errors
+    /// When route netlink cannot be opened or refuses the dump.
+    pub(super) async fn start() -> Result<Self, AddressError> {
+        let (sender, present) = watch::channel(local_addresses().await?);
+        let task = tokio::spawn(async move {
+            supervised("address monitor", || watch_addresses(&sender)).await;
+        });
+        Ok(Self {
+            present,
+            _task: AbortOnDrop(task),
+        })
+    }
+
+    /// The addresses as they are known now.
+    pub(super) fn present(&mut self) -> BTreeSet<IpAddr> {
+        self.present.borrow_and_update().clone()
+    }
+
+    async fn changed(&mut self) -> BTreeSet<IpAddr> {
+        if self.present.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        self.present()
+    }
+}
+
+/// The addresses after their next change; never, where nobody follows them.
+pub(super) async fn next_addresses(monitor: &mut Option<AddressMonitor>) -> BTreeSet<IpAddr> {
+    match monitor {
+        Some(monitor) => monitor.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Follows the host's addresses until the receiver of `present` is gone.
-pub(crate) async fn watch_addresses(present: &watch::Sender<BTreeSet<IpAddr>>) {
+async fn watch_addresses(present: &watch::Sender<BTreeSet<IpAddr>>) {
     while !present.is_closed() {
         if let Err(error) = follow(present).await {
             tracing::warn!(%error, "address monitor lost, trying again");
@@ -59,7 +105,7 @@ async fn follow(present: &watch::Sender<BTreeSet<IpAddr>>) -> Result<(), Address
 ///
 /// # Errors
 /// When route netlink cannot be opened or refuses the dump.
-pub(crate) async fn local_addresses() -> Result<BTreeSet<IpAddr>, AddressError> {
+async fn local_addresses() -> Result<BTreeSet<IpAddr>, AddressError> {
     let (connection, handle, _) = rtnetlink::new_connection().map_err(AddressError::Open)?;
     let _connection = AbortOnDrop(tokio::spawn(connection));
     dump(&handle).await
@@ -96,6 +142,7 @@ pub enum AddressError {
     Dump(#[source] rtnetlink::Error),
 }
 
+#[derive(Debug)]
 struct AbortOnDrop(tokio::task::JoinHandle<()>);
 
 impl Drop for AbortOnDrop {
@@ -110,7 +157,8 @@ mod tests {
 
     #[tokio::test]
     async fn loopback_is_among_the_local_addresses() {
-        let addresses = local_addresses().await.unwrap();
+        let mut monitor = AddressMonitor::start().await.unwrap();
+        let addresses = monitor.present();
         assert!(
             addresses.contains(&IpAddr::from([127, 0, 0, 1])),
             "{addresses:?}"

@@ -10,6 +10,7 @@ use crate::dataplane::{IpvsPlane, Reconciler};
 use crate::ledger::Ledger;
 use crate::mail::Mailer;
 
+use super::addresses::AddressMonitor;
 use super::plane::Plane;
 use super::routers::Routers;
 use super::running::{Running, systemd};
@@ -52,6 +53,12 @@ impl Running {
             report::log_report(&report, &mut self.told);
             self.parts.plane = Some(Plane::spawn(reconciler));
         }
+        if self.parts.addresses.is_none() && start::needs_addresses(&model) {
+            let monitor = AddressMonitor::start().await;
+            let mut monitor = monitor.map_err(|error| line(&error))?;
+            self.director.handle_addresses(&monitor.present());
+            self.parts.addresses = Some(monitor);
+        }
         // Whatever can be refused comes first, so that a refusal leaves everything as it was.
         let mailer = if self.director.global().mail == model.global.mail {
             None
@@ -78,8 +85,6 @@ impl Running {
         {
             tokio::spawn(old.shutdown(LAST_MAILS));
         }
-        self.states
-            .retain(|name, _| model.routers.iter().any(|router| router.name == *name));
         self.director.replace_model(model);
         start::log_findings(&self.source, &loaded.findings);
         self.findings = loaded.findings;

@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use lb_check::CheckEvent;
 use lb_ipvs::{ServiceKey, SyncDaemon};
-use lb_vrrp::State;
 use lb_vrrp::driver::Event;
 use sd_notify::NotifyState;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -20,6 +19,7 @@ use crate::ledger::Ledger;
 use crate::mail::{Mailer, Message};
 use crate::plan::DesiredService;
 
+use super::addresses::{AddressMonitor, next_addresses};
 use super::checks::{Checks, NewCheck};
 use super::error::RunError;
 use super::lock::ControlLock;
@@ -44,11 +44,11 @@ pub(super) struct Parts {
     pub(super) routers: Option<Routers>,
     pub(super) mailer: Option<Mailer>,
     pub(super) control: mpsc::Receiver<Request>,
-    pub(super) present: watch::Receiver<BTreeSet<IpAddr>>,
+    /// Kept once something has needed it.
+    pub(super) addresses: Option<AddressMonitor>,
     pub(super) lock: ControlLock,
     pub(super) listening: Listening,
     pub(super) serving: JoinHandle<()>,
-    pub(super) monitor: JoinHandle<()>,
 }
 
 /// A running daemon.
@@ -59,7 +59,6 @@ pub(super) struct Running {
     pub(super) director: Director,
     pub(super) findings: Vec<String>,
     pub(super) parts: Parts,
-    pub(super) states: BTreeMap<String, State>,
     /// What the data plane is to be told when it is free.
     services: BTreeMap<ServiceKey, Option<DesiredService>>,
     sync: Option<Vec<SyncDaemon>>,
@@ -74,7 +73,7 @@ enum Wake {
     Vrrp(Option<Event>),
     Check(Option<(CheckId, CheckEvent)>),
     Plane(Option<Done>),
-    Addresses,
+    Addresses(BTreeSet<IpAddr>),
     Control(Request),
     Audit,
     FirstRound,
@@ -102,7 +101,6 @@ impl Running {
             director,
             findings,
             parts,
-            states: BTreeMap::new(),
             services: BTreeMap::new(),
             sync: None,
             told,
@@ -144,7 +142,7 @@ impl Running {
                 event = next_event(&mut self.parts.routers) => Wake::Vrrp(event),
                 done = next_done(&mut self.parts.plane) => Wake::Plane(done),
                 event = self.parts.checks.next() => Wake::Check(event),
-                Ok(()) = self.parts.present.changed() => Wake::Addresses,
+                present = next_addresses(&mut self.parts.addresses) => Wake::Addresses(present),
                 Some(request) = self.parts.control.recv() => Wake::Control(request),
                 _ = audit.tick(), if audits => Wake::Audit,
                 () = tokio::time::sleep_until(first_round), if !first_round_over => {
@@ -188,10 +186,7 @@ impl Running {
                     });
                 }
                 Wake::Plane(Some(done)) => report::log_done(done, &mut self.told),
-                Wake::Addresses => {
-                    let present = self.parts.present.borrow_and_update().clone();
-                    self.director.handle_addresses(&present);
-                }
+                Wake::Addresses(present) => self.director.handle_addresses(&present),
                 Wake::Control(request) => self.answer(request).await,
                 Wake::Audit => self.audit(),
                 Wake::FirstRound => {
@@ -209,7 +204,6 @@ impl Running {
             router, transition, ..
         } = event
         {
-            self.states.insert(router.to_string(), transition.to);
             self.director.handle_role(router, transition.to);
         }
         if let Event::GroupChanged { group, to, .. } = event {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lb_vrrp::driver::{self, Driver};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use crate::control::ControlServer;
 use crate::dataplane::{IpvsPlane, Reconciler};
@@ -15,6 +15,7 @@ use crate::ledger::{Identity, Ledger, Opened};
 use crate::mail::Mailer;
 use crate::model::{Model, StaticItems};
 
+use super::addresses::AddressMonitor;
 use super::checks::Checks;
 use super::error::RunError;
 use super::lock::{ControlLock, LockError};
@@ -24,7 +25,7 @@ use super::routers::{Routers, States};
 use super::running::{Parts, Running};
 use super::supervise::supervised;
 use super::upgrade::{Claim, Predecessor};
-use super::{Options, Source, addresses, memory, privileges, vrrp};
+use super::{Options, Source, memory, privileges, vrrp};
 
 /// Control requests that wait for the director.
 const CONTROL_QUEUE: usize = 16;
@@ -50,6 +51,7 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
 
     let mut ledger = Some(open_ledger(&options)?);
     let needs_plane = needs_plane(&model, ledger.as_ref());
+    let needs_addresses = needs_addresses(&model);
     let (known, down) = claim.known.real_servers();
     if known > 0 {
         tracing::info!(
@@ -95,18 +97,17 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
         director.inherit_group(group, *state);
     }
 
-    // Without the virtual addresses that an earlier run left: they are gone by now.
-    let present = addresses::local_addresses().await?;
-    director.handle_addresses(&present);
+    let mut addresses = None;
+    if needs_addresses {
+        // Without the virtual addresses that an earlier run left: they are gone by now.
+        let monitor = addresses.insert(AddressMonitor::start().await?);
+        director.handle_addresses(&monitor.present());
+    }
 
     let (requests, control) = mpsc::channel(CONTROL_QUEUE);
     let serving = tokio::spawn(async move {
         let server = &server;
         supervised("control server", || server.serve(requests.clone())).await;
-    });
-    let (sender, present) = watch::channel(present);
-    let monitor = tokio::spawn(async move {
-        supervised("address monitor", || addresses::watch_addresses(&sender)).await;
     });
     let parts = Parts {
         plane,
@@ -115,15 +116,15 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
         routers,
         mailer,
         control,
-        present,
+        addresses,
         lock,
         listening,
         serving,
-        monitor,
     };
-    let mut running = Running::new(source, options, director, loaded.findings, parts, told);
-    running.states = states.routers;
-    Ok(running)
+    let findings = loaded.findings;
+    Ok(Running::new(
+        source, options, director, findings, parts, told,
+    ))
 }
 
 /// Claims the control socket; takes the place of who runs there, if that is wanted.
@@ -230,6 +231,12 @@ pub(super) fn needs_plane(model: &Model, ledger: Option<&Ledger>) -> bool {
             .routers
             .iter()
             .any(|router| router.sync_daemon_interface.is_some())
+}
+
+/// Whether anything in this model depends on the addresses of this host. Reading all of them after
+/// each change is a lot of work where a takeover adds many.
+pub(super) fn needs_addresses(model: &Model) -> bool {
+    model.virtual_servers.iter().any(|of| of.ha_suspend)
 }
 
 pub(super) fn log_findings(source: &Source, findings: &[String]) {

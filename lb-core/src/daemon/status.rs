@@ -85,7 +85,7 @@ impl Running {
         match running {
             Some(router) => running_router(&mut status, router),
             None => {
-                let told = self.states.get(&instance.name).copied();
+                let told = self.director.roles().get(&instance.name).copied();
                 status.state = told.unwrap_or(State::Initialize).to_string();
             }
         }

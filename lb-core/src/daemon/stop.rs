@@ -33,7 +33,7 @@ impl Parts {
     /// control socket answer no more.
     pub(super) async fn wind_down(self, table_goes: Option<Instant>, told: &mut Told) -> Left {
         self.serving.abort();
-        self.monitor.abort();
+        drop(self.addresses);
         self.checks.shutdown().await;
         if let Some(plane) = self.plane {
             if let Some(at) = table_goes {
@@ -56,7 +56,7 @@ impl Running {
         let table_goes = Instant::now()
             + handover::patience(
                 self.director.routers(),
-                &self.states,
+                self.director.roles(),
                 &self.director.desired_table(),
                 self.director.desired_sync_daemons(),
             );

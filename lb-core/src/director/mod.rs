@@ -316,6 +316,11 @@ impl Director {
         &self.routers
     }
 
+    /// The last state of each virtual router that has told one, by name.
+    pub const fn roles(&self) -> &BTreeMap<String, State> {
+        &self.roles
+    }
+
     /// What a check is to do.
     pub fn check(&self, id: &CheckId) -> Option<&CheckSpec> {
         let service = self.services.get(&id.service)?;
