@@ -106,7 +106,6 @@ pub(super) struct AdvertThread {
     /// As the monitor knows them.
     table: watch::Receiver<Interfaces>,
     reactor: Reactor,
-    /// Without real time.
     timer: DeadlineTimer,
     mailbox: Arc<Mailbox>,
     commands: mpsc::Receiver<Command>,
@@ -214,15 +213,11 @@ impl AdvertThread {
             if self.reactor.hear() && self.listen().is_break() {
                 return Ok(End::Orderly);
             }
-            let next = self.next_timeout();
+            self.timer.arm(self.next_timeout())?;
             if self.reactor.is_rung() || self.reactor.has_ready() {
-                // Something was left for this turn.
+                // Something was left for the next turn.
                 self.reactor.look()?;
-            } else if self.realtime {
-                self.timer.arm(None)?;
-                self.reactor.wait_until(next)?;
             } else {
-                self.timer.arm(next)?;
                 self.reactor.wait()?;
             }
         }

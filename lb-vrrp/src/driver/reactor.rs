@@ -12,13 +12,10 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
-use std::time::Instant;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use nix::sys::time::TimeSpec;
 
 /// Events taken at once.
 const EVENTS: usize = 16;
@@ -123,20 +120,6 @@ impl Reactor {
         self.take(EpollTimeout::NONE)
     }
 
-    /// The same, but until `deadline` at the latest, if there is one.
-    ///
-    /// For a thread in real time, where the kernel is exact to the nanosecond, one system call less
-    /// than with a timer. Others it lets wait up to a thousandth longer.
-    pub(super) fn wait_until(&self, deadline: Option<Instant>) -> io::Result<()> {
-        let limit = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-        let mut all = [PollFd::new(self.0.epoll.0.as_fd(), PollFlags::POLLIN)];
-        match ppoll(&mut all, limit.map(TimeSpec::from_duration), None) {
-            Ok(0) | Err(Errno::EINTR) => Ok(()),
-            Ok(_) => self.look(),
-            Err(error) => Err(error.into()),
-        }
-    }
-
     /// The same without waiting.
     pub(super) fn look(&self) -> io::Result<()> {
         self.take(EpollTimeout::ZERO)
@@ -217,7 +200,6 @@ mod tests {
     use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
     use std::thread;
-    use std::time::Duration;
 
     use super::*;
 
@@ -273,22 +255,6 @@ mod tests {
         assert!(!reactor.is_rung());
         reactor.unhear();
         assert!(reactor.hear());
-    }
-
-    #[test]
-    fn a_wait_ends_at_its_deadline_or_before_it() {
-        let reactor = Reactor::new().unwrap();
-        let deadline = Instant::now() + Duration::from_millis(5);
-        reactor.wait_until(Some(deadline)).unwrap();
-        assert!(Instant::now() >= deadline);
-        // One that has passed.
-        reactor.wait_until(Some(deadline)).unwrap();
-        let (mut there, here) = UnixStream::pair().unwrap();
-        let here = reactor.watch(here).unwrap();
-        here.clear();
-        there.write_all(b"a").unwrap();
-        reactor.wait_until(None).unwrap();
-        assert!(here.is_ready());
     }
 
     #[test]
