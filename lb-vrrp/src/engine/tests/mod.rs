@@ -12,6 +12,7 @@ mod extensions;
 mod hand_over;
 mod properties;
 mod receive;
+mod repeat;
 mod table;
 mod unicast;
 
