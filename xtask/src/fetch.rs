@@ -200,6 +200,13 @@ fn unpack(archives: &Path, tree: &Path) -> Result<usize, FetchError> {
         })?;
         count += 1;
     }
+    // An ordinary user's files are his: in the guest, mount would run as him, and not as root.
+    let mut command = Command::new("chmod");
+    command.args(["-R", "ug-s"]).arg(&fresh);
+    process::run(&mut command, UNPACK_DEADLINE).map_err(|source| FetchError::Unpack {
+        package: fresh.clone(),
+        source,
+    })?;
     // The host's /bin is a link to usr/bin; a directory of that name above it would hide the link.
     for top in ["bin", "sbin", "lib", "lib64"] {
         let link = fresh.join(top);

@@ -328,7 +328,8 @@ fn rules_of_one_priority_are_told_from_each_other() {
             .with_ip_protocol(6)
             .with_source_ports(1..=9)
             .with_destination_ports(80..=81)
-            .with_users(10..=20)
+            // The only one that an ordinary user's namespace has.
+            .with_users(0..=0)
             .with_suppress_interface_group(3),
     ];
     let of = |rules: &[VirtualRule]| calm_spec(51, 150).with_virtual_rules(rules.to_vec());
@@ -340,7 +341,7 @@ fn rules_of_one_priority_are_told_from_each_other() {
         "200: from all fwmark 0x6 lookup 9 proto 112",
         "200: from all fwmark 0x7 lookup 9 proto 112",
         "200: from 10.0.0.1 lookup 9 proto 112",
-        "200: from all fwmark 0x6 uidrange 10-20 ipproto tcp sport 1-9 dport 80-81 lookup 9 \
+        "200: from all fwmark 0x6 uidrange 0-0 ipproto tcp sport 1-9 dport 80-81 lookup 9 \
          suppress_prefixlength 0 suppress_ifgroup 3 proto 112",
         "200: from all lookup 9 proto 112",
     ];

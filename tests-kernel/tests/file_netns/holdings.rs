@@ -62,7 +62,7 @@ vrrp_instance VI_1 {
         nop priority 151
         oif eth0 blackhole priority 152
         tos 0x10 table 9 priority 153
-        uidrange 10-20 table 9 priority 154
+        uidrange 0-0 table 9 priority 154
         ipproto tcp sport 10-20 dport 80-81 table 9 priority 155
         suppress_prefixlength 0 table main priority 156
         l3mdev priority 157
