@@ -85,6 +85,8 @@ impl Keeper {
             mac: mac.into(),
         });
         self.inherited.extend(macvlans);
+        // Also where nothing else is wanted than before.
+        self.settled = None;
     }
 
     /// Takes what was inherited for its own, to be deleted as any other.
