@@ -16,6 +16,8 @@ use std::error::Error;
 use std::fs;
 use std::time::Duration;
 
+use tests_kernel::cluster::Software;
+
 type TestResult<T = ()> = Result<T, Box<dyn Error>>;
 
 /// Ten times what the slowest step takes.
@@ -26,4 +28,14 @@ const SETTLED: Duration = Duration::from_secs(4);
 /// Whether limits of the machine are none for this process, and it can be anybody.
 fn privileged() -> bool {
     fs::read_to_string("/proc/self/setgroups").is_ok_and(|text| text.trim() == "allow")
+}
+
+/// Whether a program can run scripts here: keepalived sets their groups, also root's, which an
+/// ordinary user's namespace refuses. Says so where it cannot.
+fn runs_scripts(software: Software, test: &str) -> bool {
+    let can = software == Software::Lbctl || privileged();
+    if !can {
+        tests_kernel::gate::skipped(&format!("{test}: {software}'s part needs root"));
+    }
+    can
 }

@@ -10,7 +10,7 @@ use tests_kernel::host_namespaces_or_skip;
 use tests_kernel::net::{Capture, Lan, wait_until};
 use tests_kernel::process::pause;
 
-use super::{DEADLINE, TestResult};
+use super::{DEADLINE, TestResult, runs_scripts};
 
 /// The priorities of the two routers of a group; 0 where they are in Fault.
 type Worth = [u8; 2];
@@ -164,6 +164,8 @@ fn story(software: Software) -> TestResult {
 #[test]
 fn a_weight_in_a_sync_group_is_worth_what_it_is_in_keepalived() -> TestResult {
     host_namespaces_or_skip!();
-    story(Software::Keepalived)?;
+    if runs_scripts(Software::Keepalived, "weights in a sync group") {
+        story(Software::Keepalived)?;
+    }
     story(Software::Lbctl)
 }
