@@ -311,6 +311,9 @@ impl AdvertThread {
             self.settle();
             now = Instant::now();
         }
+        if !self.timer.is_due(now) {
+            return Ok(());
+        }
         // Who is about to take over makes sure that nothing has arrived, while the thread was not
         // scheduled or busy with a command.
         let takes_over = |router: &Router| {
