@@ -265,13 +265,20 @@ impl AdvertThread {
             self.handle_report(object, report);
             all &= left > 0;
         }
-        if Pin::new(&mut self.handle).poll(&mut context).is_ready() {
+        if self.is_abandoned() {
             return self.abandon();
         }
         if !all {
             self.reactor.unhear();
         }
         ControlFlow::Continue(())
+    }
+
+    /// Whether the handle has been dropped, which rings the bell.
+    fn is_abandoned(&mut self) -> bool {
+        let waker = self.reactor.waker();
+        let mut context = Context::from_waker(&waker);
+        Pin::new(&mut self.handle).poll(&mut context).is_ready()
     }
 
     fn abandon(&mut self) -> ControlFlow<()> {

@@ -2,11 +2,9 @@
 //! The new side of a hand-over: ready, wait for the token, go on.
 
 use std::collections::BTreeMap;
-use std::future::Future as _;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -122,13 +120,6 @@ impl AdvertThread {
                 return Ok(true);
             }
         }
-    }
-
-    /// Whether the handle has been dropped, which rings the bell.
-    fn is_abandoned(&mut self) -> bool {
-        let waker = self.reactor.waker();
-        let mut context = Context::from_waker(&waker);
-        Pin::new(&mut self.handle).poll(&mut context).is_ready()
     }
 
     /// Makes engines of what was handed over, those that are wanted here.
