@@ -247,15 +247,28 @@ impl AdvertThread {
         let waker = self.reactor.waker();
         let mut context = Context::from_waker(&waker);
         let mut all = false;
+        // One look at the interfaces does for many changes: the table is the latest. An address is
+        // ready only after the look that asked for it.
+        let mut changed = false;
         for _ in 0..COMMANDS {
             match self.commands.poll_recv(&mut context) {
-                Poll::Ready(Some(command)) => self.handle_command(command)?,
+                Poll::Ready(Some(Command::InterfacesChanged)) => changed = true,
+                Poll::Ready(Some(command)) => {
+                    if changed && !matches!(command, Command::AddressReady { .. }) {
+                        changed = false;
+                        self.follow_interfaces();
+                    }
+                    self.handle_command(command)?;
+                }
                 Poll::Ready(None) => return self.abandon(),
                 Poll::Pending => {
                     all = true;
                     break;
                 }
             }
+        }
+        if changed {
+            self.follow_interfaces();
         }
         for left in (0..REPORTS).rev() {
             // Closed together with the commands.
@@ -364,13 +377,16 @@ impl AdvertThread {
         Ok(())
     }
 
+    /// Acts on the interfaces as they are now.
+    fn follow_interfaces(&mut self) {
+        self.interfaces = self.table.borrow().clone();
+        self.reopen.hurry();
+        self.settle();
+    }
+
     fn handle_command(&mut self, command: Command) -> ControlFlow<()> {
         match command {
-            Command::InterfacesChanged => {
-                self.interfaces = self.table.borrow().clone();
-                self.reopen.hurry();
-                self.settle();
-            }
+            Command::InterfacesChanged => self.follow_interfaces(),
             Command::AddressReady {
                 router,
                 epoch,
