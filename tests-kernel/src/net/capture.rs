@@ -7,60 +7,48 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use pnet::datalink::{self, DataLinkReceiver, DataLinkSender};
+use nix::net::if_::if_nametoindex;
+use pnet::datalink;
 
+use super::stamped::{FrameSocket, instant};
 use super::wire::{self, Advert, Arp, Packet};
 use super::{NetError, Netns, wait_until};
-
-/// How long one receive waits before the stop flag is looked at.
-const GLANCE: Duration = Duration::from_millis(100);
 
 /// A packet and when it was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Seen {
-    /// When it was read.
+    /// When the kernel had it, however late it was read.
     pub at: Instant,
     /// The packet.
     pub packet: Packet,
 }
 
-/// Records what passes an interface, until dropped.
-pub type Capture = Recorder<Seen>;
-
-/// Records what some frames mean, until dropped.
+/// Records advertisements and ARP that pass an interface, until dropped.
 #[derive(Debug)]
-pub struct Recorder<T> {
-    seen: Arc<Mutex<Vec<T>>>,
+pub struct Capture {
+    seen: Arc<Mutex<Vec<Seen>>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl<T: Clone + Send + 'static> Recorder<T> {
-    /// Starts recording what `decode` finds in the frames that pass `interface` of `netns`; on a
+impl Capture {
+    /// Starts recording what passes `interface` of `netns`, with the kernel's time stamps; on a
     /// [`Lan`](super::Lan) the switch's `br0` sees everything once.
     ///
     /// # Errors
     ///
-    /// When the namespace cannot be entered or the packet socket is refused.
-    pub fn record(
-        netns: &Netns,
-        interface: &str,
-        decode: fn(&[u8], Instant) -> Option<T>,
-    ) -> Result<Self, NetError> {
-        let seen = Arc::<Mutex<Vec<T>>>::default();
+    /// When the namespace cannot be entered, has no such interface, or refuses the packet socket.
+    pub fn start(netns: &Netns, interface: &str) -> Result<Self, NetError> {
+        let seen = Arc::<Mutex<Vec<Seen>>>::default();
         let stop = Arc::new(AtomicBool::new(false));
         let name = interface.to_owned();
+        let (mut socket, interface) = netns
+            .enter(move || Ok((FrameSocket::open()?, if_nametoindex(name.as_str())?)))?
+            .map_err(NetError::errno(format!("capture on {interface}")))?;
         let thread = {
             let (seen, stop) = (Arc::clone(&seen), Arc::clone(&stop));
-            netns
-                .enter(move || -> io::Result<_> {
-                    let (_, mut receiver) = open(&name)?;
-                    Ok(thread::spawn(move || {
-                        record(receiver.as_mut(), &seen, &stop, decode)
-                    }))
-                })?
-                .map_err(NetError::system(format!("capture on {interface}")))?
+            thread::spawn(move || record(&mut socket, interface, &seen, &stop))
         };
         Ok(Self {
             seen,
@@ -71,21 +59,8 @@ impl<T: Clone + Send + 'static> Recorder<T> {
 
     /// All of it so far.
     #[must_use]
-    pub fn seen(&self) -> Vec<T> {
+    pub fn seen(&self) -> Vec<Seen> {
         lock(&self.seen).clone()
-    }
-}
-
-impl Capture {
-    /// Starts recording advertisements and ARP that pass `interface` of `netns`.
-    ///
-    /// # Errors
-    ///
-    /// As [`record`](Self::record).
-    pub fn start(netns: &Netns, interface: &str) -> Result<Self, NetError> {
-        Self::record(netns, interface, |frame, at| {
-            wire::decode(frame).map(|packet| Seen { at, packet })
-        })
     }
 
     /// All advertisements so far.
@@ -137,7 +112,7 @@ impl Capture {
     }
 }
 
-impl<T> Drop for Recorder<T> {
+impl Drop for Capture {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
         if let Some(thread) = self.thread.take() {
@@ -146,39 +121,21 @@ impl<T> Drop for Recorder<T> {
     }
 }
 
-fn lock<T>(seen: &Mutex<Vec<T>>) -> MutexGuard<'_, Vec<T>> {
+fn lock(seen: &Mutex<Vec<Seen>>) -> MutexGuard<'_, Vec<Seen>> {
     seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-type Channel = (Box<dyn DataLinkSender>, Box<dyn DataLinkReceiver>);
-
-/// A packet socket on an interface of the calling thread's namespace, promiscuous.
-fn open(interface: &str) -> io::Result<Channel> {
-    let interfaces = datalink::interfaces();
-    let found = interfaces.iter().find(|found| found.name == interface);
-    let found = found.ok_or_else(|| io::Error::other("no such interface"))?;
-    let config = datalink::Config {
-        read_timeout: Some(GLANCE),
-        ..datalink::Config::default()
-    };
-    match datalink::channel(found, config)? {
-        datalink::Channel::Ethernet(sender, receiver) => Ok((sender, receiver)),
-        _ => Err(io::Error::other("not an Ethernet interface")),
-    }
-}
-
-fn record<T>(
-    receiver: &mut dyn DataLinkReceiver,
-    seen: &Mutex<Vec<T>>,
-    stop: &AtomicBool,
-    decode: fn(&[u8], Instant) -> Option<T>,
-) {
+fn record(socket: &mut FrameSocket, interface: u32, seen: &Mutex<Vec<Seen>>, stop: &AtomicBool) {
     while !stop.load(Ordering::SeqCst) {
-        // An error is the read timeout: a moment to look at the stop flag.
-        let Ok(frame) = receiver.next() else { continue };
-        let at = Instant::now();
-        if let Some(found) = decode(frame, at) {
-            lock(seen).push(found);
+        let Some(frame) = socket.receive() else {
+            continue;
+        };
+        if frame.interface != interface {
+            continue;
+        }
+        if let Some(packet) = wire::decode(frame.bytes) {
+            let at = instant(frame.at);
+            lock(seen).push(Seen { at, packet });
         }
     }
 }
@@ -192,7 +149,13 @@ pub fn inject(netns: &Netns, interface: &str, frame: &[u8]) -> Result<(), NetErr
     let (name, frame) = (interface.to_owned(), frame.to_owned());
     netns
         .enter(move || {
-            let (mut sender, _) = open(&name)?;
+            let interfaces = datalink::interfaces();
+            let found = interfaces.iter().find(|found| found.name == name);
+            let found = found.ok_or_else(|| io::Error::other("no such interface"))?;
+            let channel = datalink::channel(found, datalink::Config::default())?;
+            let datalink::Channel::Ethernet(mut sender, _) = channel else {
+                return Err(io::Error::other("not an Ethernet interface"));
+            };
             sender
                 .send_to(&frame, None)
                 .unwrap_or_else(|| Err(io::Error::other("no buffer")))

@@ -27,7 +27,8 @@ impl Lan {
         let switch = Netns::new("switch")?;
         switch.ip_all(&[
             "link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0".to_owned(),
-            "link set br0 up".to_owned(),
+            // Who looks there sees what passes between the ports, too.
+            "link set br0 promisc on up".to_owned(),
         ])?;
         Ok(Self {
             switch,

@@ -10,6 +10,7 @@ mod netns;
 mod observer;
 mod poller;
 mod smtp;
+pub(crate) mod stamped;
 mod syslog;
 mod wire;
 
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 use crate::process::{ProcessError, poll_until};
 
-pub use capture::{Capture, Recorder, Seen, inject};
+pub use capture::{Capture, Seen, inject};
 pub use client::{Client, Response};
 pub use http::{Behaviour, HttpServer, PAGE, Request};
 pub use lan::{Host, Lan};
@@ -26,6 +27,7 @@ pub use netns::Netns;
 pub use observer::{Observer, Stamped};
 pub use poller::{Attempt, Outage, Poller};
 pub use smtp::{Mail, SmtpSink};
+pub use stamped::now;
 pub use syslog::Syslog;
 pub use wire::{Advert, Arp, Packet, ip_frame};
 

@@ -1,25 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! An observer whose clock is the kernel's: when a frame arrived, not when somebody read it.
 
-use std::io::{self, IoSliceMut};
-use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use nix::libc;
-use nix::sys::socket::sockopt::{RcvBufForce, ReceiveTimestampns};
-use nix::sys::socket::{ControlMessageOwned, LinkAddr, MsgFlags, recvmsg, setsockopt};
-use socket2::{Domain, Protocol, Socket, Type};
-
+use super::stamped::FrameSocket;
 use super::wire::{self, Packet};
 use super::{NetError, Netns};
-
-/// How long one receive waits before the stop flag is looked at.
-const GLANCE: Duration = Duration::from_millis(100);
-/// Frames that may wait while the machine is busy.
-const BUFFER: usize = 16 << 20;
 
 /// A packet and when the kernel took it from the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,12 +51,12 @@ impl Observer {
     /// When the namespace cannot be entered or the packet socket is refused.
     pub fn start(netns: &Netns) -> Result<Self, NetError> {
         let shared = Arc::<Shared>::default();
-        let socket = netns
-            .enter(open)?
-            .map_err(NetError::system("packet socket with time stamps"))?;
+        let mut socket = netns
+            .enter(FrameSocket::open)?
+            .map_err(NetError::errno("packet socket with time stamps"))?;
         let thread = {
             let shared = Arc::clone(&shared);
-            thread::spawn(move || record(&socket, &shared))
+            thread::spawn(move || record(&mut socket, &shared))
         };
         Ok(Self {
             shared,
@@ -117,39 +106,13 @@ impl Drop for Observer {
     }
 }
 
-fn open() -> io::Result<Socket> {
-    let every = u16::try_from(libc::ETH_P_ALL).map_err(io::Error::other)?;
-    let protocol = Protocol::from(i32::from(every.to_be()));
-    let socket = Socket::new(Domain::PACKET, Type::RAW, Some(protocol))?;
-    setsockopt(&socket, ReceiveTimestampns, &true)?;
-    // Without the privilege the usual buffer has to do.
-    let _ = setsockopt(&socket, RcvBufForce, &BUFFER);
-    socket.set_read_timeout(Some(GLANCE))?;
-    Ok(socket)
-}
-
-fn record(socket: &Socket, shared: &Shared) {
-    let mut buffer = vec![0; 2048];
-    let mut control = nix::cmsg_space!(nix::sys::time::TimeSpec);
+fn record(socket: &mut FrameSocket, shared: &Shared) {
     while !shared.stop.load(Ordering::SeqCst) {
-        let mut parts = [IoSliceMut::new(&mut buffer)];
-        let received = recvmsg::<LinkAddr>(
-            socket.as_raw_fd(),
-            &mut parts,
-            Some(&mut control),
-            MsgFlags::empty(),
-        );
-        // An error is the read timeout: a moment to look at the stop flag.
-        let Ok(message) = received else { continue };
-        let length = message.bytes;
-        let at = message.cmsgs().ok().and_then(|mut all| {
-            all.find_map(|one| match one {
-                ControlMessageOwned::ScmTimestampns(at) => Some(Duration::from(at)),
-                _ => None,
-            })
-        });
-        let packet = buffer.get(..length).and_then(wire::decode);
-        if let (Some(at), Some(packet)) = (at, packet) {
+        let Some(frame) = socket.receive() else {
+            continue;
+        };
+        if let Some(packet) = wire::decode(frame.bytes) {
+            let at = frame.at;
             shared.lock().push(Stamped { at, packet });
             shared.grown.notify_all();
         }

@@ -25,4 +25,6 @@ pub use frame::{Announcement, Chore, Reading, read};
 pub use pcap::pcap;
 pub use profile::{Authentication, Profile};
 pub use reign::{End, Reign};
-pub use tap::{Frame, Tap, Way, now};
+pub use tap::{Frame, Tap, Way};
+
+pub use crate::net::now;
