@@ -67,8 +67,6 @@ pub(super) struct Actuator {
     events: mpsc::Sender<Event>,
     /// Boxed: a node of the map is half empty.
     held: BTreeMap<AddressKey, Box<Held>>,
-    /// Deleted by somebody else, to be put back.
-    lost: BTreeSet<AddressKey>,
     /// Failed and told.
     failing: BTreeSet<AddressKey>,
     retry_at: Option<Instant>,
@@ -115,7 +113,6 @@ impl Actuator {
             statics: statics::Keeper::new(events.clone()),
             events,
             held: BTreeMap::new(),
-            lost: BTreeSet::new(),
             failing: BTreeSet::new(),
             pacer: Pacer::new(),
             retry_at: None,

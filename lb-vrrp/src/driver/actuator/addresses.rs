@@ -54,6 +54,9 @@ pub(super) struct Held {
     pub(super) bursts: u64,
     /// It was there before us, and its router is the address owner.
     pub(super) keep: bool,
+    /// Somebody else has deleted it, by what was heard: it is put back. What was heard may have been
+    /// of an earlier time, so it is removed all the same when it is not wanted any more.
+    pub(super) lost: bool,
     pub(super) repeat_at: Option<Instant>,
     pub(super) refresh_at: Option<Instant>,
     /// Since when another process held it, until its announcements are scheduled here.
@@ -68,7 +71,6 @@ impl Actuator {
     /// when the wishes change: `run` comes back with the new ones.
     pub(super) async fn converge(&mut self, wishes: &Wishes) {
         let wanted = wanted(wishes);
-        self.lost.retain(|key| wanted.contains_key(key));
         if !self.shed(wishes, &wanted).await {
             return;
         }
@@ -139,7 +141,11 @@ impl Actuator {
             let raised = self.shields.raise(key, shield).await;
             self.filtered(raised);
         }
-        if let Some(held) = self.held.get_mut(&key) {
+        let lost = self.held.get(&key).filter(|held| held.lost);
+        let lost = lost.map(|held| held.keep);
+        if lost.is_none()
+            && let Some(held) = self.held.get_mut(&key)
+        {
             if let Some(since) = held.inherited.take() {
                 held.go_on(now, since, wish, of);
                 held.bursts = wish.bursts;
@@ -179,7 +185,8 @@ impl Actuator {
             epoch: wish.epoch,
             announced: wish.announced,
             bursts: wish.bursts,
-            keep: wish.owner && added == Added::AlreadyPresent,
+            keep: added == Added::AlreadyPresent && lost.unwrap_or(wish.owner),
+            lost: false,
             repeat_at: None,
             refresh_at: None,
             inherited: None,
@@ -191,7 +198,7 @@ impl Actuator {
         self.announce_in_turn(key, of, burst.repeat);
         let keep = held.keep;
         self.held.insert(key, Box::new(held));
-        if self.lost.remove(&key) && added == Added::Created {
+        if lost.is_some() && added == Added::Created {
             warn!(
                 instance = %wish.router, vrid = %router.vrid, ifname = %of.link.name,
                 address = %of.address.address,
@@ -223,8 +230,10 @@ impl Actuator {
     }
 
     pub(super) fn lose(&mut self, key: AddressKey) {
-        if self.held.remove(&key).is_some() {
-            self.lost.insert(key);
+        if let Some(held) = self.held.get_mut(&key) {
+            held.lost = true;
+            held.unschedule();
+            self.pacer.forget(&key);
         }
     }
 }

@@ -27,6 +27,13 @@ impl Held {
         self.refresh_at = refresh.map(|every| now + burst.delay + every);
         self.extra_at = of.extra.map(|every| now + burst.delay + every);
     }
+
+    /// Plans nothing.
+    pub(super) const fn unschedule(&mut self) {
+        self.repeat_at = None;
+        self.refresh_at = None;
+        self.extra_at = None;
+    }
 }
 
 impl Actuator {

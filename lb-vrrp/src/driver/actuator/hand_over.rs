@@ -25,6 +25,7 @@ impl Actuator {
                 epoch: 1,
                 announced: 0,
                 keep: of.keep,
+                lost: false,
                 repeat_at: None,
                 refresh_at: None,
                 inherited: Some(of.since.into()),
@@ -45,7 +46,6 @@ impl Actuator {
         let manager = self.manager.as_mut();
         self.routing.withdraw(manager, &mailbox, wishes).await;
         let wanted = wanted(wishes);
-        self.lost.clear();
         self.shed(wishes, &wanted).await;
         let links = &wishes.virtual_links;
         // None is made: what is missing the other process has deleted.

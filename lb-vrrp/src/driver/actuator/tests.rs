@@ -309,6 +309,45 @@ async fn what_somebody_else_deleted_is_put_back_and_told() {
     assert_eq!(bench.fake.log(), Vec::<String>::new());
 }
 
+/// An audit may have looked before the address was put there, and a notification may be of an
+/// earlier one.
+#[tokio::test(start_paused = true)]
+async fn what_was_taken_for_deleted_is_removed_all_the_same_when_the_end_comes_first() {
+    // Which of both is taken first is left to chance.
+    for attempt in 0..64 {
+        let gone = if attempt % 2 == 0 {
+            Hint::Audit(Interfaces::default())
+        } else {
+            Hint::AddressGone {
+                link: link(),
+                address: ip(100),
+            }
+        };
+        let bench = bench();
+        bench.want(1, wanted(true, 1, &[100])).await;
+        bench.hints.try_send(gone).unwrap();
+        bench.mailbox.close(End::Orderly);
+        bench.task.await.unwrap();
+        assert!(bench.fake.with(|state| state.present.is_empty()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_owner_put_there_is_not_taken_for_its_own_after_a_stale_audit() {
+    let bench = bench();
+    let owner = |held| Wanted {
+        owner: true,
+        ..wanted(held, 1, &[100])
+    };
+    bench.want(1, owner(true)).await;
+    let audit = Hint::Audit(Interfaces::default());
+    bench.hints.send(audit).await.unwrap();
+    bench.settle().await;
+    bench.fake.log();
+    bench.want(1, owner(false)).await;
+    assert_eq!(bench.fake.log(), ["remove 192.0.2.100"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_owner_keeps_the_address_it_had_before() {
     let bench = bench();
@@ -482,6 +521,23 @@ async fn an_address_that_is_static_too_stays_when_its_router_is_backup() {
     bench.mailbox.close(End::Orderly);
     bench.task.await.unwrap();
     assert_eq!(bench.fake.log(), ["remove 192.0.2.100"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_static_address_that_was_taken_for_deleted_is_removed_all_the_same() {
+    // Whether the audit or the end is taken first is left to chance.
+    for _ in 0..32 {
+        let (_table, seen) = watch::channel(interfaces([eth(2, "eth0")]));
+        let bench = bench_with(Some(seen));
+        statics_wanted(&bench, StaticItems::default().with_address(own(1))).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(bench.fake.log(), ["add 192.0.2.1"]);
+        let audit = Hint::Audit(Interfaces::default());
+        bench.hints.try_send(audit).unwrap();
+        bench.mailbox.close(End::Orderly);
+        bench.task.await.unwrap();
+        assert!(bench.fake.with(|state| state.present.is_empty()));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 //! Has static addresses on their interfaces, and says what of all static items is amiss. Routes and
 //! rules are the routing keeper's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::future::pending;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -32,6 +32,8 @@ struct Held {
     address: VirtualAddress,
     /// It is noticed when it goes.
     watched: bool,
+    /// Taken away by somebody else, by what was heard, which may have been of an earlier time.
+    lost: bool,
 }
 
 #[derive(Debug)]
@@ -42,8 +44,6 @@ pub(in crate::driver) struct Keeper {
     /// Those that static items name, as of the last look: index, and whether it is up.
     seen: BTreeMap<String, Option<(u32, bool)>>,
     held: BTreeMap<Key, Held>,
-    /// Taken away by somebody else, to be put back.
-    lost: BTreeSet<Key>,
     /// What the kernel said.
     failing: BTreeMap<Key, String>,
     /// What is put there once, and has been.
@@ -67,7 +67,6 @@ impl Keeper {
             table: None,
             seen: BTreeMap::new(),
             held: BTreeMap::new(),
-            lost: BTreeSet::new(),
             failing: BTreeMap::new(),
             once: BTreeMap::new(),
             told: (Arc::default(), Vec::new()),
@@ -133,6 +132,7 @@ impl Keeper {
                         address: address.clone(),
                         // Whether it is there, is looked after if it is wanted.
                         watched: false,
+                        lost: false,
                     };
                     self.held.insert((link.index, address.address), held);
                 }
@@ -162,9 +162,8 @@ impl Keeper {
     }
 
     pub(in crate::driver) fn lose(&mut self, key: Key) {
-        if self.held.get(&key).is_some_and(|held| held.watched) {
-            self.held.remove(&key);
-            self.lost.insert(key);
+        if let Some(held) = self.held.get_mut(&key) {
+            held.lost |= held.watched;
         }
     }
 
@@ -213,7 +212,6 @@ impl Keeper {
             .addresses()
             .map(|(_, link, address)| ((link.index, address.address), address))
             .collect();
-        self.lost.retain(|key| wanted.contains_key(key));
         self.failing.retain(|key, _| wanted.contains_key(key));
         let surplus = self.held.iter().filter(|(key, held)| {
             // Whether it is put back, and by whom it is missed, does not change what is there.
@@ -252,8 +250,9 @@ impl Keeper {
     ) {
         let key = (link.index, address.address);
         let known = self.held.get(&key);
+        let lost = known.is_some_and(|held| held.lost);
         // One that was not watched may have gone.
-        if known.is_some_and(|held| held.watched || !item.watched)
+        if known.is_some_and(|held| !held.lost && (held.watched || !item.watched))
             || self.once.contains_key(&item.name)
         {
             return;
@@ -271,13 +270,14 @@ impl Keeper {
             link: link.clone(),
             address: address.clone(),
             watched: item.watched,
+            lost: false,
         };
         self.held.insert(key, held);
         if !item.watched {
             let spot = Spot::Address(link.clone(), address.clone());
             self.once.insert(Arc::clone(&item.name), spot);
         }
-        if self.lost.remove(&key) && added == Added::Created {
+        if lost && added == Added::Created {
             warn!("static {} was gone, put back", item.name);
             let _ = self.events.try_send(Event::StaticRestored {
                 item: Arc::clone(&item.name),
