@@ -23,8 +23,8 @@ use super::error::Error;
 use super::event::Events;
 use super::groups::Groups;
 use super::links::Interfaces;
-use super::mailbox::{End, Mailbox, PortKey, RouterKey};
-use super::port::Port;
+use super::mailbox::{End, Mailbox, RouterKey};
+use super::ports::Ports;
 use super::reactor::Reactor;
 use super::router::{Router, Surroundings};
 use super::routers::Routers;
@@ -96,7 +96,7 @@ pub(super) struct AdvertThread {
     tracking: Tracking,
     /// Of macvlans.
     naming: Naming,
-    ports: BTreeMap<PortKey, Port>,
+    ports: Ports,
     /// Those that could not be opened.
     reopen: Reopen,
     /// For announcements, by interface index.
@@ -128,6 +128,10 @@ pub(super) struct AdvertThread {
     log_unknown_vrids: bool,
     pacing: Pacing,
     statics: Statics,
+    /// When something else than a router has something to do, as of the end of the last turn.
+    others_at: Option<Instant>,
+    /// Groups of which a member's timer has fired.
+    unsettled: Vec<Arc<str>>,
 }
 
 impl AdvertThread {
@@ -150,7 +154,7 @@ impl AdvertThread {
             groups: Groups::default(),
             tracking: Tracking::default(),
             naming,
-            ports: BTreeMap::new(),
+            ports: Ports::default(),
             reopen: Reopen::default(),
             announcers: BTreeMap::new(),
             interfaces,
@@ -172,6 +176,8 @@ impl AdvertThread {
             log_unknown_vrids: configuration.log_unknown_vrids,
             pacing: configuration.pacing.clone(),
             statics: Statics::new(configuration.statics.clone()),
+            others_at: None,
+            unsettled: Vec::new(),
         };
         if let Some(heir) = heir {
             let system = SuccessionError::system("use what was passed on");
@@ -213,7 +219,8 @@ impl AdvertThread {
             if self.reactor.hear() && self.listen().is_break() {
                 return Ok(End::Orderly);
             }
-            self.timer.arm(self.next_timeout())?;
+            let next = self.next_timeout();
+            self.timer.arm(next)?;
             if self.reactor.is_rung() || self.reactor.has_ready() {
                 // Something was left for the next turn.
                 self.reactor.look()?;
@@ -224,18 +231,22 @@ impl AdvertThread {
     }
 
     /// When there is something to do although nothing arrives.
-    fn next_timeout(&self) -> Option<Instant> {
-        let routers = self.routers.values();
+    fn next_timeout(&mut self) -> Option<Instant> {
+        self.others_at = None;
+        // Nearly always there is none.
         let others = [
             self.tracking.next_timeout(),
             self.start_at,
             self.reopen.next(),
             self.successor.as_ref().map(Successor::deadline),
         ];
-        let mut next = others.into_iter().flatten().min();
-        for at in routers.filter_map(|router| router.engine.next_timeout()) {
-            if next.is_none_or(|next| at < next) {
-                next = Some(at);
+        for at in others.into_iter().flatten() {
+            keep_earlier(&mut self.others_at, at);
+        }
+        let mut next = self.others_at;
+        for router in self.routers.values() {
+            if let Some(at) = router.engine.next_timeout() {
+                keep_earlier(&mut next, at);
             }
         }
         next
@@ -243,6 +254,7 @@ impl AdvertThread {
 
     /// Does what other tasks have sent, and asks to be told of more. Breaks when nobody wants the
     /// routers any more: they have resigned.
+    #[inline(never)]
     fn listen(&mut self) -> ControlFlow<()> {
         let waker = self.reactor.waker();
         let mut context = Context::from_waker(&waker);
@@ -327,10 +339,6 @@ impl AdvertThread {
 
     fn run_timers(&mut self) -> io::Result<()> {
         let mut now = Instant::now();
-        if self.reopen.next().is_some_and(|at| at <= now) {
-            self.settle();
-            now = Instant::now();
-        }
         if !self.timer.is_due(now) {
             return Ok(());
         }
@@ -345,15 +353,9 @@ impl AdvertThread {
             self.read_ports();
             now = Instant::now();
         }
-        if self.start_at.is_some_and(|at| at <= now) {
-            self.start_at = None;
-            self.settle();
+        if self.others_at.is_some_and(|at| at <= now) {
+            self.run_others(now);
         }
-        if self.tracking.next_timeout().is_some_and(|at| at <= now) {
-            let changed = self.tracking.handle_timeout(now);
-            self.follow_objects(now, changed);
-        }
-        let mut groups: Vec<Arc<str>> = Vec::new();
         let mut around = Surroundings {
             ports: &mut self.ports,
             mailbox: &self.mailbox,
@@ -366,15 +368,43 @@ impl AdvertThread {
                 router.tell_time(now);
                 router.engine.handle_timeout(now);
                 router.drain(now, &mut around);
-                groups.extend(self.groups.of(&router.key).cloned());
+                if let Some(group) = self.groups.of(&router.key) {
+                    self.unsettled.push(Arc::clone(group));
+                }
             }
         }
+        if !self.unsettled.is_empty() {
+            self.settle_groups(now);
+        }
+        Ok(())
+    }
+
+    /// Does what is due and is no router's.
+    #[cold]
+    fn run_others(&mut self, now: Instant) {
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let starts = is_due(self.start_at);
+        if starts {
+            self.start_at = None;
+        }
+        if starts || is_due(self.reopen.next()) {
+            self.settle();
+        }
+        if is_due(self.tracking.next_timeout()) {
+            let changed = self.tracking.handle_timeout(now);
+            self.follow_objects(now, changed);
+        }
+    }
+
+    /// Settles the groups of which a member's timer has fired.
+    #[cold]
+    fn settle_groups(&mut self, now: Instant) {
+        let mut groups = std::mem::take(&mut self.unsettled);
         groups.sort_unstable();
         groups.dedup();
         for group in groups {
             self.settle_group(&group, now);
         }
-        Ok(())
     }
 
     /// Acts on the interfaces as they are now.
@@ -451,5 +481,12 @@ impl AdvertThread {
             lateness: self.lateness.clone(),
             realtime: self.realtime,
         }
+    }
+}
+
+/// Of a deadline that may be none yet and another one the earlier.
+fn keep_earlier(next: &mut Option<Instant>, at: Instant) {
+    if next.is_none_or(|next| at < next) {
+        *next = Some(at);
     }
 }

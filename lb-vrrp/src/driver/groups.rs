@@ -66,6 +66,10 @@ impl Groups {
 
     /// The group a router is in.
     pub(super) fn of(&self, key: &RouterKey) -> Option<&Arc<str>> {
+        // Asked for each advert, and often empty.
+        if self.of.is_empty() {
+            return None;
+        }
         self.of.get(key)
     }
 

@@ -85,6 +85,7 @@ mod needs;
 mod pacing;
 mod polling;
 mod port;
+mod ports;
 mod presence;
 mod present;
 mod reactor;

@@ -3,24 +3,30 @@
 //! ring.
 //!
 //! A runtime would do, but it does more at each turn than this thread needs, and on a machine whose
-//! caches are cold after 10 ms each line of code that is passed costs.
+//! caches are cold after 10 ms each line of code that is passed costs. For the same reason the system
+//! calls here are rustix's: libc's are points of cancellation where there are threads.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::AsFd;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
-use nix::errno::Errno;
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::eventfd::{EfdFlags, EventFd};
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::event::{EventfdFlags, Timespec, eventfd};
+use rustix::io::Errno;
 
 /// Events taken at once.
 const EVENTS: usize = 16;
 /// What the kernel calls the bell; descriptors count from there.
 const BELL: u64 = 0;
+const AT_ONCE: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 0,
+};
 
 /// Waits for descriptors and for the bell; belongs to one thread.
 #[derive(Clone, Debug)]
@@ -28,7 +34,7 @@ pub(super) struct Reactor(Rc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    epoll: Epoll,
+    epoll: OwnedFd,
     /// Whether there may be something to read, by what the kernel calls a descriptor.
     ready: RefCell<BTreeMap<u64, Rc<Cell<bool>>>>,
     /// How many of them.
@@ -40,7 +46,7 @@ struct Inner {
 
 /// Rung from any thread.
 #[derive(Debug)]
-struct Bell(EventFd);
+struct Bell(OwnedFd);
 
 impl Wake for Bell {
     fn wake(self: Arc<Self>) {
@@ -49,17 +55,17 @@ impl Wake for Bell {
 
     fn wake_by_ref(self: &Arc<Self>) {
         // It fails only where it has been rung for longer than anybody lives.
-        let _ = self.0.write(1);
+        let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
     }
 }
 
 impl Reactor {
     /// The bell counts as rung at first: nobody has been asked to ring it yet.
     pub(super) fn new() -> io::Result<Self> {
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
-        let bell = Arc::new(Bell(EventFd::from_flags(flags)?));
-        epoll.add(&bell.0, EpollEvent::new(EpollFlags::EPOLLIN, BELL))?;
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+        let bell = Arc::new(Bell(eventfd(0, flags)?));
+        epoll::add(&epoll, &bell.0, EventData::new_u64(BELL), EventFlags::IN)?;
         Ok(Self(Rc::new(Inner {
             epoll,
             ready: RefCell::default(),
@@ -76,8 +82,8 @@ impl Reactor {
         let inner = &self.0;
         let id = inner.last.get() + 1;
         inner.last.set(id);
-        let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLET;
-        inner.epoll.add(&descriptor, EpollEvent::new(flags, id))?;
+        let flags = EventFlags::IN | EventFlags::ET;
+        epoll::add(&inner.epoll, &descriptor, EventData::new_u64(id), flags)?;
         let ready = Rc::new(Cell::new(true));
         inner.ready.borrow_mut().insert(id, Rc::clone(&ready));
         inner.count.set(inner.count.get() + 1);
@@ -117,38 +123,39 @@ impl Reactor {
     /// Returns when a descriptor has become readable since the last call or the bell has been rung;
     /// also for no reason at all.
     pub(super) fn wait(&self) -> io::Result<()> {
-        self.take(EpollTimeout::NONE)
+        self.take(None)
     }
 
     /// The same without waiting.
     pub(super) fn look(&self) -> io::Result<()> {
-        self.take(EpollTimeout::ZERO)
+        self.take(Some(&AT_ONCE))
     }
 
-    fn take(&self, mut limit: EpollTimeout) -> io::Result<()> {
+    fn take(&self, mut limit: Option<&Timespec>) -> io::Result<()> {
         let inner = &self.0;
-        let mut events = [EpollEvent::empty(); EVENTS];
+        let mut room = [MaybeUninit::uninit(); EVENTS];
         loop {
-            let count = match inner.epoll.wait(&mut events, limit) {
-                Ok(count) => count,
-                Err(Errno::EINTR) => 0,
+            let events: &[Event] = match epoll::wait(&inner.epoll, &mut room, limit) {
+                Ok((events, _)) => events,
+                Err(Errno::INTR) => &[],
                 Err(error) => return Err(error.into()),
             };
-            for event in events.iter().take(count) {
-                if event.data() == BELL {
+            for event in events {
+                let id = event.data.u64();
+                if id == BELL {
                     inner.rung.set(true);
                     // Whoever rings it from now on is heard the next time.
-                    let _ = inner.bell.0.read();
-                } else if let Some(ready) = inner.ready.borrow().get(&event.data())
+                    let _ = rustix::io::read(&inner.bell.0, &mut [0; 8]);
+                } else if let Some(ready) = inner.ready.borrow().get(&id)
                     && !ready.replace(true)
                 {
                     inner.count.set(inner.count.get() + 1);
                 }
             }
-            if count < EVENTS {
+            if events.len() < EVENTS {
                 return Ok(());
             }
-            limit = EpollTimeout::ZERO;
+            limit = Some(&AT_ONCE);
         }
     }
 }
@@ -190,7 +197,7 @@ impl<T: AsFd> Drop for Watch<T> {
         let inner = &self.reactor.0;
         self.clear();
         // Closing is not enough where another process has the same socket.
-        let _ = inner.epoll.delete(&self.descriptor);
+        let _ = epoll::delete(&inner.epoll, &self.descriptor);
         inner.ready.borrow_mut().remove(&self.id);
     }
 }
@@ -230,9 +237,9 @@ mod tests {
         let mut other = here.try_clone().unwrap();
         drop(reactor.watch(here).unwrap());
         there.write_all(b"a").unwrap();
-        let mut events = [EpollEvent::empty(); EVENTS];
-        let told = reactor.0.epoll.wait(&mut events, EpollTimeout::ZERO);
-        assert_eq!(told, Ok(0));
+        let mut room = [MaybeUninit::uninit(); EVENTS];
+        let (told, _) = epoll::wait(&reactor.0.epoll, &mut room, Some(&AT_ONCE)).unwrap();
+        assert_eq!(told.len(), 0);
         other.read_exact(&mut [0]).unwrap();
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One virtual router inside the advert thread: its engine, and what the driver knows about it.
 
-use std::collections::BTreeMap;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -12,11 +12,9 @@ use super::address::Link;
 use super::event::{Event, Events, LinkProblem};
 use super::limiter::RejectedLimiter;
 use super::links::Interfaces;
-use super::mailbox::{
-    Burst, Inheritance, Inherited, Mailbox, PortKey, Prepared, RouterKey, Wanted,
-};
+use super::mailbox::{Burst, Inheritance, Inherited, Mailbox, Prepared, RouterKey, Wanted};
 use super::needs::macvlan_of;
-use super::port::Port;
+use super::ports::{Place, Ports};
 use super::present::Present;
 use super::routing::RoutingEntry;
 use super::spec::RouterSpec;
@@ -33,7 +31,7 @@ const BURST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a router acts on while its outputs are carried out.
 pub(super) struct Surroundings<'a> {
-    pub(super) ports: &'a mut BTreeMap<PortKey, Port>,
+    pub(super) ports: &'a mut Ports,
     pub(super) mailbox: &'a Mailbox,
     pub(super) events: &'a mut Events,
 }
@@ -51,6 +49,8 @@ pub(super) struct Router {
     pub(super) started: bool,
     /// Sends adverts with a virtual MAC address.
     pub(super) outlet: Option<Outlet>,
+    /// Where its port was last.
+    port: Place,
     addresses: Arc<[Prepared]>,
     routing: Arc<[RoutingEntry]>,
     /// Its addresses and routes are prepared as the specification has them.
@@ -89,6 +89,7 @@ impl Router {
             connected: true,
             started: false,
             outlet: None,
+            port: Place::default(),
             addresses: Arc::new([]),
             routing: Arc::new([]),
             prepared: false,
@@ -187,6 +188,7 @@ impl Router {
     }
 
     /// Tells the engine the time of day, if it needs that to sign and to judge signatures.
+    #[inline]
     pub(super) fn tell_time(&mut self, now: Instant) {
         let authentication = self.engine.config().authentication();
         if matches!(authentication, Authentication::Hmac(_))
@@ -224,50 +226,59 @@ impl Router {
         while let Some(output) = self.engine.poll_output() {
             match output {
                 Output::SendAdvertisement(advert) => self.send(&advert, around.ports),
-                Output::ShieldAddresses => {
-                    self.shielded = true;
-                    // Otherwise with the addresses, which come next.
-                    if self.held {
-                        self.publish(around.mailbox);
-                    }
-                }
-                Output::UnshieldAddresses => {
-                    self.shielded = false;
-                    self.publish(around.mailbox);
-                }
-                Output::AddAddresses => {
-                    self.held = true;
-                    self.epoch += 1;
-                    // Those of a predecessor have been announced.
-                    self.ready = std::mem::take(&mut self.inherited);
-                    self.publish(around.mailbox);
-                }
-                Output::RemoveAddresses => {
-                    self.held = false;
-                    self.inherited.clear();
-                    self.ready.clear();
-                    self.publish(around.mailbox);
-                }
-                Output::Announce { reason } => self.announce(now, &reason, around.mailbox),
-                Output::Transitioned(transition) => around.events.tell(Event::Transitioned {
-                    router: Arc::clone(&self.name),
-                    vrid: self.key.vrid,
-                    transition,
-                    priority: self.engine.effective_priority(),
-                }),
-                Output::Noticed(notice) => around.events.tell(Event::Noticed {
-                    router: Arc::clone(&self.name),
-                    vrid: self.key.vrid,
-                    notice,
-                }),
-                // The addresses of the specification decide, which may be more than those
-                // advertised; `prepare` has published them.
-                Output::UpdateAddresses { .. } => {}
+                other => self.carry_out(other, now, around),
             }
         }
     }
 
-    fn send(&mut self, advert: &Transmit, ports: &mut BTreeMap<PortKey, Port>) {
+    /// Carries out what is no advert; out of the way of those.
+    #[cold]
+    fn carry_out(&mut self, output: Output, now: Instant, around: &mut Surroundings<'_>) {
+        match output {
+            Output::SendAdvertisement(advert) => self.send(&advert, around.ports),
+            Output::ShieldAddresses => {
+                self.shielded = true;
+                // Otherwise with the addresses, which come next.
+                if self.held {
+                    self.publish(around.mailbox);
+                }
+            }
+            Output::UnshieldAddresses => {
+                self.shielded = false;
+                self.publish(around.mailbox);
+            }
+            Output::AddAddresses => {
+                self.held = true;
+                self.epoch += 1;
+                // Those of a predecessor have been announced.
+                self.ready = std::mem::take(&mut self.inherited);
+                self.publish(around.mailbox);
+            }
+            Output::RemoveAddresses => {
+                self.held = false;
+                self.inherited.clear();
+                self.ready.clear();
+                self.publish(around.mailbox);
+            }
+            Output::Announce { reason } => self.announce(now, &reason, around.mailbox),
+            Output::Transitioned(transition) => around.events.tell(Event::Transitioned {
+                router: Arc::clone(&self.name),
+                vrid: self.key.vrid,
+                transition,
+                priority: self.engine.effective_priority(),
+            }),
+            Output::Noticed(notice) => around.events.tell(Event::Noticed {
+                router: Arc::clone(&self.name),
+                vrid: self.key.vrid,
+                notice,
+            }),
+            // The addresses of the specification decide, which may be more than those
+            // advertised; `prepare` has published them.
+            Output::UpdateAddresses { .. } => {}
+        }
+    }
+
+    fn send(&mut self, advert: &Transmit, ports: &mut Ports) {
         // The kernel keeps a unicast packet until the peer is resolved, which may be when the
         // carrier is back: a backup would then hear a resignation that is no longer true.
         if advert.priority == AdvertisedPriority::Resign && !self.connected {
@@ -276,24 +287,24 @@ impl Router {
         let sent = if covers_adverts(&self.spec) {
             self.outlet.as_mut().map(|outlet| outlet.send(advert))
         } else {
-            let port = ports.get_mut(&self.key.port());
+            let port = ports.of_router(&self.key, &mut self.port);
             port.map(|port| port.send(advert))
         };
-        let Some(sent) = sent else {
-            self.send_failures += 1;
-            return;
-        };
         match sent {
-            Ok(()) => self.sending_fails = false,
-            Err(error) => {
-                self.send_failures += 1;
-                if !std::mem::replace(&mut self.sending_fails, true) {
-                    warn!(
-                        instance = %self.name, vrid = %self.key.vrid, ifname = %self.key.interface,
-                        %error, "advert not sent"
-                    );
-                }
-            }
+            Some(Ok(())) => self.sending_fails = false,
+            Some(Err(error)) => self.sending_failed(&error),
+            None => self.send_failures += 1,
+        }
+    }
+
+    #[cold]
+    fn sending_failed(&mut self, error: &io::Error) {
+        self.send_failures += 1;
+        if !std::mem::replace(&mut self.sending_fails, true) {
+            warn!(
+                instance = %self.name, vrid = %self.key.vrid, ifname = %self.key.interface, %error,
+                "advert not sent"
+            );
         }
     }
 

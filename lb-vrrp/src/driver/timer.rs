@@ -5,21 +5,29 @@
 //! timerfd is within 0.1 ms at the 99th percentile.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use nix::sys::time::TimeSpec;
-use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
-use nix::time::{ClockId as Clock, clock_gettime};
+use nix::time::{ClockId, clock_gettime};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
 
 use super::reactor::{Reactor, Watch};
 
 /// Readings of both clocks of which the closest counts.
 const ATTEMPTS: usize = 8;
+/// Disarms.
+const NEVER: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 0,
+};
 
 /// A wake-up at an absolute instant.
 #[derive(Debug)]
 pub(super) struct DeadlineTimer {
-    timer: Watch<TimerFd>,
+    timer: Watch<OwnedFd>,
     /// The same moment on both clocks.
     origin: (Instant, Duration),
     armed: Option<Instant>,
@@ -28,10 +36,8 @@ pub(super) struct DeadlineTimer {
 impl DeadlineTimer {
     /// Wakes whoever waits with `reactor`.
     pub(super) fn new(reactor: &Reactor) -> io::Result<Self> {
-        let timer = TimerFd::new(
-            ClockId::CLOCK_MONOTONIC,
-            TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC,
-        )?;
+        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+        let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
         Ok(Self {
             timer: reactor.watch(timer)?,
             origin: same_moment()?,
@@ -46,18 +52,20 @@ impl DeadlineTimer {
             return Ok(());
         }
         self.timer.clear();
-        match deadline {
+        let it_value = match deadline {
             Some(deadline) => {
                 let (instant, since_boot) = self.origin;
                 let ahead = deadline.saturating_duration_since(instant);
-                let absolute = TimeSpec::from_duration(since_boot.saturating_add(ahead));
-                self.timer.get().set(
-                    Expiration::OneShot(absolute),
-                    TimerSetTimeFlags::TFD_TIMER_ABSTIME,
-                )?;
+                let absolute = since_boot.saturating_add(ahead);
+                Timespec::try_from(absolute).map_err(io::Error::other)?
             }
-            None => self.timer.get().unset()?,
-        }
+            None => NEVER,
+        };
+        let once = Itimerspec {
+            it_interval: NEVER,
+            it_value,
+        };
+        timerfd_settime(self.timer.get(), TimerfdTimerFlags::ABSTIME, &once)?;
         self.armed = deadline;
         Ok(())
     }
@@ -88,7 +96,7 @@ fn same_moment() -> io::Result<(Instant, Duration)> {
     let mut best: Option<(Duration, (Instant, Duration))> = None;
     for _ in 0..ATTEMPTS {
         let instant = Instant::now();
-        let since_boot = clock_gettime(Clock::CLOCK_MONOTONIC)?.into();
+        let since_boot = clock_gettime(ClockId::CLOCK_MONOTONIC)?.into();
         let apart = instant.elapsed();
         if best.is_none_or(|(least, _)| apart < least) {
             best = Some((apart, (instant, since_boot)));
@@ -137,7 +145,9 @@ impl Lateness {
     }
 
     pub(super) fn record(&mut self, late: Duration) {
-        let bucket = Self::BOUNDS.partition_point(|bound| *bound < late);
+        // Nearly always one of the first.
+        let bucket = Self::BOUNDS.iter().position(|bound| late <= *bound);
+        let bucket = bucket.unwrap_or(Self::BOUNDS.len());
         if let Some(count) = self.buckets.get_mut(bucket) {
             *count += 1;
         }

@@ -233,7 +233,17 @@ impl<O: Clone + Ord, R: Clone + Ord> Tracker<O, R> {
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) at the latest; `None`: never.
+    #[inline]
     pub fn next_timeout(&self) -> Option<Instant> {
+        // A driver asks at every turn, and often there is nothing to track.
+        if self.objects.is_empty() {
+            return None;
+        }
+        self.earliest()
+    }
+
+    #[inline(never)]
+    fn earliest(&self) -> Option<Instant> {
         self.objects.values().filter_map(Tracked::deadline).min()
     }
 

@@ -89,6 +89,14 @@ impl AdvertThread {
 
     /// Takes what the successor says before anything changes hands.
     pub(super) fn hear_successor(&mut self) {
+        // Nearly always there is none.
+        if self.successor.is_some() {
+            self.hear();
+        }
+    }
+
+    #[cold]
+    fn hear(&mut self) {
         let Some(successor) = &mut self.successor else {
             return;
         };
@@ -116,6 +124,14 @@ impl AdvertThread {
     /// Hands the routers over, if there is somebody ready for them and this is a good moment: an
     /// advert has just been sent, and none is due soon. Breaks when they have changed hands.
     pub(super) fn hand_over(&mut self) -> io::Result<ControlFlow<()>> {
+        if self.successor.is_some() {
+            return self.try_to_hand_over();
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    #[cold]
+    fn try_to_hand_over(&mut self) -> io::Result<ControlFlow<()>> {
         let now = Instant::now();
         let Some(successor) = &mut self.successor else {
             return Ok(ControlFlow::Continue(()));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The sockets of the interfaces there are, and the macvlans there are to be.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::time::Instant;
 
 use tracing::{error, warn};
@@ -28,7 +28,7 @@ impl AdvertThread {
                 continue;
             };
             match Port::adopt(&self.reactor, passed, interface, *family) {
-                Ok(port) => drop(self.ports.insert(key, port)),
+                Ok(port) => self.ports.insert(key, port),
                 Err(error) => warn!(ifname = %name, %family, %error, "socket not taken over"),
             }
         }
@@ -98,17 +98,16 @@ impl AdvertThread {
             if self.reopen.waits(now, &key) {
                 continue;
             }
-            let opened = match self.ports.entry(key.clone()) {
-                Entry::Occupied(port) => Ok(port.into_mut()),
-                Entry::Vacant(empty) => {
-                    Port::open(&self.reactor, interface, *family).map(|port| empty.insert(port))
+            let open = || {
+                if self.ports.get(&key).is_none() {
+                    let port = Port::open(&self.reactor, interface, *family)?;
+                    self.ports.insert(key.clone(), port);
                 }
-            };
-            let opened = opened.and_then(|port| {
+                let port = self.ports.get_mut(&key).ok_or(ErrorKind::NotFound)?;
                 port.suit(&self.reactor, interface, routers.map(|of| &of.spec))?;
                 port.listen(&self.reactor, *family, &macvlans)
-            });
-            match opened {
+            };
+            match open() {
                 Ok(()) => self.reopen.opened(&key),
                 Err(error) => {
                     error!(ifname = %name, %family, %error, "no raw socket, trying again");

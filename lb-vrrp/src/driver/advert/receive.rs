@@ -20,6 +20,7 @@ const HOP_LIMIT: u8 = 255;
 
 impl AdvertThread {
     /// Reads what has arrived, as far as the kernel has told.
+    #[inline(never)]
     pub(super) fn read_ports(&mut self) {
         let ports = self.ports.iter().filter(|(_, port)| port.is_readable());
         let keys: Vec<PortKey> = ports.map(|(key, _)| key.clone()).collect();

@@ -41,11 +41,17 @@ impl Reopen {
     }
 
     /// When the next attempt is due.
+    #[inline]
     pub(super) fn next(&self) -> Option<Instant> {
         // Asked at every turn, and nearly always empty.
         if self.0.is_empty() {
             return None;
         }
+        self.earliest()
+    }
+
+    #[cold]
+    fn earliest(&self) -> Option<Instant> {
         self.0.values().map(|(at, _)| *at).min()
     }
 }

@@ -32,7 +32,7 @@ impl AdvertThread {
             };
             router.look(&self.interfaces);
             let source = source_of(&router.spec, &self.interfaces, &virtual_addresses);
-            let has_port = self.ports.contains_key(&key.port());
+            let has_port = self.ports.get(&key.port()).is_some();
             let problem = problem_of(&router.spec, &self.interfaces, has_port, source);
             let prepared = prepare(
                 &router.spec,

@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 
 use pnet::packet::ip::IpNextHeaderProtocol;
 use pnet::packet::ipv4::{Ipv4Packet, MutableIpv4Packet};
-use socket2::{SockAddr, Socket};
+use rustix::net::{SendFlags, sendto};
+use socket2::Socket;
 
 use super::{Datagram, HOP_LIMIT, TRAFFIC_CLASS};
 use crate::Transmit;
@@ -51,18 +52,10 @@ pub(super) fn configure(socket: &Socket) -> io::Result<()> {
     socket.set_multicast_all_v4(false)
 }
 
-/// Sends one advert; `frame` is room to build it in.
-pub(super) fn send(
-    socket: &Socket,
-    advert: &Transmit,
-    source: Ipv4Addr,
-    destination: Ipv4Addr,
-    frame: &mut Vec<u8>,
-) -> io::Result<()> {
-    frame.clear();
-    append(frame, advert, source, destination)?;
-    let to = SockAddr::from(SocketAddrV4::new(destination, 0));
-    let sent = socket.send_to(frame, &to)?;
+/// Sends one advert with its header.
+pub(super) fn send(socket: &Socket, frame: &[u8], destination: Ipv4Addr) -> io::Result<()> {
+    let to = SocketAddrV4::new(destination, 0);
+    let sent = sendto(socket, frame, SendFlags::empty(), &to)?;
     super::whole(sent, frame.len())
 }
 

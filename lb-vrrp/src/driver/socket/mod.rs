@@ -6,8 +6,9 @@ mod ipv6;
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::RcvBufForce;
@@ -77,7 +78,10 @@ pub(super) struct VrrpSocket {
     /// What the receive buffer was made for; `None` if that is not known.
     reserved: Option<usize>,
     buffer: Box<[u8]>,
+    /// What was sent last, for IPv4, with its header.
     frame: Vec<u8>,
+    /// The advert in it.
+    framed: Option<Transmit>,
 }
 
 impl VrrpSocket {
@@ -147,6 +151,7 @@ impl VrrpSocket {
             reserved: None,
             buffer: vec![0; BUFFER].into_boxed_slice(),
             frame: Vec::new(),
+            framed: None,
         })
     }
 
@@ -203,16 +208,32 @@ impl VrrpSocket {
 
     /// Sends one advert; its addresses are of the socket's family.
     pub(super) fn send(&mut self, advert: &Transmit) -> io::Result<()> {
-        let socket = self.socket.get();
         match (advert.source, advert.destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                ipv4::send(socket, advert, source, destination, &mut self.frame)
+                if !self.framed.as_ref().is_some_and(|of| is_same(of, advert)) {
+                    self.put_in_frame(advert, source, destination)?;
+                }
+                ipv4::send(self.socket.get(), &self.frame, destination)
             }
             (IpAddr::V6(source), IpAddr::V6(destination)) => {
-                ipv6::send(socket, self.index, advert, source, destination)
+                ipv6::send(self.socket.get(), self.index, advert, source, destination)
             }
             _ => Err(io::ErrorKind::InvalidInput.into()),
         }
+    }
+
+    #[inline(never)]
+    fn put_in_frame(
+        &mut self,
+        advert: &Transmit,
+        source: Ipv4Addr,
+        destination: Ipv4Addr,
+    ) -> io::Result<()> {
+        self.framed = None;
+        self.frame.clear();
+        ipv4::append(&mut self.frame, advert, source, destination)?;
+        self.framed = Some(advert.clone());
+        Ok(())
     }
 
     /// Whether there may be something to receive.
@@ -242,6 +263,20 @@ impl VrrpSocket {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether it is the same advert once more, whose payload the engine has kept.
+fn is_same(last: &Transmit, advert: &Transmit) -> bool {
+    let header = |of: &Transmit| {
+        (
+            of.source,
+            of.destination,
+            of.hop_limit,
+            of.protocol,
+            of.identification,
+        )
+    };
+    Arc::ptr_eq(&last.payload, &advert.payload) && header(last) == header(advert)
 }
 
 const fn domain(family: AddressFamily) -> Domain {
