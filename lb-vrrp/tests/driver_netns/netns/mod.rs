@@ -344,7 +344,12 @@ impl Node {
                                 handle.report(object, report).await?;
                             }
                             Some(Control::Status(reply)) => {
-                                let _ = reply.send(handle.status().await.unwrap());
+                                let status = handle.status().await.unwrap();
+                                // Whoever waits for a state has been told how it came about.
+                                while let Ok(event) = events.try_recv() {
+                                    let _ = event_sender.send((Instant::now(), event));
+                                }
+                                let _ = reply.send(status);
                             }
                             Some(Control::Resign(router, reply)) => {
                                 let _ = reply.send(handle.resign(&router).await);
