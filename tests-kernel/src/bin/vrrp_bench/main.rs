@@ -18,6 +18,7 @@
 
 mod failover;
 mod load;
+mod machine;
 mod pair;
 mod progress;
 mod reload;
@@ -27,6 +28,7 @@ mod scale;
 use std::error::Error;
 use std::time::Instant;
 
+use machine::Ticks;
 use report::Report;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -89,14 +91,21 @@ fn main() -> Outcome {
             continue;
         }
         eprintln!("---- {name}");
-        let begin = Instant::now();
+        let before = machine::lateness();
+        let (begin, ticks) = (Instant::now(), Ticks::now()?);
         match part {
             Part::Failover => failover::bench(extent, &mut report)?,
             Part::Load => load::bench(extent, &mut report)?,
             Part::Scale => scale::bench(extent, &mut report)?,
             Part::Reload => reload::bench(extent, &mut report)?,
         }
-        eprintln!("---- {name} took {} s", begin.elapsed().as_secs());
+        let stolen = Ticks::now()?.stolen_since(ticks);
+        let took = begin.elapsed().as_secs();
+        let after = machine::lateness();
+        report.note(&format!(
+            "{name}: {took} s, {stolen:.1} % of the processors stolen; a thread that only slept was \
+             late by {before} ms before and {after} ms after it"
+        ));
     }
     println!("{report}");
     Ok(())

@@ -9,6 +9,7 @@ use std::time::Duration;
 pub(crate) struct Report {
     text: String,
     budgets: String,
+    notes: Vec<String>,
 }
 
 impl Report {
@@ -30,6 +31,12 @@ impl Report {
         eprintln!("{budget}: {verdict} ({figures})");
         self.budgets += &format!("| {budget} | {verdict} | {figures} |\n");
     }
+
+    /// Adds what a reader has to know to judge the figures.
+    pub(crate) fn note(&mut self, note: &str) {
+        eprintln!("---- {note}");
+        self.notes.push(note.to_owned());
+    }
 }
 
 impl fmt::Display for Report {
@@ -39,7 +46,12 @@ impl fmt::Display for Report {
             f,
             "\nBudgets\n\n| budget | verdict | figures |\n|---|---|---|\n{}",
             self.budgets
-        )
+        )?;
+        writeln!(f, "\nThe machine; median / p99 / max\n")?;
+        for note in &self.notes {
+            writeln!(f, "- {note}")?;
+        }
+        Ok(())
     }
 }
 
