@@ -10,8 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 use nix::sys::statfs::{
-    BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, F2FS_SUPER_MAGIC, FsType, TMPFS_MAGIC, XFS_SUPER_MAGIC,
-    statfs,
+    BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, F2FS_SUPER_MAGIC, FsType, TMPFS_MAGIC, statfs,
 };
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
@@ -26,7 +25,8 @@ const LOCAL: [FsType; 5] = [
     EXT4_SUPER_MAGIC,
     F2FS_SUPER_MAGIC,
     TMPFS_MAGIC,
-    XFS_SUPER_MAGIC,
+    // nix does not name XFS for musl; linux/magic.h.
+    FsType(0x5846_5342),
 ];
 
 /// The inotify instance and who waits for what.
