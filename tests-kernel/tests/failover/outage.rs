@@ -60,7 +60,7 @@ fn a_client_waits_no_longer_than_the_protocol_and_keepalived_let_it() -> TestRes
     let _ = std::io::stderr().write_all(table(&measured)?.as_bytes());
 
     // How late one run is may be this machine's doing, hence medians below. keepalived is measured,
-    // not judged: it was seen to take over 0.4 s early.
+    // not judged.
     for (software, failure, measurement) in &measured {
         let what = format!("{software}, {failure}");
         assert_takeover(&what, *software, measurement.silence, theory(*failure));

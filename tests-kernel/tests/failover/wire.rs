@@ -12,7 +12,8 @@ pub(crate) const MASTER_DOWN: Duration = Duration::from_nanos(3_804_687_500);
 pub(crate) const SKEW: Duration = Duration::from_nanos(804_687_500);
 /// What a takeover may take beyond that.
 pub(crate) const LATE: Duration = Duration::from_millis(200);
-/// How much shorter a silence may look to an observer who saw its beginning late.
+/// How much shorter a silence may look. By the kernel's time stamps none was shorter at all in 80
+/// crashes of ours and keepalived's; seen by when frames were read, some were by seconds.
 const EARLY: Duration = Duration::from_millis(100);
 
 /// A silence between two masters, the median of several, lasts as the protocol has it.
