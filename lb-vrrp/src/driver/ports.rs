@@ -5,9 +5,9 @@ use super::mailbox::{PortKey, RouterKey};
 use super::port::Port;
 
 /// A map from keys to sockets, each once. As a vector: a router remembers the place of its own.
-#[derive(Debug, Default)]
-pub(super) struct Ports {
-    all: Vec<(PortKey, Box<Port>)>,
+#[derive(Debug)]
+pub(super) struct Ports<P = Port> {
+    all: Vec<(PortKey, Box<P>)>,
     /// Changes whenever a place does.
     version: u64,
 }
@@ -19,23 +19,32 @@ pub(super) struct Place {
     version: u64,
 }
 
-impl Ports {
+impl<P> Default for Ports<P> {
+    fn default() -> Self {
+        Self {
+            all: Vec::new(),
+            version: 0,
+        }
+    }
+}
+
+impl<P> Ports<P> {
     fn index(&self, key: &PortKey) -> Result<usize, usize> {
         self.all.binary_search_by(|(of, _)| of.cmp(key))
     }
 
-    pub(super) fn get(&self, key: &PortKey) -> Option<&Port> {
+    pub(super) fn get(&self, key: &PortKey) -> Option<&P> {
         let index = self.index(key).ok()?;
         self.all.get(index).map(|(_, port)| &**port)
     }
 
-    pub(super) fn get_mut(&mut self, key: &PortKey) -> Option<&mut Port> {
+    pub(super) fn get_mut(&mut self, key: &PortKey) -> Option<&mut P> {
         let index = self.index(key).ok()?;
         self.all.get_mut(index).map(|(_, port)| &mut **port)
     }
 
     /// The port of a router, which remembers the place.
-    pub(super) fn of_router(&mut self, key: &RouterKey, place: &mut Place) -> Option<&mut Port> {
+    pub(super) fn of_router(&mut self, key: &RouterKey, place: &mut Place) -> Option<&mut P> {
         if place.version != self.version {
             *place = self.find(key)?;
         }
@@ -51,7 +60,7 @@ impl Ports {
     }
 
     /// Adds a port, in place of another with its key.
-    pub(super) fn insert(&mut self, key: PortKey, port: Port) {
+    pub(super) fn insert(&mut self, key: PortKey, port: P) {
         let port = Box::new(port);
         self.version += 1;
         match self.index(&key) {
@@ -64,12 +73,51 @@ impl Ports {
         }
     }
 
-    pub(super) fn retain(&mut self, mut keep: impl FnMut(&PortKey, &Port) -> bool) {
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&PortKey, &P) -> bool) {
         self.all.retain(|(key, port)| keep(key, port));
         self.version += 1;
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&PortKey, &Port)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&PortKey, &P)> {
         self.all.iter().map(|(key, port)| (key, &**port))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{AddressFamily, Vrid};
+
+    fn key(interface: &str) -> RouterKey {
+        RouterKey {
+            interface: Arc::from(interface),
+            family: AddressFamily::Ipv4,
+            vrid: Vrid::new(51).unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_router_finds_its_own_port_whatever_comes_and_goes() {
+        let mut ports = Ports::default();
+        let mut place = Place::default();
+        let own = key("eth1");
+        assert_eq!(ports.of_router(&own, &mut place), None);
+        // Each of these moves it, or is another one in its place.
+        ports.insert(own.port(), "own");
+        assert_eq!(ports.of_router(&own, &mut place), Some(&mut "own"));
+        ports.insert(key("eth0").port(), "before");
+        assert_eq!(ports.of_router(&own, &mut place), Some(&mut "own"));
+        ports.insert(key("eth2").port(), "after");
+        ports.insert(own.port(), "opened anew");
+        assert_eq!(ports.of_router(&own, &mut place), Some(&mut "opened anew"));
+        ports.retain(|_, port| *port != "before");
+        assert_eq!(ports.of_router(&own, &mut place), Some(&mut "opened anew"));
+        ports.retain(|_, port| *port == "after");
+        assert_eq!(ports.of_router(&own, &mut place), None);
+        ports.insert(own.port(), "back");
+        assert_eq!(ports.of_router(&own, &mut place), Some(&mut "back"));
+        assert_eq!(ports.get(&own.port()), Some(&"back"));
     }
 }

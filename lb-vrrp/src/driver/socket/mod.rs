@@ -222,6 +222,7 @@ impl VrrpSocket {
         }
     }
 
+    /// Out of the way of adverts that are the same as the one before.
     #[inline(never)]
     fn put_in_frame(
         &mut self,
@@ -309,5 +310,38 @@ impl PacketSocket {
 
     pub(super) fn send(&self, frame: &[u8]) -> io::Result<()> {
         self.0.send(frame).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::AdvertisedPriority;
+
+    #[test]
+    fn a_frame_is_sent_again_only_for_the_very_same_advert() {
+        let advert = Transmit {
+            source: IpAddr::from([192, 0, 2, 1]),
+            destination: IpAddr::from([224, 0, 0, 18]),
+            priority: AdvertisedPriority::Resign,
+            hop_limit: HOP_LIMIT,
+            protocol: Protocol::Vrrp.number(),
+            identification: 0,
+            payload: Arc::from([1, 2, 3]),
+        };
+        assert!(is_same(&advert, &advert.clone()));
+        let changes: [fn(&mut Transmit); 6] = [
+            |of| of.source = IpAddr::from([192, 0, 2, 2]),
+            |of| of.destination = IpAddr::from([192, 0, 2, 3]),
+            |of| of.hop_limit = 1,
+            |of| of.protocol = Protocol::AuthenticationHeader.number(),
+            |of| of.identification = 7,
+            |of| of.payload = Arc::from([1, 2, 4]),
+        ];
+        for change in changes {
+            let mut other = advert.clone();
+            change(&mut other);
+            assert!(!is_same(&advert, &other), "{other:?}");
+        }
     }
 }

@@ -85,7 +85,12 @@ fn main() -> Outcome {
     let usual = if quick { QUICK_RUNS } else { RUNS };
     let runs = runs.unwrap_or(usual);
     let extent = Extent { runs, quick };
+    // The development build would be measured else, which says nothing.
+    let lbctl = std::env::var("LBCTL").map_err(|_| {
+        "LBCTL is to name the release build of lbctl, as `cargo xtask bench --only vrrp` has it"
+    })?;
     let mut report = Report::default();
+    report.note(&format!("measured: {lbctl}"));
     for (name, part) in Part::ALL {
         if !parts.is_empty() && !parts.contains(&part) {
             continue;

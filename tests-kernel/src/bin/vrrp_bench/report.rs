@@ -47,7 +47,7 @@ impl fmt::Display for Report {
             "\nBudgets\n\n| budget | verdict | figures |\n|---|---|---|\n{}",
             self.budgets
         )?;
-        writeln!(f, "\nThe machine; median / p99 / max\n")?;
+        writeln!(f, "\nProgram and machine; median / p99 / max\n")?;
         for note in &self.notes {
             writeln!(f, "- {note}")?;
         }
