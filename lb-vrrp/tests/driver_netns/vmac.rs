@@ -340,15 +340,15 @@ fn a_macvlan_that_somebody_deletes_or_sets_down_is_put_back() {
     });
     a.wait_state(State::Master);
     assert_eq!(wait_answers(&lan, &lan.a, VIP), MAC_TEXT);
-    // Nobody is told that it holds what it does not.
-    assert_eq!(
-        transitions(&a),
-        [
-            (State::Master, State::Fault),
-            (State::Fault, State::Backup),
-            (State::Backup, State::Master)
-        ]
-    );
+    // Nobody is told that it holds what it does not, unless it was put back before that was seen,
+    // as an address is.
+    let seen = transitions(&a);
+    let missed = [
+        (State::Master, State::Fault),
+        (State::Fault, State::Backup),
+        (State::Backup, State::Master),
+    ];
+    assert!(seen.is_empty() || seen == missed, "{seen:?}");
     // It hears on the new one, too.
     let b = Node::start(&lan.b, vec![quick(200)]);
     b.wait_state(State::Master);
