@@ -24,6 +24,7 @@ mod progress;
 mod reload;
 mod report;
 mod scale;
+mod witness;
 
 use std::error::Error;
 use std::time::Instant;
