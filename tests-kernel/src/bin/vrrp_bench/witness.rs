@@ -32,19 +32,27 @@ struct Absence {
 /// The threads, as long as they run.
 pub(crate) struct Witnesses {
     stop: Arc<AtomicBool>,
-    threads: Vec<JoinHandle<Vec<Absence>>>,
+    threads: Vec<JoinHandle<Seen>>,
+}
+
+/// By one thread.
+struct Seen {
+    absences: Vec<Absence>,
+    /// Whether it ran ahead of what is measured.
+    ahead: bool,
 }
 
 impl Witnesses {
-    /// Starts them. Without permission for `SCHED_RR` they run as everything else does.
+    /// Starts them.
     pub(crate) fn start() -> Outcome<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let processors = thread::available_parallelism()?.get();
         let threads = (0..processors).map(|processor| {
             let stop = Arc::clone(&stop);
             thread::spawn(move || {
-                settle_on(processor);
-                watch(&stop)
+                let ahead = settle_on(processor);
+                let absences = watch(&stop);
+                Seen { absences, ahead }
             })
         });
         let threads = threads.collect();
@@ -54,35 +62,49 @@ impl Witnesses {
     /// Ends them, and takes what they have seen.
     pub(crate) fn stop(self) -> Outcome<Testimony> {
         self.stop.store(true, Ordering::Relaxed);
-        let mut absences = Vec::new();
+        let mut testimony = Testimony {
+            absences: Vec::new(),
+            ahead: true,
+        };
         for thread in self.threads {
-            let of_one = thread.join();
-            absences.extend(of_one.map_err(|_| "a witness panicked")?);
+            let seen = thread.join().map_err(|_| "a witness panicked")?;
+            testimony.absences.extend(seen.absences);
+            testimony.ahead &= seen.ahead;
         }
-        Ok(Testimony(absences))
+        Ok(testimony)
     }
 }
 
 /// When a processor was not there.
-#[derive(Debug, Default)]
-pub(crate) struct Testimony(Vec<Absence>);
+#[derive(Debug)]
+pub(crate) struct Testimony {
+    absences: Vec<Absence>,
+    ahead: bool,
+}
 
 impl Testimony {
     /// Whether that was so at any moment of this span.
     pub(crate) fn speaks_against(&self, from: Duration, to: Duration) -> bool {
-        let mut absences = self.0.iter();
+        let mut absences = self.absences.iter();
         absences.any(|of| of.from <= to && from <= of.to)
+    }
+
+    /// Whether each thread had its processor and `SCHED_RR`: else one may have been late because
+    /// of what is measured.
+    pub(crate) const fn counts(&self) -> bool {
+        self.ahead
     }
 }
 
-fn settle_on(processor: usize) {
+/// Has the calling thread run on this processor only, ahead of everything else; whether it may.
+fn settle_on(processor: usize) -> bool {
     let mut processors = CpuSet::new();
     let own = processors.set(processor);
-    // A processor that is not allowed is watched by whichever one is.
-    let _ = own.and_then(|()| sched_setaffinity(Pid::from_raw(0), &processors));
-    let _ = Command::new("chrt")
+    let own = own.and_then(|()| sched_setaffinity(Pid::from_raw(0), &processors));
+    let ahead = Command::new("chrt")
         .args(["--rr", "--pid", PRIORITY, &gettid().to_string()])
         .output();
+    own.is_ok() && ahead.is_ok_and(|of| of.status.success())
 }
 
 fn watch(stop: &AtomicBool) -> Vec<Absence> {
