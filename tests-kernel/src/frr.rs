@@ -11,7 +11,7 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
 
-use crate::guest::Lab;
+use crate::lab::{Suite, Tree};
 use crate::net::{NetError, Netns};
 
 /// FRR insists on a user and on two groups by name; in a user namespace there is but one number.
@@ -20,14 +20,17 @@ const ACCOUNTS: [(&str, &str); 2] = [
     ("group", "root:x:0:\nfrr:x:0:\nfrrvty:x:0:\n"),
 ];
 
-/// Runs `zebra` beside `vrrpd`; `$0` is the director's directory, `$1` where the package is, `$2`
-/// the file. A private `/var/tmp` takes what they leave there.
+/// Runs `zebra` beside `vrrpd`; `$0` is the director's directory, `$1` the file, `$2` the directory
+/// of the programs; what follows are the words that start a program of that directory. A private
+/// `/var/tmp` takes what they leave there.
 const SCRIPT: &str = "
 mount --bind \"$0/passwd\" /etc/passwd && mount --bind \"$0/group\" /etc/group || exit
 mount -t tmpfs tmpfs /var/tmp && rm -rf /run/frr && mkdir /run/frr || exit
-\"$1/lib/frr/zebra\" --config_file /dev/null --log stdout &
+file=$1 programs=$2
+shift 2
+\"$@\" \"$programs/zebra\" --config_file /dev/null --log stdout &
 until [ -S /run/frr/zserv.api ]; do kill -0 $! || exit; sleep 0.05; done
-exec \"$1/lib/frr/vrrpd\" --config_file \"$2\" --log stdout --log-level debugging
+exec \"$@\" \"$programs/vrrpd\" --config_file \"$file\" --log stdout --log-level debugging
 ";
 
 /// The words that start FRR on a director with this directory and file.
@@ -40,22 +43,12 @@ pub(crate) fn words(directory: &Path, file: &Path) -> Result<Vec<OsString>, NetE
         let path = directory.join(name);
         fs::write(&path, text).map_err(NetError::system(path.display().to_string()))?;
     }
-    let tree = Lab::directory().join("tree/usr");
-    let libraries = tree.join(format!("lib/{}-linux-gnu", std::env::consts::ARCH));
-    let mut search = OsString::from("LD_LIBRARY_PATH=");
-    search.push(libraries.join("frr"));
-    search.push(":");
-    search.push(libraries);
-    let words: [OsString; 7] = [
-        "env".into(),
-        search,
-        "sh".into(),
-        "-c".into(),
-        SCRIPT.into(),
-        directory.into(),
-        tree.into(),
-    ];
-    Ok(words.into_iter().chain([file.into()]).collect())
+    let tree = Tree::of_peers(Suite::of_peers());
+    let programs = tree.path().join("usr/lib/frr");
+    let mut words: Vec<OsString> = vec!["sh".into(), "-c".into(), SCRIPT.into()];
+    words.extend([directory.into(), file.into(), programs.into()]);
+    words.extend(tree.loader_words(&[tree.libraries().join("frr")]));
+    Ok(words)
 }
 
 /// Makes the macvlan of a virtual router of one family anew, with its addresses.

@@ -6,6 +6,7 @@
 //! binaries built outside run inside it, and build their networks from namespaces. Nothing is
 //! installed on the host and no root is needed.
 //!
+//! * [`lab`] knows the unpacked packages and the kernels that boot here.
 //! * [`guest`] boots the kernel and runs one command in it: `cargo xtask guest -- CMD…`.
 //! * [`net`] has what a scenario is made of, on the inside: namespaces, links, small servers, a
 //!   polling client, a packet capture.
@@ -20,6 +21,7 @@ pub mod cluster;
 pub mod frr;
 pub mod gate;
 pub mod guest;
+pub mod lab;
 pub mod net;
 pub mod observer;
 pub mod process;

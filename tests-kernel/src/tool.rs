@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use crate::gate;
-use crate::guest::Lab;
+use crate::lab::{Lab, Suite, Tree};
 use crate::net::Netns;
 use crate::process::{self, ProcessError};
 
@@ -81,20 +81,15 @@ pub fn lbctl() -> PathBuf {
 }
 
 /// The words that start Debian's keepalived: the guest's, or the one unpacked below `target/lab`
-/// with the libraries that came with it, which logs to its standard output.
+/// with the libraries that came with it, which logs to its standard output. Which suite's it is,
+/// [`Suite::of_peers`] says.
 #[must_use]
 pub fn keepalived() -> Vec<OsString> {
     if gate::in_guest() {
         return vec!["keepalived".into()];
     }
-    let tree = Lab::directory().join("tree/usr");
-    let mut libraries = OsString::from("LD_LIBRARY_PATH=");
-    libraries.push(tree.join(format!("lib/{}-linux-gnu", std::env::consts::ARCH)));
-    vec![
-        "env".into(),
-        libraries,
-        tree.join("sbin/keepalived").into(),
-        "--log-console".into(),
-        "--no-syslog".into(),
-    ]
+    let tree = Tree::of_peers(Suite::of_peers());
+    let mut words = tree.words(&tree.path().join("usr/sbin/keepalived"));
+    words.extend(["--log-console".into(), "--no-syslog".into()]);
+    words
 }

@@ -10,15 +10,16 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use tests_kernel::guest::{Guest, Lab};
+use tests_kernel::guest::Guest;
+use tests_kernel::lab::Lab;
 
-use crate::fetch;
+use crate::fetch::{self, Wanted};
 
 /// Fetches what is missing, boots, runs, and passes the command's exit code on.
 pub(crate) fn guest(deadline: u64, command: &[OsString]) -> Result<ExitCode, Box<dyn Error>> {
-    fetch::fetch()?;
+    fetch::fetch(Wanted::default())?;
     let name = format!("guest-{}", std::process::id());
-    let guest = Guest::new(&Lab::locate()?)
+    let guest = Guest::new(Lab::locate()?.kernel()?)
         .with_name(name)
         .with_deadline(Duration::from_secs(deadline))
         .with_interrupt(interrupt_flag()?);

@@ -68,8 +68,15 @@ enum Task {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
-    /// Downloads the lab's Debian packages and unpacks them below target/lab.
-    Fetch,
+    /// Downloads the lab's Debian packages, unpacks them below target/lab, and boots its kernels once.
+    Fetch {
+        /// Boots the kernels again and records anew which of them work.
+        #[arg(long)]
+        again: bool,
+        /// Fetches the newest peers, too, as a soak does.
+        #[arg(long)]
+        newest_peers: bool,
+    },
     /// Boots the guest kernel and runs one command in it, in the current directory.
     Guest {
         /// Seconds until the guest is killed.
@@ -111,9 +118,15 @@ fn main() -> ExitCode {
             only,
             arguments,
         } => story::bench(runs, &only, &arguments),
-        Task::Fetch => fetch::fetch()
-            .map(|()| ExitCode::SUCCESS)
-            .map_err(Into::into),
+        Task::Fetch {
+            again,
+            newest_peers,
+        } => fetch::fetch(fetch::Wanted {
+            newest_peers,
+            again,
+        })
+        .map(|()| ExitCode::SUCCESS)
+        .map_err(Into::into),
         Task::Guest { deadline, command } => in_guest::guest(deadline, &command),
     };
     result.unwrap_or_else(|error: Box<dyn std::error::Error>| {

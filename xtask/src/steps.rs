@@ -7,10 +7,11 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use nix::unistd::geteuid;
-use tests_kernel::guest::{Guest, Lab};
+use tests_kernel::guest::Guest;
+use tests_kernel::lab::Lab;
 
 use crate::artifacts::{self, Artifact};
-use crate::fetch;
+use crate::fetch::{self, Wanted};
 use crate::place::Place;
 use crate::runner::{Counts, StepError, run};
 use crate::shard::Shard;
@@ -181,7 +182,7 @@ fn unit(context: &mut Context) -> Result<(), StepError> {
 }
 
 fn fetched(context: &mut Context) -> Result<(), StepError> {
-    let result = fetch::fetch().map_err(Into::into);
+    let result = fetch::fetch(Wanted::default()).map_err(Into::into);
     context.one(result)
 }
 
@@ -292,7 +293,7 @@ pub(crate) fn in_guest(
     deadline: Duration,
 ) -> Result<(), StepError> {
     println!("     Running {} in the guest", program.name);
-    let mut guest = Guest::new(&Lab::locate()?)
+    let mut guest = Guest::new(Lab::locate()?.kernel()?)
         .with_name(&program.name)
         .with_deadline(deadline)
         .with_env("RUST_BACKTRACE", "1")

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::artifacts::{self, Artifact};
-use crate::fetch;
+use crate::fetch::{self, Wanted};
 use crate::in_guest::interrupt_flag;
 use crate::runner::{Counts, StepError};
 use crate::shard::Shard;
@@ -103,7 +103,7 @@ fn on_the_host(name: &str, arguments: &[String]) -> Result<(), Box<dyn Error>> {
 
 fn built(name: &str, profile: Profile) -> Result<(Context, Artifact), Box<dyn Error>> {
     let interrupted = interrupt_flag()?;
-    fetch::fetch()?;
+    fetch::fetch(Wanted::default())?;
     let build = |package: &str, target: &str| {
         let mut arguments = vec!["build", "--package", package, "--bin", target];
         if profile == Profile::Release {

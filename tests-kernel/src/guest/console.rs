@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The running guest process and its console, read line by line under a deadline.
 
-use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -18,14 +19,14 @@ use super::GuestError;
 
 /// How often the interrupt flag is looked at.
 const GLANCE: Duration = Duration::from_millis(100);
-/// Lines kept for an error message.
-const TAIL: usize = 20;
 /// Lines the guest may be ahead of the reader before its console blocks.
 const BACKLOG: usize = 1024;
 
 /// What to start.
 pub(super) struct Boot {
     pub(super) kernel: PathBuf,
+    /// Variables of the kernel's own process.
+    pub(super) environment: Vec<(&'static str, OsString)>,
     /// Working directory; the guest's memory file and control socket go there too.
     pub(super) directory: PathBuf,
     pub(super) arguments: Vec<String>,
@@ -35,18 +36,27 @@ pub(super) struct Boot {
 pub(super) struct Console {
     child: Child,
     lines: Receiver<String>,
-    tail: VecDeque<String>,
+    log: File,
 }
 
 impl Console {
-    pub(super) fn start(boot: &Boot) -> Result<Self, GuestError> {
+    /// Starts the guest; `log` receives its whole console.
+    pub(super) fn start(boot: &Boot, log: &Path) -> Result<Self, GuestError> {
+        let log = File::create(log).map_err(GuestError::file(log))?;
         let start_error = |source| GuestError::Start {
             path: boot.kernel.clone(),
             source,
         };
-        // setpriv: when this process is killed outright, the guest goes with it.
+        // setpriv: when this process is killed outright, the guest ends, too. env: the variables
+        // are for the kernel alone; setpriv and env run with the host's C library.
+        let variables = boot.environment.iter().map(|(name, value)| {
+            let mut word = OsString::from(format!("{name}="));
+            word.push(value);
+            word
+        });
         let mut child = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "--"])
+            .args(["--pdeathsig", "KILL", "--", "env"])
+            .args(variables)
             .arg(&boot.kernel)
             .args(&boot.arguments)
             .current_dir(&boot.directory)
@@ -65,7 +75,7 @@ impl Console {
         Ok(Self {
             child,
             lines,
-            tail: VecDeque::new(),
+            log,
         })
     }
 
@@ -102,11 +112,6 @@ impl Console {
         }
     }
 
-    /// The last lines, for an error message.
-    pub(super) fn tail(&self) -> String {
-        self.tail.iter().map(|line| format!("\n  {line}")).collect()
-    }
-
     fn next_line(
         &mut self,
         deadline: Instant,
@@ -118,13 +123,12 @@ impl Console {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             match self.lines.recv_timeout(left.min(GLANCE)) {
-                Ok(line) if is_noise(&line) => {}
                 Ok(line) => {
-                    if self.tail.len() == TAIL {
-                        self.tail.pop_front();
+                    // The file is for a reader of a failure; the run does not depend on it.
+                    let _ = writeln!(self.log, "{line}");
+                    if !is_noise(&line) {
+                        return Ok(Next::Line(line));
                     }
-                    self.tail.push_back(line.clone());
-                    return Ok(Next::Line(line));
                 }
                 Err(RecvTimeoutError::Disconnected) => return Ok(Next::End),
                 Err(RecvTimeoutError::Timeout) if left.is_zero() => return Ok(Next::Deadline),

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
 # First process of the guest kernel. The kernel hands over, from its command line:
-#   LAB_TREE   the unpacked Debian packages (a host directory)
-#   LAB_RUN    this run's host directory: holds `modules` and `job`, receives `exit` and results
+#   LAB_TREE     the unpacked Debian packages (a host directory)
+#   LAB_MODULES  this kernel's modules (a host directory)
+#   LAB_RUN      this run's host directory: holds `modules` and `job`, receives `exit` and results
 # The host's files are seen read-only below a tmpfs; only LAB_RUN is written to the host.
 
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -27,8 +28,10 @@ mount -t proc proc /proc || fail "mount /proc"
 mount -t tmpfs -o size=80% tmpfs "$base" || fail "tmpfs on $base"
 mkdir "$base/packages" "$base/upper" "$base/work" "$base/root" || fail "directories in $base"
 mount -t hostfs -o "$LAB_TREE" none "$base/packages" || fail "hostfs of $LAB_TREE"
-modules=/usr/lib/uml/modules/$(uname -r)
-chroot "$base/packages" insmod "$modules/kernel/fs/overlayfs/overlay.ko" || fail "module overlay"
+# The tree has this empty directory for it.
+mount -t hostfs -o "$LAB_MODULES" none "$base/packages/lab-modules" || fail "hostfs of $LAB_MODULES"
+chroot "$base/packages" insmod /lab-modules/kernel/fs/overlayfs/overlay.ko || fail "module overlay"
+umount "$base/packages/lab-modules"
 mount -t overlay -o "lowerdir=$base/packages:/,upperdir=$base/upper,workdir=$base/work" \
     overlay "$base/root" || fail "overlay over the host's files"
 mount -t hostfs -o "$LAB_RUN" none "$base/root$LAB_RUN" || fail "hostfs of $LAB_RUN"
@@ -51,8 +54,12 @@ done
 ln -sf /proc/self/fd /dev/fd
 ln -sf /run/log /dev/log
 
-mkdir -p /lib/modules
-ln -s "$modules" "/lib/modules/$(uname -r)"
+modules=/lib/modules/$(uname -r)
+mkdir -p "$modules"
+mount -t hostfs -o "$LAB_MODULES" none "$modules" || fail "hostfs of $LAB_MODULES"
+for module in $(cat "$LAB_RUN/optional-modules"); do
+    modprobe -q "$module"
+done
 for module in $(cat "$LAB_RUN/modules"); do
     modprobe "$module" || fail "module $module does not load"
 done

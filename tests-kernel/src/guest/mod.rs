@@ -3,22 +3,22 @@
 //!
 //! User Mode Linux is a kernel that runs as a program. Its root is the host's, read-only, below a
 //! tmpfs; the unpacked Debian packages (`keepalived`, `ipvsadm`, …) are stacked between, so that a
-//! program there is found as if installed. Whoever started it, inside one is root. Only one
-//! directory, that of the run, is written back to the host.
+//! program there is found as if installed. The first process is root inside, also when an ordinary
+//! user starts the guest. Only one directory, that of the run, is written back to the host.
 //!
 //! ```no_run
 //! use std::time::Duration;
-//! use tests_kernel::guest::{Guest, Lab};
+//! use tests_kernel::guest::Guest;
+//! use tests_kernel::lab::Lab;
 //!
 //! let lab = Lab::locate()?;
-//! let guest = Guest::new(&lab).with_deadline(Duration::from_secs(60));
+//! let guest = Guest::new(lab.kernel()?).with_deadline(Duration::from_secs(60));
 //! let outcome = guest.run(["ipvsadm", "-Ln"], |line| eprintln!("{line}"))?;
 //! assert_eq!(outcome.exit_code, 0);
 //! # Ok::<(), tests_kernel::guest::GuestError>(())
 //! ```
 
 mod console;
-mod lab;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -30,12 +30,11 @@ use std::time::{Duration, Instant};
 
 use console::{Boot, Console};
 
-pub use lab::Lab;
+use crate::lab::{KERNEL_VARIABLE, Kernel, Lab, PEERS_VARIABLE, Suite, Tree};
 
 /// Kernel modules a guest has loaded before the command starts: IPVS with its schedulers, and
 /// what a scenario's network is made of. Others load on demand, as on any machine.
 pub const MODULES: &[&str] = &[
-    "ipv6",
     "ip_vs",
     "ip_vs_rr",
     "ip_vs_wrr",
@@ -50,8 +49,10 @@ pub const MODULES: &[&str] = &[
     "macvlan",
     "ipip",
     "nf_conntrack",
-    "arptable_filter",
 ];
+/// Modules that a kernel may lack: IPv6 is built into the newest, and that one has neither
+/// `arptables` nor `iptables` of the old kind. They are loaded first where they exist.
+pub const OPTIONAL_MODULES: &[&str] = &["ipv6", "arptable_filter"];
 
 const INIT: &str = include_str!("init.sh");
 
@@ -59,11 +60,19 @@ const INIT: &str = include_str!("init.sh");
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GuestError {
-    /// The packages are not unpacked; `cargo xtask fetch` does that.
-    #[error("{} is missing: run `cargo xtask fetch` first", path.display())]
+    /// The packages are not unpacked, or no kernel was booted yet; `cargo xtask fetch` does both.
+    #[error("{} does not name a kernel that boots here: run `cargo xtask fetch` first", path.display())]
     NotFetched {
         /// What was looked for.
         path: PathBuf,
+    },
+    /// The kernel that was asked for does not boot on this machine.
+    #[error("{KERNEL_VARIABLE}={wanted} names no kernel that boots here; there are: {}", known.join(", "))]
+    NoSuchKernel {
+        /// What the variable says.
+        wanted: String,
+        /// The kernels that boot.
+        known: Vec<String>,
     },
     /// The kernel command line cannot carry this path.
     #[error("{} contains a blank, a comma or a quote, which the guest's command line cannot carry", path.display())]
@@ -89,15 +98,31 @@ pub enum GuestError {
         #[source]
         source: io::Error,
     },
-    /// The guest ended or was killed before it was ready.
-    #[error("the guest was not ready after {after:.1?} (deadline {deadline:?}): {console}")]
+    /// The guest ended, or was killed at its boot deadline, before its first process was ready.
+    #[error(
+        "kernel {kernel} was not ready after {after:.1?}{}; `cargo xtask fetch --again` finds a kernel \
+         and a mode that boot here; its console is in {}",
+        reason.as_ref().map(|line| format!(" ({line})")).unwrap_or_default(), console.display()
+    )]
     Boot {
-        /// When it was given up.
+        /// The kernel and its mode.
+        kernel: String,
+        /// When it had ended, or was killed.
         after: Duration,
-        /// The boot deadline.
-        deadline: Duration,
-        /// The last lines it wrote.
-        console: String,
+        /// The line of its console that names the cause, if one does.
+        reason: Option<String>,
+        /// The file that has its whole console.
+        console: PathBuf,
+    },
+    /// The guest's kernel panicked while the command ran.
+    #[error("kernel {kernel} panicked: {line}; its console is in {}", console.display())]
+    Panicked {
+        /// The kernel and its mode.
+        kernel: String,
+        /// What it wrote about the panic.
+        line: String,
+        /// The file that has its whole console.
+        console: PathBuf,
     },
     /// The command still ran at the deadline; the guest was killed.
     #[error("the guest was killed at its deadline of {deadline:?}; results so far are in {}", results.display())]
@@ -142,7 +167,7 @@ pub struct Outcome {
 /// A guest to be booted, once per [`run`](Self::run).
 #[derive(Debug, Clone)]
 pub struct Guest {
-    lab: Lab,
+    kernel: Kernel,
     name: String,
     memory_mib: u32,
     boot_deadline: Duration,
@@ -153,11 +178,11 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// A guest with 768 MiB, [`MODULES`], 60 s to boot and 15 minutes in all.
+    /// A guest of this kernel with 768 MiB, [`MODULES`], 60 s to boot and 15 minutes in all.
     #[must_use]
-    pub fn new(lab: &Lab) -> Self {
+    pub fn new(kernel: &Kernel) -> Self {
         Self {
-            lab: lab.clone(),
+            kernel: kernel.clone(),
             name: "guest".to_owned(),
             memory_mib: 768,
             boot_deadline: Duration::from_secs(60),
@@ -227,20 +252,48 @@ impl Guest {
         S: AsRef<OsStr>,
     {
         let results = self.prepare(command)?;
+        let log = results.join("console.log");
         let start = Instant::now();
-        let mut console = Console::start(&self.boot(&results))?;
+        let mut console = Console::start(&self.boot(&results), &log)?;
         let console_deadline = start + self.boot_deadline.min(self.deadline);
-        let ready =
-            console.read_until("lab: ready", console_deadline, &self.interrupted, |_| ())?;
+        let mut reason = None;
+        let ready = console.read_until(
+            "lab: ready",
+            console_deadline,
+            &self.interrupted,
+            |line| {
+                if reason.is_none() && names_cause(line) {
+                    reason = Some(line.trim_start_matches("lab: ").to_owned());
+                }
+            },
+        )?;
         if !ready {
             return Err(GuestError::Boot {
+                kernel: self.kernel.to_string(),
                 after: start.elapsed(),
-                deadline: self.boot_deadline,
-                console: console.tail(),
+                reason,
+                console: log,
             });
         }
         let boot = start.elapsed();
-        let ended = console.read_to_end(start + self.deadline, &self.interrupted, &mut on_line)?;
+        let mut panic = None;
+        let end = start + self.deadline;
+        let ended = console.read_to_end(end, &self.interrupted, |line| {
+            // A panic's trace belongs into the console's file, not into the command's output.
+            if panic.is_none() && line.starts_with("Kernel panic") {
+                panic = Some(line.to_owned());
+            }
+            if panic.is_none() {
+                on_line(line);
+            }
+        })?;
+        if let Some(line) = panic {
+            return Err(GuestError::Panicked {
+                kernel: self.kernel.to_string(),
+                line,
+                console: log,
+            });
+        }
         if !ended {
             return Err(GuestError::Deadline {
                 deadline: self.deadline,
@@ -262,10 +315,13 @@ impl Guest {
     }
 
     fn boot(&self, results: &Path) -> Boot {
+        let arguments = self.kernel.argument().map(str::to_owned);
+        let peers = Tree::of_peers(Suite::of_peers());
         Boot {
-            kernel: self.lab.kernel(),
+            kernel: self.kernel.program(),
+            environment: self.kernel.environment(),
             directory: results.to_owned(),
-            arguments: vec![
+            arguments: [
                 format!("mem={}M", self.memory_mib),
                 "rootfstype=hostfs".into(),
                 "rootflags=/".into(),
@@ -276,9 +332,13 @@ impl Guest {
                 "quiet".into(),
                 "uml_dir=.".into(),
                 "umid=guest".into(),
-                format!("LAB_TREE={}", self.lab.tree().display()),
+                format!("LAB_TREE={}", peers.path().display()),
+                format!("LAB_MODULES={}", self.kernel.modules().display()),
                 format!("LAB_RUN={}", results.display()),
-            ],
+            ]
+            .into_iter()
+            .chain(arguments)
+            .collect(),
         }
     }
 
@@ -288,7 +348,7 @@ impl Guest {
         I: IntoIterator<Item = S>,
         S: AsRef<OsStr>,
     {
-        let results = self.lab.runs().join(&self.name);
+        let results = Lab::runs().join(&self.name);
         let text = results.to_string_lossy();
         if text.contains(|c: char| c.is_whitespace() || matches!(c, ',' | '"' | '\'' | '=')) {
             return Err(GuestError::Path { path: results });
@@ -297,8 +357,12 @@ impl Guest {
             fs::remove_dir_all(&results).map_err(GuestError::file(&results))?;
         }
         fs::create_dir_all(&results).map_err(GuestError::file(&results))?;
-        let modules = self.modules.join("\n");
-        fs::write(results.join("modules"), modules).map_err(GuestError::file(&results))?;
+        for (file, modules) in [
+            ("modules", self.modules.join("\n")),
+            ("optional-modules", OPTIONAL_MODULES.join("\n")),
+        ] {
+            fs::write(results.join(file), modules).map_err(GuestError::file(&results))?;
+        }
         write_script(&results.join("init"), INIT.as_bytes())?;
         write_script(&results.join("job"), &self.job(&results, command)?)?;
         Ok(results)
@@ -312,6 +376,8 @@ impl Guest {
         let here = std::env::current_dir().map_err(GuestError::file(Path::new(".")))?;
         let mut job = b"export TERM=dumb LB_LAB=guest LAB_RESULTS=".to_vec();
         job.extend(quote(results.as_os_str()));
+        let peers = Suite::of_peers().name();
+        job.extend(format!("\nexport {PEERS_VARIABLE}={peers}").into_bytes());
         for (name, value) in &self.environment {
             job.extend(format!("\nexport {name}=").into_bytes());
             job.extend(quote(value));
@@ -326,6 +392,14 @@ impl Guest {
         job.push(b'\n');
         Ok(job)
     }
+}
+
+/// Whether a line of the console says why the guest did not come up.
+fn names_cause(line: &str) -> bool {
+    ["lab: guest set-up failed", "Kernel panic", "check_ptrace", "Checking "]
+        .iter()
+        .any(|start| line.starts_with(start))
+        && !line.ends_with("OK")
 }
 
 /// Quotes one word for `sh`; a NUL cannot occur in an argument.
