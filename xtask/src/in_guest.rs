@@ -19,13 +19,30 @@ use crate::fetch::{self, Wanted};
 pub(crate) fn guest(deadline: u64, command: &[OsString]) -> Result<ExitCode, Box<dyn Error>> {
     fetch::fetch(Wanted::default())?;
     let name = format!("guest-{}", std::process::id());
-    let guest = Guest::new(Lab::locate()?.kernel()?)
+    let deadline = Duration::from_secs(deadline);
+    run(&name, command, &[], deadline, interrupt_flag()?)
+}
+
+/// Boots a guest for one command, shows what it writes, and passes its exit code on.
+pub(crate) fn run(
+    name: &str,
+    command: &[OsString],
+    variables: &[(&'static str, String)],
+    deadline: Duration,
+    interrupted: Arc<AtomicBool>,
+) -> Result<ExitCode, Box<dyn Error>> {
+    let lab = Lab::locate()?;
+    let mut guest = Guest::new(lab.kernel()?)
         .with_name(name)
-        .with_deadline(Duration::from_secs(deadline))
-        .with_interrupt(interrupt_flag()?);
+        .with_deadline(deadline)
+        .with_interrupt(interrupted);
+    for (name, value) in variables {
+        guest = guest.with_env(*name, value);
+    }
     let outcome = guest.run(command, |line| println!("{line}"))?;
     eprintln!(
-        "guest: exit code {}, booted in {:.1?}, {:.1?} in all, results in {}",
+        "guest: kernel {}, exit code {}, booted in {:.1?}, {:.1?} in all, results in {}",
+        lab.kernel()?,
         outcome.exit_code,
         outcome.boot,
         outcome.total,

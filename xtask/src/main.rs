@@ -11,13 +11,17 @@
 )]
 
 mod artifacts;
+mod environment;
 mod fetch;
 mod in_guest;
 mod place;
+mod pool;
 mod runner;
 mod shard;
 mod steps;
 mod story;
+mod stress;
+mod suite;
 mod test;
 
 use std::ffi::OsString;
@@ -40,21 +44,24 @@ struct Arguments {
 enum Task {
     /// Lints, documentation, all tests, the lab: what has to be green.
     Test {
-        /// Goes on after a step that failed.
+        /// Runs the remaining steps, too, when one has failed.
         #[arg(long)]
         keep_going: bool,
         /// Runs this step alone; may be given more than once.
         #[arg(long, value_name = "STEP")]
         only: Vec<String>,
     },
-    /// As `test`, with every case and many more seeds and runs (LB_SOAK=1).
+    /// As `test`, with every case, many more seeds and runs (LB_SOAK=1), both kernels, and the newest
+    /// peers besides.
     Soak {
         /// Runs the k-th of n parts: every n-th seed and every n-th suite of the guest, and the
         /// other steps with the first.
         #[arg(long, value_name = "K/N")]
         shard: Option<Shard>,
     },
-    /// The cluster's story in the guest kernel: two directors, two real servers, what goes wrong.
+    /// Runs the same tests many times, several at once, and prints each failure.
+    Stress(stress::Arguments),
+    /// Two directors and two real servers in the guest kernel, and what happens when they fail.
     Demo,
     /// The benches: our own code, and the peers beside us in the same guest.
     Bench {
@@ -108,10 +115,12 @@ fn main() -> ExitCode {
             test::test(Plan {
                 keep_going: true,
                 environment,
+                soak: true,
                 shard,
                 ..Plan::default()
             })
         }
+        Task::Stress(arguments) => stress::stress(&arguments),
         Task::Demo => story::demo(),
         Task::Bench {
             runs,

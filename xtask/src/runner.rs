@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -69,8 +69,12 @@ pub(crate) enum StepError {
         #[source]
         source: io::Error,
     },
+    #[error("`{command}` was killed at its deadline of {deadline:?}")]
+    Deadline { command: String, deadline: Duration },
     #[error("{0} skipped; everything must run here")]
     Skipped(usize),
+    #[error("{failed} of {all} tests failed")]
+    Tests { failed: usize, all: usize },
     #[error("{0}")]
     Missing(String),
     #[error("interrupted")]
@@ -97,15 +101,18 @@ pub(crate) fn run(
         println!("{line}");
         counts.observe(line);
     };
-    stream(command, interrupted, &mut show)
+    stream(command, interrupted, None, &mut show)
 }
 
-/// Runs a program to its end and hands over each line of both its streams.
+/// Runs a program to its end, or kills its process group at the deadline, and passes on each line
+/// of both its streams.
 pub(crate) fn stream(
     command: &mut Command,
     interrupted: &Arc<AtomicBool>,
+    deadline: Option<Duration>,
     on_line: &mut dyn FnMut(&str),
 ) -> Result<(), StepError> {
+    let start = Instant::now();
     let line = command_line(command);
     let start_error = |source| StepError::Start {
         command: line.clone(),
@@ -134,6 +141,17 @@ pub(crate) fn stream(
             }
             let _ = child.wait();
             return Err(StepError::Interrupted);
+        }
+        if let Some(deadline) = deadline.filter(|deadline| start.elapsed() > *deadline) {
+            if let Ok(pid) = i32::try_from(child.id()) {
+                // ESRCH: it has just ended.
+                let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+            let _ = child.wait();
+            return Err(StepError::Deadline {
+                command: line,
+                deadline,
+            });
         }
     }
     let status = child.wait().map_err(start_error)?;

@@ -3,18 +3,20 @@
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::artifacts::{self, Artifact};
+use crate::environment;
 use crate::fetch::{self, Wanted};
-use crate::in_guest::interrupt_flag;
-use crate::runner::{Counts, StepError};
-use crate::shard::Shard;
-use crate::steps::{Context, cargo, in_guest, namespaces};
+use crate::in_guest::{self, interrupt_flag};
+use crate::runner::{Counts, run};
+use crate::steps::cargo;
 
 const DEADLINE: Duration = Duration::from_secs(60 * 60);
 
-/// Tells the cluster's story.
+/// Runs the demonstration.
 pub(crate) fn demo() -> Result<ExitCode, Box<dyn Error>> {
     in_lab("demo", &[], Profile::Development)
 }
@@ -68,10 +70,16 @@ pub(crate) fn bench(
                 }
             }
             Bench::Failover => {
-                in_lab("failover", &with("--runs", Some(5)), Profile::Development)?;
+                let code = in_lab("failover", &with("--runs", Some(5)), Profile::Development)?;
+                if code != ExitCode::SUCCESS {
+                    return Ok(code);
+                }
             }
             Bench::Ipvs => {
-                in_lab("ipvs_bench", &with("--rounds", Some(3)), Profile::Release)?;
+                let code = in_lab("ipvs_bench", &with("--rounds", Some(3)), Profile::Release)?;
+                if code != ExitCode::SUCCESS {
+                    return Ok(code);
+                }
             }
             Bench::Vrrp => on_the_host("vrrp_bench", &with("--runs", None))?,
         }
@@ -88,39 +96,56 @@ enum Profile {
 
 /// Builds `lbctl` and a program of tests-kernel, and runs that in the guest.
 fn in_lab(name: &str, arguments: &[String], profile: Profile) -> Result<ExitCode, Box<dyn Error>> {
-    let (mut context, program) = built(name, profile)?;
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    in_guest(&mut context, &program, &arguments, DEADLINE)?;
-    Ok(ExitCode::SUCCESS)
+    let built = Built::new(name, profile)?;
+    let mut command = vec![built.program.path.clone().into_os_string()];
+    command.extend(arguments.iter().map(Into::into));
+    in_guest::run(
+        name,
+        &command,
+        &built.variables(),
+        DEADLINE,
+        built.interrupted,
+    )
 }
 
 /// Builds `lbctl` and a program of tests-kernel for release, and runs that in host namespaces.
 fn on_the_host(name: &str, arguments: &[String]) -> Result<(), Box<dyn Error>> {
-    let (mut context, program) = built(name, Profile::Release)?;
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    Ok(namespaces(&mut context, &program.path, &arguments)?)
+    let built = Built::new(name, Profile::Release)?;
+    let mut command = environment::in_namespaces(&built.program.path);
+    command.args(arguments).envs(built.variables());
+    Ok(run(
+        &mut command,
+        &built.interrupted,
+        &mut Counts::default(),
+    )?)
 }
 
-fn built(name: &str, profile: Profile) -> Result<(Context, Artifact), Box<dyn Error>> {
-    let interrupted = interrupt_flag()?;
-    fetch::fetch(Wanted::default())?;
-    let build = |package: &str, target: &str| {
-        let mut arguments = vec!["build", "--package", package, "--bin", target];
+/// `lbctl` and the program beside it.
+struct Built {
+    lbctl: Artifact,
+    program: Artifact,
+    interrupted: Arc<AtomicBool>,
+}
+
+impl Built {
+    fn new(name: &str, profile: Profile) -> Result<Self, Box<dyn Error>> {
+        let interrupted = interrupt_flag()?;
+        fetch::fetch(Wanted::default())?;
+        let mut arguments = vec!["build", "--package", "lb-cli", "--package", "tests-kernel"];
+        arguments.extend(["--bin", "lbctl", "--bin", name]);
         if profile == Profile::Release {
             arguments.push("--release");
         }
-        artifacts::build(&arguments, &interrupted)?
-            .into_iter()
-            .find(|program| program.name == target)
-            .ok_or_else(|| StepError::Missing(format!("no program {target}")))
-    };
-    let lbctl = build("lb-cli", "lbctl")?;
-    let program = build("tests-kernel", name)?;
-    let context = Context {
-        environment: vec![("LBCTL", lbctl.path.display().to_string())],
-        shard: Shard::default(),
-        counts: Counts::default(),
-        interrupted,
-    };
-    Ok((context, program))
+        let built = artifacts::build(&arguments, &interrupted)?;
+        let program = |name| artifacts::program(&built, "bin", name).cloned();
+        Ok(Self {
+            lbctl: program("lbctl")?,
+            program: program(name)?,
+            interrupted,
+        })
+    }
+
+    fn variables(&self) -> [(&'static str, String); 1] {
+        [("LBCTL", self.lbctl.path.display().to_string())]
+    }
 }

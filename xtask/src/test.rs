@@ -12,15 +12,20 @@ use crate::runner::Counts;
 use crate::shard::Shard;
 use crate::steps::{Context, STEPS, Step};
 
+/// Tests named at the end because they took longest.
+const SLOWEST: usize = 10;
+
 /// How the steps are to be run.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
-    /// Goes on after a step that failed.
+    /// Runs the remaining steps, too, when one has failed.
     pub(crate) keep_going: bool,
     /// Runs these steps alone.
     pub(crate) only: Vec<String>,
     /// Variables for the tests.
     pub(crate) environment: Vec<(&'static str, String)>,
+    /// Runs everything, on both kernels and with the newest peers, too.
+    pub(crate) soak: bool,
     /// Which part of the whole.
     pub(crate) shard: Shard,
 }
@@ -40,13 +45,10 @@ pub(crate) fn test(plan: Plan) -> Result<ExitCode, Box<dyn Error>> {
             return Err(format!("no step {name}; there are {}", names.join(", ")).into());
         }
     }
-    let interrupted = interrupt_flag()?;
-    let mut context = Context {
-        interrupted,
-        environment: plan.environment,
-        shard: plan.shard,
-        counts: Counts::default(),
-    };
+    let mut context = Context::new(interrupt_flag()?);
+    context.environment = plan.environment;
+    context.soak = plan.soak;
+    context.shard = plan.shard;
     let mut accounts = Vec::new();
     for step in STEPS {
         if !plan.only.is_empty() && !plan.only.iter().any(|name| name == step.name) {
@@ -75,7 +77,19 @@ pub(crate) fn test(plan: Plan) -> Result<ExitCode, Box<dyn Error>> {
             break;
         }
     }
+    report_slowest(&mut context.times);
     Ok(report(&accounts))
+}
+
+fn report_slowest(times: &mut [(Duration, String)]) {
+    if times.is_empty() {
+        return;
+    }
+    times.sort_unstable_by(|a, b| b.cmp(a));
+    println!("\nslowest tests");
+    for (took, label) in times.iter().take(SLOWEST) {
+        println!("{:>7.1} s  {label}", took.as_secs_f64());
+    }
 }
 
 fn report(accounts: &[Account]) -> ExitCode {

@@ -72,11 +72,7 @@ impl Console {
         let (sender, lines) = sync_channel(BACKLOG);
         forward(child.stdout.take(), sender.clone());
         forward(child.stderr.take(), sender);
-        Ok(Self {
-            child,
-            lines,
-            log,
-        })
+        Ok(Self { child, lines, log })
     }
 
     /// Reads lines until one equals `marker` (true) or the guest ends or the deadline passes.

@@ -168,6 +168,8 @@ pub struct Outcome {
 #[derive(Debug, Clone)]
 pub struct Guest {
     kernel: Kernel,
+    peers: Suite,
+    directory: Option<PathBuf>,
     name: String,
     memory_mib: u32,
     boot_deadline: Duration,
@@ -183,6 +185,8 @@ impl Guest {
     pub fn new(kernel: &Kernel) -> Self {
         Self {
             kernel: kernel.clone(),
+            peers: Suite::of_peers(),
+            directory: None,
             name: "guest".to_owned(),
             memory_mib: 768,
             boot_deadline: Duration::from_secs(60),
@@ -197,6 +201,20 @@ impl Guest {
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
+        self
+    }
+
+    /// Chooses the suite of the programs stacked over the host's; [`Suite::of_peers`] unless given.
+    #[must_use]
+    pub fn with_peers(mut self, peers: Suite) -> Self {
+        self.peers = peers;
+        self
+    }
+
+    /// Sets the command's working directory; the caller's unless given.
+    #[must_use]
+    pub fn with_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.directory = Some(directory.into());
         self
     }
 
@@ -235,7 +253,7 @@ impl Guest {
         self
     }
 
-    /// Boots, runs `command` in the caller's working directory with `LB_LAB=guest`, hands every
+    /// Boots, runs `command` in its working directory with `LB_LAB=guest`, hands every
     /// line of its output to `on_line` as it comes, and powers off.
     ///
     /// # Errors
@@ -257,16 +275,12 @@ impl Guest {
         let mut console = Console::start(&self.boot(&results), &log)?;
         let console_deadline = start + self.boot_deadline.min(self.deadline);
         let mut reason = None;
-        let ready = console.read_until(
-            "lab: ready",
-            console_deadline,
-            &self.interrupted,
-            |line| {
+        let ready =
+            console.read_until("lab: ready", console_deadline, &self.interrupted, |line| {
                 if reason.is_none() && names_cause(line) {
                     reason = Some(line.trim_start_matches("lab: ").to_owned());
                 }
-            },
-        )?;
+            })?;
         if !ready {
             return Err(GuestError::Boot {
                 kernel: self.kernel.to_string(),
@@ -316,7 +330,7 @@ impl Guest {
 
     fn boot(&self, results: &Path) -> Boot {
         let arguments = self.kernel.argument().map(str::to_owned);
-        let peers = Tree::of_peers(Suite::of_peers());
+        let peers = Tree::of_peers(self.peers);
         Boot {
             kernel: self.kernel.program(),
             environment: self.kernel.environment(),
@@ -373,10 +387,13 @@ impl Guest {
         I: IntoIterator<Item = S>,
         S: AsRef<OsStr>,
     {
-        let here = std::env::current_dir().map_err(GuestError::file(Path::new(".")))?;
+        let here = match &self.directory {
+            Some(directory) => directory.clone(),
+            None => std::env::current_dir().map_err(GuestError::file(Path::new(".")))?,
+        };
         let mut job = b"export TERM=dumb LB_LAB=guest LAB_RESULTS=".to_vec();
         job.extend(quote(results.as_os_str()));
-        let peers = Suite::of_peers().name();
+        let peers = self.peers.name();
         job.extend(format!("\nexport {PEERS_VARIABLE}={peers}").into_bytes());
         for (name, value) in &self.environment {
             job.extend(format!("\nexport {name}=").into_bytes());
@@ -396,9 +413,14 @@ impl Guest {
 
 /// Whether a line of the console says why the guest did not come up.
 fn names_cause(line: &str) -> bool {
-    ["lab: guest set-up failed", "Kernel panic", "check_ptrace", "Checking "]
-        .iter()
-        .any(|start| line.starts_with(start))
+    [
+        "lab: guest set-up failed",
+        "Kernel panic",
+        "check_ptrace",
+        "Checking ",
+    ]
+    .iter()
+    .any(|start| line.starts_with(start))
         && !line.ends_with("OK")
 }
 

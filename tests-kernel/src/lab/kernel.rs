@@ -123,12 +123,6 @@ impl Kernel {
 
 impl fmt::Display for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} ({}, {})",
-            self.release,
-            self.suite.name(),
-            self.mode
-        )
+        write!(f, "{} ({}, {})", self.release, self.suite.name(), self.mode)
     }
 }

@@ -232,7 +232,10 @@ impl Apt {
             .attempt(&["update"])
             .and_then(|()| process::run(&mut download, DEADLINE));
         if unpacked.is_ok() {
-            for entry in fs::read_dir(&directory).map_err(file(&directory))?.flatten() {
+            for entry in fs::read_dir(&directory)
+                .map_err(file(&directory))?
+                .flatten()
+            {
                 let mut unpack = Command::new("dpkg-deb");
                 unpack.arg("-x").arg(entry.path()).arg(&directory);
                 process::run(&mut unpack, DEADLINE).map_err(|source| FetchError::Unpack {

@@ -40,7 +40,10 @@ pub(super) fn boot_all() -> Result<(), FetchError> {
         _ if tried.is_empty() => "Debian sid's is not to be had",
         _ => "Debian sid's does not boot here",
     };
-    println!("lab: default kernel {default}, boots in {:.1?}: {why}", default.boot);
+    println!(
+        "lab: default kernel {default}, boots in {:.1?}: {why}",
+        default.boot
+    );
     for second in found.iter().skip(1) {
         println!("lab: second kernel {second}, boots in {:.1?}", second.boot);
     }
@@ -101,7 +104,9 @@ fn ask(kernel: &Kernel, program: &Path, option: &str) -> String {
 
 /// Whether `PTRACE_SETREGSET` of this kernel is too short for this processor.
 fn needs_wrapper(release: &str) -> bool {
-    let mut numbers = release.split(['.', '-']).map_while(|word| word.parse().ok());
+    let mut numbers = release
+        .split(['.', '-'])
+        .map_while(|word| word.parse().ok());
     let version: (u32, u32) = (
         numbers.next().unwrap_or_default(),
         numbers.next().unwrap_or_default(),

@@ -20,6 +20,7 @@ use tests_kernel::lab::{Kernel, Lab, Suite, Tree};
 use apt::{Apt, Sources};
 pub(crate) use error::FetchError;
 use files::{create_directory, remove, write};
+pub(crate) use programs::search_path;
 
 /// What the tests run from either suite, on the host and in the guest. `usr-is-merged` satisfies a
 /// dependency that is otherwise a pile of Perl.
@@ -70,7 +71,10 @@ pub(crate) fn fetch(wanted: Wanted) -> Result<(), FetchError> {
     };
     let mut fresh = distribution.fetch()?;
     // The newest kernel is wanted, not needed: what is amiss with it was said by then.
-    fresh |= fall_back(newest_kernel.fetch(), "this machine's own kernel package is used");
+    fresh |= fall_back(
+        newest_kernel.fetch(),
+        "this machine's own kernel package is used",
+    );
     if wanted.newest_peers {
         let packages: Vec<&str> = PEERS.iter().chain(MORE_PEERS).copied().collect();
         let newest_peers = Set {
@@ -79,7 +83,10 @@ pub(crate) fn fetch(wanted: Wanted) -> Result<(), FetchError> {
             packages: &packages,
             optional: &[],
         };
-        fall_back(newest_peers.fetch(), "only this machine's own peers are run");
+        fall_back(
+            newest_peers.fetch(),
+            "only this machine's own peers are run",
+        );
     }
     if fresh || wanted.again || Lab::locate().is_err() {
         programs::write_wrappers()?;

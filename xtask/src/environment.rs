@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a test process finds around it: variables, working directory, namespaces.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::Command;
+
+use nix::unistd::geteuid;
+
+use crate::fetch;
+
+/// Sets what cargo would set, and the search path with the lab's programs.
+pub(crate) fn prepare(command: &mut Command, package: &Path) {
+    command
+        .current_dir(package)
+        .env("CARGO_MANIFEST_DIR", package)
+        .env("PATH", fetch::search_path());
+}
+
+/// A command that runs a program in fresh network and mount namespaces, for an ordinary user in a
+/// fresh user namespace, with a `/run` of its own and loopback up. Arguments can be added.
+pub(crate) fn in_namespaces(program: impl AsRef<OsStr>) -> Command {
+    let flags = if geteuid().is_root() { "-nm" } else { "-Urnm" };
+    let mut command = Command::new("unshare");
+    command
+        .args([flags, "sh", "-c"])
+        // Namespaces get names in /run/netns.
+        .arg("mount -t tmpfs tmpfs /run && ip link set lo up && exec \"$0\" \"$@\"")
+        .arg(program)
+        .env("PATH", fetch::search_path())
+        .env("LB_HOST_NS", "1");
+    command
+}
