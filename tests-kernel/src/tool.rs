@@ -80,6 +80,13 @@ pub fn lbctl() -> PathBuf {
     )
 }
 
+/// Lays the package's `/etc/keepalived`, in `$0`, over the host's `/etc`: keepalived 2.3 does not
+/// start without the file `keepalived.config-opts` there.
+const WITH_OPTIONS: &str = "
+[ -e /etc/keepalived/keepalived.config-opts ] || mount -t overlay -o \"lowerdir=$0:/etc\" overlay /etc || exit
+exec \"$@\"
+";
+
 /// The words that start Debian's keepalived: the guest's, or the one unpacked below `target/lab`
 /// with the libraries that came with it, which logs to its standard output. Which suite's it is,
 /// [`Suite::of_peers`] says.
@@ -88,8 +95,14 @@ pub fn keepalived() -> Vec<OsString> {
     if gate::in_guest() {
         return vec!["keepalived".into()];
     }
-    let tree = Tree::of_peers(Suite::of_peers());
-    let mut words = tree.words(&tree.path().join("usr/sbin/keepalived"));
+    let suite = Suite::of_peers();
+    let tree = Tree::of_peers(suite);
+    let mut words: Vec<OsString> = Vec::new();
+    if suite == Suite::Newest {
+        words.extend(["sh".into(), "-c".into(), WITH_OPTIONS.into()]);
+        words.push(tree.path().join("etc").into());
+    }
+    words.extend(tree.words(&tree.path().join("usr/sbin/keepalived")));
     words.extend(["--log-console".into(), "--no-syslog".into()]);
     words
 }
