@@ -26,8 +26,11 @@ const ACCOUNTS: [(&str, &str); 2] = [
 const SCRIPT: &str = "
 mount --bind \"$0/passwd\" /etc/passwd && mount --bind \"$0/group\" /etc/group || exit
 mount -t tmpfs tmpfs /var/tmp && rm -rf /run/frr && mkdir /run/frr || exit
-file=$1 programs=$2
+file=$1 programs=$2 share=${2%/lib/frr}/share
 shift 2
+# FRR 10 does not start without its YANG modules.
+[ -d /usr/share/yang ] ||
+    mount -t overlay -o \"lowerdir=$share:/usr/share\" overlay /usr/share || exit
 \"$@\" \"$programs/zebra\" --config_file /dev/null --log stdout &
 until [ -S /run/frr/zserv.api ]; do kill -0 $! || exit; sleep 0.05; done
 exec \"$@\" \"$programs/vrrpd\" --config_file \"$file\" --log stdout --log-level debugging
