@@ -5,7 +5,6 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use tests_kernel::cluster::{Director, Software};
-use tests_kernel::host_namespaces_or_skip;
 use tests_kernel::net::{Lan, wait_until};
 
 use super::{DEADLINE, TestResult, privileged, runs_scripts};
@@ -36,9 +35,8 @@ vrrp_instance VI_1 {{
     )
 }
 
-#[test]
+#[testbed::host_test]
 fn a_script_is_in_the_groups_of_its_user_where_that_is_asked_for() -> TestResult {
-    host_namespaces_or_skip!();
     // keepalived 2.2.7 has no such keyword.
     for (software, keyword, expected) in [
         (

@@ -4,7 +4,6 @@
 use std::time::{Duration, Instant};
 
 use tests_kernel::cluster::{Director, Software};
-use tests_kernel::host_namespaces_or_skip;
 use tests_kernel::net::{Capture, Lan, wait_until};
 use tests_kernel::process::pause;
 
@@ -31,9 +30,8 @@ vrrp_instance VI_1 {{
     )
 }
 
-#[test]
+#[testbed::host_test]
 fn a_carrier_that_is_back_before_the_delay_ends_was_never_away() -> TestResult {
-    host_namespaces_or_skip!();
     let delay = Duration::from_secs(5);
     let text = owner("interface_up_down_delays {\n    eth0 5\n}", "");
     for software in [Software::Keepalived, Software::Lbctl] {
@@ -78,9 +76,8 @@ fn a_carrier_that_is_back_before_the_delay_ends_was_never_away() -> TestResult {
     Ok(())
 }
 
-#[test]
+#[testbed::host_test]
 fn a_link_that_is_polled_is_lost_and_found() -> TestResult {
-    host_namespaces_or_skip!();
     let block = |method: &str| format!("linkbeat_interfaces {{\n    eth0 {method}\n    nope0\n}}");
     // A veth has no PHY: its driver answers.
     let cases = [
@@ -130,9 +127,8 @@ fn a_link_that_is_polled_is_lost_and_found() -> TestResult {
     Ok(())
 }
 
-#[test]
+#[testbed::host_test]
 fn promote_secondaries_of_the_file_is_set_and_put_back() -> TestResult {
-    host_namespaces_or_skip!();
     let path = "cat /proc/sys/net/ipv4/conf/eth0/promote_secondaries";
     for software in [Software::Keepalived, Software::Lbctl] {
         let lan = Lan::new()?;
@@ -157,9 +153,8 @@ fn promote_secondaries_of_the_file_is_set_and_put_back() -> TestResult {
     Ok(())
 }
 
-#[test]
+#[testbed::host_test]
 fn dynamic_interfaces_may_come_after_the_start() -> TestResult {
-    host_namespaces_or_skip!();
     let text = |global: &str| owner(global, "").replace("eth0", "late0");
     for software in [Software::Keepalived, Software::Lbctl] {
         let lan = Lan::new()?;

@@ -2,7 +2,6 @@
 //! The mails of a sync group: those that keepalived sends.
 
 use tests_kernel::cluster::{Director, Software};
-use tests_kernel::host_namespaces_or_skip;
 use tests_kernel::net::{Lan, Mail, SmtpSink, wait_until};
 
 use super::{DEADLINE, TestResult};
@@ -92,9 +91,8 @@ fn story(software: Software) -> TestResult<[Mails; 2]> {
     Ok([told, stopping])
 }
 
-#[test]
+#[testbed::host_test]
 fn a_sync_group_mails_what_keepalived_mails() -> TestResult {
-    host_namespaces_or_skip!();
     // Its last mail is not awaited: it ends before that is sent.
     let [theirs, _] = story(Software::Keepalived)?;
     let [ours, our_end] = story(Software::Lbctl)?;

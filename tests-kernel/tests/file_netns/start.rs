@@ -6,7 +6,6 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use tests_kernel::cluster::{Director, Software};
-use tests_kernel::host_namespaces_or_skip;
 use tests_kernel::net::{Capture, Lan, inject, ip_frame, wait_until};
 use tests_kernel::process::pause;
 
@@ -52,9 +51,8 @@ fn first_advert(software: Software, global: &str) -> TestResult<Duration> {
     Ok(at - begun)
 }
 
-#[test]
+#[testbed::host_test]
 fn nobody_advertises_before_the_delay_of_the_file_is_over() -> TestResult {
-    host_namespaces_or_skip!();
     let delay = Duration::from_millis(2500);
     for software in [Software::Keepalived, Software::Lbctl] {
         let took = first_advert(software, "vrrp_startup_delay 2.5")?;
@@ -75,9 +73,8 @@ fn nobody_advertises_before_the_delay_of_the_file_is_over() -> TestResult {
     Ok(())
 }
 
-#[test]
+#[testbed::host_test]
 fn an_advert_of_an_unknown_router_is_logged_once_for_each_sender() -> TestResult {
-    host_namespaces_or_skip!();
     let lan = Lan::new()?;
     let host = lan.host("one", [192, 168, 1, 11].into())?;
     let mut director = Director::new(host, Software::Lbctl, &owner("log_unknown_vrids"))?;

@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use tests_kernel::cluster::{Director, Software};
-use tests_kernel::host_namespaces_or_skip;
 use tests_kernel::net::{Lan, Netns, wait_until};
 use tests_kernel::process::{Background, pause};
 use tests_kernel::tool::lbctl;
@@ -123,9 +122,8 @@ fn complete(director: &Director) -> TestResult<[Vec<String>; 5]> {
     all(director.host().netns())
 }
 
-#[test]
+#[testbed::host_test]
 fn static_items_are_what_keepalived_makes_of_them() -> TestResult {
-    host_namespaces_or_skip!();
     let mut seen = Vec::new();
     for software in [Software::Keepalived, Software::Lbctl] {
         let (_lan, mut director) = started(software, FILE)?;
@@ -177,9 +175,8 @@ fn has(netns: &Netns, words: &str, part: &str) -> bool {
     netns.ip(words).is_ok_and(|listing| listing.contains(part))
 }
 
-#[test]
+#[testbed::host_test]
 fn an_instance_is_in_fault_while_its_track_group_lacks_something() -> TestResult {
-    host_namespaces_or_skip!();
     for software in [Software::Keepalived, Software::Lbctl] {
         let (_lan, mut director) = started(software, GROUP)?;
         let netns = director.host().netns().clone();
@@ -292,9 +289,8 @@ fn left(netns: &Netns) -> Result<Vec<String>, String> {
     Ok(left)
 }
 
-#[test]
+#[testbed::host_test]
 fn a_start_with_nothing_to_run_removes_what_a_crash_left() -> TestResult {
-    host_namespaces_or_skip!();
     let nothing = "global_defs {\n    router_id nothing\n}\n";
     let everything = format!("{FILE}{GROUP}").replace("advert_int 1", "advert_int 1\n    use_vmac");
     let everything = everything.replace("10.5.0.0/16 dev side0", "10.5.0.0/16 dev eth0");
@@ -361,9 +357,8 @@ fn a_start_with_nothing_to_run_removes_what_a_crash_left() -> TestResult {
     Ok(())
 }
 
-#[test]
+#[testbed::host_test]
 fn a_reload_a_crash_and_an_upgrade_touch_only_what_differs() -> TestResult {
-    host_namespaces_or_skip!();
     let (_lan, mut director) = started(Software::Lbctl, FILE)?;
     let whole = complete(&director)?;
     let netns = director.host().netns().clone();

@@ -6,7 +6,6 @@ use std::fs;
 use std::path::Path;
 
 use tests_kernel::cluster::{Director, Software};
-use tests_kernel::host_namespaces_or_skip;
 use tests_kernel::net::{Capture, Lan, wait_until};
 use tests_kernel::process::pause;
 
@@ -161,9 +160,8 @@ fn story(software: Software) -> TestResult {
     Ok(())
 }
 
-#[test]
+#[testbed::host_test]
 fn a_weight_in_a_sync_group_is_worth_what_it_is_in_keepalived() -> TestResult {
-    host_namespaces_or_skip!();
     if runs_scripts(Software::Keepalived, "weights in a sync group") {
         story(Software::Keepalived)?;
     }

@@ -2,7 +2,6 @@
 //! `lbctl resign`.
 
 use tests_kernel::cluster::Software;
-use tests_kernel::host_namespaces_or_skip;
 use tests_kernel::net::{Lan, wait_until};
 use tests_kernel::process::{output, pause};
 use tests_kernel::tool::lbctl;
@@ -10,9 +9,8 @@ use tests_kernel::tool::lbctl;
 use super::{DEADLINE, TestResult, VIP, pair};
 
 /// Fails at the wrong time, says why, and tells who took over at the right one.
-#[test]
+#[testbed::host_test]
 fn a_master_steps_down_for_keepalived() -> TestResult {
-    host_namespaces_or_skip!();
     let lan = Lan::new()?;
     let [mut ours, mut other] = pair(&lan, [Software::Lbctl, Software::Keepalived], "0.3")?;
     ours.start()?;

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tests_kernel::cluster::{Director, Software};
-use tests_kernel::host_namespaces_or_skip;
 use tests_kernel::net::{Capture, Lan, wait_until};
 use tests_kernel::process::{Background, output, pause};
 use tests_kernel::tool::lbctl;
@@ -134,22 +133,19 @@ fn nobody_notices(interval: &str, upgrades: u32) -> TestResult {
     Ok(())
 }
 
-#[test]
+#[testbed::host_test]
 fn keepalived_does_not_notice_at_one_second() -> TestResult {
-    host_namespaces_or_skip!();
     nobody_notices("1", 2)
 }
 
-#[test]
+#[testbed::host_test]
 fn keepalived_does_not_notice_at_50_milliseconds() -> TestResult {
-    host_namespaces_or_skip!();
     nobody_notices("0.05", 5)
 }
 
 /// A file that nobody can use is no reason for anything.
-#[test]
+#[testbed::host_test]
 fn a_successor_that_cannot_start_changes_nothing() -> TestResult {
-    host_namespaces_or_skip!();
     let lan = Lan::new()?;
     let [ours, other] = beside_keepalived(&lan, "0.2")?;
     let pid = status(&ours)?["pid"].clone();
@@ -181,9 +177,8 @@ fn a_successor_that_cannot_start_changes_nothing() -> TestResult {
 
 /// Whichever of the two is killed at whatever moment: one of them has the routers, or the next
 /// start has.
-#[test]
+#[testbed::host_test]
 fn a_kill_at_any_moment_is_repaired_by_the_next_start() -> TestResult {
-    host_namespaces_or_skip!();
     let lan = Lan::new()?;
     let [mut ours, other] = pair(&lan, [Software::Lbctl, Software::Lbctl], "0.2")?;
     drop(other);
@@ -223,9 +218,8 @@ fn a_kill_at_any_moment_is_repaired_by_the_next_start() -> TestResult {
 }
 
 /// The running daemon starts its successor itself.
-#[test]
+#[testbed::host_test]
 fn a_daemon_starts_its_successor() -> TestResult {
-    host_namespaces_or_skip!();
     let lan = Lan::new()?;
     let [mut ours, other] = beside_keepalived(&lan, "0.2")?;
     let before = status(&ours)?["pid"].clone();

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use tests_kernel::cluster::{Director, Software};
-use tests_kernel::host_namespaces_or_skip;
 use tests_kernel::net::{Host, Lan, Netns, wait_until};
 use tests_kernel::observer::{Advert, Frame, Reading, Tap, Way, now, read};
 use tests_kernel::process::{Background, pause};
@@ -105,9 +104,8 @@ fn upgrade(ours: &mut Director, daemons: &mut Vec<Background>, text: &str) -> Te
     Ok(())
 }
 
-#[test]
+#[testbed::host_test]
 fn macvlans_for_addresses_stay_and_those_of_no_use_go_unnoticed() -> TestResult {
-    host_namespaces_or_skip!();
     let lan = Lan::new()?;
     let (one, two) = (host(&lan, 1)?, host(&lan, 2)?);
     let tap = Tap::start(&lan, &[&one, &two])?;
