@@ -15,7 +15,7 @@ use lb_vrrp::{
     RouterConfig, State, Vrid,
 };
 
-use super::netns::{Capture, Frame, Lan, Node, enabled, pause, wait_for};
+use super::netns::{Capture, Frame, Lan, Node, pause, wait_for};
 use super::routes::{ALL, all, spec as routed, wait_all};
 use super::succession::hand_over;
 use super::{VIP, quick, quick_spec, spec, transitions, vip};
@@ -50,11 +50,8 @@ fn goes_on_counting(router: impl Fn(u8) -> RouterSpec) {
     assert!(transitions(&b).is_empty());
 }
 
-#[test]
+#[testbed::host_test]
 fn the_sequence_of_authentication_headers_goes_on() {
-    if !enabled("the_sequence_of_authentication_headers_goes_on") {
-        return;
-    }
     goes_on_counting(|priority| {
         let config = RouterConfig::builder(Vrid::new(51).unwrap())
             .priority(Priority::new(priority).unwrap())
@@ -65,11 +62,8 @@ fn the_sequence_of_authentication_headers_goes_on() {
     });
 }
 
-#[test]
+#[testbed::host_test]
 fn the_sequence_of_hmac_trailers_goes_on() {
-    if !enabled("the_sequence_of_hmac_trailers_goes_on") {
-        return;
-    }
     goes_on_counting(|priority| {
         let window = Duration::from_secs(30);
         let hmac = HmacConfig::new([HmacKey::new(1, [7; 32]).unwrap()], 1)
@@ -81,11 +75,8 @@ fn the_sequence_of_hmac_trailers_goes_on() {
     });
 }
 
-#[test]
+#[testbed::host_test]
 fn a_priority_that_tracking_lowered_stays_low() {
-    if !enabled("a_priority_that_tracking_lowered_stays_low") {
-        return;
-    }
     let lan = Lan::new();
     let directory = tempfile::tempdir().unwrap();
     let (sick, load) = (directory.path().join("sick"), directory.path().join("load"));
@@ -130,18 +121,15 @@ fn a_priority_that_tracking_lowered_stays_low() {
     assert_eq!(a.state(), State::Master);
 }
 
-#[test]
+#[testbed::host_test]
 fn routes_and_rules_stay_and_are_known() {
-    if !enabled("routes_and_rules_stay_and_are_known") {
-        return;
-    }
     let lan = Lan::new();
     let a = Node::start(&lan.a, vec![routed(150)]);
     wait_all(&lan.a, &ALL);
     let monitor = lan.a.monitor("route rule address");
     let a = hand_over(&lan.a, a, vec![routed(150)]);
     pause(Duration::from_secs(1));
-    let changes = monitor.stop();
+    let changes = monitor.stop().unwrap();
     assert!(!changes.contains("Deleted"), "{changes}");
     assert!(!changes.contains("proto 112"), "{changes}");
     wait_all(&lan.a, &ALL);
@@ -155,11 +143,8 @@ fn routes_and_rules_stay_and_are_known() {
     assert_eq!(all(&lan.a), Vec::<String>::new());
 }
 
-#[test]
+#[testbed::host_test]
 fn a_virtual_mac_address_stays() {
-    if !enabled("a_virtual_mac_address_stays") {
-        return;
-    }
     let lan = Lan::new();
     let router = |priority| quick_spec(priority).with_vmac(Vmac::new());
     let a = Node::start(&lan.a, vec![router(150)]);
@@ -177,7 +162,7 @@ fn a_virtual_mac_address_stays() {
     let a = hand_over(&lan.a, a, vec![router(150)]);
     let b = hand_over(&lan.b, b, vec![router(100)]);
     pause(Duration::from_secs(1));
-    let changes = monitor.stop();
+    let changes = monitor.stop().unwrap();
     assert!(
         !changes.contains("Deleted") && !changes.contains(VIP),
         "{changes}"

@@ -43,7 +43,7 @@ use lb_vrrp::{
     AdvertInterval, AdvertisedPriority, Authentication, Password, Priority, RouterConfig,
     RouterConfigBuilder, State, UnicastPeer, Version, Vrid,
 };
-use netns::{Capture, Injector, Lan, Node, enabled, pause, wait_for};
+use netns::{Capture, Injector, Lan, Node, pause, wait_for};
 
 const VIP: &str = "192.0.2.100";
 const GROUP: [u8; 4] = [224, 0, 0, 18];
@@ -124,11 +124,8 @@ fn assert_put_back(node: &Node) {
     assert!(seen.is_empty() || seen == told, "{seen:?}");
 }
 
-#[test]
+#[testbed::host_test]
 fn version_2_with_password_elects_advertises_announces_and_resigns() {
-    if !enabled("version_2_with_password_elects_advertises_announces_and_resigns") {
-        return;
-    }
     let lan = Lan::new();
     let capture = Capture::start(&lan.c);
     let address = VirtualAddress::new(VIP.parse().unwrap())
@@ -261,11 +258,8 @@ impl Drop for Killed {
     }
 }
 
-#[test]
+#[testbed::host_test]
 fn a_killed_master_is_replaced_and_its_left_over_address_removed_when_it_returns() {
-    if !enabled("a_killed_master_is_replaced_and_its_left_over_address_removed_when_it_returns") {
-        return;
-    }
     let lan = Lan::new();
     let mut child = Killed(lan.a.run(|| {
         Command::new(std::env::current_exe().unwrap())
@@ -319,11 +313,8 @@ fn a_killed_master_is_replaced_and_its_left_over_address_removed_when_it_returns
     });
 }
 
-#[test]
+#[testbed::host_test]
 fn without_preemption_a_returning_router_stays_backup() {
-    if !enabled("without_preemption_a_returning_router_stays_backup") {
-        return;
-    }
     let lan = Lan::new();
     let b = Node::start(&lan.b, vec![calm_spec(51, 100)]);
     b.wait_state(State::Master);
@@ -343,11 +334,8 @@ fn without_preemption_a_returning_router_stays_backup() {
     a.wait_state(State::Master);
 }
 
-#[test]
+#[testbed::host_test]
 fn a_link_that_goes_down_is_a_fault_and_coming_back_is_not_mastery() {
-    if !enabled("a_link_that_goes_down_is_a_fault_and_coming_back_is_not_mastery") {
-        return;
-    }
     let lan = Lan::new();
     let a = Node::start(&lan.a, vec![quick_spec(150)]);
     let b = Node::start(&lan.b, vec![quick_spec(100)]);
@@ -378,11 +366,8 @@ fn a_link_that_goes_down_is_a_fault_and_coming_back_is_not_mastery() {
 
 /// To a peer whose address has to be resolved again the kernel sends what it was given without
 /// carrier when the carrier is back: a resignation would then be an old one, and not true.
-#[test]
+#[testbed::host_test]
 fn what_a_pulled_cable_kept_back_is_not_said_when_it_is_in_again() {
-    if !enabled("what_a_pulled_cable_kept_back_is_not_said_when_it_is_in_again") {
-        return;
-    }
     let lan = Lan::new();
     let peer = UnicastPeer::new([192, 0, 2, 2].into());
     let config = quick(51, 150).peer(peer).build().unwrap();
@@ -410,11 +395,8 @@ fn what_a_pulled_cable_kept_back_is_not_said_when_it_is_in_again() {
     wait_for("the resignation", || (adverts(true) == 1).then_some(()));
 }
 
-#[test]
+#[testbed::host_test]
 fn an_interface_that_disappears_and_appears_is_used_again() {
-    if !enabled("an_interface_that_disappears_and_appears_is_used_again") {
-        return;
-    }
     let lan = Lan::new();
     let a = Node::start(&lan.a, vec![quick_spec(150)]);
     a.wait_state(State::Master);
@@ -444,11 +426,8 @@ fn an_interface_that_disappears_and_appears_is_used_again() {
     a.wait_state(State::Backup);
 }
 
-#[test]
+#[testbed::host_test]
 fn without_a_source_address_a_router_waits_in_fault() {
-    if !enabled("without_a_source_address_a_router_waits_in_fault") {
-        return;
-    }
     let lan = Lan::new();
     lan.a.ip("addr flush dev eth0");
     let a = Node::start(&lan.a, vec![quick_spec(150)]);
@@ -463,11 +442,8 @@ fn without_a_source_address_a_router_waits_in_fault() {
     a.wait_state(State::Fault);
 }
 
-#[test]
+#[testbed::host_test]
 fn bad_packets_are_counted_and_change_nothing() {
-    if !enabled("bad_packets_are_counted_and_change_nothing") {
-        return;
-    }
     let lan = Lan::new();
     let a = Node::start(&lan.a, vec![RouterSpec::new("VI_1", "eth0", classic(100))]);
     a.wait_state(State::Master);
@@ -555,11 +531,8 @@ fn bad_packets_are_counted_and_change_nothing() {
     a.wait_state(State::Backup);
 }
 
-#[test]
+#[testbed::host_test]
 fn an_address_that_somebody_deletes_is_put_back_and_announced() {
-    if !enabled("an_address_that_somebody_deletes_is_put_back_and_announced") {
-        return;
-    }
     let lan = Lan::new();
     let a = Node::start(&lan.a, vec![quick_spec(150)]);
     wait_for("the address", || lan.a.holds(VIP).then_some(()));
@@ -575,11 +548,8 @@ fn an_address_that_somebody_deletes_is_put_back_and_announced() {
     wait_for("the event", || a.drain().iter().any(restored).then_some(()));
 }
 
-#[test]
+#[testbed::host_test]
 fn a_reload_changes_what_differs_and_nothing_else() {
-    if !enabled("a_reload_changes_what_differs_and_nothing_else") {
-        return;
-    }
     let lan = Lan::new();
     let second = calm_spec(52, 150).with_virtual_addresses([vip("192.0.2.52")]);
     let first = calm_spec(51, 150).with_virtual_addresses([vip(VIP), vip("192.0.2.101")]);
@@ -658,11 +628,8 @@ fn a_reload_changes_what_differs_and_nothing_else() {
     );
 }
 
-#[test]
+#[testbed::host_test]
 fn a_router_that_a_reload_adds_begins_without_left_over_addresses() {
-    if !enabled("a_router_that_a_reload_adds_begins_without_left_over_addresses") {
-        return;
-    }
     let lan = Lan::new();
     let added = calm_spec(53, 100).with_virtual_addresses([vip("192.0.2.53")]);
     let master = Node::start(&lan.b, vec![added.clone()]);
@@ -682,11 +649,8 @@ fn a_router_that_a_reload_adds_begins_without_left_over_addresses() {
     assert_eq!(master.state(), State::Master);
 }
 
-#[test]
+#[testbed::host_test]
 fn what_is_missing_is_named() {
-    if !enabled("what_is_missing_is_named") {
-        return;
-    }
     let lan = Lan::new();
     let nowhere = RouterSpec::new("VI_1", "eth9", quick(51, 100).build().unwrap());
     let error = Node::try_start(&lan.a, vec![nowhere], || {}).err().unwrap();
@@ -721,11 +685,8 @@ fn what_is_missing_is_named() {
     }
 }
 
-#[test]
+#[testbed::host_test]
 fn a_dropped_handle_resigns() {
-    if !enabled("a_dropped_handle_resigns") {
-        return;
-    }
     let lan = Lan::new();
     let capture = Capture::start(&lan.c);
     lan.a.run(|| {
@@ -761,11 +722,8 @@ fn a_dropped_handle_resigns() {
     assert_eq!(advert.priority, AdvertisedPriority::Resign);
 }
 
-#[test]
+#[testbed::host_test]
 fn routers_join_the_groups_they_use_and_no_others() {
-    if !enabled("routers_join_the_groups_they_use_and_no_others") {
-        return;
-    }
     let lan = Lan::new();
     let groups = || -> Vec<String> {
         let joined = lan.a.ip("-4 maddr show dev eth0");

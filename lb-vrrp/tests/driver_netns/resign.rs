@@ -6,7 +6,7 @@ use std::time::Duration;
 use lb_vrrp::driver::{Configuration, Error, GroupSpec, RouterSpec};
 use lb_vrrp::{AdvertInterval, State};
 
-use super::netns::{Capture, Frame, Lan, Node, enabled, pause, wait_for};
+use super::netns::{Capture, Frame, Lan, Node, pause, wait_for};
 use super::{calm_spec, quick, spec, vip};
 
 fn second(priority: u8) -> RouterSpec {
@@ -17,11 +17,8 @@ fn second(priority: u8) -> RouterSpec {
     second
 }
 
-#[test]
+#[testbed::host_test]
 fn a_better_router_steps_down_and_leaves_it_at_that() {
-    if !enabled("a_better_router_steps_down_and_leaves_it_at_that") {
-        return;
-    }
     let lan = Lan::new();
     let capture = Capture::start(&lan.c);
     let a = Node::start(&lan.a, vec![calm_spec(51, 150)]);
@@ -75,11 +72,8 @@ fn a_better_router_steps_down_and_leaves_it_at_that() {
     assert!(!a.status().routers[0].resigned);
 }
 
-#[test]
+#[testbed::host_test]
 fn a_group_steps_down_as_a_whole() {
-    if !enabled("a_group_steps_down_as_a_whole") {
-        return;
-    }
     let lan = Lan::new();
     let group = |priority| {
         Configuration::new(vec![calm_spec(51, priority), second(priority)])

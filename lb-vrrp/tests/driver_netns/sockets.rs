@@ -15,7 +15,7 @@ use nix::sys::socket::sockopt::{RcvBuf, RcvBufForce};
 use nix::sys::socket::{getsockopt, setsockopt};
 use nix::unistd::Pid;
 
-use super::netns::{Lan, Node, enabled, pause, wait_for};
+use super::netns::{Lan, Node, pause, wait_for};
 use super::{Killed, VIP, calm_spec, quick_spec};
 
 /// The router of the test below, in a process whose descriptors run out while a file is there.
@@ -41,11 +41,8 @@ fn child_without_descriptors() {
     });
 }
 
-#[test]
+#[testbed::host_test]
 fn a_socket_that_could_not_be_opened_is_opened_later() {
-    if !enabled("a_socket_that_could_not_be_opened_is_opened_later") {
-        return;
-    }
     let lan = Lan::new();
     let directory = tempfile::tempdir().unwrap();
     let starve = directory.path().join("starve");
@@ -86,11 +83,8 @@ fn granted(bytes: usize) -> usize {
     getsockopt(&socket, RcvBuf).unwrap()
 }
 
-#[test]
+#[testbed::host_test]
 fn a_receive_buffer_is_as_large_as_it_is_wanted() {
-    if !enabled("a_receive_buffer_is_as_large_as_it_is_wanted") {
-        return;
-    }
     let lan = Lan::new();
     let first = |bytes: u32| calm_spec(51, 100).with_receive_buffer(bytes);
     let second = |bytes: u32| {
@@ -123,11 +117,8 @@ fn a_receive_buffer_is_as_large_as_it_is_wanted() {
     });
 }
 
-#[test]
+#[testbed::host_test]
 fn what_was_lost_with_notifications_is_found() {
-    if !enabled("what_was_lost_with_notifications_is_found") {
-        return;
-    }
     let lan = Lan::new();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("batch");

@@ -6,16 +6,13 @@ use std::time::{Duration, Instant};
 use lb_vrrp::driver::{Configuration, Error, Event, LinkProblem, Options};
 use lb_vrrp::{AdvertInterval, State, UnicastPeer, Vmac};
 
-use super::netns::{Capture, Injector, Lan, Node, enabled, pause, wait_for};
+use super::netns::{Capture, Injector, Lan, Node, pause, wait_for};
 use super::{VIP, calm_spec, quick, spec};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-#[test]
+#[testbed::host_test]
 fn a_sticky_router_waits_for_any_packet_of_the_protocol_or_its_limit() {
-    if !enabled("a_sticky_router_waits_for_any_packet_of_the_protocol_or_its_limit") {
-        return;
-    }
     let lan = Lan::new();
     let sticky = |limit| {
         let config = quick(51, 150).sticky(limit).build().unwrap();
@@ -43,11 +40,8 @@ fn a_sticky_router_waits_for_any_packet_of_the_protocol_or_its_limit() {
     assert!(begun.elapsed() >= 2 * SECOND, "{:?}", begun.elapsed());
 }
 
-#[test]
+#[testbed::host_test]
 fn nobody_takes_part_before_the_delay_after_the_start_is_over() {
-    if !enabled("nobody_takes_part_before_the_delay_after_the_start_is_over") {
-        return;
-    }
     let lan = Lan::new();
     let capture = Capture::start(&lan.c);
     let begun = Instant::now();
@@ -79,11 +73,8 @@ fn nobody_takes_part_before_the_delay_after_the_start_is_over() {
     });
 }
 
-#[test]
+#[testbed::host_test]
 fn a_source_that_is_tracked_and_a_peer_that_is_missing_are_faults() {
-    if !enabled("a_source_that_is_tracked_and_a_peer_that_is_missing_are_faults") {
-        return;
-    }
     let lan = Lan::new();
     let source = "192.0.2.77";
     let tracked = |tracks: bool| {
@@ -129,11 +120,8 @@ fn a_source_that_is_tracked_and_a_peer_that_is_missing_are_faults() {
     a.wait_state(State::Master);
 }
 
-#[test]
+#[testbed::host_test]
 fn adverts_of_other_virtual_routers_are_counted_and_logged_on_request() {
-    if !enabled("adverts_of_other_virtual_routers_are_counted_and_logged_on_request") {
-        return;
-    }
     let lan = Lan::new();
     let configuration = Configuration::new(vec![calm_spec(51, 150)]).with_log_unknown_vrids(true);
     let a = Node::start(&lan.a, configuration);
@@ -150,11 +138,8 @@ fn adverts_of_other_virtual_routers_are_counted_and_logged_on_request() {
     assert!(counted <= sent, "{counted} of {sent}");
 }
 
-#[test]
+#[testbed::host_test]
 fn an_interface_may_come_after_its_router() {
-    if !enabled("an_interface_may_come_after_its_router") {
-        return;
-    }
     let lan = Lan::new();
     let eth1 = |dynamic: bool| {
         let mut router = calm_spec(51, 150);

@@ -9,7 +9,7 @@ use lb_vrrp::driver::{Configuration, Error, GroupSpec, Offer, RouterSpec, Succes
 use lb_vrrp::{AdvertInterval, State};
 use socket2::Socket;
 
-use super::netns::{Capture, Frame, Lan, Namespace, Node, PATIENCE, enabled, pause, wait_for};
+use super::netns::{Capture, Frame, Lan, Namespace, Node, PATIENCE, pause, wait_for};
 use super::{VIP, quick, spec, transitions, vip};
 
 /// VRRPv3 with this interval.
@@ -66,7 +66,7 @@ fn nobody_notices(centis: u16, successors: usize) -> Result<(), String> {
     }
     pause(interval * 3);
     let after = node.status();
-    let changes = monitor.stop();
+    let changes = monitor.stop().unwrap();
     assert!(!changes.contains(VIP), "the address was touched: {changes}");
     let seen = adverts(&capture, &lan.a);
     assert!(seen.len() > successors * 2, "{seen:?}");
@@ -115,32 +115,23 @@ fn nobody_notices_in_a_quiet_moment(centis: u16, successors: usize) {
     panic!("{late:#?}");
 }
 
-#[test]
+#[testbed::host_test]
 fn nobody_notices_at_one_second() {
-    if enabled("nobody_notices_at_one_second") {
-        nobody_notices_in_a_quiet_moment(100, 2);
-    }
+    nobody_notices_in_a_quiet_moment(100, 2);
 }
 
-#[test]
+#[testbed::host_test]
 fn nobody_notices_at_50_milliseconds() {
-    if enabled("nobody_notices_at_50_milliseconds") {
-        nobody_notices_in_a_quiet_moment(5, 10);
-    }
+    nobody_notices_in_a_quiet_moment(5, 10);
 }
 
-#[test]
+#[testbed::host_test]
 fn nobody_notices_at_10_milliseconds() {
-    if enabled("nobody_notices_at_10_milliseconds") {
-        nobody_notices_in_a_quiet_moment(1, 10);
-    }
+    nobody_notices_in_a_quiet_moment(1, 10);
 }
 
-#[test]
+#[testbed::host_test]
 fn a_successor_that_ends_before_it_takes_over_changes_nothing() {
-    if !enabled("a_successor_that_ends_before_it_takes_over_changes_nothing") {
-        return;
-    }
     let lan = Lan::new();
     let a = Node::start(&lan.a, vec![every(5, 51, 150)]);
     a.wait_state(State::Master);
@@ -189,11 +180,8 @@ fn a_successor_that_ends_before_it_takes_over_changes_nothing() {
     assert_eq!(transitions(&b), [], "the peer sees nothing");
 }
 
-#[test]
+#[testbed::host_test]
 fn another_configuration_takes_effect_as_with_a_reload() {
-    if !enabled("another_configuration_takes_effect_as_with_a_reload") {
-        return;
-    }
     let lan = Lan::new();
     let other = |vrid, address: &str| {
         let mut other = every(10, vrid, 150).with_virtual_addresses([vip(address)]);
@@ -238,11 +226,8 @@ fn another_configuration_takes_effect_as_with_a_reload() {
     assert!(!lan.a.holds(VIP) && !lan.a.holds("192.0.2.61") && !lan.a.holds("192.0.2.53"));
 }
 
-#[test]
+#[testbed::host_test]
 fn a_group_stays_together() {
-    if !enabled("a_group_stays_together") {
-        return;
-    }
     let lan = Lan::new();
     let group = |priority| {
         let mut second = every(10, 52, priority).with_virtual_addresses([vip("192.0.2.101")]);
@@ -287,11 +272,8 @@ fn ready(offer: &Offer) -> (Socket, File) {
     (socket, token)
 }
 
-#[test]
+#[testbed::host_test]
 fn a_successor_that_hangs_or_dies_with_the_token_changes_nothing() {
-    if !enabled("a_successor_that_hangs_or_dies_with_the_token_changes_nothing") {
-        return;
-    }
     let lan = Lan::new();
     let a = Node::start(&lan.a, vec![every(30, 51, 150)]);
     a.wait_state(State::Master);

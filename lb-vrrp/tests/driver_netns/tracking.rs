@@ -13,7 +13,7 @@ use lb_vrrp::driver::{
 };
 use lb_vrrp::track::Weight;
 
-use super::netns::{Lan, Node, enabled, wait_for};
+use super::netns::{Lan, Node, wait_for};
 use super::{quick_spec, vip};
 
 fn tracks(priority: u8, objects: Vec<(ObjectSpec, Weight)>) -> Configuration {
@@ -37,11 +37,8 @@ fn weight(weight: i32) -> Weight {
     Weight::new(weight).unwrap()
 }
 
-#[test]
+#[testbed::host_test]
 fn a_script_a_file_and_processes_move_the_address() {
-    if !enabled("a_script_a_file_and_processes_move_the_address") {
-        return;
-    }
     let lan = Lan::new();
     let directory = tempfile::tempdir().unwrap();
     let sick = directory.path().join("sick");
@@ -102,11 +99,8 @@ fn a_script_a_file_and_processes_move_the_address() {
     worker.wait().unwrap();
 }
 
-#[test]
+#[testbed::host_test]
 fn a_router_waits_for_the_first_result_of_its_script_and_shares_it() {
-    if !enabled("a_router_waits_for_the_first_result_of_its_script_and_shares_it") {
-        return;
-    }
     let lan = Lan::new();
     let directory = tempfile::tempdir().unwrap();
     let (ready, runs) = (
