@@ -8,7 +8,7 @@ use lb_vrrp::driver::{Configuration, Pacing, PacingGroup, RouterSpec, VirtualAdd
 use lb_vrrp::wire::UnsolicitedNeighbourAdvertisement;
 use lb_vrrp::{AdvertInterval, Announcements, ExtraRefresh, RouterConfig, State, Version, Vrid};
 
-use super::netns::{Capture, Frame, Injector, Lan, Node, pause, wait_for};
+use super::netns::{Capture, Frame, Injector, Lan, Node, wait_for};
 use super::{calm_spec, quick, spec, vip};
 
 const MS: Duration = Duration::from_millis(1);
@@ -200,13 +200,14 @@ fn interfaces_of_a_group_take_turns() {
 
 #[testbed::host_test]
 fn the_answer_to_a_losing_router_has_a_number_and_a_delay_of_its_own() {
+    const DELAY: Duration = Duration::from_millis(500);
     let lan = Lan::new();
     let capture = Capture::start(&lan.c);
     let policy = |lower| {
         Announcements::default()
             .with_repeat(1)
             .with_delay(Duration::ZERO)
-            .with_lower(Some(SECOND), Some(lower))
+            .with_lower(Some(DELAY), Some(lower))
     };
     let address = ["192.0.2.100"];
     let a = Node::start(&lan.a, vec![many(&address, policy(4))]);
@@ -223,14 +224,16 @@ fn the_answer_to_a_losing_router_has_a_number_and_a_delay_of_its_own() {
         (announced(&capture, losing).len() == 8).then_some(())
     });
     let seen = announced(&capture, losing);
-    assert!(seen[4].1 - seen[0].1 >= 500 * MS, "{seen:?}");
+    assert!(seen[4].1 - seen[0].1 >= DELAY / 2, "{seen:?}");
 
     // None at all, but an advert.
     a.reload(vec![many(&address, policy(0))]).unwrap();
-    pause(SECOND);
+    a.wait_sent(2);
     let losing = Instant::now();
     injector.send([192, 0, 2, 2], 255, &advert);
-    pause(2 * SECOND);
+    // The answer, and two more, which take twice the delay.
+    let mac = lan.a.mac();
+    capture.wait_for_more(3, |frame| frame.vrrp_from(mac).is_some());
     assert_eq!(announced(&capture, losing), []);
     assert_eq!(a.state(), State::Master);
 }

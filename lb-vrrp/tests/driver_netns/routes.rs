@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Routes and rules that come with mastership and go with it.
 
-use std::time::Duration;
-
 use lb_vrrp::driver::{Event, LinkProblem, RouterSpec, VirtualRoute, VirtualRule};
 use lb_vrrp::{AddressFamily, NextHop, RouteKind, RouteMetric, RuleAction, State};
 
-use super::netns::{Lan, Namespace, Node, pause, wait_for};
+use super::netns::{Lan, Namespace, Node, wait_for};
 use super::{VIP, calm_spec};
 
 fn route(destination: &str) -> VirtualRoute {
@@ -182,7 +180,7 @@ fn a_reload_changes_only_the_routes_that_differ() {
             .is_empty()
             .then_some(())
     });
-    pause(Duration::from_millis(300));
+    a.wait_sent(1);
     let seen = monitor.stop().unwrap();
     let seen: Vec<&str> = seen
         .lines()

@@ -2,12 +2,11 @@
 //! `promote_secondaries` on the interface of a router.
 
 use std::process::Command;
-use std::time::Duration;
 
 use lb_vrrp::State;
 use lb_vrrp::driver::{Driver, Options, RouterSpec};
 
-use super::netns::{Lan, Namespace, Node, pause, wait_for};
+use super::netns::{Lan, Namespace, Node, wait_for};
 use super::{Killed, VIP, calm_spec, vip};
 
 fn promoting(promotes: bool) -> Vec<RouterSpec> {
@@ -33,7 +32,6 @@ fn wait_set(host: &Namespace, value: &str) {
 fn is_lost_with_another(host: &Namespace) -> bool {
     let monitor = host.monitor("address");
     host.ip("addr del 192.0.2.1/24 dev eth0");
-    pause(Duration::from_millis(200));
     let seen = monitor.stop().unwrap();
     host.ip("addr add 192.0.2.1/24 dev eth0");
     assert!(seen.contains("192.0.2.1/24"), "{seen}");

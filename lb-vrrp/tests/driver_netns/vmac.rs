@@ -9,7 +9,7 @@ use lb_vrrp::State;
 use lb_vrrp::driver::{Driver, Error, Options, RouterSpec, Vmac};
 use lb_vrrp::wire::UnsolicitedNeighbourAdvertisement;
 
-use super::netns::{Capture, Frame, Lan, Namespace, Node, pause, wait_for};
+use super::netns::{Capture, Frame, Lan, MASTER_DOWN_ADVERTS, Namespace, Node, wait_for};
 use super::{Killed, VIP, assert_put_back, calm_spec, ipv6, quick_spec, transitions, vip};
 
 const MAC: [u8; 6] = [0, 0, 0x5e, 0, 1, 51];
@@ -137,10 +137,12 @@ fn a_virtual_mac_address_goes_with_the_master() {
     wait_learnt(&lan, "pa");
     assert_eq!(wait_answers(&lan, &lan.a, VIP), MAC_TEXT);
     // The switch never sees it elsewhere.
-    for _ in 0..50 {
+    let sent = || capture.count(|frame| frame.vrrp().is_some());
+    let earlier = sent();
+    wait_for("five more adverts", || {
         assert_eq!(learnt(&lan).as_deref(), Some("pa"));
-        pause(Duration::from_millis(10));
-    }
+        (sent() >= earlier + 5).then_some(())
+    });
 
     // Connections of the master's own, from the virtual address, do not tell another story.
     let client = lan.c.run(|| UdpSocket::bind("192.0.2.3:9").unwrap());
@@ -190,12 +192,13 @@ fn a_master_yields_to_the_first_advert_with_its_own_address() {
     let a = Node::start(&lan.a, vec![calm(51, 150)]);
     a.wait_state(State::Master);
     b.wait_state(State::Backup);
-    pause(Duration::from_secs(1));
     let adverts = |host: u8| -> Vec<Frame> {
         let mut frames = capture.frames();
         frames.retain(|frame| frame.vrrp().is_some_and(|packet| packet[15] == host));
         frames
     };
+    // A whole interval after the second one, which b has heard, too.
+    wait_for("three adverts", || (adverts(1).len() >= 3).then_some(()));
     let first = adverts(1)[0].at;
     let mut last_words = adverts(2);
     last_words.retain(|frame| frame.at > first);
@@ -534,7 +537,7 @@ fn adverts_can_leave_with_the_interfaces_own_address() {
     let b = Node::start(&lan.b, vec![spec(100, own)]);
     a.wait_state(State::Master);
     assert_eq!(wait_answers(&lan, &lan.a, VIP), own);
-    pause(Duration::from_millis(500));
+    b.wait_received(MASTER_DOWN_ADVERTS);
     assert_eq!(b.state(), State::Backup);
     let mac = lan.a.mac();
     for frame in capture.frames() {

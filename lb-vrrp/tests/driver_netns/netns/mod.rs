@@ -21,6 +21,9 @@ pub(crate) use testbed::pause;
 /// Ten times what anything here takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 
+/// Adverts that take longer than a backup waits for one: three intervals and the skew time.
+pub(crate) const MASTER_DOWN_ADVERTS: u64 = 4;
+
 /// Polls until `ready` gives something.
 pub(crate) fn wait_for<T>(what: &str, ready: impl FnMut() -> Option<T>) -> T {
     testbed::poll_until(PATIENCE, Duration::from_millis(5), ready)
@@ -342,6 +345,24 @@ impl Node {
         });
     }
 
+    /// Waits until its first router has accepted so many more adverts.
+    pub(crate) fn wait_received(&self, more: u64) {
+        let received = || self.status().routers[0].stats.advertisements_received;
+        let before = received();
+        wait_for("more adverts of the other router", || {
+            (received() >= before + more).then_some(())
+        });
+    }
+
+    /// Waits until its first router has sent so many more adverts.
+    pub(crate) fn wait_sent(&self, more: u64) {
+        let sent = || self.status().routers[0].stats.advertisements_sent;
+        let before = sent();
+        wait_for("more adverts of this router", || {
+            (sent() >= before + more).then_some(())
+        });
+    }
+
     /// Stops it; its masters have resigned and its addresses are gone then.
     pub(crate) fn shutdown(mut self) {
         self.control = None;
@@ -436,6 +457,22 @@ impl Capture {
 
     pub(crate) fn count(&self, matches: impl Fn(&Frame) -> bool) -> usize {
         self.frames().iter().filter(|frame| matches(frame)).count()
+    }
+
+    /// Waits until so many more of the frames have passed that match.
+    pub(crate) fn wait_for_more(&self, more: usize, matches: impl Fn(&Frame) -> bool) {
+        let before = self.count(&matches);
+        wait_for("more frames", || {
+            (self.count(&matches) >= before + more).then_some(())
+        });
+    }
+
+    /// Waits until so many announcements have passed since the start.
+    pub(crate) fn wait_for_announcements(&self, all: usize) {
+        wait_for(&format!("{all} announcements"), || {
+            let seen = self.count(|frame| frame.announcement().is_some());
+            (seen >= all).then_some(())
+        });
     }
 }
 
