@@ -93,7 +93,7 @@ impl<E: Into<Box<dyn Error>>> Outcome for Result<(), E> {
 }
 
 /// An error and all of its sources, one a line.
-fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -6,6 +6,7 @@
 //! * [`Netns`] is a network namespace with a name of its own, [`Monitor`] prints what changes in it.
 //! * [`process`] runs programs with deadlines, [`program`] finds those of the host.
 //! * [`FrameSocket`] receives frames with the time stamps of the kernel.
+//! * [`play_at_once`] plays cases of one test at the same time.
 //! * [`wait_until`] and [`poll_until`] wait for a condition; a test sleeps for no other reason.
 //!
 //! ```no_run
@@ -22,6 +23,7 @@ mod error;
 mod frames;
 pub mod gate;
 mod netns;
+mod parallel;
 pub mod process;
 mod program;
 mod wait;
@@ -29,6 +31,7 @@ mod wait;
 pub use error::Error;
 pub use frames::{FrameSocket, Passed, instant, now};
 pub use netns::{Monitor, Netns};
+pub use parallel::play_at_once;
 pub use program::program;
 pub use testbed_macros::{guest_test, host_test};
 pub use wait::{pause, poll_until, wait_until};

@@ -2,15 +2,16 @@
 //! Addresses, routes and rules whoever is master: `ip` shows the same with either program, after one
 //! has been taken away too.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use testbed::{Monitor, play_at_once};
 use tests_kernel::cluster::{Director, Software};
-use tests_kernel::net::{Lan, Netns, wait_until};
+use tests_kernel::net::{Capture, Lan, Netns, wait_until};
 use tests_kernel::process::{Background, pause};
 use tests_kernel::tool::lbctl;
 
 use super::holdings::all;
-use super::{DEADLINE, TestResult};
+use super::{BOTH, DEADLINE, TestResult};
 
 /// No instance is needed. Rules without a priority come last, the first one lowest.
 const FILE: &str = "\
@@ -109,6 +110,9 @@ fn started(software: Software, text: &str) -> TestResult<(Lan, Director)> {
     Ok((lan, director))
 }
 
+/// Those with a link-local address: `eth0`, `side0` and `side1`.
+const INTERFACES: usize = 3;
+
 /// All of `FILE` is there.
 fn complete(director: &Director) -> TestResult<[Vec<String>; 5]> {
     wait_until("the last rule", DEADLINE, || {
@@ -117,8 +121,13 @@ fn complete(director: &Director) -> TestResult<[Vec<String>; 5]> {
         let there = rules.contains("163:");
         there.then_some(()).ok_or_else(|| director.log())
     })?;
-    // Duplicate detection is over.
-    pause(Duration::from_secs(3));
+    wait_until("the end of duplicate detection", DEADLINE, || {
+        let listing = director.host().netns().ip("-6 -o addr show");
+        let listing = listing.map_err(|error| error.to_string())?;
+        let linked = listing.matches("inet6 fe80:").count();
+        let complete = linked == INTERFACES && !listing.contains("tentative");
+        complete.then_some(()).ok_or(listing)
+    })?;
     all(director.host().netns())
 }
 
@@ -177,8 +186,9 @@ fn has(netns: &Netns, words: &str, part: &str) -> bool {
 
 #[testbed::host_test]
 fn an_instance_is_in_fault_while_its_track_group_lacks_something() -> TestResult {
-    for software in [Software::Keepalived, Software::Lbctl] {
-        let (_lan, mut director) = started(software, GROUP)?;
+    play_at_once(&BOTH, |&software| {
+        let (lan, mut director) = started(software, GROUP)?;
+        let capture = Capture::start(lan.switch(), "br0")?;
         let netns = director.host().netns().clone();
         let log = |wanted: bool| {
             let (director, netns) = (&director, netns.clone());
@@ -189,13 +199,13 @@ fn an_instance_is_in_fault_while_its_track_group_lacks_something() -> TestResult
             })
         };
         log(true)?;
-        // It can be put back: nobody minds.
+        // It can be put back, which is no fault.
         netns.ip("route del 10.5.0.0/16")?;
         wait_until(&format!("{software}: the route"), DEADLINE, || {
             let there = has(&netns, "route show", "10.5.0.0/16");
             there.then_some(()).ok_or_else(|| director.log())
         })?;
-        pause(Duration::from_secs(1));
+        capture.wait_for_advert("an advert", Instant::now(), DEADLINE, |_| true)?;
         assert!(!director.log().contains("Entering FAULT STATE"));
         netns.ip("link set side0 down")?;
         log(false)?;
@@ -222,26 +232,25 @@ fn an_instance_is_in_fault_while_its_track_group_lacks_something() -> TestResult
         let (status, log) = director.stop()?;
         assert!(status.success(), "{software}: {log}");
         assert!(!has(&netns, "route show", "10.5.0.0/16"));
-    }
+        Ok(())
+    })?;
     Ok(())
 }
 
 /// `ip monitor` for all of it.
-fn monitor(netns: &Netns) -> TestResult<Background> {
-    let mut monitor = netns.command("ip");
-    let monitor = Background::spawn(monitor.args(["monitor", "address", "route", "rule"]))?;
-    pause(Duration::from_millis(300));
-    Ok(monitor)
+fn monitor(netns: &Netns) -> TestResult<Monitor> {
+    Ok(Monitor::start(netns, "address route rule")?)
 }
 
 /// Nothing of these was touched.
-fn untouched(monitor: &mut Background, parts: &[&str]) {
-    pause(Duration::from_millis(300));
-    monitor.kill();
-    let seen = monitor.text();
+fn untouched(monitor: Monitor, parts: &[&str]) -> TestResult {
+    // What is not wanted is removed at once; without routers nothing passes that could be counted.
+    pause(Duration::from_millis(100));
+    let seen = monitor.stop()?;
     for part in parts {
         assert!(!seen.contains(part), "{part} was touched: {seen}");
     }
+    Ok(())
 }
 
 /// What stays in the file, and what goes with it.
@@ -363,27 +372,27 @@ fn a_reload_a_crash_and_an_upgrade_touch_only_what_differs() -> TestResult {
     let whole = complete(&director)?;
     let netns = director.host().netns().clone();
 
-    let mut watching = monitor(&netns)?;
+    let watching = monitor(&netns)?;
     director.configure(&shorter())?;
     director.reload()?;
     gone(&director)?;
-    untouched(&mut watching, &STAYS);
+    untouched(watching, &STAYS)?;
     director.configure(FILE)?;
     director.reload()?;
     wait_same("all again", &director, &whole)?;
 
     // kill -9, and another file.
-    let mut watching = monitor(&netns)?;
+    let watching = monitor(&netns)?;
     director.crash()?;
     director.configure(&shorter())?;
     director.start()?;
     gone(&director)?;
-    untouched(&mut watching, &STAYS);
+    untouched(watching, &STAYS)?;
     director.configure(FILE)?;
     director.reload()?;
     wait_same("all after a crash", &director, &whole)?;
 
-    let mut watching = monitor(&netns)?;
+    let watching = monitor(&netns)?;
     director.configure(&shorter())?;
     let mut command = director.command(lbctl());
     command.args(["run", "--upgrade", "-f"]);
@@ -393,7 +402,7 @@ fn a_reload_a_crash_and_an_upgrade_touch_only_what_differs() -> TestResult {
     let ended = director.daemon()?.wait(DEADLINE)?;
     assert!(ended.success(), "{}", director.log());
     gone(&director)?;
-    untouched(&mut watching, &STAYS);
+    untouched(watching, &STAYS)?;
     netns.ip("route del 198.51.100.0/24")?;
     wait_until("the successor to look after it", DEADLINE, || {
         let there = has(&netns, "route show", "198.51.100.0/24");
