@@ -31,17 +31,8 @@ virtual_server 192.168.1.50 80 {
 const NO_IPVS: &str = "Can't initialize ipvs: Protocol not available\n\
 Are you sure that IP Virtual Server is built in the kernel or as module?\n";
 
-/// Whether this is the place for these tests.
-fn here() -> bool {
-    if std::env::var_os("LB_HOST_NS").is_none_or(|value| value != "1") {
-        // Past the capture of the test harness: `cargo xtask` counts this line.
-        let _ = writeln!(
-            std::io::stderr(),
-            "SKIPPED: {}: needs namespaces on the host (cargo xtask test)",
-            module_path!()
-        );
-        return false;
-    }
+/// Whether the kernel is without `ip_vs`; prints a line where it is not.
+fn is_without_ipvs() -> bool {
     let without = !Path::new("/sys/module/ip_vs").exists() && !module_can_be_loaded();
     if !without {
         let _ = writeln!(
@@ -65,9 +56,9 @@ fn module_can_be_loaded() -> bool {
     listed("modules.dep") || listed("modules.builtin")
 }
 
-#[test]
+#[testbed::host_test]
 fn a_daemon_does_not_start_and_leaves_nothing() {
-    if !here() {
+    if !is_without_ipvs() {
         return;
     }
     let names = Names::new();
@@ -83,9 +74,9 @@ fn a_daemon_does_not_start_and_leaves_nothing() {
     assert!(!socket.exists());
 }
 
-#[test]
+#[testbed::host_test]
 fn ipvsadm_says_what_ipvsadm_says() {
-    if !here() {
+    if !is_without_ipvs() {
         return;
     }
     let (out, err, exit) = result(lbctl(&["ipvs", "-L"]).output().unwrap());

@@ -12,17 +12,17 @@
 //!   polling client, a packet capture.
 //! * [`frr`] is another router beside keepalived, and [`cluster`] two directors.
 //! * [`observer`] sees every frame on a segment and audits one virtual router's.
-//! * [`gate`] keeps the tests from running anywhere else.
-//! * [`process`] runs programs with deadlines.
+//! * [`testbed`] keeps the tests from running anywhere else, has the namespaces and runs programs
+//!   with deadlines.
 //!
 //! The packages come from `cargo xtask fetch`; `cargo xtask test` does all of it.
 
 pub mod cluster;
 pub mod frr;
-pub mod gate;
 pub mod guest;
 pub mod lab;
 pub mod net;
 pub mod observer;
-pub mod process;
 pub mod tool;
+
+pub use testbed::{gate, process};

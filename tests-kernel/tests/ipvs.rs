@@ -8,7 +8,6 @@ use std::process::Output;
 use std::time::Duration;
 
 use tests_kernel::cluster::Forwarding;
-use tests_kernel::guest_or_skip;
 use tests_kernel::net::{Client, Host, HttpServer, Lan, NetError, Netns, wait_until};
 use tests_kernel::tool::Tool;
 
@@ -78,7 +77,6 @@ impl Cluster {
 
 /// The commands of any LVS howto, then traffic, then the listings.
 fn by_hand(tool: Tool, forwarding: Forwarding) -> TestResult {
-    guest_or_skip!();
     let cluster = Cluster::new(forwarding)?;
     let director = cluster.director.netns();
     let option = forwarding.option();
@@ -152,32 +150,32 @@ fn connections(stats: &str) -> Vec<usize> {
         .collect()
 }
 
-#[test]
+#[testbed::guest_test]
 fn direct_routing_with_ipvsadm() -> TestResult {
     by_hand(Tool::Ipvsadm, Forwarding::DirectRouting)
 }
 
-#[test]
+#[testbed::guest_test]
 fn masquerading_with_ipvsadm() -> TestResult {
     by_hand(Tool::Ipvsadm, Forwarding::Masquerade)
 }
 
-#[test]
+#[testbed::guest_test]
 fn tunnelling_with_ipvsadm() -> TestResult {
     by_hand(Tool::Ipvsadm, Forwarding::Tunnel)
 }
 
-#[test]
+#[testbed::guest_test]
 fn direct_routing_with_lbctl() -> TestResult {
     by_hand(Tool::Lbctl, Forwarding::DirectRouting)
 }
 
-#[test]
+#[testbed::guest_test]
 fn masquerading_with_lbctl() -> TestResult {
     by_hand(Tool::Lbctl, Forwarding::Masquerade)
 }
 
-#[test]
+#[testbed::guest_test]
 fn tunnelling_with_lbctl() -> TestResult {
     by_hand(Tool::Lbctl, Forwarding::Tunnel)
 }
@@ -221,9 +219,8 @@ const LISTINGS: &[&str] = &[
     "-L -n -c",
 ];
 
-#[test]
+#[testbed::guest_test]
 fn both_tools_do_and_say_the_same() -> TestResult {
-    guest_or_skip!();
     let real = Netns::new("real")?;
     let ours = Netns::new("ours")?;
     for command in COMMANDS {

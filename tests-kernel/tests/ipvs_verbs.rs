@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use tests_kernel::guest_or_skip;
 use tests_kernel::net::{Host, HttpServer, Lan, NetError, Netns, wait_until};
 use tests_kernel::process::Background;
 use tests_kernel::tool::{Tool, lbctl};
@@ -120,9 +119,8 @@ impl Cluster {
     }
 }
 
-#[test]
+#[testbed::guest_test]
 fn drain_waits_for_a_connection_and_deletes() -> TestResult {
-    guest_or_skip!();
     let cluster = Cluster::new()?;
     let before = cluster.others()?;
     let held = cluster.hold()?;
@@ -158,9 +156,8 @@ fn drain_waits_for_a_connection_and_deletes() -> TestResult {
     Ok(())
 }
 
-#[test]
+#[testbed::guest_test]
 fn drain_without_a_port_is_of_all_services() -> TestResult {
-    guest_or_skip!();
     let cluster = Cluster::new()?;
     let (code, out, err) = cluster.output("drain 192.168.1.61 --json")?;
     assert_eq!((code, err.as_str()), (Some(0), ""));
@@ -186,9 +183,8 @@ fn drain_without_a_port_is_of_all_services() -> TestResult {
     Ok(())
 }
 
-#[test]
+#[testbed::guest_test]
 fn drain_ends_when_the_time_is_up() -> TestResult {
-    guest_or_skip!();
     let cluster = Cluster::new()?;
     let before = Tool::Ipvsadm.run(cluster.netns(), "-Sn")?;
     let held = cluster.hold()?;
@@ -220,9 +216,8 @@ fn drain_ends_when_the_time_is_up() -> TestResult {
     Ok(())
 }
 
-#[test]
+#[testbed::guest_test]
 fn an_interrupted_drain_tells_how_to_go_back() -> TestResult {
-    guest_or_skip!();
     let cluster = Cluster::new()?;
     let held = cluster.hold()?;
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
@@ -258,9 +253,8 @@ virtual_server 192.168.1.50 80 {
 ";
 
 /// A daemon that owns a service, and a command that sees its control socket.
-#[test]
+#[testbed::guest_test]
 fn a_daemon_that_owns_the_service_is_named() -> TestResult {
-    guest_or_skip!();
     let cluster = Cluster::new()?;
     let directory = std::env::temp_dir().join(cluster.netns().name());
     fs::create_dir_all(&directory)?;
@@ -326,9 +320,8 @@ fn a_daemon_that_owns_the_service_is_named() -> TestResult {
     Ok(())
 }
 
-#[test]
+#[testbed::guest_test]
 fn listings_as_json() -> TestResult {
-    guest_or_skip!();
     let cluster = Cluster::new()?;
     let held = cluster.hold()?;
     let table = cluster.json("-Ln --stats --json")?;
@@ -378,9 +371,8 @@ fn listings_as_json() -> TestResult {
     Ok(())
 }
 
-#[test]
+#[testbed::guest_test]
 fn watch_prints_what_changes() -> TestResult {
-    guest_or_skip!();
     let cluster = Cluster::new()?;
     let mut plain = cluster.lbctl("watch --interval 0.1")?;
     let mut counted = cluster.lbctl("watch --interval 0.1 --json --count 2")?;
@@ -424,9 +416,8 @@ fn watch_prints_what_changes() -> TestResult {
     Ok(())
 }
 
-#[test]
+#[testbed::guest_test]
 fn another_namespace_helpers_and_settings() -> TestResult {
-    guest_or_skip!();
     let cluster = Cluster::new()?;
     let there = Netns::new("there")?;
     let name = cluster.netns().name();

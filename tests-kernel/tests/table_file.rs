@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use tests_kernel::guest_or_skip;
 use tests_kernel::net::{Netns, wait_until};
 use tests_kernel::process::{self, Background};
 use tests_kernel::tool::{Tool, lbctl};
@@ -153,9 +152,8 @@ fn many(count: u32, weight: impl Fn(u32) -> u32) -> String {
         .collect()
 }
 
-#[test]
+#[testbed::guest_test]
 fn a_table_comes_back_byte_for_byte() -> TestResult {
-    guest_or_skip!();
     let director = Director::new("lossless")?;
     let whole = format!("{TABLE}{DAEMONS}");
     let file = director.file("table", &whole)?;
@@ -195,9 +193,8 @@ fn a_table_comes_back_byte_for_byte() -> TestResult {
     Ok(())
 }
 
-#[test]
+#[testbed::guest_test]
 fn a_tunnel_to_another_family_and_daemons_exclude_each_other() -> TestResult {
-    guest_or_skip!();
     let director = Director::new("mixed")?;
     let mixed = "\
 # IPVS table, format 1: services, daemons
@@ -228,9 +225,8 @@ fn a_tunnel_to_another_family_and_daemons_exclude_each_other() -> TestResult {
     Ok(())
 }
 
-#[test]
+#[testbed::guest_test]
 fn what_ipvsadm_saves_is_applied_and_what_we_save_it_restores() -> TestResult {
-    guest_or_skip!();
     let director = Director::new("ipvsadm")?;
     for line in [
         "-A -t 10.0.0.1:80 -s wrr -p 60",
@@ -258,9 +254,8 @@ fn what_ipvsadm_saves_is_applied_and_what_we_save_it_restores() -> TestResult {
     Ok(())
 }
 
-#[test]
+#[testbed::guest_test]
 fn a_refused_change_leaves_the_table_as_it_was() -> TestResult {
-    guest_or_skip!();
     let director = Director::new("refused")?;
     let whole = format!("{TABLE}{DAEMONS}");
     assert_eq!(
@@ -315,9 +310,8 @@ fn a_refused_change_leaves_the_table_as_it_was() -> TestResult {
     Ok(())
 }
 
-#[test]
+#[testbed::guest_test]
 fn diff_and_dry_run_show_and_change_nothing() -> TestResult {
-    guest_or_skip!();
     let director = Director::new("diff")?;
     let before = "\
 # IPVS table, format 1: services, daemons
@@ -384,9 +378,8 @@ fn diff_and_dry_run_show_and_change_nothing() -> TestResult {
     Ok(())
 }
 
-#[test]
+#[testbed::guest_test]
 fn an_apply_that_is_killed_is_completed_by_the_next() -> TestResult {
-    guest_or_skip!();
     let director = Director::new("many")?;
     let whole = director.file("whole", &many(10_000, |_| 1))?;
     let name = whole.to_str().ok_or("path")?;
@@ -414,9 +407,8 @@ fn an_apply_that_is_killed_is_completed_by_the_next() -> TestResult {
 }
 
 /// Two changes in many services: beside what reads the table, one send with two requests.
-#[test]
+#[testbed::guest_test]
 fn only_the_difference_is_sent() -> TestResult {
-    guest_or_skip!();
     let director = Director::new("few")?;
     let before = director.file("before", &many(100, |_| 1))?;
     let after = director.file("after", &many(100, |index| 1 + u32::from(index == 47)))?;
@@ -444,9 +436,8 @@ fn only_the_difference_is_sent() -> TestResult {
 }
 
 /// The unit's commands, on files of the test's.
-#[test]
+#[testbed::guest_test]
 fn the_unit_loads_saves_and_empties_the_table() -> TestResult {
-    guest_or_skip!();
     let director = Director::new("boot")?;
     let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lb-cli/dist");
     let unit = fs::read_to_string(dist.join("lbctl-ipvs.service"))?;
@@ -568,9 +559,8 @@ virtual_server 10.0.0.50 80 {
 }
 ";
 
-#[test]
+#[testbed::guest_test]
 fn what_a_running_daemon_owns_is_changed_by_force_only() -> TestResult {
-    guest_or_skip!();
     let director = Director::new("owned")?;
     let configuration = director.file("lb.conf", CONFIGURATION)?;
     let file = director.file("table", "-A -t 10.0.0.1:80 -s rr\n")?;

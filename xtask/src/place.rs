@@ -37,6 +37,7 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::PathBuf;
 
     use super::*;
 
@@ -57,6 +58,15 @@ mod tests {
         assert_eq!(of("/x/lb-vrrp/tests/sim/main.rs"), Place::Anywhere);
     }
 
+    /// The sources of a suite: a file, or all files of a folder.
+    fn sources(target: &Path) -> Vec<PathBuf> {
+        if !target.is_dir() {
+            return vec![target.to_owned()];
+        }
+        let entries = fs::read_dir(target).unwrap().flatten();
+        entries.flat_map(|entry| sources(&entry.path())).collect()
+    }
+
     /// A suite behind a gate whose name does not say so would be skipped for ever.
     #[test]
     fn every_gated_suite_is_found() {
@@ -75,16 +85,17 @@ mod tests {
                 if !main.is_file() {
                     continue;
                 }
-                let text = fs::read_to_string(&main).unwrap();
-                for (gate, place) in [
-                    ("LB_HOST_NS", Place::HostNamespaces),
-                    ("host_namespaces_or_skip!", Place::HostNamespaces),
-                    ("LB_LAB", Place::Guest),
-                    ("guest_or_skip!", Place::Guest),
-                ] {
-                    if text.contains(gate) {
-                        assert_eq!(Place::of(&main), place, "{}", main.display());
-                        checked += 1;
+                for source in sources(&target) {
+                    let text = fs::read(&source).unwrap();
+                    let text = String::from_utf8_lossy(&text);
+                    for (gate, place) in [
+                        ("host_test]", Place::HostNamespaces),
+                        ("guest_test]", Place::Guest),
+                    ] {
+                        if text.contains(gate) {
+                            assert_eq!(Place::of(&main), place, "{}", source.display());
+                            checked += 1;
+                        }
                     }
                 }
             }

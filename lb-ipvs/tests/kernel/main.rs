@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The client against the IPVS of a real kernel, in a guest whose table may be changed at will.
 //!
-//! Runs only where the environment says `LB_LAB=guest`; elsewhere it says loudly that it did not.
+//! Runs only in the guest of the lab (`LB_LAB=guest`).
 #![cfg(feature = "netlink")]
 #![allow(
     clippy::unwrap_used,
@@ -41,14 +41,6 @@ use nix::sys::{
     socket::{setsockopt, sockopt},
 };
 
-fn guest() -> bool {
-    let guest = std::env::var_os("LB_LAB").is_some_and(|value| value == "guest");
-    if !guest {
-        println!("SKIPPED: needs a guest kernel with IPVS and LB_LAB=guest");
-    }
-    guest
-}
-
 fn ipvsadm(arguments: &str) -> String {
     let output = Command::new("/sbin/ipvsadm")
         .args(arguments.split(' '))
@@ -74,11 +66,16 @@ async fn connect() -> IpvsHandle {
 }
 
 /// One test: the table belongs to the whole guest.
-#[tokio::test(flavor = "current_thread")]
-async fn kernel() {
-    if !guest() {
-        return;
-    }
+#[testbed::guest_test]
+fn kernel() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(run_all());
+}
+
+async fn run_all() {
     module::loaded_on_demand().await;
     every_kind().await;
     verbs().await;

@@ -8,7 +8,7 @@ use lb_vrrp::driver::{Configuration, Pacing, PacingGroup, RouterSpec, VirtualAdd
 use lb_vrrp::wire::UnsolicitedNeighbourAdvertisement;
 use lb_vrrp::{AdvertInterval, Announcements, ExtraRefresh, RouterConfig, State, Version, Vrid};
 
-use super::netns::{Capture, Frame, Injector, Lan, Node, enabled, pause, wait_for};
+use super::netns::{Capture, Frame, Injector, Lan, Node, wait_for};
 use super::{calm_spec, quick, spec, vip};
 
 const MS: Duration = Duration::from_millis(1);
@@ -29,11 +29,8 @@ fn announced(capture: &Capture, since: Instant) -> Vec<(Ipv4Addr, Instant)> {
     all.filter(|(_, at)| *at >= since).collect()
 }
 
-#[test]
+#[testbed::host_test]
 fn paced_announcements_leave_one_by_one_first_ones_first_and_none_is_lost() {
-    if !enabled("paced_announcements_leave_one_by_one_first_ones_first_and_none_is_lost") {
-        return;
-    }
     let lan = Lan::new();
     let capture = Capture::start(&lan.c);
     let addresses = ["192.0.2.100", "192.0.2.101", "192.0.2.102", "192.0.2.103"];
@@ -106,11 +103,8 @@ fn assert_paced<A: Ord + Copy + std::fmt::Debug>(
     assert!(span >= interval * turns - interval / 2, "{seen:?}");
 }
 
-#[test]
+#[testbed::host_test]
 fn neighbour_advertisements_are_paced_by_an_interval_of_their_own() {
-    if !enabled("neighbour_advertisements_are_paced_by_an_interval_of_their_own") {
-        return;
-    }
     let lan = Lan::new();
     let capture = Capture::start(&lan.c);
     let addresses: Vec<IpAddr> = ["fe80::5e:100", "2001:db8::1:0", "2001:db8::1:1"]
@@ -167,11 +161,8 @@ fn neighbour_advertisements_are_paced_by_an_interval_of_their_own() {
     burst(begun);
 }
 
-#[test]
+#[testbed::host_test]
 fn interfaces_of_a_group_take_turns() {
-    if !enabled("interfaces_of_a_group_take_turns") {
-        return;
-    }
     let lan = Lan::new();
     lan.connect_as("pa1", &lan.a, "eth1");
     let capture = Capture::start(&lan.c);
@@ -207,18 +198,16 @@ fn interfaces_of_a_group_take_turns() {
     }
 }
 
-#[test]
+#[testbed::host_test]
 fn the_answer_to_a_losing_router_has_a_number_and_a_delay_of_its_own() {
-    if !enabled("the_answer_to_a_losing_router_has_a_number_and_a_delay_of_its_own") {
-        return;
-    }
+    const DELAY: Duration = Duration::from_millis(500);
     let lan = Lan::new();
     let capture = Capture::start(&lan.c);
     let policy = |lower| {
         Announcements::default()
             .with_repeat(1)
             .with_delay(Duration::ZERO)
-            .with_lower(Some(SECOND), Some(lower))
+            .with_lower(Some(DELAY), Some(lower))
     };
     let address = ["192.0.2.100"];
     let a = Node::start(&lan.a, vec![many(&address, policy(4))]);
@@ -235,14 +224,16 @@ fn the_answer_to_a_losing_router_has_a_number_and_a_delay_of_its_own() {
         (announced(&capture, losing).len() == 8).then_some(())
     });
     let seen = announced(&capture, losing);
-    assert!(seen[4].1 - seen[0].1 >= 500 * MS, "{seen:?}");
+    assert!(seen[4].1 - seen[0].1 >= DELAY / 2, "{seen:?}");
 
     // None at all, but an advert.
     a.reload(vec![many(&address, policy(0))]).unwrap();
-    pause(SECOND);
+    a.wait_sent(2);
     let losing = Instant::now();
     injector.send([192, 0, 2, 2], 255, &advert);
-    pause(2 * SECOND);
+    // The answer, and two more, which take twice the delay.
+    let mac = lan.a.mac();
+    capture.wait_for_more(3, |frame| frame.vrrp_from(mac).is_some());
     assert_eq!(announced(&capture, losing), []);
     assert_eq!(a.state(), State::Master);
 }
@@ -257,11 +248,8 @@ fn lb_vrrp_advert(priority: u8) -> Vec<u8> {
     message
 }
 
-#[test]
+#[testbed::host_test]
 fn addresses_on_other_interfaces_are_announced_again_and_again() {
-    if !enabled("addresses_on_other_interfaces_are_announced_again_and_again") {
-        return;
-    }
     let lan = Lan::new();
     let capture = Capture::start(&lan.c);
     // Frames of the second interface arrive at the same switch.

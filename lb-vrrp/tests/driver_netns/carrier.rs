@@ -8,7 +8,7 @@ use lb_vrrp::State;
 use lb_vrrp::driver::{CarrierDelay, Configuration, LinkPoll, ObjectId, PollMethod};
 use lb_vrrp::track::Weight;
 
-use super::netns::{Lan, Node, enabled, wait_for};
+use super::netns::{Lan, Node, wait_for};
 use super::{quick_spec, transitions};
 
 fn delayed(interface: &str, down: Duration, up: Duration) -> Configuration {
@@ -16,11 +16,8 @@ fn delayed(interface: &str, down: Duration, up: Duration) -> Configuration {
     Configuration::new(vec![router]).with_carrier_delays([CarrierDelay::new(interface, down, up)])
 }
 
-#[test]
+#[testbed::host_test]
 fn a_carrier_that_is_lost_counts_when_it_stays_lost() {
-    if !enabled("a_carrier_that_is_lost_counts_when_it_stays_lost") {
-        return;
-    }
     let lan = Lan::new();
     lan.connect_as("pt", &lan.a, "t1");
     // Longer than the test has patience for.
@@ -85,11 +82,8 @@ fn is_polling() -> bool {
     names.into_iter().any(|name| name.trim() == "vrrp-links")
 }
 
-#[test]
+#[testbed::host_test]
 fn a_link_that_is_polled_is_asked_by_what_answers_until_nobody_wants_it() {
-    if !enabled("a_link_that_is_polled_is_asked_by_what_answers_until_nobody_wants_it") {
-        return;
-    }
     let lan = Lan::new();
     lan.connect_as("pt", &lan.a, "t1");
     let polled = |polls: Vec<LinkPoll>| {

@@ -9,7 +9,7 @@ use lb_vrrp::driver::{
 use lb_vrrp::track::Weight;
 use lb_vrrp::{AdvertInterval, FaultReason, Priority, Reason, RouterConfig, State, Version, Vrid};
 
-use super::netns::{Lan, Node, enabled, wait_for};
+use super::netns::{Lan, Node, wait_for};
 use super::vip;
 
 const ADDRESSES: [&str; 2] = ["192.0.2.100", "192.0.2.101"];
@@ -48,11 +48,8 @@ fn wait_states(node: &Node, wanted: State) {
     });
 }
 
-#[test]
+#[testbed::host_test]
 fn a_group_is_master_or_not_as_a_whole() {
-    if !enabled("a_group_is_master_or_not_as_a_whole") {
-        return;
-    }
     let lan = Lan::new();
     let a = Node::start(&lan.a, group(150));
     // A session is down until it is reported.
@@ -110,11 +107,8 @@ fn a_group_is_master_or_not_as_a_whole() {
     wait_states(&b, State::Master);
 }
 
-#[test]
+#[testbed::host_test]
 fn a_reload_makes_and_dissolves_groups_without_a_transition() {
-    if !enabled("a_reload_makes_and_dissolves_groups_without_a_transition") {
-        return;
-    }
     let lan = Lan::new();
     let alone = || Configuration::new(vec![router(0, 150), router(1, 150)]);
     let a = Node::start(&lan.a, alone());
@@ -152,11 +146,8 @@ fn a_reload_makes_and_dissolves_groups_without_a_transition() {
     wait_states(&a, State::Master);
 }
 
-#[test]
+#[testbed::host_test]
 fn an_interface_of_weight_lowers_the_priority_while_it_is_down() {
-    if !enabled("an_interface_of_weight_lowers_the_priority_while_it_is_down") {
-        return;
-    }
     let lan = Lan::new();
     lan.a.ip("link add t0 up type veth peer name t1");
     lan.a.ip("link set t1 up");
@@ -202,11 +193,8 @@ fn an_interface_of_weight_lowers_the_priority_while_it_is_down() {
     a.wait_state(State::Master);
 }
 
-#[test]
+#[testbed::host_test]
 fn a_router_that_ignores_its_interface_stays_master_without_carrier() {
-    if !enabled("a_router_that_ignores_its_interface_stays_master_without_carrier") {
-        return;
-    }
     let lan = Lan::new();
     let a = Node::start(&lan.a, vec![router(0, 150).with_ignores_interface(true)]);
     a.wait_state(State::Master);

@@ -15,7 +15,7 @@ use lb_vrrp::{
     RouterConfig, State, Vrid,
 };
 
-use super::netns::{Capture, Frame, Lan, Node, enabled, pause, wait_for};
+use super::netns::{Capture, Frame, Lan, Node, wait_for};
 use super::routes::{ALL, all, spec as routed, wait_all};
 use super::succession::hand_over;
 use super::{VIP, quick, quick_spec, spec, transitions, vip};
@@ -27,14 +27,12 @@ fn goes_on_counting(router: impl Fn(u8) -> RouterSpec) {
     let b = Node::start(&lan.b, vec![router(100)]);
     a.wait_state(State::Master);
     b.wait_state(State::Backup);
-    let received = || b.status().routers[0].stats.advertisements_received;
-    wait_for("adverts", || (received() > 2).then_some(()));
+    b.wait_received(1);
     b.drain();
     let mut node = a;
     for _ in 0..3 {
         node = hand_over(&lan.a, node, vec![router(150)]);
-        let before = received();
-        wait_for("more adverts", || (received() > before + 2).then_some(()));
+        b.wait_received(2);
     }
     let stats = b.status().routers[0].stats;
     assert_eq!((stats.rejected, stats.replays), (0, 0));
@@ -42,19 +40,17 @@ fn goes_on_counting(router: impl Fn(u8) -> RouterSpec) {
 
     // The backup remembers what it has heard, too.
     let b = hand_over(&lan.b, b, vec![router(100)]);
-    pause(Duration::from_millis(500));
     let stats = b.status().routers[0].stats;
     assert!(stats.advertisements_received > 2);
+    b.wait_received(1);
+    let stats = b.status().routers[0].stats;
     assert_eq!((stats.rejected, stats.replays), (0, 0));
     assert_eq!((node.state(), b.state()), (State::Master, State::Backup));
     assert!(transitions(&b).is_empty());
 }
 
-#[test]
+#[testbed::host_test]
 fn the_sequence_of_authentication_headers_goes_on() {
-    if !enabled("the_sequence_of_authentication_headers_goes_on") {
-        return;
-    }
     goes_on_counting(|priority| {
         let config = RouterConfig::builder(Vrid::new(51).unwrap())
             .priority(Priority::new(priority).unwrap())
@@ -65,11 +61,8 @@ fn the_sequence_of_authentication_headers_goes_on() {
     });
 }
 
-#[test]
+#[testbed::host_test]
 fn the_sequence_of_hmac_trailers_goes_on() {
-    if !enabled("the_sequence_of_hmac_trailers_goes_on") {
-        return;
-    }
     goes_on_counting(|priority| {
         let window = Duration::from_secs(30);
         let hmac = HmacConfig::new([HmacKey::new(1, [7; 32]).unwrap()], 1)
@@ -81,18 +74,19 @@ fn the_sequence_of_hmac_trailers_goes_on() {
     });
 }
 
-#[test]
+#[testbed::host_test]
 fn a_priority_that_tracking_lowered_stays_low() {
-    if !enabled("a_priority_that_tracking_lowered_stays_low") {
-        return;
-    }
     let lan = Lan::new();
     let directory = tempfile::tempdir().unwrap();
-    let (sick, load) = (directory.path().join("sick"), directory.path().join("load"));
+    let [sick, load, runs] = ["sick", "load", "runs"].map(|name| directory.path().join(name));
     fs::write(&sick, "").unwrap();
     fs::write(&load, "-20").unwrap();
     let configuration = || {
-        let line = format!("sleep 0.3; test ! -e {}", sick.display());
+        let line = format!(
+            "echo run >>{}; sleep 0.3; test ! -e {}",
+            runs.display(),
+            sick.display()
+        );
         let runner = CommandRunner::new(["/bin/sh", "-c", line.as_str()]);
         let interval = Duration::from_millis(200);
         let source = ScriptSource::new(Arc::new(runner)).with_interval(interval, interval * 50);
@@ -116,7 +110,10 @@ fn a_priority_that_tracking_lowered_stays_low() {
     let a = hand_over(&lan.a, a, configuration());
     // Before its script has run once.
     assert_eq!(priority(&a), 70);
-    pause(Duration::from_secs(1));
+    let count = || fs::read_to_string(&runs).unwrap().lines().count();
+    let before = count();
+    // The first may be the predecessor's, and the third begins when the second has ended.
+    wait_for("three more runs", || (count() >= before + 3).then_some(()));
     assert_eq!(priority(&a), 70);
     assert!(transitions(&a).is_empty() && transitions(&b).is_empty());
 
@@ -130,18 +127,15 @@ fn a_priority_that_tracking_lowered_stays_low() {
     assert_eq!(a.state(), State::Master);
 }
 
-#[test]
+#[testbed::host_test]
 fn routes_and_rules_stay_and_are_known() {
-    if !enabled("routes_and_rules_stay_and_are_known") {
-        return;
-    }
     let lan = Lan::new();
     let a = Node::start(&lan.a, vec![routed(150)]);
     wait_all(&lan.a, &ALL);
     let monitor = lan.a.monitor("route rule address");
     let a = hand_over(&lan.a, a, vec![routed(150)]);
-    pause(Duration::from_secs(1));
-    let changes = monitor.stop();
+    a.wait_sent(2);
+    let changes = monitor.stop().unwrap();
     assert!(!changes.contains("Deleted"), "{changes}");
     assert!(!changes.contains("proto 112"), "{changes}");
     wait_all(&lan.a, &ALL);
@@ -155,19 +149,18 @@ fn routes_and_rules_stay_and_are_known() {
     assert_eq!(all(&lan.a), Vec::<String>::new());
 }
 
-#[test]
+#[testbed::host_test]
 fn a_virtual_mac_address_stays() {
-    if !enabled("a_virtual_mac_address_stays") {
-        return;
-    }
     let lan = Lan::new();
     let router = |priority| quick_spec(priority).with_vmac(Vmac::new());
+    let start = Capture::start(&lan.c);
     let a = Node::start(&lan.a, vec![router(150)]);
     a.wait_state(State::Master);
     wait_for("the address on a", || lan.a.holds(VIP).then_some(()));
     let b = Node::start(&lan.b, vec![router(100)]);
     b.wait_state(State::Backup);
-    pause(Duration::from_millis(500));
+    // The repeated ones among them.
+    start.wait_for_announcements(10);
     b.drain();
     let capture = Capture::start(&lan.c);
     let monitor = lan.a.monitor("link address");
@@ -176,17 +169,17 @@ fn a_virtual_mac_address_stays() {
 
     let a = hand_over(&lan.a, a, vec![router(150)]);
     let b = hand_over(&lan.b, b, vec![router(100)]);
-    pause(Duration::from_secs(1));
-    let changes = monitor.stop();
+    let mac = [0, 0, 0x5e, 0, 1, 51];
+    let ours = |frame: &Frame| frame.vrrp_from(mac).is_some();
+    capture.wait_for_more(6, ours);
+    let changes = monitor.stop().unwrap();
     assert!(
         !changes.contains("Deleted") && !changes.contains(VIP),
         "{changes}"
     );
     assert!(!changes.contains("DOWN"), "{changes}");
     assert_eq!(capture.count(|frame| frame.announcement().is_some()), 0);
-    let mac = [0, 0, 0x5e, 0, 1, 51];
     let resigned = |frame: &Frame| frame.vrrp().is_some_and(|of| of[22] == 0);
-    let ours = |frame: &Frame| frame.vrrp_from(mac).is_some();
     assert_eq!(capture.count(resigned), 0);
     assert!(capture.count(ours) > 5);
     assert!(transitions(&a).is_empty() && transitions(&b).is_empty());

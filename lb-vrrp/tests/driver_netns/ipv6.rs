@@ -11,7 +11,7 @@ use lb_vrrp::{
     AddressFamily, AdvertInterval, AdvertisedPriority, Priority, RouterConfig, State, Version, Vrid,
 };
 
-use super::netns::{Capture, Frame, Lan, Namespace, Node, enabled, wait_for};
+use super::netns::{Capture, Frame, Lan, Namespace, Node, wait_for};
 use super::{quick_spec, transitions};
 
 const LOCAL: &str = "fe80::5e:100";
@@ -77,11 +77,8 @@ fn state_of(node: &Node, family: AddressFamily) -> State {
         .state
 }
 
-#[test]
+#[testbed::host_test]
 fn ipv6_routers_elect_announce_and_resign_beside_ipv4_ones_of_the_same_vrid() {
-    if !enabled("ipv6_routers_elect_announce_and_resign_beside_ipv4_ones_of_the_same_vrid") {
-        return;
-    }
     let lan = Lan::new();
     let capture = Capture::start(&lan.c);
     let a = Node::start(&lan.a, vec![spec(150), quick_spec(100)]);
@@ -162,11 +159,8 @@ fn crowded(count: u16) -> RouterSpec {
         .with_virtual_addresses(addresses.into_iter().map(VirtualAddress::new))
 }
 
-#[test]
+#[testbed::host_test]
 fn an_advert_has_as_many_addresses_as_its_interface_has_room_for() {
-    if !enabled("an_advert_has_as_many_addresses_as_its_interface_has_room_for") {
-        return;
-    }
     for vmac in [None, Some(Vmac::new())] {
         let lan = Lan::new();
         let capture = Capture::start(&lan.c);

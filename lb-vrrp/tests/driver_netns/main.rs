@@ -43,7 +43,7 @@ use lb_vrrp::{
     AdvertInterval, AdvertisedPriority, Authentication, Password, Priority, RouterConfig,
     RouterConfigBuilder, State, UnicastPeer, Version, Vrid,
 };
-use netns::{Capture, Injector, Lan, Node, enabled, pause, wait_for};
+use netns::{Capture, Injector, Lan, MASTER_DOWN_ADVERTS, Node, pause, wait_for};
 
 const VIP: &str = "192.0.2.100";
 const GROUP: [u8; 4] = [224, 0, 0, 18];
@@ -124,11 +124,8 @@ fn assert_put_back(node: &Node) {
     assert!(seen.is_empty() || seen == told, "{seen:?}");
 }
 
-#[test]
+#[testbed::host_test]
 fn version_2_with_password_elects_advertises_announces_and_resigns() {
-    if !enabled("version_2_with_password_elects_advertises_announces_and_resigns") {
-        return;
-    }
     let lan = Lan::new();
     let capture = Capture::start(&lan.c);
     let address = VirtualAddress::new(VIP.parse().unwrap())
@@ -261,11 +258,8 @@ impl Drop for Killed {
     }
 }
 
-#[test]
+#[testbed::host_test]
 fn a_killed_master_is_replaced_and_its_left_over_address_removed_when_it_returns() {
-    if !enabled("a_killed_master_is_replaced_and_its_left_over_address_removed_when_it_returns") {
-        return;
-    }
     let lan = Lan::new();
     let mut child = Killed(lan.a.run(|| {
         Command::new(std::env::current_exe().unwrap())
@@ -276,7 +270,7 @@ fn a_killed_master_is_replaced_and_its_left_over_address_removed_when_it_returns
     }));
     wait_for("the address on a", || lan.a.holds(VIP).then_some(()));
     let b = Node::start(&lan.b, vec![calm_spec(51, 100)]);
-    pause(Duration::from_secs(2));
+    b.wait_received(MASTER_DOWN_ADVERTS);
     assert_eq!(transitions(&b), [(State::Initialize, State::Backup)]);
     assert!(!lan.b.holds(VIP));
 
@@ -306,7 +300,7 @@ fn a_killed_master_is_replaced_and_its_left_over_address_removed_when_it_returns
     // The same host with a lower priority: what it left is gone before it listens.
     let a = Node::start(&lan.a, vec![calm_spec(51, 50)]);
     assert!(!lan.a.holds(VIP));
-    pause(Duration::from_secs(2));
+    a.wait_received(MASTER_DOWN_ADVERTS);
     assert_eq!((a.state(), b.state()), (State::Backup, State::Master));
     a.shutdown();
 
@@ -319,11 +313,8 @@ fn a_killed_master_is_replaced_and_its_left_over_address_removed_when_it_returns
     });
 }
 
-#[test]
+#[testbed::host_test]
 fn without_preemption_a_returning_router_stays_backup() {
-    if !enabled("without_preemption_a_returning_router_stays_backup") {
-        return;
-    }
     let lan = Lan::new();
     let b = Node::start(&lan.b, vec![calm_spec(51, 100)]);
     b.wait_state(State::Master);
@@ -337,17 +328,14 @@ fn without_preemption_a_returning_router_stays_backup() {
                 .unwrap(),
         )],
     );
-    pause(Duration::from_secs(4));
+    a.wait_received(MASTER_DOWN_ADVERTS);
     assert_eq!((a.state(), b.state()), (State::Backup, State::Master));
     drop(b);
     a.wait_state(State::Master);
 }
 
-#[test]
+#[testbed::host_test]
 fn a_link_that_goes_down_is_a_fault_and_coming_back_is_not_mastery() {
-    if !enabled("a_link_that_goes_down_is_a_fault_and_coming_back_is_not_mastery") {
-        return;
-    }
     let lan = Lan::new();
     let a = Node::start(&lan.a, vec![quick_spec(150)]);
     let b = Node::start(&lan.b, vec![quick_spec(100)]);
@@ -378,11 +366,8 @@ fn a_link_that_goes_down_is_a_fault_and_coming_back_is_not_mastery() {
 
 /// To a peer whose address has to be resolved again the kernel sends what it was given without
 /// carrier when the carrier is back: a resignation would then be an old one, and not true.
-#[test]
+#[testbed::host_test]
 fn what_a_pulled_cable_kept_back_is_not_said_when_it_is_in_again() {
-    if !enabled("what_a_pulled_cable_kept_back_is_not_said_when_it_is_in_again") {
-        return;
-    }
     let lan = Lan::new();
     let peer = UnicastPeer::new([192, 0, 2, 2].into());
     let config = quick(51, 150).peer(peer).build().unwrap();
@@ -410,19 +395,18 @@ fn what_a_pulled_cable_kept_back_is_not_said_when_it_is_in_again() {
     wait_for("the resignation", || (adverts(true) == 1).then_some(()));
 }
 
-#[test]
+#[testbed::host_test]
 fn an_interface_that_disappears_and_appears_is_used_again() {
-    if !enabled("an_interface_that_disappears_and_appears_is_used_again") {
-        return;
-    }
     let lan = Lan::new();
     let a = Node::start(&lan.a, vec![quick_spec(150)]);
     a.wait_state(State::Master);
     lan.bridge.ip("link del pa");
     a.wait_state(State::Fault);
     lan.connect("pa", &lan.a);
-    pause(Duration::from_millis(200));
-    assert_eq!(a.state(), State::Fault, "without an address of its own");
+    wait_for("the interface without an address of its own", || {
+        (a.status().routers[0].problem == Some(LinkProblem::NoSource)).then_some(())
+    });
+    assert_eq!(a.state(), State::Fault);
     let problems: Vec<Option<LinkProblem>> = a
         .drain()
         .into_iter()
@@ -444,15 +428,16 @@ fn an_interface_that_disappears_and_appears_is_used_again() {
     a.wait_state(State::Backup);
 }
 
-#[test]
+#[testbed::host_test]
 fn without_a_source_address_a_router_waits_in_fault() {
-    if !enabled("without_a_source_address_a_router_waits_in_fault") {
-        return;
-    }
     let lan = Lan::new();
     lan.a.ip("addr flush dev eth0");
     let a = Node::start(&lan.a, vec![quick_spec(150)]);
-    pause(Duration::from_secs(1));
+    wait_for("the problem", || {
+        (a.status().routers[0].problem == Some(LinkProblem::NoSource)).then_some(())
+    });
+    // Nothing passes that could be counted; a backup would be master after 0.36 s.
+    pause(Duration::from_millis(400));
     assert_eq!(a.state(), State::Fault);
     // Neither a virtual address nor, later, its own serves as one.
     lan.a.ip("addr add 192.0.2.7/24 dev eth0");
@@ -463,11 +448,8 @@ fn without_a_source_address_a_router_waits_in_fault() {
     a.wait_state(State::Fault);
 }
 
-#[test]
+#[testbed::host_test]
 fn bad_packets_are_counted_and_change_nothing() {
-    if !enabled("bad_packets_are_counted_and_change_nothing") {
-        return;
-    }
     let lan = Lan::new();
     let a = Node::start(&lan.a, vec![RouterSpec::new("VI_1", "eth0", classic(100))]);
     a.wait_state(State::Master);
@@ -555,47 +537,45 @@ fn bad_packets_are_counted_and_change_nothing() {
     a.wait_state(State::Backup);
 }
 
-#[test]
+#[testbed::host_test]
 fn an_address_that_somebody_deletes_is_put_back_and_announced() {
-    if !enabled("an_address_that_somebody_deletes_is_put_back_and_announced") {
-        return;
-    }
     let lan = Lan::new();
+    let first = Capture::start(&lan.c);
     let a = Node::start(&lan.a, vec![quick_spec(150)]);
     wait_for("the address", || lan.a.holds(VIP).then_some(()));
-    pause(Duration::from_millis(500));
+    // The repeated ones among them.
+    first.wait_for_announcements(10);
     let capture = Capture::start(&lan.c);
     lan.a.ip(&format!("addr del {VIP}/24 dev eth0"));
     wait_for("the address again", || lan.a.holds(VIP).then_some(()));
-    wait_for("announcements", || {
-        (capture.count(|frame| frame.announcement().is_some()) >= 5).then_some(())
-    });
+    capture.wait_for_announcements(5);
     assert_eq!(a.state(), State::Master);
     let restored = |event: &Event| matches!(event, Event::AddressRestored { .. });
     wait_for("the event", || a.drain().iter().any(restored).then_some(()));
 }
 
-#[test]
+#[testbed::host_test]
 fn a_reload_changes_what_differs_and_nothing_else() {
-    if !enabled("a_reload_changes_what_differs_and_nothing_else") {
-        return;
-    }
     let lan = Lan::new();
     let second = calm_spec(52, 150).with_virtual_addresses([vip("192.0.2.52")]);
     let first = calm_spec(51, 150).with_virtual_addresses([vip(VIP), vip("192.0.2.101")]);
+    let start = Capture::start(&lan.c);
     let a = Node::start(&lan.a, vec![first.clone()]);
     wait_for("both addresses", || {
         (lan.a.holds(VIP) && lan.a.holds("192.0.2.101")).then_some(())
     });
     let b = Node::start(&lan.b, vec![calm_spec(51, 100)]);
-    pause(Duration::from_secs(1));
+    b.wait_received(1);
+    // The repeated ones of both addresses among them.
+    start.wait_for_announcements(20);
     a.drain();
     b.drain();
     let capture = Capture::start(&lan.c);
 
     // The same again: no address changes, nothing is announced.
     a.reload(vec![first]).unwrap();
-    pause(Duration::from_millis(700));
+    // Half a second at least: what is announced is announced again after 0.3 s.
+    a.wait_sent(2);
     assert_eq!(capture.count(|frame| frame.announcement().is_some()), 0);
     assert_eq!(transitions(&a), []);
 
@@ -658,11 +638,8 @@ fn a_reload_changes_what_differs_and_nothing_else() {
     );
 }
 
-#[test]
+#[testbed::host_test]
 fn a_router_that_a_reload_adds_begins_without_left_over_addresses() {
-    if !enabled("a_router_that_a_reload_adds_begins_without_left_over_addresses") {
-        return;
-    }
     let lan = Lan::new();
     let added = calm_spec(53, 100).with_virtual_addresses([vip("192.0.2.53")]);
     let master = Node::start(&lan.b, vec![added.clone()]);
@@ -675,18 +652,15 @@ fn a_router_that_a_reload_adds_begins_without_left_over_addresses() {
     wait_for("the left-over address to go", || {
         a.reload(vec![first.clone()]).unwrap();
         a.reload(vec![first.clone(), added.clone()]).unwrap();
-        pause(Duration::from_millis(100));
-        (!lan.a.holds("192.0.2.53")).then_some(())
+        let gone = || (!lan.a.holds("192.0.2.53")).then_some(());
+        testbed::poll_until(Duration::from_millis(100), Duration::from_millis(5), gone)
     });
     assert!(lan.a.holds(VIP) && lan.b.holds("192.0.2.53"));
     assert_eq!(master.state(), State::Master);
 }
 
-#[test]
+#[testbed::host_test]
 fn what_is_missing_is_named() {
-    if !enabled("what_is_missing_is_named") {
-        return;
-    }
     let lan = Lan::new();
     let nowhere = RouterSpec::new("VI_1", "eth9", quick(51, 100).build().unwrap());
     let error = Node::try_start(&lan.a, vec![nowhere], || {}).err().unwrap();
@@ -721,11 +695,8 @@ fn what_is_missing_is_named() {
     }
 }
 
-#[test]
+#[testbed::host_test]
 fn a_dropped_handle_resigns() {
-    if !enabled("a_dropped_handle_resigns") {
-        return;
-    }
     let lan = Lan::new();
     let capture = Capture::start(&lan.c);
     lan.a.run(|| {
@@ -761,11 +732,8 @@ fn a_dropped_handle_resigns() {
     assert_eq!(advert.priority, AdvertisedPriority::Resign);
 }
 
-#[test]
+#[testbed::host_test]
 fn routers_join_the_groups_they_use_and_no_others() {
-    if !enabled("routers_join_the_groups_they_use_and_no_others") {
-        return;
-    }
     let lan = Lan::new();
     let groups = || -> Vec<String> {
         let joined = lan.a.ip("-4 maddr show dev eth0");
@@ -791,7 +759,7 @@ fn routers_join_the_groups_they_use_and_no_others() {
     assert_eq!(groups(), [other]);
     // They hear each other there.
     let b = Node::start(&lan.b, vec![elsewhere(100)]);
-    pause(Duration::from_secs(1));
+    b.wait_received(MASTER_DOWN_ADVERTS);
     assert_eq!((a.state(), b.state()), (State::Master, State::Backup));
     // One of each kind, then none but unicast.
     a.reload(vec![elsewhere(150), calm_spec(52, 150)]).unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use lb_vrrp::driver::{Configuration, Error, GroupSpec, RouterSpec};
 use lb_vrrp::{AdvertInterval, State};
 
-use super::netns::{Capture, Frame, Lan, Node, enabled, pause, wait_for};
+use super::netns::{Capture, Frame, Lan, MASTER_DOWN_ADVERTS, Node, wait_for};
 use super::{calm_spec, quick, spec, vip};
 
 fn second(priority: u8) -> RouterSpec {
@@ -17,11 +17,8 @@ fn second(priority: u8) -> RouterSpec {
     second
 }
 
-#[test]
+#[testbed::host_test]
 fn a_better_router_steps_down_and_leaves_it_at_that() {
-    if !enabled("a_better_router_steps_down_and_leaves_it_at_that") {
-        return;
-    }
     let lan = Lan::new();
     let capture = Capture::start(&lan.c);
     let a = Node::start(&lan.a, vec![calm_spec(51, 150)]);
@@ -56,7 +53,7 @@ fn a_better_router_steps_down_and_leaves_it_at_that() {
         (lan.b.holds("192.0.2.100") && !lan.a.holds("192.0.2.100")).then_some(())
     });
     // More than a master down interval: it does not preempt.
-    pause(Duration::from_secs(3));
+    a.wait_received(MASTER_DOWN_ADVERTS);
     assert_eq!((a.state(), b.state()), (State::Backup, State::Master));
     assert!(a.status().routers[0].resigned);
     let mac = lan.a.mac();
@@ -75,11 +72,8 @@ fn a_better_router_steps_down_and_leaves_it_at_that() {
     assert!(!a.status().routers[0].resigned);
 }
 
-#[test]
+#[testbed::host_test]
 fn a_group_steps_down_as_a_whole() {
-    if !enabled("a_group_steps_down_as_a_whole") {
-        return;
-    }
     let lan = Lan::new();
     let group = |priority| {
         Configuration::new(vec![calm_spec(51, priority), second(priority)])
@@ -103,7 +97,7 @@ fn a_group_steps_down_as_a_whole() {
     names.sort_unstable();
     assert_eq!(names, ["VI_1", "VI_2"]);
     both(&b, State::Master);
-    pause(Duration::from_secs(3));
+    a.wait_received(MASTER_DOWN_ADVERTS);
     both(&a, State::Backup);
     both(&b, State::Master);
     // Any member will do.

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Routes and rules that come with mastership and go with it.
 
-use std::time::Duration;
-
 use lb_vrrp::driver::{Event, LinkProblem, RouterSpec, VirtualRoute, VirtualRule};
 use lb_vrrp::{AddressFamily, NextHop, RouteKind, RouteMetric, RuleAction, State};
 
-use super::netns::{Lan, Namespace, Node, enabled, pause, wait_for};
+use super::netns::{Lan, Namespace, Node, wait_for};
 use super::{VIP, calm_spec};
 
 fn route(destination: &str) -> VirtualRoute {
@@ -83,11 +81,8 @@ pub(crate) fn wait_all(host: &Namespace, wanted: &[&str]) {
     });
 }
 
-#[test]
+#[testbed::host_test]
 fn routes_and_rules_follow_the_master() {
-    if !enabled("routes_and_rules_follow_the_master") {
-        return;
-    }
     let lan = Lan::new();
     let a = Node::start(&lan.a, vec![spec(150)]);
     let b = Node::start(&lan.b, vec![spec(100)]);
@@ -102,11 +97,8 @@ fn routes_and_rules_follow_the_master() {
     assert_eq!(all(&lan.b), Vec::<String>::new());
 }
 
-#[test]
+#[testbed::host_test]
 fn what_somebody_deletes_comes_back() {
-    if !enabled("what_somebody_deletes_comes_back") {
-        return;
-    }
     let lan = Lan::new();
     let a = Node::start(&lan.a, vec![spec(150)]);
     wait_all(&lan.a, &ALL);
@@ -128,11 +120,8 @@ fn what_somebody_deletes_comes_back() {
     });
 }
 
-#[test]
+#[testbed::host_test]
 fn what_a_crash_left_is_removed_and_what_is_not_ours_stays() {
-    if !enabled("what_a_crash_left_is_removed_and_what_is_not_ours_stays") {
-        return;
-    }
     let lan = Lan::new();
     lan.a
         .ip("route add 198.51.100.0/24 via 192.0.2.2 proto 112");
@@ -160,11 +149,8 @@ fn what_a_crash_left_is_removed_and_what_is_not_ours_stays() {
     }
 }
 
-#[test]
+#[testbed::host_test]
 fn a_reload_changes_only_the_routes_that_differ() {
-    if !enabled("a_reload_changes_only_the_routes_that_differ") {
-        return;
-    }
     let lan = Lan::new();
     let a = Node::start(&lan.a, vec![spec(150)]);
     wait_all(&lan.a, &ALL);
@@ -194,8 +180,8 @@ fn a_reload_changes_only_the_routes_that_differ() {
             .is_empty()
             .then_some(())
     });
-    pause(Duration::from_millis(300));
-    let seen = monitor.stop();
+    a.wait_sent(1);
+    let seen = monitor.stop().unwrap();
     let seen: Vec<&str> = seen
         .lines()
         .filter(|line| line.contains("proto 112"))
@@ -209,11 +195,8 @@ fn a_reload_changes_only_the_routes_that_differ() {
     assert_eq!(a.state(), State::Master);
 }
 
-#[test]
+#[testbed::host_test]
 fn a_route_that_cannot_be_is_told_and_tried_again() {
-    if !enabled("a_route_that_cannot_be_is_told_and_tried_again") {
-        return;
-    }
     let lan = Lan::new();
     let spec = calm_spec(51, 150)
         .with_virtual_routes([route("198.51.100.0/24").with_gateway("10.77.0.1".parse().unwrap())]);
@@ -237,11 +220,8 @@ fn a_route_that_cannot_be_is_told_and_tried_again() {
     );
 }
 
-#[test]
+#[testbed::host_test]
 fn the_interface_of_a_route_is_tracked_unless_told_otherwise() {
-    if !enabled("the_interface_of_a_route_is_tracked_unless_told_otherwise") {
-        return;
-    }
     let lan = Lan::new();
     lan.a.ip("link add side0 up type veth peer name side1");
     lan.a.ip("link set side1 up");
@@ -274,11 +254,8 @@ fn the_interface_of_a_route_is_tracked_unless_told_otherwise() {
     assert_eq!(a.state(), State::Master);
 }
 
-#[test]
+#[testbed::host_test]
 fn ipv6_routes_and_rules_too() {
-    if !enabled("ipv6_routes_and_rules_too") {
-        return;
-    }
     let lan = Lan::new();
     let spec = super::ipv6::spec(150)
         .with_virtual_routes([route("2001:db8:5::/48")
@@ -311,11 +288,8 @@ fn ipv6_routes_and_rules_too() {
 }
 
 /// The kernel takes a rule that says more for one that says less, when it adds and when it deletes.
-#[test]
+#[testbed::host_test]
 fn rules_of_one_priority_are_told_from_each_other() {
-    if !enabled("rules_of_one_priority_are_told_from_each_other") {
-        return;
-    }
     let lan = Lan::new();
     let rule = || VirtualRule::new(AddressFamily::Ipv4, 200, RuleAction::Table(9));
     let special = [

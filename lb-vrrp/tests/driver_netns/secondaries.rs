@@ -2,12 +2,11 @@
 //! `promote_secondaries` on the interface of a router.
 
 use std::process::Command;
-use std::time::Duration;
 
 use lb_vrrp::State;
 use lb_vrrp::driver::{Driver, Options, RouterSpec};
 
-use super::netns::{Lan, Namespace, Node, enabled, pause, wait_for};
+use super::netns::{Lan, Namespace, Node, wait_for};
 use super::{Killed, VIP, calm_spec, vip};
 
 fn promoting(promotes: bool) -> Vec<RouterSpec> {
@@ -33,8 +32,7 @@ fn wait_set(host: &Namespace, value: &str) {
 fn is_lost_with_another(host: &Namespace) -> bool {
     let monitor = host.monitor("address");
     host.ip("addr del 192.0.2.1/24 dev eth0");
-    pause(Duration::from_millis(200));
-    let seen = monitor.stop();
+    let seen = monitor.stop().unwrap();
     host.ip("addr add 192.0.2.1/24 dev eth0");
     assert!(seen.contains("192.0.2.1/24"), "{seen}");
     let mut lines = seen.lines();
@@ -56,11 +54,8 @@ fn child_router_that_promotes() {
     });
 }
 
-#[test]
+#[testbed::host_test]
 fn secondaries_are_promoted_while_a_router_asks_for_it() {
-    if !enabled("secondaries_are_promoted_while_a_router_asks_for_it") {
-        return;
-    }
     let lan = Lan::new();
     // Adverts have a source without the first one.
     lan.a.ip("addr add 198.51.100.1/24 dev eth0");
@@ -96,11 +91,8 @@ fn secondaries_are_promoted_while_a_router_asks_for_it() {
     assert_eq!((setting(&lan.a).as_str(), noted(&lan.a)), ("1", false));
 }
 
-#[test]
+#[testbed::host_test]
 fn what_a_killed_router_set_its_successor_puts_back() {
-    if !enabled("what_a_killed_router_set_its_successor_puts_back") {
-        return;
-    }
     let lan = Lan::new();
     lan.a.set("ipv4/conf/eth0/promote_secondaries", "0");
     let kill_one = || {

@@ -7,7 +7,7 @@ use lb_vrrp::driver::RouterSpec;
 use lb_vrrp::wire::{Advertisement, HmacTrailer};
 use lb_vrrp::{AntiReplay, Authentication, HmacConfig, HmacKey, State};
 
-use super::netns::{Capture, Frame, Injector, Lan, Node, enabled, wait_for};
+use super::netns::{Capture, Frame, Injector, Lan, Node, wait_for};
 use super::{quick, spec};
 
 fn key(secret: u8) -> HmacKey {
@@ -38,11 +38,8 @@ fn trailer(frame: &Frame) -> Option<(&[u8], HmacTrailer)> {
     Some((message, trailer))
 }
 
-#[test]
+#[testbed::host_test]
 fn signed_adverts_elect_and_recordings_and_forgeries_do_nothing() {
-    if !enabled("signed_adverts_elect_and_recordings_and_forgeries_do_nothing") {
-        return;
-    }
     let lan = Lan::new();
     let capture = Capture::start(&lan.c);
     let a = Node::start(&lan.a, vec![signed(150, 7)]);

@@ -3,19 +3,21 @@
 //! not tell is found.
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use lb_vrrp::driver::{Driver, Options, ReceiveBuffer};
+use lb_vrrp::driver::{Driver, Event, LinkProblem, Options, ReceiveBuffer};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::sockopt::{RcvBuf, RcvBufForce};
 use nix::sys::socket::{getsockopt, setsockopt};
 use nix::unistd::Pid;
 
-use super::netns::{Lan, Node, enabled, pause, wait_for};
+use super::netns::{Lan, Node, wait_for};
 use super::{Killed, VIP, calm_spec, quick_spec};
 
 /// The router of the test below, in a process whose descriptors run out while a file is there.
@@ -25,31 +27,35 @@ fn child_without_descriptors() {
         return;
     };
     let file = Path::new(&directory).join("starve");
+    let mut events_file = File::create(Path::new(&directory).join("events")).unwrap();
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     runtime.block_on(async {
-        let (_handle, _events) = Driver::start(vec![quick_spec(150)], Options::default()).unwrap();
+        let (_handle, mut events) =
+            Driver::start(vec![quick_spec(150)], Options::default()).unwrap();
         loop {
             // Those that are open stay open.
             let limit = if file.exists() { 3 } else { soft };
             setrlimit(Resource::RLIMIT_NOFILE, limit, hard).unwrap();
+            while let Ok(event) = events.try_recv() {
+                if let Event::LinkChanged { problem, .. } = event {
+                    writeln!(events_file, "{problem:?}").unwrap();
+                }
+            }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
 }
 
-#[test]
+#[testbed::host_test]
 fn a_socket_that_could_not_be_opened_is_opened_later() {
-    if !enabled("a_socket_that_could_not_be_opened_is_opened_later") {
-        return;
-    }
     let lan = Lan::new();
     let directory = tempfile::tempdir().unwrap();
     let starve = directory.path().join("starve");
-    let _child = Killed(lan.a.run(|| {
+    let child = Killed(lan.a.run(|| {
         Command::new(std::env::current_exe().unwrap())
             .args([
                 "--exact",
@@ -63,11 +69,22 @@ fn a_socket_that_could_not_be_opened_is_opened_later() {
     wait_for("the address", || lan.a.holds(VIP).then_some(()));
 
     std::fs::write(&starve, "").unwrap();
-    pause(Duration::from_millis(500));
+    wait_for("the limit of descriptors", || {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.0.id())).unwrap();
+        let line = limits
+            .lines()
+            .find(|line| line.starts_with("Max open files"));
+        (line.unwrap().split_whitespace().nth(3) == Some("3")).then_some(())
+    });
     lan.bridge.ip("link del pa");
     lan.connect("pa", &lan.a);
     lan.a.ip("addr add 192.0.2.1/24 dev eth0");
-    pause(Duration::from_secs(2));
+    let events = directory.path().join("events");
+    wait_for("a socket that cannot be opened", || {
+        let events = std::fs::read_to_string(&events).unwrap();
+        let last = format!("{:?}", Some(LinkProblem::NoSocket));
+        (events.lines().last() == Some(&last)).then_some(())
+    });
     assert!(!lan.a.holds(VIP), "without a socket");
 
     // Nothing happens to any interface from here on.
@@ -86,11 +103,8 @@ fn granted(bytes: usize) -> usize {
     getsockopt(&socket, RcvBuf).unwrap()
 }
 
-#[test]
+#[testbed::host_test]
 fn a_receive_buffer_is_as_large_as_it_is_wanted() {
-    if !enabled("a_receive_buffer_is_as_large_as_it_is_wanted") {
-        return;
-    }
     let lan = Lan::new();
     let first = |bytes: u32| calm_spec(51, 100).with_receive_buffer(bytes);
     let second = |bytes: u32| {
@@ -123,11 +137,8 @@ fn a_receive_buffer_is_as_large_as_it_is_wanted() {
     });
 }
 
-#[test]
+#[testbed::host_test]
 fn what_was_lost_with_notifications_is_found() {
-    if !enabled("what_was_lost_with_notifications_is_found") {
-        return;
-    }
     let lan = Lan::new();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("batch");

@@ -9,7 +9,7 @@ use lb_vrrp::driver::{Configuration, Error, GroupSpec, Offer, RouterSpec, Succes
 use lb_vrrp::{AdvertInterval, State};
 use socket2::Socket;
 
-use super::netns::{Capture, Frame, Lan, Namespace, Node, PATIENCE, enabled, pause, wait_for};
+use super::netns::{Capture, Frame, Lan, MASTER_DOWN_ADVERTS, Namespace, Node, PATIENCE, wait_for};
 use super::{VIP, quick, spec, transitions, vip};
 
 /// VRRPv3 with this interval.
@@ -45,13 +45,14 @@ fn adverts(capture: &Capture, of: &Namespace) -> Vec<(std::time::Instant, u8)> {
 /// machine that was late: then another try tells.
 fn nobody_notices(centis: u16, successors: usize) -> Result<(), String> {
     let lan = Lan::new();
+    let start = Capture::start(&lan.c);
     let a = Node::start(&lan.a, vec![every(centis, 51, 150)]);
     a.wait_state(State::Master);
     wait_for("the address on a", || lan.a.holds(VIP).then_some(()));
     let b = Node::start(&lan.b, vec![every(centis, 51, 100)]);
     b.wait_state(State::Backup);
-    // The repeated announcements are over.
-    pause(Duration::from_millis(500));
+    // The repeated ones among them.
+    start.wait_for_announcements(10);
     b.drain();
     let before = a.status();
     let capture = Capture::start(&lan.c);
@@ -59,14 +60,16 @@ fn nobody_notices(centis: u16, successors: usize) -> Result<(), String> {
     let interval = Duration::from_millis(u64::from(centis) * 10);
 
     let mut node = a;
+    let mac = lan.a.mac();
+    let ours = |frame: &Frame| frame.vrrp_from(mac).is_some();
     for _ in 0..successors {
-        pause(interval * 2);
+        capture.wait_for_more(2, ours);
         node = hand_over(&lan.a, node, vec![every(centis, 51, 150)]);
         assert_eq!(node.state(), State::Master);
     }
-    pause(interval * 3);
+    capture.wait_for_more(2, ours);
     let after = node.status();
-    let changes = monitor.stop();
+    let changes = monitor.stop().unwrap();
     assert!(!changes.contains(VIP), "the address was touched: {changes}");
     let seen = adverts(&capture, &lan.a);
     assert!(seen.len() > successors * 2, "{seen:?}");
@@ -115,32 +118,23 @@ fn nobody_notices_in_a_quiet_moment(centis: u16, successors: usize) {
     panic!("{late:#?}");
 }
 
-#[test]
+#[testbed::host_test]
 fn nobody_notices_at_one_second() {
-    if enabled("nobody_notices_at_one_second") {
-        nobody_notices_in_a_quiet_moment(100, 2);
-    }
+    nobody_notices_in_a_quiet_moment(100, 2);
 }
 
-#[test]
+#[testbed::host_test]
 fn nobody_notices_at_50_milliseconds() {
-    if enabled("nobody_notices_at_50_milliseconds") {
-        nobody_notices_in_a_quiet_moment(5, 10);
-    }
+    nobody_notices_in_a_quiet_moment(5, 10);
 }
 
-#[test]
+#[testbed::host_test]
 fn nobody_notices_at_10_milliseconds() {
-    if enabled("nobody_notices_at_10_milliseconds") {
-        nobody_notices_in_a_quiet_moment(1, 10);
-    }
+    nobody_notices_in_a_quiet_moment(1, 10);
 }
 
-#[test]
+#[testbed::host_test]
 fn a_successor_that_ends_before_it_takes_over_changes_nothing() {
-    if !enabled("a_successor_that_ends_before_it_takes_over_changes_nothing") {
-        return;
-    }
     let lan = Lan::new();
     let a = Node::start(&lan.a, vec![every(5, 51, 150)]);
     a.wait_state(State::Master);
@@ -180,7 +174,7 @@ fn a_successor_that_ends_before_it_takes_over_changes_nothing() {
     );
     outcome.recv_timeout(PATIENCE).unwrap().unwrap_err();
 
-    pause(Duration::from_millis(300));
+    b.wait_received(MASTER_DOWN_ADVERTS);
     assert_eq!(transitions(&b), [], "the peer sees nothing");
     assert_eq!(a.state(), State::Master);
     assert!(lan.a.holds(VIP));
@@ -189,11 +183,8 @@ fn a_successor_that_ends_before_it_takes_over_changes_nothing() {
     assert_eq!(transitions(&b), [], "the peer sees nothing");
 }
 
-#[test]
+#[testbed::host_test]
 fn another_configuration_takes_effect_as_with_a_reload() {
-    if !enabled("another_configuration_takes_effect_as_with_a_reload") {
-        return;
-    }
     let lan = Lan::new();
     let other = |vrid, address: &str| {
         let mut other = every(10, vrid, 150).with_virtual_addresses([vip(address)]);
@@ -238,11 +229,8 @@ fn another_configuration_takes_effect_as_with_a_reload() {
     assert!(!lan.a.holds(VIP) && !lan.a.holds("192.0.2.61") && !lan.a.holds("192.0.2.53"));
 }
 
-#[test]
+#[testbed::host_test]
 fn a_group_stays_together() {
-    if !enabled("a_group_stays_together") {
-        return;
-    }
     let lan = Lan::new();
     let group = |priority| {
         let mut second = every(10, 52, priority).with_virtual_addresses([vip("192.0.2.101")]);
@@ -263,7 +251,7 @@ fn a_group_stays_together() {
     b.drain();
     let a = hand_over(&lan.a, a, group(150));
     let b = hand_over(&lan.b, b, group(100));
-    pause(Duration::from_millis(500));
+    b.wait_received(MASTER_DOWN_ADVERTS);
     assert_eq!(a.status().groups[0].state, State::Master);
     assert_eq!(b.status().groups[0].state, State::Backup);
     assert!(transitions(&a).is_empty() && transitions(&b).is_empty());
@@ -272,7 +260,7 @@ fn a_group_stays_together() {
     all(&b, State::Master);
     // Resigned is what it stays.
     let a = hand_over(&lan.a, a, group(150));
-    pause(Duration::from_secs(1));
+    a.wait_received(MASTER_DOWN_ADVERTS);
     all(&a, State::Backup);
     a.resume("VI_1").unwrap();
     all(&a, State::Master);
@@ -287,19 +275,17 @@ fn ready(offer: &Offer) -> (Socket, File) {
     (socket, token)
 }
 
-#[test]
+#[testbed::host_test]
 fn a_successor_that_hangs_or_dies_with_the_token_changes_nothing() {
-    if !enabled("a_successor_that_hangs_or_dies_with_the_token_changes_nothing") {
-        return;
-    }
     let lan = Lan::new();
+    let start = Capture::start(&lan.c);
     let a = Node::start(&lan.a, vec![every(30, 51, 150)]);
     a.wait_state(State::Master);
     let b = Node::start(&lan.b, vec![every(30, 51, 100)]);
     b.wait_state(State::Backup);
     b.drain();
-    // The repeated announcements are over.
-    pause(Duration::from_millis(500));
+    // The repeated ones among them.
+    start.wait_for_announcements(10);
     let capture = Capture::start(&lan.c);
 
     // It is ready and does nothing more: the token is taken back each time.
@@ -322,7 +308,7 @@ fn a_successor_that_hangs_or_dies_with_the_token_changes_nothing() {
     let error = outcome.recv_timeout(PATIENCE).unwrap().unwrap_err();
     assert!(matches!(error, SuccessionError::Gone), "{error}");
 
-    pause(Duration::from_millis(500));
+    b.wait_received(MASTER_DOWN_ADVERTS);
     assert!(transitions(&b).is_empty());
     assert_eq!(a.state(), State::Master);
     let seen = adverts(&capture, &lan.a);

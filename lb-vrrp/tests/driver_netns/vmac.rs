@@ -9,7 +9,7 @@ use lb_vrrp::State;
 use lb_vrrp::driver::{Driver, Error, Options, RouterSpec, Vmac};
 use lb_vrrp::wire::UnsolicitedNeighbourAdvertisement;
 
-use super::netns::{Capture, Frame, Lan, Namespace, Node, enabled, pause, wait_for};
+use super::netns::{Capture, Frame, Lan, MASTER_DOWN_ADVERTS, Namespace, Node, wait_for};
 use super::{Killed, VIP, assert_put_back, calm_spec, ipv6, quick_spec, transitions, vip};
 
 const MAC: [u8; 6] = [0, 0, 0x5e, 0, 1, 51];
@@ -93,11 +93,8 @@ pub(crate) fn wait_answers(lan: &Lan, host: &Namespace, address: &str) -> String
     })
 }
 
-#[test]
+#[testbed::host_test]
 fn a_virtual_mac_address_goes_with_the_master() {
-    if !enabled("a_virtual_mac_address_goes_with_the_master") {
-        return;
-    }
     let lan = Lan::new();
     let before = beneath(&lan.a);
     let capture = Capture::start(&lan.c);
@@ -140,10 +137,12 @@ fn a_virtual_mac_address_goes_with_the_master() {
     wait_learnt(&lan, "pa");
     assert_eq!(wait_answers(&lan, &lan.a, VIP), MAC_TEXT);
     // The switch never sees it elsewhere.
-    for _ in 0..50 {
+    let sent = || capture.count(|frame| frame.vrrp().is_some());
+    let earlier = sent();
+    wait_for("five more adverts", || {
         assert_eq!(learnt(&lan).as_deref(), Some("pa"));
-        pause(Duration::from_millis(10));
-    }
+        (sent() >= earlier + 5).then_some(())
+    });
 
     // Connections of the master's own, from the virtual address, do not tell another story.
     let client = lan.c.run(|| UdpSocket::bind("192.0.2.3:9").unwrap());
@@ -184,11 +183,8 @@ fn a_virtual_mac_address_goes_with_the_master() {
     assert_eq!(b.status().routers[0].send_failures, 0);
 }
 
-#[test]
+#[testbed::host_test]
 fn a_master_yields_to_the_first_advert_with_its_own_address() {
-    if !enabled("a_master_yields_to_the_first_advert_with_its_own_address") {
-        return;
-    }
     let lan = Lan::new();
     let b = Node::start(&lan.b, vec![calm(51, 100)]);
     b.wait_state(State::Master);
@@ -196,12 +192,13 @@ fn a_master_yields_to_the_first_advert_with_its_own_address() {
     let a = Node::start(&lan.a, vec![calm(51, 150)]);
     a.wait_state(State::Master);
     b.wait_state(State::Backup);
-    pause(Duration::from_secs(1));
     let adverts = |host: u8| -> Vec<Frame> {
         let mut frames = capture.frames();
         frames.retain(|frame| frame.vrrp().is_some_and(|packet| packet[15] == host));
         frames
     };
+    // A whole interval after the second one, which b has heard, too.
+    wait_for("three adverts", || (adverts(1).len() >= 3).then_some(()));
     let first = adverts(1)[0].at;
     let mut last_words = adverts(2);
     last_words.retain(|frame| frame.at > first);
@@ -217,11 +214,8 @@ fn a_master_yields_to_the_first_advert_with_its_own_address() {
     );
 }
 
-#[test]
+#[testbed::host_test]
 fn a_backup_takes_no_frame_that_is_for_the_master() {
-    if !enabled("a_backup_takes_no_frame_that_is_for_the_master") {
-        return;
-    }
     let lan = Lan::new();
     let a = Node::start(&lan.a, vec![quick(150)]);
     let _b = Node::start(&lan.b, vec![quick(100)]);
@@ -275,11 +269,8 @@ fn child_router_with_vmac() {
     });
 }
 
-#[test]
+#[testbed::host_test]
 fn a_killed_router_leaves_nothing_that_its_successor_does_not_repair() {
-    if !enabled("a_killed_router_leaves_nothing_that_its_successor_does_not_repair") {
-        return;
-    }
     let lan = Lan::new();
     lan.a.set("ipv4/conf/eth0/arp_announce", "1");
     let before = beneath(&lan.a);
@@ -318,11 +309,8 @@ fn a_killed_router_leaves_nothing_that_its_successor_does_not_repair() {
     assert_eq!(beneath(&lan.a), before, "as the first one found it");
 }
 
-#[test]
+#[testbed::host_test]
 fn a_macvlan_that_somebody_deletes_or_sets_down_is_put_back() {
-    if !enabled("a_macvlan_that_somebody_deletes_or_sets_down_is_put_back") {
-        return;
-    }
     let lan = Lan::new();
     let a = Node::start(&lan.a, vec![quick(150)]);
     wait_answers(&lan, &lan.a, VIP);
@@ -347,11 +335,8 @@ fn a_macvlan_that_somebody_deletes_or_sets_down_is_put_back() {
     a.wait_state(State::Backup);
 }
 
-#[test]
+#[testbed::host_test]
 fn a_macvlan_follows_the_interface_beneath() {
-    if !enabled("a_macvlan_follows_the_interface_beneath") {
-        return;
-    }
     let lan = Lan::new();
     let a = Node::start(&lan.a, vec![quick(150)]);
     wait_answers(&lan, &lan.a, VIP);
@@ -381,11 +366,8 @@ fn a_macvlan_follows_the_interface_beneath() {
     assert_eq!(beneath(&lan.a), ["0", "0", "0"]);
 }
 
-#[test]
+#[testbed::host_test]
 fn the_hosts_own_address_stays_reachable() {
-    if !enabled("the_hosts_own_address_stays_reachable") {
-        return;
-    }
     let lan = Lan::new();
     let mac = lan.a.mac().map(|byte| format!("{byte:02x}")).join(":");
     let a = Node::start(&lan.a, vec![quick(150)]);
@@ -414,11 +396,8 @@ fn the_hosts_own_address_stays_reachable() {
     assert_eq!(lan.a.setting("ipv4/conf/vrrp.51/rp_filter"), "2");
 }
 
-#[test]
+#[testbed::host_test]
 fn two_families_and_two_vrids_share_an_interface() {
-    if !enabled("two_families_and_two_vrids_share_an_interface") {
-        return;
-    }
     let lan = Lan::new();
     let six = |priority| ipv6::spec(priority).with_vmac(Vmac::new());
     let second = |priority| {
@@ -542,11 +521,8 @@ fn two_families_and_two_vrids_share_an_interface() {
     });
 }
 
-#[test]
+#[testbed::host_test]
 fn adverts_can_leave_with_the_interfaces_own_address() {
-    if !enabled("adverts_can_leave_with_the_interfaces_own_address") {
-        return;
-    }
     let lan = Lan::new();
     let capture = Capture::start(&lan.c);
     let spec = |priority, own: &str| {
@@ -561,7 +537,7 @@ fn adverts_can_leave_with_the_interfaces_own_address() {
     let b = Node::start(&lan.b, vec![spec(100, own)]);
     a.wait_state(State::Master);
     assert_eq!(wait_answers(&lan, &lan.a, VIP), own);
-    pause(Duration::from_millis(500));
+    b.wait_received(MASTER_DOWN_ADVERTS);
     assert_eq!(b.state(), State::Backup);
     let mac = lan.a.mac();
     for frame in capture.frames() {
@@ -577,11 +553,8 @@ fn adverts_can_leave_with_the_interfaces_own_address() {
     assert_eq!(wait_answers(&lan, &lan.b, VIP), own);
 }
 
-#[test]
+#[testbed::host_test]
 fn what_cannot_have_a_virtual_mac_address_is_refused() {
-    if !enabled("what_cannot_have_a_virtual_mac_address_is_refused") {
-        return;
-    }
     let lan = Lan::new();
     let refused = |spec: RouterSpec| {
         let error: Error = Node::try_start(&lan.a, vec![spec], || {}).err().unwrap();

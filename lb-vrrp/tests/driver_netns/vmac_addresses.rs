@@ -6,7 +6,7 @@ use std::process::Command;
 use lb_vrrp::State;
 use lb_vrrp::driver::{Driver, Options, RouterSpec, Vmac};
 
-use super::netns::{Capture, Lan, Namespace, Node, enabled, wait_for};
+use super::netns::{Capture, Lan, Namespace, Node, wait_for};
 use super::succession::hand_over;
 use super::vmac::{address_on, link, wait_answers};
 use super::{Killed, VIP, assert_put_back, calm_spec, transitions, vip};
@@ -46,11 +46,8 @@ fn resolved(lan: &Lan, host: &Namespace, address: &str) -> String {
     wait_answers(lan, host, address)
 }
 
-#[test]
+#[testbed::host_test]
 fn an_address_on_another_interface_has_the_virtual_mac_address() {
-    if !enabled("an_address_on_another_interface_has_the_virtual_mac_address") {
-        return;
-    }
     let lan = segments();
     let capture = Capture::start(&lan.c);
     let a = Node::start(&lan.a, vec![router(150, true)]);
@@ -106,11 +103,8 @@ fn an_address_on_another_interface_has_the_virtual_mac_address() {
     assert_eq!(transitions(&b), [], "it stays Master");
 }
 
-#[test]
+#[testbed::host_test]
 fn beside_the_routers_own_there_is_one_for_each_interface_and_family() {
-    if !enabled("beside_the_routers_own_there_is_one_for_each_interface_and_family") {
-        return;
-    }
     let lan = segments();
     let above =
         |address: &str, interface: &str| vip(address).with_interface(interface).with_vmac(true);
@@ -177,11 +171,8 @@ fn child_router_with_a_macvlan_for_an_address() {
     });
 }
 
-#[test]
+#[testbed::host_test]
 fn a_killed_one_leaves_a_macvlan_that_is_taken_over_or_removed() {
-    if !enabled("a_killed_one_leaves_a_macvlan_that_is_taken_over_or_removed") {
-        return;
-    }
     let lan = segments();
     let test = "vmac_addresses::child_router_with_a_macvlan_for_an_address";
     let mut child = Killed(lan.a.run(|| {
@@ -219,11 +210,8 @@ fn a_killed_one_leaves_a_macvlan_that_is_taken_over_or_removed() {
     assert_eq!(lan.a.setting("ipv4/conf/eth1/arp_ignore"), "0");
 }
 
-#[test]
+#[testbed::host_test]
 fn a_successor_goes_on_with_it() {
-    if !enabled("a_successor_goes_on_with_it") {
-        return;
-    }
     let lan = segments();
     let a = Node::start(&lan.a, vec![router(150, true)]);
     let b = Node::start(&lan.b, vec![router(100, true)]);
@@ -234,7 +222,7 @@ fn a_successor_goes_on_with_it() {
     let monitor = lan.a.monitor("link address");
     let a = hand_over(&lan.a, a, vec![router(150, true)]);
     assert_eq!(a.state(), State::Master);
-    let changes = monitor.stop();
+    let changes = monitor.stop().unwrap();
     assert!(
         !changes.contains("Deleted") && !changes.contains(OTHER),
         "{changes}"

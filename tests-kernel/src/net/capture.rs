@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use nix::net::if_::if_nametoindex;
 use pnet::datalink;
+use testbed::{FrameSocket, instant};
 
-use super::stamped::{FrameSocket, instant};
 use super::wire::{self, Advert, Arp, Packet};
 use super::{NetError, Netns, wait_until};
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! An observer whose clock is the kernel's: when a frame arrived, not when somebody read it.
+//! An observer whose clock is the kernel's: when a frame arrived, not when it was read.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::stamped::FrameSocket;
+use testbed::FrameSocket;
+
 use super::wire::{self, Packet};
 use super::{NetError, Netns};
 

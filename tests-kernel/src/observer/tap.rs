@@ -7,8 +7,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use nix::net::if_::if_nametoindex;
+use testbed::FrameSocket;
 
-use crate::net::stamped::FrameSocket;
 use crate::net::{Host, Lan, NetError};
 
 /// Which way a frame went.
@@ -25,7 +25,7 @@ pub enum Way {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Frame {
-    /// Since the epoch, as [`now`](crate::net::stamped::now).
+    /// Since the epoch, as [`now`](crate::net::now).
     pub at: Duration,
     /// The index of the host in the list that [`Tap::start`] was given.
     pub port: usize,

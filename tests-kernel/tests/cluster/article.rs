@@ -6,7 +6,6 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use tests_kernel::cluster::{Cluster, DIRECTORS, Forwarding, REAL_SERVERS, VIP, results};
-use tests_kernel::guest_or_skip;
 use tests_kernel::net::Behaviour;
 
 use crate::{
@@ -21,9 +20,8 @@ const SILENT: Duration = Duration::from_secs(5 + 3 * 3 + 1 + 4 * 3);
 /// delay_loop + connect_timeout (an attempt may be under way) + 2 s for the guest's slowness.
 const BACK: Duration = Duration::from_secs(5 + 3 + 2);
 
-#[test]
+#[testbed::guest_test]
 fn the_articles_file() -> TestResult {
-    guest_or_skip!();
     let cluster = start(Forwarding::DirectRouting, str::to_owned)?;
     let begin = Instant::now();
     address_on_one_director_only(&cluster)?;

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tests_kernel::cluster::{CONFIGURATION, Cluster, Forwarding, REAL_SERVERS, Software};
-use tests_kernel::guest_or_skip;
 use tests_kernel::net::{Host, Lan};
 use tests_kernel::process;
 use tests_kernel::tool::{Tool, lbctl};
@@ -71,9 +70,8 @@ const MISTAKES: [(&str, &str, &str); 4] = [
     ("digest 21dde9", "digest zz1dde9", ""),
 ];
 
-#[test]
+#[testbed::guest_test]
 fn a_wrong_file_is_shown_whole_and_nothing_is_touched() -> TestResult {
-    guest_or_skip!();
     let lan = Lan::new()?;
     let director = lan.host("lb1", Ipv4Addr::new(192, 168, 1, 11))?;
     let folder = Folder::new("wrong")?;
@@ -110,9 +108,8 @@ fn a_wrong_file_is_shown_whole_and_nothing_is_touched() -> TestResult {
     assert_untouched(&director, &folder)
 }
 
-#[test]
+#[testbed::guest_test]
 fn without_its_interface_it_does_not_start() -> TestResult {
-    guest_or_skip!();
     let lan = Lan::new()?;
     let director = lan.host("lb1", Ipv4Addr::new(192, 168, 1, 11))?;
     let folder = Folder::new("interface")?;
@@ -125,9 +122,8 @@ fn without_its_interface_it_does_not_start() -> TestResult {
     assert_untouched(&director, &folder)
 }
 
-#[test]
+#[testbed::guest_test]
 fn without_privileges_it_names_what_is_missing() -> TestResult {
-    guest_or_skip!();
     let lan = Lan::new()?;
     let director = lan.host("lb1", Ipv4Addr::new(192, 168, 1, 11))?;
     let folder = Folder::new("nobody")?;
@@ -166,9 +162,8 @@ fn without_privileges_it_names_what_is_missing() -> TestResult {
     assert_untouched(&director, &folder)
 }
 
-#[test]
+#[testbed::guest_test]
 fn a_second_daemon_is_refused() -> TestResult {
-    guest_or_skip!();
     let edit = fast;
     let mut cluster = Cluster::new([Software::Lbctl; 2], Forwarding::DirectRouting, edit)?;
     cluster.directors[0].start()?;

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tests_kernel::cluster::{Cluster, Director, Forwarding, VIP};
-use tests_kernel::guest_or_skip;
 use tests_kernel::net::{Advert, Packet, inject, wait_until};
 use tests_kernel::process::pause;
 
@@ -77,9 +76,8 @@ fn status(director: &Director) -> Result<Value, String> {
     serde_json::from_str(&text).map_err(|error| error.to_string())
 }
 
-#[test]
+#[testbed::guest_test]
 fn bad_packets_are_counted_and_not_acted_on() -> TestResult {
-    guest_or_skip!();
     let cluster = start(Forwarding::DirectRouting, fast)?;
     let winning = winning(&cluster);
     let begin = Instant::now();

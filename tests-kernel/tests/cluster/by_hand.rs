@@ -5,7 +5,6 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use tests_kernel::cluster::{REAL_SERVERS, VIP};
-use tests_kernel::guest_or_skip;
 use tests_kernel::net::{Client, HttpServer, Lan, Netns, wait_until};
 use tests_kernel::process;
 use tests_kernel::tool::{Tool, lbctl};
@@ -24,9 +23,8 @@ fn run(netns: &Netns, line: &str) -> Result<String, process::ProcessError> {
     process::run(command.args(line.split_whitespace()), DEADLINE)
 }
 
-#[test]
+#[testbed::guest_test]
 fn the_articles_commands() -> TestResult {
-    guest_or_skip!();
     let lan = Lan::new()?;
     let director = lan.host("lb1", Ipv4Addr::new(192, 168, 1, 11))?;
     let netns = director.netns();

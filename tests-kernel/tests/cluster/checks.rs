@@ -7,7 +7,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use tests_kernel::cluster::{CONFIGURATION, Director, Forwarding, REAL_SERVERS, Software};
-use tests_kernel::guest_or_skip;
 use tests_kernel::net::{Behaviour, HttpServer, Lan, wait_until};
 
 use crate::{DEADLINE, TestResult, fast, start, wait_for_log};
@@ -45,9 +44,8 @@ fn misc_check(script: &Path, server: &str) -> String {
     )
 }
 
-#[test]
+#[testbed::guest_test]
 fn tcp_and_script_checks() -> TestResult {
-    guest_or_skip!();
     let mut cluster = start(Forwarding::DirectRouting, fast)?;
     let others: Vec<HttpServer> = (0..2)
         .map(|index| HttpServer::start(cluster.real_server(index).netns(), 8080))
@@ -138,9 +136,8 @@ virtual_server 192.168.1.50 80 {{
 }
 
 /// keepalived 2.2.7 has no such keyword.
-#[test]
+#[testbed::guest_test]
 fn a_script_check_is_in_the_groups_of_its_user_where_that_is_asked_for() -> TestResult {
-    guest_or_skip!();
     let ours = |keyword| groups_of_a_check(Software::Lbctl, keyword);
     assert_eq!(ours("set_supplementary_groups")?, "4321 5001 5002");
     assert_eq!(ours("set_supplementary_groups off")?, "4321");

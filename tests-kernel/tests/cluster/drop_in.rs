@@ -6,7 +6,6 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use tests_kernel::cluster::{CONFIGURATION, Cluster, Forwarding, REAL_SERVERS, Software, VIP};
-use tests_kernel::guest_or_skip;
 use tests_kernel::process;
 use tests_kernel::tool::lbctl;
 
@@ -30,9 +29,8 @@ fn start(cluster: &mut Cluster, index: usize, folder: &Path, options: &[&str]) -
     Ok(())
 }
 
-#[test]
+#[testbed::guest_test]
 fn called_as_keepalived() -> TestResult {
-    guest_or_skip!();
     let folder = folder()?;
     let edit = fast;
     let mut cluster = Cluster::new([Software::Lbctl; 2], Forwarding::DirectRouting, edit)?;

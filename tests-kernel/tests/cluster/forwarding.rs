@@ -2,13 +2,11 @@
 //! `lb_kind NAT` and `lb_kind TUN`: the traffic really goes that way.
 
 use tests_kernel::cluster::{Forwarding, REAL_SERVERS};
-use tests_kernel::guest_or_skip;
 
 use crate::{TestResult, assert_balanced, fast, row, start};
 
-#[test]
+#[testbed::guest_test]
 fn masquerading() -> TestResult {
-    guest_or_skip!();
     let cluster = start(Forwarding::Masquerade, fast)?;
     assert_balanced(&cluster)?;
     for server in REAL_SERVERS {
@@ -19,9 +17,8 @@ fn masquerading() -> TestResult {
     Ok(())
 }
 
-#[test]
+#[testbed::guest_test]
 fn tunnelling() -> TestResult {
-    guest_or_skip!();
     let cluster = start(Forwarding::Tunnel, fast)?;
     assert_balanced(&cluster)?;
     let table = cluster.directors[0].table()?;

@@ -5,7 +5,6 @@
 use std::time::{Duration, Instant};
 
 use tests_kernel::cluster::{Director, Software};
-use tests_kernel::guest_or_skip;
 use tests_kernel::net::{Capture, Lan, wait_until};
 use tests_kernel::process::pause;
 
@@ -21,9 +20,8 @@ fn says(director: &Director, text: &str) -> Result<String, tests_kernel::net::Ne
     })
 }
 
-#[test]
+#[testbed::guest_test]
 fn links_are_polled_by_what_answers() -> TestResult {
-    guest_or_skip!();
     let text = "\
 linkbeat_interfaces {
     bnd
@@ -84,9 +82,8 @@ vrrp_instance VI_1 {
     Ok(())
 }
 
-#[test]
+#[testbed::guest_test]
 fn an_interface_in_a_vrf_is_used_as_any_other() -> TestResult {
-    guest_or_skip!();
     for pair in [
         [Software::Keepalived, Software::Lbctl],
         [Software::Lbctl, Software::Keepalived],

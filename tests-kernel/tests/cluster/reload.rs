@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use tests_kernel::cluster::{
     CONFIGURATION, Cluster, DIRECTORS, Forwarding, REAL_SERVERS, SORRY_SERVER, Software, VIP,
 };
-use tests_kernel::guest_or_skip;
 use tests_kernel::net::{Behaviour, NetError, Netns, wait_until};
 use tests_kernel::process::pause;
 use tests_kernel::tool::Tool;
@@ -47,9 +46,8 @@ fn idle_connection(netns: &Netns) -> Result<TcpStream, NetError> {
     })
 }
 
-#[test]
+#[testbed::guest_test]
 fn a_reload_changes_the_difference() -> TestResult {
-    guest_or_skip!();
     let mut cluster = start(Forwarding::DirectRouting, fast)?;
     let _open = idle_connection(cluster.client_host.netns())?;
     cluster.client.spread(6)?;
@@ -215,9 +213,8 @@ const BY_HAND: [&str; 2] = [
     "-a -t 192.168.1.77:8080 -r 192.168.1.61:8080 -g -w 3",
 ];
 
-#[test]
+#[testbed::guest_test]
 fn another_hands_work_stays() -> TestResult {
-    guest_or_skip!();
     let edit = fast;
     let mut cluster = Cluster::new([Software::Lbctl; 2], Forwarding::DirectRouting, edit)?;
     let netns = cluster.directors[0].host().netns().clone();

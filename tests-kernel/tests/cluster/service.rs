@@ -9,7 +9,6 @@ use std::path::Path;
 use std::process::Command;
 
 use tests_kernel::cluster::{Director, Software};
-use tests_kernel::guest_or_skip;
 use tests_kernel::net::{Lan, wait_until};
 use tests_kernel::process::{Background, run};
 use tests_kernel::tool::lbctl;
@@ -180,9 +179,8 @@ impl Service {
     }
 }
 
-#[test]
+#[testbed::guest_test]
 fn systemd_follows_from_process_to_process() -> TestResult {
-    guest_or_skip!();
     let lan = Lan::new()?;
     let host = lan.host("one", [192, 168, 1, 11].into())?;
     let director = Director::new(host, Software::Lbctl, &file(&[VIP]))?;

@@ -4,7 +4,6 @@
 use std::time::{Duration, Instant};
 
 use tests_kernel::cluster::{Cluster, Forwarding, REAL_SERVERS, SORRY_SERVER};
-use tests_kernel::guest_or_skip;
 use tests_kernel::net::Behaviour;
 
 use crate::{
@@ -17,9 +16,8 @@ const SORRY: &str = "[192.168.1.63]:tcp:80";
 /// and 3 s for the guest's slowness.
 const OUT: Duration = Duration::from_secs(1 + 2 * 3 + 1 + 3);
 
-#[test]
+#[testbed::guest_test]
 fn sorry_server_and_bad_web_servers() -> TestResult {
-    guest_or_skip!();
     let cluster = start(Forwarding::DirectRouting, fast_and_sorry)?;
     all_real_servers_fail(&cluster)?;
     every_way_to_fail(&cluster)

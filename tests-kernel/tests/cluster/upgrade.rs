@@ -14,7 +14,6 @@ use nix::sys::signal::Signal;
 use tests_kernel::cluster::{
     CONFIGURATION, Cluster, Director, Forwarding, POLL_TIMEOUT, REAL_SERVERS, SORRY_SERVER,
 };
-use tests_kernel::guest_or_skip;
 use tests_kernel::net::{Behaviour, NetError, Netns, wait_until};
 use tests_kernel::process::{Background, pause};
 use tests_kernel::tool::{Tool, lbctl};
@@ -118,9 +117,8 @@ fn has(table: &str, destination: Ipv4Addr) -> bool {
     table.contains(&format!("-r {destination}:80 "))
 }
 
-#[test]
+#[testbed::guest_test]
 fn another_process_goes_on_with_the_table() -> TestResult {
-    guest_or_skip!();
     let mut cluster = start(Forwarding::DirectRouting, slow)?;
     let netns = cluster.directors[0].host().netns().clone();
     for command in BY_HAND {

@@ -21,7 +21,6 @@ use std::thread;
 use std::time::Duration;
 
 use tests_kernel::cluster::{Forwarding, Software};
-use tests_kernel::guest_or_skip;
 
 type TestResult = Result<(), Box<dyn Error>>;
 
@@ -72,10 +71,9 @@ fn soak() -> bool {
     std::env::var_os("LB_SOAK").is_some()
 }
 
-#[test]
+#[testbed::guest_test]
 fn who_is_master_is_agreed_with_keepalived_and_without_preemption() -> TestResult {
     use Software::{Keepalived, Lbctl};
-    guest_or_skip!();
     at_once(&[
         ("ours preferred", || mixed::story([Lbctl, Keepalived])),
         ("keepalived preferred", || mixed::story([Keepalived, Lbctl])),
@@ -83,9 +81,8 @@ fn who_is_master_is_agreed_with_keepalived_and_without_preemption() -> TestResul
     ])
 }
 
-#[test]
+#[testbed::guest_test]
 fn connections_persistence_and_what_is_not_ours_survive() -> TestResult {
-    guest_or_skip!();
     at_once(&[
         ("direct routing", || {
             survival::story(Forwarding::DirectRouting)

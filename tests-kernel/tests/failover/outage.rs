@@ -11,7 +11,6 @@ use tests_kernel::cluster::{
     Cluster, Failed, Failure, Forwarding, Measurement, Software, come_back, fail, results,
     wait_for_takeover,
 };
-use tests_kernel::guest_or_skip;
 use tests_kernel::net::NetError;
 
 use crate::wire::{LATE, MASTER_DOWN, SKEW, assert_adverts, assert_silence, assert_takeover};
@@ -33,9 +32,8 @@ fn theory(failure: Failure) -> Duration {
     }
 }
 
-#[test]
+#[testbed::guest_test]
 fn a_client_waits_no_longer_than_the_protocol_and_keepalived_let_it() -> TestResult {
-    guest_or_skip!();
     let mut both = Both {
         at_work: cluster_of(Software::Keepalived)?,
         other: cluster_of(Software::Lbctl)?,

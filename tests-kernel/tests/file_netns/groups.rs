@@ -4,8 +4,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use testbed::play_at_once;
 use tests_kernel::cluster::{Director, Software};
-use tests_kernel::host_namespaces_or_skip;
 use tests_kernel::net::{Lan, wait_until};
 
 use super::{DEADLINE, TestResult, privileged, runs_scripts};
@@ -36,11 +36,10 @@ vrrp_instance VI_1 {{
     )
 }
 
-#[test]
+#[testbed::host_test]
 fn a_script_is_in_the_groups_of_its_user_where_that_is_asked_for() -> TestResult {
-    host_namespaces_or_skip!();
     // keepalived 2.2.7 has no such keyword.
-    for (software, keyword, expected) in [
+    let cases = [
         (
             Software::Lbctl,
             "set_supplementary_groups",
@@ -49,10 +48,11 @@ fn a_script_is_in_the_groups_of_its_user_where_that_is_asked_for() -> TestResult
         (Software::Lbctl, "set_supplementary_groups off", "4321"),
         (Software::Lbctl, "", "4321"),
         (Software::Keepalived, "", "4321"),
-    ] {
+    ];
+    play_at_once(&cases, |&(software, keyword, expected)| {
         let case = format!("{software} {keyword}");
         if !runs_scripts(software, "groups of a script") {
-            continue;
+            return Ok(());
         }
         let lan = Lan::new()?;
         let host = lan.host("one", [192, 168, 1, 11].into())?;
@@ -91,6 +91,7 @@ fn a_script_is_in_the_groups_of_its_user_where_that_is_asked_for() -> TestResult
         }
         let (status, log) = director.stop()?;
         assert!(status.success(), "{case}: {log}");
-    }
+        Ok(())
+    })?;
     Ok(())
 }

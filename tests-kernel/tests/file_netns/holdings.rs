@@ -2,7 +2,6 @@
 //! Addresses, routes and rules of a master: `ip` shows the same with either program.
 
 use tests_kernel::cluster::{Director, Software};
-use tests_kernel::host_namespaces_or_skip;
 use tests_kernel::net::{Lan, Netns, wait_until};
 
 use super::{DEADLINE, TestResult};
@@ -115,9 +114,8 @@ pub(super) fn all(netns: &Netns) -> TestResult<[Vec<String>; 5]> {
     ])
 }
 
-#[test]
+#[testbed::host_test]
 fn a_master_holds_what_keepalived_would() -> TestResult {
-    host_namespaces_or_skip!();
     let mut seen = Vec::new();
     for software in [Software::Keepalived, Software::Lbctl] {
         let lan = Lan::new()?;

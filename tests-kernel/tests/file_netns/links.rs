@@ -3,12 +3,12 @@
 
 use std::time::{Duration, Instant};
 
+use testbed::play_at_once;
 use tests_kernel::cluster::{Director, Software};
-use tests_kernel::host_namespaces_or_skip;
 use tests_kernel::net::{Capture, Lan, wait_until};
 use tests_kernel::process::pause;
 
-use super::{DEADLINE, TestResult};
+use super::{BOTH, DEADLINE, TestResult};
 
 /// An address owner, which is master at once, and whose backups would wait long: delays may be
 /// long then.
@@ -31,12 +31,11 @@ vrrp_instance VI_1 {{
     )
 }
 
-#[test]
+#[testbed::host_test]
 fn a_carrier_that_is_back_before_the_delay_ends_was_never_away() -> TestResult {
-    host_namespaces_or_skip!();
-    let delay = Duration::from_secs(5);
-    let text = owner("interface_up_down_delays {\n    eth0 5\n}", "");
-    for software in [Software::Keepalived, Software::Lbctl] {
+    let delay = Duration::from_secs(3);
+    let text = owner("interface_up_down_delays {\n    eth0 3\n}", "");
+    play_at_once(&BOTH, |&software| {
         let lan = Lan::new()?;
         let host = lan.host("one", [192, 168, 1, 11].into())?;
         let capture = Capture::start(lan.switch(), "br0")?;
@@ -74,13 +73,13 @@ fn a_carrier_that_is_back_before_the_delay_ends_was_never_away() -> TestResult {
         wait(begun)?;
         let (status, log) = director.stop()?;
         assert!(status.success(), "{software}: {log}");
-    }
+        Ok(())
+    })?;
     Ok(())
 }
 
-#[test]
+#[testbed::host_test]
 fn a_link_that_is_polled_is_lost_and_found() -> TestResult {
-    host_namespaces_or_skip!();
     let block = |method: &str| format!("linkbeat_interfaces {{\n    eth0 {method}\n    nope0\n}}");
     // A veth has no PHY: its driver answers.
     let cases = [
@@ -91,48 +90,48 @@ fn a_link_that_is_polled_is_lost_and_found() -> TestResult {
         ("linkbeat_use_polling".to_owned(), "", "ETHTOOL"),
         (String::new(), "linkbeat_use_polling", "ETHTOOL"),
     ];
-    for (top, lines, method) in cases {
-        let text = owner(&top, lines).replace("advert_int 5", "advert_int 1");
-        for software in [Software::Keepalived, Software::Lbctl] {
-            let lan = Lan::new()?;
-            let host = lan.host("one", [192, 168, 1, 11].into())?;
-            let capture = Capture::start(lan.switch(), "br0")?;
-            let mut director = Director::new(host, software, &text)?;
-            let wait =
-                |begun| capture.wait_for_advert("an advert", begun, DEADLINE, |of| of.vrid == 62);
-            let mut begun = Instant::now();
-            director.start()?;
-            wait(begun)?;
-            director.host().set_cable(false)?;
-            wait_until("a fault", DEADLINE, || {
-                let log = director.log();
-                log.contains("FAULT").then_some(()).ok_or(log)
-            })?;
-            // Who says so.
-            match software {
-                Software::Lbctl => {
-                    let status = director.lbctl(&["status"])?;
-                    let line = format!("eth0 (IPv4): polled by {method}, counts as down");
-                    assert!(status.contains(&line), "{text}: {status}");
-                }
-                _ => {
-                    let log = director.log();
-                    assert!(log.contains("Linkbeat reports eth0 down"), "{text}: {log}");
-                }
+    let of_both = |case| BOTH.map(|software| (software, case));
+    let cases: Vec<_> = cases.iter().flat_map(of_both).collect();
+    play_at_once(&cases, |&(software, (top, lines, method))| {
+        let text = owner(top, lines).replace("advert_int 5", "advert_int 1");
+        let lan = Lan::new()?;
+        let host = lan.host("one", [192, 168, 1, 11].into())?;
+        let capture = Capture::start(lan.switch(), "br0")?;
+        let mut director = Director::new(host, software, &text)?;
+        let wait =
+            |begun| capture.wait_for_advert("an advert", begun, DEADLINE, |of| of.vrid == 62);
+        let mut begun = Instant::now();
+        director.start()?;
+        wait(begun)?;
+        director.host().set_cable(false)?;
+        wait_until("a fault", DEADLINE, || {
+            let log = director.log();
+            log.contains("FAULT").then_some(()).ok_or(log)
+        })?;
+        // Who says so.
+        match software {
+            Software::Lbctl => {
+                let status = director.lbctl(&["status"])?;
+                let line = format!("eth0 (IPv4): polled by {method}, counts as down");
+                assert!(status.contains(&line), "{text}: {status}");
             }
-            begun = Instant::now();
-            director.host().set_cable(true)?;
-            wait(begun)?;
-            let (status, log) = director.stop()?;
-            assert!(status.success(), "{software}: {log}");
+            _ => {
+                let log = director.log();
+                assert!(log.contains("Linkbeat reports eth0 down"), "{text}: {log}");
+            }
         }
-    }
+        begun = Instant::now();
+        director.host().set_cable(true)?;
+        wait(begun)?;
+        let (status, log) = director.stop()?;
+        assert!(status.success(), "{software}: {log}");
+        Ok(())
+    })?;
     Ok(())
 }
 
-#[test]
+#[testbed::host_test]
 fn promote_secondaries_of_the_file_is_set_and_put_back() -> TestResult {
-    host_namespaces_or_skip!();
     let path = "cat /proc/sys/net/ipv4/conf/eth0/promote_secondaries";
     for software in [Software::Keepalived, Software::Lbctl] {
         let lan = Lan::new()?;
@@ -157,11 +156,10 @@ fn promote_secondaries_of_the_file_is_set_and_put_back() -> TestResult {
     Ok(())
 }
 
-#[test]
+#[testbed::host_test]
 fn dynamic_interfaces_may_come_after_the_start() -> TestResult {
-    host_namespaces_or_skip!();
     let text = |global: &str| owner(global, "").replace("eth0", "late0");
-    for software in [Software::Keepalived, Software::Lbctl] {
+    play_at_once(&BOTH, |&software| {
         let lan = Lan::new()?;
         let host = lan.host("one", [192, 168, 1, 11].into())?;
         let global = "global_defs {\n    dynamic_interfaces\n}";
@@ -193,6 +191,7 @@ fn dynamic_interfaces_may_come_after_the_start() -> TestResult {
         })?;
         let (status, log) = director.stop()?;
         assert!(status.success(), "{software}: {log}");
-    }
+        Ok(())
+    })?;
     Ok(())
 }

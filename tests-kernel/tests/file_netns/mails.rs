@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The mails of a sync group: those that keepalived sends.
 
+use testbed::play_at_once;
 use tests_kernel::cluster::{Director, Software};
-use tests_kernel::host_namespaces_or_skip;
 use tests_kernel::net::{Lan, Mail, SmtpSink, wait_until};
 
-use super::{DEADLINE, TestResult};
+use super::{BOTH, DEADLINE, TestResult};
 
 /// Mails of the group alone.
 const FILE: &str = "\
@@ -92,12 +92,13 @@ fn story(software: Software) -> TestResult<[Mails; 2]> {
     Ok([told, stopping])
 }
 
-#[test]
+#[testbed::host_test]
 fn a_sync_group_mails_what_keepalived_mails() -> TestResult {
-    host_namespaces_or_skip!();
     // Its last mail is not awaited: it ends before that is sent.
-    let [theirs, _] = story(Software::Keepalived)?;
-    let [ours, our_end] = story(Software::Lbctl)?;
+    let mut told = play_at_once(&BOTH, |&software| story(software))?.into_iter();
+    let (Some([theirs, _]), Some([ours, our_end])) = (told.next(), told.next()) else {
+        return Err("not both".into());
+    };
     assert_eq!(ours, theirs);
     let end = (
         "[lb1] VRRP Group VG - Stopping".to_owned(),

@@ -20,10 +20,11 @@ use tests_kernel::cluster::Software;
 
 type TestResult<T = ()> = Result<T, Box<dyn Error>>;
 
+/// Those whose behaviour is compared.
+const BOTH: [Software; 2] = [Software::Keepalived, Software::Lbctl];
+
 /// Ten times what the slowest step takes.
 const DEADLINE: Duration = Duration::from_secs(60);
-/// Longer than a backup with the default interval takes to become master.
-const SETTLED: Duration = Duration::from_secs(4);
 
 /// Whether limits of the machine are none for this process, and it can be anybody.
 fn privileged() -> bool {

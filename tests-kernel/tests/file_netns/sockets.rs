@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use nix::sys::socket::sockopt::RcvBuf;
 use nix::sys::socket::{getsockopt, setsockopt};
 use tests_kernel::cluster::{Director, Software};
-use tests_kernel::host_namespaces_or_skip;
 use tests_kernel::net::{Lan, wait_until};
 
 use super::{DEADLINE, TestResult, privileged};
@@ -64,9 +63,8 @@ fn limit() -> TestResult<u64> {
     Ok(getsockopt(&socket, RcvBuf)?.try_into()?)
 }
 
-#[test]
+#[testbed::host_test]
 fn buffers_are_as_large_as_the_file_wants_them() -> TestResult {
-    host_namespaces_or_skip!();
     let usual = 2 * 512 * 1024;
     let limit = limit()?;
     let forced = |bytes: u64| {

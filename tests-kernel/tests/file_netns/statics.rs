@@ -2,16 +2,16 @@
 //! Addresses, routes and rules whoever is master: `ip` shows the same with either program, after one
 //! has been taken away too.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use testbed::{Monitor, play_at_once};
 use tests_kernel::cluster::{Director, Software};
-use tests_kernel::host_namespaces_or_skip;
-use tests_kernel::net::{Lan, Netns, wait_until};
+use tests_kernel::net::{Capture, Lan, Netns, wait_until};
 use tests_kernel::process::{Background, pause};
 use tests_kernel::tool::lbctl;
 
 use super::holdings::all;
-use super::{DEADLINE, TestResult};
+use super::{BOTH, DEADLINE, TestResult};
 
 /// No instance is needed. Rules without a priority come last, the first one lowest.
 const FILE: &str = "\
@@ -110,6 +110,9 @@ fn started(software: Software, text: &str) -> TestResult<(Lan, Director)> {
     Ok((lan, director))
 }
 
+/// Those with a link-local address: `eth0`, `side0` and `side1`.
+const INTERFACES: usize = 3;
+
 /// All of `FILE` is there.
 fn complete(director: &Director) -> TestResult<[Vec<String>; 5]> {
     wait_until("the last rule", DEADLINE, || {
@@ -118,14 +121,18 @@ fn complete(director: &Director) -> TestResult<[Vec<String>; 5]> {
         let there = rules.contains("163:");
         there.then_some(()).ok_or_else(|| director.log())
     })?;
-    // Duplicate detection is over.
-    pause(Duration::from_secs(3));
+    wait_until("the end of duplicate detection", DEADLINE, || {
+        let listing = director.host().netns().ip("-6 -o addr show");
+        let listing = listing.map_err(|error| error.to_string())?;
+        let linked = listing.matches("inet6 fe80:").count();
+        let complete = linked == INTERFACES && !listing.contains("tentative");
+        complete.then_some(()).ok_or(listing)
+    })?;
     all(director.host().netns())
 }
 
-#[test]
+#[testbed::host_test]
 fn static_items_are_what_keepalived_makes_of_them() -> TestResult {
-    host_namespaces_or_skip!();
     let mut seen = Vec::new();
     for software in [Software::Keepalived, Software::Lbctl] {
         let (_lan, mut director) = started(software, FILE)?;
@@ -177,11 +184,11 @@ fn has(netns: &Netns, words: &str, part: &str) -> bool {
     netns.ip(words).is_ok_and(|listing| listing.contains(part))
 }
 
-#[test]
+#[testbed::host_test]
 fn an_instance_is_in_fault_while_its_track_group_lacks_something() -> TestResult {
-    host_namespaces_or_skip!();
-    for software in [Software::Keepalived, Software::Lbctl] {
-        let (_lan, mut director) = started(software, GROUP)?;
+    play_at_once(&BOTH, |&software| {
+        let (lan, mut director) = started(software, GROUP)?;
+        let capture = Capture::start(lan.switch(), "br0")?;
         let netns = director.host().netns().clone();
         let log = |wanted: bool| {
             let (director, netns) = (&director, netns.clone());
@@ -192,13 +199,13 @@ fn an_instance_is_in_fault_while_its_track_group_lacks_something() -> TestResult
             })
         };
         log(true)?;
-        // It can be put back: nobody minds.
+        // It can be put back, which is no fault.
         netns.ip("route del 10.5.0.0/16")?;
         wait_until(&format!("{software}: the route"), DEADLINE, || {
             let there = has(&netns, "route show", "10.5.0.0/16");
             there.then_some(()).ok_or_else(|| director.log())
         })?;
-        pause(Duration::from_secs(1));
+        capture.wait_for_advert("an advert", Instant::now(), DEADLINE, |_| true)?;
         assert!(!director.log().contains("Entering FAULT STATE"));
         netns.ip("link set side0 down")?;
         log(false)?;
@@ -225,26 +232,25 @@ fn an_instance_is_in_fault_while_its_track_group_lacks_something() -> TestResult
         let (status, log) = director.stop()?;
         assert!(status.success(), "{software}: {log}");
         assert!(!has(&netns, "route show", "10.5.0.0/16"));
-    }
+        Ok(())
+    })?;
     Ok(())
 }
 
 /// `ip monitor` for all of it.
-fn monitor(netns: &Netns) -> TestResult<Background> {
-    let mut monitor = netns.command("ip");
-    let monitor = Background::spawn(monitor.args(["monitor", "address", "route", "rule"]))?;
-    pause(Duration::from_millis(300));
-    Ok(monitor)
+fn monitor(netns: &Netns) -> TestResult<Monitor> {
+    Ok(Monitor::start(netns, "address route rule")?)
 }
 
 /// Nothing of these was touched.
-fn untouched(monitor: &mut Background, parts: &[&str]) {
-    pause(Duration::from_millis(300));
-    monitor.kill();
-    let seen = monitor.text();
+fn untouched(monitor: Monitor, parts: &[&str]) -> TestResult {
+    // What is not wanted is removed at once; without routers nothing passes that could be counted.
+    pause(Duration::from_millis(100));
+    let seen = monitor.stop()?;
     for part in parts {
         assert!(!seen.contains(part), "{part} was touched: {seen}");
     }
+    Ok(())
 }
 
 /// What stays in the file, and what goes with it.
@@ -292,9 +298,8 @@ fn left(netns: &Netns) -> Result<Vec<String>, String> {
     Ok(left)
 }
 
-#[test]
+#[testbed::host_test]
 fn a_start_with_nothing_to_run_removes_what_a_crash_left() -> TestResult {
-    host_namespaces_or_skip!();
     let nothing = "global_defs {\n    router_id nothing\n}\n";
     let everything = format!("{FILE}{GROUP}").replace("advert_int 1", "advert_int 1\n    use_vmac");
     let everything = everything.replace("10.5.0.0/16 dev side0", "10.5.0.0/16 dev eth0");
@@ -361,34 +366,33 @@ fn a_start_with_nothing_to_run_removes_what_a_crash_left() -> TestResult {
     Ok(())
 }
 
-#[test]
+#[testbed::host_test]
 fn a_reload_a_crash_and_an_upgrade_touch_only_what_differs() -> TestResult {
-    host_namespaces_or_skip!();
     let (_lan, mut director) = started(Software::Lbctl, FILE)?;
     let whole = complete(&director)?;
     let netns = director.host().netns().clone();
 
-    let mut watching = monitor(&netns)?;
+    let watching = monitor(&netns)?;
     director.configure(&shorter())?;
     director.reload()?;
     gone(&director)?;
-    untouched(&mut watching, &STAYS);
+    untouched(watching, &STAYS)?;
     director.configure(FILE)?;
     director.reload()?;
     wait_same("all again", &director, &whole)?;
 
     // kill -9, and another file.
-    let mut watching = monitor(&netns)?;
+    let watching = monitor(&netns)?;
     director.crash()?;
     director.configure(&shorter())?;
     director.start()?;
     gone(&director)?;
-    untouched(&mut watching, &STAYS);
+    untouched(watching, &STAYS)?;
     director.configure(FILE)?;
     director.reload()?;
     wait_same("all after a crash", &director, &whole)?;
 
-    let mut watching = monitor(&netns)?;
+    let watching = monitor(&netns)?;
     director.configure(&shorter())?;
     let mut command = director.command(lbctl());
     command.args(["run", "--upgrade", "-f"]);
@@ -398,7 +402,7 @@ fn a_reload_a_crash_and_an_upgrade_touch_only_what_differs() -> TestResult {
     let ended = director.daemon()?.wait(DEADLINE)?;
     assert!(ended.success(), "{}", director.log());
     gone(&director)?;
-    untouched(&mut watching, &STAYS);
+    untouched(watching, &STAYS)?;
     netns.ip("route del 198.51.100.0/24")?;
     wait_until("the successor to look after it", DEADLINE, || {
         let there = has(&netns, "route show", "198.51.100.0/24");

@@ -2,7 +2,6 @@
 //! Virtual MAC addresses for addresses on other interfaces: the macvlans that keepalived makes.
 
 use tests_kernel::cluster::{Director, Software};
-use tests_kernel::host_namespaces_or_skip;
 use tests_kernel::net::{Lan, Netns, wait_until};
 
 use super::{DEADLINE, TestResult};
@@ -71,9 +70,8 @@ fn seen(netns: &Netns) -> TestResult<(Vec<String>, Vec<String>)> {
     Ok((links, addresses))
 }
 
-#[test]
+#[testbed::host_test]
 fn addresses_on_other_interfaces_are_where_keepalived_has_them() -> TestResult {
-    host_namespaces_or_skip!();
     let mut both = Vec::new();
     for software in [Software::Keepalived, Software::Lbctl] {
         let lan = Lan::new()?;

@@ -5,12 +5,11 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use testbed::play_at_once;
 use tests_kernel::cluster::{Director, Software};
-use tests_kernel::host_namespaces_or_skip;
 use tests_kernel::net::{Capture, Lan, wait_until};
-use tests_kernel::process::pause;
 
-use super::{DEADLINE, TestResult, runs_scripts};
+use super::{BOTH, DEADLINE, TestResult, runs_scripts};
 
 /// The priorities of the two routers of a group; 0 where they are in Fault.
 type Worth = [u8; 2];
@@ -153,19 +152,33 @@ fn story(software: Software) -> TestResult {
         }
     };
     wait_until(&format!("{software}: the priorities"), DEADLINE, others)?;
-    // Those in Fault stay silent.
-    pause(super::SETTLED);
+    // Those in Fault stay silent for longer than a backup waits: three intervals and the skew time.
+    let begun = capture.adverts().len();
+    let first = cases
+        .iter()
+        .position(|case| case.worth.iter().any(|priority| *priority > 0))
+        .ok_or("no case with adverts")?;
+    let speaks = |vrid: usize| [2 * first + 1, 2 * first + 2].contains(&vrid);
+    wait_until("more adverts", DEADLINE, || {
+        let adverts = capture.adverts();
+        let more = adverts.iter().skip(begun);
+        let more = more.filter(|(_, advert)| speaks(usize::from(advert.vrid)));
+        let count = more.count();
+        (count >= 8).then_some(()).ok_or_else(|| count.to_string())
+    })?;
     others()?;
     director.stop()?;
     fs::remove_file(&file)?;
     Ok(())
 }
 
-#[test]
+#[testbed::host_test]
 fn a_weight_in_a_sync_group_is_worth_what_it_is_in_keepalived() -> TestResult {
-    host_namespaces_or_skip!();
-    if runs_scripts(Software::Keepalived, "weights in a sync group") {
-        story(Software::Keepalived)?;
-    }
-    story(Software::Lbctl)
+    play_at_once(&BOTH, |&software| {
+        if !runs_scripts(software, "weights in a sync group") {
+            return Ok(());
+        }
+        story(software)
+    })?;
+    Ok(())
 }

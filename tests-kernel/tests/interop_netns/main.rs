@@ -19,7 +19,6 @@ use std::thread;
 use std::time::Duration;
 
 use tests_kernel::cluster::Software;
-use tests_kernel::host_namespaces_or_skip;
 use tests_kernel::net::Netns;
 
 use acts::Outcome;
@@ -58,9 +57,8 @@ fn play(jobs: &[(Case, Act)]) -> Vec<Result<Outcome, String>> {
     done.into_iter().map(|(_, _, outcome)| outcome).collect()
 }
 
-#[test]
+#[testbed::host_test]
 fn every_dialect_in_every_story() -> TestResult {
-    host_namespaces_or_skip!();
     Netns::sweep()?;
     // The first one makes the directory of namespaces, which several at once could not.
     let _first = Netns::new("first")?;
@@ -114,9 +112,8 @@ fn every_dialect_in_every_story() -> TestResult {
     Ok(())
 }
 
-#[test]
+#[testbed::host_test]
 fn tracking_and_sync_groups_as_in_keepalived() -> TestResult {
-    host_namespaces_or_skip!();
     let pairs = [
         [Software::Lbctl, Software::Keepalived],
         [Software::Keepalived, Software::Lbctl],

@@ -6,10 +6,10 @@ mod upgrade;
 mod upgrade_vmacs;
 
 use std::error::Error;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tests_kernel::cluster::{Director, Software};
-use tests_kernel::net::Lan;
+use tests_kernel::net::{Capture, Lan, NetError, wait_until};
 
 type TestResult<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -37,6 +37,29 @@ vrrp_instance VI_1 {{
 }}
 "
     )
+}
+
+/// The document of `lbctl status --json`.
+fn status(of: &Director) -> TestResult<serde_json::Value> {
+    Ok(serde_json::from_str(&of.lbctl(&["status", "--json"])?)?)
+}
+
+/// Adverts that take longer than a backup waits for one: three intervals and the skew time.
+const MASTER_DOWN_ADVERTS: usize = 4;
+
+/// Waits until this router has sent so many more adverts.
+fn wait_for_adverts(capture: &Capture, of: &Director, more: usize) -> Result<(), NetError> {
+    let (source, begun) = (of.host().address(), Instant::now());
+    wait_until(&format!("{more} adverts of {source}"), DEADLINE, || {
+        let adverts = capture.adverts();
+        let own = adverts
+            .iter()
+            .filter(|(at, advert)| *at >= begun && advert.source == source);
+        let count = own.count();
+        (count >= more)
+            .then_some(())
+            .ok_or_else(|| count.to_string())
+    })
 }
 
 /// Two directors with one instance, of priority 150 and 100.

@@ -2,17 +2,15 @@
 //! `lbctl resign`.
 
 use tests_kernel::cluster::Software;
-use tests_kernel::host_namespaces_or_skip;
-use tests_kernel::net::{Lan, wait_until};
-use tests_kernel::process::{output, pause};
+use tests_kernel::net::{Capture, Lan, wait_until};
+use tests_kernel::process::output;
 use tests_kernel::tool::lbctl;
 
-use super::{DEADLINE, TestResult, VIP, pair};
+use super::{DEADLINE, MASTER_DOWN_ADVERTS, TestResult, VIP, pair, wait_for_adverts};
 
 /// Fails at the wrong time, says why, and tells who took over at the right one.
-#[test]
+#[testbed::host_test]
 fn a_master_steps_down_for_keepalived() -> TestResult {
-    host_namespaces_or_skip!();
     let lan = Lan::new()?;
     let [mut ours, mut other] = pair(&lan, [Software::Lbctl, Software::Keepalived], "0.3")?;
     ours.start()?;
@@ -57,8 +55,8 @@ fn a_master_steps_down_for_keepalived() -> TestResult {
             .then_some(())
             .ok_or_else(|| "not".to_owned())
     })?;
-    // More than a master down interval.
-    pause(std::time::Duration::from_secs(2));
+    let capture = Capture::start(lan.switch(), "br0")?;
+    wait_for_adverts(&capture, &other, MASTER_DOWN_ADVERTS)?;
     assert!(other.has_address(VIP));
     let status = ours.lbctl(&["status"])?;
     assert!(status.contains("resigned"), "{status}");

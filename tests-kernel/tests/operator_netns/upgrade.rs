@@ -5,13 +5,15 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use testbed::{Monitor, play_at_once};
 use tests_kernel::cluster::{Director, Software};
-use tests_kernel::host_namespaces_or_skip;
 use tests_kernel::net::{Capture, Lan, wait_until};
 use tests_kernel::process::{Background, output, pause};
 use tests_kernel::tool::lbctl;
 
-use super::{DEADLINE, TestResult, VIP, instance, pair};
+use super::{
+    DEADLINE, MASTER_DOWN_ADVERTS, TestResult, VIP, instance, pair, status, wait_for_adverts,
+};
 
 /// The words of a daemon that takes the place of another one.
 pub(crate) fn successor(of: &Director) -> TestResult<Background> {
@@ -30,11 +32,6 @@ fn became_master(director: &Director) -> TestResult {
     Ok(())
 }
 
-/// The document of `lbctl status --json`.
-fn status(of: &Director) -> TestResult<serde_json::Value> {
-    Ok(serde_json::from_str(&of.lbctl(&["status", "--json"])?)?)
-}
-
 /// Waits until it answers, is master and has the address.
 fn in_order(of: &Director) -> TestResult {
     wait_until("a director in order", DEADLINE, || {
@@ -49,14 +46,19 @@ fn in_order(of: &Director) -> TestResult {
 /// A pair, ours master; keepalived is backup and has said what it had to say.
 fn beside_keepalived(lan: &Lan, interval: &str) -> TestResult<[Director; 2]> {
     let [mut ours, mut other] = pair(lan, [Software::Lbctl, Software::Keepalived], interval)?;
+    let capture = Capture::start(lan.switch(), "br0")?;
     ours.start()?;
     became_master(&ours)?;
     other.start()?;
     other.daemon()?.wait_for_line("backup", DEADLINE, |line| {
         line.contains("Entering BACKUP STATE")
     })?;
-    // The repeated announcements are over.
-    pause(Duration::from_secs(2));
+    // Five at once, and five after a second.
+    wait_until("all announcements", DEADLINE, || {
+        let arps = capture.arps();
+        let count = arps.iter().filter(|(_, arp)| arp.sender == VIP).count();
+        (count >= 10).then_some(()).ok_or_else(|| count.to_string())
+    })?;
     Ok([ours, other])
 }
 
@@ -66,9 +68,7 @@ fn nobody_notices(interval: &str, upgrades: u32) -> TestResult {
     let [mut ours, mut other] = beside_keepalived(&lan, interval)?;
     let before = status(&ours)?;
     let capture = Capture::start(lan.switch(), "br0")?;
-    let mut monitor = ours.host().netns().command("ip");
-    let mut monitor = Background::spawn(monitor.args(["monitor", "address"]))?;
-    pause(Duration::from_millis(300));
+    let monitor = Monitor::start(ours.host().netns(), "address")?;
     let start = Instant::now();
 
     let mut daemons: Vec<Background> = Vec::new();
@@ -87,7 +87,7 @@ fn nobody_notices(interval: &str, upgrades: u32) -> TestResult {
         })?;
     }
     let wait: f64 = interval.parse()?;
-    pause(Duration::from_secs_f64(5.0 * wait));
+    wait_for_adverts(&capture, &ours, MASTER_DOWN_ADVERTS)?;
 
     let log = other.log();
     assert_eq!(log.matches("Entering MASTER STATE").count(), 0, "{log}");
@@ -108,8 +108,7 @@ fn nobody_notices(interval: &str, upgrades: u32) -> TestResult {
     let arps = capture.arps();
     let announced = |arp: &&(Instant, tests_kernel::net::Arp)| arp.1.sender == VIP;
     assert_eq!(arps.iter().filter(announced).count(), 0, "announcements");
-    monitor.kill();
-    let changes = monitor.text();
+    let changes = monitor.stop()?;
     assert!(!changes.contains(&VIP.to_string()), "{changes}");
 
     let after = status(&ours)?;
@@ -134,24 +133,22 @@ fn nobody_notices(interval: &str, upgrades: u32) -> TestResult {
     Ok(())
 }
 
-#[test]
+#[testbed::host_test]
 fn keepalived_does_not_notice_at_one_second() -> TestResult {
-    host_namespaces_or_skip!();
     nobody_notices("1", 2)
 }
 
-#[test]
+#[testbed::host_test]
 fn keepalived_does_not_notice_at_50_milliseconds() -> TestResult {
-    host_namespaces_or_skip!();
     nobody_notices("0.05", 5)
 }
 
 /// A file that nobody can use is no reason for anything.
-#[test]
+#[testbed::host_test]
 fn a_successor_that_cannot_start_changes_nothing() -> TestResult {
-    host_namespaces_or_skip!();
     let lan = Lan::new()?;
     let [ours, other] = beside_keepalived(&lan, "0.2")?;
+    let capture = Capture::start(lan.switch(), "br0")?;
     let pid = status(&ours)?["pid"].clone();
     for broken in [
         "vrrp_instance {",
@@ -162,7 +159,7 @@ fn a_successor_that_cannot_start_changes_nothing() -> TestResult {
         let ended = new.wait(DEADLINE)?;
         assert!(!ended.success(), "{}", new.text());
     }
-    pause(Duration::from_secs(1));
+    wait_for_adverts(&capture, &ours, MASTER_DOWN_ADVERTS)?;
     assert_eq!(status(&ours)?["pid"], pid);
     assert_eq!(other.log().matches("Entering MASTER STATE").count(), 0);
     assert!(ours.has_address(VIP));
@@ -181,28 +178,47 @@ fn a_successor_that_cannot_start_changes_nothing() -> TestResult {
 
 /// Whichever of the two is killed at whatever moment: one of them has the routers, or the next
 /// start has.
-#[test]
+#[testbed::host_test]
 fn a_kill_at_any_moment_is_repaired_by_the_next_start() -> TestResult {
-    host_namespaces_or_skip!();
+    let delays = [0, 10, 20, 30, 40, 50, 60, 80, 120, 200, 300, 500];
+    let kills = [true, false].into_iter().cycle();
+    let cases: Vec<(u64, bool)> = delays.into_iter().zip(kills).collect();
+    let few: Vec<_> = cases.chunks(4).collect();
+    play_at_once(&few, |cases| kill_and_repair(cases))?;
+    Ok(())
+}
+
+/// Each case: after how many milliseconds one is killed, and whether that is the old one.
+fn kill_and_repair(cases: &[(u64, bool)]) -> TestResult {
     let lan = Lan::new()?;
     let [mut ours, other] = pair(&lan, [Software::Lbctl, Software::Lbctl], "0.2")?;
     drop(other);
-    for (number, delay) in [0, 10, 20, 30, 40, 50, 60, 80, 120, 200, 300, 500]
-        .into_iter()
-        .enumerate()
-    {
+    let capture = Capture::start(lan.switch(), "br0")?;
+    for &(delay, kills_old) in cases {
         ours.start()?;
         became_master(&ours)?;
         let mut new = successor(&ours)?;
         pause(Duration::from_millis(delay));
-        let kills_old = number % 2 == 0;
         if kills_old {
             ours.daemon()?.kill();
         } else {
             new.kill();
         }
-        // The one that is left runs; or it is the old one, which had handed over and ended.
-        pause(Duration::from_secs(2));
+        // The one that is left runs and sends adverts; or it is the old one, which had handed over
+        // and ends.
+        let killed = Instant::now();
+        wait_until("adverts or the end", DEADLINE, || {
+            let survivor = if kills_old {
+                Ok(&mut new)
+            } else {
+                ours.daemon()
+            };
+            let survivor = survivor.map_err(|error| error.to_string())?;
+            let adverts = capture.adverts();
+            let later = adverts.iter().filter(|(at, _)| *at >= killed).count();
+            let decided = later > MASTER_DOWN_ADVERTS || !survivor.is_running();
+            decided.then_some(()).ok_or_else(|| survivor.text())
+        })?;
         let survivor = if kills_old { &mut new } else { ours.daemon()? };
         if survivor.is_running() {
             in_order(&ours)?;
@@ -223,9 +239,8 @@ fn a_kill_at_any_moment_is_repaired_by_the_next_start() -> TestResult {
 }
 
 /// The running daemon starts its successor itself.
-#[test]
+#[testbed::host_test]
 fn a_daemon_starts_its_successor() -> TestResult {
-    host_namespaces_or_skip!();
     let lan = Lan::new()?;
     let [mut ours, other] = beside_keepalived(&lan, "0.2")?;
     let before = status(&ours)?["pid"].clone();

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use testbed::Monitor;
 use tests_kernel::cluster::{Director, Software};
-use tests_kernel::host_namespaces_or_skip;
 use tests_kernel::net::{Host, Lan, Netns, wait_until};
 use tests_kernel::observer::{Advert, Frame, Reading, Tap, Way, now, read};
 use tests_kernel::process::{Background, pause};
 
 use super::upgrade::successor;
-use super::{DEADLINE, TestResult};
+use super::{DEADLINE, TestResult, status};
 
 const INTERVAL: Duration = Duration::from_millis(500);
 /// Everything our file has put somewhere else than on eth0.
@@ -101,13 +101,25 @@ fn upgrade(ours: &mut Director, daemons: &mut Vec<Background>, text: &str) -> Te
     assert!(ended.success(), "{ended}: {}", old.text());
     new.wait_for_line("take-over", DEADLINE, |line| line.contains("took over"))?;
     daemons.push(new);
-    pause(4 * INTERVAL);
+    // A whole interval lies between two of them.
+    let sent = || -> TestResult<u64> {
+        let status = status(ours)?;
+        let sent = status["routers"][0]["counters"]["advertisements_sent"].as_u64();
+        Ok(sent.ok_or_else(|| status.to_string())?)
+    };
+    let mut first = None;
+    wait_until("adverts of the new one", DEADLINE, || {
+        let sent = sent().map_err(|error| error.to_string())?;
+        let first = *first.get_or_insert(sent);
+        (sent >= first + 5)
+            .then_some(())
+            .ok_or_else(|| sent.to_string())
+    })?;
     Ok(())
 }
 
-#[test]
+#[testbed::host_test]
 fn macvlans_for_addresses_stay_and_those_of_no_use_go_unnoticed() -> TestResult {
-    host_namespaces_or_skip!();
     let lan = Lan::new()?;
     let (one, two) = (host(&lan, 1)?, host(&lan, 2)?);
     let tap = Tap::start(&lan, &[&one, &two])?;
@@ -129,6 +141,8 @@ fn macvlans_for_addresses_stay_and_those_of_no_use_go_unnoticed() -> TestResult 
     other.daemon()?.wait_for_line("backup", DEADLINE, |line| {
         line.contains("Entering BACKUP STATE")
     })?;
+    // The repeated announcements are over, which come after a second, of addresses of both families
+    // on three interfaces.
     pause(Duration::from_secs(2));
     let start = now();
     let (links, addresses) = seen(&netns)?;
@@ -137,9 +151,7 @@ fn macvlans_for_addresses_stay_and_those_of_no_use_go_unnoticed() -> TestResult 
         let there = |of: &String| of.starts_with(name) && of.contains(address);
         assert!(addresses.iter().any(there), "{addresses:?}");
     }
-    let mut monitor = netns.command("ip");
-    let mut monitor = Background::spawn(monitor.args(["monitor", "link", "address"]))?;
-    pause(Duration::from_millis(300));
+    let monitor = Monitor::start(&netns, "link address")?;
 
     // The same file: nothing at all is touched.
     let mut daemons = Vec::new();
@@ -147,8 +159,7 @@ fn macvlans_for_addresses_stay_and_those_of_no_use_go_unnoticed() -> TestResult 
         upgrade(&mut ours, &mut daemons, &all)?;
         assert_eq!(seen(&netns)?, (links.clone(), addresses.clone()));
     }
-    monitor.kill();
-    let changes = monitor.text();
+    let changes = monitor.stop()?;
     for word in ["Deleted", "192.168.7.5", "2001:db8:7::50"] {
         assert!(!changes.contains(word), "{word}: {changes}");
     }

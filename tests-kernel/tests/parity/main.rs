@@ -20,7 +20,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use tests_kernel::net::Netns;
-use tests_kernel::{guest_or_skip, process, tool};
+use tests_kernel::{process, tool};
 
 use accepted::{ACCEPTED, Verdict};
 
@@ -186,9 +186,8 @@ impl Tally {
     }
 }
 
-#[test]
+#[testbed::guest_test]
 fn the_same_words_do_the_same() -> TestResult {
-    guest_or_skip!();
     let mut tally = Tally::default();
     let mut recorded = Tally::default();
     cases::compare(&mut tally, &mut recorded)?;

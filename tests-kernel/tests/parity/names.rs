@@ -6,7 +6,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use tests_kernel::net::Netns;
-use tests_kernel::{guest_or_skip, process};
+use tests_kernel::process;
 
 use super::{Folder, TestResult, Who};
 
@@ -15,9 +15,8 @@ const SERVERS: u32 = 40;
 /// Four times the 15 s that a listing spends on names.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-#[test]
+#[testbed::guest_test]
 fn a_dead_name_server_does_not_hang_a_listing() -> TestResult {
-    guest_or_skip!();
     let folder = Folder::new("names")?;
     let netns = Netns::new("names")?;
     // What goes out here is lost without an error.

@@ -4,7 +4,6 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use tests_kernel::guest_or_skip;
 use tests_kernel::net::Netns;
 
 use super::{Folder, TestResult, Who};
@@ -27,9 +26,8 @@ fn rules() -> String {
     rules
 }
 
-#[test]
+#[testbed::guest_test]
 fn ten_thousand_lines() -> TestResult {
-    guest_or_skip!();
     let folder = Folder::new("restore")?;
     let rules = rules();
     assert_eq!(rules.lines().count(), 10_000);

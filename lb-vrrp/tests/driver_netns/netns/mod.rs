@@ -1,127 +1,62 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Network namespaces on a bridge, drivers inside them, and a third host that sees every frame.
-//!
-//! A namespace lives as long as its file is open, so nothing is left behind by a test that fails.
 
-use std::fs::File;
-use std::io::{self, IoSliceMut, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::os::fd::AsRawFd;
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc as blocking};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use lb_vrrp::State;
 use lb_vrrp::driver::{
     Configuration, Driver, DriverStatus, Error, Event, ObjectId, Offer, Options, Ports, Report,
     Resigned, Succession, SuccessionError,
 };
-use nix::errno::Errno;
-use nix::sched::{CloneFlags, setns, unshare};
-use nix::sys::socket::sockopt::ReceiveTimestampns;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use testbed::{FrameSocket, Monitor, Netns};
 use tokio::sync::{mpsc, oneshot};
+
+pub(crate) use testbed::pause;
 
 /// Ten times what anything here takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 
-/// Whether the tests may make namespaces; says so when they may not.
-pub(crate) fn enabled(test: &str) -> bool {
-    let enabled = std::env::var_os("LB_HOST_NS").is_some_and(|value| value == "1");
-    if !enabled {
-        // Past the test harness, which hides what passing tests print; in one piece, as other
-        // threads print too.
-        let line = format!("\nSKIPPED: {test}: set LB_HOST_NS=1, as root or in `unshare -Urnm`\n");
-        let _ = io::stderr().write_all(line.as_bytes());
-    }
-    enabled
-}
+/// Adverts that take longer than a backup waits for one: three intervals and the skew time.
+pub(crate) const MASTER_DOWN_ADVERTS: u64 = 4;
 
 /// Polls until `ready` gives something.
-pub(crate) fn wait_for<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(value) = ready() {
-            return value;
-        }
-        assert!(start.elapsed() < PATIENCE, "no {what} within {PATIENCE:?}");
-        pause(Duration::from_millis(5));
-    }
+pub(crate) fn wait_for<T>(what: &str, ready: impl FnMut() -> Option<T>) -> T {
+    testbed::poll_until(PATIENCE, Duration::from_millis(5), ready)
+        .unwrap_or_else(|| panic!("no {what} within {PATIENCE:?}"))
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test's own thread waits")]
-pub(crate) fn pause(time: Duration) {
-    thread::sleep(time);
-}
-
-/// A network namespace.
+/// A network namespace whose commands must succeed.
 #[derive(Debug)]
-pub(crate) struct Namespace(File);
+pub(crate) struct Namespace(Netns);
 
 impl Namespace {
-    pub(crate) fn new() -> Self {
-        let made = thread::spawn(|| {
-            unshare(CloneFlags::CLONE_NEWNET).unwrap();
-            File::open("/proc/thread-self/ns/net").unwrap()
-        });
-        let namespace = Self(made.join().unwrap());
-        namespace.ip("link set lo up");
-        namespace
+    pub(crate) fn new(label: &str) -> Self {
+        Self(Netns::new(label).unwrap())
     }
 
     /// Runs `inside` on a thread in the namespace.
     pub(crate) fn run<T: Send>(&self, inside: impl FnOnce() -> T + Send) -> T {
-        thread::scope(|scope| {
-            let run = scope.spawn(|| {
-                setns(&self.0, CloneFlags::CLONE_NEWNET).unwrap();
-                inside()
-            });
-            run.join().unwrap()
-        })
-    }
-
-    pub(crate) fn file(&self) -> File {
-        self.0.try_clone().unwrap()
+        self.0.enter(inside).unwrap()
     }
 
     /// Runs `ip` with these words and returns what it prints.
     pub(crate) fn ip(&self, words: &str) -> String {
-        self.command("ip", words)
+        self.0.ip(words).unwrap()
     }
 
     /// Runs `bridge` with these words and returns what it prints.
     pub(crate) fn bridge(&self, words: &str) -> String {
-        self.command("bridge", words)
-    }
-
-    fn command(&self, program: &str, words: &str) -> String {
-        let output = self.run(|| {
-            Command::new(program)
-                .args(words.split_whitespace())
-                .output()
-                .unwrap()
-        });
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{program} {words}: {stderr}");
-        String::from_utf8(output.stdout).unwrap()
+        self.0.bridge(words).unwrap()
     }
 
     /// Runs `ip monitor` for these kinds of objects.
     pub(crate) fn monitor(&self, objects: &str) -> Monitor {
-        let child = self.run(|| {
-            Command::new("ip")
-                .arg("monitor")
-                .args(objects.split_whitespace())
-                .stdout(Stdio::piped())
-                .spawn()
-                .unwrap()
-        });
-        // It says nothing when it is ready.
-        pause(Duration::from_millis(300));
-        Monitor(child)
+        Monitor::start(&self.0, objects).unwrap()
     }
 
     /// The entry of `address` in `ip -j addr`, as text, if the namespace has it.
@@ -162,27 +97,6 @@ impl Namespace {
     }
 }
 
-/// A running `ip monitor`.
-pub(crate) struct Monitor(Child);
-
-impl Monitor {
-    /// What it has printed.
-    pub(crate) fn stop(mut self) -> String {
-        self.0.kill().unwrap();
-        let mut text = String::new();
-        let mut output = self.0.stdout.take().unwrap();
-        output.read_to_string(&mut text).unwrap();
-        text
-    }
-}
-
-impl Drop for Monitor {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Three hosts on a bridge: 192.0.2.1, .2 and .3, each with an eth0.
 pub(crate) struct Lan {
     pub(crate) a: Namespace,
@@ -194,10 +108,10 @@ pub(crate) struct Lan {
 impl Lan {
     pub(crate) fn new() -> Self {
         let lan = Self {
-            a: Namespace::new(),
-            b: Namespace::new(),
-            c: Namespace::new(),
-            bridge: Namespace::new(),
+            a: Namespace::new("a"),
+            b: Namespace::new("b"),
+            c: Namespace::new("c"),
+            bridge: Namespace::new("bridge"),
         };
         lan.bridge
             .ip("link add br0 up type bridge stp_state 0 mcast_snooping 0");
@@ -222,9 +136,9 @@ impl Lan {
 
     /// Gives `host` an interface of that name on the bridge.
     pub(crate) fn connect_as(&self, port: &str, host: &Namespace, name: &str) {
-        let file = format!("/proc/{}/fd/{}", std::process::id(), host.0.as_raw_fd());
+        let host_name = host.0.name();
         self.bridge.ip(&format!(
-            "link add {port} master br0 up type veth peer name {name} netns {file}"
+            "link add {port} master br0 up type veth peer name {name} netns {host_name}"
         ));
         host.ip(&format!("link set {name} up"));
     }
@@ -296,9 +210,9 @@ impl Node {
         let (control, mut commands) = mpsc::channel(4);
         let (event_sender, events) = blocking::channel();
         let (started, outcome) = blocking::channel();
-        let file = namespace.file();
+        let netns = namespace.0.clone();
         let thread = thread::spawn(move || {
-            setns(&file, CloneFlags::CLONE_NEWNET).unwrap();
+            netns.join().unwrap();
             before();
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -431,6 +345,24 @@ impl Node {
         });
     }
 
+    /// Waits until its first router has accepted so many more adverts.
+    pub(crate) fn wait_received(&self, more: u64) {
+        let received = || self.status().routers[0].stats.advertisements_received;
+        let before = received();
+        wait_for("more adverts of the other router", || {
+            (received() >= before + more).then_some(())
+        });
+    }
+
+    /// Waits until its first router has sent so many more adverts.
+    pub(crate) fn wait_sent(&self, more: u64) {
+        let sent = || self.status().routers[0].stats.advertisements_sent;
+        let before = sent();
+        wait_for("more adverts of this router", || {
+            (sent() >= before + more).then_some(())
+        });
+    }
+
     /// Stops it; its masters have resigned and its addresses are gone then.
     pub(crate) fn shutdown(mut self) {
         self.control = None;
@@ -487,7 +419,7 @@ impl Frame {
     }
 }
 
-/// Records every frame that reaches eth0 of a namespace.
+/// Records every frame that passes an interface of a namespace.
 pub(crate) struct Capture {
     frames: Arc<Mutex<Vec<Frame>>>,
     stop: Arc<AtomicBool>,
@@ -496,27 +428,18 @@ pub(crate) struct Capture {
 
 impl Capture {
     pub(crate) fn start(namespace: &Namespace) -> Self {
-        const ETH_P_ALL: u16 = 3;
         let frames = Arc::new(Mutex::new(Vec::new()));
         let stop = Arc::new(AtomicBool::new(false));
-        let socket = namespace.run(|| {
-            let protocol = Protocol::from(i32::from(ETH_P_ALL.to_be()));
-            let socket = Socket::new(Domain::PACKET, Type::RAW, Some(protocol)).unwrap();
-            socket
-                .set_read_timeout(Some(Duration::from_millis(50)))
-                .unwrap();
-            setsockopt(&socket, ReceiveTimestampns, &true).unwrap();
-            socket
-        });
+        let mut socket = namespace.run(FrameSocket::open).unwrap();
         let thread = thread::spawn({
             let (frames, stop) = (Arc::clone(&frames), Arc::clone(&stop));
             move || {
                 while !stop.load(Ordering::Relaxed) {
-                    match receive(&socket) {
-                        Ok(frame) => frames.lock().unwrap().push(frame),
-                        // The other one when a child of another test has ended.
-                        Err(Errno::EAGAIN | Errno::EINTR) => {}
-                        Err(error) => panic!("capture: {error}"),
+                    if let Some(passed) = socket.receive() {
+                        frames.lock().unwrap().push(Frame {
+                            at: testbed::instant(passed.at),
+                            bytes: passed.bytes.to_vec(),
+                        });
                     }
                 }
             }
@@ -535,25 +458,22 @@ impl Capture {
     pub(crate) fn count(&self, matches: impl Fn(&Frame) -> bool) -> usize {
         self.frames().iter().filter(|frame| matches(frame)).count()
     }
-}
 
-/// The next frame, with the time that the kernel wrote on it: this thread may be late.
-fn receive(socket: &Socket) -> Result<Frame, Errno> {
-    let mut buffer = [0; 2048];
-    let mut control = nix::cmsg_space!(nix::sys::time::TimeSpec);
-    let mut into = [IoSliceMut::new(&mut buffer)];
-    let descriptor = socket.as_raw_fd();
-    let message = recvmsg::<()>(descriptor, &mut into, Some(&mut control), MsgFlags::empty())?;
-    let stamp = message.cmsgs()?.find_map(|of| match of {
-        ControlMessageOwned::ScmTimestampns(stamp) => Some(Duration::from(stamp)),
-        _ => None,
-    });
-    let length = message.bytes;
-    let age = UNIX_EPOCH.elapsed().unwrap().saturating_sub(stamp.unwrap());
-    Ok(Frame {
-        at: Instant::now() - age,
-        bytes: buffer[..length].to_vec(),
-    })
+    /// Waits until so many more of the frames have passed that match.
+    pub(crate) fn wait_for_more(&self, more: usize, matches: impl Fn(&Frame) -> bool) {
+        let before = self.count(&matches);
+        wait_for("more frames", || {
+            (self.count(&matches) >= before + more).then_some(())
+        });
+    }
+
+    /// Waits until so many announcements have passed since the start.
+    pub(crate) fn wait_for_announcements(&self, all: usize) {
+        wait_for(&format!("{all} announcements"), || {
+            let seen = self.count(|frame| frame.announcement().is_some());
+            (seen >= all).then_some(())
+        });
+    }
 }
 
 impl Drop for Capture {

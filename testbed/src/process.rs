@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
+pub use crate::wait::{pause, poll_until};
+
 /// Why a program did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -61,34 +63,6 @@ pub enum ProcessError {
         /// What it wrote until then.
         output: String,
     },
-}
-
-/// Sleeps; for test support code, which has no runtime to block.
-pub fn pause(duration: Duration) {
-    #[expect(clippy::disallowed_methods, reason = "plain threads, no runtime here")]
-    thread::sleep(duration);
-}
-
-/// Polls `ready` every `step` until it yields a value or the deadline passes.
-///
-/// Returns `None` when the time was up; the last poll happens after the deadline, so that a slow
-/// machine gets one look more rather than one less.
-pub fn poll_until<T>(
-    deadline: Duration,
-    step: Duration,
-    mut ready: impl FnMut() -> Option<T>,
-) -> Option<T> {
-    let end = Instant::now() + deadline;
-    loop {
-        let late = Instant::now() >= end;
-        if let Some(value) = ready() {
-            return Some(value);
-        }
-        if late {
-            return None;
-        }
-        pause(step);
-    }
 }
 
 /// The command line as one would type it.

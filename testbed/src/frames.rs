@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A packet socket whose clock is the kernel's: when a frame passed, not when somebody read it.
+//! A packet socket whose clock is the kernel's: when a frame passed, not when it was read.
 
 use std::io::IoSliceMut;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::cmsg_space;
+use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType,
     recvmsg, setsockopt, socket, sockopt,
@@ -23,14 +24,15 @@ const OUTGOING: u8 = 4;
 
 /// All frames of all interfaces of a namespace.
 #[derive(Debug)]
-pub(crate) struct FrameSocket {
+pub struct FrameSocket {
     socket: OwnedFd,
     room: Vec<u8>,
 }
 
 /// A frame that passed an interface.
 #[derive(Debug)]
-pub(crate) struct Passed<'a> {
+#[non_exhaustive]
+pub struct Passed<'a> {
     /// When the kernel had it, as [`now`].
     pub at: Duration,
     /// The index of the interface.
@@ -43,7 +45,11 @@ pub(crate) struct Passed<'a> {
 
 impl FrameSocket {
     /// Opens one in the calling thread's namespace.
-    pub(crate) fn open() -> nix::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses a packet socket.
+    pub fn open() -> nix::Result<Self> {
         let socket = socket(
             AddressFamily::Packet,
             SockType::Raw,
@@ -59,18 +65,26 @@ impl FrameSocket {
         Ok(Self { socket, room })
     }
 
-    /// The next frame; `None` when there was none for a moment.
-    pub(crate) fn receive(&mut self) -> Option<Passed<'_>> {
+    /// Returns the next frame; `None` when there was none for a moment.
+    ///
+    /// # Panics
+    ///
+    /// When the socket fails: a test that asserts that a frame did not pass must not be left without
+    /// its observer.
+    pub fn receive(&mut self) -> Option<Passed<'_>> {
         let mut control = cmsg_space!(TimeSpec);
         let (length, source, at) = {
             let mut slices = [IoSliceMut::new(&mut self.room)];
-            let received = recvmsg::<LinkAddr>(
-                self.socket.as_raw_fd(),
-                &mut slices,
-                Some(&mut control),
-                MsgFlags::empty(),
-            )
-            .ok()?;
+            let descriptor = self.socket.as_raw_fd();
+            let control = Some(&mut control[..]);
+            let received =
+                match recvmsg::<LinkAddr>(descriptor, &mut slices, control, MsgFlags::empty()) {
+                    Ok(received) => received,
+                    // The second one when a child of the process has ended, the third one once after
+                    // the link was set down.
+                    Err(Errno::EAGAIN | Errno::EINTR | Errno::ENETDOWN) => return None,
+                    Err(error) => panic!("packet socket: {error}"),
+                };
             let at = received.cmsgs().ok()?.find_map(|message| match message {
                 ControlMessageOwned::ScmTimestampns(at) => Some(Duration::from(at)),
                 _ => None,
@@ -95,7 +109,8 @@ pub fn now() -> Duration {
 }
 
 /// When a frame passed, on the clock that tests wait by.
-pub(crate) fn instant(at: Duration) -> Instant {
+#[must_use]
+pub fn instant(at: Duration) -> Instant {
     // The two clocks are read one after the other: of some readings the one with the least between.
     let readings = (0..5).map(|_| {
         let (before, wall, after) = (Instant::now(), now(), Instant::now());
