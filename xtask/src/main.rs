@@ -11,6 +11,8 @@
 )]
 
 mod artifacts;
+#[cfg(test)]
+mod documented;
 mod fetch;
 mod in_guest;
 mod place;
