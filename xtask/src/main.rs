@@ -11,6 +11,7 @@
 )]
 
 mod artifacts;
+mod claims;
 #[cfg(test)]
 mod documented;
 mod fetch;

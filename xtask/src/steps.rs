@@ -10,6 +10,7 @@ use nix::unistd::geteuid;
 use tests_kernel::guest::{Guest, Lab};
 
 use crate::artifacts::{self, Artifact};
+use crate::claims;
 use crate::fetch;
 use crate::place::Place;
 use crate::runner::{Counts, StepError, run};
@@ -52,6 +53,12 @@ pub(crate) const STEPS: &[Step] = &[
         about: "documentation builds without a warning",
         shared: false,
         run: doc,
+    },
+    Step {
+        name: "deny",
+        about: "the dependencies keep to deny.toml",
+        shared: false,
+        run: claims::deny,
     },
     Step {
         name: "unit",
