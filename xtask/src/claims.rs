@@ -2,6 +2,7 @@
 //! Steps that prove what the manifests claim.
 
 mod deny;
+mod msrv;
 mod policy;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use crate::runner::{StepError, stream};
 use crate::steps::{Context, cargo};
 
 pub(crate) use deny::deny;
+pub(crate) use msrv::msrv;
 
 /// The root of the workspace.
 fn root() -> &'static Path {

@@ -61,6 +61,12 @@ pub(crate) const STEPS: &[Step] = &[
         run: claims::deny,
     },
     Step {
+        name: "msrv",
+        about: "the workspace needs no newer Rust than rust-version",
+        shared: false,
+        run: claims::msrv,
+    },
+    Step {
         name: "unit",
         about: "hermetic tests and doctests",
         shared: true,
