@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Steps that prove what the manifests claim.
+//! Steps that prove what the manifests claim: the dependencies keep to `deny.toml`, the workspace
+//! builds with the Rust version that it names, and the fuzz targets still compile.
 
 mod deny;
+mod fuzz;
 mod msrv;
 mod policy;
 
@@ -13,6 +15,7 @@ use crate::runner::{StepError, stream};
 use crate::steps::{Context, cargo};
 
 pub(crate) use deny::deny;
+pub(crate) use fuzz::fuzz;
 pub(crate) use msrv::msrv;
 
 /// The root of the workspace.

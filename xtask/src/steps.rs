@@ -67,6 +67,12 @@ pub(crate) const STEPS: &[Step] = &[
         run: claims::msrv,
     },
     Step {
+        name: "fuzz",
+        about: "the fuzz targets compile",
+        shared: false,
+        run: claims::fuzz,
+    },
+    Step {
         name: "unit",
         about: "hermetic tests and doctests",
         shared: true,
