@@ -8,6 +8,8 @@
 mod args;
 mod cli;
 mod commands;
+#[cfg(test)]
+mod documented;
 mod failure;
 mod names;
 mod output;

@@ -72,3 +72,14 @@ fn paths_in_the_pages_exist() {
         assert!(missing.is_empty(), "{name} names {missing:?}");
     }
 }
+
+#[test]
+fn readme_names_the_rust_version() {
+    let manifest = page("Cargo.toml");
+    let version = manifest
+        .split("rust-version = \"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next())
+        .unwrap();
+    assert!(page("README.md").contains(&format!("Rust {version} or later")));
+}

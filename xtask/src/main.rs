@@ -11,6 +11,9 @@
 )]
 
 mod artifacts;
+mod claims;
+#[cfg(test)]
+mod documented;
 mod environment;
 mod fetch;
 mod in_guest;

@@ -12,6 +12,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use crate::artifacts::{self, Artifact};
+use crate::claims;
 use crate::fetch::{self, Wanted};
 use crate::place::Place;
 use crate::pool;
@@ -81,6 +82,24 @@ pub(crate) const STEPS: &[Step] = &[
         about: "documentation builds without a warning",
         shared: false,
         run: lints::doc,
+    },
+    Step {
+        name: "deny",
+        about: "the dependencies keep to deny.toml",
+        shared: false,
+        run: claims::deny,
+    },
+    Step {
+        name: "msrv",
+        about: "the workspace needs no newer Rust than rust-version",
+        shared: false,
+        run: claims::msrv,
+    },
+    Step {
+        name: "fuzz",
+        about: "the fuzz targets compile",
+        shared: false,
+        run: claims::fuzz,
     },
     Step {
         name: "fetch",

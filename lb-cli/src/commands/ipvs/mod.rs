@@ -38,19 +38,11 @@ pub(crate) fn lbctl(call: &Call) -> Result<u8, Failure> {
     if own::is_meant(&call) {
         return own::run(&call, netns.as_ref());
     }
-    let (json, words) = line::json(&call);
     let names = SystemNames::new();
-    let request = command::parse(&words, &call.name, &names).map_err(usage)?;
+    let (json, request) = request(&call, &names)?;
     match request {
         Request::Help => return print(&(ipvs_help::help(&call.name) + &own::help())).map(|()| 0),
         Request::Version => return print(&ipvs_help::version()).map(|()| 0),
-        Request::List(_) => {}
-        _ if json => {
-            return Err(Failure::new(
-                USAGE,
-                "the option '--json' is for the listings of '-L'",
-            ));
-        }
         _ => {}
     }
     let touched = owner::touched(&request);
@@ -66,6 +58,23 @@ pub(crate) fn lbctl(call: &Call) -> Result<u8, Failure> {
         }
         Ok(0)
     })
+}
+
+/// Reads ipvsadm's words, and whether `--json` is among them.
+fn request(call: &Call, names: &SystemNames) -> Result<(bool, Request), Failure> {
+    let (json, words) = line::json(call);
+    let request = command::parse(&words, &call.name, names).map_err(usage)?;
+    match request {
+        Request::Help | Request::Version | Request::List(_) => {}
+        _ if json => {
+            return Err(Failure::new(
+                USAGE,
+                "the option '--json' is for the listings of '-L'",
+            ));
+        }
+        _ => {}
+    }
+    Ok((json, request))
 }
 
 /// `ipvsadm`
@@ -121,6 +130,21 @@ pub(crate) fn restore(call: &Call) -> Result<(), Failure> {
         session.restore(rules.concat().as_slice()).await
     })
 }
+
+/// Reads a line of `lbctl ipvs` or of `ipvsadm` and does nothing.
+#[cfg(test)]
+pub(crate) fn read(call: &Call) -> Result<(), Failure> {
+    let names = SystemNames::new();
+    match call.name.as_str() {
+        "lbctl ipvs" => request(call, &names).map(drop),
+        name => command::parse(&call.texts(), name, &names)
+            .map(drop)
+            .map_err(usage),
+    }
+}
+
+#[cfg(test)]
+pub(crate) use own::read as read_own;
 
 fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     tokio::runtime::Builder::new_current_thread()

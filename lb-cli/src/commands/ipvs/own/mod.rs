@@ -63,6 +63,13 @@ pub(super) fn run(call: &Call, netns: Option<&NetworkNamespace>) -> Result<u8, F
     }
 }
 
+/// Reads the words of a verb of ours and does nothing; `None` if they are for ipvsadm's grammar.
+#[cfg(test)]
+pub(crate) fn read(call: &Call) -> Option<Result<(), clap::Error>> {
+    let words = std::iter::once("lbctl ipvs".into()).chain(call.arguments.iter().cloned());
+    is_meant(call).then(|| Own::try_parse_from(words).map(drop))
+}
+
 /// What `lbctl ipvs -h` says beyond ipvsadm's grammar.
 pub(super) fn help() -> String {
     let mut text = "
