@@ -17,13 +17,17 @@ pub(crate) fn prepare(command: &mut Command, package: &Path) {
         .env("PATH", fetch::search_path());
 }
 
+/// What `unshare` is to make: an ordinary user needs a user namespace for the others.
+pub(crate) fn namespace_flags() -> &'static str {
+    if geteuid().is_root() { "-nm" } else { "-Urnm" }
+}
+
 /// A command that runs a program in fresh network and mount namespaces, for an ordinary user in a
 /// fresh user namespace, with a `/run` of its own and loopback up. Arguments can be added.
 pub(crate) fn in_namespaces(program: impl AsRef<OsStr>) -> Command {
-    let flags = if geteuid().is_root() { "-nm" } else { "-Urnm" };
     let mut command = Command::new("unshare");
     command
-        .args([flags, "sh", "-c"])
+        .args([namespace_flags(), "sh", "-c"])
         // Namespaces get names in /run/netns.
         .arg("mount -t tmpfs tmpfs /run && ip link set lo up && exec \"$0\" \"$@\"")
         .arg(program)

@@ -61,8 +61,9 @@ fn boot(suite: Suite) -> Result<Result<Kernel, Vec<String>>, FetchError> {
     if ask(&probe, &program, "--help").contains("seccomp=") {
         modes.push(Mode::Seccomp);
     }
-    if needs_wrapper(&probe.release) {
-        build_wrapper()?;
+    let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    if needs_wrapper(&probe.release, &processor) {
+        build_wrapper(&Kernel::preload())?;
         modes.push(Mode::PtraceFilled);
     } else {
         modes.push(Mode::Ptrace);
@@ -102,28 +103,26 @@ fn ask(kernel: &Kernel, program: &Path, option: &str) -> String {
         .unwrap_or_default()
 }
 
-/// Whether `PTRACE_SETREGSET` of this kernel is too short for this processor.
-fn needs_wrapper(release: &str) -> bool {
-    let mut numbers = release
-        .split(['.', '-'])
-        .map_while(|word| word.parse().ok());
+/// Whether `PTRACE_SETREGSET` of this kernel is too short for this processor, whose
+/// `/proc/cpuinfo` this is.
+fn needs_wrapper(release: &str, processor: &str) -> bool {
+    let mut numbers = release.split(['.', '-']).map_while(|word| word.parse().ok());
     let version: (u32, u32) = (
         numbers.next().unwrap_or_default(),
         numbers.next().unwrap_or_default(),
     );
-    let amx = fs::read_to_string("/proc/cpuinfo")
-        .is_ok_and(|text| text.split_whitespace().any(|flag| flag == "amx_tile"));
+    let amx = processor.split_whitespace().any(|flag| flag == "amx_tile");
     amx && version < (6, 13)
 }
 
-fn build_wrapper() -> Result<(), FetchError> {
-    let source = Lab::directory().join("ptrace_xstate.c");
+/// Compiles the wrapper to this shared library, its source beside it.
+fn build_wrapper(library: &Path) -> Result<(), FetchError> {
+    let source = library.with_extension("c");
     write(&source, WRAPPER)?;
     let mut command = Command::new("cc");
     command
         .args(["-shared", "-fPIC", "-O2", "-o"])
-        .arg(Kernel::preload())
-        .arg(&source)
+        .args([library, &source])
         .arg("-ldl");
     process::run(&mut command, DEADLINE)
         .map(drop)
@@ -189,14 +188,81 @@ mod tests {
         let length = program.len();
         set_interpreter(&mut program, Path::new("/nowhere/ld.so")).unwrap();
         assert_eq!(&program[length..], b"/nowhere/ld.so\0");
-        let directory = std::env::temp_dir().join(format!("lb-interp-{}", std::process::id()));
-        fs::create_dir_all(&directory).unwrap();
-        let path = directory.join("sh");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("sh");
         write_executable(&path, &program).unwrap();
         // The kernel does not find the interpreter: that is ENOENT for a file that exists.
         let error = Command::new(&path).spawn().unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
-        fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
+    fn only_old_kernels_on_processors_with_amx_need_the_wrapper() {
+        let with = "flags\t\t: fpu avx512f amx_bf16 avx512_fp16 amx_tile amx_int8";
+        let without = "flags\t\t: fpu avx512f";
+        assert!(needs_wrapper("6.1.176", with));
+        assert!(needs_wrapper("6.12.9-um", with));
+        assert!(!needs_wrapper("6.13.0", with));
+        assert!(!needs_wrapper("7.2.7", with));
+        assert!(!needs_wrapper("6.1.176", without));
+    }
+
+    /// Sets a register of a stopped child from a buffer that holds only the legacy region and the
+    /// header of the extended state, as a kernel before 6.13 does in the eyes of AMX.
+    const SHORT_BUFFER: &str = r#"
+        #include <errno.h>
+        #include <signal.h>
+        #include <stdio.h>
+        #include <string.h>
+        #include <sys/ptrace.h>
+        #include <sys/uio.h>
+        #include <sys/wait.h>
+        #include <unistd.h>
+        int main(void)
+        {
+            static unsigned char state[576], after[64 * 1024];
+            struct iovec vector = { state, sizeof state }, whole = { after, sizeof after };
+            pid_t child = fork();
+            if (child == 0) {
+                ptrace(PTRACE_TRACEME, 0, 0, 0);
+                raise(SIGSTOP);
+                _exit(0);
+            }
+            waitpid(child, 0, 0);
+            if (ptrace(PTRACE_GETREGSET, child, 0x202, &vector) != 0)
+                return 2;
+            state[160] = 0x5a; /* the first byte of xmm0 */
+            state[512] |= 2;   /* and that it is in use */
+            vector.iov_len = sizeof state;
+            if (ptrace(PTRACE_SETREGSET, child, 0x202, &vector) != 0) {
+                puts(strerror(errno));
+            } else {
+                ptrace(PTRACE_GETREGSET, child, 0x202, &whole);
+                printf("%x\n", after[160]);
+            }
+            kill(child, SIGKILL);
+            return 0;
+        }
+    "#;
+
+    #[test]
+    fn wrapper_completes_a_short_buffer() {
+        let directory = tempfile::tempdir().unwrap();
+        let (library, program) = (
+            directory.path().join("wrapper.so"),
+            directory.path().join("short"),
+        );
+        build_wrapper(&library).unwrap();
+        let source = directory.path().join("short.c");
+        fs::write(&source, SHORT_BUFFER).unwrap();
+        let mut compile = Command::new("cc");
+        compile.arg("-o").args([&program, &source]);
+        process::run(&mut compile, DEADLINE).unwrap();
+        let mut with = Command::new(&program);
+        with.env("LD_PRELOAD", &library);
+        let without = process::run(&mut Command::new(&program), DEADLINE).unwrap();
+        assert_eq!(without.trim(), "Bad address", "the kernel takes a short buffer");
+        assert_eq!(process::run(&mut with, DEADLINE).unwrap().trim(), "5a");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The step `host`: suites of any package, each test in fresh namespaces of its own.
 
+use std::process::Command;
+
 use nix::unistd::geteuid;
 use tests_kernel::lab::{PEERS_VARIABLE, Suite, Tree};
 
@@ -14,11 +16,11 @@ use crate::suite;
 const AT_ONCE: usize = 5;
 
 pub(super) fn host(context: &mut Context) -> Result<(), StepError> {
+    let result = try_namespaces(context);
+    context.one(result)?;
     context.fetch()?;
     let artifacts = context.artifacts()?;
     let suites = suite::suites(&artifacts, Place::HostNamespaces)?;
-    let result = try_namespaces(context);
-    context.one(result)?;
     let mut tests = Vec::new();
     for suite in &suites {
         tests.extend(suite::list(suite, &context.interrupted)?);
@@ -40,7 +42,8 @@ pub(super) fn host(context: &mut Context) -> Result<(), StepError> {
 
 /// Whether this machine lets this user make namespaces.
 fn try_namespaces(context: &mut Context) -> Result<(), StepError> {
-    let mut command = environment::in_namespaces("true");
+    let mut command = Command::new("unshare");
+    command.args([environment::namespace_flags(), "true"]);
     run(&mut command, &context.interrupted, &mut context.counts).map_err(|error| {
         let user = if geteuid().is_root() {
             "root"
