@@ -23,6 +23,18 @@ const NEWEST: &str = "sid";
 const MIRROR: &str = "http://deb.debian.org/debian";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
+/// apt's first error line, else how it ended.
+fn reason(error: &ProcessError) -> String {
+    match error {
+        ProcessError::Failed { status, output, .. } => output
+            .lines()
+            .find_map(|line| line.strip_prefix("E: "))
+            .map_or_else(|| format!("apt ended with {status}"), str::to_owned),
+        ProcessError::Deadline { deadline, .. } => format!("apt did not end within {deadline:?}"),
+        error => error.to_string(),
+    }
+}
+
 /// Which sources apt reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sources {
@@ -80,10 +92,10 @@ impl Apt {
         }
         println!("lab: reading the package lists of {sources}");
         apt.attempt(&["update"])
-            .map_err(|source| FetchError::Update {
-                tries: TRIES,
+            .map_err(|error| FetchError::Update {
                 sources: sources.to_string(),
-                source,
+                reason: reason(&error),
+                log: apt.log(),
             })?;
         Ok(apt)
     }
@@ -113,10 +125,10 @@ impl Apt {
             }
         }
         self.attempt(&install)
-            .map_err(|source| FetchError::Download {
-                tries: TRIES,
+            .map_err(|error| FetchError::Download {
                 sources: self.sources.to_string(),
-                source,
+                reason: reason(&error),
+                log: self.log(),
             })?;
         Ok(self.directory.join("cache/archives"))
     }
@@ -146,12 +158,21 @@ impl Apt {
             command.args(arguments);
             match process::run(&mut command, DEADLINE) {
                 Ok(_) => return Ok(()),
-                Err(error) if attempt == TRIES => return Err(error),
-                Err(error) => println!("lab: try {attempt} of {TRIES}: {error}"),
+                Err(error) if attempt == TRIES => {
+                    // A help for the reader of the error; its absence is no further failure.
+                    let _ = fs::write(self.log(), error.to_string());
+                    return Err(error);
+                }
+                Err(error) => println!("lab: try {attempt} of {TRIES}: {}", reason(&error)),
             }
             attempt += 1;
             process::pause(Duration::from_secs(3));
         }
+    }
+
+    /// Where the whole output of a failure is.
+    fn log(&self) -> PathBuf {
+        self.directory.with_extension("log")
     }
 
     fn command(&self, program: &str) -> Command {

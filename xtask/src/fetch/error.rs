@@ -25,21 +25,23 @@ pub(crate) enum FetchError {
     )]
     NoPackage { missing: Vec<String> },
     #[error(
-        "apt could not read its sources in {tries} tries; is the mirror in {} reachable?",
-        sources
+        "apt cannot read the package lists of {sources} ({reason}); is the mirror reachable? All that \
+         apt printed is in {}",
+        log.display()
     )]
     Update {
-        tries: u32,
         sources: String,
-        #[source]
-        source: ProcessError,
+        reason: String,
+        log: PathBuf,
     },
-    #[error("apt could not download the packages of {sources} in {tries} tries")]
+    #[error(
+        "apt cannot download the packages of {sources} ({reason}); all that it printed is in {}",
+        log.display()
+    )]
     Download {
-        tries: u32,
         sources: String,
-        #[source]
-        source: ProcessError,
+        reason: String,
+        log: PathBuf,
     },
     #[error(
         "Debian's archive key is not on this machine (no {}) and its package, \

@@ -70,7 +70,7 @@ pub(crate) fn fetch(wanted: Wanted) -> Result<(), FetchError> {
         optional: &[],
     };
     let mut fresh = distribution.fetch()?;
-    // The newest kernel is wanted, not needed: what is amiss with it was said by then.
+    // The lab works without the newest kernel, on the distribution's own.
     fresh |= fall_back(
         newest_kernel.fetch(),
         "this machine's own kernel package is used",
