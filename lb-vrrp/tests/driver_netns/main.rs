@@ -453,6 +453,7 @@ fn bad_packets_are_counted_and_change_nothing() {
     let lan = Lan::new();
     let a = Node::start(&lan.a, vec![RouterSpec::new("VI_1", "eth0", classic(100))]);
     a.wait_state(State::Master);
+    wait_for("the address", || lan.a.holds(VIP).then_some(()));
     a.drain();
     let from_c = Injector::new(&lan.c);
     let source = [192, 0, 2, 3];

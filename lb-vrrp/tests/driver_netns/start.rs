@@ -169,7 +169,11 @@ fn an_interface_may_come_after_its_router() {
         });
         a.reload(eth1(false)).unwrap();
         lan.bridge.ip("link del pa1");
-        a.wait_state(State::Fault);
+        // It is down first, and missing then.
+        wait_for("the interface to be missing", || {
+            (a.status().routers[0].problem == Some(LinkProblem::Missing)).then_some(())
+        });
+        assert_eq!(a.state(), State::Fault);
         // It runs without, and would not be started: a reload says so, and changes nothing.
         let error = a.reload(eth1(false)).unwrap_err();
         assert!(matches!(error, Error::InterfaceNotFound { .. }), "{error}");

@@ -507,7 +507,7 @@ fn an_item_that_cannot_be_restored_puts_its_group_into_fault() {
         assert_eq!(tracked, ["static route 10.5.0.0/16 dev side0 true"]);
         assert_eq!(first.faults.to_string(), "tracked object failed");
         assert_eq!(second.state, State::Master, "it is in no group");
-        assert!(!lan.a.holds(VIP));
+        wait_for("the address to go", || (!lan.a.holds(VIP)).then_some(()));
         let [item] = &status.statics[..] else {
             panic!("{status:?}");
         };

@@ -18,14 +18,16 @@ pub(super) fn join_before_exec(command: &mut Command, namespace: Arc<File>) {
         unshare(CloneFlags::CLONE_NEWNS)?;
         let slave = MsFlags::MS_SLAVE | MsFlags::MS_REC;
         mount(None::<&str>, "/", None::<&str>, slave, None::<&str>)?;
-        umount2("/sys", MntFlags::MNT_DETACH)?;
-        let none = MsFlags::empty();
-        mount(Some("sysfs"), "/sys", Some("sysfs"), none, None::<&str>)?;
+        // In an ordinary user's namespace the host's mount is locked and is covered instead, by a
+        // read-only one if it is read-only.
+        let _ = umount2("/sys", MntFlags::MNT_DETACH);
+        let cover = |flags| mount(Some("sysfs"), "/sys", Some("sysfs"), flags, None::<&str>);
+        cover(MsFlags::empty()).or_else(|_| cover(MsFlags::MS_RDONLY))?;
         Ok(())
     };
     #[expect(unsafe_code, reason = "std has no safe step between fork and exec")]
     // SAFETY: between fork and exec only async-signal-safe functions may be called. The closure
-    // makes five system calls; their short paths are copied to the stack, nothing is allocated, and
+    // makes a few system calls; their short paths are copied to the stack, nothing is allocated, and
     // an error is a number. The descriptor is open as long as the closure exists.
     unsafe {
         command.pre_exec(join);

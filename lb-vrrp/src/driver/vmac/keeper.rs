@@ -264,14 +264,19 @@ impl Keeper {
                 troubles.push(self.trouble(of, InterfaceOperation::Make, error));
             }
         }
-        let used: BTreeSet<u32> = wanted
-            .iter()
-            .map(|of| of.base.index)
-            .chain(self.made.values().map(|made| made.of.base.index))
+        let bases = wanted.iter().map(|of| &of.base);
+        let used: BTreeSet<Link> = bases
+            .chain(self.made.values().map(|made| &made.of.base))
+            .cloned()
             .collect();
-        let left: Vec<u32> = self.bases.keys().copied().collect();
-        for index in left.into_iter().filter(|index| !used.contains(index)) {
-            if let Some((base, before)) = self.bases.remove(&index)
+        let left = self.bases.values().map(|(base, _)| base);
+        let left: Vec<Link> = left.filter(|base| !used.contains(base)).cloned().collect();
+        for base in left {
+            // The settings are found by name. If another interface has the name, the first one is
+            // gone, and the settings are those of the other one.
+            let is_replaced = used.iter().any(|of| of.name == base.name);
+            if let Some((_, before)) = self.bases.remove(&base.index)
+                && !is_replaced
                 && let Some(manager) = &mut self.manager
             {
                 restore(manager.as_mut(), &base.name, &before);

@@ -174,7 +174,12 @@ pub(in super::super) fn spec(vrid: u8) -> RouterSpec {
 }
 
 fn wanted<const N: usize>(vrids: [u8; N]) -> Arc<[VirtualLink]> {
-    let there = table([eth(2, "eth0")]);
+    wanted_above(2, vrids)
+}
+
+/// With this index of `eth0`.
+fn wanted_above<const N: usize>(index: u32, vrids: [u8; N]) -> Arc<[VirtualLink]> {
+    let there = table([eth(index, "eth0")]);
     let links = vrids.map(|vrid| VirtualLink::of(&spec(vrid), &there).remove(0));
     links.into()
 }
@@ -257,6 +262,25 @@ async fn the_interface_beneath_is_set_back_with_the_last_one() {
     assert_eq!(fake.log(), ["delete vrrp.51"]);
     keeper.settle(&wanted([]), nobody, always).await;
     assert_eq!(fake.log(), ["delete vrrp.52", "eth0 arp_announce=0"]);
+}
+
+/// The actuator may know of the new interface before it knows that the old one is gone.
+#[tokio::test]
+async fn an_interface_beneath_that_is_replaced_keeps_its_settings() {
+    let (fake, mut keeper) = bench();
+    keeper.settle(&wanted([51]), nobody, always).await;
+    fake.with(|state| {
+        state.links.clear();
+        for setting in [Setting::ArpIgnore, Setting::ArpAnnounce] {
+            state.settings.insert(("eth0".into(), setting), 0);
+        }
+    });
+    keeper.settle(&wanted_above(3, [51]), nobody, always).await;
+    keeper.forget(&Link::new(2, "eth0"));
+    let now = |setting| fake.with(|state| state.settings[&("eth0".to_owned(), setting)]);
+    assert_eq!((now(Setting::ArpIgnore), now(Setting::ArpAnnounce)), (1, 2));
+    keeper.settle(&wanted([]), nobody, always).await;
+    assert_eq!((now(Setting::ArpIgnore), now(Setting::ArpAnnounce)), (0, 0));
 }
 
 #[tokio::test]
