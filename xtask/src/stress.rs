@@ -132,7 +132,7 @@ fn on_the_host(
         .collect();
     pool::run(
         jobs,
-        arguments.jobs.unwrap_or(AT_ONCE * processors()),
+        arguments.jobs.unwrap_or_else(|| AT_ONCE * processors()),
         &interrupted,
         |(round, test)| (round, suite::run(test, &variables, deadline, &interrupted)),
         |(round, outcome)| {

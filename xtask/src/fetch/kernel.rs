@@ -106,7 +106,9 @@ fn ask(kernel: &Kernel, program: &Path, option: &str) -> String {
 /// Whether `PTRACE_SETREGSET` of this kernel is too short for this processor, whose
 /// `/proc/cpuinfo` this is.
 fn needs_wrapper(release: &str, processor: &str) -> bool {
-    let mut numbers = release.split(['.', '-']).map_while(|word| word.parse().ok());
+    let mut numbers = release
+        .split(['.', '-'])
+        .map_while(|word| word.parse().ok());
     let version: (u32, u32) = (
         numbers.next().unwrap_or_default(),
         numbers.next().unwrap_or_default(),
@@ -261,7 +263,11 @@ mod tests {
         let mut with = Command::new(&program);
         with.env("LD_PRELOAD", &library);
         let without = process::run(&mut Command::new(&program), DEADLINE).unwrap();
-        assert_eq!(without.trim(), "Bad address", "the kernel takes a short buffer");
+        assert_eq!(
+            without.trim(),
+            "Bad address",
+            "the kernel takes a short buffer"
+        );
         assert_eq!(process::run(&mut with, DEADLINE).unwrap().trim(), "5a");
     }
 
