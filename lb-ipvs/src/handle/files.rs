@@ -30,7 +30,8 @@ impl IpvsHandle {
     ///
     /// Services come by netlink, destinations from `/proc/net/ip_vs`. Thresholds, kinds of tunnels,
     /// persistence templates and traffic counters are not in it; that is why it has types of its
-    /// own. When the table changes between the two readings both are repeated; after three times,
+    /// own. When the table changes between the two readings, or is resized by the kernel, both are
+    /// repeated; after three times,
     /// or without `/proc`, this is a [`snapshot`](IpvsHandle::snapshot) with the rest left out.
     ///
     /// Equivalent to `ipvsadm -L -n --nosort`.

@@ -23,25 +23,47 @@ pub(super) fn run(program: &str, arguments: &str) {
     assert!(output.status.success(), "{program} {arguments}: {output:?}");
 }
 
+/// How often is tried to read the table while it is at rest: newer kernels resize it some hundredths of a
+/// second after it was changed, and have another order of services from then on.
+const TRIES: u32 = 100;
+
+async fn whole(ipvs: &mut IpvsHandle) -> Vec<lb_ipvs::PlainEntry> {
+    let table = ipvs.snapshot().await.unwrap();
+    table.into_iter().map(Into::into).collect()
+}
+
+/// What `ours` makes of the table, and what `theirs` makes of it before and after, which must be the same.
+macro_rules! at_rest {
+    ($theirs:expr, $ours:expr) => {{
+        let mut tries = 0;
+        loop {
+            let before = $theirs;
+            let ours = $ours;
+            if before == $theirs {
+                break (ours, before);
+            }
+            tries += 1;
+            assert!(tries < TRIES, "the table is never at rest");
+        }
+    }};
+}
+
 /// A plain snapshot prints as ipvsadm does, and tells what the whole snapshot tells.
 async fn plain_is_whole(ipvs: &mut IpvsHandle) {
-    let plain = ipvs.plain_snapshot().await.unwrap();
-    let whole: Vec<lb_ipvs::PlainEntry> = ipvs
-        .snapshot()
-        .await
-        .unwrap()
-        .into_iter()
-        .map(Into::into)
-        .collect();
+    let (plain, whole) = at_rest!(whole(ipvs).await, ipvs.plain_snapshot().await.unwrap());
     assert_eq!(plain, whole);
     for (options, arguments) in [
         (text::Listing::default(), "-L -n"),
         (text::Listing::default().with_sort(false), "-L -n --nosort"),
     ] {
-        let info = ipvs.info().await.unwrap();
-        let mut ours = String::new();
-        text::plain_listing(&options, &info, &plain, &mut ours).unwrap();
-        let theirs = ipvsadm(arguments).replace("FWM  -1 ", "FWM  4294967295 ");
+        let theirs = || ipvsadm(arguments).replace("FWM  -1 ", "FWM  4294967295 ");
+        let (ours, theirs) = at_rest!(theirs(), {
+            let plain = ipvs.plain_snapshot().await.unwrap();
+            let info = ipvs.info().await.unwrap();
+            let mut ours = String::new();
+            text::plain_listing(&options, &info, &plain, &mut ours).unwrap();
+            ours
+        });
         assert_eq!(ours, theirs);
     }
 }

@@ -11,6 +11,7 @@
     reason = "tests"
 )]
 
+mod dumps;
 mod files;
 mod lost;
 mod module;
@@ -89,6 +90,7 @@ async fn kernel() {
     abandoned_dump().await;
     readable_errors();
     lost::replies().await;
+    dumps::while_the_table_changes().await;
     files::plain_listings().await;
     files::connections().await;
     files::sysctls().await;
