@@ -80,6 +80,10 @@ fn coming_and_going() -> impl FnMut() + Send + 'static {
 }
 
 /// Has the kernel resize the table of services.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the thread has no runtime, and nothing reports the end of a resizing"
+)]
 fn resizing() -> impl FnMut() + Send + 'static {
     let mut factors = ["-8", "0"].iter().cycle();
     move || {

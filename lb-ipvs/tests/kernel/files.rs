@@ -225,6 +225,40 @@ pub(super) async fn sysctls() {
     assert_eq!(source.kind(), io::ErrorKind::NotFound);
 }
 
+/// The state of the tables, where the kernel shows it.
+pub(super) async fn status() {
+    const FILE: &str = "/proc/net/ip_vs_status";
+    let mut ipvs = connect().await;
+    if !Path::new(FILE).exists() {
+        assert_eq!(ipvs.status().unwrap(), None);
+        return;
+    }
+    let empty = ipvs.status().unwrap().unwrap();
+    assert_eq!(empty.services.entries, Some(0));
+    assert_eq!(empty.services.buckets, Some(0));
+    let services: Vec<Change> = (0..300)
+        .map(|n| Change::AddService(Service::new(numbered(n), Scheduler::RoundRobin)))
+        .collect();
+    ipvs.apply(&services).await.unwrap();
+    let (status, _) = at_rest!(
+        fs::read_to_string(FILE).unwrap(),
+        ipvs.status().unwrap().unwrap()
+    );
+    println!("{status:?}");
+    assert!(status.other.is_empty(), "{status:?}");
+    assert_eq!(status.services.entries, Some(300));
+    let buckets = status.services.buckets.unwrap();
+    let used: u64 = status.services.chains.values().sum();
+    assert_eq!(status.services.empty.unwrap() + used, buckets);
+    assert!(status.services.longest_chain().is_some());
+    let size = u64::from(ipvs.info().await.unwrap().connection_table_size);
+    assert_eq!(status.connections.buckets, Some(size));
+    assert!(status.connections.load_factor.is_some());
+    assert!(status.estimation.threads.is_some() && status.estimation.max_threads.is_some());
+    assert!(status.estimation.max_estimators.is_some());
+    ipvs.flush().await.unwrap();
+}
+
 /// Two tables and two sets of settings from one process, whose own are a third.
 pub(super) async fn namespaces() {
     let mut here = connect().await;

@@ -94,6 +94,7 @@ async fn kernel() {
     files::plain_listings().await;
     files::connections().await;
     files::sysctls().await;
+    files::status().await;
     files::namespaces().await;
     files::helpers().await;
     println!("ran on a real kernel");
