@@ -57,7 +57,7 @@ fn help_of_the_whole_and_of_each_verb() {
     for word in ["-A|E SERVICE", "--json", "--netns", "  drain ", "  watch "] {
         assert!(out.contains(word), "{word}: {out}");
     }
-    for verb in ["save", "drain", "watch", "helper", "sysctl"] {
+    for verb in ["save", "drain", "watch", "helper", "status", "sysctl"] {
         let (out, err, exit) = run(&[verb, "--help"]);
         assert_eq!((err.as_str(), exit), ("", 0), "{verb}");
         assert!(out.contains(&format!("Usage: lbctl ipvs {verb}")), "{out}");

@@ -80,6 +80,7 @@
 //! | none: `watch ipvsadm -L` | [`IpvsHandle::changes`], [`difference`](fn@difference) |
 //! | none: `ip netns exec NAME ipvsadm` | [`IpvsHandle::connect_in`], [`NetworkNamespace`] |
 //! | none: `sysctl net.ipv4.vs` | [`IpvsHandle::sysctls`], [`set_sysctl`](IpvsHandle::set_sysctl), [`sysctl`] |
+//! | none: `/proc/net/ip_vs_status` | [`IpvsHandle::status`] |
 //! | none: `modprobe ip_vs_ftp`, `/proc/net/ip_vs_app` | [`IpvsHandle::load_helper`], [`applications`](IpvsHandle::applications) |
 //! | `-L --timeout`, `--set` | [`IpvsHandle::timeouts`], [`set_timeouts`](IpvsHandle::set_timeouts) |
 //! | `-L --daemon` | [`IpvsHandle::sync_daemons`] |
@@ -146,6 +147,7 @@ mod scheduler;
 mod service;
 mod settings;
 mod stats;
+mod status;
 pub mod sysctl;
 mod table;
 pub mod text;
@@ -178,6 +180,7 @@ pub use scheduler::Scheduler;
 pub use service::{AddressFamily, Netmask, Persistence, Protocol, Service, ServiceKey};
 pub use settings::{Info, SyncDaemon, SyncId, SyncState, Timeouts, Version};
 pub use stats::{Rates, Stats};
+pub use status::{Estimation, HashTable, Status};
 pub use table::{Table, TableChange, TableError, TableService};
 
 /// A kernel made of a script, for tests of programs that use [`IpvsHandle`].

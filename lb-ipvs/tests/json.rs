@@ -14,7 +14,7 @@ use std::{
 use lb_ipvs::{
     AddressFamily, Aspects, Connections, Destination, DestinationEntry, Difference, DrainEvent,
     DrainStep, EngineName, ForwardingMethod, Info, Netmask, Persistence, Protocol, Rates,
-    Scheduler, Service, ServiceEntry, ServiceFlags, ServiceKey, Stats, SyncDaemon, SyncId,
+    Scheduler, Service, ServiceEntry, ServiceFlags, ServiceKey, Stats, Status, SyncDaemon, SyncId,
     SyncState, TableEntry, Thresholds, Timeouts, Tunnel, TunnelFlags, Version, Weight,
     text::{
         connections::{self, Origin, ReadError},
@@ -237,6 +237,15 @@ fn documents() -> BTreeMap<&'static str, (String, Value)> {
             }),
         ),
         ("table size", lines(|out| json::table_size(2, 8, out))),
+        (
+            "state of the kernel",
+            lines(|out| {
+                json::status(&info(), None, out)?;
+                json::status(&info(), Some(&Status::parse("")), out)?;
+                let recorded = include_str!("data/ip_vs_status.txt");
+                json::status(&info(), Some(&Status::parse(recorded)), out)
+            }),
+        ),
         (
             "differences",
             lines(|out| {

@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -437,6 +438,9 @@ fn another_namespace_helpers_and_settings() -> TestResult {
     Tool::Lbctl.run(&there, &format!("--netns {name} drain 192.168.1.62"))?;
     assert!(!cluster.table()?.contains("192.168.1.62"));
 
+    // A new namespace has what a kernel has after boot; newer kernels have other load factors in it.
+    let fresh = Tool::Lbctl.run(&there, "sysctl")?;
+    assert!(!fresh.contains('*'), "{fresh}");
     let setting = "net.ipv4.vs.expire_nodest_conn";
     let show = |netns: &Netns| Tool::Lbctl.run(netns, "sysctl expire_nodest_conn");
     assert_eq!(show(&there)?, format!("{setting} = 0\n"));
@@ -454,5 +458,56 @@ fn another_namespace_helpers_and_settings() -> TestResult {
     Tool::Lbctl.run(&there, "helper ftp")?;
     let helpers = Tool::Lbctl.run(&there, "helper")?;
     assert_eq!(helpers, "ftp        TCP 21    used by 0\n");
+    Ok(())
+}
+
+#[test]
+fn the_state_of_the_kernels_tables() -> TestResult {
+    guest_or_skip!();
+    let cluster = Cluster::new()?;
+    let held = cluster.hold()?;
+    let table = cluster.table()?;
+    let size: u64 = table
+        .split_once("(size=")
+        .and_then(|(_, rest)| rest.split_once(')')?.0.parse().ok())
+        .ok_or_else(|| table.clone())?;
+    let shown = cluster.json("status --json")?;
+    assert_eq!(shown["version"], "1.2.1");
+    assert_eq!(shown["connection_table_size"], size);
+    let text = Tool::Lbctl.run(cluster.netns(), "status")?;
+    let status = &shown["status"];
+    if Path::new("/proc/net/ip_vs_status").exists() {
+        assert_eq!(status["connections"]["entries"], 1);
+        assert_eq!(status["connections"]["buckets"], size);
+        assert_eq!(status["connections"]["load_factor"], -2);
+        assert_eq!(status["connections"]["chains"][0]["buckets"], 1);
+        assert_eq!(status["services"]["entries"], 3);
+        assert_eq!(status["services"]["load_factor"], -2);
+        assert!(status["services"]["empty"].is_u64(), "{shown}");
+        assert!(status["estimation"]["max_threads"].is_u64(), "{shown}");
+        assert_eq!(status["other"].as_array().map(Vec::len), Some(0));
+        let connections =
+            format!("\nconnection table  {size} buckets, 1 connections, load factor -2, ");
+        assert!(text.contains(&connections), "{text}");
+        // What is set counts for the next table.
+        Tool::Lbctl.run(cluster.netns(), "sysctl svc_lfactor=-5")?;
+        wait_until("a table of the new load factor", DEADLINE, || {
+            let shown = cluster
+                .json("status --json")
+                .map_err(|error| error.to_string())?;
+            if shown["status"]["services"]["load_factor"] == -5 {
+                Ok(())
+            } else {
+                Err(shown.to_string())
+            }
+        })?;
+    } else {
+        assert!(status.is_null(), "{shown}");
+        assert_eq!(
+            text,
+            format!("version           1.2.1\nconnection table  {size} buckets\n")
+        );
+    }
+    drop(held);
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use std::{
     fs::File,
-    io::{BufReader, Read as _},
+    io::{self, BufReader, Read as _},
     path::Path,
 };
 
@@ -13,6 +13,7 @@ use crate::{
     modprobe::{self, Helper, ModuleAttempt},
     plain::PlainEntry,
     procfs::{Application, merge, parse_applications},
+    status::Status,
     sysctl::{Sysctl, SysctlValue, Sysctls},
     text::connections::Connections,
 };
@@ -30,7 +31,8 @@ impl IpvsHandle {
     ///
     /// Services come by netlink, destinations from `/proc/net/ip_vs`. Thresholds, kinds of tunnels,
     /// persistence templates and traffic counters are not in it; that is why it has types of its
-    /// own. When the table changes between the two readings both are repeated; after three times,
+    /// own. When the table changes between the two readings, or is resized by the kernel, both are
+    /// repeated; after three times,
     /// or without `/proc`, this is a [`snapshot`](IpvsHandle::snapshot) with the rest left out.
     ///
     /// Equivalent to `ipvsadm -L -n --nosort`.
@@ -110,6 +112,36 @@ impl IpvsHandle {
     /// ```
     pub fn connections_with_origin(&self) -> Result<Connections<BufReader<File>>, Error> {
         self.open_connections("ip_vs_conn_sync")
+    }
+
+    /// Reads the state of the kernel's hash tables and of the estimation of rates; `None` on kernels that
+    /// do not show it, as Linux 6.1.
+    ///
+    /// That needs root. [`IpvsHandle::info`] has the size of the connection table on any kernel.
+    ///
+    /// ipvsadm has no equivalent; it is `/proc/net/ip_vs_status`.
+    ///
+    /// # Errors
+    /// [`Error::Procfs`] when the file is there and cannot be read.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # fn example(ipvs: lb_ipvs::IpvsHandle) -> Result<(), lb_ipvs::Error> {
+    /// if let Some(status) = ipvs.status()? {
+    ///     println!("{:?} connections in {:?} buckets", status.connections.entries, status.connections.buckets);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn status(&self) -> Result<Option<Status>, Error> {
+        let mut text = Vec::new();
+        match self.read_file("ip_vs_status", &mut text) {
+            Ok(()) => Ok(Some(Status::parse(&String::from_utf8_lossy(&text)))),
+            Err(Error::Procfs { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Lists the application helpers that are loaded, such as `ftp`.

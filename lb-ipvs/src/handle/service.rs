@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Services.
 
+use nix::libc;
+
 use super::IpvsHandle;
 use crate::{
     change::Change,
     entry::ServiceEntry,
-    error::{DecodeError, Error},
+    error::Error,
     operation::{Operation, Subject},
     service::{Service, ServiceKey},
     wire::{Command, IpvsAttribute, IpvsMessage, key_attributes, reader, service_of},
@@ -13,6 +15,13 @@ use crate::{
 
 impl IpvsHandle {
     /// Lists all services with their counters, in the kernel's order.
+    ///
+    /// A service that is in the table all the time is in the list once, however many others come and go;
+    /// one that is made or removed meanwhile may be in it or not. The kernel alone promises less, so a list
+    /// that does not fit into one message is read twice, and more often where the readings differ.
+    ///
+    /// Since Linux 7.2 the order is another one in each network namespace and whenever the kernel resizes
+    /// its table, as it does some time after services were added or removed.
     ///
     /// Equivalent to the service lines of `ipvsadm -L -n --stats --nosort`.
     ///
@@ -29,21 +38,38 @@ impl IpvsHandle {
     /// # }
     /// ```
     pub async fn services(&mut self) -> Result<Vec<ServiceEntry>, Error> {
-        self.list_services(reader::services).await
+        let list = self
+            .transport
+            .dump(
+                Operation::ListServices,
+                Subject::Table,
+                IpvsMessage::new(Command::GetService, Vec::new()),
+                reader::services,
+                |entry| entry.service.key,
+            )
+            .await?;
+        let mut services = list.items;
+        for entry in list.doubtful {
+            match self.service(&entry.service.key).await {
+                Ok(entry) => services.push(entry),
+                Err(error) if error.errno() == Some(libc::ESRCH) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(services)
     }
 
-    /// As [`IpvsHandle::services`], without counters, whose reading takes longest.
+    /// As [`IpvsHandle::services`], without counters, whose reading takes longest, and read only once:
+    /// where the table changes meanwhile, one may be missing or be there twice.
     pub(super) async fn configured_services(&mut self) -> Result<Vec<Service>, Error> {
-        self.list_services(reader::configured_services).await
-    }
-
-    async fn list_services<T>(
-        &mut self,
-        read: impl Fn(&[u8], &mut Vec<T>) -> Result<(), DecodeError>,
-    ) -> Result<Vec<T>, Error> {
         let message = IpvsMessage::new(Command::GetService, Vec::new());
         self.transport
-            .dump(Operation::ListServices, Subject::Table, message, read)
+            .dump_once(
+                Operation::ListServices,
+                Subject::Table,
+                message,
+                reader::configured_services,
+            )
             .await
     }
 

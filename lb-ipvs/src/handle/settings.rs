@@ -116,7 +116,7 @@ impl IpvsHandle {
         let message = IpvsMessage::new(Command::GetDaemon, Vec::new());
         let operation = Operation::ListSyncDaemons;
         self.transport
-            .dump(operation, Subject::Table, message, reader::daemons)
+            .dump_once(operation, Subject::Table, message, reader::daemons)
             .await
     }
 

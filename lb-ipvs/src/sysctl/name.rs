@@ -111,7 +111,8 @@ macro_rules! sysctls {
                 }
             }
 
-            /// Its value after boot; `None` where that depends on the machine or is not known.
+            /// Its value after boot; `None` where that depends on the machine or on the network
+            /// namespace, or is not known.
             #[must_use]
             pub fn default_value(&self) -> Option<SysctlValue> {
                 match self {
@@ -143,10 +144,10 @@ sysctls! {
         "While a backup sync daemon runs, schedule nothing, so that two directors make no loop.";
     CacheBypass = "cache_bypass", Flag, Flag(false),
         "Without a destination that is alive, send the packets of a mark's service to where they were going.";
-    ConnLfactor = "conn_lfactor", Number, Number(-4),
-        "Load at which the connection table grows, as a power of two, -8 to 8 (later kernels).";
+    ConnLfactor = "conn_lfactor", Number, None,
+        "Load at which the connection table grows, as a power of two of its size, -8 to 8: -4 in the first network namespace, -2 in others (Linux 7.2).";
     ConnMax = "conn_max", Number, None,
-        "Connections at most in this network namespace (later kernels).";
+        "Connections at most in this network namespace (Linux 7.2).";
     ConnReuseMode = "conn_reuse_mode", Number, Number(1),
         "What a new connection from the port of one that is ending does: bit 0 schedules it anew (one whose packets conntrack follows waits a second), bit 1 only if persistence allows it.";
     Conntrack = "conntrack", Flag, Flag(false),
@@ -158,9 +159,9 @@ sysctls! {
     DropPacket = "drop_packet", Number, Number(0),
         "Drop packets of new connections: 0 never, 1 and 2 when memory is short, 3 always.";
     EstCpulist = "est_cpulist", Text, None,
-        "The processors that estimate rates, empty for all (later kernels).";
+        "The processors whose threads estimate rates, all at first (Linux 6.2).";
     EstNice = "est_nice", Number, Number(0),
-        "The niceness of the threads that estimate rates (later kernels).";
+        "The niceness of the threads that estimate rates (Linux 6.2).";
     ExpireNodestConn = "expire_nodest_conn", Flag, Flag(false),
         "Forget connections whose destination was deleted, instead of dropping their packets until it is back.";
     ExpireQuiescentTemplate = "expire_quiescent_template", Flag, Flag(false),
@@ -187,8 +188,8 @@ sysctls! {
         "Let any TCP packet make a connection, not only SYN: to take over without synchronisation, with a scheduler that hashes.";
     SnatReroute = "snat_reroute", Flag, Flag(true),
         "Find the route of masqueraded replies anew by their new source address.";
-    SvcLfactor = "svc_lfactor", Number, Number(-3),
-        "Load at which the service table grows, as a power of two, -8 to 8 (later kernels).";
+    SvcLfactor = "svc_lfactor", Number, None,
+        "Load at which the table of services grows, as a power of two of its size, -8 to 8: -3 in the first network namespace, -2 in others (Linux 7.2).";
     SyncPersistMode = "sync_persist_mode", Flag, Flag(false),
         "Synchronise only persistence templates where persistence alone decides.";
     SyncPorts = "sync_ports", Number, Number(1),

@@ -14,7 +14,7 @@ use nix::sys::socket::{MsgFlags, MultiHeaders, recvmmsg};
 const SLOTS: usize = 8;
 /// Bytes of a datagram at most: the kernel makes the parts of a dump no larger than the room that is
 /// offered, and no other message of the family comes near.
-const SLOT: usize = 16 << 10;
+pub(super) const SLOT: usize = 16 << 10;
 
 /// Received datagrams.
 pub(super) struct Datagrams {

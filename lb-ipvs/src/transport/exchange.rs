@@ -4,8 +4,7 @@
 use std::{io, os::fd::BorrowedFd, time::Duration};
 
 use netlink_packet_core::{
-    Emitable, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage,
-    ParseableParametrized,
+    Emitable, NLM_F_ACK, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, ParseableParametrized,
 };
 use netlink_packet_generic::{GenlHeader, GenlMessage};
 use nix::libc;
@@ -14,6 +13,7 @@ use tokio::time::{sleep, timeout};
 use super::{
     batch,
     datagrams::Datagrams,
+    dump::Parts,
     family,
     frame::{Body, Frame, Frames},
     link::Link,
@@ -28,14 +28,14 @@ use crate::{
 pub(super) const DEADLINE: Duration = Duration::from_secs(15);
 /// How often a dump is begun anew when the list changes under it, when the kernel is busy with
 /// another one on this socket, or when replies are lost.
-const DUMP_ATTEMPTS: u32 = 5;
+pub(super) const DUMP_ATTEMPTS: u32 = 5;
 /// How long to wait before that, multiplied by the number of the attempt.
-const DUMP_PAUSE: Duration = Duration::from_millis(10);
+pub(super) const DUMP_PAUSE: Duration = Duration::from_millis(10);
 
 /// A socket whose family is known.
 pub(crate) struct Transport {
     link: Link,
-    family: u16,
+    pub(super) family: u16,
     pub(super) sequence: u32,
     batch_limit: usize,
     /// An exchange began and did not end: its replies may still come.
@@ -139,55 +139,6 @@ impl Transport {
                 }
                 outcome => return outcome,
             }
-        }
-    }
-
-    /// Sends one request with `NLM_F_DUMP`, and returns the list of what `read` makes of the
-    /// attributes of each reply.
-    ///
-    /// A list that changed while it was read is read again, and so it is when the kernel was busy
-    /// or dropped a part of it; a bounded number of times.
-    pub(crate) async fn dump<T>(
-        &mut self,
-        operation: Operation,
-        subject: Subject,
-        message: IpvsMessage,
-        read: impl Fn(&[u8], &mut Vec<T>) -> Result<(), DecodeError>,
-    ) -> Result<Vec<T>, Error> {
-        let about = About { operation, subject };
-        let mut message = GenlMessage::from_payload(message);
-        message.set_resolved_family_id(self.family);
-        let mut message = NetlinkMessage::new(NetlinkHeader::default(), message.into());
-        message.header.flags = NLM_F_REQUEST | NLM_F_DUMP;
-        let mut list = Vec::new();
-        let mut attempt = 1;
-        loop {
-            list.clear();
-            let mut bytes = Vec::new();
-            let sequence = self.append(&mut message, &mut bytes);
-            self.send(about, bytes, false).await?;
-            let outcome = self
-                .collect(about, sequence, |_, attributes| read(attributes, &mut list))
-                .await;
-            let error = match outcome {
-                Ok(false) => return Ok(list),
-                Ok(true) => Error::Interrupted {
-                    operation,
-                    attempts: DUMP_ATTEMPTS,
-                },
-                Err(error) if can_be_asked_again(&error) => error,
-                Err(error) => return Err(error),
-            };
-            if attempt == DUMP_ATTEMPTS {
-                return Err(error);
-            }
-            tracing::debug!(%operation, attempt, %error, "list is read again");
-            if !matches!(error, Error::Interrupted { .. }) {
-                sleep(DUMP_PAUSE * attempt).await;
-                // Whatever dump this socket is in the middle of ends by being read.
-                self.unsettled = true;
-            }
-            attempt += 1;
         }
     }
 
@@ -296,24 +247,32 @@ impl Transport {
     }
 
     /// Receives all there is in reply to one request, and hands the attributes of each message to
-    /// `read`; whether a dump was interrupted.
-    async fn collect(
+    /// `read`.
+    pub(super) async fn collect(
         &mut self,
         about: About,
         sequence: u32,
         mut read: impl FnMut(GenlHeader, &[u8]) -> Result<(), DecodeError>,
-    ) -> Result<bool, Error> {
-        let mut interrupted = false;
+    ) -> Result<Collected, Error> {
+        let mut collected = Collected::default();
         loop {
             self.receive(about).await?;
-            for frame in self.buffer.iter().flat_map(Frames::new) {
+            let mut part = None;
+            let datagrams = self.buffer.iter().enumerate();
+            let frames = datagrams.flat_map(|(number, datagram)| {
+                Frames::new(datagram).map(move |frame| (number, datagram.len(), frame))
+            });
+            for (number, length, frame) in frames {
                 let frame = frame.map_err(|source| malformed(about, source))?;
                 if check_sequence(about, sequence, &frame)?.is_stale() {
                     continue;
                 }
-                interrupted |= frame.interrupted;
+                collected.interrupted |= frame.interrupted;
                 match frame.body {
                     Body::Message(payload) => {
+                        if part.replace(number) != Some(number) {
+                            collected.parts.add(length);
+                        }
                         let header = GenlHeader::parse(payload);
                         let header = header.map_err(|source| malformed(about, source))?;
                         let attributes = payload.get(header.buffer_len()..).unwrap_or_default();
@@ -324,7 +283,7 @@ impl Transport {
                     }
                     Body::Ack | Body::Done { errno: 0 } => {
                         self.unsettled = false;
-                        return Ok(interrupted);
+                        return Ok(collected);
                     }
                     Body::Error { errno, message } => {
                         self.unsettled = false;
@@ -386,6 +345,15 @@ impl Transport {
     }
 }
 
+/// What the replies to a request were, beside their contents.
+#[derive(Default)]
+pub(super) struct Collected {
+    /// Whether the kernel reports that a list changed while it was sent.
+    pub(super) interrupted: bool,
+    /// The datagrams that had messages.
+    pub(super) parts: Parts,
+}
+
 /// Whether a reply belongs to the request in hand or to one before it.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Age {
@@ -400,7 +368,7 @@ impl Age {
 }
 
 /// Whether an error of a question that changes nothing may be gone the next time.
-fn can_be_asked_again(error: &Error) -> bool {
+pub(super) fn can_be_asked_again(error: &Error) -> bool {
     match error {
         Error::OutcomeUnknown { .. } => true,
         Error::Kernel { source, .. } => source.raw_os_error() == Some(libc::EBUSY),

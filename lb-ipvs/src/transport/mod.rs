@@ -6,6 +6,7 @@
 
 mod batch;
 mod datagrams;
+mod dump;
 mod exchange;
 mod family;
 mod frame;

@@ -23,25 +23,47 @@ pub(super) fn run(program: &str, arguments: &str) {
     assert!(output.status.success(), "{program} {arguments}: {output:?}");
 }
 
+/// How often is tried to read the table while it is at rest: newer kernels resize it some hundredths of a
+/// second after it was changed, and have another order of services from then on.
+const TRIES: u32 = 100;
+
+async fn whole(ipvs: &mut IpvsHandle) -> Vec<lb_ipvs::PlainEntry> {
+    let table = ipvs.snapshot().await.unwrap();
+    table.into_iter().map(Into::into).collect()
+}
+
+/// What `ours` makes of the table, and what `theirs` makes of it before and after, which must be the same.
+macro_rules! at_rest {
+    ($theirs:expr, $ours:expr) => {{
+        let mut tries = 0;
+        loop {
+            let before = $theirs;
+            let ours = $ours;
+            if before == $theirs {
+                break (ours, before);
+            }
+            tries += 1;
+            assert!(tries < TRIES, "the table is never at rest");
+        }
+    }};
+}
+
 /// A plain snapshot prints as ipvsadm does, and tells what the whole snapshot tells.
 async fn plain_is_whole(ipvs: &mut IpvsHandle) {
-    let plain = ipvs.plain_snapshot().await.unwrap();
-    let whole: Vec<lb_ipvs::PlainEntry> = ipvs
-        .snapshot()
-        .await
-        .unwrap()
-        .into_iter()
-        .map(Into::into)
-        .collect();
+    let (plain, whole) = at_rest!(whole(ipvs).await, ipvs.plain_snapshot().await.unwrap());
     assert_eq!(plain, whole);
     for (options, arguments) in [
         (text::Listing::default(), "-L -n"),
         (text::Listing::default().with_sort(false), "-L -n --nosort"),
     ] {
-        let info = ipvs.info().await.unwrap();
-        let mut ours = String::new();
-        text::plain_listing(&options, &info, &plain, &mut ours).unwrap();
-        let theirs = ipvsadm(arguments).replace("FWM  -1 ", "FWM  4294967295 ");
+        let theirs = || ipvsadm(arguments).replace("FWM  -1 ", "FWM  4294967295 ");
+        let (ours, theirs) = at_rest!(theirs(), {
+            let plain = ipvs.plain_snapshot().await.unwrap();
+            let info = ipvs.info().await.unwrap();
+            let mut ours = String::new();
+            text::plain_listing(&options, &info, &plain, &mut ours).unwrap();
+            ours
+        });
         assert_eq!(ours, theirs);
     }
 }
@@ -201,6 +223,40 @@ pub(super) async fn sysctls() {
         panic!("{error:?}");
     };
     assert_eq!(source.kind(), io::ErrorKind::NotFound);
+}
+
+/// The state of the tables, where the kernel shows it.
+pub(super) async fn status() {
+    const FILE: &str = "/proc/net/ip_vs_status";
+    let mut ipvs = connect().await;
+    if !Path::new(FILE).exists() {
+        assert_eq!(ipvs.status().unwrap(), None);
+        return;
+    }
+    let empty = ipvs.status().unwrap().unwrap();
+    assert_eq!(empty.services.entries, Some(0));
+    assert_eq!(empty.services.buckets, Some(0));
+    let services: Vec<Change> = (0..300)
+        .map(|n| Change::AddService(Service::new(numbered(n), Scheduler::RoundRobin)))
+        .collect();
+    ipvs.apply(&services).await.unwrap();
+    let (status, _) = at_rest!(
+        fs::read_to_string(FILE).unwrap(),
+        ipvs.status().unwrap().unwrap()
+    );
+    println!("{status:?}");
+    assert!(status.other.is_empty(), "{status:?}");
+    assert_eq!(status.services.entries, Some(300));
+    let buckets = status.services.buckets.unwrap();
+    let used: u64 = status.services.chains.values().sum();
+    assert_eq!(status.services.empty.unwrap() + used, buckets);
+    assert!(status.services.longest_chain().is_some());
+    let size = u64::from(ipvs.info().await.unwrap().connection_table_size);
+    assert_eq!(status.connections.buckets, Some(size));
+    assert!(status.connections.load_factor.is_some());
+    assert!(status.estimation.threads.is_some() && status.estimation.max_threads.is_some());
+    assert!(status.estimation.max_estimators.is_some());
+    ipvs.flush().await.unwrap();
 }
 
 /// Two tables and two sets of settings from one process, whose own are a third.

@@ -11,6 +11,7 @@
     reason = "tests"
 )]
 
+mod dumps;
 mod files;
 mod lost;
 mod module;
@@ -86,9 +87,11 @@ async fn run_all() {
     abandoned_dump().await;
     readable_errors();
     lost::replies().await;
+    dumps::while_the_table_changes().await;
     files::plain_listings().await;
     files::connections().await;
     files::sysctls().await;
+    files::status().await;
     files::namespaces().await;
     files::helpers().await;
     println!("ran on a real kernel");

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use pnet::util::MacAddr;
 
-use super::{NetError, Netns};
+use super::{NetError, Netns, filter};
 
 /// A switch: a bridge without spanning tree and without multicast snooping, so that a packet sent
 /// is a packet received.
@@ -156,7 +156,7 @@ impl Host {
     }
 
     /// Makes it a direct-routing real server for `vip`: the address on loopback, not answered and
-    /// not announced by ARP (`arp_ignore=1`, `arp_announce=2`), and ARP for it dropped besides.
+    /// not announced by ARP (`arp_ignore=1`, `arp_announce=2`), and ARP for it filtered besides.
     ///
     /// # Errors
     ///
@@ -164,7 +164,7 @@ impl Host {
     pub fn prepare_direct_routing(&self, vip: Ipv4Addr) -> Result<(), NetError> {
         self.quiet_arp()?;
         self.netns.ip(&format!("addr add {vip}/32 dev lo"))?;
-        self.drop_arp(vip)
+        filter::hide_from_arp(&self.netns, "eth0", vip, self.address)
     }
 
     /// Makes it a tunnel real server for `vip`: the address on `tunl0`, ARP as for direct routing.
@@ -177,7 +177,7 @@ impl Host {
         self.netns.ip("link set tunl0 up")?;
         self.netns.ip(&format!("addr add {vip}/32 dev tunl0"))?;
         self.netns.sysctl("net/ipv4/conf/tunl0/rp_filter", "0")?;
-        self.drop_arp(vip)
+        filter::hide_from_arp(&self.netns, "eth0", vip, self.address)
     }
 
     /// Makes it a masquerading real server: what it answers leaves by way of `gateway`.
@@ -199,17 +199,5 @@ impl Host {
                 .sysctl(&format!("net/ipv4/conf/{device}/arp_announce"), "2")?;
         }
         Ok(())
-    }
-
-    /// Drops ARP requests for `vip`, and never sends ARP with it as the sender.
-    fn drop_arp(&self, vip: Ipv4Addr) -> Result<(), NetError> {
-        self.netns
-            .run(&format!("arptables-legacy -A INPUT -d {vip} -j DROP"))?;
-        let own = self.address;
-        self.netns
-            .run(&format!(
-                "arptables-legacy -A OUTPUT -s {vip} -j mangle --mangle-ip-s {own}"
-            ))
-            .map(drop)
     }
 }

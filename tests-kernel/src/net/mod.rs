@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a scenario is made of: namespaces and links ([`Netns`], [`Lan`]), servers
-//! ([`HttpServer`], [`SmtpSink`]), a client that polls ([`Poller`]) and observers ([`Capture`], [`Observer`]).
+//! ([`HttpServer`], [`SmtpSink`]), a client that polls ([`Poller`]), observers ([`Capture`], [`Observer`]) and packet filters ([`filter`]).
 
 mod capture;
 mod client;
+pub mod filter;
 mod http;
 mod lan;
 mod observer;

@@ -6,7 +6,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use tests_kernel::cluster::{Cluster, DIRECTORS, Forwarding, REAL_SERVERS, VIP, results};
-use tests_kernel::net::Behaviour;
+use tests_kernel::net::{Behaviour, filter};
 
 use crate::{
     DEADLINE, NAMES, TestResult, VIRTUAL_SERVER, longest_gap, row, start, wait_for_log,
@@ -84,7 +84,7 @@ fn only_the_master_checks(cluster: &Cluster) {
 fn real_servers_fail_and_return(cluster: &Cluster) -> TestResult {
     let master = &cluster.directors[0];
     let silent = cluster.real_server(1).netns();
-    silent.run("iptables-legacy -A INPUT -p tcp --dport 80 -j DROP")?;
+    filter::drop_tcp(silent, "eth0", 80)?;
     cluster.servers[0].set_behaviour(Behaviour::Refuse);
     let at = Instant::now();
     master.wait_for_table(&REAL_SERVERS[1..], DEADLINE)?;
@@ -110,7 +110,7 @@ fn real_servers_fail_and_return(cluster: &Cluster) -> TestResult {
     )?;
     assert!(cluster.client.get("/", Duration::from_secs(2)).is_err());
 
-    silent.run("iptables-legacy -F INPUT")?;
+    filter::accept_tcp(silent, "eth0", 80)?;
     cluster.servers[0].set_behaviour(Behaviour::Serve);
     let at = Instant::now();
     master.wait_for_table(&REAL_SERVERS, DEADLINE)?;

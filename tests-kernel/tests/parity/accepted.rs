@@ -2,6 +2,7 @@
 //! Where we differ on purpose.
 
 use super::Shown;
+use super::order::Order;
 
 /// One difference.
 pub(crate) struct Accepted {
@@ -170,9 +171,10 @@ impl Answer {
     }
 }
 
-/// Compares what a line did.
-pub(crate) fn judge(line: &str, original: &Shown, ours: &Shown) -> Verdict {
-    if original == ours {
+/// Compares what a line did, each as `order` puts it.
+pub(crate) fn judge(line: &str, original: &Shown, ours: &Shown, order: Order) -> Verdict {
+    let same = |one: &Shown, other: &Shown| order.of(one) == order.of(other);
+    if same(original, ours) {
         return Verdict::Same;
     }
     let mut wanted = original.clone();
@@ -200,7 +202,7 @@ pub(crate) fn judge(line: &str, original: &Shown, ours: &Shown) -> Verdict {
         }
     }
     match row {
-        Some(row) if wanted == *ours => Verdict::Accepted(row),
+        Some(row) if same(&wanted, ours) => Verdict::Accepted(row),
         _ => Verdict::Other,
     }
 }

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use super::order::{self, Order};
 use super::{Shown, Tally, TestResult};
 
 /// Its rows come in the order of the kernel's hash, which depends on where in memory the
@@ -20,8 +21,17 @@ struct Recorded {
     shown: Shown,
 }
 
+/// A line of a case and what it showed.
+pub(crate) struct Compared<'a> {
+    pub(crate) line: &'a str,
+    /// By the original, in this run.
+    pub(crate) original: &'a Shown,
+    pub(crate) ours: &'a Shown,
+    pub(crate) order: Order,
+}
+
 /// Compares the lines of a case with its golden; every command of the golden must be among them.
-pub(crate) fn compare(case: &str, lines: &[(&str, &Shown)], tally: &mut Tally) -> TestResult {
+pub(crate) fn compare(case: &str, lines: &[Compared<'_>], tally: &mut Tally) -> TestResult {
     let file = format!("../lb-ipvs/tests/golden/{case}.txt");
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(file);
     let Ok(text) = fs::read_to_string(&path) else {
@@ -33,20 +43,22 @@ pub(crate) fn compare(case: &str, lines: &[(&str, &Shown)], tally: &mut Tally) -
         if !recorded.command.contains("ipvsadm") {
             continue;
         }
-        let Some((line, ours)) = lines.find(|(line, _)| *line == recorded.command) else {
+        let Some(compared) = lines.find(|compared| compared.line == recorded.command) else {
             return Err(format!("{case}: not compared: {}", recorded.command).into());
         };
+        let line = compared.line;
         if line.contains(UNSORTED) {
             continue;
         }
         let title = format!("golden {case}: {line}");
-        let (mut recorded, mut ours) = (recorded.shown, (*ours).clone());
+        let mut recorded = order::with_size_of(&recorded.shown, compared.original);
+        let mut ours = compared.ours.clone();
         if case == BADLY_SORTED {
             for shown in [&mut recorded, &mut ours] {
                 shown.out = sorted(&shown.out);
             }
         }
-        tally.judge(&title, &recorded, &ours);
+        tally.judge(&title, &recorded, &ours, compared.order);
     }
     Ok(())
 }

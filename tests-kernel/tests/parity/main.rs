@@ -2,12 +2,14 @@
 //! `lbctl ipvs` is ipvsadm: the same command lines with Debian's ipvsadm and with ours; standard
 //! output, standard error and exit status must be the same, except for what [`accepted`] lists.
 //!
-//! Both run in the same namespace, because the kernel's order of services depends on it.
+//! Both run in the same namespace, because the kernel's order of services depends on it; [`order`] says
+//! how they are compared where it depends on more.
 
 mod accepted;
 mod cases;
 mod goldens;
 mod names;
+mod order;
 mod restore;
 mod traffic;
 
@@ -23,6 +25,7 @@ use tests_kernel::net::Netns;
 use tests_kernel::{process, tool};
 
 use accepted::{ACCEPTED, Verdict};
+use order::Order;
 
 type TestResult<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -47,7 +50,7 @@ struct Shown {
 
 impl Shown {
     /// What a script left of its line of this number.
-    fn of(results: &Path, number: usize) -> TestResult<Self> {
+    fn of(results: &Path, number: &str) -> TestResult<Self> {
         let read = |kind: &str| fs::read(results.join(format!("{number}.{kind}")));
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Ok(Self {
@@ -117,9 +120,9 @@ impl Folder {
         command.env("results", &results);
         process::run(command.arg("-c").arg(script), DEADLINE)?;
         Ok([
-            Shown::of(&results, 0)?,
-            Shown::of(&results, 1)?,
-            Shown::of(&results, 2)?,
+            Shown::of(&results, "0")?,
+            Shown::of(&results, "1")?,
+            Shown::of(&results, "2")?,
         ])
     }
 
@@ -157,8 +160,8 @@ struct Tally {
 
 impl Tally {
     /// Judges one line.
-    fn judge(&mut self, line: &str, original: &Shown, ours: &Shown) {
-        match accepted::judge(line, original, ours) {
+    fn judge(&mut self, line: &str, original: &Shown, ours: &Shown, order: Order) {
+        match accepted::judge(line, original, ours, order) {
             Verdict::Same => self.same += 1,
             Verdict::Accepted(row) => self.accepted.push(format!("{line}: {row}")),
             Verdict::Other => self

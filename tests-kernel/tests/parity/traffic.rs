@@ -6,12 +6,14 @@
 //! both of them say must be what ours says; only the seconds to expiry may lie between theirs.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
+use tests_kernel::net::filter::{self, TcpPorts};
 use tests_kernel::net::{NetError, Netns};
 use tests_kernel::process::pause;
 
+use super::order::Order;
 use super::{Folder, Shown, Tally, TestResult, Who};
 
 /// What is tried until the original says the same before and after ours.
@@ -153,10 +155,8 @@ impl Lab {
         server.ip("-6 route add default via fd10::1")?;
         director.sysctl("net/ipv4/ip_forward", "1")?;
         director.sysctl("net/ipv6/conf/all/forwarding", "1")?;
-        director.run(
-            "iptables-legacy -t mangle -A PREROUTING -p tcp -d 10.9.0.100 --dport 90:91 \
-             -j MARK --set-mark 5",
-        )?;
+        let marked = TcpPorts::new(Ipv4Addr::new(10, 9, 0, 100), 90..=91);
+        filter::mark_tcp(&director, "c0", &marked, 5)?;
         // The kernel completes connections to a listener that never accepts.
         let listeners = server.enter(|| -> io::Result<_> {
             let tcp: io::Result<Vec<_>> = ["0.0.0.0:8080", "[::]:8086", "0.0.0.0:90", "0.0.0.0:91"]
@@ -305,10 +305,10 @@ fn between(tally: &mut Tally, folder: &Folder, lab: &Lab, line: &str) -> TestRes
             middle.expires.clone_from(&first.expires);
         }
         if middle == first {
-            tally.judge(line, &first.timeless, &middle.timeless);
+            tally.judge(line, &first.timeless, &middle.timeless, Order::Matters);
         } else {
             // The times, too, belong to what is told.
-            tally.judge(line, &before, &ours);
+            tally.judge(line, &before, &ours, Order::Matters);
         }
         return Ok(());
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::indexing_slicing, reason = "tests")]
 
 mod drain;
+mod lists;
 mod lost;
 mod replacing;
 mod watching;

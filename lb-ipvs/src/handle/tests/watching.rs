@@ -13,10 +13,13 @@ fn table(requests: &[ScriptedRequest], ports: &[u16]) -> Vec<ScriptedReply> {
     let request = &requests[0];
     let (sequence, flags) = (request.sequence, NLM_F_MULTIPART);
     let mut replies: Vec<ScriptedReply> = match request.message.command() {
-        Command::GetService => ports
-            .iter()
-            .map(|port| service_reply(sequence, flags, *port))
-            .collect(),
+        // In one datagram, as the kernel sends what fits into one.
+        Command::GetService => vec![ScriptedReply::Together(
+            ports
+                .iter()
+                .map(|port| service_reply(sequence, flags, *port))
+                .collect(),
+        )],
         Command::GetDestination => {
             let destination = Destination::new("10.0.1.1:80".parse().unwrap());
             let attributes = destination_attributes(&destination);

@@ -37,10 +37,11 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 pub use self::event::{difference, drain_event, table_size};
-use self::view::{ConnectionView, ServiceView, SyncDaemonView, TimeoutsView};
+use self::view::{ConnectionView, ServiceView, StatusView, SyncDaemonView, TimeoutsView};
 use crate::{
     entry::TableEntry,
     settings::{Info, SyncDaemon, Timeouts},
+    status::Status,
     text::connections::Connection,
 };
 
@@ -131,6 +132,32 @@ pub fn sync_daemons(daemons: &[SyncDaemon], out: &mut impl Write) -> io::Result<
         items.item(&SyncDaemonView::from(daemon))?;
     }
     items.end()
+}
+
+/// Writes the version, the size of the connection table, and the state of the kernel's hash tables where
+/// the kernel shows it.
+///
+/// ipvsadm has no equivalent; it is `/proc/net/ip_vs_status`.
+///
+/// # Errors
+/// When `out` fails.
+///
+/// # Examples
+/// ```
+/// use lb_ipvs::{Info, Status, text::json};
+/// let status = Status::parse("Conn buckets:\t256 (8 bits, lfactor -4)\n");
+/// let mut out = Vec::new();
+/// json::status(&Info::default(), Some(&status), &mut out)?;
+/// let document: serde_json::Value = serde_json::from_slice(&out)?;
+/// assert_eq!(document["status"]["connections"]["buckets"], 256);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn status(info: &Info, status: Option<&Status>, out: &mut impl Write) -> io::Result<()> {
+    begin(out)?;
+    member(out, "version", &info.version.to_string())?;
+    member(out, "connection_table_size", &info.connection_table_size)?;
+    member(out, "status", &status.map(StatusView::from))?;
+    writeln!(out, "}}")
 }
 
 /// The brace and the first member.

@@ -13,6 +13,7 @@ use crate::{
     service::{AddressFamily, Netmask, Protocol, Service, ServiceKey},
     settings::{SyncDaemon, Timeouts},
     stats::{Rates, Stats},
+    status::{Estimation, HashTable, Status},
     text::{
         connections::{Connection, Origin},
         names::scheduler_flags,
@@ -367,4 +368,75 @@ fn service_flags(service: &Service) -> Vec<String> {
 /// Bits without a name, as one hexadecimal number.
 fn unnamed(bits: u32) -> Option<String> {
     (bits != 0).then(|| format!("{bits:#x}"))
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct StatusView<'a> {
+    connections: HashTableView,
+    services: HashTableView,
+    estimation: EstimationView,
+    other: &'a [String],
+}
+
+#[derive(Debug, Serialize)]
+struct HashTableView {
+    entries: Option<u64>,
+    buckets: Option<u64>,
+    load_factor: Option<i32>,
+    empty: Option<u64>,
+    chains: Vec<ChainsView>,
+}
+
+#[derive(Debug, Serialize)]
+struct ChainsView {
+    length: u32,
+    buckets: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct EstimationView {
+    threads: Option<u64>,
+    max_threads: Option<u64>,
+    max_chain_length: Option<u64>,
+    max_estimators: Option<u64>,
+}
+
+impl<'a> From<&'a Status> for StatusView<'a> {
+    fn from(status: &'a Status) -> Self {
+        Self {
+            connections: (&status.connections).into(),
+            services: (&status.services).into(),
+            estimation: (&status.estimation).into(),
+            other: &status.other,
+        }
+    }
+}
+
+impl From<&HashTable> for HashTableView {
+    fn from(table: &HashTable) -> Self {
+        let chains = table.chains.iter();
+        Self {
+            entries: table.entries,
+            buckets: table.buckets,
+            load_factor: table.load_factor,
+            empty: table.empty,
+            chains: chains
+                .map(|(length, buckets)| ChainsView {
+                    length: *length,
+                    buckets: *buckets,
+                })
+                .collect(),
+        }
+    }
+}
+
+impl From<&Estimation> for EstimationView {
+    fn from(estimation: &Estimation) -> Self {
+        Self {
+            threads: estimation.threads,
+            max_threads: estimation.max_threads,
+            max_chain_length: estimation.max_chain_length,
+            max_estimators: estimation.max_estimators,
+        }
+    }
 }

@@ -8,6 +8,7 @@ mod drain;
 mod file;
 mod helper;
 mod save;
+mod status;
 mod sysctl;
 mod undo;
 mod watch;
@@ -35,6 +36,7 @@ enum Verb {
     Drain(drain::Args),
     Watch(watch::Args),
     Helper(helper::Args),
+    Status(status::Args),
     Sysctl(sysctl::Args),
     Boot(boot::Args),
 }
@@ -58,6 +60,7 @@ pub(super) fn run(call: &Call, netns: Option<&NetworkNamespace>) -> Result<u8, F
         Verb::Drain(args) => drain::run(&args, netns),
         Verb::Watch(args) => watch::run(&args, netns),
         Verb::Helper(args) => helper::run(&args, netns),
+        Verb::Status(args) => status::run(&args, netns),
         Verb::Sysctl(args) => sysctl::run(&args, netns),
         Verb::Boot(args) => boot::run(&args, netns),
     }
@@ -116,7 +119,8 @@ mod tests {
     fn the_help_names_every_verb() {
         let help = help();
         for verb in [
-            "save", "diff", "apply", "boot", "drain", "watch", "helper", "sysctl", "--netns",
+            "save", "diff", "apply", "boot", "drain", "watch", "helper", "status", "sysctl",
+            "--netns",
         ] {
             assert!(help.contains(&format!("  {verb} ")), "{help}");
         }
