@@ -27,8 +27,8 @@ pub use monitor::Monitor;
 const PREFIX: &str = "lbt-";
 /// Where `ip netns` and `lbctl --netns` look for names.
 const DIRECTORY: &str = "/run/netns";
-/// Ten times what the slowest `ip` call takes in the guest.
-const IP_DEADLINE: Duration = Duration::from_secs(10);
+/// Ten times what the slowest call takes, a batch of some thousand lines.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A network namespace; its clones share it, and the last one that is dropped removes it.
 #[derive(Debug, Clone)]
@@ -159,9 +159,9 @@ impl Netns {
     ///
     /// # Errors
     ///
-    /// When it fails or takes longer than 10 s.
+    /// When it fails or takes longer than 60 s.
     pub fn run(&self, line: &str) -> Result<String, Error> {
-        Ok(process::run(&mut self.split(line), IP_DEADLINE)?)
+        Ok(process::run(&mut self.split(line), DEADLINE)?)
     }
 
     /// Starts a program here and collects its output.
@@ -227,7 +227,7 @@ impl Netns {
     fn run_host_program(&self, name: &str, arguments: &str) -> Result<String, Error> {
         let mut command = Command::new(program(name));
         command.args(arguments.split_whitespace());
-        Ok(self.enter(|| process::run(&mut command, IP_DEADLINE))??)
+        Ok(self.enter(|| process::run(&mut command, DEADLINE))??)
     }
 }
 

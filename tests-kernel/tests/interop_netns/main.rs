@@ -60,8 +60,6 @@ fn play(jobs: &[(Case, Act)]) -> Vec<Result<Outcome, String>> {
 #[testbed::host_test]
 fn every_dialect_in_every_story() -> TestResult {
     Netns::sweep()?;
-    // The first one makes the directory of namespaces, which several at once could not.
-    let _first = Netns::new("first")?;
     let wanted = std::env::var("LB_INTEROP").unwrap_or_default();
     let mut matrix = Matrix::whole();
     matrix
