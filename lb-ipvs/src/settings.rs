@@ -182,6 +182,7 @@ impl fmt::Display for Version {
 pub struct Info {
     /// The version.
     pub version: Version,
-    /// Buckets of the connection table; 0 on newer kernels before the first service.
+    /// Buckets of the connection table (`conn_tab_size`): fixed when the module is loaded on Linux 6.1, and
+    /// on Linux 7.2 the size at the moment, 0 before the first service of the network namespace.
     pub connection_table_size: u32,
 }

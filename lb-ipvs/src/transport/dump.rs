@@ -58,6 +58,8 @@ impl Parts {
         self.last = bytes;
     }
 
+    /// Whether nothing came after the first part, not even what an entry that was deleted meanwhile hid. The
+    /// kernel makes parts of the size of our buffer; only where it lacks the memory they are smaller.
     const fn is_one(&self) -> bool {
         self.count == 0 || (self.count == 1 && self.last <= SLOT - FREE_ROOM)
     }

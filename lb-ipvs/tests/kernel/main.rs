@@ -28,7 +28,7 @@ use lb_ipvs::{
     AddressFamily, Change, Destination, EngineName, Error, ForwardingMethod, IpvsHandle, Netmask,
     Persistence, Scheduler, Service, ServiceFlags, ServiceKey, SyncDaemon, SyncId, SyncState,
     Thresholds, Timeouts, Tunnel, TunnelFlags, Weight,
-    wire::{self, IpvsAttribute, IpvsMessage, ServiceAttribute},
+    wire::{self, DestinationAttribute, IpvsAttribute, IpvsMessage, ServiceAttribute},
 };
 use netlink_packet_core::{NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NlasIterator, parse_u16};
 use netlink_packet_generic::{
