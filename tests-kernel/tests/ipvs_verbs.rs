@@ -461,9 +461,8 @@ fn another_namespace_helpers_and_settings() -> TestResult {
     Ok(())
 }
 
-#[test]
+#[testbed::guest_test]
 fn the_state_of_the_kernels_tables() -> TestResult {
-    guest_or_skip!();
     let cluster = Cluster::new()?;
     let held = cluster.hold()?;
     let table = cluster.table()?;
