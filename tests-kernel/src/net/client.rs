@@ -120,10 +120,11 @@ pub(super) fn read_response(reader: &mut impl BufRead) -> io::Result<Response> {
         let Some((name, value)) = line.trim().split_once(": ") else {
             break;
         };
-        match name {
-            "X-Server" => value.clone_into(&mut server),
-            "Content-Length" => length = value.parse::<u64>().ok(),
-            _ => {}
+        // HAProxy writes the names in lower case.
+        if name.eq_ignore_ascii_case("X-Server") {
+            value.clone_into(&mut server);
+        } else if name.eq_ignore_ascii_case("Content-Length") {
+            length = value.parse::<u64>().ok();
         }
     }
     let length = length.ok_or_else(|| invalid("no Content-Length"))?;
