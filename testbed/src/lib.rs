@@ -7,6 +7,7 @@
 //! * [`process`] runs programs with deadlines, [`program`] finds those of the host.
 //! * [`FrameSocket`] receives frames with the time stamps of the kernel.
 //! * [`play_at_once`] plays cases of one test at the same time.
+//! * [`Hogs`] keep processors busy beside what is tested.
 //! * [`wait_until`] and [`poll_until`] wait for a condition; a test sleeps for no other reason.
 //!
 //! ```no_run
@@ -22,6 +23,7 @@
 mod error;
 mod frames;
 pub mod gate;
+mod hogs;
 mod netns;
 mod parallel;
 pub mod process;
@@ -30,6 +32,7 @@ mod wait;
 
 pub use error::Error;
 pub use frames::{FrameSocket, Passed, instant, now};
+pub use hogs::Hogs;
 pub use netns::{Monitor, Netns};
 pub use parallel::play_at_once;
 pub use program::program;
