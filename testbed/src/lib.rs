@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What tests share that need namespaces of the host or the guest kernel of the lab.
 //!
-//! * [`host_test`] and [`guest_test`] mark a test that runs only where it can: elsewhere it prints
+//! * [`host_test`], [`guest_test`] and [`namespace_test`] (either) mark a test that runs only where it can: elsewhere it prints
 //!   a line `SKIPPED: …`, which is a failure under `cargo xtask`.
 //! * [`Netns`] is a network namespace with a name of its own, [`Monitor`] prints what changes in it.
 //! * [`process`] runs programs with deadlines, [`program`] finds those of the host.
@@ -36,5 +36,5 @@ pub use hogs::Hogs;
 pub use netns::{Monitor, Netns};
 pub use parallel::play_at_once;
 pub use program::program;
-pub use testbed_macros::{guest_test, host_test};
+pub use testbed_macros::{guest_test, host_test, namespace_test};
 pub use wait::{pause, poll_until, wait_until};
