@@ -9,7 +9,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::lab::{Suite, Tree};
 use crate::net::{NetError, Netns};
@@ -46,12 +46,30 @@ pub(crate) fn words(directory: &Path, file: &Path) -> Result<Vec<OsString>, NetE
         let path = directory.join(name);
         fs::write(&path, text).map_err(NetError::system(path.display().to_string()))?;
     }
-    let tree = Tree::of_peers(Suite::of_peers());
-    let programs = tree.path().join("usr/lib/frr");
+    let programs = programs();
     let mut words: Vec<OsString> = vec!["sh".into(), "-c".into(), SCRIPT.into()];
     words.extend([directory.into(), file.into(), programs.into()]);
-    words.extend(tree.loader_words(&[tree.libraries().join("frr")]));
+    words.extend(loader_words());
     Ok(words)
+}
+
+/// The words that start one of FRR's programs.
+pub(crate) fn program(name: &str) -> Vec<OsString> {
+    let mut words = loader_words();
+    words.push(programs().join(name).into());
+    words
+}
+
+/// The directory of its programs.
+fn programs() -> PathBuf {
+    let tree = Tree::of_peers(Suite::of_peers());
+    tree.path().join("usr/lib/frr")
+}
+
+/// The words before a program of that directory.
+fn loader_words() -> Vec<OsString> {
+    let tree = Tree::of_peers(Suite::of_peers());
+    tree.loader_words(&[tree.libraries().join("frr")])
 }
 
 /// Makes the macvlan of a virtual router of one family anew, with its addresses.

@@ -11,6 +11,7 @@
 //! * [`net`] has what a scenario is made of, on the inside: namespaces, links, small servers, a
 //!   polling client, a packet capture.
 //! * [`frr`] is another router beside keepalived, and [`cluster`] two directors.
+//! * [`peer`] knows the versions of those others, and what differs between them.
 //! * [`observer`] sees every frame on a segment and audits one virtual router's.
 //! * [`testbed`] keeps the tests from running anywhere else, has the namespaces and runs programs
 //!   with deadlines.
@@ -23,6 +24,7 @@ pub mod guest;
 pub mod lab;
 pub mod net;
 pub mod observer;
+pub mod peer;
 pub mod tool;
 
 pub use testbed::{gate, process};

@@ -81,7 +81,7 @@ pub fn lbctl() -> PathBuf {
 }
 
 /// Lays the package's `/etc/keepalived`, in `$0`, over the host's `/etc`: keepalived 2.3 does not
-/// start without the file `keepalived.config-opts` there.
+/// start without the file `keepalived.config-opts` there, nor prints its version.
 const WITH_OPTIONS: &str = "
 [ -e /etc/keepalived/keepalived.config-opts ] || mount -t overlay -o \"lowerdir=$0:/etc\" overlay /etc || exit
 exec \"$@\"
@@ -95,14 +95,25 @@ pub fn keepalived() -> Vec<OsString> {
     if gate::in_guest() {
         return vec!["keepalived".into()];
     }
-    let suite = Suite::of_peers();
-    let tree = Tree::of_peers(suite);
-    let mut words: Vec<OsString> = Vec::new();
-    if suite == Suite::Newest {
-        words.extend(["sh".into(), "-c".into(), WITH_OPTIONS.into()]);
-        words.push(tree.path().join("etc").into());
-    }
-    words.extend(tree.words(&tree.path().join("usr/sbin/keepalived")));
+    let tree = Tree::of_peers(Suite::of_peers());
+    let mut words = tree.words(&tree.path().join("usr/sbin/keepalived"));
     words.extend(["--log-console".into(), "--no-syslog".into()]);
     words
+}
+
+/// The words before those of [`keepalived`], in a mount namespace of its own, which let it start.
+/// They hide what is mounted below `/etc` by then.
+#[must_use]
+pub fn keepalived_options() -> Vec<OsString> {
+    let suite = Suite::of_peers();
+    if gate::in_guest() || suite != Suite::Newest {
+        return Vec::new();
+    }
+    let options = Tree::of_peers(suite).path().join("etc");
+    vec![
+        "sh".into(),
+        "-c".into(),
+        WITH_OPTIONS.into(),
+        options.into(),
+    ]
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One director: a host and the daemon on it, keepalived, FRR or ours.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs;
 use std::io;
@@ -158,9 +158,10 @@ impl Director {
     pub fn start(&mut self) -> Result<(), NetError> {
         let command = match self.software {
             Software::Keepalived => {
-                let mut words = tool::keepalived().into_iter();
-                let mut command = self.command(words.next().unwrap_or_default());
-                command.args(words).args(["--dont-fork", "--log-detail"]);
+                // What covers a file of the machine is mounted behind the options.
+                let mut command = self.command_behind(&tool::keepalived_options());
+                command.args(tool::keepalived());
+                command.args(["--dont-fork", "--log-detail"]);
                 command.arg("--use-file").arg(self.configuration());
                 for (option, file) in PID_FILES {
                     command.arg(option).arg(self.directory.join(file));
@@ -197,12 +198,25 @@ impl Director {
     /// A program on this director, which sees the `/run` and `/var/lib` that its daemon sees.
     #[must_use]
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
-        let mut command = self.host.netns().command("sh");
+        let mut command = self.command_behind(&[]);
+        command.arg(program);
         command
-            .arg("-c")
-            .arg(PRIVATE)
-            .arg(&self.directory)
-            .arg(program);
+    }
+
+    /// The beginning of such a command, which the words of the program complete, behind other
+    /// words that prepare its mounts.
+    fn command_behind(&self, words: &[OsString]) -> Command {
+        let mut words = words.iter().map(OsString::as_os_str);
+        let shell = OsStr::new("sh");
+        let mut command = match words.next() {
+            Some(first) => {
+                let mut command = self.host.netns().command(first);
+                command.args(words).arg(shell);
+                command
+            }
+            None => self.host.netns().command(shell),
+        };
+        command.arg("-c").arg(PRIVATE).arg(&self.directory);
         command
     }
 

@@ -135,7 +135,7 @@ virtual_server 192.168.1.50 80 {{
     Ok(seen)
 }
 
-/// keepalived 2.2.7 has no such keyword.
+/// Neither keepalived 2.2.7 nor 2.3.4 has such a keyword.
 #[testbed::guest_test]
 fn a_script_check_is_in_the_groups_of_its_user_where_that_is_asked_for() -> TestResult {
     let ours = |keyword| groups_of_a_check(Software::Lbctl, keyword);

@@ -38,7 +38,7 @@ vrrp_instance VI_1 {{
 
 #[testbed::namespace_test]
 fn a_script_is_in_the_groups_of_its_user_where_that_is_asked_for() -> TestResult {
-    // keepalived 2.2.7 has no such keyword.
+    // Neither keepalived 2.2.7 nor 2.3.4 has such a keyword.
     let cases = [
         (
             Software::Lbctl,

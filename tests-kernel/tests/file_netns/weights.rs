@@ -112,8 +112,8 @@ fn cases(software: Software) -> (String, Vec<Case>) {
 fn objects(file: &Path) -> String {
     format!(
         "global_defs {{\n script_user root\n}}\n\
-         vrrp_script sick {{\n script /bin/false\n interval 1\n}}\n\
-         vrrp_script healthy {{\n script /bin/true\n interval 1\n}}\n\
+         vrrp_script sick {{\n script /usr/bin/false\n interval 1\n}}\n\
+         vrrp_script healthy {{\n script /usr/bin/true\n interval 1\n}}\n\
          track_file seven {{\n file {}\n}}\n",
         file.display()
     )

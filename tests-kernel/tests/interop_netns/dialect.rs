@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use tests_kernel::observer::{Authentication, Profile, Sum};
+use tests_kernel::peer::Peer;
 
 /// The addresses of the two hosts.
 pub(crate) const HOSTS: [[u8; 4]; 2] = [[192, 168, 1, 11], [192, 168, 1, 12]];
@@ -161,7 +162,7 @@ vrrp_instance VI_1 {{
     }
 
     /// The file of FRR.
-    pub(crate) fn frr_file(self, role: &Role) -> String {
+    pub(crate) fn frr_file(self, role: &Role, peer: &Peer) -> String {
         let family = if self.is_ipv6() { "ipv6" } else { "ip" };
         let mut file = format!(
             "interface eth0
@@ -173,6 +174,9 @@ vrrp_instance VI_1 {{
             priority = role.priority,
             interval = role.interval.as_millis(),
         );
+        if self == Self::V3Message && peer.can_sum_the_message_alone() {
+            file += &format!(" no vrrp {VRID} checksum-with-ipv4-pseudoheader\n");
+        }
         for address in self.virtual_addresses(role) {
             file += &format!(" vrrp {VRID} {family} {address}\n");
         }

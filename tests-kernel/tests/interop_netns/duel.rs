@@ -39,14 +39,14 @@ impl Duel {
         let director = |of: usize, software: Software| -> TestResult<Director> {
             let host = lan.host(&format!("r{of}"), HOSTS[roles[of].host].into())?;
             let file = match software {
-                Software::Frr => case.dialect.frr_file(&roles[of]),
+                Software::Frr => case.dialect.frr_file(&roles[of], &case.peer),
                 _ => case.dialect.keepalived_file(&roles[of]),
             };
             Ok(Director::new(host, software, &file)?)
         };
         let directors = [
             director(OURS, Software::Lbctl)?,
-            director(THEIRS, case.peer)?,
+            director(THEIRS, case.peer.software())?,
         ];
         for director in &directors {
             // Routers take no address from another's advertisements.

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use tests_kernel::cluster::Software;
 use tests_kernel::net::Netns;
+use tests_kernel::peer::Peer;
 
 use acts::Outcome;
 use matrix::{Act, Case, Matrix};
@@ -61,7 +62,12 @@ fn play(jobs: &[(Case, Act)]) -> Vec<Result<Outcome, String>> {
 fn every_dialect_in_every_story() -> TestResult {
     Netns::sweep()?;
     let wanted = std::env::var("LB_INTEROP").unwrap_or_default();
-    let mut matrix = Matrix::whole();
+    let [keepalived, frr] = [Software::Keepalived, Software::Frr];
+    let asked = Netns::new("asked")?;
+    let peers = [Peer::ask(&asked, keepalived)?, Peer::ask(&asked, frr)?];
+    drop(asked);
+    say(&format!("interop with {} and {}", peers[0], peers[1]))?;
+    let mut matrix = Matrix::whole(peers);
     matrix
         .jobs
         .retain(|(case, act)| format!("{case} {act}").starts_with(&wanted));
