@@ -7,6 +7,8 @@
 mod common;
 #[path = "file_netns/groups.rs"]
 mod groups;
+#[path = "file_netns/scripts.rs"]
+mod scripts;
 #[path = "file_netns/weights.rs"]
 mod weights;
 
