@@ -124,7 +124,6 @@ fn main() -> ExitCode {
                 environment,
                 soak: true,
                 shard,
-                ..Plan::default()
             })
         }
         Task::Stress(arguments) => stress::stress(&arguments),

@@ -64,6 +64,31 @@ impl Record {
     }
 }
 
+/// Prints every twentieth part of the runs how many are done.
+struct Progress {
+    all: usize,
+    done: usize,
+    failed: usize,
+}
+
+impl Progress {
+    const fn new(all: usize) -> Self {
+        Self {
+            all,
+            done: 0,
+            failed: 0,
+        }
+    }
+
+    fn step(&mut self, failed: bool) {
+        self.done += 1;
+        self.failed += usize::from(failed);
+        if self.done.is_multiple_of(self.all.div_ceil(20)) {
+            println!("{} of {} runs, {} failed", self.done, self.all, self.failed);
+        }
+    }
+}
+
 /// Builds, repeats, and prints a line for each test and the output of each failure.
 pub(crate) fn stress(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let mut context = Context::new(interrupt_flag()?);
@@ -130,6 +155,7 @@ fn on_the_host(
     let jobs: Vec<(usize, &Test)> = (1..=arguments.runs)
         .flat_map(|round| tests.iter().map(move |test| (round, test)))
         .collect();
+    let mut progress = Progress::new(jobs.len());
     pool::run(
         jobs,
         arguments.jobs.unwrap_or_else(|| AT_ONCE * processors()),
@@ -145,6 +171,7 @@ fn on_the_host(
             }
             let record = records.entry(outcome.label).or_default();
             record.add(outcome.took, failed);
+            progress.step(failed);
         },
     );
     Ok(())
@@ -187,6 +214,7 @@ fn in_guests(
             });
         }
     }
+    let mut progress = Progress::new(jobs.len());
     pool::run(
         jobs,
         arguments.jobs.unwrap_or_else(processors),
@@ -196,6 +224,7 @@ fn in_guests(
             if interrupted.load(Ordering::Relaxed) {
                 return;
             }
+            progress.step(outcome.result.is_err());
             let round = format!("{}::", outcome.label);
             for (took, label) in &outcome.times {
                 let failed = outcome.failed.contains(label);
