@@ -7,6 +7,7 @@
 //! there a skip is a failure.
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
@@ -18,23 +19,29 @@ pub enum Place {
     Guest,
     /// Namespaces of the host's kernel.
     HostNamespaces,
+    /// Namespaces of either kernel.
+    Namespaces,
 }
 
 impl Place {
     /// Whether this process has what the test needs.
     #[must_use]
     pub fn is_here(self) -> bool {
-        let (variable, value) = match self {
-            Self::Guest => ("LB_LAB", "guest"),
-            Self::HostNamespaces => ("LB_HOST_NS", "1"),
+        let is_set = |variable, value: &str| {
+            std::env::var_os(variable).is_some_and(|found: OsString| found == value)
         };
-        std::env::var_os(variable).is_some_and(|found| found == value)
+        match self {
+            Self::Guest => is_set("LB_LAB", "guest"),
+            Self::HostNamespaces => is_set("LB_HOST_NS", "1"),
+            Self::Namespaces => Self::Guest.is_here() || Self::HostNamespaces.is_here(),
+        }
     }
 
     fn requirement(self) -> &'static str {
         match self {
             Self::Guest => "the guest kernel",
             Self::HostNamespaces => "namespaces on the host",
+            Self::Namespaces => "namespaces on the host or the guest kernel",
         }
     }
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What tests share that need namespaces of the host or the guest kernel of the lab.
 //!
-//! * [`host_test`] and [`guest_test`] mark a test that runs only where it can: elsewhere it prints
+//! * [`host_test`], [`guest_test`] and [`namespace_test`] (either) mark a test that runs only where it can: elsewhere it prints
 //!   a line `SKIPPED: …`, which is a failure under `cargo xtask`.
 //! * [`Netns`] is a network namespace with a name of its own, [`Monitor`] prints what changes in it.
 //! * [`process`] runs programs with deadlines, [`program`] finds those of the host.
 //! * [`FrameSocket`] receives frames with the time stamps of the kernel.
 //! * [`play_at_once`] plays cases of one test at the same time.
+//! * [`Hogs`] keep processors busy beside what is tested.
 //! * [`wait_until`] and [`poll_until`] wait for a condition; a test sleeps for no other reason.
 //!
 //! ```no_run
@@ -22,6 +23,7 @@
 mod error;
 mod frames;
 pub mod gate;
+mod hogs;
 mod netns;
 mod parallel;
 pub mod process;
@@ -30,8 +32,9 @@ mod wait;
 
 pub use error::Error;
 pub use frames::{FrameSocket, Passed, instant, now};
+pub use hogs::Hogs;
 pub use netns::{Monitor, Netns};
 pub use parallel::play_at_once;
 pub use program::program;
-pub use testbed_macros::{guest_test, host_test};
+pub use testbed_macros::{guest_test, host_test, namespace_test};
 pub use wait::{pause, poll_until, wait_until};

@@ -9,6 +9,7 @@ use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -354,22 +355,38 @@ impl Drop for Background {
 fn collect(stream: Option<impl Read + Send + 'static>, lines: &Arc<Lines>) {
     let Some(stream) = stream else { return };
     let sink = Arc::clone(lines);
-    let reader = thread::spawn(move || {
-        let lines = sink;
-        for line in BufReader::new(stream).split(b'\n') {
-            let Ok(line) = line else { return };
-            let text = String::from_utf8_lossy(&line)
-                .trim_end_matches('\r')
-                .to_owned();
-            lines.lock().push(Line {
-                at: Instant::now(),
-                text,
-            });
-            lines.grown.notify_all();
-        }
+    let reader = read_lines(stream, move |text| {
+        let at = Instant::now();
+        sink.lock().push(Line { at, text });
+        sink.grown.notify_all();
+        true
     });
     let readers = lines.readers.lock();
     readers.unwrap_or_else(PoisonError::into_inner).push(reader);
+}
+
+/// Sends each line of a stream, without its end, until the stream ends or the receiver is gone; on
+/// a thread of its own. Bytes that are no UTF-8 are replaced.
+pub fn forward_lines(stream: Option<impl Read + Send + 'static>, sender: SyncSender<String>) {
+    if let Some(stream) = stream {
+        read_lines(stream, move |line| sender.send(line).is_ok());
+    }
+}
+
+/// Passes on each line, on a thread of its own, until `on_line` refuses or the stream ends.
+fn read_lines(
+    stream: impl Read + Send + 'static,
+    mut on_line: impl FnMut(String) -> bool + Send + 'static,
+) -> thread::JoinHandle<()> {
+    thread::spawn(move || {
+        for line in BufReader::new(stream).split(b'\n') {
+            let Ok(line) = line else { return };
+            let line = String::from_utf8_lossy(&line);
+            if !on_line(line.trim_end_matches('\r').to_owned()) {
+                return;
+            }
+        }
+    })
 }
 
 #[cfg(test)]

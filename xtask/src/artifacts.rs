@@ -10,16 +10,9 @@ use serde_json::Value;
 use crate::runner::{StepError, stream};
 use crate::steps::cargo;
 
-/// What every step of `test` runs: one build, so that all have the same features and profile.
-const EVERYTHING: &[&str] = &[
-    "test",
-    "--workspace",
-    "--no-run",
-    "--lib",
-    "--tests",
-    "--bins",
-    "--examples",
-];
+/// What the steps of `test` run: one build, so that all have the same features and profile. Without
+/// further options cargo builds tests with their harness, and programs and examples as they are.
+const EVERYTHING: &[&str] = &["test", "--workspace", "--no-run"];
 
 /// An executable that cargo built.
 #[derive(Debug, Clone)]

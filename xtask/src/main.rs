@@ -61,6 +61,9 @@ enum Task {
         /// other steps with the first.
         #[arg(long, value_name = "K/N")]
         shard: Option<Shard>,
+        /// Runs this step alone; may be given more than once.
+        #[arg(long, value_name = "STEP")]
+        only: Vec<String>,
     },
     /// Runs the same tests many times, several at once, and prints each failure.
     Stress(stress::Arguments),
@@ -108,7 +111,7 @@ fn main() -> ExitCode {
             only,
             ..Plan::default()
         }),
-        Task::Soak { shard } => {
+        Task::Soak { shard, only } => {
             let mut environment = vec![
                 ("LB_SOAK", "1".to_owned()),
                 ("LB_SIM_SEEDS", SOAK_SEEDS.to_string()),
@@ -117,10 +120,10 @@ fn main() -> ExitCode {
             environment.push(("LB_SHARD", shard.to_string()));
             test::test(Plan {
                 keep_going: true,
+                only,
                 environment,
                 soak: true,
                 shard,
-                ..Plan::default()
             })
         }
         Task::Stress(arguments) => stress::stress(&arguments),

@@ -2,18 +2,17 @@
 //! Runs programs for a step: shows their output as it comes, counts what the test harness and
 //! the skipping tests say in it, and ends them when we are interrupted.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
-use std::thread;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use tests_kernel::process::command_line;
+use testbed::process::{command_line, forward_lines};
 
 const GLANCE: Duration = Duration::from_millis(100);
 const BACKLOG: usize = 256;
@@ -126,8 +125,8 @@ pub(crate) fn stream(
         .spawn()
         .map_err(start_error)?;
     let (sender, lines) = sync_channel(BACKLOG);
-    forward(child.stdout.take(), sender.clone());
-    forward(child.stderr.take(), sender);
+    forward_lines(child.stdout.take(), sender.clone());
+    forward_lines(child.stderr.take(), sender);
     loop {
         match lines.recv_timeout(GLANCE) {
             Ok(line) => on_line(&line),
@@ -163,21 +162,6 @@ pub(crate) fn stream(
             status,
         })
     }
-}
-
-fn forward(stream: Option<impl Read + Send + 'static>, sender: SyncSender<String>) {
-    let Some(stream) = stream else { return };
-    thread::spawn(move || {
-        for line in BufReader::new(stream).split(b'\n') {
-            let Ok(line) = line else { return };
-            if sender
-                .send(String::from_utf8_lossy(&line).into_owned())
-                .is_err()
-            {
-                return;
-            }
-        }
-    });
 }
 
 #[cfg(test)]

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use testbed::Hogs;
 use tests_kernel::lab::{Lab, Suite};
 
 use crate::artifacts::Artifact;
@@ -61,6 +61,31 @@ impl Record {
         self.failures += usize::from(failed);
         self.longest = self.longest.max(took);
         self.total += took;
+    }
+}
+
+/// Prints every twentieth part of the runs how many are done.
+struct Progress {
+    all: usize,
+    done: usize,
+    failed: usize,
+}
+
+impl Progress {
+    const fn new(all: usize) -> Self {
+        Self {
+            all,
+            done: 0,
+            failed: 0,
+        }
+    }
+
+    fn step(&mut self, failed: bool) {
+        self.done += 1;
+        self.failed += usize::from(failed);
+        if self.done.is_multiple_of(self.all.div_ceil(20)) {
+            println!("{} of {} runs, {} failed", self.done, self.all, self.failed);
+        }
     }
 }
 
@@ -130,6 +155,7 @@ fn on_the_host(
     let jobs: Vec<(usize, &Test)> = (1..=arguments.runs)
         .flat_map(|round| tests.iter().map(move |test| (round, test)))
         .collect();
+    let mut progress = Progress::new(jobs.len());
     pool::run(
         jobs,
         arguments.jobs.unwrap_or_else(|| AT_ONCE * processors()),
@@ -145,6 +171,7 @@ fn on_the_host(
             }
             let record = records.entry(outcome.label).or_default();
             record.add(outcome.took, failed);
+            progress.step(failed);
         },
     );
     Ok(())
@@ -187,6 +214,7 @@ fn in_guests(
             });
         }
     }
+    let mut progress = Progress::new(jobs.len());
     pool::run(
         jobs,
         arguments.jobs.unwrap_or_else(processors),
@@ -196,6 +224,7 @@ fn in_guests(
             if interrupted.load(Ordering::Relaxed) {
                 return;
             }
+            progress.step(outcome.result.is_err());
             let round = format!("{}::", outcome.label);
             for (took, label) in &outcome.times {
                 let failed = outcome.failed.contains(label);
@@ -242,38 +271,5 @@ fn report(records: &BTreeMap<String, Record>) -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
-    }
-}
-
-/// Threads that keep processors busy until they are dropped.
-struct Hogs {
-    stop: Arc<AtomicBool>,
-    threads: Vec<thread::JoinHandle<()>>,
-}
-
-impl Hogs {
-    fn start(count: usize) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let threads = (0..count)
-            .map(|_| {
-                let stop = Arc::clone(&stop);
-                thread::spawn(move || {
-                    while !stop.load(Ordering::Relaxed) {
-                        std::hint::spin_loop();
-                    }
-                })
-            })
-            .collect();
-        Self { stop, threads }
-    }
-}
-
-impl Drop for Hogs {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        for thread in self.threads.drain(..) {
-            // A thread that only spins does not panic.
-            let _ = thread.join();
-        }
     }
 }

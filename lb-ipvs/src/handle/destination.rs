@@ -21,8 +21,8 @@ impl IpvsHandle {
     /// Lists the destinations of a service with their counters, the newest first.
     ///
     /// The kernel does not tell a service that is missing from one without destinations: the list
-    /// is empty for both. A destination that is there all the time is in the list once, as with
-    /// [`IpvsHandle::services`].
+    /// is empty for both. A long list is read again where it may have gaps, as that of
+    /// [`IpvsHandle::services`], with the same limit.
     ///
     /// Equivalent to the destination lines of `ipvsadm -L -n --nosort -t ADDRESS`.
     ///

@@ -168,7 +168,7 @@ impl IpvsHandle {
     /// Reads the whole table: all services with their destinations, in the kernel's order.
     ///
     /// The kernel offers no consistent view: what changes meanwhile may be seen half. What does not change
-    /// is there, once; see [`IpvsHandle::services`] for that and for the order.
+    /// is there, once, within the limit that [`IpvsHandle::services`] names; the order is that of its list.
     /// [`IpvsHandle::plain_snapshot`] tells less and is faster.
     ///
     /// Equivalent to `ipvsadm -L -n --stats --nosort`, and all the other columns.

@@ -16,9 +16,10 @@ use crate::{
 impl IpvsHandle {
     /// Lists all services with their counters, in the kernel's order.
     ///
-    /// A service that is in the table all the time is in the list once, however many others come and go;
-    /// one that is made or removed meanwhile may be in it or not. The kernel alone promises less, so a list
-    /// that does not fit into one message is read twice, and more often where the readings differ.
+    /// A service that is in the table all the time is in the list once, while others come and go; one that is
+    /// made or removed meanwhile may be in it or not. The kernel alone promises less, so a list that does not
+    /// fit into one message is read twice, and up to sixteen times where the readings differ. A service can
+    /// still be missing when others are added and deleted without a pause, so that no reading is undisturbed.
     ///
     /// Since Linux 7.2 the order is another one in each network namespace and whenever the kernel resizes
     /// its table, as it does some time after services were added or removed.

@@ -28,6 +28,8 @@ const FREE_ROOM: usize = 2 << 10;
 
 /// How often a list in several parts is read at most.
 const READINGS: u32 = 16;
+/// How many readings in succession must have nothing new while a list is changing.
+const CALM_READINGS: u32 = 4;
 
 /// What a list consists of.
 pub(crate) struct List<T> {
@@ -69,9 +71,11 @@ impl Transport {
     /// Sends one request with `NLM_F_DUMP`, and returns the list of what `read` makes of the
     /// attributes of each reply.
     ///
-    /// A list that came in several parts is read again until a reading has no entry twice and none that the
-    /// readings before it had not, by `key`; a bounded number of times. Where the table was resized and
-    /// nothing else, as many entries are missing as are there twice.
+    /// A list that came in several parts is read twice. Where the two readings differ, by `key`, or an entry
+    /// came twice, the table is changing, and it is read until several readings in succession have nothing
+    /// new and nothing twice: where the table was resized and nothing else, as many entries are missing as
+    /// are there twice. One reading that nothing disturbs is enough for a list without gaps. Without one, as
+    /// when a program adds and deletes services without a pause, the same entries can be missing from all.
     pub(crate) async fn dump<T, K: Ord>(
         &mut self,
         operation: Operation,
@@ -84,6 +88,8 @@ impl Transport {
         let mut message = self.dump_request(message);
         let mut earlier: Vec<T> = Vec::new();
         let mut seen = BTreeSet::new();
+        let mut is_changing = false;
+        let mut nothing_new = 0;
         let mut number = 1;
         loop {
             let reading = self.read_list(about, &mut message, &read).await?;
@@ -97,15 +103,20 @@ impl Transport {
             let length = items.len();
             let mut keys = BTreeSet::new();
             items.retain(|item| keys.insert(key(item)));
-            let is_clean = items.len() == length && number > 1 && keys.is_subset(&seen);
-            if is_clean || number == READINGS {
+            let is_repeated = items.len() < length;
+            is_changing |= is_repeated || (number > 1 && keys != seen);
+            let is_calm = !is_repeated && keys.is_subset(&seen);
+            nothing_new = if is_calm { nothing_new + 1 } else { 0 };
+            let enough = if is_changing { CALM_READINGS } else { 1 };
+            if nothing_new == enough || number == READINGS {
                 // Of an entry that several readings had, the latest is kept.
                 let mut doubtful: Vec<T> = earlier.into_iter().rev().collect();
                 doubtful.retain(|item| keys.insert(key(item)));
                 return Ok(List { items, doubtful });
             }
-            if number > 1 {
+            if is_changing {
                 tracing::debug!(%operation, number, "list changed while it was read");
+                sleep(DUMP_PAUSE).await;
             }
             earlier.extend(items);
             seen.extend(keys);

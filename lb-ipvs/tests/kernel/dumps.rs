@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeSet,
     fs,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -21,6 +22,9 @@ const LASTING: u16 = 2000;
 const PASSING: u16 = 400;
 /// Destinations of one service that are there all the time, and that come and go.
 const DESTINATIONS: (u16, u16) = (400, 80);
+/// The pause between two rounds of coming and going, so that some of the readings of a list are undisturbed:
+/// for services and for the destinations of one.
+const REST: [Duration; 2] = [Duration::from_millis(150), Duration::from_millis(20)];
 /// Every so many readings the plain listing is read, too, which may take a snapshot.
 const PLAIN: usize = 5;
 /// How often the list is read, by the kernel's list alone and by the handle.
@@ -60,8 +64,16 @@ impl Repeated {
     }
 }
 
-/// Adds and deletes what passes.
-fn coming_and_going(add: Vec<Change>, delete: Vec<Change>) -> impl FnMut() + Send + 'static {
+/// Adds and deletes what passes, and rests then.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the thread waits for nothing, and its runtime has no other task"
+)]
+fn coming_and_going(
+    add: Vec<Change>,
+    delete: Vec<Change>,
+    rest: Duration,
+) -> impl FnMut() + Send + 'static {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -72,6 +84,7 @@ fn coming_and_going(add: Vec<Change>, delete: Vec<Change>) -> impl FnMut() + Sen
             let outcomes = runtime.block_on(ipvs.apply(changes)).unwrap();
             assert!(outcomes.iter().all(Result::is_ok));
         }
+        thread::sleep(rest);
     }
 }
 
@@ -105,26 +118,40 @@ fn port_of(attribute: &IpvsAttribute) -> Option<u16> {
     }
 }
 
-/// The ports in one dump, as the kernel sends it.
-fn read_once(socket: &Socket, family: u16, message: IpvsMessage) -> Vec<u16> {
-    let mut message = GenlMessage::from_payload(message);
-    message.set_resolved_family_id(family);
-    let mut header = NetlinkHeader::default();
-    header.flags = NLM_F_REQUEST | NLM_F_DUMP;
-    let mut message = NetlinkMessage::new(header, message.into());
-    message.finalize();
-    let mut request = vec![0; message.buffer_len()];
-    message.serialize(&mut request);
-    socket.send(&request, 0).unwrap();
-    let mut ports = Vec::new();
-    loop {
+/// A dump, part by part, as the kernel sends it.
+struct Dump<'a> {
+    socket: &'a Socket,
+    ports: Vec<u16>,
+    is_complete: bool,
+}
+
+impl<'a> Dump<'a> {
+    fn start(socket: &'a Socket, family: u16, message: IpvsMessage) -> Self {
+        let mut message = GenlMessage::from_payload(message);
+        message.set_resolved_family_id(family);
+        let mut header = NetlinkHeader::default();
+        header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+        let mut message = NetlinkMessage::new(header, message.into());
+        message.finalize();
+        let mut request = vec![0; message.buffer_len()];
+        message.serialize(&mut request);
+        socket.send(&request, 0).unwrap();
+        Self {
+            socket,
+            ports: Vec::new(),
+            is_complete: false,
+        }
+    }
+
+    fn receive_part(&mut self) {
         let mut datagram = Vec::with_capacity(16 << 10);
-        socket.recv(&mut datagram, 0).unwrap();
+        self.socket.recv(&mut datagram, 0).unwrap();
         let mut rest = datagram.as_slice();
         while !rest.is_empty() {
             let buffer = NetlinkBuffer::new_checked(rest).unwrap();
             if buffer.message_type() == NLMSG_DONE {
-                return ports;
+                self.is_complete = true;
+                return;
             }
             let message =
                 NetlinkMessage::<GenlMessage<IpvsMessage>>::deserialize(buffer.into_inner())
@@ -137,9 +164,39 @@ fn read_once(socket: &Socket, family: u16, message: IpvsMessage) -> Vec<u16> {
             let IpvsMessage::Common { attributes, .. } = message.payload else {
                 panic!("{message:?}");
             };
-            ports.extend(attributes.iter().filter_map(port_of));
+            self.ports.extend(attributes.iter().filter_map(port_of));
         }
     }
+
+    /// The ports in all parts.
+    fn finish(mut self) -> Vec<u16> {
+        while !self.is_complete {
+            self.receive_part();
+        }
+        self.ports
+    }
+}
+
+fn dump_socket() -> (Socket, u16) {
+    let mut socket = Socket::new(NETLINK_GENERIC).unwrap();
+    socket.bind_auto().unwrap();
+    socket.connect(&netlink_sys::SocketAddr::new(0, 0)).unwrap();
+    let family = family(&socket);
+    (socket, family)
+}
+
+/// The faults of a list of the kernel's, between two parts of which something is done.
+async fn faults_of_the_kernel(listed: Listed, between: impl Future<Output = ()>) -> (usize, usize) {
+    /// Enough for some of the passing entries to be among those that were sent.
+    const PARTS: usize = 8;
+    let (socket, family) = dump_socket();
+    let mut dump = Dump::start(&socket, family, listed.request());
+    for _ in 0..PARTS {
+        dump.receive_part();
+    }
+    assert!(!dump.is_complete);
+    between.await;
+    faults(&dump.finish(), listed.lasting())
 }
 
 /// The ports of the services in a listing.
@@ -211,27 +268,21 @@ impl Listed {
     }
 }
 
-/// Reads a list meanwhile: as the kernel sends it, with faults, and by the handle, which must have none.
+/// Reads a list by the handle meanwhile, which must have no faults; what others find is printed.
 async fn read_while(
     what: &str,
     ipvs: &mut IpvsHandle,
     listed: Listed,
     work: impl FnMut() + Send + 'static,
 ) {
-    let mut socket = Socket::new(NETLINK_GENERIC).unwrap();
-    socket.bind_auto().unwrap();
-    socket.connect(&netlink_sys::SocketAddr::new(0, 0)).unwrap();
-    let family = family(&socket);
+    let (socket, family) = dump_socket();
     let lasting = listed.lasting();
     let other = Repeated::start(work);
-    let (mut faulty, mut missing, mut twice) = (0, 0, 0);
-    let mut of_ipvsadm = (0, 0);
+    let (mut faulty, mut of_ipvsadm) = (0, (0, 0));
     let mut took = Duration::ZERO;
     for number in 0..READINGS {
-        let of_the_kernel = faults(&read_once(&socket, family, listed.request()), lasting);
-        faulty += usize::from(of_the_kernel != (0, 0));
-        missing += of_the_kernel.0;
-        twice += of_the_kernel.1;
+        let of_the_kernel = Dump::start(&socket, family, listed.request()).finish();
+        faulty += usize::from(faults(&of_the_kernel, lasting) != (0, 0));
         let start = Instant::now();
         let ports = listed.read(ipvs).await;
         took += start.elapsed();
@@ -250,15 +301,17 @@ async fn read_while(
     }
     let rounds = other.stop();
     println!(
-        "{what}, {rounds} times: of {READINGS} lists of the kernel {faulty} had faults ({missing} entries \
-         missing, {twice} twice), of ipvsadm's {of_ipvsadm:?}; ours, {:?} each, none",
+        "{what}, {rounds} times: of {READINGS} lists of the kernel {faulty} had faults; ipvsadm's had \
+         {of_ipvsadm:?} entries missing and twice; ours, {:?} each, none",
         took / u32::try_from(READINGS).unwrap(),
     );
-    // Else this shows nothing.
-    assert!(
-        rounds > 0 && faulty > 0,
-        "{what}: {rounds} rounds, {faulty} faulty"
-    );
+    assert!(rounds > 0, "{what}");
+}
+
+async fn make(ipvs: &mut IpvsHandle, changes: impl Iterator<Item = Change>) {
+    let changes: Vec<Change> = changes.collect();
+    let outcomes = ipvs.apply(&changes).await.unwrap();
+    assert!(outcomes.iter().all(Result::is_ok));
 }
 
 /// A service, or a destination, that is there all the time is in each list once.
@@ -266,14 +319,34 @@ pub(super) async fn while_the_table_changes() {
     let mut ipvs = connect().await;
     let add = |port| Change::AddService(service(port));
     let delete = |port| Change::DeleteService(service(port).key);
-    let lasting: Vec<Change> = (1..=LASTING).map(add).collect();
-    let outcomes = ipvs.apply(&lasting).await.unwrap();
-    assert!(outcomes.iter().all(Result::is_ok));
-    let passing = LASTING + 1..=LASTING + PASSING;
-    let work = changing(passing.clone().map(add), passing.map(delete)).await;
     let services = Listed::Services;
+    let passing = LASTING + 1..=LASTING + PASSING;
+    make(&mut ipvs, (1..=LASTING + PASSING).map(add)).await;
+    // The change may have a newer kernel resize the table, too.
+    let is_resizable = Path::new(LOAD_FACTOR).exists();
+    let gone = make(&mut ipvs, passing.clone().map(delete));
+    let (missing, twice) = faults_of_the_kernel(services, gone).await;
+    assert!(
+        missing > 0 && (twice == 0 || is_resizable),
+        "{missing} missing, {twice} twice"
+    );
+    let back = make(&mut ipvs, passing.clone().map(add));
+    let (missing, twice) = faults_of_the_kernel(services, back).await;
+    assert!(
+        twice > 0 && (missing == 0 || is_resizable),
+        "{missing} missing, {twice} twice"
+    );
+    make(&mut ipvs, passing.clone().map(delete)).await;
+    let work = changing(passing.clone().map(add), passing.map(delete), REST[0]).await;
     read_while("services come and go", &mut ipvs, services, work).await;
-    if let Ok(before) = fs::read_to_string(LOAD_FACTOR) {
+
+    if is_resizable {
+        let before = fs::read_to_string(LOAD_FACTOR).unwrap();
+        let (missing, twice) = faults_of_the_kernel(services, resized(&ipvs, -8)).await;
+        assert!(
+            missing > 0 && missing == twice,
+            "{missing} missing, {twice} twice"
+        );
         read_while("the table is resized", &mut ipvs, services, resizing()).await;
         fs::write(LOAD_FACTOR, before.trim_end()).unwrap();
     }
@@ -284,26 +357,40 @@ pub(super) async fn while_the_table_changes() {
     let server = |port| SocketAddr::new(Ipv4Addr::new(10, 2, 0, 1).into(), port);
     let add = |port| Change::AddDestination(key, Destination::new(server(port)));
     let delete = |port| Change::DeleteDestination(key, server(port));
-    ipvs.add_service(&service(1)).await.unwrap();
-    let (lasting, passing) = DESTINATIONS;
-    let outcomes = ipvs
-        .apply(&(1..=lasting).map(add).collect::<Vec<_>>())
-        .await;
-    assert!(outcomes.unwrap().iter().all(Result::is_ok));
-    let passing = lasting + 1..=lasting + passing;
-    let work = changing(passing.clone().map(add), passing.map(delete)).await;
     let destinations = Listed::Destinations(key);
+    let (lasting, passing) = DESTINATIONS;
+    let passing = lasting + 1..=lasting + passing;
+    ipvs.add_service(&service(1)).await.unwrap();
+    make(&mut ipvs, (1..=*passing.end()).map(add)).await;
+    let gone = make(&mut ipvs, passing.clone().map(delete));
+    let (missing, twice) = faults_of_the_kernel(destinations, gone).await;
+    assert!(
+        missing > 0 && twice == 0,
+        "{missing} missing, {twice} twice"
+    );
+    let work = changing(passing.clone().map(add), passing.map(delete), REST[1]).await;
     read_while("destinations come and go", &mut ipvs, destinations, work).await;
     ipvs.flush().await.unwrap();
+}
+
+/// Sets a load factor, and waits until the table of services has it.
+async fn resized(ipvs: &IpvsHandle, factor: i32) {
+    fs::write(LOAD_FACTOR, factor.to_string()).unwrap();
+    let start = Instant::now();
+    while ipvs.status().unwrap().unwrap().services.load_factor != Some(factor) {
+        assert!(start.elapsed() < Duration::from_secs(10), "not resized");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 /// [`coming_and_going`] with a runtime of its own, which cannot be made on a thread that has one.
 async fn changing(
     add: impl Iterator<Item = Change>,
     delete: impl Iterator<Item = Change>,
+    rest: Duration,
 ) -> impl FnMut() + Send + 'static {
     let (add, delete) = (add.collect(), delete.collect());
-    tokio::task::spawn_blocking(move || coming_and_going(add, delete))
+    tokio::task::spawn_blocking(move || coming_and_going(add, delete, rest))
         .await
         .unwrap()
 }

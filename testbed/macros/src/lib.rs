@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The attributes `#[testbed::host_test]` and `#[testbed::guest_test]`.
+//! The attributes `#[testbed::host_test]`, `#[testbed::guest_test]` and `#[testbed::namespace_test]`.
 
 use proc_macro::{Delimiter, TokenStream, TokenTree};
 
@@ -17,6 +17,12 @@ pub fn host_test(_arguments: TokenStream, function: TokenStream) -> TokenStream 
 #[proc_macro_attribute]
 pub fn guest_test(_arguments: TokenStream, function: TokenStream) -> TokenStream {
     wrap_body("Guest", function)
+}
+
+/// A test that runs where either of the others does: in namespaces of the host and in the guest.
+#[proc_macro_attribute]
+pub fn namespace_test(_arguments: TokenStream, function: TokenStream) -> TokenStream {
+    wrap_body("Namespaces", function)
 }
 
 /// Makes a test of the function: its attributes, and a body that passes the function itself to

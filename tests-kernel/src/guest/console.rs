@@ -3,17 +3,18 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::thread;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+
+use testbed::process::forward_lines;
 
 use super::GuestError;
 
@@ -70,8 +71,8 @@ impl Console {
             .spawn()
             .map_err(start_error)?;
         let (sender, lines) = sync_channel(BACKLOG);
-        forward(child.stdout.take(), sender.clone());
-        forward(child.stderr.take(), sender);
+        forward_lines(child.stdout.take(), sender.clone());
+        forward_lines(child.stderr.take(), sender);
         Ok(Self { child, lines, log })
     }
 
@@ -162,19 +163,4 @@ fn is_noise(line: &str) -> bool {
     ]
     .iter()
     .any(|noise| line.starts_with(noise))
-}
-
-fn forward(stream: Option<impl Read + Send + 'static>, sender: SyncSender<String>) {
-    let Some(stream) = stream else { return };
-    thread::spawn(move || {
-        for line in BufReader::new(stream).split(b'\n') {
-            let Ok(line) = line else { return };
-            let text = String::from_utf8_lossy(&line)
-                .trim_end_matches('\r')
-                .to_owned();
-            if sender.send(text).is_err() {
-                return;
-            }
-        }
-    });
 }

@@ -436,3 +436,59 @@ fn write_script(path: &Path, text: &[u8]) -> Result<(), GuestError> {
     fs::write(path, text).map_err(GuestError::file(path))?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).map_err(GuestError::file(path))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+    use std::process::Command;
+
+    use crate::lab::Mode;
+
+    use super::*;
+
+    /// Set for the process that has the kernel below: the lab's directory comes from a variable.
+    const INNER: &str = "LB_TEST_DEAD_KERNEL";
+    /// A kernel that dies as one before 6.13 does on a processor with AMX.
+    const DEAD: &str = "#!/bin/sh
+echo 'Linux version 6.1.176'
+echo 'Kernel panic - not syncing: do_syscall_stub: PTRACE_SETREGS failed, errno = 14'
+echo 'Call Trace:'
+echo ' [<6047b1b6>] panic+0x174/0x2ef'
+exit 134
+";
+
+    #[test]
+    fn dead_kernel_is_one_sentence_and_its_trace_is_in_a_file() -> Result<(), Box<dyn Error>> {
+        if std::env::var_os(INNER).is_some() {
+            let kernel = Kernel::new(Suite::Distribution, "6.1.176".to_owned(), Mode::Ptrace);
+            let error = Guest::new(&kernel).run(["true"], |line| println!("guest: {line}"));
+            println!("error: {}", error.err().ok_or("it ran")?);
+            return Ok(());
+        }
+        let target = tempfile::tempdir()?;
+        let program = target.path().join("lab/distribution/usr/bin/linux.uml");
+        fs::create_dir_all(program.parent().ok_or("no parent")?)?;
+        write_script(&program, DEAD.as_bytes())?;
+        let output = Command::new(std::env::current_exe()?)
+            .args(["--exact", "--nocapture"])
+            .arg("guest::tests::dead_kernel_is_one_sentence_and_its_trace_is_in_a_file")
+            .env("CARGO_TARGET_DIR", target.path())
+            .env(INNER, "1")
+            .output()?;
+        let text = String::from_utf8(output.stdout)?;
+        let line = text.lines().find_map(|line| line.split_once("error: "));
+        let (_, error) = line.ok_or_else(|| text.clone())?;
+        let console = target.path().join("lab/run/guest/console.log");
+        for part in [
+            "kernel 6.1.176 (distribution, ptrace) was not ready",
+            "PTRACE_SETREGS failed",
+            "cargo xtask fetch --again",
+            &console.display().to_string(),
+        ] {
+            assert!(error.contains(part), "no {part:?} in: {error}");
+        }
+        assert!(!text.contains("Call Trace"), "{text}");
+        assert!(fs::read_to_string(console)?.contains("panic+0x174"));
+        Ok(())
+    }
+}

@@ -11,6 +11,9 @@ use super::tap::{Frame, Way};
 
 /// How long after another's advertisement what was on its way may still arrive.
 const ON_ITS_WAY: Duration = Duration::from_millis(100);
+/// How long the successor of a killed process may take until it has found what that left: ten times
+/// what it takes on a quiet machine.
+const STARTING: Duration = Duration::from_secs(1);
 /// How long after its reign the kernel still tells which groups the addresses leave: it does so at
 /// random within a second (RFC 3810 §9.11, RFC 3376 §8.11).
 const LEAVING: Duration = Duration::from_secs(1);
@@ -110,7 +113,7 @@ impl Auditor<'_> {
         self.left = match (self.reign.is_some(), self.left) {
             (true, _) => Duration::MAX,
             // Its successor finds it and puts an end to it.
-            (false, Duration::MAX) => at + ON_ITS_WAY,
+            (false, Duration::MAX) => at + STARTING,
             (false, _) => Duration::ZERO,
         };
         self.end(End::Cut, at);

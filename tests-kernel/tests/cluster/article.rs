@@ -9,7 +9,7 @@ use tests_kernel::cluster::{Cluster, DIRECTORS, Forwarding, REAL_SERVERS, VIP, r
 use tests_kernel::net::{Behaviour, filter};
 
 use crate::{
-    DEADLINE, NAMES, TestResult, VIRTUAL_SERVER, longest_gap, row, start, wait_for_log,
+    DEADLINE, NAMES, TestResult, VIRTUAL_SERVER, assert_steady, row, start, wait_for_log,
     wait_for_mails,
 };
 
@@ -174,6 +174,5 @@ fn adverts(cluster: &Cluster, begin: Instant) {
     let span = adverts.last().unwrap().0 - adverts.first().unwrap().0;
     let mean = span.as_secs_f64() / (adverts.len() - 1) as f64;
     assert!((0.99..=1.01).contains(&mean), "one in {mean} s");
-    let gap = longest_gap(cluster, begin);
-    assert!(gap <= Duration::from_millis(1500), "none for {gap:?}");
+    assert_steady(cluster, begin);
 }

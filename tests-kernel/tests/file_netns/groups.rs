@@ -36,7 +36,7 @@ vrrp_instance VI_1 {{
     )
 }
 
-#[testbed::host_test]
+#[testbed::namespace_test]
 fn a_script_is_in_the_groups_of_its_user_where_that_is_asked_for() -> TestResult {
     // Neither keepalived 2.2.7 nor 2.3.4 has such a keyword.
     let cases = [

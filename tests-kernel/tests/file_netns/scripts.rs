@@ -79,7 +79,7 @@ fn story(software: Software, link_at_end: bool, keyword: &str) -> TestResult {
     Ok(())
 }
 
-#[testbed::host_test]
+#[testbed::namespace_test]
 fn a_script_is_found_through_links_where_keepalived_finds_it() -> TestResult {
     let mut cases = Vec::new();
     for software in BOTH {

@@ -172,7 +172,7 @@ fn story(software: Software) -> TestResult {
     Ok(())
 }
 
-#[testbed::host_test]
+#[testbed::namespace_test]
 fn a_weight_in_a_sync_group_is_worth_what_it_is_in_keepalived() -> TestResult {
     play_at_once(&BOTH, |&software| {
         if !runs_scripts(software, "weights in a sync group") {

@@ -18,8 +18,8 @@ use crate::suite::{self, is_of_harness};
 
 /// Examples that exit 0 only when what they show came out right.
 const EXAMPLES: &[(&str, &str)] = &[
-    ("bin", "nat"),
-    ("bin", "dr"),
+    ("example", "nat"),
+    ("example", "dr"),
     ("example", "custom_check"),
     ("example", "vrrp_only"),
     ("example", "vrrp_simulation"),

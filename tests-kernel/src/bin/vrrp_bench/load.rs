@@ -2,11 +2,10 @@
 //! All processors are busy: does the second router take over from a master that lives?
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
+use testbed::Hogs;
 use tests_kernel::cluster::Software;
 use tests_kernel::process::pause;
 
@@ -115,35 +114,4 @@ fn measure(setup: Setup, hogs: usize, window: Duration) -> Outcome<Figures> {
         takeovers: takeovers.count(),
         gaps,
     })
-}
-
-/// Threads that do nothing, all the time, until dropped.
-struct Hogs {
-    stop: Arc<AtomicBool>,
-    threads: Vec<JoinHandle<()>>,
-}
-
-impl Hogs {
-    fn start(count: usize) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let hog = |_| {
-            let stop = Arc::clone(&stop);
-            thread::spawn(move || {
-                while !stop.load(Ordering::Relaxed) {
-                    std::hint::spin_loop();
-                }
-            })
-        };
-        let threads = (0..count).map(hog).collect();
-        Self { stop, threads }
-    }
-}
-
-impl Drop for Hogs {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
-        }
-    }
 }

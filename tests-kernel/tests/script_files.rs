@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The tests of `file_netns` that have scripts, in the guest: on the host keepalived can run scripts
+//! for root alone, because it sets their groups.
+
+#[path = "file_netns/common.rs"]
+#[allow(dead_code, reason = "the other suite uses all of it")]
+mod common;
+#[path = "file_netns/groups.rs"]
+mod groups;
+#[path = "file_netns/scripts.rs"]
+mod scripts;
+#[path = "file_netns/weights.rs"]
+mod weights;
+
+use common::{BOTH, DEADLINE, TestResult, privileged, runs_scripts};
