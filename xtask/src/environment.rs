@@ -2,10 +2,14 @@
 //! What a test process finds around it: variables, working directory, namespaces.
 
 use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
 use nix::unistd::geteuid;
+use tempfile::TempDir;
 
 use crate::fetch;
 
@@ -15,6 +19,15 @@ pub(crate) fn prepare(command: &mut Command, package: &Path) {
         .current_dir(package)
         .env("CARGO_MANIFEST_DIR", package)
         .env("PATH", fetch::search_path());
+}
+
+/// A new directory for a test's temporary files, removed on drop. Others may look into it: scripts
+/// run as another user. Its path is short, because sockets are made in it.
+pub(crate) fn temporary_directory() -> io::Result<TempDir> {
+    tempfile::Builder::new()
+        .prefix("lbx")
+        .permissions(fs::Permissions::from_mode(0o755))
+        .tempdir()
 }
 
 /// What `unshare` is to make: an ordinary user needs a user namespace for the others.

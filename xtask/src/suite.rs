@@ -37,6 +37,21 @@ pub(crate) struct Outcome {
     pub(crate) failure: Option<String>,
 }
 
+impl Outcome {
+    fn not_run(test: &Test, error: &std::io::Error) -> Self {
+        Self {
+            label: test.label(),
+            took: Duration::ZERO,
+            counts: Counts {
+                failed: 1,
+                ..Counts::default()
+            },
+            output: Vec::new(),
+            failure: Some(format!("no temporary directory: {error}")),
+        }
+    }
+}
+
 /// The suites of the workspace that run there.
 pub(crate) fn suites(artifacts: &[Artifact], place: Place) -> Result<Vec<Artifact>, StepError> {
     let suites: Vec<Artifact> = artifacts
@@ -104,6 +119,12 @@ pub(crate) fn run(
         }
     };
     environment::prepare(&mut command, &test.suite.directory);
+    // Process ids come again: what a killed test left must not be in another's way.
+    let temporary = match environment::temporary_directory() {
+        Ok(directory) => directory,
+        Err(error) => return Outcome::not_run(test, &error),
+    };
+    command.env("TMPDIR", temporary.path());
     command.envs(variables.iter().map(|(name, value)| (name, value)));
     let start = Instant::now();
     let mut counts = Counts::default();
