@@ -181,11 +181,16 @@ fn two_upgrades_change_nothing(cluster: &mut Cluster, daemons: &mut Vec<Backgrou
         "{before}"
     );
     let mails = cluster.mail.mails().len();
-    let counted_before = counted(&netns)?;
-    assert!(
-        counted_before.iter().all(|(_, count)| *count > 0),
-        "{counted_before:?}"
-    );
+    // The poller has begun just now.
+    let counted_before = wait_until("connections are counted", DEADLINE, || {
+        let counted = counted(&netns).map_err(|error| error.to_string())?;
+        let all = counted.iter().all(|(_, count)| *count > 0);
+        if all {
+            Ok(counted)
+        } else {
+            Err(format!("{counted:?}"))
+        }
+    })?;
 
     let sampled = Sampled::start(&netns);
     for _ in 0..2 {
