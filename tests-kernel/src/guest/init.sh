@@ -9,6 +9,8 @@
 
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
+# The mount of util-linux 2.42 hands options over one by one, which hostfs refuses for its path.
+export LIBMOUNT_FORCE_MOUNT2=always
 unset uml_dir mem
 
 off() {

@@ -43,7 +43,7 @@ const MORE_PEERS: &[&str] = &["haproxy", "ldirectord"];
 /// The kernel that runs as a program.
 const KERNEL: &str = "user-mode-linux";
 /// Raised when the layout of the unpacked trees changes.
-const LAYOUT: u32 = 2;
+const LAYOUT: u32 = 3;
 
 /// How much is wanted.
 #[derive(Debug, Clone, Copy, Default)]

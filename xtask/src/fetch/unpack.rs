@@ -47,6 +47,9 @@ pub(super) fn unpack(archives: &Path, tree: &Path) -> Result<usize, FetchError> 
         let target = Path::new("usr").join(top);
         if link.is_dir() && !link.is_symlink() {
             merge(&link, &fresh.join(&target))?;
+        }
+        // Packages of a newer suite have files below usr only, and no link.
+        if fresh.join(&target).is_dir() && !link.is_symlink() {
             symlink(&target, &link).map_err(file(&link))?;
         }
     }
