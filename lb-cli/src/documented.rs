@@ -16,16 +16,6 @@ use crate::{
     program::{Call, Program},
 };
 
-/// The names that this binary is called by.
-const PROGRAMS: [&str; 6] = [
-    "lbctl",
-    "ipvsadm",
-    "ipvsadm-save",
-    "ipvsadm-restore",
-    "genhash",
-    "keepalived",
-];
-
 /// Why a program would refuse the words.
 enum Refusal {
     /// They are the name of a command without its arguments.
@@ -115,10 +105,10 @@ fn words(line: &str) -> Vec<String> {
 
 #[test]
 fn commands_in_the_pages_are_read_by_their_programs() {
-    let commands = pages::commands(&PROGRAMS);
+    let commands = pages::commands(&pages::PROGRAMS);
     let ours: Vec<_> = commands
         .iter()
-        .filter(|shown| PROGRAMS.contains(&shown.program()) && !shown.is_built())
+        .filter(|shown| pages::PROGRAMS.contains(&shown.program()) && !shown.is_built())
         .collect();
     let inline = ours.iter().filter(|shown| shown.inline).count();
     assert!(

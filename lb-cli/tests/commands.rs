@@ -23,7 +23,7 @@ use std::process::Command;
 use lb_ipvs::text::{Numeric, table};
 use serde_json::Value;
 
-use pages::{Shown, root};
+use pages::{PROGRAMS, Shown, root};
 
 /// Programs that this workspace does not have, and why a page may tell people to use them.
 const OTHERS: &[(&str, &str)] = &[
@@ -40,16 +40,6 @@ const OTHERS: &[(&str, &str)] = &[
     ("mount", "util-linux; gives that case a /run of its own"),
     ("systemctl", "systemd; the unit file of the IPVS table"),
     ("unshare", "util-linux; makes the namespace of that case"),
-];
-
-/// Programs that other tests of this kind parse.
-const PARSED: [&str; 6] = [
-    "lbctl",
-    "ipvsadm",
-    "ipvsadm-save",
-    "ipvsadm-restore",
-    "genhash",
-    "keepalived",
 ];
 
 /// Crates that `cargo install` may name.
@@ -80,7 +70,7 @@ fn each_command_is_proven_or_has_a_reason() {
         let first = shown.words[0].as_str();
         let in_tree =
             first.contains('/') && !first.starts_with('/') && root().join(first).is_file();
-        if PARSED.contains(&program) || program == "cargo" || shown.is_built() || in_tree {
+        if PROGRAMS.contains(&program) || program == "cargo" || shown.is_built() || in_tree {
             continue;
         }
         match OTHERS.iter().find(|(name, _)| *name == program) {

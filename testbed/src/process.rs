@@ -9,7 +9,7 @@ use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -88,13 +88,7 @@ pub fn output(command: &mut Command, deadline: Duration) -> Result<Output, Proce
         command: line.clone(),
         source,
     };
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .map_err(start_error)?;
+    let mut child = spawn(command).map_err(start_error)?;
     let stdout = drain(child.stdout.take());
     let stderr = drain(child.stderr.take());
     let end = Instant::now() + deadline;
@@ -230,16 +224,10 @@ impl Background {
     /// [`ProcessError::Start`].
     pub fn spawn(command: &mut Command) -> Result<Self, ProcessError> {
         let line = command_line(command);
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .map_err(|source| ProcessError::Start {
-                command: line.clone(),
-                source,
-            })?;
+        let mut child = spawn(command).map_err(|source| ProcessError::Start {
+            command: line.clone(),
+            source,
+        })?;
         let lines = Arc::new(Lines::default());
         collect(child.stdout.take(), &lines);
         collect(child.stderr.take(), &lines);
@@ -365,12 +353,33 @@ fn collect(stream: Option<impl Read + Send + 'static>, lines: &Arc<Lines>) {
     readers.unwrap_or_else(PoisonError::into_inner).push(reader);
 }
 
-/// Sends each line of a stream, without its end, until the stream ends or the receiver is gone; on
-/// a thread of its own. Bytes that are no UTF-8 are replaced.
-pub fn forward_lines(stream: Option<impl Read + Send + 'static>, sender: SyncSender<String>) {
-    if let Some(stream) = stream {
+/// Starts a program in a process group of its own, without input, its output piped.
+///
+/// # Errors
+///
+/// What the system answers when it cannot be started.
+pub fn spawn(command: &mut Command) -> io::Result<Child> {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+}
+
+/// Receives each line of both streams of a program that [`spawn`] started, without its end; bytes
+/// that are no UTF-8 are replaced. When `backlog` lines wait, the program waits, too. The channel is
+/// closed when both streams have ended.
+pub fn receive_lines(child: &mut Child, backlog: usize) -> Receiver<String> {
+    let (sender, lines) = sync_channel(backlog);
+    if let Some(stream) = child.stdout.take() {
+        let sender = sender.clone();
         read_lines(stream, move |line| sender.send(line).is_ok());
     }
+    if let Some(stream) = child.stderr.take() {
+        read_lines(stream, move |line| sender.send(line).is_ok());
+    }
+    lines
 }
 
 /// Passes on each line, on a thread of its own, until `on_line` refuses or the stream ends.

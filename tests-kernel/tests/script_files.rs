@@ -3,7 +3,6 @@
 //! for root alone, because it sets their groups.
 
 #[path = "file_netns/common.rs"]
-#[allow(dead_code, reason = "the other suite uses all of it")]
 mod common;
 #[path = "file_netns/groups.rs"]
 mod groups;

@@ -83,7 +83,7 @@ enum Task {
     },
     /// Downloads the lab's Debian packages, unpacks them below target/lab, and boots its kernels once.
     Fetch {
-        /// Boots the kernels again and records anew which of them work.
+        /// Boots the kernels again, and replaces the record of those that work.
         #[arg(long)]
         again: bool,
         /// Fetches the newest peers, too, as a soak does.

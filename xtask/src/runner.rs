@@ -3,16 +3,15 @@
 //! the skipping tests say in it, and ends them when we are interrupted.
 
 use std::io;
-use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use testbed::process::{command_line, forward_lines};
+use testbed::process::{command_line, receive_lines, spawn};
 
 const GLANCE: Duration = Duration::from_millis(100);
 const BACKLOG: usize = 256;
@@ -117,16 +116,8 @@ pub(crate) fn stream(
         command: line.clone(),
         source,
     };
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .map_err(start_error)?;
-    let (sender, lines) = sync_channel(BACKLOG);
-    forward_lines(child.stdout.take(), sender.clone());
-    forward_lines(child.stderr.take(), sender);
+    let mut child = spawn(command).map_err(start_error)?;
+    let lines = receive_lines(&mut child, BACKLOG);
     loop {
         match lines.recv_timeout(GLANCE) {
             Ok(line) => on_line(&line),

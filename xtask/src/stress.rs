@@ -226,11 +226,13 @@ fn in_guests(
             }
             progress.step(outcome.result.is_err());
             let round = format!("{}::", outcome.label);
+            let suite = outcome.label.strip_prefix("stress-").unwrap_or_default();
+            let suite = suite.rsplit_once('-').map_or(suite, |(suite, _)| suite);
             for (took, label) in &outcome.times {
                 let failed = outcome.failed.contains(label);
                 let name = label.strip_prefix(&round).unwrap_or(label);
                 records
-                    .entry(name.to_owned())
+                    .entry(format!("{suite}::{name}"))
                     .or_default()
                     .add(*took, failed);
             }

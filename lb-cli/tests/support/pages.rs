@@ -29,6 +29,16 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// The names that the binary of lb-cli is called by.
+pub(crate) const PROGRAMS: [&str; 6] = [
+    "lbctl",
+    "ipvsadm",
+    "ipvsadm-save",
+    "ipvsadm-restore",
+    "genhash",
+    "keepalived",
+];
+
 /// Pages and folders of pages at the root. The change log is left out: its
 /// commands may have been removed.
 const PAGES: [&str; 3] = ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"];

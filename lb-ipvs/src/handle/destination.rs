@@ -57,7 +57,7 @@ impl IpvsHandle {
                     |entry| entry.destination.address,
                 )
                 .await?;
-            // The kernel has no request for one destination, by which the doubtful ones could be told apart.
+            // The kernel has no request for one destination, so that a doubtful one cannot be looked up.
             if list.doubtful.is_empty() || readings == READINGS {
                 let mut destinations = list.items;
                 destinations.extend(list.doubtful);

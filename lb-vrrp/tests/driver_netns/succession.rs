@@ -106,7 +106,8 @@ fn nobody_notices(centis: u16, successors: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// Nobody notices, in one try of five, or of more in a minute: a busy machine has its quiet moments.
+/// Hands over until one of five tries, or of as many as a minute has, goes without a transition at the
+/// peer: a busy machine is quiet at times.
 fn nobody_notices_in_a_quiet_moment(centis: u16, successors: usize) {
     let mut late = Vec::new();
     let begun = Instant::now();

@@ -4,17 +4,16 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use testbed::process::forward_lines;
+use testbed::process::{receive_lines, spawn};
 
 use super::GuestError;
 
@@ -55,7 +54,8 @@ impl Console {
             word.push(value);
             word
         });
-        let mut child = Command::new("setpriv")
+        let mut command = Command::new("setpriv");
+        command
             .args(["--pdeathsig", "KILL", "--", "env"])
             .args(variables)
             .arg(&boot.kernel)
@@ -63,16 +63,9 @@ impl Console {
             .current_dir(&boot.directory)
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
-            .env("TMPDIR", &boot.directory)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .map_err(start_error)?;
-        let (sender, lines) = sync_channel(BACKLOG);
-        forward_lines(child.stdout.take(), sender.clone());
-        forward_lines(child.stderr.take(), sender);
+            .env("TMPDIR", &boot.directory);
+        let mut child = spawn(&mut command).map_err(start_error)?;
+        let lines = receive_lines(&mut child, BACKLOG);
         Ok(Self { child, lines, log })
     }
 

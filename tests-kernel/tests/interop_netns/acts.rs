@@ -211,7 +211,7 @@ fn learned_interval(case: Case) -> TestResult<Outcome> {
 }
 
 /// They have one address more. We take their advertisements all the same, and are no second
-/// master. What a version of keepalived makes of ours is known; FRR's is told.
+/// master. Whether a version of keepalived takes ours is known; whether FRR does is printed.
 fn lists(case: Case) -> TestResult<Outcome> {
     let mut outcome = Outcome::default();
     let mut roles = preferring(case, THEIRS);

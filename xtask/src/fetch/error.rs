@@ -58,8 +58,8 @@ pub(crate) enum FetchError {
     #[error("{} is no 64-bit ELF program with an interpreter", path.display())]
     NotElf { path: PathBuf },
     #[error(
-        "no kernel boots on this machine: {}; with a kernel of Debian sid in target/lab \
-         (`cargo xtask fetch --again` tries once more) it needs no privilege, only ptrace or seccomp",
+        "no kernel of the lab boots on this machine: {}; a guest needs ptrace or seccomp, which a \
+         container may forbid; `cargo xtask fetch --again` tries once more",
         tried.join("; ")
     )]
     NoKernel { tried: Vec<String> },

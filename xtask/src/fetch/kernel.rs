@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use tests_kernel::guest::Guest;
+use tests_kernel::guest::{Guest, GuestError};
 use tests_kernel::lab::{Kernel, Lab, Mode, Suite, Tree};
 use tests_kernel::process;
 
@@ -83,6 +83,16 @@ fn boot(suite: Suite) -> Result<Result<Kernel, Vec<String>>, FetchError> {
             Ok(outcome) => failures.push(format!(
                 "kernel {kernel} booted, but `true` ended with {}",
                 outcome.exit_code
+            )),
+            Err(GuestError::Boot {
+                after,
+                reason,
+                console,
+                ..
+            }) => failures.push(format!(
+                "kernel {kernel} does not boot here: {} after {after:.1?}; its console is in {}",
+                reason.as_deref().unwrap_or("it was not ready"),
+                console.display()
             )),
             Err(error) => failures.push(crate::chain(&error)),
         }
