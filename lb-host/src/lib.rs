@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the other crates do to the Linux host they run on.
+//!
+//! The crate knows neither VRRP, IPVS nor health checks: it changes links, addresses, routes, rules and
+//! settings of the kernel, runs programs, and prepares threads and namespaces.
