@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Steps whose programs run in the guest kernel, two guests at once.
+//! Steps whose programs run in the guest kernel, several guests at once.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,6 +27,8 @@ const EXAMPLES: &[(&str, &str)] = &[
 ];
 /// Suites whose tests take longest: their guests boot first, so that none is left alone at the end.
 const LONGEST: &[&str] = &["failover", "cluster", "parity"];
+/// The suite whose tests take minutes each: every one has a guest.
+const ONE_PER_GUEST: &str = "failover";
 /// Tests of one suite for each boot of a guest.
 const TESTS_PER_GUEST: usize = 4;
 /// Time for one guest, several times what the longest takes.
@@ -111,8 +113,13 @@ fn chunks(
     peers: Suite,
 ) -> Result<Vec<GuestJob>, StepError> {
     let tests = suite::list(suite, &context.interrupted)?;
-    let several = tests.len() > TESTS_PER_GUEST;
-    let jobs = tests.chunks(TESTS_PER_GUEST).zip(1..).map(|(tests, part)| {
+    let size = if suite.name == ONE_PER_GUEST {
+        1
+    } else {
+        TESTS_PER_GUEST
+    };
+    let several = tests.len() > size;
+    let jobs = tests.chunks(size).zip(1..).map(|(tests, part)| {
         let mut arguments: Vec<String> = tests.iter().map(|test| test.name.clone()).collect();
         arguments.extend(["--exact".to_owned(), "--test-threads=1".to_owned()]);
         let mut label = suite.name.clone();
@@ -155,8 +162,10 @@ pub(super) fn examples(context: &mut Context) -> Result<(), StepError> {
     run_jobs(context, jobs)
 }
 
-/// Boots a guest for each job, as many at once as there are processors; a guest has one. All
-/// jobs run, so that one failure does not hide another.
+/// Boots a guest for each job. All jobs run, so that one failure does not hide another.
+///
+/// A guest uses one processor at most and waits for half of its time, so one guest more than there are
+/// processors runs at once.
 fn run_jobs(context: &mut Context, jobs: Vec<GuestJob>) -> Result<(), StepError> {
     let all = jobs.len();
     let variables = context.variables()?;
@@ -164,7 +173,7 @@ fn run_jobs(context: &mut Context, jobs: Vec<GuestJob>) -> Result<(), StepError>
     let mut failed = Vec::new();
     pool::run(
         jobs,
-        processors(),
+        processors() + 1,
         &interrupted,
         |job| run_in_guest(&job, &variables, &interrupted, true),
         |outcome| {

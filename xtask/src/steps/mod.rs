@@ -115,7 +115,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "lab",
-        about: "the guest kernel, two guests at once",
+        about: "the guest kernel, three guests at once on two processors",
         shared: true,
         run: guests::lab,
     },
