@@ -157,8 +157,6 @@ pub(super) fn specify_destination(destination: &Destination) -> String {
             ),
         ),
         ForwardingMethod::Other(number) => append(&mut text, format_args!("method:{number}")),
-        // a method of a later version: its debug form tells it from the others
-        other => text.push_str(&escape(&format!("{other:?}"))),
     }
     append(&mut text, format_args!(",weight={}", destination.weight));
     let thresholds = destination.thresholds;
