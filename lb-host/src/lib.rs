@@ -6,3 +6,5 @@
 
 #[cfg(feature = "script")]
 pub mod script;
+#[cfg(feature = "thread")]
+pub mod thread;

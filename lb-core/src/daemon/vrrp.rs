@@ -209,7 +209,7 @@ pub(super) fn log(event: &Event) {
                 state_name(*to)
             );
         }
-        Event::Stopped { .. } => tracing::error!("advert thread ended"),
+        Event::Stopped { .. } => tracing::error!("VRRP stopped"),
         other => tracing::debug!(?other, "vrrp"),
     }
 }
