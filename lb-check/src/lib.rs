@@ -108,7 +108,7 @@
 //! | `runtime` | [`Scheduler`] | tokio, tracing |
 //! | `tcp` | [`TcpCheck`] | socket2 |
 //! | `http` | [`HttpGet`], [`genhash`] | httparse, md-5 |
-//! | `script` | [`Script`] | nix |
+//! | `script` | [`Script`] | lb-host |
 //!
 //! All are on by default.
 
@@ -147,7 +147,7 @@ pub use crate::scheduler::{
     SubscriptionId,
 };
 #[cfg(feature = "script")]
-pub use crate::script::{Account, Script, UnknownAccount};
+pub use crate::script::{Account, Program, Script, UnknownAccount};
 pub use crate::state::{CheckState, Initial, Policy, Status, Step, Transition};
 pub use crate::target::Target;
 #[cfg(feature = "tcp")]

@@ -19,10 +19,9 @@
 //! # }
 //! ```
 
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
+use lb_host::thread::catch_future;
 use lettre::message::{Mailbox, header::ContentType};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
@@ -145,8 +144,8 @@ async fn deliver_all(
     while let Some(message) = messages.recv().await {
         let delivery = deliver(&settings, &envelope, &transport, &message);
         // One mail that cannot be handled must not cost those behind it.
-        if AssertUnwindSafe(delivery).catch_unwind().await.is_err() {
-            tracing::error!(subject = %message.subject, "delivering a mail panicked, please report this");
+        if let Err(panic) = catch_future(delivery).await {
+            tracing::error!(subject = %message.subject, "mail not sent: {panic}; please report this");
         }
     }
 }

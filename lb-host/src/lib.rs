@@ -3,3 +3,8 @@
 //!
 //! The crate knows neither VRRP, IPVS nor health checks: it changes links, addresses, routes, rules and
 //! settings of the kernel, runs programs, and prepares threads and namespaces.
+
+#[cfg(feature = "script")]
+pub mod script;
+#[cfg(feature = "thread")]
+pub mod thread;

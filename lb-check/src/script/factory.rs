@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Script;
-use super::process::{Account, GRACE};
 use super::words::{Escapes, SplitError, split};
+use super::{Account, Program, Script};
 use crate::keywords::Findings;
 use crate::{
     ArgumentError, Arguments, BuiltCheck, CheckContext, CheckFactory, Problem, ScriptRules,
@@ -95,7 +94,8 @@ impl CheckFactory for ScriptFactory {
             return Err(findings.0);
         };
         script.dynamic = dynamic;
-        let (identity, deadline) = (script.identity(), timeout + GRACE + BuiltCheck::SLACK);
+        let identity = script.identity();
+        let deadline = timeout + Program::GRACE + BuiltCheck::SLACK;
         let mut built = BuiltCheck::new(Arc::new(script), identity).with_deadline(deadline);
         built.retries = 0;
         built.findings = findings.0;
@@ -159,23 +159,23 @@ fn script(
         }
     };
     let name = program.display();
-    match rules.judge(&program, account.as_ref()) {
+    match rules.judge(&program, account) {
         Ok(None) => {}
-        Ok(Some(why)) => {
-            let problem = Problem::Other(format!("security: {name} is {why}"));
+        Ok(Some(risk)) => {
+            let problem = Problem::Other(format!("security: {name} is {risk}"));
             findings.warning(line, problem);
         }
-        Err(why) => {
-            let problem = Problem::Other(format!("security: {name} is refused: {why}"));
+        Err(risk) => {
+            let problem = Problem::Other(format!("security: {name} is refused: {risk}"));
             findings.warning(line, problem);
             return None;
         }
     }
     let mut script = Script::new(command.argv, timeout);
-    if let Some(of) = account.filter(|_| rules.supplementary_groups) {
-        script.groups = of.supplementary_groups();
+    if let Some(account) = account.filter(|_| rules.supplementary_groups) {
+        script.program.groups = account.supplementary_groups();
     }
-    script.account = account;
+    script.program.account = account;
     Some(script)
 }
 

@@ -2,34 +2,28 @@
 //! `MISC_CHECK`: a program decides.
 
 mod factory;
-mod process;
 mod security;
-mod switch;
 mod words;
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use lb_host::script::{End, RunError};
 
-use crate::{HealthCheck, Outcome, Reason, Target};
+use crate::{HealthCheck, LocalError, Outcome, Reason, Target};
 
 pub(crate) use self::factory::ScriptFactory;
-pub use self::process::{Account, UnknownAccount};
+pub use lb_host::script::{Account, Program, UnknownAccount};
 
-/// Runs a program, without a shell, in a process group of its own; exit status 0 = up.
+/// Runs a program as [`Program::run`] does; exit status 0 = up.
 ///
 /// Keepalived's `MISC_CHECK`, with one difference: a program that cannot be executed is a failure,
 /// not a success.
 ///
 /// A program that does not end within [`timeout`](Self::timeout) gets SIGTERM, 2 s later SIGKILL,
-/// and so do the children it has in its group. When the check is cancelled, SIGKILL at once. The
-/// program has no input and no output, and not the variables of the environment by which a caller
-/// could change what a program does (`LD_*`, `BASH_ENV` …) or that are meant for the director
-/// alone (`NOTIFY_SOCKET`, `LISTEN_FDS` …).
-///
-/// It runs as the director's user unless [`account`](Self::account) says otherwise; with another
-/// account it has no supplementary groups but [`groups`](Self::groups).
+/// and so do the children it has in its group. When the check is cancelled, SIGKILL at once.
 ///
 /// ```
 /// use std::time::Duration;
@@ -47,31 +41,23 @@ pub use self::process::{Account, UnknownAccount};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Script {
-    /// The program, and its arguments.
-    pub argv: Vec<OsString>,
+    /// The program and its arguments (`misc_path`), and the account it runs as (`user`).
+    pub program: Program,
     /// Longest time before it is ended (`misc_timeout`).
     pub timeout: Duration,
     /// Exit status 2..=255 = up with a weight of status − 2 (`misc_dynamic`); 0 = up with the
     /// configured weight.
     pub dynamic: bool,
-    /// Whom it runs as (`user`).
-    pub account: Option<Account>,
-    /// Supplementary groups by number, where it runs as another account
-    /// (`set_supplementary_groups`).
-    pub groups: Vec<u32>,
 }
 
 impl Script {
     /// A program with its arguments.
     #[must_use]
     pub fn new<A: Into<OsString>>(argv: impl IntoIterator<Item = A>, timeout: Duration) -> Self {
-        let argv = argv.into_iter().map(Into::into).collect();
         Self {
-            argv,
+            program: Program::new(argv),
             timeout,
             dynamic: false,
-            account: None,
-            groups: Vec::new(),
         }
     }
 
@@ -82,17 +68,17 @@ impl Script {
         self
     }
 
-    /// Sets whom it runs as.
+    /// Sets the account of the program.
     #[must_use]
     pub const fn with_account(mut self, account: Account) -> Self {
-        self.account = Some(account);
+        self.program.account = Some(account);
         self
     }
 
-    /// Sets the supplementary groups of its account.
+    /// Sets the supplementary groups of the account (`set_supplementary_groups`).
     #[must_use]
     pub fn with_groups(mut self, groups: impl IntoIterator<Item = u32>) -> Self {
-        self.groups = groups.into_iter().collect();
+        self.program = self.program.with_groups(groups);
         self
     }
 
@@ -115,7 +101,8 @@ impl Script {
     }
 
     fn command_line(&self) -> String {
-        self.argv
+        self.program
+            .argv
             .join(OsStr::new(" "))
             .to_string_lossy()
             .into_owned()
@@ -131,19 +118,28 @@ impl HealthCheck for Script {
     /// The outcome's detail is the command line.
     async fn check(&self, _: &Target) -> Outcome {
         let started = Instant::now();
-        let outcome = match process::run(self).await {
-            Ok(process::End::Exit(status)) => self.judge(status),
-            Ok(process::End::Signal(signal)) => Outcome::fail(Reason::ScriptSignal(signal)),
-            Ok(process::End::TimedOut) => Outcome::fail(Reason::ScriptTimeout),
-            Ok(process::End::NotExecutable(errno)) => {
-                Outcome::fail(Reason::ScriptNotExecutable(errno))
-            }
-            Err(error) => Outcome::local(error),
+        let outcome = match self.program.run(Some(self.timeout)).await {
+            Ok(End::Exited(status)) => self.judge(status),
+            Ok(End::Signaled(signal)) => Outcome::fail(Reason::ScriptSignal(signal)),
+            Ok(End::TimedOut) => Outcome::fail(Reason::ScriptTimeout),
+            Ok(End::NotExecutable(errno)) => Outcome::fail(Reason::ScriptNotExecutable(errno)),
+            Ok(end) => Outcome::fail(Reason::Other(format!("{end:?}"))),
+            Err(RunError::Start { source, .. }) => local("start script", &source),
+            Err(RunError::Wait { source, .. }) => local("wait for script", &source),
+            Err(error) => Outcome::local(LocalError::Other(error.to_string())),
         };
         outcome
             .with_detail(self.command_line())
             .with_latency(started.elapsed())
     }
+}
+
+/// A fault of this host.
+fn local(operation: &'static str, error: &io::Error) -> Outcome {
+    Outcome::local(match error.raw_os_error() {
+        Some(errno) => LocalError::System { operation, errno },
+        None => LocalError::Other(format!("{operation}: {error}")),
+    })
 }
 
 #[cfg(test)]

@@ -233,7 +233,7 @@ fn the_groups_of_an_account_are_those_that_the_machine_has() {
             } else {
                 Vec::new()
             };
-            assert_eq!(script.unwrap().groups, expected, "{user}");
+            assert_eq!(script.unwrap().program.groups, expected, "{user}");
         }
         compared += 1;
     }

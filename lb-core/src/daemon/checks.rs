@@ -2,18 +2,21 @@
 //! The check runtime: a thread of its own, so that a burst of probes delays nobody else.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lb_check::{CheckEvent, Options, ProbeSpec, Scheduler, SchedulerHandle, SubscriptionId};
+use lb_host::thread::{StartError, Thread};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::director::{CheckId, Names};
 use crate::model::CheckSpec;
 
-/// A check runtime that died is started again after this long.
+/// Pause before a check runtime that failed is started again.
 const RESTART: Duration = Duration::from_secs(1);
+/// Longest time that the start of the check runtime takes.
+const START: Duration = Duration::from_secs(10);
 
 /// The check runtime and who subscribed to what.
 #[derive(Debug)]
@@ -66,7 +69,7 @@ impl NewCheck {
 /// The check runtime could not be started.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot start the check runtime")]
-pub struct CheckRuntimeError(#[source] io::Error);
+pub struct CheckRuntimeError(#[source] StartError<Infallible>);
 
 impl Checks {
     /// Starts the thread and an empty scheduler on it.
@@ -235,31 +238,20 @@ struct CheckThread {
     events: mpsc::Receiver<CheckEvent>,
     /// Dropped to end the runtime.
     alive: oneshot::Sender<()>,
-    thread: std::thread::JoinHandle<()>,
+    thread: Thread,
 }
 
 impl CheckThread {
     async fn start() -> Result<Self, CheckRuntimeError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(CheckRuntimeError)?;
-        let (started, scheduler) = oneshot::channel();
         let (alive, ended) = oneshot::channel::<()>();
-        let thread = std::thread::Builder::new()
-            .name("checks".into())
-            .spawn(move || {
-                runtime.block_on(async {
-                    if started.send(Scheduler::start(Options::default())).is_ok() {
-                        // An error is the drop that ends us.
-                        ended.await.unwrap_or_default();
-                    }
-                });
-            })
-            .map_err(CheckRuntimeError)?;
-        let (scheduler, events) = scheduler
-            .await
-            .map_err(|_| CheckRuntimeError(io::Error::other("the thread ended at once")))?;
+        let starting = Thread::start_runtime("checks", START, async || {
+            let run = async move {
+                // An error is the drop that ends the thread.
+                let _ = ended.await;
+            };
+            Ok((Scheduler::start(Options::default()), run))
+        });
+        let (thread, (scheduler, events)) = starting.ready().await.map_err(CheckRuntimeError)?;
         Ok(Self {
             scheduler,
             events,
@@ -289,10 +281,6 @@ impl CheckThread {
     async fn shutdown(self) {
         self.scheduler.shutdown().await;
         drop(self.alive);
-        let thread = self.thread;
-        let joined = tokio::task::spawn_blocking(move || thread.join()).await;
-        if !matches!(joined, Ok(Ok(()))) {
-            tracing::error!("check runtime panicked");
-        }
+        self.thread.join().await;
     }
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Tasks the daemon can live without for a moment are run again when they panic.
 
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
+use lb_host::thread::catch_future;
 
 /// First wait before a task that panicked is run again; doubled each time.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -18,8 +17,8 @@ pub(super) async fn supervised<F: Future<Output = ()>>(
 ) {
     let mut wait = FIRST_WAIT;
     // What a panicking task leaves half done goes with its future; shared state is in channels.
-    while AssertUnwindSafe(task()).catch_unwind().await.is_err() {
-        tracing::error!("{name} panicked, running it again in {wait:?}; please report this");
+    while let Err(panic) = catch_future(task()).await {
+        tracing::error!("{name}: {panic}; starting again in {wait:?}, please report this");
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(LONGEST_WAIT);
     }

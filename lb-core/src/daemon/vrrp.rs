@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Between the model's virtual routers and the VRRP driver, and what is logged about them.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use lb_check::{Account, HealthCheck as _, Reason, Script, Target, Verdict};
+use lb_host::script::{Account, Program};
 use lb_vrrp::driver::{
-    self, Configuration, Event, FileSource, GroupSpec, LockMemory, ObjectSpec, ProcessSource,
-    Processors, Realtime, RouterSpec, ScriptRunner, ScriptSource,
+    self, CommandRunner, Configuration, Event, FileSource, GroupSpec, LockMemory, ObjectSpec,
+    ProcessSource, Processors, Realtime, RouterSpec, ScriptSource,
 };
-use lb_vrrp::track::{ObjectId, ScriptOutcome};
+use lb_vrrp::track::ObjectId;
 use lb_vrrp::{State, Transition, track};
 
 use crate::model::{Model, SyncGroup, TrackedObject, TrackedScript, TrackedSource, VrrpInstance};
@@ -83,7 +81,7 @@ fn object(object: &TrackedObject) -> ObjectSpec {
     let name = &**object.id.name();
     match &object.source {
         TrackedSource::Script(script) => {
-            let source = ScriptSource::new(Arc::new(Runner::new(script)))
+            let source = ScriptSource::new(Arc::new(runner(script)))
                 .with_interval(script.interval, script.timeout)
                 .with_script(script.script);
             ObjectSpec::new(name, source)
@@ -100,46 +98,11 @@ fn object(object: &TrackedObject) -> ObjectSpec {
     }
 }
 
-/// Runs tracked scripts as checks are run: in a group of its own, as the user it is to run as.
-#[derive(Debug)]
-struct Runner {
-    script: Script,
-    line: String,
-}
-
-impl Runner {
-    fn new(tracked: &TrackedScript) -> Self {
-        // The timeout may change, and it is the same script.
-        let mut line = format!("{:?} {:?}", tracked.argv, tracked.account);
-        if !tracked.groups.is_empty() {
-            line = format!("{line} {:?}", tracked.groups);
-        }
-        let script = Script::new(tracked.argv.iter().cloned(), tracked.timeout);
-        let mut script = script.with_groups(tracked.groups.iter().copied());
-        script.account = tracked.account.map(|(uid, gid)| Account::new(uid, gid));
-        Self { script, line }
-    }
-}
-
-#[async_trait]
-impl ScriptRunner for Runner {
-    fn line(&self) -> &str {
-        &self.line
-    }
-
-    async fn run(&self, timeout: Duration) -> ScriptOutcome {
-        let mut script = self.script.clone();
-        script.timeout = timeout;
-        // A script is told of no target.
-        let nobody = Target::new(SocketAddr::from(([0, 0, 0, 0], 0)));
-        match script.check(&nobody).await.verdict {
-            Verdict::Pass => ScriptOutcome::Exited(0),
-            Verdict::Fail(Reason::Script(status)) => ScriptOutcome::Exited(status),
-            Verdict::Fail(Reason::ScriptSignal(signal)) => ScriptOutcome::Killed(signal),
-            Verdict::Fail(Reason::ScriptTimeout) => ScriptOutcome::TimedOut,
-            _ => ScriptOutcome::NotStarted,
-        }
-    }
+/// The program of a tracked script.
+fn runner(tracked: &TrackedScript) -> CommandRunner {
+    let mut program = Program::new(&tracked.argv).with_groups(tracked.groups.iter().copied());
+    program.account = tracked.account.map(|(uid, gid)| Account::new(uid, gid));
+    CommandRunner::from(program)
 }
 
 fn spec(instance: &VrrpInstance) -> RouterSpec {
@@ -246,7 +209,7 @@ pub(super) fn log(event: &Event) {
                 state_name(*to)
             );
         }
-        Event::Stopped { .. } => tracing::error!("advert thread ended"),
+        Event::Stopped { .. } => tracing::error!("VRRP stopped"),
         other => tracing::debug!(?other, "vrrp"),
     }
 }

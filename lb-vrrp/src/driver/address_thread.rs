@@ -5,13 +5,10 @@
 //! announcement. So no other work of the program may stand before it.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc as blocking;
-use std::thread;
 
+use lb_host::thread::{Thread, catch_future};
 use netlink_sys::{AsyncSocket as _, TokioSocket};
-use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
 
@@ -48,41 +45,29 @@ pub(super) struct Work {
 
 /// The thread with its sockets open, and nothing to do yet. It ends when this is dropped.
 pub(super) struct Idle {
-    work: blocking::SyncSender<Work>,
-    ended: oneshot::Receiver<()>,
+    work: oneshot::Sender<Work>,
+    thread: Thread,
 }
 
 impl Idle {
     /// Starts the thread, in the network namespace of the caller's.
     pub(super) fn start(options: Options) -> Result<Self, Error> {
-        let limit = options.limit;
-        let (work, orders) = blocking::sync_channel(1);
-        let (opened, outcome) = blocking::sync_channel(1);
-        let (alive, ended) = oneshot::channel();
-        thread::Builder::new()
-            .name("vrrp-address".to_owned())
-            .spawn(move || {
-                options.scheduling.apply("vrrp-address");
-                run(options.netlink, &opened, &orders);
-                drop(alive);
-            })
-            .map_err(|source| Error::Thread { source })?;
-        match outcome.recv_timeout(limit) {
-            Ok(opened) => opened.map(|()| Self { work, ended }),
-            Err(blocking::RecvTimeoutError::Timeout) => Err(Error::TimedOut {
-                operation: "start",
-                limit,
-            }),
-            Err(blocking::RecvTimeoutError::Disconnected) => Err(Error::Stopped),
-        }
+        let starting = Thread::start_runtime("vrrp-address", options.limit, async move || {
+            options.scheduling.apply("vrrp-address");
+            let netlink = open(options.netlink)?;
+            let (work, orders) = oneshot::channel();
+            Ok((work, run(netlink, orders)))
+        });
+        let (thread, work) = starting.wait()?;
+        Ok(Self { work, thread })
     }
 
-    /// Gives it its work. What is returned completes when the advert thread has ended and no
+    /// Gives the thread its work. What is returned ends when the advert thread has ended and no
     /// address is held any more.
-    pub(super) fn begin(self, work: Work) -> oneshot::Receiver<()> {
-        // If the thread has gone, so has the other end of `ended`.
+    pub(super) fn begin(self, work: Work) -> Thread {
+        // A thread that has ended shows when it is joined.
         let _ = self.work.send(work);
-        self.ended
+        self.thread
     }
 }
 
@@ -93,57 +78,34 @@ struct Netlink {
     watch: Watch,
 }
 
-fn run(
-    buffers: NetlinkBuffers,
-    opened: &blocking::SyncSender<Result<(), Error>>,
-    orders: &blocking::Receiver<Work>,
-) {
-    let (runtime, netlink) = match open(buffers) {
-        Ok(open) => open,
-        Err(error) => {
-            // Nobody waits any more if this fails.
-            let _ = opened.send(Err(error));
-            return;
-        }
-    };
-    if opened.send(Ok(())).is_err() {
-        return;
-    }
-    let Ok(work) = orders.recv() else {
+async fn run(netlink: Netlink, orders: oneshot::Receiver<Work>) {
+    let Ok(work) = orders.await else {
         return;
     };
     let events = work.events.clone();
-    let served = catch_unwind(AssertUnwindSafe(|| runtime.block_on(serve(netlink, work))));
-    if served.is_err() {
-        // A Master whose addresses nobody looks after must not go on; the owner of the driver
+    if let Err(panic) = catch_future(serve(netlink, work)).await {
+        // A Master whose addresses are not kept in order must not continue; the owner of the driver
         // decides how to end.
-        error!("address thread ended");
-        let _ = events.blocking_send(Event::Stopped);
+        error!("{panic}; please report this");
+        let _ = events.send(Event::Stopped).await;
     }
 }
 
-fn open(buffers: NetlinkBuffers) -> Result<(Runtime, Netlink), Error> {
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| Error::Thread { source })?;
+/// Must be called on the runtime that the sockets are used on.
+fn open(buffers: NetlinkBuffers) -> Result<Netlink, Error> {
     let failed = |operation| move |source: io::Error| Error::Netlink { operation, source };
-    let netlink = {
-        let _inside = runtime.enter();
-        let notifications = monitor::subscribe(buffers.monitor)
-            .map_err(failed("subscribe to links and addresses"))?;
-        let (mut connection, handle, _) = rtnetlink::new_connection().map_err(failed("connect"))?;
-        widen(connection.socket_mut().socket_ref(), buffers.commands)
-            .map_err(failed("set the buffer of a socket"))?;
-        runtime.spawn(connection);
-        let watch = Watch::open(buffers.monitor).map_err(failed("open a socket"))?;
-        Netlink {
-            notifications,
-            handle,
-            watch,
-        }
-    };
-    Ok((runtime, netlink))
+    let notifications =
+        monitor::subscribe(buffers.monitor).map_err(failed("subscribe to links and addresses"))?;
+    let (mut connection, handle, _) = rtnetlink::new_connection().map_err(failed("connect"))?;
+    widen(connection.socket_mut().socket_ref(), buffers.commands)
+        .map_err(failed("set the buffer of a socket"))?;
+    tokio::spawn(connection);
+    let watch = Watch::open(buffers.monitor).map_err(failed("open a socket"))?;
+    Ok(Netlink {
+        notifications,
+        handle,
+        watch,
+    })
 }
 
 /// Runs the actuator to its end; the monitor goes with the runtime.

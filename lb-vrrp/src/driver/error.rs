@@ -6,6 +6,8 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use lb_host::thread::StartError;
+
 use super::succession::SuccessionError;
 use super::tracked::ObjectId;
 use crate::{AddressFamily, State, Vrid};
@@ -164,8 +166,8 @@ pub enum Error {
     /// The driver has ended before.
     #[error("the driver has stopped")]
     Stopped,
-    /// The advert thread or its runtime could not be made.
-    #[error("cannot start the advert thread")]
+    /// A thread or its runtime could not be made.
+    #[error("cannot start a thread")]
     Thread {
         /// What the system said.
         source: io::Error,
@@ -209,6 +211,24 @@ pub enum Error {
         /// The family of the router's addresses.
         family: AddressFamily,
     },
+}
+
+impl From<StartError<Self>> for Error {
+    fn from(error: StartError<Self>) -> Self {
+        match error {
+            StartError::Prepare(error) => error,
+            StartError::Spawn { source, .. } | StartError::Runtime { source, .. } => {
+                Self::Thread { source }
+            }
+            StartError::TimedOut { limit, .. } => Self::TimedOut {
+                operation: "start",
+                limit,
+            },
+            other => Self::Thread {
+                source: io::Error::other(other),
+            },
+        }
+    }
 }
 
 fn listed(existing: &[String]) -> String {

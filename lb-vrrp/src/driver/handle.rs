@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use lb_host::thread::Thread;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
@@ -37,8 +38,8 @@ pub struct DriverHandle {
     pub(super) _presence: Option<Arc<Presence>>,
     pub(super) watched: Watched,
     pub(super) table: watch::Receiver<Interfaces>,
-    /// Completes when no address is held any more.
-    pub(super) addresses: Option<oneshot::Receiver<()>>,
+    /// Ends when no address is held any more.
+    pub(super) addresses: Option<Thread>,
     /// Somebody drops packets to addresses.
     pub(super) filtered: bool,
     pub(super) options: Options,
@@ -196,15 +197,11 @@ impl DriverHandle {
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner);
         if let Some(tracker) = tracker.take() {
-            // It is only ever dropped, when the thread has ended and its scripts with it.
-            let _ = self
-                .bounded("ending scripts", deadline, tracker.stop())
+            self.bounded("ending scripts", deadline, tracker.stop())
                 .await?;
         }
-        if let Some(removed) = self.addresses.take() {
-            // It is only ever dropped, when the thread ends.
-            let _ = self
-                .bounded("removing addresses", deadline, removed)
+        if let Some(thread) = self.addresses.take() {
+            self.bounded("removing addresses", deadline, thread.join())
                 .await?;
         }
         Ok(())

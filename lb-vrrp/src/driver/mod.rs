@@ -56,11 +56,9 @@
 //! # }
 //! ```
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc as blocking;
 use std::sync::{Arc, Mutex};
-use std::thread;
 
+use lb_host::thread::{Thread, catch};
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, warn};
@@ -296,7 +294,6 @@ impl Driver {
         let (report_sender, reports) = mpsc::channel(REPORTS);
         let (alive, abandoned) = oneshot::channel();
         let (table, latest) = watch::channel(Interfaces::default());
-        let (started, outcome) = blocking::sync_channel(1);
 
         let setup = Setup {
             configuration,
@@ -311,20 +308,8 @@ impl Driver {
             presence: presence.clone(),
             events: Events::new(event_sender.clone()),
         };
-        thread::Builder::new()
-            .name("vrrp-advert".to_owned())
-            .spawn(move || setup.run(&started))
-            .map_err(|source| Error::Thread { source })?;
-        let (interfaces, manager) = match outcome.recv_timeout(options.limit) {
-            Ok(outcome) => outcome?,
-            Err(blocking::RecvTimeoutError::Timeout) => {
-                return Err(Error::TimedOut {
-                    operation: "start",
-                    limit: options.limit,
-                });
-            }
-            Err(blocking::RecvTimeoutError::Disconnected) => return Err(Error::Stopped),
-        };
+        let advert_thread = Thread::start("vrrp-advert", options.limit, || setup.start());
+        let (_, (interfaces, manager)) = advert_thread.wait()?;
 
         table.send_replace(interfaces);
         let addresses = address_thread.begin(Work {
@@ -373,34 +358,29 @@ struct Setup {
 type Started = (Interfaces, Option<Box<dyn AddressManager>>);
 
 impl Setup {
-    /// The body of the advert thread.
-    fn run(self, started: &blocking::SyncSender<Result<Started, Error>>) {
+    /// Prepares the advert thread, and returns its body.
+    fn start(self) -> Result<(Started, impl FnOnce()), Error> {
         let mailbox = Arc::clone(&self.mailbox);
         self.options.scheduling.apply("vrrp-advert");
-        let (mut thread, ready) = match self.prepare() {
-            Ok(prepared) => prepared,
-            Err(error) => {
-                // Nobody waits any more if this fails.
-                let _ = started.send(Err(error));
-                return;
-            }
-        };
-        if started.send(Ok(ready)).is_err() {
-            return;
-        }
-        let end = match catch_unwind(AssertUnwindSafe(|| thread.run())) {
-            Ok(Ok(end)) => end,
-            failed => {
-                if let Ok(Err(error)) = failed {
-                    error!(%error, "advert thread failed");
+        let (mut thread, started) = self.prepare()?;
+        let body = move || {
+            let end = match catch(|| thread.run()) {
+                Ok(Ok(end)) => end,
+                failed => {
+                    match failed {
+                        Ok(Err(error)) => error!(%error, "advert thread failed"),
+                        Err(panic) => error!("{panic}; please report this"),
+                        Ok(Ok(_)) => {}
+                    }
+                    // A Master that sends nothing is bad, one that keeps its addresses is worse.
+                    let resigned = catch(|| thread.resign());
+                    error!(resigned = resigned.is_ok(), "all virtual routers stopped");
+                    End::Failed
                 }
-                // A Master that falls silent is bad, one that keeps its addresses is worse.
-                let resigned = catch_unwind(AssertUnwindSafe(|| thread.resign()));
-                error!(resigned = resigned.is_ok(), "advert thread ended");
-                End::Failed
-            }
+            };
+            mailbox.close(end);
         };
-        mailbox.close(end);
+        Ok((started, body))
     }
 
     /// Looks at interfaces, removes left-overs, opens sockets.

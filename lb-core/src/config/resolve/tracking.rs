@@ -141,7 +141,7 @@ fn script(
         }
         context.findings.push(finding);
     }
-    let program = program?;
+    let program = program?.program;
     let argv = match readable {
         // A redirection: whether the file can be read.
         Some(path) => ["/bin/sh", "-c", ": <\"$0\"", &path]
@@ -152,7 +152,7 @@ fn script(
     let mut script = TrackedScript::new(argv)
         .with_interval(interval, timeout)
         .with_script(written.script());
-    script.account = program.account.map(|of| (of.uid, of.gid));
+    script.account = program.account.map(|account| (account.uid, account.gid));
     script.groups = program.groups;
     Some(script)
 }

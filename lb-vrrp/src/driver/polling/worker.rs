@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
-use std::thread;
 
+use lb_host::thread::Thread;
 use nix::libc;
 use socket2::{Domain, Socket, Type};
 use tokio::sync::mpsc;
@@ -41,15 +41,13 @@ impl Worker {
         // One round at a time.
         let (orders, rounds) = blocking::sync_channel(1);
         let (sender, answers) = mpsc::channel(1);
-        thread::Builder::new()
-            .name("vrrp-links".to_owned())
-            .spawn(move || {
-                while let Ok(order) = rounds.recv() {
-                    if sender.blocking_send(asker.ask(order)).is_err() {
-                        return;
-                    }
+        Thread::spawn("vrrp-links", move || {
+            while let Ok(order) = rounds.recv() {
+                if sender.blocking_send(asker.ask(order)).is_err() {
+                    return;
                 }
-            })?;
+            }
+        })?;
         Ok(Self { orders, answers })
     }
 

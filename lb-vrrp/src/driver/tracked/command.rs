@@ -1,34 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Runs a program as a tracked script.
 
+use std::error::Error as _;
 use std::ffi::OsString;
-use std::os::unix::process::ExitStatusExt;
-use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use nix::sys::signal::{Signal, killpg};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::Pid;
-use tokio::process::{Child, Command};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
-use tracing::warn;
+use lb_host::script::{End, Program};
+use tracing::debug;
 
 use super::ScriptRunner;
 use crate::track::ScriptOutcome;
 
-/// Time between SIGTERM and SIGKILL, and what SIGKILL may take.
-const GRACE: Duration = Duration::from_secs(2);
-/// How often a program that got SIGTERM is looked at.
-const LOOK: Duration = Duration::from_millis(50);
-/// What makes programs load or do something else, as in keepalived.
-const FORBIDDEN: [&str; 3] = ["IFS", "LD_LIBRARY_PATH", "LD_PRELOAD"];
-
-/// Runs a program as the user of this process, in a process group of its own, with nothing on its
-/// standard streams.
+/// Runs a program, as [`Program::run`] does.
 ///
-/// After the timeout its group gets SIGTERM, and SIGKILL two seconds later. For programs that use
-/// the driver alone; the daemon brings a runner that changes the user.
+/// Made from a [`Program`], it may run as another user.
 ///
 /// # Examples
 ///
@@ -46,39 +32,22 @@ const FORBIDDEN: [&str; 3] = ["IFS", "LD_LIBRARY_PATH", "LD_PRELOAD"];
 /// ```
 #[derive(Clone, Debug)]
 pub struct CommandRunner {
-    argv: Vec<OsString>,
+    program: Program,
     line: String,
 }
 
 impl CommandRunner {
-    /// A program, looked for in `PATH` unless it has a slash, and its arguments. No shell.
+    /// A program, looked up in `PATH` unless it has a slash, and its arguments. No shell.
     pub fn new<W: Into<OsString>>(argv: impl IntoIterator<Item = W>) -> Self {
-        let argv: Vec<OsString> = argv.into_iter().map(Into::into).collect();
-        let line = format!("{argv:?}");
-        Self { argv, line }
+        Program::new(argv).into()
     }
+}
 
-    fn spawn(&self) -> Option<Running> {
-        let (program, arguments) = self.argv.split_first()?;
-        let mut command = Command::new(program);
-        command.args(arguments).process_group(0).kill_on_drop(true);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        for name in FORBIDDEN {
-            command.env_remove(name);
-        }
-        match command.spawn() {
-            Ok(child) => Some(Running {
-                group: child.id().and_then(|id| i32::try_from(id).ok()),
-                child,
-            }),
-            Err(error) => {
-                warn!(program = %program.display(), %error, "cannot start script");
-                None
-            }
-        }
+impl From<Program> for CommandRunner {
+    fn from(program: Program) -> Self {
+        // `Debug` shows every field, and quotes what is free text.
+        let line = format!("{program:?}");
+        Self { program, line }
     }
 }
 
@@ -89,82 +58,25 @@ impl ScriptRunner for CommandRunner {
     }
 
     async fn run(&self, limit: Duration) -> ScriptOutcome {
-        let Some(mut running) = self.spawn() else {
-            return ScriptOutcome::NotStarted;
-        };
-        match timeout(limit, running.wait()).await {
-            Ok(outcome) => outcome,
-            Err(_elapsed) => {
-                running.terminate().await;
-                ScriptOutcome::TimedOut
+        match self.program.run(Some(limit)).await {
+            Ok(End::Exited(status)) => ScriptOutcome::Exited(status),
+            Ok(End::Signaled(signal)) => ScriptOutcome::Killed(signal),
+            Ok(End::TimedOut) => ScriptOutcome::TimedOut,
+            Ok(end) => {
+                debug!(line = self.line, ?end, "script not started");
+                ScriptOutcome::NotStarted
+            }
+            Err(error) => {
+                let cause = error.source();
+                debug!(line = self.line, %error, cause, "script not started");
+                ScriptOutcome::NotStarted
             }
         }
     }
 }
 
-/// A running program. Dropped before it has ended, its whole group is killed.
-struct Running {
-    /// The process group, as long as its leader has not been waited for: until then the number
-    /// cannot belong to anybody else.
-    group: Option<i32>,
-    child: Child,
-}
-
-impl Running {
-    async fn wait(&mut self) -> ScriptOutcome {
-        let status = self.child.wait().await;
-        self.group = None;
-        status.map_or(ScriptOutcome::NotStarted, outcome)
-    }
-
-    /// SIGTERM, then SIGKILL for what is left of the group. The wait for that is bounded, as
-    /// nothing ends a program that hangs in the kernel.
-    async fn terminate(&mut self) {
-        self.signal(Signal::SIGTERM);
-        let until = Instant::now() + GRACE;
-        while !self.has_ended() && Instant::now() < until {
-            sleep(LOOK).await;
-        }
-        self.signal(Signal::SIGKILL);
-        let _ = timeout_at(Instant::now() + GRACE, self.wait()).await;
-    }
-
-    fn signal(&self, signal: Signal) {
-        if let Some(group) = self.group {
-            // The only error that can be is that nobody is left.
-            killpg(Pid::from_raw(group), signal).unwrap_or_default();
-        }
-    }
-
-    /// Whether the leader has ended; leaves it to be waited for.
-    fn has_ended(&self) -> bool {
-        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-        self.group.is_none_or(|group| {
-            !matches!(
-                waitid(Id::Pid(Pid::from_raw(group)), flags),
-                Ok(WaitStatus::StillAlive)
-            )
-        })
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.signal(Signal::SIGKILL);
-    }
-}
-
-fn outcome(status: ExitStatus) -> ScriptOutcome {
-    match status.code() {
-        Some(code) => ScriptOutcome::Exited(code),
-        None => ScriptOutcome::Killed(status.signal().unwrap_or_default()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     /// Ten times what anything here takes.
@@ -172,27 +84,6 @@ mod tests {
 
     fn shell(script: &str) -> CommandRunner {
         CommandRunner::new(["/bin/sh", "-c", script])
-    }
-
-    /// Whether a process runs, and is not only waited for.
-    fn runs(pid: &str) -> bool {
-        std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()))
-            .is_ok_and(|stat| !stat.contains(") Z "))
-    }
-
-    async fn wait_until(what: &str, condition: impl Fn() -> bool) {
-        let start = Instant::now();
-        while !condition() {
-            assert!(start.elapsed() < PATIENCE, "never {what}");
-            sleep(Duration::from_millis(10)).await;
-        }
-    }
-
-    /// The number of a process that it has written to a file.
-    async fn written(file: &Path) -> String {
-        let read = || std::fs::read_to_string(file).unwrap_or_default();
-        wait_until("written", || read().ends_with('\n')).await;
-        read()
     }
 
     #[tokio::test]
@@ -208,38 +99,17 @@ mod tests {
         assert_eq!(run(empty).await, ScriptOutcome::NotStarted);
     }
 
+    #[tokio::test]
+    async fn a_program_beyond_its_limit_times_out() {
+        let outcome = shell("sleep 600").run(Duration::from_millis(10)).await;
+        assert_eq!(outcome, ScriptOutcome::TimedOut);
+    }
+
     #[test]
     fn lines_of_different_words_differ() {
         let line = |words: &[&str]| CommandRunner::new(words.iter().copied()).line().to_owned();
         assert_ne!(line(&["a b"]), line(&["a", "b"]));
         assert_ne!(line(&["a\", \"b"]), line(&["a", "b"]));
         assert_eq!(line(&["a", "b"]), line(&["a", "b"]));
-    }
-
-    #[tokio::test]
-    async fn a_script_that_ignores_sigterm_is_killed_with_its_children() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("pid");
-        let script = format!(
-            "trap '' TERM; sleep 600 & echo $! >{}; wait; wait",
-            file.display()
-        );
-        let outcome = shell(&script).run(Duration::from_millis(300)).await;
-        assert_eq!(outcome, ScriptOutcome::TimedOut);
-        let child = written(&file).await;
-        wait_until("gone", || !runs(&child)).await;
-    }
-
-    #[tokio::test]
-    async fn a_dropped_run_kills_the_group() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("pid");
-        let script = format!("sleep 600 & echo $! >{}; wait", file.display());
-        let runner = shell(&script);
-        let child = tokio::select! {
-            _ = runner.run(PATIENCE) => panic!("it ended"),
-            child = written(&file) => child,
-        };
-        wait_until("gone", || !runs(&child)).await;
     }
 }

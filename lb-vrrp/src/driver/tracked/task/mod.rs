@@ -7,15 +7,11 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc as blocking;
-use std::thread;
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{mpsc, oneshot, watch};
+use lb_host::thread::{Thread, catch_future};
+use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tracing::error;
 
@@ -29,12 +25,8 @@ mod script;
 #[cfg(test)]
 mod tests;
 
-/// Threads that may hang on a file system that does not answer; what comes after them waits.
-const BLOCKING_THREADS: usize = 32;
 /// Pause before a task that panicked begins again.
 const RETRY: Duration = Duration::from_secs(1);
-/// How long the end of the thread waits for a file system that does not answer.
-const HANGING: Duration = Duration::from_secs(1);
 
 type Reports = mpsc::Sender<(ObjectId, Report)>;
 
@@ -42,7 +34,7 @@ type Reports = mpsc::Sender<(ObjectId, Report)>;
 #[derive(Debug)]
 pub(in crate::driver) struct TrackerTask {
     wanted: watch::Sender<Orders>,
-    ended: oneshot::Receiver<()>,
+    thread: Thread,
 }
 
 impl TrackerTask {
@@ -60,23 +52,12 @@ impl TrackerTask {
         limit: Duration,
     ) -> Result<Self, Error> {
         let (wanted, orders) = watch::channel(Orders::default().followed_by(objects));
-        let (opened, outcome) = blocking::sync_channel(1);
-        let (alive, ended) = oneshot::channel();
-        thread::Builder::new()
-            .name("vrrp-tracker".to_owned())
-            .spawn(move || {
-                run(&opened, orders, reports);
-                drop(alive);
-            })
-            .map_err(|source| Error::Thread { source })?;
-        match outcome.recv_timeout(limit) {
-            Ok(opened) => opened.map(|()| Self { wanted, ended }),
-            Err(blocking::RecvTimeoutError::Timeout) => Err(Error::TimedOut {
-                operation: "start",
-                limit,
-            }),
-            Err(blocking::RecvTimeoutError::Disconnected) => Err(Error::Stopped),
-        }
+        // The receiver of the reports sees the end of a tracker that panics.
+        let starting = Thread::start_runtime("vrrp-tracker", limit, async move || {
+            Ok(((), Tracker::new(reports).run(orders)))
+        });
+        let (thread, ()) = starting.wait()?;
+        Ok(Self { wanted, thread })
     }
 
     /// Tracks these objects and no others. What is tracked already is not disturbed, a script of
@@ -93,9 +74,10 @@ impl TrackerTask {
         });
     }
 
-    /// Ends it. What is returned completes, by being dropped, when the thread has ended.
-    pub(in crate::driver) fn stop(self) -> oneshot::Receiver<()> {
-        self.ended
+    /// Ends the thread, and waits until it and its scripts have ended.
+    pub(in crate::driver) async fn stop(self) {
+        drop(self.wanted);
+        self.thread.join().await;
     }
 }
 
@@ -129,42 +111,6 @@ impl Orders {
     }
 }
 
-fn run(
-    opened: &blocking::SyncSender<Result<(), Error>>,
-    orders: watch::Receiver<Orders>,
-    reports: Reports,
-) {
-    let runtime = match open() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            // Nobody waits any more if this fails.
-            let _ = opened.send(Err(error));
-            return;
-        }
-    };
-    if opened.send(Ok(())).is_err() {
-        return;
-    }
-    let tracked = catch_unwind(AssertUnwindSafe(|| {
-        runtime.block_on(Tracker::new(reports).run(orders));
-    }));
-    if tracked.is_err() {
-        // The receiver of the reports sees that there will be no more.
-        error!("tracker thread ended");
-    }
-    // Drops what is left of the tasks, and with them their processes.
-    runtime.shutdown_timeout(HANGING);
-}
-
-fn open() -> Result<Runtime, Error> {
-    Builder::new_current_thread()
-        .enable_all()
-        .thread_name("vrrp-tracker")
-        .max_blocking_threads(BLOCKING_THREADS)
-        .build()
-        .map_err(|source| Error::Thread { source })
-}
-
 /// A task that is aborted when nobody wants it any more.
 #[derive(Debug)]
 struct Task(AbortHandle);
@@ -176,8 +122,8 @@ impl Task {
         F: Future<Output = ()> + Send,
     {
         let supervised = async move {
-            while AssertUnwindSafe(begin()).catch_unwind().await.is_err() {
-                error!(object = %id, "tracking failed, beginning again");
+            while let Err(panic) = catch_future(begin()).await {
+                error!(object = %id, "{panic}; starting again, please report this");
                 tokio::time::sleep(RETRY).await;
             }
         };

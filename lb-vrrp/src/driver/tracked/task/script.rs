@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Runs one script again and again, start to start, and never twice at once.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use lb_host::thread::catch_future;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{error, info, warn};
@@ -68,11 +68,11 @@ pub(super) async fn run(id: ObjectId, mut latest: watch::Receiver<ScriptSource>,
 fn start(source: &ScriptSource) -> BoxFuture<'static, ScriptOutcome> {
     let (runner, limit) = (Arc::clone(&source.runner), source.timeout);
     async move {
-        let run = AssertUnwindSafe(runner.run(limit)).catch_unwind();
+        let run = catch_future(runner.run(limit));
         match timeout(limit.saturating_add(GUARD), run).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(_panic)) => {
-                error!(script = runner.line(), "the runner of a script panicked");
+            Ok(Err(panic)) => {
+                error!(script = runner.line(), "{panic}; please report this");
                 ScriptOutcome::NotStarted
             }
             Err(_elapsed) => {

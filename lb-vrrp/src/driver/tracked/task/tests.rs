@@ -140,7 +140,7 @@ async fn the_thread_ends_with_its_scripts() {
     };
     let pid = || std::fs::read_to_string(&file).unwrap_or_default();
     until("written", &|| pid().ends_with('\n')).await;
-    let _ = timeout(limit, task.stop()).await.expect("an end in time");
+    timeout(limit, task.stop()).await.expect("an end in time");
     let stat = format!("/proc/{}/stat", pid().trim());
     let ended = || std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));
     until("ended", &|| !ended()).await;

@@ -5,25 +5,25 @@
 use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
 use tokio::process::Command;
 
-use super::process::Account;
+use super::Account;
 
-/// Has the program run as this account and in these groups.
+/// Makes the program run as this account and in these groups.
 #[expect(
     unsafe_code,
     reason = "std::os::unix::process::CommandExt::groups is unstable"
 )]
-pub(super) fn become_account(command: &mut Command, account: Account, groups: &[u32]) {
+pub(super) fn set_account(command: &mut Command, account: Account, groups: &[u32]) {
     let groups: Vec<Gid> = groups.iter().copied().map(Gid::from_raw).collect();
     let (uid, gid) = (Uid::from_raw(account.uid), Gid::from_raw(account.gid));
-    let become_it = move || {
+    let switch = move || {
         // The user last: without root's privileges no group can be changed.
         setgroups(&groups)?;
         setgid(gid)?;
         setuid(uid)?;
         Ok(())
     };
-    // SAFETY: between fork and exec nothing but system calls may be done. These three are, in a
+    // SAFETY: between fork and exec only system calls are allowed. These three are system calls, in a
     // process of one thread; they take numbers and memory that was filled before the fork, allocate
     // nothing, and an error is a number.
-    unsafe { command.pre_exec(become_it) };
+    unsafe { command.pre_exec(switch) };
 }
