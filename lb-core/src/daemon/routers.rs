@@ -7,6 +7,8 @@ use lb_vrrp::State;
 use lb_vrrp::driver::{self, Driver, DriverHandle, Event};
 use tokio::sync::mpsc;
 
+use super::vrrp;
+
 /// The states of virtual routers and of sync groups, by name.
 #[derive(Debug, Default)]
 pub(super) struct States {
@@ -26,7 +28,7 @@ impl Routers {
         specs: driver::Configuration,
         options: driver::Options,
     ) -> Result<Self, driver::Error> {
-        let (handle, events) = Driver::start(specs, options)?;
+        let (handle, events) = Driver::start_with(specs, options, vrrp::ports())?;
         Ok(Self { handle, events })
     }
 
@@ -49,8 +51,8 @@ impl Routers {
         specs: driver::Configuration,
         options: driver::Options,
     ) -> Result<Self, driver::Error> {
-        let ports = driver::Ports::default();
-        let (handle, events) = Driver::take_over(offer, specs, options, ports).await?;
+        let started = Driver::take_over(offer, specs, options, vrrp::ports());
+        let (handle, events) = started.await?;
         Ok(Self { handle, events })
     }
 }

@@ -18,7 +18,7 @@ use super::presence::Presence;
 use super::spec::{Configuration, Options};
 use super::status::{DriverStatus, Resigned};
 use super::succession::{Offer, Succession};
-use super::tracked::{self, ObjectId, Report, TrackerTask};
+use super::tracked::{self, ObjectId, Report, ScriptRunner, TrackerTask};
 use super::{validate, vmac};
 
 /// Controls a running driver.
@@ -39,6 +39,7 @@ pub struct DriverHandle {
     pub(super) table: watch::Receiver<Interfaces>,
     /// Completes when no address is held any more.
     pub(super) addresses: Option<oneshot::Receiver<()>>,
+    pub(super) scripts: Arc<dyn ScriptRunner>,
     /// Somebody drops packets to addresses.
     pub(super) filtered: bool,
     pub(super) options: Options,
@@ -88,7 +89,8 @@ impl DriverHandle {
             .map_err(|_| Error::Stopped)?;
         if result.is_ok() {
             self.watched.set(watched, &delays, &polls);
-            tracked::track(&self.tracker, objects, &self.reports, self.options.limit)?;
+            let limit = self.options.limit;
+            tracked::track(&self.tracker, objects, &self.scripts, &self.reports, limit)?;
         }
         result
     }

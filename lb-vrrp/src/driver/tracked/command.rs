@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Runs a program as a tracked script.
 
-use std::ffi::OsString;
+use std::fmt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::warn;
 
-use super::ScriptRunner;
+use super::ScriptSource;
 use crate::track::ScriptOutcome;
 
 /// Time between SIGTERM and SIGKILL, and what SIGKILL may take.
@@ -24,75 +24,58 @@ const LOOK: Duration = Duration::from_millis(50);
 /// What makes programs load or do something else, as in keepalived.
 const FORBIDDEN: [&str; 3] = ["IFS", "LD_LIBRARY_PATH", "LD_PRELOAD"];
 
-/// Runs a program as the user of this process, in a process group of its own, with nothing on its
-/// standard streams.
-///
-/// After the timeout its group gets SIGTERM, and SIGKILL two seconds later. For programs that use
-/// the driver alone; the daemon brings a runner that changes the user.
-///
-/// # Examples
-///
-/// ```
-/// use std::sync::Arc;
-/// use std::time::Duration;
-///
-/// use lb_vrrp::driver::{CommandRunner, ObjectSpec, ScriptSource};
-///
-/// let runner = CommandRunner::new(["/usr/bin/pgrep", "nginx"]);
-/// let source = ScriptSource::new(Arc::new(runner))
-///     .with_interval(Duration::from_secs(2), Duration::from_secs(1));
-/// let object = ObjectSpec::new("check_nginx", source);
-/// # assert_eq!(object.name, "check_nginx");
-/// ```
-#[derive(Clone, Debug)]
-pub struct CommandRunner {
-    argv: Vec<OsString>,
-    line: String,
+/// Runs the scripts of tracked objects; see [`ScriptSource`].
+#[async_trait]
+pub trait ScriptRunner: Send + Sync + fmt::Debug {
+    /// Runs a script to its end, or kills it after its [timeout](ScriptSource::timeout). Dropping the
+    /// future kills it too.
+    async fn run(&self, script: &ScriptSource) -> ScriptOutcome;
 }
 
-impl CommandRunner {
-    /// A program, looked for in `PATH` unless it has a slash, and its arguments. No shell.
-    pub fn new<W: Into<OsString>>(argv: impl IntoIterator<Item = W>) -> Self {
-        let argv: Vec<OsString> = argv.into_iter().map(Into::into).collect();
-        let line = format!("{argv:?}");
-        Self { argv, line }
-    }
+/// Runs programs as the user of this process, each in a process group of its own, with nothing on its
+/// standard streams.
+///
+/// After the timeout the group gets SIGTERM, and SIGKILL two seconds later. A script with an
+/// [account](ScriptSource::account) or [groups](ScriptSource::groups) is not started: that takes a
+/// runner that can change them, given by [`Ports::with_scripts`](crate::driver::Ports::with_scripts).
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct CommandRunner;
 
-    fn spawn(&self) -> Option<Running> {
-        let (program, arguments) = self.argv.split_first()?;
-        let mut command = Command::new(program);
-        command.args(arguments).process_group(0).kill_on_drop(true);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        for name in FORBIDDEN {
-            command.env_remove(name);
-        }
-        match command.spawn() {
-            Ok(child) => Some(Running {
-                group: child.id().and_then(|id| i32::try_from(id).ok()),
-                child,
-            }),
-            Err(error) => {
-                warn!(program = %program.display(), %error, "cannot start script");
-                None
-            }
+fn spawn(script: &ScriptSource) -> Option<Running> {
+    let (program, arguments) = script.argv.split_first()?;
+    if script.account.is_some() || !script.groups.is_empty() {
+        warn!(program = %program.display(), "cannot start script: no runner for another user");
+        return None;
+    }
+    let mut command = Command::new(program);
+    command.args(arguments).process_group(0).kill_on_drop(true);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    for name in FORBIDDEN {
+        command.env_remove(name);
+    }
+    match command.spawn() {
+        Ok(child) => Some(Running {
+            group: child.id().and_then(|id| i32::try_from(id).ok()),
+            child,
+        }),
+        Err(error) => {
+            warn!(program = %program.display(), %error, "cannot start script");
+            None
         }
     }
 }
 
 #[async_trait]
 impl ScriptRunner for CommandRunner {
-    fn line(&self) -> &str {
-        &self.line
-    }
-
-    async fn run(&self, limit: Duration) -> ScriptOutcome {
-        let Some(mut running) = self.spawn() else {
+    async fn run(&self, script: &ScriptSource) -> ScriptOutcome {
+        let Some(mut running) = spawn(script) else {
             return ScriptOutcome::NotStarted;
         };
-        match timeout(limit, running.wait()).await {
+        match timeout(script.timeout, running.wait()).await {
             Ok(outcome) => outcome,
             Err(_elapsed) => {
                 running.terminate().await;
@@ -170,8 +153,8 @@ mod tests {
     /// Ten times what anything here takes.
     const PATIENCE: Duration = Duration::from_secs(30);
 
-    fn shell(script: &str) -> CommandRunner {
-        CommandRunner::new(["/bin/sh", "-c", script])
+    fn shell(script: &str) -> ScriptSource {
+        ScriptSource::new(["/bin/sh", "-c", script]).with_interval(PATIENCE, PATIENCE)
     }
 
     /// Whether a process runs, and is not only waited for.
@@ -197,23 +180,19 @@ mod tests {
 
     #[tokio::test]
     async fn an_exit_status_a_signal_and_a_missing_program_are_told_apart() {
-        let run = |runner: CommandRunner| async move { runner.run(PATIENCE).await };
+        let run = |script: ScriptSource| async move { CommandRunner.run(&script).await };
         assert_eq!(run(shell("exit 0")).await, ScriptOutcome::Exited(0));
         assert_eq!(run(shell("exit 7")).await, ScriptOutcome::Exited(7));
         assert_eq!(run(shell("kill -9 $$")).await, ScriptOutcome::Killed(9));
-        let missing = CommandRunner::new(["/nonexistent/program"]);
+        let missing = ScriptSource::new(["/nonexistent/program"]);
         assert_eq!(run(missing).await, ScriptOutcome::NotStarted);
         let nothing: [&str; 0] = [];
-        let empty = CommandRunner::new(nothing);
+        let empty = ScriptSource::new(nothing);
         assert_eq!(run(empty).await, ScriptOutcome::NotStarted);
-    }
-
-    #[test]
-    fn lines_of_different_words_differ() {
-        let line = |words: &[&str]| CommandRunner::new(words.iter().copied()).line().to_owned();
-        assert_ne!(line(&["a b"]), line(&["a", "b"]));
-        assert_ne!(line(&["a\", \"b"]), line(&["a", "b"]));
-        assert_eq!(line(&["a", "b"]), line(&["a", "b"]));
+        let other = shell("exit 0").with_account(65534, 65534);
+        assert_eq!(run(other).await, ScriptOutcome::NotStarted);
+        let other = shell("exit 0").with_groups([65534]);
+        assert_eq!(run(other).await, ScriptOutcome::NotStarted);
     }
 
     #[tokio::test]
@@ -224,7 +203,9 @@ mod tests {
             "trap '' TERM; sleep 600 & echo $! >{}; wait; wait",
             file.display()
         );
-        let outcome = shell(&script).run(Duration::from_millis(300)).await;
+        let short = Duration::from_millis(300);
+        let script = shell(&script).with_interval(short, short);
+        let outcome = CommandRunner.run(&script).await;
         assert_eq!(outcome, ScriptOutcome::TimedOut);
         let child = written(&file).await;
         wait_until("gone", || !runs(&child)).await;
@@ -235,9 +216,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("pid");
         let script = format!("sleep 600 & echo $! >{}; wait", file.display());
-        let runner = shell(&script);
+        let script = shell(&script);
         let child = tokio::select! {
-            _ = runner.run(PATIENCE) => panic!("it ended"),
+            _ = CommandRunner.run(&script) => panic!("it ended"),
             child = written(&file) => child,
         };
         wait_until("gone", || !runs(&child)).await;

@@ -20,7 +20,9 @@ use tokio::task::AbortHandle;
 use tracing::error;
 
 use self::file::Watcher;
-use super::{FileSource, ObjectId, ObjectSpec, ProcessPattern, Report, ScriptSource, Source};
+use super::{
+    FileSource, ObjectId, ObjectSpec, ProcessPattern, Report, ScriptRunner, ScriptSource, Source,
+};
 use crate::driver::error::Error;
 
 mod file;
@@ -56,6 +58,7 @@ impl TrackerTask {
     /// [`Error::Thread`] if there can be no thread or runtime, [`Error::TimedOut`] after `limit`.
     pub(in crate::driver) fn start(
         objects: Vec<ObjectSpec>,
+        runner: Arc<dyn ScriptRunner>,
         reports: Reports,
         limit: Duration,
     ) -> Result<Self, Error> {
@@ -65,7 +68,7 @@ impl TrackerTask {
         thread::Builder::new()
             .name("vrrp-tracker".to_owned())
             .spawn(move || {
-                run(&opened, orders, reports);
+                run(&opened, orders, runner, reports);
                 drop(alive);
             })
             .map_err(|source| Error::Thread { source })?;
@@ -132,6 +135,7 @@ impl Orders {
 fn run(
     opened: &blocking::SyncSender<Result<(), Error>>,
     orders: watch::Receiver<Orders>,
+    runner: Arc<dyn ScriptRunner>,
     reports: Reports,
 ) {
     let runtime = match open() {
@@ -146,7 +150,7 @@ fn run(
         return;
     }
     let tracked = catch_unwind(AssertUnwindSafe(|| {
-        runtime.block_on(Tracker::new(reports).run(orders));
+        runtime.block_on(Tracker::new(runner, reports).run(orders));
     }));
     if tracked.is_err() {
         // The receiver of the reports sees that there will be no more.
@@ -194,6 +198,7 @@ impl Drop for Task {
 /// All that is tracked.
 struct Tracker {
     reports: Reports,
+    runner: Arc<dyn ScriptRunner>,
     /// Since which orders each object has been wanted.
     since: BTreeMap<ObjectId, u64>,
     scripts: BTreeMap<ObjectId, (watch::Sender<ScriptSource>, Task)>,
@@ -206,9 +211,10 @@ struct Tracker {
 type Patterns = BTreeMap<ObjectId, ProcessPattern>;
 
 impl Tracker {
-    const fn new(reports: Reports) -> Self {
+    const fn new(runner: Arc<dyn ScriptRunner>, reports: Reports) -> Self {
         Self {
             reports,
+            runner,
             since: BTreeMap::new(),
             scripts: BTreeMap::new(),
             files: BTreeMap::new(),
@@ -291,7 +297,11 @@ impl Tracker {
             let (sender, source) = watch::channel(source);
             let task = Task::spawn(id.clone(), {
                 let (id, reports) = (id.clone(), self.reports.clone());
-                move || script::run(id.clone(), source.clone(), reports.clone())
+                let runner = Arc::clone(&self.runner);
+                move || {
+                    let runner = Arc::clone(&runner);
+                    script::run(id.clone(), runner, source.clone(), reports.clone())
+                }
             });
             self.scripts.insert(id, (sender, task));
         }
