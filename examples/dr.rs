@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use examples::{Cluster, Director, REAL_SERVERS, Result, VIP, fail_over, need_ipvs, router};
 use lb_check::{HttpGet, Policy, Target, Url};
-use lb_core::model::{CheckSpec, Global, Model, RealServer, VirtualServer};
+use lb_core::model::{CheckSpec, Global, Model, RealServer, VirtualServer, VrrpInstance};
 use lb_ipvs::{Destination, ForwardingMethod, Scheduler, Service, ServiceKey};
 use tests_kernel::net::Host;
 
@@ -26,7 +26,7 @@ fn model(name: &str, priority: u8) -> Result<Model> {
         web = web.with_real_server(real_server(address)?);
     }
     // Connections are known to the other director too: `ip_vs`'s sync daemon follows the router's state.
-    let router = router(priority)?.with_sync_daemon_interface("eth0");
+    let router = VrrpInstance::new(router(priority)?).with_sync_daemon_interface("eth0");
     let model = Model::builder()
         .global(Global::new(name))
         .router(router)

@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use lb_core::daemon::{self, Command, Options, RunError, Source};
-use lb_core::model::{Model, VrrpInstance};
+use lb_core::model::{Model, RouterSpec};
 use lb_ipvs::IpvsHandle;
 use lb_vrrp::{AdvertInterval, Priority, RouterConfig, Version, Vrid};
 use tempfile::TempDir;
@@ -47,14 +47,14 @@ pub fn need_ipvs(example: &str) -> Result<()> {
 }
 
 /// The virtual router of one director: VRRPv3, ten advertisements a second.
-pub fn router(priority: u8) -> Result<VrrpInstance> {
+pub fn router(priority: u8) -> Result<RouterSpec> {
     let config = RouterConfig::builder(Vrid::new(100)?)
         .version(Version::V3)
         .priority(Priority::new(priority)?)
         .interval(AdvertInterval::from_centis(10)?)
         .address(VIP.into())
         .build()?;
-    Ok(VrrpInstance::new("VI_1", "eth0", config))
+    Ok(RouterSpec::new("VI_1", "eth0", config))
 }
 
 /// Two directors, two real servers with a web server each, and a client, on one switch.

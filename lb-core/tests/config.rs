@@ -14,12 +14,12 @@ use std::time::Duration;
 use lb_check::{BuiltCheck, HttpGet, Initial, Policy, Registry, Script, Target, TcpCheck, Url};
 use lb_core::config::{self, Mode};
 use lb_core::model::{
-    CheckSpec, Global, MailSettings, Model, RealServer, Scope, VirtualAddress, VirtualServer,
-    VrrpInstance,
+    CheckSpec, Global, MailSettings, Model, RealServer, RouterSpec, Scope, VirtualAddress,
+    VirtualServer, VrrpInstance,
 };
 use lb_ipvs::{
     AddressFamily, Destination, ForwardingMethod, Netmask, Protocol, Scheduler, Service,
-    ServiceFlags, ServiceKey, Tunnel, TunnelFlags, Weight,
+    ServiceFlags, ServiceKey, SyncId, Tunnel, TunnelFlags, Weight,
 };
 use lb_vrrp::{
     AdvertInterval, AntiReplay, Authentication, HmacConfig, HmacKey, HmacMode, Password, Priority,
@@ -105,9 +105,8 @@ fn expected(router_id: &str, priority: u8) -> Model {
         .with_prefix_len(32)
         .with_broadcast("192.168.1.255".parse().unwrap())
         .with_scope(Scope::GLOBAL);
-    let router = VrrpInstance::new("VI_1", "eth0", config)
-        .with_virtual_addresses(vec![address])
-        .with_sync_daemon_interface("eth0");
+    let router = RouterSpec::new("VI_1", "eth0", config).with_virtual_addresses([address]);
+    let router = VrrpInstance::new(router).with_sync_daemon_interface("eth0");
     let service = Service::new(
         ServiceKey::tcp("192.168.1.50:80".parse().unwrap()),
         Scheduler::WeightedRoundRobin,
@@ -199,7 +198,7 @@ fn variant_misc_check() {
 
 #[test]
 fn variant_preempt_delay_and_timer_expired_backup() {
-    let config = |lines: &str| instance(lines).config;
+    let config = |lines: &str| instance(lines).spec.config;
     let delay = config("state BACKUP\n preempt_delay 2.5").preempt_delay();
     assert_eq!(delay, Duration::from_millis(2500));
     let of = |lines| {
@@ -216,25 +215,26 @@ fn variant_preempt_delay_and_timer_expired_backup() {
     );
     // What contradicts itself is dropped, as in keepalived, and said.
     let model = warned(&LB1.replace("state MASTER", "state MASTER\n preempt_delay 5"));
-    assert_eq!(model.routers[0].config.preempt_delay(), Duration::ZERO);
+    assert_eq!(model.routers[0].spec.config.preempt_delay(), Duration::ZERO);
     let both = "state BACKUP\n nopreempt\n preempt_delay 5";
     let model = warned(&LB2.replace("state BACKUP", both));
-    assert_eq!(model.routers[0].config.preempt_delay(), Duration::ZERO);
+    assert_eq!(model.routers[0].spec.config.preempt_delay(), Duration::ZERO);
     let model = warned(&LB2.replace("state BACKUP", "state BACKUP\n timer_expired_backup"));
-    assert_eq!(model.routers[0].config.yield_after_stall(), None);
+    assert_eq!(model.routers[0].spec.config.yield_after_stall(), None);
 }
 
 #[test]
 fn variant_nopreempt() {
-    assert!(instance("state BACKUP").config.preempt());
-    assert!(!instance("state BACKUP\n nopreempt").config.preempt());
+    assert!(instance("state BACKUP").spec.config.preempt());
+    assert!(!instance("state BACKUP\n nopreempt").spec.config.preempt());
     assert!(
         warned(&LB1.replace("state MASTER", "state MASTER\n nopreempt")).routers[0]
+            .spec
             .config
             .preempt()
     );
     let two = LB2.replace("state BACKUP", "state BACKUP\n nopreempt");
-    assert!(!clean(&two).routers[0].config.preempt());
+    assert!(!clean(&two).routers[0].spec.config.preempt());
 }
 
 #[test]
@@ -470,7 +470,7 @@ fn strict_mode_drops_what_contradicts_it() {
             "global_defs {{\n vrrp_strict\n}}\nvrrp_instance V {{\n interface eth0\n\
              virtual_router_id 5\n {lines}\n virtual_ipaddress {{\n 192.168.1.50\n }}\n}}\n"
         );
-        warned(&text).routers.remove(0).config
+        warned(&text).routers.remove(0).spec.config
     };
     let config = strict(
         "preempt_delay 5\n down_timer_adverts 4\n higher_prio_send_advert\n accept\n\
@@ -482,9 +482,9 @@ fn strict_mode_drops_what_contradicts_it() {
     assert_eq!(config.authentication(), &Authentication::None);
     // VRRPv3 leaves Accept_Mode to the operator.
     let text = |lines: &str| format!("strict_mode\n version 3\n {lines}");
-    assert!(instance(&text("accept")).config.accept());
+    assert!(instance(&text("accept")).spec.config.accept());
     assert!(!strict("version 3").accept());
-    assert!(instance(&text("priority 255")).config.accept());
+    assert!(instance(&text("priority 255")).spec.config.accept());
     // An instance's own word comes first.
     assert!(!strict("strict_mode off\n no_accept").strict());
     // Without unicast: it would not be the RFC.
@@ -503,12 +503,12 @@ fn addresses_of_all_kinds() {
                 virtual_ipaddress {\n fe80::50/64 dev eth1\n 2001:db8::50\n }\n\
                 virtual_ipaddress_excluded {\n 10.0.0.5/24 brd + label eth0:5 scope site\n 10.0.1.5/24 brd -\n }\n}\n";
     let router = clean(text).routers.remove(0);
-    assert_eq!(router.config.version(), Version::V3);
+    assert_eq!(router.spec.config.version(), Version::V3);
     assert_eq!(
-        router.config.interval(),
+        router.spec.config.interval(),
         AdvertInterval::from_centis(25).unwrap()
     );
-    assert_eq!(router.config.addresses().as_slice().len(), 2);
+    assert_eq!(router.spec.config.addresses().as_slice().len(), 2);
     let held = [
         VirtualAddress::new("fe80::50".parse().unwrap())
             .with_prefix_len(64)
@@ -523,7 +523,7 @@ fn addresses_of_all_kinds() {
             .with_prefix_len(24)
             .with_broadcast("10.0.1.0".parse().unwrap()),
     ];
-    assert_eq!(router.virtual_addresses, held);
+    assert_eq!(router.spec.virtual_addresses, held);
 }
 
 #[test]
@@ -533,7 +533,9 @@ fn announcements_of_an_instance_come_before_the_global_ones() {
         "advert_int 1",
         "advert_int 1\n garp_master_repeat 7\n garp_master_refresh_repeat 3",
     );
-    let announcements = clean(&format!("{one}{global}")).routers[0].announcements;
+    let announcements = clean(&format!("{one}{global}")).routers[0]
+        .spec
+        .announcements;
     assert_eq!(
         (announcements.delay, announcements.repeat),
         (Duration::ZERO, 7)
@@ -542,7 +544,7 @@ fn announcements_of_an_instance_come_before_the_global_ones() {
         (announcements.refresh, announcements.refresh_repeat),
         (Some(seconds(60)), 3)
     );
-    let default = clean(LB1).routers[0].announcements;
+    let default = clean(LB1).routers[0].spec.announcements;
     assert_eq!(
         (default.delay, default.repeat, default.refresh),
         (seconds(5), 5, None)
@@ -555,14 +557,15 @@ fn the_global_sync_daemon() {
         "{}global_defs {{\n lvs_sync_daemon eth1 VI_1 maxlen 1400 port 8848 ttl 3 group 224.0.0.82\n}}\n",
         LB1.replace("lvs_sync_daemon_interface eth0", "")
     );
-    let daemon = clean(&text).global.sync_daemon.unwrap();
+    let settings = clean(&text).global.sync_daemon.unwrap();
+    let daemon = settings.daemon;
     assert_eq!(
         (
             daemon.interface.as_str(),
-            daemon.instance.as_deref(),
+            settings.instance.as_deref(),
             daemon.sync_id
         ),
-        ("eth1", Some("VI_1"), 100)
+        ("eth1", Some("VI_1"), SyncId::new(100))
     );
     assert_eq!(
         (daemon.max_length, daemon.port, daemon.ttl),
@@ -572,7 +575,10 @@ fn the_global_sync_daemon() {
         .global
         .sync_daemon
         .unwrap();
-    assert_eq!((alone.instance, alone.sync_id), (None, 7));
+    assert_eq!(
+        (alone.instance, alone.daemon.sync_id),
+        (None, SyncId::new(7))
+    );
 }
 
 #[test]
@@ -603,14 +609,14 @@ fn a_lenient_reading_goes_on_as_keepalived_does() {
     let (model, _) = lenient(&LB1.replace("delay_loop 5", "delay_loop 5s"));
     assert_eq!(model.virtual_servers[0].delay_loop, seconds(5));
     let (model, _) = lenient(&LB1.replace("priority 100", "priority 300"));
-    assert_eq!(model.routers[0].config.priority(), Priority::OWNER);
+    assert_eq!(model.routers[0].spec.config.priority(), Priority::OWNER);
     let (model, _) = lenient(&LB1.replace("192.168.1.61 80", "192.168.1.661 80"));
     assert_eq!(model.virtual_servers[0].real_servers.len(), 1);
     // A broken block inside does not move what follows.
     let (model, _) = lenient(&LB1.replace("authentication {", "authentcation {"));
     assert_eq!(model.virtual_servers.len(), 1);
     assert_eq!(
-        model.routers[0].config.authentication(),
+        model.routers[0].spec.config.authentication(),
         &Authentication::None
     );
     let parsed = config::parse(
@@ -706,7 +712,7 @@ fn keys_of_the_hmac_trailer_come_from_the_text_or_from_a_file() {
         .unwrap()
         .with_mode(HmacMode::Permissive);
     assert_eq!(
-        model.routers[0].config.authentication(),
+        model.routers[0].spec.config.authentication(),
         &Authentication::Hmac(expected)
     );
     // A text that comes from no file opens none.

@@ -21,7 +21,10 @@ fn read(line: &str) -> (Option<VirtualAddress>, String) {
     let parsed = config::parse(&text, "a.conf", &Registry::builtin());
     let found = parsed.diagnostics().to_string();
     let mut model = parsed.into_model(Mode::Lenient).unwrap();
-    (model.routers[0].virtual_addresses.drain(1..).next(), found)
+    (
+        model.routers[0].spec.virtual_addresses.drain(1..).next(),
+        found,
+    )
 }
 
 fn address(text: &str) -> VirtualAddress {

@@ -91,7 +91,9 @@ fn findings_name_the_included_file() {
         ["inside.conf:3:3: error: unknown keyword `prioriti`; did you mean `priority`?"]
     );
     assert_eq!(
-        parsed.into_model(Mode::Lenient).unwrap().routers[0].name,
+        parsed.into_model(Mode::Lenient).unwrap().routers[0]
+            .spec
+            .name,
         "VI_1"
     );
 }

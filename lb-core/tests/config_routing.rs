@@ -76,12 +76,12 @@ fn routes_are_read_as_ip_route_would() {
         let line = line.replace("to unreachable", "unreachable");
         let (router, found) = router("virtual_routes", &line);
         assert_eq!(found, "", "{line}");
-        assert_eq!(router.virtual_routes.len(), 1, "{line}");
-        assert_eq!(router.virtual_routes[0].to_string(), shown, "{line}");
-        assert!(router.virtual_routes[0].tracked);
+        assert_eq!(router.spec.virtual_routes.len(), 1, "{line}");
+        assert_eq!(router.spec.virtual_routes[0].to_string(), shown, "{line}");
+        assert!(router.spec.virtual_routes[0].tracked);
     }
     let (router, _) = router("virtual_routes", "192.0.2.0/25 dev eth0 no_track");
-    assert!(!router.virtual_routes[0].tracked);
+    assert!(!router.spec.virtual_routes[0].tracked);
 }
 
 #[test]
@@ -126,8 +126,8 @@ fn rules_are_read_as_ip_rule_would() {
     ] {
         let (router, found) = router("virtual_rules", line);
         assert_eq!(found, "", "{line}");
-        assert_eq!(router.virtual_rules.len(), 1, "{line}");
-        assert_eq!(router.virtual_rules[0].to_string(), shown, "{line}");
+        assert_eq!(router.spec.virtual_rules.len(), 1, "{line}");
+        assert_eq!(router.spec.virtual_rules[0].to_string(), shown, "{line}");
     }
 }
 
@@ -143,6 +143,7 @@ fn rules_without_a_priority_get_one_from_a_family_counting_down() {
     assert_eq!(parsed.diagnostics().errors(), 0);
     let model = parsed.into_model(Mode::Strict).unwrap();
     let priorities: Vec<u32> = model.routers[0]
+        .spec
         .virtual_rules
         .iter()
         .map(|of| of.priority)
@@ -187,8 +188,8 @@ fn a_line_with_a_mistake_is_left_out_whole() {
         let parsed = parsed("", block, &[line]);
         assert!(parsed.model(Mode::Strict).is_none(), "{line}");
         let model = parsed.model(Mode::Lenient).unwrap();
-        assert!(model.routers[0].virtual_routes.is_empty(), "{line}");
-        assert!(model.routers[0].virtual_rules.is_empty(), "{line}");
+        assert!(model.routers[0].spec.virtual_routes.is_empty(), "{line}");
+        assert!(model.routers[0].spec.virtual_rules.is_empty(), "{line}");
         shown += &format!("{line}\n    {}", parsed.diagnostics());
     }
     insta::assert_snapshot!(shown);
@@ -215,7 +216,10 @@ fn doubtful_lines_are_kept_and_told() {
     ] {
         let (router, text) = router(block, line);
         assert_eq!(text, found);
-        assert_eq!(router.virtual_routes.len() + router.virtual_rules.len(), 1);
+        assert_eq!(
+            router.spec.virtual_routes.len() + router.spec.virtual_rules.len(),
+            1
+        );
     }
     let twice = ["blackhole 203.0.113.0/24"; 2];
     let parsed = parsed("", "virtual_routes", &twice);
@@ -237,5 +241,5 @@ fn tables_have_the_names_of_iproute2() {
     );
     assert_eq!(parsed.diagnostics().to_string(), "");
     let model = parsed.into_model(Mode::Strict).unwrap();
-    assert_eq!(model.routers[0].virtual_routes[0].table, 1000);
+    assert_eq!(model.routers[0].spec.virtual_routes[0].table, 1000);
 }

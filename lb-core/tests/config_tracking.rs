@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use lb_check::Registry;
 use lb_core::config::{self, Mode};
-use lb_core::model::TrackedSource;
+use lb_core::model::{FileSource, Source};
 use lb_vrrp::track::{FileInit, ProcessPattern};
 
 #[test]
@@ -87,6 +87,7 @@ vrrp_instance outside {
     assert_eq!(parsed.diagnostics().to_string(), "");
     let model = parsed.into_model(Mode::Strict).unwrap();
     let tracked: Vec<String> = model.routers[0]
+        .spec
         .tracked
         .iter()
         .map(|(object, weight)| format!("{object} {weight}"))
@@ -102,37 +103,37 @@ vrrp_instance outside {
             "process named 5 reverse",
         ]
     );
-    assert!(model.routers[0].ignores_interface);
+    assert!(model.routers[0].spec.ignores_interface);
     assert_eq!(model.groups.len(), 1);
-    assert_eq!(model.groups[0].members, ["inside", "outside"]);
-    assert_eq!(model.groups[0].tracked.len(), 1);
-    assert!(model.groups[0].tracking_weight);
+    assert_eq!(model.groups[0].spec.members, ["inside", "outside"]);
+    assert_eq!(model.groups[0].spec.tracked.len(), 1);
+    assert!(model.groups[0].spec.tracking_weight);
     assert_eq!(model.objects.len(), 5);
-    let TrackedSource::Script(script) = &model.objects[0].source else {
+    let Source::Script(script) = &model.objects[0].source else {
         panic!("{:?}", model.objects[0]);
     };
     assert_eq!(script.argv, ["/bin/sh", "-c", "exit 0"]);
     assert_eq!(script.interval, Duration::from_millis(500));
     assert_eq!(script.timeout, Duration::from_secs(2));
     assert_eq!((script.script.rise.get(), script.script.fall.get()), (2, 3));
-    let TrackedSource::Script(script) = &model.objects[1].source else {
+    let Source::Script(script) = &model.objects[1].source else {
         panic!("{:?}", model.objects[1]);
     };
     assert_eq!(script.argv[3], "/etc/hostname");
     assert_eq!(
         model.objects[2].source,
-        TrackedSource::File {
-            path: "/run/load".into(),
-            init: Some(FileInit {
+        FileSource::new("/run/load")
+            .with_init(FileInit {
                 value: 5,
                 overwrite: true
-            }),
-        }
+            })
+            .into()
     );
-    let TrackedSource::Process { pattern, process } = &model.objects[3].source else {
+    let Source::Process(source) = &model.objects[3].source else {
         panic!("{:?}", model.objects[3]);
     };
-    assert_eq!(*pattern, ProcessPattern::Name("nginx".to_owned()));
+    let process = source.process;
+    assert_eq!(source.pattern, ProcessPattern::Name("nginx".to_owned()));
     assert_eq!((process.quorum, process.quorum_max), (2, Some(4)));
     assert_eq!(process.fork_delay, Duration::from_millis(1500));
     assert_eq!(process.terminate_delay, process.fork_delay);
@@ -177,8 +178,8 @@ vrrp_instance VI_1 {
 ";
     let parsed = config::parse(text, "lb.conf", &Registry::builtin());
     let model = parsed.model(Mode::Lenient).unwrap();
-    assert_eq!(model.groups[0].members, ["VI_1"]);
-    assert!(model.routers[0].tracked.is_empty());
+    assert_eq!(model.groups[0].spec.members, ["VI_1"]);
+    assert!(model.routers[0].spec.tracked.is_empty());
     assert!(parsed.model(Mode::Strict).is_none());
     insta::assert_snapshot!(parsed.diagnostics().to_string());
 }
@@ -219,12 +220,13 @@ vrrp_instance VI_1 {
     let model = parsed.model(Mode::Lenient).unwrap();
     assert_eq!(model.objects.len(), 2);
     let tracked: Vec<String> = model.routers[0]
+        .spec
         .tracked
         .iter()
         .map(|(object, weight)| format!("{object} {weight}"))
         .collect();
     assert_eq!(tracked, ["script A -253", "script B 0"]);
-    let TrackedSource::Script(script) = &model.objects[1].source else {
+    let Source::Script(script) = &model.objects[1].source else {
         panic!("{:?}", model.objects[1]);
     };
     assert_eq!(

@@ -26,7 +26,7 @@ fn routers(lines: &[&str], global: &str) -> Vec<Option<Vmac>> {
     model
         .routers
         .into_iter()
-        .map(|router| router.vmac)
+        .map(|router| router.spec.vmac)
         .collect()
 }
 
@@ -86,7 +86,7 @@ fn addresses(global: &str, instance: &str) -> (lb_core::model::VrrpInstance, Vec
 
 /// The addresses on macvlans.
 fn on_macvlans(of: &lb_core::model::VrrpInstance) -> Vec<String> {
-    let those = of.virtual_addresses.iter().filter(|of| of.vmac);
+    let those = of.spec.virtual_addresses.iter().filter(|of| of.vmac);
     those.map(|of| of.address.to_string()).collect()
 }
 
@@ -112,7 +112,7 @@ fn addresses_elsewhere_have_the_virtual_mac_address_where_it_is_asked_for() {
         let (router, told) = addresses("", &format!("{keywords}{block}"));
         assert_eq!(told, Vec::<String>::new());
         assert_eq!(on_macvlans(&router), expected, "{keywords}");
-        assert_eq!(router.address_prefix, "vrrp");
+        assert_eq!(router.spec.address_prefix, "vrrp");
     }
     for (global, prefix) in [
         ("vmac_prefix lan", "lan"),
@@ -121,7 +121,7 @@ fn addresses_elsewhere_have_the_virtual_mac_address_where_it_is_asked_for() {
     ] {
         let (router, told) = addresses(global, block);
         assert_eq!(told, Vec::<String>::new());
-        assert_eq!(router.address_prefix, prefix);
+        assert_eq!(router.spec.address_prefix, prefix);
     }
 }
 

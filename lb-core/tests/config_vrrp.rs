@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use lb_check::Registry;
 use lb_core::config::{self, Mode, Parsed};
-use lb_core::model::{Announcements, Model, Scheduling, VrrpInstance};
+use lb_core::model::{Announcements, Model, RouterSpec, Scheduling};
+use lb_vrrp::spec::{LockMemory, Processors, Realtime};
 use lb_vrrp::wire::ChecksumDialect;
 use lb_vrrp::{
     ExtraRefresh, LinkPoll, NetlinkBuffer, NetlinkBuffers, Pacing, PacingGroup, PollMethod,
@@ -39,7 +40,7 @@ const IPV6: &str = "fe80::100";
 
 #[test]
 fn keywords_reach_the_router() {
-    type Check = fn(&VrrpInstance) -> bool;
+    type Check = fn(&RouterSpec) -> bool;
     let cases: &[(&str, &str, &str, Check)] = &[
         ("", IPV4, "kernel_rx_buf_size 1000000", |of| {
             of.receive_buffer == Some(ReceiveBuffer::Bytes(1_000_000))
@@ -181,7 +182,7 @@ fn keywords_reach_the_router() {
     for (global, address, lines, check) in cases {
         let model = clean(global, address, lines);
         assert!(
-            check(&model.routers[0]),
+            check(&model.routers[0].spec),
             "{global} | {lines}: {:?}",
             model.routers[0]
         );
@@ -221,12 +222,13 @@ fn keywords_reach_the_driver() {
         IPV4,
         "",
     );
-    let mut wanted = Scheduling::default();
-    wanted.priority = Some(50);
-    wanted.nice = Some(-5);
-    wanted.processors = vec![1, 3];
-    wanted.limit = Some(Duration::from_millis(20));
-    wanted.no_swap = true;
+    let wanted = Scheduling::default()
+        .with_realtime(Realtime::Always)
+        .with_priority(50)
+        .with_nice(Some(-5))
+        .with_processors(Processors::new([1, 3]))
+        .with_limit(Some(Duration::from_millis(20)))
+        .with_memory(LockMemory::Always);
     assert_eq!(model.global.vrrp.scheduling, wanted);
 }
 
@@ -279,7 +281,10 @@ fn announcements_of_an_instance_come_before_the_global_ones() {
         ("vrrp_vmac_garp_intvl 30", "garp_extra_if 0", default),
     ] {
         let model = clean(global, IPV4, lines);
-        assert_eq!(model.routers[0].announcements, wanted, "{global} | {lines}");
+        assert_eq!(
+            model.routers[0].spec.announcements, wanted,
+            "{global} | {lines}"
+        );
     }
 }
 

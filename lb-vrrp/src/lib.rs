@@ -9,6 +9,7 @@
 //! | [`VirtualRouter`] | the state machine; events in, ordered outputs out | `wire` |
 //! | [`track`] | scripts, interfaces, files, processes, sessions → priority and faults, pure | nothing |
 //! | [`group`] | sync groups: routers that move together, pure | `VirtualRouter` |
+//! | [`spec`] | routers, groups and tracked objects described as data, and the rules between them | nothing |
 //! | `driver` (feature `driver`, default) | sockets, clock, addresses on Linux, over tokio | both |
 //!
 //! Without default features there is no tokio, no socket and no clock: [`VirtualRouter`] is told
@@ -159,6 +160,7 @@ mod link_poll;
 mod pacing;
 mod params;
 mod routes;
+pub mod spec;
 mod statics;
 pub mod track;
 mod vmac;

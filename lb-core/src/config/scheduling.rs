@@ -3,17 +3,18 @@
 
 use std::time::Duration;
 
+use lb_vrrp::spec::{LockMemory, Processors, Realtime, Scheduling};
+
 use super::Diagnostic;
 use super::line::{At, Context};
 use super::tree::NodeId;
 use super::value::whole;
-use crate::model::Scheduling;
 
 #[derive(Debug, Default)]
 pub(super) struct SchedulingConfig {
     priority: Option<At<u8>>,
     nice: Option<At<i8>>,
-    processors: Option<At<Vec<u16>>>,
+    processors: Option<At<Processors>>,
     limit: Option<At<Duration>>,
     no_swap: Option<At<bool>>,
 }
@@ -60,14 +61,19 @@ impl SchedulingConfig {
     }
 
     pub(super) fn scheduling(&self) -> Scheduling {
-        let processors = self.processors.as_ref().map(|at| at.value.clone());
-        Scheduling {
-            priority: self.priority.map(|at| at.value),
-            nice: self.nice.map(|at| at.value),
-            processors: processors.unwrap_or_default(),
-            limit: self.limit.map(|at| at.value),
-            no_swap: self.no_swap.is_some(),
+        let mut scheduling = Scheduling::default()
+            .with_nice(self.nice.map(|at| at.value))
+            .with_processors(self.processors.map(|at| at.value))
+            .with_limit(self.limit.map(|at| at.value));
+        if let Some(priority) = self.priority {
+            scheduling = scheduling
+                .with_realtime(Realtime::Always)
+                .with_priority(priority.value);
         }
+        if self.no_swap.is_some() {
+            scheduling = scheduling.with_memory(LockMemory::Always);
+        }
+        scheduling
     }
 }
 
@@ -85,7 +91,7 @@ fn nice(context: &mut Context<'_>, line: NodeId) -> Option<At<i8>> {
 }
 
 /// Numbers of processors, one or more.
-fn processors(context: &mut Context<'_>, line: NodeId) -> Option<At<Vec<u16>>> {
+fn processors(context: &mut Context<'_>, line: NodeId) -> Option<At<Processors>> {
     context.no_block(line);
     let first = context.argument(line, 0, "the numbers of processors")?;
     let mut numbers = Vec::new();
@@ -101,5 +107,5 @@ fn processors(context: &mut Context<'_>, line: NodeId) -> Option<At<Vec<u16>>> {
             }
         }
     }
-    Some(At::new(numbers, first.span))
+    Some(At::new(Processors::new(numbers)?, first.span))
 }

@@ -36,6 +36,7 @@ pub(super) fn patience(
     }
     routers
         .iter()
+        .map(|router| &router.spec)
         .filter(|router| states.get(&router.name) == Some(&State::Master))
         .map(|router| slowest_takeover(router.config.interval(), router.config.version()))
         .max()
@@ -52,6 +53,7 @@ fn slowest_takeover(interval: AdvertInterval, version: Version) -> Duration {
 #[cfg(test)]
 mod tests {
     use lb_ipvs::{Destination, Scheduler, Service, SyncId, SyncState};
+    use lb_vrrp::spec::RouterSpec;
     use lb_vrrp::{RouterConfig, Vrid};
 
     use super::*;
@@ -63,7 +65,7 @@ mod tests {
             .address("192.168.1.50".parse().unwrap())
             .build()
             .unwrap();
-        VrrpInstance::new("VI_1", "eth0", config)
+        RouterSpec::new("VI_1", "eth0", config).into()
     }
 
     fn table(forwarding: ForwardingMethod) -> BTreeMap<ServiceKey, DesiredService> {

@@ -26,7 +26,7 @@ impl Routers {
         specs: driver::Configuration,
         options: driver::Options,
     ) -> Result<Self, driver::Error> {
-        let (handle, events) = Driver::start(specs, options)?;
+        let (handle, events) = Driver::start_with(specs, options, driver::Ports::default())?;
         Ok(Self { handle, events })
     }
 
@@ -49,8 +49,8 @@ impl Routers {
         specs: driver::Configuration,
         options: driver::Options,
     ) -> Result<Self, driver::Error> {
-        let ports = driver::Ports::default();
-        let (handle, events) = Driver::take_over(offer, specs, options, ports).await?;
+        let started = Driver::take_over(offer, specs, options, driver::Ports::default());
+        let (handle, events) = started.await?;
         Ok(Self { handle, events })
     }
 }

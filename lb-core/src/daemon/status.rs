@@ -12,7 +12,7 @@ use crate::control::{
     RouterStatus, StaticItemStatus, Status, SyncGroupStatus, TrackedObjectStatus, TrackedStatus,
     VirtualServerStatus,
 };
-use crate::model::VrrpInstance;
+use crate::model::RouterSpec;
 
 use super::running::Running;
 
@@ -55,7 +55,7 @@ impl Running {
             configuration: self.source.name(),
             findings: self.findings.clone(),
             routers: routers
-                .map(|instance| self.router(instance, driver.as_ref()))
+                .map(|instance| self.router(&instance.spec, driver.as_ref()))
                 .collect(),
             sync_groups: driver.as_ref().map_or_else(Vec::new, groups),
             tracked_objects: driver.as_ref().map_or_else(Vec::new, objects),
@@ -66,7 +66,7 @@ impl Running {
         }
     }
 
-    fn router(&self, instance: &VrrpInstance, driver: Option<&DriverStatus>) -> RouterStatus {
+    fn router(&self, instance: &RouterSpec, driver: Option<&DriverStatus>) -> RouterStatus {
         let running = driver.and_then(|driver| {
             let mut routers = driver.routers.iter();
             routers.find(|router| *router.name == *instance.name)

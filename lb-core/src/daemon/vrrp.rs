@@ -1,49 +1,34 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Between the model's virtual routers and the VRRP driver, and what is logged about them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use lb_host::script::{Account, Program};
-use lb_vrrp::driver::{
-    self, CommandRunner, Configuration, Event, FileSource, GroupSpec, LockMemory, ObjectSpec,
-    ProcessSource, Processors, Realtime, RouterSpec, ScriptSource,
-};
+use lb_vrrp::driver::{self, Configuration, Event};
 use lb_vrrp::track::ObjectId;
 use lb_vrrp::{State, Transition, track};
 
-use crate::model::{Model, SyncGroup, TrackedObject, TrackedScript, TrackedSource, VrrpInstance};
+use crate::model::Model;
 
-/// What the driver is to run for this model.
+/// Returns the configuration of the VRRP driver for this model.
 pub(super) fn configuration(model: &Model) -> Configuration {
-    Configuration::new(model.routers.iter().map(spec).collect())
-        .with_log_unknown_vrids(model.global.vrrp.log_unknown_vrids)
-        .with_dynamic_interfaces(model.global.vrrp.dynamic_interfaces)
-        .with_pacing(model.global.vrrp.pacing.clone())
-        .with_carrier_delays(model.global.vrrp.carrier_delays.iter().cloned())
-        .with_link_polls(model.global.vrrp.link_polls.iter().cloned())
-        .with_groups(model.groups.iter().map(group))
-        .with_objects(model.objects.iter().map(object))
+    let settings = &model.global.vrrp;
+    let routers = model.routers.iter().map(|router| router.spec.clone());
+    Configuration::new(routers.collect())
+        .with_log_unknown_vrids(settings.log_unknown_vrids)
+        .with_dynamic_interfaces(settings.dynamic_interfaces)
+        .with_pacing(settings.pacing.clone())
+        .with_carrier_delays(settings.carrier_delays.iter().cloned())
+        .with_link_polls(settings.link_polls.iter().cloned())
+        .with_groups(model.groups.iter().map(|group| group.spec.clone()))
+        .with_objects(model.objects.iter().cloned())
         .with_statics(model.statics.clone())
 }
 
-/// How the driver is to run.
+/// Returns the options of the VRRP driver for a running program.
 pub(super) fn options(model: &Model) -> driver::Options {
-    let asked = &model.global.vrrp.scheduling;
-    let mut scheduling = driver::Scheduling::default()
-        .with_nice(asked.nice)
-        .with_processors(Processors::new(asked.processors.iter().copied()))
-        .with_limit(asked.limit);
-    if asked.no_swap {
-        scheduling = scheduling.with_memory(LockMemory::Always);
-    }
-    let options = driver::Options::default().with_netlink(model.global.vrrp.netlink);
-    match asked.priority {
-        Some(priority) => options
-            .with_realtime(Realtime::Always)
-            .with_scheduling(scheduling.with_priority(priority)),
-        None => options.with_scheduling(scheduling),
-    }
+    driver::Options::default()
+        .with_netlink(model.global.vrrp.netlink)
+        .with_scheduling(model.global.vrrp.scheduling)
 }
 
 /// The same at the start of the program.
@@ -67,73 +52,6 @@ fn uptime() -> Duration {
         .and_then(|of| of.parse().ok());
     let uptime = seconds.and_then(|of| Duration::try_from_secs_f64(of).ok());
     uptime.unwrap_or(Duration::MAX)
-}
-
-fn group(group: &SyncGroup) -> GroupSpec {
-    let spec = GroupSpec::new(&group.name, group.members.iter().map(String::as_str))
-        .with_tracking_weight(group.tracking_weight);
-    group.tracked.iter().fold(spec, |spec, (object, weight)| {
-        spec.with_tracked(object.clone(), *weight)
-    })
-}
-
-fn object(object: &TrackedObject) -> ObjectSpec {
-    let name = &**object.id.name();
-    match &object.source {
-        TrackedSource::Script(script) => {
-            let source = ScriptSource::new(Arc::new(runner(script)))
-                .with_interval(script.interval, script.timeout)
-                .with_script(script.script);
-            ObjectSpec::new(name, source)
-        }
-        TrackedSource::File { path, init } => {
-            let mut source = FileSource::new(path);
-            source.init = *init;
-            ObjectSpec::new(name, source)
-        }
-        TrackedSource::Process { pattern, process } => {
-            let source = ProcessSource::new(pattern.clone()).with_process(*process);
-            ObjectSpec::new(name, source)
-        }
-    }
-}
-
-/// The program of a tracked script.
-fn runner(tracked: &TrackedScript) -> CommandRunner {
-    let mut program = Program::new(&tracked.argv).with_groups(tracked.groups.iter().copied());
-    program.account = tracked.account.map(|(uid, gid)| Account::new(uid, gid));
-    CommandRunner::from(program)
-}
-
-fn spec(instance: &VrrpInstance) -> RouterSpec {
-    let spec = RouterSpec::new(&instance.name, &instance.interface, instance.config.clone())
-        .with_virtual_addresses(instance.virtual_addresses.iter().cloned())
-        .with_virtual_routes(instance.virtual_routes.iter().cloned())
-        .with_virtual_rules(instance.virtual_rules.iter().cloned())
-        .with_announcements(instance.announcements)
-        .with_ignores_interface(instance.ignores_interface)
-        .with_tracks_source(instance.tracks_source)
-        .with_promotes_secondaries(instance.promotes_secondaries)
-        .with_needs_peer(instance.needs_peer)
-        .with_address_prefix(&instance.address_prefix);
-    let spec = match &instance.vmac {
-        Some(vmac) => spec.with_vmac(vmac.clone()),
-        None => spec,
-    };
-    let spec = instance
-        .tracked
-        .iter()
-        .fold(spec, |spec, (object, weight)| {
-            spec.with_tracked(object.clone(), *weight)
-        });
-    let spec = match instance.receive_buffer {
-        Some(buffer) => spec.with_receive_buffer(buffer),
-        None => spec,
-    };
-    match instance.source {
-        Some(source) => spec.with_source(source),
-        None => spec,
-    }
 }
 
 /// keepalived's name of a state.

@@ -210,7 +210,7 @@ impl Director {
 
     /// Takes in the state of a virtual router, by the name of its instance.
     pub fn handle_role(&mut self, router: &str, state: State) {
-        let Some(instance) = self.routers.iter().find(|instance| instance.name == router) else {
+        let Some(instance) = self.routers.iter().find(|other| other.spec.name == router) else {
             return;
         };
         self.roles.insert(router.to_owned(), state);
@@ -240,7 +240,7 @@ impl Director {
         let alerts = self
             .groups
             .iter()
-            .any(|of| of.name == group && of.smtp_alert);
+            .any(|other| other.spec.name == group && other.smtp_alert);
         let silent = state == State::Fault && self.global.no_fault_mails;
         if alerts && !silent && self.mailed_groups.insert(group.to_owned(), state) != Some(state) {
             let name = group.to_owned();
@@ -250,7 +250,7 @@ impl Director {
 
     /// A group has stopped when the last of its routers has.
     fn mail_stopped_group(&mut self, router: &str) {
-        let mut groups = self.groups.iter();
+        let mut groups = self.groups.iter().map(|group| &group.spec);
         let group = groups.find(|group| group.members.iter().any(|of| of == router));
         let stopped = |of: &String| self.roles.get(of) == Some(&State::Initialize);
         let Some(group) = group.filter(|group| group.members.iter().all(stopped)) else {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A new model in place of the old: what is in both keeps its state.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 
 use super::output::Output;
@@ -9,7 +9,7 @@ use super::queue::Queue;
 use super::real::{RealState, Slot};
 use super::service::ServiceState;
 use super::{Director, Event};
-use crate::model::{CheckSpec, Model, RealServer, VirtualServer};
+use crate::model::{CheckSpec, Model, RealServer, VirtualServer, VrrpInstance};
 
 const REMOVED: &str = "no longer configured";
 const CONFIGURED: &str = "configured";
@@ -41,7 +41,7 @@ impl Director {
         self.global = global;
         self.routers = routers;
         self.mailed_groups
-            .retain(|name, _| groups.iter().any(|of| of.name == *name));
+            .retain(|name, _| groups.iter().any(|group| group.spec.name == *name));
         self.groups = groups;
 
         let mut old = std::mem::take(&mut self.services);
@@ -72,23 +72,25 @@ impl Director {
         self.queue.end_round();
     }
 
-    /// A router that was renamed keeps its state.
-    fn keep_roles(&mut self, routers: &[crate::model::VrrpInstance]) {
+    /// Keeps the roles of the routers that stay, also under another name.
+    fn keep_roles(&mut self, routers: &[VrrpInstance]) {
+        let before = || self.routers.iter().map(|router| &router.spec);
+        let names: HashSet<&str> = before().map(|spec| spec.name.as_str()).collect();
+        let renamed: HashMap<_, &str> = before()
+            .map(|spec| (spec.identity(), spec.name.as_str()))
+            .collect();
         let mut roles = BTreeMap::new();
         let mut mailed = BTreeMap::new();
-        for router in routers {
-            let same = |other: &&crate::model::VrrpInstance| {
-                other.config.vrid() == router.config.vrid() && other.interface == router.interface
-            };
-            let by_name = self.routers.iter().find(|other| other.name == router.name);
-            let Some(old) = by_name.or_else(|| self.routers.iter().find(same)) else {
+        for spec in routers.iter().map(|router| &router.spec) {
+            let same_name = names.get(spec.name.as_str());
+            let Some(&old) = same_name.or_else(|| renamed.get(&spec.identity())) else {
                 continue;
             };
-            if let Some(state) = self.roles.get(&old.name) {
-                roles.insert(router.name.clone(), *state);
+            if let Some(state) = self.roles.get(old) {
+                roles.insert(spec.name.clone(), *state);
             }
-            if let Some(state) = self.mailed.get(&old.name) {
-                mailed.insert(router.name.clone(), *state);
+            if let Some(state) = self.mailed.get(old) {
+                mailed.insert(spec.name.clone(), *state);
             }
         }
         self.roles = roles;

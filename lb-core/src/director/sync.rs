@@ -24,23 +24,16 @@ pub(super) fn desired(
         let both = [SyncState::Master, SyncState::Backup];
         let following = settings.instance.as_ref().map(|name| [state(name)]);
         for &state in following.as_ref().map_or(&both[..], |one| &one[..]) {
-            let mut daemon = SyncDaemon::new(
-                state,
-                settings.interface.as_str(),
-                SyncId::new(settings.sync_id),
-            );
-            daemon.max_length = settings.max_length;
-            daemon.group = settings.group;
-            daemon.port = settings.port;
-            daemon.ttl = settings.ttl;
+            let mut daemon = settings.daemon.clone();
+            daemon.state = state;
             daemons.push(daemon);
         }
     }
     for router in routers {
         if let Some(interface) = &router.sync_daemon_interface {
-            let sync_id = SyncId::new(router.config.vrid().get());
+            let sync_id = SyncId::new(router.spec.config.vrid().get());
             daemons.push(SyncDaemon::new(
-                state(&router.name),
+                state(&router.spec.name),
                 interface.as_str(),
                 sync_id,
             ));

@@ -2,7 +2,7 @@
 //! The builder of a model.
 
 use super::{
-    Global, Model, ModelErrors, StaticItems, SyncGroup, TrackedObject, VirtualServer, VrrpInstance,
+    Global, Model, ModelErrors, ObjectSpec, StaticItems, SyncGroup, VirtualServer, VrrpInstance,
     validate,
 };
 
@@ -22,26 +22,26 @@ impl ModelBuilder {
 
     /// Adds a virtual router.
     #[must_use]
-    pub fn router(mut self, router: VrrpInstance) -> Self {
-        self.model.routers.push(router);
+    pub fn router(mut self, router: impl Into<VrrpInstance>) -> Self {
+        self.model.routers.push(router.into());
         self
     }
 
     /// Adds a sync group.
     #[must_use]
-    pub fn group(mut self, group: SyncGroup) -> Self {
-        self.model.groups.push(group);
+    pub fn group(mut self, group: impl Into<SyncGroup>) -> Self {
+        self.model.groups.push(group.into());
         self
     }
 
     /// Adds a tracked object.
     #[must_use]
-    pub fn object(mut self, object: TrackedObject) -> Self {
+    pub fn object(mut self, object: ObjectSpec) -> Self {
         self.model.objects.push(object);
         self
     }
 
-    /// Sets what is there whoever is master.
+    /// Sets the static addresses, routes and rules.
     #[must_use]
     pub fn statics(mut self, statics: StaticItems) -> Self {
         self.model.statics = statics;

@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What can be wrong with a model.
+//! Rules that a model can break.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use lb_ipvs::ServiceKey;
-use lb_vrrp::Vrid;
-use lb_vrrp::track::ObjectId;
+use lb_vrrp::spec::SpecError;
 
 /// A rule that a model breaks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
-    /// Mail is asked for, but to nobody.
+    /// Mail settings without a recipient.
     #[error("mail settings without a recipient")]
     NoRecipient,
-    /// A sync daemon follows an instance that is not there.
+    /// A sync daemon that follows an unknown instance.
     #[error("sync daemon follows the unknown vrrp instance {instance}")]
     UnknownInstance {
         /// The name it asks for.
@@ -27,90 +26,9 @@ pub enum ModelError {
         /// The name.
         name: String,
     },
-    /// Two instances share VRID, interface and address family: neither could tell its advertisements from
-    /// the other's.
-    #[error("vrrp instances {first} and {second} share virtual router id {vrid} on {interface}")]
-    DuplicateVrid {
-        /// The earlier instance.
-        first: String,
-        /// The later instance.
-        second: String,
-        /// The virtual router id.
-        vrid: Vrid,
-        /// The interface.
-        interface: String,
-    },
-    /// Two sync groups, or two tracked objects of a kind, have one name.
-    #[error("{what} is given twice")]
-    DuplicateName {
-        /// Which, with its kind.
-        what: String,
-    },
-    /// A sync group has a member that is no instance.
-    #[error("sync group {group} has the unknown member {instance}")]
-    UnknownMember {
-        /// The group.
-        group: String,
-        /// The name that no instance has.
-        instance: String,
-    },
-    /// An instance is in two sync groups.
-    #[error("vrrp instance {instance} is in the sync groups {first} and {second}")]
-    SharedMember {
-        /// The instance.
-        instance: String,
-        /// One group.
-        first: String,
-        /// The other.
-        second: String,
-    },
-    /// Something is tracked that is not defined.
-    #[error("{name} tracks {object}, which is not defined")]
-    UnknownObject {
-        /// The instance or group.
-        name: String,
-        /// What it tracks.
-        object: ObjectId,
-    },
-    /// An instance without an interface.
-    #[error("vrrp instance {instance} has no interface")]
-    NoInterface {
-        /// The instance.
-        instance: String,
-    },
-    /// An address would be advertised and never be held.
-    #[error("vrrp instance {instance} advertises {address} and does not hold it")]
-    AddressNotHeld {
-        /// The instance.
-        instance: String,
-        /// The address.
-        address: IpAddr,
-    },
-    /// A prefix, label or broadcast address that the address cannot have.
-    #[error("vrrp instance {instance}: address {address}/{prefix_len} has {part}")]
-    AddressPart {
-        /// The instance.
-        instance: String,
-        /// The address.
-        address: IpAddr,
-        /// Its prefix length.
-        prefix_len: u8,
-        /// What is wrong.
-        part: &'static str,
-    },
-    /// A route or rule that could never be one.
-    #[error("vrrp instance {instance}: {entry}: {problem}")]
-    Routing {
-        /// The instance.
-        instance: String,
-        /// The route or rule, as `ip` shows it.
-        entry: String,
-        /// What is wrong.
-        problem: &'static str,
-    },
-    /// Static items that cannot be.
+    /// Virtual routers, sync groups, tracked objects or static items that break a rule.
     #[error(transparent)]
-    Static(#[from] lb_vrrp::StaticError),
+    Vrrp(#[from] SpecError),
     /// Two virtual servers are one IPVS service.
     #[error("two virtual servers {key}")]
     DuplicateVirtualServer {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Settings of the process as a whole: keepalived's `global_defs`.
 
-use std::net::IpAddr;
 use std::time::Duration;
+
+use lb_ipvs::SyncDaemon;
 
 use super::VrrpSettings;
 
@@ -108,37 +109,23 @@ impl MailSettings {
     }
 }
 
-/// The connection synchronisation daemon of `lvs_sync_daemon`.
+/// The connection sync daemon of `lvs_sync_daemon`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GlobalSyncDaemon {
-    /// Interface the connections are sent and received on.
-    pub interface: String,
-    /// The instance whose state it follows. None: master and backup daemon both run.
+    /// The daemon. Its state has no effect: that of the instance counts, and without an instance one
+    /// daemon of each state runs.
+    pub daemon: SyncDaemon,
+    /// The instance whose state it follows. `None`: master and backup daemon both run.
     pub instance: Option<String>,
-    /// Sync id, 0..=255; the VRID of the instance followed, else 0, unless given.
-    pub sync_id: u8,
-    /// Longest message in bytes; the kernel's choice unless given.
-    pub max_length: Option<u16>,
-    /// Multicast group; the kernel's choice unless given.
-    pub group: Option<IpAddr>,
-    /// UDP port; the kernel's choice unless given.
-    pub port: Option<u16>,
-    /// Time to live of the multicast; the kernel's choice unless given.
-    pub ttl: Option<u8>,
 }
 
 impl GlobalSyncDaemon {
-    /// A daemon on `interface` with this sync id and the kernel's defaults.
-    pub fn new(interface: impl Into<String>, sync_id: u8) -> Self {
+    /// A master and a backup daemon with the options of `daemon`.
+    pub const fn new(daemon: SyncDaemon) -> Self {
         Self {
-            interface: interface.into(),
+            daemon,
             instance: None,
-            sync_id,
-            max_length: None,
-            group: None,
-            port: None,
-            ttl: None,
         }
     }
 

@@ -2,16 +2,18 @@
 //! The validated description of one load balancer: who it is, which virtual addresses it shares,
 //! which virtual servers it runs and how their real servers are checked.
 //!
-//! A [`Model`] says what is wanted, never what is: it holds no state, and every default is already
-//! applied. A configuration file is one way to get one (`lb_core::config`); a program that embeds the
-//! load balancer writes one with [`Model::builder`]. Both pass the same validation.
+//! A [`Model`] describes the desired state only, and every default is already applied. A configuration
+//! file is one way to get one (`lb_core::config`); a program that embeds the load balancer writes one
+//! with [`Model::builder`]. Both pass the same validation.
 //!
 //! ```text
 //! Model ─┬─ Global                    router id, mail, global sync daemon
-//!        ├─ VrrpInstance …            one virtual router and its addresses
-//!        ├─ SyncGroup …               virtual routers that go together
-//!        ├─ TrackedObject …           a script, file or process that counts in elections
-//!        ├─ StaticItems               addresses, routes and rules whoever is master
+//!        ├─ VrrpInstance …            settings of the director for one virtual router
+//!        │     └─ RouterSpec          the virtual router: lb_vrrp's own description
+//!        ├─ SyncGroup …               the same for a sync group
+//!        │     └─ GroupSpec           virtual routers that are master together
+//!        ├─ ObjectSpec …              a script, file or process that counts in elections
+//!        ├─ StaticItems               addresses, routes and rules, independent of the VRRP state
 //!        └─ VirtualServer …           one IPVS service
 //!              └─ RealServer …        one IPVS destination
 //!                    └─ CheckSpec …   one health check
@@ -42,7 +44,6 @@ mod error;
 mod global;
 mod real_server;
 mod router;
-mod tracking;
 mod validate;
 mod virtual_server;
 mod vrrp;
@@ -50,15 +51,17 @@ mod vrrp;
 pub use builder::ModelBuilder;
 pub use error::{ModelError, ModelErrors};
 pub use global::{Global, GlobalSyncDaemon, MailSettings, ScriptSettings};
+pub use lb_vrrp::spec::{
+    FileSource, GroupSpec, ObjectSpec, ProcessSource, RouterSpec, Scheduling, ScriptSource, Source,
+};
 pub use lb_vrrp::{
     Announcements, Scope, StaticItem, StaticItems, TrackGroup, VirtualAddress, VirtualRoute,
     VirtualRule,
 };
 pub use real_server::{CheckSpec, RealServer};
-pub use router::VrrpInstance;
-pub use tracking::{SyncGroup, TrackedObject, TrackedScript, TrackedSource};
+pub use router::{SyncGroup, VrrpInstance};
 pub use virtual_server::VirtualServer;
-pub use vrrp::{Scheduling, VrrpSettings};
+pub use vrrp::VrrpSettings;
 
 /// Everything a director needs to know, validated and with defaults applied.
 ///
@@ -70,11 +73,11 @@ pub struct Model {
     pub global: Global,
     /// The virtual routers, in the order they were given.
     pub routers: Vec<VrrpInstance>,
-    /// Those of them that are master together.
+    /// Sync groups: virtual routers that are master together.
     pub groups: Vec<SyncGroup>,
-    /// What they track beside interfaces.
-    pub objects: Vec<TrackedObject>,
-    /// Addresses, routes and rules that are there whoever is master. keepalived:
+    /// Tracked objects beside interfaces.
+    pub objects: Vec<ObjectSpec>,
+    /// Static addresses, routes and rules; installed independently of the VRRP state. keepalived:
     /// `static_ipaddress`, `static_routes`, `static_rules`, `track_group`.
     pub statics: StaticItems,
     /// The virtual servers, in the order they were given.

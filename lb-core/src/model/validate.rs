@@ -1,64 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The rules every model keeps, whatever it was made from.
+//! The rules of every model, whatever its source.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use lb_ipvs::{AddressFamily, Destination, ForwardingMethod, ServiceFlags, ServiceKey};
-use lb_vrrp::track::ObjectId;
+use lb_vrrp::spec::{self, GroupSpec, RouterSpec};
 
 use super::error::{ModelError, ModelErrors};
-use super::{Model, VirtualServer, VrrpInstance};
-
-fn tracking(model: &Model, errors: &mut Vec<ModelError>) {
-    let mut objects = HashSet::new();
-    for object in &model.objects {
-        if !objects.insert(&object.id) {
-            let what = object.id.to_string();
-            errors.push(ModelError::DuplicateName { what });
-        }
-    }
-    let routers = model.routers.iter().map(|of| (&of.name, &of.tracked));
-    let groups = model.groups.iter().map(|of| (&of.name, &of.tracked));
-    for (name, tracked) in routers.chain(groups) {
-        for (object, _) in tracked {
-            let watched = matches!(object, ObjectId::Interface(_));
-            if !watched && !objects.contains(object) {
-                let (name, object) = (name.clone(), object.clone());
-                errors.push(ModelError::UnknownObject { name, object });
-            }
-        }
-    }
-    let mut names = HashSet::new();
-    let mut members = HashMap::new();
-    for group in &model.groups {
-        if !names.insert(&group.name) {
-            let what = format!("sync group {}", group.name);
-            errors.push(ModelError::DuplicateName { what });
-        }
-        for instance in &group.members {
-            if !model.routers.iter().any(|of| of.name == *instance) {
-                errors.push(ModelError::UnknownMember {
-                    group: group.name.clone(),
-                    instance: instance.clone(),
-                });
-            } else if let Some(first) = members.insert(instance, &group.name) {
-                errors.push(ModelError::SharedMember {
-                    instance: instance.clone(),
-                    first: first.clone(),
-                    second: group.name.clone(),
-                });
-            }
-        }
-    }
-}
+use super::{Model, VirtualServer};
 
 pub(super) fn validate(model: &Model) -> Result<(), ModelErrors> {
     let mut errors = Vec::new();
     global(model, &mut errors);
-    routers(&model.routers, &mut errors);
-    tracking(model, &mut errors);
-    let names: Vec<&str> = model.routers.iter().map(|of| of.name.as_str()).collect();
-    errors.extend(model.statics.check(&names).err().map(ModelError::from));
+    routers(model, &mut errors);
     let mut keys = HashSet::with_capacity(model.virtual_servers.len());
     for server in &model.virtual_servers {
         if !keys.insert(server.service.key) {
@@ -89,76 +43,31 @@ fn global(model: &Model, errors: &mut Vec<ModelError>) {
         .sync_daemon
         .as_ref()
         .and_then(|daemon| daemon.instance.as_ref());
-    if let Some(instance) =
-        followed.filter(|name| !model.routers.iter().any(|router| router.name == **name))
-    {
+    if let Some(instance) = followed.filter(|name| {
+        !model
+            .routers
+            .iter()
+            .any(|router| router.spec.name == **name)
+    }) {
         errors.push(ModelError::UnknownInstance {
             instance: instance.clone(),
         });
     }
 }
 
-fn routers(routers: &[VrrpInstance], errors: &mut Vec<ModelError>) {
+/// Instances are referred to by name; all other rules are those of their description.
+fn routers(model: &Model, errors: &mut Vec<ModelError>) {
     let mut names = HashSet::new();
-    let mut ids = HashMap::new();
-    for router in routers {
-        if !names.insert(router.name.as_str()) {
-            errors.push(ModelError::DuplicateInstance {
-                name: router.name.clone(),
-            });
-        }
-        if router.interface.is_empty() {
-            errors.push(ModelError::NoInterface {
-                instance: router.name.clone(),
-            });
-        }
-        let id = (
-            router.config.vrid(),
-            router.interface.as_str(),
-            router.config.family(),
-        );
-        if let Some(first) = ids.insert(id, router.name.as_str()) {
-            errors.push(ModelError::DuplicateVrid {
-                first: first.to_owned(),
-                second: router.name.clone(),
-                vrid: router.config.vrid(),
-                interface: router.interface.clone(),
-            });
-        }
-        for &address in router.config.addresses().as_slice() {
-            if !router
-                .virtual_addresses
-                .iter()
-                .any(|held| held.address == address)
-            {
-                errors.push(ModelError::AddressNotHeld {
-                    instance: router.name.clone(),
-                    address,
-                });
-            }
-        }
-        for address in &router.virtual_addresses {
-            if let Some(part) = address.problem() {
-                errors.push(ModelError::AddressPart {
-                    instance: router.name.clone(),
-                    address: address.address,
-                    prefix_len: address.prefix_len,
-                    part,
-                });
-            }
-        }
-        let routes = router.virtual_routes.iter();
-        let routes = routes.filter_map(|of| Some((of.to_string(), of.problem()?)));
-        let rules = router.virtual_rules.iter();
-        let rules = rules.filter_map(|of| Some((of.to_string(), of.problem()?)));
-        for (entry, problem) in routes.chain(rules) {
-            errors.push(ModelError::Routing {
-                instance: router.name.clone(),
-                entry,
-                problem,
-            });
+    for router in &model.routers {
+        let name = &router.spec.name;
+        if !names.insert(name) {
+            errors.push(ModelError::DuplicateInstance { name: name.clone() });
         }
     }
+    let routers: Vec<&RouterSpec> = model.routers.iter().map(|router| &router.spec).collect();
+    let groups: Vec<&GroupSpec> = model.groups.iter().map(|group| &group.spec).collect();
+    let broken = spec::check(&routers, &groups, &model.objects, &model.statics);
+    errors.extend(broken.into_iter().map(ModelError::from));
 }
 
 fn virtual_server(server: &VirtualServer, errors: &mut Vec<ModelError>) {

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use lb_vrrp::spec::Scheduling;
 use lb_vrrp::{CarrierDelay, LinkPoll, NetlinkBuffers, Pacing};
 
 /// Settings of all virtual routers.
@@ -29,35 +30,20 @@ pub struct VrrpSettings {
     /// Interfaces whose link is asked for its state. keepalived: `linkbeat_interfaces`,
     /// `linkbeat_use_polling`.
     pub link_polls: Vec<LinkPoll>,
-    /// How their threads are scheduled.
+    /// Scheduling of their threads. keepalived: `vrrp_rt_priority`, `vrrp_priority`,
+    /// `vrrp_cpu_affinity`, `vrrp_rlimit_rttime`, `vrrp_no_swap`.
     pub scheduling: Scheduling,
     /// Buffers of their netlink sockets; of the start only. keepalived: `vrrp_netlink_cmd_rcv_bufs`,
     /// `vrrp_netlink_monitor_rcv_bufs` and those that end in `_force`.
     pub netlink: NetlinkBuffers,
 }
 
-/// How the threads of the virtual routers are scheduled; of the start only.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Scheduling {
-    /// Adverts are sent in real time with this priority, 1 to 99; unless given, if an interval is
-    /// below a second. keepalived: `vrrp_rt_priority`.
-    pub priority: Option<u8>,
-    /// Nice value, -20 to 19. keepalived: `vrrp_priority`.
-    pub nice: Option<i8>,
-    /// Processors by number, 0 to 1023; any if there is none. keepalived: `vrrp_cpu_affinity`.
-    pub processors: Vec<u16>,
-    /// How long a thread in real time may run at once. keepalived: `vrrp_rlimit_rttime`.
-    pub limit: Option<Duration>,
-    /// Memory is locked in any case; unless asked for, in real time only. keepalived:
-    /// `vrrp_no_swap`.
-    pub no_swap: bool,
-}
-
 impl VrrpSettings {
     /// How long to wait on a machine that has been up for so long.
     pub fn delay(&self, uptime: Duration) -> Option<Duration> {
-        let boot = self.delay_after_boot.map(|of| of.saturating_sub(uptime));
+        let boot = self
+            .delay_after_boot
+            .map(|delay| delay.saturating_sub(uptime));
         let delay = self.startup_delay.max(boot);
         delay.filter(|delay| !delay.is_zero())
     }

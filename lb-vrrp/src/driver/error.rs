@@ -9,86 +9,16 @@ use std::time::Duration;
 use lb_host::thread::StartError;
 
 use super::succession::SuccessionError;
-use super::tracked::ObjectId;
-use crate::{AddressFamily, State, Vrid};
+use crate::State;
+use crate::spec::SpecError;
 
 /// Why the driver did not start, reload or stop as asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Two routers with the same VRID on the same interface.
-    #[error("routers {first} and {second} both have VRID {vrid} on {interface}")]
-    DuplicateRouter {
-        /// The VRID of both.
-        vrid: Vrid,
-        /// The interface of both.
-        interface: String,
-        /// Name of the first.
-        first: String,
-        /// Name of the second.
-        second: String,
-    },
-    /// An address with an impossible prefix, or an IPv6 address with a broadcast or label.
-    #[error("router {router}: {address}/{prefix_len} is not a usable virtual address")]
-    InvalidAddress {
-        /// The router's name.
-        router: String,
-        /// The address.
-        address: IpAddr,
-        /// Its prefix length.
-        prefix_len: u8,
-    },
-    /// A route or rule that no kernel would take.
-    #[error("router {router}: {entry}: {problem}")]
-    InvalidRoute {
-        /// The router's name.
-        router: String,
-        /// The route or rule, as `ip route` and `ip rule` write it.
-        entry: String,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-    /// Static items that cannot be.
+    /// The configuration breaks a rule.
     #[error(transparent)]
-    Static(#[from] crate::StaticError),
-    /// Two tracked objects of the same kind and name.
-    #[error("{object} is defined twice")]
-    DuplicateObject {
-        /// The object.
-        object: ObjectId,
-    },
-    /// Something is tracked that is not defined.
-    #[error("{name} tracks {object}, which is not defined")]
-    UnknownObject {
-        /// The router or group that tracks it.
-        name: String,
-        /// The object.
-        object: ObjectId,
-    },
-    /// Two sync groups of the same name.
-    #[error("there are two sync groups {group}")]
-    DuplicateGroup {
-        /// The name.
-        group: String,
-    },
-    /// A sync group of a router that does not exist.
-    #[error("sync group {group} has a member {member}, which is no router")]
-    UnknownMember {
-        /// The group.
-        group: String,
-        /// The name that no router has.
-        member: String,
-    },
-    /// A router in two sync groups.
-    #[error("router {member} is in the sync groups {first} and {second}")]
-    SharedMember {
-        /// The router.
-        member: String,
-        /// One group.
-        first: String,
-        /// The other.
-        second: String,
-    },
+    Specification(#[from] SpecError),
     /// There is no such interface.
     #[error("router {router}: no interface {interface}; there are {}", existing.join(", "))]
     InterfaceNotFound {
@@ -106,26 +36,6 @@ pub enum Error {
         router: String,
         /// The name.
         interface: String,
-    },
-    /// Two routers with the same macvlan, or with the same MAC address on one interface.
-    #[error("routers {first} and {second} both have {what}")]
-    DuplicateVmac {
-        /// Name of the first.
-        first: String,
-        /// Name of the second.
-        second: String,
-        /// The name or the MAC address.
-        what: String,
-    },
-    /// A macvlan that no kernel would make.
-    #[error("router {router}: {what} for its virtual MAC address: {problem}")]
-    InvalidVmac {
-        /// The router's name.
-        router: String,
-        /// Name, prefix or MAC address.
-        what: String,
-        /// What is wrong with it.
-        problem: &'static str,
     },
     /// A virtual MAC address on an interface that has none of its own.
     #[error("router {router}: {interface} has no MAC address, so it can have no virtual one")]
@@ -201,16 +111,6 @@ pub enum Error {
     /// Routers did not change hands.
     #[error(transparent)]
     Succession(#[from] SuccessionError),
-    /// The source given for a router's adverts is not of the family of its addresses.
-    #[error("router {router}: {source_address} cannot be the source of {family} adverts")]
-    SourceFamily {
-        /// The router's name.
-        router: String,
-        /// The source.
-        source_address: IpAddr,
-        /// The family of the router's addresses.
-        family: AddressFamily,
-    },
 }
 
 impl From<StartError<Self>> for Error {

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use tracing::warn;
@@ -10,6 +11,7 @@ use tracing::warn;
 use super::address::{AddressManager, Link};
 use super::error::AddressError;
 use super::spec::RouterSpec;
+use super::tracked::ScriptRunner;
 
 /// Drops packets to virtual addresses whose routers do not accept them (`Accept_Mode` false,
 /// RFC 9568 §6.1; `no_accept` in keepalived).
@@ -54,6 +56,8 @@ pub struct Ports {
     pub addresses: Option<Box<dyn AddressManager>>,
     /// Drops packets to addresses; without one they are accepted, with a warning at start.
     pub filter: Option<Box<dyn PacketFilter>>,
+    /// Runs tracked scripts; without one, [`CommandRunner`](super::CommandRunner) does.
+    pub scripts: Option<Arc<dyn ScriptRunner>>,
 }
 
 impl Ports {
@@ -68,6 +72,13 @@ impl Ports {
     #[must_use]
     pub fn with_filter(mut self, filter: Box<dyn PacketFilter>) -> Self {
         self.filter = Some(filter);
+        self
+    }
+
+    /// Has `scripts` run the scripts of tracked objects.
+    #[must_use]
+    pub fn with_scripts(mut self, scripts: Arc<dyn ScriptRunner>) -> Self {
+        self.scripts = Some(scripts);
         self
     }
 }

@@ -19,7 +19,7 @@ use super::presence::Presence;
 use super::spec::{Configuration, Options};
 use super::status::{DriverStatus, Resigned};
 use super::succession::{Offer, Succession};
-use super::tracked::{self, ObjectId, Report, TrackerTask};
+use super::tracked::{self, ObjectId, Report, ScriptRunner, TrackerTask};
 use super::{validate, vmac};
 
 /// Controls a running driver.
@@ -40,6 +40,7 @@ pub struct DriverHandle {
     pub(super) table: watch::Receiver<Interfaces>,
     /// Ends when no address is held any more.
     pub(super) addresses: Option<Thread>,
+    pub(super) scripts: Arc<dyn ScriptRunner>,
     /// Somebody drops packets to addresses.
     pub(super) filtered: bool,
     pub(super) options: Options,
@@ -89,7 +90,8 @@ impl DriverHandle {
             .map_err(|_| Error::Stopped)?;
         if result.is_ok() {
             self.watched.set(watched, &delays, &polls);
-            tracked::track(&self.tracker, objects, &self.reports, self.options.limit)?;
+            let limit = self.options.limit;
+            tracked::track(&self.tracker, objects, &self.scripts, &self.reports, limit)?;
         }
         result
     }

@@ -110,17 +110,17 @@ pub use self::event::{Event, LinkProblem};
 pub use self::filter::{PacketFilter, Ports};
 pub use self::handle::DriverHandle;
 pub use self::routing::{PlacedRoute, ROUTE_PROTOCOL, RouteError, RouteManager, RoutingEntry};
-pub use self::scheduling::{LockMemory, Processors, Scheduling};
-pub use self::spec::{Configuration, Options, Realtime, RouterSpec};
+pub use self::spec::Options;
 pub use self::status::{
     DriverStatus, GroupStatus, InterfaceStatus, ObjectStatus, Resigned, RouterStatus,
     StaticProblem, StaticStatus, TrackedStatus,
 };
 pub use self::succession::{Offer, Succession, SuccessionError};
 pub use self::timer::Lateness;
-pub use self::tracked::{
-    CommandRunner, FileInit, FileSource, GroupSpec, ObjectId, ObjectSpec, ProcessPattern,
-    ProcessSource, Report, ScriptRunner, ScriptSource, Source,
+pub use self::tracked::{CommandRunner, FileInit, ObjectId, ProcessPattern, Report, ScriptRunner};
+pub use crate::spec::{
+    Configuration, FileSource, GroupSpec, LockMemory, ObjectSpec, ProcessSource, Processors,
+    Realtime, RouterSpec, Scheduling, ScriptSource, Source, SpecError,
 };
 pub use crate::{
     Announcements, CarrierDelay, LinkPoll, NetlinkBuffer, NetlinkBuffers, Pacing, PacingGroup,
@@ -322,7 +322,8 @@ impl Driver {
             table,
         });
         let tracker = Mutex::new(None);
-        tracked::track(&tracker, objects, &report_sender, options.limit)?;
+        let scripts = ports.scripts.unwrap_or_else(|| Arc::new(CommandRunner));
+        tracked::track(&tracker, objects, &scripts, &report_sender, options.limit)?;
         let handle = DriverHandle {
             commands: command_sender,
             reports: report_sender,
@@ -332,6 +333,7 @@ impl Driver {
             watched,
             table: latest,
             addresses: Some(addresses),
+            scripts,
             filtered,
             options,
         };

@@ -3,85 +3,18 @@
 
 use std::fs;
 use std::io;
-use std::time::Duration;
 
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 use tracing::{info, warn};
 
 use super::sys;
+use crate::spec::{LockMemory, Processors, Scheduling};
 
 /// `CAP_IPC_LOCK`.
 const IPC_LOCK: u32 = 14;
 
-/// Scheduling and memory of the advert thread and the address thread; whether the first runs in real
-/// time is [`Options::realtime`](super::Options::realtime).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Scheduling {
-    /// Priority of the advert thread under `SCHED_RR`, 1 to 99; that of the address thread is half of
-    /// it (`vrrp_rt_priority` in keepalived).
-    pub priority: u8,
-    /// Nice value of both while they are not in real time, -20 to 19 (`vrrp_priority`).
-    pub nice: Option<i8>,
-    /// The processors both may run on, by number (`vrrp_cpu_affinity`).
-    pub processors: Option<Processors>,
-    /// How long a thread in real time may run without waiting for anything, before the kernel ends
-    /// the process; of the whole process (`vrrp_rlimit_rttime`, `RLIMIT_RTTIME`).
-    pub limit: Option<Duration>,
-    /// Whether memory is locked (`vrrp_no_swap`).
-    pub memory: LockMemory,
-}
-
-impl Default for Scheduling {
-    fn default() -> Self {
-        Self {
-            // Ahead of all ordinary work, behind the kernel's own real-time threads.
-            priority: 20,
-            nice: None,
-            processors: None,
-            limit: None,
-            memory: LockMemory::Auto,
-        }
-    }
-}
-
 impl Scheduling {
-    /// Sets the priority under `SCHED_RR`, 1 to 99.
-    #[must_use]
-    pub const fn with_priority(mut self, priority: u8) -> Self {
-        self.priority = priority;
-        self
-    }
-
-    /// Sets the nice value, -20 to 19.
-    #[must_use]
-    pub const fn with_nice(mut self, nice: Option<i8>) -> Self {
-        self.nice = nice;
-        self
-    }
-
-    /// Sets the processors.
-    #[must_use]
-    pub const fn with_processors(mut self, processors: Option<Processors>) -> Self {
-        self.processors = processors;
-        self
-    }
-
-    /// Sets how long a thread in real time may run at once.
-    #[must_use]
-    pub const fn with_limit(mut self, limit: Option<Duration>) -> Self {
-        self.limit = limit;
-        self
-    }
-
-    /// Sets whether memory is locked.
-    #[must_use]
-    pub const fn with_memory(mut self, memory: LockMemory) -> Self {
-        self.memory = memory;
-        self
-    }
-
     /// Behind the advert thread, ahead of all ordinary work: a takeover is over when it is announced.
     pub(super) const fn address_priority(&self) -> i32 {
         let half = self.priority / 2;
@@ -146,49 +79,7 @@ fn may_lock() -> bool {
     bits.is_some_and(|bits| bits & (1 << IPC_LOCK) != 0)
 }
 
-/// Whether memory is kept from being swapped out.
-///
-/// Pages are locked when they are used (`MCL_ONFAULT`), for the whole process: resident memory is
-/// what it would be without. Locking all that is mapped would make stacks and heaps of all threads
-/// resident, 17 MB.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum LockMemory {
-    /// If the advert thread runs in real time; warn if refused.
-    #[default]
-    Auto,
-    /// Always; warn if refused.
-    Always,
-    /// Never.
-    Never,
-}
-
-/// Processors by number, 0 to 1023.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Processors([u64; 16]);
-
 impl Processors {
-    /// Those with these numbers; none if there is none, or one beyond 1023.
-    pub fn new(numbers: impl IntoIterator<Item = u16>) -> Option<Self> {
-        let mut words = [0; 16];
-        let mut any = false;
-        for number in numbers {
-            let word = words.get_mut(usize::from(number / 64))?;
-            *word |= 1_u64 << (number % 64);
-            any = true;
-        }
-        any.then_some(Self(words))
-    }
-
-    /// Their numbers.
-    pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
-        self.0.iter().enumerate().flat_map(|(index, word)| {
-            (0..64_usize)
-                .filter(move |bit| word & (1 << bit) != 0)
-                .map(move |bit| index * 64 + bit)
-        })
-    }
-
     fn apply(&self) -> io::Result<()> {
         let mut set = CpuSet::new();
         for number in self.iter() {
@@ -199,25 +90,9 @@ impl Processors {
     }
 }
 
-impl std::fmt::Debug for Processors {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn processors_have_numbers() {
-        let of = |numbers: &[u16]| Processors::new(numbers.iter().copied());
-        assert_eq!(of(&[]), None);
-        assert_eq!(of(&[1024]), None);
-        let some = of(&[0, 3, 64, 1023]).unwrap();
-        assert_eq!(some.iter().collect::<Vec<_>>(), [0, 3, 64, 1023]);
-        assert_eq!(format!("{some:?}"), "[0, 3, 64, 1023]");
-    }
 
     #[test]
     fn the_address_thread_is_behind_the_advert_thread_and_in_real_time() {

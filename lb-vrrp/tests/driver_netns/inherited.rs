@@ -3,12 +3,9 @@
 //! known of tracked objects, routes and rules.
 
 use std::fs;
-use std::sync::Arc;
 use std::time::Duration;
 
-use lb_vrrp::driver::{
-    CommandRunner, Configuration, FileSource, ObjectSpec, RouterSpec, ScriptSource, Vmac,
-};
+use lb_vrrp::driver::{Configuration, FileSource, ObjectSpec, RouterSpec, ScriptSource, Vmac};
 use lb_vrrp::track::Weight;
 use lb_vrrp::{
     AdvertInterval, AntiReplay, Authentication, HmacConfig, HmacKey, Password, Priority,
@@ -87,9 +84,9 @@ fn a_priority_that_tracking_lowered_stays_low() {
             runs.display(),
             sick.display()
         );
-        let runner = CommandRunner::new(["/bin/sh", "-c", line.as_str()]);
         let interval = Duration::from_millis(200);
-        let source = ScriptSource::new(Arc::new(runner)).with_interval(interval, interval * 50);
+        let source = ScriptSource::new(["/bin/sh", "-c", line.as_str()])
+            .with_interval(interval, interval * 50);
         let script = ObjectSpec::new("health", source);
         let file = ObjectSpec::new("load", FileSource::new(&load));
         let router = quick_spec(150)

@@ -3,13 +3,11 @@
 
 use std::fs;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Duration;
 
 use lb_vrrp::State;
 use lb_vrrp::driver::{
-    CommandRunner, Configuration, FileSource, ObjectSpec, ProcessPattern, ProcessSource,
-    RouterSpec, ScriptSource,
+    Configuration, FileSource, ObjectSpec, ProcessPattern, ProcessSource, RouterSpec, ScriptSource,
 };
 use lb_vrrp::track::Weight;
 
@@ -28,8 +26,7 @@ fn tracks(priority: u8, objects: Vec<(ObjectSpec, Weight)>) -> Configuration {
 
 fn script(name: &str, line: &str) -> ObjectSpec {
     let interval = Duration::from_millis(100);
-    let runner = CommandRunner::new(["/bin/sh", "-c", line]);
-    let source = ScriptSource::new(Arc::new(runner)).with_interval(interval, interval * 50);
+    let source = ScriptSource::new(["/bin/sh", "-c", line]).with_interval(interval, interval * 50);
     ObjectSpec::new(name, source)
 }
 

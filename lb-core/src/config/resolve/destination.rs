@@ -11,7 +11,7 @@ use crate::config::global::GlobalConfig;
 use crate::config::instance::InstanceConfig;
 use crate::config::line::{At, Context};
 use crate::config::unicast::UnicastConfig;
-use crate::model::VrrpInstance;
+use crate::model::RouterSpec;
 
 /// Unicast peers or the group, and what goes with them.
 pub(super) fn destinations(
@@ -112,7 +112,7 @@ pub(super) fn checksum(
 /// The source of the advertisements, which has to be of the addresses' family.
 pub(super) fn source(
     context: &mut Context<'_>,
-    router: &mut VrrpInstance,
+    router: &mut RouterSpec,
     unicast: &UnicastConfig,
 ) -> Option<()> {
     router.needs_peer = unicast.needs_peer.is_some();

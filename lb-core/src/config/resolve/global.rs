@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use lb_ipvs::{SyncDaemon, SyncId, SyncState};
+
 use crate::config::Diagnostic;
 use crate::config::global::GlobalConfig;
 use crate::config::line::Context;
@@ -85,12 +87,10 @@ pub(super) fn sync_daemon(context: &mut Context<'_>, config: &GlobalConfig, mode
     let vrid = match &written.instance {
         None => None,
         Some(name) => {
-            let router = model
-                .routers
-                .iter()
-                .find(|router| router.name == name.value);
+            let mut routers = model.routers.iter().map(|router| &router.spec);
+            let router = routers.find(|router| router.name == name.value);
             if router.is_none() {
-                let known = model.routers.iter().map(|router| router.name.as_str());
+                let known = model.routers.iter().map(|router| router.spec.name.as_str());
                 let suggestion = crate::config::keywords::nearest(&name.value, known);
                 let message = format!("no `vrrp_instance` is named `{}`", name.value);
                 let finding = Diagnostic::error(name.span, message).suggest(suggestion);
@@ -103,11 +103,13 @@ pub(super) fn sync_daemon(context: &mut Context<'_>, config: &GlobalConfig, mode
         }
     };
     let id = written.id.or(vrid).unwrap_or(0);
-    let mut daemon = GlobalSyncDaemon::new(written.interface.as_str(), id);
-    daemon.instance = written.instance.as_ref().map(|name| name.value.clone());
+    let interface = written.interface.as_str();
+    let mut daemon = SyncDaemon::new(SyncState::Backup, interface, SyncId::new(id));
     daemon.max_length = written.max_length;
     daemon.port = written.port;
     daemon.ttl = written.ttl;
     daemon.group = written.group;
+    let mut daemon = GlobalSyncDaemon::new(daemon);
+    daemon.instance = written.instance.as_ref().map(|name| name.value.clone());
     model.global.sync_daemon = Some(daemon);
 }

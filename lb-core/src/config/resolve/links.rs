@@ -21,9 +21,9 @@ pub(super) fn delays(
     for At { value: of, span } in &config.delays {
         let on = routers
             .iter()
-            .filter(|router| router.interface == of.interface);
+            .filter(|router| router.spec.interface == of.interface);
         let shortest = on
-            .map(|router| (longest(&router.config), router))
+            .map(|router| (longest(&router.spec.config), router))
             .min_by_key(|(longest, _)| *longest);
         let mut of = of.clone();
         if let Some((longest, router)) = shortest
@@ -31,7 +31,7 @@ pub(super) fn delays(
         {
             let message = format!(
                 "`{}` waits longer than a backup of `{}` waits for adverts",
-                of.interface, router.name
+                of.interface, router.spec.name
             );
             let label = format!("reduced to {} s", in_seconds(longest));
             let finding = Diagnostic::warning(*span, message).label(label);

@@ -71,11 +71,12 @@ pub(super) fn resolve(context: &mut Context<'_>, host: &str, login: &str) -> Mod
     let checked = Model::builder().from(model);
     match checked.build() {
         Ok(model) => model,
-        // Every rule has a finding with a place above; this is for a rule that was forgotten there.
+        // Rules that a lenient reading can repair were reported above, with their places.
         Err(errors) => {
             for error in errors {
-                let finding = Diagnostic::error(Span::START, error.to_string()).fatal();
-                context.findings.push(finding);
+                let finding = router::place(&config, &error)
+                    .unwrap_or_else(|| Diagnostic::error(Span::START, error.to_string()));
+                context.findings.push(finding.fatal());
             }
             Model::default()
         }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Virtual routers.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use lb_vrrp::spec::SpecError;
 use lb_vrrp::{AddressFamily, AdvertInterval, Priority, RouterConfig, Version, Vrid};
 
 use super::Config;
@@ -20,7 +20,7 @@ use crate::config::global::GlobalConfig;
 use crate::config::instance::InstanceConfig;
 use crate::config::line::{At, Context};
 use crate::config::value::in_seconds;
-use crate::model::{VirtualAddress, VrrpInstance};
+use crate::model::{ModelError, RouterSpec, VirtualAddress, VrrpInstance};
 
 pub(super) fn routers(
     context: &mut Context<'_>,
@@ -28,7 +28,6 @@ pub(super) fn routers(
     known: &mut Known,
     routing: &mut Routing,
 ) -> Vec<VrrpInstance> {
-    let mut seen = HashMap::new();
     let mut vmacs = Vmacs::new(config);
     let mut sync = config.global.sync_daemon.as_ref().map(|at| at.span);
     let mut routers = Vec::with_capacity(config.instances.len());
@@ -36,16 +35,17 @@ pub(super) fn routers(
         let Some(mut router) = router(context, &config.global, instance) else {
             continue;
         };
-        router.tracked = tracked(
+        let spec = &mut router.spec;
+        spec.tracked = tracked(
             context,
             known,
             &instance.tracked,
-            Some(&router.interface),
-            router.config.priority().is_owner(),
+            Some(&spec.interface),
+            spec.config.priority().is_owner(),
         );
-        routing.read(context, instance, &mut router);
-        vmacs.read(context, instance, &mut router);
-        router.ignores_interface = instance.ignores_interface.is_some();
+        routing.read(context, instance, spec);
+        vmacs.read(context, instance, spec);
+        spec.ignores_interface = instance.ignores_interface.is_some();
         if let (Some(at), Some(first)) = (&instance.sync_daemon_interface, sync) {
             context.findings.push(
                 Diagnostic::warning(at.span, "a second sync daemon is asked for")
@@ -55,24 +55,6 @@ pub(super) fn routers(
             router.sync_daemon_interface = None;
         }
         sync = sync.or_else(|| instance.sync_daemon_interface.as_ref().map(|at| at.span));
-        let id = (
-            router.config.vrid(),
-            router.interface.clone(),
-            router.config.family(),
-        );
-        let place = instance.vrid.map_or(instance.span, |vrid| vrid.span);
-        if let Some(first) = seen.get(&id) {
-            let message = format!(
-                "virtual router id {} is used twice on {}",
-                router.config.vrid(),
-                router.interface
-            );
-            let finding =
-                Diagnostic::error(place, message).note_at(*first, "it is used here first");
-            context.findings.push(finding.fatal());
-            continue;
-        }
-        seen.insert(id, place);
         routers.push(router);
     }
     routers
@@ -182,25 +164,46 @@ fn router(
         }
         doubled.is_none()
     });
-    let held = addresses
+    let held: Vec<_> = addresses
         .iter()
         .copied()
         .chain(excluded)
         .map(|at| at.value.clone())
         .collect();
-    let mut router = VrrpInstance::new(name.as_str(), interface.value.as_str(), config)
+    let mut spec = RouterSpec::new(name.as_str(), interface.value.as_str(), config)
         .with_virtual_addresses(held)
-        .with_announcements(announcements(&instance.announcements, global));
-    source(context, &mut router, &instance.unicast)?;
-    router.sync_daemon_interface = instance
-        .sync_daemon_interface
-        .as_ref()
-        .map(|at| at.value.clone());
-    router.promotes_secondaries = instance.promotes_secondaries.is_some();
+        .with_announcements(announcements(&instance.announcements, global))
+        .with_promotes_secondaries(instance.promotes_secondaries.is_some());
+    source(context, &mut spec, &instance.unicast)?;
     let own = instance.receive_buffer.map(|at| at.value.into());
-    router.receive_buffer = own.or_else(|| global.vrrp.buffers.policy());
+    spec.receive_buffer = own.or_else(|| global.vrrp.buffers.policy());
+    let mut router = VrrpInstance::new(spec);
+    let sync_daemon = instance.sync_daemon_interface.as_ref();
+    router.sync_daemon_interface = sync_daemon.map(|at| at.value.clone());
     router.smtp_alert = global.alerts_of_routers(instance.smtp_alert);
     Some(router)
+}
+
+/// Places a rule that [`build`](crate::model::ModelBuilder::build) found broken at the lines that
+/// break it.
+pub(super) fn place(config: &Config, error: &ModelError) -> Option<Diagnostic> {
+    let ModelError::Vrrp(SpecError::DuplicateRouter {
+        vrid,
+        interface,
+        first,
+        second,
+    }) = error
+    else {
+        return None;
+    };
+    let span = |name: &str| {
+        let mut instances = config.instances.iter();
+        let instance = instances.find(|instance| instance.name.value == name)?;
+        Some(instance.vrid.map_or(instance.span, |vrid| vrid.span))
+    };
+    let message = format!("virtual router id {vrid} is used twice on {interface}");
+    let finding = Diagnostic::error(span(second)?, message);
+    Some(finding.note_at(span(first)?, "it is used here first"))
 }
 
 /// The addresses of the first one's family; the others are reported.

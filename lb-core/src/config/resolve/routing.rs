@@ -7,7 +7,7 @@ use crate::config::line::Context;
 use crate::config::routing::{self, Names, Priorities};
 use crate::config::statics::Groups;
 use crate::config::tree::NodeId;
-use crate::model::{StaticItems, VrrpInstance};
+use crate::model::{RouterSpec, StaticItems};
 
 /// What all routes and rules share.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Routing {
         &mut self,
         context: &mut Context<'_>,
         instance: &InstanceConfig,
-        router: &mut VrrpInstance,
+        router: &mut RouterSpec,
     ) {
         let mut statics = StaticItems::default();
         let groups = Groups::Virtual;
@@ -42,8 +42,8 @@ impl Routing {
         for block in &instance.rules {
             self.rules(context, *block, groups, &mut statics);
         }
-        router.virtual_routes = statics.routes.into_iter().map(|of| of.item).collect();
-        router.virtual_rules = statics.rules.into_iter().map(|of| of.item).collect();
+        router.virtual_routes = statics.routes.into_iter().map(|entry| entry.item).collect();
+        router.virtual_rules = statics.rules.into_iter().map(|entry| entry.item).collect();
     }
 
     pub(super) fn routes(

@@ -56,7 +56,7 @@ pub(super) fn groups(
     for written in &config.statics.groups {
         let mut members = Vec::new();
         for member in &written.members {
-            let names = || routers.iter().map(|of| of.name.as_str());
+            let names = || routers.iter().map(|router| router.spec.name.as_str());
             if names().any(|of| of == member.value) {
                 members.push(member.value.as_str());
                 continue;

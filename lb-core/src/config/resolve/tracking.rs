@@ -14,7 +14,9 @@ use crate::config::keywords::nearest;
 use crate::config::line::Context;
 use crate::config::track::{Kind, TrackConfig};
 use crate::config::tracked::{ObjectConfig, ScriptConfig, Source};
-use crate::model::{SyncGroup, TrackedObject, TrackedScript, VrrpInstance};
+use crate::model::{
+    FileSource, GroupSpec, ObjectSpec, ProcessSource, ScriptSource, SyncGroup, VrrpInstance,
+};
 
 /// Interval of a script.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -22,7 +24,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// What is defined, with the weight that counts where no other is given.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    objects: BTreeMap<ObjectId, (TrackedObject, Weight)>,
+    objects: BTreeMap<ObjectId, (ObjectSpec, Weight)>,
     /// Whether it is tracked.
     used: BTreeMap<ObjectId, bool>,
 }
@@ -79,7 +81,7 @@ fn tracked_object(
     context: &mut Context<'_>,
     config: &Config,
     object: &ObjectConfig,
-) -> Option<TrackedObject> {
+) -> Option<ObjectSpec> {
     let name = object.name.value.as_str();
     let missing = |what: &str| {
         let message = format!("`{} {name}` has no `{what}`", object.kind().keyword());
@@ -91,22 +93,24 @@ fn tracked_object(
                 context.findings.push(missing("script"));
             }
             let script = script(context, config, written)?;
-            Some(TrackedObject::script(name, script))
+            Some(ObjectSpec::new(name, script))
         }
         Source::File(file) => {
             let Some(path) = file.path() else {
                 context.findings.push(missing("file"));
                 return None;
             };
-            let init = file.init.map(|at| at.value);
-            Some(TrackedObject::file(name, path, init))
+            let mut source = FileSource::new(path);
+            source.init = file.init.map(|at| at.value);
+            Some(ObjectSpec::new(name, source))
         }
         Source::Process(process) => {
             let Some(pattern) = process.pattern() else {
                 context.findings.push(missing("process"));
                 return None;
             };
-            Some(TrackedObject::process(name, pattern, process.process()))
+            let source = ProcessSource::new(pattern).with_process(process.process());
+            Some(ObjectSpec::new(name, source))
         }
     }
 }
@@ -115,7 +119,7 @@ fn script(
     context: &mut Context<'_>,
     config: &Config,
     written: &ScriptConfig,
-) -> Option<TrackedScript> {
+) -> Option<ScriptSource> {
     let command = written.command.as_ref()?;
     let interval = written.interval.map_or(INTERVAL, |at| at.value);
     let timeout = written.timeout.map_or(interval, |at| at.value);
@@ -149,11 +153,11 @@ fn script(
             .into(),
         None => program.argv,
     };
-    let mut script = TrackedScript::new(argv)
+    let mut script = ScriptSource::new(argv)
         .with_interval(interval, timeout)
+        .with_groups(program.groups)
         .with_script(written.script());
     script.account = program.account.map(|account| (account.uid, account.gid));
-    script.groups = program.groups;
     Some(script)
 }
 
@@ -231,14 +235,14 @@ pub(super) fn objects(
     context: &mut Context<'_>,
     config: &Config,
     known: &Known,
-) -> Vec<TrackedObject> {
-    let mut objects: Vec<TrackedObject> = Vec::new();
+) -> Vec<ObjectSpec> {
+    let mut objects: Vec<ObjectSpec> = Vec::new();
     for written in &config.objects {
         let key = id(written.kind(), &written.name.value);
         let Some((object, _)) = known.objects.get(&key) else {
             continue;
         };
-        if objects.iter().any(|of| of.id == key) {
+        if objects.iter().any(|object| object.id() == key) {
             continue; // A second one by this name has been reported.
         }
         if known.used.get(&key) == Some(&true) {
@@ -256,10 +260,11 @@ pub(super) fn objects(
 fn warn_of_weights(
     context: &mut Context<'_>,
     config: &Config,
-    group: &SyncGroup,
+    group: &GroupSpec,
     routers: &[VrrpInstance],
 ) {
-    let members = routers.iter().filter(|of| group.members.contains(&of.name));
+    let routers = routers.iter().map(|router| &router.spec);
+    let members = routers.filter(|router| group.members.contains(&router.name));
     let lists = members.filter_map(|router| {
         let mut written = config.instances.iter();
         let written = written.find(|of| of.name.value == router.name)?;
@@ -303,7 +308,7 @@ pub(super) fn groups(
     let mut groups: Vec<SyncGroup> = Vec::new();
     for written in &config.groups {
         let name = &written.name;
-        if groups.iter().any(|of| of.name == name.value) {
+        if groups.iter().any(|group| group.spec.name == name.value) {
             let message = format!("a second `vrrp_sync_group {}`", name.value);
             let finding = Diagnostic::error(name.span, message);
             context
@@ -311,9 +316,9 @@ pub(super) fn groups(
                 .push(finding.note("the first one holds, this one is skipped"));
             continue;
         }
-        let mut group = SyncGroup::new(name.value.as_str(), Vec::<String>::new());
+        let mut group = GroupSpec::new(name.value.as_str(), Vec::<String>::new());
         for member in &written.members {
-            let names = || routers.iter().map(|of| of.name.as_str());
+            let names = || routers.iter().map(|router| router.spec.name.as_str());
             if !names().any(|of| of == member.value) {
                 let message = format!("no `vrrp_instance {}`", member.value);
                 let finding = Diagnostic::error(member.span, message);
@@ -341,11 +346,11 @@ pub(super) fn groups(
         }
         group.tracked = tracked(context, known, &written.tracked, None, false);
         group.tracking_weight = written.tracking_weight;
-        group.smtp_alert = config.global.alerts_of_routers(written.smtp_alert);
         if !group.tracking_weight {
             warn_of_weights(context, config, &group, routers);
         }
-        groups.push(group);
+        let alert = config.global.alerts_of_routers(written.smtp_alert);
+        groups.push(SyncGroup::new(group).with_smtp_alert(alert));
     }
     groups
 }

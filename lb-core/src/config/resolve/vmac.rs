@@ -14,7 +14,7 @@ use crate::config::instance::InstanceConfig;
 use crate::config::line::{At, Context};
 use crate::config::source::Span;
 use crate::config::vmac::MacConfig;
-use crate::model::VrrpInstance;
+use crate::model::RouterSpec;
 
 /// Reads the virtual MAC addresses of the instances, one after the other.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl<'c> Vmacs<'c> {
         &mut self,
         context: &mut Context<'_>,
         instance: &InstanceConfig,
-        router: &mut VrrpInstance,
+        router: &mut RouterSpec,
     ) {
         self.own(context, instance, router);
         self.addresses(context, instance, router);
@@ -62,7 +62,7 @@ impl<'c> Vmacs<'c> {
         &mut self,
         context: &mut Context<'_>,
         instance: &InstanceConfig,
-        router: &mut VrrpInstance,
+        router: &mut RouterSpec,
     ) {
         let Some(wanted) = &instance.vmac.wanted else {
             if let Some(at) = instance.vmac.transmit_from_base {
@@ -126,7 +126,7 @@ impl<'c> Vmacs<'c> {
         &mut self,
         context: &mut Context<'_>,
         instance: &InstanceConfig,
-        router: &mut VrrpInstance,
+        router: &mut RouterSpec,
     ) {
         let prefixes = [&self.global.vmac_addr_prefix, &self.global.vmac_prefix];
         if let Some(prefix) = prefixes.into_iter().flatten().next() {
@@ -197,7 +197,7 @@ fn custom(
     context: &mut Context<'_>,
     strict: Strict,
     instance: &InstanceConfig,
-    router: &VrrpInstance,
+    router: &RouterSpec,
     vmac: &Vmac,
 ) -> Option<(MacAddr, Span)> {
     let at = strict.keep(context, instance.vmac.mac, "use_vmac MAC")?;

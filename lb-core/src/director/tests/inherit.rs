@@ -211,7 +211,7 @@ fn roles_are_inherited_and_not_mailed_again() {
             .address("192.168.1.50".parse().unwrap())
             .build()
             .unwrap();
-        let mut router = VrrpInstance::new("VI_1", "eth0", config);
+        let mut router = VrrpInstance::new(lb_vrrp::spec::RouterSpec::new("VI_1", "eth0", config));
         router.smtp_alert = true;
         router.sync_daemon_interface = Some("eth0".to_owned());
         Model::builder().router(router).build().unwrap()

@@ -4,14 +4,14 @@ use lb_ipvs::{SyncId, SyncState};
 use lb_vrrp::{RouterConfig, Vrid};
 
 use super::*;
-use crate::model::GlobalSyncDaemon;
+use crate::model::{GlobalSyncDaemon, GroupSpec, RouterSpec};
 
 fn router(name: &str, vrid: u8) -> VrrpInstance {
     let config = RouterConfig::builder(Vrid::new(vrid).unwrap())
         .address(format!("192.168.1.{vrid}").parse().unwrap())
         .build()
         .unwrap();
-    VrrpInstance::new(name, "eth0", config)
+    RouterSpec::new(name, "eth0", config).into()
 }
 
 fn routers(routers: impl IntoIterator<Item = VrrpInstance>) -> Model {
@@ -79,7 +79,9 @@ fn a_global_sync_daemon_follows_its_instance_or_is_both() {
             .build()
             .unwrap()
     };
-    let mut director = Director::new(with(GlobalSyncDaemon::new("eth0", 7).following("VI_1")));
+    let mut director = Director::new(with(
+        GlobalSyncDaemon::new(daemon(SyncState::Backup, 7)).following("VI_1"),
+    ));
     assert_eq!(
         director.desired_sync_daemons(),
         [daemon(SyncState::Backup, 7)]
@@ -89,7 +91,7 @@ fn a_global_sync_daemon_follows_its_instance_or_is_both() {
         director.desired_sync_daemons(),
         [daemon(SyncState::Master, 7)]
     );
-    let director = Director::new(with(GlobalSyncDaemon::new("eth0", 7)));
+    let director = Director::new(with(GlobalSyncDaemon::new(daemon(SyncState::Backup, 7))));
     assert_eq!(
         director.desired_sync_daemons(),
         [daemon(SyncState::Master, 7), daemon(SyncState::Backup, 7)]
@@ -151,7 +153,7 @@ fn router_states_are_mailed_once() {
 #[test]
 fn states_of_groups_are_mailed_once() {
     let model = |alert| {
-        let group = SyncGroup::new("VG", ["VI_1", "VI_2"]).with_smtp_alert(alert);
+        let group = SyncGroup::new(GroupSpec::new("VG", ["VI_1", "VI_2"])).with_smtp_alert(alert);
         Model::builder()
             .global(Global::new("lb1"))
             .router(router("VI_1", 100))
@@ -195,7 +197,7 @@ fn states_of_groups_are_mailed_once() {
 
 #[test]
 fn a_group_without_fault_mails_has_none() {
-    let group = SyncGroup::new("VG", ["VI_1"]).with_smtp_alert(true);
+    let group = SyncGroup::new(GroupSpec::new("VG", ["VI_1"])).with_smtp_alert(true);
     let mut model = routers([router("VI_1", 100)]);
     model.groups.push(group);
     model.global.no_fault_mails = true;

@@ -12,6 +12,7 @@ use super::super::needs::{config_of, interface_of};
 use super::super::router::Router;
 use super::super::spec::{Configuration, RouterSpec};
 use super::AdvertThread;
+use crate::spec::SpecError;
 use crate::{AddressFamily, VirtualRouter};
 
 impl AdvertThread {
@@ -71,7 +72,7 @@ impl AdvertThread {
         };
         let mut engine =
             VirtualRouter::new(config_of(&spec, &self.interfaces), primary).map_err(|_| {
-                Error::SourceFamily {
+                SpecError::SourceFamily {
                     router: spec.name.clone(),
                     source_address: primary,
                     family: spec.config.family(),

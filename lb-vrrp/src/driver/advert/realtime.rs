@@ -6,16 +6,16 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::super::router::Router;
-use super::super::spec::Realtime;
 use super::super::sys;
 use super::AdvertThread;
+use crate::spec::Realtime;
 
 impl AdvertThread {
     /// Asks for `SCHED_RR` if it is wanted and not had.
     pub(super) fn ask_for_realtime(&mut self) {
         let short =
             |router: &Router| router.spec.config.interval().as_duration() < Duration::from_secs(1);
-        let wanted = match self.options.realtime {
+        let wanted = match self.options.scheduling.realtime {
             Realtime::Auto => self.routers.values().any(short),
             Realtime::Always => true,
             Realtime::Never => false,

@@ -46,7 +46,7 @@ impl Tracking {
         let mut wanted: BTreeMap<ObjectId, (Object, Option<String>)> = BTreeMap::new();
         for spec in &to.objects {
             let line = match &spec.source {
-                Source::Script(script) => Some(script.runner.line().to_owned()),
+                Source::Script(script) => Some(script.line()),
                 Source::File(_) | Source::Process(_) | Source::Bfd => None,
             };
             wanted.insert(spec.id(), (spec.object(), line));

@@ -7,9 +7,9 @@ use tracing::info;
 
 use super::super::links::Interfaces;
 use super::super::spec::RouterSpec;
+use super::Macvlan;
 use super::executor::{Found, LinkManager};
 use super::keeper::restore;
-use super::macvlan::Macvlan;
 use super::mark::Mark;
 use super::secondaries;
 

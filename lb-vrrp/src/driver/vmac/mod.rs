@@ -23,6 +23,8 @@ use super::socket::PacketSocket;
 use super::spec::RouterSpec;
 use crate::{AddressFamily, MacAddr, Transmit};
 
+pub(super) use crate::spec::{Macvlan, Seat, mac_of, seat_of};
+
 use std::io;
 use std::sync::Arc;
 
@@ -30,7 +32,6 @@ mod executor;
 mod frame;
 mod keeper;
 mod leftover;
-mod macvlan;
 mod mark;
 mod naming;
 mod receiver;
@@ -40,7 +41,6 @@ mod setting;
 pub(super) use self::executor::{LinkManager, Rtnetlink};
 pub(super) use self::keeper::{Keeper, Trouble};
 pub(super) use self::leftover::clean;
-pub(super) use self::macvlan::{AddressMacvlan, Macvlan, Seat, mac_of, seat_of};
 pub(super) use self::naming::Naming;
 pub(super) use self::receiver::Receiver;
 pub(super) use self::secondaries::Secondaries;

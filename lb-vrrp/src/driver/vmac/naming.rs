@@ -7,7 +7,7 @@ use super::super::error::Error;
 use super::super::links::{Interface, Interfaces};
 use super::super::mailbox::RouterKey;
 use super::super::spec::RouterSpec;
-use super::macvlan::{AddressMacvlan, Macvlan};
+use crate::spec::{AddressMacvlan, Macvlan};
 use crate::{AddressFamily, MacAddr, Vmac};
 
 /// A macvlan: whose it is, above which interface, and for addresses of which family.

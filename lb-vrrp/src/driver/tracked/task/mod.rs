@@ -16,7 +16,9 @@ use tokio::task::AbortHandle;
 use tracing::error;
 
 use self::file::Watcher;
-use super::{FileSource, ObjectId, ObjectSpec, ProcessPattern, Report, ScriptSource, Source};
+use super::{
+    FileSource, ObjectId, ObjectSpec, ProcessPattern, Report, ScriptRunner, ScriptSource, Source,
+};
 use crate::driver::error::Error;
 
 mod file;
@@ -48,13 +50,14 @@ impl TrackerTask {
     /// [`Error::Thread`] if there can be no thread or runtime, [`Error::TimedOut`] after `limit`.
     pub(in crate::driver) fn start(
         objects: Vec<ObjectSpec>,
+        runner: Arc<dyn ScriptRunner>,
         reports: Reports,
         limit: Duration,
     ) -> Result<Self, Error> {
         let (wanted, orders) = watch::channel(Orders::default().followed_by(objects));
         // The receiver of the reports sees the end of a tracker that panics.
         let starting = Thread::start_runtime("vrrp-tracker", limit, async move || {
-            Ok(((), Tracker::new(reports).run(orders)))
+            Ok(((), Tracker::new(runner, reports).run(orders)))
         });
         let (thread, ()) = starting.wait()?;
         Ok(Self { wanted, thread })
@@ -140,6 +143,7 @@ impl Drop for Task {
 /// All that is tracked.
 struct Tracker {
     reports: Reports,
+    runner: Arc<dyn ScriptRunner>,
     /// Since which orders each object has been wanted.
     since: BTreeMap<ObjectId, u64>,
     scripts: BTreeMap<ObjectId, (watch::Sender<ScriptSource>, Task)>,
@@ -152,9 +156,10 @@ struct Tracker {
 type Patterns = BTreeMap<ObjectId, ProcessPattern>;
 
 impl Tracker {
-    const fn new(reports: Reports) -> Self {
+    const fn new(runner: Arc<dyn ScriptRunner>, reports: Reports) -> Self {
         Self {
             reports,
+            runner,
             since: BTreeMap::new(),
             scripts: BTreeMap::new(),
             files: BTreeMap::new(),
@@ -237,7 +242,11 @@ impl Tracker {
             let (sender, source) = watch::channel(source);
             let task = Task::spawn(id.clone(), {
                 let (id, reports) = (id.clone(), self.reports.clone());
-                move || script::run(id.clone(), source.clone(), reports.clone())
+                let runner = Arc::clone(&self.runner);
+                move || {
+                    let runner = Arc::clone(&runner);
+                    script::run(id.clone(), runner, source.clone(), reports.clone())
+                }
             });
             self.scripts.insert(id, (sender, task));
         }

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{error, info, warn};
 
-use super::super::{ObjectId, Report, ScriptSource};
+use super::super::{ObjectId, Report, ScriptRunner, ScriptSource};
 use super::Reports;
 use crate::track::ScriptOutcome;
 
@@ -21,11 +21,16 @@ const MIN_INTERVAL: Duration = Duration::from_millis(10);
 const GUARD: Duration = Duration::from_secs(10);
 
 /// Runs until nobody listens, or nobody can change `latest` any more.
-pub(super) async fn run(id: ObjectId, mut latest: watch::Receiver<ScriptSource>, reports: Reports) {
+pub(super) async fn run(
+    id: ObjectId,
+    runner: Arc<dyn ScriptRunner>,
+    mut latest: watch::Receiver<ScriptSource>,
+    reports: Reports,
+) {
     let name = id.name();
     let mut source = latest.borrow_and_update().clone();
     let mut planned = Instant::now();
-    let mut running = Some(start(&source));
+    let mut running = Some(start(&runner, &source));
     let mut skipping = false;
     let mut last = None;
     loop {
@@ -35,9 +40,9 @@ pub(super) async fn run(id: ObjectId, mut latest: watch::Receiver<ScriptSource>,
                     return;
                 }
                 let new = latest.borrow_and_update().clone();
-                if new.runner.line() != source.runner.line() {
+                if new.line() != source.line() {
                     // The old run is dropped, and so killed.
-                    running = Some(start(&new));
+                    running = Some(start(&runner, &new));
                     planned = Instant::now();
                     skipping = false;
                 }
@@ -55,7 +60,7 @@ pub(super) async fn run(id: ObjectId, mut latest: watch::Receiver<ScriptSource>,
             () = sleep_until(due(planned, source.interval)) => {
                 planned = latest_slot(planned, source.interval, Instant::now());
                 if running.is_none() {
-                    running = Some(start(&source));
+                    running = Some(start(&runner, &source));
                 } else if !skipping {
                     skipping = true;
                     info!("Track script {name} is already running, expect idle - skipping run");
@@ -65,19 +70,22 @@ pub(super) async fn run(id: ObjectId, mut latest: watch::Receiver<ScriptSource>,
     }
 }
 
-fn start(source: &ScriptSource) -> BoxFuture<'static, ScriptOutcome> {
-    let (runner, limit) = (Arc::clone(&source.runner), source.timeout);
+fn start(
+    runner: &Arc<dyn ScriptRunner>,
+    script: &ScriptSource,
+) -> BoxFuture<'static, ScriptOutcome> {
+    let (runner, script) = (Arc::clone(runner), script.clone());
     async move {
-        let run = catch_future(runner.run(limit));
-        match timeout(limit.saturating_add(GUARD), run).await {
+        let run = catch_future(runner.run(&script));
+        match timeout(script.timeout.saturating_add(GUARD), run).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(panic)) => {
-                error!(script = runner.line(), "{panic}; please report this");
+                error!(script = script.line(), "{panic}; please report this");
                 ScriptOutcome::NotStarted
             }
             Err(_elapsed) => {
                 error!(
-                    script = runner.line(),
+                    script = script.line(),
                     "the runner of a script does not end, dropped"
                 );
                 ScriptOutcome::TimedOut

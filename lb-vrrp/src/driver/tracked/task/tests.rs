@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::ffi::{OsStr, OsString};
+use std::sync::Mutex;
 
 use async_trait::async_trait;
 use tokio::time::{Instant, advance, sleep, timeout};
@@ -8,47 +9,55 @@ use super::*;
 use crate::driver::ScriptRunner;
 use crate::track::ScriptOutcome;
 
-/// Takes some time, and counts its runs; panics if it takes none.
+/// Takes as many milliseconds as the first word says, and counts the runs of each script by its
+/// second word; panics if the time is zero.
 #[derive(Debug, Default)]
-struct Fake {
-    takes: Duration,
-    runs: AtomicU32,
+struct Fake(Mutex<BTreeMap<OsString, u32>>);
+
+impl Fake {
+    fn runs(&self, name: &str) -> u32 {
+        let runs = self.0.lock().unwrap();
+        runs.get(OsStr::new(name)).copied().unwrap_or_default()
+    }
 }
 
 #[async_trait]
 impl ScriptRunner for Fake {
-    fn line(&self) -> &str {
-        "fake"
-    }
-
-    async fn run(&self, limit: Duration) -> ScriptOutcome {
-        assert!(!self.takes.is_zero(), "no time");
-        self.runs.fetch_add(1, Ordering::Relaxed);
-        match timeout(limit, sleep(self.takes)).await {
+    async fn run(&self, script: &ScriptSource) -> ScriptOutcome {
+        let takes = script.argv[0].to_str().unwrap().parse().unwrap();
+        assert!(takes > 0, "no time");
+        *self
+            .0
+            .lock()
+            .unwrap()
+            .entry(script.argv[1].clone())
+            .or_default() += 1;
+        match timeout(script.timeout, sleep(Duration::from_millis(takes))).await {
             Ok(()) => ScriptOutcome::Exited(0),
             Err(_elapsed) => ScriptOutcome::TimedOut,
         }
     }
 }
 
-fn fake(takes: u64) -> (Arc<Fake>, ScriptSource) {
-    let fake = Arc::new(Fake {
-        takes: Duration::from_millis(takes),
-        runs: AtomicU32::new(0),
-    });
-    let source = ScriptSource::new(Arc::<Fake>::clone(&fake));
-    (fake, source)
+fn fake(name: &str, takes: u64) -> ScriptSource {
+    ScriptSource::new([takes.to_string().as_str(), name])
 }
 
-fn script(name: &str, source: ScriptSource) -> ObjectSpec {
+fn script(source: ScriptSource) -> ObjectSpec {
+    let name = source.argv[1].to_str().unwrap().to_owned();
     ObjectSpec::new(name, source)
 }
 
 /// Runs a tracker and says at which milliseconds it reported what.
-async fn reports(objects: Vec<ObjectSpec>, during: Duration) -> Vec<(u128, Report)> {
+async fn reports(
+    runner: &Arc<Fake>,
+    objects: Vec<ObjectSpec>,
+    during: Duration,
+) -> Vec<(u128, Report)> {
     let (sender, mut reports) = mpsc::channel(8);
     let (orders, wanted) = watch::channel(Orders::default().followed_by(objects));
-    let tracker = tokio::spawn(Tracker::new(sender).run(wanted));
+    let runner: Arc<Fake> = Arc::clone(runner);
+    let tracker = tokio::spawn(Tracker::new(runner, sender).run(wanted));
     let start = Instant::now();
     let mut seen = Vec::new();
     while let Ok(Some((_, report))) =
@@ -63,8 +72,9 @@ async fn reports(objects: Vec<ObjectSpec>, during: Duration) -> Vec<(u128, Repor
 
 #[tokio::test(start_paused = true)]
 async fn a_script_starts_at_once_and_then_at_a_fixed_rate() {
-    let (_, source) = fake(300);
-    let seen = reports(vec![script("a", source)], Duration::from_millis(2500)).await;
+    let runner = Arc::default();
+    let script = script(fake("a", 300));
+    let seen = reports(&runner, vec![script], Duration::from_millis(2500)).await;
     let well = Report::Script(ScriptOutcome::Exited(0));
     let at: Vec<u128> = seen.iter().map(|(at, _)| *at).collect();
     assert!(seen.iter().all(|(_, report)| *report == well));
@@ -79,17 +89,18 @@ async fn a_script_starts_at_once_and_then_at_a_fixed_rate() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_is_not_over_is_not_joined_by_another_one() {
-    let (fake, source) = fake(1500);
-    let source = source.with_interval(Duration::from_secs(1), Duration::from_secs(9));
-    let seen = reports(vec![script("a", source)], Duration::from_millis(3800)).await;
+    let runner = Arc::default();
+    let source = fake("a", 1500).with_interval(Duration::from_secs(1), Duration::from_secs(9));
+    let seen = reports(&runner, vec![script(source)], Duration::from_millis(3800)).await;
     assert_eq!(seen.len(), 2, "{seen:?}");
-    assert_eq!(fake.runs.load(Ordering::Relaxed), 2);
+    assert_eq!(runner.runs("a"), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_runner_that_panics_is_a_script_that_cannot_be_run() {
-    let (_, source) = fake(0);
-    let seen = reports(vec![script("a", source)], Duration::from_millis(1500)).await;
+    let runner = Arc::default();
+    let script = script(fake("a", 0));
+    let seen = reports(&runner, vec![script], Duration::from_millis(1500)).await;
     let failed = Report::Script(ScriptOutcome::NotStarted);
     assert_eq!(
         seen.iter().map(|(_, report)| *report).collect::<Vec<_>>(),
@@ -99,18 +110,19 @@ async fn a_runner_that_panics_is_a_script_that_cannot_be_run() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reload_disturbs_what_stays_in_no_way_and_ends_what_goes() {
-    let (stays, staying) = fake(100);
-    let (goes, going) = fake(100);
+    let runner = Arc::<Fake>::default();
+    let (staying, going) = (fake("stays", 100), fake("goes", 100));
     let (sender, mut reports) = mpsc::channel(64);
-    let both = vec![script("stays", staying.clone()), script("goes", going)];
+    let both = vec![script(staying.clone()), script(going)];
     let (orders, wanted) = watch::channel(Orders::default().followed_by(both));
-    let tracker = tokio::spawn(Tracker::new(sender).run(wanted));
-    let runs = |of: &Fake| of.runs.load(Ordering::Relaxed);
+    let tracker = Tracker::new(Arc::<Fake>::clone(&runner), sender);
+    let tracker = tokio::spawn(tracker.run(wanted));
+    let runs = || (runner.runs("stays"), runner.runs("goes"));
     sleep(Duration::from_millis(2500)).await;
-    assert_eq!((runs(&stays), runs(&goes)), (3, 3));
-    orders.send_modify(|of| *of = of.followed_by(vec![script("stays", staying)]));
+    assert_eq!(runs(), (3, 3));
+    orders.send_modify(|orders| *orders = orders.followed_by(vec![script(staying)]));
     sleep(Duration::from_millis(2000)).await;
-    assert_eq!((runs(&stays), runs(&goes)), (5, 3));
+    assert_eq!(runs(), (5, 3));
     advance(Duration::ZERO).await;
     while reports.try_recv().is_ok() {}
     drop(reports);
@@ -125,12 +137,13 @@ async fn the_thread_ends_with_its_scripts() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("pid");
     let line = format!("echo $$ >{}; exec sleep 600", file.display());
-    let runner = crate::driver::CommandRunner::new(["/bin/sh", "-c", &line]);
     let long = Duration::from_secs(600);
-    let source = ScriptSource::new(Arc::new(runner)).with_interval(long, long);
+    let source = ScriptSource::new(["/bin/sh", "-c", &line]).with_interval(long, long);
+    let sleeper = ObjectSpec::new("sleeper", source);
+    let runner = Arc::new(crate::driver::CommandRunner);
     let limit = Duration::from_secs(30);
     let (sender, _reports) = mpsc::channel(8);
-    let task = TrackerTask::start(vec![script("sleeper", source)], sender, limit).unwrap();
+    let task = TrackerTask::start(vec![sleeper], runner, sender, limit).unwrap();
     let until = async |what: &str, condition: &dyn Fn() -> bool| {
         let start = Instant::now();
         while !condition() {
@@ -154,7 +167,8 @@ async fn what_goes_and_comes_back_between_two_looks_is_reported_anew() {
     let file = || vec![ObjectSpec::new("load", FileSource::new(&path))];
     let (sender, mut reports) = mpsc::channel(8);
     let (orders, wanted) = watch::channel(Orders::default().followed_by(file()));
-    let tracker = tokio::spawn(Tracker::new(sender).run(wanted));
+    let tracker = Tracker::new(Arc::<Fake>::default(), sender);
+    let tracker = tokio::spawn(tracker.run(wanted));
     let mut next = async || {
         let next = timeout(Duration::from_secs(30), reports.recv()).await;
         next.expect("a report in time").expect("a report").1

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Routers that are Master together or not at all.
+//! Sync groups.
 
-use super::ObjectId;
-use crate::track::Weight;
+use crate::track::{ObjectId, Weight};
 
 /// A sync group (`vrrp_sync_group` in keepalived); see [`crate::group`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,10 +11,10 @@ pub struct GroupSpec {
     pub name: String,
     /// The names of its routers. A router is in one group at most.
     pub members: Vec<String>,
-    /// What all its members track, with whatever weight; goes before what a member says of the
-    /// same object.
+    /// Objects that all members track; takes precedence over a member's own weight of the same
+    /// object.
     pub tracked: Vec<(ObjectId, Weight)>,
-    /// Members may track with weights of their own (`sync_group_tracking_weight`). Without, see
+    /// Whether members may track with weights of their own (`sync_group_tracking_weight`). If not, see
     /// [`Weight::in_sync_group`].
     pub tracking_weight: bool,
 }
@@ -34,7 +33,7 @@ impl GroupSpec {
         }
     }
 
-    /// Has all members track an object.
+    /// Adds an object that all members track.
     #[must_use]
     pub fn with_tracked(mut self, object: ObjectId, weight: Weight) -> Self {
         self.tracked.push((object, weight));

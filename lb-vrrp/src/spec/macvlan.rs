@@ -1,42 +1,42 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Which macvlans a router is to have: its own, and one above each interface, and for each family, on
-//! which single addresses are to be.
+//! The macvlans of a router: its own, and one for each interface and address family of single
+//! addresses with a virtual MAC address.
 
-use super::super::spec::RouterSpec;
+use super::RouterSpec;
 use crate::{AddressFamily, MacAddr, VirtualAddress, Vmac};
 
 /// The name of a macvlan that is not a router's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::driver) struct AddressMacvlan {
+pub(crate) struct AddressMacvlan {
     /// The interface beneath.
-    pub(in crate::driver) base: String,
-    pub(in crate::driver) family: AddressFamily,
-    pub(in crate::driver) name: String,
+    pub(crate) base: String,
+    pub(crate) family: AddressFamily,
+    pub(crate) name: String,
     /// The router needs one of its addresses.
-    pub(in crate::driver) tracked: bool,
+    pub(crate) tracked: bool,
     /// It has been there: a router that gets one while it runs goes on while it is made.
-    pub(in crate::driver) made: bool,
+    pub(crate) made: bool,
 }
 
 /// A macvlan that a router is to have.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::driver) struct Macvlan<'a> {
+pub(crate) struct Macvlan<'a> {
     /// The interface beneath.
-    pub(in crate::driver) base: &'a str,
+    pub(crate) base: &'a str,
     /// Of its MAC address and of the addresses on it.
-    pub(in crate::driver) family: AddressFamily,
-    pub(in crate::driver) mac: MacAddr,
+    pub(crate) family: AddressFamily,
+    pub(crate) mac: MacAddr,
     /// How it is to be named, or is named if that is settled.
-    pub(in crate::driver) vmac: Vmac,
+    pub(crate) vmac: Vmac,
     /// It is the router's own.
-    pub(super) own: bool,
+    pub(crate) own: bool,
     /// The router is in Fault without it.
-    pub(super) tracked: bool,
+    pub(crate) tracked: bool,
 }
 
 impl<'a> Macvlan<'a> {
     /// All those of a router, its own one first.
-    pub(in crate::driver) fn of(spec: &'a RouterSpec) -> Vec<Self> {
+    pub(crate) fn of(spec: &'a RouterSpec) -> Vec<Self> {
         let mut all = Vec::new();
         if let Some(vmac) = &spec.vmac {
             all.push(Self {
@@ -60,7 +60,7 @@ impl<'a> Macvlan<'a> {
     }
 
     /// Whether it is the router's own.
-    pub(in crate::driver) const fn is_own(&self) -> bool {
+    pub(crate) const fn is_own(&self) -> bool {
         self.own
     }
 
@@ -71,7 +71,7 @@ impl<'a> Macvlan<'a> {
         tracked: bool,
     ) -> Self {
         let mut vmac = Vmac::new().with_prefix(&spec.address_prefix);
-        vmac.name = settled(spec, base, family).map(|of| of.name.clone());
+        vmac.name = settled(spec, base, family).map(|macvlan| macvlan.name.clone());
         Self {
             base,
             family,
@@ -89,6 +89,7 @@ fn place<'a>(spec: &'a RouterSpec, address: &'a VirtualAddress) -> (&'a str, Add
     (base, AddressFamily::of(address.address))
 }
 
+/// The name that the driver has chosen.
 fn settled<'a>(
     spec: &'a RouterSpec,
     base: &str,
@@ -100,7 +101,7 @@ fn settled<'a>(
 
 /// The virtual MAC address of a router for addresses of a family. One that was asked for is for its
 /// own family: an interface can have one macvlan of an address only.
-pub(in crate::driver) fn mac_of(spec: &RouterSpec, family: AddressFamily) -> MacAddr {
+pub(crate) fn mac_of(spec: &RouterSpec, family: AddressFamily) -> MacAddr {
     let own = spec
         .vmac
         .as_ref()
@@ -111,17 +112,14 @@ pub(in crate::driver) fn mac_of(spec: &RouterSpec, family: AddressFamily) -> Mac
 
 /// The macvlan of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::driver) struct Seat<'a> {
-    pub(in crate::driver) name: &'a str,
-    pub(in crate::driver) base: &'a str,
-    pub(in crate::driver) mac: MacAddr,
+pub(crate) struct Seat<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) base: &'a str,
+    pub(crate) mac: MacAddr,
 }
 
-/// The macvlan an address belongs on, if it does; its name has been settled.
-pub(in crate::driver) fn seat_of<'a>(
-    spec: &'a RouterSpec,
-    address: &'a VirtualAddress,
-) -> Option<Seat<'a>> {
+/// Returns the macvlan that carries an address, if one does; its name has been chosen before.
+pub(crate) fn seat_of<'a>(spec: &'a RouterSpec, address: &'a VirtualAddress) -> Option<Seat<'a>> {
     let (base, family) = place(spec, address);
     let own = spec.vmac.as_ref().filter(|_| {
         let here = address.interface.is_none() || address.vmac && base == spec.interface;

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Where the state of a tracked object comes from.
+//! Tracked objects and where their state comes from.
 
-use std::fmt;
+use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-
-use crate::track::{FileInit, Object, ObjectId, Process, ProcessPattern, Script, ScriptOutcome};
+use crate::track::{FileInit, Object, ObjectId, Process, ProcessPattern, Script};
 
 /// A tracked object that is not an interface, and where its state comes from.
 ///
@@ -31,7 +30,7 @@ impl ObjectSpec {
         }
     }
 
-    /// The name with the kind.
+    /// Kind and name.
     pub fn id(&self) -> ObjectId {
         let name = Arc::from(self.name.as_str());
         match self.source {
@@ -42,7 +41,7 @@ impl ObjectSpec {
         }
     }
 
-    /// What the tracker is to know of it.
+    /// Parameters for the [`Tracker`](crate::track::Tracker).
     pub fn object(&self) -> Object {
         match &self.source {
             Source::Script(script) => Object::Script(script.script),
@@ -85,40 +84,60 @@ impl From<ProcessSource> for Source {
     }
 }
 
-/// Runs a script once; see [`ScriptSource`].
-#[async_trait]
-pub trait ScriptRunner: Send + Sync + fmt::Debug {
-    /// The command line, and as whom it runs, where that matters. Scripts of the same name and
-    /// the same line are the same script after a reload, and keep their result.
-    fn line(&self) -> &str;
-
-    /// Runs it to its end, or kills it after `timeout`. Dropping the future kills it too.
-    async fn run(&self, timeout: Duration) -> ScriptOutcome;
-}
-
-/// A program that is run again and again (`vrrp_script` in keepalived).
-#[derive(Clone, Debug)]
+/// A program that is run periodically (`vrrp_script` in keepalived).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use lb_vrrp::spec::{ObjectSpec, ScriptSource};
+///
+/// let source = ScriptSource::new(["/usr/bin/pgrep", "nginx"])
+///     .with_interval(Duration::from_secs(2), Duration::from_secs(1));
+/// let object = ObjectSpec::new("check_nginx", source);
+/// assert_eq!(object.id().to_string(), "script check_nginx");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ScriptSource {
+    /// The program and its arguments; no shell is involved.
+    pub argv: Vec<OsString>,
+    /// User and group id to run as; those of this process unless given.
+    pub account: Option<(u32, u32)>,
+    /// Supplementary group ids (`set_supplementary_groups`).
+    pub groups: Vec<u32>,
     /// Start to start, 1 s unless given (`interval`). A run that takes longer delays the next.
     pub interval: Duration,
-    /// The longest it may run, the interval unless given (`timeout`).
+    /// Limit of one run, the interval unless given (`timeout`).
     pub timeout: Duration,
     /// `rise`, `fall`, `init_fail`.
     pub script: Script,
-    /// Runs it.
-    pub runner: Arc<dyn ScriptRunner>,
 }
 
 impl ScriptSource {
-    /// A script with keepalived's defaults.
-    pub fn new(runner: Arc<dyn ScriptRunner>) -> Self {
+    /// A script with keepalived's defaults: once a second, every result counts.
+    pub fn new<W: Into<OsString>>(argv: impl IntoIterator<Item = W>) -> Self {
         Self {
+            argv: argv.into_iter().map(Into::into).collect(),
+            account: None,
+            groups: Vec::new(),
             interval: Duration::from_secs(1),
             timeout: Duration::from_secs(1),
             script: Script::default(),
-            runner,
         }
+    }
+
+    /// Sets user and group id.
+    #[must_use]
+    pub const fn with_account(mut self, uid: u32, gid: u32) -> Self {
+        self.account = Some((uid, gid));
+        self
+    }
+
+    /// Replaces the supplementary groups.
+    #[must_use]
+    pub fn with_groups(mut self, groups: impl IntoIterator<Item = u32>) -> Self {
+        self.groups = groups.into_iter().collect();
+        self
     }
 
     /// Replaces the interval and the timeout.
@@ -135,31 +154,31 @@ impl ScriptSource {
         self.script = script;
         self
     }
-}
 
-impl PartialEq for ScriptSource {
-    fn eq(&self, other: &Self) -> bool {
-        self.interval == other.interval
-            && self.timeout == other.timeout
-            && self.script == other.script
-            && self.runner.line() == other.runner.line()
+    /// Identity of the program: command line and account. A script of the same name and line is the
+    /// same script after a reload or a handover, and keeps its result.
+    pub fn line(&self) -> String {
+        let mut line = format!("{:?} {:?}", self.argv, self.account);
+        if !self.groups.is_empty() {
+            // Writing to a string cannot fail.
+            let _ = write!(line, " {:?}", self.groups);
+        }
+        line
     }
 }
 
-impl Eq for ScriptSource {}
-
-/// A number in a file (`track_file` in keepalived). Empty, missing or no number counts as 0.
+/// A number in a file (`track_file` in keepalived). An empty or missing file, or other text, counts as 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileSource {
     /// The file.
     pub path: PathBuf,
-    /// What is written to it before it is first read (`init_file`).
+    /// Content to write at start (`init_file`).
     pub init: Option<FileInit>,
 }
 
 impl FileSource {
-    /// A file that is there, or will be.
+    /// A file, which may not exist yet.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -167,7 +186,7 @@ impl FileSource {
         }
     }
 
-    /// Has it written at the start.
+    /// Sets the content to write at start.
     #[must_use]
     pub const fn with_init(mut self, init: FileInit) -> Self {
         self.init = Some(init);
@@ -179,9 +198,9 @@ impl FileSource {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProcessSource {
-    /// Which ones.
+    /// Processes that count.
     pub pattern: ProcessPattern,
-    /// How many there must be.
+    /// Required number of them.
     pub process: Process,
 }
 
@@ -194,10 +213,29 @@ impl ProcessSource {
         }
     }
 
-    /// Replaces how many there must be.
+    /// Replaces the required number.
     #[must_use]
     pub const fn with_process(mut self, process: Process) -> Self {
         self.process = process;
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_different_words_and_accounts_differ() {
+        let script = |words: &[&str]| ScriptSource::new(words.iter().copied());
+        let line = |words: &[&str]| script(words).line();
+        assert_ne!(line(&["a b"]), line(&["a", "b"]));
+        assert_ne!(line(&["a\", \"b"]), line(&["a", "b"]));
+        assert_eq!(line(&["a", "b"]), line(&["a", "b"]));
+        let plain = script(&["a"]);
+        assert_ne!(plain.clone().with_account(1, 1).line(), plain.line());
+        assert_ne!(plain.clone().with_groups([1]).line(), plain.line());
+        let slow = plain.clone().with_interval(Duration::MAX, Duration::MAX);
+        assert_eq!(slow.line(), plain.line());
     }
 }
