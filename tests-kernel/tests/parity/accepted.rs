@@ -40,6 +40,8 @@ const MARKS: &str = "firewall marks from 2³¹ on print negative, and cannot be 
 const FLAGS: &str = "`-b ,` crashes; the third flag of `sh` and `mh` prints as `()`";
 const ARGUMENTS: &str = "asks the kernel before it reads its arguments";
 const TEXTS: &str = "`-h` and `-v` print its help and its version";
+/// Seen in Debian's 1.31-5, which changed the text of 1.31.
+const FAMILY: &str = "newer packages of 1.31 answer `-6` without `-f` by `-6 must follow -f`";
 
 pub(crate) const ACCEPTED: &[Accepted] = &[
     Accepted {
@@ -94,6 +96,10 @@ pub(crate) const ACCEPTED: &[Accepted] = &[
                 exit: "2",
             },
         },
+    },
+    Accepted {
+        row: FAMILY,
+        how: How::Words("-6 must follow -f\n", "-6 used before -f\n"),
     },
     Accepted {
         row: TEXTS,
