@@ -4,6 +4,7 @@
 //! The crate knows neither VRRP, IPVS nor health checks: it changes links, addresses, routes, rules and
 //! settings of the kernel, runs programs, and prepares threads and namespaces.
 
+pub mod namespace;
 #[cfg(feature = "script")]
 pub mod script;
 #[cfg(feature = "thread")]
