@@ -7,6 +7,7 @@
 #[cfg(feature = "descriptors")]
 pub mod descriptors;
 pub mod namespace;
+pub mod scheduling;
 #[cfg(feature = "script")]
 pub mod script;
 #[cfg(feature = "thread")]

@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! How the threads are scheduled and whether their memory may be swapped out.
 
-use std::fs;
-use std::io;
 use std::time::Duration;
 
-use nix::sched::{CpuSet, sched_setaffinity};
-use nix::unistd::Pid;
+use lb_host::scheduling::{lock_memory, set_nice, set_realtime_limit};
 use tracing::{info, warn};
 
-use super::sys;
-
-/// `CAP_IPC_LOCK`.
-const IPC_LOCK: u32 = 14;
+pub use lb_host::scheduling::Processors;
 
 /// Scheduling and memory of the advert thread and the address thread; whether the first runs in real
 /// time is [`Options::realtime`](super::Options::realtime).
@@ -91,12 +85,12 @@ impl Scheduling {
     /// Has the calling thread run where and how it is to run, in real time or not.
     pub(super) fn apply(&self, thread: &str) {
         if let Some(nice) = self.nice
-            && let Err(error) = sys::set_nice(nice)
+            && let Err(error) = set_nice(nice)
         {
             warn!(%error, thread, nice, "nice value not set");
         }
         if let Some(processors) = self.processors
-            && let Err(error) = processors.apply()
+            && let Err(error) = processors.bind_thread()
         {
             warn!(%error, thread, "not bound to its processors");
         }
@@ -106,7 +100,7 @@ impl Scheduling {
     pub(super) fn settle(&self, realtime: bool) {
         if realtime
             && let Some(limit) = self.limit
-            && let Err(error) = sys::set_realtime_limit(limit)
+            && let Err(error) = set_realtime_limit(limit)
         {
             warn!(%error, ?limit, "real-time threads are not limited");
         }
@@ -129,23 +123,6 @@ impl Scheduling {
     }
 }
 
-/// Locks what is in memory and what will be. A limit that holds now and not later would end the
-/// process at some later allocation: then it is refused before.
-fn lock_memory() -> io::Result<()> {
-    if !may_lock() && !sys::locks_without_limit() {
-        return Err(io::ErrorKind::PermissionDenied.into());
-    }
-    sys::lock_memory_on_fault()
-}
-
-/// Whether the calling thread has `CAP_IPC_LOCK`.
-fn may_lock() -> bool {
-    let status = fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
-    let effective = status.lines().find_map(|of| of.strip_prefix("CapEff:"));
-    let bits = effective.and_then(|of| u64::from_str_radix(of.trim(), 16).ok());
-    bits.is_some_and(|bits| bits & (1 << IPC_LOCK) != 0)
-}
-
 /// Whether memory is kept from being swapped out.
 ///
 /// Pages are locked when they are used (`MCL_ONFAULT`), for the whole process: resident memory is
@@ -163,61 +140,11 @@ pub enum LockMemory {
     Never,
 }
 
-/// Processors by number, 0 to 1023.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Processors([u64; 16]);
-
-impl Processors {
-    /// Those with these numbers; none if there is none, or one beyond 1023.
-    pub fn new(numbers: impl IntoIterator<Item = u16>) -> Option<Self> {
-        let mut words = [0; 16];
-        let mut any = false;
-        for number in numbers {
-            let word = words.get_mut(usize::from(number / 64))?;
-            *word |= 1_u64 << (number % 64);
-            any = true;
-        }
-        any.then_some(Self(words))
-    }
-
-    /// Their numbers.
-    pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
-        self.0.iter().enumerate().flat_map(|(index, word)| {
-            (0..64_usize)
-                .filter(move |bit| word & (1 << bit) != 0)
-                .map(move |bit| index * 64 + bit)
-        })
-    }
-
-    fn apply(&self) -> io::Result<()> {
-        let mut set = CpuSet::new();
-        for number in self.iter() {
-            set.set(number)?;
-        }
-        // Process 0 is the calling thread.
-        Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
-    }
-}
-
-impl std::fmt::Debug for Processors {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::fs;
 
-    #[test]
-    fn processors_have_numbers() {
-        let of = |numbers: &[u16]| Processors::new(numbers.iter().copied());
-        assert_eq!(of(&[]), None);
-        assert_eq!(of(&[1024]), None);
-        let some = of(&[0, 3, 64, 1023]).unwrap();
-        assert_eq!(some.iter().collect::<Vec<_>>(), [0, 3, 64, 1023]);
-        assert_eq!(format!("{some:?}"), "[0, 3, 64, 1023]");
-    }
+    use super::*;
 
     #[test]
     fn the_address_thread_is_behind_the_advert_thread_and_in_real_time() {
