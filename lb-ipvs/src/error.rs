@@ -4,8 +4,8 @@
 use std::{io, time::Duration};
 
 use crate::{
+    NamespaceError,
     modprobe::{Helper, ModuleAttempt},
-    namespace::NamespaceError,
     operation::{Operation, Subject},
     procfs::ApplicationError,
     sysctl::SysctlError,

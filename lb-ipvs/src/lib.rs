@@ -138,8 +138,6 @@ mod handle;
 #[cfg(feature = "netlink")]
 mod modprobe;
 mod names;
-#[cfg(feature = "netlink")]
-mod namespace;
 mod operation;
 mod plain;
 #[cfg(feature = "netlink")]
@@ -168,10 +166,10 @@ pub use forwarding::{ForwardingMethod, Tunnel, TunnelFlags, TunnelKind};
 #[cfg(feature = "netlink")]
 pub use handle::{IpvsHandle, Refused, ReplaceError};
 #[cfg(feature = "netlink")]
+pub use lb_host::namespace::{NamespaceError, NetworkNamespace};
+#[cfg(feature = "netlink")]
 pub use modprobe::{Helper, ModuleAttempt};
 pub use names::{EngineName, NameError, SchedulerName};
-#[cfg(feature = "netlink")]
-pub use namespace::{NamespaceError, NetworkNamespace};
 pub use operation::{Operation, Subject};
 pub use plain::{ForwardingName, PlainDestination, PlainEntry};
 #[cfg(feature = "netlink")]

@@ -9,6 +9,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use rtnetlink::packet_route::address::AddressAttribute;
 use rtnetlink::{MulticastGroup, new_multicast_connection};
 use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::supervise::supervised;
 
@@ -21,7 +22,7 @@ const RETRY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct AddressMonitor {
     present: watch::Receiver<BTreeSet<IpAddr>>,
-    _task: AbortOnDrop,
+    _task: AbortOnDropHandle<()>,
 }
 
 impl AddressMonitor {
@@ -36,7 +37,7 @@ impl AddressMonitor {
         });
         Ok(Self {
             present,
-            _task: AbortOnDrop(task),
+            _task: AbortOnDropHandle::new(task),
         })
     }
 
@@ -79,7 +80,7 @@ async fn follow(present: &watch::Sender<BTreeSet<IpAddr>>) -> Result<(), Address
     let (connection, handle, mut events) =
         new_multicast_connection(&[MulticastGroup::Ipv4Ifaddr, MulticastGroup::Ipv6Ifaddr])
             .map_err(AddressError::Open)?;
-    let connection = AbortOnDrop(tokio::spawn(connection));
+    let connection = AbortOnDropHandle::new(tokio::spawn(connection));
     loop {
         let addresses = dump(&handle).await?;
         present.send_if_modified(|old| {
@@ -107,7 +108,7 @@ async fn follow(present: &watch::Sender<BTreeSet<IpAddr>>) -> Result<(), Address
 /// When route netlink cannot be opened or refuses the dump.
 async fn local_addresses() -> Result<BTreeSet<IpAddr>, AddressError> {
     let (connection, handle, _) = rtnetlink::new_connection().map_err(AddressError::Open)?;
-    let _connection = AbortOnDrop(tokio::spawn(connection));
+    let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
     dump(&handle).await
 }
 
@@ -140,15 +141,6 @@ pub enum AddressError {
     /// The list of addresses could not be read.
     #[error("cannot read the addresses of this host")]
     Dump(#[source] rtnetlink::Error),
-}
-
-#[derive(Debug)]
-struct AbortOnDrop(tokio::task::JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 #[cfg(test)]

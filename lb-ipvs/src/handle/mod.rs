@@ -20,9 +20,9 @@ use std::{fmt, os::fd::BorrowedFd};
 #[cfg(any(test, feature = "test-util"))]
 use crate::transport::scripted::ScriptedKernel;
 use crate::{
+    NetworkNamespace,
     entry::TableEntry,
     error::Error,
-    namespace::NetworkNamespace,
     operation::{Operation, Subject},
     transport::{Link, Transport},
     wire::IpvsMessage,

@@ -61,6 +61,7 @@ use std::sync::{Arc, Mutex};
 use lb_host::thread::{Thread, catch};
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, warn};
 
 mod actuator;
@@ -165,9 +166,8 @@ impl Driver {
         let netlink = |operation| move |source| Error::Netlink { operation, source };
         validate::configuration(configuration)?;
         let (connection, handle, _) = rtnetlink::new_connection().map_err(netlink("connect"))?;
-        let connection = tokio::spawn(connection);
+        let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
         let interfaces = Interfaces::dump(&handle).await;
-        connection.abort();
         let interfaces = interfaces.map_err(netlink("read links and addresses"))?;
         validate::interfaces(configuration, &interfaces)?;
         Naming::default().settle(&mut configuration.routers.clone(), &interfaces)
@@ -197,10 +197,8 @@ impl Driver {
         };
         let netlink = |operation| move |source| Error::Netlink { operation, source };
         let (connection, handle, _) = rtnetlink::new_connection().map_err(netlink("connect"))?;
-        let connection = tokio::spawn(connection);
-        let cleaned = cleaning.run(handle).await;
-        connection.abort();
-        cleaned.map(drop)
+        let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
+        cleaning.run(handle).await.map(drop)
     }
 
     /// Starts the routers, with addresses by rtnetlink.

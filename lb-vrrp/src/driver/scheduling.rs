@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! How the threads are scheduled and whether their memory may be swapped out.
 
-use std::fs;
-use std::io;
-
-use nix::sched::{CpuSet, sched_setaffinity};
-use nix::unistd::Pid;
+use lb_host::scheduling::{lock_memory, set_nice, set_processors, set_realtime_limit};
 use tracing::{info, warn};
 
-use super::sys;
-use crate::spec::{LockMemory, Processors, Scheduling};
-
-/// `CAP_IPC_LOCK`.
-const IPC_LOCK: u32 = 14;
+use crate::spec::{LockMemory, Scheduling};
 
 impl Scheduling {
     /// Behind the advert thread, ahead of all ordinary work: a takeover is over when it is announced.
@@ -24,12 +16,12 @@ impl Scheduling {
     /// Has the calling thread run where and how it is to run, in real time or not.
     pub(super) fn apply(&self, thread: &str) {
         if let Some(nice) = self.nice
-            && let Err(error) = sys::set_nice(nice)
+            && let Err(error) = set_nice(nice)
         {
             warn!(%error, thread, nice, "nice value not set");
         }
         if let Some(processors) = self.processors
-            && let Err(error) = processors.apply()
+            && let Err(error) = set_processors(processors.iter())
         {
             warn!(%error, thread, "not bound to its processors");
         }
@@ -39,7 +31,7 @@ impl Scheduling {
     pub(super) fn settle(&self, realtime: bool) {
         if realtime
             && let Some(limit) = self.limit
-            && let Err(error) = sys::set_realtime_limit(limit)
+            && let Err(error) = set_realtime_limit(limit)
         {
             warn!(%error, ?limit, "real-time threads are not limited");
         }
@@ -62,36 +54,12 @@ impl Scheduling {
     }
 }
 
-/// Locks what is in memory and what will be. A limit that holds now and not later would end the
-/// process at some later allocation: then it is refused before.
-fn lock_memory() -> io::Result<()> {
-    if !may_lock() && !sys::locks_without_limit() {
-        return Err(io::ErrorKind::PermissionDenied.into());
-    }
-    sys::lock_memory_on_fault()
-}
-
-/// Whether the calling thread has `CAP_IPC_LOCK`.
-fn may_lock() -> bool {
-    let status = fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
-    let effective = status.lines().find_map(|of| of.strip_prefix("CapEff:"));
-    let bits = effective.and_then(|of| u64::from_str_radix(of.trim(), 16).ok());
-    bits.is_some_and(|bits| bits & (1 << IPC_LOCK) != 0)
-}
-
-impl Processors {
-    fn apply(&self) -> io::Result<()> {
-        let mut set = CpuSet::new();
-        for number in self.iter() {
-            set.set(number)?;
-        }
-        // Process 0 is the calling thread.
-        Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use crate::spec::Processors;
+
     use super::*;
 
     #[test]

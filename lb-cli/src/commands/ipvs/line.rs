@@ -25,12 +25,7 @@ pub(super) fn in_namespace(call: &Call) -> Result<(Option<NetworkNamespace>, Cal
         None => return Ok((None, rest(0))),
     };
     let name = name.ok_or_else(|| Failure::new(USAGE, "--netns: missing argument"))?;
-    let netns = if name.contains('/') {
-        NetworkNamespace::at(&name)
-    } else {
-        NetworkNamespace::named(&name)
-    };
-    netns
+    NetworkNamespace::find(&name)
         .map(|netns| (Some(netns), call))
         .map_err(|error| Failure::new(USAGE, chain(&error)))
 }

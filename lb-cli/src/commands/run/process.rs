@@ -3,8 +3,8 @@
 
 use std::{fs, path::PathBuf};
 
+use lb_ipvs::NetworkNamespace;
 use nix::{
-    sched::{CloneFlags, setns},
     sys::stat::{Mode, umask},
     unistd::daemon,
 };
@@ -18,19 +18,9 @@ pub(super) fn prepare(options: &RunOptions) -> Result<(), Failure> {
         umask(Mode::from_bits_truncate(mask));
     }
     if let Some(name) = &options.namespace {
-        let path = PathBuf::from("/run/netns").join(name);
-        let namespace = fs::File::open(&path).map_err(|error| {
-            Failure::new(
-                FATAL,
-                format!("cannot open network namespace {}: {error}", path.display()),
-            )
-        })?;
-        setns(namespace, CloneFlags::CLONE_NEWNET).map_err(|error| {
-            Failure::new(
-                FATAL,
-                format!("cannot enter network namespace {name}: {}", error.desc()),
-            )
-        })?;
+        let namespace = NetworkNamespace::find(name);
+        let entered = namespace.and_then(|namespace| namespace.enter());
+        entered.map_err(|error| Failure::of(FATAL, &error))?;
     }
     Ok(())
 }

@@ -21,8 +21,9 @@ mod successor;
 pub(super) use predecessor::{Claim, Predecessor};
 pub(super) use successor::{HandedOver, Offered, offer_to};
 
-use std::io;
 use std::time::Duration;
+
+use lb_host::descriptors::ExchangeError;
 
 use crate::control::ClientError;
 
@@ -53,9 +54,9 @@ pub enum UpgradeError {
     /// What it said cannot be understood.
     #[error("the other process cannot be understood")]
     Decode(#[from] serde_json::Error),
-    /// The connection to it broke.
-    #[error("the connection to the other process broke")]
-    Io(#[from] io::Error),
+    /// Messages could not be exchanged.
+    #[error("cannot exchange messages with the other process")]
+    Exchange(#[source] ExchangeError),
     /// It took too long.
     #[error("the other process did not answer within {limit:?}")]
     Late {
@@ -65,4 +66,14 @@ pub enum UpgradeError {
     /// The routers did not change hands.
     #[error("virtual routers")]
     Routers(#[from] lb_vrrp::driver::SuccessionError),
+}
+
+impl From<ExchangeError> for UpgradeError {
+    fn from(error: ExchangeError) -> Self {
+        match error {
+            ExchangeError::Closed => Self::Gone,
+            ExchangeError::TimedOut { limit } => Self::Late { limit },
+            error => Self::Exchange(error),
+        }
+    }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use lb_host::thread::{Thread, catch_future};
 use tokio::sync::{mpsc, watch};
-use tokio::task::AbortHandle;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::error;
 
 use self::file::Watcher;
@@ -114,30 +114,20 @@ impl Orders {
     }
 }
 
-/// A task that is aborted when nobody wants it any more.
-#[derive(Debug)]
-struct Task(AbortHandle);
+type Task = AbortOnDropHandle<()>;
 
-impl Task {
-    /// Spawns what `begin` gives, and again after a panic.
-    fn spawn<F>(id: ObjectId, mut begin: impl FnMut() -> F + Send + 'static) -> Self
-    where
-        F: Future<Output = ()> + Send,
-    {
-        let supervised = async move {
-            while let Err(panic) = catch_future(begin()).await {
-                error!(object = %id, "{panic}; starting again, please report this");
-                tokio::time::sleep(RETRY).await;
-            }
-        };
-        Self(tokio::spawn(supervised).abort_handle())
-    }
-}
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+/// Spawns the future that `begin` makes, and again after a panic.
+fn supervise<F>(id: ObjectId, mut begin: impl FnMut() -> F + Send + 'static) -> Task
+where
+    F: Future<Output = ()> + Send,
+{
+    let supervised = async move {
+        while let Err(panic) = catch_future(begin()).await {
+            error!(object = %id, "{panic}; starting again, please report this");
+            tokio::time::sleep(RETRY).await;
+        }
+    };
+    AbortOnDropHandle::new(tokio::spawn(supervised))
 }
 
 /// All that is tracked.
@@ -240,7 +230,7 @@ impl Tracker {
                 continue;
             }
             let (sender, source) = watch::channel(source);
-            let task = Task::spawn(id.clone(), {
+            let task = supervise(id.clone(), {
                 let (id, reports) = (id.clone(), self.reports.clone());
                 let runner = Arc::clone(&self.runner);
                 move || {
@@ -266,7 +256,7 @@ impl Tracker {
             if self.files.contains_key(&id) {
                 continue;
             }
-            let task = Task::spawn(id.clone(), {
+            let task = supervise(id.clone(), {
                 let (id, reports) = (id.clone(), self.reports.clone());
                 let (path, watcher) = (source.path.clone(), Arc::clone(watcher));
                 let mut init = source.init.filter(|_| first);
@@ -301,7 +291,7 @@ impl Tracker {
         let any = any.clone();
         let (sender, patterns) = watch::channel(wanted);
         let reports = self.reports.clone();
-        let task = Task::spawn(any, move || process::run(patterns.clone(), reports.clone()));
+        let task = supervise(any, move || process::run(patterns.clone(), reports.clone()));
         self.processes = Some((sender, task));
     }
 }

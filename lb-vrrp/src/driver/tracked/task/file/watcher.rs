@@ -7,17 +7,17 @@ use std::io;
 use std::path::{Path, PathBuf, absolute};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::StreamExt as _;
+use inotify::{EventOwned, EventStream, Inotify, WatchDescriptor, WatchMask, Watches};
 use nix::errno::Errno;
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 use nix::sys::statfs::{
     BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, F2FS_SUPER_MAGIC, FsType, TMPFS_MAGIC, statfs,
 };
-use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 use tracing::{error, warn};
 
-use crate::driver::sys::{self, Owned};
-
+/// Bytes read at once: some tens of events.
+const BUFFER: usize = 4096;
 /// File systems that only this kernel writes to, so that inotify tells of every change. The magic
 /// of ext4 is that of ext2 and ext3, too.
 const LOCAL: [FsType; 5] = [
@@ -29,11 +29,13 @@ const LOCAL: [FsType; 5] = [
     FsType(0x5846_5342),
 ];
 
-/// The inotify instance and who waits for what.
+type Events = EventStream<Vec<u8>>;
+
+/// The watches of directories, and the files that are waited for.
 #[derive(Debug)]
 pub(in super::super) struct Watcher {
-    /// `None`: there is none to be had, and files are polled.
-    inotify: Option<AsyncFd<Owned<Inotify>>>,
+    /// None without an inotify instance: files are polled then.
+    watches: Option<Watches>,
     waiting: Mutex<Waiting>,
 }
 
@@ -54,19 +56,21 @@ struct Wait {
 impl Watcher {
     /// Must be called inside the runtime that will wait on it, and lives as long as that.
     pub(in super::super) fn start() -> Arc<Self> {
-        let inotify = match open() {
-            Ok(inotify) => Some(inotify),
+        let events = match open() {
+            Ok(events) => Some(events),
             Err(error) => {
                 warn!(%error, "no inotify instance, reading tracked files every second");
                 None
             }
         };
         let watcher = Arc::new(Self {
-            inotify,
+            watches: events.as_ref().map(EventStream::watches),
             waiting: Mutex::default(),
         });
-        let dispatcher = Arc::clone(&watcher);
-        tokio::spawn(async move { dispatcher.dispatch().await });
+        if let Some(events) = events {
+            let dispatcher = Arc::clone(&watcher);
+            tokio::spawn(async move { dispatcher.dispatch(events).await });
+        }
         watcher
     }
 
@@ -90,24 +94,16 @@ impl Watcher {
         })
     }
 
-    /// Wakes those whose files an event is about.
-    async fn dispatch(&self) {
-        let Some(inotify) = &self.inotify else { return };
-        loop {
-            let events = match inotify.readable().await {
-                Ok(mut guard) => {
-                    guard.try_io(|inotify| Ok(inotify.get_ref().get().read_events()?))
-                }
-                Err(error) => Ok(Err(error)),
-            };
-            match events {
-                Ok(Ok(events)) => lock(&self.waiting).wake(&events),
-                Ok(Err(error)) => {
-                    // Each file is still looked at now and then.
+    /// Wakes the entries whose files an event is about.
+    async fn dispatch(&self, mut events: Events) {
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(event) => lock(&self.waiting).wake(&event),
+                Err(error) => {
+                    // Each file is still read at long intervals.
                     error!(%error, "inotify failed, changes of tracked files are seen late");
                     return;
                 }
-                Err(_would_block) => {}
             }
         }
     }
@@ -119,35 +115,34 @@ impl Watcher {
             return;
         };
         let old = std::mem::replace(&mut wait.watch, watch);
-        waiting.release(old, self.inotify.as_ref());
+        waiting.release(old, self.watches.as_ref());
     }
 }
 
 impl Waiting {
-    fn wake(&self, events: &[InotifyEvent]) {
-        for event in events {
-            let known = |wait: &&Wait| wait.watch == Some(event.wd);
-            // An overflow has no watch; and a watch that is unknown may be one that was made this
-            // moment.
-            let all = !self.entries.values().any(|wait| known(&wait));
-            let concerned = self.entries.values().filter(|wait| {
-                let named = event.name.as_ref().is_none_or(|name| *name == wait.file);
-                all || (known(wait) && named)
-            });
-            for wait in concerned {
-                wait.changed.notify_one();
-            }
+    fn wake(&self, event: &EventOwned) {
+        let is_watched = |wait: &&Wait| wait.watch.as_ref() == Some(&event.wd);
+        // The event of an overflow has no watch; and an unknown watch may be one that was added at
+        // this moment.
+        let all = !self.entries.values().any(|wait| is_watched(&wait));
+        let concerned = self.entries.values().filter(|wait| {
+            let is_named = event.name.as_ref().is_none_or(|name| *name == wait.file);
+            all || (is_watched(wait) && is_named)
+        });
+        for wait in concerned {
+            wait.changed.notify_one();
         }
     }
 
     /// Ends a watch that no entry has.
-    fn release(&self, watch: Option<WatchDescriptor>, inotify: Option<&AsyncFd<Owned<Inotify>>>) {
-        let (Some(watch), Some(inotify)) = (watch, inotify) else {
+    fn release(&self, watch: Option<WatchDescriptor>, watches: Option<&Watches>) {
+        let (Some(watch), Some(watches)) = (watch, watches) else {
             return;
         };
-        if !self.entries.values().any(|wait| wait.watch == Some(watch)) {
-            // It has ended by itself if the directory is gone.
-            let _ = inotify.get_ref().get().rm_watch(watch);
+        let mut entries = self.entries.values();
+        if !entries.any(|wait| wait.watch.as_ref() == Some(&watch)) {
+            // An error means that the directory is gone, and the watch with it.
+            let _ = watches.clone().remove(watch);
         }
     }
 }
@@ -165,7 +160,7 @@ impl Entry {
     /// Watches the directory as it is now. Says why the file must be polled, if it must. May block
     /// on the file system.
     pub(super) fn watch(&self) -> Option<&'static str> {
-        let Some(inotify) = &self.watcher.inotify else {
+        let Some(watches) = &self.watcher.watches else {
             return Some("no inotify");
         };
         let directory = match absolute(&self.path) {
@@ -176,20 +171,24 @@ impl Entry {
             return Some("no directory");
         };
         // Adding it again gives the same watch, or another one if this is another directory.
-        let flags = AddWatchFlags::IN_CLOSE_WRITE
-            | AddWatchFlags::IN_CREATE
-            | AddWatchFlags::IN_DELETE
-            | AddWatchFlags::IN_DELETE_SELF
-            | AddWatchFlags::IN_MOVE
-            | AddWatchFlags::IN_MOVE_SELF
-            | AddWatchFlags::IN_ONLYDIR;
-        let watch = inotify.get_ref().get().add_watch(&directory, flags);
-        self.watcher.place(self.key, watch.ok());
-        match watch {
-            Ok(_) => self.unseen(&directory),
-            Err(Errno::ENOENT | Errno::ENOTDIR) => Some("no such directory"),
-            Err(Errno::ENOSPC) => Some("no more inotify watches"),
-            Err(_) => Some("the directory cannot be watched"),
+        let mask = WatchMask::CLOSE_WRITE
+            | WatchMask::CREATE
+            | WatchMask::DELETE
+            | WatchMask::DELETE_SELF
+            | WatchMask::MOVE
+            | WatchMask::MOVE_SELF
+            | WatchMask::ONLYDIR;
+        let (watch, errno) = match watches.clone().add(&directory, mask) {
+            Ok(watch) => (Some(watch), None),
+            Err(error) => (None, error.raw_os_error()),
+        };
+        let is_watched = watch.is_some();
+        self.watcher.place(self.key, watch);
+        match errno.map(Errno::from_raw) {
+            None if is_watched => self.unseen(&directory),
+            Some(Errno::ENOENT | Errno::ENOTDIR) => Some("no such directory"),
+            Some(Errno::ENOSPC) => Some("no more inotify watches"),
+            _ => Some("the directory cannot be watched"),
         }
     }
 
@@ -218,14 +217,13 @@ impl Drop for Entry {
     fn drop(&mut self) {
         let mut waiting = lock(&self.watcher.waiting);
         if let Some(wait) = waiting.entries.remove(&self.key) {
-            waiting.release(wait.watch, self.watcher.inotify.as_ref());
+            waiting.release(wait.watch, self.watcher.watches.as_ref());
         }
     }
 }
 
-fn open() -> io::Result<AsyncFd<Owned<Inotify>>> {
-    let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
-    sys::register_inotify(inotify)
+fn open() -> io::Result<Events> {
+    Inotify::init()?.into_event_stream(vec![0; BUFFER])
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Network namespaces: each has a table, settings and `/proc/net` files of its own.
+//! Network namespaces: each has links, addresses, settings and `/proc/net` files of its own.
 
 use std::{
     fmt,
@@ -24,23 +24,23 @@ const NAMED: &str = "/run/netns";
 /// The namespace of the calling thread.
 const CURRENT: &str = "/proc/thread-self/ns/net";
 
-/// A network namespace, held open: it lasts as long as this.
+/// A network namespace. The kernel keeps the namespace as long as this value exists.
 ///
-/// Equivalent to the argument of `ip netns exec`; ipvsadm has no such option.
+/// Equivalent to the argument of `ip netns exec`.
 ///
 /// ```no_run
-/// use lb_ipvs::{IpvsHandle, NetworkNamespace};
+/// use std::net::UdpSocket;
+/// use lb_host::namespace::NetworkNamespace;
 ///
-/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), lb_ipvs::Error> {
-/// let namespace = NetworkNamespace::named("blue")?;
-/// let mut ipvs = IpvsHandle::connect_in(&namespace).await?;
-/// println!("{} services", ipvs.services().await?.len());
-/// # Ok(()) }
+/// let blue = NetworkNamespace::named("blue")?;
+/// // A socket stays in the namespace that it was opened in.
+/// let socket = blue.run(|| UdpSocket::bind("192.0.2.1:5000"))?;
+/// # Ok::<(), lb_host::namespace::NamespaceError>(())
 /// ```
 #[derive(Clone)]
 pub struct NetworkNamespace {
     file: Arc<File>,
-    /// Device and inode, by which the kernel tells namespaces apart.
+    /// Device and inode, which identify the namespace.
     identity: (u64, u64),
     label: String,
 }
@@ -49,33 +49,33 @@ pub struct NetworkNamespace {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NamespaceError {
-    /// A name of a namespace is the name of a file below `/run/netns`.
-    #[error("{name:?} is no name of a network namespace")]
+    /// The name is not that of a file in `/run/netns`.
+    #[error("{name:?} is not a valid name of a network namespace")]
     Name {
         /// The name.
         name: String,
     },
-    /// There is no such namespace, or it may not be opened.
+    /// There is no such namespace, or no permission to open it.
     #[error("cannot open the network namespace {}", .path.display())]
     Open {
-        /// Where it was looked for.
+        /// The path of its file.
         path: PathBuf,
-        /// Why it could not be opened.
+        /// Why not.
         source: io::Error,
     },
-    /// It could not be entered: `EPERM` without `CAP_SYS_ADMIN`, `EINVAL` for a file that is no
-    /// network namespace.
+    /// The namespace could not be entered: `EPERM` without `CAP_SYS_ADMIN`, `EINVAL` for a file that
+    /// is not a network namespace.
     #[error("cannot enter the network namespace {label}")]
     Enter {
-        /// Which one.
+        /// Its name, path or descriptor.
         label: String,
         /// Why not.
         source: io::Error,
     },
-    /// There is no thread to enter it with.
+    /// The thread that would enter the namespace could not be started.
     #[error("cannot start a thread for the network namespace {label}")]
     Thread {
-        /// Which one.
+        /// Its name, path or descriptor.
         label: String,
         /// Why not.
         source: io::Error,
@@ -91,17 +91,30 @@ impl NetworkNamespace {
         Self::at(CURRENT)
     }
 
+    /// The namespace that a text names: a path if it has a slash, else a [name](Self::named).
+    ///
+    /// # Errors
+    /// As [`at`](Self::at) and [`named`](Self::named).
+    pub fn find(name_or_path: &str) -> Result<Self, NamespaceError> {
+        if name_or_path.contains('/') {
+            Self::at(name_or_path)
+        } else {
+            Self::named(name_or_path)
+        }
+    }
+
     /// The namespace that `ip netns add NAME` made: `/run/netns/NAME`.
     ///
     /// # Errors
-    /// [`NamespaceError::Name`] when the name is no name of a file, [`NamespaceError::Open`] when
+    /// [`NamespaceError::Name`] when the name is not that of a file, [`NamespaceError::Open`] when
     /// there is no such namespace.
     ///
     /// # Examples
     /// ```
-    /// use lb_ipvs::NetworkNamespace;
+    /// use lb_host::namespace::NetworkNamespace;
     /// let error = NetworkNamespace::named("../etc/passwd").unwrap_err();
-    /// assert_eq!(error.to_string(), "\"../etc/passwd\" is no name of a network namespace");
+    /// let text = "\"../etc/passwd\" is not a valid name of a network namespace";
+    /// assert_eq!(error.to_string(), text);
     /// ```
     pub fn named(name: &str) -> Result<Self, NamespaceError> {
         if matches!(name, "" | "." | "..") || name.contains(['/', '\0']) {
@@ -117,7 +130,7 @@ impl NetworkNamespace {
     /// The namespace of a process.
     ///
     /// # Errors
-    /// [`NamespaceError::Open`] when there is no such process, or this one may not look at it.
+    /// [`NamespaceError::Open`] when there is no such process, or no permission to inspect it.
     pub fn of_process(pid: u32) -> Result<Self, NamespaceError> {
         Self::at(format!("/proc/{pid}/ns/net"))
     }
@@ -125,12 +138,13 @@ impl NetworkNamespace {
     /// The namespace that is mounted, or linked, at a path.
     ///
     /// # Errors
-    /// [`NamespaceError::Open`] when it cannot be opened. That it is none shows when it is entered.
+    /// [`NamespaceError::Open`] when the file cannot be opened. A file that is not a namespace is an
+    /// error when it is entered.
     pub fn at(path: impl AsRef<Path>) -> Result<Self, NamespaceError> {
         let path = path.as_ref();
         OpenOptions::new()
             .read(true)
-            // A pipe in its place shall not block.
+            // The open of a named pipe would block.
             .custom_flags(O_NONBLOCK)
             .open(path)
             .and_then(|file| Self::over(file, path.display().to_string()))
@@ -143,7 +157,7 @@ impl NetworkNamespace {
     /// The namespace behind a file descriptor.
     ///
     /// # Errors
-    /// [`NamespaceError::Open`] when the descriptor cannot be looked at.
+    /// [`NamespaceError::Open`] when the descriptor cannot be inspected.
     pub fn from_fd(fd: OwnedFd) -> Result<Self, NamespaceError> {
         let label = format!("{fd:?}");
         Self::over(File::from(fd), label.clone()).map_err(|source| NamespaceError::Open {
@@ -161,36 +175,43 @@ impl NetworkNamespace {
         })
     }
 
-    /// Does something inside the namespace: what is opened there belongs to it for good.
-    ///
-    /// It happens on a thread of its own, which ends before this returns, unless the calling thread
-    /// is in the namespace already. The calling thread never moves.
+    /// Moves the calling thread into the namespace; threads and programs that it starts from then on
+    /// are in the namespace, too. Called before any other thread is started, this moves the process.
     ///
     /// # Errors
-    /// [`NamespaceError::Enter`] without `CAP_SYS_ADMIN`, or when this is no network namespace.
+    /// [`NamespaceError::Enter`] without `CAP_SYS_ADMIN`, or when this is not a network namespace.
+    pub fn enter(&self) -> Result<(), NamespaceError> {
+        setns(self.file.as_ref(), CloneFlags::CLONE_NEWNET).map_err(|errno| NamespaceError::Enter {
+            label: self.label.clone(),
+            source: errno.into(),
+        })
+    }
+
+    /// Calls `work` inside the namespace; sockets that are opened there stay in the namespace.
+    ///
+    /// The call is made on a thread that ends before this returns, unless the calling thread is in the
+    /// namespace already. The calling thread never moves.
+    ///
+    /// # Errors
+    /// [`NamespaceError::Enter`] without `CAP_SYS_ADMIN`, or when this is not a network namespace.
     ///
     /// # Panics
-    /// When `work` does.
+    /// When `work` panics.
     ///
     /// # Examples
     /// ```
-    /// use lb_ipvs::NetworkNamespace;
+    /// use lb_host::namespace::NetworkNamespace;
     /// let here = NetworkNamespace::current()?;
     /// let devices = here.run(|| std::fs::read_to_string("/proc/thread-self/net/dev"))?;
     /// assert!(devices.is_ok());
-    /// # Ok::<(), lb_ipvs::NamespaceError>(())
+    /// # Ok::<(), lb_host::namespace::NamespaceError>(())
     /// ```
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, NamespaceError> {
         if self.is_current() {
             return Ok(work());
         }
         let inside = || {
-            setns(self.file.as_ref(), CloneFlags::CLONE_NEWNET).map_err(|errno| {
-                NamespaceError::Enter {
-                    label: self.label.clone(),
-                    source: errno.into(),
-                }
-            })?;
+            self.enter()?;
             Ok(work())
         };
         thread::scope(|scope| {
@@ -207,14 +228,14 @@ impl NetworkNamespace {
         })
     }
 
-    /// Whether the calling thread is in it.
+    /// Whether the calling thread is in the namespace.
     fn is_current(&self) -> bool {
         fs::metadata(CURRENT).is_ok_and(|current| (current.dev(), current.ino()) == self.identity)
     }
 }
 
 impl PartialEq for NetworkNamespace {
-    /// Whether they are one namespace, whatever they were opened by.
+    /// Whether both are the same namespace, however they were opened.
     fn eq(&self, other: &Self) -> bool {
         self.identity == other.identity
     }
@@ -231,7 +252,7 @@ impl fmt::Debug for NetworkNamespace {
 }
 
 impl fmt::Display for NetworkNamespace {
-    /// The name, the path or the descriptor it was opened by.
+    /// The name, path or descriptor that the namespace was opened by.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.label)
     }
@@ -249,7 +270,7 @@ mod tests {
             let error = NetworkNamespace::named(name).unwrap_err();
             assert!(matches!(error, NamespaceError::Name { .. }), "{error:?}");
         }
-        let error = NetworkNamespace::named("no-such-namespace").unwrap_err();
+        let error = NetworkNamespace::find("no-such-namespace").unwrap_err();
         assert_eq!(
             error.to_string(),
             "cannot open the network namespace /run/netns/no-such-namespace"
@@ -266,14 +287,16 @@ mod tests {
             current,
             NetworkNamespace::from_fd(OwnedFd::from(file)).unwrap()
         );
-        // No thread, hence no right needed.
+        // On the calling thread: no privilege is needed.
         let thread = thread::current().id();
         assert_eq!(current.run(|| thread::current().id()).unwrap(), thread);
     }
 
     #[test]
     fn what_is_no_namespace() {
-        let file = NetworkNamespace::at("/proc/self/status").unwrap();
+        let file = NetworkNamespace::find("/proc/self/status").unwrap();
+        let error = file.enter().unwrap_err();
+        assert!(matches!(error, NamespaceError::Enter { .. }), "{error:?}");
         let mut entered = false;
         let error = file.run(|| entered = true).unwrap_err();
         assert!(matches!(error, NamespaceError::Enter { .. }), "{error:?}");
