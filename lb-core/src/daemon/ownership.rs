@@ -42,11 +42,10 @@ pub async fn ownership(control: &Path, table: &Identity) -> Option<Ownership> {
     let connect = UnixStream::connect(control);
     let stream = tokio::time::timeout(PATIENCE, connect).await.ok()?.ok()?;
     let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
-    match ledger::peek(&beside(control, ".ledger")) {
-        Ok(Some((identity, owned))) if identity == *table => Some(Ownership { pid, owned }),
-        Ok(_) => None,
+    match ledger::peek(&beside(control, ".ledger"), table) {
+        Ok(owned) => owned.map(|owned| Ownership { pid, owned }),
         Err(error) => {
-            tracing::debug!(%error, "cannot tell what the daemon owns");
+            tracing::debug!(%error, "cannot read the ledger of the daemon");
             None
         }
     }
@@ -58,7 +57,7 @@ mod tests {
 
     use super::*;
     use crate::ledger::Ledger;
-    use crate::plan::{OwnedService, Record};
+    use crate::plan::OwnedService;
 
     #[tokio::test]
     async fn of_a_running_daemon_and_this_table_only() {
@@ -66,13 +65,11 @@ mod tests {
         let control = directory.path().join("lb.sock");
         let here = Identity::current().unwrap();
         let key = ServiceKey::tcp("192.168.1.50:80".parse().unwrap());
-        let service = OwnedService {
-            service: Record::new("wrr", true),
-            destinations: Default::default(),
-        };
         let path = beside(&control, ".ledger");
         let (mut ledger, _) = Ledger::open(&path, here.clone()).unwrap();
-        ledger.record([(key, Some(service))]).unwrap();
+        ledger
+            .record([(key, Some(OwnedService::UNCONFIRMED))])
+            .unwrap();
 
         assert!(ownership(&control, &here).await.is_none(), "no daemon");
         let _daemon = tokio::net::UnixListener::bind(&control).unwrap();

@@ -35,8 +35,6 @@ pub use note::Note;
 pub use owned::{Owned, OwnedService, Record};
 pub use table::{ActualService, DesiredService, Refusal, Table};
 
-use owned::{specify_destination, specify_service};
-
 /// What to do where another hand changed an object of ours that is desired as it was before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "callers choose one of three")]
@@ -88,7 +86,7 @@ impl ServicePlan {
         };
         for change in failed {
             let Some(address) = touched_destination(change) else {
-                settled.service.unsettle();
+                settled.service = Record::Unconfirmed;
                 continue;
             };
             if let Some(record) = intent.destinations.get(&address) {
@@ -178,8 +176,10 @@ fn plan_removal(
                 foreign: foreign.len(),
             });
         }
-        intent.service.unsettle();
-        intent.destinations.values_mut().for_each(Record::unsettle);
+        intent.service = Record::Unconfirmed;
+        for record in intent.destinations.values_mut() {
+            *record = Record::Unconfirmed;
+        }
     }
     plan.intent = Some(intent);
     plan
@@ -193,8 +193,7 @@ fn plan_presence(
     drift: Drift,
 ) -> ServicePlan {
     let mut plan = ServicePlan::nothing(*key);
-    let specification = specify_service(&desired.service);
-    let wanted_service = ours.is_none_or(|ours| !ours.service.holds(&specification));
+    let wanted_service = ours.is_none_or(|ours| !ours.service.confirms(&desired.service));
     let destinations: Vec<Wanted<'_>> = desired
         .destinations
         .iter()
@@ -202,13 +201,11 @@ fn plan_presence(
         .collect();
 
     let settled = OwnedService {
-        service: Record::new(specification, true),
-        destinations: destinations
+        service: Record::Confirmed(desired.service.clone()),
+        destinations: desired
+            .destinations
             .iter()
-            .map(|wanted| {
-                let record = Record::new(wanted.specification.as_str(), true);
-                (wanted.destination.address, record)
-            })
+            .map(|destination| (destination.address, Record::Confirmed(*destination)))
             .collect(),
     };
 
@@ -250,19 +247,16 @@ fn plan_presence(
 /// A desired destination and whether something new is wanted of it.
 struct Wanted<'a> {
     destination: &'a Destination,
-    specification: String,
     owned: bool,
     changed: bool,
 }
 
 impl<'a> Wanted<'a> {
     fn new(destination: &'a Destination, ours: Option<&OwnedService>) -> Self {
-        let specification = specify_destination(destination);
         let record = ours.and_then(|ours| ours.destinations.get(&destination.address));
-        let changed = record.is_none_or(|record| !record.holds(&specification));
+        let changed = record.is_none_or(|record| !record.confirms(destination));
         Self {
             destination,
-            specification,
             owned: record.is_some(),
             changed,
         }
@@ -283,10 +277,10 @@ fn intend(ours: Option<&OwnedService>, settled: &OwnedService, changes: &[Change
         match touched_destination(change) {
             Some(address) => {
                 if let Some(record) = intent.destinations.get_mut(&address) {
-                    record.unsettle();
+                    *record = Record::Unconfirmed;
                 }
             }
-            None => intent.service.unsettle(),
+            None => intent.service = Record::Unconfirmed,
         }
     }
     intent

@@ -1,51 +1,37 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is ours in the data plane, and what we last asked for each object.
+//! The objects of a data plane that this program owns, and the last confirmed state of each.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-use lb_ipvs::{Destination, ForwardingMethod, Service, ServiceKey};
+use lb_ipvs::{Destination, Service, ServiceKey};
 
-/// What was last asked of the data plane for one object, and whether that is known to be done.
-///
-/// The specification is kept as canonical text: it is only ever compared, and a person can read it.
+/// The last known configuration of an owned object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    specification: Box<str>,
-    settled: bool,
+#[expect(clippy::exhaustive_enums, reason = "known or not known, nothing else")]
+pub enum Record<T> {
+    /// A change was requested and its outcome is not recorded: the object may be absent, old or new.
+    Unconfirmed,
+    /// The data plane confirmed this configuration.
+    Confirmed(T),
 }
 
-impl Record {
-    /// A record from its parts, as a state file holds them.
-    pub fn new(specification: impl Into<Box<str>>, settled: bool) -> Self {
-        Self {
-            specification: specification.into(),
-            settled,
-        }
-    }
-
-    /// Canonical text of what was asked for, without white space.
-    pub fn specification(&self) -> &str {
-        &self.specification
-    }
-
-    /// Whether the data plane confirmed it. A record that is not settled is asked for again.
-    pub const fn is_settled(&self) -> bool {
-        self.settled
-    }
-
-    /// Whether exactly this was asked for and confirmed: nothing to do, whatever was done by hand.
-    pub(super) fn holds(&self, specification: &str) -> bool {
-        self.settled && *self.specification == *specification
-    }
-
-    pub(super) fn unsettle(&mut self) {
-        self.settled = false;
+impl<T> Record<T> {
+    /// Whether the data plane confirmed the last requested configuration. An object without
+    /// confirmation is requested again.
+    pub const fn is_confirmed(&self) -> bool {
+        matches!(self, Self::Confirmed(_))
     }
 }
 
-/// A service of ours and those of its destinations that are ours.
+impl<T: PartialEq> Record<T> {
+    /// Whether exactly this configuration was confirmed.
+    pub(super) fn confirms(&self, configuration: &T) -> bool {
+        matches!(self, Self::Confirmed(confirmed) if confirmed == configuration)
+    }
+}
+
+/// An owned service and those of its destinations that are owned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
@@ -53,19 +39,25 @@ impl Record {
 )]
 pub struct OwnedService {
     /// The service itself.
-    pub service: Record,
-    /// Its destinations that are ours, by address.
-    pub destinations: BTreeMap<SocketAddr, Record>,
+    pub service: Record<Service>,
+    /// Its destinations that are owned, by address.
+    pub destinations: BTreeMap<SocketAddr, Record<Destination>>,
 }
 
 impl OwnedService {
+    /// A service without confirmation and without owned destinations.
+    pub const UNCONFIRMED: Self = Self {
+        service: Record::Unconfirmed,
+        destinations: BTreeMap::new(),
+    };
+
     /// Whether the data plane confirmed all of it.
-    pub fn is_settled(&self) -> bool {
-        self.service.settled && self.destinations.values().all(Record::is_settled)
+    pub fn is_confirmed(&self) -> bool {
+        self.service.is_confirmed() && self.destinations.values().all(Record::is_confirmed)
     }
 }
 
-/// All that is ours: the content of the ledger.
+/// Everything that is owned: the content of the ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Owned {
     services: BTreeMap<ServiceKey, OwnedService>,
@@ -76,17 +68,17 @@ impl Owned {
         services: BTreeMap::new(),
     };
 
-    /// What of this service is ours, if the service is.
+    /// What of this service is owned; `None` when the service is not.
     pub fn get(&self, key: &ServiceKey) -> Option<&OwnedService> {
         self.services.get(key)
     }
 
-    /// All services of ours, ordered by key.
+    /// All owned services, ordered by key.
     pub fn iter(&self) -> impl Iterator<Item = (&ServiceKey, &OwnedService)> {
         self.services.iter()
     }
 
-    /// The first service of ours after `key`, or the very first.
+    /// The first owned service after `key`, or the very first.
     pub fn after(&self, key: Option<&ServiceKey>) -> Option<ServiceKey> {
         use std::ops::Bound::{Excluded, Unbounded};
         match key {
@@ -96,133 +88,33 @@ impl Owned {
         .map(|(key, _)| *key)
     }
 
-    /// Number of services of ours.
+    /// Number of owned services.
     pub fn len(&self) -> usize {
         self.services.len()
     }
 
-    /// Whether nothing is ours.
+    /// Whether nothing is owned.
     pub fn is_empty(&self) -> bool {
         self.services.is_empty()
     }
 
-    /// Notes what of a service is ours now.
+    /// Replaces what of a service is owned; `None`: nothing.
     pub fn set(&mut self, key: ServiceKey, service: Option<OwnedService>) {
         match service {
             Some(service) => self.services.insert(key, service),
             None => self.services.remove(&key),
         };
     }
-}
 
-/// Canonical text of a service's configuration, without white space.
-pub(super) fn specify_service(service: &Service) -> String {
-    let mut text = escape(service.scheduler.as_str());
-    if !service.flags.is_empty() {
-        append(
-            &mut text,
-            format_args!(",flags={:#x}", service.flags.bits()),
-        );
+    /// The entry of an owned service.
+    pub(crate) fn get_mut(&mut self, key: &ServiceKey) -> Option<&mut OwnedService> {
+        self.services.get_mut(key)
     }
-    if let Some(persistence) = service.persistence {
-        append(
-            &mut text,
-            format_args!(",persistent={}s", persistence.timeout.as_secs()),
-        );
-    }
-    if !service.netmask.is_host() {
-        append(&mut text, format_args!(",mask={}", service.netmask));
-    }
-    if let Some(engine) = &service.persistence_engine {
-        append(&mut text, format_args!(",pe={}", escape(engine.as_str())));
-    }
-    text
-}
 
-/// Canonical text of a destination's configuration, without white space.
-pub(super) fn specify_destination(destination: &Destination) -> String {
-    let mut text = String::new();
-    match destination.forwarding {
-        ForwardingMethod::Masquerade => text.push_str("masquerade"),
-        ForwardingMethod::Local => text.push_str("local"),
-        ForwardingMethod::DirectRouting => text.push_str("direct"),
-        ForwardingMethod::Bypass => text.push_str("bypass"),
-        ForwardingMethod::Tunnel(tunnel) => append(
-            &mut text,
-            format_args!(
-                "tunnel:{}:{}:{:#x}",
-                tunnel.kind.number(),
-                tunnel.port,
-                tunnel.flags.bits()
-            ),
-        ),
-        ForwardingMethod::Other(number) => append(&mut text, format_args!("method:{number}")),
-        // a method of a later version: its debug form tells it from the others
-        other => text.push_str(&escape(&format!("{other:?}"))),
-    }
-    append(&mut text, format_args!(",weight={}", destination.weight));
-    let thresholds = destination.thresholds;
-    if thresholds.upper != 0 || thresholds.lower != 0 {
-        append(
-            &mut text,
-            format_args!(",upper={},lower={}", thresholds.upper, thresholds.lower),
-        );
-    }
-    text
-}
-
-fn append(text: &mut String, arguments: std::fmt::Arguments<'_>) {
-    // writing to a String never fails
-    let _ = text.write_fmt(arguments);
-}
-
-/// Names are the kernel's and may hold any byte; white space, `,`, `?` and `%` are written `%hex;`.
-fn escape(name: &str) -> String {
-    let mut text = String::with_capacity(name.len());
-    for c in name.chars() {
-        if c.is_whitespace() || c.is_control() || matches!(c, ',' | '%' | '?') {
-            append(&mut text, format_args!("%{:x};", u32::from(c)));
-        } else {
-            text.push(c);
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use lb_ipvs::{Scheduler, SchedulerName, Thresholds, Tunnel, TunnelFlags, Weight};
-
-    use super::*;
-
-    #[test]
-    fn specifications_are_one_word_and_tell_differences_apart() {
-        let key = ServiceKey::tcp("192.168.1.50:80".parse().unwrap());
-        let odd = Scheduler::Other(SchedulerName::new("a b,%\n").unwrap());
-        assert_eq!(
-            specify_service(&Service::new(key, odd)),
-            "a%20;b%2c;%25;%a;"
-        );
-        let plain = Destination::new("192.168.1.61:80".parse().unwrap());
-        let variants = [
-            plain,
-            plain.with_weight(Weight::ZERO),
-            plain.with_thresholds(Thresholds {
-                upper: 10,
-                lower: 0,
-            }),
-            plain.with_forwarding(ForwardingMethod::Masquerade),
-            plain.with_forwarding(ForwardingMethod::Tunnel(Tunnel::ipip())),
-            plain.with_forwarding(ForwardingMethod::Tunnel(Tunnel::gue(6080))),
-            plain.with_forwarding(ForwardingMethod::Tunnel(
-                Tunnel::gue(6080).with_flags(TunnelFlags::CHECKSUM),
-            )),
-        ];
-        let mut texts: Vec<_> = variants.iter().map(specify_destination).collect();
-        assert_eq!(texts.first().unwrap(), "direct,weight=1");
-        assert!(texts.iter().all(|text| !text.contains(char::is_whitespace)));
-        texts.sort();
-        texts.dedup();
-        assert_eq!(texts.len(), variants.len());
+    /// The entry of a service, which is owned from now on.
+    pub(crate) fn entry(&mut self, key: ServiceKey) -> &mut OwnedService {
+        self.services
+            .entry(key)
+            .or_insert(OwnedService::UNCONFIRMED)
     }
 }

@@ -401,7 +401,7 @@ fn what_failed_stays_unsettled_and_is_asked_for_again() {
     world
         .owned
         .set(key(1), plan.settled_except(std::slice::from_ref(&failed)));
-    assert!(!world.owned.get(&key(1)).unwrap().is_settled());
+    assert!(!world.owned.get(&key(1)).unwrap().is_confirmed());
     assert_eq!(world.reach(&wanted, Drift::Keep), [failed]);
-    assert!(world.owned.get(&key(1)).unwrap().is_settled());
+    assert!(world.owned.get(&key(1)).unwrap().is_confirmed());
 }

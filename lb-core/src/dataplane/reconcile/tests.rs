@@ -283,7 +283,7 @@ fn a_lost_connection_is_read_and_planned_again() {
                 .ledger()
                 .owned()
                 .iter()
-                .all(|(_, service)| service.is_settled())
+                .all(|(_, service)| service.is_confirmed())
         );
     }
 }
@@ -350,7 +350,7 @@ fn a_crash_after_the_kernel_s_change_is_settled_without_a_change() {
     let mut reconciler = Reconciler::new(kernel.clone(), open(&path));
     let report = now(reconciler.start(table(&[(50, &[61])]))).unwrap();
     assert!(report.is_empty(), "{report:?}");
-    assert!(open(&path).owned().get(&key(50)).unwrap().is_settled());
+    assert!(open(&path).owned().get(&key(50)).unwrap().is_confirmed());
 }
 
 #[test]
@@ -544,7 +544,7 @@ fn a_dropped_call_is_made_good_by_the_next() {
             .ledger()
             .owned()
             .iter()
-            .all(|(_, service)| service.is_settled())
+            .all(|(_, service)| service.is_confirmed())
     );
 }
 
