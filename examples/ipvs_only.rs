@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use examples::{Result, need_ipvs};
 use lb_ipvs::{
-    Change, Destination, DrainOptions, DrainStep, IpvsHandle, Scheduler, Service, ServiceKey, text,
+    Change, Destination, DrainOptions, DrainStep, IpvsHandle, Scheduler, Service, ServiceKey,
 };
 use tests_kernel::net::Netns;
 
@@ -78,7 +78,7 @@ fn first() -> Result<std::net::IpAddr> {
 async fn list(ipvs: &mut IpvsHandle) -> Result<()> {
     let (info, table) = (ipvs.info().await?, ipvs.snapshot().await?);
     let mut listing = String::new();
-    text::listing(&text::Listing::default(), &info, &table, &mut listing)?;
+    lb_ipvsadm::listing(&lb_ipvsadm::Listing::default(), &info, &table, &mut listing)?;
     println!("{listing}");
     Ok(())
 }

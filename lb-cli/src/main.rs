@@ -2,7 +2,7 @@
 //! `lbctl`: the load balancer's command, and a drop-in for keepalived, ipvsadm and genhash.
 //!
 //! The way of a command line: [`program`] decides which program it is, [`args`] takes the words apart
-//! (ipvsadm's: `lb_ipvs::text::command`), [`commands`] carries the request out with the libraries,
+//! (ipvsadm's: `lb_ipvsadm::command`), [`commands`] carries the request out with the libraries,
 //! [`output`] and the libraries' own formatters print.
 
 mod args;

@@ -20,7 +20,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use lb_ipvs::text::{Numeric, table};
+use lb_ipvsadm::{Numeric, table};
 use serde_json::Value;
 
 use pages::{PROGRAMS, Shown, root};

@@ -22,7 +22,10 @@ use crate::{
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the kernel has these operations on entries, and a reader handles each"
+)]
 pub enum Change {
     /// Make a service. Equivalent to `ipvsadm -A`.
     AddService(Service),

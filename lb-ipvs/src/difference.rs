@@ -38,7 +38,10 @@ impl Default for Aspects {
 
 /// One difference between two readings of a table.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a program that reports differences handles each of them"
+)]
 pub enum Difference {
     /// There is a new service.
     ServiceAppeared(Service),

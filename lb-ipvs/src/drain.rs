@@ -99,7 +99,10 @@ impl DrainEvent {
 
 /// A step of draining.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a program that reports steps handles each of them"
+)]
 pub enum DrainStep {
     /// It has weight 0 now.
     Quiesced {

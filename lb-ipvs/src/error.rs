@@ -37,7 +37,7 @@ pub enum Error {
         /// What it was about.
         subject: Subject,
     },
-    /// The kernel refused. [`text::kernel_error`](crate::text::kernel_error) has ipvsadm's words.
+    /// The kernel refused; [`Operation::explain`] says what its errno means.
     #[error("cannot {operation} ({subject}){}", extended(.message.as_deref()))]
     Kernel {
         /// What was asked.

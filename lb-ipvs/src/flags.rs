@@ -32,10 +32,11 @@ pub(crate) const PERSISTENT: u32 = 0x0001;
 /// `IP_VS_SVC_F_HASHED`
 pub(crate) const HASHED: u32 = 0x0002;
 
-#[cfg(feature = "netlink")]
 impl ServiceFlags {
-    /// The bits of a wire value that are a user's to set, without persistence.
-    pub(crate) const fn reported(bits: u32) -> Self {
+    /// The flags in the bits that the kernel reports: all but `IP_VS_SVC_F_PERSISTENT`, which
+    /// [`Service::persistence`](crate::Service::persistence) stands for, and `IP_VS_SVC_F_HASHED`, which the kernel sets.
+    #[must_use]
+    pub const fn from_kernel(bits: u32) -> Self {
         Self::from_bits_retain(bits & !(PERSISTENT | HASHED))
     }
 }

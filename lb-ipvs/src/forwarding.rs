@@ -5,7 +5,7 @@ use std::fmt;
 
 /// How packets get to a destination (`IP_VS_CONN_F_FWD_MASK`).
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "what has no name here is `Other`")]
 pub enum ForwardingMethod {
     /// Addresses are rewritten both ways (NAT). Equivalent to `ipvsadm -m`.
     Masquerade,
@@ -95,16 +95,16 @@ impl Tunnel {
         self
     }
 
-    /// A tunnel as the kernel reported it.
-    #[cfg(feature = "netlink")]
-    pub(crate) const fn reported(kind: TunnelKind, port: u16, flags: TunnelFlags) -> Self {
+    /// Any encapsulation, in the kernel's terms; [`Tunnel::ipip`], [`Tunnel::gue`] and [`Tunnel::gre`] make the usual ones.
+    #[must_use]
+    pub const fn new(kind: TunnelKind, port: u16, flags: TunnelFlags) -> Self {
         Self { kind, port, flags }
     }
 }
 
 /// The kind of a [`Tunnel`] (`IP_VS_CONN_F_TUNNEL_TYPE_*`).
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "what has no name here is `Other`")]
 pub enum TunnelKind {
     /// IP in IP.
     #[default]

@@ -48,8 +48,8 @@
 //! # What this crate does
 //! [`IpvsHandle`] is the client (feature `netlink`, on by default). It has one socket, sends
 //! changes in batches with one acknowledgement each, and ties every error to the change that caused
-//! it. [`text`] has ipvsadm's formats as pure functions. [`wire`] has the messages. Without default
-//! features the typed model and [`text`] remain, with no runtime and no netlink.
+//! it. [`wire`] has the messages. Without default features the typed model remains, with no runtime and
+//! no netlink. ipvsadm's command line, listings and rule files are the crate `lb-ipvsadm`.
 //!
 //! What the kernel reports and this crate does not know is kept: a scheduler in
 //! [`Scheduler::Other`], a flag as a bit, an attribute in a variant `Other`.
@@ -71,12 +71,12 @@
 //! | `-a` `-e` `-d` | [`IpvsHandle::add_destination`], [`edit_destination`](IpvsHandle::edit_destination), [`delete_destination`](IpvsHandle::delete_destination) |
 //! | `-C` `-Z` | [`IpvsHandle::flush`], [`zero`](IpvsHandle::zero) |
 //! | `-R` | [`IpvsHandle::apply`] |
-//! | `-L` `-S` | [`IpvsHandle::snapshot`] and [`text::listing`], [`text::save`] |
-//! | `-L -n`, fast | [`IpvsHandle::plain_snapshot`] and [`text::plain_listing`] |
-//! | none: the whole table as a file | [`Table`], [`text::table`], [`IpvsHandle::replace`] |
-//! | the command line itself | [`text::command`] |
+//! | `-L` `-S` | [`IpvsHandle::snapshot`] and `lb_ipvsadm::listing`, `lb_ipvsadm::save` |
+//! | `-L -n`, fast | [`IpvsHandle::plain_snapshot`] and `lb_ipvsadm::plain_listing` |
+//! | none: the whole table as a file | [`Table`], `lb_ipvsadm::table`, [`IpvsHandle::replace`] |
+//! | the command line itself | `lb_ipvsadm::command` |
 //! | `-e … -w 0`, waiting, `-d` | [`IpvsHandle::drain`] |
-//! | `-L -c` | [`IpvsHandle::connections`] and [`text::connections`] |
+//! | `-L -c` | [`IpvsHandle::connections`] and [`connections`] |
 //! | none: `watch ipvsadm -L` | [`IpvsHandle::changes`], [`difference`](fn@difference) |
 //! | none: `ip netns exec NAME ipvsadm` | [`IpvsHandle::connect_in`], [`NetworkNamespace`] |
 //! | none: `sysctl net.ipv4.vs` | [`IpvsHandle::sysctls`], [`set_sysctl`](IpvsHandle::set_sysctl), [`sysctl`] |
@@ -93,7 +93,7 @@
 //! # Examples
 #![cfg_attr(feature = "netlink", doc = "```no_run")]
 #![cfg_attr(not(feature = "netlink"), doc = "```ignore")]
-//! use lb_ipvs::{Change, Destination, IpvsHandle, Scheduler, Service, ServiceKey, text};
+//! use lb_ipvs::{Change, Destination, IpvsHandle, Scheduler, Service, ServiceKey};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -108,10 +108,9 @@
 //!     .await?;
 //! assert_eq!(outcomes.len(), 3);
 //!
-//! let (info, table) = (ipvs.info().await?, ipvs.snapshot().await?);
-//! let mut out = String::new();
-//! text::listing(&text::Listing::default(), &info, &table, &mut out)?;
-//! println!("{out}");
+//! for entry in ipvs.snapshot().await? {
+//!     println!("{}: {} destinations", entry.service.service.key, entry.destinations.len());
+//! }
 //! # Ok(())
 //! # }
 //! ```
@@ -119,17 +118,19 @@
     not(feature = "netlink"),
     allow(
         rustdoc::broken_intra_doc_links,
-        reason = "this page tells of the client, which is not there then"
+        reason = "this page describes the client, which that feature adds"
     )
 )]
 
 mod change;
+pub mod connections;
 mod destination;
 mod difference;
 mod drain;
 mod entry;
 #[cfg(feature = "netlink")]
 mod error;
+mod explanation;
 mod flags;
 mod forwarding;
 #[cfg(feature = "netlink")]
@@ -150,7 +151,6 @@ mod stats;
 mod status;
 pub mod sysctl;
 mod table;
-pub mod text;
 #[cfg(feature = "netlink")]
 mod transport;
 #[cfg(feature = "netlink")]
@@ -183,8 +183,9 @@ pub use stats::{Rates, Stats};
 pub use status::{Estimation, HashTable, Status};
 pub use table::{Table, TableChange, TableError, TableService};
 
-/// A kernel made of a script, for tests of programs that use [`IpvsHandle`].
+/// A kernel made of a script, and arbitrary tables, for tests of programs that use [`IpvsHandle`].
 #[cfg(any(all(test, feature = "netlink"), feature = "test-util"))]
 pub mod testing {
+    pub use crate::table::arbitrary::tables;
     pub use crate::transport::scripted::{ScriptedKernel, ScriptedReply, ScriptedRequest};
 }

@@ -33,7 +33,7 @@ impl AddressFamily {
 
 /// The transport protocol of a service.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "what has no name here is `Other`")]
 pub enum Protocol {
     /// TCP, protocol number 6.
     Tcp,
@@ -266,7 +266,8 @@ impl Persistence {
     }
 
     /// The time-out in the kernel's unit, at most `u32::MAX`.
-    pub(crate) fn seconds(&self) -> u32 {
+    #[must_use]
+    pub fn seconds(&self) -> u32 {
         u32::try_from(self.timeout.as_secs()).unwrap_or(u32::MAX)
     }
 }

@@ -62,8 +62,9 @@ impl SyncId {
         self.0
     }
 
-    /// What the kernel reported, which is kept whatever it is.
-    pub(crate) const fn reported(id: u32) -> Self {
+    /// A sync id as the kernel reports it, also above 255.
+    #[must_use]
+    pub const fn from_kernel(id: u32) -> Self {
         Self(id)
     }
 }

@@ -2,7 +2,7 @@
 //! Command-line grammars: words in, plain data out.
 //!
 //! Nothing here talks to the kernel, reads a file or looks a name up. ipvsadm's grammar is
-//! `lb_ipvs::text::command`.
+//! `lb_ipvsadm::command`.
 
 pub(crate) mod boot;
 pub(crate) mod genhash;

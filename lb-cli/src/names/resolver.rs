@@ -15,10 +15,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lb_ipvs::{
-    Protocol,
-    text::{self, command::LookUp},
-};
+use lb_ipvs::Protocol;
+use lb_ipvsadm::command::LookUp;
 
 use super::files;
 
@@ -94,7 +92,7 @@ impl SystemNames {
     }
 }
 
-impl text::Names for SystemNames {
+impl lb_ipvsadm::Names for SystemNames {
     fn host(&self, address: IpAddr) -> Option<String> {
         self.host_name(address)
     }

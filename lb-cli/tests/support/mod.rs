@@ -63,9 +63,9 @@ pub(crate) struct Case {
     pub(crate) exit: i32,
 }
 
-/// All commands of all goldens (`lb-ipvs/tests/golden`).
+/// All commands of all goldens (`lb-ipvsadm/tests/golden`).
 pub(crate) fn goldens() -> Vec<Case> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../lb-ipvs/tests/golden");
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../lb-ipvsadm/tests/golden");
     let mut files: Vec<_> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())

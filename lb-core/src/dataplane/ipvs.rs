@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use std::io;
 
 use async_trait::async_trait;
-use lb_ipvs::{Change, Error, IpvsHandle, ServiceKey, SyncDaemon, SyncState, TableEntry, text};
+use lb_ipvs::{Change, Error, IpvsHandle, ServiceKey, SyncDaemon, SyncState, TableEntry};
 
 use super::{Capabilities, DataPlane, DataPlaneError};
 
@@ -89,7 +89,7 @@ fn reason(error: Error) -> Box<dyn StdError + Send + Sync> {
             ..
         } => match source.raw_os_error() {
             Some(errno) => Box::new(KernelError {
-                text: text::kernel_error(operation, errno),
+                text: operation.explain(errno),
                 source,
             }),
             None => source.into(),

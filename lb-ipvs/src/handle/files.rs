@@ -9,13 +9,13 @@ use std::{
 
 use super::IpvsHandle;
 use crate::{
+    connections::Connections,
     error::Error,
     modprobe::{self, Helper, ModuleAttempt},
     plain::PlainEntry,
     procfs::{Application, merge, parse_applications},
     status::Status,
     sysctl::{Sysctl, SysctlValue, Sysctls},
-    text::connections::Connections,
 };
 
 /// The files of the calling thread's network namespace.
@@ -101,7 +101,7 @@ impl IpvsHandle {
     ///
     /// # Examples
     /// ```no_run
-    /// use lb_ipvs::text::connections::Origin;
+    /// use lb_ipvs::connections::Origin;
     /// # fn example(ipvs: lb_ipvs::IpvsHandle) -> Result<(), Box<dyn std::error::Error>> {
     /// let mut synced = 0_u64;
     /// for connection in ipvs.connections_with_origin()? {

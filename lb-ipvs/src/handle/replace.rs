@@ -83,7 +83,7 @@ impl IpvsHandle {
     /// ```no_run
     /// # async fn example(mut ipvs: lb_ipvs::IpvsHandle) -> Result<(), Box<dyn std::error::Error>> {
     /// let mut text = String::new();
-    /// lb_ipvs::text::table::write(&ipvs.table().await?, &mut text)?;
+    /// lb_ipvsadm::table::write(&ipvs.table().await?, &mut text)?;
     /// println!("{text}");
     /// # Ok(())
     /// # }
@@ -115,7 +115,7 @@ impl IpvsHandle {
     ///
     /// # Examples
     /// ```no_run
-    /// use lb_ipvs::text::{Numeric, table};
+    /// use lb_ipvsadm::{Numeric, table};
     /// # async fn example(mut ipvs: lb_ipvs::IpvsHandle) -> Result<(), Box<dyn std::error::Error>> {
     /// let file = table::read(&std::fs::read_to_string("/etc/ipvsadm.rules")?, &Numeric)?;
     /// for change in ipvs.replace(file.table()).await? {

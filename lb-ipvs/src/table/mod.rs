@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A whole table as it is configured, and the way from one table to another.
 
+#[cfg(any(test, feature = "test-util"))]
+pub(crate) mod arbitrary;
 mod plan;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -337,7 +339,10 @@ impl Table {
 
 /// One change of a [`Table`]: one request to the kernel.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the kernel has these operations, and a reader handles each"
+)]
 pub enum TableChange {
     /// Of a service or a destination.
     Entry(Change),

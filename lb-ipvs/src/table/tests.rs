@@ -1,194 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Laws of plans over arbitrary tables, and tables made by chance for others' laws.
+//! Laws of plans over arbitrary tables.
 
-use std::{net::SocketAddr, num::NonZeroU32, time::Duration};
+use std::time::Duration;
 
-use proptest::{collection::vec, option, prelude::*};
+use proptest::prelude::*;
 
-use super::*;
-use crate::{
-    AddressFamily, EngineName, ForwardingMethod, Netmask, Persistence, Protocol, Scheduler,
-    SchedulerName, ServiceFlags, SyncId, Thresholds, Tunnel, TunnelFlags, TunnelKind, Weight,
-};
-
-/// Few addresses, so that tables made by chance have much in common.
-fn address() -> impl Strategy<Value = SocketAddr> {
-    let ip = prop_oneof![
-        (0u8..4).prop_map(|last| [10, 0, 0, last].into()),
-        (0u16..3).prop_map(|last| [0xfd00, 0, 0, 0, 0, 0, 0, last].into()),
-        Just(std::net::IpAddr::from([0, 0, 0, 0, 0, 0xffff, 0x0a00, 1])),
-        Just(std::net::IpAddr::from([255, 255, 255, 255])),
-    ];
-    let port = prop_oneof![Just(0), Just(80), Just(8080), any::<u16>()];
-    (ip, port).prop_map(|(ip, port)| SocketAddr::new(ip, port))
-}
-
-fn key() -> impl Strategy<Value = ServiceKey> {
-    let family = prop_oneof![Just(AddressFamily::Ipv4), Just(AddressFamily::Ipv6)];
-    let mark = prop_oneof![1u32..4, Just(3_000_000_000), Just(u32::MAX)];
-    prop_oneof![
-        4 => (prop_oneof![Just(6u8), Just(17), Just(132), any::<u8>()], address()).prop_map(
-            |(number, address)| ServiceKey::Address {
-                protocol: Protocol::from_number(number),
-                address,
-            }
-        ),
-        1 => (mark, family).prop_map(|(mark, family)| {
-            ServiceKey::firewall_mark(NonZeroU32::new(mark).unwrap(), family)
-        }),
-    ]
-}
-
-/// Names with all that could confuse a reader of words.
-fn name(limit: usize) -> impl Strategy<Value = String> {
-    prop_oneof![
-        "[a-z]{1,9}",
-        Just("ipvsadm".to_owned()),
-        Just("-p".to_owned()),
-        Just("--lb-pe=x".to_owned()),
-        Just("#%20 \t".to_owned()),
-        any::<String>(),
-    ]
-    .prop_filter("a name", move |name| {
-        (1..=limit).contains(&name.len()) && !name.contains('\0')
-    })
-}
-
-fn service() -> impl Strategy<Value = Service> {
-    let known = proptest::sample::select(Scheduler::known());
-    let scheduler = prop_oneof![
-        3 => known,
-        1 => name(15).prop_map(|name| name.parse().unwrap()),
-    ];
-    // Without the two bits that the model keeps elsewhere.
-    let flags = prop_oneof![
-        Just(0u32),
-        (0u32..16).prop_map(|bits| bits << 2),
-        any::<u32>().prop_map(|bits| bits & !3),
-    ];
-    let seconds = prop_oneof![
-        Just(0u64),
-        1..400u64,
-        Just(2_678_400),
-        Just(2_678_401),
-        any::<u64>()
-    ];
-    let netmask = prop_oneof![
-        3 => Just(None),
-        1 => any::<[u8; 4]>().prop_map(|mask| Some(Netmask::Ipv4(mask.into()))),
-        1 => prop_oneof![0u32..200, any::<u32>()].prop_map(|length| Some(Netmask::Ipv6(length))),
-    ];
-    (
-        key(),
-        scheduler,
-        flags,
-        option::of(seconds),
-        netmask,
-        option::weighted(0.3, name(16)),
-    )
-        .prop_map(|(key, scheduler, flags, seconds, netmask, engine)| {
-            let mut service = Service::new(key, scheduler)
-                .with_flags(ServiceFlags::from_bits_retain(flags))
-                .with_netmask(netmask.unwrap_or_else(|| Netmask::host(key.family())));
-            service.persistence =
-                seconds.map(|seconds| Persistence::new(Duration::from_secs(seconds)));
-            service.persistence_engine = engine.map(|name| EngineName::new(&name).unwrap());
-            service
-        })
-}
-
-fn forwarding() -> impl Strategy<Value = ForwardingMethod> {
-    let kind = prop_oneof![0u8..3, any::<u8>()].prop_map(TunnelKind::from_number);
-    let flags = prop_oneof![0u16..4, any::<u16>()].prop_map(TunnelFlags::from_bits_retain);
-    let port = prop_oneof![Just(0u16), any::<u16>()];
-    prop_oneof![
-        Just(ForwardingMethod::Masquerade),
-        Just(ForwardingMethod::DirectRouting),
-        Just(ForwardingMethod::Local),
-        Just(ForwardingMethod::Bypass),
-        (5u32..).prop_map(ForwardingMethod::Other),
-        (kind, port, flags).prop_map(|(kind, port, flags)| {
-            ForwardingMethod::Tunnel(Tunnel { kind, port, flags })
-        }),
-    ]
-}
-
-fn destination() -> impl Strategy<Value = Destination> {
-    let number = || prop_oneof![Just(0u32), 1..100u32, any::<u32>()];
-    let weight = prop_oneof![0..=i32::MAX as u32, 0..3u32];
-    (address(), forwarding(), weight, number(), number()).prop_map(
-        |(address, forwarding, weight, upper, lower)| {
-            Destination::new(address)
-                .with_forwarding(forwarding)
-                .with_weight(Weight::new(weight).unwrap())
-                .with_thresholds(Thresholds { upper, lower })
-        },
-    )
-}
-
-fn daemon(state: SyncState) -> impl Strategy<Value = SyncDaemon> {
-    let interface = prop_oneof![Just("eth0".to_owned()), any::<String>()];
-    let group = prop_oneof![Just([224, 0, 0, 81].into()), any::<std::net::IpAddr>(),];
-    let id = prop_oneof![0..=255u32, any::<u32>()];
-    (
-        interface,
-        id,
-        option::of(any::<u16>()),
-        option::of(group),
-        option::of(any::<u16>()),
-        option::of(any::<u8>()),
-    )
-        .prop_map(move |(interface, id, max_length, group, port, ttl)| {
-            let mut daemon = SyncDaemon::new(state, interface, SyncId::reported(id));
-            daemon.max_length = max_length;
-            daemon.group = group;
-            daemon.port = port;
-            daemon.ttl = ttl;
-            daemon
-        })
-}
-
-fn timeouts() -> impl Strategy<Value = Timeouts> {
-    let time = || {
-        prop_oneof![0..3u64, Just(2_678_400), Just(2_678_401), any::<u64>()]
-            .prop_map(Duration::from_secs)
-    };
-    (time(), time(), time()).prop_map(|(tcp, tcp_fin, udp)| Timeouts { tcp, tcp_fin, udp })
-}
-
-/// Any table at all.
-pub(crate) fn table() -> impl Strategy<Value = Table> {
-    let daemons = (
-        option::of(daemon(SyncState::Master)),
-        option::of(daemon(SyncState::Backup)),
-    );
-    (
-        vec((service(), vec(destination(), 0..5)), 0..5),
-        option::of(timeouts()),
-        option::of(daemons),
-    )
-        .prop_map(|(services, timeouts, daemons)| {
-            let mut table = Table::new();
-            for (service, destinations) in services {
-                let key = service.key;
-                if table.add_service(service).is_ok() {
-                    for destination in destinations {
-                        // A second one with that address is left out.
-                        let _ = table.add_destination(&key, destination);
-                    }
-                }
-            }
-            table.timeouts = timeouts;
-            if let Some((master, backup)) = daemons {
-                table = table.with_sync_daemons(master.into_iter().chain(backup));
-            }
-            table
-        })
-}
+use super::{arbitrary::tables, *};
+use crate::{ForwardingMethod, Scheduler, SchedulerName, SyncId, Weight};
 
 /// A table as the kernel reports it: nothing left open.
 fn reported() -> impl Strategy<Value = Table> {
-    table().prop_map(|mut table| {
+    tables().prop_map(|mut table| {
         let time = |time: Duration| time.max(Duration::from_secs(1));
         let timeouts = table.timeouts.unwrap_or_default();
         table.timeouts = Some(Timeouts {
@@ -240,7 +62,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_left_open_stays(before in reported(), desired in table()) {
+    fn what_is_left_open_stays(before in reported(), desired in tables()) {
         let mut table = before.clone();
         make_all(&mut table, &before.plan(&desired));
         prop_assert_eq!(&table.services, &desired.services);
@@ -289,26 +111,59 @@ proptest! {
     }
 }
 
-/// Additions, then edits, then deletions, whatever service they are of.
+/// A table of masquerading destinations, with the time-outs in seconds and one sync daemon.
+pub(crate) fn build_table<'a>(
+    services: impl IntoIterator<Item = (ServiceKey, Scheduler, &'a [(&'a str, u32)])>,
+    timeouts: [u64; 3],
+    daemon: SyncDaemon,
+) -> Table {
+    let [tcp, tcp_fin, udp] = timeouts.map(Duration::from_secs);
+    let mut table = Table::new()
+        .with_timeouts(Timeouts { tcp, tcp_fin, udp })
+        .with_sync_daemons([daemon]);
+    for (key, scheduler, destinations) in services {
+        table.add_service(Service::new(key, scheduler)).unwrap();
+        for (address, weight) in destinations {
+            let destination = Destination::new(address.parse().unwrap())
+                .with_forwarding(ForwardingMethod::Masquerade)
+                .with_weight(Weight::new(*weight).unwrap());
+            table.add_destination(&key, destination).unwrap();
+        }
+    }
+    table
+}
+
+/// Additions, then edits, then deletions, across all services.
 #[test]
 fn nothing_is_taken_away_before_its_replacement_is_there() {
-    let read = |text: &str| {
-        crate::text::table::read(text, &crate::text::Numeric)
-            .unwrap()
-            .into_table()
-    };
-    let before = read(
-        "# IPVS table, format 1: services, daemons\n\
-         -A -t 10.0.0.1:80 -s rr\n-a -t 10.0.0.1:80 -r 10.0.1.1:80 -m\n\
-         -a -t 10.0.0.1:80 -r 10.0.1.2:80 -m\n-A -t 10.0.0.2:80 -s rr\n\
-         --set 900 120 300\n--start-daemon master --syncid 1\n",
+    let [web, dns, gone] = [
+        ServiceKey::tcp("10.0.0.1:80".parse().unwrap()),
+        ServiceKey::udp("10.0.0.3:53".parse().unwrap()),
+        ServiceKey::tcp("10.0.0.2:80".parse().unwrap()),
+    ];
+    let before = build_table(
+        [
+            (
+                web,
+                Scheduler::RoundRobin,
+                &[("10.0.1.1:80", 1), ("10.0.1.2:80", 1)][..],
+            ),
+            (gone, Scheduler::RoundRobin, &[]),
+        ],
+        [900, 120, 300],
+        SyncDaemon::new(SyncState::Master, "eth0", SyncId::new(1)),
     );
-    let desired = read(
-        "# IPVS table, format 1: services, daemons\n\
-         -A -t 10.0.0.1:80 -s wrr\n-a -t 10.0.0.1:80 -r 10.0.1.1:80 -m -w 5\n\
-         -a -t 10.0.0.1:80 -r 10.0.1.3:80 -m\n\
-         -A -u 10.0.0.3:53 -s rr\n-a -u 10.0.0.3:53 -r 10.0.1.1:53 -m\n\
-         --set 900 0 60\n--start-daemon master --syncid 2\n",
+    let desired = build_table(
+        [
+            (
+                web,
+                Scheduler::WeightedRoundRobin,
+                &[("10.0.1.1:80", 5), ("10.0.1.3:80", 1)][..],
+            ),
+            (dns, Scheduler::RoundRobin, &[("10.0.1.1:53", 1)]),
+        ],
+        [900, 0, 60],
+        SyncDaemon::new(SyncState::Master, "eth0", SyncId::new(2)),
     );
     let plan: Vec<String> = before
         .plan(&desired)

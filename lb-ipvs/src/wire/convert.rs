@@ -171,7 +171,7 @@ impl ServiceParts {
         };
         let scheduler = required(self.scheduler, "IPVS_SVC_ATTR_SCHED_NAME")?;
         let mut service =
-            Service::new(key, scheduler).with_flags(ServiceFlags::reported(self.flags));
+            Service::new(key, scheduler).with_flags(ServiceFlags::from_kernel(self.flags));
         if self.flags & PERSISTENT != 0 {
             let timeout = Duration::from_secs(self.timeout.into());
             service.persistence = Some(Persistence::new(timeout));
@@ -297,7 +297,7 @@ impl DestinationParts {
         let forwarding = match required(self.method, "IPVS_DEST_ATTR_FWD_METHOD")? {
             IP_VS_CONN_F_MASQ => ForwardingMethod::Masquerade,
             IP_VS_CONN_F_LOCALNODE => ForwardingMethod::Local,
-            IP_VS_CONN_F_TUNNEL => ForwardingMethod::Tunnel(Tunnel::reported(
+            IP_VS_CONN_F_TUNNEL => ForwardingMethod::Tunnel(Tunnel::new(
                 TunnelKind::from_number(self.kind),
                 self.tunnel_port,
                 TunnelFlags::from_bits_retain(self.tunnel_flags),
@@ -375,7 +375,7 @@ pub(crate) fn daemon_of(attributes: &[DaemonAttribute]) -> Result<SyncDaemon, De
         }
     };
     let interface = required(interface, "IPVS_DAEMON_ATTR_MCAST_IFN")?;
-    let mut daemon = SyncDaemon::new(state, interface, SyncId::reported(id));
+    let mut daemon = SyncDaemon::new(state, interface, SyncId::from_kernel(id));
     daemon.max_length = max_length;
     daemon.group = group;
     daemon.port = port;

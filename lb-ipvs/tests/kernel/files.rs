@@ -9,8 +9,8 @@ use std::{
 
 use lb_ipvs::{
     Application, Helper, NetworkNamespace, Protocol,
+    connections::{Connection, Origin},
     sysctl::{SyncThreshold, Sysctl, SysctlError, SysctlValue},
-    text::{self, connections::Origin},
 };
 
 use super::*;
@@ -53,15 +53,18 @@ async fn plain_is_whole(ipvs: &mut IpvsHandle) {
     let (plain, whole) = at_rest!(whole(ipvs).await, ipvs.plain_snapshot().await.unwrap());
     assert_eq!(plain, whole);
     for (options, arguments) in [
-        (text::Listing::default(), "-L -n"),
-        (text::Listing::default().with_sort(false), "-L -n --nosort"),
+        (lb_ipvsadm::Listing::default(), "-L -n"),
+        (
+            lb_ipvsadm::Listing::default().with_sort(false),
+            "-L -n --nosort",
+        ),
     ] {
         let theirs = || ipvsadm(arguments).replace("FWM  -1 ", "FWM  4294967295 ");
         let (ours, theirs) = at_rest!(theirs(), {
             let plain = ipvs.plain_snapshot().await.unwrap();
             let info = ipvs.info().await.unwrap();
             let mut ours = String::new();
-            text::plain_listing(&options, &info, &plain, &mut ours).unwrap();
+            lb_ipvsadm::plain_listing(&options, &info, &plain, &mut ours).unwrap();
             ours
         });
         assert_eq!(ours, theirs);
@@ -145,9 +148,7 @@ pub(super) async fn connections() {
         .unwrap();
     ipvs.add_destination(&key, &destination).await.unwrap();
     let client = TcpStream::connect(key.address().unwrap()).unwrap();
-    let ours = |connection: &text::connections::Connection| {
-        connection.client == client.local_addr().unwrap()
-    };
+    let ours = |connection: &Connection| connection.client == client.local_addr().unwrap();
     let seen = ipvs
         .connections()
         .unwrap()

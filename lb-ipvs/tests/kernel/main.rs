@@ -204,7 +204,7 @@ async fn formatted(ipvs: &mut IpvsHandle) -> String {
     let info = ipvs.info().await.unwrap();
     let table = ipvs.snapshot().await.unwrap();
     let mut text = String::new();
-    lb_ipvs::text::listing(&lb_ipvs::text::Listing::default(), &info, &table, &mut text).unwrap();
+    lb_ipvsadm::listing(&lb_ipvsadm::Listing::default(), &info, &table, &mut text).unwrap();
     text
 }
 

@@ -32,7 +32,7 @@ pub(crate) struct Compared<'a> {
 
 /// Compares the lines of a case with its golden; every command of the golden must be among them.
 pub(crate) fn compare(case: &str, lines: &[Compared<'_>], tally: &mut Tally) -> TestResult {
-    let file = format!("../lb-ipvs/tests/golden/{case}.txt");
+    let file = format!("../lb-ipvsadm/tests/golden/{case}.txt");
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(file);
     let Ok(text) = fs::read_to_string(&path) else {
         return Ok(());

@@ -5,7 +5,7 @@ use crate::runner::{StepError, run};
 use crate::steps::{Context, cargo};
 
 /// Crates that must build by themselves, and without their default features.
-const LIBRARIES: &[&str] = &["lb-vrrp", "lb-ipvs", "lb-check", "lb-core"];
+const LIBRARIES: &[&str] = &["lb-vrrp", "lb-ipvs", "lb-ipvsadm", "lb-check", "lb-core"];
 /// The features of lb-core that stand alone; `daemon` brings all of them.
 const FEATURES: &[&str] = &["config", "mail", "control"];
 

@@ -5,13 +5,9 @@ use std::io::{self, BufWriter, Write as _};
 
 use lb_ipvs::{
     Error, ServiceKey, TableEntry,
-    text::{
-        self, Columns, Listing, Names, Numeric,
-        command::ListRequest,
-        connections::{self, Connection, ReadError},
-        json,
-    },
+    connections::{Connection, ReadError},
 };
+use lb_ipvsadm::{Columns, Listing, Names, Numeric, command::ListRequest, connections, json};
 
 use super::{Session, refused};
 use crate::{
@@ -45,15 +41,15 @@ impl<'a> Session<'a> {
                 match (&service, columns) {
                     (None, Columns::Plain) => {
                         let table = self.ipvs.plain_snapshot().await.map_err(not_listed)?;
-                        print_pieces(|out| text::plain_listing(&options, &info, &table, out))
+                        print_pieces(|out| lb_ipvsadm::plain_listing(&options, &info, &table, out))
                     }
                     (None, _) => {
                         let table = self.ipvs.snapshot().await.map_err(not_listed)?;
-                        print_pieces(|out| text::listing(&options, &info, &table, out))
+                        print_pieces(|out| lb_ipvsadm::listing(&options, &info, &table, out))
                     }
                     (Some(key), _) => {
                         let table = [self.one(key).await.map_err(not_listed)?];
-                        print_pieces(|out| text::listing(&options, &info, &table, out))
+                        print_pieces(|out| lb_ipvsadm::listing(&options, &info, &table, out))
                     }
                 }
             }
@@ -63,11 +59,11 @@ impl<'a> Session<'a> {
             } => self.list_connections(numeric, persistence),
             ListRequest::Timeouts => {
                 let timeouts = self.ipvs.timeouts().await.map_err(not_listed)?;
-                print_pieces(|out| text::timeouts(&timeouts, out))
+                print_pieces(|out| lb_ipvsadm::timeouts(&timeouts, out))
             }
             ListRequest::Daemons => {
                 let daemons = self.ipvs.sync_daemons().await.map_err(not_listed)?;
-                print_pieces(|out| text::sync_daemons(&daemons, out))
+                print_pieces(|out| lb_ipvsadm::sync_daemons(&daemons, out))
             }
         }
     }
@@ -103,7 +99,7 @@ impl<'a> Session<'a> {
 
     pub(super) async fn save(&mut self, numeric: bool) -> Result<(), Failure> {
         let table = self.ipvs.snapshot().await.map_err(not_listed)?;
-        print_pieces(|out| text::save(self.names(numeric), &table, out))
+        print_pieces(|out| lb_ipvsadm::save(self.names(numeric), &table, out))
     }
 
     async fn one(&mut self, key: &ServiceKey) -> Result<TableEntry, Error> {

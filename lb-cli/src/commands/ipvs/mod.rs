@@ -10,13 +10,8 @@ mod own;
 mod owner;
 mod restore;
 
-use lb_ipvs::{
-    Error, IpvsHandle, ModuleAttempt, NetworkNamespace,
-    text::{
-        self,
-        command::{self, Request, UsageError},
-    },
-};
+use lb_ipvs::{Error, IpvsHandle, ModuleAttempt, NetworkNamespace};
+use lb_ipvsadm::command::{self, Request, UsageError};
 
 use crate::{
     failure::{Failure, chain},
@@ -219,7 +214,7 @@ impl<'a> Session<'a> {
 fn refused(error: &Error, code: u8) -> Failure {
     match (error, error.operation(), error.errno()) {
         (Error::Kernel { .. } | Error::PermissionDenied { .. }, Some(operation), Some(errno)) => {
-            Failure::new(code, text::kernel_error(operation, errno))
+            Failure::new(code, operation.explain(errno))
         }
         _ => Failure::of(code, error),
     }

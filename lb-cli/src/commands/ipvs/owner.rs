@@ -7,7 +7,8 @@ use lb_core::{
     daemon::{self, DEFAULT_CONTROL, Ownership},
     ledger::Identity,
 };
-use lb_ipvs::{NetworkNamespace, ServiceKey, text::command::Request};
+use lb_ipvs::{NetworkNamespace, ServiceKey};
+use lb_ipvsadm::command::Request;
 
 use crate::output::complain;
 

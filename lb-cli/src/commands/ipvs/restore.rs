@@ -7,10 +7,8 @@
 
 use std::io::BufRead;
 
-use lb_ipvs::{
-    Change,
-    text::command::{self, Request},
-};
+use lb_ipvs::Change;
+use lb_ipvsadm::command::{self, Request};
 
 use super::{REFUSED, Session, refused, usage};
 use crate::{failure::Failure, output::complain};

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Tables that are replaced, against a kernel that is a table and refuses what a test says.
 
+use std::num::NonZeroU32;
+
 use super::*;
 use crate::{
-    ReplaceError, Table, TableChange,
-    text::{Numeric, table},
+    AddressFamily, ForwardingMethod, ReplaceError, Table, TableChange, Thresholds, Weight,
+    table::tests::build_table,
     wire::{
         config_attributes, daemon_attributes, daemon_of, destination_attributes,
         destination_key_attributes, destination_of, service_of, timeouts_of,
@@ -156,16 +158,12 @@ fn change_of(
     })
 }
 
-fn read(text: &str) -> Table {
-    table::read(text, &Numeric).unwrap().into_table()
-}
-
 /// A handle, the kernel's table, and the requests.
 fn kernel_with(
-    text: &str,
+    table: Table,
     refusal: impl FnMut(usize, &TableChange) -> Option<i32> + Send + 'static,
 ) -> (IpvsHandle, Arc<Mutex<Table>>, Log) {
-    let shared = Arc::new(Mutex::new(read(text)));
+    let shared = Arc::new(Mutex::new(table));
     let mut inner = Kernel {
         table: Arc::clone(&shared),
         changes: 0,
@@ -180,35 +178,65 @@ fn kernel_with(
     (handle, shared, log)
 }
 
-const BEFORE: &str = "\
-# IPVS table, format 1: services, daemons
--A -t 10.0.0.1:80 -s rr
--a -t 10.0.0.1:80 -r 10.0.1.1:80 -m
--a -t 10.0.0.1:80 -r 10.0.1.2:80 -m -w 7 -x 10 -y 5
--A -u 10.0.0.1:53 -s rr
--a -u 10.0.0.1:53 -r 10.0.1.3:80 -m
---set 900 120 300
---start-daemon backup --mcast-interface eth0 --syncid 1 --sync-maxlen 1400 --mcast-group 224.0.0.81 --mcast-port 8848 --mcast-ttl 1
-";
+fn web() -> ServiceKey {
+    ServiceKey::tcp("10.0.0.1:80".parse().unwrap())
+}
 
-const DESIRED: &str = "\
-# IPVS table, format 1: services, daemons
--A -t 10.0.0.1:80 -s wrr
--a -t 10.0.0.1:80 -r 10.0.1.1:80 -m -w 3
--a -t 10.0.0.1:80 -r 10.0.1.3:80 -m
--A -f 3000000000 -6 -s rr
---set 900 120 60
---start-daemon master --mcast-interface eth0 --syncid 2 --sync-maxlen 1400 --mcast-group 224.0.0.81 --mcast-port 8848 --mcast-ttl 1
-";
+fn daemon(state: SyncState, id: u8) -> SyncDaemon {
+    let mut daemon = SyncDaemon::new(state, "eth0", SyncId::new(id));
+    daemon.max_length = Some(1400);
+    daemon.group = Some("224.0.0.81".parse().unwrap());
+    daemon.port = Some(8848);
+    daemon.ttl = Some(1);
+    daemon
+}
+
+fn before() -> Table {
+    let dns = ServiceKey::udp("10.0.0.1:53".parse().unwrap());
+    let mut table = build_table(
+        [
+            (web(), Scheduler::RoundRobin, &[("10.0.1.1:80", 1)][..]),
+            (dns, Scheduler::RoundRobin, &[("10.0.1.3:80", 1)]),
+        ],
+        [900, 120, 300],
+        daemon(SyncState::Backup, 1),
+    );
+    let limited = Destination::new("10.0.1.2:80".parse().unwrap())
+        .with_forwarding(ForwardingMethod::Masquerade)
+        .with_weight(Weight::new(7).unwrap())
+        .with_thresholds(Thresholds {
+            upper: 10,
+            lower: 5,
+        });
+    table.add_destination(&web(), limited).unwrap();
+    table
+}
+
+fn desired() -> Table {
+    let mark = NonZeroU32::new(3_000_000_000).unwrap();
+    let mark = ServiceKey::firewall_mark(mark, AddressFamily::Ipv6);
+    build_table(
+        [
+            (
+                web(),
+                Scheduler::WeightedRoundRobin,
+                &[("10.0.1.1:80", 3), ("10.0.1.3:80", 1)][..],
+            ),
+            (mark, Scheduler::RoundRobin, &[]),
+        ],
+        [900, 120, 60],
+        daemon(SyncState::Master, 2),
+    )
+}
 
 #[tokio::test]
 async fn the_table_becomes_as_desired() {
-    let (mut ipvs, table, log) = kernel_with(BEFORE, |_, _| None);
-    assert_eq!(ipvs.table().await.unwrap(), read(BEFORE));
-    let changes = ipvs.replace(&read(DESIRED)).await.unwrap();
-    assert_eq!(*table.lock().unwrap(), read(DESIRED));
-    assert_eq!(changes, read(BEFORE).plan(&read(DESIRED)));
-    assert_eq!(ipvs.replace(&read(DESIRED)).await.unwrap(), []);
+    let (mut ipvs, table, log) = kernel_with(before(), |_, _| None);
+    assert_eq!(ipvs.table().await.unwrap(), before());
+    let changes = ipvs.replace(&desired()).await.unwrap();
+    assert_eq!(*table.lock().unwrap(), desired());
+    assert_eq!(changes, before().plan(&desired()));
+    assert_eq!(ipvs.replace(&desired()).await.unwrap(), []);
     // All changes of services and destinations went in one send.
     let log = log.lock().unwrap();
     assert_eq!(log.iter().filter(|sent| sent.len() > 1).count(), 1);
@@ -218,18 +246,18 @@ async fn the_table_becomes_as_desired() {
 /// Every change in turn is the one that the kernel refuses.
 #[tokio::test]
 async fn whatever_is_refused_the_table_is_as_before() {
-    let count = read(BEFORE).plan(&read(DESIRED)).len();
+    let count = before().plan(&desired()).len();
     assert_eq!(count, 9);
     for at in 0..count {
         let (mut ipvs, table, _) =
-            kernel_with(BEFORE, move |index, _| (index == at).then_some(EINVAL));
-        let error = ipvs.replace(&read(DESIRED)).await.unwrap_err();
+            kernel_with(before(), move |index, _| (index == at).then_some(EINVAL));
+        let error = ipvs.replace(&desired()).await.unwrap_err();
         let ReplaceError::Undone(refused) = error else {
             panic!("{at}: {error:?}");
         };
-        assert_eq!(refused.change, read(BEFORE).plan(&read(DESIRED))[at]);
+        assert_eq!(refused.change, before().plan(&desired())[at]);
         assert_eq!(refused.source.errno(), Some(EINVAL));
-        assert_eq!(*table.lock().unwrap(), read(BEFORE), "{at}");
+        assert_eq!(*table.lock().unwrap(), before(), "{at}");
     }
 }
 
@@ -237,14 +265,14 @@ async fn whatever_is_refused_the_table_is_as_before() {
 async fn what_cannot_be_undone_is_told() {
     // The deletion of the UDP service is made, the new time-outs are refused, and the service does
     // not come back.
-    let (mut ipvs, table, _) = kernel_with(BEFORE, |_, change| match change {
+    let (mut ipvs, table, _) = kernel_with(before(), |_, change| match change {
         TableChange::SetTimeouts(_) => Some(EINVAL),
         TableChange::Entry(Change::AddService(service)) => {
             (service.key.protocol() == Some(crate::Protocol::Udp)).then_some(EINVAL)
         }
         _ => None,
     });
-    let error = ipvs.replace(&read(DESIRED)).await.unwrap_err();
+    let error = ipvs.replace(&desired()).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "the table could not be put back: 2 changes would be left to do"
@@ -260,7 +288,7 @@ async fn what_cannot_be_undone_is_told() {
     for change in &left {
         table.make(change).unwrap();
     }
-    assert_eq!(table, read(BEFORE), "what is left is what is missing");
+    assert_eq!(table, before(), "what is left is what is missing");
 }
 
 #[tokio::test]
@@ -272,7 +300,7 @@ async fn what_others_do_meanwhile_stays() {
         Arc::new(Mutex::new(None::<Arc<Mutex<Table>>>)),
     );
     let inner = Arc::clone(&shared);
-    let (mut ipvs, table, _) = kernel_with(BEFORE, move |index, _| {
+    let (mut ipvs, table, _) = kernel_with(before(), move |index, _| {
         if index == 3 {
             let table = inner.lock().unwrap().take().unwrap();
             table.lock().unwrap().make(&made).unwrap();
@@ -281,29 +309,34 @@ async fn what_others_do_meanwhile_stays() {
         None
     });
     *shared.lock().unwrap() = Some(Arc::clone(&table));
-    let error = ipvs.replace(&read(DESIRED)).await.unwrap_err();
+    let error = ipvs.replace(&desired()).await.unwrap_err();
     assert!(matches!(error, ReplaceError::Undone(_)), "{error:?}");
-    let mut expected = read(BEFORE);
+    let mut expected = before();
     expected.make(&theirs).unwrap();
     assert_eq!(*table.lock().unwrap(), expected);
 }
 
 #[tokio::test]
 async fn one_change_in_ten_thousand_services_is_one_request() {
-    let text = |weight: u32| {
-        (0..10_000u32)
-            .map(|index| {
-                let [_, _, high, low] = index.to_be_bytes();
-                let weight = if index == 4711 { weight } else { 1 };
-                let service = format!("-t 10.1.{high}.{low}:80");
-                format!("-A {service} -s rr\n-a {service} -r 10.0.1.1:80 -m -w {weight}\n")
-            })
-            .collect::<String>()
+    let with_weight = |weight: u32| {
+        let mut table = Table::new();
+        for index in 0..10_000u32 {
+            let [_, _, high, low] = index.to_be_bytes();
+            let key = ServiceKey::tcp(SocketAddr::new([10, 1, high, low].into(), 80));
+            let weight = if index == 4711 { weight } else { 1 };
+            let destination = Destination::new("10.0.1.1:80".parse().unwrap())
+                .with_forwarding(ForwardingMethod::Masquerade)
+                .with_weight(Weight::new(weight).unwrap());
+            let service = Service::new(key, Scheduler::RoundRobin);
+            table.add_service(service).unwrap();
+            table.add_destination(&key, destination).unwrap();
+        }
+        table
     };
-    let before = read(&text(1));
-    let (mut ipvs, table, log) = kernel_with("", |_, _| None);
+    let before = with_weight(1);
+    let (mut ipvs, table, log) = kernel_with(Table::new(), |_, _| None);
     *table.lock().unwrap() = before.clone().with_timeouts(Timeouts::default());
-    let changes = ipvs.replace_from(&before, &read(&text(5))).await.unwrap();
+    let changes = ipvs.replace_from(&before, &with_weight(5)).await.unwrap();
     assert_eq!(changes.len(), 1);
     let log = log.lock().unwrap();
     assert_eq!(log.len(), 1);

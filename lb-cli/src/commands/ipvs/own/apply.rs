@@ -3,10 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use lb_ipvs::{
-    Change, Error, NetworkNamespace, Refused, ReplaceError, Table, TableChange,
-    text::table::TableFile,
-};
+use lb_ipvs::{Change, Error, NetworkNamespace, Refused, ReplaceError, Table, TableChange};
+use lb_ipvsadm::table::TableFile;
 
 use super::{
     super::{NOT_INITIALIZED, REFUSED, Session, block_on, owner, refused},
@@ -171,8 +169,8 @@ mod tests {
     use lb_ipvs::{
         IpvsHandle,
         testing::{ScriptedKernel, ScriptedReply},
-        text::{Numeric, table},
     };
+    use lb_ipvsadm::{Numeric, table};
 
     use super::*;
 

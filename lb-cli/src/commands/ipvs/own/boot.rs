@@ -4,7 +4,8 @@
 use std::{env, fs, io, path::PathBuf};
 
 use clap::ValueEnum;
-use lb_ipvs::{NetworkNamespace, Table, text::table};
+use lb_ipvs::{NetworkNamespace, Table};
+use lb_ipvsadm::table;
 
 use super::{
     super::{REFUSED, Session, block_on, refused},

@@ -3,10 +3,8 @@
 
 use std::path::PathBuf;
 
-use lb_ipvs::{
-    Change, NetworkNamespace, Subject, Table, TableChange,
-    text::table::{self, change_line},
-};
+use lb_ipvs::{Change, NetworkNamespace, Subject, Table, TableChange};
+use lb_ipvsadm::table::{self, change_line};
 use serde_json::{Value, json};
 
 use super::{

@@ -11,10 +11,10 @@ use std::{
 use lb_ipvs::{
     DestinationEntry, DrainDelete, DrainEnd, DrainEvent, DrainOptions, DrainResult, DrainStep,
     NetworkNamespace, ServiceKey,
-    text::{
-        command::{self, ListRequest, LookUp as _, Request},
-        json,
-    },
+};
+use lb_ipvsadm::{
+    command::{self, ListRequest, LookUp as _, Request},
+    json,
 };
 use tokio::signal::unix::{SignalKind, signal};
 

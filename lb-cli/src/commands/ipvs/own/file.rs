@@ -8,10 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lb_ipvs::{
-    Table,
-    text::table::{self, TableFile},
-};
+use lb_ipvs::Table;
+use lb_ipvsadm::table::{self, TableFile};
 
 use crate::{failure::Failure, names::SystemNames};
 

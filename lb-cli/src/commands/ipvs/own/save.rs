@@ -3,10 +3,8 @@
 
 use std::path::PathBuf;
 
-use lb_ipvs::{
-    NetworkNamespace,
-    text::{self, Names, Numeric, table},
-};
+use lb_ipvs::NetworkNamespace;
+use lb_ipvsadm::{Names, Numeric, table};
 
 use super::{
     super::{Session, block_on, refused},
@@ -46,7 +44,7 @@ pub(super) fn run(args: &Args, netns: Option<&NetworkNamespace>) -> Result<u8, F
         } else {
             let table = session.ipvs.snapshot().await.map_err(not_read)?;
             let names: &dyn Names = if args.numeric { &Numeric } else { &names };
-            text::save(names, &table, &mut text)
+            lb_ipvsadm::save(names, &table, &mut text)
         }
         .map_err(|error| Failure::of(NOT_READ, &error))?;
         Ok(text)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `lbctl ipvs status`
 
-use lb_ipvs::{HashTable, Info, NetworkNamespace, Status, text::json};
+use lb_ipvs::{HashTable, Info, NetworkNamespace, Status};
+use lb_ipvsadm::json;
 
 use super::super::{Session, block_on};
 use crate::{failure::Failure, names::SystemNames, output::print};

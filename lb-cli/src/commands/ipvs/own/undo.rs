@@ -3,7 +3,7 @@
 
 use lb_ipvs::{
     Destination, DestinationEntry, NetworkNamespace, Scheduler, Service, ServiceEntry, ServiceKey,
-    Stats, TableEntry, text,
+    Stats, TableEntry,
 };
 
 /// `lbctl ipvs -e …`: as `-S` writes a destination, with the thresholds it leaves out.
@@ -25,7 +25,7 @@ pub(super) fn command(
     }];
     let mut saved = String::new();
     // Writing to memory does not fail.
-    let _ = text::save(&text::Numeric, &table, &mut saved);
+    let _ = lb_ipvsadm::save(&lb_ipvsadm::Numeric, &table, &mut saved);
     let options = saved
         .lines()
         .find_map(|line| line.strip_prefix("-a "))

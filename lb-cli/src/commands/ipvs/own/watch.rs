@@ -8,7 +8,8 @@ use std::{
 };
 
 use futures_util::StreamExt as _;
-use lb_ipvs::{Aspects, Difference, NetworkNamespace, text::json};
+use lb_ipvs::{Aspects, Difference, NetworkNamespace};
+use lb_ipvsadm::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::super::{Session, block_on, refused};
