@@ -4,11 +4,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use lb_ipvs::Owned;
 use tokio::net::UnixStream;
 
 use super::start::beside;
 use crate::ledger::{self, Identity};
-use crate::plan::Owned;
 
 /// The longest wait for the control socket.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -53,11 +53,10 @@ pub async fn ownership(control: &Path, table: &Identity) -> Option<Ownership> {
 
 #[cfg(test)]
 mod tests {
-    use lb_ipvs::ServiceKey;
+    use lb_ipvs::{OwnedChange, Record, ServiceKey};
 
     use super::*;
     use crate::ledger::Ledger;
-    use crate::plan::OwnedService;
 
     #[tokio::test]
     async fn of_a_running_daemon_and_this_table_only() {
@@ -68,7 +67,7 @@ mod tests {
         let path = beside(&control, ".ledger");
         let (mut ledger, _) = Ledger::open(&path, here.clone()).unwrap();
         ledger
-            .record([(key, Some(OwnedService::UNCONFIRMED))])
+            .record([OwnedChange::Service(key, Some(Record::Unconfirmed))])
             .unwrap();
 
         assert!(ownership(&control, &here).await.is_none(), "no daemon");

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
+use lb_ipvs::Part;
+
 use super::output::Output;
 use super::queue::Queue;
 use super::real::{RealState, Slot};
@@ -116,7 +118,7 @@ impl ServiceState {
         }
         self.judge_quorum(false, queue);
         if self.desired() != before {
-            queue.service_changed(self.key());
+            queue.service_changed(self.key(), Part::Whole);
         }
     }
 
@@ -225,7 +227,7 @@ impl ServiceState {
             }
             self.remove_real_server(state, spec, queue);
         }
-        queue.service_changed(self.key());
+        queue.service_changed(self.key(), Part::Whole);
     }
 }
 

@@ -16,14 +16,13 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 
 use lb_ipvs::{
-    AddressFamily, Destination, EngineName, ForwardingMethod, Netmask, Persistence, Protocol,
-    Service, ServiceFlags, ServiceKey, SyncState, Thresholds, Tunnel, TunnelFlags, TunnelKind,
-    Weight,
+    AddressFamily, Destination, EngineName, ForwardingMethod, Netmask, OwnedChange, Persistence,
+    Protocol, Record, Service, ServiceFlags, ServiceKey, SyncState, Thresholds, Tunnel,
+    TunnelFlags, TunnelKind, Weight,
 };
 use serde::{Deserialize, Serialize};
 
 use super::Identity;
-use crate::plan::Record;
 
 /// Length of a checksum and the space behind it.
 const PREFIX: usize = 9;
@@ -143,7 +142,7 @@ impl Line {
         record: &Record<Destination>,
     ) -> Self {
         let form = match record {
-            Record::Confirmed(destination) => DestinationForm::of(destination),
+            Record::Confirmed(destination) => Some(DestinationForm::from(destination)),
             Record::Unconfirmed => None,
         };
         Self::Destination((*key).into(), address, form)
@@ -193,6 +192,21 @@ impl Checksum {
 
     fn text(self) -> String {
         format!("{:08x}", self.0)
+    }
+}
+
+impl From<&OwnedChange> for Line {
+    fn from(change: &OwnedChange) -> Self {
+        match change {
+            OwnedChange::Service(key, Some(record)) => Self::service(key, record),
+            OwnedChange::Service(key, None) => Self::Released((*key).into(), None),
+            OwnedChange::Destination(key, address, Some(record)) => {
+                Self::destination(key, *address, record)
+            }
+            OwnedChange::Destination(key, address, None) => {
+                Self::Released((*key).into(), Some(*address))
+            }
+        }
     }
 }
 
@@ -290,9 +304,8 @@ impl ServiceForm {
     }
 }
 
-impl DestinationForm {
-    /// The form of a destination; `None` for a forwarding method that has no number here.
-    fn of(destination: &Destination) -> Option<Self> {
+impl From<&Destination> for DestinationForm {
+    fn from(destination: &Destination) -> Self {
         let (method, tunnel) = match destination.forwarding {
             ForwardingMethod::Masquerade => (0, None),
             ForwardingMethod::Local => (1, None),
@@ -303,26 +316,26 @@ impl DestinationForm {
             ForwardingMethod::DirectRouting => (3, None),
             ForwardingMethod::Bypass => (4, None),
             ForwardingMethod::Other(number) => (number, None),
-            _ => return None,
         };
-        Some(Self {
+        Self {
             method,
             weight: destination.weight.get(),
             upper: destination.thresholds.upper,
             lower: destination.thresholds.lower,
             tunnel,
-        })
+        }
     }
+}
 
+impl DestinationForm {
     /// The destination; without confirmation when this version cannot express the configuration.
     pub(super) fn record(self, address: SocketAddr) -> Record<Destination> {
         let forwarding = match (self.method, self.tunnel) {
             (0, None) => ForwardingMethod::Masquerade,
             (1, None) => ForwardingMethod::Local,
             (2, Some((kind, port, flags))) => {
-                let mut tunnel = Tunnel::gue(port).with_flags(TunnelFlags::from_bits_retain(flags));
-                tunnel.kind = TunnelKind::from_number(kind);
-                ForwardingMethod::Tunnel(tunnel)
+                let flags = TunnelFlags::from_bits_retain(flags);
+                ForwardingMethod::Tunnel(Tunnel::new(TunnelKind::from_number(kind), port, flags))
             }
             (3, None) => ForwardingMethod::DirectRouting,
             (4, None) => ForwardingMethod::Bypass,

@@ -2,7 +2,7 @@
 //! The ledger: the objects of the data plane that this program owns, in a file that survives it.
 //!
 //! IPVS entries carry no owner. The ledger lists the owned services, destinations and sync daemons with
-//! the last confirmed configuration of each ([`Record`](crate::plan::Record)); objects that are not in
+//! the last confirmed configuration of each ([`Record`](lb_ipvs::Record)); objects that are not in
 //! the ledger are never touched. [`Reconciler`](crate::dataplane::Reconciler) writes around every change:
 //!
 //! 1. the **intent**: each object that is about to change, as owned and not confirmed;
@@ -52,12 +52,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use lb_ipvs::{ServiceKey, SyncState};
+use lb_ipvs::{Owned, OwnedChange, SyncState};
 
 pub use identity::Identity;
 pub use read::{Damage, Fault, FormatError};
 
-use crate::plan::{Owned, OwnedService};
 use line::Line;
 use read::{Contents, Found, read};
 use store::Store;
@@ -107,8 +106,7 @@ pub enum Opened {
 /// # Examples
 /// ```
 /// use lb_core::ledger::{Identity, Ledger, Opened};
-/// use lb_core::plan::OwnedService;
-/// use lb_ipvs::ServiceKey;
+/// use lb_ipvs::{OwnedChange, Record, ServiceKey};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let directory = tempfile::tempdir()?;
@@ -117,7 +115,7 @@ pub enum Opened {
 /// let key = ServiceKey::tcp("192.168.1.50:80".parse()?);
 ///
 /// let (mut ledger, _) = Ledger::open(&path, identity.clone())?;
-/// ledger.record([(key, Some(OwnedService::UNCONFIRMED))])?;
+/// ledger.record([OwnedChange::Service(key, Some(Record::Unconfirmed))])?;
 ///
 /// let (ledger, opened) = Ledger::open(&path, identity)?;
 /// assert!(matches!(opened, Opened::Loaded));
@@ -136,7 +134,7 @@ impl Ledger {
     /// A ledger without a file: what is owned is forgotten with the process.
     pub const fn in_memory() -> Self {
         Self {
-            owned: Owned::EMPTY,
+            owned: Owned::new(),
             sync: Vec::new(),
             store: None,
         }
@@ -198,22 +196,22 @@ impl Ledger {
         &self.sync
     }
 
-    /// Records what of these services is owned now (`None`: nothing), and writes what differs from
-    /// before, a line per object, before it returns.
+    /// Records what is owned of these objects from now on, and writes a line for each where that differs
+    /// from before, before it returns.
     ///
     /// # Errors
     /// When the file cannot be written. The ledger in memory is right all the same, and the next change
     /// writes a whole snapshot.
     pub fn record(
         &mut self,
-        services: impl IntoIterator<Item = (ServiceKey, Option<OwnedService>)>,
+        steps: impl IntoIterator<Item = OwnedChange>,
     ) -> Result<(), LedgerError> {
         let mut lines = Vec::new();
-        for (key, service) in services {
-            if self.store.is_some() {
-                differences(&key, self.owned.get(&key), service.as_ref(), &mut lines);
+        for step in steps {
+            let line = self.store.is_some().then(|| Line::from(&step));
+            if self.owned.apply(step) {
+                lines.extend(line);
             }
-            self.owned.set(key, service);
         }
         self.write(&lines)
     }
@@ -256,32 +254,6 @@ impl Ledger {
             _ => Ok(()),
         }
     }
-}
-
-/// The lines that make what `new` says out of what `old` says.
-fn differences(
-    key: &ServiceKey,
-    old: Option<&OwnedService>,
-    new: Option<&OwnedService>,
-    lines: &mut Vec<Line>,
-) {
-    let Some(new) = new else {
-        lines.extend(old.map(|_| Line::Released((*key).into(), None)));
-        return;
-    };
-    if old.is_none_or(|old| old.service != new.service) {
-        lines.push(Line::service(key, &new.service));
-    }
-    for (address, record) in &new.destinations {
-        if old.and_then(|old| old.destinations.get(address)) != Some(record) {
-            lines.push(Line::destination(key, *address, record));
-        }
-    }
-    let gone = old.into_iter().flat_map(|old| old.destinations.keys());
-    lines.extend(
-        gone.filter(|address| !new.destinations.contains_key(*address))
-            .map(|address| Line::Released((*key).into(), Some(*address))),
-    );
 }
 
 fn sync_line(states: &[SyncState]) -> Line {

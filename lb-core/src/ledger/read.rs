@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Reads a ledger file, damaged or not.
 
-use lb_ipvs::SyncState;
+use lb_ipvs::{Owned, OwnedChange, Record, ServiceKey, SyncState};
 
 use super::line::{Checksum, Header, Line, Unusable};
 use super::{Identity, version1};
-use crate::plan::{Owned, Record};
 
 /// Where and why a ledger file cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,31 +68,27 @@ pub(super) struct Contents {
 impl Contents {
     /// Takes in a line behind the first.
     fn apply(&mut self, line: Line) {
-        match line {
-            Line::Ledger(_) => {}
+        let step = match line {
+            Line::Ledger(_) => return,
+            Line::Sync(states) => {
+                self.sync = states.into_iter().map(Into::into).collect();
+                return;
+            }
             Line::Service(key, form) => {
-                let key = key.into();
-                self.owned.entry(key).service = match form {
-                    Some(form) => form.record(key),
-                    None => Record::Unconfirmed,
-                };
+                let key = ServiceKey::from(key);
+                let record = form.map_or(Record::Unconfirmed, |form| form.record(key));
+                OwnedChange::Service(key, Some(record))
             }
             Line::Destination(key, address, form) => {
-                let record = match form {
-                    Some(form) => form.record(address),
-                    None => Record::Unconfirmed,
-                };
-                let service = self.owned.entry(key.into());
-                service.destinations.insert(address, record);
+                let record = form.map_or(Record::Unconfirmed, |form| form.record(address));
+                OwnedChange::Destination(key.into(), address, Some(record))
             }
-            Line::Released(key, None) => self.owned.set(key.into(), None),
+            Line::Released(key, None) => OwnedChange::Service(key.into(), None),
             Line::Released(key, Some(address)) => {
-                if let Some(service) = self.owned.get_mut(&key.into()) {
-                    service.destinations.remove(&address);
-                }
+                OwnedChange::Destination(key.into(), address, None)
             }
-            Line::Sync(states) => self.sync = states.into_iter().map(Into::into).collect(),
-        }
+        };
+        self.owned.apply(step);
     }
 }
 

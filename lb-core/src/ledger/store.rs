@@ -5,11 +5,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write as _};
 use std::path::PathBuf;
 
-use lb_ipvs::SyncState;
+use lb_ipvs::{Owned, SyncState};
 
 use super::line::{Checksum, Header, Line};
 use super::{Identity, LedgerError, failure, sync_line, with_suffix};
-use crate::plan::Owned;
 
 /// A journal up to this length, in bytes, is never replaced by a snapshot.
 pub(super) const JOURNAL_MIN: u64 = 64 << 10;
@@ -89,7 +88,7 @@ impl Store {
         let mut lines = Lines::new(file);
         let objects = owned
             .iter()
-            .map(|(_, service)| 1 + service.destinations.len());
+            .map(|(_, service)| 1 + service.destinations().len());
         lines.write(
             &Line::Ledger(Header {
                 version: Header::VERSION,
@@ -101,9 +100,9 @@ impl Store {
         )?;
         let seed = Checksum::seed(&self.identity);
         for (key, service) in owned.iter() {
-            lines.write(&Line::service(key, &service.service), seed)?;
-            for (address, record) in &service.destinations {
-                lines.write(&Line::destination(key, *address, record), seed)?;
+            lines.write(&Line::service(key, service.service()), seed)?;
+            for (address, record) in service.destinations() {
+                lines.write(&Line::destination(key, address, &record), seed)?;
             }
         }
         if !sync.is_empty() {

@@ -5,13 +5,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use lb_ipvs::{
-    AddressFamily, Destination, EngineName, ForwardingMethod, Netmask, Persistence, Protocol,
-    Scheduler, Service, ServiceFlags, SyncState, Thresholds, Tunnel, TunnelFlags, TunnelKind,
-    Weight,
+    AddressFamily, Destination, EngineName, ForwardingMethod, Netmask, OwnedChange, Persistence,
+    Protocol, Record, Scheduler, Service, ServiceFlags, ServiceKey, SyncState, Thresholds, Tunnel,
+    TunnelFlags, TunnelKind, Weight,
 };
 
 use super::*;
-use crate::plan::Record;
 
 fn identity() -> Identity {
     Identity {
@@ -29,24 +28,34 @@ fn address(number: u16) -> SocketAddr {
     SocketAddr::from(([10, 0, high, low], 80))
 }
 
-fn weighted(number: u16, weight: u32) -> Record<Destination> {
+fn unconfirmed(last: u8, number: u16) -> OwnedChange {
+    OwnedChange::Destination(key(last), address(number), Some(Record::Unconfirmed))
+}
+
+fn weighted(last: u8, number: u16, weight: u32) -> OwnedChange {
     let weight = Weight::new(weight).unwrap();
-    Record::Confirmed(Destination::new(address(number)).with_weight(weight))
+    let destination = Destination::new(address(number)).with_weight(weight);
+    let record = Record::Confirmed(destination);
+    OwnedChange::Destination(key(last), address(number), Some(record))
 }
 
-fn service(last: u8, scheduler: Scheduler) -> OwnedService {
-    OwnedService {
-        service: Record::Confirmed(Service::new(key(last), scheduler)),
-        destinations: [
-            (address(1), Record::Unconfirmed),
-            (address(2), weighted(2, 7)),
-        ]
-        .into(),
-    }
+fn service(last: u8, scheduler: Scheduler) -> [OwnedChange; 3] {
+    let record = Record::Confirmed(Service::new(key(last), scheduler));
+    [
+        OwnedChange::Service(key(last), Some(record)),
+        unconfirmed(last, 1),
+        weighted(last, 2, 7),
+    ]
 }
 
-fn wrr(last: u8) -> OwnedService {
+fn wrr(last: u8) -> [OwnedChange; 3] {
     service(last, Scheduler::WeightedRoundRobin)
+}
+
+/// A service of 1000 destinations.
+fn large(last: u8) -> impl Iterator<Item = OwnedChange> {
+    let destinations = (0..1000).map(move |number| weighted(last, number, 1));
+    wrr(last).into_iter().chain(destinations)
 }
 
 fn ledger_in(directory: &tempfile::TempDir) -> (PathBuf, Ledger) {
@@ -59,19 +68,14 @@ fn ledger_in(directory: &tempfile::TempDir) -> (PathBuf, Ledger) {
 /// A ledger with a snapshot, a journal of every kind of line, and the bytes of its file.
 fn ledger_with_journal(directory: &tempfile::TempDir) -> (PathBuf, Ledger, Vec<u8>) {
     let (path, mut ledger) = ledger_in(directory);
-    ledger
-        .record([(key(1), Some(wrr(1))), (key(2), Some(wrr(2)))])
-        .unwrap();
-    let mut changed = wrr(2);
-    changed.destinations.insert(address(3), weighted(3, 1));
-    changed.destinations.remove(&address(1));
-    ledger
-        .record([
-            (key(1), None),
-            (key(2), Some(changed)),
-            (key(3), Some(service(3, Scheduler::Maglev))),
-        ])
-        .unwrap();
+    ledger.record(wrr(1).into_iter().chain(wrr(2))).unwrap();
+    let journal = [
+        OwnedChange::Service(key(1), None),
+        weighted(2, 3, 1),
+        OwnedChange::Destination(key(2), address(1), None),
+    ];
+    let added = service(3, Scheduler::Maglev);
+    ledger.record(journal.into_iter().chain(added)).unwrap();
     ledger.record_sync_daemons(&[SyncState::Master]).unwrap();
     let bytes = fs::read(&path).unwrap();
     (path, ledger, bytes)
@@ -83,7 +87,7 @@ fn objects(owned: &Owned) -> BTreeSet<Object> {
     owned
         .iter()
         .flat_map(|(key, service)| {
-            let destinations = service.destinations.keys().copied().map(Some);
+            let destinations = service.destinations().map(|(address, _)| Some(address));
             std::iter::once(None)
                 .chain(destinations)
                 .map(|address| (*key, address))
@@ -163,11 +167,13 @@ fn every_key_and_configuration_comes_back() {
     let (path, mut ledger) = ledger_in(&directory);
     for key in keys {
         for service in services(key) {
-            let service = OwnedService {
-                service: Record::Confirmed(service),
-                destinations: owned.iter().cloned().collect(),
-            };
-            ledger.record([(key, Some(service))]).unwrap();
+            let service = OwnedChange::Service(key, Some(Record::Confirmed(service)));
+            let destinations = owned
+                .iter()
+                .map(|(address, record)| OwnedChange::Destination(key, *address, Some(*record)));
+            ledger
+                .record(std::iter::once(service).chain(destinations))
+                .unwrap();
             let (again, opened) = Ledger::open(&path, identity()).unwrap();
             assert!(matches!(opened, Opened::Loaded), "{opened:?}");
             assert_eq!(again.owned(), ledger.owned());
@@ -179,9 +185,9 @@ fn every_key_and_configuration_comes_back() {
 fn what_did_not_change_is_not_written() {
     let directory = tempfile::tempdir().unwrap();
     let (path, mut ledger) = ledger_in(&directory);
-    ledger.record([(key(1), Some(wrr(1)))]).unwrap();
+    ledger.record(wrr(1)).unwrap();
     let before = fs::read(&path).unwrap();
-    ledger.record([(key(1), Some(wrr(1)))]).unwrap();
+    ledger.record(wrr(1)).unwrap();
     ledger.record_sync_daemons(&[]).unwrap();
     assert_eq!(fs::read(&path).unwrap(), before);
 }
@@ -190,14 +196,9 @@ fn what_did_not_change_is_not_written() {
 fn a_change_of_one_destination_writes_one_line() {
     let directory = tempfile::tempdir().unwrap();
     let (path, mut ledger) = ledger_in(&directory);
-    let mut service = wrr(1);
-    service
-        .destinations
-        .extend((0..1000).map(|number| (address(number), weighted(number, 1))));
-    ledger.record([(key(1), Some(service.clone()))]).unwrap();
+    ledger.record(large(1)).unwrap();
     let before = fs::read_to_string(&path).unwrap();
-    service.destinations.insert(address(500), weighted(500, 9));
-    ledger.record([(key(1), Some(service))]).unwrap();
+    ledger.record([weighted(1, 500, 9)]).unwrap();
     let after = fs::read_to_string(&path).unwrap();
     let appended = after.strip_prefix(&before).unwrap();
     assert_eq!(appended.lines().count(), 1, "{appended}");
@@ -212,22 +213,15 @@ fn a_change_of_one_destination_writes_one_line() {
 fn the_file_is_bounded_in_bytes() {
     let directory = tempfile::tempdir().unwrap();
     let (path, mut ledger) = ledger_in(&directory);
-    let mut service = OwnedService {
-        destinations: (0..1000)
-            .map(|number| (address(number), weighted(number, 1)))
-            .collect(),
-        ..wrr(1)
-    };
-    ledger.record([(key(1), Some(service.clone()))]).unwrap();
+    ledger.record(large(1)).unwrap();
     let length = || fs::metadata(&path).unwrap().len();
     let snapshot = length();
     assert!(snapshot < 100 * 1001, "{snapshot} bytes");
     let (mut longest, mut snapshots) = (0, 0);
     for weight in 0..600 {
-        for record in [Record::Unconfirmed, weighted(500, weight)] {
+        for step in [unconfirmed(1, 500), weighted(1, 500, weight)] {
             let before = length();
-            service.destinations.insert(address(500), record);
-            ledger.record([(key(1), Some(service.clone()))]).unwrap();
+            ledger.record([step]).unwrap();
             snapshots += u32::from(length() < before);
             longest = longest.max(length());
         }
@@ -243,13 +237,11 @@ fn the_file_is_bounded_in_bytes() {
 fn the_journal_is_folded_before_it_outgrows_the_table() {
     let directory = tempfile::tempdir().unwrap();
     let (path, mut ledger) = ledger_in(&directory);
-    ledger.record([(key(1), Some(wrr(1)))]).unwrap();
+    ledger.record(wrr(1)).unwrap();
     let mut folded = false;
     let mut before = 0;
     for round in 0..3000 {
-        let mut service = wrr(1);
-        service.destinations.insert(address(2), weighted(2, round));
-        ledger.record([(key(1), Some(service))]).unwrap();
+        ledger.record([weighted(1, 2, round)]).unwrap();
         let length = fs::metadata(&path).unwrap().len();
         assert!(length <= store::JOURNAL_MIN + 1024, "{length} bytes");
         folded |= length < before;
@@ -264,7 +256,7 @@ fn the_journal_is_folded_before_it_outgrows_the_table() {
 fn another_boot_or_namespace_counts_for_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let (path, mut ledger) = ledger_in(&directory);
-    ledger.record([(key(1), Some(wrr(1)))]).unwrap();
+    ledger.record(wrr(1)).unwrap();
     for other in [
         Identity {
             boot_id: "another".into(),
@@ -289,7 +281,7 @@ fn whole_lines(bytes: &[u8]) -> usize {
 
 /// The state of the ledger after each line of the file.
 fn states(bytes: &[u8]) -> Vec<Owned> {
-    let mut states = vec![Owned::EMPTY];
+    let mut states = vec![Owned::new()];
     let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
     for (end, _) in ends {
         match read(bytes.get(..=end).unwrap(), &identity()) {
@@ -405,7 +397,7 @@ fn a_damaged_file_is_replaced_by_the_next_write() {
         damage.to_string(),
         "1 line(s) are damaged, the first: line 14: the line is cut short"
     );
-    ledger.record([(key(9), Some(wrr(9)))]).unwrap();
+    ledger.record(wrr(9)).unwrap();
     let (again, opened) = Ledger::open(&path, identity()).unwrap();
     assert!(matches!(opened, Opened::Loaded));
     assert_eq!(again.owned(), ledger.owned());
@@ -481,12 +473,12 @@ fn format_1_is_read_once_and_replaced() {
         .into()
     );
     assert!(ledger.owned().iter().all(|(_, service)| {
-        let mut records = service.destinations.values();
-        !service.service.is_confirmed() && records.all(|record| *record == Record::Unconfirmed)
+        let mut records = service.destinations().map(|(_, record)| record);
+        !service.service().is_confirmed() && records.all(|record| record == Record::Unconfirmed)
     }));
     assert_eq!(ledger.sync_daemons(), [SyncState::Master]);
     let own = ledger.owned().clone();
-    ledger.record([(key(9), Some(wrr(9)))]).unwrap();
+    ledger.record(wrr(9)).unwrap();
     assert!(!fs::read_to_string(&path).unwrap().starts_with("lb-ledger"));
     let (again, _) = Ledger::open(&path, identity()).unwrap();
     assert!(objects(again.owned()).is_superset(&objects(&own)));
@@ -502,11 +494,11 @@ fn a_write_that_fails_keeps_memory_right_and_is_made_up_for() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("state/ledger");
     let (mut ledger, _) = Ledger::open(&path, identity()).unwrap();
-    let error = ledger.record([(key(1), Some(wrr(1)))]).unwrap_err();
+    let error = ledger.record(wrr(1)).unwrap_err();
     assert_eq!(error.source.kind(), io::ErrorKind::NotFound);
     assert_eq!(ledger.owned().len(), 1);
     fs::create_dir(directory.path().join("state")).unwrap();
-    ledger.record([(key(2), Some(wrr(2)))]).unwrap();
+    ledger.record(wrr(2)).unwrap();
     let (again, _) = Ledger::open(&path, identity()).unwrap();
     assert_eq!(again.owned(), ledger.owned());
 }

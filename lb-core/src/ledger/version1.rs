@@ -9,10 +9,9 @@
 //! ```
 //! The configurations are not read: every object counts as owned and not confirmed.
 
-use lb_ipvs::{AddressFamily, Protocol, ServiceKey, SyncState};
+use lb_ipvs::{AddressFamily, OwnedChange, Protocol, Record, ServiceKey, SyncState};
 
 use super::{Contents, Fault, FormatError, Identity};
-use crate::plan::{OwnedService, Record};
 
 const MAGIC: &[u8] = b"lb-ledger 1 ";
 
@@ -55,16 +54,22 @@ fn parse(line: &str, contents: &mut Contents) -> Option<()> {
     match words.next()? {
         "own" => {
             let key = parse_key(words.next()?)?;
-            let mut service = OwnedService::UNCONFIRMED;
+            contents.owned.apply(OwnedChange::Service(key, None));
+            let record = Some(Record::Unconfirmed);
+            contents.owned.apply(OwnedChange::Service(key, record));
             words.next()?;
             while let Some(address) = words.next() {
                 words.next()?;
                 let address = address.parse().ok()?;
-                service.destinations.insert(address, Record::Unconfirmed);
+                let record = Some(Record::Unconfirmed);
+                let step = OwnedChange::Destination(key, address, record);
+                contents.owned.apply(step);
             }
-            contents.owned.set(key, Some(service));
         }
-        "drop" => contents.owned.set(parse_key(words.next()?)?, None),
+        "drop" => {
+            let step = OwnedChange::Service(parse_key(words.next()?)?, None);
+            contents.owned.apply(step);
+        }
         "sync" => {
             let states = words.map(|word| match word {
                 "master" => Some(SyncState::Master),
