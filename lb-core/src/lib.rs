@@ -7,19 +7,19 @@
 //!                                   │
 //!  check verdicts, router states ─> director ──> desired table        who takes traffic
 //!                                   │
-//!  actual table, ledger ──────────> plan ──> changes                  what to do about it
+//!  actual table, ledger ──────────> lb_ipvs::plan ──> changes         what to do about it
 //!                                   │
 //!                       dataplane (ipvs | memory | yours)             who does it
 //! ```
 //!
-//! Everything above `dataplane` is pure: no socket, no clock, no task. What is wanted and what is are
-//! compared by [`plan`], for a start, a verdict, a reload and a stop alike; so only differences reach
-//! the kernel, and what is not ours (see [`ledger`]) is not touched.
+//! Everything above `dataplane` is pure: no socket, no clock, no task. The desired and the actual table
+//! are compared by [`lb_ipvs::plan`](fn@lb_ipvs::plan), for a start, a verdict, a reload and a stop
+//! alike; so only differences reach the kernel, and what is not owned (see [`ledger`]) is not touched.
 //!
 //! # Features
 //! | feature | default | brings |
 //! |---|---|---|
-//! | none | | [`model`], [`director`], [`plan`], [`ledger`], [`dataplane`]; no runtime |
+//! | none | | [`model`], [`director`], [`ledger`], [`dataplane`]; no runtime |
 //! | `config` | yes | `config`: keepalived.conf with spans and suggestions |
 //! | `mail` | with `daemon` | `mail`: notifications over SMTP |
 //! | `control` | with `daemon` | `control`: the API on a unix socket |
@@ -30,8 +30,7 @@
 //! ```
 //! use lb_core::director::Director;
 //! use lb_core::model::{Model, RealServer, VirtualServer};
-//! use lb_core::plan::{Drift, Owned, Table, plan};
-//! use lb_ipvs::{Destination, Scheduler, Service, ServiceKey};
+//! use lb_ipvs::{Destination, Ownership, Scheduler, Service, ServiceKey, Table, plan};
 //!
 //! let key = ServiceKey::tcp("192.168.1.50:80".parse()?);
 //! let model = Model::builder()
@@ -41,11 +40,8 @@
 //!     )
 //!     .build()?;
 //! let director = Director::new(model);
-//! let nothing = (Table::default(), Owned::default());
-//! let plans = plan(&nothing.0, &director.desired_table(), &nothing.1, Drift::Keep);
-//! let changes: Vec<String> =
-//!     plans.iter().flat_map(|plan| &plan.changes).map(ToString::to_string).collect();
-//! assert_eq!(changes.len(), 2); // the service, then its destination
+//! let plan = plan(&Table::new(), &director.desired_table(), Ownership::All);
+//! assert_eq!(plan.changes.len(), 2); // the service, then its destination
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -61,4 +57,3 @@ pub mod ledger;
 #[cfg(feature = "mail")]
 pub mod mail;
 pub mod model;
-pub mod plan;

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What became of a table between two readings.
 
-use std::{
-    collections::{HashMap, HashSet},
-    fmt,
-    net::SocketAddr,
-};
+use std::{collections::HashMap, fmt, net::SocketAddr};
 
 use bitflags::bitflags;
 
 use crate::{
+    change::Change,
     destination::Destination,
     entry::{Connections, DestinationEntry, TableEntry},
+    plan::{Ownership, plan},
     service::{Service, ServiceKey},
     stats::Stats,
+    table::{Table, TableService},
 };
 
 bitflags! {
@@ -100,11 +99,12 @@ pub enum Difference {
     },
 }
 
-/// Tells what became of a table between two readings.
+/// Finds what became of a table between two readings.
 ///
-/// What went comes first, in the old order, destinations before their service; then the new table
-/// in its order, what appeared with all its destinations. An entry that was removed and made again
-/// between the readings is not noticed, unless its configuration differs.
+/// What is gone comes first, destinations before their service; then what appeared and what is
+/// different. Services are in the order of their keys, destinations in that of their addresses. An
+/// entry that was removed and made again between the readings is noticed only if its configuration
+/// differs.
 ///
 /// # Examples
 /// ```
@@ -121,104 +121,95 @@ pub enum Difference {
 /// ```
 #[must_use]
 pub fn difference(old: &[TableEntry], new: &[TableEntry], aspects: Aspects) -> Vec<Difference> {
-    let mut differences = Vec::new();
-    let before = by_key(old);
-    let after = by_key(new);
-    for entry in old {
-        let key = entry.service.service.key;
-        let kept: HashSet<SocketAddr> = after
-            .get(&key)
-            .map(|entry| entry.destinations.iter().map(address_of).collect())
-            .unwrap_or_default();
-        let went = entry.destinations.iter().map(address_of);
-        differences.extend(
-            went.filter(|address| !kept.contains(address))
-                .map(|address| Difference::DestinationWent(key, address)),
-        );
-        if !after.contains_key(&key) {
-            differences.push(Difference::ServiceWent(key));
+    let before: Table = old.iter().cloned().collect();
+    let after: Table = new.iter().cloned().collect();
+    let (mut gone, mut differences) = (Vec::new(), Vec::new());
+    for change in plan(&before, &after, Ownership::All).changes {
+        match change {
+            Change::AddService(service) => {
+                differences.push(Difference::ServiceAppeared(service));
+            }
+            Change::AddDestination(key, destination) => {
+                differences.push(Difference::DestinationAppeared(key, destination));
+            }
+            Change::DeleteDestination(key, address) => {
+                gone.push(Difference::DestinationWent(key, address));
+            }
+            Change::DeleteService(key) => {
+                let service = before.service(&key).into_iter();
+                let destinations = service.flat_map(TableService::destinations);
+                gone.extend(destinations.map(|one| Difference::DestinationWent(key, one.address)));
+                gone.push(Difference::ServiceWent(key));
+            }
+            Change::EditService(new) if aspects.contains(Aspects::CONFIGURATION) => {
+                differences.extend(before.service(&new.key).map(|old| {
+                    let old = old.service().clone();
+                    Difference::ServiceChanged { old, new }
+                }));
+            }
+            Change::EditDestination(key, new) if aspects.contains(Aspects::CONFIGURATION) => {
+                let service = before.service(&key);
+                let old = service.and_then(|service| service.destination(new.address).copied());
+                differences.extend(old.map(|old| Difference::DestinationChanged { key, old, new }));
+            }
+            Change::EditService(_) | Change::EditDestination(..) => {}
         }
     }
-    for entry in new {
-        let service = &entry.service.service;
-        let Some(old) = before.get(&service.key) else {
-            differences.push(Difference::ServiceAppeared(service.clone()));
-            let all = entry.destinations.iter();
-            differences.extend(
-                all.map(|new| Difference::DestinationAppeared(service.key, new.destination)),
-            );
-            continue;
-        };
-        service_difference(old, entry, aspects, &mut differences);
-    }
-    differences
+    count_differences(old, new, aspects, &mut differences);
+    differences.sort_by_key(|one| (one.key(), one.address()));
+    gone.extend(differences);
+    gone
 }
 
-fn by_key(table: &[TableEntry]) -> HashMap<ServiceKey, &TableEntry> {
-    table
-        .iter()
-        .map(|entry| (entry.service.service.key, entry))
-        .collect()
-}
-
-const fn address_of(entry: &DestinationEntry) -> SocketAddr {
-    entry.destination.address
-}
-
-/// Of a service that was there before.
-fn service_difference(
-    old: &TableEntry,
-    new: &TableEntry,
+/// Connections and counters of what is in both readings.
+fn count_differences(
+    old: &[TableEntry],
+    new: &[TableEntry],
     aspects: Aspects,
     differences: &mut Vec<Difference>,
 ) {
-    let key = new.service.service.key;
-    if aspects.contains(Aspects::CONFIGURATION) && old.service.service != new.service.service {
-        differences.push(Difference::ServiceChanged {
-            old: old.service.service.clone(),
-            new: new.service.service.clone(),
-        });
+    if !aspects.intersects(Aspects::CONNECTIONS | Aspects::COUNTERS) {
+        return;
     }
-    if aspects.contains(Aspects::COUNTERS) && old.service.stats != new.service.stats {
-        differences.push(Difference::ServiceStats {
-            key,
-            old: old.service.stats,
-            new: new.service.stats,
-        });
-    }
-    let before: HashMap<SocketAddr, &DestinationEntry> = old
-        .destinations
+    let services: HashMap<ServiceKey, &TableEntry> = old
         .iter()
-        .map(|entry| (address_of(entry), entry))
+        .map(|entry| (entry.service.service.key, entry))
         .collect();
-    for entry in &new.destinations {
-        let address = address_of(entry);
-        let Some(old) = before.get(&address) else {
-            differences.push(Difference::DestinationAppeared(key, entry.destination));
+    for entry in new {
+        let key = entry.service.service.key;
+        let Some(before) = services.get(&key) else {
             continue;
         };
-        if aspects.contains(Aspects::CONFIGURATION) && old.destination != entry.destination {
-            differences.push(Difference::DestinationChanged {
-                key,
-                old: old.destination,
-                new: entry.destination,
-            });
+        let (old, new) = (before.service.stats, entry.service.stats);
+        if aspects.contains(Aspects::COUNTERS) && old != new {
+            differences.push(Difference::ServiceStats { key, old, new });
         }
-        if aspects.contains(Aspects::CONNECTIONS) && old.connections != entry.connections {
-            differences.push(Difference::Connections {
-                key,
-                address,
-                old: old.connections,
-                new: entry.connections,
-            });
-        }
-        if aspects.contains(Aspects::COUNTERS) && old.stats != entry.stats {
-            differences.push(Difference::DestinationStats {
-                key,
-                address,
-                old: old.stats,
-                new: entry.stats,
-            });
+        let destinations: HashMap<SocketAddr, &DestinationEntry> = before
+            .destinations
+            .iter()
+            .map(|entry| (entry.destination.address, entry))
+            .collect();
+        for new in &entry.destinations {
+            let address = new.destination.address;
+            let Some(old) = destinations.get(&address) else {
+                continue;
+            };
+            if aspects.contains(Aspects::CONNECTIONS) && old.connections != new.connections {
+                differences.push(Difference::Connections {
+                    key,
+                    address,
+                    old: old.connections,
+                    new: new.connections,
+                });
+            }
+            if aspects.contains(Aspects::COUNTERS) && old.stats != new.stats {
+                differences.push(Difference::DestinationStats {
+                    key,
+                    address,
+                    old: old.stats,
+                    new: new.stats,
+                });
+            }
         }
     }
 }

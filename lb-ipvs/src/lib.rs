@@ -74,6 +74,7 @@
 //! | `-L` `-S` | [`IpvsHandle::snapshot`] and `lb_ipvsadm::listing`, `lb_ipvsadm::save` |
 //! | `-L -n`, fast | [`IpvsHandle::plain_snapshot`] and `lb_ipvsadm::plain_listing` |
 //! | none: the whole table as a file | [`Table`], `lb_ipvsadm::table`, [`IpvsHandle::replace`] |
+//! | none: what to change, and what is owned | [`plan()`], [`plan_table`], [`Owned`] |
 //! | the command line itself | `lb_ipvsadm::command` |
 //! | `-e … -w 0`, waiting, `-d` | [`IpvsHandle::drain`] |
 //! | `-L -c` | [`IpvsHandle::connections`] and [`connections`] |
@@ -140,6 +141,7 @@ mod modprobe;
 mod names;
 mod operation;
 mod plain;
+mod plan;
 #[cfg(feature = "netlink")]
 mod procfs;
 mod scheduler;
@@ -172,6 +174,10 @@ pub use modprobe::{Helper, ModuleAttempt};
 pub use names::{EngineName, NameError, SchedulerName};
 pub use operation::{Operation, Subject};
 pub use plain::{ForwardingName, PlainDestination, PlainEntry};
+pub use plan::{
+    Drift, Note, Owned, OwnedChange, OwnedService, Ownership, Part, Plan, Record, plan, plan_parts,
+    plan_table,
+};
 #[cfg(feature = "netlink")]
 pub use procfs::{Application, ApplicationError};
 pub use scheduler::Scheduler;

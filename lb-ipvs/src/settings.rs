@@ -113,6 +113,22 @@ pub struct SyncDaemon {
 }
 
 impl SyncDaemon {
+    /// Whether this running daemon, which reports every option, is what `desired` asks for. Options
+    /// that are `None` there are satisfied by any value.
+    #[must_use]
+    pub fn satisfies(&self, desired: &Self) -> bool {
+        fn open<T: PartialEq>(desired: Option<T>, running: Option<T>) -> bool {
+            desired.is_none() || desired == running
+        }
+        self.state == desired.state
+            && self.interface == desired.interface
+            && self.sync_id == desired.sync_id
+            && open(desired.max_length, self.max_length)
+            && open(desired.group, self.group)
+            && open(desired.port, self.port)
+            && open(desired.ttl, self.ttl)
+    }
+
     /// A daemon with the kernel's defaults.
     #[must_use]
     pub fn new(state: SyncState, interface: impl Into<String>, sync_id: SyncId) -> Self {

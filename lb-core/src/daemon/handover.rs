@@ -9,11 +9,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use lb_ipvs::{ForwardingMethod, ServiceKey, SyncDaemon};
+use lb_ipvs::{ForwardingMethod, SyncDaemon, Table, TableService};
 use lb_vrrp::{AdvertInterval, Priority, State, Version};
 
 use crate::model::VrrpInstance;
-use crate::plan::DesiredService;
 
 /// The new master's announcements have reached everybody this long after its takeover.
 const ANNOUNCED: Duration = Duration::from_millis(200);
@@ -24,12 +23,12 @@ const LONGEST: Duration = Duration::from_secs(5);
 pub(super) fn patience(
     routers: &[VrrpInstance],
     states: &BTreeMap<String, State>,
-    table: &BTreeMap<ServiceKey, DesiredService>,
+    table: &Table,
     sync_daemons: &[SyncDaemon],
 ) -> Duration {
     let masquerades = table
-        .values()
-        .flat_map(|service| &service.destinations)
+        .services()
+        .flat_map(TableService::destinations)
         .any(|destination| destination.forwarding == ForwardingMethod::Masquerade);
     if !masquerades && sync_daemons.is_empty() {
         return Duration::ZERO;
@@ -52,7 +51,7 @@ fn slowest_takeover(interval: AdvertInterval, version: Version) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use lb_ipvs::{Destination, Scheduler, Service, SyncId, SyncState};
+    use lb_ipvs::{Destination, Scheduler, Service, ServiceKey, SyncId, SyncState};
     use lb_vrrp::spec::RouterSpec;
     use lb_vrrp::{RouterConfig, Vrid};
 
@@ -68,14 +67,11 @@ mod tests {
         RouterSpec::new("VI_1", "eth0", config).into()
     }
 
-    fn table(forwarding: ForwardingMethod) -> BTreeMap<ServiceKey, DesiredService> {
+    fn table(forwarding: ForwardingMethod) -> Table {
         let key = ServiceKey::tcp("192.168.1.50:80".parse().unwrap());
         let server = Destination::new("192.168.1.61:80".parse().unwrap());
-        let service = DesiredService {
-            service: Service::new(key, Scheduler::WeightedRoundRobin),
-            destinations: vec![server.with_forwarding(forwarding)],
-        };
-        BTreeMap::from([(key, service)])
+        let service = TableService::new(Service::new(key, Scheduler::WeightedRoundRobin));
+        Table::from_iter([service.with_destinations([server.with_forwarding(forwarding)])])
     }
 
     fn as_state(state: State) -> BTreeMap<String, State> {

@@ -4,11 +4,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use lb_ipvs::Owned;
 use tokio::net::UnixStream;
 
 use super::start::beside;
 use crate::ledger::{self, Identity};
-use crate::plan::Owned;
 
 /// The longest wait for the control socket.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -42,11 +42,10 @@ pub async fn ownership(control: &Path, table: &Identity) -> Option<Ownership> {
     let connect = UnixStream::connect(control);
     let stream = tokio::time::timeout(PATIENCE, connect).await.ok()?.ok()?;
     let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
-    match ledger::peek(&beside(control, ".ledger")) {
-        Ok(Some((identity, owned))) if identity == *table => Some(Ownership { pid, owned }),
-        Ok(_) => None,
+    match ledger::peek(&beside(control, ".ledger"), table) {
+        Ok(owned) => owned.map(|owned| Ownership { pid, owned }),
         Err(error) => {
-            tracing::debug!(%error, "cannot tell what the daemon owns");
+            tracing::debug!(%error, "cannot read the ledger of the daemon");
             None
         }
     }
@@ -54,11 +53,10 @@ pub async fn ownership(control: &Path, table: &Identity) -> Option<Ownership> {
 
 #[cfg(test)]
 mod tests {
-    use lb_ipvs::ServiceKey;
+    use lb_ipvs::{OwnedChange, Record, ServiceKey};
 
     use super::*;
     use crate::ledger::Ledger;
-    use crate::plan::{OwnedService, Record};
 
     #[tokio::test]
     async fn of_a_running_daemon_and_this_table_only() {
@@ -66,13 +64,11 @@ mod tests {
         let control = directory.path().join("lb.sock");
         let here = Identity::current().unwrap();
         let key = ServiceKey::tcp("192.168.1.50:80".parse().unwrap());
-        let service = OwnedService {
-            service: Record::new("wrr", true),
-            destinations: Default::default(),
-        };
         let path = beside(&control, ".ledger");
         let (mut ledger, _) = Ledger::open(&path, here.clone()).unwrap();
-        ledger.record([(key, Some(service))]).unwrap();
+        ledger
+            .record([OwnedChange::Service(key, Some(Record::Unconfirmed))])
+            .unwrap();
 
         assert!(ownership(&control, &here).await.is_none(), "no daemon");
         let _daemon = tokio::net::UnixListener::bind(&control).unwrap();

@@ -11,8 +11,9 @@ use lb_ipvs::{ServiceKey, SyncDaemon};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::dataplane::{Audit, DataPlane, DataPlaneError, Reconciler, Report, SyncReport};
-use crate::plan::DesiredService;
+use crate::dataplane::{
+    Audit, DataPlane, DataPlaneError, DesiredChange, Reconciler, Report, SyncReport,
+};
 
 /// The longest one job may take before it is given up and its outcome counts as unknown.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) enum Job {
     /// These services are desired differently, and these sync daemons where given.
     Apply {
-        services: BTreeMap<ServiceKey, Option<DesiredService>>,
+        services: BTreeMap<ServiceKey, DesiredChange>,
         sync: Option<Vec<SyncDaemon>>,
     },
     /// Look at the next service of ours.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Another configuration for a running daemon.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 
+use lb_ipvs::Table;
 use sd_notify::NotifyState;
 
 use crate::dataplane::{IpvsPlane, Reconciler};
@@ -47,7 +47,7 @@ impl Running {
             let ledger = self.parts.ledger.take().unwrap_or_else(Ledger::in_memory);
             let mut reconciler = Reconciler::new(plane, ledger);
             let report = reconciler
-                .start(BTreeMap::new())
+                .start(Table::new())
                 .await
                 .map_err(|error| line(&error))?;
             report::log_report(&report, &mut self.told);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The director task: everything that happens comes here, one thing at a time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use lb_check::CheckEvent;
-use lb_ipvs::{ServiceKey, SyncDaemon};
+use lb_ipvs::{Part, ServiceKey, SyncDaemon};
 use lb_vrrp::driver::Event;
 use sd_notify::NotifyState;
 use tokio::sync::mpsc;
@@ -17,7 +17,6 @@ use crate::control::{Listening, Request};
 use crate::director::{CheckId, Director, Output};
 use crate::ledger::Ledger;
 use crate::mail::{Mailer, Message};
-use crate::plan::DesiredService;
 
 use super::addresses::{AddressMonitor, next_addresses};
 use super::checks::{Checks, NewCheck};
@@ -59,8 +58,8 @@ pub(super) struct Running {
     pub(super) director: Director,
     pub(super) findings: Vec<String>,
     pub(super) parts: Parts,
-    /// What the data plane is to be told when it is free.
-    services: BTreeMap<ServiceKey, Option<DesiredService>>,
+    /// What is desired otherwise since the data plane got its last job.
+    changed: BTreeMap<ServiceKey, Part>,
     sync: Option<Vec<SyncDaemon>>,
     pub(super) told: Told,
     /// Another process that is to go on where this one ends.
@@ -101,7 +100,7 @@ impl Running {
             director,
             findings,
             parts,
-            services: BTreeMap::new(),
+            changed: BTreeMap::new(),
             sync: None,
             told,
             successor: None,
@@ -229,8 +228,11 @@ impl Running {
         let mut added: Vec<NewCheck> = Vec::new();
         while let Some(output) = self.director.poll_output() {
             match &output {
-                Output::ServiceChanged(key) => {
-                    self.services.insert(*key, self.director.desired(key));
+                Output::ServiceChanged(key, part) => {
+                    match self.changed.entry(*key) {
+                        Entry::Occupied(mut waiting) => waiting.get_mut().extend(part.clone()),
+                        Entry::Vacant(vacant) => drop(vacant.insert(part.clone())),
+                    }
                     continue;
                 }
                 Output::SyncDaemons(daemons) => {
@@ -285,10 +287,13 @@ impl Running {
         let Some(plane) = &mut self.parts.plane else {
             return;
         };
-        if plane.is_busy() || (self.services.is_empty() && self.sync.is_none()) {
+        if plane.is_busy() || (self.changed.is_empty() && self.sync.is_none()) {
             return;
         }
-        let services = std::mem::take(&mut self.services);
+        let services = std::mem::take(&mut self.changed)
+            .into_iter()
+            .map(|(key, part)| (key, self.director.desired_change(&key, &part)))
+            .collect();
         plane.give(Job::Apply {
             services,
             sync: self.sync.take(),

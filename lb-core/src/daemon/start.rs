@@ -256,6 +256,10 @@ fn open_ledger(options: &Options) -> Result<Ledger, RunError> {
             let services = ledger.owned().iter().count();
             tracing::info!(services, "taking up what an earlier run left");
         }
+        Opened::Damaged { copy, damage } => {
+            let copy = copy.map(|path| path.display().to_string());
+            tracing::error!(copy, "the ownership ledger is damaged: {damage}");
+        }
         Opened::SetAside { path, error } => tracing::error!(
             "ownership ledger cannot be understood ({error}), set aside as {}; \
              what an earlier run left is adopted only where it is desired",

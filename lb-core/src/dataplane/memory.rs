@@ -8,16 +8,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use lb_ipvs::{
     Change, Connections, DestinationEntry, ServiceEntry, ServiceKey, Stats, SyncDaemon, SyncState,
-    TableEntry,
+    Table, TableEntry, TableError, TableService,
 };
 
 use super::{Capabilities, DataPlane, DataPlaneError};
-use crate::plan::{ActualService, Refusal, Table};
 
 /// A table in memory that refuses what the kernel refuses, with the kernel's error numbers.
 ///
 /// Clones share the table, as two programs share the kernel's: keep one to look at what another made,
-/// or to play the other hand that changes things.
+/// or to make external changes.
 ///
 /// # Examples
 /// ```
@@ -66,11 +65,11 @@ impl MemoryPlane {
         self.lock().table.clone()
     }
 
-    /// Makes a change as another hand would: not among [`MemoryPlane::take_applied`].
+    /// Makes a change as another program would: not among [`MemoryPlane::take_applied`].
     ///
     /// # Errors
     /// As the kernel.
-    pub fn by_hand(&self, change: &Change) -> Result<(), Refusal> {
+    pub fn by_hand(&self, change: &Change) -> Result<(), TableError> {
         self.lock().table.apply(change)
     }
 
@@ -105,16 +104,11 @@ impl DataPlane for MemoryPlane {
     }
 
     async fn snapshot(&mut self) -> Result<Vec<TableEntry>, DataPlaneError> {
-        Ok(self
-            .lock()
-            .table
-            .iter()
-            .map(|(_, service)| entry(service))
-            .collect())
+        Ok(self.lock().table.services().map(entry).collect())
     }
 
     async fn service(&mut self, key: &ServiceKey) -> Result<Option<TableEntry>, DataPlaneError> {
-        Ok(self.lock().table.get(key).map(entry))
+        Ok(self.lock().table.service(key).map(entry))
     }
 
     async fn apply(
@@ -173,15 +167,15 @@ fn refused_daemon(action: &'static str, state: SyncState, errno: i32) -> DataPla
     }
 }
 
-fn entry(service: &ActualService) -> TableEntry {
+fn entry(service: &TableService) -> TableEntry {
     TableEntry {
         service: ServiceEntry {
-            service: service.service.clone(),
+            service: service.service().clone(),
             stats: Stats::default(),
         },
         destinations: service
-            .destinations
-            .values()
+            .destinations_in_order()
+            .rev()
             .map(|destination| DestinationEntry {
                 destination: *destination,
                 connections: Connections::default(),

@@ -2,12 +2,15 @@
 //! The body of the data plane task: makes the table what the director wants.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
-use lb_ipvs::{Change, ServiceKey};
+use lb_ipvs::{
+    Change, Destination, Drift, Note, OwnedChange, Ownership, Part, Plan, ServiceKey, Table,
+    TableService, plan_parts,
+};
 
 use super::{Audit, DataPlane, DataPlaneError, Failure, Report};
 use crate::ledger::{Ledger, LedgerError};
-use crate::plan::{DesiredService, Drift, Note, ServicePlan, Table, plan_service};
 
 mod sync;
 
@@ -22,13 +25,26 @@ const ENOENT: i32 = 2;
 const ESRCH: i32 = 3;
 const EEXIST: i32 = 17;
 
-/// Makes the table of a data plane what the director wants, touching only what is ours.
+/// How a service is desired otherwise than before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "all of a service or some of its destinations"
+)]
+pub enum DesiredChange {
+    /// The whole service; `None`: it is not desired.
+    Whole(Option<TableService>),
+    /// Destinations of a desired service, by address; `None`: not desired. The rest is as before.
+    Destinations(BTreeMap<SocketAddr, Option<Destination>>),
+}
+
+/// Makes the table of a data plane as desired, touching only what is owned.
 ///
-/// It holds the desired table, a shadow of the actual one and the [`Ledger`]. The table is read as a
-/// whole at the start only; from then on a change costs what it changes. Where the data plane answers
-/// that its table is not as the shadow has it, or the outcome is not known, the services concerned are
-/// read again and planned anew, four times at the most; [`Reconciler::audit_one`], called now and then,
-/// finds what nothing else would.
+/// A reconciler holds the desired table, a shadow of the actual one and the [`Ledger`]. The table is
+/// read as a whole at the start only; from then on a change costs what it changes. Where the data plane
+/// answers that its table is not as the shadow has it, or the outcome is not known, the services
+/// concerned are read and planned again, four times at most; [`Reconciler::audit_one`], called now and
+/// then, finds external changes.
 ///
 /// Nothing of this needs a runtime: the futures are the data plane's.
 ///
@@ -36,8 +52,7 @@ const EEXIST: i32 = 17;
 /// ```
 /// use lb_core::dataplane::{MemoryPlane, Reconciler};
 /// use lb_core::ledger::Ledger;
-/// use lb_core::plan::DesiredService;
-/// use lb_ipvs::{Change, Destination, Scheduler, Service, ServiceKey};
+/// use lb_ipvs::{Change, Destination, Scheduler, Service, ServiceKey, TableService};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -46,16 +61,14 @@ const EEXIST: i32 = 17;
 /// kernel.by_hand(&Change::AddService(others))?;
 ///
 /// let key = ServiceKey::tcp("192.168.1.50:80".parse()?);
-/// let desired = DesiredService {
-///     service: Service::new(key, Scheduler::WeightedRoundRobin),
-///     destinations: vec![Destination::new("192.168.1.61:80".parse()?)],
-/// };
+/// let desired = TableService::new(Service::new(key, Scheduler::WeightedRoundRobin))
+///     .with_destinations([Destination::new("192.168.1.61:80".parse()?)]);
 /// let mut reconciler = Reconciler::new(kernel.clone(), Ledger::in_memory());
-/// reconciler.start([(key, desired)].into()).await?;
-/// assert_eq!(kernel.table().len(), 2);
+/// reconciler.start([desired].into_iter().collect()).await?;
+/// assert_eq!(kernel.table().services().len(), 2);
 ///
-/// reconciler.stop().await?; // removes what is ours, and nothing else
-/// assert_eq!(kernel.table().len(), 1);
+/// reconciler.stop().await?; // removes what is owned, and nothing else
+/// assert_eq!(kernel.table().services().len(), 1);
 /// # Ok(())
 /// # }
 /// ```
@@ -63,11 +76,13 @@ const EEXIST: i32 = 17;
 pub struct Reconciler<P> {
     plane: P,
     ledger: Ledger,
-    desired: BTreeMap<ServiceKey, DesiredService>,
-    /// The data plane's table as far as we know; `None` when it has to be read first.
+    desired: Table,
+    /// The data plane's table as far as it is known; `None` when it has to be read first.
     shadow: Option<Table>,
     /// Services whose outcome is not known: a call that was dropped or failed was changing them.
     unsure: BTreeSet<ServiceKey>,
+    /// Services with a refused change: the next change of a part plans the whole service.
+    incomplete: BTreeSet<ServiceKey>,
     drift: BTreeMap<ServiceKey, Vec<Note>>,
     audited: Option<ServiceKey>,
 }
@@ -78,9 +93,10 @@ impl<P: DataPlane> Reconciler<P> {
         Self {
             plane,
             ledger,
-            desired: BTreeMap::new(),
+            desired: Table::new(),
             shadow: None,
             unsure: BTreeSet::new(),
+            incomplete: BTreeSet::new(),
             drift: BTreeMap::new(),
             audited: None,
         }
@@ -96,25 +112,22 @@ impl<P: DataPlane> Reconciler<P> {
         &self.ledger
     }
 
-    /// What other hands changed in our services and was left so, as far as it was noticed.
+    /// External changes of owned services that were left alone, as far as they were noticed.
     pub fn drift(&self) -> impl Iterator<Item = &Note> {
         self.drift.values().flatten()
     }
 
-    /// Reads the table and makes it as desired: adopts what is there, brings back what is missing,
-    /// leaves what another hand changed in what we had made, deletes what is ours and not desired.
+    /// Reads the table and makes it as desired: adopts what is there, makes missing objects again,
+    /// leaves external changes of owned objects alone, deletes what is owned and not desired.
     ///
     /// # Errors
     /// When the table cannot be read, or the data plane's connection breaks again and again. Calling
     /// it again goes on where it stopped.
-    pub async fn start(
-        &mut self,
-        desired: BTreeMap<ServiceKey, DesiredService>,
-    ) -> Result<Report, DataPlaneError> {
+    pub async fn start(&mut self, desired: Table) -> Result<Report, DataPlaneError> {
         self.desired = desired;
         self.shadow = None;
         let keys = self.all_keys();
-        self.converge(keys, Drift::Recreate).await
+        self.converge(whole(keys), Drift::Recreate).await
     }
 
     /// Makes one service as now desired (`None`: not at all).
@@ -124,39 +137,56 @@ impl<P: DataPlane> Reconciler<P> {
     pub async fn service_changed(
         &mut self,
         key: ServiceKey,
-        desired: Option<DesiredService>,
+        desired: Option<TableService>,
     ) -> Result<Report, DataPlaneError> {
-        self.services_changed([(key, desired)]).await
+        self.services_changed([(key, DesiredChange::Whole(desired))])
+            .await
     }
 
-    /// Makes several services as now desired, in one batch.
+    /// Makes several services, or parts of them, as now desired, in one batch. The cost depends on the
+    /// parts alone, not on the size of their services.
     ///
     /// # Errors
     /// As [`Reconciler::start`].
     pub async fn services_changed(
         &mut self,
-        changed: impl IntoIterator<Item = (ServiceKey, Option<DesiredService>)>,
+        changed: impl IntoIterator<Item = (ServiceKey, DesiredChange)>,
     ) -> Result<Report, DataPlaneError> {
-        let mut keys = BTreeSet::new();
-        for (key, desired) in changed {
-            match desired {
-                Some(desired) => self.desired.insert(key, desired),
-                None => self.desired.remove(&key),
-            };
-            keys.insert(key);
+        let parts = changed
+            .into_iter()
+            .map(|(key, change)| (key, self.desire(key, change)))
+            .collect();
+        self.converge(parts, Drift::Keep).await
+    }
+
+    /// Takes in how a service is desired; returns the part to plan.
+    fn desire(&mut self, key: ServiceKey, change: DesiredChange) -> Part {
+        match change {
+            DesiredChange::Whole(service) => self.desired.set_service(key, service),
+            DesiredChange::Destinations(destinations) => {
+                if let Some(service) = self.desired.service_mut(&key) {
+                    let addresses = destinations.keys().copied().collect();
+                    for (address, destination) in destinations {
+                        service.set_destination(address, destination);
+                    }
+                    if !self.incomplete.contains(&key) {
+                        return Part::Destinations(addresses);
+                    }
+                }
+            }
         }
-        self.converge(keys, Drift::Keep).await
+        Part::Whole
     }
 
     /// Makes the whole table as now desired. Only services that are desired otherwise than before are
-    /// looked at, unless `reconcile`: then the table is read, and what other hands changed in our
-    /// services is undone (what they added stays).
+    /// looked at, unless `reconcile`: then the table is read, and external changes of owned objects are
+    /// undone (external additions stay).
     ///
     /// # Errors
     /// As [`Reconciler::start`].
     pub async fn reload(
         &mut self,
-        desired: BTreeMap<ServiceKey, DesiredService>,
+        desired: Table,
         reconcile: bool,
     ) -> Result<Report, DataPlaneError> {
         let mut keys = self.all_keys();
@@ -164,10 +194,10 @@ impl<P: DataPlane> Reconciler<P> {
         let before = std::mem::replace(&mut self.desired, desired);
         if reconcile {
             self.shadow = None;
-            return self.converge(keys, Drift::Overwrite).await;
+            return self.converge(whole(keys), Drift::Overwrite).await;
         }
-        keys.retain(|key| before.get(key) != self.desired.get(key));
-        self.converge(keys, Drift::Keep).await
+        keys.retain(|key| before.service(key) != self.desired.service(key));
+        self.converge(whole(keys), Drift::Keep).await
     }
 
     /// Looks at the next service of ours: reads it, notes drift, tries again what failed before.
@@ -189,7 +219,7 @@ impl<P: DataPlane> Reconciler<P> {
         if self.shadow.is_some() {
             self.read(&keys).await?;
         }
-        let report = self.converge(keys, Drift::Keep).await?;
+        let report = self.converge(whole(keys), Drift::Keep).await?;
         Ok(Some(Audit {
             service,
             report,
@@ -203,11 +233,11 @@ impl<P: DataPlane> Reconciler<P> {
     /// # Errors
     /// As [`Reconciler::start`].
     pub async fn stop(&mut self) -> Result<Report, DataPlaneError> {
-        self.desired.clear();
-        // another hand may have added to our services since the shadow was taken
+        self.desired = Table::new();
+        // another program may have added destinations since the shadow was taken
         self.shadow = None;
         let keys = self.all_keys();
-        let mut report = self.converge(keys, Drift::Keep).await?;
+        let mut report = self.converge(whole(keys), Drift::Keep).await?;
         if !self.ledger.sync_daemons().is_empty() {
             report.sync = Some(self.set_sync_daemons(&[]).await?);
         }
@@ -220,13 +250,13 @@ impl<P: DataPlane> Reconciler<P> {
         self.desired.keys().copied().chain(owned).collect()
     }
 
-    /// Reads these services anew, or the whole table when they are many or it is not known.
+    /// Reads these services, or the whole table when they are many or it is not known.
     async fn read(&mut self, keys: &BTreeSet<ServiceKey>) -> Result<(), DataPlaneError> {
         match &mut self.shadow {
             Some(shadow) if keys.len() <= SINGLE_READS => {
                 for key in keys {
                     let entry = self.plane.service(key).await?;
-                    shadow.set(*key, entry.map(Into::into));
+                    shadow.set_service(*key, entry.map(Into::into));
                 }
             }
             shadow => {
@@ -240,16 +270,16 @@ impl<P: DataPlane> Reconciler<P> {
     /// Cancel-safe: what a dropped call was about is read and planned again by the next one.
     async fn converge(
         &mut self,
-        keys: BTreeSet<ServiceKey>,
+        parts: BTreeMap<ServiceKey, Part>,
         drift: Drift,
     ) -> Result<Report, DataPlaneError> {
         let mut report = Report::default();
-        let mut open = keys;
+        let mut open = parts;
         // a service that goes takes its destinations with it: know them first
-        let mut unknown: BTreeSet<_> = open.iter().filter(|key| self.goes(key)).copied().collect();
+        let mut unknown: BTreeSet<_> = open.keys().filter(|key| self.goes(key)).copied().collect();
         unknown.extend(&self.unsure);
-        open.extend(&self.unsure);
-        self.unsure.clone_from(&open);
+        open.extend(whole(std::mem::take(&mut self.unsure)));
+        self.unsure.extend(open.keys());
         if open.is_empty() {
             return Ok(report);
         }
@@ -258,135 +288,174 @@ impl<P: DataPlane> Reconciler<P> {
         }
         for round in 1..=ROUNDS {
             let last_round = round == ROUNDS;
-            let plans = self.plan(&open, drift);
-            let changes: Vec<Change> = plans
-                .iter()
-                .flat_map(|plan| plan.changes.iter().cloned())
-                .collect();
-            let results = if changes.is_empty() {
+            let plan = self.plan(&open, drift);
+            let results = if plan.changes.is_empty() {
                 Ok(Vec::new())
             } else {
-                let intents = plans.iter().map(|plan| (plan.key, plan.intent.clone()));
-                keep_first(&mut report.ledger, self.ledger.record(intents));
-                self.plane.apply(&changes).await
+                keep_first(&mut report.ledger, self.ledger.record(plan.intents()));
+                self.plane.apply(&plan.changes).await
             };
             match results {
                 Ok(results) => {
-                    open = self.settle(plans, results, &mut report, last_round);
-                    self.unsure.clone_from(&open);
-                    if open.is_empty() {
+                    let again = self.settle(plan, results, &open, &mut report, last_round);
+                    self.unsure.clone_from(&again);
+                    if again.is_empty() {
                         break;
                     }
+                    open = whole(again);
                 }
                 Err(error) if last_round => return Err(error),
-                Err(_) => {}
+                Err(_) => open = whole(open.into_keys()),
             }
-            self.read(&open).await?;
+            let keys = open.keys().copied().collect();
+            self.read(&keys).await?;
         }
         Ok(report)
     }
 
     fn goes(&self, key: &ServiceKey) -> bool {
-        !self.desired.contains_key(key) && self.ledger.owned().get(key).is_some()
+        self.desired.service(key).is_none() && self.ledger.owned().get(key).is_some()
     }
 
-    fn plan(&self, keys: &BTreeSet<ServiceKey>, drift: Drift) -> Vec<ServicePlan> {
-        keys.iter()
-            .map(|key| {
-                let actual = self.shadow.as_ref().and_then(|shadow| shadow.get(key));
-                plan_service(
-                    key,
-                    actual,
-                    self.desired.get(key),
-                    self.ledger.owned(),
-                    drift,
-                )
-            })
-            .collect()
+    fn plan(&self, parts: &BTreeMap<ServiceKey, Part>, drift: Drift) -> Plan {
+        const EMPTY: &Table = &Table::new();
+        let actual = self.shadow.as_ref().unwrap_or(EMPTY);
+        let ownership = Ownership::Recorded(self.ledger.owned(), drift);
+        plan_parts(actual, &self.desired, ownership, parts)
     }
 
     /// Takes in the results; returns the services to be read and planned again.
     fn settle(
         &mut self,
-        plans: Vec<ServicePlan>,
+        plan: Plan,
         results: Vec<Result<(), DataPlaneError>>,
+        parts: &BTreeMap<ServiceKey, Part>,
         report: &mut Report,
         last_round: bool,
     ) -> BTreeSet<ServiceKey> {
-        let mut again = BTreeSet::new();
-        let mut settled = Vec::with_capacity(plans.len());
+        let mut steps = Vec::with_capacity(plan.changes.len() + plan.records.len());
+        let mut troubles: BTreeMap<ServiceKey, Trouble> = BTreeMap::new();
         let mut results = results.into_iter();
-        for plan in plans {
-            let mut failed = Vec::new();
-            let mut first_error = None;
-            let mut stale = false;
-            let mut hopeless = false;
-            for change in &plan.changes {
-                let result = results.next().unwrap_or_else(|| {
-                    let source = "a result is missing".into();
-                    Err(DataPlaneError::Lost { source })
-                });
-                let answer = Answer::of(change, &result);
-                if answer == Answer::Done || answer == Answer::Moot {
-                    let agrees = self
-                        .shadow
-                        .as_mut()
-                        .is_some_and(|shadow| shadow.apply(change).is_ok());
-                    stale |= !agrees;
-                    if answer == Answer::Done {
-                        report.applied.push(change.clone());
-                    }
-                    continue;
+        for change in plan.changes {
+            let result = results.next().unwrap_or_else(|| {
+                let source = "a result is missing".into();
+                Err(DataPlaneError::Lost { source })
+            });
+            let answer = Answer::of(&change, &result);
+            if let Answer::Done | Answer::Moot = answer {
+                let shadow = self.shadow.as_mut();
+                if !shadow.is_some_and(|shadow| shadow.apply(&change).is_ok()) {
+                    troubles.entry(change.key()).or_default().stale = true;
                 }
-                stale |= answer == Answer::Stale;
-                hopeless |= answer == Answer::Hopeless;
-                report.notes.extend(adoption(change, result.as_ref().err()));
-                failed.push(change.clone());
-                first_error = first_error.or_else(|| result.err());
-            }
-            if stale && !hopeless && !last_round {
-                again.insert(plan.key);
+                steps.push(OwnedChange::result(&change));
+                if answer == Answer::Done {
+                    report.applied.push(change);
+                }
                 continue;
             }
-            settled.push((plan.key, plan.settled_except(&failed)));
-            if let Some(source) = first_error {
-                report.failed.push(Failure {
-                    service: plan.key,
-                    source,
-                });
-            }
-            self.keep_notes(plan, report);
+            report
+                .notes
+                .extend(adoption(&change, result.as_ref().err()));
+            let trouble = troubles.entry(change.key()).or_default();
+            trouble.stale |= answer == Answer::Stale;
+            trouble.hopeless |= answer == Answer::Hopeless;
+            trouble.error = trouble.error.take().or(result.err());
         }
-        keep_first(&mut report.ledger, self.ledger.record(settled));
+        let again: BTreeSet<ServiceKey> = troubles
+            .iter()
+            .filter(|(_, trouble)| trouble.stale && !trouble.hopeless && !last_round)
+            .map(|(key, _)| *key)
+            .collect();
+        steps.extend(plan.records.into_iter().filter(|step| {
+            // a service is not released before all its owned destinations are deleted
+            let released = matches!(step, OwnedChange::Service(_, None));
+            let failed = troubles
+                .get(step.key())
+                .is_some_and(|trouble| trouble.error.is_some());
+            !again.contains(step.key()) && !(released && failed)
+        }));
+        keep_first(&mut report.ledger, self.ledger.record(steps));
+        self.incomplete.retain(|key| !parts.contains_key(key));
+        for (service, trouble) in troubles {
+            if let Some(source) = trouble.error
+                && !again.contains(&service)
+            {
+                self.incomplete.insert(service);
+                report.failed.push(Failure { service, source });
+            }
+        }
+        let planned = parts.iter().filter(|(key, _)| !again.contains(*key));
+        self.keep_notes(plan.notes, &planned.collect(), report);
         again
     }
 
-    /// Reports a plan's notes, drift only if it was not known.
-    fn keep_notes(&mut self, plan: ServicePlan, report: &mut Report) {
-        let (drift, notes): (Vec<_>, Vec<_>) = plan.notes.into_iter().partition(Note::is_drift);
-        report.notes.extend(notes);
-        let known = self.drift.remove(&plan.key).unwrap_or_default();
-        report
-            .notes
-            .extend(drift.iter().filter(|note| !known.contains(note)).cloned());
-        if !drift.is_empty() {
-            self.drift.insert(plan.key, drift);
+    /// Reports the notes about the planned parts, drift only if it was not known.
+    fn keep_notes(
+        &mut self,
+        notes: Vec<Note>,
+        planned: &BTreeMap<&ServiceKey, &Part>,
+        report: &mut Report,
+    ) {
+        let mut known = Vec::new();
+        for (key, part) in planned {
+            let Some(drift) = self.drift.remove(key) else {
+                continue;
+            };
+            let (stale, kept): (Vec<Note>, Vec<Note>) = drift
+                .into_iter()
+                .partition(|note| part.contains(note.address()));
+            known.extend(stale);
+            if !kept.is_empty() {
+                self.drift.insert(**key, kept);
+            }
+        }
+        for note in notes {
+            if !planned.contains_key(note.key()) {
+                continue;
+            }
+            if note.is_drift() {
+                let drift = self.drift.entry(*note.key()).or_default();
+                if drift.contains(&note) {
+                    continue;
+                }
+                drift.push(note.clone());
+                if known.contains(&note) {
+                    continue;
+                }
+            }
+            report.notes.push(note);
         }
     }
+}
+
+/// What went wrong with a service.
+#[derive(Debug, Default)]
+struct Trouble {
+    /// The shadow or the record is not as the table.
+    stale: bool,
+    /// The service itself was refused.
+    hopeless: bool,
+    /// The first error.
+    error: Option<DataPlaneError>,
+}
+
+/// These services with all their destinations.
+fn whole(keys: impl IntoIterator<Item = ServiceKey>) -> BTreeMap<ServiceKey, Part> {
+    keys.into_iter().map(|key| (key, Part::Whole)).collect()
 }
 
 /// What the answer to a change means.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Answer {
-    /// It was made.
+    /// The change was made.
     Done,
-    /// What was to be deleted is not there.
+    /// The object to delete is absent.
     Moot,
     /// The table is not as the shadow has it.
     Stale,
-    /// Refused for a reason that reading again does not change.
+    /// Refused for a reason that another reading does not change.
     Refused,
-    /// The service itself cannot be as desired: what follows for its destinations means nothing.
+    /// The service itself cannot be as desired: the results of its destinations mean nothing.
     Hopeless,
 }
 
@@ -409,7 +478,7 @@ impl Answer {
     }
 }
 
-/// What another hand made since the shadow was taken, and is desired, is ours from now on.
+/// A desired object that was made externally since the shadow was taken is owned from now on.
 fn adoption(change: &Change, error: Option<&DataPlaneError>) -> Option<Note> {
     if error?.errno() != Some(EEXIST) {
         return None;

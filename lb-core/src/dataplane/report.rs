@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the reconciler did, for logs and status.
 
-use lb_ipvs::{Change, ServiceKey};
+use lb_ipvs::{Change, Note, ServiceKey};
 
 use super::{DataPlaneError, SyncReport};
 use crate::ledger::LedgerError;
-use crate::plan::Note;
 
 /// What one call of the [`Reconciler`](super::Reconciler) did.
 #[derive(Debug, Default)]

@@ -36,7 +36,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use lb_check::Outcome;
-use lb_ipvs::{Destination, ServiceKey, SyncDaemon};
+use lb_ipvs::{Destination, Part, ServiceKey, SyncDaemon, Table, TableService};
 use lb_vrrp::State;
 
 #[cfg(feature = "daemon")]
@@ -44,8 +44,8 @@ pub(crate) use inherit::Known;
 pub use notification::{Event, Notification};
 pub use output::{CheckId, Names, Output, Quorum};
 
+use crate::dataplane::DesiredChange;
 use crate::model::{CheckSpec, Global, Model, SyncGroup, VirtualServer, VrrpInstance};
-use crate::plan::DesiredService;
 use queue::Queue;
 use service::ServiceState;
 
@@ -69,9 +69,9 @@ use service::ServiceState;
 /// let mut director = Director::new(model);
 /// while let Some(output) = director.poll_output() {
 ///     match output {
-///         Output::ServiceChanged(key) => {
+///         Output::ServiceChanged(key, _) => {
 ///             let desired = director.desired(&key).unwrap(); // for the data plane
-///             assert_eq!(desired.destinations, [server]);
+///             assert_eq!(desired.destination(server.address), Some(&server));
 ///         }
 ///         Output::CheckAdded { .. } => { /* subscribe to the check */ }
 ///         other => println!("{other}"),
@@ -284,16 +284,29 @@ impl Director {
     }
 
     /// The service as the data plane shall have it; `None` when it shall have none.
-    pub fn desired(&self, key: &ServiceKey) -> Option<DesiredService> {
+    pub fn desired(&self, key: &ServiceKey) -> Option<TableService> {
         self.services.get(key).map(ServiceState::desired)
     }
 
+    /// A part of a service as the data plane shall have it: what to give to
+    /// [`Reconciler::services_changed`] for an [`Output::ServiceChanged`].
+    ///
+    /// [`Reconciler::services_changed`]: crate::dataplane::Reconciler::services_changed
+    pub fn desired_change(&self, key: &ServiceKey, part: &Part) -> DesiredChange {
+        match (self.services.get(key), part) {
+            (Some(service), Part::Destinations(addresses)) => {
+                let destinations = addresses
+                    .iter()
+                    .map(|address| (*address, service.desired_destination(*address)));
+                DesiredChange::Destinations(destinations.collect())
+            }
+            (service, _) => DesiredChange::Whole(service.map(ServiceState::desired)),
+        }
+    }
+
     /// All services as the data plane shall have them.
-    pub fn desired_table(&self) -> BTreeMap<ServiceKey, DesiredService> {
-        self.services
-            .iter()
-            .map(|(key, service)| (*key, service.desired()))
-            .collect()
+    pub fn desired_table(&self) -> Table {
+        self.services.values().map(ServiceState::desired).collect()
     }
 
     /// The sync daemons that shall run.

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use lb_ipvs::{ServiceKey, SyncDaemon};
+use lb_ipvs::{Part, ServiceKey, SyncDaemon};
 
 use super::Notification;
 
@@ -82,11 +82,12 @@ impl Quorum {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Output {
-    /// The service is desired otherwise than before: hand [`Director::desired`] to the data plane.
-    /// At most one of these for a service waits in the queue.
+    /// This part of the service is desired otherwise than before: give
+    /// [`Director::desired_change`] to the data plane. At most one of these for a service waits in the
+    /// queue.
     ///
-    /// [`Director::desired`]: super::Director::desired
-    ServiceChanged(ServiceKey),
+    /// [`Director::desired_change`]: super::Director::desired_change
+    ServiceChanged(ServiceKey, Part),
     /// Run this check: [`Director::check`](super::Director::check) has what to do.
     CheckAdded {
         /// The check.
@@ -238,7 +239,7 @@ impl Output {
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ServiceChanged(key) => write!(f, "service {key} is desired otherwise"),
+            Self::ServiceChanged(key, _) => write!(f, "service {key} is desired otherwise"),
             Self::CheckAdded {
                 suspended: true,
                 names,

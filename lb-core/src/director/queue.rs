@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The ordered outputs, with what is said once only and what is gathered into a digest.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque, hash_map::Entry};
 
-use lb_ipvs::ServiceKey;
+use lb_ipvs::{Part, ServiceKey};
 
 use super::{Event, Notification, Output};
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     outputs: VecDeque<Output>,
-    dirty: HashSet<ServiceKey>,
+    /// The changed parts of services whose output waits.
+    changed: HashMap<ServiceKey, Part>,
     router_id: String,
     /// Running checks that have not had a verdict.
     awaited: usize,
@@ -26,16 +27,24 @@ impl Queue {
         self.outputs.push_back(output);
     }
 
-    pub(super) fn service_changed(&mut self, key: ServiceKey) {
-        if self.dirty.insert(key) {
-            self.outputs.push_back(Output::ServiceChanged(key));
+    pub(super) fn service_changed(&mut self, key: ServiceKey, part: Part) {
+        match self.changed.entry(key) {
+            Entry::Occupied(mut waiting) => waiting.get_mut().extend(part),
+            Entry::Vacant(vacant) => {
+                vacant.insert(part);
+                // the part is filled in when the output is taken
+                let output = Output::ServiceChanged(key, Part::Whole);
+                self.outputs.push_back(output);
+            }
         }
     }
 
     pub(super) fn pop(&mut self) -> Option<Output> {
-        let output = self.outputs.pop_front();
-        if let Some(Output::ServiceChanged(key)) = &output {
-            self.dirty.remove(key);
+        let mut output = self.outputs.pop_front();
+        if let Some(Output::ServiceChanged(key, part)) = &mut output
+            && let Some(changed) = self.changed.remove(key)
+        {
+            *part = changed;
         }
         output
     }

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 
+use lb_ipvs::Part;
+
 use super::output::Output;
 use super::queue::Queue;
 use super::real::{RealState, Slot};
@@ -118,7 +120,7 @@ impl ServiceState {
         }
         self.judge_quorum(false, queue);
         if self.desired() != before {
-            queue.service_changed(self.key());
+            queue.service_changed(self.key(), Part::Whole);
         }
     }
 
@@ -227,7 +229,7 @@ impl ServiceState {
             }
             self.remove_real_server(state, spec, queue);
         }
-        queue.service_changed(self.key());
+        queue.service_changed(self.key(), Part::Whole);
     }
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One virtual server: which of its real servers are live, and who takes the traffic.
 
+use std::net::SocketAddr;
+
 use lb_check::Outcome;
-use lb_ipvs::{Destination, ServiceKey, Weight};
+use lb_ipvs::{Destination, Part, ServiceKey, TableService, Weight};
 
 use super::Event;
 use super::notification::check_text;
@@ -10,7 +12,6 @@ use super::output::{CheckId, Names, Output, Quorum};
 use super::queue::Queue;
 use super::real::{RealState, Slot};
 use crate::model::{RealServer, VirtualServer};
-use crate::plan::DesiredService;
 
 #[derive(Debug)]
 pub(super) struct ServiceState {
@@ -59,7 +60,7 @@ impl ServiceState {
             });
             self.sorry_server_takes_over(queue);
         }
-        queue.service_changed(self.key());
+        queue.service_changed(self.key(), Part::Whole);
     }
 
     /// Tells of the checks of a real server from this index on.
@@ -100,12 +101,16 @@ impl ServiceState {
     }
 
     pub(super) fn check_id(&self, real: usize, slot: &Slot) -> Option<CheckId> {
-        let real_server = self.spec.real_servers.get(real)?.destination.address;
         Some(CheckId {
             service: self.key(),
-            real_server,
+            real_server: self.address(real)?,
             index: slot.index,
         })
+    }
+
+    fn address(&self, real: usize) -> Option<SocketAddr> {
+        let spec = self.spec.real_servers.get(real)?;
+        Some(spec.destination.address)
     }
 
     pub(super) fn names(&self, real: &RealState) -> Names {
@@ -211,9 +216,19 @@ impl ServiceState {
 
     /// Draws the conclusions of what is known of a real server's checks.
     fn refresh(&mut self, real: usize, reason: &str, first: bool, queue: &mut Queue) {
+        let Some(address) = self.address(real) else {
+            return;
+        };
         if self.recompute(real, reason, queue) {
+            let up = self.up;
             self.judge_quorum(first, queue);
-            queue.service_changed(self.key());
+            // with the quorum every destination may change
+            let part = if self.up == up {
+                Part::destination(address)
+            } else {
+                Part::Whole
+            };
+            queue.service_changed(self.key(), part);
         }
     }
 
@@ -365,47 +380,52 @@ impl ServiceState {
     }
 
     /// The service as the data plane shall have it.
-    pub(super) fn desired(&self) -> DesiredService {
-        let sorry = self.is_sorry();
+    pub(super) fn desired(&self) -> TableService {
+        let real_servers = self.spec.real_servers.iter().zip(&self.real_servers);
+        let destinations = real_servers.filter_map(|(spec, state)| self.destination(spec, state));
+        let mut service =
+            TableService::new(self.spec.service.clone()).with_destinations(destinations);
+        if let Some(server) = self.sorry_destination()
+            && (self.is_sorry() || service.destination(server.address).is_none())
+        {
+            service.set_destination(server.address, Some(server));
+        }
+        service
+    }
+
+    /// One destination as the data plane shall have it.
+    pub(super) fn desired_destination(&self, address: SocketAddr) -> Option<Destination> {
         let sorry_server = self
-            .spec
-            .sorry_server
-            .filter(|_| sorry || self.spec.sorry_server_inhibit)
-            .map(|server| {
-                if sorry {
-                    server
-                } else {
-                    server.with_weight(Weight::ZERO)
-                }
-            });
-        let mut destinations: Vec<Destination> = self
-            .spec
-            .real_servers
-            .iter()
-            .zip(&self.real_servers)
-            .filter_map(|(spec, state)| {
-                let weight = match Weight::new(state.weight) {
-                    Some(weight) if state.alive && !sorry => weight,
-                    _ if spec.inhibit_on_failure => Weight::ZERO,
-                    _ => return None,
-                };
-                Some(spec.destination.with_weight(weight))
-            })
-            .collect();
-        if let Some(server) = sorry_server {
-            // a real server may be the sorry server as well: one destination, whichever takes traffic
-            match destinations
-                .iter_mut()
-                .find(|other| other.address == server.address)
-            {
-                Some(other) if sorry => *other = server,
-                Some(_) => {}
-                None => destinations.push(server),
-            }
+            .sorry_destination()
+            .filter(|server| server.address == address);
+        if self.is_sorry() && sorry_server.is_some() {
+            return sorry_server;
         }
-        DesiredService {
-            service: self.spec.service.clone(),
-            destinations,
+        let mut real_servers = self.spec.real_servers.iter().zip(&self.real_servers);
+        real_servers
+            .find(|(spec, _)| spec.destination.address == address)
+            .and_then(|(spec, state)| self.destination(spec, state))
+            .or(sorry_server)
+    }
+
+    /// What a real server is in the data plane, were it not the sorry server as well.
+    fn destination(&self, spec: &RealServer, state: &RealState) -> Option<Destination> {
+        let weight = match Weight::new(state.weight) {
+            Some(weight) if state.alive && !self.is_sorry() => weight,
+            _ if spec.inhibit_on_failure => Weight::ZERO,
+            _ => return None,
+        };
+        Some(spec.destination.with_weight(weight))
+    }
+
+    /// What the sorry server is in the data plane. A real server may be the sorry server as well: one
+    /// destination, and the one that takes the traffic counts.
+    fn sorry_destination(&self) -> Option<Destination> {
+        let server = self.spec.sorry_server?;
+        if self.is_sorry() {
+            return Some(server);
         }
+        let inhibit = self.spec.sorry_server_inhibit;
+        inhibit.then(|| server.with_weight(Weight::ZERO))
     }
 }

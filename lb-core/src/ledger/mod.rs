@@ -1,55 +1,65 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The ledger: what in the data plane is ours, kept in a file so that a restart knows.
+//! The ledger: the objects of the data plane that this program owns, in a file that survives it.
 //!
-//! IPVS entries carry no owner. The ledger says which services, destinations and sync daemons are
-//! ours and what was last asked for each ([`Record`](crate::plan::Record)); what it does not name is
-//! never touched. [`Reconciler`](crate::dataplane::Reconciler) writes it around every change:
+//! IPVS entries carry no owner. The ledger lists the owned services, destinations and sync daemons with
+//! the last confirmed configuration of each ([`Record`](lb_ipvs::Record)); objects that are not in
+//! the ledger are never touched. [`Reconciler`](crate::dataplane::Reconciler) writes around every change:
 //!
-//! 1. the **intent**: all that is ours or about to be, with what is about to change marked `?`;
-//! 2. the kernel's change;
-//! 3. the **settlement**: what is ours now, confirmed.
+//! 1. the **intent**: each object that is about to change, as owned and not confirmed;
+//! 2. the change of the kernel's table;
+//! 3. the **result**: the same objects, as confirmed or as no longer owned.
+//!
+//! So at every moment the ledger names at least the objects in the kernel that are owned.
 //!
 //! # A crash at any moment
-//! | the process dies | file says | kernel has | the next start |
+//! | the process dies | ledger | kernel | the next start |
 //! |---|---|---|---|
-//! | before 1 | old | old | goes on from the old state |
-//! | inside 1 | old, and a line without newline | old | drops that line, goes on from the old state |
-//! | between 1 and 2, adding | ours? | nothing | adds it if still desired; else there is nothing to delete |
-//! | between 1 and 2, editing | ours? | old | makes it as desired |
-//! | between 1 and 2, deleting | ours? | old | deletes it if still not desired |
-//! | inside 2 | ours? | a part | as above, object by object |
-//! | between 2 and 3 | ours? | new | finds it as desired, or makes it so; settles |
+//! | before 1 | old | old | continues from the old state |
+//! | inside 1 | old, or a part of the intent | old | continues from the old state |
+//! | between 1 and 2, adding | not confirmed | nothing | adds the object if still desired |
+//! | between 1 and 2, editing | not confirmed | old | makes the object as desired |
+//! | between 1 and 2, deleting | not confirmed | old | deletes the object if still not desired |
+//! | inside 2 | not confirmed | a part | as above, object by object |
+//! | between 2 and 3 | not confirmed | new | finds the object as desired, or changes it, and confirms |
 //!
-//! The other order — kernel first, file second — would leave, between the two, objects in the kernel
-//! that no later start knows to be ours: if the configuration drops them meanwhile they stay for
-//! ever. This order can at the worst claim an object that another hand made, equal in address,
-//! between our crash and our next start.
+//! The other order (kernel first, file second) would leave objects in the kernel that no later start
+//! knows as owned: if the configuration drops them meanwhile, they stay. With this order the worst case
+//! is that an object is taken as owned which another program made between the crash and the next start,
+//! with the same address.
 //!
 //! # The file
-//! A snapshot and a journal behind it: text, one line for one service. A change appends one line, so
-//! its cost does not grow with the table; when the journal has outgrown the snapshot a new file is
-//! written beside it, synced and renamed over it. Appends are not synced: they survive the death of
-//! the process, and when the machine dies the kernel's table dies with it. For the same reason a
-//! ledger of another boot or another network namespace counts for nothing. One that cannot be read is
-//! set aside as `FILE.corrupt`; the daemon then owns nothing and adopts what is desired.
+//! Text; after a header one line per object, each a checksum and a JSON document: a snapshot and behind
+//! it a journal, in which a later line about an object replaces an earlier one. A change appends the
+//! lines of the objects that it touches, so a change of one destination costs two lines whatever the
+//! size of its service. When the journal is longer than 64 KiB and than twice the snapshot, a new
+//! snapshot is written beside the file, synced, and renamed over it.
+//!
+//! Appended lines are not synced: the page cache survives the death of the process, and when the machine
+//! dies, the kernel's table dies with it. For the same reason a ledger of an earlier boot, or of another
+//! network namespace, is ignored. What must hold is the order of writes and the atomic replacement.
+//!
+//! A damaged line is left out and reported; the checksums depend on boot and namespace, so neither damage
+//! nor a foreign file adds an object. A file without a usable line is renamed to `FILE.corrupt`; then
+//! nothing is owned, and what is desired is adopted.
 
-mod format;
 mod identity;
+mod line;
+mod read;
+mod store;
+mod version1;
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use lb_ipvs::{ServiceKey, SyncState};
+use lb_ipvs::{Owned, OwnedChange, SyncState};
 
-pub use format::{Fault, FormatError};
 pub use identity::Identity;
+pub use read::{Damage, Fault, FormatError};
 
-use crate::plan::{Owned, OwnedService};
-use format::Line;
-
-/// A journal shorter than this is never worth a new snapshot.
-const JOURNAL_MIN: usize = 1024;
+use line::Line;
+use read::{Contents, Found, read};
+use store::Store;
 
 /// The ledger cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -73,9 +83,16 @@ pub enum Opened {
     Fresh,
     /// A ledger of this boot and namespace.
     Loaded,
+    /// A ledger of this boot and namespace, of which some lines are damaged. The others count.
+    Damaged {
+        /// A copy of the file, unless it could not be made.
+        copy: Option<PathBuf>,
+        /// What is wrong with it.
+        damage: Damage,
+    },
     /// A ledger of an earlier boot or of another network namespace; it counts for nothing.
     Foreign(Identity),
-    /// The file could not be understood and was renamed. Nothing is known to be ours.
+    /// The file could not be understood and was renamed. Nothing is known to be owned.
     SetAside {
         /// Where it is now.
         path: PathBuf,
@@ -84,13 +101,12 @@ pub enum Opened {
     },
 }
 
-/// What in the data plane is ours, in memory and (unless [`Ledger::in_memory`]) in a file.
+/// What of the data plane is owned, in memory and (unless [`Ledger::in_memory`]) in a file.
 ///
 /// # Examples
 /// ```
 /// use lb_core::ledger::{Identity, Ledger, Opened};
-/// use lb_core::plan::{OwnedService, Record};
-/// use lb_ipvs::ServiceKey;
+/// use lb_ipvs::{OwnedChange, Record, ServiceKey};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let directory = tempfile::tempdir()?;
@@ -99,9 +115,7 @@ pub enum Opened {
 /// let key = ServiceKey::tcp("192.168.1.50:80".parse()?);
 ///
 /// let (mut ledger, _) = Ledger::open(&path, identity.clone())?;
-/// let service =
-///     OwnedService { service: Record::new("wrr", true), destinations: Default::default() };
-/// ledger.record([(key, Some(service))])?;
+/// ledger.record([OwnedChange::Service(key, Some(Record::Unconfirmed))])?;
 ///
 /// let (ledger, opened) = Ledger::open(&path, identity)?;
 /// assert!(matches!(opened, Opened::Loaded));
@@ -116,28 +130,18 @@ pub struct Ledger {
     store: Option<Store>,
 }
 
-#[derive(Debug)]
-struct Store {
-    path: PathBuf,
-    identity: Identity,
-    /// The open file; `None` before the first write and after a failed one: the next write is a
-    /// whole snapshot then.
-    journal: Option<File>,
-    journal_lines: usize,
-}
-
 impl Ledger {
-    /// A ledger without a file: what is ours is forgotten with the process.
+    /// A ledger without a file: what is owned is forgotten with the process.
     pub const fn in_memory() -> Self {
         Self {
-            owned: Owned::EMPTY,
+            owned: Owned::new(),
             sync: Vec::new(),
             store: None,
         }
     }
 
-    /// Opens the ledger at `path`, whose directory must exist. Nothing is written yet, except that a
-    /// file that cannot be understood is renamed to `PATH.corrupt`.
+    /// Opens the ledger at `path`, whose directory must exist. The file is left as it is, except that
+    /// one without a usable line is renamed to `PATH.corrupt`, and a damaged one is copied there.
     ///
     /// # Errors
     /// When the file is there but cannot be read, or cannot be set aside.
@@ -146,73 +150,73 @@ impl Ledger {
         identity: Identity,
     ) -> Result<(Self, Opened), LedgerError> {
         let path = path.into();
-        let mut ledger = Self::in_memory();
-        let opened = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Opened::Fresh,
-            Err(source) => {
-                return Err(LedgerError {
-                    action: "read",
-                    path,
-                    source,
-                });
-            }
-            Ok(bytes) => match read(&bytes) {
-                Ok((found, owned, sync)) if found == identity => {
-                    ledger.owned = owned;
-                    ledger.sync = sync;
-                    Opened::Loaded
-                }
-                Ok((found, ..)) => Opened::Foreign(found),
-                Err(error) => Opened::SetAside {
-                    path: set_aside(&path)?,
-                    error,
-                },
-            },
+        let found = match fs::read(&path) {
+            Ok(bytes) => Some(read(&bytes, &identity)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(source) => return Err(failure("read", &path)(source)),
         };
-        ledger.store = Some(Store {
-            path,
-            identity,
-            journal: None,
-            journal_lines: 0,
-        });
+        let mut contents = Contents::default();
+        let opened = match found {
+            None => Opened::Fresh,
+            Some(Ok(Found::Own(own, None))) => {
+                contents = own;
+                Opened::Loaded
+            }
+            Some(Ok(Found::Own(own, Some(damage)))) => {
+                contents = own;
+                let copy = with_suffix(&path, ".corrupt");
+                let copied = fs::copy(&path, &copy).is_ok();
+                Opened::Damaged {
+                    copy: copied.then_some(copy),
+                    damage,
+                }
+            }
+            Some(Ok(Found::Foreign(identity))) => Opened::Foreign(identity),
+            Some(Err(error)) => {
+                let aside = with_suffix(&path, ".corrupt");
+                fs::rename(&path, &aside).map_err(failure("set aside", &path))?;
+                Opened::SetAside { path: aside, error }
+            }
+        };
+        let ledger = Self {
+            owned: contents.owned,
+            sync: contents.sync,
+            store: Some(Store::new(path, identity)),
+        };
         Ok((ledger, opened))
     }
 
-    /// The services and destinations that are ours.
+    /// The services and destinations that are owned.
     pub const fn owned(&self) -> &Owned {
         &self.owned
     }
 
-    /// The sync daemons that are ours.
+    /// The sync daemons that are owned.
     pub fn sync_daemons(&self) -> &[SyncState] {
         &self.sync
     }
 
-    /// Notes what of these services is ours now (`None`: nothing), and writes it before it returns.
+    /// Records what is owned of these objects from now on, and writes a line for each where that differs
+    /// from before, before it returns.
     ///
     /// # Errors
     /// When the file cannot be written. The ledger in memory is right all the same, and the next change
-    /// writes all of it anew.
+    /// writes a whole snapshot.
     pub fn record(
         &mut self,
-        services: impl IntoIterator<Item = (ServiceKey, Option<OwnedService>)>,
+        steps: impl IntoIterator<Item = OwnedChange>,
     ) -> Result<(), LedgerError> {
-        let mut lines = String::new();
-        let mut count = 0;
-        for (key, service) in services {
-            if self.owned.get(&key) == service.as_ref() {
-                continue;
+        let mut lines = Vec::new();
+        for step in steps {
+            let line = self.store.is_some().then(|| Line::from(&step));
+            if self.owned.apply(step) {
+                lines.extend(line);
             }
-            if self.store.is_some() {
-                format::write_service(&mut lines, &key, service.as_ref());
-                count += 1;
-            }
-            self.owned.set(key, service);
         }
-        self.write(&lines, count)
+        self.write(&lines)
     }
 
-    /// Notes which sync daemons are ours now, and writes it before it returns.
+    /// Records which sync daemons are owned now, and writes it before it returns.
     ///
     /// # Errors
     /// As [`Ledger::record`].
@@ -221,12 +225,10 @@ impl Ledger {
             return Ok(());
         }
         self.sync = states.to_vec();
-        let mut lines = String::new();
-        format::write_sync(&mut lines, states);
-        self.write(&lines, 1)
+        self.write(&[sync_line(states)])
     }
 
-    /// Removes the file when nothing is ours: after a stop that removed everything.
+    /// Removes the file when nothing is owned: after a stop that removed everything.
     ///
     /// # Errors
     /// When the file is there and cannot be removed.
@@ -239,130 +241,43 @@ impl Ledger {
         }
         store.journal = None;
         match fs::remove_file(&store.path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(LedgerError {
-                action: "remove",
-                path: store.path.clone(),
-                source,
-            }),
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(failure("remove", &store.path)(source))
+            }
             _ => Ok(()),
         }
     }
 
-    fn write(&mut self, lines: &str, count: usize) -> Result<(), LedgerError> {
-        let limit = JOURNAL_MIN.max(2 * self.owned.len());
-        let Some(store) = &mut self.store else {
-            return Ok(());
-        };
-        if count == 0 {
-            return Ok(());
+    fn write(&mut self, lines: &[Line]) -> Result<(), LedgerError> {
+        match &mut self.store {
+            Some(store) if !lines.is_empty() => store.write(lines, &self.owned, &self.sync),
+            _ => Ok(()),
         }
-        if let Some(journal) = &mut store.journal
-            && store.journal_lines + count <= limit
-        {
-            store.journal_lines += count;
-            return journal.write_all(lines.as_bytes()).map_err(|source| {
-                // a part of a line may be in the file: start over with a snapshot
-                store.journal = None;
-                LedgerError {
-                    action: "append to",
-                    path: store.path.clone(),
-                    source,
-                }
-            });
-        }
-        store.journal = None;
-        let file =
-            snapshot(&store.path, &store.identity, &self.owned, &self.sync).map_err(|source| {
-                LedgerError {
-                    action: "write",
-                    path: store.path.clone(),
-                    source,
-                }
-            })?;
-        store.journal = Some(file);
-        store.journal_lines = 0;
-        Ok(())
     }
 }
 
-/// Writes a whole ledger beside `path`, syncs it, and renames it over `path`. Returns the file, open
-/// for appending.
-fn snapshot(
-    path: &Path,
-    identity: &Identity,
-    owned: &Owned,
-    sync: &[SyncState],
-) -> io::Result<File> {
-    let mut text = String::new();
-    format::write_header(
-        &mut text,
-        identity,
-        owned.len() + usize::from(!sync.is_empty()),
-    );
-    for (key, service) in owned.iter() {
-        format::write_service(&mut text, key, Some(service));
-    }
-    if !sync.is_empty() {
-        format::write_sync(&mut text, sync);
-    }
-    let beside = with_suffix(path, ".new");
-    match fs::remove_file(&beside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new()
-        .append(true)
-        .create_new(true)
-        .open(&beside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    Ok(file)
+fn sync_line(states: &[SyncState]) -> Line {
+    Line::Sync(states.iter().copied().map(Into::into).collect())
 }
 
-fn read(bytes: &[u8]) -> Result<(Identity, Owned, Vec<SyncState>), FormatError> {
-    let at = |line: usize| move |fault| FormatError { line, fault };
-    let Some(end) = bytes.iter().rposition(|byte| *byte == b'\n') else {
-        return Err(at(1)(Fault::Header));
-    };
-    // what follows the last newline is a line whose writing was cut short: it never counted
-    let whole = bytes.split_at(end).0;
-    let mut lines = whole
-        .split(|byte| *byte == b'\n')
-        .map(|line| std::str::from_utf8(line).map_err(|_| Fault::Encoding))
-        .zip(1..);
-    let (header, _) = lines.next().ok_or_else(|| at(1)(Fault::Header))?;
-    let (identity, expected) = header.and_then(format::parse_header).map_err(at(1))?;
-    let (mut owned, mut sync, mut last) = (Owned::EMPTY, Vec::new(), 1);
-    for (line, number) in lines {
-        match line.and_then(format::parse_line).map_err(at(number))? {
-            Line::Own(key, service) => owned.set(key, Some(service)),
-            Line::Drop(key) => owned.set(key, None),
-            Line::Sync(states) => sync = states,
-        }
-        last = number;
-    }
-    match (expected + 1).checked_sub(last) {
-        Some(missing) if missing > 0 => Err(at(last + 1)(Fault::Truncated { missing })),
-        _ => Ok((identity, owned, sync)),
-    }
-}
-
-/// Reads a ledger and leaves it as it is, for a program beside the daemon that keeps it: whose table
-/// it is about and what is the daemon's own. `None` when there is no ledger.
+/// Reads the ledger of another process and leaves it as it is: what that process owns in the table of
+/// `identity`. `None` when there is no ledger, or one of another table.
 ///
 /// # Errors
 /// When the file cannot be read or understood.
 ///
 /// # Examples
 /// ```
-/// assert!(lb_core::ledger::peek("/nowhere/lb.sock.ledger".as_ref())?.is_none());
+/// use lb_core::ledger::{Identity, peek};
+///
+/// assert!(peek("/nowhere/lb.sock.ledger".as_ref(), &Identity::current()?)?.is_none());
 /// # Ok::<(), std::io::Error>(())
 /// ```
-pub fn peek(path: &Path) -> io::Result<Option<(Identity, Owned)>> {
+pub fn peek(path: &Path, identity: &Identity) -> io::Result<Option<Owned>> {
     match fs::read(path) {
-        Ok(bytes) => match read(&bytes) {
-            Ok((identity, owned, _)) => Ok(Some((identity, owned))),
+        Ok(bytes) => match read(&bytes, identity) {
+            Ok(Found::Own(contents, _)) => Ok(Some(contents.owned)),
+            Ok(Found::Foreign(_)) => Ok(None),
             Err(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error)),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -370,14 +285,13 @@ pub fn peek(path: &Path) -> io::Result<Option<(Identity, Owned)>> {
     }
 }
 
-fn set_aside(path: &Path) -> Result<PathBuf, LedgerError> {
-    let aside = with_suffix(path, ".corrupt");
-    fs::rename(path, &aside).map_err(|source| LedgerError {
-        action: "set aside",
-        path: path.to_owned(),
+fn failure(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> LedgerError {
+    let path = path.to_owned();
+    move |source| LedgerError {
+        action,
+        path,
         source,
-    })?;
-    Ok(aside)
+    }
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

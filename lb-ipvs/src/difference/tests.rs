@@ -57,16 +57,16 @@ fn entries_come_and_go() {
             Difference::DestinationWent(key(80), server(1).address),
             Difference::DestinationWent(key(81), server(1).address),
             Difference::ServiceWent(key(81)),
+            Difference::DestinationAppeared(key(80), server(4)),
             Difference::ServiceAppeared(new[0].service.service.clone()),
             Difference::DestinationAppeared(key(82), server(3)),
-            Difference::DestinationAppeared(key(80), server(4)),
         ]
     );
-    assert_eq!(found[4].key(), key(82));
-    assert_eq!(found[4].address(), Some(server(3).address));
+    assert_eq!(found[5].key(), key(82));
+    assert_eq!(found[5].address(), Some(server(3).address));
     assert_eq!(found[2].to_string(), "service TCP 10.0.0.1:81 is gone");
     assert_eq!(
-        found[5].to_string(),
+        found[3].to_string(),
         "destination 10.0.1.1:4 of TCP 10.0.0.1:80 appeared (Route, weight 1)"
     );
 }

@@ -8,6 +8,7 @@ use crate::{
     change::Change,
     error::Error,
     operation::Subject,
+    plan::plan_table,
     service::ServiceKey,
     table::{Table, TableChange},
 };
@@ -92,14 +93,13 @@ impl IpvsHandle {
         let entries = self.snapshot().await?;
         let timeouts = self.timeouts().await?;
         let daemons = self.sync_daemons().await?;
-        Ok(Table::of(&entries)
-            .with_timeouts(timeouts)
-            .with_sync_daemons(daemons))
+        let table: Table = entries.into_iter().collect();
+        Ok(table.with_timeouts(timeouts).with_sync_daemons(daemons))
     }
 
     /// Makes the table be `desired`, by no more changes than needed, or leaves it as it is.
     ///
-    /// The kernel has no transactions. So the changes are made in the order of [`Table::plan`], in
+    /// The kernel has no transactions. So the changes are made in the order of [`plan_table`], in
     /// batches, and when one is refused the table is read again and what was changed is put back:
     /// a service or destination that was deleted meanwhile has lost its counters then. Nothing that
     /// is equal in both is touched, whatever else is changed.
@@ -152,7 +152,7 @@ impl IpvsHandle {
         before: &Table,
         desired: &Table,
     ) -> Result<Vec<TableChange>, ReplaceError> {
-        let plan = before.plan(desired);
+        let plan = plan_table(before, desired);
         match self.carry_out(&plan).await.into_iter().next() {
             None => Ok(plan),
             Some(refused) => Err(self.put_back(before, &plan, Box::new(refused)).await),
@@ -179,7 +179,7 @@ impl IpvsHandle {
                 }
             };
             // Others may have changed something else meanwhile, which is theirs.
-            let mut left = now.plan(before);
+            let mut left = plan_table(&now, before);
             left.retain(|change| concerned.has(change));
             if left.is_empty() {
                 return ReplaceError::Undone(refused);

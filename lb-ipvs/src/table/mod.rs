@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A whole table as it is configured, and the way from one table to another.
+//! A whole table as it is configured.
 
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) mod arbitrary;
-mod plan;
+mod destinations;
 #[cfg(test)]
 pub(crate) mod tests;
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr};
 
+use self::destinations::Destinations;
 use crate::{
     change::Change,
     destination::Destination,
@@ -25,7 +26,7 @@ use crate::{
 ///
 /// # Examples
 /// ```
-/// use lb_ipvs::{Destination, Scheduler, Service, ServiceKey, Table, Weight};
+/// use lb_ipvs::{Destination, Scheduler, Service, ServiceKey, Table, Weight, plan_table};
 ///
 /// let key = ServiceKey::tcp("192.168.1.50:80".parse()?);
 /// let mut actual = Table::new();
@@ -35,14 +36,14 @@ use crate::{
 /// let mut desired = actual.clone();
 /// desired.set_weight(&key, "192.168.1.61:80".parse()?, Weight::ZERO)?;
 ///
-/// let changes = actual.plan(&desired);
+/// let changes = plan_table(&actual, &desired);
 /// assert_eq!(changes.len(), 1);
 /// assert_eq!(
 ///     changes[0].to_string(),
 ///     "edit destination 192.168.1.61:80 of TCP 192.168.1.50:80 (Route, weight 0)",
 /// );
 /// for change in &changes {
-///     actual.make(change)?;
+///     actual.apply_table_change(change)?;
 /// }
 /// assert_eq!(actual, desired);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -54,14 +55,45 @@ pub struct Table {
     sync_daemons: Option<BTreeMap<SyncState, SyncDaemon>>,
 }
 
-/// A service of a [`Table`].
+/// A service of a [`Table`], with its destinations in the order in which they were added.
+///
+/// # Examples
+/// ```
+/// use lb_ipvs::{Destination, Scheduler, Service, ServiceKey, TableService};
+///
+/// let key = ServiceKey::tcp("192.168.1.50:80".parse()?);
+/// let server = Destination::new("192.168.1.61:80".parse()?);
+/// let service =
+///     TableService::new(Service::new(key, Scheduler::RoundRobin)).with_destinations([server]);
+/// assert_eq!(service.destination(server.address), Some(&server));
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TableService {
-    service: Service,
-    destinations: BTreeMap<SocketAddr, Destination>,
+    pub(crate) service: Service,
+    pub(crate) destinations: Destinations,
 }
 
 impl TableService {
+    /// A service without destinations.
+    #[must_use]
+    pub const fn new(service: Service) -> Self {
+        Self {
+            service,
+            destinations: Destinations::new(),
+        }
+    }
+
+    /// The same with these destinations and no others; of two with one address the later counts.
+    #[must_use]
+    pub fn with_destinations(
+        mut self,
+        destinations: impl IntoIterator<Item = Destination>,
+    ) -> Self {
+        self.destinations = destinations.into_iter().collect();
+        self
+    }
+
     /// The service.
     #[must_use]
     pub const fn service(&self) -> &Service {
@@ -71,13 +103,40 @@ impl TableService {
     /// Its destinations, by address.
     #[must_use]
     pub fn destinations(&self) -> impl ExactSizeIterator<Item = &Destination> {
-        self.destinations.values()
+        self.destinations.iter()
+    }
+
+    /// Its destinations, in the order in which they were added.
+    #[must_use]
+    pub fn destinations_in_order(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = &Destination> + ExactSizeIterator {
+        self.destinations.in_order()
     }
 
     /// One of its destinations.
     #[must_use]
     pub fn destination(&self, address: SocketAddr) -> Option<&Destination> {
-        self.destinations.get(&address)
+        self.destinations.get(address)
+    }
+
+    /// Replaces the destination with an address, adds it, or (`None`) removes it.
+    pub fn set_destination(&mut self, address: SocketAddr, destination: Option<Destination>) {
+        match destination {
+            Some(destination) => self.destinations.set(destination),
+            None => self.destinations.remove(address),
+        };
+    }
+}
+
+impl From<TableEntry> for TableService {
+    fn from(entry: TableEntry) -> Self {
+        // the kernel's order is the newest first
+        let destinations = entry.destinations.iter().rev();
+        Self {
+            service: entry.service.service,
+            destinations: destinations.map(|entry| entry.destination).collect(),
+        }
     }
 }
 
@@ -99,33 +158,48 @@ pub enum TableError {
     },
 }
 
+impl TableError {
+    /// The error number with which the kernel refuses the same: `EEXIST`, `ESRCH` for a service or
+    /// sync daemon, `ENOENT` for a destination.
+    #[must_use]
+    pub const fn errno(&self) -> i32 {
+        match self {
+            Self::Exists { .. } => 17,
+            Self::Missing {
+                subject: Subject::Destination(..),
+            } => 2,
+            Self::Missing { .. } => 3,
+        }
+    }
+}
+
+impl FromIterator<TableEntry> for Table {
+    /// The services of a snapshot, with time-outs and sync daemons left open.
+    fn from_iter<I: IntoIterator<Item = TableEntry>>(entries: I) -> Self {
+        entries.into_iter().map(TableService::from).collect()
+    }
+}
+
+impl FromIterator<TableService> for Table {
+    /// These services, with time-outs and sync daemons left open.
+    fn from_iter<I: IntoIterator<Item = TableService>>(services: I) -> Self {
+        let services = services.into_iter();
+        Self {
+            services: services
+                .map(|service| (service.service.key, service))
+                .collect(),
+            timeouts: None,
+            sync_daemons: None,
+        }
+    }
+}
+
 impl Table {
     /// An empty table, with time-outs and sync daemons left open.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The services of a snapshot, with time-outs and sync daemons left open.
-    #[must_use]
-    pub fn of(entries: &[TableEntry]) -> Self {
-        let services = entries.iter().map(|entry| {
-            let service = entry.service.service.clone();
-            let destinations = entry
-                .destinations
-                .iter()
-                .map(|entry| (entry.destination.address, entry.destination))
-                .collect();
-            (
-                service.key,
-                TableService {
-                    service,
-                    destinations,
-                },
-            )
-        });
+    pub const fn new() -> Self {
         Self {
-            services: services.collect(),
+            services: BTreeMap::new(),
             timeouts: None,
             sync_daemons: None,
         }
@@ -181,11 +255,7 @@ impl Table {
                 subject: Subject::Service(key),
             });
         }
-        let service = TableService {
-            service,
-            destinations: BTreeMap::new(),
-        };
-        self.services.insert(key, service);
+        self.services.insert(key, TableService::new(service));
         Ok(())
     }
 
@@ -200,12 +270,12 @@ impl Table {
     ) -> Result<(), TableError> {
         let address = destination.address;
         let destinations = self.destinations(key)?;
-        if destinations.contains_key(&address) {
+        if destinations.get(address).is_some() {
             return Err(TableError::Exists {
                 subject: Subject::Destination(*key, address),
             });
         }
-        destinations.insert(address, destination);
+        destinations.set(destination);
         Ok(())
     }
 
@@ -234,7 +304,7 @@ impl Table {
         address: SocketAddr,
         weight: crate::Weight,
     ) -> Result<(), TableError> {
-        let found = self.destinations(key)?.get_mut(&address);
+        let found = self.destinations(key)?.get_mut(address);
         let destination = found.ok_or(TableError::Missing {
             subject: Subject::Destination(*key, address),
         })?;
@@ -246,12 +316,14 @@ impl Table {
     /// in both.
     pub fn keep_others(&mut self, other: &Self) {
         for (key, theirs) in &other.services {
-            let ours = self.services.entry(*key).or_insert_with(|| TableService {
-                service: theirs.service.clone(),
-                destinations: BTreeMap::new(),
-            });
-            for (address, destination) in &theirs.destinations {
-                ours.destinations.entry(*address).or_insert(*destination);
+            let ours = self
+                .services
+                .entry(*key)
+                .or_insert_with(|| TableService::new(theirs.service.clone()));
+            for destination in theirs.destinations_in_order() {
+                if ours.destination(destination.address).is_none() {
+                    ours.destinations.set(*destination);
+                }
             }
         }
     }
@@ -262,45 +334,71 @@ impl Table {
             let Some(theirs) = other.services.get(key) else {
                 continue;
             };
-            for (address, destination) in &mut ours.destinations {
-                if let Some(theirs) = theirs.destinations.get(address) {
+            for theirs in theirs.destinations() {
+                if let Some(destination) = ours.destinations.get_mut(theirs.address) {
                     destination.weight = theirs.weight;
                 }
             }
         }
     }
 
+    /// Replaces what the table has of a service; `None`: nothing.
+    pub fn set_service(&mut self, key: ServiceKey, service: Option<TableService>) {
+        match service {
+            Some(service) => self.services.insert(key, service),
+            None => self.services.remove(&key),
+        };
+    }
+
+    /// The keys of the services, in their order.
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = &ServiceKey> {
+        self.services.keys()
+    }
+
+    /// One service, to change its destinations.
+    #[must_use]
+    pub fn service_mut(&mut self, key: &ServiceKey) -> Option<&mut TableService> {
+        self.services.get_mut(key)
+    }
+
     /// Makes a change, as the kernel does.
     ///
     /// # Errors
-    /// When the kernel would refuse it because of what is in the table or not.
-    pub fn make(&mut self, change: &TableChange) -> Result<(), TableError> {
+    /// When the kernel would refuse the change because of what is in the table or not. The table is
+    /// unchanged then.
+    pub fn apply(&mut self, change: &Change) -> Result<(), TableError> {
         let missing = || TableError::Missing {
             subject: change.subject(),
         };
         match change {
-            TableChange::Entry(Change::AddService(service)) => self.add_service(service.clone()),
-            TableChange::Entry(Change::EditService(service)) => {
+            Change::AddService(service) => self.add_service(service.clone()),
+            Change::EditService(service) => {
                 let found = self.services.get_mut(&service.key).ok_or_else(missing)?;
                 found.service = service.clone();
                 Ok(())
             }
-            TableChange::Entry(Change::DeleteService(key)) => {
-                self.services.remove(key).map(drop).ok_or_else(missing)
-            }
-            TableChange::Entry(Change::AddDestination(key, destination)) => {
-                self.add_destination(key, *destination)
-            }
-            TableChange::Entry(Change::EditDestination(key, destination)) => {
-                let found = self.destinations(key)?.get_mut(&destination.address);
+            Change::DeleteService(key) => self.services.remove(key).map(drop).ok_or_else(missing),
+            Change::AddDestination(key, destination) => self.add_destination(key, *destination),
+            Change::EditDestination(key, destination) => {
+                let found = self.destinations(key)?.get_mut(destination.address);
                 *found.ok_or_else(missing)? = *destination;
                 Ok(())
             }
-            TableChange::Entry(Change::DeleteDestination(key, address)) => self
+            Change::DeleteDestination(key, address) => self
                 .destinations(key)?
-                .remove(address)
+                .remove(*address)
                 .map(drop)
                 .ok_or_else(missing),
+        }
+    }
+
+    /// Makes a change of any kind, as the kernel does.
+    ///
+    /// # Errors
+    /// As [`Table::apply`].
+    pub fn apply_table_change(&mut self, change: &TableChange) -> Result<(), TableError> {
+        match change {
+            TableChange::Entry(change) => self.apply(change),
             TableChange::SetTimeouts(timeouts) => {
                 let ours = self.timeouts.get_or_insert_default();
                 for (ours, new) in [
@@ -320,14 +418,13 @@ impl Table {
                 .as_mut()
                 .and_then(|daemons| daemons.remove(state))
                 .map(drop)
-                .ok_or_else(missing),
+                .ok_or(TableError::Missing {
+                    subject: change.subject(),
+                }),
         }
     }
 
-    fn destinations(
-        &mut self,
-        key: &ServiceKey,
-    ) -> Result<&mut BTreeMap<SocketAddr, Destination>, TableError> {
+    fn destinations(&mut self, key: &ServiceKey) -> Result<&mut Destinations, TableError> {
         match self.services.get_mut(key) {
             Some(service) => Ok(&mut service.destinations),
             None => Err(TableError::Missing {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{arbitrary::tables, *};
-use crate::{ForwardingMethod, Scheduler, SchedulerName, SyncId, Weight};
+use crate::{ForwardingMethod, Scheduler, SchedulerName, SyncId, Weight, plan_table};
 
 /// A table as the kernel reports it: nothing left open.
 fn reported() -> impl Strategy<Value = Table> {
@@ -30,7 +30,7 @@ fn reported() -> impl Strategy<Value = Table> {
 
 fn make_all(table: &mut Table, changes: &[TableChange]) {
     for change in changes {
-        table.make(change).unwrap();
+        table.apply_table_change(change).unwrap();
     }
 }
 
@@ -41,9 +41,9 @@ proptest! {
         desired in reported(),
     ) {
         let mut table = before.clone();
-        make_all(&mut table, &before.plan(&desired));
+        make_all(&mut table, &plan_table(&before, &desired));
         prop_assert_eq!(&table, &desired);
-        make_all(&mut table, &desired.plan(&before));
+        make_all(&mut table, &plan_table(&desired, &before));
         prop_assert_eq!(&table, &before);
     }
 
@@ -53,10 +53,10 @@ proptest! {
         desired in reported(),
         made in any::<prop::sample::Index>(),
     ) {
-        let plan = before.plan(&desired);
+        let plan = plan_table(&before, &desired);
         let mut table = before.clone();
         make_all(&mut table, &plan[..made.index(plan.len() + 1)]);
-        let back = table.plan(&before);
+        let back = plan_table(&table, &before);
         make_all(&mut table, &back);
         prop_assert_eq!(&table, &before);
     }
@@ -64,10 +64,10 @@ proptest! {
     #[test]
     fn what_is_left_open_stays(before in reported(), desired in tables()) {
         let mut table = before.clone();
-        make_all(&mut table, &before.plan(&desired));
+        make_all(&mut table, &plan_table(&before, &desired));
         prop_assert_eq!(&table.services, &desired.services);
         // Nothing is left to do.
-        prop_assert_eq!(table.plan(&desired), []);
+        prop_assert_eq!(plan_table(&table, &desired), []);
         if desired.timeouts.is_none() {
             prop_assert_eq!(table.timeouts, before.timeouts);
         }
@@ -78,12 +78,12 @@ proptest! {
 
     #[test]
     fn no_change_is_needless(before in reported(), desired in reported()) {
-        let plan = before.plan(&desired);
-        prop_assert_eq!(before.plan(&before), []);
+        let plan = plan_table(&before, &desired);
+        prop_assert_eq!(plan_table(&before, &before), []);
         for left_out in 0..plan.len() {
             let mut table = before.clone();
             let others = plan.iter().enumerate().filter(|(index, _)| *index != left_out);
-            let made = others.map(|(_, change)| table.make(change)).all(|outcome| outcome.is_ok());
+            let made = others.map(|(_, change)| table.apply_table_change(change)).all(|outcome| outcome.is_ok());
             prop_assert!(!made || table != desired, "{}", &plan[left_out]);
         }
     }
@@ -93,7 +93,7 @@ proptest! {
         let mut kept = desired.clone();
         kept.keep_others(&before);
         kept.keep_weights(&before);
-        for change in before.plan(&kept) {
+        for change in plan_table(&before, &kept) {
             let deletes = matches!(
                 change,
                 TableChange::Entry(Change::DeleteService(_) | Change::DeleteDestination(..))
@@ -102,10 +102,11 @@ proptest! {
         }
         for (key, service) in &desired.services {
             prop_assert_eq!(&kept.services[key].service, &service.service);
-            for (address, wanted) in &service.destinations {
-                let before = before.service(key).and_then(|entry| entry.destination(*address));
+            for wanted in service.destinations() {
+                let before = before.service(key).and_then(|entry| entry.destination(wanted.address));
                 let weight = before.map_or(wanted.weight, |before| before.weight);
-                prop_assert_eq!(kept.services[key].destinations[address], wanted.with_weight(weight));
+                let kept = kept.services[key].destination(wanted.address);
+                prop_assert_eq!(kept, Some(&wanted.with_weight(weight)));
             }
         }
     }
@@ -165,8 +166,7 @@ fn nothing_is_taken_away_before_its_replacement_is_there() {
         [900, 0, 60],
         SyncDaemon::new(SyncState::Master, "eth0", SyncId::new(2)),
     );
-    let plan: Vec<String> = before
-        .plan(&desired)
+    let plan: Vec<String> = plan_table(&before, &desired)
         .iter()
         .map(ToString::to_string)
         .collect();
@@ -200,20 +200,22 @@ fn a_table_refuses_what_the_kernel_refuses() {
         "there is no TCP 10.0.0.1:80"
     );
     assert_eq!(
-        refused(table.make(&entry(Change::EditService(service.clone())))),
+        refused(table.apply_table_change(&entry(Change::EditService(service.clone())))),
         "there is no TCP 10.0.0.1:80"
     );
     table.add_service(service.clone()).unwrap();
     assert_eq!(
-        refused(table.make(&entry(Change::AddService(service)))),
+        refused(table.apply_table_change(&entry(Change::AddService(service)))),
         "TCP 10.0.0.1:80 exists already"
     );
     assert_eq!(
-        refused(table.make(&entry(Change::DeleteDestination(key, destination.address)))),
+        refused(
+            table.apply_table_change(&entry(Change::DeleteDestination(key, destination.address)))
+        ),
         "there is no 10.0.1.1:80 of TCP 10.0.0.1:80"
     );
     assert_eq!(
-        refused(table.make(&TableChange::StopSyncDaemon(SyncState::Backup))),
+        refused(table.apply_table_change(&TableChange::StopSyncDaemon(SyncState::Backup))),
         "there is no backup"
     );
 }

@@ -20,7 +20,7 @@ use super::write::change_line;
 /// let service = "-A -t 10.0.0.1:80 -s rr\n";
 /// let old = table::read(&format!("{service}-a -t 10.0.0.1:80 -r 10.0.1.1:80 -g -w 1\n"), &Numeric)?;
 /// let new = table::read(&format!("{service}-a -t 10.0.0.1:80 -r 10.0.1.1:80 -g -w 5\n"), &Numeric)?;
-/// let changes = old.table().plan(new.table());
+/// let changes = lb_ipvs::plan_table(old.table(), new.table());
 /// let mut out = String::new();
 /// table::difference(old.table(), new.table(), &changes, &mut out)?;
 /// assert_eq!(out, "\

@@ -63,12 +63,12 @@ pub fn write(table: &Table, out: &mut impl Write) -> fmt::Result {
 /// deletion the table before the change, else the one after.
 ///
 /// ```
-/// use lb_ipvs::{Scheduler, Service, ServiceKey, Table};
+/// use lb_ipvs::{Scheduler, Service, ServiceKey, Table, plan_table};
 /// use lb_ipvsadm::table;
 /// let key = ServiceKey::tcp("10.0.0.1:80".parse()?);
 /// let mut after = Table::new();
 /// after.add_service(Service::new(key, Scheduler::RoundRobin))?;
-/// let changes = Table::new().plan(&after);
+/// let changes = plan_table(&Table::new(), &after);
 /// assert_eq!(table::change_line(&after, &changes[0]), "-A -t 10.0.0.1:80 -s rr");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

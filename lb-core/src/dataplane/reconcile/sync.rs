@@ -48,7 +48,7 @@ impl<P: DataPlane> Reconciler<P> {
 
         for daemon in desired {
             match running.iter().find(|running| running.state == daemon.state) {
-                Some(running) if satisfies(running, daemon) => continue,
+                Some(running) if running.satisfies(daemon) => continue,
                 Some(_) if !self.stop_daemon(daemon.state, &mut report).await => continue,
                 _ => {}
             }
@@ -83,18 +83,4 @@ impl<P: DataPlane> Reconciler<P> {
         }
         true
     }
-}
-
-/// Whether a running daemon, which reports every setting, is what was asked for.
-fn satisfies(running: &SyncDaemon, desired: &SyncDaemon) -> bool {
-    fn open<T: PartialEq>(desired: &Option<T>, running: &Option<T>) -> bool {
-        desired.is_none() || desired == running
-    }
-    running.state == desired.state
-        && running.interface == desired.interface
-        && running.sync_id == desired.sync_id
-        && open(&desired.max_length, &running.max_length)
-        && open(&desired.group, &running.group)
-        && open(&desired.port, &running.port)
-        && open(&desired.ttl, &running.ttl)
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::task::{Context, Poll, Waker};
 
-use lb_ipvs::{Destination, Scheduler, Service, SyncDaemon, SyncId, SyncState, Weight};
+use lb_ipvs::{Destination, Scheduler, Service, SyncDaemon, SyncId, SyncState, Weight, plan};
 
 use super::*;
 use crate::dataplane::MemoryPlane;
@@ -26,17 +26,14 @@ fn destination(n: u8, weight: u32) -> Destination {
     Destination::new(address(n)).with_weight(Weight::new(weight).unwrap())
 }
 
-fn desired(n: u8, destinations: &[u8]) -> DesiredService {
-    DesiredService {
-        service: service(n),
-        destinations: destinations.iter().map(|n| destination(*n, 1)).collect(),
-    }
+fn desired(n: u8, destinations: &[u8]) -> TableService {
+    TableService::new(service(n)).with_destinations(destinations.iter().map(|n| destination(*n, 1)))
 }
 
-fn table(services: &[(u8, &[u8])]) -> BTreeMap<ServiceKey, DesiredService> {
+fn table(services: &[(u8, &[u8])]) -> Table {
     services
         .iter()
-        .map(|(n, destinations)| (key(*n), desired(*n, destinations)))
+        .map(|(n, destinations)| desired(*n, destinations))
         .collect()
 }
 
@@ -130,7 +127,7 @@ fn stop_leaves_nothing_of_ours() {
     let report = now(reconciler.stop()).unwrap();
     assert_eq!(report.applied.len(), 3, "one change for each service");
     assert_eq!(report.sync.unwrap().stopped, [SyncState::Backup]);
-    assert!(kernel.table().is_empty());
+    assert!(kernel.table().services().len() == 0);
 }
 
 #[test]
@@ -152,11 +149,8 @@ fn a_destination_of_others_survives_and_keeps_its_service() {
         }]
     );
     let left = kernel.table();
-    let destinations = &left.get(&key(50)).unwrap().destinations;
-    assert_eq!(
-        destinations.values().collect::<Vec<_>>(),
-        [&destination(99, 7)]
-    );
+    let destinations = left.service(&key(50)).unwrap().destinations();
+    assert_eq!(destinations.collect::<Vec<_>>(), [&destination(99, 7)]);
 }
 
 #[test]
@@ -169,10 +163,9 @@ fn a_weight_set_by_hand_survives_until_something_is_wanted_of_it() {
     let weight = || {
         kernel
             .table()
-            .get(&key(50))
+            .service(&key(50))
             .unwrap()
-            .destinations
-            .get(&address(61))
+            .destination(address(61))
             .unwrap()
             .weight
     };
@@ -238,7 +231,15 @@ fn what_another_hand_deleted_is_found_by_the_answer() {
     let report =
         now(reconciler.service_changed(key(50), Some(desired(50, &[61, 62, 63])))).unwrap();
     assert!(report.failed.is_empty());
-    assert_eq!(kernel.table().get(&key(50)).unwrap().destinations.len(), 3);
+    assert_eq!(
+        kernel
+            .table()
+            .service(&key(50))
+            .unwrap()
+            .destinations()
+            .len(),
+        3
+    );
     // ENOENT: what is to be deleted may be gone
     kernel
         .by_hand(&Change::DeleteDestination(key(50), address(61)))
@@ -276,14 +277,30 @@ fn a_lost_connection_is_read_and_planned_again() {
         kernel.lose_after(after);
         let report = now(reconciler.start(table(&[(50, &[61, 62]), (51, &[61])]))).unwrap();
         assert!(report.failed.is_empty());
-        assert_eq!(kernel.table().get(&key(50)).unwrap().destinations.len(), 2);
-        assert_eq!(kernel.table().get(&key(51)).unwrap().destinations.len(), 1);
+        assert_eq!(
+            kernel
+                .table()
+                .service(&key(50))
+                .unwrap()
+                .destinations()
+                .len(),
+            2
+        );
+        assert_eq!(
+            kernel
+                .table()
+                .service(&key(51))
+                .unwrap()
+                .destinations()
+                .len(),
+            1
+        );
         assert!(
             reconciler
                 .ledger()
                 .owned()
                 .iter()
-                .all(|(_, service)| service.is_settled())
+                .all(|(_, service)| service.is_confirmed())
         );
     }
 }
@@ -299,14 +316,9 @@ fn a_crash_between_ledger_and_kernel_is_repaired() {
         kernel.by_hand(&Change::AddService(service(9))).unwrap();
 
         let mut ledger = open(&path);
-        let plan = plan_service(
-            &key(50),
-            None,
-            Some(&desired(50, &[61, 62])),
-            ledger.owned(),
-            Drift::Recreate,
-        );
-        ledger.record([(key(50), plan.intent.clone())]).unwrap();
+        let ownership = Ownership::Recorded(ledger.owned(), Drift::Recreate);
+        let plan = plan(&Table::new(), &table(&[(50, &[61, 62])]), ownership);
+        ledger.record(plan.intents()).unwrap();
         for change in plan.changes.iter().take(after) {
             kernel.by_hand(change).unwrap();
         }
@@ -315,20 +327,21 @@ fn a_crash_between_ledger_and_kernel_is_repaired() {
         // the same configuration: what is missing is made
         let mut reconciler = Reconciler::new(kernel.clone(), open(&path));
         now(reconciler.start(table(&[(50, &[61, 62])]))).unwrap();
-        assert_eq!(kernel.table().get(&key(50)).unwrap().destinations.len(), 2);
+        assert_eq!(
+            kernel
+                .table()
+                .service(&key(50))
+                .unwrap()
+                .destinations()
+                .len(),
+            2
+        );
         drop(reconciler);
 
         // another configuration: nothing of ours stays, nothing of others goes
         let mut reconciler = Reconciler::new(kernel.clone(), open(&path));
         now(reconciler.start(table(&[]))).unwrap();
-        assert_eq!(
-            kernel
-                .table()
-                .iter()
-                .map(|(key, _)| *key)
-                .collect::<Vec<_>>(),
-            [key(9)]
-        );
+        assert_eq!(kernel.table().keys().copied().collect::<Vec<_>>(), [key(9)]);
         drop(reconciler);
     }
 }
@@ -338,10 +351,10 @@ fn a_crash_after_the_kernel_s_change_is_settled_without_a_change() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ledger");
     let kernel = MemoryPlane::new();
-    let wanted = desired(50, &[61]);
     let mut ledger = open(&path);
-    let plan = plan_service(&key(50), None, Some(&wanted), ledger.owned(), Drift::Keep);
-    ledger.record([(key(50), plan.intent.clone())]).unwrap();
+    let ownership = Ownership::Recorded(ledger.owned(), Drift::Keep);
+    let plan = plan(&Table::new(), &table(&[(50, &[61])]), ownership);
+    ledger.record(plan.intents()).unwrap();
     plan.changes
         .iter()
         .for_each(|change| kernel.by_hand(change).unwrap());
@@ -350,7 +363,7 @@ fn a_crash_after_the_kernel_s_change_is_settled_without_a_change() {
     let mut reconciler = Reconciler::new(kernel.clone(), open(&path));
     let report = now(reconciler.start(table(&[(50, &[61])]))).unwrap();
     assert!(report.is_empty(), "{report:?}");
-    assert!(open(&path).owned().get(&key(50)).unwrap().is_settled());
+    assert!(open(&path).owned().get(&key(50)).unwrap().is_confirmed());
 }
 
 #[test]
@@ -370,7 +383,7 @@ fn after_a_stop_there_is_no_ledger_after_a_keep_there_is() {
 }
 
 #[test]
-fn a_corrupt_ledger_deletes_nothing() {
+fn an_unusable_ledger_deletes_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ledger");
     let kernel = MemoryPlane::new();
@@ -387,7 +400,11 @@ fn a_corrupt_ledger_deletes_nothing() {
     let mut reconciler = Reconciler::new(kernel.clone(), ledger);
     let report = now(reconciler.start(table(&[(50, &[61])]))).unwrap();
     assert_eq!(report.applied, []);
-    assert_eq!(kernel.table().len(), 2, "51 may be anybody's now");
+    assert_eq!(
+        kernel.table().services().len(),
+        2,
+        "51 may be anybody's now"
+    );
     assert_eq!(
         report.notes,
         [
@@ -407,7 +424,7 @@ fn a_full_disk_does_not_keep_a_dead_server_in_the_pool() {
     assert!(report.ledger.is_some());
     assert_eq!(report.applied.len(), 2);
     now(reconciler.stop()).unwrap();
-    assert!(kernel.table().is_empty());
+    assert!(kernel.table().services().len() == 0);
 }
 
 #[test]
@@ -456,6 +473,183 @@ fn audits_go_round() {
     assert_eq!(seen, [round, round].concat());
     let mut idle = started(&MemoryPlane::new(), &[]);
     assert!(now(idle.audit_one()).unwrap().is_none());
+}
+
+/// Looks at the ledger's file before and after each change of the table.
+#[derive(Debug)]
+struct Watched {
+    kernel: MemoryPlane,
+    path: PathBuf,
+    /// The file and the table at each of these moments.
+    moments: Vec<(Vec<u8>, Table)>,
+}
+
+impl Watched {
+    fn look(&mut self) {
+        let file = std::fs::read(&self.path).unwrap_or_default();
+        self.moments.push((file, self.kernel.table()));
+    }
+}
+
+#[async_trait::async_trait]
+impl DataPlane for Watched {
+    fn name(&self) -> &'static str {
+        "watched"
+    }
+
+    fn capabilities(&self) -> crate::dataplane::Capabilities {
+        self.kernel.capabilities()
+    }
+
+    async fn snapshot(&mut self) -> Result<Vec<lb_ipvs::TableEntry>, DataPlaneError> {
+        self.kernel.snapshot().await
+    }
+
+    async fn service(
+        &mut self,
+        key: &ServiceKey,
+    ) -> Result<Option<lb_ipvs::TableEntry>, DataPlaneError> {
+        self.kernel.service(key).await
+    }
+
+    async fn apply(
+        &mut self,
+        changes: &[Change],
+    ) -> Result<Vec<Result<(), DataPlaneError>>, DataPlaneError> {
+        let mut results = Vec::new();
+        for change in changes {
+            self.look();
+            results.extend(self.kernel.apply(std::slice::from_ref(change)).await?);
+            self.look();
+        }
+        Ok(results)
+    }
+
+    async fn sync_daemons(&mut self) -> Result<Vec<SyncDaemon>, DataPlaneError> {
+        self.kernel.sync_daemons().await
+    }
+
+    async fn start_sync_daemon(&mut self, daemon: &SyncDaemon) -> Result<(), DataPlaneError> {
+        self.kernel.start_sync_daemon(daemon).await
+    }
+
+    async fn stop_sync_daemon(&mut self, state: SyncState) -> Result<(), DataPlaneError> {
+        self.kernel.stop_sync_daemon(state).await
+    }
+}
+
+/// The process may be killed before and after each change and at each byte that it writes: the ledger
+/// always names everything in the table that it made, and nothing foreign.
+#[test]
+fn a_kill_at_every_write_boundary_loses_no_ownership() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ledger");
+    let kernel = MemoryPlane::new();
+    kernel.by_hand(&Change::AddService(service(9))).unwrap();
+    kernel
+        .by_hand(&Change::AddDestination(key(9), destination(99, 7)))
+        .unwrap();
+    let plane = Watched {
+        kernel: kernel.clone(),
+        path: path.clone(),
+        moments: Vec::new(),
+    };
+    let mut reconciler = Reconciler::new(plane, open(&path));
+    let weight = |n: u8, weight| {
+        let destination = Some(destination(n, weight));
+        DesiredChange::Destinations([(address(n), destination)].into())
+    };
+    let gone = DesiredChange::Destinations([(address(62), None)].into());
+    now(reconciler.start(table(&[(50, &[61, 62]), (51, &[61])]))).unwrap();
+    for change in [weight(61, 5), weight(63, 1), gone, weight(61, 0)] {
+        now(reconciler.services_changed([(key(50), change)])).unwrap();
+    }
+    now(reconciler.reload(table(&[(50, &[61]), (52, &[64])]), true)).unwrap();
+    reconciler.plane.look();
+    now(reconciler.stop()).unwrap();
+    let moments = reconciler.plane.moments;
+    assert!(moments.len() > 30, "{} moments", moments.len());
+
+    let check = |file: &[u8], table: &Table| {
+        std::fs::write(&path, file).unwrap();
+        let ledger = open(&path);
+        let owned = ledger.owned();
+        assert!(owned.get(&key(9)).is_none());
+        let services = table.services();
+        for service in services.filter(|service| service.service().key != key(9)) {
+            let record = owned.get(&service.service().key);
+            let record = record.unwrap_or_else(|| panic!("{} is lost", service.service().key));
+            for destination in service.destinations() {
+                let address = destination.address;
+                assert!(record.destination(address).is_some(), "{address} is lost");
+            }
+        }
+    };
+    for pair in moments.windows(2) {
+        let [(file, table), (next, _)] = pair else {
+            unreachable!()
+        };
+        check(file, table);
+        // what is appended until the next moment may be cut anywhere; a snapshot replaces the file
+        if next.starts_with(file) {
+            for end in file.len()..next.len() {
+                check(next.get(..end).unwrap(), table);
+            }
+        }
+        check(next, table);
+    }
+}
+
+/// The cost of a weight change does not depend on the number of destinations.
+#[test]
+fn a_weight_change_of_one_of_1000_destinations_writes_one_destination() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ledger");
+    let kernel = MemoryPlane::new();
+    let mut reconciler = Reconciler::new(kernel, open(&path));
+    let servers = (0..1000_u16).map(|n| {
+        let [high, low] = n.to_be_bytes();
+        Destination::new(SocketAddr::from(([10, 0, high, low], 80)))
+    });
+    let servers: Vec<Destination> = servers.collect();
+    let large = TableService::new(service(50)).with_destinations(servers.clone());
+    now(reconciler.start(Table::from_iter([large]))).unwrap();
+    let before = std::fs::read_to_string(&path).unwrap();
+
+    let changed = servers.get(500).unwrap().with_weight(Weight::ZERO);
+    let change = DesiredChange::Destinations([(changed.address, Some(changed))].into());
+    let report = now(reconciler.services_changed([(key(50), change)])).unwrap();
+    assert_eq!(report.applied, [Change::EditDestination(key(50), changed)]);
+    let after = std::fs::read_to_string(&path).unwrap();
+    let appended: Vec<&str> = after.strip_prefix(&before).unwrap().lines().collect();
+    assert_eq!(appended.len(), 2, "the intent and the result: {appended:?}");
+    assert!(appended.iter().all(|line| line.contains("10.0.1.244:80")));
+    let record = reconciler.ledger.owned().get(&key(50)).unwrap();
+    assert!(record.is_confirmed());
+    assert_eq!(record.destinations().len(), 1000);
+}
+
+#[test]
+fn a_refused_destination_is_tried_again_by_the_next_change_of_its_service() {
+    let kernel = MemoryPlane::new();
+    let mut reconciler = started(&kernel, &[(50, &[61, 62])]);
+    reconciler.incomplete.insert(key(50));
+    let step = OwnedChange::intent(&Change::AddDestination(key(50), destination(61, 1)));
+    reconciler.ledger.record([step]).unwrap();
+    let shadow = reconciler.shadow.as_mut().unwrap();
+    let delete = Change::DeleteDestination(key(50), address(61));
+    shadow.apply(&delete).unwrap();
+    kernel.by_hand(&delete).unwrap();
+    let change = DesiredChange::Destinations([(address(62), Some(destination(62, 3)))].into());
+    let report = now(reconciler.services_changed([(key(50), change)])).unwrap();
+    assert_eq!(
+        report.applied,
+        [
+            Change::AddDestination(key(50), destination(61, 1)),
+            Change::EditDestination(key(50), destination(62, 3)),
+        ]
+    );
+    assert!(reconciler.incomplete.is_empty());
 }
 
 /// Makes its changes and never answers, once.
@@ -530,11 +724,10 @@ fn a_dropped_call_is_made_good_by_the_next() {
     let table = kernel.table();
     let left = |n| {
         table
-            .get(&key(n))
+            .service(&key(n))
             .unwrap()
-            .destinations
-            .keys()
-            .copied()
+            .destinations()
+            .map(|destination| destination.address)
             .collect::<Vec<_>>()
     };
     assert_eq!(left(50), [address(62), address(63)]);
@@ -544,7 +737,7 @@ fn a_dropped_call_is_made_good_by_the_next() {
             .ledger()
             .owned()
             .iter()
-            .all(|(_, service)| service.is_settled())
+            .all(|(_, service)| service.is_confirmed())
     );
 }
 
@@ -563,7 +756,15 @@ fn the_shadow_is_not_trusted_after_a_dropped_call() {
     }
     // the shadow still has it, the table has not
     now(reconciler.service_changed(key(50), Some(desired(50, &[61, 62])))).unwrap();
-    assert_eq!(kernel.table().get(&key(50)).unwrap().destinations.len(), 2);
+    assert_eq!(
+        kernel
+            .table()
+            .service(&key(50))
+            .unwrap()
+            .destinations()
+            .len(),
+        2
+    );
 }
 
 #[test]
@@ -577,16 +778,9 @@ fn a_scheduler_the_kernel_lacks_is_one_failure_and_tried_again_by_the_audit() {
     // after a failure that is left behind, the ledger is not settled and the audit goes on from it
     let kernel = MemoryPlane::new();
     let mut ledger = Ledger::in_memory();
-    let plan = plan_service(
-        &key(50),
-        None,
-        Some(&desired(50, &[61])),
-        ledger.owned(),
-        Drift::Keep,
-    );
-    ledger
-        .record([(key(50), plan.settled_except(&plan.changes))])
-        .unwrap();
+    let ownership = Ownership::Recorded(ledger.owned(), Drift::Keep);
+    let plan = plan(&Table::new(), &table(&[(50, &[61])]), ownership);
+    ledger.record(plan.intents()).unwrap();
     let mut reconciler = Reconciler::new(kernel.clone(), ledger);
     reconciler.desired = table(&[(50, &[61])]);
     let audit = now(reconciler.audit_one()).unwrap().unwrap();

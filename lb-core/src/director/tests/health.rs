@@ -21,7 +21,7 @@ fn the_start_runs_checks_and_makes_services() {
     assert_eq!(
         outputs
             .iter()
-            .filter(|o| **o == Output::ServiceChanged(key()))
+            .filter(|output| matches!(output, Output::ServiceChanged(changed, Part::Whole) if *changed == key()))
             .count(),
         1
     );
@@ -77,15 +77,24 @@ fn service_changed_waits_in_the_queue_once() {
     let mut director = director(virtual_server([real(61), real(62)]));
     down(&mut director, 61);
     down(&mut director, 62);
-    let changed = |outputs: Vec<Output>| {
-        outputs
-            .into_iter()
-            .filter(|o| *o == Output::ServiceChanged(key()))
-            .count()
+    let changed = |director: &mut Director| -> Vec<Part> {
+        let outputs = drain(director).into_iter();
+        let parts = outputs.filter_map(|output| match output {
+            Output::ServiceChanged(changed, part) if changed == key() => Some(part),
+            _ => None,
+        });
+        parts.collect()
     };
-    assert_eq!(changed(drain(&mut director)), 1);
+    // with the last real server the quorum goes, and with it anything may change
+    assert_eq!(changed(&mut director), [Part::Whole]);
     up(&mut director, 61);
-    assert_eq!(changed(drain(&mut director)), 1);
+    assert_eq!(changed(&mut director), [Part::Whole]);
+    up(&mut director, 62);
+    down(&mut director, 61);
+    let both = [address(61), address(62)].into();
+    assert_eq!(changed(&mut director), [Part::Destinations(both)]);
+    up(&mut director, 61);
+    assert_eq!(changed(&mut director), [Part::destination(address(61))]);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use lb_check::{HealthCheck, Policy, Reason, Target};
 use lb_ipvs::{Scheduler, Service, Weight};
 
 use super::*;
+use crate::dataplane::DesiredChange;
 use crate::model::RealServer;
 
 /// Never run: the director only looks at specifications.
@@ -123,5 +124,14 @@ fn up(director: &mut Director, n: u8) {
 }
 
 fn pool(director: &Director) -> Vec<Destination> {
-    director.desired(&key()).unwrap().destinations
+    let desired = director.desired(&key()).unwrap();
+    // parts are as the whole
+    for n in 50..100 {
+        let one = BTreeMap::from([(address(n), desired.destination(address(n)).copied())]);
+        assert_eq!(
+            director.desired_change(&key(), &Part::destination(address(n))),
+            DesiredChange::Destinations(one)
+        );
+    }
+    desired.destinations_in_order().copied().collect()
 }

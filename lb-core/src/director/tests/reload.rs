@@ -32,7 +32,10 @@ fn a_new_real_server_joins_and_nothing_else_happens() {
         outputs.get(1).unwrap().to_string(),
         "Adding service [192.168.1.64]:tcp:80 to VS [192.168.1.50]:tcp:80"
     );
-    assert_eq!(outputs.get(2).unwrap(), &Output::ServiceChanged(key()));
+    assert_eq!(
+        outputs.get(2).unwrap(),
+        &Output::ServiceChanged(key(), Part::Whole)
+    );
     assert_eq!(outputs.len(), 3);
     assert_eq!(pool(&director), [destination(64, 1), destination(62, 1)]);
 }

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use super::*;
 use crate::{
     AddressFamily, ForwardingMethod, ReplaceError, Table, TableChange, Thresholds, Weight,
+    plan_table,
     table::tests::build_table,
     wire::{
         config_attributes, daemon_attributes, daemon_of, destination_attributes,
@@ -88,7 +89,12 @@ impl Kernel {
                 let refused = (self.refusal)(self.changes - 1, &change);
                 let made = match refused {
                     Some(errno) => Err(errno),
-                    None => self.table.lock().unwrap().make(&change).map_err(|_| ESRCH),
+                    None => self
+                        .table
+                        .lock()
+                        .unwrap()
+                        .apply_table_change(&change)
+                        .map_err(|_| ESRCH),
                 };
                 return match made {
                     Err(errno) => vec![error(sequence, errno)],
@@ -235,7 +241,7 @@ async fn the_table_becomes_as_desired() {
     assert_eq!(ipvs.table().await.unwrap(), before());
     let changes = ipvs.replace(&desired()).await.unwrap();
     assert_eq!(*table.lock().unwrap(), desired());
-    assert_eq!(changes, before().plan(&desired()));
+    assert_eq!(changes, plan_table(&before(), &desired()));
     assert_eq!(ipvs.replace(&desired()).await.unwrap(), []);
     // All changes of services and destinations went in one send.
     let log = log.lock().unwrap();
@@ -246,7 +252,7 @@ async fn the_table_becomes_as_desired() {
 /// Every change in turn is the one that the kernel refuses.
 #[tokio::test]
 async fn whatever_is_refused_the_table_is_as_before() {
-    let count = before().plan(&desired()).len();
+    let count = plan_table(&before(), &desired()).len();
     assert_eq!(count, 9);
     for at in 0..count {
         let (mut ipvs, table, _) =
@@ -255,7 +261,7 @@ async fn whatever_is_refused_the_table_is_as_before() {
         let ReplaceError::Undone(refused) = error else {
             panic!("{at}: {error:?}");
         };
-        assert_eq!(refused.change, before().plan(&desired())[at]);
+        assert_eq!(refused.change, plan_table(&before(), &desired())[at]);
         assert_eq!(refused.source.errno(), Some(EINVAL));
         assert_eq!(*table.lock().unwrap(), before(), "{at}");
     }
@@ -286,7 +292,7 @@ async fn what_cannot_be_undone_is_told() {
     );
     let mut table = table.lock().unwrap().clone();
     for change in &left {
-        table.make(change).unwrap();
+        table.apply_table_change(change).unwrap();
     }
     assert_eq!(table, before(), "what is left is what is missing");
 }
@@ -303,7 +309,7 @@ async fn what_others_do_meanwhile_stays() {
     let (mut ipvs, table, _) = kernel_with(before(), move |index, _| {
         if index == 3 {
             let table = inner.lock().unwrap().take().unwrap();
-            table.lock().unwrap().make(&made).unwrap();
+            table.lock().unwrap().apply_table_change(&made).unwrap();
             return Some(EINVAL);
         }
         None
@@ -312,7 +318,7 @@ async fn what_others_do_meanwhile_stays() {
     let error = ipvs.replace(&desired()).await.unwrap_err();
     assert!(matches!(error, ReplaceError::Undone(_)), "{error:?}");
     let mut expected = before();
-    expected.make(&theirs).unwrap();
+    expected.apply_table_change(&theirs).unwrap();
     assert_eq!(*table.lock().unwrap(), expected);
 }
 

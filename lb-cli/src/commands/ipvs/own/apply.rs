@@ -3,7 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use lb_ipvs::{Change, Error, NetworkNamespace, Refused, ReplaceError, Table, TableChange};
+use lb_ipvs::{
+    Change, Error, NetworkNamespace, Refused, ReplaceError, Table, TableChange, plan_table,
+};
 use lb_ipvsadm::table::TableFile;
 
 use super::{
@@ -52,7 +54,7 @@ pub(super) fn run(args: &Args, netns: Option<&NetworkNamespace>) -> Result<u8, F
         let read = session.ipvs.table().await;
         let actual = read.map_err(|error| refused(&error, NOT_INITIALIZED))?;
         let desired = args.keep.desired(&file, &actual);
-        let changes = actual.plan(&desired);
+        let changes = plan_table(&actual, &desired);
         if !args.force {
             free(&changes, netns, ", or use --force").await?;
         }
@@ -81,7 +83,7 @@ pub(super) async fn replace(
     path: &Path,
     file: Option<&TableFile>,
 ) -> Result<(), Failure> {
-    free(&actual.plan(desired), netns, "").await?;
+    free(&plan_table(actual, desired), netns, "").await?;
     let outcome = session.ipvs.replace_from(actual, desired).await;
     outcome
         .map(drop)
@@ -208,7 +210,7 @@ mod tests {
     #[test]
     fn what_is_left_is_listed() {
         let file = table::read("-A -f 1 -s twos\n", &Numeric).unwrap();
-        let changes = Table::new().plan(file.table());
+        let changes = plan_table(&Table::new(), file.table());
         let refused = || {
             Box::new(Refused::new(
                 changes[0].clone(),

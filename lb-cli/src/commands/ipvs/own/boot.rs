@@ -95,7 +95,7 @@ pub(super) fn run(args: &Args, netns: Option<&NetworkNamespace>) -> Result<u8, F
             Action::Save => {
                 // The sync daemons are the defaults file's.
                 let entries = session.ipvs.snapshot().await.map_err(not_done)?;
-                let mut table = Table::of(&entries);
+                let mut table: Table = entries.into_iter().collect();
                 if let Some(timeouts) = actual.timeouts() {
                     table = table.with_timeouts(*timeouts);
                 }

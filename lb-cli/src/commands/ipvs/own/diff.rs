@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use lb_ipvs::{Change, NetworkNamespace, Subject, Table, TableChange};
+use lb_ipvs::{Change, NetworkNamespace, Subject, Table, TableChange, plan_table};
 use lb_ipvsadm::table::{self, change_line};
 use serde_json::{Value, json};
 
@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args, netns: Option<&NetworkNamespace>) -> Result<u8, F
         let read = session.ipvs.table().await;
         let actual = read.map_err(|error| refused(&error, TROUBLE))?;
         let desired = args.keep.desired(&file, &actual);
-        let changes = actual.plan(&desired);
+        let changes = plan_table(&actual, &desired);
         show(&actual, &desired, &changes, args.json.then_some(false))?;
         Ok(if changes.is_empty() { 0 } else { DIFFERENT })
     })
