@@ -19,6 +19,7 @@ use crate::pool;
 use crate::runner::{Counts, StepError, run};
 use crate::shard::Shard;
 use crate::suite::{self, Outcome, Test};
+use crate::words;
 
 pub(crate) use guests::{GuestJob, run_in_guest};
 
@@ -52,6 +53,12 @@ pub(crate) const STEPS: &[Step] = &[
         about: "formatting",
         shared: false,
         run: lints::fmt,
+    },
+    Step {
+        name: "words",
+        about: "plain words in comments, messages, names and pages",
+        shared: false,
+        run: words::words,
     },
     Step {
         name: "build",
