@@ -114,9 +114,10 @@ fn take_census(root: &Path, list: &List) -> Result<Census, StepError> {
             StepError::Missing(format!("cannot read {}: {error}", path.display()))
         };
         let text = fs::read_to_string(root.join(&path)).map_err(|error| cannot(&error))?;
-        let mut found = scan::phrases(&text, &phrases, &exempt, &mut used);
+        let ranges = scan::exempt_ranges(&text, &exempt, &mut used);
+        let mut found = scan::phrases(&text, &phrases, &ranges);
         if is_rust(&path) {
-            found.extend(scan::identifiers_of(&text).map_err(|error| cannot(&error))?);
+            found.extend(scan::identifiers_of(&text, &ranges).map_err(|error| cannot(&error))?);
         }
         let all = census.findings.entry(crate_name(&path)).or_default();
         all.extend(found.into_iter().map(|finding| (path.clone(), finding)));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Finds the words of a list in a text, and `of` as an identifier in Rust code.
 
+use std::ops::Range;
+
 use proc_macro2::{LexError, TokenStream, TokenTree};
 
 /// How findings name the identifier `of`.
@@ -92,25 +94,28 @@ fn words(text: &str) -> Vec<Word<'_>> {
     words
 }
 
-/// Finds the phrases in a text, except inside the occurrences of `exempt`. Counts in `used` which
-/// exemptions occur.
-pub(super) fn phrases(
-    text: &str,
-    phrases: &[Phrase],
-    exempt: &[&str],
-    used: &mut [usize],
-) -> Vec<Finding> {
-    let mut spared = Vec::new();
+/// Finds the occurrences of exempt phrases. Counts in `used` how often each occurs.
+pub(super) fn exempt_ranges(text: &str, exempt: &[&str], used: &mut [usize]) -> Vec<Range<usize>> {
+    let mut ranges = Vec::new();
     for (phrase, used) in exempt.iter().zip(used) {
         for (start, _) in text.match_indices(phrase) {
-            spared.push(start..start + phrase.len());
+            ranges.push(start..start + phrase.len());
             *used += 1;
         }
     }
+    ranges
+}
+
+fn is_exempt(at: usize, exempt: &[Range<usize>]) -> bool {
+    exempt.iter().any(|range| range.contains(&at))
+}
+
+/// Finds the phrases in a text, except in the exempt ranges.
+pub(super) fn phrases(text: &str, phrases: &[Phrase], exempt: &[Range<usize>]) -> Vec<Finding> {
     let found = words(text);
     let mut findings = Vec::new();
     for (index, word) in found.iter().enumerate() {
-        if spared.iter().any(|range| range.contains(&word.start)) {
+        if is_exempt(word.start, exempt) {
             continue;
         }
         let rest = found.get(index..).unwrap_or_default();
@@ -125,25 +130,34 @@ pub(super) fn phrases(
     findings
 }
 
-/// Finds `of` as an identifier: a variable, a parameter, a field or a function.
+/// Finds `of` as an identifier, except in the exempt ranges: a variable, a parameter, a field or a
+/// function.
 ///
 /// # Errors
 ///
 /// The text is not Rust.
-pub(super) fn identifiers_of(text: &str) -> Result<Vec<Finding>, LexError> {
+pub(super) fn identifiers_of(
+    text: &str,
+    exempt: &[Range<usize>],
+) -> Result<Vec<Finding>, LexError> {
     let mut findings = Vec::new();
-    collect(text.parse()?, &mut findings);
+    collect(text.parse()?, exempt, &mut findings);
     Ok(findings)
 }
 
-fn collect(tokens: TokenStream, findings: &mut Vec<Finding>) {
+fn collect(tokens: TokenStream, exempt: &[Range<usize>], findings: &mut Vec<Finding>) {
     for token in tokens {
         match token {
-            TokenTree::Group(group) => collect(group.stream(), findings),
-            TokenTree::Ident(name) if name == "of" => findings.push(Finding {
-                line: name.span().start().line,
-                word: OF.to_owned(),
-            }),
+            TokenTree::Group(group) => collect(group.stream(), exempt, findings),
+            TokenTree::Ident(name) if name == "of" => {
+                let span = name.span();
+                if !is_exempt(span.byte_range().start, exempt) {
+                    findings.push(Finding {
+                        line: span.start().line,
+                        word: OF.to_owned(),
+                    });
+                }
+            }
             TokenTree::Ident(_) | TokenTree::Punct(_) | TokenTree::Literal(_) => {}
         }
     }
@@ -161,7 +175,8 @@ mod tests {
 
     fn found_except(text: &str, exempt: &[&str]) -> Vec<(usize, String)> {
         let list = [Phrase::new("gizmo"), Phrase::new("turns round")];
-        phrases(text, &list, exempt, &mut vec![0; exempt.len()])
+        let exempt = exempt_ranges(text, exempt, &mut vec![0; exempt.len()]);
+        phrases(text, &list, &exempt)
             .into_iter()
             .map(|finding| (finding.line, finding.word))
             .collect()
@@ -198,7 +213,8 @@ mod tests {
         let mut used = [0, 0];
         let list = [Phrase::new("gizmo")];
         let text = "user gizmo\ngroup gizmo\nuser gizmo";
-        let findings = phrases(text, &list, &["user gizmo", "no such"], &mut used);
+        let exempt = exempt_ranges(text, &["user gizmo", "no such"], &mut used);
+        let findings = phrases(text, &list, &exempt);
         let lines: Vec<usize> = findings.iter().map(|finding| finding.line).collect();
         assert_eq!(lines, [2]);
         assert_eq!(used, [2, 0]);
@@ -222,18 +238,21 @@ mod tests {
             "}\n",
             "/* of /* nested of */ of */\n",
             "macro_rules! m { ($of:ident) => {} }\n",
-            "fn offer() {}\n",
+            "fn offer() { option::of(1) }\n",
+            "// ü\n",
+            "fn f(x: u8) { option::of(of) }\n",
         );
-        let lines: Vec<usize> = identifiers_of(text)
+        let exempt = exempt_ranges(text, &["option::of("], &mut [0]);
+        let lines: Vec<usize> = identifiers_of(text, &exempt)
             .unwrap()
             .iter()
             .map(|finding| finding.line)
             .collect();
-        assert_eq!(lines, [3, 3, 7, 7, 7, 10]);
+        assert_eq!(lines, [3, 3, 7, 7, 7, 10, 13]);
     }
 
     #[test]
     fn text_that_is_not_rust_is_an_error() {
-        assert!(identifiers_of("fn f( {").is_err());
+        assert!(identifiers_of("fn f( {", &[]).is_err());
     }
 }
