@@ -125,15 +125,15 @@ fn peers_that_are_none_are_refused() {
         ),
         (
             of().peer(peer("224.0.0.18")),
-            "224.0.0.18 is no address of a unicast peer",
+            "224.0.0.18 cannot be a unicast peer",
         ),
         (
             of().peer(peer("0.0.0.0")),
-            "0.0.0.0 is no address of a unicast peer",
+            "0.0.0.0 cannot be a unicast peer",
         ),
         (
             of().peer(peer("255.255.255.255")),
-            "255.255.255.255 is no address of a unicast peer",
+            "255.255.255.255 cannot be a unicast peer",
         ),
         (
             of().peer(peer(HIGHER)).peer(peer(LOWER)).peer(peer(HIGHER)),
@@ -146,7 +146,7 @@ fn peers_that_are_none_are_refused() {
         ),
         (
             of().group(ip("192.0.2.1")),
-            "192.0.2.1 is no multicast address",
+            "192.0.2.1 is not a multicast address",
         ),
         (
             of().group(ip("ff02::12")),
@@ -154,15 +154,12 @@ fn peers_that_are_none_are_refused() {
         ),
         (
             of().group(ip("224.0.0.19")).peer(peer(HIGHER)),
-            "a group goes with multicast only",
+            "a group requires multicast",
         ),
-        (
-            of().unicast_hop_limit(64),
-            "a TTL goes with unicast peers only",
-        ),
+        (of().unicast_hop_limit(64), "a TTL requires unicast peers"),
         (
             of().check_unicast_source(true),
-            "a check of the source goes with unicast peers only",
+            "a check of the source requires unicast peers",
         ),
         (of().mtu(31), "an MTU of 31 has no room for an address"),
     ] {
