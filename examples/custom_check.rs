@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `cargo run -p examples --example custom_check` prints `up: well, down: busy (2 tries), up: well`.
 //!
-//! A health check of one's own: a greeter that says `READY` when it wants work. The check is a
+//! A health check of one's own: a greeter that sends `READY` when it wants work. The check is a
 //! type with one function, a factory makes it from `GREETING { expect READY }`, and the scheduler
 //! does the rest. Nothing but loopback is used, and no privilege.
 
@@ -32,11 +32,11 @@ impl HealthCheck for Greeting {
 
     async fn check(&self, target: &Target) -> Outcome {
         let mut said = String::new();
-        let heard = async {
+        let read = async {
             let stream = TcpStream::connect(target.address).await?;
             stream.take(64).read_to_string(&mut said).await
         };
-        match heard.await {
+        match read.await {
             Ok(_) if said.trim() == self.expect => Outcome::pass().with_detail("well"),
             Ok(_) => Outcome::fail(Reason::Other(said.trim().to_owned())),
             Err(_) => Outcome::fail(Reason::L4Refused),
@@ -56,7 +56,7 @@ fn greeting(block: &Arguments, context: &CheckContext) -> Result<BuiltCheck, Vec
     Ok(BuiltCheck::new(check, identity).with_deadline(context.connect_timeout))
 }
 
-/// The greeter: says whether it wants work, to everyone who connects.
+/// Accepts connections and sends to each whether the greeter wants work.
 async fn greet(listener: TcpListener, busy: Arc<AtomicBool>) {
     while let Ok((mut stream, _)) = listener.accept().await {
         let word = if busy.load(Ordering::Relaxed) {

@@ -47,7 +47,7 @@ async fn story() -> Result<()> {
     ipvs.add_destination(&key, &second).await?;
     list(&mut ipvs).await?;
 
-    // No new connections for the first from now on; when the one it has is over, it goes.
+    // No new connections for the first from now on; it is deleted when its connection has ended.
     let targets = ipvs.find_destinations(first()?, Some(80)).await?;
     let options = DrainOptions::default().with_timeout(Duration::from_secs(60));
     let results = ipvs

@@ -162,7 +162,7 @@ impl Director {
 
     /// Stops it in order: priority 0, virtual address and IPVS services removed.
     pub fn stop(self) -> Result<()> {
-        // One that has ended by itself says why below.
+        // If the thread has ended by itself, its error is returned below.
         let _ = self.commands.blocking_send(Command::Stop);
         self.thread.join().map_err(|_| "the director panicked")??;
         Ok(())

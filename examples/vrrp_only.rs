@@ -101,7 +101,7 @@ async fn until_held(router: &Child) -> Result<Duration, Box<dyn Error>> {
     let (start, id) = (Instant::now(), router.id().to_string());
     while !run("nsenter", &["-t", &id, "-n", "ip", "addr"])?.contains(ADDRESS) {
         if start.elapsed() > Duration::from_secs(30) {
-            return Err("nobody took over".into());
+            return Err("no router took over".into());
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

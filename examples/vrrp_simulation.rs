@@ -3,7 +3,7 @@
 //!
 //! The engine alone: no socket, no clock, no root. Forty seconds pass in no time, because the
 //! program jumps from one deadline to the next. While the LAN is cut both routers are master, each
-//! rightly: nobody else answers on its side. Once it is whole the better one stays.
+//! rightly: no other router answers on its side. Once it is whole the better one stays.
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 
@@ -59,7 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     lan.run(END)?;
 
     let states = lan.routers.each_ref().map(VirtualRouter::state);
-    let cache = lan.cache.map_or("nobody", |router| NAMES[router]);
+    let cache = lan.cache.map_or("no router", |router| NAMES[router]);
     println!("the host sends to {cache}");
     if states != [State::Master, State::Backup] || lan.cache != Some(0) {
         return Err("router-a should be master, and the host should know".into());
@@ -116,7 +116,7 @@ impl Lan {
         Ok(())
     }
 
-    /// Does what a router says, in its order.
+    /// Carries out the outputs of a router in their order.
     fn obey(&mut self, me: usize) {
         while let Some(output) = self.routers[me].poll_output() {
             let name = NAMES[me];

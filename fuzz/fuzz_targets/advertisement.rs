@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Any bytes after the IP header: no panic; what is understood is emitted and understood again; a router in
-//! any state takes it or counts it, and says a bounded number of things.
+//! any state takes it or counts it, with a bounded number of outputs.
 #![no_main]
 
 use std::net::IpAddr;
@@ -13,7 +13,7 @@ use lb_vrrp::{
 };
 use libfuzzer_sys::fuzz_target;
 
-/// The router's own address and that of whoever sends.
+/// The router's own address and the sender's.
 const IPV4: [&str; 2] = ["192.0.2.1", "192.0.2.2"];
 const IPV6: [&str; 2] = ["fe80::1", "fe80::8af:56ff:febd:2bd"];
 /// More than one packet or one timeout can give rise to.

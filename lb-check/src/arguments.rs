@@ -66,8 +66,8 @@ impl Arguments {
     }
 }
 
-/// What a factory may want to know about the place of the check: the values that the check
-/// inherits from its real server and virtual server.
+/// The surroundings of a check for its factory: values of its real server, virtual server and the
+/// global definitions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CheckContext {
@@ -77,11 +77,11 @@ pub struct CheckContext {
     pub real_server: SocketAddr,
     /// `delay_loop` of the virtual server (the default of `misc_timeout`).
     pub delay_loop: Duration,
-    /// `connect_timeout` in force for this check, inheritance applied.
+    /// `connect_timeout` of the check, else of its real server, virtual server or the defaults.
     pub connect_timeout: Duration,
     /// `virtualhost` of the real server, else of the virtual server.
     pub virtualhost: Option<String>,
-    /// What the global definitions say about scripts.
+    /// Script settings of the global definitions.
     pub scripts: ScriptRules,
 }
 
@@ -105,7 +105,7 @@ impl CheckContext {
     }
 }
 
-/// As whom scripts run where they do not say, and whether root may run any script.
+/// The user of scripts that name none, and whether root may run any script.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ScriptRules {
@@ -127,11 +127,11 @@ pub struct ScriptRules {
 pub enum Severity {
     /// The configuration is wrong.
     Error,
-    /// It is doubtful.
+    /// The configuration is valid and probably not intended.
     Warning,
 }
 
-/// Something wrong with a check's block.
+/// A finding about a check's block.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}")]
 #[non_exhaustive]
@@ -140,9 +140,9 @@ pub struct ArgumentError {
     pub tag: usize,
     /// Error or warning.
     pub severity: Severity,
-    /// What is wrong.
+    /// The fault.
     pub problem: Problem,
-    /// What would be right, if it is known; for an unknown keyword see [`Problem::UnknownKeyword`].
+    /// The valid form, if it is known; for an unknown keyword see [`Problem::UnknownKeyword`].
     pub suggestion: Option<String>,
 }
 
@@ -169,7 +169,7 @@ impl ArgumentError {
         }
     }
 
-    /// Adds what would be right.
+    /// Adds the valid form.
     #[must_use]
     pub fn with_suggestion(mut self, suggestion: impl Into<String>) -> Self {
         self.suggestion = Some(suggestion.into());
@@ -177,11 +177,11 @@ impl ArgumentError {
     }
 }
 
-/// What is wrong with a line. `Display` gives the message.
+/// The fault of a line. `Display` gives the message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// A keyword nobody knows in this block.
+    /// An unknown keyword in this block.
     #[error("unknown keyword '{keyword}' in {block}")]
     UnknownKeyword {
         /// The keyword.
@@ -191,12 +191,12 @@ pub enum Problem {
         /// The keywords that may stand there.
         expected: Vec<&'static str>,
     },
-    /// A keyword that has to be there is not.
+    /// A required keyword is missing.
     #[error("{block} needs '{keyword}'")]
     Missing {
         /// The keyword.
         keyword: &'static str,
-        /// The block it should stand in.
+        /// The block that requires it.
         block: String,
     },
     /// A keyword without its value.
@@ -250,7 +250,7 @@ pub enum Problem {
     NotExecutable {
         /// The program.
         program: String,
-        /// Why.
+        /// The reason.
         why: String,
     },
     /// Anything else.

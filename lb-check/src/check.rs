@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The one trait.
+//! The trait of all checks.
 
 use std::fmt;
 
@@ -7,19 +7,19 @@ use async_trait::async_trait;
 
 use crate::{Outcome, Target};
 
-/// A way to ask a target whether it is well.
+/// A way to probe a target.
 ///
-/// An implementation knows *how* to ask, once. It does not know how often it is asked, how many
-/// failures are too many, or what happens then: that is [`Policy`](crate::Policy) and
+/// An implementation makes one probe. How often it is called, how many failures make a target down
+/// and what follows is the matter of [`Policy`](crate::Policy) and
 /// [`CheckState`](crate::CheckState).
 ///
 /// # Cancel safety
 /// The future returned by [`check`](Self::check) may be dropped at any await point: at its
-/// deadline, when the target leaves the configuration, at shutdown. Whatever it opened (sockets,
-/// child processes) must go with it.
+/// deadline, when the target leaves the configuration, at shutdown. Everything that it opened (sockets,
+/// child processes) must be closed or killed then.
 ///
-/// The future must not block its thread; use the runtime's `spawn_blocking` for what does.
-/// A panic in it becomes one [`Outcome::local`] and nothing else.
+/// The future must not block its thread; use the runtime's `spawn_blocking` for blocking calls.
+/// A panic in it becomes one [`Outcome::local`] and has no other effect.
 #[async_trait]
 pub trait HealthCheck: fmt::Debug + Send + Sync {
     /// The name of the check in a configuration and in logs: `TCP_CHECK`, `HTTP_GET`, `MY_CHECK`.

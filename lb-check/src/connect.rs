@@ -75,7 +75,7 @@ fn bind(socket: &Socket, source: SocketAddr) -> Result<(), LocalError> {
     socket.bind(&source.into()).map_err(|e| system("bind", &e))
 }
 
-/// Whose fault an error of a connected or connecting socket is.
+/// Whether an error of a connected or connecting socket counts against the target or this host.
 pub(crate) fn classify(operation: &'static str, error: &io::Error) -> Verdict {
     /// `ENOBUFS`, which has no `ErrorKind`.
     const ENOBUFS: i32 = 105;
@@ -88,7 +88,7 @@ pub(crate) fn classify(operation: &'static str, error: &io::Error) -> Verdict {
         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
             Reason::L4Reset
         }
-        // No free port, a local firewall, no memory: not the target's.
+        // No free port, a local firewall, no memory: causes on this host.
         ErrorKind::AddrNotAvailable
         | ErrorKind::AddrInUse
         | ErrorKind::PermissionDenied

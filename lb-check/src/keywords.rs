@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the built-in factories share: reading the lines of a block and noting what is wrong.
+//! Reads the lines of a block and collects findings, for the built-in factories.
 
 use crate::{ArgumentError, Arguments, Problem, SCHEDULE_KEYWORDS, SOCKET_KEYWORDS};
 
@@ -95,7 +95,7 @@ impl Findings {
         self.error(line, Problem::InvalidValue { value, wants });
     }
 
-    /// Puts a value in its place; warns when there is one already.
+    /// Sets a value; warns when it is set already.
     pub(crate) fn replace<T>(&mut self, line: &Arguments, slot: &mut Option<T>, value: T) {
         if slot.replace(value).is_some() {
             let keyword = line.name.clone();

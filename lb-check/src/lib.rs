@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Health checks for a load balancer: one small trait, a pure state machine, a scheduler, and the
-//! checks keepalived users know.
+//! checks that keepalived users know.
 //!
 //! # The parts
 //!
-//! * [`HealthCheck`] knows *how* to ask a [`Target`] whether it is well, once, and gives an
-//!   [`Outcome`]: it passed, it failed for a typed [`Reason`], or the probe could not be made for
-//!   a trouble of our own ([`LocalError`]), which **never counts against the target**.
-//! * [`Policy`] says how often to ask and how many answers make a verdict; [`CheckState`] applies
-//!   it. It is a value without clock and I/O: outcomes in, transitions out.
+//! * [`HealthCheck`] probes a [`Target`] once and returns an [`Outcome`]: the probe passed, failed
+//!   for a typed [`Reason`], or could not be made because of an error of this host
+//!   ([`LocalError`]), which **never counts against the target**.
+//! * [`Policy`] holds how often to probe and how many results make a verdict; [`CheckState`] applies
+//!   it. Both are values without clock and I/O: outcomes in, transitions out.
 //! * [`Scheduler`] runs many probes on tokio, at a fixed rate and evenly spread, equal ones once,
-//!   each within its deadline, and tells the verdicts as [`CheckEvent`]s.
+//!   each within its deadline, and reports the verdicts as [`CheckEvent`]s.
 //! * [`TcpCheck`], [`HttpGet`] and [`Script`] are keepalived's `TCP_CHECK`, `HTTP_GET` and
 //!   `MISC_CHECK`; [`genhash`] computes the digest that [`HttpGet`] compares.
-//! * [`Registry`] maps names of a configuration to checks. It is the door for your own.
+//! * [`Registry`] maps names of a configuration to checks. Your own checks are registered there.
 //!
 //! The parts are independent: a program may call a check by hand, or use [`CheckState`] with
 //! probes of its own, or the scheduler with checks of its own.
 //!
 //! # Write your own check
 //!
-//! A type, a name, one function. Registered, it may stand in a configuration like the built-in
-//! ones, and the scheduler gives it interval, retries, deadline and cancellation:
+//! A check is a type with a name and one function. Once it is registered, a configuration may use
+//! it like the built-in ones, with interval, retries, deadline and cancellation by the scheduler:
 //!
 #![cfg_attr(feature = "runtime", doc = "```")]
 #![cfg_attr(not(feature = "runtime"), doc = "```ignore")]
@@ -33,7 +33,7 @@
 //!     Outcome, Policy, Problem, ProbeSpec, Reason, Registry, Scheduler, SubscriptionId, Target,
 //! };
 //!
-//! /// Well as long as the port is odd.
+//! /// Passes for odd ports.
 //! #[derive(Debug)]
 //! struct OddPort {
 //!     at_least: u16,
@@ -74,13 +74,13 @@
 //! let mut registry = Registry::builtin();
 //! registry.register("ODD_PORT", odd_port);
 //!
-//! // What a configuration does with `ODD_PORT { at_least 81 }` in a real server:
+//! // How a configuration uses `ODD_PORT { at_least 81 }` in a real server:
 //! let address = "192.0.2.61:80".parse()?;
 //! let block = Arguments::block("ODD_PORT", [Arguments::line("at_least", ["81"])]);
 //! let factory = registry.get("ODD_PORT").expect("registered above");
 //! let built = factory.build(&block, &CheckContext::new(address)).expect("a number");
 //!
-//! // And what the scheduler does with it:
+//! // How the scheduler uses it:
 //! let (scheduler, mut events) = Scheduler::start(Options::default());
 //! let policy = Policy::default()
 //!     .with_retries(1)

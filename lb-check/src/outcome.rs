@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What one probe found out.
+//! The result of one probe.
 
 use std::io;
 use std::time::Duration;
@@ -18,31 +18,31 @@ use crate::Md5Digest;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// Pass, fail, or a trouble of our own.
+    /// Pass, fail, or an error of this host.
     pub verdict: Verdict,
     /// How long the probe took. A check may leave it zero: the scheduler then fills in what it
     /// measured.
     pub latency: Duration,
     /// A weight the check asks for (`misc_dynamic`: exit status minus 2).
     pub weight: Option<u32>,
-    /// What a person would want to know besides the reason: the page, the command.
+    /// A detail for people besides the reason: the page, the command.
     pub detail: Option<String>,
 }
 
 impl Outcome {
-    /// The target is well.
+    /// The target passed.
     #[must_use]
     pub const fn pass() -> Self {
         Self::new(Verdict::Pass)
     }
 
-    /// The target is not well.
+    /// The target failed.
     #[must_use]
     pub const fn fail(reason: Reason) -> Self {
         Self::new(Verdict::Fail(reason))
     }
 
-    /// The probe could not be made for a reason that is not the target's.
+    /// The probe could not be made because of an error of this host.
     #[must_use]
     pub const fn local(error: LocalError) -> Self {
         Self::new(Verdict::Local(error))
@@ -99,18 +99,19 @@ impl std::fmt::Display for Outcome {
     }
 }
 
-/// Whose trouble it is, if there is any.
+/// The three kinds of results.
 #[expect(
     clippy::exhaustive_enums,
     reason = "callers must treat all three, there is no fourth"
 )]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// The target answered as it should.
+    /// The target answered as expected.
     Pass,
-    /// The target did not: counts against it.
+    /// The target failed: counts against it.
     Fail(Reason),
-    /// We could not even ask. **Never counts against the target**; it is the director's alarm.
+    /// The probe could not be made. **Never counts against the target**; reported as an error of this
+    /// host.
     Local(LocalError),
 }
 
@@ -124,30 +125,30 @@ pub enum Reason {
     /// No connection within `connect_timeout`.
     #[error("connection timed out")]
     L4Timeout,
-    /// No way there (`EHOSTUNREACH`, `ENETUNREACH`, `ENETDOWN`).
+    /// No route to the target (`EHOSTUNREACH`, `ENETUNREACH`, `ENETDOWN`).
     #[error("host unreachable")]
     L4Unreachable,
     /// The connection was reset before the answer was complete.
     #[error("connection reset")]
     L4Reset,
-    /// Connected, but the answer or a part of it stayed away for longer than one step may take.
+    /// Connected, but the answer or a part of it did not arrive within the limit of one step.
     #[error("answer timed out")]
     L7Timeout,
     /// A status code outside the accepted ones.
     #[error("status code {0}")]
     L7Status(u16),
-    /// The page's MD5 digest is another one.
+    /// The page has another MD5 digest.
     #[error("digest {got} instead of {expected}")]
     L7Digest {
-        /// What the configuration asks for.
+        /// The digest of the configuration.
         expected: Md5Digest,
-        /// What the page has.
+        /// The digest of the page.
         got: Md5Digest,
     },
     /// The server closed the connection without sending anything.
     #[error("no data received")]
     L7NoData,
-    /// The answer is not what the protocol allows.
+    /// The answer violates the protocol.
     #[error("invalid answer: {0}")]
     L7Invalid(InvalidAnswer),
     /// A script ended with this status.
@@ -162,7 +163,7 @@ pub enum Reason {
     /// A script could not be started: missing, not executable, not a program. The `errno`.
     #[error("cannot execute: {}", io::Error::from_raw_os_error(*.0))]
     ScriptNotExecutable(i32),
-    /// The whole probe took longer than it may.
+    /// The whole probe exceeded its deadline.
     #[error("timed out")]
     Timeout,
     /// Another system error of the connection, as `errno`.
@@ -173,7 +174,7 @@ pub enum Reason {
     Other(String),
 }
 
-/// What is wrong with an HTTP answer.
+/// The fault of an HTTP answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidAnswer {
@@ -188,7 +189,7 @@ pub enum InvalidAnswer {
     HeaderTooLong,
 }
 
-/// Why a probe could not be made: the director's own trouble, never the target's.
+/// Why a probe could not be made: an error of this host, never of the target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LocalError {
@@ -196,12 +197,12 @@ pub enum LocalError {
     /// address, not permitted).
     #[error("{operation}: {}", io::Error::from_raw_os_error(*.errno))]
     System {
-        /// What was tried: `socket`, `bind`, `set mark`, `connect`, `fork` …
+        /// The call: `socket`, `bind`, `set mark`, `connect`, `fork` …
         operation: &'static str,
         /// The `errno`.
         errno: i32,
     },
-    /// The check itself panicked; the scheduler caught it and goes on.
+    /// The check panicked; the scheduler caught the panic and continues.
     #[error("check panicked: {message}")]
     Panicked {
         /// The panic's text, as far as there is one.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! From the name of a check in a configuration to the check.
+//! Maps the names of checks in a configuration to their factories.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -38,9 +38,9 @@ pub const SCHEDULE_KEYWORDS: &[&str] = &[
 pub trait CheckFactory: Send + Sync {
     /// Makes the check.
     ///
-    /// A wrong line need not prevent the check: it goes to [`BuiltCheck::findings`], the default
-    /// stays, and the caller decides whether an error there stops it (strict) or is only said
-    /// (as keepalived does).
+    /// A wrong line need not prevent the check: its finding goes to [`BuiltCheck::findings`], the default
+    /// stays, and the caller decides whether an error there stops the start (strict) or is
+    /// only reported (as keepalived does).
     ///
     /// # Errors
     /// When there is nothing to build; everything that is wrong with the block, not just the
@@ -85,22 +85,22 @@ pub struct BuiltCheck {
     /// Canonical text of everything that decides what the check does, apart from target and
     /// policy. Two checks of equal identity are the same check.
     pub identity: String,
-    /// `retry` where the configuration says nothing (keepalived: 1; `MISC_CHECK` 0).
+    /// `retry` where the configuration has none (keepalived: 1; `MISC_CHECK` 0).
     pub retries: u32,
-    /// `delay_before_retry` where the configuration says nothing (keepalived: 1 s; `HTTP_GET` 3 s).
+    /// `delay_before_retry` where the configuration has none (keepalived: 1 s; `HTTP_GET` 3 s).
     pub retry_delay: Duration,
     /// While down the next probe comes after max(`delay_loop`, `delay_before_retry`) (`HTTP_GET`).
     pub down_waits_retry_delay: bool,
     /// Longest time one whole probe may take: [`Policy::deadline`](crate::Policy::deadline).
     pub deadline: Duration,
-    /// What is wrong although the check can be made: errors (the line was skipped) and warnings.
+    /// Findings although the check can be made: errors (the line was skipped) and warnings.
     pub findings: Vec<ArgumentError>,
 }
 
 impl BuiltCheck {
-    /// What the built-in checks leave between their own time limits and
-    /// [`deadline`](Self::deadline): so the check says *what* took too long, and the deadline is
-    /// there for the case that it does not.
+    /// Difference between the own time limits of the built-in checks and
+    /// [`deadline`](Self::deadline): the check reports *which* step took too long, and the deadline
+    /// is for checks that hang.
     pub const SLACK: Duration = Duration::from_millis(500);
 
     /// A check with keepalived's usual retry (1, after 1 s) and a deadline of 10 s.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a probe is aimed at, and from where.
+//! The target of a probe, and the source of its packets.
 
 use std::fmt;
 use std::net::SocketAddr;
 
-/// Where a probe goes, and from where it leaves.
+/// The destination of a probe, and the source of its packets.
 ///
 /// The target is apart from the check: the same [`HealthCheck`](crate::HealthCheck) value may be
 /// used for many targets, and two equal targets with an equal check are probed once.

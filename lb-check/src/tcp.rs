@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `TCP_CHECK`: a target is well when it accepts a connection.
+//! `TCP_CHECK`: passes when the target accepts a connection.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -32,16 +32,17 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Show what a running daemon does: its virtual routers, virtual servers and real servers.
     Status(StatusArgs),
-    /// Have the running daemon start its successor, which takes its place without a gap.
+    /// Replace the running daemon with a new process without interrupting service.
     ///
-    /// That is the program file as it is now, with the arguments that the daemon was started with.
-    /// If it fails the daemon runs on. See also `lbctl run --upgrade`.
+    /// The daemon starts the program file as it is now, with the arguments that it was started with.
+    /// If the new process fails, the daemon keeps running. See also `lbctl run --upgrade`.
     Upgrade(UpgradeArgs),
     /// Have a virtual router step down: another one takes over, and keeps it.
     ///
-    /// A master advertises priority 0 and becomes backup, and with it all of its sync group. Whoever
-    /// takes over is left in place, however low its priority, until it is gone, or until `--undo`.
-    /// If nobody takes over within the master down interval, it is master again: no address is lost.
+    /// A master advertises priority 0 and becomes backup, and with it all of its sync group. The
+    /// router that takes over stays master, however low its priority, until it is gone, or until
+    /// `--undo`. If no router takes over within the master down interval, this one becomes master
+    /// again: no address is lost.
     Resign(ResignArgs),
     /// Manage the kernel's IPVS table: ipvsadm's options and output (see `lbctl ipvs -h`), and verbs
     /// of its own (see `lbctl ipvs help`).
@@ -70,9 +71,9 @@ pub(crate) struct RunArgs {
     /// Leave the IPVS table as it is when stopped
     #[arg(long)]
     keep: bool,
-    /// Take the place of the daemon that runs on the control socket, without a gap: its virtual
-    /// routers go on as they are, its table stays, and it ends. If that fails it runs on; if none
-    /// runs, this one starts as usual
+    /// Replace the daemon that serves the control socket without interrupting service: its virtual
+    /// routers keep their states, its table stays, and it ends. If the upgrade fails it keeps
+    /// running; without a running daemon, this one starts as usual
     #[arg(long)]
     upgrade: bool,
 }

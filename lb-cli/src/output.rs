@@ -40,10 +40,10 @@ pub(crate) fn print_pieces(write: impl FnOnce(&mut Pieces) -> fmt::Result) -> Re
     }
 }
 
-/// Where [`print_pieces`] has its text written to.
+/// The formatter's target in [`print_pieces`].
 pub(crate) struct Pieces {
     text: String,
-    /// What standard output said, which is not a formatter's to tell.
+    /// The error of standard output, which `fmt::Error` cannot carry.
     failure: Option<Failure>,
 }
 
@@ -61,7 +61,7 @@ impl fmt::Write for Pieces {
     }
 }
 
-/// Writes a line to standard error; if that fails too, there is nobody left to tell.
+/// Writes a line to standard error; an error of that is ignored.
 pub(crate) fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }

@@ -138,8 +138,8 @@ fn a_page_that_cannot_be_fetched_is_no_failure() {
 }
 
 #[test]
-fn a_wrong_command_line_is() {
-    for (line, says) in [
+fn wrong_command_line_is_a_failure() {
+    for (line, message) in [
         (vec!["genhash"], "-s SERVER is missing"),
         (
             vec!["genhash", "-s", "www.example.net", "-p", "80", "-u", "/"],
@@ -153,7 +153,7 @@ fn a_wrong_command_line_is() {
     ] {
         let (out, err, exit) = result(lbctl(&line).output().unwrap());
         assert_eq!((out.as_str(), exit), ("", 1), "{line:?}");
-        assert!(err.contains(says), "{line:?}: {err}");
+        assert!(err.contains(message), "{line:?}: {err}");
     }
     let (out, err, exit) = result(lbctl(&["genhash", "-h"]).output().unwrap());
     assert_eq!((out.as_str(), exit), ("", 0));

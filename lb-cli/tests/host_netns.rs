@@ -75,7 +75,7 @@ fn a_daemon_does_not_start_and_leaves_nothing() {
 }
 
 #[testbed::host_test]
-fn ipvsadm_says_what_ipvsadm_says() {
+fn ipvsadm_without_ipvs_prints_the_original_message() {
     if !is_without_ipvs() {
         return;
     }

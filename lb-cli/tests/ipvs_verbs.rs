@@ -25,7 +25,7 @@ fn json_is_for_listings() {
         assert_eq!((out.as_str(), exit), ("", 2), "{words:?}");
         assert_eq!(err, "the option '--json' is for the listings of '-L'\n");
     }
-    // A mistake is told as without it.
+    // An error is the same as without it.
     let (_, err, exit) = run(&["-L", "--json", "-t", "192.168.1.50:x"]);
     assert_eq!(
         (err.as_str(), exit),

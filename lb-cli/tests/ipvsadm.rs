@@ -250,7 +250,7 @@ fn a_reader_that_goes_away_is_no_failure() {
 }
 
 #[test]
-fn without_ipvs_it_says_so_after_reading_the_line() {
+fn listing_without_ipvs_fails_after_the_line_is_read() {
     let (out, err, exit) = result(lbctl(&["ipvs", "-Ln"]).output().unwrap());
     if exit == 0 {
         assert!(out.starts_with("IP Virtual Server version "), "{out}");

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a master holds and how it announces it: plain values, no I/O.
+//! Virtual addresses and their announcement: plain values, no I/O.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-/// One address a virtual router puts on an interface. `ip address add` equivalent:
+/// A virtual address on an interface. The equivalent of `ip address add`:
 /// `ADDRESS/PREFIX broadcast BROADCAST scope SCOPE label LABEL dev INTERFACE`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -29,7 +29,7 @@ pub struct VirtualAddress {
     /// given, none where the prefix is full, so that this host uses it only where it is asked to,
     /// and forever elsewhere.
     pub preferred_lifetime: Option<u32>,
-    /// What is out of the ordinary about it.
+    /// Flags of the address.
     pub flags: Vec<AddressFlag>,
     /// The router is in Fault while the interface of the address is missing or down.
     pub tracked: bool,
@@ -132,7 +132,7 @@ impl VirtualAddress {
         self
     }
 
-    /// What keeps it from being an address of an interface, in words.
+    /// Why the address cannot be added to an interface, in words.
     pub fn problem(&self) -> Option<&'static str> {
         let v4 = self.address.is_ipv4();
         let only_v4 =
@@ -149,7 +149,8 @@ impl VirtualAddress {
         } else if self.peer.is_some_and(|peer| peer.is_ipv4() != v4) {
             Some("a peer of the other family")
         } else if v4
-            && (self.preferred_lifetime.is_some() || self.flags.iter().any(|of| of.is_for_ipv6()))
+            && (self.preferred_lifetime.is_some()
+                || self.flags.iter().any(|flag| flag.is_for_ipv6()))
         {
             Some("a lifetime or flag that only IPv6 knows")
         } else {
@@ -161,7 +162,7 @@ impl VirtualAddress {
     const LABEL: usize = 15;
 }
 
-/// As `ip address add` is told the better part of it: the address, its peer and its interface.
+/// Shows address, peer and interface in the syntax of `ip address add`.
 impl fmt::Display for VirtualAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.address)?;
@@ -176,7 +177,7 @@ impl fmt::Display for VirtualAddress {
     }
 }
 
-/// What may be out of the ordinary about an address (`IFA_F_*`).
+/// A flag of an address (`IFA_F_*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How much may wait in sockets until it is read: plain values, no I/O.
+//! Sizes of receive buffers: plain values, no I/O.
 
 use crate::{AddressFamily, RouterConfig};
 
-/// What an interface has whose MTU is not told.
+/// Assumed MTU of an interface whose MTU is unknown.
 const MTU: u32 = 1500;
 /// Without options, which a raw IPv4 socket delivers too.
 const IPV4_HEADER: usize = 20;
 
-/// Room for adverts that have arrived and wait to be read, for one router. What the routers of an
-/// interface and family want is added up, and there are 512 KiB in any case (`SO_RCVBUF`).
+/// Receive buffer for the adverts of one router (`SO_RCVBUF`). The sizes for the routers of an
+/// interface and family are added; the minimum is 512 KiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReceiveBuffer {
-    /// So many bytes (`kernel_rx_buf_size`, and `vrrp_rx_bufs_policy` with a number, in keepalived).
+    /// A number of bytes (`kernel_rx_buf_size`, and `vrrp_rx_bufs_policy` with a number, in keepalived).
     Bytes(u32),
-    /// So many packets as large as the interface allows (`vrrp_rx_bufs_policy MTU` and
+    /// A number of packets as large as the interface allows (`vrrp_rx_bufs_policy MTU` and
     /// `vrrp_rx_bufs_multiplier` in keepalived).
     Packets(u32),
-    /// So many adverts of the router's own size (`vrrp_rx_bufs_policy ADVERT`).
+    /// A number of adverts of the router's own size (`vrrp_rx_bufs_policy ADVERT`).
     Adverts(u32),
 }
 
 impl ReceiveBuffer {
-    /// How many bytes that is for a router, on an interface of this MTU.
+    /// The size in bytes for a router on an interface of this MTU.
     pub fn bytes(self, config: &RouterConfig, mtu: Option<u32>) -> u64 {
         let header = match config.family() {
             AddressFamily::Ipv4 => IPV4_HEADER,
@@ -46,7 +46,8 @@ impl From<u32> for ReceiveBuffer {
     }
 }
 
-/// Room for answers and notifications of the kernel, beyond what there is anyway (`SO_RCVBUF`).
+/// Receive buffers for answers and notifications of the kernel, where larger than the default
+/// (`SO_RCVBUF`).
 ///
 /// # Examples
 ///
@@ -60,23 +61,23 @@ impl From<u32> for ReceiveBuffer {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NetlinkBuffers {
-    /// Of the socket that addresses, routes and interfaces are changed by (`vrrp_netlink_cmd_rcv_bufs`
+    /// The socket for changes of addresses, routes and interfaces (`vrrp_netlink_cmd_rcv_bufs`
     /// in keepalived).
     pub commands: Option<NetlinkBuffer>,
-    /// Of the sockets on which the kernel tells of changes (`vrrp_netlink_monitor_rcv_bufs` in
-    /// keepalived); 1 MiB unless more is asked for.
+    /// The sockets for the kernel's notifications (`vrrp_netlink_monitor_rcv_bufs` in keepalived);
+    /// at least 1 MiB.
     pub monitor: Option<NetlinkBuffer>,
 }
 
 impl NetlinkBuffers {
-    /// Sets those of the socket for changes.
+    /// Sets the buffer of the socket for changes.
     #[must_use]
     pub const fn with_commands(mut self, buffer: Option<NetlinkBuffer>) -> Self {
         self.commands = buffer;
         self
     }
 
-    /// Sets those of the sockets for notifications.
+    /// Sets the buffers of the sockets for notifications.
     #[must_use]
     pub const fn with_monitor(mut self, buffer: Option<NetlinkBuffer>) -> Self {
         self.monitor = buffer;
@@ -84,7 +85,7 @@ impl NetlinkBuffers {
     }
 }
 
-/// Room of a netlink socket.
+/// Receive buffer of a netlink socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NetlinkBuffer {
@@ -96,7 +97,7 @@ pub struct NetlinkBuffer {
 }
 
 impl NetlinkBuffer {
-    /// So many bytes.
+    /// A buffer of this size in bytes.
     pub const fn new(bytes: u32, force: bool) -> Self {
         Self { bytes, force }
     }
@@ -112,13 +113,13 @@ mod tests {
         let config = |version, addresses: &[&str]| {
             RouterConfig::builder(Vrid::new(61).unwrap())
                 .version(version)
-                .addresses(addresses.iter().map(|of| of.parse().unwrap()))
+                .addresses(addresses.iter().map(|address| address.parse().unwrap()))
                 .build()
                 .unwrap()
         };
         let two = config(Version::V2, &["192.0.2.1", "192.0.2.2"]);
         let six = config(Version::V3, &["fe80::5", "2001:db8::1"]);
-        // Half of what its sockets showed.
+        // Half of the sizes that keepalived's sockets showed.
         let adverts = ReceiveBuffer::Adverts(1000);
         assert_eq!(adverts.bytes(&two, Some(1500)), 44_000);
         assert_eq!(adverts.bytes(&six, Some(1500)), 40_000);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How long an interface has to have or to lack its carrier before that counts: plain values, no
-//! I/O.
+//! Delays before a change of an interface's carrier takes effect: plain values, no I/O.
 
 use std::time::Duration;
 
-/// For how long a change of an interface has to last before routers see it, one that is set down
-/// by hand included (`interface_up_down_delays` in keepalived). A shorter one never was.
+/// How long a change of an interface has to last before it affects routers, also when the interface
+/// is set down (`interface_up_down_delays` in keepalived). Shorter changes are ignored.
 ///
 /// Macvlans above it are delayed with it. An interface that is gone, or that was not there before,
 /// is not delayed.

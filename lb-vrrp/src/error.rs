@@ -136,7 +136,7 @@ pub enum ConfigError {
         limit: usize,
     },
     /// A virtual address that no interface can hold.
-    #[error("{address} is no address that a router can hold")]
+    #[error("{address} cannot be a virtual address (unspecified, multicast or broadcast)")]
     VirtualAddress {
         /// Address given.
         address: IpAddr,
@@ -155,7 +155,7 @@ pub enum ConfigError {
         /// The first of the other family.
         other: IpAddr,
     },
-    /// VRRPv2 knows IPv4 only.
+    /// VRRPv2 supports IPv4 only.
     #[error("{version} does not carry {family} addresses")]
     FamilyForVersion {
         /// Family of the addresses.
@@ -164,7 +164,7 @@ pub enum ConfigError {
         version: Version,
     },
     /// In strict mode an IPv6 router's first virtual address must be link-local (RFC 9568 §5.2.9).
-    #[error("strict mode wants a link-local address first, not {address}")]
+    #[error("strict mode requires a link-local first address, not {address}")]
     FirstAddress {
         /// The first address.
         address: Ipv6Addr,
@@ -218,11 +218,11 @@ pub enum ConfigError {
         /// Delay given.
         delay: Duration,
     },
-    /// A delay of preemption for a router that never preempts.
+    /// A preemption delay for a router that never preempts.
     #[error("preempt delay of a router that does not preempt")]
     PreemptDelayWithoutPreempt,
-    /// A unicast peer that is no host's address.
-    #[error("{address} is no address of a unicast peer")]
+    /// A unicast peer that is not the address of a host.
+    #[error("{address} cannot be a unicast peer")]
     PeerAddress {
         /// Address given.
         address: IpAddr,
@@ -241,7 +241,7 @@ pub enum ConfigError {
         /// Address given.
         address: IpAddr,
     },
-    /// A range of hop limits with nothing in it.
+    /// An empty range of hop limits.
     #[error("unicast peer {address} with TTL {min} to {max}")]
     PeerHopLimits {
         /// The peer.
@@ -257,18 +257,18 @@ pub enum ConfigError {
         /// The address.
         address: IpAddr,
     },
-    /// A group that is no multicast address.
-    #[error("{address} is no multicast address")]
+    /// A group that is not a multicast address.
+    #[error("{address} is not a multicast address")]
     Group {
         /// Address given.
         address: IpAddr,
     },
     /// A group beside unicast peers, or another TTL than 255 without them.
-    #[error("{what} goes with {with} only")]
+    #[error("{what} requires {with}")]
     PeersOnly {
-        /// What was asked for.
+        /// The setting.
         what: &'static str,
-        /// What it needs.
+        /// The required setting.
         with: &'static str,
     },
     /// The advertisement has no room for a single address.
@@ -277,10 +277,10 @@ pub enum ConfigError {
         /// Bytes given.
         mtu: u16,
     },
-    /// Strict mode forbids it.
+    /// A setting that strict mode forbids.
     #[error("strict mode allows no {what}")]
     Strict {
-        /// What was asked for.
+        /// The setting.
         what: &'static str,
     },
     /// A running router keeps its identity; another one is another router.

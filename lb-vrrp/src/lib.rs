@@ -12,16 +12,16 @@
 //! | [`spec`] | routers, groups and tracked objects described as data, and the rules between them | nothing |
 //! | `driver` (feature `driver`, default) | sockets, clock, addresses on Linux, over tokio | both |
 //!
-//! Without default features there is no tokio, no socket and no clock: [`VirtualRouter`] is told
-//! what happened and when, and says what to do. That is what the tests of this crate run, whole
-//! LANs of them on a virtual clock, and it is what a program with its own event loop embeds.
+//! Without default features there is no tokio, no socket and no clock: [`VirtualRouter`]
+//! takes events with their time, and returns outputs. The tests of this crate run whole LANs of them
+//! on a virtual clock, and a program with its own event loop embeds it in the same way.
 //!
 //! # What happens
 //!
 //! A master sends an advertisement every [`AdvertInterval`] to 224.0.0.18 or ff02::12. A backup
-//! that has heard none for three intervals, and then for a *skew time* that is shorter the higher
-//! its [`Priority`], takes over: it advertises, adds the virtual addresses, and tells the LAN their
-//! new place. Of two masters the one with the lower priority yields, or with the lower address
+//! that receives none for three intervals, and then for a *skew time* that is shorter the higher
+//! its [`Priority`], takes over: it advertises, adds the virtual addresses, and announces them on the
+//! LAN. Of two masters the one with the lower priority yields, or with the lower address
 //! where the priorities are equal.
 //!
 //! ```text
@@ -66,25 +66,25 @@
 //! # Where it goes beyond the RFC
 //!
 //! - A resignation moves a backup's deadline to the skew time **or leaves it where it is earlier**:
-//!   a stream of resignations cannot hold off a takeover.
-//! - A master that yields sends one *farewell* advertisement. The winner sees that it lost, and
-//!   announces its addresses again; otherwise hosts that believed the loser would stay with it.
+//!   a stream of resignations cannot delay a takeover.
+//! - A master that yields sends one *farewell* advertisement. The winner sees a losing advertisement,
+//!   and announces its addresses again; otherwise hosts that believed the loser would stay with it.
 //!   [`RouterConfigBuilder::farewell`] switches it off.
 //! - A VRRPv2 master answers a losing advertisement too, as RFC 9568 has it for VRRPv3, and
 //!   announces. [`RouterConfigBuilder::answer_losing`] switches it off.
-//! - A master that hears another one resign, and a master that was not run for three intervals,
-//!   announce again.
+//! - A master that receives the resignation of another one, and a master whose timer is late by three
+//!   intervals, announce again.
 //! - Answers to other masters are limited to four in an interval; more are answered together with
-//!   the next advertisement. Two masters that disagree about who is better cannot make a storm.
+//!   the next advertisement. Two masters that disagree about the election cannot flood the LAN.
 //! - The advertisement timer is set from its last deadline, not from the time it was served:
 //!   lateness does not add up.
-//! - An address owner that hears another one which does not yield gives way after three intervals.
+//! - An address owner yields to another one that does not yield for three intervals.
 //! - A sticky router ([`RouterConfigBuilder::sticky`]) does not become master before it has
 //!   received something.
-//! - An operator can make a master step down ([`VirtualRouter::resign`]), and another process can go
-//!   on with a router ([`VirtualRouter::hand_over`]); peers see no transition then.
-//! - Other addresses in an advertisement are counted and told, never a reason to drop it, in
-//!   VRRPv2 either: a peer in the middle of a reload must not become a second master.
+//! - An operator can make a master step down ([`VirtualRouter::resign`]), and another process can
+//!   continue a router ([`VirtualRouter::hand_over`]); peers see no transition.
+//! - Other addresses in an advertisement are counted and reported, and the advertisement stays valid,
+//!   in VRRPv2 too: a peer in the middle of a reload must not become a second master.
 //!
 //! # Examples
 //!
@@ -111,7 +111,7 @@
 //!     router.handle_startup(now);
 //! }
 //! while now < start + Duration::from_secs(10) {
-//!     // Do what each router says, until it has nothing more to say.
+//!     // Carry out the outputs of each router, until there are no more.
 //!     for me in 0..routers.len() {
 //!         while let Some(output) = routers[me].poll_output() {
 //!             match output {

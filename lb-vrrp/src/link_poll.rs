@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Links that are asked for their state: plain values, no I/O.
+//! Links that are polled for their state: plain values, no I/O.
 
 use std::fmt;
 
-/// An interface whose link is asked for its state once a second, instead of what the kernel tells by
-/// itself (`linkbeat_interfaces` in keepalived). For drivers that do not tell of a lost carrier.
+/// An interface whose link is polled once a second, instead of the kernel's notifications
+/// (`linkbeat_interfaces` in keepalived). For drivers that do not report a lost carrier.
 ///
 /// It counts as up while the link is there and the interface has its flags `IFF_UP` and
 /// `IFF_RUNNING`; when those change it is asked at once. [`CarrierDelay`](crate::CarrierDelay)s count

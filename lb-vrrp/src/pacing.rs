@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How far apart the announcements of an interface are: plain values, no I/O.
+//! The distances between the announcements of an interface: plain values, no I/O.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use std::time::Duration;
 use crate::AddressFamily;
 
 /// The shortest times between announcements (`vrrp_garp_interval`, `vrrp_gna_interval` and
-/// `garp_group` in keepalived). Zero: they leave as they come.
+/// `garp_group` in keepalived). Zero: no pacing.
 ///
-/// Switches and hosts drop what comes too fast: of a thousand addresses announced at once some
-/// would not be learned.
+/// Switches and hosts drop announcements that arrive too fast: of a thousand addresses announced at
+/// once some would not be learned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Pacing {
@@ -34,19 +34,19 @@ impl Pacing {
         self
     }
 
-    /// Adds a group of interfaces. An interface that is in several belongs to the first.
+    /// Adds a group of interfaces. For an interface in several groups the first counts.
     #[must_use]
     pub fn with_group(mut self, group: PacingGroup) -> Self {
         self.groups.push(group);
         self
     }
 
-    /// Who an interface shares its turns with, and how long a turn is; none where nothing is paced.
+    /// The key of the interfaces that share one interval, and the interval; `None` without pacing.
     pub fn lane(&self, interface: &str, family: AddressFamily) -> Option<(Arc<str>, Duration)> {
         let group = self
             .groups
             .iter()
-            .find(|group| group.interfaces.iter().any(|of| of == interface));
+            .find(|group| group.interfaces.iter().any(|member| member == interface));
         let (name, arp, neighbour) = match group {
             // All of them share it.
             Some(group) => {

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is there as long as a driver runs, whoever is master: plain values, no I/O.
+//! Static addresses, routes and rules, installed independently of the VRRP state: plain values, no I/O.
 
 use std::collections::BTreeSet;
 
 use crate::{AddressFamily, VirtualAddress, VirtualRoute, VirtualRule};
 
-/// Addresses, routes and rules that are there from start to stop, whatever becomes of the routers
-/// (`static_ipaddress`, `static_routes`, `static_rules` in keepalived).
+/// Addresses, routes and rules that are installed from start to stop, independently of the VRRP
+/// state (`static_ipaddress`, `static_routes`, `static_rules` in keepalived).
 ///
-/// They are put there in the order addresses, routes, rules, put back when somebody or something
-/// takes them away, and removed in the opposite order. One whose interface is not there waits for
-/// it. Where `tracked` of an address, route or rule is `false` (`no_track`) it is put there once,
-/// and not looked after.
+/// They are added in the order addresses, routes, rules, restored when they are deleted, and removed
+/// in the opposite order. An item whose interface is missing waits for it. An item whose `tracked` is
+/// `false` (`no_track`) is added once and not restored.
 ///
 /// # Examples
 ///
@@ -24,7 +23,7 @@ use crate::{AddressFamily, VirtualAddress, VirtualRoute, VirtualRule};
 /// let uplink = VirtualRoute::new(Network::ANY_IPV4).with_gateway("192.0.2.1".parse()?);
 /// let statics = StaticItems::default()
 ///     .with_address(own)
-///     // Without the way out these routers are in Fault.
+///     // Without the default route these routers are in Fault.
 ///     .with_route(StaticItem::from(uplink).with_group("uplink"))
 ///     .with_group(TrackGroup::new("uplink", ["VI_1", "VI_2"]));
 /// assert_eq!(
@@ -43,7 +42,7 @@ pub struct StaticItems {
     pub routes: Vec<StaticItem<VirtualRoute>>,
     /// Rules, in the order in which they are added.
     pub rules: Vec<StaticItem<VirtualRule>>,
-    /// Routers that need some of them.
+    /// Groups of routers that need some of the items.
     pub groups: Vec<TrackGroup>,
 }
 
@@ -81,40 +80,44 @@ impl StaticItems {
         self.addresses.is_empty() && self.routes.is_empty() && self.rules.is_empty()
     }
 
-    /// What each is called in logs, events and status, in the order in which they are added.
+    /// The names of the items in logs, events and status, in the order in which they are added.
     pub fn names(&self) -> impl Iterator<Item = String> {
         self.grouped().map(|(name, _)| name)
     }
 
-    /// The same, and the group that each names.
+    /// The names, each with the track group of the item.
     pub(crate) fn grouped(&self) -> impl Iterator<Item = (String, Option<&str>)> {
         let addresses = self.addresses.iter();
         let routes = self.routes.iter();
         let rules = self.rules.iter();
         addresses
-            .map(|of| (address_name(&of.item), of.group.as_deref()))
-            .chain(routes.map(|of| (route_name(&of.item), of.group.as_deref())))
-            .chain(rules.map(|of| (rule_name(&of.item), of.group.as_deref())))
+            .map(|entry| (address_name(&entry.item), entry.group.as_deref()))
+            .chain(routes.map(|entry| (route_name(&entry.item), entry.group.as_deref())))
+            .chain(rules.map(|entry| (rule_name(&entry.item), entry.group.as_deref())))
     }
 
-    /// Checks all that can be checked without the kernel; `routers` are the names of those there
-    /// are.
+    /// Checks all that can be checked without the kernel; `routers` are the names of the instances.
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong.
+    /// The first fault.
     pub fn check(&self, routers: &[&str]) -> Result<(), StaticError> {
-        let problems = self.addresses.iter().map(|of| match &of.item.interface {
-            Some(_) if of.item.vmac => Some("no router has it, and no MAC address of a router's"),
-            Some(_) => of.item.problem(),
-            None => Some("no interface"),
-        });
+        let problems = self
+            .addresses
+            .iter()
+            .map(|entry| match &entry.item.interface {
+                Some(_) if entry.item.vmac => {
+                    Some("`use_vmac` is not valid: a static address has no instance")
+                }
+                Some(_) => entry.item.problem(),
+                None => Some("no interface"),
+            });
         let problems = problems
-            .chain(self.routes.iter().map(|of| of.item.problem()))
-            .chain(self.rules.iter().map(|of| of.item.problem()));
+            .chain(self.routes.iter().map(|entry| entry.item.problem()))
+            .chain(self.rules.iter().map(|entry| entry.item.problem()));
         let mut places = BTreeSet::new();
-        let twice = self.addresses.iter().map(|of| {
-            let place = (of.item.interface.as_deref(), of.item.address);
+        let twice = self.addresses.iter().map(|entry| {
+            let place = (entry.item.interface.as_deref(), entry.item.address);
             !places.insert(place)
         });
         let mut twice = twice.collect::<Vec<_>>().into_iter();
@@ -124,7 +127,7 @@ impl StaticItems {
                 return Err(StaticError::Invalid { item, problem });
             }
             if let Some(group) = group
-                && !self.groups.iter().any(|of| of.name == group)
+                && !self.groups.iter().any(|known| known.name == group)
             {
                 let group = group.to_owned();
                 return Err(StaticError::UnknownGroup { item, group });
@@ -140,7 +143,7 @@ impl StaticItems {
                 return Err(StaticError::DuplicateGroup { group });
             }
             let known = |member: &&String| routers.contains(&member.as_str());
-            if let Some(member) = group.members.iter().find(|of| !known(of)) {
+            if let Some(member) = group.members.iter().find(|member| !known(member)) {
                 return Err(StaticError::UnknownMember {
                     group: group.name.clone(),
                     member: member.clone(),
@@ -151,12 +154,12 @@ impl StaticItems {
     }
 }
 
-/// What an address is called.
+/// The name of an address.
 fn address_name(address: &VirtualAddress) -> String {
     format!("address {address}")
 }
 
-/// What a route is called.
+/// The name of a route.
 pub(crate) fn route_name(route: &VirtualRoute) -> String {
     let default = route.destination.prefix_len() == 0;
     format!(
@@ -165,7 +168,7 @@ pub(crate) fn route_name(route: &VirtualRoute) -> String {
     )
 }
 
-/// What a rule is called.
+/// The name of a rule.
 pub(crate) fn rule_name(rule: &VirtualRule) -> String {
     let all = rule.from.is_none() && rule.to.is_none();
     format!("rule {rule}{}", family(rule.family, all))
@@ -179,19 +182,19 @@ const fn family(family: AddressFamily, untold: bool) -> &'static str {
     }
 }
 
-/// An address, route or rule, and who needs it.
+/// An address, route or rule, and the group that needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct StaticItem<T> {
-    /// What is to be there.
+    /// The address, route or rule.
     pub item: T,
-    /// The [`TrackGroup`] whose routers are in Fault while it is not (`track_group`).
+    /// The [`TrackGroup`] whose routers are in Fault while the item is missing (`track_group`).
     pub group: Option<String>,
 }
 
 impl<T> StaticItem<T> {
-    /// Has the routers of a group need it.
+    /// Sets the group whose routers need the item.
     #[must_use]
     pub fn with_group(mut self, group: impl Into<String>) -> Self {
         self.group = Some(group.into());
@@ -205,15 +208,15 @@ impl<T> From<T> for StaticItem<T> {
     }
 }
 
-/// Routers that are in Fault while a static item that names the group is missing and cannot be put
-/// back (`track_group` in keepalived).
+/// Routers that are in Fault while a static item that names the group is missing and cannot be
+/// restored (`track_group` in keepalived).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct TrackGroup {
     /// Its name.
     pub name: String,
-    /// The names of its routers; one may be in several groups.
+    /// The names of its routers; a router may be in several groups.
     pub members: Vec<String>,
 }
 
@@ -230,44 +233,44 @@ impl TrackGroup {
     }
 }
 
-/// What is wrong with static items.
+/// Why static items are invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StaticError {
-    /// One that no kernel would take.
+    /// An item that no kernel accepts.
     #[error("static {item}: {problem}")]
     Invalid {
         /// The item.
         item: String,
-        /// What is wrong with it.
+        /// The fault.
         problem: &'static str,
     },
-    /// Two that are one: the same route or rule, or an address twice on an interface.
+    /// The same route or rule twice, or an address twice on an interface.
     #[error("static {item} is given twice")]
     Twice {
         /// The item.
         item: String,
     },
-    /// A group that is not there.
+    /// An unknown group.
     #[error("static {item} names the track group {group}, which is not defined")]
     UnknownGroup {
         /// The item.
         item: String,
-        /// The name that no group has.
+        /// The unknown name.
         group: String,
     },
-    /// Two groups of one name.
+    /// Two groups with one name.
     #[error("there are two track groups {group}")]
     DuplicateGroup {
         /// The name.
         group: String,
     },
-    /// A member that is no router.
-    #[error("track group {group} has a member {member}, which is no router")]
+    /// An unknown member.
+    #[error("track group {group}: unknown instance {member}")]
     UnknownMember {
         /// The group.
         group: String,
-        /// The name that no router has.
+        /// The unknown name.
         member: String,
     },
 }
@@ -292,7 +295,7 @@ mod tests {
             .with_route(StaticItem::from(route()).with_group("g"))
             .with_group(TrackGroup::new("g", ["VI_1"]));
         assert_eq!(good.check(&["VI_1"]), Ok(()));
-        for (bad, routers, told) in [
+        for (bad, routers, message) in [
             (
                 good.clone().with_address(address(1).with_prefix_len(24)),
                 "VI_1",
@@ -326,18 +329,14 @@ mod tests {
                 "VI_1",
                 "there are two track groups g",
             ),
-            (
-                good,
-                "VI_2",
-                "track group g has a member VI_1, which is no router",
-            ),
+            (good, "VI_2", "track group g: unknown instance VI_1"),
         ] {
-            assert_eq!(bad.check(&[routers]).unwrap_err().to_string(), told);
+            assert_eq!(bad.check(&[routers]).unwrap_err().to_string(), message);
         }
     }
 
     #[test]
-    fn the_families_of_all_packets_are_told_apart() {
+    fn default_routes_of_both_families_differ() {
         let rule = |family| VirtualRule::new(family, 9, RuleAction::Table(7));
         let any = |network| VirtualRoute::new(network).with_interface("eth0");
         let statics = StaticItems::default()

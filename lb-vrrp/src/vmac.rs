@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is said of a router's virtual MAC address.
+//! Settings of a router's virtual MAC address.
 
 use crate::{AddressFamily, MacAddr, Vrid};
 
@@ -94,7 +94,7 @@ impl Vmac {
         given.into_iter().chain(made).filter(|name| legal(name))
     }
 
-    /// What keeps an interface from being made like this, if anything.
+    /// Why no interface can be created with these settings, if so.
     pub fn problem(&self, vrid: Vrid) -> Option<&'static str> {
         if self.candidates(AddressFamily::Ipv4, vrid).next().is_none() {
             return Some("not a name for an interface");

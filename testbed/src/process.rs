@@ -179,8 +179,8 @@ struct Lines {
     readers: Mutex<Vec<thread::JoinHandle<()>>>,
 }
 
-/// How long the last lines of a program that has ended may take. A child of its own that goes on
-/// keeps its streams open: then what is there counts.
+/// How long the last lines of a program that has ended may take. A child of the
+/// program that still runs keeps the streams open: the lines read until then count.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
 impl Lines {
@@ -309,7 +309,7 @@ impl Background {
     ///
     /// # Errors
     ///
-    /// [`ProcessError::Awaited`] when it still runs at the deadline (it goes on running).
+    /// [`ProcessError::Awaited`] when it still runs at the deadline (it is not killed).
     pub fn wait(&mut self, deadline: Duration) -> Result<ExitStatus, ProcessError> {
         let step = Duration::from_millis(5);
         let child = &mut self.child;
@@ -414,9 +414,8 @@ mod tests {
         Ok(())
     }
 
-    /// A child of its own that outlives it is not waited for.
     #[test]
-    fn a_child_that_goes_on_does_not_hold_up_the_wait() -> Result<(), ProcessError> {
+    fn wait_with_running_grandchild_returns() -> Result<(), ProcessError> {
         let mut command = Command::new("sh");
         command.args(["-c", "echo first; sleep 60 &"]);
         let mut program = Background::spawn(&mut command)?;

@@ -72,7 +72,7 @@ fn loader_words() -> Vec<OsString> {
     tree.loader_words(&[tree.libraries().join("frr")])
 }
 
-/// Makes the macvlan of a virtual router of one family anew, with its addresses.
+/// Replaces the macvlan of a virtual router of one family, with its addresses.
 ///
 /// # Errors
 ///

@@ -167,7 +167,7 @@ impl Peer {
     }
 
     /// Whether it runs a tracked script whose path has a symbolic link before its last component,
-    /// as `/bin/true` has where `/bin` is one. keepalived 2.2.7 does; 2.3.4 says "Wrong file type
+    /// as `/bin/true` has where `/bin` is one. keepalived 2.2.7 does; 2.3.4 prints "Wrong file type
     /// found in script path" and disables the script, also with `use_symlink_paths` and without
     /// `enable_script_security`. A link as the last component is no hindrance.
     #[must_use]

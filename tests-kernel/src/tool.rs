@@ -89,7 +89,7 @@ exec \"$@\"
 
 /// The words that start Debian's keepalived: the guest's, or the one unpacked below `target/lab`
 /// with the libraries that came with it, which logs to its standard output. Which suite's it is,
-/// [`Suite::of_peers`] says.
+/// [`Suite::of_peers`] chooses.
 #[must_use]
 pub fn keepalived() -> Vec<OsString> {
     if gate::in_guest() {

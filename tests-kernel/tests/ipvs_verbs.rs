@@ -166,9 +166,9 @@ fn drain_without_a_port_is_of_all_services() -> TestResult {
         .lines()
         .map(serde_json::from_str)
         .collect::<Result<_, _>>()?;
-    let of = |event: &str| events.iter().filter(|one| one["event"] == event).count();
+    let count = |event: &str| events.iter().filter(|one| one["event"] == event).count();
     assert_eq!(
-        (of("quiesced"), of("drained"), of("deleted")),
+        (count("quiesced"), count("drained"), count("deleted")),
         (3, 3, 3),
         "{out}"
     );
@@ -203,7 +203,7 @@ fn drain_ends_when_the_time_is_up() -> TestResult {
         table.contains(&format!("{ROW}0      1          0 ")),
         "{table}"
     );
-    // The command it names does what it says.
+    // The command that it prints restores the weights.
     Tool::Lbctl.run(cluster.netns(), back.trim_start_matches("lbctl ipvs "))?;
     assert_eq!(Tool::Ipvsadm.run(cluster.netns(), "-Sn")?, before);
 
@@ -292,7 +292,7 @@ fn a_daemon_that_owns_the_service_is_named() -> TestResult {
     })
     .map_err(|error| format!("{error}\n{}", daemon.text()))?;
 
-    // What was asked is done, and one line says whose it is.
+    // The change is made, and one line names the owner.
     let (code, err) = run(edit)?;
     assert_eq!(code, Some(0));
     let service = format!("{owner} TCP 192.168.1.50:80; it leaves what was done by hand ");

@@ -259,7 +259,7 @@ fn haproxy_answers_behind_a_masquerading_service() -> TestResult {
     table_has(&REAL_SERVERS)?;
     answers(&["rs1", "rs2"])?;
 
-    // Its web server fails: HAProxy says 503 to us, and we take it out.
+    // Its web server fails: HAProxy answers 503 to us, and we take it out.
     cluster.servers[0].set_behaviour(Behaviour::Refuse);
     table_has(&REAL_SERVERS[1..])?;
     answers(&["rs2"])?;

@@ -509,7 +509,7 @@ fn the_unit_loads_saves_and_empties_the_table() -> TestResult {
             .contains(TABLE.split_once('\n').ok_or("lines")?.1)
     );
 
-    // A mistake is told with its line, and nothing changes.
+    // An error is reported with its line, and nothing changes.
     let before = director.saved()?;
     fs::write(&rules, format!("{plain}-A -t 10.0.0.77\n"))?;
     let answer = exec("ExecReload")?;

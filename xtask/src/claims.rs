@@ -19,7 +19,7 @@ pub(crate) use fuzz::fuzz;
 pub(crate) use msrv::msrv;
 
 /// The root of the workspace.
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
@@ -47,7 +47,9 @@ fn target_directory(context: &Context) -> Result<PathBuf, StepError> {
 }
 
 /// Reads a TOML file at the root of the workspace, or below.
-fn read_toml<T: serde::de::DeserializeOwned>(name: impl AsRef<Path>) -> Result<T, StepError> {
+pub(crate) fn read_toml<T: serde::de::DeserializeOwned>(
+    name: impl AsRef<Path>,
+) -> Result<T, StepError> {
     let path = root().join(name);
     let failed = |error: &dyn std::error::Error| {
         StepError::Missing(format!("cannot read {}: {error}", path.display()))
@@ -57,7 +59,7 @@ fn read_toml<T: serde::de::DeserializeOwned>(name: impl AsRef<Path>) -> Result<T
 }
 
 /// A step's failure for several reasons, one a line.
-fn failed(reasons: &[String]) -> Result<(), StepError> {
+pub(crate) fn failed(reasons: &[String]) -> Result<(), StepError> {
     if reasons.is_empty() {
         return Ok(());
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a test process finds around it: variables, working directory, namespaces.
+//! The environment of a test process: variables, working directory, namespaces.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -26,6 +26,7 @@ mod story;
 mod stress;
 mod suite;
 mod test;
+mod words;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -90,6 +91,8 @@ enum Task {
         #[arg(long)]
         newest_peers: bool,
     },
+    /// Counts the refused words of xtask/words.toml in comments, messages, names and pages.
+    Words(words::Arguments),
     /// Boots the guest kernel and runs one command in it, in the current directory.
     Guest {
         /// Seconds until the guest is killed.
@@ -142,6 +145,7 @@ fn main() -> ExitCode {
         })
         .map(|()| ExitCode::SUCCESS)
         .map_err(Into::into),
+        Task::Words(arguments) => words::run(&arguments),
         Task::Guest { deadline, command } => in_guest::guest(deadline, &command),
     };
     result.unwrap_or_else(|error: Box<dyn std::error::Error>| {

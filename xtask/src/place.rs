@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Where a test suite runs: its name says it.
+//! Where a test suite runs: its name decides.
 
 use std::path::Path;
 
 /// The kernel a test target needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// None: it runs anywhere, in the step `unit`.
+    /// No particular kernel: the suite runs in the step `unit`.
     Anywhere,
-    /// The guest's: of tests-kernel all but `…netns`, and `…kernel` of other packages.
+    /// The guest's kernel: suites of tests-kernel except `…netns`, and `…kernel` of other packages.
     Guest,
-    /// The host's, in namespaces: `…netns`.
+    /// The host's kernel, in namespaces: `…netns`.
     HostNamespaces,
 }
 
 impl Place {
-    /// Judges by the target's main source file, `PACKAGE/tests/NAME.rs` or
+    /// Finds the place from the target's main source file, `PACKAGE/tests/NAME.rs` or
     /// `PACKAGE/tests/NAME/main.rs`.
-    pub(crate) fn of(source: &Path) -> Self {
+    pub(crate) fn from_source(source: &Path) -> Self {
         let main = source.file_stem().is_some_and(|stem| stem == "main");
         let target = if main { source.parent() } else { Some(source) };
         let name = target
@@ -42,20 +42,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_say_where() {
-        let of = |path: &str| Place::of(Path::new(path));
+    fn suite_name_decides_the_place() {
+        let place = |path: &str| Place::from_source(Path::new(path));
         assert_eq!(
-            of("/x/lb-vrrp/tests/driver_netns.rs"),
+            place("/x/lb-vrrp/tests/driver_netns.rs"),
             Place::HostNamespaces
         );
-        assert_eq!(of("/x/lb-ipvs/tests/kernel.rs"), Place::Guest);
-        assert_eq!(of("/x/lb-ipvs/tests/kernel/main.rs"), Place::Guest);
-        assert_eq!(of("/x/tests-kernel/tests/ipvs.rs"), Place::Guest);
+        assert_eq!(place("/x/lb-ipvs/tests/kernel.rs"), Place::Guest);
+        assert_eq!(place("/x/lb-ipvs/tests/kernel/main.rs"), Place::Guest);
+        assert_eq!(place("/x/tests-kernel/tests/ipvs.rs"), Place::Guest);
         assert_eq!(
-            of("/x/tests-kernel/tests/interop_netns/main.rs"),
+            place("/x/tests-kernel/tests/interop_netns/main.rs"),
             Place::HostNamespaces
         );
-        assert_eq!(of("/x/lb-vrrp/tests/sim/main.rs"), Place::Anywhere);
+        assert_eq!(place("/x/lb-vrrp/tests/sim/main.rs"), Place::Anywhere);
     }
 
     /// The sources of a suite: a file, or all files of a folder.
@@ -67,7 +67,7 @@ mod tests {
         entries.flat_map(|entry| sources(&entry.path())).collect()
     }
 
-    /// A suite behind a gate whose name does not say so would be skipped for ever.
+    /// A gated suite with another name would be skipped in every step.
     #[test]
     fn every_gated_suite_is_found() {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -93,7 +93,7 @@ mod tests {
                         ("guest_test]", Place::Guest),
                     ] {
                         if text.contains(gate) {
-                            assert_eq!(Place::of(&main), place, "{}", source.display());
+                            assert_eq!(Place::from_source(&main), place, "{}", source.display());
                             checked += 1;
                         }
                     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Runs programs for a step: shows their output as it comes, counts what the test harness and
-//! the skipping tests say in it, and ends them when we are interrupted.
+//! Runs programs for a step: shows their output as it comes, counts the results of the test
+//! harness and the skipped tests in it, and ends the programs on Ctrl-C.
 
 use std::io;
 use std::process::{Command, ExitStatus};
@@ -16,7 +16,7 @@ use testbed::process::{command_line, receive_lines, spawn};
 const GLANCE: Duration = Duration::from_millis(100);
 const BACKLOG: usize = 256;
 
-/// What tests said.
+/// Numbers of test results.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) passed: usize,
@@ -25,7 +25,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// Takes in one line of output.
+    /// Counts the results that one line of output reports.
     pub(crate) fn observe(&mut self, line: &str) {
         if line.starts_with("SKIPPED:") {
             self.skipped += 1;

@@ -46,7 +46,7 @@ pub(crate) struct Arguments {
     load: bool,
 }
 
-/// How one test fared.
+/// The results of one test.
 #[derive(Debug, Default)]
 struct Record {
     runs: usize,
@@ -151,7 +151,7 @@ fn on_the_host(
     let variables = context.variables()?;
     let deadline = context.deadline();
     let interrupted = Arc::clone(&context.interrupted);
-    // Round by round, so that different tests are beside each other.
+    // Round by round, so that different tests run at the same time.
     let jobs: Vec<(usize, &Test)> = (1..=arguments.runs)
         .flat_map(|round| tests.iter().map(move |test| (round, test)))
         .collect();
@@ -242,7 +242,7 @@ fn in_guests(
                     println!("    {line}");
                 }
                 if outcome.failed.is_empty() {
-                    // The guest itself failed: no test has the blame.
+                    // The guest itself failed, not one of its tests.
                     records
                         .entry(outcome.label)
                         .or_default()

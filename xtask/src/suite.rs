@@ -25,13 +25,13 @@ impl Test {
     }
 }
 
-/// What came of one test.
+/// The result of one test.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) label: String,
     pub(crate) took: Duration,
     pub(crate) counts: Counts,
-    /// What it wrote besides the harness's lines.
+    /// The test's output without the lines of the harness.
     pub(crate) output: Vec<String>,
     /// Why it failed; `None` when it passed.
     pub(crate) failure: Option<String>,
@@ -67,10 +67,10 @@ pub(crate) fn suites(artifacts: &[Artifact], place: Place) -> Result<Vec<Artifac
     Ok(suites)
 }
 
-/// Unit tests of libraries and programs run anywhere; a suite's name says where it runs.
+/// Unit tests of libraries and programs run anywhere; the name of a suite decides where it runs.
 pub(crate) fn place_of(artifact: &Artifact) -> Place {
     if artifact.kind == "test" {
-        Place::of(&artifact.source)
+        Place::from_source(&artifact.source)
     } else {
         Place::Anywhere
     }
@@ -119,7 +119,7 @@ pub(crate) fn run(
         }
     };
     environment::prepare(&mut command, &test.suite.directory);
-    // Process ids come again: what a killed test left must not be in another's way.
+    // Process ids are reused: files of a killed test must not disturb a later one.
     let temporary = match environment::temporary_directory() {
         Ok(directory) => directory,
         Err(error) => return Outcome::not_run(test, &error),

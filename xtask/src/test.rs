@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `cargo xtask test` and `soak`: the steps one after the other, and the account at the end.
+//! `cargo xtask test` and `soak`: the steps one after the other, and the summary at the end.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ pub(crate) struct Plan {
     pub(crate) environment: Vec<(&'static str, String)>,
     /// Runs everything, on both kernels and with the newest peers, too.
     pub(crate) soak: bool,
-    /// Which part of the whole.
+    /// The part of a soak that runs here.
     pub(crate) shard: Shard,
 }
 
@@ -37,7 +37,7 @@ struct Account {
     failure: Option<String>,
 }
 
-/// Runs the steps and prints what came of each, and the minutes it took.
+/// Runs the steps and prints the result and the minutes of each.
 pub(crate) fn test(plan: Plan) -> Result<ExitCode, Box<dyn Error>> {
     for name in &plan.only {
         if !STEPS.iter().any(|step| step.name == name) {
@@ -98,7 +98,7 @@ fn report(accounts: &[Account]) -> ExitCode {
     let mut minutes = 0.0;
     for account in accounts {
         let mut counts = account.counts;
-        // A step that failed without a failed test failed as a whole.
+        // A step without a failed test, such as a failed build, counts as one failure.
         if account.failure.is_some() && counts.failed == 0 {
             counts.failed = 1;
         }

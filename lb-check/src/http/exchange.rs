@@ -17,10 +17,10 @@ const HEADER_END: &[u8] = b"\r\n\r\n";
 
 const CONTENT_LENGTH: &[u8] = b"Content-Length:";
 
-/// What is read at once.
+/// Size of one read.
 const BUFFER: usize = 8192;
 
-/// What the header says, as far as it matters here.
+/// The parts of the header that a check needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Head<'a> {
     /// The status code; `None` when the first line is no status line.
@@ -38,7 +38,7 @@ impl<'a> Head<'a> {
             .position(|byte| *byte == b'\n')
             .map_or(0, |at| at + 1);
         let (line, fields) = bytes.split_at_checked(first).unwrap_or((bytes, &[]));
-        // Only the first line: keepalived does not mind what the other ones look like.
+        // Only the first line: keepalived does not check the others.
         let mut response = httparse::Response::new(&mut []);
         let status = response.parse(line).ok().and(response.code);
         Self {
@@ -133,7 +133,7 @@ async fn read_head(
     }
 }
 
-/// Something that does not even begin like HTTP has no status line, whatever else is wrong.
+/// An answer that does not begin like HTTP has no status line; other faults are not examined.
 fn invalid(bytes: Option<&[u8]>, otherwise: InvalidAnswer) -> Verdict {
     let http = bytes.is_some_and(|bytes| bytes.starts_with(b"HTTP/"));
     Verdict::Fail(Reason::L7Invalid(if http {
@@ -154,7 +154,7 @@ async fn read(stream: &mut TcpStream, step: Duration, room: &mut [u8]) -> Result
 mod tests {
     use super::*;
 
-    /// As genhash of keepalived 2.2.7 treats them, run against a server that sent these.
+    /// The results of keepalived 2.2.7's genhash against a server that sent these headers.
     #[test]
     fn content_length_counts_as_genhash_counts_it() {
         for (field, length) in [

@@ -21,7 +21,7 @@ const KEYWORDS: &[&str] = &[
 
 const URL_KEYWORDS: &[&str] = &["path", "digest", "status_code", "virtualhost", "regex"];
 
-/// Keywords of keepalived around `regex`, recognised only to say so.
+/// Keywords of keepalived around `regex`, recognised for the warning that they are not supported.
 const REGEX: &[&str] = &[
     "regex",
     "regex_no_match",

@@ -49,7 +49,7 @@ pub struct Options {
     pub protocol: Protocol,
     /// Longest time of one step: connect, first byte, each read (`-t`, 5 s).
     pub timeout: Duration,
-    /// Longest time of it all (10 min); genhash itself has no such limit.
+    /// Longest time of the whole request (10 min); genhash itself has no such limit.
     pub total_timeout: Duration,
     /// Firewall mark (`-m`).
     pub mark: Option<u32>,
@@ -75,7 +75,7 @@ impl Options {
     }
 }
 
-/// What came back.
+/// The answer of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
@@ -99,7 +99,7 @@ pub enum Error {
     /// The connection or the answer failed.
     #[error(transparent)]
     Failed(Reason),
-    /// This host could not even ask.
+    /// This host could not send the request.
     #[error(transparent)]
     Local(LocalError),
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `HTTP_GET`: a target is well when its pages have the right status and the right digest.
+//! `HTTP_GET`: passes when all pages have an accepted status and the right digest.
 
 mod exchange;
 mod factory;
@@ -84,7 +84,7 @@ impl Url {
 ///
 /// Two limits hold: [`step_timeout`](Self::step_timeout) for connecting, for the first byte, and
 /// for each further read, and [`total_timeout`](Self::total_timeout) for all of it, so that a
-/// server that drips a byte a second does not pass for a healthy one.
+/// server that sends one byte a second fails.
 ///
 /// ```no_run
 /// use std::time::Duration;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What goes into the scheduler and what comes out.
+//! Specifications for the scheduler and its events.
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,18 +30,18 @@ impl fmt::Display for SubscriptionId {
     }
 }
 
-/// What to probe, how, and how often.
+/// A probe: its target, its check, and its policy.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ProbeSpec {
     /// The check.
     pub check: Arc<dyn HealthCheck>,
-    /// Where it goes.
+    /// The target.
     pub target: Target,
     /// Canonical text of what the check does. Subscriptions with equal identity, target and
     /// schedule share one probe.
     pub identity: String,
-    /// How often, and how many results make a verdict.
+    /// Interval, and how many results make a verdict.
     pub policy: Policy,
 }
 
@@ -63,7 +63,7 @@ impl ProbeSpec {
     }
 }
 
-/// What the scheduler has to say.
+/// An event of the scheduler.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CheckEvent {
@@ -71,16 +71,16 @@ pub enum CheckEvent {
     /// [`Options::report_passes`](crate::Options::report_passes) also every pass.
     /// Lost (and counted) when the channel is full.
     Attempt {
-        /// Whose.
+        /// The subscription.
         id: SubscriptionId,
         /// Results in a row of this kind.
         attempt: u32,
         /// The result.
         outcome: Outcome,
     },
-    /// The first verdict, or another one than before. Never lost.
+    /// The first verdict or a change of it. Never lost.
     Changed {
-        /// Whose.
+        /// The subscription.
         id: SubscriptionId,
         /// Up or down now.
         up: bool,
@@ -93,7 +93,7 @@ pub enum CheckEvent {
     },
     /// A passing check asks for another weight than before. Never lost.
     WeightChanged {
-        /// Whose.
+        /// The subscription.
         id: SubscriptionId,
         /// The result; its `weight` is the new one, `None` = the configured one.
         outcome: Outcome,
@@ -101,7 +101,7 @@ pub enum CheckEvent {
 }
 
 impl CheckEvent {
-    /// Whose event it is.
+    /// The subscription of the event.
     #[must_use]
     pub const fn id(&self) -> SubscriptionId {
         match self {

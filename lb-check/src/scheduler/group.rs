@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::event::{ProbeSpec, SubscriptionId};
 use crate::{CheckState, HealthCheck, Step, Target};
 
-/// Shortest time between two regular probes, whatever the policy says.
+/// Shortest time between two regular probes, for any policy.
 const MIN_INTERVAL: Duration = Duration::from_millis(10);
 
 /// New targets probed per second in the first round, once there are more than twice as many.
@@ -23,7 +23,7 @@ const FIRST_ROUND_MIN: Duration = Duration::from_secs(2);
 /// Keepalived's fixed part of the warmup.
 const WARMUP_BASE: Duration = Duration::from_secs(1);
 
-/// What makes two subscriptions share a probe.
+/// The key by which two subscriptions share a probe.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub(super) target: Target,
@@ -36,7 +36,7 @@ pub(super) struct Key {
 }
 
 impl Key {
-    pub(super) fn of(spec: &ProbeSpec) -> Self {
+    pub(super) fn from_spec(spec: &ProbeSpec) -> Self {
         let policy = &spec.policy;
         Self {
             target: spec.target.clone(),

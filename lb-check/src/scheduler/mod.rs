@@ -22,10 +22,10 @@ use self::stats::Counters;
 pub struct Options {
     /// Probes that may run at the same time (512). Due probes beyond that wait, in order.
     pub max_in_flight: usize,
-    /// Events that wait to be received (1024); what happens then is said at [`Scheduler`].
+    /// Capacity of the event channel (1024); see [`Scheduler`] for a full one.
     pub event_capacity: usize,
-    /// Reports passes as [`CheckEvent::Attempt`] too (off: at 5 000 probes a second nobody
-    /// reads them).
+    /// Reports passes as [`CheckEvent::Attempt`] too (off: at 5 000 probes a second they
+    /// are of no use).
     pub report_passes: bool,
 }
 
@@ -39,7 +39,7 @@ impl Default for Options {
     }
 }
 
-/// The scheduler; [`start`](Self::start) spawns it, the [`SchedulerHandle`] speaks to it.
+/// The scheduler; [`start`](Self::start) spawns it, the [`SchedulerHandle`] controls it.
 ///
 /// * **Fixed rate.** Every target has a place in its interval, given by a hash of what is probed,
 ///   so that the load is even and nothing drifts. A probe that outlasts its interval skips the
@@ -48,11 +48,11 @@ impl Default for Options {
 ///   policy has a warmup.
 /// * **Equal probes run once**: subscriptions with equal target, identity and schedule share the
 ///   probe; each has its own [`CheckState`](crate::CheckState).
-/// * **Nothing delays anything**: each probe has its deadline, and a panic in a check is one
+/// * **No probe delays another**: each probe has its deadline, and a panic in a check is one
 ///   [`LocalError::Panicked`](crate::LocalError::Panicked).
 /// * **A full event channel** loses [`CheckEvent::Attempt`] (counted). It never loses the other
-///   events: they wait, and whose event waits is not probed until it is received. The scheduler
-///   goes on reading commands, so the receiver of the events may send them.
+///   events: they wait, and a subscription with a waiting event is not probed until it is received.
+///   The scheduler still reads commands, so the receiver of the events may send them.
 ///
 /// It ends with [`SchedulerHandle::shutdown`], when all handles are gone, or when the receiver is.
 ///
@@ -115,7 +115,7 @@ impl Scheduler {
 #[non_exhaustive]
 pub struct SchedulerClosed;
 
-/// Speaks to a running [`Scheduler`]; clones speak to the same one.
+/// Controls a running [`Scheduler`]; clones control the same one.
 ///
 /// Commands take effect in the order in which they are sent. Each one fails with
 /// [`SchedulerClosed`] when the scheduler has ended, and only then.
@@ -154,7 +154,7 @@ impl SchedulerHandle {
             .await
     }
 
-    /// Ends a check: a probe that only it wanted is cancelled. Events of it that were in the
+    /// Ends a check: a probe without another subscription is cancelled. Events of it that were in the
     /// channel already are still received. An unknown `id` is no error.
     ///
     /// # Errors
@@ -171,7 +171,7 @@ impl SchedulerHandle {
         self.send(Command::Suspend(id)).await
     }
 
-    /// Goes on probing for `id`, at once.
+    /// Resumes probing for `id`, at once.
     ///
     /// # Errors
     /// [`SchedulerClosed`].

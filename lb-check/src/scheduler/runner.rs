@@ -26,7 +26,7 @@ pub(super) enum Command {
     Shutdown(oneshot::Sender<()>),
 }
 
-/// Everything the scheduler knows. Invariant: a group is either running, or in `due` exactly once
+/// The state of the scheduler. Invariant: a group is either running, or in `due` exactly once
 /// with its `due` time, or has no subscriber that is not suspended.
 pub(super) struct Runner {
     options: Options,
@@ -102,7 +102,7 @@ impl Runner {
         }
         self.probes.shutdown().await;
         if let Some(answer) = answer {
-            // Whoever asked may have stopped waiting.
+            // The receiver may have been dropped.
             answer.send(()).unwrap_or_default();
         }
     }
@@ -122,7 +122,7 @@ impl Runner {
         let now = Instant::now();
         let mut fresh = Vec::new();
         for (id, spec) in batch {
-            let key = Key::of(&spec);
+            let key = Key::from_spec(&spec);
             let Some(subscription) = self.keep(id, &key, &spec) else {
                 continue;
             };
@@ -247,7 +247,7 @@ impl Runner {
         }
     }
 
-    /// Cancels the probe of a group in which nobody is active.
+    /// Cancels the probe of a group without an active subscription.
     fn rest(&mut self, number: u64) {
         let Some(group) = self.groups.get_mut(&number) else {
             return;
@@ -288,7 +288,7 @@ impl Runner {
         self.due.insert((due, number));
     }
 
-    /// Starts what is due and may start; says when the next one is due, if a slot is free.
+    /// Starts due probes while slots are free; returns when the next one is due, if a slot is free.
     fn start_due(&mut self, now: Instant) -> Option<Instant> {
         while self.probes.len() < self.options.max_in_flight.max(1) {
             let (due, number) = *self.due.first()?;
@@ -433,7 +433,7 @@ async fn has_room(events: &mpsc::Sender<CheckEvent>) -> bool {
     events.reserve().await.is_ok()
 }
 
-/// What there is to say about one result.
+/// The event for one result, if any.
 fn event(
     id: SubscriptionId,
     subscription: &mut Subscription,

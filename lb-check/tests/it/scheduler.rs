@@ -276,12 +276,12 @@ async fn equal_probes_run_once_and_tell_every_subscriber() {
     let mut marked = spec(&puppet, 0, policy());
     marked.target = marked.target.with_mark(7);
     scheduler.subscribe(id(10), marked).await.unwrap();
-    let mut told: Vec<_> = Vec::new();
+    let mut reported: Vec<_> = Vec::new();
     for _ in 0..11 {
-        told.push(changed(&mut events).await.0);
+        reported.push(changed(&mut events).await.0);
     }
-    told.sort_unstable();
-    assert_eq!(told, (0..11).collect::<Vec<_>>());
+    reported.sort_unstable();
+    assert_eq!(reported, (0..11).collect::<Vec<_>>());
     assert_eq!(puppet.count(), 2);
     sleep(50 * SECOND).await;
     assert_eq!(
@@ -364,7 +364,7 @@ async fn unsubscribing_cancels_and_forgets() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_is_one_local_outcome_and_the_scheduler_goes_on() {
+async fn panic_in_a_check_is_one_local_outcome() {
     let puppet = Puppet::new(Does::Pass);
     let (scheduler, mut events) = start();
     let policy = policy().with_retries(0);
@@ -498,7 +498,7 @@ async fn a_full_channel_loses_attempts_but_no_change() {
     scheduler.subscribe_all(specs).await.unwrap();
     sleep(SECOND).await;
     puppet.set(Does::Fail);
-    // Nobody receives for a while; commands are taken all the same.
+    // Without a receiver for a while; commands are still accepted.
     sleep(100 * SECOND).await;
     scheduler.unsubscribe(id(1000)).await.unwrap();
     let mut up = HashMap::new();
@@ -510,7 +510,7 @@ async fn a_full_channel_loses_attempts_but_no_change() {
         {
             let before = up.insert(id, now);
             assert_eq!(first, before.is_none());
-            assert_ne!(before, Some(now), "each change is told once");
+            assert_ne!(before, Some(now), "each change is reported once");
             seen += 1;
         }
     }
@@ -522,7 +522,7 @@ async fn a_full_channel_loses_attempts_but_no_change() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn weights_are_told_when_they_change() {
+async fn change_of_weight_is_reported() {
     let puppet = Puppet::new(Does::Weigh(10));
     let (scheduler, mut events) = start();
     scheduler

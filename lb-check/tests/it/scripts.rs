@@ -199,10 +199,12 @@ async fn an_account_has_the_groups_that_it_is_given() {
 
 #[test]
 fn the_groups_of_an_account_are_those_that_the_machine_has() {
-    let groups = |of: &str| -> Option<Vec<u32>> {
-        let output = Command::new("id").args(["-G", of]).output().unwrap();
+    let groups = |user: &str| -> Option<Vec<u32>> {
+        let output = Command::new("id").args(["-G", user]).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        let numbers = text.split_whitespace().map(|of| of.parse().unwrap());
+        let numbers = text
+            .split_whitespace()
+            .map(|number| number.parse().unwrap());
         output.status.success().then(|| numbers.collect())
     };
     let mut compared = 0;

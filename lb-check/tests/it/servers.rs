@@ -28,23 +28,23 @@ const STEP: Duration = Duration::from_millis(400);
 #[derive(Debug, Clone)]
 enum Server {
     /// Sends this and closes.
-    Says(Vec<u8>),
-    /// Accepts and says nothing.
+    Sends(Vec<u8>),
+    /// Accepts and sends nothing.
     Hangs,
     /// Sends this, then nothing more.
-    SaysAndHangs(Vec<u8>),
+    SendsAndHangs(Vec<u8>),
     /// Sends a byte every 200 ms.
     Drips(Vec<u8>),
     /// Sends this, then a reset.
     Resets(Vec<u8>),
 }
 
-fn says(header: &str, body: &str) -> Server {
-    Server::Says(format!("{header}\r\n\r\n{body}").into_bytes())
+fn answers(header: &str, body: &str) -> Server {
+    Server::Sends(format!("{header}\r\n\r\n{body}").into_bytes())
 }
 
 fn ok(body: &str) -> Server {
-    says("HTTP/1.0 200 OK", body)
+    answers("HTTP/1.0 200 OK", body)
 }
 
 impl Server {
@@ -71,11 +71,11 @@ impl Server {
         }
         let _ = requests.send(String::from_utf8(request).unwrap());
         match self {
-            Self::Says(bytes) => {
+            Self::Sends(bytes) => {
                 let _ = stream.write_all(&bytes).await;
             }
             Self::Hangs => sleep(Duration::from_secs(60)).await,
-            Self::SaysAndHangs(bytes) => {
+            Self::SendsAndHangs(bytes) => {
                 let _ = stream.write_all(&bytes).await;
                 sleep(Duration::from_secs(60)).await;
             }
@@ -134,8 +134,8 @@ fn wrong_digest(outcome: &Outcome) -> Md5Digest {
     }
 }
 
-/// An address nobody listens on.
-fn nobody() -> Target {
+/// An address without a listener.
+fn closed() -> Target {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket
         .bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
@@ -183,7 +183,7 @@ async fn tcp_passes_and_sends_nothing() {
 #[tokio::test]
 async fn tcp_refused_and_silent() {
     failed(
-        &check(&TcpCheck::new(STEP), &nobody()).await,
+        &check(&TcpCheck::new(STEP), &closed()).await,
         Reason::L4Refused,
     );
     let (target, _sockets) = deaf();
@@ -196,7 +196,7 @@ async fn tcp_refused_and_silent() {
 }
 
 #[tokio::test]
-async fn tcp_leaves_from_where_the_target_says() {
+async fn tcp_leaves_from_the_source_of_the_target() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let target = Target::new(listener.local_addr().unwrap());
     let source = target
@@ -227,7 +227,7 @@ async fn the_classic_page_passes() {
     let outcome = get(ok(PAGE)).await;
     assert_eq!(outcome.verdict, Verdict::Pass);
     assert_eq!(outcome.detail.as_deref(), Some("/"));
-    let whole = says(
+    let whole = answers(
         "HTTP/1.1 200 OK\r\nContent-Length: 177",
         &format!("{PAGE}and more"),
     );
@@ -265,7 +265,7 @@ async fn the_request_is_keepaliveds() {
 
 #[tokio::test]
 async fn a_wrong_page_and_the_quirks_of_the_digest() {
-    let lower = says(
+    let lower = answers(
         "HTTP/1.1 200 OK\r\ncontent-length: 177",
         &format!("{PAGE}extra"),
     );
@@ -275,22 +275,22 @@ async fn a_wrong_page_and_the_quirks_of_the_digest() {
         digest("3e9159ba71bc60988e4eada9bec53ae5")
     );
     let chunked = format!("b1\r\n{PAGE}\r\n0\r\n\r\n");
-    let chunked = says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked", &chunked);
+    let chunked = answers("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked", &chunked);
     // genhash of keepalived 2.2.7 prints this for the same bytes
     assert_eq!(
         wrong_digest(&get(chunked).await),
         digest("11f3d142e6aef25602ca02648e9595ab")
     );
-    let empty = says("HTTP/1.0 200 OK\r\nContent-Length: 0", PAGE);
+    let empty = answers("HTTP/1.0 200 OK\r\nContent-Length: 0", PAGE);
     assert_eq!(wrong_digest(&get(empty).await), digest(EMPTY_DIGEST));
 }
 
 #[tokio::test]
 async fn the_status_decides() {
-    let moved = says("HTTP/1.1 302 Found\r\nLocation: /elsewhere", "");
+    let moved = answers("HTTP/1.1 302 Found\r\nLocation: /elsewhere", "");
     failed(&get(moved.clone()).await, Reason::L7Status(302));
     failed(
-        &get(says("HTTP/1.1 503 Busy", PAGE)).await,
+        &get(answers("HTTP/1.1 503 Busy", PAGE)).await,
         Reason::L7Status(503),
     );
     let (target, _requests) = moved.start().await;
@@ -321,7 +321,7 @@ async fn all_pages_have_to_be_right_in_order() {
 async fn no_answer_ends_in_time() {
     let url = || Url::new("/").with_digest(digest(DIGEST));
     failed(
-        &check(&HttpGet::new([url()], STEP), &nobody()).await,
+        &check(&HttpGet::new([url()], STEP), &closed()).await,
         Reason::L4Refused,
     );
     let (target, _sockets) = deaf();
@@ -330,7 +330,7 @@ async fn no_answer_ends_in_time() {
         Reason::L4Timeout,
     );
     failed(&get(Server::Hangs).await, Reason::L7Timeout);
-    failed(&get(Server::Says(Vec::new())).await, Reason::L7NoData);
+    failed(&get(Server::Sends(Vec::new())).await, Reason::L7NoData);
     failed(&get(Server::Resets(Vec::new())).await, Reason::L4Reset);
 }
 
@@ -338,17 +338,17 @@ async fn no_answer_ends_in_time() {
 async fn half_an_answer_ends_in_time() {
     let half = b"HTTP/1.0 200 OK\r\n\r\n<html>".to_vec();
     failed(
-        &get(Server::SaysAndHangs(half.clone())).await,
+        &get(Server::SendsAndHangs(half.clone())).await,
         Reason::L7Timeout,
     );
     failed(&get(Server::Resets(half)).await, Reason::L4Reset);
     // A complete answer whose connection stays open is not complete.
     let open = format!("HTTP/1.1 200 OK\r\nContent-Length: 177\r\n\r\n{PAGE}").into_bytes();
-    failed(&get(Server::SaysAndHangs(open)).await, Reason::L7Timeout);
+    failed(&get(Server::SendsAndHangs(open)).await, Reason::L7Timeout);
 }
 
 #[tokio::test]
-async fn a_dripping_server_fails_although_every_step_is_in_time() {
+async fn http_get_slow_server_fails_by_the_total_limit() {
     let drip = format!("HTTP/1.0 200 OK\r\n\r\n{PAGE}").into_bytes();
     let started = Instant::now();
     failed(&get(Server::Drips(drip)).await, Reason::Timeout);
@@ -358,13 +358,13 @@ async fn a_dripping_server_fails_although_every_step_is_in_time() {
 #[tokio::test]
 async fn what_is_not_http_is_invalid() {
     let invalid = |what| Reason::L7Invalid(what);
-    let garbage = Server::Says(vec![0xa5; 3000]);
+    let garbage = Server::Sends(vec![0xa5; 3000]);
     failed(&get(garbage).await, invalid(InvalidAnswer::StatusLine));
-    let endless = Server::Says(vec![b'x'; 100_000]);
+    let endless = Server::Sends(vec![b'x'; 100_000]);
     failed(&get(endless).await, invalid(InvalidAnswer::StatusLine));
-    let mail = says("220 mail.example.org ESMTP", "");
+    let mail = answers("220 mail.example.org ESMTP", "");
     failed(&get(mail).await, invalid(InvalidAnswer::StatusLine));
-    let line_feeds = Server::Says(format!("HTTP/1.0 200 OK\n\n{PAGE}").into_bytes());
+    let line_feeds = Server::Sends(format!("HTTP/1.0 200 OK\n\n{PAGE}").into_bytes());
     failed(
         &get(line_feeds).await,
         invalid(InvalidAnswer::HeaderNotEnded),
@@ -375,7 +375,7 @@ async fn what_is_not_http_is_invalid() {
 fn with_header_of(length: usize) -> Server {
     let (start, end) = ("HTTP/1.0 200 OK\r\nCookie: ", "\r\n\r\n");
     let fill = "c".repeat(length - start.len() - end.len());
-    Server::Says(format!("{start}{fill}{end}{PAGE}").into_bytes())
+    Server::Sends(format!("{start}{fill}{end}{PAGE}").into_bytes())
 }
 
 #[tokio::test]
@@ -397,9 +397,12 @@ async fn hash(server: Server) -> Result<genhash::Report, genhash::Error> {
 
 #[tokio::test]
 async fn genhash_prints_what_http_get_compares() {
-    let report = hash(says("HTTP/1.0 404 Not Found\r\nContent-Length: 177", PAGE))
-        .await
-        .unwrap();
+    let report = hash(answers(
+        "HTTP/1.0 404 Not Found\r\nContent-Length: 177",
+        PAGE,
+    ))
+    .await
+    .unwrap();
     assert_eq!(report.digest, digest(DIGEST), "the status does not matter");
     assert_eq!(report.body, PAGE.as_bytes());
     assert_eq!(
@@ -407,27 +410,27 @@ async fn genhash_prints_what_http_get_compares() {
         b"HTTP/1.0 404 Not Found\r\nContent-Length: 177\r\n\r\n"
     );
     assert!(!report.elapsed.is_zero());
-    let moved = hash(says("HTTP/1.1 302 Found\r\nLocation: /x", ""))
+    let moved = hash(answers("HTTP/1.1 302 Found\r\nLocation: /x", ""))
         .await
         .unwrap();
     assert_eq!(moved.digest, digest(EMPTY_DIGEST));
     // genhash of keepalived 2.2.7: the digest of "body"
-    let garbage = hash(says("220 hello", "body")).await.unwrap();
+    let garbage = hash(answers("220 hello", "body")).await.unwrap();
     assert_eq!(garbage.digest, digest("841a2d689ad86bd1611447453c22c6fc"));
 }
 
 #[tokio::test]
-async fn genhash_says_when_there_is_no_data() {
+async fn genhash_without_data_is_an_error() {
     for server in [
-        Server::Says(Vec::new()),
-        Server::Says(format!("HTTP/1.0 200 OK\n\n{PAGE}").into_bytes()),
+        Server::Sends(Vec::new()),
+        Server::Sends(format!("HTTP/1.0 200 OK\n\n{PAGE}").into_bytes()),
         with_header_of(4096),
     ] {
         let error = hash(server).await.unwrap_err();
         assert_eq!(error, genhash::Error::NoData);
         assert_eq!(error.to_string(), "no data received from remote webserver");
     }
-    let options = genhash::Options::new(Ipv4Addr::LOCALHOST.into(), nobody().address.port(), "/");
+    let options = genhash::Options::new(Ipv4Addr::LOCALHOST.into(), closed().address.port(), "/");
     let error = genhash::run(&options).await.unwrap_err();
     assert_eq!(error, genhash::Error::Failed(Reason::L4Refused));
 }

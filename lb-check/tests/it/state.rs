@@ -133,7 +133,7 @@ prop_compose! {
 proptest! {
     /// The same law written the other way round: look at the history, not at a state.
     #[test]
-    fn status_is_what_the_history_says(
+    fn status_follows_from_the_history(
         policy in policies(),
         kinds in proptest::collection::vec(0_u8..3, 0..60),
     ) {

@@ -4,7 +4,7 @@
 
 use lb_ipvs::{SyncDaemon, SyncId, SyncState};
 
-/// What the file says.
+/// The settings of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Defaults {
     /// `AUTO`: whether the rules are loaded at boot.
@@ -18,7 +18,7 @@ pub(crate) struct Defaults {
 }
 
 impl Default for Defaults {
-    /// What the original does without the file.
+    /// The settings of the original without the file.
     fn default() -> Self {
         Self {
             auto: false,
@@ -29,7 +29,7 @@ impl Default for Defaults {
     }
 }
 
-/// What is wrong with a line, from 1, or with a variable of the environment.
+/// An invalid line, from 1, or an invalid variable of the environment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DefaultsError {
     #[error("line {line}: this is not KEY=VALUE")]
@@ -43,7 +43,7 @@ pub(crate) enum DefaultsError {
     },
 }
 
-/// The keys that mean something. Others are not ours to judge.
+/// The known keys. Others are ignored: the file may have variables of other scripts.
 pub(crate) const KEYS: [&str; 4] = ["AUTO", "DAEMON", "IFACE", "SYNCID"];
 
 impl Defaults {
@@ -62,7 +62,7 @@ impl Defaults {
         Ok(defaults)
     }
 
-    /// Sets one key; `place` is where it stands, for the complaint.
+    /// Sets one key; `place` is its line or variable, for the error.
     pub(crate) fn set(&mut self, key: &str, value: &str, place: &str) -> Result<(), DefaultsError> {
         let wrong = |key, expected| DefaultsError::Value {
             place: place.to_owned(),
@@ -97,7 +97,7 @@ impl Defaults {
         Ok(())
     }
 
-    /// The sync daemons that shall run.
+    /// The sync daemons to start.
     pub(crate) fn sync_daemons(&self) -> impl Iterator<Item = SyncDaemon> {
         self.daemons.iter().map(|state| {
             SyncDaemon::new(*state, self.interface.as_str(), SyncId::new(self.sync_id))
@@ -121,7 +121,7 @@ fn assignment(line: &str) -> Option<(&str, &str)> {
         None => rest.split_once([' ', '\t']).unwrap_or((rest, "")),
     };
     let behind = behind.trim_start();
-    // What only a shell can tell.
+    // Only a shell could expand this.
     let plain =
         !value.contains(['$', '`', '\\']) && (quote.is_some() || !value.contains(['"', '\'']));
     (named && plain && (behind.is_empty() || behind.starts_with('#'))).then_some((key, value))

@@ -8,7 +8,7 @@ use lexopt::{Arg, Parser, ValueExt};
 
 use super::getopt::{complete, spelled};
 
-/// What genhash was asked for.
+/// The request of a genhash command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum GenhashRequest {
     /// `-h`
@@ -17,7 +17,7 @@ pub(crate) enum GenhashRequest {
     Fetch(Options),
 }
 
-/// Why a genhash command line cannot be carried out.
+/// Why a genhash command line is invalid.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GenhashUsage {
     #[error("unknown option {0}")]
@@ -48,7 +48,7 @@ const LONG: [&str; 11] = [
 ///
 /// # Errors
 ///
-/// The first mistake.
+/// The first invalid option.
 pub(crate) fn parse(arguments: &[OsString]) -> Result<GenhashRequest, GenhashUsage> {
     let mut parser = Parser::from_args(arguments);
     let (mut server, mut port, mut path) = (None, None, None);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! keepalived's options.
 //!
-//! What has no meaning here is accepted with a note, so that an existing unit file goes on working.
+//! Options without a meaning here are accepted with a warning, so that an existing unit file keeps
+//! working.
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -12,12 +13,12 @@ use super::{
     run::{LogTarget, RunOptions},
 };
 
-/// What keepalived was asked for.
+/// The request of a keepalived command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum KeepalivedRequest {
     /// Run the daemon.
     Run(RunOptions),
-    /// `-t`: read the configuration and say what is wrong with it.
+    /// `-t`: read the configuration and print what is wrong with it.
     Test(RunOptions),
     /// `--signum`: the number of a signal.
     SignalNumber(i32),
@@ -27,7 +28,7 @@ pub(crate) enum KeepalivedRequest {
     Version,
 }
 
-/// Why a keepalived command line cannot be carried out.
+/// Why a keepalived command line is invalid.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeepalivedUsage {
     #[error("unknown option {0}")]
@@ -83,7 +84,7 @@ const KNOWN: [(Option<char>, &str); 39] = [
     (Some('h'), "help"),
 ];
 
-/// Where the process id goes unless `-p` says otherwise.
+/// The file of the process id without `-p`.
 const PID_FILE: &str = "/run/keepalived.pid";
 
 /// Reads the words behind the program's name.
@@ -256,7 +257,7 @@ errors in the configuration skipped.
   -v, --version
   -h, --help
 
-keepalived's other options are accepted and do nothing; a message says so.";
+keepalived's other options are accepted and have no effect; a warning lists them.";
 
 #[cfg(test)]
 mod tests {
@@ -309,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_nothing_is_accepted_and_told() {
+    fn option_without_effect_is_accepted_with_a_warning() {
         let options = run("-x -d -R -g/tmp/log -M -i lb1 -V extra --perf=all --log-con");
         assert_eq!(options.ignored.len(), 8, "{:?}", options.ignored);
         assert!(options.ignored[0].contains("-x is ignored"));

@@ -18,7 +18,7 @@ pub(crate) struct RunOptions {
     pub(crate) virtual_servers: bool,
     /// Leave the IPVS table as it is when stopped.
     pub(crate) keep: bool,
-    /// Take the place of the daemon that runs.
+    /// Take over from the running daemon.
     pub(crate) upgrade: bool,
     /// The control socket, if not the usual one.
     pub(crate) control: Option<PathBuf>,
@@ -34,7 +34,7 @@ pub(crate) struct RunOptions {
     pub(crate) namespace: Option<String>,
     /// The mode of files it makes.
     pub(crate) umask: Option<u32>,
-    /// Options that were accepted and do nothing, each with its reason.
+    /// Options that were accepted and have no effect, each with its reason.
     pub(crate) ignored: Vec<String>,
 }
 

@@ -20,7 +20,7 @@ const ERRORS: u8 = 2;
 /// There are warnings, and they were to be denied.
 const WARNINGS: u8 = 1;
 
-/// Prints what is wrong with a configuration; the exit status says how bad it is.
+/// Prints the findings about a configuration; the exit status is that of the worst.
 pub(crate) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     let parsed = config::load(&args.file, &Registry::builtin());
     let diagnostics = parsed.diagnostics();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the programs that talk to a running daemon have in common.
+//! Helpers for the commands that talk to a running daemon.
 
 use std::path::Path;
 
@@ -7,15 +7,15 @@ use lb_core::daemon::DEFAULT_CONTROL;
 
 use crate::failure::{Failure, chain};
 
-/// Nobody answers, not in words we understand, or what was asked cannot be done.
+/// No daemon answers, its answer cannot be read, or it refused the request.
 pub(super) const FAILED: u8 = 1;
 
-/// The control socket that is meant.
+/// The control socket of the command line, or the default.
 pub(super) fn socket(control: Option<&Path>) -> &Path {
     control.unwrap_or_else(|| Path::new(DEFAULT_CONTROL))
 }
 
-/// Waits for a conversation with the daemon.
+/// Runs a conversation with the daemon to its end.
 pub(super) fn converse<T>(
     conversation: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {

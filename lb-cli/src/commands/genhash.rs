@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Prints the digest of a page. As in the original only a wrong command line is a failure; a page
-/// that cannot be fetched is told and the exit status is 0.
+/// that cannot be fetched is reported and the exit status is 0.
 pub(crate) fn genhash(call: &Call) -> Result<(), Failure> {
     let options = match args::parse(&call.arguments) {
         Ok(GenhashRequest::Fetch(options)) => options,

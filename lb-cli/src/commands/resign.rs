@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `lbctl resign`: a virtual router steps down, and who takes over is told.
+//! `lbctl resign`: a virtual router steps down; prints which router takes over.
 
 use std::{
     path::Path,
@@ -12,21 +12,21 @@ use serde_json::json;
 use super::daemon::{self, FAILED};
 use crate::{cli::ResignArgs, failure::Failure, output::print};
 
-/// Between two looks at who is master.
+/// Pause between two requests for the status.
 const LOOK: Duration = Duration::from_millis(50);
-/// How much longer than the master down interval is waited for a successor.
+/// Time to wait for a new master beyond the master down interval.
 const MARGIN: Duration = Duration::from_secs(2);
 
-/// Asks the daemon and prints what came of it.
+/// Sends the request to the daemon and prints the result.
 pub(crate) fn resign(args: &ResignArgs) -> Result<u8, Failure> {
     let socket = daemon::socket(args.control.as_deref());
     let text = daemon::converse(async {
-        let said = if args.undo {
+        let text = if args.undo {
             undo(socket, args).await
         } else {
             step_down(socket, args).await
         };
-        said.map_err(|error| Failure::of(FAILED, &error))
+        text.map_err(|error| Failure::of(FAILED, &error))
     })?;
     print(&text).map(|()| 0)
 }
@@ -39,7 +39,7 @@ async fn step_down(socket: &Path, args: &ResignArgs) -> Result<String, ClientErr
         let seen = if args.no_wait {
             None
         } else {
-            successor(socket, name, patience + MARGIN).await?
+            wait_for_master(socket, name, patience + MARGIN).await?
         };
         instances.push((name, seen));
     }
@@ -64,7 +64,7 @@ async fn step_down(socket: &Path, args: &ResignArgs) -> Result<String, ClientErr
 }
 
 /// Waits until the instance knows a master; gives up after `limit`.
-async fn successor(
+async fn wait_for_master(
     socket: &Path,
     name: &str,
     limit: Duration,
@@ -72,32 +72,38 @@ async fn successor(
     let start = Instant::now();
     loop {
         let status = control::status(socket).await?;
-        let router = status.routers.into_iter().find(|of| of.name == name);
-        if router.as_ref().is_none_or(|of| of.master.is_some()) || start.elapsed() > limit {
+        let router = status
+            .routers
+            .into_iter()
+            .find(|router| router.name == name);
+        if router.as_ref().is_none_or(|router| router.master.is_some()) || start.elapsed() > limit {
             return Ok(router);
         }
         tokio::time::sleep(LOOK).await;
     }
 }
 
-/// What is said about an instance.
+/// The line about an instance.
 fn line(name: &str, seen: Option<&RouterStatus>, no_wait: bool, patience: Duration) -> String {
     let again = format!("{:.1} s", patience.as_secs_f64());
     match seen {
         None if no_wait => {
-            format!("{name} resigned; it is master again in {again} if nobody takes over\n")
+            format!("{name} resigned; it is master again in {again} if no router takes over\n")
         }
         None => format!("{name} resigned\n"),
         Some(seen) => match seen.master {
             Some(master) if master.own => {
-                format!("{name} resigned and is master again: nobody took over within {again}\n")
+                format!("{name} resigned and is master again: no router took over within {again}\n")
             }
             Some(master) => format!(
                 "{name} is {} now; master is {} (priority {}), and stays it until \
                  'lbctl resign --undo {name}'\n",
                 seen.state, master.address, master.priority
             ),
-            None => format!("{name} is {} now; nobody has taken over yet\n", seen.state),
+            None => format!(
+                "{name} is {} now; no router has taken over yet\n",
+                seen.state
+            ),
         },
     }
 }
@@ -125,8 +131,8 @@ mod tests {
     }
 
     #[test]
-    fn says_who_is_master_now() {
-        let of = |document| {
+    fn line_names_the_master() {
+        let printed = |document| {
             line(
                 "VI_1",
                 Some(&seen(document)),
@@ -137,15 +143,15 @@ mod tests {
         let taken = r#"{"name": "VI_1", "interface": "eth0", "vrid": 1, "state": "backup",
             "priority": 150, "master": {"address": "192.0.2.2", "priority": 100, "own": false}}"#;
         assert_eq!(
-            of(taken),
+            printed(taken),
             "VI_1 is backup now; master is 192.0.2.2 (priority 100), and stays it until \
              'lbctl resign --undo VI_1'\n"
         );
         let alone = r#"{"name": "VI_1", "interface": "eth0", "vrid": 1, "state": "master",
             "priority": 150, "master": {"address": "192.0.2.1", "priority": 150, "own": true}}"#;
         assert_eq!(
-            of(alone),
-            "VI_1 resigned and is master again: nobody took over within 3.6 s\n"
+            printed(alone),
+            "VI_1 resigned and is master again: no router took over within 3.6 s\n"
         );
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `lbctl status`: what a running daemon says about itself.
+//! `lbctl status`: prints the status of a running daemon.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -120,7 +120,7 @@ fn why(router: &RouterStatus) -> String {
     } else {
         router.faults.join(", ")
     };
-    // Of a backup that was asked, the reason says it already.
+    // The reason of a backup that resigned is `resigned` already.
     if router.resigned && router.reason.as_deref() != Some("resigned") {
         why.push_str("; resigned");
     }
@@ -133,7 +133,7 @@ fn second(moment: &str) -> String {
     whole.trim_end_matches('Z').replacen('T', " ", 1)
 }
 
-/// A time as people say it: seconds up to an hour, minutes up to a day, then hours.
+/// A time, rounded down: seconds up to an hour, minutes up to a day, then hours.
 fn rough(time: Duration) -> String {
     let seconds = time.as_secs();
     let grain = match seconds {
@@ -151,32 +151,32 @@ fn tracking(status: &Status, text: &mut String) {
         let _ = writeln!(text, "  group {}: {}: {members}", group.name, group.state);
     }
     for router in &status.routers {
-        for of in &router.tracked {
-            let (name, object) = (&router.name, &of.object);
-            let _ = if of.fault {
+        for tracked in &router.tracked {
+            let (name, object) = (&router.name, &tracked.object);
+            let _ = if tracked.fault {
                 writeln!(text, "  {name}: {object}: fault")
             } else {
-                writeln!(text, "  {name}: {object}: priority {:+}", of.change)
+                writeln!(text, "  {name}: {object}: priority {:+}", tracked.change)
             };
         }
     }
 }
 
-/// What should be there whoever is master, and is not.
+/// The static addresses, routes and rules that are not installed.
 fn statics(status: &Status, text: &mut String) {
     if status.static_items.is_empty() {
         return;
     }
-    let mut rows = vec![row(["NOT IN PLACE", "WHY", "TRACK GROUP"])];
-    rows.extend(status.static_items.iter().map(|of| {
-        let group = of.track_group.as_deref().unwrap_or(UNKNOWN);
-        row([&format!("static {}", of.item), &of.problem, group])
+    let mut rows = vec![row(["NOT INSTALLED", "WHY", "TRACK GROUP"])];
+    rows.extend(status.static_items.iter().map(|entry| {
+        let group = entry.track_group.as_deref().unwrap_or(UNKNOWN);
+        row([&format!("static {}", entry.item), &entry.problem, group])
     }));
     text.push('\n');
     text.push_str(&table(&rows));
 }
 
-/// Why packets were discarded, where there were any.
+/// The discarded packets by reason, where there were any.
 fn discarded(status: &Status, text: &mut String) {
     for router in &status.routers {
         let counters = &router.counters;
@@ -229,7 +229,7 @@ fn discarded(status: &Status, text: &mut String) {
     }
 }
 
-/// How well the thread that sends adverts is served.
+/// How late the advert thread was run.
 fn adverts(status: &Status, text: &mut String) {
     if let Some(driver) = &status.driver {
         let scheduling = if driver.realtime {
@@ -319,11 +319,11 @@ mod tests {
 
     #[test]
     fn ages() {
-        let of = |seconds| rough(Duration::from_secs(seconds));
-        assert_eq!(of(0), "0s");
-        assert_eq!(of(192), "3m 12s");
-        assert_eq!(of(3 * 3600 + 61), "3h 1m");
-        assert_eq!(of(2 * 86_400 + 5 * 3600 + 3599), "2days 5h");
+        let shown = |seconds| rough(Duration::from_secs(seconds));
+        assert_eq!(shown(0), "0s");
+        assert_eq!(shown(192), "3m 12s");
+        assert_eq!(shown(3 * 3600 + 61), "3h 1m");
+        assert_eq!(shown(2 * 86_400 + 5 * 3600 + 3599), "2days 5h");
     }
 
     #[test]
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_daemon_of_an_earlier_version_is_understood() {
+    fn status_of_an_earlier_version_is_read() {
         let document = r#"{"schema": 1, "pid": 1, "configuration": "x", "findings": ["a finding"],
             "routers": [{"name": "R", "interface": "e", "vrid": 1, "state": "backup",
                          "priority": 1}],

@@ -81,7 +81,7 @@ impl SystemNames {
         let started = Instant::now();
         thread::Builder::new()
             .spawn(move || {
-                // Nobody listens any more when the time was up.
+                // The receiver is gone when the time was up.
                 let _ = sender.send(look_up());
             })
             .ok()?;

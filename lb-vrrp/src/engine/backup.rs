@@ -18,28 +18,28 @@ impl VirtualRouter {
         advertisement: &Advertisement,
     ) {
         match advertisement.priority {
-            AdvertisedPriority::Resign => self.backup_hears_resignation(now, source),
+            AdvertisedPriority::Resign => self.backup_receives_resignation(now, source),
             AdvertisedPriority::Active(priority) if priority >= self.effective => {
-                // A delay of preemption begins anew with the next lower priority.
+                // The next advertisement of lower priority starts a new preemption delay.
                 self.preempt_hold = None;
-                self.backup_hears_master(now, source, priority, advertisement);
+                self.backup_receives_master(now, source, priority, advertisement);
             }
             AdvertisedPriority::Active(priority) if !self.preempts(now) => {
-                self.backup_hears_master(now, source, priority, advertisement);
+                self.backup_receives_master(now, source, priority, advertisement);
             }
-            AdvertisedPriority::Active(priority) => self.backup_hears_lower(source, priority),
+            AdvertisedPriority::Active(priority) => self.backup_receives_lower(source, priority),
         }
     }
 
     /// §6.4.2: "If the Priority in the ADVERTISEMENT is zero … Set the Active_Down_Timer to
     /// Skew_Time"; earlier, if it would fire earlier.
-    fn backup_hears_resignation(&mut self, now: Instant, source: IpAddr) {
-        self.timers.expect_successor(now, self.skew_time(), source);
+    fn backup_receives_resignation(&mut self, now: Instant, source: IpAddr) {
+        self.timers.start_skew_time(now, self.skew_time(), source);
     }
 
     /// §6.4.2: "If Preempt_Mode is False, or if the Priority in the ADVERTISEMENT is greater than
     /// or equal to the local Priority … Reset the Active_Down_Timer".
-    fn backup_hears_master(
+    fn backup_receives_master(
         &mut self,
         now: Instant,
         source: IpAddr,
@@ -54,8 +54,8 @@ impl VirtualRouter {
         self.candidacy = None;
     }
 
-    /// §6.4.2: "else … Discard the ADVERTISEMENT". The timer runs on, and this router preempts.
-    const fn backup_hears_lower(&mut self, source: IpAddr, priority: Priority) {
+    /// §6.4.2: "else … Discard the ADVERTISEMENT". The timer is not reset, and this router preempts.
+    const fn backup_receives_lower(&mut self, source: IpAddr, priority: Priority) {
         self.master = Some((source, priority));
         self.disregarded = Some((source, priority));
         self.stats.lower_priority_discarded += 1;
@@ -63,33 +63,33 @@ impl VirtualRouter {
 
     /// §6.4.2: "If the Active_Down_Timer fires … Transition to the {Active} state".
     ///
-    /// A backup that is run late says nothing about its master: a whole machine may have stood
-    /// still, with what the master sent in a queue, or with the master. It listens for another
-    /// interval, once.
+    /// A late timer does not prove that the master is down: the whole machine may have been stopped,
+    /// with the master's advertisements in a queue, or with the master itself. The backup waits for one
+    /// more interval, once.
     pub(super) fn backup_timeout(&mut self, now: Instant) {
         let Some(wait) = self.timers.master_down_fired(now) else {
             return;
         };
         if let Some(limit) = self.unproven.take_if(|limit| now < *limit) {
-            // Nothing was heard, but nothing shows that anything could be.
+            // Nothing was received, and nothing shows yet that the interface can receive.
             self.unproven = Some(limit);
             self.timers.extend_master_down(limit);
             return;
         }
         let interval = self.master_interval().as_duration();
-        if self.timers.listen_again(now, interval / 2, interval) {
+        if self.timers.extend_late(now, interval / 2, interval) {
             self.stats.backup_stalls += 1;
             return;
         }
         let reason = match (wait, self.disregarded) {
-            (Wait::Successor { of }, _) => Reason::PeerResigned { source: of },
+            (Wait::Resigned { source }, _) => Reason::PeerResigned { source },
             (Wait::Advertisement, Some((source, priority))) => {
                 Reason::Preemption { source, priority }
             }
             (Wait::Advertisement, None) => Reason::MasterDownTimer,
         };
         if self.grouped {
-            return self.stand(now, reason);
+            return self.become_candidate(now, reason);
         }
         self.transition(now, State::Master, reason);
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Collects a configuration and refuses, with a reason, what cannot work.
+//! The builder of a router's configuration, which validates it.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
     wire::{AuthField, AuthenticationHeader, ChecksumDialect, Header, HmacTrailer},
 };
 
-/// What an Ethernet frame carries.
+/// MTU of Ethernet.
 const MTU: u16 = 1500;
 const IPV4_HEADER: usize = 20;
 const IPV6_HEADER: usize = 40;
@@ -26,7 +26,7 @@ pub struct RouterConfigBuilder {
     addresses: Vec<IpAddr>,
     peers: Vec<UnicastPeer>,
     mtu: Option<u16>,
-    /// Acceptance was asked for, and is not the default.
+    /// [`Self::accept`] was called with `true`; it is not the default.
     asked_to_accept: bool,
 }
 
@@ -104,9 +104,9 @@ impl RouterConfigBuilder {
     }
 
     /// Makes the router sticky: it never preempts, and after a start or a fault it stays backup
-    /// until something was received, or [`handle_received_proof`] told of it, and then one whole
-    /// master down interval, or until `limit` has passed. A router whose switch port forwards
-    /// nothing for the first seconds does not become a second master then.
+    /// until an advertisement was received or [`handle_received_proof`] was called, and for one whole
+    /// master down interval after that, or until `limit` has passed. So a router whose switch port
+    /// forwards nothing for the first seconds does not become a second master.
     ///
     /// The address owner is not sticky.
     ///
@@ -163,8 +163,8 @@ impl RouterConfigBuilder {
         self
     }
 
-    /// Sets the bytes an advertisement may have with its IP header; unless set, 1500 or what the
-    /// [interface has](RouterConfig::fit). Addresses for which it has no room are not advertised.
+    /// Sets the largest size of an advertisement with its IP header, in bytes; unless set, 1500 or
+    /// the [MTU of the interface](RouterConfig::fit). Addresses without room are not advertised.
     pub const fn mtu(mut self, mtu: u16) -> Self {
         self.mtu = Some(mtu);
         self
@@ -224,8 +224,8 @@ impl RouterConfigBuilder {
         self
     }
 
-    /// Sets that nothing is done but what the RFC of the version says, and what contradicts it is
-    /// refused: no authentication, no unicast, no delayed preemption, three intervals to master
+    /// Sets strict mode: the router does only what the RFC of its version describes, and settings
+    /// against it are refused: no authentication, no unicast, no delayed preemption, three intervals to master
     /// down, an IPv6 router's link-local address first (erratum 8300; also in what is received),
     /// no farewell, no answer to a losing advertisement of VRRPv2, no packets to the virtual
     /// addresses unless they are the router's own or, with VRRPv3, [`accept`](Self::accept) asks
@@ -235,13 +235,13 @@ impl RouterConfigBuilder {
         self
     }
 
-    /// Checks everything together.
+    /// Validates the configuration as a whole.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] names the first value that does not fit: no address, one twice or one that is
-    /// none, mixed families, IPv6 or an odd interval with VRRPv2, a password or AH with VRRPv3, a peer
-    /// that is none, a delay or a number out of its range, and what strict mode forbids.
+    /// [`ConfigError`] names the first invalid value: no address, a repeated or impossible address,
+    /// mixed families, IPv6 or a fraction of a second with VRRPv2, a password or AH with VRRPv3, an
+    /// impossible peer, a delay or a number out of its range, and settings against strict mode.
     pub fn build(mut self) -> Result<RouterConfig, ConfigError> {
         let (addresses, excluded) = self.split_addresses()?;
         self.check_version(&addresses)?;
@@ -258,7 +258,7 @@ impl RouterConfigBuilder {
         })
     }
 
-    /// Those an advertisement has room for, and the others.
+    /// Splits the addresses into those that an advertisement has room for and the others.
     fn split_addresses(&self) -> Result<(AddressList, Arc<[IpAddr]>), ConfigError> {
         let Some(&first) = self.addresses.first() else {
             return Err(ConfigError::NoAddress);
@@ -267,7 +267,7 @@ impl RouterConfigBuilder {
         let other = self.addresses.iter().copied();
         if let Some(other) = other
             .into_iter()
-            .find(|&of| AddressFamily::of(of) != family)
+            .find(|&address| AddressFamily::of(address) != family)
         {
             return Err(ConfigError::MixedFamilies { first, other });
         }
@@ -276,7 +276,12 @@ impl RouterConfigBuilder {
             if address.is_multicast() || address.is_unspecified() || broadcast {
                 return Err(ConfigError::VirtualAddress { address });
             }
-            if self.addresses.iter().take(at).any(|of| *of == address) {
+            if self
+                .addresses
+                .iter()
+                .take(at)
+                .any(|earlier| *earlier == address)
+            {
                 return Err(ConfigError::AddressTwice { address });
             }
         }
@@ -334,7 +339,12 @@ impl RouterConfigBuilder {
             if address.is_multicast() || address.is_unspecified() || broadcast {
                 return Err(ConfigError::PeerAddress { address });
             }
-            if self.peers.iter().take(at).any(|of| of.address == address) {
+            if self
+                .peers
+                .iter()
+                .take(at)
+                .any(|earlier| earlier.address == address)
+            {
                 return Err(ConfigError::PeerTwice { address });
             }
             if peer.hop_limits.is_empty() {
@@ -362,7 +372,7 @@ impl RouterConfigBuilder {
         Err(ConfigError::PeersOnly { what, with })
     }
 
-    /// RFC 3768 and RFC 9568, nothing else.
+    /// Applies strict mode, or refuses a setting against it.
     fn apply_strict(&mut self, addresses: &AddressList) -> Result<(), ConfigError> {
         let settings = &mut self.settings;
         if !settings.strict {
@@ -401,7 +411,7 @@ impl RouterConfigBuilder {
     }
 }
 
-/// How many addresses an advertisement of that many bytes, with its IP header, has room for.
+/// The number of addresses in an advertisement of this size, in bytes with its IP header.
 pub(super) fn room(
     settings: &Settings,
     family: AddressFamily,
@@ -435,7 +445,7 @@ pub(super) const fn overhead(settings: &Settings) -> usize {
     extra + Header::LEN + field
 }
 
-/// The first ones, and those for which there is no room.
+/// Splits addresses into the advertised ones and those without room.
 pub(super) fn split(
     addresses: &[IpAddr],
     room: usize,

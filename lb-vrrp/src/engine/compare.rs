@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What an accepted advertisement says that the configuration does not: told once, and learned.
+//! Compares an accepted advertisement with the configuration: reports differences once, and learns the
+//! interval of the master.
 
 use std::net::IpAddr;
 
@@ -10,19 +11,20 @@ use crate::{
 };
 
 impl VirtualRouter {
-    /// Compares what was advertised with the configuration. Differences are counted and told,
-    /// never a reason to drop: a peer that is being reconfigured must not become a second master.
+    /// Compares an advertisement with the configuration. Differences are counted and reported; the
+    /// advertisement stays valid, because a peer that is being reconfigured must not become a second
+    /// master.
     pub(super) fn compare(&mut self, source: IpAddr, advertisement: &Advertisement, proof: Proof) {
         if advertisement.interval != self.config.interval() {
             self.stats.interval_errors += 1;
         }
         if advertisement.addresses.same_set(self.config.addresses()) {
-            self.told.addresses.take_if(|(told, _)| *told == source);
+            self.noticed.addresses.take_if(|(peer, _)| *peer == source);
         } else {
             self.stats.address_list_errors += 1;
-            let told = Some((source, advertisement.addresses.clone()));
-            if self.told.addresses != told {
-                self.told.addresses = told;
+            let mismatch = Some((source, advertisement.addresses.clone()));
+            if self.noticed.addresses != mismatch {
+                self.noticed.addresses = mismatch;
                 self.outputs
                     .push_back(Output::Noticed(Notice::AddressListMismatch {
                         source,
@@ -35,28 +37,28 @@ impl VirtualRouter {
             || self.config.family() == AddressFamily::Ipv6
             || dialect == self.transmit_dialect()
         {
-            self.told.dialect.take_if(|(told, _)| *told == source);
-        } else if self.told.dialect != Some((source, dialect)) {
-            self.told.dialect = Some((source, dialect));
+            self.noticed.dialect.take_if(|(peer, _)| *peer == source);
+        } else if self.noticed.dialect != Some((source, dialect)) {
+            self.noticed.dialect = Some((source, dialect));
             self.outputs
                 .push_back(Output::Noticed(Notice::ChecksumDialect { source, dialect }));
         }
         self.compare_proof(source, proof);
     }
 
-    /// Tells of what will be refused once the rules are stricter, or the clocks farther apart.
+    /// Reports advertisements without a trailer, and clocks that differ by half of what is accepted.
     fn compare_proof(&mut self, source: IpAddr, proof: Proof) {
         let unsigned = proof == Proof::Unsigned;
         self.stats.unsigned_advertisements += u64::from(unsigned);
-        let told = |slot: &mut Option<IpAddr>, wrong: bool| {
+        let is_new = |slot: &mut Option<IpAddr>, wrong: bool| {
             if wrong {
                 slot.replace(source) != Some(source)
             } else {
-                slot.take_if(|told| *told == source);
+                slot.take_if(|peer| *peer == source);
                 false
             }
         };
-        if told(&mut self.told.unsigned, unsigned) {
+        if is_new(&mut self.noticed.unsigned, unsigned) {
             self.outputs
                 .push_back(Output::Noticed(Notice::Unsigned { source }));
         }
@@ -65,7 +67,7 @@ impl VirtualRouter {
             window: Some(window),
             ..
         } = proof
-            && told(&mut self.told.clock, skew.unsigned_abs() > window / 2)
+            && is_new(&mut self.noticed.clock, skew.unsigned_abs() > window / 2)
         {
             self.outputs.push_back(Output::Noticed(Notice::ClockSkew {
                 source,
@@ -77,8 +79,10 @@ impl VirtualRouter {
 
     /// The checksum that is sent in VRRPv3 over IPv4.
     pub(super) fn transmit_dialect(&self) -> ChecksumDialect {
-        let heard = self.heard_dialect.filter(|_| self.config.mirror_checksum());
-        heard.unwrap_or_else(|| self.config.checksum())
+        let received = self
+            .received_dialect
+            .filter(|_| self.config.mirror_checksum());
+        received.unwrap_or_else(|| self.config.checksum())
     }
 
     /// RFC 9568 §6.4.3: "Set Active_Adver_Interval to Adver Interval contained in the

@@ -34,11 +34,11 @@ pub struct RouterConfig {
     pub(super) settings: Arc<Settings>,
     pub(super) addresses: AddressList,
     pub(super) excluded: Arc<[IpAddr]>,
-    /// That was asked for.
+    /// MTU passed to the builder; limits the number of addresses per advertisement.
     pub(super) mtu: Option<u16>,
 }
 
-/// What a configuration and its builder have in common.
+/// The settings that a configuration and its builder share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Settings {
     pub(super) vrid: Vrid,
@@ -98,12 +98,12 @@ impl RouterConfig {
         self.settings.preempt && self.settings.sticky.is_none()
     }
 
-    /// How long a backup that hears a lower priority waits before it begins to preempt.
+    /// Time from the first advertisement of lower priority until a backup begins to preempt.
     pub fn preempt_delay(&self) -> Duration {
         self.settings.preempt_delay
     }
 
-    /// How long a sticky router waits at most for a proof that it can receive; see
+    /// Longest time that a sticky router waits for a proof that it can receive; see
     /// [`RouterConfigBuilder::sticky`].
     pub fn sticky(&self) -> Option<Duration> {
         self.settings.sticky
@@ -114,7 +114,7 @@ impl RouterConfig {
         &self.settings.authentication
     }
 
-    /// The keys of the HMAC trailer, where that is how adverts are authenticated.
+    /// The keys of the HMAC trailer, if adverts are authenticated by it.
     pub(super) fn hmac(&self) -> Option<&HmacConfig> {
         match &self.settings.authentication {
             Authentication::Hmac(hmac) => Some(hmac),
@@ -139,12 +139,12 @@ impl RouterConfig {
         advertised.chain(self.excluded.iter()).copied()
     }
 
-    /// The same router on an interface of this MTU: of its addresses, more or fewer have room in an
-    /// advertisement. What [`RouterConfigBuilder::mtu`] was given is kept to as well.
+    /// The same configuration for an interface of this MTU, which changes how many of its addresses
+    /// an advertisement has room for. The value of [`RouterConfigBuilder::mtu`] limits it too.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Mtu`] if there is no room for one.
+    /// [`ConfigError::Mtu`] if there is no room for one address.
     pub fn fit(&self, mtu: u32) -> Result<Self, ConfigError> {
         let mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
         let mtu = self.mtu.unwrap_or(u16::MAX).min(mtu);
@@ -162,7 +162,7 @@ impl RouterConfig {
         })
     }
 
-    /// Bytes of an advertisement behind the IP header, with what authenticates it.
+    /// Bytes of an advertisement after the IP header, with its authentication data.
     pub fn advertisement_len(&self) -> usize {
         let addresses = self.addresses.as_slice().len() * self.family().address_len();
         overhead(&self.settings) + addresses
@@ -178,7 +178,7 @@ impl RouterConfig {
         &self.settings.peers.list
     }
 
-    /// TTL or hop limit of what is sent.
+    /// TTL or hop limit of advertisements.
     pub fn hop_limit(&self) -> u8 {
         self.settings.peers.hop_limit
     }
@@ -199,7 +199,7 @@ impl RouterConfig {
         self.settings.checksum
     }
 
-    /// Whether the checksum that was heard last is the one that is sent.
+    /// Whether adverts are sent with the checksum dialect that was received last.
     pub fn mirror_checksum(&self) -> bool {
         self.settings.mirror_checksum
     }
@@ -231,7 +231,7 @@ impl RouterConfig {
         self.settings.accept || self.settings.priority.is_owner()
     }
 
-    /// Whether nothing is done but what the RFC says.
+    /// Whether strict mode is on; see [`RouterConfigBuilder::strict`].
     pub fn strict(&self) -> bool {
         self.settings.strict
     }

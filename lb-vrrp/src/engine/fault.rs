@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What keeps a router from taking part, as a set: it takes part again when all is gone.
+//! The faults of a router: a set, and the router is in Fault until it is empty.
 
 use std::fmt;
 
-/// One thing that keeps a router from taking part.
+/// A reason for the state [`Fault`](crate::State::Fault).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 #[repr(u8)]
 pub enum FaultReason {
-    /// An interface that it needs is not up, or has no carrier.
+    /// A required interface is not up, or has no carrier.
     LinkDown,
-    /// An interface that it needs is not there.
+    /// A required interface does not exist.
     InterfaceMissing,
-    /// Its interface has no address that adverts can be sent from.
+    /// The interface has no address that adverts can be sent from.
     NoAddress,
     /// A socket could not be opened.
     NoSocket,
-    /// Something it tracks without a weight has failed: a script, a file, a process, a session.
+    /// A tracked object without a weight has failed: a script, a file, a process, a session.
     Tracked,
     /// Another member of its sync group is faulty.
     SyncGroup,
-    /// Another host has one of its addresses.
+    /// Another host has one of the router's addresses.
     DuplicateAddress,
-    /// It has unicast peers to send to, and none is left (`unicast_fault_no_peer`).
+    /// The last unicast peer was removed (`unicast_fault_no_peer`).
     NoPeer,
 }
 
@@ -83,17 +83,17 @@ impl Faults {
         }
     }
 
-    /// Whether nothing is amiss.
+    /// Whether there is no fault.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Whether this is amiss.
+    /// Whether the set has this reason.
     pub const fn contains(self, reason: FaultReason) -> bool {
         self.0 & reason.bit() != 0
     }
 
-    /// All that is amiss.
+    /// The reasons in the set.
     pub fn iter(self) -> impl Iterator<Item = FaultReason> {
         FaultReason::ALL
             .into_iter()

@@ -15,8 +15,8 @@ use crate::{
     params::{AddressFamily, AdvertInterval, Priority, Version},
 };
 
-/// The state of a router at one moment. Times are durations from that moment on, so that they mean
-/// something in another process. With feature `serde` it can be written and read.
+/// The state of a router at one moment. Times are durations from that moment on, so that they are
+/// valid in another process. With feature `serde` it can be written and read.
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -53,10 +53,10 @@ pub struct HandOver {
     /// How long it has been in that state.
     #[cfg_attr(feature = "serde", serde(default))]
     pub age: Option<Duration>,
-    /// How it came to that state.
+    /// The transition into that state.
     #[cfg_attr(feature = "serde", serde(default))]
     pub last_transition: Option<Transition>,
-    /// What keeps it from taking part.
+    /// Reasons for the state Fault.
     pub faults: Faults,
     /// Configured priority.
     pub configured_priority: u8,
@@ -66,15 +66,15 @@ pub struct HandOver {
     pub timer: Option<HandOverTimer>,
     /// The master's interval as a backup learned it, in centiseconds.
     pub learned_interval: Option<u16>,
-    /// The master a backup hears, and its priority.
+    /// The master, as a backup received it last, and its priority.
     pub master: Option<(IpAddr, u8)>,
     /// Time since the last advertisement was sent.
     pub silent: Option<Duration>,
-    /// How long a master of lower priority is still left in place.
+    /// Rest of the preemption delay.
     pub preempt_hold: Option<Duration>,
-    /// How long a sticky router still waits for a proof that it can receive.
+    /// Longest time that a sticky router still waits for a proof that it can receive.
     pub unproven: Option<Duration>,
-    /// A master of lower priority that it is going to preempt.
+    /// A master of lower priority that the router is going to preempt.
     #[cfg_attr(feature = "serde", serde(default))]
     pub disregarded: Option<(IpAddr, u8)>,
     /// Whether an operator asked it to step down.
@@ -87,7 +87,7 @@ pub struct HandOver {
     pub candidacy: Option<Reason>,
     /// Last sequence number sent in an authentication header.
     pub ah_sent: u32,
-    /// Highest sequence number heard in an authentication header.
+    /// Highest sequence number received in an authentication header.
     pub ah_seen: u32,
     /// Last sequence sent in an HMAC trailer.
     pub hmac_sent: u64,
@@ -113,11 +113,11 @@ pub enum HandOverTimer {
         remaining: Duration,
     },
     /// `Master_Down_Timer` after the master resigned.
-    Successor {
+    Resigned {
         /// Until this router takes over.
         remaining: Duration,
         /// The master that resigned.
-        of: IpAddr,
+        source: IpAddr,
     },
 }
 
@@ -152,13 +152,15 @@ impl VirtualRouter {
     /// resign.
     pub fn hand_over(&self, now: Instant) -> HandOver {
         let left = |deadline: Instant| deadline.saturating_duration_since(now);
-        let plain = |(of, priority): (IpAddr, Priority)| (of, priority.get());
+        let plain = |(address, priority): (IpAddr, Priority)| (address, priority.get());
         let advert = self.timers.advert(now);
         let timer = advert.map(|remaining| HandOverTimer::Advertisement { remaining });
         let timer = timer.or_else(|| {
             Some(match self.timers.master_down(now)? {
                 (Wait::Advertisement, remaining) => HandOverTimer::MasterDown { remaining },
-                (Wait::Successor { of }, remaining) => HandOverTimer::Successor { remaining, of },
+                (Wait::Resigned { source }, remaining) => {
+                    HandOverTimer::Resigned { remaining, source }
+                }
             })
         });
         HandOver {
@@ -191,16 +193,16 @@ impl VirtualRouter {
         }
     }
 
-    /// Goes on with a router of another process, `gap` after it was handed over. Peers see no
+    /// Continues a router of another process, `gap` after it was handed over. Peers see no
     /// transition: state, timers and sequences are kept, and a changed configuration takes effect
     /// as with [`reconfigure`](Self::reconfigure). A master asks for its addresses, which are there
     /// already unless the configuration added some, and announces nothing.
     ///
-    /// A master that was silent for so long that the fastest backup may have taken over goes on as
+    /// A master that was silent for so long that the fastest backup may have taken over becomes
     /// backup, and asks for its addresses to be removed.
     ///
-    /// The caller tells the new router anew what is the caller's: [`handle_clock`](Self::handle_clock),
-    /// whatever is amiss, and [`set_grouped`](Self::set_grouped) where membership changed.
+    /// The caller passes its own state to the new router again: [`handle_clock`](Self::handle_clock),
+    /// [faults](Self::handle_fault), and [`set_grouped`](Self::set_grouped) where membership changed.
     ///
     /// # Errors
     ///
@@ -235,7 +237,7 @@ impl VirtualRouter {
             .filter(|_| router.config.version() == Version::V3)
             .map(AdvertInterval::from_centis)
             .transpose()?;
-        let typed = |(of, priority)| Ok::<_, ConfigError>((of, Priority::new(priority)?));
+        let typed = |(address, priority)| Ok::<_, ConfigError>((address, Priority::new(priority)?));
         router.master = from.master.map(typed).transpose()?;
         router.disregarded = from.disregarded.map(typed).transpose()?;
         let later = |duration: Duration| now + duration.saturating_sub(gap);
@@ -262,9 +264,9 @@ impl VirtualRouter {
                 let remaining = remaining.saturating_sub(gap);
                 router.timers.start_master_down(now, remaining);
             }
-            (State::Backup, Some(HandOverTimer::Successor { remaining, of })) => {
+            (State::Backup, Some(HandOverTimer::Resigned { remaining, source })) => {
                 let remaining = remaining.saturating_sub(gap);
-                router.timers.expect_successor(now, remaining, of);
+                router.timers.start_skew_time(now, remaining, source);
             }
             (State::Master, Some(HandOverTimer::Advertisement { remaining })) => {
                 let remaining = remaining.saturating_sub(gap);

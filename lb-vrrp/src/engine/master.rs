@@ -13,14 +13,14 @@ use crate::{
     wire::Advertisement,
 };
 
-/// A master that was silent for so many intervals may have been replaced meanwhile.
+/// After this many intervals of silence another router may have become master.
 const STALL_INTERVALS: u32 = 3;
 
 /// How many advertisements of other masters are answered at once in an interval. Two masters that
-/// disagree about who is better, a misconfiguration, would answer each other without an end.
+/// disagree about who is better, a misconfiguration, would answer each other endlessly.
 const ANSWERS: u8 = 4;
 
-/// Another address owner of this virtual router that goes on though it should yield.
+/// Another address owner of this virtual router that does not yield although it should.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Conflict {
     source: IpAddr,
@@ -28,10 +28,10 @@ pub(super) struct Conflict {
     last: Instant,
 }
 
-/// What a master still owes to other masters.
+/// Answers that a master may still give, or has to.
 #[derive(Debug)]
 pub(super) struct Answers {
-    /// How many more may be given in this interval.
+    /// Answers left in this interval.
     left: u8,
     /// The announcement that waits for the next advertisement.
     owed: Option<AnnounceReason>,
@@ -55,7 +55,7 @@ impl VirtualRouter {
         advertisement: &Advertisement,
     ) {
         let AdvertisedPriority::Active(priority) = advertisement.priority else {
-            return self.master_hears_resignation(now, source);
+            return self.master_receives_resignation(now, source);
         };
         // §6.4.3: "or … equal to the local Priority and the primary IPvX address of the sender is
         // greater than the local primary IPvX address (based on an unsigned integer comparison)".
@@ -69,7 +69,7 @@ impl VirtualRouter {
                 self.master_yields(now, source, advertisement, reason);
             }
             (Ordering::Equal, Ordering::Less | Ordering::Equal) | (Ordering::Less, _) => {
-                self.master_hears_losing(now, source, priority, advertisement);
+                self.master_receives_losing(now, source, priority, advertisement);
             }
         }
     }
@@ -77,7 +77,7 @@ impl VirtualRouter {
     /// §6.4.3: "If the Priority in the ADVERTISEMENT is zero … Send an ADVERTISEMENT, Reset the
     /// Adver_Timer to Advertisement_Interval". The sender was a master too and may have announced
     /// itself, so the addresses are announced again.
-    fn master_hears_resignation(&mut self, now: Instant, source: IpAddr) {
+    fn master_receives_resignation(&mut self, now: Instant, source: IpAddr) {
         if self.answer(now, AnnounceReason::PeerResigned { source }) {
             self.timers
                 .start_advert(now, self.config.interval().as_duration());
@@ -102,7 +102,7 @@ impl VirtualRouter {
 
     /// §6.4.3: "else … Discard the ADVERTISEMENT, Immediately send an ADVERTISEMENT to assert
     /// Active state". The sender may have announced itself, so the addresses are announced again.
-    fn master_hears_losing(
+    fn master_receives_losing(
         &mut self,
         now: Instant,
         source: IpAddr,
@@ -123,9 +123,9 @@ impl VirtualRouter {
     }
 
     /// Two routers are configured as owner of the addresses. The one with the lower address should
-    /// have yielded; one that listens to nobody (RFC 5798 §7.1) never will, and then this one must,
-    /// or there are two masters for ever. Says whether it is time for that: as in keepalived, after
-    /// two more advertisements and a bit.
+    /// have yielded; one that ignores advertisements (RFC 5798 §7.1) never does, and then this one must
+    /// yield, or there are two masters for ever. Returns whether to yield now: as in keepalived, a
+    /// little after two more advertisements.
     fn other_owner(&mut self, now: Instant, source: IpAddr) -> bool {
         let interval = self.config.interval().as_duration();
         let known = self.conflict.filter(|conflict| {
@@ -186,7 +186,8 @@ impl VirtualRouter {
         }
     }
 
-    /// Whether a backup of the priority that is configured for this has taken over, if there is one.
+    /// Whether a backup of the priority in [`RouterConfig::yield_after_stall`](crate::RouterConfig) may
+    /// have taken over.
     fn was_replaced(&self, silent: Duration) -> bool {
         self.config.yield_after_stall().is_some_and(|priority| {
             let interval = self.config.interval();
@@ -208,7 +209,7 @@ impl VirtualRouter {
             old.interval().as_duration(),
             self.config.interval().as_duration(),
         );
-        // A backup that has not heard of a longer interval would take over before the next one.
+        // A backup that does not know a longer interval would take over before the next advertisement.
         if old.addresses() != self.config.addresses()
             || old.interval() < self.config.interval()
             || self.effective < effective
@@ -222,8 +223,9 @@ impl VirtualRouter {
             old.all_addresses().collect(),
             self.config.all_addresses().collect(),
         );
-        let missing = |of: &[IpAddr], among: &[IpAddr]| -> Vec<IpAddr> {
-            of.iter()
+        let missing = |addresses: &[IpAddr], among: &[IpAddr]| -> Vec<IpAddr> {
+            addresses
+                .iter()
                 .filter(|address| !among.contains(address))
                 .copied()
                 .collect()

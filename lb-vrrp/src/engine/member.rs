@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The router as a member of a sync group: it asks where others act.
+//! The router as a member of a sync group, which decides when it becomes master.
 
 use std::time::Instant;
 
@@ -10,19 +10,19 @@ impl VirtualRouter {
     ///
     /// A member does not become master by itself. When its master down timer fires, or at once if
     /// it is the address owner, it is a [candidate](Self::is_candidate), and waits for
-    /// [`promote`](Self::promote); the timer starts anew.
+    /// [`promote`](Self::promote); the timer is restarted.
     /// [`SyncGroup`](crate::group::SyncGroup) decides when that is.
     pub const fn set_grouped(&mut self, grouped: bool) {
         self.grouped = grouped;
     }
 
-    /// Whether the router is a backup that would be master, were it alone; until it hears a master
-    /// that it does not preempt.
+    /// Whether the router is a backup that would be master without its group; until it receives an
+    /// advertisement of a master that it does not preempt.
     pub const fn is_candidate(&self) -> bool {
         self.candidacy.is_some()
     }
 
-    /// Makes a backup master: a candidate, or one that joins a group that is master. Says whether
+    /// Makes a backup master: a candidate, or one that joins a group that is master. Returns whether
     /// it was backup.
     pub fn promote(&mut self, now: Instant) -> bool {
         let was_backup = self.state == State::Backup;
@@ -34,7 +34,8 @@ impl VirtualRouter {
     }
 
     /// Makes a master backup because another member of its group is no longer master: it resigns
-    /// with priority 0, as nobody on its own LAN may have taken over. Says whether it was master.
+    /// with priority 0, because on its own LAN no router may have taken over. Returns whether it was
+    /// master.
     pub fn demote(&mut self, now: Instant) -> bool {
         let was_master = self.state == State::Master;
         if was_master {
@@ -43,8 +44,8 @@ impl VirtualRouter {
         was_master
     }
 
-    /// The master down timer of a member fired, or the owner started.
-    pub(super) fn stand(&mut self, now: Instant, reason: Reason) {
+    /// Makes a member a candidate: its master down timer fired, or it starts as owner.
+    pub(super) fn become_candidate(&mut self, now: Instant, reason: Reason) {
         self.candidacy.get_or_insert(reason);
         self.timers
             .start_master_down(now, self.master_down_interval());

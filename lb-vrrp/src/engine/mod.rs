@@ -62,16 +62,16 @@ use crate::{
 ///
 /// The caller owns sockets, clock and addresses, and drives the router in this order, forever:
 ///
-/// 1. Give it what happened: every waiting packet first ([`handle_advertisement`]), then the time
+/// 1. Pass on what happened: every waiting packet first ([`handle_advertisement`]), then the time
 ///    ([`handle_timeout`], when [`next_timeout`] has passed), then `handle_fault`, `reconfigure`
 ///    and the like. Packets before time matters to a process that was not scheduled for a while:
 ///    a backup whose master advertised meanwhile must not take over.
-/// 2. After **each** of these calls take [`poll_output`] until it returns `None`, and do what it
-///    says in that order. One call leaves at most a handful of outputs.
+/// 2. After **each** of these calls take [`poll_output`] until it returns `None`, and carry out
+///    the outputs in that order. One call leaves at most a handful of them.
 /// 3. Sleep until a packet arrives or [`next_timeout`].
 ///
-/// Time is the caller's: the router never asks for it. `now` should not go backwards; if it does,
-/// nothing worse happens than a timer that fires late.
+/// The caller passes the time; the router never reads a clock. `now` should not go backwards; if it
+/// does, the worst effect is a timer that fires late.
 ///
 /// [`handle_advertisement`]: Self::handle_advertisement
 /// [`handle_timeout`]: Self::handle_timeout
@@ -87,23 +87,23 @@ pub struct VirtualRouter {
     state: State,
     /// When the state was entered.
     since: Option<Instant>,
-    /// How it was entered.
+    /// The transition into the state.
     last_transition: Option<Transition>,
     faults: Faults,
     timers: Timers,
     /// The interval of the master as a VRRPv3 backup learned it.
     learned: Option<AdvertInterval>,
-    /// The master that was heard last, and its priority.
+    /// The master of the last accepted advertisement, and its priority.
     master: Option<(IpAddr, Priority)>,
-    /// The last master of lower priority that was disregarded while the timer ran.
+    /// The last master of lower priority whose advertisement did not reset the timer.
     disregarded: Option<(IpAddr, Priority)>,
-    /// Until when a master of lower priority is left in place.
+    /// End of the preemption delay.
     preempt_hold: Option<Instant>,
-    /// A sticky router that has not received anything yet, and until when it waits for that.
+    /// For a sticky router that has not received anything yet: until when it waits for that.
     unproven: Option<Instant>,
-    /// An operator asked for it to be backup: it does not preempt.
+    /// An operator made it step down: it does not preempt.
     resigned: bool,
-    /// It is a member of a sync group.
+    /// Whether it is a member of a sync group.
     grouped: bool,
     /// Why a member would be master now.
     candidacy: Option<Reason>,
@@ -111,19 +111,19 @@ pub struct VirtualRouter {
     conflict: Option<Conflict>,
     last_sent: Option<Instant>,
     answers: Answers,
-    told: Told,
+    noticed: Noticed,
     /// Dialect of the last valid advertisement.
-    heard_dialect: Option<ChecksumDialect>,
+    received_dialect: Option<ChecksumDialect>,
     security: Security,
-    /// What was sent last, if it is good again.
+    /// The last advertisement, if it can be sent again.
     repeatable: Option<Repeatable>,
     outputs: VecDeque<Output>,
     stats: RouterStats,
 }
 
-/// What was told in a [`Notice`] and need not be told again.
+/// The differences that a [`Notice`] has reported, so that each is reported once.
 #[derive(Debug, Default)]
-struct Told {
+struct Noticed {
     addresses: Option<(IpAddr, AddressList)>,
     dialect: Option<(IpAddr, ChecksumDialect)>,
     unsigned: Option<IpAddr>,
@@ -131,7 +131,7 @@ struct Told {
 }
 
 impl VirtualRouter {
-    /// Makes a router in state [`State::Initialize`] with nothing amiss. `primary` is the
+    /// Makes a router in state [`State::Initialize`] without a fault. `primary` is the
     /// interface's own address, or the link-local one for IPv6.
     ///
     /// # Errors
@@ -160,8 +160,8 @@ impl VirtualRouter {
             conflict: None,
             last_sent: None,
             answers: Answers::default(),
-            told: Told::default(),
-            heard_dialect: None,
+            noticed: Noticed::default(),
+            received_dialect: None,
             security: Security::default(),
             repeatable: None,
             outputs: VecDeque::new(),
@@ -170,7 +170,7 @@ impl VirtualRouter {
     }
 
     /// Starts the router (RFC 9568 §6.4.1): the address owner becomes master, any other router
-    /// backup, and with something amiss it waits in [`State::Fault`].
+    /// backup, and with a fault it waits in [`State::Fault`].
     pub fn handle_startup(&mut self, now: Instant) {
         match self.state {
             State::Initialize if self.faults.is_empty() => self.start(now, Reason::Startup),
@@ -216,7 +216,7 @@ impl VirtualRouter {
         if advertisement.priority == AdvertisedPriority::Resign {
             self.stats.priority_zero_received += 1;
         }
-        self.heard_dialect = Some(advertisement.checksum);
+        self.received_dialect = Some(advertisement.checksum);
         match self.state {
             // RFC 9568 §6.4.1: only Startup is expected here; a late packet does no harm.
             State::Initialize | State::Fault => {}
@@ -233,7 +233,7 @@ impl VirtualRouter {
         Ok(())
     }
 
-    /// Lets time pass: does what is due at `now`, if anything is.
+    /// Handles the timers that are due at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         if let Some(deadline) = self.timers.next().filter(|deadline| *deadline <= now) {
             let tenth = self.config.interval().as_duration() / 10;
@@ -247,8 +247,8 @@ impl VirtualRouter {
         }
     }
 
-    /// Tells whether something is amiss that keeps the router from taking part. The first of them
-    /// takes it to [`State::Fault`], and it starts anew when the last one is gone.
+    /// Sets or clears a fault. The first one takes the router to [`State::Fault`]; when the last one is
+    /// cleared, it starts again.
     pub fn handle_fault(&mut self, now: Instant, fault: FaultReason, present: bool) {
         self.faults.set(fault, present);
         match (self.state, self.faults.is_empty()) {
@@ -262,20 +262,20 @@ impl VirtualRouter {
         }
     }
 
-    /// Tells whether the link is up: [`FaultReason::LinkDown`] of
+    /// Sets whether the link is up: [`FaultReason::LinkDown`] of
     /// [`handle_fault`](Self::handle_fault).
     pub fn handle_link(&mut self, now: Instant, up: bool) {
         self.handle_fault(now, FaultReason::LinkDown, !up);
     }
 
-    /// Tells the time of day, as the duration since 1970-01-01 UTC. Only the HMAC trailer needs it;
-    /// telling it at start and once in a while is enough.
+    /// Sets the time of day, as the duration since 1970-01-01 UTC. Only the HMAC trailer needs it; a
+    /// call at the start and one from time to time are enough.
     pub const fn handle_clock(&mut self, now: Instant, utc: Duration) {
         self.security.set_clock(now, utc);
     }
 
-    /// Tells a sticky router that something was received on its interface, though it was no
-    /// advertisement: it waits one whole master down interval from now on. See
+    /// Notes for a sticky router that its interface received a packet other than an advertisement for
+    /// it: the router waits one whole master down interval from now on. See
     /// [`RouterConfigBuilder::sticky`].
     pub fn handle_received_proof(&mut self, now: Instant) {
         if self.unproven.take().is_some() && self.state == State::Backup {
@@ -284,10 +284,9 @@ impl VirtualRouter {
         }
     }
 
-    /// Asks a master to step down: it resigns with priority 0 and becomes backup. Every other
-    /// router has its chance: until this one is master again because nobody else was there, it
-    /// does not preempt, not even as address owner, or until [`resume`](Self::resume). Says whether
-    /// it was master.
+    /// Asks a master to step down: it resigns with priority 0 and becomes backup. It does
+    /// not preempt, not even as address owner, until it is master again because no other router took
+    /// over, or until [`resume`](Self::resume). Returns whether it was master.
     pub fn resign(&mut self, now: Instant) -> bool {
         let was_master = self.state == State::Master;
         if was_master {
@@ -297,13 +296,13 @@ impl VirtualRouter {
         was_master
     }
 
-    /// Ends what [`resign`](Self::resign) began: the router preempts again as it is configured to.
+    /// Ends the effect of [`resign`](Self::resign): the router preempts again as configured.
     pub const fn resume(&mut self) {
         self.resigned = false;
     }
 
-    /// Changes the configuration while the router runs. State, what was learned, and the time that
-    /// has passed are kept; an equal configuration changes nothing. A changed configured priority
+    /// Changes the configuration while the router runs. State, the learned interval and the
+    /// elapsed time are kept; an equal configuration changes nothing. A changed configured priority
     /// becomes the effective one.
     ///
     /// # Errors
@@ -367,7 +366,7 @@ impl VirtualRouter {
         Ok(())
     }
 
-    /// The next thing to do, in order; `None` when all is done.
+    /// The next output, in order; `None` when there is no more.
     pub fn poll_output(&mut self) -> Option<Output> {
         let output = self.outputs.pop_front();
         if output.is_none() {
@@ -397,12 +396,13 @@ impl VirtualRouter {
         self.last_transition
     }
 
-    /// What keeps the router from taking part.
+    /// The faults that keep the router in [`State::Fault`].
     pub const fn faults(&self) -> Faults {
         self.faults
     }
 
-    /// The master and its priority: this router itself, or the one a backup heard last.
+    /// The master and its priority: this router itself, or the sender of the last
+    /// advertisement that a backup accepted.
     pub const fn master(&self) -> Option<(IpAddr, Priority)> {
         match self.state {
             State::Master => Some((self.primary, self.effective)),
@@ -411,7 +411,7 @@ impl VirtualRouter {
         }
     }
 
-    /// Whether an operator asked the router to step down, and it does not preempt because of that.
+    /// Whether an operator made the router step down, so that it does not preempt.
     pub const fn is_resigned(&self) -> bool {
         self.resigned
     }
@@ -437,7 +437,7 @@ impl VirtualRouter {
     }
 
     /// `Master_Adver_Interval`: the interval a backup expects; with VRRPv3 the master's own, once
-    /// one was heard (RFC 9568 §6.1).
+    /// received (RFC 9568 §6.1).
     pub fn master_interval(&self) -> AdvertInterval {
         self.learned.unwrap_or_else(|| self.config.interval())
     }
@@ -457,8 +457,7 @@ impl VirtualRouter {
         )
     }
 
-    /// Makes a change on which waiting times depend, and moves a pending deadline by the
-    /// difference.
+    /// Applies a change that affects waiting times, and moves a pending deadline by the difference.
     fn retime<T>(&mut self, now: Instant, change: impl FnOnce(&mut Self) -> T) -> T {
         let before = self
             .timers
@@ -471,7 +470,7 @@ impl VirtualRouter {
         result
     }
 
-    /// Asks for an announcement of the virtual addresses.
+    /// Queues an announcement of the virtual addresses.
     fn announce(&mut self, reason: AnnounceReason) {
         self.stats.announcements += 1;
         self.outputs.push_back(Output::Announce { reason });

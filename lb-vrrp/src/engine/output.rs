@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a router asks for.
+//! The outputs of a router.
 
 use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use crate::{
     wire::ChecksumDialect,
 };
 
-/// One thing to do or to tell.
+/// An output of a router: something to do or to log.
 ///
 /// The order in the queue is the order of effect. On becoming master: advertisement (the old
 /// master yields), addresses, announcement, transition. On leaving: advertisement, addresses,
@@ -17,10 +17,10 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Output {
-    /// Send this to the network; with unicast peers there is one for each.
+    /// Send this advertisement; with unicast peers there is one for each.
     SendAdvertisement(Transmit),
-    /// Drop packets to the virtual addresses, but for what resolves them (RFC 9568 §6.4.3,
-    /// `Accept_Mode` false). Comes before the addresses do.
+    /// Drop packets to the virtual addresses, except ARP and neighbour discovery (RFC 9568 §6.4.3,
+    /// `Accept_Mode` false). Precedes [`AddAddresses`](Self::AddAddresses).
     ShieldAddresses,
     /// Let packets to the virtual addresses pass again.
     UnshieldAddresses,
@@ -35,16 +35,16 @@ pub enum Output {
         /// Addresses that are not configured any more.
         removed: Vec<IpAddr>,
     },
-    /// Tell the LAN where the virtual addresses are, by gratuitous ARP or unsolicited neighbour
+    /// Announce the virtual addresses on the LAN, by gratuitous ARP or unsolicited neighbour
     /// advertisement. A driver may pace and join announcements, as long as one goes out after the
     /// last request.
     Announce {
-        /// Why; it decides how often a driver repeats it.
+        /// The reason, which decides how often a driver repeats the announcement.
         reason: AnnounceReason,
     },
-    /// The state has changed, and what it entails stands in the queue before this.
+    /// The state has changed; the outputs of the transition precede this one.
     Transitioned(Transition),
-    /// Something to log that changed nothing.
+    /// An observation to log, without an effect on the state.
     Noticed(Notice),
 }
 
@@ -56,7 +56,7 @@ pub struct Transmit {
     pub source: IpAddr,
     /// The multicast group, or a unicast peer.
     pub destination: IpAddr,
-    /// The priority within, [`AdvertisedPriority::Resign`] for the last one of a master.
+    /// The advertised priority; [`AdvertisedPriority::Resign`] for the last advertisement of a master.
     pub priority: AdvertisedPriority,
     /// TTL or hop limit.
     pub hop_limit: u8,
@@ -65,7 +65,7 @@ pub struct Transmit {
     /// Identification in the IPv4 header, which the digest of an authentication header covers; 0:
     /// the kernel may choose.
     pub identification: u16,
-    /// What follows the IP header. Shared: most advertisements are the same as the one before.
+    /// The bytes after the IP header. Shared, because most advertisements equal the one before.
     pub payload: Arc<[u8]>,
 }
 
@@ -87,7 +87,7 @@ pub enum AnnounceReason {
         /// The other router.
         source: IpAddr,
     },
-    /// The master was not run for three intervals: another router may have been master meanwhile.
+    /// The master's timer was late by three intervals: another router may have been master meanwhile.
     Stalled {
         /// Time since the last advertisement.
         silent: Duration,
@@ -99,8 +99,8 @@ pub enum AnnounceReason {
     },
 }
 
-/// Something about an accepted advertisement that an operator should know. Each is told once, and
-/// again only after it changed.
+/// An observation about an accepted advertisement for the operator. Each is reported once, and again
+/// only after a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {
@@ -108,7 +108,7 @@ pub enum Notice {
     AddressListMismatch {
         /// The master.
         source: IpAddr,
-        /// What it advertises.
+        /// The advertised addresses.
         advertised: AddressList,
     },
     /// The master's interval is not the configured one; a VRRPv3 backup uses the master's
@@ -121,8 +121,8 @@ pub enum Notice {
         /// The configured one.
         configured: AdvertInterval,
     },
-    /// The sender computes the checksum in another way than this router; its implementation may
-    /// refuse what this router sends.
+    /// The sender computes the checksum in another way than this router, and may refuse this router's
+    /// advertisements.
     ChecksumDialect {
         /// The sender.
         source: IpAddr,
@@ -134,12 +134,12 @@ pub enum Notice {
         /// The other router.
         source: IpAddr,
     },
-    /// The sender does not sign, and would be refused if this router insisted on it.
+    /// The sender's advertisements have no HMAC trailer; the mode `enforce` would refuse them.
     Unsigned {
         /// The sender.
         source: IpAddr,
     },
-    /// The sender's clock is off by more than half of what is accepted.
+    /// The sender's clock differs by more than half of the accepted window.
     ClockSkew {
         /// The sender.
         source: IpAddr,

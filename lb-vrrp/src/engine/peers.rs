@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! To whom advertisements go, and from how far they may come.
+//! The destinations of advertisements, and the accepted distances of their senders.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -10,7 +10,7 @@ use crate::params::UnicastPeer;
 pub(super) struct Peers {
     /// Empty: multicast.
     pub(super) list: Arc<[UnicastPeer]>,
-    /// TTL or hop limit of what is sent.
+    /// TTL or hop limit of advertisements.
     pub(super) hop_limit: u8,
     /// Whether a unicast advertisement must come from a peer of the list.
     pub(super) check_source: bool,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What arrives, and the checks it must pass (RFC 9568 §7.1).
+//! Received packets, and the checks that they must pass (RFC 9568 §7.1).
 
 use std::{net::IpAddr, time::Instant};
 
@@ -27,7 +27,7 @@ pub struct Received<'a> {
     pub hop_limit: u8,
     /// What carries the message.
     pub carrier: Carrier<'a>,
-    /// What follows the IP header, cut at the length in that header.
+    /// The bytes after the IP header, up to the length in that header.
     pub payload: &'a [u8],
 }
 
@@ -45,22 +45,22 @@ pub enum Carrier<'a> {
     },
 }
 
-/// What is left of a packet that passed all checks.
+/// The content of a packet that passed all checks.
 #[derive(Debug)]
 pub(super) struct Accepted {
     pub(super) advertisement: Advertisement,
-    /// What later packets of the sender must surpass.
+    /// The proof of the packet, which later packets of the sender must surpass.
     pub(super) proof: Proof,
 }
 
 /// The message, and the authentication header in front of it.
-struct Unwrapped<'a> {
+struct Decapsulated<'a> {
     message: &'a [u8],
     header: Option<(AuthenticationHeader, &'a [u8])>,
 }
 
 impl<'a> Received<'a> {
-    /// Makes all checks on a packet, the cheap and unspoofable ones first.
+    /// Makes all checks on a packet, the cheap ones and those that cannot be spoofed first.
     pub(super) fn validate(
         &self,
         now: Instant,
@@ -69,7 +69,7 @@ impl<'a> Received<'a> {
         primary: IpAddr,
     ) -> Result<Accepted, Rejected> {
         self.validate_ip_header(config)?;
-        let Unwrapped { message, header } = self.unwrap()?;
+        let Decapsulated { message, header } = self.decapsulate()?;
         validate_header(message, config)?;
         let (advertisement, trailer) = if config.hmac().is_some() {
             Advertisement::parse_signed(message, self.source, self.destination)?
@@ -145,16 +145,16 @@ impl<'a> Received<'a> {
         })
     }
 
-    /// Takes the authentication header off.
-    fn unwrap(&self) -> Result<Unwrapped<'a>, Rejected> {
+    /// Removes the authentication header.
+    fn decapsulate(&self) -> Result<Decapsulated<'a>, Rejected> {
         match self.carrier {
-            Carrier::Ip => Ok(Unwrapped {
+            Carrier::Ip => Ok(Decapsulated {
                 message: self.payload,
                 header: None,
             }),
             Carrier::AuthenticationHeader { ip_header } => {
                 let (header, message) = AuthenticationHeader::parse(self.payload)?;
-                Ok(Unwrapped {
+                Ok(Decapsulated {
                     message,
                     header: Some((header, ip_header)),
                 })
@@ -162,7 +162,7 @@ impl<'a> Received<'a> {
         }
     }
 
-    /// RFC 2402 §3.4, in the order in which nothing is believed before it is proved.
+    /// RFC 2402 §3.4; no value is used before the digest has proved it.
     fn validate_ah(
         &self,
         header: &AuthenticationHeader,
@@ -181,7 +181,7 @@ impl<'a> Received<'a> {
         security.check_sequence(header.sequence)
     }
 
-    /// A configured peer, and not ourselves.
+    /// Checks that the source is a configured peer and not this router.
     fn validate_source(&self, config: &RouterConfig, primary: IpAddr) -> Result<(), Rejected> {
         if config.check_unicast_source() && config.settings.peers.find(self.source).is_none() {
             return Err(Rejected::Source);
@@ -257,8 +257,8 @@ fn validate_interval(config: &RouterConfig, got: AdvertInterval) -> Result<(), R
     }
 }
 
-/// Erratum 8300: an IPv6 router's first address "MUST be" link-local. keepalived runs without, and
-/// insists on it in strict mode.
+/// Erratum 8300: an IPv6 router's first address "MUST be" link-local. keepalived
+/// requires it in strict mode only.
 fn validate_first_address(
     config: &RouterConfig,
     advertisement: &Advertisement,

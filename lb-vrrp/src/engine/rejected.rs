@@ -29,7 +29,7 @@ pub enum Rejected {
         /// Upper bound configured.
         max: u8,
     },
-    /// Of the other address family.
+    /// The packet is of the other address family.
     #[error("{family} packet")]
     Family {
         /// Family of its source.
@@ -52,7 +52,7 @@ pub enum Rejected {
         /// Version configured.
         expected: Version,
     },
-    /// Of another virtual router.
+    /// The packet is of another virtual router.
     #[error("virtual router id {got}, configured {expected}")]
     Vrid {
         /// VRID received.
@@ -86,15 +86,15 @@ pub enum Rejected {
         /// Index received.
         spi: Ipv4Addr,
     },
-    /// The sequence number of an authentication header has been heard before.
+    /// The sequence number of an authentication header has been received before.
     #[error("authentication header's sequence number {sequence} after {last}")]
     SequenceReplayed {
         /// Number received.
         sequence: u32,
-        /// Highest number heard.
+        /// Highest number received.
         last: u32,
     },
-    /// Not signed, and the router insists on it.
+    /// No HMAC trailer, although the mode requires one.
     #[error("HMAC trailer missing")]
     TrailerMissing,
     /// A trailer of a kind that does not exist, or with its reserved bits set.
@@ -125,15 +125,15 @@ pub enum Rejected {
         /// Seconds accepted either way.
         window: u32,
     },
-    /// A freshness window is configured, and the router was not told the time of day.
+    /// A freshness window is configured, and the router does not know the time of day.
     #[error("HMAC trailer cannot be checked without a clock")]
     TrailerWithoutClock,
-    /// The sequence of a trailer has been heard before.
+    /// The sequence of a trailer has been received before.
     #[error("HMAC sequence {sequence:#018x} after {last:#018x}")]
     TrailerReplayed {
         /// Sequence received.
         sequence: u64,
-        /// Highest one heard of this sender.
+        /// Highest sequence received from this sender.
         last: u64,
     },
     /// Another interval than configured (VRRPv2 only).
@@ -157,7 +157,7 @@ pub enum Rejected {
     /// Sent from this router's own address: looped back, or an address used twice.
     #[error("sent from this router's own address")]
     OwnAddress,
-    /// This router is the address owner and is configured to listen to nobody.
+    /// This router is the address owner and is configured to ignore advertisements.
     #[error("address owner ignores advertisements")]
     AddressOwner,
 }

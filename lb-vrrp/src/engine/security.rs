@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Sequence numbers: ours, and the highest ones heard, so that recordings are of no use.
+//! Sequence numbers: our own, and the highest ones received, which protect against replays.
 
 use std::{
     net::IpAddr,
@@ -12,10 +12,10 @@ use crate::{
     wire::HmacTrailer,
 };
 
-/// Senders remembered besides the unicast peers. Only who knows a key gets an entry.
+/// Senders remembered besides the unicast peers. Only a sender with a key gets an entry.
 const SENDERS: usize = 8;
 
-/// What an accepted packet has proved, to be remembered once all checks are passed.
+/// The proof of an accepted packet, remembered after all checks have passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Proof {
     /// Nothing to remember.
@@ -37,11 +37,11 @@ pub(super) enum Proof {
 pub(super) struct Security {
     /// Last sequence number sent in an authentication header.
     pub(super) ah_sent: u32,
-    /// Highest one heard of anybody.
+    /// Highest one received from any sender.
     pub(super) ah_seen: u32,
     /// Last sequence sent in a trailer.
     pub(super) hmac_sent: u64,
-    /// Highest sequence heard of each sender; who was heard last is last.
+    /// Highest sequence received from each sender; the last sender is the last entry.
     pub(super) marks: Vec<(IpAddr, u64)>,
     /// A moment, and what the time of day was then, since 1970.
     clock: Option<(Instant, Duration)>,
@@ -61,8 +61,8 @@ impl Security {
         })
     }
 
-    /// The next sequence number of an authentication header. keepalived takes what it hears as the
-    /// number to surpass, its own included: so a new master goes on from the old one's.
+    /// The next sequence number of an authentication header. keepalived requires each number to
+    /// exceed all that it has received or sent, so a new master continues from the old one's.
     pub(super) fn next_ah(&mut self) -> u32 {
         self.ah_sent = self.ah_sent.max(self.ah_seen).saturating_add(1);
         self.ah_sent
@@ -83,20 +83,20 @@ impl Security {
     /// window a sequence that a clock has left far behind is given up.
     pub(super) fn next_hmac(&mut self, now: Instant, anti_replay: AntiReplay) -> u64 {
         let clock = self.utc(now).map(sequence_at);
-        let stranded = |clock: u64| match anti_replay {
+        let outside_window = |clock: u64| match anti_replay {
             AntiReplay::Time { window } => {
                 skew(clock, self.hmac_sent).unsigned_abs() > seconds(window)
             }
             AntiReplay::Monotonic => false,
         };
         self.hmac_sent = match clock {
-            Some(clock) if is_after(clock, self.hmac_sent) || stranded(clock) => clock,
+            Some(clock) if is_after(clock, self.hmac_sent) || outside_window(clock) => clock,
             Some(_) | None => self.hmac_sent.wrapping_add(1),
         };
         self.hmac_sent
     }
 
-    /// All checks of a trailer; the cheap ones come first, and only grant nothing.
+    /// Makes all checks of a trailer, the cheap ones first; they can only refuse.
     pub(super) fn check_trailer(
         &self,
         now: Instant,
@@ -141,10 +141,10 @@ impl Security {
         if !trailer.verify(key, signed.unwrap_or_default(), source) {
             return Err(Rejected::TrailerInvalid { id });
         }
-        let mark = self.marks.iter().find(|(of, _)| *of == source);
+        let mark = self.marks.iter().find(|(sender, _)| *sender == source);
         if let Some(&(_, last)) = mark
             && !is_after(sequence, last)
-            && !self.is_stranded(now, last, window)
+            && !self.mark_outside_window(now, last, window)
         {
             return Err(Rejected::TrailerReplayed { sequence, last });
         }
@@ -155,22 +155,22 @@ impl Security {
         })
     }
 
-    /// Whether a mark lies so far off our clock that the window refuses whatever it guards against:
-    /// the sender's clock was set back.
-    fn is_stranded(&self, now: Instant, last: u64, window: Option<u32>) -> bool {
+    /// Whether a mark is so far off our clock that the window refuses every replay below it: the
+    /// sender's clock was set back.
+    fn mark_outside_window(&self, now: Instant, last: u64, window: Option<u32>) -> bool {
         let (Some(window), Some(utc)) = (window, self.utc(now)) else {
             return false;
         };
         skew(sequence_at(utc), last).unsigned_abs() > window
     }
 
-    /// Remembers what an accepted packet has proved.
+    /// Remembers the proof of an accepted packet.
     pub(super) fn remember(&mut self, source: IpAddr, peers: usize, proof: Proof) {
         match proof {
             Proof::None | Proof::Unsigned => {}
             Proof::Sequence(sequence) => self.ah_seen = sequence,
             Proof::Trailer { sequence, .. } => {
-                self.marks.retain(|(of, _)| *of != source);
+                self.marks.retain(|(sender, _)| *sender != source);
                 if self.marks.len() >= SENDERS.max(peers) {
                     self.marks.remove(0);
                 }
@@ -195,10 +195,10 @@ const fn is_after(a: u64, b: u64) -> bool {
     a.wrapping_sub(b).cast_signed() > 0
 }
 
-/// Seconds that `of` is behind `clock`.
-const fn skew(clock: u64, of: u64) -> i32 {
+/// Seconds that `sequence` is behind `clock`.
+const fn skew(clock: u64, sequence: u64) -> i32 {
     ((clock >> 32) as u32)
-        .wrapping_sub((of >> 32) as u32)
+        .wrapping_sub((sequence >> 32) as u32)
         .cast_signed()
 }
 
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn authentication_headers_go_on_from_what_was_heard() {
+    fn next_ah_continues_from_the_highest_received() {
         let mut security = Security::default();
         assert_eq!(security.next_ah(), 1);
         security.remember([192, 0, 2, 1].into(), 0, Proof::Sequence(77));

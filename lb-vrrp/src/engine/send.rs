@@ -17,8 +17,7 @@ use crate::{
 const VRRP: u8 = 112;
 const IPV4_HEADER: usize = 20;
 
-/// Advertisements that can be sent again as they are for as long as nothing in them changes: those
-/// that nobody signs.
+/// Advertisements without a signature, which are sent again unchanged while nothing in them changes.
 #[derive(Debug)]
 pub(super) struct Repeatable {
     dialect: ChecksumDialect,
@@ -27,10 +26,15 @@ pub(super) struct Repeatable {
 }
 
 impl Repeatable {
-    fn is(&self, source: IpAddr, priority: AdvertisedPriority, dialect: ChecksumDialect) -> bool {
+    fn matches(
+        &self,
+        source: IpAddr,
+        priority: AdvertisedPriority,
+        dialect: ChecksumDialect,
+    ) -> bool {
         let first = self.transmits.first();
         self.dialect == dialect
-            && first.is_some_and(|of| of.source == source && of.priority == priority)
+            && first.is_some_and(|sent| sent.source == source && sent.priority == priority)
     }
 }
 
@@ -39,13 +43,13 @@ impl VirtualRouter {
     pub(super) fn send_advertisement(&mut self, now: Instant, priority: AdvertisedPriority) {
         let dialect = self.transmit_dialect();
         match &self.repeatable {
-            Some(last) if last.is(self.primary, priority, dialect) => {
+            Some(last) if last.matches(self.primary, priority, dialect) => {
                 for again in &last.transmits {
                     let again = Output::SendAdvertisement(again.clone());
                     self.outputs.push_back(again);
                 }
             }
-            _ => self.send_anew(now, priority, dialect),
+            _ => self.compose_and_send(now, priority, dialect),
         }
         self.last_sent = Some(now);
         self.stats.advertisements_sent += 1;
@@ -54,9 +58,14 @@ impl VirtualRouter {
         }
     }
 
-    /// Out of the way of what is passed each time.
+    /// Composes an advertisement. Not inlined, because most adverts take the short path above.
     #[inline(never)]
-    fn send_anew(&mut self, now: Instant, priority: AdvertisedPriority, checksum: ChecksumDialect) {
+    fn compose_and_send(
+        &mut self,
+        now: Instant,
+        priority: AdvertisedPriority,
+        checksum: ChecksumDialect,
+    ) {
         let config = &self.config;
         let advertisement = Advertisement {
             version: config.version(),

@@ -20,7 +20,8 @@ pub enum State {
     Backup,
     /// Holds the virtual addresses and advertises.
     Master,
-    /// Something it needs is amiss; nothing is sent and nothing listened to (keepalived's FAULT).
+    /// The router has a [fault](crate::FaultReason): it sends nothing and ignores advertisements
+    /// (keepalived's FAULT).
     Fault,
 }
 
@@ -44,7 +45,7 @@ pub struct Transition {
     pub from: State,
     /// State after.
     pub to: State,
-    /// What caused it.
+    /// The cause.
     pub reason: Reason,
 }
 
@@ -65,12 +66,12 @@ pub enum Reason {
     Shutdown,
     /// No advertisement came for the master down interval.
     MasterDownTimer,
-    /// The master resigned and nobody else took over within the skew time.
+    /// The master resigned and no other router took over within the skew time.
     PeerResigned {
         /// The master that resigned.
         source: IpAddr,
     },
-    /// The master down interval passed while a master of lower priority was heard.
+    /// The master down interval passed while a master of lower priority advertised.
     Preemption {
         /// The master that was preempted.
         source: IpAddr,
@@ -91,14 +92,14 @@ pub enum Reason {
         /// The priority of both.
         priority: Priority,
     },
-    /// Something the router needs went amiss.
+    /// A fault occurred.
     Fault {
-        /// What it was.
+        /// The fault.
         fault: FaultReason,
     },
-    /// Nothing is amiss any more.
+    /// The last fault was cleared.
     Recovered,
-    /// An operator asked the master to step down.
+    /// An operator made the master step down.
     Resigned,
     /// The sync group became master with this router, or another member is no longer master.
     SyncGroup,

@@ -16,7 +16,7 @@ use crate::{error::DecodeError, wire::ChecksumDialect};
 pub struct RouterStats {
     /// Packets given to the router.
     pub packets_received: u64,
-    /// Packets that were discarded, for whatever reason.
+    /// Packets that were discarded, for any reason.
     pub rejected: u64,
     /// `master-transitions`: times the router became master.
     pub master_transitions: u64,
@@ -57,7 +57,8 @@ pub struct RouterStats {
     pub destination_errors: u64,
     /// Packets with this router's own source address: looped back, or an address used twice.
     pub own_address_packets: u64,
-    /// Of those with an authentication header, or an HMAC trailer: their sequence had been heard.
+    /// Packets with an authentication header or HMAC trailer whose sequence number had been received
+    /// before.
     pub replays: u64,
     /// Discarded because the HMAC trailer was missing.
     pub hmac_missing: u64,
@@ -71,7 +72,7 @@ pub struct RouterStats {
     pub hmac_stale: u64,
     /// Valid advertisements without HMAC trailer, in a mode that accepts them.
     pub unsigned_advertisements: u64,
-    /// Unicast advertisements of somebody who is no configured peer.
+    /// Unicast advertisements whose sender is not a configured peer.
     pub source_errors: u64,
     /// Valid advertisements that the address owner was configured to ignore.
     pub owner_ignored: u64,
@@ -85,29 +86,29 @@ pub struct RouterStats {
     pub group_pseudo_header_checksums: u64,
     /// Losing advertisements received as master.
     pub losing_advertisements: u64,
-    /// Lower priorities a backup disregarded because it will preempt.
+    /// Advertisements of lower priority that a backup ignored because it will preempt.
     pub lower_priority_discarded: u64,
-    /// Times a master found that it had not been run for three intervals.
+    /// Times a master's timer was late by three intervals or more.
     pub stalls: u64,
-    /// Times a backup was run late, by more than half an interval, when its master's time was up,
-    /// and listened for another interval.
+    /// Times a backup's timer was late by more than half an interval at the end of the master down
+    /// interval, so that it waited for one more interval.
     pub backup_stalls: u64,
-    /// Announcements asked for.
+    /// Announcements requested.
     pub announcements: u64,
     /// Times another address owner was found.
     pub owner_conflicts: u64,
-    /// Times the router ceased to be master.
+    /// Times the router left the master state.
     pub master_released: u64,
     /// Timers served later than a tenth of the interval.
     pub late_timeouts: u64,
-    /// How late a timer was served at most; written in microseconds.
+    /// The largest lateness of a timer; serialised in microseconds.
     #[cfg_attr(feature = "serde", serde(rename = "lateness_max_us", with = "micros"))]
     pub lateness_max: Duration,
     /// `protocol-error-reason` (vrrpv3RouterVrIdErrors and its like): of the last packet discarded.
     pub protocol_error_reason: ProtocolErrorReason,
 }
 
-/// What was wrong with the packet discarded last (vrrpv3NotificationsProtoErrReason).
+/// The fault of the packet discarded last (vrrpv3NotificationsProtoErrReason).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]

@@ -20,19 +20,19 @@ pub(super) struct Timers {
 struct MasterDown {
     deadline: Instant,
     wait: Wait,
-    /// It was served too late to mean anything, and set again.
+    /// It was served too late to be conclusive, and set again.
     again: bool,
 }
 
-/// What a backup waits for.
+/// The event that a backup waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wait {
     /// An advertisement, for `Master_Down_Interval`.
     Advertisement,
     /// A better backup, for `Skew_Time` after the master resigned.
-    Successor {
+    Resigned {
         /// The master that resigned.
-        of: IpAddr,
+        source: IpAddr,
     },
 }
 
@@ -85,12 +85,12 @@ impl Timers {
         });
     }
 
-    /// Sets `Master_Down_Timer` to `Skew_Time` after `of` resigned, unless it fires earlier
-    /// anyway: repeated resignations cannot hold off a takeover.
-    pub(super) fn expect_successor(&mut self, now: Instant, skew: Duration, of: IpAddr) {
+    /// Sets `Master_Down_Timer` to `Skew_Time` after `source` resigned, unless it fires earlier:
+    /// repeated resignations cannot delay a takeover.
+    pub(super) fn start_skew_time(&mut self, now: Instant, skew: Duration, source: IpAddr) {
         let resigned = MasterDown {
             deadline: now + skew,
-            wait: Wait::Successor { of },
+            wait: Wait::Resigned { source },
             again: false,
         };
         self.master_down = Some(match self.master_down {
@@ -107,8 +107,8 @@ impl Timers {
     }
 
     /// Sets a `Master_Down_Timer` that is served later than `tolerated` to `pause` from now, unless
-    /// that has been done before; says whether it is.
-    pub(super) fn listen_again(
+    /// that has been done before; returns whether it was set.
+    pub(super) fn extend_late(
         &mut self,
         now: Instant,
         tolerated: Duration,
@@ -124,18 +124,18 @@ impl Timers {
         }
     }
 
-    /// What a running `Master_Down_Timer` waits for, and how long still.
+    /// The event that a running `Master_Down_Timer` waits for, and for how long.
     pub(super) fn master_down(&self, now: Instant) -> Option<(Wait, Duration)> {
         let timer = self.master_down?;
         Some((timer.wait, timer.deadline.saturating_duration_since(now)))
     }
 
-    /// How long a running `Adver_Timer` still waits.
+    /// The remaining time of a running `Adver_Timer`.
     pub(super) fn advert(&self, now: Instant) -> Option<Duration> {
         Some(self.advert?.saturating_duration_since(now))
     }
 
-    /// What `Master_Down_Timer` waited for, if it has fired.
+    /// The event that `Master_Down_Timer` waited for, if the timer has fired.
     pub(super) fn master_down_fired(&self, now: Instant) -> Option<Wait> {
         self.master_down
             .filter(|timer| timer.deadline <= now)
@@ -145,7 +145,7 @@ impl Timers {
     /// Which of both durations a running `Master_Down_Timer` was set to.
     pub(super) fn wait(&self, skew: Duration, master_down: Duration) -> Duration {
         match self.master_down.map(|timer| timer.wait) {
-            Some(Wait::Successor { .. }) => skew,
+            Some(Wait::Resigned { .. }) => skew,
             Some(Wait::Advertisement) | None => master_down,
         }
     }

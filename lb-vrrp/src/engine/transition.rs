@@ -22,11 +22,11 @@ impl VirtualRouter {
         };
         self.transition(now, to, reason);
         if owner && self.grouped {
-            self.stand(now, reason);
+            self.become_candidate(now, reason);
         }
     }
 
-    /// Changes the state, and does what belongs to it in the order of effect.
+    /// Changes the state, with its outputs in the order of effect.
     pub(super) fn transition(&mut self, now: Instant, to: State, reason: Reason) {
         let from = self.state;
         match (from, to) {
@@ -40,7 +40,7 @@ impl VirtualRouter {
                 self.stats.count_master(reason);
             }
             (State::Master, State::Backup) => {
-                self.say_farewell(now, reason);
+                self.send_farewell(now, reason);
                 self.release_addresses();
             }
             (State::Master, State::Initialize | State::Fault) => {
@@ -84,18 +84,18 @@ impl VirtualRouter {
         self.outputs.push_back(Output::Transitioned(transition));
     }
 
-    /// What a master that becomes backup sends last.
-    fn say_farewell(&mut self, now: Instant, reason: Reason) {
+    /// Sends the last advertisement of a master that becomes backup.
+    fn send_farewell(&mut self, now: Instant, reason: Reason) {
         match reason {
             Reason::Resigned | Reason::SyncGroup => {
                 self.send_advertisement(now, AdvertisedPriority::Resign)
             }
-            // Whoever took over meanwhile announced itself after this router did; but one that was
-            // master beside it all the time must do so now.
+            // A router that took over meanwhile announced its addresses after this one; a router that was
+            // master at the same time must announce them again now.
             Reason::Stalled { .. } if self.config.farewell() => {
                 self.send_advertisement(now, AdvertisedPriority::Resign);
             }
-            // It must lose, and still be better than anybody who is no owner; as in keepalived.
+            // The priority must lose against the owner's and win against all others; as in keepalived.
             Reason::OwnerConflict { .. } => self.send_advertisement(now, 254.into()),
             _ if self.config.farewell() => self.send_advertisement(now, self.effective.into()),
             _ => {}

@@ -7,17 +7,17 @@
 //! - It becomes master only when **every** member would be; a member whose timer fires alone waits.
 //!   So the strictest member decides: one that does not preempt holds back all.
 //! - When one member of a master is no longer master, all others resign.
-//! - When something is amiss with one member, all are in [`State::Fault`], and they start anew when
-//!   nothing is amiss with any.
+//! - When one member has a fault, all are in [`State::Fault`]; they start again when no member has
+//!   one.
 //! - Address owners are master from the start only if all members are owners.
 //! - A member that is added while the group is master becomes master with it.
 //!
-//! Like the engine, a group does no I/O. It is told what has become of a member
-//! ([`SyncGroup::observe`]), however often and in whatever order, and says what else must happen
-//! ([`SyncGroup::poll_request`]). [`SyncGroup::settle`] does both for routers at hand.
+//! Like the engine, a group does no I/O. The caller reports the status of members
+//! ([`SyncGroup::observe`]), in any order and as often as it likes, and carries out the requests of
+//! the group ([`SyncGroup::poll_request`]). [`SyncGroup::settle`] does both for routers in memory.
 //!
 //! Priorities of the members should be in the same order on all routers of the LANs. Where A is
-//! better inside and B outside, either may be master; that is decided by who is first.
+//! better inside and B outside, either may be master: the first one stays.
 //!
 //! ```
 //! use std::time::Instant;
@@ -53,7 +53,7 @@ use std::{collections::BTreeMap, time::Instant};
 
 use crate::engine::{FaultReason, State, VirtualRouter};
 
-/// What a group knows of a member.
+/// The status of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
@@ -64,7 +64,7 @@ pub struct Status {
     pub state: State,
     /// [`VirtualRouter::is_candidate`].
     pub candidate: bool,
-    /// Whether anything is amiss with it but [`FaultReason::SyncGroup`].
+    /// Whether it has a fault other than [`FaultReason::SyncGroup`].
     pub faulty: bool,
 }
 
@@ -81,7 +81,7 @@ impl From<&VirtualRouter> for Status {
     }
 }
 
-/// What a member must do. The member is observed again afterwards.
+/// A request to a member, which must be observed again afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a caller must do each of them")]
 pub enum Request {
@@ -89,12 +89,12 @@ pub enum Request {
     Promote,
     /// [`VirtualRouter::demote`].
     Demote,
-    /// [`VirtualRouter::handle_fault`] with [`FaultReason::SyncGroup`] and this.
+    /// [`VirtualRouter::handle_fault`] with [`FaultReason::SyncGroup`] and this value.
     Fault(bool),
 }
 
 impl Status {
-    /// What has become of a router after it did what it was asked for, if it was.
+    /// Carries out a request, if there is one, and returns the status of the router.
     pub fn after(request: Option<Request>, now: Instant, router: &mut VirtualRouter) -> Self {
         match request {
             Some(Request::Promote) => _ = router.promote(now),
@@ -108,25 +108,25 @@ impl Status {
     }
 }
 
-/// A member as it was observed last, and what it has been asked for.
+/// A member: its last observed status, and the requests to it.
 #[derive(Clone, Debug)]
 struct Member {
     status: Status,
-    /// It was told that the group is faulty.
+    /// Whether the last request set the fault of the group.
     faulted: bool,
     duty: Duty,
 }
 
-/// What a member owes to the group.
+/// The duty of a member to the group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Duty {
-    /// To be what it is.
+    /// No duty.
     None,
-    /// It came while the group was master; it becomes master as soon as it is started.
+    /// Added while the group was master: becomes master as soon as it is started.
     Join,
-    /// It will be asked to become master.
+    /// To become master; not requested yet.
     Promotion,
-    /// It was asked for something, and has not been observed since.
+    /// A request was returned, and the member has not been observed since.
     Asked,
 }
 
@@ -147,7 +147,7 @@ impl Member {
         self.status.state == State::Master
     }
 
-    /// It has nothing left to do, and is not master.
+    /// Whether it has no duty left and is not master.
     fn is_lost(&self) -> bool {
         match self.duty {
             Duty::None => !self.is_master(),
@@ -161,12 +161,12 @@ impl Member {
 #[derive(Clone, Debug)]
 pub struct SyncGroup<M> {
     members: BTreeMap<M, Member>,
-    /// It is master, or becomes it.
+    /// Whether the group is master, or becomes it.
     acting: bool,
 }
 
 impl<M: Clone + Ord> SyncGroup<M> {
-    /// A group of these, none of which has been observed.
+    /// A group of these members, none of which has been observed.
     pub fn new(members: impl IntoIterator<Item = M>) -> Self {
         let member = |member| (member, Member::new(Duty::None));
         Self {
@@ -175,7 +175,7 @@ impl<M: Clone + Ord> SyncGroup<M> {
         }
     }
 
-    /// Adds a member. One that is master already, in a group that is master, stays so.
+    /// Adds a member. A master in a group that is master stays master.
     pub fn add(&mut self, member: M) {
         let duty = if self.acting { Duty::Join } else { Duty::None };
         self.members
@@ -183,8 +183,8 @@ impl<M: Clone + Ord> SyncGroup<M> {
             .or_insert_with(|| Member::new(duty));
     }
 
-    /// Removes a member; the others do not move for that. Whoever goes on using the router
-    /// [takes it out](VirtualRouter::set_grouped) and clears [`FaultReason::SyncGroup`].
+    /// Removes a member; the states of the others do not change. For further use of the router
+    /// alone, [ungroup](VirtualRouter::set_grouped) it and clear [`FaultReason::SyncGroup`].
     pub fn remove(&mut self, member: &M) {
         self.members.remove(member);
     }
@@ -194,7 +194,7 @@ impl<M: Clone + Ord> SyncGroup<M> {
         self.members.keys()
     }
 
-    /// State of the group: Fault if anything is amiss with a member, Master if all are, Initialize
+    /// State of the group: Fault if a member has a fault, Master if all are, Initialize
     /// if none was started, else Backup.
     pub fn state(&self) -> State {
         let all = |state| {
@@ -213,7 +213,7 @@ impl<M: Clone + Ord> SyncGroup<M> {
         }
     }
 
-    /// Tells what has become of a member. A stranger is disregarded.
+    /// Reports the status of a member. An unknown member is ignored.
     pub fn observe(&mut self, member: &M, status: Status) {
         if let Some(member) = self.members.get_mut(member) {
             member.status = status;
@@ -223,15 +223,15 @@ impl<M: Clone + Ord> SyncGroup<M> {
         }
     }
 
-    /// The next thing a member must do; `None` when the group is as it should be. The member must
-    /// be [observed](Self::observe) after it has done it.
+    /// The next request to a member; `None` when all members are in the state of the group. The member
+    /// must be [observed](Self::observe) after the request is carried out.
     pub fn poll_request(&mut self) -> Option<(M, Request)> {
         let faulty = self.is_faulty();
         if faulty || (self.acting && self.members.values().any(Member::is_lost)) {
-            self.stand_down();
+            self.abandon_master();
         }
         if !faulty && !self.acting {
-            self.stand_up();
+            self.try_promote();
         }
         self.ask(
             |member| member.faulted != faulty,
@@ -256,11 +256,11 @@ impl<M: Clone + Ord> SyncGroup<M> {
         })
     }
 
-    /// Observes all members and does what is to be done, until nothing is. `visit` does what a
-    /// member is asked for, if anything, and says what has become of it; `None`: it is not there.
-    /// The caller then does what the routers say, member by member.
+    /// Observes all members and carries out all requests. `visit` carries out a request, if there is
+    /// one, and returns the status of the member; `None` if there is no such router. The caller then
+    /// takes the outputs of the routers, member by member.
     ///
-    /// It ends: what a member is asked for makes it neither a candidate nor faulty.
+    /// The loop ends, because no request makes a member a candidate or faulty.
     pub fn settle(&mut self, mut visit: impl FnMut(&M, Option<Request>) -> Option<Status>) {
         let members: Vec<M> = self.members.keys().cloned().collect();
         for member in &members {
@@ -279,7 +279,7 @@ impl<M: Clone + Ord> SyncGroup<M> {
         self.members.values().any(|member| member.status.faulty)
     }
 
-    fn stand_down(&mut self) {
+    fn abandon_master(&mut self) {
         self.acting = false;
         for member in self.members.values_mut() {
             if member.duty != Duty::Asked {
@@ -288,8 +288,8 @@ impl<M: Clone + Ord> SyncGroup<M> {
         }
     }
 
-    /// Becomes master if every member is, or would be.
-    fn stand_up(&mut self) {
+    /// Makes the group master if every member is master or a candidate.
+    fn try_promote(&mut self) {
         let ready = |member: &Member| {
             member.duty == Duty::None
                 && !member.faulted
@@ -311,7 +311,7 @@ impl<M: Clone + Ord> SyncGroup<M> {
         }
     }
 
-    /// Asks the first member that `wanted` picks.
+    /// The request to the first member that `wanted` selects.
     fn ask(
         &mut self,
         wanted: impl Fn(&Member) -> bool,

@@ -50,7 +50,7 @@ impl Machine {
         }
     }
 
-    fn of(priorities: &[u8]) -> Self {
+    fn with_priorities(priorities: &[u8]) -> Self {
         Self::new((0..).zip(priorities).map(|(lan, &p)| builder(lan, p)))
     }
 
@@ -62,7 +62,7 @@ impl Machine {
     }
 
     fn master(priorities: &[u8]) -> Self {
-        let mut machine = Self::of(priorities).started();
+        let mut machine = Self::with_priorities(priorities).started();
         machine.run(Duration::from_secs(5));
         assert_eq!(machine.states(), vec![State::Master; priorities.len()]);
         machine.outputs();
@@ -93,7 +93,7 @@ impl Machine {
         self.now = end;
     }
 
-    fn hear(&mut self, router: usize, priority: u8) {
+    fn receive(&mut self, router: usize, priority: u8) {
         let config = self.routers[router].config();
         let lan = u8::try_from(router).unwrap();
         let (source, destination) = (IpAddr::from([10, 0, lan, 20]), config.group());
@@ -150,7 +150,7 @@ impl Machine {
 
 #[test]
 fn a_member_that_times_out_alone_waits_for_the_last() {
-    let mut machine = Machine::of(&[200, 100]).started();
+    let mut machine = Machine::with_priorities(&[200, 100]).started();
     // 3 s + 56/256 s: the first would be master.
     machine.run(Duration::from_millis(3300));
     assert!(machine.routers[0].is_candidate());
@@ -180,10 +180,10 @@ fn a_member_that_times_out_alone_waits_for_the_last() {
 
 #[test]
 fn a_master_on_one_lan_holds_back_the_group() {
-    let mut machine = Machine::of(&[100, 100]).started();
+    let mut machine = Machine::with_priorities(&[100, 100]).started();
     for _ in 0..20 {
         machine.run(Duration::from_secs(1));
-        machine.hear(0, 150);
+        machine.receive(0, 150);
     }
     assert!(machine.routers[1].is_candidate());
     assert_eq!(machine.states(), [State::Backup, State::Backup]);
@@ -191,10 +191,10 @@ fn a_master_on_one_lan_holds_back_the_group() {
 }
 
 #[test]
-fn a_candidate_that_hears_a_better_master_is_none() {
-    let mut machine = Machine::of(&[200, 100]).started();
+fn group_candidate_receiving_a_better_master_is_withdrawn() {
+    let mut machine = Machine::with_priorities(&[200, 100]).started();
     machine.run(Duration::from_millis(3300));
-    machine.hear(0, 250);
+    machine.receive(0, 250);
     assert!(!machine.routers[0].is_candidate());
     machine.run(Duration::from_millis(400));
     assert_eq!(machine.states(), [State::Backup, State::Backup]);
@@ -203,7 +203,7 @@ fn a_candidate_that_hears_a_better_master_is_none() {
 #[test]
 fn a_member_that_yields_takes_all_to_backup() {
     let mut machine = Machine::master(&[100, 100, 100]);
-    machine.hear(1, 150);
+    machine.receive(1, 150);
     assert_eq!(machine.states(), [State::Backup; 3]);
     let outputs = machine.outputs();
     for resigned in [0, 2] {
@@ -223,11 +223,11 @@ fn a_member_that_yields_takes_all_to_backup() {
 }
 
 #[test]
-fn a_fault_of_one_takes_all_to_fault_until_nothing_is_amiss() {
+fn group_fault_of_one_takes_all_to_fault_until_cleared() {
     for state in [State::Backup, State::Master] {
         let mut machine = match state {
             State::Master => Machine::master(&[100, 100]),
-            _ => Machine::of(&[100, 100]).started(),
+            _ => Machine::with_priorities(&[100, 100]).started(),
         };
         machine.outputs();
         machine.fault(0, true);
@@ -247,10 +247,10 @@ fn a_fault_of_one_takes_all_to_fault_until_nothing_is_amiss() {
 #[test]
 fn owners_start_as_master_only_together() {
     assert_eq!(
-        Machine::of(&[255, 255]).started().states(),
+        Machine::with_priorities(&[255, 255]).started().states(),
         [State::Master; 2]
     );
-    let mut mixed = Machine::of(&[255, 100]).started();
+    let mut mixed = Machine::with_priorities(&[255, 100]).started();
     assert_eq!(mixed.states(), [State::Backup; 2]);
     mixed.run(Duration::from_secs(4));
     assert_eq!(mixed.states(), [State::Master; 2]);
@@ -261,8 +261,8 @@ fn the_member_that_does_not_preempt_decides() {
     let mut machine = Machine::new([builder(0, 200), builder(1, 200).preempt(false)]).started();
     for _ in 0..20 {
         machine.run(Duration::from_secs(1));
-        machine.hear(0, 100);
-        machine.hear(1, 100);
+        machine.receive(0, 100);
+        machine.receive(1, 100);
     }
     assert_eq!(machine.states(), [State::Backup; 2]);
     // Both masters are gone.
@@ -295,7 +295,7 @@ fn an_added_member_joins_a_group_that_is_master() {
     machine.call(2, VirtualRouter::handle_startup);
     assert_eq!(machine.states(), [State::Master; 3]);
     // It is a member like the others.
-    machine.hear(2, 200);
+    machine.receive(2, 200);
     assert_eq!(machine.states(), [State::Backup; 3]);
 }
 
@@ -304,7 +304,7 @@ fn a_removed_member_goes_its_own_way() {
     let mut machine = Machine::master(&[100, 100, 100]);
     machine.group.remove(&2);
     machine.routers[2].set_grouped(false);
-    machine.hear(0, 150);
+    machine.receive(0, 150);
     assert_eq!(
         machine.states(),
         [State::Backup, State::Backup, State::Master]
@@ -324,7 +324,7 @@ fn a_group_of_masters_is_taken_as_it_is() {
 
 #[test]
 fn two_groups_do_not_know_of_each_other() {
-    let mut machine = Machine::of(&[100; 4]);
+    let mut machine = Machine::with_priorities(&[100; 4]);
     machine.group = SyncGroup::new([0, 1]);
     let mut other = SyncGroup::new([2, 3]);
     let mut machine = machine.started();
@@ -374,7 +374,7 @@ fn event() -> impl Strategy<Value = (usize, Event)> {
     (0..4_usize, what)
 }
 
-/// A member as simple as can be: [`Status`], and whether the group told it of a fault.
+/// A simple member: its [`Status`], and whether the group has set its fault.
 #[derive(Clone, Copy)]
 struct Model {
     status: Status,
@@ -440,7 +440,7 @@ proptest! {
                 _ if group.members().any(|&known| known == member) => members[member].happens(event),
                 _ => {}
             }
-            // The group may be told late, of several things at once.
+            // The group may be informed late, of several events at once.
             if lazy && n % 3 != 0 && n + 1 != events.len() {
                 continue;
             }
@@ -467,7 +467,7 @@ proptest! {
                 prop_assert!(faulty == (state == State::Fault) || state == State::Initialize);
                 prop_assert_eq!(member.faulted, faulty);
             }
-            // Nobody becomes master against his will but who joins.
+            // Only a candidate or a joining member becomes master.
             for member in group.members() {
                 let (was, is) = (before[*member].status, members[*member].status);
                 if is.state == State::Master && was.state != State::Master {

@@ -72,9 +72,10 @@ impl AddressList {
         self.addresses.first().copied()
     }
 
-    /// Whether both lists hold the same addresses, in whatever order.
+    /// Whether both lists hold the same addresses, in any order.
     pub fn same_set(&self, other: &Self) -> bool {
-        let within = |of: &Self, all: &Self| of.addresses.iter().all(|a| all.addresses.contains(a));
+        let within =
+            |part: &Self, all: &Self| part.addresses.iter().all(|a| all.addresses.contains(a));
         self.addresses == other.addresses
             || (self.addresses.len() == other.addresses.len()
                 && within(self, other)

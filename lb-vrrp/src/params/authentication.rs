@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a router proves to its peers (RFC 2338 §5.3.6; draft-cassen-vrrp-auth-hmac).
+//! Authentication between routers (RFC 2338 §5.3.6; draft-cassen-vrrp-auth-hmac).
 
 use std::fmt;
 

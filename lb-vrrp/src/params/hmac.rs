@@ -56,7 +56,7 @@ impl fmt::Debug for HmacKey {
     }
 }
 
-/// What tells a fresh advertisement from a recorded one (`anti_replay` in keepalived).
+/// How fresh advertisements are distinguished from replays (`anti_replay` in keepalived).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AntiReplay {
@@ -66,7 +66,7 @@ pub enum AntiReplay {
         /// The window.
         window: Duration,
     },
-    /// Each sender's sequence must grow. A recording of a sender that was never heard passes.
+    /// Each sender's sequence must grow. A replay of an unknown sender passes.
     Monotonic,
 }
 
@@ -74,12 +74,12 @@ pub enum AntiReplay {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HmacMode {
-    /// Signs, and discards what is not signed.
+    /// Signs, and discards advertisements without a trailer.
     #[default]
     Enforce,
-    /// Signs, and accepts what is not signed.
+    /// Signs, and accepts advertisements without a trailer.
     Permissive,
-    /// Does not sign, accepts what is not signed, and checks what is.
+    /// Does not sign, accepts advertisements without a trailer, and checks trailers.
     ReceiveOnly,
 }
 
@@ -136,7 +136,7 @@ impl HmacConfig {
         })
     }
 
-    /// Sets what tells a fresh advertisement from a recorded one. Without this it is the time,
+    /// Sets how fresh advertisements are distinguished from replays. Without this it is the time,
     /// with a window of three intervals, at least 5 s.
     ///
     /// # Errors
@@ -169,12 +169,12 @@ impl HmacConfig {
         self.keys.iter().find(|key| key.id() == id)
     }
 
-    /// How strict the router is.
+    /// The mode.
     pub const fn mode(&self) -> HmacMode {
         self.mode
     }
 
-    /// What tells a fresh advertisement from a recorded one, for an interval.
+    /// How fresh advertisements are distinguished from replays, for an interval.
     pub fn anti_replay(&self, interval: Duration) -> AntiReplay {
         self.anti_replay.unwrap_or_else(|| AntiReplay::Time {
             window: (interval * 3).clamp(Duration::from_secs(5), Self::MAX_WINDOW),

@@ -23,7 +23,7 @@ impl Priority {
     /// 255: the router that owns the virtual addresses; it starts as master.
     pub const OWNER: Self = Self(NonZeroU8::MAX);
 
-    /// 100: what a router has that was not told otherwise.
+    /// 100: the default.
     pub const DEFAULT: Self = match NonZeroU8::new(100) {
         Some(value) => Self(value),
         None => Self::OWNER,
@@ -79,7 +79,7 @@ impl TryFrom<u8> for Priority {
     reason = "the eight bits mean one or the other"
 )]
 pub enum AdvertisedPriority {
-    /// 0: the sender stops being master and does not wait to be missed.
+    /// 0: the sender stops being master, and backups take over without waiting for it.
     Resign,
     /// 1–255: the sender takes part with this priority.
     Active(Priority),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a route says about the connections over it, and how it ranks.
+//! Metrics of a route for the connections over it, and its preference.
 
 use std::fmt;
 
-/// A number that connections over a route begin with (`RTAX_*`).
+/// A metric of a route, with which its connections start (`RTAX_*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

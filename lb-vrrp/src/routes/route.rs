@@ -52,7 +52,8 @@ pub struct VirtualRoute {
     pub scope: Scope,
     /// Type of service that packets must have; 0: any.
     pub tos: u8,
-    /// The gateway is reached by the interface although no address of it says so.
+    /// Whether the gateway is on the link although no address of the interface is in its network
+    /// (`onlink`).
     pub on_link: bool,
     /// Several ways at once, instead of one gateway and interface.
     pub next_hops: Vec<NextHop>,
@@ -200,7 +201,7 @@ impl VirtualRoute {
             .filter_map(Option::as_deref)
     }
 
-    /// What keeps it from being a route at all, in words.
+    /// Why the route is invalid, in words.
     pub fn problem(&self) -> Option<&'static str> {
         let family = self.destination.family();
         let other = |address: Option<IpAddr>| {
@@ -303,7 +304,8 @@ pub struct NextHop {
     pub interface: Option<String>,
     /// Its share of the packets, 1 to 256.
     pub weight: u16,
-    /// The gateway is reached by the interface although no address of it says so.
+    /// Whether the gateway is on the link although no address of the interface is in its network
+    /// (`onlink`).
     pub on_link: bool,
 }
 

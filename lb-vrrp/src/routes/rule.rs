@@ -25,13 +25,13 @@ use crate::AddressFamily;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct VirtualRule {
-    /// Whose packets it is about.
+    /// The family of the packets.
     pub family: AddressFamily,
     /// Its place among the rules: lower ones first. The kernel's own are 0, 32766 and 32767.
     pub priority: u32,
     /// What is done with packets that match.
     pub action: RuleAction,
-    /// It is about the packets that do not match (`not`).
+    /// Whether the rule applies to packets that do not match (`not`).
     pub invert: bool,
     /// Network of the source.
     pub from: Option<Network>,
@@ -55,7 +55,7 @@ pub struct VirtualRule {
     pub source_ports: Option<RangeInclusive<u16>>,
     /// Destination ports (`dport`).
     pub destination_ports: Option<RangeInclusive<u16>>,
-    /// User ids that packets of this host belong to (`uidrange`).
+    /// User ids of the sockets of this host (`uidrange`).
     pub users: Option<RangeInclusive<u32>>,
     /// The router is in Fault while an interface of the rule is missing or down.
     pub tracked: bool,
@@ -85,7 +85,7 @@ impl VirtualRule {
         }
     }
 
-    /// Has it be about packets that do not match (`not`).
+    /// Applies the rule to packets that do not match (`not`).
     #[must_use]
     pub const fn with_invert(mut self, invert: bool) -> Self {
         self.invert = invert;
@@ -169,7 +169,7 @@ impl VirtualRule {
         self
     }
 
-    /// Sets the user ids that packets of this host belong to (`uidrange`).
+    /// Sets the user ids of the sockets of this host (`uidrange`).
     #[must_use]
     pub const fn with_users(mut self, users: RangeInclusive<u32>) -> Self {
         self.users = Some(users);
@@ -190,7 +190,7 @@ impl VirtualRule {
             .filter_map(Option::as_deref)
     }
 
-    /// What keeps it from being a rule at all, in words.
+    /// Why the rule is invalid, in words.
     pub fn problem(&self) -> Option<&'static str> {
         let other = |network: Option<Network>| {
             network.is_some_and(|network| network.family() != self.family)
@@ -271,9 +271,9 @@ impl fmt::Display for VirtualRule {
 pub enum RuleAction {
     /// Looks for a route in this table.
     Table(u32),
-    /// Looks for a route in the table of the VRF that packets belong to (`l3mdev`).
+    /// Looks for a route in the table of the packet's VRF (`l3mdev`).
     VrfTable,
-    /// Goes on with the rule of this priority.
+    /// Continues with the rule of this priority (`goto`).
     Goto(u32),
     /// Nothing.
     Nop,

@@ -16,8 +16,8 @@ pub enum ObjectId {
     File(Arc<str>),
     /// A number of processes (`vrrp_track_process`).
     Process(Arc<str>),
-    /// A BFD session (`bfd_instance`). Somebody else runs it and reports it by
-    /// `DriverHandle::report`.
+    /// A BFD session (`bfd_instance`). Another part of the program runs it and reports
+    /// its state by `DriverHandle::report`.
     Bfd(Arc<str>),
     /// A static address, route or rule, by its [name](crate::StaticItems::names) (`track_group`).
     /// The driver watches it.

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Tracking: what happens around a router, as a change of its priority or as a fault.
+//! Tracking: turns the states of objects into a router's priority and faults.
 //!
 //! A [`Tracker`] knows objects – interfaces, scripts, files, processes, BFD sessions – and which
 //! routers track them with which [`Weight`]. An object that many routers track is evaluated once.
-//! It does no I/O and runs no script: it is told results, and says what they mean.
+//! It does no I/O and runs no script: the caller passes results, and takes the effects.
 //!
 //! The arithmetic is keepalived's. The changes of all objects are added to the configured
 //! priority, and the sum is cut to 1–254; 255, the address owner, is never changed. With weight 0
-//! an object makes the router faulty. No advertisement is forced by that; the engine sends one at
-//! once only where the priority of a master fell.
+//! an object makes the router faulty. The engine advertises a new priority at once only
+//! if the priority of a master fell.
 //!
 //! ```
 //! use std::time::Instant;

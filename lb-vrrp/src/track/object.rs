@@ -1,27 +1,26 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What can be tracked, and what is known of it.
+//! Tracked objects and their states.
 
 use std::{
     num::{NonZeroU16, NonZeroU32},
     time::{Duration, Instant},
 };
 
-/// Something whose state counts in the election.
+/// An object whose state affects the election.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Object {
-    /// An interface, up or down (`track_interface`). Up until told otherwise.
+    /// An interface, up or down (`track_interface`). Initially up.
     Interface,
     /// A script that succeeds or fails (`vrrp_script`).
     Script(Script),
-    /// A number in a file (`track_file`). 0 until told otherwise.
+    /// A number in a file (`track_file`). Initially 0.
     File,
     /// A number of processes (`vrrp_track_process`). Unknown until counted.
     Process(Process),
-    /// A BFD session, up or down (`bfd_instance`). Down until told otherwise.
+    /// A BFD session, up or down (`bfd_instance`). Initially down.
     Bfd,
-    /// A static address, route or rule, in its place or not (`track_group`). In its place until
-    /// told otherwise.
+    /// A static address, route or rule, installed or not (`track_group`). Initially installed.
     Static,
 }
 
@@ -33,8 +32,8 @@ pub struct Script {
     pub rise: NonZeroU32,
     /// Failures in a row until it counts as failed (`fall`).
     pub fall: NonZeroU32,
-    /// It counts as failed before its first result (`init_fail`); else it counts for nothing, and
-    /// a router that would be faulty without it waits for the first result.
+    /// It counts as failed before its first result (`init_fail`); otherwise it has no effect, and
+    /// routers that it can make faulty wait for the first result.
     pub init_fail: bool,
 }
 
@@ -48,16 +47,16 @@ impl Default for Script {
     }
 }
 
-/// How many processes there must be.
+/// The required number of processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "the keywords of vrrp_track_process"
 )]
 pub struct Process {
-    /// At least so many (`quorum`).
+    /// The minimum (`quorum`).
     pub quorum: u16,
-    /// At most so many (`quorum_max`); with 0 there must be none.
+    /// The maximum (`quorum_max`); with 0 there must be none.
     pub quorum_max: Option<u16>,
     /// How long enough of them must run before they count (`fork_delay`).
     pub fork_delay: Duration,
@@ -108,12 +107,12 @@ impl ScriptOutcome {
     }
 }
 
-/// What is known of an object.
+/// The state of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Verdict {
-    /// Nothing yet.
+    /// Not known yet.
     Unknown,
     /// Well, or failed.
     Well(bool),
@@ -121,7 +120,7 @@ pub enum Verdict {
     Value(i64),
 }
 
-/// An object with what has become of it. One for all routers that track it.
+/// An object and its state, shared by all routers that track it.
 #[derive(Clone, Debug)]
 pub(super) enum Tracked {
     /// An interface, a session, or a static item.
@@ -162,7 +161,7 @@ impl Tracked {
         }
     }
 
-    /// Takes new parameters and keeps what is known; of another kind it begins anew.
+    /// Changes the parameters and keeps the state, unless the kind differs.
     pub(super) fn replace(&mut self, now: Instant, object: Object) {
         match (&mut *self, object) {
             (Self::Script { script, result }, Object::Script(new)) => {
@@ -171,15 +170,15 @@ impl Tracked {
             }
             (Self::Process(count), Object::Process(new)) => {
                 count.process = new;
-                count.judge(now);
+                count.evaluate(now);
             }
             (known, new) if known.object() == new => {}
             (known, new) => *known = Self::new(new),
         }
     }
 
-    /// Takes what another tracker knew; what does not fit its kind changes nothing.
-    pub(super) fn adopt(&mut self, verdict: Verdict) {
+    /// Sets the state to one of another tracker; ignored if the kind differs.
+    pub(super) fn restore(&mut self, verdict: Verdict) {
         match (self, verdict) {
             (Self::Binary { up, .. }, Verdict::Well(well)) => *up = well,
             (Self::Script { script, result }, Verdict::Well(true)) => result.well(script),
@@ -202,7 +201,7 @@ impl Tracked {
         }
     }
 
-    /// When it changes by itself.
+    /// When the state changes without a further event.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Process(count) => count.deadline,
@@ -216,7 +215,7 @@ impl Tracked {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RiseFall {
     result: u32,
-    /// `None`: nothing is known.
+    /// `None`: not known yet.
     well: Option<bool>,
 }
 
@@ -273,13 +272,13 @@ impl RiseFall {
     }
 }
 
-/// How many processes run, and whether that is right.
+/// The number of processes, and whether it is in the range.
 #[derive(Clone, Debug)]
 pub(super) struct ProcessCount {
     process: Process,
     count: Option<u32>,
     well: Option<bool>,
-    /// When the verdict turns round, if the number stays.
+    /// When the verdict changes if the number stays the same.
     deadline: Option<Instant>,
 }
 
@@ -295,11 +294,11 @@ impl ProcessCount {
 
     pub(super) fn count(&mut self, now: Instant, count: u32) {
         self.count = Some(count);
-        self.judge(now);
+        self.evaluate(now);
     }
 
     /// The first count decides at once; later ones after their delay.
-    fn judge(&mut self, now: Instant) {
+    fn evaluate(&mut self, now: Instant) {
         let Some(count) = self.count else { return };
         let suffices = self.process.suffices(count);
         let delay = if suffices {

@@ -93,8 +93,8 @@ fn the_first_result_of_a_script_decides_alone() {
         assert_eq!(drain(&mut tracker), []);
         tracker.handle_script(&"x", outcome);
         assert_eq!(tracker.verdict(&"x"), Some(Verdict::Well(expected)));
-        let told = if expected { vec![] } else { changed(80) };
-        assert_eq!(drain(&mut tracker), told);
+        let reports = if expected { vec![] } else { changed(80) };
+        assert_eq!(drain(&mut tracker), reports);
     }
 }
 
@@ -162,7 +162,7 @@ fn a_router_waits_for_scripts_that_could_make_it_faulty() {
     expected.push(Output::Ready { router: "a" });
     assert_eq!(drain(&mut tracker), expected);
     assert!(tracker.is_ready(&"a"), "y has a weight and may come later");
-    assert!(tracker.is_ready(&"nobody"));
+    assert!(tracker.is_ready(&"unknown"));
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn a_file_adds_its_number() {
     tracker.handle_value(&"x", -254);
     assert_eq!(drain(&mut tracker), fault(true));
     tracker.handle_value(&"x", 0);
-    // The priority first: it starts anew with it.
+    // The priority first, so that the router restarts with it.
     assert_eq!(drain(&mut tracker), [changed(100), fault(false)].concat());
 }
 
@@ -287,8 +287,8 @@ fn the_weight_of_the_group_goes_before_the_routers_own() {
 }
 
 #[test]
-fn members_of_a_group_move_by_faults_only_unless_told_otherwise() {
-    let of = |object, value, allowed| weight(value).in_sync_group(object, allowed);
+fn group_members_track_by_faults_unless_weights_allowed() {
+    let in_group = |object, value, allowed| weight(value).in_sync_group(object, allowed);
     let script = script(1, 1);
     let process = Object::Process(Process::default());
     for object in [
@@ -298,14 +298,14 @@ fn members_of_a_group_move_by_faults_only_unless_told_otherwise() {
         Object::Interface,
         Object::File,
     ] {
-        assert_eq!(of(object, 20, true), Some(weight(20)));
-        assert_eq!(of(object, 0, false), Some(Weight::FAULT));
+        assert_eq!(in_group(object, 20, true), Some(weight(20)));
+        assert_eq!(in_group(object, 0, false), Some(Weight::FAULT));
     }
     for removed in [script, Object::Bfd, process, Object::File] {
-        assert_eq!(of(removed, 20, false), None);
+        assert_eq!(in_group(removed, 20, false), None);
     }
-    assert_eq!(of(Object::Interface, 20, false), Some(Weight::FAULT));
-    assert_eq!(of(Object::File, 1, false), Some(Weight::FAULT));
+    assert_eq!(in_group(Object::Interface, 20, false), Some(Weight::FAULT));
+    assert_eq!(in_group(Object::File, 1, false), Some(Weight::FAULT));
 }
 
 #[test]
@@ -339,7 +339,7 @@ fn what_is_gone_counts_for_nothing() {
     tracker.remove_object(&"x");
     assert_eq!(drain(&mut tracker), fault(false));
     assert!(!tracker.handle_up(&"x", true));
-    assert!(!tracker.subscribe("nobody", "x", weight(1)));
+    assert!(!tracker.subscribe("unknown", "x", weight(1)));
     tracker.set_object(Instant::now(), "x", Object::File);
     assert!(!tracker.handle_up(&"x", true), "it is a file");
     tracker.remove_router(&"a");
@@ -387,7 +387,7 @@ fn happen(tracker: &mut Rig, (object, value): Happening) {
     assert!(known);
 }
 
-/// What a router knows after it was told all.
+/// The state of a router after all reports.
 fn outcome(base: u8, outputs: &[Output<&'static str>]) -> (u8, bool) {
     outputs
         .iter()
@@ -412,12 +412,12 @@ proptest! {
         events in prop::collection::vec((0..5_usize, -300..300_i64), 0..40),
     ) {
         let mut eager = build(base, &weights);
-        let mut told = Vec::new();
+        let mut reports = Vec::new();
         for &event in &events {
             happen(&mut eager, event);
-            told.extend(drain(&mut eager));
+            reports.extend(drain(&mut eager));
         }
-        told.extend(drain(&mut eager));
+        reports.extend(drain(&mut eager));
 
         let mut last: Vec<Happening> = Vec::new();
         for &(object, value) in events.iter().rev() {
@@ -429,7 +429,7 @@ proptest! {
         for event in last {
             happen(&mut lazy, event);
         }
-        prop_assert_eq!(outcome(base, &told), outcome(base, &drain(&mut lazy)));
+        prop_assert_eq!(outcome(base, &reports), outcome(base, &drain(&mut lazy)));
     }
 
     /// A priority is 1 to 254, but for the owner's, and it is that of the arithmetic; and what is
@@ -441,11 +441,11 @@ proptest! {
         events in prop::collection::vec((0..5_usize, -300..300_i64), 0..40),
     ) {
         let mut tracker = build(base, &weights);
-        let mut told = Vec::new();
+        let mut reports = Vec::new();
         for &event in &events {
             happen(&mut tracker, event);
-            told.extend(drain(&mut tracker));
-            let (number, faulty) = outcome(base, &told);
+            reports.extend(drain(&mut tracker));
+            let (number, faulty) = outcome(base, &reports);
             if base == 255 {
                 prop_assert_eq!(number, 255);
             } else {
@@ -455,7 +455,7 @@ proptest! {
             prop_assert_eq!(faulty, tracker.faults(&"a").next().is_some());
         }
         tracker.retain(&"a", |_| false);
-        told.extend(drain(&mut tracker));
-        prop_assert_eq!(outcome(base, &told), (base, false));
+        reports.extend(drain(&mut tracker));
+        prop_assert_eq!(outcome(base, &reports), (base, false));
     }
 }

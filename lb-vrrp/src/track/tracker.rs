@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Objects, the routers that track them, and what that comes to.
+//! Objects, the routers that track them, and the effects.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -9,47 +9,47 @@ use std::{
 use super::{Object, ScriptOutcome, Verdict, Weight, object::Tracked, weight::Effect};
 use crate::params::Priority;
 
-/// What tracking means for a router.
+/// A change that tracking makes to a router.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Output<R> {
     /// [`VirtualRouter::handle_priority`](crate::VirtualRouter::handle_priority).
     Priority {
-        /// Which router.
+        /// The router.
         router: R,
-        /// Its priority from now on.
+        /// The new priority.
         priority: Priority,
     },
     /// [`VirtualRouter::handle_fault`](crate::VirtualRouter::handle_fault) with
     /// [`FaultReason::Tracked`](crate::FaultReason::Tracked);
-    /// [`Tracker::faults`] says because of what.
+    /// [`Tracker::faults`] names the objects.
     Fault {
-        /// Which router.
+        /// The router.
         router: R,
-        /// Whether anything it tracks makes it faulty.
+        /// Whether a tracked object makes it faulty.
         present: bool,
     },
     /// The last script that the router [waited](Tracker::is_ready) for has reported.
     Ready {
-        /// Which router.
+        /// The router.
         router: R,
     },
 }
 
-/// A router with what it tracks, and what it was told.
+/// A router with its subscriptions, and the standing that was reported last.
 #[derive(Clone, Debug)]
 struct Router<O> {
     base: Priority,
     subscriptions: BTreeMap<O, Subscription>,
-    told: Standing,
+    reported: Standing,
 }
 
-/// By what weight a router tracks an object.
+/// The weights with which a router tracks an object.
 #[derive(Clone, Copy, Debug, Default)]
 struct Subscription {
-    /// Of its own.
+    /// The router's own weight.
     own: Option<Weight>,
-    /// By its sync group, which goes first.
+    /// The weight of its sync group, which takes precedence.
     group: Option<Weight>,
 }
 
@@ -59,7 +59,7 @@ impl Subscription {
     }
 }
 
-/// All that tracking says about a router.
+/// The effects of tracking on a router.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Standing {
     priority: Priority,
@@ -69,13 +69,13 @@ struct Standing {
 
 /// Objects and the routers that track them; `O` names objects, `R` routers.
 ///
-/// After each call take [`poll_output`](Self::poll_output) until it returns `None`. What came and
-/// went between two polls is not told.
+/// After each call take [`poll_output`](Self::poll_output) until it returns `None`. Changes that were
+/// undone between two polls are not reported.
 #[derive(Clone, Debug)]
 pub struct Tracker<O, R> {
     objects: BTreeMap<O, Tracked>,
     routers: BTreeMap<R, Router<O>>,
-    /// Routers that may have something to be told, each once.
+    /// Routers with a possible change to report, each once.
     changed: VecDeque<R>,
 }
 
@@ -90,13 +90,13 @@ impl<O, R> Default for Tracker<O, R> {
 }
 
 impl<O: Clone + Ord, R: Clone + Ord> Tracker<O, R> {
-    /// One that knows nothing.
+    /// A tracker without objects and routers.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds an object, or changes its parameters: what is known of it is kept unless it is of
-    /// another kind now. `rise` and `fall` begin anew on the side where the script stands.
+    /// Adds an object, or changes its parameters: its state is kept unless its kind differs. The
+    /// counts of `rise` and `fall` restart with the present state of the script.
     pub fn set_object(&mut self, now: Instant, name: O, object: Object) {
         self.objects
             .entry(name.clone())
@@ -105,20 +105,20 @@ impl<O: Clone + Ord, R: Clone + Ord> Tracker<O, R> {
         self.note_subscribers(&name);
     }
 
-    /// Removes an object: it counts for nothing any more.
+    /// Removes an object, which has no effect any more.
     pub fn remove_object(&mut self, name: &O) {
         self.objects.remove(name);
         self.note_subscribers(name);
     }
 
-    /// Adds a router with its configured priority, or changes that. A router that is told of a
-    /// changed priority by [`reconfigure`](crate::VirtualRouter::reconfigure) begins with it, and
-    /// is told here what has become of it.
+    /// Adds a router with its configured priority, or changes that. A router that was
+    /// [reconfigured](crate::VirtualRouter::reconfigure) starts with the changed priority; the outputs
+    /// here report the effective one.
     pub fn set_router(&mut self, router: R, base: Priority) {
         let known = self.routers.entry(router.clone()).or_insert(Router {
             base,
             subscriptions: BTreeMap::new(),
-            told: Standing {
+            reported: Standing {
                 priority: base,
                 fault: false,
                 ready: true,
@@ -126,18 +126,18 @@ impl<O: Clone + Ord, R: Clone + Ord> Tracker<O, R> {
         });
         if known.base != base {
             known.base = base;
-            known.told.priority = base;
+            known.reported.priority = base;
         }
         self.note(router);
     }
 
-    /// Removes a router and its subscriptions; it is told nothing any more.
+    /// Removes a router and its subscriptions; nothing is reported for it any more.
     pub fn remove_router(&mut self, router: &R) {
         self.routers.remove(router);
         self.changed.retain(|changed| changed != router);
     }
 
-    /// Lets a router track an object, which may be added later. Says whether there is such a
+    /// Lets a router track an object, which may be added later. Returns whether there is such a
     /// router.
     pub fn subscribe(&mut self, router: R, object: O, weight: Weight) -> bool {
         self.subscription(router, object, |subscription| {
@@ -146,7 +146,7 @@ impl<O: Clone + Ord, R: Clone + Ord> Tracker<O, R> {
     }
 
     /// Lets a member of a sync group track an object because its group does. Its own weight for the
-    /// same object does not count then.
+    /// same object has no effect then.
     pub fn subscribe_as_member(&mut self, router: R, object: O, weight: Weight) -> bool {
         self.subscription(router, object, |subscription| {
             subscription.group = Some(weight);
@@ -161,8 +161,8 @@ impl<O: Clone + Ord, R: Clone + Ord> Tracker<O, R> {
         }
     }
 
-    /// An interface or a BFD session went up or down. Says, as the following do, whether there is
-    /// such an object.
+    /// Reports an interface or a BFD session as up or down. Returns, as the following functions do,
+    /// whether there is such an object.
     pub fn handle_up(&mut self, object: &O, is_up: bool) -> bool {
         self.change(object, |tracked| match tracked {
             Tracked::Binary { up, .. } => {
@@ -173,7 +173,7 @@ impl<O: Clone + Ord, R: Clone + Ord> Tracker<O, R> {
         })
     }
 
-    /// A run of a script ended.
+    /// Reports the end of a script's run.
     pub fn handle_script(&mut self, object: &O, outcome: ScriptOutcome) -> bool {
         self.change(object, |tracked| match tracked {
             Tracked::Script { script, result } => {
@@ -184,7 +184,7 @@ impl<O: Clone + Ord, R: Clone + Ord> Tracker<O, R> {
         })
     }
 
-    /// A number was read from a file; 0 if the file is missing or empty.
+    /// Reports the number in a file; 0 if the file is missing or empty.
     pub fn handle_value(&mut self, object: &O, content: i64) -> bool {
         self.change(object, |tracked| match tracked {
             Tracked::File { value } => {
@@ -195,7 +195,7 @@ impl<O: Clone + Ord, R: Clone + Ord> Tracker<O, R> {
         })
     }
 
-    /// So many processes run now.
+    /// Reports the number of processes.
     pub fn handle_count(&mut self, now: Instant, object: &O, running: u32) -> bool {
         self.change(object, |tracked| match tracked {
             Tracked::Process(count) => {
@@ -206,16 +206,16 @@ impl<O: Clone + Ord, R: Clone + Ord> Tracker<O, R> {
         })
     }
 
-    /// Takes what another tracker knew of an object, as if it had been seen here; how often a script
-    /// succeeded or failed in a row begins anew. Says whether there is such an object.
+    /// Sets the state of an object to one of another tracker; the counts of `rise` and `fall` restart.
+    /// Returns whether there is such an object.
     pub fn adopt(&mut self, object: &O, verdict: Verdict) -> bool {
         self.change(object, |tracked| {
-            tracked.adopt(verdict);
+            tracked.restore(verdict);
             true
         })
     }
 
-    /// Lets time pass: the delays of processes.
+    /// Handles the delays of processes that are due at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         let mut due = Vec::new();
         for (name, tracked) in &mut self.objects {
@@ -235,7 +235,7 @@ impl<O: Clone + Ord, R: Clone + Ord> Tracker<O, R> {
     /// When to call [`handle_timeout`](Self::handle_timeout) at the latest; `None`: never.
     #[inline]
     pub fn next_timeout(&self) -> Option<Instant> {
-        // A driver asks at every turn, and often there is nothing to track.
+        // Called in each turn of the driver's loop, often without any tracked object.
         if self.objects.is_empty() {
             return None;
         }
@@ -247,30 +247,30 @@ impl<O: Clone + Ord, R: Clone + Ord> Tracker<O, R> {
         self.objects.values().filter_map(Tracked::deadline).min()
     }
 
-    /// What to tell a router next: that it is faulty before its priority, that it is not after it.
+    /// The next change to a router: a fault precedes a priority, the end of a fault follows it.
     pub fn poll_output(&mut self) -> Option<Output<R>> {
         loop {
             let router = self.changed.front()?.clone();
-            if let Some(output) = self.tell(&router) {
+            if let Some(output) = self.report_change(&router) {
                 return Some(output);
             }
             self.changed.pop_front();
         }
     }
 
-    /// What is known of an object; `None` if there is none of this name.
+    /// The state of an object; `None` if there is none of this name.
     pub fn verdict(&self, object: &O) -> Option<Verdict> {
         self.objects.get(object).map(Tracked::verdict)
     }
 
-    /// What a router's priority is after tracking; `None` if there is no such router.
+    /// A router's priority after tracking; `None` if there is no such router.
     pub fn priority(&self, router: &R) -> Option<Priority> {
         let known = self.routers.get(router)?;
         Some(self.standing(known).priority)
     }
 
-    /// Whether a router may start: no script that would make it faulty is yet to report. If not, it
-    /// is told when it may by [`Output::Ready`]. A router that runs already need not mind.
+    /// Whether a router may start: every script that can make it faulty has a result.
+    /// [`Output::Ready`] reports when that becomes true. Not relevant for a running router.
     pub fn is_ready(&self, router: &R) -> bool {
         self.routers
             .get(router)
@@ -343,7 +343,7 @@ impl<O: Clone + Ord, R: Clone + Ord> Tracker<O, R> {
         self.changed.extend(subscribers);
     }
 
-    /// What an object does to a router. The owner's priority never changes.
+    /// The effect of an object on a router. The owner's priority never changes.
     fn effect(&self, router: &Router<O>, object: &O, subscription: Subscription) -> Effect {
         let weight = subscription.weight();
         if router.base.is_owner() && !weight.is_fault() {
@@ -379,34 +379,34 @@ impl<O: Clone + Ord, R: Clone + Ord> Tracker<O, R> {
         }
     }
 
-    /// The next difference between what a router was told and what is.
-    fn tell(&mut self, name: &R) -> Option<Output<R>> {
+    /// The next difference between a router's standing and the reported one.
+    fn report_change(&mut self, name: &R) -> Option<Output<R>> {
         let standing = self.standing(self.routers.get(name)?);
-        let told = &mut self.routers.get_mut(name)?.told;
+        let reported = &mut self.routers.get_mut(name)?.reported;
         let router = name.clone();
-        if standing.fault && !told.fault {
-            told.fault = true;
+        if standing.fault && !reported.fault {
+            reported.fault = true;
             return Some(Output::Fault {
                 router,
                 present: true,
             });
         }
-        if standing.priority != told.priority {
-            told.priority = standing.priority;
+        if standing.priority != reported.priority {
+            reported.priority = standing.priority;
             return Some(Output::Priority {
                 router,
                 priority: standing.priority,
             });
         }
-        if told.fault && !standing.fault {
-            told.fault = false;
+        if reported.fault && !standing.fault {
+            reported.fault = false;
             return Some(Output::Fault {
                 router,
                 present: false,
             });
         }
-        let became_ready = standing.ready && !told.ready;
-        told.ready = standing.ready;
+        let became_ready = standing.ready && !reported.ready;
+        reported.ready = standing.ready;
         became_ready.then_some(Output::Ready { router })
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How much a tracked object counts.
+//! The weight of a tracked object.
 
 use std::fmt;
 
@@ -12,13 +12,13 @@ use super::Object;
 #[error("weight {weight} is out of range, -{limit} to {limit}")]
 #[non_exhaustive]
 pub struct WeightError {
-    /// What was given.
+    /// The given weight.
     pub weight: i32,
     /// The largest weight, either way.
     pub limit: i32,
 }
 
-/// What the state of a tracked object does to a router (`weight`, `reverse` in keepalived).
+/// The effect of a tracked object's state on a router (`weight`, `reverse` in keepalived).
 ///
 /// | weight | `reverse` | while the object is well | while it has failed |
 /// |---|---|---|---|
@@ -29,7 +29,7 @@ pub struct WeightError {
 /// | positive | yes | priority − weight | – |
 /// | negative | yes | – | priority + \|weight\| |
 ///
-/// The weight of a file is a factor: what stands in the file, times the weight, is added.
+/// The weight of a file is a factor: the number in the file, times the weight, is added.
 ///
 /// ```
 /// use lb_vrrp::track::Weight;
@@ -80,7 +80,7 @@ impl Weight {
         }
     }
 
-    /// The same with `reverse` set so.
+    /// The same weight with this `reverse`.
     #[must_use]
     pub const fn reversed(self, reverse: bool) -> Self {
         Self { reverse, ..self }
@@ -91,7 +91,7 @@ impl Weight {
         self.value
     }
 
-    /// Whether the meaning is turned round.
+    /// Whether `reverse` is set.
     pub const fn is_reversed(self) -> bool {
         self.reverse
     }
@@ -115,7 +115,7 @@ impl Weight {
         }
     }
 
-    /// What an object that is well or not does.
+    /// The effect of an object that is well or has failed.
     pub(super) fn of_verdict(self, well: bool) -> Effect {
         let weight = i32::from(self.value);
         let counts = match self.value {
@@ -138,7 +138,7 @@ impl Weight {
         }
     }
 
-    /// What the content of a file does: −254 and less is a fault, and more than 253 is 253.
+    /// The effect of the number in a file: −254 and less is a fault, and more than 253 is 253.
     pub(super) fn of_value(self, value: i64) -> Effect {
         if self.is_fault() {
             return Effect {
@@ -162,7 +162,7 @@ impl fmt::Display for Weight {
     }
 }
 
-/// What one object does to one router.
+/// The effect of one object on one router.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Effect {
     /// Added to the priority.
@@ -212,25 +212,25 @@ mod tests {
 
     #[test]
     fn the_content_of_a_file_is_multiplied() {
-        let of = |weight, reverse, value| {
+        let change = |weight, reverse, value| {
             let weight = Weight::new(weight).unwrap().reversed(reverse);
             let effect = weight.of_value(value);
             (effect.change, effect.fault)
         };
-        assert_eq!(of(1, false, -20), (-20, false));
-        assert_eq!(of(2, false, 30), (60, false));
-        assert_eq!(of(2, true, 30), (-60, false));
-        assert_eq!(of(-2, false, 30), (-60, false));
-        assert_eq!(of(1, false, -253), (-253, false));
-        assert_eq!(of(1, false, -254), (-254, true));
-        assert_eq!(of(254, false, i64::MIN), (-254, true));
-        assert_eq!(of(1, false, 254), (253, false));
-        assert_eq!(of(254, false, i64::MAX), (253, false));
+        assert_eq!(change(1, false, -20), (-20, false));
+        assert_eq!(change(2, false, 30), (60, false));
+        assert_eq!(change(2, true, 30), (-60, false));
+        assert_eq!(change(-2, false, 30), (-60, false));
+        assert_eq!(change(1, false, -253), (-253, false));
+        assert_eq!(change(1, false, -254), (-254, true));
+        assert_eq!(change(254, false, i64::MIN), (-254, true));
+        assert_eq!(change(1, false, 254), (253, false));
+        assert_eq!(change(254, false, i64::MAX), (253, false));
         // Weight 0: anything but 0 is a fault, reversed 0 is.
-        assert_eq!(of(0, false, 0), (0, false));
-        assert_eq!(of(0, false, 7), (0, true));
-        assert_eq!(of(0, true, 0), (0, true));
-        assert_eq!(of(0, true, -1), (0, false));
+        assert_eq!(change(0, false, 0), (0, false));
+        assert_eq!(change(0, false, 7), (0, true));
+        assert_eq!(change(0, true, 0), (0, true));
+        assert_eq!(change(0, true, -1), (0, false));
     }
 
     #[test]

@@ -13,8 +13,8 @@ use crate::{
 
 /// An advertisement.
 ///
-/// Source and destination of the carrying packet belong to it: they give the address family, and
-/// are part of most checksums.
+/// It is read and written with source and destination of the packet: they give the address family,
+/// and are part of most checksums.
 ///
 /// ```
 /// use lb_vrrp::{wire::Advertisement, AddressFamily};
@@ -89,7 +89,7 @@ impl Advertisement {
         Ok((advertisement, Some(trailer)))
     }
 
-    /// `message` has the right length; the checksum is over `summed`.
+    /// Reads a `message` of the right length whose checksum covers `summed`.
     fn parse_parts(
         header: &Header,
         message: &[u8],

@@ -61,7 +61,7 @@ impl AuthenticationHeader {
         }
     }
 
-    /// Reads the header at the start of `bytes`; says what follows it.
+    /// Reads the header at the start of `bytes`; returns the bytes after it.
     ///
     /// # Errors
     ///

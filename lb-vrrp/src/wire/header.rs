@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The fixed header, enough to find the virtual router a packet belongs to.
+//! The fixed header, enough to find the virtual router of a packet.
 
 use std::net::IpAddr;
 

@@ -91,7 +91,7 @@ fn an_equal_backup_does_not_disturb_the_master() {
 
 #[test]
 fn priorities_next_to_each_other_take_over_in_order() {
-    // Skew times differ by 3.9 ms: the lower one hears the higher one in time.
+    // Skew times differ by 3.9 ms: the lower one receives the higher one's advert in time.
     for value in [1, 100, 253] {
         let pair = [router(value), router(value + 1)].map(|b| b.build().unwrap());
         let mut lan = Lan::new(pair);

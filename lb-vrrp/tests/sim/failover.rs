@@ -8,7 +8,7 @@ use lb_vrrp::State;
 use crate::{fast, lan::Lan, millis, router, secs};
 
 /// Crashes the master `after` it became master; time from its last advertisement as the backup
-/// heard it to the takeover.
+/// received it to the takeover.
 fn crash(mut lan: Lan, after: Duration) -> Duration {
     lan.start_all();
     lan.run_while(secs(10), |lan| lan.masters() != [0]);
@@ -68,7 +68,7 @@ fn a_version_3_backup_waits_by_the_masters_interval() {
         .unwrap()
         .stats()
         .master_transitions;
-    assert_eq!(before, 1, "only before it heard the master");
+    assert_eq!(before, 1, "only before it received an advert of the master");
     lan.crash(0);
     lan.run_for(millis(2500));
     assert!(lan.masters().is_empty());
@@ -127,8 +127,8 @@ fn a_paused_master_that_was_replaced_takes_its_hosts_back() {
 }
 
 #[test]
-fn a_frozen_master_takes_its_hosts_back_although_nobody_tells_it() {
-    // Nothing was queued while the whole machine stood still, and its successor is gone.
+fn frozen_master_announces_again_without_a_peer() {
+    // Nothing was queued while the whole machine was frozen, and the second router is gone.
     let mut lan = Lan::new([router(200), router(100)].map(|b| b.build().unwrap()));
     lan.start_all();
     lan.run_for(secs(5));
@@ -144,7 +144,7 @@ fn a_frozen_master_takes_its_hosts_back_although_nobody_tells_it() {
 }
 
 #[test]
-fn a_paused_backup_hears_what_waited_before_it_judges() {
+fn paused_backup_reads_the_queue_before_it_takes_over() {
     let mut lan = Lan::new([router(200), router(100)].map(|b| b.build().unwrap()));
     lan.start_all();
     lan.run_for(secs(5));
@@ -164,7 +164,7 @@ fn a_paused_backup_hears_what_waited_before_it_judges() {
 }
 
 #[test]
-fn a_pair_that_stands_still_together_goes_on_as_it_was() {
+fn frozen_pair_keeps_its_states() {
     // Both virtual machines are on one host, which stood still; the backup's runs first again.
     let mut lan = Lan::new([router(200), router(100)].map(|b| b.build().unwrap()));
     lan.start_all();

@@ -36,7 +36,7 @@ impl Cluster {
     }
 
     /// Two LANs of routers with these priorities and this preemption.
-    fn of(seed: u64, latency: Duration, priorities: &[(u8, bool)]) -> Self {
+    fn with_priorities(seed: u64, latency: Duration, priorities: &[(u8, bool)]) -> Self {
         let lan = |n: u64| {
             let configs = priorities.iter().map(|&(priority, preempt)| {
                 RouterConfig::builder(Vrid::new(60).unwrap())
@@ -122,7 +122,7 @@ impl Cluster {
 }
 
 fn pair() -> Cluster {
-    let mut cluster = Cluster::of(0, millis(1), &[(200, true), (100, true)]);
+    let mut cluster = Cluster::with_priorities(0, millis(1), &[(200, true), (100, true)]);
     cluster.start_all();
     cluster.run_for(secs(10));
     assert_eq!(cluster.masters(), [0]);
@@ -149,7 +149,7 @@ fn a_lan_that_falls_apart_does_not_make_half_a_master() {
     let mut cluster = pair();
     cluster.on(1, |lan| lan.partition(&[0, 1, 1]));
     cluster.run_for(secs(20));
-    // The second hears nobody there, and hears the first here.
+    // The second receives nothing there, and the first's adverts here.
     assert_eq!(cluster.masters(), [0]);
     cluster.on(0, |lan| lan.partition(&[0, 1, 1]));
     cluster.run_for(secs(20));
@@ -181,7 +181,7 @@ fn run(seed: u64) {
         .map(|_| (random.pick(&[50, 100, 100, 200, 255]), random.chance(700)))
         .collect();
     let latency = random.pick(&[millis(1), millis(10)]);
-    let mut cluster = Cluster::of(seed, latency, &priorities);
+    let mut cluster = Cluster::with_priorities(seed, latency, &priorities);
     for _ in 0..2 {
         for _ in 0..2 + random.below(8) {
             fault(&mut cluster, &mut random);

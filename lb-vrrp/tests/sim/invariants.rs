@@ -4,19 +4,19 @@
 //! - I1: when nothing has happened for the longest master down interval and two round trips,
 //!   every group of routers has exactly one master, and no preempting router with a higher
 //!   priority.
-//! - I2: while nothing happens, two masters hear each other within an interval and a round trip.
+//! - I2: while nothing happens, two masters receive each other's adverts within an interval and a round trip.
 //! - I3, I4: a backup takes over exactly when its timer, computed by an [oracle], fires.
 //! - I5: after I1 holds there is no further transition.
 //! - I6: the router holds the addresses that is master; outputs come in the order of effect.
 //! - I7: then every host sends to the master, except for what was lost on the way.
 //! - I8: every packet is counted once, as accepted or as rejected.
 //! - I9: a resignation never moves a deadline away (checked in [`Lan`]).
-//! - I10: the same configuration again is not seen by anybody (checked in [`Lan::reload`]).
-//! - I11: a master that was paused beyond three intervals announces again when it goes on
+//! - I10: the same configuration again has no visible effect (checked in [`Lan::reload`]).
+//! - I11: a master that was paused beyond three intervals announces again when it resumes
 //!   (checked in [`Lan::resume`]).
 //! - I12: the members of a sync group are in the same state, after every step (checked in
 //!   [`groups`](crate::groups)).
-//! - I13: a process that goes on with the router of another one has its state and deadline, and
+//! - I13: a process that continues the router of another one has its state and deadline, and
 //!   sends nothing because of that (checked in [`Lan`]).
 //!
 //! [oracle]: crate::node::Oracle
@@ -25,7 +25,7 @@ use std::{collections::HashMap, time::Duration};
 
 use lb_vrrp::{Output, Reason, State, Transition};
 
-use crate::lan::{Heard, Lan};
+use crate::lan::{Accepted, Lan};
 
 /// How exactly a clock that runs fast or slow can be set.
 const TICK: Duration = Duration::from_nanos(2);
@@ -175,7 +175,7 @@ pub fn to_a_better_one(
     lan: &Lan,
     router: usize,
     transition: &Transition,
-    heard: Option<&Heard<'_>>,
+    accepted: Option<&Accepted<'_>>,
 ) {
     if (transition.from, transition.to) != (State::Master, State::Backup)
         || matches!(
@@ -187,16 +187,16 @@ pub fn to_a_better_one(
     }
     let node = &lan.nodes[router];
     let own = (node.priority().get(), node.address);
-    let better = heard.is_some_and(|heard| {
-        let theirs = heard.advertisement.priority.get();
+    let better = accepted.is_some_and(|accepted| {
+        let theirs = accepted.advertisement.priority.get();
         match transition.reason {
-            // An owner that hears another one, and is not heard by it, ends the conflict.
+            // An owner that receives another one's adverts, but not the reverse, ends the conflict.
             Reason::OwnerConflict { .. } => (own.0, theirs) == (255, 255),
-            _ => (theirs, heard.source) > own,
+            _ => (theirs, accepted.source) > own,
         }
     });
     if !better {
-        lan.fail(&format!("I1: r{router} yields to {heard:?}"));
+        lan.fail(&format!("I1: r{router} yields to {accepted:?}"));
     }
 }
 
@@ -228,13 +228,13 @@ pub fn hosts_send_to_the_master(lan: &Lan) -> Result<(), String> {
     for (host, &cache) in lan.caches.iter().enumerate() {
         let station = lan.nodes.len() + host;
         for master in lan.masters() {
-            let told = lan.network.together(master, station)
+            let informed = lan.network.together(master, station)
                 && !lan.nodes[master].not_announced.contains(&station);
             let excused = cache.is_some_and(|other| {
                 let other = &lan.nodes[other];
-                other.died_as_master || other.is_master() || other.not_told.contains(&master)
+                other.died_as_master || other.is_master() || other.uninformed.contains(&master)
             });
-            if told && cache != Some(master) && !excused {
+            if informed && cache != Some(master) && !excused {
                 return Err(format!(
                     "I7: host {host} sends to {cache:?}, master is r{master}"
                 ));

@@ -44,9 +44,9 @@ enum Frame {
     Announcement,
 }
 
-/// The advertisement a router has just heard.
+/// The advertisement that a router has just accepted.
 #[derive(Debug)]
-pub struct Heard<'a> {
+pub struct Accepted<'a> {
     pub source: IpAddr,
     pub advertisement: &'a Advertisement,
 }
@@ -69,7 +69,7 @@ pub struct Lan {
     pub disturbed_at: Duration,
     pub invariants: Invariants,
     transcript: Vec<String>,
-    /// Every frame that was sent, where somebody wants to see them.
+    /// Every frame that was sent, if a capture is asked for.
     pub capture: Option<Capture>,
     /// A failure is not printed: it is one of many.
     pub quiet: bool,
@@ -143,7 +143,7 @@ impl Lan {
             .iter()
             .rev()
             .find(|line| line.contains(text));
-        let line = line.unwrap_or_else(|| self.fail(&format!("nothing says {text:?}")));
+        let line = line.unwrap_or_else(|| self.fail(&format!("no line has {text:?}")));
         let nanos = line.split_whitespace().next().unwrap().replace('.', "");
         Duration::from_nanos(nanos.parse().unwrap())
     }
@@ -193,7 +193,7 @@ impl Lan {
         engine.set_grouped(node.grouped);
         node.router = Some(engine);
         node.oracle = Oracle::new(&node.config);
-        node.track_anew(now);
+        node.restart_tracking(now);
         self.tell_tracked(router);
         self.call(router, None, VirtualRouter::handle_startup);
     }
@@ -247,7 +247,7 @@ impl Lan {
         self.nodes[router].handed_over = handed;
     }
 
-    /// I13: a successor goes on with the router, and nobody sees it.
+    /// I13: a new process continues the router, and no other station sees it.
     fn take_over(&mut self, router: usize) {
         let node = &mut self.nodes[router];
         let Some((handed, at)) = node.handed_over.take() else {
@@ -288,7 +288,8 @@ impl Lan {
             _ => self.fail(&format!("I13: r{router}: {outputs:?}")),
         }
         let engine = self.nodes[router].router.as_ref();
-        let deadlines = [Some(&old), engine].map(|of| of.and_then(VirtualRouter::next_timeout));
+        let deadlines =
+            [Some(&old), engine].map(|router| router.and_then(VirtualRouter::next_timeout));
         let kept = match deadlines {
             [Some(before), Some(after)] => after == before.max(now),
             [before, after] => before == after,
@@ -298,7 +299,7 @@ impl Lan {
         }
     }
 
-    /// The process runs again, or its successor: packets first, then the time.
+    /// The process, or the one that took over, runs again: packets first, then the time.
     pub fn resume(&mut self, router: usize) {
         if !std::mem::take(&mut self.nodes[router].paused) {
             return;
@@ -345,7 +346,7 @@ impl Lan {
         self.tell_tracked(router);
     }
 
-    /// Tells the engine what the tracker says.
+    /// Passes the outputs of the tracker to the engine.
     fn tell_tracked(&mut self, router: usize) {
         while let Some(output) = self.nodes[router].tracker.poll_output() {
             let node = &mut self.nodes[router];
@@ -516,7 +517,7 @@ impl Lan {
         let node = &mut self.nodes[router];
         if node.state() == State::Backup {
             let now = node.local(self.now);
-            node.oracle.heard(now, &advertisement);
+            node.oracle.received(now, &advertisement);
         }
         let resigned = node.state() == State::Backup && advertisement.priority.get() == 0;
         let received = Received {
@@ -526,11 +527,11 @@ impl Lan {
             carrier: Carrier::Ip,
             payload,
         };
-        let heard = Heard {
+        let accepted = Accepted {
             source,
             advertisement: &advertisement,
         };
-        self.call(router, Some(&heard), |engine, now| {
+        self.call(router, Some(&accepted), |engine, now| {
             engine
                 .handle_advertisement(now, received)
                 .expect("a valid advertisement");
@@ -541,11 +542,11 @@ impl Lan {
         }
     }
 
-    /// Calls the engine, and does what it says.
+    /// Calls the engine, and carries out its outputs.
     fn call(
         &mut self,
         router: usize,
-        heard: Option<&Heard<'_>>,
+        accepted: Option<&Accepted<'_>>,
         call: impl FnOnce(&mut VirtualRouter, Instant),
     ) {
         let now = self.base + self.nodes[router].local(self.now);
@@ -558,11 +559,11 @@ impl Lan {
             self.fail(&format!("r{router}: {why}: {outputs:?}"));
         }
         for output in outputs {
-            self.execute(router, output, heard);
+            self.execute(router, output, accepted);
         }
     }
 
-    fn execute(&mut self, router: usize, output: Output, heard: Option<&Heard<'_>>) {
+    fn execute(&mut self, router: usize, output: Output, accepted: Option<&Accepted<'_>>) {
         match output {
             Output::SendAdvertisement(transmit) => {
                 self.log(&format!("r{router} advertises {}", transmit.priority));
@@ -593,16 +594,16 @@ impl Lan {
             Output::Transitioned(transition) => {
                 self.log(&format!("r{router} {transition}"));
                 crate::invariants::on_time(self, router, &transition);
-                crate::invariants::to_a_better_one(self, router, &transition, heard);
+                crate::invariants::to_a_better_one(self, router, &transition, accepted);
                 if transition.from == State::Master {
-                    self.note_not_told(router);
+                    self.note_uninformed(router);
                 }
                 let now = self.nodes[router].local(self.now);
                 self.nodes[router].oracle.changed(
                     now,
                     transition.to,
                     transition.reason,
-                    heard.map(|heard| heard.advertisement),
+                    accepted.map(|accepted| accepted.advertisement),
                 );
                 self.invariants
                     .note_transition(self.now, router, transition.to);
@@ -647,19 +648,19 @@ impl Lan {
         }
     }
 
-    /// Which stations could not be told that `router` is master no more: those its last word
-    /// missed, or those it could not have reached had it said one.
-    fn note_not_told(&mut self, router: usize) {
+    /// Notes the stations that do not know that `router` is master no more: those that its last
+    /// advertisement missed, or those that it could not have reached.
+    fn note_uninformed(&mut self, router: usize) {
         let node = &self.nodes[router];
         let (sent, missed) = &node.last_advert;
-        let not_told = if *sent == self.now {
+        let uninformed = if *sent == self.now {
             missed.clone()
         } else {
             self.routers()
                 .filter(|&to| !self.network.reaches(router, to))
                 .collect()
         };
-        self.nodes[router].not_told = not_told;
+        self.nodes[router].uninformed = uninformed;
     }
 
     pub fn check(&mut self) {

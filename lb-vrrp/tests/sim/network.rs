@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The medium: who hears whom, how late, and what is lost.
+//! The medium: which stations reach which others, with delay and loss.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -55,7 +55,7 @@ pub enum Fate {
 /// One LAN. Stations are numbered, routers first.
 #[derive(Debug)]
 pub struct Network {
-    /// Stations hear each other within a group.
+    /// Stations reach each other within a group.
     pub groups: Vec<usize>,
     /// Ways that are cut in one direction.
     pub one_way: HashSet<(usize, usize)>,

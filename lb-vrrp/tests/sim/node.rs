@@ -29,7 +29,7 @@ pub struct Node {
     pub paused: bool,
     /// Frames that arrived while the process was paused.
     pub waiting: VecDeque<(IpAddr, Arc<[u8]>)>,
-    /// What its process handed over, and when by its clock: a successor goes on with it.
+    /// The state that its process handed over, and when by its clock; a new process continues with it.
     pub handed_over: Option<(HandOver, Duration)>,
     pub holds_addresses: bool,
     /// How much faster its clock runs, in millionths.
@@ -39,12 +39,12 @@ pub struct Node {
     pub tracker: Tracker<usize, ()>,
     /// A member of a sync group.
     pub grouped: bool,
-    /// Machine off while master: nobody told its peers.
+    /// Machine off while master: its peers are not informed.
     pub died_as_master: bool,
     /// When the last advertisement was sent, and the stations it did not reach.
     pub last_advert: (Duration, HashSet<usize>),
-    /// The stations that could not be told when it stopped being master.
-    pub not_told: HashSet<usize>,
+    /// The stations that do not know that it stopped being master.
+    pub uninformed: HashSet<usize>,
     /// The stations that the last announcement did not reach.
     pub not_announced: HashSet<usize>,
     pub oracle: Oracle,
@@ -68,7 +68,7 @@ impl Node {
             grouped: false,
             died_as_master: false,
             last_advert: (Duration::ZERO, HashSet::new()),
-            not_told: HashSet::new(),
+            uninformed: HashSet::new(),
             not_announced: HashSet::new(),
         }
     }
@@ -101,8 +101,8 @@ impl Node {
         global
     }
 
-    /// A tracker that knows what is known.
-    pub fn track_anew(&mut self, now: std::time::Instant) {
+    /// Makes a tracker with the known states.
+    pub fn restart_tracking(&mut self, now: std::time::Instant) {
         self.tracker = Tracker::new();
         self.tracker.set_router((), self.config.priority());
         for (object, (weight, well)) in WEIGHTS.into_iter().zip(self.tracked).enumerate() {
@@ -149,8 +149,8 @@ pub struct Oracle {
     /// The master's interval, once it is known.
     learned: Option<u64>,
     pub due: Option<Duration>,
-    /// Whether it waits for somebody to succeed a master that resigned.
-    successor: bool,
+    /// Whether it waits for another router to take over from a master that resigned.
+    skewed: bool,
     /// Whether the process was paused since, and may be late.
     paused: bool,
     /// Whether it was too late, and listened for another interval.
@@ -166,7 +166,7 @@ impl Oracle {
             own_interval: u64::from(config.interval().as_centis()) * 10_000_000,
             learned: None,
             due: None,
-            successor: false,
+            skewed: false,
             paused: false,
             again: false,
         }
@@ -177,14 +177,14 @@ impl Oracle {
         self.paused
     }
 
-    /// A successor goes on with it: what was due meanwhile is due now.
+    /// A new process continues with it: what was due meanwhile is due now.
     pub fn taken_over(&mut self, now: Duration) {
         self.due = self.due.map(|due| due.max(now));
         self.again = false;
     }
 
-    /// The process runs again, and has heard what waited for it: more than half an interval late
-    /// it says nothing about its master, and listens for another, once.
+    /// The process runs again, and has read the queued packets: more than half an interval late it
+    /// cannot know whether its master is down, and waits for another interval, once.
     pub fn resumed(&mut self, now: Duration) {
         self.paused = true;
         let interval = Duration::from_nanos(self.interval());
@@ -207,7 +207,7 @@ impl Oracle {
     /// Configuration or priority changed: what is left to wait changes by the difference.
     pub fn retime(&mut self, now: Duration, config: &RouterConfig, priority: Priority) {
         let wait = |oracle: &Self| {
-            if oracle.successor {
+            if oracle.skewed {
                 oracle.skew()
             } else {
                 oracle.master_down()
@@ -243,14 +243,14 @@ impl Oracle {
         }
     }
 
-    /// A backup hears `advertisement`.
-    pub fn heard(&mut self, now: Duration, advertisement: &Advertisement) {
+    /// A backup receives `advertisement`.
+    pub fn received(&mut self, now: Duration, advertisement: &Advertisement) {
         match advertisement.priority {
             AdvertisedPriority::Resign => {
                 let due = now + self.skew();
                 if self.due.is_none_or(|before| due < before) {
                     self.due = Some(due);
-                    self.successor = true;
+                    self.skewed = true;
                     self.again = false;
                 }
             }
@@ -258,14 +258,14 @@ impl Oracle {
                 if !self.preempts || u64::from(priority.get()) >= self.priority {
                     self.learn(advertisement);
                     self.due = Some(now + self.master_down());
-                    self.successor = false;
+                    self.skewed = false;
                     self.again = false;
                 }
             }
         }
     }
 
-    /// The router changed its state; `advertisement` is what it heard last, if that was why.
+    /// The router changed its state; `advertisement` is the cause, if there is one.
     pub fn changed(
         &mut self,
         now: Duration,
@@ -274,7 +274,7 @@ impl Oracle {
         advertisement: Option<&Advertisement>,
     ) {
         self.paused = false;
-        self.successor = false;
+        self.skewed = false;
         self.again = false;
         self.due = match to {
             State::Initialize | State::Fault | State::Master => None,

@@ -38,14 +38,14 @@ fn the_better_half_wins_and_the_hosts_follow() {
 #[test]
 #[should_panic(expected = "I7: host 0 sends to Some(1), master is r0")]
 fn without_a_farewell_hosts_stay_with_the_loser() {
-    // What the farewell is for: the winner speaks first, the loser yields in silence, and nobody
-    // tells the hosts.
+    // What the farewell is for: the winner advertises first, the loser yields in silence, and no
+    // announcement reaches the hosts.
     let mut lan = heal(false, millis(0));
     lan.run_for(secs(10));
 }
 
 #[test]
-fn a_loser_that_stops_before_it_hears_the_winner_leaves_no_host_behind() {
+fn stopped_loser_leaves_no_host_behind() {
     let mut lan = heal(true, millis(0));
     lan.stop(1);
     lan.run_for(millis(1));
@@ -72,7 +72,7 @@ fn each_half_has_one_master() {
 }
 
 #[test]
-fn a_deaf_backup_becomes_a_second_master_until_it_hears_again() {
+fn deaf_backup_is_a_second_master_until_it_receives() {
     let mut lan = Lan::new([router(200), router(100)].map(|b| b.build().unwrap()));
     lan.start_all();
     lan.run_for(secs(5));
@@ -82,7 +82,7 @@ fn a_deaf_backup_becomes_a_second_master_until_it_hears_again() {
     assert_eq!(
         lan.caches,
         [Some(0)],
-        "the winner announces whenever it hears the loser"
+        "the winner announces whenever it receives the loser's adverts"
     );
     lan.network.one_way.clear();
     lan.disturb("both ways");

@@ -73,10 +73,16 @@ impl Plan {
             .map(|_| i64::try_from(random.below(401)).unwrap() - 200)
             .map(|drift| if clocks { drift } else { 0 })
             .collect();
-        let crooked = random.chance(300);
+        let asymmetric = random.chance(300);
         let delays = (0..routers + hosts)
             .map(|_| (random.duration(latency * 2), random.duration(latency * 2)))
-            .map(|delay| if crooked { delay } else { Default::default() })
+            .map(|delay| {
+                if asymmetric {
+                    delay
+                } else {
+                    Default::default()
+                }
+            })
             .collect();
         let interval = configs.iter().map(RouterConfig::interval).max().unwrap();
         let mut steps = Vec::new();

@@ -13,7 +13,7 @@ use crate::{pcap::Capture, plan::Plan};
 /// Seeds of an ordinary test run.
 const SEEDS: u64 = 2_000;
 
-/// Seeds nobody has tried yet, in a soak.
+/// Number of new seeds in a soak.
 const FRESH: u64 = 10_000;
 
 pub fn number(name: &str) -> Option<u64> {
@@ -38,7 +38,7 @@ pub fn seeds(ordinary: u64, test: fn(u64)) {
     if let Some(seed) = number("LB_SIM_SEED") {
         return test(seed);
     }
-    let share = |of: u64| (of * ordinary).div_ceil(SEEDS);
+    let share = |seeds: u64| (seeds * ordinary).div_ceil(SEEDS);
     (0..share(number("LB_SIM_SEEDS").unwrap_or(SEEDS)))
         .filter(|seed| in_shard(*seed))
         .for_each(test);

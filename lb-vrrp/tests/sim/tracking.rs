@@ -18,7 +18,7 @@ fn pair() -> Lan {
 fn a_weight_that_is_lost_hands_over_and_back() {
     let mut lan = pair();
     lan.track(0, 1, false);
-    // The master says so at once; the backup waits one master down interval.
+    // The master advertises it at once; the backup waits one master down interval.
     lan.run_for(millis(370));
     assert_eq!(lan.masters(), [1]);
     assert_eq!(lan.caches, [Some(1)]);

@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     story.real_server_fails()?;
     story.director_fails()?;
     story.director_stops()?;
-    story.say("done: nobody had to do anything");
+    story.say("done: no manual step was needed");
     Ok(())
 }
 
@@ -63,7 +63,7 @@ impl Story {
         self.requests()
     }
 
-    /// Sends requests and says who answered.
+    /// Sends requests and prints which real server answered how many.
     fn requests(&self) -> Result<(), NetError> {
         let spread = self.cluster.client.spread(REQUESTS)?;
         let spread: Vec<_> = spread

@@ -5,7 +5,7 @@
 //! Addresses: directors .11 and .12, virtual address .50, real servers .61 and .62, sorry server
 //! .63, mail .16, client .100, all in 192.168.1.0/24. With masquerading the client is
 //! 172.16.0.100 on the same wire, and the real servers' default gateway is the virtual address,
-//! so that answers pass whoever is master.
+//! so that answers pass the master.
 
 mod director;
 mod failover;

@@ -144,7 +144,7 @@ enum Next {
     Deadline,
 }
 
-/// What the guest kernel says at every boot and power-off, whatever happens.
+/// Whether the guest kernel prints the line at every boot or power-off, without a fault.
 fn is_noise(line: &str) -> bool {
     [
         "SELinux: ",

@@ -69,7 +69,7 @@ pub enum GuestError {
     /// The kernel that was asked for does not boot on this machine.
     #[error("{KERNEL_VARIABLE}={wanted} names no kernel that boots here; there are: {}", known.join(", "))]
     NoSuchKernel {
-        /// What the variable says.
+        /// The value of the variable.
         wanted: String,
         /// The kernels that boot.
         known: Vec<String>,
@@ -293,7 +293,7 @@ impl Guest {
         let mut panic = None;
         let end = start + self.deadline;
         let ended = console.read_to_end(end, &self.interrupted, |line| {
-            // A panic's trace belongs into the console's file, not into the command's output.
+            // The trace of a panic is for the console's file, not for the command's output.
             if panic.is_none() && line.starts_with("Kernel panic") {
                 panic = Some(line.to_owned());
             }
@@ -411,7 +411,7 @@ impl Guest {
     }
 }
 
-/// Whether a line of the console says why the guest did not come up.
+/// Whether a line of the console names the reason why the guest did not come up.
 fn names_cause(line: &str) -> bool {
     [
         "lab: guest set-up failed",

@@ -30,7 +30,7 @@ impl Suite {
     }
 
     /// The suite of the peers that the tests run beside us: [`Suite::Newest`] when
-    /// [`PEERS_VARIABLE`] says so.
+    /// [`PEERS_VARIABLE`] names it.
     #[must_use]
     pub fn of_peers() -> Self {
         match std::env::var_os(PEERS_VARIABLE) {

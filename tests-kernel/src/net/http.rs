@@ -83,7 +83,7 @@ struct Shared {
     address: SocketAddr,
     behaviour: Mutex<Behaviour>,
     requests: Mutex<Vec<Request>>,
-    /// Whether the accepting thread has done what the behaviour says about listening.
+    /// Whether the accepting thread listens, or not, as the behaviour asks.
     settled: AtomicBool,
     stop: AtomicBool,
 }
@@ -153,8 +153,8 @@ impl HttpServer {
         self.shared.requests().clone()
     }
 
-    /// How many requests came from this address; the directors' checks are told from the
-    /// client's requests by that.
+    /// How many requests came from this address; it distinguishes the directors'
+    /// checks from the client's requests.
     #[must_use]
     pub fn requests_from(&self, client: Ipv4Addr) -> usize {
         self.shared
@@ -211,7 +211,7 @@ impl Workers {
         let _ = self.connections.try_send(connection);
     }
 
-    /// A thread of this namespace that ends when the server does and its conversation is over.
+    /// Starts a thread in this namespace that ends after the server and its last conversation.
     fn spawn(&self) {
         let (shared, idle) = (Arc::clone(&self.shared), Arc::clone(&self.idle));
         let waiting = Arc::clone(&self.waiting);
@@ -222,7 +222,7 @@ impl Workers {
                     .unwrap_or_else(PoisonError::into_inner)
                     .recv();
                 let Ok((stream, peer)) = next else { return };
-                // A client that goes away in the middle is its own affair.
+                // A client that disconnects early is not an error of the server.
                 drop(converse(&shared, &stream, peer));
                 drop(stream);
                 idle.fetch_add(1, Ordering::SeqCst);
@@ -231,7 +231,7 @@ impl Workers {
     }
 }
 
-/// Accepts until told to stop.
+/// Accepts connections until `stop` is set.
 fn accept(shared: &Arc<Shared>, mut listener: Option<TcpListener>) {
     let workers = Workers::new(shared);
     while !shared.stop.load(Ordering::SeqCst) {

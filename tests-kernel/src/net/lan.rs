@@ -67,7 +67,7 @@ impl Lan {
     }
 
     /// Parts the ports of all hosts from each other (`true`) or joins them again (`false`); their
-    /// links stay up, and an observer on the switch goes on seeing everything.
+    /// links stay up, and an observer on the switch still sees everything.
     ///
     /// # Errors
     ///

@@ -92,8 +92,8 @@ impl Poller {
 
     /// The outages so far: pauses of more than 100 ms between two answers.
     ///
-    /// Answers count, not attempts: an attempt that began in an outage may be answered when it is
-    /// over, because some host on the way kept its packet.
+    /// Answers count, not attempts: an attempt that began in an outage may be answered after
+    /// its end, because some host on the way kept its packet.
     #[must_use]
     pub fn outages(&self) -> Vec<Outage> {
         let attempts = self.attempts();
@@ -204,7 +204,7 @@ impl Asking {
         }
     }
 
-    /// Which of the pending attempts can go on; waits for one until the next is to begin.
+    /// Which of the pending attempts can continue; waits for one until the next is to begin.
     fn wait(&self) -> Vec<bool> {
         let mut descriptors: Vec<_> = self
             .pending

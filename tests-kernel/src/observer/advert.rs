@@ -61,7 +61,7 @@ pub enum Sum {
     Wrong,
 }
 
-/// An IP authentication header, RFC 2402, and what its digest is over.
+/// An IP authentication header, RFC 2402, and the bytes that its digest covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuthenticationHeader {

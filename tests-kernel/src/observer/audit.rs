@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! All that one router sent, held against its profile and against what it heard.
+//! Compares all that one router sent with its profile and with what it received.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use super::tap::{Frame, Way};
 
 /// How long after another's advertisement what was on its way may still arrive.
 const ON_ITS_WAY: Duration = Duration::from_millis(100);
-/// How long the successor of a killed process may take until it has found what that left: ten times
-/// what it takes on a quiet machine.
+/// Time for the process after a killed one to find stale objects: ten times what it takes on a quiet
+/// machine.
 const STARTING: Duration = Duration::from_secs(1);
 /// How long after its reign the kernel still tells which groups the addresses leave: it does so at
 /// random within a second (RFC 3810 §9.11, RFC 3376 §8.11).
 const LEAVING: Duration = Duration::from_secs(1);
-/// How exact the two clocks are that a deadline is judged by: the kernel's and the observer's.
+/// Largest difference between the kernel's and the observer's clock in a deadline.
 const CLOCKS: Duration = Duration::from_millis(2);
 /// Reigns shorter than this many advertisements need not have announced all addresses.
 const SETTLED: usize = 3;
@@ -30,7 +30,7 @@ pub struct Account {
     pub adverts: usize,
     /// Advertisements of priority 0.
     pub resignations: usize,
-    /// Last words after having been outranked.
+    /// Adverts of priority 0 after having been outranked.
     pub farewells: usize,
     /// First ones that crossed another master's.
     pub crossed: usize,
@@ -42,7 +42,7 @@ pub struct Account {
     pub unexplained: usize,
     /// The reigns, in order.
     pub reigns: Vec<Reign>,
-    /// Everything that is wrong, in words.
+    /// One sentence for each fault.
     pub faults: Vec<String>,
 }
 
@@ -72,8 +72,8 @@ pub fn audit(frames: &[Frame], port: usize, profile: &Profile, breaks: &[Duratio
         }
         match (frame.way, read(&frame.bytes)) {
             (Way::Sent, reading) => auditor.sent(frame, reading),
-            (Way::Delivered, Reading::Advert(advert)) if profile.hears(&advert) => {
-                auditor.heard(frame.at, &advert);
+            (Way::Delivered, Reading::Advert(advert)) if profile.accepts(&advert) => {
+                auditor.received(frame.at, &advert);
             }
             (Way::Delivered, _) => {}
         }
@@ -112,7 +112,7 @@ impl Auditor<'_> {
     fn broken(&mut self, at: Duration) {
         self.left = match (self.reign.is_some(), self.left) {
             (true, _) => Duration::MAX,
-            // Its successor finds it and puts an end to it.
+            // The next process finds the stale objects and removes them.
             (false, Duration::MAX) => at + STARTING,
             (false, _) => Duration::ZERO,
         };
@@ -124,11 +124,11 @@ impl Auditor<'_> {
         self.sequence = 0;
     }
 
-    /// An advertisement of another that it must take notice of.
-    fn heard(&mut self, at: Duration, advert: &Advert) {
+    /// Takes in an advertisement of another router that this one must not ignore.
+    fn received(&mut self, at: Duration, advert: &Advert) {
         let outranked = advert.priority != 0 && self.profile.yields_to(advert);
         if let Some(reign) = &mut self.reign {
-            reign.hear(at);
+            reign.receive(at);
             if outranked {
                 self.yielded = Some(at);
                 // Its own next one may have crossed the other's.
@@ -248,11 +248,11 @@ impl Auditor<'_> {
         }
     }
 
-    /// When another's advertisement was heard, if that was when this one was due: each was sent
-    /// before the other was read.
+    /// When another's advertisement was received, if this one was due then: each was sent before the
+    /// other was read.
     fn crossed(&self, at: Duration) -> Option<Duration> {
-        let (heard, down) = self.put_off?;
-        (down <= at + CLOCKS && at.saturating_sub(heard) < ON_ITS_WAY).then_some(heard)
+        let (received, down) = self.put_off?;
+        (down <= at + CLOCKS && at.saturating_sub(received) < ON_ITS_WAY).then_some(received)
     }
 
     fn is_on_its_way(&self, at: Duration) -> bool {

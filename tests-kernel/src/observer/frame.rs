@@ -14,7 +14,7 @@ const ICMPV6: u8 = 58;
 const VRRP: u8 = 112;
 const HOP_BY_HOP: u8 = 0;
 
-/// What a frame says.
+/// The content of a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reading {
@@ -36,7 +36,7 @@ pub struct Announcement {
     pub address: IpAddr,
     /// The station that has it, by the message.
     pub station: [u8; 6],
-    /// From which address it says so.
+    /// The source address of the message.
     pub source: IpAddr,
     /// What is not as RFC 826, 5227 and 4861 have it.
     pub faults: Vec<String>,
@@ -50,7 +50,7 @@ pub enum Chore {
     Membership(Vec<IpAddr>),
     /// An ARP request or a neighbour solicitation.
     Question {
-        /// Who asks; unspecified while it makes sure that an address is unique.
+        /// The sender; unspecified during duplicate address detection.
         sender: IpAddr,
         /// The address in question.
         target: IpAddr,
@@ -59,7 +59,7 @@ pub enum Chore {
     Answer(IpAddr),
     /// A router solicitation.
     RouterSolicitation,
-    /// To a router that does not multicast: nobody here takes VRRP.
+    /// To a router that does not multicast: this host does not receive VRRP.
     Refusal(IpAddr),
 }
 
@@ -277,7 +277,7 @@ fn icmpv6(frame: &[u8], packet: Packet<'_>) -> Option<Reading> {
             sender: source,
             target: v6(message, 8)?,
         },
-        // RFC 4861 §4.4: nobody asked for what all are told.
+        // RFC 4861 §4.4: an advertisement to all nodes is not solicited.
         136 if *message.get(4)? & 0x40 != 0 && !is_to_all(destination) => {
             Chore::Answer(v6(message, 8)?)
         }

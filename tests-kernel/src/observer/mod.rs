@@ -2,7 +2,7 @@
 //! An observer that shares no code with what it observes.
 //!
 //! [`Tap`] records every frame that enters or leaves a switch, with its port and the kernel's
-//! time stamp. [`read`] says what a frame is: an advertisement, an announcement of an address,
+//! time stamp. [`read`] tells apart the kinds of frames: an advertisement, an announcement of an address,
 //! what a kernel sends of its own accord, or nothing known. [`audit`] goes through a whole
 //! recording and holds everything one virtual router sent against its [`Profile`]: each field of
 //! each frame, the spacing of its advertisements, what may be announced when. A frame that no

@@ -143,9 +143,9 @@ impl Profile {
         faults
     }
 
-    /// Whether it must take notice of another's advertisement, RFC 9568 §7.1 and RFC 3768 §7.1.
+    /// Whether the router must not ignore another's advertisement, RFC 9568 §7.1 and RFC 3768 §7.1.
     #[must_use]
-    pub fn hears(&self, advert: &Advert) -> bool {
+    pub fn accepts(&self, advert: &Advert) -> bool {
         let authentic = match self.authentication {
             Authentication::None => advert.authentication_type == 0 && advert.header.is_none(),
             Authentication::Password(password) => {

@@ -41,7 +41,7 @@ pub struct Reign {
     pub over: Duration,
     /// How it ended.
     pub end: End,
-    /// When others' advertisements were heard that were not answered yet.
+    /// When others' advertisements were received that are not answered yet.
     unanswered: VecDeque<Duration>,
     /// When it should have sent the latest that was due, and when it did.
     due: Duration,
@@ -85,8 +85,8 @@ impl Reign {
         self.unanswered.pop_front().is_some()
     }
 
-    /// Another's advertisement was heard, which it may answer.
-    pub(super) fn hear(&mut self, at: Duration) {
+    /// Takes in another's advertisement, which the router may answer.
+    pub(super) fn receive(&mut self, at: Duration) {
         self.unanswered.push_back(at);
     }
 

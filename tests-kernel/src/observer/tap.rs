@@ -58,7 +58,7 @@ pub struct Tap {
 
 impl Tap {
     /// Starts recording what these hosts send and what reaches them. What a host sends is known
-    /// by its port: no address in a frame can make it somebody else's.
+    /// by its port: no address in a frame can assign it to another host.
     ///
     /// # Errors
     ///

@@ -71,7 +71,7 @@ fn balanced(cluster: &Cluster) -> TestResult {
     Ok(())
 }
 
-/// `ha_suspend`: the backup does not probe, and says so.
+/// `ha_suspend`: the backup does not probe, and its log states it.
 fn only_the_master_checks(cluster: &Cluster) {
     for server in &cluster.servers {
         let [master, backup] = DIRECTORS.map(|director| server.requests_from(director));

@@ -126,9 +126,9 @@ fn without_its_interface_it_does_not_start() -> TestResult {
 fn without_privileges_it_names_what_is_missing() -> TestResult {
     let lan = Lan::new()?;
     let director = lan.host("lb1", Ipv4Addr::new(192, 168, 1, 11))?;
-    let folder = Folder::new("nobody")?;
+    let folder = Folder::new("unprivileged")?;
     fs::write(folder.0.join("cluster.conf"), CONFIGURATION)?;
-    let nobody = [
+    let unprivileged = [
         "setpriv",
         "--reuid",
         "65534",
@@ -136,7 +136,7 @@ fn without_privileges_it_names_what_is_missing() -> TestResult {
         "65534",
         "--clear-groups",
     ];
-    let done = process::output(&mut run(&director, &nobody, &folder.0), DEADLINE)?;
+    let done = process::output(&mut run(&director, &unprivileged, &folder.0), DEADLINE)?;
     let said = String::from_utf8_lossy(&done.stderr);
     assert_eq!(done.status.code(), Some(4), "{said}");
     assert!(

@@ -11,7 +11,7 @@ use tests_kernel::process::pause;
 
 use crate::{DEADLINE, TestResult, assert_steady, fast, start};
 
-const STRANGER: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 99);
+const OUTSIDER: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 99);
 /// Each packet is sent so often.
 const TIMES: u64 = 3;
 
@@ -20,7 +20,7 @@ const TIMES: u64 = 3;
 fn winning(cluster: &Cluster) -> Advert {
     let adverts = cluster.wire.adverts();
     let mut advert = adverts.last().unwrap().1.clone();
-    advert.source = STRANGER;
+    advert.source = OUTSIDER;
     advert.priority = 255;
     advert
 }
@@ -36,7 +36,7 @@ fn spoilt(winning: &Advert) -> Vec<(&'static str, Vec<u8>)> {
     // Ethernet 14, IP 20, VRRP 8 + 4 + 8.
     let message = &whole[34..];
     let ip =
-        |message: &[u8]| tests_kernel::net::ip_frame(STRANGER, winning.destination, 255, message);
+        |message: &[u8]| tests_kernel::net::ip_frame(OUTSIDER, winning.destination, 255, message);
     let mut kind = message.to_vec();
     kind[0] = 0x25;
     // The one's-complement sum grows by the difference, so its complement shrinks by it.
@@ -93,7 +93,7 @@ fn bad_packets_are_counted_and_not_acted_on() -> TestResult {
     let mut foreign = winning.clone();
     foreign.vrid = 101;
     inject(switch, "br0", &foreign.frame())?;
-    let stump = tests_kernel::net::ip_frame(STRANGER, winning.destination, 255, &[0x21]);
+    let stump = tests_kernel::net::ip_frame(OUTSIDER, winning.destination, 255, &[0x21]);
     inject(switch, "br0", &stump)?;
 
     let total: u64 = wanted.values().sum();
@@ -124,7 +124,7 @@ fn bad_packets_are_counted_and_not_acted_on() -> TestResult {
         }
         let log = director.log();
         assert!(
-            log.contains(&format!("packet from {STRANGER} discarded")),
+            log.contains(&format!("packet from {OUTSIDER} discarded")),
             "{log}"
         );
     }
@@ -135,7 +135,7 @@ fn bad_packets_are_counted_and_not_acted_on() -> TestResult {
     let adverts = cluster.wire.adverts();
     let directors = adverts
         .iter()
-        .filter(|(at, advert)| *at >= begin && advert.source != STRANGER);
+        .filter(|(at, advert)| *at >= begin && advert.source != OUTSIDER);
     for (_, advert) in directors {
         assert_eq!((advert.priority, &advert.addresses[..]), (100, &[VIP][..]));
     }

@@ -98,8 +98,8 @@ fn groups_of_a_check(software: Software, keyword: &str) -> Result<String, Box<dy
     let folder = director.configuration().with_file_name("open");
     fs::create_dir_all(&folder)?;
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o777))?;
-    let (script, told) = (folder.join("tell"), folder.join("groups"));
-    fs::write(&script, format!("#!/bin/sh\nid -G >{}\n", told.display()))?;
+    let (script, report) = (folder.join("tell"), folder.join("groups"));
+    fs::write(&script, format!("#!/bin/sh\nid -G >{}\n", report.display()))?;
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
     director.configure(&format!(
         "global_defs {{\n {keyword}\n script_user lbscript\n}}
@@ -125,7 +125,7 @@ virtual_server 192.168.1.50 80 {{
     director.cover("/etc/group", &format!("{groups}three:x:5003:root\n"))?;
     director.start()?;
     let seen = wait_until("groups", DEADLINE, || {
-        let seen = fs::read_to_string(&told).unwrap_or_default();
+        let seen = fs::read_to_string(&report).unwrap_or_default();
         let whole = seen.strip_suffix('\n').map(str::to_owned);
         whole.ok_or_else(|| director.log())
     })?;

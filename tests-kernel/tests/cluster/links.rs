@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Interfaces that the host's kernel need not have: one with a status register, one whose driver says
-//! nothing of its link, one in a VRF.
+//! Interfaces that the host's kernel need not have: one with a status register, one whose driver does
+//! not report its link, one in a VRF.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use tests_kernel::process::pause;
 
 use super::{DEADLINE, TestResult};
 
-fn says(director: &Director, text: &str) -> Result<String, tests_kernel::net::NetError> {
+fn wait_for_log(director: &Director, text: &str) -> Result<String, tests_kernel::net::NetError> {
     wait_until(text, DEADLINE, || {
         let log = director.log();
         match log.contains(text) {
@@ -62,10 +62,10 @@ vrrp_instance VI_1 {
         })?;
         let mut director = Director::new(host, software, text)?;
         director.start()?;
-        says(&director, "MASTER STATE")?;
+        wait_for_log(&director, "MASTER STATE")?;
         let netns = director.host().netns();
         netns.ip("link set d1 down")?;
-        let log = says(&director, "FAULT STATE")?;
+        let log = wait_for_log(&director, "FAULT STATE")?;
         if software == Software::Lbctl {
             let status = director.lbctl(&["status"])?;
             let line = "bnd (IPv4): polled by MII, counts as down";
@@ -116,17 +116,17 @@ fn an_interface_in_a_vrf_is_used_as_any_other() -> TestResult {
             unreachable!("two were made");
         };
         first.start()?;
-        says(first, "MASTER STATE")?;
+        wait_for_log(first, "MASTER STATE")?;
         second.start()?;
-        says(second, "BACKUP STATE")?;
-        // Longer than it would wait for one that it does not hear.
+        wait_for_log(second, "BACKUP STATE")?;
+        // Longer than the master down interval.
         pause(Duration::from_secs(5));
         assert!(!second.log().contains("MASTER"), "{}", second.log());
         let begun = Instant::now();
         first.crash()?;
         let own = second.host().address();
-        capture.wait_for_advert("the other's advert", begun, DEADLINE, |of| {
-            of.vrid == 62 && of.source == own
+        capture.wait_for_advert("the other's advert", begun, DEADLINE, |advert| {
+            advert.vrid == 62 && advert.source == own
         })?;
     }
     Ok(())

@@ -57,7 +57,7 @@ fn start(forwarding: Forwarding, edit: impl Fn(&str) -> String) -> Result<Cluste
     Ok(cluster)
 }
 
-/// Waits until the director's table has exactly these destinations, and says how long it took.
+/// Waits until the director's table has exactly these destinations, and returns how long it took.
 fn time_until_table(
     director: &Director,
     since: Instant,

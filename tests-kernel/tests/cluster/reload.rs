@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a reload changes and what it does not; what another hand did to the table.
+//! What a reload changes and what it does not; external changes to the table.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -60,7 +60,7 @@ fn a_reload_changes_the_difference() -> TestResult {
     another_address(&mut cluster)?;
     two_signals_at_once(&mut cluster)?;
 
-    // Nobody but the master said anything, and it never paused.
+    // Only the master advertised, and it never paused.
     assert_steady(&cluster, begin);
     let others = cluster.wire.adverts();
     let mut others = others.iter().filter(|(at, _)| *at >= begin);

@@ -33,7 +33,10 @@ const SYSTEMD: &str = "mount -t cgroup2 cgroup2 /sys/fs/cgroup &&
     /usr/lib/systemd/systemd --system --unit=lab.target";
 
 fn file(addresses: &[Ipv4Addr]) -> String {
-    let lines: Vec<String> = addresses.iter().map(|of| format!("{of}/24")).collect();
+    let lines: Vec<String> = addresses
+        .iter()
+        .map(|address| format!("{address}/24"))
+        .collect();
     format!(
         "vrrp_instance VI_1 {{
     interface eth0
@@ -160,20 +163,22 @@ impl Service {
 
     fn wait_for_addresses(&self, there: &[Ipv4Addr]) -> TestResult {
         wait_until("addresses", DEADLINE, || {
-            let all = there.iter().all(|of| self.director.has_address(*of));
+            let all = there
+                .iter()
+                .all(|address| self.director.has_address(*address));
             all.then_some(()).ok_or_else(|| self.log())
         })?;
         Ok(())
     }
 
-    /// Waits until the main process is what the daemon says, and another than before.
+    /// Waits until systemd's main process is the one that the daemon reports, and a new one.
     fn wait_for_another(&self, than: &str) -> TestResult<String> {
         let pid = wait_until("another main process", DEADLINE, || {
             let look = || -> TestResult<_> { Ok((self.state()?, self.pid()?)) };
-            let ((active, main), told) = look().map_err(|error| error.to_string())?;
-            let is = active == "active" && main == told && main != than;
+            let ((active, main), reported) = look().map_err(|error| error.to_string())?;
+            let is = active == "active" && main == reported && main != than;
             is.then_some(main.clone())
-                .ok_or_else(|| format!("{active} {main} {told}\n{}", self.log()))
+                .ok_or_else(|| format!("{active} {main} {reported}\n{}", self.log()))
         })?;
         Ok(pid)
     }
@@ -186,7 +191,7 @@ fn systemd_follows_from_process_to_process() -> TestResult {
     let director = Director::new(host, Software::Lbctl, &file(&[VIP]))?;
     let service = Service::new(director)?;
 
-    // It is started when it says so.
+    // systemd's start ends when the daemon reports that it is ready.
     service.systemctl(&["start", UNIT])?;
     let (active, first) = service.state()?;
     assert_eq!(active, "active");
@@ -198,7 +203,7 @@ fn systemd_follows_from_process_to_process() -> TestResult {
     service.wait_for_addresses(&[VIP, OTHER])?;
     assert_eq!(service.state()?, ("active".to_owned(), first.clone()));
 
-    // Each process says who is next.
+    // Each process reports the next one.
     let mut main = first;
     for _ in 0..2 {
         let text = service.lbctl(&["upgrade"]);

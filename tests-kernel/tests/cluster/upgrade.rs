@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Another process goes on with the table: nothing is made anew, nobody loses a request, and what is
-//! ours stays ours.
+//! A new process takes over the table: no entry is replaced, no client loses a request, and our
+//! entries stay ours.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -21,14 +21,14 @@ use tests_kernel::tool::{Tool, lbctl};
 use crate::{DEADLINE, NAMES, TestResult, VIRTUAL_SERVER, fast, start, wait_for_mails};
 
 const OURS: &str = "-t 192.168.1.50:80";
-/// An entry of another hand.
+/// An external entry.
 const BY_HAND: [&str; 2] = [
     "-A -t 192.168.1.77:8080 -s rr",
     "-a -t 192.168.1.77:8080 -r 192.168.1.61:8080 -g -w 3",
 ];
 
-/// The article's file with slow checks: what a process was not told it does not find out itself
-/// before long.
+/// The article's file with slow checks: what is missing from the handover
+/// state a new process does not find out itself before long.
 fn slow(text: &str) -> String {
     fast(text).replace("delay_loop 1", "delay_loop 3")
 }
@@ -118,7 +118,7 @@ fn has(table: &str, destination: Ipv4Addr) -> bool {
 }
 
 #[testbed::guest_test]
-fn another_process_goes_on_with_the_table() -> TestResult {
+fn upgrade_keeps_the_table() -> TestResult {
     let mut cluster = start(Forwarding::DirectRouting, slow)?;
     let netns = cluster.directors[0].host().netns().clone();
     for command in BY_HAND {
@@ -167,12 +167,12 @@ fn another_process_goes_on_with_the_table() -> TestResult {
     Ok(())
 }
 
-/// The table of another hand alone.
+/// The external entries alone.
 fn by_hand() -> String {
     BY_HAND.map(|command| format!("{command}\n")).concat()
 }
 
-/// Two in a row: the second one's predecessor has not had all its checks yet.
+/// Two upgrades in a row: the process in between has not run all its checks yet.
 fn two_upgrades_change_nothing(cluster: &mut Cluster, daemons: &mut Vec<Background>) -> TestResult {
     let netns = cluster.directors[0].host().netns().clone();
     let before = rules(&netns)?;
@@ -201,7 +201,7 @@ fn two_upgrades_change_nothing(cluster: &mut Cluster, daemons: &mut Vec<Backgrou
     let seen = sampled.end()?;
     assert_eq!(Vec::from_iter(seen), [before], "tables on the way");
 
-    // An entry that is made anew counts from zero.
+    // A replaced entry counts from zero.
     let counted_now = counted(&netns)?;
     for (was, is) in counted_before.iter().zip(&counted_now) {
         assert!(
@@ -236,7 +236,7 @@ fn what_is_repaired_comes_back(cluster: &Cluster, netns: &Netns) -> TestResult {
     Ok(())
 }
 
-/// A third real server; the others' counters go on.
+/// A third real server; the others keep their counters.
 fn another_file_changes_the_difference(
     cluster: &mut Cluster,
     daemons: &mut Vec<Background>,
@@ -276,7 +276,7 @@ fn another_file_changes_the_difference(
         let was = counted_before.iter().find(|(other, _)| *other == who);
         assert!(
             was.is_none_or(|(_, was)| count >= *was),
-            "{who} was made anew"
+            "{who} was replaced"
         );
     }
     Ok(())

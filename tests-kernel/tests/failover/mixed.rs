@@ -76,13 +76,13 @@ pub(crate) fn story(software: [Software; 2]) -> TestResult {
 fn came_back(cluster: &Cluster, since: Instant, who: &str) -> TestResult {
     let again = cluster.first_advert(0, since, DEADLINE)?;
     cluster.wait_for_master(0, DEADLINE)?;
-    // Three more adverts: nobody changes his mind.
+    // Three more adverts: the master stays the same.
     let mut last = again;
     for _ in 0..3 {
         last = cluster.first_advert(0, last + std::time::Duration::from_millis(500), DEADLINE)?;
     }
     let turns = turns(cluster, since);
-    // A loser of ours says a last word when it has yielded.
+    // Our router sends priority 0 after it has yielded.
     let farewell = [DIRECTORS[1], DIRECTORS[0], DIRECTORS[1], DIRECTORS[0]];
     assert!(
         turns == farewell[..2] || turns == farewell,

@@ -64,15 +64,23 @@ fn a_client_waits_no_longer_than_the_protocol_and_keepalived_let_it() -> TestRes
         assert_takeover(&what, *software, measurement.silence, theory(*failure));
     }
     for failure in FAILURES {
-        let silence = median(&measured, Software::Lbctl, failure, |of| of.silence);
+        let silence = median(&measured, Software::Lbctl, failure, |measurement| {
+            measurement.silence
+        });
         assert_silence(&failure.to_string(), silence, theory(failure));
-        let announced = median(&measured, Software::Lbctl, failure, |of| of.announced);
+        let announced = median(&measured, Software::Lbctl, failure, |measurement| {
+            measurement.announced
+        });
         assert!(
             announced <= LATE,
             "{failure}: announced {announced:?} after the advertisement"
         );
-        let ours = median(&measured, Software::Lbctl, failure, |of| of.outage);
-        let theirs = median(&measured, Software::Keepalived, failure, |of| of.outage);
+        let ours = median(&measured, Software::Lbctl, failure, |measurement| {
+            measurement.outage
+        });
+        let theirs = median(&measured, Software::Keepalived, failure, |measurement| {
+            measurement.outage
+        });
         assert!(
             ours <= theory(failure) + LATE,
             "{failure}: {ours:?} without an answer"
@@ -147,12 +155,12 @@ fn median(
     measured: &Measured,
     software: Software,
     failure: Failure,
-    of: impl Fn(&Measurement) -> Duration,
+    value: impl Fn(&Measurement) -> Duration,
 ) -> Duration {
     let mut values: Vec<_> = measured
         .iter()
         .filter(|(by, how, _)| (*by, *how) == (software, failure))
-        .map(|(_, _, measurement)| of(measurement))
+        .map(|(_, _, measurement)| value(measurement))
         .collect();
     values.sort();
     values.get(values.len() / 2).copied().unwrap_or_default()
@@ -164,34 +172,34 @@ fn table(measured: &Measured) -> Result<String, std::fmt::Error> {
         "ms: client's outage (failed attempts), masters' silence, advert to first ARP, outage on return\n\
          software    failure             outage        silence  announced  on return\n",
     );
-    for (software, failure, of) in measured {
+    for (software, failure, measurement) in measured {
         writeln!(
             text,
             "{:<11} {:<19} {:>6} ({:>3}) {:>12} {:>10} {:>7} ({})",
             software.to_string(),
             failure.to_string(),
-            of.outage.as_millis(),
-            of.failed,
-            of.silence.as_millis(),
-            of.announced.as_millis(),
-            of.return_outage.as_millis(),
-            of.return_failed,
+            measurement.outage.as_millis(),
+            measurement.failed,
+            measurement.silence.as_millis(),
+            measurement.announced.as_millis(),
+            measurement.return_outage.as_millis(),
+            measurement.return_failed,
         )?;
     }
     for failure in FAILURES {
         for software in [Software::Keepalived, Software::Lbctl] {
-            let median = |of: fn(&Measurement) -> Duration| {
-                median(measured, software, failure, of).as_millis()
+            let median = |value: fn(&Measurement) -> Duration| {
+                median(measured, software, failure, value).as_millis()
             };
             writeln!(
                 text,
                 "median of {:<11} {:<19} outage {:>5}, silence {:>5}, announced {:>3}, on return {:>4}",
                 software.to_string(),
                 failure.to_string(),
-                median(|of| of.outage),
-                median(|of| of.silence),
-                median(|of| of.announced),
-                median(|of| of.return_outage),
+                median(|measurement| measurement.outage),
+                median(|measurement| measurement.silence),
+                median(|measurement| measurement.announced),
+                median(|measurement| measurement.return_outage),
             )?;
         }
     }

@@ -66,7 +66,8 @@ pub(crate) fn story() -> TestResult {
     let port = source_port(&cluster.client_host)?;
     wait_until("the download is on lb2", DEADLINE, || {
         let shown = connections::listed(Tool::Ipvsadm, cluster.directors[1].host().netns())?;
-        let there = |of: &Connection| (of.client, of.port) == (client, port);
+        let there =
+            |connection: &Connection| (connection.client, connection.port) == (client, port);
         shown
             .iter()
             .any(there)
@@ -97,7 +98,7 @@ pub(crate) fn story() -> TestResult {
     assert_eq!(log.matches("Entering MASTER STATE").count(), 1, "{log}");
     assert!(
         connections_so_far(&cluster.directors[0])? >= counted,
-        "the service was made anew: its counters are back to zero"
+        "the service was replaced: its counters are back to zero"
     );
     let answer = download
         .join()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What goes on across failovers: a download over one connection, and clients that belong to a
+//! What survives failovers: a download over one connection, and the persistence of clients to a
 //! real server. The connection sync daemon carries both to the other director.
 
 use std::collections::BTreeSet;

@@ -25,16 +25,11 @@ pub(crate) fn assert_silence(what: &str, silence: Duration, theory: Duration) {
     );
 }
 
-/// A takeover by `successor` after one silence: ours never comes too early; how late one is may be
-/// this machine's doing.
+/// Checks the silence before a takeover by this software: ours is never too early; the upper bound
+/// is generous, because the machine may be busy.
 #[track_caller]
-pub(crate) fn assert_takeover(
-    what: &str,
-    successor: Software,
-    silence: Duration,
-    theory: Duration,
-) {
-    let earliest = match successor {
+pub(crate) fn assert_takeover(what: &str, by: Software, silence: Duration, theory: Duration) {
+    let earliest = match by {
         Software::Lbctl => theory - EARLY,
         _ => Duration::ZERO,
     };

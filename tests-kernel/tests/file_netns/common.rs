@@ -16,7 +16,7 @@ pub(crate) const BOTH: [Software; 2] = [Software::Keepalived, Software::Lbctl];
 /// Ten times what the slowest step takes.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Whether limits of the machine are none for this process, and it can be anybody.
+/// Whether the process may exceed the machine's limits and change to any user.
 pub(crate) fn privileged() -> bool {
     fs::read_to_string("/proc/self/setgroups").is_ok_and(|text| text.trim() == "allow")
 }

@@ -61,8 +61,8 @@ fn a_script_is_in_the_groups_of_its_user_where_that_is_asked_for() -> TestResult
         fs::create_dir_all(&directory)?;
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o777))?;
         let script = directory.join("tell");
-        let told = directory.join("groups");
-        let text = format!("#!/bin/sh\nid -G >{}\n", told.display());
+        let report = directory.join("groups");
+        let text = format!("#!/bin/sh\nid -G >{}\n", report.display());
         fs::write(&script, text)?;
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
         director.configure(&file(keyword).replace("@DIR@", &directory.display().to_string()))?;
@@ -71,7 +71,7 @@ fn a_script_is_in_the_groups_of_its_user_where_that_is_asked_for() -> TestResult
         director.start()?;
         if privileged() {
             let seen = wait_until(&case, DEADLINE, || {
-                let seen = fs::read_to_string(&told).unwrap_or_default();
+                let seen = fs::read_to_string(&report).unwrap_or_default();
                 let whole = seen.strip_suffix('\n').map(str::to_owned);
                 whole.ok_or_else(|| director.log())
             })?;
@@ -81,13 +81,13 @@ fn a_script_is_in_the_groups_of_its_user_where_that_is_asked_for() -> TestResult
                 there.then_some(()).ok_or_else(|| director.log())
             })?;
         } else {
-            // Nobody can be anybody else in this user namespace: the script fails.
+            // This user namespace has one user, so the script cannot run as another and fails.
             wait_until("a fault", DEADLINE, || {
                 let log = director.log();
                 let faulty = log.contains("Entering FAULT STATE");
                 faulty.then_some(()).ok_or(log)
             })?;
-            assert!(!told.exists(), "{case}");
+            assert!(!report.exists(), "{case}");
         }
         let (status, log) = director.stop()?;
         assert!(status.success(), "{case}: {log}");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a file says of interfaces.
+//! Keywords of a file about interfaces.
 
 use std::time::{Duration, Instant};
 
@@ -42,8 +42,9 @@ fn a_carrier_that_is_back_before_the_delay_ends_was_never_away() -> TestResult {
         let mut director = Director::new(host, software, &text)?;
         let mut begun = Instant::now();
         director.start()?;
-        let wait =
-            |begun| capture.wait_for_advert("an advert", begun, DEADLINE, |of| of.vrid == 62);
+        let wait = |begun| {
+            capture.wait_for_advert("an advert", begun, DEADLINE, |advert| advert.vrid == 62)
+        };
         wait(begun)?;
 
         // On a machine that stands still for seconds the carrier is away for longer than was meant:
@@ -113,8 +114,9 @@ fn a_link_that_is_polled_is_lost_and_found() -> TestResult {
         let host = lan.host("one", [192, 168, 1, 11].into())?;
         let capture = Capture::start(lan.switch(), "br0")?;
         let mut director = Director::new(host, software, &text)?;
-        let wait =
-            |begun| capture.wait_for_advert("an advert", begun, DEADLINE, |of| of.vrid == 62);
+        let wait = |begun| {
+            capture.wait_for_advert("an advert", begun, DEADLINE, |advert| advert.vrid == 62)
+        };
         let mut begun = Instant::now();
         director.start()?;
         wait(begun)?;
@@ -127,7 +129,7 @@ fn a_link_that_is_polled_is_lost_and_found() -> TestResult {
             let log = director.log();
             (faults(&log) > before).then_some(()).ok_or(log)
         })?;
-        // Who says so.
+        // The source of the link's state.
         match software {
             Software::Lbctl => {
                 let status = director.lbctl(&["status"])?;
@@ -184,7 +186,7 @@ fn dynamic_interfaces_may_come_after_the_start() -> TestResult {
         let global = "global_defs {\n    dynamic_interfaces\n}";
         let mut director = Director::new(host, software, &text(global))?;
         director.start()?;
-        let says = |director: &Director, word: &str| {
+        let wait_for_log = |director: &Director, word: &str| {
             wait_until(word, DEADLINE, || {
                 let log = director.log();
                 match log.contains(word) {
@@ -193,13 +195,13 @@ fn dynamic_interfaces_may_come_after_the_start() -> TestResult {
                 }
             })
         };
-        says(&director, "FAULT")?;
+        wait_for_log(&director, "FAULT")?;
         assert!(!director.log().contains("MASTER"), "{software}");
         let host = director.host().netns();
         host.run("ip link add late0 up type veth peer name late1")?;
         host.run("ip link set late1 up")?;
         host.run("ip address add 192.168.7.1/24 dev late0")?;
-        says(&director, "MASTER")?;
+        wait_for_log(&director, "MASTER")?;
         wait_until("the address", DEADLINE, || {
             let there = director.host().netns().run("ip -o address show dev late0");
             let there = there.map_err(|error| error.to_string())?;

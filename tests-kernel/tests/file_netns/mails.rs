@@ -46,7 +46,7 @@ vrrp_instance VI_2 {
 /// Subjects and bodies.
 type Mails = Vec<(String, String)>;
 
-fn told_of(mail: &Mail) -> (String, String) {
+fn subject_and_body(mail: &Mail) -> (String, String) {
     let (_, body) = mail.text.split_once("\n\n").unwrap_or_default();
     (mail.subject(), body.trim().to_owned())
 }
@@ -66,8 +66,8 @@ fn story(software: Software) -> TestResult<[Mails; 2]> {
     let count = |wanted: &str, times: usize| {
         wait_until(&format!("{software}: {wanted}"), DEADLINE, || {
             let subjects: Vec<String> = sink.mails().iter().map(Mail::subject).collect();
-            let told = subjects.iter().filter(|of| of.ends_with(wanted));
-            if told.count() == times {
+            let sent = subjects.iter().filter(|subject| subject.ends_with(wanted));
+            if sent.count() == times {
                 Ok(())
             } else {
                 Err(format!("{subjects:?}\n{}", director.log()))
@@ -79,24 +79,24 @@ fn story(software: Software) -> TestResult<[Mails; 2]> {
     count("Entering FAULT state", 1)?;
     netns.ip("link set t1 up")?;
     count("Entering MASTER state", 2)?;
-    let mut told: Mails = sink.mails().iter().map(told_of).collect();
-    told.sort();
+    let mut sent: Mails = sink.mails().iter().map(subject_and_body).collect();
+    sent.sort();
     let (status, log) = director.stop()?;
     assert!(status.success(), "{software}: {log}");
     let stopping = sink
         .mails()
         .iter()
-        .map(told_of)
+        .map(subject_and_body)
         .filter(|(subject, _)| subject.ends_with("Stopping"))
         .collect();
-    Ok([told, stopping])
+    Ok([sent, stopping])
 }
 
 #[testbed::host_test]
 fn a_sync_group_mails_what_keepalived_mails() -> TestResult {
     // Its last mail is not awaited: it ends before that is sent.
-    let mut told = play_at_once(&BOTH, |&software| story(software))?.into_iter();
-    let (Some([theirs, _]), Some([ours, our_end])) = (told.next(), told.next()) else {
+    let mut sent = play_at_once(&BOTH, |&software| story(software))?.into_iter();
+    let (Some([theirs, _]), Some([ours, our_end])) = (sent.next(), sent.next()) else {
         return Err("not both".into());
     };
     assert_eq!(ours, theirs);

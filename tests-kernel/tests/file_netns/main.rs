@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a file says and the kernel shows: `lbctl run -f` and keepalived with the same file, on the
+//! What the kernel shows for a file: `lbctl run -f` and keepalived with the same file, on the
 //! host's kernel.
 
 mod common;

@@ -77,7 +77,7 @@ fn buffers_are_as_large_as_the_file_wants_them() -> TestResult {
     let (adverts, netlink) = buffers("")?;
     assert!(adverts <= usual, "{adverts}");
     assert!(
-        netlink.iter().all(|of| *of <= 2 * 1024 * 1024),
+        netlink.iter().all(|size| *size <= 2 * 1024 * 1024),
         "{netlink:?}"
     );
     // Two routers on an interface of 1500 bytes; adverts of 44 and of 40 bytes. The kernel makes
@@ -98,13 +98,18 @@ fn buffers_are_as_large_as_the_file_wants_them() -> TestResult {
         "vrrp_netlink_cmd_rcv_bufs 21000000\n vrrp_netlink_cmd_rcv_bufs_force\n \
          vrrp_netlink_monitor_rcv_bufs 22000000\n vrrp_netlink_monitor_rcv_bufs_force true",
     )?;
-    let of = |size| netlink.iter().filter(|of| **of == forced(size)).count();
-    let counts = (of(42_000_000), of(44_000_000));
+    let count = |size| {
+        netlink
+            .iter()
+            .filter(|found| **found == forced(size))
+            .count()
+    };
+    let counts = (count(42_000_000), count(44_000_000));
     let expected = if privileged() { (1, 2) } else { (3, 3) };
     assert_eq!(counts, expected, "{netlink:?}");
     // Without force the limit of the machine holds.
     let (_, netlink) = buffers("vrrp_netlink_monitor_rcv_bufs 999999999")?;
-    let of = |size| netlink.iter().filter(|of| **of == size).count();
-    assert_eq!(of(limit), 2, "{netlink:?}");
+    let count = netlink.iter().filter(|size| **size == limit).count();
+    assert_eq!(count, 2, "{netlink:?}");
     Ok(())
 }

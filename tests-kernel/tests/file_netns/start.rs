@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a file says of the start, and of adverts that are none of ours.
+//! Keywords of a file about the start, and about adverts of unknown virtual routers.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -43,7 +43,7 @@ fn first_advert(software: Software, global: &str) -> TestResult<Duration> {
     let mut director = Director::new(host, software, &owner(global))?;
     let begun = Instant::now();
     director.start()?;
-    let advert = capture.wait_for_advert("an advert", begun, DEADLINE, |of| of.vrid == 61);
+    let advert = capture.wait_for_advert("an advert", begun, DEADLINE, |advert| advert.vrid == 61);
     let (at, _) = advert.map_err(|error| format!("{error}\n{}", director.log()))?;
     let (status, log) = director.stop()?;
     assert!(status.success(), "{software}: {log}");
@@ -51,7 +51,7 @@ fn first_advert(software: Software, global: &str) -> TestResult<Duration> {
 }
 
 #[testbed::host_test]
-fn nobody_advertises_before_the_delay_of_the_file_is_over() -> TestResult {
+fn startup_delay_no_advert_before_its_end() -> TestResult {
     let delay = Duration::from_millis(2500);
     for software in [Software::Keepalived, Software::Lbctl] {
         let took = first_advert(software, "vrrp_startup_delay 2.5")?;
@@ -80,10 +80,11 @@ fn an_advert_of_an_unknown_router_is_logged_once_for_each_sender() -> TestResult
     director.start()?;
     let lines = |director: &Director, source: Ipv4Addr| -> usize {
         let log = director.log();
-        let of = |line: &&str| line.contains("unknown virtual router") && line.contains("vrid=77");
+        let is_reported =
+            |line: &&str| line.contains("unknown virtual router") && line.contains("vrid=77");
         let source = format!("source={source}");
         log.lines()
-            .filter(of)
+            .filter(is_reported)
             .filter(|line| line.contains(&source))
             .count()
     };

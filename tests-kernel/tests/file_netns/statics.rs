@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Addresses, routes and rules whoever is master: `ip` shows the same with either program, after one
+//! Static addresses, routes and rules: `ip` shows the same with either program, after one
 //! has been taken away too.
 
 use std::time::{Duration, Instant};
@@ -73,7 +73,7 @@ vrrp_instance VI_1 {
 }
 ";
 
-/// Waits until all is as it is wanted; says what differs.
+/// Waits until all is as desired; the error names what differs.
 fn wait_same(what: &str, director: &Director, wanted: &[Vec<String>; 5]) -> TestResult {
     wait_until(what, DEADLINE, || {
         let now = all(director.host().netns()).map_err(|error| error.to_string())?;
@@ -161,7 +161,7 @@ fn static_items_are_what_keepalived_makes_of_them() -> TestResult {
         let ours = |line: &&String| {
             ["10.9.", "2001:db8", "203.0.11", "198.51.100", "lookup 9"]
                 .iter()
-                .any(|of| line.contains(of))
+                .any(|part| line.contains(part))
         };
         // keepalived 2.2.7 leaves addresses with a peer.
         let left: Vec<&String> = left.iter().filter(ours).collect();
@@ -264,7 +264,7 @@ const GOES: [(&str, &str); 3] = [
 fn shorter() -> String {
     let goes = ["10.9.4.11", "203.0.117.0", "priority 101"];
     let lines = FILE.lines();
-    let kept = lines.filter(|line| !goes.iter().any(|of| line.contains(of)));
+    let kept = lines.filter(|line| !goes.iter().any(|part| line.contains(part)));
     kept.collect::<Vec<_>>().join("\n")
 }
 
@@ -398,19 +398,19 @@ fn a_reload_a_crash_and_an_upgrade_touch_only_what_differs() -> TestResult {
     command.args(["run", "--upgrade", "-f"]);
     command.arg(director.configuration());
     command.arg("--control").arg(director.control());
-    let mut successor = Background::spawn(&mut command)?;
+    let mut new = Background::spawn(&mut command)?;
     let ended = director.daemon()?.wait(DEADLINE)?;
     assert!(ended.success(), "{}", director.log());
     gone(&director)?;
     untouched(watching, &STAYS)?;
     netns.ip("route del 198.51.100.0/24")?;
-    wait_until("the successor to look after it", DEADLINE, || {
+    wait_until("the new process to restore it", DEADLINE, || {
         let there = has(&netns, "route show", "198.51.100.0/24");
-        there.then_some(()).ok_or_else(|| successor.text())
+        there.then_some(()).ok_or_else(|| new.text())
     })?;
-    successor.signal(nix::sys::signal::Signal::SIGTERM);
-    let ended = successor.wait(DEADLINE)?;
-    assert!(ended.success(), "{}", successor.text());
+    new.signal(nix::sys::signal::Signal::SIGTERM);
+    let ended = new.wait(DEADLINE)?;
+    assert!(ended.success(), "{}", new.text());
     for part in STAYS {
         for words in ["addr show", "route show", "rule show"] {
             assert!(!has(&netns, words, part), "{part} is left");

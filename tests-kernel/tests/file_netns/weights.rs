@@ -75,7 +75,7 @@ fn cases(software: Software) -> (String, Vec<Case>) {
             for counts in ["", "sync_group_tracking_weight"] {
                 let what = tracked.what;
                 let worth = match (of_group, counts) {
-                    // It says that it ignores the weight, and does not.
+                    // keepalived logs that it ignores the weight, and does not ignore it.
                     (false, "")
                         if software == Software::Keepalived && what.contains("t0 weight") =>
                     {

@@ -18,12 +18,12 @@ const SETTLED: usize = 3;
 /// So many of one master must another hold still for: more than twice what it waits for one.
 const STILL: usize = 8;
 
-/// What came of an act.
+/// The result of an act.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    /// What is worth telling, in the order of the acts.
-    pub(crate) told: String,
-    /// Our frames that were judged: adverts, announcements, and what the kernel sent.
+    /// Findings for the line of the case, in the order of the acts.
+    pub(crate) report: String,
+    /// Our frames that were audited: adverts, announcements, and what the kernel sent.
     pub(crate) judged: usize,
 }
 
@@ -50,9 +50,9 @@ pub(crate) fn play(case: Case, act: Act) -> TestResult<Outcome> {
 
 /// Roles that differ by priority alone.
 fn roles(case: Case, priorities: [u8; 2]) -> [Role; 2] {
-    [OURS, THEIRS].map(|of| Role {
-        host: of,
-        priority: priorities[of],
+    [OURS, THEIRS].map(|side| Role {
+        host: side,
+        priority: priorities[side],
         interval: case.dialect.interval(),
         addresses: case.dialect.addresses(),
     })
@@ -107,7 +107,7 @@ fn endings(case: Case, preferred: usize) -> TestResult<Outcome> {
     must(right, || format!("{case} {act}: {:#?}", account.reigns))?;
     let whose = if preferred == OURS { "we" } else { "they" };
     let mut outcome = Outcome {
-        told: format!(
+        report: format!(
             "{whose} crash {} ms, stop {} ms",
             crashed.as_millis(),
             stopped.as_millis()
@@ -121,7 +121,7 @@ fn endings(case: Case, preferred: usize) -> TestResult<Outcome> {
 /// Both are master while the segment is parted; then the higher address is, RFC 9568 §6.4.3.
 fn equal(case: Case) -> TestResult<Outcome> {
     let mut outcome = Outcome::default();
-    let mut told = Vec::new();
+    let mut report = Vec::new();
     for host in [0, 1] {
         let mut roles = roles(case, [LOW, LOW]);
         roles[OURS].host = host;
@@ -130,8 +130,8 @@ fn equal(case: Case) -> TestResult<Outcome> {
         duel.set_parted(true)?;
         let begin = duel.start_both()?;
         duel.wait_for_both(SETTLED, begin, "parted")?;
-        let sources = [OURS, THEIRS].map(|of| {
-            let adverts = duel.adverts(of, begin);
+        let sources = [OURS, THEIRS].map(|side| {
+            let adverts = duel.adverts(side, begin);
             adverts.last().map(|(_, advert)| advert.source)
         });
         let winner = if sources[OURS] > sources[THEIRS] {
@@ -152,15 +152,15 @@ fn equal(case: Case) -> TestResult<Outcome> {
         must(ends == [wanted], || {
             format!("{case} equal: {:#?}", account.reigns)
         })?;
-        told.push(["we win", "they win"][winner]);
+        report.push(["we win", "they win"][winner]);
         outcome.count(&account);
     }
-    outcome.told = format!("equal: {}", told.join(", "));
+    outcome.report = format!("equal: {}", report.join(", "));
     Ok(outcome)
 }
 
 /// RFC 3768 §7.1: an advertisement of another interval is discarded. So both are master. Ours is
-/// the longer one: a master keepalived 2.2.7 starts its own interval anew at each discarded
+/// the longer one: a master keepalived 2.2.7 restarts its own interval at each discarded
 /// advertisement, and falls silent when they come faster than its own.
 fn fixed_interval(case: Case) -> TestResult<Outcome> {
     let mut roles = preferring(case, THEIRS);
@@ -175,7 +175,7 @@ fn fixed_interval(case: Case) -> TestResult<Outcome> {
         format!("{case} interval: {:#?}", account.reigns)
     })?;
     let mut outcome = Outcome {
-        told: "interval: two masters".to_owned(),
+        report: "interval: two masters".to_owned(),
         judged: 0,
     };
     outcome.count(&account);
@@ -203,7 +203,7 @@ fn learned_interval(case: Case) -> TestResult<Outcome> {
         format!("{case}: took over after {silence:?}, before {learned:?}")
     })?;
     let mut outcome = Outcome {
-        told: format!("interval: learned, crash {} ms", silence.as_millis()),
+        report: format!("interval: learned, crash {} ms", silence.as_millis()),
         judged: 0,
     };
     outcome.count(&duel.audit()?);
@@ -251,7 +251,7 @@ fn lists(case: Case) -> TestResult<Outcome> {
     must(!known || accept == case.peer.takes_other_lists(), || {
         format!("{case}: {} accepts our list: {accept}", case.peer)
     })?;
-    outcome.told = format!(
+    outcome.report = format!(
         "list: we accept theirs, they {} ours",
         if accept { "accept" } else { "refuse" }
     );

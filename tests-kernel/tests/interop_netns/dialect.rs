@@ -134,7 +134,7 @@ impl Dialect {
             Self::V3Message => "v3_checksum_as_v2".into(),
             Self::Vmac | Self::VmacIpv6 => "use_vmac".into(),
             Self::V2Unicast | Self::V3Unicast => {
-                let [own, other] = [*host, 1 - host].map(|of| IpAddr::from(HOSTS[of]));
+                let [own, other] = [*host, 1 - host].map(|host| IpAddr::from(HOSTS[host]));
                 format!("unicast_src_ip {own}\n    unicast_peer {{\n        {other}\n    }}")
             }
             Self::V2 | Self::V3 | Self::V3Ipv6 => String::new(),

@@ -36,11 +36,11 @@ type Sent = (Duration, Advert);
 impl Duel {
     pub(crate) fn new(case: Case, name: &str, roles: [Role; 2]) -> TestResult<Self> {
         let lan = Lan::new()?;
-        let director = |of: usize, software: Software| -> TestResult<Director> {
-            let host = lan.host(&format!("r{of}"), HOSTS[roles[of].host].into())?;
+        let director = |side: usize, software: Software| -> TestResult<Director> {
+            let host = lan.host(&format!("r{side}"), HOSTS[roles[side].host].into())?;
             let file = match software {
-                Software::Frr => case.dialect.frr_file(&roles[of], &case.peer),
-                _ => case.dialect.keepalived_file(&roles[of]),
+                Software::Frr => case.dialect.frr_file(&roles[side], &case.peer),
+                _ => case.dialect.keepalived_file(&roles[side]),
             };
             Ok(Director::new(host, software, &file)?)
         };
@@ -57,10 +57,10 @@ impl Duel {
         let macs = [ours.mac()?, theirs.mac()?];
         if case.dialect.is_unicast() {
             // Parted hosts could not resolve each other.
-            for of in [OURS, THEIRS] {
-                let other = IpAddr::from(HOSTS[roles[1 - of].host]);
-                let mac = macs[1 - of].map(|byte| format!("{byte:02x}")).join(":");
-                directors[of].host().netns().ip(&format!(
+            for side in [OURS, THEIRS] {
+                let other = IpAddr::from(HOSTS[roles[1 - side].host]);
+                let mac = macs[1 - side].map(|byte| format!("{byte:02x}")).join(":");
+                directors[side].host().netns().ip(&format!(
                     "neigh replace {other} lladdr {mac} dev eth0 nud permanent"
                 ))?;
             }
@@ -77,14 +77,14 @@ impl Duel {
         })
     }
 
-    pub(crate) fn start(&mut self, of: usize) -> TestResult {
-        let director = &mut self.directors[of];
+    pub(crate) fn start(&mut self, side: usize) -> TestResult {
+        let director = &mut self.directors[side];
         if director.software() == Software::Frr {
-            let addresses = self.case.dialect.virtual_addresses(&self.roles[of]);
+            let addresses = self.case.dialect.virtual_addresses(&self.roles[side]);
             frr::make_macvlan(director.host().netns(), VRID, &addresses)?;
         }
-        self.mark(of);
-        Ok(self.directors[of].start()?)
+        self.mark(side);
+        Ok(self.directors[side].start()?)
     }
 
     /// Starts both; returns when that was.
@@ -96,22 +96,22 @@ impl Duel {
     }
 
     /// Its host goes down without a word.
-    pub(crate) fn crash(&mut self, of: usize) -> TestResult {
-        self.mark(of);
-        self.directors[of].crash()?;
-        Ok(self.directors[of].host().set_cable(false)?)
+    pub(crate) fn crash(&mut self, side: usize) -> TestResult {
+        self.mark(side);
+        self.directors[side].crash()?;
+        Ok(self.directors[side].host().set_cable(false)?)
     }
 
     /// Its host is back after a crash. Theirs has been booted; on ours only the daemon was killed
     /// and must cope with what it finds.
-    pub(crate) fn come_back(&mut self, of: usize) -> TestResult {
-        let host = self.directors[of].host();
-        if of == THEIRS {
-            let peer = self.directors[of].software();
+    pub(crate) fn come_back(&mut self, side: usize) -> TestResult {
+        let host = self.directors[side].host();
+        if side == THEIRS {
+            let peer = self.directors[side].software();
             if self.case.dialect.has_virtual_mac() && peer == Software::Keepalived {
                 host.netns().ip("link del vrrp.51")?;
             }
-            for address in self.case.dialect.virtual_addresses(&self.roles[of]) {
+            for address in self.case.dialect.virtual_addresses(&self.roles[side]) {
                 // It is there if this one was master, and not on a macvlan.
                 let listing = host.netns().ip("-o addr show dev eth0")?;
                 let wanted = format!("{address}/");
@@ -120,17 +120,17 @@ impl Duel {
                     host.netns().ip(&format!("addr del {found} dev eth0"))?;
                 }
             }
-            self.directors[of].forget_process_ids()?;
+            self.directors[side].forget_process_ids()?;
         }
         host.set_cable(true)?;
-        self.start(of)
+        self.start(side)
     }
 
     /// Stops it as an operator does.
-    pub(crate) fn stop(&mut self, of: usize) -> TestResult {
-        let (status, log) = self.directors[of].stop()?;
+    pub(crate) fn stop(&mut self, side: usize) -> TestResult {
+        let (status, log) = self.directors[side].stop()?;
         if !status.success() {
-            return Err(format!("{} of {of} ended with {status}: {log}", self.name).into());
+            return Err(format!("{} of {side} ended with {status}: {log}", self.name).into());
         }
         Ok(())
     }
@@ -139,16 +139,16 @@ impl Duel {
         Ok(self.lan.set_parted(parted)?)
     }
 
-    fn mark(&mut self, of: usize) {
-        if of == OURS {
+    fn mark(&mut self, side: usize) {
+        if side == OURS {
             self.breaks.push(now());
         }
     }
 
     /// What one of them advertised since then; resignations are those of priority 0.
-    fn all_adverts(&self, of: usize, since: Duration) -> Vec<Sent> {
+    fn all_adverts(&self, side: usize, since: Duration) -> Vec<Sent> {
         let mut frames = self.tap.frames();
-        frames.retain(|frame| (frame.port, frame.way) == (of, Way::Sent) && frame.at >= since);
+        frames.retain(|frame| (frame.port, frame.way) == (side, Way::Sent) && frame.at >= since);
         let adverts = frames.iter().filter_map(|frame| match read(&frame.bytes) {
             Reading::Advert(advert) if advert.vrid == VRID => Some((frame.at, *advert)),
             _ => None,
@@ -156,14 +156,14 @@ impl Duel {
         adverts.collect()
     }
 
-    pub(crate) fn adverts(&self, of: usize, since: Duration) -> Vec<Sent> {
-        let mut adverts = self.all_adverts(of, since);
+    pub(crate) fn adverts(&self, side: usize, since: Duration) -> Vec<Sent> {
+        let mut adverts = self.all_adverts(side, since);
         adverts.retain(|(_, advert)| advert.priority != 0);
         adverts
     }
 
-    pub(crate) fn has_resigned(&self, of: usize, since: Duration) -> bool {
-        let adverts = self.all_adverts(of, since);
+    pub(crate) fn has_resigned(&self, side: usize, since: Duration) -> bool {
+        let adverts = self.all_adverts(side, since);
         adverts.iter().any(|(_, advert)| advert.priority == 0)
     }
 
@@ -178,15 +178,15 @@ impl Duel {
     /// between. Returns when the first of these was.
     pub(crate) fn wait_for_lone(
         &self,
-        of: usize,
+        side: usize,
         count: usize,
         since: Duration,
         step: &str,
     ) -> TestResult<Duration> {
-        self.wait(&format!("{step}: {count} in a row of {of}"), || {
-            let own = self.adverts(of, since);
+        self.wait(&format!("{step}: {count} in a row of {side}"), || {
+            let own = self.adverts(side, since);
             let first = own.len().checked_sub(count).map(|at| own[at].0)?;
-            let others = self.adverts(1 - of, since);
+            let others = self.adverts(1 - side, since);
             others.iter().all(|(at, _)| *at < first).then_some(first)
         })
     }
@@ -194,20 +194,20 @@ impl Duel {
     /// Waits until one of them advertised this often since then, whatever the other does.
     pub(crate) fn wait_for_count(
         &self,
-        of: usize,
+        side: usize,
         count: usize,
         since: Duration,
         step: &str,
     ) -> TestResult {
-        self.wait(&format!("{step}: {count} of {of}"), || {
-            (self.adverts(of, since).len() >= count).then_some(())
+        self.wait(&format!("{step}: {count} of {side}"), || {
+            (self.adverts(side, since).len() >= count).then_some(())
         })
     }
 
     /// Waits until each of them advertised this often since then.
     pub(crate) fn wait_for_both(&self, count: usize, since: Duration, step: &str) -> TestResult {
         self.wait(&format!("{step}: {count} of each"), || {
-            let counts = [OURS, THEIRS].map(|of| self.adverts(of, since).len());
+            let counts = [OURS, THEIRS].map(|side| self.adverts(side, since).len());
             counts.iter().all(|seen| *seen >= count).then_some(())
         })
     }
@@ -216,13 +216,13 @@ impl Duel {
         let awaited = format!("{}, {awaited}", self.name);
         let waited = wait_until(&awaited, DEADLINE, || look().ok_or_else(String::new));
         waited.map_err(|error: NetError| {
-            let seen = [OURS, THEIRS].map(|of| {
-                let adverts = self.all_adverts(of, Duration::ZERO);
+            let seen = [OURS, THEIRS].map(|side| {
+                let adverts = self.all_adverts(side, Duration::ZERO);
                 let shown = adverts.iter().rev().take(5).rev();
                 let shown = shown.map(|(at, advert)| format!("\n{at:?} {advert:?}"));
-                let log = self.directors[of].log();
+                let log = self.directors[side].log();
                 format!(
-                    "{} of {of}: {}\n{log}",
+                    "{} of {side}: {}\n{log}",
                     adverts.len(),
                     shown.collect::<String>()
                 )
@@ -248,7 +248,7 @@ impl Duel {
         .into())
     }
 
-    /// Writes the recording where somebody wants it.
+    /// Writes the recording if `LAB_RESULTS` is set.
     fn keep(&self) {
         if let Some(results) = std::env::var_os("LAB_RESULTS") {
             let file = format!("{}.pcap", self.name).replace([' ', '/'], "-");

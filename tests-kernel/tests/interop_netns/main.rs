@@ -81,24 +81,27 @@ fn every_dialect_in_every_story() -> TestResult {
     for _ in 0..rounds {
         let outcomes = play(jobs);
         for case in &cases {
-            let mut told = Vec::new();
+            let mut report = Vec::new();
             let mut judged = 0;
-            for ((_, act), outcome) in jobs.iter().zip(&outcomes).filter(|((of, _), _)| of == case)
+            for ((_, act), outcome) in jobs
+                .iter()
+                .zip(&outcomes)
+                .filter(|((other_case, _), _)| other_case == case)
             {
                 match outcome {
                     Ok(outcome) => {
-                        told.push(outcome.told.clone());
+                        report.push(outcome.report.clone());
                         judged += outcome.judged;
                     }
                     Err(error) => {
-                        told.push(format!("{act}: FAILED"));
+                        report.push(format!("{act}: FAILED"));
                         failures.push(error.clone());
                     }
                 }
             }
-            let told = told.join("; ");
+            let report = report.join("; ");
             say(&format!(
-                "interop {case}: {told}; {judged} frames of ours judged"
+                "interop {case}: {report}; {judged} frames of ours judged"
             ))?;
         }
     }

@@ -43,7 +43,7 @@ impl Story {
     ];
 }
 
-/// Stories told one after the other on one LAN; acts of one case share nothing and run at the
+/// Scenarios played one after the other on one LAN; acts of one case share nothing and run at the
 /// same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Act {
@@ -208,7 +208,7 @@ fn every_pair_is_in(matrix: &Matrix, peers: [Peer; 2]) {
                 let not = matrix
                     .others
                     .iter()
-                    .filter(|(of, other, _)| (*of, *other) == (case, act));
+                    .filter(|(excluded, other, _)| (*excluded, *other) == (case, act));
                 assert_eq!(usize::from(played) + not.count(), 1, "{case} {act}");
             }
         }
@@ -221,7 +221,7 @@ fn every_pair_is_in(matrix: &Matrix, peers: [Peer; 2]) {
     for act in Act::ALL {
         for peer in peers {
             let mut jobs = matrix.jobs.iter();
-            let played = jobs.any(|(case, of)| (case.peer, *of) == (peer, act));
+            let played = jobs.any(|(case, other)| (case.peer, *other) == (peer, act));
             assert!(played, "{peer} {act}");
         }
     }

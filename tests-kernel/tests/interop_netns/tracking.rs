@@ -137,7 +137,7 @@ pub(crate) fn story(software: [Software; 2]) -> TestResult {
         expect("the script is well", [true; 3])?;
     }
 
-    // What the file says is added: 150 - 60 is less than 100.
+    // The number in the file is added: 150 - 60 is less than 100.
     fs::write(state.join("load"), "-60\n")?;
     expect("the file lowers the priority", [true, true, false])?;
     for (index, director) in directors.iter().enumerate() {

@@ -40,16 +40,18 @@ vrrp_instance VI_1 {{
 }
 
 /// The document of `lbctl status --json`.
-fn status(of: &Director) -> TestResult<serde_json::Value> {
-    Ok(serde_json::from_str(&of.lbctl(&["status", "--json"])?)?)
+fn status(director: &Director) -> TestResult<serde_json::Value> {
+    Ok(serde_json::from_str(
+        &director.lbctl(&["status", "--json"])?,
+    )?)
 }
 
 /// Adverts that take longer than a backup waits for one: three intervals and the skew time.
 const MASTER_DOWN_ADVERTS: usize = 4;
 
 /// Waits until this router has sent so many more adverts.
-fn wait_for_adverts(capture: &Capture, of: &Director, more: usize) -> Result<(), NetError> {
-    let (source, begun) = (of.host().address(), Instant::now());
+fn wait_for_adverts(capture: &Capture, director: &Director, more: usize) -> Result<(), NetError> {
+    let (source, begun) = (director.host().address(), Instant::now());
     wait_until(&format!("{more} adverts of {source}"), DEADLINE, || {
         let adverts = capture.adverts();
         let own = adverts

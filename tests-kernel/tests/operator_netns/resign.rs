@@ -8,7 +8,7 @@ use tests_kernel::tool::lbctl;
 
 use super::{DEADLINE, MASTER_DOWN_ADVERTS, TestResult, VIP, pair, wait_for_adverts};
 
-/// Fails at the wrong time, says why, and tells who took over at the right one.
+/// `lbctl resign` fails with a reason while backup; as master it reports which router took over.
 #[testbed::host_test]
 fn a_master_steps_down_for_keepalived() -> TestResult {
     let lan = Lan::new()?;
@@ -71,7 +71,7 @@ fn a_master_steps_down_for_keepalived() -> TestResult {
             .ok_or_else(|| "not".to_owned())
     })?;
 
-    // With nobody there it comes back, and says so.
+    // Without another router it becomes master again, and the command reports it.
     other.stop()?;
     let json = ours.lbctl(&["resign", "VI_1", "--json"])?;
     let json: serde_json::Value = serde_json::from_str(&json)?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `lbctl run --upgrade`: another process goes on, and keepalived beside it sees nothing.
+//! `lbctl run --upgrade`: a new process takes over, and keepalived beside it does not notice.
 
 use std::time::{Duration, Instant};
 
@@ -15,12 +15,12 @@ use super::{
     DEADLINE, MASTER_DOWN_ADVERTS, TestResult, VIP, instance, pair, status, wait_for_adverts,
 };
 
-/// The words of a daemon that takes the place of another one.
-pub(crate) fn successor(of: &Director) -> TestResult<Background> {
-    let mut command = of.command(lbctl());
+/// Starts `lbctl run --upgrade`.
+pub(crate) fn start_upgrade(director: &Director) -> TestResult<Background> {
+    let mut command = director.command(lbctl());
     command.args(["run", "--upgrade", "-f"]);
-    command.arg(of.configuration());
-    command.arg("--control").arg(of.control());
+    command.arg(director.configuration());
+    command.arg("--control").arg(director.control());
     Ok(Background::spawn(&mut command)?)
 }
 
@@ -33,11 +33,11 @@ fn became_master(director: &Director) -> TestResult {
 }
 
 /// Waits until it answers, is master and has the address.
-fn in_order(of: &Director) -> TestResult {
+fn in_order(director: &Director) -> TestResult {
     wait_until("a director in order", DEADLINE, || {
-        let status = status(of).map_err(|error| error.to_string())?;
+        let status = status(director).map_err(|error| error.to_string())?;
         let master = status["routers"][0]["state"] == "master";
-        let in_order = master && of.has_address(VIP);
+        let in_order = master && director.has_address(VIP);
         in_order.then_some(()).ok_or_else(|| status.to_string())
     })?;
     Ok(())
@@ -62,8 +62,8 @@ fn beside_keepalived(lan: &Lan, interval: &str) -> TestResult<[Director; 2]> {
     Ok([ours, other])
 }
 
-/// Ours at this interval, upgraded so often.
-fn nobody_notices(interval: &str, upgrades: u32) -> TestResult {
+/// Upgrades ours several times at this interval; keepalived must not notice.
+fn upgrade_unnoticed(interval: &str, upgrades: u32) -> TestResult {
     let lan = Lan::new()?;
     let [mut ours, mut other] = beside_keepalived(&lan, interval)?;
     let before = status(&ours)?;
@@ -73,7 +73,7 @@ fn nobody_notices(interval: &str, upgrades: u32) -> TestResult {
 
     let mut daemons: Vec<Background> = Vec::new();
     for _ in 0..upgrades {
-        let new = successor(&ours)?;
+        let new = start_upgrade(&ours)?;
         let old = match daemons.last_mut() {
             Some(old) => old,
             None => ours.daemon()?,
@@ -113,11 +113,11 @@ fn nobody_notices(interval: &str, upgrades: u32) -> TestResult {
 
     let after = status(&ours)?;
     assert_ne!(after["pid"], before["pid"]);
-    let [old, new] = [&before, &after].map(|of| &of["routers"][0]);
+    let [old, new] = [&before, &after].map(|status| &status["routers"][0]);
     assert_eq!(new["state"], "master");
     assert_eq!(new["reason"], old["reason"]);
     assert_eq!(new["counters"]["master_transitions"], 1);
-    let sent = |of: &serde_json::Value| of["counters"]["advertisements_sent"].as_u64();
+    let sent = |status: &serde_json::Value| status["counters"]["advertisements_sent"].as_u64();
     assert!(sent(new) > sent(old));
 
     // The last one is a daemon like any other.
@@ -135,17 +135,17 @@ fn nobody_notices(interval: &str, upgrades: u32) -> TestResult {
 
 #[testbed::host_test]
 fn keepalived_does_not_notice_at_one_second() -> TestResult {
-    nobody_notices("1", 2)
+    upgrade_unnoticed("1", 2)
 }
 
 #[testbed::host_test]
 fn keepalived_does_not_notice_at_50_milliseconds() -> TestResult {
-    nobody_notices("0.05", 5)
+    upgrade_unnoticed("0.05", 5)
 }
 
-/// A file that nobody can use is no reason for anything.
+/// A broken file ends the new process and leaves the old one alone.
 #[testbed::host_test]
-fn a_successor_that_cannot_start_changes_nothing() -> TestResult {
+fn upgrade_with_broken_file_changes_nothing() -> TestResult {
     let lan = Lan::new()?;
     let [ours, other] = beside_keepalived(&lan, "0.2")?;
     let capture = Capture::start(lan.switch(), "br0")?;
@@ -155,7 +155,7 @@ fn a_successor_that_cannot_start_changes_nothing() -> TestResult {
         &instance(150, "0.2", "").replace("eth0", "eth9"),
     ] {
         ours.configure(broken)?;
-        let mut new = successor(&ours)?;
+        let mut new = start_upgrade(&ours)?;
         let ended = new.wait(DEADLINE)?;
         assert!(!ended.success(), "{}", new.text());
     }
@@ -164,12 +164,12 @@ fn a_successor_that_cannot_start_changes_nothing() -> TestResult {
     assert_eq!(other.log().matches("Entering MASTER STATE").count(), 0);
     assert!(ours.has_address(VIP));
 
-    // Without a predecessor it starts as usual.
+    // Without a running daemon `--upgrade` starts as usual.
     ours.configure(&instance(150, "0.2", ""))?;
     drop(ours);
     let host = lan.host("r3", std::net::Ipv4Addr::new(192, 168, 1, 13))?;
     let alone = Director::new(host, Software::Lbctl, &instance(200, "0.2", ""))?;
-    let mut new = successor(&alone)?;
+    let mut new = start_upgrade(&alone)?;
     became_master(&alone)?;
     new.signal(Signal::SIGTERM);
     assert!(new.wait(DEADLINE)?.success());
@@ -197,7 +197,7 @@ fn kill_and_repair(cases: &[(u64, bool)]) -> TestResult {
     for &(delay, kills_old) in cases {
         ours.start()?;
         became_master(&ours)?;
-        let mut new = successor(&ours)?;
+        let mut new = start_upgrade(&ours)?;
         pause(Duration::from_millis(delay));
         if kills_old {
             ours.daemon()?.kill();
@@ -238,9 +238,9 @@ fn kill_and_repair(cases: &[(u64, bool)]) -> TestResult {
     Ok(())
 }
 
-/// The running daemon starts its successor itself.
+/// `lbctl upgrade` has the running daemon start the new process.
 #[testbed::host_test]
-fn a_daemon_starts_its_successor() -> TestResult {
+fn lbctl_upgrade_starts_the_new_process() -> TestResult {
     let lan = Lan::new()?;
     let [mut ours, other] = beside_keepalived(&lan, "0.2")?;
     let before = status(&ours)?["pid"].clone();
@@ -254,7 +254,7 @@ fn a_daemon_starts_its_successor() -> TestResult {
     let text = String::from_utf8(refused.stderr)?;
     assert_eq!(
         text,
-        format!("the new process ended; the log says why; PID {before} runs on\n")
+        format!("the new process ended (see the log); PID {before} keeps running\n")
     );
     assert_eq!(status(&ours)?["pid"], before);
 

@@ -11,7 +11,7 @@ use tests_kernel::net::{Host, Lan, Netns, wait_until};
 use tests_kernel::observer::{Advert, Frame, Reading, Tap, Way, now, read};
 use tests_kernel::process::{Background, pause};
 
-use super::upgrade::successor;
+use super::upgrade::start_upgrade;
 use super::{DEADLINE, TestResult, status};
 
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -81,9 +81,9 @@ fn seen(netns: &Netns) -> TestResult<(BTreeSet<String>, BTreeSet<String>)> {
 fn adverts(frames: &[Frame], port: usize) -> Vec<(Duration, Advert)> {
     let sent = frames
         .iter()
-        .filter(|of| of.port == port && of.way == Way::Sent);
-    sent.filter_map(|of| match read(&of.bytes) {
-        Reading::Advert(advert) => Some((of.at, *advert)),
+        .filter(|frame| frame.port == port && frame.way == Way::Sent);
+    sent.filter_map(|frame| match read(&frame.bytes) {
+        Reading::Advert(advert) => Some((frame.at, *advert)),
         _ => None,
     })
     .collect()
@@ -92,7 +92,7 @@ fn adverts(frames: &[Frame], port: usize) -> Vec<(Duration, Advert)> {
 /// Has the daemon on `ours` replaced by one with this file.
 fn upgrade(ours: &mut Director, daemons: &mut Vec<Background>, text: &str) -> TestResult {
     ours.configure(text)?;
-    let new = successor(ours)?;
+    let new = start_upgrade(ours)?;
     let old = match daemons.last_mut() {
         Some(old) => old,
         None => ours.daemon()?,
@@ -132,7 +132,7 @@ fn macvlans_for_addresses_stay_and_those_of_no_use_go_unnoticed() -> TestResult 
     ours.start()?;
     let placed = |netns: &Netns, wanted: &[&str]| {
         let (_, addresses) = seen(netns).map_err(|error| error.to_string())?;
-        let there = |of: &&str| addresses.iter().any(|address| address.contains(*of));
+        let there = |wanted: &&str| addresses.iter().any(|address| address.contains(*wanted));
         let log = || format!("{addresses:?}");
         wanted.iter().all(there).then_some(()).ok_or_else(log)
     };
@@ -148,7 +148,7 @@ fn macvlans_for_addresses_stay_and_those_of_no_use_go_unnoticed() -> TestResult 
     let (links, addresses) = seen(&netns)?;
     assert_eq!(links.len(), 3, "{links:?}");
     for (name, address) in [("va.51 ", ELSEWHERE[0]), ("va6.51 ", ELSEWHERE[2])] {
-        let there = |of: &String| of.starts_with(name) && of.contains(address);
+        let there = |shown: &String| shown.starts_with(name) && shown.contains(address);
         assert!(addresses.iter().any(there), "{addresses:?}");
     }
     let monitor = Monitor::start(&netns, "link address")?;
@@ -163,9 +163,12 @@ fn macvlans_for_addresses_stay_and_those_of_no_use_go_unnoticed() -> TestResult 
     for word in ["Deleted", "192.168.7.5", "2001:db8:7::50"] {
         assert!(!changes.contains(word), "{word}: {changes}");
     }
-    // Who made them is written anew, which the kernel tells.
-    let mut told = changes.lines().filter(|line| line.contains("@eth"));
-    assert!(told.all(|line| line.contains(",UP,LOWER_UP")), "{changes}");
+    // The mark of the new process is written, which the kernel reports.
+    let mut reports = changes.lines().filter(|line| line.contains("@eth"));
+    assert!(
+        reports.all(|line| line.contains(",UP,LOWER_UP")),
+        "{changes}"
+    );
 
     // One macvlan has no use any more: its addresses move, and it goes.
     let fewer = file(150, "", SIX);
@@ -177,7 +180,7 @@ fn macvlans_for_addresses_stay_and_those_of_no_use_go_unnoticed() -> TestResult 
         )
     })?;
     let without = |name: &str| -> BTreeSet<String> {
-        let left = links.iter().filter(|of| !of.contains(name));
+        let left = links.iter().filter(|link| !link.contains(name));
         left.cloned().collect()
     };
     let left_are = |wanted: &BTreeSet<String>| {
@@ -205,7 +208,7 @@ fn macvlans_for_addresses_stay_and_those_of_no_use_go_unnoticed() -> TestResult 
     let log = other.log();
     assert_eq!(log.matches("Entering MASTER STATE").count(), 0, "{log}");
     let mut frames = tap.frames();
-    frames.retain(|of| of.at >= start);
+    frames.retain(|frame| frame.at >= start);
     assert_eq!(adverts(&frames, 1), [], "of the backup");
     let sent = adverts(&frames, 0);
     assert!(sent.len() > 20, "{} adverts", sent.len());

@@ -12,7 +12,7 @@ pub(crate) struct Accepted {
 }
 
 enum How {
-    /// Where the original says this, ours says that; all else is the same.
+    /// The original has the first text where ours has the second; all else is the same.
     Words(&'static str, &'static str),
     /// A line that contains these words.
     Line {
@@ -179,7 +179,7 @@ impl Answer {
 
 /// Compares what a line did, each as `order` puts it.
 pub(crate) fn judge(line: &str, original: &Shown, ours: &Shown, order: Order) -> Verdict {
-    let same = |one: &Shown, other: &Shown| order.of(one) == order.of(other);
+    let same = |one: &Shown, other: &Shown| order.apply(one) == order.apply(other);
     if same(original, ours) {
         return Verdict::Same;
     }

@@ -87,10 +87,10 @@ fn run(
     process::run(&mut command, DEADLINE)?;
     (0..lines)
         .map(|number| {
-            let shown = Shown::of(&results, &number.to_string())?;
+            let shown = Shown::read(&results, &number.to_string())?;
             let again = again
                 .contains(&number)
-                .then(|| Shown::of(&results, &format!("again-{number}")));
+                .then(|| Shown::read(&results, &format!("again-{number}")));
             Ok((shown, again.transpose()?))
         })
         .collect()

@@ -2,8 +2,8 @@
 //! `lbctl ipvs` is ipvsadm: the same command lines with Debian's ipvsadm and with ours; standard
 //! output, standard error and exit status must be the same, except for what [`accepted`] lists.
 //!
-//! Both run in the same namespace, because the kernel's order of services depends on it; [`order`] says
-//! how they are compared where it depends on more.
+//! Both run in the same namespace, because the kernel's order of services depends on it; [`order`]
+//! compares them where it depends on more.
 
 mod accepted;
 mod cases;
@@ -31,7 +31,7 @@ type TestResult<T = ()> = Result<T, Box<dyn Error>>;
 
 /// The names the goldens were recorded with.
 const HOSTS: &str = include_str!("../data/hosts");
-/// What it says of differences must be what is accepted here.
+/// The page that must list the accepted differences.
 const DOCUMENT: &str = include_str!("../../../docs/differences.md");
 
 /// Ten times what a line with ten thousand takes.
@@ -50,7 +50,7 @@ struct Shown {
 
 impl Shown {
     /// What a script left of its line of this number.
-    fn of(results: &Path, number: &str) -> TestResult<Self> {
+    fn read(results: &Path, number: &str) -> TestResult<Self> {
         let read = |kind: &str| fs::read(results.join(format!("{number}.{kind}")));
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Ok(Self {
@@ -120,9 +120,9 @@ impl Folder {
         command.env("results", &results);
         process::run(command.arg("-c").arg(script), DEADLINE)?;
         Ok([
-            Shown::of(&results, "0")?,
-            Shown::of(&results, "1")?,
-            Shown::of(&results, "2")?,
+            Shown::read(&results, "0")?,
+            Shown::read(&results, "1")?,
+            Shown::read(&results, "2")?,
         ])
     }
 

@@ -41,7 +41,7 @@ pub(crate) enum Order {
 }
 
 impl Order {
-    pub(crate) fn of(self, shown: &Shown) -> Cow<'_, Shown> {
+    pub(crate) fn apply(self, shown: &Shown) -> Cow<'_, Shown> {
         match self {
             Self::Matters => Cow::Borrowed(shown),
             Self::OfTheKernel => Cow::Owned(without_order(shown)),
@@ -63,9 +63,9 @@ fn without_order(shown: &Shown) -> Shown {
         }
     }
     for line in lines {
-        let goes_on = DESTINATIONS.iter().any(|start| line.starts_with(start));
+        let is_destination = DESTINATIONS.iter().any(|start| line.starts_with(start));
         match services.last_mut() {
-            Some(service) if goes_on => service.push_str(line),
+            Some(service) if is_destination => service.push_str(line),
             _ => services.push(line.to_owned()),
         }
     }

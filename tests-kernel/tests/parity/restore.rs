@@ -58,7 +58,7 @@ fn ten_thousand_lines() -> TestResult {
     let mut wanted: Vec<&str> = rules.lines().collect();
     wanted.sort_unstable();
     assert_eq!(saved[0], wanted);
-    // Each line is answered, in its place.
+    // Each line is answered, in the same order.
     assert_eq!(refused[0].err.lines().count(), 10_000);
     assert!(refused[0] == refused[1], "the refusals differ");
     Ok(())

@@ -3,7 +3,7 @@
 //! 100 to 110.
 //!
 //! Counters and times move between two runs, so ours runs between two runs of the original. What
-//! both of them say must be what ours says; only the seconds to expiry may lie between theirs.
+//! is the same in both must be the same in ours; the seconds to expiry may lie between theirs.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -16,7 +16,7 @@ use tests_kernel::process::pause;
 use super::order::Order;
 use super::{Folder, Shown, Tally, TestResult, Who};
 
-/// What is tried until the original says the same before and after ours.
+/// Tries until the original prints the same before and after ours.
 const TRIES: u32 = 40;
 /// The kernel counts every two seconds.
 const TICK: Duration = Duration::from_millis(2500);
@@ -202,10 +202,10 @@ impl Lab {
             if connect("10.9.0.100:83").is_ok() {
                 return Err(io::Error::other("connected beyond the threshold"));
             }
-            // Nobody answers there; what remains is the half of a connection.
+            // No server answers there; a half-open connection remains.
             let silent = "10.9.0.100:82".parse().map_err(io::Error::other)?;
             if TcpStream::connect_timeout(&silent, Duration::from_millis(200)).is_ok() {
-                return Err(io::Error::other("connected to nobody"));
+                return Err(io::Error::other("connected without a server"));
             }
             for _ in 0..2 {
                 drop(connect("10.9.0.100:80")?);
@@ -287,9 +287,11 @@ fn assert_there(folder: &Folder, lab: &Lab) -> TestResult {
 fn between(tally: &mut Tally, folder: &Folder, lab: &Lab, line: &str) -> TestResult {
     for _ in 0..TRIES {
         let [before, ours, after] = folder.between(&lab.director, line)?;
-        let (Some(first), Some(mut middle), Some(last)) =
-            (Timed::of(&before), Timed::of(&ours), Timed::of(&after))
-        else {
+        let (Some(first), Some(mut middle), Some(last)) = (
+            Timed::parse(&before),
+            Timed::parse(&ours),
+            Timed::parse(&after),
+        ) else {
             return Err(format!("{line}: no time in a row: {before:?} {ours:?}").into());
         };
         if first.timeless != last.timeless {
@@ -307,7 +309,7 @@ fn between(tally: &mut Tally, folder: &Folder, lab: &Lab, line: &str) -> TestRes
         if middle == first {
             tally.judge(line, &first.timeless, &middle.timeless, Order::Matters);
         } else {
-            // The times, too, belong to what is told.
+            // The message has the times, too.
             tally.judge(line, &before, &ours, Order::Matters);
         }
         return Ok(());
@@ -324,7 +326,7 @@ struct Timed {
 }
 
 impl Timed {
-    fn of(shown: &Shown) -> Option<Self> {
+    fn parse(shown: &Shown) -> Option<Self> {
         let mut timeless = shown.clone();
         let mut expires = Vec::new();
         if shown.out.starts_with("IPVS connection entries\n") {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The step `deny`: the dependencies keep to `deny.toml`.
 //!
-//! cargo-deny is the judge; where it is missing it is installed below `target/tools`, once. Where that
-//! fails, [`policy`](super::policy) makes the same checks from `cargo metadata`; for a soak that is not
-//! enough. Advisories need a database that cargo-deny has downloaded; neither way downloads one.
+//! cargo-deny makes the checks; where it is missing it is installed below `target/tools`, once. Where
+//! that fails, [`policy`](super::policy) makes the same checks from `cargo metadata`, except in a soak,
+//! which fails. Advisories are checked only if cargo-deny has downloaded their database earlier.
 
 use std::env;
 use std::fs;
@@ -63,7 +63,7 @@ fn install(context: &mut Context, tools: &Path) -> Result<PathBuf, StepError> {
     command
         .arg("--root")
         .arg(tools)
-        // What it builds is of no use afterwards; without this variable cargo deletes it.
+        // Without this variable cargo deletes the build directory, which nothing needs afterwards.
         .env_remove("CARGO_TARGET_DIR")
         .env("CARGO_PROFILE_DEV_DEBUG", "0");
     run(&mut command, &context.interrupted, &mut context.counts)?;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `deny.toml`, and the part of cargo-deny's checks that `cargo metadata` is enough for.
 //!
-//! A key that is not known here is an error, so that no rule of the file is passed over in silence.
+//! An unknown key is an error, so that no rule of the file is ignored silently.
 
 use std::collections::BTreeMap;
 
@@ -124,12 +124,12 @@ fn error(text: String) -> Finding {
 }
 
 impl Policy {
-    /// The platforms whose dependencies are judged.
+    /// The platforms whose dependencies are checked.
     pub(super) fn targets(&self) -> impl Iterator<Item = &str> {
         self.graph.targets.iter().map(String::as_str)
     }
 
-    /// What is wrong with these packages.
+    /// The rules that these packages break.
     pub(super) fn findings(&self, packages: &[Package]) -> Vec<Finding> {
         let mut findings = self.licenses.findings(packages);
         findings.extend(self.bans.findings(packages));

@@ -45,12 +45,12 @@ const KERNEL: &str = "user-mode-linux";
 /// Raised when the layout of the unpacked trees changes.
 const LAYOUT: u32 = 3;
 
-/// How much is wanted.
+/// What to fetch besides the distribution's tree.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Wanted {
     /// The newest peers, too.
     pub(crate) newest_peers: bool,
-    /// Boots the kernels again, whatever the record says.
+    /// Boots the kernels even if the record of an earlier boot exists.
     pub(crate) again: bool,
 }
 

@@ -33,7 +33,7 @@ pub(super) fn unpack(archives: &Path, tree: &Path) -> Result<usize, FetchError> 
         })?;
         count += 1;
     }
-    // The files belong to the user who unpacked them: with set-user-id, the guest's `mount` would
+    // The user who unpacked the files owns them: with set-user-id, the guest's `mount` would
     // run as that user and not as root.
     let mut command = Command::new("chmod");
     command.args(["-R", "ug-s"]).arg(&fresh);

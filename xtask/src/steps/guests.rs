@@ -25,7 +25,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("example", "vrrp_simulation"),
     ("example", "ipvs_only"),
 ];
-/// Suites whose tests take longest: their guests boot first, so that none is left alone at the end.
+/// Suites whose tests take longest: their guests boot first, so that no guest runs alone at the end.
 const LONGEST: &[&str] = &["failover", "cluster", "parity"];
 /// The suite whose tests take minutes each: every one has a guest.
 const ONE_PER_GUEST: &str = "failover";
@@ -47,7 +47,7 @@ pub(crate) struct GuestJob {
     pub(crate) deadline: Duration,
 }
 
-/// What came of a guest.
+/// The result of a guest.
 pub(crate) struct GuestOutcome {
     pub(crate) label: String,
     pub(crate) counts: Counts,
@@ -208,7 +208,7 @@ fn run_jobs(context: &mut Context, jobs: Vec<GuestJob>) -> Result<(), StepError>
     })
 }
 
-/// Boots a guest for one program and follows what its test harness says.
+/// Boots a guest for one program and reads the lines of its test harness.
 pub(crate) fn run_in_guest(
     job: &GuestJob,
     variables: &[(&'static str, String)],

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The steps of `cargo xtask test`, in the order of their price.
+//! The steps of `cargo xtask test`, the cheapest first.
 
 mod guests;
 mod host;
@@ -19,27 +19,28 @@ use crate::pool;
 use crate::runner::{Counts, StepError, run};
 use crate::shard::Shard;
 use crate::suite::{self, Outcome, Test};
+use crate::words;
 
 pub(crate) use guests::{GuestJob, run_in_guest};
 
-/// One step: a name for `--only`, what it proves, how.
+/// One step: its name for `--only`, what it proves, and the function that runs it.
 pub(crate) struct Step {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
-    /// Whether the parts of a soak share it; else it is the first part's.
+    /// Whether the parts of a soak share the step; otherwise the first part runs it.
     pub(crate) shared: bool,
     pub(crate) run: fn(&mut Context) -> Result<(), StepError>,
 }
 
-/// What steps share.
+/// State that the steps share.
 pub(crate) struct Context {
     pub(crate) interrupted: Arc<AtomicBool>,
-    /// Variables for the tests: how much of everything.
+    /// Variables for the tests, such as the number of seeds.
     pub(crate) environment: Vec<(&'static str, String)>,
-    /// Everything, on both kernels and with the newest peers, too.
+    /// Runs on both kernels and with the newest peers, too.
     pub(crate) soak: bool,
     pub(crate) shard: Shard,
-    /// Counted so far in the running step.
+    /// Test results of the running step so far.
     pub(crate) counts: Counts,
     /// How long each test took, of all steps.
     pub(crate) times: Vec<(Duration, String)>,
@@ -52,6 +53,12 @@ pub(crate) const STEPS: &[Step] = &[
         about: "formatting",
         shared: false,
         run: lints::fmt,
+    },
+    Step {
+        name: "words",
+        about: "plain words in comments, messages, names and pages",
+        shared: false,
+        run: words::words,
     },
     Step {
         name: "build",

@@ -50,19 +50,19 @@ fn init<L>(layer: L, detail: bool) -> Result<(), TryInitError>
 where
     L: Layer<Registry> + Send + Sync,
 {
-    let wished = env::var("RUST_LOG").ok();
-    let targets = targets(wished.as_deref(), detail);
+    let setting = env::var("RUST_LOG").ok();
+    let targets = targets(setting.as_deref(), detail);
     tracing_subscriber::registry()
         .with(layer.with_filter(targets))
         .try_init()
 }
 
-/// What is not understood is as if it were not there. No regular expressions, which would be a good
-/// part of the program.
-fn targets(wished: Option<&str>, detail: bool) -> Targets {
-    wished
-        .filter(|wished| !wished.trim().is_empty())
-        .and_then(|wished| wished.parse().ok())
+/// Reads `RUST_LOG`; an invalid value counts as unset. Regular expressions are left out: they would be
+/// a large part of the program.
+fn targets(setting: Option<&str>, detail: bool) -> Targets {
+    setting
+        .filter(|setting| !setting.trim().is_empty())
+        .and_then(|setting| setting.parse().ok())
         .unwrap_or_else(|| {
             Targets::new().with_default(if detail {
                 LevelFilter::DEBUG
@@ -173,8 +173,8 @@ mod tests {
 
     #[test]
     fn levels_are_those_of_the_variable_or_of_the_command_line() {
-        let shows = |wished: Option<&str>, detail: bool| {
-            let targets = targets(wished, detail);
+        let shows = |setting: Option<&str>, detail: bool| {
+            let targets = targets(setting, detail);
             [
                 targets.would_enable("lb_vrrp::driver", &Level::DEBUG),
                 targets.would_enable("lb_core", &Level::DEBUG),

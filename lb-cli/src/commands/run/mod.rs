@@ -24,7 +24,7 @@ use crate::{
     program::Call,
 };
 
-/// It could not start, or could not go on.
+/// The daemon could not start, or ended with an error.
 const FATAL: u8 = 1;
 /// The configuration refuses the start.
 const CONFIGURATION: u8 = 2;
@@ -57,10 +57,10 @@ pub(crate) fn keepalived(call: &Call) -> Result<u8, Failure> {
     }
 }
 
-/// Runs the daemon until it is told to stop.
+/// Runs the daemon until a signal or a request stops it.
 pub(crate) fn run(mut options: RunOptions) -> Result<u8, Failure> {
     let file = configuration(&options)?;
-    // The working directory is left when going to the background.
+    // In the background the working directory is another.
     let file = std::path::absolute(&file).unwrap_or(file);
     options.control = options
         .control
@@ -70,7 +70,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<u8, Failure> {
     }
     process::prepare(&options)?;
     if options.detach {
-        // Whoever typed the command is told while there is a terminal.
+        // Errors of the file are printed while there is a terminal.
         usable(&file, options.lenient)?;
         process::detach()?;
     }
@@ -81,7 +81,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<u8, Failure> {
     let _pid_files = process::PidFiles::write(&options.pid_files);
     let outcome = serve(file, &options);
     if let (Err(failure), LogTarget::Syslog(_)) = (&outcome, options.log) {
-        // The terminal is gone: the log is the only place to tell.
+        // The terminal is gone: the log is the only place for the error.
         tracing::error!("{failure}");
     }
     outcome.map(|()| 0)
@@ -95,7 +95,7 @@ fn serve(file: PathBuf, options: &RunOptions) -> Result<(), Failure> {
     let mut settings = Options::default()
         .with_keep(options.keep)
         .with_upgrade(options.upgrade)
-        .with_successor(successor(options))
+        .with_successor(upgrade_command(options))
         .with_parts(options.routers, options.virtual_servers);
     if let Some(control) = &options.control {
         settings = settings.with_control(control);
@@ -117,9 +117,9 @@ fn serve(file: PathBuf, options: &RunOptions) -> Result<(), Failure> {
         })
 }
 
-/// The words that start another one in this one's place: those that started this one. As
-/// `keepalived` there are none.
-fn successor(options: &RunOptions) -> Vec<OsString> {
+/// The command that starts the new process of an upgrade: the one that started this process. None
+/// when called as `keepalived`.
+fn upgrade_command(options: &RunOptions) -> Vec<OsString> {
     if options.detach || options.lenient && options.search == RunOptions::keepalived().search {
         return Vec::new();
     }

@@ -25,7 +25,7 @@ pub(super) fn prepare(options: &RunOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Leaves the terminal and the working directory. The caller goes on in a new process and session;
+/// Leaves the terminal and the working directory. The caller continues in a new process and session;
 /// the old one ends with status 0. Must come before any thread is started.
 pub(super) fn detach() -> Result<(), Failure> {
     daemon(false, false).map_err(|error| {
@@ -41,8 +41,8 @@ pub(super) fn detach() -> Result<(), Failure> {
 pub(super) struct PidFiles(Vec<PathBuf>);
 
 impl PidFiles {
-    /// Writes the files. One that cannot be written is told and left out: it is a convenience for
-    /// scripts, not the lock.
+    /// Writes the files. One that cannot be written is logged and left out: the files are for
+    /// scripts and no lock.
     pub(super) fn write(paths: &[PathBuf]) -> Self {
         let id = format!("{}\n", std::process::id());
         Self(

@@ -25,15 +25,15 @@ fn hmac(change: impl FnOnce(HmacConfig) -> HmacConfig) -> RouterConfigBuilder {
 }
 
 /// A router that knows the time of day.
-fn rig(of: RouterConfigBuilder, state: State) -> Rig {
-    let mut rig = Rig::with(of, state);
+fn rig(base: RouterConfigBuilder, state: State) -> Rig {
+    let mut rig = Rig::with(base, state);
     rig.router.handle_clock(rig.now, NOW);
     rig
 }
 
 /// Another router of this configuration at another address, as master: what it sends first.
-fn sent_by(of: RouterConfigBuilder, from: &str, utc: Duration) -> Transmit {
-    let mut router = VirtualRouter::new(of.build().unwrap(), ip(from)).unwrap();
+fn sent_by(base: RouterConfigBuilder, from: &str, utc: Duration) -> Transmit {
+    let mut router = VirtualRouter::new(base.build().unwrap(), ip(from)).unwrap();
     let start = Instant::now();
     router.handle_startup(start);
     let at = router.next_timeout().unwrap();
@@ -209,7 +209,7 @@ fn a_foreign_security_parameter_index_is_refused() {
 }
 
 #[test]
-fn a_new_master_goes_on_from_the_old_ones_sequence() {
+fn ah_sequence_new_master_continues_from_the_old() {
     let mut rig = Rig::with(ah(), State::Backup);
     let mut old = Rig::with(ah(), State::Master);
     old.router.set_primary(ip(HIGHER)).unwrap();
@@ -238,9 +238,9 @@ fn what_is_discarded_moves_no_sequence() {
 #[test]
 fn a_signed_advertisement_is_accepted_once() {
     for version in [Version::V2, Version::V3] {
-        let of = || hmac(|hmac| hmac).version(version);
-        let mut rig = rig(of(), State::Backup);
-        let sent = sent_by(of().priority(priority(200)), HIGHER, NOW);
+        let base = || hmac(|hmac| hmac).version(version);
+        let mut rig = rig(base(), State::Backup);
+        let sent = sent_by(base().priority(priority(200)), HIGHER, NOW);
         assert_eq!(give(&mut rig, &sent), Ok(()));
         assert_eq!(rig.router.master(), Some((ip(HIGHER), priority(200))));
         assert!(matches!(
@@ -249,7 +249,7 @@ fn a_signed_advertisement_is_accepted_once() {
         ));
         assert_eq!(rig.router.stats().replays, 1);
         // Another sender's sequence is its own.
-        let sent = sent_by(of(), LOWER, NOW);
+        let sent = sent_by(base(), LOWER, NOW);
         assert_eq!(give(&mut rig, &sent), Ok(()));
     }
 }
@@ -304,12 +304,12 @@ fn a_trailer_of_another_time_is_refused() {
             Some(skew) => assert_eq!(got, Err(Rejected::TrailerStale { skew, window: 5 })),
             None => {
                 assert_eq!(got, Ok(()));
-                let told = format!("notice: clock of {HIGHER} {}", -offset);
-                assert_eq!(rig.outputs(), [told]);
+                let notice = format!("notice: clock of {HIGHER} {}", -offset);
+                assert_eq!(rig.outputs(), [notice]);
             }
         }
     }
-    // Time goes on for us too.
+    // Our own clock advances too.
     let mut rig = rig(hmac(|hmac| hmac), State::Backup);
     let sent = sent_by(hmac(|hmac| hmac), HIGHER, NOW);
     rig.now += millis(6000);
@@ -337,7 +337,7 @@ fn without_a_window_only_growth_counts() {
 }
 
 #[test]
-fn a_sender_whose_clock_was_set_back_is_heard_again() {
+fn hmac_sender_with_clock_set_back_is_accepted_again() {
     let mut rig = rig(hmac(|hmac| hmac), State::Backup);
     let sent = sent_by(hmac(|hmac| hmac), HIGHER, NOW + Duration::from_secs(4));
     assert_eq!(give(&mut rig, &sent), Ok(()));
@@ -351,18 +351,18 @@ fn a_sender_whose_clock_was_set_back_is_heard_again() {
 
 #[test]
 fn modes_let_a_group_change_over_without_a_gap() {
-    let of = |mode| hmac(|hmac| hmac.with_mode(mode));
-    let plain = sent_by(of(HmacMode::ReceiveOnly), HIGHER, NOW);
+    let base = |mode| hmac(|hmac| hmac.with_mode(mode));
+    let plain = sent_by(base(HmacMode::ReceiveOnly), HIGHER, NOW);
     assert_eq!(plain.payload.len(), 12, "receive-only signs nothing");
-    let signed = sent_by(of(HmacMode::Permissive), HIGHER, NOW);
+    let signed = sent_by(base(HmacMode::Permissive), HIGHER, NOW);
     for mode in [HmacMode::Permissive, HmacMode::ReceiveOnly] {
-        let mut rig = rig(of(mode), State::Backup);
+        let mut rig = rig(base(mode), State::Backup);
         assert_eq!(give(&mut rig, &plain), Ok(()));
         assert_eq!(give(&mut rig, &plain), Ok(()));
         assert_eq!(
             rig.outputs(),
             [format!("notice: unsigned {HIGHER}")],
-            "told once"
+            "reported once"
         );
         assert_eq!(rig.router.stats().unsigned_advertisements, 2);
         assert_eq!(give(&mut rig, &signed), Ok(()));
@@ -373,7 +373,7 @@ fn modes_let_a_group_change_over_without_a_gap() {
             Err(Rejected::TrailerInvalid { id: 1 })
         );
     }
-    let mut rig = rig(of(HmacMode::Enforce), State::Backup);
+    let mut rig = rig(base(HmacMode::Enforce), State::Backup);
     assert_eq!(give(&mut rig, &plain), Err(Rejected::TrailerMissing));
     assert_eq!(rig.router.stats().hmac_missing, 1);
     // Who knows nothing of trailers sees a wrong length.

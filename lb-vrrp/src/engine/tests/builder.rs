@@ -93,20 +93,20 @@ fn addresses_that_cannot_be_held_are_refused() {
 
 #[test]
 fn numbers_out_of_their_range_are_refused() {
-    let of = || builder(Version::V3, 100);
+    let base = || builder(Version::V3, 100);
     for adverts in [0, 101] {
         assert_eq!(
-            of().down_timer_adverts(adverts).build(),
+            base().down_timer_adverts(adverts).build(),
             Err(ConfigError::DownTimerAdverts { adverts })
         );
     }
-    assert!(of().down_timer_adverts(100).build().is_ok());
+    assert!(base().down_timer_adverts(100).build().is_ok());
     let delay = Duration::from_millis(1_000_001);
     assert_eq!(
-        of().preempt_delay(delay).build(),
+        base().preempt_delay(delay).build(),
         Err(ConfigError::PreemptDelay { delay })
     );
-    for never in [of().preempt(false), of().sticky(millis(1))] {
+    for never in [base().preempt(false), base().sticky(millis(1))] {
         assert_eq!(
             never.preempt_delay(millis(1)).build(),
             Err(ConfigError::PreemptDelayWithoutPreempt)
@@ -117,58 +117,58 @@ fn numbers_out_of_their_range_are_refused() {
 #[test]
 fn peers_that_are_none_are_refused() {
     let peer = |address: &str| UnicastPeer::new(ip(address));
-    let of = || builder(Version::V3, 100);
+    let base = || builder(Version::V3, 100);
     for (with, expected) in [
         (
-            of().peer(peer("fe80::1")),
+            base().peer(peer("fe80::1")),
             "fe80::1 as destination of a router with IPv4 addresses",
         ),
         (
-            of().peer(peer("224.0.0.18")),
-            "224.0.0.18 is no address of a unicast peer",
+            base().peer(peer("224.0.0.18")),
+            "224.0.0.18 cannot be a unicast peer",
         ),
         (
-            of().peer(peer("0.0.0.0")),
-            "0.0.0.0 is no address of a unicast peer",
+            base().peer(peer("0.0.0.0")),
+            "0.0.0.0 cannot be a unicast peer",
         ),
         (
-            of().peer(peer("255.255.255.255")),
-            "255.255.255.255 is no address of a unicast peer",
+            base().peer(peer("255.255.255.255")),
+            "255.255.255.255 cannot be a unicast peer",
         ),
         (
-            of().peer(peer(HIGHER)).peer(peer(LOWER)).peer(peer(HIGHER)),
+            base()
+                .peer(peer(HIGHER))
+                .peer(peer(LOWER))
+                .peer(peer(HIGHER)),
             "unicast peer 192.0.2.11 given twice",
         ),
         (
             #[expect(clippy::reversed_empty_ranges, reason = "that is what is refused")]
-            of().peer(peer(HIGHER).with_hop_limits(255..=254)),
+            base().peer(peer(HIGHER).with_hop_limits(255..=254)),
             "unicast peer 192.0.2.11 with TTL 255 to 254",
         ),
         (
-            of().group(ip("192.0.2.1")),
-            "192.0.2.1 is no multicast address",
+            base().group(ip("192.0.2.1")),
+            "192.0.2.1 is not a multicast address",
         ),
         (
-            of().group(ip("ff02::12")),
+            base().group(ip("ff02::12")),
             "ff02::12 as destination of a router with IPv4 addresses",
         ),
         (
-            of().group(ip("224.0.0.19")).peer(peer(HIGHER)),
-            "a group goes with multicast only",
+            base().group(ip("224.0.0.19")).peer(peer(HIGHER)),
+            "a group requires multicast",
         ),
+        (base().unicast_hop_limit(64), "a TTL requires unicast peers"),
         (
-            of().unicast_hop_limit(64),
-            "a TTL goes with unicast peers only",
+            base().check_unicast_source(true),
+            "a check of the source requires unicast peers",
         ),
-        (
-            of().check_unicast_source(true),
-            "a check of the source goes with unicast peers only",
-        ),
-        (of().mtu(31), "an MTU of 31 has no room for an address"),
+        (base().mtu(31), "an MTU of 31 has no room for an address"),
     ] {
         assert_eq!(with.build().unwrap_err().to_string(), expected);
     }
-    let config = of().peer(peer(ME)).build().unwrap();
+    let config = base().peer(peer(ME)).build().unwrap();
     assert!(matches!(
         VirtualRouter::new(config, ip(ME)),
         Err(ConfigError::PeerIsSelf { .. })
@@ -179,39 +179,42 @@ fn peers_that_are_none_are_refused() {
 fn addresses_without_room_are_held_but_not_advertised() {
     let many = |count: u32| (0..count).map(|n| IpAddr::from((0x0a00_0000 + n).to_be_bytes()));
     let v4 = || RouterConfig::builder(Vrid::new(51).unwrap());
-    let of = |builder: RouterConfigBuilder| {
+    let counts = |builder: RouterConfigBuilder| {
         let config = builder.build().unwrap();
         let all = config.all_addresses().count();
         let advertised = config.addresses().as_slice().len();
         assert_eq!(advertised + config.excluded().len(), all);
         (advertised, all)
     };
-    assert_eq!(of(v4().addresses(many(255))), (255, 255));
-    assert_eq!(of(v4().addresses(many(300))), (255, 300));
+    assert_eq!(counts(v4().addresses(many(255))), (255, 255));
+    assert_eq!(counts(v4().addresses(many(300))), (255, 300));
     // 576 bytes less the headers: 20 + 8 + 8 of authentication data, 24 of AH, 28 of the trailer.
-    assert_eq!(of(v4().addresses(many(300)).mtu(576)), (135, 300));
+    assert_eq!(counts(v4().addresses(many(300)).mtu(576)), (135, 300));
     let ah = Authentication::Ah(Password::new("x").unwrap());
     let fewer = v4().addresses(many(300)).mtu(576);
-    assert_eq!(of(fewer.clone().authentication(ah)), (129, 300));
+    assert_eq!(counts(fewer.clone().authentication(ah)), (129, 300));
     assert_eq!(
-        of(fewer.authentication(hmac(HmacMode::Enforce))),
+        counts(fewer.authentication(hmac(HmacMode::Enforce))),
         (128, 300)
     );
     let v6 = v4()
         .version(Version::V3)
         .addresses((0..100).map(|n| IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, n])));
-    assert_eq!(of(v6.clone()), (90, 100));
-    assert_eq!(of(v6.authentication(hmac(HmacMode::Enforce))), (89, 100));
+    assert_eq!(counts(v6.clone()), (90, 100));
+    assert_eq!(
+        counts(v6.authentication(hmac(HmacMode::Enforce))),
+        (89, 100)
+    );
 }
 
 #[test]
 fn an_interface_decides_how_many_addresses_have_room() {
     let many = (0..300_u32).map(|n| IpAddr::from((0x0a00_0000 + n).to_be_bytes()));
-    let of = || {
+    let base = || {
         let builder = RouterConfig::builder(Vrid::new(51).unwrap());
         builder.version(Version::V3).addresses(many.clone())
     };
-    let config = of().build().unwrap();
+    let config = base().build().unwrap();
     let fitted = |config: &RouterConfig, mtu| {
         let fitted = config.fit(mtu).unwrap();
         let order: Vec<IpAddr> = fitted.all_addresses().collect();
@@ -228,60 +231,60 @@ fn an_interface_decides_how_many_addresses_have_room() {
     assert_eq!(fitted(&narrow, 1_000_000), 255);
     assert_eq!(config.fit(31), Err(ConfigError::Mtu { mtu: 31 }));
     // What was asked for holds too.
-    let asked = of().mtu(576).build().unwrap();
+    let asked = base().mtu(576).build().unwrap();
     assert_eq!(fitted(&asked, 9000), 137);
     assert_eq!(fitted(&asked, 68), 10);
 }
 
 #[test]
 fn strict_mode_allows_nothing_beside_the_rfc() {
-    let of = |version| builder(version, 100).strict(true);
+    let base = |version| builder(version, 100).strict(true);
     let password = Password::new("x").unwrap();
     for (with, expected) in [
         (
-            of(Version::V2).authentication(Authentication::Password(password)),
+            base(Version::V2).authentication(Authentication::Password(password)),
             "strict mode allows no authentication",
         ),
         (
-            of(Version::V2).authentication(Authentication::Ah(password)),
+            base(Version::V2).authentication(Authentication::Ah(password)),
             "strict mode allows no authentication",
         ),
         (
-            of(Version::V3).authentication(hmac(HmacMode::Permissive)),
+            base(Version::V3).authentication(hmac(HmacMode::Permissive)),
             "strict mode allows no authentication",
         ),
         (
-            of(Version::V3).peer(UnicastPeer::new(ip(HIGHER))),
+            base(Version::V3).peer(UnicastPeer::new(ip(HIGHER))),
             "strict mode allows no unicast peer",
         ),
         (
-            of(Version::V3).preempt_delay(millis(1)),
+            base(Version::V3).preempt_delay(millis(1)),
             "strict mode allows no delay of preemption",
         ),
         (
-            of(Version::V3).sticky(millis(1)),
+            base(Version::V3).sticky(millis(1)),
             "strict mode allows no sticky router",
         ),
         (
-            of(Version::V3).down_timer_adverts(4),
+            base(Version::V3).down_timer_adverts(4),
             "strict mode allows no number of intervals to master down but three",
         ),
     ] {
         assert_eq!(with.build().unwrap_err().to_string(), expected);
     }
     assert!(
-        of(Version::V3)
+        base(Version::V3)
             .authentication(hmac(HmacMode::Enforce))
             .build()
             .is_ok()
     );
     for (version, answers) in [(Version::V2, false), (Version::V3, true)] {
-        let config = of(version).build().unwrap();
+        let config = base(version).build().unwrap();
         assert_eq!(config.answer_losing(), answers);
         assert!(!config.farewell() && !config.accept() && config.strict());
     }
     for (version, accepts) in [(Version::V2, false), (Version::V3, true)] {
-        let config = of(version).accept(true).build().unwrap();
+        let config = base(version).accept(true).build().unwrap();
         assert_eq!(config.accept(), accepts, "{version}");
     }
     let owner = builder(Version::V3, 255).strict(true).build().unwrap();

@@ -13,9 +13,9 @@ pub(super) enum Event {
     /// `handle_timeout` before the timer's deadline.
     EarlyTimer,
     /// An advertisement from this address with this priority.
-    Hear(&'static str, u8),
+    Receive(&'static str, u8),
     /// The same, with another interval in centiseconds.
-    HearInterval(&'static str, u8, u16),
+    ReceiveInterval(&'static str, u8, u16),
     /// An advertisement with priority 255 that came through a router.
     Invalid,
     /// The link is down, or up.
@@ -79,9 +79,9 @@ impl Cell {
         let before = rig.router.next_timeout();
         rig.now += millis(300);
         self.happen(&mut rig);
-        let of = format!("{} {version}", self.name);
-        assert_eq!(rig.outputs(), self.outputs, "{of}");
-        assert_eq!(rig.router.state(), self.after, "{of}");
+        let label = format!("{} {version}", self.name);
+        assert_eq!(rig.outputs(), self.outputs, "{label}");
+        assert_eq!(rig.router.state(), self.after, "{label}");
         let (now, router) = (rig.now, &rig.router);
         let interval = router.config().interval().as_duration();
         let expected = match self.timer {
@@ -93,21 +93,21 @@ impl Cell {
             // From priority 100 to 50 it is 50/256 of a second.
             Timer::Shifted => before.map(|before| before + Duration::from_nanos(195_312_500)),
         };
-        assert_eq!(router.next_timeout(), expected, "{of}");
+        assert_eq!(router.next_timeout(), expected, "{label}");
         let learned = (self.timer == Timer::Learned).then_some(10);
         assert_eq!(
             router.master_interval().as_centis(),
             learned.unwrap_or(100),
-            "{of}"
+            "{label}"
         );
     }
 
     fn rig(&self, version: Version) -> Rig {
-        let of = builder(version, self.own).preempt(self.preempt);
+        let base = builder(version, self.own).preempt(self.preempt);
         if self.own < 255 {
-            return Rig::with(of, self.state);
+            return Rig::with(base, self.state);
         }
-        let mut rig = Rig::new(of.build().unwrap());
+        let mut rig = Rig::new(base.build().unwrap());
         if self.state == State::Master {
             rig.router.handle_startup(rig.now);
             rig.outputs();
@@ -121,12 +121,12 @@ impl Cell {
             Event::Shutdown => rig.router.handle_shutdown(rig.now),
             Event::Timer => rig.fire(),
             Event::EarlyTimer => rig.router.handle_timeout(rig.now),
-            Event::Hear(ME, value) => {
-                assert_eq!(rig.hear(ME, value), Err(Rejected::OwnAddress));
+            Event::Receive(ME, value) => {
+                assert_eq!(rig.receive(ME, value), Err(Rejected::OwnAddress));
             }
-            Event::Hear(from, value) => rig.hear(from, value).unwrap(),
-            Event::HearInterval(from, value, centis) => rig
-                .hear_interval(from, value, AdvertInterval::from_centis(centis).unwrap())
+            Event::Receive(from, value) => rig.receive(from, value).unwrap(),
+            Event::ReceiveInterval(from, value, centis) => rig
+                .receive_interval(from, value, AdvertInterval::from_centis(centis).unwrap())
                 .unwrap(),
             Event::Invalid => {
                 let mut sent = advertisement(rig.router.config());
@@ -209,39 +209,39 @@ cells! {
     stale_timer_in_backup: 5 "6.2", Backup 100 preempt BOTH, Event::EarlyTimer => [], Backup Same;
     stale_timer_in_master: 5 "6.2", Master 100 preempt BOTH, Event::EarlyTimer => [], Master Same;
     stale_timer_in_fault: 5 "6.2", Fault 100 preempt BOTH, Event::EarlyTimer => [], Fault Same;
-    resignation_in_initialize: 6 "6.4.1", Initialize 100 preempt BOTH, Event::Hear(HIGHER, 0) => [], Initialize Stopped;
-    equal_priority_in_initialize: 7 "6.4.1", Initialize 100 preempt BOTH, Event::Hear(HIGHER, 100) => [], Initialize Stopped;
-    lower_priority_in_initialize: 8 "6.4.1", Initialize 100 preempt BOTH, Event::Hear(HIGHER, 50) => [], Initialize Stopped;
-    higher_priority_in_initialize: 9 "6.4.1", Initialize 100 preempt BOTH, Event::Hear(HIGHER, 200) => [], Initialize Stopped;
-    losing_tie_in_initialize: 12 "6.4.1", Initialize 100 preempt BOTH, Event::Hear(LOWER, 100) => [], Initialize Stopped;
-    resignation_in_fault: 6 "6.4.1", Fault 100 preempt BOTH, Event::Hear(HIGHER, 0) => [], Fault Stopped;
-    equal_priority_in_fault: 7 "6.4.1", Fault 100 preempt BOTH, Event::Hear(HIGHER, 100) => [], Fault Stopped;
-    lower_priority_in_fault: 8 "6.4.1", Fault 100 preempt BOTH, Event::Hear(HIGHER, 50) => [], Fault Stopped;
-    higher_priority_in_fault: 9 "6.4.1", Fault 100 preempt BOTH, Event::Hear(HIGHER, 200) => [], Fault Stopped;
-    losing_tie_in_fault: 12 "6.4.1", Fault 100 preempt BOTH, Event::Hear(LOWER, 100) => [], Fault Stopped;
-    resignation_in_backup: 6 "6.4.2", Backup 100 preempt BOTH, Event::Hear(HIGHER, 0) => [], Backup Skew;
-    resignation_in_backup_without_preemption: 6 "6.4.2", Backup 100 nopreempt BOTH, Event::Hear(HIGHER, 0) => [], Backup Skew;
-    resignation_in_master: 6 "6.4.3", Master 100 preempt BOTH, Event::Hear(HIGHER, 0) => ["advertise 100", "announce: resigned"], Master Advert;
-    equal_priority_in_backup: 7 "6.4.2", Backup 100 preempt BOTH, Event::Hear(LOWER, 100) => [], Backup Down;
-    higher_priority_in_backup: 7 "6.4.2", Backup 100 preempt BOTH, Event::Hear(LOWER, 101) => [], Backup Down;
-    equal_priority_in_backup_without_preemption: 7 "6.4.2", Backup 100 nopreempt BOTH, Event::Hear(LOWER, 100) => [], Backup Down;
-    higher_priority_in_backup_without_preemption: 7 "6.4.2", Backup 100 nopreempt BOTH, Event::Hear(LOWER, 101) => [], Backup Down;
-    interval_learned_in_backup: 7 "6.4.2", Backup 100 preempt V3, Event::HearInterval(HIGHER, 200, 10) => ["notice: interval 100ms"], Backup Learned;
-    lower_priority_in_backup: 8 "6.4.2", Backup 100 preempt BOTH, Event::Hear(HIGHER, 99) => [], Backup Same;
-    lower_priority_in_backup_without_preemption: 8 "6.4.2", Backup 100 nopreempt BOTH, Event::Hear(HIGHER, 1) => [], Backup Down;
-    higher_priority_in_master: 9 "6.4.3", Master 100 preempt BOTH, Event::Hear(LOWER, 101) => ["advertise 100", "remove", "master -> backup (192.0.2.9 has higher priority 101)"], Backup Down;
-    higher_priority_in_master_without_preemption: 9 "6.4.3", Master 100 nopreempt BOTH, Event::Hear(LOWER, 101) => ["advertise 100", "remove", "master -> backup (192.0.2.9 has higher priority 101)"], Backup Down;
-    interval_learned_in_master: 9 "6.4.3", Master 100 preempt V3, Event::HearInterval(LOWER, 101, 10) => ["notice: interval 100ms", "advertise 100", "remove", "master -> backup (192.0.2.9 has higher priority 101)"], Backup Learned;
-    winning_tie_in_backup: 10 "6.4.2", Backup 100 preempt BOTH, Event::Hear(HIGHER, 100) => [], Backup Down;
-    lost_tie_in_master: 10 "6.4.3", Master 100 preempt BOTH, Event::Hear(HIGHER, 100) => ["advertise 100", "remove", "master -> backup (192.0.2.11 has the same priority 100 and a higher address)"], Backup Down;
-    lost_tie_of_owners_in_master: 10 "6.4.3", Master 255 preempt BOTH, Event::Hear(HIGHER, 255) => ["advertise 255", "remove", "master -> backup (192.0.2.11 has the same priority 255 and a higher address)"], Backup Down;
-    own_packet_in_initialize: 11 "7.1", Initialize 100 preempt BOTH, Event::Hear(ME, 100) => [], Initialize Same;
-    own_packet_in_backup: 11 "7.1", Backup 100 preempt BOTH, Event::Hear(ME, 100) => [], Backup Same;
-    own_packet_in_master: 11 "7.1", Master 100 preempt BOTH, Event::Hear(ME, 100) => [], Master Same;
-    own_packet_in_fault: 11 "7.1", Fault 100 preempt BOTH, Event::Hear(ME, 100) => [], Fault Same;
-    losing_tie_in_backup: 12 "6.4.2", Backup 100 preempt BOTH, Event::Hear(LOWER, 100) => [], Backup Down;
-    lower_priority_in_master: 12 "6.4.3", Master 100 preempt BOTH, Event::Hear(HIGHER, 99) => ["advertise 100", "announce: losing"], Master Same;
-    won_tie_in_master: 12 "6.4.3", Master 100 preempt BOTH, Event::Hear(LOWER, 100) => ["advertise 100", "announce: losing"], Master Same;
+    resignation_in_initialize: 6 "6.4.1", Initialize 100 preempt BOTH, Event::Receive(HIGHER, 0) => [], Initialize Stopped;
+    equal_priority_in_initialize: 7 "6.4.1", Initialize 100 preempt BOTH, Event::Receive(HIGHER, 100) => [], Initialize Stopped;
+    lower_priority_in_initialize: 8 "6.4.1", Initialize 100 preempt BOTH, Event::Receive(HIGHER, 50) => [], Initialize Stopped;
+    higher_priority_in_initialize: 9 "6.4.1", Initialize 100 preempt BOTH, Event::Receive(HIGHER, 200) => [], Initialize Stopped;
+    losing_tie_in_initialize: 12 "6.4.1", Initialize 100 preempt BOTH, Event::Receive(LOWER, 100) => [], Initialize Stopped;
+    resignation_in_fault: 6 "6.4.1", Fault 100 preempt BOTH, Event::Receive(HIGHER, 0) => [], Fault Stopped;
+    equal_priority_in_fault: 7 "6.4.1", Fault 100 preempt BOTH, Event::Receive(HIGHER, 100) => [], Fault Stopped;
+    lower_priority_in_fault: 8 "6.4.1", Fault 100 preempt BOTH, Event::Receive(HIGHER, 50) => [], Fault Stopped;
+    higher_priority_in_fault: 9 "6.4.1", Fault 100 preempt BOTH, Event::Receive(HIGHER, 200) => [], Fault Stopped;
+    losing_tie_in_fault: 12 "6.4.1", Fault 100 preempt BOTH, Event::Receive(LOWER, 100) => [], Fault Stopped;
+    resignation_in_backup: 6 "6.4.2", Backup 100 preempt BOTH, Event::Receive(HIGHER, 0) => [], Backup Skew;
+    resignation_in_backup_without_preemption: 6 "6.4.2", Backup 100 nopreempt BOTH, Event::Receive(HIGHER, 0) => [], Backup Skew;
+    resignation_in_master: 6 "6.4.3", Master 100 preempt BOTH, Event::Receive(HIGHER, 0) => ["advertise 100", "announce: resigned"], Master Advert;
+    equal_priority_in_backup: 7 "6.4.2", Backup 100 preempt BOTH, Event::Receive(LOWER, 100) => [], Backup Down;
+    higher_priority_in_backup: 7 "6.4.2", Backup 100 preempt BOTH, Event::Receive(LOWER, 101) => [], Backup Down;
+    equal_priority_in_backup_without_preemption: 7 "6.4.2", Backup 100 nopreempt BOTH, Event::Receive(LOWER, 100) => [], Backup Down;
+    higher_priority_in_backup_without_preemption: 7 "6.4.2", Backup 100 nopreempt BOTH, Event::Receive(LOWER, 101) => [], Backup Down;
+    interval_learned_in_backup: 7 "6.4.2", Backup 100 preempt V3, Event::ReceiveInterval(HIGHER, 200, 10) => ["notice: interval 100ms"], Backup Learned;
+    lower_priority_in_backup: 8 "6.4.2", Backup 100 preempt BOTH, Event::Receive(HIGHER, 99) => [], Backup Same;
+    lower_priority_in_backup_without_preemption: 8 "6.4.2", Backup 100 nopreempt BOTH, Event::Receive(HIGHER, 1) => [], Backup Down;
+    higher_priority_in_master: 9 "6.4.3", Master 100 preempt BOTH, Event::Receive(LOWER, 101) => ["advertise 100", "remove", "master -> backup (192.0.2.9 has higher priority 101)"], Backup Down;
+    higher_priority_in_master_without_preemption: 9 "6.4.3", Master 100 nopreempt BOTH, Event::Receive(LOWER, 101) => ["advertise 100", "remove", "master -> backup (192.0.2.9 has higher priority 101)"], Backup Down;
+    interval_learned_in_master: 9 "6.4.3", Master 100 preempt V3, Event::ReceiveInterval(LOWER, 101, 10) => ["notice: interval 100ms", "advertise 100", "remove", "master -> backup (192.0.2.9 has higher priority 101)"], Backup Learned;
+    winning_tie_in_backup: 10 "6.4.2", Backup 100 preempt BOTH, Event::Receive(HIGHER, 100) => [], Backup Down;
+    lost_tie_in_master: 10 "6.4.3", Master 100 preempt BOTH, Event::Receive(HIGHER, 100) => ["advertise 100", "remove", "master -> backup (192.0.2.11 has the same priority 100 and a higher address)"], Backup Down;
+    lost_tie_of_owners_in_master: 10 "6.4.3", Master 255 preempt BOTH, Event::Receive(HIGHER, 255) => ["advertise 255", "remove", "master -> backup (192.0.2.11 has the same priority 255 and a higher address)"], Backup Down;
+    own_packet_in_initialize: 11 "7.1", Initialize 100 preempt BOTH, Event::Receive(ME, 100) => [], Initialize Same;
+    own_packet_in_backup: 11 "7.1", Backup 100 preempt BOTH, Event::Receive(ME, 100) => [], Backup Same;
+    own_packet_in_master: 11 "7.1", Master 100 preempt BOTH, Event::Receive(ME, 100) => [], Master Same;
+    own_packet_in_fault: 11 "7.1", Fault 100 preempt BOTH, Event::Receive(ME, 100) => [], Fault Same;
+    losing_tie_in_backup: 12 "6.4.2", Backup 100 preempt BOTH, Event::Receive(LOWER, 100) => [], Backup Down;
+    lower_priority_in_master: 12 "6.4.3", Master 100 preempt BOTH, Event::Receive(HIGHER, 99) => ["advertise 100", "announce: losing"], Master Same;
+    won_tie_in_master: 12 "6.4.3", Master 100 preempt BOTH, Event::Receive(LOWER, 100) => ["advertise 100", "announce: losing"], Master Same;
     invalid_packet_in_initialize: 13 "7.1", Initialize 100 preempt BOTH, Event::Invalid => [], Initialize Same;
     invalid_packet_in_backup: 13 "7.1", Backup 100 preempt BOTH, Event::Invalid => [], Backup Same;
     invalid_packet_in_master: 13 "7.1", Master 100 preempt BOTH, Event::Invalid => [], Master Same;

@@ -85,7 +85,7 @@ fn another_interval_keeps_the_time_that_has_passed() {
 #[test]
 fn a_version_3_backup_keeps_the_interval_it_learned() {
     let mut rig = Rig::in_state(Version::V3, 100, State::Backup);
-    rig.hear_interval(HIGHER, 200, AdvertInterval::from_centis(10).unwrap())
+    rig.receive_interval(HIGHER, 200, AdvertInterval::from_centis(10).unwrap())
         .unwrap();
     let deadline = rig.router.next_timeout();
     let three = AdvertInterval::from_secs(3).unwrap();
@@ -114,7 +114,7 @@ fn another_priority_moves_the_deadline_by_the_skew() {
     }
     // After a resignation it is the skew time that changes.
     let mut rig = Rig::in_state(Version::V2, 100, State::Backup);
-    rig.hear(HIGHER, 0).unwrap();
+    rig.receive(HIGHER, 0).unwrap();
     rig.router.handle_priority(rig.now, priority(50));
     assert_eq!(rig.wait(), Some(Duration::from_nanos(804_687_500)));
     // A configured priority works in the same way.
@@ -135,7 +135,7 @@ fn a_deadline_never_moves_into_the_past() {
 }
 
 #[test]
-fn a_master_whose_priority_drops_says_so_at_once() {
+fn master_priority_drop_is_advertised_at_once() {
     let mut rig = Rig::in_state(Version::V2, 100, State::Master);
     let deadline = rig.router.next_timeout();
     rig.router.handle_priority(rig.now, priority(90));
@@ -153,7 +153,7 @@ fn a_master_whose_priority_drops_says_so_at_once() {
 fn the_primary_address_decides_ties() {
     let mut rig = Rig::in_state(Version::V2, 100, State::Master);
     rig.router.set_primary(ip("192.0.2.12")).unwrap();
-    rig.hear(HIGHER, 100).unwrap();
+    rig.receive(HIGHER, 100).unwrap();
     assert_eq!(rig.router.state(), State::Master);
     assert!(matches!(
         rig.router.set_primary(ip("fe80::1")),

@@ -11,19 +11,19 @@ const DOWN: Duration = Duration::from_nanos(3_609_375_000);
 #[test]
 fn another_number_of_intervals_to_master_down() {
     for (adverts, nanos) in [(1, 1_609_375_000), (10, 10_609_375_000)] {
-        let of = builder(Version::V3, 100).down_timer_adverts(adverts);
-        let rig = Rig::with(of, State::Backup);
+        let base = builder(Version::V3, 100).down_timer_adverts(adverts);
+        let rig = Rig::with(base, State::Backup);
         assert_eq!(rig.wait(), Some(Duration::from_nanos(nanos)));
     }
 }
 
 #[test]
 fn a_delay_of_preemption_runs_from_the_first_lower_priority() {
-    let of = builder(Version::V2, 100).preempt_delay(Duration::from_secs(10));
-    let mut rig = Rig::with(of, State::Backup);
+    let base = builder(Version::V2, 100).preempt_delay(Duration::from_secs(10));
+    let mut rig = Rig::with(base, State::Backup);
     // For 10 s the lower master is a master.
     for second in 0..10 {
-        rig.hear(HIGHER, 50).unwrap();
+        rig.receive(HIGHER, 50).unwrap();
         assert_eq!(rig.wait(), Some(DOWN), "after {second} s");
         assert_eq!(rig.router.master(), Some((ip(HIGHER), priority(50))));
         rig.now += millis(1000);
@@ -31,7 +31,7 @@ fn a_delay_of_preemption_runs_from_the_first_lower_priority() {
     // Then it is disregarded, and the timer runs on.
     let deadline = rig.router.next_timeout();
     for _ in 0..2 {
-        rig.hear(HIGHER, 50).unwrap();
+        rig.receive(HIGHER, 50).unwrap();
         assert_eq!(rig.router.next_timeout(), deadline);
         rig.now += millis(1000);
     }
@@ -44,40 +44,44 @@ fn a_delay_of_preemption_runs_from_the_first_lower_priority() {
 
 #[test]
 fn a_higher_priority_cancels_the_delay() {
-    let of = builder(Version::V2, 100).preempt_delay(Duration::from_secs(2));
-    let mut rig = Rig::with(of, State::Backup);
-    rig.hear(HIGHER, 50).unwrap();
+    let base = builder(Version::V2, 100).preempt_delay(Duration::from_secs(2));
+    let mut rig = Rig::with(base, State::Backup);
+    rig.receive(HIGHER, 50).unwrap();
     rig.now += millis(1500);
-    rig.hear(LOWER, 100).unwrap();
+    rig.receive(LOWER, 100).unwrap();
     rig.now += millis(1000);
-    rig.hear(HIGHER, 50).unwrap();
-    assert_eq!(rig.wait(), Some(DOWN), "it begins anew");
+    rig.receive(HIGHER, 50).unwrap();
+    assert_eq!(rig.wait(), Some(DOWN), "the delay restarts");
 }
 
 #[test]
 fn a_delay_does_not_hold_off_a_takeover() {
-    let of = || builder(Version::V2, 100).preempt_delay(Duration::from_secs(1000));
-    let mut rig = Rig::with(of(), State::Backup);
+    let base = || builder(Version::V2, 100).preempt_delay(Duration::from_secs(1000));
+    let mut rig = Rig::with(base(), State::Backup);
     rig.fire();
-    assert_eq!(rig.router.state(), State::Master, "nobody is there");
-    let mut rig = Rig::with(of(), State::Backup);
-    rig.hear(HIGHER, 50).unwrap();
-    rig.hear(HIGHER, 0).unwrap();
+    assert_eq!(
+        rig.router.state(),
+        State::Master,
+        "no other router is there"
+    );
+    let mut rig = Rig::with(base(), State::Backup);
+    rig.receive(HIGHER, 50).unwrap();
+    rig.receive(HIGHER, 0).unwrap();
     assert_eq!(rig.wait(), Some(Duration::from_nanos(609_375_000)));
     // Nor does the address owner wait.
-    let mut rig = Rig::with(of(), State::Backup);
+    let mut rig = Rig::with(base(), State::Backup);
     rig.router.handle_priority(rig.now, Priority::OWNER);
     let deadline = rig.router.next_timeout();
-    rig.hear(HIGHER, 254).unwrap();
+    rig.receive(HIGHER, 254).unwrap();
     assert_eq!(rig.router.next_timeout(), deadline);
 }
 
 #[test]
 fn a_sticky_router_stays_backup_until_it_has_received_something() {
     let limit = Duration::from_secs(30);
-    let of = || builder(Version::V2, 100).sticky(limit);
+    let base = || builder(Version::V2, 100).sticky(limit);
     // Nothing ever comes: it takes over when the limit has passed.
-    let mut rig = Rig::with(of(), State::Backup);
+    let mut rig = Rig::with(base(), State::Backup);
     let start = rig.now;
     rig.fire();
     assert_eq!((rig.outputs(), rig.router.state()), (vec![], State::Backup));
@@ -86,7 +90,7 @@ fn a_sticky_router_stays_backup_until_it_has_received_something() {
     assert_eq!(rig.router.state(), State::Master);
 
     // The driver saw something: one whole master down interval from then on.
-    let mut rig = Rig::with(of(), State::Backup);
+    let mut rig = Rig::with(base(), State::Backup);
     rig.fire();
     rig.now += millis(500);
     rig.router.handle_received_proof(rig.now);
@@ -102,23 +106,23 @@ fn a_sticky_router_stays_backup_until_it_has_received_something() {
     assert_eq!(rig.router.state(), State::Master);
 
     // A master of lower priority is proof, and stays.
-    let mut rig = Rig::with(of(), State::Backup);
+    let mut rig = Rig::with(base(), State::Backup);
     rig.now += millis(500);
-    rig.hear(HIGHER, 1).unwrap();
+    rig.receive(HIGHER, 1).unwrap();
     assert_eq!(rig.wait(), Some(DOWN));
     rig.fire();
     assert_eq!(rig.router.state(), State::Master);
 
     // What is discarded proves nothing.
-    let mut rig = Rig::with(of(), State::Backup);
+    let mut rig = Rig::with(base(), State::Backup);
     let mut other = advertisement(rig.router.config());
     other.interval = AdvertInterval::from_secs(9).unwrap();
-    rig.hear_this(HIGHER, &other).unwrap_err();
+    rig.receive_advertisement(HIGHER, &other).unwrap_err();
     rig.fire();
     assert_eq!(rig.router.state(), State::Backup);
 
-    // After a fault it starts anew.
-    let mut rig = Rig::with(of(), State::Master);
+    // After a fault it starts again.
+    let mut rig = Rig::with(base(), State::Master);
     rig.router.handle_link(rig.now, false);
     rig.router.handle_link(rig.now, true);
     rig.outputs();
@@ -132,8 +136,8 @@ fn a_sticky_router_stays_backup_until_it_has_received_something() {
 
 #[test]
 fn an_owner_is_never_sticky() {
-    let of = builder(Version::V2, 255).sticky(Duration::from_secs(30));
-    let mut rig = Rig::new(of.build().unwrap());
+    let base = builder(Version::V2, 255).sticky(Duration::from_secs(30));
+    let mut rig = Rig::new(base.build().unwrap());
     rig.router.handle_startup(rig.now);
     assert_eq!(rig.router.state(), State::Master);
 }
@@ -156,13 +160,13 @@ fn an_operator_makes_a_master_step_down_and_the_others_have_their_chance() {
         // The one that took over is left in place, however low its priority.
         for _ in 0..100 {
             rig.now += millis(1000);
-            rig.hear(LOWER, 1).unwrap();
+            rig.receive(LOWER, 1).unwrap();
             assert_eq!(rig.wait(), Some(down));
         }
         // Until the operator has it otherwise.
         rig.router.resume();
         let deadline = rig.router.next_timeout();
-        rig.hear(LOWER, 1).unwrap();
+        rig.receive(LOWER, 1).unwrap();
         assert_eq!(rig.router.next_timeout(), deadline);
         rig.fire();
         assert_eq!(rig.router.state(), State::Master);
@@ -170,7 +174,7 @@ fn an_operator_makes_a_master_step_down_and_the_others_have_their_chance() {
 }
 
 #[test]
-fn who_stepped_down_takes_over_when_nobody_else_is_there() {
+fn resigned_master_takes_over_without_another_router() {
     let mut rig = Rig::in_state(Version::V2, 100, State::Master);
     rig.router.resign(rig.now);
     rig.fire();
@@ -192,9 +196,9 @@ fn only_a_master_can_step_down() {
 
 #[test]
 fn a_master_may_yield_after_a_stall_instead_of_announcing() {
-    let of = builder(Version::V3, 100).yield_after_stall(priority(254));
+    let base = builder(Version::V3, 100).yield_after_stall(priority(254));
     for (silent, yields) in [(3000, false), (3007, false), (3008, true)] {
-        let mut rig = Rig::with(of.clone(), State::Master);
+        let mut rig = Rig::with(base.clone(), State::Master);
         rig.router.handle_timeout(rig.now + millis(silent));
         let expected = if yields {
             vec![
@@ -216,7 +220,7 @@ fn a_master_may_yield_after_a_stall_instead_of_announcing() {
 #[test]
 fn a_backup_that_overslept_listens_for_another_interval() {
     let takes_over = ["advertise 100", "add", "announce"];
-    for (version, heard) in [
+    for (version, received) in [
         (Version::V2, false),
         (Version::V3, false),
         (Version::V2, true),
@@ -228,9 +232,9 @@ fn a_backup_that_overslept_listens_for_another_interval() {
         assert_eq!(rig.outputs(), [""; 0]);
         assert_eq!(rig.wait(), Some(millis(1000)));
         assert_eq!(rig.router.stats().backup_stalls, 1);
-        if heard {
-            // It lives, and the next time counts anew.
-            rig.hear(HIGHER, 150).unwrap();
+        if received {
+            // The master is alive, and the next late timer counts again.
+            rig.receive(HIGHER, 150).unwrap();
             assert_eq!(rig.wait(), Some(rig.router.master_down_interval()));
             let deadline = rig.router.next_timeout().unwrap();
             rig.router.handle_timeout(deadline + millis(501));
@@ -271,11 +275,11 @@ fn of_two_owners_the_one_with_the_lower_address_yields() {
     let mut rig = Rig::new(builder(Version::V2, 255).build().unwrap());
     rig.router.handle_startup(rig.now);
     rig.outputs();
-    rig.hear(HIGHER, 255).unwrap();
+    rig.receive(HIGHER, 255).unwrap();
     assert_eq!(rig.router.state(), State::Backup);
     // While the other is there it stays backup.
     rig.now += millis(900);
-    rig.hear(HIGHER, 255).unwrap();
+    rig.receive(HIGHER, 255).unwrap();
     assert_eq!(rig.wait(), Some(rig.router.master_down_interval()));
 }
 
@@ -284,22 +288,23 @@ fn an_owner_that_does_not_yield_has_its_way() {
     let mut rig = Rig::new(builder(Version::V2, 255).build().unwrap());
     rig.router.handle_startup(rig.now);
     rig.outputs();
-    let mut told = Vec::new();
+    let mut reports = Vec::new();
     for _ in 0..4 {
-        rig.hear(LOWER, 255).unwrap();
-        told.extend(rig.outputs());
+        rig.receive(LOWER, 255).unwrap();
+        reports.extend(rig.outputs());
         assert_eq!(rig.router.state(), State::Master);
         rig.now += millis(1000);
     }
     assert_eq!(
-        told.iter()
+        reports
+            .iter()
             .filter(|word| *word == "notice: owner 192.0.2.9")
             .count(),
         1,
-        "told once"
+        "reported once"
     );
     assert_eq!(rig.router.stats().owner_conflicts, 1);
-    rig.hear(LOWER, 255).unwrap();
+    rig.receive(LOWER, 255).unwrap();
     assert_eq!(
         rig.outputs(),
         [
@@ -315,11 +320,11 @@ fn an_owner_that_does_not_yield_has_its_way() {
 }
 
 #[test]
-fn an_owner_heard_now_and_then_is_a_new_conflict_each_time() {
+fn owner_conflict_after_a_pause_is_a_new_one() {
     let mut rig = Rig::new(builder(Version::V2, 255).build().unwrap());
     rig.router.handle_startup(rig.now);
     for count in 1..5 {
-        rig.hear(LOWER, 255).unwrap();
+        rig.receive(LOWER, 255).unwrap();
         assert_eq!(rig.router.stats().owner_conflicts, count);
         rig.now += millis(3000);
     }
@@ -327,23 +332,23 @@ fn an_owner_heard_now_and_then_is_a_new_conflict_each_time() {
 }
 
 #[test]
-fn an_owner_may_listen_to_nobody() {
-    let of = builder(Version::V2, 255).owner_ignores_adverts(true);
-    let mut rig = Rig::new(of.build().unwrap());
+fn owner_ignores_adverts_discards_all() {
+    let base = builder(Version::V2, 255).owner_ignores_adverts(true);
+    let mut rig = Rig::new(base.build().unwrap());
     rig.router.handle_startup(rig.now);
     rig.outputs();
-    assert_eq!(rig.hear(HIGHER, 255), Err(Rejected::AddressOwner));
+    assert_eq!(rig.receive(HIGHER, 255), Err(Rejected::AddressOwner));
     assert_eq!((rig.outputs(), rig.router.state()), (vec![], State::Master));
     assert_eq!(rig.router.stats().owner_ignored, 1);
-    // Anybody else hears.
-    let of = builder(Version::V2, 100).owner_ignores_adverts(true);
-    let mut rig = Rig::with(of, State::Master);
-    rig.hear(HIGHER, 255).unwrap();
+    // Other routers do not ignore them.
+    let base = builder(Version::V2, 100).owner_ignores_adverts(true);
+    let mut rig = Rig::with(base, State::Master);
+    rig.receive(HIGHER, 255).unwrap();
     assert_eq!(rig.router.state(), State::Backup);
 }
 
 #[test]
-fn a_router_takes_part_again_when_nothing_is_amiss_any_more() {
+fn faults_last_one_cleared_restarts_the_router() {
     let mut rig = Rig::in_state(Version::V2, 100, State::Master);
     for (fault, present, expected) in [
         (
@@ -387,7 +392,7 @@ fn addresses_that_accept_nothing_are_shielded_before_they_are_there() {
         rig.outputs()[..4],
         ["advertise 100", "shield", "add", "announce"]
     );
-    // Open while the configuration says so.
+    // Open while the configuration accepts packets.
     let open = builder(Version::V3, 100).build().unwrap();
     let shut = rig.router.config().clone();
     rig.router.reconfigure(rig.now, open).unwrap();
@@ -405,19 +410,19 @@ fn addresses_that_accept_nothing_are_shielded_before_they_are_there() {
         ]
     );
     // The owner's addresses are its own.
-    let of = builder(Version::V3, 255).accept(false);
-    let mut rig = Rig::new(of.build().unwrap());
+    let base = builder(Version::V3, 255).accept(false);
+    let mut rig = Rig::new(base.build().unwrap());
     rig.router.handle_startup(rig.now);
     assert_eq!(rig.outputs()[..2], ["advertise 255", "add"]);
 }
 
 #[test]
-fn the_checksum_that_was_heard_is_the_one_that_is_sent() {
-    let of = builder(Version::V3, 100).mirror_checksum(true);
-    let mut rig = Rig::with(of, State::Backup);
+fn mirror_checksum_sends_the_received_dialect() {
+    let base = builder(Version::V3, 100).mirror_checksum(true);
+    let mut rig = Rig::with(base, State::Backup);
     let mut other = advertisement(rig.router.config());
     other.checksum = ChecksumDialect::MessageOnly;
-    rig.hear_this(HIGHER, &other).unwrap();
+    rig.receive_advertisement(HIGHER, &other).unwrap();
     rig.fire();
     let sent = std::iter::from_fn(|| rig.router.poll_output()).find_map(|output| match output {
         Output::SendAdvertisement(sent) => Some(sent),
@@ -432,12 +437,12 @@ fn the_checksum_that_was_heard_is_the_one_that_is_sent() {
 fn the_master_is_known_in_every_state() {
     let mut rig = Rig::in_state(Version::V2, 100, State::Backup);
     assert_eq!(rig.router.master(), None);
-    rig.hear(HIGHER, 200).unwrap();
+    rig.receive(HIGHER, 200).unwrap();
     assert_eq!(rig.router.master(), Some((ip(HIGHER), priority(200))));
     rig.fire();
     assert_eq!(rig.router.master(), Some((ip(ME), priority(100))));
     assert_eq!(rig.router.since(), Some(rig.now));
-    rig.hear(LOWER, 101).unwrap();
+    rig.receive(LOWER, 101).unwrap();
     assert_eq!(rig.router.master(), Some((ip(LOWER), priority(101))));
     rig.router.handle_link(rig.now, false);
     assert_eq!(rig.router.master(), None);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A router goes on in another process.
+//! A router is continued in another process.
 
 use super::*;
 use crate::params::{HmacConfig, HmacKey};
@@ -42,7 +42,7 @@ fn peers_of_a_master_notice_nothing() {
 #[test]
 fn a_backup_keeps_its_deadline_and_what_it_learned() {
     let mut rig = Rig::in_state(Version::V3, 100, State::Backup);
-    rig.hear_interval(HIGHER, 200, AdvertInterval::from_centis(10).unwrap())
+    rig.receive_interval(HIGHER, 200, AdvertInterval::from_centis(10).unwrap())
         .unwrap();
     rig.now += millis(100);
     let router = again(&rig, millis(5));
@@ -50,7 +50,7 @@ fn a_backup_keeps_its_deadline_and_what_it_learned() {
     assert_eq!(router.master_interval().as_centis(), 10);
     assert_eq!(router.master(), Some((ip(HIGHER), priority(200))));
     // After a resignation too, and for the same reason.
-    rig.hear_interval(HIGHER, 0, AdvertInterval::from_centis(10).unwrap())
+    rig.receive_interval(HIGHER, 0, AdvertInterval::from_centis(10).unwrap())
         .unwrap();
     let mut router = again(&rig, millis(5));
     assert_eq!(router.next_timeout(), rig.router.next_timeout());
@@ -83,7 +83,7 @@ fn a_master_that_was_away_too_long_is_backup_without_addresses() {
 fn holds_faults_and_resignation_are_kept() {
     let delay = builder(Version::V2, 100).preempt_delay(Duration::from_secs(10));
     let mut rig = Rig::with(delay, State::Backup);
-    rig.hear(HIGHER, 50).unwrap();
+    rig.receive(HIGHER, 50).unwrap();
     rig.now += millis(9000);
     let handed_over = rig.router.hand_over(rig.now);
     assert_eq!(handed_over.preempt_hold, Some(millis(1000)));
@@ -122,9 +122,9 @@ fn since_when_and_why_are_kept() {
 }
 
 #[test]
-fn a_backup_that_preempts_says_so() {
+fn hand_over_preempting_backup_keeps_its_reason() {
     let mut rig = Rig::in_state(Version::V2, 100, State::Backup);
-    rig.hear(HIGHER, 50).unwrap();
+    rig.receive(HIGHER, 50).unwrap();
     let mut router = again(&rig, millis(5));
     router.handle_timeout(router.next_timeout().unwrap());
     let reason = router.last_transition().unwrap().reason;
@@ -150,7 +150,7 @@ fn a_candidate_of_a_sync_group_stays_one() {
 }
 
 #[test]
-fn sequences_go_on() {
+fn hand_over_continues_sequences() {
     let ah = Authentication::Ah(Password::new("x").unwrap());
     let mut rig = Rig::with(builder(Version::V2, 100).authentication(ah), State::Master);
     rig.fire();
@@ -198,7 +198,7 @@ fn a_changed_priority_holds_and_another_router_is_refused() {
 #[test]
 fn what_is_written_is_read() {
     let mut rig = Rig::in_state(Version::V3, 100, State::Backup);
-    rig.hear_interval(HIGHER, 200, AdvertInterval::from_centis(10).unwrap())
+    rig.receive_interval(HIGHER, 200, AdvertInterval::from_centis(10).unwrap())
         .unwrap();
     rig.router
         .handle_advertisement(

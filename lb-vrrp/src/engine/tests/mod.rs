@@ -106,11 +106,11 @@ impl Rig {
         Some(self.router.next_timeout()?.duration_since(self.now))
     }
 
-    fn hear(&mut self, from: &str, value: u8) -> Result<(), Rejected> {
-        self.hear_interval(from, value, self.router.config().interval())
+    fn receive(&mut self, from: &str, value: u8) -> Result<(), Rejected> {
+        self.receive_interval(from, value, self.router.config().interval())
     }
 
-    fn hear_interval(
+    fn receive_interval(
         &mut self,
         from: &str,
         value: u8,
@@ -119,10 +119,14 @@ impl Rig {
         let mut advertisement = advertisement(self.router.config());
         advertisement.priority = value.into();
         advertisement.interval = interval;
-        self.hear_this(from, &advertisement)
+        self.receive_advertisement(from, &advertisement)
     }
 
-    fn hear_this(&mut self, from: &str, advertisement: &Advertisement) -> Result<(), Rejected> {
+    fn receive_advertisement(
+        &mut self,
+        from: &str,
+        advertisement: &Advertisement,
+    ) -> Result<(), Rejected> {
         let destination = AddressFamily::Ipv4.group();
         let payload = advertisement.to_vec(ip(from), destination);
         let received = Received {

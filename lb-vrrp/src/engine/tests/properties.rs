@@ -15,9 +15,9 @@ enum Step {
     Shutdown,
     /// Time passes, in tenths of an interval, and the timers are served.
     Wait(u8),
-    /// Time passes, and nobody serves the timers.
+    /// Time passes without the timers being served.
     Sleep(u8),
-    Hear {
+    Receive {
         from: u8,
         priority: u8,
         centis: u16,
@@ -30,7 +30,7 @@ enum Step {
     Proof,
     Resign,
     Resume,
-    /// Another process goes on after so many milliseconds.
+    /// Another process continues the router after this many milliseconds.
     HandOver(u16),
 }
 
@@ -57,24 +57,25 @@ fn setup() -> impl Strategy<Value = Setup> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let hear = (
+    let receive = (
         9..=11_u8,
         prop_oneof![0..=255_u8, Just(0), Just(100)],
         1..300_u16,
     );
-    let hear =
-        (hear, any::<bool>()).prop_map(|((from, priority, centis), message_only)| Step::Hear {
+    let receive = (receive, any::<bool>()).prop_map(|((from, priority, centis), message_only)| {
+        Step::Receive {
             from,
             priority,
             centis,
             message_only,
-        });
+        }
+    });
     prop_oneof![
         2 => Just(Step::Startup),
         1 => Just(Step::Shutdown),
         8 => (0..60_u8).prop_map(Step::Wait),
         2 => (0..60_u8).prop_map(Step::Sleep),
-        8 => hear,
+        8 => receive,
         1 => vec(any::<u8>(), 0..40).prop_map(Step::Bytes),
         2 => (0..3_u8, any::<bool>()).prop_map(|(which, present)| Step::Fault(which, present)),
         2 => (1..=255_u8).prop_map(Step::Priority),
@@ -88,24 +89,24 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn config(version: Version, setup: &Setup) -> RouterConfig {
     let flag = |bit: u8| setup.flags & (1 << bit) != 0;
-    let mut of = builder(version, setup.priority)
+    let mut base = builder(version, setup.priority)
         .down_timer_adverts(setup.down)
         .addresses((0..setup.more).map(|n| IpAddr::from([192, 0, 2, 101 + n])))
         .farewell(flag(0))
         .answer_losing(flag(1))
         .accept(flag(2))
         .mirror_checksum(flag(3));
-    of = match setup.delay {
-        0 => of.preempt(false),
-        1 => of.preempt_delay(millis(2500)),
-        2 => of.sticky(millis(7000)),
-        _ => of,
+    base = match setup.delay {
+        0 => base.preempt(false),
+        1 => base.preempt_delay(millis(2500)),
+        2 => base.sticky(millis(7000)),
+        _ => base,
     };
     if flag(4) {
-        of = of.yield_after_stall(priority(200));
+        base = base.yield_after_stall(priority(200));
     }
     if flag(5) {
-        of = of
+        base = base
             .peer(UnicastPeer::new(ip(HIGHER)))
             .peer(UnicastPeer::new(ip(LOWER)));
     }
@@ -114,9 +115,9 @@ fn config(version: Version, setup: &Setup) -> RouterConfig {
         let hmac = HmacConfig::new([key], 1)
             .unwrap()
             .with_mode(HmacMode::Permissive);
-        of = of.authentication(Authentication::Hmac(hmac));
+        base = base.authentication(Authentication::Hmac(hmac));
     }
-    of.build().unwrap()
+    base.build().unwrap()
 }
 
 /// What a driver would have done so far.
@@ -192,7 +193,7 @@ impl World {
     }
 }
 
-fn hear(rig: &mut Rig, from: u8, priority: u8, centis: u16, message_only: bool) {
+fn receive(rig: &mut Rig, from: u8, priority: u8, centis: u16, message_only: bool) {
     let config = rig.router.config().clone();
     let mut sent = advertisement(&config);
     sent.priority = priority.into();
@@ -274,12 +275,12 @@ fn run(version: Version, first: &Setup, steps: Vec<Step>) {
                 continue;
             }
             Step::Sleep(tenths) => rig.now += millis(100) * u32::from(tenths),
-            Step::Hear {
+            Step::Receive {
                 from,
                 priority,
                 centis,
                 message_only,
-            } => hear(&mut rig, from, priority, centis, message_only),
+            } => receive(&mut rig, from, priority, centis, message_only),
             Step::Bytes(bytes) => {
                 let received = Received {
                     source: ip(HIGHER),

@@ -51,8 +51,8 @@ fn pass() -> RouterConfigBuilder {
 }
 
 /// A resignation, which would be acted on in every state, changed by `change`.
-fn message(of: &RouterConfigBuilder, change: impl FnOnce(&mut Advertisement)) -> Vec<u8> {
-    let mut advertisement = advertisement(&of.clone().build().unwrap());
+fn message(base: &RouterConfigBuilder, change: impl FnOnce(&mut Advertisement)) -> Vec<u8> {
+    let mut advertisement = advertisement(&base.clone().build().unwrap());
     advertisement.priority = AdvertisedPriority::Resign;
     change(&mut advertisement);
     advertisement.to_vec(ip(HIGHER), AddressFamily::Ipv4.group())
@@ -71,9 +71,9 @@ fn packet(payload: &[u8]) -> Received<'_> {
 
 #[test]
 fn the_unchanged_message_is_accepted() {
-    for of in [v2(), pass(), builder(Version::V3, 100)] {
-        let mut rig = Rig::with(of.clone(), State::Backup);
-        let message = message(&of, |_| {});
+    for base in [v2(), pass(), builder(Version::V3, 100)] {
+        let mut rig = Rig::with(base.clone(), State::Backup);
+        let message = message(&base, |_| {});
         rig.router
             .handle_advertisement(rig.now, packet(&message))
             .unwrap();
@@ -200,12 +200,14 @@ fn vrid() {
 
 #[test]
 fn checksum() {
-    for of in [v2(), pass(), builder(Version::V3, 100)] {
-        let mut wrong = message(&of, |_| {});
+    for base in [v2(), pass(), builder(Version::V3, 100)] {
+        let mut wrong = message(&base, |_| {});
         wrong[8] ^= 0xff;
         let checksum = u16::from_be_bytes([wrong[6], wrong[7]]);
         let expected = DecodeError::Checksum { checksum };
-        refused(&of, packet(&wrong), expected.into(), |s| s.checksum_errors);
+        refused(&base, packet(&wrong), expected.into(), |s| {
+            s.checksum_errors
+        });
     }
 }
 
@@ -290,7 +292,7 @@ fn own_address() {
 }
 
 #[test]
-fn another_address_list_is_counted_and_told_but_accepted() {
+fn address_list_mismatch_is_accepted_and_reported() {
     let mut rig = Rig::with(v2(), State::Backup);
     let config = v2()
         .priority(priority(200))
@@ -299,14 +301,16 @@ fn another_address_list_is_counted_and_told_but_accepted() {
         .unwrap();
     rig.now += millis(500);
     for expected in [&["notice: list of 192.0.2.11"][..], &[]] {
-        rig.hear_this(HIGHER, &advertisement(&config)).unwrap();
-        assert_eq!(rig.outputs(), expected, "told once");
+        rig.receive_advertisement(HIGHER, &advertisement(&config))
+            .unwrap();
+        assert_eq!(rig.outputs(), expected, "reported once");
     }
     assert_eq!(rig.wait(), Some(Duration::from_nanos(3_609_375_000)));
     assert_eq!(rig.router.stats().address_list_errors, 2);
-    // After they agreed in between, it is told again.
-    rig.hear(HIGHER, 200).unwrap();
-    rig.hear_this(HIGHER, &advertisement(&config)).unwrap();
+    // After they agreed in between, it is reported again.
+    rig.receive(HIGHER, 200).unwrap();
+    rig.receive_advertisement(HIGHER, &advertisement(&config))
+        .unwrap();
     assert_eq!(rig.outputs(), ["notice: list of 192.0.2.11"]);
 }
 
@@ -317,18 +321,19 @@ fn the_order_of_addresses_does_not_matter() {
         .addresses([ip("192.0.2.101"), ip(VIP)])
         .build()
         .unwrap();
-    rig.hear_this(HIGHER, &advertisement(&other)).unwrap();
+    rig.receive_advertisement(HIGHER, &advertisement(&other))
+        .unwrap();
     assert_eq!(rig.router.stats().address_list_errors, 0);
 }
 
 #[test]
-fn both_checksums_of_version_3_are_accepted_and_the_other_is_told() {
+fn v3_checksum_both_dialects_accepted_difference_reported() {
     let mut rig = Rig::in_state(Version::V3, 100, State::Backup);
     let mut other = advertisement(rig.router.config());
     other.checksum = ChecksumDialect::MessageOnly;
-    rig.hear_this(HIGHER, &other).unwrap();
-    rig.hear_this(HIGHER, &other).unwrap();
-    rig.hear(HIGHER, 100).unwrap();
+    rig.receive_advertisement(HIGHER, &other).unwrap();
+    rig.receive_advertisement(HIGHER, &other).unwrap();
+    rig.receive(HIGHER, 100).unwrap();
     assert_eq!(rig.outputs(), ["notice: MessageOnly"]);
     assert_eq!(rig.router.stats().message_only_checksums, 2);
 }
@@ -336,13 +341,13 @@ fn both_checksums_of_version_3_are_accepted_and_the_other_is_told() {
 #[test]
 fn strict_mode_wants_a_link_local_address_first() {
     let (local, global) = (ip("fe80::5e:1"), ip("2001:db8::100"));
-    let of = |addresses: [IpAddr; 2]| {
+    let base = |addresses: [IpAddr; 2]| {
         RouterConfig::builder(Vrid::new(51).unwrap())
             .version(Version::V3)
             .addresses(addresses)
     };
     let (source, group) = (ip("fe80::9"), AddressFamily::Ipv6.group());
-    let sent = advertisement(&of([global, local]).build().unwrap()).to_vec(source, group);
+    let sent = advertisement(&base([global, local]).build().unwrap()).to_vec(source, group);
     let packet = Received {
         source,
         destination: group,
@@ -359,7 +364,7 @@ fn strict_mode_wants_a_link_local_address_first() {
             }),
         ),
     ] {
-        let config = of([local, global]).strict(strict).build().unwrap();
+        let config = base([local, global]).strict(strict).build().unwrap();
         let mut router = VirtualRouter::new(config, ip("fe80::1")).unwrap();
         let now = Instant::now();
         router.handle_startup(now);

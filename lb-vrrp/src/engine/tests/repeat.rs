@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! An advertisement is made anew when something in it changes, and only then.
+//! An advertisement is composed again only when something in it changes.
 
 use std::sync::Arc;
 
@@ -16,12 +16,12 @@ fn sent(rig: &mut Rig, act: impl FnOnce(&mut Rig)) -> Transmit {
     sent.last().unwrap()
 }
 
-fn read(of: &Transmit) -> Advertisement {
-    Advertisement::parse(&of.payload, of.source, of.destination).unwrap()
+fn read(sent: &Transmit) -> Advertisement {
+    Advertisement::parse(&sent.payload, sent.source, sent.destination).unwrap()
 }
 
 #[test]
-fn what_has_not_changed_is_sent_again_and_what_has_is_made_anew() {
+fn advert_is_recomposed_only_after_a_change() {
     let mut rig = Rig::with(
         builder(Version::V3, 100).mirror_checksum(true),
         State::Master,
@@ -54,7 +54,7 @@ fn what_has_not_changed_is_sent_again_and_what_has_is_made_anew() {
     let mut other = advertisement(rig.router.config());
     other.checksum = ChecksumDialect::MessageOnly;
     other.priority = 80.into();
-    rig.hear_this("192.0.2.8", &other).unwrap();
+    rig.receive_advertisement("192.0.2.8", &other).unwrap();
     let mirrored = sent(&mut rig, Rig::fire);
     assert_eq!(read(&mirrored).checksum, ChecksumDialect::MessageOnly);
     assert_ne!(mirrored.payload, more.payload);

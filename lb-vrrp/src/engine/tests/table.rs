@@ -97,7 +97,7 @@ fn a_stale_timeout_changes_nothing() {
 }
 
 #[test]
-fn a_backup_that_hears_nothing_becomes_master_in_the_order_of_effect() {
+fn backup_without_adverts_becomes_master_in_order_of_effect() {
     let mut rig = Rig::in_state(Version::V2, 100, State::Backup);
     rig.router
         .handle_timeout(rig.now + Duration::from_nanos(3_609_374_999));
@@ -119,11 +119,11 @@ fn a_backup_that_hears_nothing_becomes_master_in_the_order_of_effect() {
 }
 
 #[test]
-fn a_backup_waits_anew_after_an_advertisement_of_its_priority_or_higher() {
+fn backup_restarts_timer_on_equal_or_higher_priority() {
     for (version, value) in [(Version::V2, 100), (Version::V3, 100), (Version::V2, 254)] {
         let mut rig = Rig::in_state(version, 100, State::Backup);
         rig.now += millis(900);
-        rig.hear(LOWER, value).unwrap();
+        rig.receive(LOWER, value).unwrap();
         assert_eq!(rig.outputs(), NOTHING);
         assert_eq!(rig.wait(), Some(Duration::from_nanos(3_609_375_000)));
     }
@@ -134,7 +134,7 @@ fn a_backup_disregards_a_lower_priority_and_preempts() {
     let mut rig = Rig::in_state(Version::V2, 100, State::Backup);
     let deadline = rig.router.next_timeout();
     rig.now += millis(900);
-    rig.hear(HIGHER, 99).unwrap();
+    rig.receive(HIGHER, 99).unwrap();
     assert_eq!(
         (rig.outputs(), rig.router.next_timeout()),
         (Vec::new(), deadline)
@@ -155,7 +155,7 @@ fn a_backup_disregards_a_lower_priority_and_preempts() {
 fn without_preemption_any_priority_is_a_master() {
     let mut rig = Rig::with(builder(Version::V2, 100).preempt(false), State::Backup);
     rig.now += millis(900);
-    rig.hear(LOWER, 1).unwrap();
+    rig.receive(LOWER, 1).unwrap();
     assert_eq!(rig.wait(), Some(Duration::from_nanos(3_609_375_000)));
 }
 
@@ -164,7 +164,7 @@ fn the_owner_preempts_whatever_the_setting() {
     let mut rig = Rig::with(builder(Version::V2, 100).preempt(false), State::Backup);
     rig.router.handle_priority(rig.now, Priority::OWNER);
     let deadline = rig.router.next_timeout();
-    rig.hear(HIGHER, 254).unwrap();
+    rig.receive(HIGHER, 254).unwrap();
     assert_eq!(rig.router.next_timeout(), deadline);
 }
 
@@ -172,7 +172,7 @@ fn the_owner_preempts_whatever_the_setting() {
 fn a_resignation_shortens_the_wait_to_the_skew_time() {
     for preempt in [true, false] {
         let mut rig = Rig::with(builder(Version::V2, 100).preempt(preempt), State::Backup);
-        rig.hear(HIGHER, 0).unwrap();
+        rig.receive(HIGHER, 0).unwrap();
         assert_eq!(rig.wait(), Some(Duration::from_nanos(609_375_000)));
         rig.fire();
         assert_eq!(rig.outputs()[3], "backup -> master (192.0.2.11 resigned)");
@@ -182,18 +182,18 @@ fn a_resignation_shortens_the_wait_to_the_skew_time() {
 #[test]
 fn repeated_resignations_do_not_hold_off_the_takeover() {
     let mut rig = Rig::in_state(Version::V3, 100, State::Backup);
-    rig.hear(HIGHER, 0).unwrap();
+    rig.receive(HIGHER, 0).unwrap();
     let deadline = rig.router.next_timeout();
     for _ in 0..2 {
         rig.now += millis(300);
-        rig.hear(HIGHER, 0).unwrap();
+        rig.receive(HIGHER, 0).unwrap();
         assert_eq!(rig.router.next_timeout(), deadline);
     }
     // Nor does a resignation just before the timer fires.
     let mut rig = Rig::in_state(Version::V2, 100, State::Backup);
     let deadline = rig.router.next_timeout();
     rig.now += millis(3600);
-    rig.hear(HIGHER, 0).unwrap();
+    rig.receive(HIGHER, 0).unwrap();
     assert_eq!(rig.router.next_timeout(), deadline);
 }
 
@@ -201,14 +201,14 @@ fn repeated_resignations_do_not_hold_off_the_takeover() {
 fn a_version_3_backup_learns_the_masters_interval() {
     let fast = AdvertInterval::from_centis(10).unwrap();
     let mut rig = Rig::in_state(Version::V3, 100, State::Backup);
-    rig.hear_interval(HIGHER, 200, fast).unwrap();
+    rig.receive_interval(HIGHER, 200, fast).unwrap();
     assert_eq!(rig.outputs(), ["notice: interval 100ms"]);
     assert_eq!(rig.wait(), Some(Duration::from_nanos(360_937_500)));
     assert_eq!(rig.router.stats().interval_errors, 1);
-    rig.hear_interval(HIGHER, 200, fast).unwrap();
-    assert_eq!(rig.outputs(), NOTHING, "told once");
+    rig.receive_interval(HIGHER, 200, fast).unwrap();
+    assert_eq!(rig.outputs(), NOTHING, "reported once");
     // A resignation waits for the skew time of the learned interval.
-    rig.hear_interval(HIGHER, 0, fast).unwrap();
+    rig.receive_interval(HIGHER, 0, fast).unwrap();
     assert_eq!(rig.wait(), Some(Duration::from_nanos(60_937_500)));
     // As master it keeps to its own, and after a restart it expects its own.
     rig.fire();
@@ -252,7 +252,7 @@ fn a_master_that_slept_three_intervals_announces_again() {
 fn a_master_answers_a_resignation() {
     let mut rig = Rig::in_state(Version::V2, 100, State::Master);
     rig.now += millis(300);
-    rig.hear(HIGHER, 0).unwrap();
+    rig.receive(HIGHER, 0).unwrap();
     assert_eq!(rig.outputs(), ["advertise 100", "announce: resigned"]);
     assert_eq!(rig.wait(), Some(millis(1000)));
 }
@@ -270,7 +270,7 @@ fn a_master_yields_to_a_better_one() {
     ] {
         for (version, preempt) in [(Version::V2, true), (Version::V3, false)] {
             let mut rig = Rig::with(builder(version, 100).preempt(preempt), State::Master);
-            rig.hear(from, value).unwrap();
+            rig.receive(from, value).unwrap();
             assert_eq!(
                 rig.outputs(),
                 [
@@ -287,14 +287,14 @@ fn a_master_yields_to_a_better_one() {
 #[test]
 fn the_farewell_can_be_switched_off() {
     let mut rig = Rig::with(builder(Version::V2, 100).farewell(false), State::Master);
-    rig.hear(LOWER, 101).unwrap();
+    rig.receive(LOWER, 101).unwrap();
     assert_eq!(rig.outputs()[0], "remove");
 }
 
 #[test]
 fn a_version_3_master_that_yields_learns_the_interval() {
     let mut rig = Rig::in_state(Version::V3, 100, State::Master);
-    rig.hear_interval(LOWER, 101, AdvertInterval::from_centis(200).unwrap())
+    rig.receive_interval(LOWER, 101, AdvertInterval::from_centis(200).unwrap())
         .unwrap();
     assert_eq!(rig.outputs()[0], "notice: interval 2s");
     assert_eq!(rig.wait(), Some(Duration::from_nanos(7_218_750_000)));
@@ -306,7 +306,7 @@ fn a_master_answers_a_losing_advertisement_and_announces() {
         let mut rig = Rig::in_state(Version::V3, 100, State::Master);
         let deadline = rig.router.next_timeout();
         rig.now += millis(300);
-        rig.hear(from, value).unwrap();
+        rig.receive(from, value).unwrap();
         assert_eq!(rig.outputs(), ["advertise 100", "announce: losing"]);
         assert_eq!(
             rig.router.next_timeout(),
@@ -318,7 +318,7 @@ fn a_master_answers_a_losing_advertisement_and_announces() {
         builder(Version::V2, 100).answer_losing(false),
         State::Master,
     );
-    rig.hear(HIGHER, 99).unwrap();
+    rig.receive(HIGHER, 99).unwrap();
     assert_eq!(rig.outputs(), NOTHING);
     assert_eq!(rig.router.stats().losing_advertisements, 1);
 }
@@ -329,19 +329,19 @@ fn a_storm_of_losing_advertisements_is_answered_with_the_next_advertisement() {
     let deadline = rig.router.next_timeout();
     for n in 0..1000 {
         rig.now += Duration::from_micros(100);
-        rig.hear(HIGHER, 99).unwrap();
+        rig.receive(HIGHER, 99).unwrap();
         let answered = rig.outputs() == ["advertise 100", "announce: losing"];
         assert_eq!(answered, n < 4, "{n}");
     }
     // Nor can a storm of resignations hold the timer off.
-    rig.hear(HIGHER, 0).unwrap();
+    rig.receive(HIGHER, 0).unwrap();
     assert_eq!(
         (rig.outputs(), rig.router.next_timeout()),
         (Vec::new(), deadline)
     );
     rig.fire();
     assert_eq!(rig.outputs(), ["advertise 100", "announce: resigned"]);
-    rig.hear(HIGHER, 99).unwrap();
+    rig.receive(HIGHER, 99).unwrap();
     assert_eq!(
         rig.outputs(),
         ["advertise 100", "announce: losing"],
@@ -352,11 +352,11 @@ fn a_storm_of_losing_advertisements_is_answered_with_the_next_advertisement() {
 }
 
 #[test]
-fn advertisements_are_ignored_where_nobody_listens() {
+fn adverts_in_initialize_and_fault_are_ignored() {
     for state in [State::Initialize, State::Fault] {
         for value in [0, 1, 255] {
             let mut rig = Rig::in_state(Version::V2, 100, state);
-            rig.hear(HIGHER, value).unwrap();
+            rig.receive(HIGHER, value).unwrap();
             assert_eq!((rig.outputs(), rig.wait()), (Vec::new(), None), "{state}");
             assert_eq!(rig.router.stats().advertisements_received, 1);
         }

@@ -41,7 +41,7 @@ fn each_peer_gets_its_advertisement() {
 }
 
 /// What `from` sends to `to` arrives with this many hops left.
-fn hear(rig: &mut Rig, from: &str, to: &str, hop_limit: u8) -> Result<(), Rejected> {
+fn receive(rig: &mut Rig, from: &str, to: &str, hop_limit: u8) -> Result<(), Rejected> {
     let mut advertisement = advertisement(rig.router.config());
     advertisement.priority = 200.into();
     let payload = advertisement.to_vec(ip(from), ip(to));
@@ -71,20 +71,20 @@ fn distance_and_source_are_bounded_where_that_is_configured() {
         (HIGHER, group, 255, Err("sent to 224.0.0.18")),
         (ME, ME, 255, Err("not a unicast peer")),
     ] {
-        let got = hear(&mut rig, from, to, hop_limit).map_err(|error| error.to_string());
+        let got = receive(&mut rig, from, to, hop_limit).map_err(|error| error.to_string());
         assert_eq!(got, expected.map_err(str::to_owned), "{from} {hop_limit}");
     }
     let stats = rig.router.stats();
     assert_eq!((stats.ip_ttl_errors, stats.source_errors), (2, 2));
     assert_eq!(stats.protocol_error_reason, ProtocolErrorReason::NoError);
 
-    // Without bounds anybody may be a router, as in keepalived.
+    // Without bounds any sender may be a router, as in keepalived.
     let open = builder(Version::V3, 100).peer(UnicastPeer::new(ip(HIGHER)));
     let mut rig = Rig::with(open.clone(), State::Backup);
-    assert_eq!(hear(&mut rig, LOWER, ME, 3), Ok(()));
-    assert_eq!(hear(&mut rig, ME, ME, 255), Err(Rejected::OwnAddress));
+    assert_eq!(receive(&mut rig, LOWER, ME, 3), Ok(()));
+    assert_eq!(receive(&mut rig, ME, ME, 255), Err(Rejected::OwnAddress));
     let mut rig = Rig::with(open.check_unicast_source(true), State::Backup);
-    assert_eq!(hear(&mut rig, LOWER, ME, 3), Err(Rejected::Source));
+    assert_eq!(receive(&mut rig, LOWER, ME, 3), Err(Rejected::Source));
 }
 
 #[test]
@@ -107,11 +107,11 @@ fn the_old_unicast_checksum_is_accepted_and_counted() {
 
 #[test]
 fn another_group_replaces_the_protocols() {
-    let of = builder(Version::V3, 100).group(ip("224.0.0.77"));
-    let mut rig = Rig::with(of, State::Backup);
-    assert_eq!(hear(&mut rig, HIGHER, "224.0.0.77", 255), Ok(()));
+    let base = builder(Version::V3, 100).group(ip("224.0.0.77"));
+    let mut rig = Rig::with(base, State::Backup);
+    assert_eq!(receive(&mut rig, HIGHER, "224.0.0.77", 255), Ok(()));
     assert_eq!(
-        hear(&mut rig, HIGHER, "224.0.0.18", 255),
+        receive(&mut rig, HIGHER, "224.0.0.18", 255),
         Err(Rejected::Destination {
             destination: ip("224.0.0.18")
         })

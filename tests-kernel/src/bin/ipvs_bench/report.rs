@@ -110,9 +110,9 @@ fn longer(one: &Row, other: Option<&Row>) -> String {
     }
 }
 
-fn ratio(of: Option<f64>, to: Option<f64>) -> String {
-    match (of, to) {
-        (Some(of), Some(to)) if to > 0.0 => format!("{:.1}", of / to),
+fn ratio(value: Option<f64>, to: Option<f64>) -> String {
+    match (value, to) {
+        (Some(value), Some(to)) if to > 0.0 => format!("{:.1}", value / to),
         _ => "–".to_owned(),
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The master crashes: how much later than the protocol says does the other one advertise, and how
+//! The master crashes: how much later than by the protocol does the other one advertise, and how
 //! long after that does it announce the address?
 
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::{Extent, Outcome};
 /// By when the second router advertises after theory, and announces the address after that; of 99
 /// runs in 100 in which the processors were there.
 const BUDGET: Duration = Duration::from_millis(1);
-/// With more runs disturbed than one in so many the rest says nothing.
+/// With more disturbed runs than one in this many, the remaining runs are not conclusive.
 const MOST_DISTURBED: usize = 4;
 /// What a router does with an advertisement before it sleeps again.
 const RECEIVING: Duration = Duration::from_millis(1);
@@ -83,10 +83,13 @@ struct Runs {
 }
 
 impl Runs {
-    /// Those in which no processor was away when it counted; all of them where nobody can tell.
+    /// The runs in which no processor was absent between crash and takeover; all runs if the
+    /// witnesses do not count.
     fn undisturbed(&self, testimony: &Testimony) -> Figures {
         let takeovers = self.takeovers.iter();
-        Figures::of(takeovers.filter(|of| !testimony.counts() || !of.is_disturbed(testimony)))
+        Figures::collect(
+            takeovers.filter(|takeover| !testimony.counts() || !takeover.is_disturbed(testimony)),
+        )
     }
 }
 
@@ -98,7 +101,7 @@ struct Figures {
 }
 
 impl Figures {
-    fn of<'a>(takeovers: impl Iterator<Item = &'a Takeover>) -> Self {
+    fn collect<'a>(takeovers: impl Iterator<Item = &'a Takeover>) -> Self {
         let mut figures = Self::default();
         for takeover in takeovers {
             let late = between(takeover.theory, takeover.first);
@@ -161,7 +164,7 @@ fn measure(case: &Case, rounds: u32, report: &mut Report) -> Outcome {
             ));
         };
         let undisturbed = runs.undisturbed(&testimony);
-        row("", &Figures::of(runs.takeovers.iter()));
+        row("", &Figures::collect(runs.takeovers.iter()));
         row(", undisturbed", &undisturbed);
         if software == Software::Lbctl {
             judge(case, runs, &undisturbed, report);
@@ -210,7 +213,7 @@ fn run(pairs: &mut [Pair], case: &Case, round: u32, runs: &mut Runs) -> Outcome 
         pair.observer.clear();
     }
     for pair in pairs.iter() {
-        // One that nobody has to look further back for.
+        // The observer then holds an advert without a longer search.
         pair.wait_for_first(1)?;
     }
     pause(REST);
@@ -233,15 +236,15 @@ const REST: Duration = Duration::from_millis(150);
 fn look(pair: &Pair, runs: &mut Runs) -> Outcome {
     let found = pair.observer.wait(DEADLINE, |seen| {
         let adverts = || seen.iter().filter_map(advert);
-        let (last, _) = adverts().rfind(|(_, of)| *of == 0)?;
-        let (first, _) = adverts().find(|(at, of)| *of == 1 && *at > last)?;
+        let (last, _) = adverts().rfind(|(_, router)| *router == 0)?;
+        let (first, _) = adverts().find(|(at, router)| *router == 1 && *at > last)?;
         let announced = seen.iter().find_map(|seen| match &seen.packet {
             Packet::Arp(arp) if arp.is_gratuitous() && arp.sender == VIP && seen.at > first => {
                 Some(seen.at)
             }
             _ => None,
         })?;
-        let early = adverts().any(|(at, of)| of == 1 && at < last);
+        let early = adverts().any(|(at, router)| router == 1 && at < last);
         Some((last, first, announced, early))
     });
     let (last, first, announced, early) =

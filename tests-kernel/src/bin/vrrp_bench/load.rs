@@ -25,7 +25,7 @@ const HOGS: usize = 6;
 #[derive(Clone, Copy)]
 struct Setup {
     software: Software,
-    /// keepalived has `SCHED_RR` only where its file says so.
+    /// keepalived has `SCHED_RR` only where its file asks for it.
     global: &'static str,
 }
 
@@ -103,7 +103,7 @@ fn measure(setup: Setup, hogs: usize, window: Duration) -> Outcome<Figures> {
     let adverts: Vec<(Duration, usize)> = seen.iter().filter_map(advert).collect();
     let changes = adverts.windows(2);
     let takeovers = changes.filter(|pair| matches!(pair, [(_, 0), (_, 1)]));
-    let own = adverts.iter().filter(|(_, of)| *of == 0);
+    let own = adverts.iter().filter(|(_, router)| *router == 0);
     let own: Vec<Duration> = own.map(|(at, _)| *at).collect();
     let mut gaps = Sample::default();
     gaps.extend(own.windows(2).filter_map(|gap| match gap {

@@ -55,9 +55,9 @@ impl Ticks {
     /// Hundredths of the processors' time that were stolen since then. The kernel's counts may also
     /// go back a little.
     pub(crate) fn stolen_since(self, then: Self) -> f64 {
-        let part = |of: fn(Self) -> u64| {
-            u32::try_from(of(self).saturating_sub(of(then))).unwrap_or(u32::MAX)
+        let part = |field: fn(Self) -> u64| {
+            u32::try_from(field(self).saturating_sub(field(then))).unwrap_or(u32::MAX)
         };
-        100.0 * f64::from(part(|of| of.stolen)) / f64::from(part(|of| of.all).max(1))
+        100.0 * f64::from(part(|field| field.stolen)) / f64::from(part(|field| field.all).max(1))
     }
 }

@@ -77,7 +77,7 @@ fn main() -> Outcome {
             "--runs" => runs = Some(value(&mut arguments)?.parse()?),
             "--only" => {
                 let name = value(&mut arguments)?;
-                let part = Part::ALL.iter().find(|(of, _)| *of == name);
+                let part = Part::ALL.iter().find(|(known, _)| *known == name);
                 parts.push(part.ok_or_else(|| format!("no part {name}"))?.1);
             }
             _ => return Err(USAGE.into()),
@@ -86,7 +86,7 @@ fn main() -> Outcome {
     let usual = if quick { QUICK_RUNS } else { RUNS };
     let runs = runs.unwrap_or(usual);
     let extent = Extent { runs, quick };
-    // The development build would be measured else, which says nothing.
+    // Without it the development build would be measured.
     let lbctl = std::env::var("LBCTL").map_err(|_| {
         "LBCTL is to name the release build of lbctl, as `cargo xtask bench --only vrrp` has it"
     })?;

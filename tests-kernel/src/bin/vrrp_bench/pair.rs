@@ -48,7 +48,7 @@ impl Pair {
         })
     }
 
-    /// Writes the preferred router's file anew, with these addresses beside [`VIP`].
+    /// Rewrites the preferred router's file, with these addresses beside [`VIP`].
     pub(crate) fn configure(&self, excluded: &[Ipv4Addr]) -> Outcome {
         let text = configuration(self.interval, PRIORITIES[0], "", excluded);
         Ok(self.routers[0].configure(&text)?)
@@ -64,7 +64,7 @@ impl Pair {
         let found = self.observer.wait(DEADLINE, |seen| {
             let mut last = seen.iter().rev().filter_map(advert).take(adverts);
             let count = last.clone().count();
-            (count == adverts && last.all(|(_, of)| of == 0)).then_some(())
+            (count == adverts && last.all(|(_, router)| router == 0)).then_some(())
         });
         found.ok_or_else(|| {
             let logs = self.routers.iter().map(Director::log);
@@ -79,8 +79,8 @@ pub(crate) fn advert(seen: &Stamped) -> Option<(Duration, usize)> {
     let Packet::Advert(advert) = &seen.packet else {
         return None;
     };
-    let of = ROUTERS.iter().position(|router| *router == advert.source)?;
-    Some((seen.at, of))
+    let router = ROUTERS.iter().position(|router| *router == advert.source)?;
+    Some((seen.at, router))
 }
 
 /// The file of a router; `excluded` are addresses beyond [`VIP`].

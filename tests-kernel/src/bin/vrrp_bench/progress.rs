@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How far the bench is, for whoever waits for it.
+//! Prints the progress of the bench.
 
 use std::time::{Duration, Instant};
 
 /// Time between two lines.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// How far something is that is done a number of times.
+/// The progress of a task with a known number of steps.
 pub(crate) struct Progress {
     what: String,
     total: u32,
     done: u32,
     begin: Instant,
-    told: Instant,
+    printed: Instant,
 }
 
 impl Progress {
@@ -23,18 +23,18 @@ impl Progress {
             total,
             done: 0,
             begin,
-            told: begin,
+            printed: begin,
         }
     }
 
-    /// One more is done; tells so now and then, and at the end.
+    /// Counts a step; prints a line every [`PAUSE`] and after the last step.
     pub(crate) fn step(&mut self) {
         self.done += 1;
         let now = Instant::now();
-        if self.done < self.total && now - self.told < PAUSE {
+        if self.done < self.total && now - self.printed < PAUSE {
             return;
         }
-        self.told = now;
+        self.printed = now;
         let took = now - self.begin;
         let left = took * self.total.saturating_sub(self.done) / self.done;
         eprintln!(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A reload adds many addresses: does the master go on advertising?
+//! A reload adds many addresses: does the master keep advertising?
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -113,7 +113,7 @@ fn reload(pair: &mut Pair, addresses: &[Ipv4Addr], figures: &mut Figures) -> Out
     let changes = adverts.windows(2);
     let takeovers = changes.filter(|pair| matches!(pair, [(_, 0), (_, 1)]));
     figures.takeovers += takeovers.count();
-    let own = adverts.iter().filter(|(_, of)| *of == 0);
+    let own = adverts.iter().filter(|(_, router)| *router == 0);
     let own: Vec<Duration> = own.map(|(at, _)| *at).collect();
     let gaps = own.windows(2).filter_map(|gap| match gap {
         [from, to] => Some(between(*from, *to)),

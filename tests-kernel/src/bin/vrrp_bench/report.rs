@@ -115,8 +115,8 @@ pub(crate) fn between(from: Duration, to: Duration) -> i128 {
     nanoseconds(to) - nanoseconds(from)
 }
 
-fn nanoseconds(of: Duration) -> i128 {
-    i128::try_from(of.as_nanos()).unwrap_or(i128::MAX)
+fn nanoseconds(time: Duration) -> i128 {
+    i128::try_from(time.as_nanos()).unwrap_or(i128::MAX)
 }
 
 /// The middle one; the lower of two.

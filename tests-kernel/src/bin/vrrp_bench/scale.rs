@@ -139,13 +139,13 @@ struct Found {
 
 impl Found {
     fn medians(all: &[Self]) -> Self {
-        let of = |value: fn(&Self) -> f64| median(all.iter().map(value).collect());
+        let median_of = |value: fn(&Self) -> f64| median(all.iter().map(value).collect());
         Self {
-            rate: of(|found| found.rate),
-            cpu: of(|found| found.cpu),
-            resident: of(|found| found.resident),
-            anonymous: of(|found| found.anonymous),
-            proportional: of(|found| found.proportional),
+            rate: median_of(|found| found.rate),
+            cpu: median_of(|found| found.cpu),
+            resident: median_of(|found| found.resident),
+            anonymous: median_of(|found| found.anonymous),
+            proportional: median_of(|found| found.proportional),
         }
     }
 }
@@ -230,7 +230,8 @@ fn processes(netns: &Netns) -> Outcome<Vec<String>> {
         // What ends meanwhile is not counted.
         let namespace = fs::metadata(entry.path().join("ns/net"));
         if name.bytes().all(|byte| byte.is_ascii_digit())
-            && namespace.is_ok_and(|of| (of.dev(), of.ino()) == (own.dev(), own.ino()))
+            && namespace
+                .is_ok_and(|namespace| (namespace.dev(), namespace.ino()) == (own.dev(), own.ino()))
         {
             found.push(name);
         }
@@ -256,8 +257,8 @@ fn memory(netns: &Netns, line: &str) -> Outcome<f64> {
     let mut total = 0.0;
     for process in processes(netns)? {
         let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
-        let found = text.lines().find_map(|of| of.strip_prefix(line));
-        let kib = found.and_then(|of| of.split_whitespace().next());
+        let found = text.lines().find_map(|text| text.strip_prefix(line));
+        let kib = found.and_then(|text| text.split_whitespace().next());
         total += kib.ok_or("no such line in smaps_rollup")?.parse::<f64>()? * 1024.0;
     }
     Ok(total)

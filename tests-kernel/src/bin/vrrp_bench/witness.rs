@@ -86,7 +86,7 @@ impl Testimony {
     /// Whether that was so at any moment of this span.
     pub(crate) fn speaks_against(&self, from: Duration, to: Duration) -> bool {
         let mut absences = self.absences.iter();
-        absences.any(|of| of.from <= to && from <= of.to)
+        absences.any(|absence| absence.from <= to && from <= absence.to)
     }
 
     /// Whether each thread had its processor and `SCHED_RR`: else one may have been late because
@@ -104,7 +104,7 @@ fn settle_on(processor: usize) -> bool {
     let ahead = Command::new("chrt")
         .args(["--rr", "--pid", PRIORITY, &gettid().to_string()])
         .output();
-    own.is_ok() && ahead.is_ok_and(|of| of.status.success())
+    own.is_ok() && ahead.is_ok_and(|output| output.status.success())
 }
 
 fn watch(stop: &AtomicBool) -> Vec<Absence> {

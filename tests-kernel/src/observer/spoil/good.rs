@@ -34,7 +34,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) fn of(bytes: &[u8]) -> Self {
+    pub(super) fn from_bytes(bytes: &[u8]) -> Self {
         match (&bytes[12..14], bytes[20], bytes[23]) {
             ([0x08, 0x06], ..) => Self::Arp,
             ([0x08, 0x00], _, 51) => Self::SignedAdvert,
@@ -146,7 +146,7 @@ pub(super) fn account(frames: &[Frame], profile: &Profile) -> Account {
 }
 
 pub(super) fn is_announcement(frame: &Frame) -> bool {
-    matches!(Kind::of(&frame.bytes), Kind::Arp | Kind::Neighbour)
+    matches!(Kind::from_bytes(&frame.bytes), Kind::Arp | Kind::Neighbour)
 }
 
 pub(super) fn is_good(account: &Account) -> bool {
@@ -225,13 +225,14 @@ impl Good {
                     }
                     u32::from_be_bytes(bytes[42..46].try_into().unwrap())
                 };
-                let signed =
-                    |index: &usize| Kind::of(&self.frames[*index].bytes) == Kind::SignedAdvert;
+                let signed = |index: &usize| {
+                    Kind::from_bytes(&self.frames[*index].bytes) == Kind::SignedAdvert
+                };
                 let before = (0..index).rev().find(signed);
                 let after = (index + 1..self.frames.len()).find(signed);
                 let this = number(&self.frames[index], Some((at, value)));
-                let above = before.map_or(0, |of| number(&self.frames[of], None)) < this;
-                let below = after.is_none_or(|of| this < number(&self.frames[of], None));
+                let above = before.map_or(0, |index| number(&self.frames[index], None)) < this;
+                let below = after.is_none_or(|index| this < number(&self.frames[index], None));
                 (above && below).then_some("sequence numbers may have gaps")
             }
             _ => None,

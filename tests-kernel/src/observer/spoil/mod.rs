@@ -19,7 +19,7 @@ fn good_frames_are_good() {
         // And what the spoils recompute is what was there.
         for frame in &good.frames {
             let mut bytes = frame.bytes.to_vec();
-            good.resummed(Kind::of(&bytes), &mut bytes);
+            good.resummed(Kind::from_bytes(&bytes), &mut bytes);
             assert_eq!(bytes[..], frame.bytes[..], "{}", good.name);
         }
     }
@@ -34,7 +34,7 @@ fn a_byte_that_is_wrong_is_found() {
                 for change in [0x01, 0x10, 0x80, 0xff] {
                     let mut bytes = frame.bytes.to_vec();
                     bytes[at] ^= change;
-                    let kind = Kind::of(&frame.bytes);
+                    let kind = Kind::from_bytes(&frame.bytes);
                     // Nothing sums up IPv6's header.
                     let summed = matches!(kind, Kind::Ipv4Advert | Kind::SignedAdvert);
                     let free = good.may_differ(index, kind, at, bytes[at]);
@@ -58,7 +58,7 @@ fn a_byte_that_is_wrong_and_summed_up_is_found() {
     let mut missed = Vec::new();
     for good in good() {
         for (index, frame) in good.frames.iter().enumerate() {
-            let kind = Kind::of(&frame.bytes);
+            let kind = Kind::from_bytes(&frame.bytes);
             for at in 0..frame.bytes.len() {
                 for bit in 0..8 {
                     let mut bytes = frame.bytes.to_vec();

@@ -74,24 +74,24 @@ fn first_advertisements_that_cross_are_no_fault() {
         profile.accepts = vec![Sum::Message, Sum::Pseudo];
         let mut bytes = advert.bytes.to_vec();
         // The other's priority, in the same words.
-        let at = match Kind::of(&bytes) {
+        let at = match Kind::from_bytes(&bytes) {
             Kind::SignedAdvert => IPV4 + AUTHENTICATION_LENGTH + 2,
             Kind::Ipv6Advert => IPV6 + 2,
             _ => IPV4 + 2,
         };
         bytes[at] = 200;
-        good.resummed(Kind::of(&advert.bytes), &mut bytes);
-        let heard = |before: Duration| {
+        good.resummed(Kind::from_bytes(&advert.bytes), &mut bytes);
+        let received = |before: Duration| {
             let frames = [
                 Frame::new(BEGIN - before, 0, Way::Delivered, &bytes),
                 advert.clone(),
             ];
             audit(&frames, 0, &profile, &[start])
         };
-        let crossed = heard(Duration::from_micros(300));
+        let crossed = received(Duration::from_micros(300));
         assert!(is_good(&crossed), "{}: {:?}", good.name, crossed.faults);
         assert_eq!((crossed.crossed, crossed.reigns.len()), (1, 0));
-        let second = heard(Duration::from_millis(200));
+        let second = received(Duration::from_millis(200));
         assert!(!is_good(&second), "{}", good.name);
     }
 }
@@ -103,7 +103,7 @@ fn an_answer_is_for_the_master_alone() {
         let Some(arp) = good
             .frames
             .iter()
-            .position(|frame| Kind::of(&frame.bytes) == Kind::Arp)
+            .position(|frame| Kind::from_bytes(&frame.bytes) == Kind::Arp)
         else {
             continue;
         };
@@ -162,7 +162,7 @@ fn a_refusal_is_not_for_a_master() {
     assert_eq!(refused(&multicast, BEGIN - interval).unexplained, 1);
 }
 
-/// Which groups a macvlan's addresses leave is told a little later than that they go.
+/// The kernel reports which groups a macvlan's addresses leave a little later than their removal.
 #[test]
 fn a_virtual_mac_leaves_its_groups_soon_after_its_reign() {
     let all = good();
