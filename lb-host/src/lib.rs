@@ -3,3 +3,29 @@
 //!
 //! The crate knows neither VRRP, IPVS nor health checks: it changes links, addresses, routes, rules and
 //! settings of the kernel, runs programs, and prepares threads and namespaces.
+//!
+//! # Host objects
+//!
+//! A program describes what a host is to have as [`HostObject`]s. [`plan`] computes the changes from
+//! what is there, a [`Reconciler`] does so step by step for several claimants, with retries, and a
+//! `HostPlane` applies them: `Rtnetlink` in the kernel, [`MemoryHost`] in a test.
+
+mod key;
+mod memory;
+mod object;
+mod plan;
+#[cfg(feature = "netlink")]
+mod plane;
+mod reconcile;
+#[cfg(feature = "netlink")]
+pub mod rtnetlink;
+
+pub use self::key::{AddressKey, Key, Link};
+pub use self::memory::MemoryHost;
+pub use self::object::{Address, HostObject, Owner, Shield};
+pub use self::plan::{Change, plan};
+#[cfg(feature = "netlink")]
+pub use self::plane::HostPlane;
+pub use self::reconcile::{Adopted, Applied, Desired, Reconciler, Report};
+#[cfg(feature = "netlink")]
+pub use self::rtnetlink::Rtnetlink;
