@@ -16,16 +16,17 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
 
 use super::actuator::Actuator;
-use super::address::{AddressManager, Rtnetlink};
+use lb_host::{HostPlane, Rtnetlink};
+
 use super::advert::Command;
 use super::buffers::widen;
 use super::error::Error;
 use super::event::Event;
-use super::filter::PacketFilter;
+use super::host::OWNER;
 use super::links::Interfaces;
 use super::mailbox::Mailbox;
 use super::monitor::{self, Monitor, Watched};
-use super::routing::Watch;
+use super::routing::{Routes, Watch};
 use super::spec::Options;
 use super::vmac;
 use crate::NetlinkBuffers;
@@ -35,10 +36,8 @@ const HINTS: usize = 64;
 
 /// What the thread works with once the advert thread runs.
 pub(super) struct Work {
-    /// Without one, addresses are managed by rtnetlink.
-    pub(super) manager: Option<Box<dyn AddressManager>>,
-    /// Without one, packets to addresses are never dropped.
-    pub(super) filter: Option<Box<dyn PacketFilter>>,
+    /// Without one, the kernel is changed over rtnetlink.
+    pub(super) manager: Option<Box<dyn HostPlane>>,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) events: mpsc::Sender<Event>,
@@ -151,15 +150,15 @@ async fn serve(netlink: Netlink, work: Work) {
     let (hint_sender, hints) = mpsc::channel(HINTS);
     let manager = work
         .manager
-        .unwrap_or_else(|| Box::new(Rtnetlink::new(netlink.handle.clone())));
+        .unwrap_or_else(|| Box::new(Rtnetlink::new(netlink.handle.clone(), OWNER)));
     let actuator = Actuator::new(
         manager,
-        work.filter,
         work.mailbox,
         work.commands.clone(),
         hints,
         work.events,
     )
+    .with_routes(Box::new(Routes::new(netlink.handle.clone())))
     .with_watch(netlink.watch)
     .with_table(work.table.subscribe())
     .with_links(Box::new(vmac::Rtnetlink::new(netlink.handle.clone())))

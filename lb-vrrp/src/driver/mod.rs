@@ -66,16 +66,17 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, warn};
 
 mod actuator;
-mod address;
 mod address_thread;
 mod advert;
 mod buffers;
 mod carrier;
+mod desired;
 mod error;
 mod event;
-mod filter;
 mod groups;
 mod handle;
+mod host;
+mod key;
 mod leftovers;
 mod limiter;
 mod links;
@@ -104,13 +105,14 @@ mod tracked;
 mod validate;
 mod vmac;
 
-pub use self::address::{ADDRESS_PROTOCOL, Added, AddressManager, Link, Rtnetlink};
+pub use lb_host::{HostPlane, Link};
+
 pub use self::error::{
     AddressError, AddressOperation, Capability, Error, InterfaceError, InterfaceOperation,
 };
 pub use self::event::{Event, LinkProblem};
-pub use self::filter::{PacketFilter, Ports};
 pub use self::handle::DriverHandle;
+pub use self::host::{ADDRESS_PROTOCOL, Ports};
 pub use self::routing::{PlacedRoute, ROUTE_PROTOCOL, RouteError, RouteManager, RoutingEntry};
 pub use self::scheduling::{LockMemory, Processors, Scheduling};
 pub use self::spec::{Configuration, Options, Realtime, RouterSpec};
@@ -133,7 +135,7 @@ pub use crate::{
 use self::address_thread::{Idle, Work};
 use self::advert::{AdvertThread, Command};
 use self::event::Events;
-use self::filter::warn_of_unshielded;
+use self::host::warn_of_unshielded;
 use self::leftovers::Cleaning;
 use self::links::Interfaces;
 use self::mailbox::{End, Mailbox};
@@ -223,7 +225,7 @@ impl Driver {
     }
 
     /// Starts the routers, with `ports` for what the driver does not do itself; a boxed
-    /// [`AddressManager`] is one.
+    /// [`HostPlane`] is one.
     ///
     /// # Errors
     ///
@@ -271,7 +273,7 @@ impl Driver {
         heir: Option<Heir>,
     ) -> Result<(DriverHandle, mpsc::Receiver<Event>), Error> {
         validate::configuration(&configuration)?;
-        let filtered = ports.filter.is_some();
+        let filtered = ports.host.as_ref().is_some_and(|host| host.has_shields());
         if !filtered {
             warn_of_unshielded(&configuration.routers);
         }
@@ -301,7 +303,7 @@ impl Driver {
         let setup = Setup {
             configuration,
             options,
-            manager: ports.addresses,
+            manager: ports.host,
             mailbox: Arc::clone(&mailbox),
             table: latest.clone(),
             commands,
@@ -329,7 +331,6 @@ impl Driver {
         table.send_replace(interfaces);
         let addresses = address_thread.begin(Work {
             manager,
-            filter: ports.filter,
             mailbox,
             commands: command_sender.clone(),
             events: event_sender,
@@ -358,7 +359,7 @@ impl Driver {
 struct Setup {
     configuration: Configuration,
     options: Options,
-    manager: Option<Box<dyn AddressManager>>,
+    manager: Option<Box<dyn HostPlane>>,
     mailbox: Arc<Mailbox>,
     table: watch::Receiver<Interfaces>,
     commands: mpsc::Receiver<Command>,
@@ -370,7 +371,7 @@ struct Setup {
 }
 
 /// What the thread has seen and gives back when it runs.
-type Started = (Interfaces, Option<Box<dyn AddressManager>>);
+type Started = (Interfaces, Option<Box<dyn HostPlane>>);
 
 impl Setup {
     /// The body of the advert thread.

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use tracing::error;
 
+use super::desired::{Announcement, Prepared};
 use super::event::LinkProblem;
 use super::links::{Interface, Interfaces};
-use super::mailbox::{Announcement, Prepared};
 use super::pacing::Lane;
 use super::routing::{PlacedRoute, RoutingEntry};
 use super::socket::PacketSocket;

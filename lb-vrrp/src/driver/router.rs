@@ -8,11 +8,12 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tracing::warn;
 
-use super::address::Link;
+use super::desired::{Burst, DesiredRouter, Inheritance, Inherited, Prepared};
 use super::event::{Event, Events, LinkProblem};
+use super::key::RouterKey;
 use super::limiter::RejectedLimiter;
 use super::links::Interfaces;
-use super::mailbox::{Burst, Inheritance, Inherited, Mailbox, Prepared, RouterKey, Wanted};
+use super::mailbox::Mailbox;
 use super::needs::macvlan_of;
 use super::ports::{Place, Ports};
 use super::present::Present;
@@ -24,6 +25,7 @@ use crate::{
     AdvertisedPriority, AnnounceReason, Authentication, Output, Received, RouterConfig, State,
     Transmit, VirtualAddress, VirtualRouter,
 };
+use lb_host::Link;
 
 /// Bursts because of other routers' adverts are at least this far apart; the actuator's repeat
 /// follows the last of them in any case.
@@ -59,7 +61,7 @@ pub(super) struct Router {
     ready: Present,
     /// Of a predecessor, until the first epoch begins.
     inherited: Present,
-    /// What a predecessor held for it; goes with the first wish.
+    /// What a predecessor held for it; goes with the first desired state.
     inheritance: Option<Inheritance>,
     held: bool,
     shielded: bool,
@@ -359,7 +361,7 @@ impl Router {
     }
 
     fn publish(&mut self, mailbox: &Mailbox) {
-        let wanted = Wanted {
+        let desired = DesiredRouter {
             router: Arc::clone(&self.name),
             held: self.held,
             shielded: self.shielded,
@@ -374,8 +376,8 @@ impl Router {
         };
         let key = self.key.clone();
         match self.inheritance.take() {
-            Some(inheritance) => mailbox.inherit(key, wanted, inheritance),
-            None => mailbox.publish(key, wanted),
+            Some(inheritance) => mailbox.inherit(key, desired, inheritance),
+            None => mailbox.publish(key, desired),
         }
     }
 

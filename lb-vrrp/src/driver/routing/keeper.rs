@@ -9,14 +9,17 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tracing::{error, warn};
 
+use super::RouteManager;
 use super::RoutingEntry;
 use super::error::RouteError;
 use super::watch::Watch;
-use crate::driver::address::{Added, AddressManager};
+use crate::driver::actuator::DesiredState;
+use crate::driver::desired::DesiredRouter;
 use crate::driver::error::AddressOperation;
 use crate::driver::event::Event;
-use crate::driver::mailbox::{Mailbox, RouterKey, Wanted, Wishes};
+use crate::driver::key::RouterKey;
 use crate::statics::{route_name, rule_name};
+use lb_host::Applied as Added;
 
 /// A route or rule that we added.
 #[derive(Debug)]
@@ -37,7 +40,7 @@ enum Owner {
 /// Who wants it.
 #[derive(Clone, Copy)]
 enum Holder<'a> {
-    Router(&'a RouterKey, &'a Wanted),
+    Router(&'a RouterKey, &'a DesiredRouter),
     Static {
         /// It is put back; else it is put there once.
         watched: bool,
@@ -159,9 +162,9 @@ impl Keeper {
     /// wishes change.
     pub(in crate::driver) async fn withdraw(
         &mut self,
-        manager: &mut dyn AddressManager,
-        mailbox: &Mailbox,
-        wishes: &Wishes,
+        mut manager: Option<&mut (dyn RouteManager + 'static)>,
+        is_changed: impl Fn() -> bool,
+        wishes: &DesiredState,
     ) {
         if self.held.is_empty() {
             return;
@@ -178,15 +181,19 @@ impl Keeper {
             .collect();
         surplus.sort_by_key(|(rule, order, _)| std::cmp::Reverse((*rule, *order)));
         for (_, _, entry) in surplus {
-            self.remove(manager, entry).await;
-            if mailbox.version() != wishes.version {
+            self.remove(manager.as_deref_mut(), entry).await;
+            if is_changed() {
                 return;
             }
         }
     }
 
-    async fn remove(&mut self, manager: &mut dyn AddressManager, entry: RoutingEntry) {
-        let result = match manager.routes() {
+    async fn remove(
+        &mut self,
+        manager: Option<&mut (dyn RouteManager + 'static)>,
+        entry: RoutingEntry,
+    ) {
+        let result = match manager {
             Some(routes) => routes.remove(&entry).await,
             None => Ok(()),
         };
@@ -208,9 +215,9 @@ impl Keeper {
     /// were given. Ends early when the wishes change.
     pub(in crate::driver) async fn establish(
         &mut self,
-        manager: &mut dyn AddressManager,
-        mailbox: &Mailbox,
-        wishes: &Wishes,
+        mut manager: Option<&mut (dyn RouteManager + 'static)>,
+        is_changed: impl Fn() -> bool,
+        wishes: &DesiredState,
     ) {
         let doubt = std::mem::replace(&mut self.doubt, Doubt::None);
         for (holder, entry) in wanted(wishes) {
@@ -221,9 +228,10 @@ impl Keeper {
             let settled = known && matches!(holder, Holder::Static { watched: false });
             if !known || (doubt != Doubt::None && !settled) {
                 let told = (known && doubt == Doubt::Foreign).then_some(());
-                self.add(manager, holder, entry, told.is_some()).await;
+                self.add(manager.as_deref_mut(), holder, entry, told.is_some())
+                    .await;
             }
-            if mailbox.version() != wishes.version {
+            if is_changed() {
                 self.doubt = self.doubt.max(doubt);
                 return;
             }
@@ -232,12 +240,12 @@ impl Keeper {
 
     async fn add(
         &mut self,
-        manager: &mut dyn AddressManager,
+        manager: Option<&mut (dyn RouteManager + 'static)>,
         holder: Holder<'_>,
         entry: &RoutingEntry,
         tell: bool,
     ) {
-        let result = match manager.routes() {
+        let result = match manager {
             Some(routes) => routes.add(entry).await,
             None => Err(RouteError::new(
                 AddressOperation::Add,
@@ -314,7 +322,7 @@ impl Keeper {
 }
 
 /// What is static, and what the routers that are Master want, in their order.
-fn wanted(wishes: &Wishes) -> impl Iterator<Item = (Holder<'_>, &RoutingEntry)> {
+fn wanted(wishes: &DesiredState) -> impl Iterator<Item = (Holder<'_>, &RoutingEntry)> {
     let statics = wishes.placed.routing();
     let statics = statics.map(|(entry, watched)| (Holder::Static { watched }, entry));
     let masters = wishes.routers.iter().filter(|(_, wish)| wish.held);

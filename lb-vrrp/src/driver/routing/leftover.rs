@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use super::rule::is_rule;
 use super::same::{is_route, table};
 use super::{ROUTE_PROTOCOL, RoutingEntry};
-use crate::driver::address::bounded;
+use lb_host::rtnetlink::bounded;
 
 /// Removes all rules and routes with our mark but those to `keep`: what another configuration held
 /// when its program crashed would lead packets astray. What cannot be removed is told, and keeps

@@ -18,7 +18,9 @@ pub use self::error::RouteError;
 pub(super) use self::keeper::Keeper;
 pub(super) use self::leftover::remove_leftovers;
 pub(super) use self::watch::Watch;
-use super::address::{Added, Link};
+use lb_host::Applied as Added;
+use lb_host::Link;
+
 use super::links::Interfaces;
 use crate::{VirtualRoute, VirtualRule};
 
@@ -77,8 +79,7 @@ impl fmt::Display for RoutingEntry {
 
 /// Gives routes and rules to the kernel and takes them away.
 ///
-/// An [`AddressManager`](super::AddressManager) that can do that gives it out. The driver calls it
-/// from one task: addresses, then routes, then rules when a router becomes Master, and backwards
+/// The driver calls it from one task: addresses, then routes, then rules when a router becomes Master, and backwards
 /// when it is no longer.
 #[async_trait]
 pub trait RouteManager: fmt::Debug + Send {
@@ -95,4 +96,23 @@ pub trait RouteManager: fmt::Debug + Send {
     ///
     /// [`RouteError`] if it may still be there.
     async fn remove(&mut self, entry: &RoutingEntry) -> Result<(), RouteError>;
+}
+
+/// The kernel's routes and rules.
+pub(super) struct Routes(rtnetlink::Handle);
+
+impl Routes {
+    pub(super) const fn new(handle: rtnetlink::Handle) -> Self {
+        Self(handle)
+    }
+
+    const fn handle(&self) -> &rtnetlink::Handle {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Routes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Routes").finish_non_exhaustive()
+    }
 }

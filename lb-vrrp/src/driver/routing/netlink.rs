@@ -18,13 +18,15 @@ use rtnetlink::packet_route::route::{
 use rtnetlink::packet_route::{AddressFamily as KernelFamily, RouteNetlinkMessage};
 
 use super::error::RouteError;
+use super::{Added, Routes};
 use super::{PlacedRoute, ROUTE_PROTOCOL, RouteManager, RoutingEntry};
-use crate::driver::address::{Added, Link, Rtnetlink, bounded};
 use crate::driver::error::AddressOperation;
 use crate::{AddressFamily, NextHop, RouteKind, RouteMetric, RoutePreference, Scope};
+use lb_host::Link;
+use lb_host::rtnetlink::bounded;
 
 #[async_trait]
-impl RouteManager for Rtnetlink {
+impl RouteManager for Routes {
     async fn add(&mut self, entry: &RoutingEntry) -> Result<Added, RouteError> {
         let result = match entry {
             RoutingEntry::Route(placed) => {
@@ -67,7 +69,7 @@ impl RouteManager for Rtnetlink {
     }
 }
 
-impl Rtnetlink {
+impl Routes {
     pub(super) async fn request(&self, message: RouteNetlinkMessage, flags: u16) -> io::Result<()> {
         let mut request = NetlinkMessage::from(message);
         request.header.flags = NLM_F_REQUEST | NLM_F_ACK | flags;

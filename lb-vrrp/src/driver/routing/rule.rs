@@ -21,10 +21,11 @@ use rtnetlink::packet_route::rule::{
 };
 
 use super::ROUTE_PROTOCOL;
-use crate::driver::address::{Added, Rtnetlink, bounded};
+use super::{Added, Routes};
 use crate::{AddressFamily, RuleAction, VirtualRule};
+use lb_host::rtnetlink::bounded;
 
-impl Rtnetlink {
+impl Routes {
     pub(super) async fn add_rule(&self, of: &VirtualRule) -> io::Result<Added> {
         let add = |flags| {
             let message = RouteNetlinkMessage::NewRule(message(of));

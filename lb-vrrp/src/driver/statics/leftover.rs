@@ -6,13 +6,14 @@ use std::io;
 use std::net::IpAddr;
 
 use futures_util::TryStreamExt;
+use lb_host::rtnetlink::address::{is_address, local_address};
+use lb_host::rtnetlink::bounded;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
 use tracing::{info, warn};
 
-use super::same::{is_address, local};
 use super::{Placed, Spot};
 use crate::StaticItems;
-use crate::driver::address::{ADDRESS_PROTOCOL, bounded};
+use crate::driver::host::{ADDRESS_PROTOCOL, host_address};
 use crate::driver::links::Interfaces;
 use crate::driver::routing;
 
@@ -42,10 +43,10 @@ async fn remove_addresses(
     let all: Vec<AddressMessage> = bounded(handle.address().get().execute().try_collect()).await?;
     for there in all.into_iter().filter(is_ours) {
         let wanted = placed.0.iter().any(|item| match &item.spot {
-            Some(Spot::Address(link, address)) => is_address(&there, link, address),
+            Some(Spot::Address(link, address)) => is_address(&there, &host_address(address, link)),
             _ => false,
         });
-        let local = local(&there);
+        let local = local_address(&there);
         let own = local.is_some_and(|local| own.contains(&(there.header.index, local)));
         if wanted || own {
             continue;

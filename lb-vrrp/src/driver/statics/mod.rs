@@ -4,18 +4,17 @@
 
 mod keeper;
 mod leftover;
-mod same;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 pub(super) use self::keeper::{Judgement, Keeper};
 pub(super) use self::leftover::remove_leftovers;
-use super::address::Link;
 use super::links::Interfaces;
 use super::routing::{PlacedRoute, RoutingEntry};
 use super::status::StaticProblem;
 use crate::{StaticItems, VirtualAddress, VirtualRoute, VirtualRule};
+use lb_host::{AddressKey, Link};
 
 /// A static item whose interfaces have been looked for.
 #[derive(Clone, Debug)]
@@ -33,7 +32,7 @@ struct Item {
 /// What is to be where.
 #[derive(Clone, Debug)]
 enum Spot {
-    Address(Link, VirtualAddress),
+    Address(Arc<Link>, VirtualAddress),
     Routing(RoutingEntry),
 }
 
@@ -65,7 +64,7 @@ impl Placed {
         };
         for of in statics.addresses.iter().map(|of| &of.item) {
             let name = of.interface.as_deref().unwrap_or_default();
-            let link = interfaces.get(name).map(|found| Link::clone(&found.link));
+            let link = interfaces.get(name).map(|found| Arc::clone(&found.link));
             let spot = link.map(|link| Spot::Address(link, of.clone()));
             push(of.tracked, &[name], spot);
         }
@@ -81,11 +80,19 @@ impl Placed {
         Self(items)
     }
 
-    fn addresses(&self) -> impl Iterator<Item = (&Item, &Link, &VirtualAddress)> {
+    fn addresses(&self) -> impl Iterator<Item = (&Item, &Arc<Link>, &VirtualAddress)> {
         self.0.iter().filter_map(|item| match &item.spot {
             Some(Spot::Address(link, address)) => Some((item, link, address)),
             _ => None,
         })
+    }
+
+    /// The name of the item that an address is of.
+    pub(super) fn name_of(&self, key: &AddressKey) -> Option<Arc<str>> {
+        let mut addresses = self.addresses();
+        let found = addresses
+            .find(|(_, link, address)| AddressKey::new(link.index, address.address) == *key);
+        found.map(|(item, ..)| Arc::clone(&item.name))
     }
 
     /// Routes and rules, and whether each is to be put back.
