@@ -3,6 +3,9 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::routes::RoutingEntry;
 
 /// An interface as the kernel knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,23 +52,24 @@ impl fmt::Display for AddressKey {
 }
 
 /// The identity of a host object: of two objects with equal keys the host has one.
-///
-/// Keys are ordered by kind, in the order in which objects are added: what others depend on comes
-/// first.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Key {
     /// A packet filter for an address.
     Shield(AddressKey),
     /// An address on an interface.
     Address(AddressKey),
+    /// A route or a rule.
+    Routing(Arc<RoutingEntry>),
 }
 
 impl Key {
-    /// The index of the interface that the object needs, if it is on one.
+    /// The index of the interface that the object is on. Routes and rules are on none: the kernel decides
+    /// which of them an interface takes with it.
     pub const fn link(&self) -> Option<u32> {
         match self {
             Self::Shield(key) | Self::Address(key) => Some(key.link),
+            Self::Routing(_) => None,
         }
     }
 }

@@ -10,6 +10,7 @@
 //! what is there, a [`Reconciler`] does so step by step for several claimants, with retries, and a
 //! `HostPlane` applies them: `Rtnetlink` in the kernel, [`MemoryHost`] in a test.
 
+mod family;
 mod key;
 mod memory;
 mod object;
@@ -17,9 +18,11 @@ mod plan;
 #[cfg(feature = "netlink")]
 mod plane;
 mod reconcile;
+mod routes;
 #[cfg(feature = "netlink")]
 pub mod rtnetlink;
 
+pub use self::family::{AddressFamily, Scope};
 pub use self::key::{AddressKey, Key, Link};
 pub use self::memory::MemoryHost;
 pub use self::object::{Address, HostObject, Owner, Shield};
@@ -27,5 +30,9 @@ pub use self::plan::{Change, plan};
 #[cfg(feature = "netlink")]
 pub use self::plane::HostPlane;
 pub use self::reconcile::{Adopted, Applied, Desired, Reconciler, Report};
+pub use self::routes::{
+    Network, NetworkError, NextHop, PlacedRoute, Route, RouteKind, RouteMetric, RoutePreference,
+    RoutingEntry, Rule, RuleAction,
+};
 #[cfg(feature = "netlink")]
 pub use self::rtnetlink::Rtnetlink;

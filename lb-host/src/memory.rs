@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A host in memory, for tests.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,9 +38,24 @@ pub struct MemoryHost(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    objects: BTreeMap<Key, HostObject>,
+    /// In the order of their addition.
+    objects: Vec<HostObject>,
     log: Vec<Change>,
+    keys: HashSet<Key>,
     fault: Option<Fault>,
+}
+
+impl State {
+    fn insert(&mut self, object: HostObject) {
+        self.keys.insert(object.key());
+        self.objects.push(object);
+    }
+
+    fn remove(&mut self, key: &Key) {
+        if self.keys.remove(key) {
+            self.objects.retain(|object| object.key() != *key);
+        }
+    }
 }
 
 impl fmt::Debug for MemoryHost {
@@ -71,13 +86,13 @@ impl MemoryHost {
         }
         let key = change.key();
         match change {
-            Change::Add(_) if state.objects.contains_key(&key) => Ok(Applied::AlreadyPresent),
+            Change::Add(_) if state.keys.contains(&key) => Ok(Applied::AlreadyPresent),
             Change::Add(object) => {
-                state.objects.insert(key, object.clone());
+                state.insert(object.clone());
                 Ok(Applied::Created)
             }
             Change::Remove(_) => {
-                state.objects.remove(&key);
+                state.remove(&key);
                 Ok(Applied::Removed)
             }
         }
@@ -85,17 +100,19 @@ impl MemoryHost {
 
     /// Adds an object as another program would: the change is not logged.
     pub fn insert(&self, object: HostObject) {
-        self.lock().objects.insert(object.key(), object);
+        let mut state = self.lock();
+        state.remove(&object.key());
+        state.insert(object);
     }
 
     /// Deletes an object as another program would: the change is not logged.
     pub fn delete(&self, key: &Key) {
-        self.lock().objects.remove(key);
+        self.lock().remove(key);
     }
 
-    /// All objects, in the order of their keys.
+    /// All objects, in the order of their addition.
     pub fn objects(&self) -> Vec<HostObject> {
-        self.lock().objects.values().cloned().collect()
+        self.lock().objects.clone()
     }
 
     /// The changes that were attempted since the last call.

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a host can have: addresses and filters for them.
+//! What a host can have: addresses, filters for them, routes and rules.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use crate::family::Scope;
 use crate::key::{AddressKey, Key, Link};
+use crate::routes::RoutingEntry;
 
 /// The mark on objects that this program adds. A later process finds by it what a killed one has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,8 +39,8 @@ pub struct Address {
     pub peer: Option<IpAddr>,
     /// Broadcast address, IPv4 only.
     pub broadcast: Option<Ipv4Addr>,
-    /// Scope (`RT_SCOPE_*`), IPv4 only.
-    pub scope: u8,
+    /// Scope, IPv4 only.
+    pub scope: Scope,
     /// Label, IPv4 only.
     pub label: Option<String>,
     /// `IFA_F_*`.
@@ -57,7 +59,7 @@ impl Address {
             prefix_len,
             peer: None,
             broadcast: None,
-            scope: 0,
+            scope: Scope::GLOBAL,
             label: None,
             flags: 0,
             preferred_lifetime: None,
@@ -100,6 +102,8 @@ pub enum HostObject {
     Address(Arc<Address>),
     /// A packet filter for an address.
     Shield(Arc<Shield>),
+    /// A route or a rule.
+    Routing(Arc<RoutingEntry>),
 }
 
 impl HostObject {
@@ -108,6 +112,7 @@ impl HostObject {
         match self {
             Self::Address(address) => Key::Address(address.key()),
             Self::Shield(shield) => Key::Shield(shield.key()),
+            Self::Routing(entry) => Key::Routing(Arc::clone(entry)),
         }
     }
 
@@ -138,7 +143,8 @@ impl HostObject {
                     && *preferred_lifetime == other.preferred_lifetime
             }
             (Self::Shield(one), Self::Shield(other)) => one.key() == other.key(),
-            (Self::Address(_) | Self::Shield(_), _) => false,
+            (Self::Routing(one), Self::Routing(other)) => one == other,
+            (Self::Address(_) | Self::Shield(_) | Self::Routing(_), _) => false,
         }
     }
 }
@@ -155,6 +161,12 @@ impl From<Shield> for HostObject {
     }
 }
 
+impl From<Arc<RoutingEntry>> for HostObject {
+    fn from(entry: Arc<RoutingEntry>) -> Self {
+        Self::Routing(entry)
+    }
+}
+
 /// The object as `ip` would write it.
 impl fmt::Display for HostObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -167,6 +179,7 @@ impl fmt::Display for HostObject {
             Self::Shield(shield) => {
                 write!(f, "shield of {} dev {}", shield.address, shield.link.name)
             }
+            Self::Routing(entry) => entry.fmt(f),
         }
     }
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The changes that lead from what a host has to what it is to have.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use crate::key::Key;
 use crate::object::HostObject;
+use crate::routes::RoutingEntry;
 
 /// One change of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +38,13 @@ impl Change {
 
     /// The place of the change among others: removals before additions, additions in the order of
     /// dependency (what others need comes first), removals in the reverse order.
-    pub(crate) const fn rank(&self) -> Rank {
+    pub(crate) fn rank(&self) -> Rank {
+        let is_rule = |entry: &RoutingEntry| matches!(entry, RoutingEntry::Rule(_));
         match self {
+            Self::Remove(HostObject::Routing(entry)) if is_rule(entry) => Rank::RemoveRule,
+            Self::Remove(HostObject::Routing(_)) => Rank::RemoveRoute,
+            Self::Add(HostObject::Routing(entry)) if is_rule(entry) => Rank::AddRule,
+            Self::Add(HostObject::Routing(_)) => Rank::AddRoute,
             Self::Remove(HostObject::Address(_)) => Rank::RemoveAddress,
             Self::Remove(HostObject::Shield(_)) => Rank::RemoveShield,
             Self::Add(HostObject::Shield(_)) => Rank::AddShield,
@@ -59,12 +65,16 @@ impl fmt::Display for Change {
 /// The order of changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rank {
+    RemoveRule,
+    RemoveRoute,
     RemoveAddress,
     RemoveShield,
     AddShield,
     /// An address whose announcement waits for the acknowledgement.
     AddAwaitedAddress,
     AddAddress,
+    AddRoute,
+    AddRule,
 }
 
 /// Computes the changes from `actual` to `desired`.
@@ -103,12 +113,12 @@ pub(crate) enum Rank {
 /// );
 /// ```
 pub fn plan(actual: &[HostObject], desired: &[HostObject], owned: &[HostObject]) -> Vec<Change> {
-    let seen: BTreeSet<Key> = actual.iter().map(HostObject::key).collect();
-    let mut wanted: BTreeMap<Key, &HostObject> = BTreeMap::new();
+    let seen: HashSet<Key> = actual.iter().map(HostObject::key).collect();
+    let mut wanted: HashMap<Key, &HostObject> = HashMap::new();
     for object in desired {
         wanted.entry(object.key()).or_insert(object);
     }
-    let mut replaced = BTreeSet::new();
+    let mut replaced = HashSet::new();
     let mut removals = Vec::new();
     for object in owned.iter().rev() {
         let key = object.key();

@@ -23,7 +23,7 @@
 //! assert_eq!(reconciler.next_timeout(), None, "nothing failed");
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -192,7 +192,7 @@ pub enum Report<C> {
 }
 
 /// What is known of an object that was added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Sight {
     /// The object is there.
     Seen,
@@ -226,8 +226,8 @@ struct Claim<C> {
 #[derive(Debug)]
 struct Failure {
     attempts: u32,
-    /// When the change is tried again, unless it is queued.
-    retry_at: Option<Instant>,
+    /// The place among the changes that wait, unless the change is queued.
+    retry: Option<(Instant, u64)>,
     message: String,
 }
 
@@ -309,26 +309,30 @@ impl<C: Clone> Entry<C> {
 /// wait for are neither repeated nor sorted again.
 #[derive(Debug)]
 pub struct Reconciler<C> {
-    entries: BTreeMap<Key, Entry<C>>,
-    /// The keys that each claimant desires, sorted.
+    entries: HashMap<Key, Entry<C>>,
+    /// The keys that each claimant desires, in the order given.
     claimants: BTreeMap<C, Vec<Key>>,
     queue: BTreeMap<Place, Change>,
-    retries: BTreeSet<(Instant, Key)>,
+    /// Failed changes that wait, by time and order of failure.
+    retries: BTreeMap<(Instant, u64), Key>,
     reports: VecDeque<Report<C>>,
     last_order: u64,
     is_removing_only: bool,
+    /// Routes and rules that are held have to be confirmed.
+    doubt: Option<Sight>,
 }
 
 impl<C> Default for Reconciler<C> {
     fn default() -> Self {
         Self {
-            entries: BTreeMap::new(),
+            entries: HashMap::new(),
             claimants: BTreeMap::new(),
             queue: BTreeMap::new(),
-            retries: BTreeSet::new(),
+            retries: BTreeMap::new(),
             reports: VecDeque::new(),
             last_order: 0,
             is_removing_only: false,
+            doubt: None,
         }
     }
 }
@@ -342,12 +346,13 @@ impl<C: Clone + Ord> Reconciler<C> {
         generation: u64,
         desired: impl IntoIterator<Item = Desired>,
     ) {
-        let mut keys = BTreeSet::new();
+        let (mut keys, mut order) = (HashSet::new(), Vec::new());
         for desired in desired {
             let key = desired.object.key();
             if !keys.insert(key.clone()) {
                 continue;
             }
+            order.push(key.clone());
             let entry = self.entries.entry(key).or_default();
             let found = entry
                 .claims
@@ -370,14 +375,13 @@ impl<C: Clone + Ord> Reconciler<C> {
                 }
             }
         }
-        let keys = Vec::from_iter(keys);
-        let before = if keys.is_empty() {
+        let before = if order.is_empty() {
             self.claimants.remove(claimant)
         } else {
-            self.claimants.insert(claimant.clone(), keys.clone())
+            self.claimants.insert(claimant.clone(), order.clone())
         };
         for key in before.unwrap_or_default() {
-            if keys.binary_search(&key).is_ok() {
+            if keys.contains(&key) {
                 continue;
             }
             if let Some(entry) = self.entries.get_mut(&key) {
@@ -385,7 +389,7 @@ impl<C: Clone + Ord> Reconciler<C> {
             }
             self.update(&key);
         }
-        for key in &keys {
+        for key in &order {
             self.update(key);
         }
     }
@@ -441,6 +445,28 @@ impl<C: Clone + Ord> Reconciler<C> {
         true
     }
 
+    /// Takes note that routes and rules may have been deleted, by another program or with an interface.
+    /// Those that are desired are added again, after all other changes.
+    pub fn handle_routing_disturbed(&mut self) {
+        self.doubt = Some(Sight::Missing);
+    }
+
+    /// Has routes and rules that may be gone, or that failed, added again.
+    fn confirm_routing(&mut self) {
+        let Some(sight) = self.doubt.take() else {
+            return;
+        };
+        let is_routing = |key: &&Key| matches!(key, Key::Routing(_));
+        let keys: Vec<Key> = self.entries.keys().filter(is_routing).cloned().collect();
+        for key in keys {
+            let entry = self.entries.get_mut(&key);
+            if let Some(held) = entry.and_then(|entry| entry.held.as_mut()) {
+                held.sight = held.sight.max(sight);
+            }
+            self.update(&key);
+        }
+    }
+
     /// Takes note that an interface is gone, with all that was on it. Claims on its objects end.
     pub fn handle_link_gone(&mut self, link: u32) {
         let gone: Vec<Key> = self
@@ -461,8 +487,8 @@ impl<C: Clone + Ord> Reconciler<C> {
         if let Some(place) = entry.queued {
             self.queue.remove(&place);
         }
-        if let Some(retry_at) = entry.failure.and_then(|failure| failure.retry_at) {
-            self.retries.remove(&(retry_at, key.clone()));
+        if let Some(retry) = entry.failure.and_then(|failure| failure.retry) {
+            self.retries.remove(&retry);
         }
         for claim in entry.claims {
             if let Some(keys) = self.claimants.get_mut(&claim.claimant) {
@@ -480,9 +506,17 @@ impl<C: Clone + Ord> Reconciler<C> {
     /// The change to apply next, or `None` if there is none at this time. Report the result with
     /// [`handle_result`](Self::handle_result).
     pub fn next_change(&mut self, now: Instant) -> Option<Change> {
-        while let Some((_, key)) = self.retries.first().filter(|(at, _)| *at <= now) {
-            let key = key.clone();
+        while let Some(retry) = self
+            .retries
+            .first_entry()
+            .filter(|next| next.key().0 <= now)
+        {
+            let key = retry.get().clone();
             self.update(&key);
+        }
+        let comes_after = |place: &Place| place.rank >= Rank::AddRoute;
+        if self.queue.keys().next().is_none_or(comes_after) {
+            self.confirm_routing();
         }
         let next = self.queue.first_entry()?;
         if self.is_removing_only && next.get().is_add() {
@@ -497,7 +531,7 @@ impl<C: Clone + Ord> Reconciler<C> {
 
     /// When a change that failed is tried again.
     pub fn next_timeout(&self) -> Option<Instant> {
-        self.retries.first().map(|(at, _)| *at)
+        self.retries.keys().next().map(|(at, _)| *at)
     }
 
     /// What became of an object; `None` when all is reported.
@@ -550,8 +584,12 @@ impl<C: Clone + Ord> Reconciler<C> {
                 entry.acknowledged = None;
                 self.update(&key);
             }
-            Change::Remove(_) => {
+            Change::Remove(object) => {
                 entry.held = None;
+                // The kernel removes routes with their source address.
+                if matches!(object, HostObject::Address(_)) {
+                    self.doubt = self.doubt.max(Some(Sight::Doubtful));
+                }
                 self.update(&key);
             }
         }
@@ -563,6 +601,10 @@ impl<C: Clone + Ord> Reconciler<C> {
             return;
         };
         let claimant = entry.claimant();
+        if matches!(change, Change::Add(HostObject::Routing(_))) {
+            // What the kernel refused is not there.
+            entry.held = None;
+        }
         // The kernel may have done it all the same.
         if error.kind() == io::ErrorKind::TimedOut
             && entry.held.is_none()
@@ -582,12 +624,14 @@ impl<C: Clone + Ord> Reconciler<C> {
             .as_ref()
             .map_or(1, |before| before.attempts + 1);
         let retry_at = now + retry_delay(attempts);
+        self.last_order += 1;
+        let retry = (retry_at, self.last_order);
         entry.failure = Some(Failure {
             attempts,
-            retry_at: Some(retry_at),
+            retry: Some(retry),
             message: error.to_string(),
         });
-        self.retries.insert((retry_at, key));
+        self.retries.insert(retry, key);
         if attempts == 1 {
             self.reports.push_back(Report::Failed {
                 claimant,
@@ -636,9 +680,9 @@ impl<C: Clone + Ord> Reconciler<C> {
             self.queue.remove(&place);
         }
         if let Some(failure) = &mut entry.failure
-            && let Some(retry_at) = failure.retry_at.take()
+            && let Some(retry) = failure.retry.take()
         {
-            self.retries.remove(&(retry_at, key.clone()));
+            self.retries.remove(&retry);
         }
         let Some(change) = entry.next_change() else {
             if entry.claims.is_empty() {

@@ -2,35 +2,56 @@
 //! The laws of the plan.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::family::AddressFamily;
 use crate::key::Link;
 use crate::object::{Address, Shield};
+use crate::routes::{PlacedRoute, Route, Rule, RuleAction};
 
 /// Few keys, so that they meet, and attributes that differ.
 pub(crate) fn object() -> impl Strategy<Value = HostObject> {
-    (0..2_u8, 1..=2_u32, 0..4_u8, prop_oneof![Just(24), Just(32)]).prop_map(
+    (0..4_u8, 1..=2_u32, 0..4_u8, prop_oneof![Just(24), Just(32)]).prop_map(
         |(kind, index, last, prefix_len)| {
             let link = Arc::new(Link::new(index, format!("eth{index}")));
             let address = [192, 0, 2, last].into();
             match kind {
                 0 => Shield::new(link, address).into(),
+                1 => route(&link, address),
+                2 => rule(last),
                 _ => Address::new(link, address, prefix_len).into(),
             }
         },
     )
 }
 
-type Host = BTreeMap<Key, HostObject>;
+pub(crate) fn route(link: &Arc<Link>, address: IpAddr) -> HostObject {
+    let route = Route::new(address.into()).with_interface(link.name.clone());
+    let placed = PlacedRoute::new(&route, |_| Some(Link::clone(link))).expect("an interface");
+    Arc::new(RoutingEntry::Route(Box::new(placed))).into()
+}
+
+pub(crate) fn rule(last: u8) -> HostObject {
+    let rule = Rule::new(AddressFamily::Ipv4, last.into(), RuleAction::Table(100));
+    Arc::new(RoutingEntry::Rule(Box::new(rule))).into()
+}
+
+/// By key.
+type Host = BTreeMap<String, HostObject>;
+
+fn id(key: &Key) -> String {
+    format!("{key:?}")
+}
 
 fn host(objects: Vec<HostObject>) -> Host {
     let mut host = Host::new();
     for object in objects {
-        host.entry(object.key()).or_insert(object);
+        host.entry(id(&object.key())).or_insert(object);
     }
     host
 }
@@ -53,7 +74,7 @@ impl Case {
 
     fn apply(mut self, changes: &[Change]) -> Self {
         for change in changes {
-            let key = change.key();
+            let key = id(&change.key());
             match change {
                 Change::Add(object) => {
                     self.owned.insert(key.clone(), object.clone());
@@ -100,7 +121,7 @@ proptest! {
         let changes = case.plan();
         let before = case.actual.clone();
         let (external, desired) = (
-            before.iter().filter(|(key, _)| !case.owned.contains_key(key)),
+            before.iter().filter(|(key, _)| !case.owned.contains_key(*key)),
             host(case.desired.clone()),
         );
         let external: Host = external.map(|(key, object)| (key.clone(), object.clone())).collect();

@@ -10,6 +10,7 @@ use super::*;
 use crate::key::Link;
 use crate::memory::MemoryHost;
 use crate::object::{Address, Shield};
+use crate::plan;
 
 /// A reconciler for claimants with numbers, its host and its clock.
 #[derive(Debug)]
@@ -96,6 +97,15 @@ fn address(last: u8) -> HostObject {
 fn shield(last: u8) -> HostObject {
     let eth0 = Arc::new(Link::new(2, "eth0"));
     Shield::new(eth0, [192, 0, 2, last].into()).into()
+}
+
+fn route(last: u8) -> HostObject {
+    let eth0 = Arc::new(Link::new(2, "eth0"));
+    plan::tests::route(&eth0, [198, 51, 100, last].into())
+}
+
+fn rule(priority: u8) -> HostObject {
+    plan::tests::rule(priority)
 }
 
 const NONE: [&str; 0] = [];
@@ -431,7 +441,7 @@ fn shield_that_fails_does_not_hold_up_its_address() {
     assert_eq!(bench.host.objects(), [address(100)]);
     bench.host.clear_fault();
     bench.retry(1);
-    assert_eq!(bench.host.objects(), [shield(100), address(100)]);
+    assert_eq!(bench.host.objects(), [address(100), shield(100)]);
 }
 
 #[test]
@@ -475,4 +485,91 @@ fn removing_only_adds_nothing() {
     bench.desire(1, 1, &[101]);
     assert_eq!(bench.log(), ["remove address 192.0.2.100/32 dev eth0"]);
     assert!(!bench.reconciler.has_surplus());
+}
+
+#[test]
+fn routes_and_rules_follow_their_addresses_and_go_before_them() {
+    let mut bench = Bench::new();
+    let objects = [rule(9), route(2), route(1), address(100), rule(3)].map(Desired::new);
+    bench.reconciler.set_desired(&1, 1, objects);
+    bench.run();
+    let added = [
+        "add address 192.0.2.100/32 dev eth0",
+        "add route 198.51.100.2 dev eth0",
+        "add route 198.51.100.1 dev eth0",
+        "add rule 9: from all lookup 100",
+        "add rule 3: from all lookup 100",
+    ];
+    assert_eq!(bench.log(), added);
+    bench.desire(1, 1, &[]);
+    let mut removed = added.map(|line| line.replace("add", "remove"));
+    removed.reverse();
+    let removed = removed.map(|line| line.replace("removeress", "address"));
+    assert_eq!(bench.log(), removed);
+}
+
+#[test]
+fn routes_are_confirmed_after_an_address_is_removed_without_a_report() {
+    let mut bench = Bench::new();
+    let objects = || [address(100), route(1), rule(1)].map(Desired::new);
+    bench.reconciler.set_desired(&1, 1, objects());
+    bench.desire(2, 1, &[101, 102]);
+    bench.reports();
+    bench.log();
+    // The kernel removes the route with its source address.
+    bench.host.delete(&route(1).key());
+    bench.desire(2, 1, &[]);
+    assert_eq!(
+        bench.log(),
+        [
+            "remove address 192.0.2.102/32 dev eth0",
+            "remove address 192.0.2.101/32 dev eth0",
+            "add route 198.51.100.1 dev eth0",
+            "add rule 1: from all lookup 100"
+        ],
+        "once after both"
+    );
+    assert_eq!(bench.reports(), NONE);
+}
+
+#[test]
+fn routes_that_another_program_deleted_are_restored_and_reported() {
+    let mut bench = Bench::new();
+    let once = Desired::new(route(3)).with_restored(false);
+    let objects = [Desired::new(route(1)), Desired::new(route(2)), once];
+    bench.reconciler.set_desired(&1, 1, objects);
+    bench.run();
+    bench.log();
+    for last in [1, 3] {
+        bench.host.delete(&route(last).key());
+    }
+    bench.reconciler.handle_routing_disturbed();
+    bench.run();
+    assert_eq!(
+        bench.log(),
+        [
+            "add route 198.51.100.1 dev eth0",
+            "add route 198.51.100.2 dev eth0"
+        ]
+    );
+    assert_eq!(bench.reports(), ["1 restored: route 198.51.100.1 dev eth0"]);
+}
+
+#[test]
+fn refused_route_is_tried_again_when_routes_are_disturbed_and_not_removed() {
+    let mut bench = Bench::new();
+    bench
+        .host
+        .set_fault(|_| Some(io::ErrorKind::NetworkUnreachable.into()));
+    bench
+        .reconciler
+        .set_desired(&1, 1, [Desired::new(route(1))]);
+    bench.run();
+    bench.retry(20);
+    bench.log();
+    bench.reconciler.handle_routing_disturbed();
+    bench.run();
+    assert_eq!(bench.log(), ["add route 198.51.100.1 dev eth0"]);
+    bench.desire(1, 1, &[]);
+    assert_eq!(bench.log(), NONE);
 }

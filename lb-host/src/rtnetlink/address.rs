@@ -76,7 +76,7 @@ fn message(address: &Address) -> AddressMessage {
 /// The message that adds an address.
 fn addition(address: &Address, owner: Option<Owner>) -> AddressMessage {
     let mut message = message(address);
-    message.header.scope = AddressScope::from(address.scope);
+    message.header.scope = AddressScope::from(address.scope.get());
     let attributes = &mut message.attributes;
     attributes.extend(address.broadcast.map(AddressAttribute::Broadcast));
     attributes.extend(address.label.clone().map(AddressAttribute::Label));
@@ -122,12 +122,12 @@ struct Essence {
 }
 
 /// Whether the kernel's `found` is `address` with all its attributes, whoever added it.
-pub fn is_address(found: &AddressMessage, address: &Address) -> bool {
+pub(super) fn is_address(found: &AddressMessage, address: &Address) -> bool {
     essence(found, &address.link.name) == essence(&addition(address, None), &address.link.name)
 }
 
 /// The address of a message. IPv6 states it as the local one beside a peer only.
-pub fn local_address(message: &AddressMessage) -> Option<IpAddr> {
+pub(super) fn local_address(message: &AddressMessage) -> Option<IpAddr> {
     let local = message
         .attributes
         .iter()
@@ -190,6 +190,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::family::Scope;
     use crate::key::Link;
 
     #[test]
@@ -200,7 +201,7 @@ mod tests {
             24,
         );
         address.broadcast = Some(Ipv4Addr::new(192, 168, 1, 255));
-        address.scope = 253;
+        address.scope = Scope::LINK;
         address.label = Some("eth0:vip".to_owned());
         let message = addition(&address, Some(Owner::new(112)));
         assert_eq!(message.header.index, 3);

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The objects of the kernel, over rtnetlink.
 
-pub mod address;
+mod address;
+mod route;
+mod rule;
+mod same;
+mod stale;
+
+pub use self::stale::Kept;
 
 use std::fmt;
 use std::future::Future;
@@ -18,8 +24,8 @@ use crate::reconcile::Applied;
 /// How long the kernel may take for one request.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Changes the kernel of a network namespace, as `ip address add` and `ip address delete` do. Addresses
-/// carry the mark of an owner where the kernel knows `IFA_PROTO`.
+/// Changes the kernel of a network namespace, as `ip address`, `ip route` and `ip rule` do. Objects carry
+/// the mark of an owner, addresses only where the kernel knows `IFA_PROTO`.
 pub struct Rtnetlink {
     handle: rtnetlink::Handle,
     owner: Owner,
@@ -58,6 +64,8 @@ impl HostPlane for Rtnetlink {
         match change {
             Change::Add(HostObject::Address(address)) => self.add_address(address).await,
             Change::Remove(HostObject::Address(address)) => self.remove_address(address).await,
+            Change::Add(HostObject::Routing(entry)) => self.add_routing(entry).await,
+            Change::Remove(HostObject::Routing(entry)) => self.remove_routing(entry).await,
             Change::Add(HostObject::Shield(_)) | Change::Remove(HostObject::Shield(_)) => {
                 Err(io::ErrorKind::Unsupported.into())
             }

@@ -18,7 +18,7 @@ use super::host::host_address;
 use super::key::{Claimant, RouterKey};
 use super::links::Interfaces;
 use super::mailbox::{End, Mailbox};
-use super::routing::{Keeper, RouteManager, Watch};
+use super::routing::Watch;
 use super::statics;
 use super::sys;
 use super::vmac::{self, LinkManager, Secondaries, VirtualLink};
@@ -88,8 +88,8 @@ pub(super) struct Actuator {
     announcer: Announcer,
     retry_at: Option<Instant>,
     realtime: bool,
-    routes: Option<Box<dyn RouteManager>>,
-    routing: Keeper,
+    /// Notices that routes or rules are deleted.
+    watch: Option<Watch>,
     links: vmac::Keeper,
     statics: statics::Keeper,
     /// Static items have to be placed again.
@@ -112,6 +112,14 @@ async fn sleep_until(due: Option<Instant>) {
     }
 }
 
+/// Returns when routes or rules may have been deleted.
+async fn disturbed(watch: &mut Option<Watch>) {
+    match watch {
+        Some(watch) => watch.disturbed().await,
+        None => std::future::pending().await,
+    }
+}
+
 impl Actuator {
     pub(super) fn new(
         host: Box<dyn HostPlane>,
@@ -129,8 +137,7 @@ impl Actuator {
             desired: DesiredState::default(),
             names: BTreeMap::new(),
             announcer: Announcer::new(),
-            routes: None,
-            routing: Keeper::new(events.clone()),
+            watch: None,
             statics: statics::Keeper::new(events.clone()),
             statics_changed: false,
             events,
@@ -139,12 +146,6 @@ impl Actuator {
             links: vmac::Keeper::default(),
             secondaries: Secondaries::default(),
         }
-    }
-
-    /// Adds and removes routes and rules with `routes`.
-    pub(super) fn with_routes(mut self, routes: Box<dyn RouteManager>) -> Self {
-        self.routes = Some(routes);
-        self
     }
 
     /// Makes macvlans with `manager`.
@@ -161,7 +162,7 @@ impl Actuator {
 
     /// Notices by `watch` that another program deletes routes or rules.
     pub(super) fn with_watch(mut self, watch: Watch) -> Self {
-        self.routing.set_watch(watch);
+        self.watch = Some(watch);
         self
     }
 
@@ -207,7 +208,6 @@ impl Actuator {
 
     fn is_idle(&self) -> bool {
         self.reconciler.held().next().is_none()
-            && self.routing.is_empty()
             && self.links.is_empty()
             && self.secondaries.is_empty()
     }
@@ -219,8 +219,7 @@ impl Actuator {
             self.inherit(&router, &name, inheritance);
         }
         if let Some(held) = update.inherited_statics {
-            self.statics
-                .inherit(&held, &mut self.reconciler, &mut self.routing);
+            self.statics.inherit(&held, &mut self.reconciler);
         }
         for (link, address) in update.stale {
             let key = Key::Address(AddressKey::new(link.index, address.address));
@@ -309,12 +308,16 @@ impl Actuator {
                 .with_external(inherited.keep);
             self.reconciler.adopt(Some(&claimant), adopted);
         }
-        self.routing.inherit(router, name, inheritance.routing);
+        for entry in inheritance.routing {
+            // Not all may have been added.
+            let adopted = Adopted::new(entry.into()).with_seen(false);
+            self.reconciler.adopt(Some(&claimant), adopted);
+        }
         self.links.inherit(router, name, inheritance.surplus);
     }
 
-    /// Addresses before the routes that need them, and after them when they are removed. A macvlan is
-    /// set down after that: the kernel takes a hundred times as long for it as for an address.
+    /// Addresses and routes come first. A macvlan is set down after that: the kernel takes a hundred times
+    /// as long for it as for an address.
     async fn follow(&mut self) {
         let mailbox = Arc::clone(&self.mailbox);
         // The last addresses are removed before promote_secondaries is restored.
@@ -327,10 +330,6 @@ impl Actuator {
             return;
         }
         let is_changed = || mailbox.is_changed();
-        let routes = self.routes.as_deref_mut();
-        self.routing
-            .establish(routes, is_changed, &self.desired)
-            .await;
         if !is_changed() {
             self.judge_statics().await;
         }
@@ -344,9 +343,6 @@ impl Actuator {
         {
             self.secondaries.settle(promoted).await;
         }
-        if self.routing.take_retry() {
-            self.retry_at = Some(Instant::now() + RETRY);
-        }
     }
 
     /// Applies changes until there are none, with what the advert thread desires meanwhile. Returns
@@ -354,14 +350,12 @@ impl Actuator {
     async fn apply_changes(&mut self) -> bool {
         let end = self.desired.end;
         let is_leaving = end == Some(End::HandedOver);
-        self.withdraw_routing().await;
         loop {
             if self.mailbox.is_changed() {
                 self.take_update();
                 if self.desired.end != end || (self.desired.is_frozen && end.is_none()) {
                     return false;
                 }
-                self.withdraw_routing().await;
             }
             self.report().await;
             let now = Instant::now().into_std();
@@ -377,14 +371,6 @@ impl Actuator {
         }
     }
 
-    async fn withdraw_routing(&mut self) {
-        let mailbox = Arc::clone(&self.mailbox);
-        let routes = self.routes.as_deref_mut();
-        self.routing
-            .withdraw(routes, || mailbox.is_changed(), &self.desired)
-            .await;
-    }
-
     async fn apply(&mut self, change: &Change) -> std::io::Result<lb_host::Applied> {
         if let Change::Add(HostObject::Address(address)) = change
             && let Err(trouble) = self.links.raise(address.link.index).await
@@ -392,11 +378,10 @@ impl Actuator {
             self.links_failed([trouble]);
             return Err(std::io::ErrorKind::NetworkDown.into());
         }
-        let applied = self.host.apply(change).await?;
-        if let Change::Remove(HostObject::Address(_)) = change {
-            self.routing.address_removed();
+        if let (Change::Add(HostObject::Routing(_)), Some(watch)) = (change, &mut self.watch) {
+            watch.listen();
         }
-        Ok(applied)
+        self.host.apply(change).await
     }
 
     /// Leaves what is desired to another process, and removes the rest; returns whether that is done.
@@ -416,9 +401,7 @@ impl Actuator {
     /// Reports to the advert thread which static items are missing.
     async fn judge_statics(&mut self) {
         let (statics, placed) = (&self.desired.statics, &self.desired.placed);
-        let judged = self
-            .statics
-            .judge(statics, placed, (&self.reconciler, &self.routing));
+        let judged = self.statics.judge(statics, placed, &self.reconciler);
         if let Some(judgement) = judged.await {
             // The thread has ended if nobody receives this; then the mailbox is closed.
             let _ = self.commands.send(Command::Statics(judgement)).await;
@@ -437,10 +420,10 @@ impl Actuator {
         tokio::select! {
             () = self.mailbox.changed() => {}
             Some(hint) = self.hints.recv() => self.take_hint(hint),
-            () = self.routing.disturbed() => {}
+            () = disturbed(&mut self.watch) => self.reconciler.handle_routing_disturbed(),
             () = self.statics.disturbed() => {
                 self.statics_changed = true;
-                self.routing.doubt();
+                self.reconciler.handle_routing_disturbed();
             }
             () = sleep_until(due) => {}
             () = sleep_until(turn) => return Woken::InTurn,
@@ -449,7 +432,7 @@ impl Actuator {
     }
 
     fn take_hint(&mut self, hint: Hint) {
-        self.routing.doubt();
+        self.reconciler.handle_routing_disturbed();
         match hint {
             Hint::AddressGone { link, address } => {
                 self.handle_missing(AddressKey::new(link.index, address));

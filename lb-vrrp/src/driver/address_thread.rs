@@ -26,7 +26,7 @@ use super::host::OWNER;
 use super::links::Interfaces;
 use super::mailbox::Mailbox;
 use super::monitor::{self, Monitor, Watched};
-use super::routing::{Routes, Watch};
+use super::routing::Watch;
 use super::spec::Options;
 use super::vmac;
 use crate::NetlinkBuffers;
@@ -158,7 +158,6 @@ async fn serve(netlink: Netlink, work: Work) {
         hints,
         work.events,
     )
-    .with_routes(Box::new(Routes::new(netlink.handle.clone())))
     .with_watch(netlink.watch)
     .with_table(work.table.subscribe())
     .with_links(Box::new(vmac::Rtnetlink::new(netlink.handle.clone())))

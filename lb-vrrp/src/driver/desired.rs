@@ -4,11 +4,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lb_host::{AddressKey, Desired, HostObject, Link, Shield};
+use lb_host::{AddressKey, Desired, HostObject, Link, RoutingEntry, Shield};
 
 use super::host::host_address;
 use super::pacing::Lane;
-use super::routing::RoutingEntry;
 use super::socket::PacketSocket;
 use crate::{Announcements, VirtualAddress};
 
@@ -112,7 +111,7 @@ pub(super) struct DesiredRouter {
     pub(super) announcements: Announcements,
     pub(super) addresses: Arc<[Prepared]>,
     /// Routes and rules, in the order in which they are added.
-    pub(super) routing: Arc<[RoutingEntry]>,
+    pub(super) routing: Arc<[Arc<RoutingEntry>]>,
 }
 
 impl DesiredRouter {
@@ -133,14 +132,16 @@ impl DesiredRouter {
             } = *router;
             (held, shielded, owner, epoch)
         };
-        flags(self) == flags(other) && Arc::ptr_eq(&self.addresses, &other.addresses)
+        flags(self) == flags(other)
+            && Arc::ptr_eq(&self.addresses, &other.addresses)
+            && Arc::ptr_eq(&self.routing, &other.routing)
     }
 
-    /// The host objects: addresses, and shields if the host can have them.
+    /// The host objects: addresses, shields if the host can have them, routes and rules.
     pub(super) fn objects(&self, has_shields: bool) -> impl Iterator<Item = Desired> {
         let is_shielded = self.shielded && has_shields;
         let addresses = self.addresses.iter().filter(|_| self.held);
-        addresses.flat_map(move |prepared| {
+        let addresses = addresses.flat_map(move |prepared| {
             let address = HostObject::from(host_address(&prepared.address, &prepared.link));
             let address = Desired::new(address)
                 .with_awaited(true)
@@ -150,7 +151,9 @@ impl DesiredRouter {
                 Desired::new(Shield::new(link, prepared.address.address).into())
             });
             [Some(address), shield].into_iter().flatten()
-        })
+        });
+        let routing = self.routing.iter().filter(|_| self.held);
+        addresses.chain(routing.map(|entry| Desired::new(Arc::clone(entry).into())))
     }
 }
 
@@ -169,7 +172,7 @@ pub(super) struct Inherited {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Inheritance {
     pub(super) addresses: Vec<Inherited>,
-    pub(super) routing: Vec<RoutingEntry>,
+    pub(super) routing: Vec<Arc<RoutingEntry>>,
     /// Name and MAC address of macvlans that are to be removed.
     pub(super) surplus: Vec<(String, [u8; 6])>,
 }

@@ -66,7 +66,7 @@ pub(super) fn host_address(address: &VirtualAddress, link: &Arc<Link>) -> Addres
     let mut host = Address::new(Arc::clone(link), address.address, address.prefix_len);
     host.peer = address.peer;
     host.broadcast = address.broadcast;
-    host.scope = address.scope.get();
+    host.scope = address.scope;
     host.label.clone_from(&address.label);
     host.flags = flags(address).bits();
     if address.address.is_ipv6() {
@@ -113,7 +113,7 @@ mod tests {
         let mut expected = Address::new(Arc::clone(&eth0), [192, 168, 1, 50].into(), 24);
         expected.peer = Some([10, 0, 0, 1].into());
         expected.broadcast = Some([192, 168, 1, 255].into());
-        expected.scope = 253;
+        expected.scope = Scope::LINK;
         expected.label = Some("eth0:vip".to_owned());
         expected.flags = 0x200;
         assert_eq!(host, expected);

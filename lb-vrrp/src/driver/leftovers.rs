@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The look at what is there before anything runs, and the removal of what a predecessor left.
 
-use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tracing::info;
@@ -16,7 +15,8 @@ use super::spec::{Configuration, RouterSpec};
 use super::vmac::Naming;
 use super::{statics, validate, vmac};
 use crate::VirtualAddress;
-use lb_host::{Change, HostPlane, Link, Rtnetlink};
+use lb_host::rtnetlink::Kept;
+use lb_host::{AddressKey, Change, HostPlane, Link, Rtnetlink};
 
 /// What is about to run, and with what.
 pub(super) struct Cleaning<'a> {
@@ -62,8 +62,11 @@ impl Cleaning<'_> {
         if self.manager.is_none() && !alone {
             info!("another driver lives here: what may be left over may be its own, and stays");
         } else if self.manager.is_none() {
-            let own = owned(routers, &interfaces);
-            statics::remove_leftovers(&handle, statics, &interfaces, &own).await;
+            let placed = statics::Placed::new(statics, &interfaces);
+            let objects = placed.objects().cloned().collect();
+            let kept = Kept::new(objects, owned(routers, &interfaces));
+            let host = Rtnetlink::new(handle.clone(), OWNER);
+            host.remove_stale(&kept).await;
         }
         let mut rtnetlink = Rtnetlink::new(handle, OWNER);
         let manager = match self.manager {
@@ -107,13 +110,13 @@ async fn read(handle: &rtnetlink::Handle) -> Result<Interfaces, Error> {
 }
 
 /// The addresses of address owners, by interface.
-fn owned(routers: &[RouterSpec], interfaces: &Interfaces) -> BTreeSet<(u32, IpAddr)> {
+fn owned(routers: &[RouterSpec], interfaces: &Interfaces) -> HashSet<AddressKey> {
     let owners = routers.iter().filter(|of| of.config.priority().is_owner());
     owners
         .flat_map(|spec| {
             spec.virtual_addresses.iter().filter_map(|address| {
                 let interface = interfaces.get(interface_of(spec, address))?;
-                Some((interface.link.index, address.address))
+                Some(AddressKey::new(interface.link.index, address.address))
             })
         })
         .collect()

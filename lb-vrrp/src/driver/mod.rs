@@ -105,7 +105,7 @@ mod tracked;
 mod validate;
 mod vmac;
 
-pub use lb_host::{HostPlane, Link};
+pub use lb_host::{HostPlane, Link, PlacedRoute, RoutingEntry};
 
 pub use self::error::{
     AddressError, AddressOperation, Capability, Error, InterfaceError, InterfaceOperation,
@@ -113,7 +113,7 @@ pub use self::error::{
 pub use self::event::{Event, LinkProblem};
 pub use self::handle::DriverHandle;
 pub use self::host::{ADDRESS_PROTOCOL, Ports};
-pub use self::routing::{PlacedRoute, ROUTE_PROTOCOL, RouteError, RouteManager, RoutingEntry};
+pub use self::routing::{ROUTE_PROTOCOL, RouteError};
 pub use self::scheduling::{LockMemory, Processors, Scheduling};
 pub use self::spec::{Configuration, Options, Realtime, RouterSpec};
 pub use self::status::{

@@ -17,7 +17,6 @@ use super::mailbox::Mailbox;
 use super::needs::macvlan_of;
 use super::ports::{Place, Ports};
 use super::present::Present;
-use super::routing::RoutingEntry;
 use super::spec::RouterSpec;
 use super::succession::{HeldAddress, RouterEstate};
 use super::vmac::{Macvlan, Outlet, covers_adverts, mac_of};
@@ -25,7 +24,7 @@ use crate::{
     AdvertisedPriority, AnnounceReason, Authentication, Output, Received, RouterConfig, State,
     Transmit, VirtualAddress, VirtualRouter,
 };
-use lb_host::Link;
+use lb_host::{Link, RoutingEntry};
 
 /// Bursts because of other routers' adverts are at least this far apart; the actuator's repeat
 /// follows the last of them in any case.
@@ -54,7 +53,7 @@ pub(super) struct Router {
     /// Where its port was last.
     port: Place,
     addresses: Arc<[Prepared]>,
-    routing: Arc<[RoutingEntry]>,
+    routing: Arc<[Arc<RoutingEntry>]>,
     /// Its addresses and routes are prepared as the specification has them.
     prepared: bool,
     /// Addresses of this epoch that are on their interface, by interface and address.
@@ -152,7 +151,7 @@ impl Router {
     pub(super) fn prepare(
         &mut self,
         addresses: Vec<Prepared>,
-        routing: Vec<RoutingEntry>,
+        routing: Vec<Arc<RoutingEntry>>,
         mailbox: &Mailbox,
     ) {
         let same = *self.addresses == *addresses && *self.routing == *routing;
@@ -398,7 +397,7 @@ impl Router {
             vmac: self.vmac(),
             address_vmacs: self.address_vmacs(),
             held: held.collect(),
-            routing: routing.cloned().collect(),
+            routing: routing.map(|entry| RoutingEntry::clone(entry)).collect(),
             send_failures: self.send_failures,
         }
     }
@@ -425,7 +424,7 @@ impl Router {
         surplus.retain(|of| !wanted.contains(of));
         self.inheritance = Some(Inheritance {
             addresses: addresses.collect(),
-            routing: estate.routing,
+            routing: estate.routing.into_iter().map(Arc::new).collect(),
             surplus,
         });
     }

@@ -57,6 +57,7 @@ proptest! {
                         Address::new(link, address.address, address.prefix_len).into()
                     }
                     HostObject::Shield(shield) => Shield::new(link, shield.address).into(),
+                    HostObject::Routing(_) => plan::tests::route(&link, [198, 51, 100, 1].into()),
                 }
             })
             .collect();
@@ -98,15 +99,16 @@ proptest! {
             bench.now = at;
             bench.run();
         }
-        let mut expected: BTreeMap<Key, HostObject> = BTreeMap::new();
+        let mut expected: HashMap<Key, HostObject> = HashMap::new();
         for object in desired.into_values().flatten() {
             expected.entry(object.key()).or_insert(object);
         }
         for object in before {
             expected.entry(object.key()).or_insert(object);
         }
-        let expected: Vec<HostObject> = expected.into_values().collect();
-        prop_assert_eq!(bench.host.objects(), expected);
+        let objects = bench.host.objects();
+        let found = objects.into_iter().map(|object| (object.key(), object));
+        prop_assert_eq!(found.collect::<HashMap<_, _>>(), expected);
         prop_assert!(!bench.reconciler.has_surplus());
         prop_assert!(bench.reconciler.queue.is_empty());
     }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Logs and passes on what became of host objects.
 
-use std::net::IpAddr;
+use std::io;
 use std::sync::Arc;
 
-use lb_host::{Change, HostObject, Key, Report};
+use lb_host::{Change, HostObject, Report, RoutingEntry};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
@@ -12,6 +12,7 @@ use super::super::advert::Command;
 use super::super::error::{AddressError, AddressOperation};
 use super::super::event::Event;
 use super::super::key::{Claimant, RouterKey};
+use super::super::routing::RouteError;
 use super::super::vmac;
 use super::{Actuator, RETRY};
 
@@ -62,11 +63,8 @@ impl Actuator {
     }
 
     fn report_restored(&self, claimant: Claimant, object: &HostObject) {
-        let HostObject::Address(address) = object else {
-            return;
-        };
-        let event = match claimant {
-            Claimant::Router(router) => {
+        let event = match (claimant, object) {
+            (Claimant::Router(router), HostObject::Address(address)) => {
                 let name = self.name_of(&router);
                 warn!(
                     instance = %name, vrid = %router.vrid, ifname = %address.link.name,
@@ -80,35 +78,30 @@ impl Actuator {
                     interface: Arc::from(address.link.name.as_str()),
                 }
             }
-            Claimant::Static => {
-                let Some(item) = self.desired.placed.name_of(&address.key()) else {
+            (Claimant::Router(router), HostObject::Routing(entry)) => {
+                let name = self.name_of(&router);
+                warn!(instance = %name, vrid = %router.vrid, "{entry} was gone and is added again");
+                Event::RouteRestored {
+                    router: name,
+                    vrid: router.vrid,
+                    entry: RoutingEntry::clone(entry),
+                }
+            }
+            (Claimant::Router(_), _) => return,
+            (Claimant::Static, _) => {
+                let Some(item) = self.desired.placed.name_of(&object.key()) else {
                     return;
                 };
-                warn!("static {item} was deleted by another program and is added again");
+                warn!("static {item} was gone and is added again");
                 Event::StaticRestored { item }
             }
         };
         let _ = self.events.try_send(event);
     }
 
-    fn report_failed(&self, claimant: Option<Claimant>, change: &Change, source: std::io::Error) {
+    fn report_failed(&self, claimant: Option<Claimant>, change: &Change, source: io::Error) {
         match claimant {
-            Some(Claimant::Router(router)) => {
-                let Some(error) = address_error(change, source) else {
-                    return;
-                };
-                let name = self.name_of(&router);
-                error!(
-                    instance = %name, vrid = %router.vrid, ifname = %error.interface,
-                    address = %error.address, operation = %error.operation, error = %error.source,
-                    "virtual address not changed, trying again"
-                );
-                let _ = self.events.try_send(Event::AddressFailed {
-                    router: name,
-                    vrid: router.vrid,
-                    error: Arc::new(error),
-                });
-            }
+            Some(Claimant::Router(router)) => self.report_router_failed(&router, change, source),
             // The status of a static item says why it is missing.
             Some(Claimant::Static) if change.is_add() => {}
             Some(Claimant::Static) => {
@@ -116,6 +109,41 @@ impl Actuator {
             }
             None => error!(error = %source, "cannot {change}, which is stale, trying again"),
         }
+    }
+
+    fn report_router_failed(&self, router: &RouterKey, change: &Change, source: io::Error) {
+        let (name, vrid) = (self.name_of(router), router.vrid);
+        let operation = match (change.object(), change.is_add()) {
+            (HostObject::Shield(_), true) => AddressOperation::Shield,
+            (HostObject::Shield(_), false) => AddressOperation::Unshield,
+            (_, true) => AddressOperation::Add,
+            (_, false) => AddressOperation::Remove,
+        };
+        let (address, link) = match change.object() {
+            HostObject::Address(address) => (address.address, &address.link),
+            HostObject::Shield(shield) => (shield.address, &shield.link),
+            HostObject::Routing(entry) => {
+                error!(instance = %name, %vrid, error = %source, "cannot {change}, trying again");
+                let error = Arc::new(RouteError::new(operation, entry, source));
+                let _ = self.events.try_send(Event::RouteFailed {
+                    router: name,
+                    vrid,
+                    error,
+                });
+                return;
+            }
+            _ => return,
+        };
+        error!(
+            instance = %name, %vrid, ifname = %link.name, %address, %operation, error = %source,
+            "virtual address not changed, trying again"
+        );
+        let error = AddressError::new(operation, address, &link.name, source);
+        let _ = self.events.try_send(Event::AddressFailed {
+            router: name,
+            vrid,
+            error: Arc::new(error),
+        });
     }
 
     /// The name of a router, or its key where it is gone.
@@ -148,19 +176,4 @@ impl Actuator {
             });
         }
     }
-}
-
-fn address_error(change: &Change, source: std::io::Error) -> Option<AddressError> {
-    let (address, link): (IpAddr, _) = match change.object() {
-        HostObject::Address(address) => (address.address, &address.link),
-        HostObject::Shield(shield) => (shield.address, &shield.link),
-        _ => return None,
-    };
-    let operation = match (change.key(), change.is_add()) {
-        (Key::Shield(_), true) => AddressOperation::Shield,
-        (Key::Shield(_), false) => AddressOperation::Unshield,
-        (_, true) => AddressOperation::Add,
-        (_, false) => AddressOperation::Remove,
-    };
-    Some(AddressError::new(operation, address, &link.name, source))
 }

@@ -6,17 +6,15 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lb_host::{AddressKey, Adopted, Desired, HostObject, Key, Reconciler};
+use lb_host::{Adopted, Desired, HostObject, Key, Reconciler};
 use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
-use super::{Item, Placed, Spot, interfaces_of};
+use super::{Item, Placed, interfaces_of};
 use crate::StaticItems;
 use crate::driver::event::Event;
-use crate::driver::host::host_address;
 use crate::driver::key::Claimant;
 use crate::driver::links::Interfaces;
-use crate::driver::routing;
 use crate::driver::status::{StaticProblem, StaticStatus};
 
 /// How long the monitor may take to see an address that was just added.
@@ -30,7 +28,7 @@ pub(in crate::driver) struct Keeper {
     /// Those that static items name, as of the last look: index, and whether it is up.
     seen: BTreeMap<String, Option<(u32, bool)>>,
     /// What is put there once, and has been.
-    once: BTreeMap<Arc<str>, Spot>,
+    once: BTreeMap<Arc<str>, HostObject>,
     /// What was told to be amiss, and of which items.
     told: (Arc<StaticItems>, Vec<StaticStatus>),
 }
@@ -69,8 +67,8 @@ impl Keeper {
         self.once
             .retain(|name, _| items.iter().any(|of| !of.watched && of.name == *name));
         for item in items {
-            if let Some(spot) = self.once.get(&item.name) {
-                item.spot = Some(spot.clone());
+            if let Some(object) = self.once.get(&item.name) {
+                item.object = Some(object.clone());
                 item.problem = None;
             }
         }
@@ -82,16 +80,14 @@ impl Keeper {
         table.map_or_else(Interfaces::default, |of| of.borrow_and_update().clone())
     }
 
-    /// The addresses that are to be on their interfaces. One that is put there once, and is gone, is
-    /// not among them.
+    /// The objects that are to be there. One that is added once, and is gone, is not among them.
     pub(in crate::driver) fn objects(
         &self,
         placed: &Placed,
         reconciler: &Reconciler<Claimant>,
     ) -> Vec<Desired> {
-        let items = placed.addresses();
-        let objects = items.filter_map(|(item, link, address)| {
-            let object = HostObject::from(host_address(address, link));
+        let objects = placed.0.iter().filter_map(|item| {
+            let object = item.object.clone()?;
             let is_done = self.once.contains_key(&item.name) && !reconciler.is_held(&object.key());
             (!is_done).then(|| Desired::new(object).with_restored(item.watched))
         });
@@ -103,22 +99,15 @@ impl Keeper {
         &mut self,
         statics: &StaticItems,
         reconciler: &mut Reconciler<Claimant>,
-        routing: &mut routing::Keeper,
     ) {
         let interfaces = self.look();
         for item in Placed::new(statics, &interfaces).0 {
-            let Some(spot) = item.spot else { continue };
-            match &spot {
-                Spot::Address(link, address) => {
-                    let object = HostObject::from(host_address(address, link));
-                    // Not all may have been added.
-                    let adopted = Adopted::new(object).with_seen(false);
-                    reconciler.adopt(Some(&Claimant::Static), adopted);
-                }
-                Spot::Routing(entry) => routing.inherit_static(entry.clone()),
-            }
+            let Some(object) = item.object else { continue };
+            // Not all may have been added.
+            let adopted = Adopted::new(object.clone()).with_seen(false);
+            reconciler.adopt(Some(&Claimant::Static), adopted);
             if !item.watched {
-                self.once.insert(item.name, spot);
+                self.once.insert(item.name, object);
             }
         }
     }
@@ -146,26 +135,22 @@ impl Keeper {
         &mut self,
         statics: &Arc<StaticItems>,
         placed: &Placed,
-        known: Known<'_>,
+        reconciler: &Reconciler<Claimant>,
     ) -> Option<Judgement> {
-        let (reconciler, routing) = known;
         for item in placed.0.iter().filter(|item| !item.watched) {
-            let is_there = match &item.spot {
-                Some(Spot::Address(link, address)) => {
-                    reconciler.is_held(&Key::Address(AddressKey::new(link.index, address.address)))
-                }
-                Some(Spot::Routing(entry)) => routing.holds(entry),
-                None => false,
-            };
-            if let Some(spot) = item.spot.clone().filter(|_| is_there) {
-                self.once.entry(Arc::clone(&item.name)).or_insert(spot);
+            if let Some(object) = &item.object
+                && reconciler.is_held(&object.key())
+            {
+                self.once
+                    .entry(Arc::clone(&item.name))
+                    .or_insert_with(|| object.clone());
             }
         }
         let amiss = placed.0.iter().filter_map(|item| {
             Some(StaticStatus {
                 item: Arc::clone(&item.name),
                 group: item.group.clone(),
-                problem: problem(item, known)?,
+                problem: problem(item, reconciler)?,
             })
         });
         let amiss: Vec<StaticStatus> = amiss.collect();
@@ -214,35 +199,28 @@ impl Keeper {
             return;
         };
         let watched = || {
-            placed.addresses().filter(|(item, link, address)| {
-                let key = AddressKey::new(link.index, address.address);
-                item.watched && reconciler.is_held(&Key::Address(key))
+            let items = placed.0.iter().filter(|item| item.watched);
+            items.filter_map(|item| match &item.object {
+                Some(HostObject::Address(address)) => {
+                    let is_held = reconciler.is_held(&Key::Address(address.key()));
+                    is_held.then_some(address)
+                }
+                _ => None,
             })
         };
-        let has_all = |seen: &Interfaces| {
-            watched().all(|(_, link, address)| seen.holds(link, address.address))
-        };
+        let has_all = |seen: &Interfaces| watched().all(|of| seen.holds(&of.link, of.address));
         // A clone leaves the changes to the next look.
         let mut table = table.clone();
         let _ = tokio::time::timeout(SEEN, table.wait_for(has_all)).await;
     }
 }
 
-/// What is known about addresses, and about routes and rules.
-type Known<'a> = (&'a Reconciler<Claimant>, &'a routing::Keeper);
-
-fn problem(item: &Item, (reconciler, routing): Known<'_>) -> Option<StaticProblem> {
-    let refused = match &item.spot {
-        Some(Spot::Address(link, address)) => {
-            let key = Key::Address(AddressKey::new(link.index, address.address));
-            reconciler.failure(&key).map(str::to_owned)
-        }
-        Some(Spot::Routing(entry)) => routing.problem(entry).cloned(),
-        None => None,
+fn problem(item: &Item, reconciler: &Reconciler<Claimant>) -> Option<StaticProblem> {
+    let refused = || {
+        let failure = reconciler.failure(&item.object.as_ref()?.key())?;
+        Some(StaticProblem::Refused(failure.to_owned()))
     };
-    item.problem
-        .clone()
-        .or_else(|| refused.map(StaticProblem::Refused))
+    item.problem.clone().or_else(refused)
 }
 
 fn state(interfaces: &Interfaces, name: &str) -> Option<(u32, bool)> {

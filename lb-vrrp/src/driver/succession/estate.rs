@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use lb_host::RoutingEntry;
 use serde::{Deserialize, Serialize};
 
-use crate::driver::routing::RoutingEntry;
 use crate::driver::timer::Lateness;
 use crate::track::Verdict;
 use crate::{AddressFamily, HandOver, StaticItems, VirtualAddress};

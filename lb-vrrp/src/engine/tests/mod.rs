@@ -123,7 +123,7 @@ impl Rig {
     }
 
     fn hear_this(&mut self, from: &str, advertisement: &Advertisement) -> Result<(), Rejected> {
-        let destination = AddressFamily::Ipv4.group();
+        let destination = crate::multicast_group(AddressFamily::Ipv4);
         let payload = advertisement.to_vec(ip(from), destination);
         let received = Received {
             source: ip(from),
