@@ -11,6 +11,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use lb_vrrp::wire::Advertisement;
 use lb_vrrp::{
     AddressFamily, AddressList, AdvertInterval, AdvertisedPriority, Priority, Version, Vrid,
+    multicast_group,
 };
 
 /// The largest usual advertisement: 20 addresses, as keepalived's limit is.
@@ -31,7 +32,7 @@ fn advertisement(version: Version, addresses: u8) -> Advertisement {
 
 fn codec(criterion: &mut Criterion) {
     let source = IpAddr::from([192, 0, 2, 1]);
-    let group = AddressFamily::Ipv4.group();
+    let group = multicast_group(AddressFamily::Ipv4);
     for (version, count) in [(Version::V2, 1), (Version::V3, 1), (Version::V3, ADDRESSES)] {
         let name = format!("{version} {count} addresses");
         let advertisement = advertisement(version, count);

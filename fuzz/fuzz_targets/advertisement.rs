@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use lb_vrrp::wire::Advertisement;
 use lb_vrrp::{
-    AddressFamily, Authentication, Carrier, Password, Priority, Received, RouterConfig, Version,
+    AddressFamily, multicast_group, Authentication, Carrier, Password, Priority, Received, RouterConfig, Version,
     VirtualRouter, Vrid,
 };
 use libfuzzer_sys::fuzz_target;
@@ -22,7 +22,7 @@ const OUTPUTS: usize = 16;
 fuzz_target!(|data: &[u8]| {
     for pair in [IPV4, IPV6] {
         let [own, peer] = pair.map(|address| address.parse::<IpAddr>().expect("an address"));
-        let group = AddressFamily::of(peer).group();
+        let group = multicast_group(AddressFamily::of(peer));
         round_trip(data, peer, group);
         round_trip(data, peer, own);
         // A right checksum takes the bytes past the parser.
@@ -80,7 +80,7 @@ fn engine(version: Version, payload: &[u8], own: IpAddr, peer: IpAddr) {
     for _ in 0..4 {
         let received = Received {
             source: peer,
-            destination: AddressFamily::of(peer).group(),
+            destination: multicast_group(AddressFamily::of(peer)),
             hop_limit: 255,
             carrier: Carrier::Ip,
             payload,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use lb_vrrp::wire::{Advertisement, AuthenticationHeader, HmacTrailer};
 use lb_vrrp::{
-    AddressFamily, Authentication, Carrier, HmacConfig, HmacKey, HmacMode, Password, Received,
+    AddressFamily, multicast_group, Authentication, Carrier, HmacConfig, HmacKey, HmacMode, Password, Received,
     RouterConfig, State, Version, VirtualRouter, Vrid,
 };
 use libfuzzer_sys::fuzz_target;
@@ -112,7 +112,7 @@ fn take(
     router.handle_startup(now);
     let received = Received {
         source: peer,
-        destination: AddressFamily::of(peer).group(),
+        destination: multicast_group(AddressFamily::of(peer)),
         hop_limit: 255,
         carrier,
         payload,

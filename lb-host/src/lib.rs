@@ -3,12 +3,44 @@
 //!
 //! The crate knows neither VRRP, IPVS nor health checks: it changes links, addresses, routes, rules and
 //! settings of the kernel, runs programs, and prepares threads and namespaces.
+//!
+//! # Host objects
+//!
+//! A program describes what a host is to have as [`HostObject`]s. [`plan`] computes the changes from
+//! what is there, a [`Reconciler`] does so step by step for several claimants, with retries, and a
+//! `HostPlane` applies them: `Rtnetlink` in the kernel, [`MemoryHost`] in a test.
 
 #[cfg(feature = "descriptors")]
 pub mod descriptors;
+mod family;
+mod key;
+mod memory;
 pub mod namespace;
+mod object;
+mod plan;
+#[cfg(feature = "netlink")]
+mod plane;
+mod reconcile;
+mod routes;
+#[cfg(feature = "netlink")]
+pub mod rtnetlink;
 pub mod scheduling;
 #[cfg(feature = "script")]
 pub mod script;
 #[cfg(feature = "thread")]
 pub mod thread;
+
+pub use self::family::{AddressFamily, Scope};
+pub use self::key::{AddressKey, Key, Link};
+pub use self::memory::MemoryHost;
+pub use self::object::{Address, HostObject, Owner, Shield};
+pub use self::plan::{Change, plan};
+#[cfg(feature = "netlink")]
+pub use self::plane::HostPlane;
+pub use self::reconcile::{Adopted, Applied, Desired, Reconciler, Report};
+pub use self::routes::{
+    Network, NetworkError, NextHop, PlacedRoute, Route, RouteKind, RouteMetric, RoutePreference,
+    RoutingEntry, Rule, RuleAction,
+};
+#[cfg(feature = "netlink")]
+pub use self::rtnetlink::Rtnetlink;

@@ -5,6 +5,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use lb_host::Scope;
+
 /// A virtual address on an interface. The equivalent of `ip address add`:
 /// `ADDRESS/PREFIX broadcast BROADCAST scope SCOPE label LABEL dev INTERFACE`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -214,46 +216,6 @@ impl AddressFlag {
             self,
             Self::Home | Self::DetectDuplicates | Self::ManageTemporary
         )
-    }
-}
-
-/// Scope of an address, as the kernel numbers it (`RT_SCOPE_*`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Scope(u8);
-
-impl Scope {
-    /// `RT_SCOPE_UNIVERSE`.
-    pub const GLOBAL: Self = Self(0);
-    /// `RT_SCOPE_SITE`.
-    pub const SITE: Self = Self(200);
-    /// `RT_SCOPE_LINK`.
-    pub const LINK: Self = Self(253);
-    /// `RT_SCOPE_HOST`.
-    pub const HOST: Self = Self(254);
-    /// `RT_SCOPE_NOWHERE`.
-    pub const NOWHERE: Self = Self(255);
-
-    /// The scope of this number.
-    pub const fn new(number: u8) -> Self {
-        Self(number)
-    }
-
-    /// The kernel's number.
-    pub const fn get(self) -> u8 {
-        self.0
-    }
-
-    /// The scope of a name as `ip address` writes it, or of a decimal number.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "global" => Self::GLOBAL,
-            "site" => Self::SITE,
-            "link" => Self::LINK,
-            "host" => Self::HOST,
-            "nowhere" => Self::NOWHERE,
-            number => Self(number.parse().ok()?),
-        })
     }
 }
 

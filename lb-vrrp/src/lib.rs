@@ -159,17 +159,20 @@ pub mod group;
 mod link_poll;
 mod pacing;
 mod params;
-mod routes;
 pub mod spec;
 mod statics;
 pub mod track;
 mod vmac;
 pub mod wire;
 
+pub use lb_host::{
+    Network, NetworkError, NextHop, Route as VirtualRoute, RouteKind, RouteMetric, RoutePreference,
+    Rule as VirtualRule, RuleAction, Scope,
+};
 pub use pnet::util::MacAddr;
 
 pub use self::{
-    addresses::{AddressFlag, Announcements, ExtraRefresh, Scope, VirtualAddress},
+    addresses::{AddressFlag, Announcements, ExtraRefresh, VirtualAddress},
     buffers::{NetlinkBuffer, NetlinkBuffers, ReceiveBuffer},
     carrier::CarrierDelay,
     engine::{
@@ -183,10 +186,7 @@ pub use self::{
     params::{
         AddressFamily, AddressList, AdvertInterval, AdvertisedPriority, AntiReplay, Authentication,
         HmacConfig, HmacKey, HmacMode, Password, Priority, UnicastPeer, Version, Vrid,
-    },
-    routes::{
-        Network, NetworkError, NextHop, RouteKind, RouteMetric, RoutePreference, RuleAction,
-        VirtualRoute, VirtualRule,
+        multicast_group,
     },
     statics::{StaticError, StaticItem, StaticItems, TrackGroup},
     vmac::Vmac,

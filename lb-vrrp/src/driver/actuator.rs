@@ -1,38 +1,35 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Makes addresses as the advert thread wants them, and announces them again.
+//! Changes the host as the advert thread desires, and announces addresses again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lb_host::{AddressKey, Adopted, Change, Desired, HostObject, HostPlane, Key, Link, Reconciler};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
+use tracing::info;
 
-use super::address::{AddressManager, Link};
 use super::advert::Command;
+use super::desired::{DesiredRouter, Inheritance};
 use super::event::Event;
-use super::filter::PacketFilter;
+use super::host::host_address;
+use super::key::{Claimant, RouterKey};
 use super::links::Interfaces;
-use super::mailbox::{End, Mailbox, RouterKey, Wishes};
-use super::pacing::Pacer;
-use super::routing::{Keeper, Watch};
+use super::mailbox::{End, Mailbox};
+use super::routing::Watch;
 use super::statics;
 use super::sys;
-use super::vmac::{self, LinkManager, Secondaries};
+use super::vmac::{self, LinkManager, Secondaries, VirtualLink};
+use crate::StaticItems;
 
-mod addresses;
 mod announcing;
-mod failures;
-mod hand_over;
-mod leftover;
-mod shields;
+mod report;
 
-use self::addresses::{AddressKey, Held};
-pub(super) use self::leftover::remove_leftovers;
-use self::shields::Shields;
+use self::announcing::Announcer;
 
-/// When what failed is tried again.
+/// Time to the next attempt at what failed.
 const RETRY: Duration = Duration::from_secs(1);
 /// Attempts to remove an address once the driver has stopped.
 const LAST_ATTEMPTS: u32 = 3;
@@ -57,25 +54,46 @@ pub(super) enum Hint {
     Audit(Interfaces),
 }
 
+/// All that is desired, as of the last update.
+#[derive(Debug, Default)]
+pub(super) struct DesiredState {
+    pub(super) routers: BTreeMap<RouterKey, Arc<DesiredRouter>>,
+    virtual_links: Arc<[VirtualLink]>,
+    /// `None` as long as that is not known.
+    promoted: Option<Arc<[Link]>>,
+    statics: Arc<StaticItems>,
+    /// The static items with their interfaces.
+    pub(super) placed: statics::Placed,
+    is_frozen: bool,
+    end: Option<End>,
+}
+
+impl DesiredState {
+    fn is_held(&self, router: &RouterKey) -> bool {
+        self.routers.get(router).is_some_and(|router| router.held)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Actuator {
-    manager: Box<dyn AddressManager>,
-    shields: Shields,
+    host: Box<dyn HostPlane>,
+    reconciler: Reconciler<Claimant>,
     mailbox: Arc<Mailbox>,
     commands: mpsc::Sender<Command>,
     hints: mpsc::Receiver<Hint>,
     events: mpsc::Sender<Event>,
-    /// Boxed: a node of the map is half empty.
-    held: BTreeMap<AddressKey, Box<Held>>,
-    /// Failed and told.
-    failing: BTreeSet<AddressKey>,
+    desired: DesiredState,
+    /// Names of routers, also of those that are gone.
+    names: BTreeMap<RouterKey, Arc<str>>,
+    announcer: Announcer,
     retry_at: Option<Instant>,
     realtime: bool,
-    routing: Keeper,
-    /// Announcements that wait for their turn.
-    pacer: Pacer<AddressKey>,
+    /// Notices that routes or rules are deleted.
+    watch: Option<Watch>,
     links: vmac::Keeper,
     statics: statics::Keeper,
+    /// Static items have to be placed again.
+    statics_changed: bool,
     secondaries: Secondaries,
 }
 
@@ -94,27 +112,35 @@ async fn sleep_until(due: Option<Instant>) {
     }
 }
 
+/// Returns when routes or rules may have been deleted.
+async fn disturbed(watch: &mut Option<Watch>) {
+    match watch {
+        Some(watch) => watch.disturbed().await,
+        None => std::future::pending().await,
+    }
+}
+
 impl Actuator {
     pub(super) fn new(
-        manager: Box<dyn AddressManager>,
-        filter: Option<Box<dyn PacketFilter>>,
+        host: Box<dyn HostPlane>,
         mailbox: Arc<Mailbox>,
         commands: mpsc::Sender<Command>,
         hints: mpsc::Receiver<Hint>,
         events: mpsc::Sender<Event>,
     ) -> Self {
         Self {
-            manager,
-            shields: Shields::new(filter),
+            host,
+            reconciler: Reconciler::default(),
             mailbox,
             commands,
             hints,
-            routing: Keeper::new(events.clone()),
+            desired: DesiredState::default(),
+            names: BTreeMap::new(),
+            announcer: Announcer::new(),
+            watch: None,
             statics: statics::Keeper::new(events.clone()),
+            statics_changed: false,
             events,
-            held: BTreeMap::new(),
-            failing: BTreeSet::new(),
-            pacer: Pacer::new(),
             retry_at: None,
             realtime: false,
             links: vmac::Keeper::default(),
@@ -122,59 +148,45 @@ impl Actuator {
         }
     }
 
-    /// Has it make macvlans.
+    /// Makes macvlans with `manager`.
     pub(super) fn with_links(mut self, manager: Box<dyn LinkManager>) -> Self {
         self.links.set_manager(manager);
         self
     }
 
-    /// Has it set interfaces.
+    /// Sets interfaces with `manager`.
     pub(super) fn with_secondaries(mut self, manager: Box<dyn LinkManager>) -> Self {
         self.secondaries.set_manager(manager);
         self
     }
 
-    /// Has it notice when somebody deletes routes or rules.
+    /// Notices by `watch` that another program deletes routes or rules.
     pub(super) fn with_watch(mut self, watch: Watch) -> Self {
-        self.routing.set_watch(watch);
+        self.watch = Some(watch);
         self
     }
 
-    /// Has it know the interfaces that static items name.
+    /// Finds the interfaces of static items in `table`.
     pub(super) fn with_table(mut self, table: watch::Receiver<Interfaces>) -> Self {
         self.statics.set_table(table);
         self
     }
 
-    /// Runs until the advert thread has ended and nothing is held any more.
+    /// Runs until the advert thread has ended and all objects are removed.
     pub(super) async fn run(mut self) {
         let mut last_attempts = LAST_ATTEMPTS;
         loop {
-            let mut wishes = self.mailbox.wishes();
+            self.take_update();
             self.retry_at = None;
-            for (router, name, inheritance) in std::mem::take(&mut wishes.inherited) {
-                self.inherit(&router, &name, inheritance);
-            }
-            if let Some(held) = wishes.inherited_statics.take() {
-                self.statics.inherit(&held, &mut self.routing);
-            }
-            wishes.placed = self.statics.place(&wishes.statics);
-            if let Some(priority) = wishes.realtime
-                && !std::mem::replace(&mut self.realtime, true)
-            {
-                // The advert thread could; there is nobody to tell what it has not told.
-                let _ = sys::set_round_robin(priority);
-            }
-            let done = match wishes.end {
-                Some(End::HandedOver) => self.leave(&wishes).await,
-                None if wishes.frozen => false,
+            let done = match self.desired.end {
+                Some(End::HandedOver) => self.leave().await,
+                None if self.desired.is_frozen => false,
                 _ => {
-                    self.clean().await;
-                    self.follow(&wishes).await;
+                    self.follow().await;
                     self.is_idle()
                 }
             };
-            if let Some(end) = wishes.end {
+            if let Some(end) = self.desired.end {
                 last_attempts -= 1;
                 if done || last_attempts == 0 {
                     if end == End::Failed {
@@ -183,101 +195,236 @@ impl Actuator {
                     return;
                 }
             }
-            if wishes.end == Some(End::HandedOver) {
-                self.pacer = Pacer::new();
+            if self.desired.end == Some(End::HandedOver) {
+                self.announcer.clear();
             } else {
-                self.announce_due(&wishes);
+                self.announcer.announce_due(&self.desired.routers);
             }
             while self.wait().await == Woken::InTurn {
-                self.pace(&wishes);
+                self.announcer.announce_next(&self.desired.routers);
             }
         }
     }
 
     fn is_idle(&self) -> bool {
-        self.held.is_empty()
-            && self.statics.is_empty()
-            && self.routing.is_empty()
-            && self.shields.is_empty()
+        self.reconciler.held().next().is_none()
             && self.links.is_empty()
             && self.secondaries.is_empty()
     }
 
-    /// Addresses before the routes that need them, and after them when they go. A macvlan is set
-    /// down after that: the kernel takes a hundred times as long for it as for an address.
-    async fn follow(&mut self, wishes: &Wishes) {
-        let (mailbox, version) = (Arc::clone(&self.mailbox), wishes.version);
-        let held = |router: &RouterKey| wishes.routers.get(router).is_some_and(|of| of.held);
-        let same = || mailbox.version() == version;
-        let manager = self.manager.as_mut();
-        // The last addresses go before it is put back.
-        if wishes.end.is_none()
-            && let Some(promoted) = &wishes.promoted
+    /// Merges what the advert thread has changed since the last call.
+    fn take_update(&mut self) {
+        let mut update = self.mailbox.take();
+        for (router, name, inheritance) in update.inherited {
+            self.inherit(&router, &name, inheritance);
+        }
+        if let Some(held) = update.inherited_statics {
+            self.statics.inherit(&held, &mut self.reconciler);
+        }
+        for (link, address) in update.stale {
+            let key = Key::Address(AddressKey::new(link.index, address.address));
+            if !self.reconciler.is_held(&key) {
+                let object = HostObject::from(host_address(&address, &Arc::new(link)));
+                info!("removing stale {object}");
+                self.reconciler.adopt(None, Adopted::new(object));
+            }
+        }
+        for (key, router) in update.routers {
+            self.set_router(key, router);
+        }
+        if let Some(priority) = update.realtime
+            && !std::mem::replace(&mut self.realtime, true)
+        {
+            // The advert thread has reported already whether SCHED_RR is permitted.
+            let _ = sys::set_round_robin(priority);
+        }
+        let desired = &mut self.desired;
+        desired.is_frozen = update.frozen.unwrap_or(desired.is_frozen);
+        if update.end.is_some_and(|end| end != End::HandedOver) && desired.end.is_none() {
+            update.statics = Some(Arc::default());
+            update.promoted = desired.promoted.take().map(|_| Arc::default());
+            if !desired.virtual_links.is_empty() {
+                update.virtual_links = Some(Arc::default());
+            }
+            desired.routers.clear();
+            self.reconciler.clear_desired();
+            self.announcer.clear();
+        }
+        desired.end = desired.end.or(update.end);
+        if let Some(links) = update.virtual_links {
+            desired.virtual_links = links;
+        }
+        if update.promoted.is_some() {
+            desired.promoted = update.promoted;
+        }
+        if let Some(statics) = update.statics {
+            desired.statics = statics;
+            self.statics_changed = true;
+        }
+        if std::mem::take(&mut self.statics_changed) {
+            let placed = self.statics.place(&self.desired.statics);
+            let objects = self.statics.objects(&placed, &self.reconciler);
+            self.reconciler.set_desired(&Claimant::Static, 0, objects);
+            self.desired.placed = placed;
+        }
+    }
+
+    fn set_router(&mut self, key: RouterKey, router: Option<Arc<DesiredRouter>>) {
+        let before = match &router {
+            Some(router) => {
+                let name = Arc::clone(&router.router);
+                self.names.insert(key.clone(), name);
+                let routers = &mut self.desired.routers;
+                routers.insert(key.clone(), Arc::clone(router))
+            }
+            None => self.desired.routers.remove(&key),
+        };
+        self.announcer
+            .update(&key, before.as_deref(), router.as_deref());
+        let is_same = match (&before, &router) {
+            (Some(before), Some(router)) => before.has_same_objects(router),
+            _ => false,
+        };
+        if is_same {
+            return;
+        }
+        let epoch = router.as_ref().map_or(0, |router| router.epoch);
+        let has_shields = self.host.has_shields();
+        let objects = router.iter().flat_map(|router| router.objects(has_shields));
+        let objects: Vec<Desired> = objects.collect();
+        let claimant = Claimant::Router(key);
+        self.reconciler.set_desired(&claimant, epoch, objects);
+    }
+
+    /// Takes over what another process added for a router.
+    fn inherit(&mut self, router: &RouterKey, name: &Arc<str>, inheritance: Inheritance) {
+        let claimant = Claimant::Router(router.clone());
+        for inherited in inheritance.addresses {
+            let address = host_address(&inherited.address, &Arc::new(inherited.link));
+            self.announcer
+                .inherit(address.key(), router, inherited.since.into());
+            let adopted = Adopted::new(address.into())
+                .with_generation(1)
+                .with_external(inherited.keep);
+            self.reconciler.adopt(Some(&claimant), adopted);
+        }
+        for entry in inheritance.routing {
+            // Not all may have been added.
+            let adopted = Adopted::new(entry.into()).with_seen(false);
+            self.reconciler.adopt(Some(&claimant), adopted);
+        }
+        self.links.inherit(router, name, inheritance.surplus);
+    }
+
+    /// Addresses and routes come first. A macvlan is set down after that: the kernel takes a hundred times
+    /// as long for it as for an address.
+    async fn follow(&mut self) {
+        let mailbox = Arc::clone(&self.mailbox);
+        // The last addresses are removed before promote_secondaries is restored.
+        if self.desired.end.is_none()
+            && let Some(promoted) = &self.desired.promoted
         {
             self.secondaries.settle(promoted).await;
         }
-        self.routing.withdraw(manager, &mailbox, wishes).await;
-        if mailbox.version() == version {
-            self.converge(wishes).await;
+        if !self.apply_changes().await {
+            return;
         }
-        if mailbox.version() == version {
-            self.settle_statics(wishes).await;
+        let is_changed = || mailbox.is_changed();
+        if !is_changed() {
+            self.judge_statics().await;
         }
-        if mailbox.version() == version {
-            let manager = self.manager.as_mut();
-            self.routing.establish(manager, &mailbox, wishes).await;
-        }
-        if mailbox.version() == version {
-            self.judge_statics(wishes).await;
-        }
-        let links = &wishes.virtual_links;
-        let mut troubles = self.links.settle(links, held, same).await;
-        troubles.extend(self.links.lower(held, same).await);
+        let links = &self.desired.virtual_links;
+        let held = |router: &RouterKey| self.desired.is_held(router);
+        let mut troubles = self.links.settle(links, held, || !is_changed()).await;
+        troubles.extend(self.links.lower(held, || !is_changed()).await);
         self.links_failed(troubles);
-        if wishes.end.is_some()
-            && let Some(promoted) = &wishes.promoted
+        if self.desired.end.is_some()
+            && let Some(promoted) = &self.desired.promoted
         {
             self.secondaries.settle(promoted).await;
         }
-        if self.routing.take_retry() | self.statics.take_retry() {
-            self.retry_at = Some(Instant::now() + RETRY);
+    }
+
+    /// Applies changes until there are none, with what the advert thread desires meanwhile. Returns
+    /// whether that is still to be followed.
+    async fn apply_changes(&mut self) -> bool {
+        let end = self.desired.end;
+        let is_leaving = end == Some(End::HandedOver);
+        loop {
+            if self.mailbox.is_changed() {
+                self.take_update();
+                if self.desired.end != end || (self.desired.is_frozen && end.is_none()) {
+                    return false;
+                }
+            }
+            self.report().await;
+            let now = Instant::now().into_std();
+            let Some(change) = self.reconciler.next_change(now) else {
+                return true;
+            };
+            let result = self.apply(&change).await;
+            let now = Instant::now().into_std();
+            self.reconciler.handle_result(now, change, result);
+            if !is_leaving {
+                self.announcer.announce_next(&self.desired.routers);
+            }
         }
     }
 
-    /// Static addresses come after those of routers, which clients wait for.
-    async fn settle_statics(&mut self, wishes: &Wishes) {
-        let (mailbox, held) = (Arc::clone(&self.mailbox), &self.held);
-        let manager = self.manager.as_mut();
-        let taken = |key: &AddressKey| held.contains_key(key);
-        let around = (&*mailbox, wishes);
-        if self.statics.settle(manager, around, taken).await {
-            self.routing.address_removed();
+    async fn apply(&mut self, change: &Change) -> std::io::Result<lb_host::Applied> {
+        if let Change::Add(HostObject::Address(address)) = change
+            && let Err(trouble) = self.links.raise(address.link.index).await
+        {
+            self.links_failed([trouble]);
+            return Err(std::io::ErrorKind::NetworkDown.into());
         }
+        if let (Change::Add(HostObject::Routing(_)), Some(watch)) = (change, &mut self.watch) {
+            watch.listen();
+        }
+        self.host.apply(change).await
     }
 
-    /// Tells the advert thread what of the static items is amiss.
-    async fn judge_statics(&mut self, wishes: &Wishes) {
-        if let Some(judgement) = self.statics.judge(wishes, &self.routing).await {
+    /// Leaves what is desired to another process, and removes the rest; returns whether that is done.
+    async fn leave(&mut self) -> bool {
+        self.reconciler.remove_only();
+        self.apply_changes().await;
+        let links = &self.desired.virtual_links;
+        let held = |router: &RouterKey| self.desired.is_held(router);
+        // None is made: what is missing the other process has deleted.
+        let mut troubles = self.links.settle(links, held, || false).await;
+        troubles.extend(self.links.lower(held, || true).await);
+        let linked = troubles.is_empty();
+        self.links_failed(troubles);
+        linked && !self.reconciler.has_surplus()
+    }
+
+    /// Reports to the advert thread which static items are missing.
+    async fn judge_statics(&mut self) {
+        let (statics, placed) = (&self.desired.statics, &self.desired.placed);
+        let judged = self.statics.judge(statics, placed, &self.reconciler);
+        if let Some(judgement) = judged.await {
             // The thread has ended if nobody receives this; then the mailbox is closed.
             let _ = self.commands.send(Command::Statics(judgement)).await;
         }
     }
 
-    /// Waits for a wish, a hint, or something to become due.
+    /// Waits for an update, a hint, or something to become due.
     async fn wait(&mut self) -> Woken {
-        let due = self
-            .held
-            .values()
-            .flat_map(|held| [held.repeat_at, held.refresh_at, held.extra_at])
-            .chain([self.retry_at])
-            .flatten()
-            .min();
-        let turn = self.pacer.next_due(Instant::now());
+        let due = [
+            self.announcer.next_due(),
+            self.reconciler.next_timeout().map(Instant::from_std),
+            self.retry_at,
+        ];
+        let due = due.into_iter().flatten().min();
+        let turn = self.announcer.next_turn();
         tokio::select! {
             () = self.mailbox.changed() => {}
             Some(hint) = self.hints.recv() => self.take_hint(hint),
-            () = self.routing.disturbed() => {}
-            () = self.statics.disturbed() => self.routing.doubt(),
+            () = disturbed(&mut self.watch) => self.reconciler.handle_routing_disturbed(),
+            () = self.statics.disturbed() => {
+                self.statics_changed = true;
+                self.reconciler.handle_routing_disturbed();
+            }
             () = sleep_until(due) => {}
             () = sleep_until(turn) => return Woken::InTurn,
         }
@@ -285,33 +432,39 @@ impl Actuator {
     }
 
     fn take_hint(&mut self, hint: Hint) {
-        self.routing.doubt();
+        self.reconciler.handle_routing_disturbed();
         match hint {
             Hint::AddressGone { link, address } => {
-                self.lose((link.index, address));
-                self.statics.lose((link.index, address));
+                self.handle_missing(AddressKey::new(link.index, address));
             }
             Hint::LinkGone { link } => {
-                self.statics.forget(&link);
-                self.held.retain(|(index, _), _| *index != link.index);
+                self.reconciler.handle_link_gone(link.index);
+                self.announcer.stop_on(link.index);
                 self.links.forget(&link);
+                self.statics_changed = true;
             }
             Hint::Lowered { link } => self.links.lowered(&link),
             Hint::Raised => {}
             Hint::Audit(interfaces) => {
                 self.links.doubt();
-                self.statics.audit(&interfaces);
-                let missing: Vec<AddressKey> = self
-                    .held
-                    .iter()
-                    .filter(|(_, held)| !interfaces.holds(&held.link, held.address.address))
-                    .map(|(key, _)| *key)
+                let held = self.reconciler.held().filter_map(|object| match object {
+                    HostObject::Address(address) => Some(address),
+                    _ => None,
+                });
+                let missing: Vec<AddressKey> = held
+                    .filter(|address| !interfaces.holds(&address.link, address.address))
+                    .map(|address| address.key())
                     .collect();
                 for key in missing {
-                    self.lose(key);
+                    self.handle_missing(key);
                 }
             }
         }
+    }
+
+    fn handle_missing(&mut self, key: AddressKey) {
+        self.reconciler.handle_missing(&Key::Address(key));
+        self.announcer.stop(key);
     }
 }
 

@@ -13,12 +13,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
 
 use super::actuator::Actuator;
-use super::address::{AddressManager, Rtnetlink};
+use lb_host::{HostPlane, Rtnetlink};
+
 use super::advert::Command;
 use super::buffers::widen;
 use super::error::Error;
 use super::event::Event;
-use super::filter::PacketFilter;
+use super::host::OWNER;
 use super::links::Interfaces;
 use super::mailbox::Mailbox;
 use super::monitor::{self, Monitor, Watched};
@@ -32,10 +33,8 @@ const HINTS: usize = 64;
 
 /// What the thread works with once the advert thread runs.
 pub(super) struct Work {
-    /// Without one, addresses are managed by rtnetlink.
-    pub(super) manager: Option<Box<dyn AddressManager>>,
-    /// Without one, packets to addresses are never dropped.
-    pub(super) filter: Option<Box<dyn PacketFilter>>,
+    /// Without one, the kernel is changed over rtnetlink.
+    pub(super) manager: Option<Box<dyn HostPlane>>,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) events: mpsc::Sender<Event>,
@@ -113,10 +112,9 @@ async fn serve(netlink: Netlink, work: Work) {
     let (hint_sender, hints) = mpsc::channel(HINTS);
     let manager = work
         .manager
-        .unwrap_or_else(|| Box::new(Rtnetlink::new(netlink.handle.clone())));
+        .unwrap_or_else(|| Box::new(Rtnetlink::new(netlink.handle.clone(), OWNER)));
     let actuator = Actuator::new(
         manager,
-        work.filter,
         work.mailbox,
         work.commands.clone(),
         hints,

@@ -4,10 +4,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use lb_host::RoutingEntry;
 use tokio::sync::mpsc;
 
 use super::error::{AddressError, InterfaceError};
-use super::routing::{RouteError, RoutingEntry};
+use super::routing::RouteError;
 use super::status::StaticProblem;
 use super::tracked::ObjectId;
 use crate::track::Verdict;

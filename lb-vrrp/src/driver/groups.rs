@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::mailbox::RouterKey;
+use super::key::RouterKey;
 use super::spec::Configuration;
 use super::status::GroupStatus;
 use crate::State;

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::advert::Command;
 use super::error::Error;
-use super::filter::warn_of_unshielded;
+use super::host::warn_of_unshielded;
 use super::links::Interfaces;
 use super::monitor::Watched;
 use super::needs::{interfaces_of, other_interfaces};

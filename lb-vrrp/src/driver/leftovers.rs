@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The look at what is there before anything runs, and the removal of what a predecessor left.
 
-use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tracing::info;
 
-use super::actuator::remove_leftovers;
-use super::address::{AddressManager, Link, Rtnetlink};
-use super::error::Error;
+use super::error::{AddressError, AddressOperation, Error};
+use super::host::{OWNER, host_address};
 use super::links::Interfaces;
 use super::needs::interface_of;
 use super::presence::Presence;
 use super::spec::{Configuration, RouterSpec};
 use super::vmac::Naming;
 use super::{statics, validate, vmac};
+use crate::VirtualAddress;
+use lb_host::rtnetlink::Kept;
+use lb_host::{AddressKey, Change, HostPlane, Link, Rtnetlink};
 
 /// What is about to run, and with what.
 pub(super) struct Cleaning<'a> {
     pub(super) configuration: &'a mut Configuration,
     /// Who manages addresses, if not we ourselves.
-    pub(super) manager: &'a mut Option<Box<dyn AddressManager>>,
+    pub(super) manager: &'a mut Option<Box<dyn HostPlane>>,
     pub(super) presence: Option<&'a Presence>,
 }
 
@@ -61,10 +62,13 @@ impl Cleaning<'_> {
         if self.manager.is_none() && !alone {
             info!("another driver lives here: what may be left over may be its own, and stays");
         } else if self.manager.is_none() {
-            let own = owned(routers, &interfaces);
-            statics::remove_leftovers(&handle, statics, &interfaces, &own).await;
+            let placed = statics::Placed::new(statics, &interfaces);
+            let objects = placed.objects().cloned().collect();
+            let kept = Kept::new(objects, owned(routers, &interfaces));
+            let host = Rtnetlink::new(handle.clone(), OWNER);
+            host.remove_stale(&kept).await;
         }
-        let mut rtnetlink = Rtnetlink::new(handle);
+        let mut rtnetlink = Rtnetlink::new(handle, OWNER);
         let manager = match self.manager {
             Some(manager) => manager.as_mut(),
             None => &mut rtnetlink,
@@ -84,7 +88,7 @@ impl Cleaning<'_> {
                         }
                         Some((
                             Arc::clone(&router),
-                            Link::clone(&interface.link),
+                            Arc::clone(&interface.link),
                             address.clone(),
                         ))
                     }
@@ -106,14 +110,53 @@ async fn read(handle: &rtnetlink::Handle) -> Result<Interfaces, Error> {
 }
 
 /// The addresses of address owners, by interface.
-fn owned(routers: &[RouterSpec], interfaces: &Interfaces) -> BTreeSet<(u32, IpAddr)> {
+fn owned(routers: &[RouterSpec], interfaces: &Interfaces) -> HashSet<AddressKey> {
     let owners = routers.iter().filter(|of| of.config.priority().is_owner());
     owners
         .flat_map(|spec| {
             spec.virtual_addresses.iter().filter_map(|address| {
                 let interface = interfaces.get(interface_of(spec, address))?;
-                Some((interface.link.index, address.address))
+                Some(AddressKey::new(interface.link.index, address.address))
             })
         })
         .collect()
+}
+
+/// Removes the addresses that a killed process left: those of the configuration, with the prefix that
+/// they are to have or with the mark. The addresses of an address owner stay.
+async fn remove_leftovers(
+    host: &mut dyn HostPlane,
+    interfaces: &Interfaces,
+    addresses: impl Iterator<Item = (Arc<str>, Arc<Link>, VirtualAddress)>,
+) -> Result<(), AddressError> {
+    for (router, link, address) in addresses {
+        for prefix in interfaces.leftovers(&link, &address) {
+            info!(
+                instance = %router, ifname = %link.name, address = %address.address, prefix,
+                "removing stale virtual address"
+            );
+            let address = address.clone().with_prefix_len(prefix);
+            remove(host, &link, &address).await?;
+        }
+        // Also where there is nothing to remove: a missing capability shows at once.
+        remove(host, &link, &address).await?;
+    }
+    Ok(())
+}
+
+async fn remove(
+    host: &mut dyn HostPlane,
+    link: &Arc<Link>,
+    address: &VirtualAddress,
+) -> Result<(), AddressError> {
+    let change = Change::Remove(host_address(address, link).into());
+    match host.apply(&change).await {
+        Ok(_) => Ok(()),
+        Err(source) => Err(AddressError::new(
+            AddressOperation::Remove,
+            address.address,
+            &link.name,
+            source,
+        )),
+    }
 }

@@ -6,7 +6,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::address::{ADDRESS_PROTOCOL, Link};
+use lb_host::Link;
+
+use super::host::ADDRESS_PROTOCOL;
 use crate::{AddressFamily, PollMethod, VirtualAddress};
 
 mod notification;

@@ -1,309 +1,169 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the advert thread wants held, for the actuator to bring about.
+//! Passes the desired state from the advert thread to the actuator.
 //!
-//! Not a queue but the latest wish per router: it cannot overflow, the advert thread never waits,
-//! and a router that becomes Master and Backup again within a millisecond costs nothing.
+//! The mailbox holds what has changed since the actuator last looked, the latest state of each router:
+//! it is bounded by the number of routers, and a router that becomes Master and Backup again within a
+//! millisecond costs nothing. The advert thread runs in real time. The lock is held for one entry, or
+//! for taking all of them at once, never while a state is copied.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
+use lb_host::Link;
 use tokio::sync::Notify;
 
-use super::address::Link;
-use super::pacing::Lane;
-use super::routing::RoutingEntry;
-use super::socket::PacketSocket;
-use super::spec::RouterSpec;
-use super::statics::Placed;
+use super::desired::{DesiredRouter, Inheritance};
+use super::key::RouterKey;
 use super::vmac::VirtualLink;
-use crate::{AddressFamily, Announcements, StaticItems, VirtualAddress, Vrid};
-
-/// What identifies a router: two of the same are the same router with another configuration.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct RouterKey {
-    pub(super) interface: Arc<str>,
-    pub(super) family: AddressFamily,
-    pub(super) vrid: Vrid,
-}
-
-impl RouterKey {
-    pub(super) fn of(spec: &RouterSpec) -> Self {
-        Self {
-            interface: Arc::from(spec.interface.as_str()),
-            family: spec.config.family(),
-            vrid: spec.config.vrid(),
-        }
-    }
-
-    /// Where its adverts leave and arrive.
-    pub(super) fn port(&self) -> PortKey {
-        (Arc::clone(&self.interface), self.family)
-    }
-}
-
-/// An interface by name, and the family of the routers on it.
-pub(super) type PortKey = (Arc<str>, AddressFamily);
-
-/// An address with all that is needed to hold and announce it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Prepared {
-    pub(super) address: Arc<VirtualAddress>,
-    pub(super) link: Arc<Link>,
-    /// `None` where there is nothing to announce by: no ARP on the interface.
-    pub(super) announcement: Option<Announcement>,
-    /// Period of announcements beside the router's own refresh.
-    pub(super) extra: Option<Duration>,
-}
-
-/// A frame and the socket it leaves by.
-#[derive(Clone, Debug)]
-pub(super) struct Announcement {
-    pub(super) socket: Arc<PacketSocket>,
-    pub(super) frame: Arc<[u8]>,
-    /// Where it waits for its turn, sent by the address thread alone.
-    pub(super) lane: Option<Lane>,
-}
-
-/// How often each address is announced at once, and when again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Burst {
-    pub(super) repeat: u32,
-    pub(super) delay: Duration,
-}
-
-impl Burst {
-    /// That of a new master.
-    pub(super) const fn of(policy: &Announcements) -> Self {
-        Self {
-            repeat: policy.repeat,
-            delay: policy.delay,
-        }
-    }
-
-    /// That of a master which has heard a router of lower priority.
-    pub(super) fn lower(policy: &Announcements) -> Self {
-        Self {
-            repeat: policy.lower_repeat.unwrap_or(policy.repeat),
-            delay: policy.lower_delay.unwrap_or(policy.delay),
-        }
-    }
-}
-
-impl PartialEq for Announcement {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.socket, &other.socket)
-            && self.frame == other.frame
-            && self.lane == other.lane
-    }
-}
-
-impl Eq for Announcement {}
-
-impl Announcement {
-    /// Sends it `times` times; says how many of them the kernel took.
-    pub(super) fn send(&self, times: u32) -> u32 {
-        let mut sent = 0;
-        for _ in 0..times {
-            match self.socket.send(&self.frame) {
-                Ok(()) => sent += 1,
-                Err(error) => {
-                    tracing::debug!(%error, "gratuitous ARP not sent");
-                    break;
-                }
-            }
-        }
-        sent
-    }
-}
-
-/// One router's wish.
-#[derive(Clone, Debug)]
-pub(super) struct Wanted {
-    pub(super) router: Arc<str>,
-    /// Whether its addresses are to be on their interfaces.
-    pub(super) held: bool,
-    /// Whether packets to them are to be dropped.
-    pub(super) shielded: bool,
-    /// An address owner keeps the addresses that were there before it (RFC 9568 §6.4.1).
-    pub(super) owner: bool,
-    /// How often it has become Master.
-    pub(super) epoch: u64,
-    /// How often its addresses were to be announced again.
-    pub(super) announced: u64,
-    /// How often at once.
-    pub(super) bursts: u64,
-    /// How the last time.
-    pub(super) burst: Burst,
-    pub(super) announcements: Announcements,
-    pub(super) addresses: Arc<[Prepared]>,
-    /// Routes and rules, in the order in which they are added.
-    pub(super) routing: Arc<[RoutingEntry]>,
-}
-
-/// An address that a predecessor put on an interface for a router, which has handed both over.
-#[derive(Clone, Debug)]
-pub(super) struct Inherited {
-    pub(super) link: Link,
-    pub(super) address: VirtualAddress,
-    /// It was there before, and stays.
-    pub(super) keep: bool,
-    /// When the router became Master: announcements are repeated after that.
-    pub(super) since: Instant,
-}
-
-/// What a router has from its predecessor.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Inheritance {
-    pub(super) addresses: Vec<Inherited>,
-    pub(super) routing: Vec<RoutingEntry>,
-    /// Name and MAC address of macvlans that are to go.
-    pub(super) surplus: Vec<(String, [u8; 6])>,
-}
-
-/// All wishes at one moment.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Wishes {
-    pub(super) routers: BTreeMap<RouterKey, Arc<Wanted>>,
-    /// Macvlans that are to be there; up while their router's addresses are held.
-    pub(super) virtual_links: Arc<[VirtualLink]>,
-    /// Interfaces that are to have `promote_secondaries`; `None` as long as that is not known.
-    pub(super) promoted: Option<Arc<[Link]>>,
-    /// Rises with every change.
-    pub(super) version: u64,
-    pub(super) end: Option<End>,
-    /// A successor may have taken over already: nothing is added, put back or removed.
-    pub(super) frozen: bool,
-    /// Addresses of new routers that were there before them, left by a predecessor that crashed.
-    pub(super) leftovers: Vec<(Link, VirtualAddress)>,
-    /// What routers have from their predecessors, to go on with as if held from the first
-    /// [epoch](Wanted::epoch) on. Taken once.
-    pub(super) inherited: Vec<(RouterKey, Arc<str>, Inheritance)>,
-    /// What is to be there whoever is Master.
-    pub(super) statics: Arc<StaticItems>,
-    /// Where that belongs; the actuator knows.
-    pub(super) placed: Placed,
-    /// What another process held of it, to go on with. Taken once.
-    pub(super) inherited_statics: Option<StaticItems>,
-    /// The advert thread runs under `SCHED_RR`, and the address thread shall, with this priority.
-    pub(super) realtime: Option<i32>,
-}
+use crate::{StaticItems, VirtualAddress};
 
 /// How the advert thread ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     Orderly,
     Failed,
-    /// What is wanted is another process's from now on: it stays.
+    /// The desired state is another process's from now on: what is desired stays.
     HandedOver,
+}
+
+/// The changes of the desired state since the last one that was taken; `None` where nothing changed.
+#[derive(Debug, Default)]
+pub(super) struct Update {
+    /// Routers that changed; `None` for those that are gone.
+    pub(super) routers: BTreeMap<RouterKey, Option<Arc<DesiredRouter>>>,
+    /// Name of a router, and what another process added for it, acknowledged in its first
+    /// [epoch](DesiredRouter::epoch).
+    pub(super) inherited: Vec<(RouterKey, Arc<str>, Inheritance)>,
+    /// Macvlans, up while their router's addresses are held.
+    pub(super) virtual_links: Option<Arc<[VirtualLink]>>,
+    /// Interfaces that are to have `promote_secondaries`.
+    pub(super) promoted: Option<Arc<[Link]>>,
+    /// Static addresses, routes and rules, installed independently of the VRRP state.
+    pub(super) statics: Option<Arc<StaticItems>>,
+    /// Static items that another process installed.
+    pub(super) inherited_statics: Option<StaticItems>,
+    /// Addresses of new routers that were there before them, left by a process that was killed.
+    pub(super) stale: Vec<(Link, VirtualAddress)>,
+    /// Whether another process may have taken over: nothing is added, restored or removed meanwhile.
+    pub(super) frozen: Option<bool>,
+    /// Priority under `SCHED_RR`; the advert thread runs in real time, and the address thread shall.
+    pub(super) realtime: Option<i32>,
+    pub(super) end: Option<End>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    update: Update,
+    is_changed: bool,
+    /// The last published values, to tell whether there is a change.
+    virtual_links: Arc<[VirtualLink]>,
+    promoted: Option<Arc<[Link]>>,
+    statics: Arc<StaticItems>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Mailbox {
-    wishes: Mutex<Wishes>,
+    state: Mutex<State>,
     changed: Notify,
 }
 
 impl Mailbox {
-    pub(super) fn publish(&self, key: RouterKey, wanted: Wanted) {
-        self.change(|wishes| {
-            wishes.routers.insert(key, Arc::new(wanted));
-        });
+    pub(super) fn publish(&self, key: RouterKey, router: DesiredRouter) {
+        let router = Some(Arc::new(router));
+        // The replaced state is dropped after the lock.
+        let _replaced = self.change(|state| state.update.routers.insert(key, router));
     }
 
-    /// Publishes a router's first wish together with what it has from its predecessor: one without
-    /// the other would have addresses removed.
-    pub(super) fn inherit(&self, key: RouterKey, wanted: Wanted, inheritance: Inheritance) {
-        self.change(|wishes| {
-            let name = Arc::clone(&wanted.router);
-            wishes.inherited.push((key.clone(), name, inheritance));
-            wishes.routers.insert(key, Arc::new(wanted));
+    /// Publishes a router's first desired state together with what another process has added for it:
+    /// one without the other would have addresses removed.
+    pub(super) fn inherit(&self, key: RouterKey, router: DesiredRouter, inheritance: Inheritance) {
+        let inherited = (key.clone(), Arc::clone(&router.router), inheritance);
+        let router = Some(Arc::new(router));
+        let _replaced = self.change(|state| {
+            state.update.inherited.push(inherited);
+            state.update.routers.insert(key, router)
         });
     }
 
     pub(super) fn retire(&self, key: &RouterKey) {
-        self.change(|wishes| {
-            wishes.routers.remove(key);
-        });
+        let key = key.clone();
+        let _replaced = self.change(|state| state.update.routers.insert(key, None));
     }
 
-    /// The advert thread has ended: nothing is wanted any more, unless it is another's. The first
-    /// call counts.
+    /// The advert thread has ended. Nothing is desired any more, unless another process desires it. The
+    /// first call counts.
     pub(super) fn close(&self, end: End) {
-        self.change(|wishes| {
-            if *wishes.end.get_or_insert(end) != End::HandedOver {
-                wishes.routers.clear();
-                wishes.statics = Arc::default();
-                wishes.promoted = wishes.promoted.take().map(|_| Arc::default());
-                if !wishes.virtual_links.is_empty() {
-                    wishes.virtual_links = Arc::default();
-                }
-            }
+        self.change(|state| {
+            state.update.end.get_or_insert(end);
         });
     }
 
-    /// Nothing is to change for as long as a successor may have taken over, or all again.
+    /// Suspends all changes while another process may have taken over, or resumes them.
     pub(super) fn freeze(&self, frozen: bool) {
-        self.change(|wishes| wishes.frozen = frozen);
+        self.change(|state| state.update.frozen = Some(frozen));
     }
 
-    /// Replaces the macvlans that are to be there.
+    /// Replaces the desired macvlans.
     pub(super) fn link(&self, links: &[VirtualLink]) {
         if *self.lock().virtual_links != *links {
-            self.change(|wishes| wishes.virtual_links = links.into());
+            let links: Arc<[VirtualLink]> = links.into();
+            self.change(|state| {
+                state.virtual_links = Arc::clone(&links);
+                state.update.virtual_links = Some(links);
+            });
         }
     }
 
-    /// Replaces what is to be there whoever is Master.
+    /// Replaces the static items.
     pub(super) fn set_statics(&self, statics: Arc<StaticItems>) {
         if !Arc::ptr_eq(&self.lock().statics, &statics) {
-            self.change(|wishes| wishes.statics = statics);
+            self.change(|state| {
+                state.statics = Arc::clone(&statics);
+                state.update.statics = Some(statics);
+            });
         }
     }
 
-    /// The same, where another process held some already.
+    /// Replaces the static items where another process has installed some already.
     pub(super) fn inherit_statics(&self, statics: Arc<StaticItems>, held: StaticItems) {
-        self.change(|wishes| {
-            wishes.statics = statics;
-            wishes.inherited_statics = Some(held);
+        self.change(|state| {
+            state.statics = Arc::clone(&statics);
+            state.update.statics = Some(statics);
+            state.update.inherited_statics = Some(held);
         });
     }
 
     /// Replaces the interfaces that are to have `promote_secondaries`.
     pub(super) fn promote(&self, links: &[Link]) {
         if self.lock().promoted.as_deref() != Some(links) {
-            self.change(|wishes| wishes.promoted = Some(links.into()));
+            let links: Arc<[Link]> = links.into();
+            self.change(|state| {
+                state.promoted = Some(Arc::clone(&links));
+                state.update.promoted = Some(links);
+            });
         }
     }
 
-    /// Has an address removed that nobody of ours put there.
-    pub(super) fn clean(&self, link: Link, address: VirtualAddress) {
-        self.change(|wishes| wishes.leftovers.push((link, address)));
+    /// Has an address removed that a killed process left.
+    pub(super) fn remove_stale(&self, link: Link, address: VirtualAddress) {
+        self.change(|state| state.update.stale.push((link, address)));
     }
 
-    /// What is to be removed, once.
-    pub(super) fn take_leftovers(&self) -> Vec<(Link, VirtualAddress)> {
-        std::mem::take(&mut self.lock().leftovers)
+    /// Has the address thread run in real time.
+    pub(super) fn enable_realtime(&self, priority: i32) {
+        self.change(|state| state.update.realtime = Some(priority));
     }
 
-    pub(super) fn hurry(&self, priority: i32) {
-        self.change(|wishes| wishes.realtime = Some(priority));
+    /// Takes the changes since the last call.
+    pub(super) fn take(&self) -> Update {
+        let mut state = self.lock();
+        state.is_changed = false;
+        std::mem::take(&mut state.update)
     }
 
-    /// The wishes; what is inherited is in them once.
-    pub(super) fn wishes(&self) -> Wishes {
-        let mut wishes = self.lock();
-        let inherited = std::mem::take(&mut wishes.inherited);
-        let inherited_statics = wishes.inherited_statics.take();
-        Wishes {
-            inherited,
-            inherited_statics,
-            ..wishes.clone()
-        }
-    }
-
-    pub(super) fn version(&self) -> u64 {
-        self.lock().version
+    /// Whether there are changes to take.
+    pub(super) fn is_changed(&self) -> bool {
+        self.lock().is_changed
     }
 
     /// Returns after a change since the last call.
@@ -311,15 +171,16 @@ impl Mailbox {
         self.changed.notified().await;
     }
 
-    fn change(&self, change: impl FnOnce(&mut Wishes)) {
-        let mut wishes = self.lock();
-        change(&mut wishes);
-        wishes.version += 1;
-        drop(wishes);
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.lock();
+        let result = change(&mut state);
+        state.is_changed = true;
+        drop(state);
         self.changed.notify_one();
+        result
     }
 
-    fn lock(&self) -> MutexGuard<'_, Wishes> {
-        self.wishes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

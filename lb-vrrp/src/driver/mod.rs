@@ -65,16 +65,17 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, warn};
 
 mod actuator;
-mod address;
 mod address_thread;
 mod advert;
 mod buffers;
 mod carrier;
+mod desired;
 mod error;
 mod event;
-mod filter;
 mod groups;
 mod handle;
+mod host;
+mod key;
 mod leftovers;
 mod limiter;
 mod links;
@@ -103,14 +104,15 @@ mod tracked;
 mod validate;
 mod vmac;
 
-pub use self::address::{ADDRESS_PROTOCOL, Added, AddressManager, Link, Rtnetlink};
+pub use lb_host::{HostPlane, Link, PlacedRoute, RoutingEntry};
+
 pub use self::error::{
     AddressError, AddressOperation, Capability, Error, InterfaceError, InterfaceOperation,
 };
 pub use self::event::{Event, LinkProblem};
-pub use self::filter::{PacketFilter, Ports};
 pub use self::handle::DriverHandle;
-pub use self::routing::{PlacedRoute, ROUTE_PROTOCOL, RouteError, RouteManager, RoutingEntry};
+pub use self::host::{ADDRESS_PROTOCOL, Ports};
+pub use self::routing::{ROUTE_PROTOCOL, RouteError};
 pub use self::spec::Options;
 pub use self::status::{
     DriverStatus, GroupStatus, InterfaceStatus, ObjectStatus, Resigned, RouterStatus,
@@ -132,7 +134,7 @@ pub use crate::{
 use self::address_thread::{Idle, Work};
 use self::advert::{AdvertThread, Command};
 use self::event::Events;
-use self::filter::warn_of_unshielded;
+use self::host::warn_of_unshielded;
 use self::leftovers::Cleaning;
 use self::links::Interfaces;
 use self::mailbox::{End, Mailbox};
@@ -219,7 +221,7 @@ impl Driver {
     }
 
     /// Starts the routers, with `ports` for what the driver does not do itself; a boxed
-    /// [`AddressManager`] is one.
+    /// [`HostPlane`] is one.
     ///
     /// # Errors
     ///
@@ -267,7 +269,7 @@ impl Driver {
         heir: Option<Heir>,
     ) -> Result<(DriverHandle, mpsc::Receiver<Event>), Error> {
         validate::configuration(&configuration)?;
-        let filtered = ports.filter.is_some();
+        let filtered = ports.host.as_ref().is_some_and(|host| host.has_shields());
         if !filtered {
             warn_of_unshielded(&configuration.routers);
         }
@@ -296,7 +298,7 @@ impl Driver {
         let setup = Setup {
             configuration,
             options,
-            manager: ports.addresses,
+            manager: ports.host,
             mailbox: Arc::clone(&mailbox),
             table: latest.clone(),
             commands,
@@ -312,7 +314,6 @@ impl Driver {
         table.send_replace(interfaces);
         let addresses = address_thread.begin(Work {
             manager,
-            filter: ports.filter,
             mailbox,
             commands: command_sender.clone(),
             events: event_sender,
@@ -343,7 +344,7 @@ impl Driver {
 struct Setup {
     configuration: Configuration,
     options: Options,
-    manager: Option<Box<dyn AddressManager>>,
+    manager: Option<Box<dyn HostPlane>>,
     mailbox: Arc<Mailbox>,
     table: watch::Receiver<Interfaces>,
     commands: mpsc::Receiver<Command>,
@@ -355,7 +356,7 @@ struct Setup {
 }
 
 /// What the thread has seen and gives back when it runs.
-type Started = (Interfaces, Option<Box<dyn AddressManager>>);
+type Started = (Interfaces, Option<Box<dyn HostPlane>>);
 
 impl Setup {
     /// Prepares the advert thread, and returns its body.

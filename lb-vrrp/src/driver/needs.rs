@@ -8,13 +8,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lb_host::RoutingEntry;
 use tracing::error;
 
+use super::desired::{Announcement, Prepared};
 use super::event::LinkProblem;
 use super::links::{Interface, Interfaces};
-use super::mailbox::{Announcement, Prepared};
 use super::pacing::Lane;
-use super::routing::{PlacedRoute, RoutingEntry};
+use super::routing::place_route;
 use super::socket::PacketSocket;
 use super::spec::RouterSpec;
 use super::vmac::{Outlet, Seat, covers_adverts, mac_of, seat_of};
@@ -47,17 +48,17 @@ pub(super) fn other_interfaces(spec: &RouterSpec, tracked: bool) -> impl Iterato
 }
 
 /// Finds the interfaces of a router's routes; one whose interface is missing has to wait.
-pub(super) fn place(spec: &RouterSpec, interfaces: &Interfaces) -> Vec<RoutingEntry> {
+pub(super) fn place(spec: &RouterSpec, interfaces: &Interfaces) -> Vec<Arc<RoutingEntry>> {
     let routes = spec
         .virtual_routes
         .iter()
-        .filter_map(|of| PlacedRoute::new(of, interfaces))
-        .map(|of| RoutingEntry::Route(Box::new(of)));
+        .filter_map(|route| place_route(route, interfaces))
+        .map(|placed| RoutingEntry::Route(Box::new(placed)));
     let rules = spec
         .virtual_rules
         .iter()
         .map(|of| RoutingEntry::Rule(Box::new(of.clone())));
-    routes.chain(rules).collect()
+    routes.chain(rules).map(Arc::new).collect()
 }
 
 /// The interface an address belongs on, which may be a macvlan whose name has been settled.

@@ -7,10 +7,9 @@ use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use super::address::Link;
+use super::key::PortKey;
 use super::limiter::Strangers;
 use super::links::Interface;
-use super::mailbox::PortKey;
 use super::reactor::Reactor;
 use super::socket::{Incoming, Protocol, VrrpSocket};
 use super::spec::RouterSpec;
@@ -18,6 +17,7 @@ use super::status::InterfaceStatus;
 use super::succession::{OfferedPort, PassedPort, PassedSocket};
 use super::vmac::Receiver;
 use crate::{AddressFamily, Authentication, MacAddr, Transmit};
+use lb_host::Link;
 
 /// The sockets of an interface and family, and what arrived on them for nobody.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The sockets of the advert thread, in the order of their keys.
 
-use super::mailbox::{PortKey, RouterKey};
+use super::key::{PortKey, RouterKey};
 use super::port::Port;
 
 /// A map from keys to sockets, each once. As a vector: a router remembers the place of its own.

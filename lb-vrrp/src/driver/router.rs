@@ -8,15 +8,15 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tracing::warn;
 
-use super::address::Link;
+use super::desired::{Burst, DesiredRouter, Inheritance, Inherited, Prepared};
 use super::event::{Event, Events, LinkProblem};
+use super::key::RouterKey;
 use super::limiter::RejectedLimiter;
 use super::links::Interfaces;
-use super::mailbox::{Burst, Inheritance, Inherited, Mailbox, Prepared, RouterKey, Wanted};
+use super::mailbox::Mailbox;
 use super::needs::macvlan_of;
 use super::ports::{Place, Ports};
 use super::present::Present;
-use super::routing::RoutingEntry;
 use super::spec::RouterSpec;
 use super::succession::{HeldAddress, RouterEstate};
 use super::vmac::{Macvlan, Outlet, covers_adverts, mac_of};
@@ -24,6 +24,7 @@ use crate::{
     AdvertisedPriority, AnnounceReason, Authentication, Output, Received, RouterConfig, State,
     Transmit, VirtualAddress, VirtualRouter,
 };
+use lb_host::{Link, RoutingEntry};
 
 /// Bursts because of other routers' adverts are at least this far apart; the actuator's repeat
 /// follows the last of them in any case.
@@ -52,14 +53,14 @@ pub(super) struct Router {
     /// Where its port was last.
     port: Place,
     addresses: Arc<[Prepared]>,
-    routing: Arc<[RoutingEntry]>,
+    routing: Arc<[Arc<RoutingEntry>]>,
     /// Its addresses and routes are prepared as the specification has them.
     prepared: bool,
     /// Addresses of this epoch that are on their interface, by interface and address.
     ready: Present,
     /// Of a predecessor, until the first epoch begins.
     inherited: Present,
-    /// What a predecessor held for it; goes with the first wish.
+    /// What a predecessor held for it; goes with the first desired state.
     inheritance: Option<Inheritance>,
     held: bool,
     shielded: bool,
@@ -150,7 +151,7 @@ impl Router {
     pub(super) fn prepare(
         &mut self,
         addresses: Vec<Prepared>,
-        routing: Vec<RoutingEntry>,
+        routing: Vec<Arc<RoutingEntry>>,
         mailbox: &Mailbox,
     ) {
         let same = *self.addresses == *addresses && *self.routing == *routing;
@@ -359,7 +360,7 @@ impl Router {
     }
 
     fn publish(&mut self, mailbox: &Mailbox) {
-        let wanted = Wanted {
+        let desired = DesiredRouter {
             router: Arc::clone(&self.name),
             held: self.held,
             shielded: self.shielded,
@@ -374,8 +375,8 @@ impl Router {
         };
         let key = self.key.clone();
         match self.inheritance.take() {
-            Some(inheritance) => mailbox.inherit(key, wanted, inheritance),
-            None => mailbox.publish(key, wanted),
+            Some(inheritance) => mailbox.inherit(key, desired, inheritance),
+            None => mailbox.publish(key, desired),
         }
     }
 
@@ -396,7 +397,7 @@ impl Router {
             vmac: self.vmac(),
             address_vmacs: self.address_vmacs(),
             held: held.collect(),
-            routing: routing.cloned().collect(),
+            routing: routing.map(|entry| RoutingEntry::clone(entry)).collect(),
             send_failures: self.send_failures,
         }
     }
@@ -423,7 +424,7 @@ impl Router {
         surplus.retain(|of| !wanted.contains(of));
         self.inheritance = Some(Inheritance {
             addresses: addresses.collect(),
-            routing: estate.routing,
+            routing: estate.routing.into_iter().map(Arc::new).collect(),
             surplus,
         });
     }

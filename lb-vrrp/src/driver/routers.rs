@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The routers of the advert thread, in the order of their keys.
 
-use super::mailbox::RouterKey;
+use super::key::RouterKey;
 use super::router::Router;
 
 /// A map from keys to routers, each once. As a vector: it is walked at every turn, which costs more

@@ -191,7 +191,7 @@ impl RouterConfig {
     /// The multicast group advertisements are sent to where there is no peer.
     pub fn group(&self) -> IpAddr {
         let group = self.settings.peers.group;
-        group.unwrap_or_else(|| self.family().group())
+        group.unwrap_or_else(|| crate::multicast_group(self.family()))
     }
 
     /// Checksum sent in VRRPv3 over IPv4.

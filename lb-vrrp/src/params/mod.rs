@@ -15,6 +15,8 @@ mod priority;
 mod unicast;
 mod vrid;
 
+pub use lb_host::AddressFamily;
+
 pub use self::{
     addresses::AddressList,
     authentication::{Authentication, Password},
@@ -22,5 +24,5 @@ pub use self::{
     interval::AdvertInterval,
     priority::{AdvertisedPriority, Priority},
     unicast::UnicastPeer,
-    vrid::{AddressFamily, Version, Vrid},
+    vrid::{Version, Vrid, multicast_group},
 };

@@ -7,6 +7,7 @@ use std::{
     num::NonZeroU8,
 };
 
+use lb_host::AddressFamily;
 use pnet::util::MacAddr;
 
 use crate::error::ConfigError;
@@ -99,49 +100,11 @@ impl fmt::Display for Version {
     }
 }
 
-/// Address family of a virtual router. The families of one VRID are two independent routers
-/// (RFC 9568 §1.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[expect(clippy::exhaustive_enums, reason = "VRRP is defined for these two")]
-pub enum AddressFamily {
-    /// IPv4.
-    Ipv4,
-    /// IPv6.
-    Ipv6,
-}
-
-impl AddressFamily {
-    /// The family of an address.
-    pub const fn of(address: IpAddr) -> Self {
-        match address {
-            IpAddr::V4(_) => Self::Ipv4,
-            IpAddr::V6(_) => Self::Ipv6,
-        }
-    }
-
-    /// Where advertisements go: 224.0.0.18 (RFC 9568 §5.1.1.2) or ff02::12 (§5.1.2.2).
-    pub const fn group(self) -> IpAddr {
-        match self {
-            Self::Ipv4 => IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18)),
-            Self::Ipv6 => IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12)),
-        }
-    }
-
-    /// Bytes of one address.
-    pub const fn address_len(self) -> usize {
-        match self {
-            Self::Ipv4 => 4,
-            Self::Ipv6 => 16,
-        }
-    }
-}
-
-impl fmt::Display for AddressFamily {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Ipv4 => "IPv4",
-            Self::Ipv6 => "IPv6",
-        })
+/// The multicast group that advertisements of a family go to: 224.0.0.18 (RFC 9568 §5.1.1.2) or ff02::12
+/// (§5.1.2.2).
+pub const fn multicast_group(family: AddressFamily) -> IpAddr {
+    match family {
+        AddressFamily::Ipv4 => IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18)),
+        AddressFamily::Ipv6 => IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12)),
     }
 }

@@ -17,10 +17,10 @@ use crate::{
 /// and are part of most checksums.
 ///
 /// ```
-/// use lb_vrrp::{wire::Advertisement, AddressFamily};
+/// use lb_vrrp::{wire::Advertisement, AddressFamily, multicast_group};
 ///
 /// let source = "192.0.2.1".parse()?;
-/// let group = AddressFamily::Ipv4.group();
+/// let group = multicast_group(AddressFamily::Ipv4);
 /// // Sent by keepalived 2.2.7: VRID 51, priority 100, one second, 192.0.2.100.
 /// let message = b"\x21\x33\x64\x01\x00\x01\xb8\x65\xc0\x00\x02\x64\0\0\0\0\0\0\0\0";
 /// let advertisement = Advertisement::parse(message, source, group)?;
@@ -229,7 +229,7 @@ fn find_dialect(
     let fixed = ChecksumDialect::fixed(header.version, family);
     let candidates: &[ChecksumDialect] = match &fixed {
         Some(dialect) => std::slice::from_ref(dialect),
-        None if destination == family.group() => {
+        None if destination == crate::multicast_group(family) => {
             &[ChecksumDialect::PseudoHeader, ChecksumDialect::MessageOnly]
         }
         None => &[

@@ -73,7 +73,7 @@ impl ChecksumDialect {
         };
         match self {
             Self::PseudoHeader => pseudo(destination),
-            Self::GroupPseudoHeader => pseudo(AddressFamily::of(source).group()),
+            Self::GroupPseudoHeader => pseudo(crate::multicast_group(AddressFamily::of(source))),
             Self::MessageOnly => checksum(message, skip),
         }
     }

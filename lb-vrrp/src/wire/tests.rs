@@ -210,7 +210,10 @@ fn no_prefix_of_a_valid_message_is_valid() {
 #[test]
 fn version_2_does_not_exist_over_ipv6() {
     let vector = Vector::named("v2-noauth");
-    let (source, destination) = ("fe80::1".parse().unwrap(), AddressFamily::Ipv6.group());
+    let (source, destination) = (
+        "fe80::1".parse().unwrap(),
+        crate::multicast_group(AddressFamily::Ipv6),
+    );
     assert_eq!(
         Advertisement::parse(&vector.bytes, source, destination),
         Err(DecodeError::Family {
@@ -224,7 +227,7 @@ fn version_2_does_not_exist_over_ipv6() {
 #[test]
 fn the_old_unicast_checksum_is_not_accepted_from_the_group() {
     let vector = Vector::named("v3-ipv4-unicast-pseudo");
-    let group = AddressFamily::Ipv4.group();
+    let group = crate::multicast_group(AddressFamily::Ipv4);
     assert_eq!(
         Advertisement::parse(&vector.bytes, vector.address("source"), group),
         Err(DecodeError::Checksum { checksum: 0x2382 })
@@ -235,7 +238,10 @@ fn the_old_unicast_checksum_is_not_accepted_from_the_group() {
 fn reserved_bits_of_version_3_are_ignored() {
     let mut message = Vector::named("v3-ipv4-msgonly").bytes;
     message[4] |= 0xf0;
-    let (source, group) = ("192.0.2.1".parse().unwrap(), AddressFamily::Ipv4.group());
+    let (source, group) = (
+        "192.0.2.1".parse().unwrap(),
+        crate::multicast_group(AddressFamily::Ipv4),
+    );
     // 0xa802 - 0xf000 borrows in ones' complement: one less.
     let sum = 0xa802_u16.wrapping_sub(0xf000).wrapping_sub(1);
     message[6..8].copy_from_slice(&sum.to_be_bytes());
@@ -398,7 +404,7 @@ proptest! {
         ],
     ) {
         let family = advertisement.addresses.family();
-        let (source, destination) = (source(family), family.group());
+        let (source, destination) = (source(family), crate::multicast_group(family));
         let message = emit(&advertisement, source, destination);
         prop_assert_eq!(Advertisement::parse(&message, source, destination), Ok(advertisement));
     }
@@ -409,7 +415,7 @@ proptest! {
         at in any::<prop::sample::Index>(),
     ) {
         let family = advertisement.addresses.family();
-        let (source, destination) = (source(family), family.group());
+        let (source, destination) = (source(family), crate::multicast_group(family));
         let mut message = emit(&advertisement, source, destination);
         let bit = at.index(message.len() * 8);
         message[bit / 8] ^= 1 << (bit % 8);
@@ -426,7 +432,7 @@ proptest! {
             *first |= head;
         }
         let family = if v6 { AddressFamily::Ipv6 } else { AddressFamily::Ipv4 };
-        let _ = Advertisement::parse(&bytes, source(family), family.group());
+        let _ = Advertisement::parse(&bytes, source(family), crate::multicast_group(family));
         let _ = Header::parse(&bytes);
         let _ = GratuitousArp::parse(&bytes);
         let _ = UnsolicitedNeighbourAdvertisement::parse(&bytes);

@@ -14,6 +14,7 @@ use lb_vrrp::{
     AddressFamily, AnnounceReason, Carrier, FaultReason, Output, Received, RouterConfig, State,
     VirtualRouter,
     group::{Request, Status},
+    multicast_group,
     track::Output as Tracked,
     wire::Advertisement,
 };
@@ -511,7 +512,7 @@ impl Lan {
     }
 
     fn receive(&mut self, router: usize, source: IpAddr, payload: &[u8]) {
-        let destination = AddressFamily::Ipv4.group();
+        let destination = multicast_group(AddressFamily::Ipv4);
         let advertisement = Advertisement::parse(payload, source, destination).unwrap();
         let before = self.deadline(router);
         let node = &mut self.nodes[router];

@@ -1,17 +1,51 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Announcements after the first burst, and all of them where they wait for their turn.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use lb_host::AddressKey;
 use tokio::time::Instant;
 
-use super::super::mailbox::{Burst, Prepared, Wanted, Wishes};
+use super::super::desired::{Burst, DesiredRouter, Prepared};
+use super::super::key::RouterKey;
 use super::super::pacing::Pacer;
-use super::Actuator;
-use super::addresses::{AddressKey, Held};
 
-impl Held {
-    /// What is left of the schedule that began elsewhere.
-    pub(super) fn go_on(&mut self, now: Instant, since: Instant, wish: &Wanted, of: &Prepared) {
-        let policy = &wish.announcements;
+/// The announcements of one address that is on its interface.
+#[derive(Debug)]
+struct Schedule {
+    router: RouterKey,
+    announced: u64,
+    bursts: u64,
+    repeat_at: Option<Instant>,
+    refresh_at: Option<Instant>,
+    extra_at: Option<Instant>,
+    /// Since when another process held the address, until its announcements are scheduled here.
+    inherited: Option<Instant>,
+    /// Announcements at `repeat_at`.
+    again: u32,
+    /// The place among those that are due.
+    next: Option<Instant>,
+}
+
+impl Schedule {
+    fn new(router: &RouterKey) -> Self {
+        Self {
+            router: router.clone(),
+            announced: 0,
+            bursts: 0,
+            repeat_at: None,
+            refresh_at: None,
+            extra_at: None,
+            inherited: None,
+            again: 0,
+            next: None,
+        }
+    }
+
+    /// Schedules what remains of the announcements that began in another process.
+    fn resume(&mut self, now: Instant, since: Instant, router: &DesiredRouter, of: &Prepared) {
+        let policy = &router.announcements;
         let repeat = since + policy.delay;
         self.again = policy.repeat;
         self.repeat_at = (repeat > now).then_some(repeat);
@@ -19,92 +53,244 @@ impl Held {
         self.extra_at = of.extra.map(|every| repeat.max(now) + every);
     }
 
-    /// Plans what follows a burst of now.
-    pub(super) fn schedule(&mut self, now: Instant, wish: &Wanted, burst: Burst, of: &Prepared) {
+    /// Schedules what follows a burst at `now`.
+    fn follow_burst(
+        &mut self,
+        now: Instant,
+        router: &DesiredRouter,
+        burst: Burst,
+        prepared: &Prepared,
+    ) {
         self.again = burst.repeat;
         self.repeat_at = (!burst.delay.is_zero()).then(|| now + burst.delay);
-        let refresh = wish.announcements.refresh;
+        let refresh = router.announcements.refresh;
         self.refresh_at = refresh.map(|every| now + burst.delay + every);
-        self.extra_at = of.extra.map(|every| now + burst.delay + every);
+        self.extra_at = prepared.extra.map(|every| now + burst.delay + every);
     }
 
-    /// Plans nothing.
-    pub(super) const fn unschedule(&mut self) {
-        self.repeat_at = None;
-        self.refresh_at = None;
-        self.extra_at = None;
+    /// The announcements that are due; schedules the next ones.
+    fn take_due(&mut self, now: Instant, router: &DesiredRouter, extra: Option<Duration>) -> u32 {
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let policy = &router.announcements;
+        let mut times = 0;
+        if is_due(self.repeat_at) {
+            self.repeat_at = None;
+            times = self.again;
+        }
+        if is_due(self.refresh_at) {
+            self.refresh_at = policy.refresh.map(|every| now + every);
+            times = times.max(policy.refresh_repeat);
+        }
+        if is_due(self.extra_at) {
+            self.extra_at = extra.map(|every| now + every);
+            times = times.max(1);
+        }
+        times
     }
 }
 
-impl Actuator {
-    /// Sends the repeats and refreshes whose time has come.
-    pub(super) fn announce_due(&mut self, wishes: &Wishes) {
+/// Repeats the announcements of the addresses that are on their interfaces.
+#[derive(Debug)]
+pub(super) struct Announcer {
+    schedules: BTreeMap<AddressKey, Box<Schedule>>,
+    due: BTreeSet<(Instant, AddressKey)>,
+    pacer: Pacer<AddressKey>,
+}
+
+/// The desired states of all routers.
+type Routers = BTreeMap<RouterKey, std::sync::Arc<DesiredRouter>>;
+
+impl Announcer {
+    pub(super) const fn new() -> Self {
+        Self {
+            schedules: BTreeMap::new(),
+            due: BTreeSet::new(),
+            pacer: Pacer::new(),
+        }
+    }
+
+    /// An address of a new Master is on its interface.
+    pub(super) fn start(&mut self, key: AddressKey, router_key: &RouterKey, routers: &Routers) {
+        self.stop(key);
+        let router = routers.get(router_key);
+        let Some((router, prepared)) = router.and_then(|of| Some((of, of.prepared(key)?))) else {
+            return;
+        };
+        let mut schedule = Schedule::new(router_key);
+        schedule.announced = router.announced;
+        schedule.bursts = router.bursts;
+        let burst = Burst::of(&router.announcements);
+        schedule.follow_burst(Instant::now(), router, burst, prepared);
+        self.insert(key, Box::new(schedule));
+        self.announce_in_turn(key, prepared, burst.repeat);
+    }
+
+    /// An address has been on its interface since another process became Master.
+    pub(super) fn inherit(&mut self, key: AddressKey, router: &RouterKey, since: Instant) {
+        self.stop(key);
+        let mut schedule = Schedule::new(router);
+        schedule.inherited = Some(since);
+        self.insert(key, Box::new(schedule));
+    }
+
+    /// The desired state of a router changed: its addresses may be announced again, or not any more.
+    pub(super) fn update(
+        &mut self,
+        router_key: &RouterKey,
+        before: Option<&DesiredRouter>,
+        router: Option<&DesiredRouter>,
+    ) {
+        let router = router.filter(|router| router.held);
+        let is_same = |before: &DesiredRouter| {
+            router.is_some_and(|now| std::sync::Arc::ptr_eq(&before.addresses, &now.addresses))
+        };
+        if let Some(before) = before.filter(|before| !is_same(before)) {
+            for prepared in before.addresses.iter() {
+                let key = prepared.key();
+                let stays = router.is_some_and(|router| router.prepared(key).is_some());
+                if !stays && self.is_of(key, router_key) {
+                    self.stop(key);
+                }
+            }
+        }
+        let Some(router) = router else { return };
         let now = Instant::now();
-        for (key, held) in &mut self.held {
-            let Some(wish) = wishes.routers.get(&held.router) else {
+        for prepared in router.addresses.iter() {
+            let key = prepared.key();
+            let known = self.schedules.get_mut(&key);
+            let Some(schedule) = known.filter(|known| known.router == *router_key) else {
                 continue;
             };
-            let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-            if ![held.repeat_at, held.refresh_at, held.extra_at]
-                .into_iter()
-                .any(is_due)
-            {
-                continue;
+            if let Some(since) = schedule.inherited.take() {
+                schedule.resume(now, since, router, prepared);
+                schedule.bursts = router.bursts;
             }
-            let prepared = find(wish, *key);
             let mut times = 0;
-            if is_due(held.repeat_at) {
-                held.repeat_at = None;
-                times = held.again;
+            if schedule.announced != router.announced {
+                schedule.announced = router.announced;
+                schedule.follow_burst(now, router, router.burst, prepared);
+                if std::mem::replace(&mut schedule.bursts, router.bursts) != router.bursts {
+                    times = router.burst.repeat;
+                }
             }
-            if is_due(held.refresh_at) {
-                held.refresh_at = wish.announcements.refresh.map(|every| now + every);
-                times = times.max(wish.announcements.refresh_repeat);
+            self.reschedule(key);
+            if times > 0 {
+                self.announce_in_turn(key, prepared, times);
             }
-            if is_due(held.extra_at) {
-                let every = prepared.and_then(|of| of.extra);
-                held.extra_at = every.map(|every| now + every);
-                times = times.max(1);
-            }
-            announce(&mut self.pacer, *key, prepared, times);
-        }
-        self.pace(wishes);
-    }
-
-    /// A burst of now, of an address that waits for its turn; the advert thread sends the others.
-    pub(super) fn announce_in_turn(&mut self, key: AddressKey, of: &Prepared, times: u32) {
-        if of.announcement.as_ref().is_some_and(|of| of.lane.is_some()) {
-            announce(&mut self.pacer, key, Some(of), times);
         }
     }
 
-    /// Sends those whose turn has come.
-    pub(super) fn pace(&mut self, wishes: &Wishes) {
+    fn is_of(&self, key: AddressKey, router: &RouterKey) -> bool {
+        let schedule = self.schedules.get(&key);
+        schedule.is_some_and(|schedule| schedule.router == *router)
+    }
+
+    /// An address is not on its interface.
+    pub(super) fn stop(&mut self, key: AddressKey) {
+        if let Some(schedule) = self.schedules.remove(&key) {
+            if let Some(next) = schedule.next {
+                self.due.remove(&(next, key));
+            }
+            self.pacer.forget(&key);
+        }
+    }
+
+    /// An interface is gone.
+    pub(super) fn stop_on(&mut self, link: u32) {
+        let on_link = self.schedules.keys().filter(|key| key.link == link);
+        for key in on_link.copied().collect::<Vec<_>>() {
+            self.stop(key);
+        }
+    }
+
+    /// Ends all announcements.
+    pub(super) fn clear(&mut self) {
+        *self = Self::new();
+    }
+
+    fn insert(&mut self, key: AddressKey, schedule: Box<Schedule>) {
+        self.schedules.insert(key, schedule);
+        self.reschedule(key);
+    }
+
+    /// Puts an address where it is due next.
+    fn reschedule(&mut self, key: AddressKey) {
+        let Some(schedule) = self.schedules.get_mut(&key) else {
+            return;
+        };
+        let times = [schedule.repeat_at, schedule.refresh_at, schedule.extra_at];
+        let next = times.into_iter().flatten().min();
+        if let Some(before) = std::mem::replace(&mut schedule.next, next) {
+            self.due.remove(&(before, key));
+        }
+        if let Some(next) = next {
+            self.due.insert((next, key));
+        }
+    }
+
+    /// When the next repeat or refresh is due.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// When the next announcement that waits for its turn may leave.
+    pub(super) fn next_turn(&self) -> Option<Instant> {
+        self.pacer.next_due(Instant::now())
+    }
+
+    /// Sends the repeats and refreshes whose time has come.
+    pub(super) fn announce_due(&mut self, routers: &Routers) {
+        let now = Instant::now();
+        while let Some((_, key)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
+            let Some(schedule) = self.schedules.get_mut(&key) else {
+                self.due.pop_first();
+                continue;
+            };
+            let Some(router) = routers.get(&schedule.router) else {
+                self.stop(key);
+                continue;
+            };
+            let prepared = router.prepared(key);
+            let extra = prepared.and_then(|prepared| prepared.extra);
+            let times = schedule.take_due(now, router, extra);
+            self.reschedule(key);
+            if let Some(prepared) = prepared {
+                self.announce(key, prepared, times);
+            }
+        }
+        self.announce_next(routers);
+    }
+
+    /// A burst at this moment of an address that waits for its turn; the advert thread sends the others.
+    fn announce_in_turn(&mut self, key: AddressKey, prepared: &Prepared, times: u32) {
+        let lane = prepared.announcement.as_ref().map(|of| of.lane.is_some());
+        if lane == Some(true) {
+            self.announce(key, prepared, times);
+        }
+    }
+
+    /// Sends at once, or has the announcement wait for its turn.
+    fn announce(&mut self, key: AddressKey, prepared: &Prepared, times: u32) {
+        let Some(announcement) = &prepared.announcement else {
+            return;
+        };
+        match &announcement.lane {
+            Some(lane) => self.pacer.push(lane, key, times),
+            None => {
+                announcement.send(times);
+            }
+        }
+    }
+
+    /// Sends the announcements whose turn has come.
+    pub(super) fn announce_next(&mut self, routers: &Routers) {
         while let Some(key) = self.pacer.pop(Instant::now()) {
-            let held = self.held.get(&key);
-            let wish = held.and_then(|held| wishes.routers.get(&held.router));
-            let prepared = wish.and_then(|wish| find(wish, key));
+            let schedule = self.schedules.get(&key);
+            let router = schedule.and_then(|schedule| routers.get(&schedule.router));
+            let prepared = router.and_then(|router| router.prepared(key));
             if let Some(announcement) = prepared.and_then(|of| of.announcement.as_ref()) {
                 announcement.send(1);
             }
-        }
-    }
-}
-
-fn find(wish: &Wanted, (index, address): AddressKey) -> Option<&Prepared> {
-    let mut all = wish.addresses.iter();
-    all.find(|of| of.link.index == index && of.address.address == address)
-}
-
-/// Sends at once, or has it wait.
-fn announce(pacer: &mut Pacer<AddressKey>, key: AddressKey, of: Option<&Prepared>, times: u32) {
-    let Some(announcement) = of.and_then(|of| of.announcement.as_ref()) else {
-        return;
-    };
-    match &announcement.lane {
-        Some(lane) => pacer.push(lane, key, times),
-        None => {
-            announcement.send(times);
         }
     }
 }

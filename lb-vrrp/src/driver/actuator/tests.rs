@@ -2,93 +2,60 @@
 //! The actuator against a fake interface, with tokio's clock paused.
 
 use std::io;
-use std::sync::Mutex;
+use std::net::Ipv4Addr;
 
-use async_trait::async_trait;
+use lb_host::MemoryHost;
 
-use super::super::address::Added;
-use super::super::error::{AddressError, AddressOperation};
+use super::super::desired::{Burst, Prepared};
 use super::super::links::tests::{eth, table as interfaces};
-use super::super::mailbox::{Burst, Prepared, Wanted};
 use super::*;
 use crate::{Announcements, StaticItems, VirtualAddress, Vrid};
 
-/// An interface that does as it is told, and remembers it.
+/// A host that logs attempted changes in short.
 #[derive(Clone, Debug, Default)]
-struct Fake(Arc<Mutex<State>>);
-
-#[derive(Debug, Default)]
-struct State {
-    present: Vec<VirtualAddress>,
-    log: Vec<String>,
-    /// Additions that are to fail.
-    failures: u32,
-    /// Shields are to fail.
-    unshieldable: bool,
-}
+struct Fake(MemoryHost);
 
 impl Fake {
-    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
-        act(&mut self.0.lock().unwrap())
-    }
-
     fn log(&self) -> Vec<String> {
-        self.with(|state| std::mem::take(&mut state.log))
+        self.0.take_log().iter().map(short).collect()
+    }
+
+    /// Has so many additions fail.
+    fn fail_additions(&self, times: u32) {
+        let mut left = times;
+        self.0.set_fault(move |change| {
+            left = left.checked_sub(change.is_add().into())?;
+            change
+                .is_add()
+                .then(|| io::ErrorKind::PermissionDenied.into())
+        });
+    }
+
+    /// Has shields fail.
+    fn fail_shields(&self) {
+        self.0.set_fault(|change| {
+            let is_shield = matches!(change.object(), HostObject::Shield(_));
+            is_shield.then(|| io::ErrorKind::PermissionDenied.into())
+        });
+    }
+
+    fn clear(&self) {
+        for object in self.0.objects() {
+            self.0.delete(&object.key());
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.objects().is_empty()
     }
 }
 
-#[async_trait]
-impl AddressManager for Fake {
-    async fn add(&mut self, link: &Link, address: &VirtualAddress) -> Result<Added, AddressError> {
-        self.with(|state| {
-            state.log.push(format!("add {}", address.address));
-            if state.failures > 0 {
-                state.failures -= 1;
-                let source = io::Error::from(io::ErrorKind::PermissionDenied);
-                let operation = AddressOperation::Add;
-                return Err(AddressError::new(
-                    operation,
-                    address.address,
-                    &link.name,
-                    source,
-                ));
-            }
-            if state.present.contains(address) {
-                return Ok(Added::AlreadyPresent);
-            }
-            state.present.push(address.clone());
-            Ok(Added::Created)
-        })
-    }
-
-    async fn remove(&mut self, _: &Link, address: &VirtualAddress) -> Result<(), AddressError> {
-        self.with(|state| {
-            state.log.push(format!("remove {}", address.address));
-            state
-                .present
-                .retain(|present| present.address != address.address);
-            Ok(())
-        })
-    }
-}
-
-#[async_trait]
-impl PacketFilter for Fake {
-    async fn shield(&mut self, link: &Link, address: IpAddr) -> Result<(), AddressError> {
-        self.with(|state| {
-            state.log.push(format!("shield {address}"));
-            if state.unshieldable {
-                let source = io::Error::from(io::ErrorKind::PermissionDenied);
-                let operation = AddressOperation::Shield;
-                return Err(AddressError::new(operation, address, &link.name, source));
-            }
-            Ok(())
-        })
-    }
-
-    async fn unshield(&mut self, _: &Link, address: IpAddr) -> Result<(), AddressError> {
-        self.with(|state| state.log.push(format!("unshield {address}")));
-        Ok(())
+fn short(change: &Change) -> String {
+    let verb = |add, remove| if change.is_add() { add } else { remove };
+    match change.object() {
+        HostObject::Address(address) => format!("{} {}", verb("add", "remove"), address.address),
+        HostObject::Shield(shield) => format!("{} {}", verb("shield", "unshield"), shield.address),
+        other => other.to_string(),
     }
 }
 
@@ -113,8 +80,7 @@ fn bench_with(table: Option<watch::Receiver<Interfaces>>) -> Bench {
     let (hints, hint_receiver) = mpsc::channel(4);
     let (event_sender, events) = mpsc::channel(16);
     let actuator = Actuator::new(
-        Box::new(fake.clone()),
-        Some(Box::new(fake.clone())),
+        Box::new(fake.0.clone()),
         Arc::clone(&mailbox),
         command_sender,
         hint_receiver,
@@ -143,7 +109,7 @@ impl Bench {
         }
     }
 
-    async fn want(&self, vrid: u8, wanted: Wanted) {
+    async fn want(&self, vrid: u8, wanted: DesiredRouter) {
         self.mailbox.publish(key(vrid), wanted);
         self.settle().await;
     }
@@ -170,18 +136,22 @@ fn link() -> Link {
     Link::new(2, "eth0")
 }
 
+fn on_eth0(address: VirtualAddress) -> HostObject {
+    host_address(&address, &Arc::new(link())).into()
+}
+
 fn ip(last: u8) -> IpAddr {
     IpAddr::from([192, 0, 2, last])
 }
 
-fn wanted(held: bool, epoch: u64, addresses: &[u8]) -> Wanted {
+fn wanted(held: bool, epoch: u64, addresses: &[u8]) -> DesiredRouter {
     let prepared = addresses.iter().map(|last| Prepared {
         address: Arc::new(VirtualAddress::new(ip(*last))),
         link: Arc::new(link()),
         announcement: None,
         extra: None,
     });
-    Wanted {
+    DesiredRouter {
         router: Arc::from("VI_1"),
         held,
         shielded: false,
@@ -207,7 +177,7 @@ async fn addresses_follow_the_wish_and_each_is_told_when_it_is_there() {
     bench.want(1, wanted(false, 1, &[100, 101])).await;
     assert_eq!(
         bench.fake.log(),
-        ["remove 192.0.2.100", "remove 192.0.2.101"]
+        ["remove 192.0.2.101", "remove 192.0.2.100"]
     );
     assert_eq!(bench.ready(), []);
 }
@@ -256,7 +226,7 @@ async fn an_address_that_moves_between_two_masters_stays() {
 #[tokio::test(start_paused = true)]
 async fn a_failure_is_told_once_and_tried_every_second() {
     let mut bench = bench();
-    bench.fake.with(|state| state.failures = 3);
+    bench.fake.fail_additions(3);
     bench.want(1, wanted(true, 1, &[100])).await;
     assert!(matches!(
         bench.events.try_recv(),
@@ -273,7 +243,7 @@ async fn what_somebody_else_deleted_is_put_back_and_told() {
     let mut bench = bench();
     bench.want(1, wanted(true, 1, &[100])).await;
     bench.fake.log();
-    bench.fake.with(|state| state.present.clear());
+    bench.fake.clear();
     let gone = || Hint::AddressGone {
         link: link(),
         address: ip(100),
@@ -290,7 +260,7 @@ async fn what_somebody_else_deleted_is_put_back_and_told() {
     bench.settle().await;
     assert!(bench.events.try_recv().is_err());
     // After lost notifications the kernel's own list counts.
-    bench.fake.with(|state| state.present.clear());
+    bench.fake.clear();
     bench
         .hints
         .send(Hint::Audit(Interfaces::default()))
@@ -328,14 +298,14 @@ async fn what_was_taken_for_deleted_is_removed_all_the_same_when_the_end_comes_f
         bench.hints.try_send(gone).unwrap();
         bench.mailbox.close(End::Orderly);
         bench.task.await.unwrap();
-        assert!(bench.fake.with(|state| state.present.is_empty()));
+        assert!(bench.fake.is_empty());
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_an_owner_put_there_is_not_taken_for_its_own_after_a_stale_audit() {
     let bench = bench();
-    let owner = |held| Wanted {
+    let owner = |held| DesiredRouter {
         owner: true,
         ..wanted(held, 1, &[100])
     };
@@ -351,10 +321,8 @@ async fn what_an_owner_put_there_is_not_taken_for_its_own_after_a_stale_audit() 
 #[tokio::test(start_paused = true)]
 async fn an_owner_keeps_the_address_it_had_before() {
     let bench = bench();
-    bench
-        .fake
-        .with(|state| state.present.push(VirtualAddress::new(ip(100))));
-    let owner = |held| Wanted {
+    bench.fake.0.insert(on_eth0(VirtualAddress::new(ip(100))));
+    let owner = |held| DesiredRouter {
         owner: true,
         ..wanted(held, 1, &[100, 101])
     };
@@ -371,7 +339,7 @@ async fn when_the_thread_has_ended_everything_is_removed_and_the_task_ends() {
         bench.want(1, wanted(true, 1, &[100, 101])).await;
         bench.mailbox.close(end);
         bench.task.await.unwrap();
-        assert!(bench.fake.with(|state| state.present.is_empty()));
+        assert!(bench.fake.is_empty());
         assert_eq!(matches!(bench.events.try_recv(), Ok(Event::Stopped)), told);
     }
 }
@@ -379,7 +347,7 @@ async fn when_the_thread_has_ended_everything_is_removed_and_the_task_ends() {
 #[tokio::test(start_paused = true)]
 async fn packets_are_dropped_before_the_address_is_there_and_until_it_is_gone() {
     let bench = bench();
-    let shielded = |held, shielded| Wanted {
+    let shielded = |held, shielded| DesiredRouter {
         shielded,
         ..wanted(held, 1, &[100, 101])
     };
@@ -388,8 +356,8 @@ async fn packets_are_dropped_before_the_address_is_there_and_until_it_is_gone() 
         bench.fake.log(),
         [
             "shield 192.0.2.100",
-            "add 192.0.2.100",
             "shield 192.0.2.101",
+            "add 192.0.2.100",
             "add 192.0.2.101"
         ]
     );
@@ -397,7 +365,7 @@ async fn packets_are_dropped_before_the_address_is_there_and_until_it_is_gone() 
     bench.want(1, shielded(true, false)).await;
     assert_eq!(
         bench.fake.log(),
-        ["unshield 192.0.2.100", "unshield 192.0.2.101"]
+        ["unshield 192.0.2.101", "unshield 192.0.2.100"]
     );
     bench.want(1, shielded(true, true)).await;
     assert_eq!(
@@ -411,10 +379,10 @@ async fn packets_are_dropped_before_the_address_is_there_and_until_it_is_gone() 
     assert_eq!(
         bench.fake.log(),
         [
-            "remove 192.0.2.100",
             "remove 192.0.2.101",
-            "unshield 192.0.2.100",
-            "unshield 192.0.2.101"
+            "remove 192.0.2.100",
+            "unshield 192.0.2.101",
+            "unshield 192.0.2.100"
         ]
     );
     bench.want(1, shielded(true, true)).await;
@@ -422,16 +390,16 @@ async fn packets_are_dropped_before_the_address_is_there_and_until_it_is_gone() 
     bench.mailbox.close(End::Orderly);
     bench.task.await.unwrap();
     assert_eq!(
-        bench.fake.with(|state| state.log.split_off(2)),
-        ["unshield 192.0.2.100", "unshield 192.0.2.101"]
+        bench.fake.log().split_off(2),
+        ["unshield 192.0.2.101", "unshield 192.0.2.100"]
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_address_that_cannot_be_shielded_is_there_and_shielded_as_soon_as_it_can_be() {
     let mut bench = bench();
-    bench.fake.with(|state| state.unshieldable = true);
-    let wish = Wanted {
+    bench.fake.fail_shields();
+    let wish = DesiredRouter {
         shielded: true,
         ..wanted(true, 1, &[100])
     };
@@ -449,7 +417,7 @@ async fn an_address_that_cannot_be_shielded_is_there_and_shielded_as_soon_as_it_
         ["shield 192.0.2.100", "shield 192.0.2.100"]
     );
     assert!(bench.events.try_recv().is_err(), "told more than once");
-    bench.fake.with(|state| state.unshieldable = false);
+    bench.fake.0.clear_fault();
     tokio::time::sleep(Duration::from_millis(3500)).await;
     assert_eq!(bench.fake.log(), ["shield 192.0.2.100"]);
 }
@@ -491,7 +459,7 @@ async fn a_static_address_is_told_to_be_amiss_until_it_is_there() {
     assert_eq!(judgements(&mut bench), [vec![missing.to_owned()]]);
     assert_eq!(bench.fake.log(), Vec::<String>::new());
 
-    bench.fake.with(|state| state.failures = 2);
+    bench.fake.fail_additions(2);
     table.send_replace(interfaces([eth(2, "eth0")]));
     tokio::time::sleep(Duration::from_millis(500)).await;
     let refused = "address 192.0.2.1/32 dev eth0: permission denied";
@@ -536,7 +504,7 @@ async fn a_static_address_that_was_taken_for_deleted_is_removed_all_the_same() {
         bench.hints.try_send(audit).unwrap();
         bench.mailbox.close(End::Orderly);
         bench.task.await.unwrap();
-        assert!(bench.fake.with(|state| state.present.is_empty()));
+        assert!(bench.fake.is_empty());
     }
 }
 
@@ -544,9 +512,9 @@ async fn a_static_address_that_was_taken_for_deleted_is_removed_all_the_same() {
 async fn what_a_predecessor_held_is_taken_up_or_removed() {
     let (_table, seen) = watch::channel(interfaces([eth(2, "eth0")]));
     let bench = bench_with(Some(seen));
-    bench
-        .fake
-        .with(|state| state.present.extend([own(1), own(2)]));
+    for last in [1, 2] {
+        bench.fake.0.insert(on_eth0(own(last)));
+    }
     let held = StaticItems::default()
         .with_address(own(1))
         .with_address(own(2))
@@ -558,7 +526,7 @@ async fn what_a_predecessor_held_is_taken_up_or_removed() {
     bench.mailbox.inherit_statics(Arc::new(wanted), held);
     bench.settle().await;
     assert_eq!(bench.fake.log(), ["remove 192.0.2.1", "add 192.0.2.2"]);
-    assert_eq!(bench.fake.with(|state| state.present.clone()), [own(2)]);
+    assert_eq!(bench.fake.0.objects(), [on_eth0(own(2))]);
     // Left to another one in its turn.
     bench.mailbox.close(End::HandedOver);
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -578,7 +546,7 @@ async fn what_goes_while_a_successor_may_have_taken_over_is_not_put_back() {
         bench.fake.log();
         bench.mailbox.freeze(true);
         bench.settle().await;
-        bench.fake.with(|state| state.present.clear());
+        bench.fake.clear();
         bench.hints.send(gone()).await.unwrap();
         tokio::time::sleep(Duration::from_secs(5)).await;
         assert_eq!(bench.fake.log(), Vec::<String>::new());
@@ -591,4 +559,44 @@ async fn what_goes_while_a_successor_may_have_taken_over_is_not_put_back() {
         let put_back: &[&str] = if over { &[] } else { &["add 192.0.2.100"] };
         assert_eq!(bench.fake.log(), put_back);
     }
+}
+
+/// A desired state arrives during each change: the worst case of a mass failover.
+#[tokio::test(start_paused = true)]
+async fn mass_failover_costs_one_change_for_each_address() {
+    const ROUTERS: u32 = 1000;
+    const ADDRESSES: u32 = 4;
+    let mut bench = bench();
+    let mut commands = std::mem::replace(&mut bench.commands, mpsc::channel(1).1);
+    let acknowledged = tokio::spawn(async move {
+        for _ in 0..ROUTERS * ADDRESSES {
+            commands.recv().await.unwrap();
+        }
+    });
+    let start = std::time::Instant::now();
+    for number in 0..ROUTERS {
+        let prepared = (0..ADDRESSES).map(|place| {
+            let address = Ipv4Addr::from(0x0a00_0000 + number * ADDRESSES + place);
+            Prepared {
+                address: Arc::new(VirtualAddress::new(address.into())),
+                link: Arc::new(link()),
+                announcement: None,
+                extra: None,
+            }
+        });
+        let router = RouterKey {
+            interface: Arc::from(format!("eth{}", number / 250)),
+            ..key(u8::try_from(1 + number % 250).unwrap())
+        };
+        let desired = DesiredRouter {
+            addresses: prepared.collect(),
+            ..wanted(true, 1, &[])
+        };
+        bench.mailbox.publish(router, desired);
+        tokio::task::yield_now().await;
+    }
+    acknowledged.await.unwrap();
+    println!("{} changes, {:?}", ROUTERS * ADDRESSES, start.elapsed());
+    let changes = bench.fake.log().len();
+    assert_eq!(changes, usize::try_from(ROUTERS * ADDRESSES).unwrap());
 }

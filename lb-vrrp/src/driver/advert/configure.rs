@@ -5,15 +5,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::super::address::Link;
 use super::super::error::Error;
-use super::super::mailbox::RouterKey;
+use super::super::key::RouterKey;
 use super::super::needs::{config_of, interface_of};
 use super::super::router::Router;
 use super::super::spec::{Configuration, RouterSpec};
 use super::AdvertThread;
 use crate::spec::SpecError;
 use crate::{AddressFamily, VirtualRouter};
+use lb_host::Link;
 
 impl AdvertThread {
     /// Changes the set of routers. Those that stay keep their state.
@@ -95,7 +95,8 @@ impl AdvertThread {
             };
             for prefix in self.interfaces.leftovers(&interface.link, address) {
                 let address = address.clone().with_prefix_len(prefix);
-                self.mailbox.clean(Link::clone(&interface.link), address);
+                self.mailbox
+                    .remove_stale(Link::clone(&interface.link), address);
             }
         }
     }

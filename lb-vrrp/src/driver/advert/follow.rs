@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::event::Event;
-use super::super::mailbox::RouterKey;
+use super::super::key::RouterKey;
 use super::super::needs::awaits_macvlan;
 use super::super::router::Surroundings;
 use super::super::tracked::{ObjectId, Report};

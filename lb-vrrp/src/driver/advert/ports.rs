@@ -7,9 +7,8 @@ use std::time::Instant;
 
 use tracing::{error, warn};
 
-use super::super::address::Link;
 use super::super::error::Error;
-use super::super::mailbox::{PortKey, RouterKey};
+use super::super::key::{PortKey, RouterKey};
 use super::super::needs::{announcer, interfaces_of};
 use super::super::port::Port;
 use super::super::spec::RouterSpec;
@@ -17,6 +16,7 @@ use super::super::succession::PassedPort;
 use super::super::vmac::VirtualLink;
 use super::AdvertThread;
 use crate::MacAddr;
+use lb_host::Link;
 
 impl AdvertThread {
     /// Goes on with sockets of another process. One that does not fit any more is closed, and opened

@@ -29,7 +29,7 @@ impl AdvertThread {
         match sys::set_round_robin(priority) {
             Ok(()) => {
                 self.realtime = true;
-                self.mailbox.hurry(scheduling.address_priority());
+                self.mailbox.enable_realtime(scheduling.address_priority());
                 info!(priority, "advert thread runs under SCHED_RR");
             }
             Err(error) => warn!(

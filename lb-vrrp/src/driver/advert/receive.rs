@@ -7,7 +7,7 @@ use std::time::Instant;
 use tracing::info;
 
 use super::AdvertThread;
-use crate::driver::mailbox::{PortKey, RouterKey};
+use crate::driver::key::{PortKey, RouterKey};
 use crate::driver::router::Surroundings;
 use crate::driver::socket::{Datagram, Incoming, Protocol};
 use crate::wire::AuthenticationHeader;

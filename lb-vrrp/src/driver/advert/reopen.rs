@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::super::mailbox::PortKey;
+use super::super::key::PortKey;
 
 /// Until the first new attempt; doubled each time.
 const FIRST: Duration = Duration::from_secs(1);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::error::Error;
-use super::super::mailbox::RouterKey;
+use super::super::key::RouterKey;
 use super::super::status::Resigned;
 use super::AdvertThread;
 use crate::State;

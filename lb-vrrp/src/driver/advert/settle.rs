@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::event::{Event, LinkProblem};
-use super::super::mailbox::RouterKey;
+use super::super::key::RouterKey;
 use super::super::needs::{config_of, outlet_of, place, prepare, problem_of, source_of};
 use super::AdvertThread;
 use crate::FaultReason;

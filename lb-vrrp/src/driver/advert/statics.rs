@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::super::mailbox::RouterKey;
+use super::super::key::RouterKey;
 use super::super::statics::Judgement;
 use super::super::status::StaticStatus;
 use super::AdvertThread;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tracing::info;
 
-use super::super::mailbox::{PortKey, RouterKey};
+use super::super::key::{PortKey, RouterKey};
 use super::super::needs::config_of;
 use super::super::succession::{
     Estate, Heir, Message, PassedPort, RouterEstate, SuccessionError, Switch, monotonic,

@@ -10,8 +10,9 @@ use rtnetlink::packet_route::address::{AddressAttribute, AddressHeaderFlags, Add
 use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
 use rtnetlink::packet_route::{AddressFamily as RouteFamily, RouteNetlinkMessage};
 
-use super::super::address::{Link, bounded};
 use super::{Interface, Interfaces, PresentAddress};
+use lb_host::Link;
+use lb_host::rtnetlink::bounded;
 
 /// What a notification changed that matters beyond the table itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

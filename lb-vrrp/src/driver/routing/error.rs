@@ -3,7 +3,8 @@
 
 use std::io;
 
-use super::RoutingEntry;
+use lb_host::RoutingEntry;
+
 use crate::driver::AddressOperation;
 
 /// A route or rule could not be added or removed.
@@ -20,8 +21,11 @@ pub struct RouteError {
 }
 
 impl RouteError {
-    /// Makes the error, for implementations of [`RouteManager`](super::RouteManager).
-    pub fn new(operation: AddressOperation, entry: &RoutingEntry, source: io::Error) -> Self {
+    pub(in crate::driver) fn new(
+        operation: AddressOperation,
+        entry: &RoutingEntry,
+        source: io::Error,
+    ) -> Self {
         Self {
             operation,
             entry: entry.clone(),

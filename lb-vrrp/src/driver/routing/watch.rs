@@ -51,7 +51,7 @@ impl Watch {
     }
 
     /// Listens from now on.
-    pub(super) fn listen(&mut self) {
+    pub(in crate::driver) fn listen(&mut self) {
         if std::mem::replace(&mut self.listening, true) {
             return;
         }
@@ -63,7 +63,7 @@ impl Watch {
     }
 
     /// Returns when something of ours may have been deleted.
-    pub(super) async fn disturbed(&mut self) {
+    pub(in crate::driver) async fn disturbed(&mut self) {
         loop {
             match self.socket.recv_from_full().await {
                 Ok((bytes, _)) if deletes_ours(&bytes) => return,

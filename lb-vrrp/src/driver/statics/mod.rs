@@ -1,40 +1,30 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Static addresses, routes and rules: where they belong, and who looks after them. All of it on the
-//! address thread.
+//! Static addresses, routes and rules with the interfaces that their names stand for.
 
 mod keeper;
-mod leftover;
-mod same;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 pub(super) use self::keeper::{Judgement, Keeper};
-pub(super) use self::leftover::remove_leftovers;
-use super::address::Link;
+use super::host::host_address;
 use super::links::Interfaces;
-use super::routing::{PlacedRoute, RoutingEntry};
+use super::routing::place_route;
 use super::status::StaticProblem;
-use crate::{StaticItems, VirtualAddress, VirtualRoute, VirtualRule};
+use crate::{StaticItems, VirtualRoute, VirtualRule};
+use lb_host::{HostObject, Key, RoutingEntry};
 
 /// A static item whose interfaces have been looked for.
 #[derive(Clone, Debug)]
 struct Item {
     name: Arc<str>,
     group: Option<Arc<str>>,
-    /// It is put back; else it is put there once.
+    /// The object is added again when another program deletes it; else it is added once.
     watched: bool,
-    /// What is amiss with the interfaces that it names.
+    /// The problem of an interface that the item names.
     problem: Option<StaticProblem>,
     /// `None` while an interface is missing.
-    spot: Option<Spot>,
-}
-
-/// What is to be where.
-#[derive(Clone, Debug)]
-enum Spot {
-    Address(Link, VirtualAddress),
-    Routing(RoutingEntry),
+    object: Option<HostObject>,
 }
 
 /// All static items in the order in which they are added: addresses, routes, rules.
@@ -42,15 +32,15 @@ enum Spot {
 pub(super) struct Placed(Vec<Item>);
 
 impl Placed {
-    fn new(statics: &StaticItems, interfaces: &Interfaces) -> Self {
+    pub(super) fn new(statics: &StaticItems, interfaces: &Interfaces) -> Self {
         let mut names = statics.grouped();
         let mut items = Vec::new();
-        let mut push = |watched: bool, used: &[&str], spot: Option<Spot>| {
+        let mut push = |watched: bool, used: &[&str], object: Option<HostObject>| {
             let Some((name, group)) = names.next() else {
                 return;
             };
             // A rule may name an interface that is not there.
-            let needs = group.is_some() || spot.is_none();
+            let needs = group.is_some() || object.is_none();
             let mut problems = used
                 .iter()
                 .filter(|_| needs)
@@ -60,41 +50,46 @@ impl Placed {
                 group: group.map(Arc::from),
                 watched,
                 problem: problems.next(),
-                spot,
+                object,
             });
         };
         for of in statics.addresses.iter().map(|of| &of.item) {
             let name = of.interface.as_deref().unwrap_or_default();
-            let link = interfaces.get(name).map(|found| Link::clone(&found.link));
-            let spot = link.map(|link| Spot::Address(link, of.clone()));
-            push(of.tracked, &[name], spot);
+            let link = interfaces.get(name).map(|found| &found.link);
+            let object = link.map(|link| host_address(of, link).into());
+            push(of.tracked, &[name], object);
         }
         for of in statics.routes.iter().map(|of| &of.item) {
-            let placed = PlacedRoute::new(of, interfaces).map(Box::new);
-            let spot = placed.map(|placed| Spot::Routing(RoutingEntry::Route(placed)));
-            push(of.tracked, &of.interfaces().collect::<Vec<_>>(), spot);
+            let placed = place_route(of, interfaces);
+            let object = placed.map(|placed| routing(RoutingEntry::Route(Box::new(placed))));
+            push(of.tracked, &of.interfaces().collect::<Vec<_>>(), object);
         }
         for of in statics.rules.iter().map(|of| &of.item) {
-            let spot = Spot::Routing(RoutingEntry::Rule(Box::new(of.clone())));
-            push(of.tracked, &of.interfaces().collect::<Vec<_>>(), Some(spot));
+            let object = routing(RoutingEntry::Rule(Box::new(of.clone())));
+            push(
+                of.tracked,
+                &of.interfaces().collect::<Vec<_>>(),
+                Some(object),
+            );
         }
         Self(items)
     }
 
-    fn addresses(&self) -> impl Iterator<Item = (&Item, &Link, &VirtualAddress)> {
-        self.0.iter().filter_map(|item| match &item.spot {
-            Some(Spot::Address(link, address)) => Some((item, link, address)),
-            _ => None,
-        })
+    /// The objects of items whose interfaces have been found.
+    pub(super) fn objects(&self) -> impl Iterator<Item = &HostObject> {
+        self.0.iter().filter_map(|item| item.object.as_ref())
     }
 
-    /// Routes and rules, and whether each is to be put back.
-    pub(super) fn routing(&self) -> impl Iterator<Item = (&RoutingEntry, bool)> {
-        self.0.iter().filter_map(|item| match &item.spot {
-            Some(Spot::Routing(entry)) => Some((entry, item.watched)),
-            _ => None,
-        })
+    /// The name of the item that an object is of.
+    pub(super) fn name_of(&self, key: &Key) -> Option<Arc<str>> {
+        let mut items = self.0.iter();
+        let has_key = |item: &&Item| item.object.as_ref().is_some_and(|of| of.key() == *key);
+        items.find(has_key).map(|item| Arc::clone(&item.name))
     }
+}
+
+fn routing(entry: RoutingEntry) -> HostObject {
+    HostObject::Routing(Arc::new(entry))
 }
 
 /// What is amiss with an interface. Whether it is up matters for who tracks what is on it.

@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
+use lb_host::RoutingEntry;
 use serde::{Deserialize, Serialize};
 
-use crate::driver::address::Link;
-use crate::driver::routing::RoutingEntry;
 use crate::driver::timer::Lateness;
 use crate::track::Verdict;
 use crate::{AddressFamily, HandOver, StaticItems, VirtualAddress};
+use lb_host::Link;
 
 /// All of it.
 #[derive(Debug, Serialize, Deserialize)]

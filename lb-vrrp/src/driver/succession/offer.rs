@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::error::SuccessionError;
 use crate::AddressFamily;
-use crate::driver::mailbox::PortKey;
+use crate::driver::key::PortKey;
 
 /// Format of the offer and of what is handed over; grows when either changes its meaning.
 const FORMAT: u32 = 1;

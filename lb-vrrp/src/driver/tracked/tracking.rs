@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{ObjectId, Report, Source};
+use crate::driver::key::RouterKey;
 use crate::driver::links::Interfaces;
-use crate::driver::mailbox::RouterKey;
 use crate::driver::spec::Configuration;
 use crate::driver::status::{ObjectStatus, StaticStatus, TrackedStatus};
 use crate::driver::succession::ObjectEstate;

@@ -12,11 +12,12 @@ use nix::libc;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage, MacVlanMode, Prop};
 use rtnetlink::{LinkGetRequest, LinkMacVlan, LinkUnspec};
 
-use super::super::address::{Link, bounded};
 use super::super::links::macvlan_of;
 use super::VirtualLink;
 use super::setting::Setting;
 use crate::MacAddr;
+use lb_host::Link;
+use lb_host::rtnetlink::bounded;
 
 /// The group of interfaces that are to be deleted together: the kernel then waits once for all of
 /// them, tens of milliseconds, and not once for each. Nobody else's, by its number ("lbvr").

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use tracing::{debug, info, warn};
 
-use super::super::address::Link;
 use super::super::error::{InterfaceError, InterfaceOperation};
-use super::super::mailbox::RouterKey;
+use super::super::key::RouterKey;
 use super::VirtualLink;
 use super::executor::LinkManager;
 use super::mark::Mark;
 use super::setting::{BASE, Setting, of_macvlan};
 use crate::MacAddr;
+use lb_host::Link;
 
 /// A failure, and whether it is the first since this macvlan was last well.
 #[derive(Debug)]

@@ -16,12 +16,12 @@
 
 use tracing::warn;
 
-use super::address::Link;
+use super::key::RouterKey;
 use super::links::Interfaces;
-use super::mailbox::RouterKey;
 use super::socket::PacketSocket;
 use super::spec::RouterSpec;
 use crate::{AddressFamily, MacAddr, Transmit};
+use lb_host::Link;
 
 pub(super) use crate::spec::{Macvlan, Seat, mac_of, seat_of};
 

@@ -12,10 +12,10 @@ use std::sync::Arc;
 
 use tracing::{info, warn};
 
-use super::super::address::Link;
 use super::executor::{Found, LinkManager};
 use super::mark::Owner;
 use super::setting::Setting;
+use lb_host::Link;
 
 const SETTING: Setting = Setting::PromoteSecondaries;
 

@@ -131,10 +131,10 @@ impl Cell {
             Event::Invalid => {
                 let mut sent = advertisement(rig.router.config());
                 sent.priority = 255.into();
-                let payload = sent.to_vec(ip(HIGHER), AddressFamily::Ipv4.group());
+                let payload = sent.to_vec(ip(HIGHER), crate::multicast_group(AddressFamily::Ipv4));
                 let received = Received {
                     source: ip(HIGHER),
-                    destination: AddressFamily::Ipv4.group(),
+                    destination: crate::multicast_group(AddressFamily::Ipv4),
                     hop_limit: 254,
                     carrier: Carrier::Ip,
                     payload: &payload,

@@ -127,7 +127,7 @@ impl Rig {
         from: &str,
         advertisement: &Advertisement,
     ) -> Result<(), Rejected> {
-        let destination = AddressFamily::Ipv4.group();
+        let destination = crate::multicast_group(AddressFamily::Ipv4);
         let payload = advertisement.to_vec(ip(from), destination);
         let received = Received {
             source: ip(from),

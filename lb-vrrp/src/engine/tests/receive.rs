@@ -55,11 +55,11 @@ fn message(base: &RouterConfigBuilder, change: impl FnOnce(&mut Advertisement)) 
     let mut advertisement = advertisement(&base.clone().build().unwrap());
     advertisement.priority = AdvertisedPriority::Resign;
     change(&mut advertisement);
-    advertisement.to_vec(ip(HIGHER), AddressFamily::Ipv4.group())
+    advertisement.to_vec(ip(HIGHER), crate::multicast_group(AddressFamily::Ipv4))
 }
 
 fn packet(payload: &[u8]) -> Received<'_> {
-    let destination = AddressFamily::Ipv4.group();
+    let destination = crate::multicast_group(AddressFamily::Ipv4);
     Received {
         source: ip(HIGHER),
         destination,
@@ -346,7 +346,7 @@ fn strict_mode_wants_a_link_local_address_first() {
             .version(Version::V3)
             .addresses(addresses)
     };
-    let (source, group) = (ip("fe80::9"), AddressFamily::Ipv6.group());
+    let (source, group) = (ip("fe80::9"), crate::multicast_group(AddressFamily::Ipv6));
     let sent = advertisement(&base([global, local]).build().unwrap()).to_vec(source, group);
     let packet = Received {
         source,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A route that a master adds.
+//! Routes.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,18 +8,18 @@ use super::Network;
 use super::metric::{RouteMetric, RoutePreference};
 use crate::{AddressFamily, Scope};
 
-/// A route that is there while its router is Master (`virtual_routes` in keepalived).
+/// A route: what `ip route` describes (`virtual_routes` and `static_routes` in keepalived).
 ///
 /// The equivalent of `ip route prepend`: where another route has the same destination and metric,
 /// this one goes first. It is marked as ours by its protocol
-/// (`driver::ROUTE_PROTOCOL`).
+/// (the [owner](crate::Owner) of the host plane).
 ///
 /// # Examples
 ///
 /// ```
-/// use lb_vrrp::{Network, VirtualRoute};
+/// use lb_host::{Network, Route};
 ///
-/// let route = VirtualRoute::new("198.51.100.0/24".parse::<Network>()?)
+/// let route = Route::new("198.51.100.0/24".parse::<Network>()?)
 ///     .with_gateway("192.0.2.254".parse()?)
 ///     .with_interface("eth0")
 ///     .with_source("192.0.2.100".parse()?);
@@ -32,7 +32,7 @@ use crate::{AddressFamily, Scope};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
-pub struct VirtualRoute {
+pub struct Route {
     /// Where it leads.
     pub destination: Network,
     /// What it does with packets.
@@ -63,11 +63,11 @@ pub struct VirtualRoute {
     pub locked: Vec<RouteMetric>,
     /// How it ranks among routes that routers advertised, IPv6 only (`pref`, RFC 4191).
     pub preference: Option<RoutePreference>,
-    /// The router is in Fault while the interface of the route is missing or down.
+    /// The state of a router depends on the interfaces of the route.
     pub tracked: bool,
 }
 
-impl VirtualRoute {
+impl Route {
     /// `RT_TABLE_MAIN`.
     pub const MAIN_TABLE: u32 = 254;
 
@@ -231,7 +231,7 @@ impl VirtualRoute {
     }
 }
 
-impl fmt::Display for VirtualRoute {
+impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.kind != RouteKind::Unicast {
             write!(f, "{} ", self.kind)?;

@@ -12,14 +12,14 @@ use crate::AddressFamily;
 /// # Examples
 ///
 /// ```
-/// use lb_vrrp::Network;
+/// use lb_host::Network;
 ///
 /// let network: Network = "192.0.2.77/24".parse()?;
 /// assert_eq!(network.to_string(), "192.0.2.0/24");
 /// assert_eq!("10.0.0.1".parse::<Network>()?.to_string(), "10.0.0.1");
 /// assert_eq!(Network::ANY_IPV4.to_string(), "0.0.0.0/0");
 /// assert!("192.0.2.0/33".parse::<Network>().is_err());
-/// # Ok::<(), lb_vrrp::NetworkError>(())
+/// # Ok::<(), lb_host::NetworkError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Routes by rtnetlink, and the way of every request.
+//! Routes over rtnetlink, and the request that routes and rules share.
 
 use std::io;
 use std::net::IpAddr;
 
-use async_trait::async_trait;
 use futures_util::StreamExt;
 use nix::libc;
 use rtnetlink::packet_core::{
@@ -17,42 +16,41 @@ use rtnetlink::packet_route::route::{
 };
 use rtnetlink::packet_route::{AddressFamily as KernelFamily, RouteNetlinkMessage};
 
-use super::error::RouteError;
-use super::{PlacedRoute, ROUTE_PROTOCOL, RouteManager, RoutingEntry};
-use crate::driver::address::{Added, Link, Rtnetlink, bounded};
-use crate::driver::error::AddressOperation;
-use crate::{AddressFamily, NextHop, RouteKind, RouteMetric, RoutePreference, Scope};
+use super::{Rtnetlink, bounded};
+use crate::family::{AddressFamily, Scope};
+use crate::key::Link;
+use crate::object::Owner;
+use crate::reconcile::Applied;
+use crate::routes::{NextHop, PlacedRoute, RouteKind, RouteMetric, RoutePreference, RoutingEntry};
 
-#[async_trait]
-impl RouteManager for Rtnetlink {
-    async fn add(&mut self, entry: &RoutingEntry) -> Result<Added, RouteError> {
+impl Rtnetlink {
+    pub(super) async fn add_routing(&self, entry: &RoutingEntry) -> io::Result<Applied> {
         let result = match entry {
             RoutingEntry::Route(placed) => {
-                let message = RouteNetlinkMessage::NewRoute(route(placed));
+                let message = RouteNetlinkMessage::NewRoute(route(placed, self.owner));
                 // Without NLM_F_EXCL it goes before others of its destination and metric, and is
                 // refused as existing only where it is the same in all.
                 let added = self.request(message, NLM_F_CREATE).await;
-                added.map(|()| Added::Created)
+                added.map(|()| Applied::Created)
             }
-            RoutingEntry::Rule(of) => self.add_rule(of).await,
+            RoutingEntry::Rule(rule) => self.add_rule(rule).await,
         };
         match result {
-            Ok(added) => Ok(added),
-            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => Ok(Added::AlreadyPresent),
-            Err(error) => Err(RouteError::new(AddressOperation::Add, entry, error)),
+            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => Ok(Applied::AlreadyPresent),
+            result => result,
         }
     }
 
-    async fn remove(&mut self, entry: &RoutingEntry) -> Result<(), RouteError> {
+    pub(super) async fn remove_routing(&self, entry: &RoutingEntry) -> io::Result<Applied> {
         let result = match entry {
             RoutingEntry::Route(placed) => {
-                let message = RouteNetlinkMessage::DelRoute(route(placed));
+                let message = RouteNetlinkMessage::DelRoute(route(placed, self.owner));
                 self.request(message, 0).await
             }
-            RoutingEntry::Rule(of) => self.remove_rule(of).await,
+            RoutingEntry::Rule(rule) => self.remove_rule(rule).await,
         };
         match result {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(Applied::Removed),
             // Not there, or its interface is not there any more, and it with that.
             Err(error)
                 if matches!(
@@ -60,14 +58,12 @@ impl RouteManager for Rtnetlink {
                     Some(libc::ESRCH | libc::ENOENT | libc::ENODEV | libc::ENETDOWN)
                 ) =>
             {
-                Ok(())
+                Ok(Applied::Removed)
             }
-            Err(error) => Err(RouteError::new(AddressOperation::Remove, entry, error)),
+            Err(error) => Err(error),
         }
     }
-}
 
-impl Rtnetlink {
     pub(super) async fn request(&self, message: RouteNetlinkMessage, flags: u16) -> io::Result<()> {
         let mut request = NetlinkMessage::from(message);
         request.header.flags = NLM_F_REQUEST | NLM_F_ACK | flags;
@@ -95,7 +91,7 @@ pub(super) fn family(of: AddressFamily) -> KernelFamily {
 }
 
 /// What `ip route` would send.
-pub(super) fn route(placed: &PlacedRoute) -> RouteMessage {
+pub(super) fn route(placed: &PlacedRoute, owner: Owner) -> RouteMessage {
     let of = &placed.route;
     let (destination, own) = (of.destination, of.destination.family());
     let mut message = RouteMessage::default();
@@ -103,7 +99,7 @@ pub(super) fn route(placed: &PlacedRoute) -> RouteMessage {
     header.address_family = family(own);
     header.destination_prefix_length = destination.prefix_len();
     header.tos = of.tos;
-    header.protocol = RouteProtocol::Other(ROUTE_PROTOCOL);
+    header.protocol = RouteProtocol::from(owner.protocol);
     header.kind = kind(of.kind);
     // The kernel takes local routes with no wider scope.
     header.scope = match (of.kind, of.scope) {

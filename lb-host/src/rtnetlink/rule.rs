@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Rules by rtnetlink, each told from the others of its priority.
+//! Rules over rtnetlink, each told apart from the others of its priority.
 //!
 //! The kernel compares only what a request names. A rule is said to exist where another one has a
 //! source, a mark or the like besides, and of the rules of one priority the first that has what the
@@ -20,33 +20,35 @@ use rtnetlink::packet_route::rule::{
     RuleUidRange,
 };
 
-use super::ROUTE_PROTOCOL;
-use crate::driver::address::{Added, Rtnetlink, bounded};
-use crate::{AddressFamily, RuleAction, VirtualRule};
+use super::{Rtnetlink, bounded};
+use crate::family::AddressFamily;
+use crate::object::Owner;
+use crate::reconcile::Applied;
+use crate::routes::{Rule, RuleAction};
 
 impl Rtnetlink {
-    pub(super) async fn add_rule(&self, of: &VirtualRule) -> io::Result<Added> {
+    pub(super) async fn add_rule(&self, of: &Rule) -> io::Result<Applied> {
         let add = |flags| {
-            let message = RouteNetlinkMessage::NewRule(message(of));
+            let message = RouteNetlinkMessage::NewRule(message(of, self.owner));
             self.request(message, NLM_F_CREATE | flags)
         };
         match add(NLM_F_EXCL).await {
-            Ok(()) => Ok(Added::Created),
+            Ok(()) => Ok(Applied::Created),
             Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {
-                let wanted = message(of);
+                let wanted = message(of, self.owner);
                 let there = self.rules_of(of).await?;
                 if there.iter().any(|other| same(other, &wanted)) {
-                    return Ok(Added::AlreadyPresent);
+                    return Ok(Applied::AlreadyPresent);
                 }
-                add(0).await.map(|()| Added::Created)
+                add(0).await.map(|()| Applied::Created)
             }
             Err(error) => Err(error),
         }
     }
 
     /// Removes a rule, and puts back those of ours that the kernel took for it.
-    pub(super) async fn remove_rule(&self, of: &VirtualRule) -> io::Result<()> {
-        let wanted = message(of);
+    pub(super) async fn remove_rule(&self, of: &Rule) -> io::Result<()> {
+        let wanted = message(of, self.owner);
         let before = self.rules_of(of).await?;
         let Some(at) = before.iter().position(|other| same(other, &wanted)) else {
             return Ok(());
@@ -84,7 +86,7 @@ impl Rtnetlink {
     }
 
     /// Our rules with this one's family and priority, in their order.
-    async fn rules_of(&self, of: &VirtualRule) -> io::Result<Vec<RuleMessage>> {
+    async fn rules_of(&self, of: &Rule) -> io::Result<Vec<RuleMessage>> {
         let version = match of.family {
             AddressFamily::Ipv4 => IpVersion::V4,
             AddressFamily::Ipv6 => IpVersion::V6,
@@ -93,7 +95,7 @@ impl Rtnetlink {
         let mut rules: Vec<RuleMessage> = bounded(rules.try_collect()).await?;
         let ours = [
             RuleAttribute::Priority(of.priority),
-            RuleAttribute::Protocol(RouteProtocol::Other(ROUTE_PROTOCOL)),
+            RuleAttribute::Protocol(RouteProtocol::from(self.owner.protocol)),
         ];
         rules.retain(|rule| ours.iter().all(|of| rule.attributes.contains(of)));
         Ok(rules)
@@ -101,8 +103,8 @@ impl Rtnetlink {
 }
 
 /// Whether this is the rule.
-pub(super) fn is_rule(there: &RuleMessage, of: &VirtualRule) -> bool {
-    same(there, &message(of))
+pub(super) fn is_rule(there: &RuleMessage, of: &Rule, owner: Owner) -> bool {
+    same(there, &message(of, owner))
 }
 
 /// Whether two rules are one: the kernel says more than it is told.
@@ -151,10 +153,10 @@ fn table(of: &RuleMessage) -> u32 {
 }
 
 /// What `ip rule` would send.
-pub(super) fn message(of: &VirtualRule) -> RuleMessage {
+pub(super) fn message(of: &Rule, owner: Owner) -> RuleMessage {
     let mut message = RuleMessage::default();
     let header = &mut message.header;
-    header.family = super::netlink::family(of.family);
+    header.family = super::route::family(of.family);
     header.tos = of.tos;
     header.src_len = of.from.map_or(0, |from| from.prefix_len());
     header.dst_len = of.to.map_or(0, |to| to.prefix_len());
@@ -163,9 +165,7 @@ pub(super) fn message(of: &VirtualRule) -> RuleMessage {
     }
     let attributes = &mut message.attributes;
     attributes.push(RuleAttribute::Priority(of.priority));
-    attributes.push(RuleAttribute::Protocol(RouteProtocol::Other(
-        ROUTE_PROTOCOL,
-    )));
+    attributes.push(RuleAttribute::Protocol(RouteProtocol::from(owner.protocol)));
     header.action = match of.action {
         RuleAction::Table(table) => {
             match u8::try_from(table) {

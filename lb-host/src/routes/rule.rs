@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A rule that a master adds.
+//! Routing rules.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -9,22 +9,22 @@ use crate::AddressFamily;
 
 /// A routing rule that is there while its router is Master (`virtual_rules` in keepalived; `ip
 /// rule add`). It is marked as ours by its protocol
-/// (`driver::ROUTE_PROTOCOL`).
+/// (the [owner](crate::Owner) of the host plane).
 ///
 /// # Examples
 ///
 /// ```
-/// use lb_vrrp::{AddressFamily, Network, RuleAction, VirtualRule};
+/// use lb_host::{AddressFamily, Network, RuleAction, Rule};
 ///
-/// let rule = VirtualRule::new(AddressFamily::Ipv4, 1000, RuleAction::Table(100))
+/// let rule = Rule::new(AddressFamily::Ipv4, 1000, RuleAction::Table(100))
 ///     .with_from("192.0.2.100".parse::<Network>()?);
 /// assert_eq!(rule.to_string(), "1000: from 192.0.2.100 lookup 100");
-/// # Ok::<(), lb_vrrp::NetworkError>(())
+/// # Ok::<(), lb_host::NetworkError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
-pub struct VirtualRule {
+pub struct Rule {
     /// The family of the packets.
     pub family: AddressFamily,
     /// Its place among the rules: lower ones first. The kernel's own are 0, 32766 and 32767.
@@ -57,11 +57,11 @@ pub struct VirtualRule {
     pub destination_ports: Option<RangeInclusive<u16>>,
     /// User ids of the sockets of this host (`uidrange`).
     pub users: Option<RangeInclusive<u32>>,
-    /// The router is in Fault while an interface of the rule is missing or down.
+    /// The state of a router depends on the interfaces of the rule.
     pub tracked: bool,
 }
 
-impl VirtualRule {
+impl Rule {
     /// A rule for all packets of the family.
     pub const fn new(family: AddressFamily, priority: u32, action: RuleAction) -> Self {
         Self {
@@ -216,7 +216,7 @@ fn bad_ports(ports: &RangeInclusive<u16>) -> bool {
     ports.is_empty() || *ports.start() == 0
 }
 
-impl fmt::Display for VirtualRule {
+impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.priority)?;
         if self.invert {

@@ -7,15 +7,16 @@ use rtnetlink::packet_route::route::{
     RoutePreference,
 };
 
-use super::PlacedRoute;
-use super::netlink::route;
+use super::route::route;
+use crate::object::Owner;
+use crate::routes::PlacedRoute;
 
 /// The metric of an IPv6 route that was given none.
 const IPV6_METRIC: u32 = 1024;
 
 /// Whether the kernel has this route, just so. If in doubt it has not.
-pub(super) fn is_route(there: &RouteMessage, placed: &PlacedRoute) -> bool {
-    let wanted = route(placed);
+pub(super) fn is_route(there: &RouteMessage, placed: &PlacedRoute, owner: Owner) -> bool {
+    let wanted = route(placed, owner);
     let ipv6 = wanted.header.address_family == KernelFamily::Inet6;
     let header = |of: &RouteMessage| {
         let header = &of.header;

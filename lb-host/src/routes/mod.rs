@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Routes and rules that a master holds beside its addresses: plain values, no I/O.
+//! Routes and rules as plain values.
 
 mod metric;
 mod network;
+mod placed;
 mod route;
 mod rule;
 
 pub use self::metric::{RouteMetric, RoutePreference};
 pub use self::network::{Network, NetworkError};
-pub use self::route::{NextHop, RouteKind, VirtualRoute};
-pub use self::rule::{RuleAction, VirtualRule};
+pub use self::placed::{PlacedRoute, RoutingEntry};
+pub use self::route::{NextHop, Route, RouteKind};
+pub use self::rule::{Rule, RuleAction};

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The identities of host objects.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::routes::RoutingEntry;
+
+/// An interface as the kernel knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct Link {
+    /// Index (`ip link` shows it first).
+    pub index: u32,
+    /// Name.
+    pub name: String,
+}
+
+impl Link {
+    /// Names an interface.
+    pub fn new(index: u32, name: impl Into<String>) -> Self {
+        Self {
+            index,
+            name: name.into(),
+        }
+    }
+}
+
+/// The identity of an address: an interface has each address at most once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct AddressKey {
+    /// Index of the interface.
+    pub link: u32,
+    /// The address.
+    pub address: IpAddr,
+}
+
+impl AddressKey {
+    /// Names an address on an interface.
+    pub const fn new(link: u32, address: IpAddr) -> Self {
+        Self { link, address }
+    }
+}
+
+impl fmt::Display for AddressKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%{}", self.address, self.link)
+    }
+}
+
+/// The identity of a host object: of two objects with equal keys the host has one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Key {
+    /// A packet filter for an address.
+    Shield(AddressKey),
+    /// An address on an interface.
+    Address(AddressKey),
+    /// A route or a rule.
+    Routing(Arc<RoutingEntry>),
+}
+
+impl Key {
+    /// The index of the interface that the object is on. Routes and rules are on none: the kernel decides
+    /// which of them an interface takes with it.
+    pub const fn link(&self) -> Option<u32> {
+        match self {
+            Self::Shield(key) | Self::Address(key) => Some(key.link),
+            Self::Routing(_) => None,
+        }
+    }
+}

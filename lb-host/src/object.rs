@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a host can have: addresses, filters for them, routes and rules.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use crate::family::Scope;
+use crate::key::{AddressKey, Key, Link};
+use crate::routes::RoutingEntry;
+
+/// The mark on objects that this program adds. A later process finds by it what a killed one has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Owner {
+    /// `IFA_PROTO` of addresses (Linux 5.18 and later), `rtm_protocol` of routes, `FRA_PROTOCOL` of
+    /// rules: `proto` in `ip address`, `ip route` and `ip rule`.
+    pub protocol: u8,
+}
+
+impl Owner {
+    /// Marks objects with this protocol number.
+    pub const fn new(protocol: u8) -> Self {
+        Self { protocol }
+    }
+}
+
+/// An address on an interface, with the attributes that `ip address add` can set.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Address {
+    /// The interface.
+    pub link: Arc<Link>,
+    /// The address.
+    pub address: IpAddr,
+    /// Prefix length, that of the peer's network where there is a peer.
+    pub prefix_len: u8,
+    /// The other end of a point-to-point link.
+    pub peer: Option<IpAddr>,
+    /// Broadcast address, IPv4 only.
+    pub broadcast: Option<Ipv4Addr>,
+    /// Scope, IPv4 only.
+    pub scope: Scope,
+    /// Label, IPv4 only.
+    pub label: Option<String>,
+    /// `IFA_F_*`.
+    pub flags: u32,
+    /// Seconds for which new connections may begin from the address, IPv6 only; `None` and `u32::MAX`
+    /// mean forever.
+    pub preferred_lifetime: Option<u32>,
+}
+
+impl Address {
+    /// The address with global scope and no other attribute.
+    pub const fn new(link: Arc<Link>, address: IpAddr, prefix_len: u8) -> Self {
+        Self {
+            link,
+            address,
+            prefix_len,
+            peer: None,
+            broadcast: None,
+            scope: Scope::GLOBAL,
+            label: None,
+            flags: 0,
+            preferred_lifetime: None,
+        }
+    }
+
+    /// The identity of the address.
+    pub fn key(&self) -> AddressKey {
+        AddressKey::new(self.link.index, self.address)
+    }
+}
+
+/// Packets to an address are dropped, except those that resolve it (Accept_Mode of RFC 9568).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Shield {
+    /// The interface that has the address or will have it.
+    pub link: Arc<Link>,
+    /// The address.
+    pub address: IpAddr,
+}
+
+impl Shield {
+    /// Drops packets to `address` on `link`.
+    pub const fn new(link: Arc<Link>, address: IpAddr) -> Self {
+        Self { link, address }
+    }
+
+    /// The identity of the shielded address.
+    pub fn key(&self) -> AddressKey {
+        AddressKey::new(self.link.index, self.address)
+    }
+}
+
+/// Something that a host has or is to have.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HostObject {
+    /// An address on an interface.
+    Address(Arc<Address>),
+    /// A packet filter for an address.
+    Shield(Arc<Shield>),
+    /// A route or a rule.
+    Routing(Arc<RoutingEntry>),
+}
+
+impl HostObject {
+    /// The identity of the object.
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Address(address) => Key::Address(address.key()),
+            Self::Shield(shield) => Key::Shield(shield.key()),
+            Self::Routing(entry) => Key::Routing(Arc::clone(entry)),
+        }
+    }
+
+    /// Whether `other` has the same identity and attributes. The name of an interface is neither: an
+    /// interface that is renamed keeps its addresses.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Address(one), Self::Address(other)) => {
+                let Address {
+                    link,
+                    address,
+                    prefix_len,
+                    peer,
+                    broadcast,
+                    scope,
+                    label,
+                    flags,
+                    preferred_lifetime,
+                } = &**one;
+                link.index == other.link.index
+                    && *address == other.address
+                    && *prefix_len == other.prefix_len
+                    && *peer == other.peer
+                    && *broadcast == other.broadcast
+                    && *scope == other.scope
+                    && *label == other.label
+                    && *flags == other.flags
+                    && *preferred_lifetime == other.preferred_lifetime
+            }
+            (Self::Shield(one), Self::Shield(other)) => one.key() == other.key(),
+            (Self::Routing(one), Self::Routing(other)) => one == other,
+            (Self::Address(_) | Self::Shield(_) | Self::Routing(_), _) => false,
+        }
+    }
+}
+
+impl From<Address> for HostObject {
+    fn from(address: Address) -> Self {
+        Self::Address(Arc::new(address))
+    }
+}
+
+impl From<Shield> for HostObject {
+    fn from(shield: Shield) -> Self {
+        Self::Shield(Arc::new(shield))
+    }
+}
+
+impl From<Arc<RoutingEntry>> for HostObject {
+    fn from(entry: Arc<RoutingEntry>) -> Self {
+        Self::Routing(entry)
+    }
+}
+
+/// The object as `ip` would write it.
+impl fmt::Display for HostObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => write!(
+                f,
+                "address {}/{} dev {}",
+                address.address, address.prefix_len, address.link.name
+            ),
+            Self::Shield(shield) => {
+                write!(f, "shield of {} dev {}", shield.address, shield.link.name)
+            }
+            Self::Routing(entry) => entry.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The port through which changes reach a host.
+
+use std::fmt;
+use std::io;
+
+use async_trait::async_trait;
+
+use crate::memory::MemoryHost;
+use crate::plan::Change;
+use crate::reconcile::Applied;
+
+/// Applies changes to a host, one at a time.
+///
+/// [`Rtnetlink`](crate::Rtnetlink) is the kernel of the current network namespace, [`MemoryHost`] a
+/// host for tests. A program that manages addresses by other means implements the trait itself.
+#[async_trait]
+pub trait HostPlane: fmt::Debug + Send {
+    /// Applies a change.
+    ///
+    /// # Errors
+    ///
+    /// The answer of the kernel, if an object is not there after it was added, or may still be there
+    /// after it was removed. [`io::ErrorKind::Unsupported`] for objects that this host cannot have.
+    async fn apply(&mut self, change: &Change) -> io::Result<Applied>;
+
+    /// Whether the host can have [shields](crate::HostObject::Shield); the default is that it cannot.
+    fn has_shields(&self) -> bool {
+        false
+    }
+}
+
+#[async_trait]
+impl HostPlane for MemoryHost {
+    async fn apply(&mut self, change: &Change) -> io::Result<Applied> {
+        // Other tasks run while a kernel works.
+        tokio::task::yield_now().await;
+        Self::apply(self, change)
+    }
+
+    fn has_shields(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The objects of the kernel, over rtnetlink.
+
+mod address;
+mod route;
+mod rule;
+mod same;
+mod stale;
+
+pub use self::stale::Kept;
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::object::{HostObject, Owner};
+use crate::plan::Change;
+use crate::plane::HostPlane;
+use crate::reconcile::Applied;
+
+/// How long the kernel may take for one request.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Changes the kernel of a network namespace, as `ip address`, `ip route` and `ip rule` do. Objects carry
+/// the mark of an owner, addresses only where the kernel knows `IFA_PROTO`.
+pub struct Rtnetlink {
+    handle: rtnetlink::Handle,
+    owner: Owner,
+    /// Cleared when the kernel turns out not to know `IFA_PROTO`.
+    marks_addresses: bool,
+}
+
+impl fmt::Debug for Rtnetlink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rtnetlink")
+            .field("owner", &self.owner)
+            .field("marks_addresses", &self.marks_addresses)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Rtnetlink {
+    /// Changes the network namespace that `handle` was opened in.
+    pub const fn new(handle: rtnetlink::Handle, owner: Owner) -> Self {
+        Self {
+            handle,
+            owner,
+            marks_addresses: true,
+        }
+    }
+
+    /// The handle for other requests.
+    pub const fn handle(&self) -> &rtnetlink::Handle {
+        &self.handle
+    }
+}
+
+#[async_trait]
+impl HostPlane for Rtnetlink {
+    async fn apply(&mut self, change: &Change) -> io::Result<Applied> {
+        match change {
+            Change::Add(HostObject::Address(address)) => self.add_address(address).await,
+            Change::Remove(HostObject::Address(address)) => self.remove_address(address).await,
+            Change::Add(HostObject::Routing(entry)) => self.add_routing(entry).await,
+            Change::Remove(HostObject::Routing(entry)) => self.remove_routing(entry).await,
+            Change::Add(HostObject::Shield(_)) | Change::Remove(HostObject::Shield(_)) => {
+                Err(io::ErrorKind::Unsupported.into())
+            }
+        }
+    }
+}
+
+/// Waits for an answer of the kernel, for a limited time.
+///
+/// # Errors
+///
+/// The error number of the kernel, or [`io::ErrorKind::TimedOut`].
+pub async fn bounded<T>(
+    request: impl Future<Output = Result<T, rtnetlink::Error>>,
+) -> io::Result<T> {
+    match tokio::time::timeout(LIMIT, request).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(io_error(error)),
+        Err(_elapsed) => Err(io::ErrorKind::TimedOut.into()),
+    }
+}
+
+/// The kernel's error number where there is one.
+fn io_error(error: rtnetlink::Error) -> io::Error {
+    match error {
+        rtnetlink::Error::NetlinkError(message) => message.to_io(),
+        other => io::Error::other(other),
+    }
+}

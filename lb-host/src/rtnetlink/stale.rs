@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Objects that a killed process left, found by their mark.
+
+use std::collections::HashSet;
+use std::io;
+
+use futures_util::TryStreamExt;
+use rtnetlink::IpVersion;
+use rtnetlink::packet_route::AddressFamily as KernelFamily;
+use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
+use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteProtocol};
+use rtnetlink::packet_route::rule::{RuleAttribute, RuleMessage};
+use tracing::{info, warn};
+
+use super::address::{is_address, local_address};
+use super::rule::is_rule;
+use super::same::{is_route, table};
+use super::{Rtnetlink, bounded};
+use crate::key::AddressKey;
+use crate::object::HostObject;
+use crate::routes::{PlacedRoute, RoutingEntry, Rule};
+
+/// What is not stale although it has the mark.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Kept {
+    /// Objects that are desired with exactly these attributes: they stay without a gap.
+    pub objects: Vec<HostObject>,
+    /// Addresses that stay with any attributes.
+    pub addresses: HashSet<AddressKey>,
+}
+
+impl Kept {
+    /// Keeps these objects and addresses.
+    pub const fn new(objects: Vec<HostObject>, addresses: HashSet<AddressKey>) -> Self {
+        Self { objects, addresses }
+    }
+
+    fn has_rule(&self, is_same: impl Fn(&Rule) -> bool) -> bool {
+        self.objects.iter().any(|object| match object {
+            HostObject::Routing(entry) => match &**entry {
+                RoutingEntry::Rule(rule) => is_same(rule),
+                RoutingEntry::Route(_) => false,
+            },
+            _ => false,
+        })
+    }
+
+    fn has_route(&self, is_same: impl Fn(&PlacedRoute) -> bool) -> bool {
+        self.objects.iter().any(|object| match object {
+            HostObject::Routing(entry) => match &**entry {
+                RoutingEntry::Route(placed) => is_same(placed),
+                RoutingEntry::Rule(_) => false,
+            },
+            _ => false,
+        })
+    }
+
+    fn has_address(&self, message: &AddressMessage) -> bool {
+        let key =
+            local_address(message).map(|address| AddressKey::new(message.header.index, address));
+        let is_kept = key.is_some_and(|key| self.addresses.contains(&key));
+        is_kept
+            || self.objects.iter().any(|object| match object {
+                HostObject::Address(address) => is_address(message, address),
+                _ => false,
+            })
+    }
+}
+
+impl Rtnetlink {
+    /// Removes all rules, routes and addresses with the mark of the owner, except those to keep: what
+    /// another configuration added before its process was killed would lead packets astray. Objects that
+    /// cannot be removed are logged.
+    pub async fn remove_stale(&self, kept: &Kept) {
+        if let Err(error) = self.remove_stale_routing(kept).await {
+            warn!(%error, "cannot look for stale routes and rules");
+        }
+        if let Err(error) = self.remove_stale_addresses(kept).await {
+            warn!(%error, "cannot look for stale addresses");
+        }
+    }
+
+    async fn remove_stale_routing(&self, kept: &Kept) -> io::Result<()> {
+        // With strict checks the kernel lists the routes asked for, not all of a router's.
+        let (connection, handle, _) = rtnetlink::new_connection_with_strict_check()?;
+        tokio::spawn(connection);
+        let protocol = RouteProtocol::from(self.owner.protocol);
+        for version in [IpVersion::V4, IpVersion::V6] {
+            let rules: Vec<RuleMessage> =
+                bounded(handle.rule().get(version).execute().try_collect()).await?;
+            for found in rules {
+                let is_marked = found
+                    .attributes
+                    .contains(&RuleAttribute::Protocol(protocol));
+                if !is_marked || kept.has_rule(|rule| is_rule(&found, rule, self.owner)) {
+                    continue;
+                }
+                let (family, priority) = (found.header.family, priority(&found));
+                info!(?family, priority, "removing stale rule");
+                if let Err(error) = bounded(handle.rule().del(found).execute()).await {
+                    warn!(?family, priority, %error, "cannot remove stale rule");
+                }
+            }
+        }
+        for family in [KernelFamily::Inet, KernelFamily::Inet6] {
+            let mut wanted = RouteMessage::default();
+            wanted.header.address_family = family;
+            wanted.header.protocol = protocol;
+            let routes: Vec<RouteMessage> =
+                bounded(handle.route().get(wanted).execute().try_collect()).await?;
+            for found in routes {
+                let is_marked = found.header.protocol == protocol;
+                if !is_marked || kept.has_route(|placed| is_route(&found, placed, self.owner)) {
+                    continue;
+                }
+                let (to, table) = (destination(&found), table(&found));
+                info!(to, table, "removing stale route");
+                if let Err(error) = bounded(handle.route().del(found).execute()).await {
+                    warn!(to, table, %error, "cannot remove stale route");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove_stale_addresses(&self, kept: &Kept) -> io::Result<()> {
+        let addresses = self.handle.address();
+        let all: Vec<AddressMessage> = bounded(addresses.get().execute().try_collect()).await?;
+        for found in all {
+            let is_marked = found.attributes.iter().any(|attribute| match attribute {
+                AddressAttribute::Protocol(protocol) => u8::from(*protocol) == self.owner.protocol,
+                _ => false,
+            });
+            if !is_marked || kept.has_address(&found) {
+                continue;
+            }
+            let (ifindex, prefix_len) = (found.header.index, found.header.prefix_len);
+            let address = local_address(&found).map(|address| format!("{address}/{prefix_len}"));
+            info!(ifindex, address, "removing stale address");
+            if let Err(error) = bounded(self.handle.address().del(found).execute()).await {
+                warn!(ifindex, address, %error, "cannot remove stale address");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The priority of a rule, as `ip rule` shows it.
+fn priority(rule: &RuleMessage) -> u32 {
+    let priority = rule
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            RuleAttribute::Priority(priority) => Some(*priority),
+            _ => None,
+        });
+    priority.unwrap_or_default()
+}
+
+/// The destination of a route, as `ip route` shows it.
+fn destination(route: &RouteMessage) -> String {
+    let length = route.header.destination_prefix_length;
+    let address = route
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            RouteAttribute::Destination(RouteAddress::Inet(address)) => Some(address.to_string()),
+            RouteAttribute::Destination(RouteAddress::Inet6(address)) => Some(address.to_string()),
+            _ => None,
+        });
+    address.map_or_else(
+        || "default".to_owned(),
+        |address| format!("{address}/{length}"),
+    )
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Logs and passes on what became of host objects.
+
+use std::io;
+use std::sync::Arc;
+
+use lb_host::{Change, HostObject, Report, RoutingEntry};
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+
+use super::super::advert::Command;
+use super::super::error::{AddressError, AddressOperation};
+use super::super::event::Event;
+use super::super::key::{Claimant, RouterKey};
+use super::super::routing::RouteError;
+use super::super::vmac;
+use super::{Actuator, RETRY};
+
+impl Actuator {
+    /// Passes on all reports of the reconciler.
+    pub(super) async fn report(&mut self) {
+        while let Some(report) = self.reconciler.next_report() {
+            match report {
+                Report::Ready {
+                    claimant: Claimant::Router(router),
+                    generation,
+                    object: HostObject::Address(address),
+                    is_external,
+                    ..
+                } => {
+                    let key = address.key();
+                    self.announcer.start(key, &router, &self.desired.routers);
+                    let ready = Command::AddressReady {
+                        router,
+                        epoch: generation,
+                        link: key.link,
+                        address: key.address,
+                        keep: is_external,
+                    };
+                    // The thread has ended if nobody receives this; then the mailbox is closed.
+                    let _ = self.commands.send(ready).await;
+                }
+                Report::Restored {
+                    claimant, object, ..
+                } => self.report_restored(claimant, &object),
+                Report::Failed {
+                    claimant,
+                    change,
+                    error,
+                    ..
+                } => self.report_failed(claimant, &change, error),
+                Report::Recovered {
+                    claimant: Some(Claimant::Router(router)),
+                    change,
+                    ..
+                } => info!(
+                    instance = %self.name_of(&router), vrid = %router.vrid, %change,
+                    "change that had failed has succeeded"
+                ),
+                _ => {}
+            }
+        }
+    }
+
+    fn report_restored(&self, claimant: Claimant, object: &HostObject) {
+        let event = match (claimant, object) {
+            (Claimant::Router(router), HostObject::Address(address)) => {
+                let name = self.name_of(&router);
+                warn!(
+                    instance = %name, vrid = %router.vrid, ifname = %address.link.name,
+                    address = %address.address,
+                    "virtual address was deleted by another program and is added again"
+                );
+                Event::AddressRestored {
+                    router: name,
+                    vrid: router.vrid,
+                    address: address.address,
+                    interface: Arc::from(address.link.name.as_str()),
+                }
+            }
+            (Claimant::Router(router), HostObject::Routing(entry)) => {
+                let name = self.name_of(&router);
+                warn!(instance = %name, vrid = %router.vrid, "{entry} was gone and is added again");
+                Event::RouteRestored {
+                    router: name,
+                    vrid: router.vrid,
+                    entry: RoutingEntry::clone(entry),
+                }
+            }
+            (Claimant::Router(_), _) => return,
+            (Claimant::Static, _) => {
+                let Some(item) = self.desired.placed.name_of(&object.key()) else {
+                    return;
+                };
+                warn!("static {item} was gone and is added again");
+                Event::StaticRestored { item }
+            }
+        };
+        let _ = self.events.try_send(event);
+    }
+
+    fn report_failed(&self, claimant: Option<Claimant>, change: &Change, source: io::Error) {
+        match claimant {
+            Some(Claimant::Router(router)) => self.report_router_failed(&router, change, source),
+            // The status of a static item says why it is missing.
+            Some(Claimant::Static) if change.is_add() => {}
+            Some(Claimant::Static) => {
+                error!(error = %source, "cannot {change} of a static item, trying again");
+            }
+            None => error!(error = %source, "cannot {change}, which is stale, trying again"),
+        }
+    }
+
+    fn report_router_failed(&self, router: &RouterKey, change: &Change, source: io::Error) {
+        let (name, vrid) = (self.name_of(router), router.vrid);
+        let operation = match (change.object(), change.is_add()) {
+            (HostObject::Shield(_), true) => AddressOperation::Shield,
+            (HostObject::Shield(_), false) => AddressOperation::Unshield,
+            (_, true) => AddressOperation::Add,
+            (_, false) => AddressOperation::Remove,
+        };
+        let (address, link) = match change.object() {
+            HostObject::Address(address) => (address.address, &address.link),
+            HostObject::Shield(shield) => (shield.address, &shield.link),
+            HostObject::Routing(entry) => {
+                error!(instance = %name, %vrid, error = %source, "cannot {change}, trying again");
+                let error = Arc::new(RouteError::new(operation, entry, source));
+                let _ = self.events.try_send(Event::RouteFailed {
+                    router: name,
+                    vrid,
+                    error,
+                });
+                return;
+            }
+            _ => return,
+        };
+        error!(
+            instance = %name, %vrid, ifname = %link.name, %address, %operation, error = %source,
+            "virtual address not changed, trying again"
+        );
+        let error = AddressError::new(operation, address, &link.name, source);
+        let _ = self.events.try_send(Event::AddressFailed {
+            router: name,
+            vrid,
+            error: Arc::new(error),
+        });
+    }
+
+    /// The name of a router, or its key where it is gone.
+    fn name_of(&self, key: &RouterKey) -> Arc<str> {
+        let name = self.names.get(key).map(Arc::clone);
+        name.unwrap_or_else(|| Arc::clone(&key.interface))
+    }
+
+    pub(super) fn links_failed(&mut self, troubles: impl IntoIterator<Item = vmac::Trouble>) {
+        for vmac::Trouble {
+            router,
+            name,
+            error,
+            first,
+        } in troubles
+        {
+            self.retry_at = Some(Instant::now() + RETRY);
+            if !first {
+                continue;
+            }
+            error!(
+                instance = %name, vrid = %router.vrid, ifname = %error.interface,
+                operation = %error.operation, error = %error.source,
+                "virtual interface not changed, trying again every second"
+            );
+            let _ = self.events.try_send(Event::InterfaceFailed {
+                router: name,
+                vrid: router.vrid,
+                error: Arc::new(error),
+            });
+        }
+    }
+}

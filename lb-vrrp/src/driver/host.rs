@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The host that the driver changes.
+
+use std::sync::Arc;
+
+use lb_host::{Address, HostPlane, Link, Owner};
+use rtnetlink::packet_route::address::AddressFlags;
+use tracing::warn;
+
+use super::tracked::ScriptRunner;
+use crate::spec::RouterSpec;
+use crate::{AddressFlag, VirtualAddress};
+
+/// Marks addresses that a virtual router added (`IFA_PROTO`, Linux 5.18 and later; `proto` in
+/// `ip address`): VRRP's IP protocol number.
+pub const ADDRESS_PROTOCOL: u8 = 112;
+
+/// The mark on all objects that the driver adds.
+pub(super) const OWNER: Owner = Owner::new(ADDRESS_PROTOCOL);
+
+/// What does the driver's work outside the protocol, where it is not the driver itself.
+///
+/// ```
+/// use lb_vrrp::driver::Ports;
+///
+/// let ports = Ports::default();
+/// assert!(ports.host.is_none(), "the driver changes the kernel itself");
+/// ```
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Ports {
+    /// Adds and removes addresses; without one, rtnetlink does. A host that
+    /// [has shields](HostPlane::has_shields) drops packets to the addresses of routers that do not
+    /// accept them (`Accept_Mode` false, RFC 9568 §6.1; `no_accept` in keepalived); otherwise they are
+    /// accepted, with a warning at start.
+    pub host: Option<Box<dyn HostPlane>>,
+    /// Runs tracked scripts; without one, [`CommandRunner`](super::CommandRunner) does.
+    pub scripts: Option<Arc<dyn ScriptRunner>>,
+}
+
+impl Ports {
+    /// Has `host` add and remove addresses.
+    #[must_use]
+    pub fn with_host(mut self, host: Box<dyn HostPlane>) -> Self {
+        self.host = Some(host);
+        self
+    }
+
+    /// Has `scripts` run the scripts of tracked objects.
+    #[must_use]
+    pub fn with_scripts(mut self, scripts: Arc<dyn ScriptRunner>) -> Self {
+        self.scripts = Some(scripts);
+        self
+    }
+}
+
+impl From<Box<dyn HostPlane>> for Ports {
+    fn from(host: Box<dyn HostPlane>) -> Self {
+        Self::default().with_host(host)
+    }
+}
+
+/// Warns of routers that accept packets although they should not, where the host has no shields.
+pub(super) fn warn_of_unshielded(specs: &[RouterSpec]) {
+    for spec in specs.iter().filter(|spec| !spec.config.accept()) {
+        warn!(
+            instance = %spec.name, vrid = %spec.config.vrid(),
+            "packets to the virtual addresses are accepted all the same: there is no packet filter \
+             to drop them"
+        );
+    }
+}
+
+/// The address of the host that a virtual address is on an interface.
+pub(super) fn host_address(address: &VirtualAddress, link: &Arc<Link>) -> Address {
+    let mut host = Address::new(Arc::clone(link), address.address, address.prefix_len);
+    host.peer = address.peer;
+    host.broadcast = address.broadcast;
+    host.scope = address.scope;
+    host.label.clone_from(&address.label);
+    host.flags = flags(address).bits();
+    if address.address.is_ipv6() {
+        // As in keepalived: no connection of this host's own begins from a full prefix.
+        let host_only = (address.prefix_len == 128).then_some(0);
+        host.preferred_lifetime = address.preferred_lifetime.or(host_only);
+    }
+    host
+}
+
+fn flags(address: &VirtualAddress) -> AddressFlags {
+    let mut flags = AddressFlags::empty();
+    for flag in &address.flags {
+        flags |= match flag {
+            AddressFlag::Home => AddressFlags::Homeaddress,
+            AddressFlag::ManageTemporary => AddressFlags::Managetempaddr,
+            AddressFlag::NoPrefixRoute => AddressFlags::Noprefixroute,
+            AddressFlag::AutoJoin => AddressFlags::Mcautojoin,
+            AddressFlag::DetectDuplicates => AddressFlags::empty(),
+        };
+    }
+    // A takeover must not wait for duplicate address detection.
+    if address.address.is_ipv6() && !address.flags.contains(&AddressFlag::DetectDuplicates) {
+        flags |= AddressFlags::Nodad;
+    }
+    flags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Scope;
+
+    #[test]
+    fn host_address_has_every_attribute() {
+        let eth0 = Arc::new(Link::new(3, "eth0"));
+        let address = VirtualAddress::new([192, 168, 1, 50].into())
+            .with_peer([10, 0, 0, 1].into(), 24)
+            .with_broadcast([192, 168, 1, 255].into())
+            .with_scope(Scope::LINK)
+            .with_label("eth0:vip")
+            .with_flag(AddressFlag::NoPrefixRoute);
+        let host = host_address(&address, &eth0);
+        let mut expected = Address::new(Arc::clone(&eth0), [192, 168, 1, 50].into(), 24);
+        expected.peer = Some([10, 0, 0, 1].into());
+        expected.broadcast = Some([192, 168, 1, 255].into());
+        expected.scope = Scope::LINK;
+        expected.label = Some("eth0:vip".to_owned());
+        expected.flags = 0x200;
+        assert_eq!(host, expected);
+    }
+
+    #[test]
+    fn ipv6_address_is_usable_at_once_and_no_source_unless_asked() {
+        let eth0 = Arc::new(Link::new(3, "eth0"));
+        let address = VirtualAddress::new("2001:db8::1".parse().unwrap());
+        let nodad = 0x02;
+        let host = host_address(&address, &eth0);
+        assert_eq!((host.flags, host.preferred_lifetime), (nodad, Some(0)));
+        let network = host_address(&address.clone().with_prefix_len(64), &eth0);
+        assert_eq!(network.preferred_lifetime, None);
+        let asked = address
+            .with_preferred_lifetime(7)
+            .with_flag(AddressFlag::DetectDuplicates);
+        let host = host_address(&asked, &eth0);
+        assert_eq!((host.flags, host.preferred_lifetime), (0, Some(7)));
+    }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The identities of routers and of their ports.
+
+use std::sync::Arc;
+
+use super::spec::RouterSpec;
+use crate::{AddressFamily, Vrid};
+
+/// The identity of a router: two specifications with the same key are the same router with different
+/// configurations.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct RouterKey {
+    pub(super) interface: Arc<str>,
+    pub(super) family: AddressFamily,
+    pub(super) vrid: Vrid,
+}
+
+impl RouterKey {
+    pub(super) fn of(spec: &RouterSpec) -> Self {
+        Self {
+            interface: Arc::from(spec.interface.as_str()),
+            family: spec.config.family(),
+            vrid: spec.config.vrid(),
+        }
+    }
+
+    /// The port that adverts leave and arrive by.
+    pub(super) fn port(&self) -> PortKey {
+        (Arc::clone(&self.interface), self.family)
+    }
+}
+
+/// An interface by name, and the family of the routers on it.
+pub(super) type PortKey = (Arc<str>, AddressFamily);
+
+/// Who desires a host object. A static item is desired for good, so its attributes count where a router
+/// desires the same object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Claimant {
+    /// The static items of the configuration.
+    Static,
+    /// A router that is Master.
+    Router(RouterKey),
+}
