@@ -73,6 +73,7 @@ mod resolve;
 mod routing;
 mod scheduling;
 mod server;
+mod shared;
 mod source;
 mod statics;
 mod track;
@@ -189,6 +190,7 @@ fn run(main: Found, includes: &mut dyn Includes, registry: &Registry) -> Parsed 
         registry,
         findings,
         includes,
+        checks: shared::SharedChecks::default(),
     };
     let host = gethostname::gethostname();
     let login = std::env::var("LOGNAME").or_else(|_| std::env::var("USER"));
