@@ -62,6 +62,7 @@ mod global;
 mod hmac;
 mod include;
 mod instance;
+mod keyword;
 mod keywords;
 mod lexer;
 mod line;
@@ -90,6 +91,8 @@ use std::sync::Arc;
 use lb_check::Registry;
 
 use crate::model::Model;
+
+pub use keyword::KeywordHelp;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Note, Severity};
 pub use source::{Location, Sources, Span};
@@ -179,6 +182,26 @@ pub fn parse(text: &str, file_name: &str, registry: &Registry) -> Parsed {
 /// a finding like any other, and gives no model in any mode.
 pub fn load(path: impl AsRef<Path>, registry: &Registry) -> Parsed {
     run(include::read(path.as_ref()), &mut FileSystem, registry)
+}
+
+/// Returns the keywords and what they mean, block by block; `lbctl check --explain` prints them, and
+/// `KEYWORDS.md` lists them.
+///
+/// ```
+/// let keywords = lb_core::config::keywords();
+/// let version = keywords.iter().find(|keyword| keyword.name == "vrrp_version").unwrap();
+/// assert_eq!((version.block, version.argument.as_str()), ("global_defs", "NUMBER, 2 to 3"));
+/// ```
+pub fn keywords() -> Vec<KeywordHelp> {
+    keywords::Level::help()
+}
+
+/// Returns the keyword nearest to a misspelt one.
+pub fn nearest_keyword(word: &str) -> Option<&'static str> {
+    let names = keywords::Level::help()
+        .into_iter()
+        .map(|keyword| keyword.name);
+    keywords::nearest(word, names)
 }
 
 fn run(main: Found, includes: &mut dyn Includes, registry: &Registry) -> Parsed {

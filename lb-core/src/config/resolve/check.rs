@@ -63,7 +63,7 @@ pub(super) fn check(
             "connect_timeout" if !factory.uses_socket() => {
                 arguments.children.extend(argument(context, line, DEEPEST));
             }
-            _ if own.read(context, line, keyword, 0) => {}
+            _ if own.read(context, line, keyword) => {}
             _ if factory.uses_socket() && SOCKET_KEYWORDS.contains(&keyword) => {
                 socket.read(context, line, keyword);
             }
