@@ -154,7 +154,11 @@ fn names_are_written_as_keepalived_writes_them() {
         server.real_servers[0].name(server.protocol()),
         "[192.168.1.61]:tcp:80"
     );
-    assert_eq!(server.real_servers[0].checks[0].kind, "HTTP_GET");
+    assert_eq!(&*server.real_servers[0].checks[0].kind, "HTTP_GET");
+    // Equal checks are one in memory.
+    let [first, second] = [0, 1].map(|real| &server.real_servers[real].checks[0]);
+    assert!(Arc::ptr_eq(&first.check, &second.check));
+    assert!(Arc::ptr_eq(&first.identity, &second.identity));
     assert!(server.real_servers[0].smtp_alert);
     assert!(!server.smtp_alert);
 }
@@ -166,10 +170,10 @@ fn variant_tcp_check() {
         .remove(0);
     let check = &real.checks[0];
     assert_eq!(
-        (check.kind.as_str(), check.target.address.port()),
+        (&*check.kind, check.target.address.port()),
         ("TCP_CHECK", 8080)
     );
-    assert_eq!(check.identity, TcpCheck::new(seconds(3)).identity());
+    assert_eq!(*check.identity, TcpCheck::new(seconds(3)).identity());
     assert_eq!(check.policy.interval, seconds(60));
     assert_eq!(
         (check.policy.retries, check.policy.retry_delay),
@@ -187,8 +191,8 @@ fn variant_misc_check() {
     let check = &real.checks[0];
     let script = Script::new(["/bin/sh", "-c", "exit 0 # not a comment"], seconds(4));
     assert_eq!(
-        (check.kind.as_str(), &check.identity),
-        ("MISC_CHECK", &script.identity())
+        (&*check.kind, &*check.identity),
+        ("MISC_CHECK", script.identity().as_str())
     );
     assert_eq!(
         (check.policy.interval, check.policy.retries),
@@ -414,7 +418,7 @@ fn checks_inherit_from_real_server_then_virtual_server() {
         "retry 0\n connect_timeout 7\n log_all_failures",
     );
     assert_eq!(own.policy.retries, 0);
-    assert_eq!(own.identity, TcpCheck::new(seconds(7)).identity());
+    assert_eq!(*own.identity, TcpCheck::new(seconds(7)).identity());
     assert!(own.log_all_failures);
     let bound = check(
         "",
@@ -649,7 +653,7 @@ fn a_check_of_ones_own() {
     assert!(parsed.diagnostics().is_empty(), "{}", parsed.diagnostics());
     let model = parsed.into_model(Mode::Strict).unwrap();
     let check = &model.virtual_servers[0].real_servers[0].checks[0];
-    assert_eq!((check.identity.as_str(), check.policy.retries), ("mine", 4));
+    assert_eq!((&*check.identity, check.policy.retries), ("mine", 4));
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub struct ProbeSpec {
     pub target: Target,
     /// Canonical text of what the check does. Subscriptions with equal identity, target and
     /// schedule share one probe.
-    pub identity: String,
+    pub identity: Arc<str>,
     /// Interval, and how many results make a verdict.
     pub policy: Policy,
 }
@@ -51,7 +51,7 @@ impl ProbeSpec {
     pub fn new(
         check: Arc<dyn HealthCheck>,
         target: Target,
-        identity: impl Into<String>,
+        identity: impl Into<Arc<str>>,
         policy: Policy,
     ) -> Self {
         Self {

@@ -27,7 +27,7 @@ const WARMUP_BASE: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub(super) target: Target,
-    pub(super) identity: String,
+    pub(super) identity: Arc<str>,
     pub(super) interval: Duration,
     retries: u32,
     retry_delay: Duration,
@@ -40,7 +40,7 @@ impl Key {
         let policy = &spec.policy;
         Self {
             target: spec.target.clone(),
-            identity: spec.identity.clone(),
+            identity: Arc::clone(&spec.identity),
             interval: policy.interval.max(MIN_INTERVAL),
             retries: policy.retries,
             retry_delay: policy.retry_delay,

@@ -24,47 +24,8 @@ pub(super) struct AnnouncementConfig {
     pub(super) extra: Option<At<Option<ExtraRefresh>>>,
 }
 
-impl AnnouncementConfig {
-    /// Reads one of the keywords, whose names begin with a prefix in `global_defs`.
-    pub(super) fn read(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
-        let seconds = match keyword {
-            "garp_master_delay" => &mut self.delay,
-            "garp_master_refresh" => &mut self.refresh,
-            "garp_lower_prio_delay" => &mut self.lower_delay,
-            _ => return self.number(context, line, keyword),
-        };
-        let value = context.whole_seconds(line, 0..=4294);
-        context.set(line, seconds, value);
-        true
-    }
-
-    fn number(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
-        match keyword {
-            "garp_master_repeat" => {
-                let value = repeat(context, line);
-                context.set(line, &mut self.repeat, value);
-            }
-            "garp_master_refresh_repeat" => {
-                let value = repeat(context, line);
-                context.set(line, &mut self.refresh_repeat, value);
-            }
-            // None at all is a choice here.
-            "garp_lower_prio_repeat" => {
-                let value = context.number(line, 0..=i32::MAX.unsigned_abs());
-                context.set(line, &mut self.lower_repeat, value);
-            }
-            "garp_extra_if" | "vmac_garp_intvl" => {
-                let value = extra(context, line);
-                context.set(line, &mut self.extra, value);
-            }
-            _ => return false,
-        }
-        true
-    }
-}
-
 /// A number of announcements; keepalived makes one of zero.
-fn repeat(context: &mut Context<'_>, line: NodeId) -> Option<At<u32>> {
+pub(super) fn repeat(context: &mut Context<'_>, line: NodeId) -> Option<At<u32>> {
     let mut number = context.number(line, 0..=i32::MAX.unsigned_abs())?;
     if number.value == 0 {
         context.warning(number.span, "at least 1 announcement is made");
@@ -74,7 +35,7 @@ fn repeat(context: &mut Context<'_>, line: NodeId) -> Option<At<u32>> {
 }
 
 /// `[all] SECONDS`; zero is off.
-fn extra(context: &mut Context<'_>, line: NodeId) -> Option<At<Option<ExtraRefresh>>> {
+pub(super) fn extra(context: &mut Context<'_>, line: NodeId) -> Option<At<Option<ExtraRefresh>>> {
     let first = context.argument(line, 0, "a number of seconds")?;
     let all = first.value == "all";
     let text = if all {
@@ -92,13 +53,13 @@ fn extra(context: &mut Context<'_>, line: NodeId) -> Option<At<Option<ExtraRefre
 /// Times between announcements; 0, which old sample files have, is none.
 #[derive(Debug, Default)]
 pub(super) struct PacingConfig {
-    arp: Option<At<Duration>>,
-    neighbour: Option<At<Duration>>,
+    pub(super) arp: Option<At<Duration>>,
+    pub(super) neighbour: Option<At<Duration>>,
 }
 
 impl PacingConfig {
-    /// Reads `garp_interval` or `gna_interval`, after a prefix in `global_defs`.
-    pub(super) fn read(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
+    /// Reads `garp_interval` or `gna_interval` of a `garp_group`.
+    fn read(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
         let slot = match keyword {
             "garp_interval" => &mut self.arp,
             "gna_interval" => &mut self.neighbour,

@@ -8,13 +8,13 @@ use super::line::{At, Context};
 use super::tree::NodeId;
 
 /// The kernel takes an int, and doubles it.
-const LARGEST: u32 = i32::MAX.unsigned_abs() / 2;
+pub(super) const LARGEST: u32 = i32::MAX.unsigned_abs() / 2;
 /// `vrrp_rx_bufs_multiplier` unless given.
 const MULTIPLIER: u32 = 3;
 
 /// `vrrp_rx_bufs_policy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Policy {
+pub(super) enum Policy {
     Mtu,
     Advert,
     Bytes(u32),
@@ -22,39 +22,19 @@ enum Policy {
 
 #[derive(Debug, Default)]
 pub(super) struct BuffersConfig {
-    policy: Option<At<Policy>>,
-    multiplier: Option<At<u32>>,
-    commands: NetlinkConfig,
-    monitor: NetlinkConfig,
+    pub(super) policy: Option<At<Policy>>,
+    pub(super) multiplier: Option<At<u32>>,
+    pub(super) commands: NetlinkConfig,
+    pub(super) monitor: NetlinkConfig,
 }
 
 #[derive(Debug, Default)]
-struct NetlinkConfig {
-    bytes: Option<At<u32>>,
-    force: Option<At<bool>>,
+pub(super) struct NetlinkConfig {
+    pub(super) bytes: Option<At<u32>>,
+    pub(super) force: Option<At<bool>>,
 }
 
 impl BuffersConfig {
-    /// Reads one of its keywords.
-    pub(super) fn read(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
-        match keyword {
-            "vrrp_rx_bufs_policy" => {
-                let value = policy(context, line);
-                context.set(line, &mut self.policy, value);
-            }
-            "vrrp_rx_bufs_multiplier" => {
-                let value = context.number(line, 1..=LARGEST);
-                context.set(line, &mut self.multiplier, value);
-            }
-            "vrrp_netlink_cmd_rcv_bufs" => self.commands.bytes(context, line),
-            "vrrp_netlink_cmd_rcv_bufs_force" => self.commands.force(context, line),
-            "vrrp_netlink_monitor_rcv_bufs" => self.monitor.bytes(context, line),
-            "vrrp_netlink_monitor_rcv_bufs_force" => self.monitor.force(context, line),
-            _ => return false,
-        }
-        true
-    }
-
     /// Room for the adverts of a router that says nothing of it.
     pub(super) fn policy(&self) -> Option<ReceiveBuffer> {
         let count = self.multiplier.map_or(MULTIPLIER, |at| at.value);
@@ -90,16 +70,6 @@ impl BuffersConfig {
 }
 
 impl NetlinkConfig {
-    fn bytes(&mut self, context: &mut Context<'_>, line: NodeId) {
-        let value = context.number(line, 1..=LARGEST);
-        context.set(line, &mut self.bytes, value);
-    }
-
-    fn force(&mut self, context: &mut Context<'_>, line: NodeId) {
-        let value = context.boolean(line);
-        context.set(line, &mut self.force, value);
-    }
-
     fn buffer(&self, context: &mut Context<'_>, keyword: &str) -> Option<NetlinkBuffer> {
         let force = self.force.filter(|at| at.value);
         let Some(bytes) = self.bytes else {
@@ -115,7 +85,7 @@ impl NetlinkConfig {
 }
 
 /// `MTU`, `ADVERT` or a number of bytes.
-fn policy(context: &mut Context<'_>, line: NodeId) -> Option<At<Policy>> {
+pub(super) fn policy(context: &mut Context<'_>, line: NodeId) -> Option<At<Policy>> {
     let text = context.value(line, "MTU, ADVERT or a number of bytes")?;
     let policy = match text.value {
         "MTU" => Policy::Mtu,

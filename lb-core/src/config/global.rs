@@ -8,6 +8,7 @@ use lb_check::ScriptRules;
 use lb_vrrp::PacingGroup;
 
 use super::announcements::AnnouncementConfig;
+use super::keyword::{GLOBAL, read_line};
 use super::keywords::{Level, nearest};
 use super::line::{At, Context};
 use super::tree::NodeId;
@@ -79,111 +80,22 @@ impl GlobalConfig {
     pub(super) fn read(&mut self, context: &mut Context<'_>, block: NodeId) {
         context.only_block(block);
         for line in context.lines(block) {
-            self.line(context, line);
-        }
-    }
-
-    fn line(&mut self, context: &mut Context<'_>, line: NodeId) {
-        let (keyword, _) = context.keyword(line);
-        match keyword {
-            "notification_email" => self.recipients(context, line),
-            "notification_email_from" => {
-                let value = context.string(line, "an address");
-                context.set(line, &mut self.sender, value);
-            }
-            "smtp_server" => self.mail_server(context, line),
-            "smtp_connect_timeout" => {
-                let mut value = context.whole_seconds(line, 0..=4294);
-                if let Some(timeout) = value.as_mut().filter(|timeout| timeout.value.is_zero()) {
-                    context.warning(timeout.span, "the shortest timeout is 1 s");
-                    timeout.value = Duration::from_secs(1);
-                }
-                context.set(line, &mut self.mail_timeout, value);
-            }
-            "vrrp_down_timer_adverts" => {
-                let value = context.number(line, 1..=100);
-                context.set(line, &mut self.down_timer_adverts, value);
-            }
-            "smtp_helo_name" => {
-                let value = context.string(line, "a name");
-                context.set(line, &mut self.helo, value);
-            }
-            "router_id" => {
-                let value = context.string(line, "a name");
-                context.set(line, &mut self.router_id, value);
-            }
-            "iproute_etc_dir" => {
-                let value = context.string(line, "a directory");
-                context.set(line, &mut self.iproute_etc, value);
-            }
-            "iproute_usr_dir" => {
-                let value = context.string(line, "a directory");
-                context.set(line, &mut self.iproute_usr, value);
-            }
-            "default_interface" => {
-                let text = context.value(line, "an interface");
-                let value = text.and_then(|text| context.interface(text));
-                context.set(line, &mut self.default_interface, value);
-            }
-            "vmac_prefix" => prefix(context, line, &mut self.vmac_prefix),
-            "vmac_addr_prefix" => prefix(context, line, &mut self.vmac_addr_prefix),
-            "vrrp_version" => {
-                let value = context.number(line, 2..=3);
-                context.set(line, &mut self.vrrp_version, value);
-            }
-            "script_user" => self.script_user(context, line),
-            "no_email_faults" => {
-                let value = context.flag(line);
-                context.set(line, &mut self.no_email_faults, Some(value));
-            }
-            "enable_script_security" => self.script_security = context.flag(line).value,
-            "set_supplementary_groups" => {
-                let value = context.boolean(line);
-                context.set(line, &mut self.supplementary_groups, value);
-            }
-            // Scripts are run by the path that is written, in any case.
-            "use_symlink_paths" => {
-                context.boolean(line);
-            }
-            "lvs_sync_daemon" => self.sync_daemon(context, line),
-            // Advertisements are never refused for their addresses.
-            "vrrp_skip_check_adv_addr" => {
-                context.boolean(line);
-            }
-            _ => {
-                let announcement = keyword
-                    .strip_prefix("vrrp_")
-                    .is_some_and(|name| self.announcements.read(context, line, name));
-                if !announcement
-                    && !self.vrrp.read(context, line, keyword)
-                    && !self.switch(context, line, keyword)
-                {
-                    context.unknown(Level::Global, line);
-                }
+            if !read_line(GLOBAL, self, context, line) {
+                context.unknown(Level::Global, line);
             }
         }
     }
 
-    fn switch(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
-        let slot = match keyword {
-            "smtp_alert" => &mut self.smtp_alert,
-            "smtp_alert_vrrp" => &mut self.smtp_alert_vrrp,
-            "smtp_alert_checker" => &mut self.smtp_alert_checker,
-            "vrrp_lower_prio_no_advert" => &mut self.lower_prio_no_advert,
-            "vrrp_higher_prio_send_advert" => &mut self.higher_prio_send_advert,
-            "v3_checksum_as_v2" => &mut self.v3_checksum_as_v2,
-            "vrrp_owner_ignore_adverts" => &mut self.owner_ignores_adverts,
-            "vrrp_strict" => &mut self.strict,
-            "vrrp_check_unicast_src" => &mut self.check_unicast_source,
-            "checker_log_all_failures" => &mut self.log_all_failures,
-            _ => return false,
-        };
-        let value = context.boolean(line);
-        context.set(line, slot, value);
-        true
+    pub(super) fn mail_timeout(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let mut value = context.whole_seconds(line, 0..=4294);
+        if let Some(timeout) = value.as_mut().filter(|timeout| timeout.value.is_zero()) {
+            context.warning(timeout.span, "the shortest timeout is 1 s");
+            timeout.value = Duration::from_secs(1);
+        }
+        context.set(line, &mut self.mail_timeout, value);
     }
 
-    fn recipients(&mut self, context: &mut Context<'_>, block: NodeId) {
+    pub(super) fn recipients(&mut self, context: &mut Context<'_>, block: NodeId) {
         context.only_block(block);
         for line in context.lines(block) {
             let words = context.tree.words(line);
@@ -196,7 +108,7 @@ impl GlobalConfig {
         }
     }
 
-    fn mail_server(&mut self, context: &mut Context<'_>, line: NodeId) {
+    pub(super) fn mail_server(&mut self, context: &mut Context<'_>, line: NodeId) {
         let host = context.argument(line, 0, "a host name or address");
         context.only(line, 2);
         let Some(host) = host else { return };
@@ -214,7 +126,7 @@ impl GlobalConfig {
         context.set(line, &mut self.mail_server, Some(value));
     }
 
-    fn script_user(&mut self, context: &mut Context<'_>, line: NodeId) {
+    pub(super) fn script_user(&mut self, context: &mut Context<'_>, line: NodeId) {
         let Some(user) = context.argument(line, 0, "a user") else {
             return;
         };
@@ -227,7 +139,7 @@ impl GlobalConfig {
         context.set(line, &mut self.script_user, Some(value));
     }
 
-    fn sync_daemon(&mut self, context: &mut Context<'_>, line: NodeId) {
+    pub(super) fn sync_daemon(&mut self, context: &mut Context<'_>, line: NodeId) {
         let Some(interface) = context.argument(line, 0, "an interface") else {
             return;
         };
@@ -299,7 +211,7 @@ impl SyncDaemonConfig {
 }
 
 /// `vmac_prefix`, `vmac_addr_prefix`. The first one holds.
-fn prefix(context: &mut Context<'_>, line: NodeId, into: &mut Option<At<String>>) {
+pub(super) fn prefix(context: &mut Context<'_>, line: NodeId, into: &mut Option<At<String>>) {
     let (keyword, _) = context.keyword(line);
     let value = context.value(line, "the beginning of a name");
     let Some(value) = value.and_then(|text| context.interface(text)) else {

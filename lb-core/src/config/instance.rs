@@ -3,25 +3,19 @@
 
 use std::time::Duration;
 
-use lb_vrrp::RouterConfigBuilder;
-
 use crate::model::VirtualAddress;
 
 use super::Diagnostic;
-use super::address::addresses;
 use super::announcements::AnnouncementConfig;
 use super::hmac::HmacBlock;
+use super::keyword::{INSTANCE, read_line};
 use super::keywords::Level;
 use super::line::{At, Context};
 use super::source::Span;
-use super::track::{self, Kind, TrackConfig};
+use super::track::TrackConfig;
 use super::tree::NodeId;
 use super::unicast::UnicastConfig;
 use super::vmac::VmacConfig;
-
-/// Limit of `sticky` unless given: longer than a switch port with spanning tree is deaf.
-const STICKY: Duration = Duration::from_secs(60);
-const LONGEST_STICKY: Duration = Duration::from_secs(86400);
 
 #[derive(Debug)]
 pub(super) struct InstanceConfig {
@@ -123,165 +117,31 @@ impl InstanceConfig {
             vmac: VmacConfig::default(),
         };
         for line in context.lines(block) {
-            instance.line(context, line);
+            if !read_line(INSTANCE, &mut instance, context, line) {
+                context.unknown(Level::Instance, line);
+            }
         }
         name.map(|_| instance)
     }
 
-    fn line(&mut self, context: &mut Context<'_>, line: NodeId) {
-        let (keyword, _) = context.keyword(line);
-        if let Some(kind) = Kind::of_list(keyword) {
-            return track::list(context, line, kind, &mut self.tracked);
-        }
-        match keyword {
-            "dont_track_primary" => {
-                let value = context.flag(line);
-                context.set(line, &mut self.ignores_interface, Some(value));
-            }
-            "linkbeat_use_polling" => {
-                let value = context.flag(line);
-                let finding =
-                    Diagnostic::warning(value.span, "`linkbeat_use_polling` is deprecated here");
-                let finding = finding.note("name the interface in `linkbeat_interfaces`");
-                context.findings.push(finding);
-                context.set(line, &mut self.polls_link, Some(value));
-            }
-            // keepalived too binds to the interface, which may be in a VRF.
-            "vrf" => {
-                if let Some(name) = context.value(line, "the name of an interface") {
-                    let message = "`vrf` has no effect beside `interface`";
-                    let finding = Diagnostic::warning(name.span, message).label("ignored");
-                    let finding = finding.note("an interface in a VRF is used as any other");
-                    context.findings.push(finding);
-                }
-            }
-            "promote_secondaries" => {
-                let value = context.flag(line);
-                context.set(line, &mut self.promotes_secondaries, Some(value));
-            }
-            "state" => self.state(context, line),
-            "interface" => {
-                let value = context.value(line, "the name of an interface");
-                let value = value.and_then(|text| context.interface(text));
-                context.set(line, &mut self.interface, value);
-            }
-            "virtual_router_id" => {
-                let value = context.number(line, 1..=255);
-                context.set(line, &mut self.vrid, value);
-            }
-            "priority" => {
-                let value = context.number(line, 1..=255);
-                context.set(line, &mut self.priority, value);
-            }
-            "advert_int" => {
-                let range = Duration::from_millis(10)..=Duration::from_secs(255);
-                let value = context.seconds(line, range);
-                context.set(line, &mut self.interval, value);
-            }
-            "version" => {
-                let value = context.number(line, 2..=3);
-                context.set(line, &mut self.version, value);
-            }
-            "nopreempt" | "preempt" => {
-                let flag = context.flag(line);
-                let value = At::new(keyword == "preempt", flag.span);
-                context.set(line, &mut self.preempt, Some(value));
-            }
-            "sticky" => {
-                let value = if context.arguments(line).is_empty() {
-                    Some(At::new(STICKY, context.flag(line).span))
-                } else {
-                    context.seconds(line, Duration::from_millis(10)..=LONGEST_STICKY)
-                };
-                context.set(line, &mut self.sticky, value);
-            }
-            "preempt_delay" => {
-                let range = Duration::ZERO..=RouterConfigBuilder::MAX_PREEMPT_DELAY;
-                let value = context.seconds(line, range);
-                context.set(line, &mut self.preempt_delay, value);
-            }
-            "timer_expired_backup" | "thread_timer_expired" => {
-                let value = if context.arguments(line).is_empty() {
-                    Some(At::new(254, context.flag(line).span))
-                } else {
-                    context.number(line, 1..=254)
-                };
-                context.set(line, &mut self.expired_backup, value);
-            }
-            "down_timer_adverts" => {
-                let value = context.number(line, 1..=100);
-                context.set(line, &mut self.down_timer_adverts, value);
-            }
-            "authentication" => self.authentication(context, line),
-            "auth_hmac" => {
-                let read = HmacBlock::read(context, line);
-                let value = Some(At::new((), read.span));
-                let mut first = self.hmac.as_ref().map(|of| At::new((), of.span));
-                context.set(line, &mut first, value);
-                self.hmac = Some(read);
-            }
-            "virtual_ipaddress" => addresses(context, line, &mut self.addresses),
-            "virtual_ipaddress_excluded" => addresses(context, line, &mut self.excluded),
-            "no_virtual_ipaddress" => {
-                let value = context.flag(line);
-                context.set(line, &mut self.no_addresses, Some(value));
-            }
-            "kernel_rx_buf_size" => {
-                // The kernel doubles it.
-                let value = context.number(line, 1..=i32::MAX.unsigned_abs() / 2);
-                context.set(line, &mut self.receive_buffer, value);
-            }
-            "virtual_routes" => self.routes.push(line),
-            "virtual_rules" => self.rules.push(line),
-            "lvs_sync_daemon_interface" => {
-                let value = context.value(line, "the name of an interface");
-                let value = value.and_then(|text| context.interface(text));
-                context.set(line, &mut self.sync_daemon_interface, value);
-            }
-            "accept" | "no_accept" => {
-                let flag = context.flag(line);
-                let value = At::new(keyword == "accept", flag.span);
-                context.set(line, &mut self.accept, Some(value));
-            }
-            "native_ipv6" => {
-                context.flag(line);
-            }
-            // Advertisements are never refused for their addresses.
-            "skip_check_adv_addr" => {
-                context.boolean(line);
-            }
-            "debug" => {
-                context.number(line, 0..=4);
-            }
-            _ => {
-                if !self.announcements.read(context, line, keyword)
-                    && !self.unicast.read(context, line, keyword)
-                    && !self.vmac.read(context, line, keyword)
-                    && !self.switch(context, line, keyword)
-                {
-                    context.unknown(Level::Instance, line);
-                }
-            }
-        }
+    pub(super) fn polling(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let value = context.flag(line);
+        let finding = Diagnostic::warning(value.span, "`linkbeat_use_polling` is deprecated here");
+        let finding = finding.note("name the interface in `linkbeat_interfaces`");
+        context.findings.push(finding);
+        context.set(line, &mut self.polls_link, Some(value));
     }
 
-    fn switch(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
-        let slot = match keyword {
-            "smtp_alert" => &mut self.smtp_alert,
-            "lower_prio_no_advert" => &mut self.lower_prio_no_advert,
-            "higher_prio_send_advert" => &mut self.higher_prio_send_advert,
-            "v3_checksum_as_v2" => &mut self.v3_checksum_as_v2,
-            "owner_ignore_adverts" => &mut self.owner_ignores_adverts,
-            "strict_mode" => &mut self.strict,
-            _ => return false,
-        };
-        let value = context.boolean(line);
-        context.set(line, slot, value);
-        true
+    pub(super) fn hmac(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let read = HmacBlock::read(context, line);
+        let value = Some(At::new((), read.span));
+        let mut first = self.hmac.as_ref().map(|block| At::new((), block.span));
+        context.set(line, &mut first, value);
+        self.hmac = Some(read);
     }
 
     /// MASTER stays if BACKUP follows; any other word is BACKUP.
-    fn state(&mut self, context: &mut Context<'_>, line: NodeId) {
+    pub(super) fn state(&mut self, context: &mut Context<'_>, line: NodeId) {
         let Some(text) = context.value(line, "MASTER or BACKUP") else {
             return;
         };
@@ -298,7 +158,7 @@ impl InstanceConfig {
         }
     }
 
-    fn authentication(&mut self, context: &mut Context<'_>, block: NodeId) {
+    pub(super) fn authentication(&mut self, context: &mut Context<'_>, block: NodeId) {
         context.only_block(block);
         for line in context.lines(block) {
             match context.keyword(line).0 {
@@ -317,5 +177,29 @@ impl InstanceConfig {
                 _ => context.unknown(Level::Authentication, line),
             }
         }
+    }
+}
+
+/// Reads a value that may be missing.
+pub(super) fn optional<T>(
+    context: &mut Context<'_>,
+    line: NodeId,
+    default: T,
+    read: impl FnOnce(&mut Context<'_>) -> Option<At<T>>,
+) -> Option<At<T>> {
+    if context.arguments(line).is_empty() {
+        Some(At::new(default, context.flag(line).span))
+    } else {
+        read(context)
+    }
+}
+
+/// Warns that `vrf` has no effect: keepalived, too, binds to the interface, which may be in a VRF.
+pub(super) fn vrf(context: &mut Context<'_>, line: NodeId) {
+    if let Some(name) = context.value(line, "the name of an interface") {
+        let message = "`vrf` has no effect beside `interface`";
+        let finding = Diagnostic::warning(name.span, message).label("ignored");
+        let finding = finding.note("an interface in a VRF is used as any other");
+        context.findings.push(finding);
     }
 }

@@ -12,6 +12,7 @@ use super::findings::Findings;
 use super::include::Includes;
 use super::keywords::{Level, nearest};
 use super::lexer::Word;
+use super::shared::SharedChecks;
 use super::source::{Sources, Span};
 use super::tree::{NodeId, Tree};
 use super::value::{self, NumberError};
@@ -36,6 +37,7 @@ pub(super) struct Context<'a> {
     pub(super) registry: &'a Registry,
     pub(super) findings: Findings,
     pub(super) includes: &'a mut dyn Includes,
+    pub(super) checks: SharedChecks,
 }
 
 impl<'a> Context<'a> {

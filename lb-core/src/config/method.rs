@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Forwarding methods and checks' common settings: what virtual and real servers share.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use lb_ipvs::{ForwardingMethod, Tunnel, TunnelFlags};
@@ -115,21 +116,19 @@ pub(super) struct CheckDefaults {
     pub(super) alpha: Option<At<bool>>,
 }
 
-/// Longest time of any setting: 2³² - 1 µs would be an hour; this is what a 32-bit number of seconds holds.
+/// Longest time of any setting: what a 32-bit number of seconds holds.
 const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
+/// Times that cannot be zero.
+pub(super) const PERIOD: RangeInclusive<Duration> = Duration::from_micros(1)..=LONGEST;
+/// Times that can be zero.
+pub(super) const PAUSE: RangeInclusive<Duration> = Duration::ZERO..=LONGEST;
 
 impl CheckDefaults {
-    /// Reads a line if it is one of these; `fewest` is the smallest `retry`.
-    pub(super) fn read(
-        &mut self,
-        context: &mut Context<'_>,
-        line: NodeId,
-        keyword: &str,
-        fewest: u32,
-    ) -> bool {
-        let shortest = match keyword {
+    /// Reads a line of a check if it is one of these.
+    pub(super) fn read(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
+        let (range, slot) = match keyword {
             "retry" => {
-                let value = context.number(line, fewest..=u32::MAX);
+                let value = context.number(line, 0..=u32::MAX);
                 context.set(line, &mut self.retries, value);
                 return true;
             }
@@ -138,17 +137,13 @@ impl CheckDefaults {
                 context.set(line, &mut self.alpha, value);
                 return true;
             }
-            "delay_loop" | "connect_timeout" => Duration::from_micros(1),
-            "delay_before_retry" | "warmup" => Duration::ZERO,
+            "delay_loop" => (PERIOD, &mut self.delay_loop),
+            "connect_timeout" => (PERIOD, &mut self.connect_timeout),
+            "warmup" => (PAUSE, &mut self.warmup),
+            "delay_before_retry" => (PAUSE, &mut self.retry_delay),
             _ => return false,
         };
-        let value = context.seconds(line, shortest..=LONGEST);
-        let slot = match keyword {
-            "delay_loop" => &mut self.delay_loop,
-            "connect_timeout" => &mut self.connect_timeout,
-            "warmup" => &mut self.warmup,
-            _ => &mut self.retry_delay,
-        };
+        let value = context.seconds(line, range);
         context.set(line, slot, value);
         true
     }

@@ -62,6 +62,7 @@ mod global;
 mod hmac;
 mod include;
 mod instance;
+mod keyword;
 mod keywords;
 mod lexer;
 mod line;
@@ -73,6 +74,7 @@ mod resolve;
 mod routing;
 mod scheduling;
 mod server;
+mod shared;
 mod source;
 mod statics;
 mod track;
@@ -89,6 +91,8 @@ use std::sync::Arc;
 use lb_check::Registry;
 
 use crate::model::Model;
+
+pub use keyword::KeywordHelp;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Note, Severity};
 pub use source::{Location, Sources, Span};
@@ -180,6 +184,26 @@ pub fn load(path: impl AsRef<Path>, registry: &Registry) -> Parsed {
     run(include::read(path.as_ref()), &mut FileSystem, registry)
 }
 
+/// Returns the keywords and what they mean, block by block; `lbctl check --explain` prints them, and
+/// `KEYWORDS.md` lists them.
+///
+/// ```
+/// let keywords = lb_core::config::keywords();
+/// let version = keywords.iter().find(|keyword| keyword.name == "vrrp_version").unwrap();
+/// assert_eq!((version.block, version.argument.as_str()), ("global_defs", "NUMBER, 2 to 3"));
+/// ```
+pub fn keywords() -> Vec<KeywordHelp> {
+    keywords::Level::help()
+}
+
+/// Returns the keyword nearest to a misspelt one.
+pub fn nearest_keyword(word: &str) -> Option<&'static str> {
+    let names = keywords::Level::help()
+        .into_iter()
+        .map(|keyword| keyword.name);
+    keywords::nearest(word, names)
+}
+
 fn run(main: Found, includes: &mut dyn Includes, registry: &Registry) -> Parsed {
     let is_custom_check = |name: &str| registry.get(name).is_some();
     let (sources, tree, findings) = read::Reader::new(&mut *includes, &is_custom_check).read(main);
@@ -189,6 +213,7 @@ fn run(main: Found, includes: &mut dyn Includes, registry: &Registry) -> Parsed 
         registry,
         findings,
         includes,
+        checks: shared::SharedChecks::default(),
     };
     let host = gethostname::gethostname();
     let login = std::env::var("LOGNAME").or_else(|_| std::env::var("USER"));

@@ -6,9 +6,10 @@ use std::net::Ipv4Addr;
 use lb_ipvs::ForwardingMethod;
 
 use super::Diagnostic;
+use super::keyword::{REAL_SERVER, read_line};
 use super::keywords::Level;
 use super::line::{At, Context};
-use super::method::{CheckDefaults, method};
+use super::method::CheckDefaults;
 use super::server::{Endpoint, endpoint_words};
 use super::source::Span;
 use super::tree::NodeId;
@@ -63,39 +64,11 @@ impl RealServerConfig {
     fn line(&mut self, context: &mut Context<'_>, line: NodeId) {
         let (keyword, span) = context.keyword(line);
         match keyword {
-            "weight" => {
-                let value = context.number(line, 0..=i32::MAX.unsigned_abs());
-                context.set(line, &mut self.weight, value);
-            }
-            "lvs_method" => {
-                let value = method(context, line);
-                context.set(line, &mut self.method, value);
-            }
-            "uthreshold" => {
-                let value = context.number(line, 0..=u32::MAX);
-                context.set(line, &mut self.upper, value);
-            }
-            "lthreshold" => {
-                let value = context.number(line, 0..=u32::MAX);
-                context.set(line, &mut self.lower, value);
-            }
-            "inhibit_on_failure" => {
-                let value = context.boolean(line);
-                context.set(line, &mut self.inhibit, value);
-            }
-            "smtp_alert" => {
-                let value = context.boolean(line);
-                context.set(line, &mut self.smtp_alert, value);
-            }
-            "virtualhost" => {
-                let value = context.string(line, "a host name");
-                context.set(line, &mut self.virtualhost, value);
-            }
+            _ if read_line(REAL_SERVER, self, context, line) => {}
             _ if context.registry.get(keyword).is_some() => {
                 context.extra(line, 0);
                 self.checks.push(line);
             }
-            _ if self.defaults.read(context, line, keyword, 1) => {}
             _ if Level::RealServer.block(keyword).is_some() => {
                 let message =
                     format!("`{keyword}` is a known keepalived check and is not supported yet");

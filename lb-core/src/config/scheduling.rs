@@ -12,63 +12,25 @@ use super::value::whole;
 
 #[derive(Debug, Default)]
 pub(super) struct SchedulingConfig {
-    priority: Option<At<u8>>,
-    nice: Option<At<i8>>,
-    processors: Option<At<Processors>>,
-    limit: Option<At<Duration>>,
-    no_swap: Option<At<bool>>,
+    pub(super) priority: Option<At<u32>>,
+    pub(super) nice: Option<At<i8>>,
+    pub(super) processors: Option<At<Processors>>,
+    pub(super) limit: Option<At<Duration>>,
+    pub(super) no_swap: Option<At<bool>>,
 }
 
 impl SchedulingConfig {
-    /// Reads one of its keywords.
-    pub(super) fn read(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
-        match keyword {
-            "vrrp_rt_priority" => {
-                let value = context.number(line, 1..=99);
-                // Within the range above.
-                let value = value.map(|at| At::new(u8::try_from(at.value).unwrap_or(99), at.span));
-                context.set(line, &mut self.priority, value);
-            }
-            "vrrp_priority" => {
-                let value = nice(context, line);
-                context.set(line, &mut self.nice, value);
-            }
-            "vrrp_cpu_affinity" => {
-                let value = processors(context, line);
-                context.set(line, &mut self.processors, value);
-            }
-            "vrrp_rlimit_rttime" | "vrrp_rlimit_rtime" => {
-                let value = context.number(line, 1..=u32::MAX);
-                let micros = |at: At<u32>| Duration::from_micros(u64::from(at.value));
-                let value = value.map(|at| At::new(micros(at), at.span));
-                context.set(line, &mut self.limit, value);
-            }
-            "vrrp_no_swap" => {
-                let value = context.flag(line);
-                context.set(line, &mut self.no_swap, Some(value));
-            }
-            "max_auto_priority" | "min_auto_priority_delay" => {
-                context.no_block(line);
-                let (_, span) = context.keyword(line);
-                let finding = Diagnostic::warning(span, format!("`{keyword}` has no effect"));
-                let note = "with an interval below a second adverts are sent in real time from the \
-                            start; `vrrp_rt_priority` asks for it otherwise";
-                context.findings.push(finding.label("ignored").note(note));
-            }
-            _ => return false,
-        }
-        true
-    }
-
     pub(super) fn scheduling(&self) -> Scheduling {
         let mut scheduling = Scheduling::default()
             .with_nice(self.nice.map(|at| at.value))
             .with_processors(self.processors.map(|at| at.value))
             .with_limit(self.limit.map(|at| at.value));
         if let Some(priority) = self.priority {
+            // A number of 1 to 99.
+            let priority = u8::try_from(priority.value).unwrap_or(99);
             scheduling = scheduling
                 .with_realtime(Realtime::Always)
-                .with_priority(priority.value);
+                .with_priority(priority);
         }
         if self.no_swap.is_some() {
             scheduling = scheduling.with_memory(LockMemory::Always);
@@ -77,7 +39,24 @@ impl SchedulingConfig {
     }
 }
 
-fn nice(context: &mut Context<'_>, line: NodeId) -> Option<At<i8>> {
+/// `vrrp_rlimit_rttime`, in microseconds.
+pub(super) fn realtime_limit(context: &mut Context<'_>, line: NodeId) -> Option<At<Duration>> {
+    let number = context.number(line, 1..=u32::MAX)?;
+    let limit = Duration::from_micros(u64::from(number.value));
+    Some(At::new(limit, number.span))
+}
+
+/// Warns of a keyword that delays real-time scheduling in keepalived.
+pub(super) fn no_effect(context: &mut Context<'_>, line: NodeId) {
+    context.no_block(line);
+    let (keyword, span) = context.keyword(line);
+    let finding = Diagnostic::warning(span, format!("`{keyword}` has no effect"));
+    let note = "with an interval below a second adverts are sent in real time from the start; \
+                `vrrp_rt_priority` asks for it otherwise";
+    context.findings.push(finding.label("ignored").note(note));
+}
+
+pub(super) fn nice(context: &mut Context<'_>, line: NodeId) -> Option<At<i8>> {
     let text = context.value(line, "a number")?;
     let nice = text.value.parse::<i8>().ok();
     match nice.filter(|nice| (-20..=19).contains(nice)) {
@@ -91,7 +70,7 @@ fn nice(context: &mut Context<'_>, line: NodeId) -> Option<At<i8>> {
 }
 
 /// Numbers of processors, one or more.
-fn processors(context: &mut Context<'_>, line: NodeId) -> Option<At<Processors>> {
+pub(super) fn processors(context: &mut Context<'_>, line: NodeId) -> Option<At<Processors>> {
     context.no_block(line);
     let first = context.argument(line, 0, "the numbers of processors")?;
     let mut numbers = Vec::new();

@@ -10,6 +10,7 @@ use lb_ipvs::{
 };
 
 use super::Diagnostic;
+use super::keyword::{VIRTUAL_SERVER, read_line};
 use super::keywords::{Level, nearest};
 use super::line::{At, Context};
 use super::method::{CheckDefaults, method};
@@ -100,130 +101,66 @@ impl VirtualServerConfig {
             real_servers: Vec::new(),
         };
         for line in context.lines(block) {
-            server.line(context, line);
+            if !read_line(VIRTUAL_SERVER, &mut server, context, line) {
+                context.unknown(Level::VirtualServer, line);
+            }
         }
         Some(server)
     }
 
-    fn line(&mut self, context: &mut Context<'_>, line: NodeId) {
-        let (keyword, _) = context.keyword(line);
-        match keyword {
-            "real_server" => self
-                .real_servers
-                .push(RealServerConfig::read(context, line)),
-            "lb_algo" | "lvs_sched" => self.scheduler(context, line),
-            "lb_kind" | "lvs_method" => {
-                let value = method(context, line);
-                context.set(line, &mut self.method, value);
+    pub(super) fn engine(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let Some(name) = context.value(line, "a name") else {
+            return;
+        };
+        match EngineName::new(name.value) {
+            Ok(engine) => {
+                let value = At::new(engine, name.span);
+                context.set(line, &mut self.engine, Some(value));
             }
-            "protocol" => self.protocol(context, line),
-            "persistence_timeout" => self.persistence(context, line),
-            "persistence_granularity" => self.granularity(context, line),
-            "persistence_engine" => {
-                let Some(name) = context.value(line, "a name") else {
-                    return;
-                };
-                match EngineName::new(name.value) {
-                    Ok(engine) => {
-                        let value = At::new(engine, name.span);
-                        context.set(line, &mut self.engine, Some(value));
-                    }
-                    Err(_) => {
-                        let finding = context.not_a(name, "the name of an engine", None);
-                        context.findings.push(finding);
-                    }
-                }
-            }
-            "ip_family" => {
-                let Some(text) = context.value(line, "inet or inet6") else {
-                    return;
-                };
-                let families = [
-                    ("inet", AddressFamily::Ipv4),
-                    ("inet6", AddressFamily::Ipv6),
-                ];
-                let value = context.one_of(text, "an address family", &families);
-                context.set(line, &mut self.family, value);
-            }
-            "ha_suspend" => self.ha_suspend = context.flag(line).value,
-            "virtualhost" => {
-                let value = context.string(line, "a host name");
-                context.set(line, &mut self.virtualhost, value);
-            }
-            "quorum" => {
-                let value = context.number(line, 1..=u32::MAX);
-                context.set(line, &mut self.quorum, value);
-            }
-            "hysteresis" => {
-                let value = context.number(line, 0..=u32::MAX);
-                context.set(line, &mut self.hysteresis, value);
-            }
-            "weight" => {
-                let value = context.number(line, 1..=i32::MAX.unsigned_abs());
-                context.set(line, &mut self.weight, value);
-            }
-            "sorry_server" => {
-                let value = endpoint(context, line);
-                context.set(line, &mut self.sorry_server, value);
-            }
-            "sorry_server_inhibit" => {
-                if self.after_sorry_server(context, line) {
-                    self.sorry_inhibit = context.flag(line).value;
-                }
-            }
-            "sorry_server_lvs_method" => {
-                if self.after_sorry_server(context, line) {
-                    let value = method(context, line);
-                    context.set(line, &mut self.sorry_method, value);
-                }
-            }
-            "hashed" => {
-                context.flag(line);
-                context.warning(
-                    context.keyword(line).1,
-                    "`hashed` has had no effect for long",
-                );
-            }
-            _ => {
-                if !self.checks.read(context, line, keyword, 1)
-                    && !self.switch(context, line, keyword)
-                    && !self.flag(context, line, keyword)
-                {
-                    context.unknown(Level::VirtualServer, line);
-                }
+            Err(_) => {
+                let finding = context.not_a(name, "the name of an engine", None);
+                context.findings.push(finding);
             }
         }
     }
 
-    fn switch(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
-        let slot = match keyword {
-            "ops" => &mut self.one_packet,
-            "omega" => &mut self.omega,
-            "inhibit_on_failure" => &mut self.inhibit,
-            "smtp_alert" => &mut self.smtp_alert,
-            _ => return false,
+    pub(super) fn family(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let Some(text) = context.value(line, "inet or inet6") else {
+            return;
         };
-        let value = context.boolean(line);
-        context.set(line, slot, value);
-        true
+        let families = [
+            ("inet", AddressFamily::Ipv4),
+            ("inet6", AddressFamily::Ipv6),
+        ];
+        let value = context.one_of(text, "an address family", &families);
+        context.set(line, &mut self.family, value);
     }
 
-    /// Flags of the scheduler; those with a name only after their scheduler.
-    fn flag(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
-        let (flag, scheduler) = match keyword {
-            "flag-1" => (ServiceFlags::SCHED_1, None),
-            "flag-2" => (ServiceFlags::SCHED_2, None),
-            "flag-3" => (ServiceFlags::SCHED_3, None),
-            "sh-fallback" => (ServiceFlags::SCHED_1, Some(Scheduler::SourceHashing)),
-            "sh-port" => (ServiceFlags::SCHED_2, Some(Scheduler::SourceHashing)),
-            "mh-fallback" => (ServiceFlags::SCHED_1, Some(Scheduler::Maglev)),
-            "mh-port" => (ServiceFlags::SCHED_2, Some(Scheduler::Maglev)),
-            _ => return false,
-        };
+    pub(super) fn sorry_inhibit(&mut self, context: &mut Context<'_>, line: NodeId) {
+        if self.after_sorry_server(context, line) {
+            self.sorry_inhibit = context.flag(line).value;
+        }
+    }
+
+    pub(super) fn sorry_method(&mut self, context: &mut Context<'_>, line: NodeId) {
+        if self.after_sorry_server(context, line) {
+            let value = method(context, line);
+            context.set(line, &mut self.sorry_method, value);
+        }
+    }
+
+    /// Sets a flag of the scheduler; one with a name only after its scheduler.
+    pub(super) fn scheduler_flag(
+        &mut self,
+        context: &mut Context<'_>,
+        line: NodeId,
+        flag: ServiceFlags,
+        scheduler: Option<Scheduler>,
+    ) {
         context.flag(line);
         match scheduler {
             Some(needed) if self.scheduler.as_ref().is_none_or(|at| at.value != needed) => {
-                let (_, span) = context.keyword(line);
+                let (keyword, span) = context.keyword(line);
                 let message = format!("`{keyword}` needs `lvs_sched {needed}` before it");
                 context
                     .findings
@@ -231,7 +168,6 @@ impl VirtualServerConfig {
             }
             _ => self.flags |= flag,
         }
-        true
     }
 
     fn after_sorry_server(&self, context: &mut Context<'_>, line: NodeId) -> bool {
@@ -245,7 +181,7 @@ impl VirtualServerConfig {
         self.sorry_server.is_some()
     }
 
-    fn scheduler(&mut self, context: &mut Context<'_>, line: NodeId) {
+    pub(super) fn scheduler(&mut self, context: &mut Context<'_>, line: NodeId) {
         let Some(name) = context.value(line, "a scheduler") else {
             return;
         };
@@ -272,7 +208,7 @@ impl VirtualServerConfig {
         }
     }
 
-    fn protocol(&mut self, context: &mut Context<'_>, line: NodeId) {
+    pub(super) fn protocol(&mut self, context: &mut Context<'_>, line: NodeId) {
         let Some(text) = context.value(line, "TCP, UDP or SCTP") else {
             return;
         };
@@ -289,7 +225,7 @@ impl VirtualServerConfig {
         context.set(line, &mut self.protocol, value);
     }
 
-    fn persistence(&mut self, context: &mut Context<'_>, line: NodeId) {
+    pub(super) fn persistence(&mut self, context: &mut Context<'_>, line: NodeId) {
         let value = if context.arguments(line).is_empty() {
             let span = context.flag(line).span;
             Some(At::new(lb_ipvs::Persistence::DEFAULT_TIMEOUT, span))
@@ -299,7 +235,7 @@ impl VirtualServerConfig {
         context.set(line, &mut self.persistence, value);
     }
 
-    fn granularity(&mut self, context: &mut Context<'_>, line: NodeId) {
+    pub(super) fn granularity(&mut self, context: &mut Context<'_>, line: NodeId) {
         let Some(text) = context.value(line, "a netmask or prefix length") else {
             return;
         };
@@ -378,7 +314,14 @@ pub(super) fn endpoint_words(context: &mut Context<'_>, line: NodeId) -> Option<
 }
 
 /// `IP [PORT]` after a keyword that takes no block.
-fn endpoint(context: &mut Context<'_>, line: NodeId) -> Option<At<Endpoint>> {
+pub(super) fn endpoint(context: &mut Context<'_>, line: NodeId) -> Option<At<Endpoint>> {
     context.no_block(line);
     endpoint_words(context, line)
+}
+
+/// Warns that `hashed` has no effect.
+pub(super) fn hashed(context: &mut Context<'_>, line: NodeId) {
+    context.flag(line);
+    let (_, span) = context.keyword(line);
+    context.warning(span, "`hashed` has had no effect for long");
 }

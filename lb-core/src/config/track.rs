@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `track_interface`, `track_script`, `track_file`, `track_process`, in instances and sync groups.
 
+use super::keyword::{SYNC_GROUP, read_line};
 use super::keywords::Level;
 use super::line::{At, Context};
 use super::source::Span;
@@ -16,17 +17,6 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// By the keyword of the list.
-    pub(super) fn of_list(keyword: &str) -> Option<Self> {
-        Some(match keyword {
-            "track_interface" => Self::Interface,
-            "track_script" => Self::Script,
-            "track_file" => Self::File,
-            "track_process" => Self::Process,
-            _ => return None,
-        })
-    }
-
     /// The keyword that defines such an object.
     pub(super) const fn keyword(self) -> &'static str {
         match self {
@@ -158,21 +148,8 @@ impl GroupConfig {
             smtp_alert: None,
         };
         for line in context.lines(block) {
-            let (keyword, _) = context.keyword(line);
-            if let Some(kind) = Kind::of_list(keyword) {
-                list(context, line, kind, &mut group.tracked);
-                continue;
-            }
-            match keyword {
-                "group" => context.names(line, &mut group.members),
-                "sync_group_tracking_weight" | "global_tracking" => {
-                    group.tracking_weight = context.flag(line).value;
-                }
-                "smtp_alert" => {
-                    let value = context.boolean(line);
-                    context.set(line, &mut group.smtp_alert, value);
-                }
-                _ => context.unknown(Level::SyncGroup, line),
+            if !read_line(SYNC_GROUP, &mut group, context, line) {
+                context.unknown(Level::SyncGroup, line);
             }
         }
         Some(group)

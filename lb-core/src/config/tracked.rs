@@ -8,6 +8,7 @@ use std::time::Duration;
 use lb_check::Arguments;
 use lb_vrrp::track::{self, FileInit, ProcessPattern};
 
+use super::keyword::{PROCESS, PROCESS_DELAY, SCRIPT, TRACK_FILE, read_line};
 use super::keywords::Level;
 use super::line::{At, Context};
 use super::track::{Kind, WeightConfig, weight};
@@ -15,9 +16,6 @@ use super::tree::NodeId;
 
 /// Longest interval of a script.
 const LONGEST: Duration = Duration::from_secs(4294);
-/// Longest delay of a tracked process.
-const DELAY: Duration = Duration::from_secs(3600);
-
 /// A line that a script is made of, with its place.
 pub(super) type Line = At<Arguments>;
 
@@ -61,11 +59,11 @@ enum Matching {
 pub(super) struct ProcessConfig {
     words: Option<At<Vec<String>>>,
     matching: Option<At<Matching>>,
-    full_command: Option<At<bool>>,
-    quorum: Option<At<u32>>,
-    quorum_max: Option<At<u32>>,
-    fork_delay: Option<At<Duration>>,
-    terminate_delay: Option<At<Duration>>,
+    pub(super) full_command: Option<At<bool>>,
+    pub(super) quorum: Option<At<u32>>,
+    pub(super) quorum_max: Option<At<u32>>,
+    pub(super) fork_delay: Option<At<Duration>>,
+    pub(super) terminate_delay: Option<At<Duration>>,
 }
 
 impl ProcessConfig {
@@ -132,54 +130,26 @@ impl ObjectConfig {
                 object.weight = weight(context, line, 1, object.kind()).or(object.weight);
                 continue;
             }
-            match &mut object.source {
-                Source::Script(script) => script.line(context, line),
-                Source::File(file) => file.line(context, line),
-                Source::Process(process) => process.line(context, line),
+            let (known, level) = match &mut object.source {
+                Source::Script(script) => (read_line(SCRIPT, script, context, line), Level::Script),
+                Source::File(file) => {
+                    (read_line(TRACK_FILE, file, context, line), Level::TrackFile)
+                }
+                Source::Process(process) => (
+                    read_line(PROCESS, process, context, line),
+                    Level::TrackProcess,
+                ),
+            };
+            if !known {
+                context.unknown(level, line);
             }
         }
         Some(object)
     }
 }
 
-impl ScriptConfig {
-    fn line(&mut self, context: &mut Context<'_>, line: NodeId) {
-        match context.keyword(line).0 {
-            "script" => {
-                let value = arguments(context, line, "a command");
-                context.set(line, &mut self.command, value);
-            }
-            "user" => {
-                let value = arguments(context, line, "a user");
-                context.set(line, &mut self.user, value);
-            }
-            "interval" => {
-                let value = seconds(context, line);
-                context.set(line, &mut self.interval, value);
-            }
-            "timeout" => {
-                let value = seconds(context, line);
-                context.set(line, &mut self.timeout, value);
-            }
-            "rise" => {
-                let value = context.number(line, 1..=i32::MAX.unsigned_abs());
-                context.set(line, &mut self.rise, value);
-            }
-            "fall" => {
-                let value = context.number(line, 1..=i32::MAX.unsigned_abs());
-                context.set(line, &mut self.fall, value);
-            }
-            "init_fail" => {
-                let value = context.flag(line);
-                context.set(line, &mut self.init_fail, Some(value));
-            }
-            _ => context.unknown(Level::Script, line),
-        }
-    }
-}
-
 /// Seconds with decimals; as in keepalived 0 is 1.
-fn seconds(context: &mut Context<'_>, line: NodeId) -> Option<At<Duration>> {
+pub(super) fn seconds(context: &mut Context<'_>, line: NodeId) -> Option<At<Duration>> {
     let mut value = context.seconds(line, Duration::ZERO..=LONGEST)?;
     if value.value.is_zero() {
         context.warning(value.span, "0 is taken as 1 s");
@@ -189,7 +159,7 @@ fn seconds(context: &mut Context<'_>, line: NodeId) -> Option<At<Duration>> {
 }
 
 /// A line as lb-check reads it.
-fn arguments(context: &mut Context<'_>, line: NodeId, wants: &str) -> Option<Line> {
+pub(super) fn arguments(context: &mut Context<'_>, line: NodeId, wants: &str) -> Option<Line> {
     context.no_block(line);
     context.argument(line, 0, wants)?;
     let (keyword, span) = context.keyword(line);
@@ -207,89 +177,55 @@ impl FileConfig {
         self.path.as_ref().map(|at| PathBuf::from(&at.value))
     }
 
-    fn line(&mut self, context: &mut Context<'_>, line: NodeId) {
-        match context.keyword(line).0 {
-            "file" => {
-                let value = context.string(line, "a path");
-                context.set(line, &mut self.path, value);
+    pub(super) fn init(&mut self, context: &mut Context<'_>, line: NodeId) {
+        context.no_block(line);
+        let mut init = FileInit::default();
+        for word in context.arguments(line) {
+            let text = At::new(context.text(word), word.span);
+            if text.value == "overwrite" {
+                init.overwrite = true;
+            } else if let Ok(value) = text.value.parse::<i32>() {
+                init.value = i64::from(value);
+            } else {
+                let finding = context.not_a(text, "a number or `overwrite`", None);
+                context.findings.push(finding);
+                return;
             }
-            "init_file" => {
-                context.no_block(line);
-                let mut init = FileInit::default();
-                for word in context.arguments(line) {
-                    let text = At::new(context.text(word), word.span);
-                    if text.value == "overwrite" {
-                        init.overwrite = true;
-                    } else if let Ok(value) = text.value.parse::<i32>() {
-                        init.value = i64::from(value);
-                    } else {
-                        let finding = context.not_a(text, "a number or `overwrite`", None);
-                        context.findings.push(finding);
-                        return;
-                    }
-                }
-                let value = At::new(init, context.keyword(line).1);
-                context.set(line, &mut self.init, Some(value));
-            }
-            _ => context.unknown(Level::TrackFile, line),
         }
+        let value = At::new(init, context.keyword(line).1);
+        context.set(line, &mut self.init, Some(value));
     }
 }
 
 impl ProcessConfig {
-    fn line(&mut self, context: &mut Context<'_>, line: NodeId) {
-        let delay = Duration::from_micros(1)..=DELAY;
-        match context.keyword(line).0 {
-            "process" => {
-                context.no_block(line);
-                if context.argument(line, 0, "the name of a process").is_none() {
-                    return;
-                }
-                let words = context.arguments(line).iter();
-                let words = words.map(|word| context.text(word).to_owned()).collect();
-                let value = At::new(words, context.keyword(line).1);
-                context.set(line, &mut self.words, Some(value));
-            }
-            "param_match" => {
-                let value = if context.arguments(line).is_empty() {
-                    Some(At::new(Matching::Exact, context.flag(line).span))
-                } else {
-                    let choices = [
-                        ("initial", Matching::Initial),
-                        ("partial", Matching::Partial),
-                    ];
-                    context
-                        .value(line, "initial or partial")
-                        .and_then(|text| context.one_of(text, "a way to match", &choices))
-                };
-                context.set(line, &mut self.matching, value);
-            }
-            "full_command" => {
-                let value = context.flag(line);
-                context.set(line, &mut self.full_command, Some(value));
-            }
-            "quorum" => {
-                let value = context.number(line, 1..=65535);
-                context.set(line, &mut self.quorum, value);
-            }
-            "quorum_max" => {
-                let value = context.number(line, 0..=65535);
-                context.set(line, &mut self.quorum_max, value);
-            }
-            "fork_delay" => {
-                let value = context.seconds(line, delay);
-                context.set(line, &mut self.fork_delay, value);
-            }
-            "terminate_delay" => {
-                let value = context.seconds(line, delay);
-                context.set(line, &mut self.terminate_delay, value);
-            }
-            "delay" => {
-                let value = context.seconds(line, delay);
-                context.set(line, &mut self.fork_delay, value);
-                context.set(line, &mut self.terminate_delay, value);
-            }
-            _ => context.unknown(Level::TrackProcess, line),
+    pub(super) fn words(&mut self, context: &mut Context<'_>, line: NodeId) {
+        context.no_block(line);
+        if context.argument(line, 0, "the name of a process").is_none() {
+            return;
         }
+        let words = context.arguments(line).iter();
+        let words = words.map(|word| context.text(word).to_owned()).collect();
+        let value = At::new(words, context.keyword(line).1);
+        context.set(line, &mut self.words, Some(value));
+    }
+
+    pub(super) fn matching(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let value = if context.arguments(line).is_empty() {
+            Some(At::new(Matching::Exact, context.flag(line).span))
+        } else {
+            let choices = [
+                ("initial", Matching::Initial),
+                ("partial", Matching::Partial),
+            ];
+            let text = context.value(line, "initial or partial");
+            text.and_then(|text| context.one_of(text, "a way to match", &choices))
+        };
+        context.set(line, &mut self.matching, value);
+    }
+
+    pub(super) fn delay(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let value = context.seconds(line, PROCESS_DELAY);
+        context.set(line, &mut self.fork_delay, value);
+        context.set(line, &mut self.terminate_delay, value);
     }
 }

@@ -8,7 +8,6 @@ use lb_vrrp::UnicastPeer;
 use super::Diagnostic;
 use super::line::{At, Context};
 use super::tree::NodeId;
-use super::vrrp::group;
 
 #[derive(Debug, Default)]
 pub(super) struct UnicastConfig {
@@ -26,51 +25,18 @@ pub(super) struct UnicastConfig {
 }
 
 impl UnicastConfig {
-    /// Reads one of its keywords.
-    pub(super) fn read(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
-        match keyword {
-            "mcast_src_ip" | "unicast_src_ip" => {
-                let value = context.value(line, "an IP address");
-                let value = value.and_then(|text| context.address(text));
-                context.set(line, &mut self.source, value);
-            }
-            "unicast_peer" => self.peers(context, line),
-            "unicast_ttl" => {
-                let value = context.number(line, 0..=255);
-                context.set(line, &mut self.hop_limit, value);
-            }
-            "check_unicast_src" => {
-                let value = context.boolean(line);
-                context.set(line, &mut self.check_source, value);
-            }
-            "mcast_dst_ip" => {
-                let value = group(context, line, None);
-                context.set(line, &mut self.group, value);
-            }
-            "track_src_ip" => {
-                let value = context.flag(line);
-                context.set(line, &mut self.tracks_source, Some(value));
-            }
-            "unicast_fault_no_peer" => {
-                let value = context.flag(line);
-                context.set(line, &mut self.needs_peer, Some(value));
-            }
-            "old_unicast_checksum" => {
-                let value = if context.arguments(line).is_empty() {
-                    Some(context.flag(line))
-                } else {
-                    let text = context.value(line, "never");
-                    text.and_then(|of| context.one_of(of, "never", &[("never", false)]))
-                };
-                context.set(line, &mut self.old_checksum, value);
-            }
-            _ => return false,
-        }
-        true
+    pub(super) fn old_checksum(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let value = if context.arguments(line).is_empty() {
+            Some(context.flag(line))
+        } else {
+            let text = context.value(line, "never");
+            text.and_then(|text| context.one_of(text, "never", &[("never", false)]))
+        };
+        context.set(line, &mut self.old_checksum, value);
     }
 
     /// A block of `IP [min_ttl N] [max_ttl N]`. A line that keepalived would drop is dropped.
-    fn peers(&mut self, context: &mut Context<'_>, block: NodeId) {
+    pub(super) fn peers(&mut self, context: &mut Context<'_>, block: NodeId) {
         context.only_block(block);
         for line in context.lines(block) {
             context.no_block(line);

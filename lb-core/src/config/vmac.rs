@@ -25,25 +25,8 @@ pub(super) struct VmacConfig {
 }
 
 impl VmacConfig {
-    /// Reads one of its keywords.
-    pub(super) fn read(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
-        match keyword {
-            "use_vmac" => self.wanted(context, line),
-            "vmac_xmit_base" => {
-                let flag = context.flag(line);
-                context.set(line, &mut self.transmit_from_base, Some(flag));
-            }
-            "use_vmac_addr" => {
-                let flag = context.flag(line);
-                context.set(line, &mut self.of_addresses, Some(flag));
-            }
-            _ => return false,
-        }
-        true
-    }
-
     /// `use_vmac [[name] IFNAME] [MAC] [netlink_notify_msg] [group G]`.
-    fn wanted(&mut self, context: &mut Context<'_>, line: NodeId) {
+    pub(super) fn wanted(&mut self, context: &mut Context<'_>, line: NodeId) {
         context.no_block(line);
         let (_, span) = context.keyword(line);
         context.set(line, &mut self.wanted, Some(At::new(true, span)));

@@ -26,52 +26,9 @@ pub(super) struct VrrpConfig {
     pub(super) buffers: BuffersConfig,
 }
 
-impl VrrpConfig {
-    /// Reads one of its keywords.
-    pub(super) fn read(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
-        match keyword {
-            "vrrp_mcast_group4" => {
-                let value = group(context, line, Some(true));
-                context.set(line, &mut self.group4, value);
-            }
-            "vrrp_mcast_group6" => {
-                let value = group(context, line, Some(false));
-                context.set(line, &mut self.group6, value);
-            }
-            "vrrp_startup_delay" => {
-                let value = delay(context, line);
-                context.set(line, &mut self.startup_delay, value);
-            }
-            "vrrp_delay_after_boot" => {
-                let value = delay(context, line);
-                context.set(line, &mut self.delay_after_boot, value);
-            }
-            "log_unknown_vrids" => {
-                let value = context.flag(line);
-                context.set(line, &mut self.log_unknown_vrids, Some(value));
-            }
-            "dynamic_interfaces" => {
-                let value = dynamic_interfaces(context, line);
-                context.set(line, &mut self.dynamic_interfaces, value);
-            }
-            "vrrp_min_garp" => {
-                let value = context.boolean(line);
-                context.set(line, &mut self.min_garp, value);
-            }
-            _ => {
-                let name = keyword.strip_prefix("vrrp_");
-                return name.is_some_and(|name| self.pacing.read(context, line, name))
-                    || self.scheduling.read(context, line, keyword)
-                    || self.buffers.read(context, line, keyword);
-            }
-        }
-        true
-    }
-}
-
 /// `dynamic_interfaces [allow_if_changes]`. An interface that becomes another one is followed in
 /// any case, so the word changes nothing.
-fn dynamic_interfaces(context: &mut Context<'_>, line: NodeId) -> Option<At<bool>> {
+pub(super) fn dynamic_interfaces(context: &mut Context<'_>, line: NodeId) -> Option<At<bool>> {
     const CHANGES: &str = "allow_if_changes";
     let Some(word) = context.arguments(line).first() else {
         return Some(context.flag(line));
@@ -122,9 +79,4 @@ pub(super) fn group(
             .push(finding.note("adverts are for one link: ff02::/16"));
     }
     Some(address)
-}
-
-fn delay(context: &mut Context<'_>, line: NodeId) -> Option<At<Duration>> {
-    let range = Duration::from_millis(1)..=Duration::from_secs(86400);
-    context.seconds(line, range)
 }

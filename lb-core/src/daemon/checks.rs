@@ -31,7 +31,7 @@ pub(super) struct Checks {
 #[derive(Debug)]
 pub(super) struct ActiveCheck {
     spec: ProbeSpec,
-    kind: String,
+    kind: Arc<str>,
     names: Names,
     suspended: bool,
     subscription: SubscriptionId,
@@ -42,7 +42,7 @@ pub(super) struct ActiveCheck {
 pub(super) struct NewCheck {
     pub(super) id: CheckId,
     pub(super) spec: ProbeSpec,
-    pub(super) kind: String,
+    pub(super) kind: Arc<str>,
     pub(super) names: Names,
     pub(super) suspended: bool,
 }
@@ -53,13 +53,13 @@ impl NewCheck {
         let spec = ProbeSpec::new(
             Arc::clone(&check.check),
             check.target.clone(),
-            check.identity.clone(),
+            Arc::clone(&check.identity),
             check.policy.clone(),
         );
         Self {
             id,
             spec,
-            kind: check.kind.clone(),
+            kind: Arc::clone(&check.kind),
             names,
             suspended,
         }
@@ -183,7 +183,7 @@ impl Checks {
             real_server,
         } = &check.names;
         match event {
-            CheckEvent::Changed { up: true, .. } => match check.kind.as_str() {
+            CheckEvent::Changed { up: true, .. } => match &*check.kind {
                 "TCP_CHECK" => tracing::info!("TCP connection to {real_server} success."),
                 "HTTP_GET" => {
                     tracing::info!("Remote Web server {real_server} succeed on service.");
@@ -204,7 +204,7 @@ impl Checks {
                     1 => " after 1 retry".to_owned(),
                     retries => format!(" after {retries} retries"),
                 };
-                let kind = match check.kind.as_str() {
+                let kind = match &*check.kind {
                     "HTTP_GET" => "HTTP_CHECK",
                     kind => kind,
                 };

@@ -89,7 +89,7 @@ impl RealState {
                 .iter()
                 .zip(&self.slots)
                 .map(|(check, slot)| CheckState {
-                    kind: check.kind.clone(),
+                    kind: check.kind.to_string(),
                     up: slot.up,
                     settled: slot.settled,
                     reason: slot.reason.clone(),

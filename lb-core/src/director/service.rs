@@ -174,7 +174,7 @@ impl ServiceState {
         slot.weight = if up { outcome.weight } else { None };
         slot.reason = outcome.to_string();
         let reason = format!("{} {outcome}", check.kind);
-        let kind = check.kind.clone();
+        let kind = std::sync::Arc::clone(&check.kind);
         if first {
             queue.verdict_is_in();
         }

@@ -77,11 +77,12 @@ impl RealServer {
 pub struct CheckSpec {
     /// The check itself.
     pub check: Arc<dyn HealthCheck>,
-    /// Its kind, as the configuration names it: `HTTP_GET`.
-    pub kind: String,
-    /// Canonical text of what is checked. Equal identity, target and policy: run once for all.
-    pub identity: String,
-    /// What is probed.
+    /// Kind of the check, as the configuration names it: `HTTP_GET`.
+    pub kind: Arc<str>,
+    /// Canonical text of what is checked. Equal identity, target and policy: run once for all. Equal
+    /// checks of a configuration file share it.
+    pub identity: Arc<str>,
+    /// Where the check connects to.
     pub target: Target,
     /// Period, retries and delays.
     pub policy: Policy,
@@ -96,11 +97,11 @@ impl CheckSpec {
     /// for equal checks.
     pub fn new(
         check: Arc<dyn HealthCheck>,
-        identity: impl Into<String>,
+        identity: impl Into<Arc<str>>,
         target: Target,
         policy: Policy,
     ) -> Self {
-        let kind = check.kind().to_owned();
+        let kind = check.kind().into();
         Self {
             check,
             kind,

@@ -63,7 +63,7 @@ pub(super) fn check(
             "connect_timeout" if !factory.uses_socket() => {
                 arguments.children.extend(argument(context, line, DEEPEST));
             }
-            _ if own.read(context, line, keyword, 0) => {}
+            _ if own.read(context, line, keyword) => {}
             _ if factory.uses_socket() && SOCKET_KEYWORDS.contains(&keyword) => {
                 socket.read(context, line, keyword);
             }
@@ -123,7 +123,9 @@ pub(super) fn check(
         policy.down_interval = Some(retry_delay);
     }
     let log_all = log_all_failures.or(place.global.log_all_failures);
-    let mut spec = CheckSpec::new(built.check, built.identity, target, policy).with_alpha(alpha);
+    let shared = context.checks.share(built.check, built.identity);
+    let mut spec = CheckSpec::new(shared.check, shared.identity, target, policy).with_alpha(alpha);
+    spec.kind = shared.kind;
     spec.log_all_failures = log_all.is_some_and(|at| at.value);
     Some(spec)
 }

@@ -27,11 +27,11 @@ use super::instance::InstanceConfig;
 use super::keywords::Level;
 use super::line::{At, Context};
 use super::links as interfaces;
-use super::server::VirtualServerConfig;
 use super::source::Span;
 use super::statics::{StaticKind, StaticsConfig};
 use super::track::GroupConfig;
 use super::tracked::{FileConfig, ObjectConfig, ProcessConfig, ScriptConfig, Source};
+use super::tree::NodeId;
 
 /// A configuration as it is written.
 #[derive(Debug, Default)]
@@ -44,7 +44,9 @@ struct Config {
     polls: Vec<At<LinkPoll>>,
     /// `linkbeat_use_polling` at the top.
     polls_every: Option<At<bool>>,
-    servers: Vec<VirtualServerConfig>,
+    /// The blocks `virtual_server`, each of which is read when it is resolved: ten thousand of them
+    /// are not kept in two forms.
+    servers: Vec<NodeId>,
     statics: StaticsConfig,
 }
 
@@ -141,11 +143,7 @@ fn config(context: &mut Context<'_>) -> Config {
                 let value = context.flag(line);
                 context.set(line, &mut config.polls_every, Some(value));
             }
-            "virtual_server" => {
-                config
-                    .servers
-                    .extend(VirtualServerConfig::read(context, line));
-            }
+            "virtual_server" => config.servers.push(line),
             _ => context.unknown(Level::Root, line),
         }
     }

@@ -25,8 +25,11 @@ const DELAY_LOOP: Duration = Duration::from_secs(60);
 pub(super) fn virtual_servers(context: &mut Context<'_>, config: &Config) -> Vec<VirtualServer> {
     let mut seen: HashMap<ServiceKey, Span> = HashMap::with_capacity(config.servers.len());
     let mut servers = Vec::with_capacity(config.servers.len());
-    for written in &config.servers {
-        let Some(server) = virtual_server(context, &config.global, written) else {
+    for block in &config.servers {
+        let Some(written) = VirtualServerConfig::read(context, *block) else {
+            continue;
+        };
+        let Some(server) = virtual_server(context, &config.global, &written) else {
             continue;
         };
         if let Some(first) = seen.get(&server.service.key) {
@@ -126,6 +129,7 @@ fn virtual_server(
         }
         return None;
     }
+    server.real_servers.shrink_to_fit();
     quorum(context, written, &mut server);
     Some(server)
 }
@@ -325,11 +329,11 @@ impl Place<'_> {
         let service = self.key.address().map_or(0, |address| address.port());
         let port = real.endpoint.port.map_or(service, |port| port.value);
         let target = SocketAddr::new(real.endpoint.ip, port);
-        let checks = real
-            .checks
-            .iter()
-            .filter_map(|block| check::check(context, self, real, &defaults, target, *block));
-        let checks = checks.collect();
+        // Exactly as many: a filter would make room for four.
+        let mut checks = Vec::with_capacity(real.checks.len());
+        for block in &real.checks {
+            checks.extend(check::check(context, self, real, &defaults, target, *block));
+        }
         if !real.valid || !self.written.valid {
             return None;
         }

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Keywords as data: the definition of a keyword says what it takes, what it means and where its value
+//! goes. Reading a line, suggestions, `lbctl check --explain` and `KEYWORDS.md` are made from it.
+
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::line::{At, Context};
+use super::tree::NodeId;
+use super::value::in_seconds;
+
+mod global;
+mod instance;
+mod server;
+mod track;
+
+pub(super) use self::global::GLOBAL;
+pub(super) use self::instance::INSTANCE;
+pub(super) use self::server::{REAL_SERVER, VIRTUAL_SERVER};
+pub(super) use self::track::{PROCESS, PROCESS_DELAY, SCRIPT, SYNC_GROUP, TRACK_FILE};
+
+/// Returns the setting of a block that a line fills.
+type Slot<T, V> = fn(&mut T) -> &mut Option<At<V>>;
+
+/// A keyword of a block that is read into a `T`.
+pub(super) struct Keyword<T: 'static> {
+    pub(super) name: &'static str,
+    /// How common the keyword is: 1 is in nearly every file, 4 is hardly known.
+    pub(super) tier: u8,
+    /// The value without the keyword, for people; empty where there is none.
+    pub(super) default: &'static str,
+    /// One line that begins with a verb, as in the documentation of a function.
+    pub(super) help: &'static str,
+    pub(super) value: Value<T>,
+}
+
+/// What follows a keyword, and where it goes.
+pub(super) enum Value<T: 'static> {
+    /// Nothing.
+    Flag(Slot<T, bool>),
+    /// Yes or no; the keyword alone is yes.
+    Boolean(Slot<T, bool>),
+    Number(RangeInclusive<u32>, Slot<T, u32>),
+    /// Seconds with up to six decimals.
+    Seconds(RangeInclusive<Duration>, Slot<T, Duration>),
+    WholeSeconds(RangeInclusive<u32>, Slot<T, Duration>),
+    /// One word of any form, and what it is.
+    Text(&'static str, Slot<T, String>),
+    Interface(&'static str, Slot<T, String>),
+    Address(Slot<T, IpAddr>),
+    /// Anything else: its form, and the function that reads it.
+    Other(&'static str, fn(&mut T, &mut Context<'_>, NodeId)),
+    /// A form that is read with all lines of its kind, beside the table.
+    Elsewhere(&'static str),
+    /// Known to keepalived, and not supported yet.
+    NotYet,
+}
+
+impl<T> Keyword<T> {
+    /// A keyword of tier 3 without a default.
+    pub(super) const fn new(name: &'static str, help: &'static str, value: Value<T>) -> Self {
+        Self {
+            name,
+            tier: 3,
+            default: "",
+            help,
+            value,
+        }
+    }
+
+    pub(super) const fn not_yet(name: &'static str, tier: u8) -> Self {
+        Self::new(name, "", Value::NotYet).tier(tier)
+    }
+
+    pub(super) const fn tier(mut self, tier: u8) -> Self {
+        self.tier = tier;
+        self
+    }
+
+    pub(super) const fn default(mut self, default: &'static str) -> Self {
+        self.default = default;
+        self
+    }
+
+    /// The form of the value, for people: `NUMBER` and the range, with the unit.
+    fn argument(&self) -> String {
+        match &self.value {
+            Value::Flag(_) | Value::NotYet => String::new(),
+            Value::Boolean(_) => "[on|off]".to_owned(),
+            Value::Number(range, _) if *range.end() == u32::MAX => {
+                format!("NUMBER, at least {}", range.start())
+            }
+            Value::Number(range, _) => format!("NUMBER, {} to {}", range.start(), range.end()),
+            Value::Seconds(range, _) => format!(
+                "SECONDS, {} to {}",
+                in_seconds(*range.start()),
+                in_seconds(*range.end())
+            ),
+            Value::WholeSeconds(range, _) => {
+                format!("SECONDS, whole, {} to {}", range.start(), range.end())
+            }
+            Value::Text(wants, _) => (*wants).to_owned(),
+            Value::Interface(..) => "INTERFACE".to_owned(),
+            Value::Address(_) => "ADDRESS".to_owned(),
+            Value::Other(form, _) | Value::Elsewhere(form) => (*form).to_owned(),
+        }
+    }
+
+    fn read(&self, target: &mut T, context: &mut Context<'_>, line: NodeId) {
+        match &self.value {
+            Value::Flag(slot) => {
+                let value = context.flag(line);
+                context.set(line, slot(target), Some(value));
+            }
+            Value::Boolean(slot) => {
+                let value = context.boolean(line);
+                context.set(line, slot(target), value);
+            }
+            Value::Number(range, slot) => {
+                let value = context.number(line, range.clone());
+                context.set(line, slot(target), value);
+            }
+            Value::Seconds(range, slot) => {
+                let value = context.seconds(line, range.clone());
+                context.set(line, slot(target), value);
+            }
+            Value::WholeSeconds(range, slot) => {
+                let value = context.whole_seconds(line, range.clone());
+                context.set(line, slot(target), value);
+            }
+            Value::Text(wants, slot) => {
+                let value = context.string(line, wants);
+                context.set(line, slot(target), value);
+            }
+            Value::Interface(wants, slot) => {
+                let text = context.value(line, wants);
+                let value = text.and_then(|text| context.interface(text));
+                context.set(line, slot(target), value);
+            }
+            Value::Address(slot) => {
+                let text = context.value(line, "an IP address");
+                let value = text.and_then(|text| context.address(text));
+                context.set(line, slot(target), value);
+            }
+            Value::Other(_, read) => read(target, context, line),
+            Value::Elsewhere(_) | Value::NotYet => {}
+        }
+    }
+}
+
+/// Reads one line of a block into `target`; false if no keyword of the table takes it.
+pub(super) fn read_line<T>(
+    table: &[Keyword<T>],
+    target: &mut T,
+    context: &mut Context<'_>,
+    line: NodeId,
+) -> bool {
+    let (name, _) = context.keyword(line);
+    let mut known = table.iter().filter(|keyword| keyword.is_read());
+    let keyword = known.find(|keyword| keyword.name == name);
+    if let Some(keyword) = keyword {
+        keyword.read(target, context, line);
+    }
+    keyword.is_some()
+}
+
+impl<T> Keyword<T> {
+    const fn is_read(&self) -> bool {
+        !matches!(self.value, Value::Elsewhere(_) | Value::NotYet)
+    }
+
+    /// The definition without the place where the value goes.
+    pub(super) fn help(&self, block: &'static str) -> KeywordHelp {
+        KeywordHelp {
+            name: self.name,
+            block,
+            argument: self.argument(),
+            default: self.default,
+            tier: self.tier,
+            help: self.help,
+            supported: !matches!(self.value, Value::NotYet),
+        }
+    }
+}
+
+/// What a keyword means; see [`keywords`](super::keywords).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeywordHelp {
+    /// The keyword.
+    pub name: &'static str,
+    /// The block that it stands in; empty at the top of a file.
+    pub block: &'static str,
+    /// Form and range of the value; empty where the keyword stands alone.
+    pub argument: String,
+    /// The value without the keyword; empty where there is none.
+    pub default: &'static str,
+    /// How common the keyword is: 1 is in nearly every file, 4 is hardly known.
+    pub tier: u8,
+    /// One line of explanation; empty where the keyword is not supported.
+    pub help: &'static str,
+    /// Whether the keyword has an effect here; otherwise keepalived knows it, and a warning says that
+    /// it is not supported yet.
+    pub supported: bool,
+}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Keywords of `vrrp_sync_group`, `vrrp_script`, `track_file` and `vrrp_track_process`.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::{Keyword, Value};
+use crate::config::track::{self, GroupConfig, Kind};
+use crate::config::tracked::{FileConfig, ProcessConfig, ScriptConfig, arguments, seconds};
+
+const MAX: u32 = i32::MAX.unsigned_abs();
+pub(in crate::config) const PROCESS_DELAY: RangeInclusive<Duration> =
+    Duration::from_micros(1)..=Duration::from_secs(3600);
+
+type Group = Keyword<GroupConfig>;
+
+pub(in crate::config) const SYNC_GROUP: &[Group] = &[
+    Group::new(
+        "group",
+        "Lists the instances; must be given.",
+        Value::Other("{ INSTANCE … }", |group, context, line| {
+            context.names(line, &mut group.members);
+        }),
+    )
+    .tier(1),
+    Group::new(
+        "sync_group_tracking_weight",
+        "Lets members track with weights of their own.",
+        Value::Other("", |group, context, line| {
+            group.tracking_weight = context.flag(line).value;
+        }),
+    ),
+    Group::new(
+        "global_tracking",
+        "Is an older name of sync_group_tracking_weight.",
+        Value::Other("", |group, context, line| {
+            group.tracking_weight = context.flag(line).value;
+        }),
+    )
+    .tier(4),
+    Group::new(
+        "smtp_alert",
+        "Mails changes of state.",
+        Value::Boolean(|group| &mut group.smtp_alert),
+    )
+    .default("smtp_alert_vrrp")
+    .tier(2),
+    Group::new(
+        "track_interface",
+        "Lists interfaces that all members track.",
+        Value::Other(
+            "{ NAME [weight N [reverse]] … }",
+            |group, context, line| {
+                track::list(context, line, Kind::Interface, &mut group.tracked);
+            },
+        ),
+    )
+    .tier(2),
+    Group::new(
+        "track_script",
+        "Lists scripts that all members track.",
+        Value::Other(
+            "{ NAME [weight N [reverse]] … }",
+            |group, context, line| {
+                track::list(context, line, Kind::Script, &mut group.tracked);
+            },
+        ),
+    )
+    .tier(2),
+    Group::new(
+        "track_file",
+        "Lists files that all members track.",
+        Value::Other(
+            "{ NAME [weight N [reverse]] … }",
+            |group, context, line| {
+                track::list(context, line, Kind::File, &mut group.tracked);
+            },
+        ),
+    ),
+    Group::new(
+        "track_process",
+        "Lists processes that all members track.",
+        Value::Other(
+            "{ NAME [weight N [reverse]] … }",
+            |group, context, line| {
+                track::list(context, line, Kind::Process, &mut group.tracked);
+            },
+        ),
+    ),
+    Group::not_yet("notify", 2),
+    Group::not_yet("notify_backup", 2),
+    Group::not_yet("notify_fault", 2),
+    Group::not_yet("notify_master", 2),
+    Group::not_yet("notify_priority_changes", 3),
+    Group::not_yet("notify_stop", 2),
+    Group::not_yet("track_bfd", 3),
+];
+
+type Script = Keyword<ScriptConfig>;
+
+pub(in crate::config) const SCRIPT: &[Script] = &[
+    Script::new(
+        "script",
+        "Sets the program and its arguments; must be given.",
+        Value::Other("COMMAND", |script, context, line| {
+            let value = arguments(context, line, "a command");
+            context.set(line, &mut script.command, value);
+        }),
+    )
+    .tier(1),
+    Script::new(
+        "user",
+        "Sets user and group of the program.",
+        Value::Other("USER [GROUP]", |script, context, line| {
+            let value = arguments(context, line, "a user");
+            context.set(line, &mut script.user, value);
+        }),
+    )
+    .default("script_user")
+    .tier(1),
+    Script::new(
+        "interval",
+        "Sets the time between two starts.",
+        Value::Other("SECONDS, above 0", |script, context, line| {
+            let value = seconds(context, line);
+            context.set(line, &mut script.interval, value);
+        }),
+    )
+    .default("1")
+    .tier(1),
+    Script::new(
+        "timeout",
+        "Limits the time of one run.",
+        Value::Other("SECONDS, above 0", |script, context, line| {
+            let value = seconds(context, line);
+            context.set(line, &mut script.timeout, value);
+        }),
+    )
+    .default("interval")
+    .tier(1),
+    Script::new(
+        "rise",
+        "Sets how many successes in a row count as success.",
+        Value::Number(1..=MAX, |script| &mut script.rise),
+    )
+    .default("1")
+    .tier(1),
+    Script::new(
+        "fall",
+        "Sets how many failures in a row count as failure.",
+        Value::Number(1..=MAX, |script| &mut script.fall),
+    )
+    .default("1")
+    .tier(1),
+    Script::new(
+        "init_fail",
+        "Counts as failed before the first result.",
+        Value::Flag(|script| &mut script.init_fail),
+    )
+    .tier(2),
+    Script::new(
+        "weight",
+        "Sets what the state changes the priority by; 0 makes it a fault.",
+        Value::Elsewhere("NUMBER [reverse], -253 to 253"),
+    )
+    .default("0")
+    .tier(1),
+];
+
+type File = Keyword<FileConfig>;
+
+pub(in crate::config) const TRACK_FILE: &[File] = &[
+    File::new(
+        "file",
+        "Sets the file that holds a number; must be given.",
+        Value::Text("a path", |file| &mut file.path),
+    )
+    .tier(2),
+    File::new(
+        "init_file",
+        "Writes the file at start, if it is missing or with overwrite.",
+        Value::Other("[NUMBER] [overwrite]", FileConfig::init),
+    )
+    .tier(2),
+    File::new(
+        "weight",
+        "Sets the factor of the number.",
+        Value::Elsewhere("NUMBER [reverse], -254 to 254"),
+    )
+    .default("1")
+    .tier(2),
+];
+
+type Process = Keyword<ProcessConfig>;
+
+pub(in crate::config) const PROCESS: &[Process] = &[
+    Process::new(
+        "process",
+        "Sets the name or command line of the processes; must be given.",
+        Value::Other("COMMAND", ProcessConfig::words),
+    )
+    .tier(2),
+    Process::new(
+        "param_match",
+        "Compares the parameters, too.",
+        Value::Other("[initial|partial]", ProcessConfig::matching),
+    ),
+    Process::new(
+        "full_command",
+        "Compares the whole command line.",
+        Value::Flag(|process| &mut process.full_command),
+    ),
+    Process::new(
+        "quorum",
+        "Sets the least number of processes.",
+        Value::Number(1..=65535, |process| &mut process.quorum),
+    )
+    .default("1"),
+    Process::new(
+        "quorum_max",
+        "Sets the largest number of processes.",
+        Value::Number(0..=65535, |process| &mut process.quorum_max),
+    )
+    .default("none"),
+    Process::new(
+        "fork_delay",
+        "Sets how long enough processes must run before they count.",
+        Value::Seconds(PROCESS_DELAY, |process| &mut process.fork_delay),
+    )
+    .default("0"),
+    Process::new(
+        "terminate_delay",
+        "Sets how long too few processes are tolerated.",
+        Value::Seconds(PROCESS_DELAY, |process| &mut process.terminate_delay),
+    )
+    .default("0"),
+    Process::new(
+        "delay",
+        "Sets fork_delay and terminate_delay.",
+        Value::Other("SECONDS, 0.000001 to 3600", ProcessConfig::delay),
+    ),
+    Process::new(
+        "weight",
+        "Sets what the state changes the priority by; 0 makes it a fault.",
+        Value::Elsewhere("NUMBER [reverse], -254 to 254"),
+    )
+    .default("0")
+    .tier(2),
+];
