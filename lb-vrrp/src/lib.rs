@@ -156,6 +156,7 @@ mod engine;
 mod error;
 pub mod group;
 mod link_poll;
+mod mac;
 mod pacing;
 mod params;
 mod routes;
@@ -163,8 +164,6 @@ mod statics;
 pub mod track;
 mod vmac;
 pub mod wire;
-
-pub use pnet::util::MacAddr;
 
 pub use self::{
     addresses::{AddressFlag, Announcements, ExtraRefresh, Scope, VirtualAddress},
@@ -177,6 +176,7 @@ pub use self::{
     },
     error::{ConfigError, DecodeError},
     link_poll::{LinkPoll, PollMethod},
+    mac::{MacAddr, MacAddrError},
     pacing::{Pacing, PacingGroup},
     params::{
         AddressFamily, AddressList, AdvertInterval, AdvertisedPriority, AntiReplay, Authentication,

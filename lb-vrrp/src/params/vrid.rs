@@ -7,9 +7,7 @@ use std::{
     num::NonZeroU8,
 };
 
-use pnet::util::MacAddr;
-
-use crate::error::ConfigError;
+use crate::{MacAddr, error::ConfigError};
 
 /// Virtual router identifier, 1–255 (RFC 9568 §5.2.3; `virtual_router_id` in keepalived).
 ///
@@ -51,7 +49,7 @@ impl Vrid {
             AddressFamily::Ipv4 => 1,
             AddressFamily::Ipv6 => 2,
         };
-        MacAddr(0x00, 0x00, 0x5e, 0x00, protocol, self.get())
+        MacAddr::new([0x00, 0x00, 0x5e, 0x00, protocol, self.get()])
     }
 }
 
