@@ -95,7 +95,7 @@ impl Findings {
         self.error(line, Problem::InvalidValue { value, wants });
     }
 
-    /// Puts a value in its place; warns when there is one already.
+    /// Stores a value; warns when there is one already.
     pub(crate) fn replace<T>(&mut self, line: &Arguments, slot: &mut Option<T>, value: T) {
         if slot.replace(value).is_some() {
             let keyword = line.name.clone();

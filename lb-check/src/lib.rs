@@ -6,16 +6,16 @@
 //!
 //! * [`HealthCheck`] knows *how* to ask a [`Target`] whether it is well, once, and gives an
 //!   [`Outcome`]: it passed, it failed for a typed [`Reason`], or the probe could not be made for
-//!   a trouble of our own ([`LocalError`]), which **never counts against the target**.
-//! * [`Policy`] says how often to ask and how many answers make a verdict; [`CheckState`] applies
-//!   it. It is a value without clock and I/O: outcomes in, transitions out.
+//!   an error of this host ([`LocalError`]), which **never counts against the target**.
+//! * [`Policy`] has how often to ask and how many answers make a verdict; [`CheckState`] applies
+//!   it. [`CheckState`] is a value without clock and I/O: outcomes in, transitions out.
 //! * [`Scheduler`] runs many probes on tokio, at a fixed rate and evenly spread, equal ones once,
-//!   each within its deadline, and tells the verdicts as [`CheckEvent`]s.
+//!   each within its deadline, and reports the verdicts as [`CheckEvent`]s.
 //! * [`TcpCheck`], [`HttpGet`] and [`Script`] are keepalived's `TCP_CHECK`, `HTTP_GET` and
 //!   `MISC_CHECK`; [`genhash`] computes the digest that [`HttpGet`] compares.
 //! * [`Registry`] maps names of a configuration to checks. It is the door for your own.
 //!
-//! The parts are independent: a program may call a check by hand, or use [`CheckState`] with
+//! The parts are independent: a program may call a check itself, or use [`CheckState`] with
 //! probes of its own, or the scheduler with checks of its own.
 //!
 //! # Write your own check
@@ -29,8 +29,8 @@
 //! use std::time::Duration;
 //!
 //! use lb_check::{
-//!     ArgumentError, Arguments, BuiltCheck, CheckContext, CheckEvent, HealthCheck, Options,
-//!     Outcome, Policy, Problem, ProbeSpec, Reason, Registry, Scheduler, SubscriptionId, Target,
+//!     ArgumentError, Arguments, BuiltCheck, CheckContext, CheckEvent, HealthCheck, Outcome,
+//!     Policy, Problem, ProbeSpec, Reason, Registry, Scheduler, SchedulerOptions, SubscriptionId, Target,
 //! };
 //!
 //! /// Well as long as the port is odd.
@@ -65,8 +65,7 @@
 //!             vec![ArgumentError::error(line, Problem::Other("at_least needs a port".into()))]
 //!         })?;
 //!     }
-//!     let identity = format!("ODD_PORT at_least {at_least}");
-//!     Ok(BuiltCheck::new(Arc::new(OddPort { at_least }), identity))
+//!     Ok(BuiltCheck::new(Arc::new(OddPort { at_least })))
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -81,12 +80,12 @@
 //! let built = factory.build(&block, &CheckContext::new(address)).expect("a number");
 //!
 //! // And what the scheduler does with it:
-//! let (scheduler, mut events) = Scheduler::start(Options::default());
+//! let (scheduler, mut events) = Scheduler::start(SchedulerOptions::default());
 //! let policy = Policy::default()
 //!     .with_retries(1)
 //!     .with_retry_delay(Duration::from_millis(10))
 //!     .with_warmup(Duration::ZERO);
-//! let spec = ProbeSpec::new(built.check, Target::new(address), built.identity, policy);
+//! let spec = ProbeSpec::new(built.check, Target::new(address), policy);
 //! scheduler.subscribe(SubscriptionId::new(1), spec).await?;
 //!
 //! assert!(matches!(events.recv().await, Some(CheckEvent::Attempt { attempt: 1, .. })));
@@ -143,8 +142,8 @@ pub use crate::outcome::{InvalidAnswer, LocalError, Outcome, Reason, Verdict};
 pub use crate::registry::{BuiltCheck, CheckFactory, Registry, SCHEDULE_KEYWORDS, SOCKET_KEYWORDS};
 #[cfg(feature = "runtime")]
 pub use crate::scheduler::{
-    CheckEvent, Options, ProbeSpec, Scheduler, SchedulerClosed, SchedulerHandle, SchedulerStats,
-    SubscriptionId,
+    CheckEvent, CheckEvents, ProbeSpec, Scheduler, SchedulerClosed, SchedulerOptions,
+    SchedulerStats, SubscriptionId,
 };
 #[cfg(feature = "script")]
 pub use crate::script::{Account, Script, UnknownAccount};

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What goes into the scheduler and what comes out.
+//! Input and output of the scheduler.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::{HealthCheck, Outcome, Policy, Target};
 
-/// One subscriber's name for its check; chosen by the caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// The number by which a subscriber names its check; chosen by the caller.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SubscriptionId(u64);
 
 impl SubscriptionId {
@@ -30,48 +30,40 @@ impl fmt::Display for SubscriptionId {
     }
 }
 
-/// What to probe, how, and how often.
-#[derive(Debug, Clone)]
+/// What to probe, how, and how often. Subscriptions whose checks have equal
+/// [identities](HealthCheck::identity), with an equal target and schedule, share one probe.
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ProbeSpec {
     /// The check.
     pub check: Arc<dyn HealthCheck>,
     /// Where it goes.
     pub target: Target,
-    /// Canonical text of what the check does. Subscriptions with equal identity, target and
-    /// schedule share one probe.
-    pub identity: String,
     /// How often, and how many results make a verdict.
     pub policy: Policy,
 }
 
 impl ProbeSpec {
-    /// All four parts.
+    /// Makes a probe of its three parts.
     #[must_use]
-    pub fn new(
-        check: Arc<dyn HealthCheck>,
-        target: Target,
-        identity: impl Into<String>,
-        policy: Policy,
-    ) -> Self {
+    pub const fn new(check: Arc<dyn HealthCheck>, target: Target, policy: Policy) -> Self {
         Self {
             check,
             target,
-            identity: identity.into(),
             policy,
         }
     }
 }
 
-/// What the scheduler has to say.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An event of the scheduler.
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum CheckEvent {
-    /// A result that is worth a log line but changes nothing: a failed try, a local trouble; with
-    /// [`Options::report_passes`](crate::Options::report_passes) also every pass.
+    /// A result that is worth a log line but changes nothing: a failed try, an error of this host; with
+    /// [`SchedulerOptions::report_passes`](crate::SchedulerOptions::report_passes) also every pass.
     /// Lost (and counted) when the channel is full.
     Attempt {
-        /// Whose.
+        /// The subscription that observed the result.
         id: SubscriptionId,
         /// Results in a row of this kind.
         attempt: u32,
@@ -80,7 +72,7 @@ pub enum CheckEvent {
     },
     /// The first verdict, or another one than before. Never lost.
     Changed {
-        /// Whose.
+        /// The subscription that observed the result.
         id: SubscriptionId,
         /// Up or down now.
         up: bool,
@@ -93,7 +85,7 @@ pub enum CheckEvent {
     },
     /// A passing check asks for another weight than before. Never lost.
     WeightChanged {
-        /// Whose.
+        /// The subscription that observed the result.
         id: SubscriptionId,
         /// The result; its `weight` is the new one, `None` = the configured one.
         outcome: Outcome,
@@ -101,7 +93,7 @@ pub enum CheckEvent {
 }
 
 impl CheckEvent {
-    /// Whose event it is.
+    /// Returns the subscription that the event is about.
     #[must_use]
     pub const fn id(&self) -> SubscriptionId {
         match self {

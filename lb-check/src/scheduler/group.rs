@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::event::{ProbeSpec, SubscriptionId};
 use crate::{CheckState, HealthCheck, Step, Target};
 
-/// Shortest time between two regular probes, whatever the policy says.
+/// Shortest time between two regular probes, also with a shorter interval in the policy.
 const MIN_INTERVAL: Duration = Duration::from_millis(10);
 
 /// New targets probed per second in the first round, once there are more than twice as many.
@@ -24,7 +24,7 @@ const FIRST_ROUND_MIN: Duration = Duration::from_secs(2);
 const WARMUP_BASE: Duration = Duration::from_secs(1);
 
 /// What makes two subscriptions share a probe.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) struct Key {
     pub(super) target: Target,
     pub(super) identity: String,
@@ -36,11 +36,11 @@ pub(super) struct Key {
 }
 
 impl Key {
-    pub(super) fn of(spec: &ProbeSpec) -> Self {
+    pub(super) fn new(spec: &ProbeSpec) -> Self {
         let policy = &spec.policy;
         Self {
             target: spec.target.clone(),
-            identity: spec.identity.clone(),
+            identity: spec.check.identity(),
             interval: policy.interval.max(MIN_INTERVAL),
             retries: policy.retries,
             retry_delay: policy.retry_delay,

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::Options;
+use super::SchedulerOptions;
 use super::event::{CheckEvent, ProbeSpec, SubscriptionId};
 use super::group::{Group, Key, Running, Subscription};
 use super::stats::Counters;
@@ -26,10 +26,10 @@ pub(super) enum Command {
     Shutdown(oneshot::Sender<()>),
 }
 
-/// Everything the scheduler knows. Invariant: a group is either running, or in `due` exactly once
+/// The state of the scheduler. Invariant: a group is either running, or in `due` exactly once
 /// with its `due` time, or has no subscriber that is not suspended.
 pub(super) struct Runner {
-    options: Options,
+    options: SchedulerOptions,
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<CheckEvent>,
     counters: Arc<Counters>,
@@ -47,7 +47,7 @@ pub(super) struct Runner {
 
 impl Runner {
     pub(super) fn new(
-        options: Options,
+        options: SchedulerOptions,
         commands: mpsc::Receiver<Command>,
         events: mpsc::Sender<CheckEvent>,
         counters: Arc<Counters>,
@@ -102,7 +102,7 @@ impl Runner {
         }
         self.probes.shutdown().await;
         if let Some(answer) = answer {
-            // Whoever asked may have stopped waiting.
+            // The caller may have stopped waiting.
             answer.send(()).unwrap_or_default();
         }
     }
@@ -122,7 +122,7 @@ impl Runner {
         let now = Instant::now();
         let mut fresh = Vec::new();
         for (id, spec) in batch {
-            let key = Key::of(&spec);
+            let key = Key::new(&spec);
             let Some(subscription) = self.keep(id, &key, &spec) else {
                 continue;
             };
@@ -218,7 +218,7 @@ impl Runner {
             return;
         };
         group.subscribers.retain(|other| *other != id);
-        self.rest(subscription.group);
+        self.cancel_idle(subscription.group);
         if self
             .groups
             .get(&subscription.group)
@@ -233,7 +233,7 @@ impl Runner {
         if let Some(subscription) = self.subscriptions.get_mut(&id) {
             subscription.suspended = true;
             let number = subscription.group;
-            self.rest(number);
+            self.cancel_idle(number);
         }
     }
 
@@ -247,8 +247,8 @@ impl Runner {
         }
     }
 
-    /// Cancels the probe of a group in which nobody is active.
-    fn rest(&mut self, number: u64) {
+    /// Cancels the probe of a group whose subscribers are all suspended.
+    fn cancel_idle(&mut self, number: u64) {
         let Some(group) = self.groups.get_mut(&number) else {
             return;
         };
@@ -288,7 +288,7 @@ impl Runner {
         self.due.insert((due, number));
     }
 
-    /// Starts what is due and may start; says when the next one is due, if a slot is free.
+    /// Starts what is due and may start; returns when the next one is due, if a slot is free.
     fn start_due(&mut self, now: Instant) -> Option<Instant> {
         while self.probes.len() < self.options.max_in_flight.max(1) {
             let (due, number) = *self.due.first()?;
@@ -433,7 +433,7 @@ async fn has_room(events: &mpsc::Sender<CheckEvent>) -> bool {
     events.reserve().await.is_ok()
 }
 
-/// What there is to say about one result.
+/// The event that one result makes, if any.
 fn event(
     id: SubscriptionId,
     subscription: &mut Subscription,

@@ -95,8 +95,8 @@ impl CheckFactory for ScriptFactory {
             return Err(findings.0);
         };
         script.dynamic = dynamic;
-        let (identity, deadline) = (script.identity(), timeout + GRACE + BuiltCheck::SLACK);
-        let mut built = BuiltCheck::new(Arc::new(script), identity).with_deadline(deadline);
+        let deadline = timeout + GRACE + BuiltCheck::SLACK;
+        let mut built = BuiltCheck::new(Arc::new(script)).with_deadline(deadline);
         built.retries = 0;
         built.findings = findings.0;
         Ok(built)

@@ -6,8 +6,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lb_check::{CheckEvent, Options, ProbeSpec, Scheduler, SchedulerHandle, SubscriptionId};
-use tokio::sync::{mpsc, oneshot};
+use lb_check::{CheckEvent, CheckEvents, ProbeSpec, Scheduler, SchedulerOptions, SubscriptionId};
+use tokio::sync::oneshot;
 
 use crate::director::{CheckId, Names};
 use crate::model::CheckSpec;
@@ -50,7 +50,6 @@ impl NewCheck {
         let spec = ProbeSpec::new(
             Arc::clone(&check.check),
             check.target.clone(),
-            check.identity.clone(),
             check.policy.clone(),
         );
         Self {
@@ -231,8 +230,8 @@ impl Checks {
 /// The thread, its scheduler and the scheduler's events.
 #[derive(Debug)]
 struct CheckThread {
-    scheduler: SchedulerHandle,
-    events: mpsc::Receiver<CheckEvent>,
+    scheduler: Scheduler,
+    events: CheckEvents,
     /// Dropped to end the runtime.
     alive: oneshot::Sender<()>,
     thread: std::thread::JoinHandle<()>,
@@ -250,7 +249,10 @@ impl CheckThread {
             .name("checks".into())
             .spawn(move || {
                 runtime.block_on(async {
-                    if started.send(Scheduler::start(Options::default())).is_ok() {
+                    if started
+                        .send(Scheduler::start(SchedulerOptions::default()))
+                        .is_ok()
+                    {
                         // An error is the drop that ends us.
                         ended.await.unwrap_or_default();
                     }

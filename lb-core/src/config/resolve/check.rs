@@ -123,7 +123,7 @@ pub(super) fn check(
         policy.down_interval = Some(retry_delay);
     }
     let log_all = log_all_failures.or(place.global.log_all_failures);
-    let mut spec = CheckSpec::new(built.check, built.identity, target, policy).with_alpha(alpha);
+    let mut spec = CheckSpec::new(built.check, target, policy).with_alpha(alpha);
     spec.log_all_failures = log_all.is_some_and(|at| at.value);
     Some(spec)
 }
