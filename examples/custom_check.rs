@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lb_check::{
-    ArgumentError, Arguments, BuiltCheck, CheckContext, CheckEvent, HealthCheck, Options, Outcome,
-    Policy, ProbeSpec, Problem, Reason, Registry, Scheduler, SubscriptionId, Target,
+    ArgumentError, Arguments, BuiltCheck, CheckContext, CheckEvent, HealthCheck, Outcome, Policy,
+    ProbeSpec, Problem, Reason, Registry, Scheduler, SchedulerOptions, SubscriptionId, Target,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -51,9 +51,8 @@ fn greeting(block: &Arguments, context: &CheckContext) -> Result<BuiltCheck, Vec
         let problem = Problem::Other("expect READY or so".to_owned());
         return Err(vec![ArgumentError::error(block, problem)]);
     };
-    let identity = format!("GREETING {expect:?}");
     let check = Arc::new(Greeting { expect });
-    Ok(BuiltCheck::new(check, identity).with_deadline(context.connect_timeout))
+    Ok(BuiltCheck::new(check).with_deadline(context.connect_timeout))
 }
 
 /// Accepts connections and sends to each whether the greeter wants work.
@@ -92,8 +91,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_retries(1)
         .with_retry_delay(Duration::from_millis(10))
         .with_warmup(Duration::ZERO);
-    let (scheduler, mut events) = Scheduler::start(Options::default());
-    let spec = ProbeSpec::new(built.check, target, built.identity, policy);
+    let (scheduler, mut events) = Scheduler::start(SchedulerOptions::default());
+    let spec = ProbeSpec::new(built.check, target, policy);
     scheduler.subscribe(SubscriptionId::new(1), spec).await?;
 
     let mut story = Vec::new();

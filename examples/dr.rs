@@ -9,11 +9,10 @@
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use examples::{Cluster, Director, REAL_SERVERS, Result, VIP, fail_over, need_ipvs, router};
-use lb_check::{HttpGet, Policy, Target, Url};
+use lb_check::{Policy, Url};
 use lb_core::model::{CheckSpec, Global, Model, RealServer, VirtualServer, VrrpInstance};
 use lb_ipvs::{Destination, ForwardingMethod, Scheduler, Service, ServiceKey};
 use tests_kernel::net::Host;
@@ -39,16 +38,9 @@ fn real_server(address: Ipv4Addr) -> Result<RealServer> {
     let destination =
         Destination::new((address, 80).into()).with_forwarding(ForwardingMethod::DirectRouting);
     let page = Url::new("/").with_digest("21dde95d9d269cbb2fa6560309dca40c".parse()?);
-    let check = HttpGet::new([page], Duration::from_secs(1));
-    let identity = check.identity();
-    let policy = Policy::default().with_interval(Duration::from_secs(1));
-    let target = Target::new(destination.address);
-    Ok(RealServer::new(destination).with_check(CheckSpec::new(
-        Arc::new(check),
-        identity,
-        target,
-        policy,
-    )))
+    let check = CheckSpec::http(destination.address, [page], Duration::from_secs(1))
+        .with_policy(Policy::default().with_interval(Duration::from_secs(1)));
+    Ok(RealServer::new(destination).with_check(check))
 }
 
 /// Gives a real server the virtual address, which it neither answers for nor tells by ARP.

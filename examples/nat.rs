@@ -9,11 +9,10 @@
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use examples::{Cluster, Director, REAL_SERVERS, Result, VIP, fail_over, need_ipvs, router};
-use lb_check::{Policy, Target, TcpCheck};
+use lb_check::Policy;
 use lb_core::model::{CheckSpec, Global, Model, RealServer, VirtualServer};
 use lb_ipvs::{Destination, ForwardingMethod, Scheduler, Service, ServiceKey, Weight};
 
@@ -40,16 +39,9 @@ fn real_server(address: Ipv4Addr, weight: Weight) -> RealServer {
     let destination = Destination::new((address, 80).into())
         .with_forwarding(ForwardingMethod::Masquerade)
         .with_weight(weight);
-    let check = TcpCheck::new(Duration::from_secs(1));
-    let identity = check.identity();
-    let policy = Policy::default().with_interval(Duration::from_secs(1));
-    let target = Target::new(destination.address);
-    RealServer::new(destination).with_check(CheckSpec::new(
-        Arc::new(check),
-        identity,
-        target,
-        policy,
-    ))
+    let check = CheckSpec::tcp(destination.address, Duration::from_secs(1))
+        .with_policy(Policy::default().with_interval(Duration::from_secs(1)));
+    RealServer::new(destination).with_check(check)
 }
 
 /// Routes, so that both ways lead over the director that holds the virtual address.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// One line of a check's block, with the block it opens if it does; the check itself is the
 /// outermost one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Arguments {
     /// The keyword.
@@ -68,7 +68,7 @@ impl Arguments {
 
 /// The surroundings of a check for its factory: values of its real server, virtual server and the
 /// global definitions.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct CheckContext {
     /// The virtual server as it is named in logs: `[192.168.1.50]:tcp:80`.
@@ -106,7 +106,7 @@ impl CheckContext {
 }
 
 /// The user of scripts that name none, and whether root may run any script.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ScriptRules {
     /// User and group (`script_user`).
@@ -123,7 +123,7 @@ pub struct ScriptRules {
 
 /// Whether a finding prevents the check.
 #[expect(clippy::exhaustive_enums, reason = "a factory needs no finer scale")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Severity {
     /// The configuration is wrong.
     Error,
@@ -132,7 +132,7 @@ pub enum Severity {
 }
 
 /// A finding about a check's block.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{problem}")]
 #[non_exhaustive]
 pub struct ArgumentError {
@@ -178,7 +178,7 @@ impl ArgumentError {
 }
 
 /// The fault of a line. `Display` gives the message.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
     /// An unknown keyword in this block.

@@ -25,6 +25,16 @@ pub trait HealthCheck: fmt::Debug + Send + Sync {
     /// The name of the check in a configuration and in logs: `TCP_CHECK`, `HTTP_GET`, `MY_CHECK`.
     fn kind(&self) -> &str;
 
+    /// Returns a canonical text of everything that decides what the check does, apart from target and
+    /// policy: checks of equal kind and identity are the same check, and on an equal target and schedule
+    /// they share one probe.
+    ///
+    /// Without an implementation of its own a check is identified by its [`kind`](Self::kind) and its
+    /// `Debug` output, which then must show every field that matters, and nothing that changes by itself.
+    fn identity(&self) -> String {
+        format!("{} {self:?}", self.kind())
+    }
+
     /// Probes `target` once.
     async fn check(&self, target: &Target) -> Outcome;
 }

@@ -9,10 +9,11 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use crate::{LocalError, Reason, Target, Verdict};
+use crate::outcome::Failure;
+use crate::{LocalError, Reason, Target};
 
 /// How a connection ends when it is dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Close {
     /// With a reset (`SO_LINGER` 0): no TIME_WAIT, a tenth less work than FIN.
     Reset,
@@ -21,13 +22,13 @@ pub(crate) enum Close {
     Orderly,
 }
 
-/// Connects within `limit`. The error is the verdict of the probe, never [`Verdict::Pass`].
+/// Connects within `limit`.
 pub(crate) async fn connect(
     target: &Target,
     limit: Duration,
     close: Close,
-) -> Result<TcpStream, Verdict> {
-    let socket = prepare(target, close).map_err(Verdict::Local)?;
+) -> Result<TcpStream, Failure> {
+    let socket = prepare(target, close).map_err(Failure::Local)?;
     let stream: StdStream = socket.into();
     match timeout(
         limit,
@@ -36,7 +37,7 @@ pub(crate) async fn connect(
     .await
     {
         Ok(connected) => connected.map_err(|error| classify("connect", &error)),
-        Err(_) => Err(Verdict::Fail(Reason::L4Timeout)),
+        Err(_) => Err(Failure::Target(Reason::L4Timeout)),
     }
 }
 
@@ -76,10 +77,10 @@ fn bind(socket: &Socket, source: SocketAddr) -> Result<(), LocalError> {
 }
 
 /// Whether an error of a connected or connecting socket counts against the target or this host.
-pub(crate) fn classify(operation: &'static str, error: &io::Error) -> Verdict {
+pub(crate) fn classify(operation: &'static str, error: &io::Error) -> Failure {
     /// `ENOBUFS`, which has no `ErrorKind`.
     const ENOBUFS: i32 = 105;
-    Verdict::Fail(match error.kind() {
+    Failure::Target(match error.kind() {
         ErrorKind::ConnectionRefused => Reason::L4Refused,
         ErrorKind::TimedOut => Reason::L4Timeout,
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => {
@@ -93,9 +94,9 @@ pub(crate) fn classify(operation: &'static str, error: &io::Error) -> Verdict {
         | ErrorKind::AddrInUse
         | ErrorKind::PermissionDenied
         | ErrorKind::OutOfMemory
-        | ErrorKind::WouldBlock => return Verdict::Local(system(operation, error)),
+        | ErrorKind::WouldBlock => return Failure::Local(system(operation, error)),
         _ => match error.raw_os_error() {
-            None | Some(ENOBUFS) => return Verdict::Local(system(operation, error)),
+            None | Some(ENOBUFS) => return Failure::Local(system(operation, error)),
             Some(errno) => Reason::System(errno),
         },
     })

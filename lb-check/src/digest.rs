@@ -13,7 +13,7 @@ use std::str::FromStr;
 /// assert_eq!(digest.to_string(), "21dde95d9d269cbb2fa6560309dca40c");
 /// # Ok::<(), lb_check::ParseDigestError>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Md5Digest([u8; 16]);
 
 impl Md5Digest {
@@ -73,7 +73,7 @@ impl FromStr for Md5Digest {
 }
 
 /// Why a text is not an MD5 digest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseDigestError {
     /// Not 32 digits.

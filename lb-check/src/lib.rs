@@ -15,7 +15,7 @@
 //!   `MISC_CHECK`; [`genhash`] computes the digest that [`HttpGet`] compares.
 //! * [`Registry`] maps names of a configuration to checks. Your own checks are registered there.
 //!
-//! The parts are independent: a program may call a check by hand, or use [`CheckState`] with
+//! The parts are independent: a program may call a check itself, or use [`CheckState`] with
 //! probes of its own, or the scheduler with checks of its own.
 //!
 //! # Write your own check
@@ -29,8 +29,8 @@
 //! use std::time::Duration;
 //!
 //! use lb_check::{
-//!     ArgumentError, Arguments, BuiltCheck, CheckContext, CheckEvent, HealthCheck, Options,
-//!     Outcome, Policy, Problem, ProbeSpec, Reason, Registry, Scheduler, SubscriptionId, Target,
+//!     ArgumentError, Arguments, BuiltCheck, CheckContext, CheckEvent, HealthCheck, Outcome,
+//!     Policy, Problem, ProbeSpec, Reason, Registry, Scheduler, SchedulerOptions, SubscriptionId, Target,
 //! };
 //!
 //! /// Passes for odd ports.
@@ -65,8 +65,7 @@
 //!             vec![ArgumentError::error(line, Problem::Other("at_least needs a port".into()))]
 //!         })?;
 //!     }
-//!     let identity = format!("ODD_PORT at_least {at_least}");
-//!     Ok(BuiltCheck::new(Arc::new(OddPort { at_least }), identity))
+//!     Ok(BuiltCheck::new(Arc::new(OddPort { at_least })))
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -86,7 +85,7 @@
 //!     .with_retries(1)
 //!     .with_retry_delay(Duration::from_millis(10))
 //!     .with_warmup(Duration::ZERO);
-//! let spec = ProbeSpec::new(built.check, Target::new(address), built.identity, policy);
+//! let spec = ProbeSpec::new(built.check, Target::new(address), policy);
 //! scheduler.subscribe(SubscriptionId::new(1), spec).await?;
 //!
 //! assert!(matches!(events.recv().await, Some(CheckEvent::Attempt { attempt: 1, .. })));
@@ -143,8 +142,8 @@ pub use crate::outcome::{InvalidAnswer, LocalError, Outcome, Reason, Verdict};
 pub use crate::registry::{BuiltCheck, CheckFactory, Registry, SCHEDULE_KEYWORDS, SOCKET_KEYWORDS};
 #[cfg(feature = "runtime")]
 pub use crate::scheduler::{
-    CheckEvent, Options, ProbeSpec, Scheduler, SchedulerClosed, SchedulerHandle, SchedulerStats,
-    SubscriptionId,
+    CheckEvent, CheckEvents, ProbeSpec, Scheduler, SchedulerClosed, SchedulerOptions,
+    SchedulerStats, SubscriptionId,
 };
 #[cfg(feature = "script")]
 pub use crate::script::{Account, Program, Script, UnknownAccount};

@@ -15,7 +15,7 @@ use crate::Md5Digest;
 /// assert!(matches!(outcome.verdict, Verdict::Fail(_)));
 /// assert_eq!(outcome.to_string(), "status code 503 (GET /health)");
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Outcome {
     /// Pass, fail, or an error of this host.
@@ -99,12 +99,32 @@ impl std::fmt::Display for Outcome {
     }
 }
 
-/// The three kinds of results.
+#[cfg(feature = "tcp")]
+impl From<Failure> for Outcome {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Target(reason) => Self::fail(reason),
+            Failure::Local(error) => Self::local(error),
+        }
+    }
+}
+
+/// What ended a step of a probe.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[cfg(feature = "tcp")]
+pub(crate) enum Failure {
+    /// The target does not do what it should.
+    Target(Reason),
+    /// This host cannot carry out the step.
+    Local(LocalError),
+}
+
+/// The conclusion from one probe: pass, failure of the target, or failure of this host.
 #[expect(
     clippy::exhaustive_enums,
     reason = "callers must treat all three, there is no fourth"
 )]
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Verdict {
     /// The target answered as expected.
     Pass,
@@ -116,7 +136,7 @@ pub enum Verdict {
 }
 
 /// Why a target failed. `Display` gives one short phrase for a log line.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
     /// The connection was refused (`ECONNREFUSED`: a reset in answer to the SYN).
@@ -175,7 +195,7 @@ pub enum Reason {
 }
 
 /// The fault of an HTTP answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidAnswer {
     /// The first line is not `HTTP/1.x CODE …`.
@@ -190,7 +210,7 @@ pub enum InvalidAnswer {
 }
 
 /// Why a probe could not be made: an error of this host, never of the target.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LocalError {
     /// A system call failed for a reason of this host (no descriptor, no memory, no such source

@@ -34,7 +34,7 @@ pub const SCHEDULE_KEYWORDS: &[&str] = &[
 /// Makes a check from its block in a configuration.
 ///
 /// Every `Fn(&Arguments, &CheckContext) -> Result<BuiltCheck, Vec<ArgumentError>>` is one.
-/// Implement the trait by hand to name the keywords, for "did you mean".
+/// Implement the trait on a type to name the keywords, for "did you mean".
 pub trait CheckFactory: Send + Sync {
     /// Makes the check.
     ///
@@ -77,14 +77,11 @@ where
 }
 
 /// A check as a factory made it, with what its kind suggests for the policy.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct BuiltCheck {
     /// The check.
     pub check: Arc<dyn HealthCheck>,
-    /// Canonical text of everything that decides what the check does, apart from target and
-    /// policy. Two checks of equal identity are the same check.
-    pub identity: String,
     /// `retry` where the configuration has none (keepalived: 1; `MISC_CHECK` 0).
     pub retries: u32,
     /// `delay_before_retry` where the configuration has none (keepalived: 1 s; `HTTP_GET` 3 s).
@@ -105,10 +102,9 @@ impl BuiltCheck {
 
     /// A check with keepalived's usual retry (1, after 1 s) and a deadline of 10 s.
     #[must_use]
-    pub fn new(check: Arc<dyn HealthCheck>, identity: impl Into<String>) -> Self {
+    pub fn new(check: Arc<dyn HealthCheck>) -> Self {
         Self {
             check,
-            identity: identity.into(),
             retries: 1,
             retry_delay: Duration::from_secs(1),
             down_waits_retry_delay: false,
@@ -149,7 +145,7 @@ impl BuiltCheck {
 ///
 /// let mut registry = Registry::builtin();
 /// registry.register("ALWAYS", |_: &Arguments, _: &CheckContext| {
-///     Ok(BuiltCheck::new(Arc::new(Always), "ALWAYS"))
+///     Ok(BuiltCheck::new(Arc::new(Always)))
 /// });
 ///
 /// let context = CheckContext::new("192.0.2.61:80".parse().unwrap());

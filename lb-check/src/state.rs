@@ -16,7 +16,7 @@ use crate::{Outcome, Verdict};
 /// let policy = Policy::default().with_interval(Duration::from_secs(5)).with_retries(3);
 /// assert_eq!(policy.retry_delay, Duration::from_secs(1));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct Policy {
     /// Time between probes (`delay_loop`).
@@ -44,7 +44,7 @@ pub struct Policy {
     clippy::exhaustive_enums,
     reason = "there is nothing between up and down"
 )]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum Initial {
     /// In the pool until it fails.
     #[default]
@@ -131,7 +131,7 @@ impl Policy {
     clippy::exhaustive_enums,
     reason = "there is nothing between up and down"
 )]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Status {
     /// The target is in the pool as far as this check is concerned.
     Up,
@@ -154,7 +154,7 @@ impl std::fmt::Display for Status {
 }
 
 /// A change of status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct Transition {
     /// Status before.
@@ -166,7 +166,7 @@ pub struct Transition {
 }
 
 /// What one result leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct Step {
     /// The change of status, if there is one.
@@ -204,7 +204,7 @@ pub struct Step {
 /// assert_eq!(step.transition.unwrap().attempts, 2);
 /// assert_eq!(state.observe(&Outcome::pass()).transition.unwrap().to, Status::Up);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CheckState {
     policy: Policy,
     status: Status,

@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 /// assert_eq!(target.to_string(), "192.0.2.61:80 from 192.0.2.16:0 mark 7");
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct Target {
     /// Address and port to probe: `connect_ip` and `connect_port`, else those of the real server.

@@ -10,7 +10,6 @@ use crate::connect::{Close, connect};
 use crate::keywords::Findings;
 use crate::{
     ArgumentError, Arguments, BuiltCheck, CheckContext, CheckFactory, HealthCheck, Outcome, Target,
-    Verdict,
 };
 
 /// Connects, and closes with a reset: nothing is sent, nothing is left in TIME_WAIT.
@@ -29,7 +28,7 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct TcpCheck {
     /// Longest time to connect (`connect_timeout`).
@@ -42,13 +41,6 @@ impl TcpCheck {
     pub const fn new(connect_timeout: Duration) -> Self {
         Self { connect_timeout }
     }
-
-    /// Canonical text of what the check does; see
-    /// [`BuiltCheck::identity`](crate::BuiltCheck::identity).
-    #[must_use]
-    pub fn identity(&self) -> String {
-        format!("TCP_CHECK timeout {:?}", self.connect_timeout)
-    }
 }
 
 #[async_trait]
@@ -57,19 +49,22 @@ impl HealthCheck for TcpCheck {
         "TCP_CHECK"
     }
 
+    fn identity(&self) -> String {
+        format!("TCP_CHECK timeout {:?}", self.connect_timeout)
+    }
+
     async fn check(&self, target: &Target) -> Outcome {
         let started = Instant::now();
         let outcome = match connect(target, self.connect_timeout, Close::Reset).await {
-            Ok(_) | Err(Verdict::Pass) => Outcome::pass(),
-            Err(Verdict::Fail(reason)) => Outcome::fail(reason),
-            Err(Verdict::Local(error)) => Outcome::local(error),
+            Ok(_) => Outcome::pass(),
+            Err(failure) => failure.into(),
         };
         outcome.with_latency(started.elapsed())
     }
 }
 
 /// Makes [`TcpCheck`]s.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct TcpFactory;
 
 impl CheckFactory for TcpFactory {
@@ -83,8 +78,7 @@ impl CheckFactory for TcpFactory {
             findings.unknown(line, arguments, &[], true);
         }
         let check = TcpCheck::new(context.connect_timeout);
-        let identity = check.identity();
-        let mut built = BuiltCheck::new(Arc::new(check), identity)
+        let mut built = BuiltCheck::new(Arc::new(check))
             .with_deadline(context.connect_timeout + BuiltCheck::SLACK);
         built.findings = findings.0;
         Ok(built)

@@ -11,7 +11,10 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lb_check::{BuiltCheck, HttpGet, Initial, Policy, Registry, Script, Target, TcpCheck, Url};
+use lb_check::{
+    BuiltCheck, HealthCheck, HttpGet, Initial, Outcome, Policy, Registry, Script, Target, TcpCheck,
+    Url,
+};
 use lb_core::config::{self, Mode};
 use lb_core::model::{
     CheckSpec, Global, MailSettings, Model, RealServer, RouterSpec, Scope, VirtualAddress,
@@ -123,8 +126,7 @@ fn expected(router_id: &str, priority: u8) -> Model {
             .with_retries(3)
             .with_retry_delay(seconds(3))
             .with_deadline(check.total_timeout + BuiltCheck::SLACK);
-        let identity = check.identity();
-        let check = CheckSpec::new(Arc::new(check), identity, Target::new(address), policy);
+        let check = CheckSpec::new(Arc::new(check), Target::new(address), policy);
         let destination = Destination::new(address)
             .with_forwarding(ForwardingMethod::DirectRouting)
             .with_weight(Weight::ONE);
@@ -631,6 +633,24 @@ fn a_lenient_reading_goes_on_as_keepalived_does() {
     assert!(parsed.into_model(Mode::Lenient).is_err());
 }
 
+/// A check that is identified by its `Debug` output.
+#[derive(Debug)]
+struct Mine {
+    #[expect(dead_code, reason = "shown by Debug")]
+    timeout: Duration,
+}
+
+#[async_trait::async_trait]
+impl HealthCheck for Mine {
+    fn kind(&self) -> &'static str {
+        "MY_CHECK"
+    }
+
+    async fn check(&self, _: &Target) -> Outcome {
+        Outcome::pass()
+    }
+}
+
 #[test]
 fn a_check_of_ones_own() {
     let mut registry = Registry::builtin();
@@ -641,8 +661,8 @@ fn a_check_of_ones_own() {
             assert_eq!(arguments.children[0].children[0].values, ["a b", "c"]);
             assert_eq!(arguments.children[0].children[0].raw, "\"a b\" c");
             assert_eq!(arguments.children.len(), 1);
-            let check = TcpCheck::new(context.connect_timeout);
-            Ok(BuiltCheck::new(Arc::new(check), "mine"))
+            let timeout = context.connect_timeout;
+            Ok(BuiltCheck::new(Arc::new(Mine { timeout })))
         },
     );
     let text = LB1.replace(
@@ -653,7 +673,9 @@ fn a_check_of_ones_own() {
     assert!(parsed.diagnostics().is_empty(), "{}", parsed.diagnostics());
     let model = parsed.into_model(Mode::Strict).unwrap();
     let check = &model.virtual_servers[0].real_servers[0].checks[0];
-    assert_eq!((&*check.identity, check.policy.retries), ("mine", 4));
+    let identity = "MY_CHECK Mine { timeout: 5s }";
+    assert_eq!((&*check.kind, &*check.identity), ("MY_CHECK", identity));
+    assert_eq!(check.policy.retries, 4);
 }
 
 #[test]

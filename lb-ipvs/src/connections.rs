@@ -39,7 +39,7 @@ pub struct Connection {
 }
 
 /// Where a connection in the table comes from.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "the kernel tells exactly these two"

@@ -235,8 +235,19 @@ pub enum DecodeError {
     },
     /// The bytes are not a message.
     #[error(transparent)]
-    Malformed(#[from] netlink_packet_core::DecodeError),
+    Malformed(MalformedMessage),
 }
+
+impl DecodeError {
+    pub(crate) fn malformed(error: netlink_packet_core::DecodeError) -> Self {
+        Self::Malformed(MalformedMessage(error.into()))
+    }
+}
+
+/// Why bytes are not a message: its text, and its sources if it has any.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct MalformedMessage(Box<dyn std::error::Error + Send + Sync>);
 
 #[cfg(test)]
 mod tests {

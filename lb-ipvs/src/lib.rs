@@ -162,7 +162,7 @@ pub use difference::{Aspects, Difference, difference};
 pub use drain::{DrainDelete, DrainEnd, DrainEvent, DrainOptions, DrainResult, DrainStep};
 pub use entry::{Connections, DestinationEntry, ServiceEntry, TableEntry};
 #[cfg(feature = "netlink")]
-pub use error::{DecodeError, Error, InvalidRequest};
+pub use error::{DecodeError, Error, InvalidRequest, MalformedMessage};
 pub use flags::ServiceFlags;
 pub use forwarding::{ForwardingMethod, Tunnel, TunnelFlags, TunnelKind};
 #[cfg(feature = "netlink")]

@@ -18,7 +18,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A module that changes the payload of an application's connections through a masquerading
 /// service.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Helper {
     /// FTP: addresses in `PORT` and `PASV`, and the data connections they announce. It looks at

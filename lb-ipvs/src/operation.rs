@@ -73,7 +73,7 @@ impl fmt::Display for Operation {
 }
 
 /// What an operation was about.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Subject {
     /// The whole table.

@@ -43,7 +43,7 @@ pub struct PlainDestination {
 }
 
 /// A forwarding method by name, without what belongs to it.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum ForwardingName {
     /// Addresses are rewritten both ways (NAT). `/proc/net/ip_vs` shows methods it does not know

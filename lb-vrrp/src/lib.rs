@@ -157,6 +157,7 @@ mod engine;
 mod error;
 pub mod group;
 mod link_poll;
+mod mac;
 mod pacing;
 mod params;
 pub mod spec;
@@ -169,7 +170,6 @@ pub use lb_host::{
     Network, NetworkError, NextHop, Route as VirtualRoute, RouteKind, RouteMetric, RoutePreference,
     Rule as VirtualRule, RuleAction, Scope,
 };
-pub use pnet::util::MacAddr;
 
 pub use self::{
     addresses::{AddressFlag, Announcements, ExtraRefresh, VirtualAddress},
@@ -182,6 +182,7 @@ pub use self::{
     },
     error::{ConfigError, DecodeError},
     link_poll::{LinkPoll, PollMethod},
+    mac::{MacAddr, MacAddrError},
     pacing::{Pacing, PacingGroup},
     params::{
         AddressFamily, AddressList, AdvertInterval, AdvertisedPriority, AntiReplay, Authentication,

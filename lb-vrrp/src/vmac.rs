@@ -99,8 +99,7 @@ impl Vmac {
         if self.candidates(AddressFamily::Ipv4, vrid).next().is_none() {
             return Some("not a name for an interface");
         }
-        let mac = self.mac.map(|mac| mac.octets());
-        if mac.is_some_and(|mac| mac[0] & 1 != 0 || mac == [0; 6]) {
+        if self.mac.is_some_and(|mac| !mac.is_unicast()) {
             return Some("not the MAC address of one interface");
         }
         None

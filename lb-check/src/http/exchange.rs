@@ -8,7 +8,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::connect::{Close, classify, connect};
-use crate::{InvalidAnswer, Reason, Target, Verdict};
+use crate::outcome::Failure;
+use crate::{InvalidAnswer, Reason, Target};
 
 /// Longest header, with the empty line that ends it.
 pub(super) const HEADER_LIMIT: usize = 4095;
@@ -21,7 +22,7 @@ const CONTENT_LENGTH: &[u8] = b"Content-Length:";
 const BUFFER: usize = 8192;
 
 /// The parts of the header that a check needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Head<'a> {
     /// The status code; `None` when the first line is no status line.
     pub(super) status: Option<u16>,
@@ -72,11 +73,11 @@ pub(super) async fn exchange(
     request: &[u8],
     mut on_head: impl FnMut(&Head<'_>) -> Result<(), Reason>,
     mut on_body: impl FnMut(&[u8]),
-) -> Result<(), Verdict> {
+) -> Result<(), Failure> {
     let mut stream = connect(target, step, Close::Orderly).await?;
     match timeout(step, stream.write_all(request)).await {
         Ok(sent) => sent.map_err(|error| classify("send", &error))?,
-        Err(_) => return Err(Verdict::Fail(Reason::L7Timeout)),
+        Err(_) => return Err(Failure::Target(Reason::L7Timeout)),
     }
     let mut buffer = vec![0; BUFFER];
     let (end, filled) = read_head(&mut stream, step, &mut buffer).await?;
@@ -86,7 +87,7 @@ pub(super) async fn exchange(
         .split_at_checked(end)
         .unwrap_or_default();
     let head = Head::parse(head);
-    on_head(&head).map_err(Verdict::Fail)?;
+    on_head(&head).map_err(Failure::Target)?;
     let mut left = head.content_length.unwrap_or(u64::MAX);
     let mut body = |bytes: &[u8]| {
         let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
@@ -107,7 +108,7 @@ async fn read_head(
     stream: &mut TcpStream,
     step: Duration,
     buffer: &mut [u8],
-) -> Result<(usize, usize), Verdict> {
+) -> Result<(usize, usize), Failure> {
     let mut filled = 0;
     loop {
         let room = buffer.get_mut(filled..HEADER_LIMIT).unwrap_or_default();
@@ -117,7 +118,7 @@ async fn read_head(
         let n = read(stream, step, room).await?;
         if n == 0 {
             return Err(match filled {
-                0 => Verdict::Fail(Reason::L7NoData),
+                0 => Failure::Target(Reason::L7NoData),
                 _ => invalid(buffer.get(..filled), InvalidAnswer::HeaderNotEnded),
             });
         }
@@ -134,19 +135,19 @@ async fn read_head(
 }
 
 /// An answer that does not begin like HTTP has no status line; other faults are not examined.
-fn invalid(bytes: Option<&[u8]>, otherwise: InvalidAnswer) -> Verdict {
+fn invalid(bytes: Option<&[u8]>, otherwise: InvalidAnswer) -> Failure {
     let http = bytes.is_some_and(|bytes| bytes.starts_with(b"HTTP/"));
-    Verdict::Fail(Reason::L7Invalid(if http {
+    Failure::Target(Reason::L7Invalid(if http {
         otherwise
     } else {
         InvalidAnswer::StatusLine
     }))
 }
 
-async fn read(stream: &mut TcpStream, step: Duration, room: &mut [u8]) -> Result<usize, Verdict> {
+async fn read(stream: &mut TcpStream, step: Duration, room: &mut [u8]) -> Result<usize, Failure> {
     match timeout(step, stream.read(room)).await {
         Ok(read) => read.map_err(|error| classify("receive", &error)),
-        Err(_) => Err(Verdict::Fail(Reason::L7Timeout)),
+        Err(_) => Err(Failure::Target(Reason::L7Timeout)),
     }
 }
 

@@ -32,7 +32,7 @@ const REGEX: &[&str] = &[
 ];
 
 /// Makes [`HttpGet`]s.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct HttpFactory;
 
 impl CheckFactory for HttpFactory {
@@ -84,8 +84,8 @@ impl CheckFactory for HttpFactory {
         let mut check =
             HttpGet::new(urls, context.connect_timeout).with_protocol(protocol.unwrap_or_default());
         check.virtualhost = virtualhost.or_else(|| context.virtualhost.clone());
-        let (identity, deadline) = (check.identity(), check.total_timeout + BuiltCheck::SLACK);
-        let mut built = BuiltCheck::new(Arc::new(check), identity).with_deadline(deadline);
+        let deadline = check.total_timeout + BuiltCheck::SLACK;
+        let mut built = BuiltCheck::new(Arc::new(check)).with_deadline(deadline);
         built.retry_delay = Duration::from_secs(3);
         built.down_waits_retry_delay = true;
         built.findings = findings.0;

@@ -13,9 +13,9 @@
 //! ```no_run
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use lb_check::genhash::{self, Options};
+//! use lb_check::genhash::{self, GenhashOptions};
 //!
-//! let options = Options::new("192.0.2.61".parse()?, 80, "/");
+//! let options = GenhashOptions::new("192.0.2.61".parse()?, 80, "/");
 //! println!("{}", genhash::run(&options).await?.digest);
 //! # Ok(())
 //! # }
@@ -28,15 +28,16 @@ use md5::{Digest as _, Md5};
 use tokio::time::timeout;
 
 use super::{Protocol, exchange, request};
-use crate::{LocalError, Md5Digest, Reason, Target, Verdict};
+use crate::outcome::Failure;
+use crate::{LocalError, Md5Digest, Reason, Target};
 
-/// Longest body that [`Options::verbose`] keeps in a [`Report`].
+/// Longest body that [`GenhashOptions::verbose`] keeps in a [`Report`].
 pub const BODY_LIMIT: usize = 16 << 20;
 
 /// What to fetch; genhash's command line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct Options {
+pub struct GenhashOptions {
     /// Address of the server (`-s`).
     pub server: IpAddr,
     /// Port (`-p`).
@@ -57,7 +58,7 @@ pub struct Options {
     pub verbose: bool,
 }
 
-impl Options {
+impl GenhashOptions {
     /// The mandatory three: `-s`, `-p`, `-u`.
     #[must_use]
     pub fn new(server: IpAddr, port: u16, path: impl Into<String>) -> Self {
@@ -76,7 +77,7 @@ impl Options {
 }
 
 /// The answer of the server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Report {
     /// The digest: what genhash prints.
@@ -90,7 +91,7 @@ pub struct Report {
 }
 
 /// Why there is no digest.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Nothing, or nothing that has an end of a header within 4095 bytes.
@@ -109,7 +110,7 @@ pub enum Error {
 /// # Errors
 /// When there is no connection, or no answer, or it does not end within the limits. A status code
 /// other than 200 is no error.
-pub async fn run(options: &Options) -> Result<Report, Error> {
+pub async fn run(options: &GenhashOptions) -> Result<Report, Error> {
     let started = Instant::now();
     let address = SocketAddr::new(options.server, options.port);
     let mut target = Target::new(address);
@@ -136,12 +137,12 @@ pub async fn run(options: &Options) -> Result<Report, Error> {
     };
     let fetch = exchange::exchange(&target, options.timeout, &request, on_head, on_body);
     match timeout(options.total_timeout, fetch).await {
-        Ok(Ok(()) | Err(Verdict::Pass)) => {}
-        Ok(Err(Verdict::Fail(Reason::L7NoData | Reason::L7Invalid(_)))) => {
+        Ok(Ok(())) => {}
+        Ok(Err(Failure::Target(Reason::L7NoData | Reason::L7Invalid(_)))) => {
             return Err(Error::NoData);
         }
-        Ok(Err(Verdict::Fail(reason))) => return Err(Error::Failed(reason)),
-        Ok(Err(Verdict::Local(error))) => return Err(Error::Local(error)),
+        Ok(Err(Failure::Target(reason))) => return Err(Error::Failed(reason)),
+        Ok(Err(Failure::Local(error))) => return Err(Error::Local(error)),
         Err(_) => return Err(Error::Failed(Reason::Timeout)),
     }
     let digest = Md5Digest::new(hash.finalize().into());

@@ -13,13 +13,14 @@ use async_trait::async_trait;
 use md5::{Digest as _, Md5};
 use tokio::time::timeout;
 
-use crate::{HealthCheck, InvalidAnswer, Md5Digest, Outcome, Reason, Target, Verdict};
+use crate::outcome::Failure;
+use crate::{HealthCheck, InvalidAnswer, Md5Digest, Outcome, Reason, Target};
 
 pub(crate) use self::factory::HttpFactory;
 pub use self::request::{ParseProtocolError, Protocol};
 
 /// One page of an [`HttpGet`]: keepalived's `url { … }`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Url {
     /// The request target, as it goes into the request line.
@@ -99,7 +100,7 @@ impl Url {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct HttpGet {
     /// The pages.
@@ -153,16 +154,7 @@ impl HttpGet {
         self
     }
 
-    /// Canonical text of what the check does; see
-    /// [`BuiltCheck::identity`](crate::BuiltCheck::identity).
-    #[must_use]
-    pub fn identity(&self) -> String {
-        // `Debug` shows every field, quotes what is free text, and cannot be forgotten when a
-        // field is added.
-        format!("HTTP_GET {self:?}")
-    }
-
-    async fn fetch(&self, target: &Target, url: &Url) -> Result<(), Verdict> {
+    async fn fetch(&self, target: &Target, url: &Url) -> Result<(), Failure> {
         let host = url.virtualhost.as_deref().or(self.virtualhost.as_deref());
         let request = request::request(&url.path, host, target.address, self.protocol);
         let mut hash = url.digest.map(|expected| (expected, Md5::new()));
@@ -180,7 +172,7 @@ impl HttpGet {
         match hash {
             Some((expected, hash)) => match Md5Digest::new(hash.finalize().into()) {
                 got if got == expected => Ok(()),
-                got => Err(Verdict::Fail(Reason::L7Digest { expected, got })),
+                got => Err(Failure::Target(Reason::L7Digest { expected, got })),
             },
             None => Ok(()),
         }
@@ -202,12 +194,11 @@ impl HealthCheck for HttpGet {
                 path = &url.path;
                 self.fetch(target, url).await?;
             }
-            Ok(())
+            Ok::<(), Failure>(())
         };
         let outcome = match timeout(self.total_timeout, all).await {
-            Ok(Ok(()) | Err(Verdict::Pass)) => Outcome::pass(),
-            Ok(Err(Verdict::Fail(reason))) => Outcome::fail(reason),
-            Ok(Err(Verdict::Local(error))) => Outcome::local(error),
+            Ok(Ok(())) => Outcome::pass(),
+            Ok(Err(failure)) => failure.into(),
             Err(_) => Outcome::fail(Reason::Timeout),
         };
         outcome.with_detail(path).with_latency(started.elapsed())

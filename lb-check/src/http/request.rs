@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 
 /// Version of the request: `http_protocol`, `genhash -P`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Protocol {
     /// `1.0`: HTTP/1.0 without a `Connection` header.
@@ -48,7 +48,7 @@ impl FromStr for Protocol {
 }
 
 /// A text that names no [`Protocol`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("'{found}' is not 1.0, 1.0C or 1.1")]
 #[non_exhaustive]
 pub struct ParseProtocolError {

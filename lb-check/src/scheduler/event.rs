@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::{HealthCheck, Outcome, Policy, Target};
 
-/// One subscriber's name for its check; chosen by the caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// The number by which a subscriber names its check; chosen by the caller.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SubscriptionId(u64);
 
 impl SubscriptionId {
@@ -31,44 +31,50 @@ impl fmt::Display for SubscriptionId {
 }
 
 /// A probe: its target, its check, and its policy.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ProbeSpec {
     /// The check.
     pub check: Arc<dyn HealthCheck>,
+    /// The [identity](HealthCheck::identity) of the check.
+    pub identity: Arc<str>,
     /// The target.
     pub target: Target,
-    /// Canonical text of what the check does. Subscriptions with equal identity, target and
-    /// schedule share one probe.
-    pub identity: Arc<str>,
     /// Interval, and how many results make a verdict.
     pub policy: Policy,
 }
 
 impl ProbeSpec {
-    /// All four parts.
+    /// Makes a probe of its three parts.
     #[must_use]
-    pub fn new(
+    pub fn new(check: Arc<dyn HealthCheck>, target: Target, policy: Policy) -> Self {
+        let identity = check.identity().into();
+        Self::with_identity(check, identity, target, policy)
+    }
+
+    /// Makes a probe of a check whose identity is known: thousands of probes of one check share it.
+    #[must_use]
+    pub const fn with_identity(
         check: Arc<dyn HealthCheck>,
+        identity: Arc<str>,
         target: Target,
-        identity: impl Into<Arc<str>>,
         policy: Policy,
     ) -> Self {
         Self {
             check,
+            identity,
             target,
-            identity: identity.into(),
             policy,
         }
     }
 }
 
 /// An event of the scheduler.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum CheckEvent {
-    /// A result that is worth a log line but changes nothing: a failed try, a local trouble; with
-    /// [`Options::report_passes`](crate::Options::report_passes) also every pass.
+    /// A result that is worth a log line but changes nothing: a failed try, an error of this host; with
+    /// [`SchedulerOptions::report_passes`](crate::SchedulerOptions::report_passes) also every pass.
     /// Lost (and counted) when the channel is full.
     Attempt {
         /// The subscription.

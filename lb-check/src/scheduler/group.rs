@@ -24,7 +24,7 @@ const FIRST_ROUND_MIN: Duration = Duration::from_secs(2);
 const WARMUP_BASE: Duration = Duration::from_secs(1);
 
 /// The key by which two subscriptions share a probe.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) struct Key {
     pub(super) target: Target,
     pub(super) identity: Arc<str>,
@@ -36,7 +36,7 @@ pub(super) struct Key {
 }
 
 impl Key {
-    pub(super) fn from_spec(spec: &ProbeSpec) -> Self {
+    pub(super) fn new(spec: &ProbeSpec) -> Self {
         let policy = &spec.policy;
         Self {
             target: spec.target.clone(),

@@ -8,6 +8,7 @@ mod stats;
 
 use std::sync::Arc;
 
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::event::{CheckEvent, ProbeSpec, SubscriptionId};
@@ -17,9 +18,9 @@ use self::runner::{Command, Runner};
 use self::stats::Counters;
 
 /// Sizes of the scheduler.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Options {
+pub struct SchedulerOptions {
     /// Probes that may run at the same time (512). Due probes beyond that wait, in order.
     pub max_in_flight: usize,
     /// Capacity of the event channel (1024); see [`Scheduler`] for a full one.
@@ -29,7 +30,7 @@ pub struct Options {
     pub report_passes: bool,
 }
 
-impl Default for Options {
+impl Default for SchedulerOptions {
     fn default() -> Self {
         Self {
             max_in_flight: 512,
@@ -39,7 +40,13 @@ impl Default for Options {
     }
 }
 
-/// The scheduler; [`start`](Self::start) spawns it, the [`SchedulerHandle`] controls it.
+/// The scheduler has ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the check scheduler has ended")]
+#[non_exhaustive]
+pub struct SchedulerClosed;
+
+/// A running scheduler of probes; clones control the same one.
 ///
 /// * **Fixed rate.** Every target has a place in its interval, given by a hash of what is probed,
 ///   so that the load is even and nothing drifts. A probe that outlasts its interval skips the
@@ -54,12 +61,14 @@ impl Default for Options {
 ///   events: they wait, and a subscription with a waiting event is not probed until it is received.
 ///   The scheduler still reads commands, so the receiver of the events may send them.
 ///
-/// It ends with [`SchedulerHandle::shutdown`], when all handles are gone, or when the receiver is.
+/// The scheduler ends with [`shutdown`](Self::shutdown), when all clones are dropped, or when its
+/// [`CheckEvents`] are. Commands take effect in the order in which they are sent; a command fails with
+/// [`SchedulerClosed`] when the scheduler has ended, and only then.
 ///
 /// ```
 /// use std::sync::Arc;
 /// use std::time::Duration;
-/// use lb_check::{CheckEvent, HealthCheck, Options, Outcome, Policy, ProbeSpec, Scheduler,
+/// use lb_check::{CheckEvent, HealthCheck, SchedulerOptions, Outcome, Policy, ProbeSpec, Scheduler,
 ///     SubscriptionId, Target};
 ///
 /// #[derive(Debug)]
@@ -77,11 +86,11 @@ impl Default for Options {
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let (scheduler, mut events) = Scheduler::start(Options::default());
+/// let (scheduler, mut events) = Scheduler::start(SchedulerOptions::default());
 /// let target = Target::new("192.0.2.61:80".parse()?);
 /// let policy = Policy::default().with_warmup(Duration::ZERO);
 /// let id = SubscriptionId::new(1);
-/// scheduler.subscribe(id, ProbeSpec::new(Arc::new(Always), target, "ALWAYS", policy)).await?;
+/// scheduler.subscribe(id, ProbeSpec::new(Arc::new(Always), target, policy)).await?;
 ///
 /// let event = events.recv().await;
 /// assert!(matches!(event, Some(CheckEvent::Changed { up: true, first: true, .. })));
@@ -89,9 +98,11 @@ impl Default for Options {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Scheduler;
+#[derive(Clone, Debug)]
+pub struct Scheduler {
+    commands: mpsc::Sender<Command>,
+    counters: Arc<Counters>,
+}
 
 impl Scheduler {
     /// Spawns a scheduler on the current tokio runtime.
@@ -99,33 +110,15 @@ impl Scheduler {
     /// # Panics
     /// Outside a tokio runtime.
     #[must_use]
-    pub fn start(options: Options) -> (SchedulerHandle, mpsc::Receiver<CheckEvent>) {
+    pub fn start(options: SchedulerOptions) -> (Self, CheckEvents) {
         let (events, receiver) = mpsc::channel(options.event_capacity.max(1));
         let (commands, inbox) = mpsc::channel(64);
         let counters = Arc::new(Counters::default());
         let runner = Runner::new(options, inbox, events, Arc::clone(&counters));
         tokio::spawn(runner.run());
-        (SchedulerHandle { commands, counters }, receiver)
+        (Self { commands, counters }, CheckEvents(receiver))
     }
-}
 
-/// The scheduler has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the check scheduler has ended")]
-#[non_exhaustive]
-pub struct SchedulerClosed;
-
-/// Controls a running [`Scheduler`]; clones control the same one.
-///
-/// Commands take effect in the order in which they are sent. Each one fails with
-/// [`SchedulerClosed`] when the scheduler has ended, and only then.
-#[derive(Debug, Clone)]
-pub struct SchedulerHandle {
-    commands: mpsc::Sender<Command>,
-    counters: Arc<Counters>,
-}
-
-impl SchedulerHandle {
     /// Starts a check.
     ///
     /// For an `id` that exists already: an equal `spec` changes nothing at all; another policy is
@@ -199,5 +192,31 @@ impl SchedulerHandle {
             .send(command)
             .await
             .map_err(|_| SchedulerClosed)
+    }
+}
+
+/// The events of a [`Scheduler`], in the order in which they happened.
+#[derive(Debug)]
+pub struct CheckEvents(mpsc::Receiver<CheckEvent>);
+
+impl CheckEvents {
+    /// Waits for the next event; `None` when the scheduler has ended and all events are received.
+    ///
+    /// # Cancel safety
+    /// No event is lost when the future is dropped.
+    pub async fn recv(&mut self) -> Option<CheckEvent> {
+        self.0.recv().await
+    }
+
+    /// Returns the next event if there is one already.
+    ///
+    /// # Errors
+    /// [`SchedulerClosed`] when the scheduler has ended and all events are received.
+    pub fn try_recv(&mut self) -> Result<Option<CheckEvent>, SchedulerClosed> {
+        match self.0.try_recv() {
+            Ok(event) => Ok(Some(event)),
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => Err(SchedulerClosed),
+        }
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::Options;
+use super::SchedulerOptions;
 use super::event::{CheckEvent, ProbeSpec, SubscriptionId};
 use super::group::{Group, Key, Running, Subscription};
 use super::stats::Counters;
@@ -29,7 +29,7 @@ pub(super) enum Command {
 /// The state of the scheduler. Invariant: a group is either running, or in `due` exactly once
 /// with its `due` time, or has no subscriber that is not suspended.
 pub(super) struct Runner {
-    options: Options,
+    options: SchedulerOptions,
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<CheckEvent>,
     counters: Arc<Counters>,
@@ -47,7 +47,7 @@ pub(super) struct Runner {
 
 impl Runner {
     pub(super) fn new(
-        options: Options,
+        options: SchedulerOptions,
         commands: mpsc::Receiver<Command>,
         events: mpsc::Sender<CheckEvent>,
         counters: Arc<Counters>,
@@ -122,7 +122,7 @@ impl Runner {
         let now = Instant::now();
         let mut fresh = Vec::new();
         for (id, spec) in batch {
-            let key = Key::from_spec(&spec);
+            let key = Key::new(&spec);
             let Some(subscription) = self.keep(id, &key, &spec) else {
                 continue;
             };
@@ -218,7 +218,7 @@ impl Runner {
             return;
         };
         group.subscribers.retain(|other| *other != id);
-        self.rest(subscription.group);
+        self.cancel_idle(subscription.group);
         if self
             .groups
             .get(&subscription.group)
@@ -233,7 +233,7 @@ impl Runner {
         if let Some(subscription) = self.subscriptions.get_mut(&id) {
             subscription.suspended = true;
             let number = subscription.group;
-            self.rest(number);
+            self.cancel_idle(number);
         }
     }
 
@@ -248,7 +248,7 @@ impl Runner {
     }
 
     /// Cancels the probe of a group without an active subscription.
-    fn rest(&mut self, number: u64) {
+    fn cancel_idle(&mut self, number: u64) {
         let Some(group) = self.groups.get_mut(&number) else {
             return;
         };

@@ -10,7 +10,7 @@ use crate::{LocalError, Outcome, Reason, Verdict};
 const LATE: Duration = Duration::from_millis(100);
 
 /// Counters of a scheduler since its start, and two gauges.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SchedulerStats {
     /// Probes started.

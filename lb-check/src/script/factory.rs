@@ -94,9 +94,8 @@ impl CheckFactory for ScriptFactory {
             return Err(findings.0);
         };
         script.dynamic = dynamic;
-        let identity = script.identity();
         let deadline = timeout + Program::GRACE + BuiltCheck::SLACK;
-        let mut built = BuiltCheck::new(Arc::new(script), identity).with_deadline(deadline);
+        let mut built = BuiltCheck::new(Arc::new(script)).with_deadline(deadline);
         built.retries = 0;
         built.findings = findings.0;
         Ok(built)

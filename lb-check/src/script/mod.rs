@@ -82,15 +82,6 @@ impl Script {
         self
     }
 
-    /// Canonical text of what the check does; see
-    /// [`BuiltCheck::identity`](crate::BuiltCheck::identity).
-    #[must_use]
-    pub fn identity(&self) -> String {
-        // `Debug` shows every field, quotes what is free text, and cannot be forgotten when a
-        // field is added.
-        format!("MISC_CHECK {self:?}")
-    }
-
     /// What an exit status means.
     const fn judge(&self, status: i32) -> Outcome {
         match status {

@@ -46,10 +46,11 @@ fn misc_check_splits_its_command_and_keeps_its_times() {
     assert!(built.findings.is_empty(), "{:?}", built.findings);
     assert!(
         built
-            .identity
+            .check
+            .identity()
             .contains(r#"["/bin/sh", "-c", "exit 0", "\"a b\""]"#),
         "{}",
-        built.identity
+        built.check.identity()
     );
     assert_eq!(built.deadline, Duration::from_millis(9500));
     assert_eq!(built.retries, 0);
@@ -131,7 +132,7 @@ mod sockets {
             [line("connect_timeout", "3"), line("connect_prot", "8")],
         );
         let built = build(&block).unwrap();
-        assert_eq!(built.identity, "TCP_CHECK timeout 3s");
+        assert_eq!(built.check.identity(), "TCP_CHECK timeout 3s");
         match &built.findings[..] {
             [
                 ArgumentError {
@@ -168,14 +169,17 @@ mod sockets {
         ]);
         let built = build(&block).unwrap();
         assert!(built.findings.is_empty(), "{:?}", built.findings);
-        assert!(built.identity.contains(digest));
+        assert!(built.check.identity().contains(digest));
         assert_eq!(
             (built.retries, built.retry_delay),
             (1, Duration::from_secs(3))
         );
         assert!(built.down_waits_retry_delay);
         assert_eq!(built.deadline, Duration::from_millis(9500));
-        assert_eq!(build(&block).unwrap().identity, built.identity);
+        assert_eq!(
+            build(&block).unwrap().check.identity(),
+            built.check.identity()
+        );
     }
 
     #[test]
@@ -204,9 +208,9 @@ mod sockets {
         ];
         assert_eq!(found, expected);
         assert!(
-            built.identity.contains("200..=200, 300..=399"),
+            built.check.identity().contains("200..=200, 300..=399"),
             "{}",
-            built.identity
+            built.check.identity()
         );
         assert_eq!(
             messages(&build(&http([])).unwrap_err()),
@@ -225,7 +229,7 @@ mod sockets {
             http([page("/"), line("http_protocol", "1.1")]),
         ]
         .iter()
-        .map(|block| build(block).unwrap().identity)
+        .map(|block| build(block).unwrap().check.identity())
         .collect();
         assert_eq!(identities.len(), 5);
     }

@@ -9,11 +9,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lb_check::{
-    CheckEvent, HealthCheck, LocalError, Options, Outcome, Policy, ProbeSpec, Reason, Scheduler,
-    SchedulerHandle, SubscriptionId, Target, Verdict,
+    CheckEvent, CheckEvents, HealthCheck, LocalError, Outcome, Policy, ProbeSpec, Reason,
+    Scheduler, SchedulerOptions, SubscriptionId, Target, Verdict,
 };
-use tokio::sync::mpsc;
-use tokio::sync::mpsc::error::TryRecvError;
 use tokio::time::{Instant, sleep, timeout};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -31,6 +29,7 @@ enum Does {
 /// A check whose doings the test decides, and which keeps account.
 #[derive(Debug)]
 struct Puppet {
+    identity: &'static str,
     does: Mutex<Does>,
     starts: Mutex<Vec<(Target, Instant)>>,
     running: AtomicUsize,
@@ -48,7 +47,12 @@ impl Drop for Count<'_> {
 
 impl Puppet {
     fn new(does: Does) -> Arc<Self> {
+        Self::with_identity("PUPPET", does)
+    }
+
+    fn with_identity(identity: &'static str, does: Does) -> Arc<Self> {
         Arc::new(Self {
+            identity,
             does: Mutex::new(does),
             starts: Mutex::default(),
             running: AtomicUsize::new(0),
@@ -78,6 +82,10 @@ impl Puppet {
 impl HealthCheck for Puppet {
     fn kind(&self) -> &str {
         "PUPPET"
+    }
+
+    fn identity(&self) -> String {
+        self.identity.to_owned()
     }
 
     async fn check(&self, target: &Target) -> Outcome {
@@ -120,14 +128,14 @@ fn policy() -> Policy {
 
 fn spec(puppet: &Arc<Puppet>, n: u16, policy: Policy) -> ProbeSpec {
     let check: Arc<dyn HealthCheck> = Arc::clone(puppet) as _;
-    ProbeSpec::new(check, target(n), "PUPPET", policy)
+    ProbeSpec::new(check, target(n), policy)
 }
 
-fn start() -> (SchedulerHandle, mpsc::Receiver<CheckEvent>) {
-    Scheduler::start(Options::default())
+fn start() -> (Scheduler, CheckEvents) {
+    Scheduler::start(SchedulerOptions::default())
 }
 
-async fn next(events: &mut mpsc::Receiver<CheckEvent>) -> CheckEvent {
+async fn next(events: &mut CheckEvents) -> CheckEvent {
     timeout(600 * SECOND, events.recv())
         .await
         .expect("an event")
@@ -135,7 +143,7 @@ async fn next(events: &mut mpsc::Receiver<CheckEvent>) -> CheckEvent {
 }
 
 /// The next event that is not an attempt: whose, up, how many attempts.
-async fn changed(events: &mut mpsc::Receiver<CheckEvent>) -> (u64, bool, u32, bool) {
+async fn changed(events: &mut CheckEvents) -> (u64, bool, u32, bool) {
     loop {
         if let CheckEvent::Changed {
             id,
@@ -229,7 +237,8 @@ async fn a_probe_longer_than_its_interval_skips_and_never_piles_up() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hung_check_ends_at_its_deadline_and_delays_no_other() {
-    let (hung, well) = (Puppet::new(Does::Hang), Puppet::new(Does::Pass));
+    let hung = Puppet::new(Does::Hang);
+    let well = Puppet::with_identity("WELL", Does::Pass);
     let (scheduler, mut events) = start();
     let policy = policy().with_retries(0);
     for n in 0..50 {
@@ -239,9 +248,10 @@ async fn a_hung_check_ends_at_its_deadline_and_delays_no_other() {
             .await
             .unwrap();
     }
-    let mut other = spec(&well, 99, policy);
-    other.identity = "WELL".into();
-    scheduler.subscribe(id(99), other).await.unwrap();
+    scheduler
+        .subscribe(id(99), spec(&well, 99, policy))
+        .await
+        .unwrap();
     let begin = Instant::now();
     assert_eq!(changed(&mut events).await, (99, true, 1, true));
     assert!(begin.elapsed() < Duration::from_millis(10));
@@ -309,7 +319,7 @@ async fn suspended_is_silent_keeps_its_state_and_resumes_at_once() {
     scheduler.suspend(id(1)).await.unwrap();
     sleep(1000 * SECOND).await;
     assert_eq!(puppet.count(), 2);
-    assert!(matches!(events.try_recv(), Err(TryRecvError::Empty)));
+    assert_eq!(events.try_recv(), Ok(None));
 
     let begin = Instant::now();
     scheduler.resume(id(1)).await.unwrap();
@@ -358,7 +368,7 @@ async fn unsubscribing_cancels_and_forgets() {
         (puppet.running.load(Ordering::SeqCst), puppet.count()),
         (0, 1)
     );
-    assert!(matches!(events.try_recv(), Err(TryRecvError::Empty)));
+    assert_eq!(events.try_recv(), Ok(None));
     let stats = scheduler.stats();
     assert_eq!((stats.subscriptions, stats.probes), (0, 0));
 }
@@ -433,7 +443,7 @@ async fn an_equal_specification_changes_nothing_and_a_policy_keeps_the_state() {
 #[tokio::test(start_paused = true)]
 async fn no_more_probes_at_once_than_allowed() {
     let puppet = Puppet::new(Does::Take(SECOND));
-    let mut options = Options::default();
+    let mut options = SchedulerOptions::default();
     options.max_in_flight = 7;
     let (scheduler, mut events) = Scheduler::start(options);
     let specs = (0..100).map(|n| (id(u64::from(n)), spec(&puppet, n, policy())));
@@ -490,7 +500,7 @@ async fn the_first_round_is_spread_and_warmup_is_keepaliveds() {
 #[tokio::test(start_paused = true)]
 async fn a_full_channel_loses_attempts_but_no_change() {
     let puppet = Puppet::new(Does::Pass);
-    let mut options = Options::default();
+    let mut options = SchedulerOptions::default();
     options.event_capacity = 4;
     let (scheduler, mut events) = Scheduler::start(options);
     let policy = policy().with_retries(1).with_retry_delay(SECOND);

@@ -389,7 +389,7 @@ async fn a_header_may_have_4095_bytes() {
 
 async fn hash(server: Server) -> Result<genhash::Report, genhash::Error> {
     let (target, _requests) = server.start().await;
-    let mut options = genhash::Options::new(target.address.ip(), target.address.port(), "/");
+    let mut options = genhash::GenhashOptions::new(target.address.ip(), target.address.port(), "/");
     options.timeout = STEP;
     options.verbose = true;
     genhash::run(&options).await
@@ -430,7 +430,8 @@ async fn genhash_without_data_is_an_error() {
         assert_eq!(error, genhash::Error::NoData);
         assert_eq!(error.to_string(), "no data received from remote webserver");
     }
-    let options = genhash::Options::new(Ipv4Addr::LOCALHOST.into(), closed().address.port(), "/");
+    let options =
+        genhash::GenhashOptions::new(Ipv4Addr::LOCALHOST.into(), nobody().address.port(), "/");
     let error = genhash::run(&options).await.unwrap_err();
     assert_eq!(error, genhash::Error::Failed(Reason::L4Refused));
 }

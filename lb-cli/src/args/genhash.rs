@@ -3,7 +3,7 @@
 
 use std::{ffi::OsString, net::IpAddr, time::Duration};
 
-use lb_check::{Protocol, genhash::Options};
+use lb_check::{Protocol, genhash::GenhashOptions};
 use lexopt::{Arg, Parser, ValueExt};
 
 use super::getopt::{complete, spelled};
@@ -14,7 +14,7 @@ pub(crate) enum GenhashRequest {
     /// `-h`
     Help,
     /// Fetch a page.
-    Fetch(Options),
+    Fetch(GenhashOptions),
 }
 
 /// Why a genhash command line is invalid.
@@ -76,7 +76,7 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<GenhashRequest, GenhashUsa
             _ => return Err(GenhashUsage::Unknown(shown)),
         }
     }
-    let mut options = Options::new(
+    let mut options = GenhashOptions::new(
         server.ok_or(GenhashUsage::Missing("-s SERVER"))?,
         port.ok_or(GenhashUsage::Missing("-p PORT"))?,
         path.ok_or(GenhashUsage::Missing("-u PATH"))?,
@@ -150,7 +150,7 @@ mod tests {
         else {
             panic!("not read");
         };
-        let mut want = Options::new("192.168.1.62".parse().unwrap(), 80, "/");
+        let mut want = GenhashOptions::new("192.168.1.62".parse().unwrap(), 80, "/");
         want.virtualhost = Some("www.example.net".to_owned());
         want.protocol = Protocol::Http10Close;
         want.timeout = Duration::from_secs(3);

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use lb_check::genhash::{self, Error, Options, Report};
+use lb_check::genhash::{self, Error, GenhashOptions, Report};
 
 use crate::{
     args::genhash::{self as args, GenhashRequest},
@@ -44,7 +44,7 @@ pub(crate) fn genhash(call: &Call) -> Result<(), Failure> {
     }
 }
 
-fn shown(options: &Options, report: &Report) -> String {
+fn shown(options: &GenhashOptions, report: &Report) -> String {
     let digest = report.digest.to_string();
     if !options.verbose {
         return format!("{digest}\n");

@@ -21,7 +21,8 @@ pub(super) struct SharedChecks(HashMap<String, Vec<SharedCheck>>);
 
 impl SharedChecks {
     /// Returns the earlier check that does the same, or `check` itself.
-    pub(super) fn share(&mut self, check: Arc<dyn HealthCheck>, identity: String) -> SharedCheck {
+    pub(super) fn share(&mut self, check: Arc<dyn HealthCheck>) -> SharedCheck {
+        let identity = check.identity();
         if let Some(known) = self.0.get(&identity)
             && let Some(same) = known.iter().find(|known| *known.kind == *check.kind())
         {

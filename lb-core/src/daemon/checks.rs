@@ -6,9 +6,9 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lb_check::{CheckEvent, Options, ProbeSpec, Scheduler, SchedulerHandle, SubscriptionId};
+use lb_check::{CheckEvent, CheckEvents, ProbeSpec, Scheduler, SchedulerOptions, SubscriptionId};
 use lb_host::thread::{StartError, Thread};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use crate::director::{CheckId, Names};
 use crate::model::CheckSpec;
@@ -50,10 +50,10 @@ pub(super) struct NewCheck {
 impl NewCheck {
     /// What the scheduler is to do for a check of the model.
     pub(super) fn new(id: CheckId, check: &CheckSpec, names: Names, suspended: bool) -> Self {
-        let spec = ProbeSpec::new(
+        let spec = ProbeSpec::with_identity(
             Arc::clone(&check.check),
-            check.target.clone(),
             Arc::clone(&check.identity),
+            check.target.clone(),
             check.policy.clone(),
         );
         Self {
@@ -234,8 +234,8 @@ impl Checks {
 /// The thread, its scheduler and the scheduler's events.
 #[derive(Debug)]
 struct CheckThread {
-    scheduler: SchedulerHandle,
-    events: mpsc::Receiver<CheckEvent>,
+    scheduler: Scheduler,
+    events: CheckEvents,
     /// Dropped to end the runtime.
     alive: oneshot::Sender<()>,
     thread: Thread,
@@ -249,7 +249,7 @@ impl CheckThread {
                 // An error is the drop that ends the thread.
                 let _ = ended.await;
             };
-            Ok((Scheduler::start(Options::default()), run))
+            Ok((Scheduler::start(SchedulerOptions::default()), run))
         });
         let (thread, (scheduler, events)) = starting.ready().await.map_err(CheckRuntimeError)?;
         Ok(Self {

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Real servers and their checks: keepalived's `real_server`.
 
+#[cfg(feature = "checks")]
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
+#[cfg(feature = "checks")]
+use std::time::Duration;
 
 use lb_check::{HealthCheck, Policy, Target};
+#[cfg(feature = "checks")]
+use lb_check::{HttpGet, Script, TcpCheck, Url};
 use lb_ipvs::{Destination, Protocol};
 
 /// One IPVS destination and the checks that must all pass for it to take traffic.
@@ -93,24 +99,69 @@ pub struct CheckSpec {
 }
 
 impl CheckSpec {
-    /// A check of `target` under `policy`. `identity` is a canonical text of what the check does, equal
-    /// for equal checks.
-    pub fn new(
-        check: Arc<dyn HealthCheck>,
-        identity: impl Into<Arc<str>>,
-        target: Target,
-        policy: Policy,
-    ) -> Self {
-        let kind = check.kind().into();
+    /// A check of `target` under `policy`.
+    pub fn new(check: Arc<dyn HealthCheck>, target: Target, policy: Policy) -> Self {
         Self {
+            kind: check.kind().into(),
+            identity: check.identity().into(),
             check,
-            kind,
-            identity: identity.into(),
             target,
             policy,
             alpha: false,
             log_all_failures: false,
         }
+    }
+
+    /// Connects to `address`, within `timeout` (`TCP_CHECK`), under the default policy.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lb_check::Policy;
+    /// use lb_core::model::{CheckSpec, RealServer};
+    /// use lb_ipvs::Destination;
+    ///
+    /// let destination = Destination::new("192.0.2.61:80".parse()?);
+    /// let check = CheckSpec::tcp(destination.address, Duration::from_secs(3))
+    ///     .with_policy(Policy::default().with_interval(Duration::from_secs(5)));
+    /// assert_eq!(RealServer::new(destination).with_check(check).checks[0].kind.as_ref(), "TCP_CHECK");
+    /// # Ok::<(), std::net::AddrParseError>(())
+    /// ```
+    #[cfg(feature = "checks")]
+    pub fn tcp(address: SocketAddr, timeout: Duration) -> Self {
+        Self::builtin(TcpCheck::new(timeout), address)
+    }
+
+    /// Fetches pages from `address`, each step within `step_timeout` (`HTTP_GET`), under the default policy.
+    #[cfg(feature = "checks")]
+    pub fn http(
+        address: SocketAddr,
+        urls: impl IntoIterator<Item = Url>,
+        step_timeout: Duration,
+    ) -> Self {
+        Self::builtin(HttpGet::new(urls, step_timeout), address)
+    }
+
+    /// Runs a program for the real server at `address`, within `timeout` (`MISC_CHECK`), under the default
+    /// policy.
+    #[cfg(feature = "checks")]
+    pub fn script<A: Into<OsString>>(
+        address: SocketAddr,
+        argv: impl IntoIterator<Item = A>,
+        timeout: Duration,
+    ) -> Self {
+        Self::builtin(Script::new(argv, timeout), address)
+    }
+
+    #[cfg(feature = "checks")]
+    fn builtin(check: impl HealthCheck + 'static, address: SocketAddr) -> Self {
+        Self::new(Arc::new(check), Target::new(address), Policy::default())
+    }
+
+    /// Sets how often the target is probed and what makes a verdict.
+    #[must_use]
+    pub fn with_policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
     }
 
     /// Sets whether the real server is down until this check has passed once.

@@ -345,8 +345,7 @@ fn check(
         .with_retry_delay(delay)
         .with_initial(if alpha { Initial::Down } else { Initial::Up })
         .with_deadline(built.deadline);
-    let identity = check.identity();
-    CheckSpec::new(Arc::new(check), identity, Target::new(address), policy).with_alpha(alpha)
+    CheckSpec::new(Arc::new(check), Target::new(address), policy).with_alpha(alpha)
 }
 
 prop_compose! {

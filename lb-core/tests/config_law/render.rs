@@ -13,7 +13,7 @@ use lb_ipvs::{ForwardingMethod, Protocol, ServiceKey};
 use lb_vrrp::spec::{LockMemory, Realtime};
 use lb_vrrp::track::{ObjectId, ProcessPattern, Weight};
 use lb_vrrp::wire::ChecksumDialect;
-use lb_vrrp::{Authentication, ReceiveBuffer, RouterConfig, Version};
+use lb_vrrp::{Authentication, ReceiveBuffer, RouterConfig, Version, multicast_group};
 
 pub(crate) fn render(model: &Model) -> String {
     let mut text = String::new();
@@ -340,7 +340,7 @@ fn config(out: &mut impl Write, config: &RouterConfig) -> fmt::Result {
             writeln!(out, "{}", peer.address)?;
         }
         writeln!(out, "}}")?;
-    } else if config.group() != config.family().group() {
+    } else if config.group() != multicast_group(config.family()) {
         writeln!(out, "mcast_dst_ip {}", config.group())?;
     }
     let message_only = config.checksum() == ChecksumDialect::MessageOnly;

@@ -115,7 +115,8 @@ impl Transport {
         self.send(about, bytes, aside).await?;
         let mut replies = Vec::new();
         self.collect(about, sequence, |header, attributes| {
-            replies.push(IpvsMessage::parse_with_param(attributes, header)?);
+            let message = IpvsMessage::parse_with_param(attributes, header);
+            replies.push(message.map_err(DecodeError::malformed)?);
             Ok(())
         })
         .await?;
@@ -392,7 +393,7 @@ pub(super) fn check_sequence(about: About, expected: u32, frame: &Frame<'_>) -> 
 pub(super) fn malformed(about: About, source: netlink_packet_core::DecodeError) -> Error {
     Error::Decode {
         operation: about.operation,
-        source: source.into(),
+        source: DecodeError::malformed(source),
     }
 }
 

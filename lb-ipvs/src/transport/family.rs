@@ -59,13 +59,9 @@ pub(super) async fn resolve(transport: &mut Transport) -> Result<Option<u16>, Er
     let mut family = None;
     let outcome = transport
         .foreign(operation, bytes, |payload| {
-            let header = GenlHeader::parse(payload)?;
-            for attribute in NlasIterator::new(payload.get(header.buffer_len()..).unwrap_or(&[])) {
-                let attribute = attribute?;
-                if attribute.kind() == CTRL_ATTR_FAMILY_ID {
-                    family = Some(parse_u16(attribute.value())?);
-                }
-            }
+            family = family_id(payload)
+                .map_err(DecodeError::malformed)?
+                .or(family);
             Ok(())
         })
         .await?;
@@ -82,4 +78,17 @@ pub(super) async fn resolve(transport: &mut Transport) -> Result<Option<u16>, Er
         Err(libc::ENOENT) => Ok(None),
         Err(errno) => Err(kernel_error(operation, Subject::Table, errno, None)),
     }
+}
+
+/// The number of the family in a reply of the controller.
+fn family_id(payload: &[u8]) -> Result<Option<u16>, netlink_packet_core::DecodeError> {
+    let header = GenlHeader::parse(payload)?;
+    let mut family = None;
+    for attribute in NlasIterator::new(payload.get(header.buffer_len()..).unwrap_or(&[])) {
+        let attribute = attribute?;
+        if attribute.kind() == CTRL_ATTR_FAMILY_ID {
+            family = Some(parse_u16(attribute.value())?);
+        }
+    }
+    Ok(family)
 }

@@ -140,7 +140,7 @@ macro_rules! attributes {
                 $variant($type),
             )+
             /// An attribute this crate does not know, kept as it is.
-            Other(netlink_packet_core::DefaultNla),
+            Other(crate::wire::UnknownAttribute),
         }
 
         #[cfg(test)]
@@ -153,21 +153,21 @@ macro_rules! attributes {
             fn value_len(&self) -> usize {
                 match self {
                     $( Self::$variant(value) => <$codec as Codec>::len(value), )+
-                    Self::Other(other) => other.value_len(),
+                    Self::Other(other) => other.0.value_len(),
                 }
             }
 
             fn kind(&self) -> u16 {
                 match self {
                     $( Self::$variant(_) => $constant, )+
-                    Self::Other(other) => other.kind(),
+                    Self::Other(other) => other.0.kind(),
                 }
             }
 
             fn emit_value(&self, buffer: &mut [u8]) {
                 match self {
                     $( Self::$variant(value) => <$codec as Codec>::emit(value, buffer), )+
-                    Self::Other(other) => other.emit_value(buffer),
+                    Self::Other(other) => other.0.emit_value(buffer),
                 }
             }
         }
@@ -184,7 +184,8 @@ macro_rules! attributes {
                             .map(Self::$variant)
                             .context(stringify!($constant)),
                     )+
-                    _ => netlink_packet_core::DefaultNla::parse(buffer).map(Self::Other),
+                    _ => netlink_packet_core::DefaultNla::parse(buffer)
+                        .map(|unknown| Self::Other(crate::wire::UnknownAttribute(unknown))),
                 }
             }
         }

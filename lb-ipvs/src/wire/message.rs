@@ -2,7 +2,7 @@
 //! Messages of the family: a command and its top-level attributes (`IPVS_CMD_ATTR_*`).
 
 use netlink_packet_core::{DecodeError, Emitable, ErrorContext, ParseableParametrized};
-use netlink_packet_generic::{GenlFamily, GenlHeader};
+use netlink_packet_generic::{GenlFamily, GenlHeader, GenlMessage};
 
 use super::{
     codec::{Codec, HostU32, Nested, attributes, parse_all},
@@ -47,10 +47,12 @@ attributes! {
 ///
 /// ```
 /// use lb_ipvs::wire::{Command, IpvsMessage};
-/// use netlink_packet_core::Emitable;
 ///
 /// let message = IpvsMessage::new(Command::GetInfo, Vec::new());
-/// assert_eq!(message.buffer_len(), 0);
+/// let bytes = message.to_bytes();
+/// assert_eq!(bytes, [15, 1, 0, 0]);
+/// assert_eq!(IpvsMessage::from_bytes(&bytes)?, message);
+/// # Ok::<(), lb_ipvs::DecodeError>(())
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -74,6 +76,28 @@ impl IpvsMessage {
             command,
             attributes,
         }
+    }
+
+    /// Reads a message: the generic netlink header and the attributes behind it.
+    ///
+    /// # Errors
+    /// When the header or an attribute is too short, or the value of an attribute has another length than its type.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, crate::DecodeError> {
+        GenlHeader::parse(bytes)
+            .and_then(|header| {
+                let attributes = bytes.get(header.buffer_len()..).unwrap_or_default();
+                Self::parse_with_param(attributes, header)
+            })
+            .map_err(crate::DecodeError::malformed)
+    }
+
+    /// Writes the message: the generic netlink header and the attributes behind it.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let message = GenlMessage::from_payload(self.clone());
+        let mut bytes = vec![0; message.buffer_len()];
+        message.emit(&mut bytes);
+        bytes
     }
 
     /// The command, [`Command::SetInfo`] for [`IpvsMessage::Info`].

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The `IPVS` family of generic netlink: bytes, and nothing but bytes.
 //!
-//! A message is a [`Command`] and [`IpvsAttribute`]s, in the idiom of the `netlink-packet-*`
-//! crates; [`IpvsMessage`] implements their traits. The typed model of the crate root converts to
-//! and from these in the client.
+//! A message is a [`Command`] and [`IpvsAttribute`]s; [`IpvsMessage::from_bytes`] and [`IpvsMessage::to_bytes`] are
+//! the way from and to bytes. The typed model of the crate root converts to and from these in the client.
+//! The traits of the `netlink-packet-*` crates are implemented for the client's own use: which version of
+//! these crates it is may change in any release.
 //!
 //! # Panics
 //! Parsing never panics, whatever the bytes are: what is short, long or contradictory is a
-//! `DecodeError`, what is unknown is kept in a variant `Other`. Emitting panics only when the
+//! [`DecodeError`](crate::DecodeError), what is unknown is kept in a variant `Other`. Emitting panics only when the
 //! buffer is not of the length that `buffer_len` gave, as everywhere in `netlink-packet-core`.
 //!
 //! # Byte order
@@ -26,6 +27,7 @@ mod message;
 pub(crate) mod reader;
 mod service;
 mod stats;
+mod unknown;
 
 pub use address::WireAddress;
 pub use command::Command;
@@ -34,6 +36,7 @@ pub use destination::DestinationAttribute;
 pub use message::{InfoAttribute, IpvsAttribute, IpvsMessage};
 pub use service::{ServiceAttribute, WireFlags};
 pub use stats::{Stats32Attribute, Stats64Attribute};
+pub use unknown::UnknownAttribute;
 
 pub(crate) use convert::{
     config_attributes, daemon_attributes, daemon_state_attributes, destination_attributes,

@@ -31,7 +31,7 @@ fn each<T>(
     read: impl Fn(&[u8]) -> Result<T, DecodeError>,
 ) -> Result<(), DecodeError> {
     for attribute in NlasIterator::new(attributes) {
-        let attribute: Attribute<'_> = attribute?;
+        let attribute: Attribute<'_> = attribute.map_err(DecodeError::malformed)?;
         if attribute.kind() == kind {
             found.push(read(attribute.value())?);
         }
@@ -48,7 +48,7 @@ fn go_through(
 ) -> Result<Option<Stats>, DecodeError> {
     let mut counters: [Option<Attribute<'_>>; 2] = [None, None];
     for attribute in NlasIterator::new(nest) {
-        let attribute: Attribute<'_> = attribute?;
+        let attribute: Attribute<'_> = attribute.map_err(DecodeError::malformed)?;
         match attribute.kind() {
             kind if kind == narrow => counters[0] = Some(attribute),
             kind if kind == wide => counters[1] = Some(attribute),
@@ -60,14 +60,14 @@ fn go_through(
         [Some(narrow), None] => Stats32Attribute::stats_in(narrow.value()).map(Some),
         [None, None] => Ok(None),
     }
-    .map_err(DecodeError::from)
+    .map_err(DecodeError::malformed)
 }
 
 fn service(nest: &[u8]) -> Result<ServiceEntry, DecodeError> {
     let mut parts = ServiceParts::default();
     let counters = [IPVS_SVC_ATTR_STATS, IPVS_SVC_ATTR_STATS64];
     parts.stats64 = go_through(nest, counters, |attribute| {
-        parts.take(&ServiceAttribute::parse(attribute)?);
+        parts.take(&ServiceAttribute::parse(attribute).map_err(DecodeError::malformed)?);
         Ok(())
     })?;
     parts.entry()
@@ -77,7 +77,7 @@ fn destination(nest: &[u8], family: AddressFamily) -> Result<DestinationEntry, D
     let mut parts = DestinationParts::default();
     let counters = [IPVS_DEST_ATTR_STATS, IPVS_DEST_ATTR_STATS64];
     parts.stats64 = go_through(nest, counters, |attribute| {
-        parts.take(&DestinationAttribute::parse(attribute)?);
+        parts.take(&DestinationAttribute::parse(attribute).map_err(DecodeError::malformed)?);
         Ok(())
     })?;
     parts.entry(family)
@@ -99,12 +99,12 @@ pub(crate) fn configured_services(
     each(attributes, IPVS_CMD_ATTR_SERVICE, found, |nest| {
         let mut parts = ServiceParts::default();
         for attribute in NlasIterator::new(nest) {
-            let attribute: Attribute<'_> = attribute?;
+            let attribute: Attribute<'_> = attribute.map_err(DecodeError::malformed)?;
             if !matches!(
                 attribute.kind(),
                 IPVS_SVC_ATTR_STATS | IPVS_SVC_ATTR_STATS64
             ) {
-                parts.take(&ServiceAttribute::parse(&attribute)?);
+                parts.take(&ServiceAttribute::parse(&attribute).map_err(DecodeError::malformed)?);
             }
         }
         parts.entry().map(|entry| entry.service)
@@ -125,6 +125,6 @@ pub(crate) fn destinations(
 /// The sync daemons in the attributes of a reply.
 pub(crate) fn daemons(attributes: &[u8], found: &mut Vec<SyncDaemon>) -> Result<(), DecodeError> {
     each(attributes, IPVS_CMD_ATTR_DAEMON, found, |nest| {
-        daemon_of(&parse_all::<DaemonAttribute>(nest)?)
+        daemon_of(&parse_all::<DaemonAttribute>(nest).map_err(DecodeError::malformed)?)
     })
 }

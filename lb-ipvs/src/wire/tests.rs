@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use netlink_packet_core::{DefaultNla, Emitable, Nla, NlaBuffer, Parseable, ParseableParametrized};
+use netlink_packet_core::{Emitable, Nla, NlaBuffer, Parseable, ParseableParametrized};
 use netlink_packet_generic::{GenlHeader, GenlMessage};
 
 use super::*;
@@ -331,8 +331,8 @@ where
     }
 }
 
-fn other() -> DefaultNla {
-    DefaultNla::new(99, vec![1, 2, 3])
+fn other() -> UnknownAttribute {
+    UnknownAttribute::new(99, vec![1, 2, 3])
 }
 
 fn stats32() -> Vec<Stats32Attribute> {
@@ -348,7 +348,7 @@ fn stats32() -> Vec<Stats32Attribute> {
         OutgoingPacketRate(8),
         IncomingByteRate(9),
         OutgoingByteRate(10),
-        Other(DefaultNla::new(11, Vec::new())),
+        Other(UnknownAttribute::new(11, Vec::new())),
     ]
 }
 
@@ -365,7 +365,7 @@ fn stats64() -> Vec<Stats64Attribute> {
         OutgoingPacketRate(8),
         IncomingByteRate(9),
         OutgoingByteRate(u64::MAX),
-        Other(DefaultNla::new(11, Vec::new())),
+        Other(UnknownAttribute::new(11, Vec::new())),
     ]
 }
 

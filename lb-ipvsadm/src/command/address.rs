@@ -50,7 +50,7 @@ impl LookUp for Numeric {
 }
 
 /// An address with the port, if one was given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct HostPort {
     pub(super) ip: IpAddr,
     pub(super) port: Option<u16>,

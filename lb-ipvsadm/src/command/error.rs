@@ -7,7 +7,7 @@ use super::{
 };
 
 /// A command line that cannot be carried out, in ipvsadm's words. The kernel has not been asked.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UsageError {
     /// The first option is no command, or the command is not possible here.

@@ -4,7 +4,7 @@
 use super::options::{Command, OptionName};
 
 /// Whether an option may, must or must not stand with a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Legality {
     /// Must be given.
     Required,

@@ -11,7 +11,7 @@ use super::{
 };
 
 /// An `ipvsadm` command line taken apart.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct LowArgs {
     /// The first option, which must be a command.
     pub(crate) command: Command,
@@ -26,7 +26,7 @@ pub(crate) struct LowArgs {
 }
 
 /// The first option is not a command, or there is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct NoCommand;
 
 /// Takes the words behind the program's name apart. No words at all mean `-L`.

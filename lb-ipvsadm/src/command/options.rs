@@ -4,7 +4,7 @@
 use super::popt::{Arity, Definition};
 
 /// What an ipvsadm line is to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Command {
     /// `-A`
@@ -67,7 +67,7 @@ impl Command {
 }
 
 /// How a service is named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum ServiceKind {
     /// `-t`
     Tcp,
@@ -80,7 +80,7 @@ pub(crate) enum ServiceKind {
 }
 
 /// How packets reach a real server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Forward {
     /// `-g`
     DirectRouting,
@@ -92,7 +92,7 @@ pub(crate) enum Forward {
 
 /// An option as error messages name it. Several spellings share one (`-t` and `-f` are both
 /// `service-address`). The order is that of the checks: of two violations the earlier is reported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum OptionName {
     /// `-n`
@@ -247,7 +247,7 @@ impl OptionName {
 }
 
 /// One spelled option.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Word {
     /// A command; only legal as the first option.
     Command(Command),

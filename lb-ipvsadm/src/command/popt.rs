@@ -12,7 +12,7 @@
 use std::fmt;
 
 /// Whether an option takes a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Arity {
     /// `-n`
     None,
@@ -36,7 +36,7 @@ pub(crate) struct Definition<T> {
 }
 
 /// One option as it was given.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Given<T> {
     /// Which option.
     pub(crate) id: T,
@@ -47,7 +47,7 @@ pub(crate) struct Given<T> {
 }
 
 /// Why the options could not be read to the end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Broken {
     /// The word it happened at.
@@ -57,7 +57,7 @@ pub struct Broken {
 }
 
 /// The kinds of [`Broken`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum BrokenKind {
     /// No such option.
@@ -80,7 +80,7 @@ impl fmt::Display for Broken {
 }
 
 /// A command line taken apart.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Tokens<T> {
     /// The options before the first that could not be read, in order.
     pub(crate) given: Vec<Given<T>>,

@@ -20,7 +20,7 @@ use super::{
 use crate::Columns;
 
 /// One command, validated.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "ipvsadm's grammar; who carries requests out must know them all"
@@ -82,7 +82,7 @@ impl Request {
 }
 
 /// What `-L` lists.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "ipvsadm's grammar; who lists must know them all"

@@ -8,9 +8,8 @@ use std::{
 };
 
 use lb_host::AddressFamily;
-use pnet::util::MacAddr;
 
-use crate::error::ConfigError;
+use crate::{MacAddr, error::ConfigError};
 
 /// Virtual router identifier, 1–255 (RFC 9568 §5.2.3; `virtual_router_id` in keepalived).
 ///
@@ -52,7 +51,7 @@ impl Vrid {
             AddressFamily::Ipv4 => 1,
             AddressFamily::Ipv6 => 2,
         };
-        MacAddr(0x00, 0x00, 0x5e, 0x00, protocol, self.get())
+        MacAddr::new([0x00, 0x00, 0x5e, 0x00, protocol, self.get()])
     }
 }
 

@@ -3,14 +3,13 @@
 
 use std::net::Ipv4Addr;
 
-use pnet::{
-    packet::{
-        MutablePacket, Packet,
-        arp::{ArpHardwareTypes, ArpOperations, ArpPacket, MutableArpPacket},
-        ethernet::{EtherTypes, EthernetPacket, MutableEthernetPacket},
-    },
-    util::MacAddr,
+use pnet::packet::{
+    MutablePacket, Packet,
+    arp::{ArpHardwareTypes, ArpOperations, ArpPacket, MutableArpPacket},
+    ethernet::{EtherTypes, EthernetPacket, MutableEthernetPacket},
 };
+
+use crate::MacAddr;
 
 /// An Ethernet frame that tells every host on the LAN which MAC address an IPv4 address has.
 ///
@@ -57,7 +56,7 @@ impl GratuitousArp {
             && (arp.get_hw_addr_len(), arp.get_proto_addr_len()) == (6, 4)
             && arp.get_sender_proto_addr() == arp.get_target_proto_addr();
         gratuitous.then(|| Self {
-            mac: arp.get_sender_hw_addr(),
+            mac: arp.get_sender_hw_addr().octets().into(),
             address: arp.get_sender_proto_addr(),
         })
     }
@@ -81,8 +80,9 @@ impl GratuitousArp {
         let Some(mut ethernet) = MutableEthernetPacket::new(frame) else {
             return;
         };
-        ethernet.set_destination(MacAddr::broadcast());
-        ethernet.set_source(self.mac);
+        let [source, broadcast] = [self.mac, MacAddr::BROADCAST].map(|mac| mac.octets().into());
+        ethernet.set_destination(broadcast);
+        ethernet.set_source(source);
         ethernet.set_ethertype(EtherTypes::Arp);
         let Some(mut arp) = MutableArpPacket::new(ethernet.payload_mut()) else {
             return;
@@ -92,9 +92,9 @@ impl GratuitousArp {
         arp.set_hw_addr_len(6);
         arp.set_proto_addr_len(4);
         arp.set_operation(ArpOperations::Request);
-        arp.set_sender_hw_addr(self.mac);
+        arp.set_sender_hw_addr(source);
         arp.set_sender_proto_addr(self.address);
-        arp.set_target_hw_addr(MacAddr::broadcast());
+        arp.set_target_hw_addr(broadcast);
         arp.set_target_proto_addr(self.address);
     }
 

@@ -3,28 +3,27 @@
 
 use std::net::Ipv6Addr;
 
-use pnet::{
-    packet::{
-        MutablePacket, Packet,
-        ethernet::{EtherTypes, EthernetPacket, MutableEthernetPacket},
-        icmpv6::{
-            self, Icmpv6Code, Icmpv6Packet, Icmpv6Types,
-            ndp::{
-                MutableNdpOptionPacket, MutableNeighborAdvertPacket, NdpOptionPacket,
-                NdpOptionTypes, NeighborAdvertFlags, NeighborAdvertPacket,
-            },
+use pnet::packet::{
+    MutablePacket, Packet,
+    ethernet::{EtherTypes, EthernetPacket, MutableEthernetPacket},
+    icmpv6::{
+        self, Icmpv6Code, Icmpv6Packet, Icmpv6Types,
+        ndp::{
+            MutableNdpOptionPacket, MutableNeighborAdvertPacket, NdpOptionPacket, NdpOptionTypes,
+            NeighborAdvertFlags, NeighborAdvertPacket,
         },
-        ip::IpNextHeaderProtocols,
-        ipv6::{Ipv6Packet, MutableIpv6Packet},
     },
-    util::MacAddr,
+    ip::IpNextHeaderProtocols,
+    ipv6::{Ipv6Packet, MutableIpv6Packet},
 };
+
+use crate::MacAddr;
 
 /// All nodes on the link.
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
 /// The MAC address of that group (RFC 2464 §7).
-const ALL_NODES_MAC: MacAddr = MacAddr(0x33, 0x33, 0, 0, 0, 1);
+const ALL_NODES_MAC: MacAddr = MacAddr::new([0x33, 0x33, 0, 0, 0, 1]);
 
 /// Bytes of a link-layer address option with an Ethernet address.
 const OPTION_LEN: usize = 8;
@@ -92,9 +91,9 @@ impl UnsolicitedNeighbourAdvertisement {
             && advert.get_flags() & NeighborAdvertFlags::Solicited == 0
             && option.get_option_type() == NdpOptionTypes::TargetLLAddr
             && option.get_length() == 1;
-        let &[a, b, c, d, e, f] = message.last_chunk()?;
+        let mac = MacAddr::new(*message.last_chunk()?);
         matches.then(|| Self {
-            mac: MacAddr(a, b, c, d, e, f),
+            mac,
             source,
             address: advert.get_target_addr(),
             router: advert.get_flags() & NeighborAdvertFlags::Router != 0,
@@ -121,8 +120,8 @@ impl UnsolicitedNeighbourAdvertisement {
         let Some(mut ethernet) = MutableEthernetPacket::new(frame) else {
             return;
         };
-        ethernet.set_destination(ALL_NODES_MAC);
-        ethernet.set_source(self.mac);
+        ethernet.set_destination(ALL_NODES_MAC.octets().into());
+        ethernet.set_source(self.mac.octets().into());
         ethernet.set_ethertype(EtherTypes::Ipv6);
         let (header, message) = ethernet
             .payload_mut()
@@ -147,7 +146,6 @@ impl UnsolicitedNeighbourAdvertisement {
         } else {
             0
         };
-        let MacAddr(a, b, c, d, e, f) = self.mac;
         if let Some(mut advert) = MutableNeighborAdvertPacket::new(message) {
             advert.set_icmpv6_type(Icmpv6Types::NeighborAdvert);
             advert.set_icmpv6_code(Icmpv6Code::new(0));
@@ -160,7 +158,7 @@ impl UnsolicitedNeighbourAdvertisement {
         if let Some(mut option) = MutableNdpOptionPacket::new(option) {
             option.set_option_type(NdpOptionTypes::TargetLLAddr);
             option.set_length(1);
-            option.set_data(&[a, b, c, d, e, f]);
+            option.set_data(&self.mac.octets());
         }
         let checksum = Icmpv6Packet::new(message)
             .map(|packet| icmpv6::checksum(&packet, &self.source, &ALL_NODES));

@@ -30,7 +30,7 @@ impl Default for Capture {
 
 /// The interface of a router.
 fn mac(router: usize) -> MacAddr {
-    MacAddr::new(2, 0, 0, 0, 0, u8::try_from(router + 1).unwrap())
+    MacAddr::new([2, 0, 0, 0, 0, u8::try_from(router + 1).unwrap()])
 }
 
 impl Capture {

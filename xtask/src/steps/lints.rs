@@ -7,7 +7,7 @@ use crate::steps::{Context, cargo};
 /// Crates that must build by themselves, and without their default features.
 const LIBRARIES: &[&str] = &["lb-vrrp", "lb-ipvs", "lb-ipvsadm", "lb-check", "lb-core"];
 /// The features of lb-core that stand alone; `daemon` brings all of them.
-const FEATURES: &[&str] = &["config", "mail", "control"];
+const FEATURES: &[&str] = &["checks", "config", "mail", "control"];
 
 pub(super) fn fmt(context: &mut Context) -> Result<(), StepError> {
     let result = context.cargo(&["fmt", "--all", "--check"]);

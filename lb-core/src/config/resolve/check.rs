@@ -123,11 +123,16 @@ pub(super) fn check(
         policy.down_interval = Some(retry_delay);
     }
     let log_all = log_all_failures.or(place.global.log_all_failures);
-    let shared = context.checks.share(built.check, built.identity);
-    let mut spec = CheckSpec::new(shared.check, shared.identity, target, policy).with_alpha(alpha);
-    spec.kind = shared.kind;
-    spec.log_all_failures = log_all.is_some_and(|at| at.value);
-    Some(spec)
+    let shared = context.checks.share(built.check);
+    Some(CheckSpec {
+        check: shared.check,
+        kind: shared.kind,
+        identity: shared.identity,
+        target,
+        policy,
+        alpha,
+        log_all_failures: log_all.is_some_and(|at| at.value),
+    })
 }
 
 impl Socket {

@@ -184,7 +184,6 @@ fn services_of_one_name_are_told_apart() {
         let address = server.parse().unwrap();
         let real = RealServer::new(Destination::new(address)).with_check(CheckSpec::new(
             Arc::new(Unused),
-            "connect",
             Target::new(address),
             Policy::default(),
         ));

@@ -47,7 +47,6 @@ fn destination(n: u8, weight: u32) -> Destination {
 fn check(n: u8) -> CheckSpec {
     CheckSpec::new(
         Arc::new(Unused),
-        "connect",
         Target::new(address(n)),
         Policy::default().with_interval(Duration::from_secs(5)),
     )

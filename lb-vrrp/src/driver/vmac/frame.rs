@@ -27,19 +27,22 @@ pub(super) fn advert(
     let (ethertype, to) = match advert.destination {
         IpAddr::V4(group) if group.is_multicast() => {
             let [_, b, c, d] = group.octets();
-            (EtherTypes::Ipv4, MacAddr(0x01, 0x00, 0x5e, b & 0x7f, c, d))
+            (
+                EtherTypes::Ipv4,
+                MacAddr::new([0x01, 0x00, 0x5e, b & 0x7f, c, d]),
+            )
         }
         IpAddr::V6(group) if group.is_multicast() => {
             let [.., a, b, c, d] = group.octets();
-            (EtherTypes::Ipv6, MacAddr(0x33, 0x33, a, b, c, d))
+            (EtherTypes::Ipv6, MacAddr::new([0x33, 0x33, a, b, c, d]))
         }
         _ => return Err(invalid()),
     };
     frame.clear();
     frame.resize(ETHERNET, 0);
     let mut ethernet = MutableEthernetPacket::new(frame).ok_or_else(invalid)?;
-    ethernet.set_destination(to);
-    ethernet.set_source(from);
+    ethernet.set_destination(to.octets().into());
+    ethernet.set_source(from.octets().into());
     ethernet.set_ethertype(ethertype);
     match (advert.source, advert.destination) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
@@ -108,7 +111,7 @@ mod tests {
     use super::*;
     use crate::AdvertisedPriority;
 
-    const MAC: MacAddr = MacAddr(0, 0, 0x5e, 0, 1, 51);
+    const MAC: MacAddr = MacAddr::new([0, 0, 0x5e, 0, 1, 51]);
 
     fn transmit(source: &str, destination: &str) -> Transmit {
         Transmit {
