@@ -107,8 +107,15 @@ impl RunArgs {
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
     /// The configuration
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
+    #[arg(
+        value_name = "FILE",
+        required_unless_present = "explain",
+        conflicts_with = "explain"
+    )]
+    pub(crate) file: Option<PathBuf>,
+    /// Print what a keyword means, in each block that has it, instead of checking a file
+    #[arg(long, value_name = "KEYWORD")]
+    pub(crate) explain: Option<String>,
     /// Exit with 1 when there are only warnings
     #[arg(long)]
     pub(crate) deny_warnings: bool,

@@ -171,6 +171,31 @@ fn keepalived_tells_about_a_hopeless_file_before_it_leaves_the_terminal() {
 }
 
 #[test]
+fn check_explains_a_keyword() {
+    let explain = |keyword| result(lbctl(&["check", "--explain", keyword]).output().unwrap());
+    let (out, err, exit) = explain("smtp_alert");
+    assert_eq!((err.as_str(), exit), ("", 0));
+    for block in ["global_defs", "vrrp_instance", "virtual_server"] {
+        assert!(
+            out.contains(&format!("smtp_alert [on|off] (in {block})\n")),
+            "{out}"
+        );
+    }
+    let (out, _, exit) = explain("advert_int");
+    assert_eq!(exit, 0);
+    assert_eq!(
+        out,
+        "advert_int SECONDS, 0.01 to 255 (in vrrp_instance)\n  Sets the time between two adverts.\n  \
+         Default: 1\n"
+    );
+    let (out, err, exit) = explain("advert_itn");
+    assert_eq!((out.as_str(), exit), ("", 2));
+    assert!(err.contains("did you mean `advert_int`?"), "{err}");
+    let (_, _, exit) = result(lbctl(&["check"]).output().unwrap());
+    assert_eq!(exit, 2);
+}
+
+#[test]
 fn lbctl_alone_shows_what_there_is() {
     let (_, err, exit) = result(lbctl(&[]).output().unwrap());
     assert_eq!(exit, 2);

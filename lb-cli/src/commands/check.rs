@@ -4,7 +4,7 @@
 use std::{io::IsTerminal as _, path::Path};
 
 use lb_check::Registry;
-use lb_core::config::{self, Diagnostics, Mode, Severity};
+use lb_core::config::{self, Diagnostics, KeywordHelp, Mode, Severity};
 use serde_json::json;
 
 use crate::{
@@ -22,7 +22,12 @@ const WARNINGS: u8 = 1;
 
 /// Prints the findings about a configuration; the exit status is that of the worst.
 pub(crate) fn check(args: &CheckArgs) -> Result<u8, Failure> {
-    let parsed = config::load(&args.file, &Registry::builtin());
+    // The parser of arguments asks for one of them.
+    let (explained, file) = (args.explain.as_deref(), args.file.as_deref());
+    let Some(file) = file else {
+        return explain(explained.unwrap_or_default());
+    };
+    let parsed = config::load(file, &Registry::builtin());
     let diagnostics = parsed.diagnostics();
     if args.json {
         print(&as_json(diagnostics))?;
@@ -36,6 +41,47 @@ pub(crate) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     } else {
         0
     })
+}
+
+/// Prints the meaning of a keyword in each block that has it.
+fn explain(name: &str) -> Result<u8, Failure> {
+    let keywords = config::keywords();
+    let found: Vec<String> = keywords
+        .iter()
+        .filter(|keyword| keyword.name == name)
+        .map(explanation)
+        .collect();
+    if found.is_empty() {
+        let suggestion = match config::nearest_keyword(name) {
+            Some(keyword) => format!("; did you mean `{keyword}`?"),
+            None => String::new(),
+        };
+        let message = format!("unknown keyword `{name}`{suggestion}");
+        return Err(Failure::new(ERRORS, message));
+    }
+    print(&found.join("\n"))?;
+    Ok(0)
+}
+
+fn explanation(keyword: &KeywordHelp) -> String {
+    let KeywordHelp {
+        name,
+        block,
+        argument,
+        default,
+        help,
+        supported,
+        ..
+    } = keyword;
+    if !supported {
+        return format!("{name} (in {block})\n  Known to keepalived and not supported yet.\n");
+    }
+    let mut text = format!("{name} {argument}").trim_end().to_owned();
+    text.push_str(&format!(" (in {block})\n  {help}\n"));
+    if !default.is_empty() {
+        text.push_str(&format!("  Default: {default}\n"));
+    }
+    text
 }
 
 /// `keepalived -t`: 0 good, 5 it would run in spite of errors, 4 it would not run.

@@ -103,7 +103,7 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
         "Sets user and group that scripts run as.",
         Value::Other("USER [GROUP]", GlobalConfig::script_user),
     )
-    .default("keepalived_script, else root")
+    .default("keepalived_script, else that of the program")
     .tier(1),
     Global::new(
         "enable_script_security",
