@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Tasks the daemon can live without for a moment are run again when they panic.
+//! Restarts tasks that panic, where the daemon can do without them for a moment.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub(super) async fn supervised<F: Future<Output = ()>>(
     mut task: impl FnMut() -> F,
 ) {
     let mut wait = FIRST_WAIT;
-    // What a panicking task leaves half done goes with its future; shared state is in channels.
+    // The state of a panicking task is dropped with its future; shared state is in channels.
     while AssertUnwindSafe(task()).catch_unwind().await.is_err() {
         tracing::error!("{name} panicked, running it again in {wait:?}; please report this");
         tokio::time::sleep(wait).await;
