@@ -11,8 +11,8 @@ use std::{
 };
 
 use lb_vrrp::{
-    AddressFamily, AnnounceReason, Carrier, FaultReason, Output, Received, RouterConfig, State,
-    VirtualRouter,
+    AddressFamily, AnnounceReason, Encapsulation, FaultReason, Output, Received, RouterConfig,
+    State, VirtualRouter,
     group::{Request, Status},
     track::Output as Tracked,
     wire::Advertisement,
@@ -524,7 +524,7 @@ impl Lan {
             source,
             destination,
             hop_limit: 255,
-            carrier: Carrier::Ip,
+            encapsulation: Encapsulation::Ip,
             payload,
         };
         let accepted = Accepted {

@@ -136,7 +136,7 @@ impl Cell {
                     source: ip(HIGHER),
                     destination: AddressFamily::Ipv4.group(),
                     hop_limit: 254,
-                    carrier: Carrier::Ip,
+                    encapsulation: Encapsulation::Ip,
                     payload: &payload,
                 };
                 rig.router
