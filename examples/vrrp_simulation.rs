@@ -12,7 +12,7 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use lb_vrrp::{
-    Carrier, Output, Priority, Received, RouterConfig, State, Transmit, VirtualRouter, Vrid,
+    Encapsulation, Output, Priority, Received, RouterConfig, State, Transmit, VirtualRouter, Vrid,
 };
 
 const NAMES: [&str; 2] = ["router-a", "router-b"];
@@ -108,7 +108,7 @@ impl Lan {
             source: sent.source,
             destination: sent.destination,
             hop_limit: sent.hop_limit,
-            carrier: Carrier::Ip,
+            encapsulation: Encapsulation::Ip,
             payload: &sent.payload,
         };
         self.routers[me].handle_advertisement(self.now, received)?;

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use lb_vrrp::wire::Advertisement;
 use lb_vrrp::{
-    AddressFamily, multicast_group, Authentication, Carrier, Password, Priority, Received, RouterConfig, Version,
-    VirtualRouter, Vrid,
+    AddressFamily, Authentication, Encapsulation, Password, Priority, Received, RouterConfig,
+    Version, VirtualRouter, Vrid, multicast_group,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -82,7 +82,7 @@ fn engine(version: Version, payload: &[u8], own: IpAddr, peer: IpAddr) {
             source: peer,
             destination: multicast_group(AddressFamily::of(peer)),
             hop_limit: 255,
-            carrier: Carrier::Ip,
+            encapsulation: Encapsulation::Ip,
             payload,
         };
         let before = (router.stats().packets_received, router.state());

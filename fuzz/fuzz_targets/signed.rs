@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use lb_vrrp::wire::{Advertisement, AuthenticationHeader, HmacTrailer};
 use lb_vrrp::{
-    AddressFamily, multicast_group, Authentication, Carrier, HmacConfig, HmacKey, HmacMode, Password, Received,
-    RouterConfig, State, Version, VirtualRouter, Vrid,
+    AddressFamily, Authentication, Encapsulation, HmacConfig, HmacKey, HmacMode, Password,
+    Received, RouterConfig, State, Version, VirtualRouter, Vrid, multicast_group,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -32,8 +32,8 @@ fuzz_target!(|data: &[u8]| {
     };
     if choice & 8 == 0 {
         let (header, payload) = rest.split_at(rest.len().min(20));
-        let carrier = Carrier::AuthenticationHeader { ip_header: header };
-        take(authenticated(own), own, peer, carrier, payload);
+        let encapsulation = Encapsulation::AuthenticationHeader { ip_header: header };
+        take(authenticated(own), own, peer, encapsulation, payload);
     }
     // The sender of the draft's IPv4 vector.
     let peer = if own.is_ipv4() {
@@ -41,7 +41,7 @@ fuzz_target!(|data: &[u8]| {
     } else {
         peer
     };
-    take(signed(own, mode), own, peer, Carrier::Ip, rest);
+    take(signed(own, mode), own, peer, Encapsulation::Ip, rest);
 });
 
 fn round_trips(data: &[u8]) {
@@ -101,7 +101,7 @@ fn take(
     config: Option<RouterConfig>,
     own: IpAddr,
     peer: IpAddr,
-    carrier: Carrier<'_>,
+    encapsulation: Encapsulation<'_>,
     payload: &[u8],
 ) {
     let Some(mut router) = config.and_then(|config| VirtualRouter::new(config, own).ok()) else {
@@ -114,7 +114,7 @@ fn take(
         source: peer,
         destination: multicast_group(AddressFamily::of(peer)),
         hop_limit: 255,
-        carrier,
+        encapsulation,
         payload,
     };
     let deadline = router.next_timeout();

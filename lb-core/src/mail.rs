@@ -2,8 +2,8 @@
 //! Mail notifications: what keepalived's `notification_email` and `smtp_server` ask for, over SMTP.
 //!
 //! A [`Mailer`] is a bounded queue in front of one delivery task. Offering a message never waits:
-//! a full queue drops the new message, counts it and says so, because a mail server that does not
-//! answer must not hold up the load balancer.
+//! a full queue drops the new message and logs that, because a mail server that does not answer must not
+//! delay the load balancer.
 //!
 //! # Examples
 //! ```no_run
@@ -68,7 +68,7 @@ pub enum MailError {
     Address {
         /// The address as configured.
         address: String,
-        /// What is wrong with it.
+        /// The fault.
         source: lettre::address::AddressError,
     },
 }
@@ -143,7 +143,7 @@ async fn deliver_all(
     let transport = transport(&settings);
     while let Some(message) = messages.recv().await {
         let delivery = deliver(&settings, &envelope, &transport, &message);
-        // One mail that cannot be handled must not cost those behind it.
+        // A panic with one mail must not lose the others.
         if let Err(panic) = catch_future(delivery).await {
             tracing::error!(subject = %message.subject, "mail not sent: {panic}; please report this");
         }

@@ -94,7 +94,7 @@
 //! ```
 //! use std::{net::IpAddr, time::{Duration, Instant}};
 //!
-//! use lb_vrrp::{Carrier, Output, Priority, Received, RouterConfig, State, VirtualRouter, Vrid};
+//! use lb_vrrp::{Encapsulation, Output, Priority, Received, RouterConfig, State, VirtualRouter, Vrid};
 //!
 //! let router = |priority, primary: [u8; 4]| {
 //!     let config = RouterConfig::builder(Vrid::new(51)?)
@@ -121,7 +121,7 @@
 //!                             source: sent.source,
 //!                             destination: sent.destination,
 //!                             hop_limit: sent.hop_limit,
-//!                             carrier: Carrier::Ip,
+//!                             encapsulation: Encapsulation::Ip,
 //!                             payload: &sent.payload,
 //!                         };
 //!                         if let Err(why) = routers[other].handle_advertisement(now, received) {
@@ -176,7 +176,7 @@ pub use self::{
     buffers::{NetlinkBuffer, NetlinkBuffers, ReceiveBuffer},
     carrier::CarrierDelay,
     engine::{
-        AnnounceReason, Carrier, FaultReason, Faults, HandOver, HandOverError, HandOverTimer,
+        AnnounceReason, Encapsulation, FaultReason, Faults, HandOver, HandOverError, HandOverTimer,
         NewMasterReason, Notice, Output, ProtocolErrorReason, Reason, Received, Rejected,
         RouterConfig, RouterConfigBuilder, RouterStats, State, Transition, Transmit, VirtualRouter,
     },

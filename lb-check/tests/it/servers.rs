@@ -431,7 +431,7 @@ async fn genhash_without_data_is_an_error() {
         assert_eq!(error.to_string(), "no data received from remote webserver");
     }
     let options =
-        genhash::GenhashOptions::new(Ipv4Addr::LOCALHOST.into(), nobody().address.port(), "/");
+        genhash::GenhashOptions::new(Ipv4Addr::LOCALHOST.into(), closed().address.port(), "/");
     let error = genhash::run(&options).await.unwrap_err();
     assert_eq!(error, genhash::Error::Failed(Reason::L4Refused));
 }

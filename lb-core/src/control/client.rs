@@ -17,31 +17,31 @@ use super::{Resignation, Resumption, Started, Status};
 /// The longest an exchange with the daemon may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(35);
 
-/// Talking to the daemon failed.
+/// Why a request to the daemon failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// Nobody listens on the control socket.
+    /// No process listens on the control socket.
     #[error("no daemon answers on control socket {}", socket.display())]
     Connect {
         /// The socket.
         socket: PathBuf,
-        /// What the kernel said.
+        /// The error of the kernel.
         source: std::io::Error,
     },
     /// The daemon did not answer in time.
     #[error("daemon did not answer within {PATIENCE:?}")]
     Timeout,
-    /// The HTTP exchange broke.
+    /// The HTTP exchange failed.
     #[error("control connection broke")]
     Http(#[from] hyper::Error),
-    /// The answer was not what this version understands.
+    /// The answer cannot be decoded.
     #[error("daemon's answer cannot be read")]
     Decode(#[from] serde_json::Error),
-    /// What was asked cannot be done.
+    /// The request cannot be carried out.
     #[error("{reason}")]
     Instance {
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// The daemon refused, with its reasons.
@@ -57,7 +57,7 @@ pub enum ClientError {
 /// Asks the daemon on `socket` for its status.
 ///
 /// # Errors
-/// [`ClientError`]: nobody listens, no answer in time, or an answer that cannot be read.
+/// [`ClientError`]: no process listens, no answer in time, or an answer that cannot be read.
 pub async fn status(socket: &Path) -> Result<Status, ClientError> {
     let body = exchange(socket, Method::GET, "/v1/status").await?;
     Ok(serde_json::from_slice(&body)?)
@@ -91,8 +91,8 @@ pub async fn resume(socket: &Path, instance: &str) -> Result<Resumption, ClientE
     Ok(serde_json::from_slice(&body)?)
 }
 
-/// Asks the daemon on `socket` to start its successor: the program as it is now, with the arguments
-/// that it was started with. That it takes over is seen by the process id in [`status`].
+/// Asks the daemon on `socket` to start a new process that replaces it: the program file as it is now,
+/// with the arguments of the daemon. The process id in [`status`] shows when it has taken over.
 ///
 /// # Errors
 /// [`ClientError::Instance`] with the reason if it was not started.

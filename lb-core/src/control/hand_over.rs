@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What two daemons need of the control API for one to take the other's place.
+//! The control socket during an upgrade to a new process.
 
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
@@ -15,7 +15,7 @@ use tokio::net::{UnixListener, UnixStream};
 use super::client::{ClientError, PATIENCE, connect, request};
 use super::server::{ControlServer, PROTOCOL, ServeError};
 
-/// What another process needs to serve in this one's place.
+/// The listening control socket for another process.
 #[derive(Debug)]
 pub(crate) struct Listening {
     /// The listening socket.
@@ -24,17 +24,17 @@ pub(crate) struct Listening {
 }
 
 impl Listening {
-    /// The socket's file is another process's from now on.
+    /// Leaves the socket's file to another process.
     pub(crate) fn give_up(&self) {
         self.own.store(false, Ordering::Relaxed);
     }
 }
 
 impl ControlServer {
-    /// Goes on with the listening socket of another process, whose file it is until [`own`].
+    /// Takes over the listening socket of another process, which owns the file until [`own`].
     ///
     /// [`own`]: Self::own
-    pub(crate) fn inherit(socket: OwnedFd, path: &Path) -> Result<Self, ServeError> {
+    pub(crate) fn take_over(socket: OwnedFd, path: &Path) -> Result<Self, ServeError> {
         let fail = |source| ServeError {
             path: path.to_owned(),
             source,
@@ -48,12 +48,12 @@ impl ControlServer {
         })
     }
 
-    /// The socket's file is this process's from now on.
+    /// Makes this process the owner of the socket's file.
     pub(crate) fn own(&self) {
         self.own.store(true, Ordering::Relaxed);
     }
 
-    /// What another process needs to serve in this one's place.
+    /// The listening socket, for another process.
     pub(crate) fn listening(&self) -> Result<Listening, ServeError> {
         let socket = self.listener.as_fd().try_clone_to_owned();
         Ok(Listening {
@@ -66,7 +66,7 @@ impl ControlServer {
     }
 }
 
-/// Asks the daemon on `socket` for its connection, to take its place.
+/// Asks the daemon on `socket` for a handover, and returns the connection for it.
 pub(crate) async fn hand_over(socket: &Path) -> Result<UnixStream, ClientError> {
     let upgraded = async {
         let stream = connect(socket).await?;
@@ -87,7 +87,7 @@ pub(crate) async fn hand_over(socket: &Path) -> Result<UnixStream, ClientError> 
             return Err(ClientError::Refused { status, body });
         }
         let upgraded = hyper::upgrade::on(response).await?;
-        // The other side waits for our first word: nothing can have been read ahead.
+        // The other side waits for the first message, so nothing can have been read ahead.
         let parts = upgraded.downcast::<TokioIo<UnixStream>>();
         parts
             .map(|parts| parts.io.into_inner())

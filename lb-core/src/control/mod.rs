@@ -45,7 +45,7 @@ pub enum Request {
     Reload(oneshot::Sender<Result<(), Vec<String>>>),
     /// `POST /v1/upgrade`: the answer is `Err` with the reason if no process was started.
     Upgrade(oneshot::Sender<Result<Started, String>>),
-    /// `POST /v1/hand-over`: the connection, on which nothing has been said.
+    /// `POST /v1/hand-over`: the connection, before the first message.
     HandOver(UnixStream),
     /// `POST /v1/instances/NAME/resign`.
     Resign {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is said when an instance is asked to step down.
+//! The answers when an instance is to step down.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Resignation {
     /// The instances that are no longer master: the one that was asked, and those of its sync group.
     pub resigned: Vec<String>,
-    /// After so many milliseconds they are master again, if nobody else is.
+    /// Milliseconds after which they are master again, if no other router takes over.
     pub patience_ms: u64,
 }
 
@@ -21,7 +21,7 @@ pub struct Resumption {
     pub resumed: bool,
 }
 
-/// Why an instance was not asked.
+/// Why an instance was not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InstanceRefusal {

@@ -24,7 +24,7 @@ const CONNECTIONS: usize = 32;
 /// The longest a connection may live, and a request may wait for the daemon.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What the connection of two daemons speaks after `POST /v1/hand-over`.
+/// The protocol of the connection after `POST /v1/hand-over`.
 pub(super) const PROTOCOL: &str = "lb-hand-over";
 
 /// The control socket could not be opened.
@@ -34,7 +34,7 @@ pub(super) const PROTOCOL: &str = "lb-hand-over";
 pub struct ServeError {
     /// The socket.
     pub path: PathBuf,
-    /// What the kernel said.
+    /// The error of the kernel.
     pub source: std::io::Error,
 }
 
@@ -43,14 +43,14 @@ pub struct ServeError {
 pub struct ControlServer {
     pub(super) listener: UnixListener,
     pub(super) path: PathBuf,
-    /// The socket's file is this process's, and goes with it.
+    /// Whether this process owns the socket's file and removes it.
     pub(super) own: Arc<AtomicBool>,
 }
 
 impl ControlServer {
-    /// Opens the socket at `path`, mode 0600, replacing a leftover of a process that is gone.
+    /// Opens the socket at `path`, mode 0600, replacing the stale one of a process that has ended.
     ///
-    /// The caller holds the lock on the name, so whatever lies there has no owner.
+    /// The caller holds the lock on the name, so no process owns a file there.
     ///
     /// # Errors
     /// [`ServeError`] when the socket cannot be made.
@@ -161,7 +161,7 @@ async fn answer(request: hyper::Request<Incoming>, requests: &mpsc::Sender<Reque
     }
 }
 
-/// Leaves HTTP, and gives the connection to the daemon.
+/// Upgrades the connection from HTTP, and passes it to the daemon.
 fn hand_over(request: hyper::Request<Incoming>, requests: &mpsc::Sender<Request>) -> Answer {
     let protocol = request.headers().get(UPGRADE);
     if protocol.is_none_or(|protocol| protocol != PROTOCOL) {
@@ -177,7 +177,7 @@ fn hand_over(request: hyper::Request<Incoming>, requests: &mpsc::Sender<Request>
             Err(error) => return tracing::debug!(%error, "connection not handed over"),
         };
         match upgraded.downcast::<TokioIo<UnixStream>>() {
-            // What comes before it was answered is nobody's who will be understood.
+            // Bytes received before the 101 response are of no protocol: refuse the upgrade.
             Ok(parts) if parts.read_buf.is_empty() => {
                 let request = Request::HandOver(parts.io.into_inner());
                 // A daemon that stops closes the connection.
@@ -207,7 +207,7 @@ async fn answer_instance(instance: String, verb: Verb, requests: &mpsc::Sender<R
     }
 }
 
-/// What an instance can be asked.
+/// A request to an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verb {
     Resign,
@@ -226,7 +226,7 @@ fn instance_verb(path: &str) -> Option<(String, Verb)> {
     Some((name.ok()?.into_owned(), verb))
 }
 
-/// The answer of an instance that was asked.
+/// The response for the outcome of such a request.
 fn asked<T: serde::Serialize>(outcome: Option<Result<T, InstanceRefusal>>) -> Answer {
     match outcome {
         Some(Ok(done)) => json(StatusCode::OK, &done),
@@ -285,11 +285,14 @@ mod tests {
 
     #[test]
     fn verbs_of_instances_with_any_name() {
-        let of = |path| instance_verb(path);
+        let verb = |path| instance_verb(path);
         let name = |name: &str, verb| Some((name.to_owned(), verb));
-        assert_eq!(of("/v1/instances/VI_1/resign"), name("VI_1", Verb::Resign));
         assert_eq!(
-            of("/v1/instances/%C3%A4%2F%20b/resume"),
+            verb("/v1/instances/VI_1/resign"),
+            name("VI_1", Verb::Resign)
+        );
+        assert_eq!(
+            verb("/v1/instances/%C3%A4%2F%20b/resume"),
             name("\u{e4}/ b", Verb::Resume)
         );
         for path in [
@@ -298,7 +301,7 @@ mod tests {
             "/v1/instances/%FF/resign",
             "/v1/VI_1/resign",
         ] {
-            assert_eq!(of(path), None, "{path}");
+            assert_eq!(verb(path), None, "{path}");
         }
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is said when the daemon starts its successor.
+//! The answer when the daemon starts the new process of an upgrade.
 
 use serde::{Deserialize, Serialize};
 

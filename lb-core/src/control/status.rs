@@ -26,7 +26,7 @@ pub struct Status {
     /// What they track beside their interfaces; left out if there is nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tracked_objects: Vec<TrackedObjectStatus>,
-    /// Static addresses, routes and rules that are not in their place; left out if all are.
+    /// Static addresses, routes and rules that are not installed; left out if all are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub static_items: Vec<StaticItemStatus>,
     /// The interfaces that carry virtual routers.
@@ -61,7 +61,7 @@ pub struct RouterStatus {
     pub family: String,
     /// `initialize`, `backup`, `master` or `fault`.
     pub state: String,
-    /// When it came to that state: RFC 3339, UTC, milliseconds.
+    /// When it entered that state: RFC 3339, UTC, milliseconds.
     #[serde(default)]
     pub since: Option<String>,
     /// Milliseconds since then.
@@ -70,13 +70,13 @@ pub struct RouterStatus {
     /// The state before.
     #[serde(default)]
     pub from: Option<String>,
-    /// Why it came to this state.
+    /// The reason of the last transition.
     #[serde(default)]
     pub reason: Option<String>,
-    /// What keeps it in `fault`.
+    /// The faults that keep it in `fault`.
     #[serde(default)]
     pub faults: Vec<String>,
-    /// Who is master, as far as this router knows.
+    /// The master, as far as this router knows.
     #[serde(default)]
     pub master: Option<MasterStatus>,
     /// Effective priority, 1 to 255.
@@ -84,7 +84,7 @@ pub struct RouterStatus {
     /// Configured priority, 1 to 255.
     #[serde(default)]
     pub configured_priority: u8,
-    /// It was asked to step down, and does not preempt until it is master again.
+    /// Whether it stepped down by request; it does not preempt until it is master again.
     #[serde(default)]
     pub resigned: bool,
     /// Source of its advertisements.
@@ -93,33 +93,33 @@ pub struct RouterStatus {
     /// The sync group it is in; left out if in none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sync_group: Option<String>,
-    /// What changes its priority or keeps it in `fault`; left out if nothing does.
+    /// Tracked objects that change its priority or keep it in `fault`; left out if there is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tracked: Vec<TrackedStatus>,
-    /// What it sent, received and discarded since it was started.
+    /// Counters of packets sent, received and discarded since it was started.
     #[serde(default)]
     pub counters: RouterCounters,
 }
 
-/// What a tracked object does to a virtual router, in [`RouterStatus`].
+/// The effect of a tracked object on a virtual router, in [`RouterStatus`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TrackedStatus {
     /// The object, with its kind: `script chk_web`.
     pub object: String,
-    /// What it adds to the priority.
+    /// The change of the priority.
     pub change: i32,
-    /// It keeps the router in `fault`.
+    /// Whether it keeps the router in `fault`.
     pub fault: bool,
 }
 
-/// A static item that is not in its place, in [`Status`].
+/// A static item that is not installed, in [`Status`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StaticItemStatus {
     /// The item, with its kind: `route 198.51.100.0/24 via 192.0.2.3`.
     pub item: String,
-    /// Why it is not there.
+    /// Why it is not installed.
     pub problem: String,
     /// The `track_group` whose instances are in `fault` by it; left out if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -156,7 +156,7 @@ pub struct MasterStatus {
     pub address: IpAddr,
     /// The priority in them, 1 to 255.
     pub priority: u8,
-    /// It is this router itself.
+    /// Whether it is this router itself.
     pub own: bool,
 }
 
@@ -248,7 +248,7 @@ pub struct LatenessBucket {
     pub count: u64,
 }
 
-/// What arrived on an interface for nobody.
+/// An interface with virtual routers, with its packets for none of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct InterfaceStatus {
@@ -259,7 +259,7 @@ pub struct InterfaceStatus {
     pub family: String,
     /// VRRP packets of virtual routers that are not configured here.
     pub unknown_vrid: u64,
-    /// VRRP packets that are no whole IP packet, or too short to say whose they are.
+    /// VRRP packets that are incomplete, or too short for a virtual router id.
     pub malformed: u64,
     /// Whether it counts as up, with carrier; left out if it is not there.
     #[serde(default, skip_serializing_if = "Option::is_none")]

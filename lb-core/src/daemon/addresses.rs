@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The addresses of this host, followed by route netlink: `ha_suspend` hangs on them.
+//! The addresses of this host, followed by route netlink: `ha_suspend` depends on them.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -13,12 +13,12 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::supervise::supervised;
 
-/// How long after an event to wait for its neighbours: a takeover adds many addresses at once.
+/// Time to wait for further events after one: a takeover adds many addresses at once.
 const SETTLE: Duration = Duration::from_millis(20);
 /// A lost netlink connection is tried again after this long.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// The addresses of this host, and whoever follows them: until it is dropped.
+/// The addresses of this host, and the task that follows them until this is dropped.
 #[derive(Debug)]
 pub(super) struct AddressMonitor {
     present: watch::Receiver<BTreeSet<IpAddr>>,
@@ -54,7 +54,7 @@ impl AddressMonitor {
     }
 }
 
-/// The addresses after their next change; never, where nobody follows them.
+/// The addresses after their next change; never returns without a monitor.
 pub(super) async fn next_addresses(monitor: &mut Option<AddressMonitor>) -> BTreeSet<IpAddr> {
     match monitor {
         Some(monitor) => monitor.changed().await,
@@ -72,7 +72,7 @@ async fn watch_addresses(present: &watch::Sender<BTreeSet<IpAddr>>) {
     }
 }
 
-/// One netlink connection's life: dump, then dump again whenever an address comes or goes.
+/// Uses one netlink connection: dumps the addresses, and again after each change.
 ///
 /// A change is an occasion to read the whole list, never a difference to apply: an overrun socket
 /// then loses nothing.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a running daemon can be told, and the signals that tell it.
+//! Commands to a running daemon, and the signals for them.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-/// What a running daemon can be told.
+/// A command to a running daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
@@ -31,7 +31,7 @@ pub fn signals() -> io::Result<mpsc::Receiver<Command>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut user1 = signal(SignalKind::user_defined1())?;
     let mut user2 = signal(SignalKind::user_defined2())?;
-    // Signals that come faster than they are served are one, as with signals themselves.
+    // Signals that arrive faster than they are served are merged, as pending signals are.
     let (sender, receiver) = mpsc::channel(4);
     tokio::spawn(async move {
         loop {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Why a daemon did not start, or ended without being told.
+//! Why a daemon did not start, or ended without a request.
 
 use crate::control::ServeError;
 use crate::dataplane::DataPlaneError;
@@ -10,7 +10,7 @@ use super::{
     AddressError, CheckRuntimeError, LockError, PrivilegeError, SourceError, UpgradeError,
 };
 
-/// Why a daemon did not start, or ended without being told.
+/// Why a daemon did not start, or ended without a request.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
@@ -20,7 +20,7 @@ pub enum RunError {
     /// A capability is missing.
     #[error(transparent)]
     Privileges(#[from] PrivilegeError),
-    /// The control socket belongs to another daemon, or cannot be claimed.
+    /// Another daemon uses the control socket, or it cannot be claimed.
     #[error(transparent)]
     Lock(#[from] LockError),
     /// The control socket cannot be opened.
@@ -50,13 +50,13 @@ pub enum RunError {
     /// The mail settings cannot be used.
     #[error(transparent)]
     Mail(#[from] MailError),
-    /// The running daemon's place could not be taken; it runs on.
+    /// The upgrade of the running daemon failed; it keeps running.
     #[error("upgrade")]
     Upgrade(#[from] UpgradeError),
-    /// A part that the daemon cannot live without died. Addresses were removed, the table was kept.
-    #[error("{part} died")]
+    /// An essential part of the daemon ended. Addresses were removed, the table was kept.
+    #[error("{part} ended unexpectedly")]
     Died {
-        /// Which part.
+        /// The part.
         part: &'static str,
     },
 }

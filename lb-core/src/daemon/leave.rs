@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The end of a daemon where another process goes on.
+//! The end of a daemon that a new process replaces.
 
 use sd_notify::NotifyState;
 use tokio::net::UnixStream;
@@ -11,15 +11,15 @@ use super::stop::LAST_MAILS;
 use super::upgrade::{HandedOver, Offered, offer_to};
 
 impl Running {
-    /// Offers all to the process on this connection.
+    /// Offers a handover to the process on this connection.
     pub(super) async fn offer(&mut self, stream: UnixStream) {
-        if self.successor.is_some() {
+        if self.handover.is_some() {
             let busy = "another upgrade is under way".to_owned();
             tokio::spawn(offer_to(stream, Err(busy)));
             return;
         }
         let offered = self.offered().await;
-        self.successor = Some(tokio::spawn(offer_to(stream, offered)));
+        self.handover = Some(tokio::spawn(offer_to(stream, offered)));
     }
 
     async fn offered(&self) -> Result<Offered, String> {
@@ -40,7 +40,7 @@ impl Running {
         })
     }
 
-    /// Ends everything, and leaves addresses, table, lock and control socket to the other process.
+    /// Ends the daemon, and leaves addresses, table, lock and control socket to the new process.
     pub(super) async fn leave(mut self, to: HandedOver) {
         let pid = to.pid;
         tracing::info!(pid, "handing over");
@@ -55,9 +55,9 @@ impl Running {
                 tracing::error!("virtual routers: {}", report::chain(&error));
             }
         }
-        let left = self.parts.wind_down(None, &mut self.told).await;
+        let left = self.parts.wind_down(None, &mut self.failures).await;
         let _ = left.serving.await;
-        // For a service manager: this process was the service, and the other one is it now.
+        // The service manager has to know the new main process.
         systemd(&[NotifyState::MainPid(pid)]);
         to.done(self.director.known()).await;
         if let Some(mailer) = left.mailer {

@@ -2,7 +2,7 @@
 //! One daemon per control socket: a lock beside the socket that the kernel drops with the process.
 //!
 //! The lock is `flock(2)` on `SOCKET.lock`, so a `kill -9` frees it; the file holds the PID of the
-//! owner, so that a second daemon can say who is in the way.
+//! owner, so that a second daemon can name the first in its error.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Read as _;
@@ -41,7 +41,7 @@ pub enum LockError {
     Io {
         /// The lock file.
         path: PathBuf,
-        /// What the kernel said.
+        /// The error of the kernel.
         source: std::io::Error,
     },
 }
@@ -77,15 +77,15 @@ impl ControlLock {
         Ok(lock)
     }
 
-    /// Goes on with the lock of another process: it is held as long as either of them has it.
-    pub(crate) fn inherit(lock: OwnedFd, socket: &Path) -> Result<Self, LockError> {
+    /// Takes over the lock of another process; it is held as long as either of them has it.
+    pub(crate) fn take_over(lock: OwnedFd, socket: &Path) -> Result<Self, LockError> {
         let path = lock_path(socket);
         let file = File::from(lock);
         let io = |source| LockError::Io {
             path: path.clone(),
             source,
         };
-        // Whatever it is that was passed on: the lock must be on the file that others try.
+        // The descriptor must be that of the lock file, on which other processes try the lock.
         let (one, other) = (file.metadata().map_err(io)?, path.metadata().map_err(io)?);
         if (one.dev(), one.ino()) != (other.dev(), other.ino()) {
             return Err(io(std::io::ErrorKind::NotFound.into()));
@@ -123,7 +123,7 @@ fn lock_path(socket: &Path) -> PathBuf {
 fn holder(file: &mut File, socket: &Path) -> LockError {
     let socket = socket.to_owned();
     let mut text = String::new();
-    // A holder that has the lock but not yet written its PID is not worth waiting for.
+    // An owner that has not written its PID yet is reported without one.
     let pid = file
         .read_to_string(&mut text)
         .ok()

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What reading a configuration took, and who has it afterwards.
+//! Returns the memory that reading a configuration took.
 
 /// Gives free pages of the heap back to the kernel, where the C library is glibc, which keeps them.
 ///
 /// A file becomes a tree many times the size of what stays of it. Each heap is locked while it is
-/// looked through, so this is for a time at which nobody is in a hurry: before the virtual routers
-/// run.
+/// searched, so this is called before the virtual routers run.
 pub(super) fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[expect(unsafe_code, reason = "no crate offers malloc_trim")]

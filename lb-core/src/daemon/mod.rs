@@ -9,24 +9,23 @@
 //! ```
 //!
 //! [`run`] reads the configuration, claims the control socket, makes the IPVS table as desired,
-//! starts the virtual routers and the checks, and then lives until it is told to stop. What it does
-//! when told, and when a part of it dies:
+//! starts the virtual routers and the checks, and then serves until it is stopped. Its reactions to
+//! commands and to failures of its parts:
 //!
 //! | event | what happens |
 //! |---|---|
 //! | [`Command::Reload`], `SIGHUP` | the file is read; with errors nothing changes, else the difference is applied |
-//! | [`Command::Stop`], `SIGTERM` | priority 0, addresses removed; when a backup has had the time to take over, what is ours leaves the table ([`Options::keep`]: stays) |
-//! | advert thread or data plane task dies | priority 0, addresses removed, **table kept**, [`RunError::Died`] |
+//! | [`Command::Stop`], `SIGTERM` | priority 0, addresses removed; when a backup has had the time to take over, our entries are deleted from the table ([`Options::keep`]: kept) |
+//! | advert thread or data plane task ends | priority 0, addresses removed, **table kept**, [`RunError::Died`] |
 //! | control server or address monitor panics | run again, later each time |
-//! | check runtime dies | started again; verdicts stay as they were |
-//! | another process with [`Options::upgrade`] | it gets the virtual routers as they are, addresses and table stay, this one ends |
-//! | `kill -9` | the next start removes leftover addresses and takes up the table by its ledger |
+//! | check runtime ends | started again; verdicts are kept |
+//! | another process with [`Options::upgrade`] | it takes over the virtual routers, addresses and table stay, this one ends |
+//! | `kill -9` | the next start removes stale addresses and adopts the table by its ledger |
 
 mod addresses;
 mod checks;
 mod command;
 mod error;
-mod handover;
 mod leave;
 mod lock;
 mod memory;
@@ -43,6 +42,7 @@ mod spawn;
 mod start;
 mod status;
 mod stop;
+mod stop_delay;
 mod supervise;
 mod upgrade;
 mod vrrp;
@@ -62,25 +62,25 @@ pub use upgrade::UpgradeError;
 
 use tokio::sync::mpsc;
 
-/// Where the control socket is unless [`Options::control`] says otherwise.
+/// The default of [`Options::control`].
 pub const DEFAULT_CONTROL: &str = "/run/lb/lb.sock";
 
-/// How a daemon runs, beside what its configuration says.
+/// Options of a daemon besides its configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
     /// The control socket; one daemon for each. The lock (`.lock`) and the ownership ledger
     /// (`.ledger`) lie beside it.
     pub control: PathBuf,
-    /// An operator's stop leaves the IPVS table as it is.
+    /// Whether an operator's stop leaves the IPVS table as it is.
     pub keep: bool,
     /// Run the virtual routers (`keepalived -C` does not).
     pub routers: bool,
-    /// Take the place of the daemon that runs on the control socket, if one does.
+    /// Whether to replace a running daemon on the control socket.
     pub upgrade: bool,
-    /// The program and its arguments that take this one's place when that is asked for on the
-    /// control socket (`lbctl upgrade`); empty if there is none.
-    pub successor: Vec<OsString>,
+    /// The command that starts the new process of an upgrade by the control socket (`lbctl
+    /// upgrade`); empty if there is none.
+    pub upgrade_command: Vec<OsString>,
     /// Run the virtual servers and their checks (`keepalived -P` does not).
     pub virtual_servers: bool,
 }
@@ -91,7 +91,7 @@ impl Default for Options {
             control: PathBuf::from(DEFAULT_CONTROL),
             keep: false,
             upgrade: false,
-            successor: Vec::new(),
+            upgrade_command: Vec::new(),
             routers: true,
             virtual_servers: true,
         }
@@ -113,19 +113,18 @@ impl Options {
         self
     }
 
-    /// Sets whether it takes the place of the daemon that runs on the control socket: with its
-    /// virtual routers as they are, so that no peer sees a transition, and its table. If nobody runs
-    /// there it starts as usual.
+    /// Sets whether to replace a running daemon on the control socket, with its table and its virtual
+    /// routers, so that no peer sees a transition. Without a running daemon it starts as usual.
     #[must_use]
     pub const fn with_upgrade(mut self, upgrade: bool) -> Self {
         self.upgrade = upgrade;
         self
     }
 
-    /// Sets the program and its arguments that take this one's place when that is asked for.
+    /// Sets the command that starts the new process of an upgrade.
     #[must_use]
-    pub fn with_successor(mut self, words: impl IntoIterator<Item = OsString>) -> Self {
-        self.successor = words.into_iter().collect();
+    pub fn with_upgrade_command(mut self, words: impl IntoIterator<Item = OsString>) -> Self {
+        self.upgrade_command = words.into_iter().collect();
         self
     }
 
@@ -138,15 +137,15 @@ impl Options {
     }
 }
 
-/// Runs a load balancer in the network namespace of the calling thread until it is told to stop.
+/// Runs a load balancer in the network namespace of the calling thread until it is stopped.
 ///
 /// Must be called inside a tokio runtime. `commands` comes from [`signals`] in a process of its own,
 /// from the embedding program otherwise; a closed channel is [`Command::Stop`].
 ///
 /// # Errors
-/// [`RunError`] when it cannot start: for what can be known before, nothing was touched; where the
-/// kernel refuses later, addresses are removed and the table is kept for the next start. Also when a
-/// part it cannot live without died (addresses removed, table kept).
+/// [`RunError`] when it cannot start: nothing was changed if the error is known in advance; if the
+/// kernel refuses something later, addresses are removed and the table is kept for the next start. Also
+/// when an essential part ended (addresses removed, table kept).
 ///
 /// # Examples
 /// ```no_run

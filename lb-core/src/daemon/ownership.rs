@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Whose a service is: asked by programs that change the table beside a running daemon.
+//! The owner of a service, for programs that change the table beside a running daemon.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,21 +13,21 @@ use crate::ledger::{self, Identity};
 /// The longest wait for the control socket.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A running daemon and what is its own in the table.
+/// A running daemon and its entries in the table.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Ownership {
-    /// Its process id, if the kernel tells.
+    /// Its process id, if the kernel reports it.
     pub pid: Option<i32>,
     /// Its services and destinations.
     pub owned: Owned,
 }
 
 /// Finds out what the daemon of a control socket owns in a table; `None` when no daemon runs there,
-/// when it runs another table, or when it does not tell.
+/// when it runs another table, or when its ledger cannot be read.
 ///
-/// The daemon is not disturbed: that it takes connections shows that it runs, and its ledger, which
-/// is read and left as it is, says what is its own.
+/// The daemon is not disturbed: an accepted connection shows that it runs, and its ledger, which is
+/// only read, lists its entries.
 ///
 /// # Examples
 /// ```

@@ -18,21 +18,21 @@ use crate::dataplane::{
 /// The longest one job may take before it is given up and its outcome counts as unknown.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What the director asks of the data plane.
+/// A job for the data plane.
 #[derive(Debug)]
 pub(super) enum Job {
-    /// These services are desired differently, and these sync daemons where given.
+    /// Apply these changed services, and these sync daemons if given.
     Apply {
         services: BTreeMap<ServiceKey, DesiredChange>,
         sync: Option<Vec<SyncDaemon>>,
     },
-    /// Look at the next service of ours.
+    /// Audit the next service of ours.
     Audit,
-    /// Remove all that is ours.
+    /// Delete all our entries.
     Stop,
 }
 
-/// What came of a job.
+/// The outcome of a job.
 #[derive(Debug)]
 pub(super) enum Done {
     Applied {

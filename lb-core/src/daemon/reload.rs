@@ -50,7 +50,7 @@ impl Running {
                 .start(Table::new())
                 .await
                 .map_err(|error| line(&error))?;
-            report::log_report(&report, &mut self.told);
+            report::log_report(&report, &mut self.failures);
             self.parts.plane = Some(Plane::spawn(reconciler));
         }
         if self.parts.addresses.is_none() && start::needs_addresses(&model) {
@@ -59,7 +59,7 @@ impl Running {
             self.director.handle_addresses(&monitor.present());
             self.parts.addresses = Some(monitor);
         }
-        // Whatever can be refused comes first, so that a refusal leaves everything as it was.
+        // Steps that can fail come first, so that a failure changes nothing.
         let mailer = if self.director.global().mail == model.global.mail {
             None
         } else {

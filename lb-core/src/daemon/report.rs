@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the daemon says about the data plane and about errors.
+//! Log messages of the daemon about the data plane and about errors.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -12,15 +12,15 @@ use crate::dataplane::{Report, SyncReport};
 use super::plane::Done;
 use super::source::SourceError;
 
-/// A service that cannot be made as desired is tried again every time it is audited; it is told
-/// again after this long.
+/// Time until a failure is logged again. A service that cannot be made as desired is tried again at
+/// each audit.
 const REMINDER: Duration = Duration::from_secs(60);
 
-/// What failed and was told lately.
+/// Failures that were logged within [`REMINDER`].
 #[derive(Debug, Default)]
-pub(super) struct Told(BTreeMap<String, Instant>);
+pub(super) struct LoggedFailures(BTreeMap<String, Instant>);
 
-impl Told {
+impl LoggedFailures {
     fn is_news(&mut self, failure: &str, now: Instant) -> bool {
         self.0.retain(|_, at| now.duration_since(*at) < REMINDER);
         if self.0.contains_key(failure) {
@@ -31,8 +31,8 @@ impl Told {
     }
 }
 
-/// Logs what came of a job.
-pub(super) fn log_done(done: Done, told: &mut Told) {
+/// Logs the outcome of a job.
+pub(super) fn log_done(done: Done, logged: &mut LoggedFailures) {
     let report = match done {
         Done::Applied { services, sync } => {
             match sync {
@@ -48,19 +48,19 @@ pub(super) fn log_done(done: Done, told: &mut Told) {
         Done::Stopped(report) => report,
     };
     match report {
-        Ok(report) => log_report(&report, told),
+        Ok(report) => log_report(&report, logged),
         Err(error) => tracing::error!("data plane: {}", chain(&error)),
     }
 }
 
-/// Logs what was found, failed and changed in the data plane.
-pub(super) fn log_report(report: &Report, told: &mut Told) {
+/// Logs notes, failures and changes of the data plane.
+pub(super) fn log_report(report: &Report, logged: &mut LoggedFailures) {
     for note in &report.notes {
         tracing::warn!("{note}");
     }
     for failure in &report.failed {
         let failure = chain(failure);
-        if told.is_news(&failure, Instant::now()) {
+        if logged.is_news(&failure, Instant::now()) {
             tracing::error!("{failure}");
         }
     }
@@ -94,7 +94,7 @@ fn log_sync(report: &SyncReport) {
     }
 }
 
-/// The findings that keep a configuration from being used, one line each.
+/// The findings because of which a configuration is refused, one line each.
 pub(super) fn findings_of(error: &SourceError) -> Vec<String> {
     match error {
         SourceError::Invalid { diagnostics, .. } => diagnostics
@@ -105,7 +105,7 @@ pub(super) fn findings_of(error: &SourceError) -> Vec<String> {
     }
 }
 
-/// An error and what is behind it, joined as `lbctl` prints them.
+/// An error and its sources, joined as `lbctl` prints them.
 pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -122,13 +122,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_is_told_once_a_minute() {
-        let (mut told, begin) = (Told::default(), Instant::now());
+    fn failure_is_logged_once_a_minute() {
+        let (mut logged, begin) = (LoggedFailures::default(), Instant::now());
         let after = |seconds| begin + Duration::from_secs(seconds);
-        assert!(told.is_news("a", begin));
-        assert!(told.is_news("b", after(30)));
-        assert!(!told.is_news("a", after(59)));
-        assert!(told.is_news("a", after(60)));
-        assert!(!told.is_news("b", after(89)));
+        assert!(logged.is_news("a", begin));
+        assert!(logged.is_news("b", after(30)));
+        assert!(!logged.is_news("a", after(59)));
+        assert!(logged.is_news("a", after(60)));
+        assert!(!logged.is_news("b", after(89)));
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The virtual routers of a daemon: their driver, and what it tells.
+//! The virtual routers of a daemon: their driver and its events.
 
 use std::collections::BTreeMap;
 
@@ -38,12 +38,16 @@ impl Routers {
         let routers = status.routers.iter();
         let groups = status.groups.iter();
         States {
-            routers: routers.map(|of| (of.name.to_string(), of.state)).collect(),
-            groups: groups.map(|of| (of.name.to_string(), of.state)).collect(),
+            routers: routers
+                .map(|entry| (entry.name.to_string(), entry.state))
+                .collect(),
+            groups: groups
+                .map(|entry| (entry.name.to_string(), entry.state))
+                .collect(),
         }
     }
 
-    /// Goes on with those of another process.
+    /// Takes over the virtual routers of another process.
     pub(super) async fn take_over(
         offer: driver::Offer,
         specs: driver::Configuration,
@@ -55,7 +59,7 @@ impl Routers {
     }
 }
 
-/// The next event; for ever none without routers.
+/// The next event; never returns without routers.
 pub(super) async fn next_event(routers: &mut Option<Routers>) -> Option<Event> {
     match routers {
         Some(routers) => routers.events.recv().await,

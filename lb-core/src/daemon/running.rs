@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The director task: everything that happens comes here, one thing at a time.
+//! The director task, which handles all events one by one.
 
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 use std::net::IpAddr;
@@ -23,17 +23,17 @@ use super::checks::{Checks, NewCheck};
 use super::error::RunError;
 use super::lock::ControlLock;
 use super::plane::{Done, Job, Plane};
-use super::report::Told;
+use super::report::LoggedFailures;
 use super::routers::{Routers, next_event};
 use super::upgrade::{HandedOver, UpgradeError};
 use super::{Command, Options, Source, report, vrrp};
 
 /// Time between two services of the background audit.
 const AUDIT: Duration = Duration::from_secs(1);
-/// After this long the first round of checks counts as over, whoever has not answered.
+/// Time after which the first round of checks ends, also without all results.
 const FIRST_ROUND: Duration = Duration::from_secs(60);
 
-/// What a running daemon is made of, beside its director.
+/// The parts of a running daemon besides its director.
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) plane: Option<Plane>,
@@ -58,12 +58,12 @@ pub(super) struct Running {
     pub(super) director: Director,
     pub(super) findings: Vec<String>,
     pub(super) parts: Parts,
-    /// What is desired otherwise since the data plane got its last job.
+    /// Changed parts of services for the next job of the data plane.
     changed: BTreeMap<ServiceKey, Part>,
     sync: Option<Vec<SyncDaemon>>,
-    pub(super) told: Told,
-    /// Another process that is to go on where this one ends.
-    pub(super) successor: Option<JoinHandle<Result<HandedOver, UpgradeError>>>,
+    pub(super) failures: LoggedFailures,
+    /// The handover to a new process, if one is under way.
+    pub(super) handover: Option<JoinHandle<Result<HandedOver, UpgradeError>>>,
 }
 
 /// What woke the director.
@@ -76,12 +76,12 @@ enum Wake {
     Control(Request),
     Audit,
     FirstRound,
-    Successor(Result<HandedOver, UpgradeError>),
+    Handover(Result<HandedOver, UpgradeError>),
 }
 
 /// Why the director task ended in order.
 enum End {
-    Told,
+    Stopped,
     HandedOver(HandedOver),
 }
 
@@ -92,7 +92,7 @@ impl Running {
         director: Director,
         findings: Vec<String>,
         parts: Parts,
-        told: Told,
+        failures: LoggedFailures,
     ) -> Self {
         Self {
             source,
@@ -102,12 +102,12 @@ impl Running {
             parts,
             changed: BTreeMap::new(),
             sync: None,
-            told,
-            successor: None,
+            failures,
+            handover: None,
         }
     }
 
-    /// Lives until told to stop.
+    /// Serves until a command stops it or a new process has taken over.
     pub(super) async fn run(mut self, commands: mpsc::Receiver<Command>) -> Result<(), RunError> {
         self.drain().await;
         systemd(&[NotifyState::Ready]);
@@ -117,7 +117,7 @@ impl Running {
                 self.leave(to).await;
                 return Ok(());
             }
-            Ok(End::Told) => Ok(()),
+            Ok(End::Stopped) => Ok(()),
             Err(error) => Err(error),
         };
         systemd(&[NotifyState::Stopping]);
@@ -137,7 +137,7 @@ impl Running {
             let wake = tokio::select! {
                 biased;
                 command = commands.recv() => Wake::Command(command),
-                outcome = next_successor(&mut self.successor) => Wake::Successor(outcome),
+                outcome = next_handover(&mut self.handover) => Wake::Handover(outcome),
                 event = next_event(&mut self.parts.routers) => Wake::Vrrp(event),
                 done = next_done(&mut self.parts.plane) => Wake::Plane(done),
                 event = self.parts.checks.next() => Wake::Check(event),
@@ -149,26 +149,26 @@ impl Running {
                 }
             };
             match wake {
-                Wake::Command(None | Some(Command::Stop)) => return Ok(End::Told),
+                Wake::Command(None | Some(Command::Stop)) => return Ok(End::Stopped),
                 Wake::Command(Some(Command::Reload)) => {
-                    // The findings are logged; a signal has nobody to answer.
+                    // The findings are logged; a signal gets no answer.
                     let _ = self.reload().await;
                 }
                 Wake::Command(Some(Command::Dump)) => self.dump().await,
-                Wake::Successor(outcome) => {
-                    self.successor = None;
+                Wake::Handover(outcome) => {
+                    self.handover = None;
                     match outcome {
                         Ok(to) => return Ok(End::HandedOver(to)),
                         Err(error) => {
                             let error = report::chain(&error);
-                            tracing::warn!("not handed over, going on: {error}");
+                            tracing::warn!("the upgrade failed, this process continues: {error}");
                         }
                     }
                 }
                 Wake::Vrrp(None | Some(Event::Stopped { .. })) => {
-                    // They may have changed hands a moment ago.
-                    if self.successor.is_some()
-                        && let Ok(to) = next_successor(&mut self.successor).await
+                    // The new process may have taken them over a moment ago.
+                    if self.handover.is_some()
+                        && let Ok(to) = next_handover(&mut self.handover).await
                     {
                         return Ok(End::HandedOver(to));
                     }
@@ -184,7 +184,7 @@ impl Running {
                         part: "data plane task",
                     });
                 }
-                Wake::Plane(Some(done)) => report::log_done(done, &mut self.told),
+                Wake::Plane(Some(done)) => report::log_done(done, &mut self.failures),
                 Wake::Addresses(present) => self.director.handle_addresses(&present),
                 Wake::Control(request) => self.answer(request).await,
                 Wake::Audit => self.audit(),
@@ -223,7 +223,7 @@ impl Running {
         }
     }
 
-    /// Does what the director wants done: to the checks now, to the data plane when it is free.
+    /// Carries out the director's outputs: on the checks now, on the data plane when it is free.
     pub(super) async fn drain(&mut self) {
         let mut added: Vec<NewCheck> = Vec::new();
         while let Some(output) = self.director.poll_output() {
@@ -282,7 +282,7 @@ impl Running {
         self.parts.checks.add(added).await;
     }
 
-    /// Gives the data plane what has gathered, if it is free.
+    /// Gives the data plane the collected changes, if it is free.
     fn feed_plane(&mut self) {
         let Some(plane) = &mut self.parts.plane else {
             return;
@@ -309,7 +309,7 @@ impl Running {
     }
 
     async fn answer(&mut self, request: Request) {
-        // Whoever asked may be gone; then nobody misses the answer.
+        // An error of `send` means that the client has disconnected.
         match request {
             Request::Status(reply) => {
                 let status = self.status().await;
@@ -319,7 +319,7 @@ impl Running {
                 let result = self.reload().await;
                 drop(reply.send(result));
             }
-            Request::Upgrade(reply) => drop(reply.send(self.start_successor())),
+            Request::Upgrade(reply) => drop(reply.send(self.start_upgrade())),
             Request::HandOver(stream) => self.offer(stream).await,
             Request::Resign { instance, reply } => {
                 let result = self.resign(&instance).await;
@@ -340,10 +340,10 @@ impl Running {
     }
 }
 
-async fn next_successor(
-    successor: &mut Option<JoinHandle<Result<HandedOver, UpgradeError>>>,
+async fn next_handover(
+    handover: &mut Option<JoinHandle<Result<HandedOver, UpgradeError>>>,
 ) -> Result<HandedOver, UpgradeError> {
-    match successor {
+    match handover {
         Some(task) => task.await.unwrap_or(Err(UpgradeError::Gone)),
         None => std::future::pending().await,
     }

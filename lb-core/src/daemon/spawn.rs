@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The daemon starts its successor itself.
+//! The daemon starts the new process of an upgrade itself.
 
 use std::process::Stdio;
 
@@ -10,14 +10,14 @@ use crate::control::Started;
 use super::running::Running;
 
 impl Running {
-    /// Starts the program that is to take this one's place.
-    pub(super) fn start_successor(&self) -> Result<Started, String> {
-        if self.successor.is_some() {
+    /// Starts the process that is to replace this one.
+    pub(super) fn start_upgrade(&self) -> Result<Started, String> {
+        if self.handover.is_some() {
             return Err("another upgrade is under way".to_owned());
         }
-        let Some((program, words)) = self.options.successor.split_first() else {
+        let Some((program, words)) = self.options.upgrade_command.split_first() else {
             return Err(
-                "this daemon was started in a way in which no successor can be; start one \
+                "this daemon cannot start a new process with its own arguments; start one \
                         with 'lbctl run --upgrade'"
                     .to_owned(),
             );
@@ -27,13 +27,15 @@ impl Running {
             .stdin(Stdio::null())
             .spawn()
             .map_err(|error| format!("cannot start {}: {error}", program.display()))?;
-        let pid = child.id().ok_or("the successor ended at once")?;
-        tracing::info!(pid, "successor started");
+        let pid = child.id().ok_or("the new process ended at once")?;
+        tracing::info!(pid, "started the new process of an upgrade");
         tokio::spawn(async move {
-            // When it takes over this process ends before it.
+            // If it takes over, this process ends first.
             match child.wait().await {
-                Ok(status) => tracing::error!(pid, "successor ended: {status}"),
-                Err(error) => tracing::error!(pid, %error, "successor lost"),
+                Ok(status) => {
+                    tracing::error!(pid, "the new process ended without taking over: {status}")
+                }
+                Err(error) => tracing::error!(pid, %error, "cannot wait for the new process"),
             }
         });
         Ok(Started {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! From a configuration to a running daemon, in an order in which each step can still refuse.
+//! Starts a daemon from a configuration; steps that can fail come first.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,7 +20,7 @@ use super::checks::Checks;
 use super::error::RunError;
 use super::lock::{ControlLock, LockError};
 use super::plane::Plane;
-use super::report::{self, Told};
+use super::report::{self, LoggedFailures};
 use super::routers::{Routers, States};
 use super::running::{Parts, Running};
 use super::supervise::supervised;
@@ -40,7 +40,7 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
     if !routers.is_empty() {
         Driver::check(&routers).await?;
     }
-    // What can fail comes before another process ends for this one.
+    // Steps that can fail precede the end of the other process.
     let mailer = model.global.mail.clone().map(Mailer::start).transpose()?;
     let checks = Checks::start().await?;
     let claim = claim(&options, &model, &routers).await?;
@@ -57,16 +57,16 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
         tracing::info!(
             known,
             down,
-            "real servers stay as they are until a check says otherwise"
+            "restored the states of the real servers until their first check"
         );
     }
-    let mut director = Director::going_on(model, &claim.known);
-    let mut told = Told::default();
+    let mut director = Director::restored(model, &claim.known);
+    let mut failures = LoggedFailures::default();
     let plane = if needs_plane {
         let ledger = ledger.take().unwrap_or_else(Ledger::in_memory);
         let mut reconciler = Reconciler::new(IpvsPlane::connect().await?, ledger);
         let report = reconciler.start(director.desired_table()).await?;
-        report::log_report(&report, &mut told);
+        report::log_report(&report, &mut failures);
         Some(Plane::spawn(reconciler))
     } else {
         None
@@ -78,8 +78,8 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
             Some(running)
         }
         None if routers.is_empty() => {
-            // A process that took over from another has no crashed predecessor; one without this
-            // part leaves that to who has it.
+            // Stale objects exist only after a crash, not after a handover; a daemon without virtual
+            // routers leaves them to one with them.
             if options.routers && !claim.succeeds {
                 remove_leftovers().await;
             }
@@ -91,15 +91,15 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
         }
     };
     for (router, state) in &states.routers {
-        director.inherit_role(router, *state);
+        director.restore_role(router, *state);
     }
     for (group, state) in &states.groups {
-        director.inherit_group(group, *state);
+        director.restore_group(group, *state);
     }
 
     let mut addresses = None;
     if needs_addresses {
-        // Without the virtual addresses that an earlier run left: they are gone by now.
+        // Stale virtual addresses of an earlier run have been removed before.
         let monitor = addresses.insert(AddressMonitor::start().await?);
         director.handle_addresses(&monitor.present());
     }
@@ -123,11 +123,11 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
     };
     let findings = loaded.findings;
     Ok(Running::new(
-        source, options, director, findings, parts, told,
+        source, options, director, findings, parts, failures,
     ))
 }
 
-/// Claims the control socket; takes the place of who runs there, if that is wanted.
+/// Claims the control socket; replaces a running daemon there with `--upgrade`.
 async fn claim(
     options: &Options,
     model: &Model,
@@ -141,10 +141,12 @@ async fn claim(
             Err(error) => match acquire_soon(&options.control).await {
                 Ok(free) => {
                     let error = report::chain(&error);
-                    tracing::warn!("the running daemon went away, starting as usual: {error}");
+                    tracing::warn!(
+                        "the running daemon ended during the upgrade, starting as usual: {error}"
+                    );
                     lock = Some(free);
                 }
-                // It lives, and goes on.
+                // The other daemon keeps running.
                 Err(_) => return Err(error),
             },
         }
@@ -163,11 +165,11 @@ async fn claim(
     })
 }
 
-/// Nothing that is needed here depends on it: an error keeps nobody from starting.
+/// Removes stale VRRP state; an error is logged and does not prevent the start.
 async fn remove_leftovers() {
     if let Err(error) = Driver::remove_leftovers().await {
         let error = report::chain(&error);
-        tracing::warn!("what a virtual router may have left was not removed: {error}");
+        tracing::warn!("cannot remove stale VRRP state: {error}");
     }
 }
 
@@ -184,25 +186,25 @@ async fn acquire_soon(control: &Path) -> Result<ControlLock, LockError> {
     ControlLock::acquire(control)
 }
 
-/// Takes the place of the daemon on the control socket; `None` if there is none.
+/// Replaces the daemon on the control socket; `None` if there is none.
 async fn upgrade(
     options: &Options,
     model: &Model,
     routers: &driver::Configuration,
 ) -> Result<Option<Claim>, RunError> {
-    let Some(predecessor) = Predecessor::ask(&options.control).await? else {
+    let Some(running) = Predecessor::ask(&options.control).await? else {
         return Ok(None);
     };
     if needs_plane(model, None) {
-        // Before anything changes hands.
+        // Checked before the handover begins.
         IpvsPlane::connect().await?;
     }
     let (routers, settings) = (routers.clone(), vrrp::options(model));
-    let claim = predecessor.succeed(&options.control, routers, settings);
+    let claim = running.succeed(&options.control, routers, settings);
     claim.await.map(Some)
 }
 
-/// The model without the parts that shall not run.
+/// The model without the disabled parts.
 pub(super) fn parts_of(mut model: Model, options: &Options) -> Model {
     if !options.routers {
         model.routers.clear();
@@ -220,7 +222,7 @@ pub(super) fn parts_of(mut model: Model, options: &Options) -> Model {
     model
 }
 
-/// Whether this model, or what a predecessor left, needs the data plane.
+/// Whether this model, or the ledger of an earlier run, needs the data plane.
 pub(super) fn needs_plane(model: &Model, ledger: Option<&Ledger>) -> bool {
     let ours = ledger.is_some_and(|ledger| {
         ledger.owned().iter().next().is_some() || !ledger.sync_daemons().is_empty()
@@ -236,7 +238,7 @@ pub(super) fn needs_plane(model: &Model, ledger: Option<&Ledger>) -> bool {
 /// Whether anything in this model depends on the addresses of this host. Reading all of them after
 /// each change is a lot of work where a takeover adds many.
 pub(super) fn needs_addresses(model: &Model) -> bool {
-    model.virtual_servers.iter().any(|of| of.ha_suspend)
+    model.virtual_servers.iter().any(|server| server.ha_suspend)
 }
 
 pub(super) fn log_findings(source: &Source, findings: &[String]) {
@@ -254,7 +256,7 @@ fn open_ledger(options: &Options) -> Result<Ledger, RunError> {
         Opened::Fresh | Opened::Foreign(_) => {}
         Opened::Loaded => {
             let services = ledger.owned().iter().count();
-            tracing::info!(services, "taking up what an earlier run left");
+            tracing::info!(services, "adopting the services of an earlier run");
         }
         Opened::Damaged { copy, damage } => {
             let copy = copy.map(|path| path.display().to_string());
@@ -262,7 +264,7 @@ fn open_ledger(options: &Options) -> Result<Ledger, RunError> {
         }
         Opened::SetAside { path, error } => tracing::error!(
             "ownership ledger cannot be understood ({error}), set aside as {}; \
-             what an earlier run left is adopted only where it is desired",
+             services of an earlier run are adopted only where they are desired",
             path.display()
         ),
     }
@@ -275,7 +277,7 @@ pub(super) fn beside(control: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Every check in flight is a descriptor: take what the hard limit allows.
+/// Raises the limit of descriptors to the hard limit: each check in flight needs one.
 fn raise_descriptor_limit() {
     let raised = getrlimit(Resource::RLIMIT_NOFILE)
         .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));

@@ -22,8 +22,8 @@ const SCHEMA: u32 = 1;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Running {
-    /// The daemon at this moment. Without an answer of the advert thread states are the last ones
-    /// told, and counters are zero.
+    /// The daemon at this moment. Without an answer of the advert thread, states are the last ones
+    /// reported, and counters are zero.
     pub(super) async fn status(&self) -> Status {
         let driver = match &self.parts.routers {
             Some(routers) => tokio::time::timeout(PATIENCE, routers.handle.status())
@@ -85,8 +85,8 @@ impl Running {
         match running {
             Some(router) => running_router(&mut status, router),
             None => {
-                let told = self.director.roles().get(&instance.name).copied();
-                status.state = told.unwrap_or(State::Initialize).to_string();
+                let state = self.director.roles().get(&instance.name).copied();
+                status.state = state.unwrap_or(State::Initialize).to_string();
             }
         }
         status
@@ -122,10 +122,10 @@ fn running_router(status: &mut RouterStatus, router: &driver::RouterStatus) {
     status.tracked = router
         .tracked
         .iter()
-        .map(|of| TrackedStatus {
-            object: of.object.to_string(),
-            change: of.change,
-            fault: of.fault,
+        .map(|tracked| TrackedStatus {
+            object: tracked.object.to_string(),
+            change: tracked.change,
+            fault: tracked.fault,
         })
         .collect();
     status.counters.stats = router.stats;
@@ -165,9 +165,9 @@ fn groups(driver: &DriverStatus) -> Vec<SyncGroupStatus> {
 fn objects(driver: &DriverStatus) -> Vec<TrackedObjectStatus> {
     let objects = driver.objects.iter();
     objects
-        .map(|of| TrackedObjectStatus {
-            object: of.object.to_string(),
-            state: match of.verdict {
+        .map(|tracked| TrackedObjectStatus {
+            object: tracked.object.to_string(),
+            state: match tracked.verdict {
                 Verdict::Well(true) => "well".to_owned(),
                 Verdict::Well(false) => "failed".to_owned(),
                 Verdict::Value(value) => value.to_string(),
@@ -180,10 +180,10 @@ fn objects(driver: &DriverStatus) -> Vec<TrackedObjectStatus> {
 fn statics(driver: &DriverStatus) -> Vec<StaticItemStatus> {
     let items = driver.statics.iter();
     items
-        .map(|of| StaticItemStatus {
-            item: of.item.to_string(),
-            problem: of.problem.to_string(),
-            track_group: of.group.as_ref().map(ToString::to_string),
+        .map(|entry| StaticItemStatus {
+            item: entry.item.to_string(),
+            problem: entry.problem.to_string(),
+            track_group: entry.group.as_ref().map(ToString::to_string),
         })
         .collect()
 }
@@ -197,7 +197,7 @@ fn interfaces(driver: &DriverStatus) -> Vec<InterfaceStatus> {
             unknown_vrid: interface.unknown_vrid,
             malformed: interface.malformed,
             up: interface.up,
-            polled: interface.polled.map(|of| of.keyword().to_owned()),
+            polled: interface.polled.map(|method| method.keyword().to_owned()),
             changes_in_ms: interface.changes_at.map(|at| {
                 let left = at.saturating_duration_since(Instant::now());
                 u64::try_from(left.as_millis()).unwrap_or(u64::MAX)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The end of a daemon, and what it has in common with one where another process goes on.
+//! The end of a daemon, and the steps that it shares with a handover.
 
 use std::time::Duration;
 
@@ -12,18 +12,18 @@ use crate::mail::Mailer;
 
 use super::lock::ControlLock;
 use super::plane::{Job, Plane};
-use super::report::Told;
+use super::report::LoggedFailures;
 use super::routers::Routers;
 use super::running::{Parts, Running};
-use super::{handover, report};
+use super::{report, stop_delay::stop_delay};
 
 /// How long a stop waits for the mail server.
 pub(super) const LAST_MAILS: Duration = Duration::from_secs(5);
 
-/// What is there when all else has ended.
+/// The parts that end last.
 pub(super) struct Left {
     pub(super) mailer: Option<Mailer>,
-    /// The server of the control socket, told to end.
+    /// The server of the control socket, which is about to end.
     pub(super) serving: JoinHandle<()>,
     _held: (ControlLock, Listening),
 }
@@ -31,7 +31,11 @@ pub(super) struct Left {
 impl Parts {
     /// Ends the checks and the data plane, whose table goes at that time or stays, and has the
     /// control socket answer no more.
-    pub(super) async fn wind_down(self, table_goes: Option<Instant>, told: &mut Told) -> Left {
+    pub(super) async fn wind_down(
+        self,
+        table_goes: Option<Instant>,
+        failures: &mut LoggedFailures,
+    ) -> Left {
         self.serving.abort();
         drop(self.addresses);
         self.checks.shutdown().await;
@@ -39,7 +43,7 @@ impl Parts {
             if let Some(at) = table_goes {
                 tokio::time::sleep_until(at).await;
             }
-            stop_plane(plane, table_goes.is_none(), told).await;
+            stop_plane(plane, table_goes.is_none(), failures).await;
         }
         Left {
             mailer: self.mailer,
@@ -50,11 +54,11 @@ impl Parts {
 }
 
 impl Running {
-    /// Stops in an order that hands over first: adverts, addresses, checks, table, mails.
+    /// Stops the parts in order: adverts, addresses, checks, table, mails.
     pub(super) async fn stop(mut self, keep: bool) {
         tracing::info!(keep, "stopping");
         let table_goes = Instant::now()
-            + handover::patience(
+            + stop_delay(
                 self.director.routers(),
                 self.director.roles(),
                 &self.director.desired_table(),
@@ -83,7 +87,7 @@ impl Running {
         }
         self.drain().await;
         let table_goes = (!keep).then_some(table_goes);
-        let left = self.parts.wind_down(table_goes, &mut self.told).await;
+        let left = self.parts.wind_down(table_goes, &mut self.failures).await;
         if let Some(mailer) = left.mailer {
             mailer.shutdown(LAST_MAILS).await;
         }
@@ -93,16 +97,16 @@ impl Running {
     }
 }
 
-async fn stop_plane(mut plane: Plane, keep: bool, told: &mut Told) {
+async fn stop_plane(mut plane: Plane, keep: bool, failures: &mut LoggedFailures) {
     if plane.is_busy()
         && let Some(done) = plane.done().await
     {
-        report::log_done(done, told);
+        report::log_done(done, failures);
     }
     if !keep {
         plane.give(Job::Stop);
         if let Some(done) = plane.done().await {
-            report::log_done(done, told);
+            report::log_done(done, failures);
         }
     }
     plane.end().await;

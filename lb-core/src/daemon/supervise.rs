@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Tasks the daemon can live without for a moment are run again when they panic.
+//! Restarts tasks that panic, where the daemon can do without them for a moment.
 
 use std::time::Duration;
 
@@ -16,9 +16,9 @@ pub(super) async fn supervised<F: Future<Output = ()>>(
     mut task: impl FnMut() -> F,
 ) {
     let mut wait = FIRST_WAIT;
-    // What a panicking task leaves half done goes with its future; shared state is in channels.
+    // The state of a panicking task is dropped with its future; shared state is in channels.
     while let Err(panic) = catch_future(task()).await {
-        tracing::error!("{name}: {panic}; starting again in {wait:?}, please report this");
+        tracing::error!("{name}: {panic}; running it again in {wait:?}, please report this");
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(LONGEST_WAIT);
     }

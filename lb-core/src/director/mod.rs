@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The director: what is known of the real servers in, the desired table out.
+//! The director: states of real servers in, the desired table out.
 //!
 //! A [`Director`] does no I/O and has no clock. It takes the verdicts of checks, the addresses of this
 //! host, the states of the virtual routers, a new model, the operator's stop; it answers with
@@ -17,18 +17,18 @@
 //! else those that still live. `inhibit_on_failure` means weight 0 instead of removal.
 //!
 //! # Mails
-//! A check that changes its mind is mailed if its real server has `smtp_alert`, a change of quorum if
+//! A changed verdict of a check is mailed if its real server has `smtp_alert`, a change of quorum if
 //! its virtual server has. What first verdicts bring about is gathered into one digest, sent when
-//! every running check had its first verdict or when something later has to be told. Virtual routers
+//! every running check had its first verdict or when a later event has to be mailed. Virtual routers
 //! and sync groups with `smtp_alert` have each change of state mailed.
 
-#[cfg(feature = "daemon")]
-mod inherit;
 mod notification;
 mod output;
 mod queue;
 mod real;
 mod reload;
+#[cfg(feature = "daemon")]
+mod restore;
 mod service;
 mod sync;
 
@@ -39,17 +39,17 @@ use lb_check::Outcome;
 use lb_ipvs::{Destination, Part, ServiceKey, SyncDaemon, Table, TableService};
 use lb_vrrp::State;
 
-#[cfg(feature = "daemon")]
-pub(crate) use inherit::Known;
 pub use notification::{Event, Notification};
 pub use output::{CheckId, Names, Output, Quorum};
+#[cfg(feature = "daemon")]
+pub(crate) use restore::Known;
 
 use crate::dataplane::DesiredChange;
 use crate::model::{CheckSpec, Global, Model, SyncGroup, VirtualServer, VrrpInstance};
 use queue::Queue;
 use service::ServiceState;
 
-/// Decides which real servers take traffic, from what is known of them.
+/// Decides which real servers take traffic, by their states.
 ///
 /// # Examples
 /// ```
@@ -98,11 +98,11 @@ pub struct Director {
     stopped: bool,
 }
 
-/// What is known of a virtual server, for status.
+/// The state of a virtual server, for status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VirtualServerState {
-    /// What identifies it.
+    /// Its key.
     pub key: ServiceKey,
     /// Its name in logs: `[192.168.1.50]:tcp:80`.
     pub name: String,
@@ -118,7 +118,7 @@ pub struct VirtualServerState {
     pub real_servers: Vec<RealServerState>,
 }
 
-/// What is known of a real server, for status.
+/// The state of a real server, for status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RealServerState {
@@ -134,7 +134,7 @@ pub struct RealServerState {
     pub checks: Vec<CheckState>,
 }
 
-/// What is known of a check, for status.
+/// The state of a check, for status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CheckState {
@@ -144,7 +144,7 @@ pub struct CheckState {
     pub up: bool,
     /// Whether it ever had a verdict.
     pub settled: bool,
-    /// What its last verdict said; empty before.
+    /// The reason of its last verdict; empty before.
     pub reason: String,
 }
 
@@ -179,10 +179,10 @@ impl Director {
         self.queue.pop()
     }
 
-    /// Takes in a verdict of a check: a change of mind, the first verdict, or another weight.
+    /// Takes in a verdict of a check: the first, a changed one, or another weight.
     ///
     /// Ignored when the check does not exist (any more), when it rests, and after the stop. A verdict
-    /// that says nothing new changes nothing.
+    /// without a change has no effect.
     pub fn handle_check(&mut self, id: &CheckId, up: bool, outcome: &Outcome) {
         if self.stopped {
             return;
@@ -240,7 +240,7 @@ impl Director {
         let alerts = self
             .groups
             .iter()
-            .any(|other| other.spec.name == group && other.smtp_alert);
+            .any(|known| known.spec.name == group && known.smtp_alert);
         let silent = state == State::Fault && self.global.no_fault_mails;
         if alerts && !silent && self.mailed_groups.insert(group.to_owned(), state) != Some(state) {
             let name = group.to_owned();
@@ -251,8 +251,8 @@ impl Director {
     /// A group has stopped when the last of its routers has.
     fn mail_stopped_group(&mut self, router: &str) {
         let mut groups = self.groups.iter().map(|group| &group.spec);
-        let group = groups.find(|group| group.members.iter().any(|of| of == router));
-        let stopped = |of: &String| self.roles.get(of) == Some(&State::Initialize);
+        let group = groups.find(|group| group.members.iter().any(|member| member == router));
+        let stopped = |member: &String| self.roles.get(member) == Some(&State::Initialize);
         let Some(group) = group.filter(|group| group.members.iter().all(stopped)) else {
             return;
         };
@@ -260,9 +260,9 @@ impl Director {
         self.handle_group(&name, State::Initialize);
     }
 
-    /// Takes in the operator's stop: tells of every real server that goes, by mail where the virtual
+    /// Takes in the operator's stop: reports each real server as shut down, by mail if the virtual
     /// server is `omega`. The data plane is cleared by [`Reconciler::stop`]; only router states are
-    /// listened to from now on.
+    /// taken in from now on.
     ///
     /// [`Reconciler::stop`]: crate::dataplane::Reconciler::stop
     pub fn handle_stop(&mut self) {
@@ -329,7 +329,7 @@ impl Director {
         &self.routers
     }
 
-    /// The last state of each virtual router that has told one, by name.
+    /// The last reported state of each virtual router, by name.
     pub const fn roles(&self) -> &BTreeMap<String, State> {
         &self.roles
     }
@@ -347,7 +347,7 @@ impl Director {
         spec.checks.get(position)
     }
 
-    /// What is known of the virtual servers, in the order of the model.
+    /// The states of the virtual servers, in the order of the model.
     pub fn virtual_servers(&self) -> impl Iterator<Item = VirtualServerState> {
         self.order
             .iter()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is told by mail, in keepalived's words.
+//! Mails, in keepalived's words.
 
 use std::fmt::Write as _;
 
@@ -36,7 +36,7 @@ pub struct Notification {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A check changed its mind about a real server.
+    /// The verdict of a check on a real server changed.
     #[non_exhaustive]
     RealServer {
         /// Name of the virtual server.
@@ -45,9 +45,9 @@ pub enum Event {
         real_server: String,
         /// Whether the real server is up now.
         up: bool,
-        /// What the check says.
+        /// The text of the check.
         text: String,
-        /// Why it says so.
+        /// The reason, if the text does not have it.
         reason: Option<String>,
     },
     /// A virtual server lost or gained its quorum.
@@ -211,7 +211,7 @@ impl Notification {
     }
 }
 
-/// What a check of this kind says, as keepalived words it, and whether that leaves out the reason.
+/// The text of a check of this kind in keepalived's words, and whether it leaves out the reason.
 pub(super) fn check_text(kind: &str, up: bool, reason: &str) -> (String, bool) {
     let text = match (kind, up) {
         ("TCP_CHECK", true) => "TCP CHECK succeed on service",

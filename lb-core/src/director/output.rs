@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the director wants done and told.
+//! The outputs of the director.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -76,15 +76,14 @@ impl Quorum {
     }
 }
 
-/// What the director wants done and told, in the order of effect.
+/// An output of the director; the queue is in the order of effect.
 ///
-/// `Display` gives the log line, in words comparable to keepalived's; [`Output::reason`] says why.
+/// `Display` gives the log line, in words comparable to keepalived's; [`Output::reason`] is the cause.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Output {
-    /// This part of the service is desired otherwise than before: give
-    /// [`Director::desired_change`] to the data plane. At most one of these for a service waits in the
-    /// queue.
+    /// The desired state of this part of the service has changed: pass [`Director::desired_change`] to
+    /// the data plane. At most one of these for a service waits in the queue.
     ///
     /// [`Director::desired_change`]: super::Director::desired_change
     ServiceChanged(ServiceKey, Part),
@@ -94,71 +93,71 @@ pub enum Output {
         id: CheckId,
         /// Whether it waits until it is resumed.
         suspended: bool,
-        /// Whose check it is.
+        /// The real server of the check.
         names: Names,
     },
     /// Do not run this check any more.
     CheckRemoved {
         /// The check.
         id: CheckId,
-        /// Whose check it was.
+        /// The real server of the check.
         names: Names,
     },
     /// The virtual address left this host: let this check rest.
     CheckSuspended {
         /// The check.
         id: CheckId,
-        /// Whose check it is.
+        /// The real server of the check.
         names: Names,
     },
     /// The virtual address is on this host: let this check run.
     CheckResumed {
         /// The check.
         id: CheckId,
-        /// Whose check it is.
+        /// The real server of the check.
         names: Names,
     },
     /// A real server takes traffic (again).
     RealServerAdded {
-        /// Which.
+        /// The real server.
         names: Names,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// A real server takes no traffic any more.
     RealServerRemoved {
-        /// Which.
+        /// The real server.
         names: Names,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// A real server with `inhibit_on_failure` takes traffic again.
     RealServerEnabled {
-        /// Which.
+        /// The real server.
         names: Names,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// A real server with `inhibit_on_failure` has weight 0 from now on.
     RealServerDisabled {
-        /// Which.
+        /// The real server.
         names: Names,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// A real server is not in the model any more.
     RealServerGone {
-        /// Which.
+        /// The real server.
         names: Names,
     },
     /// The operator stops the load balancer, this real server with it.
     RealServerShutDown {
-        /// Which.
+        /// The real server.
         names: Names,
     },
     /// A real server's weight is another.
     WeightChanged {
-        /// Which.
+        /// The real server.
         names: Names,
         /// Weight before.
         from: u32,
@@ -195,14 +194,14 @@ pub enum Output {
     },
     /// The sorry server takes the traffic.
     SorryServerAdded {
-        /// Which, of which virtual server.
+        /// The sorry server and its virtual server.
         names: Names,
         /// Whether it was there with weight 0 before.
         inhibit: bool,
     },
     /// The sorry server takes no traffic any more.
     SorryServerRemoved {
-        /// Which, of which virtual server.
+        /// The sorry server and its virtual server.
         names: Names,
         /// Whether it stays with weight 0.
         inhibit: bool,
@@ -219,12 +218,12 @@ pub enum Output {
     },
     /// These sync daemons shall run from now on.
     SyncDaemons(Vec<SyncDaemon>),
-    /// Something to be told by mail.
+    /// Send this mail.
     Mail(Notification),
 }
 
 impl Output {
-    /// Why, where there is a reason besides what the line says.
+    /// The reason, where the log line does not have it.
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::RealServerAdded { reason, .. }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The ordered outputs, with what is said once only and what is gathered into a digest.
+//! The ordered outputs, without duplicates, and the digest of the first round.
 
 use std::collections::{HashMap, VecDeque, hash_map::Entry};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! One real server: what its checks say, and what follows for its weight.
+//! One real server: the verdicts of its checks, and its weight.
 
 use lb_check::Initial;
 use lb_ipvs::Weight;
@@ -11,7 +11,7 @@ use crate::model::{CheckSpec, RealServer, VirtualServer};
 pub(super) struct RealState {
     pub(super) name: String,
     pub(super) alive: bool,
-    /// With what its checks ask for.
+    /// The configured weight with the changes by its checks.
     pub(super) weight: u32,
     /// As the specification's checks.
     pub(super) slots: Vec<Slot>,
@@ -19,7 +19,7 @@ pub(super) struct RealState {
     pub(super) next_index: usize,
 }
 
-/// What is known of one check.
+/// The state of one check.
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
     pub(super) index: usize,

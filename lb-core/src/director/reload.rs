@@ -22,8 +22,8 @@ impl Director {
     /// Virtual servers are the same when their service key is, real servers when their address is,
     /// checks when they do the same at the same pace. What is the same keeps its state; a new real
     /// server starts like any at the start; a new check of a real server that is up counts as passed,
-    /// of one that is down it has to pass once. Only services that are desired otherwise than before
-    /// are told to the data plane.
+    /// of one that is down it has to pass once. Only services whose desired state changes
+    /// are passed to the data plane.
     pub fn replace_model(&mut self, model: Model) {
         self.install(model, |_| {});
     }
@@ -43,7 +43,7 @@ impl Director {
         self.global = global;
         self.routers = routers;
         self.mailed_groups
-            .retain(|name, _| groups.iter().any(|group| group.spec.name == *name));
+            .retain(|name, _| groups.iter().any(|known| known.spec.name == *name));
         self.groups = groups;
 
         let mut old = std::mem::take(&mut self.services);
@@ -124,7 +124,7 @@ impl ServiceState {
         }
     }
 
-    /// Tells of the end of real servers and checks that are not in `spec`; returns the state of the
+    /// Reports the end of real servers and checks that are not in `spec`; returns the state of the
     /// real servers that are, with the checks they have there.
     fn sort_out(&mut self, spec: &VirtualServer, queue: &mut Queue) -> HashMap<SocketAddr, Kept> {
         let wanted: HashMap<SocketAddr, &RealServer> = spec
@@ -213,7 +213,7 @@ impl ServiceState {
         }
     }
 
-    /// Tells of the end of a virtual server that is not in the model any more.
+    /// Reports the end of a virtual server that is not in the model any more.
     fn end(&self, queue: &mut Queue) {
         let virtual_server = self.name.clone();
         queue.push(Output::VirtualServerRemoved { virtual_server });
@@ -241,7 +241,7 @@ struct Kept {
 }
 
 impl Kept {
-    /// `same` has for each of the new checks the position of the old one it goes on from.
+    /// `same` has for each of the new checks the position of the old one that it continues.
     fn new(state: &RealState, same: &[Option<usize>]) -> Self {
         let fresh_from = state.next_index;
         let mut next_index = fresh_from;
@@ -268,7 +268,7 @@ impl Kept {
     }
 }
 
-/// For each of the new checks the position of the old one it goes on from; each old one goes on once.
+/// For each of the new checks the position of the old one that it continues; each old one at most once.
 /// What a check means for the start (alpha) does not matter any more.
 fn same_checks(old: &[CheckSpec], new: &[CheckSpec]) -> Vec<Option<usize>> {
     let mut taken = vec![false; old.len()];

@@ -44,8 +44,8 @@ impl ServiceState {
         self.spec.service.key
     }
 
-    /// Tells what a new virtual server needs. One that goes on without its quorum stays so until it
-    /// has gained it.
+    /// Queues the outputs for a new virtual server. A restored one without its quorum stays without
+    /// it until it is regained.
     pub(super) fn begin(&mut self, queue: &mut Queue) {
         for real in 0..self.real_servers.len() {
             self.add_checks(real, 0, queue);
@@ -63,7 +63,7 @@ impl ServiceState {
         queue.service_changed(self.key(), Part::Whole);
     }
 
-    /// Tells of the checks of a real server from this index on.
+    /// Queues the checks of a real server from this index on.
     pub(super) fn add_checks(&self, real: usize, from_index: usize, queue: &mut Queue) {
         let Some(state) = self.real_servers.get(real) else {
             return;
@@ -214,7 +214,7 @@ impl ServiceState {
         }
     }
 
-    /// Draws the conclusions of what is known of a real server's checks.
+    /// Applies the states of a real server's checks.
     fn refresh(&mut self, real: usize, reason: &str, first: bool, queue: &mut Queue) {
         let Some(address) = self.address(real) else {
             return;
@@ -232,8 +232,8 @@ impl ServiceState {
         }
     }
 
-    /// Computes whether a real server is live and with which weight; tells of what changed, and
-    /// returns whether anything did.
+    /// Computes whether a real server is live and with which weight; reports the changes,
+    /// and returns whether there were any.
     pub(super) fn recompute(&mut self, real: usize, reason: &str, queue: &mut Queue) -> bool {
         let (Some(spec), Some(state)) = (
             self.spec.real_servers.get(real),
@@ -326,7 +326,7 @@ impl ServiceState {
         });
     }
 
-    /// Tells of the stop.
+    /// Reports the stop.
     pub(super) fn shut_down(&self, queue: &mut Queue) {
         const TEXT: &str = "Shutting down";
         let alive = self.spec.real_servers.iter().zip(&self.real_servers);

@@ -225,11 +225,11 @@ impl RouterConfigBuilder {
     }
 
     /// Sets strict mode: the router does only what the RFC of its version describes, and settings
-    /// against it are refused: no authentication, no unicast, no delayed preemption, three intervals to master
-    /// down, an IPv6 router's link-local address first (erratum 8300; also in what is received),
-    /// no farewell, no answer to a losing advertisement of VRRPv2, no packets to the virtual
-    /// addresses unless they are the router's own or, with VRRPv3, [`accept`](Self::accept) asks
-    /// for it. Equivalent to keepalived's `strict_mode`.
+    /// against it are refused: no authentication, no unicast, no delayed preemption, three intervals
+    /// to master down, an IPv6 router's link-local address first (erratum 8300; also in what is
+    /// received), no farewell, no answer to a losing advertisement of VRRPv2, no packets to the
+    /// virtual addresses unless they are the router's own or, with VRRPv3, [`accept`](Self::accept)
+    /// asks for it. Equivalent to keepalived's `strict_mode`.
     pub const fn strict(mut self, strict: bool) -> Self {
         self.settings.strict = strict;
         self

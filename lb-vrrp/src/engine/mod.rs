@@ -40,7 +40,7 @@ pub use self::{
     fault::{FaultReason, Faults},
     hand_over::{HandOver, HandOverError, HandOverTimer},
     output::{AnnounceReason, Notice, Output, Transmit},
-    received::{Carrier, Received},
+    received::{Encapsulation, Received},
     rejected::Rejected,
     state::{Reason, State, Transition},
     stats::{NewMasterReason, ProtocolErrorReason, RouterStats},

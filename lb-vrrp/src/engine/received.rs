@@ -25,16 +25,16 @@ pub struct Received<'a> {
     pub destination: IpAddr,
     /// TTL or hop limit.
     pub hop_limit: u8,
-    /// What carries the message.
-    pub carrier: Carrier<'a>,
+    /// The encapsulation of the message.
+    pub encapsulation: Encapsulation<'a>,
     /// The bytes after the IP header, up to the length in that header.
     pub payload: &'a [u8],
 }
 
-/// What carries a VRRP message.
+/// The encapsulation of a VRRP message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "VRRP is defined for these two")]
-pub enum Carrier<'a> {
+pub enum Encapsulation<'a> {
     /// IP, protocol 112.
     Ip,
     /// An IP authentication header, protocol 51. Its digest covers the IPv4 header, which must be
@@ -147,12 +147,12 @@ impl<'a> Received<'a> {
 
     /// Removes the authentication header.
     fn decapsulate(&self) -> Result<Decapsulated<'a>, Rejected> {
-        match self.carrier {
-            Carrier::Ip => Ok(Decapsulated {
+        match self.encapsulation {
+            Encapsulation::Ip => Ok(Decapsulated {
                 message: self.payload,
                 header: None,
             }),
-            Carrier::AuthenticationHeader { ip_header } => {
+            Encapsulation::AuthenticationHeader { ip_header } => {
                 let (header, message) = AuthenticationHeader::parse(self.payload)?;
                 Ok(Decapsulated {
                     message,

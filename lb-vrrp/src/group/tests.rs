@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    AdvertInterval, AdvertisedPriority, Carrier, Output, Priority, Received, RouterConfig,
+    AdvertInterval, AdvertisedPriority, Encapsulation, Output, Priority, Received, RouterConfig,
     RouterConfigBuilder, Transition, Version, Vrid,
     wire::{Advertisement, ChecksumDialect},
 };
@@ -112,7 +112,7 @@ impl Machine {
                 source,
                 destination,
                 hop_limit: 255,
-                carrier: Carrier::Ip,
+                encapsulation: Encapsulation::Ip,
                 payload: &payload,
             };
             engine.handle_advertisement(now, received).unwrap();

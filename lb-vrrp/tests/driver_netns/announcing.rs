@@ -22,10 +22,10 @@ fn many(addresses: &[&str], announcements: Announcements) -> RouterSpec {
         .with_announcements(announcements)
 }
 
-/// Who was announced, and when, from a moment on.
+/// The announced addresses with their times, from a moment on.
 fn announced(capture: &Capture, since: Instant) -> Vec<(Ipv4Addr, Instant)> {
-    let of = |frame: Frame| Some((frame.announcement()?.address, frame.at));
-    let all = capture.frames().into_iter().filter_map(of);
+    let pair = |frame: Frame| Some((frame.announcement()?.address, frame.at));
+    let all = capture.frames().into_iter().filter_map(pair);
     all.filter(|(_, at)| *at >= since).collect()
 }
 
@@ -41,7 +41,7 @@ fn paced_announcements_leave_one_by_one_first_ones_first_and_none_is_lost() {
     let configuration = Configuration::new(vec![many(&addresses, policy)]).with_pacing(pacing);
     let begun = Instant::now();
     let a = Node::start(&lan.a, configuration);
-    let first: Vec<Ipv4Addr> = addresses.iter().map(|of| of.parse().unwrap()).collect();
+    let first: Vec<Ipv4Addr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
     let rounds: Vec<Ipv4Addr> = first.repeat(3);
 
     let burst = |since: Instant| {
@@ -90,7 +90,10 @@ fn paced_announcements_leave_one_by_one_first_ones_first_and_none_is_lost() {
         let seen = announced(&capture, changed);
         let new = |last: u8| {
             let address = Ipv4Addr::new(192, 0, 2, last);
-            seen.iter().filter(|(of, _)| *of == address).count() == 3
+            seen.iter()
+                .filter(|(announced, _)| *announced == address)
+                .count()
+                == 3
         };
         (new(104) && new(105)).then_some(())
     });
@@ -108,7 +111,7 @@ fn assert_paced<A: Ord + Copy + std::fmt::Debug>(
     let mut all = addresses.to_vec();
     all.sort_unstable();
     for round in seen.chunks(addresses.len()) {
-        let mut round: Vec<A> = round.iter().map(|(of, _)| *of).collect();
+        let mut round: Vec<A> = round.iter().map(|(address, _)| *address).collect();
         round.sort_unstable();
         assert_eq!(round, all, "{seen:?}");
     }
@@ -125,7 +128,7 @@ fn neighbour_advertisements_are_paced_by_an_interval_of_their_own() {
     let lan = Lan::new();
     let capture = Capture::start(&lan.c);
     let addresses: Vec<IpAddr> = ["fe80::5e:100", "2001:db8::1:0", "2001:db8::1:1"]
-        .map(|of| of.parse().unwrap())
+        .map(|text| text.parse().unwrap())
         .into();
     let config = RouterConfig::builder(Vrid::new(51).unwrap())
         .version(Version::V3)
@@ -139,15 +142,19 @@ fn neighbour_advertisements_are_paced_by_an_interval_of_their_own() {
             .with_repeat(3)
             .with_delay(3 * SECOND);
         RouterSpec::new("VI_6", "eth0", config.clone())
-            .with_virtual_addresses(addresses.iter().map(|of| VirtualAddress::new(*of)))
+            .with_virtual_addresses(
+                addresses
+                    .iter()
+                    .map(|address| VirtualAddress::new(*address)),
+            )
             .with_announcements(announcements)
     };
     let announced = |since: Instant| -> Vec<(IpAddr, Instant)> {
-        let of = |frame: Frame| {
+        let pair = |frame: Frame| {
             let address = UnsolicitedNeighbourAdvertisement::parse(&frame.bytes)?.address;
             Some((IpAddr::from(address), frame.at))
         };
-        let all = capture.frames().into_iter().filter_map(of);
+        let all = capture.frames().into_iter().filter_map(pair);
         all.filter(|(_, at)| *at >= since).collect()
     };
     let burst = |since: Instant| {
@@ -203,7 +210,7 @@ fn interfaces_of_a_group_take_turns() {
     let begun = Instant::now();
     let a = Node::start(&lan.a, configuration);
     a.wait_state(State::Master);
-    let parsed = addresses.map(|of| of.parse::<Ipv4Addr>().unwrap());
+    let parsed = addresses.map(|text| text.parse::<Ipv4Addr>().unwrap());
     let seen = wait_for("three of each", || {
         Some(announced(&capture, begun)).filter(|seen| seen.len() >= 12)
     });
@@ -211,9 +218,15 @@ fn interfaces_of_a_group_take_turns() {
     // Each by its own interface.
     let first = lan.a.mac();
     for frame in capture.frames() {
-        if let Some(of) = frame.announcement() {
-            let at = parsed.iter().position(|wanted| *wanted == of.address);
-            assert_eq!(of.mac.octets() != first, second(at.unwrap()), "{of:?}");
+        if let Some(announcement) = frame.announcement() {
+            let at = parsed
+                .iter()
+                .position(|wanted| *wanted == announcement.address);
+            assert_eq!(
+                announcement.mac.octets() != first,
+                second(at.unwrap()),
+                "{announcement:?}"
+            );
         }
     }
 }
@@ -283,17 +296,19 @@ fn addresses_on_other_interfaces_are_announced_again_and_again() {
             .with_delay(Duration::ZERO)
             .with_extra(Some(ExtraRefresh::new(SECOND, all)))
     };
-    let of = |all| {
+    let router = |all| {
         calm_spec(51, 150)
             .with_virtual_addresses([vip("192.0.2.100"), second.clone()])
             .with_announcements(policy(all))
     };
-    let _a = Node::start(&lan.a, vec![of(true)]);
+    let _a = Node::start(&lan.a, vec![router(true)]);
     wait_for("four of the second", || {
         let seen = announced(&capture, Instant::now() - 100 * SECOND);
         let count = |last| {
             let address = Ipv4Addr::new(192, 0, 2, last);
-            seen.iter().filter(|(of, _)| *of == address).count()
+            seen.iter()
+                .filter(|(announced, _)| *announced == address)
+                .count()
         };
         assert!(count(100) <= 1, "{seen:?}");
         (count(101) >= 4).then_some(())

@@ -28,7 +28,7 @@ fn a_carrier_that_is_lost_counts_when_it_stays_lost() {
     let changes = || a.status().interfaces[0].changes_at;
     assert_eq!(changes(), None);
 
-    // Lost by the other end, and set down by hand; it is back before the time is over.
+    // Lost by the other end, and set down by hand; it is back before the delay ends.
     for (lose, find) in [
         (
             (&lan.bridge, "link set pa down"),
@@ -83,7 +83,7 @@ fn is_polling() -> bool {
 }
 
 #[testbed::host_test]
-fn a_link_that_is_polled_is_asked_by_what_answers_until_nobody_wants_it() {
+fn link_poll_uses_a_working_method_until_unconfigured() {
     let lan = Lan::new();
     lan.connect_as("pt", &lan.a, "t1");
     let polled = |polls: Vec<LinkPoll>| {

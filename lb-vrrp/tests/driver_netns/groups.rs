@@ -39,7 +39,11 @@ fn group(priority: u8) -> Configuration {
 }
 
 fn states(node: &Node) -> Vec<State> {
-    node.status().routers.iter().map(|of| of.state).collect()
+    node.status()
+        .routers
+        .iter()
+        .map(|router| router.state)
+        .collect()
 }
 
 fn wait_states(node: &Node, wanted: State) {
@@ -205,7 +209,7 @@ fn a_router_that_ignores_its_interface_stays_master_without_carrier() {
             .contains("NO-CARRIER")
             .then_some(())
     });
-    // A router that minds is told by the same monitor.
+    // A router without a delay is in Fault by the same notification.
     a.reload(vec![router(0, 150)]).unwrap();
     a.wait_state(State::Fault);
     a.reload(vec![router(0, 150).with_ignores_interface(true)])

@@ -109,7 +109,9 @@ fn ipv6_routers_elect_announce_and_resign_beside_ipv4_ones_of_the_same_vrid() {
             frames
                 .iter()
                 .filter_map(|frame| UnsolicitedNeighbourAdvertisement::parse(&frame.bytes))
-                .any(|of| of.address == address && of.mac.octets() == lan.a.mac())
+                .any(|announcement| {
+                    announcement.address == address && announcement.mac.octets() == lan.a.mac()
+                })
         };
         let enough = frames.iter().filter_map(advert).count() >= 3;
         (enough && announced(LOCAL) && announced(GLOBAL)).then_some(frames)
@@ -135,7 +137,7 @@ fn ipv6_routers_elect_announce_and_resign_beside_ipv4_ones_of_the_same_vrid() {
     assert!(took < Duration::from_millis(1200), "{took:?}");
     wait_for("the address on b", || lan.b.holds(GLOBAL).then_some(()));
     let resigned = capture.count(|frame| {
-        advert(frame).is_some_and(|of| of.content.priority == AdvertisedPriority::Resign)
+        advert(frame).is_some_and(|sent| sent.content.priority == AdvertisedPriority::Resign)
     });
     assert_eq!(resigned, 1, "adverts with priority 0");
     b.shutdown();
@@ -148,7 +150,7 @@ fn crowded(count: u16) -> RouterSpec {
         0 => Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0x5e, 0x100),
         _ => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 1, number),
     };
-    let addresses: Vec<IpAddr> = (0..count).map(|of| address(of).into()).collect();
+    let addresses: Vec<IpAddr> = (0..count).map(|number| address(number).into()).collect();
     let config = RouterConfig::builder(Vrid::new(51).unwrap())
         .version(Version::V3)
         .interval(AdvertInterval::from_centis(50).unwrap())
@@ -170,9 +172,9 @@ fn an_advert_has_as_many_addresses_as_its_interface_has_room_for() {
         let advertised = |since: Instant, wanted: usize| {
             wait_for(&format!("adverts of {wanted} addresses"), || {
                 let frames = capture.frames();
-                let of = |frame: &Frame| Some(advert(frame)?.content.addresses.as_slice().len());
+                let count = |frame: &Frame| Some(advert(frame)?.content.addresses.as_slice().len());
                 let last = frames.iter().rev().filter(|frame| frame.at >= since);
-                (last.take(2).filter_map(of).next() == Some(wanted)).then_some(())
+                (last.take(2).filter_map(count).next() == Some(wanted)).then_some(())
             });
         };
         let a = Node::start(&lan.a, vec![router.clone()]);

@@ -112,16 +112,16 @@ fn transitions(node: &Node) -> Vec<(State, State)> {
     node.drain().into_iter().filter_map(pair).collect()
 }
 
-/// Of a master whose macvlan somebody has deleted, once it holds its addresses again: nobody was told
-/// that it held what it did not, unless the macvlan was back before that was seen, as with an address.
+/// Asserts the transitions of a master whose macvlan was deleted, once it holds its addresses again:
+/// through Fault, or none if the macvlan was restored before its loss was noticed.
 fn assert_put_back(node: &Node) {
     let seen = transitions(node);
-    let told = [
+    let expected = [
         (State::Master, State::Fault),
         (State::Fault, State::Backup),
         (State::Backup, State::Master),
     ];
-    assert!(seen.is_empty() || seen == told, "{seen:?}");
+    assert!(seen.is_empty() || seen == expected, "{seen:?}");
 }
 
 #[testbed::host_test]
@@ -295,7 +295,7 @@ fn a_killed_master_is_replaced_and_its_left_over_address_removed_when_it_returns
         };
         (capture.count(ours) >= 10).then_some(())
     });
-    assert!(lan.a.holds(VIP), "nobody has cleaned up after a crash");
+    assert!(lan.a.holds(VIP), "the crash left the address");
 
     // The same host with a lower priority: what it left is gone before it listens.
     let a = Node::start(&lan.a, vec![calm_spec(51, 50)]);
@@ -390,7 +390,7 @@ fn what_a_pulled_cable_kept_back_is_not_said_when_it_is_in_again() {
         (adverts(false) > before + 3).then_some(())
     });
     assert_eq!(adverts(true), 0);
-    // An end that leaves the cable in is told.
+    // A shutdown with the cable plugged in is advertised.
     a.shutdown();
     wait_for("the resignation", || (adverts(true) == 1).then_some(()));
 }
@@ -422,7 +422,7 @@ fn an_interface_that_disappears_and_appears_is_used_again() {
     lan.a.ip("addr add 192.0.2.1/24 dev eth0");
     a.wait_state(State::Master);
     wait_for("the address", || lan.a.holds(VIP).then_some(()));
-    // The new interface hears others: a better router wins.
+    // The new interface receives adverts: a better router wins.
     let b = Node::start(&lan.b, vec![quick_spec(200)]);
     b.wait_state(State::Master);
     a.wait_state(State::Backup);
@@ -518,19 +518,19 @@ fn bad_packets_are_counted_and_change_nothing() {
     assert_eq!(a.state(), State::Master);
     assert!(lan.a.holds(VIP));
 
-    // Told, and a second one of a kind only counted.
+    // Each kind is reported once, and further ones are counted.
     from_c.send(source, 254, &finish(winning.clone()));
     wait_for("the eleventh", || {
         (a.status().routers[0].stats.rejected == 11).then_some(())
     });
-    let told = a
+    let reported = a
         .drain()
         .into_iter()
         .filter(|event| matches!(event, Event::Rejected { .. }))
         .count();
     assert!(
-        (5..=10).contains(&told),
-        "{told} events for eleven packets of several kinds"
+        (5..=10).contains(&reported),
+        "{reported} events for eleven packets of several kinds"
     );
 
     // The same bytes without a fault do win: it was the faults that kept them from it.
@@ -539,7 +539,7 @@ fn bad_packets_are_counted_and_change_nothing() {
 }
 
 #[testbed::host_test]
-fn an_address_that_somebody_deletes_is_put_back_and_announced() {
+fn deleted_address_is_restored_and_announced() {
     let lan = Lan::new();
     let first = Capture::start(&lan.c);
     let a = Node::start(&lan.a, vec![quick_spec(150)]);
@@ -591,7 +591,7 @@ fn a_reload_changes_what_differs_and_nothing_else() {
         move |frame: &netns::Frame| {
             frame
                 .announcement()
-                .is_some_and(|of| of.address.to_string() == address)
+                .is_some_and(|announcement| announcement.address.to_string() == address)
         }
     };
     wait_for("ten announcements of the new address", || {
@@ -649,7 +649,7 @@ fn a_router_that_a_reload_adds_begins_without_left_over_addresses() {
     let a = Node::start(&lan.a, vec![first.clone()]);
     wait_for("the address on a", || lan.a.holds(VIP).then_some(()));
     lan.a.ip("addr add 192.0.2.53/24 dev eth0");
-    // The driver knows it as soon as the kernel has told it.
+    // The driver knows the address after the kernel's notification.
     wait_for("the left-over address to go", || {
         a.reload(vec![first.clone()]).unwrap();
         a.reload(vec![first.clone(), added.clone()]).unwrap();
@@ -758,7 +758,7 @@ fn routers_join_the_groups_they_use_and_no_others() {
     let a = Node::start(&lan.a, vec![elsewhere(150)]);
     a.wait_state(State::Master);
     assert_eq!(groups(), [other]);
-    // They hear each other there.
+    // They receive each other's adverts there.
     let b = Node::start(&lan.b, vec![elsewhere(100)]);
     b.wait_received(MASTER_DOWN_ADVERTS);
     assert_eq!((a.state(), b.state()), (State::Master, State::Backup));

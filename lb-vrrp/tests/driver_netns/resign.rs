@@ -57,7 +57,7 @@ fn a_better_router_steps_down_and_leaves_it_at_that() {
     assert_eq!((a.state(), b.state()), (State::Backup, State::Master));
     assert!(a.status().routers[0].resigned);
     let mac = lan.a.mac();
-    let zero = |frame: &Frame| frame.vrrp_from(mac).is_some_and(|of| of[22] == 0);
+    let zero = |frame: &Frame| frame.vrrp_from(mac).is_some_and(|packet| packet[22] == 0);
     assert_eq!(capture.count(zero), 1, "adverts with priority 0");
 
     assert!(a.resume("VI_1").unwrap());
@@ -65,7 +65,7 @@ fn a_better_router_steps_down_and_leaves_it_at_that() {
     a.wait_state(State::Master);
     b.wait_state(State::Backup);
 
-    // Nobody there: no address is lost for longer than it takes to see that.
+    // Without another router the address is absent for one master down interval.
     b.shutdown();
     a.resign("VI_1").unwrap();
     a.wait_state(State::Master);
@@ -87,7 +87,7 @@ fn a_group_steps_down_as_a_whole() {
             status
                 .routers
                 .iter()
-                .all(|of| of.state == state)
+                .all(|router| router.state == state)
                 .then_some(())
         });
     };

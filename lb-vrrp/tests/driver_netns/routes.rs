@@ -98,7 +98,7 @@ fn routes_and_rules_follow_the_master() {
 }
 
 #[testbed::host_test]
-fn what_somebody_deletes_comes_back() {
+fn deleted_routes_and_rules_are_restored() {
     let lan = Lan::new();
     let a = Node::start(&lan.a, vec![spec(150)]);
     wait_all(&lan.a, &ALL);
@@ -106,7 +106,7 @@ fn what_somebody_deletes_comes_back() {
     wait_all(&lan.a, &ALL);
     lan.a.ip("rule del prio 900");
     wait_all(&lan.a, &ALL);
-    // The kernel removes routes with their source, and tells nobody.
+    // The kernel removes routes with their source without a notification.
     lan.a.ip(&format!("addr del {VIP}/24 dev eth0"));
     wait_for("the address", || lan.a.holds(VIP).then_some(()));
     wait_all(&lan.a, &ALL);
@@ -196,19 +196,19 @@ fn a_reload_changes_only_the_routes_that_differ() {
 }
 
 #[testbed::host_test]
-fn a_route_that_cannot_be_is_told_and_tried_again() {
+fn impossible_route_is_reported_and_retried() {
     let lan = Lan::new();
     let spec = calm_spec(51, 150)
         .with_virtual_routes([route("198.51.100.0/24").with_gateway("10.77.0.1".parse().unwrap())]);
     let a = Node::start(&lan.a, vec![spec]);
-    let told = wait_for("the event", || {
+    let error = wait_for("the event", || {
         a.drain().into_iter().find_map(|event| match event {
             Event::RouteFailed { error, .. } => Some(error),
             _ => None,
         })
     });
     assert_eq!(
-        told.to_string(),
+        error.to_string(),
         "cannot add route 198.51.100.0/24 via 10.77.0.1"
     );
     assert_eq!(a.state(), State::Master);
@@ -221,7 +221,7 @@ fn a_route_that_cannot_be_is_told_and_tried_again() {
 }
 
 #[testbed::host_test]
-fn the_interface_of_a_route_is_tracked_unless_told_otherwise() {
+fn route_interface_is_tracked_unless_no_track() {
     let lan = Lan::new();
     lan.a.ip("link add side0 up type veth peer name side1");
     lan.a.ip("link set side1 up");
@@ -287,9 +287,9 @@ fn ipv6_routes_and_rules_too() {
     assert_eq!(all(), Vec::<String>::new());
 }
 
-/// The kernel takes a rule that says more for one that says less, when it adds and when it deletes.
+/// The kernel matches a rule with more attributes by one with fewer, when it adds and when it deletes.
 #[testbed::host_test]
-fn rules_of_one_priority_are_told_from_each_other() {
+fn rules_of_one_priority_are_distinguished() {
     let lan = Lan::new();
     let rule = || VirtualRule::new(AddressFamily::Ipv4, 200, RuleAction::Table(9));
     let special = [
@@ -306,11 +306,11 @@ fn rules_of_one_priority_are_told_from_each_other() {
             .with_users(0..=0)
             .with_suppress_interface_group(3),
     ];
-    let of = |rules: &[VirtualRule]| calm_spec(51, 150).with_virtual_rules(rules.to_vec());
+    let router = |rules: &[VirtualRule]| calm_spec(51, 150).with_virtual_rules(rules.to_vec());
     let every: Vec<VirtualRule> = special.iter().cloned().chain([rule()]).collect();
     // Another's, which has all that the plain one names.
     lan.a.ip("rule add fwmark 8 lookup 9 prio 200");
-    let a = Node::start(&lan.a, vec![of(&every)]);
+    let a = Node::start(&lan.a, vec![router(&every)]);
     let lines = [
         "200: from all fwmark 0x6 lookup 9 proto 112",
         "200: from all fwmark 0x7 lookup 9 proto 112",
@@ -331,9 +331,9 @@ fn rules_of_one_priority_are_told_from_each_other() {
             (seen == wanted).then_some(())
         });
     };
-    a.reload(vec![of(&special)]).unwrap();
+    a.reload(vec![router(&special)]).unwrap();
     missing(&[lines[4]]);
-    a.reload(vec![of(&special[1..])]).unwrap();
+    a.reload(vec![router(&special[1..])]).unwrap();
     missing(&[lines[0], lines[4]]);
     a.shutdown();
     assert_eq!(all(&lan.a), Vec::<String>::new());

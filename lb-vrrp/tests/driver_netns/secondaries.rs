@@ -92,7 +92,7 @@ fn secondaries_are_promoted_while_a_router_asks_for_it() {
 }
 
 #[testbed::host_test]
-fn what_a_killed_router_set_its_successor_puts_back() {
+fn promote_secondaries_of_a_killed_router_is_restored() {
     let lan = Lan::new();
     lan.a.set("ipv4/conf/eth0/promote_secondaries", "0");
     let kill_one = || {

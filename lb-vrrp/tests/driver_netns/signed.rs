@@ -83,7 +83,7 @@ fn signed_adverts_elect_and_recordings_and_forgeries_do_nothing() {
     assert_eq!((stats.replays, stats.hmac_invalid), (3, 1));
     assert_eq!((a.state(), b.state()), (State::Master, State::Backup));
 
-    // Who has another key is not heard, and does not hear.
+    // A router with another key is ignored, and ignores the others.
     drop(b);
     let other = Node::start(&lan.b, vec![signed(100, 8)]);
     other.wait_state(State::Master);

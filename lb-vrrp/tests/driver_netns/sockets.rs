@@ -92,8 +92,8 @@ fn a_socket_that_could_not_be_opened_is_opened_later() {
     wait_for("the address again", || lan.a.holds(VIP).then_some(()));
 }
 
-/// What the kernel makes of such a wish: twice as much, but of an ordinary user's, in a namespace of
-/// its own, no more than `net.core.rmem_max`.
+/// The buffer that the kernel grants for a size: twice the size, for an ordinary user in a namespace
+/// at most `net.core.rmem_max`.
 fn granted(bytes: usize) -> usize {
     let socket = UnixDatagram::unbound().unwrap();
     if setsockopt(&socket, RcvBufForce, &bytes).is_ok() {
@@ -152,7 +152,7 @@ fn what_was_lost_with_notifications_is_found() {
     wait_for("the address", || lan.a.holds(VIP).then_some(()));
     let pid = Pid::from_raw(child.0.id().try_into().unwrap());
 
-    // It sleeps while more is told than its socket holds, the loss of its address at last.
+    // It is stopped while more notifications arrive than its socket holds, the last for its address.
     kill(pid, Signal::SIGSTOP).unwrap();
     let mut batch = String::new();
     for number in 0..4000 {

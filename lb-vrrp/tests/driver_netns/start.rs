@@ -41,7 +41,7 @@ fn a_sticky_router_waits_for_any_packet_of_the_protocol_or_its_limit() {
 }
 
 #[testbed::host_test]
-fn nobody_takes_part_before_the_delay_after_the_start_is_over() {
+fn startup_delay_keeps_routers_in_initialize() {
     let lan = Lan::new();
     let capture = Capture::start(&lan.c);
     let begun = Instant::now();
@@ -84,7 +84,7 @@ fn a_source_that_is_tracked_and_a_peer_that_is_missing_are_faults() {
                 .with_tracks_source(tracks),
         ]
     };
-    let told = |node: &Node, wanted: Option<LinkProblem>| {
+    let wait_for_problem = |node: &Node, wanted: Option<LinkProblem>| {
         wait_for("the event", || {
             let events = node.drain();
             events
@@ -94,7 +94,7 @@ fn a_source_that_is_tracked_and_a_peer_that_is_missing_are_faults() {
         });
     };
     let a = Node::start(&lan.a, tracked(true));
-    told(&a, Some(LinkProblem::SourceMissing));
+    wait_for_problem(&a, Some(LinkProblem::SourceMissing));
     assert_eq!(a.state(), State::Fault);
     lan.a.ip(&format!("addr add {source}/24 dev eth0"));
     a.wait_state(State::Master);
@@ -107,7 +107,7 @@ fn a_source_that_is_tracked_and_a_peer_that_is_missing_are_faults() {
     let peerless = || spec(quick(51, 150).build().unwrap()).with_needs_peer(true);
     let capture = Capture::start(&lan.c);
     let a = Node::start(&lan.a, vec![peerless()]);
-    told(&a, Some(LinkProblem::NoPeer));
+    wait_for_problem(&a, Some(LinkProblem::NoPeer));
     // Nothing passes that could be counted; a backup would be master after 0.36 s.
     pause(SECOND / 2);
     assert_eq!(a.state(), State::Fault);
@@ -131,7 +131,10 @@ fn adverts_of_other_virtual_routers_are_counted_and_logged_on_request() {
         injector.send([192, 0, 2, 2], 255, &[0x31, 77, 100, 0, 0, 10, 0, 0]);
         sent += 1;
         let status = a.status();
-        let counts = status.interfaces.iter().map(|of| of.unknown_vrid);
+        let counts = status
+            .interfaces
+            .iter()
+            .map(|interface| interface.unknown_vrid);
         Some(counts.sum::<u64>()).filter(|count| *count >= 3)
     });
     assert!(counted <= sent, "{counted} of {sent}");
@@ -174,7 +177,7 @@ fn an_interface_may_come_after_its_router() {
             (a.status().routers[0].problem == Some(LinkProblem::Missing)).then_some(())
         });
         assert_eq!(a.state(), State::Fault);
-        // It runs without, and would not be started: a reload says so, and changes nothing.
+        // It runs without the interface, but would not start: a reload reports that and changes nothing.
         let error = a.reload(eth1(false)).unwrap_err();
         assert!(matches!(error, Error::InterfaceNotFound { .. }), "{error}");
         a.reload(eth1(true)).unwrap();

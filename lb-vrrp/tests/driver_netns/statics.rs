@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Addresses, routes and rules that are there whoever is master.
+//! Static addresses, routes and rules.
 
 use std::process::Command;
 use std::time::Duration;
@@ -67,16 +67,16 @@ fn nothing(host: &Namespace) {
     assert!(!host.holds(OWN));
 }
 
-fn amiss(status: &DriverStatus) -> Vec<String> {
+fn missing_items(status: &DriverStatus) -> Vec<String> {
     let items = status.statics.iter();
     items
-        .map(|of| format!("{}: {}", of.item, of.problem))
+        .map(|entry| format!("{}: {}", entry.item, entry.problem))
         .collect()
 }
 
-fn wait_amiss(node: &Node, wanted: &[&str]) {
-    wait_for("what is amiss", || {
-        (amiss(&node.status()) == wanted).then_some(())
+fn wait_missing(node: &Node, wanted: &[&str]) {
+    wait_for("the missing items", || {
+        (missing_items(&node.status()) == wanted).then_some(())
     });
 }
 
@@ -99,13 +99,13 @@ fn static_items_are_there_without_any_router_and_gone_after_the_stop() {
             .unwrap()
             .contains("\"label\":\"eth0:own\"")
     );
-    assert_eq!(amiss(&a.status()), Vec::<String>::new());
+    assert_eq!(missing_items(&a.status()), Vec::<String>::new());
     a.shutdown();
     nothing(&lan.a);
 }
 
 #[testbed::host_test]
-fn static_items_stay_whoever_is_master() {
+fn static_items_are_independent_of_the_state() {
     let lan = Lan::new();
     let a = Node::start(&lan.a, with(three(), vec![quick_spec(100)]));
     wait_three(&lan.a);
@@ -134,10 +134,10 @@ fn static_items_that_vanish_are_put_back() {
     wait_three(&lan.a);
     lan.a.ip("route del 203.0.113.0/24");
     wait_three(&lan.a);
-    let mut told = Vec::new();
+    let mut reports = Vec::new();
     wait_for("the events", || {
-        told.extend(restored(&a));
-        let has = |what: &str| told.iter().any(|of| of.starts_with(what));
+        reports.extend(restored(&a));
+        let has = |what: &str| reports.iter().any(|name| name.starts_with(what));
         (has("address") && has("route") && has("rule")).then_some(())
     });
 
@@ -149,7 +149,7 @@ fn static_items_that_vanish_are_put_back() {
             .is_empty()
             .then_some(())
     });
-    wait_amiss(
+    wait_missing(
         &a,
         &[
             "route 203.0.113.0/24 via 198.51.100.1 src 198.51.100.11: Network is unreachable (os error 101)",
@@ -157,14 +157,14 @@ fn static_items_that_vanish_are_put_back() {
     );
     lan.a.ip("link set eth0 up");
     wait_three(&lan.a);
-    wait_amiss(&a, &[]);
+    wait_missing(&a, &[]);
 }
 
 /// The kernel takes the route away without a word, and the loss of the carrier never counts.
 #[testbed::host_test]
 fn a_route_is_put_back_after_a_loss_that_was_too_short_to_count() {
     let lan = Lan::new();
-    // With IPv6 it would be told that a link-local address has gone.
+    // With IPv6 the kernel would notify the loss of a link-local address.
     lan.a.set("ipv6/conf/eth0/disable_ipv6", "1");
     let long = Duration::from_secs(200);
     let statics = StaticItems::default().with_route(route("10.5.0.0/16").with_interface("eth0"));
@@ -209,16 +209,16 @@ fn an_interface_that_comes_late_or_again_gets_its_items() {
         "address 2001:db8:7::1/64 dev side0: interface side0 missing",
         "route 10.5.0.0/16 dev side0: interface side0 missing",
     ];
-    wait_amiss(&a, &missing);
+    wait_missing(&a, &missing);
     for _ in 0..2 {
         lan.a.ip("link add side0 up type veth peer name side1");
         lan.a.ip("link set side1 up");
         wait_all(&lan.a, &["10.5.0.0/16 dev side0 proto 112"]);
         wait_for("the address", || lan.a.holds("2001:db8:7::1").then_some(()));
         assert!(lan.a.holds(OWN));
-        wait_amiss(&a, &[]);
+        wait_missing(&a, &[]);
         lan.a.ip("link del side0");
-        wait_amiss(&a, &missing);
+        wait_missing(&a, &missing);
     }
     a.shutdown();
 }
@@ -329,7 +329,10 @@ fn every(host: &Namespace) -> (usize, usize) {
     let listing = host.ip("-6 rule show");
     let rules = listing.lines().filter(|line| line.contains("proto 112"));
     (
-        addresses.iter().filter(|of| host.holds(of)).count(),
+        addresses
+            .iter()
+            .filter(|address| host.holds(address))
+            .count(),
         all(host).len() + rules.count(),
     )
 }
@@ -347,13 +350,9 @@ fn a_start_removes_what_a_crash_left_and_lets_stay_what_is_still_wanted() {
     wait_for("all of it", || (every(&lan.a) == (5, 7 + 3)).then_some(()));
     child.0.kill().unwrap();
     child.0.wait().unwrap();
-    assert_eq!(
-        every(&lan.a),
-        (5, 10),
-        "nobody has cleaned up after a crash"
-    );
+    assert_eq!(every(&lan.a), (5, 10), "the crash left the items");
     lan.a.ip("addr add 10.7.0.2/32 dev eth0");
-    // What the kernel itself does with a new interface is over.
+    // The kernel's own changes of a new interface are complete.
     wait_for("duplicate detection", || {
         let tentative = lan.a.ip("-6 -o addr show tentative");
         tentative.is_empty().then_some(())
@@ -366,14 +365,14 @@ fn a_start_removes_what_a_crash_left_and_lets_stay_what_is_still_wanted() {
     wait_for("the crash to be cleaned up", || {
         (every(&lan.a) == (4, 6 + 2)).then_some(())
     });
-    wait_amiss(&a, &[]);
+    wait_missing(&a, &[]);
     // Without routers nothing passes that could be counted. What is not wanted is removed at once.
     pause(Duration::from_millis(100));
     let seen = monitor.stop().unwrap();
     // One has another label, which is another address.
     let touched = ["10.7.0.1", "10.7.0.3", "10.8.0.0/16", "801:"];
     for line in seen.lines().filter(|line| !line.starts_with(' ')) {
-        assert!(touched.iter().any(|of| line.contains(of)), "{seen}");
+        assert!(touched.iter().any(|part| line.contains(part)), "{seen}");
     }
     let entry = lan.a.address("10.7.0.3").unwrap();
     assert!(entry.contains("\"label\":\"eth0\""), "{entry}");
@@ -434,7 +433,7 @@ fn what_another_driver_holds_is_not_left_over() {
 }
 
 #[testbed::host_test]
-fn a_successor_goes_on_with_static_items_and_removes_those_it_does_not_want() {
+fn upgrade_keeps_static_items_and_removes_unconfigured_ones() {
     let lan = Lan::new();
     let more = three()
         .with_address(VirtualAddress::new([10, 7, 0, 1].into()).with_interface("eth0"))
@@ -476,7 +475,7 @@ fn an_item_that_cannot_be_restored_puts_its_group_into_fault() {
     let routers = || vec![calm_spec(51, 150), other.clone()];
     let a = Node::start(&lan.a, with(statics.clone(), routers()));
     a.wait_state(State::Master);
-    // Deleted and put back: nobody minds.
+    // Deleted and restored: no router changes its state.
     transitions(&a);
     lan.a.ip("route del 10.5.0.0/16");
     wait_for("the route", || {
@@ -502,7 +501,7 @@ fn an_item_that_cannot_be_restored_puts_its_group_into_fault() {
         let tracked: Vec<String> = first
             .tracked
             .iter()
-            .map(|of| format!("{} {}", of.object, of.fault))
+            .map(|tracked| format!("{} {}", tracked.object, tracked.fault))
             .collect();
         assert_eq!(tracked, ["static route 10.5.0.0/16 dev side0 true"]);
         assert_eq!(first.faults.to_string(), "tracked object failed");
@@ -523,9 +522,9 @@ fn an_item_that_cannot_be_restored_puts_its_group_into_fault() {
             lan.a.ip(words);
         }
         a.wait_state(State::Master);
-        wait_amiss(&a, &[]);
+        wait_missing(&a, &[]);
     }
-    // One that is told by a reload.
+    // An item that a reload changes.
     lan.a.ip("link set side0 down");
     a.wait_state(State::Fault);
     a.reload(with(three(), routers())).unwrap();
@@ -559,8 +558,8 @@ fn what_is_not_tracked_is_put_there_once() {
     pause(Duration::from_millis(1200));
     wait_all(&lan.a, &left);
     assert!(!lan.a.holds(OWN));
-    assert_eq!(amiss(&a.status()), Vec::<String>::new());
-    // Nor by a reload that does not change them, nor by a successor.
+    assert_eq!(missing_items(&a.status()), Vec::<String>::new());
+    // Nor by a reload that does not change them, nor by an upgrade.
     let more =
         statics.with_address(VirtualAddress::new([10, 7, 0, 1].into()).with_interface("eth0"));
     a.reload(with(more.clone(), Vec::new())).unwrap();

@@ -122,7 +122,12 @@ fn a_router_waits_for_the_first_result_of_its_script_and_shares_it() {
         Configuration::new(routers).with_objects([object.clone()]),
     );
     wait_for("the first run", || runs.exists().then_some(()));
-    let all = |state: State| a.status().routers.iter().all(|of| of.state == state);
+    let all = |state: State| {
+        a.status()
+            .routers
+            .iter()
+            .all(|router| router.state == state)
+    };
     assert!(all(State::Initialize));
     fs::write(&ready, "").unwrap();
     wait_for("all master", || all(State::Master).then_some(()));

@@ -130,8 +130,11 @@ fn a_virtual_mac_address_goes_with_the_master() {
             );
             assert_eq!(super::checksum(&packet[..20]), 0, "IPv4 header");
         }
-        if let Some(of) = frame.announcement() {
-            assert_eq!((of.mac.octets(), &frame.bytes[6..12]), (MAC, &MAC[..]));
+        if let Some(announcement) = frame.announcement() {
+            assert_eq!(
+                (announcement.mac.octets(), &frame.bytes[6..12]),
+                (MAC, &MAC[..])
+            );
         }
     }
     wait_learnt(&lan, "pa");
@@ -197,19 +200,19 @@ fn a_master_yields_to_the_first_advert_with_its_own_address() {
         frames.retain(|frame| frame.vrrp().is_some_and(|packet| packet[15] == host));
         frames
     };
-    // A whole interval after the second one, which b has heard, too.
+    // A whole interval after the second one, which b has received, too.
     wait_for("three adverts", || (adverts(1).len() >= 3).then_some(()));
     let first = adverts(1)[0].at;
     let mut last_words = adverts(2);
     last_words.retain(|frame| frame.at > first);
-    // Its farewell, at once: half an interval before it would hear a second one.
+    // Its farewell, at once: half an interval before a second one is due.
     let late = first + Duration::from_millis(250);
     assert!(
         last_words.len() <= 2 && last_words.iter().all(|frame| frame.at < late),
         "{:?}",
         last_words
             .iter()
-            .map(|of| of.at - first)
+            .map(|frame| frame.at - first)
             .collect::<Vec<_>>()
     );
 }
@@ -234,7 +237,7 @@ fn a_backup_takes_no_frame_that_is_for_the_master() {
         lan.bridge
             .bridge(&format!("fdb del {MAC_TEXT} dev {port} master"));
     }
-    let heard = |host: &Namespace, address: &str| {
+    let reaches = |host: &Namespace, address: &str| {
         lan.c.ip(&format!(
             "neigh replace {address} lladdr {MAC_TEXT} dev eth0 nud permanent"
         ));
@@ -246,8 +249,8 @@ fn a_backup_takes_no_frame_that_is_for_the_master() {
         client.send_to(b"?", (address, 7)).unwrap();
         server.recv_from(&mut [0; 8]).is_ok()
     };
-    assert!(heard(&lan.a, "192.0.2.1"), "the master takes it");
-    assert!(!heard(&lan.b, "192.0.2.2"));
+    assert!(reaches(&lan.a, "192.0.2.1"), "the master takes it");
+    assert!(!reaches(&lan.b, "192.0.2.2"));
     assert_eq!(learnt(&lan), None, "it went everywhere");
 }
 
@@ -270,7 +273,7 @@ fn child_router_with_vmac() {
 }
 
 #[testbed::host_test]
-fn a_killed_router_leaves_nothing_that_its_successor_does_not_repair() {
+fn macvlans_of_a_killed_router_are_repaired_by_the_next_start() {
     let lan = Lan::new();
     lan.a.set("ipv4/conf/eth0/arp_announce", "1");
     let before = beneath(&lan.a);
@@ -310,7 +313,7 @@ fn a_killed_router_leaves_nothing_that_its_successor_does_not_repair() {
 }
 
 #[testbed::host_test]
-fn a_macvlan_that_somebody_deletes_or_sets_down_is_put_back() {
+fn deleted_or_downed_macvlan_is_restored() {
     let lan = Lan::new();
     let a = Node::start(&lan.a, vec![quick(150)]);
     wait_answers(&lan, &lan.a, VIP);
@@ -329,7 +332,7 @@ fn a_macvlan_that_somebody_deletes_or_sets_down_is_put_back() {
     a.wait_state(State::Master);
     assert_eq!(wait_answers(&lan, &lan.a, VIP), MAC_TEXT);
     assert_put_back(&a);
-    // It hears on the new one, too.
+    // It receives on the new one, too.
     let b = Node::start(&lan.b, vec![quick(200)]);
     b.wait_state(State::Master);
     a.wait_state(State::Backup);
@@ -403,8 +406,13 @@ fn two_families_and_two_vrids_share_an_interface() {
     let second = |priority| {
         calm(52, priority).with_virtual_addresses([vip("192.0.2.52"), vip("192.0.2.53")])
     };
-    let states =
-        |node: &Node| -> Vec<State> { node.status().routers.iter().map(|of| of.state).collect() };
+    let states = |node: &Node| -> Vec<State> {
+        node.status()
+            .routers
+            .iter()
+            .map(|router| router.state)
+            .collect()
+    };
     let wait = |node: &Node, wanted: &[State]| {
         wait_for(&format!("{wanted:?}"), || {
             (states(node) == wanted).then_some(())
@@ -420,7 +428,7 @@ fn two_families_and_two_vrids_share_an_interface() {
         .status()
         .routers
         .iter()
-        .map(|of| of.vmac.clone().unwrap())
+        .map(|router| router.vmac.clone().unwrap())
         .collect();
     assert_eq!(
         names.iter().map(|name| &**name).collect::<Vec<_>>(),
@@ -469,10 +477,10 @@ fn two_families_and_two_vrids_share_an_interface() {
                 UnsolicitedNeighbourAdvertisement::parse(&frame.bytes)?,
             ))
         })
-        .filter(|(_, of)| of.address.segments()[0] == 0x2001);
-    for (frame, of) in announced {
+        .filter(|(_, announcement)| announcement.address.segments()[0] == 0x2001);
+    for (frame, announcement) in announced {
         assert_eq!(
-            (of.mac.octets(), &frame.bytes[6..12]),
+            (announcement.mac.octets(), &frame.bytes[6..12]),
             (six_mac, &six_mac[..])
         );
     }
@@ -544,8 +552,8 @@ fn adverts_can_leave_with_the_interfaces_own_address() {
         if frame.vrrp().is_some() {
             assert_eq!(frame.bytes[6..12], mac);
         }
-        if let Some(of) = frame.announcement() {
-            assert_eq!(of.mac.to_string(), own);
+        if let Some(announcement) = frame.announcement() {
+            assert_eq!(announcement.mac.to_string(), own);
         }
     }
     drop(a);

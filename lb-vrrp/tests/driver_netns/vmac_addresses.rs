@@ -67,10 +67,14 @@ fn an_address_on_another_interface_has_the_virtual_mac_address() {
     assert_eq!(resolved(&lan, &lan.a, OTHER), MAC_TEXT);
     assert_ne!(resolved(&lan, &lan.a, VIP), MAC_TEXT);
     for frame in capture.frames() {
-        if let Some(of) = frame.announcement() {
-            let virtual_mac = of.address.octets() == [198, 51, 100, 101];
-            assert_eq!(of.mac.octets() == MAC, virtual_mac, "{of:?}");
-            assert_eq!(frame.bytes[6..12], of.mac.octets());
+        if let Some(announcement) = frame.announcement() {
+            let virtual_mac = announcement.address.octets() == [198, 51, 100, 101];
+            assert_eq!(
+                announcement.mac.octets() == MAC,
+                virtual_mac,
+                "{announcement:?}"
+            );
+            assert_eq!(frame.bytes[6..12], announcement.mac.octets());
         }
         if frame.vrrp().is_some() {
             assert_ne!(frame.bytes[6..12], MAC, "adverts are the router's");
@@ -85,7 +89,7 @@ fn an_address_on_another_interface_has_the_virtual_mac_address() {
     wait_on(&lan.b, "vrrp.51", OTHER);
     assert_eq!(resolved(&lan, &lan.b, OTHER), MAC_TEXT);
 
-    // Deleted, it is made anew; a reload moves the address off it and on again.
+    // Deleted, it is restored; a reload moves the address off it and on again.
     b.drain();
     lan.b.ip("link del vrrp.51");
     wait_on(&lan.b, "vrrp.51", OTHER);
@@ -211,7 +215,7 @@ fn a_killed_one_leaves_a_macvlan_that_is_taken_over_or_removed() {
 }
 
 #[testbed::host_test]
-fn a_successor_goes_on_with_it() {
+fn upgrade_keeps_the_macvlan_of_an_address() {
     let lan = segments();
     let a = Node::start(&lan.a, vec![router(150, true)]);
     let b = Node::start(&lan.b, vec![router(100, true)]);

@@ -4,7 +4,8 @@
 //! - I1: when nothing has happened for the longest master down interval and two round trips,
 //!   every group of routers has exactly one master, and no preempting router with a higher
 //!   priority.
-//! - I2: while nothing happens, two masters receive each other's adverts within an interval and a round trip.
+//! - I2: while nothing happens, two masters receive each other's adverts within an interval and a
+//!   round trip.
 //! - I3, I4: a backup takes over exactly when its timer, computed by an [oracle], fires.
 //! - I5: after I1 holds there is no further transition.
 //! - I6: the router holds the addresses that is master; outputs come in the order of effect.

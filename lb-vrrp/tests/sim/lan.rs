@@ -11,8 +11,8 @@ use std::{
 };
 
 use lb_vrrp::{
-    AddressFamily, AnnounceReason, Carrier, FaultReason, Output, Received, RouterConfig, State,
-    VirtualRouter,
+    AddressFamily, AnnounceReason, Encapsulation, FaultReason, Output, Received, RouterConfig,
+    State, VirtualRouter,
     group::{Request, Status},
     multicast_group,
     track::Output as Tracked,
@@ -525,7 +525,7 @@ impl Lan {
             source,
             destination,
             hop_limit: 255,
-            carrier: Carrier::Ip,
+            encapsulation: Encapsulation::Ip,
             payload,
         };
         let accepted = Accepted {

@@ -297,7 +297,7 @@ fn killed_and_started_again(cluster: &mut Cluster, daemons: &mut Vec<Background>
     cluster.directors[0].start()?;
     let started = cluster.directors[0].daemon()?;
     started.wait_for_line("adoption", DEADLINE, |line| {
-        line.contains("taking up what an earlier")
+        line.contains("adopting the services of an earlier run")
     })?;
     cluster.wait_for_master(0, DEADLINE)?;
     pause(Duration::from_secs(1));

@@ -95,7 +95,7 @@ fn serve(file: PathBuf, options: &RunOptions) -> Result<(), Failure> {
     let mut settings = Options::default()
         .with_keep(options.keep)
         .with_upgrade(options.upgrade)
-        .with_successor(upgrade_command(options))
+        .with_upgrade_command(upgrade_command(options))
         .with_parts(options.routers, options.virtual_servers);
     if let Some(control) = &options.control {
         settings = settings.with_control(control);

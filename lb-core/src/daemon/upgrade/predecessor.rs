@@ -93,8 +93,8 @@ impl Predecessor {
         options: driver::Options,
     ) -> Result<Claim, RunError> {
         // What can fail comes before the routers change hands.
-        let lock = ControlLock::inherit(self.lock, control)?;
-        let server = ControlServer::inherit(self.socket, control)?;
+        let lock = ControlLock::take_over(self.lock, control)?;
+        let server = ControlServer::take_over(self.socket, control)?;
         let routers = match self.routers {
             Some(offer) if !routers.is_empty() => {
                 Some(Routers::take_over(offer, routers, options).await?)

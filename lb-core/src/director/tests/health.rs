@@ -60,7 +60,7 @@ fn a_real_server_goes_and_comes_back() {
 }
 
 #[test]
-fn a_verdict_that_says_nothing_new_changes_nothing() {
+fn check_verdict_without_a_change_has_no_effect() {
     let mut director = director(virtual_server([real(61), real(62)]));
     up(&mut director, 61);
     down(&mut director, 62);

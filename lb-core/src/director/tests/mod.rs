@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 mod health;
-#[cfg(feature = "daemon")]
-mod inherit;
 mod reload;
+#[cfg(feature = "daemon")]
+mod restore;
 mod roles;
 
 use std::net::SocketAddr;

@@ -99,7 +99,7 @@ fn a_global_sync_daemon_follows_its_instance_or_is_both() {
 }
 
 #[test]
-fn faults_are_not_mailed_where_nobody_wants_that() {
+fn no_email_faults_suppresses_mails_of_faults() {
     let mut model = routers([router("VI_1", 100).with_smtp_alert(true)]);
     model.global.no_fault_mails = true;
     let mut director = Director::new(model);
@@ -251,7 +251,7 @@ fn later_mails_are_single_and_in_order() {
 }
 
 #[test]
-fn a_round_ends_also_when_the_caller_says_so_or_checks_rest() {
+fn first_round_ends_by_the_caller_or_with_suspended_checks() {
     let mut director = director(virtual_server([real(61), real(62)]));
     down(&mut director, 61);
     director.end_first_round();

@@ -11,7 +11,7 @@ use crate::driver::key::{PortKey, RouterKey};
 use crate::driver::router::Surroundings;
 use crate::driver::socket::{Datagram, Incoming, Protocol};
 use crate::wire::AuthenticationHeader;
-use crate::{Carrier, Received, Vrid};
+use crate::{Encapsulation, Received, Vrid};
 
 /// Packets read from one interface before timers and commands have their turn.
 const READS: usize = 64;
@@ -54,12 +54,12 @@ impl AdvertThread {
             }
         };
         let now = Instant::now();
-        let (carrier, message) = match protocol {
-            Protocol::Vrrp => (Carrier::Ip, 0),
+        let (encapsulation, message) = match protocol {
+            Protocol::Vrrp => (Encapsulation::Ip, 0),
             Protocol::AuthenticationHeader => {
                 let ip_header = datagram.ip_header.unwrap_or_default();
-                let carrier = Carrier::AuthenticationHeader { ip_header };
-                (carrier, AuthenticationHeader::LEN)
+                let encapsulation = Encapsulation::AuthenticationHeader { ip_header };
+                (encapsulation, AuthenticationHeader::LEN)
             }
         };
         let Some(vrid) = datagram
@@ -91,7 +91,7 @@ impl AdvertThread {
             source: datagram.source,
             destination: datagram.destination,
             hop_limit: datagram.hop_limit,
-            carrier,
+            encapsulation,
             payload: datagram.payload,
         };
         let proves = router.receive(now, received, &mut self.events) && sticky;

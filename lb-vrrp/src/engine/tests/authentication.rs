@@ -72,9 +72,9 @@ fn give(rig: &mut Rig, sent: &Transmit) -> Result<(), Rejected> {
         source: sent.source,
         destination: sent.destination,
         hop_limit: sent.hop_limit,
-        carrier: match sent.protocol {
-            51 => Carrier::AuthenticationHeader { ip_header: &header },
-            _ => Carrier::Ip,
+        encapsulation: match sent.protocol {
+            51 => Encapsulation::AuthenticationHeader { ip_header: &header },
+            _ => Encapsulation::Ip,
         },
         payload: &sent.payload,
     };
@@ -95,7 +95,7 @@ fn a_captured_authentication_header_is_accepted_and_our_own_is_the_same() {
         source: ip("192.0.2.2"),
         destination: ip("224.0.0.18"),
         hop_limit: packet[8],
-        carrier: Carrier::AuthenticationHeader {
+        encapsulation: Encapsulation::AuthenticationHeader {
             ip_header: &packet[..20],
         },
         payload: &packet[20..],
@@ -142,7 +142,7 @@ fn an_authentication_header_must_be_right_in_every_part() {
             source: good.source,
             destination: good.destination,
             hop_limit: 255,
-            carrier: Carrier::AuthenticationHeader { ip_header: header },
+            encapsulation: Encapsulation::AuthenticationHeader { ip_header: header },
             payload: &good.payload,
         };
         rig.router.handle_advertisement(rig.now, received)

@@ -136,7 +136,7 @@ impl Cell {
                     source: ip(HIGHER),
                     destination: crate::multicast_group(AddressFamily::Ipv4),
                     hop_limit: 254,
-                    carrier: Carrier::Ip,
+                    encapsulation: Encapsulation::Ip,
                     payload: &payload,
                 };
                 rig.router

@@ -207,7 +207,7 @@ fn what_is_written_is_read() {
                 source: ip(HIGHER),
                 destination: ip(ME),
                 hop_limit: 1,
-                carrier: Carrier::Ip,
+                encapsulation: Encapsulation::Ip,
                 payload: &[],
             },
         )

@@ -133,7 +133,7 @@ impl Rig {
             source: ip(from),
             destination,
             hop_limit: 255,
-            carrier: Carrier::Ip,
+            encapsulation: Encapsulation::Ip,
             payload: &payload,
         };
         self.router.handle_advertisement(self.now, received)

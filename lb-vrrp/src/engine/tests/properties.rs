@@ -214,7 +214,7 @@ fn receive(rig: &mut Rig, from: u8, priority: u8, centis: u16, message_only: boo
         source,
         destination,
         hop_limit: 255,
-        carrier: Carrier::Ip,
+        encapsulation: Encapsulation::Ip,
         payload: &payload,
     };
     let (state, before) = (rig.router.state(), rig.router.next_timeout());
@@ -286,7 +286,7 @@ fn run(version: Version, first: &Setup, steps: Vec<Step>) {
                     source: ip(HIGHER),
                     destination: rig.router.config().group(),
                     hop_limit: 255,
-                    carrier: Carrier::Ip,
+                    encapsulation: Encapsulation::Ip,
                     payload: &bytes,
                 };
                 let _ = rig.router.handle_advertisement(now, received);

@@ -64,7 +64,7 @@ fn packet(payload: &[u8]) -> Received<'_> {
         source: ip(HIGHER),
         destination,
         hop_limit: 255,
-        carrier: Carrier::Ip,
+        encapsulation: Encapsulation::Ip,
         payload,
     }
 }
@@ -352,7 +352,7 @@ fn strict_mode_wants_a_link_local_address_first() {
         source,
         destination: group,
         hop_limit: 255,
-        carrier: Carrier::Ip,
+        encapsulation: Encapsulation::Ip,
         payload: &sent,
     };
     for (strict, expected) in [

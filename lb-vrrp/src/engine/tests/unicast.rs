@@ -49,7 +49,7 @@ fn receive(rig: &mut Rig, from: &str, to: &str, hop_limit: u8) -> Result<(), Rej
         source: ip(from),
         destination: ip(to),
         hop_limit,
-        carrier: Carrier::Ip,
+        encapsulation: Encapsulation::Ip,
         payload: &payload,
     };
     rig.router.handle_advertisement(rig.now, received)
@@ -97,7 +97,7 @@ fn the_old_unicast_checksum_is_accepted_and_counted() {
         source: ip(HIGHER),
         destination: ip(ME),
         hop_limit: 255,
-        carrier: Carrier::Ip,
+        encapsulation: Encapsulation::Ip,
         payload: &payload,
     };
     rig.router.handle_advertisement(rig.now, received).unwrap();

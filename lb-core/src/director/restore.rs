@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What an earlier process knew: what it had taken out stays out until a check says otherwise, what
-//! it had found live stays in, and a quorum that was lost has to be gained. The rules are those of a
+//! Restores the state of an earlier process: a real server that is down stays down until its checks
+//! pass, one that is live stays live, and a lost quorum has to be regained. The rules are those of a
 //! reload.
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,10 +13,10 @@ use super::Director;
 use super::service::ServiceState;
 use crate::model::{CheckSpec, Model};
 
-/// What one process knows and another one goes on from.
+/// The state of real servers and quorums that one process passes to another.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Known {
-    /// By the service key as text.
+    /// The virtual servers, by the service key as text.
     services: BTreeMap<String, KnownService>,
 }
 
@@ -36,7 +36,7 @@ struct KnownRealServer {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct KnownCheck {
-    /// What it does, and to whom.
+    /// The check and its target, as text.
     what: String,
     up: bool,
     weight: Option<u32>,
@@ -44,40 +44,44 @@ struct KnownCheck {
 }
 
 impl Known {
-    /// How many real servers are known, and how many of them are down.
+    /// The number of known real servers, and of those that are down.
     pub(crate) fn real_servers(&self) -> (usize, usize) {
-        let all = || self.services.values().flat_map(|of| &of.real_servers);
-        (all().count(), all().filter(|of| !of.up).count())
+        let all = || {
+            self.services
+                .values()
+                .flat_map(|server| &server.real_servers)
+        };
+        (all().count(), all().filter(|server| !server.up).count())
     }
 }
 
 impl Director {
-    /// A director that goes on from what another process knew; what that did not know starts as at
-    /// any start. The first round of checks is still to come, and is told as such. What was mailed
-    /// there is not mailed again.
-    pub(crate) fn going_on(model: Model, known: &Known) -> Self {
+    /// A director with the state of another process; servers that are unknown there start as usual.
+    /// The first round of checks is still to come, and has its digest. What the other process mailed
+    /// is not mailed again.
+    pub(crate) fn restored(model: Model, known: &Known) -> Self {
         let mut director = Self::empty();
         director.install(model, |service| {
             if let Some(known) = known.services.get(&service.key().to_string()) {
-                service.inherit(known);
+                service.restore(known);
             }
         });
         director
     }
 
-    /// Begins with a virtual router in a state that it came to in another process.
-    pub(crate) fn inherit_role(&mut self, router: &str, state: State) {
-        // It was mailed there.
+    /// Sets the state of a virtual router that another process passed on.
+    pub(crate) fn restore_role(&mut self, router: &str, state: State) {
+        // The other process has mailed it.
         self.mailed.insert(router.to_owned(), state);
         self.handle_role(router, state);
     }
 
-    /// Begins with a sync group in a state that it came to in another process.
-    pub(crate) fn inherit_group(&mut self, group: &str, state: State) {
+    /// Sets the state of a sync group that another process passed on.
+    pub(crate) fn restore_group(&mut self, group: &str, state: State) {
         self.mailed_groups.insert(group.to_owned(), state);
     }
 
-    /// What is known so far.
+    /// The state to pass to another process.
     pub(crate) fn known(&self) -> Known {
         let known =
             |(key, service): (_, &ServiceState)| (ToString::to_string(key), service.known());
@@ -111,12 +115,12 @@ impl ServiceState {
         }
     }
 
-    /// Begins with this. A check that is new for a real server counts as passed if that is up.
-    fn inherit(&mut self, known: &KnownService) {
+    /// Sets this state. A check that is new for a real server counts as passed if that is up.
+    fn restore(&mut self, known: &KnownService) {
         let by_address: HashMap<SocketAddr, &KnownRealServer> = known
             .real_servers
             .iter()
-            .map(|of| (of.address, of))
+            .map(|known| (known.address, known))
             .collect();
         for (spec, state) in self.spec.real_servers.iter().zip(&mut self.real_servers) {
             let Some(real_server) = by_address.get(&spec.destination.address) else {
@@ -124,7 +128,7 @@ impl ServiceState {
             };
             for (check, slot) in spec.checks.iter().zip(&mut state.slots) {
                 let what = what(check);
-                match real_server.checks.iter().find(|of| of.what == what) {
+                match real_server.checks.iter().find(|check| check.what == what) {
                     Some(known) => {
                         slot.up = known.up;
                         slot.weight = known.weight;

@@ -2,15 +2,18 @@
 
 use super::*;
 
-/// What another process is told: through the text that it travels as.
+/// The state for another process, through its text form.
 fn handed_over(director: &Director) -> Known {
     let document = serde_json::to_string(&director.known()).unwrap();
     serde_json::from_str(&document).unwrap()
 }
 
 /// Another process's director for this model; its first outputs are drained.
-fn successor(of: &Director, virtual_servers: impl IntoIterator<Item = VirtualServer>) -> Director {
-    let mut director = Director::going_on(model(virtual_servers), &handed_over(of));
+fn restored(
+    director: &Director,
+    virtual_servers: impl IntoIterator<Item = VirtualServer>,
+) -> Director {
+    let mut director = Director::restored(model(virtual_servers), &handed_over(director));
     drain(&mut director);
     director
 }
@@ -30,17 +33,19 @@ fn the_desired_table_is_the_same_at_once() {
     old.handle_check(&id(63, 0), true, &Outcome::pass().with_weight(4));
     assert_eq!(pool(&old), [destination(62, 1), destination(63, 4)]);
 
-    let mut new = Director::going_on(model([server()]), &handed_over(&old));
+    let mut new = Director::restored(model([server()]), &handed_over(&old));
     assert_eq!(new.desired_table(), old.desired_table());
     assert_eq!(new.known(), old.known());
     let outputs = drain(&mut new);
     assert!(
-        !outputs.iter().any(|of| matches!(of, Output::Mail(_))),
+        !outputs
+            .iter()
+            .any(|output| matches!(output, Output::Mail(_))),
         "{outputs:?}"
     );
-    let checks = |of: &&Output| {
+    let checks = |output: &&Output| {
         matches!(
-            of,
+            output,
             Output::CheckAdded {
                 suspended: false,
                 ..
@@ -52,7 +57,7 @@ fn the_desired_table_is_the_same_at_once() {
 }
 
 #[test]
-fn what_was_down_stays_down_until_its_check_says_otherwise() {
+fn restored_down_server_stays_down_until_its_check_passes() {
     let server = || virtual_server([real(61).with_smtp_alert(true), real(62)]);
     let mut old = director(server());
     down(&mut old, 61);
@@ -60,8 +65,8 @@ fn what_was_down_stays_down_until_its_check_says_otherwise() {
     up(&mut old, 62);
     assert_eq!(mails(&mut old).len(), 1);
 
-    let mut new = successor(&old, [server()]);
-    // What was known is told to nobody again, at the end of the round neither.
+    let mut new = restored(&old, [server()]);
+    // Restored states are not reported again, not even at the end of the round.
     down(&mut new, 61);
     up(&mut new, 62);
     new.end_first_round();
@@ -72,17 +77,17 @@ fn what_was_down_stays_down_until_its_check_says_otherwise() {
     assert_eq!(mails(&mut new).len(), 1);
 }
 
-/// A successor that was succeeded before its checks had run, or while they rest.
+/// A second upgrade before the checks have run, or while they are suspended.
 #[test]
-fn what_was_inherited_is_passed_on() {
+fn restored_state_is_passed_on() {
     let server = || virtual_server([real(61), real(62)]).with_ha_suspend(true);
     let mut old = Director::new(model([server()]));
     old.handle_addresses(&BTreeSet::from(["192.168.1.50".parse().unwrap()]));
     down(&mut old, 61);
     old.handle_addresses(&BTreeSet::new());
-    let second = successor(&old, [server()]);
+    let second = restored(&old, [server()]);
     assert!(second.virtual_servers().next().unwrap().suspended);
-    let mut third = successor(&second, [server()]);
+    let mut third = restored(&second, [server()]);
     assert_eq!(pool(&third), [destination(62, 1)]);
     third.handle_addresses(&BTreeSet::from(["192.168.1.50".parse().unwrap()]));
     assert_eq!(pool(&third), [destination(62, 1)]);
@@ -103,14 +108,14 @@ fn a_quorum_that_was_lost_has_to_be_gained() {
     for n in [61, 62] {
         down(&mut old, n);
     }
-    let kept = successor(&old, [server()]);
+    let kept = restored(&old, [server()]);
     assert_eq!(pool(&kept), [destination(63, 1), destination(64, 1)]);
     down(&mut old, 63);
     up(&mut old, 61);
     up(&mut old, 62);
     assert_eq!(pool(&old), [sorry], "3 is below 4");
 
-    let mut lost = successor(&old, [server()]);
+    let mut lost = restored(&old, [server()]);
     assert_eq!(pool(&lost), [sorry]);
     up(&mut lost, 63);
     let all = [61, 62, 63, 64].map(|n| destination(n, 1));
@@ -123,7 +128,7 @@ fn alpha_that_was_found_live_stays_in() {
     let server = || virtual_server([alpha(61), alpha(62)]).with_sorry_server(destination(70, 1));
     let mut old = director(server());
     up(&mut old, 61);
-    let mut new = Director::going_on(model([server()]), &handed_over(&old));
+    let mut new = Director::restored(model([server()]), &handed_over(&old));
     let said = lines(&mut new);
     assert!(
         !said
@@ -144,7 +149,7 @@ fn another_model_is_like_a_reload() {
     let still_up = real(62).with_check(check(72).with_alpha(true));
     let changed = || [more.clone(), still_up.clone(), real(63), alpha(65)];
 
-    let mut new = successor(&old, [virtual_server(changed())]);
+    let mut new = restored(&old, [virtual_server(changed())]);
     assert_eq!(pool(&new), [destination(62, 1), destination(63, 1)]);
     // A new check of a real server that is down has to pass once, too.
     up(&mut new, 61);
@@ -155,9 +160,9 @@ fn another_model_is_like_a_reload() {
     old.replace_model(model([virtual_server(changed())]));
     assert_eq!(
         old.desired_table(),
-        successor(&old, [virtual_server(changed())]).desired_table()
+        restored(&old, [virtual_server(changed())]).desired_table()
     );
-    // A verdict belongs to its check, wherever that stands now.
+    // A verdict follows its check to another position.
     let swapped = |first, second| {
         virtual_server([RealServer::new(destination(61, 1))
             .with_check(check(first))
@@ -165,7 +170,7 @@ fn another_model_is_like_a_reload() {
     };
     let mut old = director(swapped(80, 81));
     old.handle_check(&id(61, 0), false, &Outcome::fail(Reason::L4Refused));
-    let mut new = successor(&old, [swapped(81, 80)]);
+    let mut new = restored(&old, [swapped(81, 80)]);
     new.handle_check(&id(61, 0), true, &Outcome::pass());
     assert_eq!(pool(&new), []);
     new.handle_check(&id(61, 1), true, &Outcome::pass());
@@ -174,7 +179,7 @@ fn another_model_is_like_a_reload() {
 
 /// A mark can be a service of each family, under one name in logs.
 #[test]
-fn services_of_one_name_are_told_apart() {
+fn services_of_one_name_are_distinguished() {
     use lb_ipvs::AddressFamily::{Ipv4, Ipv6};
     let marked = |family, server: &str| {
         let key = ServiceKey::FirewallMark {
@@ -192,19 +197,19 @@ fn services_of_one_name_are_told_apart() {
     let both = || [marked(Ipv4, "192.168.1.61:0"), marked(Ipv6, "[fd00::61]:0")];
     let mut old = Director::new(model(both()));
     let checks = drain(&mut old);
-    let first = checks.iter().find_map(|of| match of {
+    let first = checks.iter().find_map(|output| match output {
         Output::CheckAdded { id, .. } => Some(*id),
         _ => None,
     });
     old.handle_check(&first.unwrap(), false, &Outcome::fail(Reason::L4Refused));
     let old_table = old.desired_table();
-    assert_eq!(successor(&old, both()).desired_table(), old_table);
-    let empty = |service: &&TableService| service.destinations().len() == 0;
-    assert_eq!(old_table.services().filter(empty).count(), 1);
+    assert_eq!(restored(&old, both()).desired_table(), old_table);
+    let is_empty = |service: &&TableService| service.destinations().len() == 0;
+    assert_eq!(old_table.services().filter(is_empty).count(), 1);
 }
 
 #[test]
-fn roles_are_inherited_and_not_mailed_again() {
+fn restored_roles_are_not_mailed_again() {
     let router = || {
         let config = lb_vrrp::RouterConfig::builder(lb_vrrp::Vrid::new(100).unwrap())
             .address("192.168.1.50".parse().unwrap())
@@ -219,8 +224,8 @@ fn roles_are_inherited_and_not_mailed_again() {
     old.handle_role("VI_1", State::Master);
     assert_eq!(mails(&mut old).len(), 1);
 
-    let mut new = Director::going_on(router(), &handed_over(&old));
-    new.inherit_role("VI_1", State::Master);
+    let mut new = Director::restored(router(), &handed_over(&old));
+    new.restore_role("VI_1", State::Master);
     assert_eq!(mails(&mut new).len(), 0);
     assert_eq!(new.desired_sync_daemons(), old.desired_sync_daemons());
     new.handle_role("VI_1", State::Backup);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How long the table outlives a resignation.
+//! The delay between a resignation and the deletion of the table.
 //!
-//! Between priority 0 and the backup's takeover lies the skew time. What comes from the clients
-//! finds no address here any more and is lost, but answers of masqueraded real servers, whose
-//! gateway is still this machine, must be rewritten: passed on as they are they would end the
-//! clients' connections. And the sync daemon has young connections to tell the other side of.
+//! A backup takes over its skew time after priority 0. Until then packets of clients are lost, but
+//! replies of masqueraded real servers, whose gateway is still this machine, must be rewritten:
+//! forwarded unchanged they would end the clients' connections. The sync daemon also has to send the
+//! latest connections to the other director.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use lb_vrrp::{AdvertInterval, Priority, State, Version};
 
 use crate::model::VrrpInstance;
 
-/// The new master's announcements have reached everybody this long after its takeover.
+/// Time after a takeover until the announcements of the new master have arrived.
 const ANNOUNCED: Duration = Duration::from_millis(200);
-/// A stop does not take longer, however slow a backup with long intervals may be.
+/// Upper bound, for backups with long intervals.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// From the resignation until the table may go; zero when nobody needs it.
-pub(super) fn patience(
+/// The delay from the resignation to the deletion of the table; zero when no connection needs it.
+pub(super) fn stop_delay(
     routers: &[VrrpInstance],
     states: &BTreeMap<String, State>,
     table: &Table,
@@ -44,7 +44,7 @@ pub(super) fn patience(
         })
 }
 
-/// The skew time of a backup of the lowest priority there is.
+/// The skew time of a backup with the lowest priority.
 fn slowest_takeover(interval: AdvertInterval, version: Version) -> Duration {
     Priority::new(1).map_or(Duration::ZERO, |lowest| interval.skew_time(version, lowest))
 }
@@ -81,13 +81,13 @@ mod tests {
     #[test]
     fn a_masquerading_master_waits_for_the_slowest_backup() {
         let table = table(ForwardingMethod::Masquerade);
-        let of = |centis, state| patience(&[router(centis)], &as_state(state), &table, &[]);
+        let delay = |centis, state| stop_delay(&[router(centis)], &as_state(state), &table, &[]);
         assert_eq!(
-            of(256, State::Master),
+            delay(256, State::Master),
             Duration::from_millis(2550) + ANNOUNCED
         );
-        assert_eq!(of(4095, State::Master), LONGEST);
-        assert_eq!(of(256, State::Backup), Duration::ZERO);
+        assert_eq!(delay(4095, State::Master), LONGEST);
+        assert_eq!(delay(256, State::Backup), Duration::ZERO);
     }
 
     #[test]
@@ -95,8 +95,8 @@ mod tests {
         let table = table(ForwardingMethod::DirectRouting);
         let master = as_state(State::Master);
         let sync = SyncDaemon::new(SyncState::Master, "eth0", SyncId::new(100));
-        let of = |sync: &[SyncDaemon]| patience(&[router(100)], &master, &table, sync);
-        assert_eq!(of(&[]), Duration::ZERO);
-        assert!(of(&[sync]) > Duration::from_secs(1));
+        let delay = |sync: &[SyncDaemon]| stop_delay(&[router(100)], &master, &table, sync);
+        assert_eq!(delay(&[]), Duration::ZERO);
+        assert!(delay(&[sync]) > Duration::from_secs(1));
     }
 }
