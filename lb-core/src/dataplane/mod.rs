@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The data plane: whatever forwards the packets, behind one small port.
+//! The data plane, which forwards the packets, behind one small port.
 //!
 //! [`DataPlane`] reads the table and makes changes. `IpvsPlane` (feature `daemon`) is the kernel's
 //! IPVS; [`MemoryPlane`] is a table in memory that refuses what the kernel refuses, for tests and for
 //! trying things out. [`Reconciler`] holds a data plane, a shadow of its table and the
-//! [ledger](crate::ledger), and makes the table what the director wants, touching only what is ours.
+//! [ledger](crate::ledger), and makes the table as desired, touching only what is owned.
 
 mod error;
 #[cfg(feature = "daemon")]
@@ -29,7 +29,7 @@ pub use report::{Audit, Failure, Report};
 pub struct Capabilities {
     /// Connections are synchronised to another director ([`DataPlane::start_sync_daemon`]).
     pub sync_daemons: bool,
-    /// The table outlives the process: what is ours must be remembered over a restart.
+    /// The table outlives the process: ownership must be remembered over a restart.
     pub persistent: bool,
 }
 

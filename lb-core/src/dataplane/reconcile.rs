@@ -1,29 +1,30 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The body of the data plane task: makes the table what the director wants.
+//! The body of the data plane task: makes the table as the director desires it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use lb_ipvs::{
-    Change, Destination, Drift, Note, OwnedChange, Ownership, Part, Plan, ServiceKey, Table,
-    TableService, plan_parts,
+    Destination, Drift, Note, OwnedChange, Ownership, Part, Plan, ServiceKey, Table, TableService,
+    plan_parts,
 };
 
 use super::{Audit, DataPlane, DataPlaneError, Failure, Report};
 use crate::ledger::{Ledger, LedgerError};
 
+mod answer;
 mod sync;
 
 pub use sync::SyncReport;
 
-/// How often one call plans anew when the data plane turns out to differ from the shadow.
+use answer::{Answer, Trouble, note_adoption};
+
+/// Number of plans in one call when the data plane turns out to differ from the shadow.
 const ROUNDS: usize = 4;
 /// Up to this many services are read one by one; for more the whole table is read.
 const SINGLE_READS: usize = 16;
 
-const ENOENT: i32 = 2;
 const ESRCH: i32 = 3;
-const EEXIST: i32 = 17;
 
 /// How a service is desired otherwise than before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,7 +108,7 @@ impl<P: DataPlane> Reconciler<P> {
         &self.plane
     }
 
-    /// What is ours.
+    /// What is owned.
     pub const fn ledger(&self) -> &Ledger {
         &self.ledger
     }
@@ -200,8 +201,8 @@ impl<P: DataPlane> Reconciler<P> {
         self.converge(whole(keys), Drift::Keep).await
     }
 
-    /// Looks at the next service of ours: reads it, notes drift, tries again what failed before.
-    /// `None` when nothing is ours.
+    /// Looks at the next owned service: reads it, notes drift, tries again what failed before.
+    /// `None` when nothing is owned.
     ///
     /// # Errors
     /// As [`Reconciler::start`].
@@ -227,7 +228,7 @@ impl<P: DataPlane> Reconciler<P> {
         }))
     }
 
-    /// Removes all that is ours, services and sync daemons, and nothing else. To leave the table as
+    /// Removes everything that is owned, services and sync daemons, and nothing else. To leave the table as
     /// it is, drop the reconciler instead: the ledger lets the next start go on from there.
     ///
     /// # Errors
@@ -267,7 +268,8 @@ impl<P: DataPlane> Reconciler<P> {
         Ok(())
     }
 
-    /// Cancel-safe: what a dropped call was about is read and planned again by the next one.
+    /// Plans parts of the table, records and makes the changes. Cancel-safe: what a dropped call was
+    /// about is read and planned again by the next one.
     async fn converge(
         &mut self,
         parts: BTreeMap<ServiceKey, Part>,
@@ -275,8 +277,9 @@ impl<P: DataPlane> Reconciler<P> {
     ) -> Result<Report, DataPlaneError> {
         let mut report = Report::default();
         let mut open = parts;
-        // a service that goes takes its destinations with it: know them first
-        let mut unknown: BTreeSet<_> = open.keys().filter(|key| self.goes(key)).copied().collect();
+        // a service is deleted with its destinations: read them first
+        let removed = |key: &&ServiceKey| self.is_removed(key);
+        let mut unknown: BTreeSet<ServiceKey> = open.keys().filter(removed).copied().collect();
         unknown.extend(&self.unsure);
         open.extend(whole(std::mem::take(&mut self.unsure)));
         self.unsure.extend(open.keys());
@@ -297,7 +300,7 @@ impl<P: DataPlane> Reconciler<P> {
             };
             match results {
                 Ok(results) => {
-                    let again = self.settle(plan, results, &open, &mut report, last_round);
+                    let again = self.take_results(plan, results, &open, &mut report, last_round);
                     self.unsure.clone_from(&again);
                     if again.is_empty() {
                         break;
@@ -313,7 +316,7 @@ impl<P: DataPlane> Reconciler<P> {
         Ok(report)
     }
 
-    fn goes(&self, key: &ServiceKey) -> bool {
+    fn is_removed(&self, key: &ServiceKey) -> bool {
         self.desired.service(key).is_none() && self.ledger.owned().get(key).is_some()
     }
 
@@ -325,7 +328,7 @@ impl<P: DataPlane> Reconciler<P> {
     }
 
     /// Takes in the results; returns the services to be read and planned again.
-    fn settle(
+    fn take_results(
         &mut self,
         plan: Plan,
         results: Vec<Result<(), DataPlaneError>>,
@@ -344,7 +347,7 @@ impl<P: DataPlane> Reconciler<P> {
             let answer = Answer::of(&change, &result);
             if let Answer::Done | Answer::Moot = answer {
                 let shadow = self.shadow.as_mut();
-                if !shadow.is_some_and(|shadow| shadow.apply(&change).is_ok()) {
+                if shadow.is_none_or(|shadow| shadow.apply(&change).is_err()) {
                     troubles.entry(change.key()).or_default().stale = true;
                 }
                 steps.push(OwnedChange::result(&change));
@@ -355,11 +358,11 @@ impl<P: DataPlane> Reconciler<P> {
             }
             report
                 .notes
-                .extend(adoption(&change, result.as_ref().err()));
+                .extend(note_adoption(&change, result.as_ref().err()));
             let trouble = troubles.entry(change.key()).or_default();
             trouble.stale |= answer == Answer::Stale;
             trouble.hopeless |= answer == Answer::Hopeless;
-            trouble.error = trouble.error.take().or(result.err());
+            trouble.error = trouble.error.take().or_else(|| result.err());
         }
         let again: BTreeSet<ServiceKey> = troubles
             .iter()
@@ -372,7 +375,7 @@ impl<P: DataPlane> Reconciler<P> {
             let failed = troubles
                 .get(step.key())
                 .is_some_and(|trouble| trouble.error.is_some());
-            !again.contains(step.key()) && !(released && failed)
+            !(again.contains(step.key()) || released && failed)
         }));
         keep_first(&mut report.ledger, self.ledger.record(steps));
         self.incomplete.retain(|key| !parts.contains_key(key));
@@ -428,68 +431,9 @@ impl<P: DataPlane> Reconciler<P> {
     }
 }
 
-/// What went wrong with a service.
-#[derive(Debug, Default)]
-struct Trouble {
-    /// The shadow or the record is not as the table.
-    stale: bool,
-    /// The service itself was refused.
-    hopeless: bool,
-    /// The first error.
-    error: Option<DataPlaneError>,
-}
-
 /// These services with all their destinations.
 fn whole(keys: impl IntoIterator<Item = ServiceKey>) -> BTreeMap<ServiceKey, Part> {
     keys.into_iter().map(|key| (key, Part::Whole)).collect()
-}
-
-/// What the answer to a change means.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Answer {
-    /// The change was made.
-    Done,
-    /// The object to delete is absent.
-    Moot,
-    /// The table is not as the shadow has it.
-    Stale,
-    /// Refused for a reason that another reading does not change.
-    Refused,
-    /// The service itself cannot be as desired: the results of its destinations mean nothing.
-    Hopeless,
-}
-
-impl Answer {
-    fn of(change: &Change, result: &Result<(), DataPlaneError>) -> Self {
-        let Err(error) = result else {
-            return Self::Done;
-        };
-        let service = matches!(change, Change::AddService(_) | Change::EditService(_));
-        match (change, error.errno()) {
-            (Change::DeleteService(_), Some(ESRCH))
-            | (Change::DeleteDestination(..), Some(ENOENT)) => Self::Moot,
-            // for a service this is the kernel's word for a scheduler it does not have
-            (_, Some(ENOENT)) if service => Self::Hopeless,
-            (_, Some(EEXIST | ESRCH | ENOENT)) => Self::Stale,
-            _ if matches!(error, DataPlaneError::Lost { .. }) => Self::Stale,
-            _ if service => Self::Hopeless,
-            _ => Self::Refused,
-        }
-    }
-}
-
-/// A desired object that was made externally since the shadow was taken is owned from now on.
-fn adoption(change: &Change, error: Option<&DataPlaneError>) -> Option<Note> {
-    if error?.errno() != Some(EEXIST) {
-        return None;
-    }
-    match change {
-        Change::AddService(service) => Some(Note::ServiceAdopted(service.key)),
-        Change::AddDestination(key, destination) => {
-            Some(Note::DestinationAdopted(*key, destination.address))
-        }
-        _ => None,
-    }
 }
 
 fn keep_first(slot: &mut Option<LedgerError>, result: Result<(), LedgerError>) {

@@ -43,7 +43,7 @@ pub(super) enum Line {
     Sync(Vec<State>),
 }
 
-/// What the first line says.
+/// The content of the first line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Header {
     pub(super) version: u32,

@@ -30,7 +30,7 @@ pub enum Fault {
         /// The version in the file.
         found: u32,
     },
-    /// The snapshot has fewer lines than its header says.
+    /// The snapshot has fewer lines than its header counts.
     #[error("the file is truncated, {missing} line(s) are missing")]
     Truncated {
         /// Lines that are missing.
@@ -58,7 +58,7 @@ pub struct Damage {
     pub first: FormatError,
 }
 
-/// What a file says.
+/// The content of a file.
 #[derive(Debug, Default)]
 pub(super) struct Contents {
     pub(super) owned: Owned,

@@ -373,7 +373,7 @@ fn lines_of_another_table_do_not_count() {
         boot_id: "another".into(),
         ..identity()
     };
-    // without its header nothing but the checksums says which table the lines are about
+    // without a header only the checksums bind the lines to a table
     let headless = bytes.get(end..).unwrap();
     assert!(matches!(
         read(headless, &identity()),

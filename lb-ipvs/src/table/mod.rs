@@ -3,18 +3,21 @@
 
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) mod arbitrary;
+mod change;
 mod destinations;
+mod service;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use self::destinations::Destinations;
+pub use self::{change::TableChange, service::TableService};
 use crate::{
     change::Change,
     destination::Destination,
     entry::TableEntry,
-    operation::{Operation, Subject},
+    operation::Subject,
     service::{Service, ServiceKey},
     settings::{SyncDaemon, SyncState, Timeouts},
 };
@@ -53,91 +56,6 @@ pub struct Table {
     services: BTreeMap<ServiceKey, TableService>,
     timeouts: Option<Timeouts>,
     sync_daemons: Option<BTreeMap<SyncState, SyncDaemon>>,
-}
-
-/// A service of a [`Table`], with its destinations in the order in which they were added.
-///
-/// # Examples
-/// ```
-/// use lb_ipvs::{Destination, Scheduler, Service, ServiceKey, TableService};
-///
-/// let key = ServiceKey::tcp("192.168.1.50:80".parse()?);
-/// let server = Destination::new("192.168.1.61:80".parse()?);
-/// let service =
-///     TableService::new(Service::new(key, Scheduler::RoundRobin)).with_destinations([server]);
-/// assert_eq!(service.destination(server.address), Some(&server));
-/// # Ok::<(), std::net::AddrParseError>(())
-/// ```
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct TableService {
-    pub(crate) service: Service,
-    pub(crate) destinations: Destinations,
-}
-
-impl TableService {
-    /// A service without destinations.
-    #[must_use]
-    pub const fn new(service: Service) -> Self {
-        Self {
-            service,
-            destinations: Destinations::new(),
-        }
-    }
-
-    /// The same with these destinations and no others; of two with one address the later counts.
-    #[must_use]
-    pub fn with_destinations(
-        mut self,
-        destinations: impl IntoIterator<Item = Destination>,
-    ) -> Self {
-        self.destinations = destinations.into_iter().collect();
-        self
-    }
-
-    /// The service.
-    #[must_use]
-    pub const fn service(&self) -> &Service {
-        &self.service
-    }
-
-    /// Its destinations, by address.
-    #[must_use]
-    pub fn destinations(&self) -> impl ExactSizeIterator<Item = &Destination> {
-        self.destinations.iter()
-    }
-
-    /// Its destinations, in the order in which they were added.
-    #[must_use]
-    pub fn destinations_in_order(
-        &self,
-    ) -> impl DoubleEndedIterator<Item = &Destination> + ExactSizeIterator {
-        self.destinations.in_order()
-    }
-
-    /// One of its destinations.
-    #[must_use]
-    pub fn destination(&self, address: SocketAddr) -> Option<&Destination> {
-        self.destinations.get(address)
-    }
-
-    /// Replaces the destination with an address, adds it, or (`None`) removes it.
-    pub fn set_destination(&mut self, address: SocketAddr, destination: Option<Destination>) {
-        match destination {
-            Some(destination) => self.destinations.set(destination),
-            None => self.destinations.remove(address),
-        };
-    }
-}
-
-impl From<TableEntry> for TableService {
-    fn from(entry: TableEntry) -> Self {
-        // the kernel's order is the newest first
-        let destinations = entry.destinations.iter().rev();
-        Self {
-            service: entry.service.service,
-            destinations: destinations.map(|entry| entry.destination).collect(),
-        }
-    }
 }
 
 /// Why something does not go into a [`Table`], or not out of it.
@@ -418,7 +336,7 @@ impl Table {
                 .as_mut()
                 .and_then(|daemons| daemons.remove(state))
                 .map(drop)
-                .ok_or(TableError::Missing {
+                .ok_or_else(|| TableError::Missing {
                     subject: change.subject(),
                 }),
         }
@@ -430,69 +348,6 @@ impl Table {
             None => Err(TableError::Missing {
                 subject: Subject::Service(*key),
             }),
-        }
-    }
-}
-
-/// One change of a [`Table`]: one request to the kernel.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "the kernel has these operations, and a reader handles each"
-)]
-pub enum TableChange {
-    /// Of a service or a destination.
-    Entry(Change),
-    /// Set the time-outs that are not zero. Equivalent to `ipvsadm --set`.
-    SetTimeouts(Timeouts),
-    /// Equivalent to `ipvsadm --start-daemon`.
-    StartSyncDaemon(SyncDaemon),
-    /// Equivalent to `ipvsadm --stop-daemon`.
-    StopSyncDaemon(SyncState),
-}
-
-impl TableChange {
-    /// The kernel's operation.
-    #[must_use]
-    pub const fn operation(&self) -> Operation {
-        match self {
-            Self::Entry(change) => change.operation(),
-            Self::SetTimeouts(_) => Operation::SetTimeouts,
-            Self::StartSyncDaemon(_) => Operation::StartSyncDaemon,
-            Self::StopSyncDaemon(_) => Operation::StopSyncDaemon,
-        }
-    }
-
-    /// What it is about.
-    #[must_use]
-    pub const fn subject(&self) -> Subject {
-        match self {
-            Self::Entry(change) => change.subject(),
-            Self::SetTimeouts(_) => Subject::Table,
-            Self::StartSyncDaemon(daemon) => Subject::SyncDaemon(daemon.state),
-            Self::StopSyncDaemon(state) => Subject::SyncDaemon(*state),
-        }
-    }
-}
-
-impl fmt::Display for TableChange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Entry(change) => change.fmt(f),
-            Self::SetTimeouts(timeouts) => {
-                let [tcp, tcp_fin, udp] =
-                    [timeouts.tcp, timeouts.tcp_fin, timeouts.udp].map(|time| time.as_secs());
-                write!(
-                    f,
-                    "set timeouts (tcp {tcp} s, tcpfin {tcp_fin} s, udp {udp} s)"
-                )
-            }
-            Self::StartSyncDaemon(daemon) => write!(
-                f,
-                "start sync daemon {} ({}, syncid {})",
-                daemon.state, daemon.interface, daemon.sync_id
-            ),
-            Self::StopSyncDaemon(state) => write!(f, "stop sync daemon {state}"),
         }
     }
 }

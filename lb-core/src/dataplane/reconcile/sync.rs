@@ -23,7 +23,7 @@ pub struct SyncReport {
 
 impl<P: DataPlane> Reconciler<P> {
     /// Makes the sync daemons as desired: at most one of each state. Starts before it stops. A daemon
-    /// that another hand started stays, unless one of its state is desired with other settings.
+    /// that was started externally stays, unless one of its state is desired with other settings.
     ///
     /// # Errors
     /// When the running daemons cannot be read. What is refused is in the report.
@@ -36,9 +36,9 @@ impl<P: DataPlane> Reconciler<P> {
             return Ok(report);
         }
         let running = self.plane.sync_daemons().await?;
-        let ours = self.ledger.sync_daemons().to_vec();
+        let owned = self.ledger.sync_daemons().to_vec();
         let wanted: Vec<SyncState> = desired.iter().map(|daemon| daemon.state).collect();
-        let gone: Vec<SyncState> = ours
+        let gone: Vec<SyncState> = owned
             .iter()
             .filter(|state| !wanted.contains(state))
             .copied()

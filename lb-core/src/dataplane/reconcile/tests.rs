@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::task::{Context, Poll, Waker};
 
-use lb_ipvs::{Destination, Scheduler, Service, SyncDaemon, SyncId, SyncState, Weight, plan};
+use lb_ipvs::{
+    Change, Destination, Scheduler, Service, SyncDaemon, SyncId, SyncState, Weight, plan,
+};
 
 use super::*;
 use crate::dataplane::MemoryPlane;
@@ -338,7 +340,7 @@ fn a_crash_between_ledger_and_kernel_is_repaired() {
         );
         drop(reconciler);
 
-        // another configuration: nothing of ours stays, nothing of others goes
+        // another configuration: nothing owned stays, nothing foreign is deleted
         let mut reconciler = Reconciler::new(kernel.clone(), open(&path));
         now(reconciler.start(table(&[]))).unwrap();
         assert_eq!(kernel.table().keys().copied().collect::<Vec<_>>(), [key(9)]);
@@ -716,7 +718,7 @@ fn a_dropped_call_is_made_good_by_the_next() {
                 .is_pending()
         );
     }
-    // meanwhile another hand undoes a part of it
+    // meanwhile a part of it is undone externally
     kernel
         .by_hand(&Change::DeleteDestination(key(50), address(63)))
         .unwrap();
@@ -771,7 +773,7 @@ fn the_shadow_is_not_trusted_after_a_dropped_call() {
 fn a_scheduler_the_kernel_lacks_is_one_failure_and_tried_again_by_the_audit() {
     let refused = DataPlaneError::Refused {
         change: Box::new(Change::AddService(service(50))),
-        source: std::io::Error::from_raw_os_error(ENOENT).into(),
+        source: std::io::Error::from_raw_os_error(2).into(),
     };
     assert!(Answer::of(&Change::AddService(service(50)), &Err(refused)) == Answer::Hopeless);
 

@@ -85,7 +85,7 @@ fn service_changed_waits_in_the_queue_once() {
         });
         parts.collect()
     };
-    // with the last real server the quorum goes, and with it anything may change
+    // without its last real server the quorum is lost, and every destination may change
     assert_eq!(changed(&mut director), [Part::Whole]);
     up(&mut director, 61);
     assert_eq!(changed(&mut director), [Part::Whole]);
