@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::sync::mpsc as blocking;
 use std::thread;
 
-use netlink_sys::{AsyncSocket as _, TokioSocket};
+use lb_host::rtnetlink::Watcher;
+use netlink_sys::AsyncSocket as _;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
@@ -87,7 +88,7 @@ impl Idle {
 
 /// The sockets, registered with the runtime they were opened in.
 struct Netlink {
-    notifications: TokioSocket,
+    watcher: Watcher,
     handle: rtnetlink::Handle,
     watch: Watch,
 }
@@ -129,7 +130,7 @@ fn open(buffers: NetlinkBuffers) -> Result<(Runtime, Netlink), Error> {
     let failed = |operation| move |source: io::Error| Error::Netlink { operation, source };
     let netlink = {
         let _inside = runtime.enter();
-        let notifications = monitor::subscribe(buffers.monitor)
+        let watcher = monitor::subscribe(buffers.monitor)
             .map_err(failed("subscribe to links and addresses"))?;
         let (mut connection, handle, _) = rtnetlink::new_connection().map_err(failed("connect"))?;
         widen(connection.socket_mut().socket_ref(), buffers.commands)
@@ -137,7 +138,7 @@ fn open(buffers: NetlinkBuffers) -> Result<(Runtime, Netlink), Error> {
         runtime.spawn(connection);
         let watch = Watch::open(buffers.monitor).map_err(failed("open a socket"))?;
         Netlink {
-            notifications,
+            watcher,
             handle,
             watch,
         }
@@ -163,7 +164,7 @@ async fn serve(netlink: Netlink, work: Work) {
     .with_links(Box::new(vmac::Rtnetlink::new(netlink.handle.clone())))
     .with_secondaries(Box::new(vmac::Rtnetlink::new(netlink.handle.clone())));
     let monitor = Monitor {
-        socket: netlink.notifications,
+        watcher: netlink.watcher,
         handle: netlink.handle,
         watched: work.watched,
         table: work.table,
