@@ -2,12 +2,13 @@
 //! The addresses of this host, followed by route netlink: `ha_suspend` depends on them.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, TryStreamExt as _};
-use rtnetlink::packet_route::address::AddressAttribute;
-use rtnetlink::{MulticastGroup, new_multicast_connection};
+use futures_util::TryStreamExt as _;
+use lb_host::rtnetlink::{Notification, Subject, Watcher, local_address};
+use nix::libc;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -77,10 +78,12 @@ async fn watch_addresses(present: &watch::Sender<BTreeSet<IpAddr>>) {
 /// A change is an occasion to read the whole list, never a difference to apply: an overrun socket
 /// then loses nothing.
 async fn follow(present: &watch::Sender<BTreeSet<IpAddr>>) -> Result<(), AddressError> {
-    let (connection, handle, mut events) =
-        new_multicast_connection(&[MulticastGroup::Ipv4Ifaddr, MulticastGroup::Ipv6Ifaddr])
-            .map_err(AddressError::Open)?;
-    let connection = AbortOnDropHandle::new(tokio::spawn(connection));
+    let mut watcher = Watcher::open().map_err(AddressError::Open)?;
+    watcher
+        .subscribe(Subject::Addresses)
+        .map_err(AddressError::Open)?;
+    let (connection, handle, _) = rtnetlink::new_connection().map_err(AddressError::Open)?;
+    let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
     loop {
         let addresses = dump(&handle).await?;
         present.send_if_modified(|old| {
@@ -89,17 +92,24 @@ async fn follow(present: &watch::Sender<BTreeSet<IpAddr>>) -> Result<(), Address
             changed
         });
         tokio::select! {
-            event = events.next() => if event.is_none() { break },
-            () = present.closed() => break,
+            received = watcher.receive() => check(received)?,
+            () = present.closed() => return Ok(()),
         }
         tokio::time::sleep(SETTLE).await;
-        while futures_util::FutureExt::now_or_never(events.next())
-            .flatten()
-            .is_some()
-        {}
+        while let Some(received) = watcher.try_receive().transpose() {
+            check(received)?;
+        }
     }
-    drop(connection);
-    Ok(())
+}
+
+/// Notifications that were lost are an occasion to read the list like any other.
+fn check(received: io::Result<Notification>) -> Result<(), AddressError> {
+    match received {
+        Err(error) if error.raw_os_error() != Some(libc::ENOBUFS) => {
+            Err(AddressError::Receive(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Reads the host's addresses once.
@@ -116,17 +126,7 @@ async fn dump(handle: &rtnetlink::Handle) -> Result<BTreeSet<IpAddr>, AddressErr
     let mut found = BTreeSet::new();
     let mut messages = handle.address().get().execute();
     while let Some(message) = messages.try_next().await.map_err(AddressError::Dump)? {
-        // IFA_LOCAL is the host's own end; point-to-point links have another in IFA_ADDRESS.
-        let mut local = None;
-        let mut address = None;
-        for attribute in message.attributes {
-            match attribute {
-                AddressAttribute::Local(ip) => local = Some(ip),
-                AddressAttribute::Address(ip) => address = Some(ip),
-                _ => {}
-            }
-        }
-        found.extend(local.or(address));
+        found.extend(local_address(&message));
     }
     Ok(found)
 }
@@ -137,7 +137,10 @@ async fn dump(handle: &rtnetlink::Handle) -> Result<BTreeSet<IpAddr>, AddressErr
 pub enum AddressError {
     /// The socket could not be opened.
     #[error("cannot open route netlink")]
-    Open(#[source] std::io::Error),
+    Open(#[source] io::Error),
+    /// The socket failed.
+    #[error("cannot receive from route netlink")]
+    Receive(#[source] io::Error),
     /// The list of addresses could not be read.
     #[error("cannot read the addresses of this host")]
     Dump(#[source] rtnetlink::Error),

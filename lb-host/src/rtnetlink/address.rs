@@ -121,13 +121,13 @@ struct Essence {
     preferred: Option<bool>,
 }
 
-/// Whether the kernel's `found` is `address` with all its attributes, whoever added it.
+/// Whether the kernel's `found` is `address` with all its attributes, with any mark.
 pub(super) fn is_address(found: &AddressMessage, address: &Address) -> bool {
     essence(found, &address.link.name) == essence(&addition(address, None), &address.link.name)
 }
 
 /// The address of a message. IPv6 states it as the local one beside a peer only.
-pub(super) fn local_address(message: &AddressMessage) -> Option<IpAddr> {
+pub fn local_address(message: &AddressMessage) -> Option<IpAddr> {
     let local = message
         .attributes
         .iter()

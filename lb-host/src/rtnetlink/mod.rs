@@ -6,8 +6,11 @@ mod route;
 mod rule;
 mod same;
 mod stale;
+mod watch;
 
+pub use self::address::local_address;
 pub use self::stale::Kept;
+pub use self::watch::{Notification, Subject, Watcher};
 
 use std::fmt;
 use std::future::Future;

@@ -83,8 +83,8 @@ impl Rtnetlink {
     }
 }
 
-pub(super) fn family(of: AddressFamily) -> KernelFamily {
-    match of {
+pub(super) fn family(family: AddressFamily) -> KernelFamily {
+    match family {
         AddressFamily::Ipv4 => KernelFamily::Inet,
         AddressFamily::Ipv6 => KernelFamily::Inet6,
     }
@@ -92,53 +92,66 @@ pub(super) fn family(of: AddressFamily) -> KernelFamily {
 
 /// What `ip route` would send.
 pub(super) fn route(placed: &PlacedRoute, owner: Owner) -> RouteMessage {
-    let of = &placed.route;
-    let (destination, own) = (of.destination, of.destination.family());
+    let route = &placed.route;
+    let (destination, own) = (route.destination, route.destination.family());
     let mut message = RouteMessage::default();
     let header = &mut message.header;
     header.address_family = family(own);
     header.destination_prefix_length = destination.prefix_len();
-    header.tos = of.tos;
+    header.tos = route.tos;
     header.protocol = RouteProtocol::from(owner.protocol);
-    header.kind = kind(of.kind);
+    header.kind = kind(route.kind);
     // The kernel takes local routes with no wider scope.
-    header.scope = match (of.kind, of.scope) {
+    header.scope = match (route.kind, route.scope) {
         (RouteKind::Local, Scope::GLOBAL) => RouteScope::Host,
         (_, scope) => RouteScope::from(scope.get()),
     };
-    if of.on_link {
+    if route.on_link {
         header.flags |= RouteFlags::Onlink;
     }
-    header.table = u8::try_from(of.table).unwrap_or_default();
+    header.table = u8::try_from(route.table).unwrap_or_default();
     let attributes = &mut message.attributes;
     if header.table == 0 {
-        attributes.push(RouteAttribute::Table(of.table));
+        attributes.push(RouteAttribute::Table(route.table));
     }
     if destination.prefix_len() > 0 {
         attributes.push(RouteAttribute::Destination(destination.address().into()));
     }
-    attributes.extend(of.gateway.map(|gateway| next(own, gateway)));
-    attributes.extend(placed.link.as_ref().map(|of| RouteAttribute::Oif(of.index)));
+    attributes.extend(route.gateway.map(|gateway| next(own, gateway)));
     attributes.extend(
-        of.source
+        placed
+            .link
+            .as_ref()
+            .map(|link| RouteAttribute::Oif(link.index)),
+    );
+    attributes.extend(
+        route
+            .source
             .map(|source| RouteAttribute::PrefSource(RouteAddress::from(source))),
     );
-    attributes.extend(of.metric.map(RouteAttribute::Priority));
-    if !of.metrics.is_empty() {
-        let locks = of.locked.iter().fold(0, |bits, of| bits | lock(*of));
+    attributes.extend(route.metric.map(RouteAttribute::Priority));
+    if !route.metrics.is_empty() {
+        let locks = route
+            .locked
+            .iter()
+            .fold(0, |bits, metric| bits | lock(*metric));
         let locks = (locks != 0).then_some(KernelMetric::Lock(locks));
-        let metrics = of.metrics.iter().map(|&(of, value)| metric(of, value));
+        let metrics = route
+            .metrics
+            .iter()
+            .map(|&(name, value)| metric(name, value));
         attributes.push(RouteAttribute::Metrics(
             locks.into_iter().chain(metrics).collect(),
         ));
     }
     attributes.extend(
-        of.preference
-            .map(|of| RouteAttribute::Preference(preference(of))),
+        route
+            .preference
+            .map(|value| RouteAttribute::Preference(preference(value))),
     );
-    if !of.next_hops.is_empty() {
-        let hops = of.next_hops.iter().zip(&placed.hop_links);
-        let hops = hops.map(|(of, link)| hop(own, of, link.as_ref()));
+    if !route.next_hops.is_empty() {
+        let hops = route.next_hops.iter().zip(&placed.hop_links);
+        let hops = hops.map(|(next_hop, link)| hop(own, next_hop, link.as_ref()));
         attributes.push(RouteAttribute::MultiPath(hops.collect()));
     }
     message
@@ -152,21 +165,21 @@ fn next(own: AddressFamily, gateway: IpAddr) -> RouteAttribute {
     }
 }
 
-fn hop(own: AddressFamily, of: &NextHop, link: Option<&Link>) -> RouteNextHop {
+fn hop(own: AddressFamily, next_hop: &NextHop, link: Option<&Link>) -> RouteNextHop {
     let mut hop = RouteNextHop::default();
     // Weights begin at 1, the kernel's field at 0.
-    hop.hops = u8::try_from(of.weight.saturating_sub(1)).unwrap_or(u8::MAX);
+    hop.hops = u8::try_from(next_hop.weight.saturating_sub(1)).unwrap_or(u8::MAX);
     hop.interface_index = link.map_or(0, |link| link.index);
-    if of.on_link {
+    if next_hop.on_link {
         hop.flags |= RouteNextHopFlags::Onlink;
     }
     hop.attributes
-        .extend(of.gateway.map(|gateway| next(own, gateway)));
+        .extend(next_hop.gateway.map(|gateway| next(own, gateway)));
     hop
 }
 
-const fn kind(of: RouteKind) -> RouteType {
-    match of {
+const fn kind(kind: RouteKind) -> RouteType {
+    match kind {
         RouteKind::Unicast => RouteType::Unicast,
         RouteKind::Local => RouteType::Local,
         RouteKind::Blackhole => RouteType::BlackHole,
@@ -176,8 +189,8 @@ const fn kind(of: RouteKind) -> RouteType {
     }
 }
 
-const fn metric(of: RouteMetric, value: u32) -> KernelMetric {
-    match of {
+const fn metric(metric: RouteMetric, value: u32) -> KernelMetric {
+    match metric {
         RouteMetric::Mtu => KernelMetric::Mtu(value),
         RouteMetric::Window => KernelMetric::Window(value),
         RouteMetric::Advmss => KernelMetric::Advmss(value),
@@ -197,13 +210,13 @@ const fn metric(of: RouteMetric, value: u32) -> KernelMetric {
 }
 
 /// The bit that locks a metric.
-fn lock(of: RouteMetric) -> u32 {
-    1u32.checked_shl(u32::from(metric(of, 0).kind()))
+fn lock(locked: RouteMetric) -> u32 {
+    1u32.checked_shl(u32::from(metric(locked, 0).kind()))
         .unwrap_or(0)
 }
 
-const fn preference(of: RoutePreference) -> KernelPreference {
-    match of {
+const fn preference(preference: RoutePreference) -> KernelPreference {
+    match preference {
         RoutePreference::Low => KernelPreference::Low,
         RoutePreference::Medium => KernelPreference::Medium,
         RoutePreference::High => KernelPreference::High,

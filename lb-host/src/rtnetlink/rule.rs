@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Rules over rtnetlink, each told apart from the others of its priority.
+//! Rules over rtnetlink, each distinguished from the others of its priority.
 //!
 //! The kernel compares only what a request names. A rule is said to exist where another one has a
 //! source, a mark or the like besides, and of the rules of one priority the first that has what the
@@ -27,16 +27,16 @@ use crate::reconcile::Applied;
 use crate::routes::{Rule, RuleAction};
 
 impl Rtnetlink {
-    pub(super) async fn add_rule(&self, of: &Rule) -> io::Result<Applied> {
+    pub(super) async fn add_rule(&self, rule: &Rule) -> io::Result<Applied> {
         let add = |flags| {
-            let message = RouteNetlinkMessage::NewRule(message(of, self.owner));
+            let message = RouteNetlinkMessage::NewRule(message(rule, self.owner));
             self.request(message, NLM_F_CREATE | flags)
         };
         match add(NLM_F_EXCL).await {
             Ok(()) => Ok(Applied::Created),
             Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {
-                let wanted = message(of, self.owner);
-                let there = self.rules_of(of).await?;
+                let wanted = message(rule, self.owner);
+                let there = self.rules_of(rule).await?;
                 if there.iter().any(|other| same(other, &wanted)) {
                     return Ok(Applied::AlreadyPresent);
                 }
@@ -47,9 +47,9 @@ impl Rtnetlink {
     }
 
     /// Removes a rule, and puts back those of ours that the kernel took for it.
-    pub(super) async fn remove_rule(&self, of: &Rule) -> io::Result<()> {
-        let wanted = message(of, self.owner);
-        let before = self.rules_of(of).await?;
+    pub(super) async fn remove_rule(&self, rule: &Rule) -> io::Result<()> {
+        let wanted = message(rule, self.owner);
+        let before = self.rules_of(rule).await?;
         let Some(at) = before.iter().position(|other| same(other, &wanted)) else {
             return Ok(());
         };
@@ -57,19 +57,19 @@ impl Rtnetlink {
         if at == 0 {
             return Ok(());
         }
-        let mut after = self.rules_of(of).await?;
+        let mut after = self.rules_of(rule).await?;
         // Each of those before it may have gone in its place.
         for _ in 0..at {
             if !after.iter().any(|other| same(other, &wanted)) {
                 break;
             }
             self.delete_rule(&wanted).await?;
-            after = self.rules_of(of).await?;
+            after = self.rules_of(rule).await?;
         }
         for (_, lost) in before
             .into_iter()
             .enumerate()
-            .filter(|(index, other)| *index != at && !after.iter().any(|of| same(of, other)))
+            .filter(|(index, other)| *index != at && !after.iter().any(|left| same(left, other)))
         {
             self.request(RouteNetlinkMessage::NewRule(lost), NLM_F_CREATE)
                 .await?;
@@ -86,31 +86,34 @@ impl Rtnetlink {
     }
 
     /// Our rules with this one's family and priority, in their order.
-    async fn rules_of(&self, of: &Rule) -> io::Result<Vec<RuleMessage>> {
-        let version = match of.family {
+    async fn rules_of(&self, rule: &Rule) -> io::Result<Vec<RuleMessage>> {
+        let version = match rule.family {
             AddressFamily::Ipv4 => IpVersion::V4,
             AddressFamily::Ipv6 => IpVersion::V6,
         };
         let rules = self.handle().rule().get(version).execute();
         let mut rules: Vec<RuleMessage> = bounded(rules.try_collect()).await?;
         let ours = [
-            RuleAttribute::Priority(of.priority),
+            RuleAttribute::Priority(rule.priority),
             RuleAttribute::Protocol(RouteProtocol::from(self.owner.protocol)),
         ];
-        rules.retain(|rule| ours.iter().all(|of| rule.attributes.contains(of)));
+        rules.retain(|rule| {
+            ours.iter()
+                .all(|attribute| rule.attributes.contains(attribute))
+        });
         Ok(rules)
     }
 }
 
-/// Whether this is the rule.
-pub(super) fn is_rule(there: &RuleMessage, of: &Rule, owner: Owner) -> bool {
-    same(there, &message(of, owner))
+/// Whether the kernel's `there` is the rule.
+pub(super) fn is_rule(there: &RuleMessage, rule: &Rule, owner: Owner) -> bool {
+    same(there, &message(rule, owner))
 }
 
-/// Whether two rules are one: the kernel says more than it is told.
+/// Whether two rules are the same. The kernel returns more attributes than it was given.
 fn same(one: &RuleMessage, other: &RuleMessage) -> bool {
-    let (ours, theirs) = (said(one), said(other));
-    let header = |of: &RuleMessage| {
+    let (ours, theirs) = (essential(one), essential(other));
+    let header = |rule: &RuleMessage| {
         let RuleHeader {
             family,
             dst_len,
@@ -118,20 +121,20 @@ fn same(one: &RuleMessage, other: &RuleMessage) -> bool {
             tos,
             action,
             ..
-        } = of.header;
-        let inverted = of.header.flags.contains(RuleFlags::Invert);
-        (family, dst_len, src_len, tos, action, inverted, table(of))
+        } = rule.header;
+        let inverted = rule.header.flags.contains(RuleFlags::Invert);
+        (family, dst_len, src_len, tos, action, inverted, table(rule))
     };
     header(one) == header(other)
         && ours.len() == theirs.len()
-        && ours.iter().all(|of| theirs.contains(of))
+        && ours.iter().all(|attribute| theirs.contains(attribute))
 }
 
-/// The attributes that are no defaults; the table is told by [`table`].
-fn said(rule: &RuleMessage) -> Vec<&RuleAttribute> {
-    let default = |of: &RuleAttribute| {
+/// The attributes that are no defaults, without the [`table`].
+fn essential(rule: &RuleMessage) -> Vec<&RuleAttribute> {
+    let default = |attribute: &RuleAttribute| {
         matches!(
-            of,
+            attribute,
             RuleAttribute::Table(_)
                 | RuleAttribute::FwMark(0)
                 | RuleAttribute::FwMask(0)
@@ -141,32 +144,38 @@ fn said(rule: &RuleMessage) -> Vec<&RuleAttribute> {
                 | RuleAttribute::Goto(0)
         )
     };
-    rule.attributes.iter().filter(|of| !default(of)).collect()
+    rule.attributes
+        .iter()
+        .filter(|attribute| !default(attribute))
+        .collect()
 }
 
-fn table(of: &RuleMessage) -> u32 {
-    let attribute = of.attributes.iter().find_map(|of| match of {
-        RuleAttribute::Table(table) => Some(*table),
-        _ => None,
-    });
-    attribute.unwrap_or_else(|| u32::from(of.header.table))
+fn table(rule: &RuleMessage) -> u32 {
+    let attribute = rule
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            RuleAttribute::Table(table) => Some(*table),
+            _ => None,
+        });
+    attribute.unwrap_or_else(|| u32::from(rule.header.table))
 }
 
 /// What `ip rule` would send.
-pub(super) fn message(of: &Rule, owner: Owner) -> RuleMessage {
+pub(super) fn message(rule: &Rule, owner: Owner) -> RuleMessage {
     let mut message = RuleMessage::default();
     let header = &mut message.header;
-    header.family = super::route::family(of.family);
-    header.tos = of.tos;
-    header.src_len = of.from.map_or(0, |from| from.prefix_len());
-    header.dst_len = of.to.map_or(0, |to| to.prefix_len());
-    if of.invert {
+    header.family = super::route::family(rule.family);
+    header.tos = rule.tos;
+    header.src_len = rule.from.map_or(0, |from| from.prefix_len());
+    header.dst_len = rule.to.map_or(0, |to| to.prefix_len());
+    if rule.invert {
         header.flags |= RuleFlags::Invert;
     }
     let attributes = &mut message.attributes;
-    attributes.push(RuleAttribute::Priority(of.priority));
+    attributes.push(RuleAttribute::Priority(rule.priority));
     attributes.push(RuleAttribute::Protocol(RouteProtocol::from(owner.protocol)));
-    header.action = match of.action {
+    header.action = match rule.action {
         RuleAction::Table(table) => {
             match u8::try_from(table) {
                 Ok(table) => header.table = table,
@@ -187,28 +196,31 @@ pub(super) fn message(of: &Rule, owner: Owner) -> RuleMessage {
         RuleAction::Unreachable => KernelAction::Unreachable,
         RuleAction::Prohibit => KernelAction::Prohibit,
     };
-    attributes.extend(of.from.map(|from| RuleAttribute::Source(from.address())));
-    attributes.extend(of.to.map(|to| RuleAttribute::Destination(to.address())));
-    attributes.extend(of.input.clone().map(RuleAttribute::Iifname));
-    attributes.extend(of.output.clone().map(RuleAttribute::Oifname));
-    if let Some((mark, mask)) = of.mark {
+    attributes.extend(rule.from.map(|from| RuleAttribute::Source(from.address())));
+    attributes.extend(rule.to.map(|to| RuleAttribute::Destination(to.address())));
+    attributes.extend(rule.input.clone().map(RuleAttribute::Iifname));
+    attributes.extend(rule.output.clone().map(RuleAttribute::Oifname));
+    if let Some((mark, mask)) = rule.mark {
         attributes.push(RuleAttribute::FwMark(mark));
         attributes.push(RuleAttribute::FwMask(mask));
     }
-    attributes.extend(of.suppress_prefix_len.map(RuleAttribute::SuppressPrefixLen));
     attributes.extend(
-        of.suppress_interface_group
+        rule.suppress_prefix_len
+            .map(RuleAttribute::SuppressPrefixLen),
+    );
+    attributes.extend(
+        rule.suppress_interface_group
             .map(RuleAttribute::SuppressIfGroup),
     );
     attributes.extend(
-        of.ip_protocol
+        rule.ip_protocol
             .map(|protocol| RuleAttribute::IpProtocol(protocol.into())),
     );
-    let source = of.source_ports.as_ref().map(ports);
+    let source = rule.source_ports.as_ref().map(ports);
     attributes.extend(source.map(RuleAttribute::SourcePortRange));
-    let destination = of.destination_ports.as_ref().map(ports);
+    let destination = rule.destination_ports.as_ref().map(ports);
     attributes.extend(destination.map(RuleAttribute::DestinationPortRange));
-    attributes.extend(of.users.as_ref().map(|users| {
+    attributes.extend(rule.users.as_ref().map(|users| {
         RuleAttribute::UidRange(RuleUidRange {
             start: *users.start(),
             end: *users.end(),

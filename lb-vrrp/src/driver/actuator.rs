@@ -182,7 +182,9 @@ impl Actuator {
                 Some(End::HandedOver) => self.leave().await,
                 None if self.desired.is_frozen => false,
                 _ => {
-                    self.follow().await;
+                    if !self.follow().await {
+                        continue;
+                    }
                     self.is_idle()
                 }
             };
@@ -318,7 +320,8 @@ impl Actuator {
 
     /// Addresses and routes come first. A macvlan is set down after that: the kernel takes a hundred times
     /// as long for it as for an address.
-    async fn follow(&mut self) {
+    /// Returns whether that is done, or something else is desired meanwhile.
+    async fn follow(&mut self) -> bool {
         let mailbox = Arc::clone(&self.mailbox);
         // The last addresses are removed before promote_secondaries is restored.
         if self.desired.end.is_none()
@@ -327,7 +330,7 @@ impl Actuator {
             self.secondaries.settle(promoted).await;
         }
         if !self.apply_changes().await {
-            return;
+            return false;
         }
         let is_changed = || mailbox.is_changed();
         if !is_changed() {
@@ -343,10 +346,11 @@ impl Actuator {
         {
             self.secondaries.settle(promoted).await;
         }
+        true
     }
 
     /// Applies changes until there are none, with what the advert thread desires meanwhile. Returns
-    /// whether that is still to be followed.
+    /// `false` if that is to end or to change nothing.
     async fn apply_changes(&mut self) -> bool {
         let end = self.desired.end;
         let is_leaving = end == Some(End::HandedOver);
@@ -379,7 +383,7 @@ impl Actuator {
             return Err(std::io::ErrorKind::NetworkDown.into());
         }
         if let (Change::Add(HostObject::Routing(_)), Some(watch)) = (change, &mut self.watch) {
-            watch.listen();
+            watch.subscribe();
         }
         self.host.apply(change).await
     }
@@ -403,7 +407,7 @@ impl Actuator {
         let (statics, placed) = (&self.desired.statics, &self.desired.placed);
         let judged = self.statics.judge(statics, placed, &self.reconciler);
         if let Some(judgement) = judged.await {
-            // The thread has ended if nobody receives this; then the mailbox is closed.
+            // Fails once the thread has ended; then the mailbox is closed.
             let _ = self.commands.send(Command::Statics(judgement)).await;
         }
     }

@@ -7,8 +7,9 @@
 use std::io;
 use std::sync::Arc;
 
+use lb_host::rtnetlink::Watcher;
 use lb_host::thread::{Thread, catch_future};
-use netlink_sys::{AsyncSocket as _, TokioSocket};
+use netlink_sys::AsyncSocket as _;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
 
@@ -72,7 +73,7 @@ impl Idle {
 
 /// The sockets, registered with the runtime they were opened in.
 struct Netlink {
-    notifications: TokioSocket,
+    watcher: Watcher,
     handle: rtnetlink::Handle,
     watch: Watch,
 }
@@ -93,7 +94,7 @@ async fn run(netlink: Netlink, orders: oneshot::Receiver<Work>) {
 /// Must be called on the runtime that the sockets are used on.
 fn open(buffers: NetlinkBuffers) -> Result<Netlink, Error> {
     let failed = |operation| move |source: io::Error| Error::Netlink { operation, source };
-    let notifications =
+    let watcher =
         monitor::subscribe(buffers.monitor).map_err(failed("subscribe to links and addresses"))?;
     let (mut connection, handle, _) = rtnetlink::new_connection().map_err(failed("connect"))?;
     widen(connection.socket_mut().socket_ref(), buffers.commands)
@@ -101,7 +102,7 @@ fn open(buffers: NetlinkBuffers) -> Result<Netlink, Error> {
     tokio::spawn(connection);
     let watch = Watch::open(buffers.monitor).map_err(failed("open a socket"))?;
     Ok(Netlink {
-        notifications,
+        watcher,
         handle,
         watch,
     })
@@ -125,7 +126,7 @@ async fn serve(netlink: Netlink, work: Work) {
     .with_links(Box::new(vmac::Rtnetlink::new(netlink.handle.clone())))
     .with_secondaries(Box::new(vmac::Rtnetlink::new(netlink.handle.clone())));
     let monitor = Monitor {
-        socket: netlink.notifications,
+        watcher: netlink.watcher,
         handle: netlink.handle,
         watched: work.watched,
         table: work.table,

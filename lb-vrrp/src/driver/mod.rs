@@ -9,13 +9,13 @@
 //!   raw sockets ─┐                            netlink monitor: links, addresses
 //!   timerfd ─────┼─> engines ─> adverts            │ changes
 //!   commands <───┘      │   <──────────────────────┘
-//!                       │ wishes (latest per router)
+//!                       │ desired state (latest per router)
 //!                       └──────────────────> actuator: adds and removes addresses,
 //!   first announcement <── address is there ─┘         repeats announcements
 //! ```
 //!
 //! The advert thread does adverts and the first announcement of an address, and never waits for
-//! the other: what it wants held is a wish that a later one replaces, events that do not fit are
+//! the other: a later desired state of a router replaces the one before, events that do not fit are
 //! dropped and counted. When a router becomes Master the advert has left before its addresses are
 //! asked for, and they are on the interface before they are announced.
 //!

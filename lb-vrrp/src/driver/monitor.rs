@@ -6,13 +6,8 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
-use netlink_sys::protocols::NETLINK_ROUTE;
-use netlink_sys::{AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket};
+use lb_host::rtnetlink::{Notification, Subject, Watcher};
 use nix::libc;
-use rtnetlink::constants::{RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR, RTMGRP_LINK};
-use rtnetlink::packet_core::{NetlinkMessage, NetlinkPayload};
-use rtnetlink::packet_route::RouteNetlinkMessage;
 use tokio::sync::{Notify, mpsc, watch};
 use tracing::{error, warn};
 
@@ -89,20 +84,19 @@ impl Watched {
     }
 }
 
-/// A socket on which the kernel tells of links and addresses, in this network namespace.
-pub(super) fn subscribe(buffer: Option<NetlinkBuffer>) -> io::Result<TokioSocket> {
-    let mut socket = TokioSocket::new(NETLINK_ROUTE)?;
-    let groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
-    socket.socket_mut().bind(&SocketAddr::new(0, groups))?;
-    socket
-        .socket_ref()
-        .set_rx_buf_sz(i32::try_from(RECEIVE_BUFFER).unwrap_or(i32::MAX))?;
-    widen(socket.socket_ref(), buffer)?;
-    Ok(socket)
+/// A socket that receives notifications about links and addresses, in this network namespace.
+pub(super) fn subscribe(buffer: Option<NetlinkBuffer>) -> io::Result<Watcher> {
+    let mut watcher = Watcher::open()?;
+    let size = i32::try_from(RECEIVE_BUFFER).unwrap_or(i32::MAX);
+    watcher.socket().set_rx_buf_sz(size)?;
+    widen(watcher.socket(), buffer)?;
+    watcher.subscribe(Subject::Links)?;
+    watcher.subscribe(Subject::Addresses)?;
+    Ok(watcher)
 }
 
 pub(super) struct Monitor {
-    pub(super) socket: TokioSocket,
+    pub(super) watcher: Watcher,
     pub(super) handle: rtnetlink::Handle,
     pub(super) watched: Watched,
     /// All interfaces, for whoever needs them.
@@ -152,8 +146,8 @@ impl Monitor {
             }
             // What was received is taken in whole: only the wait for it ends early.
             let received = tokio::select! {
-                received = self.socket.recv_from_full() => match received {
-                    Ok((bytes, _)) => self.take_in(&mut interfaces, bytes).await,
+                received = self.watcher.receive() => match received {
+                    Ok(notification) => self.take_in(&mut interfaces, notification).await,
                     Err(error) => Err(error),
                 },
                 () = sleep_until(carriers.next_timeout().into_iter().chain(polls.next_timeout()).min()) => Ok(()),
@@ -186,10 +180,17 @@ impl Monitor {
     }
 
     /// Takes in a notification and all that are there behind it.
-    async fn take_in(&self, interfaces: &mut Interfaces, mut bytes: Vec<u8>) -> io::Result<()> {
+    async fn take_in(
+        &self,
+        interfaces: &mut Interfaces,
+        mut notification: Notification,
+    ) -> io::Result<()> {
         for _ in 0..BATCH {
-            for change in apply(interfaces, &bytes) {
-                let hint = match change {
+            if notification.is_cut {
+                warn!("cannot decode a netlink notification");
+            }
+            for message in &notification.messages {
+                let hint = match interfaces.apply(message) {
                     Change::AddressGone { link, address } => Hint::AddressGone { link, address },
                     Change::LinkGone { link } => Hint::LinkGone { link },
                     Change::Lowered { link } => Hint::Lowered { link },
@@ -198,8 +199,8 @@ impl Monitor {
                 };
                 let _ = self.hints.send(hint).await;
             }
-            match self.socket.recv_from_full().now_or_never() {
-                Some(next) => (bytes, _) = next?,
+            match self.watcher.try_receive()? {
+                Some(next) => notification = next,
                 None => break,
             }
         }
@@ -212,25 +213,4 @@ async fn sleep_until(due: Option<Instant>) {
         Some(due) => tokio::time::sleep_until(due.into()).await,
         None => std::future::pending().await,
     }
-}
-
-/// Takes in one datagram, which may hold several messages.
-fn apply(interfaces: &mut Interfaces, mut bytes: &[u8]) -> Vec<Change> {
-    let mut changes = Vec::new();
-    while !bytes.is_empty() {
-        let message = match NetlinkMessage::<RouteNetlinkMessage>::deserialize(bytes) {
-            Ok(message) => message,
-            Err(error) => {
-                warn!(%error, "netlink notification not understood");
-                break;
-            }
-        };
-        if let NetlinkPayload::InnerMessage(inner) = &message.payload {
-            changes.push(interfaces.apply(inner));
-        }
-        // Messages stand at multiples of four bytes.
-        let length = usize::try_from(message.header.length).unwrap_or(usize::MAX);
-        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-    }
-    changes
 }

@@ -37,7 +37,7 @@ impl Actuator {
                         address: key.address,
                         keep: is_external,
                     };
-                    // The thread has ended if nobody receives this; then the mailbox is closed.
+                    // Fails once the thread has ended; then the mailbox is closed.
                     let _ = self.commands.send(ready).await;
                 }
                 Report::Restored {
@@ -102,7 +102,7 @@ impl Actuator {
     fn report_failed(&self, claimant: Option<Claimant>, change: &Change, source: io::Error) {
         match claimant {
             Some(Claimant::Router(router)) => self.report_router_failed(&router, change, source),
-            // The status of a static item says why it is missing.
+            // The status of a static item has the reason.
             Some(Claimant::Static) if change.is_add() => {}
             Some(Claimant::Static) => {
                 error!(error = %source, "cannot {change} of a static item, trying again");

@@ -114,7 +114,7 @@ impl Bench {
         self.settle().await;
     }
 
-    /// Addresses that the advert thread was told of.
+    /// Addresses that were reported to the advert thread.
     fn ready(&mut self) -> Vec<(u64, IpAddr)> {
         let mut ready = Vec::new();
         while let Ok(Command::AddressReady { epoch, address, .. }) = self.commands.try_recv() {
@@ -167,7 +167,7 @@ fn wanted(held: bool, epoch: u64, addresses: &[u8]) -> DesiredRouter {
 }
 
 #[tokio::test(start_paused = true)]
-async fn addresses_follow_the_wish_and_each_is_told_when_it_is_there() {
+async fn addresses_follow_the_desired_state_and_each_is_reported() {
     let mut bench = bench();
     bench.want(1, wanted(false, 0, &[100, 101])).await;
     assert_eq!(bench.fake.log(), Vec::<String>::new());
@@ -183,7 +183,7 @@ async fn addresses_follow_the_wish_and_each_is_told_when_it_is_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn mastery_lost_and_regained_unseen_is_told_again_without_touching_the_address() {
+async fn mastery_lost_and_regained_in_between_is_reported_without_a_change() {
     let mut bench = bench();
     bench.want(1, wanted(true, 1, &[100])).await;
     bench.fake.log();
@@ -224,7 +224,7 @@ async fn an_address_that_moves_between_two_masters_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_is_told_once_and_tried_every_second() {
+async fn failure_is_reported_once_and_tried_every_second() {
     let mut bench = bench();
     bench.fake.fail_additions(3);
     bench.want(1, wanted(true, 1, &[100])).await;
@@ -234,12 +234,12 @@ async fn a_failure_is_told_once_and_tried_every_second() {
     ));
     tokio::time::sleep(Duration::from_millis(3500)).await;
     assert_eq!(bench.fake.log().len(), 4);
-    assert!(bench.events.try_recv().is_err(), "told more than once");
+    assert!(bench.events.try_recv().is_err(), "reported more than once");
     assert_eq!(bench.ready(), [(1, ip(100))]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_somebody_else_deleted_is_put_back_and_told() {
+async fn deleted_address_is_restored_and_reported() {
     let mut bench = bench();
     bench.want(1, wanted(true, 1, &[100])).await;
     bench.fake.log();
@@ -282,7 +282,7 @@ async fn what_somebody_else_deleted_is_put_back_and_told() {
 /// An audit may have looked before the address was put there, and a notification may be of an
 /// earlier one.
 #[tokio::test(start_paused = true)]
-async fn what_was_taken_for_deleted_is_removed_all_the_same_when_the_end_comes_first() {
+async fn address_reported_deleted_is_removed_when_the_end_comes_first() {
     // Which of both is taken first is left to chance.
     for attempt in 0..64 {
         let gone = if attempt % 2 == 0 {
@@ -334,13 +334,16 @@ async fn an_owner_keeps_the_address_it_had_before() {
 
 #[tokio::test(start_paused = true)]
 async fn when_the_thread_has_ended_everything_is_removed_and_the_task_ends() {
-    for (end, told) in [(End::Orderly, false), (End::Failed, true)] {
+    for (end, is_reported) in [(End::Orderly, false), (End::Failed, true)] {
         let mut bench = bench();
         bench.want(1, wanted(true, 1, &[100, 101])).await;
         bench.mailbox.close(end);
         bench.task.await.unwrap();
         assert!(bench.fake.is_empty());
-        assert_eq!(matches!(bench.events.try_recv(), Ok(Event::Stopped)), told);
+        assert_eq!(
+            matches!(bench.events.try_recv(), Ok(Event::Stopped)),
+            is_reported
+        );
     }
 }
 
@@ -399,16 +402,16 @@ async fn packets_are_dropped_before_the_address_is_there_and_until_it_is_gone() 
 async fn an_address_that_cannot_be_shielded_is_there_and_shielded_as_soon_as_it_can_be() {
     let mut bench = bench();
     bench.fake.fail_shields();
-    let wish = DesiredRouter {
+    let desired = DesiredRouter {
         shielded: true,
         ..wanted(true, 1, &[100])
     };
-    bench.want(1, wish).await;
+    bench.want(1, desired).await;
     let log = bench.fake.log();
     assert_eq!(log[..2], ["shield 192.0.2.100", "add 192.0.2.100"]);
     assert_eq!(bench.ready(), [(1, ip(100))]);
     let Ok(Event::AddressFailed { error, .. }) = bench.events.try_recv() else {
-        panic!("not told");
+        panic!("not reported");
     };
     assert_eq!(error.to_string(), "cannot shield 192.0.2.100 on eth0");
     tokio::time::sleep(Duration::from_millis(2500)).await;
@@ -416,7 +419,7 @@ async fn an_address_that_cannot_be_shielded_is_there_and_shielded_as_soon_as_it_
         bench.fake.log(),
         ["shield 192.0.2.100", "shield 192.0.2.100"]
     );
-    assert!(bench.events.try_recv().is_err(), "told more than once");
+    assert!(bench.events.try_recv().is_err(), "reported more than once");
     bench.fake.0.clear_fault();
     tokio::time::sleep(Duration::from_millis(3500)).await;
     assert_eq!(bench.fake.log(), ["shield 192.0.2.100"]);
@@ -427,14 +430,14 @@ fn own(last: u8) -> VirtualAddress {
     VirtualAddress::new(ip(last)).with_interface("eth0")
 }
 
-/// What the advert thread was told of static items, without addresses that are ready.
+/// The reports about static items, without addresses that are ready.
 fn judgements(bench: &mut Bench) -> Vec<Vec<String>> {
     let mut judgements = Vec::new();
     while let Ok(command) = bench.commands.try_recv() {
         if let Command::Statics(judgement) = command {
-            let amiss = judgement.amiss.into_iter();
+            let missing = judgement.missing.into_iter();
             judgements.push(
-                amiss
+                missing
                     .map(|of| format!("{}: {}", of.item, of.problem))
                     .collect(),
             );
@@ -449,7 +452,7 @@ async fn statics_wanted(bench: &Bench, statics: StaticItems) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_static_address_is_told_to_be_amiss_until_it_is_there() {
+async fn static_address_is_reported_missing_until_it_is_there() {
     let (table, seen) = watch::channel(Interfaces::default());
     let mut bench = bench_with(Some(seen));
     statics_wanted(&bench, StaticItems::default().with_address(own(1))).await;
@@ -492,7 +495,7 @@ async fn an_address_that_is_static_too_stays_when_its_router_is_backup() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_static_address_that_was_taken_for_deleted_is_removed_all_the_same() {
+async fn static_address_reported_deleted_is_removed() {
     // Whether the audit or the end is taken first is left to chance.
     for _ in 0..32 {
         let (_table, seen) = watch::channel(interfaces([eth(2, "eth0")]));

@@ -52,7 +52,7 @@ impl AdvertThread {
         if !Arc::ptr_eq(&judgement.of, &self.statics.wanted) {
             return;
         }
-        self.statics.amiss = judgement.amiss;
+        self.statics.amiss = judgement.missing;
         let changed = self.tracking.handle_statics(&self.statics.amiss);
         self.follow_objects(Instant::now(), changed);
         if !std::mem::replace(&mut self.statics.tried, true) {

@@ -29,15 +29,15 @@ pub(in crate::driver) struct Keeper {
     seen: BTreeMap<String, Option<(u32, bool)>>,
     /// What is put there once, and has been.
     once: BTreeMap<Arc<str>, HostObject>,
-    /// What was told to be amiss, and of which items.
-    told: (Arc<StaticItems>, Vec<StaticStatus>),
+    /// The items and problems that were reported last.
+    reported: (Arc<StaticItems>, Vec<StaticStatus>),
 }
 
 /// What became of the static items of a configuration.
 #[derive(Debug)]
 pub(in crate::driver) struct Judgement {
     pub(in crate::driver) of: Arc<StaticItems>,
-    pub(in crate::driver) amiss: Vec<StaticStatus>,
+    pub(in crate::driver) missing: Vec<StaticStatus>,
 }
 
 impl Keeper {
@@ -47,7 +47,7 @@ impl Keeper {
             table: None,
             seen: BTreeMap::new(),
             once: BTreeMap::new(),
-            told: (Arc::default(), Vec::new()),
+            reported: (Arc::default(), Vec::new()),
         }
     }
 
@@ -129,8 +129,8 @@ impl Keeper {
         }
     }
 
-    /// After all has been tried: what is amiss, if that is news. What was just added is known to
-    /// the monitor then, so that who needs it finds it.
+    /// Reports which items are missing after all has been tried, if that is news. The monitor has seen by
+    /// then what was just added, so that routers that need it find it.
     pub(in crate::driver) async fn judge(
         &mut self,
         statics: &Arc<StaticItems>,
@@ -146,46 +146,46 @@ impl Keeper {
                     .or_insert_with(|| object.clone());
             }
         }
-        let amiss = placed.0.iter().filter_map(|item| {
+        let missing = placed.0.iter().filter_map(|item| {
             Some(StaticStatus {
                 item: Arc::clone(&item.name),
                 group: item.group.clone(),
                 problem: problem(item, reconciler)?,
             })
         });
-        let amiss: Vec<StaticStatus> = amiss.collect();
-        let (of, told) = &self.told;
-        let none = of.is_empty() && statics.is_empty();
-        let news = !Arc::ptr_eq(of, statics);
-        if none || (!news && *told == amiss) {
+        let missing: Vec<StaticStatus> = missing.collect();
+        let (statics_before, reported) = &self.reported;
+        let none = statics_before.is_empty() && statics.is_empty();
+        let news = !Arc::ptr_eq(statics_before, statics);
+        if none || (!news && *reported == missing) {
             return None;
         }
-        self.tell(placed, &amiss);
-        self.told = (Arc::clone(statics), amiss.clone());
+        self.report(placed, &missing);
+        self.reported = (Arc::clone(statics), missing.clone());
         if news {
             self.wait_until_seen(placed, reconciler).await;
         }
         Some(Judgement {
             of: Arc::clone(statics),
-            amiss,
+            missing,
         })
     }
 
-    fn tell(&self, placed: &Placed, amiss: &[StaticStatus]) {
-        let (_, told) = &self.told;
-        for new in amiss.iter().filter(|new| !told.contains(new)) {
+    fn report(&self, placed: &Placed, missing: &[StaticStatus]) {
+        let (_, reported) = &self.reported;
+        for new in missing.iter().filter(|new| !reported.contains(new)) {
             let StaticStatus { item, problem, .. } = new;
-            warn!("static {item} is not in its place: {problem}");
+            warn!("static {item} is missing: {problem}");
             let _ = self.events.try_send(Event::StaticChanged {
                 item: Arc::clone(item),
                 problem: Some(problem.clone()),
             });
         }
-        for old in told {
+        for old in reported {
             let item = &old.item;
             let wanted = placed.0.iter().any(|of| of.name == *item);
-            if wanted && !amiss.iter().any(|of| of.item == *item) {
-                info!("static {item} is in its place again");
+            if wanted && !missing.iter().any(|of| of.item == *item) {
+                info!("static {item} is there again");
                 let _ = self.events.try_send(Event::StaticChanged {
                     item: Arc::clone(item),
                     problem: None,

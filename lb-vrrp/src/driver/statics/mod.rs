@@ -92,7 +92,7 @@ fn routing(entry: RoutingEntry) -> HostObject {
     HostObject::Routing(Arc::new(entry))
 }
 
-/// What is amiss with an interface. Whether it is up matters for who tracks what is on it.
+/// The problem of an interface. Whether it is up matters for routers that track what is on it.
 fn problem(name: &str, interfaces: &Interfaces, tracked: bool) -> Option<StaticProblem> {
     match interfaces.get(name) {
         None => Some(StaticProblem::Missing(name.to_owned())),

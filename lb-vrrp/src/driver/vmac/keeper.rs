@@ -265,27 +265,48 @@ impl Keeper {
             }
         }
         let bases = wanted.iter().map(|of| &of.base);
-        let used: BTreeSet<Link> = bases
+        let used: BTreeSet<u32> = bases
             .chain(self.made.values().map(|made| &made.of.base))
-            .cloned()
+            .map(|base| base.index)
             .collect();
         let left = self.bases.values().map(|(base, _)| base);
-        let left: Vec<Link> = left.filter(|base| !used.contains(base)).cloned().collect();
+        let left: Vec<Link> = left
+            .filter(|base| !used.contains(&base.index))
+            .cloned()
+            .collect();
+        let mut is_restored = true;
         for base in left {
-            // The settings are found by name. If another interface has the name, the first one is
-            // gone, and the settings are those of the other one.
-            let is_replaced = used.iter().any(|of| of.name == base.name);
-            if let Some((_, before)) = self.bases.remove(&base.index)
-                && !is_replaced
-                && let Some(manager) = &mut self.manager
-            {
-                restore(manager.as_mut(), &base.name, &before);
-            }
+            is_restored &= self.restore_base(&base).await;
         }
-        if troubles.is_empty() && self.inherited.is_empty() {
+        if troubles.is_empty() && self.inherited.is_empty() && is_restored {
             self.settled = Some(Arc::clone(wanted));
         }
         troubles
+    }
+
+    /// Restores the settings of an interface that no macvlan is above any more; returns whether that is
+    /// done. /proc/sys knows interfaces by name: the index tells which name the interface has now, or
+    /// that it is gone and its name, perhaps, another's.
+    async fn restore_base(&mut self, base: &Link) -> bool {
+        let Some(manager) = &mut self.manager else {
+            return true;
+        };
+        let found = match manager.find_at(base.index).await {
+            Ok(found) => found,
+            Err(error) => {
+                warn!(
+                    ifname = %base.name, %error,
+                    "cannot find the interface to restore its settings, trying again"
+                );
+                return false;
+            }
+        };
+        if let Some((_, before)) = self.bases.remove(&base.index)
+            && let Some(found) = found
+        {
+            restore(manager.as_mut(), &found.link.name, &before);
+        }
+        true
     }
 
     async fn delete(&mut self, indices: &[u32]) -> Result<(), Trouble> {
@@ -323,13 +344,17 @@ impl Keeper {
         if adopted && !held {
             manager.set_up(&found.link, false).await?;
         }
+        // /proc/sys knows interfaces by name, which may have changed since.
+        let base = manager.find_at(of.base.index).await?;
+        let base = base.ok_or_else(|| io::Error::from_raw_os_error(nix::libc::ENODEV))?;
+        let base = base.link;
         let mark = found.alias.as_deref().and_then(Mark::parse);
         let (_, before) = self.bases.entry(of.base.index).or_insert_with(|| {
             let before = match mark {
                 Some(mark) => mark.before,
-                None => now(manager.as_mut(), &of.base.name),
+                None => now(manager.as_mut(), &base.name),
             };
-            (of.base.clone(), before)
+            (base.clone(), before)
         });
         // Written before anything beneath is changed.
         let mark = Mark::new(before.clone());
@@ -342,10 +367,10 @@ impl Keeper {
         for (setting, value) in BASE {
             // What is stricter already stays.
             if manager
-                .setting(&of.base.name, setting)
+                .setting(&base.name, setting)
                 .is_ok_and(|now| now < value)
             {
-                set(manager.as_mut(), &of.base.name, setting, value);
+                set(manager.as_mut(), &base.name, setting, value);
             }
         }
         info!(

@@ -126,8 +126,7 @@ impl Secondaries {
 }
 
 async fn find(manager: &mut dyn LinkManager, link: &Link) -> io::Result<Option<Found>> {
-    let found = manager.find(&link.name).await?;
-    Ok(found.filter(|found| found.link.index == link.index))
+    manager.find_at(link.index).await
 }
 
 /// Sets it; says what was set before where that cannot be written down.

@@ -16,16 +16,42 @@ use crate::{MacAddr, RouterConfig, Vrid};
 #[derive(Clone, Debug, Default)]
 pub(in super::super) struct Fake(Arc<Mutex<State>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in super::super) struct State {
     pub(in super::super) links: Vec<Found>,
+    /// Interfaces beneath macvlans.
+    bases: Vec<Link>,
     pub(in super::super) settings: BTreeMap<(String, Setting), u32>,
     log: Vec<String>,
     /// The next action is to fail.
     fails: bool,
 }
 
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            links: Vec::new(),
+            bases: vec![Link::new(2, "eth0")],
+            settings: BTreeMap::new(),
+            log: Vec::new(),
+            fails: false,
+        }
+    }
+}
+
 impl State {
+    /// A base as the kernel describes it.
+    fn base(&self, index: u32) -> Option<Found> {
+        let link = self.bases.iter().find(|link| link.index == index)?;
+        Some(Found {
+            link: link.clone(),
+            macvlan_of: None,
+            mac: None,
+            alias: None,
+            other_names: Vec::new(),
+        })
+    }
+
     pub(in super::super) fn add(
         &mut self,
         name: &str,
@@ -91,7 +117,8 @@ impl LinkManager for Fake {
     async fn find_at(&mut self, index: u32) -> io::Result<Option<Found>> {
         let found = |state: &mut State| {
             let mut links = state.links.iter();
-            links.find(|of| of.link.index == index).cloned()
+            let found = links.find(|found| found.link.index == index).cloned();
+            found.or_else(|| state.base(index))
         };
         Ok(self.with(found))
     }
@@ -271,6 +298,7 @@ async fn an_interface_beneath_that_is_replaced_keeps_its_settings() {
     keeper.settle(&wanted([51]), nobody, always).await;
     fake.with(|state| {
         state.links.clear();
+        state.bases = vec![Link::new(3, "eth0")];
         for setting in [Setting::ArpIgnore, Setting::ArpAnnounce] {
             state.settings.insert(("eth0".into(), setting), 0);
         }
@@ -281,6 +309,38 @@ async fn an_interface_beneath_that_is_replaced_keeps_its_settings() {
     assert_eq!((now(Setting::ArpIgnore), now(Setting::ArpAnnounce)), (1, 2));
     keeper.settle(&wanted([]), nobody, always).await;
     assert_eq!((now(Setting::ArpIgnore), now(Setting::ArpAnnounce)), (0, 0));
+}
+
+#[tokio::test]
+async fn base_whose_name_another_interface_has_taken_is_restored_by_its_index() {
+    let settings = |fake: &Fake, name: &str| {
+        let value = |setting| {
+            let key = (name.to_owned(), setting);
+            fake.with(|state| state.settings.get(&key).copied())
+        };
+        (value(Setting::ArpIgnore), value(Setting::ArpAnnounce))
+    };
+    for is_renamed in [true, false] {
+        let (fake, mut keeper) = bench();
+        keeper.settle(&wanted([51]), nobody, always).await;
+        assert_eq!(settings(&fake, "eth0"), (Some(1), Some(2)));
+        fake.with(|state| {
+            // The interface was renamed with its settings, or is gone, and no macvlan is above the one
+            // that has the name now.
+            state.bases = vec![Link::new(7, "eth0")];
+            if is_renamed {
+                state.bases.push(Link::new(2, "lan0"));
+                for (setting, value) in BASE {
+                    state.settings.insert(("lan0".into(), setting), value);
+                }
+            }
+        });
+        assert!(keeper.settle(&wanted([]), nobody, always).await.is_empty());
+        assert!(keeper.is_empty());
+        assert_eq!(settings(&fake, "eth0"), (Some(1), Some(2)), "external");
+        let expected = is_renamed.then_some(0);
+        assert_eq!(settings(&fake, "lan0"), (expected, expected));
+    }
 }
 
 #[tokio::test]
