@@ -3,6 +3,14 @@
 //!
 //! The crate knows neither VRRP, IPVS nor health checks: it changes links, addresses, routes, rules and
 //! settings of the kernel, runs programs, and prepares threads and namespaces.
+//!
+//! | feature | gives |
+//! |---|---|
+//! | *(none)* | `namespace`: network namespaces; `scheduling`: real time, processors, locked memory |
+//! | `descriptors` | `descriptors`: messages with descriptors between two processes |
+//! | `script` | `script`: programs with a deadline, as another user |
+//! | `thread` | `thread`: threads with a confirmed start, panics as values |
+//! | `netlink` | objects of the kernel over rtnetlink |
 
 #[cfg(feature = "descriptors")]
 pub mod descriptors;
