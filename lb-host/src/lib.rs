@@ -4,6 +4,14 @@
 //! The crate knows neither VRRP, IPVS nor health checks: it changes links, addresses, routes, rules and
 //! settings of the kernel, runs programs, and prepares threads and namespaces.
 //!
+//! | feature | gives |
+//! |---|---|
+//! | *(none)* | `namespace`: network namespaces; `scheduling`: real time, processors, locked memory |
+//! | `descriptors` | `descriptors`: messages with descriptors between two processes |
+//! | `script` | `script`: programs with a deadline, as another user |
+//! | `thread` | `thread`: threads with a confirmed start, panics as values |
+//! | `netlink` | objects of the kernel over rtnetlink |
+//!
 //! # Host objects
 //!
 //! A program describes what a host is to have as [`HostObject`]s. [`plan`] computes the changes from
