@@ -399,30 +399,30 @@ impl<P: DataPlane> Reconciler<P> {
         planned: &BTreeMap<&ServiceKey, &Part>,
         report: &mut Report,
     ) {
-        let mut known = Vec::new();
+        let mut known: BTreeMap<ServiceKey, Vec<Note>> = BTreeMap::new();
         for (key, part) in planned {
             let Some(drift) = self.drift.remove(key) else {
                 continue;
             };
-            let (stale, kept): (Vec<Note>, Vec<Note>) = drift
+            let (planned, kept) = drift
                 .into_iter()
                 .partition(|note| part.contains(note.address()));
-            known.extend(stale);
-            if !kept.is_empty() {
+            known.insert(**key, planned);
+            if !Vec::is_empty(&kept) {
                 self.drift.insert(**key, kept);
             }
         }
-        for note in notes {
-            if !planned.contains_key(note.key()) {
-                continue;
-            }
+        let planned = |note: &Note| planned.contains_key(note.key());
+        for note in notes.into_iter().filter(planned) {
             if note.is_drift() {
-                let drift = self.drift.entry(*note.key()).or_default();
-                if drift.contains(&note) {
-                    continue;
+                let key = *note.key();
+                let drift = self.drift.entry(key).or_default();
+                let is_new = !drift.contains(&note);
+                let is_known = known.get(&key).is_some_and(|known| known.contains(&note));
+                if is_new {
+                    drift.push(note.clone());
                 }
-                drift.push(note.clone());
-                if known.contains(&note) {
+                if is_known || !is_new {
                     continue;
                 }
             }
