@@ -4,9 +4,10 @@
 
 use std::time::Duration;
 
-use lb_vrrp::{ExtraRefresh, Pacing, PacingGroup};
+use lb_vrrp::{ExtraRefresh, PacingGroup};
 
 use super::Diagnostic;
+use super::keyword::{GARP_GROUP, read_line};
 use super::keywords::Level;
 use super::line::{At, Context};
 use super::tree::NodeId;
@@ -58,18 +59,6 @@ pub(super) struct PacingConfig {
 }
 
 impl PacingConfig {
-    /// Reads `garp_interval` or `gna_interval` of a `garp_group`.
-    fn read(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
-        let slot = match keyword {
-            "garp_interval" => &mut self.arp,
-            "gna_interval" => &mut self.neighbour,
-            _ => return false,
-        };
-        let value = context.seconds(line, Duration::ZERO..=Pacing::MAX);
-        context.set(line, slot, value);
-        true
-    }
-
     /// Says that zero paces nothing.
     pub(super) fn warn_of_zero(&self, context: &mut Context<'_>) {
         for at in [self.arp, self.neighbour].into_iter().flatten() {
@@ -90,39 +79,53 @@ impl PacingConfig {
 }
 
 /// `garp_group`.
+#[derive(Debug)]
+pub(super) struct GarpGroupConfig {
+    pub(super) times: PacingConfig,
+    interfaces: Vec<String>,
+    /// The groups above.
+    known: Vec<At<PacingGroup>>,
+}
+
+impl GarpGroupConfig {
+    pub(super) fn interface(&mut self, context: &mut Context<'_>, line: NodeId) {
+        if let Some(text) = context.value(line, "the name of an interface") {
+            member(context, text, &self.known, &mut self.interfaces);
+        }
+    }
+
+    pub(super) fn interfaces(&mut self, context: &mut Context<'_>, block: NodeId) {
+        context.only_block(block);
+        for line in context.lines(block) {
+            context.no_block(line);
+            for word in context.tree.words(line) {
+                let text = At::new(context.text(word), word.span);
+                member(context, text, &self.known, &mut self.interfaces);
+            }
+        }
+    }
+}
+
+/// Reads one `garp_group`; none if it is left out.
 pub(super) fn group(
     context: &mut Context<'_>,
     block: NodeId,
     known: &[At<PacingGroup>],
 ) -> Option<At<PacingGroup>> {
     context.only_block(block);
-    let mut times = PacingConfig::default();
-    let mut interfaces: Vec<String> = Vec::new();
+    let mut group = GarpGroupConfig {
+        times: PacingConfig::default(),
+        interfaces: Vec::new(),
+        known: known.to_vec(),
+    };
     for line in context.lines(block) {
-        match context.keyword(line).0 {
-            "interface" => {
-                let text = context.value(line, "the name of an interface");
-                if let Some(text) = text {
-                    member(context, text, known, &mut interfaces);
-                }
-            }
-            "interfaces" => {
-                context.only_block(line);
-                for inner in context.lines(line) {
-                    context.no_block(inner);
-                    for word in context.tree.words(inner) {
-                        let text = At::new(context.text(word), word.span);
-                        member(context, text, known, &mut interfaces);
-                    }
-                }
-            }
-            keyword => {
-                if !times.read(context, line, keyword) {
-                    context.unknown(Level::GarpGroup, line);
-                }
-            }
+        if !read_line(GARP_GROUP, &mut group, context, line) {
+            context.unknown(Level::GarpGroup, line);
         }
     }
+    let GarpGroupConfig {
+        times, interfaces, ..
+    } = group;
     let (_, span) = context.keyword(block);
     let refuse = |context: &mut Context<'_>, what: &str| {
         let finding = Diagnostic::error(span, format!("`garp_group` without {what}"));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use lb_vrrp::{AntiReplay, HmacConfig, HmacKey, HmacMode};
 
 use super::Diagnostic;
+use super::keyword::{AUTH_HMAC, read_line};
 use super::keywords::Level;
 use super::line::{At, Context};
 use super::source::Span;
@@ -17,9 +18,9 @@ pub(super) struct HmacBlock {
     /// The line `auth_hmac`.
     pub(super) span: Span,
     keys: Vec<At<HmacKey>>,
-    active: Option<At<u32>>,
+    pub(super) active: Option<At<u32>>,
     monotonic: Option<At<bool>>,
-    window: Option<At<Duration>>,
+    pub(super) window: Option<At<Duration>>,
     mode: Option<At<HmacMode>>,
 }
 
@@ -35,43 +36,35 @@ impl HmacBlock {
             mode: None,
         };
         for line in context.lines(block) {
-            match context.keyword(line).0 {
-                "key" => {
-                    if let Some(key) = key(context, line) {
-                        read.add(context, key);
-                    }
-                }
-                "active_key" => {
-                    let value = context.number(line, 1..=255);
-                    context.set(line, &mut read.active, value);
-                }
-                "anti_replay" => {
-                    let text = context.value(line, "time or monotonic");
-                    let choices = [("time", false), ("monotonic", true)];
-                    let value = text.and_then(|text| context.one_of(text, "a way", &choices));
-                    context.set(line, &mut read.monotonic, value);
-                }
-                "time_window" => {
-                    let value = context.whole_seconds(line, 1..=300);
-                    context.set(line, &mut read.window, value);
-                }
-                "mode" => {
-                    let text = context.value(line, "a mode");
-                    let choices = [
-                        ("enforce", HmacMode::Enforce),
-                        ("permissive", HmacMode::Permissive),
-                        ("receive-only", HmacMode::ReceiveOnly),
-                    ];
-                    let value = text.and_then(|text| context.one_of(text, "a mode", &choices));
-                    context.set(line, &mut read.mode, value);
-                }
-                _ => unknown(context, line),
+            if !read_line(AUTH_HMAC, &mut read, context, line) {
+                unknown(context, line);
             }
         }
         read
     }
 
-    fn add(&mut self, context: &mut Context<'_>, key: At<HmacKey>) {
+    pub(super) fn anti_replay(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let text = context.value(line, "time or monotonic");
+        let choices = [("time", false), ("monotonic", true)];
+        let value = text.and_then(|text| context.one_of(text, "a way", &choices));
+        context.set(line, &mut self.monotonic, value);
+    }
+
+    pub(super) fn mode(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let text = context.value(line, "a mode");
+        let choices = [
+            ("enforce", HmacMode::Enforce),
+            ("permissive", HmacMode::Permissive),
+            ("receive-only", HmacMode::ReceiveOnly),
+        ];
+        let value = text.and_then(|text| context.one_of(text, "a mode", &choices));
+        context.set(line, &mut self.mode, value);
+    }
+
+    pub(super) fn key(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let Some(key) = key(context, line) else {
+            return;
+        };
         let id = key.value.id();
         if self.keys.iter().any(|of| of.value.id() == id) {
             // A note at the first one would show its secret.

@@ -8,7 +8,7 @@ use crate::model::VirtualAddress;
 use super::Diagnostic;
 use super::announcements::AnnouncementConfig;
 use super::hmac::HmacBlock;
-use super::keyword::{INSTANCE, read_line};
+use super::keyword::{AUTHENTICATION, INSTANCE, read_line};
 use super::keywords::Level;
 use super::line::{At, Context};
 use super::source::Span;
@@ -161,22 +161,19 @@ impl InstanceConfig {
     pub(super) fn authentication(&mut self, context: &mut Context<'_>, block: NodeId) {
         context.only_block(block);
         for line in context.lines(block) {
-            match context.keyword(line).0 {
-                "auth_type" => {
-                    let Some(text) = context.value(line, "PASS or AH") else {
-                        continue;
-                    };
-                    let choices = [("PASS", AuthType::Pass), ("AH", AuthType::Ah)];
-                    let value = context.one_of(text, "an authentication type", &choices);
-                    context.set(line, &mut self.auth_type, value);
-                }
-                "auth_pass" => {
-                    let value = context.string(line, "a password");
-                    context.set(line, &mut self.auth_pass, value);
-                }
-                _ => context.unknown(Level::Authentication, line),
+            if !read_line(AUTHENTICATION, self, context, line) {
+                context.unknown(Level::Authentication, line);
             }
         }
+    }
+
+    pub(super) fn auth_type(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let Some(text) = context.value(line, "PASS or AH") else {
+            return;
+        };
+        let choices = [("PASS", AuthType::Pass), ("AH", AuthType::Ah)];
+        let value = context.one_of(text, "an authentication type", &choices);
+        context.set(line, &mut self.auth_type, value);
     }
 }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Every keyword of keepalived 2.4.3 and where it belongs.
 //!
-//! A keyword that is known and not supported gets a warning that says so; any other is an error. Blocks
-//! with a table of [`Keyword`]s take their names from there, the others from the lists below.
+//! A keyword that is known and not supported gets a warning that says so; any other is an error.
+//! The names are those of the tables of [`Keyword`]s.
 
 use super::keyword::{
-    GLOBAL, INSTANCE, Keyword, KeywordHelp, PROCESS, REAL_SERVER, SCRIPT, SYNC_GROUP, TRACK_FILE,
+    AUTH_HMAC, AUTHENTICATION, COMMON, GARP_GROUP, GLOBAL, HTTP, INSTANCE, Keyword, KeywordHelp,
+    OTHER, PROCESS, REAL_SERVER, ROOT, SCRIPT, SYNC_GROUP, TRACK_FILE, TRACK_GROUP, URL,
     VIRTUAL_SERVER,
 };
 
@@ -108,26 +109,25 @@ impl Level {
         fn names<T>(table: &'static [Keyword<T>]) -> Box<dyn Iterator<Item = &'static str>> {
             Box::new(table.iter().map(|keyword| keyword.name))
         }
-        let words = match self {
-            Self::Global => return names(GLOBAL),
-            Self::Instance => return names(INSTANCE),
-            Self::Script => return names(SCRIPT),
-            Self::TrackFile => return names(TRACK_FILE),
-            Self::TrackProcess => return names(PROCESS),
-            Self::SyncGroup => return names(SYNC_GROUP),
-            Self::VirtualServer => return names(VIRTUAL_SERVER),
-            Self::RealServer => return names(REAL_SERVER),
-            Self::Root => [ROOT, ""],
-            Self::Authentication => [AUTHENTICATION, ""],
-            Self::Hmac => [AUTH_HMAC, ""],
-            Self::GarpGroup => [GARP_GROUP, ""],
-            Self::TrackGroup => [TRACK_GROUP, ""],
-            Self::Http => [HTTP, CHECK_COMMON],
-            Self::Url => [URL, ""],
-            Self::Check => [OTHER_CHECKS, CHECK_COMMON],
-            Self::Custom | Self::Words | Self::Opaque => ["", ""],
-        };
-        Box::new(words.into_iter().flat_map(str::split_ascii_whitespace))
+        match self {
+            Self::Root => names(ROOT),
+            Self::Global => names(GLOBAL),
+            Self::Instance => names(INSTANCE),
+            Self::Authentication => names(AUTHENTICATION),
+            Self::Hmac => names(AUTH_HMAC),
+            Self::Script => names(SCRIPT),
+            Self::TrackFile => names(TRACK_FILE),
+            Self::TrackProcess => names(PROCESS),
+            Self::SyncGroup => names(SYNC_GROUP),
+            Self::GarpGroup => names(GARP_GROUP),
+            Self::TrackGroup => names(TRACK_GROUP),
+            Self::VirtualServer => names(VIRTUAL_SERVER),
+            Self::RealServer => names(REAL_SERVER),
+            Self::Http => Box::new(names(HTTP).chain(names(COMMON))),
+            Self::Url => names(URL),
+            Self::Check => Box::new(names(OTHER).chain(names(COMMON))),
+            Self::Custom | Self::Words | Self::Opaque => Box::new(std::iter::empty()),
+        }
     }
 
     /// What the keywords of all tables mean, block by block.
@@ -136,17 +136,30 @@ impl Level {
             level: Level,
             table: &'static [Keyword<T>],
         ) -> impl Iterator<Item = KeywordHelp> + 'a {
-            let block = level.name().unwrap_or_default();
+            let block = match level {
+                Level::Http => "HTTP_GET, SSL_GET",
+                Level::Check => "other checks",
+                level => level.name().unwrap_or_default(),
+            };
             table.iter().map(move |keyword| keyword.help(block))
         }
-        all(Self::Global, GLOBAL)
+        all(Self::Root, ROOT)
+            .chain(all(Self::Global, GLOBAL))
             .chain(all(Self::Instance, INSTANCE))
+            .chain(all(Self::Authentication, AUTHENTICATION))
+            .chain(all(Self::Hmac, AUTH_HMAC))
             .chain(all(Self::SyncGroup, SYNC_GROUP))
             .chain(all(Self::Script, SCRIPT))
             .chain(all(Self::TrackFile, TRACK_FILE))
             .chain(all(Self::TrackProcess, PROCESS))
+            .chain(all(Self::GarpGroup, GARP_GROUP))
+            .chain(all(Self::TrackGroup, TRACK_GROUP))
             .chain(all(Self::VirtualServer, VIRTUAL_SERVER))
             .chain(all(Self::RealServer, REAL_SERVER))
+            .chain(COMMON.iter().map(|keyword| keyword.help("all checks")))
+            .chain(all(Self::Http, HTTP))
+            .chain(all(Self::Url, URL))
+            .chain(all(Self::Check, OTHER))
             .collect()
     }
 
@@ -239,56 +252,6 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
-
-/// At the top of a file.
-const ROOT: &str = "
-    SSL bfd_instance child_wait_time garp_group global_defs include includea includeb includem
-    includer includew instance interface_up_down_delays linkbeat_interfaces linkbeat_use_polling
-    namespace_with_ipsets net_namespace net_namespace_ipvs static_ipaddress static_routes
-    static_rules track_file track_group use_pid_dir virtual_server virtual_server_group
-    vrrp_instance vrrp_script vrrp_sync_group vrrp_track_file vrrp_track_process
-";
-
-/// In `authentication`.
-const AUTHENTICATION: &str = "
-    auth_pass auth_type
-";
-
-/// In `auth_hmac`.
-const AUTH_HMAC: &str = "
-    active_key anti_replay key mode time_window
-";
-
-/// In `track_group`.
-const TRACK_GROUP: &str = "group";
-
-/// In `garp_group`.
-const GARP_GROUP: &str = "
-    garp_interval gna_interval interface interfaces
-";
-
-/// In every check that connects.
-const CHECK_COMMON: &str = "
-    alpha bind_if bind_port bindto connect_ip connect_port connect_timeout delay_before_retry
-    delay_loop fwmark log_all_failures retry warmup
-";
-
-/// In `HTTP_GET` and `SSL_GET`, beside the common ones.
-const HTTP: &str = "
-    enable_sni fast_recovery http_protocol nb_get_retry sni_name tls_compliant url virtualhost
-";
-
-/// In `url`.
-const URL: &str = "
-    digest path regex regex_max_offset regex_min_offset regex_no_match regex_options regex_stack
-    status_code tls_compliant virtualhost
-";
-
-/// In the other checks, beside the common ones.
-const OTHER_CHECKS: &str = "
-    helo_name host max_reply_length min_reply_length misc_dynamic misc_path misc_timeout name
-    payload require_reply track_file type user weight
-";
 
 #[cfg(test)]
 mod tests {

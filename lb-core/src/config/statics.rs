@@ -2,6 +2,7 @@
 //! `static_ipaddress`, `static_routes`, `static_rules`, and `track_group`.
 
 use super::Diagnostic;
+use super::keyword::{TRACK_GROUP, read_line};
 use super::keywords::{Level, nearest};
 use super::line::{At, Context};
 use super::source::Span;
@@ -55,9 +56,8 @@ impl StaticsConfig {
             members: Vec::new(),
         };
         for line in context.lines(block) {
-            match context.keyword(line).0 {
-                "group" => context.names(line, &mut group.members),
-                _ => context.unknown(Level::TrackGroup, line),
+            if !read_line(TRACK_GROUP, &mut group, context, line) {
+                context.unknown(Level::TrackGroup, line);
             }
         }
         let mut groups = self.groups.iter();

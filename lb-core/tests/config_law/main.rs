@@ -223,10 +223,12 @@ prop_compose! {
             source.init = init.then_some(FileInit { value: i64::from(value), overwrite });
             ObjectSpec::new(name, source)
         } else {
-            let mut process = Process::default();
-            process.quorum = quorum;
-            process.fork_delay = fork;
-            process.terminate_delay = end;
+            let process = Process {
+                quorum,
+                fork_delay: fork,
+                terminate_delay: end,
+                ..Process::default()
+            };
             let pattern = ProcessPattern::Name("nginx".to_owned());
             ObjectSpec::new(name, ProcessSource::new(pattern).with_process(process))
         }

@@ -10,13 +10,21 @@ use super::line::{At, Context};
 use super::tree::NodeId;
 use super::value::in_seconds;
 
+mod check;
 mod global;
+mod group;
 mod instance;
+mod proof;
+mod root;
 mod server;
 mod track;
 
+pub(super) use self::check::{COMMON, HTTP, OTHER, URL};
 pub(super) use self::global::GLOBAL;
+pub(super) use self::group::{GARP_GROUP, TRACK_GROUP};
 pub(super) use self::instance::INSTANCE;
+pub(super) use self::proof::{AUTH_HMAC, AUTHENTICATION};
+pub(super) use self::root::ROOT;
 pub(super) use self::server::{REAL_SERVER, VIRTUAL_SERVER};
 pub(super) use self::track::{PROCESS, PROCESS_DELAY, SCRIPT, SYNC_GROUP, TRACK_FILE};
 
@@ -184,7 +192,7 @@ impl<T> Keyword<T> {
     }
 }
 
-/// What a keyword means; see [`keywords`](super::keywords).
+/// What a keyword means; see [`keywords`](fn@super::keywords).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeywordHelp {

@@ -20,34 +20,33 @@ use lb_vrrp::{CarrierDelay, LinkPoll};
 
 use crate::model::Model;
 
-use super::announcements as written;
 use super::diagnostic::Diagnostic;
 use super::global::GlobalConfig;
 use super::instance::InstanceConfig;
+use super::keyword::{ROOT, read_line};
 use super::keywords::Level;
 use super::line::{At, Context};
-use super::links as interfaces;
 use super::source::Span;
-use super::statics::{StaticKind, StaticsConfig};
+use super::statics::StaticsConfig;
 use super::track::GroupConfig;
-use super::tracked::{FileConfig, ObjectConfig, ProcessConfig, ScriptConfig, Source};
+use super::tracked::{ObjectConfig, Source};
 use super::tree::NodeId;
 
 /// A configuration as it is written.
 #[derive(Debug, Default)]
-struct Config {
-    global: GlobalConfig,
-    instances: Vec<InstanceConfig>,
-    groups: Vec<GroupConfig>,
-    objects: Vec<ObjectConfig>,
-    delays: Vec<At<CarrierDelay>>,
-    polls: Vec<At<LinkPoll>>,
+pub(in crate::config) struct Config {
+    pub(in crate::config) global: GlobalConfig,
+    pub(in crate::config) instances: Vec<InstanceConfig>,
+    pub(in crate::config) groups: Vec<GroupConfig>,
+    pub(in crate::config) objects: Vec<ObjectConfig>,
+    pub(in crate::config) delays: Vec<At<CarrierDelay>>,
+    pub(in crate::config) polls: Vec<At<LinkPoll>>,
     /// `linkbeat_use_polling` at the top.
-    polls_every: Option<At<bool>>,
+    pub(in crate::config) polls_every: Option<At<bool>>,
     /// The blocks `virtual_server`, each of which is read when it is resolved: ten thousand of them
     /// are not kept in two forms.
-    servers: Vec<NodeId>,
-    statics: StaticsConfig,
+    pub(in crate::config) servers: Vec<NodeId>,
+    pub(in crate::config) statics: StaticsConfig,
 }
 
 /// Reads the whole tree. The model is what a lenient reading makes of it.
@@ -88,63 +87,8 @@ pub(super) fn resolve(context: &mut Context<'_>, host: &str, login: &str) -> Mod
 fn config(context: &mut Context<'_>) -> Config {
     let mut config = Config::default();
     for line in context.tree.roots() {
-        match context.keyword(line).0 {
-            "global_defs" => config.global.read(context, line),
-            "garp_group" => {
-                let group = written::group(context, line, &config.global.garp_groups);
-                config.global.garp_groups.extend(group);
-            }
-            "vrrp_instance" => {
-                let Some(instance) = InstanceConfig::read(context, line) else {
-                    continue;
-                };
-                let name = &instance.name;
-                let first = config
-                    .instances
-                    .iter()
-                    .find(|first| first.name.value == name.value);
-                if let Some(first) = first {
-                    let message = format!("a second `vrrp_instance {}`", name.value);
-                    let finding = Diagnostic::error(name.span, message)
-                        .note_at(first.name.span, "the first one holds, this one is skipped");
-                    context.findings.push(finding);
-                    continue;
-                }
-                config.instances.push(instance);
-            }
-            "static_ipaddress" => config.statics.block(StaticKind::Addresses, line),
-            "static_routes" => config.statics.block(StaticKind::Routes, line),
-            "static_rules" => config.statics.block(StaticKind::Rules, line),
-            "track_group" => config.statics.group(context, line),
-            "vrrp_sync_group" => config.groups.extend(GroupConfig::read(context, line)),
-            "vrrp_script" => {
-                let source = Source::Script(ScriptConfig::default());
-                config
-                    .objects
-                    .extend(ObjectConfig::read(context, line, source));
-            }
-            "track_file" | "vrrp_track_file" => {
-                let source = Source::File(FileConfig::default());
-                config
-                    .objects
-                    .extend(ObjectConfig::read(context, line, source));
-            }
-            "vrrp_track_process" => {
-                let source = Source::Process(ProcessConfig::default());
-                config
-                    .objects
-                    .extend(ObjectConfig::read(context, line, source));
-            }
-            "interface_up_down_delays" => {
-                interfaces::delays(context, line, &mut config.delays);
-            }
-            "linkbeat_interfaces" => interfaces::polls(context, line, &mut config.polls),
-            "linkbeat_use_polling" => {
-                let value = context.flag(line);
-                context.set(line, &mut config.polls_every, Some(value));
-            }
-            "virtual_server" => config.servers.push(line),
-            _ => context.unknown(Level::Root, line),
+        if !read_line(ROOT, &mut config, context, line) {
+            context.unknown(Level::Root, line);
         }
     }
     let global = &mut config.global;
@@ -153,4 +97,32 @@ fn config(context: &mut Context<'_>) -> Config {
     global.script_rules =
         ScriptRules::new(user, global.script_security).with_supplementary_groups(all_groups);
     config
+}
+
+impl Config {
+    pub(in crate::config) fn instance(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let Some(instance) = InstanceConfig::read(context, line) else {
+            return;
+        };
+        let name = &instance.name;
+        let mut instances = self.instances.iter();
+        if let Some(first) = instances.find(|first| first.name.value == name.value) {
+            let message = format!("a second `vrrp_instance {}`", name.value);
+            let finding = Diagnostic::error(name.span, message)
+                .note_at(first.name.span, "the first one holds, this one is skipped");
+            context.findings.push(finding);
+            return;
+        }
+        self.instances.push(instance);
+    }
+
+    pub(in crate::config) fn object(
+        &mut self,
+        context: &mut Context<'_>,
+        line: NodeId,
+        source: Source,
+    ) {
+        self.objects
+            .extend(ObjectConfig::read(context, line, source));
+    }
 }

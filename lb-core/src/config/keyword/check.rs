@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Keywords of checks. The factory of a check reads its own; the common ones are read where a check is
+//! resolved.
+
+use super::{Keyword, Value};
+
+type Check = Keyword<()>;
+
+/// Keywords of all checks that connect.
+pub(in crate::config) const COMMON: &[Check] = &[
+    Check::new(
+        "connect_ip",
+        "Sets the address that is checked.",
+        Value::Elsewhere("ADDRESS"),
+    )
+    .default("that of the real server"),
+    Check::new(
+        "connect_port",
+        "Sets the port that is checked.",
+        Value::Elsewhere("NUMBER, 1 to 65535"),
+    )
+    .default("that of the real server"),
+    Check::new(
+        "bindto",
+        "Sets the source address of the check.",
+        Value::Elsewhere("ADDRESS"),
+    ),
+    Check::new(
+        "bind_port",
+        "Sets the source port of the check.",
+        Value::Elsewhere("NUMBER, 1 to 65535"),
+    ),
+    Check::new(
+        "bind_if",
+        "Sets the interface of the check.",
+        Value::Elsewhere("INTERFACE"),
+    ),
+    Check::new(
+        "fwmark",
+        "Sets the mark of the packets of the check.",
+        Value::Elsewhere("NUMBER"),
+    )
+    .default("0"),
+    Check::new(
+        "log_all_failures",
+        "Logs each failed attempt, not only the one that decides.",
+        Value::Elsewhere("[on|off]"),
+    )
+    .default("checker_log_all_failures"),
+    Check::new(
+        "alpha",
+        "Has the real server start down until this check has passed.",
+        Value::Elsewhere("[on|off]"),
+    )
+    .default("that of the real server"),
+    Check::new(
+        "connect_timeout",
+        "Limits the time to connect.",
+        Value::Elsewhere("SECONDS, from 0.000001"),
+    )
+    .default("that of the real server"),
+    Check::new(
+        "delay_loop",
+        "Sets the period.",
+        Value::Elsewhere("SECONDS, from 0.000001"),
+    )
+    .default("that of the real server"),
+    Check::new(
+        "retry",
+        "Sets the number of further attempts before the check counts as failed.",
+        Value::Elsewhere("NUMBER"),
+    )
+    .default("that of the real server"),
+    Check::new(
+        "delay_before_retry",
+        "Sets the time between two attempts.",
+        Value::Elsewhere("SECONDS"),
+    )
+    .default("that of the real server"),
+    Check::new(
+        "warmup",
+        "Sets the longest random delay of the first check.",
+        Value::Elsewhere("SECONDS"),
+    )
+    .default("that of the real server"),
+];
+
+/// Keywords of `HTTP_GET` and `SSL_GET`, beside the common ones.
+pub(in crate::config) const HTTP: &[Check] = &[
+    Check::new(
+        "url",
+        "Adds a page to fetch; must be given.",
+        Value::Elsewhere("{ … }"),
+    ),
+    Check::new(
+        "virtualhost",
+        "Sets the host name of the request.",
+        Value::Elsewhere("a host name"),
+    )
+    .default("that of the real server"),
+    Check::new(
+        "http_protocol",
+        "Sets the version of the protocol.",
+        Value::Elsewhere("1.0|1.0C|1.1"),
+    )
+    .default("1.0"),
+    Check::new(
+        "nb_get_retry",
+        "Is an older name of retry.",
+        Value::Elsewhere("NUMBER"),
+    ),
+    Check::new(
+        "fast_recovery",
+        "Has no effect: all pages are fetched in every round.",
+        Value::Elsewhere(""),
+    ),
+    Check::new(
+        "enable_sni",
+        "Has no effect without TLS.",
+        Value::Elsewhere(""),
+    ),
+    Check::new(
+        "sni_name",
+        "Has no effect without TLS.",
+        Value::Elsewhere("a name"),
+    ),
+    Check::not_yet("tls_compliant", 3),
+];
+
+pub(in crate::config) const URL: &[Check] = &[
+    Check::new(
+        "path",
+        "Sets the path; must be given.",
+        Value::Elsewhere("PATH"),
+    ),
+    Check::new(
+        "digest",
+        "Sets the MD5 digest of the page, as genhash prints it.",
+        Value::Elsewhere("32 hexadecimal digits"),
+    ),
+    Check::new(
+        "status_code",
+        "Sets the accepted status codes.",
+        Value::Elsewhere("NUMBER|NUMBER-NUMBER …"),
+    )
+    .default("200 to 299"),
+    Check::new(
+        "virtualhost",
+        "Sets the host name of the request.",
+        Value::Elsewhere("a host name"),
+    )
+    .default("that of the check"),
+    Check::not_yet("regex", 3),
+    Check::not_yet("regex_max_offset", 3),
+    Check::not_yet("regex_min_offset", 3),
+    Check::not_yet("regex_no_match", 3),
+    Check::not_yet("regex_options", 3),
+    Check::not_yet("regex_stack", 3),
+    Check::not_yet("tls_compliant", 3),
+];
+
+/// Keywords of other checks, beside the common ones.
+pub(in crate::config) const OTHER: &[Check] = &[
+    Check::new(
+        "misc_path",
+        "Sets the program and its arguments; must be given.",
+        Value::Elsewhere("COMMAND"),
+    ),
+    Check::new(
+        "misc_timeout",
+        "Limits the time of the program.",
+        Value::Elsewhere("SECONDS, whole, from 1"),
+    )
+    .default("delay_loop"),
+    Check::new(
+        "misc_dynamic",
+        "Takes the exit status for a weight.",
+        Value::Elsewhere(""),
+    ),
+    Check::new(
+        "user",
+        "Sets user and group of the program.",
+        Value::Elsewhere("USER [GROUP]"),
+    )
+    .default("script_user"),
+    Check::not_yet("helo_name", 3),
+    Check::not_yet("host", 3),
+    Check::not_yet("max_reply_length", 3),
+    Check::not_yet("min_reply_length", 3),
+    Check::not_yet("name", 3),
+    Check::not_yet("payload", 3),
+    Check::not_yet("require_reply", 3),
+    Check::not_yet("track_file", 3),
+    Check::not_yet("type", 3),
+    Check::not_yet("weight", 3),
+];
