@@ -5,6 +5,7 @@ mod laws;
 mod mass;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::*;
 use crate::key::Link;

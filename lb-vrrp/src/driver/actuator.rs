@@ -332,6 +332,9 @@ impl Actuator {
         if !self.apply_changes().await {
             return false;
         }
+        let held = |router: &RouterKey| self.desired.is_held(router);
+        let troubles = self.links.raise_lowered(held).await;
+        self.links_failed(troubles);
         let is_changed = || mailbox.is_changed();
         if !is_changed() {
             self.judge_statics().await;
@@ -414,9 +417,12 @@ impl Actuator {
 
     /// Waits for an update, a hint, or something to become due.
     async fn wait(&mut self) -> Woken {
+        // What failed is not tried again while nothing may change.
+        let is_frozen = self.desired.is_frozen && self.desired.end.is_none();
+        let retry = self.reconciler.next_timeout().filter(|_| !is_frozen);
         let due = [
             self.announcer.next_due(),
-            self.reconciler.next_timeout().map(Instant::from_std),
+            retry.map(Instant::from_std),
             self.retry_at,
         ];
         let due = due.into_iter().flatten().min();

@@ -60,9 +60,7 @@ impl Cleaning<'_> {
             None => true,
         };
         if self.manager.is_none() && !alone {
-            info!(
-                "another lb-vrrp instance runs in this network namespace; stale objects are not removed"
-            );
+            info!("another driver lives here: what may be left over may be its own, and stays");
         } else if self.manager.is_none() {
             let placed = statics::Placed::new(statics, &interfaces);
             let objects = placed.objects().cloned().collect();

@@ -184,3 +184,110 @@ impl Mailbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::driver::desired::Burst;
+    use crate::{AddressFamily, Announcements, Vrid};
+
+    fn key(vrid: u8) -> RouterKey {
+        RouterKey {
+            interface: Arc::from("eth0"),
+            family: AddressFamily::Ipv4,
+            vrid: Vrid::new(vrid).unwrap(),
+        }
+    }
+
+    fn router(epoch: u64) -> DesiredRouter {
+        DesiredRouter {
+            router: Arc::from("VI_1"),
+            held: true,
+            shielded: false,
+            owner: false,
+            epoch,
+            announced: 0,
+            bursts: 0,
+            burst: Burst {
+                repeat: 1,
+                delay: Duration::ZERO,
+            },
+            announcements: Announcements::default(),
+            addresses: Arc::default(),
+            routing: Arc::default(),
+        }
+    }
+
+    fn epochs(update: &Update) -> Vec<(u8, Option<u64>)> {
+        let routers = update.routers.iter();
+        routers
+            .map(|(key, router)| (key.vrid.get(), router.as_ref().map(|router| router.epoch)))
+            .collect()
+    }
+
+    #[test]
+    fn update_has_the_latest_state_of_changed_routers_only() {
+        let mailbox = Mailbox::default();
+        assert!(!mailbox.is_changed());
+        mailbox.publish(key(1), router(1));
+        mailbox.publish(key(2), router(1));
+        mailbox.publish(key(1), router(2));
+        assert!(mailbox.is_changed());
+        assert_eq!(epochs(&mailbox.take()), [(1, Some(2)), (2, Some(1))]);
+        assert!(!mailbox.is_changed());
+        mailbox.publish(key(2), router(2));
+        mailbox.retire(&key(2));
+        assert_eq!(epochs(&mailbox.take()), [(2, None)]);
+        assert_eq!(epochs(&mailbox.take()), []);
+    }
+
+    #[test]
+    fn inherited_objects_come_with_the_first_state() {
+        let mailbox = Mailbox::default();
+        mailbox.inherit(key(1), router(1), Inheritance::default());
+        let update = mailbox.take();
+        assert_eq!(epochs(&update), [(1, Some(1))]);
+        assert_eq!(update.inherited.len(), 1);
+        mailbox.publish(key(1), router(1));
+        assert!(mailbox.take().inherited.is_empty(), "once");
+    }
+
+    #[test]
+    fn equal_values_are_not_published_again() {
+        let mailbox = Mailbox::default();
+        let statics = Arc::new(StaticItems::default());
+        let links = [Link::new(2, "eth0")];
+        mailbox.set_statics(Arc::clone(&statics));
+        mailbox.promote(&links);
+        mailbox.link(&[]);
+        let update = mailbox.take();
+        assert!(update.statics.is_some() && update.promoted.is_some());
+        assert!(update.virtual_links.is_none(), "none as before");
+        mailbox.set_statics(statics);
+        mailbox.promote(&links);
+        assert!(!mailbox.is_changed());
+        mailbox.promote(&[]);
+        assert_eq!(mailbox.take().promoted.as_deref(), Some(&[][..]));
+    }
+
+    #[test]
+    fn first_end_counts() {
+        let mailbox = Mailbox::default();
+        mailbox.close(End::HandedOver);
+        mailbox.close(End::Failed);
+        assert_eq!(mailbox.take().end, Some(End::HandedOver));
+    }
+
+    #[tokio::test]
+    async fn change_wakes_the_actuator_once() {
+        let mailbox = Mailbox::default();
+        mailbox.freeze(true);
+        mailbox.freeze(false);
+        mailbox.changed().await;
+        assert_eq!(mailbox.take().frozen, Some(false));
+        let again = tokio::time::timeout(Duration::from_millis(1), mailbox.changed());
+        assert!(again.await.is_err());
+    }
+}

@@ -564,6 +564,22 @@ async fn what_goes_while_a_successor_may_have_taken_over_is_not_put_back() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn failed_change_waits_while_nothing_may_change() {
+    let mut bench = bench();
+    bench.fake.fail_additions(1);
+    bench.want(1, wanted(true, 1, &[100])).await;
+    assert_eq!(bench.fake.log().len(), 1);
+    bench.mailbox.freeze(true);
+    // The clock would stand still if the actuator did not wait.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(bench.fake.log(), Vec::<String>::new());
+    bench.mailbox.freeze(false);
+    bench.settle().await;
+    assert_eq!(bench.fake.log(), ["add 192.0.2.100"]);
+    assert_eq!(bench.ready(), [(1, ip(100))]);
+}
+
 /// A desired state arrives during each change: the worst case of a mass failover.
 #[tokio::test(start_paused = true)]
 async fn mass_failover_costs_one_change_for_each_address() {

@@ -184,6 +184,25 @@ impl Keeper {
         troubles
     }
 
+    /// Sets those up again that another program may have set down while their router holds its
+    /// addresses.
+    pub(in crate::driver) async fn raise_lowered(
+        &mut self,
+        held: impl Fn(&RouterKey) -> bool,
+    ) -> Vec<Trouble> {
+        let lowered: Vec<u32> = self
+            .made
+            .iter()
+            .filter(|(_, made)| made.up.is_none() && held(&made.of.router))
+            .map(|(index, _)| *index)
+            .collect();
+        let mut troubles = Vec::new();
+        for index in lowered {
+            troubles.extend(self.set_up(index, true).await.err());
+        }
+        troubles
+    }
+
     /// Sets one up if it is ours and is not.
     pub(in crate::driver) async fn raise(&mut self, index: u32) -> Result<(), Trouble> {
         if self

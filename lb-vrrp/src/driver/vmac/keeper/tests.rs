@@ -420,6 +420,13 @@ async fn one_that_somebody_deletes_or_sets_down_is_made_or_set_up_again() {
     keeper.lowered(&Link::new(10, "vrrp.51"));
     keeper.raise(10).await.unwrap();
     assert_eq!(fake.log(), ["up vrrp.51"]);
+    // Without a new address, too.
+    assert!(keeper.raise_lowered(everybody).await.is_empty());
+    keeper.lowered(&Link::new(10, "vrrp.51"));
+    assert!(keeper.raise_lowered(nobody).await.is_empty());
+    assert_eq!(fake.log(), [""; 0]);
+    assert!(keeper.raise_lowered(everybody).await.is_empty());
+    assert_eq!(fake.log(), ["up vrrp.51"]);
     fake.with(|state| state.links.clear());
     keeper.forget(&Link::new(10, "vrrp.51"));
     keeper.settle(&one, nobody, always).await;
