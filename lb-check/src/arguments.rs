@@ -105,7 +105,7 @@ impl CheckContext {
     }
 }
 
-/// As whom scripts run where they do not say, and whether root may run any script.
+/// The account of scripts that name none, and whether root may run any script.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ScriptRules {
@@ -127,7 +127,7 @@ pub struct ScriptRules {
 pub enum Severity {
     /// The configuration is wrong.
     Error,
-    /// It is doubtful.
+    /// The configuration is doubtful, and valid.
     Warning,
 }
 
@@ -169,7 +169,7 @@ impl ArgumentError {
         }
     }
 
-    /// Adds what would be right.
+    /// Adds a suggestion of what would be right.
     #[must_use]
     pub fn with_suggestion(mut self, suggestion: impl Into<String>) -> Self {
         self.suggestion = Some(suggestion.into());
@@ -204,7 +204,7 @@ pub enum Problem {
     MissingValue {
         /// The keyword.
         keyword: String,
-        /// What it needs.
+        /// A description of the missing value.
         wants: &'static str,
     },
     /// A value that is not what the keyword takes.
@@ -245,15 +245,15 @@ pub enum Problem {
         /// The keyword.
         keyword: String,
     },
-    /// A program that cannot be run here.
+    /// A program that cannot be executed on this host.
     #[error("cannot execute '{program}': {why}")]
     NotExecutable {
         /// The program.
         program: String,
-        /// Why.
+        /// The reason why it cannot be executed.
         why: String,
     },
-    /// Anything else.
+    /// A finding of a factory that is not one of the built-in ones.
     #[error("{0}")]
     Other(String),
 }

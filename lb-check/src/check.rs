@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The one trait.
+//! The trait of health checks.
 
 use std::fmt;
 
@@ -9,9 +9,8 @@ use crate::{Outcome, Target};
 
 /// A way to ask a target whether it is well.
 ///
-/// An implementation knows *how* to ask, once. It does not know how often it is asked, how many
-/// failures are too many, or what happens then: that is [`Policy`](crate::Policy) and
-/// [`CheckState`](crate::CheckState).
+/// An implementation knows *how* to ask, once. How often it is asked, how many failures are too many
+/// and what happens then is up to [`Policy`](crate::Policy) and [`CheckState`](crate::CheckState).
 ///
 /// # Cancel safety
 /// The future returned by [`check`](Self::check) may be dropped at any await point: at its

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What one probe found out.
+//! Results of probes.
 
 use std::io;
 use std::time::Duration;
@@ -18,14 +18,14 @@ use crate::Md5Digest;
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// Pass, fail, or a trouble of our own.
+    /// Pass, failure of the target, or failure of this host.
     pub verdict: Verdict,
     /// How long the probe took. A check may leave it zero: the scheduler then fills in what it
     /// measured.
     pub latency: Duration,
     /// A weight the check asks for (`misc_dynamic`: exit status minus 2).
     pub weight: Option<u32>,
-    /// What a person would want to know besides the reason: the page, the command.
+    /// Details for people besides the reason: the page, the command.
     pub detail: Option<String>,
 }
 
@@ -130,11 +130,11 @@ pub enum Verdict {
     Pass,
     /// The target did not: counts against it.
     Fail(Reason),
-    /// We could not even ask. **Never counts against the target**; it is the director's alarm.
+    /// This host could not make the probe. **Never counts against the target**; the director raises an alarm.
     Local(LocalError),
 }
 
-/// Why a target failed. `Display` gives one short phrase for a log line.
+/// A reason why a target failed. `Display` gives one short phrase for a log line.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
@@ -208,7 +208,7 @@ pub enum InvalidAnswer {
     HeaderTooLong,
 }
 
-/// Why a probe could not be made: the director's own trouble, never the target's.
+/// A reason of this host why a probe could not be made. Never counts against the target.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LocalError {

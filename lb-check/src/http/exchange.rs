@@ -18,7 +18,7 @@ const HEADER_END: &[u8] = b"\r\n\r\n";
 
 const CONTENT_LENGTH: &[u8] = b"Content-Length:";
 
-/// What is read at once.
+/// Bytes of one read.
 const BUFFER: usize = 8192;
 
 /// The parts of the header that decide about the rest.

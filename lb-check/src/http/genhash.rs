@@ -76,7 +76,7 @@ impl GenhashOptions {
     }
 }
 
-/// What came back.
+/// The digest of a page, and what else there was in the response.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Report {
@@ -90,7 +90,7 @@ pub struct Report {
     pub elapsed: Duration,
 }
 
-/// Why there is no digest.
+/// A reason why there is no digest.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -100,7 +100,7 @@ pub enum Error {
     /// The connection or the answer failed.
     #[error(transparent)]
     Failed(Reason),
-    /// This host could not even ask.
+    /// This host could not send the request.
     #[error(transparent)]
     Local(LocalError),
 }
