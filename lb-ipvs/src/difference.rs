@@ -100,7 +100,7 @@ pub enum Difference {
     },
 }
 
-/// Tells what became of a table between two readings.
+/// Returns the differences between two readings of a table.
 ///
 /// What went comes first, in the old order, destinations before their service; then the new table
 /// in its order, what appeared with all its destinations. An entry that was removed and made again

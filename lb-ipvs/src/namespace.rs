@@ -130,7 +130,7 @@ impl NetworkNamespace {
         let path = path.as_ref();
         OpenOptions::new()
             .read(true)
-            // A pipe in its place shall not block.
+            // A named pipe of that name shall not block.
             .custom_flags(O_NONBLOCK)
             .open(path)
             .and_then(|file| Self::over(file, path.display().to_string()))
@@ -161,7 +161,7 @@ impl NetworkNamespace {
         })
     }
 
-    /// Does something inside the namespace: what is opened there belongs to it for good.
+    /// Runs `work` inside the namespace; descriptors opened there stay in it.
     ///
     /// It happens on a thread of its own, which ends before this returns, unless the calling thread
     /// is in the namespace already. The calling thread never moves.
