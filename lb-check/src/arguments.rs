@@ -204,7 +204,7 @@ pub enum Problem {
     MissingValue {
         /// The keyword.
         keyword: String,
-        /// What it needs.
+        /// A description of the missing value.
         wants: &'static str,
     },
     /// A value that is not what the keyword takes.
@@ -245,7 +245,7 @@ pub enum Problem {
         /// The keyword.
         keyword: String,
     },
-    /// A program that cannot be run here.
+    /// A program that cannot be executed on this host.
     #[error("cannot execute '{program}': {why}")]
     NotExecutable {
         /// The program.
@@ -253,7 +253,7 @@ pub enum Problem {
         /// The reason.
         why: String,
     },
-    /// Anything else.
+    /// A finding of a factory that is not one of the built-in ones.
     #[error("{0}")]
     Other(String),
 }

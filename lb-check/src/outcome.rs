@@ -135,7 +135,7 @@ pub enum Verdict {
     Local(LocalError),
 }
 
-/// Why a target failed. `Display` gives one short phrase for a log line.
+/// A reason why a target failed. `Display` gives one short phrase for a log line.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {

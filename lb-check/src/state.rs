@@ -135,7 +135,7 @@ impl Policy {
 pub enum Status {
     /// The target is in the pool as far as this check is concerned.
     Up,
-    /// It is not.
+    /// The target is out of the pool.
     Down,
 }
 
@@ -165,7 +165,7 @@ pub struct Transition {
     pub attempts: u32,
 }
 
-/// What one result leads to.
+/// The consequences of one result.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct Step {
@@ -260,7 +260,7 @@ impl CheckState {
         }
     }
 
-    /// Takes one result in.
+    /// Applies one result.
     pub fn observe(&mut self, outcome: &Outcome) -> Step {
         let passed = match outcome.verdict {
             Verdict::Pass => true,

@@ -34,7 +34,7 @@ pub struct Connection {
     pub expires: u32,
     /// The persistence engine and what it remembers.
     pub engine: Option<(String, String)>,
-    /// Where it comes from, which only `/proc/net/ip_vs_conn_sync` tells.
+    /// The origin of the connection, known from `/proc/net/ip_vs_conn_sync` only.
     pub origin: Option<Origin>,
 }
 
@@ -42,12 +42,12 @@ pub struct Connection {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "the kernel tells exactly these two"
+    reason = "the kernel distinguishes these two"
 )]
 pub enum Origin {
-    /// It came over this host.
+    /// The connection came over this host.
     Local,
-    /// A sync daemon told of it.
+    /// A sync daemon received the connection from the other director.
     Sync,
 }
 

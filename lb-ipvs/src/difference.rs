@@ -99,7 +99,7 @@ pub enum Difference {
     },
 }
 
-/// Finds what became of a table between two readings.
+/// Returns the differences between two readings of a table.
 ///
 /// What is gone comes first, destinations before their service; then what appeared and what is
 /// different. Services are in the order of their keys, destinations in that of their addresses. An

@@ -115,9 +115,9 @@ pub enum DrainStep {
     Drained,
     /// The time is up, and it still has connections.
     TimedOut(Connections),
-    /// Another hand gave it a weight again; it is left alone.
+    /// Another program set a weight above 0 again; the destination is left alone.
     Reweighted(Weight),
-    /// Another hand deleted it, or its service.
+    /// Another program deleted the destination or its service.
     Gone,
     /// It was deleted.
     Deleted,
@@ -145,9 +145,9 @@ pub enum DrainEnd {
     Drained,
     /// The time was up with these left.
     TimedOut(Connections),
-    /// Another hand gave it a weight again.
+    /// Another program set a weight above 0 again.
     Reweighted(Weight),
-    /// Another hand deleted it, or its service.
+    /// Another program deleted the destination or its service.
     Gone,
 }
 

@@ -37,7 +37,7 @@ pub enum Error {
         /// What it was about.
         subject: Subject,
     },
-    /// The kernel refused; [`Operation::explain`] says what its errno means.
+    /// The kernel refused; [`Operation::explain`] has the meaning of the errno.
     #[error("cannot {operation} ({subject}){}", extended(.message.as_deref()))]
     Kernel {
         /// What was asked.
@@ -119,7 +119,7 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
-    /// A file below `/proc/net` says something that cannot be understood.
+    /// A file below `/proc/net` has another format than is known.
     #[error("cannot understand /proc/net/ip_vs_app")]
     Application(#[from] ApplicationError),
     /// The socket failed.

@@ -22,7 +22,7 @@
 //! their packets; `expire_quiescent_template` keeps persistence from leading to a destination of
 //! weight 0; `conn_reuse_mode` decides about a client that uses a port again; `conntrack` has
 //! netfilter follow the connections, which a firewall with states and [`Helper::Ftp`] need;
-//! `sync_threshold` says how often a connection is copied to the other director.
+//! `sync_threshold` sets how often a connection is copied to the other director.
 //!
 //! FTP carries addresses in its payload: through a masquerading service it needs the application
 //! helper of the module ip_vs_ftp, which [`IpvsHandle::load_helper`] loads on request.
@@ -56,8 +56,8 @@
 //!
 //! # What it does not do
 //! It takes no decisions: no health checks, no owner of an entry. The kernel has neither
-//! transactions nor events for IPVS: [`IpvsHandle::replace`] goes back when a change is refused,
-//! and says so when it cannot.
+//! transactions nor events for IPVS: [`IpvsHandle::replace`] restores the previous table when a change is
+//! refused, and reports what is left to do when it cannot.
 //!
 //! # Permissions
 //! Everything, reading included, needs `CAP_NET_ADMIN` in the initial user namespace; root of a

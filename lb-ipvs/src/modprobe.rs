@@ -111,7 +111,7 @@ pub enum ModuleAttempt {
     },
 }
 
-/// Runs `modprobe -- MODULE`, if that can help, and tells which program that was.
+/// Runs `modprobe -- MODULE`, if that can help, and returns the path of the program.
 pub(crate) async fn load(module: &'static str) -> Result<PathBuf, ModuleAttempt> {
     if !geteuid().is_root() {
         return Err(ModuleAttempt::NotPrivileged { module });

@@ -42,7 +42,7 @@ pub struct PlainDestination {
     pub inactive: u32,
 }
 
-/// A forwarding method by name, without what belongs to it.
+/// A forwarding method by name, without its parameters.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum ForwardingName {

@@ -254,7 +254,7 @@ pub struct Persistence {
 }
 
 impl Persistence {
-    /// What `ipvsadm -p` without an argument asks for: 360 s (its manual says 300).
+    /// What `ipvsadm -p` without an argument asks for: 360 s (its manual has 300).
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(360);
 
     /// Persistence with a time-out; a fraction of a second is cut off.

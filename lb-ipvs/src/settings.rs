@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is set or told for the whole table: time-outs, sync daemons, version.
+//! Settings and facts of the whole table: time-outs, sync daemons, version.
 
 use std::{fmt, net::IpAddr, time::Duration};
 
@@ -100,7 +100,7 @@ pub struct SyncDaemon {
     pub state: SyncState,
     /// The interface it sends or listens on, at most 15 bytes. `ipvsadm --mcast-interface`
     pub interface: String,
-    /// Which peers it belongs to. `ipvsadm --syncid`
+    /// The number that peers share. `ipvsadm --syncid`
     pub sync_id: SyncId,
     /// The longest message in bytes; default from the interface's MTU. `ipvsadm --sync-maxlen`
     pub max_length: Option<u16>,
@@ -188,14 +188,11 @@ impl fmt::Display for Version {
     }
 }
 
-/// What the kernel tells about its IPVS.
+/// Facts about the IPVS of a kernel.
 ///
 /// Equivalent to the first line of `ipvsadm -L`.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "the kernel tells exactly these two"
-)]
+#[expect(clippy::exhaustive_structs, reason = "the kernel reports these two")]
 pub struct Info {
     /// The version.
     pub version: Version,

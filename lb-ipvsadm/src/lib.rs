@@ -2,8 +2,16 @@
 //! ipvsadm's formats, byte for byte: listings, saved rules, connections, and the grammar of its
 //! [command line](command), which is that of saved rules too.
 //!
-//! Beyond ipvsadm there are the [whole table as a file](table) and, with the feature `json`, each listing as a
-//! JSON document. What ipvsadm prints when the kernel refuses is [`lb_ipvs::Operation::explain`].
+//! | ipvsadm | this crate |
+//! |---|---|
+//! | the command line, a line of `-R` | [`command::parse`] |
+//! | `-L` | [`listing`]; [`plain_listing`] of what [`lb_ipvs::PlainEntry`] has |
+//! | `-L -c` | [`connections`](mod@connections) |
+//! | `-L --timeout`, `-L --daemon` | [`timeouts`], [`sync_daemons`] |
+//! | `-S` | [`save`] |
+//! | the text of a kernel's refusal | [`lb_ipvs::Operation::explain`] |
+//! | none: the whole table as a file, and differences of tables | [`table`] |
+//! | none: listings and events as JSON | `json` (feature `json`) |
 //!
 //! Everything here is pure: data in, text out. It follows ipvsadm 1.31, with these differences,
 //! where the original is plainly wrong: marks above 2³¹ are printed unsigned; counters of

@@ -90,7 +90,7 @@ pub struct Report {
     pub elapsed: Duration,
 }
 
-/// Why there is no digest.
+/// A reason why there is no digest.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -79,20 +79,20 @@ impl Runner {
             }
             tokio::select! {
                 command = self.commands.recv() => match command {
-                    Some(command) => answer = self.command(command),
+                    Some(command) => answer = self.handle_command(command),
                     None => break,
                 },
                 Some(joined) = self.probes.join_next_with_id(), if !self.probes.is_empty() => {
-                    self.joined(joined);
+                    self.handle_joined(joined);
                     while let Some(joined) = self.probes.try_join_next_with_id() {
-                        self.joined(joined);
+                        self.handle_joined(joined);
                     }
                 }
                 room = has_room(&self.events), if !self.pending.is_empty() => {
                     if !room {
                         break;
                     }
-                    self.deliver();
+                    self.deliver_pending();
                 }
                 () = self.events.closed(), if self.pending.is_empty() => break,
                 () = timer.as_mut(), if wake.is_some() => {}
@@ -107,7 +107,7 @@ impl Runner {
         }
     }
 
-    fn command(&mut self, command: Command) -> Option<oneshot::Sender<()>> {
+    fn handle_command(&mut self, command: Command) -> Option<oneshot::Sender<()>> {
         match command {
             Command::Subscribe(batch) => self.subscribe(batch),
             Command::Unsubscribe(id) => self.unsubscribe(id),
@@ -123,12 +123,12 @@ impl Runner {
         let mut fresh = Vec::new();
         for (id, spec) in batch {
             let key = Key::new(&spec);
-            let Some(subscription) = self.keep(id, &key, &spec) else {
+            let Some(subscription) = self.prepare_subscription(id, &key, &spec) else {
                 continue;
             };
             let settled = subscription.state.is_settled();
             let suspended = subscription.suspended;
-            let number = self.group(key, &spec);
+            let number = self.group_of_key(key, &spec);
             let Some(group) = self.groups.get_mut(&number) else {
                 continue;
             };
@@ -145,7 +145,7 @@ impl Runner {
             }
             if settled {
                 let due = group.grid(self.epoch, now);
-                self.plan(number, due);
+                self.plan_probe(number, due);
             } else {
                 fresh.push((number, spec.policy.warmup));
             }
@@ -157,13 +157,18 @@ impl Runner {
                 .get(&number)
                 .map(|g| g.first_due(now, warmup, n))
             {
-                self.plan(number, due);
+                self.plan_probe(number, due);
             }
         }
     }
 
-    /// What a subscription starts with; `None` when the one that exists is good as it is.
-    fn keep(&mut self, id: SubscriptionId, key: &Key, spec: &ProbeSpec) -> Option<Subscription> {
+    /// Returns the state that a subscription starts with; `None` when it exists already, unchanged.
+    fn prepare_subscription(
+        &mut self,
+        id: SubscriptionId,
+        key: &Key,
+        spec: &ProbeSpec,
+    ) -> Option<Subscription> {
         let mut new = Subscription {
             group: 0,
             state: CheckState::new(spec.policy.clone()),
@@ -182,7 +187,7 @@ impl Runner {
                 new.state = old.state.clone();
                 new.weight = old.weight;
                 new.undelivered = old.undelivered;
-                self.leave(id);
+                self.remove_subscription(id);
             } else {
                 self.unsubscribe(id);
             }
@@ -190,8 +195,8 @@ impl Runner {
         Some(new)
     }
 
-    /// The group of a key, made if need be.
-    fn group(&mut self, key: Key, spec: &ProbeSpec) -> u64 {
+    /// Returns the group of a key, a new one if there is none.
+    fn group_of_key(&mut self, key: Key, spec: &ProbeSpec) -> u64 {
         if let Some(number) = self.by_key.get(&key) {
             return *number;
         }
@@ -205,12 +210,12 @@ impl Runner {
     }
 
     fn unsubscribe(&mut self, id: SubscriptionId) {
-        self.leave(id);
+        self.remove_subscription(id);
         self.pending.retain(|event| event.id() != id);
     }
 
     /// Takes a subscription out of its group, and the group away when it was the last one.
-    fn leave(&mut self, id: SubscriptionId) {
+    fn remove_subscription(&mut self, id: SubscriptionId) {
         let Some(subscription) = self.subscriptions.remove(&id) else {
             return;
         };
@@ -243,7 +248,7 @@ impl Runner {
         {
             subscription.suspended = false;
             let number = subscription.group;
-            self.plan(number, Instant::now());
+            self.plan_probe(number, Instant::now());
         }
     }
 
@@ -270,7 +275,7 @@ impl Runner {
     }
 
     /// Makes a group due at `due` unless it is running or due earlier.
-    fn plan(&mut self, number: u64, due: Instant) {
+    fn plan_probe(&mut self, number: u64, due: Instant) {
         let Some(group) = self.groups.get_mut(&number) else {
             return;
         };
@@ -296,12 +301,12 @@ impl Runner {
                 return Some(due);
             }
             self.due.pop_first();
-            self.start(number, due, now);
+            self.start_probe(number, due, now);
         }
         None
     }
 
-    fn start(&mut self, number: u64, planned: Instant, now: Instant) {
+    fn start_probe(&mut self, number: u64, planned: Instant, now: Instant) {
         let Some(group) = self.groups.get_mut(&number) else {
             return;
         };
@@ -314,7 +319,7 @@ impl Runner {
         {
             self.counters.skipped(1);
             let due = group.grid(self.epoch, now);
-            self.plan(number, due);
+            self.plan_probe(number, due);
             return;
         }
         self.counters
@@ -336,7 +341,7 @@ impl Runner {
     }
 
     /// A probe's task has ended.
-    fn joined(&mut self, joined: Result<(task::Id, Outcome), JoinError>) {
+    fn handle_joined(&mut self, joined: Result<(task::Id, Outcome), JoinError>) {
         let (id, outcome) = match joined {
             Ok((id, outcome)) => (id, outcome),
             Err(error) => {
@@ -350,11 +355,11 @@ impl Runner {
         };
         // A cancelled probe is not in the map any more.
         if let Some(number) = self.running.remove(&id) {
-            self.ended(number, &outcome);
+            self.handle_result(number, &outcome);
         }
     }
 
-    fn ended(&mut self, number: u64, outcome: &Outcome) {
+    fn handle_result(&mut self, number: u64, outcome: &Outcome) {
         let Some(group) = self.groups.get_mut(&number) else {
             return;
         };
@@ -376,7 +381,7 @@ impl Runner {
             let step = subscription.state.observe(outcome);
             let next = group.next_due(self.epoch, running.planned, now, &step);
             due = Some(due.map_or(next, |due| due.min(next)));
-            events.extend(event(
+            events.extend(event_for(
                 *id,
                 subscription,
                 outcome,
@@ -386,7 +391,7 @@ impl Runner {
         }
         if let Some(due) = due {
             self.counters.skipped(group.missed(running.planned, due));
-            self.plan(number, due);
+            self.plan_probe(number, due);
         }
         for event in events {
             self.emit(event);
@@ -394,7 +399,7 @@ impl Runner {
     }
 
     /// Sends waiting events while there is room.
-    fn deliver(&mut self) {
+    fn deliver_pending(&mut self) {
         while let Some(event) = self.pending.pop_front() {
             let id = event.id();
             if let Err(TrySendError::Full(event)) = self.events.try_send(event) {
@@ -433,8 +438,8 @@ async fn has_room(events: &mpsc::Sender<CheckEvent>) -> bool {
     events.reserve().await.is_ok()
 }
 
-/// The event for one result, if any.
-fn event(
+/// The event that one result makes, if any.
+fn event_for(
     id: SubscriptionId,
     subscription: &mut Subscription,
     outcome: &Outcome,

@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl IpvsHandle {
-    /// Makes changes in the order given, many in one `send`, and tells the outcome of each.
+    /// Makes changes in the order given, many in one `send`, and returns the outcome of each.
     ///
     /// Only the last change of a batch asks for an acknowledgement, so that a batch without errors
     /// costs two system calls. A change that is refused does not stop the following ones.
@@ -91,7 +91,7 @@ impl IpvsHandle {
     }
 }
 
-/// Finds what cannot be said in a request.
+/// Finds what a request cannot express.
 fn check(change: &Change) -> Result<(), Error> {
     match change {
         Change::AddService(service) | Change::EditService(service)

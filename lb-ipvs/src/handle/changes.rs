@@ -26,7 +26,7 @@ struct Watch<'a> {
 }
 
 impl IpvsHandle {
-    /// Watches the table: reads it every `interval` and tells what became of it.
+    /// Watches the table: reads it every `interval` and yields the differences.
     ///
     /// The first item is the table as it is, as if all of it had just appeared, and comes even when
     /// it is empty. Each later item is what one reading found, never empty. A change that is undone

@@ -22,8 +22,8 @@ use crate::{
 struct Leaving {
     key: ServiceKey,
     before: Destination,
-    /// The connections last told of.
-    told: Option<Connections>,
+    /// The connections last reported.
+    reported: Option<Connections>,
     end: Option<DrainEnd>,
     deleted: bool,
 }
@@ -73,18 +73,18 @@ impl IpvsHandle {
     /// Drains destinations: gives them weight 0, waits until their connections have ended, then
     /// deletes them.
     ///
-    /// All of a destination's configuration but the weight stays as it is. `progress` hears of every
+    /// All of a destination's configuration but the weight stays as it is. `progress` is called with every
     /// step. Active and inactive connections are waited for; persistence templates are not: they
-    /// expire by themselves, and a client that comes after the deletion is scheduled anew. While the
+    /// expire by themselves, and a client that comes after the deletion is scheduled again. While the
     /// destination is there with weight 0, though, remembered clients still get to it with new
     /// connections, unless the setting `expire_quiescent_template` is 1; so persistent services want
     /// that setting or a time-out.
     ///
-    /// When the future is dropped, destinations are left as they are, with weight 0; the events told
-    /// how they were. One whose weight is set by another hand meanwhile is left alone.
+    /// When the future is dropped, destinations are left as they are, with weight 0; the events have their
+    /// weights before. A destination whose weight another program sets meanwhile is left alone.
     ///
-    /// ipvsadm has no equivalent; by hand it is `ipvsadm -e … -w 0`, looking at `ipvsadm -L -n` now
-    /// and then, and `ipvsadm -d …`.
+    /// ipvsadm has no equivalent; it takes `ipvsadm -e … -w 0`, looking at `ipvsadm -L -n` now and then,
+    /// and `ipvsadm -d …`.
     ///
     /// # Errors
     /// When the kernel refuses, or the socket fails. What was quiesced until then stays so.
@@ -161,7 +161,7 @@ impl IpvsHandle {
             .map(|(key, entry)| Leaving {
                 key: *key,
                 before: entry.destination,
-                told: None,
+                reported: None,
                 end: None,
                 deleted: false,
             })
@@ -208,7 +208,7 @@ impl IpvsHandle {
         Ok(())
     }
 
-    /// Deletes those at their end, if it is not another hand's.
+    /// Deletes the destinations that are drained or timed out.
     async fn delete(
         &mut self,
         leaving: &mut [Leaving],
@@ -231,7 +231,7 @@ impl IpvsHandle {
     }
 }
 
-/// What the kernel says about one of them.
+/// Compares the kernel's entry of a destination with the last one, and reports what changed.
 fn look(one: &mut Leaving, entry: &DestinationEntry, progress: &mut impl FnMut(&DrainEvent)) {
     let (weight, connections) = (entry.destination.weight, entry.connections);
     let step = if weight != Weight::ZERO {
@@ -240,10 +240,10 @@ fn look(one: &mut Leaving, entry: &DestinationEntry, progress: &mut impl FnMut(&
     } else if connections.active == 0 && connections.inactive == 0 {
         one.end = Some(DrainEnd::Drained);
         DrainStep::Drained
-    } else if one.told == Some(connections) {
+    } else if one.reported == Some(connections) {
         return;
     } else {
-        one.told = Some(connections);
+        one.reported = Some(connections);
         DrainStep::Waiting(connections)
     };
     progress(&one.event(step));
@@ -256,7 +256,7 @@ fn gone(one: &mut Leaving, progress: &mut impl FnMut(&DrainEvent)) {
 
 fn time_is_up(leaving: &mut [Leaving], progress: &mut impl FnMut(&DrainEvent)) {
     for one in leaving.iter_mut().filter(|one| one.end.is_none()) {
-        let connections = one.told.unwrap_or_default();
+        let connections = one.reported.unwrap_or_default();
         one.end = Some(DrainEnd::TimedOut(connections));
         progress(&one.event(DrainStep::TimedOut(connections)));
     }

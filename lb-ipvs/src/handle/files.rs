@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the kernel tells in files instead of by netlink, read in the handle's network namespace.
+//! What the kernel shows in files instead of by netlink, read in the handle's network namespace.
 
 use std::{
     fs::File,
@@ -265,7 +265,7 @@ impl IpvsHandle {
         Ok(self.inside(|| sysctl.write(value))??)
     }
 
-    /// Does something in the namespace of the handle.
+    /// Runs `work` in the namespace of the handle.
     fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, Error> {
         match &self.namespace {
             Some(namespace) => Ok(namespace.run(work)?),

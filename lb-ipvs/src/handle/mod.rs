@@ -55,7 +55,7 @@ use crate::{
 /// ```
 pub struct IpvsHandle {
     transport: Transport,
-    /// Where it was opened, for what is told in files; `None` without `/proc`.
+    /// The namespace in which the socket was opened, for reading files; `None` without `/proc`.
     namespace: Option<NetworkNamespace>,
 }
 
@@ -169,7 +169,7 @@ impl IpvsHandle {
     ///
     /// The kernel offers no consistent view: what changes meanwhile may be seen half. What does not change
     /// is there, once, within the limit that [`IpvsHandle::services`] names; the order is that of its list.
-    /// [`IpvsHandle::plain_snapshot`] tells less and is faster.
+    /// [`IpvsHandle::plain_snapshot`] has less in it and is faster.
     ///
     /// Equivalent to `ipvsadm -L -n --stats --nosort`, and all the other columns.
     ///

@@ -159,7 +159,7 @@ impl IpvsHandle {
         }
     }
 
-    /// Undoes of a plan what was made, and says how that went.
+    /// Undoes the changes of a plan that were made, and returns the outcome.
     async fn put_back(
         &mut self,
         before: &Table,

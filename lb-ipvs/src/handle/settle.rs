@@ -111,7 +111,7 @@ impl Held {
 /// Whether a later change decides what becomes of the object of an earlier one.
 fn overrides(later: &Change, earlier: &Change) -> bool {
     match (later, earlier.subject()) {
-        (Change::DeleteService(key), Subject::Destination(of, _)) if *key == of => true,
+        (Change::DeleteService(key), Subject::Destination(service, _)) if *key == service => true,
         (later, subject) => later.subject() == subject,
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn limit(receive_buffer: usize) -> usize {
 pub(crate) struct Batch {
     /// The outcome of each request that was sent.
     pub(crate) outcomes: Vec<Result<(), Error>>,
-    /// The kernel dropped replies (`ENOBUFS`): an `Ok` may be an error that nobody saw.
+    /// The kernel dropped replies (`ENOBUFS`): an `Ok` may be an error whose reply was lost.
     pub(crate) lost: bool,
 }
 

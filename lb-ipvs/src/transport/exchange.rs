@@ -98,7 +98,7 @@ impl Transport {
         self.link.socket()
     }
 
-    /// Sends one request with `NLM_F_ACK`, and returns what the kernel told besides.
+    /// Sends one request with `NLM_F_ACK`, and returns the messages before it.
     pub(crate) async fn request(
         &mut self,
         operation: Operation,
@@ -247,7 +247,7 @@ impl Transport {
         }
     }
 
-    /// Receives all there is in reply to one request, and hands the attributes of each message to
+    /// Receives all there is in reply to one request, and passes the attributes of each message to
     /// `read`.
     pub(super) async fn collect(
         &mut self,
@@ -305,7 +305,7 @@ impl Transport {
         }
     }
 
-    /// Sends bytes of another family than ours and hands each reply to `reply`; the errno of a
+    /// Sends bytes of another family than ours and passes each reply to `reply`; the errno of a
     /// refusal is the inner error.
     pub(super) async fn foreign(
         &mut self,
@@ -355,7 +355,7 @@ pub(super) struct Collected {
     pub(super) parts: Parts,
 }
 
-/// Whether a reply belongs to the request in hand or to one before it.
+/// Whether a reply answers the current request or an earlier one.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Age {
     Current,

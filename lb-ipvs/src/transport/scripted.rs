@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A kernel that says what a test wants it to say.
+//! A kernel that answers as a test prescribes.
 
 use std::{collections::VecDeque, fmt, io};
 

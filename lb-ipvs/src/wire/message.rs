@@ -61,7 +61,7 @@ pub enum IpvsMessage {
     Info(Vec<InfoAttribute>),
     /// Any other message.
     Common {
-        /// What it asks for, or tells.
+        /// The request, or the kind of the reply.
         command: Command,
         /// Its attributes.
         attributes: Vec<IpvsAttribute>,

@@ -23,7 +23,7 @@ use crate::{
 
 type Attribute<'a> = NlaBuffer<&'a [u8]>;
 
-/// Hands each nest of one kind in `attributes` to `read`, and keeps what it makes of it.
+/// Reads each nest of one kind in `attributes` by `read`, and collects the results.
 fn each<T>(
     attributes: &[u8],
     kind: u16,

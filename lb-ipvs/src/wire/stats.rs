@@ -64,7 +64,7 @@ attributes! {
 macro_rules! counted {
     ($attribute:ident) => {
         impl $attribute {
-            /// Puts the number where it belongs.
+            /// Sets the field of the counter.
             fn add_to(&self, stats: &mut Stats) {
                 let Stats { rates, .. } = stats;
                 match self {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the options have said so far, one after the other.
+//! The values of the options, read one after the other.
 
 use std::{
     collections::BTreeSet,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! ipvsadm's command line: what is typed, and what `-S` writes and `-R` reads.
 //!
-//! [`parse`] turns the words of one line into a [`Request`] or says what is wrong with them, in
-//! ipvsadm's words and with its exit status. Nothing is looked up but names, and those only by the
+//! [`parse`] turns the words of one line into a [`Request`], or into a [`UsageError`] with
+//! ipvsadm's text and exit status. Nothing is looked up but names, and those only by the
 //! [`LookUp`] that the caller brings ([`Numeric`](super::Numeric) knows none); the kernel is not
 //! asked.
 //!

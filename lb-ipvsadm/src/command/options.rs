@@ -259,7 +259,7 @@ pub(crate) enum Word {
     Forward(Forward),
     /// `--sort`, which does nothing.
     Sort,
-    /// Any other; its spelling says all.
+    /// Any other option, which has one spelling.
     Plain(OptionName),
 }
 

@@ -152,7 +152,7 @@ pub fn parse(
         program: program.to_owned(),
     };
     let args = line::parse(arguments).map_err(|line::NoCommand| no_command())?;
-    // Help and version answer at once, whatever else the line says.
+    // Help and version come first, with any other words in the line.
     match args.command {
         Command::Help => return Ok(Request::Help),
         Command::Version => return Ok(Request::Version),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! One line for one event: draining and watching.
+//! Events of draining and watching, one line each.
 
 use std::{
     io::{self, Write},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The schema: what stands in the documents, apart from the model, so that neither binds the other.
+//! The schema of the documents, apart from the model, so that the two can change independently.
 
 use std::{borrow::Cow, net::IpAddr};
 

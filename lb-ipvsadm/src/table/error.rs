@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is wrong with a file, line by line.
+//! Errors of a file, line by line.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use lb_ipvs::{ServiceKey, Subject};
 use super::VERSION;
 use crate::command::{Command, UsageError};
 
-/// What is wrong with one line.
+/// An error in one line.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct LineError {
@@ -44,19 +44,19 @@ pub enum LineProblem {
     /// The header names a version that is not known.
     #[error("this is format {found}; known is {VERSION}")]
     Version {
-        /// What the header says.
+        /// The version in the header.
         found: String,
     },
     /// The header names something that is not known.
     #[error("the header names {found}, which is not known")]
     Scope {
-        /// What the header says.
+        /// The word in the header.
         found: String,
     },
     /// The line does not begin with a command.
     #[error("the line does not begin with -A, -a, --set or --start-daemon")]
     NoCommand,
-    /// The line does something instead of saying what is.
+    /// The line is a command that changes or shows a table instead of describing one.
     #[error("{} does not describe a table; -A, -a, --set and --start-daemon do", command.name())]
     Command {
         /// The command.
@@ -74,7 +74,7 @@ pub enum LineProblem {
         /// The command.
         command: Command,
     },
-    /// The same is said twice.
+    /// The option and another one set the same value.
     #[error("the option conflicts with another one")]
     ExtensionConflict,
     /// The value of an option is none.
@@ -107,7 +107,7 @@ fn is(subject: &Subject) -> String {
     }
 }
 
-/// All that is wrong with a file, in the order of its lines; at least one.
+/// All errors of a file, in the order of its lines; at least one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ReadErrors(pub(super) Vec<LineError>);
 

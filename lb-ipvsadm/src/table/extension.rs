@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::command::{Command, OptionName};
 
-/// One of them.
+/// An option of this format.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Extension {
     Service,
@@ -79,7 +79,7 @@ impl Extension {
         }
     }
 
-    /// The option of ipvsadm's that says the same and cannot stand beside it.
+    /// The option of ipvsadm's that sets the same value and cannot stand beside this one.
     pub(super) const fn instead_of(self) -> Option<OptionName> {
         Some(match self {
             Self::Service => OptionName::Service,

@@ -7,8 +7,8 @@
 //! lines and lines that begin with `#` are passed over.
 //!
 //! The first line is a header, `# IPVS table, format 1: services, daemons`. It names the version
-//! of the format and what the file is complete about: services always; sync daemons when it says
-//! so, and then those that are not in the file shall not run. Without the header sync daemons are
+//! of the format and what the file is complete about: services always; sync daemons when the header names
+//! them, and then daemons that are not in the file shall not run. Without the header sync daemons are
 //! left open unless there are lines for them. Time-outs are left open without a `--set` line.
 //!
 //! # What ipvsadm's options cannot say

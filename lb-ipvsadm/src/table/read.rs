@@ -17,7 +17,7 @@ use crate::command::{
     sync_state, timeouts, tunnel_options,
 };
 
-/// A table as a file says it, and where it says what.
+/// A table read from a file, with the line of each entry.
 #[derive(Clone, Debug)]
 pub struct TableFile {
     table: Table,
@@ -174,12 +174,12 @@ impl Reader<'_> {
         } else {
             service(&draft, subject, flags).map_err(|error| located(error, args))?
         };
-        // `-o` says less than the flags may.
+        // `-o` and `-b` name fewer flags than there can be.
         made.flags |= flags;
         own.apply_to_service(&mut made)?;
         let key = made.key;
         let outcome = self.table.add_service(made);
-        self.note(number, Subject::Service(key), outcome)
+        self.record(number, Subject::Service(key), outcome)
     }
 
     fn destination(
@@ -210,7 +210,7 @@ impl Reader<'_> {
         let key = subject.key();
         let outcome = self.table.add_destination(&key, made);
         let subject = Subject::Destination(key, made.address);
-        self.note(number, subject, outcome)
+        self.record(number, subject, outcome)
     }
 
     fn timeouts(
@@ -228,7 +228,7 @@ impl Reader<'_> {
             }),
             None => Ok(()),
         };
-        self.note(number, Subject::Table, outcome)?;
+        self.record(number, Subject::Table, outcome)?;
         self.table = std::mem::take(&mut self.table).with_timeouts(made);
         Ok(())
     }
@@ -249,11 +249,11 @@ impl Reader<'_> {
         own.apply_to_sync_daemon(&mut made)?;
         let state = made.state;
         let outcome = self.table.add_sync_daemon(made);
-        self.note(number, Subject::SyncDaemon(state), outcome)
+        self.record(number, Subject::SyncDaemon(state), outcome)
     }
 
-    /// Remembers the line of what went into the table, or says why it did not.
-    fn note(
+    /// Remembers the line of an entry of the table, or makes the error of one that the table refused.
+    fn record(
         &mut self,
         number: usize,
         subject: Subject,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is written is read, what ipvsadm writes is read, and what is wrong is said.
+//! Tables written and read back, rules of ipvsadm read, and the errors of malformed lines.
 
 use lb_ipvs::{
     Destination, ForwardingMethod, Scheduler, Service, ServiceKey, Subject, SyncState, Table,

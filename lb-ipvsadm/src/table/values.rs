@@ -20,7 +20,7 @@ use crate::command::{Command, Draft, Subject};
 /// The word that an error is about, and what is wrong.
 pub(super) type Mistake = (Option<String>, LineProblem);
 
-/// The `--lb-…` options of one line: which, the whole word, and its value.
+/// The `--lb-…` options of one line: the option, the whole word, and the value.
 pub(super) struct ExtensionValues(Vec<(Extension, String, String)>);
 
 impl ExtensionValues {
@@ -53,7 +53,7 @@ impl ExtensionValues {
             .map(|(_, word, value)| (word.as_str(), value.as_str()))
     }
 
-    /// Refuses an option of ipvsadm's beside one that says the same.
+    /// Refuses an option of ipvsadm's beside an extension with the same meaning.
     pub(super) fn check_conflicts(&self, draft: &Draft) -> Result<(), Mistake> {
         for (extension, word, _) in &self.0 {
             // `--lb-service` is in the draft by now, as its service.
