@@ -22,7 +22,7 @@ const OUTPUTS: usize = 16;
 fuzz_target!(|data: &[u8]| {
     for pair in [IPV4, IPV6] {
         let [own, peer] = pair.map(|address| address.parse::<IpAddr>().expect("an address"));
-        let group = multicast_group(AddressFamily::of(peer));
+        let group = multicast_group(AddressFamily::for_address(peer));
         round_trip(data, peer, group);
         round_trip(data, peer, own);
         // A right checksum takes the bytes past the parser.
@@ -80,7 +80,7 @@ fn engine(version: Version, payload: &[u8], own: IpAddr, peer: IpAddr) {
     for _ in 0..4 {
         let received = Received {
             source: peer,
-            destination: multicast_group(AddressFamily::of(peer)),
+            destination: multicast_group(AddressFamily::for_address(peer)),
             hop_limit: 255,
             encapsulation: Encapsulation::Ip,
             payload,

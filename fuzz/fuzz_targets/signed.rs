@@ -112,7 +112,7 @@ fn take(
     router.handle_startup(now);
     let received = Received {
         source: peer,
-        destination: multicast_group(AddressFamily::of(peer)),
+        destination: multicast_group(AddressFamily::for_address(peer)),
         hop_limit: 255,
         encapsulation,
         payload,

@@ -80,7 +80,7 @@
 //! let built = factory.build(&block, &CheckContext::new(address)).expect("a number");
 //!
 //! // How the scheduler uses it:
-//! let (scheduler, mut events) = Scheduler::start(Options::default());
+//! let (scheduler, mut events) = Scheduler::start(SchedulerOptions::default());
 //! let policy = Policy::default()
 //!     .with_retries(1)
 //!     .with_retry_delay(Duration::from_millis(10))

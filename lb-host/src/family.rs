@@ -17,7 +17,7 @@ pub enum AddressFamily {
 
 impl AddressFamily {
     /// The family of an address.
-    pub const fn of(address: IpAddr) -> Self {
+    pub const fn for_address(address: IpAddr) -> Self {
         match address {
             IpAddr::V4(_) => Self::Ipv4,
             IpAddr::V6(_) => Self::Ipv6,

@@ -306,9 +306,11 @@ impl<C: Clone + Ord> Reconciler<C> {
             return;
         };
         let claimant = entry.claimant();
-        if matches!(change, Change::Add(HostObject::Routing(_))) {
-            // What the kernel refused is not there.
-            entry.held = None;
+        if change.is_add()
+            && let Some(held) = &mut entry.held
+        {
+            // A refusal does not show that the object is gone: it is removed when no claim is left.
+            held.sight = Sight::Missing;
         }
         // The kernel may have done it all the same.
         if error.kind() == io::ErrorKind::TimedOut

@@ -23,7 +23,7 @@ pub enum AddressFamily {
 impl AddressFamily {
     /// The family of an address.
     #[must_use]
-    pub const fn of(address: &SocketAddr) -> Self {
+    pub const fn for_address(address: &SocketAddr) -> Self {
         match address {
             SocketAddr::V4(_) => Self::Ipv4,
             SocketAddr::V6(_) => Self::Ipv6,
@@ -154,7 +154,7 @@ impl ServiceKey {
     #[must_use]
     pub const fn family(&self) -> AddressFamily {
         match self {
-            Self::Address { address, .. } => AddressFamily::of(address),
+            Self::Address { address, .. } => AddressFamily::for_address(address),
             Self::FirewallMark { family, .. } => *family,
         }
     }

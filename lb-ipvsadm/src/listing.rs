@@ -348,7 +348,7 @@ fn destination_name(
     out: &mut impl Write,
 ) -> fmt::Result {
     let name = endpoint(options.names, service.key.protocol(), address);
-    let name = cut(name, AddressFamily::of(address), 28);
+    let name = cut(name, AddressFamily::for_address(address), 28);
     write!(out, "  -> {name:<28}")
 }
 

@@ -57,7 +57,7 @@ fn destination(destination: Destination) -> DestinationEntry {
     }
 }
 
-/// Something of everything, and of what nobody knows.
+/// A table with each kind of entry, and with values that have no name.
 fn table() -> Vec<TableEntry> {
     let web = ServiceKey::tcp("192.168.1.50:80".parse().unwrap());
     let mark = ServiceKey::firewall_mark(u32::MAX.try_into().unwrap(), AddressFamily::Ipv6);

@@ -6,13 +6,17 @@ use std::collections::BTreeSet;
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// The packages that users build, and the members of the workspace that each may depend on.
-const LAYERS: [(&str, &[&str]); 6] = [
+const LAYERS: [(&str, &[&str]); 7] = [
     ("lb-host", &[]),
     ("lb-vrrp", &["lb-host"]),
     ("lb-ipvs", &["lb-host"]),
     ("lb-check", &["lb-host"]),
     ("lb-core", &["lb-check", "lb-host", "lb-ipvs", "lb-vrrp"]),
-    ("lb-cli", &["lb-check", "lb-core", "lb-ipvs"]),
+    ("lb-ipvsadm", &["lb-ipvs"]),
+    (
+        "lb-cli",
+        &["lb-check", "lb-core", "lb-host", "lb-ipvs", "lb-ipvsadm"],
+    ),
 ];
 
 /// The members among `dependencies` that the package `name` must not depend on.

@@ -126,7 +126,7 @@ fn virtual_server(server: &VirtualServer, errors: &mut Vec<ModelError>) {
 fn reachable(key: ServiceKey, destination: &Destination, errors: &mut Vec<ModelError>) {
     let address = destination.address;
     let forwarding = destination.forwarding;
-    if AddressFamily::of(&address) != key.family()
+    if AddressFamily::for_address(&address) != key.family()
         && !matches!(forwarding, ForwardingMethod::Tunnel(_))
     {
         errors.push(ModelError::Family { key, address });

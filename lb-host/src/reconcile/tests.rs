@@ -298,6 +298,24 @@ fn missing_object_is_removed_all_the_same_when_it_is_not_desired() {
 }
 
 #[test]
+fn object_whose_restoration_failed_is_removed_all_the_same() {
+    let mut bench = Bench::new();
+    bench.reconciler.set_desired(&1, 1, [Desired::new(rule(1))]);
+    bench.run();
+    // The report is wrong: the rule is there.
+    bench.reconciler.handle_missing(&rule(1).key());
+    bench
+        .host
+        .set_fault(|_| Some(io::ErrorKind::PermissionDenied.into()));
+    bench.run();
+    bench.host.clear_fault();
+    bench.log();
+    bench.reconciler.set_desired(&1, 1, []);
+    bench.run();
+    assert_eq!(bench.host.objects(), []);
+}
+
+#[test]
 fn object_without_restoration_is_added_once() {
     let mut bench = Bench::new();
     let once = || [Desired::new(address(100)).with_restored(false)];

@@ -89,7 +89,7 @@ impl Network {
 
     /// The family of its addresses.
     pub const fn family(self) -> AddressFamily {
-        AddressFamily::of(self.address)
+        AddressFamily::for_address(self.address)
     }
 }
 

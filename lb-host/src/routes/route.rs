@@ -205,7 +205,7 @@ impl Route {
     pub fn problem(&self) -> Option<&'static str> {
         let family = self.destination.family();
         let other = |address: Option<IpAddr>| {
-            address.is_some_and(|address| AddressFamily::of(address) != family)
+            address.is_some_and(|address| AddressFamily::for_address(address) != family)
         };
         let fits = |gateway: Option<IpAddr>| !other(gateway) || family == AddressFamily::Ipv4;
         let led = self.gateway.is_some() || self.interface.is_some();

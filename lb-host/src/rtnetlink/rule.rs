@@ -58,7 +58,7 @@ impl Rtnetlink {
             return Ok(());
         }
         let mut after = self.rules_of(rule).await?;
-        // Each of those before it may have gone in its place.
+        // The rule that was deleted may have been one of those before it.
         for _ in 0..at {
             if !after.iter().any(|other| same(other, &wanted)) {
                 break;

@@ -24,7 +24,7 @@ use self::process::Running;
 /// A program with its arguments, and the user it runs as.
 ///
 /// [`run`](Self::run) starts it without a shell, in a process group of its own, with null streams.
-/// The program does not inherit the variables by which a caller could change what a program does
+/// The program does not get the variables by which a caller could change what a program does
 /// (`LD_*`, `BASH_ENV`, `PYTHONPATH` …) or that are meant for this process alone (`NOTIFY_SOCKET`,
 /// `LISTEN_FDS` …).
 ///
@@ -49,7 +49,7 @@ pub struct Program {
     pub account: Option<Account>,
     /// Supplementary groups by number, where it runs as another account; none unless given.
     pub groups: Vec<u32>,
-    /// Variables added to the environment that it inherits.
+    /// Variables added to the environment of this process.
     pub variables: Vec<(OsString, OsString)>,
 }
 
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn variables_are_added_even_those_that_are_not_inherited() {
+    async fn variables_are_added_even_those_that_are_removed_otherwise() {
         let script = shell("test \"$A $ENV\" = '1 2'").with_variable("A", "1");
         assert_eq!(run(script.with_variable("ENV", "2")).await, End::Exited(0));
     }

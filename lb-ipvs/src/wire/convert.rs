@@ -195,7 +195,7 @@ pub(crate) fn destination_key_attributes(address: &SocketAddr) -> Vec<Destinatio
     vec![
         DestinationAttribute::Address(address.ip().into()),
         DestinationAttribute::Port(address.port()),
-        DestinationAttribute::Family(family_number(AddressFamily::of(address))),
+        DestinationAttribute::Family(family_number(AddressFamily::for_address(address))),
     ]
 }
 
@@ -216,7 +216,9 @@ pub(crate) fn destination_attributes(destination: &Destination) -> Vec<Destinati
         DestinationAttribute::Weight(destination.weight.get()),
         DestinationAttribute::UpperThreshold(destination.thresholds.upper),
         DestinationAttribute::LowerThreshold(destination.thresholds.lower),
-        DestinationAttribute::Family(family_number(AddressFamily::of(&destination.address))),
+        DestinationAttribute::Family(family_number(AddressFamily::for_address(
+            &destination.address,
+        ))),
     ];
     if let ForwardingMethod::Tunnel(tunnel) = destination.forwarding {
         attributes.extend([

@@ -20,7 +20,9 @@ pub(crate) fn destination(
     subject: Subject,
     mut server: SocketAddr,
 ) -> Result<Destination, UsageError> {
-    if draft.forward != Forward::Tunnel && AddressFamily::of(&server) != subject.key().family() {
+    if draft.forward != Forward::Tunnel
+        && AddressFamily::for_address(&server) != subject.key().family()
+    {
         return Err(UsageError::FamilyMismatch);
     }
     let forwarding = match draft.forward {

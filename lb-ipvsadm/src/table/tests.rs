@@ -131,7 +131,7 @@ ipvsadm -A -f 3000000000 -6 -s rr
 }
 
 #[test]
-fn the_header_says_what_the_file_is_complete_about() {
+fn header_names_the_parts_that_the_file_has_in_full() {
     let daemons = |text| table_of(text).sync_daemons().map(|daemons| daemons.len());
     assert_eq!(
         daemons("# IPVS table, format 1: services, daemons\n"),
@@ -156,7 +156,7 @@ fn the_header_says_what_the_file_is_complete_about() {
 }
 
 #[test]
-fn every_wrong_line_is_told() {
+fn every_wrong_line_is_reported() {
     let text = "\
 -A -t 10.0.0.1:80 -s rr
 -A -t 10.0.0.1:80

@@ -238,7 +238,7 @@ fn destination_options(
         thresholds: Thresholds { upper, lower },
         ..
     } = destination;
-    let same_family = AddressFamily::of(address) == service.key.family();
+    let same_family = AddressFamily::for_address(address) == service.key.family();
     let same_port = service
         .key
         .address()

@@ -208,7 +208,7 @@ pub(super) fn prepare(
                 lane: Lane::of(
                     pacing,
                     &carrier.link.name,
-                    AddressFamily::of(address.address),
+                    AddressFamily::for_address(address.address),
                 ),
             })
         });

@@ -263,11 +263,11 @@ impl RouterConfigBuilder {
         let Some(&first) = self.addresses.first() else {
             return Err(ConfigError::NoAddress);
         };
-        let family = AddressFamily::of(first);
+        let family = AddressFamily::for_address(first);
         let other = self.addresses.iter().copied();
         if let Some(other) = other
             .into_iter()
-            .find(|&address| AddressFamily::of(address) != family)
+            .find(|&address| AddressFamily::for_address(address) != family)
         {
             return Err(ConfigError::MixedFamilies { first, other });
         }
@@ -332,7 +332,7 @@ impl RouterConfigBuilder {
     fn check_destinations(&self, family: AddressFamily) -> Result<(), ConfigError> {
         for (at, peer) in self.peers.iter().enumerate() {
             let address = peer.address;
-            if AddressFamily::of(address) != family {
+            if AddressFamily::for_address(address) != family {
                 return Err(ConfigError::PeerFamily { address, family });
             }
             let broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
@@ -356,7 +356,7 @@ impl RouterConfigBuilder {
             }
         }
         if let Some(address) = self.settings.peers.group {
-            if AddressFamily::of(address) != family {
+            if AddressFamily::for_address(address) != family {
                 return Err(ConfigError::PeerFamily { address, family });
             }
             if !address.is_multicast() {

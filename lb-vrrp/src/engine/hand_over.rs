@@ -213,7 +213,7 @@ impl VirtualRouter {
         now: Instant,
         gap: Duration,
     ) -> Result<Self, HandOverError> {
-        let family = AddressFamily::of(from.primary);
+        let family = AddressFamily::for_address(from.primary);
         let identity = (from.vrid, from.version, family);
         if identity
             != (

@@ -478,7 +478,7 @@ impl VirtualRouter {
 }
 
 fn check_primary(config: &RouterConfig, primary: IpAddr) -> Result<(), ConfigError> {
-    if AddressFamily::of(primary) != config.family() {
+    if AddressFamily::for_address(primary) != config.family() {
         return Err(ConfigError::PrimaryFamily {
             primary,
             family: config.family(),

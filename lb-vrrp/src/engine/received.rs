@@ -128,7 +128,7 @@ impl<'a> Received<'a> {
                 max: *peer.hop_limits.end(),
             });
         }
-        let family = AddressFamily::of(self.source);
+        let family = AddressFamily::for_address(self.source);
         if family != config.family() {
             return Err(Rejected::Family { family });
         }

@@ -47,10 +47,10 @@ impl AddressList {
                 limit: Self::MAX,
             });
         }
-        let family = AddressFamily::of(first);
+        let family = AddressFamily::for_address(first);
         match addresses
             .iter()
-            .find(|&&address| AddressFamily::of(address) != family)
+            .find(|&&address| AddressFamily::for_address(address) != family)
         {
             Some(&other) => Err(ConfigError::MixedFamilies { first, other }),
             None => Ok(Self { family, addresses }),

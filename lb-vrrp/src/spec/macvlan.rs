@@ -86,7 +86,7 @@ impl<'a> Macvlan<'a> {
 /// Where an address is by its line: above or on which interface, and of which family it is.
 fn place<'a>(spec: &'a RouterSpec, address: &'a VirtualAddress) -> (&'a str, AddressFamily) {
     let base = address.interface.as_deref().unwrap_or(&spec.interface);
-    (base, AddressFamily::of(address.address))
+    (base, AddressFamily::for_address(address.address))
 }
 
 /// The name that the driver has chosen.

@@ -45,7 +45,7 @@ fn check_router(spec: &RouterSpec, errors: &mut Vec<SpecError>) {
     }
     let family = spec.config.family();
     let source = spec.source;
-    if let Some(source_address) = source.filter(|at| AddressFamily::of(*at) != family) {
+    if let Some(source_address) = source.filter(|at| AddressFamily::for_address(*at) != family) {
         errors.push(SpecError::SourceFamily {
             router: router(),
             source_address,

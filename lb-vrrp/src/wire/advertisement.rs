@@ -105,7 +105,7 @@ impl Advertisement {
             parameters,
             ..
         } = *header;
-        let family = AddressFamily::of(source);
+        let family = AddressFamily::for_address(source);
         let checksum = find_dialect(summed, header, source, destination)?;
         let (interval, kind) = match (version, parameters) {
             (Version::V2, [kind, seconds]) => (AdvertInterval::from_secs(seconds), Some(kind)),
@@ -157,7 +157,8 @@ impl Advertisement {
         header[4..6].copy_from_slice(&self.parameters());
         let mut rest = body;
         for address in self.addresses.as_slice() {
-            let (field, tail) = rest.split_at_mut(AddressFamily::of(*address).address_len());
+            let (field, tail) =
+                rest.split_at_mut(AddressFamily::for_address(*address).address_len());
             match address {
                 IpAddr::V4(address) => field.copy_from_slice(&address.octets()),
                 IpAddr::V6(address) => field.copy_from_slice(&address.octets()),
@@ -225,7 +226,7 @@ fn find_dialect(
     source: IpAddr,
     destination: IpAddr,
 ) -> Result<ChecksumDialect, DecodeError> {
-    let family = AddressFamily::of(source);
+    let family = AddressFamily::for_address(source);
     let fixed = ChecksumDialect::fixed(header.version, family);
     let candidates: &[ChecksumDialect] = match &fixed {
         Some(dialect) => std::slice::from_ref(dialect),

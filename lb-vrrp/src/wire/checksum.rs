@@ -73,7 +73,9 @@ impl ChecksumDialect {
         };
         match self {
             Self::PseudoHeader => pseudo(destination),
-            Self::GroupPseudoHeader => pseudo(crate::multicast_group(AddressFamily::of(source))),
+            Self::GroupPseudoHeader => {
+                pseudo(crate::multicast_group(AddressFamily::for_address(source)))
+            }
             Self::MessageOnly => checksum(message, skip),
         }
     }

@@ -92,8 +92,8 @@ impl Header {
         source: IpAddr,
         destination: IpAddr,
     ) -> Result<usize, DecodeError> {
-        let family = AddressFamily::of(source);
-        if family != AddressFamily::of(destination)
+        let family = AddressFamily::for_address(source);
+        if family != AddressFamily::for_address(destination)
             || (self.version, family) == (Version::V2, AddressFamily::Ipv6)
         {
             return Err(DecodeError::Family {

@@ -60,7 +60,7 @@ fn fitting(
     unicast: &UnicastConfig,
     family: AddressFamily,
 ) -> Option<At<IpAddr>> {
-    if AddressFamily::of(at.value) != family {
+    if AddressFamily::for_address(at.value) != family {
         let message = format!(
             "{} cannot be the group of {family} advertisements",
             at.value
@@ -126,7 +126,7 @@ pub(super) fn source(
         return Some(());
     };
     let family = router.config.family();
-    if AddressFamily::of(at.value) == family {
+    if AddressFamily::for_address(at.value) == family {
         router.source = Some(at.value);
         router.tracks_source = unicast.tracks_source.is_some();
         return Some(());

@@ -117,7 +117,7 @@ fn router(
         builder = builder.farewell(farewell);
     }
     builder = checksum(context, builder, global, instance, version);
-    let family = AddressFamily::of(first.value.address);
+    let family = AddressFamily::for_address(first.value.address);
     builder = destinations(context, builder, global, instance, family);
     if let Some(limit) = sticky(context, strict, instance) {
         builder = builder.sticky(limit);

@@ -141,7 +141,7 @@ impl<'c> Vmacs<'c> {
         }
         for address in &mut router.virtual_addresses {
             let base = address.interface.as_deref().unwrap_or(&router.interface);
-            let of = AddressFamily::of(address.address);
+            let of = AddressFamily::for_address(address.address);
             let elsewhere = base != router.interface || of != family;
             let all = instance.vmac.of_addresses.filter(|_| elsewhere);
             let Some(span) = all

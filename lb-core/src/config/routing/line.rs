@@ -197,7 +197,10 @@ impl<'l, 'a> Line<'l, 'a> {
     /// An address of the line's family, which it tells if nothing has.
     pub(super) fn own_address(&mut self, option: At<&str>) -> Option<IpAddr> {
         let address = self.address(option)?;
-        self.belongs(At::new(AddressFamily::of(address.value), address.span))?;
+        self.belongs(At::new(
+            AddressFamily::for_address(address.value),
+            address.span,
+        ))?;
         Some(address.value)
     }
 

@@ -165,7 +165,7 @@ fn gateway(line: &mut Line<'_, '_>, word: At<&str>) -> Option<std::net::IpAddr> 
     };
     line.next();
     let address = line.address(word)?;
-    if AddressFamily::of(address.value) == family {
+    if AddressFamily::for_address(address.value) == family {
         Some(address.value)
     } else {
         line.fail(address.span, format!("{} is not {family}", address.value))

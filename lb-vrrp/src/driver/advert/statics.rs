@@ -67,7 +67,7 @@ impl AdvertThread {
         let waits = |interface: &str| {
             let mut addresses = self.statics.wanted.addresses.iter().map(|of| &of.item);
             addresses.any(|of| {
-                AddressFamily::of(of.address) == key.family
+                AddressFamily::for_address(of.address) == key.family
                     && of.interface.as_deref() == Some(interface)
             })
         };

@@ -210,7 +210,7 @@ impl AdvertThread {
 fn key_of(of: &RouterEstate) -> Option<RouterKey> {
     Some(RouterKey {
         interface: Arc::from(of.interface.as_str()),
-        family: AddressFamily::of(of.engine.primary),
+        family: AddressFamily::for_address(of.engine.primary),
         vrid: Vrid::new(of.engine.vrid).ok()?,
     })
 }
