@@ -348,7 +348,7 @@ fn a_start_with_nothing_to_run_removes_what_a_crash_left() -> TestResult {
             log.contains(what).then_some(()).ok_or(log)
         })
     };
-    said(&director, "was not removed: ")?;
+    said(&director, "cannot remove stale VRRP state: ")?;
     director.lbctl(&["status"])?;
     let (status, log) = director.stop()?;
     assert!(status.success(), "{log}");
