@@ -10,7 +10,8 @@ use std::net::IpAddr;
 use criterion::{Criterion, criterion_group, criterion_main};
 use lb_vrrp::wire::Advertisement;
 use lb_vrrp::{
-    AddressFamily, multicast_group, AddressList, AdvertInterval, AdvertisedPriority, Priority, Version, Vrid,
+    AddressFamily, AddressList, AdvertInterval, AdvertisedPriority, Priority, Version, Vrid,
+    multicast_group,
 };
 
 /// The largest usual advertisement: 20 addresses, as keepalived's limit is.

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use lb_vrrp::wire::Advertisement;
 use lb_vrrp::{
-    AddressFamily, multicast_group, Authentication, Carrier, Password, Priority, Received, RouterConfig, Version,
-    VirtualRouter, Vrid,
+    AddressFamily, Authentication, Carrier, Password, Priority, Received, RouterConfig, Version,
+    VirtualRouter, Vrid, multicast_group,
 };
 use libfuzzer_sys::fuzz_target;
 

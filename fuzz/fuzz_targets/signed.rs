@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use lb_vrrp::wire::{Advertisement, AuthenticationHeader, HmacTrailer};
 use lb_vrrp::{
-    AddressFamily, multicast_group, Authentication, Carrier, HmacConfig, HmacKey, HmacMode, Password, Received,
-    RouterConfig, State, Version, VirtualRouter, Vrid,
+    AddressFamily, Authentication, Carrier, HmacConfig, HmacKey, HmacMode, Password, Received,
+    RouterConfig, State, Version, VirtualRouter, Vrid, multicast_group,
 };
 use libfuzzer_sys::fuzz_target;
 
