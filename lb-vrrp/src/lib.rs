@@ -182,7 +182,8 @@ pub use self::{
     pacing::{Pacing, PacingGroup},
     params::{
         AddressFamily, AddressList, AdvertInterval, AdvertisedPriority, AntiReplay, Authentication,
-        HmacConfig, HmacKey, HmacMode, Password, Priority, UnicastPeer, Version, Vrid,
+        DownTimerAdverts, HmacConfig, HmacKey, HmacMode, Password, Priority, UnicastPeer, Version,
+        Vrid,
     },
     routes::{
         Network, NetworkError, NextHop, RouteKind, RouteMetric, RoutePreference, RuleAction,

@@ -9,6 +9,7 @@
 
 mod addresses;
 mod authentication;
+mod down_timer;
 mod hmac;
 mod interval;
 mod priority;
@@ -18,6 +19,7 @@ mod vrid;
 pub use self::{
     addresses::AddressList,
     authentication::{Authentication, Password},
+    down_timer::DownTimerAdverts,
     hmac::{AntiReplay, HmacConfig, HmacKey, HmacMode},
     interval::AdvertInterval,
     priority::{AdvertisedPriority, Priority},
