@@ -484,7 +484,7 @@ fn strict_mode_drops_what_contradicts_it() {
     );
     assert!(config.strict() && !config.accept() && !config.farewell());
     assert_eq!(config.preempt_delay(), Duration::ZERO);
-    assert_eq!(config.down_timer_adverts(), 3);
+    assert_eq!(config.down_timer_adverts().get(), 3);
     assert_eq!(config.authentication(), &Authentication::None);
     // VRRPv3 leaves Accept_Mode to the operator.
     let text = |lines: &str| format!("strict_mode\n version 3\n {lines}");

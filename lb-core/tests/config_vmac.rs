@@ -86,7 +86,8 @@ fn addresses(global: &str, instance: &str) -> (lb_core::model::VrrpInstance, Vec
 
 /// The addresses on macvlans.
 fn on_macvlans(of: &lb_core::model::VrrpInstance) -> Vec<String> {
-    let those = of.spec.virtual_addresses.iter().filter(|of| of.vmac);
+    let held = of.spec.virtual_addresses.iter();
+    let those = held.filter(|address| address.vmac);
     those.map(|of| of.address.to_string()).collect()
 }
 

@@ -141,13 +141,13 @@ fn keywords_reach_the_router() {
             |of| !of.config.owner_ignores_adverts(),
         ),
         ("vrrp_down_timer_adverts 5", IPV4, "", |of| {
-            of.config.down_timer_adverts() == 5
+            of.config.down_timer_adverts().get() == 5
         }),
         (
             "vrrp_down_timer_adverts 5",
             IPV4,
             "down_timer_adverts 7",
-            |of| of.config.down_timer_adverts() == 7,
+            |of| of.config.down_timer_adverts().get() == 7,
         ),
         ("vrrp_lower_prio_no_advert", IPV4, "", |of| {
             !of.config.answer_losing()

@@ -35,7 +35,11 @@ fn page() -> String {
         if block != Some(keyword.block) {
             finish(&mut text, &mut missing);
             block = Some(keyword.block);
-            writeln!(text, "\n## {}\n", keyword.block).unwrap();
+            let block = match keyword.block {
+                "" => "At the top of a file",
+                block => block,
+            };
+            writeln!(text, "\n## {block}\n").unwrap();
             text.push_str(
                 "| keyword | value | default | tier | meaning |\n|---|---|---|---|---|\n",
             );

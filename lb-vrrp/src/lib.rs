@@ -186,8 +186,8 @@ pub use self::{
     pacing::{Pacing, PacingGroup},
     params::{
         AddressFamily, AddressList, AdvertInterval, AdvertisedPriority, AntiReplay, Authentication,
-        HmacConfig, HmacKey, HmacMode, Password, Priority, UnicastPeer, Version, Vrid,
-        multicast_group,
+        DownTimerAdverts, HmacConfig, HmacKey, HmacMode, Password, Priority, UnicastPeer, Version,
+        Vrid, multicast_group,
     },
     statics::{StaticError, StaticItem, StaticItems, TrackGroup},
     vmac::Vmac,

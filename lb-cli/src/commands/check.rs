@@ -73,11 +73,15 @@ fn explanation(keyword: &KeywordHelp) -> String {
         supported,
         ..
     } = keyword;
+    let place = match *block {
+        "" => "at the top of a file".to_owned(),
+        block => format!("in {block}"),
+    };
     if !supported {
-        return format!("{name} (in {block})\n  Known to keepalived and not supported yet.\n");
+        return format!("{name} ({place})\n  Known to keepalived and not supported yet.\n");
     }
     let mut text = format!("{name} {argument}").trim_end().to_owned();
-    text.push_str(&format!(" (in {block})\n  {help}\n"));
+    text.push_str(&format!(" ({place})\n  {help}\n"));
     if !default.is_empty() {
         text.push_str(&format!("  Default: {default}\n"));
     }

@@ -32,9 +32,9 @@ use lb_vrrp::spec::{LockMemory, Processors, Realtime, Scheduling};
 use lb_vrrp::track::{FileInit, ObjectId, Process, ProcessPattern, Weight as TrackWeight};
 use lb_vrrp::wire::ChecksumDialect;
 use lb_vrrp::{
-    AddressFamily, AdvertInterval, Authentication, CarrierDelay, ExtraRefresh, LinkPoll,
-    NetlinkBuffer, NetlinkBuffers, Network, Pacing, PacingGroup, Password, PollMethod, Priority,
-    ReceiveBuffer, RouterConfig, UnicastPeer, Version, Vmac, Vrid,
+    AddressFamily, AdvertInterval, Authentication, CarrierDelay, DownTimerAdverts, ExtraRefresh,
+    LinkPoll, NetlinkBuffer, NetlinkBuffers, Network, Pacing, PacingGroup, Password, PollMethod,
+    Priority, ReceiveBuffer, RouterConfig, UnicastPeer, Version, Vmac, Vrid,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -94,7 +94,7 @@ prop_compose! {
             .version(version)
             .priority(priority)
             .interval(interval.unwrap())
-            .down_timer_adverts(down)
+            .down_timer_adverts(DownTimerAdverts::new(down).unwrap())
             .addresses((0..count).map(|n| nth(family, first + n)))
             .farewell(farewell)
             .answer_losing(answer)

@@ -36,12 +36,12 @@ fn write_model(out: &mut impl Write, model: &Model) -> fmt::Result {
         None => String::new(),
     };
     writeln!(out, "static_ipaddress {{")?;
-    for of in &model.statics.addresses {
-        writeln!(out, "{}{}", address(&of.item), group(&of.group))?;
+    for item in &model.statics.addresses {
+        writeln!(out, "{}{}", address(&item.item), group(&item.group))?;
     }
     writeln!(out, "}}\nstatic_routes {{")?;
-    for of in &model.statics.routes {
-        writeln!(out, "{}{}", of.item, group(&of.group))?;
+    for item in &model.statics.routes {
+        writeln!(out, "{}{}", item.item, group(&item.group))?;
     }
     writeln!(out, "}}")?;
     for object in &model.objects {

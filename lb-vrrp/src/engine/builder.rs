@@ -7,8 +7,8 @@ use super::{RouterConfig, config::Settings, peers::Peers};
 use crate::{
     error::ConfigError,
     params::{
-        AddressFamily, AddressList, AdvertInterval, Authentication, HmacMode, Priority,
-        UnicastPeer, Version, Vrid,
+        AddressFamily, AddressList, AdvertInterval, Authentication, DownTimerAdverts, HmacMode,
+        Priority, UnicastPeer, Version, Vrid,
     },
     wire::{AuthField, AuthenticationHeader, ChecksumDialect, Header, HmacTrailer},
 };
@@ -41,7 +41,7 @@ impl RouterConfigBuilder {
                 version: Version::V2,
                 priority: Priority::DEFAULT,
                 interval: AdvertInterval::DEFAULT,
-                down_timer_adverts: AdvertInterval::DOWN_TIMER_ADVERTS,
+                down_timer_adverts: DownTimerAdverts::DEFAULT,
                 preempt: true,
                 preempt_delay: Duration::ZERO,
                 sticky: None,
@@ -81,9 +81,9 @@ impl RouterConfigBuilder {
         self
     }
 
-    /// Sets how many intervals without an advertisement a backup waits before the skew: 1–100, 3
-    /// unless set (RFC 9568 §6.1). Equivalent to keepalived's `down_timer_adverts`.
-    pub const fn down_timer_adverts(mut self, adverts: u8) -> Self {
+    /// Sets the number of advertisement intervals that a backup waits before the skew; 3 unless set
+    /// (RFC 9568 §6.1). Equivalent to keepalived's `down_timer_adverts`.
+    pub const fn down_timer_adverts(mut self, adverts: DownTimerAdverts) -> Self {
         self.settings.down_timer_adverts = adverts;
         self
     }
@@ -315,10 +315,6 @@ impl RouterConfigBuilder {
     }
 
     fn check_times(&self) -> Result<(), ConfigError> {
-        let adverts = self.settings.down_timer_adverts;
-        if !(1..=100).contains(&adverts) {
-            return Err(ConfigError::DownTimerAdverts { adverts });
-        }
         let delay = self.settings.preempt_delay;
         if delay > Self::MAX_PREEMPT_DELAY {
             return Err(ConfigError::PreemptDelay { delay });
@@ -394,7 +390,7 @@ impl RouterConfigBuilder {
             (!settings.preempt_delay.is_zero(), "delay of preemption"),
             (settings.sticky.is_some(), "sticky router"),
             (
-                settings.down_timer_adverts != AdvertInterval::DOWN_TIMER_ADVERTS,
+                settings.down_timer_adverts != DownTimerAdverts::DEFAULT,
                 "number of intervals to master down but three",
             ),
         ] {

@@ -8,8 +8,8 @@ use super::{RouterConfigBuilder, peers::Peers};
 use crate::{
     error::ConfigError,
     params::{
-        AddressFamily, AddressList, AdvertInterval, Authentication, HmacConfig, Priority,
-        UnicastPeer, Version, Vrid,
+        AddressFamily, AddressList, AdvertInterval, Authentication, DownTimerAdverts, HmacConfig,
+        Priority, UnicastPeer, Version, Vrid,
     },
     wire::ChecksumDialect,
 };
@@ -45,7 +45,7 @@ pub(super) struct Settings {
     pub(super) version: Version,
     pub(super) priority: Priority,
     pub(super) interval: AdvertInterval,
-    pub(super) down_timer_adverts: u8,
+    pub(super) down_timer_adverts: DownTimerAdverts,
     pub(super) preempt: bool,
     pub(super) preempt_delay: Duration,
     pub(super) sticky: Option<Duration>,
@@ -88,8 +88,8 @@ impl RouterConfig {
         self.settings.interval
     }
 
-    /// How many intervals without an advertisement a backup waits, before the skew: 1–100.
-    pub fn down_timer_adverts(&self) -> u8 {
+    /// Number of advertisement intervals that a backup waits before the skew.
+    pub fn down_timer_adverts(&self) -> DownTimerAdverts {
         self.settings.down_timer_adverts
     }
 

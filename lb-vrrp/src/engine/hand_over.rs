@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::ConfigError,
-    params::{AddressFamily, AdvertInterval, Priority, Version},
+    params::{AddressFamily, AdvertInterval, DownTimerAdverts, Priority, Version},
 };
 
 /// The state of a router at one moment. Times are durations from that moment on, so that they are
@@ -280,7 +280,7 @@ impl VirtualRouter {
 
     fn take_over_as_master(&mut self, now: Instant, silent: Duration) {
         let fastest = self.config.interval().down_interval(
-            AdvertInterval::DOWN_TIMER_ADVERTS.min(self.config.down_timer_adverts()),
+            DownTimerAdverts::DEFAULT.min(self.config.down_timer_adverts()),
             self.config.version(),
             Priority::OWNER,
         );

@@ -3,7 +3,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::{Priority, Version};
+use super::{DownTimerAdverts, Priority, Version};
 use crate::error::ConfigError;
 
 /// Advertisement interval (`advert_int` in keepalived), kept in centiseconds.
@@ -33,9 +33,6 @@ pub struct AdvertInterval {
 }
 
 impl AdvertInterval {
-    /// How many intervals without an advertisement a backup waits, before the skew.
-    pub const DOWN_TIMER_ADVERTS: u8 = 3;
-
     /// One second, the default of both versions.
     pub const DEFAULT: Self = Self { centis: 100 };
 
@@ -111,13 +108,18 @@ impl AdvertInterval {
     /// `Master_Down_Interval`: how long a backup waits for an advertisement; three intervals and
     /// the skew time (RFC 3768 §6.1, RFC 9568 §6.1).
     pub fn master_down_interval(self, version: Version, priority: Priority) -> Duration {
-        self.down_interval(Self::DOWN_TIMER_ADVERTS, version, priority)
+        self.down_interval(DownTimerAdverts::DEFAULT, version, priority)
     }
 
     /// `Master_Down_Interval` with another number of intervals than three (`down_timer_adverts` in
     /// keepalived).
-    pub fn down_interval(self, adverts: u8, version: Version, priority: Priority) -> Duration {
-        self.as_duration() * u32::from(adverts) + self.skew_time(version, priority)
+    pub fn down_interval(
+        self,
+        adverts: DownTimerAdverts,
+        version: Version,
+        priority: Priority,
+    ) -> Duration {
+        self.as_duration() * u32::from(adverts.get()) + self.skew_time(version, priority)
     }
 }
 

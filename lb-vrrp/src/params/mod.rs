@@ -9,6 +9,7 @@
 
 mod addresses;
 mod authentication;
+mod down_timer;
 mod hmac;
 mod interval;
 mod priority;
@@ -20,6 +21,7 @@ pub use lb_host::AddressFamily;
 pub use self::{
     addresses::AddressList,
     authentication::{Authentication, Password},
+    down_timer::DownTimerAdverts,
     hmac::{AntiReplay, HmacConfig, HmacKey, HmacMode},
     interval::AdvertInterval,
     priority::{AdvertisedPriority, Priority},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Keywords as data: the definition of a keyword says what it takes, what it means and where its value
-//! goes. Reading a line, suggestions, `lbctl check --explain` and `KEYWORDS.md` are made from it.
+//! Keywords as data: the definition of a keyword holds the form of its value, its meaning and the setting
+//! that it fills. Reading a line, suggestions, `lbctl check --explain` and `KEYWORDS.md` use it.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -208,7 +208,7 @@ pub struct KeywordHelp {
     pub tier: u8,
     /// One line of explanation; empty where the keyword is not supported.
     pub help: &'static str,
-    /// Whether the keyword has an effect here; otherwise keepalived knows it, and a warning says that
-    /// it is not supported yet.
+    /// Whether the keyword is supported; otherwise only keepalived knows it, and reading it gives a
+    /// warning.
     pub supported: bool,
 }

@@ -44,7 +44,7 @@ pub(in crate::config) const AUTH_HMAC: &[Hmac] = &[
         "Sets how far the clocks of the routers may differ.",
         Value::WholeSeconds(1..=300, |block| &mut block.window),
     )
-    .default("10"),
+    .default("three intervals, at least 5"),
     Hmac::new(
         "mode",
         "Sets whether adverts without a valid trailer are accepted.",

@@ -285,7 +285,7 @@ pub(in crate::config) const VIRTUAL_SERVER: &[Server] = &[
         "Sets the number of further attempts before a check counts as failed.",
         Value::Number(1..=u32::MAX, |server| &mut server.checks.retries),
     )
-    .default("1, HTTP_GET 3")
+    .default("1, MISC_CHECK 0")
     .tier(2),
     Server::new(
         "delay_before_retry",
@@ -394,7 +394,7 @@ pub(in crate::config) const REAL_SERVER: &[Real] = &[
         "Sets the number of further attempts before a check counts as failed.",
         Value::Number(1..=u32::MAX, |server| &mut server.defaults.retries),
     )
-    .default("1, HTTP_GET 3"),
+    .default("1, MISC_CHECK 0"),
     Real::new(
         "delay_before_retry",
         "Sets the time between two attempts.",

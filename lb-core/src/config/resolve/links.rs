@@ -62,7 +62,7 @@ pub(super) fn polls(config: &Config) -> Vec<LinkPoll> {
 /// One interval less than what backups wait for adverts, and less than their shortest skew time.
 fn longest(config: &RouterConfig) -> Duration {
     let interval = config.interval().as_duration();
-    let adverts = u32::from(config.down_timer_adverts().saturating_sub(1));
+    let adverts = u32::from(config.down_timer_adverts().get() - 1);
     let skew = Duration::from_micros(u64::try_from(interval.as_micros() / 256).unwrap_or(0));
     (interval * adverts).saturating_sub(skew)
 }

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use lb_vrrp::spec::SpecError;
-use lb_vrrp::{AddressFamily, AdvertInterval, Priority, RouterConfig, Version, Vrid};
+use lb_vrrp::{
+    AddressFamily, AdvertInterval, DownTimerAdverts, Priority, RouterConfig, Version, Vrid,
+};
 
 use super::Config;
 use super::announcements::announcements;
@@ -132,8 +134,11 @@ fn router(
         builder = builder.yield_after_stall(priority);
     }
     let adverts = instance.down_timer_adverts.or(global.down_timer_adverts);
-    if let Some(adverts) = strict.down_timer_adverts(context, adverts) {
-        builder = builder.down_timer_adverts(u8::try_from(adverts.value).unwrap_or(u8::MAX));
+    // A number of 1 to 100.
+    let adverts = strict.down_timer_adverts(context, adverts);
+    let adverts = adverts.and_then(|at| u8::try_from(at.value).ok());
+    if let Some(adverts) = adverts.and_then(|adverts| DownTimerAdverts::new(adverts).ok()) {
+        builder = builder.down_timer_adverts(adverts);
     }
     if let Some(accept) = instance.accept {
         builder = builder.accept(accept.value);

@@ -4,7 +4,7 @@
 use super::*;
 use crate::{
     error::ConfigError,
-    params::{HmacConfig, HmacKey, HmacMode, UnicastPeer},
+    params::{DownTimerAdverts, HmacConfig, HmacKey, HmacMode, UnicastPeer},
 };
 
 fn hmac(mode: HmacMode) -> Authentication {
@@ -96,11 +96,12 @@ fn numbers_out_of_their_range_are_refused() {
     let base = || builder(Version::V3, 100);
     for adverts in [0, 101] {
         assert_eq!(
-            base().down_timer_adverts(adverts).build(),
+            DownTimerAdverts::new(adverts),
             Err(ConfigError::DownTimerAdverts { adverts })
         );
     }
-    assert!(base().down_timer_adverts(100).build().is_ok());
+    let most = DownTimerAdverts::new(100).unwrap();
+    assert!(base().down_timer_adverts(most).build().is_ok());
     let delay = Duration::from_millis(1_000_001);
     assert_eq!(
         base().preempt_delay(delay).build(),
@@ -266,7 +267,7 @@ fn strict_mode_allows_nothing_beside_the_rfc() {
             "strict mode allows no sticky router",
         ),
         (
-            base(Version::V3).down_timer_adverts(4),
+            base(Version::V3).down_timer_adverts(DownTimerAdverts::new(4).unwrap()),
             "strict mode allows no number of intervals to master down but three",
         ),
     ] {

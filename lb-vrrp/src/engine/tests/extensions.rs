@@ -2,6 +2,7 @@
 //! What goes beyond the RFC: delays, sticky routers, resignation, stalls, owners in conflict, faults.
 
 use super::*;
+use crate::params::DownTimerAdverts;
 
 const NOTHING: [&str; 0] = [];
 
@@ -11,6 +12,7 @@ const DOWN: Duration = Duration::from_nanos(3_609_375_000);
 #[test]
 fn another_number_of_intervals_to_master_down() {
     for (adverts, nanos) in [(1, 1_609_375_000), (10, 10_609_375_000)] {
+        let adverts = DownTimerAdverts::new(adverts).unwrap();
         let base = builder(Version::V3, 100).down_timer_adverts(adverts);
         let rig = Rig::with(base, State::Backup);
         assert_eq!(rig.wait(), Some(Duration::from_nanos(nanos)));

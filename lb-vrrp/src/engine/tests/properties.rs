@@ -4,7 +4,7 @@
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::params::{HmacConfig, HmacKey, HmacMode, UnicastPeer};
+use crate::params::{DownTimerAdverts, HmacConfig, HmacKey, HmacMode, UnicastPeer};
 
 /// More than one event can give rise to, with two peers.
 const OUTPUTS: usize = 16;
@@ -90,7 +90,7 @@ fn step() -> impl Strategy<Value = Step> {
 fn config(version: Version, setup: &Setup) -> RouterConfig {
     let flag = |bit: u8| setup.flags & (1 << bit) != 0;
     let mut base = builder(version, setup.priority)
-        .down_timer_adverts(setup.down)
+        .down_timer_adverts(DownTimerAdverts::new(setup.down).unwrap())
         .addresses((0..setup.more).map(|n| IpAddr::from([192, 0, 2, 101 + n])))
         .farewell(flag(0))
         .answer_losing(flag(1))
