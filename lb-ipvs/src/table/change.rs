@@ -9,7 +9,7 @@ use crate::{
     settings::{SyncDaemon, SyncState, Timeouts},
 };
 
-/// One change of a [`Table`]: one request to the kernel.
+/// One change of a [`Table`](crate::Table): one request to the kernel.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(
     clippy::exhaustive_enums,

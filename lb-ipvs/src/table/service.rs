@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use super::destinations::Destinations;
 use crate::{destination::Destination, entry::TableEntry, service::Service};
 
-/// A service of a [`Table`], with its destinations in the order in which they were added.
+/// A service of a [`Table`](crate::Table), with its destinations in the order in which they were added.
 ///
 /// # Examples
 /// ```
