@@ -582,7 +582,7 @@ fn what_cannot_have_a_virtual_mac_address_is_refused() {
     );
     assert_eq!(
         refused(named("a/b")),
-        "router VI_1: a/b 00:00:5e:00:01:33 for its virtual MAC address: not a name for an interface"
+        "virtual router VI_1: a/b 00:00:5e:00:01:33 for its virtual MAC address: not a name for an interface"
     );
     // A name that is made goes out of the way.
     lan.a.ip("link add vrrp.51 type veth peer name gw2");
