@@ -13,10 +13,7 @@ const LAYERS: [(&str, &[&str]); 7] = [
     ("lb-check", &["lb-host"]),
     ("lb-core", &["lb-check", "lb-host", "lb-ipvs", "lb-vrrp"]),
     ("lb-ipvsadm", &["lb-ipvs"]),
-    (
-        "lb-cli",
-        &["lb-check", "lb-core", "lb-host", "lb-ipvs", "lb-ipvsadm"],
-    ),
+    ("lb-cli", &["lb-check", "lb-core", "lb-ipvs", "lb-ipvsadm"]),
 ];
 
 /// The members among `dependencies` that the package `name` must not depend on.

@@ -169,6 +169,13 @@ fn promote_secondaries_of_the_file_is_set_and_put_back() -> TestResult {
                 _ => Err(director.log()),
             }
         })?;
+        // keepalived leaves the setting if it is stopped before its instance runs.
+        wait_until("a master", DEADLINE, || {
+            let log = director.log();
+            log.contains("Entering MASTER STATE")
+                .then_some(())
+                .ok_or(log)
+        })?;
         let (status, log) = director.stop()?;
         assert!(status.success(), "{software}: {log}");
         let value = director.host().netns().run(path)?;
