@@ -19,8 +19,8 @@ impl Failure {
         }
     }
 
-    /// An error with everything that led to it.
-    pub(crate) fn of(code: u8, error: &dyn Error) -> Self {
+    /// A failure with the text of an error and all of its sources.
+    pub(crate) fn from_error(code: u8, error: &dyn Error) -> Self {
         Self::new(code, chain(error))
     }
 

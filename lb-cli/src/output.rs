@@ -35,7 +35,7 @@ pub(crate) fn print_pieces(write: impl FnOnce(&mut Pieces) -> fmt::Result) -> Re
     let outcome = write(&mut pieces);
     match (pieces.failure, outcome) {
         (Some(failure), _) => Err(failure),
-        (None, Err(error)) => Err(Failure::of(1, &error)),
+        (None, Err(error)) => Err(Failure::from_error(1, &error)),
         (None, Ok(())) => print(&pieces.text),
     }
 }

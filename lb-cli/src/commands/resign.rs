@@ -26,7 +26,7 @@ pub(crate) fn resign(args: &ResignArgs) -> Result<u8, Failure> {
         } else {
             step_down(socket, args).await
         };
-        text.map_err(|error| Failure::of(FAILED, &error))
+        text.map_err(|error| Failure::from_error(FAILED, &error))
     })?;
     print(&text).map(|()| 0)
 }

@@ -16,12 +16,12 @@ pub(crate) fn status(args: &StatusArgs) -> Result<u8, Failure> {
     let socket = daemon::socket(args.control.as_deref());
     let status = daemon::converse(async {
         let answer = control::status(socket).await;
-        answer.map_err(|error| Failure::of(FAILED, &error))
+        answer.map_err(|error| Failure::from_error(FAILED, &error))
     })?;
     let text = if args.json {
         // Serialising plain data cannot fail; the error would say so.
         let text = serde_json::to_string_pretty(&status);
-        text.map_err(|error| Failure::of(FAILED, &error))? + "\n"
+        text.map_err(|error| Failure::from_error(FAILED, &error))? + "\n"
     } else {
         human(&status)
     };

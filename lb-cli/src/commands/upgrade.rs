@@ -23,7 +23,7 @@ pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<u8, Failure> {
 }
 
 async fn wait(socket: &Path) -> Result<u8, Failure> {
-    let failed = |error: ClientError| Failure::of(FAILED, &error);
+    let failed = |error: ClientError| Failure::from_error(FAILED, &error);
     let started = control::upgrade(socket).await.map_err(failed)?;
     let (pid, from) = (started.pid, started.from);
     let start = Instant::now();

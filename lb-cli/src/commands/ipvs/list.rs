@@ -138,7 +138,7 @@ impl<'a> Session<'a> {
                 match connection {
                     Ok(connection) => connections::row(names, persistence, &connection, out)?,
                     Err(error) => {
-                        outcome = Err(Failure::of(NOT_LISTED, &error));
+                        outcome = Err(Failure::from_error(NOT_LISTED, &error));
                         break;
                     }
                 }
@@ -179,6 +179,6 @@ fn document(
     match write(&mut out).and_then(|()| Ok(out.flush()?)) {
         // The reader has seen what it wanted.
         Err(DocumentError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        outcome => outcome.map_err(|error| Failure::of(NOT_LISTED, &error)),
+        outcome => outcome.map_err(|error| Failure::from_error(NOT_LISTED, &error)),
     }
 }

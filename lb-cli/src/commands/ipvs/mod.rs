@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! ipvsadm.
 //!
-//! The line is read before the kernel is asked, so a mistake in it is told, and help given, where
-//! there is no IPVS; the original initializes first.
+//! The command line is read before a request is sent to the kernel, so mistakes are reported and help
+//! is printed without IPVS, too; the original initializes first.
 
 mod line;
 mod list;
@@ -105,8 +105,8 @@ pub(crate) fn save(call: &Call) -> Result<(), Failure> {
     })
 }
 
-/// `ipvsadm-restore`: empties the table, then carries out what standard input says, without the
-/// lines that begin with `#`.
+/// `ipvsadm-restore`: empties the table, then carries out the lines of standard input, without
+/// those that begin with `#`.
 pub(crate) fn restore(call: &Call) -> Result<(), Failure> {
     if !call.arguments.is_empty() {
         return Err(Failure::new(1, format!("Usage: {} < RULES", call.name)));
@@ -210,13 +210,13 @@ impl<'a> Session<'a> {
     }
 }
 
-/// What ipvsadm says when the kernel refuses; other errors in full.
+/// The message of ipvsadm when the kernel refuses a request; the full chain of other errors.
 fn refused(error: &Error, code: u8) -> Failure {
     match (error, error.operation(), error.errno()) {
         (Error::Kernel { .. } | Error::PermissionDenied { .. }, Some(operation), Some(errno)) => {
             Failure::new(code, operation.explain(errno))
         }
-        _ => Failure::of(code, error),
+        _ => Failure::from_error(code, error),
     }
 }
 

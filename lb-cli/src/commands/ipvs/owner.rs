@@ -34,8 +34,8 @@ pub(super) fn touched(request: &Request) -> Option<Touched> {
     })
 }
 
-/// What the daemon on a control socket owns in a table; `None` when there is none, or when it cannot
-/// be told.
+/// The part of a table that the daemon on a control socket owns; `None` without a daemon or without
+/// an answer from one.
 pub(super) async fn ownership(
     control: Option<&Path>,
     netns: Option<&NetworkNamespace>,
@@ -56,7 +56,7 @@ pub(super) fn name(ownership: &Ownership) -> String {
     }
 }
 
-/// Says on standard error, in one line, that what was changed is a running daemon's.
+/// Warns on standard error, in one line, that a running daemon owns the changed entries.
 pub(super) async fn tell(touched: Touched, netns: Option<&NetworkNamespace>) {
     if let Some(ownership) = ownership(None, netns).await
         && let Some(line) = line(touched, &ownership)

@@ -2,8 +2,8 @@
 //! `-R`: commands from standard input, one a line.
 //!
 //! Changes that follow each other go to the kernel in batches; everything looks as if they had gone
-//! one by one. As in the original a refusal by the kernel is told and the next line carried out, a
-//! mistake in a line ends it, and the exit status is that of the last line.
+//! one by one. As in the original a refusal by the kernel is reported and the next line carried out, a
+//! mistake in a line ends the run, and the exit status is that of the last line.
 
 use std::io::BufRead;
 
@@ -93,7 +93,7 @@ impl Session<'_> {
     }
 }
 
-/// Only the last result is returned; those before it are told at once.
+/// Reports a failure at once; only the last result is returned.
 fn tell(result: Result<(), Failure>) {
     if let Err(failure) = result {
         complain(&failure.to_string());

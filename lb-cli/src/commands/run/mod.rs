@@ -149,8 +149,8 @@ fn failure(error: &daemon::RunError) -> Failure {
         daemon::RunError::Source(daemon::SourceError::Invalid { diagnostics, .. }) => {
             invalid(diagnostics)
         }
-        error @ daemon::RunError::Privileges(_) => Failure::of(PERMISSION, error),
-        other => Failure::of(FATAL, other),
+        error @ daemon::RunError::Privileges(_) => Failure::from_error(PERMISSION, error),
+        other => Failure::from_error(FATAL, other),
     }
 }
 

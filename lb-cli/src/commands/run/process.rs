@@ -20,7 +20,7 @@ pub(super) fn prepare(options: &RunOptions) -> Result<(), Failure> {
     if let Some(name) = &options.namespace {
         let namespace = NetworkNamespace::find(name);
         let entered = namespace.and_then(|namespace| namespace.enter());
-        entered.map_err(|error| Failure::of(FATAL, &error))?;
+        entered.map_err(|error| Failure::from_error(FATAL, &error))?;
     }
     Ok(())
 }

@@ -17,13 +17,13 @@ use crate::{failure::Failure, names::SystemNames};
 
 /// A running daemon owns what would be changed; nothing was.
 const OWNED: u8 = 1;
-/// The table is neither as it was nor as the file says.
+/// The table has neither its previous content nor that of the file.
 const TORN: u8 = 3;
 
-/// Make the table be what a file says, by the fewest changes: all of them or none
+/// Give the table the content of a file, by the fewest changes: all of them or none
 ///
 /// The whole file is checked before the first change. Services and destinations that are not in it
-/// are deleted; sync daemons only when its first line says that it is complete about them; time-outs
+/// are deleted; sync daemons only when its first line marks it as complete about them; time-outs
 /// stay without a --set line. When the kernel refuses a change, what was changed before is put back.
 ///
 /// Exit status: 0 done, 1 a running daemon owns what would be changed (nothing was), 2 the file is wrong
@@ -157,7 +157,7 @@ pub(super) fn failed(error: &ReplaceError, path: &Path, file: Option<&TableFile>
         ReplaceError::Unknown {
             refused: change, ..
         } => Failure::new(TORN, format!("{}; {error}", refused(change))),
-        other => Failure::of(TORN, other),
+        other => Failure::from_error(TORN, other),
     }
 }
 

@@ -23,9 +23,9 @@ use crate::{
 ///
 /// The defaults file has lines of KEY=VALUE: AUTO=true|false, DAEMON=none|master|backup|both, IFACE,
 /// SYNCID; variables of these names in the environment count before it. With AUTO=true `start` and
-/// `reload` make the table be what the rules file says, all of it or nothing, and `stop` empties it;
+/// `reload` give the table the content of the rules file, all of it or nothing, and `stop` empties it;
 /// `start` and `stop` also start and stop the sync daemons that DAEMON names. `save` writes the table
-/// into the rules file, whatever AUTO says.
+/// into the rules file, with any value of AUTO.
 ///
 /// Exit status as of `lbctl ipvs apply`.
 #[derive(Debug, clap::Args)]
@@ -55,7 +55,7 @@ pub(super) fn run(args: &Args, netns: Option<&NetworkNamespace>) -> Result<u8, F
     let defaults = defaults(args)?;
     let names = SystemNames::new();
     block_on(async {
-        // The file is read before there is a session, so that a mistake in it is the first thing told.
+        // Read the file before the session begins: a mistake in it is then the first error reported.
         let load = defaults.auto && matches!(args.action, Action::Start | Action::Reload);
         let rules = if load {
             Some(file::read(&args.rules)?)
@@ -100,7 +100,8 @@ pub(super) fn run(args: &Args, netns: Option<&NetworkNamespace>) -> Result<u8, F
                     table = table.with_timeouts(*timeouts);
                 }
                 let mut text = String::new();
-                table::write(&table, &mut text).map_err(|error| Failure::of(REFUSED, &error))?;
+                table::write(&table, &mut text)
+                    .map_err(|error| Failure::from_error(REFUSED, &error))?;
                 file::write(&args.rules, &text)?;
             }
         }

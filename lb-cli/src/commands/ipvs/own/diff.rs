@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args, netns: Option<&NetworkNamespace>) -> Result<u8, F
     })
 }
 
-/// Prints changes: for people, or as JSON, which says whether they were made.
+/// Prints changes as text, or as JSON with a member for whether they were made.
 pub(super) fn show(
     actual: &Table,
     desired: &Table,
@@ -57,7 +57,7 @@ pub(super) fn show(
     match json {
         Some(made) => text = document(actual, desired, changes, made),
         None => table::difference(actual, desired, changes, &mut text)
-            .map_err(|error| Failure::of(TROUBLE, &error))?,
+            .map_err(|error| Failure::from_error(TROUBLE, &error))?,
     }
     print(&text)
 }

@@ -28,7 +28,7 @@ use crate::{
     output::{complain, print},
 };
 
-/// Some destination still has connections, or another hand took it over, or there was none.
+/// Some destination still has connections or was changed externally, or there was none.
 const NOT_DRAINED: u8 = 1;
 /// Interrupted, as a shell counts SIGINT.
 const INTERRUPTED: u8 = 130;
@@ -40,7 +40,7 @@ const INTERRUPTED: u8 = 130;
 /// a persistent service still get to the server with new connections meanwhile, unless
 /// `lbctl ipvs sysctl expire_quiescent_template=1`.
 ///
-/// Exit status: 0 drained; 1 not drained: the time was up, another hand set its weight, or there is no such
+/// Exit status: 0 drained; 1 not drained: the time was up, another program set its weight, or there is no such
 /// real server; 2 a mistake in the line, no IPVS, or a running daemon owns the service; 130 interrupted: the
 /// weights stay 0, and the commands that set them back are printed; 255 the kernel refused.
 #[derive(Debug, clap::Args)]
@@ -90,8 +90,8 @@ pub(super) fn run(args: &Args, netns: Option<&NetworkNamespace>) -> Result<u8, F
         let mut targets = found.map_err(|error| refused(&error, REFUSED))?;
         targets.retain(|(key, _)| services.is_empty() || services.contains(key));
         if targets.is_empty() {
-            let of = if services.is_empty() { "" } else { " of these" };
-            let text = format!("no service{of} has the real server {}", args.server);
+            let limit = if services.is_empty() { "" } else { " of these" };
+            let text = format!("no service{limit} has the real server {}", args.server);
             return Err(Failure::new(NOT_DRAINED, text));
         }
         not_owned(args, netns, &targets).await?;
@@ -194,7 +194,7 @@ async fn drain(
     session: &mut Session<'_>,
     targets: &[(ServiceKey, DestinationEntry)],
 ) -> Result<u8, Failure> {
-    let failed = |error: std::io::Error| Failure::of(NOT_DRAINED, &error);
+    let failed = |error: std::io::Error| Failure::from_error(NOT_DRAINED, &error);
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let events = RefCell::new(Vec::new());
@@ -232,7 +232,7 @@ fn show(event: &DrainEvent, json: bool) {
     } else {
         format!("{event}\n")
     };
-    // Draining goes on, whether anybody looks or not.
+    // Draining continues when standard output cannot be written.
     if let Err(failure) = print(&text) {
         complain(&failure.to_string());
     }
@@ -262,7 +262,7 @@ fn go_back(netns: Option<&NetworkNamespace>, quiesced: &[(ServiceKey, lb_ipvs::D
     }
 }
 
-/// Says what is left and how to go back.
+/// Prints the destinations that still have connections, and the commands that restore the weights.
 fn conclude(netns: Option<&NetworkNamespace>, results: &[DrainResult]) -> u8 {
     let undrained = results.iter().filter(|result| !result.is_drained()).count();
     if undrained == 0 {

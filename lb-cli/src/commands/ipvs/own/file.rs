@@ -62,7 +62,7 @@ pub(super) fn read(path: &Path) -> Result<TableFile, Failure> {
     };
     let name = name(path);
     outcome.map_err(|error| Failure::new(BAD_FILE, format!("{name}: cannot read it: {error}")))?;
-    // What is not text is no option, no address and no name, and is told with its line.
+    // Bytes that are not UTF-8 match no option, address or name: the error names their line.
     let text = String::from_utf8_lossy(&bytes);
     table::read(&text, &SystemNames::new()).map_err(|errors| {
         let lines: Vec<String> = errors

@@ -25,7 +25,7 @@ pub(super) fn run(args: &Args, netns: Option<&NetworkNamespace>) -> Result<u8, F
     let names = SystemNames::new();
     block_on(async {
         let session = Session::connect("lbctl ipvs", &names, netns).await?;
-        let failed = |error: lb_ipvs::Error| Failure::of(FAILED, &error);
+        let failed = |error: lb_ipvs::Error| Failure::from_error(FAILED, &error);
         if args.name.is_some() {
             // The only one there is.
             let helper = Helper::Ftp;

@@ -73,7 +73,7 @@ pub(crate) fn read(call: &Call) -> Option<Result<(), clap::Error>> {
     is_meant(call).then(|| Own::try_parse_from(words).map(drop))
 }
 
-/// What `lbctl ipvs -h` says beyond ipvsadm's grammar.
+/// The part of `lbctl ipvs -h` about the verbs that ipvsadm lacks.
 pub(super) fn help() -> String {
     let mut text = "
 Only as lbctl ipvs:
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_verb_is_told_from_ipvsadms_options() {
+    fn a_verb_is_distinguished_from_ipvsadms_options() {
         let meant = |words: &[&str]| {
             is_meant(&Call {
                 name: "lbctl ipvs".to_owned(),

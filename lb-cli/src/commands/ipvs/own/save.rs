@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args, netns: Option<&NetworkNamespace>) -> Result<u8, F
             let names: &dyn Names = if args.numeric { &Numeric } else { &names };
             lb_ipvsadm::save(names, &table, &mut text)
         }
-        .map_err(|error| Failure::of(NOT_READ, &error))?;
+        .map_err(|error| Failure::from_error(NOT_READ, &error))?;
         Ok(text)
     })?;
     match &args.output {

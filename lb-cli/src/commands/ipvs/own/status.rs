@@ -25,13 +25,13 @@ pub(super) fn run(args: &Args, netns: Option<&NetworkNamespace>) -> Result<u8, F
     let names = SystemNames::new();
     block_on(async {
         let mut session = Session::connect("lbctl ipvs", &names, netns).await?;
-        let failed = |error: lb_ipvs::Error| Failure::of(FAILED, &error);
+        let failed = |error: lb_ipvs::Error| Failure::from_error(FAILED, &error);
         let info = session.ipvs.info().await.map_err(failed)?;
         let status = session.ipvs.status().map_err(failed)?;
         if args.json {
             let mut document = Vec::new();
             json::status(&info, status.as_ref(), &mut document)
-                .map_err(|error| Failure::of(FAILED, &error))?;
+                .map_err(|error| Failure::from_error(FAILED, &error))?;
             return print(&String::from_utf8_lossy(&document)).map(|()| 0);
         }
         print(&text(&info, status.as_ref())).map(|()| 0)

@@ -27,7 +27,7 @@ pub(super) fn run(args: &Args, netns: Option<&NetworkNamespace>) -> Result<u8, F
     let text = match netns {
         Some(netns) => netns
             .run(|| carry_out(args))
-            .map_err(|error| Failure::of(FAILED, &error))?,
+            .map_err(|error| Failure::from_error(FAILED, &error))?,
         None => carry_out(args),
     };
     print(&text?).map(|()| 0)
@@ -35,7 +35,7 @@ pub(super) fn run(args: &Args, netns: Option<&NetworkNamespace>) -> Result<u8, F
 
 /// In the namespace of this thread; reading needs no netlink, and so no privilege.
 fn carry_out(args: &Args) -> Result<String, Failure> {
-    let failed = |error| Failure::of(FAILED, &error);
+    let failed = |error| Failure::from_error(FAILED, &error);
     let Some(setting) = &args.setting else {
         let all = Sysctls::read().map_err(failed)?;
         return Ok(all
@@ -49,7 +49,9 @@ fn carry_out(args: &Args) -> Result<String, Failure> {
     };
     let name = name.trim();
     let name = name.strip_prefix("net.ipv4.vs.").unwrap_or(name);
-    let sysctl: Sysctl = name.parse().map_err(|error| Failure::of(USAGE, &error))?;
+    let sysctl: Sysctl = name
+        .parse()
+        .map_err(|error| Failure::from_error(USAGE, &error))?;
     match value {
         None => Ok(line(&sysctl, &sysctl.read().map_err(failed)?)),
         Some(value) => {

@@ -21,7 +21,7 @@ const FAILED: u8 = 1;
 /// Print what changes in the table, as it happens
 ///
 /// The first line is the size of the table; each further one is a difference between two readings. A change
-/// that is undone between two readings is not seen. Ends at Ctrl-C or when nobody reads any more, with
+/// that is undone between two readings is not seen. Ends at Ctrl-C or when standard output is closed, with
 /// status 0; with 1 when the table could not be read five times in a row.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args, netns: Option<&NetworkNamespace>) -> Result<u8, F
     let names = SystemNames::new();
     block_on(async {
         let mut session = Session::connect("lbctl ipvs", &names, netns).await?;
-        let failed = |error: io::Error| Failure::of(FAILED, &error);
+        let failed = |error: io::Error| Failure::from_error(FAILED, &error);
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
         tokio::select! {
