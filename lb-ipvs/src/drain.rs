@@ -172,9 +172,9 @@ impl fmt::Display for DrainEvent {
                 counted(connections, f)
             }
             DrainStep::Reweighted(weight) => {
-                write!(f, "left alone, another hand set weight {weight}")
+                write!(f, "not drained, another program set weight {weight}")
             }
-            DrainStep::Gone => f.write_str("deleted by another hand"),
+            DrainStep::Gone => f.write_str("deleted by another program"),
             DrainStep::Deleted => f.write_str("deleted"),
         }
     }

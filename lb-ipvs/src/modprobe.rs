@@ -22,7 +22,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 #[non_exhaustive]
 pub enum Helper {
     /// FTP: addresses in `PORT` and `PASV`, and the data connections they announce. It looks at
-    /// port 21 unless the module's parameter `ports` says otherwise, and needs
+    /// port 21, or those in the module's parameter `ports`, and needs
     /// [`Sysctl::Conntrack`](crate::sysctl::Sysctl::Conntrack).
     Ftp,
 }

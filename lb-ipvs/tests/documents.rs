@@ -59,7 +59,9 @@ impl Verb {
         let last = prose.trim().rsplit("\n\n").next().unwrap_or_default();
         let mut lacks = Vec::new();
         if !last.starts_with("Equivalent to ") && !last.starts_with("ipvsadm has no") {
-            lacks.push("a last paragraph that names its equivalent, or says that ipvsadm has none");
+            lacks.push(
+                "a last paragraph that names its equivalent, or states that ipvsadm has none",
+            );
         }
         if !self.documentation.iter().any(|line| line == "# Examples") {
             lacks.push("an example");

@@ -156,7 +156,7 @@ fn tables() -> impl Strategy<Value = Vec<TableEntry>> {
 }
 
 proptest! {
-    /// Whoever follows the differences has the new table.
+    /// A copy that applies the differences equals the new table.
     #[test]
     fn replayed(old in tables(), new in tables()) {
         let mut followed = sets(&old);
@@ -174,10 +174,10 @@ proptest! {
                     prop_assert!(followed.insert((key, Some(new))));
                 }
                 Difference::DestinationWent(key, address) => {
-                    let of = |(of, server): &(ServiceKey, Option<Destination>)| {
-                        *of == key && server.is_some_and(|server| server.address == address)
+                    let is_same = |(service, server): &(ServiceKey, Option<Destination>)| {
+                        *service == key && server.is_some_and(|server| server.address == address)
                     };
-                    let there = followed.iter().copied().find(of);
+                    let there = followed.iter().copied().find(is_same);
                     prop_assert!(there.is_some_and(|there| followed.remove(&there)));
                 }
                 other => prop_assert!(false, "{other}"),

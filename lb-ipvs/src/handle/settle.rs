@@ -190,10 +190,10 @@ mod tests {
         // The deletion was refused: it alone is asked for again.
         let both = held(std::slice::from_ref(&rr), &[server()]);
         assert_eq!(shown(&both, &all), [true, true, false]);
-        // Made anew, without the destination that the old one had.
-        let anew = held(&[rr], &[]);
+        // Deleted and added again, without the destination of the deleted service.
+        let recreated = held(&[rr], &[]);
         let changes = [server_added.clone(), delete, add.clone()];
-        assert_eq!(shown(&anew, &changes), [true, true, true]);
-        assert_eq!(shown(&anew, &[add, server_added]), [true, false]);
+        assert_eq!(shown(&recreated, &changes), [true, true, true]);
+        assert_eq!(shown(&recreated, &[add, server_added]), [true, false]);
     }
 }

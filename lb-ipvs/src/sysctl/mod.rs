@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The settings below `/proc/sys/net/ipv4/vs`, which belong to one network namespace.
+//! The settings below `/proc/sys/net/ipv4/vs`, which each network namespace has for itself.
 //!
-//! Everybody may read them; root of the namespace may write most of them.
+//! Every user may read them; root of the namespace may write most of them.
 //!
 //! # Examples
 //! ```no_run

@@ -149,7 +149,7 @@ sysctls! {
     ConnMax = "conn_max", Number, None,
         "Connections at most in this network namespace (Linux 7.2).";
     ConnReuseMode = "conn_reuse_mode", Number, Number(1),
-        "What a new connection from the port of one that is ending does: bit 0 schedules it anew (one whose packets conntrack follows waits a second), bit 1 only if persistence allows it.";
+        "What a new connection from the port of one that is ending does: bit 0 schedules it again (one whose packets conntrack follows waits a second), bit 1 only if persistence allows it.";
     Conntrack = "conntrack", Flag, Flag(false),
         "Leave entries in netfilter's connection tracking, which firewalls with states and ip_vs_ftp need, at some cost.";
     DebugLevel = "debug_level", Number, Number(0),
@@ -173,7 +173,7 @@ sysctls! {
     LblcrExpiration = "lblcr_expiration", Seconds, seconds(86_400),
         "After how long the scheduler `lblcr` forgets an entry that is not used (module ip_vs_lblcr).";
     NatIcmpSend = "nat_icmp_send", Flag, Flag(false),
-        "Answer packets from a masqueraded destination that belong to no connection with ICMP port unreachable.";
+        "Answer packets from a masqueraded destination that match no connection with ICMP port unreachable.";
     PmtuDisc = "pmtu_disc", Flag, Flag(true),
         "Have the path MTU found: ICMP for packets that do not fit the way to a destination.";
     RunEstimation = "run_estimation", Flag, Flag(true),
@@ -187,7 +187,7 @@ sysctls! {
     SloppyTcp = "sloppy_tcp", Flag, Flag(false),
         "Let any TCP packet make a connection, not only SYN: to take over without synchronisation, with a scheduler that hashes.";
     SnatReroute = "snat_reroute", Flag, Flag(true),
-        "Find the route of masqueraded replies anew by their new source address.";
+        "Find the route of masqueraded replies again by their new source address.";
     SvcLfactor = "svc_lfactor", Number, None,
         "Load at which the table of services grows, as a power of two of its size, -8 to 8: -3 in the first network namespace, -2 in others (Linux 7.2).";
     SyncPersistMode = "sync_persist_mode", Flag, Flag(false),

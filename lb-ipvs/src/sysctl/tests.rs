@@ -43,7 +43,7 @@ fn read_all() {
     let sysctls = Sysctls::read_below(&directory.0).unwrap();
     let value = |name: &str| sysctls.get(&name.parse().unwrap()).cloned();
     assert_eq!(value("conntrack"), Some(SysctlValue::Flag(true)));
-    // A number where a flag was expected is told as it is.
+    // A number where a flag was expected is returned as a number.
     assert_eq!(value("snat_reroute"), Some(SysctlValue::Number(7)));
     let pair = SyncThreshold {
         threshold: 3,

@@ -7,7 +7,7 @@
 
 use std::{net::SocketAddr, num::NonZeroU32, time::Duration};
 
-use proptest::{collection::vec, option, prelude::*};
+use proptest::{collection::vec, prelude::*};
 
 use super::Table;
 use crate::{
@@ -86,9 +86,9 @@ fn service() -> impl Strategy<Value = Service> {
         key(),
         scheduler,
         flags,
-        option::of(seconds),
+        proptest::option::of(seconds),
         netmask,
-        option::weighted(0.3, name(16)),
+        proptest::option::weighted(0.3, name(16)),
     )
         .prop_map(|(key, scheduler, flags, seconds, netmask, engine)| {
             let mut service = Service::new(key, scheduler)
@@ -137,10 +137,10 @@ fn daemon(state: SyncState) -> impl Strategy<Value = SyncDaemon> {
     (
         interface,
         id,
-        option::of(any::<u16>()),
-        option::of(group),
-        option::of(any::<u16>()),
-        option::of(any::<u8>()),
+        proptest::option::of(any::<u16>()),
+        proptest::option::of(group),
+        proptest::option::of(any::<u16>()),
+        proptest::option::of(any::<u8>()),
     )
         .prop_map(move |(interface, id, max_length, group, port, ttl)| {
             let mut daemon = SyncDaemon::new(state, interface, SyncId::from_kernel(id));
@@ -170,13 +170,13 @@ fn timeouts() -> impl Strategy<Value = Timeouts> {
 /// ```
 pub fn tables() -> impl Strategy<Value = Table> {
     let daemons = (
-        option::of(daemon(SyncState::Master)),
-        option::of(daemon(SyncState::Backup)),
+        proptest::option::of(daemon(SyncState::Master)),
+        proptest::option::of(daemon(SyncState::Backup)),
     );
     (
         vec((service(), vec(destination(), 0..5)), 0..5),
-        option::of(timeouts()),
-        option::of(daemons),
+        proptest::option::of(timeouts()),
+        proptest::option::of(daemons),
     )
         .prop_map(|(services, timeouts, daemons)| {
             let mut table = Table::new();

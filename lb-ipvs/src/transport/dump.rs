@@ -28,7 +28,7 @@ const FREE_ROOM: usize = 2 << 10;
 
 /// How often a list in several parts is read at most.
 const READINGS: u32 = 16;
-/// How many readings in succession must have nothing new while a list is changing.
+/// How many consecutive readings must have nothing new while a list is changing.
 const CALM_READINGS: u32 = 4;
 
 /// What a list consists of.
@@ -72,7 +72,7 @@ impl Transport {
     /// attributes of each reply.
     ///
     /// A list that came in several parts is read twice. Where the two readings differ, by `key`, or an entry
-    /// came twice, the table is changing, and it is read until several readings in succession have nothing
+    /// came twice, the table is changing, and it is read until several consecutive readings have nothing
     /// new and nothing twice: where the table was resized and nothing else, as many entries are missing as
     /// are there twice. One reading that nothing disturbs is enough for a list without gaps. Without one, as
     /// when a program adds and deletes services without a pause, the same entries can be missing from all.

@@ -26,7 +26,7 @@ use crate::{
 
 /// How long a reply is waited for. The kernel replies at once, except when it stops a daemon.
 pub(super) const DEADLINE: Duration = Duration::from_secs(15);
-/// How often a dump is begun anew when the list changes under it, when the kernel is busy with
+/// How often a dump is repeated when the list changes under it, when the kernel is busy with
 /// another one on this socket, or when replies are lost.
 pub(super) const DUMP_ATTEMPTS: u32 = 5;
 /// How long to wait before that, multiplied by the number of the attempt.

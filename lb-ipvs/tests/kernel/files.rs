@@ -189,7 +189,7 @@ pub(super) async fn sysctls() {
     }
     let files = fs::read_dir("/proc/sys/net/ipv4/vs").unwrap().count();
     assert_eq!(all.iter().count(), files);
-    // After boot everything is as this crate says, and nothing is unknown.
+    // After boot every setting has the default that this crate documents, and none is unknown.
     let changed: Vec<_> = all.changed().collect();
     assert!(changed.is_empty(), "{changed:?}");
     let unknown = all

@@ -66,7 +66,7 @@ async fn connect() -> IpvsHandle {
     ipvs
 }
 
-/// One test: the table belongs to the whole guest.
+/// One test: the whole guest shares one table.
 #[testbed::guest_test]
 fn kernel() {
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -172,19 +172,19 @@ async fn when_the_time_is_up_it_stays_with_weight_0() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_hand_is_respected() {
+async fn external_changes_end_draining() {
     let (events, end, changes, _) =
         drained(&[Some((0, 1, 0)), Some((5, 1, 0))], DrainOptions::default()).await;
     assert_eq!(
         events.last(),
-        Some(&line("left alone, another hand set weight 5"))
+        Some(&line("not drained, another program set weight 5"))
     );
     assert_eq!(end, DrainEnd::Reweighted(Weight::new(5).unwrap()));
     assert_eq!(changes, [Command::SetDestination]);
 
     let (events, end, changes, _) =
         drained(&[Some((0, 1, 0)), None], DrainOptions::default()).await;
-    assert_eq!(events.last(), Some(&line("deleted by another hand")));
+    assert_eq!(events.last(), Some(&line("deleted by another program")));
     assert_eq!(end, DrainEnd::Gone);
     assert_eq!(changes, [Command::SetDestination]);
 }

@@ -6,7 +6,7 @@ use super::*;
 const ESRCH: i32 = 3;
 
 /// A kernel whose readings of the services are these, by port, one after the other and the last one for
-/// ever; each port comes in a part of its own. A single service is there when `exists` says so.
+/// ever; each port comes in a part of its own. A single service is there when `exists` returns true.
 fn readings(
     readings: &'static [&'static [u16]],
     exists: impl Fn(u16) -> bool + Send + 'static,

@@ -186,7 +186,7 @@ async fn when_the_table_cannot_be_read_either_the_outcome_is_unknown() {
 }
 
 #[tokio::test]
-async fn an_interrupted_receive_goes_on() {
+async fn an_interrupted_receive_is_repeated() {
     let (mut ipvs, log) = kernel(|requests| {
         let interrupted = || ScriptedReply::ReceiveError(EINTR);
         let mut replies = vec![interrupted(), interrupted()];

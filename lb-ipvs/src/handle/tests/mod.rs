@@ -323,7 +323,7 @@ async fn a_small_buffer_makes_small_batches() {
 }
 
 #[tokio::test]
-async fn each_error_belongs_to_its_change() {
+async fn each_error_is_reported_with_its_change() {
     // Every third fails; the last one, too, so that its error is the acknowledgement.
     let (mut ipvs, _) = kernel(|requests| {
         let fails = |request: &&ScriptedRequest| request.sequence % 3 == 1;

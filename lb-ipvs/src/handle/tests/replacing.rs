@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Tables that are replaced, against a kernel that is a table and refuses what a test says.
+//! Tables that are replaced, against a kernel that is a table and refuses the changes that a test selects.
 
 use std::num::NonZeroU32;
 
@@ -17,7 +17,7 @@ use crate::{
 const ESRCH: i32 = 3;
 const EINVAL: i32 = 22;
 
-/// Says whether a change is refused, and how, by the change and the number of changes before it.
+/// The errno of a refused change, from the change and the number of changes before it.
 type Refusal = Box<dyn FnMut(usize, &TableChange) -> Option<i32> + Send>;
 
 /// A kernel with a table.
@@ -268,7 +268,7 @@ async fn whatever_is_refused_the_table_is_as_before() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_undone_is_told() {
+async fn changes_that_cannot_be_undone_are_reported() {
     // The deletion of the UDP service is made, the new time-outs are refused, and the service does
     // not come back.
     let (mut ipvs, table, _) = kernel_with(before(), |_, change| match change {
