@@ -207,16 +207,16 @@ fn variant_preempt_delay_and_timer_expired_backup() {
     let config = |lines: &str| instance(lines).spec.config;
     let delay = config("state BACKUP\n preempt_delay 2.5").preempt_delay();
     assert_eq!(delay, Duration::from_millis(2500));
-    let of = |lines| {
+    let yields_to = |lines| {
         let config = config(lines);
         config.yield_after_stall().map(Priority::get)
     };
     assert_eq!(
-        of("state BACKUP\n nopreempt\n timer_expired_backup"),
+        yields_to("state BACKUP\n nopreempt\n timer_expired_backup"),
         Some(254)
     );
     assert_eq!(
-        of("state BACKUP\n nopreempt\n timer_expired_backup 90"),
+        yields_to("state BACKUP\n nopreempt\n timer_expired_backup 90"),
         Some(90)
     );
     // What contradicts itself is dropped, as in keepalived, and said.
@@ -294,7 +294,7 @@ fn variants_of_forwarding() {
 }
 
 #[test]
-fn only_nat_changes_the_port_and_the_check_goes_where_it_says() {
+fn only_nat_changes_the_port_and_the_check_keeps_its_own() {
     let model = warned(&LB1.replace("192.168.1.61 80", "192.168.1.61 8080"));
     let real = &model.virtual_servers[0].real_servers[0];
     assert_eq!(real.destination.address.port(), 80);
@@ -386,7 +386,7 @@ fn scheduler_flags_need_their_scheduler_before_them() {
 }
 
 #[test]
-fn checks_inherit_from_real_server_then_virtual_server() {
+fn checks_default_to_real_server_then_virtual_server() {
     let check = |server_lines: &str, real_lines: &str, own: &str| {
         let real = format!("{real_lines}\n TCP_CHECK {{\n {own}\n}}");
         server(server_lines, &real)
@@ -607,7 +607,7 @@ fn braces_and_quotes_wherever_they_stand() {
 }
 
 #[test]
-fn a_lenient_reading_goes_on_as_keepalived_does() {
+fn a_lenient_reading_continues_as_keepalived_does() {
     let (model, errors) = lenient(&LB1.replace("delay_loop 5", "delay_lop 5\n quorum 0"));
     assert_eq!(errors, 2);
     let server = &model.virtual_servers[0];

@@ -146,7 +146,7 @@ fn rules_without_a_priority_get_one_from_a_family_counting_down() {
         .spec
         .virtual_rules
         .iter()
-        .map(|of| of.priority)
+        .map(|rule| rule.priority)
         .collect();
     assert_eq!(priorities, [16384, 16384, 16383]);
 }
@@ -196,7 +196,7 @@ fn a_line_with_a_mistake_is_left_out_whole() {
 }
 
 #[test]
-fn doubtful_lines_are_kept_and_told() {
+fn doubtful_lines_are_kept_and_reported() {
     for (block, line, found) in [
         (
             "virtual_routes",

@@ -74,7 +74,11 @@ static_ipaddress {
     let first = &statics.addresses[0].item;
     assert_eq!(first.label.as_deref(), Some("eth0:own"));
     assert_eq!(first.broadcast, Some([192, 0, 2, 255].into()));
-    let tracked: Vec<bool> = statics.addresses.iter().map(|of| of.item.tracked).collect();
+    let tracked: Vec<bool> = statics
+        .addresses
+        .iter()
+        .map(|address| address.item.tracked)
+        .collect();
     assert_eq!(tracked, [true, true, false, true, true]);
     assert!(!statics.routes[1].item.tracked);
     assert!(statics.groups.is_empty());
@@ -106,8 +110,8 @@ fn a_line_names_a_group_that_stands_above_it() {
 }
 
 #[test]
-fn what_is_wrong_is_told_where_it_stands() {
-    for (text, told) in [
+fn mistakes_are_reported_with_their_position() {
+    for (text, expected) in [
         (
             "static_ipaddress {\n 192.0.2.11/24 track_group G\n}\n\
              track_group G {\n group {\n VI_1\n }\n}\n",
@@ -165,7 +169,7 @@ fn what_is_wrong_is_told_where_it_stands() {
         ),
     ] {
         let (_, found) = read(&format!("{text}{INSTANCE}"));
-        assert!(found.starts_with(told.trim_end()), "{text}: {found}");
+        assert!(found.starts_with(expected.trim_end()), "{text}: {found}");
         assert_eq!(found.lines().count(), 1, "{text}: {found}");
     }
 }

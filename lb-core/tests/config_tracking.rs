@@ -140,7 +140,7 @@ vrrp_instance outside {
 }
 
 #[test]
-fn mistakes_in_tracking_are_told_and_keepalived_goes_on() {
+fn mistakes_in_tracking_are_reported_and_skipped_as_in_keepalived() {
     let text = "\
 vrrp_script chk {
     script /bin/true
@@ -235,9 +235,9 @@ vrrp_instance VI_1 {
     );
 }
 
-/// Only root can make a script that root owns; elsewhere every file of a test is somebody's.
+/// Only root can make a script that root owns; for other users every file of a test has an owner without privileges.
 #[test]
-fn what_root_runs_and_others_may_change_is_refused_or_told() {
+fn scripts_of_root_that_others_may_change_are_refused_or_reported() {
     use std::os::unix::fs::PermissionsExt as _;
     let directory = tempfile::tempdir().unwrap();
     let script = directory.path().join("check");
@@ -282,7 +282,7 @@ fn what_root_runs_and_others_may_change_is_refused_or_told() {
 }
 
 #[test]
-fn what_becomes_of_a_weight_in_a_sync_group_is_told() {
+fn an_ignored_weight_in_a_sync_group_is_reported() {
     let text = |keyword: &str| {
         format!(
             "global_defs {{\n no_email_faults\n}}\n\

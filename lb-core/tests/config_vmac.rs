@@ -78,17 +78,17 @@ fn addresses(global: &str, instance: &str) -> (lb_core::model::VrrpInstance, Vec
          virtual_router_id 51\n{instance}\n}}\n"
     );
     let parsed = config::parse(&text, "t.conf", &Registry::builtin());
-    let told = parsed.diagnostics().iter().map(|of| of.message.clone());
-    let told = told.collect();
+    let found = parsed.diagnostics().iter();
+    let messages = found.map(|finding| finding.message.clone()).collect();
     let model = parsed.into_model(Mode::Lenient).unwrap();
-    (model.routers[0].clone(), told)
+    (model.routers[0].clone(), messages)
 }
 
 /// The addresses on macvlans.
-fn on_macvlans(of: &lb_core::model::VrrpInstance) -> Vec<String> {
-    let held = of.spec.virtual_addresses.iter();
+fn on_macvlans(instance: &lb_core::model::VrrpInstance) -> Vec<String> {
+    let held = instance.spec.virtual_addresses.iter();
     let those = held.filter(|address| address.vmac);
-    those.map(|of| of.address.to_string()).collect()
+    those.map(|held| held.address.to_string()).collect()
 }
 
 #[test]
@@ -110,8 +110,8 @@ fn addresses_elsewhere_have_the_virtual_mac_address_where_it_is_asked_for() {
         ("use_vmac_addr\n", &elsewhere),
         ("use_vmac\nuse_vmac_addr\n", &elsewhere),
     ] {
-        let (router, told) = addresses("", &format!("{keywords}{block}"));
-        assert_eq!(told, Vec::<String>::new());
+        let (router, messages) = addresses("", &format!("{keywords}{block}"));
+        assert_eq!(messages, Vec::<String>::new());
         assert_eq!(on_macvlans(&router), expected, "{keywords}");
         assert_eq!(router.spec.address_prefix, "vrrp");
     }
@@ -120,8 +120,8 @@ fn addresses_elsewhere_have_the_virtual_mac_address_where_it_is_asked_for() {
         ("vmac_prefix lan\nvmac_addr_prefix va", "va"),
         ("vmac_addr_prefix va", "va"),
     ] {
-        let (router, told) = addresses(global, block);
-        assert_eq!(told, Vec::<String>::new());
+        let (router, messages) = addresses(global, block);
+        assert_eq!(messages, Vec::<String>::new());
         assert_eq!(router.spec.address_prefix, prefix);
     }
 }
@@ -131,16 +131,16 @@ fn one_interface_has_a_mac_address_once() {
     let second = "virtual_ipaddress {\n192.0.2.1 dev eth1 use_vmac\n}\n}\n\
                   vrrp_instance VI_2 {\ninterface eth1\nvirtual_router_id 51\n\
                   use_vmac\nvirtual_ipaddress {\n192.0.2.2\n}";
-    let (router, told) = addresses("", second);
+    let (router, messages) = addresses("", second);
     assert_eq!(on_macvlans(&router), ["192.0.2.1"]);
     assert_eq!(
-        told,
+        messages,
         ["the MAC address 00:00:5e:00:01:33 is used twice on eth1"]
     );
-    let (router, told) = addresses("", "virtual_ipaddress {\n192.0.2.1 dev lo use_vmac\n}");
+    let (router, messages) = addresses("", "virtual_ipaddress {\n192.0.2.1 dev lo use_vmac\n}");
     assert_eq!(on_macvlans(&router), Vec::<String>::new());
     assert_eq!(
-        told,
+        messages,
         ["a loopback interface can have no virtual MAC address"]
     );
 }

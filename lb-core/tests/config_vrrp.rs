@@ -42,135 +42,144 @@ const IPV6: &str = "fe80::100";
 fn keywords_reach_the_router() {
     type Check = fn(&RouterSpec) -> bool;
     let cases: &[(&str, &str, &str, Check)] = &[
-        ("", IPV4, "kernel_rx_buf_size 1000000", |of| {
-            of.receive_buffer == Some(ReceiveBuffer::Bytes(1_000_000))
+        ("", IPV4, "kernel_rx_buf_size 1000000", |router| {
+            router.receive_buffer == Some(ReceiveBuffer::Bytes(1_000_000))
         }),
-        ("vrrp_rx_bufs_policy MTU", IPV4, "", |of| {
-            of.receive_buffer == Some(ReceiveBuffer::Packets(3))
+        ("vrrp_rx_bufs_policy MTU", IPV4, "", |router| {
+            router.receive_buffer == Some(ReceiveBuffer::Packets(3))
         }),
         (
             "vrrp_rx_bufs_policy ADVERT\n vrrp_rx_bufs_multiplier 40",
             IPV4,
             "",
-            |of| of.receive_buffer == Some(ReceiveBuffer::Adverts(40)),
+            |router| router.receive_buffer == Some(ReceiveBuffer::Adverts(40)),
         ),
-        ("vrrp_rx_bufs_policy 50000", IPV4, "", |of| {
-            of.receive_buffer == Some(ReceiveBuffer::Bytes(50_000))
+        ("vrrp_rx_bufs_policy 50000", IPV4, "", |router| {
+            router.receive_buffer == Some(ReceiveBuffer::Bytes(50_000))
         }),
         (
             "vrrp_rx_bufs_policy MTU",
             IPV4,
             "kernel_rx_buf_size 1000000",
-            |of| of.receive_buffer == Some(ReceiveBuffer::Bytes(1_000_000)),
+            |router| router.receive_buffer == Some(ReceiveBuffer::Bytes(1_000_000)),
         ),
-        ("", IPV4, "promote_secondaries", |of| {
-            of.promotes_secondaries
+        ("", IPV4, "promote_secondaries", |router| {
+            router.promotes_secondaries
         }),
-        ("vrrp_mcast_group4 224.0.0.99", IPV4, "", |of| {
-            of.config.group().to_string() == "224.0.0.99"
+        ("vrrp_mcast_group4 224.0.0.99", IPV4, "", |router| {
+            router.config.group().to_string() == "224.0.0.99"
         }),
         (
             "vrrp_mcast_group4 224.0.0.99",
             IPV4,
             "mcast_dst_ip 224.0.0.98",
-            |of| of.config.group().to_string() == "224.0.0.98",
+            |router| router.config.group().to_string() == "224.0.0.98",
         ),
-        ("vrrp_mcast_group6 ff02::99", IPV6, "", |of| {
-            of.config.group().to_string() == "ff02::99"
+        ("vrrp_mcast_group6 ff02::99", IPV6, "", |router| {
+            router.config.group().to_string() == "ff02::99"
         }),
-        ("vrrp_mcast_group4 224.0.0.99", IPV6, "", |of| {
-            of.config.group().to_string() == "ff02::12"
+        ("vrrp_mcast_group4 224.0.0.99", IPV6, "", |router| {
+            router.config.group().to_string() == "ff02::12"
         }),
         // A global group is no matter to unicast.
         (
             "vrrp_mcast_group4 224.0.0.99",
             IPV4,
             "unicast_peer {\n192.0.2.2\n}",
-            |of| of.config.peers().len() == 1,
+            |router| router.config.peers().len() == 1,
         ),
-        ("", IPV4, "mcast_src_ip 192.0.2.9\n track_src_ip", |of| {
-            of.source.is_some() && of.tracks_source
+        (
+            "",
+            IPV4,
+            "mcast_src_ip 192.0.2.9\n track_src_ip",
+            |router| router.source.is_some() && router.tracks_source,
+        ),
+        ("", IPV4, "unicast_fault_no_peer", |router| {
+            router.needs_peer
         }),
-        ("", IPV4, "unicast_fault_no_peer", |of| of.needs_peer),
         (
             "",
             IPV4,
             "unicast_peer {\n192.0.2.2 min_ttl 250 max_ttl 255\n}\n unicast_ttl 77",
-            |of| of.config.hop_limit() == 77 && of.config.check_unicast_source(),
+            |router| router.config.hop_limit() == 77 && router.config.check_unicast_source(),
         ),
         (
             "vrrp_check_unicast_src",
             IPV4,
             "unicast_peer {\n192.0.2.2\n}",
-            |of| of.config.check_unicast_source(),
+            |router| router.config.check_unicast_source(),
         ),
         (
             "vrrp_check_unicast_src",
             IPV4,
             "unicast_peer {\n192.0.2.2\n}\n check_unicast_src off",
-            |of| !of.config.check_unicast_source(),
+            |router| !router.config.check_unicast_source(),
         ),
         (
             "vrrp_version 3",
             IPV4,
             "unicast_peer {\n192.0.2.2\n}\n old_unicast_checksum",
-            |of| of.config.checksum() == ChecksumDialect::GroupPseudoHeader,
+            |router| router.config.checksum() == ChecksumDialect::GroupPseudoHeader,
         ),
         (
             "vrrp_version 3",
             IPV4,
             "unicast_peer {\n192.0.2.2\n}\n old_unicast_checksum never",
-            |of| of.config.checksum() == ChecksumDialect::PseudoHeader,
+            |router| router.config.checksum() == ChecksumDialect::PseudoHeader,
         ),
-        ("vrrp_version 3\n v3_checksum_as_v2", IPV4, "", |of| {
-            of.config.checksum() == ChecksumDialect::MessageOnly
+        ("vrrp_version 3\n v3_checksum_as_v2", IPV4, "", |router| {
+            router.config.checksum() == ChecksumDialect::MessageOnly
         }),
         (
             "vrrp_version 3\n v3_checksum_as_v2",
             IPV4,
             "v3_checksum_as_v2 off",
-            |of| of.config.checksum() == ChecksumDialect::PseudoHeader,
+            |router| router.config.checksum() == ChecksumDialect::PseudoHeader,
         ),
-        ("vrrp_owner_ignore_adverts", IPV4, "priority 255", |of| {
-            of.config.owner_ignores_adverts()
-        }),
+        (
+            "vrrp_owner_ignore_adverts",
+            IPV4,
+            "priority 255",
+            |router| router.config.owner_ignores_adverts(),
+        ),
         (
             "vrrp_owner_ignore_adverts",
             IPV4,
             "owner_ignore_adverts off",
-            |of| !of.config.owner_ignores_adverts(),
+            |router| !router.config.owner_ignores_adverts(),
         ),
-        ("vrrp_down_timer_adverts 5", IPV4, "", |of| {
-            of.config.down_timer_adverts().get() == 5
+        ("vrrp_down_timer_adverts 5", IPV4, "", |router| {
+            router.config.down_timer_adverts().get() == 5
         }),
         (
             "vrrp_down_timer_adverts 5",
             IPV4,
             "down_timer_adverts 7",
-            |of| of.config.down_timer_adverts().get() == 7,
+            |router| router.config.down_timer_adverts().get() == 7,
         ),
-        ("vrrp_lower_prio_no_advert", IPV4, "", |of| {
-            !of.config.answer_losing()
+        ("vrrp_lower_prio_no_advert", IPV4, "", |router| {
+            !router.config.answer_losing()
         }),
         (
             "vrrp_lower_prio_no_advert",
             IPV4,
             "lower_prio_no_advert no",
-            |of| of.config.answer_losing(),
+            |router| router.config.answer_losing(),
         ),
-        ("vrrp_higher_prio_send_advert off", IPV4, "", |of| {
-            !of.config.farewell()
+        ("vrrp_higher_prio_send_advert off", IPV4, "", |router| {
+            !router.config.farewell()
         }),
-        ("", IPV4, "nopreempt\n thread_timer_expired 120", |of| {
-            of.config
+        ("", IPV4, "nopreempt\n thread_timer_expired 120", |router| {
+            router
+                .config
                 .yield_after_stall()
-                .is_some_and(|of| of.get() == 120)
+                .is_some_and(|priority| priority.get() == 120)
         }),
-        ("", IPV4, "sticky", |of| {
-            of.config.sticky() == Some(Duration::from_secs(60))
+        ("", IPV4, "sticky", |router| {
+            router.config.sticky() == Some(Duration::from_secs(60))
         }),
-        ("", IPV4, "sticky 2.5", |of| {
-            of.config.sticky() == Some(Duration::from_millis(2500)) && !of.config.preempt()
+        ("", IPV4, "sticky 2.5", |router| {
+            router.config.sticky() == Some(Duration::from_millis(2500)) && !router.config.preempt()
         }),
         (
             "vrrp_skip_check_adv_addr",
@@ -347,7 +356,11 @@ garp_group {
     let model = parsed.into_model(Mode::Lenient).unwrap();
     let pacing = &model.global.vrrp.pacing;
     assert_eq!((pacing.arp, pacing.neighbour), (none, none));
-    let interfaces: Vec<_> = pacing.groups.iter().map(|of| &of.interfaces[..]).collect();
+    let interfaces: Vec<_> = pacing
+        .groups
+        .iter()
+        .map(|group| &group.interfaces[..])
+        .collect();
     assert_eq!(interfaces, [["eth1"], ["eth2"]]);
 }
 
@@ -412,15 +425,15 @@ fn links_to_be_polled_are_read() {
         (model.unwrap().global.vrrp.link_polls, findings)
     };
     let block = |lines: &str| polls(with_top(&format!("linkbeat_interfaces {{\n{lines}\n}}")));
-    let of = |name: &str, method| LinkPoll::new(name).with_method(method);
+    let poll = |name: &str, method| LinkPoll::new(name).with_method(method);
     assert_eq!(
         block("eth0\neth1 MII\neth2 ETHTOOL\neth3 IOCTL"),
         (
             vec![
-                of("eth0", Mii),
-                of("eth1", Mii),
-                of("eth2", Ethtool),
-                of("eth3", Flags)
+                poll("eth0", Mii),
+                poll("eth1", Mii),
+                poll("eth2", Ethtool),
+                poll("eth3", Flags)
             ],
             String::new()
         )
@@ -444,15 +457,15 @@ fn links_to_be_polled_are_read() {
     assert!(global.1.contains("at the top of the file"), "{}", global.1);
 
     let old = polls(parsed("", IPV4, "linkbeat_use_polling"));
-    assert_eq!(old.0, [of("eth0", Mii)]);
+    assert_eq!(old.0, [poll("eth0", Mii)]);
     assert!(old.1.contains("deprecated"), "{}", old.1);
-    // A line of its own says how.
+    // A line with a method.
     let text = format!(
         "linkbeat_interfaces {{\n eth0 IOCTL\n}}\nvrrp_instance VI_1 {{\n interface eth0\n \
          virtual_router_id 5\n linkbeat_use_polling\n virtual_ipaddress {{\n  {IPV4}\n }}\n}}\n"
     );
     let both = polls(config::parse(&text, "v.conf", &Registry::builtin()));
-    assert_eq!(both.0, [of("eth0", Flags)]);
+    assert_eq!(both.0, [poll("eth0", Flags)]);
 }
 
 #[test]
@@ -485,28 +498,37 @@ fn delays_of_interfaces_are_read_and_end_before_a_backup_takes_over() {
         let delays = model.unwrap().global.vrrp.carrier_delays;
         let delays: Vec<_> = delays
             .into_iter()
-            .map(|of| (of.interface, of.down.as_micros(), of.up.as_micros()))
+            .map(|delay| {
+                (
+                    delay.interface,
+                    delay.down.as_micros(),
+                    delay.up.as_micros(),
+                )
+            })
             .collect();
         (delays, findings)
     };
-    let of = |name: &str, down, up| (name.to_owned(), down, up);
+    let delay = |name: &str, down, up| (name.to_owned(), down, up);
     let clean = String::new();
     assert_eq!(
         delays("eth0 1.5 1\n eth1 255 255"),
         (
             vec![
-                of("eth0", 1_500_000, 1_000_000),
-                of("eth1", 255_000_000, 255_000_000)
+                delay("eth0", 1_500_000, 1_000_000),
+                delay("eth1", 255_000_000, 255_000_000)
             ],
             clean.clone()
         )
     );
     // As keepalived's parser has it, not its manual.
-    assert_eq!(delays("eth0 0.25"), (vec![of("eth0", 250_000, 0)], clean));
+    assert_eq!(
+        delays("eth0 0.25"),
+        (vec![delay("eth0", 250_000, 0)], clean)
+    );
     // As much as keepalived 2.2.7 leaves of them.
     let (long, findings) = delays("eth0 9 20");
     let most = Duration::from_micros(1_996_094).as_micros();
-    assert_eq!(long, [of("eth0", most, most)]);
+    assert_eq!(long, [delay("eth0", most, most)]);
     assert_eq!(
         findings,
         "v.conf:2:1: warning: `eth0` waits longer than a backup of `VI_1` waits for adverts\n"

@@ -15,7 +15,7 @@ const HEAD: &str = "\
 Made from the definitions in `lb-core/src/config/keyword` by `LB_BLESS=1 cargo test -p lb-core --test keywords`;
 without that the test fails where this page is not current. `lbctl check --explain KEYWORD` prints one of them.
 
-The tier says how common a keyword is: 1 is in nearly every file, 4 is hardly known.
+The tier is how common a keyword is: 1 is in nearly every file, 4 is hardly known.
 ";
 
 fn page() -> String {

@@ -6,15 +6,15 @@
 //! | `GET /v1/status` | [`Status`]: who is running, its virtual routers with their counters, its virtual servers |
 //! | `POST /v1/reload` | 200 when the file was read and applied, 422 with the diagnostics otherwise |
 //! | `POST /v1/instances/NAME/resign` | 200 with a [`Resignation`] when the instance has stepped down, 404 if there is none of that name, 409 if it is not master |
-//! | `POST /v1/upgrade` | 202 with [`Started`]: a new process is to take the daemon's place; 409 with the reason if it cannot be started |
-//! | `POST /v1/hand-over` | 101: the connection is the two daemons' own from then on, see `lbctl run --upgrade` |
+//! | `POST /v1/upgrade` | 202 with [`Started`]: a new process is started, which replaces the daemon; 409 with the reason if it cannot be started |
+//! | `POST /v1/hand-over` | 101: the old and the new process use the connection for the handover of `lbctl run --upgrade` |
 //! | `POST /v1/instances/NAME/resume` | 200 with a [`Resumption`]: it preempts again |
 //!
 //! Requests travel as [`Request`] over a bounded channel to the daemon, which answers each once.
 
 mod client;
 #[cfg(feature = "daemon")]
-mod hand_over;
+mod handover;
 mod resign;
 mod server;
 mod started;
@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 
 pub use client::{ClientError, reload, resign, resume, status, upgrade};
 #[cfg(feature = "daemon")]
-pub(crate) use hand_over::{Listening, hand_over};
+pub(crate) use handover::{Listening, request_handover};
 pub use resign::{InstanceRefusal, Resignation, Resumption};
 pub use server::{ControlServer, ServeError};
 pub use started::Started;

@@ -147,7 +147,7 @@ async fn answer(request: hyper::Request<Incoming>, requests: &mpsc::Sender<Reque
             Some(Err(reason)) => error(StatusCode::CONFLICT, &reason),
             None => unavailable(),
         },
-        (&Method::POST, "/v1/hand-over") => hand_over(request, requests),
+        (&Method::POST, "/v1/hand-over") => begin_handover(request, requests),
         (_, "/v1/status" | "/v1/reload" | "/v1/upgrade" | "/v1/hand-over") => {
             error(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
         }
@@ -161,8 +161,8 @@ async fn answer(request: hyper::Request<Incoming>, requests: &mpsc::Sender<Reque
     }
 }
 
-/// Upgrades the connection from HTTP, and passes it to the daemon.
-fn hand_over(request: hyper::Request<Incoming>, requests: &mpsc::Sender<Request>) -> Answer {
+/// Upgrades the connection from HTTP, and passes it to the daemon for the handover.
+fn begin_handover(request: hyper::Request<Incoming>, requests: &mpsc::Sender<Request>) -> Answer {
     let protocol = request.headers().get(UPGRADE);
     if protocol.is_none_or(|protocol| protocol != PROTOCOL) {
         return error(
@@ -174,7 +174,7 @@ fn hand_over(request: hyper::Request<Incoming>, requests: &mpsc::Sender<Request>
     tokio::spawn(async move {
         let upgraded = match hyper::upgrade::on(request).await {
             Ok(upgraded) => upgraded,
-            Err(error) => return tracing::debug!(%error, "connection not handed over"),
+            Err(error) => return tracing::debug!(%error, "cannot upgrade the connection from HTTP"),
         };
         match upgraded.downcast::<TokioIo<UnixStream>>() {
             // Bytes received before the 101 response are of no protocol: refuse the upgrade.
@@ -183,7 +183,7 @@ fn hand_over(request: hyper::Request<Incoming>, requests: &mpsc::Sender<Request>
                 // A daemon that stops closes the connection.
                 let _ = tokio::time::timeout(PATIENCE, requests.send(request)).await;
             }
-            _ => tracing::debug!("connection not handed over"),
+            _ => tracing::debug!("data before the handover: connection closed"),
         }
     });
     let mut response = hyper::Response::new(Full::default());

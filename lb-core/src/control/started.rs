@@ -9,6 +9,6 @@ use serde::{Deserialize, Serialize};
 pub struct Started {
     /// Process id of the new process.
     pub pid: u32,
-    /// Process id of the daemon, which ends when the new one has taken over.
+    /// Process id of the old process, which ends when the new one has taken over.
     pub from: u32,
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The check runtime: a thread of its own, so that a burst of probes delays nobody else.
+//! The check runtime: a thread of its own, so that a burst of probes delays no other task.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -165,7 +165,7 @@ impl Checks {
         }
     }
 
-    /// Goes on probing for a check, at once.
+    /// Resumes the probes of a check, at once.
     pub(super) async fn resume(&mut self, id: &CheckId) {
         if let Some(check) = self.active.get_mut(id) {
             check.suspended = false;

@@ -77,7 +77,7 @@ impl ControlLock {
         Ok(lock)
     }
 
-    /// Takes over the lock of another process; it is held as long as either of them has it.
+    /// Takes over the lock of the old process; the lock is held as long as either process has it.
     pub(crate) fn take_over(lock: OwnedFd, socket: &Path) -> Result<Self, LockError> {
         let path = lock_path(socket);
         let file = File::from(lock);
@@ -93,8 +93,8 @@ impl ControlLock {
         Ok(Self { file, path })
     }
 
-    /// The same lock for another process.
-    pub(crate) fn pass(&self) -> Result<OwnedFd, LockError> {
+    /// A duplicate of the lock's descriptor, for a new process.
+    pub(crate) fn duplicate(&self) -> Result<OwnedFd, LockError> {
         let file = self.file.try_clone();
         file.map(Into::into).map_err(|source| LockError::Io {
             path: self.path.clone(),

@@ -26,7 +26,7 @@ mod addresses;
 mod checks;
 mod command;
 mod error;
-mod leave;
+mod handover;
 mod lock;
 mod memory;
 mod ownership;
@@ -44,7 +44,6 @@ mod status;
 mod stop;
 mod stop_delay;
 mod supervise;
-mod upgrade;
 mod vrrp;
 
 use std::ffi::OsString;
@@ -54,11 +53,11 @@ pub use addresses::AddressError;
 pub use checks::CheckRuntimeError;
 pub use command::{Command, signals};
 pub use error::RunError;
+pub use handover::UpgradeError;
 pub use lock::LockError;
 pub use ownership::{Ownership, ownership};
 pub use privileges::PrivilegeError;
 pub use source::{Source, SourceError};
-pub use upgrade::UpgradeError;
 
 use tokio::sync::mpsc;
 

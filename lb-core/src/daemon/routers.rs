@@ -47,7 +47,7 @@ impl Routers {
         }
     }
 
-    /// Takes over the virtual routers of another process.
+    /// Takes over the virtual routers of the old process.
     pub(super) async fn take_over(
         offer: driver::Offer,
         specs: driver::Configuration,

@@ -21,11 +21,11 @@ use crate::mail::{Mailer, Message};
 use super::addresses::{AddressMonitor, next_addresses};
 use super::checks::{Checks, NewCheck};
 use super::error::RunError;
+use super::handover::{NewProcess, UpgradeError};
 use super::lock::ControlLock;
 use super::plane::{Done, Job, Plane};
 use super::report::LoggedFailures;
 use super::routers::{Routers, next_event};
-use super::upgrade::{HandedOver, UpgradeError};
 use super::{Command, Options, Source, report, vrrp};
 
 /// Time between two services of the background audit.
@@ -63,7 +63,7 @@ pub(super) struct Running {
     sync: Option<Vec<SyncDaemon>>,
     pub(super) failures: LoggedFailures,
     /// The handover to a new process, if one is under way.
-    pub(super) handover: Option<JoinHandle<Result<HandedOver, UpgradeError>>>,
+    pub(super) handover: Option<JoinHandle<Result<NewProcess, UpgradeError>>>,
 }
 
 /// What woke the director.
@@ -76,13 +76,13 @@ enum Wake {
     Control(Request),
     Audit,
     FirstRound,
-    Handover(Result<HandedOver, UpgradeError>),
+    Handover(Result<NewProcess, UpgradeError>),
 }
 
 /// Why the director task ended in order.
 enum End {
     Stopped,
-    HandedOver(HandedOver),
+    HandedOver(NewProcess),
 }
 
 impl Running {
@@ -114,7 +114,7 @@ impl Running {
         let ended = self.serve(commands).await;
         let ended = match ended {
             Ok(End::HandedOver(to)) => {
-                self.leave(to).await;
+                self.hand_over(to).await;
                 return Ok(());
             }
             Ok(End::Stopped) => Ok(()),
@@ -320,7 +320,7 @@ impl Running {
                 drop(reply.send(result));
             }
             Request::Upgrade(reply) => drop(reply.send(self.start_upgrade())),
-            Request::HandOver(stream) => self.offer(stream).await,
+            Request::HandOver(stream) => self.offer_handover(stream).await,
             Request::Resign { instance, reply } => {
                 let result = self.resign(&instance).await;
                 drop(reply.send(result));
@@ -341,8 +341,8 @@ impl Running {
 }
 
 async fn next_handover(
-    handover: &mut Option<JoinHandle<Result<HandedOver, UpgradeError>>>,
-) -> Result<HandedOver, UpgradeError> {
+    handover: &mut Option<JoinHandle<Result<NewProcess, UpgradeError>>>,
+) -> Result<NewProcess, UpgradeError> {
     match handover {
         Some(task) => task.await.unwrap_or(Err(UpgradeError::Gone)),
         None => std::future::pending().await,

@@ -18,13 +18,13 @@ use crate::model::{Model, StaticItems};
 use super::addresses::AddressMonitor;
 use super::checks::Checks;
 use super::error::RunError;
+use super::handover::{Claim, OldProcess};
 use super::lock::{ControlLock, LockError};
 use super::plane::Plane;
 use super::report::{self, LoggedFailures};
 use super::routers::{Routers, States};
 use super::running::{Parts, Running};
 use super::supervise::supervised;
-use super::upgrade::{Claim, Predecessor};
 use super::{Options, Source, memory, privileges, vrrp};
 
 /// Control requests that wait for the director.
@@ -40,7 +40,7 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
     if !routers.is_empty() {
         Driver::check(&routers).await?;
     }
-    // Steps that can fail precede the end of the other process.
+    // Steps that can fail precede the end of the old process.
     let mailer = model.global.mail.clone().map(Mailer::start).transpose()?;
     let checks = Checks::start().await?;
     let claim = claim(&options, &model, &routers).await?;
@@ -80,7 +80,7 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
         None if routers.is_empty() => {
             // Stale objects exist only after a crash, not after a handover; a daemon without virtual
             // routers leaves them to one with them.
-            if options.routers && !claim.succeeds {
+            if options.routers && !claim.is_handover {
                 remove_leftovers().await;
             }
             None
@@ -146,7 +146,7 @@ async fn claim(
                     );
                     lock = Some(free);
                 }
-                // The other daemon keeps running.
+                // The old process continues.
                 Err(_) => return Err(error),
             },
         }
@@ -161,7 +161,7 @@ async fn claim(
         server: ControlServer::bind(&options.control)?,
         routers: None,
         known: Known::default(),
-        succeeds: false,
+        is_handover: false,
     })
 }
 
@@ -192,7 +192,7 @@ async fn upgrade(
     model: &Model,
     routers: &driver::Configuration,
 ) -> Result<Option<Claim>, RunError> {
-    let Some(running) = Predecessor::ask(&options.control).await? else {
+    let Some(running) = OldProcess::request_handover(&options.control).await? else {
         return Ok(None);
     };
     if needs_plane(model, None) {
@@ -200,7 +200,7 @@ async fn upgrade(
         IpvsPlane::connect().await?;
     }
     let (routers, settings) = (routers.clone(), vrrp::options(model));
-    let claim = running.succeed(&options.control, routers, settings);
+    let claim = running.replace(&options.control, routers, settings);
     claim.await.map(Some)
 }
 

@@ -43,14 +43,14 @@ pub(super) fn first_options(model: &Model) -> driver::Options {
     }
 }
 
-/// Since the boot of this machine; long ago if nobody knows.
+/// Time since the boot of this machine; the maximum if it cannot be read.
 fn uptime() -> Duration {
     let text = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
     let seconds = text
         .split_whitespace()
         .next()
-        .and_then(|of| of.parse().ok());
-    let uptime = seconds.and_then(|of| Duration::try_from_secs_f64(of).ok());
+        .and_then(|seconds| seconds.parse().ok());
+    let uptime = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     uptime.unwrap_or(Duration::MAX)
 }
 
@@ -150,7 +150,7 @@ fn log_object(object: &ObjectId, verdict: track::Verdict) {
             tracing::info!("{name} is {}", if up { "up" } else { "down" });
         }
         (ObjectId::Static(name), track::Verdict::Well(well)) => {
-            let so = if well { "in its place" } else { "missing" };
+            let so = if well { "present" } else { "missing" };
             tracing::info!("tracked static {name} is {so}");
         }
         (ObjectId::File(name), track::Verdict::Value(value)) => {

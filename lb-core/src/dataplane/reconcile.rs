@@ -122,8 +122,8 @@ impl<P: DataPlane> Reconciler<P> {
     /// leaves external changes of owned objects alone, deletes what is owned and not desired.
     ///
     /// # Errors
-    /// When the table cannot be read, or the data plane's connection breaks again and again. Calling
-    /// it again goes on where it stopped.
+    /// When the table cannot be read, or the data plane's connection breaks again and again. Another
+    /// call continues where this one stopped.
     pub async fn start(&mut self, desired: Table) -> Result<Report, DataPlaneError> {
         self.desired = desired;
         self.shadow = None;
@@ -229,7 +229,7 @@ impl<P: DataPlane> Reconciler<P> {
     }
 
     /// Removes everything that is owned, services and sync daemons, and nothing else. To leave the table as
-    /// it is, drop the reconciler instead: the ledger lets the next start go on from there.
+    /// it is, drop the reconciler instead: the ledger lets the next start continue from there.
     ///
     /// # Errors
     /// As [`Reconciler::start`].
@@ -344,7 +344,7 @@ impl<P: DataPlane> Reconciler<P> {
                 let source = "a result is missing".into();
                 Err(DataPlaneError::Lost { source })
             });
-            let answer = Answer::of(&change, &result);
+            let answer = Answer::classify(&change, &result);
             if let Answer::Done | Answer::Moot = answer {
                 let shadow = self.shadow.as_mut();
                 if shadow.is_none_or(|shadow| shadow.apply(&change).is_err()) {

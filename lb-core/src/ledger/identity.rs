@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 
-/// The boot and the network namespace a ledger is about: IPVS's table belongs to both.
+/// The boot and the network namespace a ledger is about: each pair has one IPVS table.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_structs,

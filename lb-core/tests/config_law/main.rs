@@ -37,7 +37,6 @@ use lb_vrrp::{
     Priority, ReceiveBuffer, RouterConfig, UnicastPeer, Version, Vmac, Vrid,
 };
 use proptest::collection::vec;
-use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -140,9 +139,9 @@ prop_compose! {
 prop_compose! {
     fn announcements()(
         (delay, repeat) in (seconds(0..4295), 1..1000_u32),
-        (refresh, refresh_repeat) in (option::of(seconds(1..4295)), 1..1000_u32),
-        (lower_delay, lower_repeat) in (option::of(seconds(0..4295)), option::of(0..1000_u32)),
-        extra in option::of((seconds(1..86400), any::<bool>())),
+        (refresh, refresh_repeat) in (proptest::option::of(seconds(1..4295)), 1..1000_u32),
+        (lower_delay, lower_repeat) in (proptest::option::of(seconds(0..4295)), proptest::option::of(0..1000_u32)),
+        extra in proptest::option::of((seconds(1..86400), any::<bool>())),
     ) -> Announcements {
         Announcements::default()
             .with_delay(delay)
@@ -173,8 +172,8 @@ prop_compose! {
         shapes in vec(0..5_u8, 5),
         (excluded, routes) in (0..3_u16, 0..3_u32),
         flags in any::<[bool; 6]>(),
-        vmac in option::of((any::<bool>(), any::<bool>())),
-        (buffer, sync_daemon) in (option::of(1..1_000_000_u32), option::of(interface())),
+        vmac in proptest::option::of((any::<bool>(), any::<bool>())),
+        (buffer, sync_daemon) in (proptest::option::of(1..1_000_000_u32), proptest::option::of(interface())),
         alert in any::<bool>(),
     ) -> VrrpInstance {
         let [ignores, tracks_source, needs_peer, promotes, source, _] = flags;
@@ -242,10 +241,10 @@ fn weight() -> impl Strategy<Value = TrackWeight> {
 
 prop_compose! {
     fn scheduling()(
-        priority in option::of(1..=99_u8),
-        nice in option::of(-20..=19_i8),
+        priority in proptest::option::of(1..=99_u8),
+        nice in proptest::option::of(-20..=19_i8),
         processors in vec(0..1024_u16, 0..4),
-        limit in option::of(micros(1..1_000_000)),
+        limit in proptest::option::of(micros(1..1_000_000)),
         no_swap in any::<bool>(),
     ) -> Scheduling {
         let mut scheduling = Scheduling::default()
@@ -264,15 +263,15 @@ prop_compose! {
 
 prop_compose! {
     fn global()(
-        mail in option::of((1..=65535_u16, seconds(1..4295), any::<bool>(), 1..4_usize)),
+        mail in proptest::option::of((1..=65535_u16, seconds(1..4295), any::<bool>(), 1..4_usize)),
         no_fault_mails in any::<bool>(),
-        daemon in option::of((any::<bool>(), any::<u8>(), option::of(1..=65507_u16), any::<bool>())),
-        (startup, boot) in (option::of(micros(1000..9_000_000)), option::of(micros(1000..9_000_000))),
+        daemon in proptest::option::of((any::<bool>(), any::<u8>(), proptest::option::of(1..=65507_u16), any::<bool>())),
+        (startup, boot) in (proptest::option::of(micros(1000..9_000_000)), proptest::option::of(micros(1000..9_000_000))),
         flags in any::<[bool; 2]>(),
         (arp, neighbour, paced) in (micros(1..9_000_000), micros(1..9_000_000), any::<bool>()),
-        (delay, poll) in (option::of((micros(0..9_000_000), micros(0..9_000_000))), option::of(0..3_usize)),
+        (delay, poll) in (proptest::option::of((micros(0..9_000_000), micros(0..9_000_000))), proptest::option::of(0..3_usize)),
         scheduling in scheduling(),
-        buffers in option::of((1..1_000_000_u32, any::<bool>())),
+        buffers in proptest::option::of((1..1_000_000_u32, any::<bool>())),
     ) -> Global {
         let mut global = Global::new("lb1");
         if let Some((port, timeout, helo, recipients)) = mail {
@@ -380,12 +379,12 @@ prop_compose! {
 prop_compose! {
     fn virtual_server(number: u8)(
         (mark, udp) in (any::<bool>(), any::<bool>()),
-        (scheduler, timeout) in (0..3_usize, option::of(seconds(1..10_000))),
+        (scheduler, timeout) in (0..3_usize, proptest::option::of(seconds(1..10_000))),
         (delay_loop, quorum) in (micros(1..90_000_000), 1..3_u32),
         [ha_suspend, alpha, omega, inhibit, alert, sorry_inhibit] in any::<[bool; 6]>(),
         sorry in any::<bool>(),
         first in real_server(1),
-        second in option::of(real_server(2)),
+        second in proptest::option::of(real_server(2)),
     ) -> VirtualServer {
         let address: SocketAddr = ([10, 2, 0, number + 1], 80).into();
         let key = match (mark, udp) {
@@ -447,12 +446,12 @@ struct Parts {
 prop_compose! {
     fn parts()(
         global in global(),
-        routers in (router(0), option::of(router(1)), option::of(router(2))),
-        objects in ((object(0), weight()), option::of((object(1), weight()))),
+        routers in (router(0), proptest::option::of(router(1)), proptest::option::of(router(2))),
+        objects in ((object(0), weight()), proptest::option::of((object(1), weight()))),
         tracked in any::<bool>(),
-        grouped in option::of((any::<bool>(), any::<bool>())),
-        statics in option::of(any::<bool>()),
-        servers in (option::of(virtual_server(0)), option::of(virtual_server(1))),
+        grouped in proptest::option::of((any::<bool>(), any::<bool>())),
+        statics in proptest::option::of(any::<bool>()),
+        servers in (proptest::option::of(virtual_server(0)), proptest::option::of(virtual_server(1))),
     ) -> Parts {
         let routers = std::iter::once(routers.0).chain(routers.1).chain(routers.2);
         let objects = std::iter::once(objects.0).chain(objects.1);

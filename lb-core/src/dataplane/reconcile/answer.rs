@@ -25,7 +25,7 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    pub(super) fn of(change: &Change, result: &Result<(), DataPlaneError>) -> Self {
+    pub(super) fn classify(change: &Change, result: &Result<(), DataPlaneError>) -> Self {
         let Err(error) = result else {
             return Self::Done;
         };

@@ -177,7 +177,7 @@ fn a_weight_set_by_hand_survives_until_something_is_wanted_of_it() {
     // and a plain reload goes by
     now(reconciler.reload(table(&[(50, &[61, 62, 63])]), false)).unwrap();
     assert_eq!(weight(), Weight::ZERO);
-    // the audit sees it, says so once, and leaves it
+    // the audit reports the change once and leaves it
     let audit = now(reconciler.audit_one()).unwrap().unwrap();
     assert!(matches!(
         audit.report.notes.as_slice(),
@@ -225,7 +225,7 @@ fn a_weight_set_by_hand_survives_a_crash_but_not_what_was_deleted() {
 }
 
 #[test]
-fn what_another_hand_deleted_is_found_by_the_answer() {
+fn external_deletion_is_detected_by_the_answer() {
     let kernel = MemoryPlane::new();
     let mut reconciler = started(&kernel, &[(50, &[61, 62])]);
     kernel.by_hand(&Change::DeleteService(key(50))).unwrap();
@@ -402,11 +402,7 @@ fn an_unusable_ledger_deletes_nothing() {
     let mut reconciler = Reconciler::new(kernel.clone(), ledger);
     let report = now(reconciler.start(table(&[(50, &[61])]))).unwrap();
     assert_eq!(report.applied, []);
-    assert_eq!(
-        kernel.table().services().len(),
-        2,
-        "51 may be anybody's now"
-    );
+    assert_eq!(kernel.table().services().len(), 2, "51 may be external now");
     assert_eq!(
         report.notes,
         [
@@ -775,9 +771,9 @@ fn a_scheduler_the_kernel_lacks_is_one_failure_and_tried_again_by_the_audit() {
         change: Box::new(Change::AddService(service(50))),
         source: std::io::Error::from_raw_os_error(2).into(),
     };
-    assert!(Answer::of(&Change::AddService(service(50)), &Err(refused)) == Answer::Hopeless);
+    assert!(Answer::classify(&Change::AddService(service(50)), &Err(refused)) == Answer::Hopeless);
 
-    // after a failure that is left behind, the ledger is not settled and the audit goes on from it
+    // after a failure that is left behind, the ledger is not settled and the audit continues from it
     let kernel = MemoryPlane::new();
     let mut ledger = Ledger::in_memory();
     let ownership = Ownership::Recorded(ledger.owned(), Drift::Keep);

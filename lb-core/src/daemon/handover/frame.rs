@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Documents of the upgrade as messages with descriptors.
+//! Documents of the handover as messages with descriptors.
 
 use std::os::fd::OwnedFd;
 use std::time::Duration;

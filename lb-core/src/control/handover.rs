@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The control socket during an upgrade to a new process.
+//! The control socket during a handover to a new process.
 
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
@@ -15,7 +15,7 @@ use tokio::net::{UnixListener, UnixStream};
 use super::client::{ClientError, PATIENCE, connect, request};
 use super::server::{ControlServer, PROTOCOL, ServeError};
 
-/// The listening control socket for another process.
+/// The listening control socket, for a new process.
 #[derive(Debug)]
 pub(crate) struct Listening {
     /// The listening socket.
@@ -24,16 +24,16 @@ pub(crate) struct Listening {
 }
 
 impl Listening {
-    /// Leaves the socket's file to another process.
-    pub(crate) fn give_up(&self) {
+    /// Leaves the socket's file in place when this process ends.
+    pub(crate) fn disown_file(&self) {
         self.own.store(false, Ordering::Relaxed);
     }
 }
 
 impl ControlServer {
-    /// Takes over the listening socket of another process, which owns the file until [`own`].
+    /// Takes over the listening socket of the old process, which owns the file until [`own_file`].
     ///
-    /// [`own`]: Self::own
+    /// [`own_file`]: Self::own_file
     pub(crate) fn take_over(socket: OwnedFd, path: &Path) -> Result<Self, ServeError> {
         let fail = |source| ServeError {
             path: path.to_owned(),
@@ -49,11 +49,11 @@ impl ControlServer {
     }
 
     /// Makes this process the owner of the socket's file.
-    pub(crate) fn own(&self) {
+    pub(crate) fn own_file(&self) {
         self.own.store(true, Ordering::Relaxed);
     }
 
-    /// The listening socket, for another process.
+    /// A duplicate of the listening socket, for a new process.
     pub(crate) fn listening(&self) -> Result<Listening, ServeError> {
         let socket = self.listener.as_fd().try_clone_to_owned();
         Ok(Listening {
@@ -66,8 +66,8 @@ impl ControlServer {
     }
 }
 
-/// Asks the daemon on `socket` for a handover, and returns the connection for it.
-pub(crate) async fn hand_over(socket: &Path) -> Result<UnixStream, ClientError> {
+/// Requests a handover from the daemon on `socket`, and returns the connection for its messages.
+pub(crate) async fn request_handover(socket: &Path) -> Result<UnixStream, ClientError> {
     let upgraded = async {
         let stream = connect(socket).await?;
         let (mut sender, connection) =
@@ -87,7 +87,7 @@ pub(crate) async fn hand_over(socket: &Path) -> Result<UnixStream, ClientError> 
             return Err(ClientError::Refused { status, body });
         }
         let upgraded = hyper::upgrade::on(response).await?;
-        // The other side waits for the first message, so nothing can have been read ahead.
+        // The old process waits for the first message, so nothing can have been read ahead.
         let parts = upgraded.downcast::<TokioIo<UnixStream>>();
         parts
             .map(|parts| parts.io.into_inner())

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The new side: what the running daemon offers, and the way to its place.
+//! The new process: requests the handover and replaces the old process.
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use lb_vrrp::driver;
 use tokio::net::UnixStream;
 
-use super::documents::{Answer, FORMAT, Hello, Word};
+use super::documents::{Answer, FORMAT, Hello, Phase};
 use super::{UpgradeError, frame};
 use crate::control::{self, ClientError, ControlServer};
 use crate::director::Known;
@@ -17,27 +17,27 @@ use super::super::error::RunError;
 use super::super::lock::ControlLock;
 use super::super::routers::Routers;
 
-/// How long the running daemon may take for an answer.
+/// Time limit for an answer of the old process.
 const ANSWER: Duration = Duration::from_secs(10);
-/// How long it may take to end what it does to the table.
+/// Time limit for the old process to finish its changes of the table.
 const END: Duration = Duration::from_secs(70);
 
-/// What a daemon needs to have its control socket for itself.
+/// Lock and control socket of a daemon, with the state of the process that it replaces.
 #[derive(Debug)]
 pub(in crate::daemon) struct Claim {
     pub(in crate::daemon) lock: ControlLock,
     pub(in crate::daemon) server: ControlServer,
-    /// Virtual routers that run already.
+    /// Virtual routers of the old process, running.
     pub(in crate::daemon) routers: Option<Routers>,
-    /// What the director goes on from.
+    /// State that the director continues from.
     pub(in crate::daemon) known: Known,
-    /// Another process has ended for this one.
-    pub(in crate::daemon) succeeds: bool,
+    /// Whether this process replaces an old one.
+    pub(in crate::daemon) is_handover: bool,
 }
 
-/// A running daemon that has made an offer.
+/// A running daemon that has offered a handover.
 #[derive(Debug)]
-pub(in crate::daemon) struct Predecessor {
+pub(in crate::daemon) struct OldProcess {
     stream: UnixStream,
     pid: u32,
     lock: OwnedFd,
@@ -46,10 +46,12 @@ pub(in crate::daemon) struct Predecessor {
     known: Known,
 }
 
-impl Predecessor {
-    /// Asks the daemon on the control socket; `None` if nobody is there.
-    pub(in crate::daemon) async fn ask(control: &Path) -> Result<Option<Self>, UpgradeError> {
-        let stream = match control::hand_over(control).await {
+impl OldProcess {
+    /// Requests a handover from the daemon on the control socket; `None` without a daemon.
+    pub(in crate::daemon) async fn request_handover(
+        control: &Path,
+    ) -> Result<Option<Self>, UpgradeError> {
+        let stream = match control::request_handover(control).await {
             Ok(stream) => stream,
             Err(ClientError::Connect { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -84,15 +86,16 @@ impl Predecessor {
         }))
     }
 
-    /// Takes its place: first its virtual routers, if both have some, then the rest when it has
-    /// ended that. An error means that it runs on.
-    pub(in crate::daemon) async fn succeed(
+    /// Replaces the old process: takes over its virtual routers, if both processes have some, then
+    /// lock, control socket, table and ledger when the old process has released them. After an error
+    /// the old process continues.
+    pub(in crate::daemon) async fn replace(
         self,
         control: &Path,
         routers: driver::Configuration,
         options: driver::Options,
     ) -> Result<Claim, RunError> {
-        // What can fail comes before the routers change hands.
+        // Steps that can fail precede the handover of the routers.
         let lock = ControlLock::take_over(self.lock, control)?;
         let server = ControlServer::take_over(self.socket, control)?;
         let routers = match self.routers {
@@ -101,30 +104,32 @@ impl Predecessor {
             }
             _ => None,
         };
-        let committed = frame::send(&self.stream, &Word::Committed, &[], ANSWER).await;
+        let committed = frame::send(&self.stream, &Phase::Committed, &[], ANSWER).await;
         let done = match committed {
             Ok(()) => frame::receive(&self.stream, END).await,
             Err(error) => Err(error),
         };
         let mut last = self.known;
         match done {
-            Ok((Word::Done { known }, _)) => last = known,
-            Ok((Word::Committed, _)) | Err(UpgradeError::Gone) => {}
-            // Without routers nothing has changed hands yet.
+            Ok((Phase::Done { known }, _)) => last = known,
+            Ok((Phase::Committed, _)) | Err(UpgradeError::Gone) => {}
+            // Without routers nothing has been handed over yet.
             Err(error) if routers.is_none() => return Err(error.into()),
-            Err(error) => tracing::warn!(%error, "the old process has not said that it is done"),
+            Err(error) => {
+                tracing::warn!(%error, "the old process did not confirm the end of the handover")
+            }
         }
-        server.own();
+        server.own_file();
         if let Err(error) = lock.sign() {
-            tracing::warn!(%error, "process id not written to the lock");
+            tracing::warn!(%error, "cannot write the process id into the lock");
         }
-        tracing::info!(pid = self.pid, "took over");
+        tracing::info!(pid = self.pid, "took over from the old process");
         Ok(Claim {
             lock,
             server,
             routers,
             known: last,
-            succeeds: true,
+            is_handover: true,
         })
     }
 }

@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The end of a daemon that a new process replaces.
+//! The end of the old process, which the new process replaces.
 
 use sd_notify::NotifyState;
 use tokio::net::UnixStream;
 
-use super::report;
-use super::routers::Routers;
-use super::running::{Running, systemd};
-use super::stop::LAST_MAILS;
-use super::upgrade::{HandedOver, Offered, offer_to};
+use super::super::report;
+use super::super::routers::Routers;
+use super::super::running::{Running, systemd};
+use super::super::stop::LAST_MAILS;
+use super::sender::{HandoverOffer, NewProcess, offer_handover};
 
 impl Running {
     /// Offers a handover to the process on this connection.
-    pub(super) async fn offer(&mut self, stream: UnixStream) {
+    pub(in crate::daemon) async fn offer_handover(&mut self, stream: UnixStream) {
         if self.handover.is_some() {
             let busy = "another upgrade is under way".to_owned();
-            tokio::spawn(offer_to(stream, Err(busy)));
+            tokio::spawn(offer_handover(stream, Err(busy)));
             return;
         }
-        let offered = self.offered().await;
-        self.handover = Some(tokio::spawn(offer_to(stream, offered)));
+        let offer = self.handover_offer().await;
+        self.handover = Some(tokio::spawn(offer_handover(stream, offer)));
     }
 
-    async fn offered(&self) -> Result<Offered, String> {
+    async fn handover_offer(&self) -> Result<HandoverOffer, String> {
         let routers = match &self.parts.routers {
             Some(routers) => {
                 let offer = routers.handle.offer().await;
@@ -30,9 +30,9 @@ impl Running {
             }
             None => None,
         };
-        let lock = self.parts.lock.pass();
+        let lock = self.parts.lock.duplicate();
         let socket = self.parts.listening.socket.try_clone();
-        Ok(Offered {
+        Ok(HandoverOffer {
             lock: lock.map_err(|error| report::chain(&error))?,
             socket: socket.map_err(|error| error.to_string())?,
             routers,
@@ -41,10 +41,10 @@ impl Running {
     }
 
     /// Ends the daemon, and leaves addresses, table, lock and control socket to the new process.
-    pub(super) async fn leave(mut self, to: HandedOver) {
+    pub(in crate::daemon) async fn hand_over(mut self, to: NewProcess) {
         let pid = to.pid;
-        tracing::info!(pid, "handing over");
-        self.parts.listening.give_up();
+        tracing::info!(pid, "handing over to the new process");
+        self.parts.listening.disown_file();
         if let Some(Routers { handle, .. }) = self.parts.routers.take() {
             let ended = if to.routers {
                 handle.release().await
@@ -52,17 +52,17 @@ impl Running {
                 handle.shutdown().await
             };
             if let Err(error) = ended {
-                tracing::error!("virtual routers: {}", report::chain(&error));
+                tracing::error!("cannot end the virtual routers: {}", report::chain(&error));
             }
         }
-        let left = self.parts.wind_down(None, &mut self.failures).await;
-        let _ = left.serving.await;
-        // The service manager has to know the new main process.
+        let remaining = self.parts.wind_down(None, &mut self.failures).await;
+        let _ = remaining.serving.await;
+        // systemd must learn the main process id before this process ends.
         systemd(&[NotifyState::MainPid(pid)]);
-        to.done(self.director.known()).await;
-        if let Some(mailer) = left.mailer {
+        to.confirm_end(self.director.known()).await;
+        if let Some(mailer) = remaining.mailer {
             mailer.shutdown(LAST_MAILS).await;
         }
-        tracing::info!(pid, "handed over");
+        tracing::info!(pid, "handed over to the new process");
     }
 }
