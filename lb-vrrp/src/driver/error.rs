@@ -357,8 +357,7 @@ pub struct AddressError {
 }
 
 impl AddressError {
-    /// Makes the error, for implementations of [`AddressManager`](super::AddressManager).
-    pub fn new(
+    pub(super) fn new(
         operation: AddressOperation,
         address: IpAddr,
         interface: impl Into<String>,
