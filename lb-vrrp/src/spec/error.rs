@@ -39,14 +39,6 @@ pub enum SpecError {
         /// Family of the virtual addresses.
         family: AddressFamily,
     },
-    /// An address that the router announces to other routers and does not hold.
-    #[error("virtual router {router} advertises {address} and does not hold it")]
-    AddressNotHeld {
-        /// Name of the router.
-        router: String,
-        /// The address.
-        address: IpAddr,
-    },
     /// An address, prefix length, label or broadcast address that the kernel would refuse.
     #[error("virtual router {router}: address {address}/{prefix_len} has {problem}")]
     InvalidAddress {
