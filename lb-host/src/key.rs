@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The identities of host objects.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -42,12 +41,6 @@ impl AddressKey {
     /// Names an address on an interface.
     pub const fn new(link: u32, address: IpAddr) -> Self {
         Self { link, address }
-    }
-}
-
-impl fmt::Display for AddressKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}%{}", self.address, self.link)
     }
 }
 

@@ -1,27 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Leads a host from what it has to what several claimants desire.
-//!
-//! The [`Reconciler`] does no I/O and reads no clock. Its user reports what is desired and what was
-//! observed, takes the [next change](Reconciler::next_change), applies it, and reports the result:
-//!
-//! ```
-//! use std::sync::Arc;
-//! use std::time::Instant;
-//!
-//! use lb_host::{Address, Desired, Link, MemoryHost, Reconciler, Report};
-//!
-//! let mut host = MemoryHost::default();
-//! let mut reconciler = Reconciler::default();
-//! let address = Address::new(Arc::new(Link::new(2, "eth0")), [192, 0, 2, 100].into(), 24);
-//! reconciler.set_desired(&"router", 1, [Desired::new(address.into()).with_awaited(true)]);
-//! let now = Instant::now();
-//! while let Some(change) = reconciler.next_change(now) {
-//!     let result = host.apply(&change);
-//!     reconciler.handle_result(now, change, result);
-//! }
-//! assert!(matches!(reconciler.next_report(), Some(Report::Ready { claimant: "router", .. })));
-//! assert_eq!(reconciler.next_timeout(), None, "nothing failed");
-//! ```
 
 mod claim;
 mod entry;
@@ -37,7 +15,7 @@ use crate::key::Key;
 use crate::object::HostObject;
 use crate::plan::{Change, Rank};
 
-/// Leads a host to what claimants of type `C` desire; see the [module](self).
+/// Leads a host to what claimants of type `C` desire.
 ///
 /// Several claimants may desire the same object: it is there as long as one does, with the attributes
 /// that the first of them, in the order of `C`, gives it. Objects that no claimant desires and this
@@ -45,6 +23,28 @@ use crate::plan::{Change, Rank};
 ///
 /// The cost of a new desired state is that of the claimant's own objects; changes that other claimants
 /// wait for are neither repeated nor sorted again.
+///
+/// The reconciler does no I/O and reads no clock. Its user reports what is desired and what was
+/// observed, takes the [next change](Self::next_change), applies it, and reports the result:
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Instant;
+///
+/// use lb_host::{Address, Desired, Link, MemoryHost, Reconciler, Report};
+///
+/// let mut host = MemoryHost::default();
+/// let mut reconciler = Reconciler::default();
+/// let address = Address::new(Arc::new(Link::new(2, "eth0")), [192, 0, 2, 100].into(), 24);
+/// reconciler.set_desired(&"router", 1, [Desired::new(address.into()).with_awaited(true)]);
+/// let now = Instant::now();
+/// while let Some(change) = reconciler.next_change(now) {
+///     let result = host.apply(&change);
+///     reconciler.handle_result(now, change, result);
+/// }
+/// assert!(matches!(reconciler.next_report(), Some(Report::Ready { claimant: "router", .. })));
+/// assert_eq!(reconciler.next_timeout(), None, "nothing failed");
+/// ```
 #[derive(Debug)]
 pub struct Reconciler<C> {
     entries: HashMap<Key, Entry<C>>,

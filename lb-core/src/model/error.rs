@@ -2,7 +2,7 @@
 //! Rules that a model can break.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use lb_ipvs::ServiceKey;
 use lb_vrrp::spec::SpecError;
@@ -25,6 +25,14 @@ pub enum ModelError {
     DuplicateInstance {
         /// The name.
         name: String,
+    },
+    /// An address that a virtual router advertises and does not hold.
+    #[error("vrrp instance {instance} advertises {address} and does not hold it")]
+    AddressNotHeld {
+        /// Name of the instance.
+        instance: String,
+        /// The address.
+        address: IpAddr,
     },
     /// Virtual routers, sync groups, tracked objects or static items that break a rule.
     #[error(transparent)]

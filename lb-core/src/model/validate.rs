@@ -55,13 +55,18 @@ fn global(model: &Model, errors: &mut Vec<ModelError>) {
     }
 }
 
-/// Instances are referred to by name; all other rules are those of their description.
+/// Instances are referred to by name and hold what they advertise; all other rules are those of their
+/// description.
 fn routers(model: &Model, errors: &mut Vec<ModelError>) {
     let mut names = HashSet::new();
     for router in &model.routers {
         let name = &router.spec.name;
         if !names.insert(name) {
             errors.push(ModelError::DuplicateInstance { name: name.clone() });
+        }
+        for address in router.spec.unheld_addresses() {
+            let instance = name.clone();
+            errors.push(ModelError::AddressNotHeld { instance, address });
         }
     }
     let routers: Vec<&RouterSpec> = model.routers.iter().map(|router| &router.spec).collect();

@@ -54,11 +54,6 @@ impl Rtnetlink {
             marks_addresses: true,
         }
     }
-
-    /// The handle for other requests.
-    pub const fn handle(&self) -> &rtnetlink::Handle {
-        &self.handle
-    }
 }
 
 #[async_trait]

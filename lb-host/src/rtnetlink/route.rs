@@ -67,7 +67,7 @@ impl Rtnetlink {
     pub(super) async fn request(&self, message: RouteNetlinkMessage, flags: u16) -> io::Result<()> {
         let mut request = NetlinkMessage::from(message);
         request.header.flags = NLM_F_REQUEST | NLM_F_ACK | flags;
-        let mut handle = self.handle().clone();
+        let mut handle = self.handle.clone();
         bounded(async move {
             let mut answers = handle.request(request)?;
             while let Some(answer) = answers.next().await {

@@ -91,7 +91,7 @@ impl Rtnetlink {
             AddressFamily::Ipv4 => IpVersion::V4,
             AddressFamily::Ipv6 => IpVersion::V6,
         };
-        let rules = self.handle().rule().get(version).execute();
+        let rules = self.handle.rule().get(version).execute();
         let mut rules: Vec<RuleMessage> = bounded(rules.try_collect()).await?;
         let ours = [
             RuleAttribute::Priority(rule.priority),

@@ -52,7 +52,7 @@ pub struct Notification {
 
 impl Notification {
     /// Takes a datagram apart.
-    pub fn parse(mut bytes: &[u8]) -> Self {
+    fn parse(mut bytes: &[u8]) -> Self {
         let mut notification = Self::default();
         while !bytes.is_empty() {
             let Ok(message) = NetlinkMessage::<RouteNetlinkMessage>::deserialize(bytes) else {

@@ -277,8 +277,7 @@ pub struct AddressError {
 }
 
 impl AddressError {
-    /// Makes the error, for implementations of [`AddressManager`](super::AddressManager).
-    pub fn new(
+    pub(super) fn new(
         operation: AddressOperation,
         address: IpAddr,
         interface: impl Into<String>,

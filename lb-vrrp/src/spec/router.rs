@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One virtual router.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::macvlan::AddressMacvlan;
@@ -99,6 +100,15 @@ impl RouterSpec {
     pub fn identity(&self) -> (Vrid, AddressFamily, &str) {
         let config = &self.config;
         (config.vrid(), config.family(), self.interface.as_str())
+    }
+
+    /// Returns the addresses of the protocol that the router does not put on any interface. The driver
+    /// runs such a router, which takes part in elections only.
+    pub fn unheld_addresses(&self) -> Vec<IpAddr> {
+        let held = self.virtual_addresses.iter().map(|held| held.address);
+        let held: HashSet<IpAddr> = held.collect();
+        let all = self.config.all_addresses();
+        all.filter(|address| !held.contains(address)).collect()
     }
 
     /// Sets how much room there is for its adverts: bytes, packets or adverts.

@@ -284,7 +284,13 @@ mod tests {
         let spec = RouterSpec::new("a", "eth0", config);
         let held = spec.virtual_addresses.iter().map(|held| held.address);
         assert!(held.eq((0..600).map(address)));
-        assert!(routers([spec]).is_empty());
+        assert!(routers([spec.clone()]).is_empty());
+
+        let mut missing = spec.virtual_addresses.clone();
+        missing.remove(599);
+        assert!(spec.unheld_addresses().is_empty());
+        let spec = spec.with_virtual_addresses(missing);
+        assert_eq!(spec.unheld_addresses(), [address(599)]);
     }
 
     #[test]

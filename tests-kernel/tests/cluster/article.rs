@@ -171,8 +171,13 @@ fn adverts(cluster: &Cluster, begin: Instant) {
         assert_eq!(&advert.authentication, b"secret\0\0");
         assert!(advert.checksum_ok);
     }
-    let span = adverts.last().unwrap().0 - adverts.first().unwrap().0;
-    let mean = span.as_secs_f64() / (adverts.len() - 1) as f64;
-    assert!((0.99..=1.01).contains(&mean), "one in {mean} s");
+    // The median: a machine that stalls for a moment delays single adverts.
+    let mut gaps: Vec<f64> = adverts
+        .windows(2)
+        .map(|pair| (pair[1].0 - pair[0].0).as_secs_f64())
+        .collect();
+    gaps.sort_by(f64::total_cmp);
+    let median = gaps[gaps.len() / 2];
+    assert!((0.99..=1.01).contains(&median), "one in {median} s");
     assert_steady(cluster, begin);
 }
