@@ -77,7 +77,7 @@ pub(super) fn static_addresses(
         }
         let own = &mut address.value.interface;
         own.get_or_insert_with(|| interface.to_owned());
-        let place = |of: &VirtualAddress| (of.address, of.interface.clone());
+        let place = |entry: &VirtualAddress| (entry.address, entry.interface.clone());
         let mut others = into.iter();
         let first = others.find(|first| place(&first.value.item) == place(&address.value));
         if let Some(first) = first {
@@ -213,7 +213,7 @@ fn only_for(option: At<&str>, family: &str) -> String {
     format!("`{}` is for {family} addresses", option.value)
 }
 
-/// keepalived says nothing.
+/// Warns about an option for IPv6 on an IPv4 address; keepalived ignores it silently.
 fn ipv6_only(context: &mut Context<'_>, option: At<&str>) {
     let finding = Diagnostic::warning(option.span, only_for(option, "IPv6"));
     context.findings.push(finding.label("ignored"));
@@ -249,8 +249,8 @@ fn peer(context: &mut Context<'_>, address: &mut VirtualAddress, value: At<&str>
         return context.error(value.span, "a peer of the other family");
     }
     let longest = if ip.value.is_ipv4() { 32 } else { 128 };
-    let prefix = prefix.map_or(Some(longest), |of| {
-        whole(of).ok().and_then(|n| u8::try_from(n).ok())
+    let prefix = prefix.map_or(Some(longest), |text| {
+        whole(text).ok().and_then(|n| u8::try_from(n).ok())
     });
     match prefix.filter(|prefix| *prefix <= longest) {
         Some(prefix) => {

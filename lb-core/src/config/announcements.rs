@@ -59,7 +59,7 @@ pub(super) struct PacingConfig {
 }
 
 impl PacingConfig {
-    /// Says that zero paces nothing.
+    /// Warns about an interval of zero, which paces nothing.
     pub(super) fn warn_of_zero(&self, context: &mut Context<'_>) {
         for at in [self.arp, self.neighbour].into_iter().flatten() {
             if at.value.is_zero() {
@@ -143,7 +143,7 @@ pub(super) fn group(
     Some(At::new(group, span))
 }
 
-/// An interface belongs to one group.
+/// Reads one interface of a group; it can be in one group only.
 fn member(
     context: &mut Context<'_>,
     text: At<&str>,

@@ -35,7 +35,7 @@ pub(super) struct NetlinkConfig {
 }
 
 impl BuffersConfig {
-    /// Room for the adverts of a router that says nothing of it.
+    /// The receive buffer of a router without a setting of its own.
     pub(super) fn policy(&self) -> Option<ReceiveBuffer> {
         let count = self.multiplier.map_or(MULTIPLIER, |at| at.value);
         self.policy.map(|at| match at.value {

@@ -16,7 +16,7 @@ use super::source::{Location, Sources, Span};
     reason = "the one refuses a file, the other does not"
 )]
 pub enum Severity {
-    /// The file means what it says, but probably not what its writer thinks.
+    /// The text is valid, but its meaning is probably not the intended one.
     Warning,
     /// A strict reading refuses the file; a lenient one skips the place.
     Error,
@@ -31,7 +31,7 @@ impl fmt::Display for Severity {
     }
 }
 
-/// A remark that belongs to a finding.
+/// A remark about a finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Note {
@@ -57,7 +57,7 @@ pub struct Diagnostic {
     pub suggestion: Option<String>,
     /// Further remarks.
     pub notes: Vec<Note>,
-    /// Not even a lenient reading goes on: keepalived would end here.
+    /// Whether a lenient reading ends here, too, as keepalived does.
     pub(super) fatal: bool,
     /// The marked text is a secret; it is shown as asterisks.
     pub(super) secret: bool,

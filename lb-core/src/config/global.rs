@@ -70,7 +70,7 @@ pub(super) struct GlobalConfig {
 }
 
 impl GlobalConfig {
-    /// Whether a router or a sync group that says this has its states mailed.
+    /// Whether the states of a router or sync group with this setting are mailed.
     pub(super) fn alerts_of_routers(&self, own: Option<At<bool>>) -> bool {
         let alert = own.or(self.smtp_alert_vrrp).or(self.smtp_alert);
         alert.is_some_and(|at| at.value)

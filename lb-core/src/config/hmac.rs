@@ -66,7 +66,7 @@ impl HmacBlock {
             return;
         };
         let id = key.value.id();
-        if self.keys.iter().any(|of| of.value.id() == id) {
+        if self.keys.iter().any(|key| key.value.id() == id) {
             // A note at the first one would show its secret.
             let finding = Diagnostic::error(key.span, format!("key {id} is given twice"));
             context.findings.push(finding.secret());
@@ -126,7 +126,7 @@ impl HmacBlock {
     }
 }
 
-/// A keyword that does not belong here may have been meant as `key`: what follows is not shown.
+/// Reports an unknown keyword, which may be a mistyped `key`: its arguments are not shown.
 fn unknown(context: &mut Context<'_>, line: NodeId) {
     let Some(span) = arguments(context, line) else {
         return context.unknown(Level::Hmac, line);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Every keyword of keepalived 2.4.3 and where it belongs.
+//! Every keyword of keepalived 2.4.3 and the blocks in which it is valid.
 //!
 //! A keyword that is known and not supported gets a warning; one that is not known is an error.
 //! The names are those of the tables of [`Keyword`]s.
@@ -54,7 +54,7 @@ pub(super) enum Level {
 }
 
 impl Level {
-    /// The level inside a block of this name; none if no block of this name belongs here.
+    /// The level inside a block of this name; none if no block of this name is valid here.
     pub(super) fn block(self, keyword: &str) -> Option<Self> {
         Some(match (self, keyword) {
             (Self::Root, "global_defs") => Self::Global,
@@ -104,7 +104,7 @@ impl Level {
         })
     }
 
-    /// The keywords that belong here.
+    /// The keywords that are valid here.
     pub(super) fn keywords(self) -> Box<dyn Iterator<Item = &'static str>> {
         fn names<T>(table: &'static [Keyword<T>]) -> Box<dyn Iterator<Item = &'static str>> {
             Box::new(table.iter().map(|keyword| keyword.name))
@@ -189,11 +189,11 @@ impl Level {
         })
     }
 
-    /// Where a keyword that does not belong here would belong, in a few words.
+    /// The place where a keyword is valid, for a note about one in the wrong place.
     pub(super) fn home_of(keyword: &str) -> Option<String> {
         if Self::Root.knows(keyword) {
             return Some(format!(
-                "`{keyword}` belongs at the top of the file, in no block"
+                "`{keyword}` is valid at the top of the file, in no block"
             ));
         }
         [
@@ -214,7 +214,7 @@ impl Level {
         .into_iter()
         .find(|level| level.knows(keyword))
         .and_then(Self::name)
-        .map(|home| format!("`{keyword}` belongs in `{home}`"))
+        .map(|home| format!("`{keyword}` is valid in `{home}`"))
     }
 }
 
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_belongs_where_its_keyword_is_known() {
+    fn a_block_is_valid_where_its_keyword_is_known() {
         for level in [
             Level::Root,
             Level::Global,
@@ -296,7 +296,7 @@ mod tests {
         }
         assert_eq!(
             Level::home_of("real_server").as_deref(),
-            Some("`real_server` belongs in `virtual_server`")
+            Some("`real_server` is valid in `virtual_server`")
         );
         assert_eq!(Level::home_of("nonsense"), None);
     }

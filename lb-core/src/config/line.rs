@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Reads the values of one line, and says what is wrong with them.
+//! Reads the values of one line, and reports mistakes in them.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -271,7 +271,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// A keyword that is all it says.
+    /// Reads a keyword without arguments.
     pub(super) fn flag(&mut self, line: NodeId) -> At<bool> {
         self.only(line, 0);
         At::new(true, self.keyword(line).1)
@@ -334,7 +334,7 @@ impl<'a> Context<'a> {
             self.no_block(line);
             for word in self.tree.words(line) {
                 let name = At::new(self.text(word).to_owned(), word.span);
-                if into.iter().any(|of| of.value == name.value) {
+                if into.iter().any(|known| known.value == name.value) {
                     self.warning(name.span, format!("`{}` is given twice", name.value));
                 } else {
                     into.push(name);

@@ -15,8 +15,8 @@ pub(super) fn delays(context: &mut Context<'_>, block: NodeId, into: &mut Vec<At
     for line in context.lines(block) {
         context.only(line, 2);
         let Some(name) = first_of(context, line, |name| {
-            let known = into.iter().find(|of| of.value.interface == name);
-            known.map(|of| of.span)
+            let known = into.iter().find(|delay| delay.value.interface == name);
+            known.map(|first| first.span)
         }) else {
             continue;
         };
@@ -51,8 +51,8 @@ pub(super) fn polls(context: &mut Context<'_>, block: NodeId, into: &mut Vec<At<
         context.only(line, 1);
         let Some(name) = first_of(context, line, |name| {
             let mut known = into.iter();
-            let known = known.find(|of| of.value.interface.as_deref() == Some(name));
-            known.map(|of| of.span)
+            let known = known.find(|poll| poll.value.interface.as_deref() == Some(name));
+            known.map(|first| first.span)
         }) else {
             continue;
         };
@@ -61,7 +61,7 @@ pub(super) fn polls(context: &mut Context<'_>, block: NodeId, into: &mut Vec<At<
             Some(word) => {
                 let text = At::new(context.text(word), word.span);
                 let names = [PollMethod::Mii, PollMethod::Ethtool, PollMethod::Flags];
-                let names = names.map(|of| (of.keyword(), of));
+                let names = names.map(|method| (method.keyword(), method));
                 match context.one_of(text, "a way to ask for a link", &names) {
                     Some(method) => method.value,
                     None => continue,

@@ -105,7 +105,7 @@ fn needs<T>(context: &mut Context<'_>, option: At<&str>) -> Option<T> {
     None
 }
 
-/// What a check inherits from its real server, and that from its virtual server.
+/// Defaults of a check from its real server, which has them from its virtual server.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct CheckDefaults {
     pub(super) retries: Option<At<u32>>,

@@ -2,8 +2,8 @@
 //! Reads `keepalived.conf`.
 //!
 //! A text goes through four steps, and each reports everything it finds, not only the first thing:
-//! words and braces (lexer), lines and blocks with their places (tree), what each block says (one module
-//! for each), and what that means with defaults, inheritance and the rules between settings (resolve). The
+//! words and braces (lexer), lines and blocks with their places (tree), the settings of each block (one
+//! module for each), and the meaning of these with defaults and the rules between settings (resolve). The
 //! result is a [`Model`] and [`Diagnostics`].
 //!
 //! A [`Strict`](Mode::Strict) reading gives a model only if there was no error. A
@@ -38,7 +38,7 @@
 //! # Ok::<(), config::Diagnostics>(())
 //! ```
 //!
-//! A wrong file says what is wrong, where, and what was probably meant:
+//! The diagnostics of a wrong file name the mistake, its place, and the probable intention:
 //!
 //! ```
 //! use lb_check::Registry;
@@ -109,7 +109,7 @@ pub enum Mode {
     /// Any error refuses the file.
     #[default]
     Strict,
-    /// As keepalived: skip what is wrong and go on with the rest.
+    /// As keepalived: skip what is wrong and continue with the rest.
     Lenient,
 }
 

@@ -29,7 +29,7 @@ pub(super) struct RealServerConfig {
     pub(super) smtp_alert: Option<At<bool>>,
     pub(super) virtualhost: Option<At<String>>,
     pub(super) defaults: CheckDefaults,
-    /// The blocks of its checks: they are read when all they inherit is known.
+    /// The blocks of its checks: they are read when all of their defaults are known.
     pub(super) checks: Vec<NodeId>,
 }
 

@@ -76,7 +76,9 @@ pub(super) fn processors(context: &mut Context<'_>, line: NodeId) -> Option<At<P
     let mut numbers = Vec::new();
     for word in context.arguments(line) {
         let text = At::new(context.text(word), word.span);
-        let number = whole(text.value).ok().and_then(|of| u16::try_from(of).ok());
+        let number = whole(text.value)
+            .ok()
+            .and_then(|number| u16::try_from(number).ok());
         match number.filter(|number| *number < 1024) {
             Some(number) => numbers.push(number),
             None => {

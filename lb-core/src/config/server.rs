@@ -35,7 +35,7 @@ pub(super) struct Endpoint {
 #[derive(Debug)]
 pub(super) struct VirtualServerConfig {
     pub(super) entrance: Entrance,
-    /// Whether it says what it serves. Else it is read for what else is wrong in it.
+    /// Whether the line names a valid service. Otherwise the block is only read for further mistakes.
     pub(super) valid: bool,
     /// Its block.
     pub(super) block: NodeId,

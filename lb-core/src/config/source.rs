@@ -28,7 +28,7 @@ impl Span {
         }
     }
 
-    /// The bytes of the text it belongs to.
+    /// The range of bytes in its text.
     pub fn range(&self) -> std::ops::Range<usize> {
         self.start as usize..self.end as usize
     }

@@ -61,7 +61,7 @@ impl StaticsConfig {
             }
         }
         let mut groups = self.groups.iter();
-        if let Some(first) = groups.find(|of| of.name.value == group.name.value) {
+        if let Some(first) = groups.find(|other| other.name.value == group.name.value) {
             let message = format!("a second `track_group {}`", group.name.value);
             let finding = Diagnostic::error(group.name.span, message)
                 .note_at(first.name.span, "the first one holds, this one is skipped");
@@ -83,9 +83,9 @@ impl StaticsConfig {
 /// What `track_group` may name on a line.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Groups<'g> {
-    /// Nothing: an instance has what the line says while it is master.
+    /// None: the line is of an instance, which has its items only while it is master.
     Virtual,
-    /// One of the first so many; of the others it is told that they come too late.
+    /// One of the first `above` groups; the others are reported as defined too late.
     Static {
         groups: &'g [TrackGroupConfig],
         above: usize,
@@ -107,17 +107,17 @@ impl Groups<'_> {
             context.findings.push(finding.label("ignored"));
             return None;
         };
-        let same = |of: &TrackGroupConfig| of.name.value == name.value;
+        let same = |group: &TrackGroupConfig| group.name.value == name.value;
         let finding = match groups.iter().position(same) {
             Some(at) if at < above => return Some(name.value.to_owned()),
             Some(at) => {
                 let message = format!("`track_group {}` is defined too late", name.value);
                 let finding = Diagnostic::error(name.span, message);
-                let place = groups.get(at).map_or(name.span, |of| of.name.span);
+                let place = groups.get(at).map_or(name.span, |group| group.name.span);
                 finding.note_at(place, "it must stand above the lines that name it")
             }
             None => {
-                let names = groups.iter().map(|of| of.name.value.as_str());
+                let names = groups.iter().map(|group| group.name.value.as_str());
                 let message = format!("no `track_group {}`", name.value);
                 Diagnostic::error(name.span, message).suggest(nearest(name.value, names))
             }
@@ -127,8 +127,8 @@ impl Groups<'_> {
     }
 }
 
-/// A line says that nobody tracks it, and who does.
+/// Warns about a line with both `no_track` and `track_group`.
 pub(super) fn warn_of_both(context: &mut Context<'_>, line: Span) {
     let finding = Diagnostic::warning(line, "both `no_track` and `track_group`");
-    context.findings.push(finding.label("nobody tracks it"));
+    context.findings.push(finding.label("not tracked"));
 }

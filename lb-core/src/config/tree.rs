@@ -173,7 +173,7 @@ pub(super) struct TreeBuilder<'r> {
     closed: Option<u32>,
     /// The first block in the present outermost one whose `}` is not below its keyword: probably it is
     /// another's, and its own is missing.
-    crooked: Option<u32>,
+    misindented_block: Option<u32>,
     is_custom_check: &'r dyn Fn(&str) -> bool,
 }
 
@@ -185,7 +185,7 @@ impl<'r> TreeBuilder<'r> {
             current: None,
             waiting: None,
             closed: None,
-            crooked: None,
+            misindented_block: None,
             is_custom_check,
         }
     }
@@ -320,8 +320,8 @@ impl<'r> TreeBuilder<'r> {
         self.stack.push(Open { node, block, level });
     }
 
-    /// A block that does not belong here: if it belongs in an outer block, the blocks between were not
-    /// closed.
+    /// Finds the level of a block that is not valid here: if it is valid in an outer block, the blocks
+    /// between were not closed.
     fn find_home(&mut self, sources: &Sources, node: u32, findings: &mut Findings) -> Level {
         let (keyword, place) = self.keyword(sources, node);
         let keyword = keyword.to_owned();
@@ -398,9 +398,9 @@ impl<'r> TreeBuilder<'r> {
         };
         self.closed = Some(open.block);
         if self.stack.is_empty() {
-            self.crooked = None;
-        } else if self.crooked.is_none() && self.is_crooked(sources, &open, brace) {
-            self.crooked = Some(open.node);
+            self.misindented_block = None;
+        } else if self.misindented_block.is_none() && self.is_misindented(sources, &open, brace) {
+            self.misindented_block = Some(open.node);
         }
         let end = index(self.tree.nodes.len());
         if let Some(node) = self.tree.nodes.get_mut(open.node as usize) {
@@ -408,7 +408,7 @@ impl<'r> TreeBuilder<'r> {
         }
     }
 
-    fn is_crooked(&self, sources: &Sources, open: &Open, brace: Span) -> bool {
+    fn is_misindented(&self, sources: &Sources, open: &Open, brace: Span) -> bool {
         let (_, keyword) = self.keyword(sources, open.node);
         let (first, last) = (indentation(sources, keyword), indentation(sources, brace));
         matches!((first, last), (Some(first), Some(last)) if first != last)
@@ -419,11 +419,13 @@ impl<'r> TreeBuilder<'r> {
         self.current = None;
         self.settle(sources, None, findings);
         let end = index(self.tree.nodes.len());
-        let crooked = self.crooked.map(|node| self.keyword(sources, node).1);
+        let misindented = self
+            .misindented_block
+            .map(|node| self.keyword(sources, node).1);
         while let Some(open) = self.stack.pop() {
             self.missing_close(sources, &open, findings, |finding| {
                 let finding = finding.note("it is still open at the end of the file");
-                crooked.into_iter().fold(finding, |finding, place| {
+                misindented.into_iter().fold(finding, |finding, place| {
                     finding.note_at(place, "by its indentation, the missing one is that of this")
                 })
             });

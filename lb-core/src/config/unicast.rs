@@ -44,7 +44,7 @@ impl UnicastConfig {
                 continue;
             };
             let address = peer.value.address;
-            let first = self.peers.iter().find(|of| of.value.address == address);
+            let first = self.peers.iter().find(|peer| peer.value.address == address);
             if let Some(first) = first {
                 let message = format!("peer {address} is given twice");
                 let finding = Diagnostic::warning(peer.span, message).label("ignored");

@@ -47,7 +47,7 @@ impl VmacConfig {
                     no_effect(context, option, "the interface stays in the default group");
                 }
                 "netlink_notify_msg" => {
-                    no_effect(context, option, "nothing is told twice by netlink");
+                    no_effect(context, option, "netlink reports nothing twice");
                 }
                 text if text.contains(':') => self.mac = mac(context, option).or(self.mac),
                 _ if self.name.is_none() => self.name = context.interface(option),
@@ -87,15 +87,15 @@ fn mac(context: &mut Context<'_>, text: At<&str>) -> Option<At<MacConfig>> {
             digits.then(|| u8::from_str_radix(byte, 16).ok()).flatten()
         })
         .collect();
-    let of = bytes.and_then(|bytes| {
+    let mac = bytes.and_then(|bytes| {
         let whole = <[u8; 6]>::try_from(&*bytes).map(MacConfig::Whole);
         let prefix = || <[u8; 5]>::try_from(&*bytes).map(MacConfig::Prefix);
         whole.or_else(|_| prefix()).ok()
     });
-    if of.is_none() {
+    if mac.is_none() {
         let finding = context.not_a(text, "a MAC address", None);
         let note = "six bytes in hexadecimal with colons, or five, and the VRID is the sixth";
         context.findings.push(finding.note(note));
     }
-    of.map(|of| At::new(of, text.span))
+    mac.map(|mac| At::new(mac, text.span))
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What `global_defs` says about all virtual routers together.
+//! The settings in `global_defs` for all virtual routers together.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -47,7 +47,7 @@ pub(super) fn dynamic_interfaces(context: &mut Context<'_>, line: NodeId) -> Opt
     Some(At::new(true, text.span))
 }
 
-/// A multicast group, of IPv4 (`true`) or IPv6 where that is told.
+/// A multicast group of IPv4 (`true`) or IPv6.
 pub(super) fn group(
     context: &mut Context<'_>,
     line: NodeId,

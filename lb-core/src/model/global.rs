@@ -7,7 +7,7 @@ use lb_ipvs::SyncDaemon;
 
 use super::VrrpSettings;
 
-/// Settings that belong to no single object.
+/// Settings that are for no single object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Global {
@@ -68,7 +68,7 @@ pub struct MailSettings {
 }
 
 impl MailSettings {
-    /// Mails from `from` through `server`, port 25, to nobody yet.
+    /// Settings for mails from `from` through `server`, port 25, without recipients yet.
     pub fn new(server: impl Into<String>, from: impl Into<String>) -> Self {
         Self {
             server: server.into(),

@@ -237,7 +237,7 @@ fn argument(context: &mut Context<'_>, line: NodeId, depth: usize) -> Option<Arg
     Some(arguments)
 }
 
-/// Finds the place of what a factory reports, and says it as the rest is said.
+/// Reports the error of a factory as a finding with a place in the file.
 fn report(context: &mut Context<'_>, block: NodeId, error: ArgumentError) {
     let line = error
         .tag

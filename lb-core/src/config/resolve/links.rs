@@ -18,39 +18,40 @@ pub(super) fn delays(
     routers: &[VrrpInstance],
 ) -> Vec<CarrierDelay> {
     let mut delays = Vec::with_capacity(config.delays.len());
-    for At { value: of, span } in &config.delays {
+    for At { value: delay, span } in &config.delays {
         let on = routers
             .iter()
-            .filter(|router| router.spec.interface == of.interface);
+            .filter(|router| router.spec.interface == delay.interface);
         let shortest = on
             .map(|router| (longest(&router.spec.config), router))
             .min_by_key(|(longest, _)| *longest);
-        let mut of = of.clone();
+        let mut delay = delay.clone();
         if let Some((longest, router)) = shortest
-            && of.down.max(of.up) > longest
+            && delay.down.max(delay.up) > longest
         {
             let message = format!(
                 "`{}` waits longer than a backup of `{}` waits for adverts",
-                of.interface, router.spec.name
+                delay.interface, router.spec.name
             );
             let label = format!("reduced to {} s", in_seconds(longest));
             let finding = Diagnostic::warning(*span, message).label(label);
             context.findings.push(finding);
-            of = CarrierDelay::new(of.interface, of.down.min(longest), of.up.min(longest));
+            let (down, up) = (delay.down.min(longest), delay.up.min(longest));
+            delay = CarrierDelay::new(delay.interface, down, up);
         }
-        delays.push(of);
+        delays.push(delay);
     }
     delays
 }
 
 /// The links to be asked: those of the block, of instances, and all where that is wanted.
 pub(super) fn polls(config: &Config) -> Vec<LinkPoll> {
-    let mut polls: Vec<LinkPoll> = config.polls.iter().map(|of| of.value.clone()).collect();
+    let mut polls: Vec<LinkPoll> = config.polls.iter().map(|poll| poll.value.clone()).collect();
     for instance in &config.instances {
         let asks = instance.polls_link.is_some();
         if let Some(name) = instance.interface.as_ref().filter(|_| asks) {
             let poll = LinkPoll::new(name.value.as_str());
-            if !polls.iter().any(|of| of.interface == poll.interface) {
+            if !polls.iter().any(|known| known.interface == poll.interface) {
                 polls.push(poll);
             }
         }

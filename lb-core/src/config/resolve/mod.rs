@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! From what is written to what is meant: defaults, inheritance, and rules between settings.
+//! From the written settings to the model: defaults, and rules between settings.
 
 mod announcements;
 mod authentication;

@@ -98,7 +98,7 @@ fn router(
     let (vrid, interface) = (vrid?, instance.interface.as_ref()?);
     let version = version(context, global, instance, first.value.address);
     let priority = priority(context, instance);
-    let strict = Strict::of(global, instance);
+    let strict = Strict::for_instance(global, instance);
     let mut builder = RouterConfig::builder(vrid)
         .version(version)
         .priority(priority)

@@ -134,7 +134,7 @@ fn virtual_server(
     Some(server)
 }
 
-/// Says what a missing setting is taken for; where it is there and wrong, that has been said.
+/// Reports the value assumed for a missing setting; a setting with a mistake has been reported.
 fn assumed(
     context: &mut Context<'_>,
     written: &VirtualServerConfig,
@@ -325,7 +325,7 @@ impl Place<'_> {
         real: &RealServerConfig,
     ) -> Option<RealServer> {
         let defaults = real.defaults.or(&self.written.checks);
-        // A check goes where the file says, whatever port the kernel gets.
+        // A check connects to the port of the file; the port in the kernel may differ.
         let service = self.key.address().map_or(0, |address| address.port());
         let port = real.endpoint.port.map_or(service, |port| port.value);
         let target = SocketAddr::new(real.endpoint.ip, port);

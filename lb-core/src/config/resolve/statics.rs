@@ -13,7 +13,7 @@ use crate::model::{StaticItems, TrackGroup, VrrpInstance};
 /// The interface of addresses that name none.
 const INTERFACE: &str = "eth0";
 
-/// What is there whoever is master; who needs it is told by [`groups`].
+/// Static addresses, routes and rules; [`groups`] returns the routers that need them.
 pub(super) fn items(
     context: &mut Context<'_>,
     config: &Config,
@@ -57,7 +57,7 @@ pub(super) fn groups(
         let mut members = Vec::new();
         for member in &written.members {
             let names = || routers.iter().map(|router| router.spec.name.as_str());
-            if names().any(|of| of == member.value) {
+            if names().any(|name| name == member.value) {
                 members.push(member.value.as_str());
                 continue;
             }

@@ -19,7 +19,7 @@ pub(super) struct Strict(Option<Span>);
 
 impl Strict {
     /// `strict_mode` of the instance, or else `vrrp_strict`.
-    pub(super) fn of(global: &GlobalConfig, instance: &InstanceConfig) -> Self {
+    pub(super) fn for_instance(global: &GlobalConfig, instance: &InstanceConfig) -> Self {
         let asked = instance.strict.or(global.strict);
         Self(asked.filter(|at| at.value).map(|at| at.span))
     }
@@ -48,7 +48,7 @@ impl Strict {
         setting.filter(|at| self.allows(context, at.span, what))
     }
 
-    /// Has the router do what the RFC of its version says.
+    /// Configures the router as the RFC of its version requires.
     pub(super) fn apply(
         self,
         context: &mut Context<'_>,
@@ -110,7 +110,7 @@ impl Strict {
         self.0.is_none()
     }
 
-    /// Says so where packets should be dropped and nothing here can do that.
+    /// Warns where packets should be dropped and this program cannot drop them.
     pub(super) fn warn_of_acceptance(
         self,
         context: &mut Context<'_>,

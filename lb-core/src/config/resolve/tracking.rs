@@ -47,7 +47,7 @@ pub(super) fn known(context: &mut Context<'_>, config: &Config) -> Known {
         let first = config
             .objects
             .iter()
-            .find(|of| of.kind() == kind && of.name.value == *name);
+            .find(|other| other.kind() == kind && other.name.value == *name);
         if let Some(first) = first.filter(|first| !std::ptr::eq(*first, object)) {
             let message = format!("a second `{} {name}`", kind.keyword());
             let finding = Diagnostic::error(object.name.span, message)
@@ -56,7 +56,7 @@ pub(super) fn known(context: &mut Context<'_>, config: &Config) -> Known {
             continue;
         }
         let Some(tracked) = tracked_object(context, config, object) else {
-            // Who tracks it is not told that it is unknown.
+            // Known, so that a router that tracks it is not reported as well.
             known.used.insert(key, true);
             continue;
         };
@@ -66,9 +66,9 @@ pub(super) fn known(context: &mut Context<'_>, config: &Config) -> Known {
             } else {
                 Weight::FAULT
             },
-            |of| {
-                let weight = Weight::new(of.weight).unwrap_or_default();
-                weight.reversed(of.reverse == Some(true))
+            |written| {
+                let weight = Weight::new(written.weight).unwrap_or_default();
+                weight.reversed(written.reverse == Some(true))
             },
         );
         known.used.insert(key.clone(), false);
@@ -191,13 +191,15 @@ pub(super) fn tracked(
         known.used.insert(id.clone(), true);
         let weight = match written.weight {
             None => default,
-            Some(of) => {
-                let reverse = of.reverse.unwrap_or_else(|| default.is_reversed());
-                Weight::new(of.weight).unwrap_or_default().reversed(reverse)
+            Some(own) => {
+                let reverse = own.reverse.unwrap_or_else(|| default.is_reversed());
+                Weight::new(own.weight)
+                    .unwrap_or_default()
+                    .reversed(reverse)
             }
         };
         if owner && !weight.is_fault() {
-            let place = written.weight.map_or(name.span, |of| of.span);
+            let place = written.weight.map_or(name.span, |weight| weight.span);
             let message = "the priority of an address owner never changes";
             let finding = Diagnostic::warning(place, message).label("ignored");
             context.findings.push(finding);
@@ -223,8 +225,8 @@ fn unknown(context: &mut Context<'_>, known: &Known, written: &TrackConfig, id: 
     let same_kind = known
         .objects
         .keys()
-        .filter(|of| std::mem::discriminant(*of) == std::mem::discriminant(id));
-    let names: Vec<&str> = same_kind.map(|of| &**of.name()).collect();
+        .filter(|known| std::mem::discriminant(*known) == std::mem::discriminant(id));
+    let names: Vec<&str> = same_kind.map(|known| &**known.name()).collect();
     let message = format!("no `{} {}`", written.kind.keyword(), name.value);
     let finding = Diagnostic::error(name.span, message).suggest(nearest(&name.value, names));
     context.findings.push(finding);
@@ -248,7 +250,7 @@ pub(super) fn objects(
         if known.used.get(&key) == Some(&true) {
             objects.push(object.clone());
         } else {
-            let message = format!("`{}` is not tracked by anybody", written.name.value);
+            let message = format!("`{}` is not tracked", written.name.value);
             let finding = Diagnostic::warning(written.name.span, message).label("left out");
             context.findings.push(finding);
         }
@@ -256,7 +258,7 @@ pub(super) fn objects(
     objects
 }
 
-/// Members of a group must not drift apart: what a weight becomes there is told.
+/// Warns about weights that have no effect in a sync group, whose members must stay together.
 fn warn_of_weights(
     context: &mut Context<'_>,
     config: &Config,
@@ -267,7 +269,7 @@ fn warn_of_weights(
     let members = routers.filter(|router| group.members.contains(&router.name));
     let lists = members.filter_map(|router| {
         let mut written = config.instances.iter();
-        let written = written.find(|of| of.name.value == router.name)?;
+        let written = written.find(|instance| instance.name.value == router.name)?;
         Some((router.tracked.as_slice(), written.tracked.as_slice()))
     });
     for (tracked, written) in lists {
@@ -282,13 +284,13 @@ fn warn_of_weights(
                 None => "not tracked",
                 Some(_) => "taken as 0: a fault",
             };
-            let Some(of) = written
+            let Some(entry) = written
                 .iter()
-                .find(|of| id(of.kind, &of.name.value) == *object)
+                .find(|entry| id(entry.kind, &entry.name.value) == *object)
             else {
                 continue;
             };
-            let place = of.weight.map_or(of.name.span, |weight| weight.span);
+            let place = entry.weight.map_or(entry.name.span, |weight| weight.span);
             let message = format!("{object} has a weight in the sync group {}", group.name);
             let finding = Diagnostic::warning(place, message).label(label);
             let note = "`sync_group_tracking_weight` lets it count";
@@ -319,7 +321,7 @@ pub(super) fn groups(
         let mut group = GroupSpec::new(name.value.as_str(), Vec::<String>::new());
         for member in &written.members {
             let names = || routers.iter().map(|router| router.spec.name.as_str());
-            if !names().any(|of| of == member.value) {
+            if !names().any(|name| name == member.value) {
                 let message = format!("no `vrrp_instance {}`", member.value);
                 let finding = Diagnostic::error(member.span, message);
                 context

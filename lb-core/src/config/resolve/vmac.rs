@@ -34,7 +34,7 @@ impl<'c> Vmacs<'c> {
         for at in config
             .instances
             .iter()
-            .filter_map(|of| of.interface.as_ref())
+            .filter_map(|instance| instance.interface.as_ref())
         {
             interfaces.entry(at.value.as_str()).or_insert(at.span);
         }
@@ -81,7 +81,7 @@ impl<'c> Vmacs<'c> {
                 .push(finding.note_at(at.span, "it is on this one"));
             return;
         }
-        let strict = Strict::of(self.global, instance);
+        let strict = Strict::for_instance(self.global, instance);
         let mut vmac = Vmac::new();
         if let Some(prefix) = &self.global.vmac_prefix {
             vmac = vmac.with_prefix(&prefix.value);
@@ -110,7 +110,7 @@ impl<'c> Vmacs<'c> {
         router.vmac = Some(vmac);
     }
 
-    /// Says where an interface has been given a MAC address before; if nowhere, it is now.
+    /// Returns the place where an interface was given this MAC address before; otherwise claims it.
     fn claim(&mut self, base: &str, mac: MacAddr, span: Span) -> Option<Span> {
         match self.macs.entry((base.to_owned(), mac)) {
             Entry::Occupied(first) => Some(*first.get()),
@@ -134,15 +134,15 @@ impl<'c> Vmacs<'c> {
         }
         let family = router.config.family();
         let own = router.vmac.as_ref();
-        let custom = own.and_then(|of| of.mac);
+        let custom = own.and_then(|vmac| vmac.mac);
         let mut done = Vec::new();
         if own.is_some() {
             done.push((router.interface.clone(), family));
         }
         for address in &mut router.virtual_addresses {
             let base = address.interface.as_deref().unwrap_or(&router.interface);
-            let of = AddressFamily::for_address(address.address);
-            let elsewhere = base != router.interface || of != family;
+            let address_family = AddressFamily::for_address(address.address);
+            let elsewhere = base != router.interface || address_family != family;
             let all = instance.vmac.of_addresses.filter(|_| elsewhere);
             let Some(span) = all
                 .map(|at| at.span)
@@ -150,7 +150,7 @@ impl<'c> Vmacs<'c> {
             else {
                 continue;
             };
-            let place = (base.to_owned(), of);
+            let place = (base.to_owned(), address_family);
             address.vmac = base != "lo";
             if !address.vmac {
                 let message = "a loopback interface can have no virtual MAC address";
@@ -163,8 +163,8 @@ impl<'c> Vmacs<'c> {
             if done.contains(&place) {
                 continue;
             }
-            let custom = custom.filter(|_| of == family);
-            let mac = custom.unwrap_or_else(|| router.config.vrid().virtual_mac(of));
+            let custom = custom.filter(|_| address_family == family);
+            let mac = custom.unwrap_or_else(|| router.config.vrid().virtual_mac(address_family));
             match self.claim(base, mac, span) {
                 Some(first) => {
                     address.vmac = false;

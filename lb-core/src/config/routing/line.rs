@@ -20,7 +20,7 @@ pub(super) struct Line<'l, 'a> {
     pub(super) names: &'l Names,
     words: &'a [Word],
     what: &'static str,
-    /// The family, once something has told it.
+    /// The family, once a part of the line has shown it.
     pub(super) family: Option<At<AddressFamily>>,
     groups: Groups<'l>,
     group: Option<String>,
@@ -60,7 +60,7 @@ impl<'l, 'a> Line<'l, 'a> {
         Some(())
     }
 
-    /// The group that it named, unless nobody is to track it.
+    /// The group that the line named, unless the line is not to be tracked.
     pub(super) fn group_unless(self, untracked: bool, begin: Span) -> Option<String> {
         if self.group.is_some() && untracked {
             warn_of_both(self.context, begin);
@@ -194,10 +194,10 @@ impl<'l, 'a> Line<'l, 'a> {
         }
     }
 
-    /// An address of the line's family, which it tells if nothing has.
+    /// An address of the line's family, which it sets if nothing has before.
     pub(super) fn own_address(&mut self, option: At<&str>) -> Option<IpAddr> {
         let address = self.address(option)?;
-        self.belongs(At::new(
+        self.check_family(At::new(
             AddressFamily::for_address(address.value),
             address.span,
         ))?;
@@ -211,7 +211,7 @@ impl<'l, 'a> Line<'l, 'a> {
         }
         match text.value.parse::<Network>() {
             Ok(network) => {
-                self.belongs(At::new(network.family(), text.span))?;
+                self.check_family(At::new(network.family(), text.span))?;
                 // All addresses by number.
                 Some((network.prefix_len() > 0).then_some(network))
             }
@@ -220,12 +220,12 @@ impl<'l, 'a> Line<'l, 'a> {
     }
 
     /// Checks that this is of the line's family.
-    pub(super) fn belongs(&mut self, family: At<AddressFamily>) -> Option<()> {
+    pub(super) fn check_family(&mut self, family: At<AddressFamily>) -> Option<()> {
         match self.family {
             Some(first) if first.value != family.value => {
                 let message = format!("{} and {} in one {}", first.value, family.value, self.what);
                 let finding = Diagnostic::error(family.span, message);
-                self.refuse(finding.note_at(first.span, "the family is told here"));
+                self.refuse(finding.note_at(first.span, "the family is set here"));
                 None
             }
             Some(_) => Some(()),
@@ -236,7 +236,7 @@ impl<'l, 'a> Line<'l, 'a> {
         }
     }
 
-    /// What the line is of: IPv4 unless something says so.
+    /// The family of the line: IPv4 unless a part of the line has shown another one.
     pub(super) fn family_or_default(&self) -> AddressFamily {
         self.family.map_or(AddressFamily::Ipv4, |at| at.value)
     }

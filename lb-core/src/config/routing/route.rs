@@ -19,7 +19,7 @@ const OPTIONS: &str = "
     nexthop or inet inet6 no_track track_group mtu window advmss hoplimit initcwnd initrwnd cwnd
     reordering rtt rttvar ssthresh rto_min quickack fastopen_no_cookie features pref
 ";
-/// Kinds of routes that nobody holds virtually.
+/// Kinds of routes that are refused as virtual routes.
 const OTHER_KINDS: [&str; 4] = ["broadcast", "multicast", "anycast", "nat"];
 /// Known options that would change where packets go, or how.
 const LATER: [&str; 8] = [
@@ -48,8 +48,8 @@ pub(in crate::config) fn routes(
             continue;
         };
         let group = line.group_unless(!route.tracked, span);
-        let bare = |of: &VirtualRoute| of.clone().with_tracked(true);
-        if into.iter().any(|of| bare(&of.item) == bare(&route)) {
+        let bare = |route: &VirtualRoute| route.clone().with_tracked(true);
+        if into.iter().any(|known| bare(&known.item) == bare(&route)) {
             let finding = Diagnostic::warning(span, format!("route {route} is given twice"));
             context.findings.push(finding.label("ignored"));
         } else {
@@ -96,7 +96,7 @@ fn route(line: &mut Line<'_, '_>) -> Option<VirtualRoute> {
     Some(route)
 }
 
-/// Reads an option; says whether the word was one.
+/// Reads an option; returns whether the word was one.
 fn option(line: &mut Line<'_, '_>, route: &mut VirtualRoute, word: At<&str>) -> Option<bool> {
     match word.value {
         "src" => route.source = Some(line.own_address(word)?),
@@ -134,8 +134,8 @@ fn option(line: &mut Line<'_, '_>, route: &mut VirtualRoute, word: At<&str>) -> 
             let hop = hop(line, word)?;
             route.next_hops.push(hop);
         }
-        "inet" => line.belongs(At::new(AddressFamily::Ipv4, word.span))?,
-        "inet6" => line.belongs(At::new(AddressFamily::Ipv6, word.span))?,
+        "inet" => line.check_family(At::new(AddressFamily::Ipv4, word.span))?,
+        "inet6" => line.check_family(At::new(AddressFamily::Ipv6, word.span))?,
         "no_track" => route.tracked = false,
         "prepend" => {}
         "add" | "append" => {
@@ -146,7 +146,7 @@ fn option(line: &mut Line<'_, '_>, route: &mut VirtualRoute, word: At<&str>) -> 
         "track_group" => line.track_group(word, "routes")?,
         _ if LATER.contains(&word.value) => return line.unsupported(word),
         _ => match RouteMetric::from_name(word.value) {
-            Some(of) => metric(line, route, word, of)?,
+            Some(kind) => metric(line, route, word, kind)?,
             None => return Some(false),
         },
     }
@@ -174,15 +174,16 @@ fn gateway(line: &mut Line<'_, '_>, word: At<&str>) -> Option<std::net::IpAddr> 
 
 fn hop(line: &mut Line<'_, '_>, begin: At<&str>) -> Option<NextHop> {
     let mut hop = NextHop::new(None, None);
-    while let Some(of @ ("via" | "dev" | "oif" | "weight" | "onlink")) = line.peek() {
-        let word = At::new(of, line.next()?.span);
-        match of {
+    while let Some(option @ ("via" | "dev" | "oif" | "weight" | "onlink")) = line.peek() {
+        let word = At::new(option, line.next()?.span);
+        match option {
             "via" => hop.gateway = Some(gateway(line, word)?),
             "dev" | "oif" => hop.interface = Some(line.interface(word)?),
             "onlink" => hop.on_link = true,
             _ => {
                 let text = line.value(word)?;
-                let weight = names::number(text.value).and_then(|of| u16::try_from(of).ok());
+                let weight =
+                    names::number(text.value).and_then(|number| u16::try_from(number).ok());
                 match weight.filter(|weight| (1..=256).contains(weight)) {
                     Some(weight) => hop.weight = weight,
                     None => return line.not_a(text, "a weight of 1 to 256"),
@@ -229,7 +230,7 @@ fn metric(
         RouteMetric::RtoMin => time(line, word, 1)?,
         _ => line.number(word, 0)?,
     };
-    route.metrics.retain(|(of, _)| *of != metric);
+    route.metrics.retain(|(known, _)| *known != metric);
     route.metrics.push((metric, value));
     if locked && !route.locked.contains(&metric) {
         route.locked.push(metric);

@@ -68,8 +68,8 @@ pub(in crate::config) fn rules(
             continue;
         };
         let group = line.group_unless(!rule.tracked, span);
-        let bare = |of: &VirtualRule| of.clone().with_tracked(true);
-        if into.iter().any(|of| bare(&of.item) == bare(&rule)) {
+        let bare = |rule: &VirtualRule| rule.clone().with_tracked(true);
+        if into.iter().any(|known| bare(&known.item) == bare(&rule)) {
             let finding = Diagnostic::warning(span, format!("rule {rule} is given twice"));
             context.findings.push(finding.label("ignored"));
         } else {
@@ -80,7 +80,7 @@ pub(in crate::config) fn rules(
     }
 }
 
-/// What a line says so far.
+/// The settings of a line so far.
 struct Draft {
     rule: VirtualRule,
     priority: Option<u32>,
@@ -128,7 +128,7 @@ fn rule(line: &mut Line<'_, '_>, priorities: &mut Priorities, begin: Span) -> Op
     Some(rule)
 }
 
-/// Reads an option; says whether the word was one.
+/// Reads an option; returns whether the word was one.
 fn option(line: &mut Line<'_, '_>, draft: &mut Draft, word: At<&str>) -> Option<bool> {
     let rule = &mut draft.rule;
     match word.value {
@@ -187,8 +187,8 @@ fn option(line: &mut Line<'_, '_>, draft: &mut Draft, word: At<&str>) -> Option<
             let finding = Diagnostic::warning(word.span, "rules of ours have protocol 112");
             line.context.findings.push(finding.label("ignored"));
         }
-        "inet" => line.belongs(At::new(AddressFamily::Ipv4, word.span))?,
-        "inet6" => line.belongs(At::new(AddressFamily::Ipv6, word.span))?,
+        "inet" => line.check_family(At::new(AddressFamily::Ipv4, word.span))?,
+        "inet6" => line.check_family(At::new(AddressFamily::Ipv6, word.span))?,
         "no_track" => rule.tracked = false,
         "track_group" => line.track_group(word, "rules")?,
         _ if LATER.contains(&word.value) => return line.unsupported(word),
@@ -197,7 +197,7 @@ fn option(line: &mut Line<'_, '_>, draft: &mut Draft, word: At<&str>) -> Option<
     Some(true)
 }
 
-/// Reads what is done; says whether the word was about that.
+/// Reads an action; returns whether the word was one.
 fn action(line: &mut Line<'_, '_>, draft: &mut Draft, word: At<&str>) -> Option<bool> {
     let action = match word.value {
         "table" | "lookup" => RuleAction::Table(line.table(word)?),
@@ -247,6 +247,6 @@ fn protocol(text: &str) -> Option<u8> {
         "icmpv6" | "ipv6-icmp" => 58,
         "sctp" => 132,
         "udplite" => 136,
-        number => names::number(number).and_then(|of| u8::try_from(of).ok())?,
+        number => names::number(number).and_then(|number| u8::try_from(number).ok())?,
     })
 }
