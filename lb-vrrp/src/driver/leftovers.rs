@@ -60,7 +60,9 @@ impl Cleaning<'_> {
             None => true,
         };
         if self.manager.is_none() && !alone {
-            info!("another driver lives here: what may be left over may be its own, and stays");
+            info!(
+                "another lb-vrrp instance runs in this network namespace; stale objects are not removed"
+            );
         } else if self.manager.is_none() {
             let placed = statics::Placed::new(statics, &interfaces);
             let objects = placed.objects().cloned().collect();

@@ -122,7 +122,7 @@ impl Router {
 
     /// The same of macvlans for single addresses.
     pub(super) fn address_vmacs(&self) -> Vec<(String, [u8; 6])> {
-        let all = Macvlan::of(&self.spec).into_iter();
+        let all = Macvlan::list(&self.spec).into_iter();
         let others = all.filter(|of| !of.is_own());
         others
             .filter_map(|of| Some((of.vmac.name?, of.mac.octets())))

@@ -28,7 +28,7 @@ pub(super) fn interfaces(of: &Configuration, interfaces: &Interfaces) -> Result<
             }
         }
         let ethernet = |of: &Interface| of.mac.is_some();
-        for Macvlan { base, .. } in Macvlan::of(spec) {
+        for Macvlan { base, .. } in Macvlan::list(spec) {
             // One that is not there is not needed, or told above.
             if interfaces.get(base).is_some_and(|of| !ethernet(of)) {
                 return Err(Error::NotEthernet {

@@ -14,7 +14,7 @@ pub(crate) struct AddressMacvlan {
     pub(crate) name: String,
     /// The router needs one of its addresses.
     pub(crate) tracked: bool,
-    /// It has been there: a router that gets one while it runs goes on while it is made.
+    /// Whether the macvlan has existed: a router that gets one while it runs keeps its state until then.
     pub(crate) made: bool,
 }
 
@@ -35,8 +35,8 @@ pub(crate) struct Macvlan<'a> {
 }
 
 impl<'a> Macvlan<'a> {
-    /// All those of a router, its own one first.
-    pub(crate) fn of(spec: &'a RouterSpec) -> Vec<Self> {
+    /// Lists the macvlans of a router, its own one first.
+    pub(crate) fn list(spec: &'a RouterSpec) -> Vec<Self> {
         let mut all = Vec::new();
         if let Some(vmac) = &spec.vmac {
             all.push(Self {
@@ -48,9 +48,9 @@ impl<'a> Macvlan<'a> {
                 tracked: true,
             });
         }
-        for address in spec.virtual_addresses.iter().filter(|of| of.vmac) {
+        for address in spec.virtual_addresses.iter().filter(|address| address.vmac) {
             let (base, family) = place(spec, address);
-            let same = |of: &&mut Self| of.base == base && of.family == family;
+            let same = |macvlan: &&mut Self| macvlan.base == base && macvlan.family == family;
             match all.iter_mut().find(same) {
                 Some(known) => known.tracked |= address.tracked,
                 None => all.push(Self::for_addresses(spec, base, family, address.tracked)),
@@ -96,7 +96,7 @@ fn settled<'a>(
     family: AddressFamily,
 ) -> Option<&'a AddressMacvlan> {
     let mut all = spec.address_macvlans.iter();
-    all.find(|of| of.base == base && of.family == family)
+    all.find(|macvlan| macvlan.base == base && macvlan.family == family)
 }
 
 /// The virtual MAC address of a router for addresses of a family. One that was asked for is for its
@@ -106,7 +106,7 @@ pub(crate) fn mac_of(spec: &RouterSpec, family: AddressFamily) -> MacAddr {
         .vmac
         .as_ref()
         .filter(|_| family == spec.config.family());
-    let asked = own.and_then(|of| of.mac);
+    let asked = own.and_then(|vmac| vmac.mac);
     asked.unwrap_or_else(|| spec.config.vrid().virtual_mac(family))
 }
 
@@ -152,8 +152,11 @@ mod tests {
     }
 
     fn listed(spec: &RouterSpec) -> Vec<(String, String, bool)> {
-        let of = |of: &Macvlan<'_>| (of.base.to_owned(), of.mac.to_string(), of.own);
-        Macvlan::of(spec).iter().map(of).collect()
+        let entry = |macvlan: &Macvlan<'_>| {
+            let mac = macvlan.mac.to_string();
+            (macvlan.base.to_owned(), mac, macvlan.own)
+        };
+        Macvlan::list(spec).iter().map(entry).collect()
     }
 
     #[test]
@@ -199,7 +202,8 @@ mod tests {
             tracked: true,
             made: false,
         }];
-        let name = |address: VirtualAddress| seat_of(&spec, &address).map(|of| of.name.to_owned());
+        let name =
+            |address: VirtualAddress| seat_of(&spec, &address).map(|seat| seat.name.to_owned());
         let gw = Some("gw".to_owned());
         assert_eq!(name(address("192.0.2.1")), gw);
         assert_eq!(name(address("192.0.2.1").with_vmac(true)), gw);

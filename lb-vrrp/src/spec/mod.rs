@@ -2,7 +2,7 @@
 //! Description of virtual routers, sync groups, tracked objects and scheduling, as plain data.
 //!
 //! [`Configuration`] holds all parts. They need neither tokio nor the kernel: a configuration file or a
-//! program writes them, [`check`] says which rules they break, and the driver (feature `driver`) runs
+//! program writes them, [`check`] reports which rules they break, and the driver (feature `driver`) runs
 //! them.
 //!
 //! ```

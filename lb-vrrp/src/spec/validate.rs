@@ -81,7 +81,7 @@ fn check_macvlans(routers: &[&RouterSpec], errors: &mut Vec<SpecError>) {
     for spec in routers {
         for Macvlan {
             base, mac, vmac, ..
-        } in Macvlan::of(spec)
+        } in Macvlan::list(spec)
         {
             if let Some(problem) = vmac.problem(spec.config.vrid()) {
                 let name = vmac.name.as_ref().unwrap_or(&vmac.prefix);

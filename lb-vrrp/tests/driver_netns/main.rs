@@ -15,7 +15,8 @@
 mod announcing;
 mod carrier;
 mod groups;
-mod inherited;
+mod handed_over;
+mod handover;
 mod ipv6;
 mod netns;
 mod resign;
@@ -25,7 +26,6 @@ mod signed;
 mod sockets;
 mod start;
 mod statics;
-mod succession;
 mod tracking;
 mod vmac;
 mod vmac_addresses;

@@ -10,9 +10,9 @@ use lb_vrrp::driver::{
 };
 use lb_vrrp::{AddressFamily, NextHop, RouteKind, RouteMetric, RuleAction, State};
 
+use super::handover::hand_over;
 use super::netns::{Lan, Namespace, Node, pause, wait_for};
 use super::routes::{all, wait_all};
-use super::succession::hand_over;
 use super::{Killed, VIP, calm_spec, quick_spec, transitions};
 
 const OWN: &str = "198.51.100.11";

@@ -6,8 +6,8 @@ use std::process::Command;
 use lb_vrrp::State;
 use lb_vrrp::driver::{Driver, Options, RouterSpec, Vmac};
 
+use super::handover::hand_over;
 use super::netns::{Capture, Lan, Namespace, Node, wait_for};
-use super::succession::hand_over;
 use super::vmac::{address_on, link, wait_answers};
 use super::{Killed, VIP, assert_put_back, calm_spec, transitions, vip};
 

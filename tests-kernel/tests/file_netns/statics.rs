@@ -316,7 +316,7 @@ fn a_start_with_nothing_to_run_removes_what_a_crash_left() -> TestResult {
             .ok_or_else(|| there.join("\n"))
     })?;
 
-    // Beside one that lives nothing is touched.
+    // A second daemon in the namespace of a running one removes nothing.
     let before = left(&netns)?;
     director.configure(nothing)?;
     let mut command = director.command(lbctl());
@@ -325,7 +325,7 @@ fn a_start_with_nothing_to_run_removes_what_a_crash_left() -> TestResult {
     let mut second = Background::spawn(&mut command)?;
     wait_until("the other one", DEADLINE, || {
         let log = second.text();
-        log.contains("another driver lives here")
+        log.contains("another lb-vrrp instance runs in this network namespace")
             .then_some(())
             .ok_or(log)
     })?;

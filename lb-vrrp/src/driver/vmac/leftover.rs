@@ -56,7 +56,7 @@ pub(in crate::driver) async fn clean(
 
 /// Whether this is a macvlan that a router will want.
 fn fits(found: &Found, spec: &RouterSpec, interfaces: &Interfaces) -> bool {
-    Macvlan::of(spec).into_iter().any(|of| {
+    Macvlan::list(spec).into_iter().any(|of| {
         let base = interfaces.get(of.base).map(|of| of.link.index);
         let mut names = of.vmac.candidates(of.family, spec.config.vrid());
         base.is_some()

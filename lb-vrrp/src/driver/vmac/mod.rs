@@ -70,7 +70,7 @@ impl VirtualLink {
     /// The macvlans of a router whose [names are settled](Naming), where the interface beneath is
     /// there.
     pub(super) fn of(spec: &RouterSpec, interfaces: &Interfaces) -> Vec<Self> {
-        let made = Macvlan::of(spec).into_iter().filter_map(|of| {
+        let made = Macvlan::list(spec).into_iter().filter_map(|of| {
             Some(Self {
                 router: RouterKey::of(spec),
                 router_name: Arc::from(spec.name.as_str()),

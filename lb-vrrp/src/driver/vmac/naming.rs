@@ -38,7 +38,7 @@ impl Naming {
         for own in [true, false] {
             for spec in specs.iter() {
                 let key = RouterKey::of(spec);
-                for of in Macvlan::of(spec).into_iter().filter(|of| of.own == own) {
+                for of in Macvlan::list(spec).into_iter().filter(|of| of.own == own) {
                     let place = (key.clone(), of.base.to_owned(), of.family);
                     let kept = self.0.get(&place).filter(|(before, _)| *before == of.vmac);
                     let kept = kept.map(|(_, name)| name.clone());
@@ -90,7 +90,7 @@ fn name_all(spec: &mut RouterSpec, names: &BTreeMap<Place, (Vmac, String)>) {
     let key = RouterKey::of(spec);
     let mut own = None;
     let mut others = Vec::new();
-    for of in Macvlan::of(spec) {
+    for of in Macvlan::list(spec) {
         let place = (key.clone(), of.base.to_owned(), of.family);
         let Some((_, name)) = names.get(&place) else {
             continue;

@@ -151,7 +151,7 @@ enum Control {
     Status(oneshot::Sender<DriverStatus>),
     Resign(String, oneshot::Sender<Result<Resigned, Error>>),
     Resume(String, oneshot::Sender<Result<bool, Error>>),
-    /// The outcome is told when there is one.
+    /// The second channel gets the outcome of the handover.
     Offer(
         oneshot::Sender<Result<Offer, Error>>,
         blocking::Sender<Result<(), SuccessionError>>,
@@ -187,7 +187,7 @@ impl Node {
         Self::launch(namespace, specs.into(), (Options::default(), None), before)
     }
 
-    /// Goes on with the routers of another node.
+    /// Takes over the routers of another node.
     pub(crate) fn take_over(
         namespace: &Namespace,
         offer: Offer,
@@ -239,13 +239,13 @@ impl Node {
                         biased;
                         outcome = outcome_of(&mut open) => {
                             let over = outcome.is_ok();
-                            let (_, told) = open.take().unwrap();
+                            let (_, report) = open.take().unwrap();
                             if over {
                                 let released = handle.release().await;
-                                told.send(outcome).unwrap();
+                                report.send(outcome).unwrap();
                                 return released;
                             }
-                            let _ = told.send(outcome);
+                            let _ = report.send(outcome);
                         }
                         Some(event) = events.recv() => {
                             let _ = event_sender.send((Instant::now(), event));
@@ -259,7 +259,7 @@ impl Node {
                             }
                             Some(Control::Status(reply)) => {
                                 let status = handle.status().await.unwrap();
-                                // Whoever waits for a state has been told how it came about.
+                                // Events that led to this status come before it.
                                 while let Ok(event) = events.try_recv() {
                                     let _ = event_sender.send((Instant::now(), event));
                                 }
@@ -271,10 +271,10 @@ impl Node {
                             Some(Control::Resume(router, reply)) => {
                                 let _ = reply.send(handle.resume(&router).await);
                             }
-                            Some(Control::Offer(reply, told)) => {
+                            Some(Control::Offer(reply, report)) => {
                                 let offered = handle.offer().await;
-                                let offer = offered.map(|(offer, succession)| {
-                                    open = Some((succession, told));
+                                let offer = offered.map(|(offer, handover)| {
+                                    open = Some((handover, report));
                                     offer
                                 });
                                 let _ = reply.send(offer);
@@ -309,7 +309,7 @@ impl Node {
         answer.blocking_recv().unwrap()
     }
 
-    /// Offers its routers to another one, and says what becomes of that.
+    /// Offers the routers of this node for a handover, and returns a channel with its outcome.
     pub(crate) fn offer(
         &self,
     ) -> (
@@ -317,8 +317,8 @@ impl Node {
         blocking::Receiver<Result<(), SuccessionError>>,
     ) {
         let (reply, answer) = oneshot::channel();
-        let (told, outcome) = blocking::channel();
-        self.send(Control::Offer(reply, told));
+        let (report, outcome) = blocking::channel();
+        self.send(Control::Offer(reply, report));
         (answer.blocking_recv().unwrap(), outcome)
     }
 
@@ -381,7 +381,7 @@ impl Node {
 
 async fn outcome_of<T>(open: &mut Option<(Succession, T)>) -> Result<(), SuccessionError> {
     match open {
-        Some((succession, _)) => succession.outcome().await,
+        Some((handover, _)) => handover.outcome().await,
         None => std::future::pending().await,
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Routers that go on in another driver: the peer and the hosts on the LAN see nothing of it.
+//! The handover of routers to another driver: the peer and the hosts on the LAN do not notice it.
 
 use std::fs::File;
 use std::io::Read;
@@ -26,9 +26,9 @@ pub(crate) fn hand_over(namespace: &Namespace, old: Node, to: impl Into<Configur
     new
 }
 
-/// Adverts with the MAC address of `of`: when, and their priorities.
-fn adverts(capture: &Capture, of: &Namespace) -> Vec<(Instant, u8)> {
-    let mac = of.mac();
+/// Times and priorities of the adverts with the MAC address of `sender`.
+fn adverts(capture: &Capture, sender: &Namespace) -> Vec<(Instant, u8)> {
+    let mac = sender.mac();
     let frames = capture.frames();
     let own = frames.iter().filter_map(|frame| {
         let packet = frame.vrrp_from(mac)?;
@@ -37,13 +37,13 @@ fn adverts(capture: &Capture, of: &Namespace) -> Vec<(Instant, u8)> {
     own.collect()
 }
 
-/// So many successors one after the other at this interval; what is on the wire is judged.
+/// Hands over `count` times at an advert interval of `centis`, and checks the packets on the wire.
 ///
 /// # Errors
 ///
-/// What was late, or followed from that. On a machine that is busy with other things it may be the
-/// machine that was late: then another try tells.
-fn nobody_notices(centis: u16, successors: usize) -> Result<(), String> {
+/// A description of adverts that were late and of the consequences. A busy machine may be the cause:
+/// another try decides.
+fn try_handovers(centis: u16, count: usize) -> Result<(), String> {
     let lan = Lan::new();
     let start = Capture::start(&lan.c);
     let a = Node::start(&lan.a, vec![every(centis, 51, 150)]);
@@ -62,7 +62,7 @@ fn nobody_notices(centis: u16, successors: usize) -> Result<(), String> {
     let mut node = a;
     let mac = lan.a.mac();
     let ours = |frame: &Frame| frame.vrrp_from(mac).is_some();
-    for _ in 0..successors {
+    for _ in 0..count {
         capture.wait_for_more(2, ours);
         node = hand_over(&lan.a, node, vec![every(centis, 51, 150)]);
         assert_eq!(node.state(), State::Master);
@@ -72,7 +72,7 @@ fn nobody_notices(centis: u16, successors: usize) -> Result<(), String> {
     let changes = monitor.stop().unwrap();
     assert!(!changes.contains(VIP), "the address was touched: {changes}");
     let seen = adverts(&capture, &lan.a);
-    assert!(seen.len() > successors * 2, "{seen:?}");
+    assert!(seen.len() > count * 2, "{seen:?}");
     assert!(
         seen.iter().all(|(_, priority)| *priority == 150),
         "{seen:?}"
@@ -99,7 +99,7 @@ fn nobody_notices(centis: u16, successors: usize) -> Result<(), String> {
     assert_eq!(new.last_transition, old.last_transition);
     assert!(transitions(&node).is_empty());
 
-    // The last one knows what it holds.
+    // The last driver removes the addresses that it was handed.
     node.shutdown();
     assert!(!lan.a.holds(VIP));
     b.wait_state(State::Master);
@@ -108,11 +108,11 @@ fn nobody_notices(centis: u16, successors: usize) -> Result<(), String> {
 
 /// Hands over until one of five tries, or of as many as a minute has, goes without a transition at the
 /// peer: a busy machine is quiet at times.
-fn nobody_notices_in_a_quiet_moment(centis: u16, successors: usize) {
+fn check_handovers(centis: u16, count: usize) {
     let mut late = Vec::new();
     let begun = Instant::now();
     while late.len() < 5 || begun.elapsed() < Duration::from_secs(60) {
-        match nobody_notices(centis, successors) {
+        match try_handovers(centis, count) {
             Ok(()) => return,
             Err(why) => late.push(why),
         }
@@ -121,22 +121,22 @@ fn nobody_notices_in_a_quiet_moment(centis: u16, successors: usize) {
 }
 
 #[testbed::host_test]
-fn nobody_notices_at_one_second() {
-    nobody_notices_in_a_quiet_moment(100, 2);
+fn handover_is_unnoticed_at_one_second() {
+    check_handovers(100, 2);
 }
 
 #[testbed::host_test]
-fn nobody_notices_at_50_milliseconds() {
-    nobody_notices_in_a_quiet_moment(5, 10);
+fn handover_is_unnoticed_at_50_milliseconds() {
+    check_handovers(5, 10);
 }
 
 #[testbed::host_test]
-fn nobody_notices_at_10_milliseconds() {
-    nobody_notices_in_a_quiet_moment(1, 10);
+fn handover_is_unnoticed_at_10_milliseconds() {
+    check_handovers(1, 10);
 }
 
 #[testbed::host_test]
-fn a_successor_that_ends_before_it_takes_over_changes_nothing() {
+fn a_new_driver_that_ends_before_the_handover_changes_nothing() {
     let lan = Lan::new();
     let a = Node::start(&lan.a, vec![every(5, 51, 150)]);
     a.wait_state(State::Master);
@@ -144,7 +144,7 @@ fn a_successor_that_ends_before_it_takes_over_changes_nothing() {
     b.wait_state(State::Backup);
     b.drain();
 
-    // It never begins.
+    // The new driver never starts.
     let (offer, outcome) = a.offer();
     let busy = a.offer().0.unwrap_err();
     assert!(
@@ -155,7 +155,7 @@ fn a_successor_that_ends_before_it_takes_over_changes_nothing() {
     let error = outcome.recv_timeout(PATIENCE).unwrap().unwrap_err();
     assert!(matches!(error, SuccessionError::Gone), "{error}");
 
-    // Its configuration cannot work: it closes everything again.
+    // The configuration of the new driver is invalid: it closes every descriptor again.
     let (offer, outcome) = a.offer();
     let nowhere = RouterSpec::new("VI_1", "eth9", quick(51, 1).build().unwrap());
     let error = Node::take_over(&lan.a, offer.unwrap(), vec![nowhere])
@@ -165,7 +165,7 @@ fn a_successor_that_ends_before_it_takes_over_changes_nothing() {
     let error = outcome.recv_timeout(PATIENCE).unwrap().unwrap_err();
     assert!(matches!(error, SuccessionError::Gone), "{error}");
 
-    // It is elsewhere.
+    // The new driver is in another network namespace.
     let (offer, outcome) = a.offer();
     let error = Node::take_over(&lan.b, offer.unwrap(), vec![every(5, 51, 150)])
         .err()
@@ -225,7 +225,12 @@ fn another_configuration_takes_effect_as_with_a_reload() {
         })
     };
     assert_eq!((zero(51), zero(52), zero(53)), (0, 1, 0));
-    let states: Vec<State> = a.status().routers.iter().map(|of| of.state).collect();
+    let states: Vec<State> = a
+        .status()
+        .routers
+        .iter()
+        .map(|router| router.state)
+        .collect();
     assert_eq!(states, [State::Master; 2]);
     a.shutdown();
     assert!(!lan.a.holds(VIP) && !lan.a.holds("192.0.2.61") && !lan.a.holds("192.0.2.53"));
@@ -243,7 +248,10 @@ fn a_group_stays_together() {
     let all = |node: &Node, state| {
         wait_for("both", || {
             let routers = node.status().routers;
-            routers.iter().all(|of| of.state == state).then_some(())
+            routers
+                .iter()
+                .all(|router| router.state == state)
+                .then_some(())
         });
     };
     let a = Node::start(&lan.a, group(150));
@@ -257,10 +265,10 @@ fn a_group_stays_together() {
     assert_eq!(a.status().groups[0].state, State::Master);
     assert_eq!(b.status().groups[0].state, State::Backup);
     assert!(transitions(&a).is_empty() && transitions(&b).is_empty());
-    // And acts as one.
+    // The groups still act as one.
     a.resign("VI_2").unwrap();
     all(&b, State::Master);
-    // Resigned is what it stays.
+    // A router that resigned stays so.
     let a = hand_over(&lan.a, a, group(150));
     a.wait_received(MASTER_DOWN_ADVERTS);
     all(&a, State::Backup);
@@ -268,7 +276,7 @@ fn a_group_stays_together() {
     all(&a, State::Master);
 }
 
-/// Takes an offer apart as a successor does that goes wrong in the worst moment.
+/// Takes an offer apart like a new driver that fails at the worst moment.
 fn ready(offer: &Offer) -> (Socket, File) {
     let socket = Socket::from(offer.descriptors[0].try_clone().unwrap());
     let token = File::from(offer.descriptors[1].try_clone().unwrap());
@@ -278,7 +286,7 @@ fn ready(offer: &Offer) -> (Socket, File) {
 }
 
 #[testbed::host_test]
-fn a_successor_that_hangs_or_dies_with_the_token_changes_nothing() {
+fn a_new_driver_that_hangs_or_dies_with_the_token_changes_nothing() {
     let lan = Lan::new();
     let start = Capture::start(&lan.c);
     let a = Node::start(&lan.a, vec![every(30, 51, 150)]);
@@ -290,7 +298,7 @@ fn a_successor_that_hangs_or_dies_with_the_token_changes_nothing() {
     start.wait_for_announcements(10);
     let capture = Capture::start(&lan.c);
 
-    // It is ready and does nothing more: the token is taken back each time.
+    // The new driver is ready and does nothing more: the old one takes the token back each time.
     let (offer, outcome) = a.offer();
     let offer = offer.unwrap();
     let _parts = ready(&offer);
@@ -298,12 +306,12 @@ fn a_successor_that_hangs_or_dies_with_the_token_changes_nothing() {
     assert!(matches!(error, SuccessionError::Slow { .. }), "{error}");
     drop(offer);
 
-    // It picks the token up and dies.
+    // The new driver takes the token and dies.
     let (offer, outcome) = a.offer();
     let offer = offer.unwrap();
     let (socket, mut token) = ready(&offer);
     wait_for("the token", || {
-        // It does not block.
+        // This read does not block.
         (token.read(&mut [0]).ok()? == 1).then_some(())
     });
     drop((socket, token, offer));
@@ -317,7 +325,7 @@ fn a_successor_that_hangs_or_dies_with_the_token_changes_nothing() {
     assert!(seen.iter().all(|(_, priority)| *priority == 150));
     let announced = |frame: &Frame| frame.announcement().is_some();
     assert_eq!(capture.count(announced), 0, "announcements");
-    // One that is as it should be still can.
+    // A later handover still succeeds.
     let a = hand_over(&lan.a, a, vec![every(30, 51, 150)]);
     assert_eq!(a.state(), State::Master);
     assert!(transitions(&b).is_empty());

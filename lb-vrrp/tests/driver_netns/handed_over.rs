@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a successor has from its predecessor beside state and timers: sequence numbers, what is
-//! known of tracked objects, routes and rules.
+//! The handover of everything beside state and timers: sequence numbers, states of tracked objects,
+//! routes and rules.
 
 use std::fs;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use lb_vrrp::{
     RouterConfig, State, Vrid,
 };
 
+use super::handover::hand_over;
 use super::netns::{Capture, Frame, Lan, Node, wait_for};
 use super::routes::{ALL, all, spec as routed, wait_all};
-use super::succession::hand_over;
 use super::{VIP, quick, quick_spec, spec, transitions, vip};
 
-/// The successor goes on with the sequence: the peer, which knows the last one, accepts all.
-fn goes_on_counting(router: impl Fn(u8) -> RouterSpec) {
+/// The new driver continues the sequence: the peer, which remembers the last number, accepts all.
+fn check_sequence_continues(router: impl Fn(u8) -> RouterSpec) {
     let lan = Lan::new();
     let a = Node::start(&lan.a, vec![router(150)]);
     let b = Node::start(&lan.b, vec![router(100)]);
@@ -35,7 +35,7 @@ fn goes_on_counting(router: impl Fn(u8) -> RouterSpec) {
     assert_eq!((stats.rejected, stats.replays), (0, 0));
     assert!(transitions(&b).is_empty());
 
-    // The backup remembers what it has heard, too.
+    // A backup hands over the sequence numbers that it received, too.
     let b = hand_over(&lan.b, b, vec![router(100)]);
     let stats = b.status().routers[0].stats;
     assert!(stats.advertisements_received > 2);
@@ -47,8 +47,8 @@ fn goes_on_counting(router: impl Fn(u8) -> RouterSpec) {
 }
 
 #[testbed::host_test]
-fn the_sequence_of_authentication_headers_goes_on() {
-    goes_on_counting(|priority| {
+fn handover_continues_the_sequence_of_authentication_headers() {
+    check_sequence_continues(|priority| {
         let config = RouterConfig::builder(Vrid::new(51).unwrap())
             .priority(Priority::new(priority).unwrap())
             .interval(AdvertInterval::from_secs(1).unwrap())
@@ -59,8 +59,8 @@ fn the_sequence_of_authentication_headers_goes_on() {
 }
 
 #[testbed::host_test]
-fn the_sequence_of_hmac_trailers_goes_on() {
-    goes_on_counting(|priority| {
+fn handover_continues_the_sequence_of_hmac_trailers() {
+    check_sequence_continues(|priority| {
         let window = Duration::from_secs(30);
         let hmac = HmacConfig::new([HmacKey::new(1, [7; 32]).unwrap()], 1)
             .unwrap()
@@ -109,7 +109,7 @@ fn a_priority_that_tracking_lowered_stays_low() {
     assert_eq!(priority(&a), 70);
     let count = || fs::read_to_string(&runs).unwrap().lines().count();
     let before = count();
-    // The first may be the predecessor's, and the third begins when the second has ended.
+    // The old driver may have begun the first run, and the third begins when the second has ended.
     wait_for("three more runs", || (count() >= before + 3).then_some(()));
     assert_eq!(priority(&a), 70);
     assert!(transitions(&a).is_empty() && transitions(&b).is_empty());
@@ -176,7 +176,7 @@ fn a_virtual_mac_address_stays() {
     );
     assert!(!changes.contains("DOWN"), "{changes}");
     assert_eq!(capture.count(|frame| frame.announcement().is_some()), 0);
-    let resigned = |frame: &Frame| frame.vrrp().is_some_and(|of| of[22] == 0);
+    let resigned = |frame: &Frame| frame.vrrp().is_some_and(|packet| packet[22] == 0);
     assert_eq!(capture.count(resigned), 0);
     assert!(capture.count(ours) > 5);
     assert!(transitions(&a).is_empty() && transitions(&b).is_empty());
