@@ -20,7 +20,6 @@ use super::links::Interfaces;
 use super::mailbox::{End, Mailbox};
 use super::routing::Watch;
 use super::statics;
-use super::sys;
 use super::vmac::{self, LinkManager, Secondaries, VirtualLink};
 use crate::StaticItems;
 
@@ -238,7 +237,7 @@ impl Actuator {
             && !std::mem::replace(&mut self.realtime, true)
         {
             // The advert thread has reported already whether SCHED_RR is permitted.
-            let _ = sys::set_round_robin(priority);
+            let _ = lb_host::scheduling::set_round_robin(priority);
         }
         let desired = &mut self.desired;
         desired.is_frozen = update.frozen.unwrap_or(desired.is_frozen);

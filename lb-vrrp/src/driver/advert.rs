@@ -472,7 +472,7 @@ impl AdvertThread {
                 .groups
                 .status(|key| self.routers.get(key).map(|router| Arc::clone(&router.name))),
             objects: self.tracking.status(),
-            statics: self.statics.amiss().to_vec(),
+            statics: self.statics.missing().to_vec(),
             interfaces: self
                 .ports
                 .iter()

@@ -134,7 +134,7 @@ pub enum Event {
         vrid: Vrid,
         /// Its interface.
         interface: Arc<str>,
-        /// What is amiss, if anything.
+        /// The fault of the link; `None` once it has ended.
         problem: Option<LinkProblem>,
     },
     /// What a router tracks has changed its priority.

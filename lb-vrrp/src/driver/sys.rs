@@ -7,8 +7,6 @@ use std::mem::size_of;
 use nix::libc;
 use socket2::{SockAddr, SockAddrStorage, socklen_t};
 
-pub(super) use lb_host::scheduling::set_round_robin;
-
 /// The address that binds a packet socket to one interface: frames sent on it leave there.
 ///
 /// With protocol 0 the socket receives nothing, with another one frames of that `EtherType`.

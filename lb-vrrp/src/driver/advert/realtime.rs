@@ -6,7 +6,6 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::super::router::Router;
-use super::super::sys;
 use super::AdvertThread;
 use crate::spec::Realtime;
 
@@ -26,7 +25,7 @@ impl AdvertThread {
         }
         let scheduling = self.options.scheduling;
         let priority = i32::from(scheduling.priority);
-        match sys::set_round_robin(priority) {
+        match lb_host::scheduling::set_round_robin(priority) {
             Ok(()) => {
                 self.realtime = true;
                 self.mailbox.enable_realtime(scheduling.address_priority());

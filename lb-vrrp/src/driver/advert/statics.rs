@@ -15,7 +15,7 @@ pub(super) struct Statics {
     wanted: Arc<StaticItems>,
     /// The address thread has tried all of them.
     tried: bool,
-    amiss: Vec<StaticStatus>,
+    missing: Vec<StaticStatus>,
 }
 
 impl Statics {
@@ -23,7 +23,7 @@ impl Statics {
         Self {
             tried: wanted.is_empty(),
             wanted: Arc::new(wanted),
-            amiss: Vec::new(),
+            missing: Vec::new(),
         }
     }
 
@@ -31,29 +31,30 @@ impl Statics {
         &self.wanted
     }
 
-    pub(super) fn amiss(&self) -> &[StaticStatus] {
-        &self.amiss
+    pub(super) fn missing(&self) -> &[StaticStatus] {
+        &self.missing
     }
 
-    /// Wants others from now on; nothing changes where they are the same.
+    /// Replaces the static items; equal ones change nothing.
     pub(super) fn replace(&mut self, wanted: StaticItems) {
         if *self.wanted != wanted {
-            let amiss = std::mem::take(&mut self.amiss);
+            let missing = std::mem::take(&mut self.missing);
             *self = Self::new(wanted);
-            let stays = |of: &StaticStatus| self.wanted.names().any(|name| *name == *of.item);
-            self.amiss = amiss.into_iter().filter(stays).collect();
+            let stays =
+                |status: &StaticStatus| self.wanted.names().any(|name| *name == *status.item);
+            self.missing = missing.into_iter().filter(stays).collect();
         }
     }
 }
 
 impl AdvertThread {
-    /// Takes what became of static items.
+    /// Follows the result of the address thread for the static items.
     pub(super) fn follow_statics(&mut self, judgement: Judgement) {
         if !Arc::ptr_eq(&judgement.of, &self.statics.wanted) {
             return;
         }
-        self.statics.amiss = judgement.missing;
-        let changed = self.tracking.handle_statics(&self.statics.amiss);
+        self.statics.missing = judgement.missing;
+        let changed = self.tracking.handle_statics(&self.statics.missing);
         self.follow_objects(Instant::now(), changed);
         if !std::mem::replace(&mut self.statics.tried, true) {
             self.interfaces = self.table.borrow().clone();

@@ -156,10 +156,11 @@ impl Tracking {
         changed
     }
 
-    /// Tells which static items are not in their place; those of the others that matter are.
+    /// Marks the static items in `missing` as failed and all others as present; returns the objects whose
+    /// verdict changed.
     pub(in crate::driver) fn handle_statics(
         &mut self,
-        amiss: &[StaticStatus],
+        missing: &[StaticStatus],
     ) -> Vec<(ObjectId, Verdict)> {
         let mut changed = Vec::new();
         let statics = self.objects.keys().filter_map(|id| match id {
@@ -168,7 +169,7 @@ impl Tracking {
         });
         for (id, name) in statics.collect::<Vec<_>>() {
             let before = self.tracker.verdict(&id);
-            let missing = amiss.iter().any(|of| of.item == name);
+            let missing = missing.iter().any(|status| status.item == name);
             self.tracker.handle_up(&id, !missing);
             changed.extend(self.changed(id, before));
         }

@@ -218,7 +218,7 @@ fn bench() -> (Fake, Keeper) {
     (fake, keeper)
 }
 
-const fn nobody(_: &RouterKey) -> bool {
+const fn held_by_none(_: &RouterKey) -> bool {
     false
 }
 
@@ -234,7 +234,7 @@ const fn everybody(_: &RouterKey) -> bool {
 async fn one_is_made_up_while_held_and_gone_at_the_end() {
     let (fake, mut keeper) = bench();
     let one = wanted([51]);
-    assert!(keeper.settle(&one, nobody, always).await.is_empty());
+    assert!(keeper.settle(&one, held_by_none, always).await.is_empty());
     assert_eq!(
         fake.log(),
         [
@@ -249,7 +249,7 @@ async fn one_is_made_up_while_held_and_gone_at_the_end() {
             "eth0 arp_announce=2"
         ]
     );
-    assert!(keeper.settle(&one, nobody, always).await.is_empty());
+    assert!(keeper.settle(&one, held_by_none, always).await.is_empty());
     assert_eq!(fake.log(), [""; 0], "nothing is done twice");
 
     keeper.raise(10).await.unwrap();
@@ -257,11 +257,16 @@ async fn one_is_made_up_while_held_and_gone_at_the_end() {
     keeper.raise(2).await.unwrap();
     assert!(keeper.lower(everybody, always).await.is_empty());
     assert_eq!(fake.log(), ["up vrrp.51"]);
-    assert!(keeper.lower(nobody, always).await.is_empty());
-    assert!(keeper.lower(nobody, always).await.is_empty());
+    assert!(keeper.lower(held_by_none, always).await.is_empty());
+    assert!(keeper.lower(held_by_none, always).await.is_empty());
     assert_eq!(fake.log(), ["down vrrp.51"]);
 
-    assert!(keeper.settle(&wanted([]), nobody, always).await.is_empty());
+    assert!(
+        keeper
+            .settle(&wanted([]), held_by_none, always)
+            .await
+            .is_empty()
+    );
     assert!(keeper.is_empty());
     assert_eq!(
         fake.log(),
@@ -280,14 +285,14 @@ async fn the_interface_beneath_is_set_back_with_the_last_one() {
             .settings
             .insert(("all".into(), Setting::ReversePath), 1);
     });
-    keeper.settle(&wanted([51, 52]), nobody, always).await;
+    keeper.settle(&wanted([51, 52]), held_by_none, always).await;
     let log = fake.log();
     assert!(log.contains(&"vrrp.52 rp_filter=2".to_owned()), "{log:?}");
     let beneath: Vec<_> = log.iter().filter(|line| line.starts_with("eth0")).collect();
     assert_eq!(beneath, ["eth0 arp_announce=2"], "what is stricter stays");
-    keeper.settle(&wanted([52]), nobody, always).await;
+    keeper.settle(&wanted([52]), held_by_none, always).await;
     assert_eq!(fake.log(), ["delete vrrp.51"]);
-    keeper.settle(&wanted([]), nobody, always).await;
+    keeper.settle(&wanted([]), held_by_none, always).await;
     assert_eq!(fake.log(), ["delete vrrp.52", "eth0 arp_announce=0"]);
 }
 
@@ -295,7 +300,7 @@ async fn the_interface_beneath_is_set_back_with_the_last_one() {
 #[tokio::test]
 async fn an_interface_beneath_that_is_replaced_keeps_its_settings() {
     let (fake, mut keeper) = bench();
-    keeper.settle(&wanted([51]), nobody, always).await;
+    keeper.settle(&wanted([51]), held_by_none, always).await;
     fake.with(|state| {
         state.links.clear();
         state.bases = vec![Link::new(3, "eth0")];
@@ -303,11 +308,13 @@ async fn an_interface_beneath_that_is_replaced_keeps_its_settings() {
             state.settings.insert(("eth0".into(), setting), 0);
         }
     });
-    keeper.settle(&wanted_above(3, [51]), nobody, always).await;
+    keeper
+        .settle(&wanted_above(3, [51]), held_by_none, always)
+        .await;
     keeper.forget(&Link::new(2, "eth0"));
     let now = |setting| fake.with(|state| state.settings[&("eth0".to_owned(), setting)]);
     assert_eq!((now(Setting::ArpIgnore), now(Setting::ArpAnnounce)), (1, 2));
-    keeper.settle(&wanted([]), nobody, always).await;
+    keeper.settle(&wanted([]), held_by_none, always).await;
     assert_eq!((now(Setting::ArpIgnore), now(Setting::ArpAnnounce)), (0, 0));
 }
 
@@ -322,7 +329,7 @@ async fn base_whose_name_another_interface_has_taken_is_restored_by_its_index() 
     };
     for is_renamed in [true, false] {
         let (fake, mut keeper) = bench();
-        keeper.settle(&wanted([51]), nobody, always).await;
+        keeper.settle(&wanted([51]), held_by_none, always).await;
         assert_eq!(settings(&fake, "eth0"), (Some(1), Some(2)));
         fake.with(|state| {
             // The interface was renamed with its settings, or is gone, and no macvlan is above the one
@@ -335,7 +342,12 @@ async fn base_whose_name_another_interface_has_taken_is_restored_by_its_index() 
                 }
             }
         });
-        assert!(keeper.settle(&wanted([]), nobody, always).await.is_empty());
+        assert!(
+            keeper
+                .settle(&wanted([]), held_by_none, always)
+                .await
+                .is_empty()
+        );
         assert!(keeper.is_empty());
         assert_eq!(settings(&fake, "eth0"), (Some(1), Some(2)), "external");
         let expected = is_renamed.then_some(0);
@@ -347,14 +359,14 @@ async fn base_whose_name_another_interface_has_taken_is_restored_by_its_index() 
 async fn many_go_at_once_and_what_takes_time_gives_way() {
     let (fake, mut keeper) = bench();
     let two = wanted([51, 52]);
-    assert!(keeper.settle(&two, nobody, || false).await.is_empty());
+    assert!(keeper.settle(&two, held_by_none, || false).await.is_empty());
     assert!(keeper.is_empty(), "something else is wanted already");
-    keeper.settle(&two, nobody, always).await;
+    keeper.settle(&two, held_by_none, always).await;
     keeper.raise(10).await.unwrap();
     fake.log();
-    assert!(keeper.lower(nobody, || false).await.is_empty());
+    assert!(keeper.lower(held_by_none, || false).await.is_empty());
     assert_eq!(fake.log(), [""; 0]);
-    keeper.settle(&wanted([]), nobody, always).await;
+    keeper.settle(&wanted([]), held_by_none, always).await;
     assert_eq!(fake.steps()[0], "delete vrrp.51 vrrp.52");
 }
 
@@ -371,11 +383,11 @@ async fn a_predecessors_is_taken_over_with_what_it_knew() {
             .settings
             .insert(("eth0".into(), Setting::ArpAnnounce), 2);
     });
-    keeper.settle(&wanted([51]), nobody, always).await;
+    keeper.settle(&wanted([51]), held_by_none, always).await;
     assert_eq!(fake.steps(), ["down vrrp.51", "mark vrrp.51"]);
     let alias = fake.with(|state| state.links[0].alias.clone()).unwrap();
     assert!(alias.ends_with("arp_ignore=0 arp_announce=1"), "{alias}");
-    keeper.settle(&wanted([]), nobody, always).await;
+    keeper.settle(&wanted([]), held_by_none, always).await;
     assert_eq!(
         fake.steps(),
         ["delete vrrp.51", "eth0 arp_ignore=0", "eth0 arp_announce=1"]
@@ -396,7 +408,7 @@ async fn a_strangers_interface_is_left_alone_and_told_of_once() {
     fake.with(|state| state.add("vrrp.51", 2, [2; 6], None));
     let one = wanted([51]);
     for first in [true, false] {
-        let troubles = keeper.settle(&one, nobody, always).await;
+        let troubles = keeper.settle(&one, held_by_none, always).await;
         let [trouble] = &troubles[..] else {
             panic!("{troubles:?}");
         };
@@ -406,7 +418,7 @@ async fn a_strangers_interface_is_left_alone_and_told_of_once() {
     assert_eq!(fake.log(), [""; 0]);
     assert!(keeper.is_empty());
     fake.with(|state| state.links.clear());
-    assert!(keeper.settle(&one, nobody, always).await.is_empty());
+    assert!(keeper.settle(&one, held_by_none, always).await.is_empty());
     assert!(!keeper.is_empty());
 }
 
@@ -414,7 +426,7 @@ async fn a_strangers_interface_is_left_alone_and_told_of_once() {
 async fn one_that_somebody_deletes_or_sets_down_is_made_or_set_up_again() {
     let (fake, mut keeper) = bench();
     let one = wanted([51]);
-    keeper.settle(&one, nobody, always).await;
+    keeper.settle(&one, held_by_none, always).await;
     keeper.raise(10).await.unwrap();
     fake.log();
     keeper.lowered(&Link::new(10, "vrrp.51"));
@@ -423,21 +435,21 @@ async fn one_that_somebody_deletes_or_sets_down_is_made_or_set_up_again() {
     // Without a new address, too.
     assert!(keeper.raise_lowered(everybody).await.is_empty());
     keeper.lowered(&Link::new(10, "vrrp.51"));
-    assert!(keeper.raise_lowered(nobody).await.is_empty());
+    assert!(keeper.raise_lowered(held_by_none).await.is_empty());
     assert_eq!(fake.log(), [""; 0]);
     assert!(keeper.raise_lowered(everybody).await.is_empty());
     assert_eq!(fake.log(), ["up vrrp.51"]);
     fake.with(|state| state.links.clear());
     keeper.forget(&Link::new(10, "vrrp.51"));
-    keeper.settle(&one, nobody, always).await;
+    keeper.settle(&one, held_by_none, always).await;
     assert_eq!(fake.steps()[0], "create vrrp.51");
     // Notifications were lost.
     fake.with(|state| state.links.clear());
     keeper.doubt();
-    keeper.settle(&one, nobody, always).await;
+    keeper.settle(&one, held_by_none, always).await;
     assert_eq!(fake.steps()[0], "create vrrp.51");
     keeper.doubt();
-    keeper.settle(&one, nobody, always).await;
+    keeper.settle(&one, held_by_none, always).await;
     assert_eq!(fake.steps(), [""; 0]);
 }
 
@@ -447,24 +459,32 @@ async fn what_fails_is_tried_again() {
     let one = wanted([51]);
     let fail = || fake.fail();
     fail();
-    assert!(keeper.settle(&one, nobody, always).await[0].first);
-    assert!(keeper.settle(&one, nobody, always).await.is_empty());
+    assert!(keeper.settle(&one, held_by_none, always).await[0].first);
+    assert!(keeper.settle(&one, held_by_none, always).await.is_empty());
     fail();
     let trouble = keeper.raise(10).await.unwrap_err();
     assert_eq!(trouble.error.to_string(), "cannot set up vrrp.51");
     keeper.raise(10).await.unwrap();
     fail();
-    assert_eq!(keeper.lower(nobody, always).await.len(), 1);
-    assert!(keeper.lower(nobody, always).await.is_empty());
+    assert_eq!(keeper.lower(held_by_none, always).await.len(), 1);
+    assert!(keeper.lower(held_by_none, always).await.is_empty());
     fail();
-    assert_eq!(keeper.settle(&wanted([]), nobody, always).await.len(), 1);
+    assert_eq!(
+        keeper.settle(&wanted([]), held_by_none, always).await.len(),
+        1
+    );
     assert!(!keeper.is_empty());
-    assert!(keeper.settle(&wanted([]), nobody, always).await.is_empty());
+    assert!(
+        keeper
+            .settle(&wanted([]), held_by_none, always)
+            .await
+            .is_empty()
+    );
     assert!(keeper.is_empty());
 }
 
 #[tokio::test]
-async fn what_a_predecessor_made_and_nobody_wants_is_deleted_and_the_base_put_back() {
+async fn what_a_predecessor_made_and_held_by_none_wants_is_deleted_and_the_base_put_back() {
     let (fake, mut keeper) = bench();
     let mac = [0, 0, 0x5e, 0, 1, 51];
     let alias = "lb-vrrp pid=1 started=1 arp_ignore=0 arp_announce=1";
