@@ -217,12 +217,12 @@ impl AdvertThread {
             if self.hand_over()?.is_break() {
                 return Ok(End::HandedOver);
             }
-            if self.reactor.hear() && self.listen().is_break() {
+            if self.reactor.take_woken() && self.listen().is_break() {
                 return Ok(End::Orderly);
             }
             let next = self.next_timeout();
             self.timer.arm(next)?;
-            if self.reactor.is_rung() || self.reactor.has_ready() {
+            if self.reactor.is_woken() || self.reactor.has_ready() {
                 // Something was left for the next turn.
                 self.reactor.look()?;
             } else {
@@ -257,7 +257,7 @@ impl AdvertThread {
     /// routers any more: they have resigned.
     #[inline(never)]
     fn listen(&mut self) -> ControlFlow<()> {
-        let waker = self.reactor.waker();
+        let waker = self.reactor.waker().clone();
         let mut context = Context::from_waker(&waker);
         let mut all = false;
         // One look at the interfaces does for many changes: the table is the latest. An address is
@@ -295,15 +295,14 @@ impl AdvertThread {
             return self.abandon();
         }
         if !all {
-            self.reactor.unhear();
+            self.reactor.set_woken();
         }
         ControlFlow::Continue(())
     }
 
-    /// Whether the handle has been dropped, which rings the bell.
+    /// Whether the handle has been dropped, which wakes the thread.
     fn is_abandoned(&mut self) -> bool {
-        let waker = self.reactor.waker();
-        let mut context = Context::from_waker(&waker);
+        let mut context = Context::from_waker(self.reactor.waker());
         Pin::new(&mut self.handle).poll(&mut context).is_ready()
     }
 
