@@ -98,7 +98,6 @@ mod spec;
 mod statics;
 mod status;
 mod succession;
-mod sys;
 mod timer;
 mod tracked;
 mod validate;

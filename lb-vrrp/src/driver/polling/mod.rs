@@ -4,7 +4,6 @@
 //! A thread of its own asks: a driver may take its time, and holds up nobody else. It is there as long
 //! as there is a link to ask.
 
-mod request;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,12 +6,12 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
 
+use lb_host::sys;
 use lb_host::thread::Thread;
 use nix::libc;
 use socket2::{Domain, Socket, Type};
 use tokio::sync::mpsc;
 
-use super::request;
 use crate::PollMethod;
 
 /// Names, and how to ask first.
@@ -111,12 +111,12 @@ impl Asker {
 
     fn link(&self, name: &str, method: PollMethod) -> io::Result<bool> {
         let link = match method {
-            PollMethod::Mii => request::mii_link(&self.socket, name)?,
-            PollMethod::Ethtool => request::driver_link(&self.socket, name)?,
+            PollMethod::Mii => sys::read_mii_link(&self.socket, name)?,
+            PollMethod::Ethtool => sys::read_driver_link(&self.socket, name)?,
             PollMethod::Flags => true,
         };
         // Whoever says that there is a link, an interface that is set down has none.
-        Ok(link && request::is_running(&self.socket, name)?)
+        Ok(link && sys::is_running(&self.socket, name)?)
     }
 }
 

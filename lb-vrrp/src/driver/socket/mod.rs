@@ -10,13 +10,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use lb_host::sys::bind_packet_socket;
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::RcvBufForce;
 use socket2::{Domain, InterfaceIndexOrAddress, Socket, Type};
 
 use super::reactor::{Reactor, Watch};
 use super::succession::PassedSocket;
-use super::sys;
 use crate::wire::AuthenticationHeader;
 use crate::{AddressFamily, Transmit};
 
@@ -304,7 +304,7 @@ impl PacketSocket {
     pub(super) fn open(index: u32) -> io::Result<Self> {
         let socket = Socket::new(Domain::PACKET, Type::RAW, None)?;
         socket.set_nonblocking(true)?;
-        socket.bind(&sys::packet_address(index, 0)?)?;
+        bind_packet_socket(&socket, index, 0)?;
         Ok(Self(socket))
     }
 
