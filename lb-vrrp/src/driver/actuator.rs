@@ -336,7 +336,7 @@ impl Actuator {
         self.links_failed(troubles);
         let is_changed = || mailbox.is_changed();
         if !is_changed() {
-            self.judge_statics().await;
+            self.update_static_state().await;
         }
         let links = &self.desired.virtual_links;
         let held = |router: &RouterKey| self.desired.is_held(router);
@@ -405,12 +405,14 @@ impl Actuator {
     }
 
     /// Reports to the advert thread which static items are missing.
-    async fn judge_statics(&mut self) {
+    async fn update_static_state(&mut self) {
         let (statics, placed) = (&self.desired.statics, &self.desired.placed);
-        let judged = self.statics.judge(statics, placed, &self.reconciler);
-        if let Some(judgement) = judged.await {
+        let state = self
+            .statics
+            .update_static_state(statics, placed, &self.reconciler);
+        if let Some(state) = state.await {
             // Fails once the thread has ended; then the mailbox is closed.
-            let _ = self.commands.send(Command::Statics(judgement)).await;
+            let _ = self.commands.send(Command::Statics(state)).await;
         }
     }
 

@@ -31,7 +31,7 @@ use super::router::{Router, Surroundings};
 use super::routers::Routers;
 use super::socket::PacketSocket;
 use super::spec::{Configuration, Options};
-use super::statics::Judgement;
+use super::statics::StaticState;
 use super::status::{DriverStatus, Resigned};
 use super::succession::{Heir, Offer, Succession, SuccessionError};
 use super::timer::{DeadlineTimer, Lateness};
@@ -85,8 +85,8 @@ pub(super) enum Command {
         done: oneshot::Sender<Result<bool, Error>>,
     },
     Offer(oneshot::Sender<Result<(Offer, Succession), SuccessionError>>),
-    /// What became of static items.
-    Statics(Judgement),
+    /// Which static items are missing.
+    Statics(StaticState),
     Shutdown(oneshot::Sender<()>),
 }
 
@@ -325,7 +325,7 @@ impl AdvertThread {
     /// Does something to a router, and carries out what follows for it and its group.
     fn act(&mut self, key: &RouterKey, now: Instant, act: impl FnOnce(&mut Router)) {
         if let Some(router) = self.routers.get_mut(key) {
-            router.tell_time(now);
+            router.update_clock(now);
             act(router);
             let mut around = Surroundings {
                 ports: &mut self.ports,
@@ -365,10 +365,10 @@ impl AdvertThread {
             if let Some(deadline) = router.engine.next_timeout().filter(|at| *at <= now) {
                 self.lateness
                     .record(now.saturating_duration_since(deadline));
-                router.tell_time(now);
+                router.update_clock(now);
                 router.engine.handle_timeout(now);
                 router.drain(now, &mut around);
-                if let Some(group) = self.groups.of(&router.key) {
+                if let Some(group) = self.groups.group_of(&router.key) {
                     self.unsettled.push(Arc::clone(group));
                 }
             }
@@ -425,7 +425,7 @@ impl AdvertThread {
                 keep,
             } => {
                 if let Some(router) = self.routers.get_mut(&router) {
-                    router.address_ready(epoch, link, address, keep);
+                    router.handle_address_ready(epoch, link, address, keep);
                 }
             }
             Command::Reload {
@@ -447,7 +447,7 @@ impl AdvertThread {
             Command::Offer(done) => {
                 let _ = done.send(self.offer());
             }
-            Command::Statics(judgement) => self.follow_statics(judgement),
+            Command::Statics(state) => self.follow_statics(state),
             Command::Shutdown(done) => {
                 self.resign();
                 let _ = done.send(());
@@ -463,7 +463,7 @@ impl AdvertThread {
                 .routers
                 .values()
                 .map(|router| {
-                    let group = self.groups.of(&router.key).cloned();
+                    let group = self.groups.group_of(&router.key).cloned();
                     router.status(group, self.tracking.of_router(&router.key))
                 })
                 .collect(),

@@ -6,15 +6,15 @@ use std::net::IpAddr;
 /// An interface by its index, and an address on it.
 pub(super) type Place = (u32, IpAddr);
 
-/// What is where, and whether it was there before and stays. A list in order: most routers have few
-/// addresses, and a map takes room for eleven at once.
+/// Addresses, and whether each existed before the router added it and is kept. A sorted list: most
+/// routers have few addresses, and a map allocates room for eleven.
 #[derive(Debug, Default)]
 pub(super) struct Present(Vec<(Place, bool)>);
 
 impl Present {
-    /// Adds an address; says whether it is new.
+    /// Adds an address; returns whether it is new.
     pub(super) fn insert(&mut self, place: Place, keep: bool) -> bool {
-        let found = self.0.binary_search_by_key(&place, |(of, _)| *of);
+        let found = self.0.binary_search_by_key(&place, |(known, _)| *known);
         match found {
             Ok(at) => {
                 if let Some((_, kept)) = self.0.get_mut(at) {
@@ -26,9 +26,9 @@ impl Present {
         found.is_err()
     }
 
-    /// Whether it was there before and stays; `None` if it is not there.
+    /// Returns whether the address existed before and is kept; `None` if it is not present.
     pub(super) fn keep(&self, place: Place) -> Option<bool> {
-        let found = self.0.binary_search_by_key(&place, |(of, _)| *of);
+        let found = self.0.binary_search_by_key(&place, |(known, _)| *known);
         let (_, keep) = self.0.get(found.ok()?)?;
         Some(*keep)
     }
@@ -57,11 +57,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_there_once_for_each_interface() {
+    fn an_address_is_present_once_for_each_interface() {
         let address: IpAddr = "192.0.2.100".parse().unwrap();
         let mut present: Present = [((2, address), true)].into_iter().collect();
         assert!(present.insert((1, address), false));
-        assert!(!present.insert((2, address), false), "it was there");
+        assert!(!present.insert((2, address), false), "present already");
         assert_eq!(present.keep((2, address)), Some(false));
         assert_eq!(present.keep((3, address)), None);
         present.retain(|(link, _)| *link == 1);

@@ -431,19 +431,19 @@ fn own(last: u8) -> VirtualAddress {
 }
 
 /// The reports about static items, without addresses that are ready.
-fn judgements(bench: &mut Bench) -> Vec<Vec<String>> {
-    let mut judgements = Vec::new();
+fn static_states(bench: &mut Bench) -> Vec<Vec<String>> {
+    let mut states = Vec::new();
     while let Ok(command) = bench.commands.try_recv() {
-        if let Command::Statics(judgement) = command {
-            let missing = judgement.missing.into_iter();
-            judgements.push(
+        if let Command::Statics(state) = command {
+            let missing = state.missing.into_iter();
+            states.push(
                 missing
                     .map(|of| format!("{}: {}", of.item, of.problem))
                     .collect(),
             );
         }
     }
-    judgements
+    states
 }
 
 async fn statics_wanted(bench: &Bench, statics: StaticItems) {
@@ -459,19 +459,23 @@ async fn static_address_is_reported_missing_until_it_is_there() {
     // The monitor may take a moment to see what is new.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let missing = "address 192.0.2.1/32 dev eth0: interface eth0 missing";
-    assert_eq!(judgements(&mut bench), [vec![missing.to_owned()]]);
+    assert_eq!(static_states(&mut bench), [vec![missing.to_owned()]]);
     assert_eq!(bench.fake.log(), Vec::<String>::new());
 
     bench.fake.fail_additions(2);
     table.send_replace(interfaces([eth(2, "eth0")]));
     tokio::time::sleep(Duration::from_millis(500)).await;
     let refused = "address 192.0.2.1/32 dev eth0: permission denied";
-    assert_eq!(judgements(&mut bench), [vec![refused.to_owned()]]);
+    assert_eq!(static_states(&mut bench), [vec![refused.to_owned()]]);
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(bench.fake.log().len(), 3, "tried every second");
-    assert_eq!(judgements(&mut bench), [Vec::<String>::new()]);
+    assert_eq!(static_states(&mut bench), [Vec::<String>::new()]);
     tokio::time::sleep(Duration::from_secs(3)).await;
-    assert_eq!(judgements(&mut bench), Vec::<Vec<String>>::new(), "no news");
+    assert_eq!(
+        static_states(&mut bench),
+        Vec::<Vec<String>>::new(),
+        "unchanged"
+    );
 }
 
 #[tokio::test(start_paused = true)]

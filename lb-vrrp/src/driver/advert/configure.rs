@@ -27,7 +27,7 @@ impl AdvertThread {
         // Before anything else: a router that is gone is no reason for its group to resign.
         self.groups.configure(&configuration);
         for router in self.routers.values_mut() {
-            let grouped = self.groups.of(&router.key).is_some();
+            let grouped = self.groups.group_of(&router.key).is_some();
             router.engine.set_grouped(grouped);
         }
         let mut gone: Vec<RouterKey> = self.routers.keys().cloned().collect();
@@ -41,7 +41,7 @@ impl AdvertThread {
                 kept =
                     router.spec.vmac == spec.vmac && router.engine.reconfigure(now, config).is_ok();
                 if kept {
-                    router.respecify(name, spec.clone());
+                    router.set_spec(name, spec.clone());
                 }
             });
             if !kept {
@@ -79,7 +79,7 @@ impl AdvertThread {
                 }
             })?;
         let key = RouterKey::of(&spec);
-        engine.set_grouped(self.groups.of(&key).is_some());
+        engine.set_grouped(self.groups.group_of(&key).is_some());
         self.routers.insert(Router::new(key, spec, engine));
         Ok(())
     }

@@ -83,7 +83,7 @@ impl AdvertThread {
 
     /// Lets the others of its group follow a router.
     pub(super) fn follow_member(&mut self, key: &RouterKey, now: Instant) {
-        if let Some(group) = self.groups.of(key) {
+        if let Some(group) = self.groups.group_of(key) {
             let group = Arc::clone(group);
             self.settle_group(&group, now);
         }
@@ -91,10 +91,10 @@ impl AdvertThread {
 
     pub(super) fn settle_group(&mut self, name: &Arc<str>, now: Instant) {
         let routers = &mut self.routers;
-        let changed = self.groups.settle(name, |member, request| {
+        let changed = self.groups.synchronize(name, |member, request| {
             let router = routers.get_mut(member)?;
             if request.is_some() {
-                router.tell_time(now);
+                router.update_clock(now);
             }
             Some(Status::after(request, now, &mut router.engine))
         });

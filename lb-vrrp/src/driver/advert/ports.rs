@@ -49,7 +49,7 @@ impl AdvertThread {
                 if self.waiting.is_none()
                     && let Some(port) = self.ports.get_mut(&key)
                 {
-                    port.suit(
+                    port.configure(
                         &self.reactor,
                         interface,
                         specs.iter().filter(|of| RouterKey::of(of).port() == key),
@@ -104,7 +104,7 @@ impl AdvertThread {
                     self.ports.insert(key.clone(), port);
                 }
                 let port = self.ports.get_mut(&key).ok_or(ErrorKind::NotFound)?;
-                port.suit(&self.reactor, interface, routers.map(|of| &of.spec))?;
+                port.configure(&self.reactor, interface, routers.map(|of| &of.spec))?;
                 port.listen(&self.reactor, *family, &macvlans)
             };
             match open() {

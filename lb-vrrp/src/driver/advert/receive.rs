@@ -79,7 +79,7 @@ impl AdvertThread {
             let proves = sticky && is_advertisement(&datagram, message);
             let source = datagram.source;
             port.unknown_vrid += 1;
-            if self.log_unknown_vrids && port.strangers.admit(now, vrid, source) {
+            if self.log_unknown_vrids && port.unknown_sources.admit(now, vrid, source) {
                 info!(ifname = %interface, %vrid, %source, "advert of an unknown virtual router");
             }
             if proves {

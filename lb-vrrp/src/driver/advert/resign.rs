@@ -24,7 +24,7 @@ impl AdvertThread {
                 master: router.engine.master().map(|(address, _)| address),
             });
         }
-        let mut members = self.groups.of(&key).map_or_else(Vec::new, |group| {
+        let mut members = self.groups.group_of(&key).map_or_else(Vec::new, |group| {
             let names = self.groups.members(group).into_iter();
             names
                 .filter_map(|of| self.routers.get(&of))
@@ -53,7 +53,7 @@ impl AdvertThread {
     pub(super) fn resume_router(&mut self, name: &str) -> Result<bool, Error> {
         let key = self.find(name)?;
         // Whichever member was asked holds back the whole group.
-        let members = match self.groups.of(&key) {
+        let members = match self.groups.group_of(&key) {
             Some(group) => self.groups.members(group),
             None => vec![key],
         };

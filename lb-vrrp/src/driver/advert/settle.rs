@@ -30,7 +30,7 @@ impl AdvertThread {
             let Some(router) = self.routers.get_mut(&key) else {
                 continue;
             };
-            router.look(&self.interfaces);
+            router.mark_macvlans(&self.interfaces);
             let source = source_of(&router.spec, &self.interfaces, &virtual_addresses);
             let has_port = self.ports.get(&key.port()).is_some();
             let problem = problem_of(&router.spec, &self.interfaces, has_port, source);
@@ -60,10 +60,10 @@ impl AdvertThread {
                     problem,
                 });
             }
-            let grouped = self.groups.of(&key).is_some();
+            let grouped = self.groups.group_of(&key).is_some();
             let config = config_of(&router.spec, &self.interfaces);
             self.act(&key, now, |router| {
-                router.fit(now, config);
+                router.configure(now, config);
                 if let Some(problem) = problem {
                     router.engine.handle_fault(now, problem.fault(), true);
                 }

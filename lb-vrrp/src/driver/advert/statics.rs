@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::key::RouterKey;
-use super::super::statics::Judgement;
+use super::super::statics::StaticState;
 use super::super::status::StaticStatus;
 use super::AdvertThread;
 use crate::{AddressFamily, StaticItems};
@@ -49,11 +49,11 @@ impl Statics {
 
 impl AdvertThread {
     /// Follows the result of the address thread for the static items.
-    pub(super) fn follow_statics(&mut self, judgement: Judgement) {
-        if !Arc::ptr_eq(&judgement.of, &self.statics.wanted) {
+    pub(super) fn follow_statics(&mut self, state: StaticState) {
+        if !Arc::ptr_eq(&state.statics, &self.statics.wanted) {
             return;
         }
-        self.statics.missing = judgement.missing;
+        self.statics.missing = state.missing;
         let changed = self.tracking.handle_statics(&self.statics.missing);
         self.follow_objects(Instant::now(), changed);
         if !std::mem::replace(&mut self.statics.tried, true) {
