@@ -43,11 +43,11 @@ pub(super) enum Hint {
     LinkGone {
         link: Link,
     },
-    /// A macvlan is not up any more.
+    /// A macvlan went down.
     Lowered {
         link: Link,
     },
-    /// An interface has come up: routes by it may be gone, whether its loss counted or not.
+    /// An interface came up: its routes may be missing, whether or not its loss counted.
     Raised,
     /// Notifications were lost: this is what there is now.
     Audit(Interfaces),
@@ -58,7 +58,7 @@ pub(super) enum Hint {
 pub(super) struct DesiredState {
     pub(super) routers: BTreeMap<RouterKey, Arc<DesiredRouter>>,
     virtual_links: Arc<[VirtualLink]>,
-    /// `None` as long as that is not known.
+    /// `None` until it is known.
     promoted: Option<Arc<[Link]>>,
     statics: Arc<StaticItems>,
     /// The static items with their interfaces.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use lb_host::AddressKey;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::hand_over::Successor;
@@ -425,7 +426,7 @@ impl AdvertThread {
                 keep,
             } => {
                 if let Some(router) = self.routers.get_mut(&router) {
-                    router.handle_address_ready(epoch, link, address, keep);
+                    router.handle_address_ready(epoch, AddressKey::new(link, address), keep);
                 }
             }
             Command::Reload {

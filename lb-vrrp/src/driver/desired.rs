@@ -46,7 +46,7 @@ pub(super) struct Burst {
 
 impl Burst {
     /// The burst of a new master.
-    pub(super) const fn of(policy: &Announcements) -> Self {
+    pub(super) const fn new(policy: &Announcements) -> Self {
         Self {
             repeat: policy.repeat,
             delay: policy.delay,

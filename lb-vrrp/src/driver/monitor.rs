@@ -99,7 +99,7 @@ pub(super) struct Monitor {
     pub(super) watcher: Watcher,
     pub(super) handle: rtnetlink::Handle,
     pub(super) watched: Watched,
-    /// All interfaces, for whoever needs them.
+    /// Publishes all interfaces.
     pub(super) table: watch::Sender<Interfaces>,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) hints: mpsc::Sender<Hint>,

@@ -216,7 +216,7 @@ pub(super) fn prepare(
             Some(Announcement {
                 socket,
                 frame: Arc::from(frame),
-                lane: Lane::of(
+                lane: Lane::new(
                     pacing,
                     &carrier.link.name,
                     AddressFamily::for_address(address.address),

@@ -16,7 +16,7 @@ use super::links::Interfaces;
 use super::mailbox::Mailbox;
 use super::needs::macvlan_of;
 use super::ports::{Place, Ports};
-use super::present::Present;
+use super::present::ReadyAddresses;
 use super::spec::RouterSpec;
 use super::succession::{HeldAddress, RouterEstate};
 use super::vmac::{Macvlan, Outlet, covers_adverts, mac_of};
@@ -24,7 +24,7 @@ use crate::{
     AdvertisedPriority, AnnounceReason, Authentication, Output, Received, RouterConfig, State,
     Transmit, VirtualAddress, VirtualRouter,
 };
-use lb_host::{Link, RoutingEntry};
+use lb_host::{AddressKey, Link, RoutingEntry};
 
 /// Bursts because of other routers' adverts are at least this far apart; the actuator's repeat
 /// follows the last of them in any case.
@@ -57,9 +57,9 @@ pub(super) struct Router {
     /// Whether addresses and routes are prepared for the present specification.
     prepared: bool,
     /// Addresses of this epoch that are on their interface.
-    ready: Present,
+    ready: ReadyAddresses,
     /// Of a predecessor, until the first epoch begins.
-    inherited: Present,
+    inherited: ReadyAddresses,
     /// What a predecessor held for it; goes with the first desired state.
     inheritance: Option<Inheritance>,
     held: bool,
@@ -79,7 +79,7 @@ pub(super) struct Router {
 impl Router {
     pub(super) fn new(key: RouterKey, spec: RouterSpec, engine: VirtualRouter) -> Self {
         let name: Arc<str> = Arc::from(spec.name.as_str());
-        let burst = Burst::of(&spec.announcements);
+        let burst = Burst::new(&spec.announcements);
         Self {
             key,
             name,
@@ -94,8 +94,8 @@ impl Router {
             addresses: Arc::new([]),
             routing: Arc::new([]),
             prepared: false,
-            ready: Present::default(),
-            inherited: Present::default(),
+            ready: ReadyAddresses::default(),
+            inherited: ReadyAddresses::default(),
             inheritance: None,
             held: false,
             shielded: false,
@@ -158,12 +158,8 @@ impl Router {
         if std::mem::replace(&mut self.prepared, true) && is_same {
             return;
         }
-        let is_prepared = |(link, address): &(u32, IpAddr)| {
-            addresses.iter().any(|prepared| {
-                prepared.link.index == *link && prepared.address.address == *address
-            })
-        };
-        self.ready.retain(is_prepared);
+        self.ready
+            .retain(|key| addresses.iter().any(|prepared| prepared.key() == key));
         self.addresses = addresses.into();
         self.routing = routing.into();
         if self.held {
@@ -315,7 +311,7 @@ impl Router {
         self.burst = match reason {
             AnnounceReason::BecameMaster | AnnounceReason::AddressesAdded { .. } => return,
             AnnounceReason::LosingAdvertisement { .. } => Burst::lower(policy),
-            _ => Burst::of(policy),
+            _ => Burst::new(policy),
         };
         if self.burst.repeat == 0 {
             return;
@@ -327,8 +323,7 @@ impl Router {
             self.last_burst = Some(now);
             self.bursts += 1;
             for prepared in self.addresses.iter() {
-                let place = (prepared.link.index, prepared.address.address);
-                if self.ready.keep(place).is_some()
+                if self.ready.keep(prepared.key()).is_some()
                     && let Some(announcement) = &prepared.announcement
                     && announcement.lane.is_none()
                 {
@@ -341,23 +336,15 @@ impl Router {
     }
 
     /// Announces an address that was added to its interface, unless announcements are paced.
-    pub(super) fn handle_address_ready(
-        &mut self,
-        epoch: u64,
-        link: u32,
-        address: IpAddr,
-        keep: bool,
-    ) {
+    pub(super) fn handle_address_ready(&mut self, epoch: u64, key: AddressKey, keep: bool) {
         if !self.held || self.epoch != epoch {
             return;
         }
-        if !self.ready.insert((link, address), keep) {
+        if !self.ready.insert(key, keep) {
             return;
         }
-        let prepared = self
-            .addresses
-            .iter()
-            .find(|prepared| prepared.link.index == link && prepared.address.address == address);
+        let mut addresses = self.addresses.iter();
+        let prepared = addresses.find(|prepared| prepared.key() == key);
         if let Some(announcement) = prepared.and_then(|prepared| prepared.announcement.as_ref())
             && announcement.lane.is_none()
         {
@@ -389,9 +376,7 @@ impl Router {
     /// The router as its successor needs to know it.
     pub(super) fn estate(&self, now: Instant) -> RouterEstate {
         let held = self.addresses.iter().filter_map(|prepared| {
-            let keep = self
-                .ready
-                .keep((prepared.link.index, prepared.address.address))?;
+            let keep = self.ready.keep(prepared.key())?;
             Some(HeldAddress {
                 link: Link::clone(&prepared.link),
                 address: VirtualAddress::clone(&prepared.address),
@@ -417,7 +402,7 @@ impl Router {
         self.engine = engine;
         self.send_failures = estate.send_failures;
         let ready = |held: &HeldAddress| {
-            let key = (held.link.index, held.address.address);
+            let key = AddressKey::new(held.link.index, held.address.address);
             (key, held.keep)
         };
         self.inherited = estate.held.iter().map(ready).collect();

@@ -44,13 +44,19 @@ impl Schedule {
     }
 
     /// Schedules what remains of the announcements that began in another process.
-    fn resume(&mut self, now: Instant, since: Instant, router: &DesiredRouter, of: &Prepared) {
+    fn resume(
+        &mut self,
+        now: Instant,
+        since: Instant,
+        router: &DesiredRouter,
+        prepared: &Prepared,
+    ) {
         let policy = &router.announcements;
         let repeat = since + policy.delay;
         self.again = policy.repeat;
         self.repeat_at = (repeat > now).then_some(repeat);
         self.refresh_at = policy.refresh.map(|every| repeat.max(now) + every);
-        self.extra_at = of.extra.map(|every| repeat.max(now) + every);
+        self.extra_at = prepared.extra.map(|every| repeat.max(now) + every);
     }
 
     /// Schedules what follows a burst at `now`.
@@ -113,13 +119,15 @@ impl Announcer {
     pub(super) fn start(&mut self, key: AddressKey, router_key: &RouterKey, routers: &Routers) {
         self.stop(key);
         let router = routers.get(router_key);
-        let Some((router, prepared)) = router.and_then(|of| Some((of, of.prepared(key)?))) else {
+        let Some((router, prepared)) =
+            router.and_then(|router| Some((router, router.prepared(key)?)))
+        else {
             return;
         };
         let mut schedule = Schedule::new(router_key);
         schedule.announced = router.announced;
         schedule.bursts = router.bursts;
-        let burst = Burst::of(&router.announcements);
+        let burst = Burst::new(&router.announcements);
         schedule.follow_burst(Instant::now(), router, burst, prepared);
         self.insert(key, Box::new(schedule));
         self.announce_in_turn(key, prepared, burst.repeat);
@@ -263,7 +271,10 @@ impl Announcer {
 
     /// A burst at this moment of an address that waits for its turn; the advert thread sends the others.
     fn announce_in_turn(&mut self, key: AddressKey, prepared: &Prepared, times: u32) {
-        let lane = prepared.announcement.as_ref().map(|of| of.lane.is_some());
+        let lane = prepared
+            .announcement
+            .as_ref()
+            .map(|announcement| announcement.lane.is_some());
         if lane == Some(true) {
             self.announce(key, prepared, times);
         }
@@ -288,7 +299,8 @@ impl Announcer {
             let schedule = self.schedules.get(&key);
             let router = schedule.and_then(|schedule| routers.get(&schedule.router));
             let prepared = router.and_then(|router| router.prepared(key));
-            if let Some(announcement) = prepared.and_then(|of| of.announcement.as_ref()) {
+            if let Some(announcement) = prepared.and_then(|prepared| prepared.announcement.as_ref())
+            {
                 announcement.send(1);
             }
         }

@@ -45,7 +45,7 @@ impl AdvertThread {
     fn settle_memory(&mut self) {
         if self.settled != Some(self.realtime) {
             self.settled = Some(self.realtime);
-            self.options.scheduling.settle(self.realtime);
+            self.options.scheduling.apply_to_process(self.realtime);
         }
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct Lane {
 
 impl Lane {
     /// The lane of an interface and family; none where nothing is paced.
-    pub(super) fn of(pacing: &Pacing, interface: &str, family: AddressFamily) -> Option<Self> {
+    pub(super) fn new(pacing: &Pacing, interface: &str, family: AddressFamily) -> Option<Self> {
         let (name, interval) = pacing.lane(interface, family)?;
         Some(Self {
             name,
