@@ -42,7 +42,7 @@ pub enum Error {
     NotEthernet {
         /// The router's name.
         router: String,
-        /// Its interface.
+        /// The interface.
         interface: String,
     },
     /// The process lacks a capability in its network namespace.
@@ -95,7 +95,7 @@ pub enum Error {
     NotMaster {
         /// The router's name.
         router: String,
-        /// Its state.
+        /// The state of the router.
         state: State,
         /// The address of the master, if known.
         master: Option<IpAddr>,

@@ -25,11 +25,11 @@ pub enum Event {
     Transitioned {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
         /// From, to, and why.
         transition: Transition,
-        /// Its effective priority.
+        /// The effective priority of the router.
         priority: Priority,
     },
     /// A packet was discarded. Sent once in 30 s per router, sender and kind of reason.
@@ -37,11 +37,11 @@ pub enum Event {
     Rejected {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
         /// Sender.
         source: IpAddr,
-        /// What was wrong with the packet.
+        /// The fault of the packet.
         reason: Rejected,
         /// Number of similar packets since the last such event.
         suppressed: u64,
@@ -51,7 +51,7 @@ pub enum Event {
     Noticed {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
         /// The condition.
         notice: Notice,
@@ -62,9 +62,9 @@ pub enum Event {
     AddressFailed {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
-        /// What failed.
+        /// The error.
         error: Arc<AddressError>,
     },
     /// Another program had deleted a virtual address of a Master, and the driver added it again.
@@ -72,7 +72,7 @@ pub enum Event {
     AddressRestored {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
         /// The address.
         address: IpAddr,
@@ -85,9 +85,9 @@ pub enum Event {
     RouteFailed {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
-        /// What failed.
+        /// The error.
         error: Arc<RouteError>,
     },
     /// A route or rule of a Master was missing, and the driver added it again.
@@ -95,7 +95,7 @@ pub enum Event {
     RouteRestored {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
         /// The route or rule.
         entry: RoutingEntry,
@@ -120,9 +120,9 @@ pub enum Event {
     InterfaceFailed {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
-        /// What failed.
+        /// The error.
         error: Arc<InterfaceError>,
     },
     /// The interfaces of a router gained or lost what it needs: carrier, or a source for adverts.
@@ -130,9 +130,9 @@ pub enum Event {
     LinkChanged {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
-        /// Its interface.
+        /// The interface of the router.
         interface: Arc<str>,
         /// The fault of the link; `None` once it has ended.
         problem: Option<LinkProblem>,
@@ -142,7 +142,7 @@ pub enum Event {
     PriorityChanged {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
         /// The effective priority before.
         from: Priority,
@@ -154,7 +154,7 @@ pub enum Event {
     ObjectChanged {
         /// The object.
         object: ObjectId,
-        /// Its verdict.
+        /// The verdict of the object.
         verdict: Verdict,
     },
     /// A sync group changed its state; the transitions of its routers are events of their own.
@@ -162,12 +162,12 @@ pub enum Event {
     GroupChanged {
         /// The group's name.
         group: Arc<str>,
-        /// Its state before.
+        /// The state before the change.
         from: State,
-        /// Its state from now on.
+        /// The state after the change.
         to: State,
     },
-    /// The advert thread ended without being asked to; the addresses have been removed.
+    /// The advert thread ended unexpectedly; the addresses have been removed.
     #[non_exhaustive]
     Stopped,
 }

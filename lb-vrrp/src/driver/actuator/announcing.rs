@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Announcements after the first burst, and all of them where they wait for their turn.
+//! Announcements after the first burst, and all announcements that are paced.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -20,11 +20,11 @@ struct Schedule {
     repeat_at: Option<Instant>,
     refresh_at: Option<Instant>,
     extra_at: Option<Instant>,
-    /// Since when another process held the address, until its announcements are scheduled here.
+    /// When the other process became Master, until the announcements are scheduled here.
     inherited: Option<Instant>,
     /// Announcements at `repeat_at`.
     again: u32,
-    /// The place among those that are due.
+    /// The time in [`Announcer::due`].
     next: Option<Instant>,
 }
 
@@ -115,7 +115,7 @@ impl Announcer {
         }
     }
 
-    /// An address of a new Master is on its interface.
+    /// Starts the announcements of an address of a new Master that is on its interface.
     pub(super) fn start(&mut self, key: AddressKey, router_key: &RouterKey, routers: &Routers) {
         self.stop(key);
         let router = routers.get(router_key);
@@ -141,7 +141,7 @@ impl Announcer {
         self.insert(key, Box::new(schedule));
     }
 
-    /// The desired state of a router changed: its addresses may be announced again, or not any more.
+    /// Applies a changed desired state of a router: starts or ends announcements of its addresses.
     pub(super) fn update(
         &mut self,
         router_key: &RouterKey,
@@ -193,7 +193,7 @@ impl Announcer {
         schedule.is_some_and(|schedule| schedule.router == *router)
     }
 
-    /// An address is not on its interface.
+    /// Ends the announcements of an address that is not on its interface.
     pub(super) fn stop(&mut self, key: AddressKey) {
         if let Some(schedule) = self.schedules.remove(&key) {
             if let Some(next) = schedule.next {
@@ -203,7 +203,7 @@ impl Announcer {
         }
     }
 
-    /// An interface is gone.
+    /// Ends the announcements on a deleted interface.
     pub(super) fn stop_on(&mut self, link: u32) {
         let on_link = self.schedules.keys().filter(|key| key.link == link);
         for key in on_link.copied().collect::<Vec<_>>() {
@@ -221,7 +221,7 @@ impl Announcer {
         self.reschedule(key);
     }
 
-    /// Puts an address where it is due next.
+    /// Updates the next time of an address.
     fn reschedule(&mut self, key: AddressKey) {
         let Some(schedule) = self.schedules.get_mut(&key) else {
             return;
@@ -241,12 +241,12 @@ impl Announcer {
         self.due.first().map(|(at, _)| *at)
     }
 
-    /// When the next announcement that waits for its turn may leave.
+    /// When the next paced announcement may be sent.
     pub(super) fn next_turn(&self) -> Option<Instant> {
         self.pacer.next_due(Instant::now())
     }
 
-    /// Sends the repeats and refreshes whose time has come.
+    /// Sends the repeats and refreshes that are due.
     pub(super) fn announce_due(&mut self, routers: &Routers) {
         let now = Instant::now();
         while let Some((_, key)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
@@ -269,7 +269,7 @@ impl Announcer {
         self.announce_next(routers);
     }
 
-    /// A burst at this moment of an address that waits for its turn; the advert thread sends the others.
+    /// Starts a burst of an address whose announcements are paced; the advert thread sends the others.
     fn announce_in_turn(&mut self, key: AddressKey, prepared: &Prepared, times: u32) {
         let lane = prepared
             .announcement
@@ -280,7 +280,7 @@ impl Announcer {
         }
     }
 
-    /// Sends at once, or has the announcement wait for its turn.
+    /// Sends announcements at once, or queues them where they are paced.
     fn announce(&mut self, key: AddressKey, prepared: &Prepared, times: u32) {
         let Some(announcement) = &prepared.announcement else {
             return;
@@ -293,7 +293,7 @@ impl Announcer {
         }
     }
 
-    /// Sends the announcements whose turn has come.
+    /// Sends the paced announcements that are due.
     pub(super) fn announce_next(&mut self, routers: &Routers) {
         while let Some(key) = self.pacer.pop(Instant::now()) {
             let schedule = self.schedules.get(&key);

@@ -80,7 +80,7 @@ impl Actuator {
             }
             (Claimant::Router(router), HostObject::Routing(entry)) => {
                 let name = self.name_of(&router);
-                warn!(instance = %name, vrid = %router.vrid, "{entry} was gone and is added again");
+                warn!(instance = %name, vrid = %router.vrid, "{entry} was missing and is added again");
                 Event::RouteRestored {
                     router: name,
                     vrid: router.vrid,
@@ -92,7 +92,7 @@ impl Actuator {
                 let Some(item) = self.desired.placed.name_of(&object.key()) else {
                     return;
                 };
-                warn!("static {item} was gone and is added again");
+                warn!("static {item} was missing and is added again");
                 Event::StaticRestored { item }
             }
         };

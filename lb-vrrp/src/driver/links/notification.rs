@@ -17,7 +17,7 @@ use lb_host::rtnetlink::bounded;
 /// The change of a notification that matters beyond the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::driver) enum Change {
-    /// Nothing.
+    /// No change.
     None,
     /// A link or address appeared or changed.
     Updated,

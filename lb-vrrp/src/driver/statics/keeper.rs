@@ -17,7 +17,7 @@ use crate::driver::key::Claimant;
 use crate::driver::links::Interfaces;
 use crate::driver::status::{StaticProblem, StaticStatus};
 
-/// How long the monitor may take to see an address that was just added.
+/// Longest wait until the monitor has seen an address that was just added.
 const SEEN: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
