@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the advert thread knows of static items; the address thread looks after them.
+//! The state of static items in the advert thread; the address thread adds them.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use crate::{AddressFamily, StaticItems};
 #[derive(Debug)]
 pub(super) struct Statics {
     wanted: Arc<StaticItems>,
-    /// The address thread has tried all of them.
+    /// Whether the address thread has tried to add all of them.
     tried: bool,
     missing: Vec<StaticStatus>,
 }
@@ -62,14 +62,19 @@ impl AdvertThread {
         }
     }
 
-    /// Whether a router has not begun because its interface is about to have a static address, from
-    /// which its adverts may have to come.
+    /// Whether a router has not started because its interface will have a static address, which may
+    /// be the source of its adverts.
     pub(super) fn awaits_static(&self, key: &RouterKey) -> bool {
         let waits = |interface: &str| {
-            let mut addresses = self.statics.wanted.addresses.iter().map(|of| &of.item);
-            addresses.any(|of| {
-                AddressFamily::for_address(of.address) == key.family
-                    && of.interface.as_deref() == Some(interface)
+            let mut addresses = self
+                .statics
+                .wanted
+                .addresses
+                .iter()
+                .map(|entry| &entry.item);
+            addresses.any(|address| {
+                AddressFamily::for_address(address.address) == key.family
+                    && address.interface.as_deref() == Some(interface)
             })
         };
         !self.statics.tried
