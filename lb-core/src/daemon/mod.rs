@@ -28,7 +28,6 @@ mod command;
 mod error;
 mod handover;
 mod lock;
-mod memory;
 mod ownership;
 mod plane;
 mod privileges;
