@@ -100,7 +100,7 @@ pub enum Error {
         /// Who is master, if it knows.
         master: Option<IpAddr>,
     },
-    /// Something took longer than [`Options::limit`](super::Options::limit).
+    /// Something took longer than [`DriverOptions::limit`](super::DriverOptions::limit).
     #[error("{operation} took longer than {limit:?}")]
     TimedOut {
         /// What was asked.

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lb_host::{Adopted, Desired, HostObject, Key, Reconciler};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::{Item, Placed, interfaces_of};
 use crate::StaticItems;
-use crate::driver::event::Event;
+use crate::driver::event::{Event, EventSender};
 use crate::driver::key::Claimant;
 use crate::driver::links::Interfaces;
 use crate::driver::status::{StaticProblem, StaticStatus};
@@ -22,7 +22,7 @@ const SEEN: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 pub(in crate::driver) struct Keeper {
-    events: mpsc::Sender<Event>,
+    events: EventSender,
     /// All interfaces, as the monitor knows them.
     table: Option<watch::Receiver<Interfaces>>,
     /// Those that static items name, as of the last look: index, and whether it is up.
@@ -41,7 +41,7 @@ pub(in crate::driver) struct Judgement {
 }
 
 impl Keeper {
-    pub(in crate::driver) fn new(events: mpsc::Sender<Event>) -> Self {
+    pub(in crate::driver) fn new(events: EventSender) -> Self {
         Self {
             events,
             table: None,
@@ -176,7 +176,7 @@ impl Keeper {
         for new in missing.iter().filter(|new| !reported.contains(new)) {
             let StaticStatus { item, problem, .. } = new;
             warn!("static {item} is missing: {problem}");
-            let _ = self.events.try_send(Event::StaticChanged {
+            self.events.send(Event::StaticChanged {
                 item: Arc::clone(item),
                 problem: Some(problem.clone()),
             });
@@ -186,7 +186,7 @@ impl Keeper {
             let wanted = placed.0.iter().any(|of| of.name == *item);
             if wanted && !missing.iter().any(|of| of.item == *item) {
                 info!("static {item} is there again");
-                let _ = self.events.try_send(Event::StaticChanged {
+                self.events.send(Event::StaticChanged {
                     item: Arc::clone(item),
                     problem: None,
                 });
