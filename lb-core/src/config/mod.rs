@@ -16,7 +16,7 @@
 //! # Examples
 //!
 //! ```
-//! use lb_check::Registry;
+//! use lb_core::check::Registry;
 //! use lb_core::config::{self, Mode};
 //!
 //! let text = "\
@@ -41,7 +41,7 @@
 //! The diagnostics of a wrong file name the mistake, its place, and the probable intention:
 //!
 //! ```
-//! use lb_check::Registry;
+//! use lb_core::check::Registry;
 //! use lb_core::config;
 //!
 //! let parsed = config::parse("glabal_defs {\n}\n", "lb.conf", &Registry::builtin());

@@ -21,7 +21,7 @@ use super::{Capabilities, DataPlane, DataPlaneError};
 /// # Examples
 /// ```
 /// use lb_core::dataplane::{DataPlane, MemoryPlane};
-/// use lb_ipvs::{Change, Scheduler, Service, ServiceKey};
+/// use lb_core::ipvs::{Change, Scheduler, Service, ServiceKey};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -55,7 +55,7 @@ use service::ServiceState;
 /// ```
 /// use lb_core::director::{Director, Output};
 /// use lb_core::model::{Model, RealServer, VirtualServer};
-/// use lb_ipvs::{Destination, Scheduler, Service, ServiceKey};
+/// use lb_core::ipvs::{Destination, Scheduler, Service, ServiceKey};
 ///
 /// let key = ServiceKey::tcp("192.168.1.50:80".parse()?);
 /// let server = Destination::new("192.168.1.61:80".parse()?);

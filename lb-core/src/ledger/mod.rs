@@ -106,7 +106,7 @@ pub enum Opened {
 /// # Examples
 /// ```
 /// use lb_core::ledger::{Identity, Ledger, Opened};
-/// use lb_ipvs::{OwnedChange, Record, ServiceKey};
+/// use lb_core::ipvs::{OwnedChange, Record, ServiceKey};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let directory = tempfile::tempdir()?;

@@ -116,9 +116,9 @@ impl CheckSpec {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use lb_check::Policy;
+    /// use lb_core::check::Policy;
     /// use lb_core::model::{CheckSpec, RealServer};
-    /// use lb_ipvs::Destination;
+    /// use lb_core::ipvs::Destination;
     ///
     /// let destination = Destination::new("192.0.2.61:80".parse()?);
     /// let check = CheckSpec::tcp(destination.address, Duration::from_secs(3))

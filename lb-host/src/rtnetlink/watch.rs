@@ -42,6 +42,7 @@ impl Subject {
 
 /// The messages of a datagram.
 #[derive(Clone, Debug, Default)]
+#[doc(hidden)]
 #[non_exhaustive]
 pub struct Notification {
     /// Those that were understood, in their order.
@@ -119,6 +120,7 @@ impl Watcher {
     }
 
     /// The socket, to set its buffer.
+    #[doc(hidden)]
     pub fn socket(&self) -> &Socket {
         self.0.socket_ref()
     }
