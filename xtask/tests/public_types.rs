@@ -46,7 +46,7 @@ const UNSTABLE: [&str; 19] = [
 
 /// The public items of a file that mention a type of an unstable crate.
 fn foreign(source: &str) -> Vec<String> {
-    let tokens: TokenStream = source.parse().unwrap();
+    let tokens: TokenStream = source.parse().unwrap_or_else(|error| panic!("{error}"));
     let mut scan = Scan::default();
     scan.imports(tokens.clone());
     scan.items(tokens);
@@ -124,10 +124,7 @@ impl Scan {
     }
 
     fn item(&mut self, item: &[TokenTree]) {
-        let is_public = item.first().is_some_and(|first| is_word(first, "pub"))
-            && !item
-                .get(1)
-                .is_some_and(|next| group(next, Delimiter::Parenthesis).is_some());
+        let is_public = is_public(item);
         let last = item.last().and_then(|last| group(last, Delimiter::Brace));
         let has = |word: &str| item.iter().any(|token| is_word(token, word));
         let head = if last.is_some() {
@@ -182,10 +179,7 @@ impl Scan {
         let fields: Vec<TokenTree> = fields.into_iter().collect();
         for field in fields.split(|token| is_punct(token, ',')) {
             let field = without_attributes(field);
-            let is_public = field.first().is_some_and(|first| is_word(first, "pub"))
-                && !field
-                    .get(1)
-                    .is_some_and(|next| group(next, Delimiter::Parenthesis).is_some());
+            let is_public = is_public(field);
             if is_public {
                 self.check(head, field);
             }
@@ -221,6 +215,13 @@ impl Scan {
             }
         }
     }
+}
+
+/// Whether an item or a field is `pub` without a restriction.
+fn is_public(tokens: &[TokenTree]) -> bool {
+    let (first, second) = (tokens.first(), tokens.get(1));
+    first.is_some_and(|first| is_word(first, "pub"))
+        && second.is_none_or(|next| group(next, Delimiter::Parenthesis).is_none())
 }
 
 /// Length of the item that begins `tokens`: up to a `;` or a group in braces.

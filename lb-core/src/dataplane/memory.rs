@@ -56,11 +56,13 @@ struct Fault {
 
 impl MemoryPlane {
     /// An empty table.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// What the table holds now.
+    #[must_use]
     pub fn table(&self) -> Table {
         self.lock().table.clone()
     }
@@ -74,6 +76,7 @@ impl MemoryPlane {
     }
 
     /// The changes made through [`DataPlane::apply`] since the last call, in order.
+    #[must_use]
     pub fn take_applied(&self) -> Vec<Change> {
         std::mem::take(&mut self.lock().applied)
     }

@@ -132,6 +132,7 @@ pub struct Ledger {
 
 impl Ledger {
     /// A ledger without a file: what is owned is forgotten with the process.
+    #[must_use]
     pub const fn in_memory() -> Self {
         Self {
             owned: Owned::new(),
@@ -187,11 +188,13 @@ impl Ledger {
     }
 
     /// The services and destinations that are owned.
+    #[must_use]
     pub const fn owned(&self) -> &Owned {
         &self.owned
     }
 
     /// The sync daemons that are owned.
+    #[must_use]
     pub fn sync_daemons(&self) -> &[SyncState] {
         &self.sync
     }

@@ -86,6 +86,7 @@ pub struct Model {
 
 impl Model {
     /// Starts an empty model.
+    #[must_use]
     pub fn builder() -> ModelBuilder {
         ModelBuilder::default()
     }

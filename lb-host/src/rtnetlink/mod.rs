@@ -61,6 +61,7 @@ impl Rtnetlink {
 
     /// Changes the network namespace that `handle` was opened in.
     #[doc(hidden)]
+    #[must_use]
     pub const fn new(handle: rtnetlink::Handle, owner: Owner) -> Self {
         Self {
             handle,
@@ -103,6 +104,7 @@ pub async fn bounded<T>(
 
 /// The kernel's error number where there is one.
 #[doc(hidden)]
+#[must_use]
 pub fn io_error(error: rtnetlink::Error) -> io::Error {
     match error {
         rtnetlink::Error::NetlinkError(message) => message.to_io(),

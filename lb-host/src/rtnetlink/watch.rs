@@ -71,6 +71,7 @@ impl Notification {
     }
 
     /// Whether a route or rule with the mark of `owner` may have been deleted.
+    #[must_use]
     pub fn may_delete_routing(&self, owner: Owner) -> bool {
         let protocol = RouteProtocol::from(owner.protocol);
         let deletes = |message: &RouteNetlinkMessage| match message {
@@ -121,6 +122,7 @@ impl Watcher {
 
     /// The socket, to set its buffer.
     #[doc(hidden)]
+    #[must_use]
     pub fn socket(&self) -> &Socket {
         self.0.socket_ref()
     }

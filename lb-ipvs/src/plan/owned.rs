@@ -104,6 +104,7 @@ impl OwnedService {
     }
 
     /// Its destinations that are owned, by address.
+    #[must_use]
     pub fn destinations(&self) -> impl ExactSizeIterator<Item = (SocketAddr, Record<Destination>)> {
         self.destinations
             .iter()
@@ -198,6 +199,7 @@ impl Owned {
     }
 
     /// All owned services, by key.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&ServiceKey, &OwnedService)> {
         self.services.iter()
     }

@@ -272,6 +272,7 @@ impl LinkProblem {
     ];
 
     /// What it is to the engine.
+    #[must_use]
     pub const fn fault(self) -> FaultReason {
         match self {
             Self::Missing => FaultReason::InterfaceMissing,

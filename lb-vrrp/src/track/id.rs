@@ -26,6 +26,7 @@ pub enum ObjectId {
 
 impl ObjectId {
     /// Its name.
+    #[must_use]
     pub const fn name(&self) -> &Arc<str> {
         match self {
             Self::Interface(name)

@@ -33,6 +33,7 @@ pub struct Offer {
 
 impl Offer {
     /// Puts together what came from another process.
+    #[must_use]
     pub const fn new(document: String, descriptors: Vec<OwnedFd>) -> Self {
         Self {
             document,
