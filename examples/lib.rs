@@ -10,9 +10,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use lb_core::daemon::{self, Command, DaemonOptions, RunError, Source};
+use lb_core::ipvs::IpvsHandle;
 use lb_core::model::{Model, RouterSpec};
-use lb_ipvs::IpvsHandle;
-use lb_vrrp::{AdvertInterval, Priority, RouterConfig, Version, Vrid};
+use lb_core::vrrp::{AdvertInterval, Priority, RouterConfig, Version, Vrid};
 use tempfile::TempDir;
 use tests_kernel::net::{Client, Host, HttpServer, Lan, NetError, wait_until};
 use tokio::runtime::Builder;

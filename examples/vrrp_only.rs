@@ -72,15 +72,11 @@ async fn demo() -> Result<(), Box<dyn Error>> {
         run("sh", &["-c", CABLE, "sh", &id, address])?;
         child.stdin.as_mut().ok_or("no stdin")?.write_all(b"\n")?;
     }
-    println!(
-        "router-a holds {ADDRESS} after {:.1?}",
-        until_held(&a).await?
-    );
+    let took = until_held(&a).await?;
+    println!("router-a holds {ADDRESS} after {took:.1?}");
     a.kill()?;
-    println!(
-        "router-b holds {ADDRESS} after {:.1?}",
-        until_held(&b).await?
-    );
+    let took = until_held(&b).await?;
+    println!("router-b holds {ADDRESS} after {took:.1?}");
     Ok(b.kill()?)
 }
 
