@@ -53,7 +53,7 @@ pub enum DesiredChange {
 /// ```
 /// use lb_core::dataplane::{MemoryPlane, Reconciler};
 /// use lb_core::ledger::Ledger;
-/// use lb_ipvs::{Change, Destination, Scheduler, Service, ServiceKey, TableService};
+/// use lb_core::ipvs::{Change, Destination, Scheduler, Service, ServiceKey, TableService};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -106,7 +106,7 @@ pub enum Opened {
 /// # Examples
 /// ```
 /// use lb_core::ledger::{Identity, Ledger, Opened};
-/// use lb_ipvs::{OwnedChange, Record, ServiceKey};
+/// use lb_core::ipvs::{OwnedChange, Record, ServiceKey};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let directory = tempfile::tempdir()?;
@@ -132,6 +132,7 @@ pub struct Ledger {
 
 impl Ledger {
     /// A ledger without a file: what is owned is forgotten with the process.
+    #[must_use]
     pub const fn in_memory() -> Self {
         Self {
             owned: Owned::new(),
@@ -187,6 +188,7 @@ impl Ledger {
     }
 
     /// The services and destinations that are owned.
+    #[must_use]
     pub const fn owned(&self) -> &Owned {
         &self.owned
     }
@@ -197,6 +199,7 @@ impl Ledger {
     }
 
     /// The sync daemons that are owned.
+    #[must_use]
     pub fn sync_daemons(&self) -> &[SyncState] {
         &self.sync
     }

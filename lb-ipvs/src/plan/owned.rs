@@ -263,6 +263,7 @@ impl Owned {
     }
 
     /// All owned services, by key.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&ServiceKey, &OwnedService)> {
         self.services.iter()
     }

@@ -290,6 +290,7 @@ impl Table {
     }
 
     /// The keys of the services, in their order.
+    #[must_use]
     pub fn keys(&self) -> impl ExactSizeIterator<Item = &ServiceKey> {
         self.services.keys()
     }

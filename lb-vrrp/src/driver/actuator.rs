@@ -13,7 +13,7 @@ use tracing::info;
 
 use super::advert::Command;
 use super::desired::{DesiredRouter, Inheritance};
-use super::event::Event;
+use super::event::{Event, EventSender};
 use super::host::host_address;
 use super::key::{Claimant, RouterKey};
 use super::links::Interfaces;
@@ -80,7 +80,7 @@ pub(super) struct Actuator {
     mailbox: Arc<Mailbox>,
     commands: mpsc::Sender<Command>,
     hints: mpsc::Receiver<Hint>,
-    events: mpsc::Sender<Event>,
+    events: EventSender,
     desired: DesiredState,
     /// Names of routers, also of removed ones.
     names: BTreeMap<RouterKey, Arc<str>>,
@@ -125,7 +125,7 @@ impl Actuator {
         mailbox: Arc<Mailbox>,
         commands: mpsc::Sender<Command>,
         hints: mpsc::Receiver<Hint>,
-        events: mpsc::Sender<Event>,
+        events: EventSender,
     ) -> Self {
         Self {
             host,
@@ -191,7 +191,7 @@ impl Actuator {
                 last_attempts -= 1;
                 if done || last_attempts == 0 {
                     if end == End::Failed {
-                        let _ = self.events.try_send(Event::Stopped);
+                        self.events.send(Event::Stopped);
                     }
                     return;
                 }

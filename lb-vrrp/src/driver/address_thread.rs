@@ -19,13 +19,13 @@ use lb_host::{HostPlane, Rtnetlink};
 use super::advert::Command;
 use super::buffers::widen;
 use super::error::Error;
-use super::event::Event;
+use super::event::{Event, EventSender};
 use super::host::OWNER;
 use super::links::Interfaces;
 use super::mailbox::Mailbox;
 use super::monitor::{self, Monitor, Watched};
+use super::options::DriverOptions;
 use super::routing::Watch;
-use super::spec::Options;
 use super::vmac;
 use crate::NetlinkBuffers;
 
@@ -38,7 +38,7 @@ pub(super) struct Work {
     pub(super) manager: Option<Box<dyn HostPlane>>,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) commands: mpsc::Sender<Command>,
-    pub(super) events: mpsc::Sender<Event>,
+    pub(super) events: EventSender,
     pub(super) watched: Watched,
     pub(super) table: watch::Sender<Interfaces>,
 }
@@ -50,16 +50,19 @@ pub(super) struct Idle {
 }
 
 impl Idle {
-    /// Starts the thread, in the network namespace of the calling one.
-    pub(super) fn start(options: Options) -> Result<Self, Error> {
+    /// Starts the thread in the network namespace of the calling thread; the future resolves when
+    /// the sockets are open.
+    pub(super) fn start(options: DriverOptions) -> impl Future<Output = Result<Self, Error>> {
         let starting = Thread::start_runtime("vrrp-address", options.limit, async move || {
             options.scheduling.apply("vrrp-address");
             let netlink = open(options.netlink)?;
             let (work, orders) = oneshot::channel();
             Ok((work, run(netlink, orders)))
         });
-        let (thread, work) = starting.wait()?;
-        Ok(Self { work, thread })
+        async {
+            let (thread, work) = starting.ready().await?;
+            Ok(Self { work, thread })
+        }
     }
 
     /// Sends the work to the thread. The returned thread ends when the advert thread has ended and no
@@ -87,7 +90,7 @@ async fn run(netlink: Netlink, orders: oneshot::Receiver<Work>) {
         // A Master whose addresses are not kept in order must not continue; the owner of the driver
         // decides how to end.
         error!("{panic}; please report this");
-        let _ = events.send(Event::Stopped).await;
+        events.deliver(Event::Stopped).await;
     }
 }
 

@@ -21,23 +21,24 @@ use self::reopen::Reopen;
 use self::statics::Statics;
 use self::take_over::Waiting;
 use super::error::Error;
-use super::event::Events;
+use super::event::EventSender;
 use super::groups::Groups;
 use super::key::RouterKey;
 use super::links::Interfaces;
 use super::mailbox::{End, Mailbox};
+use super::options::DriverOptions;
 use super::ports::Ports;
 use super::reactor::Reactor;
 use super::router::{Router, Surroundings};
 use super::routers::Routers;
 use super::socket::PacketSocket;
-use super::spec::{Configuration, Options};
 use super::statics::StaticState;
 use super::status::{DriverStatus, Resigned};
 use super::succession::{Heir, Offer, Succession, SuccessionError};
 use super::timer::{DeadlineTimer, Lateness};
 use super::tracked::{ObjectId, Report, Tracking};
 use super::vmac::Naming;
+use crate::spec::Configuration;
 use crate::{Pacing, State};
 
 mod configure;
@@ -115,13 +116,13 @@ pub(super) struct AdvertThread {
     reports: mpsc::Receiver<(ObjectId, Report)>,
     /// Resolves when the handle is dropped.
     handle: oneshot::Receiver<()>,
-    events: Events,
+    events: EventSender,
     /// Somebody who may take over.
     successor: Option<Successor>,
     /// The routers are another process's as yet.
     waiting: Option<Waiting>,
     lateness: Lateness,
-    options: Options,
+    options: DriverOptions,
     realtime: bool,
     /// The value of `realtime` for which limits and memory were set.
     settled: Option<bool>,
@@ -145,8 +146,8 @@ impl AdvertThread {
         mailbox: Arc<Mailbox>,
         (commands, reports): (mpsc::Receiver<Command>, mpsc::Receiver<(ObjectId, Report)>),
         (handle, heir): (oneshot::Receiver<()>, Option<Heir>),
-        events: Events,
-        options: Options,
+        events: EventSender,
+        options: DriverOptions,
     ) -> Result<Self, Error> {
         let failed = |source| Error::Thread { source };
         let reactor = Reactor::new().map_err(failed)?;

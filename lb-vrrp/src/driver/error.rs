@@ -100,7 +100,7 @@ pub enum Error {
         /// The address of the master, if known.
         master: Option<IpAddr>,
     },
-    /// An operation took longer than [`Options::limit`](super::Options::limit).
+    /// An operation took longer than [`DriverOptions::limit`](super::DriverOptions::limit).
     #[error("{operation} took longer than {limit:?}")]
     TimedOut {
         /// The operation.

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the driver tells its owner.
+//! Events of a driver.
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use lb_host::RoutingEntry;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
 
-use super::error::{AddressError, InterfaceError};
+use super::error::{AddressError, Error, InterfaceError};
 use super::routing::RouteError;
 use super::status::StaticProblem;
 use super::tracked::ObjectId;
 use crate::track::Verdict;
 use crate::{FaultReason, Notice, Priority, Rejected, State, Transition, Vrid};
 
-/// Something happened. Events are told, never asked for: nothing waits for the reader, and what
-/// does not fit the channel is counted in
-/// [`DriverStatus::events_dropped`](super::DriverStatus::events_dropped).
+/// An event of a driver. The driver does not wait for the reader: events that do not fit the channel
+/// are dropped, and counted in [`DriverStatus::events_dropped`](super::DriverStatus::events_dropped).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
@@ -172,26 +173,66 @@ pub enum Event {
     Stopped,
 }
 
-/// The sending side: it never waits.
+/// The events of a [`Driver`](super::Driver). One thing that happens to a router precedes the next
+/// one; events of different threads of the driver may overtake each other.
 #[derive(Debug)]
-pub(super) struct Events {
-    sender: mpsc::Sender<Event>,
-    dropped: u64,
-}
+pub struct Events(mpsc::Receiver<Event>);
 
 impl Events {
-    pub(super) const fn new(sender: mpsc::Sender<Event>) -> Self {
-        Self { sender, dropped: 0 }
+    /// Waits for the next event; `None` when the driver has ended and all events are received.
+    ///
+    /// # Cancel safety
+    ///
+    /// No event is lost when the future is dropped.
+    pub async fn recv(&mut self) -> Option<Event> {
+        self.0.recv().await
     }
 
-    pub(super) fn tell(&mut self, event: Event) {
+    /// Returns the next event if there is one already, and `None` otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stopped`] when the driver has ended and all events are received.
+    pub fn try_recv(&mut self) -> Result<Option<Event>, Error> {
+        match self.0.try_recv() {
+            Ok(event) => Ok(Some(event)),
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => Err(Error::Stopped),
+        }
+    }
+}
+
+/// Sends events without waiting.
+#[derive(Clone, Debug)]
+pub(super) struct EventSender {
+    sender: mpsc::Sender<Event>,
+    dropped: Arc<AtomicU64>,
+}
+
+/// Returns the two ends of a channel that holds `capacity` events, at least one.
+pub(super) fn channel(capacity: usize) -> (EventSender, Events) {
+    let (sender, events) = mpsc::channel(capacity.max(1));
+    let dropped = Arc::default();
+    (EventSender { sender, dropped }, Events(events))
+}
+
+impl EventSender {
+    /// Sends an event, or counts the event as dropped if the channel is full.
+    pub(super) fn send(&self, event: Event) {
         if self.sender.try_send(event).is_err() {
-            self.dropped += 1;
+            self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    pub(super) const fn dropped(&self) -> u64 {
-        self.dropped
+    /// Sends an event that must not be dropped; waits while the channel is full.
+    pub(super) async fn deliver(&self, event: Event) {
+        // Fails without a reader.
+        let _ = self.sender.send(event).await;
+    }
+
+    /// Number of events that did not fit the channel.
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
     }
 }
 
@@ -231,6 +272,7 @@ impl LinkProblem {
     ];
 
     /// The fault of the engine for this problem.
+    #[must_use]
     pub const fn fault(self) -> FaultReason {
         match self {
             Self::Missing => FaultReason::InterfaceMissing,

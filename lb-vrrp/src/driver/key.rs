@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::spec::RouterSpec;
+use crate::spec::RouterSpec;
 use crate::{AddressFamily, Vrid};
 
 /// The identity of a router: two specifications with the same key are the same router with different

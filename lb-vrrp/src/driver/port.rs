@@ -12,10 +12,10 @@ use super::limiter::UnknownSources;
 use super::links::Interface;
 use super::reactor::Reactor;
 use super::socket::{Incoming, Protocol, VrrpSocket};
-use super::spec::RouterSpec;
 use super::status::InterfaceStatus;
 use super::succession::{OfferedPort, PassedPort, PassedSocket};
 use super::vmac::Receiver;
+use crate::spec::RouterSpec;
 use crate::{AddressFamily, Authentication, MacAddr, Transmit};
 use lb_host::Link;
 

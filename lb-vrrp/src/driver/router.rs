@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use tracing::warn;
 
 use super::desired::{Burst, DesiredRouter, Inheritance, Inherited, Prepared};
-use super::event::{Event, Events, LinkProblem};
+use super::event::{Event, EventSender, LinkProblem};
 use super::key::RouterKey;
 use super::limiter::RejectedLimiter;
 use super::links::Interfaces;
@@ -17,9 +17,9 @@ use super::mailbox::Mailbox;
 use super::needs::macvlan_of;
 use super::ports::{Place, Ports};
 use super::present::ReadyAddresses;
-use super::spec::RouterSpec;
 use super::succession::{HeldAddress, RouterEstate};
 use super::vmac::{Macvlan, Outlet, covers_adverts, mac_of};
+use crate::spec::RouterSpec;
 use crate::{
     AdvertisedPriority, AnnounceReason, Authentication, Output, Received, RouterConfig, State,
     Transmit, VirtualAddress, VirtualRouter,
@@ -34,7 +34,7 @@ const BURST_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Surroundings<'a> {
     pub(super) ports: &'a mut Ports,
     pub(super) mailbox: &'a Mailbox,
-    pub(super) events: &'a mut Events,
+    pub(super) events: &'a EventSender,
 }
 
 #[derive(Debug)]
@@ -200,14 +200,14 @@ impl Router {
         &mut self,
         now: Instant,
         packet: Received<'_>,
-        events: &mut Events,
+        events: &EventSender,
     ) -> bool {
         self.update_clock(now);
         let Err(reason) = self.engine.handle_advertisement(now, packet) else {
             return true;
         };
         if let Some(suppressed) = self.limiter.admit(now, packet.source, &reason) {
-            events.tell(Event::Rejected {
+            events.send(Event::Rejected {
                 router: Arc::clone(&self.name),
                 vrid: self.key.vrid,
                 source: packet.source,
@@ -258,13 +258,13 @@ impl Router {
                 self.publish(around.mailbox);
             }
             Output::Announce { reason } => self.announce(now, &reason, around.mailbox),
-            Output::Transitioned(transition) => around.events.tell(Event::Transitioned {
+            Output::Transitioned(transition) => around.events.send(Event::Transitioned {
                 router: Arc::clone(&self.name),
                 vrid: self.key.vrid,
                 transition,
                 priority: self.engine.effective_priority(),
             }),
-            Output::Noticed(notice) => around.events.tell(Event::Noticed {
+            Output::Noticed(notice) => around.events.send(Event::Noticed {
                 router: Arc::clone(&self.name),
                 vrid: self.key.vrid,
                 notice,

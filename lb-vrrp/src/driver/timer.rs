@@ -139,6 +139,7 @@ impl Lateness {
     ];
 
     /// How many timers were served.
+    #[must_use]
     pub fn count(&self) -> u64 {
         self.buckets.iter().sum()
     }

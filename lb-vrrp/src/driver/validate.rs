@@ -4,8 +4,8 @@
 use super::error::Error;
 use super::links::{Interface, Interfaces};
 use super::needs::interfaces_of;
-use super::spec::Configuration;
 use super::vmac::Macvlan;
+use crate::spec::Configuration;
 
 /// Checks all that can be checked without the kernel.
 pub(super) fn configuration(configuration: &Configuration) -> Result<(), Error> {
@@ -49,7 +49,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::driver::spec::RouterSpec;
+    use crate::spec::RouterSpec;
     use crate::{RouterConfig, Vrid};
 
     fn spec(name: &str, interface: &str, vrid: u8) -> RouterSpec {

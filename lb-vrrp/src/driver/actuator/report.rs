@@ -96,7 +96,7 @@ impl Actuator {
                 Event::StaticRestored { item }
             }
         };
-        let _ = self.events.try_send(event);
+        self.events.send(event);
     }
 
     fn report_failed(&self, claimant: Option<Claimant>, change: &Change, source: io::Error) {
@@ -125,7 +125,7 @@ impl Actuator {
             HostObject::Routing(entry) => {
                 error!(instance = %name, %vrid, error = %source, "cannot {change}, trying again");
                 let error = Arc::new(RouteError::new(operation, entry, source));
-                let _ = self.events.try_send(Event::RouteFailed {
+                self.events.send(Event::RouteFailed {
                     router: name,
                     vrid,
                     error,
@@ -139,7 +139,7 @@ impl Actuator {
             "cannot change a virtual address, trying again"
         );
         let error = AddressError::new(operation, address, &link.name, source);
-        let _ = self.events.try_send(Event::AddressFailed {
+        self.events.send(Event::AddressFailed {
             router: name,
             vrid,
             error: Arc::new(error),
@@ -169,7 +169,7 @@ impl Actuator {
                 operation = %error.operation, error = %error.source,
                 "cannot change a virtual interface, trying again every second"
             );
-            let _ = self.events.try_send(Event::InterfaceFailed {
+            self.events.send(Event::InterfaceFailed {
                 router: name,
                 vrid: router.vrid,
                 error: Arc::new(error),

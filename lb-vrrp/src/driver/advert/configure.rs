@@ -9,9 +9,9 @@ use super::super::error::Error;
 use super::super::key::RouterKey;
 use super::super::needs::{config_of, interface_of};
 use super::super::router::Router;
-use super::super::spec::{Configuration, RouterSpec};
 use super::AdvertThread;
 use crate::spec::SpecError;
+use crate::spec::{Configuration, RouterSpec};
 use crate::{AddressFamily, VirtualRouter};
 use lb_host::Link;
 

@@ -29,7 +29,7 @@ impl AdvertThread {
         changed: impl IntoIterator<Item = (ObjectId, Verdict)>,
     ) {
         for (object, verdict) in changed {
-            self.events.tell(Event::ObjectChanged { object, verdict });
+            self.events.send(Event::ObjectChanged { object, verdict });
         }
         while let Some(output) = self.tracking.poll_output() {
             match output {
@@ -42,7 +42,7 @@ impl AdvertThread {
                     if before == priority {
                         continue;
                     }
-                    self.events.tell(Event::PriorityChanged {
+                    self.events.send(Event::PriorityChanged {
                         router: Arc::clone(&known.name),
                         vrid: router.vrid,
                         from: before,
@@ -110,7 +110,7 @@ impl AdvertThread {
             }
         }
         if let Some((from, to)) = changed {
-            self.events.tell(Event::GroupChanged {
+            self.events.send(Event::GroupChanged {
                 group: Arc::clone(name),
                 from,
                 to,

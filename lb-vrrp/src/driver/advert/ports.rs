@@ -11,11 +11,11 @@ use super::super::error::Error;
 use super::super::key::{PortKey, RouterKey};
 use super::super::needs::{announcer, interfaces_of};
 use super::super::port::Port;
-use super::super::spec::RouterSpec;
 use super::super::succession::PassedPort;
 use super::super::vmac::VirtualLink;
 use super::AdvertThread;
 use crate::MacAddr;
+use crate::spec::RouterSpec;
 use lb_host::Link;
 
 impl AdvertThread {

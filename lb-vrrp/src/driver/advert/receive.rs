@@ -94,7 +94,7 @@ impl AdvertThread {
             encapsulation,
             payload: datagram.payload,
         };
-        let proves = router.receive(now, received, &mut self.events) && sticky;
+        let proves = router.receive(now, received, &self.events) && sticky;
         let mut around = Surroundings {
             ports: &mut self.ports,
             mailbox: &self.mailbox,

@@ -54,7 +54,7 @@ impl AdvertThread {
             router.connected = interface.is_some_and(|interface| interface.up);
             if problem != router.problem {
                 router.problem = problem;
-                self.events.tell(Event::LinkChanged {
+                self.events.send(Event::LinkChanged {
                     router: Arc::clone(&router.name),
                     vrid: key.vrid,
                     interface: Arc::clone(&key.interface),

@@ -17,7 +17,7 @@ use self::worker::{Answer, Answers, Worker};
 use super::error::Error;
 use super::handle::watched;
 use super::links::Interfaces;
-use super::spec::Configuration;
+use crate::spec::Configuration;
 use crate::{LinkPoll, PollMethod};
 
 /// Time between two rounds.

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lb_host::{Adopted, Desired, HostObject, Key, Reconciler};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::{Item, Placed, interfaces_of};
 use crate::StaticItems;
-use crate::driver::event::Event;
+use crate::driver::event::{Event, EventSender};
 use crate::driver::key::Claimant;
 use crate::driver::links::Interfaces;
 use crate::driver::status::{StaticProblem, StaticStatus};
@@ -22,7 +22,7 @@ const SEEN: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 pub(in crate::driver) struct Keeper {
-    events: mpsc::Sender<Event>,
+    events: EventSender,
     /// All interfaces as the monitor sees them.
     table: Option<watch::Receiver<Interfaces>>,
     /// The interfaces that static items name, as of the last look: index, and whether it is up.
@@ -41,7 +41,7 @@ pub(in crate::driver) struct StaticState {
 }
 
 impl Keeper {
-    pub(in crate::driver) fn new(events: mpsc::Sender<Event>) -> Self {
+    pub(in crate::driver) fn new(events: EventSender) -> Self {
         Self {
             events,
             table: None,
@@ -178,7 +178,7 @@ impl Keeper {
         for new in missing.iter().filter(|new| !reported.contains(new)) {
             let StaticStatus { item, problem, .. } = new;
             warn!("static {item} is missing: {problem}");
-            let _ = self.events.try_send(Event::StaticChanged {
+            self.events.send(Event::StaticChanged {
                 item: Arc::clone(item),
                 problem: Some(problem.clone()),
             });
@@ -188,7 +188,7 @@ impl Keeper {
             let wanted = placed.0.iter().any(|placed| placed.name == *item);
             if wanted && !missing.iter().any(|missing| missing.item == *item) {
                 info!("static {item} is present again");
-                let _ = self.events.try_send(Event::StaticChanged {
+                self.events.send(Event::StaticChanged {
                     item: Arc::clone(item),
                     problem: None,
                 });

@@ -8,9 +8,9 @@ use std::time::Instant;
 use super::{ObjectId, Report, Source};
 use crate::driver::key::RouterKey;
 use crate::driver::links::Interfaces;
-use crate::driver::spec::Configuration;
 use crate::driver::status::{ObjectStatus, StaticStatus, TrackedStatus};
 use crate::driver::succession::ObjectEstate;
+use crate::spec::Configuration;
 use crate::track::{Object, Output, Tracker, Verdict, Weight};
 use crate::{Priority, StaticItems, TrackGroup};
 

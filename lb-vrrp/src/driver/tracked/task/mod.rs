@@ -48,7 +48,7 @@ impl TrackerTask {
     /// # Errors
     ///
     /// [`Error::Thread`] if the thread or its runtime cannot be created, [`Error::TimedOut`] after `limit`.
-    pub(in crate::driver) fn start(
+    pub(in crate::driver) async fn start(
         objects: Vec<ObjectSpec>,
         runner: Arc<dyn ScriptRunner>,
         reports: Reports,
@@ -59,7 +59,7 @@ impl TrackerTask {
         let starting = Thread::start_runtime("vrrp-tracker", limit, async move || {
             Ok(((), Tracker::new(runner, reports).run(orders)))
         });
-        let (thread, ()) = starting.wait()?;
+        let (thread, ()) = starting.ready().await?;
         Ok(Self { wanted, thread })
     }
 

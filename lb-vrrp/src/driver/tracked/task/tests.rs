@@ -143,7 +143,9 @@ async fn the_thread_ends_with_its_scripts() {
     let runner = Arc::new(crate::driver::CommandRunner);
     let limit = Duration::from_secs(30);
     let (sender, _reports) = mpsc::channel(8);
-    let task = TrackerTask::start(vec![sleeper], runner, sender, limit).unwrap();
+    let task = TrackerTask::start(vec![sleeper], runner, sender, limit)
+        .await
+        .unwrap();
     let until = async |what: &str, condition: &dyn Fn() -> bool| {
         let start = Instant::now();
         while !condition() {
