@@ -68,6 +68,7 @@ mod lexer;
 mod line;
 mod links;
 mod method;
+mod notify;
 mod read;
 mod real;
 mod resolve;
@@ -214,6 +215,7 @@ fn run(main: Found, includes: &mut dyn Includes, registry: &Registry) -> Parsed 
         findings,
         includes,
         checks: shared::SharedChecks::default(),
+        scripts: resolve::KnownScripts::default(),
     };
     let host = gethostname::gethostname();
     let login = std::env::var("LOGNAME").or_else(|_| std::env::var("USER"));

@@ -42,6 +42,7 @@
 mod builder;
 mod error;
 mod global;
+mod notify;
 mod real_server;
 mod router;
 mod validate;
@@ -58,6 +59,7 @@ pub use lb_vrrp::{
     Announcements, Scope, StaticItem, StaticItems, TrackGroup, VirtualAddress, VirtualRoute,
     VirtualRule,
 };
+pub use notify::{Fifo, NotifyFifos, NotifyScript, RouterEvent, RouterNotify, ServerNotify};
 pub use real_server::{CheckSpec, RealServer};
 pub use router::{SyncGroup, VrrpInstance};
 pub use virtual_server::VirtualServer;
