@@ -372,8 +372,8 @@ impl fmt::Display for Output {
             }
             Self::Notify(notify::Notification::Script(call)) => {
                 write!(f, "script of {}:", call.object)?;
-                let words = call.script.argv.iter();
-                words.map(|word| write!(f, " {}", word.display())).collect()
+                let mut words = call.script.argv.iter();
+                words.try_for_each(|word| write!(f, " {}", word.display()))
             }
             Self::Notify(notify::Notification::Line(line)) => {
                 write!(f, "line: {}", line.text.trim_end())

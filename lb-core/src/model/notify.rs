@@ -79,8 +79,8 @@ pub enum RouterEvent {
 pub struct RouterNotify {
     /// The script of each event.
     pub scripts: BTreeMap<RouterEvent, NotifyScript>,
-    /// A removal by a reload is the event [`Deleted`](RouterEvent::Deleted) instead of
-    /// [`Fault`](RouterEvent::Fault). keepalived: `notify_deleted`.
+    /// A removal by a reload is the event [`Deleted`](RouterEvent::Deleted), instead of a fault that
+    /// starts the script of [`Any`](RouterEvent::Any) only. keepalived: `notify_deleted`.
     pub reports_deletion: bool,
     /// Changes of the effective priority are written to the FIFOs. keepalived:
     /// `notify_priority_changes`, `vrrp_notify_priority_changes`.

@@ -21,6 +21,9 @@ pub enum RouterPhase {
     Fault,
     /// The daemon stops.
     Stop,
+    /// A reload removed the router, which has no `notify_deleted`: keepalived calls that a fault, and
+    /// does not start the script for faults.
+    Removed,
     /// A reload removed the router, which has `notify_deleted`.
     Deleted,
 }
@@ -41,18 +44,19 @@ impl RouterPhase {
         if notify.reports_deletion {
             Self::Deleted
         } else {
-            Self::Fault
+            Self::Removed
         }
     }
 
-    const fn event(self) -> RouterEvent {
-        match self {
+    const fn event(self) -> Option<RouterEvent> {
+        Some(match self {
             Self::Master => RouterEvent::Master,
             Self::Backup => RouterEvent::Backup,
             Self::Fault => RouterEvent::Fault,
             Self::Stop => RouterEvent::Stop,
+            Self::Removed => return None,
             Self::Deleted => RouterEvent::Deleted,
-        }
+        })
     }
 
     /// The word in arguments and lines.
@@ -60,7 +64,7 @@ impl RouterPhase {
         match self {
             Self::Master => "MASTER",
             Self::Backup => "BACKUP",
-            Self::Fault => "FAULT",
+            Self::Fault | Self::Removed => "FAULT",
             Self::Stop => "STOP",
             Self::Deleted => "DELETED",
         }
@@ -91,7 +95,8 @@ fn phase_notifications(
 ) -> Vec<Notification> {
     let mut made = Vec::with_capacity(3);
     let object = || format!("{kind} {name}");
-    if let Some(script) = notify.scripts.get(&phase.event()) {
+    let own = phase.event().and_then(|event| notify.scripts.get(&event));
+    if let Some(script) = own {
         made.push(Notification::script(object(), script.clone()));
     }
     if let Some(script) = notify.scripts.get(&RouterEvent::Any) {

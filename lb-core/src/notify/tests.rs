@@ -78,6 +78,16 @@ fn a_router_starts_the_script_of_its_state_then_the_general_one_then_writes_a_li
 }
 
 #[test]
+fn a_removed_router_starts_the_general_script_alone() {
+    let made = router_notifications(&router(all_scripts()), RouterPhase::Removed, priority());
+    let expected = [
+        "INSTANCE VI 1: Any|a b|INSTANCE|VI 1|FAULT|120",
+        "Vrrp INSTANCE \"VI 1\" FAULT 120\n",
+    ];
+    assert_eq!(text(&made), expected);
+}
+
+#[test]
 fn a_group_does_the_same_with_priority_0() {
     let mut group = SyncGroup::new(GroupSpec::new("VG", ["VI 1"]));
     let line = ["Vrrp GROUP \"VG\" BACKUP 0\n"];

@@ -62,7 +62,7 @@ pub(super) fn router(
     let group = groups.find(|group| group.members.iter().any(|member| member.value == name));
     let changes = written
         .priority_changes
-        .or(group.and_then(|group| group.notify.priority_changes))
+        .or_else(|| group?.notify.priority_changes)
         .or(config.global.fifos.priority_changes);
     let mut notify = scripts(context, &config.global.script_rules, written);
     notify.priority_changes = changes.is_some_and(|at| at.value);
@@ -105,12 +105,12 @@ pub(super) fn server(
 pub(super) fn fifos(context: &mut Context<'_>, global: &GlobalConfig) -> NotifyFifos {
     let rules = &global.script_rules;
     let written = &global.fifos;
-    let mut fifos = NotifyFifos::default();
-    fifos.all = fifo(context, rules, &written.all);
-    fifos.vrrp = fifo(context, rules, &written.vrrp);
-    fifos.servers = fifo(context, rules, &written.servers);
-    fifos.states_on_reload = written.states_on_reload.is_some_and(|at| at.value);
-    fifos
+    NotifyFifos {
+        all: fifo(context, rules, &written.all),
+        vrrp: fifo(context, rules, &written.vrrp),
+        servers: fifo(context, rules, &written.servers),
+        states_on_reload: written.states_on_reload.is_some_and(|at| at.value),
+    }
 }
 
 fn fifo(context: &mut Context<'_>, rules: &ScriptRules, written: &FifoConfig) -> Option<Fifo> {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 mod health;
+mod notify;
 mod reload;
 #[cfg(feature = "daemon")]
 mod restore;
