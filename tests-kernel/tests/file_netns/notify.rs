@@ -9,6 +9,8 @@ use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use socket2::{Domain, Protocol, Socket, Type};
 use testbed::play_at_once;
 use tests_kernel::cluster::{Director, Software};
@@ -19,8 +21,8 @@ use super::{BOTH, DEADLINE, TestResult, runs_scripts};
 const GLOBAL: &str = "\
 global_defs {
     script_user root
-    notify_fifo @DIR@/fifo
-    vrrp_notify_fifo @DIR@/vrrp
+    notify_fifo @DIR@/first
+    vrrp_notify_fifo @DIR@/second
     vrrp_notify_priority_changes
 }
 vrrp_script chk {
@@ -95,6 +97,10 @@ vrrp_instance VI_4 {
     notify_fault \"@DIR@/tell 4 fault\"
 }
 ";
+
+/// The FIFO for all lines, which the test creates, and the one for one kind, which the daemon creates.
+const FIRST: &str = "first";
+const SECOND: &str = "second";
 
 const COMMON: &str = "priority 100\n    advert_int 0.5\n    version 3";
 
@@ -260,6 +266,8 @@ impl Scene {
         fs::create_dir_all(&directory)?;
         let log = directory.join("log");
         fs::write(&log, "")?;
+        let first = directory.join(FIRST);
+        mkfifo(&first, Mode::S_IRUSR | Mode::S_IWUSR)?;
         let log = log.display();
         script(
             &directory.join("tell"),
@@ -278,7 +286,7 @@ printf '%s\\n' \"$* $(readlink /proc/$$/fd/0) $(readlink /proc/$$/fd/2) $leads\"
             director,
             directory,
             story,
-            fifos: Vec::new(),
+            fifos: vec![open(&first)?],
             calls: 0,
             text: String::new(),
         })
@@ -292,45 +300,37 @@ printf '%s\\n' \"$* $(readlink /proc/$$/fd/0) $(readlink /proc/$$/fd/2) $leads\"
         Ok(())
     }
 
-    /// Opens the FIFOs once the daemon has created them.
-    pub(crate) fn open_fifos(&mut self, names: [&str; 2]) -> TestResult {
-        for name in names {
-            let path = self.directory.join(name);
-            let found = wait_until(name, DEADLINE, || {
-                fs::symlink_metadata(&path).map_err(|_| self.director.log())
-            })?;
-            assert!(found.file_type().is_fifo());
-            assert_eq!(found.permissions().mode() & 0o7777, 0o600);
-            let mut options = OpenOptions::new();
-            options.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
-            self.fifos.push(options.open(&path)?);
-        }
+    /// Opens the FIFO that the daemon creates: it gets the lines of one kind.
+    pub(crate) fn open_second(&mut self) -> TestResult {
+        let path = self.directory.join(SECOND);
+        let found = wait_until(SECOND, DEADLINE, || {
+            fs::symlink_metadata(&path).map_err(|_| self.director.log())
+        })?;
+        assert!(found.file_type().is_fifo());
+        assert_eq!(found.permissions().mode() & 0o7777, 0o600);
+        self.fifos.push(open(&path)?);
         Ok(())
     }
 
-    /// Checks that both FIFOs are gone and that the second has had the same lines.
-    pub(crate) fn check_second_fifo(
-        &mut self,
-        names: [&str; 2],
-        story: &'static [Expected],
-    ) -> TestResult {
-        let software = self.director.software();
-        for name in names {
-            assert!(!self.directory.join(name).exists(), "{software}: {name}");
-        }
-        let mut text = String::new();
+    /// Checks that the second FIFO has had the same lines as the first since the start. Not after a
+    /// reload, for which keepalived makes another one.
+    pub(crate) fn check_second(&mut self, steps: &[Expected]) -> TestResult {
         let mut second = self.fifos.pop().ok_or("no FIFO")?;
-        // EAGAIN cannot come: no writer is left.
-        second.read_to_string(&mut text)?;
-        let all = story.iter().flat_map(|(_, _, lines)| *lines).copied();
+        let text = read_all(&mut second);
+        let all = steps.iter().flat_map(|(_, _, lines)| *lines).copied();
         let mut expected: Vec<&str> = all.collect();
-        // keepalived ends the lines of servers with a NUL byte as well.
-        let text = text.replace('\0', "");
         let mut found: Vec<&str> = text.lines().collect();
         expected.sort_unstable();
         found.sort_unstable();
-        assert_eq!(found, expected, "{software}");
+        assert_eq!(found, expected, "{}", self.director.software());
         Ok(())
+    }
+
+    /// Checks that the end has removed the FIFO that the daemon had created, and not the other one.
+    pub(crate) fn check_end(&self) {
+        let software = self.director.software();
+        assert!(self.directory.join(FIRST).exists(), "{software}");
+        assert!(!self.directory.join(SECOND).exists(), "{software}");
     }
 
     /// All calls of scripts so far.
@@ -341,10 +341,7 @@ printf '%s\\n' \"$* $(readlink /proc/$$/fd/0) $(readlink /proc/$$/fd/2) $leads\"
 
     fn read(&mut self) {
         if let Some(fifo) = self.fifos.first_mut() {
-            // EAGAIN ends it: nothing more is there.
-            let mut bytes = Vec::new();
-            let _ = fifo.read_to_end(&mut bytes);
-            self.text.push_str(&String::from_utf8_lossy(&bytes));
+            self.text.push_str(&read_all(fifo));
         }
     }
 
@@ -364,9 +361,24 @@ printf '%s\\n' \"$* $(readlink /proc/$$/fd/0) $(readlink /proc/$$/fd/2) $leads\"
         let mut found: Vec<String> = self.log().drain(self.calls..).collect();
         self.calls += found.len();
         found.sort();
-        let text = std::mem::take(&mut self.text).replace('\0', "");
+        let text = std::mem::take(&mut self.text);
         Ok((found, by_object(text.lines())))
     }
+}
+
+fn open(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
+    options.open(path)
+}
+
+/// The lines that are there; keepalived ends those of servers with a NUL byte, too.
+fn read_all(fifo: &mut File) -> String {
+    let mut bytes = Vec::new();
+    // EAGAIN ends it: nothing more is there.
+    let _ = fifo.read_to_end(&mut bytes);
+    bytes.retain(|byte| *byte != 0);
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn script(path: &Path, body: &str) -> TestResult {
@@ -420,7 +432,7 @@ fn story(software: Software) -> TestResult<Vec<Step>> {
     let mut scene = Scene::new(software, &lan, STORY)?;
     scene.configure(&[GLOBAL, GROUP, REMOVED])?;
     scene.director.start()?;
-    scene.open_fifos(["fifo", "vrrp"])?;
+    scene.open_second()?;
     let mut steps = vec![scene.step()?];
     let low = scene.directory.join("low");
     fs::write(&low, "")?;
@@ -434,13 +446,14 @@ fn story(software: Software) -> TestResult<Vec<Step>> {
     steps.push(scene.step()?);
     scene.director.host().set_cable(true)?;
     steps.push(scene.step()?);
+    scene.check_second(STORY.get(..6).unwrap_or_default())?;
     scene.configure(&[GLOBAL, GROUP])?;
     scene.director.reload()?;
     steps.push(scene.step()?);
     let (status, log) = scene.director.stop()?;
     assert!(status.success(), "{software}: {log}");
     steps.push(scene.step()?);
-    scene.check_second_fifo(["fifo", "vrrp"], STORY)?;
+    scene.check_end();
     Ok(steps)
 }
 

@@ -13,8 +13,8 @@ use super::{BOTH, TestResult};
 const GLOBAL: &str = "\
 global_defs {
     script_user root
-    notify_fifo @DIR@/fifo
-    lvs_notify_fifo @DIR@/lvs
+    notify_fifo @DIR@/first
+    lvs_notify_fifo @DIR@/second
 }
 virtual_server 192.168.1.50 81 {
     delay_loop 1
@@ -174,7 +174,7 @@ fn story(software: Software) -> TestResult<Vec<Step>> {
     fs::write(&second, "")?;
     scene.configure(&[GLOBAL, REMOVED])?;
     scene.director.start()?;
-    scene.open_fifos(["fifo", "lvs"])?;
+    scene.open_second()?;
     let mut steps = vec![scene.step()?];
     fs::remove_file(&first)?;
     steps.push(scene.step()?);
@@ -184,13 +184,14 @@ fn story(software: Software) -> TestResult<Vec<Step>> {
     steps.push(scene.step()?);
     fs::write(&second, "")?;
     steps.push(scene.step()?);
+    scene.check_second(STORY.get(..5).unwrap_or_default())?;
     scene.configure(&[GLOBAL, ADDED])?;
     scene.director.reload()?;
     steps.push(scene.step()?);
     let (status, log) = scene.director.stop()?;
     assert!(status.success(), "{software}: {log}");
     steps.push(scene.step()?);
-    scene.check_second_fifo(["fifo", "lvs"], STORY)?;
+    scene.check_end();
     Ok(steps)
 }
 
