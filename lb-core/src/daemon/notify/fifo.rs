@@ -202,9 +202,10 @@ mod tests {
     }
 
     fn all(path: &Path) -> NotifyFifos {
-        let mut fifos = NotifyFifos::default();
-        fifos.all = Some(Fifo::new(path));
-        fifos
+        NotifyFifos {
+            all: Some(Fifo::new(path)),
+            ..NotifyFifos::default()
+        }
     }
 
     fn read(path: &Path) -> String {

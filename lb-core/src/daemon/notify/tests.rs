@@ -162,9 +162,10 @@ async fn one_object_does_not_take_the_room_of_others() {
 fn fifos(path: &Path, script: Option<NotifyScript>) -> NotifyFifos {
     let mut fifo = Fifo::new(path);
     fifo.script = script;
-    let mut fifos = NotifyFifos::default();
-    fifos.vrrp = Some(fifo);
-    fifos
+    NotifyFifos {
+        vrrp: Some(fifo),
+        ..NotifyFifos::default()
+    }
 }
 
 #[tokio::test]

@@ -76,8 +76,10 @@ fn a_state_is_notified_with_the_priority_of_that_moment_before_it_is_mailed() {
 
 #[test]
 fn a_changed_priority_is_notified_once_and_not_in_fault() {
-    let mut notify = RouterNotify::default();
-    notify.priority_changes = true;
+    let notify = RouterNotify {
+        priority_changes: true,
+        ..RouterNotify::default()
+    };
     let mut director = Director::new(routers(&[router("VI_1", 100, notify)]));
     director.handle_priority("VI_1", priority(110));
     assert!(notified(&mut director).is_empty(), "before the first state");
