@@ -85,6 +85,7 @@ impl Running {
         {
             tokio::spawn(old.shutdown(LAST_MAILS));
         }
+        self.objects.clone_from(&model.objects);
         self.director.replace_model(model);
         start::log_findings(&self.source, &loaded.findings);
         self.findings = loaded.findings;
