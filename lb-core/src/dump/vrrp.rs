@@ -71,7 +71,7 @@ fn write_router(text: &mut String, moment: &Moment<'_>, router: &RouterMoment<'_
     text.push_str("   Number of config faults = 0\n");
     writeln!(text, "   Number of tracker faults = {}", router.faults)?;
     writeln!(text, "   Last transition = {}", Timestamp(router.since))?;
-    if router.state == State::Master
+    if router.state == State::Backup
         && let Some(priority) = router.master_priority
     {
         writeln!(text, "   Master priority = {}", priority.get())?;

@@ -3,6 +3,7 @@
 
 mod full_pipe;
 mod resign;
+mod signals;
 mod upgrade;
 mod upgrade_vmacs;
 
