@@ -32,7 +32,7 @@ pub(crate) struct RunOptions {
     pub(crate) pid_files: PidPaths,
     /// Write the whole state to the log once the daemon has started.
     pub(crate) dump: bool,
-    /// Go on when SIGINT comes.
+    /// Ignore SIGINT.
     pub(crate) ignore_interrupt: bool,
     /// Write a core file when the process crashes.
     pub(crate) core_dump: bool,

@@ -47,7 +47,7 @@ pub(crate) fn of_daemon(options: &RunOptions, user: &User) -> PathBuf {
         return control.clone();
     }
     let default = user.default_socket();
-    let folder = default.parent().unwrap_or(Path::new("/"));
+    let folder = default.parent().unwrap_or_else(|| Path::new("/"));
     if let Some(pid_file) = options.pid_files.parent.as_deref()
         && options.pid_files.is_parent_given
     {

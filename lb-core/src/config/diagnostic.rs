@@ -144,16 +144,19 @@ impl Diagnostics {
     }
 
     /// How many there are.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.items.len()
     }
 
     /// Whether there is none.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
     /// Whether a strict reading refuses the file.
+    #[must_use]
     pub fn has_errors(&self) -> bool {
         self.items
             .iter()
@@ -166,6 +169,7 @@ impl Diagnostics {
     }
 
     /// How many findings are errors.
+    #[must_use]
     pub fn errors(&self) -> usize {
         self.items
             .iter()
@@ -174,21 +178,25 @@ impl Diagnostics {
     }
 
     /// How many findings are warnings.
+    #[must_use]
     pub fn warnings(&self) -> usize {
         self.items.len() - self.errors()
     }
 
     /// The texts that were read.
+    #[must_use]
     pub fn sources(&self) -> &Sources {
         &self.sources
     }
 
     /// Where a finding begins.
+    #[must_use]
     pub fn location(&self, diagnostic: &Diagnostic) -> Location<'_> {
         self.sources.location(diagnostic.span)
     }
 
     /// One finding in one line: `file:line:column: error: message; did you mean "word"?`.
+    #[must_use]
     pub fn line(&self, diagnostic: &Diagnostic) -> String {
         let Location { file, line, column } = self.location(diagnostic);
         let mut text = format!(
@@ -210,6 +218,7 @@ impl Diagnostics {
 
     /// All findings with the lines they speak of, a caret below each, and a count at the end. `colour`
     /// adds terminal colours.
+    #[must_use]
     pub fn render(&self, colour: bool) -> String {
         let renderer = if colour {
             Renderer::styled()

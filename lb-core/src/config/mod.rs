@@ -16,7 +16,7 @@
 //! # Examples
 //!
 //! ```
-//! use lb_check::Registry;
+//! use lb_core::check::Registry;
 //! use lb_core::config::{self, Mode};
 //!
 //! let text = "\
@@ -41,7 +41,7 @@
 //! The diagnostics of a wrong file name the mistake, its place, and the probable intention:
 //!
 //! ```
-//! use lb_check::Registry;
+//! use lb_core::check::Registry;
 //! use lb_core::config;
 //!
 //! let parsed = config::parse("glabal_defs {\n}\n", "lb.conf", &Registry::builtin());
@@ -122,11 +122,13 @@ pub struct Parsed {
 
 impl Parsed {
     /// Everything that was found.
+    #[must_use]
     pub fn diagnostics(&self) -> &Diagnostics {
         &self.diagnostics
     }
 
     /// Whether this mode gives a model.
+    #[must_use]
     pub fn is_accepted(&self, mode: Mode) -> bool {
         match mode {
             Mode::Strict => !self.diagnostics.has_errors(),
@@ -135,6 +137,7 @@ impl Parsed {
     }
 
     /// The model, if this mode gives one; see [`is_accepted`](Self::is_accepted).
+    #[must_use]
     pub fn model(&self, mode: Mode) -> Option<&Model> {
         self.is_accepted(mode).then_some(&self.model)
     }
@@ -154,6 +157,7 @@ impl Parsed {
     }
 
     /// The model, if this mode gives one, and all findings.
+    #[must_use]
     pub fn into_parts(self, mode: Mode) -> (Option<Model>, Diagnostics) {
         let accepted = self.is_accepted(mode);
         (accepted.then_some(self.model), self.diagnostics)
@@ -192,11 +196,13 @@ pub fn load(path: impl AsRef<Path>, registry: &Registry) -> Parsed {
 /// let version = keywords.iter().find(|keyword| keyword.name == "vrrp_version").unwrap();
 /// assert_eq!((version.block, version.argument.as_str()), ("global_defs", "NUMBER, 2 to 3"));
 /// ```
+#[must_use]
 pub fn keywords() -> Vec<KeywordHelp> {
     keywords::Level::help()
 }
 
 /// Returns the keyword nearest to a misspelt one.
+#[must_use]
 pub fn nearest_keyword(word: &str) -> Option<&'static str> {
     let names = keywords::Level::help()
         .into_iter()

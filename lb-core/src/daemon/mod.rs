@@ -15,11 +15,11 @@
 //! | event | what happens |
 //! |---|---|
 //! | [`Command::Reload`], `SIGHUP` | the file is read; with errors nothing changes, else the difference is applied |
-//! | [`Command::Stop`], `SIGTERM` | priority 0, addresses removed; when a backup has had the time to take over, our entries are deleted from the table ([`Options::keep`]: kept) |
+//! | [`Command::Stop`], `SIGTERM` | priority 0, addresses removed; when a backup has had the time to take over, our entries are deleted from the table ([`DaemonOptions::keep`]: kept) |
 //! | advert thread or data plane task ends | priority 0, addresses removed, **table kept**, [`RunError::Died`] |
 //! | control server or address monitor panics | run again, later each time |
 //! | check runtime ends | started again; verdicts are kept |
-//! | another process with [`Options::upgrade`] | it takes over the virtual routers, addresses and table stay, this one ends |
+//! | another process with [`DaemonOptions::upgrade`] | it takes over the virtual routers, addresses and table stay, this one ends |
 //! | `kill -9` | the next start removes stale addresses and adopts the table by its ledger |
 
 mod addresses;
@@ -29,7 +29,6 @@ mod dump;
 mod error;
 mod handover;
 mod lock;
-mod memory;
 mod ownership;
 mod plane;
 mod privileges;
@@ -63,13 +62,13 @@ pub use source::{Source, SourceError};
 
 use tokio::sync::mpsc;
 
-/// The default of [`Options::control`].
+/// The default of [`DaemonOptions::control`].
 pub const DEFAULT_CONTROL: &str = "/run/lb/lb.sock";
 
 /// Options of a daemon besides its configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Options {
+pub struct DaemonOptions {
     /// The control socket; one daemon for each. The lock (`.lock`) and the ownership ledger
     /// (`.ledger`) lie beside it.
     pub control: PathBuf,
@@ -90,7 +89,7 @@ pub struct Options {
     pub dump_directory: PathBuf,
 }
 
-impl Default for Options {
+impl Default for DaemonOptions {
     fn default() -> Self {
         Self {
             control: PathBuf::from(DEFAULT_CONTROL),
@@ -105,7 +104,7 @@ impl Default for Options {
     }
 }
 
-impl Options {
+impl DaemonOptions {
     /// Sets the control socket.
     #[must_use]
     pub fn with_control(mut self, control: impl Into<PathBuf>) -> Self {
@@ -162,12 +161,12 @@ impl Options {
 ///
 /// # Examples
 /// ```no_run
-/// use lb_core::daemon::{self, Options, Source};
+/// use lb_core::daemon::{self, DaemonOptions, Source};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let commands = daemon::signals()?;
 /// let source = Source::file("/etc/keepalived/keepalived.conf");
-/// let daemon = daemon::start(source, Options::default()).await?;
+/// let daemon = daemon::start(source, DaemonOptions::default()).await?;
 /// println!("started, with virtual routers: {}", daemon.has_routers());
 /// daemon.serve(commands).await?;
 /// # Ok(())
@@ -204,7 +203,7 @@ impl Daemon {
 /// # Errors
 /// [`RunError`] when it cannot start: nothing was changed if the error is known in advance; if the
 /// kernel refuses something later, addresses are removed and the table is kept for the next start.
-pub async fn start(source: Source, options: Options) -> Result<Daemon, RunError> {
+pub async fn start(source: Source, options: DaemonOptions) -> Result<Daemon, RunError> {
     start::start(source, options).await.map(Daemon)
 }
 
@@ -220,17 +219,17 @@ pub async fn start(source: Source, options: Options) -> Result<Daemon, RunError>
 ///
 /// # Examples
 /// ```no_run
-/// use lb_core::daemon::{self, Options, Source};
+/// use lb_core::daemon::{self, DaemonOptions, Source};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let source = Source::file("/etc/keepalived/keepalived.conf");
-/// daemon::run(source, Options::default(), daemon::signals()?).await?;
+/// daemon::run(source, DaemonOptions::default(), daemon::signals()?).await?;
 /// # Ok(())
 /// # }
 /// ```
 pub async fn run(
     source: Source,
-    options: Options,
+    options: DaemonOptions,
     commands: mpsc::Receiver<Command>,
 ) -> Result<(), RunError> {
     start(source, options).await?.serve(commands).await

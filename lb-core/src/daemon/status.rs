@@ -63,7 +63,7 @@ impl Running {
     /// The advert thread at this moment; none without virtual routers, or if it does not answer.
     pub(super) async fn driver_status(&self) -> Option<DriverStatus> {
         let routers = self.parts.routers.as_ref()?;
-        let status = tokio::time::timeout(PATIENCE, routers.handle.status());
+        let status = tokio::time::timeout(PATIENCE, routers.driver.status());
         status.await.ok().flatten()
     }
 

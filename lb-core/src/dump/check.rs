@@ -11,6 +11,7 @@ use crate::director::{CheckState, RealServerState, VirtualServerState};
 use crate::model::{CheckSpec, RealServer, VirtualServer};
 
 /// Settings, virtual servers, real servers and their checks.
+#[must_use]
 pub fn check_data(moment: &Moment<'_>) -> String {
     let mut text = global_data(moment);
     // Writing to a string cannot fail.

@@ -8,6 +8,7 @@ use super::Moment;
 use crate::model::{Global, MailSettings};
 
 /// The settings of the process.
+#[must_use]
 pub fn global_data(moment: &Moment<'_>) -> String {
     let mut text = "------< Global definitions >------\n".to_owned();
     // Writing to a string cannot fail.

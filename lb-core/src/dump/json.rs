@@ -23,6 +23,7 @@ pub enum JsonVersion {
 
 /// The virtual routers with their counters, one line with a newline at its end; `None` without virtual
 /// routers: keepalived writes no file then.
+#[must_use]
 pub fn json(moment: &Moment<'_>, version: JsonVersion) -> Option<String> {
     if moment.routers.is_empty() {
         return None;

@@ -58,6 +58,7 @@ pub struct Moment<'a> {
 
 impl<'a> Moment<'a> {
     /// A daemon with nothing but settings.
+    #[must_use]
     pub const fn new(global: &'a Global) -> Self {
         Self {
             global,
@@ -95,6 +96,7 @@ pub struct RouterMoment<'a> {
 
 impl<'a> RouterMoment<'a> {
     /// A virtual router that has just been made.
+    #[must_use]
     pub fn new(instance: &'a VrrpInstance) -> Self {
         Self {
             instance,

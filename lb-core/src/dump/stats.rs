@@ -6,6 +6,7 @@ use std::fmt::{self, Write as _};
 use super::{Moment, RouterMoment};
 
 /// The counters of the virtual routers; empty if there is none.
+#[must_use]
 pub fn stats(moment: &Moment<'_>) -> String {
     let mut text = String::new();
     for router in &moment.routers {

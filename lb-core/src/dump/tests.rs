@@ -31,7 +31,7 @@ fn read(name: &str) -> String {
 
 /// The configuration of the recordings.
 fn recorded_model() -> Model {
-    let loaded = config::load(&data("keepalived.conf"), &Registry::builtin());
+    let loaded = config::load(data("keepalived.conf"), &Registry::builtin());
     loaded.into_model(Mode::Lenient).unwrap()
 }
 

@@ -10,7 +10,11 @@ use lb_vrrp::{AddressFamily, Authentication, State, Version};
 use super::{MASK, Moment, RouterMoment, global_data, item, state_name};
 use crate::model::{FileSource, ObjectSpec, ProcessSource, ScriptSource, Source};
 
+/// Selects things of one kind.
+type Filter<T> = fn(&T) -> bool;
+
 /// Settings, virtual routers, sync groups and tracked objects.
+#[must_use]
 pub fn vrrp_data(moment: &Moment<'_>) -> String {
     let mut text = global_data(moment);
     // Writing to a string cannot fail.
@@ -243,7 +247,7 @@ fn write_lines(text: &mut String, lines: &[String]) -> fmt::Result {
 }
 
 fn write_tracked(text: &mut String, router: &RouterMoment<'_>) -> fmt::Result {
-    let kinds: [(&str, fn(&ObjectId) -> bool, &str); 4] = [
+    let kinds: [(&str, Filter<ObjectId>, &str); 4] = [
         (
             "interfaces",
             |id| matches!(id, ObjectId::Interface(_)),
@@ -272,7 +276,7 @@ fn write_tracked(text: &mut String, router: &RouterMoment<'_>) -> fmt::Result {
 
 fn write_objects(text: &mut String, moment: &Moment<'_>) -> fmt::Result {
     let mut last = "";
-    let kinds: [(&str, fn(&Source) -> bool); 3] = [
+    let kinds: [(&str, Filter<Source>); 3] = [
         ("Scripts", |source| matches!(source, Source::Script(_))),
         ("Track files", |source| matches!(source, Source::File(_))),
         ("Track processes", |source| {

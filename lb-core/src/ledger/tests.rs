@@ -519,11 +519,11 @@ fn only_a_regular_file_is_read() {
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
     Ledger::open(&fifo, identity()).unwrap_err();
     let target = directory.path().join("target");
-    std::fs::write(&target, "precious\n").unwrap();
+    fs::write(&target, "precious\n").unwrap();
     let link = directory.path().join("link");
     std::os::unix::fs::symlink(&target, &link).unwrap();
     Ledger::open(&link, identity()).unwrap_err();
-    assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious\n");
+    assert_eq!(fs::read_to_string(&target).unwrap(), "precious\n");
 }
 
 #[test]

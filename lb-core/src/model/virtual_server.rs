@@ -41,6 +41,7 @@ pub struct VirtualServer {
 
 impl VirtualServer {
     /// A virtual server without real servers and with every default.
+    #[must_use]
     pub fn new(service: Service) -> Self {
         Self {
             service,
@@ -130,6 +131,7 @@ impl VirtualServer {
     }
 
     /// The name in logs and mails, as keepalived writes it: `[192.168.1.50]:tcp:80`, or `FWM 5`.
+    #[must_use]
     pub fn name(&self) -> String {
         match self.service.key {
             ServiceKey::Address { protocol, address } => socket_name(address, Some(protocol)),
@@ -142,6 +144,7 @@ impl VirtualServer {
     }
 
     /// The transport protocol, none for a firewall mark.
+    #[must_use]
     pub fn protocol(&self) -> Option<Protocol> {
         match self.service.key {
             ServiceKey::Address { protocol, .. } => Some(protocol),

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use lb_core::{
     config::Diagnostics,
-    daemon::{self, Options, Source},
+    daemon::{self, DaemonOptions, Source},
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -159,8 +159,8 @@ fn source(file: PathBuf, options: &RunOptions) -> Source {
     }
 }
 
-fn settings(options: &RunOptions) -> Options {
-    let settings = Options::default()
+fn settings(options: &RunOptions) -> DaemonOptions {
+    let settings = DaemonOptions::default()
         .with_keep(options.keep)
         .with_upgrade(options.upgrade)
         .with_upgrade_command(upgrade_command(options))

@@ -90,7 +90,7 @@ fn topology(text: &str) -> Vec<String> {
     let rest = &text[begin..];
     let end = rest
         .find("------< VRRP Sockpool")
-        .or(rest.find("------< VRRP Sync"));
+        .or_else(|| rest.find("------< VRRP Sync"));
     let lines = rest[..end.unwrap()].lines();
     lines
         .filter(|line| {

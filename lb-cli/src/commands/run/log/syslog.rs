@@ -86,7 +86,7 @@ impl Sink for Syslog {
                 }
             }
             if attempts > 1 {
-                thread::sleep(RETRY);
+                thread::park_timeout(RETRY);
             }
         }
     }
