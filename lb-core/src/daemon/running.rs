@@ -18,9 +18,11 @@ use crate::control::{Listening, Request};
 use crate::director::{CheckId, Director, Output};
 use crate::ledger::Ledger;
 use crate::mail::{Mailer, Message};
+use crate::model::ObjectSpec;
 
 use super::addresses::{AddressMonitor, next_addresses};
 use super::checks::{Checks, NewCheck};
+use super::dump::Dumps;
 use super::error::RunError;
 use super::handover::{NewProcess, UpgradeError};
 use super::lock::ControlLock;
@@ -66,6 +68,9 @@ pub(super) struct Running {
     changed: BTreeMap<ServiceKey, Part>,
     sync: Option<Vec<SyncDaemon>>,
     pub(super) failures: LoggedFailures,
+    /// The tracked objects of the model.
+    pub(super) objects: Vec<ObjectSpec>,
+    pub(super) dumps: Dumps,
     /// The handover to a new process, if one is under way.
     pub(super) handover: Option<JoinHandle<Result<NewProcess, UpgradeError>>>,
 }
@@ -107,6 +112,8 @@ impl Running {
             changed: BTreeMap::new(),
             sync: None,
             failures,
+            objects: Vec::new(),
+            dumps: Dumps::default(),
             handover: None,
         }
     }
@@ -114,6 +121,9 @@ impl Running {
     /// Serves until a command stops it or a new process has taken over.
     pub(super) async fn run(mut self, commands: mpsc::Receiver<Command>) -> Result<(), RunError> {
         self.drain().await;
+        if self.options.dump_at_start {
+            self.log_data().await;
+        }
         systemd(&[NotifyState::Ready]);
         let ended = self.serve(commands).await;
         let ended = match ended {
@@ -158,7 +168,7 @@ impl Running {
                     // The findings are logged; a signal gets no answer.
                     let _ = self.reload().await;
                 }
-                Wake::Command(Some(Command::Dump)) => self.dump().await,
+                Wake::Command(Some(Command::Dump(dump))) => self.dump(dump).await,
                 Wake::Handover(outcome) => {
                     self.handover = None;
                     match outcome {
@@ -352,13 +362,6 @@ impl Running {
                 let result = self.resume(&instance).await;
                 drop(reply.send(result));
             }
-        }
-    }
-
-    async fn dump(&self) {
-        match serde_json::to_string(&self.status().await) {
-            Ok(status) => tracing::info!("status {status}"),
-            Err(error) => tracing::error!(%error, "status cannot be written"),
         }
     }
 }
