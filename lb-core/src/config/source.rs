@@ -29,6 +29,7 @@ impl Span {
     }
 
     /// The range of bytes in its text.
+    #[must_use]
     pub fn range(&self) -> std::ops::Range<usize> {
         self.start as usize..self.end as usize
     }
@@ -124,16 +125,19 @@ impl Sources {
     }
 
     /// How many texts there are.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.files.len()
     }
 
     /// Whether there is none.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
     }
 
     /// The text of a range; empty where there is none.
+    #[must_use]
     pub fn text(&self, span: Span) -> &str {
         self.get(span.file)
             .and_then(|file| file.text.get(span.range()))
@@ -141,6 +145,7 @@ impl Sources {
     }
 
     /// Where a range begins.
+    #[must_use]
     pub fn location(&self, span: Span) -> Location<'_> {
         let Some(file) = self.get(span.file) else {
             return Location {

@@ -227,6 +227,7 @@ pub enum Output {
 
 impl Output {
     /// The reason, where the log line does not have it.
+    #[must_use]
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::RealServerAdded { reason, .. }

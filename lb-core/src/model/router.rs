@@ -22,12 +22,13 @@ pub struct VrrpInstance {
 
 impl VrrpInstance {
     /// An instance without a sync daemon, mail or scripts.
-    pub fn new(spec: RouterSpec) -> Self {
+    #[must_use]
+    pub const fn new(spec: RouterSpec) -> Self {
         Self {
             spec,
             sync_daemon_interface: None,
             smtp_alert: false,
-            notify: RouterNotify::default(),
+            notify: RouterNotify::new(),
         }
     }
 
@@ -73,11 +74,12 @@ pub struct SyncGroup {
 
 impl SyncGroup {
     /// A sync group without mail.
-    pub fn new(spec: GroupSpec) -> Self {
+    #[must_use]
+    pub const fn new(spec: GroupSpec) -> Self {
         Self {
             spec,
             smtp_alert: false,
-            notify: RouterNotify::default(),
+            notify: RouterNotify::new(),
         }
     }
 

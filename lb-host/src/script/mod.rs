@@ -6,7 +6,6 @@ mod environment;
 mod process;
 mod security;
 mod started;
-mod switch;
 
 use std::ffi::OsString;
 use std::io;
@@ -22,6 +21,7 @@ pub use self::security::find_changeable_part;
 pub use self::started::Started;
 
 use self::process::Running;
+use crate::sys;
 
 /// A program with its arguments, and the user it runs as.
 ///
@@ -190,7 +190,7 @@ impl Program {
             Some(account) if self.groups.is_empty() => {
                 command.uid(account.uid).gid(account.gid);
             }
-            Some(account) => switch::set_account(&mut command, account, &self.groups),
+            Some(account) => sys::set_account(command.as_std_mut(), account, &self.groups),
             None => {}
         }
         match command.spawn() {
