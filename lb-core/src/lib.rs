@@ -57,6 +57,8 @@ pub mod daemon;
 pub mod dataplane;
 pub mod director;
 pub mod ledger;
+#[cfg(any(test, feature = "daemon"))]
+mod log_line;
 #[cfg(feature = "mail")]
 pub mod mail;
 pub mod model;

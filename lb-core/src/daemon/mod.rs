@@ -25,6 +25,7 @@
 mod addresses;
 mod checks;
 mod command;
+mod director_log;
 mod error;
 mod handover;
 mod lock;
@@ -45,6 +46,7 @@ mod stop;
 mod stop_delay;
 mod supervise;
 mod vrrp;
+mod vrrp_log;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -26,7 +26,7 @@ use super::lock::ControlLock;
 use super::plane::{Done, Job, Plane};
 use super::report::LoggedFailures;
 use super::routers::{Routers, next_event};
-use super::{Command, DaemonOptions, Source, report, vrrp};
+use super::{Command, DaemonOptions, Source, director_log, report, vrrp_log};
 
 /// Time between two services of the background audit.
 const AUDIT: Duration = Duration::from_secs(1);
@@ -198,7 +198,7 @@ impl Running {
     }
 
     pub(super) fn handle_vrrp(&mut self, event: &Event) {
-        vrrp::log(event);
+        vrrp_log::log(event);
         if let Event::Transitioned {
             router, transition, ..
         } = event
@@ -237,7 +237,7 @@ impl Running {
                 }
                 Output::SyncDaemons(daemons) => {
                     self.sync = Some(daemons.clone());
-                    tracing::debug!("{output}");
+                    director_log::log(&output);
                     continue;
                 }
                 Output::Mail(mail) => {
@@ -274,10 +274,7 @@ impl Running {
                 }
                 _ => {}
             }
-            match output.reason() {
-                Some(reason) => tracing::info!(reason, "{output}"),
-                None => tracing::info!("{output}"),
-            }
+            director_log::log(&output);
         }
         self.parts.checks.add(added).await;
     }

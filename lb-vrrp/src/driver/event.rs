@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Events of a driver.
 
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use lb_host::RoutingEntry;
+use lb_host::{Change, HostObject, RoutingEntry};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
@@ -14,14 +15,15 @@ use super::routing::RouteError;
 use super::status::StaticProblem;
 use super::tracked::ObjectId;
 use crate::track::Verdict;
-use crate::{FaultReason, Notice, Priority, Rejected, State, Transition, Vrid};
+use crate::{AddressFamily, FaultReason, Notice, Priority, Rejected, State, Transition, Vrid};
 
 /// An event of a driver. The driver does not wait for the reader: events that do not fit the channel
 /// are dropped, and counted in [`DriverStatus::events_dropped`](super::DriverStatus::events_dropped).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// A router changed its state. Adverts are sent and addresses under way when this is told.
+    /// A router changed its state. Adverts have been sent by then, and addresses are being added or
+    /// removed.
     #[non_exhaustive]
     Transitioned {
         /// The router's name.
@@ -33,7 +35,7 @@ pub enum Event {
         /// Its effective priority.
         priority: Priority,
     },
-    /// A packet was discarded. Told once per router, sender and kind of reason in 30 s.
+    /// A packet was discarded. Reported once per router, sender and kind of reason in 30 s.
     #[non_exhaustive]
     Rejected {
         /// The router's name.
@@ -42,23 +44,23 @@ pub enum Event {
         vrid: Vrid,
         /// Sender.
         source: IpAddr,
-        /// What was wrong with the packet.
+        /// Why the packet was discarded.
         reason: Rejected,
-        /// Packets like this that were not told since the last time.
+        /// Number of packets like this one since the last report.
         suppressed: u64,
     },
-    /// The engine saw something that an operator should know.
+    /// A condition that an operator should know of.
     #[non_exhaustive]
     Noticed {
         /// The router's name.
         router: Arc<str>,
         /// Its VRID.
         vrid: Vrid,
-        /// What it saw.
+        /// The condition.
         notice: Notice,
     },
-    /// An address could not be added or removed; it is tried again every second. Told once until
-    /// it succeeds.
+    /// An address could not be added or removed; the driver tries again every second. Reported once
+    /// until [`ChangeRecovered`](Self::ChangeRecovered).
     #[non_exhaustive]
     AddressFailed {
         /// The router's name.
@@ -68,7 +70,7 @@ pub enum Event {
         /// What failed.
         error: Arc<AddressError>,
     },
-    /// Somebody else had deleted a virtual address of a Master, and it was put back.
+    /// Another program deleted a virtual address of a Master; the address was added again.
     #[non_exhaustive]
     AddressRestored {
         /// The router's name.
@@ -80,8 +82,8 @@ pub enum Event {
         /// The interface.
         interface: Arc<str>,
     },
-    /// A route or rule could not be added or removed; it is tried again every second. Told once
-    /// until it succeeds.
+    /// A route or rule could not be added or removed; the driver tries again every second. Reported
+    /// once until [`ChangeRecovered`](Self::ChangeRecovered).
     #[non_exhaustive]
     RouteFailed {
         /// The router's name.
@@ -91,7 +93,7 @@ pub enum Event {
         /// What failed.
         error: Arc<RouteError>,
     },
-    /// A route or rule of a Master was gone, and was put back.
+    /// A route or rule of a Master had been deleted, and was added again.
     #[non_exhaustive]
     RouteRestored {
         /// The router's name.
@@ -101,22 +103,22 @@ pub enum Event {
         /// The route or rule.
         entry: RoutingEntry,
     },
-    /// A static item is not in its place and could not be put there, or is in its place again.
+    /// A static item is not installed and could not be installed, or is installed again.
     #[non_exhaustive]
     StaticChanged {
         /// The item, by its [name](crate::StaticItems::names).
         item: Arc<str>,
-        /// Why it is not there; `None`: it is.
+        /// Why the item is not installed; `None` if it is.
         problem: Option<StaticProblem>,
     },
-    /// Something or somebody had taken a static item away, and it was put back.
+    /// A static item had been deleted, and was added again.
     #[non_exhaustive]
     StaticRestored {
         /// The item, by its [name](crate::StaticItems::names).
         item: Arc<str>,
     },
-    /// The macvlan of a router's virtual MAC address could not be made, changed or deleted; it is
-    /// tried again every second. Told once until it succeeds.
+    /// The macvlan of a router's virtual MAC address could not be made, changed or deleted; the driver
+    /// tries again every second. Reported once until that succeeds.
     #[non_exhaustive]
     InterfaceFailed {
         /// The router's name.
@@ -126,7 +128,7 @@ pub enum Event {
         /// What failed.
         error: Arc<InterfaceError>,
     },
-    /// What a router needs of its interfaces came or went: carrier, or a source for adverts.
+    /// A fault of the interfaces of a router began or ended.
     #[non_exhaustive]
     LinkChanged {
         /// The router's name.
@@ -138,7 +140,7 @@ pub enum Event {
         /// The fault of the link; `None` once it has ended.
         problem: Option<LinkProblem>,
     },
-    /// What a router tracks has changed its priority.
+    /// Tracked objects changed the priority of a router.
     #[non_exhaustive]
     PriorityChanged {
         /// The router's name.
@@ -150,15 +152,15 @@ pub enum Event {
         /// The effective priority from now on.
         to: Priority,
     },
-    /// A tracked object counts as something else now.
+    /// The verdict on a tracked object changed.
     #[non_exhaustive]
     ObjectChanged {
         /// The object.
         object: ObjectId,
-        /// What is known of it.
+        /// The new verdict.
         verdict: Verdict,
     },
-    /// A sync group changed its state; its routers' transitions are told beside it.
+    /// A sync group changed its state; the transitions of its routers are events of their own.
     #[non_exhaustive]
     GroupChanged {
         /// The group's name.
@@ -168,7 +170,80 @@ pub enum Event {
         /// Its state from now on.
         to: State,
     },
-    /// The advert thread ended without being asked to; the addresses have been removed.
+    /// The specification has more addresses than an advert has room for on this interface: the last
+    /// ones are held but not advertised.
+    #[non_exhaustive]
+    AddressesExcluded {
+        /// The router's name.
+        router: Arc<str>,
+        /// Its VRID.
+        vrid: Vrid,
+        /// Its interface.
+        interface: Arc<str>,
+        /// Number of addresses that are not advertised.
+        excluded: usize,
+    },
+    /// The kernel refused to send an advert. Reported once until an advert is sent.
+    #[non_exhaustive]
+    SendFailed {
+        /// The router's name.
+        router: Arc<str>,
+        /// Its VRID.
+        vrid: Vrid,
+        /// Its interface.
+        interface: Arc<str>,
+        /// The error of the kernel.
+        error: Arc<io::Error>,
+    },
+    /// A change of addresses, routes or rules that had failed has succeeded.
+    #[non_exhaustive]
+    ChangeRecovered {
+        /// The router's name.
+        router: Arc<str>,
+        /// Its VRID.
+        vrid: Vrid,
+        /// The change.
+        change: Change,
+    },
+    /// An advert of a virtual router that is not configured here, if
+    /// [`log_unknown_vrids`](crate::spec::Configuration::log_unknown_vrids) is set. Reported once per
+    /// sender and VRID in 30 s.
+    #[non_exhaustive]
+    UnknownRouter {
+        /// The interface.
+        interface: Arc<str>,
+        /// The VRID of the advert.
+        vrid: Vrid,
+        /// The sender.
+        source: IpAddr,
+    },
+    /// The raw socket of an interface could not be opened; the driver tries again.
+    #[non_exhaustive]
+    SocketFailed {
+        /// The interface.
+        interface: Arc<str>,
+        /// The family of the socket.
+        family: AddressFamily,
+        /// The error of the kernel.
+        error: Arc<io::Error>,
+    },
+    /// An object of an earlier process was found, and is being removed.
+    #[non_exhaustive]
+    StaleFound {
+        /// The object.
+        object: HostObject,
+    },
+    /// An object that is no longer desired could not be removed; the driver tries again.
+    #[non_exhaustive]
+    RemovalFailed {
+        /// The removal.
+        change: Change,
+        /// Whether an earlier process added the object; otherwise it is part of a static item.
+        is_stale: bool,
+        /// The error of the kernel.
+        error: Arc<io::Error>,
+    },
+    /// The advert thread ended by an error; the addresses have been removed.
     #[non_exhaustive]
     Stopped,
 }

@@ -2,18 +2,23 @@
 //! Where messages go: standard error, or the system's log by its socket.
 
 use std::{
-    env,
+    env, fmt,
     io::{self, Write},
     os::unix::net::UnixDatagram,
     path::Path,
 };
 
-use tracing::{Level, Metadata, level_filters::LevelFilter};
+use tracing::{Event, Level, Metadata, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
     Layer, Registry,
     filter::Targets,
-    fmt::MakeWriter,
+    fmt::{
+        FmtContext, FormatEvent, FormatFields, MakeWriter,
+        format::Writer,
+        time::{FormatTime as _, SystemTime},
+    },
     layer::SubscriberExt,
+    registry::LookupSpan,
     util::{SubscriberInitExt, TryInitError},
 };
 
@@ -28,18 +33,17 @@ const SOCKET: &str = "/dev/log";
 /// Installs the subscriber. `RUST_LOG` decides about levels if it is set (`debug`,
 /// `info,lb_vrrp=debug`), `detail` otherwise.
 pub(super) fn install(target: LogTarget, detail: bool) {
-    let layer = tracing_subscriber::fmt::layer()
-        .with_target(false)
-        .with_ansi(false);
+    let layer = tracing_subscriber::fmt::layer().with_ansi(false);
     let installed = match target {
-        LogTarget::Stderr => init(layer.with_writer(io::stderr), detail),
-        LogTarget::Syslog(facility) => init(
-            layer
-                .without_time()
-                .with_level(false)
-                .with_writer(Syslog::new(Path::new(SOCKET), facility)),
-            detail,
-        ),
+        LogTarget::Stderr => {
+            let line = Line { is_prefixed: true };
+            init(layer.event_format(line).with_writer(io::stderr), detail)
+        }
+        LogTarget::Syslog(facility) => {
+            let writer = Syslog::new(Path::new(SOCKET), facility);
+            let line = Line { is_prefixed: false };
+            init(layer.event_format(line).with_writer(writer), detail)
+        }
         LogTarget::None => return,
     };
     // Only fails when there is a subscriber already, and then messages go there.
@@ -55,6 +59,34 @@ where
     tracing_subscriber::registry()
         .with(layer.with_filter(targets))
         .try_init()
+}
+
+/// The format of a message: one line with the text and its fields. Spans are left out, because the text
+/// names the virtual router or the virtual server as in keepalived's log.
+#[derive(Debug)]
+struct Line {
+    /// Whether time and level precede the text; the system's log adds its own.
+    is_prefixed: bool,
+}
+
+impl<S, N> FormatEvent<S, N> for Line
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        if self.is_prefixed {
+            SystemTime.format_time(&mut writer)?;
+            write!(writer, " {:>5} ", event.metadata().level())?;
+        }
+        context.format_fields(writer.by_ref(), event)?;
+        writeln!(writer)
+    }
 }
 
 /// Reads `RUST_LOG`; an invalid value counts as unset. Regular expressions are left out: they would be
@@ -169,6 +201,28 @@ mod tests {
             text,
             format!("<28>Keepalived[{}]: became master", std::process::id())
         );
+    }
+
+    #[test]
+    fn a_line_has_the_text_and_its_fields_and_no_span() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let log = UnixDatagram::bind(&path).unwrap();
+        let layer = tracing_subscriber::fmt::layer().with_ansi(false);
+        let line = Line { is_prefixed: false };
+        let layer = layer.event_format(line).with_writer(Syslog::new(&path, 3));
+        let subscriber = tracing_subscriber::registry().with(layer);
+        tracing::subscriber::with_default(subscriber, || {
+            let _span = tracing::info_span!("vrrp", instance = "VI_1", vrid = 51).entered();
+            tracing::warn!(from = "BACKUP", "(VI_1) Entering {} STATE", "MASTER");
+        });
+        let mut buffer = [0; 100];
+        let length = log.recv(&mut buffer).unwrap();
+        let text = String::from_utf8_lossy(&buffer[..length]);
+        let pid = std::process::id();
+        let expected =
+            format!("<28>Keepalived[{pid}]: (VI_1) Entering MASTER STATE from=\"BACKUP\"");
+        assert_eq!(text, expected);
     }
 
     #[test]
