@@ -74,6 +74,7 @@ mod resolve;
 mod routing;
 mod scheduling;
 mod server;
+mod server_group;
 mod shared;
 mod source;
 mod statics;
@@ -118,9 +119,43 @@ pub enum Mode {
 pub struct Parsed {
     model: Model,
     diagnostics: Diagnostics,
+    /// Interfaces that have to exist, each once.
+    interfaces: Vec<line::At<String>>,
 }
 
 impl Parsed {
+    /// The exit status of `keepalived -t` for this text: that of the
+    /// [findings](Diagnostics::keepalived_status), and at least 6 if scripts would run although
+    /// `enable_script_security` is missing.
+    pub fn keepalived_status(&self) -> u8 {
+        let status = self.diagnostics.keepalived_status();
+        match status {
+            0 | 4 | 5 if self.runs_insecure_scripts() => 6,
+            status => status,
+        }
+    }
+
+    /// Whether scripts would run although `enable_script_security` is missing.
+    pub fn runs_insecure_scripts(&self) -> bool {
+        self.model.runs_scripts() && !self.model.global.scripts.security
+    }
+
+    /// Reports the interfaces that a text names and that do not exist, unless `dynamic_interfaces` lets
+    /// them appear later. Reading a text does not look at the host.
+    #[must_use]
+    pub fn with_missing_interfaces(mut self, exists: impl Fn(&str) -> bool) -> Self {
+        for named in std::mem::take(&mut self.interfaces) {
+            let name = named.value;
+            if exists(&name) {
+                continue;
+            }
+            let finding =
+                Diagnostic::warning(named.span, format!("interface {name} does not exist"));
+            self.diagnostics.push(finding);
+        }
+        self
+    }
+
     /// Everything that was found.
     #[must_use]
     pub fn diagnostics(&self) -> &Diagnostics {
@@ -224,10 +259,11 @@ fn run(main: Found, includes: &mut dyn Includes, registry: &Registry) -> Parsed 
     let host = gethostname::gethostname();
     let login = std::env::var("LOGNAME").or_else(|_| std::env::var("USER"));
     let login = login.unwrap_or_else(|_| "root".to_owned());
-    let model = resolve::resolve(&mut context, &host.to_string_lossy(), &login);
+    let (model, interfaces) = resolve::resolve(&mut context, &host.to_string_lossy(), &login);
     let items = context.findings.into_items();
     Parsed {
         model,
         diagnostics: Diagnostics::new(Arc::new(sources), items),
+        interfaces,
     }
 }

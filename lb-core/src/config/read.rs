@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, KeepalivedReport};
 use super::findings::Findings;
 use super::include::{Content, Found, Includes};
 use super::lexer::{Fault, INCLUDES, Lexer, Token, Word};
@@ -51,12 +51,11 @@ impl<'r> Reader<'r> {
             }
             Content::Skipped(why) => {
                 self.findings
-                    .push(Diagnostic::error(place, format!("the file {why}")).fatal());
+                    .push(unreadable(place, format!("the file {why}")));
             }
             Content::Unreadable(error) => {
                 let message = format!("cannot read the file: {error}");
-                self.findings
-                    .push(Diagnostic::error(place, message).fatal());
+                self.findings.push(unreadable(place, message));
             }
         }
         let tree = self.builder.finish(&self.sources, &mut self.findings);
@@ -143,7 +142,7 @@ impl<'r> Reader<'r> {
             self.findings.push(if strict {
                 Diagnostic::error(place, message)
             } else {
-                Diagnostic::warning(place, message)
+                Diagnostic::warning(place, message).silent()
             });
         }
         for found in found {
@@ -156,7 +155,7 @@ impl<'r> Reader<'r> {
             if strict {
                 Diagnostic::error(place, message)
             } else {
-                Diagnostic::warning(place, message)
+                Diagnostic::warning(place, message).silent()
             }
         };
         let name = &found.name;
@@ -189,6 +188,12 @@ impl<'r> Reader<'r> {
             self.reading.pop();
         }
     }
+}
+
+/// The finding about a main file that cannot be used.
+fn unreadable(place: Span, message: String) -> Diagnostic {
+    let finding = Diagnostic::error(place, message);
+    finding.report(KeepalivedReport::Unreadable).fatal()
 }
 
 fn explain(fault: Fault, span: Span) -> Diagnostic {

@@ -29,7 +29,6 @@ mod director_log;
 mod error;
 mod handover;
 mod lock;
-mod memory;
 mod ownership;
 mod plane;
 mod privileges;

@@ -26,7 +26,7 @@ use super::report::{self, LoggedFailures};
 use super::routers::{Routers, States};
 use super::running::{Parts, Running};
 use super::supervise::supervised;
-use super::{DaemonOptions, Source, memory, privileges, vrrp};
+use super::{DaemonOptions, Source, privileges, vrrp};
 
 /// Control requests that wait for the director.
 const CONTROL_QUEUE: usize = 16;
@@ -87,7 +87,9 @@ pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Runn
             None
         }
         None => {
-            memory::give_back();
+            // The tree of a configuration file is many times larger than what remains of it. The heap is
+            // locked meanwhile, therefore before the virtual routers run.
+            lb_host::sys::trim_heap();
             Some(Routers::start(routers, first_options).await?)
         }
     };

@@ -59,9 +59,9 @@ pub(super) fn log(event: &Event) {
         }
         Event::StaticChanged { item, problem, .. } => match problem {
             Some(problem) => warn!("static {item} is missing: {problem}"),
-            None => info!("static {item} is there again"),
+            None => info!("static {item} is present again"),
         },
-        Event::StaticRestored { item, .. } => warn!("static {item} was gone and is added again"),
+        Event::StaticRestored { item, .. } => warn!("static {item} was missing and is added again"),
         Event::UnknownRouter {
             interface,
             vrid,
@@ -73,7 +73,7 @@ pub(super) fn log(event: &Event) {
             family,
             error,
             ..
-        } => error!(ifname = %interface, %family, %error, "no raw socket, trying again"),
+        } => error!(ifname = %interface, %family, %error, "cannot open a raw socket, trying again"),
         Event::StaleFound { object, .. } => info!("removing stale {object}"),
         Event::RemovalFailed {
             change,
@@ -95,7 +95,7 @@ fn log_host(event: &Event) {
         Event::AddressFailed { router, error, .. } => error!(
             ifname = error.interface, address = %error.address, operation = %error.operation,
             error = %error.source,
-            "({router}) virtual address not changed, trying again"
+            "({router}) cannot change a virtual address, trying again"
         ),
         Event::AddressRestored {
             router,
@@ -111,14 +111,14 @@ fn log_host(event: &Event) {
             "({router}) {error}, trying again"
         ),
         Event::RouteRestored { router, entry, .. } => {
-            warn!("({router}) {entry} was gone and is added again");
+            warn!("({router}) {entry} was missing and is added again");
         }
         Event::ChangeRecovered { router, change, .. } => {
             info!(%change, "({router}) change that had failed has succeeded");
         }
         Event::InterfaceFailed { router, error, .. } => warn!(
             ifname = error.interface, operation = %error.operation, error = %error.source,
-            "({router}) virtual interface not changed, trying again every second"
+            "({router}) cannot change a virtual interface, trying again every second"
         ),
         Event::AddressesExcluded {
             router,

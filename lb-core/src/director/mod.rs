@@ -84,8 +84,11 @@ pub struct Director {
     global: Global,
     routers: Vec<VrrpInstance>,
     groups: Vec<SyncGroup>,
+    /// The virtual servers, by [`ServiceState::id`].
     services: HashMap<ServiceKey, ServiceState>,
-    /// The services in the order of the model.
+    /// The virtual server of each service of a group.
+    members: HashMap<ServiceKey, ServiceKey>,
+    /// The virtual servers in the order of the model.
     order: Vec<ServiceKey>,
     roles: BTreeMap<String, State>,
     /// The state of each router that was mailed last.
@@ -104,6 +107,10 @@ pub struct Director {
 pub struct VirtualServerState {
     /// Its key.
     pub key: ServiceKey,
+    /// The keys of the further services of a group.
+    pub further_keys: Vec<ServiceKey>,
+    /// Whether it has a `virtual_server_group`.
+    pub is_group: bool,
     /// Its name in logs: `[192.168.1.50]:tcp:80`.
     pub name: String,
     /// Whether it has its quorum.
@@ -164,6 +171,7 @@ impl Director {
             routers: Vec::new(),
             groups: Vec::new(),
             services: HashMap::new(),
+            members: HashMap::new(),
             order: Vec::new(),
             roles: BTreeMap::new(),
             mailed: BTreeMap::new(),
@@ -286,7 +294,7 @@ impl Director {
 
     /// The service as the data plane shall have it; `None` when it shall have none.
     pub fn desired(&self, key: &ServiceKey) -> Option<TableService> {
-        self.services.get(key).map(ServiceState::desired)
+        self.service(key).map(|service| service.desired(*key))
     }
 
     /// A part of a service as the data plane shall have it: what to give to
@@ -294,20 +302,21 @@ impl Director {
     ///
     /// [`Reconciler::services_changed`]: crate::dataplane::Reconciler::services_changed
     pub fn desired_change(&self, key: &ServiceKey, part: &Part) -> DesiredChange {
-        match (self.services.get(key), part) {
+        match (self.service(key), part) {
             (Some(service), Part::Destinations(addresses)) => {
                 let destinations = addresses
                     .iter()
-                    .map(|address| (*address, service.desired_destination(*address)));
+                    .map(|address| (*address, service.desired_destination(*key, *address)));
                 DesiredChange::Destinations(destinations.collect())
             }
-            (service, _) => DesiredChange::Whole(service.map(ServiceState::desired)),
+            (service, _) => DesiredChange::Whole(service.map(|service| service.desired(*key))),
         }
     }
 
     /// All services as the data plane shall have them.
     pub fn desired_table(&self) -> Table {
-        self.services.values().map(ServiceState::desired).collect()
+        let services = self.services.values();
+        services.flat_map(ServiceState::desired_services).collect()
     }
 
     /// The sync daemons that shall run.
@@ -317,8 +326,19 @@ impl Director {
     }
 
     /// The services of the model, in its order.
-    pub fn keys(&self) -> impl Iterator<Item = &ServiceKey> {
-        self.order.iter()
+    pub fn keys(&self) -> impl Iterator<Item = ServiceKey> {
+        let services = self.order.iter().filter_map(|id| self.services.get(id));
+        services.flat_map(|service| service.spec.keys())
+    }
+
+    /// The virtual server of a service.
+    fn service(&self, key: &ServiceKey) -> Option<&ServiceState> {
+        let service = self.services.get(self.members.get(key).unwrap_or(key))?;
+        service
+            .spec
+            .keys()
+            .any(|own| own == *key)
+            .then_some(service)
     }
 
     /// The settings of the process as a whole.
@@ -359,7 +379,9 @@ impl Director {
             .iter()
             .filter_map(|key| self.services.get(key))
             .map(|service| VirtualServerState {
-                key: service.key(),
+                key: service.spec.service.key,
+                further_keys: service.spec.keys().skip(1).collect(),
+                is_group: service.spec.group.is_some(),
                 name: service.name.clone(),
                 up: service.up,
                 quorum: service.quorum(),
@@ -388,14 +410,14 @@ impl Director {
     }
 }
 
-/// Whether the checks of a virtual server rest. A firewall mark has no address to wait for.
+/// Whether the checks of a virtual server rest: none of its addresses is on this host. A firewall mark
+/// has no address to wait for.
 fn is_suspended(spec: &VirtualServer, present: &BTreeSet<IpAddr>) -> bool {
     spec.ha_suspend
-        && spec
-            .service
-            .key
-            .address()
-            .is_some_and(|address| !present.contains(&address.ip()))
+        && spec.keys().all(|key| {
+            key.address()
+                .is_some_and(|address| !present.contains(&address.ip()))
+        })
 }
 
 #[cfg(test)]

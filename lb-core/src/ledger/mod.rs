@@ -52,7 +52,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use lb_ipvs::{Owned, OwnedChange, SyncState};
+use lb_ipvs::{Owned, OwnedChange, ServiceKey, SyncState, Table};
 
 pub use identity::Identity;
 pub use read::{Damage, Fault, FormatError};
@@ -191,6 +191,11 @@ impl Ledger {
     #[must_use]
     pub const fn owned(&self) -> &Owned {
         &self.owned
+    }
+
+    /// Has the record of a service use the memory of a table; see [`Owned::share_service`].
+    pub fn share_service(&mut self, key: &ServiceKey, table: &Table) {
+        self.owned.share_service(key, table);
     }
 
     /// The sync daemons that are owned.

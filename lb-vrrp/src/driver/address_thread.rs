@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The address thread: the actuator, and the netlink monitor beside it, on a runtime of their own.
+//! The address thread: the actuator and the netlink monitor, on a runtime of their own.
 //!
-//! An address has to be on its interface before it can be announced, and clients wait for the
-//! announcement. So no other work of the program may stand before it.
+//! An address must be on its interface before it can be announced, and clients wait for the
+//! announcement. Therefore no other work of the program shares this thread.
 
 use std::io;
 use std::sync::Arc;
@@ -29,12 +29,12 @@ use super::routing::Watch;
 use super::vmac;
 use crate::NetlinkBuffers;
 
-/// Hints that may wait for the actuator; the monitor waits when it is full.
+/// Capacity of the channel for hints; the monitor waits when it is full.
 const HINTS: usize = 64;
 
-/// What the thread works with once the advert thread runs.
+/// The parts that the thread receives once the advert thread runs.
 pub(super) struct Work {
-    /// Without one, the kernel is changed over rtnetlink.
+    /// `None`: the kernel is changed over rtnetlink.
     pub(super) manager: Option<Box<dyn HostPlane>>,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) commands: mpsc::Sender<Command>,
@@ -43,7 +43,7 @@ pub(super) struct Work {
     pub(super) table: watch::Sender<Interfaces>,
 }
 
-/// The thread with its sockets open, and nothing to do yet. It ends when this is dropped.
+/// The thread with open sockets and no work yet. The thread ends when this is dropped.
 pub(super) struct Idle {
     work: oneshot::Sender<Work>,
     thread: Thread,
@@ -65,16 +65,16 @@ impl Idle {
         }
     }
 
-    /// Gives the thread its work. What is returned ends when the advert thread has ended and no
+    /// Sends the work to the thread. The returned thread ends when the advert thread has ended and no
     /// address is held any more.
     pub(super) fn begin(self, work: Work) -> Thread {
-        // A thread that has ended shows when it is joined.
+        // Fails if the thread has ended; the join returns why.
         let _ = self.work.send(work);
         self.thread
     }
 }
 
-/// The sockets, registered with the runtime they were opened in.
+/// The sockets, registered with the runtime in which they were opened.
 struct Netlink {
     watcher: Watcher,
     handle: rtnetlink::Handle,
@@ -94,7 +94,7 @@ async fn run(netlink: Netlink, orders: oneshot::Receiver<Work>) {
     }
 }
 
-/// Must be called on the runtime that the sockets are used on.
+/// Opens the sockets. Must be called on the runtime that uses them.
 fn open(buffers: NetlinkBuffers) -> Result<Netlink, Error> {
     let failed = |operation| move |source: io::Error| Error::Netlink { operation, source };
     let watcher =
@@ -111,7 +111,7 @@ fn open(buffers: NetlinkBuffers) -> Result<Netlink, Error> {
     })
 }
 
-/// Runs the actuator to its end; the monitor goes with the runtime.
+/// Runs the actuator to its end; the monitor ends with the runtime.
 async fn serve(netlink: Netlink, work: Work) {
     let (hint_sender, hints) = mpsc::channel(HINTS);
     let manager = work

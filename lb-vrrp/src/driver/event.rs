@@ -22,142 +22,141 @@ use crate::{AddressFamily, FaultReason, Notice, Priority, Rejected, State, Trans
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// A router changed its state. Adverts have been sent by then, and addresses are being added or
-    /// removed.
+    /// A router changed its state. Its adverts are sent and its addresses are being changed by then.
     #[non_exhaustive]
     Transitioned {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
         /// From, to, and why.
         transition: Transition,
-        /// Its effective priority.
+        /// The effective priority of the router.
         priority: Priority,
     },
-    /// A packet was discarded. Reported once per router, sender and kind of reason in 30 s.
+    /// A packet was discarded. Sent once in 30 s per router, sender and kind of reason.
     #[non_exhaustive]
     Rejected {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
         /// Sender.
         source: IpAddr,
-        /// Why the packet was discarded.
+        /// The fault of the packet.
         reason: Rejected,
-        /// Number of packets like this one since the last report.
+        /// Number of similar packets since the last such event.
         suppressed: u64,
     },
-    /// A condition that an operator should know of.
+    /// The engine noticed a condition that an operator should know.
     #[non_exhaustive]
     Noticed {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
         /// The condition.
         notice: Notice,
     },
-    /// An address could not be added or removed; the driver tries again every second. Reported once
-    /// until [`ChangeRecovered`](Self::ChangeRecovered).
+    /// An address could not be added or removed. The driver tries again every second; the event is sent
+    /// once until that succeeds.
     #[non_exhaustive]
     AddressFailed {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
-        /// What failed.
+        /// The error.
         error: Arc<AddressError>,
     },
-    /// Another program deleted a virtual address of a Master; the address was added again.
+    /// Another program had deleted a virtual address of a Master, and the driver added it again.
     #[non_exhaustive]
     AddressRestored {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
         /// The address.
         address: IpAddr,
         /// The interface.
         interface: Arc<str>,
     },
-    /// A route or rule could not be added or removed; the driver tries again every second. Reported
-    /// once until [`ChangeRecovered`](Self::ChangeRecovered).
+    /// A route or rule could not be added or removed. The driver tries again every second; the event is
+    /// sent once until that succeeds.
     #[non_exhaustive]
     RouteFailed {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
-        /// What failed.
+        /// The error.
         error: Arc<RouteError>,
     },
-    /// A route or rule of a Master had been deleted, and was added again.
+    /// A route or rule of a Master was missing, and the driver added it again.
     #[non_exhaustive]
     RouteRestored {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
         /// The route or rule.
         entry: RoutingEntry,
     },
-    /// A static item is not installed and could not be installed, or is installed again.
+    /// A static item is missing and could not be added, or is present again.
     #[non_exhaustive]
     StaticChanged {
         /// The item, by its [name](crate::StaticItems::names).
         item: Arc<str>,
-        /// Why the item is not installed; `None` if it is.
+        /// Why the item is missing; `None` if it is present.
         problem: Option<StaticProblem>,
     },
-    /// A static item had been deleted, and was added again.
+    /// A static item was deleted externally, and the driver added it again.
     #[non_exhaustive]
     StaticRestored {
         /// The item, by its [name](crate::StaticItems::names).
         item: Arc<str>,
     },
-    /// The macvlan of a router's virtual MAC address could not be made, changed or deleted; the driver
-    /// tries again every second. Reported once until that succeeds.
+    /// The macvlan of a router's virtual MAC address could not be made, changed or deleted. The driver
+    /// tries again every second; the event is sent once until that succeeds.
     #[non_exhaustive]
     InterfaceFailed {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
-        /// What failed.
+        /// The error.
         error: Arc<InterfaceError>,
     },
-    /// A fault of the interfaces of a router began or ended.
+    /// The interfaces of a router gained or lost what it needs: carrier, or a source for adverts.
     #[non_exhaustive]
     LinkChanged {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
-        /// Its interface.
+        /// The interface of the router.
         interface: Arc<str>,
         /// The fault of the link; `None` once it has ended.
         problem: Option<LinkProblem>,
     },
-    /// Tracked objects changed the priority of a router.
+    /// Tracking changed the priority of a router.
     #[non_exhaustive]
     PriorityChanged {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
         /// The effective priority before.
         from: Priority,
         /// The effective priority from now on.
         to: Priority,
     },
-    /// The verdict on a tracked object changed.
+    /// The verdict of a tracked object changed.
     #[non_exhaustive]
     ObjectChanged {
         /// The object.
         object: ObjectId,
-        /// The new verdict.
+        /// The verdict of the object.
         verdict: Verdict,
     },
     /// A sync group changed its state; the transitions of its routers are events of their own.
@@ -165,9 +164,9 @@ pub enum Event {
     GroupChanged {
         /// The group's name.
         group: Arc<str>,
-        /// Its state before.
+        /// The state before the change.
         from: State,
-        /// Its state from now on.
+        /// The state after the change.
         to: State,
     },
     /// The specification has more addresses than an advert has room for on this interface: the last
@@ -243,7 +242,7 @@ pub enum Event {
         /// The error of the kernel.
         error: Arc<io::Error>,
     },
-    /// The advert thread ended by an error; the addresses have been removed.
+    /// The advert thread ended unexpectedly; the addresses have been removed.
     #[non_exhaustive]
     Stopped,
 }
@@ -311,32 +310,32 @@ impl EventSender {
     }
 }
 
-/// What keeps a router in [`State::Fault`](crate::State::Fault).
+/// The problem that keeps a router in [`State::Fault`](crate::State::Fault).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum LinkProblem {
-    /// An interface that it or one of its addresses needs is not there.
+    /// An interface of the router or of one of its addresses is missing.
     #[error("interface missing")]
     Missing,
     /// An interface is not up or has no carrier.
     #[error("interface down")]
     Down,
-    /// Its interface has no IPv4 address that is not a virtual one.
+    /// The interface has no IPv4 address except virtual ones.
     #[error("no IPv4 address for interface")]
     NoSource,
-    /// Its sockets could not be opened.
+    /// The sockets of the router could not be opened.
     #[error("no socket on interface")]
     NoSocket,
-    /// The source address it was given is not on its interface.
+    /// The configured source address is not on the interface.
     #[error("source address missing")]
     SourceMissing,
-    /// It is to send to unicast peers only, and has none.
+    /// The router sends to unicast peers only, and has none.
     #[error("no unicast peer")]
     NoPeer,
 }
 
 impl LinkProblem {
-    /// All there are.
+    /// All problems.
     pub(super) const ALL: [Self; 6] = [
         Self::Missing,
         Self::Down,
@@ -346,7 +345,7 @@ impl LinkProblem {
         Self::NoPeer,
     ];
 
-    /// What it is to the engine.
+    /// The fault of the engine for this problem.
     #[must_use]
     pub const fn fault(self) -> FaultReason {
         match self {

@@ -24,7 +24,7 @@ impl RouterKey {
         }
     }
 
-    /// The port that adverts leave and arrive by.
+    /// The port through which adverts are sent and received.
     pub(super) fn port(&self) -> PortKey {
         (Arc::clone(&self.interface), self.family)
     }

@@ -103,7 +103,6 @@ mod start;
 mod statics;
 mod status;
 mod succession;
-mod sys;
 mod timer;
 mod tracked;
 mod validate;

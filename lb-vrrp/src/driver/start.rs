@@ -287,7 +287,7 @@ impl Setup {
             presence: self.presence.as_deref(),
         };
         let (interfaces, naming) = look_and_clean(cleaning, self.heir.is_some())?;
-        let interfaces = polling::first(&self.configuration, interfaces)?;
+        let interfaces = polling::poll_first(&self.configuration, interfaces)?;
         let thread = AdvertThread::new(
             (self.configuration, naming),
             (interfaces.clone(), self.table),

@@ -89,7 +89,7 @@ impl Actuator {
     fn report_failed(&self, claimant: Option<Claimant>, change: &Change, source: io::Error) {
         match claimant {
             Some(Claimant::Router(router)) => self.report_router_failed(&router, change, source),
-            // The status of a static item has the reason.
+            // The status of the static item contains the reason.
             Some(Claimant::Static) if change.is_add() => {}
             Some(Claimant::Static) => self.events.send(Event::RemovalFailed {
                 change: change.clone(),
@@ -134,7 +134,7 @@ impl Actuator {
         });
     }
 
-    /// The name of a router, or its key where it is gone.
+    /// The name of a router, or its key if it was removed.
     fn name_of(&self, key: &RouterKey) -> Arc<str> {
         let name = self.names.get(key).map(Arc::clone);
         name.unwrap_or_else(|| Arc::clone(&key.interface))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What routers track beside their interfaces, and what sync groups they form.
+//! The objects that routers track: scripts, files, processes and BFD sessions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +41,7 @@ pub(super) async fn track(
     Ok(())
 }
 
-/// The same, with files as they are: they are written at the start only.
+/// A copy without the initial values of files, which are written at the start only.
 pub(super) fn without_init(objects: &[ObjectSpec]) -> Vec<ObjectSpec> {
     let mut objects = objects.to_vec();
     for object in &mut objects {
