@@ -30,7 +30,7 @@ use super::notify::Notifier;
 use super::plane::{Done, Job, Plane};
 use super::report::LoggedFailures;
 use super::routers::{Routers, next_event};
-use super::{Command, DaemonOptions, Source, report, vrrp};
+use super::{Command, DaemonOptions, Source, director_log, report, vrrp_log};
 
 /// Time between two services of the background audit.
 const AUDIT: Duration = Duration::from_secs(1);
@@ -212,7 +212,7 @@ impl Running {
     }
 
     pub(super) fn handle_vrrp(&mut self, event: &Event) {
-        vrrp::log(event);
+        vrrp_log::log(event);
         match event {
             Event::Transitioned {
                 router,
@@ -263,12 +263,12 @@ impl Running {
                 }
                 Output::SyncDaemons(daemons) => {
                     self.sync = Some(daemons.clone());
-                    tracing::debug!("{output}");
+                    director_log::log(&output);
                     continue;
                 }
                 Output::Notify(notification) => {
                     if let Some(notifier) = &mut self.parts.notifier {
-                        tracing::debug!("{output}");
+                        director_log::log(&output);
                         notifier.offer(notification.clone());
                     }
                     continue;
@@ -307,10 +307,7 @@ impl Running {
                 }
                 _ => {}
             }
-            match output.reason() {
-                Some(reason) => tracing::info!(reason, "{output}"),
-                None => tracing::info!("{output}"),
-            }
+            director_log::log(&output);
         }
         self.parts.checks.add(added).await;
     }
