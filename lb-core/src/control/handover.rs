@@ -31,10 +31,10 @@ impl Listening {
 }
 
 impl ControlServer {
-    /// Takes over the listening socket of the old process, which owns the file until [`own_file`].
+    /// Uses the listening socket of the old process, which owns the file until [`own_file`].
     ///
     /// [`own_file`]: Self::own_file
-    pub(crate) fn take_over(socket: OwnedFd, path: &Path) -> Result<Self, ServeError> {
+    pub(crate) fn from_handover(socket: OwnedFd, path: &Path) -> Result<Self, ServeError> {
         let fail = |source| ServeError {
             path: path.to_owned(),
             source,
@@ -73,7 +73,7 @@ pub(crate) async fn request_handover(socket: &Path) -> Result<UnixStream, Client
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(connection.with_upgrades());
-        let mut request = request(Method::POST, "/v1/hand-over");
+        let mut request = request(Method::POST, "/v1/handover");
         let headers = request.headers_mut();
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static(PROTOCOL));

@@ -24,8 +24,8 @@ const CONNECTIONS: usize = 32;
 /// The longest a connection may live, and a request may wait for the daemon.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The protocol of the connection after `POST /v1/hand-over`.
-pub(super) const PROTOCOL: &str = "lb-hand-over";
+/// The protocol of the connection after `POST /v1/handover`.
+pub(super) const PROTOCOL: &str = "lb-handover";
 
 /// The control socket could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -147,8 +147,8 @@ async fn answer(request: hyper::Request<Incoming>, requests: &mpsc::Sender<Reque
             Some(Err(reason)) => error(StatusCode::CONFLICT, &reason),
             None => unavailable(),
         },
-        (&Method::POST, "/v1/hand-over") => begin_handover(request, requests),
-        (_, "/v1/status" | "/v1/reload" | "/v1/upgrade" | "/v1/hand-over") => {
+        (&Method::POST, "/v1/handover") => begin_handover(request, requests),
+        (_, "/v1/status" | "/v1/reload" | "/v1/upgrade" | "/v1/handover") => {
             error(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
         }
         (method, path) => match instance_verb(path) {
@@ -179,7 +179,7 @@ fn begin_handover(request: hyper::Request<Incoming>, requests: &mpsc::Sender<Req
         match upgraded.downcast::<TokioIo<UnixStream>>() {
             // Bytes received before the 101 response are of no protocol: refuse the upgrade.
             Ok(parts) if parts.read_buf.is_empty() => {
-                let request = Request::HandOver(parts.io.into_inner());
+                let request = Request::Handover(parts.io.into_inner());
                 // A daemon that stops closes the connection.
                 let _ = tokio::time::timeout(PATIENCE, requests.send(request)).await;
             }

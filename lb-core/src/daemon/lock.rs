@@ -77,8 +77,8 @@ impl ControlLock {
         Ok(lock)
     }
 
-    /// Takes over the lock of the old process; the lock is held as long as either process has it.
-    pub(crate) fn take_over(lock: OwnedFd, socket: &Path) -> Result<Self, LockError> {
+    /// Uses the lock of the old process; the lock is held as long as either process has it.
+    pub(crate) fn from_handover(lock: OwnedFd, socket: &Path) -> Result<Self, LockError> {
         let path = lock_path(socket);
         let file = File::from(lock);
         let io = |source| LockError::Io {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use lb_vrrp::State;
+use lb_vrrp::driver::handover::Receiver;
 use lb_vrrp::driver::{self, Driver, DriverHandle, Event};
 use tokio::sync::mpsc;
 
@@ -47,13 +48,14 @@ impl Routers {
         }
     }
 
-    /// Takes over the virtual routers of the old process.
-    pub(super) async fn take_over(
-        offer: driver::Offer,
+    /// Continues the virtual routers of the old process.
+    pub(super) async fn from_handover(
+        offer: &mut Receiver,
         specs: driver::Configuration,
         options: driver::Options,
     ) -> Result<Self, driver::Error> {
-        let started = Driver::take_over(offer, specs, options, driver::Ports::default());
+        let ports = driver::Ports::default();
+        let started = Driver::start_from_handover(offer, specs, options, ports);
         let (handle, events) = started.await?;
         Ok(Self { handle, events })
     }

@@ -15,13 +15,13 @@ use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use self::hand_over::Successor;
+use self::handover::{Handover, Waiting};
 use self::reopen::Reopen;
 use self::statics::Statics;
-use self::take_over::Waiting;
 use super::error::Error;
 use super::event::Events;
 use super::groups::Groups;
+use super::handover::{HandoverError, HostState, ReceivedRouters, RouterHandover};
 use super::key::RouterKey;
 use super::links::Interfaces;
 use super::mailbox::{End, Mailbox};
@@ -33,7 +33,6 @@ use super::socket::PacketSocket;
 use super::spec::{Configuration, Options};
 use super::statics::Judgement;
 use super::status::{DriverStatus, Resigned};
-use super::succession::{Heir, Offer, Succession, SuccessionError};
 use super::timer::{DeadlineTimer, Lateness};
 use super::tracked::{ObjectId, Report, Tracking};
 use super::vmac::Naming;
@@ -41,7 +40,7 @@ use crate::{Pacing, State};
 
 mod configure;
 mod follow;
-mod hand_over;
+mod handover;
 mod ports;
 mod realtime;
 mod receive;
@@ -49,7 +48,6 @@ mod reopen;
 mod resign;
 mod settle;
 mod statics;
-mod take_over;
 
 /// Commands taken before timers have their turn.
 const COMMANDS: usize = 16;
@@ -84,7 +82,12 @@ pub(super) enum Command {
         router: String,
         done: oneshot::Sender<Result<bool, Error>>,
     },
-    Offer(oneshot::Sender<Result<(Offer, Succession), SuccessionError>>),
+    Handover(oneshot::Sender<Result<RouterHandover, HandoverError>>),
+    /// The address thread changes nothing while another process may drive the routers.
+    Frozen {
+        attempt: u8,
+        state: HostState,
+    },
     /// What became of static items.
     Statics(Judgement),
     Shutdown(oneshot::Sender<()>),
@@ -115,9 +118,9 @@ pub(super) struct AdvertThread {
     /// Resolves when the handle is dropped.
     handle: oneshot::Receiver<()>,
     events: Events,
-    /// Somebody who may take over.
-    successor: Option<Successor>,
-    /// The routers are another process's as yet.
+    /// A handover to another process that is in progress.
+    handover: Option<Handover>,
+    /// Another process still drives the routers.
     waiting: Option<Waiting>,
     lateness: Lateness,
     options: Options,
@@ -136,14 +139,14 @@ pub(super) struct AdvertThread {
 }
 
 impl AdvertThread {
-    /// Opens what the routers need, whose macvlans have been named, but for what an heir has from
-    /// another process.
+    /// Opens what the routers need, whose macvlans have been named, except for what another process
+    /// hands over.
     pub(super) fn new(
         (configuration, naming): (Configuration, Naming),
         (interfaces, table): (Interfaces, watch::Receiver<Interfaces>),
         mailbox: Arc<Mailbox>,
         (commands, reports): (mpsc::Receiver<Command>, mpsc::Receiver<(ObjectId, Report)>),
-        (handle, heir): (oneshot::Receiver<()>, Option<Heir>),
+        (handle, received): (oneshot::Receiver<()>, Option<ReceivedRouters>),
         events: Events,
         options: Options,
     ) -> Result<Self, Error> {
@@ -167,7 +170,7 @@ impl AdvertThread {
             reports,
             handle,
             events,
-            successor: None,
+            handover: None,
             waiting: None,
             lateness: Lateness::default(),
             options,
@@ -180,11 +183,10 @@ impl AdvertThread {
             others_at: None,
             unsettled: Vec::new(),
         };
-        if let Some(heir) = heir {
-            let system = SuccessionError::system("use what was passed on");
-            let passed = thread.await_turn(heir).map_err(system)?;
-            thread.adopt_ports(passed);
-            // The machine has been up for a while.
+        if let Some(received) = received {
+            let ports = thread.connect_handover(received)?;
+            thread.use_ports(ports);
+            // The delay is for the start of the machine.
             thread.start_at = None;
         }
         thread.open_ports(&configuration.routers)?;
@@ -197,13 +199,13 @@ impl AdvertThread {
         Ok(thread)
     }
 
-    /// Starts the routers, and runs them until told to stop or abandoned, or handed over. All have
-    /// resigned then, or are another process's.
+    /// Starts the routers, and runs them until a command ends them, the handle is dropped, or they are
+    /// handed over. All have resigned then, or another process drives them.
     pub(super) fn run(&mut self) -> io::Result<End> {
         if self.waiting.is_none() {
             self.mailbox.set_statics(Arc::clone(self.statics.wanted()));
             self.settle();
-        } else if !self.take_over()? {
+        } else if !self.receive_handover() {
             return Ok(End::Orderly);
         }
         loop {
@@ -211,14 +213,13 @@ impl AdvertThread {
             if self.reactor.has_ready() {
                 // Also when time is up: a packet that is there comes first.
                 self.read_ports();
-                self.hear_successor();
             }
             self.run_timers()?;
-            if self.hand_over()?.is_break() {
-                return Ok(End::HandedOver);
-            }
             if self.reactor.hear() && self.listen().is_break() {
                 return Ok(End::Orderly);
+            }
+            if self.drive_handover().is_break() {
+                return Ok(End::HandedOver);
             }
             let next = self.next_timeout();
             self.timer.arm(next)?;
@@ -239,7 +240,7 @@ impl AdvertThread {
             self.tracking.next_timeout(),
             self.start_at,
             self.reopen.next(),
-            self.successor.as_ref().map(Successor::deadline),
+            self.handover.as_ref().map(Handover::deadline),
         ];
         for at in others.into_iter().flatten() {
             keep_earlier(&mut self.others_at, at);
@@ -445,9 +446,10 @@ impl AdvertThread {
             Command::Resume { router, done } => {
                 let _ = done.send(self.resume_router(&router));
             }
-            Command::Offer(done) => {
-                let _ = done.send(self.offer());
+            Command::Handover(done) => {
+                let _ = done.send(self.prepare_handover());
             }
+            Command::Frozen { attempt, state } => self.handle_frozen(attempt, state),
             Command::Statics(judgement) => self.follow_statics(judgement),
             Command::Shutdown(done) => {
                 self.resign();

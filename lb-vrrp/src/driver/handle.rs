@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::advert::Command;
 use super::error::Error;
+use super::handover::RouterHandover;
 use super::host::warn_of_unshielded;
 use super::links::Interfaces;
 use super::monitor::Watched;
@@ -18,7 +19,6 @@ use super::needs::{interfaces_of, other_interfaces};
 use super::presence::Presence;
 use super::spec::{Configuration, Options};
 use super::status::{DriverStatus, Resigned};
-use super::succession::{Offer, Succession};
 use super::tracked::{self, ObjectId, Report, ScriptRunner, TrackerTask};
 use super::{validate, vmac};
 
@@ -145,28 +145,28 @@ impl DriverHandle {
         self.ask("resume", command).await?
     }
 
-    /// Offers the routers to another process, which takes them over by
-    /// [`Driver::take_over`](super::Driver::take_over). They run on until it has all it needs; then
-    /// the driver ends here, without priority 0 and with its addresses in place, and
-    /// [`Succession::outcome`] says so. If the other one fails, ends or is too slow, they run on as
-    /// if nothing had been. See also [`release`](Self::release).
+    /// Prepares the handover of the routers to another process, for
+    /// [`Sender::offer`](super::handover::Sender::offer). The routers run as before until the new
+    /// process has all that it needs. This driver ends then, without priority 0 and with its addresses
+    /// present: call [`finish_handover`](Self::finish_handover). If the new process fails, ends or is too
+    /// slow, the routers continue here, and peers observe nothing.
     ///
     /// # Errors
     ///
-    /// [`Error::Succession`] if another offer is open or the system refuses. [`Error::Stopped`] if
-    /// the driver has ended, [`Error::TimedOut`] after [`Options::limit`].
-    pub async fn offer(&self) -> Result<(Offer, Succession), Error> {
-        Ok(self.ask("offer", Command::Offer).await??)
+    /// [`Error::Handover`] if another handover is in progress or the system refuses. [`Error::Stopped`]
+    /// if the driver has ended, [`Error::TimedOut`] after [`Options::limit`].
+    pub async fn prepare_handover(&self) -> Result<RouterHandover, Error> {
+        Ok(self.ask("handover", Command::Handover).await??)
     }
 
-    /// Ends what is left of a driver whose routers another process has taken over: scripts, and
-    /// the thread that held addresses. Those of routers that the other one does not have are gone
-    /// when this returns `Ok`.
+    /// Ends what remains of a driver whose routers another process drives: scripts, and the thread that
+    /// holds addresses. The addresses of routers that the new process does not have are removed when this
+    /// returns `Ok`.
     ///
     /// # Errors
     ///
     /// [`Error::TimedOut`] after [`Options::limit`].
-    pub async fn release(mut self) -> Result<(), Error> {
+    pub async fn finish_handover(mut self) -> Result<(), Error> {
         let deadline = self.deadline();
         self.end(deadline).await
     }

@@ -19,8 +19,7 @@
 //! dropped and counted. When a router becomes Master the advert has left before its addresses are
 //! asked for, and they are on the interface before they are announced.
 //!
-//! Routers can go on in another process without a gap: [`DriverHandle::offer`] here,
-//! [`Driver::take_over`] there.
+//! Routers can continue in another process without a gap: see [`handover`].
 //!
 //! A router may have a virtual MAC address ([`RouterSpec::with_vmac`]): the address thread then
 //! makes a macvlan above its interface, which is up and has the addresses while the router is
@@ -74,6 +73,7 @@ mod error;
 mod event;
 mod groups;
 mod handle;
+pub mod handover;
 mod host;
 mod key;
 mod leftovers;
@@ -97,7 +97,6 @@ mod socket;
 mod spec;
 mod statics;
 mod status;
-mod succession;
 mod sys;
 mod timer;
 mod tracked;
@@ -118,7 +117,6 @@ pub use self::status::{
     DriverStatus, GroupStatus, InterfaceStatus, ObjectStatus, Resigned, RouterStatus,
     StaticProblem, StaticStatus, TrackedStatus,
 };
-pub use self::succession::{Offer, Succession, SuccessionError};
 pub use self::timer::Lateness;
 pub use self::tracked::{CommandRunner, FileInit, ObjectId, ProcessPattern, Report, ScriptRunner};
 pub use crate::spec::{
@@ -134,13 +132,13 @@ pub use crate::{
 use self::address_thread::{Idle, Work};
 use self::advert::{AdvertThread, Command};
 use self::event::Events;
+use self::handover::{HandoverError, ReceivedRouters};
 use self::host::warn_of_unshielded;
 use self::leftovers::Cleaning;
 use self::links::Interfaces;
 use self::mailbox::{End, Mailbox};
 use self::monitor::Watched;
 use self::presence::Presence;
-use self::succession::Heir;
 use self::vmac::Naming;
 
 /// Commands that may wait for the advert thread; their senders wait when it is full.
@@ -234,31 +232,31 @@ impl Driver {
         Self::launch(configuration.into(), options, ports.into(), None)
     }
 
-    /// Goes on with the routers of another process, which it [offered](DriverHandle::offer): with
-    /// its sockets, its addresses in place, states, timers, sequence numbers and counters as they
-    /// are. Peers see no transition, and no advert is late. The other process drives them until
-    /// this one has all it needs; that takes some milliseconds, and up to the longest interval but
-    /// no more than a second until there is a good moment.
+    /// Continues the routers that another process offers, with its sockets, addresses, states, timers,
+    /// sequence numbers and counters. Peers observe no transition, and no advert is late. The other
+    /// process drives the routers until this one has all that it needs; that takes some milliseconds,
+    /// and up to the longest interval, at most a second, until a good moment.
     ///
-    /// A configuration that differs takes effect as with [`DriverHandle::reload`]: what is new
-    /// starts, what is gone resigns, in the other process. Tracked files are not written.
+    /// A configuration that differs takes effect as with [`DriverHandle::reload`]: new routers start
+    /// here, removed ones resign in the other process. Tracked files are not written.
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start), and [`Error::Succession`] if the other process, or this one,
-    /// does not want or cannot. Nothing runs here then, and the other one goes on, if it lives.
-    pub async fn take_over(
-        offer: Offer,
+    /// As [`start`](Self::start), and [`Error::Handover`] if the other process or this one refuses or
+    /// fails. Nothing runs here then, and the other process continues unless it has ended.
+    pub async fn start_from_handover(
+        offer: &mut handover::Receiver,
         configuration: impl Into<Configuration>,
         options: Options,
         ports: impl Into<Ports>,
     ) -> Result<(DriverHandle, mpsc::Receiver<Event>), Error> {
         let (sender, outcome) = oneshot::channel();
-        let heir = Heir::new(offer, sender)?;
+        let received = offer.take_routers(sender)?;
         let mut configuration = configuration.into();
         configuration.objects = tracked::without_init(&configuration.objects);
-        let running = Self::launch(configuration, options, ports.into(), Some(heir))?;
-        outcome.await.unwrap_or(Err(SuccessionError::Gone))?;
+        let running = Self::launch(configuration, options, ports.into(), Some(received))?;
+        outcome.await.unwrap_or(Err(HandoverError::Closed))?;
+        offer.set_running();
         Ok(running)
     }
 
@@ -266,7 +264,7 @@ impl Driver {
         configuration: Configuration,
         options: Options,
         ports: Ports,
-        heir: Option<Heir>,
+        received: Option<ReceivedRouters>,
     ) -> Result<(DriverHandle, mpsc::Receiver<Event>), Error> {
         validate::configuration(&configuration)?;
         let filtered = ports.host.as_ref().is_some_and(|host| host.has_shields());
@@ -304,7 +302,7 @@ impl Driver {
             commands,
             reports,
             abandoned,
-            heir,
+            received,
             presence: presence.clone(),
             events: Events::new(event_sender.clone()),
         };
@@ -350,7 +348,7 @@ struct Setup {
     commands: mpsc::Receiver<Command>,
     reports: mpsc::Receiver<(ObjectId, Report)>,
     abandoned: oneshot::Receiver<()>,
-    heir: Option<Heir>,
+    received: Option<ReceivedRouters>,
     presence: Option<Arc<Presence>>,
     events: Events,
 }
@@ -391,14 +389,14 @@ impl Setup {
             manager: &mut self.manager,
             presence: self.presence.as_deref(),
         };
-        let (interfaces, naming) = look_and_clean(cleaning, self.heir.is_some())?;
+        let (interfaces, naming) = look_and_clean(cleaning, self.received.is_some())?;
         let interfaces = polling::first(&self.configuration, interfaces)?;
         let thread = AdvertThread::new(
             (self.configuration, naming),
             (interfaces.clone(), self.table),
             self.mailbox,
             (self.commands, self.reports),
-            (self.abandoned, self.heir),
+            (self.abandoned, self.received),
             self.events,
             self.options,
         )?;
@@ -407,7 +405,10 @@ impl Setup {
 }
 
 /// On a runtime of its own, which ends with it.
-fn look_and_clean(cleaning: Cleaning<'_>, inherits: bool) -> Result<(Interfaces, Naming), Error> {
+fn look_and_clean(
+    cleaning: Cleaning<'_>,
+    is_handover: bool,
+) -> Result<(Interfaces, Naming), Error> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
@@ -416,8 +417,8 @@ fn look_and_clean(cleaning: Cleaning<'_>, inherits: bool) -> Result<(Interfaces,
         let netlink = |operation| move |source| Error::Netlink { operation, source };
         let (connection, handle, _) = rtnetlink::new_connection().map_err(netlink("connect"))?;
         tokio::spawn(connection);
-        if inherits {
-            // What is there is not left over: it is in use.
+        if is_handover {
+            // The old process uses what is there.
             cleaning.look(&handle).await
         } else {
             cleaning.run(handle).await

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tracing::warn;
 
-use super::desired::{Burst, DesiredRouter, Inheritance, Inherited, Prepared};
+use super::desired::{Burst, DesiredRouter, Prepared};
 use super::event::{Event, Events, LinkProblem};
+use super::handover::RouterState;
 use super::key::RouterKey;
 use super::limiter::RejectedLimiter;
 use super::links::Interfaces;
@@ -18,13 +19,12 @@ use super::needs::macvlan_of;
 use super::ports::{Place, Ports};
 use super::present::Present;
 use super::spec::RouterSpec;
-use super::succession::{HeldAddress, RouterEstate};
 use super::vmac::{Macvlan, Outlet, covers_adverts, mac_of};
 use crate::{
     AdvertisedPriority, AnnounceReason, Authentication, Output, Received, RouterConfig, State,
-    Transmit, VirtualAddress, VirtualRouter,
+    Transmit, VirtualRouter,
 };
-use lb_host::{Link, RoutingEntry};
+use lb_host::RoutingEntry;
 
 /// Bursts because of other routers' adverts are at least this far apart; the actuator's repeat
 /// follows the last of them in any case.
@@ -58,10 +58,8 @@ pub(super) struct Router {
     prepared: bool,
     /// Addresses of this epoch that are on their interface, by interface and address.
     ready: Present,
-    /// Of a predecessor, until the first epoch begins.
-    inherited: Present,
-    /// What a predecessor held for it; goes with the first desired state.
-    inheritance: Option<Inheritance>,
+    /// The same of an old process, until the first epoch begins.
+    handed_over: Present,
     held: bool,
     shielded: bool,
     epoch: u64,
@@ -95,8 +93,7 @@ impl Router {
             routing: Arc::new([]),
             prepared: false,
             ready: Present::default(),
-            inherited: Present::default(),
-            inheritance: None,
+            handed_over: Present::default(),
             held: false,
             shielded: false,
             epoch: 0,
@@ -251,13 +248,13 @@ impl Router {
             Output::AddAddresses => {
                 self.held = true;
                 self.epoch += 1;
-                // Those of a predecessor have been announced.
-                self.ready = std::mem::take(&mut self.inherited);
+                // The old process has announced these.
+                self.ready = std::mem::take(&mut self.handed_over);
                 self.publish(around.mailbox);
             }
             Output::RemoveAddresses => {
                 self.held = false;
-                self.inherited.clear();
+                self.handed_over.clear();
                 self.ready.clear();
                 self.publish(around.mailbox);
             }
@@ -373,59 +370,30 @@ impl Router {
             addresses: Arc::clone(&self.addresses),
             routing: Arc::clone(&self.routing),
         };
-        let key = self.key.clone();
-        match self.inheritance.take() {
-            Some(inheritance) => mailbox.inherit(key, desired, inheritance),
-            None => mailbox.publish(key, desired),
-        }
+        mailbox.publish(self.key.clone(), desired);
     }
 
-    /// The router as its successor needs to know it.
-    pub(super) fn estate(&self, now: Instant) -> RouterEstate {
-        let held = self.addresses.iter().filter_map(|of| {
-            let keep = self.ready.keep((of.link.index, of.address.address))?;
-            Some(HeldAddress {
-                link: Link::clone(&of.link),
-                address: VirtualAddress::clone(&of.address),
-                keep,
-            })
-        });
-        let routing = self.routing.iter().filter(|_| self.held);
-        RouterEstate {
-            interface: self.key.interface.to_string(),
-            engine: self.engine.hand_over(now),
+    /// The state for a new process.
+    pub(super) fn handover_state(&self, now: Instant) -> RouterState {
+        RouterState {
+            key: self.key.clone(),
+            engine: self.engine.handover_state(now),
             vmac: self.vmac(),
             address_vmacs: self.address_vmacs(),
-            held: held.collect(),
-            routing: routing.map(|entry| RoutingEntry::clone(entry)).collect(),
             send_failures: self.send_failures,
         }
     }
 
-    /// Goes on with a router of another process. The engine is what has become of it.
-    pub(super) fn inherit(&mut self, engine: VirtualRouter, estate: RouterEstate, now: Instant) {
-        let since = engine.since().unwrap_or(now);
+    /// Continues a router of an old process, whose addresses are on their interfaces.
+    pub(super) fn continue_with(
+        &mut self,
+        engine: VirtualRouter,
+        ready: Present,
+        send_failures: u64,
+    ) {
         self.started = engine.state() != State::Initialize;
         self.engine = engine;
-        self.send_failures = estate.send_failures;
-        let ready = |of: &HeldAddress| {
-            let key = (of.link.index, of.address.address);
-            (key, of.keep)
-        };
-        self.inherited = estate.held.iter().map(ready).collect();
-        let addresses = estate.held.into_iter().map(|of| Inherited {
-            link: of.link,
-            address: of.address,
-            keep: of.keep,
-            since,
-        });
-        let wanted = self.address_vmacs();
-        let mut surplus = estate.address_vmacs;
-        surplus.retain(|of| !wanted.contains(of));
-        self.inheritance = Some(Inheritance {
-            addresses: addresses.collect(),
-            routing: estate.routing.into_iter().map(Arc::new).collect(),
-            surplus,
-        });
+        self.handed_over = ready;
+        self.send_failures = send_failures;
     }
 }

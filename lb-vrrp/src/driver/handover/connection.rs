@@ -1,305 +1,161 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The switch between two advert threads: a socket, a token, and memory for what is handed over.
+//! The connection of two advert threads.
 
 use std::fs::File;
-use std::io::{self, Read as _};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt as _;
 use std::task::Poll;
 
-use nix::fcntl::OFlag;
+use lb_host::descriptors::{Incoming, send_at_once};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::unistd::pipe2;
-use socket2::{Domain, Socket, Type};
 
-use super::estate::Estate;
+use super::{HandoverError, Message, State};
 use crate::driver::reactor::{Reactor, Watch};
 
-/// The longest message: one byte for each router, or a reason.
-const MESSAGE: usize = 64 * 1024;
-/// More than anybody hands over; what is longer is not read.
-const DOCUMENT: u64 = 256 * 1024 * 1024;
+/// Largest state, in bytes; guards against a corrupt file.
+const LENGTH: u64 = 256 * 1024 * 1024;
 
-/// What the two threads say.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::driver) enum Message {
-    /// New to old: it has all that it can have beforehand.
-    Ready,
-    /// Old to new: what is handed over is in memory there, and the token of that number is there to
-    /// be picked up, or was taken back already.
-    Frozen {
-        number: u8,
-        offset: u64,
-        length: u64,
-    },
-    /// New to old: it drives these routers, by their place in the document; the others are left
-    /// for the old one to end.
-    Running(Vec<bool>),
-    /// New to old: it cannot.
-    Refused(String),
-}
-
-impl Message {
-    fn to_bytes(&self) -> Vec<u8> {
-        let (tag, rest) = match self {
-            Self::Ready => (1, Vec::new()),
-            Self::Frozen {
-                number,
-                offset,
-                length,
-            } => {
-                let mut rest = vec![*number];
-                rest.extend(offset.to_le_bytes());
-                rest.extend(length.to_le_bytes());
-                (2, rest)
-            }
-            Self::Running(kept) => (3, kept.iter().map(|kept| u8::from(*kept)).collect()),
-            Self::Refused(reason) => (4, reason.as_bytes().to_vec()),
-        };
-        let mut bytes = vec![tag];
-        bytes.extend(rest);
-        bytes.truncate(MESSAGE);
-        bytes
-    }
-
-    fn parse(bytes: &[u8]) -> Option<Self> {
-        let (tag, rest) = bytes.split_first()?;
-        Some(match tag {
-            1 => Self::Ready,
-            2 => {
-                let (number, rest) = rest.split_first()?;
-                let (offset, length) = rest.split_first_chunk()?;
-                Self::Frozen {
-                    number: *number,
-                    offset: u64::from_le_bytes(*offset),
-                    length: u64::from_le_bytes(length.try_into().ok()?),
-                }
-            }
-            3 => Self::Running(rest.iter().map(|kept| *kept != 0).collect()),
-            4 => Self::Refused(String::from_utf8_lossy(rest).into_owned()),
-            _ => return None,
-        })
-    }
-}
-
-/// One end of it.
+/// One end of the connection, for a thread that waits with a [`Reactor`].
 #[derive(Debug)]
-pub(in crate::driver) struct Switch {
-    socket: Watch<Socket>,
-    token: OwnedFd,
-    /// What the token is put down with; only the old thread has it.
-    pen: Option<OwnedFd>,
-    memory: File,
-    /// Where the next document goes: an earlier one may still be being read.
-    end: u64,
-    buffer: Box<[u8]>,
+pub(in crate::driver) struct Connection {
+    socket: Watch<OwnedFd>,
+    incoming: Incoming,
 }
 
-impl Switch {
-    /// Makes both ends: the old thread's, and what the new one needs for
-    /// [`from_passed`](Self::from_passed).
-    pub(in crate::driver) fn new(reactor: &Reactor) -> io::Result<(Self, [OwnedFd; 3])> {
-        let (ours, theirs) = Socket::pair(Domain::UNIX, Type::SEQPACKET, None)?;
-        let (token, pen) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
-        let memory = memfd_create(c"vrrp-hand-over", MFdFlags::MFD_CLOEXEC)?;
-        theirs.set_nonblocking(true)?;
-        let passed = [theirs.into(), token.try_clone()?, memory.try_clone()?];
-        Ok((Self::make(reactor, ours, token, Some(pen), memory)?, passed))
-    }
-
-    /// The new thread's end.
-    pub(in crate::driver) fn from_passed(
+impl Connection {
+    pub(in crate::driver) fn new(
         reactor: &Reactor,
-        [socket, token, memory]: [OwnedFd; 3],
-    ) -> io::Result<Self> {
-        Self::make(reactor, socket.into(), token, None, memory)
-    }
-
-    fn make(
-        reactor: &Reactor,
-        socket: Socket,
-        token: OwnedFd,
-        pen: Option<OwnedFd>,
-        memory: OwnedFd,
-    ) -> io::Result<Self> {
-        socket.set_nonblocking(true)?;
+        socket: OwnedFd,
+    ) -> Result<Self, HandoverError> {
+        let watched = reactor.watch(socket);
         Ok(Self {
-            socket: reactor.watch(socket)?,
-            token,
-            pen,
-            memory: memory.into(),
-            end: 0,
-            buffer: vec![0; MESSAGE].into_boxed_slice(),
+            socket: watched.map_err(HandoverError::system("watch the connection"))?,
+            incoming: Incoming::default(),
         })
     }
 
-    /// Old: writes what is handed over, puts the token of this number down, and says so.
-    pub(in crate::driver) fn put_down(&mut self, number: u8, estate: &Estate) -> io::Result<()> {
-        let bytes = serde_json::to_vec(estate)?;
-        let offset = self.end;
-        self.memory.write_all_at(&bytes, offset)?;
-        let length = u64::try_from(bytes.len()).map_err(io::Error::other)?;
-        self.end += length;
-        // Who hears of it finds it.
-        let pen = self.pen.as_ref().ok_or(io::ErrorKind::Unsupported)?;
-        nix::unistd::write(pen, &[number])?;
-        self.send(&Message::Frozen {
-            number,
-            offset,
-            length,
-        })
+    pub(in crate::driver) fn send(&self, message: &Message) -> Result<(), HandoverError> {
+        Ok(send_at_once(self.socket.get(), &message.encode()?, &[])?)
     }
 
-    /// New: what was handed over.
-    pub(in crate::driver) fn read(&self, offset: u64, length: u64) -> io::Result<Estate> {
-        let length = usize::try_from(length.min(DOCUMENT)).map_err(io::Error::other)?;
-        let mut bytes = vec![0; length];
-        self.memory.read_exact_at(&mut bytes, offset)?;
-        Ok(serde_json::from_slice(&bytes)?)
+    /// Sends a state; as a file, whose size does not matter to the buffer of the socket.
+    pub(in crate::driver) fn send_state(
+        &self,
+        attempt: u8,
+        state: &State,
+    ) -> Result<(), HandoverError> {
+        let bytes = serde_json::to_vec(state)?;
+        let write = || {
+            let file = File::from(memfd_create(c"vrrp-handover", MFdFlags::MFD_CLOEXEC)?);
+            file.write_all_at(&bytes, 0)?;
+            Ok::<_, io::Error>(file)
+        };
+        let file = write().map_err(HandoverError::system("write the state of the routers"))?;
+        let message = Message::State { attempt }.encode()?;
+        Ok(send_at_once(self.socket.get(), &message, &[file.into()])?)
     }
 
-    /// Picks up the token that is there; says its number. Of two that try only one succeeds.
-    pub(in crate::driver) fn pick_up(&self) -> io::Result<Option<u8>> {
-        let mut byte = [0];
-        loop {
-            match nix::unistd::read(self.token.as_fd(), &mut byte) {
-                Ok(count) => return Ok(byte.first().copied().filter(|_| count == 1)),
-                Err(nix::Error::EAGAIN) => return Ok(None),
-                Err(nix::Error::EINTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-
-    pub(in crate::driver) fn send(&self, message: &Message) -> io::Result<()> {
-        let bytes = message.to_bytes();
-        self.socket.get().send(&bytes).map(drop)
-    }
-
-    /// What the other side says; `None` when it has gone.
-    pub(in crate::driver) fn message(&mut self) -> Poll<io::Result<Option<Message>>> {
+    /// The next message, with its descriptors.
+    pub(in crate::driver) fn receive(
+        &mut self,
+    ) -> Poll<Result<(Message, Vec<OwnedFd>), HandoverError>> {
         if !self.socket.is_ready() {
             return Poll::Pending;
         }
-        match self.socket.get().read(&mut self.buffer) {
-            Ok(0) => Poll::Ready(Ok(None)),
-            Ok(length) => {
-                let message = self.buffer.get(..length).and_then(Message::parse);
-                // What is not understood is of no use: as if it had gone.
-                Poll::Ready(Ok(message))
+        match self.incoming.receive(self.socket.get()) {
+            Ok(Some((message, descriptors))) => {
+                let message = Message::decode(&message);
+                Poll::Ready(message.map(|message| (message, descriptors)))
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Ok(None) => {
                 self.socket.clear();
                 Poll::Pending
             }
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Poll::Ready(Ok(None)),
-            Err(error) => Poll::Ready(Err(error)),
+            Err(error) => Poll::Ready(Err(error.into())),
         }
+    }
+
+    /// Reads the state that came with a message.
+    pub(in crate::driver) fn read_state(descriptors: Vec<OwnedFd>) -> Result<State, HandoverError> {
+        let missing = HandoverError::Descriptors {
+            actual: 0,
+            expected: 1,
+        };
+        let file = File::from(descriptors.into_iter().next().ok_or(missing)?);
+        let read = || {
+            let length = file.metadata()?.len().min(LENGTH);
+            let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+            file.read_exact_at(&mut bytes, 0)?;
+            Ok(bytes)
+        };
+        let bytes = read().map_err(HandoverError::system("read the state of the routers"))?;
+        Ok(serde_json::from_slice(&bytes)?)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixStream;
     use std::time::Duration;
 
     use super::*;
+    use crate::driver::handover::HostState;
     use crate::driver::timer::Lateness;
 
-    fn estate(seconds: u64) -> Estate {
-        Estate {
-            at: Duration::from_secs(seconds),
-            routers: Vec::new(),
-            objects: Vec::new(),
-            statics: crate::StaticItems::default(),
-            ports: Vec::new(),
-            lateness: Lateness::default(),
-        }
+    fn pair(reactor: &Reactor) -> (Connection, Connection) {
+        let (here, there) = UnixStream::pair().unwrap();
+        let connect = |socket: UnixStream| Connection::new(reactor, socket.into()).unwrap();
+        (connect(here), connect(there))
     }
 
-    fn next(reactor: &Reactor, switch: &mut Switch) -> Option<Message> {
+    fn next(
+        reactor: &Reactor,
+        connection: &mut Connection,
+    ) -> Result<(Message, Vec<OwnedFd>), HandoverError> {
         loop {
-            if let Poll::Ready(message) = switch.message() {
-                return message.unwrap();
+            if let Poll::Ready(message) = connection.receive() {
+                return message;
             }
             reactor.wait().unwrap();
         }
     }
 
-    /// What was handed over in a message.
-    fn handed_over(switch: &Switch, message: Option<Message>) -> (u8, u64) {
-        let Some(Message::Frozen {
-            number,
-            offset,
-            length,
-        }) = message
-        else {
-            panic!("nothing handed over: {message:?}");
+    #[test]
+    fn messages_and_states_arrive_also_after_the_end_of_the_sender() {
+        let reactor = Reactor::new().unwrap();
+        let (old, mut new) = pair(&reactor);
+        assert!(new.receive().is_pending());
+        let state = State {
+            at: Duration::from_secs(3),
+            routers: Vec::new(),
+            objects: Vec::new(),
+            ports: Vec::new(),
+            lateness: Lateness::default(),
+            host: HostState::default(),
         };
-        (number, switch.read(offset, length).unwrap().at.as_secs())
-    }
-
-    #[test]
-    fn the_token_is_picked_up_once() {
-        let reactor = Reactor::new().unwrap();
-        let (mut old, passed) = Switch::new(&reactor).unwrap();
-        let mut new = Switch::from_passed(&reactor, passed).unwrap();
-        assert_eq!(new.pick_up().unwrap(), None, "before it was put down");
-        new.send(&Message::Ready).unwrap();
-        assert_eq!(next(&reactor, &mut old), Some(Message::Ready));
-
-        // The old one takes it back, and hands over something else.
-        old.put_down(1, &estate(1_000_000)).unwrap();
-        assert_eq!(old.pick_up().unwrap(), Some(1));
-        assert_eq!(new.pick_up().unwrap(), None);
-        old.put_down(2, &estate(2)).unwrap();
-        let first = next(&reactor, &mut new);
-        assert_eq!(handed_over(&new, first), (1, 1_000_000));
-        let second = next(&reactor, &mut new);
-        assert_eq!(handed_over(&new, second), (2, 2));
-        assert_eq!(new.pick_up().unwrap(), Some(2));
-        assert_eq!(old.pick_up().unwrap(), None);
-        let running = Message::Running(vec![true, false]);
-        new.send(&running).unwrap();
-        assert_eq!(next(&reactor, &mut old), Some(running));
-        drop(new);
-        assert_eq!(next(&reactor, &mut old), None);
-    }
-
-    #[test]
-    fn a_token_outlives_who_put_it_down() {
-        let reactor = Reactor::new().unwrap();
-        let (mut old, passed) = Switch::new(&reactor).unwrap();
-        let mut new = Switch::from_passed(&reactor, passed).unwrap();
-        old.put_down(7, &estate(3)).unwrap();
+        old.send_state(7, &state).unwrap();
+        let commit = Message::Commit { attempt: 7 };
+        old.send(&commit).unwrap();
         drop(old);
-        let message = next(&reactor, &mut new);
-        assert_eq!(handed_over(&new, message), (7, 3));
-        assert_eq!(new.pick_up().unwrap(), Some(7));
-        assert_eq!(next(&reactor, &mut new), None);
-        assert_eq!(
-            new.pick_up().unwrap(),
-            None,
-            "nobody puts one down any more"
-        );
+        let (message, descriptors) = next(&reactor, &mut new).unwrap();
+        assert_eq!(message, Message::State { attempt: 7 });
+        let state = Connection::read_state(descriptors).unwrap();
+        assert_eq!(state.at, Duration::from_secs(3));
+        assert_eq!(next(&reactor, &mut new).unwrap().0, commit);
+        let end = next(&reactor, &mut new).unwrap_err();
+        assert!(matches!(end, HandoverError::Closed), "{end}");
     }
 
     #[test]
-    fn messages() {
-        for message in [
-            Message::Ready,
-            Message::Frozen {
-                number: 7,
-                offset: u64::MAX,
-                length: 9,
-            },
-            Message::Running(Vec::new()),
-            Message::Running(vec![true, false, true]),
-            Message::Refused("no".to_owned()),
-        ] {
-            assert_eq!(Message::parse(&message.to_bytes()), Some(message));
-        }
-        for bytes in [&b""[..], b"\0", b"\x02123"] {
-            assert_eq!(Message::parse(bytes), None);
-        }
+    fn state_without_its_file_and_garbage_are_errors() {
+        let reactor = Reactor::new().unwrap();
+        let (here, there) = UnixStream::pair().unwrap();
+        let mut new = Connection::new(&reactor, there.into()).unwrap();
+        send_at_once(&here, b"garbage", &[]).unwrap();
+        let error = next(&reactor, &mut new).unwrap_err();
+        assert!(matches!(error, HandoverError::Document(_)), "{error}");
+        let error = Connection::read_state(Vec::new()).unwrap_err();
+        assert_eq!(error.to_string(), "the offer has 0 of 1 descriptors");
     }
 }

@@ -1,77 +1,98 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Why routers did not change hands.
+//! Why a handover failed.
 
 use std::io;
 use std::time::Duration;
 
-/// Why routers did not change hands. Those of the old process run on, if it does.
+use lb_host::descriptors::ExchangeError;
+
+/// Why a handover failed. The old process continues, unless it has ended.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum SuccessionError {
-    /// Another hand-over is under way.
-    #[error("a hand-over to another successor is under way")]
+pub enum HandoverError {
+    /// Another handover is in progress.
+    #[error("another handover is in progress")]
     Busy,
-    /// What the other side says is of another version of this program.
-    #[error("the hand-over has format {theirs}, this program understands {ours}")]
+    /// The programs have different versions.
+    #[error("the other process uses handover format {theirs}, this one {ours}")]
     Format {
-        /// Of the other side.
+        /// Format of the other process.
         theirs: u32,
-        /// Of this program.
+        /// Format of this process.
         ours: u32,
     },
     /// The two processes are not in the same namespace.
-    #[error("predecessor and successor are in different {kind} namespaces")]
+    #[error("the two processes are in different {kind} namespaces")]
     Namespace {
-        /// Which one: `net` or `time`.
+        /// Kind of the namespace: `net` or `time`.
         kind: &'static str,
     },
-    /// An offer that is not as it should be.
-    #[error("the offer cannot be understood")]
-    Document {
-        /// What is wrong with it.
-        source: serde_json::Error,
+    /// A document of the other process could not be decoded, or one of this process not be encoded.
+    #[error("cannot decode or encode a document of the handover")]
+    Document(#[from] serde_json::Error),
+    /// A message arrived that has no meaning in this state.
+    #[error("unexpected message {message} of the other process")]
+    Unexpected {
+        /// Kind of the message.
+        message: &'static str,
     },
-    /// Fewer descriptors came than the offer speaks of.
-    #[error("the offer lacks descriptors: {there} of {wanted}")]
+    /// Fewer descriptors arrived than the offer names.
+    #[error("the offer has {actual} of {expected} descriptors")]
     Descriptors {
-        /// Those that came.
-        there: usize,
-        /// Those it speaks of.
-        wanted: usize,
+        /// Number of descriptors that arrived.
+        actual: usize,
+        /// Number that the offer names.
+        expected: usize,
     },
-    /// The other process ended, or did not want any more.
-    #[error("the other process went away before the routers changed hands")]
-    Gone,
-    /// The successor cannot go on with what it was given.
-    #[error("the successor refused: {reason}")]
+    /// The offer has no routers.
+    #[error("the old process has no virtual routers")]
+    NoRouters,
+    /// The other process closed the connection before the handover was complete.
+    #[error("the other process closed the connection")]
+    Closed,
+    /// The other process refused.
+    #[error("the other process refused: {reason}")]
     Refused {
-        /// Why.
+        /// The reason that it gave.
         reason: String,
     },
-    /// It took too long.
-    #[error("the routers did not change hands within {limit:?}")]
-    Late {
+    /// The other process exceeded a time limit.
+    #[error("no handover within {limit:?}")]
+    TimedOut {
         /// The limit.
         limit: Duration,
     },
-    /// The successor was ready, and never quick enough to go on before an advert was due.
-    #[error("the successor was too slow in each of {attempts} attempts")]
-    Slow {
-        /// How often it was tried.
+    /// The new process was ready, but never fast enough to continue before an advert was due.
+    #[error("the new process was too slow in each of {attempts} attempts")]
+    TooSlow {
+        /// Number of attempts.
         attempts: u32,
     },
-    /// The system refused something.
+    /// Messages could not be exchanged.
+    #[error("cannot exchange messages with the other process")]
+    Exchange(#[source] ExchangeError),
+    /// Another system error.
     #[error("cannot {operation}")]
     System {
-        /// What was tried.
+        /// Operation that failed.
         operation: &'static str,
-        /// What the system said.
+        /// The error of the kernel.
         source: io::Error,
     },
 }
 
-impl SuccessionError {
+impl HandoverError {
     pub(in crate::driver) fn system(operation: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::System { operation, source }
+    }
+}
+
+impl From<ExchangeError> for HandoverError {
+    fn from(error: ExchangeError) -> Self {
+        match error {
+            ExchangeError::Closed => Self::Closed,
+            ExchangeError::TimedOut { limit } => Self::TimedOut { limit },
+            error => Self::Exchange(error),
+        }
     }
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{ObjectId, Report, Source};
+use crate::driver::handover::ObjectState;
 use crate::driver::key::RouterKey;
 use crate::driver::links::Interfaces;
 use crate::driver::spec::Configuration;
 use crate::driver::status::{ObjectStatus, StaticStatus, TrackedStatus};
-use crate::driver::succession::ObjectEstate;
 use crate::track::{Object, Output, Tracker, Verdict, Weight};
 use crate::{Priority, StaticItems, TrackGroup};
 
@@ -230,13 +230,13 @@ impl Tracking {
         self.tracker.is_ready(key)
     }
 
-    /// What is known of the objects, for a successor. Interfaces it sees for itself.
-    pub(in crate::driver) fn estate(&self) -> Vec<ObjectEstate> {
+    /// The verdicts of the objects, for a new process, which observes interfaces itself.
+    pub(in crate::driver) fn handover_state(&self) -> Vec<ObjectState> {
         let objects = self.objects.iter();
         objects
             .filter(|(id, _)| !matches!(id, ObjectId::Interface(_)))
             .filter_map(|(id, line)| {
-                Some(ObjectEstate {
+                Some(ObjectState {
                     object: id.to_string(),
                     line: line.clone(),
                     verdict: self.tracker.verdict(id)?,
@@ -245,12 +245,13 @@ impl Tracking {
             .collect()
     }
 
-    /// Begins with what a predecessor knew of the same objects.
-    pub(in crate::driver) fn inherit(&mut self, known: &[ObjectEstate]) {
+    /// Continues with the verdicts of another process on the same objects.
+    pub(in crate::driver) fn continue_with(&mut self, states: &[ObjectState]) {
         for (id, line) in &self.objects {
-            let same = |of: &&ObjectEstate| of.object == id.to_string() && of.line == *line;
-            if let Some(of) = known.iter().find(same) {
-                self.tracker.adopt(id, of.verdict);
+            let is_same =
+                |state: &&ObjectState| state.object == id.to_string() && state.line == *line;
+            if let Some(state) = states.iter().find(is_same) {
+                self.tracker.adopt(id, state.verdict);
             }
         }
     }

@@ -1,199 +1,201 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The new side of a hand-over: ready, wait for the token, go on.
+//! The advert thread of the new process: waits for the state, and continues the routers.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use lb_host::{Adopted, HostObject};
 use tokio::sync::oneshot;
 use tracing::info;
 
-use super::super::key::{PortKey, RouterKey};
-use super::super::needs::config_of;
-use super::super::succession::{
-    Estate, Heir, Message, PassedPort, RouterEstate, SuccessionError, Switch, monotonic,
+use super::super::super::handover::{
+    Connection, ContinuedRouter, HandoverError, Message, PREPARATION, ReceivedPort,
+    ReceivedRouters, State, monotonic,
 };
-use super::AdvertThread;
-use crate::{AddressFamily, FaultReason, VirtualRouter, Vrid};
+use super::super::super::key::{Claimant, PortKey, RouterKey};
+use super::super::super::needs::config_of;
+use super::super::super::present::Present;
+use super::super::AdvertThread;
+use crate::{FaultReason, HandoverStateError, VirtualRouter};
 
-/// How long it waits for the old process to hand over.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A thread that waits for its routers.
+/// The connection of a thread that waits for its routers.
 #[derive(Debug)]
-pub(super) struct Waiting {
-    switch: Switch,
-    outcome: oneshot::Sender<Result<(), SuccessionError>>,
+pub(in crate::driver::advert) struct Waiting {
+    connection: Connection,
+    outcome: oneshot::Sender<Result<(), HandoverError>>,
 }
 
-/// A router to go on with, and its place in the document.
-struct Next {
-    place: usize,
-    key: RouterKey,
-    engine: VirtualRouter,
+/// What the thread waits for.
+enum Step {
+    /// The old process freezes.
+    Ready,
+    /// The state was decoded: the old process commits.
+    Prepared { attempt: u8, state: Box<State> },
 }
+
+/// The routers that continue, with their places in the state.
+type Engines = BTreeMap<RouterKey, (usize, VirtualRouter)>;
 
 impl AdvertThread {
-    /// Keeps what came with an offer; the sockets are for the caller to use.
-    pub(super) fn await_turn(&mut self, heir: Heir) -> io::Result<BTreeMap<PortKey, PassedPort>> {
+    /// Keeps the connection, and returns the sockets.
+    pub(in crate::driver::advert) fn connect_handover(
+        &mut self,
+        routers: ReceivedRouters,
+    ) -> Result<BTreeMap<PortKey, ReceivedPort>, HandoverError> {
         self.waiting = Some(Waiting {
-            switch: Switch::from_passed(&self.reactor, heir.switch)?,
-            outcome: heir.outcome,
+            connection: Connection::new(&self.reactor, routers.connection)?,
+            outcome: routers.outcome,
         });
-        Ok(heir.ports)
+        Ok(routers.ports)
     }
 
-    /// Waits until the routers are handed over, and goes on with them. Says whether they were: if
-    /// not, nothing was done.
-    pub(super) fn take_over(&mut self) -> io::Result<bool> {
+    /// Waits until the old process hands over, and continues its routers. Returns whether it did;
+    /// otherwise nothing was changed.
+    pub(in crate::driver::advert) fn receive_handover(&mut self) -> bool {
         let Some(mut waiting) = self.waiting.take() else {
-            return Ok(true);
+            return true;
         };
-        let outcome = self.wait_for_estate(&mut waiting.switch);
-        let (outcome, taken) = match outcome {
-            Ok(taken) => (Ok(()), taken),
-            Err(error) => (Err(error), false),
-        };
-        // Whoever waited may have gone, and the handle with it.
-        let _ = waiting.outcome.send(outcome);
-        Ok(taken)
-    }
-
-    /// `false` if nobody wants the driver any more.
-    fn wait_for_estate(&mut self, switch: &mut Switch) -> Result<bool, SuccessionError> {
-        let told = || SuccessionError::system("talk to the predecessor");
-        switch.send(&Message::Ready).map_err(told())?;
-        let deadline = Instant::now() + PATIENCE;
-        // The number of a token that came before its document.
-        let mut token = None;
-        loop {
-            self.timer.arm(Some(deadline)).map_err(told())?;
-            if self.is_abandoned() {
-                return Ok(false);
-            }
-            let message = match switch.message() {
-                Poll::Ready(message) => message.map_err(told())?.ok_or(SuccessionError::Gone)?,
-                Poll::Pending if self.timer.is_due(Instant::now()) => {
-                    return Err(SuccessionError::Late { limit: PATIENCE });
-                }
-                Poll::Pending => {
-                    self.reactor.wait().map_err(told())?;
-                    continue;
-                }
-            };
-            let Message::Frozen {
-                number,
-                offset,
-                length,
-            } = message
-            else {
-                continue;
-            };
-            let read = switch.read(offset, length).map_err(told());
-            let prepared = read.and_then(|estate| {
-                let next = self.prepare_next(&estate)?;
-                Ok((estate, next))
-            });
-            let (estate, next) = match prepared {
-                Ok(prepared) => prepared,
-                Err(error) => {
-                    // It goes on when it hears that, or that we have gone.
-                    let _ = switch.send(&Message::Refused(error.to_string()));
-                    return Err(error);
-                }
-            };
-            if token.is_none() {
-                token = switch.pick_up().map_err(told())?;
-            }
-            if token == Some(number) {
-                let mut kept = vec![false; estate.routers.len()];
-                for of in &next {
-                    if let Some(kept) = kept.get_mut(of.place) {
-                        *kept = true;
-                    }
-                }
-                // From here on these are ours, whether the other one lives to hear it or not.
-                let _ = switch.send(&Message::Running(kept));
-                self.go_on(estate, next);
-                return Ok(true);
-            }
+        let received = self.wait_for_commit(&mut waiting.connection);
+        if let Err(error) = &received {
+            let reason = error.to_string();
+            // Without it the old process receives the end of the connection.
+            let _ = waiting.connection.send(&Message::Refused { reason });
         }
+        let is_received = matches!(received, Ok(true));
+        // The driver may have been dropped.
+        let _ = waiting.outcome.send(received.map(drop));
+        is_received
     }
 
-    /// Makes engines of what was handed over, those that are wanted here.
-    fn prepare_next(&self, estate: &Estate) -> Result<Vec<Next>, SuccessionError> {
-        let now = Instant::now();
-        let gap = monotonic().saturating_sub(estate.at);
-        let mut all = Vec::new();
-        for (place, of) in estate.routers.iter().enumerate() {
-            let Some(key) = key_of(of) else { continue };
-            let Some(router) = self.routers.get(&key) else {
+    /// Returns `false` if the driver was dropped.
+    fn wait_for_commit(&mut self, connection: &mut Connection) -> Result<bool, HandoverError> {
+        connection.send(&Message::Ready)?;
+        let limit = PREPARATION;
+        let until = Instant::now() + limit;
+        let mut step = Step::Ready;
+        while !self.is_abandoned() {
+            let Poll::Ready(message) = self.poll_message(connection, until)? else {
                 continue;
             };
-            let wanted = router.address_vmacs();
-            let another = |name: &str, mac| wanted.iter().any(|of| of.0 == name && of.1 != mac);
-            if router.vmac() != of.vmac || of.address_vmacs.iter().any(|of| another(&of.0, of.1)) {
-                // Of another MAC address: that is another router, the old one resigns.
+            let (message, descriptors) = message.ok_or(HandoverError::TimedOut { limit })?;
+            step = match (message, step) {
+                (Message::State { attempt }, _) => {
+                    let state = Box::new(Connection::read_state(descriptors)?);
+                    // What is going to fail shall fail before the commit.
+                    self.engines(&state)?;
+                    connection.send(&Message::Prepared { attempt })?;
+                    Step::Prepared { attempt, state }
+                }
+                (
+                    Message::Commit { attempt },
+                    Step::Prepared {
+                        attempt: own,
+                        state,
+                    },
+                ) if attempt == own => {
+                    let engines = self.engines(&state)?;
+                    let mut driven = vec![false; state.routers.len()];
+                    for (place, _) in engines.values() {
+                        if let Some(driven) = driven.get_mut(*place) {
+                            *driven = true;
+                        }
+                    }
+                    // These routers are this process's, whether the old one receives it or not.
+                    let _ = connection.send(&Message::Running { driven });
+                    self.continue_routers(*state, engines);
+                    return Ok(true);
+                }
+                (other, _) => return Err(other.unexpected()),
+            };
+        }
+        Ok(false)
+    }
+
+    /// Engines that continue the routers of the state, for those of this configuration.
+    fn engines(&self, state: &State) -> Result<Engines, HandoverError> {
+        let now = Instant::now();
+        let gap = monotonic().saturating_sub(state.at);
+        let mut engines = Engines::new();
+        for (place, old) in state.routers.iter().enumerate() {
+            let Some(router) = self.routers.get(&old.key) else {
+                continue;
+            };
+            let desired = router.address_vmacs();
+            let differs = |(name, mac): &(String, [u8; 6])| {
+                desired
+                    .iter()
+                    .any(|(desired, other)| desired == name && other != mac)
+            };
+            if router.vmac() != old.vmac || old.address_vmacs.iter().any(differs) {
+                // With another MAC address it is another router: the old one resigns.
                 continue;
             }
             let config = config_of(&router.spec, &self.interfaces);
-            match VirtualRouter::take_over(config, &of.engine, now, gap) {
-                Ok(engine) => all.push(Next { place, key, engine }),
-                // Of another version: likewise.
-                Err(crate::HandOverError::Identity { .. }) => {}
+            match VirtualRouter::from_handover(config, &old.engine, now, gap) {
+                Ok(engine) => {
+                    engines.insert(old.key.clone(), (place, engine));
+                }
+                // So it is with another version.
+                Err(HandoverStateError::Identity { .. }) => {}
                 Err(error) => {
                     let reason = format!("{}: {error}", router.name);
-                    return Err(SuccessionError::Refused { reason });
+                    return Err(HandoverError::Refused { reason });
                 }
             }
         }
-        Ok(all)
+        Ok(engines)
     }
 
     /// Drives the routers from now on.
-    fn go_on(&mut self, mut estate: Estate, next: Vec<Next>) {
+    fn continue_routers(&mut self, mut state: State, engines: Engines) {
         let now = Instant::now();
-        let gap = monotonic().saturating_sub(estate.at);
-        self.lateness = estate.lateness.clone();
-        for of in &estate.ports {
-            let key = (Arc::from(of.interface.as_str()), of.family);
+        let gap = monotonic().saturating_sub(state.at);
+        // Nothing is changed before all is known that is owned and desired.
+        self.mailbox.freeze(0);
+        self.lateness = state.lateness;
+        for old in &state.ports {
+            let key = (Arc::from(old.interface.as_str()), old.family);
             if let Some(port) = self.ports.get_mut(&key) {
-                port.unknown_vrid = of.unknown_vrid;
-                port.malformed = of.malformed;
+                port.unknown_vrid = old.unknown_vrid;
+                port.malformed = old.malformed;
             }
         }
-        let mut estates: Vec<Option<RouterEstate>> = std::mem::take(&mut estate.routers)
-            .into_iter()
-            .map(Some)
-            .collect();
-        let mut inherited = Vec::with_capacity(next.len());
-        for Next { place, key, engine } in next {
-            let estate = estates.get_mut(place).and_then(Option::take);
-            if let (Some(router), Some(estate)) = (self.routers.get_mut(&key), estate) {
-                router.inherit(engine, estate, now);
-                let grouped = self.groups.of(&key).is_some();
-                router.engine.set_grouped(grouped);
-                inherited.push(key);
+        let mut present = present(&state.host.owned);
+        let mut continued = Vec::with_capacity(engines.len());
+        for (key, (place, engine)) in engines {
+            let old = state.routers.get_mut(place);
+            let (Some(router), Some(old)) = (self.routers.get_mut(&key), old) else {
+                continue;
+            };
+            let desired = router.address_vmacs();
+            let mut surplus = std::mem::take(&mut old.address_vmacs);
+            surplus.retain(|vmac| !desired.contains(vmac));
+            let since = engine.since().unwrap_or(now);
+            let ready = present.remove(&key).unwrap_or_default();
+            router.continue_with(engine, ready, old.send_failures);
+            let grouped = self.groups.of(&key).is_some();
+            router.engine.set_grouped(grouped);
+            continued.push(ContinuedRouter {
+                key,
+                name: Arc::clone(&router.name),
+                since,
+                surplus,
+            });
+        }
+        let keys: Vec<RouterKey> = continued.iter().map(|router| router.key.clone()).collect();
+        self.tracking.continue_with(&state.objects);
+        for router in self.routers.values() {
+            if !keys.contains(&router.key) {
+                self.clean(&router.spec);
             }
         }
-        self.tracking.inherit(&estate.objects);
-        let fresh: Vec<_> = self
-            .routers
-            .values()
-            .filter(|router| !inherited.contains(&router.key))
-            .map(|router| router.spec.clone())
-            .collect();
-        for spec in &fresh {
-            self.clean(spec);
-        }
-        let statics = Arc::clone(self.statics.wanted());
-        let held = std::mem::take(&mut estate.statics);
-        self.mailbox.inherit_statics(statics, held);
+        self.mailbox.continue_with(state.host, continued);
+        self.mailbox.set_statics(Arc::clone(self.statics.wanted()));
         self.settle();
-        // What the old process knew of tracked objects may count otherwise here.
-        for key in inherited {
+        // The objects of the old process may count otherwise in this configuration.
+        for key in keys {
             let (priority, fault) = (self.tracking.priority(&key), self.tracking.is_faulty(&key));
             self.act(&key, now, |router| {
                 if let Some(priority) = priority {
@@ -202,15 +204,22 @@ impl AdvertThread {
                 router.engine.handle_fault(now, FaultReason::Tracked, fault);
             });
         }
-        info!(?gap, "routers taken over");
+        self.mailbox.thaw();
+        info!(?gap, "routers taken from the old process");
     }
 }
 
-/// The key of a router that was handed over.
-fn key_of(of: &RouterEstate) -> Option<RouterKey> {
-    Some(RouterKey {
-        interface: Arc::from(of.interface.as_str()),
-        family: AddressFamily::for_address(of.engine.primary),
-        vrid: Vrid::new(of.engine.vrid).ok()?,
-    })
+/// The addresses that the old process has announced, by router.
+fn present(owned: &[(Claimant, Adopted)]) -> BTreeMap<RouterKey, Present> {
+    let mut present: BTreeMap<RouterKey, Present> = BTreeMap::new();
+    for (claimant, adopted) in owned {
+        if let (Claimant::Router(key), HostObject::Address(address)) = (claimant, &adopted.object)
+            && adopted.generation > 0
+        {
+            let place = (address.link.index, address.address);
+            let router = present.entry(key.clone()).or_default();
+            router.insert(place, adopted.is_external);
+        }
+    }
+    present
 }
