@@ -52,6 +52,9 @@ const HEADER: usize = 8;
 /// Bytes read at once.
 const CHUNK: usize = 16 * 1024;
 
+/// The bytes of a message, and the descriptors beside it.
+pub type Message = (Vec<u8>, Vec<OwnedFd>);
+
 /// Why a message could not be sent or received.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -120,10 +123,7 @@ pub async fn send(
 ///
 /// # Errors
 /// [`ExchangeError`]; descriptors that have arrived are closed.
-pub async fn receive(
-    stream: &UnixStream,
-    limit: Duration,
-) -> Result<(Vec<u8>, Vec<OwnedFd>), ExchangeError> {
+pub async fn receive(stream: &UnixStream, limit: Duration) -> Result<Message, ExchangeError> {
     let mut incoming = Incoming::default();
     let received = async {
         loop {
@@ -226,10 +226,7 @@ impl Incoming {
     ///
     /// # Errors
     /// [`ExchangeError`]; descriptors that have arrived are closed.
-    pub fn receive(
-        &mut self,
-        socket: impl AsFd,
-    ) -> Result<Option<(Vec<u8>, Vec<OwnedFd>)>, ExchangeError> {
+    pub fn receive(&mut self, socket: impl AsFd) -> Result<Option<Message>, ExchangeError> {
         match self.advance(socket.as_fd()) {
             Ok(()) => {
                 let Self {

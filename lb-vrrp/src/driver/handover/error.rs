@@ -34,7 +34,7 @@ pub enum HandoverError {
     #[error("unexpected message {message} of the other process")]
     Unexpected {
         /// Kind of the message.
-        message: &'static str,
+        message: String,
     },
     /// Fewer descriptors arrived than the offer names.
     #[error("the offer has {actual} of {expected} descriptors")]

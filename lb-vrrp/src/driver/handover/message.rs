@@ -120,23 +120,12 @@ impl Message {
     pub(in crate::driver) fn unexpected(self) -> HandoverError {
         match self {
             Self::Refused { reason } => HandoverError::Refused { reason },
-            other => HandoverError::Unexpected {
-                message: other.kind(),
-            },
-        }
-    }
-
-    const fn kind(&self) -> &'static str {
-        match self {
-            Self::Request { .. } => "Request",
-            Self::Offer(_) => "Offer",
-            Self::Refused { .. } => "Refused",
-            Self::Ready => "Ready",
-            Self::State { .. } => "State",
-            Self::Prepared { .. } => "Prepared",
-            Self::Commit { .. } => "Commit",
-            Self::Running { .. } => "Running",
-            Self::Ended { .. } => "Ended",
+            other => {
+                let description = format!("{other:?}");
+                let kind = description.split(|character: char| !character.is_alphabetic());
+                let message = kind.take(1).collect();
+                HandoverError::Unexpected { message }
+            }
         }
     }
 

@@ -33,47 +33,38 @@ const SILENCE: Duration = Duration::from_secs(5);
 /// A handover that has been prepared and is not complete.
 #[derive(Debug)]
 pub(in crate::driver::advert) struct Handover {
+    /// The connection, when the program has it.
+    connected: oneshot::Receiver<OwnedFd>,
+    connection: Option<Connection>,
     step: Step,
     outcome: oneshot::Sender<Result<Outcome, HandoverError>>,
     expires: Instant,
     attempts: u8,
+    /// The report of the address thread in this attempt.
+    host: Option<HostState>,
 }
 
-/// What the advert thread waits for while it drives the routers.
-#[derive(Debug)]
-enum Step {
-    /// The program connects to the new process.
-    Offered(oneshot::Receiver<OwnedFd>),
-    /// The new process prepares.
-    Preparing(Connection),
-    /// The new process is ready, since this time: the next good moment.
-    Ready(Connection, Instant),
-    /// The address thread reports what it owns, until the end of the moment.
-    Freezing {
-        connection: Connection,
-        until: Instant,
-        host: Option<HostState>,
-    },
-}
-
-/// What the advert thread waits for while it drives nothing.
+/// What the advert thread waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Frozen {
-    /// The state was sent: the new process decodes it.
+enum Step {
+    /// The new process prepares.
+    Preparing,
+    /// The new process is ready, since this time: the next good moment.
+    Ready { since: Instant },
+    /// The address thread reports what it owns, until the end of the moment.
+    Freezing { until: Instant },
+    /// The state was sent, and no router is driven: the new process decodes it.
     Sent,
     /// The new process was asked to drive the routers.
     Committed,
 }
 
-/// The end of a step that finished the handover.
-type Finished = Result<Outcome, HandoverError>;
-
 impl Handover {
     /// When the thread has to look at the handover again at the latest.
     pub(in crate::driver::advert) fn deadline(&self) -> Instant {
         match self.step {
-            Step::Ready(_, since) => since + MOMENT,
-            Step::Freezing { until, .. } => until,
+            Step::Ready { since } => since + MOMENT,
+            Step::Freezing { until } => until,
             _ => self.expires,
         }
     }
@@ -97,10 +88,13 @@ impl AdvertThread {
         let (connection, connected) = oneshot::channel();
         let (sender, outcome) = oneshot::channel();
         self.handover = Some(Handover {
-            step: Step::Offered(connected),
+            connected,
+            connection: None,
+            step: Step::Preparing,
             outcome: sender,
             expires: Instant::now() + PREPARATION,
             attempts: 0,
+            host: None,
         });
         Ok(RouterHandover {
             routers: SharedRouters::new(ports),
@@ -110,16 +104,12 @@ impl AdvertThread {
         })
     }
 
-    /// Takes what the address thread owns, if that was asked for in this attempt.
+    /// Takes the report of the address thread, if that is for this attempt.
     pub(in crate::driver::advert) fn handle_frozen(&mut self, attempt: u8, state: HostState) {
-        if let Some(Handover {
-            step: Step::Freezing { host, .. },
-            attempts,
-            ..
-        }) = &mut self.handover
-            && *attempts == attempt
+        if let Some(handover) = &mut self.handover
+            && handover.attempts == attempt
         {
-            *host = Some(state);
+            handover.host = Some(state);
         }
     }
 
@@ -134,123 +124,93 @@ impl AdvertThread {
 
     #[cold]
     fn advance_handover(&mut self) -> ControlFlow<()> {
-        let Some(handover) = self.handover.take() else {
+        let Some(mut handover) = self.handover.take() else {
             return ControlFlow::Continue(());
         };
-        let Handover {
-            step,
-            outcome,
-            expires,
-            mut attempts,
-        } = handover;
-        let now = Instant::now();
-        let finished = if outcome.is_closed() || now >= expires {
-            let limit = PREPARATION;
-            Err(HandoverError::TimedOut { limit })
-        } else {
-            match self.advance(step, &mut attempts, now) {
-                Ok(step) => {
-                    self.handover = Some(Handover {
-                        step,
-                        outcome,
-                        expires,
-                        attempts,
-                    });
-                    return ControlFlow::Continue(());
-                }
-                Err(finished) => finished,
+        let outcome = match self.advance(&mut handover, Instant::now()) {
+            Ok(None) => {
+                self.handover = Some(handover);
+                return ControlFlow::Continue(());
+            }
+            Ok(Some(outcome)) => Ok(outcome),
+            Err(error) => {
+                warn!(%error, "routers not handed over, this process continues");
+                Err(error)
             }
         };
-        let is_handed_over = matches!(finished, Ok(Outcome::HandedOver));
-        if !is_handed_over {
-            self.mailbox.thaw();
-        }
-        if let Err(error) = &finished {
-            warn!(%error, "routers not handed over, this process continues");
-        }
+        let is_handed_over = matches!(outcome, Ok(Outcome::HandedOver));
         // The program may have dropped the handover.
-        let _ = outcome.send(finished);
+        let _ = handover.outcome.send(outcome);
         if is_handed_over {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
+            return ControlFlow::Break(());
         }
+        self.mailbox.thaw();
+        ControlFlow::Continue(())
     }
 
-    /// The next step, which is the same one if nothing has happened.
-    fn advance(&mut self, step: Step, attempts: &mut u8, now: Instant) -> Result<Step, Finished> {
-        let step = match step {
-            Step::Offered(mut connected) => {
-                let waker = self.reactor.waker();
-                match Pin::new(&mut connected).poll(&mut Context::from_waker(&waker)) {
-                    Poll::Pending => return Ok(Step::Offered(connected)),
-                    Poll::Ready(Err(_)) => return Err(Err(HandoverError::Closed)),
-                    Poll::Ready(Ok(socket)) => {
-                        Step::Preparing(Connection::new(&self.reactor, socket).map_err(Err)?)
-                    }
-                }
-            }
-            step => step,
-        };
-        match step {
-            Step::Preparing(mut connection) => Ok(match receive(&mut connection)? {
-                Some(Message::Ready) => Step::Ready(connection, now),
-                _ => Step::Preparing(connection),
-            }),
-            Step::Ready(mut connection, since) => {
-                receive(&mut connection)?;
-                let Some(patience) = self.moment(now, since, *attempts + 1) else {
-                    return Ok(Step::Ready(connection, since));
-                };
-                if *attempts >= ATTEMPTS {
-                    let attempts = u32::from(ATTEMPTS);
-                    return Err(Err(HandoverError::TooSlow { attempts }));
-                }
-                *attempts += 1;
-                // The new process is going to own what is there.
-                self.mailbox.freeze(*attempts);
-                Ok(Step::Freezing {
-                    connection,
-                    until: now + patience,
-                    host: None,
-                })
-            }
-            Step::Freezing {
-                mut connection,
-                until,
-                host,
-            } => {
-                receive(&mut connection)?;
-                if now >= until {
-                    self.mailbox.thaw();
-                    return Ok(Step::Ready(connection, now));
-                }
-                match host {
-                    Some(host) => self.transfer(connection, host, *attempts, until),
-                    None => Ok(Step::Freezing {
-                        connection,
-                        until,
-                        host,
-                    }),
-                }
-            }
-            Step::Offered(_) => Ok(step),
+    /// Takes the next steps, until the handover has to wait or ends.
+    fn advance(
+        &mut self,
+        handover: &mut Handover,
+        now: Instant,
+    ) -> Result<Option<Outcome>, HandoverError> {
+        if handover.outcome.is_closed() || now >= handover.expires {
+            let limit = PREPARATION;
+            return Err(HandoverError::TimedOut { limit });
         }
+        let waker = self.reactor.waker();
+        if handover.connection.is_none()
+            && let Poll::Ready(connected) =
+                Pin::new(&mut handover.connected).poll(&mut Context::from_waker(&waker))
+        {
+            let connected = connected.map_err(|_| HandoverError::Closed)?;
+            handover.connection = Some(Connection::new(&self.reactor, connected)?);
+        }
+        let Some(connection) = &mut handover.connection else {
+            return Ok(None);
+        };
+        if let Poll::Ready(message) = connection.receive() {
+            match message?.0 {
+                Message::Ready => handover.step = Step::Ready { since: now },
+                // An answer to an earlier attempt.
+                Message::Prepared { .. } => {}
+                Message::Running { .. } => return Ok(Some(Outcome::Declined)),
+                other => return Err(other.unexpected()),
+            }
+        }
+        match (handover.step, handover.host.take()) {
+            (Step::Ready { since }, _) => {
+                let attempt = handover.attempts + 1;
+                if let Some(patience) = self.moment(now, since, attempt) {
+                    if attempt > ATTEMPTS {
+                        let attempts = u32::from(ATTEMPTS);
+                        return Err(HandoverError::TooSlow { attempts });
+                    }
+                    handover.attempts = attempt;
+                    // The new process is going to own what this one owns now.
+                    self.mailbox.freeze(attempt);
+                    let until = now + patience;
+                    handover.step = Step::Freezing { until };
+                }
+            }
+            (Step::Freezing { until }, _) if now >= until => {
+                self.mailbox.thaw();
+                handover.step = Step::Ready { since: now };
+            }
+            (Step::Freezing { until }, Some(host)) => return self.transfer(handover, host, until),
+            _ => {}
+        }
+        Ok(None)
     }
 
     /// How long the routers can do without being driven now; `None` if a better moment will come.
     fn moment(&self, now: Instant, ready: Instant, attempt: u8) -> Option<Duration> {
         let engines = || self.routers.values().map(|router| &router.engine);
-        let masters = engines().filter(|engine| engine.state() == crate::State::Master);
-        let interval = masters
-            .map(|engine| engine.config().interval().as_duration())
-            .min();
-        let interval = interval.or_else(|| {
-            let backups = engines().filter(|engine| engine.state() == crate::State::Backup);
-            backups
-                .map(|engine| engine.master_interval().as_duration())
-                .min()
-        });
+        let state = |state| engines().filter(move |engine| engine.state() == state);
+        let masters = state(crate::State::Master).map(|master| master.config().interval());
+        let interval = masters.map(|interval| interval.as_duration()).min();
+        let backups = state(crate::State::Backup).map(|backup| backup.master_interval());
+        let interval = interval.or_else(|| backups.map(|interval| interval.as_duration()).min());
         let next = engines().filter_map(|engine| engine.next_timeout()).min();
         let (Some(interval), Some(next)) = (interval, next) else {
             // No advert is ever due.
@@ -273,62 +233,58 @@ impl AdvertThread {
     /// Sends the state, and waits for the new process until then. No router is driven meanwhile.
     fn transfer(
         &mut self,
-        mut connection: Connection,
+        handover: &mut Handover,
         host: HostState,
-        attempt: u8,
         mut until: Instant,
-    ) -> Result<Step, Finished> {
-        let start = Instant::now();
+    ) -> Result<Option<Outcome>, HandoverError> {
+        let (start, attempt) = (Instant::now(), handover.attempts);
         let state = self.handover_state(host, start);
-        connection.send_state(attempt, &state).map_err(Err)?;
-        let mut frozen = Frozen::Sent;
+        let Some(connection) = &mut handover.connection else {
+            return Err(HandoverError::Closed);
+        };
+        connection.send_state(attempt, &state)?;
+        handover.step = Step::Sent;
         let driven = loop {
-            let message = match self.wait_for_message(&mut connection, until) {
+            let message = match self.poll_message(connection, until) {
+                Ok(Poll::Pending) => continue,
+                Ok(Poll::Ready(message)) => message.map(|(message, _)| message),
+                Err(error) if handover.step == Step::Sent => return Err(error),
                 // Before `Running` the new process drives nothing.
                 Err(error @ (HandoverError::Closed | HandoverError::Document(_))) => {
-                    return Err(Err(error));
+                    return Err(error);
                 }
-                Err(error) if frozen == Frozen::Sent => return Err(Err(error)),
-                message => message,
+                Err(error) => {
+                    warn!(%error, "cannot receive the answer of the new process");
+                    break Vec::new();
+                }
             };
-            match (frozen, message) {
-                (Frozen::Sent, Ok(Some(Message::Prepared { attempt: prepared })))
+            match (handover.step, message) {
+                (Step::Sent, Some(Message::Prepared { attempt: prepared }))
                     if prepared == attempt =>
                 {
-                    connection.send(&Message::Commit { attempt }).map_err(Err)?;
+                    connection.send(&Message::Commit { attempt })?;
+                    handover.step = Step::Committed;
                     until = Instant::now() + SILENCE;
-                    frozen = Frozen::Committed;
                 }
                 // An answer to an earlier attempt.
-                (_, Ok(Some(Message::Prepared { .. }))) => {}
-                (Frozen::Committed, Ok(Some(Message::Running { driven }))) => break driven,
-                (_, Ok(Some(other))) => return Err(Err(other.unexpected())),
-                (Frozen::Sent, _) => {
-                    self.mailbox.thaw();
-                    return Ok(Step::Ready(connection, Instant::now()));
-                }
-                (Frozen::Committed, _) => {
+                (_, Some(Message::Prepared { .. })) => {}
+                (Step::Committed, Some(Message::Running { driven })) => break driven,
+                (_, Some(other)) => return Err(other.unexpected()),
+                (Step::Committed, None) => {
                     warn!("no answer of the new process within {SILENCE:?} after the commit");
                     break Vec::new();
+                }
+                (_, None) => {
+                    self.mailbox.thaw();
+                    let since = Instant::now();
+                    handover.step = Step::Ready { since };
+                    return Ok(None);
                 }
             }
         };
         info!(frozen = ?start.elapsed(), attempt, "routers handed over");
         self.leave(&driven);
-        Err(Ok(Outcome::HandedOver))
-    }
-
-    /// The next message, or `None` if none arrives until then.
-    fn wait_for_message(
-        &mut self,
-        connection: &mut Connection,
-        until: Instant,
-    ) -> Result<Option<Message>, HandoverError> {
-        loop {
-            if let Poll::Ready(message) = self.poll_message(connection, until)? {
-                return Ok(message.map(|(message, _)| message));
-            }
-        }
+        Ok(Some(Outcome::HandedOver))
     }
 
     /// All that the new process needs to know.
@@ -369,17 +325,5 @@ impl AdvertThread {
         }
         self.link();
         self.mailbox.close(End::HandedOver);
-    }
-}
-
-/// A message of the new process before the commit, if there is one.
-fn receive(connection: &mut Connection) -> Result<Option<Message>, Finished> {
-    match connection.receive() {
-        Poll::Pending => Ok(None),
-        Poll::Ready(message) => match message.map_err(Err)?.0 {
-            message @ (Message::Ready | Message::Prepared { .. }) => Ok(Some(message)),
-            Message::Running { .. } => Err(Ok(Outcome::Declined)),
-            other => Err(Err(other.unexpected())),
-        },
     }
 }
