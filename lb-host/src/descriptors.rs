@@ -124,8 +124,30 @@ pub async fn send(
 /// # Errors
 /// [`ExchangeError`]; descriptors that have arrived are closed.
 pub async fn receive(stream: &UnixStream, limit: Duration) -> Result<Message, ExchangeError> {
-    let mut incoming = Incoming::default();
+    receive_after(Vec::new(), stream, limit).await
+}
+
+/// Receives a message of which another protocol on the same stream has read these bytes, and none of a
+/// later message.
+///
+/// # Errors
+/// As [`receive`].
+pub async fn receive_after(
+    ahead: Vec<u8>,
+    stream: &UnixStream,
+    limit: Duration,
+) -> Result<Message, ExchangeError> {
+    let mut incoming = Incoming {
+        ahead,
+        ..Incoming::default()
+    };
     let received = async {
+        // The whole message may be there, and nothing readable after it.
+        if !incoming.ahead.is_empty()
+            && let Some(message) = incoming.receive(stream)?
+        {
+            return Ok(message);
+        }
         loop {
             stream.readable().await?;
             let mut received = Ok(None);
@@ -215,6 +237,8 @@ impl<'a> Outgoing<'a> {
 /// A message of which a part has been received.
 #[derive(Debug, Default)]
 pub struct Incoming {
+    /// Bytes that were read before.
+    ahead: Vec<u8>,
     bytes: Vec<u8>,
     /// Length of the message, and number of descriptors beside it.
     expected: Option<(usize, usize)>,
@@ -277,6 +301,11 @@ impl Incoming {
     /// Reads on, up to `length` bytes in all.
     fn read(&mut self, socket: BorrowedFd<'_>, length: usize) -> Result<(), ExchangeError> {
         let missing = length.saturating_sub(self.bytes.len()).min(CHUNK);
+        if !self.ahead.is_empty() {
+            let count = missing.min(self.ahead.len());
+            self.bytes.extend(self.ahead.drain(..count));
+            return Ok(());
+        }
         let mut chunk = [0; CHUNK];
         let chunk = chunk.get_mut(..missing).unwrap_or_default();
         let count = read(socket, chunk, &mut Vec::new())?.count;
@@ -420,6 +449,23 @@ mod tests {
         drop(here);
         let error = receive(&there, LIMIT).await.unwrap_err();
         assert!(matches!(error, ExchangeError::Closed), "{error}");
+    }
+
+    #[tokio::test]
+    async fn message_continues_bytes_that_were_read_before() {
+        let (here, there) = UnixStream::pair().unwrap();
+        send(&here, b"hello", &[], LIMIT).await.unwrap();
+        let mut all = [0; HEADER + 5];
+        there.readable().await.unwrap();
+        assert_eq!(there.try_read(&mut all).unwrap(), all.len());
+        for count in [1, HEADER, HEADER + 2, HEADER + 5] {
+            let (ahead, rest) = all.split_at(count);
+            if !rest.is_empty() {
+                write(here.as_fd(), rest, &[]).unwrap();
+            }
+            let received = receive_after(ahead.to_vec(), &there, LIMIT).await;
+            assert_eq!(received.unwrap().0, b"hello", "after {count} bytes");
+        }
     }
 
     #[test]

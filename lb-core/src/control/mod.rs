@@ -45,8 +45,8 @@ pub enum Request {
     Reload(oneshot::Sender<Result<(), Vec<String>>>),
     /// `POST /v1/upgrade`: the answer is `Err` with the reason if no process was started.
     Upgrade(oneshot::Sender<Result<Started, String>>),
-    /// `POST /v1/handover`: the connection, before the first message.
-    Handover(UnixStream),
+    /// `POST /v1/handover`: the connection, and the bytes of the first message that were read.
+    Handover(UnixStream, Vec<u8>),
     /// `POST /v1/instances/NAME/resign`.
     Resign {
         /// The instance.

@@ -177,13 +177,14 @@ fn begin_handover(request: hyper::Request<Incoming>, requests: &mpsc::Sender<Req
             Err(error) => return tracing::debug!(%error, "cannot upgrade the connection from HTTP"),
         };
         match upgraded.downcast::<TokioIo<UnixStream>>() {
-            // Bytes received before the 101 response are of no protocol: refuse the upgrade.
-            Ok(parts) if parts.read_buf.is_empty() => {
-                let request = Request::Handover(parts.io.into_inner());
+            Ok(parts) => {
+                // The first message may have arrived before the end of HTTP.
+                let ahead = parts.read_buf.to_vec();
+                let request = Request::Handover(parts.io.into_inner(), ahead);
                 // A daemon that stops closes the connection.
                 let _ = tokio::time::timeout(PATIENCE, requests.send(request)).await;
             }
-            _ => tracing::debug!("data before the handover: connection closed"),
+            Err(_) => tracing::debug!("the connection is not of the control socket: closed"),
         }
     });
     let mut response = hyper::Response::new(Full::default());

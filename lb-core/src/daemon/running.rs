@@ -320,7 +320,7 @@ impl Running {
                 drop(reply.send(result));
             }
             Request::Upgrade(reply) => drop(reply.send(self.start_upgrade())),
-            Request::Handover(stream) => self.offer_handover(stream).await,
+            Request::Handover(stream, ahead) => self.offer_handover(stream, ahead).await,
             Request::Resign { instance, reply } => {
                 let result = self.resign(&instance).await;
                 drop(reply.send(result));

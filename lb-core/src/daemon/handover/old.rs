@@ -12,14 +12,14 @@ use super::super::stop::LAST_MAILS;
 
 impl Running {
     /// Offers a handover to the process on this connection, and waits for it in a task.
-    pub(in crate::daemon) async fn offer_handover(&mut self, stream: UnixStream) {
+    pub(in crate::daemon) async fn offer_handover(&mut self, stream: UnixStream, ahead: Vec<u8>) {
         let is_busy = self.handover.is_some();
         let offer = if is_busy {
             Err("another upgrade is in progress".to_owned())
         } else {
             self.handover_offer().await
         };
-        let task = tokio::spawn(hand_over(stream, offer));
+        let task = tokio::spawn(hand_over(stream, ahead, offer));
         if !is_busy {
             self.handover = Some(task);
         }
@@ -81,9 +81,10 @@ impl Running {
 /// Waits until the process on this connection runs, or refuses it.
 async fn hand_over(
     stream: UnixStream,
+    ahead: Vec<u8>,
     offer: Result<(Option<RouterHandover>, Payload), String>,
 ) -> Result<HandedOver, HandoverError> {
-    let sender = Sender::accept(stream).await?;
+    let sender = Sender::accept_after(ahead, stream).await?;
     match offer {
         Ok((routers, payload)) => sender.offer(routers, payload).await,
         Err(reason) => Err(sender.refuse(reason).await),

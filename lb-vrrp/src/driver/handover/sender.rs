@@ -3,6 +3,7 @@
 
 use std::os::fd::{AsFd as _, OwnedFd};
 
+use lb_host::descriptors;
 use tokio::net::UnixStream;
 use tokio::sync::oneshot;
 
@@ -44,7 +45,17 @@ impl Sender {
     ///
     /// [`HandoverError`] if no valid request arrives within 10 s.
     pub async fn accept(stream: UnixStream) -> Result<Self, HandoverError> {
-        let (format, pid) = match Message::receive(&stream, ANSWER).await?.0 {
+        Self::accept_after(Vec::new(), stream).await
+    }
+
+    /// The same on a stream of which another protocol, such as HTTP, has read these bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept`](Self::accept).
+    pub async fn accept_after(ahead: Vec<u8>, stream: UnixStream) -> Result<Self, HandoverError> {
+        let (request, _) = descriptors::receive_after(ahead, &stream, ANSWER).await?;
+        let (format, pid) = match Message::decode(&request)? {
             Message::Request { format, pid } => (format, pid),
             other => return Err(other.unexpected()),
         };
