@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use lb_vrrp::State;
 use lb_vrrp::driver::handover::Receiver;
-use lb_vrrp::driver::{self, Driver, DriverHandle, Event};
-use tokio::sync::mpsc;
+use lb_vrrp::driver::{self, Driver, DriverOptions, Event, Events, Ports};
+use lb_vrrp::spec::Configuration;
 
 /// The states of virtual routers and of sync groups, by name.
 #[derive(Debug, Default)]
@@ -18,22 +18,22 @@ pub(super) struct States {
 /// The VRRP driver and its events.
 #[derive(Debug)]
 pub(super) struct Routers {
-    pub(super) handle: DriverHandle,
-    pub(super) events: mpsc::Receiver<Event>,
+    pub(super) driver: Driver,
+    pub(super) events: Events,
 }
 
 impl Routers {
-    pub(super) fn start(
-        specs: driver::Configuration,
-        options: driver::Options,
+    pub(super) async fn start(
+        specs: Configuration,
+        options: DriverOptions,
     ) -> Result<Self, driver::Error> {
-        let (handle, events) = Driver::start_with(specs, options, driver::Ports::default())?;
-        Ok(Self { handle, events })
+        let (driver, events) = Driver::start(specs, options).await?;
+        Ok(Self { driver, events })
     }
 
     /// Their states; none if the driver does not answer.
     pub(super) async fn states(&self) -> States {
-        let Some(status) = self.handle.status().await else {
+        let Some(status) = self.driver.status().await else {
             return States::default();
         };
         let routers = status.routers.iter();
@@ -51,13 +51,12 @@ impl Routers {
     /// Continues the virtual routers of the old process.
     pub(super) async fn from_handover(
         offer: &mut Receiver,
-        specs: driver::Configuration,
-        options: driver::Options,
+        specs: Configuration,
+        options: DriverOptions,
     ) -> Result<Self, driver::Error> {
-        let ports = driver::Ports::default();
-        let started = Driver::start_from_handover(offer, specs, options, ports);
-        let (handle, events) = started.await?;
-        Ok(Self { handle, events })
+        let started = Driver::start_from_handover(offer, specs, options, Ports::default());
+        let (driver, events) = started.await?;
+        Ok(Self { driver, events })
     }
 }
 

@@ -439,7 +439,7 @@ fn owned_objects_continue_in_another_reconciler() {
         next.adopt(claimant.as_ref(), adopted);
     }
     bench.reconciler = next;
-    bench.host.take_log();
+    bench.log();
     bench.desire(1, 3, &[100]);
     assert_eq!(bench.log(), ["remove address 192.0.2.101/32 dev eth0"]);
     assert_eq!(bench.reports(), NONE);

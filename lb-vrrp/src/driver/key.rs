@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::spec::RouterSpec;
+use crate::spec::RouterSpec;
 use crate::{AddressFamily, Vrid};
 
 /// The identity of a router: two specifications with the same key are the same router with different
@@ -26,7 +26,7 @@ impl RouterKey {
         }
     }
 
-    /// The port that adverts leave and arrive by.
+    /// The port through which adverts are sent and received.
     pub(super) fn port(&self) -> PortKey {
         (Arc::clone(&self.interface), self.family)
     }

@@ -7,8 +7,9 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use lb_host::descriptors::{Incoming, send_at_once};
+use lb_vrrp::driver::Error;
 use lb_vrrp::driver::handover::HandoverError;
-use lb_vrrp::driver::{Configuration, Error, GroupSpec, RouterSpec};
+use lb_vrrp::spec::{Configuration, GroupSpec, RouterSpec};
 use lb_vrrp::{AdvertInterval, State};
 use serde_json::{Value, json};
 

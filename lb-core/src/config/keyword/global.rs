@@ -299,7 +299,7 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
     Global::new(
         "vrrp_garp_master_refresh",
         "Sets the period of further announcements while master; 0 is none.",
-        Value::WholeSeconds(0..=4294, |global| &mut global.announcements.refresh),
+        Value::WholeSeconds(0..=u32::MAX, |global| &mut global.announcements.refresh),
     )
     .default("0")
     .tier(2),
@@ -503,7 +503,12 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
     Global::not_yet("enable_snmp_vrrp", 2),
     Global::not_yet("enable_traps", 2),
     Global::not_yet("fifo_write_vrrp_states_on_reload", 3),
-    Global::not_yet("include_check", 3),
+    Global::new(
+        "include_check",
+        "Makes each `include` that follows insist on its files, as its variants do.",
+        Value::Elsewhere("[[+|-]read] [[+|-]match] [[+|-]wildcard_match] [[+|-]brace_match]"),
+    )
+    .default("none"),
     Global::not_yet("json_dump_file", 3),
     Global::not_yet("json_version", 3),
     Global::not_yet("lvs_flush", 2),

@@ -5,8 +5,9 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Duration;
 
-use lb_vrrp::driver;
+use lb_vrrp::driver::DriverOptions;
 use lb_vrrp::driver::handover::{HandoverError, Receiver};
+use lb_vrrp::spec::Configuration;
 
 use super::UpgradeError;
 use crate::control::{self, ClientError, ControlServer};
@@ -72,8 +73,8 @@ impl OldProcess {
     pub(in crate::daemon) async fn replace(
         mut self,
         control: &Path,
-        routers: driver::Configuration,
-        options: driver::Options,
+        routers: Configuration,
+        options: DriverOptions,
     ) -> Result<Claim, RunError> {
         // Steps that can fail precede the handover of the routers.
         let lock = ControlLock::from_handover(self.lock, control)?;

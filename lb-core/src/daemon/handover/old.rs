@@ -28,7 +28,7 @@ impl Running {
     async fn handover_offer(&self) -> Result<(Option<RouterHandover>, Payload), String> {
         let routers = match &self.parts.routers {
             Some(routers) => {
-                let prepared = routers.handle.prepare_handover().await;
+                let prepared = routers.driver.prepare_handover().await;
                 Some(prepared.map_err(|error| report::chain(&error))?)
             }
             None => None,
@@ -52,11 +52,11 @@ impl Running {
         let pid = new.pid();
         tracing::info!(pid, "handing over to the new process");
         self.parts.listening.disown_file();
-        if let Some(Routers { handle, .. }) = self.parts.routers.take() {
+        if let Some(Routers { driver, .. }) = self.parts.routers.take() {
             let ended = if new.has_routers() {
-                handle.finish_handover().await
+                driver.finish_handover().await
             } else {
-                handle.shutdown().await
+                driver.shutdown().await
             };
             if let Err(error) = ended {
                 tracing::error!("cannot end the virtual routers: {}", report::chain(&error));

@@ -28,14 +28,15 @@
 //!
 //! ```no_run
 //! use lb_vrrp::driver::handover::{Payload, Receiver, Sender};
-//! use lb_vrrp::driver::{Configuration, Driver, DriverHandle, Options, Ports};
+//! use lb_vrrp::driver::{Driver, DriverOptions, Ports};
+//! use lb_vrrp::spec::Configuration;
 //! use tokio::net::UnixStream;
 //!
-//! async fn old(stream: UnixStream, handle: DriverHandle) -> Result<(), Box<dyn std::error::Error>> {
+//! async fn old(stream: UnixStream, driver: Driver) -> Result<(), Box<dyn std::error::Error>> {
 //!     let request = Sender::accept(stream).await?;
-//!     let routers = handle.prepare_handover().await?;
+//!     let routers = driver.prepare_handover().await?;
 //!     let handed_over = request.offer(Some(routers), Payload::default()).await?;
-//!     handle.finish_handover().await?;
+//!     driver.finish_handover().await?;
 //!     handed_over.confirm_end(String::new()).await?;
 //!     Ok(())
 //! }
@@ -43,12 +44,12 @@
 //! async fn new(
 //!     stream: UnixStream,
 //!     configuration: Configuration,
-//! ) -> Result<DriverHandle, Box<dyn std::error::Error>> {
+//! ) -> Result<Driver, Box<dyn std::error::Error>> {
 //!     let mut offer = Receiver::request(stream).await?;
-//!     let started =
-//!         Driver::start_from_handover(&mut offer, configuration, Options::default(), Ports::default());
-//!     let (handle, _events) = started.await?;
-//!     Ok(handle)
+//!     let (options, ports) = (DriverOptions::default(), Ports::default());
+//!     let started = Driver::start_from_handover(&mut offer, configuration, options, ports);
+//!     let (driver, _events) = started.await?;
+//!     Ok(driver)
 //! }
 //! ```
 
@@ -92,6 +93,7 @@ pub struct Payload {
 
 impl Payload {
     /// A document with descriptors.
+    #[must_use]
     pub const fn new(document: String, descriptors: Vec<OwnedFd>) -> Self {
         Self {
             document,

@@ -93,21 +93,25 @@ impl Receiver {
     }
 
     /// Process id of the old process.
+    #[must_use]
     pub const fn pid(&self) -> u32 {
         self.pid
     }
 
     /// The document that the old program added to its offer.
+    #[must_use]
     pub fn document(&self) -> &str {
         &self.document
     }
 
     /// Takes the descriptors that the old program added to its offer.
+    #[must_use]
     pub fn take_descriptors(&mut self) -> Vec<OwnedFd> {
         std::mem::take(&mut self.descriptors)
     }
 
     /// Whether the old process offers routers.
+    #[must_use]
     pub const fn offers_routers(&self) -> bool {
         self.routers.is_some()
     }

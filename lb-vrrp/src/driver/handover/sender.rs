@@ -20,7 +20,7 @@ pub(in crate::driver) enum Outcome {
 }
 
 /// The routers of a driver, ready for a handover; see
-/// [`DriverHandle::prepare_handover`](crate::driver::DriverHandle::prepare_handover). Dropping this, or
+/// [`Driver::prepare_handover`](crate::driver::Driver::prepare_handover). Dropping this, or
 /// the future of [`Sender::offer`], cancels the handover.
 #[derive(Debug)]
 pub struct RouterHandover {
@@ -71,6 +71,7 @@ impl Sender {
     }
 
     /// Process id of the new process.
+    #[must_use]
     pub const fn pid(&self) -> u32 {
         self.pid
     }
@@ -86,9 +87,9 @@ impl Sender {
     }
 
     /// Offers the routers of a driver and what the program adds, and waits until the new process runs.
-    /// Call [`DriverHandle::finish_handover`](crate::driver::DriverHandle::finish_handover) after that if
+    /// Call [`Driver::finish_handover`](crate::driver::Driver::finish_handover) after that if
     /// [the routers were handed over](HandedOver::has_routers), and
-    /// [`shutdown`](crate::driver::DriverHandle::shutdown) otherwise.
+    /// [`shutdown`](crate::driver::Driver::shutdown) otherwise.
     ///
     /// # Errors
     ///
@@ -150,11 +151,13 @@ pub struct HandedOver {
 
 impl HandedOver {
     /// Process id of the new process.
+    #[must_use]
     pub const fn pid(&self) -> u32 {
         self.pid
     }
 
     /// Whether the new process drives the routers; otherwise this process still does.
+    #[must_use]
     pub const fn has_routers(&self) -> bool {
         self.has_routers
     }

@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 use lb_vrrp::State;
 use lb_vrrp::driver::handover::{HandedOver, HandoverError, Payload, Receiver, Sender};
 use lb_vrrp::driver::{
-    Configuration, Driver, DriverHandle, DriverStatus, Error, Event, ObjectId, Options, Ports,
-    Report, Resigned,
+    Driver, DriverOptions, DriverStatus, Error, Event, Events, Ports, Report, Resigned,
 };
+use lb_vrrp::spec::Configuration;
+use lb_vrrp::track::ObjectId;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use testbed::{FrameSocket, Monitor, Netns};
 use tokio::net::UnixStream;
@@ -178,7 +179,7 @@ impl Node {
     pub(crate) fn start_with(
         namespace: &Namespace,
         specs: impl Into<Configuration>,
-        options: Options,
+        options: DriverOptions,
     ) -> Self {
         Self::launch(namespace, specs.into(), (options, None), || {}).unwrap()
     }
@@ -189,7 +190,12 @@ impl Node {
         specs: impl Into<Configuration>,
         before: impl FnOnce() + Send + 'static,
     ) -> Result<Self, Error> {
-        Self::launch(namespace, specs.into(), (Options::default(), None), before)
+        Self::launch(
+            namespace,
+            specs.into(),
+            (DriverOptions::default(), None),
+            before,
+        )
     }
 
     /// Continues the routers of the node at the other end of a connection.
@@ -198,14 +204,14 @@ impl Node {
         connection: StdStream,
         specs: impl Into<Configuration>,
     ) -> Result<Self, Error> {
-        let options = (Options::default(), Some(connection));
+        let options = (DriverOptions::default(), Some(connection));
         Self::launch(namespace, specs.into(), options, || {})
     }
 
     fn launch(
         namespace: &Namespace,
         specs: Configuration,
-        (options, handover): (Options, Option<StdStream>),
+        (options, handover): (DriverOptions, Option<StdStream>),
         before: impl FnOnce() + Send + 'static,
     ) -> Result<Self, Error> {
         let (control, mut commands) = mpsc::channel(4);
@@ -222,7 +228,7 @@ impl Node {
             runtime.block_on(async move {
                 let running = match handover {
                     Some(connection) => receive(connection, specs, options).await,
-                    None => Driver::start(specs, options),
+                    None => Driver::start(specs, options).await,
                 };
                 let (handle, mut events) = match running {
                     Ok(running) => {
@@ -260,7 +266,7 @@ impl Node {
                             Some(Control::Status(reply)) => {
                                 let status = handle.status().await.unwrap();
                                 // Events that led to this status come before it.
-                                while let Ok(event) = events.try_recv() {
+                                while let Ok(Some(event)) = events.try_recv() {
                                     let _ = event_sender.send((Instant::now(), event));
                                 }
                                 let _ = reply.send(status);
@@ -393,8 +399,8 @@ fn stream(connection: StdStream) -> UnixStream {
 async fn receive(
     connection: StdStream,
     specs: Configuration,
-    options: Options,
-) -> Result<(DriverHandle, mpsc::Receiver<Event>), Error> {
+    options: DriverOptions,
+) -> Result<(Driver, Events), Error> {
     let mut offer = Receiver::request(stream(connection)).await?;
     Driver::start_from_handover(&mut offer, specs, options, Ports::default()).await
 }

@@ -16,7 +16,7 @@ use super::super::super::handover::{
 };
 use super::super::super::key::{Claimant, PortKey, RouterKey};
 use super::super::super::needs::config_of;
-use super::super::super::present::Present;
+use super::super::super::present::ReadyAddresses;
 use super::super::AdvertThread;
 use crate::{FaultReason, HandoverStateError, VirtualRouter};
 
@@ -175,7 +175,7 @@ impl AdvertThread {
             let since = engine.since().unwrap_or(now);
             let ready = present.remove(&key).unwrap_or_default();
             router.continue_with(engine, ready, old.send_failures);
-            let grouped = self.groups.of(&key).is_some();
+            let grouped = self.groups.group_of(&key).is_some();
             router.engine.set_grouped(grouped);
             continued.push(ContinuedRouter {
                 key,
@@ -210,15 +210,14 @@ impl AdvertThread {
 }
 
 /// The addresses that the old process has announced, by router.
-fn present(owned: &[(Claimant, Adopted)]) -> BTreeMap<RouterKey, Present> {
-    let mut present: BTreeMap<RouterKey, Present> = BTreeMap::new();
+fn present(owned: &[(Claimant, Adopted)]) -> BTreeMap<RouterKey, ReadyAddresses> {
+    let mut present: BTreeMap<RouterKey, ReadyAddresses> = BTreeMap::new();
     for (claimant, adopted) in owned {
         if let (Claimant::Router(key), HostObject::Address(address)) = (claimant, &adopted.object)
             && adopted.generation > 0
         {
-            let place = (address.link.index, address.address);
             let router = present.entry(key.clone()).or_default();
-            router.insert(place, adopted.is_external);
+            router.insert(address.key(), adopted.is_external);
         }
     }
     present

@@ -158,7 +158,7 @@ impl AdvertThread {
             let limit = PREPARATION;
             return Err(HandoverError::TimedOut { limit });
         }
-        let waker = self.reactor.waker();
+        let waker = self.reactor.waker().clone();
         if handover.connection.is_none()
             && let Poll::Ready(connected) =
                 Pin::new(&mut handover.connected).poll(&mut Context::from_waker(&waker))
