@@ -59,7 +59,7 @@ const REPORTS: usize = 16;
 /// Requests of other tasks to the thread.
 #[derive(Debug)]
 pub(super) enum Command {
-    /// An interface in use has changed; the table says how.
+    /// An interface in use has changed; the table has its present state.
     InterfacesChanged,
     /// An address was added to its interface.
     AddressReady {

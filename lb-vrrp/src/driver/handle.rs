@@ -42,7 +42,7 @@ pub struct Driver {
     /// Ends when no address is held any more.
     pub(super) addresses: Option<Thread>,
     pub(super) scripts: Arc<dyn ScriptRunner>,
-    /// Somebody drops packets to addresses.
+    /// The host plane drops packets to addresses.
     pub(super) filtered: bool,
     pub(super) options: DriverOptions,
 }
@@ -50,7 +50,7 @@ pub struct Driver {
 impl Driver {
     /// Replaces all that runs by `configuration`, as a difference: a router with the same VRID,
     /// interface, version and virtual MAC address keeps its state, and its addresses change by what differs; a new one
-    /// starts; one that is gone resigns. Adverts go on meanwhile, and equal specifications change
+    /// starts; a removed one resigns. Adverts continue meanwhile, and equal specifications change
     /// nothing.
     ///
     /// The first script or file to be tracked starts the thread for that, in the network namespace
@@ -70,7 +70,7 @@ impl Driver {
             warn_of_unshielded(&configuration.routers);
         }
         vmac::warn_of_oddities(&configuration.routers);
-        // Watched before they are used: a change in between is told.
+        // Watched before they are used: a change in between is reported.
         let watched = watched(&configuration);
         self.watched.extend(&watched);
         let delays = configuration.carrier_delays.clone();
@@ -97,8 +97,8 @@ impl Driver {
         result
     }
 
-    /// Tells what has become of a tracked object that somebody else watches, such as a BFD session.
-    /// A report of an object that nobody tracks is disregarded.
+    /// Reports the state of a tracked object that the program watches, such as a BFD session.
+    /// A report of an object that no router tracks is ignored.
     ///
     /// # Errors
     ///
@@ -133,8 +133,8 @@ impl Driver {
         self.ask("resign", command).await?
     }
 
-    /// Takes [`resign`](Self::resign) back: the router preempts again as it is configured to. Says
-    /// whether there was something to take back.
+    /// Takes [`resign`](Self::resign) back: the router preempts again as configured. Returns
+    /// whether it had resigned.
     ///
     /// # Errors
     ///
@@ -242,15 +242,17 @@ impl Driver {
 }
 
 /// The interfaces that routers use or track.
-pub(super) fn watched(of: &Configuration) -> BTreeSet<Arc<str>> {
-    let routers = of.routers.iter().flat_map(|of| &of.tracked);
+pub(super) fn watched(configuration: &Configuration) -> BTreeSet<Arc<str>> {
+    let routers = configuration.routers.iter();
+    let routers = routers.flat_map(|router| &router.tracked);
     let tracked = routers
-        .chain(of.groups.iter().flat_map(|of| &of.tracked))
+        .chain(configuration.groups.iter().flat_map(|group| &group.tracked))
         .filter_map(|(object, _)| match object {
             ObjectId::Interface(name) => Some(Arc::clone(name)),
             _ => None,
         });
-    let routers = of.routers.iter();
-    let used = routers.flat_map(|of| interfaces_of(of).chain(other_interfaces(of, false)));
+    let routers = configuration.routers.iter();
+    let used =
+        routers.flat_map(|router| interfaces_of(router).chain(other_interfaces(router, false)));
     used.map(Arc::from).chain(tracked).collect()
 }

@@ -227,7 +227,7 @@ async fn launch(
 fn announce_presence() -> Option<Arc<Presence>> {
     let presence = Presence::announce().map(Arc::new);
     presence
-        .inspect_err(|error| warn!(%error, "not told from other drivers in this namespace"))
+        .inspect_err(|error| warn!(%error, "cannot register in the network namespace; other instances will not detect this one"))
         .ok()
 }
 
