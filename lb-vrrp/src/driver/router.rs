@@ -6,8 +6,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use super::desired::{Burst, DesiredRouter, Inheritance, Inherited, Prepared};
+use super::desired::{Burst, DesiredRouter, Prepared};
 use super::event::{Event, EventSender, LinkProblem};
+use super::handover::RouterState;
 use super::key::RouterKey;
 use super::limiter::RejectedLimiter;
 use super::links::Interfaces;
@@ -15,14 +16,13 @@ use super::mailbox::Mailbox;
 use super::needs::macvlan_of;
 use super::ports::{Place, Ports};
 use super::present::ReadyAddresses;
-use super::succession::{HeldAddress, RouterEstate};
 use super::vmac::{Macvlan, Outlet, covers_adverts, mac_of};
 use crate::spec::RouterSpec;
 use crate::{
     AdvertisedPriority, AnnounceReason, Authentication, Output, Received, RouterConfig, State,
-    Transmit, VirtualAddress, VirtualRouter,
+    Transmit, VirtualRouter,
 };
-use lb_host::{AddressKey, Link, RoutingEntry};
+use lb_host::{AddressKey, RoutingEntry};
 
 /// Bursts because of other routers' adverts are at least this far apart; the actuator's repeat
 /// follows the last of them in any case.
@@ -56,10 +56,8 @@ pub(super) struct Router {
     prepared: bool,
     /// Addresses of this epoch that are on their interface.
     ready: ReadyAddresses,
-    /// Of a predecessor, until the first epoch begins.
-    inherited: ReadyAddresses,
-    /// What a predecessor held for it; goes with the first desired state.
-    inheritance: Option<Inheritance>,
+    /// The same of an old process, until the first epoch begins.
+    handed_over: ReadyAddresses,
     held: bool,
     shielded: bool,
     epoch: u64,
@@ -93,8 +91,7 @@ impl Router {
             routing: Arc::new([]),
             prepared: false,
             ready: ReadyAddresses::default(),
-            inherited: ReadyAddresses::default(),
-            inheritance: None,
+            handed_over: ReadyAddresses::default(),
             held: false,
             shielded: false,
             epoch: 0,
@@ -246,13 +243,13 @@ impl Router {
             Output::AddAddresses => {
                 self.held = true;
                 self.epoch += 1;
-                // Those of a predecessor have been announced.
-                self.ready = std::mem::take(&mut self.inherited);
+                // The old process has announced these.
+                self.ready = std::mem::take(&mut self.handed_over);
                 self.publish(around.mailbox);
             }
             Output::RemoveAddresses => {
                 self.held = false;
-                self.inherited.clear();
+                self.handed_over.clear();
                 self.ready.clear();
                 self.publish(around.mailbox);
             }
@@ -367,59 +364,30 @@ impl Router {
             addresses: Arc::clone(&self.addresses),
             routing: Arc::clone(&self.routing),
         };
-        let key = self.key.clone();
-        match self.inheritance.take() {
-            Some(inheritance) => mailbox.inherit(key, desired, inheritance),
-            None => mailbox.publish(key, desired),
-        }
+        mailbox.publish(self.key.clone(), desired);
     }
 
-    /// The router as its successor needs to know it.
-    pub(super) fn estate(&self, now: Instant) -> RouterEstate {
-        let held = self.addresses.iter().filter_map(|prepared| {
-            let keep = self.ready.keep(prepared.key())?;
-            Some(HeldAddress {
-                link: Link::clone(&prepared.link),
-                address: VirtualAddress::clone(&prepared.address),
-                keep,
-            })
-        });
-        let routing = self.routing.iter().filter(|_| self.held);
-        RouterEstate {
-            interface: self.key.interface.to_string(),
-            engine: self.engine.hand_over(now),
+    /// The state for a new process.
+    pub(super) fn handover_state(&self, now: Instant) -> RouterState {
+        RouterState {
+            key: self.key.clone(),
+            engine: self.engine.handover_state(now),
             vmac: self.vmac(),
             address_vmacs: self.address_vmacs(),
-            held: held.collect(),
-            routing: routing.map(|entry| RoutingEntry::clone(entry)).collect(),
             send_failures: self.send_failures,
         }
     }
 
-    /// Goes on with a router of another process. The engine is what has become of it.
-    pub(super) fn inherit(&mut self, engine: VirtualRouter, estate: RouterEstate, now: Instant) {
-        let since = engine.since().unwrap_or(now);
+    /// Continues a router of an old process, whose addresses are on their interfaces.
+    pub(super) fn continue_with(
+        &mut self,
+        engine: VirtualRouter,
+        ready: ReadyAddresses,
+        send_failures: u64,
+    ) {
         self.started = engine.state() != State::Initialize;
         self.engine = engine;
-        self.send_failures = estate.send_failures;
-        let ready = |held: &HeldAddress| {
-            let key = AddressKey::new(held.link.index, held.address.address);
-            (key, held.keep)
-        };
-        self.inherited = estate.held.iter().map(ready).collect();
-        let addresses = estate.held.into_iter().map(|held| Inherited {
-            link: held.link,
-            address: held.address,
-            keep: held.keep,
-            since,
-        });
-        let wanted = self.address_vmacs();
-        let mut surplus = estate.address_vmacs;
-        surplus.retain(|macvlan| !wanted.contains(macvlan));
-        self.inheritance = Some(Inheritance {
-            addresses: addresses.collect(),
-            routing: estate.routing.into_iter().map(Arc::new).collect(),
-            surplus,
-        });
+        self.handed_over = ready;
+        self.send_failures = send_failures;
     }
 }

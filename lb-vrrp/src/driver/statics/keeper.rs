@@ -6,7 +6,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lb_host::{Adopted, Desired, HostObject, Key, Reconciler};
+use lb_host::{Desired, HostObject, Key, Reconciler};
 use tokio::sync::watch;
 
 use super::{Item, Placed, interfaces_of};
@@ -95,22 +95,14 @@ impl Keeper {
         objects.collect()
     }
 
-    /// Takes over what another process held.
-    pub(in crate::driver) fn inherit(
-        &mut self,
-        statics: &StaticItems,
-        reconciler: &mut Reconciler<Claimant>,
-    ) {
-        let interfaces = self.look();
-        for item in Placed::new(statics, &interfaces).0 {
-            let Some(object) = item.object else { continue };
-            // Not all may have been added.
-            let adopted = Adopted::new(object.clone()).with_seen(false);
-            reconciler.adopt(Some(&Claimant::Static), adopted);
-            if !item.watched {
-                self.once.insert(item.name, object);
-            }
-        }
+    /// The items that are added only once, and were.
+    pub(in crate::driver) const fn added_once(&self) -> &BTreeMap<Arc<str>, HostObject> {
+        &self.once
+    }
+
+    /// Continues with the items that another process added once.
+    pub(in crate::driver) fn continue_with(&mut self, added_once: BTreeMap<Arc<str>, HostObject>) {
+        self.once = added_once;
     }
 
     /// Returns when an interface that an item names was added, deleted, or changed its state.
