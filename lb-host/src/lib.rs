@@ -22,6 +22,7 @@
 #[cfg(feature = "descriptors")]
 pub mod descriptors;
 mod family;
+pub mod file;
 mod key;
 mod memory;
 pub mod namespace;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use lb_check::CheckEvent;
 use lb_ipvs::{Part, ServiceKey, SyncDaemon};
+use lb_vrrp::Notice;
 use lb_vrrp::driver::Event;
 use lb_vrrp::driver::handover::{HandedOver, HandoverError};
 use sd_notify::NotifyState;
@@ -18,15 +19,18 @@ use crate::control::{Listening, Request};
 use crate::director::{CheckId, Director, Output};
 use crate::ledger::Ledger;
 use crate::mail::{Mailer, Message};
+use crate::model::ObjectSpec;
 
 use super::addresses::{AddressMonitor, next_addresses};
 use super::checks::{Checks, NewCheck};
+use super::dump::Dumps;
 use super::error::RunError;
 use super::lock::ControlLock;
+use super::notify::Notifier;
 use super::plane::{Done, Job, Plane};
 use super::report::LoggedFailures;
 use super::routers::{Routers, next_event};
-use super::{Command, DaemonOptions, Source, report, vrrp};
+use super::{Command, DaemonOptions, Source, director_log, report, vrrp_log};
 
 /// Time between two services of the background audit.
 const AUDIT: Duration = Duration::from_secs(1);
@@ -42,6 +46,8 @@ pub(super) struct Parts {
     pub(super) checks: Checks,
     pub(super) routers: Option<Routers>,
     pub(super) mailer: Option<Mailer>,
+    /// Runs once a model has needed it.
+    pub(super) notifier: Option<Notifier>,
     pub(super) control: mpsc::Receiver<Request>,
     /// Kept once something has needed it.
     pub(super) addresses: Option<AddressMonitor>,
@@ -62,6 +68,9 @@ pub(super) struct Running {
     changed: BTreeMap<ServiceKey, Part>,
     sync: Option<Vec<SyncDaemon>>,
     pub(super) failures: LoggedFailures,
+    /// The tracked objects of the model.
+    pub(super) objects: Vec<ObjectSpec>,
+    pub(super) dumps: Dumps,
     /// The handover to a new process, if one is in progress.
     pub(super) handover: Option<JoinHandle<Result<HandedOver, HandoverError>>>,
 }
@@ -103,6 +112,8 @@ impl Running {
             changed: BTreeMap::new(),
             sync: None,
             failures,
+            objects: Vec::new(),
+            dumps: Dumps::default(),
             handover: None,
         }
     }
@@ -110,6 +121,9 @@ impl Running {
     /// Serves until a command stops it or a new process has replaced this one.
     pub(super) async fn run(mut self, commands: mpsc::Receiver<Command>) -> Result<(), RunError> {
         self.drain().await;
+        if self.options.dump_at_start {
+            self.log_data().await;
+        }
         systemd(&[NotifyState::Ready]);
         let ended = self.serve(commands).await;
         let ended = match ended {
@@ -154,7 +168,7 @@ impl Running {
                     // The findings are logged; a signal gets no answer.
                     let _ = self.reload().await;
                 }
-                Wake::Command(Some(Command::Dump)) => self.dump().await,
+                Wake::Command(Some(Command::Dump(dump))) => self.dump(dump).await,
                 Wake::Handover(outcome) => {
                     self.handover = None;
                     match outcome {
@@ -198,15 +212,27 @@ impl Running {
     }
 
     pub(super) fn handle_vrrp(&mut self, event: &Event) {
-        vrrp::log(event);
-        if let Event::Transitioned {
-            router, transition, ..
-        } = event
-        {
-            self.director.handle_role(router, transition.to);
-        }
-        if let Event::GroupChanged { group, to, .. } = event {
-            self.director.handle_group(group, *to);
+        vrrp_log::log(event);
+        match event {
+            Event::Transitioned {
+                router,
+                transition,
+                priority,
+                ..
+            } => {
+                self.director.handle_priority(router, *priority);
+                self.director.handle_role(router, transition.to);
+            }
+            Event::PriorityChanged { router, to, .. } => {
+                self.director.handle_priority(router, *to);
+            }
+            Event::Noticed {
+                router,
+                notice: Notice::LosingAdvertisement { .. },
+                ..
+            } => self.director.handle_losing_advert(router),
+            Event::GroupChanged { group, to, .. } => self.director.handle_group(group, *to),
+            _ => {}
         }
     }
 
@@ -237,7 +263,14 @@ impl Running {
                 }
                 Output::SyncDaemons(daemons) => {
                     self.sync = Some(daemons.clone());
-                    tracing::debug!("{output}");
+                    director_log::log(&output);
+                    continue;
+                }
+                Output::Notify(notification) => {
+                    if let Some(notifier) = &mut self.parts.notifier {
+                        director_log::log(&output);
+                        notifier.offer(notification.clone());
+                    }
                     continue;
                 }
                 Output::Mail(mail) => {
@@ -274,10 +307,7 @@ impl Running {
                 }
                 _ => {}
             }
-            match output.reason() {
-                Some(reason) => tracing::info!(reason, "{output}"),
-                None => tracing::info!("{output}"),
-            }
+            director_log::log(&output);
         }
         self.parts.checks.add(added).await;
     }
@@ -329,13 +359,6 @@ impl Running {
                 let result = self.resume(&instance).await;
                 drop(reply.send(result));
             }
-        }
-    }
-
-    async fn dump(&self) {
-        match serde_json::to_string(&self.status().await) {
-            Ok(status) => tracing::info!("status {status}"),
-            Err(error) => tracing::error!(%error, "status cannot be written"),
         }
     }
 }

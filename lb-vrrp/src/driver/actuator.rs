@@ -9,7 +9,6 @@ use std::time::Duration;
 use lb_host::{AddressKey, Adopted, Change, Desired, HostObject, HostPlane, Key, Link, Reconciler};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use tracing::info;
 
 use super::advert::Command;
 use super::desired::DesiredRouter;
@@ -229,7 +228,9 @@ impl Actuator {
             let key = Key::Address(AddressKey::new(link.index, address.address));
             if !self.reconciler.is_held(&key) {
                 let object = HostObject::from(host_address(&address, &Arc::new(link)));
-                info!("removing stale {object}");
+                self.events.send(Event::StaleFound {
+                    object: object.clone(),
+                });
                 self.reconciler.adopt(None, Adopted::new(object));
             }
         }

@@ -6,8 +6,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use tracing::warn;
-
 use super::desired::{Burst, DesiredRouter, Prepared};
 use super::event::{Event, EventSender, LinkProblem};
 use super::handover::RouterState;
@@ -164,15 +162,16 @@ impl Router {
         }
     }
 
-    /// Configures the engine; warns of addresses that do not fit the MTU of the interface.
-    pub(super) fn configure(&mut self, now: Instant, config: RouterConfig) {
+    /// Configures the engine; reports addresses that do not fit the MTU of the interface.
+    pub(super) fn configure(&mut self, now: Instant, config: RouterConfig, events: &EventSender) {
         let excluded = config.excluded().len();
         if excluded > 0 && self.reported_excluded != excluded {
-            warn!(
-                instance = %self.name, vrid = %self.key.vrid, ifname = %self.key.interface, excluded,
-                "more addresses than an advert has room for on this interface: the last ones are \
-                 held but not advertised"
-            );
+            events.send(Event::AddressesExcluded {
+                router: Arc::clone(&self.name),
+                vrid: self.key.vrid,
+                interface: Arc::clone(&self.key.interface),
+                excluded,
+            });
         }
         self.reported_excluded = excluded;
         if *self.engine.config() != config {
@@ -219,7 +218,7 @@ impl Router {
     pub(super) fn drain(&mut self, now: Instant, around: &mut Surroundings<'_>) {
         while let Some(output) = self.engine.poll_output() {
             match output {
-                Output::SendAdvertisement(advert) => self.send(&advert, around.ports),
+                Output::SendAdvertisement(advert) => self.send(&advert, around),
                 other => self.carry_out(other, now, around),
             }
         }
@@ -229,7 +228,7 @@ impl Router {
     #[cold]
     fn carry_out(&mut self, output: Output, now: Instant, around: &mut Surroundings<'_>) {
         match output {
-            Output::SendAdvertisement(advert) => self.send(&advert, around.ports),
+            Output::SendAdvertisement(advert) => self.send(&advert, around),
             Output::ShieldAddresses => {
                 self.shielded = true;
                 // Otherwise the shields are published with the addresses, which come next.
@@ -272,7 +271,7 @@ impl Router {
         }
     }
 
-    fn send(&mut self, advert: &Transmit, ports: &mut Ports) {
+    fn send(&mut self, advert: &Transmit, around: &mut Surroundings<'_>) {
         // The kernel keeps a unicast packet until the peer is resolved, which may be after the carrier
         // has returned: a backup would then receive an outdated resignation.
         if advert.priority == AdvertisedPriority::Resign && !self.connected {
@@ -281,24 +280,26 @@ impl Router {
         let sent = if covers_adverts(&self.spec) {
             self.outlet.as_mut().map(|outlet| outlet.send(advert))
         } else {
-            let port = ports.of_router(&self.key, &mut self.port);
+            let port = around.ports.of_router(&self.key, &mut self.port);
             port.map(|port| port.send(advert))
         };
         match sent {
             Some(Ok(())) => self.sending_fails = false,
-            Some(Err(error)) => self.handle_send_failure(&error),
+            Some(Err(error)) => self.handle_send_failure(error, around.events),
             None => self.send_failures += 1,
         }
     }
 
     #[cold]
-    fn handle_send_failure(&mut self, error: &io::Error) {
+    fn handle_send_failure(&mut self, error: io::Error, events: &EventSender) {
         self.send_failures += 1;
         if !std::mem::replace(&mut self.sending_fails, true) {
-            warn!(
-                instance = %self.name, vrid = %self.key.vrid, ifname = %self.key.interface, %error,
-                "advert not sent"
-            );
+            events.send(Event::SendFailed {
+                router: Arc::clone(&self.name),
+                vrid: self.key.vrid,
+                interface: Arc::clone(&self.key.interface),
+                error: Arc::new(error),
+            });
         }
     }
 

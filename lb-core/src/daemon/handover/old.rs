@@ -71,6 +71,9 @@ impl Running {
             // The new process also detects the end of the connection.
             tracing::debug!(%error, "cannot confirm the end of the handover");
         }
+        if let Some(notifier) = remaining.notifier {
+            notifier.release().await;
+        }
         if let Some(mailer) = remaining.mailer {
             mailer.shutdown(LAST_MAILS).await;
         }

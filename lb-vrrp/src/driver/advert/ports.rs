@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::Instant;
 
-use tracing::{error, warn};
+use tracing::warn;
 
 use super::super::error::Error;
+use super::super::event::Event;
 use super::super::handover::ReceivedPort;
 use super::super::key::{PortKey, RouterKey};
 use super::super::needs::{announcer, interfaces_of};
@@ -116,7 +118,11 @@ impl AdvertThread {
             match open() {
                 Ok(()) => self.reopen.opened(&key),
                 Err(error) => {
-                    error!(ifname = %name, %family, %error, "cannot open a raw socket, trying again");
+                    self.events.send(Event::SocketFailed {
+                        interface: Arc::clone(name),
+                        family: *family,
+                        error: Arc::new(error),
+                    });
                     self.reopen.failed(now, &key);
                 }
             }

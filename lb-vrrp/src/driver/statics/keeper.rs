@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use lb_host::{Desired, HostObject, Key, Reconciler};
 use tokio::sync::watch;
-use tracing::{info, warn};
 
 use super::{Item, Placed, interfaces_of};
 use crate::StaticItems;
@@ -169,7 +168,6 @@ impl Keeper {
         let (_, reported) = &self.reported;
         for new in missing.iter().filter(|new| !reported.contains(new)) {
             let StaticStatus { item, problem, .. } = new;
-            warn!("static {item} is missing: {problem}");
             self.events.send(Event::StaticChanged {
                 item: Arc::clone(item),
                 problem: Some(problem.clone()),
@@ -179,7 +177,6 @@ impl Keeper {
             let item = &old.item;
             let wanted = placed.0.iter().any(|placed| placed.name == *item);
             if wanted && !missing.iter().any(|missing| missing.item == *item) {
-                info!("static {item} is present again");
                 self.events.send(Event::StaticChanged {
                     item: Arc::clone(item),
                     problem: None,
