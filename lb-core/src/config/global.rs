@@ -11,6 +11,7 @@ use super::announcements::AnnouncementConfig;
 use super::keyword::{GLOBAL, read_line};
 use super::keywords::{Level, nearest};
 use super::line::{At, Context};
+use super::runtime::RuntimeConfig;
 use super::tree::NodeId;
 use super::vrrp::VrrpConfig;
 
@@ -45,6 +46,7 @@ pub(super) struct GlobalConfig {
     pub(super) iproute_usr: Option<At<String>>,
     pub(super) announcements: AnnouncementConfig,
     pub(super) vrrp: VrrpConfig,
+    pub(super) runtime: RuntimeConfig,
     /// The blocks `garp_group`, which stand beside `global_defs`.
     pub(super) garp_groups: Vec<At<PacingGroup>>,
     pub(super) lower_prio_no_advert: Option<At<bool>>,

@@ -44,6 +44,7 @@ mod status;
 mod stop;
 mod stop_delay;
 mod supervise;
+mod table_settings;
 mod vrrp;
 
 use std::ffi::OsString;

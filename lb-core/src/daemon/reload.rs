@@ -85,6 +85,10 @@ impl Running {
         {
             tokio::spawn(old.shutdown(LAST_MAILS));
         }
+        if self.parts.plane.is_some() {
+            let timeouts = model.global.ipvs.timeouts;
+            self.parts.table_settings.set_timeouts(timeouts).await;
+        }
         self.director.replace_model(model);
         start::log_findings(&self.source, &loaded.findings);
         self.findings = loaded.findings;

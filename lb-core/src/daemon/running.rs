@@ -26,6 +26,7 @@ use super::lock::ControlLock;
 use super::plane::{Done, Job, Plane};
 use super::report::LoggedFailures;
 use super::routers::{Routers, next_event};
+use super::table_settings::TableSettings;
 use super::{Command, Options, Source, report, vrrp};
 
 /// Time between two services of the background audit.
@@ -48,6 +49,7 @@ pub(super) struct Parts {
     pub(super) lock: ControlLock,
     pub(super) listening: Listening,
     pub(super) serving: JoinHandle<()>,
+    pub(super) table_settings: TableSettings,
 }
 
 /// A running daemon.

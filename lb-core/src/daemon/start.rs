@@ -25,6 +25,7 @@ use super::report::{self, LoggedFailures};
 use super::routers::{Routers, States};
 use super::running::{Parts, Running};
 use super::supervise::supervised;
+use super::table_settings::TableSettings;
 use super::{Options, Source, memory, privileges, vrrp};
 
 /// Control requests that wait for the director.
@@ -60,9 +61,12 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
             "restored the states of the real servers until their first check"
         );
     }
+    let ipvs = model.global.ipvs.clone();
     let mut director = Director::restored(model, &claim.known);
     let mut failures = LoggedFailures::default();
+    let mut table_settings = TableSettings::default();
     let plane = if needs_plane {
+        table_settings = TableSettings::start(&ipvs, !claim.is_handover).await;
         let ledger = ledger.take().unwrap_or_else(Ledger::in_memory);
         let mut reconciler = Reconciler::new(IpvsPlane::connect().await?, ledger);
         let report = reconciler.start(director.desired_table()).await?;
@@ -120,6 +124,7 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
         lock,
         listening,
         serving,
+        table_settings,
     };
     let findings = loaded.findings;
     Ok(Running::new(

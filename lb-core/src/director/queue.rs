@@ -13,6 +13,7 @@ pub(super) struct Queue {
     /// The changed parts of services whose output waits.
     changed: HashMap<ServiceKey, Part>,
     router_id: String,
+    no_check_mails: bool,
     /// Running checks that have not had a verdict.
     awaited: usize,
     digest: Vec<Event>,
@@ -21,6 +22,15 @@ pub(super) struct Queue {
 impl Queue {
     pub(super) fn set_router_id(&mut self, router_id: &str) {
         router_id.clone_into(&mut self.router_id);
+    }
+
+    /// Sets whether a check is mailed only if its real server changes with it.
+    pub(super) const fn set_no_check_mails(&mut self, no_check_mails: bool) {
+        self.no_check_mails = no_check_mails;
+    }
+
+    pub(super) const fn no_check_mails(&self) -> bool {
+        self.no_check_mails
     }
 
     pub(super) fn push(&mut self, output: Output) {

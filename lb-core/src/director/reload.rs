@@ -39,6 +39,7 @@ impl Director {
             statics: _,
         } = model;
         self.queue.set_router_id(&global.router_id);
+        self.queue.set_no_check_mails(global.checks.no_check_mails);
         self.keep_roles(&routers);
         self.global = global;
         self.routers = routers;

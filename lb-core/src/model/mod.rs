@@ -42,8 +42,10 @@
 mod builder;
 mod error;
 mod global;
+mod pending_check;
 mod real_server;
 mod router;
+mod runtime;
 mod service_group;
 mod validate;
 mod virtual_server;
@@ -59,8 +61,13 @@ pub use lb_vrrp::{
     Announcements, Scope, StaticItem, StaticItems, TrackGroup, VirtualAddress, VirtualRoute,
     VirtualRule,
 };
+pub use pending_check::{CheckSetting, PendingCheck};
 pub use real_server::{CheckSpec, RealServer};
 pub use router::{SyncGroup, VrrpInstance};
+pub use runtime::{
+    CheckSettings, DumpSettings, IpvsNamespace, IpvsSettings, PacketFilterSettings, ProcessNames,
+    ReloadFile, ReloadSettings, RuntimeSettings, StageScript,
+};
 pub use service_group::ServiceGroup;
 pub use virtual_server::VirtualServer;
 pub use vrrp::VrrpSettings;

@@ -14,6 +14,8 @@ use lb_check::{HealthCheck, Policy, Target};
 use lb_check::{HttpGet, Script, TcpCheck, Url};
 use lb_ipvs::{Destination, Protocol};
 
+use super::PendingCheck;
+
 /// One IPVS destination and the checks that must all pass for it to take traffic.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -28,6 +30,8 @@ pub struct RealServer {
     pub smtp_alert: bool,
     /// All must pass; without any the real server is always up.
     pub checks: Vec<CheckSpec>,
+    /// Checks that this version does not run; the real server is treated as if they passed.
+    pub pending_checks: Box<[PendingCheck]>,
 }
 
 impl RealServer {
@@ -39,6 +43,7 @@ impl RealServer {
             alpha: false,
             smtp_alert: true,
             checks: Vec::new(),
+            pending_checks: Box::default(),
         }
     }
 

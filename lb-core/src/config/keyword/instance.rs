@@ -12,6 +12,7 @@ use crate::config::announcements::{extra, repeat};
 use crate::config::buffers::LARGEST;
 use crate::config::instance::{InstanceConfig, optional, vrf};
 use crate::config::line::At;
+use crate::config::runtime::does_not_run;
 use crate::config::track::{self, Kind};
 use crate::config::vrrp::group;
 
@@ -522,6 +523,24 @@ pub(in crate::config) const INSTANCE: &[Instance] = &[
     Instance::not_yet("notify_master_rx_lower_pri", 3),
     Instance::not_yet("notify_priority_changes", 3),
     Instance::not_yet("notify_stop", 2),
-    Instance::not_yet("track_bfd", 2),
-    Instance::not_yet("use_ipvlan", 3),
+    Instance::new(
+        "track_bfd",
+        "Lists the BFD sessions that count in elections.",
+        Value::Other("{ NAME [weight WEIGHT] … }", |_, context, line| {
+            does_not_run(context, line);
+        }),
+    )
+    .tier(2)
+    .later(),
+    Instance::new(
+        "use_ipvlan",
+        "Holds the addresses on an ipvlan interface.",
+        Value::Other(
+            "[NAME] [ADDRESS] [bridge|private|vepa]",
+            |_, context, line| {
+                does_not_run(context, line);
+            },
+        ),
+    )
+    .later(),
 ];

@@ -41,6 +41,7 @@ pub(super) struct Keyword<T: 'static> {
     /// One line that begins with a verb, as in the documentation of a function.
     pub(super) help: &'static str,
     pub(super) value: Value<T>,
+    later: bool,
 }
 
 /// What follows a keyword, and where it goes.
@@ -76,7 +77,14 @@ impl<T> Keyword<T> {
             default: "",
             help,
             value,
+            later: false,
         }
+    }
+
+    /// Marks a keyword that is read, validated and kept, and has no effect in this version.
+    pub(super) const fn later(mut self) -> Self {
+        self.later = true;
+        self
     }
 
     pub(super) const fn not_yet(name: &'static str, tier: u8) -> Self {
@@ -184,6 +192,16 @@ impl<T> Keyword<T> {
         !matches!(self.value, Value::Elsewhere(_) | Value::NotYet)
     }
 
+    fn effect(&self) -> KeywordEffect {
+        if self.later || matches!(self.value, Value::NotYet) {
+            KeywordEffect::Later
+        } else if self.help.starts_with("Has no effect") {
+            KeywordEffect::Never
+        } else {
+            KeywordEffect::Full
+        }
+    }
+
     /// The definition without the place where the value goes.
     pub(super) fn help(&self, block: &'static str) -> KeywordHelp {
         KeywordHelp {
@@ -194,6 +212,7 @@ impl<T> Keyword<T> {
             tier: self.tier,
             help: self.help,
             supported: !matches!(self.value, Value::NotYet),
+            effect: self.effect(),
         }
     }
 }
@@ -217,4 +236,18 @@ pub struct KeywordHelp {
     /// Whether the keyword is supported; otherwise only keepalived knows it, and reading it gives a
     /// warning.
     pub supported: bool,
+    /// Whether it has an effect.
+    pub effect: KeywordEffect,
+}
+
+/// Whether a keyword has an effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum KeywordEffect {
+    /// The one of its help.
+    Full,
+    /// None, for the reason in its help.
+    Never,
+    /// None in this version: its value is read, validated and kept.
+    Later,
 }

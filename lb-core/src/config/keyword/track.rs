@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{Keyword, Value};
+use crate::config::runtime::does_not_run;
 use crate::config::track::{self, GroupConfig, Kind};
 use crate::config::tracked::{FileConfig, ProcessConfig, ScriptConfig, arguments, seconds};
 
@@ -93,7 +94,14 @@ pub(in crate::config) const SYNC_GROUP: &[Group] = &[
     Group::not_yet("notify_master", 2),
     Group::not_yet("notify_priority_changes", 3),
     Group::not_yet("notify_stop", 2),
-    Group::not_yet("track_bfd", 3),
+    Group::new(
+        "track_bfd",
+        "Lists the BFD sessions that count for all members.",
+        Value::Other("{ NAME [weight WEIGHT] … }", |_, context, line| {
+            does_not_run(context, line);
+        }),
+    )
+    .later(),
 ];
 
 type Script = Keyword<ScriptConfig>;
