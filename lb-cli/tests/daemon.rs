@@ -51,7 +51,7 @@ fn check_reads_standard_input() {
     let mut command = lbctl(&["check", "-"]);
     let names = Names::new();
     let path = file(&names, &GOOD.replace("lb_algo", "lb_algoo"));
-    command.stdin(fs::File::open(path).unwrap());
+    command.pipe_stdin(path).unwrap();
     let (out, _, exit) = result(command.output().unwrap());
     assert_eq!(exit, 2);
     assert!(out.contains("standard input:2:5"), "{out}");

@@ -49,7 +49,7 @@ fn status(mut command: Command, file: &Path) -> TestResult<(String, String)> {
     let status = done
         .status
         .code()
-        .map_or("signal".to_owned(), |code| code.to_string());
+        .map_or_else(|| "signal".to_owned(), |code| code.to_string());
     let text = [done.stdout, done.stderr].concat();
     Ok((status, String::from_utf8_lossy(&text).into_owned()))
 }

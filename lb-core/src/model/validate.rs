@@ -89,7 +89,9 @@ fn virtual_server(server: &VirtualServer, errors: &mut Vec<ModelError>) {
             errors.push(ModelError::PortZero { key });
         }
     }
-    if key.protocol().is_some_and(|protocol| protocol != Protocol::Udp)
+    if key
+        .protocol()
+        .is_some_and(|protocol| protocol != Protocol::Udp)
         && server.service.flags.contains(ServiceFlags::ONE_PACKET)
     {
         errors.push(ModelError::OnePacket { key });

@@ -81,7 +81,9 @@ fn router(
     }
     if let Some(at) = instance.interface.as_ref().filter(|at| at.value == "lo") {
         let message = "the loopback interface cannot carry a virtual router";
-        context.findings.push(Diagnostic::error(at.span, message).fatal());
+        context
+            .findings
+            .push(Diagnostic::error(at.span, message).fatal());
         return None;
     }
     let addresses = one_family(context, instance);
