@@ -159,14 +159,15 @@ pub struct Diagnostics {
 
 impl Diagnostics {
     pub(super) fn new(sources: Arc<Sources>, mut items: Vec<Diagnostic>) -> Self {
-        items.sort_by_key(|item| (item.span.file, item.span.start));
+        items.sort_by_key(|item| item.span.start);
+        // A line that is read several times has its mistakes once.
+        items.dedup();
         Self { sources, items }
     }
 
     pub(super) fn push(&mut self, finding: Diagnostic) {
         self.items.push(finding);
-        self.items
-            .sort_by_key(|item| (item.span.file, item.span.start));
+        self.items.sort_by_key(|item| item.span.start);
     }
 
     /// The findings.
@@ -175,16 +176,19 @@ impl Diagnostics {
     }
 
     /// How many there are.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.items.len()
     }
 
     /// Whether there is none.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
     /// Whether a strict reading refuses the file.
+    #[must_use]
     pub fn has_errors(&self) -> bool {
         self.items
             .iter()
@@ -216,6 +220,7 @@ impl Diagnostics {
     }
 
     /// How many findings are errors.
+    #[must_use]
     pub fn errors(&self) -> usize {
         self.items
             .iter()
@@ -224,21 +229,25 @@ impl Diagnostics {
     }
 
     /// How many findings are warnings.
+    #[must_use]
     pub fn warnings(&self) -> usize {
         self.items.len() - self.errors()
     }
 
     /// The texts that were read.
+    #[must_use]
     pub fn sources(&self) -> &Sources {
         &self.sources
     }
 
     /// Where a finding begins.
+    #[must_use]
     pub fn location(&self, diagnostic: &Diagnostic) -> Location<'_> {
         self.sources.location(diagnostic.span)
     }
 
     /// One finding in one line: `file:line:column: error: message; did you mean "word"?`.
+    #[must_use]
     pub fn line(&self, diagnostic: &Diagnostic) -> String {
         let Location { file, line, column } = self.location(diagnostic);
         let mut text = format!(
@@ -260,6 +269,7 @@ impl Diagnostics {
 
     /// All findings with the lines they speak of, a caret below each, and a count at the end. `colour`
     /// adds terminal colours.
+    #[must_use]
     pub fn render(&self, colour: bool) -> String {
         let renderer = if colour {
             Renderer::styled()
@@ -323,12 +333,13 @@ impl Diagnostics {
         label: Option<Cow<'a, str>>,
         secret: bool,
     ) -> Option<Snippet<'a, annotate_snippets::Annotation<'a>>> {
-        let file = self.sources.get(span.file)?;
-        let line = file.line_of(span.start);
+        let file = self.sources.get(span)?;
+        let place = file.range(span);
+        let line = file.line_of(place.start);
         let range = file.line_range(line);
         let text = file.text.get(range.clone())?;
-        let start = (span.start as usize).clamp(range.start, range.end) - range.start;
-        let end = (span.end as usize).clamp(range.start + start, range.end) - range.start;
+        let start = place.start.clamp(range.start, range.end) - range.start;
+        let end = place.end.clamp(range.start + start, range.end) - range.start;
         let text = match (
             secret,
             text.get(..start),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Reads `keepalived.conf`.
 //!
-//! A text goes through four steps, and each reports everything it finds, not only the first thing:
-//! words and braces (lexer), lines and blocks with their places (tree), the settings of each block (one
-//! module for each), and the meaning of these with defaults and the rules between settings (resolve). The
+//! A text goes through five steps, and each reports everything it finds, not only the first thing:
+//! conditions, definitions and sequences (logical lines), words and braces (lexer), lines and blocks with
+//! their places (tree), the settings of each block (one module for each), and the meaning of these with defaults and the rules between settings (resolve). The
 //! result is a [`Model`] and [`Diagnostics`].
 //!
 //! A [`Strict`](Mode::Strict) reading gives a model only if there was no error. A
@@ -16,7 +16,7 @@
 //! # Examples
 //!
 //! ```
-//! use lb_check::Registry;
+//! use lb_core::check::Registry;
 //! use lb_core::config::{self, Mode};
 //!
 //! let text = "\
@@ -41,7 +41,7 @@
 //! The diagnostics of a wrong file name the mistake, its place, and the probable intention:
 //!
 //! ```
-//! use lb_check::Registry;
+//! use lb_core::check::Registry;
 //! use lb_core::config;
 //!
 //! let parsed = config::parse("glabal_defs {\n}\n", "lb.conf", &Registry::builtin());
@@ -56,7 +56,9 @@
 mod address;
 mod announcements;
 mod buffers;
+mod define;
 mod diagnostic;
+mod expanded;
 mod findings;
 mod global;
 mod hmac;
@@ -67,7 +69,10 @@ mod keywords;
 mod lexer;
 mod line;
 mod links;
+mod logical;
 mod method;
+mod options;
+mod pattern;
 mod pending;
 mod read;
 mod real;
@@ -75,6 +80,7 @@ mod resolve;
 mod routing;
 mod runtime;
 mod scheduling;
+mod sequence;
 mod server;
 mod server_group;
 mod shared;
@@ -98,6 +104,7 @@ use crate::model::Model;
 pub use keyword::{KeywordEffect, KeywordHelp};
 
 pub use diagnostic::{Diagnostic, Diagnostics, Note, Severity};
+pub use options::ReadOptions;
 pub use source::{Location, Sources, Span};
 
 use include::{Content, FileSystem, Found, Includes, Nowhere};
@@ -166,11 +173,13 @@ impl Parsed {
     }
 
     /// Everything that was found.
+    #[must_use]
     pub fn diagnostics(&self) -> &Diagnostics {
         &self.diagnostics
     }
 
     /// Whether this mode gives a model.
+    #[must_use]
     pub fn is_accepted(&self, mode: Mode) -> bool {
         match mode {
             Mode::Strict => !self.diagnostics.has_errors(),
@@ -179,6 +188,7 @@ impl Parsed {
     }
 
     /// The model, if this mode gives one; see [`is_accepted`](Self::is_accepted).
+    #[must_use]
     pub fn model(&self, mode: Mode) -> Option<&Model> {
         self.is_accepted(mode).then_some(&self.model)
     }
@@ -198,6 +208,7 @@ impl Parsed {
     }
 
     /// The model, if this mode gives one, and all findings.
+    #[must_use]
     pub fn into_parts(self, mode: Mode) -> (Option<Model>, Diagnostics) {
         let accepted = self.is_accepted(mode);
         (accepted.then_some(self.model), self.diagnostics)
@@ -211,6 +222,16 @@ impl std::error::Error for Diagnostics {}
 /// `registry` holds the checks that a `real_server` may have: [`Registry::builtin`], and whatever a program
 /// adds to it.
 pub fn parse(text: &str, file_name: &str, registry: &Registry) -> Parsed {
+    parse_with(text, file_name, registry, &ReadOptions::new())
+}
+
+/// Reads a text as [`parse`] does, with options.
+pub fn parse_with(
+    text: &str,
+    file_name: &str,
+    registry: &Registry,
+    options: &ReadOptions,
+) -> Parsed {
     let main = Found {
         name: file_name.to_owned(),
         identity: PathBuf::from(file_name),
@@ -219,13 +240,19 @@ pub fn parse(text: &str, file_name: &str, registry: &Registry) -> Parsed {
             valid: true,
         },
     };
-    run(main, &mut Nowhere, registry)
+    run(main, &mut Nowhere, registry, options)
 }
 
 /// Reads a file and what it includes. A file that cannot be read, is executable or is no regular file is
 /// a finding like any other, and gives no model in any mode.
 pub fn load(path: impl AsRef<Path>, registry: &Registry) -> Parsed {
-    run(include::read(path.as_ref()), &mut FileSystem, registry)
+    load_with(path, registry, &ReadOptions::new())
+}
+
+/// Reads a file as [`load`] does, with options.
+pub fn load_with(path: impl AsRef<Path>, registry: &Registry, options: &ReadOptions) -> Parsed {
+    let main = include::read(path.as_ref());
+    run(main, &mut FileSystem, registry, options)
 }
 
 /// Returns the keywords and what they mean, block by block; `lbctl check --explain` prints them, and
@@ -236,11 +263,13 @@ pub fn load(path: impl AsRef<Path>, registry: &Registry) -> Parsed {
 /// let version = keywords.iter().find(|keyword| keyword.name == "vrrp_version").unwrap();
 /// assert_eq!((version.block, version.argument.as_str()), ("global_defs", "NUMBER, 2 to 3"));
 /// ```
+#[must_use]
 pub fn keywords() -> Vec<KeywordHelp> {
     keywords::Level::help()
 }
 
 /// Returns the keyword nearest to a misspelt one.
+#[must_use]
 pub fn nearest_keyword(word: &str) -> Option<&'static str> {
     let names = keywords::Level::help()
         .into_iter()
@@ -248,9 +277,17 @@ pub fn nearest_keyword(word: &str) -> Option<&'static str> {
     keywords::nearest(word, names)
 }
 
-fn run(main: Found, includes: &mut dyn Includes, registry: &Registry) -> Parsed {
+fn run(
+    main: Found,
+    includes: &mut dyn Includes,
+    registry: &Registry,
+    options: &ReadOptions,
+) -> Parsed {
     let is_custom_check = |name: &str| registry.get(name).is_some();
-    let (sources, tree, findings) = read::Reader::new(&mut *includes, &is_custom_check).read(main);
+    let host = gethostname::gethostname();
+    let host = host.to_string_lossy();
+    let reader = read::Reader::new(&mut *includes, &is_custom_check, options.config_id(&host));
+    let (sources, tree, findings) = reader.insist_on_files(options.all_files).read(main);
     let mut context = line::Context {
         sources: &sources,
         tree: &tree,
@@ -259,14 +296,17 @@ fn run(main: Found, includes: &mut dyn Includes, registry: &Registry) -> Parsed 
         includes,
         checks: shared::SharedChecks::default(),
     };
-    let host = gethostname::gethostname();
     let login = std::env::var("LOGNAME").or_else(|_| std::env::var("USER"));
     let login = login.unwrap_or_else(|_| "root".to_owned());
-    let (model, interfaces) = resolve::resolve(&mut context, &host.to_string_lossy(), &login);
+    let (model, interfaces) = resolve::resolve(&mut context, &host, &login);
     let items = context.findings.into_items();
+    let items = items
+        .into_iter()
+        .map(|item| sources.in_files(item))
+        .collect();
     Parsed {
         model,
-        diagnostics: Diagnostics::new(Arc::new(sources), items),
+        diagnostics: Diagnostics::new(Arc::new(sources.without_expanded()), items),
         interfaces,
     }
 }

@@ -27,7 +27,7 @@ impl Running {
     /// reported, and counters are zero.
     pub(super) async fn status(&self) -> Status {
         let driver = match &self.parts.routers {
-            Some(routers) => tokio::time::timeout(PATIENCE, routers.handle.status())
+            Some(routers) => tokio::time::timeout(PATIENCE, routers.driver.status())
                 .await
                 .ok()
                 .flatten(),

@@ -55,7 +55,7 @@ use service::ServiceState;
 /// ```
 /// use lb_core::director::{Director, Output};
 /// use lb_core::model::{Model, RealServer, VirtualServer};
-/// use lb_ipvs::{Destination, Scheduler, Service, ServiceKey};
+/// use lb_core::ipvs::{Destination, Scheduler, Service, ServiceKey};
 ///
 /// let key = ServiceKey::tcp("192.168.1.50:80".parse()?);
 /// let server = Destination::new("192.168.1.61:80".parse()?);
@@ -160,6 +160,7 @@ pub struct CheckState {
 impl Director {
     /// A director for this model. The first outputs — checks to run, services to make — are waiting.
     /// Virtual servers with `ha_suspend` wait for [`Director::handle_addresses`].
+    #[must_use]
     pub fn new(model: Model) -> Self {
         let mut director = Self::empty();
         director.replace_model(model);
@@ -321,6 +322,7 @@ impl Director {
     }
 
     /// The sync daemons that shall run.
+    #[must_use]
     pub fn desired_sync_daemons(&self) -> &[SyncDaemon] {
         &self.sync_daemons
     }
@@ -342,21 +344,25 @@ impl Director {
     }
 
     /// The settings of the process as a whole.
+    #[must_use]
     pub const fn global(&self) -> &Global {
         &self.global
     }
 
     /// The virtual routers of the model, in its order.
+    #[must_use]
     pub fn routers(&self) -> &[VrrpInstance] {
         &self.routers
     }
 
     /// The last reported state of each virtual router, by name.
+    #[must_use]
     pub const fn roles(&self) -> &BTreeMap<String, State> {
         &self.roles
     }
 
     /// What a check is to do.
+    #[must_use]
     pub fn check(&self, id: &CheckId) -> Option<&CheckSpec> {
         let service = self.services.get(&id.service)?;
         let (spec, state) = service

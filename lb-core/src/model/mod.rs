@@ -23,7 +23,7 @@
 //!
 //! ```
 //! use lb_core::model::{Global, Model, RealServer, VirtualServer};
-//! use lb_ipvs::{Destination, ForwardingMethod, Scheduler, Service, ServiceKey};
+//! use lb_core::ipvs::{Destination, ForwardingMethod, Scheduler, Service, ServiceKey};
 //!
 //! let service = Service::new(
 //!     ServiceKey::tcp("192.168.1.50:80".parse()?),
@@ -106,6 +106,7 @@ impl Model {
     }
 
     /// Starts an empty model.
+    #[must_use]
     pub fn builder() -> ModelBuilder {
         ModelBuilder::default()
     }

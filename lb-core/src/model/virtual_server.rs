@@ -43,6 +43,7 @@ pub struct VirtualServer {
 
 impl VirtualServer {
     /// A virtual server without real servers and with every default.
+    #[must_use]
     pub fn new(service: Service) -> Self {
         Self {
             service,
@@ -134,6 +135,7 @@ impl VirtualServer {
 
     /// The name in logs and mails, as keepalived writes it: `[192.168.1.50]:tcp:80`, `FWM 5`, or
     /// `[web]:0` of a group.
+    #[must_use]
     pub fn name(&self) -> String {
         if let Some(group) = &self.group {
             return format!("[{}]:{}", group.name, group.ordinal);
@@ -149,6 +151,7 @@ impl VirtualServer {
     }
 
     /// The transport protocol, none if it has firewall marks only.
+    #[must_use]
     pub fn protocol(&self) -> Option<Protocol> {
         self.keys().find_map(|key| key.protocol())
     }

@@ -73,21 +73,25 @@ impl AddressList {
     }
 
     /// The family of all of them.
+    #[must_use]
     pub const fn family(&self) -> AddressFamily {
         self.family
     }
 
     /// The addresses in their order.
+    #[must_use]
     pub fn as_slice(&self) -> &[IpAddr] {
         &self.addresses
     }
 
     /// The first of them; an IPv6 router's link-local one, if it keeps to erratum 8300.
+    #[must_use]
     pub fn first(&self) -> Option<IpAddr> {
         self.addresses.first().copied()
     }
 
     /// Whether both lists hold the same addresses, in any order.
+    #[must_use]
     pub fn same_set(&self, other: &Self) -> bool {
         let within =
             |part: &Self, all: &Self| part.addresses.iter().all(|a| all.addresses.contains(a));

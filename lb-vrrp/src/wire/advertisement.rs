@@ -138,6 +138,7 @@ impl Advertisement {
     }
 
     /// Bytes of the message.
+    #[must_use]
     pub fn buffer_len(&self) -> usize {
         Header::len_with(self.version, self.addresses.family(), self.count())
     }
@@ -178,6 +179,7 @@ impl Advertisement {
     }
 
     /// The message in a vector of its own; see [`emit`](Self::emit).
+    #[must_use]
     pub fn to_vec(&self, source: IpAddr, destination: IpAddr) -> Vec<u8> {
         let mut message = vec![0; self.buffer_len()];
         self.emit(&mut message, source, destination);
@@ -185,6 +187,7 @@ impl Advertisement {
     }
 
     /// The message with an HMAC trailer behind it.
+    #[must_use]
     pub fn to_signed_vec(
         &self,
         source: IpAddr,

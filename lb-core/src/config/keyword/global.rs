@@ -991,7 +991,12 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
     )
     .later(),
     Global::not_yet("fifo_write_vrrp_states_on_reload", 3),
-    Global::not_yet("include_check", 3),
+    Global::new(
+        "include_check",
+        "Makes each `include` that follows insist on its files, as its variants do.",
+        Value::Elsewhere("[[+|-]read] [[+|-]match] [[+|-]wildcard_match] [[+|-]brace_match]"),
+    )
+    .default("none"),
     Global::not_yet("lvs_notify_fifo", 2),
     Global::not_yet("lvs_notify_fifo_script", 2),
     Global::new(
