@@ -23,22 +23,21 @@ that its value is read, validated and kept, and has no effect in this version.
 /// The number of keywords of each tier, by what they do.
 fn counts(keywords: &[KeywordHelp]) -> String {
     let mut text = String::from(
-        "\n| tier | keywords | done | without effect | read, no effect yet | not supported |\n|---|---|---|---|---|---|\n",
+        "\n| tier | keywords | done | without effect | read, no effect yet |\n|---|---|---|---|---|\n",
     );
     for tier in 1..=4 {
         let of_tier = || keywords.iter().filter(move |keyword| keyword.tier == tier);
         let count = |effect| {
-            let with = |keyword: &&KeywordHelp| keyword.supported && keyword.effect == effect;
+            let with = |keyword: &&KeywordHelp| keyword.effect == effect;
             of_tier().filter(with).count()
         };
         writeln!(
             text,
-            "| {tier} | {} | {} | {} | {} | {} |",
+            "| {tier} | {} | {} | {} | {} |",
             of_tier().count(),
             count(KeywordEffect::Full),
             count(KeywordEffect::Never),
             count(KeywordEffect::Later),
-            of_tier().filter(|keyword| !keyword.supported).count(),
         )
         .unwrap();
     }
@@ -50,18 +49,8 @@ fn page() -> String {
     let mut text = HEAD.to_owned();
     text.push_str(&counts(&keywords));
     let mut block = None;
-    let mut missing: Vec<&str> = Vec::new();
-    let finish = |text: &mut String, missing: &mut Vec<&str>| {
-        if !missing.is_empty() {
-            let names = missing.join("`, `");
-            let line = "Known to keepalived and not supported yet";
-            writeln!(text, "\n{line}: `{names}`.").unwrap();
-        }
-        missing.clear();
-    };
     for keyword in &keywords {
         if block != Some(keyword.block) {
-            finish(&mut text, &mut missing);
             block = Some(keyword.block);
             let block = match keyword.block {
                 "" => "At the top of a file",
@@ -78,13 +67,8 @@ fn page() -> String {
             default,
             tier,
             help,
-            supported,
             ..
         } = keyword;
-        if !supported {
-            missing.push(name);
-            continue;
-        }
         let argument = argument.replace('|', "\\|");
         let effect = match keyword.effect {
             KeywordEffect::Never => "none",
@@ -97,7 +81,6 @@ fn page() -> String {
         )
         .unwrap();
     }
-    finish(&mut text, &mut missing);
     text
 }
 
@@ -126,6 +109,6 @@ fn definitions_are_complete_and_unique() {
         assert!((1..=4).contains(&keyword.tier), "{name}");
         let help = keyword.help;
         let sentence = help.starts_with(char::is_uppercase) && help.ends_with('.');
-        assert_eq!(sentence, keyword.supported, "{name}: {help}");
+        assert!(sentence, "{name}: {help}");
     }
 }

@@ -116,7 +116,6 @@ fn explanation(keyword: &KeywordHelp) -> String {
         argument,
         default,
         help,
-        supported,
         effect,
         ..
     } = keyword;
@@ -124,9 +123,6 @@ fn explanation(keyword: &KeywordHelp) -> String {
         "" => "at the top of a file".to_owned(),
         block => format!("in {block}"),
     };
-    if !supported {
-        return format!("{name} ({place})\n  Known to keepalived and not supported yet.\n");
-    }
     let mut text = format!("{name} {argument}").trim_end().to_owned();
     text.push_str(&format!(" ({place})\n  {help}\n"));
     if *effect == KeywordEffect::Later {

@@ -6,6 +6,8 @@ use std::collections::{HashMap, VecDeque, hash_map::Entry};
 use lb_ipvs::{Part, ServiceKey};
 
 use super::{Event, Notification, Output};
+use crate::model::NotifyFifos;
+use crate::notify::{self, LineKind};
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -14,6 +16,8 @@ pub(super) struct Queue {
     changed: HashMap<ServiceKey, Part>,
     router_id: String,
     no_check_mails: bool,
+    /// Whether a FIFO gets the lines of virtual routers, and those of servers.
+    has_readers: [bool; 2],
     /// Running checks that have not had a verdict.
     awaited: usize,
     digest: Vec<Event>,
@@ -31,6 +35,25 @@ impl Queue {
 
     pub(super) const fn no_check_mails(&self) -> bool {
         self.no_check_mails
+    }
+
+    pub(super) fn set_fifos(&mut self, fifos: &NotifyFifos) {
+        self.has_readers =
+            [LineKind::Vrrp, LineKind::Servers].map(|kind| fifos.readers(kind).next().is_some());
+    }
+
+    /// Queues notifications; without lines that no FIFO gets.
+    pub(super) fn notify(&mut self, notifications: Vec<notify::Notification>) {
+        let [vrrp, servers] = self.has_readers;
+        let is_wanted = |notification: &notify::Notification| match notification {
+            notify::Notification::Script(_) => true,
+            notify::Notification::Line(line) => match line.kind {
+                LineKind::Vrrp => vrrp,
+                LineKind::Servers => servers,
+            },
+        };
+        let wanted = notifications.into_iter().filter(is_wanted);
+        self.outputs.extend(wanted.map(Output::Notify));
     }
 
     pub(super) fn push(&mut self, output: Output) {

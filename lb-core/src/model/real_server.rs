@@ -14,7 +14,7 @@ use lb_check::{HealthCheck, Policy, Target};
 use lb_check::{HttpGet, Script, TcpCheck, Url};
 use lb_ipvs::{Destination, Protocol};
 
-use super::PendingCheck;
+use super::{PendingCheck, ServerNotify};
 
 /// One IPVS destination and the checks that must all pass for it to take traffic.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +28,8 @@ pub struct RealServer {
     pub alpha: bool,
     /// Whether a change of health is mailed; yes unless given.
     pub smtp_alert: bool,
+    /// The scripts that changes of health start.
+    pub notify: Option<Box<ServerNotify>>,
     /// All must pass; without any the real server is always up.
     pub checks: Vec<CheckSpec>,
     /// Checks that this version does not run; the real server is treated as if they passed.
@@ -43,6 +45,7 @@ impl RealServer {
             inhibit_on_failure: false,
             alpha: false,
             smtp_alert: true,
+            notify: None,
             checks: Vec::new(),
             pending_checks: Box::default(),
         }
@@ -76,8 +79,15 @@ impl RealServer {
         self
     }
 
-    /// The name in logs and mails, as keepalived writes it: `[192.168.1.61]:tcp:80`. The protocol is that
-    /// of the virtual server; a firewall mark has none, and then it is left out.
+    /// Sets the scripts.
+    #[must_use]
+    pub fn with_notify(mut self, notify: ServerNotify) -> Self {
+        self.notify = Some(Box::new(notify));
+        self
+    }
+
+    /// The name in logs, mails and FIFOs, as keepalived writes it: `[192.168.1.61]:tcp:80`. The protocol
+    /// is that of the virtual server; for a firewall mark it is `none`.
     #[must_use]
     pub fn name(&self, protocol: Option<Protocol>) -> String {
         socket_name(self.destination.address, protocol)
@@ -192,7 +202,7 @@ impl PartialEq for CheckSpec {
     }
 }
 
-/// `[ADDRESS]:protocol:port`; without a protocol `[ADDRESS]:port`.
+/// `[ADDRESS]:protocol:port`; the protocol of a firewall mark is `none`.
 pub(super) fn socket_name(address: SocketAddr, protocol: Option<Protocol>) -> String {
     let mut name = String::with_capacity(32);
     let _ = write!(name, "[{}]:", address.ip());
@@ -203,7 +213,7 @@ pub(super) fn socket_name(address: SocketAddr, protocol: Option<Protocol>) -> St
         Some(other) => {
             let _ = write!(name, "{other}:");
         }
-        None => {}
+        None => name.push_str("none:"),
     }
     let _ = write!(name, "{}", address.port());
     name

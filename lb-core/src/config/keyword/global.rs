@@ -10,6 +10,7 @@ use super::{Keyword, Value};
 use crate::config::announcements::{extra, repeat};
 use crate::config::buffers::{LARGEST, policy};
 use crate::config::global::{GlobalConfig, prefix};
+use crate::config::notify::{COMMAND, script};
 use crate::config::runtime::{obsolete, process_name, skip_words, stage_script};
 use crate::config::scheduling::{nice, no_effect, processors, realtime_limit};
 use crate::config::vrrp::{dynamic_interfaces, group};
@@ -990,15 +991,33 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
         Value::Other("", |_, context, line| skip_words(context, line)),
     )
     .later(),
-    Global::not_yet("fifo_write_vrrp_states_on_reload", 3),
+    Global::new(
+        "fifo_write_vrrp_states_on_reload",
+        "Writes the states of virtual routers and sync groups to the FIFOs after a reload.",
+        Value::Flag(|global| &mut global.fifos.states_on_reload),
+    ),
     Global::new(
         "include_check",
         "Makes each `include` that follows insist on its files, as its variants do.",
         Value::Elsewhere("[[+|-]read] [[+|-]match] [[+|-]wildcard_match] [[+|-]brace_match]"),
     )
     .default("none"),
-    Global::not_yet("lvs_notify_fifo", 2),
-    Global::not_yet("lvs_notify_fifo_script", 2),
+    Global::new(
+        "lvs_notify_fifo",
+        "Writes a line for each event of virtual and real servers to a FIFO.",
+        Value::Other("PATH [USER [GROUP]]", |global, context, line| {
+            global.fifos.servers.path(context, line);
+        }),
+    )
+    .tier(2),
+    Global::new(
+        "lvs_notify_fifo_script",
+        "Starts a program that reads lvs_notify_fifo; its path is the last argument.",
+        Value::Other(COMMAND, |global, context, line| {
+            script(context, line, &mut global.fifos.servers.script);
+        }),
+    )
+    .tier(2),
     Global::new(
         "nftables_ipvs",
         "Marks the packets of a group for one IPVS service.",
@@ -1017,9 +1036,42 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
         Value::Other("NUMBER", |_, context, line| skip_words(context, line)),
     )
     .later(),
-    Global::not_yet("notify_fifo", 2),
-    Global::not_yet("notify_fifo_script", 2),
-    Global::not_yet("vrrp_notify_fifo", 2),
-    Global::not_yet("vrrp_notify_fifo_script", 2),
-    Global::not_yet("vrrp_notify_priority_changes", 3),
+    Global::new(
+        "notify_fifo",
+        "Writes a line for each event to a FIFO.",
+        Value::Other("PATH [USER [GROUP]]", |global, context, line| {
+            global.fifos.all.path(context, line);
+        }),
+    )
+    .tier(2),
+    Global::new(
+        "notify_fifo_script",
+        "Starts a program that reads notify_fifo; its path is the last argument.",
+        Value::Other(COMMAND, |global, context, line| {
+            script(context, line, &mut global.fifos.all.script);
+        }),
+    )
+    .tier(2),
+    Global::new(
+        "vrrp_notify_fifo",
+        "Writes a line for each event of virtual routers and sync groups to a FIFO.",
+        Value::Other("PATH [USER [GROUP]]", |global, context, line| {
+            global.fifos.vrrp.path(context, line);
+        }),
+    )
+    .tier(2),
+    Global::new(
+        "vrrp_notify_fifo_script",
+        "Starts a program that reads vrrp_notify_fifo; its path is the last argument.",
+        Value::Other(COMMAND, |global, context, line| {
+            script(context, line, &mut global.fifos.vrrp.script);
+        }),
+    )
+    .tier(2),
+    Global::new(
+        "vrrp_notify_priority_changes",
+        "Writes changes of priority to the FIFOs.",
+        Value::Boolean(|global| &mut global.fifos.priority_changes),
+    )
+    .default("off"),
 ];

@@ -64,8 +64,6 @@ pub(super) enum Value<T: 'static> {
     Other(&'static str, fn(&mut T, &mut Context<'_>, NodeId)),
     /// A form that is read with all lines of its kind, beside the table.
     Elsewhere(&'static str),
-    /// Known to keepalived, and not supported yet.
-    NotYet,
 }
 
 impl<T> Keyword<T> {
@@ -87,10 +85,6 @@ impl<T> Keyword<T> {
         self
     }
 
-    pub(super) const fn not_yet(name: &'static str, tier: u8) -> Self {
-        Self::new(name, "", Value::NotYet).tier(tier)
-    }
-
     pub(super) const fn tier(mut self, tier: u8) -> Self {
         self.tier = tier;
         self
@@ -104,7 +98,7 @@ impl<T> Keyword<T> {
     /// The form of the value, for people: `NUMBER` and the range, with the unit.
     fn argument(&self) -> String {
         match &self.value {
-            Value::Flag(_) | Value::NotYet => String::new(),
+            Value::Flag(_) => String::new(),
             Value::Boolean(_) | Value::Switch(_) => "[on|off]".to_owned(),
             Value::Number(range, _) if *range.end() == u32::MAX => {
                 format!("NUMBER, at least {}", range.start())
@@ -166,7 +160,7 @@ impl<T> Keyword<T> {
                 context.set(line, slot(target), value);
             }
             Value::Other(_, read) => read(target, context, line),
-            Value::Elsewhere(_) | Value::NotYet => {}
+            Value::Elsewhere(_) => {}
         }
     }
 }
@@ -189,11 +183,11 @@ pub(super) fn read_line<T>(
 
 impl<T> Keyword<T> {
     const fn is_read(&self) -> bool {
-        !matches!(self.value, Value::Elsewhere(_) | Value::NotYet)
+        !matches!(self.value, Value::Elsewhere(_))
     }
 
     fn effect(&self) -> KeywordEffect {
-        if self.later || matches!(self.value, Value::NotYet) {
+        if self.later {
             KeywordEffect::Later
         } else if self.help.starts_with("Has no effect") {
             KeywordEffect::Never
@@ -211,7 +205,6 @@ impl<T> Keyword<T> {
             default: self.default,
             tier: self.tier,
             help: self.help,
-            supported: !matches!(self.value, Value::NotYet),
             effect: self.effect(),
         }
     }
@@ -231,11 +224,8 @@ pub struct KeywordHelp {
     pub default: &'static str,
     /// How common the keyword is: 1 is in nearly every file, 4 is hardly known.
     pub tier: u8,
-    /// One line of explanation; empty where the keyword is not supported.
+    /// One line of explanation.
     pub help: &'static str,
-    /// Whether the keyword is supported; otherwise only keepalived knows it, and reading it gives a
-    /// warning.
-    pub supported: bool,
     /// Whether it has an effect.
     pub effect: KeywordEffect,
 }
