@@ -147,6 +147,8 @@ pub struct RealServerState {
     pub weight: u32,
     /// Its checks, in the order of the model.
     pub checks: Vec<CheckState>,
+    /// Kinds of its checks that this version does not run.
+    pub pending_checks: Vec<String>,
 }
 
 /// The state of a check, for status.
