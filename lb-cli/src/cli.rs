@@ -5,6 +5,8 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use lb_core::config::ReadOptions;
+
 use crate::args::run::RunOptions;
 
 /// Load balancing with VRRP, IPVS and health checks.
@@ -59,6 +61,9 @@ pub(crate) struct RunArgs {
     /// The configuration [default: /etc/lb/lb.conf, else /etc/keepalived/keepalived.conf]
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
+    /// Read the lines of `@ID` [default: the host's name up to its first dot]
+    #[arg(long, value_name = "ID")]
+    config_id: Option<String>,
     /// Start in spite of errors in it: what is wrong is skipped, as keepalived does
     #[arg(long)]
     lenient: bool,
@@ -94,6 +99,7 @@ impl RunArgs {
         let (DataPlane::Auto | DataPlane::Ipvs) = self.data_plane;
         RunOptions {
             file: self.file,
+            reading: reading(self.config_id.as_deref()),
             lenient: self.lenient,
             control: self.control,
             keep: self.keep,
@@ -116,12 +122,23 @@ pub(crate) struct CheckArgs {
     /// Print what a keyword means, in each block that has it, instead of checking a file
     #[arg(long, value_name = "KEYWORD")]
     pub(crate) explain: Option<String>,
+    /// Read the lines of `@ID` [default: the host's name up to its first dot]
+    #[arg(long, value_name = "ID")]
+    pub(crate) config_id: Option<String>,
     /// Exit with 1 when there are only warnings
     #[arg(long)]
     pub(crate) deny_warnings: bool,
     /// Print the findings as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How a configuration is read with this `--config-id`.
+pub(crate) fn reading(config_id: Option<&str>) -> ReadOptions {
+    match config_id {
+        Some(id) => ReadOptions::new().with_config_id(id),
+        None => ReadOptions::new(),
+    }
 }
 
 /// The options of `lbctl status`.

@@ -156,11 +156,15 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<KeepalivedRequest, Keepali
             "flush-log-file" => ignore("there is no log file"),
             "dump-conf" => ignore("use lbctl check to see how a configuration is read"),
             "address-monitoring" => ignore("addresses are not logged"),
-            "config-id" | "config-fd" | "snmp-agent-socket" => {
+            "config-id" => {
+                let id = parser.value()?.string()?;
+                options.reading = options.reading.with_config_id(id);
+            }
+            "config-fd" | "snmp-agent-socket" => {
                 parser.value()?;
                 ignore("not supported");
             }
-            "all-config" => ignore("not supported"),
+            "all-config" => options.reading = options.reading.with_all_files(),
             "snmp" => ignore("there is no SNMP agent"),
             "core-dump" => ignore("core dumps are the system's affair"),
             "core-dump-pattern" | "perf" | "debug" => {
@@ -250,6 +254,8 @@ errors in the configuration skipped.
   -r, --vrrp_pid FILE         process id here too
   -c, --checkers_pid FILE     process id here too
   -s, --namespace NAME        run in this network namespace
+  -i, --config-id ID          read the lines of @ID (the host's name up to its first dot)
+  -e, --all-config            every include needs its files
   -u, --umask MASK            mode of new files
   -t, --config-test[=FILE]    check the configuration: 0 good, 4 unusable, 5 errors
       --signum NAME           number of the signal for STOP, RELOAD, ...
@@ -261,6 +267,8 @@ keepalived's other options are accepted and have no effect; a warning lists them
 
 #[cfg(test)]
 mod tests {
+    use lb_core::config::ReadOptions;
+
     use super::*;
 
     fn read(line: &str) -> Result<KeepalivedRequest, KeepalivedUsage> {
@@ -311,7 +319,7 @@ mod tests {
 
     #[test]
     fn option_without_effect_is_accepted_with_a_warning() {
-        let options = run("-x -d -R -g/tmp/log -M -i lb1 -V extra --perf=all --log-con");
+        let options = run("-x -d -R -g/tmp/log -M -A x -V extra --perf=all --log-con");
         assert_eq!(options.ignored.len(), 8, "{:?}", options.ignored);
         assert!(options.ignored[0].contains("-x is ignored"));
         assert_eq!(options.log, LogTarget::Stderr);
@@ -341,6 +349,10 @@ mod tests {
         assert_eq!(run("-S local0").log, LogTarget::Syslog(16));
         assert_eq!(run("-l -S user").log, LogTarget::Stderr);
         assert_eq!(run("-u 027").umask, Some(0o027));
+        let reading = ReadOptions::new().with_config_id("lb1");
+        assert_eq!(run("-i lb1").reading, reading);
+        assert_eq!(run("--config-id=lb1").reading, reading);
+        assert_eq!(run("-e").reading, ReadOptions::new().with_all_files());
         assert_eq!(run("-s blue").namespace.as_deref(), Some("blue"));
         for line in ["-q", "--log", "-S mail", "--signum FOO", "-f", "-u x"] {
             assert!(read(line).is_err(), "{line}");

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{
     args::run::RunOptions,
-    cli::CheckArgs,
+    cli::{CheckArgs, reading},
     commands::run::configuration,
     failure::Failure,
     output::{complain, print},
@@ -27,7 +27,8 @@ pub(crate) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     let Some(file) = file else {
         return explain(explained.unwrap_or_default());
     };
-    let parsed = config::load(file, &Registry::builtin());
+    let options = reading(args.config_id.as_deref());
+    let parsed = config::load_with(file, &Registry::builtin(), &options);
     let diagnostics = parsed.diagnostics();
     if args.json {
         print(&as_json(diagnostics))?;
@@ -98,7 +99,7 @@ pub(crate) fn keepalived_test(options: &RunOptions) -> Result<u8, Failure> {
         ));
         return Ok(4);
     }
-    let parsed = config::load(&file, &Registry::builtin());
+    let parsed = config::load_with(&file, &Registry::builtin(), &options.reading);
     let diagnostics = parsed.diagnostics();
     if !diagnostics.is_empty() {
         complain(diagnostics.to_string().trim_end());

@@ -71,7 +71,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<u8, Failure> {
     process::prepare(&options)?;
     if options.detach {
         // Errors of the file are printed while there is a terminal.
-        usable(&file, options.lenient)?;
+        usable(&file, &options)?;
         process::detach()?;
     }
     log::install(options.log, options.detail);
@@ -88,7 +88,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<u8, Failure> {
 }
 
 fn serve(file: PathBuf, options: &RunOptions) -> Result<(), Failure> {
-    let mut source = Source::file(file);
+    let mut source = Source::file(file).with_read_options(options.reading.clone());
     if options.lenient {
         source = source.lenient();
     }
@@ -131,9 +131,14 @@ fn upgrade_command(options: &RunOptions) -> Vec<OsString> {
 }
 
 /// Whether the daemon would start with this configuration.
-fn usable(file: &Path, lenient: bool) -> Result<(), Failure> {
-    let mode = if lenient { Mode::Lenient } else { Mode::Strict };
-    match config::load(file, &Registry::builtin()).into_model(mode) {
+fn usable(file: &Path, options: &RunOptions) -> Result<(), Failure> {
+    let mode = if options.lenient {
+        Mode::Lenient
+    } else {
+        Mode::Strict
+    };
+    let parsed = config::load_with(file, &Registry::builtin(), &options.reading);
+    match parsed.into_model(mode) {
         Ok(_) => Ok(()),
         Err(diagnostics) => Err(invalid(&diagnostics)),
     }
