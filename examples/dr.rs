@@ -12,9 +12,9 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use examples::{Cluster, Director, REAL_SERVERS, Result, VIP, fail_over, need_ipvs, router};
-use lb_check::{Policy, Url};
+use lb_core::check::{Policy, Url};
+use lb_core::ipvs::{Destination, ForwardingMethod, Scheduler, Service, ServiceKey};
 use lb_core::model::{CheckSpec, Global, Model, RealServer, VirtualServer, VrrpInstance};
-use lb_ipvs::{Destination, ForwardingMethod, Scheduler, Service, ServiceKey};
 use tests_kernel::net::Host;
 
 /// What a director is to do; the one with the higher priority holds the virtual address.

@@ -16,7 +16,7 @@ use examples::{Result, need_ipvs};
 use lb_ipvs::{
     Change, Destination, DrainOptions, DrainStep, IpvsHandle, Scheduler, Service, ServiceKey,
 };
-use tests_kernel::net::Netns;
+use testbed::Netns;
 
 const SERVICE: &str = "192.168.1.50:80";
 const FIRST: &str = "192.168.1.61:80";

@@ -9,10 +9,10 @@ use std::net::Ipv4Addr;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use lb_core::daemon::{self, Command, Options, RunError, Source};
+use lb_core::daemon::{self, Command, DaemonOptions, RunError, Source};
+use lb_core::ipvs::IpvsHandle;
 use lb_core::model::{Model, RouterSpec};
-use lb_ipvs::IpvsHandle;
-use lb_vrrp::{AdvertInterval, Priority, RouterConfig, Version, Vrid};
+use lb_core::vrrp::{AdvertInterval, Priority, RouterConfig, Version, Vrid};
 use tempfile::TempDir;
 use tests_kernel::net::{Client, Host, HttpServer, Lan, NetError, wait_until};
 use tokio::runtime::Builder;
@@ -145,7 +145,7 @@ impl Director {
     /// Starts it on this machine.
     pub fn start(host: &Host, model: Model) -> Result<Self> {
         let directory = tempfile::tempdir()?;
-        let options = Options::default().with_control(directory.path().join("lb.sock"));
+        let options = DaemonOptions::default().with_control(directory.path().join("lb.sock"));
         let (commands, receiver) = mpsc::channel(1);
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let source = Source::Model(Box::new(model));

@@ -12,9 +12,9 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use examples::{Cluster, Director, REAL_SERVERS, Result, VIP, fail_over, need_ipvs, router};
-use lb_check::Policy;
+use lb_core::check::Policy;
+use lb_core::ipvs::{Destination, ForwardingMethod, Scheduler, Service, ServiceKey, Weight};
 use lb_core::model::{CheckSpec, Global, Model, RealServer, VirtualServer};
-use lb_ipvs::{Destination, ForwardingMethod, Scheduler, Service, ServiceKey, Weight};
 
 /// The real servers' weights: of four connections the first gets three.
 const WEIGHTS: [u32; 2] = [3, 1];

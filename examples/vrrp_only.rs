@@ -13,8 +13,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{error::Error, io::Write};
 
-use lb_vrrp::driver::{Driver, Event, Options, RouterSpec, VirtualAddress};
-use lb_vrrp::{AdvertInterval, Priority, RouterConfig, Version, Vrid};
+use lb_vrrp::driver::{Driver, DriverOptions, Event};
+use lb_vrrp::spec::RouterSpec;
+use lb_vrrp::{AdvertInterval, Priority, RouterConfig, Version, VirtualAddress, Vrid};
 
 const ADDRESS: &str = "192.0.2.100";
 const USAGE: &str = "usage: vrrp_only [NAME INTERFACE VRID PRIORITY ADDRESS/PREFIX]";
@@ -52,13 +53,13 @@ async fn router(arguments: [&str; 5]) -> Result<(), Box<dyn Error>> {
         .build()?;
     let held = VirtualAddress::new(address.parse()?).with_prefix_len(prefix_len.parse()?);
     let spec = RouterSpec::new(name, interface, config).with_virtual_addresses([held]);
-    let (handle, mut events) = Driver::start(vec![spec], Options::default())?;
+    let (driver, mut events) = Driver::start(vec![spec], DriverOptions::default()).await?;
     loop {
         tokio::select! {
             Some(event) = events.recv() => if let Event::Transitioned { transition, .. } = event {
                 println!("{name}: {transition}");
             },
-            _ = tokio::signal::ctrl_c() => return Ok(handle.shutdown().await?),
+            _ = tokio::signal::ctrl_c() => return Ok(driver.shutdown().await?),
         }
     }
 }
@@ -71,15 +72,11 @@ async fn demo() -> Result<(), Box<dyn Error>> {
         run("sh", &["-c", CABLE, "sh", &id, address])?;
         child.stdin.as_mut().ok_or("no stdin")?.write_all(b"\n")?;
     }
-    println!(
-        "router-a holds {ADDRESS} after {:.1?}",
-        until_held(&a).await?
-    );
+    let took = until_held(&a).await?;
+    println!("router-a holds {ADDRESS} after {took:.1?}");
     a.kill()?;
-    println!(
-        "router-b holds {ADDRESS} after {:.1?}",
-        until_held(&b).await?
-    );
+    let took = until_held(&b).await?;
+    println!("router-b holds {ADDRESS} after {took:.1?}");
     Ok(b.kill()?)
 }
 

@@ -1,148 +1,120 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `cargo run -p examples --example vrrp_simulation` prints what two routers do while their LAN is cut in two and whole again; its last line is `the host sends to router-a`.
+//! `cargo run -p examples --example vrrp_simulation` prints what two routers do while their LAN is cut in two and joined again; its last line is `the host sends to router-a`.
 //!
-//! The engine alone: no socket, no clock, no root. Forty seconds pass in no time, because the
-//! program jumps from one deadline to the next. While the LAN is cut both routers are master, each
-//! rightly: no other router answers on its side. Once it is whole the better one stays.
+//! The engine alone: no socket, no clock, no root. The program jumps from one deadline to the next, so
+//! forty seconds take no time. While the LAN is cut both routers are rightly master: no other router
+//! answers on their side. After the LAN is joined the router with the higher priority stays master.
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 
-use std::collections::VecDeque;
 use std::error::Error;
 use std::time::{Duration, Instant};
 
 use lb_vrrp::{
-    Encapsulation, Output, Priority, Received, RouterConfig, State, Transmit, VirtualRouter, Vrid,
+    Encapsulation, Output, Priority, Received, RouterConfig, State, VirtualRouter, Vrid,
 };
 
 const NAMES: [&str; 2] = ["router-a", "router-b"];
-const ADDRESS: [u8; 4] = [192, 0, 2, 100];
-const CUT: Duration = Duration::from_secs(10);
-const HEALED: Duration = Duration::from_secs(20);
-const END: Duration = Duration::from_secs(40);
-/// How long a frame takes.
-const LATENCY: Duration = Duration::from_micros(200);
 
-/// Two routers and one host, which is on the side of router-b when the LAN is cut.
+/// Two routers and one host.
 struct Lan {
     start: Instant,
     now: Instant,
     routers: [VirtualRouter; 2],
-    /// Advertisements on their way: when they arrive, from whom.
-    flying: VecDeque<(Instant, usize, Transmit)>,
-    cut: bool,
-    /// Whom the host sends packets for the virtual address to.
-    cache: Option<usize>,
+    is_cut: bool,
+    /// The router to which the host sends packets for the virtual address.
+    neighbour: Option<usize>,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
-    let routers = [router(150, [192, 0, 2, 1])?, router(100, [192, 0, 2, 2])?];
     let mut lan = Lan {
         start,
         now: start,
-        routers,
-        flying: VecDeque::new(),
-        cut: false,
-        cache: None,
+        routers: [router(150, [192, 0, 2, 1])?, router(100, [192, 0, 2, 2])?],
+        is_cut: false,
+        neighbour: None,
     };
-    for me in 0..NAMES.len() {
-        lan.routers[me].handle_startup(start);
-        lan.obey(me);
-    }
-    lan.run(CUT)?;
-    lan.cut = true;
-    lan.say("--- the link is cut; the host stays with router-b");
-    lan.run(HEALED)?;
-    lan.cut = false;
-    lan.say("--- the link is whole again");
-    lan.run(END)?;
+    let startup = |router: &mut VirtualRouter| router.handle_startup(start);
+    lan.routers.iter_mut().for_each(startup);
+    lan.carry_out()?;
+    lan.run(10)?;
+    lan.is_cut = true;
+    println!("--- the link is cut; the host is on the side of router-b");
+    lan.run(20)?;
+    lan.is_cut = false;
+    println!("--- the link is joined again");
+    lan.run(40)?;
 
     let states = lan.routers.each_ref().map(VirtualRouter::state);
-    let cache = lan.cache.map_or("no router", |router| NAMES[router]);
-    println!("the host sends to {cache}");
-    if states != [State::Master, State::Backup] || lan.cache != Some(0) {
-        return Err("router-a should be master, and the host should know".into());
-    }
+    assert_eq!(states, [State::Master, State::Backup]);
+    assert_eq!(lan.neighbour, Some(0));
+    println!("the host sends to {}", NAMES[0]);
     Ok(())
 }
 
-fn router(priority: u8, own: [u8; 4]) -> Result<VirtualRouter, Box<dyn Error>> {
+fn router(priority: u8, primary: [u8; 4]) -> Result<VirtualRouter, Box<dyn Error>> {
     let config = RouterConfig::builder(Vrid::new(51)?)
         .priority(Priority::new(priority)?)
-        .address(ADDRESS.into())
+        .address([192, 0, 2, 100].into())
         .build()?;
-    Ok(VirtualRouter::new(config, own.into())?)
+    Ok(VirtualRouter::new(config, primary.into())?)
 }
 
 impl Lan {
-    /// Runs from event to event: arrivals first, then timers.
-    fn run(&mut self, until: Duration) -> Result<(), Box<dyn Error>> {
+    /// Jumps from timer to timer, until so many seconds after the start.
+    fn run(&mut self, until: u64) -> Result<(), Box<dyn Error>> {
+        let end = self.start + Duration::from_secs(until);
         loop {
-            let arrival = self.flying.front().map(|(arrival, ..)| *arrival);
-            let timer = (0..NAMES.len())
-                .filter_map(|me| Some((self.routers[me].next_timeout()?, me)))
-                .min();
-            match (arrival, timer) {
-                (Some(at), _) if timer.is_none_or(|(due, _)| at <= due) => {
-                    self.now = at;
-                    if let Some((_, from, sent)) = self.flying.pop_front() {
-                        self.arrive(1 - from, &sent)?;
-                    }
-                }
-                (_, Some((due, me))) if due <= self.start + until => {
+            let timers = self.routers.iter().map(VirtualRouter::next_timeout);
+            let timers = (0..)
+                .zip(timers)
+                .filter_map(|(router, due)| Some((due?, router)));
+            self.now = end;
+            match timers.min() {
+                Some((due, router)) if due <= end => {
                     self.now = due;
-                    self.routers[me].handle_timeout(due);
-                    self.obey(me);
+                    self.routers[router].handle_timeout(due);
+                    self.carry_out()?;
                 }
-                _ => {
-                    self.now = self.start + until;
-                    return Ok(());
-                }
+                _ => return Ok(()),
             }
         }
     }
 
-    fn arrive(&mut self, me: usize, sent: &Transmit) -> Result<(), Box<dyn Error>> {
-        let received = Received {
-            source: sent.source,
-            destination: sent.destination,
-            hop_limit: sent.hop_limit,
-            encapsulation: Encapsulation::Ip,
-            payload: &sent.payload,
-        };
-        self.routers[me].handle_advertisement(self.now, received)?;
-        self.obey(me);
-        Ok(())
-    }
-
-    /// Carries out the outputs of a router in their order.
-    fn obey(&mut self, me: usize) {
-        while let Some(output) = self.routers[me].poll_output() {
-            let name = NAMES[me];
+    /// Carries out the outputs of both routers; each router receives the advertisements of the other.
+    fn carry_out(&mut self) -> Result<(), Box<dyn Error>> {
+        let poll =
+            |(router, engine): (usize, &mut VirtualRouter)| Some((router, engine.poll_output()?));
+        while let Some((router, output)) = self.routers.iter_mut().enumerate().find_map(poll) {
+            let seconds = (self.now - self.start).as_secs_f64();
+            let print = |text: &str| println!("{:>7.4} s  {} {text}", seconds, NAMES[router]);
             match output {
                 Output::SendAdvertisement(sent) => {
-                    self.say(&format!("{name} advertises priority {}", sent.priority));
-                    if !self.cut {
-                        self.flying.push_back((self.now + LATENCY, me, sent));
+                    print(&format!("advertises priority {}", sent.priority));
+                    let received = Received {
+                        source: sent.source,
+                        destination: sent.destination,
+                        hop_limit: sent.hop_limit,
+                        encapsulation: Encapsulation::Ip,
+                        payload: &sent.payload,
+                    };
+                    if !self.is_cut {
+                        self.routers[1 - router].handle_advertisement(self.now, received)?;
                     }
                 }
-                Output::AddAddresses => self.say(&format!("{name} adds the address")),
-                Output::RemoveAddresses => self.say(&format!("{name} removes the address")),
+                Output::AddAddresses => print("adds the address"),
+                Output::RemoveAddresses => print("removes the address"),
                 Output::Announce { .. } => {
-                    self.say(&format!("{name} announces the address"));
-                    if !self.cut || me == 1 {
-                        self.cache = Some(me);
+                    print("announces the address");
+                    if !self.is_cut || router == 1 {
+                        self.neighbour = Some(router);
                     }
                 }
-                Output::Transitioned(transition) => self.say(&format!("{name}: {transition}")),
+                Output::Transitioned(transition) => print(&transition.to_string()),
                 _ => {}
             }
         }
-    }
-
-    fn say(&self, what: &str) {
-        let since = self.now.duration_since(self.start).as_secs_f64();
-        println!("{since:>9.4} s  {what}");
+        Ok(())
     }
 }

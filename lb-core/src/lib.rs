@@ -16,6 +16,9 @@
 //! are compared by [`lb_ipvs::plan`](fn@lb_ipvs::plan), for a start, a verdict, a reload and a stop
 //! alike; so only differences reach the kernel, and what is not owned (see [`ledger`]) is not touched.
 //!
+//! The crates of which this one is made are re-exported: [`vrrp`], [`ipvs`], [`check`] and, with
+//! `daemon`, `host`. A program that embeds the load balancer depends on this crate alone.
+//!
 //! # Features
 //! | feature | default | brings |
 //! |---|---|---|
@@ -29,8 +32,8 @@
 //! A model made in code, and what the director wants for it:
 //! ```
 //! use lb_core::director::Director;
+//! use lb_core::ipvs::{Destination, Ownership, Scheduler, Service, ServiceKey, Table, plan};
 //! use lb_core::model::{Model, RealServer, VirtualServer};
-//! use lb_ipvs::{Destination, Ownership, Scheduler, Service, ServiceKey, Table, plan};
 //!
 //! let key = ServiceKey::tcp("192.168.1.50:80".parse()?);
 //! let model = Model::builder()
@@ -57,3 +60,9 @@ pub mod ledger;
 #[cfg(feature = "mail")]
 pub mod mail;
 pub mod model;
+
+pub use lb_check as check;
+#[cfg(feature = "daemon")]
+pub use lb_host as host;
+pub use lb_ipvs as ipvs;
+pub use lb_vrrp as vrrp;

@@ -19,6 +19,7 @@
 //! # }
 //! ```
 
+use std::error::Error;
 use std::time::Duration;
 
 use lb_host::thread::catch_future;
@@ -69,7 +70,7 @@ pub enum MailError {
         /// The address as configured.
         address: String,
         /// The fault.
-        source: lettre::address::AddressError,
+        source: Box<dyn Error + Send + Sync>,
     },
 }
 
@@ -125,7 +126,7 @@ impl Envelope {
                 .parse::<Mailbox>()
                 .map_err(|source| MailError::Address {
                     address: address.clone(),
-                    source,
+                    source: source.into(),
                 })
         };
         Ok(Self {

@@ -17,6 +17,7 @@ pub enum AddressFamily {
 
 impl AddressFamily {
     /// The family of an address.
+    #[must_use]
     pub const fn for_address(address: IpAddr) -> Self {
         match address {
             IpAddr::V4(_) => Self::Ipv4,
@@ -25,6 +26,7 @@ impl AddressFamily {
     }
 
     /// Bytes of one address.
+    #[must_use]
     pub const fn address_len(self) -> usize {
         match self {
             Self::Ipv4 => 4,
@@ -60,16 +62,19 @@ impl Scope {
     pub const NOWHERE: Self = Self(255);
 
     /// The scope of this number.
+    #[must_use]
     pub const fn new(number: u8) -> Self {
         Self(number)
     }
 
     /// The kernel's number.
+    #[must_use]
     pub const fn get(self) -> u8 {
         self.0
     }
 
     /// The scope of a name as `ip address` writes it, or of a decimal number.
+    #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "global" => Self::GLOBAL,

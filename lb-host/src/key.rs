@@ -39,6 +39,7 @@ pub struct AddressKey {
 
 impl AddressKey {
     /// Names an address on an interface.
+    #[must_use]
     pub const fn new(link: u32, address: IpAddr) -> Self {
         Self { link, address }
     }
@@ -59,6 +60,7 @@ pub enum Key {
 impl Key {
     /// The index of the interface that the object is on. Routes and rules are on none: the kernel decides
     /// which of them an interface takes with it.
+    #[must_use]
     pub const fn link(&self) -> Option<u32> {
         match self {
             Self::Shield(key) | Self::Address(key) => Some(key.link),

@@ -6,7 +6,7 @@
 //!
 //! | feature | gives |
 //! |---|---|
-//! | *(none)* | `namespace`: network namespaces; `scheduling`: real time, processors, locked memory |
+//! | *(none)* | `namespace`: network namespaces; `scheduling`: real time, processors, locked memory; `sys`: system calls without a safe crate |
 //! | `descriptors` | `descriptors`: messages with descriptors between two processes |
 //! | `script` | `script`: programs with a deadline, as another user |
 //! | `thread` | `thread`: threads with a confirmed start, panics as values |
@@ -35,6 +35,7 @@ pub mod rtnetlink;
 pub mod scheduling;
 #[cfg(feature = "script")]
 pub mod script;
+pub mod sys;
 #[cfg(feature = "thread")]
 pub mod thread;
 

@@ -111,11 +111,13 @@ impl MemoryHost {
     }
 
     /// All objects, in the order of their addition.
+    #[must_use]
     pub fn objects(&self) -> Vec<HostObject> {
         self.lock().objects.clone()
     }
 
     /// The changes that were attempted since the last call.
+    #[must_use]
     pub fn take_log(&self) -> Vec<Change> {
         std::mem::take(&mut self.lock().log)
     }

@@ -20,6 +20,7 @@ pub struct Owner {
 
 impl Owner {
     /// Marks objects with this protocol number.
+    #[must_use]
     pub const fn new(protocol: u8) -> Self {
         Self { protocol }
     }
@@ -52,6 +53,7 @@ pub struct Address {
 
 impl Address {
     /// The address with global scope and no other attribute.
+    #[must_use]
     pub const fn new(link: Arc<Link>, address: IpAddr, prefix_len: u8) -> Self {
         Self {
             link,
@@ -67,6 +69,7 @@ impl Address {
     }
 
     /// The identity of the address.
+    #[must_use]
     pub fn key(&self) -> AddressKey {
         AddressKey::new(self.link.index, self.address)
     }
@@ -84,11 +87,13 @@ pub struct Shield {
 
 impl Shield {
     /// Drops packets to `address` on `link`.
+    #[must_use]
     pub const fn new(link: Arc<Link>, address: IpAddr) -> Self {
         Self { link, address }
     }
 
     /// The identity of the shielded address.
+    #[must_use]
     pub fn key(&self) -> AddressKey {
         AddressKey::new(self.link.index, self.address)
     }
@@ -108,6 +113,7 @@ pub enum HostObject {
 
 impl HostObject {
     /// The identity of the object.
+    #[must_use]
     pub fn key(&self) -> Key {
         match self {
             Self::Address(address) => Key::Address(address.key()),
@@ -118,6 +124,7 @@ impl HostObject {
 
     /// Whether `other` has the same identity and attributes. The name of an interface is neither: an
     /// interface that is renamed keeps its addresses.
+    #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Address(one), Self::Address(other)) => {

@@ -20,6 +20,7 @@ pub enum Change {
 
 impl Change {
     /// The object that is added or removed.
+    #[must_use]
     pub const fn object(&self) -> &HostObject {
         match self {
             Self::Add(object) | Self::Remove(object) => object,
@@ -27,11 +28,13 @@ impl Change {
     }
 
     /// The identity of that object.
+    #[must_use]
     pub fn key(&self) -> Key {
         self.object().key()
     }
 
     /// Whether the change adds an object.
+    #[must_use]
     pub const fn is_add(&self) -> bool {
         matches!(self, Self::Add(_))
     }

@@ -235,6 +235,7 @@ impl<C: Clone + Ord> Reconciler<C> {
     }
 
     /// When a change that failed is tried again.
+    #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
         self.retries.keys().next().map(|(at, _)| *at)
     }
@@ -349,6 +350,7 @@ impl<C: Clone + Ord> Reconciler<C> {
     }
 
     /// Whether an object was added, or found, and has not been removed since.
+    #[must_use]
     pub fn is_held(&self, key: &Key) -> bool {
         self.entries
             .get(key)
@@ -365,12 +367,14 @@ impl<C: Clone + Ord> Reconciler<C> {
     }
 
     /// The error of the last attempt to change an object, if it failed.
+    #[must_use]
     pub fn failure(&self, key: &Key) -> Option<&str> {
         let failure = self.entries.get(key)?.failure.as_ref()?;
         Some(&failure.message)
     }
 
     /// Whether objects remain that are no longer desired, at all or with these attributes.
+    #[must_use]
     pub fn has_surplus(&self) -> bool {
         self.entries.values().any(|entry| {
             let is_removal = |change: Change| !change.is_add();

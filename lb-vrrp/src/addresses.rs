@@ -44,6 +44,7 @@ pub struct VirtualAddress {
 
 impl VirtualAddress {
     /// The address with the full prefix (/32 or /128), global scope, on the instance's interface.
+    #[must_use]
     pub const fn new(address: IpAddr) -> Self {
         Self {
             address,
@@ -199,6 +200,7 @@ pub enum AddressFlag {
 
 impl AddressFlag {
     /// The flag of a name as keepalived writes it.
+    #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "home" => Self::Home,
@@ -211,6 +213,7 @@ impl AddressFlag {
     }
 
     /// Whether IPv4 addresses have no such flag.
+    #[must_use]
     pub const fn is_for_ipv6(self) -> bool {
         matches!(
             self,
@@ -257,6 +260,7 @@ pub struct ExtraRefresh {
 
 impl ExtraRefresh {
     /// On macvlans of ours, or on all other interfaces.
+    #[must_use]
     pub const fn new(period: Duration, all: bool) -> Self {
         Self { period, all }
     }

@@ -24,6 +24,7 @@ pub enum ReceiveBuffer {
 
 impl ReceiveBuffer {
     /// The size in bytes for a router on an interface of this MTU.
+    #[must_use]
     pub fn bytes(self, config: &RouterConfig, mtu: Option<u32>) -> u64 {
         let header = match config.family() {
             AddressFamily::Ipv4 => IPV4_HEADER,
@@ -98,6 +99,7 @@ pub struct NetlinkBuffer {
 
 impl NetlinkBuffer {
     /// A buffer of this size in bytes.
+    #[must_use]
     pub const fn new(bytes: u32, force: bool) -> Self {
         Self { bytes, force }
     }

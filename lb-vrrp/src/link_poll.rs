@@ -41,6 +41,7 @@ impl LinkPoll {
     }
 
     /// Polls every interface that routers use or track.
+    #[must_use]
     pub const fn every() -> Self {
         Self {
             interface: None,
@@ -72,6 +73,7 @@ pub enum PollMethod {
 
 impl PollMethod {
     /// keepalived's word for it.
+    #[must_use]
     pub const fn keyword(self) -> &'static str {
         match self {
             Self::Mii => "MII",

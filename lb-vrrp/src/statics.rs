@@ -76,6 +76,7 @@ impl StaticItems {
     }
 
     /// Whether there is no address, route or rule.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.addresses.is_empty() && self.routes.is_empty() && self.rules.is_empty()
     }

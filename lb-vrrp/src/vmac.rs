@@ -38,6 +38,7 @@ impl Default for Vmac {
 
 impl Vmac {
     /// The virtual MAC address of the VRID, on a macvlan `vrrp.VRID`.
+    #[must_use]
     pub fn new() -> Self {
         Self {
             name: None,
@@ -95,6 +96,7 @@ impl Vmac {
     }
 
     /// Why no interface can be created with these settings, if so.
+    #[must_use]
     pub fn problem(&self, vrid: Vrid) -> Option<&'static str> {
         if self.candidates(AddressFamily::Ipv4, vrid).next().is_none() {
             return Some("not a name for an interface");

@@ -13,6 +13,7 @@
 //! * [`frr`] is another router beside keepalived, and [`cluster`] two directors.
 //! * [`peer`] knows the versions of those others, and what differs between them.
 //! * [`observer`] sees every frame on a segment and audits one virtual router's.
+//! * [`usage`] measures processor time and memory of a daemon.
 //! * [`testbed`] keeps the tests from running anywhere else, has the namespaces and runs programs
 //!   with deadlines.
 //!
@@ -26,5 +27,6 @@ pub mod net;
 pub mod observer;
 pub mod peer;
 pub mod tool;
+pub mod usage;
 
 pub use testbed::{gate, process};

@@ -72,7 +72,7 @@ enum Task {
     Demo,
     /// The benches: our own code, and the peers beside us in the same guest.
     Bench {
-        /// Runs of each case; 5 for failover, 3 for ipvs, 300 for vrrp unless given.
+        /// Runs of each case; 1 for director, 5 for failover, 3 for ipvs, 300 for vrrp unless given.
         #[arg(long)]
         runs: Option<u32>,
         /// Runs this bench alone; may be given more than once.

@@ -26,6 +26,9 @@ pub(crate) fn demo() -> Result<ExitCode, Box<dyn Error>> {
 pub(crate) enum Bench {
     /// Our own code, microseconds of it, by criterion.
     Code,
+    /// A daemon with thousands of virtual servers, keepalived and ours in turn: memory, start, reload,
+    /// stop; the table for benches/README.md.
+    Director,
     /// The client's outage, keepalived's and ours in turn.
     Failover,
     /// Tables of thousands of services, ipvsadm's and ours in turn; the table for benches/README.md.
@@ -36,7 +39,13 @@ pub(crate) enum Bench {
 }
 
 impl Bench {
-    const ALL: [Self; 4] = [Self::Code, Self::Failover, Self::Ipvs, Self::Vrrp];
+    const ALL: [Self; 5] = [
+        Self::Code,
+        Self::Director,
+        Self::Failover,
+        Self::Ipvs,
+        Self::Vrrp,
+    ];
 }
 
 /// Runs the benches that are asked for, all of them by default; their programs get `more` behind
@@ -67,6 +76,16 @@ pub(crate) fn bench(
                 let status = bench.status()?;
                 if !status.success() {
                     return Ok(ExitCode::FAILURE);
+                }
+            }
+            Bench::Director => {
+                let code = in_lab(
+                    "director_bench",
+                    &with("--rounds", Some(1)),
+                    Profile::Release,
+                )?;
+                if code != ExitCode::SUCCESS {
+                    return Ok(code);
                 }
             }
             Bench::Failover => {

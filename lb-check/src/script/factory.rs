@@ -118,6 +118,7 @@ impl Script {
     /// Beside it stands what is wrong: no command, an unterminated quote, an unknown user; then there
     /// is no script. A program that is not there, or that `rules` refuse, is a
     /// [warning](crate::Severity), as keepalived continues without the script.
+    #[must_use]
     pub fn from_lines(
         command_line: &Arguments,
         user: Option<&Arguments>,

@@ -32,6 +32,21 @@ impl fmt::Display for Severity {
     }
 }
 
+/// What keepalived 2.2.7 does at the place of a finding; the exit status of its configuration test follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum KeepalivedReport {
+    /// It accepts the text silently.
+    Silent,
+    /// It cannot read the file.
+    Unreadable,
+    /// It reports the place, and would run.
+    Reported,
+    /// It ends: a keyword has no argument.
+    Argument,
+    /// It ends: a file that has to be there is not.
+    NoConfiguration,
+}
+
 /// A remark about a finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -62,6 +77,7 @@ pub struct Diagnostic {
     pub(super) fatal: bool,
     /// The marked text is a secret; it is shown as asterisks.
     pub(super) secret: bool,
+    pub(super) report: KeepalivedReport,
 }
 
 impl Diagnostic {
@@ -75,6 +91,7 @@ impl Diagnostic {
             notes: Vec::new(),
             fatal: false,
             secret: false,
+            report: KeepalivedReport::Reported,
         }
     }
 
@@ -117,6 +134,16 @@ impl Diagnostic {
         self
     }
 
+    /// keepalived accepts this silently.
+    pub(super) fn silent(self) -> Self {
+        self.report(KeepalivedReport::Silent)
+    }
+
+    pub(super) fn report(mut self, report: KeepalivedReport) -> Self {
+        self.report = report;
+        self
+    }
+
     pub(super) fn secret(mut self) -> Self {
         self.secret = true;
         self
@@ -141,22 +168,30 @@ impl Diagnostics {
         Self { sources, items }
     }
 
+    pub(super) fn push(&mut self, finding: Diagnostic) {
+        self.items.push(finding);
+        self.items.sort_by_key(|item| item.span.start);
+    }
+
     /// The findings.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.items.iter()
     }
 
     /// How many there are.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.items.len()
     }
 
     /// Whether there is none.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
     /// Whether a strict reading refuses the file.
+    #[must_use]
     pub fn has_errors(&self) -> bool {
         self.items
             .iter()
@@ -168,7 +203,28 @@ impl Diagnostics {
         self.items.iter().any(|item| item.fatal)
     }
 
+    /// The exit status of `keepalived -t` for these findings: 0, 2 if a keyword has no argument, 4 if the
+    /// file cannot be read, 5 if keepalived reports something else.
+    ///
+    /// ```
+    /// use lb_check::Registry;
+    /// use lb_core::config;
+    ///
+    /// let parsed = config::parse("global_defs {\n lvs_idd x\n}\n", "lb.conf", &Registry::builtin());
+    /// assert_eq!(parsed.diagnostics().keepalived_status(), 5);
+    /// ```
+    pub fn keepalived_status(&self) -> u8 {
+        match self.items.iter().map(|item| item.report).max() {
+            None | Some(KeepalivedReport::Silent) => 0,
+            Some(KeepalivedReport::Argument) => 2,
+            Some(KeepalivedReport::Unreadable) => 4,
+            Some(KeepalivedReport::Reported) => 5,
+            Some(KeepalivedReport::NoConfiguration) => 6,
+        }
+    }
+
     /// How many findings are errors.
+    #[must_use]
     pub fn errors(&self) -> usize {
         self.items
             .iter()
@@ -177,21 +233,25 @@ impl Diagnostics {
     }
 
     /// How many findings are warnings.
+    #[must_use]
     pub fn warnings(&self) -> usize {
         self.items.len() - self.errors()
     }
 
     /// The texts that were read.
+    #[must_use]
     pub fn sources(&self) -> &Sources {
         &self.sources
     }
 
     /// Where a finding begins.
+    #[must_use]
     pub fn location(&self, diagnostic: &Diagnostic) -> Location<'_> {
         self.sources.location(diagnostic.span)
     }
 
     /// One finding in one line: `file:line:column: error: message; did you mean "word"?`.
+    #[must_use]
     pub fn line(&self, diagnostic: &Diagnostic) -> String {
         let Location { file, line, column } = self.location(diagnostic);
         let mut text = format!(
@@ -213,6 +273,7 @@ impl Diagnostics {
 
     /// All findings with the lines they speak of, a caret below each, and a count at the end. `colour`
     /// adds terminal colours.
+    #[must_use]
     pub fn render(&self, colour: bool) -> String {
         let renderer = if colour {
             Renderer::styled()

@@ -20,6 +20,8 @@ use super::vmac::VmacConfig;
 #[derive(Debug)]
 pub(super) struct InstanceConfig {
     pub(super) name: At<String>,
+    /// Its block.
+    pub(super) block: NodeId,
     /// The line `vrrp_instance NAME`.
     pub(super) span: Span,
     /// Whether the state is MASTER.
@@ -79,6 +81,7 @@ impl InstanceConfig {
         let (text, span) = name.map_or(("", Span::START), |name| (name.value, name.span));
         let mut instance = Self {
             name: At::new(text.to_owned(), span),
+            block,
             span: context.tree.line_span(block),
             master: None,
             interface: None,

@@ -33,7 +33,7 @@ pub(super) enum Frame {
 }
 
 /// The most lines that definitions and sequences give.
-const MOST_LINES: usize = 1 << 20;
+const MOST_LINES: usize = 1 << 19;
 /// The most references inside references.
 const MOST_PASSES: usize = 64;
 /// The most definitions of several lines and sequences inside each other.
@@ -114,7 +114,7 @@ impl Reader<'_> {
 
     /// Keeps an expanded line. None, with a finding, if there is no room.
     fn expanded(&mut self, composer: Composer, place: Span) -> Option<Span> {
-        let line = self.sources.expanded.push(composer);
+        let line = self.sources.push_expanded(composer);
         if line.is_none() && !self.full {
             self.full = true;
             self.findings.push(
@@ -372,7 +372,7 @@ impl Reader<'_> {
     /// Reports references that lead to themselves, or to too much.
     fn report_endless(&mut self, place: Span, text: &str, consequence: &str) {
         self.frames.clear();
-        let finding = match self.definitions.circle(&self.sources, text) {
+        let finding = match self.definitions.remove_circle(&self.sources, text) {
             Some(chain) => Diagnostic::error(place, "a definition refers to itself").note(chain),
             None => Diagnostic::error(place, "definitions make this line too long"),
         };
@@ -382,6 +382,7 @@ impl Reader<'_> {
     fn report_continuation(&mut self, backslash: Span) {
         self.report([
             Diagnostic::warning(backslash, "this backslash is part of the last word")
+                .silent()
                 .note("only the value of a definition continues on the next line"),
         ]);
     }

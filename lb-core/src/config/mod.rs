@@ -16,7 +16,7 @@
 //! # Examples
 //!
 //! ```
-//! use lb_check::Registry;
+//! use lb_core::check::Registry;
 //! use lb_core::config::{self, Mode};
 //!
 //! let text = "\
@@ -41,7 +41,7 @@
 //! The diagnostics of a wrong file name the mistake, its place, and the probable intention:
 //!
 //! ```
-//! use lb_check::Registry;
+//! use lb_core::check::Registry;
 //! use lb_core::config;
 //!
 //! let parsed = config::parse("glabal_defs {\n}\n", "lb.conf", &Registry::builtin());
@@ -80,6 +80,7 @@ mod routing;
 mod scheduling;
 mod sequence;
 mod server;
+mod server_group;
 mod shared;
 mod source;
 mod statics;
@@ -125,15 +126,51 @@ pub enum Mode {
 pub struct Parsed {
     model: Model,
     diagnostics: Diagnostics,
+    /// Interfaces that have to exist, each once.
+    interfaces: Vec<line::At<String>>,
 }
 
 impl Parsed {
+    /// The exit status of `keepalived -t` for this text: that of the
+    /// [findings](Diagnostics::keepalived_status), and at least 6 if scripts would run although
+    /// `enable_script_security` is missing.
+    pub fn keepalived_status(&self) -> u8 {
+        let status = self.diagnostics.keepalived_status();
+        match status {
+            0 | 4 | 5 if self.runs_insecure_scripts() => 6,
+            status => status,
+        }
+    }
+
+    /// Whether scripts would run although `enable_script_security` is missing.
+    pub fn runs_insecure_scripts(&self) -> bool {
+        self.model.runs_scripts() && !self.model.global.scripts.security
+    }
+
+    /// Reports the interfaces that a text names and that do not exist, unless `dynamic_interfaces` lets
+    /// them appear later. Reading a text does not look at the host.
+    #[must_use]
+    pub fn with_missing_interfaces(mut self, exists: impl Fn(&str) -> bool) -> Self {
+        for named in std::mem::take(&mut self.interfaces) {
+            let name = named.value;
+            if exists(&name) {
+                continue;
+            }
+            let finding =
+                Diagnostic::warning(named.span, format!("interface {name} does not exist"));
+            self.diagnostics.push(finding);
+        }
+        self
+    }
+
     /// Everything that was found.
+    #[must_use]
     pub fn diagnostics(&self) -> &Diagnostics {
         &self.diagnostics
     }
 
     /// Whether this mode gives a model.
+    #[must_use]
     pub fn is_accepted(&self, mode: Mode) -> bool {
         match mode {
             Mode::Strict => !self.diagnostics.has_errors(),
@@ -142,6 +179,7 @@ impl Parsed {
     }
 
     /// The model, if this mode gives one; see [`is_accepted`](Self::is_accepted).
+    #[must_use]
     pub fn model(&self, mode: Mode) -> Option<&Model> {
         self.is_accepted(mode).then_some(&self.model)
     }
@@ -161,6 +199,7 @@ impl Parsed {
     }
 
     /// The model, if this mode gives one, and all findings.
+    #[must_use]
     pub fn into_parts(self, mode: Mode) -> (Option<Model>, Diagnostics) {
         let accepted = self.is_accepted(mode);
         (accepted.then_some(self.model), self.diagnostics)
@@ -215,11 +254,13 @@ pub fn load_with(path: impl AsRef<Path>, registry: &Registry, options: &ReadOpti
 /// let version = keywords.iter().find(|keyword| keyword.name == "vrrp_version").unwrap();
 /// assert_eq!((version.block, version.argument.as_str()), ("global_defs", "NUMBER, 2 to 3"));
 /// ```
+#[must_use]
 pub fn keywords() -> Vec<KeywordHelp> {
     keywords::Level::help()
 }
 
 /// Returns the keyword nearest to a misspelt one.
+#[must_use]
 pub fn nearest_keyword(word: &str) -> Option<&'static str> {
     let names = keywords::Level::help()
         .into_iter()
@@ -248,7 +289,10 @@ fn run(
     };
     let login = std::env::var("LOGNAME").or_else(|_| std::env::var("USER"));
     let login = login.unwrap_or_else(|_| "root".to_owned());
-    let model = resolve::resolve(&mut context, &host, &login);
+    let (model, mut interfaces) = resolve::resolve(&mut context, &host, &login);
+    for interface in &mut interfaces {
+        interface.span = sources.origin(interface.span);
+    }
     let items = context.findings.into_items();
     let items = items
         .into_iter()
@@ -257,5 +301,6 @@ fn run(
     Parsed {
         model,
         diagnostics: Diagnostics::new(Arc::new(sources.without_expanded()), items),
+        interfaces,
     }
 }

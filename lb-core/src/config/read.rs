@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::define::{Definitions, Predefined};
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, KeepalivedReport};
 use super::findings::Findings;
 use super::include::{Content, Found, Includes};
 use super::keywords::Level;
@@ -91,7 +91,8 @@ impl<'r> Reader<'r> {
     /// Reads the first text and all it includes.
     pub(super) fn read(mut self, main: Found) -> (Sources, Tree, Findings) {
         let (name, refusal) = (main.name, |message: String| {
-            Diagnostic::error(Span::START, message).fatal()
+            let finding = Diagnostic::error(Span::START, message);
+            finding.report(KeepalivedReport::Unreadable).fatal()
         });
         match main.content {
             Content::Text { text, valid } => {
@@ -260,7 +261,9 @@ fn explain(fault: Fault, span: Span) -> Diagnostic {
         Fault::Lookalike(c) => {
             let name = lookalike_name(c).unwrap_or_default();
             let message = format!("{name} (U+{:04X}) in a word", u32::from(c));
-            Diagnostic::warning(span, message).note("only ASCII blanks, quotes and dashes count")
+            Diagnostic::warning(span, message)
+                .note("only ASCII blanks, quotes and dashes count")
+                .silent()
         }
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The client side of the control API.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ pub enum ClientError {
     Timeout,
     /// The HTTP exchange failed.
     #[error("control connection broke")]
-    Http(#[from] hyper::Error),
+    Http(#[source] Box<dyn Error + Send + Sync>),
     /// The answer cannot be decoded.
     #[error("daemon's answer cannot be read")]
     Decode(#[from] serde_json::Error),
@@ -52,6 +53,10 @@ pub enum ClientError {
         /// Body as sent.
         body: String,
     },
+}
+
+pub(super) fn broken(error: hyper::Error) -> ClientError {
+    ClientError::Http(error.into())
 }
 
 /// Asks the daemon on `socket` for its status.
@@ -137,12 +142,18 @@ async fn exchange_unbounded(
     path: &str,
 ) -> Result<Bytes, ClientError> {
     let stream = connect(socket).await?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+    let (mut sender, connection) = handshake.map_err(broken)?;
     let connection = tokio::spawn(connection);
-    let response = sender.send_request(request(method, path)).await?;
+    let response = sender.send_request(request(method, path)).await;
+    let response = response.map_err(broken)?;
     let status = response.status();
-    let body = response.into_body().collect().await?.to_bytes();
+    let body = response
+        .into_body()
+        .collect()
+        .await
+        .map_err(broken)?
+        .to_bytes();
     connection.abort();
     if matches!(status, StatusCode::OK | StatusCode::ACCEPTED) {
         Ok(body)

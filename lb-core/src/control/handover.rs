@@ -12,7 +12,7 @@ use hyper::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::{UnixListener, UnixStream};
 
-use super::client::{ClientError, PATIENCE, connect, request};
+use super::client::{ClientError, PATIENCE, broken, connect, request};
 use super::server::{ControlServer, PROTOCOL, ServeError};
 
 /// The listening control socket, for a new process.
@@ -70,23 +70,29 @@ impl ControlServer {
 pub(crate) async fn request_handover(socket: &Path) -> Result<UnixStream, ClientError> {
     let upgraded = async {
         let stream = connect(socket).await?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(broken)?;
         let connection = tokio::spawn(connection.with_upgrades());
         let mut request = request(Method::POST, "/v1/hand-over");
         let headers = request.headers_mut();
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static(PROTOCOL));
-        let response = sender.send_request(request).await?;
+        let response = sender.send_request(request).await.map_err(broken)?;
         let status = response.status();
         if status != StatusCode::SWITCHING_PROTOCOLS {
-            let body = response.into_body().collect().await?.to_bytes();
+            let body = response
+                .into_body()
+                .collect()
+                .await
+                .map_err(broken)?
+                .to_bytes();
             connection.abort();
             let body = String::from_utf8_lossy(&body).into_owned();
             let status = status.as_u16();
             return Err(ClientError::Refused { status, body });
         }
-        let upgraded = hyper::upgrade::on(response).await?;
+        let upgraded = hyper::upgrade::on(response).await.map_err(broken)?;
         // The old process waits for the first message, so nothing can have been read ahead.
         let parts = upgraded.downcast::<TokioIo<UnixStream>>();
         parts

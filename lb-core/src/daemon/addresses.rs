@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
-use lb_host::rtnetlink::{Notification, Subject, Watcher, local_address};
+use lb_host::rtnetlink::{Notification, Subject, Watcher, io_error, local_address};
 use nix::libc;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
@@ -125,10 +125,14 @@ async fn local_addresses() -> Result<BTreeSet<IpAddr>, AddressError> {
 async fn dump(handle: &rtnetlink::Handle) -> Result<BTreeSet<IpAddr>, AddressError> {
     let mut found = BTreeSet::new();
     let mut messages = handle.address().get().execute();
-    while let Some(message) = messages.try_next().await.map_err(AddressError::Dump)? {
+    while let Some(message) = messages.try_next().await.map_err(dump_error)? {
         found.extend(local_address(&message));
     }
     Ok(found)
+}
+
+fn dump_error(error: rtnetlink::Error) -> AddressError {
+    AddressError::Dump(io_error(error))
 }
 
 /// Route netlink failed.
@@ -143,7 +147,7 @@ pub enum AddressError {
     Receive(#[source] io::Error),
     /// The list of addresses could not be read.
     #[error("cannot read the addresses of this host")]
-    Dump(#[source] rtnetlink::Error),
+    Dump(#[source] io::Error),
 }
 
 #[cfg(test)]

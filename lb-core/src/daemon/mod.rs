@@ -15,11 +15,11 @@
 //! | event | what happens |
 //! |---|---|
 //! | [`Command::Reload`], `SIGHUP` | the file is read; with errors nothing changes, else the difference is applied |
-//! | [`Command::Stop`], `SIGTERM` | priority 0, addresses removed; when a backup has had the time to take over, our entries are deleted from the table ([`Options::keep`]: kept) |
+//! | [`Command::Stop`], `SIGTERM` | priority 0, addresses removed; when a backup has had the time to take over, our entries are deleted from the table ([`DaemonOptions::keep`]: kept) |
 //! | advert thread or data plane task ends | priority 0, addresses removed, **table kept**, [`RunError::Died`] |
 //! | control server or address monitor panics | run again, later each time |
 //! | check runtime ends | started again; verdicts are kept |
-//! | another process with [`Options::upgrade`] | it takes over the virtual routers, addresses and table stay, this one ends |
+//! | another process with [`DaemonOptions::upgrade`] | it takes over the virtual routers, addresses and table stay, this one ends |
 //! | `kill -9` | the next start removes stale addresses and adopts the table by its ledger |
 
 mod addresses;
@@ -28,7 +28,6 @@ mod command;
 mod error;
 mod handover;
 mod lock;
-mod memory;
 mod ownership;
 mod plane;
 mod privileges;
@@ -61,13 +60,13 @@ pub use source::{Source, SourceError};
 
 use tokio::sync::mpsc;
 
-/// The default of [`Options::control`].
+/// The default of [`DaemonOptions::control`].
 pub const DEFAULT_CONTROL: &str = "/run/lb/lb.sock";
 
 /// Options of a daemon besides its configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Options {
+pub struct DaemonOptions {
     /// The control socket; one daemon for each. The lock (`.lock`) and the ownership ledger
     /// (`.ledger`) lie beside it.
     pub control: PathBuf,
@@ -84,7 +83,7 @@ pub struct Options {
     pub virtual_servers: bool,
 }
 
-impl Default for Options {
+impl Default for DaemonOptions {
     fn default() -> Self {
         Self {
             control: PathBuf::from(DEFAULT_CONTROL),
@@ -97,7 +96,7 @@ impl Default for Options {
     }
 }
 
-impl Options {
+impl DaemonOptions {
     /// Sets the control socket.
     #[must_use]
     pub fn with_control(mut self, control: impl Into<PathBuf>) -> Self {
@@ -148,17 +147,17 @@ impl Options {
 ///
 /// # Examples
 /// ```no_run
-/// use lb_core::daemon::{self, Options, Source};
+/// use lb_core::daemon::{self, DaemonOptions, Source};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let source = Source::file("/etc/keepalived/keepalived.conf");
-/// daemon::run(source, Options::default(), daemon::signals()?).await?;
+/// daemon::run(source, DaemonOptions::default(), daemon::signals()?).await?;
 /// # Ok(())
 /// # }
 /// ```
 pub async fn run(
     source: Source,
-    options: Options,
+    options: DaemonOptions,
     commands: mpsc::Receiver<Command>,
 ) -> Result<(), RunError> {
     start::start(source, options).await?.run(commands).await

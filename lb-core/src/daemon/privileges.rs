@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Which capabilities the daemon needs for a model, and which of them are missing.
 
-use caps::{CapSet, Capability};
+use caps::CapSet;
+use lb_vrrp::driver::Capability;
 
 use crate::model::Model;
 
@@ -27,28 +28,33 @@ fn names(missing: &[Capability]) -> String {
         .join(" and ")
 }
 
+const fn kernel(capability: Capability) -> caps::Capability {
+    match capability {
+        Capability::NetRaw => caps::Capability::CAP_NET_RAW,
+        // `Capability` has no others.
+        _ => caps::Capability::CAP_NET_ADMIN,
+    }
+}
+
 /// What the daemon has to do with the kernel for `model`, as (capability, purpose).
 fn needed(model: &Model) -> Vec<(Capability, &'static str)> {
     let mut needed = Vec::new();
     if !model.routers.is_empty() {
+        needed.push((Capability::NetRaw, "VRRP sends and receives raw IP packets"));
         needed.push((
-            Capability::CAP_NET_RAW,
-            "VRRP sends and receives raw IP packets",
-        ));
-        needed.push((
-            Capability::CAP_NET_ADMIN,
+            Capability::NetAdmin,
             "VRRP adds and removes virtual addresses",
         ));
     }
     if !model.statics.is_empty() {
         needed.push((
-            Capability::CAP_NET_ADMIN,
+            Capability::NetAdmin,
             "static addresses, routes and rules are the kernel's",
         ));
     }
     if !model.virtual_servers.is_empty() {
         needed.push((
-            Capability::CAP_NET_ADMIN,
+            Capability::NetAdmin,
             "virtual servers change the IPVS table",
         ));
     }
@@ -61,8 +67,8 @@ fn needed(model: &Model) -> Vec<(Capability, &'static str)> {
 /// [`PrivilegeError`] names each missing capability and what it is for.
 pub(crate) fn check(model: &Model) -> Result<(), PrivilegeError> {
     check_against(model, |capability| {
-        // Where the set cannot be read, the kernel's own answer will be the judge.
-        caps::has_cap(None, CapSet::Effective, capability).unwrap_or(true)
+        // If the set cannot be read, the kernel decides when the capability is used.
+        caps::has_cap(None, CapSet::Effective, kernel(capability)).unwrap_or(true)
     })
 }
 

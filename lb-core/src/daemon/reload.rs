@@ -69,15 +69,14 @@ impl Running {
         let specs = vrrp::configuration(&model);
         match &self.parts.routers {
             Some(routers) => routers
-                .handle
+                .driver
                 .reload(specs)
                 .await
                 .map_err(|error| line(&error))?,
             None if specs.is_empty() => {}
             None => {
-                let routers =
-                    Routers::start(specs, vrrp::options(&model)).map_err(|error| line(&error))?;
-                self.parts.routers = Some(routers);
+                let routers = Routers::start(specs, vrrp::options(&model)).await;
+                self.parts.routers = Some(routers.map_err(|error| line(&error))?);
             }
         }
         if let Some(mailer) = mailer

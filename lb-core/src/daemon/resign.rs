@@ -12,7 +12,7 @@ impl Running {
     pub(super) async fn resign(&self, instance: &str) -> Result<Resignation, InstanceRefusal> {
         let routers = self.parts.routers.as_ref();
         let routers = routers.ok_or_else(|| none(instance))?;
-        let outcome = routers.handle.resign(instance).await.map_err(refusal)?;
+        let outcome = routers.driver.resign(instance).await.map_err(refusal)?;
         let resigned: Vec<String> = outcome.routers.iter().map(ToString::to_string).collect();
         tracing::info!("asked to resign: {}", resigned.join(", "));
         Ok(Resignation {
@@ -24,7 +24,7 @@ impl Running {
     pub(super) async fn resume(&self, instance: &str) -> Result<Resumption, InstanceRefusal> {
         let routers = self.parts.routers.as_ref();
         let routers = routers.ok_or_else(|| none(instance))?;
-        let resumed = routers.handle.resume(instance).await.map_err(refusal)?;
+        let resumed = routers.driver.resume(instance).await.map_err(refusal)?;
         if resumed {
             tracing::info!("{instance} preempts again as it is configured to");
         }

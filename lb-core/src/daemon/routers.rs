@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use lb_vrrp::State;
-use lb_vrrp::driver::{self, Driver, DriverHandle, Event};
-use tokio::sync::mpsc;
+use lb_vrrp::driver::{self, Driver, DriverOptions, Event, Events, Offer, Ports};
+use lb_vrrp::spec::Configuration;
 
 /// The states of virtual routers and of sync groups, by name.
 #[derive(Debug, Default)]
@@ -17,22 +17,22 @@ pub(super) struct States {
 /// The VRRP driver and its events.
 #[derive(Debug)]
 pub(super) struct Routers {
-    pub(super) handle: DriverHandle,
-    pub(super) events: mpsc::Receiver<Event>,
+    pub(super) driver: Driver,
+    pub(super) events: Events,
 }
 
 impl Routers {
-    pub(super) fn start(
-        specs: driver::Configuration,
-        options: driver::Options,
+    pub(super) async fn start(
+        specs: Configuration,
+        options: DriverOptions,
     ) -> Result<Self, driver::Error> {
-        let (handle, events) = Driver::start_with(specs, options, driver::Ports::default())?;
-        Ok(Self { handle, events })
+        let (driver, events) = Driver::start(specs, options).await?;
+        Ok(Self { driver, events })
     }
 
     /// Their states; none if the driver does not answer.
     pub(super) async fn states(&self) -> States {
-        let Some(status) = self.handle.status().await else {
+        let Some(status) = self.driver.status().await else {
             return States::default();
         };
         let routers = status.routers.iter();
@@ -49,13 +49,13 @@ impl Routers {
 
     /// Takes over the virtual routers of the old process.
     pub(super) async fn take_over(
-        offer: driver::Offer,
-        specs: driver::Configuration,
-        options: driver::Options,
+        offer: Offer,
+        specs: Configuration,
+        options: DriverOptions,
     ) -> Result<Self, driver::Error> {
-        let started = Driver::take_over(offer, specs, options, driver::Ports::default());
-        let (handle, events) = started.await?;
-        Ok(Self { handle, events })
+        let started = Driver::take_over(offer, specs, options, Ports::default());
+        let (driver, events) = started.await?;
+        Ok(Self { driver, events })
     }
 }
 

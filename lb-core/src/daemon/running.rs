@@ -26,7 +26,7 @@ use super::lock::ControlLock;
 use super::plane::{Done, Job, Plane};
 use super::report::LoggedFailures;
 use super::routers::{Routers, next_event};
-use super::{Command, Options, Source, report, vrrp};
+use super::{Command, DaemonOptions, Source, report, vrrp};
 
 /// Time between two services of the background audit.
 const AUDIT: Duration = Duration::from_secs(1);
@@ -54,7 +54,7 @@ pub(super) struct Parts {
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) source: Source,
-    pub(super) options: Options,
+    pub(super) options: DaemonOptions,
     pub(super) director: Director,
     pub(super) findings: Vec<String>,
     pub(super) parts: Parts,
@@ -88,7 +88,7 @@ enum End {
 impl Running {
     pub(super) fn new(
         source: Source,
-        options: Options,
+        options: DaemonOptions,
         director: Director,
         findings: Vec<String>,
         parts: Parts,

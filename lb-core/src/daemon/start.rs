@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lb_vrrp::driver::{self, Driver};
+use lb_vrrp::driver;
+use lb_vrrp::spec::Configuration;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::sync::mpsc;
 
@@ -25,20 +26,20 @@ use super::report::{self, LoggedFailures};
 use super::routers::{Routers, States};
 use super::running::{Parts, Running};
 use super::supervise::supervised;
-use super::{Options, Source, memory, privileges, vrrp};
+use super::{DaemonOptions, Source, privileges, vrrp};
 
 /// Control requests that wait for the director.
 const CONTROL_QUEUE: usize = 16;
 
 /// Starts everything. Nothing is touched before the configuration, the privileges, the interfaces
 /// and the control socket are found good.
-pub(super) async fn start(source: Source, options: Options) -> Result<Running, RunError> {
+pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Running, RunError> {
     let loaded = source.load(false).await?;
     let model = parts_of(loaded.model, &options);
     privileges::check(&model)?;
     let (routers, first_options) = (vrrp::configuration(&model), vrrp::first_options(&model));
     if !routers.is_empty() {
-        Driver::check(&routers).await?;
+        driver::check(&routers).await?;
     }
     // Steps that can fail precede the end of the old process.
     let mailer = model.global.mail.clone().map(Mailer::start).transpose()?;
@@ -81,13 +82,15 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
             // Stale objects exist only after a crash, not after a handover; a daemon without virtual
             // routers leaves them to one with them.
             if options.routers && !claim.is_handover {
-                remove_leftovers().await;
+                remove_stale_objects().await;
             }
             None
         }
         None => {
-            memory::give_back();
-            Some(Routers::start(routers, first_options)?)
+            // The tree of a configuration file is many times larger than what remains of it. The heap is
+            // locked meanwhile, therefore before the virtual routers run.
+            lb_host::sys::trim_heap();
+            Some(Routers::start(routers, first_options).await?)
         }
     };
     for (router, state) in &states.routers {
@@ -129,9 +132,9 @@ pub(super) async fn start(source: Source, options: Options) -> Result<Running, R
 
 /// Claims the control socket; replaces a running daemon there with `--upgrade`.
 async fn claim(
-    options: &Options,
+    options: &DaemonOptions,
     model: &Model,
-    routers: &driver::Configuration,
+    routers: &Configuration,
 ) -> Result<Claim, RunError> {
     let mut lock = None;
     if options.upgrade {
@@ -166,8 +169,8 @@ async fn claim(
 }
 
 /// Removes stale VRRP state; an error is logged and does not prevent the start.
-async fn remove_leftovers() {
-    if let Err(error) = Driver::remove_leftovers().await {
+async fn remove_stale_objects() {
+    if let Err(error) = driver::remove_stale_objects().await {
         let error = report::chain(&error);
         tracing::warn!("cannot remove stale VRRP state: {error}");
     }
@@ -188,9 +191,9 @@ async fn acquire_soon(control: &Path) -> Result<ControlLock, LockError> {
 
 /// Replaces the daemon on the control socket; `None` if there is none.
 async fn upgrade(
-    options: &Options,
+    options: &DaemonOptions,
     model: &Model,
-    routers: &driver::Configuration,
+    routers: &Configuration,
 ) -> Result<Option<Claim>, RunError> {
     let Some(running) = OldProcess::request_handover(&options.control).await? else {
         return Ok(None);
@@ -205,7 +208,7 @@ async fn upgrade(
 }
 
 /// The model without the disabled parts.
-pub(super) fn parts_of(mut model: Model, options: &Options) -> Model {
+pub(super) fn parts_of(mut model: Model, options: &DaemonOptions) -> Model {
     if !options.routers {
         model.routers.clear();
         model.groups.clear();
@@ -248,7 +251,7 @@ pub(super) fn log_findings(source: &Source, findings: &[String]) {
     tracing::info!(findings = findings.len(), "configuration {}", source.name());
 }
 
-fn open_ledger(options: &Options) -> Result<Ledger, RunError> {
+fn open_ledger(options: &DaemonOptions) -> Result<Ledger, RunError> {
     let path = beside(&options.control, ".ledger");
     let identity = Identity::current().map_err(RunError::Identity)?;
     let (ledger, opened) = Ledger::open(&path, identity)?;

@@ -67,9 +67,9 @@ impl Running {
         if !keep {
             self.director.handle_stop();
         }
-        if let Some(Routers { handle, mut events }) = self.parts.routers.take() {
+        if let Some(Routers { driver, mut events }) = self.parts.routers.take() {
             let (finished, mut done) = oneshot::channel();
-            tokio::spawn(async move { finished.send(handle.shutdown().await) });
+            tokio::spawn(async move { finished.send(driver.shutdown().await) });
             loop {
                 tokio::select! {
                     Some(event) = events.recv() => self.handle_vrrp(&event),
@@ -81,7 +81,7 @@ impl Running {
                     }
                 }
             }
-            while let Ok(event) = events.try_recv() {
+            while let Ok(Some(event)) = events.try_recv() {
                 self.handle_vrrp(&event);
             }
         }

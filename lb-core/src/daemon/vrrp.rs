@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use lb_vrrp::driver::{self, Configuration, Event};
+use lb_vrrp::driver::{DriverOptions, Event};
+use lb_vrrp::spec::Configuration;
 use lb_vrrp::track::ObjectId;
 use lb_vrrp::{State, Transition, track};
 
@@ -25,14 +26,14 @@ pub(super) fn configuration(model: &Model) -> Configuration {
 }
 
 /// Returns the options of the VRRP driver for a running program.
-pub(super) fn options(model: &Model) -> driver::Options {
-    driver::Options::default()
+pub(super) fn options(model: &Model) -> DriverOptions {
+    DriverOptions::default()
         .with_netlink(model.global.vrrp.netlink)
         .with_scheduling(model.global.vrrp.scheduling)
 }
 
 /// The same at the start of the program.
-pub(super) fn first_options(model: &Model) -> driver::Options {
+pub(super) fn first_options(model: &Model) -> DriverOptions {
     let options = options(model);
     match model.global.vrrp.delay(uptime()) {
         Some(delay) => {

@@ -44,6 +44,7 @@ pub enum DataPlaneError {
 
 impl DataPlaneError {
     /// The error number of a refused change or of an I/O error behind it.
+    #[must_use]
     pub fn errno(&self) -> Option<i32> {
         let (Self::Refused { source, .. }
         | Self::Lost { source }
@@ -61,6 +62,7 @@ impl DataPlaneError {
     }
 
     /// The change that was refused.
+    #[must_use]
     pub fn change(&self) -> Option<&Change> {
         match self {
             Self::Refused { change, .. } => Some(change),

@@ -42,6 +42,7 @@ impl IpvsPlane {
     }
 
     /// Uses a connection made elsewhere.
+    #[must_use]
     pub const fn new(handle: IpvsHandle) -> Self {
         Self {
             handle: Some(handle),

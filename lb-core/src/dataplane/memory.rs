@@ -21,7 +21,7 @@ use super::{Capabilities, DataPlane, DataPlaneError};
 /// # Examples
 /// ```
 /// use lb_core::dataplane::{DataPlane, MemoryPlane};
-/// use lb_ipvs::{Change, Scheduler, Service, ServiceKey};
+/// use lb_core::ipvs::{Change, Scheduler, Service, ServiceKey};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -56,11 +56,13 @@ struct Fault {
 
 impl MemoryPlane {
     /// An empty table.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// What the table holds now.
+    #[must_use]
     pub fn table(&self) -> Table {
         self.lock().table.clone()
     }
@@ -74,6 +76,7 @@ impl MemoryPlane {
     }
 
     /// The changes made through [`DataPlane::apply`] since the last call, in order.
+    #[must_use]
     pub fn take_applied(&self) -> Vec<Change> {
         std::mem::take(&mut self.lock().applied)
     }

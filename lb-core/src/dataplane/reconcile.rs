@@ -53,7 +53,7 @@ pub enum DesiredChange {
 /// ```
 /// use lb_core::dataplane::{MemoryPlane, Reconciler};
 /// use lb_core::ledger::Ledger;
-/// use lb_ipvs::{Change, Destination, Scheduler, Service, ServiceKey, TableService};
+/// use lb_core::ipvs::{Change, Destination, Scheduler, Service, ServiceKey, TableService};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -289,6 +289,7 @@ impl<P: DataPlane> Reconciler<P> {
         if self.shadow.is_none() || !unknown.is_empty() {
             self.read(&unknown).await?;
         }
+        let keys: Vec<ServiceKey> = open.keys().copied().collect();
         for round in 1..=ROUNDS {
             let last_round = round == ROUNDS;
             let plan = self.plan(&open, drift);
@@ -313,7 +314,19 @@ impl<P: DataPlane> Reconciler<P> {
             let keys = open.keys().copied().collect();
             self.read(&keys).await?;
         }
+        self.share_services(&keys);
         Ok(report)
+    }
+
+    /// Keeps services that are in the data plane, owned and confirmed as desired once in memory
+    /// instead of three times.
+    fn share_services(&mut self, keys: &[ServiceKey]) {
+        for key in keys {
+            if let Some(shadow) = &mut self.shadow {
+                shadow.share_service(key, &self.desired);
+            }
+            self.ledger.share_service(key, &self.desired);
+        }
     }
 
     fn is_removed(&self, key: &ServiceKey) -> bool {

@@ -25,6 +25,7 @@ pub struct Report {
 
 impl Report {
     /// Whether nothing was done and nothing is to be logged.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.applied.is_empty()
             && self.failed.is_empty()

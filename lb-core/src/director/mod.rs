@@ -55,7 +55,7 @@ use service::ServiceState;
 /// ```
 /// use lb_core::director::{Director, Output};
 /// use lb_core::model::{Model, RealServer, VirtualServer};
-/// use lb_ipvs::{Destination, Scheduler, Service, ServiceKey};
+/// use lb_core::ipvs::{Destination, Scheduler, Service, ServiceKey};
 ///
 /// let key = ServiceKey::tcp("192.168.1.50:80".parse()?);
 /// let server = Destination::new("192.168.1.61:80".parse()?);
@@ -84,8 +84,11 @@ pub struct Director {
     global: Global,
     routers: Vec<VrrpInstance>,
     groups: Vec<SyncGroup>,
+    /// The virtual servers, by [`ServiceState::id`].
     services: HashMap<ServiceKey, ServiceState>,
-    /// The services in the order of the model.
+    /// The virtual server of each service of a group.
+    members: HashMap<ServiceKey, ServiceKey>,
+    /// The virtual servers in the order of the model.
     order: Vec<ServiceKey>,
     roles: BTreeMap<String, State>,
     /// The state of each router that was mailed last.
@@ -104,6 +107,10 @@ pub struct Director {
 pub struct VirtualServerState {
     /// Its key.
     pub key: ServiceKey,
+    /// The keys of the further services of a group.
+    pub further_keys: Vec<ServiceKey>,
+    /// Whether it has a `virtual_server_group`.
+    pub is_group: bool,
     /// Its name in logs: `[192.168.1.50]:tcp:80`.
     pub name: String,
     /// Whether it has its quorum.
@@ -151,6 +158,7 @@ pub struct CheckState {
 impl Director {
     /// A director for this model. The first outputs — checks to run, services to make — are waiting.
     /// Virtual servers with `ha_suspend` wait for [`Director::handle_addresses`].
+    #[must_use]
     pub fn new(model: Model) -> Self {
         let mut director = Self::empty();
         director.replace_model(model);
@@ -163,6 +171,7 @@ impl Director {
             routers: Vec::new(),
             groups: Vec::new(),
             services: HashMap::new(),
+            members: HashMap::new(),
             order: Vec::new(),
             roles: BTreeMap::new(),
             mailed: BTreeMap::new(),
@@ -285,7 +294,7 @@ impl Director {
 
     /// The service as the data plane shall have it; `None` when it shall have none.
     pub fn desired(&self, key: &ServiceKey) -> Option<TableService> {
-        self.services.get(key).map(ServiceState::desired)
+        self.service(key).map(|service| service.desired(*key))
     }
 
     /// A part of a service as the data plane shall have it: what to give to
@@ -293,48 +302,65 @@ impl Director {
     ///
     /// [`Reconciler::services_changed`]: crate::dataplane::Reconciler::services_changed
     pub fn desired_change(&self, key: &ServiceKey, part: &Part) -> DesiredChange {
-        match (self.services.get(key), part) {
+        match (self.service(key), part) {
             (Some(service), Part::Destinations(addresses)) => {
                 let destinations = addresses
                     .iter()
-                    .map(|address| (*address, service.desired_destination(*address)));
+                    .map(|address| (*address, service.desired_destination(*key, *address)));
                 DesiredChange::Destinations(destinations.collect())
             }
-            (service, _) => DesiredChange::Whole(service.map(ServiceState::desired)),
+            (service, _) => DesiredChange::Whole(service.map(|service| service.desired(*key))),
         }
     }
 
     /// All services as the data plane shall have them.
     pub fn desired_table(&self) -> Table {
-        self.services.values().map(ServiceState::desired).collect()
+        let services = self.services.values();
+        services.flat_map(ServiceState::desired_services).collect()
     }
 
     /// The sync daemons that shall run.
+    #[must_use]
     pub fn desired_sync_daemons(&self) -> &[SyncDaemon] {
         &self.sync_daemons
     }
 
     /// The services of the model, in its order.
-    pub fn keys(&self) -> impl Iterator<Item = &ServiceKey> {
-        self.order.iter()
+    pub fn keys(&self) -> impl Iterator<Item = ServiceKey> {
+        let services = self.order.iter().filter_map(|id| self.services.get(id));
+        services.flat_map(|service| service.spec.keys())
+    }
+
+    /// The virtual server of a service.
+    fn service(&self, key: &ServiceKey) -> Option<&ServiceState> {
+        let service = self.services.get(self.members.get(key).unwrap_or(key))?;
+        service
+            .spec
+            .keys()
+            .any(|own| own == *key)
+            .then_some(service)
     }
 
     /// The settings of the process as a whole.
+    #[must_use]
     pub const fn global(&self) -> &Global {
         &self.global
     }
 
     /// The virtual routers of the model, in its order.
+    #[must_use]
     pub fn routers(&self) -> &[VrrpInstance] {
         &self.routers
     }
 
     /// The last reported state of each virtual router, by name.
+    #[must_use]
     pub const fn roles(&self) -> &BTreeMap<String, State> {
         &self.roles
     }
 
     /// What a check is to do.
+    #[must_use]
     pub fn check(&self, id: &CheckId) -> Option<&CheckSpec> {
         let service = self.services.get(&id.service)?;
         let (spec, state) = service
@@ -353,7 +379,9 @@ impl Director {
             .iter()
             .filter_map(|key| self.services.get(key))
             .map(|service| VirtualServerState {
-                key: service.key(),
+                key: service.spec.service.key,
+                further_keys: service.spec.keys().skip(1).collect(),
+                is_group: service.spec.group.is_some(),
                 name: service.name.clone(),
                 up: service.up,
                 quorum: service.quorum(),
@@ -382,14 +410,14 @@ impl Director {
     }
 }
 
-/// Whether the checks of a virtual server rest. A firewall mark has no address to wait for.
+/// Whether the checks of a virtual server rest: none of its addresses is on this host. A firewall mark
+/// has no address to wait for.
 fn is_suspended(spec: &VirtualServer, present: &BTreeSet<IpAddr>) -> bool {
     spec.ha_suspend
-        && spec
-            .service
-            .key
-            .address()
-            .is_some_and(|address| !present.contains(&address.ip()))
+        && spec.keys().all(|key| {
+            key.address()
+                .is_some_and(|address| !present.contains(&address.ip()))
+        })
 }
 
 #[cfg(test)]

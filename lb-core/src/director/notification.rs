@@ -201,11 +201,13 @@ impl Notification {
     }
 
     /// The subject line.
+    #[must_use]
     pub fn subject(&self) -> String {
         format!("[{}] {}", self.router_id, self.event.headline())
     }
 
     /// The plain text body.
+    #[must_use]
     pub fn body(&self) -> String {
         self.event.body()
     }

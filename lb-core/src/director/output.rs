@@ -224,6 +224,7 @@ pub enum Output {
 
 impl Output {
     /// The reason, where the log line does not have it.
+    #[must_use]
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::RealServerAdded { reason, .. }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 
-use lb_ipvs::Part;
+use lb_ipvs::{Part, Protocol, ServiceKey, TableService};
 
 use super::output::Output;
 use super::queue::Queue;
@@ -46,28 +46,37 @@ impl Director {
             .retain(|name, _| groups.iter().any(|known| known.spec.name == *name));
         self.groups = groups;
 
-        let mut old = std::mem::take(&mut self.services);
+        let mut old = Previous::new(std::mem::take(&mut self.services), &virtual_servers);
+        self.members.clear();
         let mut order = Vec::with_capacity(virtual_servers.len());
         for spec in virtual_servers {
-            let key = spec.service.key;
             let suspended = self.is_suspended(&spec);
-            let service = match old.remove(&key) {
+            let service = match old.take(&spec) {
                 Some(mut service) => {
                     service.replace(spec, suspended, &mut self.queue);
                     service
                 }
                 None => {
+                    // The checks of another virtual server with this identity end first.
+                    if let Some(gone) = old.services.remove(&spec.service.key) {
+                        gone.end(&mut self.queue);
+                    }
                     let mut service = ServiceState::new(spec, suspended);
                     prepare(&mut service);
                     service.begin(&mut self.queue);
                     service
                 }
             };
-            order.push(key);
-            self.services.insert(key, service);
+            let id = service.id;
+            if service.spec.group.is_some() {
+                let members = service.spec.keys().map(|key| (key, id));
+                self.members.extend(members);
+            }
+            order.push(id);
+            self.services.insert(id, service);
         }
         let before = std::mem::replace(&mut self.order, order);
-        for service in before.iter().filter_map(|key| old.get(key)) {
+        for service in before.iter().filter_map(|id| old.services.get(id)) {
             service.end(&mut self.queue);
         }
         self.update_sync_daemons();
@@ -103,7 +112,7 @@ impl Director {
 impl ServiceState {
     /// Takes another specification; the key is the same.
     fn replace(&mut self, spec: VirtualServer, suspended: bool, queue: &mut Queue) {
-        let before = self.desired();
+        let before: Vec<TableService> = self.desired_services().collect();
         let sorry_before = self.sorry_server_names().filter(|_| self.is_sorry());
         self.suspend(suspended, queue);
         let kept = self.sort_out(&spec, queue);
@@ -119,8 +128,14 @@ impl ServiceState {
             }
         }
         self.judge_quorum(false, queue);
-        if self.desired() != before {
-            queue.service_changed(self.key(), Part::Whole);
+        let after: Vec<TableService> = self.desired_services().collect();
+        if after == before {
+            return;
+        }
+        let gone = before.iter().filter(|service| !after.contains(service));
+        let new = after.iter().filter(|service| !before.contains(service));
+        for service in gone.chain(new) {
+            queue.service_changed(service.service().key, Part::Whole);
         }
     }
 
@@ -229,7 +244,48 @@ impl ServiceState {
             }
             self.remove_real_server(state, spec, queue);
         }
-        queue.service_changed(self.key(), Part::Whole);
+        self.services_changed(&Part::Whole, queue);
+    }
+}
+
+/// The virtual servers of the model before.
+struct Previous {
+    services: HashMap<ServiceKey, ServiceState>,
+    /// The groups, by name and protocol.
+    groups: HashMap<(String, Option<Protocol>), ServiceKey>,
+    /// The first services of the virtual servers of the new model.
+    first: HashSet<ServiceKey>,
+}
+
+impl Previous {
+    fn new(services: HashMap<ServiceKey, ServiceState>, new: &[VirtualServer]) -> Self {
+        let groups = services.iter().filter_map(|(id, service)| {
+            let group = service.spec.group.as_ref()?;
+            Some(((group.name.clone(), service.spec.protocol()), *id))
+        });
+        Self {
+            groups: groups.collect(),
+            services,
+            first: new.iter().map(|spec| spec.service.key).collect(),
+        }
+    }
+
+    /// Removes and returns the virtual server that `spec` describes: a group is the same while its name and
+    /// protocol are, whatever its services.
+    fn take(&mut self, spec: &VirtualServer) -> Option<ServiceState> {
+        let id = match &spec.group {
+            None => spec.service.key,
+            Some(group) => {
+                let id = *self.groups.get(&(group.name.clone(), spec.protocol()))?;
+                // Another virtual server that begins with this service takes the identity.
+                if self.first.contains(&id) && id != spec.service.key {
+                    return None;
+                }
+                id
+            }
+        };
+        let same = self.services.get(&id)?.spec.group.is_some() == spec.group.is_some();
+        same.then(|| self.services.remove(&id)).flatten()
     }
 }
 

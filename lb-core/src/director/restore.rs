@@ -16,7 +16,7 @@ use crate::model::{CheckSpec, Model};
 /// The state of real servers and quorums that one process passes to another.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Known {
-    /// The virtual servers, by the service key as text.
+    /// The virtual servers, by the service key or the group as text.
     services: BTreeMap<String, KnownService>,
 }
 
@@ -62,7 +62,7 @@ impl Director {
     pub(crate) fn restored(model: Model, known: &Known) -> Self {
         let mut director = Self::empty();
         director.install(model, |service| {
-            if let Some(known) = known.services.get(&service.key().to_string()) {
+            if let Some(known) = known.services.get(&service.known_name()) {
                 service.restore(known);
             }
         });
@@ -83,15 +83,24 @@ impl Director {
 
     /// The state to pass to another process.
     pub(crate) fn known(&self) -> Known {
-        let known =
-            |(key, service): (_, &ServiceState)| (ToString::to_string(key), service.known());
+        let services = self.services.values();
         Known {
-            services: self.services.iter().map(known).collect(),
+            services: services
+                .map(|service| (service.known_name(), service.known()))
+                .collect(),
         }
     }
 }
 
 impl ServiceState {
+    /// Identifies the virtual server to another process: the key of its service, or the name of a group.
+    fn known_name(&self) -> String {
+        match &self.spec.group {
+            None => self.id.to_string(),
+            Some(_) => self.spec.name(),
+        }
+    }
+
     fn known(&self) -> KnownService {
         let real_servers = self.spec.real_servers.iter().zip(&self.real_servers);
         let real_servers = real_servers.map(|(spec, state)| KnownRealServer {

@@ -128,7 +128,7 @@ pub(super) enum Unusable {
 }
 
 impl Line {
-    pub(super) fn service(key: &ServiceKey, record: &Record<Service>) -> Self {
+    pub(super) fn service(key: &ServiceKey, record: Record<&Service>) -> Self {
         let form = match record {
             Record::Confirmed(service) => Some(ServiceForm::from(service)),
             Record::Unconfirmed => None,
@@ -198,7 +198,7 @@ impl Checksum {
 impl From<&OwnedChange> for Line {
     fn from(change: &OwnedChange) -> Self {
         match change {
-            OwnedChange::Service(key, Some(record)) => Self::service(key, record),
+            OwnedChange::Service(key, Some(record)) => Self::service(key, record.as_ref()),
             OwnedChange::Service(key, None) => Self::Released((*key).into(), None),
             OwnedChange::Destination(key, address, Some(record)) => {
                 Self::destination(key, *address, record)

@@ -52,7 +52,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use lb_ipvs::{Owned, OwnedChange, SyncState};
+use lb_ipvs::{Owned, OwnedChange, ServiceKey, SyncState, Table};
 
 pub use identity::Identity;
 pub use read::{Damage, Fault, FormatError};
@@ -106,7 +106,7 @@ pub enum Opened {
 /// # Examples
 /// ```
 /// use lb_core::ledger::{Identity, Ledger, Opened};
-/// use lb_ipvs::{OwnedChange, Record, ServiceKey};
+/// use lb_core::ipvs::{OwnedChange, Record, ServiceKey};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let directory = tempfile::tempdir()?;
@@ -132,6 +132,7 @@ pub struct Ledger {
 
 impl Ledger {
     /// A ledger without a file: what is owned is forgotten with the process.
+    #[must_use]
     pub const fn in_memory() -> Self {
         Self {
             owned: Owned::new(),
@@ -187,11 +188,18 @@ impl Ledger {
     }
 
     /// The services and destinations that are owned.
+    #[must_use]
     pub const fn owned(&self) -> &Owned {
         &self.owned
     }
 
+    /// Has the record of a service use the memory of a table; see [`Owned::share_service`].
+    pub fn share_service(&mut self, key: &ServiceKey, table: &Table) {
+        self.owned.share_service(key, table);
+    }
+
     /// The sync daemons that are owned.
+    #[must_use]
     pub fn sync_daemons(&self) -> &[SyncState] {
         &self.sync
     }

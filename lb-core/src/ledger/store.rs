@@ -88,7 +88,7 @@ impl Store {
         let mut lines = Lines::new(file);
         let objects = owned
             .iter()
-            .map(|(_, service)| 1 + service.destinations().len());
+            .map(|(_, service)| 1 + service.destinations().count());
         lines.write(
             &Line::Ledger(Header {
                 version: Header::VERSION,

@@ -122,6 +122,7 @@ pub struct GlobalSyncDaemon {
 
 impl GlobalSyncDaemon {
     /// A master and a backup daemon with the options of `daemon`.
+    #[must_use]
     pub const fn new(daemon: SyncDaemon) -> Self {
         Self {
             daemon,

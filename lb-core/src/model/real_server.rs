@@ -32,6 +32,7 @@ pub struct RealServer {
 
 impl RealServer {
     /// A real server without checks and with every default.
+    #[must_use]
     pub fn new(destination: Destination) -> Self {
         Self {
             destination,
@@ -72,6 +73,7 @@ impl RealServer {
 
     /// The name in logs and mails, as keepalived writes it: `[192.168.1.61]:tcp:80`. The protocol is that
     /// of the virtual server; a firewall mark has none, and then it is left out.
+    #[must_use]
     pub fn name(&self, protocol: Option<Protocol>) -> String {
         socket_name(self.destination.address, protocol)
     }
@@ -116,9 +118,9 @@ impl CheckSpec {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use lb_check::Policy;
+    /// use lb_core::check::Policy;
     /// use lb_core::model::{CheckSpec, RealServer};
-    /// use lb_ipvs::Destination;
+    /// use lb_core::ipvs::Destination;
     ///
     /// let destination = Destination::new("192.0.2.61:80".parse()?);
     /// let check = CheckSpec::tcp(destination.address, Duration::from_secs(3))
@@ -127,6 +129,7 @@ impl CheckSpec {
     /// # Ok::<(), std::net::AddrParseError>(())
     /// ```
     #[cfg(feature = "checks")]
+    #[must_use]
     pub fn tcp(address: SocketAddr, timeout: Duration) -> Self {
         Self::builtin(TcpCheck::new(timeout), address)
     }

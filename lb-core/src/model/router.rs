@@ -18,6 +18,7 @@ pub struct VrrpInstance {
 
 impl VrrpInstance {
     /// An instance without a sync daemon or mail.
+    #[must_use]
     pub const fn new(spec: RouterSpec) -> Self {
         Self {
             spec,
@@ -59,6 +60,7 @@ pub struct SyncGroup {
 
 impl SyncGroup {
     /// A sync group without mail.
+    #[must_use]
     pub const fn new(spec: GroupSpec) -> Self {
         Self {
             spec,

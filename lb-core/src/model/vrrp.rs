@@ -40,6 +40,7 @@ pub struct VrrpSettings {
 
 impl VrrpSettings {
     /// How long to wait on a machine that has been up for so long.
+    #[must_use]
     pub fn delay(&self, uptime: Duration) -> Option<Duration> {
         let boot = self
             .delay_after_boot

@@ -34,6 +34,7 @@ pub struct Desired {
 
 impl Desired {
     /// An object that is restored, that nothing waits for, and that is removed when the claim ends.
+    #[must_use]
     pub const fn new(object: HostObject) -> Self {
         Self {
             object,
@@ -81,6 +82,7 @@ pub struct Adopted {
 
 impl Adopted {
     /// An object that is known to be there, of generation 0.
+    #[must_use]
     pub const fn new(object: HostObject) -> Self {
         Self {
             object,

@@ -42,6 +42,7 @@ pub enum RouteMetric {
 
 impl RouteMetric {
     /// The metric of a name as `ip route` writes it.
+    #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "mtu" => Self::Mtu,
@@ -101,6 +102,7 @@ pub enum RoutePreference {
 
 impl RoutePreference {
     /// The preference of a name as `ip route` writes it.
+    #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "low" => Self::Low,

@@ -70,6 +70,7 @@ impl Network {
     }
 
     /// All addresses of a family.
+    #[must_use]
     pub const fn any(family: AddressFamily) -> Self {
         match family {
             AddressFamily::Ipv4 => Self::ANY_IPV4,
@@ -78,16 +79,19 @@ impl Network {
     }
 
     /// Its first address.
+    #[must_use]
     pub const fn address(self) -> IpAddr {
         self.address
     }
 
     /// How many leading bits its addresses share.
+    #[must_use]
     pub const fn prefix_len(self) -> u8 {
         self.prefix_len
     }
 
     /// The family of its addresses.
+    #[must_use]
     pub const fn family(self) -> AddressFamily {
         AddressFamily::for_address(self.address)
     }

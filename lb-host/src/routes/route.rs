@@ -72,6 +72,7 @@ impl Route {
     pub const MAIN_TABLE: u32 = 254;
 
     /// A route to `destination`; it needs a gateway or an interface, or another kind.
+    #[must_use]
     pub const fn new(destination: Network) -> Self {
         Self {
             destination,
@@ -202,6 +203,7 @@ impl Route {
     }
 
     /// Why the route is invalid, in words.
+    #[must_use]
     pub fn problem(&self) -> Option<&'static str> {
         let family = self.destination.family();
         let other = |address: Option<IpAddr>| {
@@ -311,6 +313,7 @@ pub struct NextHop {
 
 impl NextHop {
     /// A way with one share.
+    #[must_use]
     pub const fn new(gateway: Option<IpAddr>, interface: Option<String>) -> Self {
         Self {
             gateway,
@@ -369,6 +372,7 @@ impl RouteKind {
     }
 
     /// The kind of a name as `ip route` writes it.
+    #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "unicast" => Self::Unicast,

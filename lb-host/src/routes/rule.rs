@@ -63,6 +63,7 @@ pub struct Rule {
 
 impl Rule {
     /// A rule for all packets of the family.
+    #[must_use]
     pub const fn new(family: AddressFamily, priority: u32, action: RuleAction) -> Self {
         Self {
             family,

@@ -127,6 +127,8 @@ pub(super) fn is_address(found: &AddressMessage, address: &Address) -> bool {
 }
 
 /// The address of a message. IPv6 states it as the local one beside a peer only.
+#[doc(hidden)]
+#[must_use]
 pub fn local_address(message: &AddressMessage) -> Option<IpAddr> {
     let local = message
         .attributes

@@ -46,7 +46,22 @@ impl fmt::Debug for Rtnetlink {
 }
 
 impl Rtnetlink {
+    /// Connects to the kernel in the network namespace of the calling thread, which is in a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's refusal of a socket.
+    pub fn connect(owner: Owner) -> io::Result<Self> {
+        let (connection, handle, _) = rtnetlink::new_connection()?;
+        // Ends when the last handle is dropped.
+        tokio::spawn(connection);
+        Ok(Self::new(handle, owner))
+    }
+
     /// Changes the network namespace that `handle` was opened in.
+    #[doc(hidden)]
+    #[must_use]
     pub const fn new(handle: rtnetlink::Handle, owner: Owner) -> Self {
         Self {
             handle,
@@ -76,6 +91,7 @@ impl HostPlane for Rtnetlink {
 /// # Errors
 ///
 /// The error number of the kernel, or [`io::ErrorKind::TimedOut`].
+#[doc(hidden)]
 pub async fn bounded<T>(
     request: impl Future<Output = Result<T, rtnetlink::Error>>,
 ) -> io::Result<T> {
@@ -87,7 +103,9 @@ pub async fn bounded<T>(
 }
 
 /// The kernel's error number where there is one.
-fn io_error(error: rtnetlink::Error) -> io::Error {
+#[doc(hidden)]
+#[must_use]
+pub fn io_error(error: rtnetlink::Error) -> io::Error {
     match error {
         rtnetlink::Error::NetlinkError(message) => message.to_io(),
         other => io::Error::other(other),

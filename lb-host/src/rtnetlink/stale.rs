@@ -32,6 +32,7 @@ pub struct Kept {
 
 impl Kept {
     /// Keeps these objects and addresses.
+    #[must_use]
     pub const fn new(objects: Vec<HostObject>, addresses: HashSet<AddressKey>) -> Self {
         Self { objects, addresses }
     }

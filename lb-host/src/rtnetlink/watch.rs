@@ -42,6 +42,7 @@ impl Subject {
 
 /// The messages of a datagram.
 #[derive(Clone, Debug, Default)]
+#[doc(hidden)]
 #[non_exhaustive]
 pub struct Notification {
     /// Those that were understood, in their order.
@@ -70,6 +71,7 @@ impl Notification {
     }
 
     /// Whether a route or rule with the mark of `owner` may have been deleted.
+    #[must_use]
     pub fn may_delete_routing(&self, owner: Owner) -> bool {
         let protocol = RouteProtocol::from(owner.protocol);
         let deletes = |message: &RouteNetlinkMessage| match message {
@@ -119,6 +121,8 @@ impl Watcher {
     }
 
     /// The socket, to set its buffer.
+    #[doc(hidden)]
+    #[must_use]
     pub fn socket(&self) -> &Socket {
         self.0.socket_ref()
     }

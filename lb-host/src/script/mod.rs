@@ -5,7 +5,6 @@ mod account;
 mod environment;
 mod process;
 mod security;
-mod switch;
 
 use std::ffi::OsString;
 use std::io;
@@ -20,6 +19,7 @@ pub use self::account::{Account, UnknownAccount};
 pub use self::security::find_changeable_part;
 
 use self::process::Running;
+use crate::sys;
 
 /// A program with its arguments, and the user it runs as.
 ///
@@ -153,7 +153,7 @@ impl Program {
             Some(account) if self.groups.is_empty() => {
                 command.uid(account.uid).gid(account.gid);
             }
-            Some(account) => switch::set_account(&mut command, account, &self.groups),
+            Some(account) => sys::set_account(command.as_std_mut(), account, &self.groups),
             None => {}
         }
         let child = match command.spawn() {

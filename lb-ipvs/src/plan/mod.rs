@@ -442,9 +442,7 @@ impl Holding<'_> {
     /// Whether this configuration of the service is not the last confirmed one.
     fn requests_service(self, desired: &Service) -> bool {
         match self {
-            Self::Recorded(Some(service), _) => {
-                !matches!(service.service(), Record::Confirmed(confirmed) if confirmed == desired)
-            }
+            Self::Recorded(Some(service), _) => service.service() != Record::Confirmed(desired),
             Self::All | Self::Recorded(None, _) => true,
         }
     }

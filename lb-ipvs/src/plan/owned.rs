@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The objects of a table that a program owns, and the last confirmed configuration of each.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
 use crate::{
     change::Change,
     destination::Destination,
     service::{Service, ServiceKey},
+    table::{Table, TableService},
 };
 
 /// The last known configuration of an owned object.
@@ -25,6 +26,15 @@ impl<T> Record<T> {
     #[must_use]
     pub const fn is_confirmed(&self) -> bool {
         matches!(self, Self::Confirmed(_))
+    }
+
+    /// The same for a reference to the configuration.
+    #[must_use]
+    pub const fn as_ref(&self) -> Record<&T> {
+        match self {
+            Self::Unconfirmed => Record::Unconfirmed,
+            Self::Confirmed(configuration) => Record::Confirmed(configuration),
+        }
     }
 }
 
@@ -84,76 +94,131 @@ impl OwnedChange {
 }
 
 /// An owned service and those of its destinations that are owned.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct OwnedService {
+    /// The service of a table that has the same: all of it is owned and confirmed.
+    shared: Option<Arc<TableService>>,
+    /// Without that, a record for each object; `None` while nothing is confirmed and no destination
+    /// is owned.
+    single: Option<Box<Single>>,
+}
+
+/// A record for each object of a service.
+#[derive(Clone, Debug)]
+struct Single {
     service: Record<Service>,
     /// By address. A destination without confirmation keeps its address only.
     destinations: Vec<(Destination, bool)>,
 }
 
 impl OwnedService {
-    const UNCONFIRMED: Self = Self {
-        service: Record::Unconfirmed,
-        destinations: Vec::new(),
-    };
-
     /// The service itself.
     #[must_use]
-    pub const fn service(&self) -> &Record<Service> {
-        &self.service
+    pub fn service(&self) -> Record<&Service> {
+        match (&self.shared, &self.single) {
+            (Some(shared), _) => Record::Confirmed(shared.service()),
+            (None, Some(single)) => single.service.as_ref(),
+            (None, None) => Record::Unconfirmed,
+        }
     }
 
     /// Its destinations that are owned, by address.
-    pub fn destinations(&self) -> impl ExactSizeIterator<Item = (SocketAddr, Record<Destination>)> {
-        self.destinations
-            .iter()
-            .map(|entry| (entry.0.address, record(entry)))
+    pub fn destinations(&self) -> impl Iterator<Item = (SocketAddr, Record<Destination>)> {
+        let shared = self.shared.iter().flat_map(|shared| shared.destinations());
+        let single = self.single.iter().flat_map(|single| &single.destinations);
+        shared
+            .map(|one| (one.address, Record::Confirmed(*one)))
+            .chain(single.map(|entry| (entry.0.address, record(entry))))
     }
 
     /// One of its destinations; `None` when it is not owned.
     #[must_use]
     pub fn destination(&self, address: SocketAddr) -> Option<Record<Destination>> {
-        let rank = self.search(address).ok()?;
-        self.destinations.get(rank).map(record)
+        if let Some(shared) = &self.shared {
+            return shared.destination(address).copied().map(Record::Confirmed);
+        }
+        let destinations = &self.single.as_ref()?.destinations;
+        let rank = search(destinations, address).ok()?;
+        destinations.get(rank).map(record)
     }
 
     /// Whether all of it is confirmed.
     #[must_use]
     pub fn is_confirmed(&self) -> bool {
-        let mut destinations = self.destinations.iter();
-        self.service.is_confirmed() && destinations.all(|(_, confirmed)| *confirmed)
+        let single = self.single.as_ref().is_some_and(|single| {
+            let mut destinations = single.destinations.iter();
+            single.service.is_confirmed() && destinations.all(|(_, confirmed)| *confirmed)
+        });
+        self.shared.is_some() || single
     }
 
-    fn search(&self, address: SocketAddr) -> Result<usize, usize> {
-        self.destinations
-            .binary_search_by_key(&address, |(destination, _)| destination.address)
+    /// The records of the objects, to change them.
+    fn single(&mut self) -> &mut Single {
+        let shared = self.shared.take();
+        self.single.get_or_insert_with(|| {
+            let (service, destinations) = match shared {
+                None => (Record::Unconfirmed, Vec::new()),
+                Some(shared) => (
+                    Record::Confirmed(shared.service().clone()),
+                    shared.destinations().map(|one| (*one, true)).collect(),
+                ),
+            };
+            Box::new(Single {
+                service,
+                destinations,
+            })
+        })
     }
 
     /// Returns whether that changed anything.
-    fn set(&mut self, address: SocketAddr, record: Option<Record<Destination>>) -> bool {
+    fn set_service(&mut self, record: Record<Service>) -> bool {
+        if self.service() == record.as_ref() {
+            return false;
+        }
+        self.single().service = record;
+        true
+    }
+
+    /// Returns whether that changed anything.
+    fn set_destination(
+        &mut self,
+        address: SocketAddr,
+        record: Option<Record<Destination>>,
+    ) -> bool {
+        if self.destination(address) == record {
+            return false;
+        }
         let entry = record.map(|record| match record {
             Record::Confirmed(destination) => (destination, true),
             Record::Unconfirmed => (Destination::new(address), false),
         });
-        match (self.search(address), entry) {
-            (Ok(rank), Some(entry)) => match self.destinations.get_mut(rank) {
-                Some(present) if *present != entry => {
+        let destinations = &mut self.single().destinations;
+        match (search(destinations, address), entry) {
+            (Ok(rank), Some(entry)) => {
+                if let Some(present) = destinations.get_mut(rank) {
                     *present = entry;
-                    true
                 }
-                _ => false,
-            },
+            }
             (Ok(rank), None) => {
-                self.destinations.remove(rank);
-                true
+                destinations.remove(rank);
             }
-            (Err(rank), Some(entry)) => {
-                self.destinations.insert(rank, entry);
-                true
-            }
-            (Err(_), None) => false,
+            (Err(rank), Some(entry)) => destinations.insert(rank, entry),
+            (Err(_), None) => {}
         }
+        true
     }
+}
+
+impl PartialEq for OwnedService {
+    fn eq(&self, other: &Self) -> bool {
+        self.service() == other.service() && self.destinations().eq(other.destinations())
+    }
+}
+
+impl Eq for OwnedService {}
+
+fn search(destinations: &[(Destination, bool)], address: SocketAddr) -> Result<usize, usize> {
+    destinations.binary_search_by_key(&address, |(destination, _)| destination.address)
 }
 
 const fn record(entry: &(Destination, bool)) -> Record<Destination> {
@@ -198,6 +263,7 @@ impl Owned {
     }
 
     /// All owned services, by key.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&ServiceKey, &OwnedService)> {
         self.services.iter()
     }
@@ -233,21 +299,34 @@ impl Owned {
                 let mut fresh = false;
                 let service = self.services.entry(key).or_insert_with(|| {
                     fresh = true;
-                    OwnedService::UNCONFIRMED
+                    OwnedService::default()
                 });
-                let changed = fresh || service.service != record;
-                service.service = record;
-                changed
+                service.set_service(record) || fresh
             }
             OwnedChange::Destination(key, address, None) => self
                 .services
                 .get_mut(&key)
-                .is_some_and(|service| service.set(address, None)),
+                .is_some_and(|service| service.set_destination(address, None)),
             OwnedChange::Destination(key, address, record) => self
                 .services
                 .entry(key)
-                .or_insert(OwnedService::UNCONFIRMED)
-                .set(address, record),
+                .or_default()
+                .set_destination(address, record),
+        }
+    }
+
+    /// Has the record of a service use the memory of a table if all of the table's service is owned
+    /// and confirmed as it is there; see [`Table::share_service`].
+    pub fn share_service(&mut self, key: &ServiceKey, table: &Table) {
+        let (Some(owned), Some(theirs)) = (self.services.get_mut(key), table.shareable(key)) else {
+            return;
+        };
+        let shared = OwnedService {
+            shared: Some(Arc::clone(theirs)),
+            single: None,
+        };
+        if *owned == shared {
+            *owned = shared;
         }
     }
 }

@@ -194,6 +194,38 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
+    fn shared_services_change_nothing_but_memory(
+        steps in vec((any_desired(), any_external(), 0..3usize, any::<bool>()), 1..6),
+    ) {
+        let (mut plain, mut sharing) = (World::default(), World::default());
+        for (desired, external, crash, crashes) in steps {
+            for world in [&mut plain, &mut sharing] {
+                for change in &external {
+                    let _ = world.table.apply(change);
+                }
+                if crashes {
+                    world.crash(&desired, Drift::Keep, crash);
+                }
+            }
+            let expected = plain.reach(&desired, Drift::Overwrite);
+            prop_assert_eq!(sharing.reach(&desired, Drift::Overwrite), expected);
+            for key in desired.keys() {
+                sharing.table.share_service(key, &desired);
+                sharing.owned.share_service(key, &desired);
+            }
+            prop_assert_eq!(&sharing.table, &plain.table);
+            prop_assert_eq!(&sharing.owned, &plain.owned);
+            // Changes of the table that shares do not reach the desired one.
+            let before = desired.services().cloned().collect::<Table>();
+            for change in &external {
+                let results = [&mut plain, &mut sharing].map(|world| world.table.apply(change).is_ok());
+                prop_assert_eq!(results[0], results[1]);
+            }
+            prop_assert_eq!(desired, before);
+        }
+    }
+
+    #[test]
     fn overwriting_reaches_the_desired_and_leaves_the_rest(
         (mut world, _) in any_world(),
         desired in any_desired(),

@@ -13,8 +13,8 @@ use crate::destination::Destination;
 pub(crate) struct Destinations {
     /// In the order in which they were added.
     list: Vec<Destination>,
-    /// Positions in `list`, by address.
-    by_address: Vec<usize>,
+    /// Positions in `list`, by address; empty while `list` is in that order itself.
+    by_address: Vec<u32>,
 }
 
 impl Destinations {
@@ -25,6 +25,10 @@ impl Destinations {
         }
     }
 
+    pub(crate) const fn len(&self) -> usize {
+        self.list.len()
+    }
+
     pub(crate) fn get(&self, address: SocketAddr) -> Option<&Destination> {
         let rank = self.search(address).ok()?;
         self.at(rank)
@@ -32,7 +36,7 @@ impl Destinations {
 
     pub(crate) fn get_mut(&mut self, address: SocketAddr) -> Option<&mut Destination> {
         let rank = self.search(address).ok()?;
-        let position = *self.by_address.get(rank)?;
+        let position = self.position(rank);
         self.list.get_mut(position)
     }
 
@@ -44,7 +48,12 @@ impl Destinations {
                 Some(std::mem::replace(present, destination))
             }
             Err(rank) => {
-                self.by_address.insert(rank, self.list.len());
+                if rank < self.list.len() {
+                    self.make_index();
+                }
+                if !self.by_address.is_empty() {
+                    self.by_address.insert(rank, number(self.list.len()));
+                }
                 self.list.push(destination);
                 None
             }
@@ -53,9 +62,12 @@ impl Destinations {
 
     pub(crate) fn remove(&mut self, address: SocketAddr) -> Option<Destination> {
         let rank = self.search(address).ok()?;
-        let removed = self.by_address.remove(rank);
-        for position in &mut self.by_address {
-            *position -= usize::from(*position > removed);
+        let removed = self.position(rank);
+        if !self.by_address.is_empty() {
+            self.by_address.remove(rank);
+            for position in &mut self.by_address {
+                *position -= u32::from(*position > number(removed));
+            }
         }
         Some(self.list.remove(removed))
     }
@@ -73,20 +85,46 @@ impl Destinations {
         reason = "each position of the index is one of the list"
     )]
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &Destination> {
-        self.by_address.iter().map(|position| &self.list[*position])
+        (0..self.list.len()).map(|rank| &self.list[self.position(rank)])
     }
 
     fn at(&self, rank: usize) -> Option<&Destination> {
-        self.list.get(*self.by_address.get(rank)?)
+        self.list.get(self.position(rank))
+    }
+
+    /// Where in `list` the destination with this rank is.
+    fn position(&self, rank: usize) -> usize {
+        match self.by_address.get(rank) {
+            Some(position) => usize::try_from(*position).unwrap_or(usize::MAX),
+            None => rank,
+        }
+    }
+
+    /// Fills the index of a list that is in the order of addresses.
+    fn make_index(&mut self) {
+        if self.by_address.is_empty() {
+            self.by_address = (0..number(self.list.len())).collect();
+        }
     }
 
     /// The rank of an address, or the one that it would have.
     fn search(&self, address: SocketAddr) -> Result<usize, usize> {
+        if self.by_address.is_empty() {
+            return self
+                .list
+                .binary_search_by_key(&address, |present| present.address);
+        }
         self.by_address.binary_search_by(|position| {
-            let present = self.list.get(*position).map(|present| present.address);
-            present.cmp(&Some(address))
+            let present = usize::try_from(*position).ok();
+            let present = present.and_then(|position| self.list.get(position));
+            present.map(|present| present.address).cmp(&Some(address))
         })
     }
+}
+
+/// A position as the index has it; an IPVS service never has as many destinations as a `u32` counts.
+fn number(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
 }
 
 impl PartialEq for Destinations {
@@ -101,15 +139,10 @@ impl FromIterator<Destination> for Destinations {
     /// Of two with one address the later counts.
     fn from_iter<I: IntoIterator<Item = Destination>>(destinations: I) -> Self {
         let mut list: Vec<Destination> = destinations.into_iter().collect();
-        let mut by_address: Vec<usize> = (0..list.len()).collect();
-        by_address.sort_by_key(|position| list.get(*position).map(|one| one.address));
-        let mut previous = None;
-        let unique = by_address.iter().all(|position| {
-            let address = list.get(*position).map(|one| one.address);
-            std::mem::replace(&mut previous, address) != address
-        });
-        if unique {
-            list.shrink_to_fit();
+        list.shrink_to_fit();
+        let sorted = list.is_sorted_by(|one, next| one.address < next.address);
+        if sorted {
+            let by_address = Vec::new();
             return Self { list, by_address };
         }
         let mut destinations = Self::new();

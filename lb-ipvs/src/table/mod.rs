@@ -9,7 +9,7 @@ mod service;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
 use self::destinations::Destinations;
 pub use self::{change::TableChange, service::TableService};
@@ -53,7 +53,7 @@ use crate::{
 /// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Table {
-    services: BTreeMap<ServiceKey, TableService>,
+    services: BTreeMap<ServiceKey, Arc<TableService>>,
     timeouts: Option<Timeouts>,
     sync_daemons: Option<BTreeMap<SyncState, SyncDaemon>>,
 }
@@ -104,7 +104,7 @@ impl FromIterator<TableService> for Table {
         let services = services.into_iter();
         Self {
             services: services
-                .map(|service| (service.service.key, service))
+                .map(|service| (service.service.key, Arc::new(service)))
                 .collect(),
             timeouts: None,
             sync_daemons: None,
@@ -141,13 +141,13 @@ impl Table {
     /// The services, by key.
     #[must_use]
     pub fn services(&self) -> impl ExactSizeIterator<Item = &TableService> {
-        self.services.values()
+        self.services.values().map(|service| &**service)
     }
 
     /// One service.
     #[must_use]
     pub fn service(&self, key: &ServiceKey) -> Option<&TableService> {
-        self.services.get(key)
+        self.services.get(key).map(|service| &**service)
     }
 
     /// The time-outs, unless they are left open.
@@ -173,7 +173,8 @@ impl Table {
                 subject: Subject::Service(key),
             });
         }
-        self.services.insert(key, TableService::new(service));
+        self.services
+            .insert(key, Arc::new(TableService::new(service)));
         Ok(())
     }
 
@@ -237,10 +238,10 @@ impl Table {
             let ours = self
                 .services
                 .entry(*key)
-                .or_insert_with(|| TableService::new(theirs.service.clone()));
+                .or_insert_with(|| Arc::new(TableService::new(theirs.service.clone())));
             for destination in theirs.destinations_in_order() {
                 if ours.destination(destination.address).is_none() {
-                    ours.destinations.set(*destination);
+                    Arc::make_mut(ours).destinations.set(*destination);
                 }
             }
         }
@@ -252,6 +253,7 @@ impl Table {
             let Some(theirs) = other.services.get(key) else {
                 continue;
             };
+            let ours = Arc::make_mut(ours);
             for theirs in theirs.destinations() {
                 if let Some(destination) = ours.destinations.get_mut(theirs.address) {
                     destination.weight = theirs.weight;
@@ -263,12 +265,32 @@ impl Table {
     /// Replaces what the table has of a service; `None`: nothing.
     pub fn set_service(&mut self, key: ServiceKey, service: Option<TableService>) {
         match service {
-            Some(service) => self.services.insert(key, service),
+            Some(service) => self.services.insert(key, Arc::new(service)),
             None => self.services.remove(&key),
         };
     }
 
+    /// Has a service use the memory of `other` if both tables have it and it is equal in them. A
+    /// service with more than 64 destinations keeps its own, so that a change of one of its
+    /// destinations copies nothing.
+    pub fn share_service(&mut self, key: &ServiceKey, other: &Self) {
+        if let (Some(ours), Some(theirs)) = (self.services.get_mut(key), other.shareable(key))
+            && !Arc::ptr_eq(ours, theirs)
+            && ours == theirs
+        {
+            *ours = Arc::clone(theirs);
+        }
+    }
+
+    /// A service whose memory other tables and records of ownership may use.
+    pub(crate) fn shareable(&self, key: &ServiceKey) -> Option<&Arc<TableService>> {
+        const MOST_DESTINATIONS: usize = 64;
+        let service = self.services.get(key)?;
+        (service.destinations.len() <= MOST_DESTINATIONS).then_some(service)
+    }
+
     /// The keys of the services, in their order.
+    #[must_use]
     pub fn keys(&self) -> impl ExactSizeIterator<Item = &ServiceKey> {
         self.services.keys()
     }
@@ -276,7 +298,7 @@ impl Table {
     /// One service, to change its destinations.
     #[must_use]
     pub fn service_mut(&mut self, key: &ServiceKey) -> Option<&mut TableService> {
-        self.services.get_mut(key)
+        self.services.get_mut(key).map(Arc::make_mut)
     }
 
     /// Makes a change, as the kernel does.
@@ -292,7 +314,7 @@ impl Table {
             Change::AddService(service) => self.add_service(service.clone()),
             Change::EditService(service) => {
                 let found = self.services.get_mut(&service.key).ok_or_else(missing)?;
-                found.service = service.clone();
+                Arc::make_mut(found).service = service.clone();
                 Ok(())
             }
             Change::DeleteService(key) => self.services.remove(key).map(drop).ok_or_else(missing),
@@ -344,7 +366,7 @@ impl Table {
 
     fn destinations(&mut self, key: &ServiceKey) -> Result<&mut Destinations, TableError> {
         match self.services.get_mut(key) {
-            Some(service) => Ok(&mut service.destinations),
+            Some(service) => Ok(&mut Arc::make_mut(service).destinations),
             None => Err(TableError::Missing {
                 subject: Subject::Service(*key),
             }),

@@ -219,3 +219,24 @@ fn a_table_refuses_what_the_kernel_refuses() {
         "there is no backup"
     );
 }
+
+#[test]
+fn equal_services_share_memory_up_to_sixty_four_destinations() {
+    for (count, shared) in [(64, true), (65, false)] {
+        let key = ServiceKey::tcp(SocketAddr::from(([10, 0, 0, 1], 80)));
+        let service = || {
+            let destinations =
+                (0..count).map(|n| Destination::new(SocketAddr::from(([10, 0, 1, n], 80))));
+            TableService::new(Service::new(key, Scheduler::RoundRobin))
+                .with_destinations(destinations)
+        };
+        let desired = Table::from_iter([service()]);
+        let mut actual = Table::from_iter([service()]);
+        actual.share_service(&key, &desired);
+        let same = std::ptr::eq(
+            actual.service(&key).unwrap(),
+            desired.service(&key).unwrap(),
+        );
+        assert_eq!(same, shared, "{count} destinations");
+    }
+}

@@ -13,7 +13,7 @@ use tracing::info;
 
 use super::advert::Command;
 use super::desired::{DesiredRouter, Inheritance};
-use super::event::Event;
+use super::event::{Event, EventSender};
 use super::host::host_address;
 use super::key::{Claimant, RouterKey};
 use super::links::Interfaces;
@@ -33,7 +33,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Attempts to remove an address once the driver has stopped.
 const LAST_ATTEMPTS: u32 = 3;
 
-/// What the netlink monitor saw.
+/// An observation of the netlink monitor.
 #[derive(Debug)]
 pub(super) enum Hint {
     AddressGone {
@@ -43,22 +43,22 @@ pub(super) enum Hint {
     LinkGone {
         link: Link,
     },
-    /// A macvlan is not up any more.
+    /// A macvlan went down.
     Lowered {
         link: Link,
     },
-    /// An interface has come up: routes by it may be gone, whether its loss counted or not.
+    /// An interface came up: its routes may be missing, whether or not its loss counted.
     Raised,
-    /// Notifications were lost: this is what there is now.
+    /// Notifications were lost: the present interfaces.
     Audit(Interfaces),
 }
 
-/// All that is desired, as of the last update.
+/// The desired state of all routers and static items, as of the last update.
 #[derive(Debug, Default)]
 pub(super) struct DesiredState {
     pub(super) routers: BTreeMap<RouterKey, Arc<DesiredRouter>>,
     virtual_links: Arc<[VirtualLink]>,
-    /// `None` as long as that is not known.
+    /// `None` until it is known.
     promoted: Option<Arc<[Link]>>,
     statics: Arc<StaticItems>,
     /// The static items with their interfaces.
@@ -80,9 +80,9 @@ pub(super) struct Actuator {
     mailbox: Arc<Mailbox>,
     commands: mpsc::Sender<Command>,
     hints: mpsc::Receiver<Hint>,
-    events: mpsc::Sender<Event>,
+    events: EventSender,
     desired: DesiredState,
-    /// Names of routers, also of those that are gone.
+    /// Names of routers, also of removed ones.
     names: BTreeMap<RouterKey, Arc<str>>,
     announcer: Announcer,
     retry_at: Option<Instant>,
@@ -125,7 +125,7 @@ impl Actuator {
         mailbox: Arc<Mailbox>,
         commands: mpsc::Sender<Command>,
         hints: mpsc::Receiver<Hint>,
-        events: mpsc::Sender<Event>,
+        events: EventSender,
     ) -> Self {
         Self {
             host,
@@ -191,7 +191,7 @@ impl Actuator {
                 last_attempts -= 1;
                 if done || last_attempts == 0 {
                     if end == End::Failed {
-                        let _ = self.events.try_send(Event::Stopped);
+                        self.events.send(Event::Stopped);
                     }
                     return;
                 }
@@ -310,16 +310,15 @@ impl Actuator {
             self.reconciler.adopt(Some(&claimant), adopted);
         }
         for entry in inheritance.routing {
-            // Not all may have been added.
+            // Some may not have been added yet.
             let adopted = Adopted::new(entry.into()).with_seen(false);
             self.reconciler.adopt(Some(&claimant), adopted);
         }
         self.links.inherit(router, name, inheritance.surplus);
     }
 
-    /// Addresses and routes come first. A macvlan is set down after that: the kernel takes a hundred times
-    /// as long for it as for an address.
-    /// Returns whether that is done, or something else is desired meanwhile.
+    /// Applies the desired state; returns `false` if it changed in between. Addresses and routes come
+    /// first, and macvlans are set down later: that takes the kernel a hundred times as long as an address.
     async fn follow(&mut self) -> bool {
         let mailbox = Arc::clone(&self.mailbox);
         // The last addresses are removed before promote_secondaries is restored.
@@ -336,7 +335,7 @@ impl Actuator {
         self.links_failed(troubles);
         let is_changed = || mailbox.is_changed();
         if !is_changed() {
-            self.judge_statics().await;
+            self.update_static_state().await;
         }
         let links = &self.desired.virtual_links;
         let held = |router: &RouterKey| self.desired.is_held(router);
@@ -396,7 +395,7 @@ impl Actuator {
         self.apply_changes().await;
         let links = &self.desired.virtual_links;
         let held = |router: &RouterKey| self.desired.is_held(router);
-        // None is made: what is missing the other process has deleted.
+        // Missing macvlans are not added: the other process has deleted them.
         let mut troubles = self.links.settle(links, held, || false).await;
         troubles.extend(self.links.lower(held, || true).await);
         let linked = troubles.is_empty();
@@ -405,18 +404,20 @@ impl Actuator {
     }
 
     /// Reports to the advert thread which static items are missing.
-    async fn judge_statics(&mut self) {
+    async fn update_static_state(&mut self) {
         let (statics, placed) = (&self.desired.statics, &self.desired.placed);
-        let judged = self.statics.judge(statics, placed, &self.reconciler);
-        if let Some(judgement) = judged.await {
+        let state = self
+            .statics
+            .update_static_state(statics, placed, &self.reconciler);
+        if let Some(state) = state.await {
             // Fails once the thread has ended; then the mailbox is closed.
-            let _ = self.commands.send(Command::Statics(judgement)).await;
+            let _ = self.commands.send(Command::Statics(state)).await;
         }
     }
 
-    /// Waits for an update, a hint, or something to become due.
+    /// Waits for an update, a hint, or the time of a retry or announcement.
     async fn wait(&mut self) -> Woken {
-        // What failed is not tried again while nothing may change.
+        // Failed changes are not retried while the state is frozen.
         let is_frozen = self.desired.is_frozen && self.desired.end.is_none();
         let retry = self.reconciler.next_timeout().filter(|_| !is_frozen);
         let due = [

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The address thread: the actuator, and the netlink monitor beside it, on a runtime of their own.
+//! The address thread: the actuator and the netlink monitor, on a runtime of their own.
 //!
-//! An address has to be on its interface before it can be announced, and clients wait for the
-//! announcement. So no other work of the program may stand before it.
+//! An address must be on its interface before it can be announced, and clients wait for the
+//! announcement. Therefore no other work of the program shares this thread.
 
 use std::io;
 use std::sync::Arc;
@@ -19,59 +19,62 @@ use lb_host::{HostPlane, Rtnetlink};
 use super::advert::Command;
 use super::buffers::widen;
 use super::error::Error;
-use super::event::Event;
+use super::event::{Event, EventSender};
 use super::host::OWNER;
 use super::links::Interfaces;
 use super::mailbox::Mailbox;
 use super::monitor::{self, Monitor, Watched};
+use super::options::DriverOptions;
 use super::routing::Watch;
-use super::spec::Options;
 use super::vmac;
 use crate::NetlinkBuffers;
 
-/// Hints that may wait for the actuator; the monitor waits when it is full.
+/// Capacity of the channel for hints; the monitor waits when it is full.
 const HINTS: usize = 64;
 
-/// What the thread works with once the advert thread runs.
+/// The parts that the thread receives once the advert thread runs.
 pub(super) struct Work {
-    /// Without one, the kernel is changed over rtnetlink.
+    /// `None`: the kernel is changed over rtnetlink.
     pub(super) manager: Option<Box<dyn HostPlane>>,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) commands: mpsc::Sender<Command>,
-    pub(super) events: mpsc::Sender<Event>,
+    pub(super) events: EventSender,
     pub(super) watched: Watched,
     pub(super) table: watch::Sender<Interfaces>,
 }
 
-/// The thread with its sockets open, and nothing to do yet. It ends when this is dropped.
+/// The thread with open sockets and no work yet. The thread ends when this is dropped.
 pub(super) struct Idle {
     work: oneshot::Sender<Work>,
     thread: Thread,
 }
 
 impl Idle {
-    /// Starts the thread, in the network namespace of the caller's.
-    pub(super) fn start(options: Options) -> Result<Self, Error> {
+    /// Starts the thread in the network namespace of the calling thread; the future resolves when
+    /// the sockets are open.
+    pub(super) fn start(options: DriverOptions) -> impl Future<Output = Result<Self, Error>> {
         let starting = Thread::start_runtime("vrrp-address", options.limit, async move || {
             options.scheduling.apply("vrrp-address");
             let netlink = open(options.netlink)?;
             let (work, orders) = oneshot::channel();
             Ok((work, run(netlink, orders)))
         });
-        let (thread, work) = starting.wait()?;
-        Ok(Self { work, thread })
+        async {
+            let (thread, work) = starting.ready().await?;
+            Ok(Self { work, thread })
+        }
     }
 
-    /// Gives the thread its work. What is returned ends when the advert thread has ended and no
+    /// Sends the work to the thread. The returned thread ends when the advert thread has ended and no
     /// address is held any more.
     pub(super) fn begin(self, work: Work) -> Thread {
-        // A thread that has ended shows when it is joined.
+        // Fails if the thread has ended; the join returns why.
         let _ = self.work.send(work);
         self.thread
     }
 }
 
-/// The sockets, registered with the runtime they were opened in.
+/// The sockets, registered with the runtime in which they were opened.
 struct Netlink {
     watcher: Watcher,
     handle: rtnetlink::Handle,
@@ -87,11 +90,11 @@ async fn run(netlink: Netlink, orders: oneshot::Receiver<Work>) {
         // A Master whose addresses are not kept in order must not continue; the owner of the driver
         // decides how to end.
         error!("{panic}; please report this");
-        let _ = events.send(Event::Stopped).await;
+        events.deliver(Event::Stopped).await;
     }
 }
 
-/// Must be called on the runtime that the sockets are used on.
+/// Opens the sockets. Must be called on the runtime that uses them.
 fn open(buffers: NetlinkBuffers) -> Result<Netlink, Error> {
     let failed = |operation| move |source: io::Error| Error::Netlink { operation, source };
     let watcher =
@@ -108,7 +111,7 @@ fn open(buffers: NetlinkBuffers) -> Result<Netlink, Error> {
     })
 }
 
-/// Runs the actuator to its end; the monitor goes with the runtime.
+/// Runs the actuator to its end; the monitor ends with the runtime.
 async fn serve(netlink: Netlink, work: Work) {
     let (hint_sender, hints) = mpsc::channel(HINTS);
     let manager = work

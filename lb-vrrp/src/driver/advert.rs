@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use lb_host::AddressKey;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::hand_over::Successor;
@@ -20,23 +21,24 @@ use self::reopen::Reopen;
 use self::statics::Statics;
 use self::take_over::Waiting;
 use super::error::Error;
-use super::event::Events;
+use super::event::EventSender;
 use super::groups::Groups;
 use super::key::RouterKey;
 use super::links::Interfaces;
 use super::mailbox::{End, Mailbox};
+use super::options::DriverOptions;
 use super::ports::Ports;
 use super::reactor::Reactor;
 use super::router::{Router, Surroundings};
 use super::routers::Routers;
 use super::socket::PacketSocket;
-use super::spec::{Configuration, Options};
-use super::statics::Judgement;
+use super::statics::StaticState;
 use super::status::{DriverStatus, Resigned};
 use super::succession::{Heir, Offer, Succession, SuccessionError};
 use super::timer::{DeadlineTimer, Lateness};
 use super::tracked::{ObjectId, Report, Tracking};
 use super::vmac::Naming;
+use crate::spec::Configuration;
 use crate::{Pacing, State};
 
 mod configure;
@@ -56,18 +58,18 @@ const COMMANDS: usize = 16;
 /// Reports taken before timers have their turn.
 const REPORTS: usize = 16;
 
-/// What the other tasks ask of the thread.
+/// Requests of other tasks to the thread.
 #[derive(Debug)]
 pub(super) enum Command {
     /// An interface in use has changed; the table says how.
     InterfacesChanged,
-    /// An address is on its interface.
+    /// An address was added to its interface.
     AddressReady {
         router: RouterKey,
         epoch: u64,
         link: u32,
         address: IpAddr,
-        /// It was there before, and stays.
+        /// The address existed before, and stays.
         keep: bool,
     },
     Reload {
@@ -85,8 +87,8 @@ pub(super) enum Command {
         done: oneshot::Sender<Result<bool, Error>>,
     },
     Offer(oneshot::Sender<Result<(Offer, Succession), SuccessionError>>),
-    /// What became of static items.
-    Statics(Judgement),
+    /// Which static items are missing.
+    Statics(StaticState),
     Shutdown(oneshot::Sender<()>),
 }
 
@@ -95,43 +97,43 @@ pub(super) struct AdvertThread {
     routers: Routers,
     groups: Groups,
     tracking: Tracking,
-    /// Of macvlans.
+    /// Names of macvlans.
     naming: Naming,
     ports: Ports,
-    /// Those that could not be opened.
+    /// Ports that could not be opened.
     reopen: Reopen,
     /// For announcements, by interface index.
     announcers: BTreeMap<u32, Arc<PacketSocket>>,
-    /// As of the last time they were looked at.
+    /// The interfaces as of the last look.
     interfaces: Interfaces,
-    /// As the monitor knows them.
+    /// The interfaces that the monitor publishes.
     table: watch::Receiver<Interfaces>,
     reactor: Reactor,
     timer: DeadlineTimer,
     mailbox: Arc<Mailbox>,
     commands: mpsc::Receiver<Command>,
-    /// What becomes of tracked objects.
+    /// Reports on tracked objects.
     reports: mpsc::Receiver<(ObjectId, Report)>,
     /// Resolves when the handle is dropped.
     handle: oneshot::Receiver<()>,
-    events: Events,
+    events: EventSender,
     /// Somebody who may take over.
     successor: Option<Successor>,
     /// The routers are another process's as yet.
     waiting: Option<Waiting>,
     lateness: Lateness,
-    options: Options,
+    options: DriverOptions,
     realtime: bool,
-    /// What limits and memory have been settled for.
+    /// The value of `realtime` for which limits and memory were set.
     settled: Option<bool>,
-    /// No router starts before.
+    /// Earliest start of a router.
     start_at: Option<Instant>,
     log_unknown_vrids: bool,
     pacing: Pacing,
     statics: Statics,
-    /// When something else than a router has something to do, as of the end of the last turn.
+    /// The earliest deadline other than that of a router, as of the end of the last turn.
     others_at: Option<Instant>,
-    /// Groups of which a member's timer has fired.
+    /// Groups with a member whose timer has fired.
     unsettled: Vec<Arc<str>>,
 }
 
@@ -144,8 +146,8 @@ impl AdvertThread {
         mailbox: Arc<Mailbox>,
         (commands, reports): (mpsc::Receiver<Command>, mpsc::Receiver<(ObjectId, Report)>),
         (handle, heir): (oneshot::Receiver<()>, Option<Heir>),
-        events: Events,
-        options: Options,
+        events: EventSender,
+        options: DriverOptions,
     ) -> Result<Self, Error> {
         let failed = |source| Error::Thread { source };
         let reactor = Reactor::new().map_err(failed)?;
@@ -209,7 +211,7 @@ impl AdvertThread {
         loop {
             self.timer.look();
             if self.reactor.has_ready() {
-                // Also when time is up: a packet that is there comes first.
+                // Also when a timer is due: packets that have arrived come first.
                 self.read_ports();
                 self.hear_successor();
             }
@@ -217,13 +219,13 @@ impl AdvertThread {
             if self.hand_over()?.is_break() {
                 return Ok(End::HandedOver);
             }
-            if self.reactor.hear() && self.listen().is_break() {
+            if self.reactor.take_woken() && self.run_commands().is_break() {
                 return Ok(End::Orderly);
             }
             let next = self.next_timeout();
             self.timer.arm(next)?;
-            if self.reactor.is_rung() || self.reactor.has_ready() {
-                // Something was left for the next turn.
+            if self.reactor.is_woken() || self.reactor.has_ready() {
+                // Work was left for the next turn.
                 self.reactor.look()?;
             } else {
                 self.reactor.wait()?;
@@ -231,7 +233,7 @@ impl AdvertThread {
         }
     }
 
-    /// When there is something to do although nothing arrives.
+    /// The earliest deadline of all routers and other tasks.
     fn next_timeout(&mut self) -> Option<Instant> {
         self.others_at = None;
         // Nearly always there is none.
@@ -253,15 +255,15 @@ impl AdvertThread {
         next
     }
 
-    /// Does what other tasks have sent, and asks to be told of more. Breaks when nobody wants the
-    /// routers any more: they have resigned.
+    /// Carries out commands and reports of other tasks, and registers for more. Breaks when the driver
+    /// is stopped or its handle dropped, after the routers have resigned.
     #[inline(never)]
-    fn listen(&mut self) -> ControlFlow<()> {
-        let waker = self.reactor.waker();
+    fn run_commands(&mut self) -> ControlFlow<()> {
+        let waker = self.reactor.waker().clone();
         let mut context = Context::from_waker(&waker);
         let mut all = false;
-        // One look at the interfaces does for many changes: the table is the latest. An address is
-        // ready only after the look that asked for it.
+        // One look at the interfaces covers many changes, because the table is the latest. An address is
+        // ready only after the look that requested it.
         let mut changed = false;
         for _ in 0..COMMANDS {
             match self.commands.poll_recv(&mut context) {
@@ -295,15 +297,14 @@ impl AdvertThread {
             return self.abandon();
         }
         if !all {
-            self.reactor.unhear();
+            self.reactor.set_woken();
         }
         ControlFlow::Continue(())
     }
 
-    /// Whether the handle has been dropped, which rings the bell.
+    /// Whether the handle has been dropped, which wakes the thread.
     fn is_abandoned(&mut self) -> bool {
-        let waker = self.reactor.waker();
-        let mut context = Context::from_waker(&waker);
+        let mut context = Context::from_waker(self.reactor.waker());
         Pin::new(&mut self.handle).poll(&mut context).is_ready()
     }
 
@@ -312,10 +313,10 @@ impl AdvertThread {
         ControlFlow::Break(())
     }
 
-    /// Stops all routers: Masters send priority 0 and their addresses are wanted no more.
+    /// Stops all routers: Masters send priority 0, and their addresses are removed.
     pub(super) fn resign(&mut self) {
         let now = Instant::now();
-        // All end for the same reason: none because another one of its group did.
+        // Each router ends by itself, not because of its group.
         self.groups = Groups::default();
         let keys: Vec<RouterKey> = self.routers.keys().cloned().collect();
         for key in keys {
@@ -323,10 +324,10 @@ impl AdvertThread {
         }
     }
 
-    /// Does something to a router, and carries out what follows for it and its group.
+    /// Calls `act` with a router, then carries out its outputs and synchronizes its group.
     fn act(&mut self, key: &RouterKey, now: Instant, act: impl FnOnce(&mut Router)) {
         if let Some(router) = self.routers.get_mut(key) {
-            router.tell_time(now);
+            router.update_clock(now);
             act(router);
             let mut around = Surroundings {
                 ports: &mut self.ports,
@@ -343,8 +344,8 @@ impl AdvertThread {
         if !self.timer.is_due(now) {
             return Ok(());
         }
-        // Who is about to take over makes sure that nothing has arrived, while the thread was not
-        // scheduled or busy with a command.
+        // Before a backup takes over, packets are read that arrived while the thread was not scheduled or
+        // busy with a command.
         let takes_over = |router: &Router| {
             let deadline = router.engine.next_timeout();
             router.engine.state() == State::Backup && deadline.is_some_and(|at| at <= now)
@@ -366,21 +367,21 @@ impl AdvertThread {
             if let Some(deadline) = router.engine.next_timeout().filter(|at| *at <= now) {
                 self.lateness
                     .record(now.saturating_duration_since(deadline));
-                router.tell_time(now);
+                router.update_clock(now);
                 router.engine.handle_timeout(now);
                 router.drain(now, &mut around);
-                if let Some(group) = self.groups.of(&router.key) {
+                if let Some(group) = self.groups.group_of(&router.key) {
                     self.unsettled.push(Arc::clone(group));
                 }
             }
         }
         if !self.unsettled.is_empty() {
-            self.settle_groups(now);
+            self.synchronize_groups(now);
         }
         Ok(())
     }
 
-    /// Does what is due and is no router's.
+    /// Runs what is due except the timers of routers.
     #[cold]
     fn run_others(&mut self, now: Instant) {
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
@@ -397,21 +398,21 @@ impl AdvertThread {
         }
     }
 
-    /// Settles the groups of which a member's timer has fired.
+    /// Synchronizes the groups with a member whose timer has fired.
     #[cold]
-    fn settle_groups(&mut self, now: Instant) {
+    fn synchronize_groups(&mut self, now: Instant) {
         let mut groups = std::mem::take(&mut self.unsettled);
         groups.sort_unstable();
         groups.dedup();
         for group in groups {
-            self.settle_group(&group, now);
+            self.synchronize_group(&group, now);
         }
     }
 
     /// Acts on the interfaces as they are now.
     fn follow_interfaces(&mut self) {
         self.interfaces = self.table.borrow().clone();
-        self.reopen.hurry();
+        self.reopen.retry_now();
         self.settle();
     }
 
@@ -426,14 +427,14 @@ impl AdvertThread {
                 keep,
             } => {
                 if let Some(router) = self.routers.get_mut(&router) {
-                    router.address_ready(epoch, link, address, keep);
+                    router.handle_address_ready(epoch, AddressKey::new(link, address), keep);
                 }
             }
             Command::Reload {
                 configuration,
                 done,
             } => {
-                // Nobody may wait for the answer any more.
+                // Fails if the caller no longer waits for the answer.
                 let _ = done.send(self.reload(*configuration));
             }
             Command::Status(reply) => {
@@ -448,7 +449,7 @@ impl AdvertThread {
             Command::Offer(done) => {
                 let _ = done.send(self.offer());
             }
-            Command::Statics(judgement) => self.follow_statics(judgement),
+            Command::Statics(state) => self.follow_statics(state),
             Command::Shutdown(done) => {
                 self.resign();
                 let _ = done.send(());
@@ -464,7 +465,7 @@ impl AdvertThread {
                 .routers
                 .values()
                 .map(|router| {
-                    let group = self.groups.of(&router.key).cloned();
+                    let group = self.groups.group_of(&router.key).cloned();
                     router.status(group, self.tracking.of_router(&router.key))
                 })
                 .collect(),
@@ -485,7 +486,7 @@ impl AdvertThread {
     }
 }
 
-/// Of a deadline that may be none yet and another one the earlier.
+/// Lowers `next` to `at` if `at` is earlier.
 fn keep_earlier(next: &mut Option<Instant>, at: Instant) {
     if next.is_none_or(|next| at < next) {
         *next = Some(at);

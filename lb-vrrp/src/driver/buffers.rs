@@ -9,12 +9,12 @@ use nix::sys::socket::{getsockopt, setsockopt};
 
 use crate::NetlinkBuffer;
 
-/// Gives a netlink socket the room that was asked for, unless it has more.
+/// Sets the receive buffer of a netlink socket to the requested size, unless it is larger.
 pub(super) fn widen(socket: &impl AsFd, asked: Option<NetlinkBuffer>) -> io::Result<()> {
     let Some(NetlinkBuffer { bytes, force }) = asked else {
         return Ok(());
     };
-    // As the kernel counts.
+    // The kernel doubles the value.
     let limit = usize::try_from(i32::MAX / 2).unwrap_or(usize::MAX);
     let bytes = usize::try_from(bytes).unwrap_or(limit).min(limit);
     if getsockopt(socket, RcvBuf)? >= bytes * 2 {
@@ -23,7 +23,9 @@ pub(super) fn widen(socket: &impl AsFd, asked: Option<NetlinkBuffer>) -> io::Res
     if force {
         match setsockopt(socket, RcvBufForce, &bytes) {
             Ok(()) => return Ok(()),
-            Err(error) => tracing::warn!(%error, bytes, "netlink buffer not beyond the limit"),
+            Err(error) => {
+                tracing::warn!(%error, bytes, "cannot set a netlink buffer beyond net.core.rmem_max")
+            }
         }
     }
     Ok(setsockopt(socket, RcvBuf, &bytes)?)
@@ -34,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_netlink_socket_has_what_was_asked_for_and_no_less_than_before() {
+    fn a_netlink_buffer_is_set_as_requested_and_never_reduced() {
         let socket = netlink_sys::Socket::new(netlink_sys::protocols::NETLINK_ROUTE).unwrap();
         let before = getsockopt(&socket, RcvBuf).unwrap();
         widen(&socket, None).unwrap();

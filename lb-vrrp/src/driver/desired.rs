@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The desired state of a router: what the host is to have for it, and how that is announced.
+//! The desired state of a router: the objects of the host, and their announcements.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::{Announcements, VirtualAddress};
 pub(super) struct Prepared {
     pub(super) address: Arc<VirtualAddress>,
     pub(super) link: Arc<Link>,
-    /// `None` where there is nothing to announce by: no ARP on the interface.
+    /// `None` on an interface without ARP.
     pub(super) announcement: Option<Announcement>,
     /// Period of announcements beside the router's own refresh.
     pub(super) extra: Option<Duration>,
@@ -28,12 +28,12 @@ impl Prepared {
     }
 }
 
-/// A frame and the socket it leaves by.
+/// A frame, and the socket that sends it.
 #[derive(Clone, Debug)]
 pub(super) struct Announcement {
     pub(super) socket: Arc<PacketSocket>,
     pub(super) frame: Arc<[u8]>,
-    /// Where the frame waits for its turn, sent by the address thread alone.
+    /// The lane of a paced announcement, which only the address thread sends.
     pub(super) lane: Option<Lane>,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Burst {
 
 impl Burst {
     /// The burst of a new master.
-    pub(super) const fn of(policy: &Announcements) -> Self {
+    pub(super) const fn new(policy: &Announcements) -> Self {
         Self {
             repeat: policy.repeat,
             delay: policy.delay,

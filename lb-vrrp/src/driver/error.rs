@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What keeps the driver from doing what it was asked.
+//! Errors of the driver.
 
 use std::fmt;
 use std::io;
@@ -12,24 +12,24 @@ use super::succession::SuccessionError;
 use crate::State;
 use crate::spec::SpecError;
 
-/// Why the driver did not start, reload or stop as asked.
+/// Why the driver could not start, reload or stop.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The configuration breaks a rule.
     #[error(transparent)]
     Specification(#[from] SpecError),
-    /// There is no such interface.
+    /// An interface does not exist.
     #[error("router {router}: no interface {interface}; there are {}", existing.join(", "))]
     InterfaceNotFound {
         /// The router's name.
         router: String,
-        /// The interface it wants.
+        /// The missing interface.
         interface: String,
         /// The interfaces that exist.
         existing: Vec<String>,
     },
-    /// A macvlan cannot have the name that it is to have.
+    /// Another interface has the name of a macvlan.
     #[error("router {router}: {interface} is the name of another interface")]
     NameTaken {
         /// The router's name.
@@ -37,57 +37,57 @@ pub enum Error {
         /// The name.
         interface: String,
     },
-    /// A virtual MAC address on an interface that has none of its own.
+    /// A router with a virtual MAC address is on an interface without a MAC address.
     #[error("router {router}: {interface} has no MAC address, so it can have no virtual one")]
     NotEthernet {
         /// The router's name.
         router: String,
-        /// Its interface.
+        /// The interface.
         interface: String,
     },
     /// The process lacks a capability in its network namespace.
     #[error("{operation} needs {capability}")]
     MissingCapability {
-        /// What is missing.
+        /// The missing capability.
         capability: Capability,
-        /// What it is needed for.
+        /// The operation that needs it.
         operation: &'static str,
-        /// What the kernel said.
+        /// The error of the kernel.
         source: io::Error,
     },
-    /// The kernel could not be asked about interfaces and addresses.
+    /// A netlink operation on interfaces or addresses failed.
     #[error("cannot {operation} by netlink")]
     Netlink {
-        /// What was asked.
+        /// The operation.
         operation: &'static str,
-        /// What the kernel said.
+        /// The error of the kernel.
         source: io::Error,
     },
     /// A socket on an interface could not be opened.
     #[error("cannot open the {kind} socket on {interface}")]
     Socket {
-        /// Which socket.
+        /// The kind of socket.
         kind: &'static str,
         /// The interface.
         interface: String,
-        /// What the kernel said.
+        /// The error of the kernel.
         source: io::Error,
     },
-    /// The driver has ended before.
+    /// The driver has ended already.
     #[error("the driver has stopped")]
     Stopped,
-    /// A thread or its runtime could not be made.
+    /// A thread or its runtime could not be created.
     #[error("cannot start a thread")]
     Thread {
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// There is no router of that name.
+    /// No router has this name.
     #[error("there is no virtual router {router}; {}", listed(existing))]
     UnknownRouter {
-        /// The name that was asked for.
+        /// The unknown name.
         router: String,
-        /// The names there are.
+        /// The names of all routers.
         existing: Vec<String>,
     },
     /// A router that is not master cannot step down.
@@ -95,20 +95,20 @@ pub enum Error {
     NotMaster {
         /// The router's name.
         router: String,
-        /// Its state.
+        /// The state of the router.
         state: State,
-        /// Who is master, if it knows.
+        /// The address of the master, if known.
         master: Option<IpAddr>,
     },
-    /// Something took longer than [`Options::limit`](super::Options::limit).
+    /// An operation took longer than [`DriverOptions::limit`](super::DriverOptions::limit).
     #[error("{operation} took longer than {limit:?}")]
     TimedOut {
-        /// What was asked.
+        /// The operation.
         operation: &'static str,
         /// The limit.
         limit: Duration,
     },
-    /// Routers did not change hands.
+    /// The handover to another process failed.
     #[error(transparent)]
     Succession(#[from] SuccessionError),
 }
@@ -139,7 +139,7 @@ fn listed(existing: &[String]) -> String {
 }
 
 fn known(master: Option<IpAddr>) -> String {
-    master.map_or_else(String::new, |of| format!(" ({of} is)"))
+    master.map_or_else(String::new, |master| format!(" ({master} is)"))
 }
 
 impl Error {
@@ -168,7 +168,7 @@ impl Error {
             }
         } else {
             Self::Netlink {
-                operation: "look for left-over virtual interfaces",
+                operation: "look for stale virtual interfaces",
                 source,
             }
         }
@@ -183,23 +183,23 @@ impl Error {
             }
         } else {
             Self::Netlink {
-                operation: "remove left-over addresses",
+                operation: "remove stale addresses",
                 source: error.source,
             }
         }
     }
 }
 
-/// A macvlan could not be made, changed or deleted.
+/// A macvlan could not be added, changed or deleted.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {operation} {interface}")]
 #[non_exhaustive]
 pub struct InterfaceError {
-    /// What was tried.
+    /// The operation that failed.
     pub operation: InterfaceOperation,
     /// The macvlan.
     pub interface: String,
-    /// What the kernel said.
+    /// The error of the kernel.
     pub source: io::Error,
 }
 
@@ -217,7 +217,7 @@ impl InterfaceError {
     }
 }
 
-/// What is done to a macvlan.
+/// An operation on a macvlan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InterfaceOperation {
@@ -261,18 +261,18 @@ impl fmt::Display for Capability {
     }
 }
 
-/// An address could not be put on an interface, or taken from it.
+/// An address could not be added to an interface, or removed from it.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {operation} {address} {} {interface}", operation.preposition())]
 #[non_exhaustive]
 pub struct AddressError {
-    /// What was tried.
+    /// The operation that failed.
     pub operation: AddressOperation,
     /// The address.
     pub address: IpAddr,
     /// The interface.
     pub interface: String,
-    /// What the kernel said.
+    /// The error of the kernel.
     pub source: io::Error,
 }
 
@@ -292,7 +292,7 @@ impl AddressError {
     }
 }
 
-/// What is done to an address.
+/// An operation on an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AddressOperation {
@@ -300,9 +300,9 @@ pub enum AddressOperation {
     Add,
     /// `ip address delete`
     Remove,
-    /// Dropping packets to it.
+    /// Drop packets to the address.
     Shield,
-    /// Letting packets to it pass again.
+    /// Stop dropping packets to the address.
     Unshield,
 }
 

@@ -1,226 +1,267 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the driver tells its owner.
+//! Events of a driver.
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use lb_host::RoutingEntry;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
 
-use super::error::{AddressError, InterfaceError};
+use super::error::{AddressError, Error, InterfaceError};
 use super::routing::RouteError;
 use super::status::StaticProblem;
 use super::tracked::ObjectId;
 use crate::track::Verdict;
 use crate::{FaultReason, Notice, Priority, Rejected, State, Transition, Vrid};
 
-/// Something happened. Events are told, never asked for: nothing waits for the reader, and what
-/// does not fit the channel is counted in
-/// [`DriverStatus::events_dropped`](super::DriverStatus::events_dropped).
+/// An event of a driver. The driver does not wait for the reader: events that do not fit the channel
+/// are dropped, and counted in [`DriverStatus::events_dropped`](super::DriverStatus::events_dropped).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// A router changed its state. Adverts are sent and addresses under way when this is told.
+    /// A router changed its state. Its adverts are sent and its addresses are being changed by then.
     #[non_exhaustive]
     Transitioned {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
         /// From, to, and why.
         transition: Transition,
-        /// Its effective priority.
+        /// The effective priority of the router.
         priority: Priority,
     },
-    /// A packet was discarded. Told once per router, sender and kind of reason in 30 s.
+    /// A packet was discarded. Sent once in 30 s per router, sender and kind of reason.
     #[non_exhaustive]
     Rejected {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
         /// Sender.
         source: IpAddr,
-        /// What was wrong with the packet.
+        /// The fault of the packet.
         reason: Rejected,
-        /// Packets like this that were not told since the last time.
+        /// Number of similar packets since the last such event.
         suppressed: u64,
     },
-    /// The engine saw something that an operator should know.
+    /// The engine noticed a condition that an operator should know.
     #[non_exhaustive]
     Noticed {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
-        /// What it saw.
+        /// The condition.
         notice: Notice,
     },
-    /// An address could not be added or removed; it is tried again every second. Told once until
-    /// it succeeds.
+    /// An address could not be added or removed. The driver tries again every second; the event is sent
+    /// once until that succeeds.
     #[non_exhaustive]
     AddressFailed {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
-        /// What failed.
+        /// The error.
         error: Arc<AddressError>,
     },
-    /// Somebody else had deleted a virtual address of a Master, and it was put back.
+    /// Another program had deleted a virtual address of a Master, and the driver added it again.
     #[non_exhaustive]
     AddressRestored {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
         /// The address.
         address: IpAddr,
         /// The interface.
         interface: Arc<str>,
     },
-    /// A route or rule could not be added or removed; it is tried again every second. Told once
-    /// until it succeeds.
+    /// A route or rule could not be added or removed. The driver tries again every second; the event is
+    /// sent once until that succeeds.
     #[non_exhaustive]
     RouteFailed {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
-        /// What failed.
+        /// The error.
         error: Arc<RouteError>,
     },
-    /// A route or rule of a Master was gone, and was put back.
+    /// A route or rule of a Master was missing, and the driver added it again.
     #[non_exhaustive]
     RouteRestored {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
         /// The route or rule.
         entry: RoutingEntry,
     },
-    /// A static item is not in its place and could not be put there, or is in its place again.
+    /// A static item is missing and could not be added, or is present again.
     #[non_exhaustive]
     StaticChanged {
         /// The item, by its [name](crate::StaticItems::names).
         item: Arc<str>,
-        /// Why it is not there; `None`: it is.
+        /// Why the item is missing; `None` if it is present.
         problem: Option<StaticProblem>,
     },
-    /// Something or somebody had taken a static item away, and it was put back.
+    /// A static item was deleted externally, and the driver added it again.
     #[non_exhaustive]
     StaticRestored {
         /// The item, by its [name](crate::StaticItems::names).
         item: Arc<str>,
     },
-    /// The macvlan of a router's virtual MAC address could not be made, changed or deleted; it is
-    /// tried again every second. Told once until it succeeds.
+    /// The macvlan of a router's virtual MAC address could not be made, changed or deleted. The driver
+    /// tries again every second; the event is sent once until that succeeds.
     #[non_exhaustive]
     InterfaceFailed {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
-        /// What failed.
+        /// The error.
         error: Arc<InterfaceError>,
     },
-    /// What a router needs of its interfaces came or went: carrier, or a source for adverts.
+    /// The interfaces of a router gained or lost what it needs: carrier, or a source for adverts.
     #[non_exhaustive]
     LinkChanged {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
-        /// Its interface.
+        /// The interface of the router.
         interface: Arc<str>,
         /// The fault of the link; `None` once it has ended.
         problem: Option<LinkProblem>,
     },
-    /// What a router tracks has changed its priority.
+    /// Tracking changed the priority of a router.
     #[non_exhaustive]
     PriorityChanged {
         /// The router's name.
         router: Arc<str>,
-        /// Its VRID.
+        /// The VRID of the router.
         vrid: Vrid,
         /// The effective priority before.
         from: Priority,
         /// The effective priority from now on.
         to: Priority,
     },
-    /// A tracked object counts as something else now.
+    /// The verdict of a tracked object changed.
     #[non_exhaustive]
     ObjectChanged {
         /// The object.
         object: ObjectId,
-        /// What is known of it.
+        /// The verdict of the object.
         verdict: Verdict,
     },
-    /// A sync group changed its state; its routers' transitions are told beside it.
+    /// A sync group changed its state; the transitions of its routers are events of their own.
     #[non_exhaustive]
     GroupChanged {
         /// The group's name.
         group: Arc<str>,
-        /// Its state before.
+        /// The state before the change.
         from: State,
-        /// Its state from now on.
+        /// The state after the change.
         to: State,
     },
-    /// The advert thread ended without being asked to; the addresses have been removed.
+    /// The advert thread ended unexpectedly; the addresses have been removed.
     #[non_exhaustive]
     Stopped,
 }
 
-/// The sending side: it never waits.
+/// The events of a [`Driver`](super::Driver). One thing that happens to a router precedes the next
+/// one; events of different threads of the driver may overtake each other.
 #[derive(Debug)]
-pub(super) struct Events {
-    sender: mpsc::Sender<Event>,
-    dropped: u64,
-}
+pub struct Events(mpsc::Receiver<Event>);
 
 impl Events {
-    pub(super) const fn new(sender: mpsc::Sender<Event>) -> Self {
-        Self { sender, dropped: 0 }
+    /// Waits for the next event; `None` when the driver has ended and all events are received.
+    ///
+    /// # Cancel safety
+    ///
+    /// No event is lost when the future is dropped.
+    pub async fn recv(&mut self) -> Option<Event> {
+        self.0.recv().await
     }
 
-    pub(super) fn tell(&mut self, event: Event) {
+    /// Returns the next event if there is one already, and `None` otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stopped`] when the driver has ended and all events are received.
+    pub fn try_recv(&mut self) -> Result<Option<Event>, Error> {
+        match self.0.try_recv() {
+            Ok(event) => Ok(Some(event)),
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => Err(Error::Stopped),
+        }
+    }
+}
+
+/// Sends events without waiting.
+#[derive(Clone, Debug)]
+pub(super) struct EventSender {
+    sender: mpsc::Sender<Event>,
+    dropped: Arc<AtomicU64>,
+}
+
+/// Returns the two ends of a channel that holds `capacity` events, at least one.
+pub(super) fn channel(capacity: usize) -> (EventSender, Events) {
+    let (sender, events) = mpsc::channel(capacity.max(1));
+    let dropped = Arc::default();
+    (EventSender { sender, dropped }, Events(events))
+}
+
+impl EventSender {
+    /// Sends an event, or counts the event as dropped if the channel is full.
+    pub(super) fn send(&self, event: Event) {
         if self.sender.try_send(event).is_err() {
-            self.dropped += 1;
+            self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    pub(super) const fn dropped(&self) -> u64 {
-        self.dropped
+    /// Sends an event that must not be dropped; waits while the channel is full.
+    pub(super) async fn deliver(&self, event: Event) {
+        // Fails without a reader.
+        let _ = self.sender.send(event).await;
+    }
+
+    /// Number of events that did not fit the channel.
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
     }
 }
 
-/// What keeps a router in [`State::Fault`](crate::State::Fault).
+/// The problem that keeps a router in [`State::Fault`](crate::State::Fault).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum LinkProblem {
-    /// An interface that it or one of its addresses needs is not there.
+    /// An interface of the router or of one of its addresses is missing.
     #[error("interface missing")]
     Missing,
     /// An interface is not up or has no carrier.
     #[error("interface down")]
     Down,
-    /// Its interface has no IPv4 address that is not a virtual one.
+    /// The interface has no IPv4 address except virtual ones.
     #[error("no IPv4 address for interface")]
     NoSource,
-    /// Its sockets could not be opened.
+    /// The sockets of the router could not be opened.
     #[error("no socket on interface")]
     NoSocket,
-    /// The source address it was given is not on its interface.
+    /// The configured source address is not on the interface.
     #[error("source address missing")]
     SourceMissing,
-    /// It is to send to unicast peers only, and has none.
+    /// The router sends to unicast peers only, and has none.
     #[error("no unicast peer")]
     NoPeer,
 }
 
 impl LinkProblem {
-    /// All there are.
+    /// All problems.
     pub(super) const ALL: [Self; 6] = [
         Self::Missing,
         Self::Down,
@@ -230,7 +271,8 @@ impl LinkProblem {
         Self::NoPeer,
     ];
 
-    /// What it is to the engine.
+    /// The fault of the engine for this problem.
+    #[must_use]
     pub const fn fault(self) -> FaultReason {
         match self {
             Self::Missing => FaultReason::InterfaceMissing,

@@ -5,28 +5,28 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::key::RouterKey;
-use super::spec::Configuration;
 use super::status::GroupStatus;
 use crate::State;
 use crate::group::{Request, Status, SyncGroup};
+use crate::spec::Configuration;
 
-/// A group by its name, and the state that was told last.
+/// A sync group, and the state that was reported last.
 #[derive(Debug)]
 struct Group {
     sync: SyncGroup<RouterKey>,
-    told: State,
+    reported: State,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     groups: BTreeMap<Arc<str>, Group>,
-    of: BTreeMap<RouterKey, Arc<str>>,
+    by_router: BTreeMap<RouterKey, Arc<str>>,
 }
 
 impl Groups {
-    /// Takes another configuration. A group that stays keeps its members that stay.
+    /// Applies another configuration. A group that remains keeps the members that remain.
     pub(super) fn configure(&mut self, to: &Configuration) {
-        self.of = to
+        self.by_router = to
             .groups
             .iter()
             .flat_map(|group| {
@@ -34,19 +34,23 @@ impl Groups {
                 let members = to
                     .routers
                     .iter()
-                    .filter(|of| group.members.contains(&of.name));
+                    .filter(|spec| group.members.contains(&spec.name));
                 members.map(move |spec| (RouterKey::of(spec), Arc::clone(&name)))
             })
             .collect();
-        let wanted: Vec<Arc<str>> = to.groups.iter().map(|of| of.name.as_str().into()).collect();
+        let wanted: Vec<Arc<str>> = to
+            .groups
+            .iter()
+            .map(|group| group.name.as_str().into())
+            .collect();
         self.groups.retain(|name, _| wanted.contains(name));
         for name in wanted {
-            let members = self.of.iter().filter(|(_, group)| **group == name);
+            let members = self.by_router.iter().filter(|(_, group)| **group == name);
             let members: Vec<RouterKey> = members.map(|(key, _)| key.clone()).collect();
             let Some(group) = self.groups.get_mut(&name) else {
                 let sync = SyncGroup::new(members);
-                let told = State::Initialize;
-                self.groups.insert(name, Group { sync, told });
+                let reported = State::Initialize;
+                self.groups.insert(name, Group { sync, reported });
                 continue;
             };
             let gone: Vec<RouterKey> = group
@@ -64,13 +68,13 @@ impl Groups {
         }
     }
 
-    /// The group a router is in.
-    pub(super) fn of(&self, key: &RouterKey) -> Option<&Arc<str>> {
-        // Asked for each advert, and often empty.
-        if self.of.is_empty() {
+    /// The group that a router is a member of.
+    pub(super) fn group_of(&self, key: &RouterKey) -> Option<&Arc<str>> {
+        // Called for each advert, and often empty.
+        if self.by_router.is_empty() {
             return None;
         }
-        self.of.get(key)
+        self.by_router.get(key)
     }
 
     pub(super) fn names(&self) -> Vec<Arc<str>> {
@@ -84,8 +88,8 @@ impl Groups {
             .unwrap_or_default()
     }
 
-    /// Brings a group into order; says what it was and is if that has changed.
-    pub(super) fn settle(
+    /// Synchronizes the members of a group; returns the state before and after if it has changed.
+    pub(super) fn synchronize(
         &mut self,
         name: &str,
         visit: impl FnMut(&RouterKey, Option<Request>) -> Option<Status>,
@@ -93,8 +97,8 @@ impl Groups {
         let group = self.groups.get_mut(name)?;
         group.sync.settle(visit);
         let state = group.sync.state();
-        let told = std::mem::replace(&mut group.told, state);
-        (told != state).then_some((told, state))
+        let reported = std::mem::replace(&mut group.reported, state);
+        (reported != state).then_some((reported, state))
     }
 
     pub(super) fn status(

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The owner's end of a running driver.
+//! Control of a running driver.
 
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use lb_host::thread::Thread;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 use super::advert::Command;
@@ -15,19 +15,20 @@ use super::host::warn_of_unshielded;
 use super::links::Interfaces;
 use super::monitor::Watched;
 use super::needs::{interfaces_of, other_interfaces};
+use super::options::DriverOptions;
 use super::presence::Presence;
-use super::spec::{Configuration, Options};
 use super::status::{DriverStatus, Resigned};
 use super::succession::{Offer, Succession};
 use super::tracked::{self, ObjectId, Report, ScriptRunner, TrackerTask};
 use super::{validate, vmac};
+use crate::spec::Configuration;
 
 /// Controls a running driver.
 ///
 /// Dropping it stops the driver as [`shutdown`](Self::shutdown) does, without waiting: Masters
 /// send priority 0 at once, and addresses are removed as long as the process lives.
 #[derive(Debug)]
-pub struct DriverHandle {
+pub struct Driver {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) reports: mpsc::Sender<(ObjectId, Report)>,
     /// Runs scripts, watches files; made when there is something to track.
@@ -43,10 +44,10 @@ pub struct DriverHandle {
     pub(super) scripts: Arc<dyn ScriptRunner>,
     /// Somebody drops packets to addresses.
     pub(super) filtered: bool,
-    pub(super) options: Options,
+    pub(super) options: DriverOptions,
 }
 
-impl DriverHandle {
+impl Driver {
     /// Replaces all that runs by `configuration`, as a difference: a router with the same VRID,
     /// interface, version and virtual MAC address keeps its state, and its addresses change by what differs; a new one
     /// starts; one that is gone resigns. Adverts go on meanwhile, and equal specifications change
@@ -57,9 +58,9 @@ impl DriverHandle {
     ///
     /// # Errors
     ///
-    /// What [`Driver::start`](super::Driver::start) checks is checked first, and then nothing has
+    /// What [`Driver::start`](Self::start) checks is checked first, and then nothing has
     /// changed. [`Error::Stopped`] if the driver has ended, [`Error::TimedOut`] after
-    /// [`Options::limit`].
+    /// [`DriverOptions::limit`].
     pub async fn reload(&self, configuration: impl Into<Configuration>) -> Result<(), Error> {
         let deadline = self.deadline();
         let configuration = configuration.into();
@@ -91,7 +92,7 @@ impl DriverHandle {
         if result.is_ok() {
             self.watched.set(watched, &delays, &polls);
             let limit = self.options.limit;
-            tracked::track(&self.tracker, objects, &self.scripts, &self.reports, limit)?;
+            tracked::track(&self.tracker, objects, &self.scripts, &self.reports, limit).await?;
         }
         result
     }
@@ -101,7 +102,7 @@ impl DriverHandle {
     ///
     /// # Errors
     ///
-    /// [`Error::Stopped`] if the driver has ended, [`Error::TimedOut`] after [`Options::limit`].
+    /// [`Error::Stopped`] if the driver has ended, [`Error::TimedOut`] after [`DriverOptions::limit`].
     pub async fn report(&self, object: ObjectId, report: Report) -> Result<(), Error> {
         let sent = self.reports.send((object, report));
         self.bounded("report", self.deadline(), sent)
@@ -125,7 +126,7 @@ impl DriverHandle {
     ///
     /// [`Error::UnknownRouter`] with those there are, [`Error::NotMaster`]; nothing has changed
     /// then. [`Error::Stopped`] if the driver has ended, [`Error::TimedOut`] after
-    /// [`Options::limit`].
+    /// [`DriverOptions::limit`].
     pub async fn resign(&self, router: &str) -> Result<Resigned, Error> {
         let router = router.to_owned();
         let command = |done| Command::Resign { router, done };
@@ -138,7 +139,7 @@ impl DriverHandle {
     /// # Errors
     ///
     /// [`Error::UnknownRouter`] with those there are; [`Error::Stopped`] if the driver has ended,
-    /// [`Error::TimedOut`] after [`Options::limit`].
+    /// [`Error::TimedOut`] after [`DriverOptions::limit`].
     pub async fn resume(&self, router: &str) -> Result<bool, Error> {
         let router = router.to_owned();
         let command = |done| Command::Resume { router, done };
@@ -146,7 +147,7 @@ impl DriverHandle {
     }
 
     /// Offers the routers to another process, which takes them over by
-    /// [`Driver::take_over`](super::Driver::take_over). They run on until it has all it needs; then
+    /// [`Driver::take_over`](Self::take_over). They run on until it has all it needs; then
     /// the driver ends here, without priority 0 and with its addresses in place, and
     /// [`Succession::outcome`] says so. If the other one fails, ends or is too slow, they run on as
     /// if nothing had been. See also [`release`](Self::release).
@@ -154,7 +155,7 @@ impl DriverHandle {
     /// # Errors
     ///
     /// [`Error::Succession`] if another offer is open or the system refuses. [`Error::Stopped`] if
-    /// the driver has ended, [`Error::TimedOut`] after [`Options::limit`].
+    /// the driver has ended, [`Error::TimedOut`] after [`DriverOptions::limit`].
     pub async fn offer(&self) -> Result<(Offer, Succession), Error> {
         Ok(self.ask("offer", Command::Offer).await??)
     }
@@ -165,7 +166,7 @@ impl DriverHandle {
     ///
     /// # Errors
     ///
-    /// [`Error::TimedOut`] after [`Options::limit`].
+    /// [`Error::TimedOut`] after [`DriverOptions::limit`].
     pub async fn release(mut self) -> Result<(), Error> {
         let deadline = self.deadline();
         self.end(deadline).await
@@ -176,7 +177,7 @@ impl DriverHandle {
     ///
     /// # Errors
     ///
-    /// [`Error::TimedOut`] after [`Options::limit`]; [`Error::Stopped`] if the driver had ended
+    /// [`Error::TimedOut`] after [`DriverOptions::limit`]; [`Error::Stopped`] if the driver had ended
     /// before.
     pub async fn shutdown(mut self) -> Result<(), Error> {
         let deadline = self.deadline();
@@ -194,11 +195,7 @@ impl DriverHandle {
 
     /// Waits for the threads beside the advert thread.
     async fn end(&mut self, deadline: Instant) -> Result<(), Error> {
-        let tracker = self
-            .tracker
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(tracker) = tracker.take() {
+        if let Some(tracker) = self.tracker.get_mut().take() {
             self.bounded("ending scripts", deadline, tracker.stop())
                 .await?;
         }

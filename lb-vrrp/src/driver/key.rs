@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::spec::RouterSpec;
+use crate::spec::RouterSpec;
 use crate::{AddressFamily, Vrid};
 
 /// The identity of a router: two specifications with the same key are the same router with different
@@ -24,7 +24,7 @@ impl RouterKey {
         }
     }
 
-    /// The port that adverts leave and arrive by.
+    /// The port through which adverts are sent and received.
     pub(super) fn port(&self) -> PortKey {
         (Arc::clone(&self.interface), self.family)
     }

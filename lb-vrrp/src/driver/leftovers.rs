@@ -11,10 +11,10 @@ use super::host::{OWNER, host_address};
 use super::links::Interfaces;
 use super::needs::interface_of;
 use super::presence::Presence;
-use super::spec::{Configuration, RouterSpec};
 use super::vmac::Naming;
 use super::{statics, validate, vmac};
 use crate::VirtualAddress;
+use crate::spec::{Configuration, RouterSpec};
 use lb_host::rtnetlink::Kept;
 use lb_host::{AddressKey, Change, HostPlane, Link, Rtnetlink};
 

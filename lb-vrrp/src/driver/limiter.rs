@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Tells of rejected packets once in a while per sender and kind of reason.
+//! Rate limits for reports of rejected packets and of unknown virtual routers.
 
 use std::mem::{Discriminant, discriminant};
 use std::net::IpAddr;
@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 
 use crate::{Rejected, Vrid};
 
-/// How long a sender's further packets of the same kind are only counted.
+/// Time after a report in which further packets of the same sender and kind are only counted.
 const QUIET: Duration = Duration::from_secs(30);
-/// Senders and kinds remembered; forged sources must not take memory.
+/// Largest number of remembered entries: forged sources must not take memory.
 const ENTRIES: usize = 64;
 
-/// A virtual router that was not heard for so long is a new one.
+/// Silence after which a virtual router counts as a new one.
 const AWAY: Duration = Duration::from_secs(600);
 
+/// Limits reports of rejected packets per sender and kind of reason.
 #[derive(Debug, Default)]
 pub(super) struct RejectedLimiter(Vec<Entry>);
 
@@ -22,12 +23,12 @@ pub(super) struct RejectedLimiter(Vec<Entry>);
 struct Entry {
     source: IpAddr,
     kind: Discriminant<Rejected>,
-    told: Instant,
+    reported: Instant,
     suppressed: u64,
 }
 
 impl RejectedLimiter {
-    /// Whether to tell of this packet; if so, how many like it were not told since the last.
+    /// Returns the number of similar packets since the last report, if this packet is to be reported.
     pub(super) fn admit(&mut self, now: Instant, source: IpAddr, reason: &Rejected) -> Option<u64> {
         let kind = discriminant(reason);
         let known = self
@@ -35,16 +36,16 @@ impl RejectedLimiter {
             .iter_mut()
             .find(|entry| entry.source == source && entry.kind == kind);
         if let Some(entry) = known {
-            if now.saturating_duration_since(entry.told) < QUIET {
+            if now.saturating_duration_since(entry.reported) < QUIET {
                 entry.suppressed += 1;
                 return None;
             }
-            entry.told = now;
+            entry.reported = now;
             return Some(std::mem::take(&mut entry.suppressed));
         }
         if self.0.len() >= ENTRIES {
             self.0
-                .retain(|entry| now.saturating_duration_since(entry.told) < QUIET);
+                .retain(|entry| now.saturating_duration_since(entry.reported) < QUIET);
         }
         if self.0.len() >= ENTRIES {
             return None;
@@ -52,46 +53,47 @@ impl RejectedLimiter {
         self.0.push(Entry {
             source,
             kind,
-            told: now,
+            reported: now,
             suppressed: 0,
         });
         Some(0)
     }
 }
 
-/// Tells of each virtual router that is none of ours once, and again when it has been away.
+/// Limits reports of virtual routers that are not configured: one report for each, and another one
+/// after [`AWAY`].
 #[derive(Debug, Default)]
-pub(super) struct Strangers(Vec<Stranger>);
+pub(super) struct UnknownSources(Vec<UnknownSource>);
 
 #[derive(Debug)]
-struct Stranger {
+struct UnknownSource {
     vrid: Vrid,
     source: IpAddr,
-    heard: Instant,
+    last_seen: Instant,
 }
 
-impl Strangers {
-    /// Whether to tell of this one. Where there are too many, the one that was not heard for the
-    /// longest time makes room; not if it was heard lately, so that forged ones fill no log.
+impl UnknownSources {
+    /// Returns whether this virtual router is to be reported. A full list drops the entry with the
+    /// longest silence, unless that is shorter than [`QUIET`]: forged sources must not fill the log.
     pub(super) fn admit(&mut self, now: Instant, vrid: Vrid, source: IpAddr) -> bool {
-        let silent = |of: &Stranger| now.saturating_duration_since(of.heard);
+        let silence = |entry: &UnknownSource| now.saturating_duration_since(entry.last_seen);
         let mut all = self.0.iter_mut();
-        if let Some(known) = all.find(|of| of.vrid == vrid && of.source == source) {
-            let back = silent(known) >= AWAY;
-            known.heard = now;
-            return back;
+        if let Some(known) = all.find(|entry| entry.vrid == vrid && entry.source == source) {
+            let is_back = silence(known) >= AWAY;
+            known.last_seen = now;
+            return is_back;
         }
-        let new = Stranger {
+        let new = UnknownSource {
             vrid,
             source,
-            heard: now,
+            last_seen: now,
         };
         if self.0.len() < ENTRIES {
             self.0.push(new);
             return true;
         }
-        match self.0.iter_mut().min_by_key(|of| of.heard) {
-            Some(oldest) if silent(oldest) >= QUIET => {
+        match self.0.iter_mut().min_by_key(|entry| entry.last_seen) {
+            Some(oldest) if silence(oldest) >= QUIET => {
                 *oldest = new;
                 true
             }
@@ -107,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_packet_of_a_kind_and_sender_is_told_and_the_others_are_counted() {
+    fn one_packet_of_a_kind_and_sender_is_reported_and_the_others_are_counted() {
         let mut limiter = RejectedLimiter::default();
         let start = Instant::now();
         let first = IpAddr::from([192, 0, 2, 1]);
@@ -129,54 +131,56 @@ mod tests {
         let start = Instant::now();
         let sender = |number: u32| IpAddr::from(Ipv4Addr::from(number));
         let reason = Rejected::AuthenticationFailure;
-        let told = (0..1000)
+        let reported = (0..1000)
             .filter(|&number| limiter.admit(start, sender(number), &reason).is_some())
             .count();
-        assert_eq!(told, ENTRIES);
+        assert_eq!(reported, ENTRIES);
         assert_eq!(limiter.admit(start + QUIET, sender(5000), &reason), Some(0));
         assert!(limiter.0.len() <= ENTRIES);
     }
 
     #[test]
-    fn a_stranger_is_told_once_and_again_when_it_has_been_away() {
-        let mut strangers = Strangers::default();
+    fn an_unknown_source_is_reported_once_and_again_after_a_long_silence() {
+        let mut sources = UnknownSources::default();
         let start = Instant::now();
         let vrid = |number| Vrid::new(number).unwrap();
         let source = IpAddr::from([192, 0, 2, 1]);
-        assert!(strangers.admit(start, vrid(1), source));
-        assert!(strangers.admit(start, vrid(2), source));
+        assert!(sources.admit(start, vrid(1), source));
+        assert!(sources.admit(start, vrid(2), source));
         let mut now = start;
         for _ in 0..10 {
             now += AWAY / 2;
-            assert!(!strangers.admit(now, vrid(1), source), "it was never away");
+            assert!(!sources.admit(now, vrid(1), source), "it was never away");
         }
-        assert!(strangers.admit(now, vrid(2), source));
-        assert!(strangers.admit(now + AWAY, vrid(1), source));
-        assert_eq!(strangers.0.len(), 2);
+        assert!(sources.admit(now, vrid(2), source));
+        assert!(sources.admit(now + AWAY, vrid(1), source));
+        assert_eq!(sources.0.len(), 2);
     }
 
     #[test]
-    fn the_stranger_not_heard_for_longest_makes_room_at_a_bounded_rate() {
-        let mut strangers = Strangers::default();
+    fn the_unknown_source_with_the_longest_silence_is_dropped_at_a_bounded_rate() {
+        let mut sources = UnknownSources::default();
         let start = Instant::now();
         let vrid = Vrid::new(1).unwrap();
         let sender = |number: u32| IpAddr::from(Ipv4Addr::from(number));
         let mut flood = |now: Instant, from: u32| {
-            let admitted = (from..from + 1000).filter(|of| strangers.admit(now, vrid, sender(*of)));
-            let told = admitted.count();
-            assert!(strangers.0.len() <= ENTRIES);
-            told
+            let senders = (from..from + 1000).map(sender);
+            let reported = senders
+                .filter(|source| sources.admit(now, vrid, *source))
+                .count();
+            assert!(sources.0.len() <= ENTRIES);
+            reported
         };
         assert_eq!(flood(start, 0), ENTRIES);
         assert_eq!(flood(start + QUIET / 2, 1000), 0);
         assert_eq!(flood(start + QUIET, 5000), ENTRIES);
-        assert!(!strangers.admit(start + QUIET, vrid, sender(0)));
+        assert!(!sources.admit(start + QUIET, vrid, sender(0)));
         let later = start + QUIET * 2;
-        assert!(!strangers.admit(later - QUIET / 2, vrid, sender(5000)));
+        assert!(!sources.admit(later - QUIET / 2, vrid, sender(5000)));
         assert!(
-            strangers.admit(later, vrid, sender(0)),
+            sources.admit(later, vrid, sender(0)),
             "it has been forgotten"
         );
-        assert!(!strangers.admit(later, vrid, sender(5000)));
+        assert!(!sources.admit(later, vrid, sender(5000)));
     }
 }

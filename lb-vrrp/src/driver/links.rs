@@ -22,10 +22,10 @@ use self::table::Table;
 pub(super) struct PresentAddress {
     pub(super) address: IpAddr,
     pub(super) prefix_len: u8,
-    /// `IFA_PROTO`; 0 where it is not told.
+    /// `IFA_PROTO`; 0 where the kernel does not report it.
     pub(super) protocol: u8,
-    /// Whether packets may have it as their source: an IPv6 address may not while it is looked for
-    /// duplicates of it, nor after one was found.
+    /// Whether packets may have this source: not an IPv6 address during duplicate address detection, nor
+    /// after a duplicate was found.
     pub(super) usable: bool,
 }
 
@@ -35,15 +35,15 @@ pub(super) struct Interface {
     pub(super) link: Arc<Link>,
     /// `IFF_UP` and `IFF_RUNNING`: administratively up, with carrier.
     pub(super) up: bool,
-    /// How its link is [asked](super::polling), where `up` is the answer.
+    /// How the link is [polled](super::polling), where `up` is the answer.
     pub(super) polled: Option<PollMethod>,
-    /// When it counts as the other of up and down, where that is [delayed](super::carrier).
+    /// When a [delayed](super::carrier) change of `up` counts.
     pub(super) changes_at: Option<Instant>,
-    /// Ethernet address, where it has one and speaks ARP.
+    /// Ethernet address, if the interface has one and uses ARP.
     pub(super) mac: Option<[u8; 6]>,
-    /// Bytes of the largest packet; `None` if that is not told.
+    /// Size of the largest packet in bytes; `None` if the kernel does not report it.
     pub(super) mtu: Option<u32>,
-    /// Index of the interface beneath, if it is a macvlan.
+    /// Index of the base interface of a macvlan.
     pub(super) macvlan_of: Option<u32>,
     /// In the kernel's order.
     pub(super) addresses: Vec<PresentAddress>,
@@ -94,8 +94,8 @@ impl Interfaces {
         })
     }
 
-    /// Prefix lengths with which `link` has `address` from a virtual router: the wanted one, and
-    /// any that carries our mark.
+    /// Prefix lengths with which `link` has `address` from a virtual router: the configured one, and
+    /// those of addresses with the mark of the driver.
     pub(super) fn leftovers(&self, link: &Link, address: &VirtualAddress) -> Vec<u8> {
         let Some(interface) = self.by_index.get(&link.index) else {
             return Vec::new();
@@ -112,13 +112,15 @@ impl Interfaces {
             .collect()
     }
 
-    /// Only the interfaces named, and that there are macvlans above them.
+    /// Only the named interfaces, and the existence of macvlans above them.
     pub(super) fn only(&self, names: &BTreeSet<Arc<str>>) -> Self {
         let named = |interface: &Interface| names.contains(interface.link.name.as_str());
         let above = |interface: &Interface| {
-            let beneath = interface.macvlan_of.and_then(|of| self.by_index.get(&of));
-            beneath.is_some_and(named).then(|| Interface {
-                // Who has it above an interface sets it up and down, and has addresses on it.
+            let base = interface
+                .macvlan_of
+                .and_then(|index| self.by_index.get(&index));
+            base.is_some_and(named).then(|| Interface {
+                // State and addresses of the macvlan follow the router that has it.
                 up: false,
                 polled: None,
                 changes_at: None,
@@ -139,7 +141,7 @@ impl Interfaces {
         }
     }
 
-    /// The same interfaces, each changed by `change`, which leaves names and indices alone.
+    /// A copy with `change` applied to each interface, which must not change names and indices.
     pub(super) fn with_each(&self, mut change: impl FnMut(&mut Interface)) -> Self {
         let mut changed = self.clone();
         for interface in Arc::make_mut(&mut changed.by_index).values_mut() {

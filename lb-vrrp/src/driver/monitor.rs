@@ -16,16 +16,16 @@ use super::advert::Command;
 use super::buffers::widen;
 use super::carrier::Carriers;
 use super::links::{Change, Interfaces};
-use super::polling::{self, Asked, Polls};
+use super::polling::{self, Polls, Target};
 use crate::{CarrierDelay, LinkPoll, NetlinkBuffer};
 
-/// Room for notifications while the task is not scheduled.
+/// Receive buffer, in bytes, for notifications while the task is not scheduled.
 const RECEIVE_BUFFER: usize = 1024 * 1024;
-/// Datagrams taken in before the outcome is passed on.
+/// Datagrams applied before the result is published.
 const BATCH: usize = 256;
 const RETRY: Duration = Duration::from_secs(1);
 
-/// What routers use of the interfaces; a reload changes it.
+/// The interfaces that routers use, with delays and polls; a reload changes them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Watched(Arc<Shared>);
 
@@ -59,7 +59,7 @@ impl Watched {
         self.0.changed.notify_one();
     }
 
-    /// Watches these too.
+    /// Watches these interfaces as well.
     pub(super) fn extend(&self, names: &BTreeSet<Arc<str>>) {
         self.wanted().names.extend(names.iter().cloned());
     }
@@ -72,10 +72,10 @@ impl Watched {
         Arc::clone(&self.wanted().delays)
     }
 
-    /// The links to be asked.
-    fn polled(&self, interfaces: &Interfaces) -> BTreeMap<Arc<str>, Asked> {
+    /// The links that are polled.
+    fn polled(&self, interfaces: &Interfaces) -> BTreeMap<Arc<str>, Target> {
         let wanted = self.wanted();
-        polling::asked(&wanted.polls, &wanted.names, interfaces)
+        polling::targets(&wanted.polls, &wanted.names, interfaces)
     }
 
     fn wanted(&self) -> MutexGuard<'_, Wanted> {
@@ -99,21 +99,21 @@ pub(super) struct Monitor {
     pub(super) watcher: Watcher,
     pub(super) handle: rtnetlink::Handle,
     pub(super) watched: Watched,
-    /// All interfaces, for whoever needs them.
+    /// Publishes all interfaces.
     pub(super) table: watch::Sender<Interfaces>,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) hints: mpsc::Sender<Hint>,
 }
 
 impl Monitor {
-    /// Runs until it is aborted or nobody listens any more.
+    /// Runs until it is aborted or the advert thread has ended.
     pub(super) async fn run(self) {
         let mut interfaces = self.table.borrow().clone();
-        let mut told = self.watched.project(&interfaces);
+        let mut reported = self.watched.project(&interfaces);
         let mut carriers = Carriers::new(&interfaces);
         let mut polls = Polls::new(&interfaces);
-        // What changed between the first look and now has been told on the socket; a fresh look
-        // costs little and cannot miss anything.
+        // Changes since the first dump are queued on the socket. Another dump costs little and misses
+        // none.
         let mut stale = true;
         loop {
             if stale {
@@ -127,14 +127,14 @@ impl Monitor {
                 }
             }
             let at = Instant::now();
-            polls.settle(at, self.watched.polled(&interfaces));
+            polls.set_targets(at, self.watched.polled(&interfaces));
             polls.advance(at);
-            let there = polls.apply(&interfaces);
-            let seen = carriers.settle(at, &there, &self.watched.delays());
+            let polled = polls.apply(&interfaces);
+            let seen = carriers.delay_changes(at, &polled, &self.watched.delays());
             let now = self.watched.project(&seen);
             self.table.send_replace(seen);
-            if now != told {
-                told = now;
+            if now != reported {
+                reported = now;
                 if self
                     .commands
                     .send(Command::InterfacesChanged)
@@ -144,15 +144,15 @@ impl Monitor {
                     return;
                 }
             }
-            // What was received is taken in whole: only the wait for it ends early.
+            // A notification is applied completely: only the wait for one is cancelled.
             let received = tokio::select! {
                 received = self.watcher.receive() => match received {
-                    Ok(notification) => self.take_in(&mut interfaces, notification).await,
+                    Ok(notification) => self.apply_notifications(&mut interfaces, notification).await,
                     Err(error) => Err(error),
                 },
                 () = sleep_until(carriers.next_timeout().into_iter().chain(polls.next_timeout()).min()) => Ok(()),
                 answers = polls.answers() => {
-                    polls.take_in(Instant::now(), answers);
+                    polls.handle_answers(Instant::now(), answers);
                     Ok(())
                 }
                 () = self.watched.0.changed.notified() => Ok(()),
@@ -174,13 +174,13 @@ impl Monitor {
 
     async fn look(&self, interfaces: &mut Interfaces) -> io::Result<()> {
         *interfaces = Interfaces::dump(&self.handle).await?;
-        // The actuator may have gone; the thread's end is what ends this task.
+        // Fails once the actuator has ended; the end of the thread ends this task.
         let _ = self.hints.send(Hint::Audit(interfaces.clone())).await;
         Ok(())
     }
 
-    /// Takes in a notification and all that are there behind it.
-    async fn take_in(
+    /// Applies a notification and those queued behind it.
+    async fn apply_notifications(
         &self,
         interfaces: &mut Interfaces,
         mut notification: Notification,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a router needs of the interfaces, and whether they have it.
+//! The interfaces that a router needs, and the problems that they have.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,8 +17,8 @@ use super::links::{Interface, Interfaces};
 use super::pacing::Lane;
 use super::routing::place_route;
 use super::socket::PacketSocket;
-use super::spec::RouterSpec;
 use super::vmac::{Outlet, Seat, covers_adverts, mac_of, seat_of};
+use crate::spec::RouterSpec;
 use crate::wire::{GratuitousArp, UnsolicitedNeighbourAdvertisement};
 use crate::{AddressFamily, MacAddr, Pacing, RouterConfig};
 use crate::{VirtualAddress, VirtualRoute, VirtualRule};
@@ -28,26 +28,26 @@ pub(super) fn interfaces_of(spec: &RouterSpec) -> impl Iterator<Item = &str> {
     std::iter::once(spec.interface.as_str()).chain(other_interfaces(spec, true))
 }
 
-/// The interfaces of its addresses, routes and rules that it needs, or that it does without.
+/// The interfaces of the addresses, routes and rules of a router that are tracked, or that are not.
 pub(super) fn other_interfaces(spec: &RouterSpec, tracked: bool) -> impl Iterator<Item = &str> {
     let addresses = spec.virtual_addresses.iter();
     let addresses = addresses
-        .filter(move |of| of.tracked == tracked)
-        .filter_map(|of| of.interface.as_deref());
+        .filter(move |address| address.tracked == tracked)
+        .filter_map(|address| address.interface.as_deref());
     let routes = spec.virtual_routes.iter();
     let rules = spec.virtual_rules.iter();
     let routing = routes
-        .filter(move |of| of.tracked == tracked)
+        .filter(move |route| route.tracked == tracked)
         .flat_map(VirtualRoute::interfaces)
         .chain(
             rules
-                .filter(move |of| of.tracked == tracked)
+                .filter(move |rule| rule.tracked == tracked)
                 .flat_map(VirtualRule::interfaces),
         );
     addresses.chain(routing)
 }
 
-/// Finds the interfaces of a router's routes; one whose interface is missing has to wait.
+/// Finds the interfaces of a router's routes; leaves out those whose interface is missing.
 pub(super) fn place(spec: &RouterSpec, interfaces: &Interfaces) -> Vec<Arc<RoutingEntry>> {
     let routes = spec
         .virtual_routes
@@ -57,14 +57,14 @@ pub(super) fn place(spec: &RouterSpec, interfaces: &Interfaces) -> Vec<Arc<Routi
     let rules = spec
         .virtual_rules
         .iter()
-        .map(|of| RoutingEntry::Rule(Box::new(of.clone())));
+        .map(|rule| RoutingEntry::Rule(Box::new(rule.clone())));
     routes.chain(rules).map(Arc::new).collect()
 }
 
-/// The interface an address belongs on, which may be a macvlan whose name has been settled.
+/// The interface of an address, which may be a macvlan that has a name already.
 pub(super) fn interface_of<'a>(spec: &'a RouterSpec, address: &'a VirtualAddress) -> &'a str {
     let plain = || address.interface.as_deref().unwrap_or(&spec.interface);
-    seat_of(spec, address).map_or_else(plain, |of| of.name)
+    seat_of(spec, address).map_or_else(plain, |seat| seat.name)
 }
 
 /// The macvlan of a router, by name.
@@ -72,23 +72,30 @@ pub(super) fn macvlan_of(spec: &RouterSpec) -> Option<&str> {
     spec.vmac.as_ref()?.name.as_deref()
 }
 
-/// Whether a router has to wait for a macvlan before it begins. Without the interface beneath there
-/// will be none: that is a fault.
+/// Whether a router must wait for a macvlan before it starts. A missing base interface is a fault
+/// instead.
 pub(super) fn awaits_macvlan(spec: &RouterSpec, interfaces: &Interfaces) -> bool {
     let missing = |name: &str| interfaces.get(name).is_none();
-    let mut others = spec.address_macvlans.iter().filter(|of| of.tracked);
+    let mut others = spec
+        .address_macvlans
+        .iter()
+        .filter(|macvlan| macvlan.tracked);
     macvlan_of(spec).is_some_and(|name| missing(name) && !missing(&spec.interface))
-        || others.any(|of| missing(&of.name) && !missing(&of.base))
+        || others.any(|macvlan| missing(&macvlan.name) && !missing(&macvlan.base))
 }
 
-/// Whether a macvlan that a router needs has gone.
+/// Whether a macvlan that a router needs was deleted.
 fn lost_macvlan(spec: &RouterSpec, interfaces: &Interfaces) -> bool {
     let missing = |name: &str| interfaces.get(name).is_none();
-    let mut others = spec.address_macvlans.iter().filter(|of| of.tracked);
-    macvlan_of(spec).is_some_and(missing) || others.any(|of| of.made && missing(&of.name))
+    let mut others = spec
+        .address_macvlans
+        .iter()
+        .filter(|macvlan| macvlan.tracked);
+    macvlan_of(spec).is_some_and(missing)
+        || others.any(|macvlan| macvlan.made && missing(&macvlan.name))
 }
 
-/// What sends adverts with a virtual MAC address, where that is wanted.
+/// The sender of adverts with a virtual MAC address, if the router uses one.
 pub(super) fn outlet_of(
     spec: &RouterSpec,
     interfaces: &Interfaces,
@@ -98,20 +105,24 @@ pub(super) fn outlet_of(
     spec.vmac.as_ref().filter(|_| covers_adverts(spec))?;
     let base = interfaces.get(&spec.interface)?;
     let socket = announcer(announcers, base)
-        .inspect_err(|error| error!(ifname = %base.link.name, %error, "no packet socket"))
+        .inspect_err(
+            |error| error!(ifname = %base.link.name, %error, "cannot open a packet socket"),
+        )
         .ok()?;
     Some(Outlet::new(socket, mac_of(spec, family)))
 }
 
-/// A router's configuration as its interface has room for it.
+/// The configuration of a router, limited to the addresses that fit the MTU of its interface.
 pub(super) fn config_of(spec: &RouterSpec, interfaces: &Interfaces) -> RouterConfig {
-    let mtu = interfaces.get(&spec.interface).and_then(|of| of.mtu);
+    let mtu = interfaces
+        .get(&spec.interface)
+        .and_then(|interface| interface.mtu);
     let fitted = mtu.and_then(|mtu| spec.config.fit(mtu).ok());
     fitted.unwrap_or_else(|| spec.config.clone())
 }
 
 /// The source of a router's adverts: the interface's first IPv4 address, or its link-local IPv6
-/// address (RFC 9568 §5.1.2.1). A virtual address is none, except an owner's.
+/// address (RFC 9568 §5.1.2.1). A virtual address is a source only for its owner.
 pub(super) fn source_of(
     spec: &RouterSpec,
     interfaces: &Interfaces,
@@ -131,7 +142,7 @@ pub(super) fn source_of(
     })
 }
 
-/// Whether the source that a router was given is on its interface.
+/// Whether the configured source of a router is on its interface.
 fn has_source(spec: &RouterSpec, interfaces: &Interfaces) -> bool {
     let interface = interfaces.get(&spec.interface);
     spec.source.is_none_or(|source| {
@@ -139,7 +150,7 @@ fn has_source(spec: &RouterSpec, interfaces: &Interfaces) -> bool {
     })
 }
 
-/// What keeps a router from running, if anything.
+/// The problem that keeps a router from running, if any.
 pub(super) fn problem_of(
     spec: &RouterSpec,
     interfaces: &Interfaces,
@@ -180,13 +191,13 @@ pub(super) fn prepare(
     announcers: &mut BTreeMap<u32, Arc<PacketSocket>>,
 ) -> Vec<Prepared> {
     let mut prepared = Vec::with_capacity(spec.virtual_addresses.len());
-    // Asked once for each interface, however many addresses: adverts wait meanwhile.
+    // Read once per interface, not per address: adverts wait meanwhile.
     let mut forwarding = BTreeMap::new();
     for address in &spec.virtual_addresses {
         let Some(interface) = interfaces.get(interface_of(spec, address)) else {
             continue;
         };
-        // By the interface beneath: it is up whether the macvlan is or not.
+        // The base interface is up whether or not the macvlan is.
         let (carrier, mac) = match seat_of(spec, address) {
             Some(Seat { base, mac, .. }) => (interfaces.get(base), Some(mac)),
             None => (Some(interface), interface.mac.map(MacAddr::from)),
@@ -199,13 +210,13 @@ pub(super) fn prepare(
             });
             let socket = announcer(announcers, carrier)
                 .inspect_err(|error| {
-                    error!(ifname = %carrier.link.name, %error, "no packet socket");
+                    error!(ifname = %carrier.link.name, %error, "cannot open a packet socket");
                 })
                 .ok()?;
             Some(Announcement {
                 socket,
                 frame: Arc::from(frame),
-                lane: Lane::of(
+                lane: Lane::new(
                     pacing,
                     &carrier.link.name,
                     AddressFamily::for_address(address.address),
@@ -222,7 +233,7 @@ pub(super) fn prepare(
     prepared
 }
 
-/// The period of announcements on an interface that adverts do not leave by.
+/// The period of announcements on an interface without adverts of the router.
 fn extra_of(
     spec: &RouterSpec,
     address: &VirtualAddress,
@@ -234,8 +245,8 @@ fn extra_of(
     (other && wanted).then_some(extra.period)
 }
 
-/// `router` says whether this host forwards IPv6 packets: one that does and does not say so would
-/// be dropped from its neighbours' lists of routers (RFC 4861 §7.2.5).
+/// `router` returns whether this host forwards IPv6 packets: neighbours would drop a forwarding host
+/// without that flag from their lists of routers (RFC 4861 §7.2.5).
 fn announcement_frame(address: IpAddr, mac: MacAddr, router: impl FnOnce() -> bool) -> Vec<u8> {
     match address {
         IpAddr::V4(address) => GratuitousArp { mac, address }.to_vec(),
@@ -249,7 +260,7 @@ fn announcement_frame(address: IpAddr, mac: MacAddr, router: impl FnOnce() -> bo
     }
 }
 
-/// Whether the interface is a router's, in the network namespace of the calling thread.
+/// Whether the interface forwards IPv6 packets, in the network namespace of the calling thread.
 fn forwards_ipv6(interface: &str) -> bool {
     fs::read_to_string(format!("/proc/sys/net/ipv6/conf/{interface}/forwarding"))
         .is_ok_and(|value| value.trim() != "0")

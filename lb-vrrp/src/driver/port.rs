@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the routers of one interface and family share.
+//! The sockets that the routers of one interface and family share.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -8,31 +8,30 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use super::key::PortKey;
-use super::limiter::Strangers;
+use super::limiter::UnknownSources;
 use super::links::Interface;
 use super::reactor::Reactor;
 use super::socket::{Incoming, Protocol, VrrpSocket};
-use super::spec::RouterSpec;
 use super::status::InterfaceStatus;
 use super::succession::{OfferedPort, PassedPort, PassedSocket};
 use super::vmac::Receiver;
+use crate::spec::RouterSpec;
 use crate::{AddressFamily, Authentication, MacAddr, Transmit};
 use lb_host::Link;
 
-/// The sockets of an interface and family, and what arrived on them for nobody.
+/// The sockets of an interface and family, and counters of packets for no router.
 #[derive(Debug)]
 pub(super) struct Port {
-    /// The interface the sockets belong to; another one may have the name by now.
+    /// Index of the interface of the sockets; another interface may have the name meanwhile.
     pub(super) index: u32,
     plain: VrrpSocket,
-    /// Where a router authenticates by header.
+    /// For authentication headers, where a router uses them.
     authenticated: Option<VrrpSocket>,
-    /// On the macvlans above the interface, by index.
+    /// Receivers on the macvlans above the interface, by index.
     above: BTreeMap<u32, Receiver>,
     pub(super) unknown_vrid: u64,
-    /// Who has been told of.
-    pub(super) strangers: Strangers,
-    /// A router waits for a proof that packets arrive.
+    pub(super) unknown_sources: UnknownSources,
+    /// Whether a router waits for a proof that packets arrive.
     pub(super) sticky: bool,
     pub(super) malformed: u64,
 }
@@ -54,13 +53,13 @@ impl Port {
             authenticated,
             above: BTreeMap::new(),
             unknown_vrid: 0,
-            strangers: Strangers::default(),
+            unknown_sources: UnknownSources::default(),
             sticky: false,
             malformed: 0,
         }
     }
 
-    /// Goes on with the sockets of another process, if they are those of this interface.
+    /// Takes the sockets of another process, if they are on this interface.
     pub(super) fn adopt(
         reactor: &Reactor,
         passed: PassedPort,
@@ -82,7 +81,7 @@ impl Port {
         Ok(Self::new(*index, plain, authenticated))
     }
 
-    /// The same sockets for another process.
+    /// Duplicates the sockets for another process.
     pub(super) fn pass(
         &self,
         (interface, family): &PortKey,
@@ -102,8 +101,8 @@ impl Port {
         })
     }
 
-    /// Opens and closes sockets and joins multicast groups for what its routers need.
-    pub(super) fn suit<'a>(
+    /// Opens and closes sockets, joins multicast groups and sets buffers as these routers need them.
+    pub(super) fn configure<'a>(
         &mut self,
         reactor: &Reactor,
         interface: &Interface,
@@ -112,18 +111,18 @@ impl Port {
         let by_header =
             |spec: &RouterSpec| matches!(spec.config.authentication(), Authentication::Ah(_));
         let groups = |routers: &[&RouterSpec]| -> BTreeSet<IpAddr> {
-            let multicast = routers.iter().filter(|of| of.config.peers().is_empty());
-            multicast.map(|of| of.config.group()).collect()
+            let multicast = routers.iter().filter(|spec| spec.config.peers().is_empty());
+            multicast.map(|spec| spec.config.group()).collect()
         };
         let all: Vec<&RouterSpec> = routers.collect();
-        self.sticky = all.iter().any(|of| of.config.sticky().is_some());
-        // Those that authenticate by header want to know of adverts without one, too.
+        self.sticky = all.iter().any(|spec| spec.config.sticky().is_some());
+        // Routers that authenticate by header receive adverts without a header too, to reject them.
         self.plain.join(&groups(&all))?;
-        let asked = all
+        let sizes = all
             .iter()
-            .filter_map(|of| Some(of.receive_buffer?.bytes(&of.config, interface.mtu)));
-        let room = asked.fold(0, u64::saturating_add);
-        self.plain.reserve(room)?;
+            .filter_map(|spec| Some(spec.receive_buffer?.bytes(&spec.config, interface.mtu)));
+        let size = sizes.fold(0, u64::saturating_add);
+        self.plain.reserve(size)?;
         let headed: Vec<&RouterSpec> = all.into_iter().filter(|spec| by_header(spec)).collect();
         if headed.is_empty() {
             self.authenticated = None;
@@ -138,10 +137,10 @@ impl Port {
             }
         };
         socket.join(&groups(&headed))?;
-        socket.reserve(room)
+        socket.reserve(size)
     }
 
-    /// Listens on these macvlans and no others.
+    /// Receives on these macvlans and no others.
     pub(super) fn listen(
         &mut self,
         reactor: &Reactor,
@@ -168,7 +167,7 @@ impl Port {
         socket.ok_or(io::ErrorKind::NotConnected)?.send(advert)
     }
 
-    /// Whether there may be something to receive.
+    /// Whether a socket may be readable.
     pub(super) fn is_readable(&self) -> bool {
         self.plain.is_readable()
             || self
@@ -178,7 +177,7 @@ impl Port {
             || self.above.values().any(Receiver::is_readable)
     }
 
-    /// The next packet of either kind, from wherever.
+    /// The next packet of any socket; `None` when no socket has one.
     pub(super) fn receive(&mut self) -> io::Result<Option<(Protocol, Incoming<'_>)>> {
         let authenticates = self.authenticated.is_some();
         if let Some(socket) = &mut self.authenticated
@@ -190,7 +189,7 @@ impl Port {
             match receiver.receive() {
                 Ok(Some((Protocol::AuthenticationHeader, _))) if !authenticates => {}
                 Ok(Some(incoming)) => return Ok(Some(incoming)),
-                // It is down, or has gone.
+                // The macvlan is down or was deleted.
                 Ok(None) | Err(_) => {}
             }
         }
@@ -208,9 +207,9 @@ impl Port {
             family: *family,
             unknown_vrid: self.unknown_vrid,
             malformed: self.malformed,
-            up: interface.map(|of| of.up),
-            polled: interface.and_then(|of| of.polled),
-            changes_at: interface.and_then(|of| of.changes_at),
+            up: interface.map(|interface| interface.up),
+            polled: interface.and_then(|interface| interface.polled),
+            changes_at: interface.and_then(|interface| interface.changes_at),
             receive_buffer: self.plain.receive_buffer(),
         }
     }

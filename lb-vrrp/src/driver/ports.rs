@@ -4,15 +4,15 @@
 use super::key::{PortKey, RouterKey};
 use super::port::Port;
 
-/// A map from keys to sockets, each once. As a vector: a router remembers the place of its own.
+/// A map from keys to sockets. A sorted vector: a router remembers the place of its own.
 #[derive(Debug)]
 pub(super) struct Ports<P = Port> {
     all: Vec<(PortKey, Box<P>)>,
-    /// Changes whenever a place does.
+    /// Changes when a place changes.
     version: u64,
 }
 
-/// Where a port was when it was looked for.
+/// The place of a port in a version of the map.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Place {
     index: usize,
@@ -30,7 +30,7 @@ impl<P> Default for Ports<P> {
 
 impl<P> Ports<P> {
     fn index(&self, key: &PortKey) -> Result<usize, usize> {
-        self.all.binary_search_by(|(of, _)| of.cmp(key))
+        self.all.binary_search_by(|(own, _)| own.cmp(key))
     }
 
     pub(super) fn get(&self, key: &PortKey) -> Option<&P> {
@@ -43,7 +43,7 @@ impl<P> Ports<P> {
         self.all.get_mut(index).map(|(_, port)| &mut **port)
     }
 
-    /// The port of a router, which remembers the place.
+    /// Returns the port of a router, which remembers the place.
     pub(super) fn of_router(&mut self, key: &RouterKey, place: &mut Place) -> Option<&mut P> {
         if place.version != self.version {
             *place = self.find(key)?;
@@ -59,7 +59,7 @@ impl<P> Ports<P> {
         })
     }
 
-    /// Adds a port, in place of another with its key.
+    /// Adds a port; replaces one with the same key.
     pub(super) fn insert(&mut self, key: PortKey, port: P) {
         let port = Box::new(port);
         self.version += 1;
@@ -99,21 +99,21 @@ mod tests {
     }
 
     #[test]
-    fn a_router_finds_its_own_port_whatever_comes_and_goes() {
+    fn a_router_finds_its_own_port_after_each_change_of_the_map() {
         let mut ports = Ports::default();
         let mut place = Place::default();
         let own = key("eth1");
         assert_eq!(ports.of_router(&own, &mut place), None);
-        // Each of these moves it, or is another one in its place.
+        // Each of these moves the port or replaces it.
         ports.insert(own.port(), "own");
         assert_eq!(ports.of_router(&own, &mut place), Some(&mut "own"));
         ports.insert(key("eth0").port(), "before");
         assert_eq!(ports.of_router(&own, &mut place), Some(&mut "own"));
         ports.insert(key("eth2").port(), "after");
-        ports.insert(own.port(), "opened anew");
-        assert_eq!(ports.of_router(&own, &mut place), Some(&mut "opened anew"));
+        ports.insert(own.port(), "reopened");
+        assert_eq!(ports.of_router(&own, &mut place), Some(&mut "reopened"));
         ports.retain(|_, port| *port != "before");
-        assert_eq!(ports.of_router(&own, &mut place), Some(&mut "opened anew"));
+        assert_eq!(ports.of_router(&own, &mut place), Some(&mut "reopened"));
         ports.retain(|_, port| *port == "after");
         assert_eq!(ports.of_router(&own, &mut place), None);
         ports.insert(own.port(), "back");

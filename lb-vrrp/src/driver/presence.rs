@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Whether other drivers live in a network namespace: what they hold carries the same mark as what
-//! a crash has left.
+//! Detects other drivers in the network namespace: their addresses carry the same mark as the stale
+//! ones of a killed process.
 //!
-//! Each has an abstract socket, which is seen in its network namespace only and goes with its
-//! process, whatever way that ends.
+//! Each driver has an abstract socket, which is visible in its network namespace only. The kernel
+//! closes it at the end of the process.
 
 use std::fs;
 use std::io;
@@ -13,14 +13,14 @@ use std::process;
 use std::time::Duration;
 
 const NAME: &str = "lb-vrrp/driver/";
-/// Names tried; another process may have the same number, where process ids are of a namespace.
+/// Names tried: processes in different process id namespaces may have the same number.
 const NAMES: u32 = 64;
-/// How often, and how long after each other, it looks: a process that was killed a moment ago may
-/// still be about to close its sockets.
+/// Number of looks, and the pause between them: a process that was just killed may not have closed its
+/// sockets yet.
 const LOOKS: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A driver that lives, until this is dropped.
+/// Makes a driver visible to others until this is dropped.
 #[derive(Debug)]
 pub(super) struct Presence {
     name: String,
@@ -28,7 +28,7 @@ pub(super) struct Presence {
 }
 
 impl Presence {
-    /// Of a driver in the network namespace of the calling thread.
+    /// Announces a driver in the network namespace of the calling thread.
     pub(super) fn announce() -> io::Result<Self> {
         let mut taken = io::Error::from(io::ErrorKind::AddrInUse);
         for number in 0..NAMES {
@@ -46,7 +46,7 @@ impl Presence {
         Err(taken)
     }
 
-    /// Whether there are others, and stay.
+    /// Returns whether other drivers are present at each look.
     pub(super) async fn has_others(&self) -> bool {
         for _ in 0..LOOKS {
             if !self.sees_others() {
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_driver_is_seen_as_long_as_it_lives() {
+    async fn two_drivers_see_each_other() {
         let first = Presence::announce().unwrap();
         let second = Presence::announce().unwrap();
         assert_ne!(first.name, second.name);

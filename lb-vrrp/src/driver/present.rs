@@ -1,40 +1,37 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The addresses of a router that are on their interface.
 
-use std::net::IpAddr;
+use lb_host::AddressKey;
 
-/// An interface by its index, and an address on it.
-pub(super) type Place = (u32, IpAddr);
-
-/// What is where, and whether it was there before and stays. A list in order: most routers have few
-/// addresses, and a map takes room for eleven at once.
+/// Addresses, and whether each existed before the router added it and is kept. A sorted list: most
+/// routers have few addresses, and a map allocates room for eleven.
 #[derive(Debug, Default)]
-pub(super) struct Present(Vec<(Place, bool)>);
+pub(super) struct ReadyAddresses(Vec<(AddressKey, bool)>);
 
-impl Present {
-    /// Adds an address; says whether it is new.
-    pub(super) fn insert(&mut self, place: Place, keep: bool) -> bool {
-        let found = self.0.binary_search_by_key(&place, |(of, _)| *of);
+impl ReadyAddresses {
+    /// Adds an address; returns whether it is new.
+    pub(super) fn insert(&mut self, key: AddressKey, keep: bool) -> bool {
+        let found = self.0.binary_search_by_key(&key, |(known, _)| *known);
         match found {
             Ok(at) => {
                 if let Some((_, kept)) = self.0.get_mut(at) {
                     *kept = keep;
                 }
             }
-            Err(at) => self.0.insert(at, (place, keep)),
+            Err(at) => self.0.insert(at, (key, keep)),
         }
         found.is_err()
     }
 
-    /// Whether it was there before and stays; `None` if it is not there.
-    pub(super) fn keep(&self, place: Place) -> Option<bool> {
-        let found = self.0.binary_search_by_key(&place, |(of, _)| *of);
+    /// Returns whether the address existed before and is kept; `None` if it is not present.
+    pub(super) fn keep(&self, key: AddressKey) -> Option<bool> {
+        let found = self.0.binary_search_by_key(&key, |(known, _)| *known);
         let (_, keep) = self.0.get(found.ok()?)?;
         Some(*keep)
     }
 
-    pub(super) fn retain(&mut self, stays: impl Fn(&Place) -> bool) {
-        self.0.retain(|(place, _)| stays(place));
+    pub(super) fn retain(&mut self, stays: impl Fn(AddressKey) -> bool) {
+        self.0.retain(|(key, _)| stays(*key));
     }
 
     pub(super) fn clear(&mut self) {
@@ -42,13 +39,13 @@ impl Present {
     }
 }
 
-impl FromIterator<(Place, bool)> for Present {
-    fn from_iter<I: IntoIterator<Item = (Place, bool)>>(places: I) -> Self {
-        let mut present = Self::default();
-        for (place, keep) in places {
-            present.insert(place, keep);
+impl FromIterator<(AddressKey, bool)> for ReadyAddresses {
+    fn from_iter<I: IntoIterator<Item = (AddressKey, bool)>>(addresses: I) -> Self {
+        let mut ready = Self::default();
+        for (key, keep) in addresses {
+            ready.insert(key, keep);
         }
-        present
+        ready
     }
 }
 
@@ -57,15 +54,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_there_once_for_each_interface() {
-        let address: IpAddr = "192.0.2.100".parse().unwrap();
-        let mut present: Present = [((2, address), true)].into_iter().collect();
-        assert!(present.insert((1, address), false));
-        assert!(!present.insert((2, address), false), "it was there");
-        assert_eq!(present.keep((2, address)), Some(false));
-        assert_eq!(present.keep((3, address)), None);
-        present.retain(|(link, _)| *link == 1);
-        assert_eq!(present.keep((2, address)), None);
-        assert_eq!(present.keep((1, address)), Some(false));
+    fn an_address_is_present_once_for_each_interface() {
+        let key = |link| AddressKey::new(link, "192.0.2.100".parse().unwrap());
+        let mut ready: ReadyAddresses = [(key(2), true)].into_iter().collect();
+        assert!(ready.insert(key(1), false));
+        assert!(!ready.insert(key(2), false), "present already");
+        assert_eq!(ready.keep(key(2)), Some(false));
+        assert_eq!(ready.keep(key(3)), None);
+        ready.retain(|key| key.link == 1);
+        assert_eq!(ready.keep(key(2)), None);
+        assert_eq!(ready.keep(key(1)), Some(false));
     }
 }

@@ -1,174 +1,166 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the advert thread waits with: epoll for its own descriptors, and a bell that other tasks
-//! ring.
+//! Readiness of the descriptors of the advert thread, and the waker of that thread, over mio.
 //!
-//! A runtime would do, but it does more at each turn than this thread needs, and on a machine whose
-//! caches are cold after 10 ms each line of code that is passed costs. For the same reason the system
-//! calls here are rustix's: libc's are points of cancellation where there are threads.
+//! A runtime does more at each turn than this thread needs, and on a machine whose caches are cold
+//! after 10 ms each line of code costs.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::io;
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
+use std::time::Duration;
 
-use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
-use rustix::event::{EventfdFlags, Timespec, eventfd};
-use rustix::io::Errno;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use slab::Slab;
 
-/// Events taken at once.
+/// Events per system call.
 const EVENTS: usize = 16;
-/// What the kernel calls the bell; descriptors count from there.
-const BELL: u64 = 0;
-const AT_ONCE: Timespec = Timespec {
-    tv_sec: 0,
-    tv_nsec: 0,
-};
+/// The token of the waker; descriptors have their key in [`Inner::ready`].
+const WAKER: Token = Token(usize::MAX);
 
-/// Waits for descriptors and for the bell; belongs to one thread.
+/// The event loop of one thread; clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Reactor(Rc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    epoll: OwnedFd,
-    /// Whether there may be something to read, by what the kernel calls a descriptor.
-    ready: RefCell<BTreeMap<u64, Rc<Cell<bool>>>>,
-    /// How many of them.
+    poll: RefCell<(Poll, Events)>,
+    /// For each descriptor, whether it may be readable.
+    ready: RefCell<Slab<Rc<Cell<bool>>>>,
+    /// Number of descriptors that may be readable.
     count: Cell<usize>,
-    last: Cell<u64>,
-    bell: Arc<Bell>,
-    rung: Cell<bool>,
+    waker: Waker,
+    woken: Cell<bool>,
 }
 
-/// Rung from any thread.
-#[derive(Debug)]
-struct Bell(OwnedFd);
+/// mio's waker as one of the standard library.
+struct ThreadWaker(mio::Waker);
 
-impl Wake for Bell {
+impl Wake for ThreadWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // It fails only where it has been rung for longer than anybody lives.
-        let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+        // A write to an eventfd fails only when the descriptor is invalid.
+        let _ = self.0.wake();
     }
 }
 
 impl Reactor {
-    /// The bell counts as rung at first: nobody has been asked to ring it yet.
+    /// Creates a reactor that counts as woken: no task has a waker yet.
     pub(super) fn new() -> io::Result<Self> {
-        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
-        let bell = Arc::new(Bell(eventfd(0, flags)?));
-        epoll::add(&epoll, &bell.0, EventData::new_u64(BELL), EventFlags::IN)?;
+        let poll = Poll::new()?;
+        let waker = Arc::new(ThreadWaker(mio::Waker::new(poll.registry(), WAKER)?));
         Ok(Self(Rc::new(Inner {
-            epoll,
+            poll: RefCell::new((poll, Events::with_capacity(EVENTS))),
             ready: RefCell::default(),
             count: Cell::new(0),
-            last: Cell::new(BELL),
-            bell,
-            rung: Cell::new(true),
+            waker: waker.into(),
+            woken: Cell::new(true),
         })))
     }
 
-    /// Waits for `descriptor` to be readable, too, until what this returns is dropped. It may have
-    /// been readable before.
+    /// Registers `descriptor` for reading until the returned value is dropped. The descriptor counts
+    /// as ready: data may have arrived before.
     pub(super) fn watch<T: AsFd>(&self, descriptor: T) -> io::Result<Watch<T>> {
         let inner = &self.0;
-        let id = inner.last.get() + 1;
-        inner.last.set(id);
-        let flags = EventFlags::IN | EventFlags::ET;
-        epoll::add(&inner.epoll, &descriptor, EventData::new_u64(id), flags)?;
         let ready = Rc::new(Cell::new(true));
-        inner.ready.borrow_mut().insert(id, Rc::clone(&ready));
+        let key = inner.ready.borrow_mut().insert(Rc::clone(&ready));
+        let registered = inner.poll.borrow().0.registry().register(
+            &mut SourceFd(&descriptor.as_fd().as_raw_fd()),
+            Token(key),
+            Interest::READABLE,
+        );
+        if let Err(error) = registered {
+            inner.ready.borrow_mut().remove(key);
+            return Err(error);
+        }
         inner.count.set(inner.count.get() + 1);
         Ok(Watch {
             descriptor,
-            id,
+            key,
             ready,
             reactor: self.clone(),
         })
     }
 
-    /// Whether there may be something to read on any descriptor.
+    /// Whether any descriptor may be readable.
     pub(super) fn has_ready(&self) -> bool {
         self.0.count.get() > 0
     }
 
-    /// Rings the bell.
-    pub(super) fn waker(&self) -> Waker {
-        Arc::clone(&self.0.bell).into()
+    /// A waker that ends [`wait`](Self::wait), for any thread.
+    pub(super) fn waker(&self) -> &Waker {
+        &self.0.waker
     }
 
-    /// Whether the bell has been rung since it was last [heard](Self::hear).
-    pub(super) fn is_rung(&self) -> bool {
-        self.0.rung.get()
+    /// Whether the waker was used since the last [`take_woken`](Self::take_woken).
+    pub(super) fn is_woken(&self) -> bool {
+        self.0.woken.get()
     }
 
-    /// The same, and forgets it.
-    pub(super) fn hear(&self) -> bool {
-        self.0.rung.take()
+    /// Returns [`is_woken`](Self::is_woken) and resets it.
+    pub(super) fn take_woken(&self) -> bool {
+        self.0.woken.take()
     }
 
-    /// Has not heard all that there was.
-    pub(super) fn unhear(&self) {
-        self.0.rung.set(true);
+    /// Sets [`is_woken`](Self::is_woken): work was left for the next turn.
+    pub(super) fn set_woken(&self) {
+        self.0.woken.set(true);
     }
 
-    /// Returns when a descriptor has become readable since the last call or the bell has been rung;
-    /// also for no reason at all.
+    /// Waits until a descriptor becomes readable or the waker is used. Spurious returns are
+    /// possible.
     pub(super) fn wait(&self) -> io::Result<()> {
-        self.take(None)
+        self.take_events(None)
     }
 
-    /// The same without waiting.
+    /// Takes the pending events without waiting.
     pub(super) fn look(&self) -> io::Result<()> {
-        self.take(Some(&AT_ONCE))
+        self.take_events(Some(Duration::ZERO))
     }
 
-    fn take(&self, mut limit: Option<&Timespec>) -> io::Result<()> {
+    fn take_events(&self, mut timeout: Option<Duration>) -> io::Result<()> {
         let inner = &self.0;
-        let mut room = [MaybeUninit::uninit(); EVENTS];
+        let (poll, events) = &mut *inner.poll.borrow_mut();
         loop {
-            let events: &[Event] = match epoll::wait(&inner.epoll, &mut room, limit) {
-                Ok((events, _)) => events,
-                Err(Errno::INTR) => &[],
-                Err(error) => return Err(error.into()),
-            };
-            for event in events {
-                let id = event.data.u64();
-                if id == BELL {
-                    inner.rung.set(true);
-                    // Whoever rings it from now on is heard the next time.
-                    let _ = rustix::io::read(&inner.bell.0, &mut [0; 8]);
-                } else if let Some(ready) = inner.ready.borrow().get(&id)
+            match poll.poll(events, timeout) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+                Err(error) => return Err(error),
+            }
+            let mut taken = 0;
+            for event in &*events {
+                taken += 1;
+                if event.token() == WAKER {
+                    inner.woken.set(true);
+                } else if let Some(ready) = inner.ready.borrow().get(event.token().0)
                     && !ready.replace(true)
                 {
                     inner.count.set(inner.count.get() + 1);
                 }
             }
-            if events.len() < EVENTS {
+            if taken < EVENTS {
                 return Ok(());
             }
-            limit = Some(&AT_ONCE);
+            timeout = Some(Duration::ZERO);
         }
     }
 }
 
-/// A descriptor that a [`Reactor`] waits for.
+/// A descriptor that is registered with a [`Reactor`].
 ///
-/// The kernel tells of edges: after it has said that there is something to read, it says so again
-/// only for what arrives later. So it is read until there is nothing, which is then
-/// [told](Self::clear).
+/// mio reports edges: after one event, the next one follows only when more data arrives. A
+/// descriptor therefore stays ready until [`clear`](Self::clear), which is right only after a read
+/// that returned [`WouldBlock`](io::ErrorKind::WouldBlock). A turn may stop reading before that.
 #[derive(Debug)]
 pub(super) struct Watch<T: AsFd> {
     descriptor: T,
-    id: u64,
+    key: usize,
     ready: Rc<Cell<bool>>,
     reactor: Reactor,
 }
@@ -178,12 +170,12 @@ impl<T: AsFd> Watch<T> {
         &self.descriptor
     }
 
-    /// Whether there may be something to read.
+    /// Whether the descriptor may be readable.
     pub(super) fn is_ready(&self) -> bool {
         self.ready.get()
     }
 
-    /// There is nothing to read any more.
+    /// Marks the descriptor as not readable.
     pub(super) fn clear(&self) {
         if self.ready.replace(false) {
             let count = &self.reactor.0.count;
@@ -196,9 +188,14 @@ impl<T: AsFd> Drop for Watch<T> {
     fn drop(&mut self) {
         let inner = &self.reactor.0;
         self.clear();
-        // Closing is not enough where another process has the same socket.
-        let _ = epoll::delete(&inner.epoll, &self.descriptor);
-        inner.ready.borrow_mut().remove(&self.id);
+        // Closing does not deregister a socket that another process holds as well.
+        let _ = inner
+            .poll
+            .borrow()
+            .0
+            .registry()
+            .deregister(&mut SourceFd(&self.descriptor.as_fd().as_raw_fd()));
+        inner.ready.borrow_mut().try_remove(self.key);
     }
 }
 
@@ -211,11 +208,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_edge_is_told_once_until_more_arrives() {
+    fn a_descriptor_becomes_ready_once_for_each_arrival() {
         let reactor = Reactor::new().unwrap();
         let (mut there, here) = UnixStream::pair().unwrap();
         let here = reactor.watch(here).unwrap();
-        assert!(here.is_ready(), "nobody has looked yet");
+        assert!(here.is_ready(), "data may have arrived before");
         here.clear();
         reactor.look().unwrap();
         assert!(!here.is_ready());
@@ -231,41 +228,67 @@ mod tests {
     }
 
     #[test]
-    fn a_descriptor_that_somebody_else_has_too_is_forgotten() {
+    fn a_descriptor_stays_ready_when_a_turn_stops_before_the_end_of_the_data() {
+        let reactor = Reactor::new().unwrap();
+        let (mut there, here) = UnixStream::pair().unwrap();
+        here.set_nonblocking(true).unwrap();
+        let here = reactor.watch(here).unwrap();
+        there.write_all(b"ab").unwrap();
+        reactor.wait().unwrap();
+        let mut byte = [0];
+        for expected in *b"ab" {
+            assert!(here.is_ready() && reactor.has_ready());
+            here.get().read_exact(&mut byte).unwrap();
+            assert_eq!(byte, [expected]);
+            // The kernel reports nothing more.
+            reactor.look().unwrap();
+        }
+        let error = here.get().read(&mut byte).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        here.clear();
+        reactor.look().unwrap();
+        assert!(!here.is_ready() && !reactor.has_ready());
+    }
+
+    #[test]
+    fn a_dropped_descriptor_with_another_holder_is_deregistered() {
         let reactor = Reactor::new().unwrap();
         let (mut there, here) = UnixStream::pair().unwrap();
         let mut other = here.try_clone().unwrap();
         drop(reactor.watch(here).unwrap());
+        assert!(!reactor.has_ready());
         there.write_all(b"a").unwrap();
-        let mut room = [MaybeUninit::uninit(); EVENTS];
-        let (told, _) = epoll::wait(&reactor.0.epoll, &mut room, Some(&AT_ONCE)).unwrap();
-        assert_eq!(told.len(), 0);
+        let (poll, events) = &mut *reactor.0.poll.borrow_mut();
+        poll.poll(events, Some(Duration::ZERO)).unwrap();
+        assert!(events.is_empty());
         other.read_exact(&mut [0]).unwrap();
     }
 
     #[test]
-    fn the_bell_is_heard_from_another_thread_and_once() {
+    fn the_waker_of_another_thread_wakes_once() {
         let reactor = Reactor::new().unwrap();
-        assert!(reactor.hear(), "to begin with");
-        assert!(!reactor.is_rung());
-        let waker = reactor.waker();
-        thread::spawn(move || {
-            waker.wake_by_ref();
-            waker.wake();
-        })
-        .join()
-        .unwrap();
-        reactor.wait().unwrap();
-        assert!(reactor.hear());
-        assert!(!reactor.hear());
-        reactor.look().unwrap();
-        assert!(!reactor.is_rung());
-        reactor.unhear();
-        assert!(reactor.hear());
+        assert!(reactor.take_woken(), "woken at first");
+        assert!(!reactor.is_woken());
+        for _ in 0..3 {
+            let waker = reactor.waker().clone();
+            thread::spawn(move || {
+                waker.wake_by_ref();
+                waker.wake();
+            })
+            .join()
+            .unwrap();
+            reactor.wait().unwrap();
+            assert!(reactor.take_woken());
+            assert!(!reactor.take_woken());
+            reactor.look().unwrap();
+            assert!(!reactor.is_woken());
+        }
+        reactor.set_woken();
+        assert!(reactor.take_woken());
     }
 
     #[test]
-    fn one_look_sees_all_that_there_is() {
+    fn one_look_takes_all_pending_events() {
         let reactor = Reactor::new().unwrap();
         let pairs: Vec<_> = (0..2 * EVENTS + 1)
             .map(|_| {

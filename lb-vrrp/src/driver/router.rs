@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! One virtual router inside the advert thread: its engine, and what the driver knows about it.
+//! One virtual router of the advert thread: its engine, and the state that the driver keeps for it.
 
 use std::io;
 use std::net::IpAddr;
@@ -9,32 +9,32 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use tracing::warn;
 
 use super::desired::{Burst, DesiredRouter, Inheritance, Inherited, Prepared};
-use super::event::{Event, Events, LinkProblem};
+use super::event::{Event, EventSender, LinkProblem};
 use super::key::RouterKey;
 use super::limiter::RejectedLimiter;
 use super::links::Interfaces;
 use super::mailbox::Mailbox;
 use super::needs::macvlan_of;
 use super::ports::{Place, Ports};
-use super::present::Present;
-use super::spec::RouterSpec;
+use super::present::ReadyAddresses;
 use super::succession::{HeldAddress, RouterEstate};
 use super::vmac::{Macvlan, Outlet, covers_adverts, mac_of};
+use crate::spec::RouterSpec;
 use crate::{
     AdvertisedPriority, AnnounceReason, Authentication, Output, Received, RouterConfig, State,
     Transmit, VirtualAddress, VirtualRouter,
 };
-use lb_host::{Link, RoutingEntry};
+use lb_host::{AddressKey, Link, RoutingEntry};
 
 /// Bursts because of other routers' adverts are at least this far apart; the actuator's repeat
 /// follows the last of them in any case.
 const BURST_PAUSE: Duration = Duration::from_secs(1);
 
-/// What a router acts on while its outputs are carried out.
+/// The parts of the advert thread that the outputs of a router act on.
 pub(super) struct Surroundings<'a> {
     pub(super) ports: &'a mut Ports,
     pub(super) mailbox: &'a Mailbox,
-    pub(super) events: &'a mut Events,
+    pub(super) events: &'a EventSender,
 }
 
 #[derive(Debug)]
@@ -45,21 +45,21 @@ pub(super) struct Router {
     pub(super) engine: VirtualRouter,
     pub(super) source: Option<IpAddr>,
     pub(super) problem: Option<LinkProblem>,
-    /// Whether what it sends leaves the host: its interface is up and has carrier.
+    /// Whether the interface is up and has carrier, so that adverts leave the host.
     pub(super) connected: bool,
     pub(super) started: bool,
-    /// Sends adverts with a virtual MAC address.
+    /// Sender of adverts with a virtual MAC address.
     pub(super) outlet: Option<Outlet>,
-    /// Where its port was last.
+    /// The last known place of its port.
     port: Place,
     addresses: Arc<[Prepared]>,
     routing: Arc<[Arc<RoutingEntry>]>,
-    /// Its addresses and routes are prepared as the specification has them.
+    /// Whether addresses and routes are prepared for the present specification.
     prepared: bool,
-    /// Addresses of this epoch that are on their interface, by interface and address.
-    ready: Present,
+    /// Addresses of this epoch that are on their interface.
+    ready: ReadyAddresses,
     /// Of a predecessor, until the first epoch begins.
-    inherited: Present,
+    inherited: ReadyAddresses,
     /// What a predecessor held for it; goes with the first desired state.
     inheritance: Option<Inheritance>,
     held: bool,
@@ -72,14 +72,14 @@ pub(super) struct Router {
     limiter: RejectedLimiter,
     pub(super) send_failures: u64,
     sending_fails: bool,
-    /// Addresses of which was told that they are not advertised.
-    told_excluded: usize,
+    /// Number of addresses that were reported as not advertised.
+    reported_excluded: usize,
 }
 
 impl Router {
     pub(super) fn new(key: RouterKey, spec: RouterSpec, engine: VirtualRouter) -> Self {
         let name: Arc<str> = Arc::from(spec.name.as_str());
-        let burst = Burst::of(&spec.announcements);
+        let burst = Burst::new(&spec.announcements);
         Self {
             key,
             name,
@@ -94,8 +94,8 @@ impl Router {
             addresses: Arc::new([]),
             routing: Arc::new([]),
             prepared: false,
-            ready: Present::default(),
-            inherited: Present::default(),
+            ready: ReadyAddresses::default(),
+            inherited: ReadyAddresses::default(),
             inheritance: None,
             held: false,
             shielded: false,
@@ -107,7 +107,7 @@ impl Router {
             limiter: RejectedLimiter::default(),
             send_failures: 0,
             sending_fails: false,
-            told_excluded: 0,
+            reported_excluded: 0,
         }
     }
 
@@ -120,12 +120,12 @@ impl Router {
         ))
     }
 
-    /// The same of macvlans for single addresses.
+    /// Names and MAC addresses of macvlans for single addresses.
     pub(super) fn address_vmacs(&self) -> Vec<(String, [u8; 6])> {
         let all = Macvlan::list(&self.spec).into_iter();
-        let others = all.filter(|of| !of.is_own());
+        let others = all.filter(|macvlan| !macvlan.is_own());
         others
-            .filter_map(|of| Some((of.vmac.name?, of.mac.octets())))
+            .filter_map(|macvlan| Some((macvlan.vmac.name?, macvlan.mac.octets())))
             .collect()
     }
 
@@ -133,37 +133,33 @@ impl Router {
         macvlan_of(&self.spec)
     }
 
-    /// Takes note of macvlans that have been made.
-    pub(super) fn look(&mut self, interfaces: &Interfaces) {
-        for of in &mut self.spec.address_macvlans {
-            of.made |= interfaces.get(&of.name).is_some();
+    /// Marks the macvlans that exist.
+    pub(super) fn mark_macvlans(&mut self, interfaces: &Interfaces) {
+        for macvlan in &mut self.spec.address_macvlans {
+            macvlan.made |= interfaces.get(&macvlan.name).is_some();
         }
     }
 
-    /// Takes over another specification of the same router.
-    pub(super) fn respecify(&mut self, name: Arc<str>, spec: RouterSpec) {
+    /// Sets another specification of the same router.
+    pub(super) fn set_spec(&mut self, name: Arc<str>, spec: RouterSpec) {
         self.name = name;
         self.spec = spec;
         self.prepared = false;
     }
 
-    /// Takes over what its addresses and routes look like on the interfaces there are now.
+    /// Sets the addresses and routes for the present interfaces.
     pub(super) fn prepare(
         &mut self,
         addresses: Vec<Prepared>,
         routing: Vec<Arc<RoutingEntry>>,
         mailbox: &Mailbox,
     ) {
-        let same = *self.addresses == *addresses && *self.routing == *routing;
-        if std::mem::replace(&mut self.prepared, true) && same {
+        let is_same = *self.addresses == *addresses && *self.routing == *routing;
+        if std::mem::replace(&mut self.prepared, true) && is_same {
             return;
         }
-        let there = |(link, address): &(u32, IpAddr)| {
-            addresses
-                .iter()
-                .any(|of| of.link.index == *link && of.address.address == *address)
-        };
-        self.ready.retain(there);
+        self.ready
+            .retain(|key| addresses.iter().any(|prepared| prepared.key() == key));
         self.addresses = addresses.into();
         self.routing = routing.into();
         if self.held {
@@ -171,26 +167,26 @@ impl Router {
         }
     }
 
-    /// Advertises what an interface has room for.
-    pub(super) fn fit(&mut self, now: Instant, config: RouterConfig) {
+    /// Configures the engine; warns of addresses that do not fit the MTU of the interface.
+    pub(super) fn configure(&mut self, now: Instant, config: RouterConfig) {
         let excluded = config.excluded().len();
-        if excluded > 0 && self.told_excluded != excluded {
+        if excluded > 0 && self.reported_excluded != excluded {
             warn!(
                 instance = %self.name, vrid = %self.key.vrid, ifname = %self.key.interface, excluded,
                 "more addresses than an advert has room for on this interface: the last ones are \
                  held but not advertised"
             );
         }
-        self.told_excluded = excluded;
+        self.reported_excluded = excluded;
         if *self.engine.config() != config {
-            // It can: identity and peers are those that it has.
+            // `reconfigure` cannot fail here: VRID, family and peers are unchanged.
             let _ = self.engine.reconfigure(now, config);
         }
     }
 
-    /// Tells the engine the time of day, if it needs that to sign and to judge signatures.
+    /// Passes the time of day to the engine, if it signs adverts and verifies signatures.
     #[inline]
-    pub(super) fn tell_time(&mut self, now: Instant) {
+    pub(super) fn update_clock(&mut self, now: Instant) {
         let authentication = self.engine.config().authentication();
         if matches!(authentication, Authentication::Hmac(_))
             && let Ok(utc) = UNIX_EPOCH.elapsed()
@@ -199,19 +195,19 @@ impl Router {
         }
     }
 
-    /// Gives a packet to the engine; says whether it was good.
+    /// Passes a packet to the engine; returns whether it was accepted.
     pub(super) fn receive(
         &mut self,
         now: Instant,
         packet: Received<'_>,
-        events: &mut Events,
+        events: &EventSender,
     ) -> bool {
-        self.tell_time(now);
+        self.update_clock(now);
         let Err(reason) = self.engine.handle_advertisement(now, packet) else {
             return true;
         };
         if let Some(suppressed) = self.limiter.admit(now, packet.source, &reason) {
-            events.tell(Event::Rejected {
+            events.send(Event::Rejected {
                 router: Arc::clone(&self.name),
                 vrid: self.key.vrid,
                 source: packet.source,
@@ -222,7 +218,7 @@ impl Router {
         false
     }
 
-    /// Carries out what the engine asks for, in its order.
+    /// Carries out the outputs of the engine, in their order.
     pub(super) fn drain(&mut self, now: Instant, around: &mut Surroundings<'_>) {
         while let Some(output) = self.engine.poll_output() {
             match output {
@@ -232,14 +228,14 @@ impl Router {
         }
     }
 
-    /// Carries out what is no advert; out of the way of those.
+    /// Carries out an output, mostly other than an advert; not inlined, to keep the code of adverts small.
     #[cold]
     fn carry_out(&mut self, output: Output, now: Instant, around: &mut Surroundings<'_>) {
         match output {
             Output::SendAdvertisement(advert) => self.send(&advert, around.ports),
             Output::ShieldAddresses => {
                 self.shielded = true;
-                // Otherwise with the addresses, which come next.
+                // Otherwise the shields are published with the addresses, which come next.
                 if self.held {
                     self.publish(around.mailbox);
                 }
@@ -262,13 +258,13 @@ impl Router {
                 self.publish(around.mailbox);
             }
             Output::Announce { reason } => self.announce(now, &reason, around.mailbox),
-            Output::Transitioned(transition) => around.events.tell(Event::Transitioned {
+            Output::Transitioned(transition) => around.events.send(Event::Transitioned {
                 router: Arc::clone(&self.name),
                 vrid: self.key.vrid,
                 transition,
                 priority: self.engine.effective_priority(),
             }),
-            Output::Noticed(notice) => around.events.tell(Event::Noticed {
+            Output::Noticed(notice) => around.events.send(Event::Noticed {
                 router: Arc::clone(&self.name),
                 vrid: self.key.vrid,
                 notice,
@@ -280,8 +276,8 @@ impl Router {
     }
 
     fn send(&mut self, advert: &Transmit, ports: &mut Ports) {
-        // The kernel keeps a unicast packet until the peer is resolved, which may be when the
-        // carrier is back: a backup would then hear a resignation that is no longer true.
+        // The kernel keeps a unicast packet until the peer is resolved, which may be after the carrier
+        // has returned: a backup would then receive an outdated resignation.
         if advert.priority == AdvertisedPriority::Resign && !self.connected {
             return;
         }
@@ -293,13 +289,13 @@ impl Router {
         };
         match sent {
             Some(Ok(())) => self.sending_fails = false,
-            Some(Err(error)) => self.sending_failed(&error),
+            Some(Err(error)) => self.handle_send_failure(&error),
             None => self.send_failures += 1,
         }
     }
 
     #[cold]
-    fn sending_failed(&mut self, error: &io::Error) {
+    fn handle_send_failure(&mut self, error: &io::Error) {
         self.send_failures += 1;
         if !std::mem::replace(&mut self.sending_fails, true) {
             warn!(
@@ -309,13 +305,13 @@ impl Router {
         }
     }
 
-    /// The first burst of an address goes out when it is there; later ones at once.
+    /// Starts a burst. The first burst of an address follows when it is on its interface.
     fn announce(&mut self, now: Instant, reason: &AnnounceReason, mailbox: &Mailbox) {
         let policy = &self.spec.announcements;
         self.burst = match reason {
             AnnounceReason::BecameMaster | AnnounceReason::AddressesAdded { .. } => return,
             AnnounceReason::LosingAdvertisement { .. } => Burst::lower(policy),
-            _ => Burst::of(policy),
+            _ => Burst::new(policy),
         };
         if self.burst.repeat == 0 {
             return;
@@ -326,10 +322,9 @@ impl Router {
         if !paused {
             self.last_burst = Some(now);
             self.bursts += 1;
-            for of in self.addresses.iter() {
-                let place = (of.link.index, of.address.address);
-                if self.ready.keep(place).is_some()
-                    && let Some(announcement) = &of.announcement
+            for prepared in self.addresses.iter() {
+                if self.ready.keep(prepared.key()).is_some()
+                    && let Some(announcement) = &prepared.announcement
                     && announcement.lane.is_none()
                 {
                     announcement.send(self.burst.repeat);
@@ -340,19 +335,17 @@ impl Router {
         self.publish(mailbox);
     }
 
-    /// An address has been put on its interface: announces it, unless that has to wait for its turn.
-    pub(super) fn address_ready(&mut self, epoch: u64, link: u32, address: IpAddr, keep: bool) {
+    /// Announces an address that was added to its interface, unless announcements are paced.
+    pub(super) fn handle_address_ready(&mut self, epoch: u64, key: AddressKey, keep: bool) {
         if !self.held || self.epoch != epoch {
             return;
         }
-        if !self.ready.insert((link, address), keep) {
+        if !self.ready.insert(key, keep) {
             return;
         }
-        let prepared = self
-            .addresses
-            .iter()
-            .find(|of| of.link.index == link && of.address.address == address);
-        if let Some(announcement) = prepared.and_then(|of| of.announcement.as_ref())
+        let mut addresses = self.addresses.iter();
+        let prepared = addresses.find(|prepared| prepared.key() == key);
+        if let Some(announcement) = prepared.and_then(|prepared| prepared.announcement.as_ref())
             && announcement.lane.is_none()
         {
             announcement.send(self.spec.announcements.repeat);
@@ -382,11 +375,11 @@ impl Router {
 
     /// The router as its successor needs to know it.
     pub(super) fn estate(&self, now: Instant) -> RouterEstate {
-        let held = self.addresses.iter().filter_map(|of| {
-            let keep = self.ready.keep((of.link.index, of.address.address))?;
+        let held = self.addresses.iter().filter_map(|prepared| {
+            let keep = self.ready.keep(prepared.key())?;
             Some(HeldAddress {
-                link: Link::clone(&of.link),
-                address: VirtualAddress::clone(&of.address),
+                link: Link::clone(&prepared.link),
+                address: VirtualAddress::clone(&prepared.address),
                 keep,
             })
         });
@@ -408,20 +401,20 @@ impl Router {
         self.started = engine.state() != State::Initialize;
         self.engine = engine;
         self.send_failures = estate.send_failures;
-        let ready = |of: &HeldAddress| {
-            let key = (of.link.index, of.address.address);
-            (key, of.keep)
+        let ready = |held: &HeldAddress| {
+            let key = AddressKey::new(held.link.index, held.address.address);
+            (key, held.keep)
         };
         self.inherited = estate.held.iter().map(ready).collect();
-        let addresses = estate.held.into_iter().map(|of| Inherited {
-            link: of.link,
-            address: of.address,
-            keep: of.keep,
+        let addresses = estate.held.into_iter().map(|held| Inherited {
+            link: held.link,
+            address: held.address,
+            keep: held.keep,
             since,
         });
         let wanted = self.address_vmacs();
         let mut surplus = estate.address_vmacs;
-        surplus.retain(|of| !wanted.contains(of));
+        surplus.retain(|macvlan| !wanted.contains(macvlan));
         self.inheritance = Some(Inheritance {
             addresses: addresses.collect(),
             routing: estate.routing.into_iter().map(Arc::new).collect(),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How the threads are scheduled and whether their memory may be swapped out.
+//! Scheduling of the threads, and locked memory.
 
 use lb_host::scheduling::{lock_memory, set_nice, set_processors, set_realtime_limit};
 use tracing::{info, warn};
@@ -7,33 +7,35 @@ use tracing::{info, warn};
 use crate::spec::{LockMemory, Scheduling};
 
 impl Scheduling {
-    /// Behind the advert thread, ahead of all ordinary work: a takeover is over when it is announced.
+    /// The priority of the address thread: below the advert thread, above ordinary work, because a
+    /// takeover ends with the announcement.
     pub(super) const fn address_priority(&self) -> i32 {
         let half = self.priority / 2;
         if half == 0 { 1 } else { half as i32 }
     }
 
-    /// Has the calling thread run where and how it is to run, in real time or not.
+    /// Sets nice value and processors of the calling thread, in real time or not.
     pub(super) fn apply(&self, thread: &str) {
         if let Some(nice) = self.nice
             && let Err(error) = set_nice(nice)
         {
-            warn!(%error, thread, nice, "nice value not set");
+            warn!(%error, thread, nice, "cannot set the nice value");
         }
         if let Some(processors) = self.processors
             && let Err(error) = set_processors(processors.iter())
         {
-            warn!(%error, thread, "not bound to its processors");
+            warn!(%error, thread, "cannot bind the thread to its processors");
         }
     }
 
-    /// Does what concerns the process, once it is known whether there is real time in it.
-    pub(super) fn settle(&self, realtime: bool) {
+    /// Limits real-time threads of the process and locks its memory; `realtime` is whether a thread
+    /// runs in real time.
+    pub(super) fn apply_to_process(&self, realtime: bool) {
         if realtime
             && let Some(limit) = self.limit
             && let Err(error) = set_realtime_limit(limit)
         {
-            warn!(%error, ?limit, "real-time threads are not limited");
+            warn!(%error, ?limit, "cannot limit real-time threads");
         }
         let wanted = match self.memory {
             LockMemory::Auto => realtime,
@@ -44,7 +46,7 @@ impl Scheduling {
             return;
         }
         match lock_memory() {
-            Ok(()) => info!("memory is locked as it is used"),
+            Ok(()) => info!("memory is locked from its first use"),
             Err(error) => warn!(
                 %error,
                 "memory not locked: it needs CAP_IPC_LOCK or no limit of locked memory; adverts \
@@ -79,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_runs_where_and_how_it_is_told_and_others_do_not() {
+    fn scheduling_applies_to_the_calling_thread_only() {
         let before = nice();
         let wanted = (before + 7).min(19);
         let own = std::thread::spawn(move || {
@@ -90,7 +92,7 @@ mod tests {
             let status = fs::read_to_string("/proc/thread-self/status").unwrap();
             let allowed = status
                 .lines()
-                .find_map(|of| of.strip_prefix("Cpus_allowed_list:"));
+                .find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
             (nice(), allowed.unwrap().trim().to_owned())
         });
         assert_eq!(own.join().unwrap(), (wanted, "0".to_owned()));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! One absolute `CLOCK_MONOTONIC` timerfd, and how late it was served.
+//! One absolute `CLOCK_MONOTONIC` timerfd, and a histogram of its lateness.
 //!
-//! tokio's timer wheel has a resolution of one millisecond and was measured up to two late; a
-//! timerfd is within 0.1 ms at the 99th percentile.
+//! tokio's timer wheel has a resolution of one millisecond and was measured up to two milliseconds
+//! late; a timerfd is within 0.1 ms at the 99th percentile.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -16,9 +16,9 @@ use rustix::time::{
 
 use super::reactor::{Reactor, Watch};
 
-/// Readings of both clocks of which the closest counts.
+/// Number of pairs of clock readings, of which the closest counts.
 const ATTEMPTS: usize = 8;
-/// Disarms.
+/// The value that disarms the timer.
 const NEVER: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 0,
@@ -28,25 +28,25 @@ const NEVER: Timespec = Timespec {
 #[derive(Debug)]
 pub(super) struct DeadlineTimer {
     timer: Watch<OwnedFd>,
-    /// The same moment on both clocks.
+    /// One moment on both clocks.
     origin: (Instant, Duration),
     armed: Option<Instant>,
 }
 
 impl DeadlineTimer {
-    /// Wakes whoever waits with `reactor`.
+    /// Creates a timer that ends the wait of `reactor`.
     pub(super) fn new(reactor: &Reactor) -> io::Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
         Ok(Self {
             timer: reactor.watch(timer)?,
-            origin: same_moment()?,
+            origin: read_both_clocks()?,
             armed: None,
         })
     }
 
-    /// Arms the timer for `deadline`, or disarms it. Nothing is asked of the kernel if that is
-    /// what it is armed for already.
+    /// Arms the timer for `deadline`, or disarms it. Makes no system call if that is the state of the
+    /// timer already.
     pub(super) fn arm(&mut self, deadline: Option<Instant>) -> io::Result<()> {
         if self.armed == deadline {
             return Ok(());
@@ -70,7 +70,7 @@ impl DeadlineTimer {
         Ok(())
     }
 
-    /// Takes note of it if the timer has fired.
+    /// Updates the state if the timer has fired.
     pub(super) fn look(&mut self) {
         if self.timer.is_ready() {
             self.timer.clear();
@@ -78,21 +78,20 @@ impl DeadlineTimer {
         }
     }
 
-    /// Whether it has fired, or is not armed, or the deadline has come that it is armed for. It must
-    /// be armed anew afterwards.
+    /// Whether the timer has fired, is not armed, or its deadline has passed. The caller must arm the
+    /// timer again.
     ///
-    /// The descriptor is not read: each expiry is an edge, and arming the timer anew forgets that it
-    /// had expired.
+    /// The descriptor is not read: each expiry is an edge, and arming the timer clears the last expiry.
     pub(super) fn is_due(&mut self, now: Instant) -> bool {
         self.look();
         self.armed.is_none_or(|deadline| deadline <= now)
     }
 }
 
-/// One moment on the clock of [`Instant`], which does not tell what it read, and on the kernel's:
-/// the same clock read twice. Whoever was not scheduled between would be late for good, so the
-/// closest of some attempts counts; the second reading is never the earlier one.
-fn same_moment() -> io::Result<(Instant, Duration)> {
+/// Reads one moment as [`Instant`], which does not show its value, and from the kernel: the same clock,
+/// read twice. A thread that was not scheduled between the readings would be late for good, so the
+/// closest of several pairs counts. The second reading is never the earlier one.
+fn read_both_clocks() -> io::Result<(Instant, Duration)> {
     let mut best: Option<(Duration, (Instant, Duration))> = None;
     for _ in 0..ATTEMPTS {
         let instant = Instant::now();
@@ -140,6 +139,7 @@ impl Lateness {
     ];
 
     /// How many timers were served.
+    #[must_use]
     pub fn count(&self) -> u64 {
         self.buckets.iter().sum()
     }
@@ -172,7 +172,7 @@ mod tests {
         let reactor = Reactor::new().unwrap();
         let mut timer = DeadlineTimer::new(&reactor).unwrap();
         let start = Instant::now();
-        assert!(timer.is_due(start), "what is due is not known yet");
+        assert!(timer.is_due(start), "not armed yet");
         timer.arm(Some(start + Duration::from_secs(3600))).unwrap();
         assert!(!timer.is_due(start));
         timer.arm(Some(start + Duration::from_millis(20))).unwrap();
@@ -189,7 +189,7 @@ mod tests {
             .arm(Some(Instant::now() + Duration::from_millis(5)))
             .unwrap();
         timer.arm(None).unwrap();
-        // By when it would have fired, another one has.
+        // Another timer fires later than the disarmed one would have.
         let later = Instant::now() + Duration::from_millis(50);
         let mut other = DeadlineTimer::new(&reactor).unwrap();
         other.arm(Some(later)).unwrap();

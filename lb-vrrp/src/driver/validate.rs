@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is checked before anything is touched.
+//! Checks of a configuration before the host is changed.
 
 use super::error::Error;
 use super::links::{Interface, Interfaces};
 use super::needs::interfaces_of;
-use super::spec::Configuration;
 use super::vmac::Macvlan;
+use crate::spec::Configuration;
 
 /// Checks all that can be checked without the kernel.
 pub(super) fn configuration(configuration: &Configuration) -> Result<(), Error> {
@@ -15,11 +15,14 @@ pub(super) fn configuration(configuration: &Configuration) -> Result<(), Error> 
     }
 }
 
-/// Checks that all interfaces exist, unless they may come later, and can carry macvlans.
-pub(super) fn interfaces(of: &Configuration, interfaces: &Interfaces) -> Result<(), Error> {
-    for spec in &of.routers {
+/// Checks that all interfaces exist, unless they may be added later, and can have macvlans.
+pub(super) fn interfaces(
+    configuration: &Configuration,
+    interfaces: &Interfaces,
+) -> Result<(), Error> {
+    for spec in &configuration.routers {
         for name in interfaces_of(spec) {
-            if !of.dynamic_interfaces && interfaces.get(name).is_none() {
+            if !configuration.dynamic_interfaces && interfaces.get(name).is_none() {
                 return Err(Error::InterfaceNotFound {
                     router: spec.name.clone(),
                     interface: name.to_owned(),
@@ -27,10 +30,10 @@ pub(super) fn interfaces(of: &Configuration, interfaces: &Interfaces) -> Result<
                 });
             }
         }
-        let ethernet = |of: &Interface| of.mac.is_some();
+        let is_ethernet = |interface: &Interface| interface.mac.is_some();
         for Macvlan { base, .. } in Macvlan::list(spec) {
-            // One that is not there is not needed, or told above.
-            if interfaces.get(base).is_some_and(|of| !ethernet(of)) {
+            // A missing interface is not needed, or an error above.
+            if interfaces.get(base).is_some_and(|base| !is_ethernet(base)) {
                 return Err(Error::NotEthernet {
                     router: spec.name.clone(),
                     interface: base.to_owned(),
@@ -46,7 +49,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::driver::spec::RouterSpec;
+    use crate::spec::RouterSpec;
     use crate::{RouterConfig, Vrid};
 
     fn spec(name: &str, interface: &str, vrid: u8) -> RouterSpec {
@@ -69,11 +72,11 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_interface_names_those_there_are() {
-        let of = Configuration::new(vec![spec("a", "eth0", 1)]);
-        let error = interfaces(&of, &Interfaces::default()).unwrap_err();
+    fn the_error_of_a_missing_interface_lists_the_existing_ones() {
+        let configuration = Configuration::new(vec![spec("a", "eth0", 1)]);
+        let error = interfaces(&configuration, &Interfaces::default()).unwrap_err();
         assert!(matches!(error, Error::InterfaceNotFound { existing, .. } if existing.is_empty()));
-        let of = of.with_dynamic_interfaces(true);
-        assert!(interfaces(&of, &Interfaces::default()).is_ok());
+        let configuration = configuration.with_dynamic_interfaces(true);
+        assert!(interfaces(&configuration, &Interfaces::default()).is_ok());
     }
 }

@@ -84,11 +84,13 @@ impl Faults {
     }
 
     /// Whether there is no fault.
+    #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
     /// Whether the set has this reason.
+    #[must_use]
     pub const fn contains(self, reason: FaultReason) -> bool {
         self.0 & reason.bit() != 0
     }

@@ -18,6 +18,7 @@ impl VirtualRouter {
 
     /// Whether the router is a backup that would be master without its group; until it receives an
     /// advertisement of a master that it does not preempt.
+    #[must_use]
     pub const fn is_candidate(&self) -> bool {
         self.candidacy.is_some()
     }

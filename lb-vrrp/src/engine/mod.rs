@@ -377,32 +377,38 @@ impl VirtualRouter {
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) at the latest; `None`: never.
+    #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
         self.timers.next()
     }
 
     /// The current state.
+    #[must_use]
     pub const fn state(&self) -> State {
         self.state
     }
 
     /// When the current state was entered; `None` before the first change.
+    #[must_use]
     pub const fn since(&self) -> Option<Instant> {
         self.since
     }
 
     /// The last change of state, and why; `None` before the first.
+    #[must_use]
     pub const fn last_transition(&self) -> Option<Transition> {
         self.last_transition
     }
 
     /// The faults that keep the router in [`State::Fault`].
+    #[must_use]
     pub const fn faults(&self) -> Faults {
         self.faults
     }
 
     /// The master and its priority: this router itself, or the sender of the last
     /// advertisement that a backup accepted.
+    #[must_use]
     pub const fn master(&self) -> Option<(IpAddr, Priority)> {
         match self.state {
             State::Master => Some((self.primary, self.effective)),
@@ -412,43 +418,51 @@ impl VirtualRouter {
     }
 
     /// Whether an operator made the router step down, so that it does not preempt.
+    #[must_use]
     pub const fn is_resigned(&self) -> bool {
         self.resigned
     }
 
     /// The counters.
+    #[must_use]
     pub const fn stats(&self) -> &RouterStats {
         &self.stats
     }
 
     /// The current configuration.
+    #[must_use]
     pub const fn config(&self) -> &RouterConfig {
         &self.config
     }
 
     /// The interface's own address.
+    #[must_use]
     pub const fn primary(&self) -> IpAddr {
         self.primary
     }
 
     /// The priority after tracking.
+    #[must_use]
     pub const fn effective_priority(&self) -> Priority {
         self.effective
     }
 
     /// `Master_Adver_Interval`: the interval a backup expects; with VRRPv3 the master's own, once
     /// received (RFC 9568 §6.1).
+    #[must_use]
     pub fn master_interval(&self) -> AdvertInterval {
         self.learned.unwrap_or_else(|| self.config.interval())
     }
 
     /// `Skew_Time` at present.
+    #[must_use]
     pub fn skew_time(&self) -> Duration {
         self.master_interval()
             .skew_time(self.config.version(), self.effective)
     }
 
     /// `Master_Down_Interval` at present.
+    #[must_use]
     pub fn master_down_interval(&self) -> Duration {
         self.master_interval().down_interval(
             self.config.down_timer_adverts(),

@@ -196,6 +196,7 @@ impl<M: Clone + Ord> SyncGroup<M> {
 
     /// State of the group: Fault if a member has a fault, Master if all are, Initialize
     /// if none was started, else Backup.
+    #[must_use]
     pub fn state(&self) -> State {
         let all = |state| {
             self.members

@@ -6,7 +6,7 @@ use std::{net::IpAddr, sync::Arc};
 use super::AddressFamily;
 use crate::error::ConfigError;
 
-/// The virtual addresses in the order in which they are advertised: 1–255 of one family.
+/// The virtual addresses in the order in which they are advertised: 1–255 of one family, or none.
 ///
 /// Cloning shares the list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -57,22 +57,41 @@ impl AddressList {
         }
     }
 
+    /// The list without addresses, which VRRPv2 allows and VRRPv3 does not (RFC 9568, erratum 8299).
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            family: AddressFamily::Ipv4,
+            addresses: Arc::default(),
+        }
+    }
+
+    /// Whether there is no address.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.addresses.is_empty()
+    }
+
     /// The family of all of them.
+    #[must_use]
     pub const fn family(&self) -> AddressFamily {
         self.family
     }
 
     /// The addresses in their order.
+    #[must_use]
     pub fn as_slice(&self) -> &[IpAddr] {
         &self.addresses
     }
 
     /// The first of them; an IPv6 router's link-local one, if it keeps to erratum 8300.
+    #[must_use]
     pub fn first(&self) -> Option<IpAddr> {
         self.addresses.first().copied()
     }
 
     /// Whether both lists hold the same addresses, in any order.
+    #[must_use]
     pub fn same_set(&self, other: &Self) -> bool {
         let within =
             |part: &Self, all: &Self| part.addresses.iter().all(|a| all.addresses.contains(a));

@@ -50,6 +50,7 @@ impl Password {
     }
 
     /// The eight bytes as they are sent.
+    #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
         &self.0
     }

@@ -40,6 +40,7 @@ impl DownTimerAdverts {
     }
 
     /// The number.
+    #[must_use]
     pub const fn get(self) -> u8 {
         self.0.get()
     }

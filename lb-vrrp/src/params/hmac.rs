@@ -40,6 +40,7 @@ impl HmacKey {
     }
 
     /// The number that names the key.
+    #[must_use]
     pub const fn id(&self) -> u8 {
         self.id.get()
     }
@@ -160,21 +161,25 @@ impl HmacConfig {
     }
 
     /// The key to send with.
+    #[must_use]
     pub const fn active(&self) -> &HmacKey {
         &self.active
     }
 
     /// The key of this number.
+    #[must_use]
     pub fn key(&self, id: u8) -> Option<&HmacKey> {
         self.keys.iter().find(|key| key.id() == id)
     }
 
     /// The mode.
+    #[must_use]
     pub const fn mode(&self) -> HmacMode {
         self.mode
     }
 
     /// How fresh advertisements are distinguished from replays, for an interval.
+    #[must_use]
     pub fn anti_replay(&self, interval: Duration) -> AntiReplay {
         self.anti_replay.unwrap_or_else(|| AntiReplay::Time {
             window: (interval * 3).clamp(Duration::from_secs(5), Self::MAX_WINDOW),

@@ -67,11 +67,13 @@ impl AdvertInterval {
     }
 
     /// The interval in centiseconds, 1–25 500.
+    #[must_use]
     pub const fn as_centis(self) -> u16 {
         self.centis
     }
 
     /// The interval in whole seconds, where it is a multiple of one second.
+    #[must_use]
     pub fn as_secs(self) -> Option<u8> {
         if self.centis.is_multiple_of(100) {
             u8::try_from(self.centis / 100).ok()
@@ -81,11 +83,13 @@ impl AdvertInterval {
     }
 
     /// The interval as a duration.
+    #[must_use]
     pub const fn as_duration(self) -> Duration {
         Duration::from_millis(self.centis as u64 * 10)
     }
 
     /// Whether the header of `version` can carry this interval.
+    #[must_use]
     pub fn fits(self, version: Version) -> bool {
         match version {
             Version::V2 => self.as_secs().is_some(),
@@ -97,6 +101,7 @@ impl AdvertInterval {
     ///
     /// VRRPv2: (256 − priority) / 256 **seconds**, whatever the interval (RFC 3768 §6.1).
     /// VRRPv3: (256 − priority) / 256 intervals (RFC 9568 §6.1).
+    #[must_use]
     pub fn skew_time(self, version: Version, priority: Priority) -> Duration {
         let unit = match version {
             Version::V2 => Duration::from_secs(1),
@@ -107,12 +112,14 @@ impl AdvertInterval {
 
     /// `Master_Down_Interval`: how long a backup waits for an advertisement; three intervals and
     /// the skew time (RFC 3768 §6.1, RFC 9568 §6.1).
+    #[must_use]
     pub fn master_down_interval(self, version: Version, priority: Priority) -> Duration {
         self.down_interval(DownTimerAdverts::DEFAULT, version, priority)
     }
 
     /// `Master_Down_Interval` with another number of intervals than three (`down_timer_adverts` in
     /// keepalived).
+    #[must_use]
     pub fn down_interval(
         self,
         adverts: DownTimerAdverts,

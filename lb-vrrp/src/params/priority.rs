@@ -42,11 +42,13 @@ impl Priority {
     }
 
     /// The priority as a number.
+    #[must_use]
     pub const fn get(self) -> u8 {
         self.0.get()
     }
 
     /// Whether this is the priority of the address owner, 255.
+    #[must_use]
     pub const fn is_owner(self) -> bool {
         self.get() == u8::MAX
     }
@@ -87,6 +89,7 @@ pub enum AdvertisedPriority {
 
 impl AdvertisedPriority {
     /// The field's value.
+    #[must_use]
     pub const fn get(self) -> u8 {
         match self {
             Self::Resign => 0,

@@ -24,6 +24,7 @@ pub struct UnicastPeer {
 
 impl UnicastPeer {
     /// A peer whose advertisements may come from any distance, which is keepalived's default.
+    #[must_use]
     pub const fn new(address: IpAddr) -> Self {
         Self {
             address,

@@ -40,12 +40,14 @@ impl Vrid {
     }
 
     /// The identifier as a number.
+    #[must_use]
     pub const fn get(self) -> u8 {
         self.0.get()
     }
 
     /// The virtual router's MAC address (RFC 9568 §7.3): `00-00-5E-00-01-{VRID}` for IPv4,
     /// `00-00-5E-00-02-{VRID}` for IPv6.
+    #[must_use]
     pub const fn virtual_mac(self, family: AddressFamily) -> MacAddr {
         let protocol = match family {
             AddressFamily::Ipv4 => 1,
@@ -85,6 +87,7 @@ pub enum Version {
 
 impl Version {
     /// The number in the header: 2 or 3.
+    #[must_use]
     pub const fn number(self) -> u8 {
         match self {
             Self::V2 => 2,
@@ -101,6 +104,7 @@ impl fmt::Display for Version {
 
 /// The multicast group that advertisements of a family go to: 224.0.0.18 (RFC 9568 §5.1.1.2) or ff02::12
 /// (§5.1.2.2).
+#[must_use]
 pub const fn multicast_group(family: AddressFamily) -> IpAddr {
     match family {
         AddressFamily::Ipv4 => IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18)),

@@ -32,6 +32,7 @@ pub struct Configuration {
 
 impl Configuration {
     /// Routers without groups or tracked objects.
+    #[must_use]
     pub fn new(routers: Vec<RouterSpec>) -> Self {
         Self {
             routers,
@@ -47,11 +48,13 @@ impl Configuration {
     }
 
     /// Whether there is neither a router nor a static item.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.routers.is_empty() && self.statics.is_empty()
     }
 
     /// Returns every rule that the configuration breaks; see [`check`].
+    #[must_use]
     pub fn check(&self) -> Vec<SpecError> {
         let routers: Vec<&RouterSpec> = self.routers.iter().collect();
         let groups: Vec<&GroupSpec> = self.groups.iter().collect();

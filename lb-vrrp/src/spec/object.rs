@@ -31,6 +31,7 @@ impl ObjectSpec {
     }
 
     /// Kind and name.
+    #[must_use]
     pub fn id(&self) -> ObjectId {
         let name = Arc::from(self.name.as_str());
         match self.source {
@@ -42,6 +43,7 @@ impl ObjectSpec {
     }
 
     /// Parameters for the [`Tracker`](crate::track::Tracker).
+    #[must_use]
     pub fn object(&self) -> Object {
         match &self.source {
             Source::Script(script) => Object::Script(script.script),
@@ -157,6 +159,7 @@ impl ScriptSource {
 
     /// Identity of the program: command line and account. A script of the same name and line is the
     /// same script after a reload or a handover, and keeps its result.
+    #[must_use]
     pub fn line(&self) -> String {
         let mut line = format!("{:?} {:?}", self.argv, self.account);
         if !self.groups.is_empty() {
@@ -206,6 +209,7 @@ pub struct ProcessSource {
 
 impl ProcessSource {
     /// At least one of these processes.
+    #[must_use]
     pub fn new(pattern: ProcessPattern) -> Self {
         Self {
             pattern,

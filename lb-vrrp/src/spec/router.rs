@@ -97,6 +97,7 @@ impl RouterSpec {
     }
 
     /// Identity of the router: two of the same are the same router with another configuration.
+    #[must_use]
     pub fn identity(&self) -> (Vrid, AddressFamily, &str) {
         let config = &self.config;
         (config.vrid(), config.family(), self.interface.as_str())
@@ -104,6 +105,7 @@ impl RouterSpec {
 
     /// Returns the addresses of the protocol that the router does not put on any interface. The driver
     /// runs such a router, which takes part in elections only.
+    #[must_use]
     pub fn unheld_addresses(&self) -> Vec<IpAddr> {
         let held = self.virtual_addresses.iter().map(|held| held.address);
         let held: HashSet<IpAddr> = held.collect();

@@ -17,7 +17,7 @@ pub enum ObjectId {
     /// A number of processes (`vrrp_track_process`).
     Process(Arc<str>),
     /// A BFD session (`bfd_instance`). Another part of the program runs it and reports
-    /// its state by `DriverHandle::report`.
+    /// its state by `Driver::report`.
     Bfd(Arc<str>),
     /// A static address, route or rule, by its [name](crate::StaticItems::names) (`track_group`).
     /// The driver watches it.
@@ -26,6 +26,7 @@ pub enum ObjectId {
 
 impl ObjectId {
     /// Its name.
+    #[must_use]
     pub const fn name(&self) -> &Arc<str> {
         match self {
             Self::Interface(name)

@@ -102,6 +102,7 @@ pub enum ScriptOutcome {
 
 impl ScriptOutcome {
     /// Whether it counts as success.
+    #[must_use]
     pub const fn is_success(self) -> bool {
         matches!(self, Self::Exited(0))
     }

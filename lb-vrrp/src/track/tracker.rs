@@ -91,6 +91,7 @@ impl<O, R> Default for Tracker<O, R> {
 
 impl<O: Clone + Ord, R: Clone + Ord> Tracker<O, R> {
     /// A tracker without objects and routers.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
@@ -234,6 +235,7 @@ impl<O: Clone + Ord, R: Clone + Ord> Tracker<O, R> {
 
     /// When to call [`handle_timeout`](Self::handle_timeout) at the latest; `None`: never.
     #[inline]
+    #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
         // Called in each turn of the driver's loop, often without any tracked object.
         if self.objects.is_empty() {

@@ -87,16 +87,19 @@ impl Weight {
     }
 
     /// The weight as a number.
+    #[must_use]
     pub const fn get(self) -> i16 {
         self.value
     }
 
     /// Whether `reverse` is set.
+    #[must_use]
     pub const fn is_reversed(self) -> bool {
         self.reverse
     }
 
     /// Whether the object does not change the priority but makes the router faulty.
+    #[must_use]
     pub const fn is_fault(self) -> bool {
         self.value == 0
     }
@@ -105,6 +108,7 @@ impl Weight {
     /// has `sync_group_tracking_weight`, its members must not drift apart: interfaces, and files with
     /// the weight 1, count as faults; anything else with a weight is not tracked (`None`). What the
     /// group tracks moves all members, and has whatever weight it is given.
+    #[must_use]
     pub const fn in_sync_group(self, object: Object, tracking_weight: bool) -> Option<Self> {
         if tracking_weight || self.is_fault() {
             return Some(self);

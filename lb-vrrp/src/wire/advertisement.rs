@@ -115,8 +115,12 @@ impl Advertisement {
             }
         };
         let body = message.get(Header::LEN..).unwrap_or_default();
-        let addresses = parse_addresses(body, family, count);
-        let addresses = AddressList::new(addresses).map_err(|_| DecodeError::NoAddress)?;
+        let addresses = match (version, count) {
+            // An IPv6 source would make it VRRPv3.
+            (Version::V2, 0) if family == AddressFamily::Ipv4 => AddressList::none(),
+            _ => AddressList::new(parse_addresses(body, family, count))
+                .map_err(|_| DecodeError::NoAddress)?,
+        };
         let interval = interval.map_err(|_| DecodeError::IntervalZero)?;
         let auth = kind.map(|kind| AuthField {
             kind,
@@ -134,6 +138,7 @@ impl Advertisement {
     }
 
     /// Bytes of the message.
+    #[must_use]
     pub fn buffer_len(&self) -> usize {
         Header::len_with(self.version, self.addresses.family(), self.count())
     }
@@ -174,6 +179,7 @@ impl Advertisement {
     }
 
     /// The message in a vector of its own; see [`emit`](Self::emit).
+    #[must_use]
     pub fn to_vec(&self, source: IpAddr, destination: IpAddr) -> Vec<u8> {
         let mut message = vec![0; self.buffer_len()];
         self.emit(&mut message, source, destination);
@@ -181,6 +187,7 @@ impl Advertisement {
     }
 
     /// The message with an HMAC trailer behind it.
+    #[must_use]
     pub fn to_signed_vec(
         &self,
         source: IpAddr,

@@ -52,6 +52,7 @@ impl AuthenticationHeader {
     const WORDS: u8 = 4;
 
     /// A header without integrity check value.
+    #[must_use]
     pub const fn new(spi: Ipv4Addr, sequence: u32) -> Self {
         Self {
             reserved: 0,
@@ -91,6 +92,7 @@ impl AuthenticationHeader {
     }
 
     /// The header as it is sent.
+    #[must_use]
     pub fn to_bytes(&self) -> [u8; Self::LEN] {
         let [r0, r1] = self.reserved.to_be_bytes();
         let [a, b, c, d] = self.spi.octets();
@@ -133,6 +135,7 @@ impl AuthenticationHeader {
     }
 
     /// Whether the integrity check value is right.
+    #[must_use]
     pub fn verify(&self, key: &Password, ip_header: &[u8], unicast: bool, message: &[u8]) -> bool {
         self.digest(key, ip_header, unicast, message)
             .verify_truncated_left(&self.icv)

@@ -45,6 +45,7 @@ impl GratuitousArp {
     pub const LEN: usize = EthernetPacket::minimum_packet_size() + ArpPacket::minimum_packet_size();
 
     /// Reads a gratuitous ARP request or reply from an Ethernet frame; `None` for anything else.
+    #[must_use]
     pub fn parse(frame: &[u8]) -> Option<Self> {
         let ethernet = EthernetPacket::new(frame)?;
         if ethernet.get_ethertype() != EtherTypes::Arp {
@@ -62,6 +63,7 @@ impl GratuitousArp {
     }
 
     /// Bytes of the frame.
+    #[must_use]
     pub const fn buffer_len(&self) -> usize {
         Self::LEN
     }
@@ -99,6 +101,7 @@ impl GratuitousArp {
     }
 
     /// The frame in a vector of its own.
+    #[must_use]
     pub fn to_vec(&self) -> Vec<u8> {
         let mut frame = vec![0; Self::LEN];
         self.emit(&mut frame);

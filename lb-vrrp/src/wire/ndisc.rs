@@ -69,6 +69,7 @@ impl UnsolicitedNeighbourAdvertisement {
 
     /// Reads an unsolicited neighbour advertisement of this form from an Ethernet frame; `None`
     /// for anything else.
+    #[must_use]
     pub fn parse(frame: &[u8]) -> Option<Self> {
         let ethernet = EthernetPacket::new(frame)?;
         let packet = Ipv6Packet::new(ethernet.payload())?;
@@ -101,6 +102,7 @@ impl UnsolicitedNeighbourAdvertisement {
     }
 
     /// Bytes of the frame.
+    #[must_use]
     pub const fn buffer_len(&self) -> usize {
         Self::LEN
     }
@@ -170,6 +172,7 @@ impl UnsolicitedNeighbourAdvertisement {
     }
 
     /// The frame in a vector of its own.
+    #[must_use]
     pub fn to_vec(&self) -> Vec<u8> {
         let mut frame = vec![0; Self::LEN];
         self.emit(&mut frame);

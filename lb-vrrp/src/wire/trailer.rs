@@ -53,6 +53,7 @@ impl HmacTrailer {
     pub const SHA256: u8 = 1;
 
     /// Reads a trailer.
+    #[must_use]
     pub const fn parse(bytes: &[u8; Self::LEN]) -> Self {
         let [
             kind,
@@ -79,6 +80,7 @@ impl HmacTrailer {
     }
 
     /// Makes the trailer of a message that `source` sends.
+    #[must_use]
     pub fn sign(key: &HmacKey, sequence: u64, message: &[u8], source: IpAddr) -> Self {
         let mut trailer = Self {
             kind: Self::SHA256,
@@ -95,6 +97,7 @@ impl HmacTrailer {
     }
 
     /// Whether the digest is right for a message that `source` sent.
+    #[must_use]
     pub fn verify(&self, key: &HmacKey, message: &[u8], source: IpAddr) -> bool {
         self.digest(key, message, source)
             .verify_truncated_left(&self.hmac)
@@ -102,6 +105,7 @@ impl HmacTrailer {
     }
 
     /// The trailer as it is sent.
+    #[must_use]
     pub fn to_bytes(&self) -> [u8; Self::LEN] {
         let mut bytes = [0; Self::LEN];
         let fields = self.head().into_iter().chain(self.hmac);

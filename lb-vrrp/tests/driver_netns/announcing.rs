@@ -4,9 +4,12 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
-use lb_vrrp::driver::{Configuration, Pacing, PacingGroup, RouterSpec, VirtualAddress};
+use lb_vrrp::spec::{Configuration, RouterSpec};
 use lb_vrrp::wire::UnsolicitedNeighbourAdvertisement;
-use lb_vrrp::{AdvertInterval, Announcements, ExtraRefresh, RouterConfig, State, Version, Vrid};
+use lb_vrrp::{
+    AdvertInterval, Announcements, ExtraRefresh, Pacing, PacingGroup, RouterConfig, State, Version,
+    VirtualAddress, Vrid,
+};
 
 use super::netns::{Capture, Frame, Injector, Lan, Node, wait_for};
 use super::{calm_spec, quick, spec, vip};

@@ -4,9 +4,10 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use lb_vrrp::State;
-use lb_vrrp::driver::{CarrierDelay, Configuration, LinkPoll, ObjectId, PollMethod};
+use lb_vrrp::spec::Configuration;
+use lb_vrrp::track::ObjectId;
 use lb_vrrp::track::Weight;
+use lb_vrrp::{CarrierDelay, LinkPoll, PollMethod, State};
 
 use super::netns::{Lan, Node, wait_for};
 use super::{quick_spec, transitions};

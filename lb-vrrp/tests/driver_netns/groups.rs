@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use lb_vrrp::driver::{
-    Configuration, Event, GroupSpec, ObjectId, ObjectSpec, Report, RouterSpec, Source,
-};
+use lb_vrrp::driver::{Event, Report};
+use lb_vrrp::spec::{Configuration, GroupSpec, ObjectSpec, RouterSpec, Source};
+use lb_vrrp::track::ObjectId;
 use lb_vrrp::track::Weight;
 use lb_vrrp::{AdvertInterval, FaultReason, Priority, Reason, RouterConfig, State, Version, Vrid};
 

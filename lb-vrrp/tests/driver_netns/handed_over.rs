@@ -5,11 +5,11 @@
 use std::fs;
 use std::time::Duration;
 
-use lb_vrrp::driver::{Configuration, FileSource, ObjectSpec, RouterSpec, ScriptSource, Vmac};
+use lb_vrrp::spec::{Configuration, FileSource, ObjectSpec, RouterSpec, ScriptSource};
 use lb_vrrp::track::Weight;
 use lb_vrrp::{
     AdvertInterval, AntiReplay, Authentication, HmacConfig, HmacKey, Password, Priority,
-    RouterConfig, State, Vrid,
+    RouterConfig, State, Vmac, Vrid,
 };
 
 use super::handover::hand_over;

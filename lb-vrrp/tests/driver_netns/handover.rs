@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-use lb_vrrp::driver::{Configuration, Error, GroupSpec, Offer, RouterSpec, SuccessionError};
+use lb_vrrp::driver::{Error, Offer, SuccessionError};
+use lb_vrrp::spec::{Configuration, GroupSpec, RouterSpec};
 use lb_vrrp::{AdvertInterval, State};
 use socket2::Socket;
 

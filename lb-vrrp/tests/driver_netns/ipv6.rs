@@ -5,10 +5,11 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-use lb_vrrp::driver::{RouterSpec, VirtualAddress, Vmac};
+use lb_vrrp::spec::RouterSpec;
 use lb_vrrp::wire::{Advertisement, UnsolicitedNeighbourAdvertisement};
 use lb_vrrp::{
-    AddressFamily, AdvertInterval, AdvertisedPriority, Priority, RouterConfig, State, Version, Vrid,
+    AddressFamily, AdvertInterval, AdvertisedPriority, Priority, RouterConfig, State, Version,
+    VirtualAddress, Vmac, Vrid,
 };
 
 use super::netns::{Capture, Frame, Lan, Namespace, Node, wait_for};

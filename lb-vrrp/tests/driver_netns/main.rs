@@ -34,14 +34,12 @@ use std::net::IpAddr;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use lb_vrrp::driver::{
-    Announcements, Capability, Driver, Error, Event, LinkProblem, Options, RouterSpec,
-    VirtualAddress,
-};
+use lb_vrrp::driver::{Capability, Driver, DriverOptions, Error, Event, LinkProblem};
+use lb_vrrp::spec::RouterSpec;
 use lb_vrrp::wire::Advertisement;
 use lb_vrrp::{
-    AdvertInterval, AdvertisedPriority, Authentication, Password, Priority, RouterConfig,
-    RouterConfigBuilder, State, UnicastPeer, Version, Vrid,
+    AdvertInterval, AdvertisedPriority, Announcements, Authentication, Password, Priority,
+    RouterConfig, RouterConfigBuilder, State, UnicastPeer, Version, VirtualAddress, Vrid,
 };
 use netns::{Capture, Injector, Lan, MASTER_DOWN_ADVERTS, Node, pause, wait_for};
 
@@ -244,7 +242,9 @@ fn child_router() {
         .unwrap();
     runtime.block_on(async {
         let (_handle, mut events) =
-            Driver::start(vec![calm_spec(51, priority)], Options::default()).unwrap();
+            Driver::start(vec![calm_spec(51, priority)], DriverOptions::default())
+                .await
+                .unwrap();
         while events.recv().await.is_some() {}
     });
 }
@@ -707,7 +707,9 @@ fn a_dropped_handle_resigns() {
             .unwrap();
         runtime.block_on(async {
             let (handle, mut events) =
-                Driver::start(vec![quick_spec(150)], Options::default()).unwrap();
+                Driver::start(vec![quick_spec(150)], DriverOptions::default())
+                    .await
+                    .unwrap();
             loop {
                 match events.recv().await.unwrap() {
                     Event::Transitioned { transition, .. } if transition.to == State::Master => {

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use lb_vrrp::driver::{Configuration, Error, GroupSpec, RouterSpec};
+use lb_vrrp::driver::Error;
+use lb_vrrp::spec::{Configuration, GroupSpec, RouterSpec};
 use lb_vrrp::{AdvertInterval, State};
 
 use super::netns::{Capture, Frame, Lan, MASTER_DOWN_ADVERTS, Node, wait_for};

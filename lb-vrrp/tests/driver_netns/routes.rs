@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Routes and rules that come with mastership and go with it.
 
-use lb_vrrp::driver::{Event, LinkProblem, RouterSpec, VirtualRoute, VirtualRule};
-use lb_vrrp::{AddressFamily, NextHop, RouteKind, RouteMetric, RuleAction, State};
+use lb_vrrp::driver::{Event, LinkProblem};
+use lb_vrrp::spec::RouterSpec;
+use lb_vrrp::{
+    AddressFamily, NextHop, RouteKind, RouteMetric, RuleAction, State, VirtualRoute, VirtualRule,
+};
 
 use super::netns::{Lan, Namespace, Node, wait_for};
 use super::{VIP, calm_spec};

@@ -4,7 +4,8 @@
 use std::process::Command;
 
 use lb_vrrp::State;
-use lb_vrrp::driver::{Driver, Options, RouterSpec};
+use lb_vrrp::driver::{Driver, DriverOptions};
+use lb_vrrp::spec::RouterSpec;
 
 use super::netns::{Lan, Namespace, Node, wait_for};
 use super::{Killed, VIP, calm_spec, vip};
@@ -49,7 +50,9 @@ fn child_router_that_promotes() {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let (_handle, mut events) = Driver::start(promoting(true), Options::default()).unwrap();
+        let (_handle, mut events) = Driver::start(promoting(true), DriverOptions::default())
+            .await
+            .unwrap();
         while events.recv().await.is_some() {}
     });
 }

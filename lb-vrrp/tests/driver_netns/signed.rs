@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use lb_vrrp::driver::RouterSpec;
+use lb_vrrp::spec::RouterSpec;
 use lb_vrrp::wire::{Advertisement, HmacTrailer};
 use lb_vrrp::{AntiReplay, Authentication, HmacConfig, HmacKey, State};
 

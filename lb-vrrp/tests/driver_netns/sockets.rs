@@ -10,7 +10,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use lb_vrrp::driver::{Driver, Event, LinkProblem, Options, ReceiveBuffer};
+use lb_vrrp::ReceiveBuffer;
+use lb_vrrp::driver::{Driver, DriverOptions, Event, LinkProblem};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::sockopt::{RcvBuf, RcvBufForce};
@@ -34,13 +35,14 @@ fn child_without_descriptors() {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let (_handle, mut events) =
-            Driver::start(vec![quick_spec(150)], Options::default()).unwrap();
+        let (_handle, mut events) = Driver::start(vec![quick_spec(150)], DriverOptions::default())
+            .await
+            .unwrap();
         loop {
             // Those that are open stay open.
             let limit = if file.exists() { 3 } else { soft };
             setrlimit(Resource::RLIMIT_NOFILE, limit, hard).unwrap();
-            while let Ok(event) = events.try_recv() {
+            while let Ok(Some(event)) = events.try_recv() {
                 if let Event::LinkChanged { problem, .. } = event {
                     writeln!(events_file, "{problem:?}").unwrap();
                 }

@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use lb_vrrp::driver::{Configuration, Error, Event, LinkProblem, Options};
+use lb_vrrp::driver::{DriverOptions, Error, Event, LinkProblem};
+use lb_vrrp::spec::Configuration;
 use lb_vrrp::{State, UnicastPeer, Vmac};
 
 use super::netns::{Capture, Injector, Lan, Node, pause, wait_for};
@@ -45,7 +46,7 @@ fn startup_delay_keeps_routers_in_initialize() {
     let lan = Lan::new();
     let capture = Capture::start(&lan.c);
     let begun = Instant::now();
-    let options = Options::default().with_startup_delay(2 * SECOND);
+    let options = DriverOptions::default().with_startup_delay(2 * SECOND);
     let a = Node::start_with(&lan.a, vec![calm_spec(51, 255)], options);
     assert_eq!(a.state(), State::Initialize);
     // A reload does not shorten it.

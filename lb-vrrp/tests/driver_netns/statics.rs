@@ -4,11 +4,12 @@
 use std::process::Command;
 use std::time::Duration;
 
-use lb_vrrp::driver::{
-    CarrierDelay, Configuration, Driver, DriverStatus, Event, Options, RouterSpec, StaticItem,
-    StaticItems, StaticProblem, TrackGroup, VirtualAddress, VirtualRoute, VirtualRule,
+use lb_vrrp::driver::{self, Driver, DriverOptions, DriverStatus, Event, StaticProblem};
+use lb_vrrp::spec::{Configuration, RouterSpec};
+use lb_vrrp::{
+    AddressFamily, CarrierDelay, NextHop, RouteKind, RouteMetric, RuleAction, State, StaticItem,
+    StaticItems, TrackGroup, VirtualAddress, VirtualRoute, VirtualRule,
 };
-use lb_vrrp::{AddressFamily, NextHop, RouteKind, RouteMetric, RuleAction, State};
 
 use super::handover::hand_over;
 use super::netns::{Lan, Namespace, Node, pause, wait_for};
@@ -312,7 +313,9 @@ fn child_statics() {
         .unwrap();
     runtime.block_on(async {
         let (_handle, mut events) =
-            Driver::start(with(statics, Vec::new()), Options::default()).unwrap();
+            Driver::start(with(statics, Vec::new()), DriverOptions::default())
+                .await
+                .unwrap();
         while events.recv().await.is_some() {}
     });
 }
@@ -397,7 +400,7 @@ fn what_a_crash_left_is_removed_without_anything_to_run() {
                 .enable_all()
                 .build()
                 .unwrap();
-            runtime.block_on(Driver::remove_leftovers()).unwrap();
+            runtime.block_on(driver::remove_stale_objects()).unwrap();
         });
     };
     wait_for("all of it", || (every(&lan.a) == (5, 7 + 3)).then_some(()));

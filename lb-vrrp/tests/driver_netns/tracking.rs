@@ -6,9 +6,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use lb_vrrp::State;
-use lb_vrrp::driver::{
-    Configuration, FileSource, ObjectSpec, ProcessPattern, ProcessSource, RouterSpec, ScriptSource,
+use lb_vrrp::spec::{
+    Configuration, FileSource, ObjectSpec, ProcessSource, RouterSpec, ScriptSource,
 };
+use lb_vrrp::track::ProcessPattern;
 use lb_vrrp::track::Weight;
 
 use super::netns::{Lan, Node, wait_for};

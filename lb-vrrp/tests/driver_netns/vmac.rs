@@ -5,9 +5,10 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::process::Command;
 use std::time::Duration;
 
-use lb_vrrp::State;
-use lb_vrrp::driver::{Driver, Error, Options, RouterSpec, Vmac};
+use lb_vrrp::driver::{Driver, DriverOptions, Error};
+use lb_vrrp::spec::RouterSpec;
 use lb_vrrp::wire::UnsolicitedNeighbourAdvertisement;
+use lb_vrrp::{State, Vmac};
 
 use super::netns::{Capture, Frame, Lan, MASTER_DOWN_ADVERTS, Namespace, Node, wait_for};
 use super::{Killed, VIP, assert_put_back, calm_spec, ipv6, quick_spec, transitions, vip};
@@ -267,7 +268,9 @@ fn child_router_with_vmac() {
     let nobodys = calm(52, 150).with_virtual_addresses([vip("192.0.2.52")]);
     runtime.block_on(async {
         let (_handle, mut events) =
-            Driver::start(vec![calm(51, 150), nobodys], Options::default()).unwrap();
+            Driver::start(vec![calm(51, 150), nobodys], DriverOptions::default())
+                .await
+                .unwrap();
         while events.recv().await.is_some() {}
     });
 }

@@ -3,8 +3,9 @@
 
 use std::process::Command;
 
-use lb_vrrp::State;
-use lb_vrrp::driver::{Driver, Options, RouterSpec, Vmac};
+use lb_vrrp::driver::{Driver, DriverOptions};
+use lb_vrrp::spec::RouterSpec;
+use lb_vrrp::{State, Vmac};
 
 use super::handover::hand_over;
 use super::netns::{Capture, Lan, Namespace, Node, wait_for};
@@ -170,7 +171,9 @@ fn child_router_with_a_macvlan_for_an_address() {
         .with_virtual_addresses([vip("198.51.100.52").with_interface("eth1").with_vmac(true)]);
     runtime.block_on(async {
         let (_handle, mut events) =
-            Driver::start(vec![router(150, true), nobodys], Options::default()).unwrap();
+            Driver::start(vec![router(150, true), nobodys], DriverOptions::default())
+                .await
+                .unwrap();
         while events.recv().await.is_some() {}
     });
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use lb_check::Registry;
 use lb_core::{
     config::{self, Diagnostics, Mode},
-    daemon::{self, Options, Source},
+    daemon::{self, DaemonOptions, Source},
 };
 
 use crate::{
@@ -92,7 +92,7 @@ fn serve(file: PathBuf, options: &RunOptions) -> Result<(), Failure> {
     if options.lenient {
         source = source.lenient();
     }
-    let mut settings = Options::default()
+    let mut settings = DaemonOptions::default()
         .with_keep(options.keep)
         .with_upgrade(options.upgrade)
         .with_upgrade_command(upgrade_command(options))

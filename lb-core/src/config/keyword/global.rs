@@ -299,7 +299,7 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
     Global::new(
         "vrrp_garp_master_refresh",
         "Sets the period of further announcements while master; 0 is none.",
-        Value::WholeSeconds(0..=4294, |global| &mut global.announcements.refresh),
+        Value::WholeSeconds(0..=u32::MAX, |global| &mut global.announcements.refresh),
     )
     .default("0")
     .tier(2),

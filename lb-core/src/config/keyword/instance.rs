@@ -433,7 +433,7 @@ pub(in crate::config) const INSTANCE: &[Instance] = &[
     Instance::new(
         "garp_master_refresh",
         "Sets the period of further announcements while master; 0 is none.",
-        Value::WholeSeconds(0..=4294, |instance| &mut instance.announcements.refresh),
+        Value::WholeSeconds(0..=u32::MAX, |instance| &mut instance.announcements.refresh),
     )
     .default("0")
     .tier(2),

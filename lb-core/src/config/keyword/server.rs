@@ -85,7 +85,7 @@ pub(in crate::config) const VIRTUAL_SERVER: &[Server] = &[
     Server::new(
         "ops",
         "Schedules each packet by itself; UDP only.",
-        Value::Boolean(|server| &mut server.one_packet),
+        Value::Switch(|server| &mut server.one_packet),
     )
     .default("off")
     .tier(2),
@@ -113,7 +113,7 @@ pub(in crate::config) const VIRTUAL_SERVER: &[Server] = &[
     Server::new(
         "omega",
         "Notifies of real servers when the program stops.",
-        Value::Boolean(|server| &mut server.omega),
+        Value::Switch(|server| &mut server.omega),
     )
     .default("off")
     .tier(2),
@@ -134,7 +134,7 @@ pub(in crate::config) const VIRTUAL_SERVER: &[Server] = &[
     Server::new(
         "inhibit_on_failure",
         "Sets the weight of a failed real server to 0 instead of removing it.",
-        Value::Boolean(|server| &mut server.inhibit),
+        Value::Switch(|server| &mut server.inhibit),
     )
     .default("off")
     .tier(2),
@@ -262,7 +262,7 @@ pub(in crate::config) const VIRTUAL_SERVER: &[Server] = &[
     Server::new(
         "alpha",
         "Has real servers start down until their checks have passed.",
-        Value::Boolean(|server| &mut server.checks.alpha),
+        Value::Switch(|server| &mut server.checks.alpha),
     )
     .default("off")
     .tier(2),

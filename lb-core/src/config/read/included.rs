@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Reader;
-use crate::config::diagnostic::Diagnostic;
+use crate::config::diagnostic::{Diagnostic, KeepalivedReport};
 use crate::config::include::{Content, Found, Matches};
 use crate::config::source::Span;
 
@@ -224,9 +224,12 @@ impl Reader<'_> {
 /// A finding about an `include` that the start may depend on.
 fn refusal(place: Span, message: String, insisted: bool) -> Diagnostic {
     if insisted {
-        Diagnostic::error(place, message).fatal()
+        Diagnostic::error(place, message)
+            .report(KeepalivedReport::NoConfiguration)
+            .fatal()
     } else {
-        Diagnostic::warning(place, message)
+        // It says so, and its test succeeds.
+        Diagnostic::warning(place, message).silent()
     }
 }
 

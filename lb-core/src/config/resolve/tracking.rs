@@ -251,7 +251,9 @@ pub(super) fn objects(
             objects.push(object.clone());
         } else {
             let message = format!("`{}` is not tracked", written.name.value);
-            let finding = Diagnostic::warning(written.name.span, message).label("left out");
+            let finding = Diagnostic::warning(written.name.span, message)
+                .label("left out")
+                .silent();
             context.findings.push(finding);
         }
     }

@@ -25,7 +25,7 @@ impl Running {
     async fn handover_offer(&self) -> Result<HandoverOffer, String> {
         let routers = match &self.parts.routers {
             Some(routers) => {
-                let offer = routers.handle.offer().await;
+                let offer = routers.driver.offer().await;
                 Some(offer.map_err(|error| report::chain(&error))?)
             }
             None => None,
@@ -45,11 +45,11 @@ impl Running {
         let pid = to.pid;
         tracing::info!(pid, "handing over to the new process");
         self.parts.listening.disown_file();
-        if let Some(Routers { handle, .. }) = self.parts.routers.take() {
+        if let Some(Routers { driver, .. }) = self.parts.routers.take() {
             let ended = if to.routers {
-                handle.release().await
+                driver.release().await
             } else {
-                handle.shutdown().await
+                driver.shutdown().await
             };
             if let Err(error) = ended {
                 tracing::error!("cannot end the virtual routers: {}", report::chain(&error));

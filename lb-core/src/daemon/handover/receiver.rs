@@ -5,7 +5,8 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Duration;
 
-use lb_vrrp::driver;
+use lb_vrrp::driver::{DriverOptions, Offer};
+use lb_vrrp::spec::Configuration;
 use tokio::net::UnixStream;
 
 use super::documents::{Answer, FORMAT, Hello, Phase};
@@ -42,7 +43,7 @@ pub(in crate::daemon) struct OldProcess {
     pid: u32,
     lock: OwnedFd,
     socket: OwnedFd,
-    routers: Option<driver::Offer>,
+    routers: Option<Offer>,
     known: Known,
 }
 
@@ -74,7 +75,7 @@ impl OldProcess {
         let (Some(lock), Some(socket)) = (descriptors.next(), descriptors.next()) else {
             return Err(UpgradeError::Gone);
         };
-        let routers = routers.map(|document| driver::Offer::new(document, descriptors.collect()));
+        let routers = routers.map(|document| Offer::new(document, descriptors.collect()));
         tracing::info!(pid, "taking over from a running daemon");
         Ok(Some(Self {
             stream,
@@ -92,8 +93,8 @@ impl OldProcess {
     pub(in crate::daemon) async fn replace(
         self,
         control: &Path,
-        routers: driver::Configuration,
-        options: driver::Options,
+        routers: Configuration,
+        options: DriverOptions,
     ) -> Result<Claim, RunError> {
         // Steps that can fail precede the handover of the routers.
         let lock = ControlLock::take_over(self.lock, control)?;

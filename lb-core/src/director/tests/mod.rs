@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
+mod groups;
 mod health;
 mod reload;
 #[cfg(feature = "daemon")]

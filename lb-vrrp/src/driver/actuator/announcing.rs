@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Announcements after the first burst, and all of them where they wait for their turn.
+//! Announcements after the first burst, and all announcements that are paced.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -20,11 +20,11 @@ struct Schedule {
     repeat_at: Option<Instant>,
     refresh_at: Option<Instant>,
     extra_at: Option<Instant>,
-    /// Since when another process held the address, until its announcements are scheduled here.
+    /// When the other process became Master, until the announcements are scheduled here.
     inherited: Option<Instant>,
     /// Announcements at `repeat_at`.
     again: u32,
-    /// The place among those that are due.
+    /// The time in [`Announcer::due`].
     next: Option<Instant>,
 }
 
@@ -44,13 +44,19 @@ impl Schedule {
     }
 
     /// Schedules what remains of the announcements that began in another process.
-    fn resume(&mut self, now: Instant, since: Instant, router: &DesiredRouter, of: &Prepared) {
+    fn resume(
+        &mut self,
+        now: Instant,
+        since: Instant,
+        router: &DesiredRouter,
+        prepared: &Prepared,
+    ) {
         let policy = &router.announcements;
         let repeat = since + policy.delay;
         self.again = policy.repeat;
         self.repeat_at = (repeat > now).then_some(repeat);
         self.refresh_at = policy.refresh.map(|every| repeat.max(now) + every);
-        self.extra_at = of.extra.map(|every| repeat.max(now) + every);
+        self.extra_at = prepared.extra.map(|every| repeat.max(now) + every);
     }
 
     /// Schedules what follows a burst at `now`.
@@ -109,17 +115,19 @@ impl Announcer {
         }
     }
 
-    /// An address of a new Master is on its interface.
+    /// Starts the announcements of an address of a new Master that is on its interface.
     pub(super) fn start(&mut self, key: AddressKey, router_key: &RouterKey, routers: &Routers) {
         self.stop(key);
         let router = routers.get(router_key);
-        let Some((router, prepared)) = router.and_then(|of| Some((of, of.prepared(key)?))) else {
+        let Some((router, prepared)) =
+            router.and_then(|router| Some((router, router.prepared(key)?)))
+        else {
             return;
         };
         let mut schedule = Schedule::new(router_key);
         schedule.announced = router.announced;
         schedule.bursts = router.bursts;
-        let burst = Burst::of(&router.announcements);
+        let burst = Burst::new(&router.announcements);
         schedule.follow_burst(Instant::now(), router, burst, prepared);
         self.insert(key, Box::new(schedule));
         self.announce_in_turn(key, prepared, burst.repeat);
@@ -133,7 +141,7 @@ impl Announcer {
         self.insert(key, Box::new(schedule));
     }
 
-    /// The desired state of a router changed: its addresses may be announced again, or not any more.
+    /// Applies a changed desired state of a router: starts or ends announcements of its addresses.
     pub(super) fn update(
         &mut self,
         router_key: &RouterKey,
@@ -185,7 +193,7 @@ impl Announcer {
         schedule.is_some_and(|schedule| schedule.router == *router)
     }
 
-    /// An address is not on its interface.
+    /// Ends the announcements of an address that is not on its interface.
     pub(super) fn stop(&mut self, key: AddressKey) {
         if let Some(schedule) = self.schedules.remove(&key) {
             if let Some(next) = schedule.next {
@@ -195,7 +203,7 @@ impl Announcer {
         }
     }
 
-    /// An interface is gone.
+    /// Ends the announcements on a deleted interface.
     pub(super) fn stop_on(&mut self, link: u32) {
         let on_link = self.schedules.keys().filter(|key| key.link == link);
         for key in on_link.copied().collect::<Vec<_>>() {
@@ -213,7 +221,7 @@ impl Announcer {
         self.reschedule(key);
     }
 
-    /// Puts an address where it is due next.
+    /// Updates the next time of an address.
     fn reschedule(&mut self, key: AddressKey) {
         let Some(schedule) = self.schedules.get_mut(&key) else {
             return;
@@ -233,12 +241,12 @@ impl Announcer {
         self.due.first().map(|(at, _)| *at)
     }
 
-    /// When the next announcement that waits for its turn may leave.
+    /// When the next paced announcement may be sent.
     pub(super) fn next_turn(&self) -> Option<Instant> {
         self.pacer.next_due(Instant::now())
     }
 
-    /// Sends the repeats and refreshes whose time has come.
+    /// Sends the repeats and refreshes that are due.
     pub(super) fn announce_due(&mut self, routers: &Routers) {
         let now = Instant::now();
         while let Some((_, key)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
@@ -261,15 +269,18 @@ impl Announcer {
         self.announce_next(routers);
     }
 
-    /// A burst at this moment of an address that waits for its turn; the advert thread sends the others.
+    /// Starts a burst of an address whose announcements are paced; the advert thread sends the others.
     fn announce_in_turn(&mut self, key: AddressKey, prepared: &Prepared, times: u32) {
-        let lane = prepared.announcement.as_ref().map(|of| of.lane.is_some());
+        let lane = prepared
+            .announcement
+            .as_ref()
+            .map(|announcement| announcement.lane.is_some());
         if lane == Some(true) {
             self.announce(key, prepared, times);
         }
     }
 
-    /// Sends at once, or has the announcement wait for its turn.
+    /// Sends announcements at once, or queues them where they are paced.
     fn announce(&mut self, key: AddressKey, prepared: &Prepared, times: u32) {
         let Some(announcement) = &prepared.announcement else {
             return;
@@ -282,13 +293,14 @@ impl Announcer {
         }
     }
 
-    /// Sends the announcements whose turn has come.
+    /// Sends the paced announcements that are due.
     pub(super) fn announce_next(&mut self, routers: &Routers) {
         while let Some(key) = self.pacer.pop(Instant::now()) {
             let schedule = self.schedules.get(&key);
             let router = schedule.and_then(|schedule| routers.get(&schedule.router));
             let prepared = router.and_then(|router| router.prepared(key));
-            if let Some(announcement) = prepared.and_then(|of| of.announcement.as_ref()) {
+            if let Some(announcement) = prepared.and_then(|prepared| prepared.announcement.as_ref())
+            {
                 announcement.send(1);
             }
         }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Logs and passes on what became of host objects.
+//! Logs the reports of the reconciler, and passes them on.
 
 use std::io;
 use std::sync::Arc;
@@ -80,7 +80,7 @@ impl Actuator {
             }
             (Claimant::Router(router), HostObject::Routing(entry)) => {
                 let name = self.name_of(&router);
-                warn!(instance = %name, vrid = %router.vrid, "{entry} was gone and is added again");
+                warn!(instance = %name, vrid = %router.vrid, "{entry} was missing and is added again");
                 Event::RouteRestored {
                     router: name,
                     vrid: router.vrid,
@@ -92,17 +92,17 @@ impl Actuator {
                 let Some(item) = self.desired.placed.name_of(&object.key()) else {
                     return;
                 };
-                warn!("static {item} was gone and is added again");
+                warn!("static {item} was missing and is added again");
                 Event::StaticRestored { item }
             }
         };
-        let _ = self.events.try_send(event);
+        self.events.send(event);
     }
 
     fn report_failed(&self, claimant: Option<Claimant>, change: &Change, source: io::Error) {
         match claimant {
             Some(Claimant::Router(router)) => self.report_router_failed(&router, change, source),
-            // The status of a static item has the reason.
+            // The status of the static item contains the reason.
             Some(Claimant::Static) if change.is_add() => {}
             Some(Claimant::Static) => {
                 error!(error = %source, "cannot {change} of a static item, trying again");
@@ -125,7 +125,7 @@ impl Actuator {
             HostObject::Routing(entry) => {
                 error!(instance = %name, %vrid, error = %source, "cannot {change}, trying again");
                 let error = Arc::new(RouteError::new(operation, entry, source));
-                let _ = self.events.try_send(Event::RouteFailed {
+                self.events.send(Event::RouteFailed {
                     router: name,
                     vrid,
                     error,
@@ -136,17 +136,17 @@ impl Actuator {
         };
         error!(
             instance = %name, %vrid, ifname = %link.name, %address, %operation, error = %source,
-            "virtual address not changed, trying again"
+            "cannot change a virtual address, trying again"
         );
         let error = AddressError::new(operation, address, &link.name, source);
-        let _ = self.events.try_send(Event::AddressFailed {
+        self.events.send(Event::AddressFailed {
             router: name,
             vrid,
             error: Arc::new(error),
         });
     }
 
-    /// The name of a router, or its key where it is gone.
+    /// The name of a router, or its key if it was removed.
     fn name_of(&self, key: &RouterKey) -> Arc<str> {
         let name = self.names.get(key).map(Arc::clone);
         name.unwrap_or_else(|| Arc::clone(&key.interface))
@@ -167,9 +167,9 @@ impl Actuator {
             error!(
                 instance = %name, vrid = %router.vrid, ifname = %error.interface,
                 operation = %error.operation, error = %error.source,
-                "virtual interface not changed, trying again every second"
+                "cannot change a virtual interface, trying again every second"
             );
-            let _ = self.events.try_send(Event::InterfaceFailed {
+            self.events.send(Event::InterfaceFailed {
                 router: name,
                 vrid: router.vrid,
                 error: Arc::new(error),

@@ -7,6 +7,7 @@ use std::net::Ipv4Addr;
 use lb_host::MemoryHost;
 
 use super::super::desired::{Burst, Prepared};
+use super::super::event::{self, Events};
 use super::super::links::tests::{eth, table as interfaces};
 use super::*;
 use crate::{Announcements, StaticItems, VirtualAddress, Vrid};
@@ -20,7 +21,7 @@ impl Fake {
         self.0.take_log().iter().map(short).collect()
     }
 
-    /// Has so many additions fail.
+    /// Makes this number of additions fail.
     fn fail_additions(&self, times: u32) {
         let mut left = times;
         self.0.set_fault(move |change| {
@@ -31,7 +32,7 @@ impl Fake {
         });
     }
 
-    /// Has shields fail.
+    /// Makes shields fail.
     fn fail_shields(&self) {
         self.0.set_fault(|change| {
             let is_shield = matches!(change.object(), HostObject::Shield(_));
@@ -64,7 +65,7 @@ struct Bench {
     mailbox: Arc<Mailbox>,
     commands: mpsc::Receiver<Command>,
     hints: mpsc::Sender<Hint>,
-    events: mpsc::Receiver<Event>,
+    events: Events,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -72,13 +73,13 @@ fn bench() -> Bench {
     bench_with(None)
 }
 
-/// Of these interfaces, for static items.
+/// A bench with these interfaces, for static items.
 fn bench_with(table: Option<watch::Receiver<Interfaces>>) -> Bench {
     let fake = Fake::default();
     let mailbox = Arc::new(Mailbox::default());
     let (command_sender, commands) = mpsc::channel(64);
     let (hints, hint_receiver) = mpsc::channel(4);
-    let (event_sender, events) = mpsc::channel(16);
+    let (event_sender, events) = event::channel(16);
     let actuator = Actuator::new(
         Box::new(fake.0.clone()),
         Arc::clone(&mailbox),
@@ -159,7 +160,7 @@ fn wanted(held: bool, epoch: u64, addresses: &[u8]) -> DesiredRouter {
         epoch,
         announced: 0,
         bursts: 0,
-        burst: Burst::of(&Announcements::default()),
+        burst: Burst::new(&Announcements::default()),
         announcements: Announcements::default(),
         addresses: prepared.collect(),
         routing: Arc::new([]),
@@ -230,11 +231,14 @@ async fn failure_is_reported_once_and_tried_every_second() {
     bench.want(1, wanted(true, 1, &[100])).await;
     assert!(matches!(
         bench.events.try_recv(),
-        Ok(Event::AddressFailed { .. })
+        Ok(Some(Event::AddressFailed { .. }))
     ));
     tokio::time::sleep(Duration::from_millis(3500)).await;
     assert_eq!(bench.fake.log().len(), 4);
-    assert!(bench.events.try_recv().is_err(), "reported more than once");
+    assert!(
+        matches!(bench.events.try_recv(), Ok(None)),
+        "reported more than once"
+    );
     assert_eq!(bench.ready(), [(1, ip(100))]);
 }
 
@@ -253,12 +257,12 @@ async fn deleted_address_is_restored_and_reported() {
     assert_eq!(bench.fake.log(), ["add 192.0.2.100"]);
     assert!(matches!(
         bench.events.try_recv(),
-        Ok(Event::AddressRestored { .. })
+        Ok(Some(Event::AddressRestored { .. }))
     ));
-    // A late notification of a deletion that has been made good: nothing to tell.
+    // A late notification of an address that was added again is not reported.
     bench.hints.send(gone()).await.unwrap();
     bench.settle().await;
-    assert!(bench.events.try_recv().is_err());
+    assert!(matches!(bench.events.try_recv(), Ok(None)));
     // After lost notifications the kernel's own list counts.
     bench.fake.clear();
     bench
@@ -269,9 +273,9 @@ async fn deleted_address_is_restored_and_reported() {
     bench.settle().await;
     assert!(matches!(
         bench.events.try_recv(),
-        Ok(Event::AddressRestored { .. })
+        Ok(Some(Event::AddressRestored { .. }))
     ));
-    // Not wanted, not put back.
+    // An address that is not desired is not added again.
     bench.want(1, wanted(false, 1, &[100])).await;
     bench.fake.log();
     bench.hints.send(gone()).await.unwrap();
@@ -303,7 +307,7 @@ async fn address_reported_deleted_is_removed_when_the_end_comes_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_an_owner_put_there_is_not_taken_for_its_own_after_a_stale_audit() {
+async fn an_address_that_an_owner_added_is_not_external_after_an_outdated_audit() {
     let bench = bench();
     let owner = |held| DesiredRouter {
         owner: true,
@@ -341,14 +345,14 @@ async fn when_the_thread_has_ended_everything_is_removed_and_the_task_ends() {
         bench.task.await.unwrap();
         assert!(bench.fake.is_empty());
         assert_eq!(
-            matches!(bench.events.try_recv(), Ok(Event::Stopped)),
+            matches!(bench.events.try_recv(), Ok(Some(Event::Stopped))),
             is_reported
         );
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn packets_are_dropped_before_the_address_is_there_and_until_it_is_gone() {
+async fn packets_are_dropped_from_before_an_address_is_added_until_it_is_removed() {
     let bench = bench();
     let shielded = |held, shielded| DesiredRouter {
         shielded,
@@ -399,7 +403,7 @@ async fn packets_are_dropped_before_the_address_is_there_and_until_it_is_gone() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_address_that_cannot_be_shielded_is_there_and_shielded_as_soon_as_it_can_be() {
+async fn an_address_without_a_shield_is_added_and_shielded_as_soon_as_possible() {
     let mut bench = bench();
     bench.fake.fail_shields();
     let desired = DesiredRouter {
@@ -410,7 +414,7 @@ async fn an_address_that_cannot_be_shielded_is_there_and_shielded_as_soon_as_it_
     let log = bench.fake.log();
     assert_eq!(log[..2], ["shield 192.0.2.100", "add 192.0.2.100"]);
     assert_eq!(bench.ready(), [(1, ip(100))]);
-    let Ok(Event::AddressFailed { error, .. }) = bench.events.try_recv() else {
+    let Ok(Some(Event::AddressFailed { error, .. })) = bench.events.try_recv() else {
         panic!("not reported");
     };
     assert_eq!(error.to_string(), "cannot shield 192.0.2.100 on eth0");
@@ -419,7 +423,10 @@ async fn an_address_that_cannot_be_shielded_is_there_and_shielded_as_soon_as_it_
         bench.fake.log(),
         ["shield 192.0.2.100", "shield 192.0.2.100"]
     );
-    assert!(bench.events.try_recv().is_err(), "reported more than once");
+    assert!(
+        matches!(bench.events.try_recv(), Ok(None)),
+        "reported more than once"
+    );
     bench.fake.0.clear_fault();
     tokio::time::sleep(Duration::from_millis(3500)).await;
     assert_eq!(bench.fake.log(), ["shield 192.0.2.100"]);
@@ -431,19 +438,19 @@ fn own(last: u8) -> VirtualAddress {
 }
 
 /// The reports about static items, without addresses that are ready.
-fn judgements(bench: &mut Bench) -> Vec<Vec<String>> {
-    let mut judgements = Vec::new();
+fn static_states(bench: &mut Bench) -> Vec<Vec<String>> {
+    let mut states = Vec::new();
     while let Ok(command) = bench.commands.try_recv() {
-        if let Command::Statics(judgement) = command {
-            let missing = judgement.missing.into_iter();
-            judgements.push(
+        if let Command::Statics(state) = command {
+            let missing = state.missing.into_iter();
+            states.push(
                 missing
-                    .map(|of| format!("{}: {}", of.item, of.problem))
+                    .map(|status| format!("{}: {}", status.item, status.problem))
                     .collect(),
             );
         }
     }
-    judgements
+    states
 }
 
 async fn statics_wanted(bench: &Bench, statics: StaticItems) {
@@ -459,19 +466,23 @@ async fn static_address_is_reported_missing_until_it_is_there() {
     // The monitor may take a moment to see what is new.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let missing = "address 192.0.2.1/32 dev eth0: interface eth0 missing";
-    assert_eq!(judgements(&mut bench), [vec![missing.to_owned()]]);
+    assert_eq!(static_states(&mut bench), [vec![missing.to_owned()]]);
     assert_eq!(bench.fake.log(), Vec::<String>::new());
 
     bench.fake.fail_additions(2);
     table.send_replace(interfaces([eth(2, "eth0")]));
     tokio::time::sleep(Duration::from_millis(500)).await;
     let refused = "address 192.0.2.1/32 dev eth0: permission denied";
-    assert_eq!(judgements(&mut bench), [vec![refused.to_owned()]]);
+    assert_eq!(static_states(&mut bench), [vec![refused.to_owned()]]);
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(bench.fake.log().len(), 3, "tried every second");
-    assert_eq!(judgements(&mut bench), [Vec::<String>::new()]);
+    assert_eq!(static_states(&mut bench), [Vec::<String>::new()]);
     tokio::time::sleep(Duration::from_secs(3)).await;
-    assert_eq!(judgements(&mut bench), Vec::<Vec<String>>::new(), "no news");
+    assert_eq!(
+        static_states(&mut bench),
+        Vec::<Vec<String>>::new(),
+        "unchanged"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -484,7 +495,7 @@ async fn an_address_that_is_static_too_stays_when_its_router_is_backup() {
     bench.fake.log();
     bench.want(1, wanted(false, 1, &[100, 101])).await;
     assert_eq!(bench.fake.log(), ["remove 192.0.2.101"]);
-    // And the other way round.
+    // The reverse order.
     bench.want(1, wanted(true, 2, &[100])).await;
     bench.fake.log();
     statics_wanted(&bench, StaticItems::default()).await;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Another set of routers: those that stay keep their state.
+//! Changes of the set of routers: remaining routers keep their state.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use super::super::error::Error;
 use super::super::key::RouterKey;
 use super::super::needs::{config_of, interface_of};
 use super::super::router::Router;
-use super::super::spec::{Configuration, RouterSpec};
 use super::AdvertThread;
 use crate::spec::SpecError;
+use crate::spec::{Configuration, RouterSpec};
 use crate::{AddressFamily, VirtualRouter};
 use lb_host::Link;
 
 impl AdvertThread {
-    /// Changes the set of routers. Those that stay keep their state.
+    /// Applies another configuration. Remaining routers keep their state.
     pub(super) fn reload(&mut self, mut configuration: Configuration) -> Result<(), Error> {
         self.interfaces = self.table.borrow().clone();
         let mut naming = self.naming.clone();
@@ -24,10 +24,10 @@ impl AdvertThread {
         self.open_ports(&configuration.routers)?;
         self.naming = naming;
         let now = Instant::now();
-        // Before anything else: a router that is gone is no reason for its group to resign.
+        // First: a removed router must not make its group resign.
         self.groups.configure(&configuration);
         for router in self.routers.values_mut() {
-            let grouped = self.groups.of(&router.key).is_some();
+            let grouped = self.groups.group_of(&router.key).is_some();
             router.engine.set_grouped(grouped);
         }
         let mut gone: Vec<RouterKey> = self.routers.keys().cloned().collect();
@@ -41,11 +41,11 @@ impl AdvertThread {
                 kept =
                     router.spec.vmac == spec.vmac && router.engine.reconfigure(now, config).is_ok();
                 if kept {
-                    router.respecify(name, spec.clone());
+                    router.set_spec(name, spec.clone());
                 }
             });
             if !kept {
-                // New, or of another version or MAC address: that is another router.
+                // A new router, or one with another version or MAC address, which counts as new.
                 self.remove(&key, now);
                 self.clean(spec);
                 self.insert(spec.clone())?;
@@ -65,7 +65,7 @@ impl AdvertThread {
     }
 
     pub(super) fn insert(&mut self, spec: RouterSpec) -> Result<(), Error> {
-        // Until an interface has an address of its own.
+        // The source until the address of the interface is known.
         let primary = match spec.config.family() {
             AddressFamily::Ipv4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             AddressFamily::Ipv6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
@@ -79,12 +79,12 @@ impl AdvertThread {
                 }
             })?;
         let key = RouterKey::of(&spec);
-        engine.set_grouped(self.groups.of(&key).is_some());
+        engine.set_grouped(self.groups.group_of(&key).is_some());
         self.routers.insert(Router::new(key, spec, engine));
         Ok(())
     }
 
-    /// Has removed what a predecessor left of a router's addresses; an owner's are its own.
+    /// Requests the removal of stale addresses of a router, unless it is the address owner.
     pub(super) fn clean(&self, spec: &RouterSpec) {
         if spec.config.priority().is_owner() {
             return;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What follows from tracked objects and sync groups.
+//! Effects of tracked objects and sync groups on routers.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,21 +15,21 @@ use crate::group::Status;
 use crate::track::{Output, Verdict};
 
 impl AdvertThread {
-    /// Takes what somebody saw of a tracked object.
+    /// Applies a report on a tracked object.
     pub(super) fn handle_report(&mut self, object: ObjectId, report: Report) {
         let now = Instant::now();
         let changed = self.tracking.handle_report(now, object, report);
         self.follow_objects(now, changed);
     }
 
-    /// Tells the routers what has become of tracked objects.
+    /// Sends events for changed objects, and applies their effects to the routers.
     pub(super) fn follow_objects(
         &mut self,
         now: Instant,
         changed: impl IntoIterator<Item = (ObjectId, Verdict)>,
     ) {
         for (object, verdict) in changed {
-            self.events.tell(Event::ObjectChanged { object, verdict });
+            self.events.send(Event::ObjectChanged { object, verdict });
         }
         while let Some(output) = self.tracking.poll_output() {
             match output {
@@ -38,11 +38,11 @@ impl AdvertThread {
                         continue;
                     };
                     let before = known.engine.effective_priority();
-                    // One that was taken over may have it already.
+                    // A router from another process may have this priority already.
                     if before == priority {
                         continue;
                     }
-                    self.events.tell(Event::PriorityChanged {
+                    self.events.send(Event::PriorityChanged {
                         router: Arc::clone(&known.name),
                         vrid: router.vrid,
                         from: before,
@@ -57,13 +57,13 @@ impl AdvertThread {
                         .engine
                         .handle_fault(now, FaultReason::Tracked, present);
                 }),
-                // Nobody starts a router before all is known that it needs.
+                // A router is not started before the state of its tracked objects is known.
                 Output::Ready { router } => self.start(&router, now),
             }
         }
     }
 
-    /// Whether a router has not begun because its macvlan is still to be made.
+    /// Whether a router has not started because its macvlan is missing.
     pub(super) fn awaits_macvlan(&self, key: &RouterKey) -> bool {
         self.routers
             .get(key)
@@ -81,20 +81,21 @@ impl AdvertThread {
         });
     }
 
-    /// Lets the others of its group follow a router.
+    /// Synchronizes the group of a router.
     pub(super) fn follow_member(&mut self, key: &RouterKey, now: Instant) {
-        if let Some(group) = self.groups.of(key) {
+        if let Some(group) = self.groups.group_of(key) {
             let group = Arc::clone(group);
-            self.settle_group(&group, now);
+            self.synchronize_group(&group, now);
         }
     }
 
-    pub(super) fn settle_group(&mut self, name: &Arc<str>, now: Instant) {
+    /// Synchronizes the members of a group.
+    pub(super) fn synchronize_group(&mut self, name: &Arc<str>, now: Instant) {
         let routers = &mut self.routers;
-        let changed = self.groups.settle(name, |member, request| {
+        let changed = self.groups.synchronize(name, |member, request| {
             let router = routers.get_mut(member)?;
             if request.is_some() {
-                router.tell_time(now);
+                router.update_clock(now);
             }
             Some(Status::after(request, now, &mut router.engine))
         });
@@ -109,7 +110,7 @@ impl AdvertThread {
             }
         }
         if let Some((from, to)) = changed {
-            self.events.tell(Event::GroupChanged {
+            self.events.send(Event::GroupChanged {
                 group: Arc::clone(name),
                 from,
                 to,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The sockets of the interfaces there are, and the macvlans there are to be.
+//! The sockets of present interfaces, and the desired macvlans.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
@@ -11,11 +11,11 @@ use super::super::error::Error;
 use super::super::key::{PortKey, RouterKey};
 use super::super::needs::{announcer, interfaces_of};
 use super::super::port::Port;
-use super::super::spec::RouterSpec;
 use super::super::succession::PassedPort;
 use super::super::vmac::VirtualLink;
 use super::AdvertThread;
 use crate::MacAddr;
+use crate::spec::RouterSpec;
 use lb_host::Link;
 
 impl AdvertThread {
@@ -34,7 +34,7 @@ impl AdvertThread {
         }
     }
 
-    /// Opens the sockets of interfaces that are there and have none yet.
+    /// Opens the missing sockets of present interfaces.
     pub(super) fn open_ports(&mut self, specs: &[RouterSpec]) -> Result<(), Error> {
         for spec in specs {
             if let Some(interface) = self.interfaces.get(&spec.interface) {
@@ -49,10 +49,12 @@ impl AdvertThread {
                 if self.waiting.is_none()
                     && let Some(port) = self.ports.get_mut(&key)
                 {
-                    port.suit(
+                    port.configure(
                         &self.reactor,
                         interface,
-                        specs.iter().filter(|of| RouterKey::of(of).port() == key),
+                        specs
+                            .iter()
+                            .filter(|spec| RouterKey::of(spec).port() == key),
                     )
                     .map_err(|source| Error::socket("raw", &spec.interface, source))?;
                 }
@@ -67,33 +69,35 @@ impl AdvertThread {
         Ok(())
     }
 
-    /// Closes the sockets of interfaces that are gone or unused, opens those of new ones.
+    /// Closes the sockets of deleted or unused interfaces, and opens those of new ones.
     pub(super) fn renew_ports(&mut self) {
         let now = Instant::now();
         let used: BTreeSet<PortKey> = self.routers.keys().map(RouterKey::port).collect();
         let interfaces = &self.interfaces;
         self.ports.retain(|key, port| {
-            let index = interfaces.get(&key.0).map(|of| of.link.index);
+            let index = interfaces.get(&key.0).map(|interface| interface.link.index);
             used.contains(key) && index == Some(port.index)
         });
-        // Nobody waits for those of an interface that is gone.
+        // Deleted interfaces are not retried.
         self.reopen
             .retain(|key| used.contains(key) && interfaces.get(&key.0).is_some());
         let macvlans: Vec<VirtualLink> = self.macvlans().collect();
-        let there = |index: u32| interfaces.iter().any(|of| of.link.index == index);
-        self.announcers.retain(|index, _| there(*index));
+        let exists = |index: u32| interfaces.at(index).is_some();
+        self.announcers.retain(|index, _| exists(*index));
         for key in used {
             let (name, family) = &key;
             let Some(interface) = self.interfaces.get(name) else {
                 continue;
             };
-            let routers = self.routers.values().filter(|of| of.key.port() == key);
-            // Whoever's they are.
-            let above = |of: &&VirtualLink| of.base == *interface.link && of.family == *family;
+            let routers = self.routers.values();
+            let routers = routers.filter(|router| router.key.port() == key);
+            // The macvlans of all routers.
+            let is_above =
+                |link: &&VirtualLink| link.base == *interface.link && link.family == *family;
             let macvlans: BTreeMap<u32, MacAddr> = macvlans
                 .iter()
-                .filter(above)
-                .filter_map(|of| Some((self.interfaces.get(&of.name)?.link.index, of.mac)))
+                .filter(is_above)
+                .filter_map(|link| Some((self.interfaces.get(&link.name)?.link.index, link.mac)))
                 .collect();
             if self.reopen.waits(now, &key) {
                 continue;
@@ -104,20 +108,20 @@ impl AdvertThread {
                     self.ports.insert(key.clone(), port);
                 }
                 let port = self.ports.get_mut(&key).ok_or(ErrorKind::NotFound)?;
-                port.suit(&self.reactor, interface, routers.map(|of| &of.spec))?;
+                port.configure(&self.reactor, interface, routers.map(|router| &router.spec))?;
                 port.listen(&self.reactor, *family, &macvlans)
             };
             match open() {
                 Ok(()) => self.reopen.opened(&key),
                 Err(error) => {
-                    error!(ifname = %name, %family, %error, "no raw socket, trying again");
+                    error!(ifname = %name, %family, %error, "cannot open a raw socket, trying again");
                     self.reopen.failed(now, &key);
                 }
             }
         }
     }
 
-    /// Says which macvlans are to be there, and how interfaces are to be set.
+    /// Publishes the desired macvlans and interface settings.
     pub(super) fn link(&self) {
         let promoted: BTreeSet<Link> = self
             .routers

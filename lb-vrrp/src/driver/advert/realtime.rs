@@ -10,7 +10,7 @@ use super::AdvertThread;
 use crate::spec::Realtime;
 
 impl AdvertThread {
-    /// Asks for `SCHED_RR` if it is wanted and not had.
+    /// Requests `SCHED_RR` if the routers need it and the thread does not have it.
     pub(super) fn ask_for_realtime(&mut self) {
         let short =
             |router: &Router| router.spec.config.interval().as_duration() < Duration::from_secs(1);
@@ -20,7 +20,7 @@ impl AdvertThread {
             Realtime::Never => false,
         };
         if !wanted || self.realtime {
-            self.settle_memory();
+            self.apply_to_process();
             return;
         }
         let scheduling = self.options.scheduling;
@@ -35,17 +35,17 @@ impl AdvertThread {
                 %error,
                 "advert thread not scheduled in real time: it needs CAP_SYS_NICE or RLIMIT_RTPRIO, \
                  and a control group with real-time runtime; under load adverts will be late, and \
-                 with intervals below a second a backup may take over from a living master"
+                 with intervals below a second a backup may take over from a master that still runs"
             ),
         }
-        self.settle_memory();
+        self.apply_to_process();
     }
 
-    /// Once, and again when there is real time.
-    fn settle_memory(&mut self) {
+    /// Locks memory and sets limits at the first call, and again once the thread runs in real time.
+    fn apply_to_process(&mut self) {
         if self.settled != Some(self.realtime) {
             self.settled = Some(self.realtime);
-            self.options.scheduling.settle(self.realtime);
+            self.options.scheduling.apply_to_process(self.realtime);
         }
     }
 }

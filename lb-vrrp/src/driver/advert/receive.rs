@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What arrives: whose advert it is, and what a packet for nobody says.
+//! Received packets: finds their router, and counts those for none.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,7 +19,7 @@ const READS: usize = 64;
 const HOP_LIMIT: u8 = 255;
 
 impl AdvertThread {
-    /// Reads what has arrived, as far as the kernel has told.
+    /// Reads packets from all sockets that may be readable.
     #[inline(never)]
     pub(super) fn read_ports(&mut self) {
         let ports = self.ports.iter().filter(|(_, port)| port.is_readable());
@@ -33,12 +33,12 @@ impl AdvertThread {
         }
     }
 
-    /// Reads one packet; says whether there was one.
-    fn read_port(&mut self, of: &PortKey) -> bool {
-        let Some(port) = self.ports.get_mut(of) else {
+    /// Reads one packet; returns whether there was one.
+    fn read_port(&mut self, port_key: &PortKey) -> bool {
+        let Some(port) = self.ports.get_mut(port_key) else {
             return false;
         };
-        let (interface, family) = of;
+        let (interface, family) = port_key;
         let sticky = port.sticky;
         let (protocol, datagram) = match port.receive() {
             Ok(Some((protocol, Incoming::Datagram(datagram)))) => (protocol, datagram),
@@ -48,7 +48,7 @@ impl AdvertThread {
             }
             Ok(None) => return false,
             Err(error) => {
-                // The interface went down; the monitor tells of it.
+                // The interface went down; the monitor reports that.
                 tracing::debug!(ifname = %interface, %family, %error, "raw socket");
                 return false;
             }
@@ -79,11 +79,11 @@ impl AdvertThread {
             let proves = sticky && is_advertisement(&datagram, message);
             let source = datagram.source;
             port.unknown_vrid += 1;
-            if self.log_unknown_vrids && port.strangers.admit(now, vrid, source) {
+            if self.log_unknown_vrids && port.unknown_sources.admit(now, vrid, source) {
                 info!(ifname = %interface, %vrid, %source, "advert of an unknown virtual router");
             }
             if proves {
-                self.prove(of, now);
+                self.prove_reception(port_key, now);
             }
             return true;
         };
@@ -94,7 +94,7 @@ impl AdvertThread {
             encapsulation,
             payload: datagram.payload,
         };
-        let proves = router.receive(now, received, &mut self.events) && sticky;
+        let proves = router.receive(now, received, &self.events) && sticky;
         let mut around = Surroundings {
             ports: &mut self.ports,
             mailbox: &self.mailbox,
@@ -103,13 +103,13 @@ impl AdvertThread {
         router.drain(now, &mut around);
         self.follow_member(&key, now);
         if proves {
-            self.prove(of, now);
+            self.prove_reception(port_key, now);
         }
         true
     }
 
-    /// Tells the sticky routers of an interface and family that packets arrive there.
-    fn prove(&mut self, port: &PortKey, now: Instant) {
+    /// Notifies the sticky routers of an interface and family that packets arrive there.
+    fn prove_reception(&mut self, port: &PortKey, now: Instant) {
         for router in self.routers.values_mut() {
             if router.key.port() == *port && router.engine.config().sticky().is_some() {
                 router.engine.handle_received_proof(now);
@@ -118,8 +118,7 @@ impl AdvertThread {
     }
 }
 
-/// Whether a packet for no router of ours is another's advert, as far as its first byte and its way
-/// tell.
+/// Whether a packet for no configured router is an advert, by its first byte and its hop limit.
 fn is_advertisement(datagram: &Datagram<'_>, message: usize) -> bool {
     let first = datagram.payload.get(message);
     datagram.hop_limit == HOP_LIMIT && matches!(first, Some(0x21 | 0x31))

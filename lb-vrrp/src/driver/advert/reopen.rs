@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Sockets that could not be opened are tried again, later each time.
+//! Retries of sockets that could not be opened, with growing pauses.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::super::key::PortKey;
 
-/// Until the first new attempt; doubled each time.
+/// Time to the first retry; doubled for each further one.
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// The ports that wait for another attempt.
+/// The ports that wait for a retry.
 #[derive(Debug, Default)]
 pub(super) struct Reopen(BTreeMap<PortKey, (Instant, Duration)>);
 
 impl Reopen {
-    /// Takes note of a failure.
+    /// Schedules a retry after a failure.
     pub(super) fn failed(&mut self, now: Instant, key: &PortKey) {
         let wait = self.0.get(key).map_or(FIRST, |(_, wait)| *wait * 2);
         let wait = wait.min(LONGEST);
@@ -26,13 +26,13 @@ impl Reopen {
         self.0.remove(key);
     }
 
-    /// Whether it is too early for another attempt.
+    /// Whether it is too early for a retry.
     pub(super) fn waits(&self, now: Instant, key: &PortKey) -> bool {
         self.0.get(key).is_some_and(|(at, _)| now < *at)
     }
 
-    /// Something has changed: all are tried at once.
-    pub(super) fn hurry(&mut self) {
+    /// Makes all ports due at once, after a change of the interfaces.
+    pub(super) fn retry_now(&mut self) {
         self.0.clear();
     }
 
@@ -40,10 +40,10 @@ impl Reopen {
         self.0.retain(|key, _| keep(key));
     }
 
-    /// When the next attempt is due.
+    /// When the next retry is due.
     #[inline]
     pub(super) fn next(&self) -> Option<Instant> {
-        // Asked at every turn, and nearly always empty.
+        // Called at every turn, and nearly always empty.
         if self.0.is_empty() {
             return None;
         }
@@ -80,7 +80,7 @@ mod tests {
         reopen.opened(&key);
         assert_eq!(reopen.next(), None);
         reopen.failed(now, &key);
-        reopen.hurry();
+        reopen.retry_now();
         assert!(!reopen.waits(now, &key));
     }
 }

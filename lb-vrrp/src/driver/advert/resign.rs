@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! An operator asks a router to step down, and takes that back.
+//! Commands of an operator: a router resigns, and resumes.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use super::AdvertThread;
 use crate::State;
 
 impl AdvertThread {
-    /// Has a master step down, and with it its sync group.
+    /// Makes a master and its sync group resign.
     pub(super) fn resign_router(&mut self, name: &str) -> Result<Resigned, Error> {
         let key = self.find(name)?;
         let now = Instant::now();
@@ -24,10 +24,10 @@ impl AdvertThread {
                 master: router.engine.master().map(|(address, _)| address),
             });
         }
-        let mut members = self.groups.of(&key).map_or_else(Vec::new, |group| {
+        let mut members = self.groups.group_of(&key).map_or_else(Vec::new, |group| {
             let names = self.groups.members(group).into_iter();
             names
-                .filter_map(|of| self.routers.get(&of))
+                .filter_map(|member| self.routers.get(&member))
                 .filter(|router| router.engine.state() == State::Master)
                 .map(|router| Arc::clone(&router.name))
                 .collect()
@@ -48,12 +48,11 @@ impl AdvertThread {
         })
     }
 
-    /// Lets a router and its sync group preempt again as they are configured to; says whether any
-    /// was asked not to.
+    /// Lets a router and its sync group preempt again as configured; returns whether one had resigned.
     pub(super) fn resume_router(&mut self, name: &str) -> Result<bool, Error> {
         let key = self.find(name)?;
-        // Whichever member was asked holds back the whole group.
-        let members = match self.groups.of(&key) {
+        // A resigned member keeps the whole group from preempting.
+        let members = match self.groups.group_of(&key) {
             Some(group) => self.groups.members(group),
             None => vec![key],
         };
@@ -67,17 +66,17 @@ impl AdvertThread {
         Ok(resigned)
     }
 
-    /// The router of that name.
+    /// Finds a router by name.
     fn find(&self, name: &str) -> Result<RouterKey, Error> {
-        let found = self.routers.values().find(|of| *of.name == *name);
+        let found = self.routers.values().find(|router| *router.name == *name);
         found
-            .map(|of| of.key.clone())
+            .map(|router| router.key.clone())
             .ok_or_else(|| Error::UnknownRouter {
                 router: name.to_owned(),
                 existing: self
                     .routers
                     .values()
-                    .map(|of| of.name.to_string())
+                    .map(|router| router.name.to_string())
                     .collect(),
             })
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! All that depends on interfaces, brought in line with those there are.
+//! Adapts sockets, sources, addresses and faults to the present interfaces.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,15 +12,16 @@ use super::AdvertThread;
 use crate::FaultReason;
 
 impl AdvertThread {
-    /// Brings sockets, sources and addresses in line with the interfaces there are, tells the
-    /// engines, and starts those that have not been.
+    /// Adapts sockets, sources and addresses of all routers to the present interfaces, updates the
+    /// engines, and starts those that have not started.
     pub(super) fn settle(&mut self) {
         self.renew_ports();
         let now = Instant::now();
         let virtual_addresses: Vec<IpAddr> = self
             .routers
             .values()
-            .flat_map(|router| router.spec.virtual_addresses.iter().map(|of| of.address))
+            .flat_map(|router| router.spec.virtual_addresses.iter())
+            .map(|address| address.address)
             .collect();
         let keys: Vec<RouterKey> = self.routers.keys().cloned().collect();
         for key in keys {
@@ -30,7 +31,7 @@ impl AdvertThread {
             let Some(router) = self.routers.get_mut(&key) else {
                 continue;
             };
-            router.look(&self.interfaces);
+            router.mark_macvlans(&self.interfaces);
             let source = source_of(&router.spec, &self.interfaces, &virtual_addresses);
             let has_port = self.ports.get(&key.port()).is_some();
             let problem = problem_of(&router.spec, &self.interfaces, has_port, source);
@@ -53,33 +54,33 @@ impl AdvertThread {
             router.connected = interface.is_some_and(|interface| interface.up);
             if problem != router.problem {
                 router.problem = problem;
-                self.events.tell(Event::LinkChanged {
+                self.events.send(Event::LinkChanged {
                     router: Arc::clone(&router.name),
                     vrid: key.vrid,
                     interface: Arc::clone(&key.interface),
                     problem,
                 });
             }
-            let grouped = self.groups.of(&key).is_some();
+            let grouped = self.groups.group_of(&key).is_some();
             let config = config_of(&router.spec, &self.interfaces);
             self.act(&key, now, |router| {
-                router.fit(now, config);
+                router.configure(now, config);
                 if let Some(problem) = problem {
                     router.engine.handle_fault(now, problem.fault(), true);
                 }
                 let fault = problem.map(LinkProblem::fault);
                 let others = LinkProblem::ALL.map(LinkProblem::fault).into_iter();
-                for other in others.filter(|of| Some(*of) != fault) {
+                for other in others.filter(|other| Some(*other) != fault) {
                     router.engine.handle_fault(now, other, false);
                 }
                 if !grouped {
-                    // It may have left its group in the middle of something.
+                    // A router that left its group may still have the group's fault.
                     let fault = FaultReason::SyncGroup;
                     router.engine.handle_fault(now, fault, false);
                 }
             });
         }
-        // After what is held is known: a macvlan that was taken over must not be set down.
+        // After the held addresses are known: a macvlan from another process must not be set down.
         self.link();
         let changed = self.tracking.handle_interfaces(&self.interfaces);
         self.follow_objects(now, changed);
@@ -93,7 +94,7 @@ impl AdvertThread {
             self.start(&key, now);
         }
         for group in self.groups.names() {
-            self.settle_group(&group, now);
+            self.synchronize_group(&group, now);
         }
     }
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the advert thread knows of static items; the address thread looks after them.
+//! The state of static items in the advert thread; the address thread adds them.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::key::RouterKey;
-use super::super::statics::Judgement;
+use super::super::statics::StaticState;
 use super::super::status::StaticStatus;
 use super::AdvertThread;
 use crate::{AddressFamily, StaticItems};
@@ -13,7 +13,7 @@ use crate::{AddressFamily, StaticItems};
 #[derive(Debug)]
 pub(super) struct Statics {
     wanted: Arc<StaticItems>,
-    /// The address thread has tried all of them.
+    /// Whether the address thread has tried to add all of them.
     tried: bool,
     missing: Vec<StaticStatus>,
 }
@@ -49,11 +49,11 @@ impl Statics {
 
 impl AdvertThread {
     /// Follows the result of the address thread for the static items.
-    pub(super) fn follow_statics(&mut self, judgement: Judgement) {
-        if !Arc::ptr_eq(&judgement.of, &self.statics.wanted) {
+    pub(super) fn follow_statics(&mut self, state: StaticState) {
+        if !Arc::ptr_eq(&state.statics, &self.statics.wanted) {
             return;
         }
-        self.statics.missing = judgement.missing;
+        self.statics.missing = state.missing;
         let changed = self.tracking.handle_statics(&self.statics.missing);
         self.follow_objects(Instant::now(), changed);
         if !std::mem::replace(&mut self.statics.tried, true) {
@@ -62,14 +62,19 @@ impl AdvertThread {
         }
     }
 
-    /// Whether a router has not begun because its interface is about to have a static address, from
-    /// which its adverts may have to come.
+    /// Whether a router has not started because its interface will have a static address, which may
+    /// be the source of its adverts.
     pub(super) fn awaits_static(&self, key: &RouterKey) -> bool {
         let waits = |interface: &str| {
-            let mut addresses = self.statics.wanted.addresses.iter().map(|of| &of.item);
-            addresses.any(|of| {
-                AddressFamily::for_address(of.address) == key.family
-                    && of.interface.as_deref() == Some(interface)
+            let mut addresses = self
+                .statics
+                .wanted
+                .addresses
+                .iter()
+                .map(|entry| &entry.item);
+            addresses.any(|address| {
+                AddressFamily::for_address(address.address) == key.family
+                    && address.interface.as_deref() == Some(interface)
             })
         };
         !self.statics.tried

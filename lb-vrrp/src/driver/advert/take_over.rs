@@ -173,7 +173,7 @@ impl AdvertThread {
             let estate = estates.get_mut(place).and_then(Option::take);
             if let (Some(router), Some(estate)) = (self.routers.get_mut(&key), estate) {
                 router.inherit(engine, estate, now);
-                let grouped = self.groups.of(&key).is_some();
+                let grouped = self.groups.group_of(&key).is_some();
                 router.engine.set_grouped(grouped);
                 inherited.push(key);
             }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The interfaces as netlink tells them: all at once, and what changes.
+//! Interfaces from netlink: the dump of all, and notifications of changes.
 
 use std::io;
 use std::net::IpAddr;
@@ -14,25 +14,25 @@ use super::{Interface, Interfaces, PresentAddress};
 use lb_host::Link;
 use lb_host::rtnetlink::bounded;
 
-/// What a notification changed that matters beyond the table itself.
+/// The change of a notification that matters beyond the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::driver) enum Change {
-    /// Nothing.
+    /// No change.
     None,
     /// A link or address appeared or changed.
     Updated,
-    /// A macvlan is not up any more.
+    /// A macvlan went down.
     Lowered { link: Link },
-    /// An interface has come up; when it went down the kernel took its routes, and told nobody.
+    /// An interface came up; when it went down, the kernel deleted its routes without a notification.
     Raised,
-    /// An address went away.
+    /// An address was deleted.
     AddressGone { link: Link, address: IpAddr },
-    /// An interface went away.
+    /// An interface was deleted.
     LinkGone { link: Link },
 }
 
 impl Interfaces {
-    /// Asks the kernel for all of it.
+    /// Reads all interfaces and addresses from the kernel.
     pub(in crate::driver) async fn dump(handle: &rtnetlink::Handle) -> io::Result<Self> {
         let mut interfaces = Self::default();
         let links: Vec<LinkMessage> = bounded(handle.link().get().execute().try_collect()).await?;
@@ -47,7 +47,7 @@ impl Interfaces {
         Ok(interfaces)
     }
 
-    /// Takes in one notification.
+    /// Applies one notification.
     pub(in crate::driver) fn apply(&mut self, message: &RouteNetlinkMessage) -> Change {
         match message {
             RouteNetlinkMessage::NewLink(link) => self.new_link(link),
@@ -59,7 +59,7 @@ impl Interfaces {
     }
 
     fn new_link(&mut self, message: &LinkMessage) -> Change {
-        // A bridge tells of its ports in link messages of its own family.
+        // A bridge reports its ports in link messages of its own family.
         if message.header.interface_family != RouteFamily::Unspec {
             return Change::None;
         }
@@ -156,20 +156,20 @@ impl Interfaces {
     }
 }
 
-/// The index of the interface beneath a macvlan.
+/// The index of the base interface of a macvlan.
 pub(in crate::driver) fn macvlan_of(message: &LinkMessage) -> Option<u32> {
     let is_macvlan = |attribute: &LinkAttribute| match attribute {
         LinkAttribute::LinkInfo(infos) => infos.contains(&LinkInfo::Kind(InfoKind::MacVlan)),
         _ => false,
     };
-    let beneath = message
+    let base = message
         .attributes
         .iter()
         .find_map(|attribute| match attribute {
             LinkAttribute::Link(index) => Some(*index),
             _ => None,
         });
-    beneath.filter(|_| message.attributes.iter().any(is_macvlan))
+    base.filter(|_| message.attributes.iter().any(is_macvlan))
 }
 
 /// The local address of a message: `IFA_LOCAL`, or `IFA_ADDRESS` where that is missing (IPv6).
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn deletions_say_what_went() {
+    fn deletions_return_what_was_deleted() {
         let mut interfaces = two();
         let eth0 = Link::new(2, "eth0");
         assert_eq!(
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_macvlan_is_known_by_what_is_beneath() {
+    fn a_macvlan_is_known_by_its_base_interface() {
         let mut message = link(3, "vrrp.51", LinkFlags::Up | LinkFlags::Running);
         message.attributes.push(LinkAttribute::Link(2));
         let mut interfaces = two();
@@ -341,7 +341,7 @@ mod tests {
         interfaces.apply(&RouteNetlinkMessage::NewLink(message.clone()));
         assert_eq!(interfaces.get("vrrp.51").unwrap().macvlan_of, Some(2));
 
-        // It comes with the interface beneath, and how it is does not count.
+        // `only` includes it with its base interface, without its state.
         interfaces.apply(&RouteNetlinkMessage::NewAddress(address(
             3,
             "192.0.2.50",

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, btree_map};
 
 use super::Interface;
 
-/// A look-up by name is one in a sorted list: with a router on each of a thousand interfaces all of
-/// them are looked up whenever one changes.
+/// Interfaces by index, and a sorted list for look-ups by name: with a router on each of a thousand
+/// interfaces, all of them are looked up when one changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Table {
     by_index: BTreeMap<u32, Interface>,
@@ -19,18 +19,19 @@ impl Table {
         self.by_index.get(index)
     }
 
-    /// For everything but its name and index.
+    /// The caller must not change name and index.
     pub(super) fn get_mut(&mut self, index: &u32) -> Option<&mut Interface> {
         self.by_index.get_mut(index)
     }
 
-    /// Of two with one name, while they swap them, the one of the lower index.
+    /// The interface of this name; while two interfaces swap their names, the one with the lower index.
     pub(super) fn named(&self, name: &str) -> Option<&Interface> {
         let index = self.by_name.get(self.place(name, 0))?;
-        self.get(index).filter(|of| of.link.name == name)
+        self.get(index)
+            .filter(|interface| interface.link.name == name)
     }
 
-    /// By index.
+    /// All interfaces, in the order of their indices.
     pub(super) fn iter(&self) -> btree_map::Iter<'_, u32, Interface> {
         self.by_index.iter()
     }
@@ -39,15 +40,18 @@ impl Table {
         self.by_index.values()
     }
 
-    /// By index, for everything but names and indices.
+    /// All interfaces, in the order of their indices. The caller must not change names and indices.
     pub(super) fn values_mut(&mut self) -> btree_map::ValuesMut<'_, u32, Interface> {
         self.by_index.values_mut()
     }
 
-    /// In the place of one of that index, if there is one.
+    /// Adds an interface; replaces one with the same index.
     pub(super) fn insert(&mut self, index: u32, interface: Interface) {
         let name = &interface.link.name;
-        if self.get(&index).is_none_or(|of| of.link.name != *name) {
+        if self
+            .get(&index)
+            .is_none_or(|known| known.link.name != *name)
+        {
             self.remove(&index);
             let place = self.place(name, index);
             self.by_name.insert(place, index);
@@ -64,11 +68,12 @@ impl Table {
         self.by_index.remove(index)
     }
 
-    /// Where an interface of this name and index is in the list, or would be.
+    /// The position of an interface of this name and index in the list, or where to insert it.
     fn place(&self, name: &str, index: u32) -> usize {
-        self.by_name.partition_point(|of| {
-            let there = self.get(of).map(|of| of.link.name.as_str());
-            (there, *of) < (Some(name), index)
+        self.by_name.partition_point(|known_index| {
+            let known = self.get(known_index);
+            let known = known.map(|interface| interface.link.name.as_str());
+            (known, *known_index) < (Some(name), index)
         })
     }
 }
@@ -89,11 +94,11 @@ mod tests {
     use super::*;
 
     fn index_of(table: &Table, name: &str) -> Option<u32> {
-        table.named(name).map(|of| of.link.index)
+        table.named(name).map(|interface| interface.link.index)
     }
 
     #[test]
-    fn interfaces_are_found_by_their_names_while_they_come_go_and_are_renamed() {
+    fn interfaces_are_found_by_name_after_each_change() {
         let mut table = Table::default();
         for (index, name) in [(7, "eth1"), (3, "lan"), (5, "eth0"), (9, "eth10")] {
             table.insert(index, eth(index, name));
@@ -110,13 +115,13 @@ mod tests {
         assert_eq!(index_of(&table, "eth0"), Some(7));
         assert_eq!(index_of(&table, "eth1"), Some(5));
         assert_eq!(index_of(&table, "swap"), None);
-        // For a moment there are two.
+        // Two of one name for a moment.
         table.insert(2, eth(2, "lan"));
         assert_eq!(index_of(&table, "lan"), Some(2));
         assert!(table.remove(&2).is_some());
         assert!(table.remove(&2).is_none());
         assert_eq!(index_of(&table, "lan"), Some(3));
-        // The same again.
+        // An equal interface changes nothing.
         table.insert(3, eth(3, "lan"));
         assert_eq!(table.by_name, [7, 5, 9, 3]);
         assert_eq!(table.iter().count(), 4);

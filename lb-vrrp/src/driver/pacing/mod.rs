@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Announcements that wait for their turn.
+//! Paced announcements: at most one per interval, interface and family.
 
 mod pacer;
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 pub(super) use self::pacer::Pacer;
 use crate::{AddressFamily, Pacing};
 
-/// What leaves one after the other.
+/// An interface or group of interfaces whose announcements are sent one after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Lane {
     pub(super) name: Arc<str>,
@@ -19,7 +19,7 @@ pub(super) struct Lane {
 
 impl Lane {
     /// The lane of an interface and family; none where nothing is paced.
-    pub(super) fn of(pacing: &Pacing, interface: &str, family: AddressFamily) -> Option<Self> {
+    pub(super) fn new(pacing: &Pacing, interface: &str, family: AddressFamily) -> Option<Self> {
         let (name, interval) = pacing.lane(interface, family)?;
         Some(Self {
             name,

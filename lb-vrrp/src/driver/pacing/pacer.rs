@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Which announcement leaves next, and when: no I/O, time is an argument.
+//! The order and times of paced announcements: no I/O, time is an argument.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,28 +10,27 @@ use tokio::time::Instant;
 use super::Lane;
 use crate::AddressFamily;
 
-/// Finer than timers are: intervals below this are kept on the average of as long.
+/// Resolution of timers: a shorter interval is kept on average over this time.
 const GRAIN: Duration = Duration::from_millis(2);
 
-/// Announcements that wait for their time, each address once however often it is asked for: as many
-/// as addresses are held, at most.
+/// Queues of announcements with one entry per address, however often it was requested.
 ///
-/// Of an address that was asked for several times, one leaves in each round, and the first of every
-/// address before the second of any.
+/// An address with several announcements is sent once per round: the first announcements of all
+/// addresses come before the second one of any.
 #[derive(Debug)]
 pub(in crate::driver) struct Pacer<K> {
-    lanes: BTreeMap<(Arc<str>, AddressFamily), Waiting<K>>,
+    lanes: BTreeMap<(Arc<str>, AddressFamily), Queue<K>>,
     arrivals: u64,
 }
 
-/// What waits in one lane.
+/// The queue of one lane.
 #[derive(Debug)]
-struct Waiting<K> {
+struct Queue<K> {
     interval: Duration,
-    /// When the lane is free.
+    /// Earliest time of the next announcement.
     free_at: Option<Instant>,
     /// By round, then by arrival.
-    queue: BTreeMap<(u32, u64), Item<K>>,
+    entries: BTreeMap<(u32, u64), Item<K>>,
 }
 
 #[derive(Debug)]
@@ -48,71 +47,71 @@ impl<K: Clone + PartialEq> Pacer<K> {
         }
     }
 
-    /// Has an address announced so many times. What is left of an earlier request is part of it.
+    /// Requests `times` announcements of an address. The rest of an earlier request is included.
     pub(in crate::driver) fn push(&mut self, lane: &Lane, key: K, times: u32) {
         if times == 0 {
             return;
         }
-        let waiting = self
+        let queue = self
             .lanes
             .entry((Arc::clone(&lane.name), lane.family))
-            .or_insert_with(|| Waiting {
+            .or_insert_with(|| Queue {
                 interval: lane.interval,
                 free_at: None,
-                queue: BTreeMap::new(),
+                entries: BTreeMap::new(),
             });
-        waiting.interval = lane.interval;
-        let left = waiting.remove(&key).unwrap_or(0).max(times);
+        queue.interval = lane.interval;
+        let left = queue.remove(&key).unwrap_or(0).max(times);
         self.arrivals += 1;
-        waiting.queue.insert((0, self.arrivals), Item { key, left });
+        queue.entries.insert((0, self.arrivals), Item { key, left });
     }
 
-    /// Drops what waits for an address.
+    /// Drops the queued announcements of an address.
     pub(in crate::driver) fn forget(&mut self, key: &K) {
-        for waiting in self.lanes.values_mut() {
-            waiting.remove(key);
+        for queue in self.lanes.values_mut() {
+            queue.remove(key);
         }
     }
 
-    /// When the next one may leave; the past if it may have left already.
+    /// The earliest time of the next announcement, which may be past.
     pub(in crate::driver) fn next_due(&self, now: Instant) -> Option<Instant> {
-        let busy = self.lanes.values().filter(|of| !of.queue.is_empty());
-        busy.map(|of| of.free_at.unwrap_or(now)).min()
+        let busy = self.lanes.values().filter(|lane| !lane.entries.is_empty());
+        busy.map(|lane| lane.free_at.unwrap_or(now)).min()
     }
 
-    /// One that may leave now; it has left then.
+    /// Takes an announcement that may be sent now.
     pub(in crate::driver) fn pop(&mut self, now: Instant) -> Option<K> {
-        let waiting = self
+        let queue = self
             .lanes
             .values_mut()
-            .find(|of| !of.queue.is_empty() && of.free_at.is_none_or(|at| at <= now))?;
-        let ((round, arrival), mut item) = waiting.queue.pop_first()?;
+            .find(|lane| !lane.entries.is_empty() && lane.free_at.is_none_or(|at| at <= now))?;
+        let ((round, arrival), mut item) = queue.entries.pop_first()?;
         let key = item.key.clone();
         item.left = item.left.saturating_sub(1);
         if item.left > 0 {
-            waiting
-                .queue
+            queue
+                .entries
                 .insert((round.saturating_add(1), arrival), item);
         }
-        let slack = if waiting.interval < GRAIN {
+        let slack = if queue.interval < GRAIN {
             GRAIN
         } else {
             Duration::ZERO
         };
-        // Late is late: what was missed is not made up for, but for the grain of the timer.
-        let from = waiting
+        // Missed intervals are not made up for beyond the resolution of the timer.
+        let from = queue
             .free_at
             .map_or(now, |at| at.max(now.checked_sub(slack).unwrap_or(now)));
-        waiting.free_at = Some(from + waiting.interval);
+        queue.free_at = Some(from + queue.interval);
         Some(key)
     }
 }
 
-impl<K: PartialEq> Waiting<K> {
-    /// How many of it were left.
+impl<K: PartialEq> Queue<K> {
+    /// Removes an entry; returns its number of announcements.
     fn remove(&mut self, key: &K) -> Option<u32> {
-        let (&place, _) = self.queue.iter().find(|(_, item)| item.key == *key)?;
-        self.queue.remove(&place).map(|item| item.left)
+        let (&place, _) = self.entries.iter().find(|(_, item)| item.key == *key)?;
+        self.entries.remove(&place).map(|item| item.left)
     }
 }
 
@@ -130,7 +129,7 @@ mod tests {
         }
     }
 
-    /// What leaves and when, from `start` on, by whoever wakes exactly when something is due.
+    /// Which announcements leave and when, from `start` on, if the caller wakes exactly when one is due.
     fn drain(pacer: &mut Pacer<u32>, start: Instant) -> Vec<(u32, Duration)> {
         let mut now = start;
         let mut left = Vec::new();
@@ -161,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_comes_later_goes_before_the_repeats_of_others() {
+    fn a_later_first_announcement_comes_before_the_repeats_of_others() {
         let (mut pacer, start) = (Pacer::new(), Instant::now());
         let lane = lane("eth0", 10 * MS);
         pacer.push(&lane, 1, 3);
@@ -169,7 +168,7 @@ mod tests {
         pacer.push(&lane, 2, 2);
         let keys: Vec<u32> = drain(&mut pacer, start)
             .into_iter()
-            .map(|of| of.0)
+            .map(|(key, _)| key)
             .collect();
         assert_eq!(keys, [2, 1, 2, 1]);
     }
@@ -185,21 +184,24 @@ mod tests {
         pacer.push(&lane, 2, 0);
         let keys: Vec<u32> = drain(&mut pacer, start)
             .into_iter()
-            .map(|of| of.0)
+            .map(|(key, _)| key)
             .collect();
         assert_eq!(keys, [1, 2, 1]);
-        // Asked for again while some are left: the larger number counts, and it is first again.
+        // A second request during the first: the larger number counts, and the address is first again.
         pacer.push(&lane, 1, 3);
         pacer.push(&lane, 2, 1);
         let now = start + Duration::from_secs(1);
         assert_eq!(pacer.pop(now), Some(1));
         pacer.push(&lane, 1, 1);
-        let keys: Vec<u32> = drain(&mut pacer, now).into_iter().map(|of| of.0).collect();
+        let keys: Vec<u32> = drain(&mut pacer, now)
+            .into_iter()
+            .map(|(key, _)| key)
+            .collect();
         assert_eq!(keys, [2, 1, 1]);
     }
 
     #[test]
-    fn lanes_do_not_wait_for_each_other_and_what_is_gone_is_not_announced() {
+    fn lanes_do_not_wait_for_each_other_and_a_removed_address_is_not_announced() {
         let (mut pacer, start) = (Pacer::new(), Instant::now());
         pacer.push(&lane("eth0", 10 * MS), 1, 2);
         pacer.push(&lane("eth1", 4 * MS), 2, 2);

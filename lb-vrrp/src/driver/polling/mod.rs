@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Links that are asked for their state, because their drivers do not tell when it changes.
+//! Polls the state of links whose drivers do not report changes.
 //!
-//! A thread of its own asks: a driver may take its time, and holds up nobody else. It is there as long
-//! as there is a link to ask.
+//! A thread of its own polls, because a driver may be slow. The thread runs while there are links to
+//! poll.
 
-mod request;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,77 +17,88 @@ use self::worker::{Answer, Answers, Worker};
 use super::error::Error;
 use super::handle::watched;
 use super::links::Interfaces;
-use super::spec::Configuration;
+use crate::spec::Configuration;
 use crate::{LinkPoll, PollMethod};
 
-/// From one round to the next.
+/// Time between two rounds.
 const PERIOD: Duration = Duration::from_secs(1);
-/// A round that takes longer is told.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// A longer round is reported.
+const ROUND_LIMIT: Duration = Duration::from_secs(5);
 
-/// A link to be asked.
+/// A link to poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct Target {
+    /// The method to try first.
     first: PollMethod,
-    /// What the kernel tells by itself; when it changes, the link is asked at once.
+    /// The state that the kernel reports; a change starts a round at once.
     up: bool,
 }
 
-/// The links to be asked, of the interfaces that are there. `names` are those in use.
-pub(super) fn asked(
+/// The links to poll among the present interfaces. `names` are those in use.
+pub(super) fn targets(
     polls: &[LinkPoll],
     names: &BTreeSet<Arc<str>>,
-    there: &Interfaces,
-) -> BTreeMap<Arc<str>, Asked> {
+    present: &Interfaces,
+) -> BTreeMap<Arc<str>, Target> {
     if polls.is_empty() {
         return BTreeMap::new();
     }
     let every = polls.iter().find(|poll| poll.interface.is_none());
-    let links = there.iter().filter_map(|of| {
-        let name = of.link.name.as_str();
+    let links = present.iter().filter_map(|interface| {
+        let name = interface.link.name.as_str();
         let mut named = polls.iter();
         let named = named.find(|poll| poll.interface.as_deref() == Some(name));
-        // A macvlan of ours goes up and down with its router.
-        let every = every.filter(|_| of.macvlan_of.is_none() && names.contains(name));
+        // A macvlan of the driver is up while its router is Master.
+        let every = every.filter(|_| interface.macvlan_of.is_none() && names.contains(name));
         let first = named.or(every)?.method;
-        Some((Arc::from(name), Asked { first, up: of.up }))
+        Some((
+            Arc::from(name),
+            Target {
+                first,
+                up: interface.up,
+            },
+        ))
     });
     links.collect()
 }
 
-/// The interfaces as routers are to see them from the start; asks, and waits for the answers.
-pub(super) fn first(of: &Configuration, there: Interfaces) -> Result<Interfaces, Error> {
-    let asked = asked(&of.link_polls, &watched(of), &there);
-    if asked.is_empty() {
-        return Ok(there);
+/// Polls once before the routers start, and returns the interfaces with the answers.
+pub(super) fn poll_first(
+    configuration: &Configuration,
+    present: Interfaces,
+) -> Result<Interfaces, Error> {
+    let targets = targets(&configuration.link_polls, &watched(configuration), &present);
+    if targets.is_empty() {
+        return Ok(present);
     }
     let failed = |source| Error::Netlink {
         operation: "open a socket",
         source,
     };
-    let answers = worker::Asker::open().map_err(failed)?.ask(order(&asked));
-    tell(&answers, &Answers::new());
-    Ok(answered(&there, &answers))
+    let mut poller = worker::Poller::open().map_err(failed)?;
+    let answers = poller.poll(order(&targets));
+    log_methods(&answers, &Answers::new());
+    Ok(with_answers(&present, &answers))
 }
 
-fn order(asked: &BTreeMap<Arc<str>, Asked>) -> worker::Order {
-    let names = asked.iter();
-    names
-        .map(|(name, of)| (Arc::clone(name), of.first))
+fn order(targets: &BTreeMap<Arc<str>, Target>) -> worker::Order {
+    let targets = targets.iter();
+    targets
+        .map(|(name, target)| (Arc::clone(name), target.first))
         .collect()
 }
 
-/// Tells who answers, where that is somebody else than before.
-fn tell(answers: &Answers, before: &Answers) {
+/// Logs by which method a link is polled, where that has changed.
+fn log_methods(answers: &Answers, before: &Answers) {
     for (ifname, Answer { method, .. }) in answers {
-        if before.get(ifname).map(|of| of.method) != Some(*method) {
+        if before.get(ifname).map(|answer| answer.method) != Some(*method) {
             info!(%ifname, %method, "polling the link");
         }
     }
 }
 
-fn answered(there: &Interfaces, answers: &Answers) -> Interfaces {
-    there.with_each(|interface| {
+fn with_answers(present: &Interfaces, answers: &Answers) -> Interfaces {
+    present.with_each(|interface| {
         if let Some(answer) = answers.get(interface.link.name.as_str()) {
             interface.up = answer.up;
             interface.polled = Some(answer.method);
@@ -96,26 +106,27 @@ fn answered(there: &Interfaces, answers: &Answers) -> Interfaces {
     })
 }
 
-/// The rounds of questions, and what came of the last one.
+/// The rounds of polling, and the answers of the last one.
 pub(super) struct Polls {
-    asked: BTreeMap<Arc<str>, Asked>,
+    targets: BTreeMap<Arc<str>, Target>,
     answers: Answers,
     start: Box<dyn Fn() -> io::Result<Worker> + Send>,
     worker: Option<Worker>,
-    /// When the next round is.
+    /// When the next round starts.
     due: Option<Instant>,
-    /// Until when the one under way ought to be over; `None` in between.
-    under_way: Option<UnderWay>,
+    /// The present round; `None` between two rounds.
+    round: Option<Round>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct UnderWay {
+struct Round {
     limit: Instant,
-    told: bool,
+    /// Whether it was reported that the round takes too long.
+    reported: bool,
 }
 
 impl Polls {
-    /// Begins with what routers see already.
+    /// Starts with the answers that the routers have.
     pub(super) fn new(seen: &Interfaces) -> Self {
         Self::starting(seen, Worker::start)
     }
@@ -124,43 +135,51 @@ impl Polls {
         seen: &Interfaces,
         start: impl Fn() -> io::Result<Worker> + Send + 'static,
     ) -> Self {
-        let answers = seen.iter().filter_map(|of| {
-            let (up, method) = (of.up, of.polled?);
-            Some((Arc::from(of.link.name.as_str()), Answer { up, method }))
+        let answers = seen.iter().filter_map(|interface| {
+            let (up, method) = (interface.up, interface.polled?);
+            Some((
+                Arc::from(interface.link.name.as_str()),
+                Answer { up, method },
+            ))
         });
         Self {
-            asked: BTreeMap::new(),
+            targets: BTreeMap::new(),
             answers: answers.collect(),
             start: Box::new(start),
             worker: None,
             due: None,
-            under_way: None,
+            round: None,
         }
     }
 
-    /// Asks these from now on, and no others.
-    pub(super) fn settle(&mut self, now: Instant, asked: BTreeMap<Arc<str>, Asked>) {
-        if asked == self.asked {
+    /// Polls these links from now on, and no others.
+    pub(super) fn set_targets(&mut self, now: Instant, targets: BTreeMap<Arc<str>, Target>) {
+        if targets == self.targets {
             return;
         }
-        let before = std::mem::replace(&mut self.asked, asked);
-        let asked = &self.asked;
-        self.answers.retain(|name, _| asked.contains_key(name));
-        if asked.is_empty() {
+        let before = std::mem::replace(&mut self.targets, targets);
+        let targets = &self.targets;
+        self.answers.retain(|name, _| targets.contains_key(name));
+        if targets.is_empty() {
             self.worker = None;
-            self.under_way = None;
+            self.round = None;
             self.due = None;
-        } else if asked.iter().any(|(name, of)| before.get(name) != Some(of)) {
+        } else if targets
+            .iter()
+            .any(|(name, target)| before.get(name) != Some(target))
+        {
             self.due = Some(now);
         }
     }
 
-    /// Begins the next round if it is time.
+    /// Starts the next round if it is due.
     pub(super) fn advance(&mut self, now: Instant) {
-        if let Some(round) = &mut self.under_way {
-            if now >= round.limit && !round.told {
-                round.told = true;
-                warn!(limit = ?PATIENCE, "links do not answer in time, and count as they did");
+        if let Some(round) = &mut self.round {
+            if now >= round.limit && !round.reported {
+                round.reported = true;
+                warn!(
+                    "link polling timed out after {ROUND_LIMIT:?}; keeping the previous link states"
+                );
             }
             return;
         }
@@ -171,26 +190,27 @@ impl Polls {
         if self.worker.is_none() {
             match (self.start)() {
                 Ok(worker) => self.worker = Some(worker),
-                Err(error) => warn!(%error, "cannot ask for links, trying again"),
+                Err(error) => warn!(%error, "cannot poll links, trying again"),
             }
         }
-        let order = order(&self.asked);
-        let asking = self.worker.as_ref().is_some_and(|of| of.ask(order));
-        self.under_way = asking.then(|| UnderWay {
-            limit: now + PATIENCE,
-            told: false,
+        let order = order(&self.targets);
+        let worker = self.worker.as_ref();
+        let is_started = worker.is_some_and(|worker| worker.start_round(order));
+        self.round = is_started.then(|| Round {
+            limit: now + ROUND_LIMIT,
+            reported: false,
         });
     }
 
     /// When to [`advance`](Self::advance) next.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        match self.under_way {
-            Some(round) => Some(round.limit).filter(|_| !round.told),
+        match self.round {
+            Some(round) => Some(round.limit).filter(|_| !round.reported),
             None => self.due,
         }
     }
 
-    /// Waits for answers; `None` if nobody will give any.
+    /// Waits for answers; `None` if the thread has ended.
     pub(super) async fn answers(&mut self) -> Option<Answers> {
         match &mut self.worker {
             Some(worker) => worker.answers().await,
@@ -198,25 +218,26 @@ impl Polls {
         }
     }
 
-    pub(super) fn take_in(&mut self, now: Instant, answers: Option<Answers>) {
-        self.under_way = None;
+    /// Ends a round with the result of [`answers`](Self::answers).
+    pub(super) fn handle_answers(&mut self, now: Instant, answers: Option<Answers>) {
+        self.round = None;
         let Some(mut answers) = answers else {
-            warn!("nobody asks for links any more, trying again");
+            warn!("the thread that polls links has ended, starting another one");
             self.worker = None;
             self.due = Some(now + PERIOD);
             return;
         };
-        answers.retain(|name, _| self.asked.contains_key(name));
-        tell(&answers, &self.answers);
+        answers.retain(|name, _| self.targets.contains_key(name));
+        log_methods(&answers, &self.answers);
         self.answers = answers;
     }
 
-    /// The interfaces with the answers; one without is as the kernel tells by itself.
-    pub(super) fn apply(&self, there: &Interfaces) -> Interfaces {
+    /// The interfaces with the answers. The state of an interface without an answer is the kernel's.
+    pub(super) fn apply(&self, present: &Interfaces) -> Interfaces {
         if self.answers.is_empty() {
-            return there.clone();
+            return present.clone();
         }
-        answered(there, &self.answers)
+        with_answers(present, &self.answers)
     }
 }
 

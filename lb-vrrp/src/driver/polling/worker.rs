@@ -1,33 +1,33 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The thread that asks for links, one round after the other.
+//! The thread that polls links, one round after the other.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
 
+use lb_host::sys;
 use lb_host::thread::Thread;
 use nix::libc;
 use socket2::{Domain, Socket, Type};
 use tokio::sync::mpsc;
 
-use super::request;
 use crate::PollMethod;
 
-/// Names, and how to ask first.
+/// Names, and the method to try first.
 pub(super) type Order = Vec<(Arc<str>, PollMethod)>;
-/// By name; one that is not there has none.
+/// Answers by name; a missing interface has none.
 pub(in crate::driver) type Answers = BTreeMap<Arc<str>, Answer>;
 
 /// The state of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::driver) struct Answer {
     pub(super) up: bool,
-    /// Who gave it.
+    /// The method that returned it.
     pub(super) method: PollMethod,
 }
 
-/// The near end of the thread, which ends when this is dropped.
+/// The channels of the thread, which ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Worker {
     pub(super) orders: blocking::SyncSender<Order>,
@@ -35,15 +35,15 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Starts it, in the network namespace of the calling thread.
+    /// Starts the thread, in the network namespace of the calling one.
     pub(super) fn start() -> io::Result<Self> {
-        let mut asker = Asker::open()?;
+        let mut poller = Poller::open()?;
         // One round at a time.
         let (orders, rounds) = blocking::sync_channel(1);
         let (sender, answers) = mpsc::channel(1);
         Thread::spawn("vrrp-links", move || {
             while let Ok(order) = rounds.recv() {
-                if sender.blocking_send(asker.ask(order)).is_err() {
+                if sender.blocking_send(poller.poll(order)).is_err() {
                     return;
                 }
             }
@@ -51,9 +51,9 @@ impl Worker {
         Ok(Self { orders, answers })
     }
 
-    /// Begins a round; whether it could.
-    pub(super) fn ask(&self, order: Order) -> bool {
-        // Where the thread has gone, the wait for its answers ends and says so.
+    /// Starts a round; returns `false` while another one is in progress.
+    pub(super) fn start_round(&self, order: Order) -> bool {
+        // Where the thread has ended, the wait for its answers returns `None`.
         match self.orders.try_send(order) {
             Ok(()) | Err(blocking::TrySendError::Disconnected(_)) => true,
             Err(blocking::TrySendError::Full(_)) => false,
@@ -65,15 +65,15 @@ impl Worker {
     }
 }
 
-/// Asks the kernel.
+/// Reads the state of links from the kernel.
 #[derive(Debug)]
-pub(super) struct Asker {
+pub(super) struct Poller {
     socket: Socket,
-    /// What each has answered to: first asked by, and then.
+    /// For each link, the method to try first and the one that worked.
     methods: BTreeMap<Arc<str>, (PollMethod, PollMethod)>,
 }
 
-impl Asker {
+impl Poller {
     pub(super) fn open() -> io::Result<Self> {
         Ok(Self {
             socket: Socket::new(Domain::IPV4, Type::DGRAM, None)?,
@@ -81,11 +81,11 @@ impl Asker {
         })
     }
 
-    pub(super) fn ask(&mut self, order: Order) -> Answers {
+    pub(super) fn poll(&mut self, order: Order) -> Answers {
         let names: Vec<_> = order.iter().map(|(name, _)| Arc::clone(name)).collect();
         self.methods.retain(|name, _| names.contains(name));
         let answers = order.into_iter().filter_map(|(name, first)| {
-            let known = self.methods.get(&name).filter(|(of, _)| *of == first);
+            let known = self.methods.get(&name).filter(|(known, _)| *known == first);
             let known = known.map(|(_, method)| *method);
             let Some(answer) = self.answer(&name, known, first) else {
                 self.methods.remove(&name);
@@ -111,19 +111,19 @@ impl Asker {
 
     fn link(&self, name: &str, method: PollMethod) -> io::Result<bool> {
         let link = match method {
-            PollMethod::Mii => request::mii_link(&self.socket, name)?,
-            PollMethod::Ethtool => request::driver_link(&self.socket, name)?,
+            PollMethod::Mii => sys::read_mii_link(&self.socket, name)?,
+            PollMethod::Ethtool => sys::read_driver_link(&self.socket, name)?,
             PollMethod::Flags => true,
         };
-        // Whoever says that there is a link, an interface that is set down has none.
-        Ok(link && request::is_running(&self.socket, name)?)
+        // An interface that is set down has no link, whatever its PHY or driver reports.
+        Ok(link && sys::is_running(&self.socket, name)?)
     }
 }
 
-/// In which order an interface is asked whose answer is not known yet.
+/// The order in which methods are tried for an interface without a known one.
 fn methods(first: PollMethod) -> impl Iterator<Item = PollMethod> {
     let all = [PollMethod::Mii, PollMethod::Ethtool, PollMethod::Flags];
-    // Of a link nobody was to be asked for, the flags tell as much.
+    // The flags are always readable.
     let others = all
         .into_iter()
         .filter(move |method| *method != first && first != PollMethod::Flags);
@@ -135,37 +135,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_does_not_answer_is_asked_otherwise() {
+    fn other_methods_follow_the_first() {
         use PollMethod::{Ethtool, Flags, Mii};
-        let of = |first| methods(first).collect::<Vec<_>>();
-        assert_eq!(of(Mii), [Mii, Ethtool, Flags]);
-        assert_eq!(of(Ethtool), [Ethtool, Mii, Flags]);
-        assert_eq!(of(Flags), [Flags]);
+        let order = |first| methods(first).collect::<Vec<_>>();
+        assert_eq!(order(Mii), [Mii, Ethtool, Flags]);
+        assert_eq!(order(Ethtool), [Ethtool, Mii, Flags]);
+        assert_eq!(order(Flags), [Flags]);
     }
 
     #[test]
-    fn the_loopback_is_asked_by_its_driver_and_what_is_not_there_has_no_answer() {
-        let mut asker = Asker::open().unwrap();
+    fn the_driver_of_the_loopback_answers_and_a_missing_interface_has_no_answer() {
+        let mut poller = Poller::open().unwrap();
         let order = || {
             vec![
                 (Arc::from("lo"), PollMethod::Mii),
                 (Arc::from("no-such-one"), PollMethod::Mii),
             ]
         };
-        let answers = asker.ask(order());
+        let answers = poller.poll(order());
         assert_eq!(answers.len(), 1);
         assert_eq!(answers["lo"].method, PollMethod::Ethtool);
-        assert_eq!(asker.ask(order()), answers);
-        // Asked otherwise it begins anew.
-        let answers = asker.ask(vec![(Arc::from("lo"), PollMethod::Flags)]);
+        assert_eq!(poller.poll(order()), answers);
+        // Another first method discards the known one.
+        let answers = poller.poll(vec![(Arc::from("lo"), PollMethod::Flags)]);
         assert_eq!(answers["lo"].method, PollMethod::Flags);
     }
 
     #[tokio::test]
-    async fn a_thread_answers_for_as_long_as_it_is_asked() {
+    async fn the_thread_answers_each_round_and_ends_with_its_channel() {
         let mut worker = Worker::start().unwrap();
         for _ in 0..3 {
-            assert!(worker.ask(vec![(Arc::from("lo"), PollMethod::Mii)]));
+            assert!(worker.start_round(vec![(Arc::from("lo"), PollMethod::Mii)]));
             assert_eq!(worker.answers().await.unwrap().len(), 1);
         }
         let Worker {

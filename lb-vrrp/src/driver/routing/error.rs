@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What keeps a route or rule from being there.
+//! Errors of routes and rules.
 
 use std::io;
 
@@ -12,11 +12,11 @@ use crate::driver::AddressOperation;
 #[error("cannot {operation} {entry}")]
 #[non_exhaustive]
 pub struct RouteError {
-    /// What was tried.
+    /// The operation that failed.
     pub operation: AddressOperation,
-    /// With what.
+    /// The route or rule.
     pub entry: RoutingEntry,
-    /// What the kernel said.
+    /// The error of the kernel.
     pub source: io::Error,
 }
 

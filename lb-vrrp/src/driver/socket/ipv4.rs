@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! IPv4: the header is ours when we send, and is delivered when we receive.
+//! IPv4: the driver writes the header of sent packets, and the kernel delivers that of received ones.
 
 use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
@@ -14,8 +14,8 @@ use crate::Transmit;
 
 const HEADER: usize = Ipv4Packet::minimum_packet_size();
 
-/// Takes apart what a raw socket delivers: header first, then trimmed to the IPv4 total length
-/// (Ethernet pads short frames). `None` if the packet is not a whole IPv4 packet.
+/// Parses a packet from a raw socket; trims the payload to the total length of the header, because
+/// Ethernet pads short frames. `None` if the packet is not a complete IPv4 packet.
 pub(in crate::driver) fn parse(bytes: &[u8]) -> Option<Datagram<'_>> {
     let packet = Ipv4Packet::new(bytes)?;
     let header = usize::from(packet.get_header_length()) * 4;
@@ -32,7 +32,7 @@ pub(in crate::driver) fn parse(bytes: &[u8]) -> Option<Datagram<'_>> {
     })
 }
 
-/// Receives one packet; `None` if it is not a whole one.
+/// Receives one packet; `None` if it is not complete.
 pub(super) fn receive<'a>(
     mut socket: &Socket,
     buffer: &'a mut [u8],
@@ -43,8 +43,8 @@ pub(super) fn receive<'a>(
 
 /// Sets the options of a new socket.
 pub(super) fn configure(socket: &Socket) -> io::Result<()> {
-    // Sources are chosen per router, so the header is ours; these hold all the same for
-    // anything that reads the socket's options.
+    // Each router has its own source, so the driver writes the header. Programs that list socket
+    // options see the others.
     socket.set_header_included_v4(true)?;
     socket.set_multicast_ttl_v4(u32::from(HOP_LIMIT))?;
     socket.set_tos_v4(u32::from(TRAFFIC_CLASS))?;
@@ -56,7 +56,7 @@ pub(super) fn configure(socket: &Socket) -> io::Result<()> {
 pub(super) fn send(socket: &Socket, frame: &[u8], destination: Ipv4Addr) -> io::Result<()> {
     let to = SocketAddrV4::new(destination, 0);
     let sent = sendto(socket, frame, SendFlags::empty(), &to)?;
-    super::whole(sent, frame.len())
+    super::check_sent(sent, frame.len())
 }
 
 /// Appends an advert with its header. The kernel fills in the checksum, and the identification

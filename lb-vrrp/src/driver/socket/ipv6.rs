@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! IPv6: raw sockets deliver no header, so addresses and hop limit come beside the data.
+//! IPv6: raw sockets deliver no header, so control messages carry addresses and hop limit.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv6Addr, SocketAddrV6};
@@ -17,7 +17,7 @@ use crate::Transmit;
 
 /// Sets the options of a new socket.
 pub(super) fn configure(socket: &Socket) -> io::Result<()> {
-    // Each advert says its own; this holds for anything that reads the socket's options.
+    // Each advert carries its own hop limit; programs that list socket options see this one.
     socket.set_multicast_hops_v6(u32::from(HOP_LIMIT))?;
     socket.set_tclass_v6(u32::from(TRAFFIC_CLASS))?;
     socket.set_multicast_loop_v6(false)?;
@@ -26,7 +26,7 @@ pub(super) fn configure(socket: &Socket) -> io::Result<()> {
     Ok(setsockopt(socket, Ipv6RecvPacketInfo, &true)?)
 }
 
-/// Sends one advert by the interface of this index.
+/// Sends one advert on the interface of this index.
 pub(super) fn send(
     socket: &Socket,
     index: u32,
@@ -52,10 +52,10 @@ pub(super) fn send(
         MsgFlags::empty(),
         Some(&SockaddrIn6::from(to)),
     )?;
-    super::whole(sent, advert.payload.len())
+    super::check_sent(sent, advert.payload.len())
 }
 
-/// Receives one packet; `None` if its header fields did not come with it or it was cut.
+/// Receives one packet; `None` if its header fields are missing or it was truncated.
 pub(super) fn receive<'a>(
     socket: &Socket,
     buffer: &'a mut [u8],

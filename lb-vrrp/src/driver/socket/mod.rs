@@ -10,13 +10,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use lb_host::sys::bind_packet_socket;
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::RcvBufForce;
 use socket2::{Domain, InterfaceIndexOrAddress, Socket, Type};
 
 use super::reactor::{Reactor, Watch};
 use super::succession::PassedSocket;
-use super::sys;
 use crate::wire::AuthenticationHeader;
 use crate::{AddressFamily, Transmit};
 
@@ -24,13 +24,13 @@ use crate::{AddressFamily, Transmit};
 const HOP_LIMIT: u8 = 255;
 /// Precedence "internetwork control", as keepalived marks its adverts.
 pub(super) const TRAFFIC_CLASS: u8 = 0xC0;
-/// More than the largest VRRP message: 255 IPv6 addresses are 4088 bytes. What is longer is cut,
-/// and known by that.
+/// Receive size in bytes, more than the largest VRRP message: 255 IPv6 addresses are 4088 bytes. A
+/// longer packet is truncated, and recognised by that.
 const BUFFER: usize = 4608;
-/// Room for a burst of adverts that arrives while the thread is not scheduled.
+/// Default receive buffer in bytes, for adverts that arrive while the thread is not scheduled.
 const RECEIVE_BUFFER: usize = 512 * 1024;
 
-/// What a packet carried: its VRRP message and the header fields that are checked.
+/// The VRRP message of a packet, and the header fields that are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Datagram<'a> {
     pub(super) source: IpAddr,
@@ -41,15 +41,15 @@ pub(super) struct Datagram<'a> {
     pub(super) payload: &'a [u8],
 }
 
-/// Something that arrived.
+/// A received packet.
 #[derive(Debug)]
 pub(super) enum Incoming<'a> {
     Datagram(Datagram<'a>),
-    /// Not a whole packet.
+    /// A truncated or invalid packet.
     Malformed,
 }
 
-/// What IP carries the adverts in.
+/// The IP protocol of adverts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
     /// Protocol 112.
@@ -75,12 +75,12 @@ pub(super) struct VrrpSocket {
     index: u32,
     /// Multicast groups.
     joined: BTreeSet<IpAddr>,
-    /// What the receive buffer was made for; `None` if that is not known.
+    /// The requested size of the receive buffer; `None` if it is not known.
     reserved: Option<usize>,
     buffer: Box<[u8]>,
-    /// What was sent last, for IPv4, with its header.
+    /// The last IPv4 packet that was sent, with its header.
     frame: Vec<u8>,
-    /// The advert in it.
+    /// The advert in `frame`.
     framed: Option<Transmit>,
 }
 
@@ -95,7 +95,7 @@ impl VrrpSocket {
     ) -> io::Result<Self> {
         let number = i32::from(protocol.number()).into();
         let socket = Socket::new(domain(family), Type::RAW, Some(number))?;
-        // First of all, or packets of other interfaces get in.
+        // First, or the socket receives packets of other interfaces.
         socket.bind_device(Some(interface.as_bytes()))?;
         socket.set_nonblocking(true)?;
         match family {
@@ -107,7 +107,7 @@ impl VrrpSocket {
         Ok(opened)
     }
 
-    /// Goes on with a socket of another process, if it is one of this kind on this interface.
+    /// Takes a socket of another process, if it is of this kind and on this interface.
     pub(super) fn adopt(
         reactor: &Reactor,
         passed: PassedSocket,
@@ -118,19 +118,19 @@ impl VrrpSocket {
     ) -> io::Result<Self> {
         let socket = Socket::from(passed.descriptor);
         let number = i32::from(protocol.number()).into();
-        // The kernel knows it by the interface's number, and says the name that it has now.
-        let fits = socket.domain()? == domain(family)
+        // The kernel stores the index of the interface, and returns its present name.
+        let is_suitable = socket.domain()? == domain(family)
             && socket.r#type()? == Type::RAW
             && socket.protocol()? == Some(number)
             && socket.device()?.as_deref() == Some(interface.as_bytes());
-        if !fits {
+        if !is_suitable {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         let joined = passed.joined.into_iter().collect();
         Self::register(reactor, socket, family, index, joined)
     }
 
-    /// The same socket for another process, and the multicast groups it is in.
+    /// Duplicates the socket for another process; returns its multicast groups as well.
     pub(super) fn pass(&self) -> io::Result<(OwnedFd, Vec<IpAddr>)> {
         let socket = self.socket.get().try_clone()?;
         Ok((socket.into(), self.joined.iter().copied().collect()))
@@ -155,8 +155,7 @@ impl VrrpSocket {
         })
     }
 
-    /// Is in these multicast groups on the interface from now on, and in no others. Unicast routers
-    /// have none.
+    /// Joins these multicast groups on the interface and leaves all others. Unicast routers have none.
     pub(super) fn join(&mut self, wanted: &BTreeSet<IpAddr>) -> io::Result<()> {
         let socket = self.socket.get();
         for group in wanted.difference(&self.joined) {
@@ -181,18 +180,18 @@ impl VrrpSocket {
         Ok(())
     }
 
-    /// Has room for that many bytes of received packets, or for what is enough for most.
+    /// Sets the receive buffer to `bytes`, or to [`RECEIVE_BUFFER`] if that is more.
     pub(super) fn reserve(&mut self, bytes: u64) -> io::Result<()> {
-        // The kernel takes an int, and makes twice as much.
-        let asked = i32::try_from(bytes).unwrap_or(i32::MAX).min(i32::MAX / 2);
-        let wanted = usize::try_from(asked)
+        // The kernel takes an int, and doubles it.
+        let requested = i32::try_from(bytes).unwrap_or(i32::MAX).min(i32::MAX / 2);
+        let wanted = usize::try_from(requested)
             .unwrap_or_default()
             .max(RECEIVE_BUFFER);
         if self.reserved == Some(wanted) {
             return Ok(());
         }
         let socket = self.socket.get();
-        // net.core.rmem_max is for those who may not exceed it.
+        // Without the privilege, net.core.rmem_max limits the size.
         if wanted == RECEIVE_BUFFER || setsockopt(socket, RcvBufForce, &wanted).is_err() {
             socket.set_recv_buffer_size(wanted)?;
         }
@@ -200,18 +199,22 @@ impl VrrpSocket {
         Ok(())
     }
 
-    /// How much room the kernel has made; 0 if it does not say.
+    /// The size of the receive buffer in bytes; 0 if the kernel does not report it.
     pub(super) fn receive_buffer(&self) -> usize {
         let socket = self.socket.get();
         socket.recv_buffer_size().unwrap_or_default()
     }
 
-    /// Sends one advert; its addresses are of the socket's family.
+    /// Sends one advert, whose addresses must have the family of the socket.
     pub(super) fn send(&mut self, advert: &Transmit) -> io::Result<()> {
         match (advert.source, advert.destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                if !self.framed.as_ref().is_some_and(|of| is_same(of, advert)) {
-                    self.put_in_frame(advert, source, destination)?;
+                if !self
+                    .framed
+                    .as_ref()
+                    .is_some_and(|last| is_same(last, advert))
+                {
+                    self.build_frame(advert, source, destination)?;
                 }
                 ipv4::send(self.socket.get(), &self.frame, destination)
             }
@@ -222,9 +225,9 @@ impl VrrpSocket {
         }
     }
 
-    /// Out of the way of adverts that are the same as the one before.
+    /// Not inlined, to keep the code of repeated adverts small.
     #[inline(never)]
-    fn put_in_frame(
+    fn build_frame(
         &mut self,
         advert: &Transmit,
         source: Ipv4Addr,
@@ -237,13 +240,13 @@ impl VrrpSocket {
         Ok(())
     }
 
-    /// Whether there may be something to receive.
+    /// Whether the socket may be readable.
     pub(super) fn is_readable(&self) -> bool {
         self.socket.is_ready()
     }
 
-    /// The next packet, or `None` when there is none; then the socket can be waited for again. So
-    /// it can after an error: one that lasts must not keep the thread running.
+    /// The next packet; `None` when there is none. Then, and after an error, the socket does not count as
+    /// readable until more arrives: a lasting error must not keep the thread running.
     pub(super) fn receive(&mut self) -> io::Result<Option<Incoming<'_>>> {
         if !self.socket.is_ready() {
             return Ok(None);
@@ -266,15 +269,15 @@ impl VrrpSocket {
     }
 }
 
-/// Whether it is the same advert once more, whose payload the engine has kept.
+/// Whether an advert equals the last one; the engine keeps the payload of a repeated advert.
 fn is_same(last: &Transmit, advert: &Transmit) -> bool {
-    let header = |of: &Transmit| {
+    let header = |advert: &Transmit| {
         (
-            of.source,
-            of.destination,
-            of.hop_limit,
-            of.protocol,
-            of.identification,
+            advert.source,
+            advert.destination,
+            advert.hop_limit,
+            advert.protocol,
+            advert.identification,
         )
     };
     Arc::ptr_eq(&last.payload, &advert.payload) && header(last) == header(advert)
@@ -287,8 +290,8 @@ const fn domain(family: AddressFamily) -> Domain {
     }
 }
 
-/// A datagram leaves as a whole or not at all.
-fn whole(sent: usize, length: usize) -> io::Result<()> {
+/// Checks that a datagram was sent completely.
+fn check_sent(sent: usize, length: usize) -> io::Result<()> {
     if sent == length {
         Ok(())
     } else {
@@ -296,7 +299,7 @@ fn whole(sent: usize, length: usize) -> io::Result<()> {
     }
 }
 
-/// A packet socket bound to one interface, for whole Ethernet frames; it receives nothing.
+/// A packet socket that sends Ethernet frames on one interface, and receives nothing.
 #[derive(Debug)]
 pub(super) struct PacketSocket(Socket);
 
@@ -304,7 +307,7 @@ impl PacketSocket {
     pub(super) fn open(index: u32) -> io::Result<Self> {
         let socket = Socket::new(Domain::PACKET, Type::RAW, None)?;
         socket.set_nonblocking(true)?;
-        socket.bind(&sys::packet_address(index, 0)?)?;
+        bind_packet_socket(&socket, index, 0)?;
         Ok(Self(socket))
     }
 
@@ -331,12 +334,12 @@ mod tests {
         };
         assert!(is_same(&advert, &advert.clone()));
         let changes: [fn(&mut Transmit); 6] = [
-            |of| of.source = IpAddr::from([192, 0, 2, 2]),
-            |of| of.destination = IpAddr::from([192, 0, 2, 3]),
-            |of| of.hop_limit = 1,
-            |of| of.protocol = Protocol::AuthenticationHeader.number(),
-            |of| of.identification = 7,
-            |of| of.payload = Arc::from([1, 2, 4]),
+            |advert| advert.source = IpAddr::from([192, 0, 2, 2]),
+            |advert| advert.destination = IpAddr::from([192, 0, 2, 3]),
+            |advert| advert.hop_limit = 1,
+            |advert| advert.protocol = Protocol::AuthenticationHeader.number(),
+            |advert| advert.identification = 7,
+            |advert| advert.payload = Arc::from([1, 2, 4]),
         ];
         for change in changes {
             let mut other = advert.clone();

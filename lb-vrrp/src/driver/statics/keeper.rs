@@ -7,41 +7,41 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lb_host::{Adopted, Desired, HostObject, Key, Reconciler};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::{Item, Placed, interfaces_of};
 use crate::StaticItems;
-use crate::driver::event::Event;
+use crate::driver::event::{Event, EventSender};
 use crate::driver::key::Claimant;
 use crate::driver::links::Interfaces;
 use crate::driver::status::{StaticProblem, StaticStatus};
 
-/// How long the monitor may take to see an address that was just added.
+/// Longest wait until the monitor has seen an address that was just added.
 const SEEN: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 pub(in crate::driver) struct Keeper {
-    events: mpsc::Sender<Event>,
-    /// All interfaces, as the monitor knows them.
+    events: EventSender,
+    /// All interfaces as the monitor sees them.
     table: Option<watch::Receiver<Interfaces>>,
-    /// Those that static items name, as of the last look: index, and whether it is up.
+    /// The interfaces that static items name, as of the last look: index, and whether it is up.
     seen: BTreeMap<String, Option<(u32, bool)>>,
-    /// What is put there once, and has been.
+    /// Items that are added only once, and were added.
     once: BTreeMap<Arc<str>, HostObject>,
     /// The items and problems that were reported last.
     reported: (Arc<StaticItems>, Vec<StaticStatus>),
 }
 
-/// What became of the static items of a configuration.
+/// Which static items of a configuration are missing.
 #[derive(Debug)]
-pub(in crate::driver) struct Judgement {
-    pub(in crate::driver) of: Arc<StaticItems>,
+pub(in crate::driver) struct StaticState {
+    pub(in crate::driver) statics: Arc<StaticItems>,
     pub(in crate::driver) missing: Vec<StaticStatus>,
 }
 
 impl Keeper {
-    pub(in crate::driver) fn new(events: mpsc::Sender<Event>) -> Self {
+    pub(in crate::driver) fn new(events: EventSender) -> Self {
         Self {
             events,
             table: None,
@@ -55,7 +55,7 @@ impl Keeper {
         self.table = Some(table);
     }
 
-    /// Looks where the items belong now.
+    /// Finds the present interfaces of the items.
     pub(in crate::driver) fn place(&mut self, statics: &StaticItems) -> Placed {
         let interfaces = self.look();
         let names = interfaces_of(statics);
@@ -65,7 +65,7 @@ impl Keeper {
         let mut placed = Placed::new(statics, &interfaces);
         let items = &mut placed.0;
         self.once
-            .retain(|name, _| items.iter().any(|of| !of.watched && of.name == *name));
+            .retain(|name, _| items.iter().any(|item| !item.watched && item.name == *name));
         for item in items {
             if let Some(object) = self.once.get(&item.name) {
                 item.object = Some(object.clone());
@@ -77,10 +77,12 @@ impl Keeper {
 
     fn look(&mut self) -> Interfaces {
         let table = self.table.as_mut();
-        table.map_or_else(Interfaces::default, |of| of.borrow_and_update().clone())
+        table.map_or_else(Interfaces::default, |table| {
+            table.borrow_and_update().clone()
+        })
     }
 
-    /// The objects that are to be there. One that is added once, and is gone, is not among them.
+    /// The desired objects, without items that are added only once and were deleted.
     pub(in crate::driver) fn objects(
         &self,
         placed: &Placed,
@@ -112,7 +114,7 @@ impl Keeper {
         }
     }
 
-    /// Returns when an interface that an item names has come, gone, or changed its state.
+    /// Returns when an interface that an item names was added, deleted, or changed its state.
     pub(in crate::driver) async fn disturbed(&mut self) {
         loop {
             let Some(table) = self.table.as_mut().filter(|_| !self.seen.is_empty()) else {
@@ -129,14 +131,14 @@ impl Keeper {
         }
     }
 
-    /// Reports which items are missing after all has been tried, if that is news. The monitor has seen by
-    /// then what was just added, so that routers that need it find it.
-    pub(in crate::driver) async fn judge(
+    /// Returns which items are missing after all changes were tried, unless that was returned before.
+    /// Waits until the monitor has seen new addresses, so that routers that need them find them.
+    pub(in crate::driver) async fn update_static_state(
         &mut self,
         statics: &Arc<StaticItems>,
         placed: &Placed,
         reconciler: &Reconciler<Claimant>,
-    ) -> Option<Judgement> {
+    ) -> Option<StaticState> {
         for item in placed.0.iter().filter(|item| !item.watched) {
             if let Some(object) = &item.object
                 && reconciler.is_held(&object.key())
@@ -155,18 +157,18 @@ impl Keeper {
         });
         let missing: Vec<StaticStatus> = missing.collect();
         let (statics_before, reported) = &self.reported;
-        let none = statics_before.is_empty() && statics.is_empty();
-        let news = !Arc::ptr_eq(statics_before, statics);
-        if none || (!news && *reported == missing) {
+        let is_empty = statics_before.is_empty() && statics.is_empty();
+        let is_new = !Arc::ptr_eq(statics_before, statics);
+        if is_empty || (!is_new && *reported == missing) {
             return None;
         }
         self.report(placed, &missing);
         self.reported = (Arc::clone(statics), missing.clone());
-        if news {
+        if is_new {
             self.wait_until_seen(placed, reconciler).await;
         }
-        Some(Judgement {
-            of: Arc::clone(statics),
+        Some(StaticState {
+            statics: Arc::clone(statics),
             missing,
         })
     }
@@ -176,17 +178,17 @@ impl Keeper {
         for new in missing.iter().filter(|new| !reported.contains(new)) {
             let StaticStatus { item, problem, .. } = new;
             warn!("static {item} is missing: {problem}");
-            let _ = self.events.try_send(Event::StaticChanged {
+            self.events.send(Event::StaticChanged {
                 item: Arc::clone(item),
                 problem: Some(problem.clone()),
             });
         }
         for old in reported {
             let item = &old.item;
-            let wanted = placed.0.iter().any(|of| of.name == *item);
-            if wanted && !missing.iter().any(|of| of.item == *item) {
-                info!("static {item} is there again");
-                let _ = self.events.try_send(Event::StaticChanged {
+            let wanted = placed.0.iter().any(|placed| placed.name == *item);
+            if wanted && !missing.iter().any(|missing| missing.item == *item) {
+                info!("static {item} is present again");
+                self.events.send(Event::StaticChanged {
                     item: Arc::clone(item),
                     problem: None,
                 });
@@ -208,8 +210,9 @@ impl Keeper {
                 _ => None,
             })
         };
-        let has_all = |seen: &Interfaces| watched().all(|of| seen.holds(&of.link, of.address));
-        // A clone leaves the changes to the next look.
+        let has_all =
+            |seen: &Interfaces| watched().all(|address| seen.holds(&address.link, address.address));
+        // The clone leaves the change notification to the next look.
         let mut table = table.clone();
         let _ = tokio::time::timeout(SEEN, table.wait_for(has_all)).await;
     }
@@ -224,5 +227,7 @@ fn problem(item: &Item, reconciler: &Reconciler<Claimant>) -> Option<StaticProbl
 }
 
 fn state(interfaces: &Interfaces, name: &str) -> Option<(u32, bool)> {
-    interfaces.get(name).map(|of| (of.link.index, of.up))
+    interfaces
+        .get(name)
+        .map(|interface| (interface.link.index, interface.up))
 }

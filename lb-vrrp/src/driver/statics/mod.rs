@@ -6,7 +6,7 @@ mod keeper;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub(super) use self::keeper::{Judgement, Keeper};
+pub(super) use self::keeper::{Keeper, StaticState};
 use super::host::host_address;
 use super::links::Interfaces;
 use super::routing::place_route;
@@ -53,22 +53,26 @@ impl Placed {
                 object,
             });
         };
-        for of in statics.addresses.iter().map(|of| &of.item) {
-            let name = of.interface.as_deref().unwrap_or_default();
+        for address in statics.addresses.iter().map(|entry| &entry.item) {
+            let name = address.interface.as_deref().unwrap_or_default();
             let link = interfaces.get(name).map(|found| &found.link);
-            let object = link.map(|link| host_address(of, link).into());
-            push(of.tracked, &[name], object);
+            let object = link.map(|link| host_address(address, link).into());
+            push(address.tracked, &[name], object);
         }
-        for of in statics.routes.iter().map(|of| &of.item) {
-            let placed = place_route(of, interfaces);
+        for route in statics.routes.iter().map(|entry| &entry.item) {
+            let placed = place_route(route, interfaces);
             let object = placed.map(|placed| routing(RoutingEntry::Route(Box::new(placed))));
-            push(of.tracked, &of.interfaces().collect::<Vec<_>>(), object);
-        }
-        for of in statics.rules.iter().map(|of| &of.item) {
-            let object = routing(RoutingEntry::Rule(Box::new(of.clone())));
             push(
-                of.tracked,
-                &of.interfaces().collect::<Vec<_>>(),
+                route.tracked,
+                &route.interfaces().collect::<Vec<_>>(),
+                object,
+            );
+        }
+        for rule in statics.rules.iter().map(|entry| &entry.item) {
+            let object = routing(RoutingEntry::Rule(Box::new(rule.clone())));
+            push(
+                rule.tracked,
+                &rule.interfaces().collect::<Vec<_>>(),
                 Some(object),
             );
         }
@@ -80,10 +84,14 @@ impl Placed {
         self.0.iter().filter_map(|item| item.object.as_ref())
     }
 
-    /// The name of the item that an object is of.
+    /// The name of the item of an object.
     pub(super) fn name_of(&self, key: &Key) -> Option<Arc<str>> {
         let mut items = self.0.iter();
-        let has_key = |item: &&Item| item.object.as_ref().is_some_and(|of| of.key() == *key);
+        let has_key = |item: &&Item| {
+            item.object
+                .as_ref()
+                .is_some_and(|object| object.key() == *key)
+        };
         items.find(has_key).map(|item| Arc::clone(&item.name))
     }
 }
@@ -92,28 +100,28 @@ fn routing(entry: RoutingEntry) -> HostObject {
     HostObject::Routing(Arc::new(entry))
 }
 
-/// The problem of an interface. Whether it is up matters for routers that track what is on it.
+/// The problem of an interface. Whether it is up matters only where routers track its items.
 fn problem(name: &str, interfaces: &Interfaces, tracked: bool) -> Option<StaticProblem> {
     match interfaces.get(name) {
         None => Some(StaticProblem::Missing(name.to_owned())),
-        Some(of) if tracked && !of.up => Some(StaticProblem::Down(name.to_owned())),
+        Some(interface) if tracked && !interface.up => Some(StaticProblem::Down(name.to_owned())),
         Some(_) => None,
     }
 }
 
 /// The interfaces that static items name.
 fn interfaces_of(statics: &StaticItems) -> impl Iterator<Item = &str> {
-    let addresses = statics.addresses.iter().map(|of| &of.item);
-    let routes = statics.routes.iter().map(|of| &of.item);
-    let rules = statics.rules.iter().map(|of| &of.item);
+    let addresses = statics.addresses.iter().map(|entry| &entry.item);
+    let routes = statics.routes.iter().map(|entry| &entry.item);
+    let rules = statics.rules.iter().map(|entry| &entry.item);
     addresses
-        .filter_map(|of| of.interface.as_deref())
+        .filter_map(|address| address.interface.as_deref())
         .chain(routes.flat_map(VirtualRoute::interfaces))
         .chain(rules.flat_map(VirtualRule::interfaces))
 }
 
 /// Whether an interface has this address by a static item.
 pub(super) fn names(statics: &StaticItems, interface: &str, address: IpAddr) -> bool {
-    let mut addresses = statics.addresses.iter().map(|of| &of.item);
-    addresses.any(|of| of.address == address && of.interface.as_deref() == Some(interface))
+    let mut addresses = statics.addresses.iter().map(|entry| &entry.item);
+    addresses.any(|item| item.address == address && item.interface.as_deref() == Some(interface))
 }

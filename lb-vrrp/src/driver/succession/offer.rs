@@ -20,7 +20,7 @@ const FORMAT: u32 = 1;
 const SWITCH: usize = 3;
 
 /// Routers to be taken over by another process, see
-/// [`DriverHandle::offer`](crate::driver::DriverHandle::offer). It has to reach that process, the
+/// [`Driver::offer`](crate::driver::Driver::offer). It has to reach that process, the
 /// descriptors by `SCM_RIGHTS` for instance; dropping it takes the offer back.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -33,6 +33,7 @@ pub struct Offer {
 
 impl Offer {
     /// Puts together what came from another process.
+    #[must_use]
     pub const fn new(document: String, descriptors: Vec<OwnedFd>) -> Self {
         Self {
             document,
@@ -49,7 +50,7 @@ pub struct Succession {
 
 impl Succession {
     /// Waits until the routers have changed hands: the driver has ended then, without priority 0
-    /// and with its addresses in place; [`DriverHandle::release`](crate::driver::DriverHandle::release)
+    /// and with its addresses in place; [`Driver::release`](crate::driver::Driver::release)
     /// waits for the rest of it. Cancel-safe; dropping this takes the offer back.
     ///
     /// # Errors

@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_exit_status_a_signal_and_a_missing_program_are_told_apart() {
+    async fn an_exit_status_a_signal_and_a_missing_program_are_distinguished() {
         let run = |script: ScriptSource| async move { CommandRunner.run(&script).await };
         assert_eq!(run(shell("exit 0")).await, ScriptOutcome::Exited(0));
         assert_eq!(run(shell("exit 7")).await, ScriptOutcome::Exited(7));

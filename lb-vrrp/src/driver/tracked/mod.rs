@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What routers track beside their interfaces, and what sync groups they form.
+//! The objects that routers track: scripts, files, processes and BFD sessions.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 
 use super::error::Error;
 
@@ -18,30 +18,30 @@ pub use self::object::Report;
 pub(super) use self::task::TrackerTask;
 pub(super) use self::tracking::Tracking;
 pub(super) use crate::spec::{FileSource, ObjectSpec, ScriptSource, Source};
-pub use crate::track::{FileInit, ObjectId, ProcessPattern};
+pub(super) use crate::track::{FileInit, ObjectId, ProcessPattern};
 
 /// Tracks these objects and no others; starts the tracker when the first one is tracked.
-pub(super) fn track(
+pub(super) async fn track(
     tracker: &Mutex<Option<TrackerTask>>,
     objects: Vec<ObjectSpec>,
     runner: &Arc<dyn ScriptRunner>,
     reports: &mpsc::Sender<(ObjectId, Report)>,
     limit: Duration,
 ) -> Result<(), Error> {
-    let mut tracker = tracker.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut tracker = tracker.lock().await;
     match tracker.as_ref() {
         Some(running) => running.set(objects),
         None if objects.iter().all(|object| object.source == Source::Bfd) => {}
         None => {
             let runner = Arc::clone(runner);
-            let task = TrackerTask::start(objects, runner, reports.clone(), limit)?;
-            *tracker = Some(task);
+            let task = TrackerTask::start(objects, runner, reports.clone(), limit);
+            *tracker = Some(task.await?);
         }
     }
     Ok(())
 }
 
-/// The same, with files as they are: they are written at the start only.
+/// A copy without the initial values of files, which are written at the start only.
 pub(super) fn without_init(objects: &[ObjectSpec]) -> Vec<ObjectSpec> {
     let mut objects = objects.to_vec();
     for object in &mut objects {

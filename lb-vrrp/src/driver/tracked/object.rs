@@ -3,16 +3,16 @@
 
 use crate::track::ScriptOutcome;
 
-/// What somebody saw of a tracked object.
+/// An observation of a tracked object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Report {
-    /// A BFD session is up, or not.
+    /// Whether a BFD session is up.
     Up(bool),
     /// A script ended.
     Script(ScriptOutcome),
     /// The number in a file.
     Value(i64),
-    /// How many processes there are.
+    /// The number of matching processes.
     Count(u32),
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The advert thread's tracker: which objects there are, and which routers track them.
+//! The tracked objects of the advert thread, and the routers that track them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,13 +8,13 @@ use std::time::Instant;
 use super::{ObjectId, Report, Source};
 use crate::driver::key::RouterKey;
 use crate::driver::links::Interfaces;
-use crate::driver::spec::Configuration;
 use crate::driver::status::{ObjectStatus, StaticStatus, TrackedStatus};
 use crate::driver::succession::ObjectEstate;
+use crate::spec::Configuration;
 use crate::track::{Object, Output, Tracker, Verdict, Weight};
 use crate::{Priority, StaticItems, TrackGroup};
 
-/// How a router tracks an object: by itself, because its sync group does.
+/// The weights of an object for a router: its own, and that of its sync group.
 #[derive(Clone, Copy, Debug, Default)]
 struct Weights {
     own: Option<Weight>,
@@ -40,8 +40,8 @@ pub(in crate::driver) struct Tracking {
 }
 
 impl Tracking {
-    /// Takes another configuration as a difference: what is known of an object stays known, unless
-    /// it is another script by the same name.
+    /// Applies another configuration as a difference: an object keeps its verdict, unless it is another
+    /// script of the same name.
     pub(in crate::driver) fn configure(&mut self, now: Instant, to: &Configuration) {
         let mut wanted: BTreeMap<ObjectId, (Object, Option<String>)> = BTreeMap::new();
         for spec in &to.objects {
@@ -51,24 +51,24 @@ impl Tracking {
             };
             wanted.insert(spec.id(), (spec.object(), line));
         }
-        let routers = to.routers.iter().flat_map(|of| &of.tracked);
-        for (id, _) in routers.chain(to.groups.iter().flat_map(|of| &of.tracked)) {
+        let routers = to.routers.iter().flat_map(|router| &router.tracked);
+        for (id, _) in routers.chain(to.groups.iter().flat_map(|group| &group.tracked)) {
             if matches!(id, ObjectId::Interface(_)) {
                 wanted.insert(id.clone(), (Object::Interface, None));
             }
         }
-        // Without a group nobody minds.
+        // Items without a group do not affect routers.
         for (name, _) in to.statics.grouped().filter(|(_, group)| group.is_some()) {
             let id = ObjectId::Static(name.into());
             wanted.insert(id, (Object::Static, None));
         }
         let tracker = &mut self.tracker;
         self.objects.retain(|id, line| {
-            let same = wanted.get(id).is_some_and(|(_, wanted)| wanted == line);
-            if !same {
+            let is_same = wanted.get(id).is_some_and(|(_, wanted)| wanted == line);
+            if !is_same {
                 tracker.remove_object(id);
             }
-            same
+            is_same
         });
         for (id, (object, line)) in &wanted {
             self.objects.insert(id.clone(), line.clone());
@@ -90,7 +90,10 @@ impl Tracking {
             let key = RouterKey::of(spec);
             self.tracker.set_router(key.clone(), spec.config.priority());
             let mut weights: BTreeMap<&ObjectId, Weights> = BTreeMap::new();
-            let group = to.groups.iter().find(|of| of.members.contains(&spec.name));
+            let group = to
+                .groups
+                .iter()
+                .find(|group| group.members.contains(&spec.name));
             // Members must not drift apart, see `Weight::in_sync_group`.
             let counts = |id: &ObjectId, weight: Weight| match (group, objects.get(id)) {
                 (Some(group), Some((object, _))) => {
@@ -108,8 +111,8 @@ impl Tracking {
                     weights.entry(id).or_default().own = Some(Weight::FAULT);
                 }
             }
-            // What the group tracks moves all of them.
-            for (id, weight) in group.into_iter().flat_map(|of| &of.tracked) {
+            // Objects that the group tracks change the priority of all members.
+            for (id, weight) in group.into_iter().flat_map(|group| &group.tracked) {
                 weights.entry(id).or_default().group = Some(*weight);
             }
             self.tracker.retain(&key, |_| false);
@@ -126,13 +129,13 @@ impl Tracking {
         self.routers = routers;
     }
 
-    /// A router has ended; if there is one of the same key again, it knows nothing.
+    /// Forgets a router that has ended.
     pub(in crate::driver) fn forget(&mut self, key: &RouterKey) {
         self.tracker.remove_router(key);
         self.routers.remove(key);
     }
 
-    /// Tells which interfaces are up. One that is not there is not up.
+    /// Updates the tracked interfaces; a missing one is down. Returns the objects whose verdict changed.
     pub(in crate::driver) fn handle_interfaces(
         &mut self,
         interfaces: &Interfaces,
@@ -147,7 +150,7 @@ impl Tracking {
             .collect();
         let mut changed = Vec::new();
         for name in names {
-            let up = interfaces.get(&name).is_some_and(|of| of.up);
+            let up = interfaces.get(&name).is_some_and(|interface| interface.up);
             let id = ObjectId::Interface(name);
             let before = self.tracker.verdict(&id);
             self.tracker.handle_up(&id, up);
@@ -176,8 +179,8 @@ impl Tracking {
         changed
     }
 
-    /// Takes a report; says whether it changed what the object counts as. One of an object that is
-    /// not there any more, or of another kind, changes nothing.
+    /// Applies a report; returns the verdict of the object if it changed. A report on an object that was
+    /// removed, or of another kind, changes nothing.
     pub(in crate::driver) fn handle_report(
         &mut self,
         now: Instant,
@@ -203,7 +206,7 @@ impl Tracking {
         self.tracker.next_timeout()
     }
 
-    /// Lets time pass; says which objects count as something else now.
+    /// Applies due timers; returns the objects whose verdict changed.
     pub(in crate::driver) fn handle_timeout(&mut self, now: Instant) -> Vec<(ObjectId, Verdict)> {
         if self.tracker.next_timeout().is_none_or(|at| now < at) {
             return Vec::new();
@@ -220,7 +223,7 @@ impl Tracking {
             .collect()
     }
 
-    /// What to tell a router next.
+    /// The next output for a router.
     pub(in crate::driver) fn poll_output(&mut self) -> Option<Output<RouterKey>> {
         self.tracker.poll_output()
     }
@@ -248,9 +251,10 @@ impl Tracking {
     /// Begins with what a predecessor knew of the same objects.
     pub(in crate::driver) fn inherit(&mut self, known: &[ObjectEstate]) {
         for (id, line) in &self.objects {
-            let same = |of: &&ObjectEstate| of.object == id.to_string() && of.line == *line;
-            if let Some(of) = known.iter().find(same) {
-                self.tracker.adopt(id, of.verdict);
+            let same =
+                |object: &&ObjectEstate| object.object == id.to_string() && object.line == *line;
+            if let Some(object) = known.iter().find(same) {
+                self.tracker.adopt(id, object.verdict);
             }
         }
     }
@@ -260,12 +264,12 @@ impl Tracking {
         self.tracker.priority(key)
     }
 
-    /// Whether anything makes a router faulty.
+    /// Whether an object puts a router into fault.
     pub(in crate::driver) fn is_faulty(&self, key: &RouterKey) -> bool {
         self.tracker.faults(key).next().is_some()
     }
 
-    /// What counts for a router at present.
+    /// The objects that affect a router at present.
     pub(in crate::driver) fn of_router(&self, key: &RouterKey) -> Vec<TrackedStatus> {
         let mut counting: BTreeMap<&ObjectId, TrackedStatus> = BTreeMap::new();
         let status = |object: &ObjectId| TrackedStatus {

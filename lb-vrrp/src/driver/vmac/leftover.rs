@@ -6,12 +6,12 @@ use std::io;
 use tracing::info;
 
 use super::super::links::Interfaces;
-use super::super::spec::RouterSpec;
 use super::Macvlan;
 use super::executor::{Found, LinkManager};
 use super::keeper::restore;
 use super::mark::Mark;
 use super::secondaries;
+use crate::spec::RouterSpec;
 
 /// Sets down the macvlans that these routers will take over: they answer for addresses that we do
 /// not hold. Deletes those of a process that has ended which nobody wants any more.

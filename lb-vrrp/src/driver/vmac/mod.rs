@@ -19,7 +19,7 @@ use tracing::warn;
 use super::key::RouterKey;
 use super::links::Interfaces;
 use super::socket::PacketSocket;
-use super::spec::RouterSpec;
+use crate::spec::RouterSpec;
 use crate::{AddressFamily, MacAddr, Transmit};
 use lb_host::Link;
 

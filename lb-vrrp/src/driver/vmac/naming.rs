@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::error::Error;
 use super::super::key::RouterKey;
 use super::super::links::{Interface, Interfaces};
-use super::super::spec::RouterSpec;
+use crate::spec::RouterSpec;
 use crate::spec::{AddressMacvlan, Macvlan};
 use crate::{AddressFamily, MacAddr, Vmac};
 

@@ -4,12 +4,12 @@
 
 use std::io::{self, Read};
 
+use lb_host::sys::bind_packet_socket;
 use nix::libc;
 use socket2::{Domain, SockFilter, Socket, Type};
 
 use super::super::reactor::{Reactor, Watch};
 use super::super::socket::{Incoming, Protocol};
-use super::super::sys;
 use super::frame;
 use crate::{AddressFamily, MacAddr};
 
@@ -44,7 +44,7 @@ impl Receiver {
         let socket = Socket::new(Domain::PACKET, Type::RAW, None)?;
         socket.set_nonblocking(true)?;
         socket.attach_filter(&filter(mac, family))?;
-        socket.bind(&sys::packet_address(index, ethertype(family))?)?;
+        bind_packet_socket(&socket, index, ethertype(family))?;
         Ok(Self {
             socket: reactor.watch(socket)?,
             mac,

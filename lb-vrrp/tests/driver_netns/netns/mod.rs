@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 
 use lb_vrrp::State;
 use lb_vrrp::driver::{
-    Configuration, Driver, DriverStatus, Error, Event, ObjectId, Offer, Options, Ports, Report,
-    Resigned, Succession, SuccessionError,
+    Driver, DriverOptions, DriverStatus, Error, Event, Offer, Ports, Report, Resigned, Succession,
+    SuccessionError,
 };
+use lb_vrrp::spec::Configuration;
+use lb_vrrp::track::ObjectId;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use testbed::{FrameSocket, Monitor, Netns};
 use tokio::sync::{mpsc, oneshot};
@@ -173,7 +175,7 @@ impl Node {
     pub(crate) fn start_with(
         namespace: &Namespace,
         specs: impl Into<Configuration>,
-        options: Options,
+        options: DriverOptions,
     ) -> Self {
         Self::launch(namespace, specs.into(), (options, None), || {}).unwrap()
     }
@@ -184,7 +186,12 @@ impl Node {
         specs: impl Into<Configuration>,
         before: impl FnOnce() + Send + 'static,
     ) -> Result<Self, Error> {
-        Self::launch(namespace, specs.into(), (Options::default(), None), before)
+        Self::launch(
+            namespace,
+            specs.into(),
+            (DriverOptions::default(), None),
+            before,
+        )
     }
 
     /// Takes over the routers of another node.
@@ -196,7 +203,7 @@ impl Node {
         Self::launch(
             namespace,
             specs.into(),
-            (Options::default(), Some(offer)),
+            (DriverOptions::default(), Some(offer)),
             || {},
         )
     }
@@ -204,7 +211,7 @@ impl Node {
     fn launch(
         namespace: &Namespace,
         specs: Configuration,
-        (options, offer): (Options, Option<Offer>),
+        (options, offer): (DriverOptions, Option<Offer>),
         before: impl FnOnce() + Send + 'static,
     ) -> Result<Self, Error> {
         let (control, mut commands) = mpsc::channel(4);
@@ -221,7 +228,7 @@ impl Node {
             runtime.block_on(async move {
                 let running = match offer {
                     Some(offer) => Driver::take_over(offer, specs, options, Ports::default()).await,
-                    None => Driver::start(specs, options),
+                    None => Driver::start(specs, options).await,
                 };
                 let (handle, mut events) = match running {
                     Ok(running) => {
@@ -260,7 +267,7 @@ impl Node {
                             Some(Control::Status(reply)) => {
                                 let status = handle.status().await.unwrap();
                                 // Events that led to this status come before it.
-                                while let Ok(event) = events.try_recv() {
+                                while let Ok(Some(event)) = events.try_recv() {
                                     let _ = event_sender.send((Instant::now(), event));
                                 }
                                 let _ = reply.send(status);

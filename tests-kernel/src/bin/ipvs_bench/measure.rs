@@ -36,9 +36,12 @@ impl Run<'_> {
     /// Runs it in a namespace; it must succeed. Its standard output is left in a file.
     pub(crate) fn measure(&self, tools: &Tools, netns: &Netns) -> Outcome<(Cost, PathBuf)> {
         let result = tools.folder.join("measured");
-        let mut command = netns.command(&tools.bench);
-        command.arg("measure").arg(&result);
-        let output = self.run(tools, command)?;
+        let words = [
+            tools.bench.as_os_str(),
+            "measure".as_ref(),
+            result.as_os_str(),
+        ];
+        let output = self.run(tools, netns, &words)?;
         let text = fs::read_to_string(result)?;
         let mut words = text.split_whitespace();
         let (Some(micros), Some(kib)) = (words.next(), words.next()) else {
@@ -54,9 +57,15 @@ impl Run<'_> {
     /// How many system calls it makes.
     pub(crate) fn system_calls(&self, tools: &Tools, netns: &Netns) -> Outcome<u64> {
         let counts = tools.folder.join("strace");
-        let mut command = netns.command("strace");
-        command.args(["-f", "-c", "-o"]).arg(&counts);
-        self.run(tools, command)?;
+        let strace = netns.command("strace").get_program().to_owned();
+        let words = [
+            strace.as_os_str(),
+            "-f".as_ref(),
+            "-c".as_ref(),
+            "-o".as_ref(),
+            counts.as_os_str(),
+        ];
+        self.run(tools, netns, &words)?;
         // "% time, seconds, usecs/call, calls, errors (if any), name"; the last row is the sum.
         let calls = fs::read_to_string(counts)?
             .lines()
@@ -66,15 +75,13 @@ impl Run<'_> {
         Ok(calls)
     }
 
-    fn run(&self, tools: &Tools, mut command: Command) -> Outcome<PathBuf> {
+    /// Runs the program behind `words` in a namespace; its standard output is left in a file.
+    fn run(&self, tools: &Tools, netns: &Netns, words: &[&OsStr]) -> Outcome<PathBuf> {
         let output = tools.folder.join("output");
-        // The shell opens the files: `process` keeps the streams of what it starts for itself.
+        // The shell opens the files: `process` keeps the streams of what it starts for itself. The
+        // command of the namespace must be used itself: a copy of its words is not in the namespace.
         let script = "exec \"$@\" <\"$input\" >\"$output\"";
-        let words: Vec<OsString> = std::iter::once(command.get_program())
-            .chain(command.get_args())
-            .map(OsStr::to_owned)
-            .collect();
-        command = Command::new("sh");
+        let mut command = netns.command("sh");
         command
             .args(["-c", script, "sh"])
             .args(words)

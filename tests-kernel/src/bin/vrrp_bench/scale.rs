@@ -9,6 +9,7 @@ use std::time::Duration;
 use tests_kernel::cluster::{Director, Software};
 use tests_kernel::net::{Lan, Netns, wait_until};
 use tests_kernel::process::pause;
+use tests_kernel::usage::{Memory, processor_seconds};
 
 use crate::progress::Progress;
 use crate::report::{Report, median};
@@ -180,15 +181,18 @@ fn measure(software: Software, size: u32, interval: Duration) -> Outcome<Found> 
         }
     })?;
     pause(REST);
-    let before = (sent(&netns)?, cpu(&netns)?);
+    let before = (sent(&netns)?, processor_seconds(&netns)?);
     pause(WINDOW);
-    let (sent, cpu) = (sent(&netns)? - before.0, cpu(&netns)? - before.1);
+    let (sent, cpu) = (
+        sent(&netns)? - before.0,
+        processor_seconds(&netns)? - before.1,
+    );
     Ok(Found {
         rate: sent / WINDOW.as_secs_f64(),
         cpu: cpu * 1e6 / sent,
-        resident: memory(&netns, "Rss:")?,
-        anonymous: memory(&netns, "Anonymous:")?,
-        proportional: memory(&netns, "Pss:")?,
+        resident: Memory::Resident.of_processes(&netns)?,
+        anonymous: Memory::Anonymous.of_processes(&netns)?,
+        proportional: Memory::Proportional.of_processes(&netns)?,
     })
 }
 
@@ -216,50 +220,4 @@ fn sent(netns: &Netns) -> Outcome<f64> {
         name.trim().starts_with('v').then(|| sent.parse::<f64>())
     });
     Ok(counts.sum::<Result<f64, _>>()?)
-}
-
-/// Processes in a namespace.
-fn processes(netns: &Netns) -> Outcome<Vec<String>> {
-    let own = fs::metadata(netns.path())?;
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc")?.flatten() {
-        use std::os::unix::fs::MetadataExt as _;
-        let Ok(name) = entry.file_name().into_string() else {
-            continue;
-        };
-        // What ends meanwhile is not counted.
-        let namespace = fs::metadata(entry.path().join("ns/net"));
-        if name.bytes().all(|byte| byte.is_ascii_digit())
-            && namespace
-                .is_ok_and(|namespace| (namespace.dev(), namespace.ino()) == (own.dev(), own.ino()))
-        {
-            found.push(name);
-        }
-    }
-    Ok(found)
-}
-
-/// Seconds on a processor so far, of all threads of all processes in a namespace.
-fn cpu(netns: &Netns) -> Outcome<f64> {
-    let mut total = 0.0;
-    for process in processes(netns)? {
-        for thread in fs::read_dir(format!("/proc/{process}/task"))? {
-            let text = fs::read_to_string(thread?.path().join("schedstat"))?;
-            let nanoseconds: f64 = text.split(' ').next().unwrap_or_default().parse()?;
-            total += nanoseconds / 1e9;
-        }
-    }
-    Ok(total)
-}
-
-/// Bytes of all processes in a namespace.
-fn memory(netns: &Netns, line: &str) -> Outcome<f64> {
-    let mut total = 0.0;
-    for process in processes(netns)? {
-        let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
-        let found = text.lines().find_map(|text| text.strip_prefix(line));
-        let kib = found.and_then(|text| text.split_whitespace().next());
-        total += kib.ok_or("no such line in smaps_rollup")?.parse::<f64>()? * 1024.0;
-    }
-    Ok(total)
 }

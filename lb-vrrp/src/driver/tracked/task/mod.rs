@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The tracker: runs scripts, watches files, counts processes, and reports what it sees.
+//! The tracker: runs scripts, watches files, counts processes, and reports the results.
 //!
-//! On a thread and a runtime of its own, with ordinary scheduling: no script delays an advert. A
-//! task for each script and each file, one for all processes. What they report is taken by the
-//! advert thread from a bounded channel; when that is full they wait.
+//! The tracker has a thread and a runtime of its own, with ordinary scheduling: no script delays an
+//! advert. Each script and each file has a task, all processes share one. The advert thread receives
+//! the reports from a bounded channel; when that is full, the tasks wait.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -27,7 +27,7 @@ mod script;
 #[cfg(test)]
 mod tests;
 
-/// Pause before a task that panicked begins again.
+/// Pause before a task that panicked is restarted.
 const RETRY: Duration = Duration::from_secs(1);
 
 type Reports = mpsc::Sender<(ObjectId, Report)>;
@@ -40,15 +40,15 @@ pub(in crate::driver) struct TrackerTask {
 }
 
 impl TrackerTask {
-    /// Starts the thread, in the network namespace of the caller's, and begins to track `objects`:
-    /// their scripts run at once, and files are written as their `init` says.
+    /// Starts the thread in the network namespace of the calling one, and tracks `objects`: scripts run
+    /// at once, and files are written according to their `init`.
     ///
-    /// Nothing else keeps the thread alive: it ends when the receiver of `reports` is dropped, too.
+    /// The thread also ends when the receiver of `reports` is dropped.
     ///
     /// # Errors
     ///
-    /// [`Error::Thread`] if there can be no thread or runtime, [`Error::TimedOut`] after `limit`.
-    pub(in crate::driver) fn start(
+    /// [`Error::Thread`] if the thread or its runtime cannot be created, [`Error::TimedOut`] after `limit`.
+    pub(in crate::driver) async fn start(
         objects: Vec<ObjectSpec>,
         runner: Arc<dyn ScriptRunner>,
         reports: Reports,
@@ -59,15 +59,15 @@ impl TrackerTask {
         let starting = Thread::start_runtime("vrrp-tracker", limit, async move || {
             Ok(((), Tracker::new(runner, reports).run(orders)))
         });
-        let (thread, ()) = starting.wait()?;
+        let (thread, ()) = starting.ready().await?;
         Ok(Self { wanted, thread })
     }
 
-    /// Tracks these objects and no others. What is tracked already is not disturbed, a script of
-    /// another interval keeps its run, and files are not written.
+    /// Tracks these objects and no others. Objects that remain are not disturbed, a script with another
+    /// interval keeps its present run, and files are not written.
     ///
-    /// An object that comes anew, or whose program, path or pattern is another one, is reported
-    /// as soon as it is known; one that stays is reported when it changes, or with its next run.
+    /// A new object, or one with another program, path or pattern, is reported as soon as its state is
+    /// known; one that remains is reported when it changes, or with its next run.
     pub(in crate::driver) fn set(&self, objects: Vec<ObjectSpec>) {
         self.wanted.send_if_modified(|wanted| {
             let next = wanted.followed_by(objects);
@@ -84,8 +84,8 @@ impl TrackerTask {
     }
 }
 
-/// What is to be tracked. Only the latest orders are seen, so each object says since which it has
-/// been wanted: one that went and came back is another one, and is reported anew.
+/// The objects to track. The tracker sees the latest orders only, so each object carries the number of
+/// the orders since which it is tracked: an object that was removed and added again is reported again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Orders {
     number: u64,
@@ -97,14 +97,14 @@ impl Orders {
         let known: BTreeMap<ObjectId, u64> = self
             .objects
             .iter()
-            .map(|(since, of)| (of.id(), *since))
+            .map(|(since, object)| (object.id(), *since))
             .collect();
         let number = self.number + 1;
         let objects: Vec<(u64, ObjectSpec)> = objects
             .into_iter()
-            .map(|of| (known.get(&of.id()).copied().unwrap_or(number), of))
+            .map(|object| (known.get(&object.id()).copied().unwrap_or(number), object))
             .collect();
-        // The same again is no news.
+        // Equal orders keep their number.
         let number = if objects == self.objects {
             self.number
         } else {
@@ -116,7 +116,7 @@ impl Orders {
 
 type Task = AbortOnDropHandle<()>;
 
-/// Spawns the future that `begin` makes, and again after a panic.
+/// Spawns the future that `begin` returns, and another one after a panic.
 fn supervise<F>(id: ObjectId, mut begin: impl FnMut() -> F + Send + 'static) -> Task
 where
     F: Future<Output = ()> + Send,
@@ -130,15 +130,15 @@ where
     AbortOnDropHandle::new(tokio::spawn(supervised))
 }
 
-/// All that is tracked.
+/// The tasks of all tracked objects.
 struct Tracker {
     reports: Reports,
     runner: Arc<dyn ScriptRunner>,
-    /// Since which orders each object has been wanted.
+    /// The number of the orders since which each object is tracked.
     since: BTreeMap<ObjectId, u64>,
     scripts: BTreeMap<ObjectId, (watch::Sender<ScriptSource>, Task)>,
     files: BTreeMap<ObjectId, (FileSource, Task)>,
-    /// Made with the first file, and kept.
+    /// Started with the first file, and kept.
     watcher: Option<Arc<Watcher>>,
     processes: Option<(watch::Sender<Patterns>, Task)>,
 }
@@ -158,13 +158,16 @@ impl Tracker {
         }
     }
 
-    /// Runs until nobody has orders or listens any more.
+    /// Runs until the sender of orders or the receiver of reports is dropped.
     async fn run(mut self, mut orders: watch::Receiver<Orders>) {
         let mut first = true;
         loop {
             let objects = orders.borrow_and_update().objects.clone();
             self.forget(&objects);
-            self.set(objects.into_iter().map(|(_, of)| of).collect(), first);
+            self.set(
+                objects.into_iter().map(|(_, object)| object).collect(),
+                first,
+            );
             first = false;
             tokio::select! {
                 changed = orders.changed() => {
@@ -177,11 +180,11 @@ impl Tracker {
         }
     }
 
-    /// Ends what is not wanted any more, or has gone and come back since the last orders.
+    /// Ends the tasks of objects that were removed, or removed and added again, since the last orders.
     fn forget(&mut self, objects: &[(u64, ObjectSpec)]) {
         let since: BTreeMap<ObjectId, u64> = objects
             .iter()
-            .map(|(since, of)| (of.id(), *since))
+            .map(|(since, object)| (object.id(), *since))
             .collect();
         let before = std::mem::replace(&mut self.since, since);
         let mut processes = false;
@@ -194,12 +197,12 @@ impl Tracker {
             processes |= matches!(id, ObjectId::Process(_));
         }
         if processes {
-            // One task for all: they are counted and told again.
+            // One task for all: they are counted and reported again.
             self.processes = None;
         }
     }
 
-    /// Tracks these and no others.
+    /// Tracks these objects and no others.
     fn set(&mut self, objects: Vec<ObjectSpec>, first: bool) {
         let mut scripts = BTreeMap::new();
         let mut files = BTreeMap::new();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Runs one script again and again, start to start, and never twice at once.
+//! Runs one script at a fixed rate, and never twice at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +15,12 @@ use super::super::{ObjectId, Report, ScriptRunner, ScriptSource};
 use super::Reports;
 use crate::track::ScriptOutcome;
 
-/// Shortest interval, whatever the source says.
+/// Shortest interval; a shorter configured one is raised to it.
 const MIN_INTERVAL: Duration = Duration::from_millis(10);
-/// What a runner may take beyond the timeout, to end what it runs, before it is given up.
+/// Time that a runner may take beyond the timeout, to end its program, before it is dropped.
 const GUARD: Duration = Duration::from_secs(10);
 
-/// Runs until nobody listens, or nobody can change `latest` any more.
+/// Runs until the receiver of reports or the sender of `latest` is dropped.
 pub(super) async fn run(
     id: ObjectId,
     runner: Arc<dyn ScriptRunner>,
@@ -41,7 +41,7 @@ pub(super) async fn run(
                 }
                 let new = latest.borrow_and_update().clone();
                 if new.line() != source.line() {
-                    // The old run is dropped, and so killed.
+                    // Dropping the old run kills it.
                     running = Some(start(&runner, &new));
                     planned = Instant::now();
                     skipping = false;
@@ -51,7 +51,7 @@ pub(super) async fn run(
             outcome = finished(&mut running) => {
                 running = None;
                 skipping = false;
-                tell(name, last, outcome);
+                log_change(name, last, outcome);
                 last = Some(outcome);
                 if reports.send((id.clone(), Report::Script(outcome))).await.is_err() {
                     return;
@@ -86,7 +86,7 @@ fn start(
             Err(_elapsed) => {
                 error!(
                     script = script.line(),
-                    "the runner of a script does not end, dropped"
+                    "the runner of a script did not end in time and was dropped"
                 );
                 ScriptOutcome::TimedOut
             }
@@ -111,7 +111,7 @@ fn due(planned: Instant, interval: Duration) -> Instant {
         .unwrap_or_else(|| planned + FAR)
 }
 
-/// The last multiple of the interval: after a stall one run, not all that were missed.
+/// The last multiple of the interval: one run follows a stall, not all that were missed.
 fn latest_slot(planned: Instant, interval: Duration, now: Instant) -> Instant {
     let interval = interval.max(MIN_INTERVAL).as_nanos();
     let gone = now.saturating_duration_since(planned).as_nanos();
@@ -119,8 +119,8 @@ fn latest_slot(planned: Instant, interval: Duration, now: Instant) -> Instant {
     planned + Duration::from_nanos(u64::try_from(whole).unwrap_or(u64::MAX))
 }
 
-/// One line for every change; a script is expected to succeed.
-fn tell(name: &str, last: Option<ScriptOutcome>, outcome: ScriptOutcome) {
+/// Logs each change of the outcome; a script is expected to succeed at first.
+fn log_change(name: &str, last: Option<ScriptOutcome>, outcome: ScriptOutcome) {
     if last.unwrap_or(ScriptOutcome::Exited(0)) == outcome {
         return;
     }

@@ -9,8 +9,8 @@ use super::*;
 use crate::driver::ScriptRunner;
 use crate::track::ScriptOutcome;
 
-/// Takes as many milliseconds as the first word says, and counts the runs of each script by its
-/// second word; panics if the time is zero.
+/// Takes as many milliseconds as the first word of the script, and counts the runs by its second word;
+/// panics if the time is zero.
 #[derive(Debug, Default)]
 struct Fake(Mutex<BTreeMap<OsString, u32>>);
 
@@ -48,7 +48,7 @@ fn script(source: ScriptSource) -> ObjectSpec {
     ObjectSpec::new(name, source)
 }
 
-/// Runs a tracker and says at which milliseconds it reported what.
+/// Runs a tracker; returns its reports with their times in milliseconds.
 async fn reports(
     runner: &Arc<Fake>,
     objects: Vec<ObjectSpec>,
@@ -88,7 +88,7 @@ async fn a_script_starts_at_once_and_then_at_a_fixed_rate() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_is_not_over_is_not_joined_by_another_one() {
+async fn a_script_that_still_runs_is_not_started_again() {
     let runner = Arc::default();
     let source = fake("a", 1500).with_interval(Duration::from_secs(1), Duration::from_secs(9));
     let seen = reports(&runner, vec![script(source)], Duration::from_millis(3800)).await;
@@ -97,7 +97,7 @@ async fn a_run_that_is_not_over_is_not_joined_by_another_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_runner_that_panics_is_a_script_that_cannot_be_run() {
+async fn a_panic_of_the_runner_is_reported_as_not_started() {
     let runner = Arc::default();
     let script = script(fake("a", 0));
     let seen = reports(&runner, vec![script], Duration::from_millis(1500)).await;
@@ -109,7 +109,7 @@ async fn a_runner_that_panics_is_a_script_that_cannot_be_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reload_disturbs_what_stays_in_no_way_and_ends_what_goes() {
+async fn a_reload_keeps_remaining_scripts_and_ends_removed_ones() {
     let runner = Arc::<Fake>::default();
     let (staying, going) = (fake("stays", 100), fake("goes", 100));
     let (sender, mut reports) = mpsc::channel(64);
@@ -128,7 +128,7 @@ async fn a_reload_disturbs_what_stays_in_no_way_and_ends_what_goes() {
     drop(reports);
     timeout(Duration::from_secs(5), tracker)
         .await
-        .expect("it ends when nobody listens")
+        .expect("it ends without a receiver of reports")
         .unwrap();
 }
 
@@ -143,7 +143,9 @@ async fn the_thread_ends_with_its_scripts() {
     let runner = Arc::new(crate::driver::CommandRunner);
     let limit = Duration::from_secs(30);
     let (sender, _reports) = mpsc::channel(8);
-    let task = TrackerTask::start(vec![sleeper], runner, sender, limit).unwrap();
+    let task = TrackerTask::start(vec![sleeper], runner, sender, limit)
+        .await
+        .unwrap();
     let until = async |what: &str, condition: &dyn Fn() -> bool| {
         let start = Instant::now();
         while !condition() {
@@ -160,7 +162,7 @@ async fn the_thread_ends_with_its_scripts() {
 }
 
 #[tokio::test]
-async fn what_goes_and_comes_back_between_two_looks_is_reported_anew() {
+async fn an_object_removed_and_added_between_two_looks_is_reported_again() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("load");
     std::fs::write(&path, "7").unwrap();
@@ -174,8 +176,8 @@ async fn what_goes_and_comes_back_between_two_looks_is_reported_anew() {
         next.expect("a report in time").expect("a report").1
     };
     assert_eq!(next().await, Report::Value(7));
-    orders.send_modify(|of| {
-        *of = of
+    orders.send_modify(|current| {
+        *current = current
             .followed_by(file())
             .followed_by(Vec::new())
             .followed_by(file())

@@ -9,7 +9,7 @@ use super::super::executor::Found;
 use super::*;
 use crate::Vmac;
 use crate::driver::links::tests::{eth, table};
-use crate::driver::spec::RouterSpec;
+use crate::spec::RouterSpec;
 use crate::{MacAddr, RouterConfig, Vrid};
 
 /// A kernel that does as it is told, and remembers it.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Follows the number in a file.
 //!
-//! The directory is watched by inotify, so that a file that is replaced, deleted or made later is
-//! seen. Where that does not tell all, the file is read every second instead. A change counts when
-//! the writer closes the file.
+//! inotify watches the directory, so that a file that is replaced, deleted or created later is
+//! noticed. Where inotify does not report all changes, the file is read every second instead. A change
+//! counts when the writer closes the file.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -27,17 +27,17 @@ mod watcher;
 
 pub(super) use self::watcher::Watcher;
 
-/// Between two looks where nobody tells of changes.
+/// Time between two looks where inotify does not report all changes.
 const POLL: Duration = Duration::from_secs(1);
-/// Between two looks where changes are told, against what inotify does not see: a directory
-/// further up that was renamed, a mount.
+/// Time between two looks where inotify reports changes, for those that it misses: a renamed parent
+/// directory, a mount.
 const AUDIT: Duration = Duration::from_secs(10);
-/// A file system that takes longer to answer is worth a line.
+/// A longer read is reported.
 const SLOW: Duration = Duration::from_secs(10);
-/// More of a file is not read.
+/// Largest number of bytes read of a file.
 const LENGTH: u64 = 128;
 
-/// Runs until nobody listens.
+/// Runs until the receiver of reports is dropped.
 pub(super) async fn run(
     id: ObjectId,
     path: PathBuf,
@@ -53,7 +53,7 @@ pub(super) async fn run(
             let (path, entry, init) = (path.clone(), Arc::clone(&entry), init.take());
             move || {
                 let written = init.map(|init| write(&path, init));
-                // Watched before it is read: a change in between is told.
+                // Watched before it is read: a change in between is reported.
                 let polled = entry.watch();
                 (written, polled, read(&path))
             }
@@ -62,7 +62,7 @@ pub(super) async fn run(
             Ok(looked) => looked,
             Err(_elapsed) => {
                 warn!(
-                    "Track file {name}: {} cannot be read in time",
+                    "Track file {name}: reading {} takes longer than {SLOW:?}",
                     path.display()
                 );
                 job.await
@@ -75,7 +75,7 @@ pub(super) async fn run(
                 path.display()
             );
         }
-        if let Some(value) = known.take(name, polled, content)
+        if let Some(value) = known.update(name, polled, content)
             && reports
                 .send((id.clone(), Report::Value(value)))
                 .await
@@ -88,7 +88,7 @@ pub(super) async fn run(
     }
 }
 
-/// A panic goes on where it belongs; there is no other error, as nobody aborts the job.
+/// Resumes a panic of the job; there is no other error, because the job is never aborted.
 fn unpack<T>(looked: Result<T, JoinError>) -> T {
     looked.unwrap_or_else(|error| match error.try_into_panic() {
         Ok(panic) => std::panic::resume_unwind(panic),
@@ -96,20 +96,20 @@ fn unpack<T>(looked: Result<T, JoinError>) -> T {
     })
 }
 
-/// What was told of a file.
+/// The state of a file that was reported last.
 #[derive(Debug, Default)]
 struct Known {
     value: Option<i64>,
-    /// Why it is polled.
+    /// Why the file is polled; `None` if it is watched.
     polled: Option<&'static str>,
-    /// What kept it from being used.
-    trouble: Option<String>,
+    /// Why the content was not used.
+    problem: Option<String>,
 }
 
 impl Known {
-    /// The value, if it is to be told. A file that cannot be read, or whose number is too large,
-    /// keeps its value; each trouble is logged once until it is another one.
-    fn take(
+    /// Returns the value if it is to be reported. A file that cannot be read, or whose number is too
+    /// large, keeps its value; a problem is logged once until it changes.
+    fn update(
         &mut self,
         name: &str,
         polled: Option<&'static str>,
@@ -128,16 +128,16 @@ impl Known {
             }
             Err(error) => Err(error.to_string()),
         };
-        let (value, trouble) = match read {
+        let (value, problem) = match read {
             Ok(value) => (value, None),
-            Err(trouble) => (self.value.unwrap_or(0), Some(trouble)),
+            Err(problem) => (self.value.unwrap_or(0), Some(problem)),
         };
-        if self.trouble != trouble {
-            match &trouble {
-                Some(trouble) => warn!("Track file {name}: {trouble}"),
+        if self.problem != problem {
+            match &problem {
+                Some(problem) => warn!("Track file {name}: {problem}"),
                 None => info!("Track file {name}: readable again"),
             }
-            self.trouble = trouble;
+            self.problem = problem;
         }
         (self.value != Some(value)).then(|| {
             self.value = Some(value);
@@ -146,7 +146,7 @@ impl Known {
     }
 }
 
-/// The beginning of a regular file; a missing one is empty.
+/// Reads the beginning of a regular file; a missing file is empty.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let file = match open(path) {
         Err(error) if is_missing(&error) => return Ok(Vec::new()),
@@ -157,7 +157,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// Never waits, as a pipe would.
+/// Opens a regular file without waiting, as a pipe would.
 fn open(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new()
         .read(true)

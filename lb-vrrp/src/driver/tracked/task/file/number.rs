@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The number at the beginning of a file, as strtol(3) with base 0 reads it.
 
-/// Reads the number. What does not begin with one is 0; `None` if it needs more than 32 bits.
+/// Reads the number; 0 if the content does not begin with one, `None` if it needs more than 32 bits.
 pub(super) fn parse(content: &[u8]) -> Option<i64> {
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
     let start = content.iter().take_while(|byte| blank(byte)).count();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! One inotify instance for all files: their directories are watched.
+//! One inotify instance that watches the directories of all files.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -18,8 +18,8 @@ use tracing::{error, warn};
 
 /// Bytes read at once: some tens of events.
 const BUFFER: usize = 4096;
-/// File systems that only this kernel writes to, so that inotify tells of every change. The magic
-/// of ext4 is that of ext2 and ext3, too.
+/// File systems that only this kernel writes to, so that inotify reports every change. ext2 and ext3
+/// have the magic number of ext4.
 const LOCAL: [FsType; 5] = [
     BTRFS_SUPER_MAGIC,
     EXT4_SUPER_MAGIC,
@@ -31,10 +31,10 @@ const LOCAL: [FsType; 5] = [
 
 type Events = EventStream<Vec<u8>>;
 
-/// The watches of directories, and the files that are waited for.
+/// The watches of directories, and the watched files.
 #[derive(Debug)]
 pub(in super::super) struct Watcher {
-    /// None without an inotify instance: files are polled then.
+    /// `None` without an inotify instance: files are polled then.
     watches: Option<Watches>,
     waiting: Mutex<Waiting>,
 }
@@ -47,14 +47,14 @@ struct Waiting {
 
 #[derive(Debug)]
 struct Wait {
-    /// The directory's.
+    /// The watch of the directory.
     watch: Option<WatchDescriptor>,
     file: OsString,
     changed: Arc<Notify>,
 }
 
 impl Watcher {
-    /// Must be called inside the runtime that will wait on it, and lives as long as that.
+    /// Creates a watcher. Must be called in the runtime of the tasks that wait for its files.
     pub(in super::super) fn start() -> Arc<Self> {
         let events = match open() {
             Ok(events) => Some(events),
@@ -74,7 +74,7 @@ impl Watcher {
         watcher
     }
 
-    /// A place for a file, which watches nothing yet.
+    /// Adds a file, whose directory is not watched yet.
     pub(super) fn enter(self: &Arc<Self>, path: &Path) -> Arc<Entry> {
         let changed = Arc::new(Notify::new());
         let mut waiting = lock(&self.waiting);
@@ -94,21 +94,21 @@ impl Watcher {
         })
     }
 
-    /// Wakes the entries whose files an event is about.
+    /// Wakes the entries of the files in events.
     async fn dispatch(&self, mut events: Events) {
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => lock(&self.waiting).wake(&event),
                 Err(error) => {
                     // Each file is still read at long intervals.
-                    error!(%error, "inotify failed, changes of tracked files are seen late");
+                    error!(%error, "inotify failed, changes of tracked files are noticed late");
                     return;
                 }
             }
         }
     }
 
-    /// Points an entry at its directory's watch, and gives up what nobody needs any more.
+    /// Sets the watch of an entry, and removes the old one if no other entry has it.
     fn place(&self, key: u64, watch: Option<WatchDescriptor>) {
         let mut waiting = lock(&self.waiting);
         let Some(wait) = waiting.entries.get_mut(&key) else {
@@ -122,8 +122,7 @@ impl Watcher {
 impl Waiting {
     fn wake(&self, event: &EventOwned) {
         let is_watched = |wait: &&Wait| wait.watch.as_ref() == Some(&event.wd);
-        // The event of an overflow has no watch; and an unknown watch may be one that was added at
-        // this moment.
+        // An overflow event has no watch; an unknown watch may be one that is being added.
         let all = !self.entries.values().any(|wait| is_watched(&wait));
         let concerned = self.entries.values().filter(|wait| {
             let is_named = event.name.as_ref().is_none_or(|name| *name == wait.file);
@@ -134,20 +133,20 @@ impl Waiting {
         }
     }
 
-    /// Ends a watch that no entry has.
+    /// Removes a watch if no entry has it.
     fn release(&self, watch: Option<WatchDescriptor>, watches: Option<&Watches>) {
         let (Some(watch), Some(watches)) = (watch, watches) else {
             return;
         };
         let mut entries = self.entries.values();
         if !entries.any(|wait| wait.watch.as_ref() == Some(&watch)) {
-            // An error means that the directory is gone, and the watch with it.
+            // An error means that directory and watch were deleted.
             let _ = watches.clone().remove(watch);
         }
     }
 }
 
-/// One file's place in the watcher.
+/// The entry of one file in the watcher.
 #[derive(Debug)]
 pub(super) struct Entry {
     key: u64,
@@ -157,8 +156,8 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Watches the directory as it is now. Says why the file must be polled, if it must. May block
-    /// on the file system.
+    /// Watches the present directory. Returns the reason if the file must be polled. May block on the
+    /// file system.
     pub(super) fn watch(&self) -> Option<&'static str> {
         let Some(watches) = &self.watcher.watches else {
             return Some("no inotify");
@@ -170,7 +169,7 @@ impl Entry {
         let Some(directory) = directory else {
             return Some("no directory");
         };
-        // Adding it again gives the same watch, or another one if this is another directory.
+        // A second call returns the same watch, or another one if this is another directory.
         let mask = WatchMask::CLOSE_WRITE
             | WatchMask::CREATE
             | WatchMask::DELETE
@@ -185,15 +184,15 @@ impl Entry {
         let is_watched = watch.is_some();
         self.watcher.place(self.key, watch);
         match errno.map(Errno::from_raw) {
-            None if is_watched => self.unseen(&directory),
+            None if is_watched => self.limitation(&directory),
             Some(Errno::ENOENT | Errno::ENOTDIR) => Some("no such directory"),
             Some(Errno::ENOSPC) => Some("no more inotify watches"),
             _ => Some("the directory cannot be watched"),
         }
     }
 
-    /// Why changes may go unseen though the directory is watched.
-    fn unseen(&self, directory: &Path) -> Option<&'static str> {
+    /// Returns why changes may be missed although the directory is watched.
+    fn limitation(&self, directory: &Path) -> Option<&'static str> {
         let is_link = self
             .path
             .symlink_metadata()

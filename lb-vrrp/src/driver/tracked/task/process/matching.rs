@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Which processes of `/proc` a pattern is about.
+//! Matches patterns against the processes of `/proc`.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -8,13 +8,13 @@ use std::path::Path;
 
 use super::super::super::ProcessPattern;
 
-/// What the kernel keeps of a name (`TASK_COMM_LEN`, without the zero at its end).
+/// Bytes of a name that the kernel keeps (`TASK_COMM_LEN`, without the zero at its end).
 const NAME_LENGTH: usize = 15;
-/// More of a command line is not read.
+/// Largest number of bytes read of a command line.
 const LINE_LENGTH: u64 = 65_536;
 
-/// The processes that are there, with the patterns (by their place) that are about them. Those that
-/// vanish meanwhile or cannot be looked at are left out.
+/// Returns the processes with the positions of the patterns that match them. Processes that end
+/// meanwhile or cannot be read are left out.
 ///
 /// # Errors
 ///
@@ -37,7 +37,7 @@ pub(super) fn scan(
     Ok(found)
 }
 
-/// The patterns that are about a process; none if it has gone or is a zombie.
+/// Returns the patterns that match a process; none if it has ended or is a zombie.
 pub(super) fn classify(proc: &Path, process: u32, patterns: &[ProcessPattern]) -> Vec<usize> {
     let folder = proc.join(process.to_string());
     let by_name = |pattern: &&ProcessPattern| matches!(pattern, ProcessPattern::Name(_));
@@ -66,7 +66,7 @@ pub(super) fn classify(proc: &Path, process: u32, patterns: &[ProcessPattern]) -
 fn line(folder: &Path) -> Vec<u8> {
     let mut line = Vec::new();
     if let Ok(file) = File::open(folder.join("cmdline")) {
-        // What could be read counts.
+        // The part before an error counts.
         let _ = file.take(LINE_LENGTH).read_to_end(&mut line);
     }
     line

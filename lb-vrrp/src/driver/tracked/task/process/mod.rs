@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Counts processes: `/proc` is read every second.
+//! Counts processes, from `/proc`, every second.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,26 +18,26 @@ mod matching;
 #[cfg(test)]
 mod tests;
 
-/// Between two looks.
+/// Time between two looks.
 const POLL: Duration = Duration::from_secs(1);
 
-/// The processes by number, each with the places of the patterns that are about it.
+/// Processes by number, each with the positions of the patterns that match it.
 type Members = BTreeMap<u32, Vec<usize>>;
 
-/// Runs until nobody listens, or nobody can change `latest` any more.
+/// Runs until the receiver of reports or the sender of `latest` is dropped.
 pub(super) async fn run(mut latest: watch::Receiver<Patterns>, reports: Reports) {
-    let mut told = Told::default();
+    let mut reported = Reported::default();
     loop {
         let wanted = latest.borrow_and_update().clone();
-        told.keep(&wanted);
+        reported.keep(&wanted);
         let patterns: Vec<ProcessPattern> = wanted.values().cloned().collect();
         let job = spawn_blocking(move || matching::scan(Path::new("/proc"), &patterns));
-        // A panic there is ours; the task ends by it and is begun again.
+        // A panic of the job ends this task, which is restarted.
         let members = match job.await {
             Ok(members) => members,
             Err(error) => std::panic::resume_unwind(Box::new(error)),
         };
-        for (id, count) in told.take(members) {
+        for (id, count) in reported.take_changes(members) {
             if reports.send((id, Report::Count(count))).await.is_err() {
                 return;
             }
@@ -48,44 +48,44 @@ pub(super) async fn run(mut latest: watch::Receiver<Patterns>, reports: Reports)
     }
 }
 
-/// What was told of each object.
+/// The counts that were reported last.
 #[derive(Debug, Default)]
-struct Told {
+struct Reported {
     patterns: Patterns,
     counts: BTreeMap<ObjectId, u32>,
-    trouble: Option<io::ErrorKind>,
+    error: Option<io::ErrorKind>,
 }
 
-impl Told {
-    /// Forgets what was told of objects that are not wanted any more, or mean other processes.
+impl Reported {
+    /// Drops the counts of objects that were removed or have another pattern.
     fn keep(&mut self, wanted: &Patterns) {
         let (counts, old) = (&mut self.counts, &self.patterns);
         counts.retain(|id, _| wanted.get(id).is_some_and(|new| old.get(id) == Some(new)));
         self.patterns.clone_from(wanted);
     }
 
-    /// The counts that are news. Where processes cannot be listed, nothing is; it is logged once.
-    fn take(&mut self, members: io::Result<Members>) -> Vec<(ObjectId, u32)> {
+    /// Returns the counts that changed. If processes cannot be listed, that is logged once.
+    fn take_changes(&mut self, members: io::Result<Members>) -> Vec<(ObjectId, u32)> {
         let members = match members {
             Ok(members) => members,
             Err(error) => {
-                if self.trouble.replace(error.kind()) != Some(error.kind()) {
+                if self.error.replace(error.kind()) != Some(error.kind()) {
                     warn!(%error, "cannot list processes, trying again every second");
                 }
                 return Vec::new();
             }
         };
-        if self.trouble.take().is_some() {
+        if self.error.take().is_some() {
             info!("processes can be listed again");
         }
-        let mut news = Vec::new();
+        let mut changes = Vec::new();
         for (place, id) in self.patterns.keys().enumerate() {
             let matching = members.values().filter(|places| places.contains(&place));
             let count = u32::try_from(matching.count()).unwrap_or(u32::MAX);
             if self.counts.insert(id.clone(), count) != Some(count) {
-                news.push((id.clone(), count));
+                changes.push((id.clone(), count));
             }
         }
-        news
+        changes
     }
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Scheduling of the calling thread, and memory that is not swapped out.
 
-mod realtime;
-
 use std::fs;
 use std::io;
 use std::time::Duration;
@@ -12,7 +10,7 @@ use nix::unistd::Pid;
 use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
 
-pub use self::realtime::set_round_robin;
+pub use crate::sys::set_round_robin;
 
 /// `CAP_IPC_LOCK`.
 const IPC_LOCK: u32 = 14;

@@ -1,23 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How the driver runs what it is given.
+//! Options of the driver besides its configuration.
 
 use std::time::Duration;
 
 use crate::NetlinkBuffers;
 use crate::spec::Scheduling;
 
-pub(super) use crate::spec::{Configuration, RouterSpec};
-
-/// How the driver runs.
+/// Options of a driver besides its [`Configuration`](crate::spec::Configuration).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Options {
-    /// How many events may wait for the reader; further ones are dropped and counted.
+pub struct DriverOptions {
+    /// Number of events that may wait for the reader (1024); further ones are dropped and counted.
     pub event_capacity: usize,
-    /// How long start, reload and shutdown may take, each.
+    /// Time limit of each start, reload and shutdown (5 s).
     pub limit: Duration,
-    /// How long after the start no router takes part in any election (`vrrp_startup_delay` in
-    /// keepalived).
+    /// Time after the start during which no router takes part in an election (`vrrp_startup_delay`
+    /// in keepalived).
     pub startup_delay: Option<Duration>,
     /// Scheduling, processors and memory of the threads.
     pub scheduling: Scheduling,
@@ -25,7 +23,7 @@ pub struct Options {
     pub netlink: NetlinkBuffers,
 }
 
-impl Default for Options {
+impl Default for DriverOptions {
     fn default() -> Self {
         Self {
             event_capacity: 1024,
@@ -37,7 +35,7 @@ impl Default for Options {
     }
 }
 
-impl Options {
+impl DriverOptions {
     /// Replaces the number of events that may wait.
     #[must_use]
     pub const fn with_event_capacity(mut self, capacity: usize) -> Self {
@@ -59,7 +57,7 @@ impl Options {
         self
     }
 
-    /// Has the routers wait after the start.
+    /// Sets the time for which the routers wait after the start.
     #[must_use]
     pub const fn with_startup_delay(mut self, delay: Duration) -> Self {
         self.startup_delay = Some(delay);
