@@ -242,7 +242,9 @@ impl Reader<'_> {
                         continue;
                     }
                     Substitution::Replaced(..) | Substitution::TooLong => {
-                        self.report_endless(place, rest, "the line is used as it stands");
+                        let origin = if passes > 0 { unexpanded } else { place };
+                        let written = self.sources.text(origin).to_owned();
+                        self.report_endless(origin, &written, "the line is used as it stands");
                         if passes > 0 {
                             line = unexpanded;
                             text = self.sources.text(line).to_owned();
@@ -310,9 +312,8 @@ impl Reader<'_> {
         if self.frames.len() < MOST_FRAMES {
             self.frames.push(frame);
         } else {
-            self.frames.clear();
-            let message = format!("more than {MOST_FRAMES} sequences inside each other");
-            self.report([Diagnostic::error(place, message)]);
+            let text = self.sources.text(place).to_owned();
+            self.report_endless(place, &text, "its further lines are skipped");
         }
     }
 
@@ -374,6 +375,10 @@ impl Reader<'_> {
         self.frames.clear();
         let finding = match self.definitions.remove_circle(&self.sources, text) {
             Some(chain) => Diagnostic::error(place, "a definition refers to itself").note(chain),
+            None if self.sources.text(place).starts_with('~') => {
+                let message = format!("more than {MOST_FRAMES} sequences inside each other");
+                Diagnostic::error(place, message)
+            }
             None => Diagnostic::error(place, "definitions make this line too long"),
         };
         self.report([finding.note(consequence)]);

@@ -42,7 +42,7 @@ impl Checks {
         let kind = keyword.strip_prefix("include");
         Self {
             read: self.read || kind != Some(""),
-            found: self.found || matches!(kind, Some("m" | "w" | "b" | "a")),
+            found: self.found || matches!(kind, Some("m" | "w" | "a")),
             wildcard: self.wildcard || matches!(kind, Some("w" | "a")),
             braces: self.braces || matches!(kind, Some("b" | "a")),
         }
@@ -122,7 +122,7 @@ impl Reader<'_> {
                 let insisted = if found.wildcard {
                     checks.wildcard
                 } else {
-                    checks.found
+                    checks.found || checks.braces && found.missing.len() > 1
                 };
                 (format!("no file matches `{name}`"), insisted)
             }
