@@ -3,14 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use lb_vrrp::State;
-use lb_vrrp::driver::{self, Driver, DriverOptions, Event, Events, Offer, Ports};
+use lb_vrrp::driver::handover::Receiver;
+use lb_vrrp::driver::{self, Driver, DriverOptions, Event, Events, Ports};
 use lb_vrrp::spec::Configuration;
+use lb_vrrp::{Priority, State};
 
 /// The states of virtual routers and of sync groups, by name.
 #[derive(Debug, Default)]
 pub(super) struct States {
-    pub(super) routers: BTreeMap<String, State>,
+    /// With the effective priority.
+    pub(super) routers: BTreeMap<String, (State, Priority)>,
     pub(super) groups: BTreeMap<String, State>,
 }
 
@@ -39,7 +41,7 @@ impl Routers {
         let groups = status.groups.iter();
         States {
             routers: routers
-                .map(|entry| (entry.name.to_string(), entry.state))
+                .map(|entry| (entry.name.to_string(), (entry.state, entry.priority)))
                 .collect(),
             groups: groups
                 .map(|entry| (entry.name.to_string(), entry.state))
@@ -47,13 +49,13 @@ impl Routers {
         }
     }
 
-    /// Takes over the virtual routers of the old process.
-    pub(super) async fn take_over(
-        offer: Offer,
+    /// Continues the virtual routers of the old process.
+    pub(super) async fn from_handover(
+        offer: &mut Receiver,
         specs: Configuration,
         options: DriverOptions,
     ) -> Result<Self, driver::Error> {
-        let started = Driver::take_over(offer, specs, options, Ports::default());
+        let started = Driver::start_from_handover(offer, specs, options, Ports::default());
         let (driver, events) = started.await?;
         Ok(Self { driver, events })
     }

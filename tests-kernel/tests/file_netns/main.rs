@@ -8,6 +8,7 @@ mod holdings;
 mod language;
 mod links;
 mod mails;
+mod notify;
 mod scripts;
 mod sockets;
 mod start;
