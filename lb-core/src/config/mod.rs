@@ -222,11 +222,13 @@ impl std::error::Error for Diagnostics {}
 ///
 /// `registry` holds the checks that a `real_server` may have: [`Registry::builtin`], and whatever a program
 /// adds to it.
+#[must_use]
 pub fn parse(text: &str, file_name: &str, registry: &Registry) -> Parsed {
     parse_with(text, file_name, registry, &ReadOptions::new())
 }
 
 /// Reads a text as [`parse`] does, with options.
+#[must_use]
 pub fn parse_with(
     text: &str,
     file_name: &str,
@@ -246,11 +248,13 @@ pub fn parse_with(
 
 /// Reads a file and what it includes. A file that cannot be read, is executable or is no regular file is
 /// a finding like any other, and gives no model in any mode.
+#[must_use]
 pub fn load(path: impl AsRef<Path>, registry: &Registry) -> Parsed {
     load_with(path, registry, &ReadOptions::new())
 }
 
 /// Reads a file as [`load`] does, with options.
+#[must_use]
 pub fn load_with(path: impl AsRef<Path>, registry: &Registry, options: &ReadOptions) -> Parsed {
     let main = include::read(path.as_ref());
     run(main, &mut FileSystem, registry, options)
@@ -300,7 +304,10 @@ fn run(
     };
     let login = std::env::var("LOGNAME").or_else(|_| std::env::var("USER"));
     let login = login.unwrap_or_else(|_| "root".to_owned());
-    let (model, interfaces) = resolve::resolve(&mut context, &host, &login);
+    let (model, mut interfaces) = resolve::resolve(&mut context, &host, &login);
+    for interface in &mut interfaces {
+        interface.span = sources.origin(interface.span);
+    }
     let items = context.findings.into_items();
     let items = items
         .into_iter()
