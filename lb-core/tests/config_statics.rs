@@ -149,7 +149,7 @@ fn mistakes_are_reported_with_their_position() {
         ),
         (
             "static_ipaddress {\n 192.0.2.11/24 dev eth1\n 192.0.2.11/25 dev eth1\n}\n",
-            "t.conf:3:2: error: address 192.0.2.11 is given twice\n",
+            "t.conf:3:2: warning: address 192.0.2.11 is given twice\n",
         ),
         (
             "static_ipaddress {\n 192.0.2.11/24 use_vmac\n}\n",

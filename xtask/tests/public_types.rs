@@ -2,7 +2,7 @@
 //! No type of a crate with an unstable interface is part of the interface of a library: a new version of
 //! such a crate must not be a breaking change for the programs that use the library.
 //!
-//! The lint `unreachable_pub` holds in the workspace, so each item that is `pub` belongs to the interface.
+//! The lint `unreachable_pub` holds in the workspace, so each item that is `pub` is part of the interface.
 //! Items with `#[doc(hidden)]`, which the libraries share with each other, are exempt.
 
 use std::collections::BTreeSet;

@@ -156,11 +156,12 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<KeepalivedRequest, Keepali
             }
             "dont-release-vrrp" => ignore("virtual addresses are always removed at the end"),
             "address-monitoring" => ignore("addresses are not logged"),
-            "config-id" | "config-fd" | "snmp-agent-socket" => {
+            "config-id" => options.config_id = Some(parser.value()?.string()?),
+            "all-config" => options.all_files = true,
+            "config-fd" | "snmp-agent-socket" => {
                 parser.value()?;
                 ignore("not supported");
             }
-            "all-config" => ignore("not supported"),
             "snmp" => ignore("there is no SNMP agent"),
             "core-dump-pattern" | "perf" | "debug" => {
                 parser.optional_value();
@@ -255,6 +256,8 @@ Runs the load balancer as keepalived does: in the background, messages to the sy
 errors in the configuration skipped.
 
   -f, --use-file FILE         configuration (/etc/keepalived/keepalived.conf, /etc/lb/lb.conf)
+  -i, --config-id ID          the lines of @ID count (host name up to its first dot)
+  -e, --all-config            each include must have its files
   -P, --vrrp                  only virtual routers
   -C, --check                 only virtual servers
   -n, --dont-fork             stay in the foreground
@@ -344,7 +347,8 @@ mod tests {
 
     #[test]
     fn option_without_effect_is_accepted_with_a_warning() {
-        let options = run("-x -R -M -i lb1 -X -V extra --perf=all -a -b /run/b.pid --log-con -n");
+        let options =
+            run("-x -R -M -A unix:/a -X -V extra --perf=all -a -b /run/b.pid --log-con -n");
         assert_eq!(options.ignored.len(), 8, "{:?}", options.ignored);
         assert!(options.ignored[0].contains("-x is ignored"));
         assert!(options.log.console);
@@ -352,6 +356,9 @@ mod tests {
 
     #[test]
     fn options_about_the_end_and_the_process() {
+        let options = run("-i lb1 -e");
+        assert_eq!(options.config_id.as_deref(), Some("lb1"));
+        assert!(options.all_files && options.ignored.is_empty());
         let options = run("-I -d -m --ignore-sigint");
         assert!(options.keep && options.dump);
         assert!(options.core_dump && options.ignore_interrupt);

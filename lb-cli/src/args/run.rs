@@ -10,6 +10,10 @@ pub(crate) struct RunOptions {
     pub(crate) file: Option<PathBuf>,
     /// Where to look for a configuration.
     pub(crate) search: [&'static str; 2],
+    /// The id that `@ID` lines of it ask for; else the name of the host.
+    pub(crate) config_id: Option<String>,
+    /// Each `include` in it must have its files.
+    pub(crate) all_files: bool,
     /// Start in spite of errors in it, as keepalived does.
     pub(crate) lenient: bool,
     /// Run the virtual routers.
@@ -94,6 +98,8 @@ impl RunOptions {
         Self {
             file: None,
             search: [LB, KEEPALIVED],
+            config_id: None,
+            all_files: false,
             lenient: false,
             routers: true,
             virtual_servers: true,

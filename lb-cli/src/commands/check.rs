@@ -4,13 +4,13 @@
 use std::{io::IsTerminal as _, path::Path};
 
 use lb_check::Registry;
-use lb_core::config::{self, Diagnostics, KeywordHelp, Mode, Severity};
+use lb_core::config::{self, Diagnostics, KeywordHelp, Parsed, ReadOptions, Severity};
 use serde_json::json;
 
 use crate::{
     args::run::RunOptions,
     cli::CheckArgs,
-    commands::run::configuration,
+    commands::run::{configuration, read_options},
     failure::Failure,
     output::{complain, print},
 };
@@ -88,7 +88,7 @@ fn explanation(keyword: &KeywordHelp) -> String {
     text
 }
 
-/// `keepalived -t`: 0 good, 5 it would run in spite of errors, 4 it would not run.
+/// `keepalived -t`, with keepalived's exit status.
 pub(crate) fn keepalived_test(options: &RunOptions) -> Result<u8, Failure> {
     let file = configuration(options).map_err(|failure| Failure::new(4, failure.to_string()))?;
     if !Path::new(&file).exists() {
@@ -98,18 +98,21 @@ pub(crate) fn keepalived_test(options: &RunOptions) -> Result<u8, Failure> {
         ));
         return Ok(4);
     }
-    let parsed = config::load(&file, &Registry::builtin());
+    let parsed = load(&file, &read_options(options));
     let diagnostics = parsed.diagnostics();
     if !diagnostics.is_empty() {
         complain(diagnostics.to_string().trim_end());
     }
-    Ok(if !parsed.is_accepted(Mode::Lenient) {
-        4
-    } else if diagnostics.has_errors() {
-        5
-    } else {
-        0
-    })
+    if parsed.runs_insecure_scripts() {
+        complain("SECURITY VIOLATION - scripts are run and enable_script_security is not set");
+    }
+    Ok(parsed.keepalived_status())
+}
+
+/// Reads a file on this host.
+fn load(file: &Path, options: &ReadOptions) -> Parsed {
+    let exists = |name: &str| nix::net::if_::if_nametoindex(name).is_ok();
+    config::load_with(file, &Registry::builtin(), options).with_missing_interfaces(exists)
 }
 
 fn as_json(diagnostics: &Diagnostics) -> String {

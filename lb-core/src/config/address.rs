@@ -96,8 +96,10 @@ pub(super) fn static_addresses(
 
 fn given_twice(context: &mut Context<'_>, address: &At<VirtualAddress>, first: Span) {
     let message = format!("address {} is given twice", address.value.address);
-    let finding = Diagnostic::error(address.span, message);
-    let finding = finding.note_at(first, "it is already given here");
+    let finding = Diagnostic::warning(address.span, message).silent();
+    let finding = finding
+        .label("ignored")
+        .note_at(first, "it is already given here");
     context.findings.push(finding);
 }
 
@@ -215,7 +217,7 @@ fn only_for(option: At<&str>, family: &str) -> String {
 
 /// Warns about an option for IPv6 on an IPv4 address; keepalived ignores it silently.
 fn ipv6_only(context: &mut Context<'_>, option: At<&str>) {
-    let finding = Diagnostic::warning(option.span, only_for(option, "IPv6"));
+    let finding = Diagnostic::warning(option.span, only_for(option, "IPv6")).silent();
     context.findings.push(finding.label("ignored"));
 }
 

@@ -31,6 +31,19 @@ impl fmt::Display for Severity {
     }
 }
 
+/// What keepalived 2.2.7 does at the place of a finding; the exit status of its configuration test follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum KeepalivedReport {
+    /// It accepts the text silently.
+    Silent,
+    /// It cannot read the file.
+    Unreadable,
+    /// It reports the place, and would run.
+    Reported,
+    /// It ends: a keyword has no argument.
+    Argument,
+}
+
 /// A remark about a finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -61,6 +74,7 @@ pub struct Diagnostic {
     pub(super) fatal: bool,
     /// The marked text is a secret; it is shown as asterisks.
     pub(super) secret: bool,
+    pub(super) report: KeepalivedReport,
 }
 
 impl Diagnostic {
@@ -74,6 +88,7 @@ impl Diagnostic {
             notes: Vec::new(),
             fatal: false,
             secret: false,
+            report: KeepalivedReport::Reported,
         }
     }
 
@@ -116,6 +131,16 @@ impl Diagnostic {
         self
     }
 
+    /// keepalived accepts this silently.
+    pub(super) fn silent(self) -> Self {
+        self.report(KeepalivedReport::Silent)
+    }
+
+    pub(super) fn report(mut self, report: KeepalivedReport) -> Self {
+        self.report = report;
+        self
+    }
+
     pub(super) fn secret(mut self) -> Self {
         self.secret = true;
         self
@@ -134,8 +159,15 @@ pub struct Diagnostics {
 
 impl Diagnostics {
     pub(super) fn new(sources: Arc<Sources>, mut items: Vec<Diagnostic>) -> Self {
-        items.sort_by_key(|item| (item.span.file, item.span.start));
+        items.sort_by_key(|item| item.span.start);
+        // A line that is read several times has its mistakes once.
+        items.dedup();
         Self { sources, items }
+    }
+
+    pub(super) fn push(&mut self, finding: Diagnostic) {
+        self.items.push(finding);
+        self.items.sort_by_key(|item| item.span.start);
     }
 
     /// The findings.
@@ -166,6 +198,25 @@ impl Diagnostics {
     /// Whether even a lenient reading refuses the file.
     pub(super) fn is_fatal(&self) -> bool {
         self.items.iter().any(|item| item.fatal)
+    }
+
+    /// The exit status of `keepalived -t` for these findings: 0, 2 if a keyword has no argument, 4 if the
+    /// file cannot be read, 5 if keepalived reports something else.
+    ///
+    /// ```
+    /// use lb_check::Registry;
+    /// use lb_core::config;
+    ///
+    /// let parsed = config::parse("global_defs {\n lvs_idd x\n}\n", "lb.conf", &Registry::builtin());
+    /// assert_eq!(parsed.diagnostics().keepalived_status(), 5);
+    /// ```
+    pub fn keepalived_status(&self) -> u8 {
+        match self.items.iter().map(|item| item.report).max() {
+            None | Some(KeepalivedReport::Silent) => 0,
+            Some(KeepalivedReport::Argument) => 2,
+            Some(KeepalivedReport::Unreadable) => 4,
+            Some(KeepalivedReport::Reported) => 5,
+        }
     }
 
     /// How many findings are errors.
@@ -282,12 +333,13 @@ impl Diagnostics {
         label: Option<Cow<'a, str>>,
         secret: bool,
     ) -> Option<Snippet<'a, annotate_snippets::Annotation<'a>>> {
-        let file = self.sources.get(span.file)?;
-        let line = file.line_of(span.start);
+        let file = self.sources.get(span)?;
+        let place = file.range(span);
+        let line = file.line_of(place.start);
         let range = file.line_range(line);
         let text = file.text.get(range.clone())?;
-        let start = (span.start as usize).clamp(range.start, range.end) - range.start;
-        let end = (span.end as usize).clamp(range.start + start, range.end) - range.start;
+        let start = place.start.clamp(range.start, range.end) - range.start;
+        let end = place.end.clamp(range.start + start, range.end) - range.start;
         let text = match (
             secret,
             text.get(..start),

@@ -2,6 +2,7 @@
 //! Collects findings, up to a limit.
 
 use super::diagnostic::Diagnostic;
+use super::source::Span;
 
 /// More than this many a person does not read, and a hostile file shall not fill the memory.
 const LIMIT: usize = 1000;
@@ -29,6 +30,19 @@ impl Findings {
         {
             self.worst = Some(finding);
         }
+    }
+
+    /// Makes the findings within a place fatal; false if there is none.
+    pub(super) fn make_fatal(&mut self, place: Span) -> bool {
+        let mut any = false;
+        for item in &mut self.items {
+            let span = item.span;
+            if span.start >= place.start && span.end <= place.end {
+                item.fatal = true;
+                any = true;
+            }
+        }
+        any
     }
 
     /// Whether a further finding will only be counted: then it needs no effort.

@@ -11,6 +11,7 @@ use super::hmac::HmacBlock;
 use super::keyword::{AUTHENTICATION, INSTANCE, read_line};
 use super::keywords::Level;
 use super::line::{At, Context};
+use super::notify::RouterNotifyConfig;
 use super::source::Span;
 use super::track::TrackConfig;
 use super::tree::NodeId;
@@ -20,6 +21,8 @@ use super::vmac::VmacConfig;
 #[derive(Debug)]
 pub(super) struct InstanceConfig {
     pub(super) name: At<String>,
+    /// Its block.
+    pub(super) block: NodeId,
     /// The line `vrrp_instance NAME`.
     pub(super) span: Span,
     /// Whether the state is MASTER.
@@ -44,6 +47,7 @@ pub(super) struct InstanceConfig {
     pub(super) announcements: AnnouncementConfig,
     pub(super) sync_daemon_interface: Option<At<String>>,
     pub(super) smtp_alert: Option<At<bool>>,
+    pub(super) notify: RouterNotifyConfig,
     pub(super) lower_prio_no_advert: Option<At<bool>>,
     pub(super) higher_prio_send_advert: Option<At<bool>>,
     pub(super) v3_checksum_as_v2: Option<At<bool>>,
@@ -79,6 +83,7 @@ impl InstanceConfig {
         let (text, span) = name.map_or(("", Span::START), |name| (name.value, name.span));
         let mut instance = Self {
             name: At::new(text.to_owned(), span),
+            block,
             span: context.tree.line_span(block),
             master: None,
             interface: None,
@@ -100,6 +105,7 @@ impl InstanceConfig {
             announcements: AnnouncementConfig::default(),
             sync_daemon_interface: None,
             smtp_alert: None,
+            notify: RouterNotifyConfig::default(),
             lower_prio_no_advert: None,
             higher_prio_send_advert: None,
             v3_checksum_as_v2: None,

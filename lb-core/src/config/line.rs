@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use lb_check::Registry;
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, KeepalivedReport};
 use super::findings::Findings;
 use super::include::Includes;
 use super::keywords::{Level, nearest};
 use super::lexer::Word;
+use super::resolve::KnownScripts;
 use super::shared::SharedChecks;
 use super::source::{Sources, Span};
 use super::tree::{NodeId, Tree};
@@ -38,6 +39,7 @@ pub(super) struct Context<'a> {
     pub(super) findings: Findings,
     pub(super) includes: &'a mut dyn Includes,
     pub(super) checks: SharedChecks,
+    pub(super) scripts: KnownScripts,
 }
 
 impl<'a> Context<'a> {
@@ -82,7 +84,7 @@ impl<'a> Context<'a> {
                 taken => format!("`{keyword}` takes {taken} values"),
             };
             self.findings
-                .push(Diagnostic::warning(span, message).label("ignored"));
+                .push(Diagnostic::warning(span, message).label("ignored").silent());
         }
     }
 
@@ -125,7 +127,9 @@ impl<'a> Context<'a> {
             return Some(At::new(self.text(word), word.span));
         }
         let (keyword, span) = self.keyword(line);
-        self.error(span, format!("`{keyword}` needs {wants}"));
+        let finding = Diagnostic::error(span, format!("`{keyword}` needs {wants}"));
+        self.findings
+            .push(finding.report(KeepalivedReport::Argument));
         None
     }
 
@@ -307,6 +311,37 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// An IP address. A prefix length behind it is ignored with a warning, as keepalived ignores it.
+    pub(super) fn address_without_prefix(&mut self, text: At<&str>) -> Option<At<IpAddr>> {
+        let Some((ip, length)) = text.value.split_once('/') else {
+            return self.address(text);
+        };
+        let is_length = !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_length || ip.parse::<IpAddr>().is_err() {
+            return self.address(text);
+        }
+        let finding = Diagnostic::warning(text.span, "a prefix length has no meaning here");
+        let finding = finding.label(format!("write {ip}")).silent();
+        self.findings.push(finding);
+        self.address(At::new(ip, text.span))
+    }
+
+    /// Yes or no; the bare keyword and any other word are yes, as keepalived has it.
+    pub(super) fn switch(&mut self, line: NodeId) -> Option<At<bool>> {
+        let text = match self.arguments(line).first() {
+            Some(word) => At::new(self.text(word), word.span),
+            None => return self.boolean(line),
+        };
+        if value::boolean(text.value).is_some() {
+            return self.boolean(line);
+        }
+        self.only(line, 1);
+        let message = format!("`{}` is not yes or no", text.value);
+        let finding = Diagnostic::warning(text.span, message).label("taken as yes");
+        self.findings.push(finding.silent());
+        Some(At::new(true, text.span))
+    }
+
     /// One of a few words.
     pub(super) fn one_of<T: Copy>(
         &mut self,
@@ -350,6 +385,7 @@ impl<'a> Context<'a> {
             let (keyword, span) = self.keyword(line);
             self.findings.push(
                 Diagnostic::warning(span, format!("`{keyword}` is given again"))
+                    .silent()
                     .note_at(first.span, "this earlier value is not used"),
             );
         }
@@ -371,8 +407,9 @@ impl<'a> Context<'a> {
         if level.knows(keyword) {
             let message =
                 format!("`{keyword}` is a known keepalived keyword and is not supported yet");
-            self.findings
-                .push(skipped(Diagnostic::warning(span, message).label("ignored")));
+            self.findings.push(skipped(
+                Diagnostic::warning(span, message).label("ignored").silent(),
+            ));
             return;
         }
         if self.findings.is_full() {
@@ -397,6 +434,10 @@ impl<'a> Context<'a> {
 
 /// What is wrong with something that looks like an IPv4 address.
 fn address_hint(text: &str) -> Option<String> {
+    if let Ok(socket) = text.parse::<std::net::SocketAddr>() {
+        let (ip, port) = (socket.ip(), socket.port());
+        return Some(format!("the port is a word of its own: `{ip} {port}`"));
+    }
     if text.contains('/') {
         return Some("a prefix length is not allowed here".to_owned());
     }

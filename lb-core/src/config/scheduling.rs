@@ -50,7 +50,7 @@ pub(super) fn realtime_limit(context: &mut Context<'_>, line: NodeId) -> Option<
 pub(super) fn no_effect(context: &mut Context<'_>, line: NodeId) {
     context.no_block(line);
     let (keyword, span) = context.keyword(line);
-    let finding = Diagnostic::warning(span, format!("`{keyword}` has no effect"));
+    let finding = Diagnostic::warning(span, format!("`{keyword}` has no effect")).silent();
     let note = "with an interval below a second adverts are sent in real time from the start; \
                 `vrrp_rt_priority` asks for it otherwise";
     context.findings.push(finding.label("ignored").note(note));

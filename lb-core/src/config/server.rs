@@ -14,6 +14,7 @@ use super::keyword::{VIRTUAL_SERVER, read_line};
 use super::keywords::{Level, nearest};
 use super::line::{At, Context};
 use super::method::{CheckDefaults, method};
+use super::notify::ServerNotifyConfig;
 use super::real::RealServerConfig;
 use super::source::Span;
 use super::tree::NodeId;
@@ -21,8 +22,13 @@ use super::tree::NodeId;
 /// What a virtual server is reached by.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Entrance {
-    Address { ip: IpAddr, port: u16 },
+    Address {
+        ip: IpAddr,
+        port: u16,
+    },
     Mark(NonZeroU32),
+    /// The services of a `virtual_server_group`, whose name is [`VirtualServerConfig::group`].
+    Group,
 }
 
 /// An address and the port after it, if there is one.
@@ -37,6 +43,8 @@ pub(super) struct VirtualServerConfig {
     pub(super) entrance: Entrance,
     /// Whether the line names a valid service. Otherwise the block is only read for further mistakes.
     pub(super) valid: bool,
+    /// The name of its group.
+    pub(super) group: Option<At<String>>,
     /// Its block.
     pub(super) block: NodeId,
     /// The line `virtual_server …`.
@@ -58,6 +66,7 @@ pub(super) struct VirtualServerConfig {
     pub(super) hysteresis: Option<At<u32>>,
     pub(super) inhibit: Option<At<bool>>,
     pub(super) smtp_alert: Option<At<bool>>,
+    pub(super) notify: ServerNotifyConfig,
     pub(super) weight: Option<At<u32>>,
     pub(super) sorry_server: Option<At<Endpoint>>,
     pub(super) sorry_inhibit: bool,
@@ -66,14 +75,13 @@ pub(super) struct VirtualServerConfig {
 }
 
 impl VirtualServerConfig {
-    /// Reads one block; none if it is skipped whole.
-    pub(super) fn read(context: &mut Context<'_>, block: NodeId) -> Option<Self> {
-        if is_group(context, block) {
-            return None;
-        }
-        let entrance = entrance(context, block);
+    /// Reads one block.
+    pub(super) fn read(context: &mut Context<'_>, block: NodeId) -> Self {
+        let mut group = None;
+        let entrance = entrance(context, block, &mut group);
         let mut server = Self {
             valid: entrance.is_some(),
+            group,
             block,
             entrance: entrance.unwrap_or(Entrance::Mark(NonZeroU32::MIN)),
             span: context.tree.line_span(block),
@@ -94,6 +102,7 @@ impl VirtualServerConfig {
             hysteresis: None,
             inhibit: None,
             smtp_alert: None,
+            notify: ServerNotifyConfig::default(),
             weight: None,
             sorry_server: None,
             sorry_inhibit: false,
@@ -105,7 +114,7 @@ impl VirtualServerConfig {
                 context.unknown(Level::VirtualServer, line);
             }
         }
-        Some(server)
+        server
     }
 
     pub(super) fn engine(&mut self, context: &mut Context<'_>, line: NodeId) {
@@ -230,7 +239,13 @@ impl VirtualServerConfig {
             let span = context.flag(line).span;
             Some(At::new(lb_ipvs::Persistence::DEFAULT_TIMEOUT, span))
         } else {
-            context.whole_seconds(line, 1..=2_678_400)
+            let value = context.whole_seconds(line, 0..=2_678_400);
+            if let Some(zero) = value.filter(|at| at.value.is_zero()) {
+                let finding = Diagnostic::warning(zero.span, "a persistence of 0 s is none");
+                context.findings.push(finding.label("leave the line out"));
+                return;
+            }
+            value
         };
         context.set(line, &mut self.persistence, value);
     }
@@ -263,20 +278,12 @@ impl VirtualServerConfig {
     }
 }
 
-/// `group NAME` is known and not supported.
-fn is_group(context: &mut Context<'_>, block: NodeId) -> bool {
-    let first = context.arguments(block).first();
-    let Some(word) = first.filter(|word| context.text(word) == "group") else {
-        return false;
-    };
-    let message = "virtual server groups are known to keepalived and are not supported yet";
-    let finding = Diagnostic::warning(word.span, message).label("ignored");
-    context.findings.push(finding.note("the block is skipped"));
-    true
-}
-
-/// `IP [PORT]` or `fwmark N`.
-fn entrance(context: &mut Context<'_>, block: NodeId) -> Option<Entrance> {
+/// `IP [PORT]`, `fwmark N` or `group NAME`.
+fn entrance(
+    context: &mut Context<'_>,
+    block: NodeId,
+    group: &mut Option<At<String>>,
+) -> Option<Entrance> {
     let first = context.argument(block, 0, "an address and a port, or `fwmark` and a mark")?;
     match first.value {
         "fwmark" => {
@@ -284,6 +291,12 @@ fn entrance(context: &mut Context<'_>, block: NodeId) -> Option<Entrance> {
             context.extra(block, 2);
             let mark = context.number_in(block, text, 1..=u32::MAX)?;
             NonZeroU32::new(mark.value).map(Entrance::Mark)
+        }
+        "group" => {
+            let name = context.argument(block, 1, "the name of a group after `group`")?;
+            context.extra(block, 2);
+            *group = Some(At::new(name.value.to_owned(), name.span));
+            Some(Entrance::Group)
         }
         _ => {
             let endpoint = endpoint_words(context, block)?.value;
@@ -300,7 +313,7 @@ fn entrance(context: &mut Context<'_>, block: NodeId) -> Option<Entrance> {
 pub(super) fn endpoint_words(context: &mut Context<'_>, line: NodeId) -> Option<At<Endpoint>> {
     let text = context.argument(line, 0, "an address")?;
     context.extra(line, 2);
-    let ip = context.address(text)?;
+    let ip = context.address_without_prefix(text)?;
     let port = match context.arguments(line).get(1) {
         None => None,
         Some(word) => {

@@ -61,7 +61,7 @@ impl UnicastConfig {
 fn peer(context: &mut Context<'_>, line: NodeId) -> Option<At<UnicastPeer>> {
     let words = context.tree.words(line);
     let first = words.first()?;
-    let address = context.address(At::new(context.text(first), first.span))?;
+    let address = context.address_without_prefix(At::new(context.text(first), first.span))?;
     let (mut least, mut most) = (0, u8::MAX);
     let mut bounded = false;
     let mut words = words.iter().skip(1);

@@ -283,6 +283,9 @@ pub struct InterfaceStatus {
 pub struct VirtualServerStatus {
     /// As in logs: `[192.168.1.50]:tcp:80`.
     pub name: String,
+    /// The IPVS services of a group: `TCP 192.168.1.50:80`; left out without a group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<String>,
     /// Whether the quorum is met.
     pub quorum: bool,
     /// Its real servers in the order of the configuration.

@@ -12,6 +12,7 @@ use crate::control::{
     RouterStatus, StaticItemStatus, Status, SyncGroupStatus, TrackedObjectStatus, TrackedStatus,
     VirtualServerStatus,
 };
+use crate::director::VirtualServerState;
 use crate::model::RouterSpec;
 
 use super::running::Running;
@@ -31,6 +32,7 @@ impl Running {
             .director
             .virtual_servers()
             .map(|server| VirtualServerStatus {
+                services: services_of_group(&server),
                 name: server.name,
                 quorum: server.up,
                 real_servers: server
@@ -92,6 +94,15 @@ impl Running {
         }
         status
     }
+}
+
+/// The services of a virtual server with a group; empty without one.
+fn services_of_group(server: &VirtualServerState) -> Vec<String> {
+    if !server.is_group {
+        return Vec::new();
+    }
+    let keys = std::iter::once(&server.key).chain(&server.further_keys);
+    keys.map(ToString::to_string).collect()
 }
 
 fn running_router(status: &mut RouterStatus, router: &driver::RouterStatus) {

@@ -21,8 +21,13 @@
 //! its virtual server has. What first verdicts bring about is gathered into one digest, sent when
 //! every running check had its first verdict or when a later event has to be mailed. Virtual routers
 //! and sync groups with `smtp_alert` have each change of state mailed.
+//!
+//! # Scripts and FIFOs
+//! What [`notify`](crate::notify) makes of an event is queued as [`Output::Notify`] where the event is,
+//! before its mail.
 
 mod notification;
+mod notify;
 mod output;
 mod queue;
 mod real;
@@ -37,7 +42,7 @@ use std::net::IpAddr;
 
 use lb_check::Outcome;
 use lb_ipvs::{Destination, Part, ServiceKey, SyncDaemon, Table, TableService};
-use lb_vrrp::State;
+use lb_vrrp::{Priority, State};
 
 pub use notification::{Event, Notification};
 pub use output::{CheckId, Names, Output, Quorum};
@@ -84,10 +89,16 @@ pub struct Director {
     global: Global,
     routers: Vec<VrrpInstance>,
     groups: Vec<SyncGroup>,
+    /// The virtual servers, by [`ServiceState::id`].
     services: HashMap<ServiceKey, ServiceState>,
-    /// The services in the order of the model.
+    /// The virtual server of each service of a group.
+    members: HashMap<ServiceKey, ServiceKey>,
+    /// The virtual servers in the order of the model.
     order: Vec<ServiceKey>,
     roles: BTreeMap<String, State>,
+    /// The effective priority of each router that is not the configured one, or was not.
+    priorities: BTreeMap<String, Priority>,
+    group_states: BTreeMap<String, State>,
     /// The state of each router that was mailed last.
     mailed: BTreeMap<String, State>,
     /// The same of each sync group.
@@ -104,6 +115,10 @@ pub struct Director {
 pub struct VirtualServerState {
     /// Its key.
     pub key: ServiceKey,
+    /// The keys of the further services of a group.
+    pub further_keys: Vec<ServiceKey>,
+    /// Whether it has a `virtual_server_group`.
+    pub is_group: bool,
     /// Its name in logs: `[192.168.1.50]:tcp:80`.
     pub name: String,
     /// Whether it has its quorum.
@@ -164,8 +179,11 @@ impl Director {
             routers: Vec::new(),
             groups: Vec::new(),
             services: HashMap::new(),
+            members: HashMap::new(),
             order: Vec::new(),
             roles: BTreeMap::new(),
+            priorities: BTreeMap::new(),
+            group_states: BTreeMap::new(),
             mailed: BTreeMap::new(),
             mailed_groups: BTreeMap::new(),
             present: BTreeSet::new(),
@@ -211,6 +229,11 @@ impl Director {
 
     /// Takes in the state of a virtual router, by the name of its instance.
     pub fn handle_role(&mut self, router: &str, state: State) {
+        self.notify_role(router, state);
+        self.set_role(router, state);
+    }
+
+    fn set_role(&mut self, router: &str, state: State) {
         let Some(instance) = self.routers.iter().find(|other| other.spec.name == router) else {
             return;
         };
@@ -238,6 +261,11 @@ impl Director {
 
     /// Takes in the state of a sync group, by its name.
     pub fn handle_group(&mut self, group: &str, state: State) {
+        self.notify_group(group, state);
+        self.mail_group(group, state);
+    }
+
+    fn mail_group(&mut self, group: &str, state: State) {
         let alerts = self
             .groups
             .iter()
@@ -258,7 +286,7 @@ impl Director {
             return;
         };
         let name = group.name.clone();
-        self.handle_group(&name, State::Initialize);
+        self.mail_group(&name, State::Initialize);
     }
 
     /// Takes in the operator's stop: reports each real server as shut down, by mail if the virtual
@@ -286,7 +314,7 @@ impl Director {
 
     /// The service as the data plane shall have it; `None` when it shall have none.
     pub fn desired(&self, key: &ServiceKey) -> Option<TableService> {
-        self.services.get(key).map(ServiceState::desired)
+        self.service(key).map(|service| service.desired(*key))
     }
 
     /// A part of a service as the data plane shall have it: what to give to
@@ -294,20 +322,21 @@ impl Director {
     ///
     /// [`Reconciler::services_changed`]: crate::dataplane::Reconciler::services_changed
     pub fn desired_change(&self, key: &ServiceKey, part: &Part) -> DesiredChange {
-        match (self.services.get(key), part) {
+        match (self.service(key), part) {
             (Some(service), Part::Destinations(addresses)) => {
                 let destinations = addresses
                     .iter()
-                    .map(|address| (*address, service.desired_destination(*address)));
+                    .map(|address| (*address, service.desired_destination(*key, *address)));
                 DesiredChange::Destinations(destinations.collect())
             }
-            (service, _) => DesiredChange::Whole(service.map(ServiceState::desired)),
+            (service, _) => DesiredChange::Whole(service.map(|service| service.desired(*key))),
         }
     }
 
     /// All services as the data plane shall have them.
     pub fn desired_table(&self) -> Table {
-        self.services.values().map(ServiceState::desired).collect()
+        let services = self.services.values();
+        services.flat_map(ServiceState::desired_services).collect()
     }
 
     /// The sync daemons that shall run.
@@ -317,8 +346,19 @@ impl Director {
     }
 
     /// The services of the model, in its order.
-    pub fn keys(&self) -> impl Iterator<Item = &ServiceKey> {
-        self.order.iter()
+    pub fn keys(&self) -> impl Iterator<Item = ServiceKey> {
+        let services = self.order.iter().filter_map(|id| self.services.get(id));
+        services.flat_map(|service| service.spec.keys())
+    }
+
+    /// The virtual server of a service.
+    fn service(&self, key: &ServiceKey) -> Option<&ServiceState> {
+        let service = self.services.get(self.members.get(key).unwrap_or(key))?;
+        service
+            .spec
+            .keys()
+            .any(|own| own == *key)
+            .then_some(service)
     }
 
     /// The settings of the process as a whole.
@@ -368,7 +408,9 @@ impl Director {
             .map(|service| {
                 let real_servers = service.spec.real_servers.iter();
                 let state = VirtualServerState {
-                    key: service.key(),
+                    key: service.spec.service.key,
+                    further_keys: service.spec.keys().skip(1).collect(),
+                    is_group: service.spec.group.is_some(),
                     name: service.name.clone(),
                     up: service.up,
                     quorum: service.quorum(),
@@ -402,14 +444,14 @@ impl Director {
     }
 }
 
-/// Whether the checks of a virtual server rest. A firewall mark has no address to wait for.
+/// Whether the checks of a virtual server rest: none of its addresses is on this host. A firewall mark
+/// has no address to wait for.
 fn is_suspended(spec: &VirtualServer, present: &BTreeSet<IpAddr>) -> bool {
     spec.ha_suspend
-        && spec
-            .service
-            .key
-            .address()
-            .is_some_and(|address| !present.contains(&address.ip()))
+        && spec.keys().all(|key| {
+            key.address()
+                .is_some_and(|address| !present.contains(&address.ip()))
+        })
 }
 
 #[cfg(test)]

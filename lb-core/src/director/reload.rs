@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 
-use lb_ipvs::Part;
+use lb_ipvs::{Part, Protocol, ServiceKey, TableService};
 
 use super::output::Output;
 use super::queue::Queue;
@@ -12,6 +12,7 @@ use super::real::{RealState, Slot};
 use super::service::ServiceState;
 use super::{Director, Event};
 use crate::model::{CheckSpec, Model, RealServer, VirtualServer, VrrpInstance};
+use crate::notify::{real_server_notifications, virtual_server_notifications};
 
 const REMOVED: &str = "no longer configured";
 const CONFIGURED: &str = "configured";
@@ -39,35 +40,48 @@ impl Director {
             statics: _,
         } = model;
         self.queue.set_router_id(&global.router_id);
+        self.queue.set_fifos(&global.fifos);
+        self.notify_removed(&routers);
         self.keep_roles(&routers);
         self.global = global;
         self.routers = routers;
         self.mailed_groups
             .retain(|name, _| groups.iter().any(|known| known.spec.name == *name));
+        self.group_states
+            .retain(|name, _| groups.iter().any(|known| known.spec.name == *name));
         self.groups = groups;
 
-        let mut old = std::mem::take(&mut self.services);
+        let mut old = Previous::new(std::mem::take(&mut self.services), &virtual_servers);
+        self.members.clear();
         let mut order = Vec::with_capacity(virtual_servers.len());
         for spec in virtual_servers {
-            let key = spec.service.key;
             let suspended = self.is_suspended(&spec);
-            let service = match old.remove(&key) {
+            let service = match old.take(&spec) {
                 Some(mut service) => {
                     service.replace(spec, suspended, &mut self.queue);
                     service
                 }
                 None => {
+                    // The checks of another virtual server with this identity end first.
+                    if let Some(gone) = old.services.remove(&spec.service.key) {
+                        gone.end(&mut self.queue);
+                    }
                     let mut service = ServiceState::new(spec, suspended);
                     prepare(&mut service);
                     service.begin(&mut self.queue);
                     service
                 }
             };
-            order.push(key);
-            self.services.insert(key, service);
+            let id = service.id;
+            if service.spec.group.is_some() {
+                let members = service.spec.keys().map(|key| (key, id));
+                self.members.extend(members);
+            }
+            order.push(id);
+            self.services.insert(id, service);
         }
         let before = std::mem::replace(&mut self.order, order);
-        for service in before.iter().filter_map(|key| old.get(key)) {
+        for service in before.iter().filter_map(|id| old.services.get(id)) {
             service.end(&mut self.queue);
         }
         self.update_sync_daemons();
@@ -83,6 +97,7 @@ impl Director {
             .collect();
         let mut roles = BTreeMap::new();
         let mut mailed = BTreeMap::new();
+        let mut priorities = BTreeMap::new();
         for spec in routers.iter().map(|router| &router.spec) {
             let same_name = names.get(spec.name.as_str());
             let Some(&old) = same_name.or_else(|| renamed.get(&spec.identity())) else {
@@ -94,16 +109,20 @@ impl Director {
             if let Some(state) = self.mailed.get(old) {
                 mailed.insert(spec.name.clone(), *state);
             }
+            if let Some(priority) = self.priorities.get(old) {
+                priorities.insert(spec.name.clone(), *priority);
+            }
         }
         self.roles = roles;
         self.mailed = mailed;
+        self.priorities = priorities;
     }
 }
 
 impl ServiceState {
     /// Takes another specification; the key is the same.
     fn replace(&mut self, spec: VirtualServer, suspended: bool, queue: &mut Queue) {
-        let before = self.desired();
+        let before: Vec<TableService> = self.desired_services().collect();
         let sorry_before = self.sorry_server_names().filter(|_| self.is_sorry());
         self.suspend(suspended, queue);
         let kept = self.sort_out(&spec, queue);
@@ -119,8 +138,14 @@ impl ServiceState {
             }
         }
         self.judge_quorum(false, queue);
-        if self.desired() != before {
-            queue.service_changed(self.key(), Part::Whole);
+        let after: Vec<TableService> = self.desired_services().collect();
+        if after == before {
+            return;
+        }
+        let gone = before.iter().filter(|service| !after.contains(service));
+        let new = after.iter().filter(|service| !before.contains(service));
+        for service in gone.chain(new) {
+            queue.service_changed(service.service().key, Part::Whole);
         }
     }
 
@@ -204,6 +229,8 @@ impl ServiceState {
         if state.alive {
             let (names, reason) = (self.names(state), REMOVED.to_owned());
             queue.push(Output::RealServerRemoved { names, reason });
+            let names = self.names(state);
+            queue.notify(real_server_notifications(spec, &names, false));
             if spec.smtp_alert {
                 let names = self.names(state);
                 let event =
@@ -229,7 +256,51 @@ impl ServiceState {
             }
             self.remove_real_server(state, spec, queue);
         }
-        queue.service_changed(self.key(), Part::Whole);
+        if self.up {
+            queue.notify(virtual_server_notifications(&self.spec, &self.name, false));
+        }
+        self.services_changed(&Part::Whole, queue);
+    }
+}
+
+/// The virtual servers of the model before.
+struct Previous {
+    services: HashMap<ServiceKey, ServiceState>,
+    /// The groups, by name and protocol.
+    groups: HashMap<(String, Option<Protocol>), ServiceKey>,
+    /// The first services of the virtual servers of the new model.
+    first: HashSet<ServiceKey>,
+}
+
+impl Previous {
+    fn new(services: HashMap<ServiceKey, ServiceState>, new: &[VirtualServer]) -> Self {
+        let groups = services.iter().filter_map(|(id, service)| {
+            let group = service.spec.group.as_ref()?;
+            Some(((group.name.clone(), service.spec.protocol()), *id))
+        });
+        Self {
+            groups: groups.collect(),
+            services,
+            first: new.iter().map(|spec| spec.service.key).collect(),
+        }
+    }
+
+    /// Removes and returns the virtual server that `spec` describes: a group is the same while its name and
+    /// protocol are, whatever its services.
+    fn take(&mut self, spec: &VirtualServer) -> Option<ServiceState> {
+        let id = match &spec.group {
+            None => spec.service.key,
+            Some(group) => {
+                let id = *self.groups.get(&(group.name.clone(), spec.protocol()))?;
+                // Another virtual server that begins with this service takes the identity.
+                if self.first.contains(&id) && id != spec.service.key {
+                    return None;
+                }
+                id
+            }
+        };
+        let same = self.services.get(&id)?.spec.group.is_some() == spec.group.is_some();
+        same.then(|| self.services.remove(&id)).flatten()
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
-use lb_vrrp::State;
+use lb_vrrp::{Priority, State};
 use serde::{Deserialize, Serialize};
 
 use super::Director;
@@ -16,7 +16,7 @@ use crate::model::{CheckSpec, Model};
 /// The state of real servers and quorums that one process passes to another.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Known {
-    /// The virtual servers, by the service key as text.
+    /// The virtual servers, by the service key or the group as text.
     services: BTreeMap<String, KnownService>,
 }
 
@@ -62,7 +62,7 @@ impl Director {
     pub(crate) fn restored(model: Model, known: &Known) -> Self {
         let mut director = Self::empty();
         director.install(model, |service| {
-            if let Some(known) = known.services.get(&service.key().to_string()) {
+            if let Some(known) = known.services.get(&service.known_name()) {
                 service.restore(known);
             }
         });
@@ -71,27 +71,42 @@ impl Director {
 
     /// Sets the state of a virtual router that another process passed on.
     pub(crate) fn restore_role(&mut self, router: &str, state: State) {
-        // The other process has mailed it.
+        // The other process has mailed it and started its scripts.
         self.mailed.insert(router.to_owned(), state);
-        self.handle_role(router, state);
+        self.set_role(router, state);
+    }
+
+    /// Sets the effective priority of a virtual router that another process passed on.
+    pub(crate) fn restore_priority(&mut self, router: &str, priority: Priority) {
+        self.priorities.insert(router.to_owned(), priority);
     }
 
     /// Sets the state of a sync group that another process passed on.
     pub(crate) fn restore_group(&mut self, group: &str, state: State) {
         self.mailed_groups.insert(group.to_owned(), state);
+        self.group_states.insert(group.to_owned(), state);
     }
 
     /// The state to pass to another process.
     pub(crate) fn known(&self) -> Known {
-        let known =
-            |(key, service): (_, &ServiceState)| (ToString::to_string(key), service.known());
+        let services = self.services.values();
         Known {
-            services: self.services.iter().map(known).collect(),
+            services: services
+                .map(|service| (service.known_name(), service.known()))
+                .collect(),
         }
     }
 }
 
 impl ServiceState {
+    /// Identifies the virtual server to another process: the key of its service, or the name of a group.
+    fn known_name(&self) -> String {
+        match &self.spec.group {
+            None => self.id.to_string(),
+            Some(_) => self.spec.name(),
+        }
+    }
+
     fn known(&self) -> KnownService {
         let real_servers = self.spec.real_servers.iter().zip(&self.real_servers);
         let real_servers = real_servers.map(|(spec, state)| KnownRealServer {
@@ -140,6 +155,7 @@ impl ServiceState {
             state.alive = state.slots.iter().all(|slot| slot.up);
             state.weight = state.effective_weight(spec.destination.weight);
         }
+        self.is_restored = true;
         let quorum = self.quorum();
         self.up = if known.up {
             !quorum.lost()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One virtual server: which of its real servers are live, and who takes the traffic.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use lb_check::Outcome;
@@ -12,9 +13,13 @@ use super::output::{CheckId, Names, Output, Quorum};
 use super::queue::Queue;
 use super::real::{RealState, Slot};
 use crate::model::{RealServer, VirtualServer};
+use crate::notify::{real_server_notifications, virtual_server_notifications};
 
 #[derive(Debug)]
 pub(super) struct ServiceState {
+    /// Identifies the virtual server for as long as it exists: the key of its first service when it was
+    /// added. A reload can give a group another first service.
+    pub(super) id: ServiceKey,
     pub(super) spec: VirtualServer,
     pub(super) name: String,
     /// As `spec.real_servers`.
@@ -23,11 +28,14 @@ pub(super) struct ServiceState {
     pub(super) up: bool,
     /// Whether its checks rest.
     pub(super) suspended: bool,
+    /// Whether another process has had it: then its start is no event.
+    pub(super) is_restored: bool,
 }
 
 impl ServiceState {
     pub(super) fn new(spec: VirtualServer, suspended: bool) -> Self {
         Self {
+            id: spec.service.key,
             name: spec.name(),
             real_servers: spec
                 .real_servers
@@ -36,12 +44,37 @@ impl ServiceState {
                 .collect(),
             up: true,
             suspended,
+            is_restored: false,
             spec,
         }
     }
 
-    pub(super) const fn key(&self) -> ServiceKey {
-        self.spec.service.key
+    /// Reports that this part of each of its services is desired otherwise.
+    pub(super) fn services_changed(&self, part: &Part, queue: &mut Queue) {
+        if self.spec.group.is_none() {
+            return queue.service_changed(self.spec.service.key, part.clone());
+        }
+        for key in self.spec.keys() {
+            let part = match part {
+                Part::Destinations(addresses) => {
+                    Part::Destinations(self.addresses_for(key, addresses).collect())
+                }
+                whole => whole.clone(),
+            };
+            queue.service_changed(key, part);
+        }
+    }
+
+    /// The addresses of destinations as the service with this key has them.
+    fn addresses_for(
+        &self,
+        key: ServiceKey,
+        addresses: &BTreeSet<SocketAddr>,
+    ) -> impl Iterator<Item = SocketAddr> {
+        let real_servers = self.spec.real_servers.iter();
+        real_servers
+            .filter(|real| addresses.contains(&real.destination.address))
+            .map(move |real| self.spec.destination_for(key, &real.destination).address)
     }
 
     /// Queues the outputs for a new virtual server. A restored one without its quorum stays without
@@ -59,8 +92,10 @@ impl ServiceState {
                 quorum,
             });
             self.sorry_server_takes_over(queue);
+        } else if !self.is_restored {
+            self.notify_quorum(queue);
         }
-        queue.service_changed(self.key(), Part::Whole);
+        self.services_changed(&Part::Whole, queue);
     }
 
     /// Queues the checks of a real server from this index on.
@@ -102,7 +137,7 @@ impl ServiceState {
 
     pub(super) fn check_id(&self, real: usize, slot: &Slot) -> Option<CheckId> {
         Some(CheckId {
-            service: self.key(),
+            service: self.id,
             real_server: self.address(real)?,
             index: slot.index,
         })
@@ -228,7 +263,7 @@ impl ServiceState {
             } else {
                 Part::Whole
             };
-            queue.service_changed(self.key(), part);
+            self.services_changed(&part, queue);
         }
     }
 
@@ -260,12 +295,14 @@ impl ServiceState {
         }
         if flipped {
             let reason = reason.to_owned();
+            let notifications = real_server_notifications(spec, &names, alive);
             queue.push(match (alive, spec.inhibit_on_failure) {
                 (true, false) => Output::RealServerAdded { names, reason },
                 (false, false) => Output::RealServerRemoved { names, reason },
                 (true, true) => Output::RealServerEnabled { names, reason },
                 (false, true) => Output::RealServerDisabled { names, reason },
             });
+            queue.notify(notifications);
         }
         flipped || from != to
     }
@@ -293,6 +330,7 @@ impl ServiceState {
         } else {
             return;
         };
+        self.notify_quorum(queue);
         if self.spec.smtp_alert {
             let event = Event::VirtualServer {
                 virtual_server: self.name.clone(),
@@ -301,6 +339,13 @@ impl ServiceState {
             };
             queue.mail(event, first);
         }
+    }
+
+    /// Notifies whether the quorum is there.
+    pub(super) fn notify_quorum(&self, queue: &mut Queue) {
+        queue.notify(virtual_server_notifications(
+            &self.spec, &self.name, self.up,
+        ));
     }
 
     fn sorry_server_takes_over(&self, queue: &mut Queue) {
@@ -332,6 +377,9 @@ impl ServiceState {
         let alive = self.spec.real_servers.iter().zip(&self.real_servers);
         for (spec, state) in alive.filter(|(_, state)| state.alive) {
             let names = self.names(state);
+            if self.spec.omega {
+                queue.notify(real_server_notifications(spec, &names, false));
+            }
             if self.spec.omega && spec.smtp_alert {
                 let Names {
                     virtual_server,
@@ -343,6 +391,9 @@ impl ServiceState {
                 );
             }
             queue.push(Output::RealServerShutDown { names });
+        }
+        if self.spec.omega && self.up {
+            queue.notify(virtual_server_notifications(&self.spec, &self.name, false));
         }
         if self.spec.omega && self.spec.smtp_alert && self.up {
             let (virtual_server, text) = (self.name.clone(), TEXT.to_owned());
@@ -379,13 +430,20 @@ impl ServiceState {
         !self.up && self.spec.sorry_server.is_some()
     }
 
-    /// The service as the data plane shall have it.
-    pub(super) fn desired(&self) -> TableService {
+    /// Its services as the data plane shall have them.
+    pub(super) fn desired_services(&self) -> impl Iterator<Item = TableService> {
+        self.spec.keys().map(|key| self.desired(key))
+    }
+
+    /// The service with this key as the data plane shall have it.
+    pub(super) fn desired(&self, key: ServiceKey) -> TableService {
         let real_servers = self.spec.real_servers.iter().zip(&self.real_servers);
-        let destinations = real_servers.filter_map(|(spec, state)| self.destination(spec, state));
+        let destinations = real_servers
+            .filter_map(|(spec, state)| self.destination(spec, state))
+            .map(|destination| self.spec.destination_for(key, &destination));
         let mut service =
-            TableService::new(self.spec.service.clone()).with_destinations(destinations);
-        if let Some(server) = self.sorry_destination()
+            TableService::new(self.spec.service_for(key)).with_destinations(destinations);
+        if let Some(server) = self.sorry_destination_for(key)
             && (self.is_sorry() || service.destination(server.address).is_none())
         {
             service.set_destination(server.address, Some(server));
@@ -393,19 +451,29 @@ impl ServiceState {
         service
     }
 
-    /// One destination as the data plane shall have it.
-    pub(super) fn desired_destination(&self, address: SocketAddr) -> Option<Destination> {
+    /// One destination of the service with this key as the data plane shall have it.
+    pub(super) fn desired_destination(
+        &self,
+        key: ServiceKey,
+        address: SocketAddr,
+    ) -> Option<Destination> {
         let sorry_server = self
-            .sorry_destination()
+            .sorry_destination_for(key)
             .filter(|server| server.address == address);
         if self.is_sorry() && sorry_server.is_some() {
             return sorry_server;
         }
         let mut real_servers = self.spec.real_servers.iter().zip(&self.real_servers);
         real_servers
-            .find(|(spec, _)| spec.destination.address == address)
+            .find(|(spec, _)| self.spec.destination_for(key, &spec.destination).address == address)
             .and_then(|(spec, state)| self.destination(spec, state))
+            .map(|destination| self.spec.destination_for(key, &destination))
             .or(sorry_server)
+    }
+
+    fn sorry_destination_for(&self, key: ServiceKey) -> Option<Destination> {
+        let server = self.sorry_destination()?;
+        Some(self.spec.destination_for(key, &server))
     }
 
     /// What a real server is in the data plane, were it not the sorry server as well.

@@ -14,7 +14,7 @@
 //!        │     └─ GroupSpec           virtual routers that are master together
 //!        ├─ ObjectSpec …              a script, file or process that counts in elections
 //!        ├─ StaticItems               addresses, routes and rules, independent of the VRRP state
-//!        └─ VirtualServer …           one IPVS service
+//!        └─ VirtualServer …           one IPVS service, or those of a group
 //!              └─ RealServer …        one IPVS destination
 //!                    └─ CheckSpec …   one health check
 //! ```
@@ -42,8 +42,10 @@
 mod builder;
 mod error;
 mod global;
+mod notify;
 mod real_server;
 mod router;
+mod service_group;
 mod validate;
 mod virtual_server;
 mod vrrp;
@@ -58,8 +60,10 @@ pub use lb_vrrp::{
     Announcements, Scope, StaticItem, StaticItems, TrackGroup, VirtualAddress, VirtualRoute,
     VirtualRule,
 };
+pub use notify::{Fifo, NotifyFifos, NotifyScript, RouterEvent, RouterNotify, ServerNotify};
 pub use real_server::{CheckSpec, RealServer};
 pub use router::{SyncGroup, VrrpInstance};
+pub use service_group::ServiceGroup;
 pub use virtual_server::VirtualServer;
 pub use vrrp::VrrpSettings;
 
@@ -85,6 +89,17 @@ pub struct Model {
 }
 
 impl Model {
+    /// Whether it runs programs of the user: scripts that are tracked, or checks.
+    pub fn runs_scripts(&self) -> bool {
+        let tracked = |object: &ObjectSpec| matches!(object.source, Source::Script(_));
+        let mut checks = self
+            .virtual_servers
+            .iter()
+            .flat_map(|server| &server.real_servers)
+            .flat_map(|real| &real.checks);
+        self.objects.iter().any(tracked) || checks.any(|check| &*check.kind == "MISC_CHECK")
+    }
+
     /// Starts an empty model.
     #[must_use]
     pub fn builder() -> ModelBuilder {

@@ -15,10 +15,10 @@ pub(super) fn validate(model: &Model) -> Result<(), ModelErrors> {
     routers(model, &mut errors);
     let mut keys = HashSet::with_capacity(model.virtual_servers.len());
     for server in &model.virtual_servers {
-        if !keys.insert(server.service.key) {
-            errors.push(ModelError::DuplicateVirtualServer {
-                key: server.service.key,
-            });
+        for key in server.keys() {
+            if !keys.insert(key) {
+                errors.push(ModelError::DuplicateVirtualServer { key });
+            }
         }
         virtual_server(server, &mut errors);
     }
@@ -83,10 +83,13 @@ fn virtual_server(server: &VirtualServer, errors: &mut Vec<ModelError>) {
     if server.delay_loop.is_zero() {
         errors.push(ModelError::NoInterval { key });
     }
-    if let ServiceKey::Address { protocol, address } = key {
-        if address.port() == 0 && server.service.persistence.is_none() {
+    for key in server.keys() {
+        let every_port = key.address().is_some_and(|address| address.port() == 0);
+        if every_port && server.service.persistence.is_none() {
             errors.push(ModelError::PortZero { key });
         }
+    }
+    if let ServiceKey::Address { protocol, .. } = key {
         if server.service.flags.contains(ServiceFlags::ONE_PACKET)
             && protocol != lb_ipvs::Protocol::Udp
         {
@@ -121,28 +124,30 @@ fn virtual_server(server: &VirtualServer, errors: &mut Vec<ModelError>) {
                 address: destination.address,
             });
         }
-        reachable(key, destination, errors);
+        reachable(server, destination, errors);
     }
     if let Some(sorry_server) = &server.sorry_server {
-        reachable(key, sorry_server, errors);
+        reachable(server, sorry_server, errors);
     }
 }
 
-fn reachable(key: ServiceKey, destination: &Destination, errors: &mut Vec<ModelError>) {
-    let address = destination.address;
+fn reachable(server: &VirtualServer, destination: &Destination, errors: &mut Vec<ModelError>) {
     let forwarding = destination.forwarding;
-    if AddressFamily::for_address(&address) != key.family()
-        && !matches!(forwarding, ForwardingMethod::Tunnel(_))
-    {
-        errors.push(ModelError::Family { key, address });
-    }
-    let port = key.address().map_or(0, |service| service.port());
-    if address.port() != port
-        && matches!(
-            forwarding,
-            ForwardingMethod::DirectRouting | ForwardingMethod::Tunnel(_)
-        )
-    {
-        errors.push(ModelError::Port { key, address });
+    for key in server.keys() {
+        let address = server.destination_for(key, destination).address;
+        if AddressFamily::for_address(&address) != key.family()
+            && !matches!(forwarding, ForwardingMethod::Tunnel(_))
+        {
+            errors.push(ModelError::Family { key, address });
+        }
+        let port = key.address().map_or(0, |service| service.port());
+        if address.port() != port
+            && matches!(
+                forwarding,
+                ForwardingMethod::DirectRouting | ForwardingMethod::Tunnel(_)
+            )
+        {
+            errors.push(ModelError::Port { key, address });
+        }
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use lb_ipvs::{Destination, Protocol, Service, ServiceKey};
 
-use super::RealServer;
 use super::real_server::socket_name;
+use super::{RealServer, ServerNotify, ServiceGroup};
 
 /// One IPVS service, its real servers and what is done when they fail.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +15,8 @@ use super::real_server::socket_name;
 pub struct VirtualServer {
     /// Address or firewall mark, scheduler, persistence and flags.
     pub service: Service,
+    /// Further services with the same real servers; none unless given.
+    pub group: Option<Box<ServiceGroup>>,
     /// Period of the checks; 60 s unless given.
     pub delay_loop: Duration,
     /// Check only while the virtual address is present on this host.
@@ -35,6 +37,8 @@ pub struct VirtualServer {
     pub inhibit_on_failure: bool,
     /// Whether a change of quorum is mailed; no unless given.
     pub smtp_alert: bool,
+    /// The scripts that gaining and losing the quorum start.
+    pub notify: Option<Box<ServerNotify>>,
     /// The real servers, in the order they were given.
     pub real_servers: Vec<RealServer>,
 }
@@ -45,6 +49,7 @@ impl VirtualServer {
     pub fn new(service: Service) -> Self {
         Self {
             service,
+            group: None,
             delay_loop: Duration::from_secs(60),
             ha_suspend: false,
             quorum: 1,
@@ -55,6 +60,7 @@ impl VirtualServer {
             sorry_server_inhibit: false,
             inhibit_on_failure: false,
             smtp_alert: false,
+            notify: None,
             real_servers: Vec::new(),
         }
     }
@@ -130,9 +136,20 @@ impl VirtualServer {
         self
     }
 
-    /// The name in logs and mails, as keepalived writes it: `[192.168.1.50]:tcp:80`, or `FWM 5`.
+    /// Sets the scripts.
+    #[must_use]
+    pub fn with_notify(mut self, notify: ServerNotify) -> Self {
+        self.notify = Some(Box::new(notify));
+        self
+    }
+
+    /// The name in logs and mails, as keepalived writes it: `[192.168.1.50]:tcp:80`, `FWM 5`, or
+    /// `[web]:0` of a group.
     #[must_use]
     pub fn name(&self) -> String {
+        if let Some(group) = &self.group {
+            return format!("[{}]:{}", group.name, group.ordinal);
+        }
         match self.service.key {
             ServiceKey::Address { protocol, address } => socket_name(address, Some(protocol)),
             ServiceKey::FirewallMark { mark, .. } => {
@@ -143,12 +160,9 @@ impl VirtualServer {
         }
     }
 
-    /// The transport protocol, none for a firewall mark.
+    /// The transport protocol, none if it has firewall marks only.
     #[must_use]
     pub fn protocol(&self) -> Option<Protocol> {
-        match self.service.key {
-            ServiceKey::Address { protocol, .. } => Some(protocol),
-            ServiceKey::FirewallMark { .. } => None,
-        }
+        self.keys().find_map(|key| key.protocol())
     }
 }

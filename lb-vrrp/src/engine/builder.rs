@@ -26,6 +26,7 @@ pub struct RouterConfigBuilder {
     addresses: Vec<IpAddr>,
     peers: Vec<UnicastPeer>,
     mtu: Option<u16>,
+    without_addresses: bool,
     /// [`Self::accept`] was called with `true`; it is not the default.
     asked_to_accept: bool,
 }
@@ -59,6 +60,7 @@ impl RouterConfigBuilder {
             addresses: Vec::new(),
             peers: Vec::new(),
             mtu: None,
+            without_addresses: false,
             asked_to_accept: false,
         }
     }
@@ -66,6 +68,14 @@ impl RouterConfigBuilder {
     /// Sets the version. Equivalent to keepalived's `vrrp_version`.
     pub const fn version(mut self, version: Version) -> Self {
         self.settings.version = version;
+        self
+    }
+
+    /// Allows a router of VRRPv2 to have no virtual address: its elections serve notifications only.
+    ///
+    /// Such a router accepts advertisements with and without addresses; other routers refuse its own.
+    pub const fn without_addresses(mut self) -> Self {
+        self.without_addresses = true;
         self
     }
 
@@ -239,7 +249,8 @@ impl RouterConfigBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] names the first invalid value: no address, a repeated or impossible address,
+    /// [`ConfigError`] names the first invalid value: no address (unless
+    /// [`without_addresses`](Self::without_addresses) allows that), a repeated or impossible address,
     /// mixed families, IPv6 or a fraction of a second with VRRPv2, a password or AH with VRRPv3, an
     /// impossible peer, a delay or a number out of its range, and settings against strict mode.
     pub fn build(mut self) -> Result<RouterConfig, ConfigError> {
@@ -261,6 +272,9 @@ impl RouterConfigBuilder {
     /// Splits the addresses into those that an advertisement has room for and the others.
     fn split_addresses(&self) -> Result<(AddressList, Arc<[IpAddr]>), ConfigError> {
         let Some(&first) = self.addresses.first() else {
+            if self.without_addresses && self.settings.version == Version::V2 {
+                return Ok((AddressList::none(), Arc::default()));
+            }
             return Err(ConfigError::NoAddress);
         };
         let family = AddressFamily::for_address(first);
@@ -447,6 +461,9 @@ pub(super) fn split(
     room: usize,
 ) -> Result<(AddressList, Arc<[IpAddr]>), ConfigError> {
     let (advertised, excluded) = addresses.split_at(room.min(addresses.len()));
+    if addresses.is_empty() {
+        return Ok((AddressList::none(), Arc::default()));
+    }
     let advertised = AddressList::new(advertised.iter().copied())?;
     Ok((advertised, excluded.into()))
 }

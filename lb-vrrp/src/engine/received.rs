@@ -8,6 +8,7 @@ use super::{
     security::{Proof, Security},
 };
 use crate::{
+    error::DecodeError,
     params::{AddressFamily, AdvertInterval, Authentication, Password, Version},
     wire::{Advertisement, AuthField, AuthenticationHeader, Header},
 };
@@ -77,6 +78,9 @@ impl<'a> Received<'a> {
             let advertisement = Advertisement::parse(message, self.source, self.destination)?;
             (advertisement, None)
         };
+        if advertisement.addresses.is_empty() && !config.addresses().is_empty() {
+            return Err(DecodeError::NoAddress.into());
+        }
         let mut proof = Proof::None;
         if let Some(field) = &advertisement.auth {
             validate_field(field, config.authentication())?;

@@ -6,7 +6,7 @@ use std::{net::IpAddr, sync::Arc};
 use super::AddressFamily;
 use crate::error::ConfigError;
 
-/// The virtual addresses in the order in which they are advertised: 1–255 of one family.
+/// The virtual addresses in the order in which they are advertised: 1–255 of one family, or none.
 ///
 /// Cloning shares the list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -55,6 +55,21 @@ impl AddressList {
             Some(&other) => Err(ConfigError::MixedFamilies { first, other }),
             None => Ok(Self { family, addresses }),
         }
+    }
+
+    /// The list without addresses, which VRRPv2 allows and VRRPv3 does not (RFC 9568, erratum 8299).
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            family: AddressFamily::Ipv4,
+            addresses: Arc::default(),
+        }
+    }
+
+    /// Whether there is no address.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.addresses.is_empty()
     }
 
     /// The family of all of them.

@@ -115,8 +115,12 @@ impl Advertisement {
             }
         };
         let body = message.get(Header::LEN..).unwrap_or_default();
-        let addresses = parse_addresses(body, family, count);
-        let addresses = AddressList::new(addresses).map_err(|_| DecodeError::NoAddress)?;
+        let addresses = match (version, count) {
+            // An IPv6 source would make it VRRPv3.
+            (Version::V2, 0) if family == AddressFamily::Ipv4 => AddressList::none(),
+            _ => AddressList::new(parse_addresses(body, family, count))
+                .map_err(|_| DecodeError::NoAddress)?,
+        };
         let interval = interval.map_err(|_| DecodeError::IntervalZero)?;
         let auth = kind.map(|kind| AuthField {
             kind,

@@ -11,7 +11,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use lb_core::{
-    config::Diagnostics,
+    config::{Diagnostics, ReadOptions},
     daemon::{self, DaemonOptions, Source},
 };
 use tokio::runtime::{Builder, Runtime};
@@ -151,12 +151,24 @@ fn runtime() -> Result<Runtime, Failure> {
 }
 
 fn source(file: PathBuf, options: &RunOptions) -> Source {
-    let source = Source::file(file);
+    let source = Source::file(file).with_read_options(read_options(options));
     if options.lenient {
         source.lenient()
     } else {
         source
     }
+}
+
+/// How the configuration is read.
+pub(crate) fn read_options(options: &RunOptions) -> ReadOptions {
+    let mut read = ReadOptions::new();
+    if let Some(id) = &options.config_id {
+        read = read.with_config_id(id);
+    }
+    if options.all_files {
+        read = read.with_all_files();
+    }
+    read
 }
 
 fn settings(options: &RunOptions) -> DaemonOptions {

@@ -49,6 +49,8 @@ pub(super) enum Value<T: 'static> {
     Flag(Slot<T, bool>),
     /// Yes or no; the keyword alone is yes.
     Boolean(Slot<T, bool>),
+    /// Yes or no; the keyword alone is yes, and so is any other word.
+    Switch(Slot<T, bool>),
     Number(RangeInclusive<u32>, Slot<T, u32>),
     /// Seconds with up to six decimals.
     Seconds(RangeInclusive<Duration>, Slot<T, Duration>),
@@ -95,7 +97,7 @@ impl<T> Keyword<T> {
     fn argument(&self) -> String {
         match &self.value {
             Value::Flag(_) | Value::NotYet => String::new(),
-            Value::Boolean(_) => "[on|off]".to_owned(),
+            Value::Boolean(_) | Value::Switch(_) => "[on|off]".to_owned(),
             Value::Number(range, _) if *range.end() == u32::MAX => {
                 format!("NUMBER, at least {}", range.start())
             }
@@ -125,6 +127,10 @@ impl<T> Keyword<T> {
                 let value = context.boolean(line);
                 context.set(line, slot(target), value);
             }
+            Value::Switch(slot) => {
+                let value = context.switch(line);
+                context.set(line, slot(target), value);
+            }
             Value::Number(range, slot) => {
                 let value = context.number(line, range.clone());
                 context.set(line, slot(target), value);
@@ -148,7 +154,7 @@ impl<T> Keyword<T> {
             }
             Value::Address(slot) => {
                 let text = context.value(line, "an IP address");
-                let value = text.and_then(|text| context.address(text));
+                let value = text.and_then(|text| context.address_without_prefix(text));
                 context.set(line, slot(target), value);
             }
             Value::Other(_, read) => read(target, context, line),

@@ -135,11 +135,21 @@ pub(in crate::config) const ROOT: &[Root] = &[
     Root::new(
         "virtual_server",
         "Adds an IPVS service.",
-        Value::Other("ADDRESS [PORT]|fwmark MARK { … }", |config, _, line| {
-            config.servers.push(line)
-        }),
+        Value::Other(
+            "ADDRESS [PORT]|fwmark MARK|group NAME { … }",
+            |config, _, line| config.servers.push(line),
+        ),
     )
     .tier(1),
+    Root::new(
+        "virtual_server_group",
+        "Defines IPVS services that share real servers.",
+        Value::Other(
+            "NAME { ADDRESS[-LAST|/LENGTH] [PORT]|fwmark MARK [inet|inet6] … }",
+            Config::server_group,
+        ),
+    )
+    .tier(2),
     Root::new(
         "include",
         "Reads the files that match a pattern.",
@@ -178,5 +188,4 @@ pub(in crate::config) const ROOT: &[Root] = &[
     Root::not_yet("net_namespace", 2),
     Root::not_yet("net_namespace_ipvs", 3),
     Root::not_yet("use_pid_dir", 3),
-    Root::not_yet("virtual_server_group", 2),
 ];

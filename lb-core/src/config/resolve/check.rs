@@ -140,7 +140,7 @@ impl Socket {
         match keyword {
             "connect_ip" | "bindto" => {
                 let text = context.value(line, "an address");
-                let value = text.and_then(|text| context.address(text));
+                let value = text.and_then(|text| context.address_without_prefix(text));
                 let slot = if keyword == "bindto" {
                     &mut self.source_ip
                 } else {

@@ -22,11 +22,22 @@ pub(super) fn destinations(
     family: AddressFamily,
 ) -> RouterConfigBuilder {
     let unicast = &instance.unicast;
+    let mut peers = 0;
     for peer in &unicast.peers {
-        builder = builder.peer(peer.value.clone());
+        if AddressFamily::for_address(peer.value.address) == family {
+            builder = builder.peer(peer.value.clone());
+            peers += 1;
+            continue;
+        }
+        let message = format!(
+            "{} cannot be a peer of a router with {family} addresses",
+            peer.value.address
+        );
+        let finding = Diagnostic::error(peer.span, message);
+        context.findings.push(finding.label("ignored"));
     }
     if let Some(hop_limit) = unicast.hop_limit {
-        if unicast.peers.is_empty() {
+        if peers == 0 {
             let finding =
                 Diagnostic::warning(hop_limit.span, "`unicast_ttl` without unicast peers");
             context.findings.push(finding.label("ignored"));
@@ -35,8 +46,13 @@ pub(super) fn destinations(
             builder = builder.unicast_hop_limit(u8::try_from(hop_limit.value).unwrap_or(u8::MAX));
         }
     }
-    if let Some(check) = unicast.check_source.or(global.check_unicast_source) {
-        builder = builder.check_unicast_source(check.value);
+    if peers > 0 {
+        if let Some(check) = unicast.check_source.or(global.check_unicast_source) {
+            builder = builder.check_unicast_source(check.value);
+        }
+    } else if let Some(check) = unicast.check_source {
+        let finding = Diagnostic::warning(check.span, "`check_unicast_src` without unicast peers");
+        context.findings.push(finding.label("ignored"));
     }
     let global = match family {
         AddressFamily::Ipv4 => global.vrrp.group4,
@@ -46,7 +62,7 @@ pub(super) fn destinations(
         .group
         .and_then(|at| fitting(context, at, unicast, family));
     if let Some(group) = own.or(global)
-        && unicast.peers.is_empty()
+        && peers == 0
     {
         builder = builder.group(group.value);
     }

@@ -8,8 +8,9 @@ use lb_vrrp::{CarrierDelay, LinkPoll, RouterConfig};
 use super::Config;
 use crate::config::Diagnostic;
 use crate::config::line::{At, Context};
+use crate::config::track::Kind;
 use crate::config::value::in_seconds;
-use crate::model::VrrpInstance;
+use crate::model::{Model, VrrpInstance};
 
 /// Delays that end before a backup would miss the master whose carrier is lost.
 pub(super) fn delays(
@@ -66,4 +67,45 @@ fn longest(config: &RouterConfig) -> Duration {
     let adverts = u32::from(config.down_timer_adverts().get() - 1);
     let skew = Duration::from_micros(u64::try_from(interval.as_micros() / 256).unwrap_or(0));
     (interval * adverts).saturating_sub(skew)
+}
+
+/// The interfaces that the file names and that have to exist when it is used: those of instances, of their
+/// addresses, and those that are tracked; none with `dynamic_interfaces`.
+pub(super) fn named(config: &Config, model: &Model) -> Vec<At<String>> {
+    if config.global.vrrp.dynamic_interfaces.is_some() {
+        return Vec::new();
+    }
+    let routers = model.routers.iter();
+    let vmacs: Vec<_> = routers
+        .filter_map(|router| router.spec.vmac.as_ref())
+        .collect();
+    let is_vmac = |name: &str| {
+        let mut vmacs = vmacs.iter();
+        vmacs.any(|vmac| match vmac.name.as_deref() {
+            Some(own) => own == name,
+            None => name.starts_with(&vmac.prefix),
+        })
+    };
+    let mut named: Vec<At<String>> = Vec::new();
+    let mut add = |name: &str, span| {
+        let known = named.iter().any(|at| at.value == name);
+        if !known && !is_vmac(name) {
+            named.push(At::new(name.to_owned(), span));
+        }
+    };
+    for instance in &config.instances {
+        if let Some(interface) = &instance.interface {
+            add(&interface.value, interface.span);
+        }
+        for address in instance.addresses.iter().chain(&instance.excluded) {
+            if let Some(name) = &address.value.interface {
+                add(name, address.span);
+            }
+        }
+        let tracked = instance.tracked.iter();
+        for track in tracked.filter(|track| track.kind == Kind::Interface) {
+            add(&track.name.value, track.name.span);
+        }
+    }
+    named
 }

@@ -7,13 +7,17 @@ mod check;
 mod destination;
 mod global;
 mod links;
+mod notify;
 mod router;
 mod routing;
 mod server;
+mod server_group;
 mod statics;
 mod strict;
 mod tracking;
 mod vmac;
+
+pub(super) use self::notify::KnownScripts;
 
 use lb_check::ScriptRules;
 use lb_vrrp::{CarrierDelay, LinkPoll};
@@ -26,6 +30,7 @@ use super::instance::InstanceConfig;
 use super::keyword::{ROOT, read_line};
 use super::keywords::Level;
 use super::line::{At, Context};
+use super::server_group::ServerGroupConfig;
 use super::source::Span;
 use super::statics::StaticsConfig;
 use super::track::GroupConfig;
@@ -46,11 +51,17 @@ pub(in crate::config) struct Config {
     /// The blocks `virtual_server`, each of which is read when it is resolved: ten thousand of them
     /// are not kept in two forms.
     pub(in crate::config) servers: Vec<NodeId>,
+    pub(in crate::config) server_groups: Vec<ServerGroupConfig>,
     pub(in crate::config) statics: StaticsConfig,
 }
 
-/// Reads the whole tree. The model is what a lenient reading makes of it.
-pub(super) fn resolve(context: &mut Context<'_>, host: &str, login: &str) -> Model {
+/// Reads the whole tree. The model is what a lenient reading makes of it; the interfaces are those that
+/// have to exist.
+pub(super) fn resolve(
+    context: &mut Context<'_>,
+    host: &str,
+    login: &str,
+) -> (Model, Vec<At<String>>) {
     let config = config(context);
     let mut known = tracking::known(context, &config);
     let mut routing = routing::Routing::new(&config.global);
@@ -69,8 +80,9 @@ pub(super) fn resolve(context: &mut Context<'_>, host: &str, login: &str) -> Mod
     model.global.vrrp.carrier_delays = links::delays(context, &config, &model.routers);
     model.global.vrrp.link_polls = links::polls(&config);
     global::sync_daemon(context, &config.global, &mut model);
+    let interfaces = links::named(&config, &model);
     let checked = Model::builder().from(model);
-    match checked.build() {
+    let model = match checked.build() {
         Ok(model) => model,
         // Rules that a lenient reading can repair were reported above, with their places.
         Err(errors) => {
@@ -81,7 +93,8 @@ pub(super) fn resolve(context: &mut Context<'_>, host: &str, login: &str) -> Mod
             }
             Model::default()
         }
-    }
+    };
+    (model, interfaces)
 }
 
 fn config(context: &mut Context<'_>) -> Config {
@@ -114,6 +127,23 @@ impl Config {
             return;
         }
         self.instances.push(instance);
+    }
+
+    /// Reads a `virtual_server_group`; of two with one name the first holds.
+    pub(in crate::config) fn server_group(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let Some(group) = ServerGroupConfig::read(context, line) else {
+            return;
+        };
+        let mut groups = self.server_groups.iter();
+        if let Some(first) = groups.find(|first| first.name.value == group.name.value) {
+            let message = format!("a second `virtual_server_group {}`", group.name.value);
+            let finding = Diagnostic::error(group.name.span, message)
+                .silent()
+                .note_at(first.name.span, "the first one holds, this one is skipped");
+            context.findings.push(finding);
+            return;
+        }
+        self.server_groups.push(group);
     }
 
     pub(in crate::config) fn object(

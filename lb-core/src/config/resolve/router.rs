@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Virtual routers.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use lb_vrrp::spec::SpecError;
 use lb_vrrp::{
-    AddressFamily, AdvertInterval, DownTimerAdverts, Priority, RouterConfig, Version, Vrid,
+    AddressFamily, AdvertInterval, ConfigError, DownTimerAdverts, Priority, RouterConfig, Version,
+    Vrid,
 };
 
 use super::Config;
 use super::announcements::announcements;
 use super::authentication::proof;
 use super::destination::{checksum, destinations, source};
+use super::notify;
 use super::routing::Routing;
 use super::strict::Strict;
 use super::tracking::{Known, tracked};
@@ -21,6 +22,7 @@ use crate::config::Diagnostic;
 use crate::config::global::GlobalConfig;
 use crate::config::instance::InstanceConfig;
 use crate::config::line::{At, Context};
+use crate::config::source::Span;
 use crate::config::value::in_seconds;
 use crate::model::{ModelError, RouterSpec, VirtualAddress, VrrpInstance};
 
@@ -48,6 +50,7 @@ pub(super) fn routers(
         routing.read(context, instance, spec);
         vmacs.read(context, instance, spec);
         spec.ignores_interface = instance.ignores_interface.is_some();
+        router.notify = notify::router(context, config, &instance.name.value, &instance.notify);
         if let (Some(at), Some(first)) = (&instance.sync_daemon_interface, sync) {
             context.findings.push(
                 Diagnostic::warning(at.span, "a second sync daemon is asked for")
@@ -69,43 +72,32 @@ fn router(
     instance: &InstanceConfig,
 ) -> Option<VrrpInstance> {
     let name = &instance.name.value;
-    let missing = |what: &str| {
-        let message = format!("`vrrp_instance {name}` has no `{what}`");
-        Diagnostic::error(instance.span, message).fatal()
-    };
     let vrid = instance
         .vrid
         .and_then(|at| Vrid::new(u8::try_from(at.value).ok()?).ok());
     if vrid.is_none() {
-        context.findings.push(missing("virtual_router_id"));
+        require(context, instance, "virtual_router_id");
     }
     if instance.interface.is_none() {
-        context.findings.push(missing("interface"));
+        require(context, instance, "interface");
     }
     let addresses = one_family(context, instance);
-    let Some(first) = addresses.first() else {
-        let finding = missing("virtual_ipaddress");
-        context.findings.push(match instance.no_addresses {
-            None => finding,
-            Some(at) => finding
-                .note_at(at.span, "`no_virtual_ipaddress` is not supported")
-                .note(
-                    "an advert without an address is not valid (RFC 9568, erratum 8299): name one",
-                ),
-        });
-        return None;
-    };
-    let (vrid, interface) = (vrid?, instance.interface.as_ref()?);
-    let version = version(context, global, instance, first.value.address);
+    let family = family(instance, &addresses);
+    let version = version(context, global, instance, family);
     let priority = priority(context, instance);
     let strict = Strict::for_instance(global, instance);
+    if addresses.is_empty() {
+        allow_none(context, instance, strict, version)?;
+    }
+    let (vrid, interface) = (vrid?, instance.interface.as_ref()?);
     let mut builder = RouterConfig::builder(vrid)
         .version(version)
         .priority(priority)
         .interval(interval(context, version, instance))
         .preempt(preempt(context, instance))
         .authentication(proof(context, version, strict, instance)?)
-        .addresses(addresses.iter().map(|at| at.value.address));
+        .addresses(addresses.iter().map(|at| at.value.address))
+        .without_addresses();
     let switch =
         |own: Option<At<bool>>, global: Option<At<bool>>| own.or(global).map(|at| at.value);
     if let Some(silent) = switch(instance.lower_prio_no_advert, global.lower_prio_no_advert) {
@@ -119,7 +111,6 @@ fn router(
         builder = builder.farewell(farewell);
     }
     builder = checksum(context, builder, global, instance, version);
-    let family = AddressFamily::for_address(first.value.address);
     builder = destinations(context, builder, global, instance, family);
     if let Some(limit) = sticky(context, strict, instance) {
         builder = builder.sticky(limit);
@@ -143,15 +134,17 @@ fn router(
     if let Some(accept) = instance.accept {
         builder = builder.accept(accept.value);
     }
-    if strict.allows_first(context, first) {
+    let first = addresses.first();
+    if first.is_none_or(|first| strict.allows_first(context, first)) {
         builder = strict.apply(context, builder, version, instance);
     }
     let config = match builder.build() {
         Ok(config) => config,
         Err(error) => {
-            context
-                .findings
-                .push(Diagnostic::error(first.span, error.to_string()).fatal());
+            let span = place_of(instance, &error);
+            let span = span.unwrap_or_else(|| first.map_or(instance.span, |first| first.span));
+            let finding = Diagnostic::error(span, error.to_string());
+            context.findings.push(finding.fatal());
             return None;
         }
     };
@@ -162,7 +155,8 @@ fn router(
             .find(|at| at.value.address == excluded.value.address);
         if let Some(first) = doubled {
             let message = format!("address {} is given twice", excluded.value.address);
-            let finding = Diagnostic::error(excluded.span, message);
+            let finding = Diagnostic::warning(excluded.span, message).silent();
+            let finding = finding.label("ignored");
             context
                 .findings
                 .push(finding.note_at(first.span, "it is already given here"));
@@ -187,6 +181,87 @@ fn router(
     router.sync_daemon_interface = sync_daemon.map(|at| at.value.clone());
     router.smtp_alert = global.alerts_of_routers(instance.smtp_alert);
     Some(router)
+}
+
+/// Reports a missing setting, unless a mistake in its line has been reported. keepalived ends either way.
+fn require(context: &mut Context<'_>, instance: &InstanceConfig, keyword: &str) {
+    let mut lines = context.lines(instance.block);
+    if let Some(line) = lines.find(|line| context.keyword(*line).0 == keyword)
+        && context.findings.make_fatal(context.tree.line_span(line))
+    {
+        return;
+    }
+    let name = &instance.name.value;
+    let message = format!("`vrrp_instance {name}` has no `{keyword}`");
+    let finding = Diagnostic::error(instance.span, message);
+    context.findings.push(finding.fatal());
+}
+
+/// Reports an instance without addresses: VRRPv2 allows it, for its notifications. None where that ends
+/// keepalived.
+fn allow_none(
+    context: &mut Context<'_>,
+    instance: &InstanceConfig,
+    strict: Strict,
+    version: Version,
+) -> Option<()> {
+    let name = &instance.name.value;
+    let message = format!("`vrrp_instance {name}` has no `virtual_ipaddress`");
+    if version == Version::V2 && !strict.is_on() {
+        if instance.no_addresses.is_none() {
+            let finding = Diagnostic::warning(instance.span, message);
+            let label = "it takes part in elections, and holds no address";
+            context.findings.push(finding.label(label));
+        }
+        return Some(());
+    }
+    let finding = Diagnostic::error(instance.span, message).fatal();
+    context.findings.push(match instance.no_addresses {
+        None => finding,
+        Some(at) => finding
+            .note_at(at.span, "`no_virtual_ipaddress` is for VRRP version 2")
+            .note("an advert without an address is not valid (RFC 9568, erratum 8299): name one"),
+    });
+    None
+}
+
+/// The family of the addresses; without them that of the source or the peers.
+fn family(instance: &InstanceConfig, addresses: &[&At<VirtualAddress>]) -> AddressFamily {
+    let own = addresses.first().map(|first| first.value.address);
+    let source = || instance.unicast.source.map(|at| at.value);
+    let peer = || {
+        instance
+            .unicast
+            .peers
+            .first()
+            .map(|peer| peer.value.address)
+    };
+    let address = own.or_else(source).or_else(peer);
+    address.map_or(AddressFamily::Ipv4, AddressFamily::for_address)
+}
+
+/// The place of the setting that breaks a rule, where the rule is about one.
+fn place_of(instance: &InstanceConfig, error: &ConfigError) -> Option<Span> {
+    match error {
+        ConfigError::PeerFamily { address, .. }
+        | ConfigError::PeerAddress { address }
+        | ConfigError::PeerTwice { address }
+        | ConfigError::PeerHopLimits { address, .. } => {
+            let mut peers = instance.unicast.peers.iter();
+            let peer = peers.find(|peer| peer.value.address == *address)?;
+            Some(peer.span)
+        }
+        ConfigError::VirtualAddress { address } => {
+            let mut addresses = instance.addresses.iter();
+            let at = addresses.find(|at| at.value.address == *address)?;
+            Some(at.span)
+        }
+        ConfigError::Group { .. } => instance.unicast.group.map(|at| at.span),
+        ConfigError::PreemptDelay { .. } | ConfigError::PreemptDelayWithoutPreempt => {
+            instance.preempt_delay.map(|at| at.span)
+        }
+        _ => None,
+    }
 }
 
 /// Places a rule that [`build`](crate::model::ModelBuilder::build) found broken at the lines that
@@ -238,9 +313,9 @@ fn version(
     context: &mut Context<'_>,
     global: &GlobalConfig,
     instance: &InstanceConfig,
-    first: IpAddr,
+    family: AddressFamily,
 ) -> Version {
-    if first.is_ipv6() {
+    if family == AddressFamily::Ipv6 {
         if let Some(at) = instance.version.filter(|at| at.value != 3) {
             context.error(
                 at.span,
@@ -264,7 +339,8 @@ fn priority(context: &mut Context<'_>, instance: &InstanceConfig) -> Priority {
     }
     match instance.master {
         Some(at) if at.value => {
-            let finding = Diagnostic::warning(at.span, "`state MASTER` without `priority`");
+            let finding =
+                Diagnostic::warning(at.span, "`state MASTER` without `priority`").silent();
             context
                 .findings
                 .push(finding.label("makes the priority 255, the address owner's"));

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use lb_ipvs::{
@@ -12,29 +13,36 @@ use lb_ipvs::{
 
 use super::Config;
 use super::check;
+use super::notify;
+use super::server_group::Groups;
 use crate::config::Diagnostic;
 use crate::config::global::GlobalConfig;
 use crate::config::line::{At, Context};
 use crate::config::real::RealServerConfig;
 use crate::config::server::{Endpoint, Entrance, VirtualServerConfig};
 use crate::config::source::Span;
-use crate::model::{RealServer, VirtualServer};
+use crate::model::{RealServer, ServiceGroup, VirtualServer};
 
 const DELAY_LOOP: Duration = Duration::from_secs(60);
 
 pub(super) fn virtual_servers(context: &mut Context<'_>, config: &Config) -> Vec<VirtualServer> {
     let mut seen: HashMap<ServiceKey, Span> = HashMap::with_capacity(config.servers.len());
     let mut servers = Vec::with_capacity(config.servers.len());
+    let mut groups = Groups::new(&config.server_groups);
     for block in &config.servers {
-        let Some(written) = VirtualServerConfig::read(context, *block) else {
+        let written = VirtualServerConfig::read(context, *block);
+        let Some(mut server) = virtual_server(context, &config.global, &written, &groups) else {
             continue;
         };
-        let Some(server) = virtual_server(context, &config.global, &written) else {
+        if server.group.is_some() {
+            if groups.claim(context, &written, &mut seen, &mut server) {
+                servers.push(server);
+            }
             continue;
-        };
+        }
         if let Some(first) = seen.get(&server.service.key) {
             let message = format!("virtual server {} is given twice", server.name());
-            let finding = Diagnostic::error(written.span, message);
+            let finding = Diagnostic::error(written.span, message).silent();
             context
                 .findings
                 .push(finding.note_at(*first, "the first one holds, this one is skipped"));
@@ -50,12 +58,19 @@ fn virtual_server(
     context: &mut Context<'_>,
     global: &GlobalConfig,
     written: &VirtualServerConfig,
+    groups: &Groups<'_>,
 ) -> Option<VirtualServer> {
-    if !written.valid {
-        let key = ServiceKey::tcp(SocketAddr::from(([0, 0, 0, 0], 1)));
+    let keys = match written.entrance {
+        _ if !written.valid => Vec::new(),
+        Entrance::Address { ip, port } => vec![address_key(context, written, ip, port)],
+        Entrance::Mark(mark) => vec![mark_key(context, written, mark)],
+        Entrance::Group => groups.keys(context, written),
+    };
+    let Some(key) = keys.first().copied() else {
+        // Its blocks are read for further mistakes.
         let method = ForwardingMethod::Masquerade;
         let place = Place {
-            key,
+            keys: Vec::new(),
             name: String::new(),
             method,
             written,
@@ -65,9 +80,8 @@ fn virtual_server(
             place.real_server(context, real);
         }
         return None;
-    }
-    let service = service(context, written);
-    let key = service.key;
+    };
+    let service = service(context, written, &keys)?;
     let method = written.method.map_or_else(
         || {
             let needed = written
@@ -88,6 +102,11 @@ fn virtual_server(
         .with_omega(written.omega.is_some_and(|at| at.value))
         .with_inhibit_on_failure(written.inhibit.is_some_and(|at| at.value))
         .with_sorry_server_inhibit(written.sorry_inhibit);
+    if let Some(name) = &written.group {
+        let group = ServiceGroup::new(name.value.as_str());
+        let further = keys.iter().skip(1);
+        server = server.with_group(further.copied().fold(group, ServiceGroup::with_service));
+    }
     let alert = written
         .smtp_alert
         .or(global.smtp_alert_checker)
@@ -95,12 +114,12 @@ fn virtual_server(
     server.smtp_alert = alert.is_some_and(|at| at.value);
     if let Some(sorry) = &written.sorry_server {
         let method = written.sorry_method.map_or(method, |at| at.value);
-        let address = destination(context, key, &sorry.value, method, sorry.span);
+        let address = destination(context, &keys, written, &sorry.value, method, sorry.span);
         server.sorry_server =
             address.map(|address| Destination::new(address).with_forwarding(method));
     }
     let place = Place {
-        key,
+        keys,
         name: server.name(),
         method,
         written,
@@ -111,7 +130,9 @@ fn virtual_server(
         let Some(real_server) = place.real_server(context, real) else {
             continue;
         };
-        let address = real_server.destination.address;
+        let address = server
+            .destination_for(key, &real_server.destination)
+            .address;
         if let Some(first) = seen.get(&address) {
             let finding = Diagnostic::error(real.span, "this real server is given twice");
             context
@@ -131,11 +152,12 @@ fn virtual_server(
     }
     server.real_servers.shrink_to_fit();
     quorum(context, written, &mut server);
+    server.notify = notify::server(context, &global.script_rules, &written.notify);
     Some(server)
 }
 
 /// Reports the value assumed for a missing setting; a setting with a mistake has been reported.
-fn assumed(
+pub(super) fn assumed(
     context: &mut Context<'_>,
     written: &VirtualServerConfig,
     keywords: &[&str],
@@ -154,43 +176,12 @@ fn assumed(
         .push(finding.label(format!("{value} is assumed")));
 }
 
-fn service(context: &mut Context<'_>, written: &VirtualServerConfig) -> Service {
-    let key = match written.entrance {
-        Entrance::Address { ip, port } => {
-            let protocol = written.protocol.map_or_else(
-                || {
-                    assumed(context, written, &["protocol"], "UDP");
-                    Protocol::Udp
-                },
-                |at| at.value,
-            );
-            if let Some(family) = written.family {
-                context.findings.push(
-                    Diagnostic::warning(family.span, "`ip_family` is for `fwmark` services")
-                        .label("ignored"),
-                );
-            }
-            ServiceKey::Address {
-                protocol,
-                address: SocketAddr::new(ip, port),
-            }
-        }
-        Entrance::Mark(mark) => {
-            if let Some(protocol) = written.protocol {
-                context.findings.push(
-                    Diagnostic::warning(protocol.span, "a `fwmark` service has no protocol")
-                        .label("ignored"),
-                );
-            }
-            let first = written
-                .real_servers
-                .iter()
-                .find(|real| real.valid)
-                .map(|real| family(real.endpoint.ip));
-            let family = written.family.map(|at| at.value).or(first);
-            ServiceKey::firewall_mark(mark, family.unwrap_or(AddressFamily::Ipv4))
-        }
-    };
+fn service(
+    context: &mut Context<'_>,
+    written: &VirtualServerConfig,
+    keys: &[ServiceKey],
+) -> Option<Service> {
+    let key = *keys.first()?;
     let scheduler = written
         .scheduler
         .as_ref()
@@ -201,14 +192,24 @@ fn service(context: &mut Context<'_>, written: &VirtualServerConfig) -> Service 
         });
     let mut service = Service::new(key, scheduler).with_flags(written.flags);
     one_packet(context, written, &mut service);
-    let portless = key.address().is_some_and(|address| address.port() == 0);
+    let portless = keys
+        .iter()
+        .filter_map(ServiceKey::address)
+        .any(|address| address.port() == 0);
     let timeout = written.persistence.map(|at| at.value);
+    if portless && timeout.is_none() && written.granularity.is_none() {
+        let message = "a service for every port must be persistent";
+        let finding = Diagnostic::warning(written.span, message);
+        let seconds = Persistence::DEFAULT_TIMEOUT.as_secs();
+        let label = format!("`persistence_timeout {seconds}` is assumed");
+        context.findings.push(finding.label(label));
+    }
     if timeout.is_some() || written.granularity.is_some() || portless {
         let timeout = timeout.unwrap_or(Persistence::DEFAULT_TIMEOUT);
         service = service.with_persistence(Persistence::new(timeout));
     }
     if let Some(mask) = written.granularity {
-        if mask.value.family() == key.family() {
+        if keys.iter().any(|key| key.family() == mask.value.family()) {
             service = service.with_netmask(mask.value);
         } else {
             context.error(
@@ -220,7 +221,54 @@ fn service(context: &mut Context<'_>, written: &VirtualServerConfig) -> Service 
     if let Some(engine) = &written.engine {
         service = service.with_persistence_engine(engine.value.clone());
     }
-    service
+    Some(service)
+}
+
+/// The key of a service that is written as an address.
+fn address_key(
+    context: &mut Context<'_>,
+    written: &VirtualServerConfig,
+    ip: IpAddr,
+    port: u16,
+) -> ServiceKey {
+    let protocol = written.protocol.map_or_else(
+        || {
+            assumed(context, written, &["protocol"], "UDP");
+            Protocol::Udp
+        },
+        |at| at.value,
+    );
+    if let Some(family) = written.family {
+        context.findings.push(
+            Diagnostic::warning(family.span, "`ip_family` is for `fwmark` services")
+                .label("ignored"),
+        );
+    }
+    ServiceKey::Address {
+        protocol,
+        address: SocketAddr::new(ip, port),
+    }
+}
+
+/// The key of a service that is written as a firewall mark.
+fn mark_key(
+    context: &mut Context<'_>,
+    written: &VirtualServerConfig,
+    mark: NonZeroU32,
+) -> ServiceKey {
+    if let Some(protocol) = written.protocol {
+        context.findings.push(
+            Diagnostic::warning(protocol.span, "a `fwmark` service has no protocol")
+                .label("ignored"),
+        );
+    }
+    let first = written
+        .real_servers
+        .iter()
+        .find(|real| real.valid)
+        .map(|real| family(real.endpoint.ip));
+    let family = written.family.map(|at| at.value).or(first);
+    ServiceKey::firewall_mark(mark, family.unwrap_or(AddressFamily::Ipv4))
 }
 
 /// Only UDP and marks are scheduled packet by packet.
@@ -239,38 +287,51 @@ fn one_packet(context: &mut Context<'_>, written: &VirtualServerConfig, service:
     }
 }
 
-const fn family(ip: IpAddr) -> AddressFamily {
+pub(super) const fn family(ip: IpAddr) -> AddressFamily {
     match ip {
         IpAddr::V4(_) => AddressFamily::Ipv4,
         IpAddr::V6(_) => AddressFamily::Ipv6,
     }
 }
 
-/// Where the kernel sends packets: the port may differ from the service's only with NAT.
+/// Where the kernel sends packets: the port may differ from the service's only with NAT. In a group it
+/// is the written one, from which [`VirtualServer::destination_for`] makes that of each service.
 fn destination(
     context: &mut Context<'_>,
-    key: ServiceKey,
+    keys: &[ServiceKey],
+    written: &VirtualServerConfig,
     endpoint: &Endpoint,
     method: ForwardingMethod,
     place: Span,
 ) -> Option<SocketAddr> {
-    if family(endpoint.ip) != key.family() && !matches!(method, ForwardingMethod::Tunnel(_)) {
+    let tunnel = matches!(method, ForwardingMethod::Tunnel(_));
+    if !tunnel && keys.iter().any(|key| family(endpoint.ip) != key.family()) {
         let finding = Diagnostic::error(place, "not of the virtual server's address family");
         context
             .findings
             .push(finding.note("only tunnels lead from one family to the other"));
         return None;
     }
-    let service = key.address().map_or(0, |address| address.port());
+    if written.group.is_some() {
+        let port = endpoint.port.map_or(0, |port| port.value);
+        return Some(SocketAddr::new(endpoint.ip, port));
+    }
+    let address = keys.first().and_then(ServiceKey::address);
+    let service = address.map_or(0, |address| address.port());
     let port = match endpoint.port {
         Some(port) if port.value != service && method != ForwardingMethod::Masquerade => {
-            // A mark stands for every port: what is written is only where checks go.
-            if key.address().is_some() {
-                context.findings.push(
-                    Diagnostic::warning(port.span, "only NAT can change the port")
-                        .label(format!("the virtual server's port {service} is used")),
-                );
-            }
+            let (message, label) = match address {
+                Some(_) => (
+                    "only NAT can change the port",
+                    format!("the virtual server's port {service} is used"),
+                ),
+                None => (
+                    "a firewall mark stands for every port",
+                    "checks go to this port".to_owned(),
+                ),
+            };
+            let finding = Diagnostic::warning(port.span, message);
+            context.findings.push(finding.label(label));
             service
         }
         Some(port) => port.value,
@@ -307,11 +368,20 @@ fn quorum(context: &mut Context<'_>, written: &VirtualServerConfig, server: &mut
     );
     server.quorum = quorum;
     server.hysteresis = hysteresis;
+    let needed = u64::from(quorum) + u64::from(hysteresis);
+    if needed > u64::from(total) {
+        let span = written.hysteresis.map_or(written.span, |at| at.span);
+        let message = format!("a lost quorum is regained at a weight of {needed}");
+        let finding = Diagnostic::warning(span, message).silent();
+        let label = format!("the real servers have {total} in all");
+        context.findings.push(finding.label(label));
+    }
 }
 
 /// What the real servers of one virtual server share.
 pub(super) struct Place<'c> {
-    pub(super) key: ServiceKey,
+    /// The keys of all services.
+    keys: Vec<ServiceKey>,
     pub(super) name: String,
     method: ForwardingMethod,
     pub(super) written: &'c VirtualServerConfig,
@@ -326,7 +396,8 @@ impl Place<'_> {
     ) -> Option<RealServer> {
         let defaults = real.defaults.or(&self.written.checks);
         // A check connects to the port of the file; the port in the kernel may differ.
-        let service = self.key.address().map_or(0, |address| address.port());
+        let mut addresses = self.keys.iter().filter_map(ServiceKey::address);
+        let service = addresses.next().map_or(0, |address| address.port());
         let port = real.endpoint.port.map_or(service, |port| port.value);
         let target = SocketAddr::new(real.endpoint.ip, port);
         // Exactly as many: a filter would make room for four.
@@ -338,18 +409,29 @@ impl Place<'_> {
             return None;
         }
         let method = real.method.map_or(self.method, |at| at.value);
-        let address = destination(context, self.key, &real.endpoint, method, real.span)?;
+        let address = destination(
+            context,
+            &self.keys,
+            self.written,
+            &real.endpoint,
+            method,
+            real.span,
+        )?;
         let weight = real.weight.or(self.written.weight);
         let weight = weight
             .and_then(|at| Weight::new(at.value))
             .unwrap_or(Weight::ONE);
         let value = |at: Option<At<u32>>| at.map_or(0, |at| at.value);
-        let thresholds = Thresholds {
+        let mut thresholds = Thresholds {
             upper: value(real.upper),
             lower: value(real.lower),
         };
         if let Some(lower) = real.lower.filter(|lower| lower.value > thresholds.upper) {
-            context.warning(lower.span, "`lthreshold` above `uthreshold` has no effect");
+            let message = "`lthreshold` above `uthreshold` is refused by the kernel";
+            let finding = Diagnostic::warning(lower.span, message).silent();
+            let note = "without `lthreshold` the limit is three quarters of `uthreshold`";
+            context.findings.push(finding.label("ignored").note(note));
+            thresholds.lower = 0;
         }
         let destination = Destination::new(address)
             .with_forwarding(method)
@@ -365,6 +447,7 @@ impl Place<'_> {
             .with_alpha(defaults.alpha.is_some_and(|at| at.value))
             .with_smtp_alert(alert.is_none_or(|at| at.value));
         server.checks = checks;
+        server.notify = notify::server(context, &self.global.script_rules, &real.notify);
         Some(server)
     }
 }

@@ -24,6 +24,11 @@ impl Strict {
         Self(asked.filter(|at| at.value).map(|at| at.span))
     }
 
+    /// Whether strict mode is asked for.
+    pub(super) const fn is_on(self) -> bool {
+        self.0.is_some()
+    }
+
     /// Whether something may be set; if not, it is reported.
     pub(super) fn allows(self, context: &mut Context<'_>, span: Span, what: &str) -> bool {
         let Some(strict) = self.0 else {
@@ -127,7 +132,8 @@ impl Strict {
                     span,
                     "packets to the virtual addresses are not dropped: there is no packet filter yet",
                 )
-                .label("the addresses accept packets all the same"),
+                .label("the addresses accept packets all the same")
+                .silent(),
             );
         }
     }

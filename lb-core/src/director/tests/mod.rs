@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
+mod groups;
 mod health;
+mod notify;
 mod reload;
 #[cfg(feature = "daemon")]
 mod restore;

@@ -277,6 +277,33 @@ fn no_address() {
     refused(&v3, packet(none), DecodeError::NoAddress.into(), |s| {
         s.address_list_errors
     });
+    // VRRPv2 allows it, between routers without addresses.
+    let none = message(&v2(), |a| a.addresses = AddressList::none());
+    refused(&v2(), packet(&none), DecodeError::NoAddress.into(), |s| {
+        s.address_list_errors
+    });
+}
+
+/// Two routers without addresses elect one of them.
+#[test]
+fn routers_without_addresses_accept_each_other() {
+    let vrid = Vrid::new(51).unwrap();
+    let bare = RouterConfig::builder(vrid).without_addresses();
+    let config = bare.clone().build().unwrap();
+    assert!(config.addresses().is_empty());
+    assert_eq!(config.family(), AddressFamily::Ipv4);
+    assert_eq!(
+        bare.clone().version(Version::V3).build(),
+        Err(ConfigError::NoAddress)
+    );
+    let mut rig = Rig::with(bare.clone(), State::Backup);
+    let sent = message(&bare, |_| {});
+    assert_eq!(sent.len(), 16);
+    rig.router
+        .handle_advertisement(rig.now, packet(&sent))
+        .unwrap();
+    assert_eq!(rig.router.stats().priority_zero_received, 1);
+    assert_eq!(rig.router.stats().address_list_errors, 0);
 }
 
 #[test]
