@@ -58,6 +58,8 @@ pub mod dataplane;
 pub mod director;
 pub mod dump;
 pub mod ledger;
+#[cfg(any(test, feature = "daemon"))]
+mod log_line;
 #[cfg(feature = "mail")]
 pub mod mail;
 pub mod model;

@@ -32,10 +32,10 @@ impl Listening {
 }
 
 impl ControlServer {
-    /// Takes over the listening socket of the old process, which owns the file until [`own_file`].
+    /// Uses the listening socket of the old process, which owns the file until [`own_file`].
     ///
     /// [`own_file`]: Self::own_file
-    pub(crate) fn take_over(socket: OwnedFd, path: &Path) -> Result<Self, ServeError> {
+    pub(crate) fn from_handover(socket: OwnedFd, path: &Path) -> Result<Self, ServeError> {
         let fail = |source| ServeError::Io {
             path: path.to_owned(),
             source,
@@ -76,7 +76,7 @@ pub(crate) async fn request_handover(socket: &Path) -> Result<UnixStream, Client
             .await
             .map_err(broken)?;
         let connection = tokio::spawn(connection.with_upgrades());
-        let mut request = request(Method::POST, "/v1/hand-over");
+        let mut request = request(Method::POST, "/v1/handover");
         let headers = request.headers_mut();
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static(PROTOCOL));

@@ -25,8 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The longest wait for the whole request of a connection.
 const REQUEST: Duration = Duration::from_secs(5);
 
-/// The protocol of the connection after `POST /v1/hand-over`.
-pub(super) const PROTOCOL: &str = "lb-hand-over";
+/// The protocol of the connection after `POST /v1/handover`.
+pub(super) const PROTOCOL: &str = "lb-handover";
 
 /// The control socket could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -160,8 +160,8 @@ async fn answer(request: hyper::Request<Incoming>, requests: &mpsc::Sender<Reque
             Some(Err(reason)) => error(StatusCode::CONFLICT, &reason),
             None => unavailable(),
         },
-        (&Method::POST, "/v1/hand-over") => begin_handover(request, requests),
-        (_, "/v1/status" | "/v1/reload" | "/v1/upgrade" | "/v1/hand-over") => {
+        (&Method::POST, "/v1/handover") => begin_handover(request, requests),
+        (_, "/v1/status" | "/v1/reload" | "/v1/upgrade" | "/v1/handover") => {
             error(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
         }
         (method, path) => match instance_verb(path) {
@@ -190,13 +190,14 @@ fn begin_handover(request: hyper::Request<Incoming>, requests: &mpsc::Sender<Req
             Err(error) => return tracing::debug!(%error, "cannot upgrade the connection from HTTP"),
         };
         match upgraded.downcast::<TokioIo<UnixStream>>() {
-            // Bytes received before the 101 response are of no protocol: refuse the upgrade.
-            Ok(parts) if parts.read_buf.is_empty() => {
-                let request = Request::HandOver(parts.io.into_inner());
+            Ok(parts) => {
+                // The first message may have arrived before the end of HTTP.
+                let ahead = parts.read_buf.to_vec();
+                let request = Request::Handover(parts.io.into_inner(), ahead);
                 // A daemon that stops closes the connection.
                 let _ = tokio::time::timeout(PATIENCE, requests.send(request)).await;
             }
-            _ => tracing::debug!("data before the handover: connection closed"),
+            Err(_) => tracing::debug!("the connection is not of the control socket: closed"),
         }
     });
     let mut response = hyper::Response::new(Full::default());

@@ -97,8 +97,8 @@ impl ControlLock {
         }
     }
 
-    /// Takes over the lock of the old process; the lock is held as long as either process has it.
-    pub(crate) fn take_over(lock: OwnedFd, socket: &Path) -> Result<Self, LockError> {
+    /// Uses the lock of the old process; the lock is held as long as either process has it.
+    pub(crate) fn from_handover(lock: OwnedFd, socket: &Path) -> Result<Self, LockError> {
         let path = lock_path(socket);
         let file = File::from(lock);
         let io = |source| LockError::Io {
@@ -208,7 +208,7 @@ mod tests {
         assert!(!first.is_in_place().unwrap());
         let second = ControlLock::acquire(&socket).unwrap();
         assert!(second.is_in_place().unwrap());
-        assert!(ControlLock::take_over(first.duplicate().unwrap(), &socket).is_err());
+        assert!(ControlLock::from_handover(first.duplicate().unwrap(), &socket).is_err());
     }
 
     #[test]

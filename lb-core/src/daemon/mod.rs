@@ -27,6 +27,7 @@
 mod addresses;
 mod checks;
 mod command;
+mod director_log;
 mod dump;
 mod error;
 mod handover;
@@ -48,6 +49,7 @@ mod stop;
 mod stop_delay;
 mod supervise;
 mod vrrp;
+mod vrrp_log;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

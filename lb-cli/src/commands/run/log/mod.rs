@@ -8,13 +8,22 @@ mod queue;
 mod stream;
 mod syslog;
 
+use std::fmt;
 use std::io::{self, Write};
 use std::panic;
 use std::path::Path;
 
-use tracing::{Level, Metadata, Subscriber, level_filters::LevelFilter};
+use tracing::{Event, Level, Metadata, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
-    Layer, filter::Targets, fmt::MakeWriter, layer::SubscriberExt, registry::LookupSpan,
+    Layer,
+    filter::Targets,
+    fmt::{
+        FmtContext, FormatEvent, FormatFields, MakeWriter,
+        format::Writer,
+        time::{FormatTime as _, SystemTime},
+    },
+    layer::SubscriberExt,
+    registry::LookupSpan,
     util::SubscriberInitExt,
 };
 
@@ -107,8 +116,8 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     tracing_subscriber::fmt::layer()
-        .with_target(false)
         .with_ansi(false)
+        .event_format(Line { is_prefixed: true })
         .with_writer(queue)
         .with_filter(levels)
 }
@@ -119,10 +128,8 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     tracing_subscriber::fmt::layer()
-        .with_target(false)
         .with_ansi(false)
-        .without_time()
-        .with_level(false)
+        .event_format(Line { is_prefixed: false })
         .with_writer(queue)
         .with_filter(levels)
 }
@@ -138,6 +145,34 @@ fn report_panics(queues: Vec<Queue>) {
             });
         }
     }));
+}
+
+/// The format of a message: one line with the text and its fields. Spans are left out, because the text
+/// names the virtual router or the virtual server as in keepalived's log.
+#[derive(Debug)]
+struct Line {
+    /// Whether time and level precede the text; the system's log adds its own.
+    is_prefixed: bool,
+}
+
+impl<S, N> FormatEvent<S, N> for Line
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        if self.is_prefixed {
+            SystemTime.format_time(&mut writer)?;
+            write!(writer, " {:>5} ", event.metadata().level())?;
+        }
+        context.format_fields(writer.by_ref(), event)?;
+        writeln!(writer)
+    }
 }
 
 /// Reads `RUST_LOG`; an invalid value counts as unset. Regular expressions are left out: they would be

@@ -5,12 +5,11 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Duration;
 
-use lb_vrrp::driver::{DriverOptions, Offer};
+use lb_vrrp::driver::DriverOptions;
+use lb_vrrp::driver::handover::{HandoverError, Receiver};
 use lb_vrrp::spec::Configuration;
-use tokio::net::UnixStream;
 
-use super::documents::{Answer, FORMAT, Hello, Phase};
-use super::{UpgradeError, frame};
+use super::UpgradeError;
 use crate::control::{self, ClientError, ControlServer};
 use crate::director::Known;
 
@@ -18,8 +17,6 @@ use super::super::error::RunError;
 use super::super::lock::ControlLock;
 use super::super::routers::Routers;
 
-/// Time limit for an answer of the old process.
-const ANSWER: Duration = Duration::from_secs(10);
 /// Time limit for the old process to finish its changes of the table.
 const END: Duration = Duration::from_secs(70);
 
@@ -39,11 +36,9 @@ pub(in crate::daemon) struct Claim {
 /// A running daemon that has offered a handover.
 #[derive(Debug)]
 pub(in crate::daemon) struct OldProcess {
-    stream: UnixStream,
-    pid: u32,
+    offer: Receiver,
     lock: OwnedFd,
     socket: OwnedFd,
-    routers: Option<Offer>,
     known: Known,
 }
 
@@ -57,79 +52,68 @@ impl OldProcess {
             Err(ClientError::Connect { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let hello = Hello {
-            format: FORMAT,
-            pid: std::process::id(),
-        };
-        frame::send(&stream, &hello, &[], ANSWER).await?;
-        let (answer, descriptors) = frame::receive(&stream, ANSWER).await?;
-        let (pid, routers, known) = match answer {
-            Answer::Offer {
-                pid,
-                routers,
-                known,
-            } => (pid, routers, known),
-            Answer::Refused { reason } => return Err(UpgradeError::Refused { reason }),
-        };
-        let mut descriptors = descriptors.into_iter();
+        let mut offer = Receiver::request(stream).await?;
+        let mut descriptors = offer.take_descriptors().into_iter();
         let (Some(lock), Some(socket)) = (descriptors.next(), descriptors.next()) else {
-            return Err(UpgradeError::Gone);
+            return Err(UpgradeError::NoSocket);
         };
-        let routers = routers.map(|document| Offer::new(document, descriptors.collect()));
-        tracing::info!(pid, "taking over from a running daemon");
+        let known = serde_json::from_str(offer.document())?;
+        tracing::info!(pid = offer.pid(), "replacing a running daemon");
         Ok(Some(Self {
-            stream,
-            pid,
+            offer,
             lock,
             socket,
-            routers,
             known,
         }))
     }
 
-    /// Replaces the old process: takes over its virtual routers, if both processes have some, then
-    /// lock, control socket, table and ledger when the old process has released them. After an error
-    /// the old process continues.
+    /// Replaces the old process: continues its virtual routers, if both processes have some, and takes
+    /// lock, control socket, table and ledger when the old process has ended. After an error the old
+    /// process continues.
     pub(in crate::daemon) async fn replace(
-        self,
+        mut self,
         control: &Path,
         routers: Configuration,
         options: DriverOptions,
     ) -> Result<Claim, RunError> {
         // Steps that can fail precede the handover of the routers.
-        let lock = ControlLock::take_over(self.lock, control)?;
-        let server = ControlServer::take_over(self.socket, control)?;
-        let routers = match self.routers {
-            Some(offer) if !routers.is_empty() => {
-                Some(Routers::take_over(offer, routers, options).await?)
-            }
-            _ => None,
+        let lock = ControlLock::from_handover(self.lock, control)?;
+        let server = ControlServer::from_handover(self.socket, control)?;
+        let routers = if self.offer.offers_routers() && !routers.is_empty() {
+            Some(Routers::from_handover(&mut self.offer, routers, options).await?)
+        } else {
+            None
         };
-        let committed = frame::send(&self.stream, &Phase::Committed, &[], ANSWER).await;
-        let done = match committed {
-            Ok(()) => frame::receive(&self.stream, END).await,
+        let pid = self.offer.pid();
+        let ended = match self.offer.confirm_running().await {
+            Ok(()) => self.offer.wait_end(END).await,
             Err(error) => Err(error),
         };
-        let mut last = self.known;
-        match done {
-            Ok((Phase::Done { known }, _)) => last = known,
-            Ok((Phase::Committed, _)) | Err(UpgradeError::Gone) => {}
+        let mut known = self.known;
+        match ended {
+            Ok(document) => match serde_json::from_str(&document) {
+                Ok(last) => known = last,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot decode the last state of the old process")
+                }
+            },
+            Err(HandoverError::Closed) => {}
             // Without routers nothing has been handed over yet.
-            Err(error) if routers.is_none() => return Err(error.into()),
+            Err(error) if routers.is_none() => return Err(UpgradeError::from(error).into()),
             Err(error) => {
-                tracing::warn!(%error, "the old process did not confirm the end of the handover")
+                tracing::warn!(%error, "the old process did not confirm the end of the handover");
             }
         }
         server.own_file();
         if let Err(error) = lock.sign() {
             tracing::warn!(%error, "cannot write the process id into the lock");
         }
-        tracing::info!(pid = self.pid, "took over from the old process");
+        tracing::info!(pid, "replaced the old process");
         Ok(Claim {
             lock,
             server,
             routers,
-            known: last,
+            known,
             is_handover: true,
         })
     }

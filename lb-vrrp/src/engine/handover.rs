@@ -30,10 +30,10 @@ use crate::{
 /// let start = Instant::now();
 /// old.handle_startup(start);
 ///
-/// let handed_over = old.hand_over(start + Duration::from_secs(1));
+/// let handed_over = old.handover_state(start + Duration::from_secs(1));
 /// // Elsewhere, 20 ms later:
 /// let gap = Duration::from_millis(20);
-/// let new = VirtualRouter::take_over(config, &handed_over, start, gap)?;
+/// let new = VirtualRouter::from_handover(config, &handed_over, start, gap)?;
 /// assert_eq!(new.state(), State::Backup);
 /// assert_eq!(new.next_timeout(), Some(start + Duration::from_nanos(2_589_375_000)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -41,7 +41,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
-pub struct HandOver {
+pub struct HandoverState {
     /// Virtual router identifier.
     pub vrid: u8,
     /// Version, 2 or 3.
@@ -63,7 +63,7 @@ pub struct HandOver {
     /// Priority after tracking.
     pub effective_priority: u8,
     /// The timer that runs.
-    pub timer: Option<HandOverTimer>,
+    pub timer: Option<HandoverTimer>,
     /// The master's interval as a backup learned it, in centiseconds.
     pub learned_interval: Option<u16>,
     /// The master, as a backup received it last, and its priority.
@@ -97,11 +97,11 @@ pub struct HandOver {
     pub stats: RouterStats,
 }
 
-/// The timer of a [`HandOver`].
+/// The timer of a [`HandoverState`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
-pub enum HandOverTimer {
+pub enum HandoverTimer {
     /// `Adver_Timer`.
     Advertisement {
         /// Until the next advertisement is due.
@@ -124,9 +124,9 @@ pub enum HandOverTimer {
 /// Why a router cannot be taken over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum HandOverError {
+pub enum HandoverStateError {
     /// VRID, version or family differ: that is another router.
-    #[error("hand-over of router {vrid} (VRRPv{version}, {family}) to another router")]
+    #[error("handover of router {vrid} (VRRPv{version}, {family}) to another router")]
     Identity {
         /// VRID handed over.
         vrid: u8,
@@ -136,10 +136,10 @@ pub enum HandOverError {
         family: AddressFamily,
     },
     /// A value that no router has.
-    #[error("hand-over with an impossible value: {0}")]
+    #[error("handover with an impossible value: {0}")]
     Value(#[from] ConfigError),
     /// A state without its timer, or with another state's.
-    #[error("hand-over in state {state} with the wrong timer")]
+    #[error("handover in state {state} with the wrong timer")]
     Timer {
         /// State handed over.
         state: State,
@@ -147,23 +147,23 @@ pub enum HandOverError {
 }
 
 impl VirtualRouter {
-    /// The router as plain values, for [`take_over`](Self::take_over) in another process. The old
+    /// The router as plain values, for [`from_handover`](Self::from_handover) in another process. The old
     /// process must not drive the router any more after that, and not stop it either: it would
     /// resign.
-    pub fn hand_over(&self, now: Instant) -> HandOver {
+    pub fn handover_state(&self, now: Instant) -> HandoverState {
         let left = |deadline: Instant| deadline.saturating_duration_since(now);
         let plain = |(address, priority): (IpAddr, Priority)| (address, priority.get());
         let advert = self.timers.advert(now);
-        let timer = advert.map(|remaining| HandOverTimer::Advertisement { remaining });
+        let timer = advert.map(|remaining| HandoverTimer::Advertisement { remaining });
         let timer = timer.or_else(|| {
             Some(match self.timers.master_down(now)? {
-                (Wait::Advertisement, remaining) => HandOverTimer::MasterDown { remaining },
+                (Wait::Advertisement, remaining) => HandoverTimer::MasterDown { remaining },
                 (Wait::Resigned { source }, remaining) => {
-                    HandOverTimer::Resigned { remaining, source }
+                    HandoverTimer::Resigned { remaining, source }
                 }
             })
         });
-        HandOver {
+        HandoverState {
             vrid: self.config.vrid().get(),
             version: self.config.version().number(),
             primary: self.primary,
@@ -206,13 +206,13 @@ impl VirtualRouter {
     ///
     /// # Errors
     ///
-    /// [`HandOverError`] if the values are not those of a router with this configuration.
-    pub fn take_over(
+    /// [`HandoverStateError`] if the values are not those of a router with this configuration.
+    pub fn from_handover(
         config: RouterConfig,
-        from: &HandOver,
+        from: &HandoverState,
         now: Instant,
         gap: Duration,
-    ) -> Result<Self, HandOverError> {
+    ) -> Result<Self, HandoverStateError> {
         let family = AddressFamily::for_address(from.primary);
         let identity = (from.vrid, from.version, family);
         if identity
@@ -222,7 +222,7 @@ impl VirtualRouter {
                 config.family(),
             )
         {
-            return Err(HandOverError::Identity {
+            return Err(HandoverStateError::Identity {
                 vrid: from.vrid,
                 version: from.version,
                 family,
@@ -257,28 +257,28 @@ impl VirtualRouter {
         router.stats = from.stats;
         let silent = from.silent.unwrap_or_default() + gap;
         router.last_sent = now.checked_sub(silent);
-        let wrong = HandOverError::Timer { state: from.state };
+        let wrong = HandoverStateError::Timer { state: from.state };
         match (from.state, from.timer) {
             (State::Initialize | State::Fault, None) => {}
-            (State::Backup, Some(HandOverTimer::MasterDown { remaining })) => {
+            (State::Backup, Some(HandoverTimer::MasterDown { remaining })) => {
                 let remaining = remaining.saturating_sub(gap);
                 router.timers.start_master_down(now, remaining);
             }
-            (State::Backup, Some(HandOverTimer::Resigned { remaining, source })) => {
+            (State::Backup, Some(HandoverTimer::Resigned { remaining, source })) => {
                 let remaining = remaining.saturating_sub(gap);
                 router.timers.start_skew_time(now, remaining, source);
             }
-            (State::Master, Some(HandOverTimer::Advertisement { remaining })) => {
+            (State::Master, Some(HandoverTimer::Advertisement { remaining })) => {
                 let remaining = remaining.saturating_sub(gap);
                 router.timers.start_advert(now, remaining);
-                router.take_over_as_master(now, silent);
+                router.continue_as_master(now, silent);
             }
             _ => return Err(wrong),
         }
         Ok(router)
     }
 
-    fn take_over_as_master(&mut self, now: Instant, silent: Duration) {
+    fn continue_as_master(&mut self, now: Instant, silent: Duration) {
         let fastest = self.config.interval().down_interval(
             DownTimerAdverts::DEFAULT.min(self.config.down_timer_adverts()),
             self.config.version(),

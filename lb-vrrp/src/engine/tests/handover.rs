@@ -5,9 +5,9 @@ use super::*;
 use crate::params::{HmacConfig, HmacKey};
 
 fn again(rig: &Rig, gap: Duration) -> VirtualRouter {
-    let handed_over = rig.router.hand_over(rig.now);
+    let handed_over = rig.router.handover_state(rig.now);
     let config = rig.router.config().clone();
-    VirtualRouter::take_over(config, &handed_over, rig.now + gap, gap).unwrap()
+    VirtualRouter::from_handover(config, &handed_over, rig.now + gap, gap).unwrap()
 }
 
 fn outputs(router: &mut VirtualRouter) -> Vec<String> {
@@ -85,7 +85,7 @@ fn holds_faults_and_resignation_are_kept() {
     let mut rig = Rig::with(delay, State::Backup);
     rig.receive(HIGHER, 50).unwrap();
     rig.now += millis(9000);
-    let handed_over = rig.router.hand_over(rig.now);
+    let handed_over = rig.router.handover_state(rig.now);
     assert_eq!(handed_over.preempt_hold, Some(millis(1000)));
 
     let mut rig = Rig::with(
@@ -122,7 +122,7 @@ fn since_when_and_why_are_kept() {
 }
 
 #[test]
-fn hand_over_preempting_backup_keeps_its_reason() {
+fn handover_of_preempting_backup_keeps_its_reason() {
     let mut rig = Rig::in_state(Version::V2, 100, State::Backup);
     rig.receive(HIGHER, 50).unwrap();
     let mut router = again(&rig, millis(5));
@@ -150,47 +150,47 @@ fn a_candidate_of_a_sync_group_stays_one() {
 }
 
 #[test]
-fn hand_over_continues_sequences() {
+fn handover_of_continues_sequences() {
     let ah = Authentication::Ah(Password::new("x").unwrap());
     let mut rig = Rig::with(builder(Version::V2, 100).authentication(ah), State::Master);
     rig.fire();
-    assert_eq!(again(&rig, millis(1)).hand_over(rig.now).ah_sent, 2);
+    assert_eq!(again(&rig, millis(1)).handover_state(rig.now).ah_sent, 2);
     let key = HmacKey::new(1, [1; 32]).unwrap();
     let hmac = Authentication::Hmac(HmacConfig::new([key], 1).unwrap());
     let rig = Rig::with(
         builder(Version::V3, 100).authentication(hmac),
         State::Master,
     );
-    assert_eq!(again(&rig, millis(1)).hand_over(rig.now).hmac_sent, 1);
+    assert_eq!(again(&rig, millis(1)).handover_state(rig.now).hmac_sent, 1);
 }
 
 #[test]
 fn a_changed_priority_holds_and_another_router_is_refused() {
     let rig = Rig::in_state(Version::V2, 100, State::Backup);
-    let handed_over = rig.router.hand_over(rig.now);
-    let take = |config: RouterConfigBuilder, from: &HandOver| {
-        VirtualRouter::take_over(config.build().unwrap(), from, rig.now, millis(1))
+    let handed_over = rig.router.handover_state(rig.now);
+    let take = |config: RouterConfigBuilder, from: &HandoverState| {
+        VirtualRouter::from_handover(config.build().unwrap(), from, rig.now, millis(1))
     };
     let router = take(builder(Version::V2, 150), &handed_over).unwrap();
     assert_eq!(router.effective_priority(), priority(150));
     let error = take(builder(Version::V3, 100), &handed_over).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "hand-over of router 51 (VRRPv2, IPv4) to another router"
+        "handover of router 51 (VRRPv2, IPv4) to another router"
     );
     let mut nonsense = handed_over.clone();
     nonsense.timer = None;
     let error = take(builder(Version::V2, 100), &nonsense).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "hand-over in state backup with the wrong timer"
+        "handover in state backup with the wrong timer"
     );
     nonsense = handed_over;
     nonsense.effective_priority = 0;
     let error = take(builder(Version::V2, 100), &nonsense).unwrap_err();
     assert!(matches!(
         error,
-        HandOverError::Value(ConfigError::PriorityZero)
+        HandoverStateError::Value(ConfigError::PriorityZero)
     ));
 }
 
@@ -212,8 +212,8 @@ fn what_is_written_is_read() {
             },
         )
         .unwrap_err();
-    let handed_over = rig.router.hand_over(rig.now);
+    let handed_over = rig.router.handover_state(rig.now);
     let text = serde_json::to_string(&handed_over).unwrap();
-    let read: HandOver = serde_json::from_str(&text).unwrap();
+    let read: HandoverState = serde_json::from_str(&text).unwrap();
     assert_eq!(read, handed_over);
 }
