@@ -89,7 +89,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// Whether it runs programs of the user: scripts that are tracked, or checks.
+    /// Whether it runs programs of the user: scripts that are tracked, checks, or notifications.
     pub fn runs_scripts(&self) -> bool {
         let tracked = |object: &ObjectSpec| matches!(object.source, Source::Script(_));
         let mut checks = self
@@ -97,7 +97,9 @@ impl Model {
             .iter()
             .flat_map(|server| &server.real_servers)
             .flat_map(|real| &real.checks);
-        self.objects.iter().any(tracked) || checks.any(|check| &*check.kind == "MISC_CHECK")
+        self.objects.iter().any(tracked)
+            || checks.any(|check| &*check.kind == "MISC_CHECK")
+            || self.has_notify_scripts()
     }
 
     /// Starts an empty model.

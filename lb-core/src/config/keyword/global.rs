@@ -508,7 +508,12 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
         "Writes the states of virtual routers and sync groups to the FIFOs after a reload.",
         Value::Flag(|global| &mut global.fifos.states_on_reload),
     ),
-    Global::not_yet("include_check", 3),
+    Global::new(
+        "include_check",
+        "Makes each `include` that follows insist on its files, as its variants do.",
+        Value::Elsewhere("[[+|-]read] [[+|-]match] [[+|-]wildcard_match] [[+|-]brace_match]"),
+    )
+    .default("none"),
     Global::not_yet("json_dump_file", 3),
     Global::not_yet("json_version", 3),
     Global::not_yet("lvs_flush", 2),
