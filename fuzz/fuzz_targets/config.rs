@@ -11,7 +11,8 @@ fuzz_target!(|text: &str| {
     let parsed = config::parse(text, "fuzz.conf", &Registry::builtin());
     let findings = parsed.diagnostics();
     for finding in findings {
-        assert!(text.get(finding.span.range()).is_some(), "{finding:?}");
+        let range = findings.sources().range(finding.span);
+        assert!(text.get(range).is_some(), "{finding:?}");
         let place = findings.location(finding);
         assert!(
             text.split('\n').nth(place.line - 1).is_some(),

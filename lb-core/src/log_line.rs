@@ -6,6 +6,7 @@ use std::fmt;
 use lb_ipvs::SyncDaemon;
 
 use crate::director::{Names, Output};
+use crate::notify;
 
 /// The log line of an output.
 pub(crate) struct Line<'a>(pub(crate) &'a Output);
@@ -143,6 +144,14 @@ impl fmt::Display for Line<'_> {
                     write!(f, " {state} on {interface} with sync id {sync_id};")?;
                 }
                 Ok(())
+            }
+            Output::Notify(notify::Notification::Script(call)) => {
+                write!(f, "script of {}:", call.object)?;
+                let mut words = call.script.argv.iter();
+                words.try_for_each(|word| write!(f, " {}", word.display()))
+            }
+            Output::Notify(notify::Notification::Line(line)) => {
+                write!(f, "line: {}", line.text.trim_end())
             }
             Output::Mail(notification) => write!(f, "mail: {}", notification.subject()),
         }

@@ -24,7 +24,8 @@ fn check(text: &str) -> Result<(), TestCaseError> {
             place.column <= line.unwrap().chars().count() + 2,
             "{finding:?}"
         );
-        prop_assert!(text.get(finding.span.range()).is_some(), "{finding:?}");
+        let range = findings.sources().range(finding.span);
+        prop_assert!(text.get(range).is_some(), "{finding:?}");
     }
     prop_assert!(findings.is_empty() == findings.render(false).is_empty());
     let plain = findings.to_string();

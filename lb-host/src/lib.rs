@@ -21,6 +21,7 @@
 #[cfg(feature = "descriptors")]
 pub mod descriptors;
 mod family;
+pub mod file;
 mod key;
 mod memory;
 pub mod namespace;

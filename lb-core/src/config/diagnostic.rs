@@ -159,14 +159,15 @@ pub struct Diagnostics {
 
 impl Diagnostics {
     pub(super) fn new(sources: Arc<Sources>, mut items: Vec<Diagnostic>) -> Self {
-        items.sort_by_key(|item| (item.span.file, item.span.start));
+        items.sort_by_key(|item| item.span.start);
+        // A line that is read several times has its mistakes once.
+        items.dedup();
         Self { sources, items }
     }
 
     pub(super) fn push(&mut self, finding: Diagnostic) {
         self.items.push(finding);
-        self.items
-            .sort_by_key(|item| (item.span.file, item.span.start));
+        self.items.sort_by_key(|item| item.span.start);
     }
 
     /// The findings.
@@ -332,12 +333,13 @@ impl Diagnostics {
         label: Option<Cow<'a, str>>,
         secret: bool,
     ) -> Option<Snippet<'a, annotate_snippets::Annotation<'a>>> {
-        let file = self.sources.get(span.file)?;
-        let line = file.line_of(span.start);
+        let file = self.sources.get(span)?;
+        let place = file.range(span);
+        let line = file.line_of(place.start);
         let range = file.line_range(line);
         let text = file.text.get(range.clone())?;
-        let start = (span.start as usize).clamp(range.start, range.end) - range.start;
-        let end = (span.end as usize).clamp(range.start + start, range.end) - range.start;
+        let start = place.start.clamp(range.start, range.end) - range.start;
+        let end = place.end.clamp(range.start + start, range.end) - range.start;
         let text = match (
             secret,
             text.get(..start),

@@ -37,7 +37,7 @@ impl Findings {
         let mut any = false;
         for item in &mut self.items {
             let span = item.span;
-            if span.file == place.file && span.start >= place.start && span.end <= place.end {
+            if span.start >= place.start && span.end <= place.end {
                 item.fatal = true;
                 any = true;
             }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Reads `keepalived.conf`.
 //!
-//! A text goes through four steps, and each reports everything it finds, not only the first thing:
-//! words and braces (lexer), lines and blocks with their places (tree), the settings of each block (one
-//! module for each), and the meaning of these with defaults and the rules between settings (resolve). The
+//! A text goes through five steps, and each reports everything it finds, not only the first thing:
+//! conditions, definitions and sequences (logical lines), words and braces (lexer), lines and blocks with
+//! their places (tree), the settings of each block (one module for each), and the meaning of these with defaults and the rules between settings (resolve). The
 //! result is a [`Model`] and [`Diagnostics`].
 //!
 //! A [`Strict`](Mode::Strict) reading gives a model only if there was no error. A
@@ -56,7 +56,9 @@
 mod address;
 mod announcements;
 mod buffers;
+mod define;
 mod diagnostic;
+mod expanded;
 mod findings;
 mod global;
 mod hmac;
@@ -67,12 +69,17 @@ mod keywords;
 mod lexer;
 mod line;
 mod links;
+mod logical;
 mod method;
+mod notify;
+mod options;
+mod pattern;
 mod read;
 mod real;
 mod resolve;
 mod routing;
 mod scheduling;
+mod sequence;
 mod server;
 mod server_group;
 mod shared;
@@ -96,6 +103,7 @@ use crate::model::Model;
 pub use keyword::KeywordHelp;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Note, Severity};
+pub use options::ReadOptions;
 pub use source::{Location, Sources, Span};
 
 use include::{Content, FileSystem, Found, Includes, Nowhere};
@@ -206,6 +214,16 @@ impl std::error::Error for Diagnostics {}
 /// `registry` holds the checks that a `real_server` may have: [`Registry::builtin`], and whatever a program
 /// adds to it.
 pub fn parse(text: &str, file_name: &str, registry: &Registry) -> Parsed {
+    parse_with(text, file_name, registry, &ReadOptions::new())
+}
+
+/// Reads a text as [`parse`] does, with options.
+pub fn parse_with(
+    text: &str,
+    file_name: &str,
+    registry: &Registry,
+    options: &ReadOptions,
+) -> Parsed {
     let main = Found {
         name: file_name.to_owned(),
         identity: PathBuf::from(file_name),
@@ -214,13 +232,19 @@ pub fn parse(text: &str, file_name: &str, registry: &Registry) -> Parsed {
             valid: true,
         },
     };
-    run(main, &mut Nowhere, registry)
+    run(main, &mut Nowhere, registry, options)
 }
 
 /// Reads a file and what it includes. A file that cannot be read, is executable or is no regular file is
 /// a finding like any other, and gives no model in any mode.
 pub fn load(path: impl AsRef<Path>, registry: &Registry) -> Parsed {
-    run(include::read(path.as_ref()), &mut FileSystem, registry)
+    load_with(path, registry, &ReadOptions::new())
+}
+
+/// Reads a file as [`load`] does, with options.
+pub fn load_with(path: impl AsRef<Path>, registry: &Registry, options: &ReadOptions) -> Parsed {
+    let main = include::read(path.as_ref());
+    run(main, &mut FileSystem, registry, options)
 }
 
 /// Returns the keywords and what they mean, block by block; `lbctl check --explain` prints them, and
@@ -245,9 +269,17 @@ pub fn nearest_keyword(word: &str) -> Option<&'static str> {
     keywords::nearest(word, names)
 }
 
-fn run(main: Found, includes: &mut dyn Includes, registry: &Registry) -> Parsed {
+fn run(
+    main: Found,
+    includes: &mut dyn Includes,
+    registry: &Registry,
+    options: &ReadOptions,
+) -> Parsed {
     let is_custom_check = |name: &str| registry.get(name).is_some();
-    let (sources, tree, findings) = read::Reader::new(&mut *includes, &is_custom_check).read(main);
+    let host = gethostname::gethostname();
+    let host = host.to_string_lossy();
+    let reader = read::Reader::new(&mut *includes, &is_custom_check, options.config_id(&host));
+    let (sources, tree, findings) = reader.insist_on_files(options.all_files).read(main);
     let mut context = line::Context {
         sources: &sources,
         tree: &tree,
@@ -255,15 +287,19 @@ fn run(main: Found, includes: &mut dyn Includes, registry: &Registry) -> Parsed 
         findings,
         includes,
         checks: shared::SharedChecks::default(),
+        scripts: resolve::KnownScripts::default(),
     };
-    let host = gethostname::gethostname();
     let login = std::env::var("LOGNAME").or_else(|_| std::env::var("USER"));
     let login = login.unwrap_or_else(|_| "root".to_owned());
-    let (model, interfaces) = resolve::resolve(&mut context, &host.to_string_lossy(), &login);
+    let (model, interfaces) = resolve::resolve(&mut context, &host, &login);
     let items = context.findings.into_items();
+    let items = items
+        .into_iter()
+        .map(|item| sources.in_files(item))
+        .collect();
     Parsed {
         model,
-        diagnostics: Diagnostics::new(Arc::new(sources), items),
+        diagnostics: Diagnostics::new(Arc::new(sources.without_expanded()), items),
         interfaces,
     }
 }

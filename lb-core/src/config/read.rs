@@ -1,34 +1,61 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! From texts to one tree: the lexer, the tree builder and `include` together.
+//! From texts to one tree: lines, the lexer, the tree builder and `include` together.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::define::{Definitions, Predefined};
 use super::diagnostic::{Diagnostic, KeepalivedReport};
 use super::findings::Findings;
 use super::include::{Content, Found, Includes};
-use super::lexer::{Fault, INCLUDES, Lexer, Token, Word};
+use super::keywords::Level;
+use super::lexer::{Fault, Lexer, Token, Word, lookalike_name};
+use super::logical::{Defining, Frame};
 use super::source::{Sources, Span};
-use super::tree::{NodeId, Tree, TreeBuilder};
+use super::tree::{Tree, TreeBuilder};
 
-/// Files inside files, at most.
-const DEEPEST_INCLUDE: usize = 16;
-/// Files in all: a file may be included many times over.
-const MOST_FILES: usize = 4096;
+mod included;
+
+use included::Checks;
+
+/// keepalived reads lines up to this many bytes, with their end.
+const LONGEST_LINE: usize = 1024;
 
 pub(super) struct Reader<'r> {
     pub(super) sources: Sources,
     pub(super) findings: Findings,
-    builder: TreeBuilder<'r>,
+    pub(super) builder: TreeBuilder<'r>,
     includes: &'r mut dyn Includes,
     /// The files that are being read, each included by the one before it.
     reading: Vec<PathBuf>,
+    /// The file that is read now has been valid UTF-8.
+    valid: bool,
+    /// What an `include` of no kind insists on.
+    checks: Checks,
+    /// A file has included itself, or there are too many: no further one is read.
+    looped: bool,
+    /// The texts of included files.
+    known: HashMap<PathBuf, Arc<String>>,
+    /// Bytes of texts that had been included before.
+    repeated: usize,
+    /// There was no room for an expanded line.
+    pub(super) full: bool,
+    pub(super) definitions: Definitions,
+    pub(super) predefined: Predefined,
+    /// The definition that continues on the next line.
+    pub(super) defining: Option<Defining>,
+    /// Lines of definitions and sequences that are still to be read.
+    pub(super) frames: Vec<Frame>,
+    /// How many of them there have been.
+    pub(super) generated: usize,
 }
 
 impl<'r> Reader<'r> {
     pub(super) fn new(
         includes: &'r mut dyn Includes,
         is_custom_check: &'r dyn Fn(&str) -> bool,
+        config_id: &str,
     ) -> Self {
         Self {
             sources: Sources::default(),
@@ -36,183 +63,205 @@ impl<'r> Reader<'r> {
             builder: TreeBuilder::new(is_custom_check),
             includes,
             reading: Vec::new(),
+            valid: true,
+            checks: Checks::default(),
+            looped: false,
+            known: HashMap::new(),
+            repeated: 0,
+            full: false,
+            definitions: Definitions::default(),
+            predefined: Predefined {
+                directory: String::new(),
+                instance: config_id.to_owned(),
+            },
+            defining: None,
+            frames: Vec::new(),
+            generated: 0,
         }
+    }
+
+    /// Makes every `include` insist on its files.
+    pub(super) fn insist_on_files(mut self, insist: bool) -> Self {
+        if insist {
+            self.checks = Checks::ALL;
+        }
+        self
     }
 
     /// Reads the first text and all it includes.
     pub(super) fn read(mut self, main: Found) -> (Sources, Tree, Findings) {
-        let file = self.sources.push(main.name, Arc::from(""));
-        let place = Span::new(file, 0, 0);
+        let (name, refusal) = (main.name, |message: String| {
+            let finding = Diagnostic::error(Span::START, message);
+            finding.report(KeepalivedReport::Unreadable).fatal()
+        });
         match main.content {
             Content::Text { text, valid } => {
                 self.reading.push(main.identity);
-                self.sources.replace(file, Arc::from(text));
-                self.text(file, valid);
+                self.predefined.directory = self.includes.directory(&name);
+                match self.sources.push(name.clone(), Arc::new(text)) {
+                    Some(span) => self.text(span, valid),
+                    None => {
+                        self.sources.push(name, Arc::default());
+                        self.findings
+                            .push(refusal("the file is too large".to_owned()));
+                    }
+                }
             }
             Content::Skipped(why) => {
-                self.findings
-                    .push(unreadable(place, format!("the file {why}")));
+                self.sources.push(name, Arc::default());
+                self.findings.push(refusal(format!("the file {why}")));
             }
             Content::Unreadable(error) => {
-                let message = format!("cannot read the file: {error}");
-                self.findings.push(unreadable(place, message));
+                self.sources.push(name, Arc::default());
+                self.findings
+                    .push(refusal(format!("cannot read the file: {error}")));
+            }
+            Content::NotRead => {
+                self.sources.push(name, Arc::default());
             }
         }
         let tree = self.builder.finish(&self.sources, &mut self.findings);
         (self.sources, tree, self.findings)
     }
 
-    fn text(&mut self, file: u32, valid: bool) {
-        let Some(text) = self
-            .sources
-            .get(file)
-            .map(|source| Arc::clone(&source.text))
-        else {
+    /// Reads one text, line by line.
+    fn text(&mut self, file: Span, valid: bool) {
+        let Some(text) = self.sources.get(file).map(|file| Arc::clone(&file.text)) else {
             return;
         };
-        if text.len() > Sources::MAX_LEN {
-            let place = Span::new(file, 0, 0);
-            self.findings
-                .push(Diagnostic::error(place, "the file is too large").fatal());
-            return;
+        let valid = std::mem::replace(&mut self.valid, valid);
+        let mut start = if text.starts_with('\u{feff}') {
+            '\u{feff}'.len_utf8()
+        } else {
+            0
+        };
+        while start < text.len() {
+            let (end, special) = find_end(text.as_bytes(), start);
+            let line = text.get(start..end).unwrap_or_default();
+            let span = file.part(start..end);
+            if line.len() >= LONGEST_LINE {
+                self.findings.push(
+                    Diagnostic::warning(span.part(0..0), "line longer than 1023 bytes")
+                        .note("keepalived does not read it whole"),
+                );
+            }
+            if special && let Some(at) = line.find('\0') {
+                self.findings.push(
+                    Diagnostic::error(span.part(at..at + 1), "NUL byte")
+                        .note("the line is skipped"),
+                );
+            } else if special || self.defining.is_some() {
+                self.special_line(line, span);
+            } else {
+                self.tokens(Lexer::new(line, span), false);
+            }
+            start = end + 1;
         }
-        for token in Lexer::new(file, &text) {
+        self.end_definition();
+        self.valid = valid;
+    }
+
+    /// Reads the words of a line, or those before its first brace. Returns where the rest begins.
+    pub(super) fn tokens(&mut self, mut lexer: Lexer<'_>, to_brace: bool) -> usize {
+        for token in lexer.by_ref() {
             match token {
                 Token::Word(word) => {
-                    if !valid && self.sources.text(word.span).contains('\u{fffd}') {
-                        self.findings.push(
-                            Diagnostic::error(word.span, "not valid UTF-8").label("in this word"),
-                        );
+                    if !self.valid {
+                        self.check_encoding(word);
                     }
                     self.builder.word(&self.sources, word, &mut self.findings);
+                    continue;
                 }
+                Token::Fault(fault, span) => {
+                    self.findings.push(explain(fault, span));
+                    continue;
+                }
+                Token::Include(keyword, pattern) => self.include(keyword, pattern),
                 Token::End => {
-                    if let Some(line) = self.builder.end_line() {
-                        self.directive(line);
-                    }
+                    self.directive();
+                    self.builder.end_line();
                 }
                 Token::Open(brace) => self.builder.open(&self.sources, brace, &mut self.findings),
-                Token::Close(brace) => self.builder.close(&self.sources, brace, &mut self.findings),
-                Token::Fault(fault, span) => self.findings.push(explain(fault, span)),
+                Token::Close(brace) => {
+                    self.directive();
+                    self.builder.close(&self.sources, brace, &mut self.findings);
+                }
+            }
+            if to_brace {
+                break;
             }
         }
-        // A text that ends without an end of line.
-        if let Some(line) = self.builder.end_line() {
-            self.directive(line);
-        }
+        lexer.position()
     }
 
-    fn directive(&mut self, line: NodeId) {
-        let tree = self.builder.tree();
-        let Some([keyword, arguments @ ..]) = tree.words(line).get(..) else {
-            return;
-        };
-        let name = tree.text(&self.sources, keyword);
-        if !INCLUDES.contains(&name) {
-            return;
-        }
-        let strict = name != "include";
-        let (keyword, pattern) = (*keyword, arguments.first().copied());
-        self.builder.forget_line();
-        match pattern {
-            Some(pattern) => self.include(keyword, pattern, strict),
-            None => {
-                let message = "`include` needs a file name".to_owned();
-                self.findings.push(Diagnostic::error(keyword.span, message));
-            }
-        }
-    }
-
-    fn include(&mut self, keyword: Word, pattern: Word, strict: bool) {
-        let place = pattern.span;
-        let name = self.builder.tree().text(&self.sources, &pattern).to_owned();
-        let including = self
-            .sources
-            .get(place.file)
-            .map_or("", |file| file.name.as_str());
-        let Some(found) = self.includes.find(&name, including) else {
-            self.findings.push(
-                Diagnostic::error(keyword.span, "`include` works in a file only")
-                    .note("this configuration was given as a text"),
-            );
-            return;
-        };
-        if found.is_empty() {
-            let message = format!("no file matches `{name}`");
-            self.findings.push(if strict {
-                Diagnostic::error(place, message)
-            } else {
-                Diagnostic::warning(place, message).silent()
-            });
-        }
-        for found in found {
-            self.included(place, found, strict);
-        }
-    }
-
-    fn included(&mut self, place: Span, found: Found, strict: bool) {
-        let refuse = |message: String| {
-            if strict {
-                Diagnostic::error(place, message)
-            } else {
-                Diagnostic::warning(place, message).silent()
-            }
-        };
-        let name = &found.name;
-        let (text, valid) = match found.content {
-            Content::Text { text, valid } => (text, valid),
-            Content::Skipped(why) => {
-                self.findings
-                    .push(refuse(format!("`{name}` {why} and is skipped")));
-                return;
-            }
-            Content::Unreadable(error) => {
-                self.findings
-                    .push(refuse(format!("cannot read `{name}`: {error}")));
-                return;
-            }
-        };
-        if self.reading.contains(&found.identity) {
-            let message = format!("`{name}` includes itself");
-            self.findings.push(Diagnostic::error(place, message));
-        } else if self.reading.len() >= DEEPEST_INCLUDE || self.sources.len() >= MOST_FILES {
-            let message = format!("`{name}` is one file too many");
+    fn check_encoding(&mut self, word: Word) {
+        if self.sources.text(word.span).contains('\u{fffd}') {
             self.findings
-                .push(Diagnostic::error(place, message).note(format!(
-                    "at most {DEEPEST_INCLUDE} files inside each other and {MOST_FILES} in all"
-                )));
-        } else {
-            self.reading.push(found.identity);
-            let file = self.sources.push(found.name, Arc::from(text));
-            self.text(file, valid);
-            self.reading.pop();
+                .push(Diagnostic::error(word.span, "not valid UTF-8").label("in this word"));
+        }
+    }
+
+    /// Acts on a line that changes how the following ones are read.
+    fn directive(&mut self) {
+        if self.builder.level() != Level::Global {
+            return;
+        }
+        let words = self.builder.current_words();
+        let mut texts = words
+            .iter()
+            .map(|word| (word.span, Word::unquoted(self.sources.text(word.span))));
+        if texts
+            .next()
+            .is_some_and(|(_, name)| name == "include_check")
+        {
+            for (place, word) in texts.clone() {
+                if !Checks::is_word(word) {
+                    let message = format!("`{word}` is not a check of `include_check`");
+                    self.findings.push(
+                        Diagnostic::error(place, message)
+                            .note("one of read, match, wildcard_match, brace_match, with + or -"),
+                    );
+                }
+            }
+            self.checks = self.checks.changed_by(texts.map(|(_, word)| word));
+            self.builder.forget_current();
         }
     }
 }
 
-/// The finding about a main file that cannot be used.
-fn unreadable(place: Span, message: String) -> Diagnostic {
-    let finding = Diagnostic::error(place, message);
-    finding.report(KeepalivedReport::Unreadable).fatal()
+/// The end of the line that begins here, and whether a character of it may mean more than itself.
+fn find_end(bytes: &[u8], start: usize) -> (usize, bool) {
+    const LINE: u8 = 1;
+    const SPECIAL: u8 = 2;
+    const CLASS: [u8; 256] = {
+        let mut table = [0; 256];
+        table[b'\n' as usize] = LINE;
+        table[b'$' as usize] = SPECIAL;
+        table[b'\\' as usize] = SPECIAL;
+        table[b'@' as usize] = SPECIAL;
+        table[b'~' as usize] = SPECIAL;
+        table[0] = SPECIAL;
+        table
+    };
+    let mut found = 0;
+    for (at, byte) in bytes.iter().enumerate().skip(start) {
+        let class = CLASS[usize::from(*byte)];
+        if class == LINE {
+            return (at, found != 0);
+        }
+        found |= class;
+    }
+    (bytes.len(), found != 0)
 }
 
 fn explain(fault: Fault, span: Span) -> Diagnostic {
-    let later = |what: &str| {
-        Diagnostic::error(span, format!("{what} are not supported yet")).note("the line is skipped")
-    };
     match fault {
         Fault::Quote => Diagnostic::error(span, "missing closing `\"`")
             .label("this quote is still open at the end of the line"),
-        Fault::Nul => Diagnostic::error(span, "NUL byte in this line").note("the line is skipped"),
-        Fault::Long => Diagnostic::warning(
-            Span::new(span.file, span.start, span.start),
-            "line longer than 1023 bytes",
-        )
-        .note("keepalived would drop it"),
-        Fault::Condition => later("lines with an `@` condition"),
-        Fault::Definition => later("`$` definitions"),
-        Fault::Sequence => later("`~SEQ` and `~LST`"),
-        Fault::Predefined => Diagnostic::error(span, "predefined `${_…}` are not supported yet")
-            .note("the text is used as it stands"),
+        Fault::Lookalike(c) => {
+            let name = lookalike_name(c).unwrap_or_default();
+            let message = format!("{name} (U+{:04X}) in a word", u32::from(c));
+            Diagnostic::warning(span, message).note("only ASCII blanks, quotes and dashes count")
+        }
     }
 }

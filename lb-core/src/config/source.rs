@@ -1,38 +1,59 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The texts that were read and places in them.
+//! The texts that were read, and places in them.
 
 use std::sync::{Arc, OnceLock};
 
-/// A range of bytes in one of the texts of a [`Sources`].
+use super::diagnostic::Diagnostic;
+use super::expanded::Expanded;
+
+/// A range of bytes in the texts of a [`Sources`].
+///
+/// The texts share one address space, each after the one before it; [`Sources::range`] gives the range
+/// in the file itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Span {
-    pub(super) file: u32,
     pub(super) start: u32,
     pub(super) end: u32,
 }
 
 impl Span {
-    pub(super) const fn new(file: u32, start: u32, end: u32) -> Self {
-        Self { file, start, end }
+    pub(super) const fn new(start: u32, end: u32) -> Self {
+        Self { start, end }
     }
 
     /// The empty range at the beginning of the first text.
-    pub(super) const START: Self = Self::new(0, 0, 0);
+    pub(super) const START: Self = Self::new(0, 0);
 
     /// From the beginning of this range to the end of a later one.
     pub(super) const fn to(self, end: Self) -> Self {
-        Self {
-            file: self.file,
-            start: self.start,
-            end: end.end,
-        }
+        Self::new(self.start, end.end)
     }
 
-    /// The range of bytes in its text.
-    #[must_use]
-    pub fn range(&self) -> std::ops::Range<usize> {
-        self.start as usize..self.end as usize
+    /// A part of the range, by offsets from its beginning.
+    pub(super) fn part(self, range: std::ops::Range<usize>) -> Self {
+        Self::new(
+            self.start + offset(range.start),
+            self.start + offset(range.end),
+        )
     }
+
+    /// The range without its first bytes.
+    pub(super) fn skip(self, bytes: usize) -> Self {
+        Self::new((self.start + offset(bytes)).min(self.end), self.end)
+    }
+
+    pub(super) const fn len(self) -> u32 {
+        self.end.saturating_sub(self.start)
+    }
+
+    pub(super) const fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// An offset as it is stored; no text is longer than [`Sources::MAX_LEN`].
+pub(super) fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 /// A place a person can go to. All numbers count from 1; columns are characters.
@@ -51,7 +72,9 @@ pub struct Location<'a> {
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) name: String,
-    pub(super) text: Arc<str>,
+    pub(super) text: Arc<String>,
+    /// Address of the first byte.
+    base: u32,
     lines: OnceLock<Vec<u32>>,
 }
 
@@ -69,10 +92,21 @@ impl Source {
         })
     }
 
+    /// The range of a span of this text.
+    pub(super) fn range(&self, span: Span) -> std::ops::Range<usize> {
+        let at = |address: u32| (address.saturating_sub(self.base) as usize).min(self.text.len());
+        at(span.start)..at(span.end)
+    }
+
+    /// The addresses of the whole text.
+    pub(super) fn span(&self) -> Span {
+        Span::new(self.base, self.base + offset(self.text.len()))
+    }
+
     /// Index of the line that holds this byte, counted from 0.
-    pub(super) fn line_of(&self, offset: u32) -> usize {
+    pub(super) fn line_of(&self, offset: usize) -> usize {
         self.lines()
-            .partition_point(|start| *start <= offset)
+            .partition_point(|start| *start as usize <= offset)
             .saturating_sub(1)
     }
 
@@ -95,33 +129,55 @@ impl Source {
 #[derive(Debug, Default)]
 pub struct Sources {
     files: Vec<Source>,
+    /// The lines that differ from those of the files, by substitution or by escapes.
+    pub(super) expanded: Expanded,
 }
 
 impl Sources {
     /// Longest text that is read, in bytes.
     pub(super) const MAX_LEN: usize = 1 << 28;
+    /// First address of the expanded lines; the files have those below.
+    pub(super) const EXPANDED: u32 = 1 << 31;
 
-    /// Adds a text. The caller has checked that it is at most [`Self::MAX_LEN`] long and that there are
-    /// fewer than 2³² of them.
-    pub(super) fn push(&mut self, name: String, text: Arc<str>) -> u32 {
-        self.files.push(Source {
+    /// Adds a text and returns its addresses. None: there is no room for it.
+    pub(super) fn push(&mut self, name: String, text: Arc<String>) -> Option<Span> {
+        // One address between two texts is of neither: the end of a range is in its own text.
+        let base = self.files.last().map_or(0, |last| last.span().end + 1);
+        let end = base.checked_add(offset(text.len()))?;
+        if text.len() > Self::MAX_LEN || end >= Self::EXPANDED - 1 {
+            return None;
+        }
+        let source = Source {
             name,
             text,
+            base,
             lines: OnceLock::new(),
-        });
-        u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX)
+        };
+        let span = source.span();
+        self.files.push(source);
+        Some(span)
     }
 
-    /// Gives a text that was added before its content was known its content.
-    pub(super) fn replace(&mut self, file: u32, text: Arc<str>) {
-        if let Some(source) = self.files.get_mut(file as usize) {
-            source.text = text;
-            source.lines = OnceLock::new();
+    /// The file that holds an address. Expanded lines are of none.
+    pub(super) fn get(&self, span: Span) -> Option<&Source> {
+        if let [only] = &self.files[..] {
+            return (span.start < Self::EXPANDED).then_some(only);
         }
+        let after = self.files.partition_point(|file| file.base <= span.start);
+        let file = self.files.get(after.checked_sub(1)?)?;
+        (span.start < Self::EXPANDED).then_some(file)
     }
 
-    pub(super) fn get(&self, file: u32) -> Option<&Source> {
-        self.files.get(file as usize)
+    /// The size of all texts, those of expanded lines included.
+    pub(super) fn bytes(&self) -> usize {
+        let files = self.files.last().map_or(0, |last| last.span().end);
+        files as usize + self.expanded.bytes()
+    }
+
+    /// The files alone, once no place is in an expanded line any more.
+    pub(super) fn without_expanded(mut self) -> Self {
+        self.expanded = Expanded::default();
+        self
     }
 
     /// How many texts there are.
@@ -139,27 +195,62 @@ impl Sources {
     /// The text of a range; empty where there is none.
     #[must_use]
     pub fn text(&self, span: Span) -> &str {
-        self.get(span.file)
-            .and_then(|file| file.text.get(span.range()))
+        if span.start >= Self::EXPANDED {
+            return self.expanded.text(span);
+        }
+        self.get(span)
+            .and_then(|file| file.text.get(file.range(span)))
             .unwrap_or_default()
+    }
+
+    /// The bytes of a range in its own file.
+    pub fn range(&self, span: Span) -> std::ops::Range<usize> {
+        self.get(span).map_or(0..0, |file| file.range(span))
+    }
+
+    /// The same place in a file, for one in an expanded line.
+    pub(super) fn origin(&self, span: Span) -> Span {
+        if span.start >= Self::EXPANDED {
+            self.expanded.origin(span)
+        } else {
+            span
+        }
+    }
+
+    /// Moves the places of a finding from expanded lines into the files, and adds where the text is
+    /// defined.
+    pub(super) fn in_files(&self, mut finding: Diagnostic) -> Diagnostic {
+        let definition = (finding.span.start >= Self::EXPANDED)
+            .then(|| self.expanded.definition(finding.span))
+            .flatten();
+        finding.span = self.origin(finding.span);
+        for place in finding
+            .notes
+            .iter_mut()
+            .filter_map(|note| note.span.as_mut())
+        {
+            *place = self.origin(*place);
+        }
+        match definition {
+            Some(place) => finding.note_at(place, "this text is defined here"),
+            None => finding,
+        }
     }
 
     /// Where a range begins.
     #[must_use]
     pub fn location(&self, span: Span) -> Location<'_> {
-        let Some(file) = self.get(span.file) else {
+        let Some(file) = self.get(span) else {
             return Location {
                 file: "",
                 line: 1,
                 column: 1,
             };
         };
-        let line = file.line_of(span.start);
+        let at = file.range(span).start;
+        let line = file.line_of(at);
         let start = file.line_range(line).start;
-        let before = file
-            .text
-            .get(start..span.start as usize)
-            .unwrap_or_default();
+        let before = file.text.get(start..at).unwrap_or_default();
         Location {
             file: &file.name,
             line: line + 1,

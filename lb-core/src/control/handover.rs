@@ -14,6 +14,7 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::client::{ClientError, PATIENCE, broken, connect, request};
 use super::server::{ControlServer, PROTOCOL, ServeError};
+use super::socket;
 
 /// The listening control socket, for a new process.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ impl ControlServer {
     ///
     /// [`own_file`]: Self::own_file
     pub(crate) fn take_over(socket: OwnedFd, path: &Path) -> Result<Self, ServeError> {
-        let fail = |source| ServeError {
+        let fail = |source| ServeError::Io {
             path: path.to_owned(),
             source,
         };
@@ -45,6 +46,7 @@ impl ControlServer {
             listener: UnixListener::from_std(listener).map_err(fail)?,
             path: path.to_owned(),
             own: Arc::new(AtomicBool::new(false)),
+            file: socket::identity(path),
         })
     }
 
@@ -57,7 +59,7 @@ impl ControlServer {
     pub(crate) fn listening(&self) -> Result<Listening, ServeError> {
         let socket = self.listener.as_fd().try_clone_to_owned();
         Ok(Listening {
-            socket: socket.map_err(|source| ServeError {
+            socket: socket.map_err(|source| ServeError::Io {
                 path: self.path.clone(),
                 source,
             })?,

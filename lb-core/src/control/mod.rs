@@ -13,10 +13,12 @@
 //! Requests travel as [`Request`] over a bounded channel to the daemon, which answers each once.
 
 mod client;
+mod connections;
 #[cfg(feature = "daemon")]
 mod handover;
 mod resign;
 mod server;
+mod socket;
 mod started;
 mod status;
 

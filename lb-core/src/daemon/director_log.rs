@@ -16,7 +16,7 @@ pub(super) fn log(output: &Output) {
         .entered();
     let line = Line(output);
     match output {
-        Output::SyncDaemons(_) => debug!("{line}"),
+        Output::SyncDaemons(_) | Output::Notify(_) => debug!("{line}"),
         _ => match output.reason() {
             Some(reason) => info!(reason, "{line}"),
             None => info!("{line}"),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use lb_check::CheckEvent;
 use lb_ipvs::{Part, ServiceKey, SyncDaemon};
+use lb_vrrp::Notice;
 use lb_vrrp::driver::Event;
 use sd_notify::NotifyState;
 use tokio::sync::mpsc;
@@ -17,12 +18,15 @@ use crate::control::{Listening, Request};
 use crate::director::{CheckId, Director, Output};
 use crate::ledger::Ledger;
 use crate::mail::{Mailer, Message};
+use crate::model::ObjectSpec;
 
 use super::addresses::{AddressMonitor, next_addresses};
 use super::checks::{Checks, NewCheck};
+use super::dump::Dumps;
 use super::error::RunError;
 use super::handover::{NewProcess, UpgradeError};
 use super::lock::ControlLock;
+use super::notify::Notifier;
 use super::plane::{Done, Job, Plane};
 use super::report::LoggedFailures;
 use super::routers::{Routers, next_event};
@@ -42,6 +46,8 @@ pub(super) struct Parts {
     pub(super) checks: Checks,
     pub(super) routers: Option<Routers>,
     pub(super) mailer: Option<Mailer>,
+    /// Runs once a model has needed it.
+    pub(super) notifier: Option<Notifier>,
     pub(super) control: mpsc::Receiver<Request>,
     /// Kept once something has needed it.
     pub(super) addresses: Option<AddressMonitor>,
@@ -62,6 +68,9 @@ pub(super) struct Running {
     changed: BTreeMap<ServiceKey, Part>,
     sync: Option<Vec<SyncDaemon>>,
     pub(super) failures: LoggedFailures,
+    /// The tracked objects of the model.
+    pub(super) objects: Vec<ObjectSpec>,
+    pub(super) dumps: Dumps,
     /// The handover to a new process, if one is under way.
     pub(super) handover: Option<JoinHandle<Result<NewProcess, UpgradeError>>>,
 }
@@ -103,6 +112,8 @@ impl Running {
             changed: BTreeMap::new(),
             sync: None,
             failures,
+            objects: Vec::new(),
+            dumps: Dumps::default(),
             handover: None,
         }
     }
@@ -110,6 +121,9 @@ impl Running {
     /// Serves until a command stops it or a new process has taken over.
     pub(super) async fn run(mut self, commands: mpsc::Receiver<Command>) -> Result<(), RunError> {
         self.drain().await;
+        if self.options.dump_at_start {
+            self.log_data().await;
+        }
         systemd(&[NotifyState::Ready]);
         let ended = self.serve(commands).await;
         let ended = match ended {
@@ -154,7 +168,7 @@ impl Running {
                     // The findings are logged; a signal gets no answer.
                     let _ = self.reload().await;
                 }
-                Wake::Command(Some(Command::Dump)) => self.dump().await,
+                Wake::Command(Some(Command::Dump(dump))) => self.dump(dump).await,
                 Wake::Handover(outcome) => {
                     self.handover = None;
                     match outcome {
@@ -199,14 +213,26 @@ impl Running {
 
     pub(super) fn handle_vrrp(&mut self, event: &Event) {
         vrrp_log::log(event);
-        if let Event::Transitioned {
-            router, transition, ..
-        } = event
-        {
-            self.director.handle_role(router, transition.to);
-        }
-        if let Event::GroupChanged { group, to, .. } = event {
-            self.director.handle_group(group, *to);
+        match event {
+            Event::Transitioned {
+                router,
+                transition,
+                priority,
+                ..
+            } => {
+                self.director.handle_priority(router, *priority);
+                self.director.handle_role(router, transition.to);
+            }
+            Event::PriorityChanged { router, to, .. } => {
+                self.director.handle_priority(router, *to);
+            }
+            Event::Noticed {
+                router,
+                notice: Notice::LosingAdvertisement { .. },
+                ..
+            } => self.director.handle_losing_advert(router),
+            Event::GroupChanged { group, to, .. } => self.director.handle_group(group, *to),
+            _ => {}
         }
     }
 
@@ -238,6 +264,13 @@ impl Running {
                 Output::SyncDaemons(daemons) => {
                     self.sync = Some(daemons.clone());
                     director_log::log(&output);
+                    continue;
+                }
+                Output::Notify(notification) => {
+                    if let Some(notifier) = &mut self.parts.notifier {
+                        director_log::log(&output);
+                        notifier.offer(notification.clone());
+                    }
                     continue;
                 }
                 Output::Mail(mail) => {
@@ -326,13 +359,6 @@ impl Running {
                 let result = self.resume(&instance).await;
                 drop(reply.send(result));
             }
-        }
-    }
-
-    async fn dump(&self) {
-        match serde_json::to_string(&self.status().await) {
-            Ok(status) => tracing::info!("status {status}"),
-            Err(error) => tracing::error!(%error, "status cannot be written"),
         }
     }
 }

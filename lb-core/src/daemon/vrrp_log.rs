@@ -5,7 +5,7 @@
 
 use lb_vrrp::driver::{Event, LinkProblem};
 use lb_vrrp::track::{ObjectId, Verdict};
-use lb_vrrp::{Priority, Reason, State, Transition};
+use lb_vrrp::{Notice, Priority, Reason, State, Transition};
 use tracing::{Span, error, info, info_span, warn};
 
 /// keepalived's name of a state.
@@ -38,6 +38,12 @@ pub(super) fn log(event: &Event) {
             suppressed,
             "({router}) packet from {source} discarded: {reason}"
         ),
+        // Each advert of another router can cause one.
+        Event::Noticed {
+            router,
+            notice: notice @ Notice::LosingAdvertisement { .. },
+            ..
+        } => tracing::debug!("({router}) {notice}"),
         Event::Noticed { router, notice, .. } => warn!("({router}) {notice}"),
         Event::LinkChanged {
             router,

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use lb_ipvs::{Part, ServiceKey, SyncDaemon};
 
 use super::Notification;
+use crate::notify;
 
 /// Names one check as long as it lives; a reload that leaves the check unchanged leaves its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -217,6 +218,8 @@ pub enum Output {
     },
     /// These sync daemons shall run from now on.
     SyncDaemons(Vec<SyncDaemon>),
+    /// Start this script, or write this line to the FIFOs of its kind.
+    Notify(notify::Notification),
     /// Send this mail.
     Mail(Notification),
 }
@@ -245,7 +248,9 @@ impl Output {
             | Self::QuorumGained { virtual_server, .. }
             | Self::AliveServersRemoved { virtual_server }
             | Self::AliveServersAdded { virtual_server } => Some(virtual_server),
-            Self::ServiceChanged(..) | Self::SyncDaemons(_) | Self::Mail(_) => None,
+            Self::ServiceChanged(..) | Self::SyncDaemons(_) | Self::Notify(_) | Self::Mail(_) => {
+                None
+            }
         }
     }
 

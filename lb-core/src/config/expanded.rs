@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Lines that differ from those of the files: with definitions put in, or without the backslashes of
+//! escapes. Each piece knows the place in a file that it comes from.
+
+use super::source::{Sources, Span, offset};
+
+/// A part of an expanded line, up to the next part.
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    /// Offset of the first byte.
+    start: u32,
+    /// The place in the file. As long as the piece if it is the same text.
+    origin: Span,
+    /// The place of the definition that gave the text, or [`NOT_DEFINED`].
+    definition: Span,
+    /// `origin` is the text itself and not a reference to it.
+    same: bool,
+}
+
+const NOT_DEFINED: Span = Span::new(u32::MAX, u32::MAX);
+
+/// A line that is being put together.
+#[derive(Debug, Default)]
+pub(super) struct Composer {
+    text: String,
+    pieces: Vec<Piece>,
+}
+
+impl Composer {
+    /// The most pieces of one line; the rest of a line of more has one place in common.
+    const MOST_PIECES: usize = 4096;
+
+    pub(super) fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    fn piece(&mut self, origin: Span, definition: Span, same: bool) {
+        let start = offset(self.text.len());
+        if self.pieces.len() < Self::MOST_PIECES {
+            self.pieces.push(Piece {
+                start,
+                origin,
+                definition,
+                same,
+            });
+        } else if let Some(last) = self.pieces.last_mut() {
+            last.same = false;
+            last.definition = NOT_DEFINED;
+            if origin.end > last.origin.end {
+                last.origin = last.origin.to(origin);
+            }
+        }
+    }
+
+    /// Adds a part of a text as it is.
+    pub(super) fn copy(&mut self, sources: &Sources, span: Span) {
+        if span.start < Sources::EXPANDED && !span.is_empty() {
+            self.piece(span, NOT_DEFINED, true);
+            self.text.push_str(sources.text(span));
+            return;
+        }
+        let mut at = span.start;
+        while at < span.end {
+            let part = sources.expanded.part(Span::new(at, span.end));
+            let (origin, definition, same) = sources.expanded.place(part);
+            self.piece(origin, definition, same);
+            self.text.push_str(sources.text(part));
+            at = part.end;
+        }
+    }
+
+    /// Adds a text in the place of `reference`. `definition` is where the text is written.
+    pub(super) fn replace(&mut self, reference: Span, text: &str, definition: Option<Span>) {
+        if text.is_empty() {
+            return;
+        }
+        self.piece(reference, definition.unwrap_or(NOT_DEFINED), false);
+        self.text.push_str(text);
+    }
+}
+
+/// The expanded lines of one reading.
+#[derive(Debug, Default)]
+pub(super) struct Expanded {
+    text: String,
+    pieces: Vec<Piece>,
+}
+
+impl Expanded {
+    /// The most that is expanded, in bytes: references inside references grow without end.
+    const MOST: usize = 1 << 26;
+
+    /// Adds a line and returns its addresses. None: there is too much already.
+    pub(super) fn push(&mut self, line: Composer) -> Option<Span> {
+        if self.text.len() + line.text.len() > Self::MOST {
+            return None;
+        }
+        let base = offset(self.text.len());
+        self.pieces
+            .extend(line.pieces.into_iter().map(|piece| Piece {
+                start: base + piece.start,
+                ..piece
+            }));
+        self.text.push_str(&line.text);
+        let end = offset(self.text.len());
+        // The end of a line is in the line.
+        self.text.push('\n');
+        Some(Span::new(Sources::EXPANDED + base, Sources::EXPANDED + end))
+    }
+
+    /// Removes a line that was only a step of an expansion, if it is the last one.
+    pub(super) fn forget(&mut self, line: Span) {
+        let Some(start) = line.start.checked_sub(Sources::EXPANDED) else {
+            return;
+        };
+        if Sources::EXPANDED + offset(self.text.len()) == line.end + 1 {
+            self.text.truncate(start as usize);
+            while self.pieces.last().is_some_and(|piece| piece.start >= start) {
+                self.pieces.pop();
+            }
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
+    pub(super) fn text(&self, span: Span) -> &str {
+        let at = |address: u32| address.saturating_sub(Sources::EXPANDED) as usize;
+        self.text
+            .get(at(span.start)..at(span.end))
+            .unwrap_or_default()
+    }
+
+    /// Index of the piece at an address.
+    fn index(&self, address: u32) -> usize {
+        let at = address.saturating_sub(Sources::EXPANDED);
+        self.pieces
+            .partition_point(|piece| piece.start <= at)
+            .saturating_sub(1)
+    }
+
+    /// The addresses of a piece.
+    fn span(&self, index: usize) -> Span {
+        let address = |index: usize| {
+            let end = offset(self.text.len());
+            let start = self.pieces.get(index).map_or(end, |piece| piece.start);
+            Sources::EXPANDED + start
+        };
+        Span::new(address(index), address(index + 1))
+    }
+
+    /// The beginning of a range, as far as it is of one piece.
+    fn part(&self, span: Span) -> Span {
+        let piece = self.span(self.index(span.start));
+        Span::new(span.start, piece.end.clamp(span.start + 1, span.end))
+    }
+
+    /// The origin of a range within one piece, its definition, and whether the origin is the text itself.
+    fn place(&self, span: Span) -> (Span, Span, bool) {
+        let index = self.index(span.start);
+        let Some(piece) = self.pieces.get(index) else {
+            return (Span::START, NOT_DEFINED, false);
+        };
+        let whole = self.span(index);
+        let inside = |place: Span| {
+            let at = |address: u32| address.saturating_sub(whole.start).min(place.len());
+            Span::new(place.start + at(span.start), place.start + at(span.end))
+        };
+        let origin = if piece.same {
+            inside(piece.origin)
+        } else {
+            piece.origin
+        };
+        // The text of a variable of `~SEQ` is written nowhere.
+        let definition = match piece.definition {
+            place if place != NOT_DEFINED && place.len() == whole.len() => inside(place),
+            place => place,
+        };
+        (origin, definition, piece.same)
+    }
+
+    /// The range of a file that a range comes from.
+    pub(super) fn origin(&self, span: Span) -> Span {
+        let last = span.end.max(span.start + 1) - 1;
+        let (first, ..) = self.place(Span::new(span.start, span.start + 1));
+        let (last, ..) = self.place(Span::new(last, last + 1));
+        if span.is_empty() {
+            return Span::new(first.start, first.start);
+        }
+        Span::new(first.start, last.end.max(first.start))
+    }
+
+    /// The place of the definition that gave the text, or a part of it.
+    pub(super) fn definition(&self, span: Span) -> Option<Span> {
+        let mut at = span.start;
+        while at < span.end {
+            let part = self.part(Span::new(at, span.end));
+            let (_, definition, _) = self.place(part);
+            if definition != NOT_DEFINED {
+                return Some(definition);
+            }
+            at = part.end;
+        }
+        None
+    }
+}
