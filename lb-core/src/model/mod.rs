@@ -90,6 +90,7 @@ pub struct Model {
 
 impl Model {
     /// Whether it runs programs of the user: scripts that are tracked, or checks.
+    #[must_use]
     pub fn runs_scripts(&self) -> bool {
         let tracked = |object: &ObjectSpec| matches!(object.source, Source::Script(_));
         let mut checks = self
