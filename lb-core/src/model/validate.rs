@@ -89,12 +89,11 @@ fn virtual_server(server: &VirtualServer, errors: &mut Vec<ModelError>) {
             errors.push(ModelError::PortZero { key });
         }
     }
-    if let ServiceKey::Address { protocol, .. } = key {
-        if server.service.flags.contains(ServiceFlags::ONE_PACKET)
-            && protocol != lb_ipvs::Protocol::Udp
-        {
-            errors.push(ModelError::OnePacket { key });
-        }
+    if let ServiceKey::Address { protocol, .. } = key
+        && server.service.flags.contains(ServiceFlags::ONE_PACKET)
+        && protocol != lb_ipvs::Protocol::Udp
+    {
+        errors.push(ModelError::OnePacket { key });
     }
     let weight = server
         .real_servers
