@@ -62,7 +62,7 @@ fn words(output: &Output) -> String {
             .and_then(|rest| rest.strip_suffix(" for global smtp_alert specified"));
         let word = unknown
             .map(str::to_owned)
-            .or(value.map(|value| format!("={value}")));
+            .or_else(|| value.map(|value| format!("={value}")));
         if let Some(word) = word.as_deref().and_then(|word| word.strip_suffix('\'')) {
             words.push(format!("{line} {word}"));
         }
