@@ -79,7 +79,7 @@ use service::ServiceState;
 ///             assert_eq!(desired.destination(server.address), Some(&server));
 ///         }
 ///         Output::CheckAdded { .. } => { /* subscribe to the check */ }
-///         other => println!("{other}"),
+///         other => println!("{other:?}"),
 ///     }
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
