@@ -61,6 +61,8 @@ pub(crate) struct RunArgs {
     /// The configuration [default: /etc/lb/lb.conf, else /etc/keepalived/keepalived.conf]
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
+    #[arg(value_name = "FILE", hide = true, value_parser = refuse_file)]
+    misplaced_file: Option<PathBuf>,
     /// Read the lines of `@ID` [default: the host's name up to its first dot]
     #[arg(long, value_name = "ID")]
     config_id: Option<String>,
@@ -81,6 +83,11 @@ pub(crate) struct RunArgs {
     /// running; without a running daemon, this one starts as usual
     #[arg(long)]
     upgrade: bool,
+}
+
+/// Names the option that a configuration needs.
+fn refuse_file(file: &str) -> Result<PathBuf, String> {
+    Err(format!("write `lbctl run -f {file}`"))
 }
 
 /// What forwards the connections.
@@ -112,12 +119,8 @@ impl RunArgs {
 /// The options of `lbctl check`.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// The configuration
-    #[arg(
-        value_name = "FILE",
-        required_unless_present = "explain",
-        conflicts_with = "explain"
-    )]
+    /// The configuration; `-` reads it from standard input [default: that of `lbctl run`]
+    #[arg(value_name = "FILE", conflicts_with = "explain")]
     pub(crate) file: Option<PathBuf>,
     /// Print what a keyword means, in each block that has it, instead of checking a file
     #[arg(long, value_name = "KEYWORD")]

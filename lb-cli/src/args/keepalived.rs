@@ -259,6 +259,8 @@ Runs the load balancer as keepalived does: in the background, messages to the sy
 errors in the configuration skipped.
 
   -f, --use-file FILE         configuration (/etc/keepalived/keepalived.conf, /etc/lb/lb.conf)
+  -i, --config-id ID          the lines of @ID count (host name up to its first dot)
+  -e, --all-config            each include must have its files
   -P, --vrrp                  only virtual routers
   -C, --check                 only virtual servers
   -n, --dont-fork             stay in the foreground
@@ -352,7 +354,8 @@ mod tests {
 
     #[test]
     fn option_without_effect_is_accepted_with_a_warning() {
-        let options = run("-x -R -M -A x -X -V extra --perf=all -a -b /run/b.pid --log-con -n");
+        let options =
+            run("-x -R -M -A unix:/a -X -V extra --perf=all -a -b /run/b.pid --log-con -n");
         assert_eq!(options.ignored.len(), 8, "{:?}", options.ignored);
         assert!(options.ignored[0].contains("-x is ignored"));
         assert!(options.log.console);
@@ -360,6 +363,10 @@ mod tests {
 
     #[test]
     fn options_about_the_end_and_the_process() {
+        let options = run("-i lb1 -e");
+        let reading = ReadOptions::new().with_config_id("lb1").with_all_files();
+        assert_eq!(options.reading, reading);
+        assert!(options.ignored.is_empty());
         let options = run("-I -d -m --ignore-sigint");
         assert!(options.keep && options.dump);
         assert!(options.core_dump && options.ignore_interrupt);

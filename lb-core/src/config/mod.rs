@@ -74,10 +74,12 @@ mod method;
 mod notify;
 mod options;
 mod pattern;
+mod pending;
 mod read;
 mod real;
 mod resolve;
 mod routing;
+mod runtime;
 mod scheduling;
 mod sequence;
 mod server;
@@ -100,7 +102,7 @@ use lb_check::Registry;
 
 use crate::model::Model;
 
-pub use keyword::KeywordHelp;
+pub use keyword::{KeywordEffect, KeywordHelp};
 
 pub use diagnostic::{Diagnostic, Diagnostics, Note, Severity};
 pub use options::ReadOptions;
@@ -135,6 +137,7 @@ impl Parsed {
     /// The exit status of `keepalived -t` for this text: that of the
     /// [findings](Diagnostics::keepalived_status), and at least 6 if scripts would run although
     /// `enable_script_security` is missing.
+    #[must_use]
     pub fn keepalived_status(&self) -> u8 {
         let status = self.diagnostics.keepalived_status();
         match status {
@@ -144,8 +147,16 @@ impl Parsed {
     }
 
     /// Whether scripts would run although `enable_script_security` is missing.
+    #[must_use]
     pub fn runs_insecure_scripts(&self) -> bool {
         self.model.runs_scripts() && !self.model.global.scripts.security
+    }
+
+    /// The interfaces that a text names and that do not exist, unless `dynamic_interfaces` lets them appear
+    /// later.
+    pub fn missing_interfaces(&self, exists: impl Fn(&str) -> bool) -> Vec<&str> {
+        let names = self.interfaces.iter().map(|named| named.value.as_str());
+        names.filter(|name| !exists(name)).collect()
     }
 
     /// Reports the interfaces that a text names and that do not exist, unless `dynamic_interfaces` lets

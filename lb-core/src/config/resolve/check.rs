@@ -14,6 +14,7 @@ use crate::config::keywords::{Level, check_knows, nearest};
 use crate::config::line::{At, Context};
 use crate::config::method::CheckDefaults;
 use crate::config::real::RealServerConfig;
+use crate::config::runtime::obsolete;
 use crate::config::source::Span;
 use crate::config::tree::NodeId;
 use crate::model::CheckSpec;
@@ -67,6 +68,7 @@ pub(super) fn check(
                 let value = context.number(line, 0..=u32::MAX);
                 context.set(line, &mut own.retries, value);
             }
+            "nb_get_retry" => obsolete(context, line, "write `retry`"),
             "connect_timeout" if !factory.uses_socket() => {
                 arguments.children.extend(argument(context, line, DEEPEST));
             }

@@ -82,6 +82,13 @@ fn router(
     if instance.interface.is_none() {
         require(context, instance, "interface");
     }
+    if let Some(at) = instance.interface.as_ref().filter(|at| at.value == "lo") {
+        let message = "the loopback interface cannot carry a virtual router";
+        context
+            .findings
+            .push(Diagnostic::error(at.span, message).fatal());
+        return None;
+    }
     let addresses = one_family(context, instance);
     let family = family(instance, &addresses);
     let version = version(context, global, instance, family);

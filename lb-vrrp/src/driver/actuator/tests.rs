@@ -235,6 +235,10 @@ async fn failure_is_reported_once_and_tried_every_second() {
     ));
     tokio::time::sleep(Duration::from_millis(3500)).await;
     assert_eq!(bench.fake.log().len(), 4);
+    assert!(matches!(
+        bench.events.try_recv(),
+        Ok(Some(Event::ChangeRecovered { .. }))
+    ));
     assert!(
         matches!(bench.events.try_recv(), Ok(None)),
         "reported more than once"
