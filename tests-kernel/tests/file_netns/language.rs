@@ -60,9 +60,10 @@ fn words(output: &Output) -> String {
         let value = rest
             .strip_prefix("Invalid value '")
             .and_then(|rest| rest.strip_suffix(" for global smtp_alert specified"));
-        let word = unknown
-            .map(str::to_owned)
-            .or_else(|| value.map(|value| format!("={value}")));
+        let word = match unknown {
+            Some(word) => Some(word.to_owned()),
+            None => value.map(|value| format!("={value}")),
+        };
         if let Some(word) = word.as_deref().and_then(|word| word.strip_suffix('\'')) {
             words.push(format!("{line} {word}"));
         }
