@@ -118,7 +118,7 @@ fn modes_do_not_depend_on_the_umask() -> TestResult {
     Ok(())
 }
 
-/// A script starts with default signal dispositions, although the daemon inherited some as ignored.
+/// A script starts with default signal dispositions, although some were ignored when the daemon was started.
 #[testbed::host_test]
 fn scripts_start_with_default_signal_dispositions() -> TestResult {
     let lan = Lan::new()?;
