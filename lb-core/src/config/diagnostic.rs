@@ -210,6 +210,7 @@ impl Diagnostics {
     /// let parsed = config::parse("global_defs {\n lvs_idd x\n}\n", "lb.conf", &Registry::builtin());
     /// assert_eq!(parsed.diagnostics().keepalived_status(), 5);
     /// ```
+    #[must_use]
     pub fn keepalived_status(&self) -> u8 {
         match self.items.iter().map(|item| item.report).max() {
             None | Some(KeepalivedReport::Silent) => 0,

@@ -137,6 +137,7 @@ impl Parsed {
     /// The exit status of `keepalived -t` for this text: that of the
     /// [findings](Diagnostics::keepalived_status), and at least 6 if scripts would run although
     /// `enable_script_security` is missing.
+    #[must_use]
     pub fn keepalived_status(&self) -> u8 {
         let status = self.diagnostics.keepalived_status();
         match status {
@@ -146,6 +147,7 @@ impl Parsed {
     }
 
     /// Whether scripts would run although `enable_script_security` is missing.
+    #[must_use]
     pub fn runs_insecure_scripts(&self) -> bool {
         self.model.runs_scripts() && !self.model.global.scripts.security
     }
@@ -222,6 +224,7 @@ impl std::error::Error for Diagnostics {}
 ///
 /// `registry` holds the checks that a `real_server` may have: [`Registry::builtin`], and whatever a program
 /// adds to it.
+#[must_use]
 pub fn parse(text: &str, file_name: &str, registry: &Registry) -> Parsed {
     parse_with(text, file_name, registry, &ReadOptions::new())
 }

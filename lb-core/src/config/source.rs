@@ -204,6 +204,7 @@ impl Sources {
     }
 
     /// The bytes of a range in its own file.
+    #[must_use]
     pub fn range(&self, span: Span) -> std::ops::Range<usize> {
         self.get(span).map_or(0..0, |file| file.range(span))
     }

@@ -315,6 +315,7 @@ impl Director {
     }
 
     /// The service as the data plane shall have it; `None` when it shall have none.
+    #[must_use]
     pub fn desired(&self, key: &ServiceKey) -> Option<TableService> {
         self.service(key).map(|service| service.desired(*key))
     }
@@ -323,6 +324,7 @@ impl Director {
     /// [`Reconciler::services_changed`] for an [`Output::ServiceChanged`].
     ///
     /// [`Reconciler::services_changed`]: crate::dataplane::Reconciler::services_changed
+    #[must_use]
     pub fn desired_change(&self, key: &ServiceKey, part: &Part) -> DesiredChange {
         match (self.service(key), part) {
             (Some(service), Part::Destinations(addresses)) => {
