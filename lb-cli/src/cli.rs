@@ -5,6 +5,8 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use lb_core::config::ReadOptions;
+
 use crate::args::run::RunOptions;
 
 /// Load balancing with VRRP, IPVS and health checks.
@@ -61,6 +63,9 @@ pub(crate) struct RunArgs {
     file: Option<PathBuf>,
     #[arg(value_name = "FILE", hide = true, value_parser = refuse_file)]
     misplaced_file: Option<PathBuf>,
+    /// Read the lines of `@ID` [default: the host's name up to its first dot]
+    #[arg(long, value_name = "ID")]
+    config_id: Option<String>,
     /// Start in spite of errors in it: what is wrong is skipped, as keepalived does
     #[arg(long)]
     lenient: bool,
@@ -101,6 +106,7 @@ impl RunArgs {
         let (DataPlane::Auto | DataPlane::Ipvs) = self.data_plane;
         RunOptions {
             file: self.file,
+            reading: reading(self.config_id.as_deref()),
             lenient: self.lenient,
             control: self.control,
             keep: self.keep,
@@ -119,12 +125,23 @@ pub(crate) struct CheckArgs {
     /// Print what a keyword means, in each block that has it, instead of checking a file
     #[arg(long, value_name = "KEYWORD")]
     pub(crate) explain: Option<String>,
+    /// Read the lines of `@ID` [default: the host's name up to its first dot]
+    #[arg(long, value_name = "ID")]
+    pub(crate) config_id: Option<String>,
     /// Exit with 1 when there are only warnings
     #[arg(long)]
     pub(crate) deny_warnings: bool,
     /// Print the findings as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How a configuration is read with this `--config-id`.
+pub(crate) fn reading(config_id: Option<&str>) -> ReadOptions {
+    match config_id {
+        Some(id) => ReadOptions::new().with_config_id(id),
+        None => ReadOptions::new(),
+    }
 }
 
 /// The options of `lbctl status`.

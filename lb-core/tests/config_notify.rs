@@ -139,6 +139,7 @@ global_defs {
     lvs_notify_fifo /run/lvs no-such-user-here
     lvs_notify_fifo_script /bin/cat
     fifo_write_vrrp_states_on_reload
+    rs_init_notifies
 }
 ";
     let (model, findings) = read(text);
@@ -152,7 +153,7 @@ global_defs {
         Some("/run/vrrp")
     );
     assert_eq!(fifos.servers, None);
-    assert!(fifos.states_on_reload);
+    assert!(fifos.states_on_reload && model.global.notifies_added_servers);
     let expected = [
         "`vrrp_notify_fifo` is given again",
         "unknown user 'no-such-user-here'",
@@ -204,4 +205,19 @@ fn the_first_of_two_scripts_holds() {
             "{findings:?}"
         );
     }
+}
+
+#[test]
+fn a_script_without_the_keyword_for_security_changes_the_status_of_a_test() {
+    let is_insecure = |text: &str| {
+        let parsed = config::parse(text, "lb.conf", &Registry::builtin());
+        parsed.runs_insecure_scripts()
+    };
+    let security = "global_defs {\n enable_script_security\n}\n";
+    let fifo = "global_defs {\n notify_fifo /run/fifo\n notify_fifo_script /bin/cat\n}\n";
+    let script = instance("VI_1", 51, "notify /bin/true");
+    assert!(is_insecure(&script));
+    assert!(!is_insecure(&(security.to_owned() + &script)));
+    assert!(is_insecure(fifo));
+    assert!(!is_insecure(&instance("VI_1", 51, "notify_deleted")));
 }

@@ -120,7 +120,7 @@ fn words_of_global_defs_are_kept() {
     };
     assert_eq!(global.ipvs.timeouts, Some(timeouts));
     assert!(global.ipvs.flush && global.ipvs.flush_on_stop);
-    assert!(global.checks.initial_notifications && global.checks.no_check_mails);
+    assert!(global.notifies_added_servers && global.checks.no_check_mails);
     assert_ne!(
         global.checks.scheduling,
         Global::default().checks.scheduling

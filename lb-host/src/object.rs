@@ -28,6 +28,7 @@ impl Owner {
 
 /// An address on an interface, with the attributes that `ip address add` can set.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Address {
     /// The interface.
@@ -77,6 +78,7 @@ impl Address {
 
 /// Packets to an address are dropped, except those that resolve it (Accept_Mode of RFC 9568).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Shield {
     /// The interface that has the address or will have it.
@@ -101,6 +103,7 @@ impl Shield {
 
 /// Something that a host has or is to have.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum HostObject {
     /// An address on an interface.

@@ -8,14 +8,14 @@ use std::{
 
 use lb_check::Registry;
 use lb_core::{
-    config::{self, Diagnostics, KeywordEffect, KeywordHelp, Mode, Parsed, Severity},
+    config::{self, Diagnostics, KeywordEffect, KeywordHelp, Mode, Parsed, ReadOptions, Severity},
     model::Model,
 };
 use serde_json::json;
 
 use crate::{
     args::run::RunOptions,
-    cli::CheckArgs,
+    cli::{CheckArgs, reading},
     commands::run::configuration,
     failure::Failure,
     output::{complain, print},
@@ -31,7 +31,8 @@ pub(crate) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     if let Some(keyword) = &args.explain {
         return explain(keyword);
     }
-    let parsed = read(args.file.as_deref())?;
+    let options = reading(args.config_id.as_deref());
+    let parsed = read(args.file.as_deref(), &options)?;
     let diagnostics = parsed.diagnostics();
     if args.json {
         print(&as_json(diagnostics))?;
@@ -56,21 +57,26 @@ pub(crate) fn check(args: &CheckArgs) -> Result<u8, Failure> {
 }
 
 /// Reads the named file, standard input for `-`, and without a name what `lbctl run` would read.
-fn read(file: Option<&Path>) -> Result<Parsed, Failure> {
+fn read(file: Option<&Path>, options: &ReadOptions) -> Result<Parsed, Failure> {
     let registry = Registry::builtin();
     let Some(file) = file else {
         let file = configuration(&RunOptions::lbctl())
             .map_err(|failure| Failure::new(ERRORS, failure.to_string()))?;
-        return Ok(config::load(file, &registry));
+        return Ok(config::load_with(file, &registry, options));
     };
     if file != Path::new("-") {
-        return Ok(config::load(file, &registry));
+        return Ok(config::load_with(file, &registry, options));
     }
     let mut text = String::new();
     std::io::stdin()
         .read_to_string(&mut text)
         .map_err(|error| Failure::new(ERRORS, format!("cannot read standard input: {error}")))?;
-    Ok(config::parse(&text, "standard input", &registry))
+    Ok(config::parse_with(
+        &text,
+        "standard input",
+        &registry,
+        options,
+    ))
 }
 
 /// The last line for a configuration without errors.
@@ -144,7 +150,7 @@ pub(crate) fn keepalived_test(options: &RunOptions) -> Result<u8, Failure> {
         ));
         return Ok(4);
     }
-    let parsed = load(&file);
+    let parsed = load(&file, &options.reading);
     let diagnostics = parsed.diagnostics();
     if !diagnostics.is_empty() {
         complain(diagnostics.to_string().trim_end());
@@ -156,8 +162,8 @@ pub(crate) fn keepalived_test(options: &RunOptions) -> Result<u8, Failure> {
 }
 
 /// Reads a file on this host.
-fn load(file: &Path) -> Parsed {
-    config::load(file, &Registry::builtin()).with_missing_interfaces(exists)
+fn load(file: &Path, options: &ReadOptions) -> Parsed {
+    config::load_with(file, &Registry::builtin(), options).with_missing_interfaces(exists)
 }
 
 fn exists(interface: &str) -> bool {

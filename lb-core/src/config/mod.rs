@@ -230,6 +230,7 @@ pub fn parse(text: &str, file_name: &str, registry: &Registry) -> Parsed {
 }
 
 /// Reads a text as [`parse`] does, with options.
+#[must_use]
 pub fn parse_with(
     text: &str,
     file_name: &str,
@@ -249,11 +250,13 @@ pub fn parse_with(
 
 /// Reads a file and what it includes. A file that cannot be read, is executable or is no regular file is
 /// a finding like any other, and gives no model in any mode.
+#[must_use]
 pub fn load(path: impl AsRef<Path>, registry: &Registry) -> Parsed {
     load_with(path, registry, &ReadOptions::new())
 }
 
 /// Reads a file as [`load`] does, with options.
+#[must_use]
 pub fn load_with(path: impl AsRef<Path>, registry: &Registry, options: &ReadOptions) -> Parsed {
     let main = include::read(path.as_ref());
     run(main, &mut FileSystem, registry, options)
@@ -303,7 +306,10 @@ fn run(
     };
     let login = std::env::var("LOGNAME").or_else(|_| std::env::var("USER"));
     let login = login.unwrap_or_else(|_| "root".to_owned());
-    let (model, interfaces) = resolve::resolve(&mut context, &host, &login);
+    let (model, mut interfaces) = resolve::resolve(&mut context, &host, &login);
+    for interface in &mut interfaces {
+        interface.span = sources.origin(interface.span);
+    }
     let items = context.findings.into_items();
     let items = items
         .into_iter()

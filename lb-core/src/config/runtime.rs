@@ -54,7 +54,6 @@ pub(super) struct RuntimeConfig {
     /// Whether the whole table is deleted at the stop.
     pub(super) flush_on_stop: Option<At<bool>>,
     pub(super) no_check_mails: Option<At<bool>>,
-    pub(super) initial_notifications: Option<At<bool>>,
     pub(super) check_scheduling: SchedulingConfig,
     pub(super) filter_table: Option<At<String>>,
     pub(super) filter_priority: Option<At<i32>>,
@@ -110,7 +109,6 @@ impl RuntimeConfig {
         };
         global.checks = CheckSettings {
             no_check_mails: is_on(self.no_check_mails),
-            initial_notifications: is_on(self.initial_notifications),
             scheduling: self.check_scheduling.scheduling(),
         };
         global.packet_filter = PacketFilterSettings {

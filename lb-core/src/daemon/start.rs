@@ -71,6 +71,7 @@ pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Runn
             "restored the states of the real servers until their first check"
         );
     }
+    let objects = model.objects.clone();
     let ipvs = model.global.ipvs.clone();
     let mut director = Director::restored(model, &claim.known);
     let mut failures = LoggedFailures::default();
@@ -141,9 +142,9 @@ pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Runn
         table_settings,
     };
     let findings = loaded.findings;
-    Ok(Running::new(
-        source, options, director, findings, parts, failures,
-    ))
+    let mut running = Running::new(source, options, director, findings, parts, failures);
+    running.objects = objects;
+    Ok(running)
 }
 
 /// Claims the control socket; replaces a running daemon there with `--upgrade`.

@@ -41,7 +41,7 @@ impl Director {
         } = model;
         self.queue.set_router_id(&global.router_id);
         self.queue.set_no_check_mails(global.checks.no_check_mails);
-        self.queue.set_fifos(&global.fifos);
+        self.queue.set_notifications(&global);
         self.notify_removed(&routers);
         self.keep_roles(&routers);
         self.global = global;
@@ -219,6 +219,7 @@ impl ServiceState {
                     names,
                     reason: CONFIGURED.to_owned(),
                 });
+                self.notify_added(real, queue);
             }
         }
     }

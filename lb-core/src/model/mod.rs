@@ -96,7 +96,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// Whether it runs programs of the user: scripts that are tracked, checks, notifications.
+    /// Whether it runs programs of the user: scripts that are tracked, checks, or notifications.
+    #[must_use]
     pub fn runs_scripts(&self) -> bool {
         let tracked = |object: &ObjectSpec| matches!(object.source, Source::Script(_));
         let mut checks = self
@@ -104,19 +105,10 @@ impl Model {
             .iter()
             .flat_map(|server| &server.real_servers)
             .flat_map(|real| &real.checks);
-        let routers = self.routers.iter().map(|router| &router.notify);
-        let groups = self.groups.iter().map(|group| &group.notify);
-        let mut routers = routers.chain(groups);
-        let servers = self.virtual_servers.iter();
-        let mut servers = servers.flat_map(|server| {
-            let real_servers = server.real_servers.iter().map(|real| &real.notify);
-            std::iter::once(&server.notify).chain(real_servers)
-        });
         let runtime = &self.global.runtime;
         self.objects.iter().any(tracked)
             || checks.any(|check| &*check.kind == "MISC_CHECK")
-            || routers.any(|notify| !notify.scripts.is_empty())
-            || servers.any(Option::is_some)
+            || self.has_notify_scripts()
             || runtime.startup_script.is_some()
             || runtime.shutdown_script.is_some()
     }

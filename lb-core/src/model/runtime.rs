@@ -182,8 +182,6 @@ pub struct IpvsSettings {
 pub struct CheckSettings {
     /// A mail is sent only if the real server changes with its check. keepalived: `no_checker_emails`.
     pub no_check_mails: bool,
-    /// Real servers that are up at the start are notified of. keepalived: `rs_init_notifies`.
-    pub initial_notifications: bool,
     /// Scheduling of the thread of the checks. keepalived: `checker_priority`, `checker_rt_priority`,
     /// `checker_cpu_affinity`, `checker_rlimit_rttime`, `checker_no_swap`.
     pub scheduling: Scheduling,

@@ -9,11 +9,11 @@ use std::time::Duration;
 use lb_host::{AddressKey, Adopted, Change, Desired, HostObject, HostPlane, Key, Link, Reconciler};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use tracing::info;
 
 use super::advert::Command;
-use super::desired::{DesiredRouter, Inheritance};
+use super::desired::DesiredRouter;
 use super::event::{Event, EventSender};
+use super::handover::{ContinuedRouter, HostState};
 use super::host::host_address;
 use super::key::{Claimant, RouterKey};
 use super::links::Interfaces;
@@ -63,7 +63,9 @@ pub(super) struct DesiredState {
     statics: Arc<StaticItems>,
     /// The static items with their interfaces.
     pub(super) placed: statics::Placed,
-    is_frozen: bool,
+    /// The attempt at a handover during which nothing is changed, and whether the advert thread has the
+    /// owned objects for it.
+    frozen: Option<(u8, bool)>,
     end: Option<End>,
 }
 
@@ -179,7 +181,10 @@ impl Actuator {
             self.retry_at = None;
             let done = match self.desired.end {
                 Some(End::HandedOver) => self.leave().await,
-                None if self.desired.is_frozen => false,
+                None if self.desired.frozen.is_some() => {
+                    self.report_owned().await;
+                    false
+                }
                 _ => {
                     if !self.follow().await {
                         continue;
@@ -216,17 +221,16 @@ impl Actuator {
     /// Merges what the advert thread has changed since the last call.
     fn take_update(&mut self) {
         let mut update = self.mailbox.take();
-        for (router, name, inheritance) in update.inherited {
-            self.inherit(&router, &name, inheritance);
-        }
-        if let Some(held) = update.inherited_statics {
-            self.statics.inherit(&held, &mut self.reconciler);
+        if let Some((host, routers)) = update.handover {
+            self.continue_with(host, &routers);
         }
         for (link, address) in update.stale {
             let key = Key::Address(AddressKey::new(link.index, address.address));
             if !self.reconciler.is_held(&key) {
                 let object = HostObject::from(host_address(&address, &Arc::new(link)));
-                info!("removing stale {object}");
+                self.events.send(Event::StaleFound {
+                    object: object.clone(),
+                });
                 self.reconciler.adopt(None, Adopted::new(object));
             }
         }
@@ -240,7 +244,9 @@ impl Actuator {
             let _ = lb_host::scheduling::set_round_robin(priority);
         }
         let desired = &mut self.desired;
-        desired.is_frozen = update.frozen.unwrap_or(desired.is_frozen);
+        if let Some(frozen) = update.frozen {
+            desired.frozen = frozen.map(|attempt| (attempt, false));
+        }
         if update.end.is_some_and(|end| end != End::HandedOver) && desired.end.is_none() {
             update.statics = Some(Arc::default());
             update.promoted = desired.promoted.take().map(|_| Arc::default());
@@ -297,24 +303,56 @@ impl Actuator {
         self.reconciler.set_desired(&claimant, epoch, objects);
     }
 
-    /// Takes over what another process added for a router.
-    fn inherit(&mut self, router: &RouterKey, name: &Arc<str>, inheritance: Inheritance) {
-        let claimant = Claimant::Router(router.clone());
-        for inherited in inheritance.addresses {
-            let address = host_address(&inherited.address, &Arc::new(inherited.link));
-            self.announcer
-                .inherit(address.key(), router, inherited.since.into());
-            let adopted = Adopted::new(address.into())
-                .with_generation(1)
-                .with_external(inherited.keep);
+    /// Reports to the advert thread what is owned, once for each attempt at a handover.
+    async fn report_owned(&mut self) {
+        let Some((attempt, is_reported @ false)) = &mut self.desired.frozen else {
+            return;
+        };
+        *is_reported = true;
+        let owned = self.reconciler.owned().into_iter();
+        let state = HostState {
+            // Stale objects are this process's to remove.
+            owned: owned
+                .filter_map(|(claimant, adopted)| Some((claimant?, adopted)))
+                .collect(),
+            added_once: self.statics.added_once().clone(),
+        };
+        let attempt = *attempt;
+        // Fails once the thread has ended; then the mailbox is closed.
+        let _ = self.commands.send(Command::Frozen { attempt, state }).await;
+    }
+
+    /// Continues with what another process owns, for these routers and for static items.
+    fn continue_with(&mut self, host: HostState, routers: &[ContinuedRouter]) {
+        let routers: BTreeMap<&RouterKey, &ContinuedRouter> =
+            routers.iter().map(|router| (&router.key, router)).collect();
+        for (claimant, mut adopted) in host.owned {
+            if let Claimant::Router(key) = &claimant {
+                let Some(router) = routers.get(key) else {
+                    // The old process removes these.
+                    continue;
+                };
+                if let HostObject::Address(address) = &adopted.object {
+                    let since = router.since.into();
+                    self.announcer.continue_with(address.key(), key, since);
+                }
+            }
+            match &adopted.object {
+                HostObject::Shield(_) if !self.host.has_shields() => continue,
+                HostObject::Address(_) if claimant != Claimant::Static => {
+                    // Acknowledged in the first epoch of this process.
+                    adopted.generation = adopted.generation.min(1);
+                }
+                // Whether these are still there was not observed.
+                _ => adopted.is_seen = false,
+            }
             self.reconciler.adopt(Some(&claimant), adopted);
         }
-        for entry in inheritance.routing {
-            // Some may not have been added yet.
-            let adopted = Adopted::new(entry.into()).with_seen(false);
-            self.reconciler.adopt(Some(&claimant), adopted);
+        self.statics.continue_with(host.added_once);
+        for router in routers.into_values() {
+            let surplus = router.surplus.clone();
+            self.links.inherit(&router.key, &router.name, surplus);
         }
-        self.links.inherit(router, name, inheritance.surplus);
     }
 
     /// Applies the desired state; returns `false` if it changed in between. Addresses and routes come
@@ -358,7 +396,7 @@ impl Actuator {
         loop {
             if self.mailbox.is_changed() {
                 self.take_update();
-                if self.desired.end != end || (self.desired.is_frozen && end.is_none()) {
+                if self.desired.end != end || (self.desired.frozen.is_some() && end.is_none()) {
                     return false;
                 }
             }
@@ -418,7 +456,7 @@ impl Actuator {
     /// Waits for an update, a hint, or the time of a retry or announcement.
     async fn wait(&mut self) -> Woken {
         // Failed changes are not retried while the state is frozen.
-        let is_frozen = self.desired.is_frozen && self.desired.end.is_none();
+        let is_frozen = self.desired.frozen.is_some() && self.desired.end.is_none();
         let retry = self.reconciler.next_timeout().filter(|_| !is_frozen);
         let due = [
             self.announcer.next_due(),

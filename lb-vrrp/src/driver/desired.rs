@@ -2,7 +2,7 @@
 //! The desired state of a router: the objects of the host, and their announcements.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lb_host::{AddressKey, Desired, HostObject, Link, RoutingEntry, Shield};
 
@@ -155,24 +155,4 @@ impl DesiredRouter {
         let routing = self.routing.iter().filter(|_| self.held);
         addresses.chain(routing.map(|entry| Desired::new(Arc::clone(entry).into())))
     }
-}
-
-/// An address that another process added for a router, which has handed both over.
-#[derive(Clone, Debug)]
-pub(super) struct Inherited {
-    pub(super) link: Link,
-    pub(super) address: VirtualAddress,
-    /// The address was there before, and stays.
-    pub(super) keep: bool,
-    /// When the router became Master: announcements are repeated after that.
-    pub(super) since: Instant,
-}
-
-/// What another process has added for a router.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Inheritance {
-    pub(super) addresses: Vec<Inherited>,
-    pub(super) routing: Vec<Arc<RoutingEntry>>,
-    /// Name and MAC address of macvlans that are to be removed.
-    pub(super) surplus: Vec<(String, [u8; 6])>,
 }

@@ -697,12 +697,11 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
     .later(),
     Global::new(
         "rs_init_notifies",
-        "Notifies of real servers that are up at the start.",
-        Value::Boolean(|global| &mut global.runtime.initial_notifications),
+        "Notifies real servers that are live when they are added.",
+        Value::Boolean(|global| &mut global.notifies_added_servers),
     )
     .default("off")
-    .tier(2)
-    .later(),
+    .tier(2),
     Global::new(
         "no_checker_emails",
         "Mails the result of a check only if it changes the real server.",

@@ -227,6 +227,27 @@ fn health_and_quorum_are_notified_in_keepalived_s_order() {
 }
 
 #[test]
+fn real_servers_that_are_added_live_are_notified_where_that_is_asked_for() {
+    let mut model = servers(false);
+    model.global.notifies_added_servers = true;
+    let mut director = Director::new(model.clone());
+    let expected = [
+        "script 61 up".to_owned(),
+        format!("RS [192.168.1.61]:tcp:80 {SERVICE} UP"),
+        format!("RS [192.168.1.62]:tcp:80 {SERVICE} UP"),
+        "script quorum up".to_owned(),
+        format!("VS {SERVICE} UP"),
+    ];
+    assert_eq!(notified(&mut director), expected);
+    let server = model.virtual_servers.pop().unwrap();
+    let added = server.with_real_server(real(63));
+    model.virtual_servers.push(added);
+    director.replace_model(model);
+    let line = format!("RS [192.168.1.63]:tcp:80 {SERVICE} UP");
+    assert_eq!(notified(&mut director), [line]);
+}
+
+#[test]
 fn a_removed_server_is_down_and_so_is_one_with_omega_at_the_stop() {
     let expected = [
         "script 61 down".to_owned(),
@@ -263,12 +284,17 @@ fn what_another_process_passed_on_is_no_event() {
     down(&mut old, 61);
     let mut new = Director::restored(servers(false), &old.known());
     assert!(notified(&mut new).is_empty());
-    let model = routers(&[router("VI_1", 100, RouterNotify::default())]);
+    let mut model = routers(&[router("VI_1", 100, RouterNotify::default())]);
+    let group = SyncGroup::new(GroupSpec::new("VG", ["VI_1"]));
+    model.groups.push(group);
     let mut new = Director::restored(model, &Known::default());
     new.restore_priority("VI_1", priority(120));
     new.restore_role("VI_1", State::Master);
     new.restore_group("VG", State::Master);
+    new.handle_group("VG", State::Master);
     assert!(notified(&mut new).is_empty());
+    new.handle_group("VG", State::Backup);
+    assert_eq!(notified(&mut new), ["GROUP \"VG\" BACKUP 0"]);
     new.handle_role("VI_1", State::Backup);
     assert_eq!(notified(&mut new), ["INSTANCE \"VI_1\" BACKUP 120"]);
 }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Logs the reports of the reconciler, and passes them on.
+//! Reports the outcome of changes of host objects.
 
 use std::io;
 use std::sync::Arc;
 
 use lb_host::{Change, HostObject, Report, RoutingEntry};
 use tokio::time::Instant;
-use tracing::{error, info, warn};
 
 use super::super::advert::Command;
 use super::super::error::{AddressError, AddressOperation};
@@ -53,10 +52,11 @@ impl Actuator {
                     claimant: Some(Claimant::Router(router)),
                     change,
                     ..
-                } => info!(
-                    instance = %self.name_of(&router), vrid = %router.vrid, %change,
-                    "change that had failed has succeeded"
-                ),
+                } => self.events.send(Event::ChangeRecovered {
+                    router: self.name_of(&router),
+                    vrid: router.vrid,
+                    change,
+                }),
                 _ => {}
             }
         }
@@ -64,35 +64,22 @@ impl Actuator {
 
     fn report_restored(&self, claimant: Claimant, object: &HostObject) {
         let event = match (claimant, object) {
-            (Claimant::Router(router), HostObject::Address(address)) => {
-                let name = self.name_of(&router);
-                warn!(
-                    instance = %name, vrid = %router.vrid, ifname = %address.link.name,
-                    address = %address.address,
-                    "virtual address was deleted by another program and is added again"
-                );
-                Event::AddressRestored {
-                    router: name,
-                    vrid: router.vrid,
-                    address: address.address,
-                    interface: Arc::from(address.link.name.as_str()),
-                }
-            }
-            (Claimant::Router(router), HostObject::Routing(entry)) => {
-                let name = self.name_of(&router);
-                warn!(instance = %name, vrid = %router.vrid, "{entry} was missing and is added again");
-                Event::RouteRestored {
-                    router: name,
-                    vrid: router.vrid,
-                    entry: RoutingEntry::clone(entry),
-                }
-            }
+            (Claimant::Router(router), HostObject::Address(address)) => Event::AddressRestored {
+                router: self.name_of(&router),
+                vrid: router.vrid,
+                address: address.address,
+                interface: Arc::from(address.link.name.as_str()),
+            },
+            (Claimant::Router(router), HostObject::Routing(entry)) => Event::RouteRestored {
+                router: self.name_of(&router),
+                vrid: router.vrid,
+                entry: RoutingEntry::clone(entry),
+            },
             (Claimant::Router(_), _) => return,
             (Claimant::Static, _) => {
                 let Some(item) = self.desired.placed.name_of(&object.key()) else {
                     return;
                 };
-                warn!("static {item} was missing and is added again");
                 Event::StaticRestored { item }
             }
         };
@@ -104,10 +91,16 @@ impl Actuator {
             Some(Claimant::Router(router)) => self.report_router_failed(&router, change, source),
             // The status of the static item contains the reason.
             Some(Claimant::Static) if change.is_add() => {}
-            Some(Claimant::Static) => {
-                error!(error = %source, "cannot {change} of a static item, trying again");
-            }
-            None => error!(error = %source, "cannot {change}, which is stale, trying again"),
+            Some(Claimant::Static) => self.events.send(Event::RemovalFailed {
+                change: change.clone(),
+                is_stale: false,
+                error: Arc::new(source),
+            }),
+            None => self.events.send(Event::RemovalFailed {
+                change: change.clone(),
+                is_stale: true,
+                error: Arc::new(source),
+            }),
         }
     }
 
@@ -123,7 +116,6 @@ impl Actuator {
             HostObject::Address(address) => (address.address, &address.link),
             HostObject::Shield(shield) => (shield.address, &shield.link),
             HostObject::Routing(entry) => {
-                error!(instance = %name, %vrid, error = %source, "cannot {change}, trying again");
                 let error = Arc::new(RouteError::new(operation, entry, source));
                 self.events.send(Event::RouteFailed {
                     router: name,
@@ -134,10 +126,6 @@ impl Actuator {
             }
             _ => return,
         };
-        error!(
-            instance = %name, %vrid, ifname = %link.name, %address, %operation, error = %source,
-            "cannot change a virtual address, trying again"
-        );
         let error = AddressError::new(operation, address, &link.name, source);
         self.events.send(Event::AddressFailed {
             router: name,
@@ -164,11 +152,6 @@ impl Actuator {
             if !first {
                 continue;
             }
-            error!(
-                instance = %name, vrid = %router.vrid, ifname = %error.interface,
-                operation = %error.operation, error = %error.source,
-                "cannot change a virtual interface, trying again every second"
-            );
             self.events.send(Event::InterfaceFailed {
                 router: name,
                 vrid: router.vrid,
