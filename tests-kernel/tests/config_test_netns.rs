@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `keepalived -t` of both programs: small files have the same exit status, except where their case says
-//! why not.
+//! `keepalived -t` of both programs: small files have the same exit status, except where a case has
+//! a reason.
 
 use std::error::Error;
 use std::fs;

@@ -72,7 +72,7 @@ impl Level {
             (Self::GarpGroup, "interfaces") => Self::Words,
             (Self::Root, "interface_up_down_delays" | "linkbeat_interfaces") => Self::Words,
             (Self::Root, "virtual_server") => Self::VirtualServer,
-            (Self::Root, "SSL" | "bfd_instance") => Self::Opaque,
+            (Self::Root, "SSL" | "bfd_instance") => Self::Words,
             (Self::Root, "virtual_server_group") => Self::Words,
             (Self::Root, "static_ipaddress" | "static_routes" | "static_rules") => Self::Words,
             (Self::Root, "track_group") => Self::TrackGroup,

@@ -191,7 +191,7 @@ const SSL: &[Word] = &[
     Word("key", Form::Text("a file")),
 ];
 
-/// Reads a check that does not run; a warning says so.
+/// Reads a check that does not run; a warning reports that.
 pub(super) fn check(context: &mut Context<'_>, block: NodeId) -> PendingCheck {
     let (kind, span) = context.keyword(block);
     let finding = Diagnostic::warning(span, format!("`{kind}` does not run in this version"));
@@ -212,7 +212,7 @@ pub(super) fn check(context: &mut Context<'_>, block: NodeId) -> PendingCheck {
     PendingCheck::new(kind, settings)
 }
 
-/// Reads a `bfd_instance`; a warning says that it does not run.
+/// Reads a `bfd_instance`; a warning reports that it does not run.
 pub(super) fn bfd(context: &mut Context<'_>, block: NodeId) {
     let name = context.argument(block, 0, "a name");
     context.extra(block, 1);

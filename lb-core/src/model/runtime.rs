@@ -170,9 +170,9 @@ impl StageScript {
 pub struct IpvsSettings {
     /// Timeouts of connections, which are restored at the stop. keepalived: `lvs_timeouts`.
     pub timeouts: Option<lb_ipvs::Timeouts>,
-    /// All services are deleted at the start, whoever made them. keepalived: `lvs_flush`.
+    /// All services are deleted at the start, also those of other programs. keepalived: `lvs_flush`.
     pub flush: bool,
-    /// All services are deleted at the stop, whoever made them. keepalived: `lvs_flush_on_stop` without `VS`.
+    /// All services are deleted at the stop, also those of other programs. keepalived: `lvs_flush_on_stop` without `VS`.
     pub flush_on_stop: bool,
 }
 
