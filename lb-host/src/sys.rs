@@ -3,9 +3,9 @@
 //!
 //! `unsafe` code of the product is in this module only. Each function is safe for any argument.
 
-use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd};
+use std::{fs, io};
 
 use nix::libc;
 
@@ -40,6 +40,26 @@ pub fn set_round_robin(priority: i32) -> io::Result<()> {
         )
     };
     check(result)
+}
+
+/// Makes a copy of this process, which must have a single thread: locks that other threads hold would
+/// stay locked in the copy. Returns its process id; `None` in the copy.
+///
+/// # Errors
+/// [`io::ErrorKind::ResourceBusy`] with more than one thread; what `fork(2)` or reading
+/// `/proc/self/task` returns.
+#[expect(
+    unsafe_code,
+    reason = "no crate with a permitted licence offers fork in safe form"
+)]
+pub fn fork() -> io::Result<Option<u32>> {
+    if fs::read_dir("/proc/self/task")?.count() != 1 {
+        return Err(io::ErrorKind::ResourceBusy.into());
+    }
+    // SAFETY: this thread is the only one, so no other can hold a lock or start a thread meanwhile.
+    let pid = unsafe { libc::fork() };
+    check(pid)?;
+    Ok(u32::try_from(pid).ok().filter(|pid| *pid != 0))
 }
 
 /// Binds a packet socket to the interface with this index: frames sent on the socket leave there.
