@@ -298,7 +298,7 @@ mod tests {
         assert!(read_driver_link(&socket, "lo").unwrap());
         assert!(read_mii_link(&socket, "lo").is_err());
         let running = is_running(&socket, "lo").unwrap();
-        let listing = std::fs::read_to_string("/sys/class/net/lo/flags").unwrap();
+        let listing = fs::read_to_string("/sys/class/net/lo/flags").unwrap();
         let flags = i32::from_str_radix(listing.trim().trim_start_matches("0x"), 16).unwrap();
         assert_eq!(running, flags & libc::IFF_UP != 0);
         for name in ["no-such-one", "a-name-of-16-by-", ""] {

@@ -337,7 +337,16 @@ impl Director {
         }
     }
 
+    /// Returns the desired table, and removes the outputs about changed services so far: the table has
+    /// them.
+    #[cfg(feature = "daemon")]
+    pub(crate) fn take_desired_table(&mut self) -> Table {
+        self.queue.forget_changed_services();
+        self.desired_table()
+    }
+
     /// All services as the data plane shall have them.
+    #[must_use]
     pub fn desired_table(&self) -> Table {
         let services = self.services.values();
         services
