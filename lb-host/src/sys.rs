@@ -58,8 +58,11 @@ pub fn fork() -> io::Result<Option<u32>> {
     }
     // SAFETY: this thread is the only one, so no other can hold a lock or start a thread meanwhile.
     let pid = unsafe { libc::fork() };
-    check(pid)?;
-    Ok(u32::try_from(pid).ok().filter(|pid| *pid != 0))
+    match u32::try_from(pid) {
+        Ok(0) => Ok(None),
+        Ok(child) => Ok(Some(child)),
+        Err(_) => Err(io::Error::last_os_error()),
+    }
 }
 
 /// Binds a packet socket to the interface with this index: frames sent on the socket leave there.

@@ -123,6 +123,10 @@ impl Running {
     /// Serves until a command stops it or a new process has replaced this one.
     pub(super) async fn run(mut self, commands: mpsc::Receiver<Command>) -> Result<(), RunError> {
         self.drain().await;
+        if self.parts.routers.is_none() {
+            // The first outputs are as many as there are checks.
+            lb_host::sys::trim_heap();
+        }
         if self.options.dump_at_start {
             self.log_data().await;
         }

@@ -84,7 +84,7 @@ impl Queue {
     /// Removes the outputs about changed services.
     #[cfg(feature = "daemon")]
     pub(super) fn forget_changed_services(&mut self) {
-        self.changed.clear();
+        self.changed = HashMap::new();
         self.outputs
             .retain(|output| !matches!(output, Output::ServiceChanged(..)));
         self.outputs.shrink_to_fit();
