@@ -29,6 +29,7 @@ mod checks;
 mod command;
 mod director_log;
 mod dump;
+mod dump_file;
 mod error;
 mod handover;
 mod lock;

@@ -610,57 +610,49 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
         "Names the file of state dumps.",
         Value::Text("a file", |global| &mut global.runtime.state_dump),
     )
-    .default("in /tmp")
-    .later(),
+    .default("in /tmp"),
     Global::new(
         "state_dump_file_location",
         "Is another name of state_dump_file.",
         Value::Text("a file", |global| &mut global.runtime.state_dump),
     )
-    .default("in /tmp")
-    .later(),
+    .default("in /tmp"),
     Global::new(
         "stats_dump_file",
         "Names the file of counter dumps.",
         Value::Text("a file", |global| &mut global.runtime.stats_dump),
     )
-    .default("in /tmp")
-    .later(),
+    .default("in /tmp"),
     Global::new(
         "stats_dump_file_location",
         "Is another name of stats_dump_file.",
         Value::Text("a file", |global| &mut global.runtime.stats_dump),
     )
-    .default("in /tmp")
-    .later(),
+    .default("in /tmp"),
     Global::new(
         "json_dump_file",
         "Names the file of JSON dumps.",
         Value::Text("a file", |global| &mut global.runtime.json_dump),
     )
-    .default("in /tmp")
-    .later(),
+    .default("in /tmp"),
     Global::new(
         "json_dump_file_location",
         "Is another name of json_dump_file.",
         Value::Text("a file", |global| &mut global.runtime.json_dump),
     )
-    .default("in /tmp")
-    .later(),
+    .default("in /tmp"),
     Global::new(
         "json_version",
         "Sets the version of JSON dumps.",
         Value::Number(1..=2, |global| &mut global.runtime.json_version),
     )
-    .default("1")
-    .later(),
+    .default("1"),
     Global::new(
         "data_use_instance",
-        "Puts the instance into the names of dump files.",
+        "Puts network namespace and instance into the names of state dumps.",
         Value::Boolean(|global| &mut global.runtime.dumps_use_instance),
     )
-    .default("off")
-    .later(),
+    .default("off"),
     Global::new(
         "startup_script",
         "Runs a script before everything else.",
