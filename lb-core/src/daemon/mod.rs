@@ -44,6 +44,7 @@ mod routers;
 mod running;
 mod source;
 mod spawn;
+mod stage;
 mod start;
 mod status;
 mod stop;

@@ -11,7 +11,7 @@ use crate::config::announcements::{extra, repeat};
 use crate::config::buffers::{LARGEST, policy};
 use crate::config::global::{GlobalConfig, prefix};
 use crate::config::notify::{COMMAND, script};
-use crate::config::runtime::{obsolete, process_name, skip_words, stage_script};
+use crate::config::runtime::{obsolete, process_name, skip_words};
 use crate::config::scheduling::{nice, no_effect, processors, realtime_limit};
 use crate::config::vrrp::{dynamic_interfaces, group};
 
@@ -656,37 +656,31 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
     Global::new(
         "startup_script",
         "Runs a script before everything else.",
-        Value::Other("COMMAND [USER [GROUP]]", |global, context, line| {
-            let value = stage_script(context, line);
-            context.set(line, &mut global.runtime.startup, value);
+        Value::Other(COMMAND, |global, context, line| {
+            script(context, line, &mut global.runtime.startup);
         }),
     )
-    .tier(2)
-    .later(),
+    .tier(2),
     Global::new(
         "startup_script_timeout",
         "Limits the time of that script.",
         Value::WholeSeconds(1..=1000, |global| &mut global.runtime.startup_timeout),
     )
-    .default("10")
-    .later(),
+    .default("10"),
     Global::new(
         "shutdown_script",
         "Runs a script after everything else.",
-        Value::Other("COMMAND [USER [GROUP]]", |global, context, line| {
-            let value = stage_script(context, line);
-            context.set(line, &mut global.runtime.shutdown, value);
+        Value::Other(COMMAND, |global, context, line| {
+            script(context, line, &mut global.runtime.shutdown);
         }),
     )
-    .tier(2)
-    .later(),
+    .tier(2),
     Global::new(
         "shutdown_script_timeout",
         "Limits the time of that script.",
         Value::WholeSeconds(1..=1000, |global| &mut global.runtime.shutdown_timeout),
     )
-    .default("10")
-    .later(),
+    .default("10"),
     Global::new(
         "rs_init_notifies",
         "Notifies real servers that are live when they are added.",
