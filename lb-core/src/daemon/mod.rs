@@ -38,6 +38,7 @@ mod ownership;
 mod plane;
 mod privileges;
 mod reload;
+mod reload_files;
 mod report;
 mod resign;
 mod routers;

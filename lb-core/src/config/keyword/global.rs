@@ -595,16 +595,14 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
             global.runtime.reload_check(context, line);
         }),
     )
-    .tier(2)
-    .later(),
+    .tier(2),
     Global::new(
         "reload_file",
         "Names a file that exists while the configuration is read.",
         Value::Other("[FILE]", |global, context, line| {
             global.runtime.reload_file(context, line);
         }),
-    )
-    .later(),
+    ),
     Global::new(
         "state_dump_file",
         "Names the file of state dumps.",
