@@ -43,6 +43,7 @@ mod report;
 mod resign;
 mod routers;
 mod running;
+mod scheduling;
 mod source;
 mod spawn;
 mod stage;

@@ -52,7 +52,7 @@ pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Runn
     }
     // Steps that can fail precede the end of the old process.
     let mailer = model.global.mail.clone().map(Mailer::start).transpose()?;
-    let checks = Checks::start().await?;
+    let checks = Checks::start(model.global.checks.scheduling).await?;
     let notifier = match needs_notifier(&model) {
         true => Some(Notifier::start().await?),
         false => None,

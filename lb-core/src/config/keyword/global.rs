@@ -732,23 +732,20 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
             context.set(line, &mut global.runtime.check_scheduling.nice, value);
         }),
     )
-    .tier(2)
-    .later(),
+    .tier(2),
     Global::new(
         "checker_rt_priority",
         "Runs the checks in real time with this priority.",
         Value::Number(1..=99, |global| {
             &mut global.runtime.check_scheduling.priority
         }),
-    )
-    .later(),
+    ),
     Global::new(
         "checker_no_swap",
         "Locks the memory of the checks.",
         Value::Flag(|global| &mut global.runtime.check_scheduling.no_swap),
     )
-    .tier(2)
-    .later(),
+    .tier(2),
     Global::new(
         "checker_cpu_affinity",
         "Sets the processors of the checks.",
@@ -761,8 +758,7 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
             );
         }),
     )
-    .default("all")
-    .later(),
+    .default("all"),
     Global::new(
         "checker_rlimit_rttime",
         "Limits the time that the real-time thread of the checks runs without blocking.",
@@ -770,8 +766,7 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
             let value = realtime_limit(context, line);
             context.set(line, &mut global.runtime.check_scheduling.limit, value);
         }),
-    )
-    .later(),
+    ),
     Global::new(
         "checker_rlimit_rtime",
         "Is an older name of checker_rlimit_rttime.",
@@ -780,8 +775,7 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
             context.set(line, &mut global.runtime.check_scheduling.limit, value);
         }),
     )
-    .tier(4)
-    .later(),
+    .tier(4),
     Global::new(
         "enable_snmp_vrrp",
         "Has no effect: there is no SNMP agent.",
