@@ -521,8 +521,7 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
             let value = process_name(context, line);
             context.set(line, &mut global.runtime.main_name, value);
         }),
-    )
-    .later(),
+    ),
     Global::new(
         "vrrp_process_name",
         "Names the part with virtual routers.",
@@ -567,8 +566,7 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
             global.runtime.umask(context, line);
         }),
     )
-    .default("0177")
-    .later(),
+    .default("0177"),
     Global::new(
         "random_seed",
         "Sets the seed of random numbers.",
