@@ -67,7 +67,7 @@ fn words_of_global_defs_are_kept() {
              json_dump_file_location /run/j
              json_version 2
              data_use_instance
-             startup_script \"/bin/true a\" root wheel
+             startup_script \"/bin/true a\" root root
              startup_script_timeout 20
              shutdown_script /bin/false
              lvs_timeouts tcp 900 udp 300
@@ -104,14 +104,13 @@ fn words_of_global_defs_are_kept() {
     );
     assert_eq!((dumps.json_version, dumps.use_instance), (2, true));
     let startup = runtime.startup_script.as_ref().unwrap();
-    assert_eq!(startup.command, "/bin/true a");
-    assert_eq!(startup.user.as_deref(), Some("root"));
-    assert_eq!(startup.group.as_deref(), Some("wheel"));
+    assert_eq!(startup.script.argv, ["/bin/true", "a"]);
+    assert_eq!(startup.script.account, Some((0, 0)));
     assert_eq!(startup.timeout, seconds(20));
     let shutdown = runtime.shutdown_script.as_ref().unwrap();
     assert_eq!(
-        (shutdown.command.as_str(), shutdown.timeout),
-        ("/bin/false", seconds(10))
+        (shutdown.script.argv.clone(), shutdown.timeout),
+        (vec!["/bin/false".into()], seconds(10))
     );
     let timeouts = Timeouts {
         tcp: seconds(900),

@@ -84,8 +84,6 @@ const KNOWN: [(Option<char>, &str); 39] = [
     (Some('h'), "help"),
 ];
 
-/// Where the files of the process ids are, unless options name them.
-const PID_FOLDER: &str = "/run";
 /// The file of `--log-file` without a value.
 const LOG_FILE: &str = "/tmp/keepalived.log";
 
@@ -179,7 +177,11 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<KeepalivedRequest, Keepali
     options.log.syslog = (!no_syslog).then_some(facility);
     // In the background standard error is gone.
     options.log.console &= !options.detach;
-    options.pid_files = with_defaults(pid_files, options.namespace.as_deref());
+    pid_files.is_parent_given = pid_files.parent.is_some();
+    pid_files.is_routers_given = pid_files.routers.is_some();
+    pid_files.is_virtual_servers_given = pid_files.virtual_servers.is_some();
+    pid_files.set_defaults(options.namespace.as_deref(), None, false);
+    options.pid_files = pid_files;
     if test {
         options.detach = false;
         return Ok(KeepalivedRequest::Test(options));
@@ -196,22 +198,6 @@ fn of_letter(letter: char) -> Option<&'static str> {
 fn of_name(given: &str) -> Option<&'static str> {
     let names: Vec<&'static str> = KNOWN.iter().map(|(_, name)| *name).collect();
     complete(given, &names)
-}
-
-/// The files that keepalived writes unless options name others; in a namespace they are in a folder of
-/// that name.
-fn with_defaults(given: PidPaths, namespace: Option<&str>) -> PidPaths {
-    let mut folder = PathBuf::from(PID_FOLDER);
-    if let Some(namespace) = namespace {
-        folder.extend(["keepalived", namespace]);
-    }
-    let or = |path: Option<PathBuf>, name: &str| Some(path.unwrap_or_else(|| folder.join(name)));
-    PidPaths {
-        is_parent_given: given.parent.is_some(),
-        parent: or(given.parent, "keepalived.pid"),
-        routers: or(given.routers, "vrrp.pid"),
-        virtual_servers: or(given.virtual_servers, "checkers.pid"),
-    }
 }
 
 /// `0`–`7` and `local0`–`local7` are the local facilities.
@@ -374,6 +360,66 @@ mod tests {
         let files = ["keepalived", "vrrp", "checkers"];
         let files = files.map(|name| format!("/run/keepalived/blue/{name}.pid"));
         assert_eq!(pid_files(&run("-s blue")), files);
+    }
+
+    /// The options of a command line, completed by a configuration.
+    fn completed(line: &str, text: &str) -> RunOptions {
+        let registry = lb_check::Registry::builtin();
+        let parsed = lb_core::config::parse(text, "k.conf", &registry);
+        let model = parsed.into_model(lb_core::config::Mode::Strict).unwrap();
+        let mut options = run(line);
+        options.complete(&model.global.runtime);
+        options
+    }
+
+    /// The names were measured with keepalived 2.2.7.
+    #[test]
+    fn pid_files_are_named_after_the_instance() {
+        let files = |line: &str, text: &str| {
+            let files = pid_files(&completed(line, text)).map(str::to_owned);
+            files.join(" ")
+        };
+        for (line, text, expected) in [
+            (
+                "",
+                "",
+                "/run/keepalived.pid /run/vrrp.pid /run/checkers.pid",
+            ),
+            (
+                "",
+                "use_pid_dir\n",
+                "/run/keepalived/keepalived.pid /run/keepalived/vrrp.pid /run/keepalived/checkers.pid",
+            ),
+            (
+                "",
+                "instance one\n",
+                "/run/keepalived/keepalived_one.pid /run/keepalived/vrrp_one.pid \
+                 /run/keepalived/checkers_one.pid",
+            ),
+            (
+                "-p /a/p -c /a/c",
+                "instance one\nnet_namespace blue\n",
+                "/a/p /run/keepalived/blue/vrrp_one.pid /a/c",
+            ),
+        ] {
+            assert_eq!(files(line, text), expected);
+        }
+    }
+
+    #[test]
+    fn the_command_line_holds_against_the_configuration() {
+        let text = "net_namespace blue\nglobal_defs {\n umask 022\n process_name ka\n}\n";
+        let options = completed("", text);
+        assert_eq!(options.namespace.as_deref(), Some("blue"));
+        assert_eq!(options.umask, Some(0o022));
+        assert_eq!(options.process_name.as_deref(), Some("ka"));
+        let options = completed("-s red -u 027", text);
+        assert_eq!(options.namespace.as_deref(), Some("red"));
+        assert_eq!(options.umask, Some(0o027));
+        assert_eq!(completed("", "").umask, Some(0o177));
+        let mut options = RunOptions::lbctl();
+        options.complete(&lb_core::model::RuntimeSettings::default());
+        assert_eq!((options.umask, options.pid_files.parent), (None, None));
     }
 
     #[test]

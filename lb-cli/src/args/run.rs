@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use lb_core::config::ReadOptions;
+use lb_core::model::RuntimeSettings;
 
 /// The daemon's settings, from whichever command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +43,14 @@ pub(crate) struct RunOptions {
     pub(crate) core_dump: bool,
     /// The network namespace to run in.
     pub(crate) namespace: Option<String>,
+    /// The instance of the configuration.
+    pub(crate) instance: Option<String>,
+    /// The name of the process.
+    pub(crate) process_name: Option<String>,
     /// The mode of files it makes.
     pub(crate) umask: Option<u32>,
+    /// Whether it runs as keepalived does, with that program's files and mode mask.
+    pub(crate) is_keepalived: bool,
     /// Options that were accepted and have no effect, each with its reason.
     pub(crate) ignored: Vec<String>,
 }
@@ -58,11 +65,49 @@ pub(crate) struct PidPaths {
     pub(crate) is_parent_given: bool,
     /// Of the process for virtual routers; written if there are any.
     pub(crate) routers: Option<PathBuf>,
+    /// Whether an option names that file.
+    pub(crate) is_routers_given: bool,
     /// Of the process for virtual servers; written if there are any.
     pub(crate) virtual_servers: Option<PathBuf>,
+    /// Whether an option names that file.
+    pub(crate) is_virtual_servers_given: bool,
 }
 
+/// Where the files of the process ids are, unless options name them.
+const PID_FOLDER: &str = "/run";
+
 impl PidPaths {
+    /// Gives each file that no option names the path that keepalived gives it. `namespace` is the network
+    /// namespace, `instance` that of the configuration; with either of them, or with `use_pid_dir`, the
+    /// files are in a folder of keepalived.
+    pub(crate) fn set_defaults(
+        &mut self,
+        namespace: Option<&str>,
+        instance: Option<&str>,
+        use_folder: bool,
+    ) {
+        let mut folder = PathBuf::from(PID_FOLDER);
+        if use_folder || namespace.is_some() || instance.is_some() {
+            folder.push("keepalived");
+        }
+        folder.extend(namespace);
+        let suffix = instance.map_or_else(String::new, |instance| format!("_{instance}"));
+        let files = [
+            (&mut self.parent, self.is_parent_given, "keepalived"),
+            (&mut self.routers, self.is_routers_given, "vrrp"),
+            (
+                &mut self.virtual_servers,
+                self.is_virtual_servers_given,
+                "checkers",
+            ),
+        ];
+        for (path, is_given, name) in files {
+            if !is_given {
+                *path = Some(folder.join(format!("{name}{suffix}.pid")));
+            }
+        }
+    }
+
     /// Replaces paths that depend on the working directory.
     pub(crate) fn make_absolute(&mut self) {
         let paths = [
@@ -116,7 +161,10 @@ impl RunOptions {
             ignore_interrupt: false,
             core_dump: false,
             namespace: None,
+            instance: None,
+            process_name: None,
             umask: None,
+            is_keepalived: false,
             ignored: Vec::new(),
         }
     }
@@ -126,6 +174,7 @@ impl RunOptions {
         Self {
             search: [KEEPALIVED, LB],
             lenient: true,
+            is_keepalived: true,
             detach: true,
             log: LogTargets {
                 syslog: Some(DAEMON),
@@ -135,6 +184,27 @@ impl RunOptions {
         }
     }
 }
+
+impl RunOptions {
+    /// Completes the options by what the configuration sets about the process; options of the command line
+    /// hold against it.
+    pub(crate) fn complete(&mut self, runtime: &RuntimeSettings) {
+        let namespace = || runtime.network_namespace.clone();
+        self.namespace = self.namespace.take().or_else(namespace);
+        self.instance.clone_from(&runtime.instance);
+        self.process_name.clone_from(&runtime.names.main);
+        self.umask = self.umask.or(runtime.umask);
+        if self.is_keepalived {
+            self.umask.get_or_insert(KEEPALIVED_UMASK);
+            let (namespace, instance) = (self.namespace.as_deref(), self.instance.as_deref());
+            self.pid_files
+                .set_defaults(namespace, instance, runtime.pid_directory);
+        }
+    }
+}
+
+/// keepalived's mode mask for itself and its scripts: new files are for the owner alone.
+const KEEPALIVED_UMASK: u32 = 0o177;
 
 /// Syslog's facility for daemons.
 pub(crate) const DAEMON: u8 = 3;

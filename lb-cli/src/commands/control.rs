@@ -41,7 +41,7 @@ impl User {
 }
 
 /// The control socket of a daemon with these options: that of `--control`; beside the file of `--pid`,
-/// which tells daemons apart; named after the network namespace; else the default.
+/// which tells daemons apart; named after the network namespace and the instance; else the default.
 pub(crate) fn of_daemon(options: &RunOptions, user: &User) -> PathBuf {
     if let Some(control) = &options.control {
         return control.clone();
@@ -58,9 +58,19 @@ pub(crate) fn of_daemon(options: &RunOptions, user: &User) -> PathBuf {
         let number = fnv1a(pid_file.as_os_str().as_encoded_bytes());
         return folder.join(format!("{number:016x}.sock"));
     }
-    match &options.namespace {
-        Some(namespace) => folder.join(format!("netns-{namespace}.sock")),
-        None => default,
+    let namespace = options.namespace.as_ref();
+    let names = [
+        namespace.map(|namespace| format!("netns-{namespace}")),
+        options
+            .instance
+            .as_ref()
+            .map(|instance| format!("instance-{instance}")),
+    ];
+    let names: Vec<String> = names.into_iter().flatten().collect();
+    if names.is_empty() {
+        default
+    } else {
+        folder.join(format!("{}.sock", names.join("-")))
     }
 }
 
@@ -129,6 +139,17 @@ mod tests {
         ] {
             assert_eq!(path(line, &ROOT), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn the_socket_is_named_after_the_instance() {
+        let mut options = RunOptions::lbctl();
+        options.instance = Some("one".to_owned());
+        let path = of_daemon(&options, &ROOT);
+        assert_eq!(path, Path::new("/run/lb/instance-one.sock"));
+        options.namespace = Some("blue".to_owned());
+        let path = of_daemon(&options, &ROOT);
+        assert_eq!(path, Path::new("/run/lb/netns-blue-instance-one.sock"));
     }
 
     #[test]

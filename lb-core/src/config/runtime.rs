@@ -8,12 +8,13 @@ use lb_ipvs::Timeouts;
 
 use crate::model::{
     CheckSettings, Global, IpvsNamespace, IpvsSettings, PacketFilterSettings, ReloadFile,
-    RuntimeSettings, StageScript,
+    RuntimeSettings,
 };
 
 use super::Diagnostic;
 use super::line::{At, Context};
 use super::scheduling::SchedulingConfig;
+use super::tracked::Line;
 use super::tree::NodeId;
 
 /// Longest time of `lvs_timeouts`, in seconds: 31 days.
@@ -45,9 +46,9 @@ pub(super) struct RuntimeConfig {
     pub(super) json_dump: Option<At<String>>,
     pub(super) json_version: Option<At<u32>>,
     pub(super) dumps_use_instance: Option<At<bool>>,
-    pub(super) startup: Option<At<StageScript>>,
+    pub(super) startup: Option<Line>,
     pub(super) startup_timeout: Option<At<Duration>>,
-    pub(super) shutdown: Option<At<StageScript>>,
+    pub(super) shutdown: Option<Line>,
     pub(super) shutdown_timeout: Option<At<Duration>>,
     pub(super) timeouts: Option<At<Timeouts>>,
     pub(super) flush: Option<At<bool>>,
@@ -74,8 +75,6 @@ impl RuntimeConfig {
             pid_directory: is_on(self.pid_directory),
             umask: self.umask.map(|at| at.value),
             random_seed: self.random_seed.map(|at| at.value),
-            startup_script: script(self.startup.as_ref(), self.startup_timeout),
-            shutdown_script: script(self.shutdown.as_ref(), self.shutdown_timeout),
             ..RuntimeSettings::default()
         };
         if let Some(at) = &self.ipvs_namespace {
@@ -323,28 +322,6 @@ pub(super) fn process_name(context: &mut Context<'_>, line: NodeId) -> Option<At
             .push(finding.label(format!("cut to `{name}`")));
     }
     Some(At::new(name, text.span))
-}
-
-/// `COMMAND [USER [GROUP]]`.
-pub(super) fn stage_script(context: &mut Context<'_>, line: NodeId) -> Option<At<StageScript>> {
-    let command = context.argument(line, 0, "a command")?;
-    context.only(line, 3);
-    let word = |index| {
-        let word = context.arguments(line).get(index)?;
-        Some(context.text(word).to_owned())
-    };
-    let mut script = StageScript::new(command.value);
-    script.user = word(1);
-    script.group = word(2);
-    Some(At::new(script, command.span))
-}
-
-fn script(script: Option<&At<StageScript>>, timeout: Option<At<Duration>>) -> Option<StageScript> {
-    let mut script = script?.value.clone();
-    if let Some(timeout) = timeout {
-        script.timeout = timeout.value;
-    }
-    Some(script)
 }
 
 /// Reads a line whose words have no effect.

@@ -8,15 +8,18 @@ use std::time::Duration;
 
 use lb_check::{CheckEvent, CheckEvents, ProbeSpec, Scheduler, SchedulerOptions, SubscriptionId};
 use lb_host::thread::{StartError, Thread};
+use lb_vrrp::spec::Scheduling;
 use tokio::sync::oneshot;
 
 use crate::director::{CheckId, Names};
 use crate::model::CheckSpec;
 
-use super::director_log;
+use super::{director_log, scheduling};
 
 /// Pause before a check runtime that failed is started again.
 const RESTART: Duration = Duration::from_secs(1);
+/// Name of the thread.
+const NAME: &str = "checks";
 /// Longest time that the start of the check runtime takes.
 const START: Duration = Duration::from_secs(10);
 
@@ -24,6 +27,7 @@ const START: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Checks {
     runtime: CheckThread,
+    scheduling: Scheduling,
     active: BTreeMap<Arc<CheckId>, ActiveCheck>,
     subscribers: BTreeMap<SubscriptionId, Arc<CheckId>>,
     next: u64,
@@ -66,9 +70,10 @@ pub struct CheckRuntimeError(#[source] StartError<Infallible>);
 
 impl Checks {
     /// Starts the thread and an empty scheduler on it.
-    pub(super) async fn start() -> Result<Self, CheckRuntimeError> {
+    pub(super) async fn start(scheduling: Scheduling) -> Result<Self, CheckRuntimeError> {
         Ok(Self {
-            runtime: CheckThread::start().await?,
+            runtime: CheckThread::start(scheduling).await?,
+            scheduling,
             active: BTreeMap::new(),
             subscribers: BTreeMap::new(),
             next: 0,
@@ -79,7 +84,7 @@ impl Checks {
     pub(super) async fn restart(&mut self) -> Result<(), CheckRuntimeError> {
         tracing::error!("check runtime died, starting it again");
         tokio::time::sleep(RESTART).await;
-        self.runtime = CheckThread::start().await?;
+        self.runtime = CheckThread::start(self.scheduling).await?;
         let all: Vec<_> = self
             .active
             .values()
@@ -233,9 +238,10 @@ struct CheckThread {
 }
 
 impl CheckThread {
-    async fn start() -> Result<Self, CheckRuntimeError> {
+    async fn start(scheduling: Scheduling) -> Result<Self, CheckRuntimeError> {
         let (alive, ended) = oneshot::channel::<()>();
-        let starting = Thread::start_runtime("checks", START, async || {
+        let starting = Thread::start_runtime(NAME, START, async move || {
+            scheduling::apply(&scheduling, NAME);
             let run = async move {
                 // An error is the drop that ends the thread.
                 let _ = ended.await;

@@ -13,6 +13,7 @@ use lb_vrrp::{RouterStats, State};
 use tokio::task::JoinHandle;
 
 use super::Dump;
+use super::dump_file::File;
 use super::running::Running;
 use crate::dump::{self, JsonVersion, Moment, RouterMoment};
 use crate::model::VrrpInstance;
@@ -39,28 +40,31 @@ impl Running {
         let moment = self.moment(driver.as_ref());
         let files = match dump {
             Dump::Data => {
-                let parent = ("keepalived_parent.data", dump::global_data(&moment));
-                let mut files = vec![parent];
+                let mut files = vec![(File::Parent, dump::global_data(&moment))];
                 if !moment.routers.is_empty() {
-                    files.push(("keepalived.data", dump::vrrp_data(&moment)));
+                    files.push((File::Routers, dump::vrrp_data(&moment)));
                 }
                 if !moment.virtual_servers.is_empty() {
-                    files.push(("keepalived_check.data", dump::check_data(&moment)));
+                    files.push((File::Servers, dump::check_data(&moment)));
                 }
                 files
             }
             Dump::Json => {
-                let text = dump::json(&moment, JsonVersion::default());
-                text.map(|text| ("keepalived.json", text))
-                    .into_iter()
-                    .collect()
+                let version = match moment.global.runtime.dumps.json_version {
+                    2 => JsonVersion::V2,
+                    _ => JsonVersion::V1,
+                };
+                let text = dump::json(&moment, version);
+                text.map(|text| (File::Json, text)).into_iter().collect()
             }
             _ if moment.routers.is_empty() => Vec::new(),
-            _ => vec![("keepalived.stats", dump::stats(&moment))],
+            _ => vec![(File::Stats, dump::stats(&moment))],
         };
+        let directory = &self.options.dump_directory;
+        let runtime = &moment.global.runtime;
         let files = files
             .into_iter()
-            .map(|(name, text)| (self.dump_path(name), text))
+            .map(|(file, text)| (file.path(directory, runtime), text))
             .collect();
         self.write_files(files);
         if dump == Dump::StatsAndClear {
@@ -86,11 +90,6 @@ impl Running {
             Ok(status) => tracing::info!("status {status}"),
             Err(error) => tracing::error!(%error, "status cannot be written"),
         }
-    }
-
-    /// The place of a file.
-    fn dump_path(&self, name: &str) -> PathBuf {
-        self.options.dump_directory.join(name)
     }
 
     /// Writes the files, behind those of the dump before.

@@ -13,6 +13,7 @@ use crate::mail::Mailer;
 use super::addresses::AddressMonitor;
 use super::notify::{Notifier, needs_notifier};
 use super::plane::Plane;
+use super::reload_files::{Marker, write_findings};
 use super::routers::Routers;
 use super::running::{Running, systemd};
 use super::stop::LAST_MAILS;
@@ -35,11 +36,16 @@ impl Running {
 
     async fn try_reload(&mut self) -> Result<(), Vec<String>> {
         tracing::info!("reloading {}", self.source.name());
-        let loaded = self
-            .source
-            .load(true)
-            .await
-            .map_err(|error| report::findings_of(&error))?;
+        let settings = &self.director.global().runtime.reload;
+        let marker = Marker::create(settings.file.as_ref());
+        let loaded = self.source.load(true).await;
+        drop(marker);
+        let loaded = loaded.map_err(|error| report::findings_of(&error));
+        if let Some(log) = &settings.check_log {
+            let findings = loaded.as_ref().map(|loaded| &loaded.findings);
+            write_findings(log, findings.unwrap_or_else(|findings| findings));
+        }
+        let loaded = loaded?;
         let model = start::parts_of(loaded.model, &self.options);
         let line = |error: &dyn Error| vec![report::chain(error)];
         privileges::check(&model).map_err(|error| line(&error))?;

@@ -143,11 +143,31 @@ fn read(
         .iter()
         .map(|finding| diagnostics.line(finding))
         .collect();
-    match model {
+    // With `reload_check_config` an error is fatal at the start, too, as in keepalived.
+    let is_sound = |model: &Model| !model.global.runtime.reload.check || diagnostics.errors() == 0;
+    match model.filter(is_sound) {
         Some(model) => Ok(Loaded { model, findings }),
         None => Err(SourceError::Invalid {
             path: path.to_owned(),
             diagnostics: Box::new(diagnostics),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn with_reload_check_config_an_error_is_fatal() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k.conf");
+        let source = Source::file(&path).lenient();
+        for (word, is_read) in [("", true), ("reload_check_config", false)] {
+            let text = format!("global_defs {{\n{word}\n}}\nbanana\n");
+            std::fs::write(&path, text).unwrap();
+            let loaded = source.load(false).await;
+            assert_eq!(loaded.is_ok(), is_read, "{loaded:?}");
+        }
     }
 }

@@ -28,7 +28,7 @@ use super::routers::{Routers, States};
 use super::running::{Parts, Running};
 use super::supervise::supervised;
 use super::table_settings::TableSettings;
-use super::{DaemonOptions, Source, privileges, vrrp};
+use super::{DaemonOptions, Source, privileges, stage, vrrp};
 
 /// Control requests that wait for the director.
 const CONTROL_QUEUE: usize = 16;
@@ -39,18 +39,29 @@ pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Runn
     let loaded = source.load(false).await?;
     let model = parts_of(loaded.model, &options);
     privileges::check(&model)?;
+    let startup = model.global.runtime.startup_script.clone();
+    let mut lock = None;
+    if startup.is_some() && !options.upgrade {
+        // It may make the interfaces of virtual routers. A daemon that cannot start runs none.
+        lock = Some(ControlLock::acquire(&options.control)?);
+        stage::run("startup", startup.as_ref()).await;
+    }
     let (routers, first_options) = (vrrp::configuration(&model), vrrp::first_options(&model));
     if !routers.is_empty() {
         driver::check(&routers).await?;
     }
     // Steps that can fail precede the end of the old process.
     let mailer = model.global.mail.clone().map(Mailer::start).transpose()?;
-    let checks = Checks::start().await?;
+    let checks = Checks::start(model.global.checks.scheduling).await?;
     let notifier = match needs_notifier(&model) {
         true => Some(Notifier::start().await?),
         false => None,
     };
-    let claim = claim(&options, &model, &routers).await?;
+    let claim = claim(&options, lock, &model, &routers).await?;
+    if options.upgrade && !claim.is_handover {
+        stage::run("startup", startup.as_ref()).await;
+    }
+
     let Claim { lock, server, .. } = claim;
     let listening = server.listening()?;
     log_findings(&source, &loaded.findings);
@@ -150,10 +161,10 @@ pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Runn
 /// Claims the control socket; replaces a running daemon there with `--upgrade`.
 async fn claim(
     options: &DaemonOptions,
+    mut lock: Option<ControlLock>,
     model: &Model,
     routers: &Configuration,
 ) -> Result<Claim, RunError> {
-    let mut lock = None;
     if options.upgrade {
         match upgrade(options, model, routers).await {
             Ok(Some(claim)) => return Ok(claim),

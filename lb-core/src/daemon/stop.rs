@@ -16,7 +16,7 @@ use super::plane::{Job, Plane};
 use super::report::LoggedFailures;
 use super::routers::Routers;
 use super::running::{Parts, Running};
-use super::{report, stop_delay::stop_delay};
+use super::{report, stage, stop_delay::stop_delay};
 
 /// How long a stop waits for the mail server.
 pub(super) const LAST_MAILS: Duration = Duration::from_secs(5);
@@ -116,6 +116,8 @@ impl Running {
             }
         };
         tokio::join!(mails, scripts);
+        let shutdown = self.director.global().runtime.shutdown_script.as_ref();
+        stage::run("shutdown", shutdown).await;
         // The server removes its socket as it is dropped; the lock must not be freed before.
         let _ = left.serving.await;
         tracing::info!("stopped");

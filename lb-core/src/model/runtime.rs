@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use lb_vrrp::spec::Scheduling;
 
+use super::NotifyScript;
+
 /// Settings of the running program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -142,23 +144,18 @@ impl Default for DumpSettings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StageScript {
-    /// The program and its arguments, as written.
-    pub command: String,
-    /// Its user; that of other scripts unless given.
-    pub user: Option<String>,
-    /// Its group; that of the user unless given.
-    pub group: Option<String>,
+    /// The program, its arguments and its user.
+    pub script: NotifyScript,
     /// How long it may run; 10 s unless given.
     pub timeout: Duration,
 }
 
 impl StageScript {
-    /// A script with every default.
-    pub fn new(command: impl Into<String>) -> Self {
+    /// A script with the default timeout.
+    #[must_use]
+    pub const fn new(script: NotifyScript) -> Self {
         Self {
-            command: command.into(),
-            user: None,
-            group: None,
+            script,
             timeout: Duration::from_secs(10),
         }
     }

@@ -8,11 +8,13 @@ mod process;
 mod version;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use lb_check::Registry;
 use lb_core::{
-    config::Diagnostics,
+    config::{self, Diagnostics, Mode},
     daemon::{self, DaemonOptions, Source},
+    model::RuntimeSettings,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -68,6 +70,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<u8, Failure> {
     let file = configuration(&options)?;
     // In the background the working directory is another.
     let file = std::path::absolute(&file).unwrap_or(file);
+    options.complete(&runtime_settings(&file, &options));
     options.pid_files.make_absolute();
     let socket = control::of_daemon(&options, &User::current());
     options.control = Some(std::path::absolute(&socket).unwrap_or(socket));
@@ -141,6 +144,14 @@ fn serve(
             .await
             .map_err(|error| failure(&error))
     })
+}
+
+/// What a configuration sets about the process. Namespace and names must be known before the daemon
+/// starts, which reads the file again and reports its errors.
+fn runtime_settings(file: &Path, options: &RunOptions) -> RuntimeSettings {
+    let parsed = config::load_with(file, &Registry::builtin(), &options.reading);
+    let (model, _) = parsed.into_parts(Mode::Lenient);
+    model.map_or_else(RuntimeSettings::default, |model| model.global.runtime)
 }
 
 fn runtime() -> Result<Runtime, Failure> {

@@ -86,8 +86,12 @@ fn read(path: &Path) -> Option<u32> {
 /// process that has nothing to do with it.
 fn running(path: &Path) -> Option<u32> {
     let pid = read(path).filter(|pid| *pid != std::process::id())?;
+    let is_daemon = |name: &str| matches!(name, "keepalived" | "lbctl");
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
-    matches!(name.trim_end(), "keepalived" | "lbctl").then_some(pid)
+    // `process_name` changes the name of the process and not its program.
+    let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+    let program = program.file_name().unwrap_or_default().to_string_lossy();
+    (is_daemon(name.trim_end()) || is_daemon(&program)).then_some(pid)
 }
 
 #[cfg(test)]

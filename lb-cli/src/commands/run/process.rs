@@ -8,10 +8,16 @@ use nix::sys::stat::{Mode, umask};
 use super::FATAL;
 use crate::{args::run::RunOptions, failure::Failure};
 
-/// Enters the namespace and sets the mode mask. Must come before any thread is started.
+/// Enters the namespace, sets the mode mask and names the process. Must come before any thread is started.
 pub(super) fn prepare(options: &RunOptions) -> Result<(), Failure> {
     if let Some(mask) = options.umask {
         umask(Mode::from_bits_truncate(mask));
+    }
+    if let Some(name) = &options.process_name
+        && let Err(error) = std::fs::write("/proc/self/comm", name)
+    {
+        let error = format!("cannot name the process {name}: {error}");
+        return Err(Failure::new(FATAL, error));
     }
     if options.core_dump {
         allow_core_dump();

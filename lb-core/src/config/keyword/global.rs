@@ -11,7 +11,7 @@ use crate::config::announcements::{extra, repeat};
 use crate::config::buffers::{LARGEST, policy};
 use crate::config::global::{GlobalConfig, prefix};
 use crate::config::notify::{COMMAND, script};
-use crate::config::runtime::{obsolete, process_name, skip_words, stage_script};
+use crate::config::runtime::{obsolete, process_name, skip_words};
 use crate::config::scheduling::{nice, no_effect, processors, realtime_limit};
 use crate::config::vrrp::{dynamic_interfaces, group};
 
@@ -521,8 +521,7 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
             let value = process_name(context, line);
             context.set(line, &mut global.runtime.main_name, value);
         }),
-    )
-    .later(),
+    ),
     Global::new(
         "vrrp_process_name",
         "Names the part with virtual routers.",
@@ -567,8 +566,7 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
             global.runtime.umask(context, line);
         }),
     )
-    .default("0177")
-    .later(),
+    .default("0177"),
     Global::new(
         "random_seed",
         "Sets the seed of random numbers.",
@@ -595,106 +593,90 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
             global.runtime.reload_check(context, line);
         }),
     )
-    .tier(2)
-    .later(),
+    .tier(2),
     Global::new(
         "reload_file",
         "Names a file that exists while the configuration is read.",
         Value::Other("[FILE]", |global, context, line| {
             global.runtime.reload_file(context, line);
         }),
-    )
-    .later(),
+    ),
     Global::new(
         "state_dump_file",
         "Names the file of state dumps.",
         Value::Text("a file", |global| &mut global.runtime.state_dump),
     )
-    .default("in /tmp")
-    .later(),
+    .default("in /tmp"),
     Global::new(
         "state_dump_file_location",
         "Is another name of state_dump_file.",
         Value::Text("a file", |global| &mut global.runtime.state_dump),
     )
-    .default("in /tmp")
-    .later(),
+    .default("in /tmp"),
     Global::new(
         "stats_dump_file",
         "Names the file of counter dumps.",
         Value::Text("a file", |global| &mut global.runtime.stats_dump),
     )
-    .default("in /tmp")
-    .later(),
+    .default("in /tmp"),
     Global::new(
         "stats_dump_file_location",
         "Is another name of stats_dump_file.",
         Value::Text("a file", |global| &mut global.runtime.stats_dump),
     )
-    .default("in /tmp")
-    .later(),
+    .default("in /tmp"),
     Global::new(
         "json_dump_file",
         "Names the file of JSON dumps.",
         Value::Text("a file", |global| &mut global.runtime.json_dump),
     )
-    .default("in /tmp")
-    .later(),
+    .default("in /tmp"),
     Global::new(
         "json_dump_file_location",
         "Is another name of json_dump_file.",
         Value::Text("a file", |global| &mut global.runtime.json_dump),
     )
-    .default("in /tmp")
-    .later(),
+    .default("in /tmp"),
     Global::new(
         "json_version",
         "Sets the version of JSON dumps.",
         Value::Number(1..=2, |global| &mut global.runtime.json_version),
     )
-    .default("1")
-    .later(),
+    .default("1"),
     Global::new(
         "data_use_instance",
-        "Puts the instance into the names of dump files.",
+        "Puts network namespace and instance into the names of state dumps.",
         Value::Boolean(|global| &mut global.runtime.dumps_use_instance),
     )
-    .default("off")
-    .later(),
+    .default("off"),
     Global::new(
         "startup_script",
         "Runs a script before everything else.",
-        Value::Other("COMMAND [USER [GROUP]]", |global, context, line| {
-            let value = stage_script(context, line);
-            context.set(line, &mut global.runtime.startup, value);
+        Value::Other(COMMAND, |global, context, line| {
+            script(context, line, &mut global.runtime.startup);
         }),
     )
-    .tier(2)
-    .later(),
+    .tier(2),
     Global::new(
         "startup_script_timeout",
         "Limits the time of that script.",
         Value::WholeSeconds(1..=1000, |global| &mut global.runtime.startup_timeout),
     )
-    .default("10")
-    .later(),
+    .default("10"),
     Global::new(
         "shutdown_script",
         "Runs a script after everything else.",
-        Value::Other("COMMAND [USER [GROUP]]", |global, context, line| {
-            let value = stage_script(context, line);
-            context.set(line, &mut global.runtime.shutdown, value);
+        Value::Other(COMMAND, |global, context, line| {
+            script(context, line, &mut global.runtime.shutdown);
         }),
     )
-    .tier(2)
-    .later(),
+    .tier(2),
     Global::new(
         "shutdown_script_timeout",
         "Limits the time of that script.",
         Value::WholeSeconds(1..=1000, |global| &mut global.runtime.shutdown_timeout),
     )
-    .default("10")
-    .later(),
+    .default("10"),
     Global::new(
         "rs_init_notifies",
         "Notifies real servers that are live when they are added.",
@@ -748,23 +730,20 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
             context.set(line, &mut global.runtime.check_scheduling.nice, value);
         }),
     )
-    .tier(2)
-    .later(),
+    .tier(2),
     Global::new(
         "checker_rt_priority",
         "Runs the checks in real time with this priority.",
         Value::Number(1..=99, |global| {
             &mut global.runtime.check_scheduling.priority
         }),
-    )
-    .later(),
+    ),
     Global::new(
         "checker_no_swap",
         "Locks the memory of the checks.",
         Value::Flag(|global| &mut global.runtime.check_scheduling.no_swap),
     )
-    .tier(2)
-    .later(),
+    .tier(2),
     Global::new(
         "checker_cpu_affinity",
         "Sets the processors of the checks.",
@@ -777,8 +756,7 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
             );
         }),
     )
-    .default("all")
-    .later(),
+    .default("all"),
     Global::new(
         "checker_rlimit_rttime",
         "Limits the time that the real-time thread of the checks runs without blocking.",
@@ -786,8 +764,7 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
             let value = realtime_limit(context, line);
             context.set(line, &mut global.runtime.check_scheduling.limit, value);
         }),
-    )
-    .later(),
+    ),
     Global::new(
         "checker_rlimit_rtime",
         "Is an older name of checker_rlimit_rttime.",
@@ -796,8 +773,7 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
             context.set(line, &mut global.runtime.check_scheduling.limit, value);
         }),
     )
-    .tier(4)
-    .later(),
+    .tier(4),
     Global::new(
         "enable_snmp_vrrp",
         "Has no effect: there is no SNMP agent.",

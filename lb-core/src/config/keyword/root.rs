@@ -187,15 +187,13 @@ pub(in crate::config) const ROOT: &[Root] = &[
         "Names this program among several on a host.",
         Value::Text("a name", |config| &mut config.global.runtime.instance),
     )
-    .tier(2)
-    .later(),
+    .tier(2),
     Root::new(
         "net_namespace",
         "Runs the program in a network namespace.",
         Value::Text("a network namespace", |config| &mut config.global.runtime.network_namespace),
     )
-    .tier(2)
-    .later(),
+    .tier(2),
     Root::new(
         "net_namespace_ipvs",
         "Uses the IPVS table of another network namespace; alone, of the one the program was started in.",
@@ -209,8 +207,7 @@ pub(in crate::config) const ROOT: &[Root] = &[
         "use_pid_dir",
         "Puts pid files into a directory of their own.",
         Value::Flag(|config| &mut config.global.runtime.pid_directory),
-    )
-    .later(),
+    ),
     Root::new(
         "child_wait_time",
         "Sets how long a stop waits for child processes.",

@@ -34,6 +34,10 @@ pub(super) fn global(
     global.no_fault_mails = config.no_email_faults.is_some();
     global.scripts.security = config.script_security;
     config.runtime.resolve(context, &mut global);
+    (
+        global.runtime.startup_script,
+        global.runtime.shutdown_script,
+    ) = super::notify::stage_scripts(context, config);
     if let Some(at) = &config.script_user {
         let (user, group) = &at.value;
         global.scripts.user = Some(user.clone());

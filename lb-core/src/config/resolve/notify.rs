@@ -9,10 +9,10 @@ use lb_check::{Account, ScriptRules, Severity};
 use super::Config;
 use crate::config::Diagnostic;
 use crate::config::global::GlobalConfig;
-use crate::config::line::Context;
+use crate::config::line::{At, Context};
 use crate::config::notify::{FifoConfig, RouterNotifyConfig, ServerNotifyConfig};
 use crate::config::tracked::Line;
-use crate::model::{Fifo, NotifyFifos, NotifyScript, RouterNotify, ServerNotify};
+use crate::model::{Fifo, NotifyFifos, NotifyScript, RouterNotify, ServerNotify, StageScript};
 
 /// Scripts without a finding, by the line: thousands of real servers may have the same one, and to
 /// examine a path takes system calls.
@@ -48,6 +48,24 @@ fn script(context: &mut Context<'_>, rules: &ScriptRules, line: &Line) -> Option
         known.insert(written.clone(), script.clone());
     }
     Some(script)
+}
+
+/// The scripts of the start and of the end of the program.
+pub(super) fn stage_scripts(
+    context: &mut Context<'_>,
+    config: &GlobalConfig,
+) -> (Option<StageScript>, Option<StageScript>) {
+    let runtime = &config.runtime;
+    let mut stage = |line: &Option<Line>, timeout: Option<At<Duration>>| {
+        let script = script(context, &config.script_rules, line.as_ref()?)?;
+        let mut stage = StageScript::new(script);
+        if let Some(timeout) = timeout {
+            stage.timeout = timeout.value;
+        }
+        Some(stage)
+    };
+    let startup = stage(&runtime.startup, runtime.startup_timeout);
+    (startup, stage(&runtime.shutdown, runtime.shutdown_timeout))
 }
 
 /// The notifications of an instance. `notify_priority_changes` of its sync group holds where it has

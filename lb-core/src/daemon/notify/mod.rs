@@ -203,7 +203,7 @@ async fn work(shared: &Shared) {
 }
 
 /// What runs a script.
-fn program(script: &NotifyScript) -> lb_host::script::Program {
+pub(super) fn program(script: &NotifyScript) -> lb_host::script::Program {
     let mut program = lb_host::script::Program::new(&script.argv);
     program = program.with_groups(script.groups.iter().copied());
     match script.account {
