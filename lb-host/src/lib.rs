@@ -22,6 +22,7 @@
 pub mod descriptors;
 mod family;
 mod key;
+mod link;
 mod memory;
 pub mod namespace;
 mod object;
@@ -41,6 +42,7 @@ pub mod thread;
 
 pub use self::family::{AddressFamily, Scope};
 pub use self::key::{AddressKey, Key, Link};
+pub use self::link::{Macvlan, Setting, SettingName};
 pub use self::memory::MemoryHost;
 pub use self::object::{Address, HostObject, Owner, Shield};
 pub use self::plan::{Change, plan};
@@ -52,4 +54,4 @@ pub use self::routes::{
     RoutingEntry, Rule, RuleAction,
 };
 #[cfg(feature = "netlink")]
-pub use self::rtnetlink::Rtnetlink;
+pub use self::rtnetlink::{FoundLink, Rtnetlink};

@@ -39,7 +39,7 @@ impl<C: Clone + Ord> Reconciler<C> {
         };
         let is_awaited = entry.claims.iter().any(|claim| claim.desired.is_awaited);
         let rank = match change.rank() {
-            Rank::AddAddress if is_awaited => Rank::AddAwaitedAddress,
+            Rank::AddAddress | Rank::AddLinkUp if is_awaited => Rank::AddAwaited,
             rank => rank,
         };
         let order = match &change {

@@ -2,17 +2,20 @@
 //! Changes the host as the advert thread desires, and announces addresses again.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use lb_host::{AddressKey, Adopted, Change, Desired, HostObject, HostPlane, Key, Link, Reconciler};
+use lb_host::{
+    AddressKey, Adopted, Applied, Change, Desired, HostObject, HostPlane, Key, Link, Macvlan,
+    Reconciler,
+};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tracing::info;
 
 use super::advert::Command;
-use super::desired::{DesiredRouter, Inheritance};
+use super::desired::{DesiredRouter, Inheritance, NamedMacs, RouterLinks};
 use super::event::{Event, EventSender};
 use super::host::host_address;
 use super::key::{Claimant, RouterKey};
@@ -20,7 +23,7 @@ use super::links::Interfaces;
 use super::mailbox::{End, Mailbox};
 use super::routing::Watch;
 use super::statics;
-use super::vmac::{self, LinkManager, Secondaries, VirtualLink};
+use super::vmac;
 use crate::StaticItems;
 
 mod announcing;
@@ -28,8 +31,6 @@ mod report;
 
 use self::announcing::Announcer;
 
-/// Time to the next attempt at what failed.
-const RETRY: Duration = Duration::from_secs(1);
 /// Attempts to remove an address once the driver has stopped.
 const LAST_ATTEMPTS: u32 = 3;
 
@@ -57,20 +58,13 @@ pub(super) enum Hint {
 #[derive(Debug, Default)]
 pub(super) struct DesiredState {
     pub(super) routers: BTreeMap<RouterKey, Arc<DesiredRouter>>,
-    virtual_links: Arc<[VirtualLink]>,
-    /// `None` until it is known.
-    promoted: Option<Arc<[Link]>>,
+    /// Macvlans and settings.
+    links: BTreeMap<RouterKey, RouterLinks>,
     statics: Arc<StaticItems>,
     /// The static items with their interfaces.
     pub(super) placed: statics::Placed,
     is_frozen: bool,
     end: Option<End>,
-}
-
-impl DesiredState {
-    fn is_held(&self, router: &RouterKey) -> bool {
-        self.routers.get(router).is_some_and(|router| router.held)
-    }
 }
 
 #[derive(Debug)]
@@ -85,15 +79,16 @@ pub(super) struct Actuator {
     /// Names of routers, also of removed ones.
     names: BTreeMap<RouterKey, Arc<str>>,
     announcer: Announcer,
-    retry_at: Option<Instant>,
     realtime: bool,
     /// Notices that routes or rules are deleted.
     watch: Option<Watch>,
-    links: vmac::Keeper,
+    /// Macvlans of another process that are to be removed.
+    surplus: Vec<(RouterKey, NamedMacs)>,
+    /// All interfaces, as the monitor knows them.
+    table: Option<watch::Receiver<Interfaces>>,
     statics: statics::Keeper,
     /// Static items have to be placed again.
     statics_changed: bool,
-    secondaries: Secondaries,
 }
 
 /// Why [`Actuator::wait`] returned.
@@ -140,23 +135,10 @@ impl Actuator {
             statics: statics::Keeper::new(events.clone()),
             statics_changed: false,
             events,
-            retry_at: None,
             realtime: false,
-            links: vmac::Keeper::default(),
-            secondaries: Secondaries::default(),
+            surplus: Vec::new(),
+            table: None,
         }
-    }
-
-    /// Makes macvlans with `manager`.
-    pub(super) fn with_links(mut self, manager: Box<dyn LinkManager>) -> Self {
-        self.links.set_manager(manager);
-        self
-    }
-
-    /// Sets interfaces with `manager`.
-    pub(super) fn with_secondaries(mut self, manager: Box<dyn LinkManager>) -> Self {
-        self.secondaries.set_manager(manager);
-        self
     }
 
     /// Notices by `watch` that another program deletes routes or rules.
@@ -165,9 +147,10 @@ impl Actuator {
         self
     }
 
-    /// Finds the interfaces of static items in `table`.
+    /// Finds interfaces in `table`.
     pub(super) fn with_table(mut self, table: watch::Receiver<Interfaces>) -> Self {
-        self.statics.set_table(table);
+        self.statics.set_table(table.clone());
+        self.table = Some(table);
         self
     }
 
@@ -176,7 +159,6 @@ impl Actuator {
         let mut last_attempts = LAST_ATTEMPTS;
         loop {
             self.take_update();
-            self.retry_at = None;
             let done = match self.desired.end {
                 Some(End::HandedOver) => self.leave().await,
                 None if self.desired.is_frozen => false,
@@ -209,8 +191,6 @@ impl Actuator {
 
     fn is_idle(&self) -> bool {
         self.reconciler.held().next().is_none()
-            && self.links.is_empty()
-            && self.secondaries.is_empty()
     }
 
     /// Merges what the advert thread has changed since the last call.
@@ -243,21 +223,16 @@ impl Actuator {
         desired.is_frozen = update.frozen.unwrap_or(desired.is_frozen);
         if update.end.is_some_and(|end| end != End::HandedOver) && desired.end.is_none() {
             update.statics = Some(Arc::default());
-            update.promoted = desired.promoted.take().map(|_| Arc::default());
-            if !desired.virtual_links.is_empty() {
-                update.virtual_links = Some(Arc::default());
-            }
+            update.links = Some(Arc::default());
             desired.routers.clear();
             self.reconciler.clear_desired();
             self.announcer.clear();
         }
         desired.end = desired.end.or(update.end);
-        if let Some(links) = update.virtual_links {
-            desired.virtual_links = links;
+        if let Some(links) = update.links {
+            self.set_links(&links);
         }
-        if update.promoted.is_some() {
-            desired.promoted = update.promoted;
-        }
+        let desired = &mut self.desired;
         if let Some(statics) = update.statics {
             desired.statics = statics;
             self.statics_changed = true;
@@ -314,45 +289,79 @@ impl Actuator {
             let adopted = Adopted::new(entry.into()).with_seen(false);
             self.reconciler.adopt(Some(&claimant), adopted);
         }
-        self.links.inherit(router, name, inheritance.surplus);
+        for link in inheritance.raised {
+            // The link may have been set down since.
+            let adopted = Adopted::new(HostObject::LinkUp(Arc::new(link))).with_seen(false);
+            self.reconciler.adopt(Some(&claimant), adopted);
+        }
+        self.names.insert(router.clone(), Arc::clone(name));
+        self.surplus.push((router.clone(), inheritance.surplus));
     }
 
-    /// Applies the desired state; returns `false` if it changed in between. Addresses and routes come
-    /// first, and macvlans are set down later: that takes the kernel a hundred times as long as an address.
-    async fn follow(&mut self) -> bool {
-        let mailbox = Arc::clone(&self.mailbox);
-        // The last addresses are removed before promote_secondaries is restored.
-        if self.desired.end.is_none()
-            && let Some(promoted) = &self.desired.promoted
-        {
-            self.secondaries.settle(promoted).await;
+    /// Replaces the desired macvlans and settings.
+    fn set_links(&mut self, links: &[RouterLinks]) {
+        for (router, macvlans) in std::mem::take(&mut self.surplus) {
+            self.adopt_surplus(&router, macvlans);
         }
-        if !self.apply_changes().await {
+        let mut before = std::mem::take(&mut self.desired.links);
+        for links in links {
+            let router = &links.router;
+            self.names.insert(router.clone(), Arc::clone(&links.name));
+            if before.remove(router).as_ref() != Some(links) {
+                let objects = links.objects.iter().cloned().map(Desired::new);
+                let claimant = Claimant::Links(router.clone());
+                self.reconciler.set_desired(&claimant, 0, objects);
+            }
+            self.desired.links.insert(router.clone(), links.clone());
+        }
+        for router in before.into_keys() {
+            self.reconciler.set_desired(&Claimant::Links(router), 0, []);
+        }
+    }
+
+    /// Takes over macvlans of another process that are to be removed, and the settings of the interfaces
+    /// below. Called when the desired macvlans are known: settings that they need stay.
+    fn adopt_surplus(&mut self, router: &RouterKey, macvlans: NamedMacs) {
+        let interfaces = self.interfaces();
+        let claimant = Claimant::Links(router.clone());
+        for (name, mac) in macvlans {
+            let found = interfaces.get(&name).filter(|found| found.mac == Some(mac));
+            let base = found.and_then(|found| interfaces.at(found.macvlan_of?));
+            let Some(base) = base.map(|base| &base.link) else {
+                continue;
+            };
+            let macvlan = Macvlan::new(name, Arc::clone(base), mac, router.family);
+            let settings = vmac::base_settings(base).map(HostObject::from);
+            for object in settings.into_iter().chain([macvlan.into()]) {
+                if !self.reconciler.is_held(&object.key()) {
+                    // Settings of another process are recorded for this one when they are added again.
+                    let adopted = Adopted::new(object).with_seen(false);
+                    self.reconciler.adopt(Some(&claimant), adopted);
+                }
+            }
+        }
+    }
+
+    fn interfaces(&self) -> Interfaces {
+        let table = self.table.as_ref();
+        table.map_or_else(Interfaces::default, |table| table.borrow().clone())
+    }
+
+    /// Applies all changes, and reports which static items are missing. Returns whether that is done, or
+    /// something else is desired meanwhile.
+    async fn follow(&mut self) -> bool {
+        if !self.apply_changes(true).await {
             return false;
         }
-        let held = |router: &RouterKey| self.desired.is_held(router);
-        let troubles = self.links.raise_lowered(held).await;
-        self.links_failed(troubles);
-        let is_changed = || mailbox.is_changed();
-        if !is_changed() {
+        if !self.mailbox.is_changed() {
             self.update_static_state().await;
-        }
-        let links = &self.desired.virtual_links;
-        let held = |router: &RouterKey| self.desired.is_held(router);
-        let mut troubles = self.links.settle(links, held, || !is_changed()).await;
-        troubles.extend(self.links.lower(held, || !is_changed()).await);
-        self.links_failed(troubles);
-        if self.desired.end.is_some()
-            && let Some(promoted) = &self.desired.promoted
-        {
-            self.secondaries.settle(promoted).await;
         }
         true
     }
 
     /// Applies changes until there are none, with what the advert thread desires meanwhile. Returns
     /// `false` if that is to end or to change nothing.
-    async fn apply_changes(&mut self) -> bool {
+    async fn apply_changes(&mut self, mut reports_statics: bool) -> bool {
         let end = self.desired.end;
         let is_leaving = end == Some(End::HandedOver);
         loop {
@@ -364,43 +373,69 @@ impl Actuator {
             }
             self.report().await;
             let now = Instant::now().into_std();
-            let Some(change) = self.reconciler.next_change(now) else {
+            let changes = self.reconciler.next_changes(now);
+            let Some(first) = changes.first() else {
                 return true;
             };
-            let result = self.apply(&change).await;
+            // Routers that need static items do not wait for macvlans.
+            let is_macvlan = matches!(first.object(), HostObject::Macvlan(_));
+            if is_macvlan && std::mem::take(&mut reports_statics) {
+                self.update_static_state().await;
+            }
+            let results = self.apply(&changes).await;
             let now = Instant::now().into_std();
-            self.reconciler.handle_result(now, change, result);
+            for (change, result) in changes.into_iter().zip(results) {
+                let taken_over = match (&change, &result) {
+                    (Change::Add(HostObject::Macvlan(macvlan)), Ok(Applied::AlreadyPresent)) => {
+                        Some(Arc::clone(macvlan))
+                    }
+                    _ => None,
+                };
+                self.reconciler.handle_result(now, change, result);
+                if let Some(macvlan) = taken_over {
+                    self.adopt_state(&macvlan);
+                }
+            }
             if !is_leaving {
                 self.announcer.announce_next(&self.desired.routers);
             }
         }
     }
 
-    async fn apply(&mut self, change: &Change) -> std::io::Result<lb_host::Applied> {
-        if let Change::Add(HostObject::Address(address)) = change
-            && let Err(trouble) = self.links.raise(address.link.index).await
+    async fn apply(&mut self, changes: &[Change]) -> Vec<io::Result<Applied>> {
+        for change in changes {
+            match (change, &mut self.watch) {
+                (Change::Add(HostObject::Address(address)), _) => {
+                    // Packets to an address on a link that is down are lost.
+                    let up = Key::LinkUp(address.link.index);
+                    if self.reconciler.failure(&up).is_some() && !self.reconciler.is_held(&up) {
+                        return vec![Err(io::ErrorKind::NetworkDown.into())];
+                    }
+                }
+                (Change::Add(HostObject::Routing(_)), Some(watch)) => watch.subscribe(),
+                _ => {}
+            }
+        }
+        self.host.apply(changes).await
+    }
+
+    /// Has a macvlan that was taken over set down, unless a router desires it to be up.
+    fn adopt_state(&mut self, macvlan: &Macvlan) {
+        let interfaces = self.interfaces();
+        if let Some(found) = interfaces.get(&macvlan.name)
+            && !self.reconciler.is_held(&Key::LinkUp(found.link.index))
         {
-            self.links_failed([trouble]);
-            return Err(std::io::ErrorKind::NetworkDown.into());
+            let up = HostObject::LinkUp(Arc::clone(&found.link));
+            self.reconciler
+                .adopt(None, Adopted::new(up).with_seen(false));
         }
-        if let (Change::Add(HostObject::Routing(_)), Some(watch)) = (change, &mut self.watch) {
-            watch.subscribe();
-        }
-        self.host.apply(change).await
     }
 
     /// Leaves what is desired to another process, and removes the rest; returns whether that is done.
     async fn leave(&mut self) -> bool {
         self.reconciler.remove_only();
-        self.apply_changes().await;
-        let links = &self.desired.virtual_links;
-        let held = |router: &RouterKey| self.desired.is_held(router);
-        // Missing macvlans are not added: the other process has deleted them.
-        let mut troubles = self.links.settle(links, held, || false).await;
-        troubles.extend(self.links.lower(held, || true).await);
-        let linked = troubles.is_empty();
-        self.links_failed(troubles);
-        linked && !self.reconciler.has_surplus()
+        self.apply_changes(false).await;
+        !self.reconciler.has_surplus()
     }
 
     /// Reports to the advert thread which static items are missing.
@@ -420,11 +455,7 @@ impl Actuator {
         // Failed changes are not retried while the state is frozen.
         let is_frozen = self.desired.is_frozen && self.desired.end.is_none();
         let retry = self.reconciler.next_timeout().filter(|_| !is_frozen);
-        let due = [
-            self.announcer.next_due(),
-            retry.map(Instant::from_std),
-            self.retry_at,
-        ];
+        let due = [self.announcer.next_due(), retry.map(Instant::from_std)];
         let due = due.into_iter().flatten().min();
         let turn = self.announcer.next_turn();
         tokio::select! {
@@ -450,13 +481,16 @@ impl Actuator {
             Hint::LinkGone { link } => {
                 self.reconciler.handle_link_gone(link.index);
                 self.announcer.stop_on(link.index);
-                self.links.forget(&link);
+                let macvlan = Key::Macvlan(Arc::from(link.name.as_str()));
+                self.reconciler.handle_missing(&macvlan);
                 self.statics_changed = true;
             }
-            Hint::Lowered { link } => self.links.lowered(&link),
+            Hint::Lowered { link } => {
+                self.reconciler.handle_missing(&Key::LinkUp(link.index));
+            }
             Hint::Raised => {}
             Hint::Audit(interfaces) => {
-                self.links.doubt();
+                self.audit_links(&interfaces);
                 let held = self.reconciler.held().filter_map(|object| match object {
                     HostObject::Address(address) => Some(address),
                     _ => None,
@@ -469,6 +503,21 @@ impl Actuator {
                     self.handle_missing(key);
                 }
             }
+        }
+    }
+
+    /// Has macvlans added, and set up, that may have been deleted or set down.
+    fn audit_links(&mut self, interfaces: &Interfaces) {
+        let is_missing = |object: &&HostObject| match object {
+            HostObject::Macvlan(macvlan) => interfaces.get(&macvlan.name).is_none_or(|found| {
+                found.macvlan_of != Some(macvlan.base.index) || found.mac != Some(macvlan.mac)
+            }),
+            HostObject::LinkUp(_) => true,
+            _ => false,
+        };
+        let missing = self.reconciler.held().filter(is_missing);
+        for key in missing.map(HostObject::key).collect::<Vec<_>>() {
+            self.reconciler.handle_missing(&key);
         }
     }
 

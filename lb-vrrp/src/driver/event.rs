@@ -116,7 +116,7 @@ pub enum Event {
         item: Arc<str>,
     },
     /// The macvlan of a router's virtual MAC address could not be made, changed or deleted. The driver
-    /// tries again every second; the event is sent once until that succeeds.
+    /// tries again; the event is sent once until that succeeds.
     #[non_exhaustive]
     InterfaceFailed {
         /// The router's name.

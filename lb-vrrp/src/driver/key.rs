@@ -16,7 +16,8 @@ pub(super) struct RouterKey {
 }
 
 impl RouterKey {
-    pub(super) fn of(spec: &RouterSpec) -> Self {
+    /// The key of the router that a specification describes.
+    pub(super) fn for_spec(spec: &RouterSpec) -> Self {
         Self {
             interface: Arc::from(spec.interface.as_str()),
             family: spec.config.family(),
@@ -41,4 +42,6 @@ pub(super) enum Claimant {
     Static,
     /// A router that is Master.
     Router(RouterKey),
+    /// A router in any state: its macvlans, and the settings of interfaces.
+    Links(RouterKey),
 }

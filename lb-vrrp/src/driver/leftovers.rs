@@ -46,8 +46,8 @@ impl Cleaning<'_> {
     ) -> Result<(Interfaces, Naming), Error> {
         let interfaces = read(&handle).await?;
         validate::interfaces(self.configuration, &interfaces)?;
-        let mut links = vmac::Rtnetlink::new(handle.clone());
-        vmac::clean(&mut links, &self.configuration.routers, &interfaces)
+        let mut host = Rtnetlink::new(handle.clone(), OWNER);
+        vmac::remove_stale(&mut host, &self.configuration.routers, &interfaces)
             .await
             .map_err(Error::interface)?;
         let interfaces = read(&handle).await?;
@@ -67,13 +67,11 @@ impl Cleaning<'_> {
             let placed = statics::Placed::new(statics, &interfaces);
             let objects = placed.objects().cloned().collect();
             let kept = Kept::new(objects, owned(routers, &interfaces));
-            let host = Rtnetlink::new(handle.clone(), OWNER);
             host.remove_stale(&kept).await;
         }
-        let mut rtnetlink = Rtnetlink::new(handle, OWNER);
         let manager = match self.manager {
             Some(manager) => manager.as_mut(),
-            None => &mut rtnetlink,
+            None => &mut host,
         };
         let others = routers.iter();
         let addresses = others
@@ -152,7 +150,8 @@ async fn remove(
     address: &VirtualAddress,
 ) -> Result<(), AddressError> {
     let change = Change::Remove(host_address(address, link).into());
-    match host.apply(&change).await {
+    let results = host.apply(&[change]).await;
+    results.into_iter().try_for_each(|result| match result {
         Ok(_) => Ok(()),
         Err(source) => Err(AddressError::new(
             AddressOperation::Remove,
@@ -160,5 +159,5 @@ async fn remove(
             &link.name,
             source,
         )),
-    }
+    })
 }

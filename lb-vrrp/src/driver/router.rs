@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One virtual router of the advert thread: its engine, and the state that the driver keeps for it.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -406,6 +407,15 @@ impl Router {
             (key, held.keep)
         };
         self.inherited = estate.held.iter().map(ready).collect();
+        let macvlans: BTreeSet<&str> = estate
+            .vmac
+            .iter()
+            .chain(&estate.address_vmacs)
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let links = estate.held.iter().map(|held| &held.link);
+        let raised = links.filter(|link| macvlans.contains(link.name.as_str()));
+        let raised: BTreeSet<Link> = raised.cloned().collect();
         let addresses = estate.held.into_iter().map(|held| Inherited {
             link: held.link,
             address: held.address,
@@ -418,6 +428,7 @@ impl Router {
         self.inheritance = Some(Inheritance {
             addresses: addresses.collect(),
             routing: estate.routing.into_iter().map(Arc::new).collect(),
+            raised: raised.into_iter().collect(),
             surplus,
         });
     }

@@ -5,16 +5,15 @@ use std::io;
 use std::sync::Arc;
 
 use lb_host::{Change, HostObject, Report, RoutingEntry};
-use tokio::time::Instant;
+use nix::libc;
 use tracing::{error, info, warn};
 
 use super::super::advert::Command;
-use super::super::error::{AddressError, AddressOperation};
+use super::super::error::{AddressError, AddressOperation, InterfaceError, InterfaceOperation};
 use super::super::event::Event;
 use super::super::key::{Claimant, RouterKey};
 use super::super::routing::RouteError;
-use super::super::vmac;
-use super::{Actuator, RETRY};
+use super::Actuator;
 
 impl Actuator {
     /// Passes on all reports of the reconciler.
@@ -50,7 +49,7 @@ impl Actuator {
                     ..
                 } => self.report_failed(claimant, &change, error),
                 Report::Recovered {
-                    claimant: Some(Claimant::Router(router)),
+                    claimant: Some(Claimant::Router(router) | Claimant::Links(router)),
                     change,
                     ..
                 } => info!(
@@ -87,7 +86,14 @@ impl Actuator {
                     entry: RoutingEntry::clone(entry),
                 }
             }
-            (Claimant::Router(_), _) => return,
+            (Claimant::Links(router), HostObject::Macvlan(macvlan)) => {
+                warn!(
+                    instance = %self.name_of(&router), vrid = %router.vrid, ifname = %macvlan.name,
+                    "virtual interface was deleted by another program and is added again"
+                );
+                return;
+            }
+            (Claimant::Router(_) | Claimant::Links(_), _) => return,
             (Claimant::Static, _) => {
                 let Some(item) = self.desired.placed.name_of(&object.key()) else {
                     return;
@@ -101,7 +107,9 @@ impl Actuator {
 
     fn report_failed(&self, claimant: Option<Claimant>, change: &Change, source: io::Error) {
         match claimant {
-            Some(Claimant::Router(router)) => self.report_router_failed(&router, change, source),
+            Some(Claimant::Router(router) | Claimant::Links(router)) => {
+                self.report_router_failed(&router, change, source);
+            }
             // The status of the static item contains the reason.
             Some(Claimant::Static) if change.is_add() => {}
             Some(Claimant::Static) => {
@@ -132,6 +140,22 @@ impl Actuator {
                 });
                 return;
             }
+            HostObject::Macvlan(macvlan) => {
+                self.report_interface_failed(router, &macvlan.name, change, source);
+                return;
+            }
+            HostObject::LinkUp(link) => {
+                self.report_interface_failed(router, &link.name, change, source);
+                return;
+            }
+            HostObject::Setting(_) => {
+                warn!(
+                    instance = %name, %vrid, error = %source,
+                    "cannot {change}, trying again: neighbours may see other MAC addresses than the \
+                     virtual one, or secondary addresses may be lost"
+                );
+                return;
+            }
             _ => return,
         };
         error!(
@@ -152,28 +176,33 @@ impl Actuator {
         name.unwrap_or_else(|| Arc::clone(&key.interface))
     }
 
-    pub(super) fn links_failed(&mut self, troubles: impl IntoIterator<Item = vmac::Trouble>) {
-        for vmac::Trouble {
-            router,
-            name,
-            error,
-            first,
-        } in troubles
-        {
-            self.retry_at = Some(Instant::now() + RETRY);
-            if !first {
-                continue;
-            }
-            error!(
-                instance = %name, vrid = %router.vrid, ifname = %error.interface,
-                operation = %error.operation, error = %error.source,
-                "cannot change a virtual interface, trying again every second"
-            );
-            self.events.send(Event::InterfaceFailed {
-                router: name,
-                vrid: router.vrid,
-                error: Arc::new(error),
-            });
+    fn report_interface_failed(
+        &self,
+        router: &RouterKey,
+        ifname: &str,
+        change: &Change,
+        source: io::Error,
+    ) {
+        // The interface below is gone, which is reported elsewhere.
+        if source.raw_os_error() == Some(libc::ENODEV) {
+            return;
         }
+        let operation = match (change.object(), change.is_add()) {
+            (HostObject::Macvlan(_), true) => InterfaceOperation::Make,
+            (HostObject::Macvlan(_), false) => InterfaceOperation::Delete,
+            (_, true) => InterfaceOperation::Raise,
+            (_, false) => InterfaceOperation::Lower,
+        };
+        let (name, vrid) = (self.name_of(router), router.vrid);
+        error!(
+            instance = %name, %vrid, %ifname, %operation, error = %source,
+            "cannot change a virtual interface, trying again"
+        );
+        let error = InterfaceError::new(operation, ifname, source);
+        self.events.send(Event::InterfaceFailed {
+            router: name,
+            vrid,
+            error: Arc::new(error),
+        });
     }
 }
