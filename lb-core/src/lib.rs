@@ -22,7 +22,7 @@
 //! # Features
 //! | feature | default | brings |
 //! |---|---|---|
-//! | none | | [`model`], [`director`], [`ledger`], [`dataplane`]; no runtime |
+//! | none | | [`model`], [`director`], [`notify`], [`ledger`], [`dataplane`]; no runtime |
 //! | `config` | yes | `config`: keepalived.conf with spans and suggestions |
 //! | `mail` | with `daemon` | `mail`: notifications over SMTP |
 //! | `control` | with `daemon` | `control`: the API on a unix socket |
@@ -60,6 +60,7 @@ pub mod ledger;
 #[cfg(feature = "mail")]
 pub mod mail;
 pub mod model;
+pub mod notify;
 
 pub use lb_check as check;
 #[cfg(feature = "daemon")]

@@ -318,7 +318,7 @@ fn firewall_marks() {
         ),
         (0, 80)
     );
-    assert_eq!(real.name(server.protocol()), "[192.168.1.61]:0");
+    assert_eq!(real.name(server.protocol()), "[192.168.1.61]:none:0");
     let six = "virtual_server fwmark 5 {\n ip_family inet6\n lb_algo rr\n lb_kind TUN\n\
                real_server 192.168.1.61 { }\n}\n";
     assert_eq!(

@@ -6,8 +6,12 @@
 mod common;
 #[path = "file_netns/groups.rs"]
 mod groups;
+#[path = "file_netns/notify.rs"]
+mod notify;
 #[path = "file_netns/scripts.rs"]
 mod scripts;
+#[path = "script_files/servers.rs"]
+mod servers;
 #[path = "file_netns/weights.rs"]
 mod weights;
 

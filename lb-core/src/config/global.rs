@@ -11,6 +11,7 @@ use super::announcements::AnnouncementConfig;
 use super::keyword::{GLOBAL, read_line};
 use super::keywords::{Level, nearest};
 use super::line::{At, Context};
+use super::notify::FifosConfig;
 use super::tree::NodeId;
 use super::vrrp::VrrpConfig;
 
@@ -58,6 +59,7 @@ pub(super) struct GlobalConfig {
     pub(super) supplementary_groups: Option<At<bool>>,
     pub(super) script_user: Option<At<(String, Option<String>)>>,
     pub(super) no_email_faults: Option<At<bool>>,
+    pub(super) fifos: FifosConfig,
     pub(super) script_security: bool,
     /// What follows from both, once all is read.
     pub(super) script_rules: ScriptRules,

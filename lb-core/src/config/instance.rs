@@ -11,6 +11,7 @@ use super::hmac::HmacBlock;
 use super::keyword::{AUTHENTICATION, INSTANCE, read_line};
 use super::keywords::Level;
 use super::line::{At, Context};
+use super::notify::RouterNotifyConfig;
 use super::source::Span;
 use super::track::TrackConfig;
 use super::tree::NodeId;
@@ -46,6 +47,7 @@ pub(super) struct InstanceConfig {
     pub(super) announcements: AnnouncementConfig,
     pub(super) sync_daemon_interface: Option<At<String>>,
     pub(super) smtp_alert: Option<At<bool>>,
+    pub(super) notify: RouterNotifyConfig,
     pub(super) lower_prio_no_advert: Option<At<bool>>,
     pub(super) higher_prio_send_advert: Option<At<bool>>,
     pub(super) v3_checksum_as_v2: Option<At<bool>>,
@@ -103,6 +105,7 @@ impl InstanceConfig {
             announcements: AnnouncementConfig::default(),
             sync_daemon_interface: None,
             smtp_alert: None,
+            notify: RouterNotifyConfig::default(),
             lower_prio_no_advert: None,
             higher_prio_send_advert: None,
             v3_checksum_as_v2: None,

@@ -12,6 +12,7 @@ use super::findings::Findings;
 use super::include::Includes;
 use super::keywords::{Level, nearest};
 use super::lexer::Word;
+use super::resolve::KnownScripts;
 use super::shared::SharedChecks;
 use super::source::{Sources, Span};
 use super::tree::{NodeId, Tree};
@@ -38,6 +39,7 @@ pub(super) struct Context<'a> {
     pub(super) findings: Findings,
     pub(super) includes: &'a mut dyn Includes,
     pub(super) checks: SharedChecks,
+    pub(super) scripts: KnownScripts,
 }
 
 impl<'a> Context<'a> {

@@ -71,6 +71,7 @@ mod line;
 mod links;
 mod logical;
 mod method;
+mod notify;
 mod options;
 mod pattern;
 mod read;
@@ -286,6 +287,7 @@ fn run(
         findings,
         includes,
         checks: shared::SharedChecks::default(),
+        scripts: resolve::KnownScripts::default(),
     };
     let login = std::env::var("LOGNAME").or_else(|_| std::env::var("USER"));
     let login = login.unwrap_or_else(|_| "root".to_owned());

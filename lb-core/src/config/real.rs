@@ -10,6 +10,7 @@ use super::keyword::{REAL_SERVER, read_line};
 use super::keywords::Level;
 use super::line::{At, Context};
 use super::method::CheckDefaults;
+use super::notify::ServerNotifyConfig;
 use super::server::{Endpoint, endpoint_words};
 use super::source::Span;
 use super::tree::NodeId;
@@ -27,6 +28,7 @@ pub(super) struct RealServerConfig {
     pub(super) lower: Option<At<u32>>,
     pub(super) inhibit: Option<At<bool>>,
     pub(super) smtp_alert: Option<At<bool>>,
+    pub(super) notify: ServerNotifyConfig,
     pub(super) virtualhost: Option<At<String>>,
     pub(super) defaults: CheckDefaults,
     /// The blocks of its checks: they are read when all of their defaults are known.
@@ -51,6 +53,7 @@ impl RealServerConfig {
             lower: None,
             inhibit: None,
             smtp_alert: None,
+            notify: ServerNotifyConfig::default(),
             virtualhost: None,
             defaults: CheckDefaults::default(),
             checks: Vec::new(),

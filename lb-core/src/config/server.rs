@@ -14,6 +14,7 @@ use super::keyword::{VIRTUAL_SERVER, read_line};
 use super::keywords::{Level, nearest};
 use super::line::{At, Context};
 use super::method::{CheckDefaults, method};
+use super::notify::ServerNotifyConfig;
 use super::real::RealServerConfig;
 use super::source::Span;
 use super::tree::NodeId;
@@ -65,6 +66,7 @@ pub(super) struct VirtualServerConfig {
     pub(super) hysteresis: Option<At<u32>>,
     pub(super) inhibit: Option<At<bool>>,
     pub(super) smtp_alert: Option<At<bool>>,
+    pub(super) notify: ServerNotifyConfig,
     pub(super) weight: Option<At<u32>>,
     pub(super) sorry_server: Option<At<Endpoint>>,
     pub(super) sorry_inhibit: bool,
@@ -100,6 +102,7 @@ impl VirtualServerConfig {
             hysteresis: None,
             inhibit: None,
             smtp_alert: None,
+            notify: ServerNotifyConfig::default(),
             weight: None,
             sorry_server: None,
             sorry_inhibit: false,

@@ -4,6 +4,7 @@
 use super::keyword::{SYNC_GROUP, read_line};
 use super::keywords::Level;
 use super::line::{At, Context};
+use super::notify::RouterNotifyConfig;
 use super::source::Span;
 use super::tree::NodeId;
 
@@ -133,6 +134,7 @@ pub(super) struct GroupConfig {
     pub(super) tracked: Vec<TrackConfig>,
     pub(super) tracking_weight: bool,
     pub(super) smtp_alert: Option<At<bool>>,
+    pub(super) notify: RouterNotifyConfig,
 }
 
 impl GroupConfig {
@@ -146,6 +148,7 @@ impl GroupConfig {
             tracked: Vec::new(),
             tracking_weight: false,
             smtp_alert: None,
+            notify: RouterNotifyConfig::default(),
         };
         for line in context.lines(block) {
             if !read_line(SYNC_GROUP, &mut group, context, line) {

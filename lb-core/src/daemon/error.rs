@@ -7,7 +7,8 @@ use crate::ledger::LedgerError;
 use crate::mail::MailError;
 
 use super::{
-    AddressError, CheckRuntimeError, LockError, PrivilegeError, SourceError, UpgradeError,
+    AddressError, CheckRuntimeError, LockError, NotifyThreadError, PrivilegeError, SourceError,
+    UpgradeError,
 };
 
 /// Why a daemon did not start, or ended without a request.
@@ -44,6 +45,9 @@ pub enum RunError {
     /// The check runtime did not start.
     #[error(transparent)]
     Checks(#[from] CheckRuntimeError),
+    /// The thread for notifications did not start.
+    #[error(transparent)]
+    Notify(#[from] NotifyThreadError),
     /// The addresses of this host cannot be read.
     #[error(transparent)]
     Addresses(#[from] AddressError),

@@ -5,7 +5,8 @@
 //! advert thread (VRRP driver) ── transitions ──┐
 //! check thread (scheduler)    ── verdicts ─────┤
 //! address monitor             ── ha_suspend ───┼──> director task ──> data plane task (reconciler)
-//! control socket, signals     ── commands ─────┘         └──> mail task
+//! control socket, signals     ── commands ─────┘         ├──> mail task
+//!                                                        └──> notify thread: scripts, FIFOs
 //! ```
 //!
 //! [`run`] reads the configuration, claims the control socket, makes the IPVS table as desired,
@@ -18,6 +19,7 @@
 //! | [`Command::Stop`], `SIGTERM` | priority 0, addresses removed; when a backup has had the time to take over, our entries are deleted from the table ([`DaemonOptions::keep`]: kept) |
 //! | advert thread or data plane task ends | priority 0, addresses removed, **table kept**, [`RunError::Died`] |
 //! | control server or address monitor panics | run again, later each time |
+//! | notify thread panics | run again; the FIFOs are opened again |
 //! | check runtime ends | started again; verdicts are kept |
 //! | another process with [`DaemonOptions::upgrade`] | it takes over the virtual routers, addresses and table stay, this one ends |
 //! | `kill -9` | the next start removes stale addresses and adopts the table by its ledger |
@@ -28,6 +30,7 @@ mod command;
 mod error;
 mod handover;
 mod lock;
+mod notify;
 mod ownership;
 mod plane;
 mod privileges;
@@ -54,6 +57,7 @@ pub use command::{Command, signals};
 pub use error::RunError;
 pub use handover::UpgradeError;
 pub use lock::LockError;
+pub use notify::NotifyThreadError;
 pub use ownership::{Ownership, ownership};
 pub use privileges::PrivilegeError;
 pub use source::{Source, SourceError};

@@ -11,6 +11,7 @@ use crate::ledger::Ledger;
 use crate::mail::Mailer;
 
 use super::addresses::AddressMonitor;
+use super::notify::{Notifier, needs_notifier};
 use super::plane::Plane;
 use super::routers::Routers;
 use super::running::{Running, systemd};
@@ -66,6 +67,10 @@ impl Running {
             let mailer = model.global.mail.clone().map(Mailer::start).transpose();
             Some(mailer.map_err(|error| line(&error))?)
         };
+        if self.parts.notifier.is_none() && needs_notifier(&model) {
+            let notifier = Notifier::start().await;
+            self.parts.notifier = Some(notifier.map_err(|error| line(&error))?);
+        }
         let specs = vrrp::configuration(&model);
         match &self.parts.routers {
             Some(routers) => routers
@@ -84,7 +89,11 @@ impl Running {
         {
             tokio::spawn(old.shutdown(LAST_MAILS));
         }
+        if let Some(notifier) = &self.parts.notifier {
+            notifier.set_fifos(model.global.fifos.clone()).await;
+        }
         self.director.replace_model(model);
+        self.director.write_states();
         start::log_findings(&self.source, &loaded.findings);
         self.findings = loaded.findings;
         Ok(())

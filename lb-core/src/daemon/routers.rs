@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use lb_vrrp::State;
 use lb_vrrp::driver::{self, Driver, DriverOptions, Event, Events, Offer, Ports};
 use lb_vrrp::spec::Configuration;
+use lb_vrrp::{Priority, State};
 
 /// The states of virtual routers and of sync groups, by name.
 #[derive(Debug, Default)]
 pub(super) struct States {
-    pub(super) routers: BTreeMap<String, State>,
+    /// With the effective priority.
+    pub(super) routers: BTreeMap<String, (State, Priority)>,
     pub(super) groups: BTreeMap<String, State>,
 }
 
@@ -39,7 +40,7 @@ impl Routers {
         let groups = status.groups.iter();
         States {
             routers: routers
-                .map(|entry| (entry.name.to_string(), entry.state))
+                .map(|entry| (entry.name.to_string(), (entry.state, entry.priority)))
                 .collect(),
             groups: groups
                 .map(|entry| (entry.name.to_string(), entry.state))

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use lb_check::CheckEvent;
 use lb_ipvs::{Part, ServiceKey, SyncDaemon};
+use lb_vrrp::Notice;
 use lb_vrrp::driver::Event;
 use sd_notify::NotifyState;
 use tokio::sync::mpsc;
@@ -23,6 +24,7 @@ use super::checks::{Checks, NewCheck};
 use super::error::RunError;
 use super::handover::{NewProcess, UpgradeError};
 use super::lock::ControlLock;
+use super::notify::Notifier;
 use super::plane::{Done, Job, Plane};
 use super::report::LoggedFailures;
 use super::routers::{Routers, next_event};
@@ -42,6 +44,8 @@ pub(super) struct Parts {
     pub(super) checks: Checks,
     pub(super) routers: Option<Routers>,
     pub(super) mailer: Option<Mailer>,
+    /// Runs once a model has needed it.
+    pub(super) notifier: Option<Notifier>,
     pub(super) control: mpsc::Receiver<Request>,
     /// Kept once something has needed it.
     pub(super) addresses: Option<AddressMonitor>,
@@ -199,14 +203,26 @@ impl Running {
 
     pub(super) fn handle_vrrp(&mut self, event: &Event) {
         vrrp::log(event);
-        if let Event::Transitioned {
-            router, transition, ..
-        } = event
-        {
-            self.director.handle_role(router, transition.to);
-        }
-        if let Event::GroupChanged { group, to, .. } = event {
-            self.director.handle_group(group, *to);
+        match event {
+            Event::Transitioned {
+                router,
+                transition,
+                priority,
+                ..
+            } => {
+                self.director.handle_priority(router, *priority);
+                self.director.handle_role(router, transition.to);
+            }
+            Event::PriorityChanged { router, to, .. } => {
+                self.director.handle_priority(router, *to);
+            }
+            Event::Noticed {
+                router,
+                notice: Notice::LosingAdvertisement { .. },
+                ..
+            } => self.director.handle_losing_advert(router),
+            Event::GroupChanged { group, to, .. } => self.director.handle_group(group, *to),
+            _ => {}
         }
     }
 
@@ -238,6 +254,13 @@ impl Running {
                 Output::SyncDaemons(daemons) => {
                     self.sync = Some(daemons.clone());
                     tracing::debug!("{output}");
+                    continue;
+                }
+                Output::Notify(notification) => {
+                    if let Some(notifier) = &mut self.parts.notifier {
+                        tracing::debug!("{output}");
+                        notifier.offer(notification.clone());
+                    }
                     continue;
                 }
                 Output::Mail(mail) => {

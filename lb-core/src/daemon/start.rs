@@ -21,6 +21,7 @@ use super::checks::Checks;
 use super::error::RunError;
 use super::handover::{Claim, OldProcess};
 use super::lock::{ControlLock, LockError};
+use super::notify::{Notifier, needs_notifier};
 use super::plane::Plane;
 use super::report::{self, LoggedFailures};
 use super::routers::{Routers, States};
@@ -44,11 +45,19 @@ pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Runn
     // Steps that can fail precede the end of the old process.
     let mailer = model.global.mail.clone().map(Mailer::start).transpose()?;
     let checks = Checks::start().await?;
+    let notifier = match needs_notifier(&model) {
+        true => Some(Notifier::start().await?),
+        false => None,
+    };
     let claim = claim(&options, &model, &routers).await?;
     let Claim { lock, server, .. } = claim;
     let listening = server.listening()?;
     log_findings(&source, &loaded.findings);
     raise_descriptor_limit();
+    if let Some(notifier) = &notifier {
+        // No other daemon of this control socket uses them any more.
+        notifier.set_fifos(model.global.fifos.clone()).await;
+    }
 
     let mut ledger = Some(open_ledger(&options)?);
     let needs_plane = needs_plane(&model, ledger.as_ref());
@@ -93,7 +102,8 @@ pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Runn
             Some(Routers::start(routers, first_options).await?)
         }
     };
-    for (router, state) in &states.routers {
+    for (router, (state, priority)) in &states.routers {
+        director.restore_priority(router, *priority);
         director.restore_role(router, *state);
     }
     for (group, state) in &states.groups {
@@ -118,6 +128,7 @@ pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Runn
         checks,
         routers,
         mailer,
+        notifier,
         control,
         addresses,
         lock,

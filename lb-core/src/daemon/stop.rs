@@ -11,6 +11,7 @@ use crate::control::Listening;
 use crate::mail::Mailer;
 
 use super::lock::ControlLock;
+use super::notify::{LAST_SCRIPTS, Notifier};
 use super::plane::{Job, Plane};
 use super::report::LoggedFailures;
 use super::routers::Routers;
@@ -23,6 +24,7 @@ pub(super) const LAST_MAILS: Duration = Duration::from_secs(5);
 /// The parts that end last.
 pub(super) struct Left {
     pub(super) mailer: Option<Mailer>,
+    pub(super) notifier: Option<Notifier>,
     /// The server of the control socket, which is about to end.
     pub(super) serving: JoinHandle<()>,
     _held: (ControlLock, Listening),
@@ -47,6 +49,7 @@ impl Parts {
         }
         Left {
             mailer: self.mailer,
+            notifier: self.notifier,
             serving: self.serving,
             _held: (self.lock, self.listening),
         }
@@ -54,7 +57,7 @@ impl Parts {
 }
 
 impl Running {
-    /// Stops the parts in order: adverts, addresses, checks, table, mails.
+    /// Stops the parts in order: adverts, addresses, checks, table, mails and scripts.
     pub(super) async fn stop(mut self, keep: bool) {
         tracing::info!(keep, "stopping");
         let table_goes = Instant::now()
@@ -64,6 +67,10 @@ impl Running {
                 &self.director.desired_table(),
                 self.director.desired_sync_daemons(),
             );
+        if let Some(notifier) = &self.parts.notifier {
+            // As in keepalived, before the last lines.
+            notifier.end_readers().await;
+        }
         if !keep {
             self.director.handle_stop();
         }
@@ -85,12 +92,22 @@ impl Running {
                 self.handle_vrrp(&event);
             }
         }
+        self.director.handle_routers_stopped();
         self.drain().await;
+        let scripts_end = Instant::now() + LAST_SCRIPTS;
         let table_goes = (!keep).then_some(table_goes);
         let left = self.parts.wind_down(table_goes, &mut self.failures).await;
-        if let Some(mailer) = left.mailer {
-            mailer.shutdown(LAST_MAILS).await;
-        }
+        let mails = async {
+            if let Some(mailer) = left.mailer {
+                mailer.shutdown(LAST_MAILS).await;
+            }
+        };
+        let scripts = async {
+            if let Some(notifier) = left.notifier {
+                notifier.shutdown(scripts_end).await;
+            }
+        };
+        tokio::join!(mails, scripts);
         // The server removes its socket as it is dropped; the lock must not be freed before.
         let _ = left.serving.await;
         tracing::info!("stopped");

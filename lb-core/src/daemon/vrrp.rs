@@ -6,7 +6,7 @@ use std::time::Duration;
 use lb_vrrp::driver::{DriverOptions, Event};
 use lb_vrrp::spec::Configuration;
 use lb_vrrp::track::ObjectId;
-use lb_vrrp::{State, Transition, track};
+use lb_vrrp::{Notice, State, Transition, track};
 
 use crate::model::Model;
 
@@ -88,6 +88,12 @@ pub(super) fn log(event: &Event) {
                 "({router}) packet from {source} discarded: {reason}"
             );
         }
+        // Each advert of another router can cause one.
+        Event::Noticed {
+            router,
+            notice: notice @ Notice::LosingAdvertisement { .. },
+            ..
+        } => tracing::debug!("({router}) {notice}"),
         Event::Noticed { router, notice, .. } => {
             tracing::warn!("({router}) {notice}");
         }

@@ -21,8 +21,13 @@
 //! its virtual server has. What first verdicts bring about is gathered into one digest, sent when
 //! every running check had its first verdict or when a later event has to be mailed. Virtual routers
 //! and sync groups with `smtp_alert` have each change of state mailed.
+//!
+//! # Scripts and FIFOs
+//! What [`notify`](crate::notify) makes of an event is queued as [`Output::Notify`] where the event is,
+//! before its mail.
 
 mod notification;
+mod notify;
 mod output;
 mod queue;
 mod real;
@@ -37,7 +42,7 @@ use std::net::IpAddr;
 
 use lb_check::Outcome;
 use lb_ipvs::{Destination, Part, ServiceKey, SyncDaemon, Table, TableService};
-use lb_vrrp::State;
+use lb_vrrp::{Priority, State};
 
 pub use notification::{Event, Notification};
 pub use output::{CheckId, Names, Output, Quorum};
@@ -91,6 +96,9 @@ pub struct Director {
     /// The virtual servers in the order of the model.
     order: Vec<ServiceKey>,
     roles: BTreeMap<String, State>,
+    /// The effective priority of each router that is not the configured one, or was not.
+    priorities: BTreeMap<String, Priority>,
+    group_states: BTreeMap<String, State>,
     /// The state of each router that was mailed last.
     mailed: BTreeMap<String, State>,
     /// The same of each sync group.
@@ -174,6 +182,8 @@ impl Director {
             members: HashMap::new(),
             order: Vec::new(),
             roles: BTreeMap::new(),
+            priorities: BTreeMap::new(),
+            group_states: BTreeMap::new(),
             mailed: BTreeMap::new(),
             mailed_groups: BTreeMap::new(),
             present: BTreeSet::new(),
@@ -219,6 +229,11 @@ impl Director {
 
     /// Takes in the state of a virtual router, by the name of its instance.
     pub fn handle_role(&mut self, router: &str, state: State) {
+        self.notify_role(router, state);
+        self.set_role(router, state);
+    }
+
+    fn set_role(&mut self, router: &str, state: State) {
         let Some(instance) = self.routers.iter().find(|other| other.spec.name == router) else {
             return;
         };
@@ -246,6 +261,11 @@ impl Director {
 
     /// Takes in the state of a sync group, by its name.
     pub fn handle_group(&mut self, group: &str, state: State) {
+        self.notify_group(group, state);
+        self.mail_group(group, state);
+    }
+
+    fn mail_group(&mut self, group: &str, state: State) {
         let alerts = self
             .groups
             .iter()
@@ -266,7 +286,7 @@ impl Director {
             return;
         };
         let name = group.name.clone();
-        self.handle_group(&name, State::Initialize);
+        self.mail_group(&name, State::Initialize);
     }
 
     /// Takes in the operator's stop: reports each real server as shut down, by mail if the virtual

@@ -68,6 +68,12 @@ pub enum Event {
         /// Its state now; `Initialize` when it stops.
         state: State,
     },
+    /// A reload removed a virtual router that has `notify_deleted`.
+    #[non_exhaustive]
+    RouterDeleted {
+        /// Name of the `vrrp_instance`.
+        name: String,
+    },
     /// A sync group changed its state.
     #[non_exhaustive]
     Group {
@@ -100,7 +106,10 @@ impl Event {
     fn up(&self) -> Option<bool> {
         match self {
             Self::RealServer { up, .. } | Self::VirtualServer { up, .. } => Some(*up),
-            Self::Router { .. } | Self::Group { .. } | Self::Digest(_) => None,
+            Self::Router { .. }
+            | Self::RouterDeleted { .. }
+            | Self::Group { .. }
+            | Self::Digest(_) => None,
         }
     }
 
@@ -125,6 +134,7 @@ impl Event {
             Self::Router { name, state } => {
                 format!("VRRP Instance {name} - {}", entering(*state))
             }
+            Self::RouterDeleted { name } => format!("VRRP Instance {name} - Deleted"),
             Self::Group { name, state } => {
                 format!("VRRP Group {name} - {}", entering(*state))
             }
@@ -153,10 +163,11 @@ impl Event {
                 let what = match state {
                     State::Master => "is now owning VRRP VIPs",
                     State::Backup | State::Fault => "is no longer owning VRRP VIPs",
-                    _ => "is stopping",
+                    State::Initialize => "stopping",
                 };
                 format!("=> VRRP Instance {what} <=")
             }
+            Self::RouterDeleted { .. } => "=> VRRP Deleted at reload <=".to_owned(),
             Self::Group { state, .. } => {
                 let what = match state {
                     State::Master => "in MASTER state",

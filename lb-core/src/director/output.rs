@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use lb_ipvs::{Part, ServiceKey, SyncDaemon};
 
 use super::Notification;
+use crate::notify;
 
 /// Names one check as long as it lives; a reload that leaves the check unchanged leaves its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -218,6 +219,8 @@ pub enum Output {
     },
     /// These sync daemons shall run from now on.
     SyncDaemons(Vec<SyncDaemon>),
+    /// Start this script, or write this line to the FIFOs of its kind.
+    Notify(notify::Notification),
     /// Send this mail.
     Mail(Notification),
 }
@@ -367,6 +370,14 @@ impl fmt::Display for Output {
                     write!(f, " {state} on {interface} with sync id {sync_id};")?;
                 }
                 Ok(())
+            }
+            Self::Notify(notify::Notification::Script(call)) => {
+                write!(f, "script of {}:", call.object)?;
+                let mut words = call.script.argv.iter();
+                words.try_for_each(|word| write!(f, " {}", word.display()))
+            }
+            Self::Notify(notify::Notification::Line(line)) => {
+                write!(f, "line: {}", line.text.trim_end())
             }
             Self::Mail(notification) => write!(f, "mail: {}", notification.subject()),
         }

@@ -6,6 +6,8 @@ use std::collections::{HashMap, VecDeque, hash_map::Entry};
 use lb_ipvs::{Part, ServiceKey};
 
 use super::{Event, Notification, Output};
+use crate::model::NotifyFifos;
+use crate::notify::{self, LineKind};
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -13,6 +15,8 @@ pub(super) struct Queue {
     /// The changed parts of services whose output waits.
     changed: HashMap<ServiceKey, Part>,
     router_id: String,
+    /// Whether a FIFO gets the lines of virtual routers, and those of servers.
+    has_readers: [bool; 2],
     /// Running checks that have not had a verdict.
     awaited: usize,
     digest: Vec<Event>,
@@ -21,6 +25,25 @@ pub(super) struct Queue {
 impl Queue {
     pub(super) fn set_router_id(&mut self, router_id: &str) {
         router_id.clone_into(&mut self.router_id);
+    }
+
+    pub(super) fn set_fifos(&mut self, fifos: &NotifyFifos) {
+        self.has_readers =
+            [LineKind::Vrrp, LineKind::Servers].map(|kind| fifos.readers(kind).next().is_some());
+    }
+
+    /// Queues notifications; without lines that no FIFO gets.
+    pub(super) fn notify(&mut self, notifications: Vec<notify::Notification>) {
+        let [vrrp, servers] = self.has_readers;
+        let is_wanted = |notification: &notify::Notification| match notification {
+            notify::Notification::Script(_) => true,
+            notify::Notification::Line(line) => match line.kind {
+                LineKind::Vrrp => vrrp,
+                LineKind::Servers => servers,
+            },
+        };
+        let wanted = notifications.into_iter().filter(is_wanted);
+        self.outputs.extend(wanted.map(Output::Notify));
     }
 
     pub(super) fn push(&mut self, output: Output) {

@@ -12,6 +12,7 @@ use super::real::{RealState, Slot};
 use super::service::ServiceState;
 use super::{Director, Event};
 use crate::model::{CheckSpec, Model, RealServer, VirtualServer, VrrpInstance};
+use crate::notify::{real_server_notifications, virtual_server_notifications};
 
 const REMOVED: &str = "no longer configured";
 const CONFIGURED: &str = "configured";
@@ -39,10 +40,14 @@ impl Director {
             statics: _,
         } = model;
         self.queue.set_router_id(&global.router_id);
+        self.queue.set_fifos(&global.fifos);
+        self.notify_removed(&routers);
         self.keep_roles(&routers);
         self.global = global;
         self.routers = routers;
         self.mailed_groups
+            .retain(|name, _| groups.iter().any(|known| known.spec.name == *name));
+        self.group_states
             .retain(|name, _| groups.iter().any(|known| known.spec.name == *name));
         self.groups = groups;
 
@@ -92,6 +97,7 @@ impl Director {
             .collect();
         let mut roles = BTreeMap::new();
         let mut mailed = BTreeMap::new();
+        let mut priorities = BTreeMap::new();
         for spec in routers.iter().map(|router| &router.spec) {
             let same_name = names.get(spec.name.as_str());
             let Some(&old) = same_name.or_else(|| renamed.get(&spec.identity())) else {
@@ -103,9 +109,13 @@ impl Director {
             if let Some(state) = self.mailed.get(old) {
                 mailed.insert(spec.name.clone(), *state);
             }
+            if let Some(priority) = self.priorities.get(old) {
+                priorities.insert(spec.name.clone(), *priority);
+            }
         }
         self.roles = roles;
         self.mailed = mailed;
+        self.priorities = priorities;
     }
 }
 
@@ -219,6 +229,8 @@ impl ServiceState {
         if state.alive {
             let (names, reason) = (self.names(state), REMOVED.to_owned());
             queue.push(Output::RealServerRemoved { names, reason });
+            let names = self.names(state);
+            queue.notify(real_server_notifications(spec, &names, false));
             if spec.smtp_alert {
                 let names = self.names(state);
                 let event =
@@ -243,6 +255,9 @@ impl ServiceState {
                 self.remove_check(real, slot, queue);
             }
             self.remove_real_server(state, spec, queue);
+        }
+        if self.up {
+            queue.notify(virtual_server_notifications(&self.spec, &self.name, false));
         }
         self.services_changed(&Part::Whole, queue);
     }

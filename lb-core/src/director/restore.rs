@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
-use lb_vrrp::State;
+use lb_vrrp::{Priority, State};
 use serde::{Deserialize, Serialize};
 
 use super::Director;
@@ -71,14 +71,20 @@ impl Director {
 
     /// Sets the state of a virtual router that another process passed on.
     pub(crate) fn restore_role(&mut self, router: &str, state: State) {
-        // The other process has mailed it.
+        // The other process has mailed it and started its scripts.
         self.mailed.insert(router.to_owned(), state);
-        self.handle_role(router, state);
+        self.set_role(router, state);
+    }
+
+    /// Sets the effective priority of a virtual router that another process passed on.
+    pub(crate) fn restore_priority(&mut self, router: &str, priority: Priority) {
+        self.priorities.insert(router.to_owned(), priority);
     }
 
     /// Sets the state of a sync group that another process passed on.
     pub(crate) fn restore_group(&mut self, group: &str, state: State) {
         self.mailed_groups.insert(group.to_owned(), state);
+        self.group_states.insert(group.to_owned(), state);
     }
 
     /// The state to pass to another process.
@@ -149,6 +155,7 @@ impl ServiceState {
             state.alive = state.slots.iter().all(|slot| slot.up);
             state.weight = state.effective_weight(spec.destination.weight);
         }
+        self.is_restored = true;
         let quorum = self.quorum();
         self.up = if known.up {
             !quorum.lost()

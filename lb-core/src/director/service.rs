@@ -13,6 +13,7 @@ use super::output::{CheckId, Names, Output, Quorum};
 use super::queue::Queue;
 use super::real::{RealState, Slot};
 use crate::model::{RealServer, VirtualServer};
+use crate::notify::{real_server_notifications, virtual_server_notifications};
 
 #[derive(Debug)]
 pub(super) struct ServiceState {
@@ -27,6 +28,8 @@ pub(super) struct ServiceState {
     pub(super) up: bool,
     /// Whether its checks rest.
     pub(super) suspended: bool,
+    /// Whether another process has had it: then its start is no event.
+    pub(super) is_restored: bool,
 }
 
 impl ServiceState {
@@ -41,6 +44,7 @@ impl ServiceState {
                 .collect(),
             up: true,
             suspended,
+            is_restored: false,
             spec,
         }
     }
@@ -88,6 +92,8 @@ impl ServiceState {
                 quorum,
             });
             self.sorry_server_takes_over(queue);
+        } else if !self.is_restored {
+            self.notify_quorum(queue);
         }
         self.services_changed(&Part::Whole, queue);
     }
@@ -289,12 +295,14 @@ impl ServiceState {
         }
         if flipped {
             let reason = reason.to_owned();
+            let notifications = real_server_notifications(spec, &names, alive);
             queue.push(match (alive, spec.inhibit_on_failure) {
                 (true, false) => Output::RealServerAdded { names, reason },
                 (false, false) => Output::RealServerRemoved { names, reason },
                 (true, true) => Output::RealServerEnabled { names, reason },
                 (false, true) => Output::RealServerDisabled { names, reason },
             });
+            queue.notify(notifications);
         }
         flipped || from != to
     }
@@ -322,6 +330,7 @@ impl ServiceState {
         } else {
             return;
         };
+        self.notify_quorum(queue);
         if self.spec.smtp_alert {
             let event = Event::VirtualServer {
                 virtual_server: self.name.clone(),
@@ -330,6 +339,13 @@ impl ServiceState {
             };
             queue.mail(event, first);
         }
+    }
+
+    /// Notifies whether the quorum is there.
+    pub(super) fn notify_quorum(&self, queue: &mut Queue) {
+        queue.notify(virtual_server_notifications(
+            &self.spec, &self.name, self.up,
+        ));
     }
 
     fn sorry_server_takes_over(&self, queue: &mut Queue) {
@@ -361,6 +377,9 @@ impl ServiceState {
         let alive = self.spec.real_servers.iter().zip(&self.real_servers);
         for (spec, state) in alive.filter(|(_, state)| state.alive) {
             let names = self.names(state);
+            if self.spec.omega {
+                queue.notify(real_server_notifications(spec, &names, false));
+            }
             if self.spec.omega && spec.smtp_alert {
                 let Names {
                     virtual_server,
@@ -372,6 +391,9 @@ impl ServiceState {
                 );
             }
             queue.push(Output::RealServerShutDown { names });
+        }
+        if self.spec.omega && self.up {
+            queue.notify(virtual_server_notifications(&self.spec, &self.name, false));
         }
         if self.spec.omega && self.spec.smtp_alert && self.up {
             let (virtual_server, text) = (self.name.clone(), TEXT.to_owned());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lb_ipvs::SyncDaemon;
 
-use super::VrrpSettings;
+use super::{NotifyFifos, VrrpSettings};
 
 /// Settings that are for no single object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Global {
     pub mail: Option<MailSettings>,
     /// Faults of virtual routers are not mailed. keepalived: `no_email_faults`.
     pub no_fault_mails: bool,
+    /// FIFOs that get a line for each event.
+    pub fifos: NotifyFifos,
     /// A sync daemon asked for by `lvs_sync_daemon`, beside those asked for by an instance.
     pub sync_daemon: Option<GlobalSyncDaemon>,
     /// As whom scripts run, and which are refused.

@@ -42,6 +42,7 @@
 mod builder;
 mod error;
 mod global;
+mod notify;
 mod real_server;
 mod router;
 mod service_group;
@@ -59,6 +60,7 @@ pub use lb_vrrp::{
     Announcements, Scope, StaticItem, StaticItems, TrackGroup, VirtualAddress, VirtualRoute,
     VirtualRule,
 };
+pub use notify::{Fifo, NotifyFifos, NotifyScript, RouterEvent, RouterNotify, ServerNotify};
 pub use real_server::{CheckSpec, RealServer};
 pub use router::{SyncGroup, VrrpInstance};
 pub use service_group::ServiceGroup;

@@ -14,6 +14,8 @@ use lb_check::{HealthCheck, Policy, Target};
 use lb_check::{HttpGet, Script, TcpCheck, Url};
 use lb_ipvs::{Destination, Protocol};
 
+use super::ServerNotify;
+
 /// One IPVS destination and the checks that must all pass for it to take traffic.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -26,6 +28,8 @@ pub struct RealServer {
     pub alpha: bool,
     /// Whether a change of health is mailed; yes unless given.
     pub smtp_alert: bool,
+    /// The scripts that changes of health start.
+    pub notify: Option<Box<ServerNotify>>,
     /// All must pass; without any the real server is always up.
     pub checks: Vec<CheckSpec>,
 }
@@ -39,6 +43,7 @@ impl RealServer {
             inhibit_on_failure: false,
             alpha: false,
             smtp_alert: true,
+            notify: None,
             checks: Vec::new(),
         }
     }
@@ -71,8 +76,15 @@ impl RealServer {
         self
     }
 
-    /// The name in logs and mails, as keepalived writes it: `[192.168.1.61]:tcp:80`. The protocol is that
-    /// of the virtual server; a firewall mark has none, and then it is left out.
+    /// Sets the scripts.
+    #[must_use]
+    pub fn with_notify(mut self, notify: ServerNotify) -> Self {
+        self.notify = Some(Box::new(notify));
+        self
+    }
+
+    /// The name in logs, mails and FIFOs, as keepalived writes it: `[192.168.1.61]:tcp:80`. The protocol
+    /// is that of the virtual server; for a firewall mark it is `none`.
     #[must_use]
     pub fn name(&self, protocol: Option<Protocol>) -> String {
         socket_name(self.destination.address, protocol)
@@ -187,7 +199,7 @@ impl PartialEq for CheckSpec {
     }
 }
 
-/// `[ADDRESS]:protocol:port`; without a protocol `[ADDRESS]:port`.
+/// `[ADDRESS]:protocol:port`; the protocol of a firewall mark is `none`.
 pub(super) fn socket_name(address: SocketAddr, protocol: Option<Protocol>) -> String {
     let mut name = String::with_capacity(32);
     let _ = write!(name, "[{}]:", address.ip());
@@ -198,7 +210,7 @@ pub(super) fn socket_name(address: SocketAddr, protocol: Option<Protocol>) -> St
         Some(other) => {
             let _ = write!(name, "{other}:");
         }
-        None => {}
+        None => name.push_str("none:"),
     }
     let _ = write!(name, "{}", address.port());
     name

@@ -3,6 +3,8 @@
 
 use lb_vrrp::spec::{GroupSpec, RouterSpec};
 
+use super::RouterNotify;
+
 /// One virtual router and the settings of the director that depend on its state.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -14,16 +16,19 @@ pub struct VrrpInstance {
     pub sync_daemon_interface: Option<String>,
     /// Whether a change of state is mailed; no unless given.
     pub smtp_alert: bool,
+    /// The scripts that its events start.
+    pub notify: RouterNotify,
 }
 
 impl VrrpInstance {
-    /// An instance without a sync daemon or mail.
+    /// An instance without a sync daemon, mail or scripts.
     #[must_use]
-    pub const fn new(spec: RouterSpec) -> Self {
+    pub fn new(spec: RouterSpec) -> Self {
         Self {
             spec,
             sync_daemon_interface: None,
             smtp_alert: false,
+            notify: RouterNotify::default(),
         }
     }
 
@@ -38,6 +43,13 @@ impl VrrpInstance {
     #[must_use]
     pub fn with_smtp_alert(mut self, alert: bool) -> Self {
         self.smtp_alert = alert;
+        self
+    }
+
+    /// Sets the scripts that its events start.
+    #[must_use]
+    pub fn with_notify(mut self, notify: RouterNotify) -> Self {
+        self.notify = notify;
         self
     }
 }
@@ -56,22 +68,32 @@ pub struct SyncGroup {
     pub spec: GroupSpec,
     /// Whether a change of state is mailed; no unless given.
     pub smtp_alert: bool,
+    /// The scripts that its events start; `Deleted` and `LosingAdvert` do not occur.
+    pub notify: RouterNotify,
 }
 
 impl SyncGroup {
     /// A sync group without mail.
     #[must_use]
-    pub const fn new(spec: GroupSpec) -> Self {
+    pub fn new(spec: GroupSpec) -> Self {
         Self {
             spec,
             smtp_alert: false,
+            notify: RouterNotify::default(),
         }
     }
 
     /// Sets whether a change of state is mailed.
     #[must_use]
-    pub const fn with_smtp_alert(mut self, alert: bool) -> Self {
+    pub fn with_smtp_alert(mut self, alert: bool) -> Self {
         self.smtp_alert = alert;
+        self
+    }
+
+    /// Sets the scripts that its events start.
+    #[must_use]
+    pub fn with_notify(mut self, notify: RouterNotify) -> Self {
+        self.notify = notify;
         self
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use lb_ipvs::{Destination, Protocol, Service, ServiceKey};
 
 use super::real_server::socket_name;
-use super::{RealServer, ServiceGroup};
+use super::{RealServer, ServerNotify, ServiceGroup};
 
 /// One IPVS service, its real servers and what is done when they fail.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +37,8 @@ pub struct VirtualServer {
     pub inhibit_on_failure: bool,
     /// Whether a change of quorum is mailed; no unless given.
     pub smtp_alert: bool,
+    /// The scripts that gaining and losing the quorum start.
+    pub notify: Option<Box<ServerNotify>>,
     /// The real servers, in the order they were given.
     pub real_servers: Vec<RealServer>,
 }
@@ -58,6 +60,7 @@ impl VirtualServer {
             sorry_server_inhibit: false,
             inhibit_on_failure: false,
             smtp_alert: false,
+            notify: None,
             real_servers: Vec::new(),
         }
     }
@@ -130,6 +133,13 @@ impl VirtualServer {
     #[must_use]
     pub fn with_smtp_alert(mut self, alert: bool) -> Self {
         self.smtp_alert = alert;
+        self
+    }
+
+    /// Sets the scripts.
+    #[must_use]
+    pub fn with_notify(mut self, notify: ServerNotify) -> Self {
+        self.notify = Some(Box::new(notify));
         self
     }
 

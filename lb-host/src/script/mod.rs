@@ -5,6 +5,7 @@ mod account;
 mod environment;
 mod process;
 mod security;
+mod started;
 
 use std::ffi::OsString;
 use std::io;
@@ -12,11 +13,12 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::time;
 
 pub use self::account::{Account, UnknownAccount};
 pub use self::security::find_changeable_part;
+pub use self::started::Started;
 
 use self::process::Running;
 use crate::sys;
@@ -136,11 +138,46 @@ impl Program {
     /// [`RunError`] if this host could not run it; that the program is missing or is not executable
     /// is [`End::NotExecutable`].
     pub async fn run(&self, timeout: Option<Duration>) -> Result<End, RunError> {
+        let wait_error = |source| self.wait_error(source);
+        let mut running = match self.spawn(true)? {
+            Ok(child) => Running::new(child),
+            Err(end) => return Ok(end),
+        };
+        let Some(timeout) = timeout else {
+            return running.wait().await.map_err(wait_error);
+        };
+        match time::timeout(timeout, running.wait()).await {
+            Ok(end) => end.map_err(wait_error),
+            Err(_elapsed) => {
+                running.terminate().await.map_err(wait_error)?;
+                Ok(End::TimedOut)
+            }
+        }
+    }
+
+    /// Starts the program and returns at once.
+    ///
+    /// # Errors
+    /// [`RunError::Start`] if this host could not start it; a program that is missing or is not
+    /// executable has ended with [`End::NotExecutable`].
+    pub fn start(&self) -> Result<Started, RunError> {
+        let name = self.argv.first().cloned().unwrap_or_default();
+        let state = self.spawn(false)?.map(Running::new);
+        Ok(Started::new(name, state))
+    }
+
+    fn wait_error(&self, source: io::Error) -> RunError {
+        let program = self.argv.first().cloned().unwrap_or_default();
+        RunError::Wait { program, source }
+    }
+
+    fn spawn(&self, kill_on_drop: bool) -> Result<Result<Child, End>, RunError> {
         let Some((program, arguments)) = self.argv.split_first() else {
-            return Ok(End::NotExecutable(Errno::ENOENT as i32));
+            return Ok(Err(End::NotExecutable(Errno::ENOENT as i32)));
         };
         let mut command = Command::new(program);
-        command.args(arguments).process_group(0).kill_on_drop(true);
+        command.args(arguments).process_group(0);
+        command.kill_on_drop(kill_on_drop);
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -156,30 +193,15 @@ impl Program {
             Some(account) => sys::set_account(command.as_std_mut(), account, &self.groups),
             None => {}
         }
-        let child = match command.spawn() {
-            Ok(child) => child,
-            Err(source) => {
-                let program = program.clone();
-                let errno = fault_of_program(&source, self.account.is_some());
-                return errno.map_or(Err(RunError::Start { program, source }), |errno| {
-                    Ok(End::NotExecutable(errno))
-                });
-            }
-        };
-        let wait_error = |source| RunError::Wait {
-            program: program.clone(),
-            source,
-        };
-        let mut running = Running::new(child);
-        let Some(timeout) = timeout else {
-            return running.wait().await.map_err(wait_error);
-        };
-        match time::timeout(timeout, running.wait()).await {
-            Ok(end) => end.map_err(wait_error),
-            Err(_elapsed) => {
-                running.terminate().await.map_err(wait_error)?;
-                Ok(End::TimedOut)
-            }
+        match command.spawn() {
+            Ok(child) => Ok(Ok(child)),
+            Err(source) => match fault_of_program(&source, self.account.is_some()) {
+                Some(errno) => Ok(Err(End::NotExecutable(errno))),
+                None => {
+                    let program = program.clone();
+                    Err(RunError::Start { program, source })
+                }
+            },
         }
     }
 }

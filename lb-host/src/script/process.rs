@@ -17,7 +17,8 @@ use super::{End, Program};
 /// Interval at which a program that got SIGTERM is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// A running program. Dropped before the program has ended, its whole group is killed.
+/// A running program. Dropped before the program has ended, its whole group is killed, unless it was
+/// [released](Self::release).
 pub(super) struct Running {
     /// The process group, as long as its leader has not been waited for: until then the kernel does
     /// not reuse the number.
@@ -54,7 +55,12 @@ impl Running {
         }
     }
 
-    fn signal(&self, signal: Signal) {
+    /// Lets the program continue without its owner.
+    pub(super) fn release(&mut self) {
+        self.group = None;
+    }
+
+    pub(super) fn signal(&self, signal: Signal) {
         if let Some(group) = self.group {
             // ESRCH, the only possible error, means that all processes of the group have ended.
             let _ = killpg(group, signal);

@@ -33,6 +33,8 @@ pub(super) struct Conflict {
 pub(super) struct Answers {
     /// Answers left in this interval.
     left: u8,
+    /// Reports of losing advertisements left in this interval.
+    reports: u8,
     /// The announcement that waits for the next advertisement.
     owed: Option<AnnounceReason>,
 }
@@ -41,6 +43,7 @@ impl Default for Answers {
     fn default() -> Self {
         Self {
             left: ANSWERS,
+            reports: ANSWERS,
             owed: None,
         }
     }
@@ -119,6 +122,11 @@ impl VirtualRouter {
                 now,
                 AnnounceReason::LosingAdvertisement { source, priority },
             );
+        }
+        if let Some(reports) = self.answers.reports.checked_sub(1) {
+            self.answers.reports = reports;
+            let notice = Notice::LosingAdvertisement { source, priority };
+            self.outputs.push_back(Output::Noticed(notice));
         }
     }
 

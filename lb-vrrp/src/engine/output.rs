@@ -99,8 +99,8 @@ pub enum AnnounceReason {
     },
 }
 
-/// An observation about an accepted advertisement for the operator. Each is reported once, and again
-/// only after a change.
+/// An observation about an accepted advertisement for the operator. Each but
+/// [`LosingAdvertisement`](Self::LosingAdvertisement) is reported once, and again only after a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {
@@ -133,6 +133,14 @@ pub enum Notice {
     OwnerConflict {
         /// The other router.
         source: IpAddr,
+    },
+    /// A losing advertisement arrived while master: its priority is lower, or the same from a lower
+    /// address. At most four in one interval are reported.
+    LosingAdvertisement {
+        /// The sender.
+        source: IpAddr,
+        /// Its priority.
+        priority: Priority,
     },
     /// The sender's advertisements have no HMAC trailer; the mode `enforce` would refuse them.
     Unsigned {
@@ -186,6 +194,10 @@ impl fmt::Display for Notice {
             Self::OwnerConflict { source } => write!(
                 f,
                 "{source} has priority 255 too: two routers are configured as address owner"
+            ),
+            Self::LosingAdvertisement { source, priority } => write!(
+                f,
+                "{source} advertises priority {priority} while this router is master"
             ),
             Self::Unsigned { source } => write!(
                 f,

@@ -7,6 +7,7 @@ mod groups;
 mod holdings;
 mod links;
 mod mails;
+mod notify;
 mod scripts;
 mod sockets;
 mod start;

@@ -10,6 +10,7 @@ use super::{Keyword, Value};
 use crate::config::announcements::{extra, repeat};
 use crate::config::buffers::{LARGEST, policy};
 use crate::config::global::{GlobalConfig, prefix};
+use crate::config::notify::{COMMAND, script};
 use crate::config::scheduling::{nice, no_effect, processors, realtime_limit};
 use crate::config::vrrp::{dynamic_interfaces, group};
 
@@ -502,7 +503,11 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
     Global::not_yet("enable_snmp_rfcv3", 3),
     Global::not_yet("enable_snmp_vrrp", 2),
     Global::not_yet("enable_traps", 2),
-    Global::not_yet("fifo_write_vrrp_states_on_reload", 3),
+    Global::new(
+        "fifo_write_vrrp_states_on_reload",
+        "Writes the states of virtual routers and sync groups to the FIFOs after a reload.",
+        Value::Flag(|global| &mut global.fifos.states_on_reload),
+    ),
     Global::new(
         "include_check",
         "Makes each `include` that follows insist on its files, as its variants do.",
@@ -518,8 +523,22 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
     Global::not_yet("lvs_netlink_cmd_rcv_bufs_force", 3),
     Global::not_yet("lvs_netlink_monitor_rcv_bufs", 3),
     Global::not_yet("lvs_netlink_monitor_rcv_bufs_force", 3),
-    Global::not_yet("lvs_notify_fifo", 2),
-    Global::not_yet("lvs_notify_fifo_script", 2),
+    Global::new(
+        "lvs_notify_fifo",
+        "Writes a line for each event of virtual and real servers to a FIFO.",
+        Value::Other("PATH [USER [GROUP]]", |global, context, line| {
+            global.fifos.servers.path(context, line);
+        }),
+    )
+    .tier(2),
+    Global::new(
+        "lvs_notify_fifo_script",
+        "Starts a program that reads lvs_notify_fifo; its path is the last argument.",
+        Value::Other(COMMAND, |global, context, line| {
+            script(context, line, &mut global.fifos.servers.script);
+        }),
+    )
+    .tier(2),
     Global::not_yet("lvs_process_name", 4),
     Global::not_yet("lvs_timeouts", 2),
     Global::not_yet("nftables", 2),
@@ -530,8 +549,22 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
     Global::not_yet("nftables_ipvs_start_fwmark", 3),
     Global::not_yet("nftables_priority", 3),
     Global::not_yet("no_checker_emails", 2),
-    Global::not_yet("notify_fifo", 2),
-    Global::not_yet("notify_fifo_script", 2),
+    Global::new(
+        "notify_fifo",
+        "Writes a line for each event to a FIFO.",
+        Value::Other("PATH [USER [GROUP]]", |global, context, line| {
+            global.fifos.all.path(context, line);
+        }),
+    )
+    .tier(2),
+    Global::new(
+        "notify_fifo_script",
+        "Starts a program that reads notify_fifo; its path is the last argument.",
+        Value::Other(COMMAND, |global, context, line| {
+            script(context, line, &mut global.fifos.all.script);
+        }),
+    )
+    .tier(2),
     Global::not_yet("process_monitor_rcv_bufs", 3),
     Global::not_yet("process_monitor_rcv_bufs_force", 3),
     Global::not_yet("process_name", 3),
@@ -555,8 +588,27 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
     Global::not_yet("umask", 3),
     Global::not_yet("vrrp_ipsets", 3),
     Global::not_yet("vrrp_iptables", 2),
-    Global::not_yet("vrrp_notify_fifo", 2),
-    Global::not_yet("vrrp_notify_fifo_script", 2),
-    Global::not_yet("vrrp_notify_priority_changes", 3),
+    Global::new(
+        "vrrp_notify_fifo",
+        "Writes a line for each event of virtual routers and sync groups to a FIFO.",
+        Value::Other("PATH [USER [GROUP]]", |global, context, line| {
+            global.fifos.vrrp.path(context, line);
+        }),
+    )
+    .tier(2),
+    Global::new(
+        "vrrp_notify_fifo_script",
+        "Starts a program that reads vrrp_notify_fifo; its path is the last argument.",
+        Value::Other(COMMAND, |global, context, line| {
+            script(context, line, &mut global.fifos.vrrp.script);
+        }),
+    )
+    .tier(2),
+    Global::new(
+        "vrrp_notify_priority_changes",
+        "Writes changes of priority to the FIFOs.",
+        Value::Boolean(|global| &mut global.fifos.priority_changes),
+    )
+    .default("off"),
     Global::not_yet("vrrp_process_name", 3),
 ];

@@ -12,8 +12,10 @@ use crate::config::announcements::{extra, repeat};
 use crate::config::buffers::LARGEST;
 use crate::config::instance::{InstanceConfig, optional, vrf};
 use crate::config::line::At;
+use crate::config::notify::COMMAND;
 use crate::config::track::{self, Kind};
 use crate::config::vrrp::group;
+use crate::model::RouterEvent;
 
 /// Numbers of announcements.
 const REPEAT: &str = "NUMBER, 1 to 2147483647";
@@ -514,14 +516,73 @@ pub(in crate::config) const INSTANCE: &[Instance] = &[
         "Has no effect beside interface, which can be in a VRF.",
         Value::Other("INTERFACE", |_, context, line| vrf(context, line)),
     ),
-    Instance::not_yet("notify", 1),
-    Instance::not_yet("notify_backup", 1),
-    Instance::not_yet("notify_deleted", 3),
-    Instance::not_yet("notify_fault", 1),
-    Instance::not_yet("notify_master", 1),
-    Instance::not_yet("notify_master_rx_lower_pri", 3),
-    Instance::not_yet("notify_priority_changes", 3),
-    Instance::not_yet("notify_stop", 2),
+    Instance::new(
+        "notify",
+        "Starts a script at each change of state, with kind, name, state and priority.",
+        Value::Other(COMMAND, |instance, context, line| {
+            let event = RouterEvent::Any;
+            instance.notify.script(context, line, event);
+        }),
+    )
+    .tier(1),
+    Instance::new(
+        "notify_backup",
+        "Starts a script on becoming backup.",
+        Value::Other(COMMAND, |instance, context, line| {
+            let event = RouterEvent::Backup;
+            instance.notify.script(context, line, event);
+        }),
+    )
+    .tier(1),
+    Instance::new(
+        "notify_deleted",
+        "Has a removal by a reload be DELETED instead of FAULT, and starts a script.",
+        Value::Other("[COMMAND [USER [GROUP]]]", |instance, context, line| {
+            instance.notify.deleted(context, line);
+        }),
+    )
+    .default("FAULT"),
+    Instance::new(
+        "notify_fault",
+        "Starts a script on a fault.",
+        Value::Other(COMMAND, |instance, context, line| {
+            let event = RouterEvent::Fault;
+            instance.notify.script(context, line, event);
+        }),
+    )
+    .tier(1),
+    Instance::new(
+        "notify_master",
+        "Starts a script on becoming master.",
+        Value::Other(COMMAND, |instance, context, line| {
+            let event = RouterEvent::Master;
+            instance.notify.script(context, line, event);
+        }),
+    )
+    .tier(1),
+    Instance::new(
+        "notify_master_rx_lower_pri",
+        "Starts a script when a master receives an advert of lower priority.",
+        Value::Other(COMMAND, |instance, context, line| {
+            let event = RouterEvent::LosingAdvert;
+            instance.notify.script(context, line, event);
+        }),
+    ),
+    Instance::new(
+        "notify_priority_changes",
+        "Writes changes of the priority to the FIFOs.",
+        Value::Boolean(|instance| &mut instance.notify.priority_changes),
+    )
+    .default("that of the group, vrrp_notify_priority_changes"),
+    Instance::new(
+        "notify_stop",
+        "Starts a script when the program stops.",
+        Value::Other(COMMAND, |instance, context, line| {
+            let event = RouterEvent::Stop;
+            instance.notify.script(context, line, event);
+        }),
+    )
+    .tier(2),
     Instance::not_yet("track_bfd", 2),
     Instance::not_yet("use_ipvlan", 3),
 ];

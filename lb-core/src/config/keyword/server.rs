@@ -5,6 +5,7 @@ use lb_ipvs::{Scheduler, ServiceFlags};
 
 use super::{Keyword, Value};
 use crate::config::method::{PAUSE, PERIOD, method};
+use crate::config::notify::{COMMAND, script};
 use crate::config::real::RealServerConfig;
 use crate::config::server::{VirtualServerConfig, endpoint, hashed};
 
@@ -300,8 +301,22 @@ pub(in crate::config) const VIRTUAL_SERVER: &[Server] = &[
         Value::Seconds(PAUSE, |server| &mut server.checks.warmup),
     )
     .tier(2),
-    Server::not_yet("quorum_down", 2),
-    Server::not_yet("quorum_up", 2),
+    Server::new(
+        "quorum_down",
+        "Starts a script when the quorum is lost.",
+        Value::Other(COMMAND, |server, context, line| {
+            script(context, line, &mut server.notify.down);
+        }),
+    )
+    .tier(2),
+    Server::new(
+        "quorum_up",
+        "Starts a script when the quorum is there.",
+        Value::Other(COMMAND, |server, context, line| {
+            script(context, line, &mut server.notify.up);
+        }),
+    )
+    .tier(2),
     Server::not_yet("snmp_name", 3),
 ];
 
@@ -413,7 +428,19 @@ pub(in crate::config) const REAL_SERVER: &[Real] = &[
     Real::not_yet("SMTP_CHECK", 3),
     Real::not_yet("SSL_GET", 3),
     Real::not_yet("UDP_CHECK", 3),
-    Real::not_yet("notify_down", 3),
-    Real::not_yet("notify_up", 3),
+    Real::new(
+        "notify_down",
+        "Starts a script when the real server is not live any more.",
+        Value::Other(COMMAND, |server, context, line| {
+            script(context, line, &mut server.notify.down);
+        }),
+    ),
+    Real::new(
+        "notify_up",
+        "Starts a script when the real server is live.",
+        Value::Other(COMMAND, |server, context, line| {
+            script(context, line, &mut server.notify.up);
+        }),
+    ),
     Real::not_yet("snmp_name", 3),
 ];

@@ -5,8 +5,10 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{Keyword, Value};
+use crate::config::notify::COMMAND;
 use crate::config::track::{self, GroupConfig, Kind};
 use crate::config::tracked::{FileConfig, ProcessConfig, ScriptConfig, arguments, seconds};
+use crate::model::RouterEvent;
 
 const MAX: u32 = i32::MAX.unsigned_abs();
 pub(in crate::config) const PROCESS_DELAY: RangeInclusive<Duration> =
@@ -87,12 +89,57 @@ pub(in crate::config) const SYNC_GROUP: &[Group] = &[
             },
         ),
     ),
-    Group::not_yet("notify", 2),
-    Group::not_yet("notify_backup", 2),
-    Group::not_yet("notify_fault", 2),
-    Group::not_yet("notify_master", 2),
-    Group::not_yet("notify_priority_changes", 3),
-    Group::not_yet("notify_stop", 2),
+    Group::new(
+        "notify",
+        "Starts a script at each change of state, with kind, name, state and priority.",
+        Value::Other(COMMAND, |group, context, line| {
+            let event = RouterEvent::Any;
+            group.notify.script(context, line, event);
+        }),
+    )
+    .tier(2),
+    Group::new(
+        "notify_backup",
+        "Starts a script on becoming backup.",
+        Value::Other(COMMAND, |group, context, line| {
+            let event = RouterEvent::Backup;
+            group.notify.script(context, line, event);
+        }),
+    )
+    .tier(2),
+    Group::new(
+        "notify_fault",
+        "Starts a script on a fault.",
+        Value::Other(COMMAND, |group, context, line| {
+            let event = RouterEvent::Fault;
+            group.notify.script(context, line, event);
+        }),
+    )
+    .tier(2),
+    Group::new(
+        "notify_master",
+        "Starts a script on becoming master.",
+        Value::Other(COMMAND, |group, context, line| {
+            let event = RouterEvent::Master;
+            group.notify.script(context, line, event);
+        }),
+    )
+    .tier(2),
+    Group::new(
+        "notify_priority_changes",
+        "Writes changes of the priority of members to the FIFOs.",
+        Value::Boolean(|group| &mut group.notify.priority_changes),
+    )
+    .default("vrrp_notify_priority_changes"),
+    Group::new(
+        "notify_stop",
+        "Starts a script when the program stops.",
+        Value::Other(COMMAND, |group, context, line| {
+            let event = RouterEvent::Stop;
+            group.notify.script(context, line, event);
+        }),
+    )
+    .tier(2),
     Group::not_yet("track_bfd", 3),
 ];
 

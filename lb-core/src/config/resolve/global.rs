@@ -29,6 +29,7 @@ pub(super) fn global(
     global.vrrp.pacing = super::announcements::pacing(context, config);
     global.vrrp.netlink = config.vrrp.buffers.netlink(context);
     global.vrrp.scheduling = config.vrrp.scheduling.scheduling();
+    global.fifos = super::notify::fifos(context, config);
     global.no_fault_mails = config.no_email_faults.is_some();
     global.scripts.security = config.script_security;
     if let Some(at) = &config.script_user {

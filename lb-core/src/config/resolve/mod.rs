@@ -7,6 +7,7 @@ mod check;
 mod destination;
 mod global;
 mod links;
+mod notify;
 mod router;
 mod routing;
 mod server;
@@ -15,6 +16,8 @@ mod statics;
 mod strict;
 mod tracking;
 mod vmac;
+
+pub(super) use self::notify::KnownScripts;
 
 use lb_check::ScriptRules;
 use lb_vrrp::{CarrierDelay, LinkPoll};

@@ -13,6 +13,7 @@ use super::Config;
 use super::announcements::announcements;
 use super::authentication::proof;
 use super::destination::{checksum, destinations, source};
+use super::notify;
 use super::routing::Routing;
 use super::strict::Strict;
 use super::tracking::{Known, tracked};
@@ -49,6 +50,7 @@ pub(super) fn routers(
         routing.read(context, instance, spec);
         vmacs.read(context, instance, spec);
         spec.ignores_interface = instance.ignores_interface.is_some();
+        router.notify = notify::router(context, config, &instance.name.value, &instance.notify);
         if let (Some(at), Some(first)) = (&instance.sync_daemon_interface, sync) {
             context.findings.push(
                 Diagnostic::warning(at.span, "a second sync daemon is asked for")

@@ -13,6 +13,7 @@ use lb_ipvs::{
 
 use super::Config;
 use super::check;
+use super::notify;
 use super::server_group::Groups;
 use crate::config::Diagnostic;
 use crate::config::global::GlobalConfig;
@@ -151,6 +152,7 @@ fn virtual_server(
     }
     server.real_servers.shrink_to_fit();
     quorum(context, written, &mut server);
+    server.notify = notify::server(context, &global.script_rules, &written.notify);
     Some(server)
 }
 
@@ -445,6 +447,7 @@ impl Place<'_> {
             .with_alpha(defaults.alpha.is_some_and(|at| at.value))
             .with_smtp_alert(alert.is_none_or(|at| at.value));
         server.checks = checks;
+        server.notify = notify::server(context, &self.global.script_rules, &real.notify);
         Some(server)
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use lb_check::{Script as Program, Severity};
 use lb_vrrp::track::{Object, ObjectId, Process, Script, Weight};
 
-use super::Config;
+use super::{Config, notify};
 use crate::config::Diagnostic;
 use crate::config::keywords::nearest;
 use crate::config::line::Context;
@@ -354,7 +354,9 @@ pub(super) fn groups(
             warn_of_weights(context, config, &group, routers);
         }
         let alert = config.global.alerts_of_routers(written.smtp_alert);
-        groups.push(SyncGroup::new(group).with_smtp_alert(alert));
+        let notify = notify::scripts(context, &config.global.script_rules, &written.notify);
+        let group = SyncGroup::new(group).with_smtp_alert(alert);
+        groups.push(group.with_notify(notify));
     }
     groups
 }

@@ -60,6 +60,9 @@ impl Running {
         // systemd must learn the main process id before this process ends.
         systemd(&[NotifyState::MainPid(pid)]);
         to.confirm_end(self.director.known()).await;
+        if let Some(notifier) = remaining.notifier {
+            notifier.release().await;
+        }
         if let Some(mailer) = remaining.mailer {
             mailer.shutdown(LAST_MAILS).await;
         }

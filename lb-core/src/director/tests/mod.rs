@@ -2,6 +2,7 @@
 
 mod groups;
 mod health;
+mod notify;
 mod reload;
 #[cfg(feature = "daemon")]
 mod restore;

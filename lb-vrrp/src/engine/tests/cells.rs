@@ -240,8 +240,8 @@ cells! {
     own_packet_in_master: 11 "7.1", Master 100 preempt BOTH, Event::Receive(ME, 100) => [], Master Same;
     own_packet_in_fault: 11 "7.1", Fault 100 preempt BOTH, Event::Receive(ME, 100) => [], Fault Same;
     losing_tie_in_backup: 12 "6.4.2", Backup 100 preempt BOTH, Event::Receive(LOWER, 100) => [], Backup Down;
-    lower_priority_in_master: 12 "6.4.3", Master 100 preempt BOTH, Event::Receive(HIGHER, 99) => ["advertise 100", "announce: losing"], Master Same;
-    won_tie_in_master: 12 "6.4.3", Master 100 preempt BOTH, Event::Receive(LOWER, 100) => ["advertise 100", "announce: losing"], Master Same;
+    lower_priority_in_master: 12 "6.4.3", Master 100 preempt BOTH, Event::Receive(HIGHER, 99) => ["advertise 100", "announce: losing", "notice: losing 99 of 192.0.2.11"], Master Same;
+    won_tie_in_master: 12 "6.4.3", Master 100 preempt BOTH, Event::Receive(LOWER, 100) => ["advertise 100", "announce: losing", "notice: losing 100 of 192.0.2.9"], Master Same;
     invalid_packet_in_initialize: 13 "7.1", Initialize 100 preempt BOTH, Event::Invalid => [], Initialize Same;
     invalid_packet_in_backup: 13 "7.1", Backup 100 preempt BOTH, Event::Invalid => [], Backup Same;
     invalid_packet_in_master: 13 "7.1", Master 100 preempt BOTH, Event::Invalid => [], Master Same;

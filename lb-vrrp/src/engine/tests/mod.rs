@@ -191,6 +191,9 @@ fn word(output: &Output) -> String {
             Notice::IntervalLearned { interval, .. } => format!("notice: interval {interval}"),
             Notice::ChecksumDialect { dialect, .. } => format!("notice: {dialect:?}"),
             Notice::OwnerConflict { source } => format!("notice: owner {source}"),
+            Notice::LosingAdvertisement { source, priority } => {
+                format!("notice: losing {priority} of {source}")
+            }
             Notice::Unsigned { source } => format!("notice: unsigned {source}"),
             Notice::ClockSkew { source, skew, .. } => format!("notice: clock of {source} {skew}"),
         },

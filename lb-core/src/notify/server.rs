@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Notifications of virtual and real servers.
+
+use super::{LineKind, Notification};
+use crate::director::Names;
+use crate::model::{RealServer, ServerNotify, VirtualServer};
+
+/// What is notified when a real server is live (`up`) or not any more.
+pub fn real_server_notifications(
+    server: &RealServer,
+    names: &Names,
+    up: bool,
+) -> Vec<Notification> {
+    let Names {
+        virtual_server,
+        real_server,
+    } = names;
+    let text = format!("RS {real_server} {virtual_server} {}", word(up));
+    let object = || format!("{real_server} {virtual_server}");
+    notifications(server.notify.as_deref(), object, up, text)
+}
+
+/// What is notified when a virtual server has its quorum (`up`) or not any more. `name` is its
+/// [name](VirtualServer::name).
+pub fn virtual_server_notifications(
+    server: &VirtualServer,
+    name: &str,
+    up: bool,
+) -> Vec<Notification> {
+    let text = format!("VS {name} {}", word(up));
+    let object = || name.to_owned();
+    notifications(server.notify.as_deref(), object, up, text)
+}
+
+fn notifications(
+    notify: Option<&ServerNotify>,
+    object: impl FnOnce() -> String,
+    up: bool,
+    text: String,
+) -> Vec<Notification> {
+    let script = notify.and_then(|notify| if up { &notify.up } else { &notify.down }.as_ref());
+    let script = script.map(|script| Notification::script(object(), script.clone()));
+    let line = Notification::line(LineKind::Servers, text);
+    script.into_iter().chain([line]).collect()
+}
+
+const fn word(up: bool) -> &'static str {
+    if up { "UP" } else { "DOWN" }
+}
