@@ -22,7 +22,7 @@
 //! # Features
 //! | feature | default | brings |
 //! |---|---|---|
-//! | none | | [`model`], [`director`], [`notify`], [`ledger`], [`dataplane`]; no runtime |
+//! | none | | [`model`], [`director`], [`dump`], [`notify`], [`ledger`], [`dataplane`]; no runtime |
 //! | `config` | yes | `config`: keepalived.conf with spans and suggestions |
 //! | `mail` | with `daemon` | `mail`: notifications over SMTP |
 //! | `control` | with `daemon` | `control`: the API on a unix socket |
@@ -56,7 +56,10 @@ pub mod control;
 pub mod daemon;
 pub mod dataplane;
 pub mod director;
+pub mod dump;
 pub mod ledger;
+#[cfg(any(test, feature = "daemon"))]
+mod log_line;
 #[cfg(feature = "mail")]
 pub mod mail;
 pub mod model;

@@ -139,6 +139,7 @@ global_defs {
     lvs_notify_fifo /run/lvs no-such-user-here
     lvs_notify_fifo_script /bin/cat
     fifo_write_vrrp_states_on_reload
+    rs_init_notifies
 }
 ";
     let (model, findings) = read(text);
@@ -152,7 +153,7 @@ global_defs {
         Some("/run/vrrp")
     );
     assert_eq!(fifos.servers, None);
-    assert!(fifos.states_on_reload);
+    assert!(fifos.states_on_reload && model.global.notifies_added_servers);
     let expected = [
         "`vrrp_notify_fifo` is given again",
         "unknown user 'no-such-user-here'",

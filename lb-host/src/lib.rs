@@ -11,6 +11,7 @@
 //! | `script` | `script`: programs with a deadline, as another user |
 //! | `thread` | `thread`: threads with a confirmed start, panics as values |
 //! | `netlink` | objects of the kernel over rtnetlink |
+//! | `serde` | host objects as documents, for another process |
 //!
 //! # Host objects
 //!
@@ -21,6 +22,7 @@
 #[cfg(feature = "descriptors")]
 pub mod descriptors;
 mod family;
+pub mod file;
 mod key;
 mod link;
 mod memory;

@@ -13,6 +13,7 @@ use crate::key::Link;
 /// settings of the macvlan itself are part of its addition: it answers for no other address than its
 /// own, has no automatic IPv6 address, and accepts packets whose answers leave by the base.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Macvlan {
     /// Name.
@@ -44,6 +45,7 @@ impl Macvlan {
 
 /// A setting of an interface that can be raised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum SettingName {
     /// `arp_ignore`: the interface answers ARP requests for its own addresses only.
@@ -90,6 +92,7 @@ impl fmt::Display for SettingName {
 /// restores the original value, unless another program has changed the setting since, and deletes the
 /// record after that. So the original value outlives a kill at any moment.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Setting {
     /// The interface.

@@ -32,6 +32,7 @@ impl Owner {
 
 /// An address on an interface, with the attributes that `ip address add` can set.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Address {
     /// The interface.
@@ -81,6 +82,7 @@ impl Address {
 
 /// Packets to an address are dropped, except those that resolve it (Accept_Mode of RFC 9568).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Shield {
     /// The interface that has the address or will have it.
@@ -105,6 +107,7 @@ impl Shield {
 
 /// Something that a host has or is to have.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum HostObject {
     /// An address on an interface.

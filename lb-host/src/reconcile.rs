@@ -389,6 +389,31 @@ impl<C: Clone + Ord> Reconciler<C> {
         held.map(|held| &held.object)
     }
 
+    /// The objects that are held, in the order of their addition, for [`adopt`](Self::adopt) in the
+    /// reconciler of another process: each with the claimant that was reported ready, or the last one.
+    /// The generation is 0 where no claim was acknowledged.
+    #[must_use]
+    pub fn owned(&self) -> Vec<(Option<C>, Adopted)> {
+        let mut owned: Vec<_> = self
+            .entries
+            .values()
+            .filter_map(|entry| Some((entry.held.as_ref()?, entry.acknowledged.as_ref())))
+            .collect();
+        owned.sort_unstable_by_key(|(held, _)| held.order);
+        let owned = owned.into_iter().map(|(held, acknowledged)| {
+            let (claimant, generation) = match acknowledged {
+                Some((claimant, generation)) => (Some(claimant), *generation),
+                None => (held.claimant.as_ref(), 0),
+            };
+            let adopted = Adopted::new(held.object.clone())
+                .with_generation(generation)
+                .with_external(held.is_external)
+                .with_seen(held.sight == Sight::Seen);
+            (claimant.cloned(), adopted)
+        });
+        owned.collect()
+    }
+
     /// The error of the last attempt to change an object, if it failed.
     #[must_use]
     pub fn failure(&self, key: &Key) -> Option<&str> {

@@ -82,7 +82,7 @@
 //! - A sticky router ([`RouterConfigBuilder::sticky`]) does not become master before it has
 //!   received something.
 //! - An operator can make a master step down ([`VirtualRouter::resign`]), and another process can
-//!   continue a router ([`VirtualRouter::hand_over`]); peers see no transition.
+//!   continue a router ([`VirtualRouter::handover_state`]); peers see no transition.
 //! - Other addresses in an advertisement are counted and reported, and the advertisement stays valid,
 //!   in VRRPv2 too: a peer in the middle of a reload must not become a second master.
 //!
@@ -176,9 +176,10 @@ pub use self::{
     buffers::{NetlinkBuffer, NetlinkBuffers, ReceiveBuffer},
     carrier::CarrierDelay,
     engine::{
-        AnnounceReason, Encapsulation, FaultReason, Faults, HandOver, HandOverError, HandOverTimer,
-        NewMasterReason, Notice, Output, ProtocolErrorReason, Reason, Received, Rejected,
-        RouterConfig, RouterConfigBuilder, RouterStats, State, Transition, Transmit, VirtualRouter,
+        AnnounceReason, Encapsulation, FaultReason, Faults, HandoverState, HandoverStateError,
+        HandoverTimer, NewMasterReason, Notice, Output, ProtocolErrorReason, Reason, Received,
+        Rejected, RouterConfig, RouterConfigBuilder, RouterStats, State, Transition, Transmit,
+        VirtualRouter,
     },
     error::{ConfigError, DecodeError},
     link_poll::{LinkPoll, PollMethod},

@@ -10,7 +10,7 @@ use lexopt::{Arg, Parser, ValueExt};
 
 use super::{
     getopt::{complete, spelled},
-    run::{LogTarget, RunOptions},
+    run::{DAEMON, PidPaths, RunOptions},
 };
 
 /// The request of a keepalived command line.
@@ -84,8 +84,10 @@ const KNOWN: [(Option<char>, &str); 39] = [
     (Some('h'), "help"),
 ];
 
-/// The file of the process id without `-p`.
-const PID_FILE: &str = "/run/keepalived.pid";
+/// Where the files of the process ids are, unless options name them.
+const PID_FOLDER: &str = "/run";
+/// The file of `--log-file` without a value.
+const LOG_FILE: &str = "/tmp/keepalived.log";
 
 /// Reads the words behind the program's name.
 ///
@@ -96,7 +98,8 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<KeepalivedRequest, Keepali
     let mut parser = Parser::from_args(arguments);
     let mut options = RunOptions::keepalived();
     let (mut only_routers, mut only_servers, mut test) = (false, false, false);
-    let mut pid_file = PathBuf::from(PID_FILE);
+    let mut pid_files = PidPaths::default();
+    let (mut facility, mut no_syslog) = (DAEMON, false);
     let mut ignored = Vec::new();
     while let Some(argument) = parser.next()? {
         let shown = spelled(&argument);
@@ -116,21 +119,24 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<KeepalivedRequest, Keepali
             "use-file" => options.file = Some(parser.value()?.into()),
             "vrrp" => only_routers = true,
             "check" => only_servers = true,
-            "log-console" => options.log = LogTarget::Stderr,
+            "log-console" => options.log.console = true,
             "log-detail" => options.detail = true,
-            "no-syslog" => options.log = LogTarget::None,
-            "log-facility" => {
-                let facility = facility(&parser.value()?.string()?)?;
-                if let LogTarget::Syslog(current) = &mut options.log {
-                    *current = facility;
-                }
+            "no-syslog" => no_syslog = true,
+            "log-facility" => facility = facility_number(&parser.value()?.string()?)?,
+            "log-file" => {
+                let file = parser.optional_value().map(PathBuf::from);
+                options.log.file = Some(file.unwrap_or_else(|| LOG_FILE.into()));
             }
             "dont-release-ipvs" => options.keep = true,
             "dont-fork" => options.detach = false,
-            "pid" => pid_file = parser.value()?.into(),
-            "vrrp_pid" | "checkers_pid" => options.pid_files.push(parser.value()?.into()),
+            "pid" => pid_files.parent = Some(parser.value()?.into()),
+            "vrrp_pid" => pid_files.routers = Some(parser.value()?.into()),
+            "checkers_pid" => pid_files.virtual_servers = Some(parser.value()?.into()),
             "namespace" => options.namespace = Some(parser.value()?.string()?),
             "umask" => options.umask = Some(parser.value()?.parse_with(umask)?),
+            "dump-conf" => options.dump = true,
+            "core-dump" => options.core_dump = true,
+            "ignore-sigint" => options.ignore_interrupt = true,
             "config-test" => {
                 test = true;
                 if let Some(file) = parser.optional_value() {
@@ -140,21 +146,15 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<KeepalivedRequest, Keepali
             "signum" => return signal(&parser.value()?.string()?),
             "version" => return Ok(KeepalivedRequest::Version),
             "help" => return Ok(KeepalivedRequest::Help),
-            // One process does it all: nothing to respawn, no child that could stay away.
-            "dont-respawn" | "no_bfd" | "all" | "no-mem-check" => {}
+            // One process does it all: nothing to respawn, no child that could stay away. Each line of
+            // the log file is written at once, and addresses are removed at each transition anyway.
+            "dont-respawn" | "no_bfd" | "all" | "no-mem-check" | "flush-log-file"
+            | "release-vips" => {}
             "bfd_pid" => {
                 parser.value()?;
                 ignore("there is no BFD process");
             }
-            "release-vips" | "dont-release-vrrp" => {
-                ignore("virtual addresses are always removed on leaving the master state")
-            }
-            "log-file" => {
-                parser.optional_value();
-                ignore("messages go to the system's log, or to standard error with -l");
-            }
-            "flush-log-file" => ignore("there is no log file"),
-            "dump-conf" => ignore("use lbctl check to see how a configuration is read"),
+            "dont-release-vrrp" => ignore("virtual addresses are always removed at the end"),
             "address-monitoring" => ignore("addresses are not logged"),
             "config-id" | "config-fd" | "snmp-agent-socket" => {
                 parser.value()?;
@@ -162,19 +162,20 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<KeepalivedRequest, Keepali
             }
             "all-config" => ignore("not supported"),
             "snmp" => ignore("there is no SNMP agent"),
-            "core-dump" => ignore("core dumps are the system's affair"),
             "core-dump-pattern" | "perf" | "debug" => {
                 parser.optional_value();
                 ignore("not supported");
             }
-            "ignore-sigint" => ignore("SIGINT stops the daemon"),
             _ => return Err(KeepalivedUsage::Unknown(shown)),
         }
     }
     options.ignored = ignored;
     options.routers = only_routers || !only_servers;
     options.virtual_servers = only_servers || !only_routers;
-    options.pid_files.insert(0, pid_file);
+    options.log.syslog = (!no_syslog).then_some(facility);
+    // In the background standard error is gone.
+    options.log.console &= !options.detach;
+    options.pid_files = with_defaults(pid_files, options.namespace.as_deref());
     if test {
         options.detach = false;
         return Ok(KeepalivedRequest::Test(options));
@@ -193,8 +194,24 @@ fn of_name(given: &str) -> Option<&'static str> {
     complete(given, &names)
 }
 
+/// The files that keepalived writes unless options name others; in a namespace they are in a folder of
+/// that name.
+fn with_defaults(given: PidPaths, namespace: Option<&str>) -> PidPaths {
+    let mut folder = PathBuf::from(PID_FOLDER);
+    if let Some(namespace) = namespace {
+        folder.extend(["keepalived", namespace]);
+    }
+    let or = |path: Option<PathBuf>, name: &str| Some(path.unwrap_or_else(|| folder.join(name)));
+    PidPaths {
+        is_parent_given: given.parent.is_some(),
+        parent: or(given.parent, "keepalived.pid"),
+        routers: or(given.routers, "vrrp.pid"),
+        virtual_servers: or(given.virtual_servers, "checkers.pid"),
+    }
+}
+
 /// `0`–`7` and `local0`–`local7` are the local facilities.
-fn facility(text: &str) -> Result<u8, KeepalivedUsage> {
+fn facility_number(text: &str) -> Result<u8, KeepalivedUsage> {
     let number = text.strip_prefix("local").unwrap_or(text);
     match (text, number.parse::<u8>()) {
         ("user", _) => Ok(1),
@@ -241,16 +258,20 @@ errors in the configuration skipped.
   -P, --vrrp                  only virtual routers
   -C, --check                 only virtual servers
   -n, --dont-fork             stay in the foreground
-  -l, --log-console           messages to standard error
-  -D, --log-detail            more of them
-  -G, --no-syslog             none
+  -l, --log-console           messages to standard error too (with -n)
+  -D, --log-detail            more messages
+  -G, --no-syslog             no messages to the system's log
   -S, --log-facility NAME     0-7, local0-local7, user or daemon (default)
+  -g, --log-file[=FILE]       messages to this file too (/tmp/keepalived.log)
+  -d, --dump-conf             write the state to the log after the start
   -I, --dont-release-ipvs     leave the IPVS table as it is at the end
   -p, --pid FILE              process id (/run/keepalived.pid)
-  -r, --vrrp_pid FILE         process id here too
-  -c, --checkers_pid FILE     process id here too
+  -r, --vrrp_pid FILE         the same, if there are virtual routers (/run/vrrp.pid)
+  -c, --checkers_pid FILE     the same, if there are virtual servers (/run/checkers.pid)
   -s, --namespace NAME        run in this network namespace
   -u, --umask MASK            mode of new files
+  -m, --core-dump             write a core file after a crash
+      --ignore-sigint         SIGINT does not stop it
   -t, --config-test[=FILE]    check the configuration: 0 good, 4 unusable, 5 errors
       --signum NAME           number of the signal for STOP, RELOAD, ...
   -T, --genhash               be genhash (first option only)
@@ -279,13 +300,26 @@ mod tests {
         }
     }
 
+    fn log(options: &RunOptions) -> (bool, Option<u8>, Option<&str>) {
+        let log = &options.log;
+        let file = log.file.as_deref();
+        (log.console, log.syslog, file.and_then(|file| file.to_str()))
+    }
+
+    fn pid_files(options: &RunOptions) -> [&str; 3] {
+        let files = &options.pid_files;
+        [&files.parent, &files.routers, &files.virtual_servers]
+            .map(|file| file.as_deref().unwrap().to_str().unwrap())
+    }
+
     #[test]
     fn alone_it_is_a_lenient_daemon_in_the_background() {
         let options = run("");
         assert!(options.detach && options.lenient && options.routers && options.virtual_servers);
-        assert_eq!(options.log, LogTarget::Syslog(3));
+        assert_eq!(log(&options), (false, Some(3), None));
         assert_eq!(options.search[0], "/etc/keepalived/keepalived.conf");
-        assert_eq!(options.pid_files, [PathBuf::from("/run/keepalived.pid")]);
+        let files = ["/run/keepalived.pid", "/run/vrrp.pid", "/run/checkers.pid"];
+        assert_eq!(pid_files(&options), files);
         assert!(options.ignored.is_empty());
     }
 
@@ -293,12 +327,11 @@ mod tests {
     fn the_usual_line_of_a_unit_file() {
         let options = run("-nlDf /etc/k.conf --pid=/run/k.pid -r /run/v.pid");
         assert!(!options.detach && options.detail);
-        assert_eq!(options.log, LogTarget::Stderr);
+        // The original writes to both.
+        assert_eq!(log(&options), (true, Some(3), None));
         assert_eq!(options.file, Some(PathBuf::from("/etc/k.conf")));
-        assert_eq!(
-            options.pid_files,
-            [PathBuf::from("/run/k.pid"), PathBuf::from("/run/v.pid")]
-        );
+        let files = ["/run/k.pid", "/run/v.pid", "/run/checkers.pid"];
+        assert_eq!(pid_files(&options), files);
     }
 
     #[test]
@@ -311,10 +344,21 @@ mod tests {
 
     #[test]
     fn option_without_effect_is_accepted_with_a_warning() {
-        let options = run("-x -d -R -g/tmp/log -M -i lb1 -V extra --perf=all --log-con");
+        let options = run("-x -R -M -i lb1 -X -V extra --perf=all -a -b /run/b.pid --log-con -n");
         assert_eq!(options.ignored.len(), 8, "{:?}", options.ignored);
         assert!(options.ignored[0].contains("-x is ignored"));
-        assert_eq!(options.log, LogTarget::Stderr);
+        assert!(options.log.console);
+    }
+
+    #[test]
+    fn options_about_the_end_and_the_process() {
+        let options = run("-I -d -m --ignore-sigint");
+        assert!(options.keep && options.dump);
+        assert!(options.core_dump && options.ignore_interrupt);
+        assert!(options.ignored.is_empty());
+        let files = ["keepalived", "vrrp", "checkers"];
+        let files = files.map(|name| format!("/run/keepalived/blue/{name}.pid"));
+        assert_eq!(pid_files(&run("-s blue")), files);
     }
 
     #[test]
@@ -337,9 +381,22 @@ mod tests {
 
     #[test]
     fn values() {
-        assert_eq!(run("-S 5").log, LogTarget::Syslog(21));
-        assert_eq!(run("-S local0").log, LogTarget::Syslog(16));
-        assert_eq!(run("-l -S user").log, LogTarget::Stderr);
+        for (line, expected) in [
+            ("-S 5", (false, Some(21), None)),
+            ("-S local0", (false, Some(16), None)),
+            ("-n -l -S user", (true, Some(1), None)),
+            ("-n -l -G", (true, None, None)),
+            ("-G -S 5", (false, None, None)),
+            // There is no standard error in the background.
+            ("-l", (false, Some(3), None)),
+            ("-g", (false, Some(3), Some("/tmp/keepalived.log"))),
+            (
+                "-G --log-file=/var/log/k",
+                (false, None, Some("/var/log/k")),
+            ),
+        ] {
+            assert_eq!(log(&run(line)), expected, "{line}");
+        }
         assert_eq!(run("-u 027").umask, Some(0o027));
         assert_eq!(run("-s blue").namespace.as_deref(), Some("blue"));
         for line in ["-q", "--log", "-S mail", "--signum FOO", "-f", "-u x"] {

@@ -25,11 +25,17 @@ pub(crate) struct RunOptions {
     /// Go to the background.
     pub(crate) detach: bool,
     /// Where messages go.
-    pub(crate) log: LogTarget,
+    pub(crate) log: LogTargets,
     /// Show debug messages too.
     pub(crate) detail: bool,
     /// Files that get the process id while the daemon runs.
-    pub(crate) pid_files: Vec<PathBuf>,
+    pub(crate) pid_files: PidPaths,
+    /// Write the whole state to the log once the daemon has started.
+    pub(crate) dump: bool,
+    /// Ignore SIGINT.
+    pub(crate) ignore_interrupt: bool,
+    /// Write a core file when the process crashes.
+    pub(crate) core_dump: bool,
     /// The network namespace to run in.
     pub(crate) namespace: Option<String>,
     /// The mode of files it makes.
@@ -38,15 +44,45 @@ pub(crate) struct RunOptions {
     pub(crate) ignored: Vec<String>,
 }
 
-/// Where messages go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LogTarget {
+/// The files of the process id, as keepalived's processes have them. One process does it all here,
+/// so all of them contain the same number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PidPaths {
+    /// Of the process that starts the others.
+    pub(crate) parent: Option<PathBuf>,
+    /// Whether an option names that file.
+    pub(crate) is_parent_given: bool,
+    /// Of the process for virtual routers; written if there are any.
+    pub(crate) routers: Option<PathBuf>,
+    /// Of the process for virtual servers; written if there are any.
+    pub(crate) virtual_servers: Option<PathBuf>,
+}
+
+impl PidPaths {
+    /// Replaces paths that depend on the working directory.
+    pub(crate) fn make_absolute(&mut self) {
+        let paths = [
+            &mut self.parent,
+            &mut self.routers,
+            &mut self.virtual_servers,
+        ];
+        for path in paths.into_iter().flatten() {
+            if let Ok(absolute) = std::path::absolute(&*path) {
+                *path = absolute;
+            }
+        }
+    }
+}
+
+/// Where messages go; any number of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LogTargets {
     /// Standard error.
-    Stderr,
-    /// The system's log, with a facility's number.
-    Syslog(u8),
-    /// Nowhere.
-    None,
+    pub(crate) console: bool,
+    /// The system's log, with the number of a facility.
+    pub(crate) syslog: Option<u8>,
+    /// A file.
+    pub(crate) file: Option<PathBuf>,
 }
 
 const LB: &str = "/etc/lb/lb.conf";
@@ -65,9 +101,15 @@ impl RunOptions {
             upgrade: false,
             control: None,
             detach: false,
-            log: LogTarget::Stderr,
+            log: LogTargets {
+                console: true,
+                ..LogTargets::default()
+            },
             detail: false,
-            pid_files: Vec::new(),
+            pid_files: PidPaths::default(),
+            dump: false,
+            ignore_interrupt: false,
+            core_dump: false,
             namespace: None,
             umask: None,
             ignored: Vec::new(),
@@ -80,11 +122,14 @@ impl RunOptions {
             search: [KEEPALIVED, LB],
             lenient: true,
             detach: true,
-            log: LogTarget::Syslog(DAEMON),
+            log: LogTargets {
+                syslog: Some(DAEMON),
+                ..LogTargets::default()
+            },
             ..Self::lbctl()
         }
     }
 }
 
 /// Syslog's facility for daemons.
-const DAEMON: u8 = 3;
+pub(crate) const DAEMON: u8 = 3;

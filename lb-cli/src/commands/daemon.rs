@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Helpers for the commands that talk to a running daemon.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use lb_core::daemon::DEFAULT_CONTROL;
-
+use super::control::{User, of_client};
 use crate::failure::{Failure, chain};
 
 /// No daemon answers, its answer cannot be read, or it refused the request.
 pub(super) const FAILED: u8 = 1;
 
 /// The control socket of the command line, or the default.
-pub(super) fn socket(control: Option<&Path>) -> &Path {
-    control.unwrap_or_else(|| Path::new(DEFAULT_CONTROL))
+pub(super) fn socket(control: Option<&Path>) -> PathBuf {
+    control.map_or_else(|| of_client(&User::current()), Path::to_owned)
 }
 
 /// Runs a conversation with the daemon to its end.

@@ -2,6 +2,7 @@
 //! What each program does: one request after the other, results to standard output.
 
 pub(crate) mod check;
+mod control;
 mod daemon;
 pub(crate) mod genhash;
 pub(crate) mod ipvs;

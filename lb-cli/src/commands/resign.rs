@@ -19,7 +19,7 @@ const MARGIN: Duration = Duration::from_secs(2);
 
 /// Sends the request to the daemon and prints the result.
 pub(crate) fn resign(args: &ResignArgs) -> Result<u8, Failure> {
-    let socket = daemon::socket(args.control.as_deref());
+    let socket = &daemon::socket(args.control.as_deref());
     let text = daemon::converse(async {
         let text = if args.undo {
             undo(socket, args).await

@@ -13,7 +13,7 @@ const UNKNOWN: &str = "-";
 
 /// Asks the daemon and prints its answer.
 pub(crate) fn status(args: &StatusArgs) -> Result<u8, Failure> {
-    let socket = daemon::socket(args.control.as_deref());
+    let socket = &daemon::socket(args.control.as_deref());
     let status = daemon::converse(async {
         let answer = control::status(socket).await;
         answer.map_err(|error| Failure::from_error(FAILED, &error))

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Has the daemon start a new process, and waits until that answers on the control socket.
 pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<u8, Failure> {
-    let socket = daemon::socket(args.control.as_deref());
+    let socket = &daemon::socket(args.control.as_deref());
     daemon::converse(wait(socket))
 }
 

@@ -60,6 +60,8 @@ pub(super) struct GlobalConfig {
     pub(super) script_user: Option<At<(String, Option<String>)>>,
     pub(super) no_email_faults: Option<At<bool>>,
     pub(super) fifos: FifosConfig,
+    /// `rs_init_notifies`.
+    pub(super) notifies_added_servers: Option<At<bool>>,
     pub(super) script_security: bool,
     /// What follows from both, once all is read.
     pub(super) script_rules: ScriptRules,

@@ -30,6 +30,15 @@ pub enum ClientError {
         /// The error of the kernel.
         source: std::io::Error,
     },
+    /// The user of this process may not use the socket.
+    #[error(
+        "permission denied on control socket {}: only the user of the daemon and root may use it",
+        socket.display()
+    )]
+    Denied {
+        /// The socket.
+        socket: PathBuf,
+    },
     /// The daemon did not answer in time.
     #[error("daemon did not answer within {PATIENCE:?}")]
     Timeout,
@@ -167,12 +176,13 @@ async fn exchange_unbounded(
 }
 
 pub(super) async fn connect(socket: &Path) -> Result<UnixStream, ClientError> {
-    UnixStream::connect(socket)
-        .await
-        .map_err(|source| ClientError::Connect {
-            socket: socket.to_owned(),
-            source,
-        })
+    UnixStream::connect(socket).await.map_err(|source| {
+        let socket = socket.to_owned();
+        match source.kind() {
+            std::io::ErrorKind::PermissionDenied => ClientError::Denied { socket },
+            _ => ClientError::Connect { socket, source },
+        }
+    })
 }
 
 pub(super) fn request(method: Method, path: &str) -> hyper::Request<Empty<Bytes>> {

@@ -14,6 +14,7 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::client::{ClientError, PATIENCE, broken, connect, request};
 use super::server::{ControlServer, PROTOCOL, ServeError};
+use super::socket;
 
 /// The listening control socket, for a new process.
 #[derive(Debug)]
@@ -31,11 +32,11 @@ impl Listening {
 }
 
 impl ControlServer {
-    /// Takes over the listening socket of the old process, which owns the file until [`own_file`].
+    /// Uses the listening socket of the old process, which owns the file until [`own_file`].
     ///
     /// [`own_file`]: Self::own_file
-    pub(crate) fn take_over(socket: OwnedFd, path: &Path) -> Result<Self, ServeError> {
-        let fail = |source| ServeError {
+    pub(crate) fn from_handover(socket: OwnedFd, path: &Path) -> Result<Self, ServeError> {
+        let fail = |source| ServeError::Io {
             path: path.to_owned(),
             source,
         };
@@ -45,6 +46,7 @@ impl ControlServer {
             listener: UnixListener::from_std(listener).map_err(fail)?,
             path: path.to_owned(),
             own: Arc::new(AtomicBool::new(false)),
+            file: socket::identity(path),
         })
     }
 
@@ -57,7 +59,7 @@ impl ControlServer {
     pub(crate) fn listening(&self) -> Result<Listening, ServeError> {
         let socket = self.listener.as_fd().try_clone_to_owned();
         Ok(Listening {
-            socket: socket.map_err(|source| ServeError {
+            socket: socket.map_err(|source| ServeError::Io {
                 path: self.path.clone(),
                 source,
             })?,
@@ -74,7 +76,7 @@ pub(crate) async fn request_handover(socket: &Path) -> Result<UnixStream, Client
             .await
             .map_err(broken)?;
         let connection = tokio::spawn(connection.with_upgrades());
-        let mut request = request(Method::POST, "/v1/hand-over");
+        let mut request = request(Method::POST, "/v1/handover");
         let headers = request.headers_mut();
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static(PROTOCOL));

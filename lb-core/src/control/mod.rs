@@ -7,16 +7,18 @@
 //! | `POST /v1/reload` | 200 when the file was read and applied, 422 with the diagnostics otherwise |
 //! | `POST /v1/instances/NAME/resign` | 200 with a [`Resignation`] when the instance has stepped down, 404 if there is none of that name, 409 if it is not master |
 //! | `POST /v1/upgrade` | 202 with [`Started`]: a new process is started, which replaces the daemon; 409 with the reason if it cannot be started |
-//! | `POST /v1/hand-over` | 101: the old and the new process use the connection for the handover of `lbctl run --upgrade` |
+//! | `POST /v1/handover` | 101: the old and the new process use the connection for the handover of `lbctl run --upgrade` |
 //! | `POST /v1/instances/NAME/resume` | 200 with a [`Resumption`]: it preempts again |
 //!
 //! Requests travel as [`Request`] over a bounded channel to the daemon, which answers each once.
 
 mod client;
+mod connections;
 #[cfg(feature = "daemon")]
 mod handover;
 mod resign;
 mod server;
+mod socket;
 mod started;
 mod status;
 
@@ -45,8 +47,8 @@ pub enum Request {
     Reload(oneshot::Sender<Result<(), Vec<String>>>),
     /// `POST /v1/upgrade`: the answer is `Err` with the reason if no process was started.
     Upgrade(oneshot::Sender<Result<Started, String>>),
-    /// `POST /v1/hand-over`: the connection, before the first message.
-    HandOver(UnixStream),
+    /// `POST /v1/handover`: the connection, and the bytes of the first message that were read.
+    Handover(UnixStream, Vec<u8>),
     /// `POST /v1/instances/NAME/resign`.
     Resign {
         /// The instance.

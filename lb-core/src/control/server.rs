@@ -2,7 +2,6 @@
 //! The server side of the control API.
 
 use std::convert::Infallible;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,29 +12,46 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, UPGRADE};
 use hyper::service::service_fn;
 use hyper::{Method, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
-use super::{InstanceRefusal, Request};
+use super::connections::{Connections, Progress};
+use super::{InstanceRefusal, Request, socket};
 
-/// Connections served at the same time; more wait in the listen queue.
-const CONNECTIONS: usize = 32;
 /// The longest a connection may live, and a request may wait for the daemon.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The protocol of the connection after `POST /v1/hand-over`.
-pub(super) const PROTOCOL: &str = "lb-hand-over";
+/// The longest wait for the whole request of a connection.
+const REQUEST: Duration = Duration::from_secs(5);
+
+/// The protocol of the connection after `POST /v1/handover`.
+pub(super) const PROTOCOL: &str = "lb-handover";
 
 /// The control socket could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on control socket {}", path.display())]
 #[non_exhaustive]
-pub struct ServeError {
-    /// The socket.
-    pub path: PathBuf,
-    /// The error of the kernel.
-    pub source: std::io::Error,
+pub enum ServeError {
+    /// The kernel refused it.
+    #[error("cannot listen on control socket {}", path.display())]
+    Io {
+        /// The socket.
+        path: PathBuf,
+        /// The error of the kernel.
+        source: std::io::Error,
+    },
+    /// Something else than a socket has this name; it stays as it is.
+    #[error("{} is not a socket, and is not replaced by one", path.display())]
+    NotASocket {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Another process listens there; its socket stays as it is.
+    #[error("another process listens on control socket {}", path.display())]
+    InUse {
+        /// The socket.
+        path: PathBuf,
+    },
 }
 
 /// A listening control socket; its file is removed when this is dropped.
@@ -45,40 +61,31 @@ pub struct ControlServer {
     pub(super) path: PathBuf,
     /// Whether this process owns the socket's file and removes it.
     pub(super) own: Arc<AtomicBool>,
+    /// Device and inode of the socket's file.
+    pub(super) file: Option<(u64, u64)>,
 }
 
 impl ControlServer {
     /// Opens the socket at `path`, mode 0600, replacing the stale one of a process that has ended.
     ///
-    /// The caller holds the lock on the name, so no process owns a file there.
-    ///
     /// # Errors
-    /// [`ServeError`] when the socket cannot be made.
+    /// [`ServeError`] when the socket cannot be made, when another process listens there, or when the
+    /// file at `path` is none that may be replaced.
     pub fn bind(path: &Path) -> Result<Self, ServeError> {
-        let fail = |source| ServeError {
-            path: path.to_owned(),
-            source,
-        };
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(fail(error)),
-            _ => {}
-        }
-        let listener = UnixListener::bind(path).map_err(fail)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(fail)?;
+        let listener = socket::listen(path)?;
         Ok(Self {
             listener,
             path: path.to_owned(),
             own: Arc::new(AtomicBool::new(true)),
+            file: socket::identity(path),
         })
     }
 
     /// Serves requests until the daemon drops the receiver of `requests`.
     pub async fn serve(&self, requests: mpsc::Sender<Request>) {
-        let slots = Arc::new(Semaphore::new(CONNECTIONS));
+        let mut connections = Connections::default();
         loop {
-            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-                return;
-            };
+            connections.wait_for_room().await;
             let stream = tokio::select! {
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, _)) => stream,
@@ -92,10 +99,7 @@ impl ControlServer {
                 () = requests.closed() => return,
             };
             let requests = requests.clone();
-            tokio::spawn(async move {
-                let _slot = slot;
-                serve_connection(stream, requests).await;
-            });
+            connections.spawn(|progress| serve_connection(stream, requests, progress));
         }
     }
 }
@@ -105,18 +109,27 @@ impl Drop for ControlServer {
         if !self.own.load(Ordering::Relaxed) {
             return;
         }
+        // Another process may have made a socket of that name since.
+        if self.file.is_none() || socket::identity(&self.path) != self.file {
+            return;
+        }
         if let Err(error) = std::fs::remove_file(&self.path) {
             tracing::debug!(%error, path = %self.path.display(), "control socket already gone");
         }
     }
 }
 
-async fn serve_connection(stream: UnixStream, requests: mpsc::Sender<Request>) {
+/// Serves one request.
+async fn serve_connection(stream: UnixStream, requests: mpsc::Sender<Request>, progress: Progress) {
     let service = service_fn(move |request| {
+        progress.set_requested();
         let requests = requests.clone();
         async move { Ok::<_, Infallible>(answer(request, &requests).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(REQUEST)
+        .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     match tokio::time::timeout(PATIENCE, connection).await {
@@ -147,8 +160,8 @@ async fn answer(request: hyper::Request<Incoming>, requests: &mpsc::Sender<Reque
             Some(Err(reason)) => error(StatusCode::CONFLICT, &reason),
             None => unavailable(),
         },
-        (&Method::POST, "/v1/hand-over") => begin_handover(request, requests),
-        (_, "/v1/status" | "/v1/reload" | "/v1/upgrade" | "/v1/hand-over") => {
+        (&Method::POST, "/v1/handover") => begin_handover(request, requests),
+        (_, "/v1/status" | "/v1/reload" | "/v1/upgrade" | "/v1/handover") => {
             error(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
         }
         (method, path) => match instance_verb(path) {
@@ -177,13 +190,14 @@ fn begin_handover(request: hyper::Request<Incoming>, requests: &mpsc::Sender<Req
             Err(error) => return tracing::debug!(%error, "cannot upgrade the connection from HTTP"),
         };
         match upgraded.downcast::<TokioIo<UnixStream>>() {
-            // Bytes received before the 101 response are of no protocol: refuse the upgrade.
-            Ok(parts) if parts.read_buf.is_empty() => {
-                let request = Request::HandOver(parts.io.into_inner());
+            Ok(parts) => {
+                // The first message may have arrived before the end of HTTP.
+                let ahead = parts.read_buf.to_vec();
+                let request = Request::Handover(parts.io.into_inner(), ahead);
                 // A daemon that stops closes the connection.
                 let _ = tokio::time::timeout(PATIENCE, requests.send(request)).await;
             }
-            _ => tracing::debug!("data before the handover: connection closed"),
+            Err(_) => tracing::debug!("the connection is not of the control socket: closed"),
         }
     });
     let mut response = hyper::Response::new(Full::default());

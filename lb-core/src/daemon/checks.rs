@@ -13,6 +13,8 @@ use tokio::sync::oneshot;
 use crate::director::{CheckId, Names};
 use crate::model::CheckSpec;
 
+use super::director_log;
+
 /// Pause before a check runtime that failed is started again.
 const RESTART: Duration = Duration::from_secs(1);
 /// Longest time that the start of the check runtime takes.
@@ -182,6 +184,7 @@ impl Checks {
             virtual_server,
             real_server,
         } = &check.names;
+        let _span = director_log::span(virtual_server).entered();
         match event {
             CheckEvent::Changed { up: true, .. } => match &*check.kind {
                 "TCP_CHECK" => tracing::info!("TCP connection to {real_server} success."),

@@ -4,11 +4,18 @@
 //! The lock is `flock(2)` on `SOCKET.lock`, so a `kill -9` frees it; the file holds the PID of the
 //! owner, so that a second daemon can name the first in its error.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::Read as _;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+
+use lb_host::file;
+
+/// Mode of the lock file: others may read the PID.
+const MODE: u32 = 0o644;
+/// Mode of the run-time directory.
+const DIRECTORY_MODE: u32 = 0o755;
 
 /// The lock of a running daemon; dropping it releases the control socket's name.
 #[derive(Debug)]
@@ -58,39 +65,56 @@ impl ControlLock {
             source,
         };
         if let Some(directory) = path.parent() {
-            std::fs::create_dir_all(directory).map_err(io)?;
+            file::create_directory(directory, DIRECTORY_MODE).map_err(io)?;
         }
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(holder(&mut file, socket)),
-            Err(TryLockError::Error(source)) => return Err(io(source)),
+        loop {
+            let mut file = file::open_for_writing(&path, MODE).map_err(io)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(holder(&mut file, socket)),
+                Err(TryLockError::Error(source)) => return Err(io(source)),
+            }
+            let lock = Self {
+                file,
+                path: path.clone(),
+            };
+            // The file may have been removed or replaced before it was locked: then another process
+            // locks another file under this name.
+            if lock.is_in_place().map_err(io)? {
+                lock.sign()?;
+                return Ok(lock);
+            }
         }
-        let lock = Self { file, path };
-        lock.sign()?;
-        Ok(lock)
     }
 
-    /// Takes over the lock of the old process; the lock is held as long as either process has it.
-    pub(crate) fn take_over(lock: OwnedFd, socket: &Path) -> Result<Self, LockError> {
+    /// Whether the locked file is the one under its name.
+    fn is_in_place(&self) -> std::io::Result<bool> {
+        let locked = self.file.metadata()?;
+        match self.path.symlink_metadata() {
+            Ok(named) => Ok((locked.dev(), locked.ino()) == (named.dev(), named.ino())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Uses the lock of the old process; the lock is held as long as either process has it.
+    pub(crate) fn from_handover(lock: OwnedFd, socket: &Path) -> Result<Self, LockError> {
         let path = lock_path(socket);
         let file = File::from(lock);
         let io = |source| LockError::Io {
             path: path.clone(),
             source,
         };
+        let lock = Self {
+            file,
+            path: path.clone(),
+        };
         // The descriptor must be that of the lock file, on which other processes try the lock.
-        let (one, other) = (file.metadata().map_err(io)?, path.metadata().map_err(io)?);
-        if (one.dev(), one.ino()) != (other.dev(), other.ino()) {
-            return Err(io(std::io::ErrorKind::NotFound.into()));
+        if lock.is_in_place().map_err(io)? {
+            Ok(lock)
+        } else {
+            Err(io(std::io::ErrorKind::NotFound.into()))
         }
-        Ok(Self { file, path })
     }
 
     /// A duplicate of the lock's descriptor, for a new process.
@@ -150,6 +174,41 @@ mod tests {
         );
         drop(first);
         ControlLock::acquire(&socket).expect("a released name is free again");
+    }
+
+    #[test]
+    fn link_in_the_place_of_the_lock_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("lb.sock");
+        let target = directory.path().join("target");
+        std::fs::write(&target, "precious\n").unwrap();
+        std::os::unix::fs::symlink(&target, lock_path(&socket)).unwrap();
+        let error = ControlLock::acquire(&socket).unwrap_err();
+        assert!(matches!(error, LockError::Io { .. }), "{error}");
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious\n");
+    }
+
+    #[test]
+    fn modes_do_not_depend_on_the_umask() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("run/lb.sock");
+        let _lock = ControlLock::acquire(&socket).unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&directory.path().join("run")), DIRECTORY_MODE);
+        assert_eq!(mode(&lock_path(&socket)), MODE);
+    }
+
+    #[test]
+    fn lock_that_was_removed_is_not_taken_for_the_one_in_place() {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("lb.sock");
+        let first = ControlLock::acquire(&socket).unwrap();
+        std::fs::remove_file(lock_path(&socket)).unwrap();
+        assert!(!first.is_in_place().unwrap());
+        let second = ControlLock::acquire(&socket).unwrap();
+        assert!(second.is_in_place().unwrap());
+        assert!(ControlLock::from_handover(first.duplicate().unwrap(), &socket).is_err());
     }
 
     #[test]

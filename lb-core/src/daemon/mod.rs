@@ -27,6 +27,8 @@
 mod addresses;
 mod checks;
 mod command;
+mod director_log;
+mod dump;
 mod error;
 mod handover;
 mod lock;
@@ -47,15 +49,17 @@ mod stop;
 mod stop_delay;
 mod supervise;
 mod vrrp;
+mod vrrp_log;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 pub use addresses::AddressError;
 pub use checks::CheckRuntimeError;
-pub use command::{Command, signals};
+pub use command::{Command, Dump, Signals, signals};
 pub use error::RunError;
 pub use handover::UpgradeError;
+pub use lb_host::file;
 pub use lock::LockError;
 pub use notify::NotifyThreadError;
 pub use ownership::{Ownership, ownership};
@@ -85,6 +89,10 @@ pub struct DaemonOptions {
     pub upgrade_command: Vec<OsString>,
     /// Run the virtual servers and their checks (`keepalived -P` does not).
     pub virtual_servers: bool,
+    /// Whether to write the data dump to the log after the start (`keepalived -d`).
+    pub dump_at_start: bool,
+    /// The directory of the files of [`Dump`]; that of temporary files unless set.
+    pub dump_directory: PathBuf,
 }
 
 impl Default for DaemonOptions {
@@ -96,6 +104,8 @@ impl Default for DaemonOptions {
             upgrade_command: Vec::new(),
             routers: true,
             virtual_servers: true,
+            dump_at_start: false,
+            dump_directory: std::env::temp_dir(),
         }
     }
 }
@@ -137,6 +147,70 @@ impl DaemonOptions {
         self.virtual_servers = virtual_servers;
         self
     }
+
+    /// Sets whether to write the data dump to the log after the start.
+    #[must_use]
+    pub const fn with_dump_at_start(mut self, dump: bool) -> Self {
+        self.dump_at_start = dump;
+        self
+    }
+
+    /// Sets the directory of the files of [`Dump`].
+    #[must_use]
+    pub fn with_dump_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.dump_directory = directory.into();
+        self
+    }
+}
+
+/// A daemon that has started.
+///
+/// # Examples
+/// ```no_run
+/// use lb_core::daemon::{self, DaemonOptions, Source};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let commands = daemon::signals()?;
+/// let source = Source::file("/etc/keepalived/keepalived.conf");
+/// let daemon = daemon::start(source, DaemonOptions::default()).await?;
+/// println!("started, with virtual routers: {}", daemon.has_routers());
+/// daemon.serve(commands).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Daemon(running::Running);
+
+impl Daemon {
+    /// Whether it runs virtual routers.
+    pub fn has_routers(&self) -> bool {
+        self.0.parts.routers.is_some()
+    }
+
+    /// Whether it runs virtual servers.
+    pub fn has_virtual_servers(&self) -> bool {
+        self.0.director.virtual_servers().next().is_some()
+    }
+
+    /// Serves until a command stops it; a closed channel is [`Command::Stop`].
+    ///
+    /// # Errors
+    /// [`RunError::Died`] when an essential part ended: addresses were removed, the table was kept.
+    pub async fn serve(self, commands: mpsc::Receiver<Command>) -> Result<(), RunError> {
+        self.0.run(commands).await
+    }
+}
+
+/// Starts a load balancer in the network namespace of the calling thread, which
+/// [`serves`](Daemon::serve) then.
+///
+/// Must be called inside a tokio runtime.
+///
+/// # Errors
+/// [`RunError`] when it cannot start: nothing was changed if the error is known in advance; if the
+/// kernel refuses something later, addresses are removed and the table is kept for the next start.
+pub async fn start(source: Source, options: DaemonOptions) -> Result<Daemon, RunError> {
+    start::start(source, options).await.map(Daemon)
 }
 
 /// Runs a load balancer in the network namespace of the calling thread until it is stopped.
@@ -164,5 +238,5 @@ pub async fn run(
     options: DaemonOptions,
     commands: mpsc::Receiver<Command>,
 ) -> Result<(), RunError> {
-    start::start(source, options).await?.run(commands).await
+    start(source, options).await?.serve(commands).await
 }

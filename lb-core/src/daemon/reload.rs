@@ -92,6 +92,7 @@ impl Running {
         if let Some(notifier) = &self.parts.notifier {
             notifier.set_fifos(model.global.fifos.clone()).await;
         }
+        self.objects.clone_from(&model.objects);
         self.director.replace_model(model);
         self.director.write_states();
         start::log_findings(&self.source, &loaded.findings);

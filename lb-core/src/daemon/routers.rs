@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use lb_vrrp::driver::{self, Driver, DriverOptions, Event, Events, Offer, Ports};
+use lb_vrrp::driver::handover::Receiver;
+use lb_vrrp::driver::{self, Driver, DriverOptions, Event, Events, Ports};
 use lb_vrrp::spec::Configuration;
 use lb_vrrp::{Priority, State};
 
@@ -48,13 +49,13 @@ impl Routers {
         }
     }
 
-    /// Takes over the virtual routers of the old process.
-    pub(super) async fn take_over(
-        offer: Offer,
+    /// Continues the virtual routers of the old process.
+    pub(super) async fn from_handover(
+        offer: &mut Receiver,
         specs: Configuration,
         options: DriverOptions,
     ) -> Result<Self, driver::Error> {
-        let started = Driver::take_over(offer, specs, options, Ports::default());
+        let started = Driver::start_from_handover(offer, specs, options, Ports::default());
         let (driver, events) = started.await?;
         Ok(Self { driver, events })
     }

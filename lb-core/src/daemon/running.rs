@@ -9,6 +9,7 @@ use lb_check::CheckEvent;
 use lb_ipvs::{Part, ServiceKey, SyncDaemon};
 use lb_vrrp::Notice;
 use lb_vrrp::driver::Event;
+use lb_vrrp::driver::handover::{HandedOver, HandoverError};
 use sd_notify::NotifyState;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -18,17 +19,18 @@ use crate::control::{Listening, Request};
 use crate::director::{CheckId, Director, Output};
 use crate::ledger::Ledger;
 use crate::mail::{Mailer, Message};
+use crate::model::ObjectSpec;
 
 use super::addresses::{AddressMonitor, next_addresses};
 use super::checks::{Checks, NewCheck};
+use super::dump::Dumps;
 use super::error::RunError;
-use super::handover::{NewProcess, UpgradeError};
 use super::lock::ControlLock;
 use super::notify::Notifier;
 use super::plane::{Done, Job, Plane};
 use super::report::LoggedFailures;
 use super::routers::{Routers, next_event};
-use super::{Command, DaemonOptions, Source, report, vrrp};
+use super::{Command, DaemonOptions, Source, director_log, report, vrrp_log};
 
 /// Time between two services of the background audit.
 const AUDIT: Duration = Duration::from_secs(1);
@@ -66,8 +68,11 @@ pub(super) struct Running {
     changed: BTreeMap<ServiceKey, Part>,
     sync: Option<Vec<SyncDaemon>>,
     pub(super) failures: LoggedFailures,
-    /// The handover to a new process, if one is under way.
-    pub(super) handover: Option<JoinHandle<Result<NewProcess, UpgradeError>>>,
+    /// The tracked objects of the model.
+    pub(super) objects: Vec<ObjectSpec>,
+    pub(super) dumps: Dumps,
+    /// The handover to a new process, if one is in progress.
+    pub(super) handover: Option<JoinHandle<Result<HandedOver, HandoverError>>>,
 }
 
 /// What woke the director.
@@ -80,13 +85,13 @@ enum Wake {
     Control(Request),
     Audit,
     FirstRound,
-    Handover(Result<NewProcess, UpgradeError>),
+    Handover(Result<HandedOver, HandoverError>),
 }
 
 /// Why the director task ended in order.
 enum End {
     Stopped,
-    HandedOver(NewProcess),
+    HandedOver(HandedOver),
 }
 
 impl Running {
@@ -107,18 +112,23 @@ impl Running {
             changed: BTreeMap::new(),
             sync: None,
             failures,
+            objects: Vec::new(),
+            dumps: Dumps::default(),
             handover: None,
         }
     }
 
-    /// Serves until a command stops it or a new process has taken over.
+    /// Serves until a command stops it or a new process has replaced this one.
     pub(super) async fn run(mut self, commands: mpsc::Receiver<Command>) -> Result<(), RunError> {
         self.drain().await;
+        if self.options.dump_at_start {
+            self.log_data().await;
+        }
         systemd(&[NotifyState::Ready]);
         let ended = self.serve(commands).await;
         let ended = match ended {
-            Ok(End::HandedOver(to)) => {
-                self.hand_over(to).await;
+            Ok(End::HandedOver(new)) => {
+                self.finish_handover(new).await;
                 return Ok(());
             }
             Ok(End::Stopped) => Ok(()),
@@ -158,11 +168,11 @@ impl Running {
                     // The findings are logged; a signal gets no answer.
                     let _ = self.reload().await;
                 }
-                Wake::Command(Some(Command::Dump)) => self.dump().await,
+                Wake::Command(Some(Command::Dump(dump))) => self.dump(dump).await,
                 Wake::Handover(outcome) => {
                     self.handover = None;
                     match outcome {
-                        Ok(to) => return Ok(End::HandedOver(to)),
+                        Ok(new) => return Ok(End::HandedOver(new)),
                         Err(error) => {
                             let error = report::chain(&error);
                             tracing::warn!("the upgrade failed, this process continues: {error}");
@@ -170,11 +180,11 @@ impl Running {
                     }
                 }
                 Wake::Vrrp(None | Some(Event::Stopped { .. })) => {
-                    // The new process may have taken them over a moment ago.
+                    // The new process may drive them since a moment ago.
                     if self.handover.is_some()
-                        && let Ok(to) = next_handover(&mut self.handover).await
+                        && let Ok(new) = next_handover(&mut self.handover).await
                     {
-                        return Ok(End::HandedOver(to));
+                        return Ok(End::HandedOver(new));
                     }
                     return Err(RunError::Died {
                         part: "advert thread",
@@ -202,7 +212,7 @@ impl Running {
     }
 
     pub(super) fn handle_vrrp(&mut self, event: &Event) {
-        vrrp::log(event);
+        vrrp_log::log(event);
         match event {
             Event::Transitioned {
                 router,
@@ -253,12 +263,12 @@ impl Running {
                 }
                 Output::SyncDaemons(daemons) => {
                     self.sync = Some(daemons.clone());
-                    tracing::debug!("{output}");
+                    director_log::log(&output);
                     continue;
                 }
                 Output::Notify(notification) => {
                     if let Some(notifier) = &mut self.parts.notifier {
-                        tracing::debug!("{output}");
+                        director_log::log(&output);
                         notifier.offer(notification.clone());
                     }
                     continue;
@@ -297,10 +307,7 @@ impl Running {
                 }
                 _ => {}
             }
-            match output.reason() {
-                Some(reason) => tracing::info!(reason, "{output}"),
-                None => tracing::info!("{output}"),
-            }
+            director_log::log(&output);
         }
         self.parts.checks.add(added).await;
     }
@@ -343,7 +350,7 @@ impl Running {
                 drop(reply.send(result));
             }
             Request::Upgrade(reply) => drop(reply.send(self.start_upgrade())),
-            Request::HandOver(stream) => self.offer_handover(stream).await,
+            Request::Handover(stream, ahead) => self.offer_handover(stream, ahead).await,
             Request::Resign { instance, reply } => {
                 let result = self.resign(&instance).await;
                 drop(reply.send(result));
@@ -354,20 +361,13 @@ impl Running {
             }
         }
     }
-
-    async fn dump(&self) {
-        match serde_json::to_string(&self.status().await) {
-            Ok(status) => tracing::info!("status {status}"),
-            Err(error) => tracing::error!(%error, "status cannot be written"),
-        }
-    }
 }
 
 async fn next_handover(
-    handover: &mut Option<JoinHandle<Result<NewProcess, UpgradeError>>>,
-) -> Result<NewProcess, UpgradeError> {
+    handover: &mut Option<JoinHandle<Result<HandedOver, HandoverError>>>,
+) -> Result<HandedOver, HandoverError> {
     match handover {
-        Some(task) => task.await.unwrap_or(Err(UpgradeError::Gone)),
+        Some(task) => task.await.unwrap_or(Err(HandoverError::Closed)),
         None => std::future::pending().await,
     }
 }

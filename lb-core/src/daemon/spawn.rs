@@ -13,7 +13,7 @@ impl Running {
     /// Starts the process that is to replace this one.
     pub(super) fn start_upgrade(&self) -> Result<Started, String> {
         if self.handover.is_some() {
-            return Err("another upgrade is under way".to_owned());
+            return Err("another upgrade is in progress".to_owned());
         }
         let Some((program, words)) = self.options.upgrade_command.split_first() else {
             return Err(

@@ -70,6 +70,7 @@ pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Runn
             "restored the states of the real servers until their first check"
         );
     }
+    let objects = model.objects.clone();
     let mut director = Director::restored(model, &claim.known);
     let mut failures = LoggedFailures::default();
     let plane = if needs_plane {
@@ -136,9 +137,9 @@ pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Runn
         serving,
     };
     let findings = loaded.findings;
-    Ok(Running::new(
-        source, options, director, findings, parts, failures,
-    ))
+    let mut running = Running::new(source, options, director, findings, parts, failures);
+    running.objects = objects;
+    Ok(running)
 }
 
 /// Claims the control socket; replaces a running daemon there with `--upgrade`.

@@ -26,13 +26,7 @@ impl Running {
     /// The daemon at this moment. Without an answer of the advert thread, states are the last ones
     /// reported, and counters are zero.
     pub(super) async fn status(&self) -> Status {
-        let driver = match &self.parts.routers {
-            Some(routers) => tokio::time::timeout(PATIENCE, routers.driver.status())
-                .await
-                .ok()
-                .flatten(),
-            None => None,
-        };
+        let driver = self.driver_status().await;
         let routers = self.director.routers().iter();
         let virtual_servers = self
             .director
@@ -66,6 +60,13 @@ impl Running {
             driver: driver.as_ref().map(thread),
             virtual_servers: virtual_servers.collect(),
         }
+    }
+
+    /// The advert thread at this moment; none without virtual routers, or if it does not answer.
+    pub(super) async fn driver_status(&self) -> Option<DriverStatus> {
+        let routers = self.parts.routers.as_ref()?;
+        let status = tokio::time::timeout(PATIENCE, routers.driver.status());
+        status.await.ok().flatten()
     }
 
     fn router(&self, instance: &RouterSpec, driver: Option<&DriverStatus>) -> RouterStatus {

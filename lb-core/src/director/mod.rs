@@ -395,26 +395,40 @@ impl Director {
 
     /// The states of the virtual servers, in the order of the model.
     pub fn virtual_servers(&self) -> impl Iterator<Item = VirtualServerState> {
+        self.configured_virtual_servers().map(|(_, state)| state)
+    }
+
+    /// The virtual servers with their states, in the order of the model.
+    pub fn configured_virtual_servers(
+        &self,
+    ) -> impl Iterator<Item = (&VirtualServer, VirtualServerState)> {
         self.order
             .iter()
             .filter_map(|key| self.services.get(key))
-            .map(|service| VirtualServerState {
-                key: service.spec.service.key,
-                further_keys: service.spec.keys().skip(1).collect(),
-                is_group: service.spec.group.is_some(),
-                name: service.name.clone(),
-                up: service.up,
-                quorum: service.quorum(),
-                sorry: service.is_sorry(),
-                suspended: service.suspended,
-                real_servers: service
-                    .spec
-                    .real_servers
-                    .iter()
-                    .zip(&service.real_servers)
-                    .map(|(spec, state)| state.state(spec))
-                    .collect(),
+            .map(|service| {
+                let real_servers = service.spec.real_servers.iter();
+                let state = VirtualServerState {
+                    key: service.spec.service.key,
+                    further_keys: service.spec.keys().skip(1).collect(),
+                    is_group: service.spec.group.is_some(),
+                    name: service.name.clone(),
+                    up: service.up,
+                    quorum: service.quorum(),
+                    sorry: service.is_sorry(),
+                    suspended: service.suspended,
+                    real_servers: real_servers
+                        .zip(&service.real_servers)
+                        .map(|(spec, state)| state.state(spec))
+                        .collect(),
+                };
+                (&service.spec, state)
             })
+    }
+
+    /// The sync groups of the model, in its order.
+    #[must_use]
+    pub fn groups(&self) -> &[SyncGroup] {
+        &self.groups
     }
 
     fn is_suspended(&self, spec: &VirtualServer) -> bool {

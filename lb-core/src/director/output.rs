@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The outputs of the director.
 
-use std::fmt;
 use std::net::SocketAddr;
 
 use lb_ipvs::{Part, ServiceKey, SyncDaemon};
@@ -56,7 +55,7 @@ impl Quorum {
         self.weight != 0 && self.weight >= u64::from(self.quorum) + u64::from(self.hysteresis)
     }
 
-    pub(super) fn lost_text(self) -> String {
+    pub(crate) fn lost_text(self) -> String {
         format!(
             "Lost quorum {}-{}={} > {}",
             self.quorum,
@@ -66,7 +65,7 @@ impl Quorum {
         )
     }
 
-    pub(super) fn gained_text(self) -> String {
+    pub(crate) fn gained_text(self) -> String {
         format!(
             "Gained quorum {}+{}={} <= {}",
             self.quorum,
@@ -79,7 +78,7 @@ impl Quorum {
 
 /// An output of the director; the queue is in the order of effect.
 ///
-/// `Display` gives the log line, in words comparable to keepalived's; [`Output::reason`] is the cause.
+/// [`Output::reason`] is the cause of an output.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Output {
@@ -226,6 +225,35 @@ pub enum Output {
 }
 
 impl Output {
+    /// The name of the virtual server that the output is about; `None` if there is none.
+    #[must_use]
+    pub fn virtual_server(&self) -> Option<&str> {
+        match self {
+            Self::CheckAdded { names, .. }
+            | Self::CheckRemoved { names, .. }
+            | Self::CheckSuspended { names, .. }
+            | Self::CheckResumed { names, .. }
+            | Self::RealServerAdded { names, .. }
+            | Self::RealServerRemoved { names, .. }
+            | Self::RealServerEnabled { names, .. }
+            | Self::RealServerDisabled { names, .. }
+            | Self::RealServerGone { names }
+            | Self::RealServerShutDown { names }
+            | Self::WeightChanged { names, .. }
+            | Self::SorryServerAdded { names, .. }
+            | Self::SorryServerRemoved { names, .. } => Some(&names.virtual_server),
+            Self::VirtualServerRemoved { virtual_server }
+            | Self::StartedWithoutQuorum { virtual_server, .. }
+            | Self::QuorumLost { virtual_server, .. }
+            | Self::QuorumGained { virtual_server, .. }
+            | Self::AliveServersRemoved { virtual_server }
+            | Self::AliveServersAdded { virtual_server } => Some(virtual_server),
+            Self::ServiceChanged(..) | Self::SyncDaemons(_) | Self::Mail(_) | Self::Notify(_) => {
+                None
+            }
+        }
+    }
+
     /// The reason, where the log line does not have it.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
@@ -237,172 +265,4 @@ impl Output {
             _ => None,
         }
     }
-}
-
-impl fmt::Display for Output {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ServiceChanged(key, _) => write!(f, "service {key} is desired otherwise"),
-            Self::CheckAdded {
-                suspended: true,
-                names,
-                ..
-            }
-            | Self::CheckSuspended { names, .. } => {
-                let Names {
-                    virtual_server,
-                    real_server,
-                } = names;
-                write!(
-                    f,
-                    "Suspending healthchecker for service {real_server} for VS {virtual_server}"
-                )
-            }
-            Self::CheckAdded { names, .. } | Self::CheckResumed { names, .. } => {
-                let Names {
-                    virtual_server,
-                    real_server,
-                } = names;
-                write!(
-                    f,
-                    "Activating healthchecker for service {real_server} for VS {virtual_server}"
-                )
-            }
-            Self::CheckRemoved { names, .. } => {
-                let Names {
-                    virtual_server,
-                    real_server,
-                } = names;
-                write!(
-                    f,
-                    "Removing healthchecker for service {real_server} for VS {virtual_server}"
-                )
-            }
-            Self::RealServerAdded { names, .. } => real_server(f, "Adding", names, "to VS"),
-            Self::RealServerRemoved { names, .. } => real_server(f, "Removing", names, "from VS"),
-            Self::RealServerEnabled { names, .. } => real_server(f, "Enabling", names, "of VS"),
-            Self::RealServerDisabled { names, .. } => real_server(f, "Disabling", names, "of VS"),
-            Self::RealServerShutDown { names } => real_server(f, "Shutting down", names, "from VS"),
-            Self::RealServerGone { names } => {
-                let Names {
-                    virtual_server,
-                    real_server,
-                } = names;
-                write!(
-                    f,
-                    "service {real_server} of VS {virtual_server} no longer exists"
-                )
-            }
-            Self::WeightChanged {
-                names,
-                from,
-                to,
-                active,
-            } => {
-                let Names {
-                    virtual_server,
-                    real_server,
-                } = names;
-                let active = if *active { "active" } else { "inactive" };
-                write!(
-                    f,
-                    "Changing weight from {from} to {to} for {active} service {real_server} of VS {virtual_server}"
-                )
-            }
-            Self::VirtualServerRemoved { virtual_server } => {
-                write!(f, "Removing Virtual Server {virtual_server}")
-            }
-            Self::StartedWithoutQuorum {
-                virtual_server,
-                quorum,
-            } => write!(
-                f,
-                "Starting with quorum down for VS {virtual_server}: {} of {}",
-                quorum.weight, quorum.quorum
-            ),
-            Self::QuorumLost {
-                virtual_server,
-                quorum,
-            } => {
-                write!(f, "{} for VS {virtual_server}", quorum.lost_text())
-            }
-            Self::QuorumGained {
-                virtual_server,
-                quorum,
-            } => {
-                write!(f, "{} for VS {virtual_server}", quorum.gained_text())
-            }
-            Self::SorryServerAdded { names, inhibit } => sorry_server(
-                f,
-                if *inhibit { "Enabling" } else { "Adding" },
-                names,
-                *inhibit,
-                "to",
-            ),
-            Self::SorryServerRemoved { names, inhibit } => {
-                let verb = if *inhibit { "Disabling" } else { "Removing" };
-                sorry_server(f, verb, names, *inhibit, "from")
-            }
-            Self::AliveServersRemoved { virtual_server } => {
-                write!(
-                    f,
-                    "Removing alive servers from the pool for VS {virtual_server}"
-                )
-            }
-            Self::AliveServersAdded { virtual_server } => {
-                write!(
-                    f,
-                    "Adding alive servers to the pool for VS {virtual_server}"
-                )
-            }
-            Self::SyncDaemons(daemons) if daemons.is_empty() => {
-                f.write_str("no sync daemon is desired")
-            }
-            Self::SyncDaemons(daemons) => {
-                f.write_str("desired sync daemons:")?;
-                for daemon in daemons {
-                    let SyncDaemon {
-                        state,
-                        interface,
-                        sync_id,
-                        ..
-                    } = daemon;
-                    write!(f, " {state} on {interface} with sync id {sync_id};")?;
-                }
-                Ok(())
-            }
-            Self::Notify(notify::Notification::Script(call)) => {
-                write!(f, "script of {}:", call.object)?;
-                let mut words = call.script.argv.iter();
-                words.try_for_each(|word| write!(f, " {}", word.display()))
-            }
-            Self::Notify(notify::Notification::Line(line)) => {
-                write!(f, "line: {}", line.text.trim_end())
-            }
-            Self::Mail(notification) => write!(f, "mail: {}", notification.subject()),
-        }
-    }
-}
-
-fn real_server(f: &mut fmt::Formatter<'_>, verb: &str, names: &Names, link: &str) -> fmt::Result {
-    write!(
-        f,
-        "{verb} service {} {link} {}",
-        names.real_server, names.virtual_server
-    )
-}
-
-fn sorry_server(
-    f: &mut fmt::Formatter<'_>,
-    verb: &str,
-    names: &Names,
-    inhibit: bool,
-    link: &str,
-) -> fmt::Result {
-    let link = if inhibit { "of" } else { link };
-    write!(
-        f,
-        "{verb} sorry server {} {link} VS {}",
-        names.real_server, names.virtual_server
-    )
 }

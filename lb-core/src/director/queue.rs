@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque, hash_map::Entry};
 use lb_ipvs::{Part, ServiceKey};
 
 use super::{Event, Notification, Output};
-use crate::model::NotifyFifos;
+use crate::model::Global;
 use crate::notify::{self, LineKind};
 
 #[derive(Debug, Default)]
@@ -15,6 +15,8 @@ pub(super) struct Queue {
     /// The changed parts of services whose output waits.
     changed: HashMap<ServiceKey, Part>,
     router_id: String,
+    /// Whether real servers that are added live are notified.
+    notifies_added: bool,
     /// Whether a FIFO gets the lines of virtual routers, and those of servers.
     has_readers: [bool; 2],
     /// Running checks that have not had a verdict.
@@ -27,9 +29,16 @@ impl Queue {
         router_id.clone_into(&mut self.router_id);
     }
 
-    pub(super) fn set_fifos(&mut self, fifos: &NotifyFifos) {
+    pub(super) fn set_notifications(&mut self, global: &Global) {
+        let fifos = &global.fifos;
+        self.notifies_added = global.notifies_added_servers;
         self.has_readers =
             [LineKind::Vrrp, LineKind::Servers].map(|kind| fifos.readers(kind).next().is_some());
+    }
+
+    /// Whether real servers that are added live are notified.
+    pub(super) const fn notifies_added(&self) -> bool {
+        self.notifies_added
     }
 
     /// Queues notifications; without lines that no FIFO gets.

@@ -40,7 +40,7 @@ impl Director {
             statics: _,
         } = model;
         self.queue.set_router_id(&global.router_id);
-        self.queue.set_fifos(&global.fifos);
+        self.queue.set_notifications(&global);
         self.notify_removed(&routers);
         self.keep_roles(&routers);
         self.global = global;
@@ -218,6 +218,7 @@ impl ServiceState {
                     names,
                     reason: CONFIGURED.to_owned(),
                 });
+                self.notify_added(real, queue);
             }
         }
     }

@@ -83,6 +83,11 @@ impl ServiceState {
         for real in 0..self.real_servers.len() {
             self.add_checks(real, 0, queue);
         }
+        if !self.is_restored {
+            for real in 0..self.real_servers.len() {
+                self.notify_added(real, queue);
+            }
+        }
         let quorum = self.quorum();
         if !self.up || quorum.lost() {
             self.up = false;
@@ -338,6 +343,17 @@ impl ServiceState {
                 text,
             };
             queue.mail(event, first);
+        }
+    }
+
+    /// Notifies that a real server was added live, where that is asked for.
+    pub(super) fn notify_added(&self, real: usize, queue: &mut Queue) {
+        let spec = self.spec.real_servers.get(real);
+        if let (Some(spec), Some(state)) = (spec, self.real_servers.get(real))
+            && state.alive
+            && queue.notifies_added()
+        {
+            queue.notify(real_server_notifications(spec, &self.names(state), true));
         }
     }
 

@@ -52,6 +52,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use lb_host::file;
 use lb_ipvs::{Owned, OwnedChange, ServiceKey, SyncState, Table};
 
 pub use identity::Identity;
@@ -60,6 +61,9 @@ pub use read::{Damage, Fault, FormatError};
 use line::Line;
 use read::{Contents, Found, read};
 use store::Store;
+
+/// Mode of the copy of a damaged ledger.
+const COPY_MODE: u32 = 0o600;
 
 /// The ledger cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -151,7 +155,7 @@ impl Ledger {
         identity: Identity,
     ) -> Result<(Self, Opened), LedgerError> {
         let path = path.into();
-        let found = match fs::read(&path) {
+        let found = match file::read(&path) {
             Ok(bytes) => Some(read(&bytes, &identity)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(source) => return Err(failure("read", &path)(source)),
@@ -166,7 +170,9 @@ impl Ledger {
             Some(Ok(Found::Own(own, Some(damage)))) => {
                 contents = own;
                 let copy = with_suffix(&path, ".corrupt");
-                let copied = fs::copy(&path, &copy).is_ok();
+                let bytes = file::read(&path);
+                let copied = bytes.and_then(|bytes| file::replace(&copy, &bytes, COPY_MODE));
+                let copied = copied.is_ok();
                 Opened::Damaged {
                     copy: copied.then_some(copy),
                     damage,
@@ -282,7 +288,7 @@ fn sync_line(states: &[SyncState]) -> Line {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn peek(path: &Path, identity: &Identity) -> io::Result<Option<Owned>> {
-    match fs::read(path) {
+    match file::read(path) {
         Ok(bytes) => match read(&bytes, identity) {
             Ok(Found::Own(contents, _)) => Ok(Some(contents.owned)),
             Ok(Found::Foreign(_)) => Ok(None),

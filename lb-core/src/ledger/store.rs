@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The file of a ledger: a snapshot, and a journal that is appended to it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
 use std::path::PathBuf;
 
+use lb_host::file;
 use lb_ipvs::{Owned, SyncState};
 
 use super::line::{Checksum, Header, Line};
 use super::{Identity, LedgerError, failure, sync_line, with_suffix};
+
+/// Mode of a ledger.
+const MODE: u32 = 0o600;
 
 /// A journal up to this length, in bytes, is never replaced by a snapshot.
 pub(super) const JOURNAL_MIN: u64 = 64 << 10;
@@ -81,10 +85,7 @@ impl Store {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let file = OpenOptions::new()
-            .append(true)
-            .create_new(true)
-            .open(&beside)?;
+        let file = file::create(&beside, MODE)?;
         let mut lines = Lines::new(file);
         let objects = owned
             .iter()

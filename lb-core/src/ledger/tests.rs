@@ -509,3 +509,30 @@ fn this_process_has_an_identity() {
     assert!(!identity.boot_id.contains(char::is_whitespace));
     assert_eq!(identity, Identity::current().unwrap());
 }
+
+/// A ledger that is a FIFO or a link is an error at once, and nothing is read through it.
+#[cfg(feature = "daemon")]
+#[test]
+fn only_a_regular_file_is_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    Ledger::open(&fifo, identity()).unwrap_err();
+    let target = directory.path().join("target");
+    fs::write(&target, "precious\n").unwrap();
+    let link = directory.path().join("link");
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    Ledger::open(&link, identity()).unwrap_err();
+    assert_eq!(fs::read_to_string(&target).unwrap(), "precious\n");
+}
+
+#[test]
+fn the_file_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ledger");
+    let (mut ledger, _) = Ledger::open(&path, identity()).unwrap();
+    ledger.record(wrr(1)).unwrap();
+    let mode = path.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}

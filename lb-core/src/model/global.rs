@@ -17,6 +17,8 @@ pub struct Global {
     pub mail: Option<MailSettings>,
     /// Faults of virtual routers are not mailed. keepalived: `no_email_faults`.
     pub no_fault_mails: bool,
+    /// Real servers that are live when they are added are notified. keepalived: `rs_init_notifies`.
+    pub notifies_added_servers: bool,
     /// FIFOs that get a line for each event.
     pub fifos: NotifyFifos,
     /// A sync daemon asked for by `lvs_sync_daemon`, beside those asked for by an instance.

@@ -88,6 +88,16 @@ pub struct RouterNotify {
 }
 
 impl RouterNotify {
+    /// No script, and no changes of priority.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            scripts: BTreeMap::new(),
+            reports_deletion: false,
+            priority_changes: false,
+        }
+    }
+
     /// Sets the script of an event.
     #[must_use]
     pub fn with_script(mut self, event: RouterEvent, script: NotifyScript) -> Self {

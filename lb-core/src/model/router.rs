@@ -23,12 +23,12 @@ pub struct VrrpInstance {
 impl VrrpInstance {
     /// An instance without a sync daemon, mail or scripts.
     #[must_use]
-    pub fn new(spec: RouterSpec) -> Self {
+    pub const fn new(spec: RouterSpec) -> Self {
         Self {
             spec,
             sync_daemon_interface: None,
             smtp_alert: false,
-            notify: RouterNotify::default(),
+            notify: RouterNotify::new(),
         }
     }
 
@@ -75,11 +75,11 @@ pub struct SyncGroup {
 impl SyncGroup {
     /// A sync group without mail.
     #[must_use]
-    pub fn new(spec: GroupSpec) -> Self {
+    pub const fn new(spec: GroupSpec) -> Self {
         Self {
             spec,
             smtp_alert: false,
-            notify: RouterNotify::default(),
+            notify: RouterNotify::new(),
         }
     }
 

@@ -30,6 +30,7 @@ pub enum RouterPhase {
 
 impl RouterPhase {
     /// The phase of a state; none for [`State::Initialize`], which may be a start or a stop.
+    #[must_use]
     pub const fn from_state(state: State) -> Option<Self> {
         match state {
             State::Master => Some(Self::Master),
@@ -72,6 +73,7 @@ impl RouterPhase {
 }
 
 /// What is notified when a virtual router enters a phase.
+#[must_use]
 pub fn router_notifications(
     router: &VrrpInstance,
     phase: RouterPhase,
@@ -82,6 +84,7 @@ pub fn router_notifications(
 }
 
 /// What is notified when a sync group enters a phase. The priority is 0, as in keepalived.
+#[must_use]
 pub fn group_notifications(group: &SyncGroup, phase: RouterPhase) -> Vec<Notification> {
     phase_notifications("GROUP", &group.spec.name, &group.notify, phase, 0)
 }
@@ -109,6 +112,7 @@ fn phase_notifications(
 }
 
 /// What is notified when the effective priority of a master or backup has changed.
+#[must_use]
 pub fn priority_notifications(
     router: &VrrpInstance,
     state: State,
@@ -124,6 +128,7 @@ pub fn priority_notifications(
 }
 
 /// What is notified when a master received a losing advert.
+#[must_use]
 pub fn losing_advert_notifications(router: &VrrpInstance, priority: Priority) -> Vec<Notification> {
     const WORD: &str = "MASTER_RX_LOWER_PRI";
     let name = &router.spec.name;

@@ -6,6 +6,7 @@ use crate::director::Names;
 use crate::model::{RealServer, ServerNotify, VirtualServer};
 
 /// What is notified when a real server is live (`up`) or not any more.
+#[must_use]
 pub fn real_server_notifications(
     server: &RealServer,
     names: &Names,
@@ -22,6 +23,7 @@ pub fn real_server_notifications(
 
 /// What is notified when a virtual server has its quorum (`up`) or not any more. `name` is its
 /// [name](VirtualServer::name).
+#[must_use]
 pub fn virtual_server_notifications(
     server: &VirtualServer,
     name: &str,

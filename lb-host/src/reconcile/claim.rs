@@ -69,6 +69,7 @@ impl Desired {
 
 /// An object that another process added.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Adopted {
     /// The object.

@@ -114,7 +114,9 @@ impl<C: Clone + Ord> Reconciler<C> {
         }
     }
 
-    pub(super) fn forget(&mut self, key: &Key) {
+    /// Ends what this reconciler has to do with an object: all claims on it, and the duty to remove it. For
+    /// an object that is gone, or that another process has taken over.
+    pub fn forget(&mut self, key: &Key) {
         let Some(entry) = self.entries.remove(key) else {
             return;
         };

@@ -402,6 +402,50 @@ fn adopted_object_that_was_not_seen_is_added_without_a_report() {
 }
 
 #[test]
+fn owned_objects_continue_in_another_reconciler() {
+    let mut bench = Bench::new();
+    bench.host.insert(address(102));
+    let kept = Desired::new(address(102)).with_existing_kept(true);
+    bench.reconciler.set_desired(&2, 1, [kept]);
+    bench.desire(1, 3, &[101, 100]);
+    bench.reports();
+    bench.reconciler.handle_missing(&address(101).key());
+    let owned = bench.reconciler.owned();
+    let described: Vec<_> = owned
+        .iter()
+        .map(|(claimant, adopted)| {
+            let Adopted {
+                object,
+                generation,
+                is_external,
+                is_seen,
+            } = adopted;
+            let (object, claimant) = (object.to_string(), claimant.unwrap());
+            (object, claimant, *generation, *is_external, *is_seen)
+        })
+        .collect();
+    let name = |last| address(last).to_string();
+    assert_eq!(
+        described,
+        [
+            (name(101), 1, 3, false, false),
+            (name(100), 1, 3, false, true),
+            (name(102), 2, 0, true, true),
+        ]
+    );
+
+    let mut next = Reconciler::default();
+    for (claimant, adopted) in owned {
+        next.adopt(claimant.as_ref(), adopted);
+    }
+    bench.reconciler = next;
+    bench.log();
+    bench.desire(1, 3, &[100]);
+    assert_eq!(bench.log(), ["remove address 192.0.2.101/32 dev eth0"]);
+    assert_eq!(bench.reports(), NONE);
+}
+
+#[test]
 fn shield_is_there_before_its_address_and_until_it_is_gone() {
     let mut bench = Bench::new();
     let both = || {

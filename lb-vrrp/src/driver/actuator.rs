@@ -12,18 +12,17 @@ use lb_host::{
 };
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use tracing::info;
 
 use super::advert::Command;
-use super::desired::{DesiredRouter, Inheritance, NamedMacs, RouterLinks};
+use super::desired::{DesiredRouter, RouterLinks};
 use super::event::{Event, EventSender};
+use super::handover::{ContinuedRouter, HostState};
 use super::host::host_address;
 use super::key::{Claimant, RouterKey};
 use super::links::Interfaces;
 use super::mailbox::{End, Mailbox};
 use super::routing::Watch;
 use super::statics;
-use super::vmac;
 use crate::StaticItems;
 
 mod announcing;
@@ -63,7 +62,9 @@ pub(super) struct DesiredState {
     statics: Arc<StaticItems>,
     /// The static items with their interfaces.
     pub(super) placed: statics::Placed,
-    is_frozen: bool,
+    /// The attempt at a handover during which nothing is changed, and whether the advert thread has the
+    /// owned objects for it.
+    frozen: Option<(u8, bool)>,
     end: Option<End>,
 }
 
@@ -82,8 +83,6 @@ pub(super) struct Actuator {
     realtime: bool,
     /// Notices that routes or rules are deleted.
     watch: Option<Watch>,
-    /// Macvlans of another process that are to be removed.
-    surplus: Vec<(RouterKey, NamedMacs)>,
     /// All interfaces, as the monitor knows them.
     table: Option<watch::Receiver<Interfaces>>,
     statics: statics::Keeper,
@@ -114,6 +113,12 @@ async fn disturbed(watch: &mut Option<Watch>) {
     }
 }
 
+/// Whether an object is handed over with or without the router that desires it. A setting is that of an
+/// interface: routers of the new process may need it, and the last process that does restores it.
+const fn is_shared(object: &HostObject) -> bool {
+    matches!(object, HostObject::Setting(_))
+}
+
 impl Actuator {
     pub(super) fn new(
         host: Box<dyn HostPlane>,
@@ -136,7 +141,6 @@ impl Actuator {
             statics_changed: false,
             events,
             realtime: false,
-            surplus: Vec::new(),
             table: None,
         }
     }
@@ -161,7 +165,10 @@ impl Actuator {
             self.take_update();
             let done = match self.desired.end {
                 Some(End::HandedOver) => self.leave().await,
-                None if self.desired.is_frozen => false,
+                None if self.desired.frozen.is_some() => {
+                    self.report_owned().await;
+                    false
+                }
                 _ => {
                     if !self.follow().await {
                         continue;
@@ -196,17 +203,16 @@ impl Actuator {
     /// Merges what the advert thread has changed since the last call.
     fn take_update(&mut self) {
         let mut update = self.mailbox.take();
-        for (router, name, inheritance) in update.inherited {
-            self.inherit(&router, &name, inheritance);
-        }
-        if let Some(held) = update.inherited_statics {
-            self.statics.inherit(&held, &mut self.reconciler);
+        if let Some((host, routers)) = update.handover {
+            self.continue_with(host, &routers);
         }
         for (link, address) in update.stale {
             let key = Key::Address(AddressKey::new(link.index, address.address));
             if !self.reconciler.is_held(&key) {
                 let object = HostObject::from(host_address(&address, &Arc::new(link)));
-                info!("removing stale {object}");
+                self.events.send(Event::StaleFound {
+                    object: object.clone(),
+                });
                 self.reconciler.adopt(None, Adopted::new(object));
             }
         }
@@ -220,7 +226,9 @@ impl Actuator {
             let _ = lb_host::scheduling::set_round_robin(priority);
         }
         let desired = &mut self.desired;
-        desired.is_frozen = update.frozen.unwrap_or(desired.is_frozen);
+        if let Some(frozen) = update.frozen {
+            desired.frozen = frozen.map(|attempt| (attempt, false));
+        }
         if update.end.is_some_and(|end| end != End::HandedOver) && desired.end.is_none() {
             update.statics = Some(Arc::default());
             update.links = Some(Arc::default());
@@ -272,37 +280,61 @@ impl Actuator {
         self.reconciler.set_desired(&claimant, epoch, objects);
     }
 
-    /// Takes over what another process added for a router.
-    fn inherit(&mut self, router: &RouterKey, name: &Arc<str>, inheritance: Inheritance) {
-        let claimant = Claimant::Router(router.clone());
-        for inherited in inheritance.addresses {
-            let address = host_address(&inherited.address, &Arc::new(inherited.link));
-            self.announcer
-                .inherit(address.key(), router, inherited.since.into());
-            let adopted = Adopted::new(address.into())
-                .with_generation(1)
-                .with_external(inherited.keep);
+    /// Reports to the advert thread what is owned, once for each attempt at a handover.
+    async fn report_owned(&mut self) {
+        let Some((attempt, is_reported @ false)) = &mut self.desired.frozen else {
+            return;
+        };
+        *is_reported = true;
+        let owned = self.reconciler.owned().into_iter();
+        let state = HostState {
+            // Stale objects are this process's to remove.
+            owned: owned
+                .filter_map(|(claimant, adopted)| Some((claimant?, adopted)))
+                .collect(),
+            added_once: self.statics.added_once().clone(),
+        };
+        let attempt = *attempt;
+        // Fails once the thread has ended; then the mailbox is closed.
+        let _ = self.commands.send(Command::Frozen { attempt, state }).await;
+    }
+
+    /// Continues with what another process owns, for these routers and for static items.
+    fn continue_with(&mut self, host: HostState, routers: &[ContinuedRouter]) {
+        let routers: BTreeMap<&RouterKey, &ContinuedRouter> =
+            routers.iter().map(|router| (&router.key, router)).collect();
+        for (claimant, mut adopted) in host.owned {
+            let router = claimant.router().map(|key| routers.get(key));
+            if matches!(router, Some(None)) && !is_shared(&adopted.object) {
+                // The old process removes these.
+                continue;
+            }
+            if let (Some(Some(router)), HostObject::Address(address)) = (router, &adopted.object) {
+                let since = router.since.into();
+                self.announcer
+                    .continue_with(address.key(), &router.key, since);
+            }
+            match &adopted.object {
+                HostObject::Shield(_) if !self.host.has_shields() => continue,
+                HostObject::Address(_) if claimant != Claimant::Static => {
+                    // Acknowledged in the first epoch of this process.
+                    adopted.generation = adopted.generation.min(1);
+                }
+                // Whether these are still there was not observed, and macvlans and settings are recorded as
+                // those of this process when they are added again.
+                _ => adopted.is_seen = false,
+            }
             self.reconciler.adopt(Some(&claimant), adopted);
         }
-        for entry in inheritance.routing {
-            // Some may not have been added yet.
-            let adopted = Adopted::new(entry.into()).with_seen(false);
-            self.reconciler.adopt(Some(&claimant), adopted);
+        self.statics.continue_with(host.added_once);
+        for router in routers.into_values() {
+            self.names
+                .insert(router.key.clone(), Arc::clone(&router.name));
         }
-        for link in inheritance.raised {
-            // The link may have been set down since.
-            let adopted = Adopted::new(HostObject::LinkUp(Arc::new(link))).with_seen(false);
-            self.reconciler.adopt(Some(&claimant), adopted);
-        }
-        self.names.insert(router.clone(), Arc::clone(name));
-        self.surplus.push((router.clone(), inheritance.surplus));
     }
 
     /// Replaces the desired macvlans and settings.
     fn set_links(&mut self, links: &[RouterLinks]) {
-        for (router, macvlans) in std::mem::take(&mut self.surplus) {
-            self.adopt_surplus(&router, macvlans);
-        }
         let mut before = std::mem::take(&mut self.desired.links);
         for links in links {
             let router = &links.router;
@@ -316,29 +348,6 @@ impl Actuator {
         }
         for router in before.into_keys() {
             self.reconciler.set_desired(&Claimant::Links(router), 0, []);
-        }
-    }
-
-    /// Takes over macvlans of another process that are to be removed, and the settings of the interfaces
-    /// below. Called when the desired macvlans are known: settings that they need stay.
-    fn adopt_surplus(&mut self, router: &RouterKey, macvlans: NamedMacs) {
-        let interfaces = self.interfaces();
-        let claimant = Claimant::Links(router.clone());
-        for (name, mac) in macvlans {
-            let found = interfaces.get(&name).filter(|found| found.mac == Some(mac));
-            let base = found.and_then(|found| interfaces.at(found.macvlan_of?));
-            let Some(base) = base.map(|base| &base.link) else {
-                continue;
-            };
-            let macvlan = Macvlan::new(name, Arc::clone(base), mac, router.family);
-            let settings = vmac::base_settings(base).map(HostObject::from);
-            for object in settings.into_iter().chain([macvlan.into()]) {
-                if !self.reconciler.is_held(&object.key()) {
-                    // Settings of another process are recorded for this one when they are added again.
-                    let adopted = Adopted::new(object).with_seen(false);
-                    self.reconciler.adopt(Some(&claimant), adopted);
-                }
-            }
         }
     }
 
@@ -367,7 +376,7 @@ impl Actuator {
         loop {
             if self.mailbox.is_changed() {
                 self.take_update();
-                if self.desired.end != end || (self.desired.is_frozen && end.is_none()) {
+                if self.desired.end != end || (self.desired.frozen.is_some() && end.is_none()) {
                     return false;
                 }
             }
@@ -433,6 +442,15 @@ impl Actuator {
 
     /// Leaves what is desired to another process, and removes the rest; returns whether that is done.
     async fn leave(&mut self) -> bool {
+        let shared = self
+            .reconciler
+            .held()
+            .filter(|object| is_shared(object))
+            .map(HostObject::key)
+            .collect::<Vec<_>>();
+        for key in &shared {
+            self.reconciler.forget(key);
+        }
         self.reconciler.remove_only();
         self.apply_changes(false).await;
         !self.reconciler.has_surplus()
@@ -453,7 +471,7 @@ impl Actuator {
     /// Waits for an update, a hint, or the time of a retry or announcement.
     async fn wait(&mut self) -> Woken {
         // Failed changes are not retried while the state is frozen.
-        let is_frozen = self.desired.is_frozen && self.desired.end.is_none();
+        let is_frozen = self.desired.frozen.is_some() && self.desired.end.is_none();
         let retry = self.reconciler.next_timeout().filter(|_| !is_frozen);
         let due = [self.announcer.next_due(), retry.map(Instant::from_std)];
         let due = due.into_iter().flatten().min();

@@ -16,13 +16,13 @@ use std::time::Instant;
 use lb_host::AddressKey;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use self::hand_over::Successor;
+use self::handover::{Handover, Waiting};
 use self::reopen::Reopen;
 use self::statics::Statics;
-use self::take_over::Waiting;
 use super::error::Error;
 use super::event::EventSender;
 use super::groups::Groups;
+use super::handover::{HandoverError, HostState, ReceivedRouters, RouterHandover};
 use super::key::RouterKey;
 use super::links::Interfaces;
 use super::mailbox::{End, Mailbox};
@@ -34,7 +34,6 @@ use super::routers::Routers;
 use super::socket::PacketSocket;
 use super::statics::StaticState;
 use super::status::{DriverStatus, Resigned};
-use super::succession::{Heir, Offer, Succession, SuccessionError};
 use super::timer::{DeadlineTimer, Lateness};
 use super::tracked::{ObjectId, Report, Tracking};
 use super::vmac::Naming;
@@ -43,7 +42,7 @@ use crate::{Pacing, State};
 
 mod configure;
 mod follow;
-mod hand_over;
+mod handover;
 mod ports;
 mod realtime;
 mod receive;
@@ -51,7 +50,6 @@ mod reopen;
 mod resign;
 mod settle;
 mod statics;
-mod take_over;
 
 /// Commands taken before timers have their turn.
 const COMMANDS: usize = 16;
@@ -61,7 +59,7 @@ const REPORTS: usize = 16;
 /// Requests of other tasks to the thread.
 #[derive(Debug)]
 pub(super) enum Command {
-    /// An interface in use has changed; the table says how.
+    /// An interface in use has changed; the table has its present state.
     InterfacesChanged,
     /// An address was added to its interface.
     AddressReady {
@@ -86,7 +84,12 @@ pub(super) enum Command {
         router: String,
         done: oneshot::Sender<Result<bool, Error>>,
     },
-    Offer(oneshot::Sender<Result<(Offer, Succession), SuccessionError>>),
+    Handover(oneshot::Sender<Result<RouterHandover, HandoverError>>),
+    /// The address thread changes nothing while another process may drive the routers.
+    Frozen {
+        attempt: u8,
+        state: HostState,
+    },
     /// Which static items are missing.
     Statics(StaticState),
     Shutdown(oneshot::Sender<()>),
@@ -117,9 +120,9 @@ pub(super) struct AdvertThread {
     /// Resolves when the handle is dropped.
     handle: oneshot::Receiver<()>,
     events: EventSender,
-    /// Somebody who may take over.
-    successor: Option<Successor>,
-    /// The routers are another process's as yet.
+    /// A handover to another process that is in progress.
+    handover: Option<Handover>,
+    /// Another process still drives the routers.
     waiting: Option<Waiting>,
     lateness: Lateness,
     options: DriverOptions,
@@ -138,14 +141,14 @@ pub(super) struct AdvertThread {
 }
 
 impl AdvertThread {
-    /// Opens what the routers need, whose macvlans have been named, but for what an heir has from
-    /// another process.
+    /// Opens what the routers need, whose macvlans have been named, except for what another process
+    /// hands over.
     pub(super) fn new(
         (configuration, naming): (Configuration, Naming),
         (interfaces, table): (Interfaces, watch::Receiver<Interfaces>),
         mailbox: Arc<Mailbox>,
         (commands, reports): (mpsc::Receiver<Command>, mpsc::Receiver<(ObjectId, Report)>),
-        (handle, heir): (oneshot::Receiver<()>, Option<Heir>),
+        (handle, received): (oneshot::Receiver<()>, Option<ReceivedRouters>),
         events: EventSender,
         options: DriverOptions,
     ) -> Result<Self, Error> {
@@ -169,7 +172,7 @@ impl AdvertThread {
             reports,
             handle,
             events,
-            successor: None,
+            handover: None,
             waiting: None,
             lateness: Lateness::default(),
             options,
@@ -182,11 +185,10 @@ impl AdvertThread {
             others_at: None,
             unsettled: Vec::new(),
         };
-        if let Some(heir) = heir {
-            let system = SuccessionError::system("use what was passed on");
-            let passed = thread.await_turn(heir).map_err(system)?;
-            thread.adopt_ports(passed);
-            // The machine has been up for a while.
+        if let Some(received) = received {
+            let ports = thread.connect_handover(received)?;
+            thread.use_ports(ports);
+            // The delay is for the start of the machine.
             thread.start_at = None;
         }
         thread.open_ports(&configuration.routers)?;
@@ -199,13 +201,13 @@ impl AdvertThread {
         Ok(thread)
     }
 
-    /// Starts the routers, and runs them until told to stop or abandoned, or handed over. All have
-    /// resigned then, or are another process's.
+    /// Starts the routers, and runs them until a command ends them, the handle is dropped, or they are
+    /// handed over. All have resigned then, or another process drives them.
     pub(super) fn run(&mut self) -> io::Result<End> {
         if self.waiting.is_none() {
             self.mailbox.set_statics(Arc::clone(self.statics.wanted()));
             self.settle();
-        } else if !self.take_over()? {
+        } else if !self.receive_handover() {
             return Ok(End::Orderly);
         }
         loop {
@@ -213,14 +215,13 @@ impl AdvertThread {
             if self.reactor.has_ready() {
                 // Also when a timer is due: packets that have arrived come first.
                 self.read_ports();
-                self.hear_successor();
             }
             self.run_timers()?;
-            if self.hand_over()?.is_break() {
-                return Ok(End::HandedOver);
-            }
             if self.reactor.take_woken() && self.run_commands().is_break() {
                 return Ok(End::Orderly);
+            }
+            if self.drive_handover().is_break() {
+                return Ok(End::HandedOver);
             }
             let next = self.next_timeout();
             self.timer.arm(next)?;
@@ -241,7 +242,7 @@ impl AdvertThread {
             self.tracking.next_timeout(),
             self.start_at,
             self.reopen.next(),
-            self.successor.as_ref().map(Successor::deadline),
+            self.handover.as_ref().map(Handover::deadline),
         ];
         for at in others.into_iter().flatten() {
             keep_earlier(&mut self.others_at, at);
@@ -446,9 +447,10 @@ impl AdvertThread {
             Command::Resume { router, done } => {
                 let _ = done.send(self.resume_router(&router));
             }
-            Command::Offer(done) => {
-                let _ = done.send(self.offer());
+            Command::Handover(done) => {
+                let _ = done.send(self.prepare_handover());
             }
+            Command::Frozen { attempt, state } => self.handle_frozen(attempt, state),
             Command::Statics(state) => self.follow_statics(state),
             Command::Shutdown(done) => {
                 self.resign();

@@ -2,7 +2,7 @@
 //! The desired state of a router: the objects of the host, and their announcements.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lb_host::{AddressKey, Desired, HostObject, Link, RoutingEntry, Shield};
 
@@ -165,9 +165,6 @@ impl DesiredRouter {
     }
 }
 
-/// Names and MAC addresses of macvlans.
-pub(super) type NamedMacs = Vec<(String, [u8; 6])>;
-
 /// What a router desires in any state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RouterLinks {
@@ -176,26 +173,4 @@ pub(super) struct RouterLinks {
     pub(super) name: Arc<str>,
     /// Macvlans, and settings of interfaces.
     pub(super) objects: Vec<HostObject>,
-}
-
-/// An address that another process added for a router, which has handed both over.
-#[derive(Clone, Debug)]
-pub(super) struct Inherited {
-    pub(super) link: Link,
-    pub(super) address: VirtualAddress,
-    /// The address was there before, and stays.
-    pub(super) keep: bool,
-    /// When the router became Master: announcements are repeated after that.
-    pub(super) since: Instant,
-}
-
-/// What another process has added for a router.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Inheritance {
-    pub(super) addresses: Vec<Inherited>,
-    pub(super) routing: Vec<Arc<RoutingEntry>>,
-    /// Macvlans that are up.
-    pub(super) raised: Vec<Link>,
-    /// Macvlans that are to be removed.
-    pub(super) surplus: NamedMacs,
 }

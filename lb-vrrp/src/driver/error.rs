@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use lb_host::thread::StartError;
 
-use super::succession::SuccessionError;
+use super::handover::HandoverError;
 use crate::State;
 use crate::spec::SpecError;
 
@@ -108,9 +108,9 @@ pub enum Error {
         /// The limit.
         limit: Duration,
     },
-    /// The handover to another process failed.
+    /// The handover to or from another process failed.
     #[error(transparent)]
-    Succession(#[from] SuccessionError),
+    Handover(#[from] HandoverError),
 }
 
 impl From<StartError<Self>> for Error {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Events of a driver.
 
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use lb_host::RoutingEntry;
+use lb_host::{Change, HostObject, RoutingEntry};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
@@ -14,7 +15,7 @@ use super::routing::RouteError;
 use super::status::StaticProblem;
 use super::tracked::ObjectId;
 use crate::track::Verdict;
-use crate::{FaultReason, Notice, Priority, Rejected, State, Transition, Vrid};
+use crate::{AddressFamily, FaultReason, Notice, Priority, Rejected, State, Transition, Vrid};
 
 /// An event of a driver. The driver does not wait for the reader: events that do not fit the channel
 /// are dropped, and counted in [`DriverStatus::events_dropped`](super::DriverStatus::events_dropped).
@@ -126,6 +127,30 @@ pub enum Event {
         /// The error.
         error: Arc<InterfaceError>,
     },
+    /// A macvlan of a router was deleted externally, and the driver added it again.
+    #[non_exhaustive]
+    InterfaceRestored {
+        /// The router's name.
+        router: Arc<str>,
+        /// The VRID of the router.
+        vrid: Vrid,
+        /// Name of the macvlan.
+        interface: Arc<str>,
+    },
+    /// A setting of an interface could not be raised, so that neighbours may receive other MAC addresses
+    /// than the virtual one, or secondary addresses may be lost; or it could not be restored. The driver
+    /// tries again; the event is sent once until that succeeds.
+    #[non_exhaustive]
+    SettingFailed {
+        /// The router's name.
+        router: Arc<str>,
+        /// The VRID of the router.
+        vrid: Vrid,
+        /// The change.
+        change: Change,
+        /// The error of the kernel.
+        error: Arc<io::Error>,
+    },
     /// The interfaces of a router gained or lost what it needs: carrier, or a source for adverts.
     #[non_exhaustive]
     LinkChanged {
@@ -167,6 +192,79 @@ pub enum Event {
         from: State,
         /// The state after the change.
         to: State,
+    },
+    /// The specification has more addresses than an advert has room for on this interface: the last
+    /// ones are held but not advertised.
+    #[non_exhaustive]
+    AddressesExcluded {
+        /// The router's name.
+        router: Arc<str>,
+        /// Its VRID.
+        vrid: Vrid,
+        /// Its interface.
+        interface: Arc<str>,
+        /// Number of addresses that are not advertised.
+        excluded: usize,
+    },
+    /// The kernel refused to send an advert. Reported once until an advert is sent.
+    #[non_exhaustive]
+    SendFailed {
+        /// The router's name.
+        router: Arc<str>,
+        /// Its VRID.
+        vrid: Vrid,
+        /// Its interface.
+        interface: Arc<str>,
+        /// The error of the kernel.
+        error: Arc<io::Error>,
+    },
+    /// A change of addresses, routes, rules, macvlans or settings that had failed has succeeded.
+    #[non_exhaustive]
+    ChangeRecovered {
+        /// The router's name.
+        router: Arc<str>,
+        /// Its VRID.
+        vrid: Vrid,
+        /// The change.
+        change: Change,
+    },
+    /// An advert of a virtual router that is not configured here, if
+    /// [`log_unknown_vrids`](crate::spec::Configuration::log_unknown_vrids) is set. Reported once per
+    /// sender and VRID in 30 s.
+    #[non_exhaustive]
+    UnknownRouter {
+        /// The interface.
+        interface: Arc<str>,
+        /// The VRID of the advert.
+        vrid: Vrid,
+        /// The sender.
+        source: IpAddr,
+    },
+    /// The raw socket of an interface could not be opened; the driver tries again.
+    #[non_exhaustive]
+    SocketFailed {
+        /// The interface.
+        interface: Arc<str>,
+        /// The family of the socket.
+        family: AddressFamily,
+        /// The error of the kernel.
+        error: Arc<io::Error>,
+    },
+    /// An object of an earlier process was found, and is being removed.
+    #[non_exhaustive]
+    StaleFound {
+        /// The object.
+        object: HostObject,
+    },
+    /// An object that is no longer desired could not be removed; the driver tries again.
+    #[non_exhaustive]
+    RemovalFailed {
+        /// The removal.
+        change: Change,
+        /// Whether an earlier process added the object; otherwise it is part of a static item.
+        is_stale: bool,
+        /// The error of the kernel.
+        error: Arc<io::Error>,
     },
     /// The advert thread ended unexpectedly; the addresses have been removed.
     #[non_exhaustive]

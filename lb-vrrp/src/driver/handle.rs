@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::advert::Command;
 use super::error::Error;
+use super::handover::RouterHandover;
 use super::host::warn_of_unshielded;
 use super::links::Interfaces;
 use super::monitor::Watched;
@@ -18,7 +19,6 @@ use super::needs::{interfaces_of, other_interfaces};
 use super::options::DriverOptions;
 use super::presence::Presence;
 use super::status::{DriverStatus, Resigned};
-use super::succession::{Offer, Succession};
 use super::tracked::{self, ObjectId, Report, ScriptRunner, TrackerTask};
 use super::{validate, vmac};
 use crate::spec::Configuration;
@@ -42,7 +42,7 @@ pub struct Driver {
     /// Ends when no address is held any more.
     pub(super) addresses: Option<Thread>,
     pub(super) scripts: Arc<dyn ScriptRunner>,
-    /// Somebody drops packets to addresses.
+    /// The host plane drops packets to addresses.
     pub(super) filtered: bool,
     pub(super) options: DriverOptions,
 }
@@ -50,7 +50,7 @@ pub struct Driver {
 impl Driver {
     /// Replaces all that runs by `configuration`, as a difference: a router with the same VRID,
     /// interface, version and virtual MAC address keeps its state, and its addresses change by what differs; a new one
-    /// starts; one that is gone resigns. Adverts go on meanwhile, and equal specifications change
+    /// starts; a removed one resigns. Adverts continue meanwhile, and equal specifications change
     /// nothing.
     ///
     /// The first script or file to be tracked starts the thread for that, in the network namespace
@@ -70,7 +70,7 @@ impl Driver {
             warn_of_unshielded(&configuration.routers);
         }
         vmac::warn_missing_link_local(&configuration.routers);
-        // Watched before they are used: a change in between is told.
+        // Watched before they are used: a change in between is reported.
         let watched = watched(&configuration);
         self.watched.extend(&watched);
         let delays = configuration.carrier_delays.clone();
@@ -97,8 +97,8 @@ impl Driver {
         result
     }
 
-    /// Tells what has become of a tracked object that somebody else watches, such as a BFD session.
-    /// A report of an object that nobody tracks is disregarded.
+    /// Reports the state of a tracked object that the program watches, such as a BFD session.
+    /// A report of an object that no router tracks is ignored.
     ///
     /// # Errors
     ///
@@ -133,8 +133,8 @@ impl Driver {
         self.ask("resign", command).await?
     }
 
-    /// Takes [`resign`](Self::resign) back: the router preempts again as it is configured to. Says
-    /// whether there was something to take back.
+    /// Takes [`resign`](Self::resign) back: the router preempts again as configured. Returns
+    /// whether it had resigned.
     ///
     /// # Errors
     ///
@@ -146,28 +146,28 @@ impl Driver {
         self.ask("resume", command).await?
     }
 
-    /// Offers the routers to another process, which takes them over by
-    /// [`Driver::take_over`](Self::take_over). They run on until it has all it needs; then
-    /// the driver ends here, without priority 0 and with its addresses in place, and
-    /// [`Succession::outcome`] says so. If the other one fails, ends or is too slow, they run on as
-    /// if nothing had been. See also [`release`](Self::release).
+    /// Prepares the handover of the routers to another process, for
+    /// [`Sender::offer`](super::handover::Sender::offer). The routers run as before until the new
+    /// process has all that it needs. This driver ends then, without priority 0 and with its addresses
+    /// present: call [`finish_handover`](Self::finish_handover). If the new process fails, ends or is too
+    /// slow, the routers continue here, and peers observe nothing.
     ///
     /// # Errors
     ///
-    /// [`Error::Succession`] if another offer is open or the system refuses. [`Error::Stopped`] if
-    /// the driver has ended, [`Error::TimedOut`] after [`DriverOptions::limit`].
-    pub async fn offer(&self) -> Result<(Offer, Succession), Error> {
-        Ok(self.ask("offer", Command::Offer).await??)
+    /// [`Error::Handover`] if another handover is in progress or the system refuses. [`Error::Stopped`]
+    /// if the driver has ended, [`Error::TimedOut`] after [`DriverOptions::limit`].
+    pub async fn prepare_handover(&self) -> Result<RouterHandover, Error> {
+        Ok(self.ask("handover", Command::Handover).await??)
     }
 
-    /// Ends what is left of a driver whose routers another process has taken over: scripts, and
-    /// the thread that held addresses. Those of routers that the other one does not have are gone
-    /// when this returns `Ok`.
+    /// Ends what remains of a driver whose routers another process drives: scripts, and the thread that
+    /// holds addresses. The addresses of routers that the new process does not have are removed when this
+    /// returns `Ok`.
     ///
     /// # Errors
     ///
     /// [`Error::TimedOut`] after [`DriverOptions::limit`].
-    pub async fn release(mut self) -> Result<(), Error> {
+    pub async fn finish_handover(mut self) -> Result<(), Error> {
         let deadline = self.deadline();
         self.end(deadline).await
     }
@@ -242,15 +242,17 @@ impl Driver {
 }
 
 /// The interfaces that routers use or track.
-pub(super) fn watched(of: &Configuration) -> BTreeSet<Arc<str>> {
-    let routers = of.routers.iter().flat_map(|of| &of.tracked);
+pub(super) fn watched(configuration: &Configuration) -> BTreeSet<Arc<str>> {
+    let routers = configuration.routers.iter();
+    let routers = routers.flat_map(|router| &router.tracked);
     let tracked = routers
-        .chain(of.groups.iter().flat_map(|of| &of.tracked))
+        .chain(configuration.groups.iter().flat_map(|group| &group.tracked))
         .filter_map(|(object, _)| match object {
             ObjectId::Interface(name) => Some(Arc::clone(name)),
             _ => None,
         });
-    let routers = of.routers.iter();
-    let used = routers.flat_map(|of| interfaces_of(of).chain(other_interfaces(of, false)));
+    let routers = configuration.routers.iter();
+    let used =
+        routers.flat_map(|router| interfaces_of(router).chain(other_interfaces(router, false)));
     used.map(Arc::from).chain(tracked).collect()
 }

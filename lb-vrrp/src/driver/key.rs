@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::spec::RouterSpec;
 use crate::{AddressFamily, Vrid};
 
 /// The identity of a router: two specifications with the same key are the same router with different
 /// configurations.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) struct RouterKey {
     pub(super) interface: Arc<str>,
     pub(super) family: AddressFamily,
@@ -36,7 +38,7 @@ pub(super) type PortKey = (Arc<str>, AddressFamily);
 
 /// Who desires a host object. A static item is desired for good, so its attributes count where a router
 /// desires the same object.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Claimant {
     /// The static items of the configuration.
     Static,
@@ -44,4 +46,14 @@ pub(super) enum Claimant {
     Router(RouterKey),
     /// A router in any state: its macvlans, and the settings of interfaces.
     Links(RouterKey),
+}
+
+impl Claimant {
+    /// The router; `None` for static items.
+    pub(super) const fn router(&self) -> Option<&RouterKey> {
+        match self {
+            Self::Static => None,
+            Self::Router(router) | Self::Links(router) => Some(router),
+        }
+    }
 }

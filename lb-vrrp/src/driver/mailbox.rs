@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use lb_host::Link;
 use tokio::sync::Notify;
 
-use super::desired::{DesiredRouter, Inheritance, RouterLinks};
+use super::desired::{DesiredRouter, RouterLinks};
+use super::handover::{ContinuedRouter, HostState};
 use super::key::RouterKey;
 use crate::{StaticItems, VirtualAddress};
 
@@ -30,19 +31,17 @@ pub(super) enum End {
 pub(super) struct Update {
     /// Routers that changed; `None` for those that are gone.
     pub(super) routers: BTreeMap<RouterKey, Option<Arc<DesiredRouter>>>,
-    /// Name of a router, and what another process added for it, acknowledged in its first
-    /// [epoch](DesiredRouter::epoch).
-    pub(super) inherited: Vec<(RouterKey, Arc<str>, Inheritance)>,
+    /// What another process has handed over.
+    pub(super) handover: Option<(HostState, Vec<ContinuedRouter>)>,
     /// The macvlans and settings of all routers.
     pub(super) links: Option<Arc<[RouterLinks]>>,
     /// Static addresses, routes and rules, installed independently of the VRRP state.
     pub(super) statics: Option<Arc<StaticItems>>,
-    /// Static items that another process installed.
-    pub(super) inherited_statics: Option<StaticItems>,
     /// Addresses of new routers that were there before them, left by a process that was killed.
     pub(super) stale: Vec<(Link, VirtualAddress)>,
-    /// Whether another process may have taken over: nothing is added, restored or removed meanwhile.
-    pub(super) frozen: Option<bool>,
+    /// The attempt at a handover during which nothing is added, restored or removed; `Some(None)` when
+    /// it has ended.
+    pub(super) frozen: Option<Option<u8>>,
     /// Priority under `SCHED_RR`; the advert thread runs in real time, and the address thread shall.
     pub(super) realtime: Option<i32>,
     pub(super) end: Option<End>,
@@ -70,15 +69,10 @@ impl Mailbox {
         let _replaced = self.change(|state| state.update.routers.insert(key, router));
     }
 
-    /// Publishes a router's first desired state together with what another process has added for it:
-    /// one without the other would have addresses removed.
-    pub(super) fn inherit(&self, key: RouterKey, router: DesiredRouter, inheritance: Inheritance) {
-        let inherited = (key.clone(), Arc::clone(&router.router), inheritance);
-        let router = Some(Arc::new(router));
-        let _replaced = self.change(|state| {
-            state.update.inherited.push(inherited);
-            state.update.routers.insert(key, router)
-        });
+    /// Continues with what another process owns, for these routers and for static items. Changes are to be
+    /// [suspended](Self::freeze) until all desired states are published.
+    pub(super) fn continue_with(&self, host: HostState, routers: Vec<ContinuedRouter>) {
+        self.change(|state| state.update.handover = Some((host, routers)));
     }
 
     pub(super) fn retire(&self, key: &RouterKey) {
@@ -94,9 +88,14 @@ impl Mailbox {
         });
     }
 
-    /// Suspends all changes while another process may have taken over, or resumes them.
-    pub(super) fn freeze(&self, frozen: bool) {
-        self.change(|state| state.update.frozen = Some(frozen));
+    /// Suspends all changes, and has the actuator report what it owns.
+    pub(super) fn freeze(&self, attempt: u8) {
+        self.change(|state| state.update.frozen = Some(Some(attempt)));
+    }
+
+    /// Resumes changes.
+    pub(super) fn thaw(&self) {
+        self.change(|state| state.update.frozen = Some(None));
     }
 
     /// Replaces the desired macvlans and settings.
@@ -118,15 +117,6 @@ impl Mailbox {
                 state.update.statics = Some(statics);
             });
         }
-    }
-
-    /// Replaces the static items where another process has installed some already.
-    pub(super) fn inherit_statics(&self, statics: Arc<StaticItems>, held: StaticItems) {
-        self.change(|state| {
-            state.statics = Arc::clone(&statics);
-            state.update.statics = Some(statics);
-            state.update.inherited_statics = Some(held);
-        });
     }
 
     /// Has an address removed that a killed process left.
@@ -231,14 +221,19 @@ mod tests {
     }
 
     #[test]
-    fn inherited_objects_come_with_the_first_state() {
+    fn handed_over_objects_come_once() {
         let mailbox = Mailbox::default();
-        mailbox.inherit(key(1), router(1), Inheritance::default());
+        mailbox.freeze(0);
+        mailbox.continue_with(HostState::default(), Vec::new());
+        mailbox.publish(key(1), router(1));
         let update = mailbox.take();
         assert_eq!(epochs(&update), [(1, Some(1))]);
-        assert_eq!(update.inherited.len(), 1);
-        mailbox.publish(key(1), router(1));
-        assert!(mailbox.take().inherited.is_empty(), "once");
+        assert!(update.handover.is_some());
+        assert_eq!(update.frozen, Some(Some(0)));
+        mailbox.thaw();
+        let update = mailbox.take();
+        assert_eq!(update.frozen, Some(None));
+        assert!(update.handover.is_none());
     }
 
     #[test]
@@ -284,10 +279,10 @@ mod tests {
     #[tokio::test]
     async fn change_wakes_the_actuator_once() {
         let mailbox = Mailbox::default();
-        mailbox.freeze(true);
-        mailbox.freeze(false);
+        mailbox.freeze(1);
+        mailbox.thaw();
         mailbox.changed().await;
-        assert_eq!(mailbox.take().frozen, Some(false));
+        assert_eq!(mailbox.take().frozen, Some(None));
         let again = tokio::time::timeout(Duration::from_millis(1), mailbox.changed());
         assert!(again.await.is_err());
     }

@@ -19,8 +19,7 @@
 //! fit the channel are dropped and counted. When a router becomes Master, the advert is sent before
 //! its addresses are requested, and the addresses are on the interface before they are announced.
 //!
-//! Another process can continue the routers without a gap: [`Driver::offer`] here,
-//! [`Driver::take_over`] there.
+//! Routers can continue in another process without a gap: see [`handover`].
 //!
 //! A router may have a virtual MAC address ([`RouterSpec::with_vmac`](crate::spec::RouterSpec::with_vmac)):
 //! the address thread then makes a macvlan above its interface. The macvlan is up and has the
@@ -78,6 +77,7 @@ mod error;
 mod event;
 mod groups;
 mod handle;
+pub mod handover;
 mod host;
 mod key;
 mod leftovers;
@@ -102,7 +102,6 @@ mod socket;
 mod start;
 mod statics;
 mod status;
-mod succession;
 mod timer;
 mod tracked;
 mod validate;
@@ -123,6 +122,5 @@ pub use self::status::{
     DriverStatus, GroupStatus, InterfaceStatus, ObjectStatus, Resigned, RouterStatus,
     StaticProblem, StaticStatus, TrackedStatus,
 };
-pub use self::succession::{Offer, Succession, SuccessionError};
 pub use self::timer::Lateness;
 pub use self::tracked::{CommandRunner, Report, ScriptRunner};

@@ -7,13 +7,13 @@ use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use super::handover::{ReceivedPort, ReceivedSocket, SharedPort};
 use super::key::PortKey;
 use super::limiter::UnknownSources;
 use super::links::Interface;
 use super::reactor::Reactor;
 use super::socket::{Incoming, Protocol, VrrpSocket};
 use super::status::InterfaceStatus;
-use super::succession::{OfferedPort, PassedPort, PassedSocket};
 use super::vmac::Receiver;
 use crate::spec::RouterSpec;
 use crate::{AddressFamily, Authentication, MacAddr, Transmit};
@@ -59,45 +59,45 @@ impl Port {
         }
     }
 
-    /// Takes the sockets of another process, if they are on this interface.
-    pub(super) fn adopt(
+    /// Uses the sockets of another process, if they are on this interface.
+    pub(super) fn from_handover(
         reactor: &Reactor,
-        passed: PassedPort,
+        received: ReceivedPort,
         interface: &Interface,
         family: AddressFamily,
     ) -> io::Result<Self> {
         let Link { index, name, .. } = &*interface.link;
-        if passed.index != *index {
+        if received.index != *index {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        let adopt = |socket: PassedSocket, protocol| {
-            VrrpSocket::adopt(reactor, socket, name, *index, family, protocol)
+        let register = |socket: ReceivedSocket, protocol| {
+            VrrpSocket::from_handover(reactor, socket, name, *index, family, protocol)
         };
-        let plain = adopt(passed.plain, Protocol::Vrrp)?;
-        let authenticated = passed
+        let plain = register(received.plain, Protocol::Vrrp)?;
+        let authenticated = received
             .authenticated
-            .map(|socket| adopt(socket, Protocol::AuthenticationHeader))
+            .map(|socket| register(socket, Protocol::AuthenticationHeader))
             .transpose()?;
         Ok(Self::new(*index, plain, authenticated))
     }
 
-    /// Duplicates the sockets for another process.
-    pub(super) fn pass(
+    /// Duplicates of the sockets, for another process.
+    pub(super) fn share(
         &self,
         (interface, family): &PortKey,
         sockets: &mut Vec<OwnedFd>,
-    ) -> io::Result<OfferedPort> {
-        let mut pass = |socket: &VrrpSocket| {
-            let (descriptor, joined) = socket.pass()?;
+    ) -> io::Result<SharedPort> {
+        let mut share = |socket: &VrrpSocket| {
+            let (descriptor, joined) = socket.share()?;
             sockets.push(descriptor);
             Ok::<_, io::Error>(joined)
         };
-        Ok(OfferedPort {
+        Ok(SharedPort {
             interface: interface.to_string(),
             index: self.index,
             family: *family,
-            plain: pass(&self.plain)?,
-            authenticated: self.authenticated.as_ref().map(pass).transpose()?,
+            plain: share(&self.plain)?,
+            authenticated: self.authenticated.as_ref().map(share).transpose()?,
         })
     }
 

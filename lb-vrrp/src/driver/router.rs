@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One virtual router of the advert thread: its engine, and the state that the driver keeps for it.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use tracing::warn;
-
-use super::desired::{Burst, DesiredRouter, Inheritance, Inherited, Prepared};
+use super::desired::{Burst, DesiredRouter, Prepared};
 use super::event::{Event, EventSender, LinkProblem};
+use super::handover::RouterState;
 use super::key::RouterKey;
 use super::limiter::RejectedLimiter;
 use super::links::Interfaces;
@@ -18,14 +16,13 @@ use super::mailbox::Mailbox;
 use super::needs::macvlan_of;
 use super::ports::{Place, Ports};
 use super::present::ReadyAddresses;
-use super::succession::{HeldAddress, RouterEstate};
 use super::vmac::{Macvlan, Outlet, covers_adverts, mac_of};
 use crate::spec::RouterSpec;
 use crate::{
     AdvertisedPriority, AnnounceReason, Authentication, Output, Received, RouterConfig, State,
-    Transmit, VirtualAddress, VirtualRouter,
+    Transmit, VirtualRouter,
 };
-use lb_host::{AddressKey, Link, RoutingEntry};
+use lb_host::{AddressKey, RoutingEntry};
 
 /// Bursts because of other routers' adverts are at least this far apart; the actuator's repeat
 /// follows the last of them in any case.
@@ -59,10 +56,8 @@ pub(super) struct Router {
     prepared: bool,
     /// Addresses of this epoch that are on their interface.
     ready: ReadyAddresses,
-    /// Of a predecessor, until the first epoch begins.
-    inherited: ReadyAddresses,
-    /// What a predecessor held for it; goes with the first desired state.
-    inheritance: Option<Inheritance>,
+    /// The same of an old process, until the first epoch begins.
+    handed_over: ReadyAddresses,
     held: bool,
     shielded: bool,
     epoch: u64,
@@ -96,8 +91,7 @@ impl Router {
             routing: Arc::new([]),
             prepared: false,
             ready: ReadyAddresses::default(),
-            inherited: ReadyAddresses::default(),
-            inheritance: None,
+            handed_over: ReadyAddresses::default(),
             held: false,
             shielded: false,
             epoch: 0,
@@ -168,15 +162,16 @@ impl Router {
         }
     }
 
-    /// Configures the engine; warns of addresses that do not fit the MTU of the interface.
-    pub(super) fn configure(&mut self, now: Instant, config: RouterConfig) {
+    /// Configures the engine; reports addresses that do not fit the MTU of the interface.
+    pub(super) fn configure(&mut self, now: Instant, config: RouterConfig, events: &EventSender) {
         let excluded = config.excluded().len();
         if excluded > 0 && self.reported_excluded != excluded {
-            warn!(
-                instance = %self.name, vrid = %self.key.vrid, ifname = %self.key.interface, excluded,
-                "more addresses than an advert has room for on this interface: the last ones are \
-                 held but not advertised"
-            );
+            events.send(Event::AddressesExcluded {
+                router: Arc::clone(&self.name),
+                vrid: self.key.vrid,
+                interface: Arc::clone(&self.key.interface),
+                excluded,
+            });
         }
         self.reported_excluded = excluded;
         if *self.engine.config() != config {
@@ -223,7 +218,7 @@ impl Router {
     pub(super) fn drain(&mut self, now: Instant, around: &mut Surroundings<'_>) {
         while let Some(output) = self.engine.poll_output() {
             match output {
-                Output::SendAdvertisement(advert) => self.send(&advert, around.ports),
+                Output::SendAdvertisement(advert) => self.send(&advert, around),
                 other => self.carry_out(other, now, around),
             }
         }
@@ -233,7 +228,7 @@ impl Router {
     #[cold]
     fn carry_out(&mut self, output: Output, now: Instant, around: &mut Surroundings<'_>) {
         match output {
-            Output::SendAdvertisement(advert) => self.send(&advert, around.ports),
+            Output::SendAdvertisement(advert) => self.send(&advert, around),
             Output::ShieldAddresses => {
                 self.shielded = true;
                 // Otherwise the shields are published with the addresses, which come next.
@@ -248,13 +243,13 @@ impl Router {
             Output::AddAddresses => {
                 self.held = true;
                 self.epoch += 1;
-                // Those of a predecessor have been announced.
-                self.ready = std::mem::take(&mut self.inherited);
+                // The old process has announced these.
+                self.ready = std::mem::take(&mut self.handed_over);
                 self.publish(around.mailbox);
             }
             Output::RemoveAddresses => {
                 self.held = false;
-                self.inherited.clear();
+                self.handed_over.clear();
                 self.ready.clear();
                 self.publish(around.mailbox);
             }
@@ -276,7 +271,7 @@ impl Router {
         }
     }
 
-    fn send(&mut self, advert: &Transmit, ports: &mut Ports) {
+    fn send(&mut self, advert: &Transmit, around: &mut Surroundings<'_>) {
         // The kernel keeps a unicast packet until the peer is resolved, which may be after the carrier
         // has returned: a backup would then receive an outdated resignation.
         if advert.priority == AdvertisedPriority::Resign && !self.connected {
@@ -285,24 +280,26 @@ impl Router {
         let sent = if covers_adverts(&self.spec) {
             self.outlet.as_mut().map(|outlet| outlet.send(advert))
         } else {
-            let port = ports.of_router(&self.key, &mut self.port);
+            let port = around.ports.of_router(&self.key, &mut self.port);
             port.map(|port| port.send(advert))
         };
         match sent {
             Some(Ok(())) => self.sending_fails = false,
-            Some(Err(error)) => self.handle_send_failure(&error),
+            Some(Err(error)) => self.handle_send_failure(error, around.events),
             None => self.send_failures += 1,
         }
     }
 
     #[cold]
-    fn handle_send_failure(&mut self, error: &io::Error) {
+    fn handle_send_failure(&mut self, error: io::Error, events: &EventSender) {
         self.send_failures += 1;
         if !std::mem::replace(&mut self.sending_fails, true) {
-            warn!(
-                instance = %self.name, vrid = %self.key.vrid, ifname = %self.key.interface, %error,
-                "advert not sent"
-            );
+            events.send(Event::SendFailed {
+                router: Arc::clone(&self.name),
+                vrid: self.key.vrid,
+                interface: Arc::clone(&self.key.interface),
+                error: Arc::new(error),
+            });
         }
     }
 
@@ -367,69 +364,30 @@ impl Router {
             addresses: Arc::clone(&self.addresses),
             routing: Arc::clone(&self.routing),
         };
-        let key = self.key.clone();
-        match self.inheritance.take() {
-            Some(inheritance) => mailbox.inherit(key, desired, inheritance),
-            None => mailbox.publish(key, desired),
-        }
+        mailbox.publish(self.key.clone(), desired);
     }
 
-    /// The router as its successor needs to know it.
-    pub(super) fn estate(&self, now: Instant) -> RouterEstate {
-        let held = self.addresses.iter().filter_map(|prepared| {
-            let keep = self.ready.keep(prepared.key())?;
-            Some(HeldAddress {
-                link: Link::clone(&prepared.link),
-                address: VirtualAddress::clone(&prepared.address),
-                keep,
-            })
-        });
-        let routing = self.routing.iter().filter(|_| self.held);
-        RouterEstate {
-            interface: self.key.interface.to_string(),
-            engine: self.engine.hand_over(now),
+    /// The state for a new process.
+    pub(super) fn handover_state(&self, now: Instant) -> RouterState {
+        RouterState {
+            key: self.key.clone(),
+            engine: self.engine.handover_state(now),
             vmac: self.vmac(),
             address_vmacs: self.address_vmacs(),
-            held: held.collect(),
-            routing: routing.map(|entry| RoutingEntry::clone(entry)).collect(),
             send_failures: self.send_failures,
         }
     }
 
-    /// Goes on with a router of another process. The engine is what has become of it.
-    pub(super) fn inherit(&mut self, engine: VirtualRouter, estate: RouterEstate, now: Instant) {
-        let since = engine.since().unwrap_or(now);
+    /// Continues a router of an old process, whose addresses are on their interfaces.
+    pub(super) fn continue_with(
+        &mut self,
+        engine: VirtualRouter,
+        ready: ReadyAddresses,
+        send_failures: u64,
+    ) {
         self.started = engine.state() != State::Initialize;
         self.engine = engine;
-        self.send_failures = estate.send_failures;
-        let ready = |held: &HeldAddress| {
-            let key = AddressKey::new(held.link.index, held.address.address);
-            (key, held.keep)
-        };
-        self.inherited = estate.held.iter().map(ready).collect();
-        let macvlans: BTreeSet<&str> = estate
-            .vmac
-            .iter()
-            .chain(&estate.address_vmacs)
-            .map(|(name, _)| name.as_str())
-            .collect();
-        let links = estate.held.iter().map(|held| &held.link);
-        let raised = links.filter(|link| macvlans.contains(link.name.as_str()));
-        let raised: BTreeSet<Link> = raised.cloned().collect();
-        let addresses = estate.held.into_iter().map(|held| Inherited {
-            link: held.link,
-            address: held.address,
-            keep: held.keep,
-            since,
-        });
-        let wanted = self.address_vmacs();
-        let mut surplus = estate.address_vmacs;
-        surplus.retain(|macvlan| !wanted.contains(macvlan));
-        self.inheritance = Some(Inheritance {
-            addresses: addresses.collect(),
-            routing: estate.routing.into_iter().map(Arc::new).collect(),
-            raised: raised.into_iter().collect(),
-            surplus,
-        });
+        self.handed_over = ready;
+        self.send_failures = send_failures;
     }
 }

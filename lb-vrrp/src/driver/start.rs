@@ -16,6 +16,7 @@ use super::advert::{AdvertThread, Command};
 use super::error::Error;
 use super::event::{self, EventSender, Events};
 use super::handle::{self, Driver};
+use super::handover::{HandoverError, ReceivedRouters, Receiver};
 use super::host::{Ports, warn_of_unshielded};
 use super::leftovers::Cleaning;
 use super::links::Interfaces;
@@ -23,7 +24,6 @@ use super::mailbox::{End, Mailbox};
 use super::monitor::Watched;
 use super::options::DriverOptions;
 use super::presence::Presence;
-use super::succession::{Heir, Offer, SuccessionError};
 use super::tracked::{self, CommandRunner, ObjectId, Report};
 use super::vmac::{self, Naming};
 use super::{polling, validate};
@@ -118,31 +118,31 @@ impl Driver {
         launch(configuration.into(), options, ports.into(), None).await
     }
 
-    /// Continues the routers of another process, which it [offered](Self::offer): with its sockets,
-    /// its addresses, its states, timers, sequence numbers and counters. Peers see no transition,
-    /// and no advert is late. The other process drives the routers until this one is ready; that
-    /// takes some milliseconds, and up to the longest interval but no more than a second until there
-    /// is a good moment.
+    /// Continues the routers that another process [offers](Self::prepare_handover), with its sockets,
+    /// addresses, states, timers, sequence numbers and counters. Peers observe no transition, and no
+    /// advert is late. The other process drives the routers until this one is ready; that takes some
+    /// milliseconds, and up to the longest interval, at most a second, until a good moment.
     ///
-    /// A configuration that differs takes effect as with [`reload`](Self::reload): new routers
-    /// start, removed ones resign, in the other process. Tracked files are not written.
+    /// A configuration that differs takes effect as with [`reload`](Self::reload): new routers start
+    /// here, removed ones resign in the other process. Tracked files are not written.
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start), and [`Error::Succession`] if one of the two processes refuses or
-    /// fails. Nothing runs here then, and the other process continues if it still runs.
-    pub async fn take_over(
-        offer: Offer,
+    /// As [`start`](Self::start), and [`Error::Handover`] if one of the two processes refuses or fails.
+    /// Nothing runs here then, and the other process continues unless it has ended.
+    pub async fn start_from_handover(
+        offer: &mut Receiver,
         configuration: impl Into<Configuration>,
         options: DriverOptions,
         ports: impl Into<Ports>,
     ) -> Result<(Self, Events), Error> {
         let (sender, outcome) = oneshot::channel();
-        let heir = Heir::new(offer, sender)?;
+        let received = offer.take_routers(sender)?;
         let mut configuration = configuration.into();
         configuration.objects = tracked::without_init(&configuration.objects);
-        let running = launch(configuration, options, ports.into(), Some(heir)).await?;
-        outcome.await.unwrap_or(Err(SuccessionError::Gone))?;
+        let running = launch(configuration, options, ports.into(), Some(received)).await?;
+        outcome.await.unwrap_or(Err(HandoverError::Closed))?;
+        offer.set_running();
         Ok(running)
     }
 }
@@ -151,7 +151,7 @@ async fn launch(
     configuration: Configuration,
     options: DriverOptions,
     ports: Ports,
-    heir: Option<Heir>,
+    received: Option<ReceivedRouters>,
 ) -> Result<(Driver, Events), Error> {
     validate::configuration(&configuration)?;
     let filtered = ports.host.as_ref().is_some_and(|host| host.has_shields());
@@ -184,7 +184,7 @@ async fn launch(
         commands,
         reports,
         abandoned,
-        heir,
+        received,
         presence: presence.clone(),
         events: event_sender.clone(),
     };
@@ -227,7 +227,7 @@ async fn launch(
 fn announce_presence() -> Option<Arc<Presence>> {
     let presence = Presence::announce().map(Arc::new);
     presence
-        .inspect_err(|error| warn!(%error, "not told from other drivers in this namespace"))
+        .inspect_err(|error| warn!(%error, "cannot register in the network namespace; other instances will not detect this one"))
         .ok()
 }
 
@@ -245,7 +245,7 @@ struct Setup {
     commands: mpsc::Receiver<Command>,
     reports: mpsc::Receiver<(ObjectId, Report)>,
     abandoned: oneshot::Receiver<()>,
-    heir: Option<Heir>,
+    received: Option<ReceivedRouters>,
     presence: Option<Arc<Presence>>,
     events: EventSender,
 }
@@ -286,14 +286,14 @@ impl Setup {
             manager: &mut self.manager,
             presence: self.presence.as_deref(),
         };
-        let (interfaces, naming) = look_and_clean(cleaning, self.heir.is_some())?;
+        let (interfaces, naming) = look_and_clean(cleaning, self.received.is_some())?;
         let interfaces = polling::poll_first(&self.configuration, interfaces)?;
         let thread = AdvertThread::new(
             (self.configuration, naming),
             (interfaces.clone(), self.table),
             self.mailbox,
             (self.commands, self.reports),
-            (self.abandoned, self.heir),
+            (self.abandoned, self.received),
             self.events,
             self.options,
         )?;
@@ -302,7 +302,10 @@ impl Setup {
 }
 
 /// On a runtime of its own, which ends with it.
-fn look_and_clean(cleaning: Cleaning<'_>, inherits: bool) -> Result<(Interfaces, Naming), Error> {
+fn look_and_clean(
+    cleaning: Cleaning<'_>,
+    is_handover: bool,
+) -> Result<(Interfaces, Naming), Error> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
@@ -310,8 +313,8 @@ fn look_and_clean(cleaning: Cleaning<'_>, inherits: bool) -> Result<(Interfaces,
     runtime.block_on(async {
         let (connection, handle, _) = rtnetlink::new_connection().map_err(netlink("connect"))?;
         tokio::spawn(connection);
-        if inherits {
-            // What is there is not left over: it is in use.
+        if is_handover {
+            // The old process uses the objects.
             cleaning.look(&handle).await
         } else {
             cleaning.run(handle).await

@@ -11,7 +11,7 @@ mod builder;
 mod compare;
 mod config;
 mod fault;
-mod hand_over;
+mod handover;
 mod master;
 mod member;
 mod output;
@@ -38,7 +38,7 @@ pub use self::{
     builder::RouterConfigBuilder,
     config::RouterConfig,
     fault::{FaultReason, Faults},
-    hand_over::{HandOver, HandOverError, HandOverTimer},
+    handover::{HandoverState, HandoverStateError, HandoverTimer},
     output::{AnnounceReason, Notice, Output, Transmit},
     received::{Encapsulation, Received},
     rejected::Rejected,

@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The handover of routers to another driver: the peer and the hosts on the LAN do not notice it.
 
-use std::fs::File;
-use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use lb_vrrp::driver::{Error, Offer, SuccessionError};
+use lb_host::descriptors::{Incoming, send_at_once};
+use lb_vrrp::driver::Error;
+use lb_vrrp::driver::handover::HandoverError;
 use lb_vrrp::spec::{Configuration, GroupSpec, RouterSpec};
 use lb_vrrp::{AdvertInterval, State};
-use socket2::Socket;
+use serde_json::{Value, json};
 
-use super::netns::{Capture, Frame, Lan, MASTER_DOWN_ADVERTS, Namespace, Node, PATIENCE, wait_for};
+use super::netns::{
+    Capture, Frame, Lan, MASTER_DOWN_ADVERTS, Namespace, Node, Outcome, PATIENCE, wait_for,
+};
 use super::{VIP, quick, spec, transitions, vip};
 
 /// VRRPv3 with this interval.
@@ -21,10 +26,20 @@ fn every(centis: u16, vrid: u8, priority: u8) -> RouterSpec {
 
 /// Hands over once, and waits until the old one has ended.
 pub(crate) fn hand_over(namespace: &Namespace, old: Node, to: impl Into<Configuration>) -> Node {
-    let (offer, outcome) = old.offer();
-    let new = Node::take_over(namespace, offer.unwrap(), to).unwrap();
-    outcome.recv_timeout(PATIENCE).unwrap().unwrap();
-    new
+    let (outcome, new) = begin(namespace, &old, to);
+    assert!(outcome.recv_timeout(PATIENCE).unwrap().unwrap());
+    new.unwrap()
+}
+
+/// Begins a handover; the outcome is that of the old one.
+fn begin(
+    namespace: &Namespace,
+    old: &Node,
+    to: impl Into<Configuration>,
+) -> (mpsc::Receiver<Outcome>, Result<Node, Error>) {
+    let (here, there) = UnixStream::pair().unwrap();
+    let outcome = old.hand_over(here);
+    (outcome, Node::start_from_handover(namespace, there, to))
 }
 
 /// Times and priorities of the adverts with the MAC address of `sender`.
@@ -145,37 +160,47 @@ fn a_new_driver_that_ends_before_the_handover_changes_nothing() {
     b.wait_state(State::Backup);
     b.drain();
 
-    // The new driver never starts.
-    let (offer, outcome) = a.offer();
-    let busy = a.offer().0.unwrap_err();
+    // The new driver never starts, and another one has to wait for that.
+    let new = NewProcess::request(&a);
+    let offer = new.receive().0;
+    assert_eq!(offer["Offer"]["routers"]["ports"][0]["interface"], "eth0");
+    let (busy, refused) = begin(&lan.a, &a, vec![every(5, 51, 150)]);
+    let error = busy.recv_timeout(PATIENCE).unwrap().unwrap_err();
     assert!(
-        matches!(busy, Error::Succession(SuccessionError::Busy)),
-        "{busy}"
+        matches!(error, Error::Handover(HandoverError::Busy)),
+        "{error}"
     );
-    drop(offer);
-    let error = outcome.recv_timeout(PATIENCE).unwrap().unwrap_err();
-    assert!(matches!(error, SuccessionError::Gone), "{error}");
+    assert_eq!(
+        refused.err().unwrap().to_string(),
+        "the other process refused: another handover is in progress"
+    );
+    let error = new.end();
+    assert!(matches!(error, HandoverError::Closed), "{error}");
 
     // The configuration of the new driver is invalid: it closes every descriptor again.
-    let (offer, outcome) = a.offer();
     let nowhere = RouterSpec::new("VI_1", "eth9", quick(51, 1).build().unwrap());
-    let error = Node::take_over(&lan.a, offer.unwrap(), vec![nowhere])
-        .err()
-        .unwrap();
+    let (outcome, new) = begin(&lan.a, &a, vec![nowhere]);
+    let error = new.err().unwrap();
     assert!(matches!(error, Error::InterfaceNotFound { .. }), "{error}");
     let error = outcome.recv_timeout(PATIENCE).unwrap().unwrap_err();
-    assert!(matches!(error, SuccessionError::Gone), "{error}");
+    assert!(
+        matches!(error, Error::Handover(HandoverError::Closed)),
+        "{error}"
+    );
 
     // The new driver is in another network namespace.
-    let (offer, outcome) = a.offer();
-    let error = Node::take_over(&lan.b, offer.unwrap(), vec![every(5, 51, 150)])
-        .err()
-        .unwrap();
+    let (outcome, new) = begin(&lan.b, &a, vec![every(5, 51, 150)]);
     assert_eq!(
-        error.to_string(),
-        "predecessor and successor are in different net namespaces"
+        new.err().unwrap().to_string(),
+        "the two processes are in different net namespaces"
     );
     outcome.recv_timeout(PATIENCE).unwrap().unwrap_err();
+
+    // The new process has no routers: the old driver is its program's to end.
+    let new = NewProcess::request(&a);
+    new.receive();
+    new.send(&json!({"Running": {"driven": []}}));
+    assert!(!new.outcome.recv_timeout(PATIENCE).unwrap().unwrap());
 
     b.wait_received(MASTER_DOWN_ADVERTS);
     assert_eq!(transitions(&b), [], "the peer sees nothing");
@@ -277,17 +302,60 @@ fn a_group_stays_together() {
     all(&a, State::Master);
 }
 
-/// Takes an offer apart like a new driver that fails at the worst moment.
-fn ready(offer: &Offer) -> (Socket, File) {
-    let socket = Socket::from(offer.descriptors[0].try_clone().unwrap());
-    let token = File::from(offer.descriptors[1].try_clone().unwrap());
-    // "Ready".
-    socket.send(&[1]).unwrap();
-    (socket, token)
+/// A new process that fails at the worst moment.
+struct NewProcess {
+    connection: UnixStream,
+    outcome: mpsc::Receiver<Outcome>,
+}
+
+impl NewProcess {
+    fn request(old: &Node) -> Self {
+        let (here, there) = UnixStream::pair().unwrap();
+        there.set_nonblocking(true).unwrap();
+        let outcome = old.hand_over(here);
+        let new = Self {
+            connection: there,
+            outcome,
+        };
+        new.send(&json!({"Request": {"format": 4, "pid": 1}}));
+        new
+    }
+
+    fn send(&self, message: &Value) {
+        send_at_once(&self.connection, message.to_string().as_bytes(), &[]).unwrap();
+    }
+
+    fn receive(&self) -> (Value, Vec<OwnedFd>) {
+        let mut incoming = Incoming::default();
+        let (message, descriptors) =
+            wait_for("message", || incoming.receive(&self.connection).unwrap());
+        (serde_json::from_slice(&message).unwrap(), descriptors)
+    }
+
+    /// Receives the offer, is ready, and receives the first state.
+    fn receive_state(&self) {
+        assert!(self.receive().0["Offer"].is_object());
+        self.send(&json!("Ready"));
+        let (state, file) = self.receive();
+        assert_eq!((state, file.len()), (json!({"State": {"attempt": 1}}), 1));
+    }
+
+    /// Ends, and returns the error of the old process.
+    fn end(self) -> HandoverError {
+        drop(self.connection);
+        failure(&self.outcome)
+    }
+}
+
+fn failure(outcome: &mpsc::Receiver<Outcome>) -> HandoverError {
+    match outcome.recv_timeout(PATIENCE).unwrap() {
+        Err(Error::Handover(error)) => error,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[testbed::host_test]
-fn a_new_driver_that_hangs_or_dies_with_the_token_changes_nothing() {
+fn a_new_process_that_hangs_refuses_or_dies_at_any_step_changes_nothing() {
     let lan = Lan::new();
     let start = Capture::start(&lan.c);
     let a = Node::start(&lan.a, vec![every(30, 51, 150)]);
@@ -299,25 +367,48 @@ fn a_new_driver_that_hangs_or_dies_with_the_token_changes_nothing() {
     start.wait_for_announcements(10);
     let capture = Capture::start(&lan.c);
 
-    // The new driver is ready and does nothing more: the old one takes the token back each time.
-    let (offer, outcome) = a.offer();
-    let offer = offer.unwrap();
-    let _parts = ready(&offer);
-    let error = outcome.recv_timeout(PATIENCE).unwrap().unwrap_err();
-    assert!(matches!(error, SuccessionError::Slow { .. }), "{error}");
-    drop(offer);
+    // It is ready and does nothing more: the old one continues each time.
+    let new = NewProcess::request(&a);
+    new.receive_state();
+    let error = failure(&new.outcome);
+    assert!(matches!(error, HandoverError::TooSlow { .. }), "{error}");
 
-    // The new driver takes the token and dies.
-    let (offer, outcome) = a.offer();
-    let offer = offer.unwrap();
-    let (socket, mut token) = ready(&offer);
-    wait_for("the token", || {
-        // This read does not block.
-        (token.read(&mut [0]).ok()? == 1).then_some(())
-    });
-    drop((socket, token, offer));
-    let error = outcome.recv_timeout(PATIENCE).unwrap().unwrap_err();
-    assert!(matches!(error, SuccessionError::Gone), "{error}");
+    // It ends with the state, and after the commit, and refuses then.
+    let prepared = json!({"Prepared": {"attempt": 1}});
+    let commit = json!({"Commit": {"attempt": 1}});
+    let new = NewProcess::request(&a);
+    new.receive_state();
+    let error = new.end();
+    assert!(matches!(error, HandoverError::Closed), "{error}");
+    for refuses in [false, true] {
+        let new = NewProcess::request(&a);
+        new.receive_state();
+        new.send(&prepared);
+        assert_eq!(new.receive().0, commit);
+        if !refuses {
+            let error = new.end();
+            assert!(matches!(error, HandoverError::Closed), "{error}");
+            continue;
+        }
+        new.send(&json!({"Refused": {"reason": "not now"}}));
+        let error = failure(&new.outcome);
+        assert_eq!(error.to_string(), "the other process refused: not now");
+    }
+
+    // It is of another version, or sends something else.
+    let new = NewProcess::request(&a);
+    new.receive_state();
+    new.send(&json!("Ended"));
+    let error = failure(&new.outcome);
+    assert!(matches!(error, HandoverError::Document(_)), "{error}");
+
+    // The connection ends before any of the messages has arrived.
+    for messages in 0..6 {
+        let (outcome, new) = interrupted(&lan.a, &a, messages);
+        assert!(new.is_err(), "after {messages} messages");
+        let error = failure(&outcome);
+        assert!(matches!(error, HandoverError::Closed), "{error}");
+    }
 
     b.wait_received(MASTER_DOWN_ADVERTS);
     assert!(transitions(&b).is_empty());
@@ -330,4 +421,46 @@ fn a_new_driver_that_hangs_or_dies_with_the_token_changes_nothing() {
     let a = hand_over(&lan.a, a, vec![every(30, 51, 150)]);
     assert_eq!(a.state(), State::Master);
     assert!(transitions(&b).is_empty());
+}
+
+/// Begins a handover over a connection that ends after so many messages.
+fn interrupted(
+    namespace: &Namespace,
+    old: &Node,
+    messages: usize,
+) -> (mpsc::Receiver<Outcome>, Result<Node, Error>) {
+    let [(old_end, to_old), (new_end, to_new)] = [(); 2].map(|()| UnixStream::pair().unwrap());
+    let outcome = old.hand_over(old_end);
+    let relay = std::thread::spawn(move || {
+        let mut ends = [to_old, to_new].map(|end| {
+            end.set_nonblocking(true).unwrap();
+            (end, Incoming::default())
+        });
+        let mut left = messages;
+        wait_for("messages", || {
+            if left == 0 {
+                return Some(());
+            }
+            let [old, new] = &mut ends;
+            left -= relay_one(old, new);
+            if left > 0 {
+                left -= relay_one(new, old);
+            }
+            None
+        });
+    });
+    let new = Node::start_from_handover(namespace, new_end, vec![every(30, 51, 150)]);
+    relay.join().unwrap();
+    (outcome, new)
+}
+
+fn relay_one(
+    (from, incoming): &mut (UnixStream, Incoming),
+    (to, _): &mut (UnixStream, Incoming),
+) -> usize {
+    let Some((message, descriptors)) = incoming.receive(&*from).unwrap() else {
+        return 0;
+    };
+    send_at_once(&*to, &message, &descriptors).unwrap();
+    1
 }

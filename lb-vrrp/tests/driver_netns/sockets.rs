@@ -8,17 +8,19 @@ use std::io::Write as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
-use lb_vrrp::ReceiveBuffer;
 use lb_vrrp::driver::{Driver, DriverOptions, Event, LinkProblem};
+use lb_vrrp::{ReceiveBuffer, State};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::sockopt::{RcvBuf, RcvBufForce};
 use nix::sys::socket::{getsockopt, setsockopt};
 use nix::unistd::Pid;
 
-use super::netns::{Lan, Node, wait_for};
+use super::netns::{Injector, Lan, Node, wait_for};
 use super::{Killed, VIP, calm_spec, quick_spec};
 
 /// The router of the test below, in a process whose descriptors run out while a file is there.
@@ -137,6 +139,64 @@ fn a_receive_buffer_is_as_large_as_it_is_wanted() {
         let bytes = buffer();
         (bytes > 200_000 && bytes <= 2 * 512 * 1024).then_some(())
     });
+}
+
+/// Calls a function when it is dropped.
+struct OnDrop<F: Fn()>(F);
+
+impl<F: Fn()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// More packets than one turn of the advert thread reads.
+const BURST: u64 = 600;
+
+#[testbed::host_test]
+fn all_packets_of_a_burst_are_read_and_a_flood_does_not_stop_adverts() {
+    let lan = Lan::new();
+    let node = Node::start(&lan.a, vec![calm_spec(51, 150)]);
+    node.wait_state(State::Master);
+    let injector = Injector::new(&lan.b);
+    let send = || injector.send([192, 0, 2, 2], 255, &[0x31, 77, 100, 0, 0, 10, 0, 0]);
+    let counted = || {
+        let interfaces = node.status().interfaces;
+        interfaces.first().map_or(0, |first| first.unknown_vrid)
+    };
+    // The bridge does not forward at first.
+    wait_for("a packet through the bridge", || {
+        send();
+        (counted() > 0).then_some(())
+    });
+    // A packet without a VRID follows all those that are still on their way.
+    injector.send([192, 0, 2, 2], 255, &[0x31]);
+    wait_for("the last packet before the burst", || {
+        let interfaces = node.status().interfaces;
+        (interfaces.first()?.malformed == 1).then_some(())
+    });
+    let before = counted();
+    for _ in 0..BURST {
+        send();
+    }
+    // No packet follows that would make the socket readable again.
+    wait_for("all packets of the burst", || {
+        (counted() == before + BURST).then_some(())
+    });
+
+    let ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                send();
+            }
+        });
+        // Ends the flood also when the wait fails.
+        let _end = OnDrop(|| ended.store(true, Ordering::Relaxed));
+        node.wait_sent(6);
+    });
+    assert!(counted() > before + BURST);
+    assert_eq!(node.state(), State::Master);
 }
 
 #[testbed::host_test]

@@ -6,11 +6,13 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use lb_vrrp::driver::{Driver, DriverOptions, Error};
+use lb_vrrp::driver::handover::{Payload, Receiver, Sender};
+use lb_vrrp::driver::{Driver, DriverOptions, Error, Ports};
 use lb_vrrp::spec::RouterSpec;
 use lb_vrrp::wire::UnsolicitedNeighbourAdvertisement;
 use lb_vrrp::{State, Vmac};
 
+use super::handover::hand_over;
 use super::netns::{Capture, Frame, Lan, MASTER_DOWN_ADVERTS, Namespace, Node, wait_for};
 use super::{Killed, VIP, assert_put_back, calm_spec, ipv6, quick_spec, transitions, vip};
 
@@ -340,6 +342,143 @@ fn child_router_with_vmac_that_stops() {
         stopped.await.unwrap();
         handle.shutdown().await.unwrap();
     });
+}
+
+/// Routers of a test in two processes: the first hands its router over to the second.
+#[test]
+fn child_router_with_vmac_that_is_handed_over() {
+    let Some(socket) = std::env::var_os("LB_VRRP_CHILD_VMAC_SOCKET") else {
+        return;
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let spec = quick(150);
+    runtime.block_on(async {
+        let options = DriverOptions::default();
+        let promotes = match std::env::var("LB_VRRP_CHILD_VMAC_CONTINUES").as_deref() {
+            Ok(promotes) => promotes == "promoting",
+            Err(_) => {
+                let spec = spec.with_promotes_secondaries(true);
+                let (driver, _events) = Driver::start(vec![spec], options).await.unwrap();
+                let listener = tokio::net::UnixListener::bind(socket).unwrap();
+                let (stream, _) = listener.accept().await.unwrap();
+                let request = Sender::accept(stream).await.unwrap();
+                let routers = driver.prepare_handover().await.unwrap();
+                let offered = request.offer(Some(routers), Payload::default());
+                let handed_over = offered.await.unwrap();
+                driver.finish_handover().await.unwrap();
+                // The new process may have been killed.
+                let _ = handed_over.confirm_end(String::new()).await;
+                return;
+            }
+        };
+        let stream = tokio::net::UnixStream::connect(socket).await.unwrap();
+        let mut offer = Receiver::request(stream).await.unwrap();
+        let configuration = vec![spec.with_promotes_secondaries(promotes)];
+        let ports = Ports::default();
+        let (_driver, mut events) =
+            Driver::start_from_handover(&mut offer, configuration, options, ports)
+                .await
+                .unwrap();
+        while events.recv().await.is_some() {}
+    });
+}
+
+#[testbed::host_test]
+fn settings_are_restored_after_a_handover_and_a_kill() {
+    let lan = Lan::new();
+    lan.a.set("ipv4/conf/eth0/arp_announce", "1");
+    lan.a.set("ipv4/conf/eth0/promote_secondaries", "0");
+    let before = settings_below(&lan.a);
+    let directory = tempfile::tempdir().unwrap();
+    let records = || lan.a.ip("-d link show");
+    for number in 0..10_u32 {
+        let socket = directory.path().join(number.to_string());
+        let start = |continues: Option<&str>| {
+            let mut command = Command::new(std::env::current_exe().unwrap());
+            command
+                .args([
+                    "--exact",
+                    "vmac::child_router_with_vmac_that_is_handed_over",
+                ])
+                .env("LB_VRRP_CHILD_VMAC_SOCKET", &socket);
+            if let Some(continues) = continues {
+                command.env("LB_VRRP_CHILD_VMAC_CONTINUES", continues);
+            }
+            Killed(lan.a.run(|| command.spawn().unwrap()))
+        };
+        let mut old = start(None);
+        wait_for("the address on a", || {
+            let is_listening = socket.exists() && lan.a.holds(VIP);
+            is_listening.then_some(())
+        });
+        let raised = settings_below(&lan.a);
+        assert_ne!(raised, before);
+        let recorded = records();
+        let promotes = number % 2 == 0;
+        let mut new = start(Some(if promotes { "promoting" } else { "plain" }));
+        let mut wait_for_end = || {
+            wait_for("the end of the old process", || {
+                old.0
+                    .try_wait()
+                    .unwrap()
+                    .map(|status| assert!(status.success()))
+            });
+        };
+        match number {
+            // The new process has written its first record, or is about to write it.
+            0..4 => wait_for("another record", || (records() != recorded).then_some(())),
+            4..8 => wait_for_end(),
+            // The new process has all: with its records on all objects, nothing of the old one is left.
+            _ => {
+                wait_for_end();
+                let pid = new.0.id();
+                wait_for("records of the new process", || {
+                    let records = records();
+                    let alias = records.contains(&format!("alias lb-vrrp pid={pid} "));
+                    let settings = if promotes { 3 } else { 2 };
+                    let names = records.matches("altname lb-vrrp-").count();
+                    let own = records.matches(&format!("-{pid}-")).count();
+                    (alias && names == settings && own == settings).then_some(())
+                });
+                let settings = settings_below(&lan.a);
+                assert_eq!(settings[..3], raised[..3]);
+                assert_eq!(settings[3], if promotes { "1" } else { "0" });
+                assert!(lan.a.holds(VIP));
+            }
+        }
+        new.0.kill().unwrap();
+        new.0.wait().unwrap();
+        wait_for_end();
+        // The next process has no macvlan.
+        let next = Node::start(&lan.a, vec![calm_spec(52, 100)]);
+        assert_eq!(settings_below(&lan.a), before, "{number}");
+        assert_eq!(link(&lan.a, "vrrp.51"), None, "{number}");
+        assert!(!records().contains("lb-vrrp"), "{number}: {}", records());
+        next.shutdown();
+    }
+}
+
+#[testbed::host_test]
+fn settings_stay_when_another_router_needs_them_after_a_handover() {
+    let lan = Lan::new();
+    let before = beneath(&lan.a);
+    let mut node = Node::start(&lan.a, vec![calm(51, 150)]);
+    node.wait_state(State::Master);
+    let raised = beneath(&lan.a);
+    assert_ne!(raised, before);
+    for vrid in [52, 53, 51] {
+        node = hand_over(&lan.a, node, vec![calm(vrid, 150)]);
+        node.wait_state(State::Master);
+        let name = format!("vrrp.{vrid}");
+        wait_for(&name, || link(&lan.a, &name).filter(|is_up| *is_up));
+        assert_eq!(lan.a.ip("-o link show type macvlan").lines().count(), 1);
+        assert_eq!(beneath(&lan.a), raised, "{name}");
+    }
+    node.shutdown();
+    assert_eq!(beneath(&lan.a), before);
 }
 
 /// A moment at which a process is killed.

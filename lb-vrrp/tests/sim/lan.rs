@@ -233,7 +233,7 @@ impl Lan {
     }
 
     /// The process hands its router over, and is gone; its sockets stay.
-    pub fn hand_over(&mut self, router: usize) {
+    pub fn begin_handover(&mut self, router: usize) {
         let node = &self.nodes[router];
         if node.paused {
             return;
@@ -243,13 +243,13 @@ impl Lan {
         let handed = node
             .router
             .as_ref()
-            .map(|engine| (engine.hand_over(now), local));
+            .map(|engine| (engine.handover_state(now), local));
         self.pause(router);
         self.nodes[router].handed_over = handed;
     }
 
     /// I13: a new process continues the router, and no other station sees it.
-    fn take_over(&mut self, router: usize) {
+    fn finish_handover(&mut self, router: usize) {
         let node = &mut self.nodes[router];
         let Some((handed, at)) = node.handed_over.take() else {
             return;
@@ -258,7 +258,7 @@ impl Lan {
         let gap = local - at;
         node.oracle.taken_over(local);
         let (now, config) = (self.base + local, node.config.clone());
-        let taken = VirtualRouter::take_over(config, &handed, now, gap);
+        let taken = VirtualRouter::from_handover(config, &handed, now, gap);
         let mut engine = match taken {
             Ok(engine) => engine,
             Err(error) => self.fail(&format!("I13: r{router}: {error}")),
@@ -306,7 +306,7 @@ impl Lan {
             return;
         }
         self.disturb(&format!("r{router} resumes"));
-        self.take_over(router);
+        self.finish_handover(router);
         let node = &mut self.nodes[router];
         let silent = node.local(self.now) - node.local(node.last_advert.0);
         let stalled = node.is_master() && silent > node.config.interval().as_duration() * 3;

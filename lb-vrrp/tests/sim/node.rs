@@ -9,8 +9,8 @@ use std::{
 };
 
 use lb_vrrp::{
-    AdvertInterval, AdvertisedPriority, HandOver, Priority, Reason, RouterConfig, State, Version,
-    VirtualRouter,
+    AdvertInterval, AdvertisedPriority, HandoverState, Priority, Reason, RouterConfig, State,
+    Version, VirtualRouter,
     track::{Object, Tracker, Weight},
     wire::Advertisement,
 };
@@ -30,7 +30,7 @@ pub struct Node {
     /// Frames that arrived while the process was paused.
     pub waiting: VecDeque<(IpAddr, Arc<[u8]>)>,
     /// The state that its process handed over, and when by its clock; a new process continues with it.
-    pub handed_over: Option<(HandOver, Duration)>,
+    pub handed_over: Option<(HandoverState, Duration)>,
     pub holds_addresses: bool,
     /// How much faster its clock runs, in millionths.
     pub drift: i64,

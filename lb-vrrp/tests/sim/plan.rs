@@ -20,7 +20,7 @@ pub enum Step {
     /// Paused, or resumed.
     Pause(usize),
     /// Its process hands over to another one, at once or when it is resumed.
-    HandOver { router: usize, at_once: bool },
+    Handover { router: usize, at_once: bool },
     /// The link goes down, or up.
     Link(usize),
     /// The stations fall into two groups, by bits.
@@ -142,7 +142,7 @@ fn fault(random: &mut Random, routers: usize) -> Step {
             router,
             object: usize::try_from(random.below(WEIGHTS.len() as u64)).unwrap(),
         },
-        12 => Step::HandOver {
+        12 => Step::Handover {
             router,
             at_once: random.chance(500),
         },
@@ -226,8 +226,8 @@ impl Step {
             Self::Service(router) => lan.stop(router),
             Self::Pause(router) if lan.nodes[router].paused => lan.resume(router),
             Self::Pause(router) => lan.pause(router),
-            Self::HandOver { router, at_once } => {
-                lan.hand_over(router);
+            Self::Handover { router, at_once } => {
+                lan.begin_handover(router);
                 if at_once {
                     lan.resume(router);
                 }

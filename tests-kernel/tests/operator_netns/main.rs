@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What an operator does to a running director, by `lbctl`, on the host's kernel.
 
+mod control;
+mod full_pipe;
 mod resign;
+mod signals;
 mod upgrade;
 mod upgrade_vmacs;
 

@@ -80,7 +80,9 @@ fn upgrade_unnoticed(interval: &str, upgrades: u32) -> TestResult {
         };
         let ended = old.wait(DEADLINE)?;
         assert!(ended.success(), "{ended}: {}", old.text());
-        new.wait_for_line("take-over", DEADLINE, |line| line.contains("took over"))?;
+        new.wait_for_line("end of the handover", DEADLINE, |line| {
+            line.contains("replaced the old process")
+        })?;
         daemons.push(new);
         wait_until("an answer", DEADLINE, || {
             status(&ours).map(drop).map_err(|error| error.to_string())

@@ -99,7 +99,9 @@ fn upgrade(ours: &mut Director, daemons: &mut Vec<Background>, text: &str) -> Te
     };
     let ended = old.wait(DEADLINE)?;
     assert!(ended.success(), "{ended}: {}", old.text());
-    new.wait_for_line("take-over", DEADLINE, |line| line.contains("took over"))?;
+    new.wait_for_line("end of the handover", DEADLINE, |line| {
+        line.contains("replaced the old process")
+    })?;
     daemons.push(new);
     // A whole interval lies between two of them.
     let sent = || -> TestResult<u64> {

@@ -4,13 +4,13 @@
 use std::path::Path;
 
 use lb_core::{
-    daemon::{self, DEFAULT_CONTROL, Ownership},
+    daemon::{self, Ownership},
     ledger::Identity,
 };
 use lb_ipvs::{NetworkNamespace, ServiceKey};
 use lb_ipvsadm::command::Request;
 
-use crate::output::complain;
+use crate::{commands::daemon::socket, output::complain};
 
 /// What a command changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +44,8 @@ pub(super) async fn ownership(
         Some(netns) => netns.run(Identity::current).ok()?,
         None => Identity::current(),
     };
-    let control = control.unwrap_or_else(|| Path::new(DEFAULT_CONTROL));
-    daemon::ownership(control, &identity.ok()?).await
+    let control = socket(control);
+    daemon::ownership(&control, &identity.ok()?).await
 }
 
 /// `the running daemon (PID 42)`

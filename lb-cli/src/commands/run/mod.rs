@@ -1,28 +1,37 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `lbctl run` and `keepalived`.
 
+mod background;
 mod log;
+mod pid_files;
 mod process;
+mod version;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use lb_check::Registry;
 use lb_core::{
-    config::{self, Diagnostics, Mode},
+    config::Diagnostics,
     daemon::{self, DaemonOptions, Source},
 };
+use tokio::runtime::{Builder, Runtime};
 
 use crate::{
     args::{
         keepalived::{self as args, KeepalivedRequest},
-        run::{LogTarget, RunOptions},
+        run::RunOptions,
     },
-    commands::check,
+    commands::{
+        check,
+        control::{self, User},
+    },
     failure::{Failure, chain},
     output::{complain, print},
     program::Call,
 };
+
+use background::Starter;
+use pid_files::PidFiles;
 
 /// The daemon could not start, or ended with an error.
 const FATAL: u8 = 1;
@@ -44,10 +53,7 @@ pub(crate) fn keepalived(call: &Call) -> Result<u8, Failure> {
             Ok(0)
         }
         Ok(KeepalivedRequest::Version) => {
-            complain(&format!(
-                "Keepalived v2.3 compatible (lbctl {})",
-                env!("CARGO_PKG_VERSION")
-            ));
+            complain(&version::version());
             Ok(0)
         }
         Err(error) => Err(Failure::new(
@@ -62,59 +68,108 @@ pub(crate) fn run(mut options: RunOptions) -> Result<u8, Failure> {
     let file = configuration(&options)?;
     // In the background the working directory is another.
     let file = std::path::absolute(&file).unwrap_or(file);
-    options.control = options
-        .control
-        .map(|path| std::path::absolute(&path).unwrap_or(path));
-    for path in &mut options.pid_files {
-        *path = std::path::absolute(&*path).unwrap_or_else(|_| path.clone());
+    options.pid_files.make_absolute();
+    let socket = control::of_daemon(&options, &User::current());
+    options.control = Some(std::path::absolute(&socket).unwrap_or(socket));
+    if let Some(log) = &mut options.log.file {
+        *log = std::path::absolute(&*log).unwrap_or_else(|_| log.clone());
     }
+    pid_files::refuse_running(&options.pid_files)?;
     process::prepare(&options)?;
+    let mut starter = None;
     if options.detach {
-        // Errors of the file are printed while there is a terminal.
-        usable(&file, options.lenient)?;
-        process::detach()?;
+        match background::detach()? {
+            background::Side::Daemon(side) => starter = Some(side),
+            // The daemon has started, or has failed and has said why.
+            background::Side::Terminal(outcome) => return outcome.map(|()| 0),
+        }
     }
-    log::install(options.log, options.detail);
+    let logs = log::install(&options.log, options.detail)
+        .map_err(|error| Failure::new(FATAL, format!("cannot write the log: {error}")));
+    let logs = match logs {
+        Ok(logs) => logs,
+        Err(failure) => return Err(background::report(starter, failure)),
+    };
     for ignored in &options.ignored {
         tracing::warn!("{ignored}");
     }
-    let _pid_files = process::PidFiles::write(&options.pid_files);
-    let outcome = serve(file, &options);
-    if let (Err(failure), LogTarget::Syslog(_)) = (&outcome, options.log) {
-        // The terminal is gone: the log is the only place for the error.
-        tracing::error!("{failure}");
+    match serve(file, &options, &mut starter) {
+        Ok(()) => Ok(0),
+        Err(failure) => {
+            if !options.log.console {
+                tracing::error!("{failure}");
+            }
+            // Neither the terminal nor a log that does not accept data delays the end.
+            match starter {
+                Some(starter) => starter.fail(&failure),
+                None => logs.complain(&failure.to_string()),
+            }
+            Ok(failure.code())
+        }
     }
-    outcome.map(|()| 0)
 }
 
-fn serve(file: PathBuf, options: &RunOptions) -> Result<(), Failure> {
-    let mut source = Source::file(file);
+/// Starts the daemon, reports that to the terminal, and serves.
+fn serve(
+    file: PathBuf,
+    options: &RunOptions,
+    starter: &mut Option<Starter>,
+) -> Result<(), Failure> {
+    let runtime = runtime()?;
+    runtime.block_on(async {
+        // Signals before pid files: a client may send one as soon as it can read the number.
+        let signals = daemon::Signals::default().with_interrupt(!options.ignore_interrupt);
+        let commands = signals.listen().map_err(|error| {
+            let error = chain(&error);
+            Failure::new(FATAL, format!("cannot listen to signals: {error}"))
+        })?;
+        let mut pid_files = PidFiles::default();
+        pid_files.write(options.pid_files.parent.as_deref());
+        let started = daemon::start(source(file, options), settings(options)).await;
+        let daemon = started.map_err(|error| failure(&error))?;
+        if daemon.has_routers() {
+            pid_files.write(options.pid_files.routers.as_deref());
+        }
+        if daemon.has_virtual_servers() {
+            pid_files.write(options.pid_files.virtual_servers.as_deref());
+        }
+        if let Some(starter) = starter.take() {
+            starter.succeed();
+        }
+        daemon
+            .serve(commands)
+            .await
+            .map_err(|error| failure(&error))
+    })
+}
+
+fn runtime() -> Result<Runtime, Failure> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(FATAL, format!("cannot start: {error}")))
+}
+
+fn source(file: PathBuf, options: &RunOptions) -> Source {
+    let source = Source::file(file);
     if options.lenient {
-        source = source.lenient();
+        source.lenient()
+    } else {
+        source
     }
-    let mut settings = DaemonOptions::default()
+}
+
+fn settings(options: &RunOptions) -> DaemonOptions {
+    let settings = DaemonOptions::default()
         .with_keep(options.keep)
         .with_upgrade(options.upgrade)
         .with_upgrade_command(upgrade_command(options))
-        .with_parts(options.routers, options.virtual_servers);
-    if let Some(control) = &options.control {
-        settings = settings.with_control(control);
+        .with_parts(options.routers, options.virtual_servers)
+        .with_dump_at_start(options.dump);
+    match &options.control {
+        Some(control) => settings.with_control(control),
+        None => settings,
     }
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(FATAL, format!("cannot start: {error}")))?
-        .block_on(async {
-            let commands = daemon::signals().map_err(|error| {
-                Failure::new(
-                    FATAL,
-                    format!("cannot listen to signals: {}", chain(&error)),
-                )
-            })?;
-            daemon::run(source, settings, commands)
-                .await
-                .map_err(|error| failure(&error))
-        })
 }
 
 /// The command that starts the new process of an upgrade: the one that started this process. None
@@ -128,15 +183,6 @@ fn upgrade_command(options: &RunOptions) -> Vec<OsString> {
         words.push("--upgrade".into());
     }
     words
-}
-
-/// Whether the daemon would start with this configuration.
-fn usable(file: &Path, lenient: bool) -> Result<(), Failure> {
-    let mode = if lenient { Mode::Lenient } else { Mode::Strict };
-    match config::load(file, &Registry::builtin()).into_model(mode) {
-        Ok(_) => Ok(()),
-        Err(diagnostics) => Err(invalid(&diagnostics)),
-    }
 }
 
 fn invalid(diagnostics: &Diagnostics) -> Failure {

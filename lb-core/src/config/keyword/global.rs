@@ -574,7 +574,13 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
     Global::not_yet("reload_file", 3),
     Global::not_yet("reload_repeat", 3),
     Global::not_yet("reload_time_file", 3),
-    Global::not_yet("rs_init_notifies", 2),
+    Global::new(
+        "rs_init_notifies",
+        "Notifies real servers that are live when they are added.",
+        Value::Boolean(|global| &mut global.notifies_added_servers),
+    )
+    .default("off")
+    .tier(2),
     Global::not_yet("shutdown_script", 2),
     Global::not_yet("shutdown_script_timeout", 3),
     Global::not_yet("snmp_rs_stats_update_interval", 3),

@@ -29,6 +29,7 @@ pub(super) fn global(
     global.vrrp.pacing = super::announcements::pacing(context, config);
     global.vrrp.netlink = config.vrrp.buffers.netlink(context);
     global.vrrp.scheduling = config.vrrp.scheduling.scheduling();
+    global.notifies_added_servers = config.notifies_added_servers.is_some_and(|at| at.value);
     global.fifos = super::notify::fifos(context, config);
     global.no_fault_mails = config.no_email_faults.is_some();
     global.scripts.security = config.script_security;

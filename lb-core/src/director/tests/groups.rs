@@ -77,7 +77,11 @@ fn checks_of_a_group_run_once_and_count_for_every_service() {
         assert_eq!(destinations(&director, key), ["192.168.1.62:80 1"]);
     }
     let line = "Removing service [192.168.1.61]:tcp:80 from VS [G]:0";
-    assert!(outputs.iter().any(|output| output.to_string() == line));
+    assert!(
+        outputs
+            .iter()
+            .any(|output| Line(output).to_string() == line)
+    );
 }
 
 #[test]
@@ -124,7 +128,7 @@ fn a_reload_keeps_the_checks_while_services_come_and_go() {
         .iter()
         .map(|output| match output {
             Output::ServiceChanged(key, Part::Whole) => *key,
-            other => panic!("{other}"),
+            other => panic!("{other:?}"),
         })
         .collect();
     changed.sort_unstable();

@@ -17,6 +17,7 @@ use lb_ipvs::{Scheduler, Service, Weight};
 
 use super::*;
 use crate::dataplane::DesiredChange;
+use crate::log_line::Line;
 use crate::model::RealServer;
 
 /// Never run: the director only looks at specifications.
@@ -93,6 +94,13 @@ fn director(virtual_server: VirtualServer) -> Director {
     director
 }
 
+fn names(host: u8) -> Names {
+    Names {
+        virtual_server: "[192.168.1.50]:tcp:80".to_owned(),
+        real_server: format!("[192.168.1.{host}]:tcp:80"),
+    }
+}
+
 fn drain(director: &mut Director) -> Vec<Output> {
     std::iter::from_fn(|| director.poll_output()).collect()
 }
@@ -102,7 +110,7 @@ fn lines(director: &mut Director) -> Vec<String> {
     drain(director)
         .iter()
         .filter(|output| !matches!(output, Output::Mail(_)))
-        .map(ToString::to_string)
+        .map(|output| Line(output).to_string())
         .collect()
 }
 

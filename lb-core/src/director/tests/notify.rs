@@ -227,6 +227,27 @@ fn health_and_quorum_are_notified_in_keepalived_s_order() {
 }
 
 #[test]
+fn real_servers_that_are_added_live_are_notified_where_that_is_asked_for() {
+    let mut model = servers(false);
+    model.global.notifies_added_servers = true;
+    let mut director = Director::new(model.clone());
+    let expected = [
+        "script 61 up".to_owned(),
+        format!("RS [192.168.1.61]:tcp:80 {SERVICE} UP"),
+        format!("RS [192.168.1.62]:tcp:80 {SERVICE} UP"),
+        "script quorum up".to_owned(),
+        format!("VS {SERVICE} UP"),
+    ];
+    assert_eq!(notified(&mut director), expected);
+    let server = model.virtual_servers.pop().unwrap();
+    let added = server.with_real_server(real(63));
+    model.virtual_servers.push(added);
+    director.replace_model(model);
+    let line = format!("RS [192.168.1.63]:tcp:80 {SERVICE} UP");
+    assert_eq!(notified(&mut director), [line]);
+}
+
+#[test]
 fn a_removed_server_is_down_and_so_is_one_with_omega_at_the_stop() {
     let expected = [
         "script 61 down".to_owned(),

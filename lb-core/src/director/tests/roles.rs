@@ -148,6 +148,7 @@ fn router_states_are_mailed_once() {
         mails.get(2).unwrap().1,
         "=> VRRP Instance is no longer owning VRRP VIPs <="
     );
+    assert_eq!(mails.get(3).unwrap().1, "=> VRRP Instance stopping <=");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! The steps of changes of links, in an order in which a kill between any two of them leaves enough
 //! records to undo what was done.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::note::{Mark, Note, Process};
 use crate::key::Link;
@@ -95,6 +95,8 @@ pub(super) struct Recorder {
     process: Process,
     /// What raised settings were, by index of the interface.
     originals: BTreeMap<(u32, SettingName), u32>,
+    /// Settings that this process has raised, or found raised.
+    raised: BTreeSet<(u32, SettingName)>,
 }
 
 impl Recorder {
@@ -103,6 +105,7 @@ impl Recorder {
             owner,
             process,
             originals: BTreeMap::new(),
+            raised: BTreeSet::new(),
         }
     }
 
@@ -123,6 +126,7 @@ impl Recorder {
         current: u32,
     ) -> Vec<Step> {
         let link = found.link.index;
+        self.raised.insert((link, setting));
         let notes = found.notes(self.owner, setting);
         let known = self.originals.get(&(link, setting)).copied();
         let recorded = notes.first().map(|(note, _)| note.original);
@@ -190,15 +194,18 @@ impl Recorder {
     /// Deletes what is known about a setting that was restored, or could not be raised.
     pub(super) fn forget(&mut self, link: u32, setting: SettingName) {
         self.originals.remove(&(link, setting));
+        self.raised.remove(&(link, setting));
     }
 
     /// The steps that mark a macvlan. Original values that another process recorded on it only are
-    /// recorded on the interface below as well.
+    /// recorded on the interface below as well, of settings that this process has raised too.
     pub(super) fn mark(&mut self, found: &FoundLink, base: u32) -> Vec<Step> {
         let mut steps = Vec::new();
         let recorded = found.mark(self.owner).map(|mark| mark.originals);
         for (setting, original) in recorded.unwrap_or_default() {
-            if original < setting.value() && !self.originals.contains_key(&(base, setting)) {
+            let is_unknown = !self.originals.contains_key(&(base, setting));
+            let is_raised = self.raised.contains(&(base, setting));
+            if original < setting.value() && is_unknown && is_raised {
                 self.originals.insert((base, setting), original);
                 let name = self.note(setting, original).to_name(self.owner, base);
                 steps.push(Step::AddName { link: base, name });

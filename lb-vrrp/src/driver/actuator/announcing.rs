@@ -20,8 +20,8 @@ struct Schedule {
     repeat_at: Option<Instant>,
     refresh_at: Option<Instant>,
     extra_at: Option<Instant>,
-    /// When the other process became Master, until the announcements are scheduled here.
-    inherited: Option<Instant>,
+    /// When another process began to announce the address, until its announcements are scheduled here.
+    continued: Option<Instant>,
     /// Announcements at `repeat_at`.
     again: u32,
     /// The time in [`Announcer::due`].
@@ -37,7 +37,7 @@ impl Schedule {
             repeat_at: None,
             refresh_at: None,
             extra_at: None,
-            inherited: None,
+            continued: None,
             again: 0,
             next: None,
         }
@@ -134,10 +134,10 @@ impl Announcer {
     }
 
     /// An address has been on its interface since another process became Master.
-    pub(super) fn inherit(&mut self, key: AddressKey, router: &RouterKey, since: Instant) {
+    pub(super) fn continue_with(&mut self, key: AddressKey, router: &RouterKey, since: Instant) {
         self.stop(key);
         let mut schedule = Schedule::new(router);
-        schedule.inherited = Some(since);
+        schedule.continued = Some(since);
         self.insert(key, Box::new(schedule));
     }
 
@@ -169,7 +169,7 @@ impl Announcer {
             let Some(schedule) = known.filter(|known| known.router == *router_key) else {
                 continue;
             };
-            if let Some(since) = schedule.inherited.take() {
+            if let Some(since) = schedule.continued.take() {
                 schedule.resume(now, since, router, prepared);
                 schedule.bursts = router.bursts;
             }

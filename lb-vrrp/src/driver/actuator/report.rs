@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Logs the reports of the reconciler, and passes them on.
+//! Reports the outcome of changes of host objects.
 
 use std::io;
 use std::sync::Arc;
 
 use lb_host::{Change, HostObject, Report, RoutingEntry};
 use nix::libc;
-use tracing::{error, info, warn};
 
 use super::super::advert::Command;
 use super::super::error::{AddressError, AddressOperation, InterfaceError, InterfaceOperation};
@@ -52,10 +51,11 @@ impl Actuator {
                     claimant: Some(Claimant::Router(router) | Claimant::Links(router)),
                     change,
                     ..
-                } => info!(
-                    instance = %self.name_of(&router), vrid = %router.vrid, %change,
-                    "change that had failed has succeeded"
-                ),
+                } => self.events.send(Event::ChangeRecovered {
+                    router: self.name_of(&router),
+                    vrid: router.vrid,
+                    change,
+                }),
                 _ => {}
             }
         }
@@ -63,42 +63,27 @@ impl Actuator {
 
     fn report_restored(&self, claimant: Claimant, object: &HostObject) {
         let event = match (claimant, object) {
-            (Claimant::Router(router), HostObject::Address(address)) => {
-                let name = self.name_of(&router);
-                warn!(
-                    instance = %name, vrid = %router.vrid, ifname = %address.link.name,
-                    address = %address.address,
-                    "virtual address was deleted by another program and is added again"
-                );
-                Event::AddressRestored {
-                    router: name,
-                    vrid: router.vrid,
-                    address: address.address,
-                    interface: Arc::from(address.link.name.as_str()),
-                }
-            }
-            (Claimant::Router(router), HostObject::Routing(entry)) => {
-                let name = self.name_of(&router);
-                warn!(instance = %name, vrid = %router.vrid, "{entry} was missing and is added again");
-                Event::RouteRestored {
-                    router: name,
-                    vrid: router.vrid,
-                    entry: RoutingEntry::clone(entry),
-                }
-            }
-            (Claimant::Links(router), HostObject::Macvlan(macvlan)) => {
-                warn!(
-                    instance = %self.name_of(&router), vrid = %router.vrid, ifname = %macvlan.name,
-                    "virtual interface was deleted by another program and is added again"
-                );
-                return;
-            }
+            (Claimant::Router(router), HostObject::Address(address)) => Event::AddressRestored {
+                router: self.name_of(&router),
+                vrid: router.vrid,
+                address: address.address,
+                interface: Arc::from(address.link.name.as_str()),
+            },
+            (Claimant::Router(router), HostObject::Routing(entry)) => Event::RouteRestored {
+                router: self.name_of(&router),
+                vrid: router.vrid,
+                entry: RoutingEntry::clone(entry),
+            },
+            (Claimant::Links(router), HostObject::Macvlan(macvlan)) => Event::InterfaceRestored {
+                router: self.name_of(&router),
+                vrid: router.vrid,
+                interface: Arc::from(macvlan.name.as_str()),
+            },
             (Claimant::Router(_) | Claimant::Links(_), _) => return,
             (Claimant::Static, _) => {
                 let Some(item) = self.desired.placed.name_of(&object.key()) else {
                     return;
                 };
-                warn!("static {item} was missing and is added again");
                 Event::StaticRestored { item }
             }
         };
@@ -112,10 +97,16 @@ impl Actuator {
             }
             // The status of the static item contains the reason.
             Some(Claimant::Static) if change.is_add() => {}
-            Some(Claimant::Static) => {
-                error!(error = %source, "cannot {change} of a static item, trying again");
-            }
-            None => error!(error = %source, "cannot {change}, which is stale, trying again"),
+            Some(Claimant::Static) => self.events.send(Event::RemovalFailed {
+                change: change.clone(),
+                is_stale: false,
+                error: Arc::new(source),
+            }),
+            None => self.events.send(Event::RemovalFailed {
+                change: change.clone(),
+                is_stale: true,
+                error: Arc::new(source),
+            }),
         }
     }
 
@@ -131,7 +122,6 @@ impl Actuator {
             HostObject::Address(address) => (address.address, &address.link),
             HostObject::Shield(shield) => (shield.address, &shield.link),
             HostObject::Routing(entry) => {
-                error!(instance = %name, %vrid, error = %source, "cannot {change}, trying again");
                 let error = Arc::new(RouteError::new(operation, entry, source));
                 self.events.send(Event::RouteFailed {
                     router: name,
@@ -149,19 +139,16 @@ impl Actuator {
                 return;
             }
             HostObject::Setting(_) => {
-                warn!(
-                    instance = %name, %vrid, error = %source,
-                    "cannot {change}, trying again: neighbours may see other MAC addresses than the \
-                     virtual one, or secondary addresses may be lost"
-                );
+                self.events.send(Event::SettingFailed {
+                    router: name,
+                    vrid,
+                    change: change.clone(),
+                    error: Arc::new(source),
+                });
                 return;
             }
             _ => return,
         };
-        error!(
-            instance = %name, %vrid, ifname = %link.name, %address, %operation, error = %source,
-            "cannot change a virtual address, trying again"
-        );
         let error = AddressError::new(operation, address, &link.name, source);
         self.events.send(Event::AddressFailed {
             router: name,
@@ -193,15 +180,10 @@ impl Actuator {
             (_, true) => InterfaceOperation::Raise,
             (_, false) => InterfaceOperation::Lower,
         };
-        let (name, vrid) = (self.name_of(router), router.vrid);
-        error!(
-            instance = %name, %vrid, %ifname, %operation, error = %source,
-            "cannot change a virtual interface, trying again"
-        );
         let error = InterfaceError::new(operation, ifname, source);
         self.events.send(Event::InterfaceFailed {
-            router: name,
-            vrid,
+            router: self.name_of(router),
+            vrid: router.vrid,
             error: Arc::new(error),
         });
     }

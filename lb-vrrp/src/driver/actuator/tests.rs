@@ -249,6 +249,10 @@ async fn failure_is_reported_once_and_tried_every_second() {
     ));
     tokio::time::sleep(Duration::from_millis(3500)).await;
     assert_eq!(bench.fake.log().len(), 4);
+    assert!(matches!(
+        bench.events.try_recv(),
+        Ok(Some(Event::ChangeRecovered { .. }))
+    ));
     assert!(
         matches!(bench.events.try_recv(), Ok(None)),
         "reported more than once"
@@ -536,26 +540,109 @@ async fn static_address_reported_deleted_is_removed() {
     }
 }
 
+/// What the actuator of this bench owns, as it reports in an attempt at a handover.
+async fn owned(bench: &mut Bench, attempt: u8) -> HostState {
+    bench.mailbox.freeze(attempt);
+    loop {
+        match bench.commands.recv().await.unwrap() {
+            Command::Frozen {
+                attempt: own,
+                state,
+            } if own == attempt => return state,
+            _ => {}
+        }
+    }
+}
+
+fn continued(vrid: u8) -> ContinuedRouter {
+    ContinuedRouter {
+        key: key(vrid),
+        name: Arc::from("VI"),
+        since: std::time::Instant::now(),
+    }
+}
+
 #[tokio::test(start_paused = true)]
-async fn what_a_predecessor_held_is_taken_up_or_removed() {
+async fn owned_objects_continue_in_another_actuator() {
+    let mut old = bench();
+    old.want(1, wanted(true, 1, &[100, 101])).await;
+    old.want(2, wanted(true, 3, &[102])).await;
+    old.fake.log();
+    // Reported once, and nothing is changed after that.
+    let host = owned(&mut old, 1).await;
+    old.want(2, wanted(false, 3, &[102])).await;
+    old.hints
+        .send(Hint::LinkGone {
+            link: Link::new(9, "eth9"),
+        })
+        .await
+        .unwrap();
+    old.settle().await;
+    assert!(old.commands.try_recv().is_err());
+    assert_eq!(old.fake.log(), Vec::<String>::new());
+    let host: HostState = serde_json::from_str(&serde_json::to_string(&host).unwrap()).unwrap();
+
+    // The second router does not continue: its address is the old actuator's to remove.
+    let mut new = bench();
+    for object in old.fake.0.objects() {
+        new.fake.0.insert(object);
+    }
+    new.mailbox.freeze(0);
+    new.mailbox.continue_with(host, vec![continued(1)]);
+    new.settle().await;
+    new.want(1, wanted(true, 1, &[100])).await;
+    assert_eq!(
+        new.fake.log(),
+        Vec::<String>::new(),
+        "before all is published"
+    );
+    new.mailbox.thaw();
+    new.settle().await;
+    assert_eq!(new.fake.log(), ["remove 192.0.2.101"]);
+    while let Ok(command) = new.commands.try_recv() {
+        let frozen = matches!(command, Command::Frozen { attempt: 0, .. });
+        assert!(frozen, "not announced again: {command:?}");
+    }
+    old.mailbox.retire(&key(2));
+    old.mailbox.close(End::HandedOver);
+    old.settle().await;
+    assert_eq!(old.fake.log(), ["remove 192.0.2.102"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn handed_over_static_items_continue_or_are_removed() {
     let (_table, seen) = watch::channel(interfaces([eth(2, "eth0")]));
+    let mut old = bench_with(Some(seen.clone()));
+    let before = StaticItems::default()
+        .with_address(own(1))
+        .with_address(own(2))
+        // Another program deletes it; it is added only once.
+        .with_address(own(3).with_tracked(false));
+    statics_wanted(&old, before).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let gone = Hint::AddressGone {
+        link: link(),
+        address: ip(3),
+    };
+    old.hints.send(gone).await.unwrap();
+    old.settle().await;
+    let host = owned(&mut old, 1).await;
+
     let bench = bench_with(Some(seen));
     for last in [1, 2] {
         bench.fake.0.insert(on_eth0(own(last)));
     }
-    let held = StaticItems::default()
-        .with_address(own(1))
-        .with_address(own(2))
-        // Nobody put it back there, nor does the successor.
-        .with_address(own(3).with_tracked(false));
     let wanted = StaticItems::default()
         .with_address(own(2))
         .with_address(own(3).with_tracked(false));
-    bench.mailbox.inherit_statics(Arc::new(wanted), held);
+    bench.mailbox.freeze(0);
+    bench.mailbox.continue_with(host, Vec::new());
+    bench.mailbox.set_statics(Arc::new(wanted));
+    bench.mailbox.thaw();
     bench.settle().await;
     assert_eq!(bench.fake.log(), ["remove 192.0.2.1", "add 192.0.2.2"]);
     assert_eq!(bench.fake.0.objects(), [on_eth0(own(2))]);
-    // Left to another one in its turn.
+    // Left to a third process.
     bench.mailbox.close(End::HandedOver);
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(bench.task.is_finished());
@@ -563,29 +650,33 @@ async fn what_a_predecessor_held_is_taken_up_or_removed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_goes_while_a_successor_may_have_taken_over_is_not_put_back() {
+async fn object_that_is_deleted_during_a_handover_is_not_restored() {
     let gone = || Hint::AddressGone {
         link: link(),
         address: ip(100),
     };
-    for over in [false, true] {
+    for is_handed_over in [false, true] {
         let bench = bench();
         bench.want(1, wanted(true, 1, &[100])).await;
         bench.fake.log();
-        bench.mailbox.freeze(true);
+        bench.mailbox.freeze(1);
         bench.settle().await;
         bench.fake.clear();
         bench.hints.send(gone()).await.unwrap();
         tokio::time::sleep(Duration::from_secs(5)).await;
         assert_eq!(bench.fake.log(), Vec::<String>::new());
-        if over {
+        if is_handed_over {
             bench.mailbox.close(End::HandedOver);
         } else {
-            bench.mailbox.freeze(false);
+            bench.mailbox.thaw();
         }
         bench.settle().await;
-        let put_back: &[&str] = if over { &[] } else { &["add 192.0.2.100"] };
-        assert_eq!(bench.fake.log(), put_back);
+        let restored: &[&str] = if is_handed_over {
+            &[]
+        } else {
+            &["add 192.0.2.100"]
+        };
+        assert_eq!(bench.fake.log(), restored);
     }
 }
 
@@ -595,12 +686,14 @@ async fn failed_change_waits_while_nothing_may_change() {
     bench.fake.fail_additions(1);
     bench.want(1, wanted(true, 1, &[100])).await;
     assert_eq!(bench.fake.log().len(), 1);
-    bench.mailbox.freeze(true);
+    bench.mailbox.freeze(1);
     // The clock would stand still if the actuator did not wait.
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(bench.fake.log(), Vec::<String>::new());
-    bench.mailbox.freeze(false);
+    bench.mailbox.thaw();
     bench.settle().await;
+    let frozen = bench.commands.try_recv().unwrap();
+    assert!(matches!(frozen, Command::Frozen { attempt: 1, .. }));
     assert_eq!(bench.fake.log(), ["add 192.0.2.100"]);
     assert_eq!(bench.ready(), [(1, ip(100))]);
 }

@@ -3,15 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::Instant;
 
-use tracing::{error, warn};
+use tracing::warn;
 
 use super::super::error::Error;
+use super::super::event::Event;
+use super::super::handover::ReceivedPort;
 use super::super::key::{PortKey, RouterKey};
 use super::super::needs::{announcer, interfaces_of};
 use super::super::port::Port;
-use super::super::succession::PassedPort;
 use super::super::vmac::{list_links, list_macvlans};
 use super::AdvertThread;
 use crate::MacAddr;
@@ -19,17 +21,19 @@ use crate::spec::RouterSpec;
 use lb_host::Macvlan;
 
 impl AdvertThread {
-    /// Goes on with sockets of another process. One that does not fit any more is closed, and opened
-    /// anew as any other.
-    pub(super) fn adopt_ports(&mut self, passed: BTreeMap<PortKey, PassedPort>) {
-        for (key, passed) in passed {
+    /// Uses sockets of another process. One that no longer matches its interface is closed, and opened again
+    /// as any other.
+    pub(super) fn use_ports(&mut self, received: BTreeMap<PortKey, ReceivedPort>) {
+        for (key, port) in received {
             let (name, family) = &key;
             let Some(interface) = self.interfaces.get(name) else {
                 continue;
             };
-            match Port::adopt(&self.reactor, passed, interface, *family) {
+            match Port::from_handover(&self.reactor, port, interface, *family) {
                 Ok(port) => self.ports.insert(key, port),
-                Err(error) => warn!(ifname = %name, %family, %error, "socket not taken over"),
+                Err(error) => {
+                    warn!(ifname = %name, %family, %error, "cannot use a socket of the old process")
+                }
             }
         }
     }
@@ -45,7 +49,7 @@ impl AdvertThread {
                         .map_err(|source| Error::socket("raw", &spec.interface, source))?;
                     self.ports.insert(key.clone(), port);
                 }
-                // The groups of a socket that another process uses as yet are its own.
+                // The old process still uses the groups of its sockets.
                 if self.waiting.is_none()
                     && let Some(port) = self.ports.get_mut(&key)
                 {
@@ -122,7 +126,11 @@ impl AdvertThread {
             match open() {
                 Ok(()) => self.reopen.opened(&key),
                 Err(error) => {
-                    error!(ifname = %name, %family, %error, "cannot open a raw socket, trying again");
+                    self.events.send(Event::SocketFailed {
+                        interface: Arc::clone(name),
+                        family: *family,
+                        error: Arc::new(error),
+                    });
                     self.reopen.failed(now, &key);
                 }
             }

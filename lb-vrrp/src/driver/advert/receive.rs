@@ -4,9 +4,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tracing::info;
-
 use super::AdvertThread;
+use crate::driver::event::Event;
 use crate::driver::key::{PortKey, RouterKey};
 use crate::driver::router::Surroundings;
 use crate::driver::socket::{Datagram, Incoming, Protocol};
@@ -80,7 +79,11 @@ impl AdvertThread {
             let source = datagram.source;
             port.unknown_vrid += 1;
             if self.log_unknown_vrids && port.unknown_sources.admit(now, vrid, source) {
-                info!(ifname = %interface, %vrid, %source, "advert of an unknown virtual router");
+                self.events.send(Event::UnknownRouter {
+                    interface: Arc::clone(interface),
+                    vrid,
+                    source,
+                });
             }
             if proves {
                 self.prove_reception(port_key, now);

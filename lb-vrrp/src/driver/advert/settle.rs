@@ -63,8 +63,9 @@ impl AdvertThread {
             }
             let grouped = self.groups.group_of(&key).is_some();
             let config = config_of(&router.spec, &self.interfaces);
+            let events = self.events.clone();
             self.act(&key, now, |router| {
-                router.configure(now, config);
+                router.configure(now, config, &events);
                 if let Some(problem) = problem {
                     router.engine.handle_fault(now, problem.fault(), true);
                 }

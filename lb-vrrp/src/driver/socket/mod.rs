@@ -15,8 +15,8 @@ use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::RcvBufForce;
 use socket2::{Domain, InterfaceIndexOrAddress, Socket, Type};
 
+use super::handover::ReceivedSocket;
 use super::reactor::{Reactor, Watch};
-use super::succession::PassedSocket;
 use crate::wire::AuthenticationHeader;
 use crate::{AddressFamily, Transmit};
 
@@ -107,16 +107,16 @@ impl VrrpSocket {
         Ok(opened)
     }
 
-    /// Takes a socket of another process, if it is of this kind and on this interface.
-    pub(super) fn adopt(
+    /// Uses a socket of another process, if it is one of this kind on this interface.
+    pub(super) fn from_handover(
         reactor: &Reactor,
-        passed: PassedSocket,
+        received: ReceivedSocket,
         interface: &str,
         index: u32,
         family: AddressFamily,
         protocol: Protocol,
     ) -> io::Result<Self> {
-        let socket = Socket::from(passed.descriptor);
+        let socket = Socket::from(received.descriptor);
         let number = i32::from(protocol.number()).into();
         // The kernel stores the index of the interface, and returns its present name.
         let is_suitable = socket.domain()? == domain(family)
@@ -126,12 +126,12 @@ impl VrrpSocket {
         if !is_suitable {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        let joined = passed.joined.into_iter().collect();
+        let joined = received.joined.into_iter().collect();
         Self::register(reactor, socket, family, index, joined)
     }
 
-    /// Duplicates the socket for another process; returns its multicast groups as well.
-    pub(super) fn pass(&self) -> io::Result<(OwnedFd, Vec<IpAddr>)> {
+    /// A duplicate of the socket for another process, and its multicast groups.
+    pub(super) fn share(&self) -> io::Result<(OwnedFd, Vec<IpAddr>)> {
         let socket = self.socket.get().try_clone()?;
         Ok((socket.into(), self.joined.iter().copied().collect()))
     }

@@ -6,9 +6,8 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lb_host::{Adopted, Desired, HostObject, Key, Reconciler};
+use lb_host::{Desired, HostObject, Key, Reconciler};
 use tokio::sync::watch;
-use tracing::{info, warn};
 
 use super::{Item, Placed, interfaces_of};
 use crate::StaticItems;
@@ -96,22 +95,14 @@ impl Keeper {
         objects.collect()
     }
 
-    /// Takes over what another process held.
-    pub(in crate::driver) fn inherit(
-        &mut self,
-        statics: &StaticItems,
-        reconciler: &mut Reconciler<Claimant>,
-    ) {
-        let interfaces = self.look();
-        for item in Placed::new(statics, &interfaces).0 {
-            let Some(object) = item.object else { continue };
-            // Not all may have been added.
-            let adopted = Adopted::new(object.clone()).with_seen(false);
-            reconciler.adopt(Some(&Claimant::Static), adopted);
-            if !item.watched {
-                self.once.insert(item.name, object);
-            }
-        }
+    /// The items that are added only once, and were.
+    pub(in crate::driver) const fn added_once(&self) -> &BTreeMap<Arc<str>, HostObject> {
+        &self.once
+    }
+
+    /// Continues with the items that another process added once.
+    pub(in crate::driver) fn continue_with(&mut self, added_once: BTreeMap<Arc<str>, HostObject>) {
+        self.once = added_once;
     }
 
     /// Returns when an interface that an item names was added, deleted, or changed its state.
@@ -177,7 +168,6 @@ impl Keeper {
         let (_, reported) = &self.reported;
         for new in missing.iter().filter(|new| !reported.contains(new)) {
             let StaticStatus { item, problem, .. } = new;
-            warn!("static {item} is missing: {problem}");
             self.events.send(Event::StaticChanged {
                 item: Arc::clone(item),
                 problem: Some(problem.clone()),
@@ -187,7 +177,6 @@ impl Keeper {
             let item = &old.item;
             let wanted = placed.0.iter().any(|placed| placed.name == *item);
             if wanted && !missing.iter().any(|missing| missing.item == *item) {
-                info!("static {item} is present again");
                 self.events.send(Event::StaticChanged {
                     item: Arc::clone(item),
                     problem: None,

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{ObjectId, Report, Source};
+use crate::driver::handover::ObjectState;
 use crate::driver::key::RouterKey;
 use crate::driver::links::Interfaces;
 use crate::driver::status::{ObjectStatus, StaticStatus, TrackedStatus};
-use crate::driver::succession::ObjectEstate;
 use crate::spec::Configuration;
 use crate::track::{Object, Output, Tracker, Verdict, Weight};
 use crate::{Priority, StaticItems, TrackGroup};
@@ -233,13 +233,13 @@ impl Tracking {
         self.tracker.is_ready(key)
     }
 
-    /// What is known of the objects, for a successor. Interfaces it sees for itself.
-    pub(in crate::driver) fn estate(&self) -> Vec<ObjectEstate> {
+    /// The verdicts of the objects, for a new process, which observes interfaces itself.
+    pub(in crate::driver) fn handover_state(&self) -> Vec<ObjectState> {
         let objects = self.objects.iter();
         objects
             .filter(|(id, _)| !matches!(id, ObjectId::Interface(_)))
             .filter_map(|(id, line)| {
-                Some(ObjectEstate {
+                Some(ObjectState {
                     object: id.to_string(),
                     line: line.clone(),
                     verdict: self.tracker.verdict(id)?,
@@ -248,13 +248,13 @@ impl Tracking {
             .collect()
     }
 
-    /// Begins with what a predecessor knew of the same objects.
-    pub(in crate::driver) fn inherit(&mut self, known: &[ObjectEstate]) {
+    /// Continues with the verdicts of another process on the same objects.
+    pub(in crate::driver) fn continue_with(&mut self, states: &[ObjectState]) {
         for (id, line) in &self.objects {
-            let same =
-                |object: &&ObjectEstate| object.object == id.to_string() && object.line == *line;
-            if let Some(object) = known.iter().find(same) {
-                self.tracker.adopt(id, object.verdict);
+            let is_same =
+                |state: &&ObjectState| state.object == id.to_string() && state.line == *line;
+            if let Some(state) = states.iter().find(is_same) {
+                self.tracker.adopt(id, state.verdict);
             }
         }
     }

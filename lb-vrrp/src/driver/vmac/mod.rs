@@ -90,7 +90,7 @@ pub(super) fn list_links(spec: &RouterSpec, interfaces: &Interfaces) -> Option<R
 }
 
 /// The settings of an interface below a macvlan.
-pub(super) fn base_settings(base: &Arc<lb_host::Link>) -> [Setting; 2] {
+fn base_settings(base: &Arc<lb_host::Link>) -> [Setting; 2] {
     BASE_SETTINGS.map(|name| Setting::new(Arc::clone(base), name))
 }
 

@@ -217,10 +217,10 @@ fn ah_sequence_new_master_continues_from_the_old() {
         old.fire();
         let sent = first_sent(&mut old.router);
         give(&mut rig, &sent).unwrap();
-        assert_eq!(rig.router.hand_over(rig.now).ah_seen, sequence);
+        assert_eq!(rig.router.handover_state(rig.now).ah_seen, sequence);
     }
     rig.fire();
-    assert_eq!(rig.router.hand_over(rig.now).ah_sent, 5);
+    assert_eq!(rig.router.handover_state(rig.now).ah_sent, 5);
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn what_is_discarded_moves_no_sequence() {
         give(&mut rig, &sent),
         Err(Rejected::Interval { .. })
     ));
-    assert_eq!(rig.router.hand_over(rig.now).ah_seen, 0);
+    assert_eq!(rig.router.handover_state(rig.now).ah_seen, 0);
 }
 
 #[test]

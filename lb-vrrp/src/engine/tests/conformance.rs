@@ -398,7 +398,7 @@ const CLAUSES: &[Clause] = &[
         &["an_operator_makes_a_master_step_down_and_the_others_have_their_chance"],
     ),
     (
-        "beyond: hand-over",
+        "beyond: handover",
         "another process continues the router, and peers see no transition",
         Engine,
         &[

@@ -9,7 +9,7 @@ mod cells;
 mod changes;
 mod conformance;
 mod extensions;
-mod hand_over;
+mod handover;
 mod properties;
 mod receive;
 mod repeat;

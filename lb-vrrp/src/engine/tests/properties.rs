@@ -31,7 +31,7 @@ enum Step {
     Resign,
     Resume,
     /// Another process continues the router after this many milliseconds.
-    HandOver(u16),
+    Handover(u16),
 }
 
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Proof),
         1 => Just(Step::Resign),
         1 => Just(Step::Resume),
-        1 => (0..5000_u16).prop_map(Step::HandOver),
+        1 => (0..5000_u16).prop_map(Step::Handover),
     ]
 }
 
@@ -229,12 +229,12 @@ fn receive(rig: &mut Rig, from: u8, priority: u8, centis: u16, message_only: boo
     }
 }
 
-fn hand_over(rig: &mut Rig, gap: Duration, world: &mut World) {
+fn continue_elsewhere(rig: &mut Rig, gap: Duration, world: &mut World) {
     let (state, before) = (rig.router.state(), rig.router.next_timeout());
-    let handed_over = rig.router.hand_over(rig.now);
+    let handed_over = rig.router.handover_state(rig.now);
     let config = rig.router.config().clone();
     rig.now += gap;
-    rig.router = VirtualRouter::take_over(config, &handed_over, rig.now, gap).unwrap();
+    rig.router = VirtualRouter::from_handover(config, &handed_over, rig.now, gap).unwrap();
     rig.router
         .handle_clock(rig.now, Duration::from_secs(1_800_000_000));
     if rig.router.state() == state {
@@ -312,8 +312,8 @@ fn run(version: Version, first: &Setup, steps: Vec<Step>) {
                 assert_eq!(rig.router.resign(now), before == State::Master);
             }
             Step::Resume => rig.router.resume(),
-            Step::HandOver(gap) => {
-                hand_over(&mut rig, millis(gap.into()), &mut world);
+            Step::Handover(gap) => {
+                continue_elsewhere(&mut rig, millis(gap.into()), &mut world);
                 continue;
             }
         }

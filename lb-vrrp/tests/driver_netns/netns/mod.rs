@@ -2,20 +2,24 @@
 //! Network namespaces on a bridge, drivers inside them, and a third host that sees every frame.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::unix::net::UnixStream as StdStream;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc as blocking};
+use std::task::Poll;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use lb_vrrp::State;
+use lb_vrrp::driver::handover::{HandedOver, HandoverError, Payload, Receiver, Sender};
 use lb_vrrp::driver::{
-    Driver, DriverOptions, DriverStatus, Error, Event, Offer, Ports, Report, Resigned, Succession,
-    SuccessionError,
+    Driver, DriverOptions, DriverStatus, Error, Event, Events, Ports, Report, Resigned,
 };
 use lb_vrrp::spec::Configuration;
 use lb_vrrp::track::ObjectId;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use testbed::{FrameSocket, Monitor, Netns};
+use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use testbed::pause;
@@ -146,6 +150,9 @@ impl Lan {
     }
 }
 
+/// Whether the new process drives the routers.
+pub(crate) type Outcome = Result<bool, Error>;
+
 enum Control {
     /// Boxed: it is large.
     Reload(Box<Configuration>, oneshot::Sender<Result<(), Error>>),
@@ -153,11 +160,8 @@ enum Control {
     Status(oneshot::Sender<DriverStatus>),
     Resign(String, oneshot::Sender<Result<Resigned, Error>>),
     Resume(String, oneshot::Sender<Result<bool, Error>>),
-    /// The second channel gets the outcome of the handover.
-    Offer(
-        oneshot::Sender<Result<Offer, Error>>,
-        blocking::Sender<Result<(), SuccessionError>>,
-    ),
+    /// The connection to a new process, and a channel for the outcome.
+    Handover(StdStream, blocking::Sender<Outcome>),
 }
 
 /// A driver in a namespace, on a thread and runtime of its own.
@@ -194,24 +198,20 @@ impl Node {
         )
     }
 
-    /// Takes over the routers of another node.
-    pub(crate) fn take_over(
+    /// Continues the routers of the node at the other end of a connection.
+    pub(crate) fn start_from_handover(
         namespace: &Namespace,
-        offer: Offer,
+        connection: StdStream,
         specs: impl Into<Configuration>,
     ) -> Result<Self, Error> {
-        Self::launch(
-            namespace,
-            specs.into(),
-            (DriverOptions::default(), Some(offer)),
-            || {},
-        )
+        let options = (DriverOptions::default(), Some(connection));
+        Self::launch(namespace, specs.into(), options, || {})
     }
 
     fn launch(
         namespace: &Namespace,
         specs: Configuration,
-        (options, offer): (DriverOptions, Option<Offer>),
+        (options, handover): (DriverOptions, Option<StdStream>),
         before: impl FnOnce() + Send + 'static,
     ) -> Result<Self, Error> {
         let (control, mut commands) = mpsc::channel(4);
@@ -226,8 +226,8 @@ impl Node {
                 .build()
                 .unwrap();
             runtime.block_on(async move {
-                let running = match offer {
-                    Some(offer) => Driver::take_over(offer, specs, options, Ports::default()).await,
+                let running = match handover {
+                    Some(connection) => receive(connection, specs, options).await,
                     None => Driver::start(specs, options).await,
                 };
                 let (handle, mut events) = match running {
@@ -240,17 +240,16 @@ impl Node {
                         return Ok(());
                     }
                 };
-                let mut open: Option<(Succession, blocking::Sender<_>)> = None;
+                let mut handovers: Vec<(_, blocking::Sender<Outcome>)> = Vec::new();
                 loop {
                     tokio::select! {
                         biased;
-                        outcome = outcome_of(&mut open) => {
-                            let over = outcome.is_ok();
-                            let (_, report) = open.take().unwrap();
-                            if over {
-                                let released = handle.release().await;
+                        outcome = next(&mut handovers) => {
+                            let (outcome, report) = outcome;
+                            if matches!(outcome, Ok(true)) {
+                                let finished = handle.finish_handover().await;
                                 report.send(outcome).unwrap();
-                                return released;
+                                return finished;
                             }
                             let _ = report.send(outcome);
                         }
@@ -278,13 +277,24 @@ impl Node {
                             Some(Control::Resume(router, reply)) => {
                                 let _ = reply.send(handle.resume(&router).await);
                             }
-                            Some(Control::Offer(reply, report)) => {
-                                let offered = handle.offer().await;
-                                let offer = offered.map(|(offer, handover)| {
-                                    open = Some((handover, report));
-                                    offer
-                                });
-                                let _ = reply.send(offer);
+                            Some(Control::Handover(connection, report)) => {
+                                let sender = match Sender::accept(stream(connection)).await {
+                                    Ok(sender) => sender,
+                                    Err(error) => {
+                                        let _ = report.send(Err(error.into()));
+                                        continue;
+                                    }
+                                };
+                                match handle.prepare_handover().await {
+                                    Ok(routers) => {
+                                        let offer = sender.offer(Some(routers), Payload::default());
+                                        handovers.push((Box::pin(offer), report));
+                                    }
+                                    Err(error) => {
+                                        sender.refuse(error.to_string()).await;
+                                        let _ = report.send(Err(error));
+                                    }
+                                }
                             }
                             None => return handle.shutdown().await,
                         },
@@ -316,17 +326,12 @@ impl Node {
         answer.blocking_recv().unwrap()
     }
 
-    /// Offers the routers of this node for a handover, and returns a channel with its outcome.
-    pub(crate) fn offer(
-        &self,
-    ) -> (
-        Result<Offer, Error>,
-        blocking::Receiver<Result<(), SuccessionError>>,
-    ) {
-        let (reply, answer) = oneshot::channel();
+    /// Hands the routers of this node over to the process at the other end of a connection, and returns a
+    /// channel with the outcome.
+    pub(crate) fn hand_over(&self, connection: StdStream) -> blocking::Receiver<Outcome> {
         let (report, outcome) = blocking::channel();
-        self.send(Control::Offer(reply, report));
-        (answer.blocking_recv().unwrap(), outcome)
+        self.send(Control::Handover(connection, report));
+        outcome
     }
 
     pub(crate) fn resign(&self, router: &str) -> Result<Resigned, Error> {
@@ -386,11 +391,39 @@ impl Node {
     }
 }
 
-async fn outcome_of<T>(open: &mut Option<(Succession, T)>) -> Result<(), SuccessionError> {
-    match open {
-        Some((handover, _)) => handover.outcome().await,
-        None => std::future::pending().await,
-    }
+fn stream(connection: StdStream) -> UnixStream {
+    connection.set_nonblocking(true).unwrap();
+    UnixStream::from_std(connection).unwrap()
+}
+
+async fn receive(
+    connection: StdStream,
+    specs: Configuration,
+    options: DriverOptions,
+) -> Result<(Driver, Events), Error> {
+    let mut offer = Receiver::request(stream(connection)).await?;
+    Driver::start_from_handover(&mut offer, specs, options, Ports::default()).await
+}
+
+/// The outcome of the next handover that ends.
+async fn next<T>(
+    handovers: &mut Vec<(
+        Pin<Box<impl Future<Output = Result<HandedOver, HandoverError>>>>,
+        T,
+    )>,
+) -> (Outcome, T) {
+    let (place, outcome) = std::future::poll_fn(|context| {
+        for (place, (handover, _)) in handovers.iter_mut().enumerate() {
+            if let Poll::Ready(outcome) = handover.as_mut().poll(context) {
+                return Poll::Ready((place, outcome));
+            }
+        }
+        Poll::Pending
+    })
+    .await;
+    let (_, report) = handovers.remove(place);
+    let outcome = outcome.map(|handed_over| handed_over.has_routers());
+    (outcome.map_err(Error::from), report)
 }
 
 impl Drop for Node {

@@ -196,6 +196,18 @@ impl<'a> Program<'a> {
         }
     }
 
+    /// Reads a record that is on a macvlan only.
+    fn find_original(&mut self, setting: SettingName) {
+        let found = self.kernel.find(ETH0).expect("eth0");
+        let marks = self.kernel.links.iter().filter_map(|link| link.mark(OWNER));
+        let mut originals = marks.flat_map(|mark| mark.originals);
+        if !self.recorder.has_record(found, setting)
+            && let Some((_, original)) = originals.find(|(name, _)| *name == setting)
+        {
+            self.recorder.learn(ETH0, setting, original);
+        }
+    }
+
     fn create(&mut self, index: u32, vrid: u8) {
         if self.left == 0 {
             return;
@@ -323,6 +335,63 @@ fn original_settings_outlive_two_kills() {
             let killed = format!("killed after {first} and {second} steps");
             assert_eq!(kernel.values(), [0, 1, 0], "{killed}: {:?}", kernel.log);
             assert_eq!(kernel.links, before.links, "{killed}");
+        }
+    }
+}
+
+/// The new process needs all, only `arp_ignore`, or nothing. The old process has ended when it is killed.
+#[test]
+fn original_settings_outlive_a_handover_and_a_kill() {
+    let needs: [&[SettingName]; 3] = [&SettingName::ALL, &[ArpIgnore], &[]];
+    for needed in needs {
+        for has_alternative_names in [true, false] {
+            let mut before = Kernel::new([0, 1, 0]);
+            before.has_alternative_names = has_alternative_names;
+            let mut running = before.clone();
+            let mut old = Program::new(&mut running, THIS, STEPS);
+            for setting in SettingName::ALL {
+                old.raise(setting);
+            }
+            old.create(MACVLAN, 51);
+            for kill in 0..STEPS {
+                let mut kernel = running.clone();
+                let mut new = Program::new(&mut kernel, OTHER, kill);
+                for setting in needed {
+                    new.raise(*setting);
+                }
+                for setting in SettingName::ALL {
+                    if !needed.contains(&setting) {
+                        new.find_original(setting);
+                        new.restore(setting);
+                    }
+                }
+                if needed.is_empty() {
+                    new.delete(MACVLAN);
+                } else {
+                    new.mark(MACVLAN);
+                }
+                if new.left > 0 {
+                    let [arp_ignore, arp_announce, promote_secondaries] = kernel.values();
+                    assert_eq!(arp_ignore, u32::from(!needed.is_empty()));
+                    assert_eq!(arp_announce, if needed.len() > 1 { 2 } else { 1 });
+                    assert_eq!(promote_secondaries, u32::from(needed.len() > 1));
+                    let alias = kernel.find(MACVLAN).and_then(|found| found.alias.clone());
+                    let alias = alias.unwrap_or_default();
+                    assert!(!alias.contains("pid=100 "), "{alias}");
+                    for setting in SettingName::ALL {
+                        let is_needed = needed.contains(&setting);
+                        assert_eq!(alias.contains(setting.name()), is_needed, "{alias}");
+                        let is_needed = is_needed && has_alternative_names;
+                        let notes = kernel.links[0].notes(OWNER, setting);
+                        assert_eq!(notes.len(), usize::from(is_needed));
+                        assert!(notes.iter().all(|(note, _)| note.process == OTHER));
+                    }
+                }
+                kernel.recover();
+                let killed = format!("{needed:?} killed after {kill} steps: {:?}", kernel.log);
+                assert_eq!(kernel.values(), [0, 1, 0], "{killed}");
+                assert_eq!(kernel.links, before.links, "{killed}");
+            }
         }
     }
 }

@@ -15,7 +15,9 @@ fn above(base: Link, vrid: u8) -> HostObject {
 }
 
 fn settings(base: Link) -> [HostObject; 2] {
-    vmac::base_settings(&Arc::new(base)).map(HostObject::from)
+    let base = Arc::new(base);
+    let names = [SettingName::ArpIgnore, SettingName::ArpAnnounce];
+    names.map(|name| Setting::new(Arc::clone(&base), name).into())
 }
 
 /// The macvlan of a router with this VRID above eth0, and the settings of eth0.
@@ -169,7 +171,7 @@ async fn macvlan_that_was_deleted_during_a_handover_is_not_added_again() {
     let bench = bench();
     want_links(&bench, vec![links(51), links(52)]).await;
     bench.fake.log();
-    bench.mailbox.freeze(true);
+    bench.mailbox.freeze(1);
     bench.settle().await;
     bench.fake.0.delete(&above(link(), 51).key());
     let gone = Link::new(10, "vrrp.51");
@@ -233,9 +235,19 @@ async fn failure_of_a_macvlan_is_reported_once_and_tried_again() {
     bench.fake.0.clear_fault();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(bench.fake.log(), ["add macvlan vrrp.51 dev eth0"]);
+    assert!(matches!(
+        bench.events.try_recv(),
+        Ok(Some(Event::ChangeRecovered { .. }))
+    ));
     bench.fake.fail_removals(3);
     want_links(&bench, Vec::new()).await;
     assert!(!bench.fake.is_empty());
+    for _ in settings(link()) {
+        assert!(matches!(
+            bench.events.try_recv(),
+            Ok(Some(Event::SettingFailed { .. }))
+        ));
+    }
     assert!(matches!(
         bench.events.try_recv(),
         Ok(Some(Event::InterfaceFailed { .. }))
@@ -301,72 +313,156 @@ async fn macvlan_that_was_present_is_set_down_unless_it_has_addresses() {
     }
 }
 
+/// An actuator with what `old` owns, for the first router, and nothing that is desired yet. Changes are
+/// suspended.
+async fn continued_bench(old: &mut Bench) -> Bench {
+    let host = owned(old, 1).await;
+    let document = serde_json::to_string(&host).unwrap();
+    let new = bench();
+    for object in old.fake.0.objects() {
+        new.fake.0.insert(object);
+    }
+    new.mailbox.freeze(0);
+    let host = serde_json::from_str(&document).unwrap();
+    new.mailbox.continue_with(host, vec![continued(51)]);
+    new
+}
+
+/// The first router is Master on its macvlan; only the second one has `promote_secondaries` raised.
+async fn two_routers() -> Bench {
+    let bench = bench();
+    let mut second = links(52);
+    let setting = Setting::new(Arc::new(link()), SettingName::PromoteSecondaries);
+    second.objects.push(setting.into());
+    want_links(&bench, vec![links(51), second]).await;
+    bench.want(51, on_macvlan(true, 1, &[100])).await;
+    bench.fake.log();
+    bench
+}
+
 #[tokio::test(start_paused = true)]
-async fn macvlans_of_the_old_process_are_removed_and_settings_restored_when_none_needs_them() {
-    for is_needed in [false, true] {
-        let eth1 = || Link::new(3, "eth1");
-        let there = interfaces([
-            eth(2, "eth0"),
-            eth(3, "eth1"),
-            found_macvlan(10, "va.51", 3, MAC),
-            // This one is of another program by now.
-            found_macvlan(11, "va1.51", 3, [2; 6]),
-        ]);
-        let (_table, seen) = watch::channel(there);
-        let bench = bench_with(Some(seen));
-        let family = crate::AddressFamily::Ipv4;
-        let surplus = Macvlan::new("va.51", Arc::new(eth1()), MAC, family);
-        for object in settings(eth1()).into_iter().chain([surplus.into()]) {
-            bench.fake.0.insert(object);
-        }
-        // The third has gone.
-        let names = ["va.51", "va1.51", "va2.51"];
-        let inheritance = Inheritance {
-            surplus: names.map(|name| (name.to_owned(), MAC)).into(),
-            ..Inheritance::default()
-        };
-        let router = on_macvlan(false, 0, &[]);
-        bench.mailbox.inherit(key(51), router, inheritance);
-        bench.settle().await;
-        assert_eq!(
-            bench.fake.log(),
-            [""; 0],
-            "the desired links are not known yet"
-        );
-        let desired = RouterLinks {
-            objects: settings(eth1()).to_vec(),
-            ..links(51)
-        };
-        want_links(&bench, Vec::from_iter(is_needed.then_some(desired))).await;
-        let (settings, left) = if is_needed {
-            let added = ["add arp_ignore of eth1", "add arp_announce of eth1"];
-            (added, 2)
-        } else {
-            let restored = ["remove arp_announce of eth1", "remove arp_ignore of eth1"];
-            (restored, 0)
-        };
-        let expected = [settings[0], settings[1], "remove macvlan va.51 dev eth1"];
-        assert_eq!(bench.fake.log(), expected);
-        assert_eq!(bench.fake.0.objects().len(), left);
+async fn macvlans_and_settings_continue_in_another_actuator() {
+    let mut old = two_routers().await;
+    let new = continued_bench(&mut old).await;
+    new.want(51, on_macvlan(true, 1, &[100])).await;
+    want_links(&new, vec![links(51)]).await;
+    assert_eq!(new.fake.log(), [""; 0], "before all is published");
+    new.mailbox.thaw();
+    new.settle().await;
+    // Additions of what is present record it for this process.
+    assert_eq!(
+        new.fake.log(),
+        [
+            "add arp_ignore of eth0",
+            "add arp_announce of eth0",
+            "add state up of vrrp.51",
+            "remove promote_secondaries of eth0",
+            "add macvlan vrrp.51 dev eth0"
+        ]
+    );
+    // The old process removes the macvlan of the second router, and restores no setting.
+    old.mailbox.set_links(vec![links(51)]);
+    old.mailbox.close(End::HandedOver);
+    old.task.await.unwrap();
+    assert_eq!(old.fake.log(), ["remove macvlan vrrp.52 dev eth0"]);
+    new.mailbox.close(End::Orderly);
+    new.task.await.unwrap();
+    assert_eq!(
+        new.fake.log(),
+        [
+            "remove 192.0.2.100",
+            "remove arp_announce of eth0",
+            "remove arp_ignore of eth0",
+            "remove macvlan vrrp.51 dev eth0",
+            "remove state up of vrrp.51"
+        ]
+    );
+    let left = new.fake.0.objects();
+    assert_eq!(left, [above(link(), 52)], "the old process's to remove");
+}
+
+#[tokio::test(start_paused = true)]
+async fn setting_continues_for_another_router_of_the_new_process() {
+    let mut old = two_routers().await;
+    let new = continued_bench(&mut old).await;
+    let third = RouterLinks {
+        objects: settings(link()).to_vec(),
+        ..links(53)
+    };
+    want_links(&new, vec![third]).await;
+    new.mailbox.thaw();
+    new.settle().await;
+    let log = new.fake.log();
+    let kept = ["add arp_ignore of eth0", "add arp_announce of eth0"];
+    assert_eq!(log[..2], kept, "{log:?}");
+    for setting in settings(link()) {
+        assert!(new.fake.0.objects().contains(&setting));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn state_of_a_macvlan_is_taken_over_with_its_addresses() {
+async fn macvlans_and_settings_that_the_new_process_does_not_desire_are_removed() {
+    let mut old = two_routers().await;
+    let new = continued_bench(&mut old).await;
+    want_links(&new, Vec::new()).await;
+    new.mailbox.thaw();
+    new.settle().await;
+    assert_eq!(
+        new.fake.log(),
+        [
+            "remove 192.0.2.100",
+            "remove promote_secondaries of eth0",
+            "remove arp_announce of eth0",
+            "remove arp_ignore of eth0",
+            "remove macvlan vrrp.51 dev eth0",
+            "remove state up of vrrp.51"
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn state_of_a_macvlan_is_handed_over_with_its_addresses() {
     for is_held in [true, false] {
-        let bench = bench();
-        let up = Link::new(10, "vrrp.51");
-        let object = HostObject::LinkUp(Arc::new(up.clone()));
-        bench.fake.0.insert(object.clone());
-        let inheritance = Inheritance {
-            raised: vec![up],
-            ..Inheritance::default()
-        };
-        let router = on_macvlan(is_held, 1, &[100]);
-        bench.mailbox.inherit(key(51), router, inheritance);
-        bench.settle().await;
-        assert_eq!(bench.fake.0.objects().contains(&object), is_held);
+        let mut old = two_routers().await;
+        let new = continued_bench(&mut old).await;
+        want_links(&new, vec![links(51)]).await;
+        new.want(51, on_macvlan(is_held, 1, &[100])).await;
+        new.mailbox.thaw();
+        new.settle().await;
+        let up = HostObject::LinkUp(Arc::new(Link::new(10, "vrrp.51")));
+        assert_eq!(new.fake.0.objects().contains(&up), is_held);
         let lowered = "remove state up of vrrp.51".to_owned();
-        assert_eq!(bench.fake.log().contains(&lowered), !is_held);
+        assert_eq!(new.fake.log().contains(&lowered), !is_held);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn restored_macvlan_and_failed_setting_are_reported() {
+    let mut bench = bench();
+    want_links(&bench, vec![links(51)]).await;
+    let macvlan = above(link(), 51);
+    bench.fake.0.delete(&macvlan.key());
+    let gone = Link::new(10, "vrrp.51");
+    let hint = Hint::LinkGone { link: gone };
+    bench.hints.send(hint).await.unwrap();
+    bench.settle().await;
+    let Ok(Some(Event::InterfaceRestored { interface, .. })) = bench.events.try_recv() else {
+        panic!("not reported");
+    };
+    assert_eq!(&*interface, "vrrp.51");
+    bench.fake.fail_additions(1);
+    let secondaries = Setting::new(Arc::new(link()), SettingName::PromoteSecondaries);
+    let mut desired = links(51);
+    desired.objects.push(secondaries.into());
+    want_links(&bench, vec![desired]).await;
+    let Ok(Some(Event::SettingFailed { router, change, .. })) = bench.events.try_recv() else {
+        panic!("not reported");
+    };
+    assert_eq!(&*router, "VI_51");
+    assert_eq!(change.to_string(), "add promote_secondaries of eth0");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(matches!(
+        bench.events.try_recv(),
+        Ok(Some(Event::ChangeRecovered { .. }))
+    ));
 }

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Log messages of the daemon about virtual routers: one for each event of the VRRP driver.
+//!
+//! Messages about a virtual router are in a span `vrrp` with its `instance` and `vrid`.
+
+use lb_vrrp::driver::{Event, LinkProblem};
+use lb_vrrp::track::{ObjectId, Verdict};
+use lb_vrrp::{Notice, Priority, Reason, State, Transition};
+use tracing::{Span, debug, error, info, info_span, warn};
+
+/// keepalived's name of a state.
+const fn state_name(state: State) -> &'static str {
+    match state {
+        State::Initialize => "INIT",
+        State::Backup => "BACKUP",
+        State::Master => "MASTER",
+        State::Fault => "FAULT",
+    }
+}
+
+/// Logs an event, in keepalived's words where keepalived has some.
+pub(super) fn log(event: &Event) {
+    let _span = span(event).entered();
+    match event {
+        Event::Transitioned {
+            router,
+            transition,
+            priority,
+            ..
+        } => log_transition(router, *transition, *priority),
+        Event::Rejected {
+            router,
+            source,
+            reason,
+            suppressed,
+            ..
+        } => warn!(
+            suppressed,
+            "({router}) packet from {source} discarded: {reason}"
+        ),
+        // Each advert of another router can cause one.
+        Event::Noticed {
+            router,
+            notice: notice @ Notice::LosingAdvertisement { .. },
+            ..
+        } => debug!("({router}) {notice}"),
+        Event::Noticed { router, notice, .. } => warn!("({router}) {notice}"),
+        Event::LinkChanged {
+            router,
+            interface,
+            problem,
+            ..
+        } => log_link(router, interface, *problem),
+        Event::PriorityChanged {
+            router, from, to, ..
+        } => info!("({router}) Changing effective priority from {from} to {to}"),
+        Event::ObjectChanged {
+            object, verdict, ..
+        } => log_object(object, *verdict),
+        Event::GroupChanged {
+            group, from, to, ..
+        } => {
+            let (from, to) = (state_name(*from), state_name(*to));
+            info!(from, "VRRP_Group({group}) Syncing instances to {to} state");
+        }
+        Event::StaticChanged { item, problem, .. } => match problem {
+            Some(problem) => warn!("static {item} is missing: {problem}"),
+            None => info!("static {item} is present again"),
+        },
+        Event::StaticRestored { item, .. } => warn!("static {item} was missing and is added again"),
+        Event::UnknownRouter {
+            interface,
+            vrid,
+            source,
+            ..
+        } => info!(ifname = %interface, %vrid, %source, "advert of an unknown virtual router"),
+        Event::SocketFailed {
+            interface,
+            family,
+            error,
+            ..
+        } => error!(ifname = %interface, %family, %error, "cannot open a raw socket, trying again"),
+        Event::StaleFound { object, .. } => info!("removing stale {object}"),
+        Event::RemovalFailed {
+            change,
+            is_stale: true,
+            error,
+            ..
+        } => error!(%error, "cannot {change}, which is stale, trying again"),
+        Event::RemovalFailed { change, error, .. } => {
+            error!(%error, "cannot {change} of a static item, trying again");
+        }
+        Event::Stopped { .. } => error!("VRRP stopped"),
+        other => log_host(other),
+    }
+}
+
+/// Logs an event about addresses, routes, interfaces and packets of one virtual router.
+fn log_host(event: &Event) {
+    match event {
+        Event::AddressFailed { router, error, .. } => error!(
+            ifname = error.interface, address = %error.address, operation = %error.operation,
+            error = %error.source,
+            "({router}) cannot change a virtual address, trying again"
+        ),
+        Event::AddressRestored {
+            router,
+            address,
+            interface,
+            ..
+        } => warn!(
+            ifname = %interface, %address,
+            "({router}) virtual address was deleted by another program and is added again"
+        ),
+        Event::RouteFailed { router, error, .. } => warn!(
+            error = %error.source,
+            "({router}) {error}, trying again"
+        ),
+        Event::RouteRestored { router, entry, .. } => {
+            warn!("({router}) {entry} was missing and is added again");
+        }
+        Event::ChangeRecovered { router, change, .. } => {
+            info!(%change, "({router}) change that had failed has succeeded");
+        }
+        Event::InterfaceFailed { router, error, .. } => warn!(
+            ifname = error.interface, operation = %error.operation, error = %error.source,
+            "({router}) cannot change a virtual interface, trying again"
+        ),
+        Event::InterfaceRestored {
+            router, interface, ..
+        } => warn!(
+            ifname = %interface,
+            "({router}) virtual interface was deleted by another program and is added again"
+        ),
+        Event::SettingFailed {
+            router,
+            change,
+            error,
+            ..
+        } if change.is_add() => warn!(
+            %error,
+            "({router}) cannot {change}, trying again: neighbours may receive other MAC addresses than \
+             the virtual one, or secondary addresses may be lost"
+        ),
+        Event::SettingFailed {
+            router,
+            change,
+            error,
+            ..
+        } => warn!(%error, "({router}) cannot {change}, trying again"),
+        Event::AddressesExcluded {
+            router,
+            interface,
+            excluded,
+            ..
+        } => warn!(
+            ifname = %interface, excluded,
+            "({router}) more addresses than an advert has room for on this interface: the last ones \
+             are held but not advertised"
+        ),
+        Event::SendFailed {
+            router,
+            interface,
+            error,
+            ..
+        } => warn!(ifname = %interface, %error, "({router}) advert not sent"),
+        other => tracing::debug!(?other, "vrrp"),
+    }
+}
+
+/// The span of the virtual router of an event; none for events of no single router.
+fn span(event: &Event) -> Span {
+    match event {
+        Event::AddressFailed { router, vrid, .. }
+        | Event::AddressRestored { router, vrid, .. }
+        | Event::AddressesExcluded { router, vrid, .. }
+        | Event::ChangeRecovered { router, vrid, .. }
+        | Event::InterfaceFailed { router, vrid, .. }
+        | Event::InterfaceRestored { router, vrid, .. }
+        | Event::LinkChanged { router, vrid, .. }
+        | Event::Noticed { router, vrid, .. }
+        | Event::PriorityChanged { router, vrid, .. }
+        | Event::Rejected { router, vrid, .. }
+        | Event::RouteFailed { router, vrid, .. }
+        | Event::RouteRestored { router, vrid, .. }
+        | Event::SendFailed { router, vrid, .. }
+        | Event::SettingFailed { router, vrid, .. }
+        | Event::Transitioned { router, vrid, .. } => {
+            info_span!("vrrp", instance = &**router, vrid = vrid.get())
+        }
+        _ => Span::none(),
+    }
+}
+
+fn log_link(router: &str, interface: &str, problem: Option<LinkProblem>) {
+    match problem {
+        Some(problem) => warn!("({router}) {interface}: {problem}"),
+        None => info!("({router}) {interface}: usable"),
+    }
+}
+
+fn log_object(object: &ObjectId, verdict: Verdict) {
+    match (object, verdict) {
+        (ObjectId::Script(name), Verdict::Well(true)) => {
+            info!("VRRP_Script({name}) succeeded");
+        }
+        (ObjectId::Script(name), Verdict::Well(false)) => {
+            info!("VRRP_Script({name}) failed");
+        }
+        (ObjectId::Process(name), Verdict::Well(true)) => {
+            info!("quorum gained for tracked process {name}");
+        }
+        (ObjectId::Process(name), Verdict::Well(false)) => {
+            info!("quorum lost for tracked process {name}");
+        }
+        (ObjectId::Interface(name), Verdict::Well(up)) => {
+            info!("{name} is {}", if up { "up" } else { "down" });
+        }
+        (ObjectId::Static(name), Verdict::Well(well)) => {
+            let so = if well { "present" } else { "missing" };
+            info!("tracked static {name} is {so}");
+        }
+        (ObjectId::File(name), Verdict::Value(value)) => {
+            info!("Track file {name}: now {value}");
+        }
+        _ => tracing::debug!(%object, ?verdict, "tracked"),
+    }
+}
+
+fn log_transition(router: &str, transition: Transition, own: Priority) {
+    let Transition {
+        from, to, reason, ..
+    } = transition;
+    let why = match reason {
+        Reason::HigherPriority { source, priority } => {
+            format!(": {source} advertises priority {priority}, ours {own}")
+        }
+        Reason::Startup => " (init)".to_owned(),
+        other => format!(": {other}"),
+    };
+    if to == State::Initialize {
+        info!("({router}) Stopped{why}");
+    } else {
+        let from = state_name(from);
+        info!(from, "({router}) Entering {} STATE{why}", state_name(to));
+    }
+}
