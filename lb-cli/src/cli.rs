@@ -5,6 +5,8 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use lb_core::config::ReadOptions;
+
 use crate::args::run::RunOptions;
 
 /// Load balancing with VRRP, IPVS and health checks.
@@ -59,6 +61,11 @@ pub(crate) struct RunArgs {
     /// The configuration [default: /etc/lb/lb.conf, else /etc/keepalived/keepalived.conf]
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
+    #[arg(value_name = "FILE", hide = true, value_parser = refuse_file)]
+    misplaced_file: Option<PathBuf>,
+    /// Read the lines of `@ID` [default: the host's name up to its first dot]
+    #[arg(long, value_name = "ID")]
+    config_id: Option<String>,
     /// Start in spite of errors in it: what is wrong is skipped, as keepalived does
     #[arg(long)]
     lenient: bool,
@@ -78,6 +85,11 @@ pub(crate) struct RunArgs {
     upgrade: bool,
 }
 
+/// Names the option that a configuration needs.
+fn refuse_file(file: &str) -> Result<PathBuf, String> {
+    Err(format!("write `lbctl run -f {file}`"))
+}
+
 /// What forwards the connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum DataPlane {
@@ -94,6 +106,7 @@ impl RunArgs {
         let (DataPlane::Auto | DataPlane::Ipvs) = self.data_plane;
         RunOptions {
             file: self.file,
+            reading: reading(self.config_id.as_deref()),
             lenient: self.lenient,
             control: self.control,
             keep: self.keep,
@@ -106,22 +119,29 @@ impl RunArgs {
 /// The options of `lbctl check`.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// The configuration
-    #[arg(
-        value_name = "FILE",
-        required_unless_present = "explain",
-        conflicts_with = "explain"
-    )]
+    /// The configuration; `-` reads it from standard input [default: that of `lbctl run`]
+    #[arg(value_name = "FILE", conflicts_with = "explain")]
     pub(crate) file: Option<PathBuf>,
     /// Print what a keyword means, in each block that has it, instead of checking a file
     #[arg(long, value_name = "KEYWORD")]
     pub(crate) explain: Option<String>,
+    /// Read the lines of `@ID` [default: the host's name up to its first dot]
+    #[arg(long, value_name = "ID")]
+    pub(crate) config_id: Option<String>,
     /// Exit with 1 when there are only warnings
     #[arg(long)]
     pub(crate) deny_warnings: bool,
     /// Print the findings as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How a configuration is read with this `--config-id`.
+pub(crate) fn reading(config_id: Option<&str>) -> ReadOptions {
+    match config_id {
+        Some(id) => ReadOptions::new().with_config_id(id),
+        None => ReadOptions::new(),
+    }
 }
 
 /// The options of `lbctl status`.

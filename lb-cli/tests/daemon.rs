@@ -42,7 +42,42 @@ fn check_of_a_good_file() {
             .output()
             .unwrap(),
     );
-    assert_eq!((out.as_str(), err.as_str(), exit), ("", "", 0));
+    let summary = "ok: 0 instances, 1 virtual server, 1 real server\n";
+    assert_eq!((out.as_str(), err.as_str(), exit), (summary, "", 0));
+}
+
+#[test]
+fn check_reads_standard_input() {
+    let mut command = lbctl(&["check", "-"]);
+    let names = Names::new();
+    let path = file(&names, &GOOD.replace("lb_algo", "lb_algoo"));
+    command.pipe_stdin(path).unwrap();
+    let (out, _, exit) = result(command.output().unwrap());
+    assert_eq!(exit, 2);
+    assert!(out.contains("standard input:2:5"), "{out}");
+}
+
+#[test]
+fn check_notes_missing_interfaces() {
+    let names = Names::new();
+    let text = "vrrp_instance V {\n interface missing0\n virtual_router_id 5\n priority 100\n \
+                virtual_ipaddress {\n 192.0.2.1\n }\n}\n";
+    let path = file(&names, text);
+    let arguments = ["check", "--deny-warnings", path.to_str().unwrap()];
+    let (out, _, exit) = result(lbctl(&arguments).output().unwrap());
+    assert_eq!(
+        out,
+        "note: interface missing0 does not exist on this host\n\
+         ok: 1 instance, 0 virtual servers, 0 real servers\n"
+    );
+    assert_eq!(exit, 0);
+}
+
+#[test]
+fn run_names_the_option_of_a_configuration() {
+    let (_, err, exit) = result(lbctl(&["run", "lb.conf"]).output().unwrap());
+    assert_eq!(exit, 2);
+    assert!(err.contains("write `lbctl run -f lb.conf`"), "{err}");
 }
 
 #[test]

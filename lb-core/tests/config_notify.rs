@@ -206,3 +206,18 @@ fn the_first_of_two_scripts_holds() {
         );
     }
 }
+
+#[test]
+fn a_script_without_the_keyword_for_security_changes_the_status_of_a_test() {
+    let is_insecure = |text: &str| {
+        let parsed = config::parse(text, "lb.conf", &Registry::builtin());
+        parsed.runs_insecure_scripts()
+    };
+    let security = "global_defs {\n enable_script_security\n}\n";
+    let fifo = "global_defs {\n notify_fifo /run/fifo\n notify_fifo_script /bin/cat\n}\n";
+    let script = instance("VI_1", 51, "notify /bin/true");
+    assert!(is_insecure(&script));
+    assert!(!is_insecure(&(security.to_owned() + &script)));
+    assert!(is_insecure(fifo));
+    assert!(!is_insecure(&instance("VI_1", 51, "notify_deleted")));
+}

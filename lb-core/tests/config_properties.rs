@@ -52,6 +52,132 @@ fn check(text: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Files as administrators and projects write them, and every form of the language.
+const SHAPES: [&str; 5] = [
+    SAMPLE,
+    include_str!("data/lb2.conf"),
+    include_str!("data/language.txt"),
+    include_str!("data/wrong/language.conf"),
+    include_str!("data/wrong/vmac.conf"),
+];
+
+/// 500 mutations, or 100 000 with `LB_SOAK`.
+fn mutations() -> ProptestConfig {
+    let soak = std::env::var_os("LB_SOAK").is_some();
+    ProptestConfig {
+        cases: if soak { 100_000 } else { 500 },
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+/// One change of a text: of a few characters, or of lines.
+#[derive(Clone, Debug)]
+enum Change {
+    /// Replaces characters from a place on.
+    Replace(prop::sample::Index, usize, String),
+    /// Copies a line to another place.
+    Copy(prop::sample::Index, prop::sample::Index),
+    /// Removes a line.
+    Remove(prop::sample::Index),
+    /// Joins a line and the next one.
+    Join(prop::sample::Index),
+}
+
+impl Change {
+    fn apply(self, text: &str) -> String {
+        let mut lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
+        match self {
+            Self::Replace(at, length, piece) => {
+                let mut text: Vec<char> = text.chars().collect();
+                let at = at.index(text.len() + 1);
+                let end = (at + length).min(text.len());
+                text.splice(at..end, piece.chars());
+                return text.into_iter().collect();
+            }
+            Self::Copy(from, to) => {
+                let line = lines[from.index(lines.len())].clone();
+                let to = to.index(lines.len());
+                lines.insert(to, line);
+            }
+            Self::Remove(at) => {
+                let at = at.index(lines.len());
+                lines.remove(at);
+            }
+            Self::Join(at) => {
+                let at = at.index(lines.len());
+                if at + 1 < lines.len() {
+                    let next = lines.remove(at + 1);
+                    lines[at].push_str(&next);
+                }
+            }
+        }
+        lines.join("\n")
+    }
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let piece = proptest::sample::select(vec![
+        "",
+        "{",
+        "}",
+        "\"",
+        "'",
+        "#",
+        "!",
+        "\\",
+        "\\\n",
+        "$",
+        "${",
+        "$A",
+        "${A}",
+        "$A=",
+        "@lab ",
+        "@^lab ",
+        "~SEQ(A, 3) ",
+        "~LST(A, x, y) ",
+        "~LST({A,v}, {1,2}) ",
+        "include ",
+        "\n",
+        " ",
+        "\0",
+        "\u{a0}",
+        "”",
+        "é",
+        "0",
+        "-",
+        "99999999999",
+        "${_HASH}",
+        "${_PWD}",
+        "${_RANDOM 1 2}",
+        "${_ENV HOME}",
+    ]);
+    let place = any::<prop::sample::Index>;
+    prop_oneof![
+        4 => (place(), 0usize..12, piece)
+            .prop_map(|(at, length, piece)| Change::Replace(at, length, piece.to_owned())),
+        1 => (place(), place()).prop_map(|(from, to)| Change::Copy(from, to)),
+        1 => place().prop_map(Change::Remove),
+        1 => place().prop_map(Change::Join),
+    ]
+}
+
+proptest! {
+    #![proptest_config(mutations())]
+
+    #[test]
+    fn mutations_of_real_shapes(
+        shape in proptest::sample::select(SHAPES.to_vec()),
+        changes in proptest::collection::vec(change(), 1..8)
+    ) {
+        let mut text = shape.to_owned();
+        for change in changes {
+            text = change.apply(&text);
+        }
+        check(&text)?;
+    }
+}
+
 /// Words and signs that mean something, in any order.
 fn fragments() -> impl Strategy<Value = String> {
     let words: Vec<&'static str> = SAMPLE.split_whitespace().collect();

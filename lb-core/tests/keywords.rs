@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use lb_core::config::{self, KeywordHelp};
+use lb_core::config::{self, KeywordEffect, KeywordHelp};
 
 const HEAD: &str = "\
 # Keywords
@@ -15,25 +15,42 @@ const HEAD: &str = "\
 Made from the definitions in `lb-core/src/config/keyword` by `LB_BLESS=1 cargo test -p lb-core --test keywords`;
 without that the test fails where this page is not current. `lbctl check --explain KEYWORD` prints one of them.
 
-The tier is how common a keyword is: 1 is in nearly every file, 4 is hardly known.
+The tier is how common a keyword is: 1 is in nearly every file, 4 is obsolete or hardly known. In the column
+\"effect\", *none* means that the keyword is accepted and has no effect, for the reason given; *later* means
+that its value is read, validated and kept, and has no effect in this version.
 ";
+
+/// The number of keywords of each tier, by what they do.
+fn counts(keywords: &[KeywordHelp]) -> String {
+    let mut text = String::from(
+        "\n| tier | keywords | done | without effect | read, no effect yet |\n|---|---|---|---|---|\n",
+    );
+    for tier in 1..=4 {
+        let of_tier = || keywords.iter().filter(move |keyword| keyword.tier == tier);
+        let count = |effect| {
+            let with = |keyword: &&KeywordHelp| keyword.effect == effect;
+            of_tier().filter(with).count()
+        };
+        writeln!(
+            text,
+            "| {tier} | {} | {} | {} | {} |",
+            of_tier().count(),
+            count(KeywordEffect::Full),
+            count(KeywordEffect::Never),
+            count(KeywordEffect::Later),
+        )
+        .unwrap();
+    }
+    text
+}
 
 fn page() -> String {
     let keywords = config::keywords();
     let mut text = HEAD.to_owned();
+    text.push_str(&counts(&keywords));
     let mut block = None;
-    let mut missing: Vec<&str> = Vec::new();
-    let finish = |text: &mut String, missing: &mut Vec<&str>| {
-        if !missing.is_empty() {
-            let names = missing.join("`, `");
-            let line = "Known to keepalived and not supported yet";
-            writeln!(text, "\n{line}: `{names}`.").unwrap();
-        }
-        missing.clear();
-    };
     for keyword in &keywords {
         if block != Some(keyword.block) {
-            finish(&mut text, &mut missing);
             block = Some(keyword.block);
             let block = match keyword.block {
                 "" => "At the top of a file",
@@ -41,7 +58,7 @@ fn page() -> String {
             };
             writeln!(text, "\n## {block}\n").unwrap();
             text.push_str(
-                "| keyword | value | default | tier | meaning |\n|---|---|---|---|---|\n",
+                "| keyword | value | default | tier | effect | meaning |\n|---|---|---|---|---|---|\n",
             );
         }
         let KeywordHelp {
@@ -50,21 +67,20 @@ fn page() -> String {
             default,
             tier,
             help,
-            supported,
             ..
         } = keyword;
-        if !supported {
-            missing.push(name);
-            continue;
-        }
         let argument = argument.replace('|', "\\|");
+        let effect = match keyword.effect {
+            KeywordEffect::Never => "none",
+            KeywordEffect::Later => "later",
+            _ => "",
+        };
         writeln!(
             text,
-            "| `{name}` | {argument} | {default} | {tier} | {help} |"
+            "| `{name}` | {argument} | {default} | {tier} | {effect} | {help} |"
         )
         .unwrap();
     }
-    finish(&mut text, &mut missing);
     text
 }
 
@@ -93,6 +109,6 @@ fn definitions_are_complete_and_unique() {
         assert!((1..=4).contains(&keyword.tier), "{name}");
         let help = keyword.help;
         let sentence = help.starts_with(char::is_uppercase) && help.ends_with('.');
-        assert_eq!(sentence, keyword.supported, "{name}: {help}");
+        assert!(sentence, "{name}: {help}");
     }
 }

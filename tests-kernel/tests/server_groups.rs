@@ -82,7 +82,6 @@ virtual_server group G6 {
     lb_algo sh
     lb_kind NAT
     persistence_timeout 60
-    persistence_granularity 64
     real_server 2001:db8::61 8080 {
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::words::{Escapes, SplitError, split};
+use super::words::{SplitError, split};
 use super::{Account, Program, Script};
 use crate::keywords::Findings;
 use crate::{
@@ -191,14 +191,12 @@ fn command(line: &Arguments, findings: &mut Findings) -> Option<Command> {
             .map(|value| value.as_bytes().to_vec())
             .collect()
     } else {
-        split(line.raw.as_bytes(), Escapes::Keep)
-            .map_err(&mut say)
-            .ok()?
+        split(line.raw.as_bytes()).map_err(&mut say).ok()?
     };
     let mut words = words.into_iter();
     let argv = words
         .next()
-        .map(|command| split(&command, Escapes::Decode))
+        .map(|command| split(&command))
         .unwrap_or_else(|| Ok(Vec::new()))
         .map_err(&mut say)
         .ok()?;

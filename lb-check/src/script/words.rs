@@ -2,17 +2,11 @@
 //! How a command line is split into words: both quotes quote, adjacent pieces make one word, a
 //! backslash escapes.
 //!
-//! A line of a configuration goes through it twice. The first pass keeps escapes as they are; the
-//! first word is the whole command, user and group may follow. The second pass splits the command
-//! and decodes the escapes: `\a \b \E \f \n \r \t \v`, `\NNN` (octal), `\xHH`, `\cC` (control
-//! character), any other character for itself.
-
-/// What a pass does with escapes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Escapes {
-    Keep,
-    Decode,
-}
+//! A line of a configuration goes through it twice. The first word of the first pass is the whole
+//! command, user and group may follow; the second pass splits the command. Both decode the escapes,
+//! inside quotes of either kind too: `\a \b \E \f \n \r \t \v`, `\NNN` (octal), `\xHH`, `\cC` (control
+//! character), any other character for itself. A `\"` inside quotes of the line is so a quote of the
+//! command.
 
 /// Why a line cannot be split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -24,7 +18,7 @@ pub(super) enum SplitError {
 }
 
 /// Splits `line` into words.
-pub(super) fn split(line: &[u8], escapes: Escapes) -> Result<Vec<Vec<u8>>, SplitError> {
+pub(super) fn split(line: &[u8]) -> Result<Vec<Vec<u8>>, SplitError> {
     let mut words = Vec::new();
     let mut word: Option<Vec<u8>> = None;
     let mut quote = None;
@@ -34,10 +28,7 @@ pub(super) fn split(line: &[u8], escapes: Escapes) -> Result<Vec<Vec<u8>>, Split
         match (*byte, quote) {
             (b'\\', _) => {
                 let word = word.get_or_insert_default();
-                rest = match escapes {
-                    Escapes::Keep => keep(tail, word)?,
-                    Escapes::Decode => decode(tail, word)?,
-                };
+                rest = decode(tail, word)?;
             }
             (byte, Some(open)) if byte == open => quote = None,
             (b'"' | b'\'', None) => {
@@ -53,14 +44,6 @@ pub(super) fn split(line: &[u8], escapes: Escapes) -> Result<Vec<Vec<u8>>, Split
     }
     words.extend(word);
     Ok(words)
-}
-
-fn keep<'a>(rest: &'a [u8], word: &mut Vec<u8>) -> Result<&'a [u8], SplitError> {
-    let [byte, rest @ ..] = rest else {
-        return Err(SplitError::Backslash);
-    };
-    word.extend([b'\\', *byte]);
-    Ok(rest)
 }
 
 fn decode<'a>(rest: &'a [u8], word: &mut Vec<u8>) -> Result<&'a [u8], SplitError> {
@@ -102,7 +85,7 @@ mod tests {
     use super::*;
 
     fn decoded(line: &str) -> Vec<String> {
-        let words = split(line.as_bytes(), Escapes::Decode).unwrap();
+        let words = split(line.as_bytes()).unwrap();
         words
             .into_iter()
             .map(|word| String::from_utf8_lossy(&word).into_owned())
@@ -122,20 +105,49 @@ mod tests {
     }
 
     #[test]
-    fn escapes_are_decoded_in_the_second_pass_only() {
+    fn escapes_are_decoded() {
         assert_eq!(
             decoded(r"a\ b \101\x42C \cA \t\\ \q \x"),
             ["a b", "ABC", "\u{1}", "\t\\", "q", "x"]
         );
-        let kept = split(br#""run \"a b\" c" root"#, Escapes::Keep).unwrap();
-        assert_eq!(kept, [br#"run \"a b\" c"#.to_vec(), b"root".to_vec()]);
         assert_eq!(decoded(r"\777"), ["\u{fffd}"]);
+    }
+
+    /// What a script of keepalived 2.2.7 got as its arguments.
+    #[test]
+    fn two_passes_give_the_arguments_of_keepalived() {
+        for (line, arguments) in [
+            (r#""run 1 \"a b\" c""#, "1|a b|c"),
+            (r#""run 2 'a b' c""#, "2|a b|c"),
+            (r#""run 3 a\\ b \x41\t""#, "3|a b|A"),
+            (r#"'run 4 "a # b" c'"#, "4|a # b|c"),
+            (r#""run 5 $HOME \$x""#, "5|$HOME|$x"),
+            (r#"run" 7 x""#, "7|x"),
+            (r"'run 01 a\\ b \x41'", "01|a b|A"),
+            (r#"run" 02 a\\\\b""#, r"02|a\b"),
+            (r#""run 04 a\\\\ b""#, r"04|a\|b"),
+            (r#""run 05 'a\\b' \"c\\\"d\"""#, "05|a\u{8}|c\"d"),
+            (r#""run 06 a\nb""#, "06|a|b"),
+            (r#""run 07 a\\nb""#, "07|a\nb"),
+            (r#""run 08 \'a b\'""#, "08|a b"),
+            (r"'run 09 \'a b\''", "09|a b"),
+            (r#""run 10 'a\"b'""#, "10|a\"b"),
+            (r#""run 11 a\101\\102""#, "11|aAB"),
+            (r#""run 12 'a\\tb'""#, "12|a\tb"),
+            (r#"'run 13 "a\tb" "a\\tb"'"#, "13|a\tb|a\tb"),
+        ] {
+            let command = decoded(line).remove(0);
+            assert_eq!(decoded(&command)[1..].join("|"), arguments, "{line}");
+        }
+        assert_eq!(
+            decoded(r#""run \"a b\" c" root"#),
+            [r#"run "a b" c"#, "root"]
+        );
     }
 
     #[test]
     fn what_is_not_closed_is_an_error() {
-        assert_eq!(split(b"'a", Escapes::Decode), Err(SplitError::Quote('\'')));
-        assert_eq!(split(b"a\\", Escapes::Decode), Err(SplitError::Backslash));
-        assert_eq!(split(b"a\\", Escapes::Keep), Err(SplitError::Backslash));
+        assert_eq!(split(b"'a"), Err(SplitError::Quote('\'')));
+        assert_eq!(split(b"a\\"), Err(SplitError::Backslash));
     }
 }

@@ -156,11 +156,15 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<KeepalivedRequest, Keepali
             }
             "dont-release-vrrp" => ignore("virtual addresses are always removed at the end"),
             "address-monitoring" => ignore("addresses are not logged"),
-            "config-id" | "config-fd" | "snmp-agent-socket" => {
+            "config-id" => {
+                let id = parser.value()?.string()?;
+                options.reading = options.reading.with_config_id(id);
+            }
+            "config-fd" | "snmp-agent-socket" => {
                 parser.value()?;
                 ignore("not supported");
             }
-            "all-config" => ignore("not supported"),
+            "all-config" => options.reading = options.reading.with_all_files(),
             "snmp" => ignore("there is no SNMP agent"),
             "core-dump-pattern" | "perf" | "debug" => {
                 parser.optional_value();
@@ -255,6 +259,8 @@ Runs the load balancer as keepalived does: in the background, messages to the sy
 errors in the configuration skipped.
 
   -f, --use-file FILE         configuration (/etc/keepalived/keepalived.conf, /etc/lb/lb.conf)
+  -i, --config-id ID          the lines of @ID count (host name up to its first dot)
+  -e, --all-config            each include must have its files
   -P, --vrrp                  only virtual routers
   -C, --check                 only virtual servers
   -n, --dont-fork             stay in the foreground
@@ -269,6 +275,8 @@ errors in the configuration skipped.
   -r, --vrrp_pid FILE         the same, if there are virtual routers (/run/vrrp.pid)
   -c, --checkers_pid FILE     the same, if there are virtual servers (/run/checkers.pid)
   -s, --namespace NAME        run in this network namespace
+  -i, --config-id ID          read the lines of @ID (the host's name up to its first dot)
+  -e, --all-config            every include needs its files
   -u, --umask MASK            mode of new files
   -m, --core-dump             write a core file after a crash
       --ignore-sigint         SIGINT does not stop it
@@ -282,6 +290,8 @@ keepalived's other options are accepted and have no effect; a warning lists them
 
 #[cfg(test)]
 mod tests {
+    use lb_core::config::ReadOptions;
+
     use super::*;
 
     fn read(line: &str) -> Result<KeepalivedRequest, KeepalivedUsage> {
@@ -344,7 +354,8 @@ mod tests {
 
     #[test]
     fn option_without_effect_is_accepted_with_a_warning() {
-        let options = run("-x -R -M -i lb1 -X -V extra --perf=all -a -b /run/b.pid --log-con -n");
+        let options =
+            run("-x -R -M -A unix:/a -X -V extra --perf=all -a -b /run/b.pid --log-con -n");
         assert_eq!(options.ignored.len(), 8, "{:?}", options.ignored);
         assert!(options.ignored[0].contains("-x is ignored"));
         assert!(options.log.console);
@@ -352,6 +363,10 @@ mod tests {
 
     #[test]
     fn options_about_the_end_and_the_process() {
+        let options = run("-i lb1 -e");
+        let reading = ReadOptions::new().with_config_id("lb1").with_all_files();
+        assert_eq!(options.reading, reading);
+        assert!(options.ignored.is_empty());
         let options = run("-I -d -m --ignore-sigint");
         assert!(options.keep && options.dump);
         assert!(options.core_dump && options.ignore_interrupt);
@@ -398,6 +413,10 @@ mod tests {
             assert_eq!(log(&run(line)), expected, "{line}");
         }
         assert_eq!(run("-u 027").umask, Some(0o027));
+        let reading = ReadOptions::new().with_config_id("lb1");
+        assert_eq!(run("-i lb1").reading, reading);
+        assert_eq!(run("--config-id=lb1").reading, reading);
+        assert_eq!(run("-e").reading, ReadOptions::new().with_all_files());
         assert_eq!(run("-s blue").namespace.as_deref(), Some("blue"));
         for line in ["-q", "--log", "-S mail", "--signum FOO", "-f", "-u x"] {
             assert!(read(line).is_err(), "{line}");

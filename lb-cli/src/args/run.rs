@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use lb_core::config::ReadOptions;
+
 /// The daemon's settings, from whichever command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RunOptions {
@@ -10,6 +12,8 @@ pub(crate) struct RunOptions {
     pub(crate) file: Option<PathBuf>,
     /// Where to look for a configuration.
     pub(crate) search: [&'static str; 2],
+    /// Which of its lines count.
+    pub(crate) reading: ReadOptions,
     /// Start in spite of errors in it, as keepalived does.
     pub(crate) lenient: bool,
     /// Run the virtual routers.
@@ -94,6 +98,7 @@ impl RunOptions {
         Self {
             file: None,
             search: [LB, KEEPALIVED],
+            reading: ReadOptions::new(),
             lenient: false,
             routers: true,
             virtual_servers: true,

@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `lbctl check` and `keepalived -t`.
 
-use std::{io::IsTerminal as _, path::Path};
+use std::{
+    io::{IsTerminal as _, Read as _},
+    path::Path,
+};
 
 use lb_check::Registry;
-use lb_core::config::{self, Diagnostics, KeywordHelp, Parsed, Severity};
+use lb_core::{
+    config::{self, Diagnostics, KeywordEffect, KeywordHelp, Mode, Parsed, ReadOptions, Severity},
+    model::Model,
+};
 use serde_json::json;
 
 use crate::{
     args::run::RunOptions,
-    cli::CheckArgs,
+    cli::{CheckArgs, reading},
     commands::run::configuration,
     failure::Failure,
     output::{complain, print},
@@ -22,17 +28,24 @@ const WARNINGS: u8 = 1;
 
 /// Prints the findings about a configuration; the exit status is that of the worst.
 pub(crate) fn check(args: &CheckArgs) -> Result<u8, Failure> {
-    // The parser of arguments asks for one of them.
-    let (explained, file) = (args.explain.as_deref(), args.file.as_deref());
-    let Some(file) = file else {
-        return explain(explained.unwrap_or_default());
-    };
-    let parsed = config::load(file, &Registry::builtin());
+    if let Some(keyword) = &args.explain {
+        return explain(keyword);
+    }
+    let options = reading(args.config_id.as_deref());
+    let parsed = read(args.file.as_deref(), &options)?;
     let diagnostics = parsed.diagnostics();
     if args.json {
         print(&as_json(diagnostics))?;
     } else {
         print(&diagnostics.render(std::io::stdout().is_terminal()))?;
+        for name in parsed.missing_interfaces(exists) {
+            print(&format!(
+                "note: interface {name} does not exist on this host\n"
+            ))?;
+        }
+        if let Some(model) = parsed.model(Mode::Strict) {
+            print(&summary(model))?;
+        }
     }
     Ok(if diagnostics.has_errors() {
         ERRORS
@@ -41,6 +54,45 @@ pub(crate) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     } else {
         0
     })
+}
+
+/// Reads the named file, standard input for `-`, and without a name what `lbctl run` would read.
+fn read(file: Option<&Path>, options: &ReadOptions) -> Result<Parsed, Failure> {
+    let registry = Registry::builtin();
+    let Some(file) = file else {
+        let file = configuration(&RunOptions::lbctl())
+            .map_err(|failure| Failure::new(ERRORS, failure.to_string()))?;
+        return Ok(config::load_with(file, &registry, options));
+    };
+    if file != Path::new("-") {
+        return Ok(config::load_with(file, &registry, options));
+    }
+    let mut text = String::new();
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .map_err(|error| Failure::new(ERRORS, format!("cannot read standard input: {error}")))?;
+    Ok(config::parse_with(
+        &text,
+        "standard input",
+        &registry,
+        options,
+    ))
+}
+
+/// The last line for a configuration without errors.
+fn summary(model: &Model) -> String {
+    let real_servers = model.virtual_servers.iter();
+    let real_servers = real_servers.map(|server| server.real_servers.len()).sum();
+    let count = |number: usize, what: &str| {
+        let plural = if number == 1 { "" } else { "s" };
+        format!("{number} {what}{plural}")
+    };
+    format!(
+        "ok: {}, {}, {}\n",
+        count(model.routers.len(), "instance"),
+        count(model.virtual_servers.len(), "virtual server"),
+        count(real_servers, "real server"),
+    )
 }
 
 /// Prints the meaning of a keyword in each block that has it.
@@ -70,18 +122,18 @@ fn explanation(keyword: &KeywordHelp) -> String {
         argument,
         default,
         help,
-        supported,
+        effect,
         ..
     } = keyword;
     let place = match *block {
         "" => "at the top of a file".to_owned(),
         block => format!("in {block}"),
     };
-    if !supported {
-        return format!("{name} ({place})\n  Known to keepalived and not supported yet.\n");
-    }
     let mut text = format!("{name} {argument}").trim_end().to_owned();
     text.push_str(&format!(" ({place})\n  {help}\n"));
+    if *effect == KeywordEffect::Later {
+        text.push_str("  In this version it is read and has no effect.\n");
+    }
     if !default.is_empty() {
         text.push_str(&format!("  Default: {default}\n"));
     }
@@ -98,7 +150,7 @@ pub(crate) fn keepalived_test(options: &RunOptions) -> Result<u8, Failure> {
         ));
         return Ok(4);
     }
-    let parsed = load(&file);
+    let parsed = load(&file, &options.reading);
     let diagnostics = parsed.diagnostics();
     if !diagnostics.is_empty() {
         complain(diagnostics.to_string().trim_end());
@@ -110,9 +162,12 @@ pub(crate) fn keepalived_test(options: &RunOptions) -> Result<u8, Failure> {
 }
 
 /// Reads a file on this host.
-fn load(file: &Path) -> Parsed {
-    let exists = |name: &str| nix::net::if_::if_nametoindex(name).is_ok();
-    config::load(file, &Registry::builtin()).with_missing_interfaces(exists)
+fn load(file: &Path, options: &ReadOptions) -> Parsed {
+    config::load_with(file, &Registry::builtin(), options).with_missing_interfaces(exists)
+}
+
+fn exists(interface: &str) -> bool {
+    nix::net::if_::if_nametoindex(interface).is_ok()
 }
 
 fn as_json(diagnostics: &Diagnostics) -> String {

@@ -61,8 +61,12 @@ fn human(status: &Status) -> String {
             let state = if server.quorum { "up" } else { "no quorum" };
             rows.push(row([&server.name, "", state, ""]));
             rows.extend(server.real_servers.iter().map(|real| {
-                let state = if real.up { "up" } else { "down" };
-                row(["", &real.name, state, &real.weight.to_string()])
+                let mut state = String::from(if real.up { "up" } else { "down" });
+                if !real.checks_not_run.is_empty() {
+                    let kinds = real.checks_not_run.join(", ");
+                    state.push_str(&format!(" ({kinds} not run)"));
+                }
+                row(["", &real.name, &state, &real.weight.to_string()])
             }));
         }
         text.push('\n');

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The lines of `virtual_ipaddress` and `static_ipaddress`.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv4Addr};
 
 use lb_vrrp::AddressFlag;
@@ -44,15 +46,19 @@ pub(super) fn addresses(
     into: &mut Vec<At<VirtualAddress>>,
 ) {
     context.only_block(block);
+    let known = into.iter().map(|at| (at.value.address, at.span));
+    let mut known: HashMap<IpAddr, Span> = known.collect();
     for line in context.lines(block) {
         context.no_block(line);
         let Some((address, _)) = address(context, line, Groups::Virtual) else {
             continue;
         };
-        let mut others = into.iter();
-        match others.find(|first| first.value.address == address.value.address) {
-            Some(first) => given_twice(context, &address, first.span),
-            None => into.push(address),
+        match known.entry(address.value.address) {
+            Entry::Occupied(first) => given_twice(context, &address, *first.get()),
+            Entry::Vacant(place) => {
+                place.insert(address.span);
+                into.push(address);
+            }
         }
     }
 }
@@ -65,6 +71,9 @@ pub(super) fn static_addresses(
     into: &mut Vec<At<StaticItem<VirtualAddress>>>,
 ) {
     context.only_block(block);
+    let place = |entry: &VirtualAddress| (entry.address, entry.interface.clone());
+    let known = into.iter().map(|at| (place(&at.value.item), at.span));
+    let mut known: HashMap<_, Span> = known.collect();
     for line in context.lines(block) {
         context.no_block(line);
         let Some((mut address, group)) = address(context, line, groups) else {
@@ -77,12 +86,14 @@ pub(super) fn static_addresses(
         }
         let own = &mut address.value.interface;
         own.get_or_insert_with(|| interface.to_owned());
-        let place = |entry: &VirtualAddress| (entry.address, entry.interface.clone());
-        let mut others = into.iter();
-        let first = others.find(|first| place(&first.value.item) == place(&address.value));
-        if let Some(first) = first {
-            given_twice(context, &address, first.span);
-            continue;
+        match known.entry(place(&address.value)) {
+            Entry::Occupied(first) => {
+                given_twice(context, &address, *first.get());
+                continue;
+            }
+            Entry::Vacant(place) => {
+                place.insert(address.span);
+            }
         }
         let mut item = StaticItem::from(address.value);
         if group.is_some() && !item.item.tracked {

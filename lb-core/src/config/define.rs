@@ -4,7 +4,7 @@
 //! A value is put in as it was written; references in it are resolved by the next pass over the line, so
 //! that a later definition of an inner name holds.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::diagnostic::Diagnostic;
@@ -20,6 +20,8 @@ pub(super) enum Value {
     Lines(Rc<[Span]>),
     /// The text of a variable, and the place that sets it.
     Text(String, Span),
+    /// Nothing: the definition refers to itself, which has been reported.
+    Circular,
 }
 
 /// The names that are always defined.
@@ -158,7 +160,7 @@ impl Definitions {
                         );
                         if remarks.len() < Self::MOST_REMARKS {
                             let finding = Diagnostic::warning(place, message);
-                            remarks.push(finding.label("used as it stands"));
+                            remarks.push(finding.label("used as it stands").silent());
                         }
                         from = end;
                         continue;
@@ -172,6 +174,10 @@ impl Definitions {
                     }
                     let first = lines.first().copied().unwrap_or(Span::START);
                     (sources.text(first).into(), Some(sources.origin(first)))
+                }
+                Some(Value::Circular) => {
+                    from = end;
+                    continue;
                 }
                 None => match predefined.value(&reference, place, &mut warnings) {
                     Some(value) => (std::borrow::Cow::Owned(value), None),
@@ -227,6 +233,7 @@ impl Definitions {
             let value = match self.values.get(reference.name) {
                 Some(Value::Text(text, _)) => text.clone(),
                 Some(Value::Lines(lines)) => sources.text(*lines.first()?).to_owned(),
+                Some(Value::Circular) => continue,
                 None => match predefined.value(&reference, Span::START, &mut Vec::new()) {
                     Some(value) => value,
                     None => continue,
@@ -246,7 +253,7 @@ impl Definitions {
         self.values.get(name)?;
         let place = Span::new(dollar.start, dollar.end + offset(name.len()));
         let finding = Diagnostic::warning(place, format!("`${name}` is not replaced here"));
-        Some(finding.suggest(Some(format!("${{{name}}}"))))
+        Some(finding.silent().suggest(Some(format!("${{{name}}}"))))
     }
 
     /// Reports a reference without a definition. Inside quotes it is the affair of a script.
@@ -263,14 +270,25 @@ impl Definitions {
         let known = few.map(String::as_str);
         let suggestion = nearest(name, known).map(|name| format!("${name}"))?;
         let finding = Diagnostic::warning(place, format!("`{name}` is not defined"));
-        Some(finding.label("used as it stands").suggest(Some(suggestion)))
+        Some(
+            finding
+                .silent()
+                .label("used as it stands")
+                .suggest(Some(suggestion)),
+        )
     }
 
-    /// The names of a circle of definitions that begins in this text.
-    pub(super) fn circle(&self, sources: &Sources, text: &str) -> Option<String> {
-        let mut visited = Vec::new();
+    /// Finds a circle of definitions that begins in this text, and removes their values. Returns their
+    /// names.
+    pub(super) fn remove_circle(&mut self, sources: &Sources, text: &str) -> Option<String> {
+        let mut visited = HashSet::new();
         let mut chain = Vec::new();
-        self.walk(sources, text, &mut chain, &mut visited)
+        let names = self.walk(sources, text, &mut chain, &mut visited)?;
+        for name in &names {
+            self.values.insert(name.clone(), Value::Circular);
+        }
+        let names: Vec<String> = names.iter().map(|name| format!("${name}")).collect();
+        Some(names.join(" → "))
     }
 
     fn walk<'a>(
@@ -278,8 +296,8 @@ impl Definitions {
         sources: &'a Sources,
         text: &'a str,
         chain: &mut Vec<&'a str>,
-        visited: &mut Vec<&'a str>,
-    ) -> Option<String> {
+        visited: &mut HashSet<&'a str>,
+    ) -> Option<Vec<String>> {
         const DEEPEST: usize = 64;
         for (at, _) in text.match_indices('$') {
             let Some(reference) = text.get(at..).and_then(Reference::read) else {
@@ -288,20 +306,18 @@ impl Definitions {
             let name = reference.name;
             if let Some(first) = chain.iter().position(|known| *known == name) {
                 let names = chain.iter().skip(first).chain([&name]);
-                let names: Vec<String> = names.map(|name| format!("${name}")).collect();
-                return Some(names.join(" → "));
+                return Some(names.map(|name| (*name).to_owned()).collect());
             }
-            if visited.contains(&name) || chain.len() >= DEEPEST {
+            if chain.len() >= DEEPEST || !visited.insert(name) {
                 continue;
             }
-            visited.push(name);
             chain.push(name);
             let circle = match self.values.get(name) {
                 Some(Value::Lines(lines)) => lines
                     .iter()
                     .find_map(|line| self.walk(sources, sources.text(*line), chain, visited)),
                 Some(Value::Text(text, _)) => self.walk(sources, text, chain, visited),
-                None => None,
+                Some(Value::Circular) | None => None,
             };
             if circle.is_some() {
                 return circle;
@@ -344,7 +360,8 @@ impl Predefined {
                 let name = arguments.next()?;
                 std::env::var(name).unwrap_or_else(|_| {
                     let message = format!("the environment has no `{name}`");
-                    warnings.push(Diagnostic::warning(place, message).label("taken as empty"));
+                    let finding = Diagnostic::warning(place, message);
+                    warnings.push(finding.label("taken as empty").silent());
                     String::new()
                 })
             }

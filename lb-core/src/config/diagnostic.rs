@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
+use std::ops::Range;
 use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
@@ -42,6 +43,8 @@ pub(super) enum KeepalivedReport {
     Reported,
     /// It ends: a keyword has no argument.
     Argument,
+    /// It ends: a file that has to be there is not.
+    NoConfiguration,
 }
 
 /// A remark about a finding.
@@ -81,7 +84,7 @@ impl Diagnostic {
     pub(super) fn new(severity: Severity, span: Span, message: impl Into<String>) -> Self {
         Self {
             severity,
-            message: message.into(),
+            message: shortened(message.into()),
             span,
             label: None,
             suggestion: None,
@@ -101,7 +104,7 @@ impl Diagnostic {
     }
 
     pub(super) fn label(mut self, label: impl Into<String>) -> Self {
-        self.label = Some(label.into());
+        self.label = Some(shortened(label.into()));
         self
     }
 
@@ -112,7 +115,7 @@ impl Diagnostic {
 
     pub(super) fn note(mut self, message: impl Into<String>) -> Self {
         self.notes.push(Note {
-            message: message.into(),
+            message: shortened(message.into()),
             span: None,
         });
         self
@@ -120,7 +123,7 @@ impl Diagnostic {
 
     pub(super) fn note_at(mut self, span: Span, message: impl Into<String>) -> Self {
         self.notes.push(Note {
-            message: message.into(),
+            message: shortened(message.into()),
             span: Some(span),
         });
         self
@@ -210,12 +213,14 @@ impl Diagnostics {
     /// let parsed = config::parse("global_defs {\n lvs_idd x\n}\n", "lb.conf", &Registry::builtin());
     /// assert_eq!(parsed.diagnostics().keepalived_status(), 5);
     /// ```
+    #[must_use]
     pub fn keepalived_status(&self) -> u8 {
         match self.items.iter().map(|item| item.report).max() {
             None | Some(KeepalivedReport::Silent) => 0,
             Some(KeepalivedReport::Argument) => 2,
             Some(KeepalivedReport::Unreadable) => 4,
             Some(KeepalivedReport::Reported) => 5,
+            Some(KeepalivedReport::NoConfiguration) => 6,
         }
     }
 
@@ -337,6 +342,7 @@ impl Diagnostics {
         let place = file.range(span);
         let line = file.line_of(place.start);
         let range = file.line_range(line);
+        let range = window(&file.text, range, &place);
         let text = file.text.get(range.clone())?;
         let start = place.start.clamp(range.start, range.end) - range.start;
         let end = place.end.clamp(range.start + start, range.end) - range.start;
@@ -374,6 +380,41 @@ impl<'a> IntoIterator for &'a Diagnostics {
     fn into_iter(self) -> Self::IntoIter {
         self.items.iter()
     }
+}
+
+/// The part of a long line that is shown: what is before and after a place, and the place itself, up to a
+/// limit each. The cost of a finding does not grow with its line.
+fn window(text: &str, line: Range<usize>, place: &Range<usize>) -> Range<usize> {
+    const AROUND: usize = 120;
+    if line.len() <= 4 * AROUND {
+        return line;
+    }
+    let start = place.start.saturating_sub(AROUND);
+    let start = before_char(text, start.clamp(line.start, line.end));
+    let end = place.end.min(place.start + AROUND) + AROUND;
+    start..before_char(text, end.clamp(start, line.end))
+}
+
+/// The last place at or before `at` where a character begins.
+fn before_char(text: &str, mut at: usize) -> usize {
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+/// A message of a length that a person reads: the words of a file in it may be of any length.
+fn shortened(mut message: String) -> String {
+    const LONGEST: usize = 1024;
+    const END: usize = 256;
+    if message.len() <= LONGEST {
+        return message;
+    }
+    let from = before_char(&message, LONGEST - END);
+    let to = before_char(&message, message.len() - END);
+    message.replace_range(from..to, " … ");
+    message.shrink_to_fit();
+    message
 }
 
 /// Words of the file come back in messages: control characters must not reach a terminal or a log.

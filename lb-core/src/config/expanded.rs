@@ -90,9 +90,16 @@ impl Expanded {
     /// The most that is expanded, in bytes: references inside references grow without end.
     const MOST: usize = 1 << 26;
 
-    /// Adds a line and returns its addresses. None: there is too much already.
-    pub(super) fn push(&mut self, line: Composer) -> Option<Span> {
-        if self.text.len() + line.text.len() > Self::MOST {
+    /// The most pieces, beside one for so many bytes of the files.
+    const MOST_PIECES: usize = 1 << 20;
+    const BYTES_OF_PIECE: usize = 8;
+
+    /// Adds a line and returns its addresses. None: there is too much already for files of this size.
+    pub(super) fn push(&mut self, line: Composer, files: usize) -> Option<Span> {
+        let pieces = Self::MOST_PIECES + files / Self::BYTES_OF_PIECE;
+        if self.text.len() + line.text.len() > Self::MOST
+            || self.pieces.len() + line.pieces.len() > pieces
+        {
             return None;
         }
         let base = offset(self.text.len());
@@ -119,10 +126,6 @@ impl Expanded {
                 self.pieces.pop();
             }
         }
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        self.text.len()
     }
 
     pub(super) fn text(&self, span: Span) -> &str {

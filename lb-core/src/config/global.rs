@@ -12,6 +12,7 @@ use super::keyword::{GLOBAL, read_line};
 use super::keywords::{Level, nearest};
 use super::line::{At, Context};
 use super::notify::FifosConfig;
+use super::runtime::RuntimeConfig;
 use super::tree::NodeId;
 use super::vrrp::VrrpConfig;
 
@@ -46,6 +47,7 @@ pub(super) struct GlobalConfig {
     pub(super) iproute_usr: Option<At<String>>,
     pub(super) announcements: AnnouncementConfig,
     pub(super) vrrp: VrrpConfig,
+    pub(super) runtime: RuntimeConfig,
     /// The blocks `garp_group`, which stand beside `global_defs`.
     pub(super) garp_groups: Vec<At<PacingGroup>>,
     pub(super) lower_prio_no_advert: Option<At<bool>>,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Every keyword of keepalived 2.4.3 and the blocks in which it is valid.
 //!
-//! A keyword that is known and not supported gets a warning; one that is not known is an error.
+//! A keyword that is known elsewhere gets a note of its place; one that is not known is an error.
 //! The names are those of the tables of [`Keyword`]s.
 
 use super::keyword::{
@@ -72,7 +72,7 @@ impl Level {
             (Self::GarpGroup, "interfaces") => Self::Words,
             (Self::Root, "interface_up_down_delays" | "linkbeat_interfaces") => Self::Words,
             (Self::Root, "virtual_server") => Self::VirtualServer,
-            (Self::Root, "SSL" | "bfd_instance") => Self::Opaque,
+            (Self::Root, "SSL" | "bfd_instance") => Self::Words,
             (Self::Root, "virtual_server_group") => Self::Words,
             (Self::Root, "static_ipaddress" | "static_routes" | "static_rules") => Self::Words,
             (Self::Root, "track_group") => Self::TrackGroup,

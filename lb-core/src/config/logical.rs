@@ -33,7 +33,7 @@ pub(super) enum Frame {
 }
 
 /// The most lines that definitions and sequences give.
-const MOST_LINES: usize = 1 << 20;
+const MOST_LINES: usize = 1 << 19;
 /// The most references inside references.
 const MOST_PASSES: usize = 64;
 /// The most definitions of several lines and sequences inside each other.
@@ -114,7 +114,7 @@ impl Reader<'_> {
 
     /// Keeps an expanded line. None, with a finding, if there is no room.
     fn expanded(&mut self, composer: Composer, place: Span) -> Option<Span> {
-        let line = self.sources.expanded.push(composer);
+        let line = self.sources.push_expanded(composer);
         if line.is_none() && !self.full {
             self.full = true;
             self.findings.push(
@@ -242,7 +242,9 @@ impl Reader<'_> {
                         continue;
                     }
                     Substitution::Replaced(..) | Substitution::TooLong => {
-                        self.report_endless(place, rest, "the line is used as it stands");
+                        let origin = if passes > 0 { unexpanded } else { place };
+                        let written = self.sources.text(origin).to_owned();
+                        self.report_endless(origin, &written, "the line is used as it stands");
                         if passes > 0 {
                             line = unexpanded;
                             text = self.sources.text(line).to_owned();
@@ -310,9 +312,8 @@ impl Reader<'_> {
         if self.frames.len() < MOST_FRAMES {
             self.frames.push(frame);
         } else {
-            self.frames.clear();
-            let message = format!("more than {MOST_FRAMES} sequences inside each other");
-            self.report([Diagnostic::error(place, message)]);
+            let text = self.sources.text(place).to_owned();
+            self.report_endless(place, &text, "its further lines are skipped");
         }
     }
 
@@ -372,8 +373,12 @@ impl Reader<'_> {
     /// Reports references that lead to themselves, or to too much.
     fn report_endless(&mut self, place: Span, text: &str, consequence: &str) {
         self.frames.clear();
-        let finding = match self.definitions.circle(&self.sources, text) {
+        let finding = match self.definitions.remove_circle(&self.sources, text) {
             Some(chain) => Diagnostic::error(place, "a definition refers to itself").note(chain),
+            None if self.sources.text(place).starts_with('~') => {
+                let message = format!("more than {MOST_FRAMES} sequences inside each other");
+                Diagnostic::error(place, message)
+            }
             None => Diagnostic::error(place, "definitions make this line too long"),
         };
         self.report([finding.note(consequence)]);
@@ -382,6 +387,7 @@ impl Reader<'_> {
     fn report_continuation(&mut self, backslash: Span) {
         self.report([
             Diagnostic::warning(backslash, "this backslash is part of the last word")
+                .silent()
                 .note("only the value of a definition continues on the next line"),
         ]);
     }

@@ -74,10 +74,12 @@ mod method;
 mod notify;
 mod options;
 mod pattern;
+mod pending;
 mod read;
 mod real;
 mod resolve;
 mod routing;
+mod runtime;
 mod scheduling;
 mod sequence;
 mod server;
@@ -100,7 +102,7 @@ use lb_check::Registry;
 
 use crate::model::Model;
 
-pub use keyword::KeywordHelp;
+pub use keyword::{KeywordEffect, KeywordHelp};
 
 pub use diagnostic::{Diagnostic, Diagnostics, Note, Severity};
 pub use options::ReadOptions;
@@ -135,6 +137,7 @@ impl Parsed {
     /// The exit status of `keepalived -t` for this text: that of the
     /// [findings](Diagnostics::keepalived_status), and at least 6 if scripts would run although
     /// `enable_script_security` is missing.
+    #[must_use]
     pub fn keepalived_status(&self) -> u8 {
         let status = self.diagnostics.keepalived_status();
         match status {
@@ -144,8 +147,16 @@ impl Parsed {
     }
 
     /// Whether scripts would run although `enable_script_security` is missing.
+    #[must_use]
     pub fn runs_insecure_scripts(&self) -> bool {
         self.model.runs_scripts() && !self.model.global.scripts.security
+    }
+
+    /// The interfaces that a text names and that do not exist, unless `dynamic_interfaces` lets them appear
+    /// later.
+    pub fn missing_interfaces(&self, exists: impl Fn(&str) -> bool) -> Vec<&str> {
+        let names = self.interfaces.iter().map(|named| named.value.as_str());
+        names.filter(|name| !exists(name)).collect()
     }
 
     /// Reports the interfaces that a text names and that do not exist, unless `dynamic_interfaces` lets
@@ -213,11 +224,13 @@ impl std::error::Error for Diagnostics {}
 ///
 /// `registry` holds the checks that a `real_server` may have: [`Registry::builtin`], and whatever a program
 /// adds to it.
+#[must_use]
 pub fn parse(text: &str, file_name: &str, registry: &Registry) -> Parsed {
     parse_with(text, file_name, registry, &ReadOptions::new())
 }
 
 /// Reads a text as [`parse`] does, with options.
+#[must_use]
 pub fn parse_with(
     text: &str,
     file_name: &str,
@@ -237,11 +250,13 @@ pub fn parse_with(
 
 /// Reads a file and what it includes. A file that cannot be read, is executable or is no regular file is
 /// a finding like any other, and gives no model in any mode.
+#[must_use]
 pub fn load(path: impl AsRef<Path>, registry: &Registry) -> Parsed {
     load_with(path, registry, &ReadOptions::new())
 }
 
 /// Reads a file as [`load`] does, with options.
+#[must_use]
 pub fn load_with(path: impl AsRef<Path>, registry: &Registry, options: &ReadOptions) -> Parsed {
     let main = include::read(path.as_ref());
     run(main, &mut FileSystem, registry, options)
@@ -291,7 +306,10 @@ fn run(
     };
     let login = std::env::var("LOGNAME").or_else(|_| std::env::var("USER"));
     let login = login.unwrap_or_else(|_| "root".to_owned());
-    let (model, interfaces) = resolve::resolve(&mut context, &host, &login);
+    let (model, mut interfaces) = resolve::resolve(&mut context, &host, &login);
+    for interface in &mut interfaces {
+        interface.span = sources.origin(interface.span);
+    }
     let items = context.findings.into_items();
     let items = items
         .into_iter()

@@ -22,6 +22,7 @@ pub struct ReadOptions {
 
 impl ReadOptions {
     /// The options of keepalived without arguments.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }

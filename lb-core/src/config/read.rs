@@ -261,7 +261,9 @@ fn explain(fault: Fault, span: Span) -> Diagnostic {
         Fault::Lookalike(c) => {
             let name = lookalike_name(c).unwrap_or_default();
             let message = format!("{name} (U+{:04X}) in a word", u32::from(c));
-            Diagnostic::warning(span, message).note("only ASCII blanks, quotes and dashes count")
+            Diagnostic::warning(span, message)
+                .note("only ASCII blanks, quotes and dashes count")
+                .silent()
         }
     }
 }

@@ -5,12 +5,14 @@ use std::net::Ipv4Addr;
 
 use lb_ipvs::ForwardingMethod;
 
-use super::Diagnostic;
+use crate::model::PendingCheck;
+
 use super::keyword::{REAL_SERVER, read_line};
 use super::keywords::Level;
 use super::line::{At, Context};
 use super::method::CheckDefaults;
 use super::notify::ServerNotifyConfig;
+use super::pending;
 use super::server::{Endpoint, endpoint_words};
 use super::source::Span;
 use super::tree::NodeId;
@@ -33,6 +35,8 @@ pub(super) struct RealServerConfig {
     pub(super) defaults: CheckDefaults,
     /// The blocks of its checks: they are read when all of their defaults are known.
     pub(super) checks: Vec<NodeId>,
+    /// Checks that do not run.
+    pub(super) pending: Vec<PendingCheck>,
 }
 
 impl RealServerConfig {
@@ -57,6 +61,7 @@ impl RealServerConfig {
             virtualhost: None,
             defaults: CheckDefaults::default(),
             checks: Vec::new(),
+            pending: Vec::new(),
         };
         for line in context.lines(block) {
             server.line(context, line);
@@ -65,7 +70,7 @@ impl RealServerConfig {
     }
 
     fn line(&mut self, context: &mut Context<'_>, line: NodeId) {
-        let (keyword, span) = context.keyword(line);
+        let (keyword, _) = context.keyword(line);
         match keyword {
             _ if read_line(REAL_SERVER, self, context, line) => {}
             _ if context.registry.get(keyword).is_some() => {
@@ -73,14 +78,7 @@ impl RealServerConfig {
                 self.checks.push(line);
             }
             _ if Level::RealServer.block(keyword).is_some() => {
-                let message =
-                    format!("`{keyword}` is a known keepalived check and is not supported yet");
-                context.findings.push(
-                    Diagnostic::warning(span, message)
-                        .label("ignored")
-                        .silent()
-                        .note("the real server is treated as if this check always passed"),
-                );
+                self.pending.push(pending::check(context, line));
             }
             _ => context.unknown(Level::RealServer, line),
         }

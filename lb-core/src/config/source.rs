@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use super::diagnostic::Diagnostic;
-use super::expanded::Expanded;
+use super::expanded::{Composer, Expanded};
 
 /// A range of bytes in the texts of a [`Sources`].
 ///
@@ -168,10 +168,15 @@ impl Sources {
         (span.start < Self::EXPANDED).then_some(file)
     }
 
-    /// The size of all texts, those of expanded lines included.
+    /// The size of all files.
     pub(super) fn bytes(&self) -> usize {
-        let files = self.files.last().map_or(0, |last| last.span().end);
-        files as usize + self.expanded.bytes()
+        self.files.last().map_or(0, |last| last.span().end as usize)
+    }
+
+    /// Keeps a line that is in no file; see [`Expanded::push`].
+    pub(super) fn push_expanded(&mut self, line: Composer) -> Option<Span> {
+        let files = self.bytes();
+        self.expanded.push(line, files)
     }
 
     /// The files alone, once no place is in an expanded line any more.
@@ -204,6 +209,7 @@ impl Sources {
     }
 
     /// The bytes of a range in its own file.
+    #[must_use]
     pub fn range(&self, span: Span) -> std::ops::Range<usize> {
         self.get(span).map_or(0..0, |file| file.range(span))
     }

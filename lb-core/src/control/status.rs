@@ -302,4 +302,7 @@ pub struct RealServerStatus {
     pub up: bool,
     /// Weight as configured, 0 to 2147483647.
     pub weight: u32,
+    /// Kinds of its checks that this version does not run; left out if all run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks_not_run: Vec<String>,
 }

@@ -72,7 +72,7 @@ impl Signals {
 
     /// Takes over the signals of this process and turns them into commands.
     ///
-    /// A signal that this process inherited as ignored has no effect on it, but programs that it starts
+    /// A signal that was ignored when this process was started has no effect on it, but programs that it starts
     /// get the default again.
     ///
     /// # Errors
@@ -83,7 +83,7 @@ impl Signals {
     pub fn listen(self) -> io::Result<mpsc::Receiver<Command>> {
         // Signals that arrive faster than they are served are merged, as pending signals are.
         let (sender, receiver) = mpsc::channel(8);
-        for number in inherited_as_ignored() {
+        for number in ignored_at_start() {
             // The handler stays installed, without an effect.
             drop(signal(SignalKind::from_raw(number))?);
         }
@@ -145,7 +145,7 @@ fn real_time() -> RangeInclusive<i32> {
 
 /// Signals that were ignored when this process was started, as a shell does for jobs in the background.
 /// `SIGPIPE` is none of them: the standard library ignores it itself, and restores it for programs.
-fn inherited_as_ignored() -> Vec<i32> {
+fn ignored_at_start() -> Vec<i32> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     ignored(&status)
         .filter(|number| {

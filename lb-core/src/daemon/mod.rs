@@ -48,6 +48,7 @@ mod status;
 mod stop;
 mod stop_delay;
 mod supervise;
+mod table_settings;
 mod vrrp;
 mod vrrp_log;
 

@@ -89,6 +89,10 @@ impl Running {
         {
             tokio::spawn(old.shutdown(LAST_MAILS));
         }
+        if self.parts.plane.is_some() {
+            let timeouts = model.global.ipvs.timeouts;
+            self.parts.table_settings.set_timeouts(timeouts).await;
+        }
         if let Some(notifier) = &self.parts.notifier {
             notifier.set_fifos(model.global.fifos.clone()).await;
         }

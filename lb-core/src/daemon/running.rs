@@ -30,6 +30,7 @@ use super::notify::Notifier;
 use super::plane::{Done, Job, Plane};
 use super::report::LoggedFailures;
 use super::routers::{Routers, next_event};
+use super::table_settings::TableSettings;
 use super::{Command, DaemonOptions, Source, director_log, report, vrrp_log};
 
 /// Time between two services of the background audit.
@@ -54,6 +55,7 @@ pub(super) struct Parts {
     pub(super) lock: ControlLock,
     pub(super) listening: Listening,
     pub(super) serving: JoinHandle<()>,
+    pub(super) table_settings: TableSettings,
 }
 
 /// A running daemon.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use lb_check::Registry;
 
-use crate::config::{self, Diagnostics, Mode};
+use crate::config::{self, Diagnostics, Mode, ReadOptions};
 use crate::model::Model;
 
 /// Where the model comes from.
@@ -23,6 +23,8 @@ pub enum Source {
         mode: Mode,
         /// The checks the configuration may use.
         registry: Arc<Registry>,
+        /// The id of the configuration, and what an `include` insists on.
+        options: ReadOptions,
     },
     /// A model made by the embedding program; a reload changes nothing.
     Model(Box<Model>),
@@ -63,7 +65,17 @@ impl Source {
             path: path.into(),
             mode: Mode::Strict,
             registry: Arc::new(Registry::builtin()),
+            options: ReadOptions::new(),
         }
+    }
+
+    /// Replaces how the file is read.
+    #[must_use]
+    pub fn with_read_options(mut self, read: ReadOptions) -> Self {
+        if let Self::File { options, .. } = &mut self {
+            *options = read;
+        }
+        self
     }
 
     /// Skips what is wrong in the file, as keepalived does.
@@ -103,11 +115,13 @@ impl Source {
                 path,
                 mode,
                 registry,
+                options,
             } => {
                 let mode = if strict { Mode::Strict } else { *mode };
                 let task = {
                     let (path, registry) = (path.clone(), Arc::clone(registry));
-                    move || read(&path, &registry, mode)
+                    let options = options.clone();
+                    move || read(&path, &registry, &options, mode)
                 };
                 // A file of 10 000 virtual servers takes a while: not on the director's thread.
                 tokio::task::spawn_blocking(task)
@@ -118,8 +132,13 @@ impl Source {
     }
 }
 
-fn read(path: &Path, registry: &Registry, mode: Mode) -> Result<Loaded, SourceError> {
-    let (model, diagnostics) = config::load(path, registry).into_parts(mode);
+fn read(
+    path: &Path,
+    registry: &Registry,
+    options: &ReadOptions,
+    mode: Mode,
+) -> Result<Loaded, SourceError> {
+    let (model, diagnostics) = config::load_with(path, registry, options).into_parts(mode);
     let findings = diagnostics
         .iter()
         .map(|finding| diagnostics.line(finding))

@@ -27,6 +27,7 @@ use super::report::{self, LoggedFailures};
 use super::routers::{Routers, States};
 use super::running::{Parts, Running};
 use super::supervise::supervised;
+use super::table_settings::TableSettings;
 use super::{DaemonOptions, Source, privileges, vrrp};
 
 /// Control requests that wait for the director.
@@ -71,9 +72,12 @@ pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Runn
         );
     }
     let objects = model.objects.clone();
+    let ipvs = model.global.ipvs.clone();
     let mut director = Director::restored(model, &claim.known);
     let mut failures = LoggedFailures::default();
+    let mut table_settings = TableSettings::default();
     let plane = if needs_plane {
+        table_settings = TableSettings::start(&ipvs, !claim.is_handover).await;
         let ledger = ledger.take().unwrap_or_else(Ledger::in_memory);
         let mut reconciler = Reconciler::new(IpvsPlane::connect().await?, ledger);
         let report = reconciler.start(director.desired_table()).await?;
@@ -135,6 +139,7 @@ pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Runn
         lock,
         listening,
         serving,
+        table_settings,
     };
     let findings = loaded.findings;
     let mut running = Running::new(source, options, director, findings, parts, failures);

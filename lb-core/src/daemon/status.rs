@@ -42,6 +42,7 @@ impl Running {
                         name: real.name,
                         up: real.up,
                         weight: real.weight,
+                        checks_not_run: real.pending_checks,
                     })
                     .collect(),
             });

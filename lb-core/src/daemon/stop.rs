@@ -36,6 +36,7 @@ impl Parts {
     pub(super) async fn wind_down(
         self,
         table_goes: Option<Instant>,
+        flush: bool,
         failures: &mut LoggedFailures,
     ) -> Left {
         self.serving.abort();
@@ -46,6 +47,9 @@ impl Parts {
                 tokio::time::sleep_until(at).await;
             }
             stop_plane(plane, table_goes.is_none(), failures).await;
+            if table_goes.is_some() {
+                self.table_settings.stop(flush).await;
+            }
         }
         Left {
             mailer: self.mailer,
@@ -96,7 +100,11 @@ impl Running {
         self.drain().await;
         let scripts_end = Instant::now() + LAST_SCRIPTS;
         let table_goes = (!keep).then_some(table_goes);
-        let left = self.parts.wind_down(table_goes, &mut self.failures).await;
+        let flush = self.director.global().ipvs.flush_on_stop;
+        let left = self
+            .parts
+            .wind_down(table_goes, flush, &mut self.failures)
+            .await;
         let mails = async {
             if let Some(mailer) = left.mailer {
                 mailer.shutdown(LAST_MAILS).await;

@@ -79,7 +79,7 @@ use service::ServiceState;
 ///             assert_eq!(desired.destination(server.address), Some(&server));
 ///         }
 ///         Output::CheckAdded { .. } => { /* subscribe to the check */ }
-///         other => println!("{other}"),
+///         other => println!("{other:?}"),
 ///     }
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -147,6 +147,8 @@ pub struct RealServerState {
     pub weight: u32,
     /// Its checks, in the order of the model.
     pub checks: Vec<CheckState>,
+    /// Kinds of its checks that this version does not run.
+    pub pending_checks: Vec<String>,
 }
 
 /// The state of a check, for status.
@@ -313,6 +315,7 @@ impl Director {
     }
 
     /// The service as the data plane shall have it; `None` when it shall have none.
+    #[must_use]
     pub fn desired(&self, key: &ServiceKey) -> Option<TableService> {
         self.service(key).map(|service| service.desired(*key))
     }
@@ -321,6 +324,7 @@ impl Director {
     /// [`Reconciler::services_changed`] for an [`Output::ServiceChanged`].
     ///
     /// [`Reconciler::services_changed`]: crate::dataplane::Reconciler::services_changed
+    #[must_use]
     pub fn desired_change(&self, key: &ServiceKey, part: &Part) -> DesiredChange {
         match (self.service(key), part) {
             (Some(service), Part::Destinations(addresses)) => {

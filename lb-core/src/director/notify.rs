@@ -73,10 +73,12 @@ impl Director {
         let Some(known) = self.groups.iter().find(|known| known.spec.name == group) else {
             return;
         };
-        if let Some(phase) = RouterPhase::from_state(state) {
+        // The driver reports the state of a group that another process passed on, too.
+        let is_new = self.group_states.insert(group.to_owned(), state) != Some(state);
+        let phase = RouterPhase::from_state(state).filter(|_| is_new);
+        if let Some(phase) = phase {
             self.queue.notify(group_notifications(known, phase));
         }
-        self.group_states.insert(group.to_owned(), state);
     }
 
     /// Notifies that the routers are gone that these are not. A router under another name is the same

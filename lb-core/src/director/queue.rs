@@ -17,6 +17,7 @@ pub(super) struct Queue {
     router_id: String,
     /// Whether real servers that are added live are notified.
     notifies_added: bool,
+    no_check_mails: bool,
     /// Whether a FIFO gets the lines of virtual routers, and those of servers.
     has_readers: [bool; 2],
     /// Running checks that have not had a verdict.
@@ -27,6 +28,15 @@ pub(super) struct Queue {
 impl Queue {
     pub(super) fn set_router_id(&mut self, router_id: &str) {
         router_id.clone_into(&mut self.router_id);
+    }
+
+    /// Sets whether a check is mailed only if its real server changes with it.
+    pub(super) const fn set_no_check_mails(&mut self, no_check_mails: bool) {
+        self.no_check_mails = no_check_mails;
+    }
+
+    pub(super) const fn no_check_mails(&self) -> bool {
+        self.no_check_mails
     }
 
     pub(super) fn set_notifications(&mut self, global: &Global) {

@@ -84,6 +84,11 @@ impl RealState {
             name: self.name.clone(),
             up: self.alive,
             weight: self.weight,
+            pending_checks: spec
+                .pending_checks
+                .iter()
+                .map(|check| check.kind.clone())
+                .collect(),
             checks: spec
                 .checks
                 .iter()

@@ -40,6 +40,7 @@ impl Director {
             statics: _,
         } = model;
         self.queue.set_router_id(&global.router_id);
+        self.queue.set_no_check_mails(global.checks.no_check_mails);
         self.queue.set_notifications(&global);
         self.notify_removed(&routers);
         self.keep_roles(&routers);

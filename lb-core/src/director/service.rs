@@ -218,7 +218,9 @@ impl ServiceState {
         if first {
             queue.verdict_is_in();
         }
-        if changed {
+        let up_before = state.alive;
+        let up_now = state.slots.iter().all(|slot| slot.up);
+        if changed && (up_before != up_now || !queue.no_check_mails()) {
             self.mail_check(real, &kind, up, outcome, first, queue);
         }
         self.refresh(real, &reason, first, queue);

@@ -43,14 +43,15 @@ fn write_server(
 ) -> fmt::Result {
     let service = &server.service;
     text.push_str(" ------< Virtual server >------\n");
-    match (service.key.address(), service.key.protocol()) {
-        (Some(address), _) => writeln!(
+    match service.key.address() {
+        _ if server.group.is_some() => writeln!(text, " VS GROUP = {}", state.name)?,
+        Some(address) => writeln!(
             text,
             " VS VIP = {}, VPORT = {}",
             address.ip(),
             address.port()
         )?,
-        (None, _) => writeln!(text, " VS = {}", state.name)?,
+        None => writeln!(text, " VS = {}", state.name)?,
     }
     writeln!(
         text,

@@ -8,7 +8,7 @@ use lb_vrrp::track::{ObjectId, Verdict};
 use lb_vrrp::{Authentication, State};
 
 use super::{MASK, Moment, RouterMoment, item};
-use crate::model::{ObjectSpec, Source};
+use crate::model::{ObjectSpec, RouterEvent, Source};
 
 /// The layout of the document (keepalived's `json_version`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,7 +96,21 @@ fn data(moment: &Moment<'_>, router: &RouterMoment<'_>) -> String {
     data.raw("wantstate", state_number(router.state));
     data.raw("version", config.version().number());
     data.raw("smtp_alert", router.instance.smtp_alert);
-    data.raw("notify_deleted", false);
+    let notify = &router.instance.notify;
+    data.raw("notify_deleted", notify.reports_deletion);
+    for (key, event) in [
+        ("script_backup", RouterEvent::Backup),
+        ("script_master", RouterEvent::Master),
+        ("script_fault", RouterEvent::Fault),
+        ("script_stop", RouterEvent::Stop),
+        ("script_deleted", RouterEvent::Deleted),
+        ("script", RouterEvent::Any),
+        ("script_master_rx_lower_pri", RouterEvent::LosingAdvert),
+    ] {
+        if let Some(script) = notify.scripts.get(&event) {
+            data.text(key, &item::command(&script.argv));
+        }
+    }
     let (advertised, excluded) = item::addresses(router);
     data.list("vips", &advertised);
     data.list("evips", &excluded);

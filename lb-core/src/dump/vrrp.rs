@@ -8,7 +8,9 @@ use lb_vrrp::track::{ObjectId, ProcessPattern, Verdict, Weight};
 use lb_vrrp::{AddressFamily, Authentication, State, Version};
 
 use super::{MASK, Moment, RouterMoment, global_data, item, state_name};
-use crate::model::{FileSource, ObjectSpec, ProcessSource, ScriptSource, Source};
+use crate::model::{
+    FileSource, ObjectSpec, ProcessSource, RouterEvent, RouterNotify, ScriptSource, Source,
+};
 
 /// Selects things of one kind.
 type Filter<T> = fn(&T) -> bool;
@@ -132,6 +134,40 @@ fn write_router(text: &mut String, moment: &Moment<'_>, router: &RouterMoment<'_
         text,
         "   Using smtp notification = {}",
         yes_no(router.instance.smtp_alert)
+    )?;
+    write_notifications(text, &router.instance.notify)
+}
+
+fn write_notifications(text: &mut String, notify: &RouterNotify) -> fmt::Result {
+    let deleted = if notify.reports_deletion {
+        "Deleted"
+    } else {
+        "Fault"
+    };
+    writeln!(text, "   Notify deleted = {deleted}")?;
+    for (name, event) in [
+        ("Backup", RouterEvent::Backup),
+        ("Master", RouterEvent::Master),
+        ("Fault", RouterEvent::Fault),
+        ("Stop", RouterEvent::Stop),
+        ("Deleted", RouterEvent::Deleted),
+        ("Generic", RouterEvent::Any),
+        ("Master rx lower pri", RouterEvent::LosingAdvert),
+    ] {
+        let Some(script) = notify.scripts.get(&event) else {
+            continue;
+        };
+        let command = item::command(&script.argv);
+        write!(text, "   {name} state transition script = {command}")?;
+        if let Some((user, group)) = script.account {
+            write!(text, ", uid:gid {user}:{group}")?;
+        }
+        text.push('\n');
+    }
+    writeln!(
+        text,
+        "   Notify priority changes = {}",
+        notify.priority_changes
     )
 }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use lb_ipvs::SyncDaemon;
 
-use super::{NotifyFifos, VrrpSettings};
+use super::{
+    CheckSettings, IpvsSettings, NotifyFifos, PacketFilterSettings, RuntimeSettings, VrrpSettings,
+};
 
 /// Settings that are for no single object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +29,14 @@ pub struct Global {
     pub scripts: ScriptSettings,
     /// What concerns all virtual routers.
     pub vrrp: VrrpSettings,
+    /// What concerns all checks.
+    pub checks: CheckSettings,
+    /// What concerns the IPVS table as a whole.
+    pub ipvs: IpvsSettings,
+    /// How the program runs.
+    pub runtime: RuntimeSettings,
+    /// Which packet filter serves virtual routers.
+    pub packet_filter: PacketFilterSettings,
 }
 
 impl Global {

@@ -43,8 +43,10 @@ mod builder;
 mod error;
 mod global;
 mod notify;
+mod pending_check;
 mod real_server;
 mod router;
+mod runtime;
 mod service_group;
 mod validate;
 mod virtual_server;
@@ -61,8 +63,13 @@ pub use lb_vrrp::{
     VirtualRule,
 };
 pub use notify::{Fifo, NotifyFifos, NotifyScript, RouterEvent, RouterNotify, ServerNotify};
+pub use pending_check::{CheckSetting, PendingCheck};
 pub use real_server::{CheckSpec, RealServer};
 pub use router::{SyncGroup, VrrpInstance};
+pub use runtime::{
+    CheckSettings, DumpSettings, IpvsNamespace, IpvsSettings, PacketFilterSettings, ProcessNames,
+    ReloadFile, ReloadSettings, RuntimeSettings, StageScript,
+};
 pub use service_group::ServiceGroup;
 pub use virtual_server::VirtualServer;
 pub use vrrp::VrrpSettings;
@@ -89,7 +96,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// Whether it runs programs of the user: scripts that are tracked, or checks.
+    /// Whether it runs programs of the user: scripts that are tracked, checks, or notifications.
+    #[must_use]
     pub fn runs_scripts(&self) -> bool {
         let tracked = |object: &ObjectSpec| matches!(object.source, Source::Script(_));
         let mut checks = self
@@ -97,7 +105,12 @@ impl Model {
             .iter()
             .flat_map(|server| &server.real_servers)
             .flat_map(|real| &real.checks);
-        self.objects.iter().any(tracked) || checks.any(|check| &*check.kind == "MISC_CHECK")
+        let runtime = &self.global.runtime;
+        self.objects.iter().any(tracked)
+            || checks.any(|check| &*check.kind == "MISC_CHECK")
+            || self.has_notify_scripts()
+            || runtime.startup_script.is_some()
+            || runtime.shutdown_script.is_some()
     }
 
     /// Starts an empty model.

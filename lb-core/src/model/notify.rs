@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use super::Model;
+
 /// A program that an event starts, without a shell.
 ///
 /// ```
@@ -176,4 +178,26 @@ pub struct NotifyFifos {
     /// The states of virtual routers and sync groups are written after each reload. keepalived:
     /// `fifo_write_vrrp_states_on_reload`.
     pub states_on_reload: bool,
+}
+
+impl Model {
+    /// Whether an event can start a script, or a script reads a FIFO.
+    #[must_use]
+    pub fn has_notify_scripts(&self) -> bool {
+        let fifos = &self.global.fifos;
+        let mut fifos = [&fifos.all, &fifos.vrrp, &fifos.servers]
+            .into_iter()
+            .flatten();
+        let routers = self.routers.iter().map(|router| &router.notify);
+        let groups = self.groups.iter().map(|group| &group.notify);
+        let mut servers = self.virtual_servers.iter();
+        fifos.any(|fifo| fifo.script.is_some())
+            || routers
+                .chain(groups)
+                .any(|notify| !notify.scripts.is_empty())
+            || servers.any(|server| {
+                let mut real_servers = server.real_servers.iter();
+                server.notify.is_some() || real_servers.any(|real| real.notify.is_some())
+            })
+    }
 }

@@ -14,7 +14,7 @@ use lb_check::{HealthCheck, Policy, Target};
 use lb_check::{HttpGet, Script, TcpCheck, Url};
 use lb_ipvs::{Destination, Protocol};
 
-use super::ServerNotify;
+use super::{PendingCheck, ServerNotify};
 
 /// One IPVS destination and the checks that must all pass for it to take traffic.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +32,8 @@ pub struct RealServer {
     pub notify: Option<Box<ServerNotify>>,
     /// All must pass; without any the real server is always up.
     pub checks: Vec<CheckSpec>,
+    /// Checks that this version does not run; the real server is treated as if they passed.
+    pub pending_checks: Box<[PendingCheck]>,
 }
 
 impl RealServer {
@@ -45,6 +47,7 @@ impl RealServer {
             smtp_alert: true,
             notify: None,
             checks: Vec::new(),
+            pending_checks: Box::default(),
         }
     }
 

@@ -76,6 +76,7 @@ impl VirtualServer {
     /// The service with this key, which has the settings of the first one.
     ///
     /// One-packet scheduling applies to UDP and to marks, a persistence mask to its own family.
+    #[must_use]
     pub fn service_for(&self, key: ServiceKey) -> Service {
         let mut service = self.service.clone();
         service.key = key;
@@ -92,6 +93,7 @@ impl VirtualServer {
     ///
     /// In a group only masquerading keeps the port of the real server; otherwise the port is that of the
     /// service, and 0 with a firewall mark.
+    #[must_use]
     pub fn destination_for(&self, key: ServiceKey, destination: &Destination) -> Destination {
         let mut destination = *destination;
         if self.group.is_some() && destination.forwarding != ForwardingMethod::Masquerade {

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use lb_ipvs::{AddressFamily, Destination, ForwardingMethod, ServiceFlags, ServiceKey};
+use lb_ipvs::{AddressFamily, Destination, ForwardingMethod, Protocol, ServiceFlags};
 use lb_vrrp::spec::{self, GroupSpec, RouterSpec};
 
 use super::error::{ModelError, ModelErrors};
@@ -89,12 +89,12 @@ fn virtual_server(server: &VirtualServer, errors: &mut Vec<ModelError>) {
             errors.push(ModelError::PortZero { key });
         }
     }
-    if let ServiceKey::Address { protocol, .. } = key {
-        if server.service.flags.contains(ServiceFlags::ONE_PACKET)
-            && protocol != lb_ipvs::Protocol::Udp
-        {
-            errors.push(ModelError::OnePacket { key });
-        }
+    if key
+        .protocol()
+        .is_some_and(|protocol| protocol != Protocol::Udp)
+        && server.service.flags.contains(ServiceFlags::ONE_PACKET)
+    {
+        errors.push(ModelError::OnePacket { key });
     }
     let weight = server
         .real_servers

@@ -33,9 +33,10 @@
 //!
 //! # Events and logs
 //!
-//! Everything about routers, sync groups, tracked objects and static items is an [`Event`]; the
-//! program that embeds the driver logs them. The driver itself logs with [`tracing`] only the state
-//! of its own machinery: scheduling, netlink sockets, stale objects of a process that was killed.
+//! Everything that happens to routers, sync groups, tracked objects and static items is an [`Event`];
+//! the program that embeds the driver logs them. The driver itself logs with [`tracing`] how its
+//! own parts work: scheduling, netlink sockets, macvlans, results of scripts, files that cannot be
+//! read, stale objects of a process that was killed.
 //!
 //! # Namespace and privileges
 //!

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The builder of a router's configuration, which validates it.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::HashSet, net::IpAddr, sync::Arc, time::Duration};
 
 use super::{RouterConfig, config::Settings, peers::Peers};
 use crate::{
@@ -285,17 +285,13 @@ impl RouterConfigBuilder {
         {
             return Err(ConfigError::MixedFamilies { first, other });
         }
-        for (at, &address) in self.addresses.iter().enumerate() {
+        let mut known = HashSet::with_capacity(self.addresses.len());
+        for &address in &self.addresses {
             let broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
             if address.is_multicast() || address.is_unspecified() || broadcast {
                 return Err(ConfigError::VirtualAddress { address });
             }
-            if self
-                .addresses
-                .iter()
-                .take(at)
-                .any(|earlier| *earlier == address)
-            {
+            if !known.insert(address) {
                 return Err(ConfigError::AddressTwice { address });
             }
         }

@@ -5,6 +5,7 @@
 mod common;
 mod groups;
 mod holdings;
+mod language;
 mod links;
 mod mails;
 mod notify;

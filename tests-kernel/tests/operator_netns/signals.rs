@@ -231,8 +231,8 @@ fn files_and_pid_files_are_those_of_keepalived() -> TestResult {
         "adver_int",
         "version",
     ] {
-        let of = |document: &Value| document[0]["data"][field].clone();
-        assert_eq!(of(&ours.4), of(&theirs.4), "{field}");
+        let value = |document: &Value| document[0]["data"][field].clone();
+        assert_eq!(value(&ours.4), value(&theirs.4), "{field}");
     }
     Ok(())
 }

@@ -151,7 +151,7 @@ fn runtime() -> Result<Runtime, Failure> {
 }
 
 fn source(file: PathBuf, options: &RunOptions) -> Source {
-    let source = Source::file(file);
+    let source = Source::file(file).with_read_options(options.reading.clone());
     if options.lenient {
         source.lenient()
     } else {

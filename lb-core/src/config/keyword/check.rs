@@ -124,7 +124,12 @@ pub(in crate::config) const HTTP: &[Check] = &[
         "Has no effect without TLS.",
         Value::Elsewhere("a name"),
     ),
-    Check::not_yet("tls_compliant", 3),
+    Check::new(
+        "tls_compliant",
+        "Ends TLS connections with close_notify.",
+        Value::Elsewhere("[on|off]"),
+    )
+    .later(),
 ];
 
 pub(in crate::config) const URL: &[Check] = &[
@@ -150,13 +155,48 @@ pub(in crate::config) const URL: &[Check] = &[
         Value::Elsewhere("a host name"),
     )
     .default("that of the check"),
-    Check::not_yet("regex", 3),
-    Check::not_yet("regex_max_offset", 3),
-    Check::not_yet("regex_min_offset", 3),
-    Check::not_yet("regex_no_match", 3),
-    Check::not_yet("regex_options", 3),
-    Check::not_yet("regex_stack", 3),
-    Check::not_yet("tls_compliant", 3),
+    Check::new(
+        "regex",
+        "Sets a regular expression that the page must match.",
+        Value::Elsewhere("REGEX"),
+    )
+    .later(),
+    Check::new(
+        "regex_max_offset",
+        "Sets where the last match may begin.",
+        Value::Elsewhere("BYTES"),
+    )
+    .later(),
+    Check::new(
+        "regex_min_offset",
+        "Sets where the first match may begin.",
+        Value::Elsewhere("BYTES"),
+    )
+    .later(),
+    Check::new(
+        "regex_no_match",
+        "Has the page not match.",
+        Value::Elsewhere(""),
+    )
+    .later(),
+    Check::new(
+        "regex_options",
+        "Sets options of the regular expression.",
+        Value::Elsewhere("OPTION …"),
+    )
+    .later(),
+    Check::new(
+        "regex_stack",
+        "Sets the stack of the regular expression.",
+        Value::Elsewhere("BYTES BYTES"),
+    )
+    .later(),
+    Check::new(
+        "tls_compliant",
+        "Ends TLS connections with close_notify.",
+        Value::Elsewhere("[on|off]"),
+    )
+    .later(),
 ];
 
 /// Keywords of other checks, beside the common ones.
@@ -183,14 +223,64 @@ pub(in crate::config) const OTHER: &[Check] = &[
         Value::Elsewhere("USER [GROUP]"),
     )
     .default("script_user"),
-    Check::not_yet("helo_name", 3),
-    Check::not_yet("host", 3),
-    Check::not_yet("max_reply_length", 3),
-    Check::not_yet("min_reply_length", 3),
-    Check::not_yet("name", 3),
-    Check::not_yet("payload", 3),
-    Check::not_yet("require_reply", 3),
-    Check::not_yet("track_file", 3),
-    Check::not_yet("type", 3),
-    Check::not_yet("weight", 3),
+    Check::new(
+        "helo_name",
+        "Sets the name in the greeting of SMTP_CHECK.",
+        Value::Elsewhere("NAME"),
+    )
+    .later(),
+    Check::new(
+        "host",
+        "Sets another target of SMTP_CHECK.",
+        Value::Elsewhere("{ … }"),
+    )
+    .later(),
+    Check::new(
+        "max_reply_length",
+        "Sets the longest reply of UDP_CHECK.",
+        Value::Elsewhere("NUMBER, 0 to 65535"),
+    )
+    .later(),
+    Check::new(
+        "min_reply_length",
+        "Sets the shortest reply of UDP_CHECK.",
+        Value::Elsewhere("NUMBER, 0 to 65535"),
+    )
+    .later(),
+    Check::new(
+        "name",
+        "Sets the name that DNS_CHECK asks for, or the session of BFD_CHECK.",
+        Value::Elsewhere("NAME"),
+    )
+    .later(),
+    Check::new(
+        "payload",
+        "Sets what UDP_CHECK sends.",
+        Value::Elsewhere("HEXADECIMAL DIGITS"),
+    )
+    .later(),
+    Check::new(
+        "require_reply",
+        "Has UDP_CHECK fail without a reply.",
+        Value::Elsewhere("[HEXADECIMAL DIGITS|X]"),
+    )
+    .later(),
+    Check::new(
+        "track_file",
+        "Sets the file of FILE_CHECK.",
+        Value::Elsewhere("NAME"),
+    )
+    .later(),
+    Check::new(
+        "type",
+        "Sets the type of record that DNS_CHECK asks for.",
+        Value::Elsewhere("TYPE"),
+    )
+    .later(),
+    Check::new(
+        "weight",
+        "Sets the factor of the number in the file of FILE_CHECK.",
+        Value::Elsewhere("NUMBER [reverse|noreverse]"),
+    )
+    .later(),
 ];

@@ -11,6 +11,7 @@ use crate::config::announcements::{extra, repeat};
 use crate::config::buffers::{LARGEST, policy};
 use crate::config::global::{GlobalConfig, prefix};
 use crate::config::notify::{COMMAND, script};
+use crate::config::runtime::{obsolete, process_name, skip_words, stage_script};
 use crate::config::scheduling::{nice, no_effect, processors, realtime_limit};
 use crate::config::vrrp::{dynamic_interfaces, group};
 
@@ -476,33 +477,519 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
         Value::Boolean(|global| &mut global.vrrp.buffers.monitor.force),
     )
     .default("off"),
-    Global::not_yet("bfd_cpu_affinity", 3),
-    Global::not_yet("bfd_no_swap", 3),
-    Global::not_yet("bfd_priority", 3),
-    Global::not_yet("bfd_process_name", 3),
-    Global::not_yet("bfd_rlimit_rtime", 4),
-    Global::not_yet("bfd_rlimit_rttime", 3),
-    Global::not_yet("bfd_rt_priority", 3),
-    Global::not_yet("checker_cpu_affinity", 3),
-    Global::not_yet("checker_no_swap", 2),
-    Global::not_yet("checker_priority", 2),
-    Global::not_yet("checker_process_name", 3),
-    Global::not_yet("checker_rlimit_rtime", 4),
-    Global::not_yet("checker_rlimit_rttime", 3),
-    Global::not_yet("checker_rt_priority", 3),
-    Global::not_yet("config_save_dir", 3),
-    Global::not_yet("data_use_instance", 3),
-    Global::not_yet("dbus_no_interface_name", 3),
-    Global::not_yet("dbus_service_name", 3),
-    Global::not_yet("disable_local_igmp", 3),
-    Global::not_yet("enable_dbus", 2),
-    Global::not_yet("enable_snmp_checker", 2),
-    Global::not_yet("enable_snmp_keepalived", 4),
-    Global::not_yet("enable_snmp_rfc", 2),
-    Global::not_yet("enable_snmp_rfcv2", 3),
-    Global::not_yet("enable_snmp_rfcv3", 3),
-    Global::not_yet("enable_snmp_vrrp", 2),
-    Global::not_yet("enable_traps", 2),
+    Global::new(
+        "lvs_timeouts",
+        "Sets the timeouts of connections at the start; the stop restores them.",
+        Value::Other("[tcp SECONDS] [tcpfin SECONDS] [udp SECONDS]", |global, context, line| {
+            global.runtime.timeouts(context, line);
+        }),
+    )
+    .tier(2),
+    Global::new(
+        "lvs_flush",
+        "Deletes all IPVS services at the start, also those of other programs.",
+        Value::Flag(|global| &mut global.runtime.flush),
+    )
+    .tier(2),
+    Global::new(
+        "lvs_flush_on_stop",
+        "Deletes all IPVS services at the stop; with VS only our own, which is the default.",
+        Value::Other("[VS]", |global, context, line| {
+            global.runtime.flush_on_stop(context, line);
+        }),
+    )
+    .tier(2),
+    Global::new(
+        "lvs_flush_onstop",
+        "Is another name of lvs_flush_on_stop.",
+        Value::Other("[VS]", |global, context, line| {
+            global.runtime.flush_on_stop(context, line);
+        }),
+    )
+    .tier(4),
+    Global::new(
+        "process_names",
+        "Names the parts of the program keepalived_vrrp, keepalived_lvs and keepalived_bfd.",
+        Value::Flag(|global| &mut global.runtime.default_names),
+    )
+    .tier(2)
+    .later(),
+    Global::new(
+        "process_name",
+        "Names the main process.",
+        Value::Other("NAME, 1 to 15 bytes", |global, context, line| {
+            let value = process_name(context, line);
+            context.set(line, &mut global.runtime.main_name, value);
+        }),
+    )
+    .later(),
+    Global::new(
+        "vrrp_process_name",
+        "Names the part with virtual routers.",
+        Value::Other("NAME, 1 to 15 bytes", |global, context, line| {
+            let value = process_name(context, line);
+            context.set(line, &mut global.runtime.vrrp_name, value);
+        }),
+    )
+    .later(),
+    Global::new(
+        "checker_process_name",
+        "Names the part with checks.",
+        Value::Other("NAME, 1 to 15 bytes", |global, context, line| {
+            let value = process_name(context, line);
+            context.set(line, &mut global.runtime.checker_name, value);
+        }),
+    )
+    .later(),
+    Global::new(
+        "lvs_process_name",
+        "Is an older name of checker_process_name.",
+        Value::Other("NAME, 1 to 15 bytes", |global, context, line| {
+            let value = process_name(context, line);
+            context.set(line, &mut global.runtime.checker_name, value);
+        }),
+    )
+    .tier(4)
+    .later(),
+    Global::new(
+        "bfd_process_name",
+        "Names the part with BFD.",
+        Value::Other("NAME, 1 to 15 bytes", |global, context, line| {
+            let value = process_name(context, line);
+            context.set(line, &mut global.runtime.bfd_name, value);
+        }),
+    )
+    .later(),
+    Global::new(
+        "umask",
+        "Sets the mode bits that new files do not get.",
+        Value::Other("NUMBER|IRUSR|…", |global, context, line| {
+            global.runtime.umask(context, line);
+        }),
+    )
+    .default("0177")
+    .later(),
+    Global::new(
+        "random_seed",
+        "Sets the seed of random numbers.",
+        Value::Number(0..=u32::MAX, |global| &mut global.runtime.random_seed),
+    )
+    .default("the time")
+    .later(),
+    Global::new(
+        "reload_time_file",
+        "Names the file with the time of the next reload.",
+        Value::Text("a file", |global| &mut global.runtime.reload_time_file),
+    )
+    .later(),
+    Global::new(
+        "reload_repeat",
+        "Keeps that file after its reload.",
+        Value::Flag(|global| &mut global.runtime.reload_repeat),
+    )
+    .later(),
+    Global::new(
+        "reload_check_config",
+        "Keeps the running configuration if the new one has an error, and logs its findings to a file.",
+        Value::Other("[FILE]", |global, context, line| {
+            global.runtime.reload_check(context, line);
+        }),
+    )
+    .tier(2)
+    .later(),
+    Global::new(
+        "reload_file",
+        "Names a file that exists while the configuration is read.",
+        Value::Other("[FILE]", |global, context, line| {
+            global.runtime.reload_file(context, line);
+        }),
+    )
+    .later(),
+    Global::new(
+        "state_dump_file",
+        "Names the file of state dumps.",
+        Value::Text("a file", |global| &mut global.runtime.state_dump),
+    )
+    .default("in /tmp")
+    .later(),
+    Global::new(
+        "state_dump_file_location",
+        "Is another name of state_dump_file.",
+        Value::Text("a file", |global| &mut global.runtime.state_dump),
+    )
+    .default("in /tmp")
+    .later(),
+    Global::new(
+        "stats_dump_file",
+        "Names the file of counter dumps.",
+        Value::Text("a file", |global| &mut global.runtime.stats_dump),
+    )
+    .default("in /tmp")
+    .later(),
+    Global::new(
+        "stats_dump_file_location",
+        "Is another name of stats_dump_file.",
+        Value::Text("a file", |global| &mut global.runtime.stats_dump),
+    )
+    .default("in /tmp")
+    .later(),
+    Global::new(
+        "json_dump_file",
+        "Names the file of JSON dumps.",
+        Value::Text("a file", |global| &mut global.runtime.json_dump),
+    )
+    .default("in /tmp")
+    .later(),
+    Global::new(
+        "json_dump_file_location",
+        "Is another name of json_dump_file.",
+        Value::Text("a file", |global| &mut global.runtime.json_dump),
+    )
+    .default("in /tmp")
+    .later(),
+    Global::new(
+        "json_version",
+        "Sets the version of JSON dumps.",
+        Value::Number(1..=2, |global| &mut global.runtime.json_version),
+    )
+    .default("1")
+    .later(),
+    Global::new(
+        "data_use_instance",
+        "Puts the instance into the names of dump files.",
+        Value::Boolean(|global| &mut global.runtime.dumps_use_instance),
+    )
+    .default("off")
+    .later(),
+    Global::new(
+        "startup_script",
+        "Runs a script before everything else.",
+        Value::Other("COMMAND [USER [GROUP]]", |global, context, line| {
+            let value = stage_script(context, line);
+            context.set(line, &mut global.runtime.startup, value);
+        }),
+    )
+    .tier(2)
+    .later(),
+    Global::new(
+        "startup_script_timeout",
+        "Limits the time of that script.",
+        Value::WholeSeconds(1..=1000, |global| &mut global.runtime.startup_timeout),
+    )
+    .default("10")
+    .later(),
+    Global::new(
+        "shutdown_script",
+        "Runs a script after everything else.",
+        Value::Other("COMMAND [USER [GROUP]]", |global, context, line| {
+            let value = stage_script(context, line);
+            context.set(line, &mut global.runtime.shutdown, value);
+        }),
+    )
+    .tier(2)
+    .later(),
+    Global::new(
+        "shutdown_script_timeout",
+        "Limits the time of that script.",
+        Value::WholeSeconds(1..=1000, |global| &mut global.runtime.shutdown_timeout),
+    )
+    .default("10")
+    .later(),
+    Global::new(
+        "rs_init_notifies",
+        "Notifies real servers that are live when they are added.",
+        Value::Boolean(|global| &mut global.notifies_added_servers),
+    )
+    .default("off")
+    .tier(2),
+    Global::new(
+        "no_checker_emails",
+        "Mails the result of a check only if it changes the real server.",
+        Value::Boolean(|global| &mut global.runtime.no_check_mails),
+    )
+    .default("off")
+    .tier(2),
+    Global::new(
+        "nftables",
+        "Sets the table of the packet filter.",
+        Value::Other("[TABLE]", |global, context, line| {
+            global.runtime.filter_table(context, line);
+        }),
+    )
+    .default("keepalived")
+    .tier(2)
+    .later(),
+    Global::new(
+        "nftables_priority",
+        "Sets the priority of the chains of the packet filter.",
+        Value::Other("NUMBER", |global, context, line| {
+            global.runtime.filter_priority(context, line);
+        }),
+    )
+    .default("-1")
+    .later(),
+    Global::new(
+        "nftables_counters",
+        "Gives the rules of the packet filter counters.",
+        Value::Flag(|global| &mut global.runtime.filter_counters),
+    )
+    .later(),
+    Global::new(
+        "nftables_ifindex",
+        "Has the rules of the packet filter name interfaces by number.",
+        Value::Flag(|global| &mut global.runtime.filter_interface_index),
+    )
+    .later(),
+    Global::new(
+        "checker_priority",
+        "Sets the nice value of the thread of the checks.",
+        Value::Other("NUMBER, -20 to 19", |global, context, line| {
+            let value = nice(context, line);
+            context.set(line, &mut global.runtime.check_scheduling.nice, value);
+        }),
+    )
+    .tier(2)
+    .later(),
+    Global::new(
+        "checker_rt_priority",
+        "Runs the checks in real time with this priority.",
+        Value::Number(1..=99, |global| {
+            &mut global.runtime.check_scheduling.priority
+        }),
+    )
+    .later(),
+    Global::new(
+        "checker_no_swap",
+        "Locks the memory of the checks.",
+        Value::Flag(|global| &mut global.runtime.check_scheduling.no_swap),
+    )
+    .tier(2)
+    .later(),
+    Global::new(
+        "checker_cpu_affinity",
+        "Sets the processors of the checks.",
+        Value::Other("NUMBER …, 0 to 1023", |global, context, line| {
+            let value = processors(context, line);
+            context.set(
+                line,
+                &mut global.runtime.check_scheduling.processors,
+                value,
+            );
+        }),
+    )
+    .default("all")
+    .later(),
+    Global::new(
+        "checker_rlimit_rttime",
+        "Limits the time that the real-time thread of the checks runs without blocking.",
+        Value::Other(RTTIME, |global, context, line| {
+            let value = realtime_limit(context, line);
+            context.set(line, &mut global.runtime.check_scheduling.limit, value);
+        }),
+    )
+    .later(),
+    Global::new(
+        "checker_rlimit_rtime",
+        "Is an older name of checker_rlimit_rttime.",
+        Value::Other(RTTIME, |global, context, line| {
+            let value = realtime_limit(context, line);
+            context.set(line, &mut global.runtime.check_scheduling.limit, value);
+        }),
+    )
+    .tier(4)
+    .later(),
+    Global::new(
+        "enable_snmp_vrrp",
+        "Has no effect: there is no SNMP agent.",
+        Value::Other("", |global, context, line| {
+            global.runtime.management(context, line);
+        }),
+    )
+    .tier(2),
+    Global::new(
+        "enable_snmp_checker",
+        "Has no effect: there is no SNMP agent.",
+        Value::Other("", |global, context, line| {
+            global.runtime.management(context, line);
+        }),
+    )
+    .tier(2),
+    Global::new(
+        "enable_snmp_rfc",
+        "Has no effect: there is no SNMP agent.",
+        Value::Other("", |global, context, line| {
+            global.runtime.management(context, line);
+        }),
+    )
+    .tier(2),
+    Global::new(
+        "enable_snmp_rfcv2",
+        "Has no effect: there is no SNMP agent.",
+        Value::Other("", |global, context, line| {
+            global.runtime.management(context, line);
+        }),
+    ),
+    Global::new(
+        "enable_snmp_rfcv3",
+        "Has no effect: there is no SNMP agent.",
+        Value::Other("", |global, context, line| {
+            global.runtime.management(context, line);
+        }),
+    ),
+    Global::new(
+        "enable_snmp_keepalived",
+        "Has no effect: there is no SNMP agent.",
+        Value::Other("", |global, context, line| {
+            global.runtime.management(context, line);
+        }),
+    )
+    .tier(4),
+    Global::new(
+        "enable_traps",
+        "Has no effect: there is no SNMP agent.",
+        Value::Other("", |global, context, line| {
+            global.runtime.management(context, line);
+        }),
+    )
+    .tier(2),
+    Global::new(
+        "snmp_socket",
+        "Has no effect: there is no SNMP agent.",
+        Value::Other("ADDRESS", |global, context, line| {
+            global.runtime.management(context, line);
+        }),
+    )
+    .tier(2),
+    Global::new(
+        "snmp_vs_stats_update_interval",
+        "Has no effect: there is no SNMP agent.",
+        Value::Other("SECONDS", |global, context, line| {
+            global.runtime.management(context, line);
+        }),
+    ),
+    Global::new(
+        "snmp_rs_stats_update_interval",
+        "Has no effect: there is no SNMP agent.",
+        Value::Other("SECONDS", |global, context, line| {
+            global.runtime.management(context, line);
+        }),
+    ),
+    Global::new(
+        "enable_dbus",
+        "Has no effect: there is no D-Bus service.",
+        Value::Other("", |global, context, line| {
+            global.runtime.management(context, line);
+        }),
+    )
+    .tier(2),
+    Global::new(
+        "dbus_service_name",
+        "Has no effect: there is no D-Bus service.",
+        Value::Other("NAME", |global, context, line| {
+            global.runtime.management(context, line);
+        }),
+    ),
+    Global::new(
+        "dbus_no_interface_name",
+        "Has no effect: there is no D-Bus service.",
+        Value::Other("NAME", |global, context, line| {
+            global.runtime.management(context, line);
+        }),
+    ),
+    Global::new(
+        "bfd_priority",
+        "Has no effect: BFD has no process of its own.",
+        Value::Other("NUMBER", |_, context, line| skip_words(context, line)),
+    ),
+    Global::new(
+        "bfd_rt_priority",
+        "Has no effect: BFD has no process of its own.",
+        Value::Other("NUMBER", |_, context, line| skip_words(context, line)),
+    ),
+    Global::new(
+        "bfd_rlimit_rttime",
+        "Has no effect: BFD has no process of its own.",
+        Value::Other("MICROSECONDS", |_, context, line| skip_words(context, line)),
+    ),
+    Global::new(
+        "bfd_no_swap",
+        "Has no effect: BFD has no process of its own.",
+        Value::Other("", |_, context, line| skip_words(context, line)),
+    ),
+    Global::new(
+        "bfd_cpu_affinity",
+        "Has no effect: BFD has no process of its own.",
+        Value::Other("NUMBER …", |_, context, line| skip_words(context, line)),
+    ),
+    Global::new(
+        "bfd_rlimit_rtime",
+        "Has no effect: BFD has no process of its own.",
+        Value::Other("MICROSECONDS", |_, context, line| skip_words(context, line)),
+    )
+    .tier(4),
+    Global::new(
+        "config_save_dir",
+        "Has no effect: the files that were read are not copied.",
+        Value::Other("DIRECTORY", |_, context, line| skip_words(context, line)),
+    ),
+    Global::new(
+        "tmp_config_directory",
+        "Has no effect: the files that were read are not copied.",
+        Value::Other("DIRECTORY", |_, context, line| skip_words(context, line)),
+    ),
+    Global::new(
+        "lvs_netlink_cmd_rcv_bufs",
+        "Has no effect: each request to IPVS waits for its answer.",
+        Value::Other("BYTES", |_, context, line| skip_words(context, line)),
+    ),
+    Global::new(
+        "lvs_netlink_cmd_rcv_bufs_force",
+        "Has no effect: each request to IPVS waits for its answer.",
+        Value::Other("[on|off]", |_, context, line| skip_words(context, line)),
+    ),
+    Global::new(
+        "lvs_netlink_monitor_rcv_bufs",
+        "Has no effect: each request to IPVS waits for its answer.",
+        Value::Other("BYTES", |_, context, line| skip_words(context, line)),
+    ),
+    Global::new(
+        "lvs_netlink_monitor_rcv_bufs_force",
+        "Has no effect: each request to IPVS waits for its answer.",
+        Value::Other("[on|off]", |_, context, line| skip_words(context, line)),
+    ),
+    Global::new(
+        "process_monitor_rcv_bufs",
+        "Has no effect: processes are read from /proc.",
+        Value::Other("BYTES", |_, context, line| skip_words(context, line)),
+    ),
+    Global::new(
+        "process_monitor_rcv_bufs_force",
+        "Has no effect: processes are read from /proc.",
+        Value::Other("[on|off]", |_, context, line| skip_words(context, line)),
+    ),
+    Global::new(
+        "vrrp_iptables",
+        "Has no effect: the packet filter uses nftables.",
+        Value::Other("[INPUT [OUTPUT]]", |_, context, line| skip_words(context, line)),
+    )
+    .tier(2),
+    Global::new(
+        "vrrp_ipsets",
+        "Has no effect: the packet filter uses nftables.",
+        Value::Other("[NAME …]", |_, context, line| skip_words(context, line)),
+    ),
+    Global::new(
+        "lvs_id",
+        "Has no effect: it is the oldest name of router_id.",
+        Value::Other("NAME", |_, context, line| obsolete(context, line, "write `router_id`")),
+    )
+    .tier(4),
+    Global::new(
+        "disable_local_igmp",
+        "Keeps reports about link-local groups from being sent.",
+        Value::Other("", |_, context, line| skip_words(context, line)),
+    )
+    .later(),
     Global::new(
         "fifo_write_vrrp_states_on_reload",
         "Writes the states of virtual routers and sync groups to the FIFOs after a reload.",
@@ -514,15 +1001,6 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
         Value::Elsewhere("[[+|-]read] [[+|-]match] [[+|-]wildcard_match] [[+|-]brace_match]"),
     )
     .default("none"),
-    Global::not_yet("json_dump_file", 3),
-    Global::not_yet("json_version", 3),
-    Global::not_yet("lvs_flush", 2),
-    Global::not_yet("lvs_flush_on_stop", 2),
-    Global::not_yet("lvs_flush_onstop", 4),
-    Global::not_yet("lvs_netlink_cmd_rcv_bufs", 3),
-    Global::not_yet("lvs_netlink_cmd_rcv_bufs_force", 3),
-    Global::not_yet("lvs_netlink_monitor_rcv_bufs", 3),
-    Global::not_yet("lvs_netlink_monitor_rcv_bufs_force", 3),
     Global::new(
         "lvs_notify_fifo",
         "Writes a line for each event of virtual and real servers to a FIFO.",
@@ -539,16 +1017,24 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
         }),
     )
     .tier(2),
-    Global::not_yet("lvs_process_name", 4),
-    Global::not_yet("lvs_timeouts", 2),
-    Global::not_yet("nftables", 2),
-    Global::not_yet("nftables_counters", 3),
-    Global::not_yet("nftables_ifindex", 3),
-    Global::not_yet("nftables_ipvs", 3),
-    Global::not_yet("nftables_ipvs_priority", 3),
-    Global::not_yet("nftables_ipvs_start_fwmark", 3),
-    Global::not_yet("nftables_priority", 3),
-    Global::not_yet("no_checker_emails", 2),
+    Global::new(
+        "nftables_ipvs",
+        "Marks the packets of a group for one IPVS service.",
+        Value::Other("[TABLE]", |_, context, line| skip_words(context, line)),
+    )
+    .later(),
+    Global::new(
+        "nftables_ipvs_priority",
+        "Sets the priority of the chains that mark them.",
+        Value::Other("NUMBER", |_, context, line| skip_words(context, line)),
+    )
+    .later(),
+    Global::new(
+        "nftables_ipvs_start_fwmark",
+        "Sets the first of these marks.",
+        Value::Other("NUMBER", |_, context, line| skip_words(context, line)),
+    )
+    .later(),
     Global::new(
         "notify_fifo",
         "Writes a line for each event to a FIFO.",
@@ -565,35 +1051,6 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
         }),
     )
     .tier(2),
-    Global::not_yet("process_monitor_rcv_bufs", 3),
-    Global::not_yet("process_monitor_rcv_bufs_force", 3),
-    Global::not_yet("process_name", 3),
-    Global::not_yet("process_names", 2),
-    Global::not_yet("random_seed", 3),
-    Global::not_yet("reload_check_config", 2),
-    Global::not_yet("reload_file", 3),
-    Global::not_yet("reload_repeat", 3),
-    Global::not_yet("reload_time_file", 3),
-    Global::new(
-        "rs_init_notifies",
-        "Notifies real servers that are live when they are added.",
-        Value::Boolean(|global| &mut global.notifies_added_servers),
-    )
-    .default("off")
-    .tier(2),
-    Global::not_yet("shutdown_script", 2),
-    Global::not_yet("shutdown_script_timeout", 3),
-    Global::not_yet("snmp_rs_stats_update_interval", 3),
-    Global::not_yet("snmp_socket", 2),
-    Global::not_yet("snmp_vs_stats_update_interval", 3),
-    Global::not_yet("startup_script", 2),
-    Global::not_yet("startup_script_timeout", 3),
-    Global::not_yet("state_dump_file", 3),
-    Global::not_yet("stats_dump_file", 3),
-    Global::not_yet("tmp_config_directory", 3),
-    Global::not_yet("umask", 3),
-    Global::not_yet("vrrp_ipsets", 3),
-    Global::not_yet("vrrp_iptables", 2),
     Global::new(
         "vrrp_notify_fifo",
         "Writes a line for each event of virtual routers and sync groups to a FIFO.",
@@ -616,5 +1073,4 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
         Value::Boolean(|global| &mut global.fifos.priority_changes),
     )
     .default("off"),
-    Global::not_yet("vrrp_process_name", 3),
 ];

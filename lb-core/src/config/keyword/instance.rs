@@ -13,6 +13,7 @@ use crate::config::buffers::LARGEST;
 use crate::config::instance::{InstanceConfig, optional, vrf};
 use crate::config::line::At;
 use crate::config::notify::COMMAND;
+use crate::config::runtime::does_not_run;
 use crate::config::track::{self, Kind};
 use crate::config::vrrp::group;
 use crate::model::RouterEvent;
@@ -175,7 +176,7 @@ pub(in crate::config) const INSTANCE: &[Instance] = &[
     .tier(2),
     Instance::new(
         "no_virtual_ipaddress",
-        "Is not supported: an advert without an address is not valid.",
+        "Silences the warning about an instance without addresses, which VRRP version 2 allows.",
         Value::Flag(|instance| &mut instance.no_addresses),
     ),
     Instance::new(
@@ -517,6 +518,26 @@ pub(in crate::config) const INSTANCE: &[Instance] = &[
         Value::Other("INTERFACE", |_, context, line| vrf(context, line)),
     ),
     Instance::new(
+        "track_bfd",
+        "Lists the BFD sessions that count in elections.",
+        Value::Other("{ NAME [weight WEIGHT] … }", |_, context, line| {
+            does_not_run(context, line);
+        }),
+    )
+    .tier(2)
+    .later(),
+    Instance::new(
+        "use_ipvlan",
+        "Holds the addresses on an ipvlan interface.",
+        Value::Other(
+            "[NAME] [ADDRESS] [bridge|private|vepa]",
+            |_, context, line| {
+                does_not_run(context, line);
+            },
+        ),
+    )
+    .later(),
+    Instance::new(
         "notify",
         "Starts a script at each change of state, with kind, name, state and priority.",
         Value::Other(COMMAND, |instance, context, line| {
@@ -583,6 +604,4 @@ pub(in crate::config) const INSTANCE: &[Instance] = &[
         }),
     )
     .tier(2),
-    Instance::not_yet("track_bfd", 2),
-    Instance::not_yet("use_ipvlan", 3),
 ];

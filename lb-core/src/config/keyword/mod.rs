@@ -41,6 +41,7 @@ pub(super) struct Keyword<T: 'static> {
     /// One line that begins with a verb, as in the documentation of a function.
     pub(super) help: &'static str,
     pub(super) value: Value<T>,
+    later: bool,
 }
 
 /// What follows a keyword, and where it goes.
@@ -63,8 +64,6 @@ pub(super) enum Value<T: 'static> {
     Other(&'static str, fn(&mut T, &mut Context<'_>, NodeId)),
     /// A form that is read with all lines of its kind, beside the table.
     Elsewhere(&'static str),
-    /// Known to keepalived, and not supported yet.
-    NotYet,
 }
 
 impl<T> Keyword<T> {
@@ -76,11 +75,14 @@ impl<T> Keyword<T> {
             default: "",
             help,
             value,
+            later: false,
         }
     }
 
-    pub(super) const fn not_yet(name: &'static str, tier: u8) -> Self {
-        Self::new(name, "", Value::NotYet).tier(tier)
+    /// Marks a keyword that is read, validated and kept, and has no effect in this version.
+    pub(super) const fn later(mut self) -> Self {
+        self.later = true;
+        self
     }
 
     pub(super) const fn tier(mut self, tier: u8) -> Self {
@@ -96,7 +98,7 @@ impl<T> Keyword<T> {
     /// The form of the value, for people: `NUMBER` and the range, with the unit.
     fn argument(&self) -> String {
         match &self.value {
-            Value::Flag(_) | Value::NotYet => String::new(),
+            Value::Flag(_) => String::new(),
             Value::Boolean(_) | Value::Switch(_) => "[on|off]".to_owned(),
             Value::Number(range, _) if *range.end() == u32::MAX => {
                 format!("NUMBER, at least {}", range.start())
@@ -158,7 +160,7 @@ impl<T> Keyword<T> {
                 context.set(line, slot(target), value);
             }
             Value::Other(_, read) => read(target, context, line),
-            Value::Elsewhere(_) | Value::NotYet => {}
+            Value::Elsewhere(_) => {}
         }
     }
 }
@@ -181,7 +183,17 @@ pub(super) fn read_line<T>(
 
 impl<T> Keyword<T> {
     const fn is_read(&self) -> bool {
-        !matches!(self.value, Value::Elsewhere(_) | Value::NotYet)
+        !matches!(self.value, Value::Elsewhere(_))
+    }
+
+    fn effect(&self) -> KeywordEffect {
+        if self.later {
+            KeywordEffect::Later
+        } else if self.help.starts_with("Has no effect") {
+            KeywordEffect::Never
+        } else {
+            KeywordEffect::Full
+        }
     }
 
     /// The definition without the place where the value goes.
@@ -193,7 +205,7 @@ impl<T> Keyword<T> {
             default: self.default,
             tier: self.tier,
             help: self.help,
-            supported: !matches!(self.value, Value::NotYet),
+            effect: self.effect(),
         }
     }
 }
@@ -212,9 +224,20 @@ pub struct KeywordHelp {
     pub default: &'static str,
     /// How common the keyword is: 1 is in nearly every file, 4 is hardly known.
     pub tier: u8,
-    /// One line of explanation; empty where the keyword is not supported.
+    /// One line of explanation.
     pub help: &'static str,
-    /// Whether the keyword is supported; otherwise only keepalived knows it, and reading it gives a
-    /// warning.
-    pub supported: bool,
+    /// Whether it has an effect.
+    pub effect: KeywordEffect,
+}
+
+/// Whether a keyword has an effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum KeywordEffect {
+    /// The one of its help.
+    Full,
+    /// None, for the reason in its help.
+    Never,
+    /// None in this version: its value is read, validated and kept.
+    Later,
 }

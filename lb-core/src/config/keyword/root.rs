@@ -4,7 +4,9 @@
 use super::{Keyword, Value};
 use crate::config::announcements;
 use crate::config::links;
+use crate::config::pending;
 use crate::config::resolve::Config;
+use crate::config::runtime::skip_words;
 use crate::config::statics::StaticKind;
 use crate::config::track::GroupConfig;
 use crate::config::tracked::{FileConfig, ProcessConfig, ScriptConfig, Source};
@@ -180,12 +182,58 @@ pub(in crate::config) const ROOT: &[Root] = &[
         "Reads the files that match a pattern; it is an error if a file cannot be read.",
         Value::Elsewhere("PATTERN"),
     ),
-    Root::not_yet("SSL", 3),
-    Root::not_yet("bfd_instance", 2),
-    Root::not_yet("child_wait_time", 3),
-    Root::not_yet("instance", 2),
-    Root::not_yet("namespace_with_ipsets", 3),
-    Root::not_yet("net_namespace", 2),
-    Root::not_yet("net_namespace_ipvs", 3),
-    Root::not_yet("use_pid_dir", 3),
+    Root::new(
+        "instance",
+        "Names this program among several on a host.",
+        Value::Text("a name", |config| &mut config.global.runtime.instance),
+    )
+    .tier(2)
+    .later(),
+    Root::new(
+        "net_namespace",
+        "Runs the program in a network namespace.",
+        Value::Text("a network namespace", |config| &mut config.global.runtime.network_namespace),
+    )
+    .tier(2)
+    .later(),
+    Root::new(
+        "net_namespace_ipvs",
+        "Uses the IPVS table of another network namespace; alone, of the one the program was started in.",
+        Value::Other("[NAME]", |config, context, line| {
+            config.global.runtime.ipvs_namespace(context, line);
+        }),
+    )
+    .default("that of the program")
+    .later(),
+    Root::new(
+        "use_pid_dir",
+        "Puts pid files into a directory of their own.",
+        Value::Flag(|config| &mut config.global.runtime.pid_directory),
+    )
+    .later(),
+    Root::new(
+        "child_wait_time",
+        "Sets how long a stop waits for child processes.",
+        Value::WholeSeconds(0..=u32::MAX, |config| &mut config.global.runtime.child_wait),
+    )
+    .default("5")
+    .later(),
+    Root::new(
+        "namespace_with_ipsets",
+        "Has no effect: the packet filter uses nftables.",
+        Value::Other("", |_, context, line| skip_words(context, line)),
+    ),
+    Root::new(
+        "SSL",
+        "Sets the certificate of SSL_GET.",
+        Value::Other("{ … }", |_, context, line| pending::ssl(context, line)),
+    )
+    .later(),
+    Root::new(
+        "bfd_instance",
+        "Defines a BFD session.",
+        Value::Other("NAME { … }", |_, context, line| pending::bfd(context, line)),
+    )
+    .tier(2)
+    .later(),
 ];

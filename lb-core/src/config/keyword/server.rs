@@ -7,6 +7,7 @@ use super::{Keyword, Value};
 use crate::config::method::{PAUSE, PERIOD, method};
 use crate::config::notify::{COMMAND, script};
 use crate::config::real::RealServerConfig;
+use crate::config::runtime::{obsolete, skip_words};
 use crate::config::server::{VirtualServerConfig, endpoint, hashed};
 
 const WEIGHT: u32 = i32::MAX.unsigned_abs();
@@ -302,6 +303,35 @@ pub(in crate::config) const VIRTUAL_SERVER: &[Server] = &[
     )
     .tier(2),
     Server::new(
+        "snmp_name",
+        "Has no effect: there is no SNMP agent.",
+        Value::Other("NAME", |_, context, line| skip_words(context, line)),
+    ),
+    Server::new(
+        "nat_mask",
+        "Has no effect: masquerading needs no mask.",
+        Value::Other("MASK", |_, context, line| {
+            obsolete(context, line, "leave the line out");
+        }),
+    )
+    .tier(4),
+    Server::new(
+        "net_mask",
+        "Has no effect: masquerading needs no mask.",
+        Value::Other("MASK", |_, context, line| {
+            obsolete(context, line, "leave the line out");
+        }),
+    )
+    .tier(4),
+    Server::new(
+        "nb_get_retry",
+        "Has no effect: it is for HTTP_GET.",
+        Value::Other("NUMBER", |_, context, line| {
+            obsolete(context, line, "write `retry`");
+        }),
+    )
+    .tier(4),
+    Server::new(
         "quorum_down",
         "Starts a script when the quorum is lost.",
         Value::Other(COMMAND, |server, context, line| {
@@ -317,7 +347,6 @@ pub(in crate::config) const VIRTUAL_SERVER: &[Server] = &[
         }),
     )
     .tier(2),
-    Server::not_yet("snmp_name", 3),
 ];
 
 type Real = Keyword<RealServerConfig>;
@@ -421,13 +450,65 @@ pub(in crate::config) const REAL_SERVER: &[Real] = &[
         "Sets the longest random delay of the first check.",
         Value::Seconds(PAUSE, |server| &mut server.defaults.warmup),
     ),
-    Real::not_yet("BFD_CHECK", 3),
-    Real::not_yet("DNS_CHECK", 3),
-    Real::not_yet("FILE_CHECK", 3),
-    Real::not_yet("PING_CHECK", 3),
-    Real::not_yet("SMTP_CHECK", 3),
-    Real::not_yet("SSL_GET", 3),
-    Real::not_yet("UDP_CHECK", 3),
+    Real::new(
+        "BFD_CHECK",
+        "Follows a BFD session.",
+        Value::Elsewhere("{ … }"),
+    )
+    .later(),
+    Real::new(
+        "DNS_CHECK",
+        "Checks that a name server answers.",
+        Value::Elsewhere("{ … }"),
+    )
+    .tier(2)
+    .later(),
+    Real::new(
+        "FILE_CHECK",
+        "Checks the number in a tracked file.",
+        Value::Elsewhere("{ … }"),
+    )
+    .later(),
+    Real::new(
+        "PING_CHECK",
+        "Checks that the host answers.",
+        Value::Elsewhere("{ … }"),
+    )
+    .tier(2)
+    .later(),
+    Real::new(
+        "SMTP_CHECK",
+        "Checks that a mail server greets.",
+        Value::Elsewhere("{ … }"),
+    )
+    .tier(2)
+    .later(),
+    Real::new(
+        "SSL_GET",
+        "Checks pages over TLS as HTTP_GET does.",
+        Value::Elsewhere("{ … }"),
+    )
+    .tier(1)
+    .later(),
+    Real::new(
+        "UDP_CHECK",
+        "Checks that a port answers.",
+        Value::Elsewhere("{ … }"),
+    )
+    .later(),
+    Real::new(
+        "snmp_name",
+        "Has no effect: there is no SNMP agent.",
+        Value::Other("NAME", |_, context, line| skip_words(context, line)),
+    ),
+    Real::new(
+        "nb_get_retry",
+        "Has no effect: it is for HTTP_GET.",
+        Value::Other("NUMBER", |_, context, line| {
+            obsolete(context, line, "write `retry`");
+        }),
+    )
+    .tier(4),
     Real::new(
         "notify_down",
         "Starts a script when the real server is not live any more.",
@@ -442,5 +523,4 @@ pub(in crate::config) const REAL_SERVER: &[Real] = &[
             script(context, line, &mut server.notify.up);
         }),
     ),
-    Real::not_yet("snmp_name", 3),
 ];

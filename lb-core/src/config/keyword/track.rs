@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Keyword, Value};
 use crate::config::notify::COMMAND;
+use crate::config::runtime::does_not_run;
 use crate::config::track::{self, GroupConfig, Kind};
 use crate::config::tracked::{FileConfig, ProcessConfig, ScriptConfig, arguments, seconds};
 use crate::model::RouterEvent;
@@ -90,6 +91,14 @@ pub(in crate::config) const SYNC_GROUP: &[Group] = &[
         ),
     ),
     Group::new(
+        "track_bfd",
+        "Lists the BFD sessions that count for all members.",
+        Value::Other("{ NAME [weight WEIGHT] … }", |_, context, line| {
+            does_not_run(context, line);
+        }),
+    )
+    .later(),
+    Group::new(
         "notify",
         "Starts a script at each change of state, with kind, name, state and priority.",
         Value::Other(COMMAND, |group, context, line| {
@@ -140,7 +149,6 @@ pub(in crate::config) const SYNC_GROUP: &[Group] = &[
         }),
     )
     .tier(2),
-    Group::not_yet("track_bfd", 3),
 ];
 
 type Script = Keyword<ScriptConfig>;

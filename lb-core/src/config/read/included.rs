@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Reader;
-use crate::config::diagnostic::Diagnostic;
+use crate::config::diagnostic::{Diagnostic, KeepalivedReport};
 use crate::config::include::{Content, Found, Matches};
 use crate::config::source::Span;
 
@@ -42,7 +42,7 @@ impl Checks {
         let kind = keyword.strip_prefix("include");
         Self {
             read: self.read || kind != Some(""),
-            found: self.found || matches!(kind, Some("m" | "w" | "b" | "a")),
+            found: self.found || matches!(kind, Some("m" | "w" | "a")),
             wildcard: self.wildcard || matches!(kind, Some("w" | "a")),
             braces: self.braces || matches!(kind, Some("b" | "a")),
         }
@@ -122,7 +122,7 @@ impl Reader<'_> {
                 let insisted = if found.wildcard {
                     checks.wildcard
                 } else {
-                    checks.found
+                    checks.found || checks.braces && found.missing.len() > 1
                 };
                 (format!("no file matches `{name}`"), insisted)
             }
@@ -224,9 +224,12 @@ impl Reader<'_> {
 /// A finding about an `include` that the start may depend on.
 fn refusal(place: Span, message: String, insisted: bool) -> Diagnostic {
     if insisted {
-        Diagnostic::error(place, message).fatal()
+        Diagnostic::error(place, message)
+            .report(KeepalivedReport::NoConfiguration)
+            .fatal()
     } else {
-        Diagnostic::warning(place, message)
+        // It says so, and its test succeeds.
+        Diagnostic::warning(place, message).silent()
     }
 }
 

@@ -14,6 +14,7 @@ use crate::config::keywords::{Level, check_knows, nearest};
 use crate::config::line::{At, Context};
 use crate::config::method::CheckDefaults;
 use crate::config::real::RealServerConfig;
+use crate::config::runtime::obsolete;
 use crate::config::source::Span;
 use crate::config::tree::NodeId;
 use crate::model::CheckSpec;
@@ -22,6 +23,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const DELAY_LOOP: Duration = Duration::from_secs(60);
 /// Blocks inside each other that a factory is given, at most.
 const DEEPEST: usize = 8;
+/// The most lines of a block of a check: a factory gets each as a value of its own.
+const MOST_LINES: usize = 4096;
 
 #[derive(Default)]
 struct Socket {
@@ -49,8 +52,13 @@ pub(super) fn check(
     let mut log_all_failures = None;
     let mut arguments = Arguments::block(name, []);
     arguments.tag = tag(block);
-    for line in context.lines(block) {
-        let (keyword, _) = context.keyword(line);
+    for (count, line) in context.lines(block).enumerate() {
+        let (keyword, span) = context.keyword(line);
+        if count == MOST_LINES {
+            let message = format!("more than {MOST_LINES} lines in `{name}`");
+            context.error(span, message);
+            break;
+        }
         match keyword {
             "log_all_failures" => {
                 let value = context.boolean(line);
@@ -60,6 +68,7 @@ pub(super) fn check(
                 let value = context.number(line, 0..=u32::MAX);
                 context.set(line, &mut own.retries, value);
             }
+            "nb_get_retry" => obsolete(context, line, "write `retry`"),
             "connect_timeout" if !factory.uses_socket() => {
                 arguments.children.extend(argument(context, line, DEEPEST));
             }
@@ -229,7 +238,11 @@ fn argument(context: &mut Context<'_>, line: NodeId, depth: usize) -> Option<Arg
         context.error(span, "too many blocks inside each other");
         return None;
     }
-    for child in context.lines(line) {
+    for (count, child) in context.lines(line).enumerate() {
+        if count == MOST_LINES {
+            context.error(span, format!("more than {MOST_LINES} lines in `{keyword}`"));
+            break;
+        }
         arguments
             .children
             .extend(argument(context, child, depth - 1));

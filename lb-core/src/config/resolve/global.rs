@@ -33,6 +33,7 @@ pub(super) fn global(
     global.fifos = super::notify::fifos(context, config);
     global.no_fault_mails = config.no_email_faults.is_some();
     global.scripts.security = config.script_security;
+    config.runtime.resolve(context, &mut global);
     if let Some(at) = &config.script_user {
         let (user, group) = &at.value;
         global.scripts.user = Some(user.clone());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Virtual routers.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use lb_vrrp::spec::SpecError;
@@ -81,6 +82,13 @@ fn router(
     if instance.interface.is_none() {
         require(context, instance, "interface");
     }
+    if let Some(at) = instance.interface.as_ref().filter(|at| at.value == "lo") {
+        let message = "the loopback interface cannot carry a virtual router";
+        context
+            .findings
+            .push(Diagnostic::error(at.span, message).fatal());
+        return None;
+    }
     let addresses = one_family(context, instance);
     let family = family(instance, &addresses);
     let version = version(context, global, instance, family);
@@ -149,17 +157,22 @@ fn router(
         }
     };
     strict.warn_of_acceptance(context, &config, instance);
-    let excluded = instance.excluded.iter().filter(|excluded| {
-        let doubled = addresses
+    let known: HashMap<_, _> = match instance.excluded.is_empty() {
+        true => HashMap::new(),
+        false => addresses
             .iter()
-            .find(|at| at.value.address == excluded.value.address);
+            .map(|at| (at.value.address, at.span))
+            .collect(),
+    };
+    let excluded = instance.excluded.iter().filter(|excluded| {
+        let doubled = known.get(&excluded.value.address);
         if let Some(first) = doubled {
             let message = format!("address {} is given twice", excluded.value.address);
             let finding = Diagnostic::warning(excluded.span, message).silent();
             let finding = finding.label("ignored");
             context
                 .findings
-                .push(finding.note_at(first.span, "it is already given here"));
+                .push(finding.note_at(*first, "it is already given here"));
         }
         doubled.is_none()
     });

@@ -447,6 +447,7 @@ impl Place<'_> {
             .with_alpha(defaults.alpha.is_some_and(|at| at.value))
             .with_smtp_alert(alert.is_none_or(|at| at.value));
         server.checks = checks;
+        server.pending_checks = real.pending.clone().into();
         server.notify = notify::server(context, &self.global.script_rules, &real.notify);
         Some(server)
     }

@@ -123,6 +123,9 @@ impl<'r> TreeBuilder<'r> {
 
     fn pop_node(&mut self) {
         if let Some(node) = self.tree.nodes.pop() {
+            if node.first_word & BLOCK != 0 {
+                self.tree.blocks.pop();
+            }
             self.tree
                 .words
                 .truncate((node.first_word & !BLOCK) as usize);
@@ -159,12 +162,16 @@ impl<'r> TreeBuilder<'r> {
         }
     }
 
-    /// Drops a line without a meaning if the tree has grown out of proportion to the text.
+    /// Drops a line of a file without a meaning if the tree has grown out of proportion to the files. The
+    /// lines of definitions and sequences have a bound of their own.
     fn drop_tiny(&mut self, sources: &Sources, node: u32) {
         const FEW: usize = 1 << 13;
+        const BLOCK_SIZE: usize = size_of::<Block>();
         let tree = &self.tree;
-        let size = 8 * (tree.nodes.len() + tree.words.len());
-        if tree.nodes.len() < FEW || size < 3 * sources.bytes() {
+        let size = 8 * (tree.nodes.len() + tree.words.len()) + BLOCK_SIZE * tree.blocks.len();
+        let place = self.keyword(sources, node).1;
+        let written = place.start < Sources::EXPANDED;
+        if tree.nodes.len() < FEW || size < 3 * sources.bytes() || !written {
             return;
         }
         let (keyword, place) = self.keyword(sources, node);
@@ -323,6 +330,10 @@ impl<'r> TreeBuilder<'r> {
         let end = index(self.tree.nodes.len());
         if let Some(node) = self.tree.nodes.get_mut(open.node as usize) {
             node.end = end;
+        }
+        let opaque = open.level == Level::Opaque && !open.kept;
+        if opaque && open.node.checked_add(1) == Some(end) {
+            self.drop_tiny(sources, open.node);
         }
     }
 

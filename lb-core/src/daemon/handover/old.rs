@@ -62,7 +62,7 @@ impl Running {
                 tracing::error!("cannot end the virtual routers: {}", report::chain(&error));
             }
         }
-        let remaining = self.parts.wind_down(None, &mut self.failures).await;
+        let remaining = self.parts.wind_down(None, false, &mut self.failures).await;
         let _ = remaining.serving.await;
         // systemd must learn the main process id before this process ends.
         systemd(&[NotifyState::MainPid(pid)]);

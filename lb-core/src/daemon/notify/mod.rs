@@ -74,18 +74,8 @@ struct Shared {
 /// Whether this model has scripts or FIFOs.
 pub(super) fn needs_notifier(model: &Model) -> bool {
     let fifos = &model.global.fifos;
-    let routers = model.routers.iter().map(|router| &router.notify);
-    let groups = model.groups.iter().map(|group| &group.notify);
-    [&fifos.all, &fifos.vrrp, &fifos.servers]
-        .into_iter()
-        .any(Option::is_some)
-        || routers
-            .chain(groups)
-            .any(|notify| !notify.scripts.is_empty())
-        || model.virtual_servers.iter().any(|server| {
-            let mut real_servers = server.real_servers.iter();
-            server.notify.is_some() || real_servers.any(|real| real.notify.is_some())
-        })
+    let fifos = [&fifos.all, &fifos.vrrp, &fifos.servers];
+    fifos.into_iter().any(Option::is_some) || model.has_notify_scripts()
 }
 
 impl Notifier {

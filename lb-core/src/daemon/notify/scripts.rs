@@ -22,7 +22,7 @@ const EACH: usize = 16;
 /// A script of an object starts when the one before it has ended, or has run for this time. keepalived
 /// starts them all at once; a short wait keeps the effects of short scripts in order.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// Time that ended scripts have to be reported after all have been told to end.
+/// Longest wait for the end of the tasks after the request to end.
 const LAST: Duration = Duration::from_millis(500);
 
 /// What happens to scripts that run.

@@ -284,12 +284,17 @@ fn what_another_process_passed_on_is_no_event() {
     down(&mut old, 61);
     let mut new = Director::restored(servers(false), &old.known());
     assert!(notified(&mut new).is_empty());
-    let model = routers(&[router("VI_1", 100, RouterNotify::default())]);
+    let mut model = routers(&[router("VI_1", 100, RouterNotify::default())]);
+    let group = SyncGroup::new(GroupSpec::new("VG", ["VI_1"]));
+    model.groups.push(group);
     let mut new = Director::restored(model, &Known::default());
     new.restore_priority("VI_1", priority(120));
     new.restore_role("VI_1", State::Master);
     new.restore_group("VG", State::Master);
+    new.handle_group("VG", State::Master);
     assert!(notified(&mut new).is_empty());
+    new.handle_group("VG", State::Backup);
+    assert_eq!(notified(&mut new), ["GROUP \"VG\" BACKUP 0"]);
     new.handle_role("VI_1", State::Backup);
     assert_eq!(notified(&mut new), ["INSTANCE \"VI_1\" BACKUP 120"]);
 }

@@ -73,15 +73,13 @@ fn stats_are_those_of_the_original() {
 
 /// Lines of the original's data file that have no counterpart here: of its sockets, and of parts of
 /// its own work.
-const WITHOUT_COUNTERPART: [&str; 8] = [
+const WITHOUT_COUNTERPART: [&str; 6] = [
     "fd_in",
     "Flags of interface faults",
     "Number of track scripts init",
     "Read timeout",
     "Master down timer",
     "Last advert sent",
-    "Notify deleted",
-    "Notify priority changes",
 ];
 
 /// The part of the data file about routers, without those lines and without the readable time.
@@ -231,6 +229,47 @@ fn addresses_routes_and_rules_are_written_as_the_original_does() {
             "from all to 10.0.0.0/8 priority 20 tos 0x0 fwmark 0x10/0xff iif eth0 protocol 18 lookup 7",
         ]
     );
+}
+
+/// The texts are those of keepalived 2.2.7.
+#[test]
+fn notify_scripts_are_written_as_the_original_does() {
+    let model = model(
+        "global_defs {
+            script_user root
+        }
+        vrrp_instance VI_1 {
+            interface eth0
+            virtual_router_id 51
+            virtual_ipaddress {
+                192.168.1.50/24
+            }
+            notify_master \"/bin/true m\"
+            notify_backup \"/bin/true b\"
+            notify_deleted \"/bin/true d\"
+            notify_master_rx_lower_pri \"/bin/true r\"
+            notify \"/bin/true n\"
+            notify_priority_changes
+        }",
+    );
+    let director = Director::new(model.clone());
+    let moment = moment(&model, &director, State::Backup);
+    let text = json(&moment, JsonVersion::V1).unwrap();
+    let expected = "\"notify_deleted\":true,\"script_backup\":\"'\\/bin\\/true' 'b'\",\
+         \"script_master\":\"'\\/bin\\/true' 'm'\",\"script_deleted\":\"'\\/bin\\/true' 'd'\",\
+         \"script\":\"'\\/bin\\/true' 'n'\",\
+         \"script_master_rx_lower_pri\":\"'\\/bin\\/true' 'r'\",\"vips\"";
+    assert!(text.contains(expected), "{text}");
+    let text = vrrp_data(&moment);
+    let expected = "   Notify deleted = Deleted
+   Backup state transition script = '/bin/true' 'b', uid:gid 0:0
+   Master state transition script = '/bin/true' 'm', uid:gid 0:0
+   Deleted state transition script = '/bin/true' 'd', uid:gid 0:0
+   Generic state transition script = '/bin/true' 'n', uid:gid 0:0
+   Master rx lower pri state transition script = '/bin/true' 'r', uid:gid 0:0
+   Notify priority changes = true
+";
+    assert!(text.contains(expected), "{text}");
 }
 
 #[test]

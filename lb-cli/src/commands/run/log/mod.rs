@@ -4,31 +4,24 @@
 //! Each log has a [queue](queue) and a thread of its own, so that no log delays the daemon or
 //! another log.
 
+mod line;
 mod queue;
 mod stream;
 mod syslog;
 
-use std::fmt;
 use std::io::{self, Write};
 use std::panic;
 use std::path::Path;
 
-use tracing::{Event, Level, Metadata, Subscriber, level_filters::LevelFilter};
+use tracing::{Level, Metadata, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
-    Layer,
-    filter::Targets,
-    fmt::{
-        FmtContext, FormatEvent, FormatFields, MakeWriter,
-        format::Writer,
-        time::{FormatTime as _, SystemTime},
-    },
-    layer::SubscriberExt,
-    registry::LookupSpan,
+    Layer, filter::Targets, fmt::MakeWriter, layer::SubscriberExt, registry::LookupSpan,
     util::SubscriberInitExt,
 };
 
 use crate::args::run::LogTargets;
 
+use line::Line;
 use queue::{Flush, Message, Queue};
 use stream::Stream;
 use syslog::Syslog;
@@ -117,7 +110,7 @@ where
 {
     tracing_subscriber::fmt::layer()
         .with_ansi(false)
-        .event_format(Line { is_prefixed: true })
+        .event_format(Line { is_dated: true })
         .with_writer(queue)
         .with_filter(levels)
 }
@@ -129,7 +122,7 @@ where
 {
     tracing_subscriber::fmt::layer()
         .with_ansi(false)
-        .event_format(Line { is_prefixed: false })
+        .event_format(Line { is_dated: false })
         .with_writer(queue)
         .with_filter(levels)
 }
@@ -145,34 +138,6 @@ fn report_panics(queues: Vec<Queue>) {
             });
         }
     }));
-}
-
-/// The format of a message: one line with the text and its fields. Spans are left out, because the text
-/// names the virtual router or the virtual server as in keepalived's log.
-#[derive(Debug)]
-struct Line {
-    /// Whether time and level precede the text; the system's log adds its own.
-    is_prefixed: bool,
-}
-
-impl<S, N> FormatEvent<S, N> for Line
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(
-        &self,
-        context: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        if self.is_prefixed {
-            SystemTime.format_time(&mut writer)?;
-            write!(writer, " {:>5} ", event.metadata().level())?;
-        }
-        context.format_fields(writer.by_ref(), event)?;
-        writeln!(writer)
-    }
 }
 
 /// Reads `RUST_LOG`; an invalid value counts as unset. Regular expressions are left out: they would be
