@@ -650,6 +650,38 @@ fn link_up() -> HostObject {
 }
 
 #[test]
+fn forgotten_object_is_neither_added_nor_removed() {
+    let mut bench = Bench::new();
+    let link = Arc::new(Link::new(2, "eth0"));
+    let [held, failed] = ["192.0.2.1", "192.0.2.2"].map(|text| {
+        let address = text.parse().expect("an address");
+        HostObject::from(Address::new(Arc::clone(&link), address, 24))
+    });
+    bench
+        .reconciler
+        .set_desired(&1, 1, [Desired::new(held.clone())]);
+    bench.run();
+    bench
+        .host
+        .set_fault(|_| Some(io::ErrorKind::PermissionDenied.into()));
+    let both = [held.clone(), failed.clone()].map(Desired::new);
+    bench.reconciler.set_desired(&1, 1, both);
+    bench.run();
+    bench.host.clear_fault();
+    bench.log();
+    for object in [&held, &failed] {
+        bench.reconciler.forget(&object.key());
+    }
+    bench.now += Duration::from_secs(10);
+    bench.reconciler.set_desired(&1, 1, []);
+    bench.run();
+    assert_eq!(bench.log(), [""; 0]);
+    assert_eq!(bench.reconciler.next_timeout(), None);
+    assert!(bench.reconciler.owned().is_empty());
+    assert_eq!(bench.host.objects(), [held]);
+}
+
+#[test]
 fn settings_are_raised_first_and_restored_before_the_macvlans_that_record_them() {
     let mut bench = Bench::new();
     let objects = [

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The look at what is there before anything runs, and the removal of what a predecessor left.
+//! Reads what is present before anything runs, and removes stale objects of killed processes.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,16 +18,16 @@ use crate::spec::{Configuration, RouterSpec};
 use lb_host::rtnetlink::Kept;
 use lb_host::{AddressKey, Change, HostPlane, Link, Rtnetlink};
 
-/// What is about to run, and with what.
+/// The configuration that is about to run, and what it runs with.
 pub(super) struct Cleaning<'a> {
     pub(super) configuration: &'a mut Configuration,
-    /// Who manages addresses, if not we ourselves.
+    /// Manages addresses, if the driver does not.
     pub(super) manager: &'a mut Option<Box<dyn HostPlane>>,
     pub(super) presence: Option<&'a Presence>,
 }
 
 impl Cleaning<'_> {
-    /// Looks, and removes nothing.
+    /// Reads the interfaces, and removes nothing.
     pub(super) async fn look(
         self,
         handle: &rtnetlink::Handle,
@@ -39,7 +39,7 @@ impl Cleaning<'_> {
         Ok((interfaces, naming))
     }
 
-    /// Looks, and removes what is left over.
+    /// Reads the interfaces, and removes stale objects.
     pub(super) async fn run(
         self,
         handle: rtnetlink::Handle,
@@ -111,7 +111,9 @@ async fn read(handle: &rtnetlink::Handle) -> Result<Interfaces, Error> {
 
 /// The addresses of address owners, by interface.
 fn owned(routers: &[RouterSpec], interfaces: &Interfaces) -> HashSet<AddressKey> {
-    let owners = routers.iter().filter(|of| of.config.priority().is_owner());
+    let owners = routers
+        .iter()
+        .filter(|spec| spec.config.priority().is_owner());
     owners
         .flat_map(|spec| {
             spec.virtual_addresses.iter().filter_map(|address| {
