@@ -239,7 +239,9 @@ impl Running {
     }
 
     fn handle_check(&mut self, id: &CheckId, event: &CheckEvent) {
-        self.parts.checks.log(id, event);
+        if let Some(names) = self.director.names(id) {
+            self.parts.checks.log(id, &names, event);
+        }
         match event {
             CheckEvent::Changed { up, outcome, .. } => {
                 self.director.handle_check(id, *up, outcome);
@@ -281,15 +283,9 @@ impl Running {
                     }
                     continue;
                 }
-                Output::CheckAdded {
-                    id,
-                    suspended,
-                    names,
-                } => {
+                Output::CheckAdded { id, suspended, .. } => {
                     let check = self.director.check(id);
-                    added.extend(
-                        check.map(|check| NewCheck::new(*id, check, names.clone(), *suspended)),
-                    );
+                    added.extend(check.map(|check| NewCheck::new(*id, check, *suspended)));
                 }
                 Output::CheckRemoved { id, .. } => {
                     added.retain(|check| check.id != *id);
