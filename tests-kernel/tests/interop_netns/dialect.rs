@@ -81,7 +81,7 @@ impl Dialect {
         }
     }
 
-    const fn is_ipv6(self) -> bool {
+    pub(crate) const fn is_ipv6(self) -> bool {
         matches!(self, Self::V3Ipv6 | Self::VmacIpv6)
     }
 

@@ -53,6 +53,12 @@ impl Duel {
             let netns = director.host().netns();
             netns.sysctl("net/ipv6/conf/eth0/accept_ra", "0")?;
         }
+        if case.dialect.is_ipv6() {
+            // A keepalived that starts before has no source address for its adverts, for good.
+            for director in &directors {
+                wait_for_link_local(director)?;
+            }
+        }
         let [ours, theirs] = [directors[OURS].host(), directors[THEIRS].host()];
         let macs = [ours.mac()?, theirs.mac()?];
         if case.dialect.is_unicast() {
@@ -256,4 +262,19 @@ impl Duel {
             let _ = std::fs::write(Path::new(&results).join(file), pcap(&self.tap.frames()));
         }
     }
+}
+
+/// Waits until the link-local address of a host can be used: duplicates have been looked for.
+fn wait_for_link_local(director: &Director) -> Result<(), NetError> {
+    let what = format!("{} has a link-local address", director.name());
+    wait_until(&what, DEADLINE, || {
+        let netns = director.host().netns();
+        let listing = netns.ip("-6 -o addr show dev eth0 scope link");
+        let listing = listing.map_err(|error| error.to_string())?;
+        if listing.contains("inet6") && !listing.contains("tentative") {
+            Ok(())
+        } else {
+            Err(listing)
+        }
+    })
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Where messages go: standard error, the system's log, a file.
 //!
-//! Each log has a [queue](queue) and a thread of its own, so that no log delays the daemon or
+//! Each log has a [queue] and a thread of its own, so that no log delays the daemon or
 //! another log.
 
 mod line;
