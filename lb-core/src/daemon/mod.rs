@@ -53,6 +53,7 @@ mod stop;
 mod stop_delay;
 mod supervise;
 mod table_settings;
+mod thread_names;
 mod vrrp;
 mod vrrp_log;
 
