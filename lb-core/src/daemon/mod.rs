@@ -39,6 +39,7 @@ mod plane;
 mod privileges;
 mod reload;
 mod reload_files;
+mod reload_time;
 mod report;
 mod resign;
 mod routers;

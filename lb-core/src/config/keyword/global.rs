@@ -574,14 +574,12 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
         "reload_time_file",
         "Names the file with the time of the next reload.",
         Value::Text("a file", |global| &mut global.runtime.reload_time_file),
-    )
-    .later(),
+    ),
     Global::new(
         "reload_repeat",
         "Keeps that file after its reload.",
         Value::Flag(|global| &mut global.runtime.reload_repeat),
-    )
-    .later(),
+    ),
     Global::new(
         "reload_check_config",
         "Keeps the running configuration if the new one has an error, and logs its findings to a file.",
