@@ -14,8 +14,11 @@ const ADVERTS: &str = "vrrp-advert";
 /// Names the threads that have not been named by an earlier call. Errors are logged.
 pub(super) fn apply(names: &ProcessNames) {
     let default = |name| names.defaults.then_some(name);
-    let vrrp = names.vrrp.as_deref().or(default("keepalived_vrrp"));
-    let checker = names.checker.as_deref().or(default("keepalived_lvs"));
+    let vrrp = names.vrrp.as_deref().or_else(|| default("keepalived_vrrp"));
+    let checker = names
+        .checker
+        .as_deref()
+        .or_else(|| default("keepalived_lvs"));
     for (thread, name) in [(ADVERTS, vrrp), (checks::NAME, checker)] {
         if let Some(name) = name
             && let Err(error) = rename(thread, name)
