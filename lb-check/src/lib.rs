@@ -121,6 +121,7 @@ mod http;
 #[cfg(any(feature = "tcp", feature = "script"))]
 mod keywords;
 mod outcome;
+mod probe;
 mod registry;
 #[cfg(feature = "runtime")]
 mod scheduler;
@@ -139,11 +140,12 @@ pub use crate::digest::{Md5Digest, ParseDigestError};
 #[cfg(feature = "http")]
 pub use crate::http::{HttpGet, ParseProtocolError, Protocol, Url, genhash};
 pub use crate::outcome::{InvalidAnswer, LocalError, Outcome, Reason, Verdict};
+pub use crate::probe::ProbeSpec;
 pub use crate::registry::{BuiltCheck, CheckFactory, Registry, SCHEDULE_KEYWORDS, SOCKET_KEYWORDS};
 #[cfg(feature = "runtime")]
 pub use crate::scheduler::{
-    CheckEvent, CheckEvents, ProbeSpec, Scheduler, SchedulerClosed, SchedulerOptions,
-    SchedulerStats, SubscriptionId,
+    CheckEvent, CheckEvents, Scheduler, SchedulerClosed, SchedulerOptions, SchedulerStats,
+    SubscriptionId,
 };
 #[cfg(feature = "script")]
 pub use crate::script::{Account, Program, Script, UnknownAccount};

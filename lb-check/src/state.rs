@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Policy and the pure check state machine: results in, transitions out. No clock, no I/O.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{Outcome, Verdict};
@@ -206,7 +207,7 @@ pub struct Step {
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CheckState {
-    policy: Policy,
+    policy: Arc<Policy>,
     status: Status,
     settled: bool,
     /// Results in a row of the kind last seen.
@@ -216,9 +217,10 @@ pub struct CheckState {
 }
 
 impl CheckState {
-    /// A check that has not run yet.
+    /// A check that has not run yet. Thousands of checks may share a policy.
     #[must_use]
-    pub const fn new(policy: Policy) -> Self {
+    pub fn new(policy: impl Into<Arc<Policy>>) -> Self {
+        let policy = policy.into();
         let status = match policy.initial {
             Initial::Up => Status::Up,
             Initial::Down => Status::Down,
@@ -246,13 +248,14 @@ impl CheckState {
 
     /// The policy in force.
     #[must_use]
-    pub const fn policy(&self) -> &Policy {
+    pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
     /// Puts another policy in force; status and counts stay. [`Policy::initial`] matters only to
     /// a check that never had a verdict.
-    pub fn reconfigure(&mut self, policy: Policy) {
+    pub fn reconfigure(&mut self, policy: impl Into<Arc<Policy>>) {
+        let policy = policy.into();
         if !self.settled && self.policy.initial != policy.initial {
             *self = Self::new(policy);
         } else {

@@ -159,8 +159,8 @@ fn names_are_written_as_keepalived_writes_them() {
     assert_eq!(&*server.real_servers[0].checks[0].kind, "HTTP_GET");
     // Equal checks are one in memory.
     let [first, second] = [0, 1].map(|real| &server.real_servers[real].checks[0]);
-    assert!(Arc::ptr_eq(&first.check, &second.check));
-    assert!(Arc::ptr_eq(&first.identity, &second.identity));
+    assert!(Arc::ptr_eq(&first.probe.check, &second.probe.check));
+    assert!(Arc::ptr_eq(&first.probe.identity, &second.probe.identity));
     assert!(server.real_servers[0].smtp_alert);
     assert!(!server.smtp_alert);
 }
@@ -172,17 +172,17 @@ fn variant_tcp_check() {
         .remove(0);
     let check = &real.checks[0];
     assert_eq!(
-        (&*check.kind, check.target.address.port()),
+        (&*check.kind, check.probe.target.address.port()),
         ("TCP_CHECK", 8080)
     );
-    assert_eq!(*check.identity, TcpCheck::new(seconds(3)).identity());
-    assert_eq!(check.policy.interval, seconds(60));
+    assert_eq!(*check.probe.identity, TcpCheck::new(seconds(3)).identity());
+    assert_eq!(check.probe.policy.interval, seconds(60));
     assert_eq!(
-        (check.policy.retries, check.policy.retry_delay),
+        (check.probe.policy.retries, check.probe.policy.retry_delay),
         (1, seconds(1))
     );
-    assert_eq!(check.policy.initial, Initial::Up);
-    assert_eq!(check.policy.warmup, None);
+    assert_eq!(check.probe.policy.initial, Initial::Up);
+    assert_eq!(check.probe.policy.warmup, None);
 }
 
 #[test]
@@ -193,11 +193,11 @@ fn variant_misc_check() {
     let check = &real.checks[0];
     let script = Script::new(["/bin/sh", "-c", "exit 0 # not a comment"], seconds(4));
     assert_eq!(
-        (&*check.kind, &*check.identity),
+        (&*check.kind, &*check.probe.identity),
         ("MISC_CHECK", script.identity().as_str())
     );
     assert_eq!(
-        (check.policy.interval, check.policy.retries),
+        (check.probe.policy.interval, check.probe.policy.retries),
         (seconds(7), 0)
     );
 }
@@ -298,7 +298,7 @@ fn only_nat_changes_the_port_and_the_check_keeps_its_own() {
     let model = warned(&LB1.replace("192.168.1.61 80", "192.168.1.61 8080"));
     let real = &model.virtual_servers[0].real_servers[0];
     assert_eq!(real.destination.address.port(), 80);
-    assert_eq!(real.checks[0].target.address.port(), 8080);
+    assert_eq!(real.checks[0].probe.target.address.port(), 8080);
 }
 
 #[test]
@@ -314,7 +314,7 @@ fn firewall_marks() {
     assert_eq!(
         (
             real.destination.address.port(),
-            real.checks[0].target.address.port()
+            real.checks[0].probe.target.address.port()
         ),
         (0, 80)
     );
@@ -401,7 +401,9 @@ fn checks_default_to_real_server_then_virtual_server() {
         "",
         "",
     )
-    .policy;
+    .probe
+    .policy
+    .clone();
     assert_eq!(
         (policy.retries, policy.retry_delay),
         (2, Duration::from_millis(500))
@@ -410,7 +412,10 @@ fn checks_default_to_real_server_then_virtual_server() {
         (policy.interval, policy.initial, policy.warmup),
         (seconds(9), Initial::Down, Some(Duration::ZERO))
     );
-    let policy = check("retry 2\n alpha", "retry 3\n delay_loop 8\n alpha off", "").policy;
+    let policy = check("retry 2\n alpha", "retry 3\n delay_loop 8\n alpha off", "")
+        .probe
+        .policy
+        .clone();
     assert_eq!(
         (policy.retries, policy.interval, policy.initial),
         (3, seconds(8), Initial::Up)
@@ -420,8 +425,8 @@ fn checks_default_to_real_server_then_virtual_server() {
         "retry 3\n connect_timeout 8",
         "retry 0\n connect_timeout 7\n log_all_failures",
     );
-    assert_eq!(own.policy.retries, 0);
-    assert_eq!(*own.identity, TcpCheck::new(seconds(7)).identity());
+    assert_eq!(own.probe.policy.retries, 0);
+    assert_eq!(*own.probe.identity, TcpCheck::new(seconds(7)).identity());
     assert!(own.log_all_failures);
     let bound = check(
         "",
@@ -432,7 +437,7 @@ fn checks_default_to_real_server_then_virtual_server() {
         .with_source("10.0.0.2:99".parse().unwrap())
         .with_mark(3)
         .with_device("eth1");
-    assert_eq!(bound.target, target);
+    assert_eq!(bound.probe.target, target);
 }
 
 #[test]
@@ -677,8 +682,11 @@ fn a_check_of_ones_own() {
     let model = parsed.into_model(Mode::Strict).unwrap();
     let check = &model.virtual_servers[0].real_servers[0].checks[0];
     let identity = "MY_CHECK Mine { timeout: 5s }";
-    assert_eq!((&*check.kind, &*check.identity), ("MY_CHECK", identity));
-    assert_eq!(check.policy.retries, 4);
+    assert_eq!(
+        (&*check.kind, &*check.probe.identity),
+        ("MY_CHECK", identity)
+    );
+    assert_eq!(check.probe.policy.retries, 4);
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn words(script: &NotifyScript) -> Vec<&str> {
 fn scripts_of_instances_with_arguments_and_users() {
     let lines = "\
     notify /bin/true
-    notify_master \"/bin/echo 'a b' c\\x22d\" root root
+    notify_master \"/bin/echo 'a b' c\\\\x22d\" root root
     notify_backup \"/bin/echo backup\" root
     notify_fault \"/bin/echo fault\"
     notify_stop \"/bin/echo stop\"

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::link::SettingName;
 use crate::routes::RoutingEntry;
 
 /// An interface as the kernel knows it.
@@ -55,16 +56,23 @@ pub enum Key {
     Address(AddressKey),
     /// A route or a rule.
     Routing(Arc<RoutingEntry>),
+    /// A macvlan, by its name.
+    Macvlan(Arc<str>),
+    /// The state of the interface with this index.
+    LinkUp(u32),
+    /// A setting of the interface with this index.
+    Setting(u32, SettingName),
 }
 
 impl Key {
     /// The index of the interface that the object is on. Routes and rules are on none: the kernel decides
-    /// which of them an interface takes with it.
+    /// which of them an interface takes with it. A macvlan is an interface itself.
     #[must_use]
     pub const fn link(&self) -> Option<u32> {
         match self {
             Self::Shield(key) | Self::Address(key) => Some(key.link),
-            Self::Routing(_) => None,
+            Self::LinkUp(link) | Self::Setting(link, _) => Some(*link),
+            Self::Routing(_) | Self::Macvlan(_) => None,
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod descriptors;
 mod family;
 pub mod file;
 mod key;
+mod link;
 mod memory;
 pub mod namespace;
 mod object;
@@ -43,6 +44,7 @@ pub mod thread;
 
 pub use self::family::{AddressFamily, Scope};
 pub use self::key::{AddressKey, Key, Link};
+pub use self::link::{Macvlan, Setting, SettingName};
 pub use self::memory::MemoryHost;
 pub use self::object::{Address, HostObject, Owner, Shield};
 pub use self::plan::{Change, plan};
@@ -54,4 +56,4 @@ pub use self::routes::{
     RoutingEntry, Rule, RuleAction,
 };
 #[cfg(feature = "netlink")]
-pub use self::rtnetlink::Rtnetlink;
+pub use self::rtnetlink::{FoundLink, Rtnetlink};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a host can have: addresses, filters for them, routes and rules.
+//! What a host can have: addresses, filters for them, routes, rules, macvlans and settings.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::family::Scope;
 use crate::key::{AddressKey, Key, Link};
+use crate::link::{Macvlan, Setting};
 use crate::routes::RoutingEntry;
 
 /// The mark on objects that this program adds. A later process finds by it what a killed one has left.
@@ -16,13 +17,16 @@ pub struct Owner {
     /// `IFA_PROTO` of addresses (Linux 5.18 and later), `rtm_protocol` of routes, `FRA_PROTOCOL` of
     /// rules: `proto` in `ip address`, `ip route` and `ip rule`.
     pub protocol: u8,
+    /// The first word of the alias of macvlans, and of the alternative names that record what a setting
+    /// was (`ip link` shows both).
+    pub name: &'static str,
 }
 
 impl Owner {
-    /// Marks objects with this protocol number.
+    /// Marks objects with this protocol number and name.
     #[must_use]
-    pub const fn new(protocol: u8) -> Self {
-        Self { protocol }
+    pub const fn new(protocol: u8, name: &'static str) -> Self {
+        Self { protocol, name }
     }
 }
 
@@ -112,6 +116,12 @@ pub enum HostObject {
     Shield(Arc<Shield>),
     /// A route or a rule.
     Routing(Arc<RoutingEntry>),
+    /// A macvlan.
+    Macvlan(Arc<Macvlan>),
+    /// An interface is up.
+    LinkUp(Arc<Link>),
+    /// A setting of an interface is raised.
+    Setting(Arc<Setting>),
 }
 
 impl HostObject {
@@ -122,6 +132,9 @@ impl HostObject {
             Self::Address(address) => Key::Address(address.key()),
             Self::Shield(shield) => Key::Shield(shield.key()),
             Self::Routing(entry) => Key::Routing(Arc::clone(entry)),
+            Self::Macvlan(macvlan) => Key::Macvlan(Arc::from(macvlan.name.as_str())),
+            Self::LinkUp(link) => Key::LinkUp(link.index),
+            Self::Setting(setting) => Key::Setting(setting.link.index, setting.name),
         }
     }
 
@@ -152,9 +165,31 @@ impl HostObject {
                     && *flags == other.flags
                     && *preferred_lifetime == other.preferred_lifetime
             }
-            (Self::Shield(one), Self::Shield(other)) => one.key() == other.key(),
-            (Self::Routing(one), Self::Routing(other)) => one == other,
-            (Self::Address(_) | Self::Shield(_) | Self::Routing(_), _) => false,
+            (Self::Macvlan(one), Self::Macvlan(other)) => {
+                let Macvlan {
+                    name,
+                    base,
+                    mac,
+                    family,
+                } = &**one;
+                *name == other.name
+                    && base.index == other.base.index
+                    && *mac == other.mac
+                    && *family == other.family
+            }
+            (
+                Self::Shield(_) | Self::Routing(_) | Self::LinkUp(_) | Self::Setting(_),
+                Self::Shield(_) | Self::Routing(_) | Self::LinkUp(_) | Self::Setting(_),
+            ) => self.key() == other.key(),
+            (
+                Self::Address(_)
+                | Self::Macvlan(_)
+                | Self::Shield(_)
+                | Self::Routing(_)
+                | Self::LinkUp(_)
+                | Self::Setting(_),
+                _,
+            ) => false,
         }
     }
 }
@@ -177,6 +212,18 @@ impl From<Arc<RoutingEntry>> for HostObject {
     }
 }
 
+impl From<Macvlan> for HostObject {
+    fn from(macvlan: Macvlan) -> Self {
+        Self::Macvlan(Arc::new(macvlan))
+    }
+}
+
+impl From<Setting> for HostObject {
+    fn from(setting: Setting) -> Self {
+        Self::Setting(Arc::new(setting))
+    }
+}
+
 /// The object as `ip` would write it.
 impl fmt::Display for HostObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -190,6 +237,11 @@ impl fmt::Display for HostObject {
                 write!(f, "shield of {} dev {}", shield.address, shield.link.name)
             }
             Self::Routing(entry) => entry.fmt(f),
+            Self::Macvlan(macvlan) => {
+                write!(f, "macvlan {} dev {}", macvlan.name, macvlan.base.name)
+            }
+            Self::LinkUp(link) => write!(f, "state up of {}", link.name),
+            Self::Setting(setting) => write!(f, "{} of {}", setting.name, setting.link.name),
         }
     }
 }

@@ -10,19 +10,21 @@ use crate::memory::MemoryHost;
 use crate::plan::Change;
 use crate::reconcile::Applied;
 
-/// Applies changes to a host, one at a time.
+/// Applies changes to a host.
 ///
 /// [`Rtnetlink`](crate::Rtnetlink) is the kernel of the current network namespace, [`MemoryHost`] a
 /// host for tests. A program that manages addresses by other means implements the trait itself.
 #[async_trait]
 pub trait HostPlane: fmt::Debug + Send {
-    /// Applies a change.
+    /// Applies changes in their order, and returns a result for each. Those that the kernel can make at
+    /// once, as the removal of several macvlans, may be one request.
     ///
     /// # Errors
     ///
-    /// The answer of the kernel, if an object is not there after it was added, or may still be there
-    /// after it was removed. [`io::ErrorKind::Unsupported`] for objects that this host cannot have.
-    async fn apply(&mut self, change: &Change) -> io::Result<Applied>;
+    /// For a change, the answer of the kernel, if an object is not there after it was added, or may still
+    /// be there after it was removed. [`io::ErrorKind::Unsupported`] for objects that this host cannot
+    /// have.
+    async fn apply(&mut self, changes: &[Change]) -> Vec<io::Result<Applied>>;
 
     /// Whether the host can have [shields](crate::HostObject::Shield); the default is that it cannot.
     fn has_shields(&self) -> bool {
@@ -32,10 +34,11 @@ pub trait HostPlane: fmt::Debug + Send {
 
 #[async_trait]
 impl HostPlane for MemoryHost {
-    async fn apply(&mut self, change: &Change) -> io::Result<Applied> {
+    async fn apply(&mut self, changes: &[Change]) -> Vec<io::Result<Applied>> {
         // Other tasks run while a kernel works.
         tokio::task::yield_now().await;
-        Self::apply(self, change)
+        let results = changes.iter().map(|change| Self::apply(self, change));
+        results.collect()
     }
 
     fn has_shields(&self) -> bool {

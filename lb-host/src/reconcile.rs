@@ -123,7 +123,10 @@ impl<C: Clone + Ord> Reconciler<C> {
                 continue;
             }
             if let Some(entry) = self.entries.get_mut(&key) {
-                entry.claims.retain(|claim| claim.claimant != *claimant);
+                let claims = &mut entry.claims;
+                if let Ok(at) = claims.binary_search_by(|claim| claim.claimant.cmp(claimant)) {
+                    claims.remove(at);
+                }
             }
             self.update(&key);
         }
@@ -223,11 +226,31 @@ impl<C: Clone + Ord> Reconciler<C> {
         if self.queue.keys().next().is_none_or(comes_after) {
             self.confirm_routing();
         }
-        let next = self.queue.first_entry()?;
-        if self.is_removing_only && next.get().is_add() {
+        self.take_queued(|_| true)
+    }
+
+    /// The changes to apply next: one, or several that can be one request. None if there is none at this
+    /// time. Report each result with [`handle_result`](Self::handle_result).
+    pub fn next_changes(&mut self, now: Instant) -> Vec<Change> {
+        let mut changes: Vec<Change> = self.next_change(now).into_iter().collect();
+        if changes.iter().all(Change::is_group_removal) && !changes.is_empty() {
+            while let Some(change) = self.take_queued(Change::is_group_removal) {
+                changes.push(change);
+            }
+        }
+        changes
+    }
+
+    /// Takes the next change from the queue if it is accepted.
+    fn take_queued(&mut self, is_accepted: impl Fn(&Change) -> bool) -> Option<Change> {
+        let is_removing_only = self.is_removing_only;
+        let mut queued = self.queue.iter();
+        let (place, change) = queued.find(|(_, change)| !is_removing_only || !change.is_add())?;
+        if !is_accepted(change) {
             return None;
         }
-        let change = next.remove();
+        let place = *place;
+        let change = self.queue.remove(&place)?;
         if let Some(entry) = self.entries.get_mut(&change.key()) {
             entry.queued = None;
         }

@@ -3,9 +3,9 @@
 //!
 //! `unsafe` code of the product is in this module only. Each function is safe for any argument.
 
-use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd};
+use std::{fs, io};
 
 use nix::libc;
 
@@ -40,6 +40,29 @@ pub fn set_round_robin(priority: i32) -> io::Result<()> {
         )
     };
     check(result)
+}
+
+/// Makes a copy of this process, which must have a single thread: locks that other threads hold would
+/// stay locked in the copy. Returns its process id; `None` in the copy.
+///
+/// # Errors
+/// [`io::ErrorKind::ResourceBusy`] with more than one thread; what `fork(2)` or reading
+/// `/proc/self/task` returns.
+#[expect(
+    unsafe_code,
+    reason = "no crate with a permitted licence offers fork in safe form"
+)]
+pub fn fork() -> io::Result<Option<u32>> {
+    if fs::read_dir("/proc/self/task")?.count() != 1 {
+        return Err(io::ErrorKind::ResourceBusy.into());
+    }
+    // SAFETY: this thread is the only one, so no other can hold a lock or start a thread meanwhile.
+    let pid = unsafe { libc::fork() };
+    match u32::try_from(pid) {
+        Ok(0) => Ok(None),
+        Ok(child) => Ok(Some(child)),
+        Err(_) => Err(io::Error::last_os_error()),
+    }
 }
 
 /// Binds a packet socket to the interface with this index: frames sent on the socket leave there.
@@ -278,7 +301,7 @@ mod tests {
         assert!(read_driver_link(&socket, "lo").unwrap());
         assert!(read_mii_link(&socket, "lo").is_err());
         let running = is_running(&socket, "lo").unwrap();
-        let listing = std::fs::read_to_string("/sys/class/net/lo/flags").unwrap();
+        let listing = fs::read_to_string("/sys/class/net/lo/flags").unwrap();
         let flags = i32::from_str_radix(listing.trim().trim_start_matches("0x"), 16).unwrap();
         assert_eq!(running, flags & libc::IFF_UP != 0);
         for name in ["no-such-one", "a-name-of-16-by-", ""] {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Specifications for the scheduler and its events.
+//! Events of the scheduler.
 
 use std::fmt;
-use std::sync::Arc;
 
-use crate::{HealthCheck, Outcome, Policy, Target};
+use crate::Outcome;
 
 /// The number by which a subscriber names its check; chosen by the caller.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -27,45 +26,6 @@ impl SubscriptionId {
 impl fmt::Display for SubscriptionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-/// A probe: its target, its check, and its policy.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ProbeSpec {
-    /// The check.
-    pub check: Arc<dyn HealthCheck>,
-    /// The [identity](HealthCheck::identity) of the check.
-    pub identity: Arc<str>,
-    /// The target.
-    pub target: Target,
-    /// Interval, and how many results make a verdict.
-    pub policy: Policy,
-}
-
-impl ProbeSpec {
-    /// Makes a probe of its three parts.
-    #[must_use]
-    pub fn new(check: Arc<dyn HealthCheck>, target: Target, policy: Policy) -> Self {
-        let identity = check.identity().into();
-        Self::with_identity(check, identity, target, policy)
-    }
-
-    /// Makes a probe of a check whose identity is known: thousands of probes of one check share it.
-    #[must_use]
-    pub const fn with_identity(
-        check: Arc<dyn HealthCheck>,
-        identity: Arc<str>,
-        target: Target,
-        policy: Policy,
-    ) -> Self {
-        Self {
-            check,
-            identity,
-            target,
-            policy,
-        }
     }
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::event::{ProbeSpec, SubscriptionId};
-use crate::{CheckState, HealthCheck, Step, Target};
+use super::event::SubscriptionId;
+use crate::{CheckState, ProbeSpec, Step};
 
 /// Shortest time between two regular probes, for any policy.
 const MIN_INTERVAL: Duration = Duration::from_millis(10);
@@ -23,44 +23,59 @@ const FIRST_ROUND_MIN: Duration = Duration::from_secs(2);
 /// Keepalived's fixed part of the warmup.
 const WARMUP_BASE: Duration = Duration::from_secs(1);
 
-/// The key by which two subscriptions share a probe.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub(super) struct Key {
-    pub(super) target: Target,
-    pub(super) identity: Arc<str>,
-    pub(super) interval: Duration,
-    retries: u32,
-    retry_delay: Duration,
-    down_interval: Option<Duration>,
-    pub(super) deadline: Duration,
-}
+/// The key by which two subscriptions share a probe: all of a probe that is the same for both, which is
+/// not the number of successes in a row, what a target counts as at first, and the warmup.
+#[derive(Clone, Debug)]
+pub(super) struct Key(pub(super) Arc<ProbeSpec>);
 
 impl Key {
-    pub(super) fn new(spec: &ProbeSpec) -> Self {
-        let policy = &spec.policy;
-        Self {
-            target: spec.target.clone(),
-            identity: Arc::clone(&spec.identity),
-            interval: policy.interval.max(MIN_INTERVAL),
-            retries: policy.retries,
-            retry_delay: policy.retry_delay,
-            down_interval: policy.down_interval,
-            deadline: policy.deadline,
-        }
+    fn parts(&self) -> impl Eq + Hash + '_ {
+        let ProbeSpec {
+            identity,
+            target,
+            policy,
+            ..
+        } = &*self.0;
+        let schedule = (
+            self.interval(),
+            policy.retries,
+            policy.retry_delay,
+            policy.down_interval,
+            policy.deadline,
+        );
+        (target, &**identity, schedule)
+    }
+
+    pub(super) fn interval(&self) -> Duration {
+        self.0.policy.interval.max(MIN_INTERVAL)
     }
 
     /// Same target and same check, perhaps on another schedule.
     pub(super) fn same_check(&self, other: &Self) -> bool {
-        self.target == other.target && self.identity == other.identity
+        self.0.target == other.0.target && self.0.identity == other.0.identity
     }
 
     /// The place of the probe in its interval, 0..1: the same in every run of the program.
     fn phase(&self) -> f64 {
         let mut hasher = DefaultHasher::new();
-        self.target.hash(&mut hasher);
-        self.identity.hash(&mut hasher);
+        self.0.target.hash(&mut hasher);
+        self.0.identity.hash(&mut hasher);
         let bits = u32::try_from(hasher.finish() >> 32).unwrap_or_default();
         f64::from(bits) / (f64::from(u32::MAX) + 1.0)
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for Key {}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.parts().hash(state);
     }
 }
 
@@ -73,8 +88,7 @@ pub(super) struct Running {
 
 #[derive(Debug)]
 pub(super) struct Group {
-    pub(super) key: Arc<Key>,
-    pub(super) check: Arc<dyn HealthCheck>,
+    pub(super) key: Key,
     pub(super) subscribers: Vec<SubscriptionId>,
     pub(super) due: Option<Instant>,
     pub(super) running: Option<Running>,
@@ -82,11 +96,10 @@ pub(super) struct Group {
 }
 
 impl Group {
-    pub(super) fn new(key: Arc<Key>, check: Arc<dyn HealthCheck>) -> Self {
+    pub(super) fn new(key: Key) -> Self {
         let phase = key.phase();
         Self {
             key,
-            check,
             subscribers: Vec::new(),
             due: None,
             running: None,
@@ -99,13 +112,13 @@ impl Group {
         match warmup {
             Some(Duration::ZERO) => now,
             Some(warmup) => now + WARMUP_BASE + warmup.mul_f64(self.phase),
-            None => now + first_round(self.key.interval, n).mul_f64(self.phase),
+            None => now + first_round(self.key.interval(), n).mul_f64(self.phase),
         }
     }
 
     /// The next place of this probe in the even grid that began at `epoch`, after `now`.
     pub(super) fn grid(&self, epoch: Instant, now: Instant) -> Instant {
-        let interval = self.key.interval;
+        let interval = self.key.interval();
         let start = epoch + interval.mul_f64(self.phase);
         match now.checked_duration_since(start) {
             None => start,
@@ -124,7 +137,7 @@ impl Group {
         let next = step.next.max(MIN_INTERVAL);
         if step.retry {
             now + step.next
-        } else if next == self.key.interval {
+        } else if next == self.key.interval() {
             self.grid(epoch, now)
         } else {
             let gone = now.saturating_duration_since(planned);
@@ -134,7 +147,7 @@ impl Group {
 
     /// How many regular times lie between `planned` and `due`.
     pub(super) fn missed(&self, planned: Instant, due: Instant) -> u64 {
-        let times = whole(due.saturating_duration_since(planned), self.key.interval);
+        let times = whole(due.saturating_duration_since(planned), self.key.interval());
         u64::from(times.saturating_sub(1))
     }
 }
@@ -142,7 +155,7 @@ impl Group {
 /// One subscriber's part.
 #[derive(Debug)]
 pub(super) struct Subscription {
-    pub(super) group: u64,
+    pub(super) group: usize,
     pub(super) state: CheckState,
     pub(super) weight: Option<u32>,
     pub(super) suspended: bool,

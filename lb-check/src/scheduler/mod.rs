@@ -11,7 +11,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
-pub use self::event::{CheckEvent, ProbeSpec, SubscriptionId};
+use crate::ProbeSpec;
+
+pub use self::event::{CheckEvent, SubscriptionId};
 pub use self::stats::SchedulerStats;
 
 use self::runner::{Command, Runner};
@@ -130,21 +132,21 @@ impl Scheduler {
     pub async fn subscribe(
         &self,
         id: SubscriptionId,
-        spec: ProbeSpec,
+        spec: impl Into<Arc<ProbeSpec>>,
     ) -> Result<(), SchedulerClosed> {
-        self.subscribe_all([(id, spec)]).await
+        self.subscribe_all([(id, spec.into())]).await
     }
 
     /// Starts many checks; better than one by one, because the first round is spread by number.
     ///
     /// # Errors
     /// [`SchedulerClosed`].
-    pub async fn subscribe_all(
+    pub async fn subscribe_all<S: Into<Arc<ProbeSpec>>>(
         &self,
-        specs: impl IntoIterator<Item = (SubscriptionId, ProbeSpec)>,
+        specs: impl IntoIterator<Item = (SubscriptionId, S)>,
     ) -> Result<(), SchedulerClosed> {
-        self.send(Command::Subscribe(specs.into_iter().collect()))
-            .await
+        let specs = specs.into_iter().map(|(id, spec)| (id, spec.into()));
+        self.send(Command::Subscribe(specs.collect())).await
     }
 
     /// Ends a check: a probe without another subscription is cancelled. Events of it that were in the

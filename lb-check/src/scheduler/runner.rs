@@ -6,20 +6,21 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
 
+use slab::Slab;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::SchedulerOptions;
-use super::event::{CheckEvent, ProbeSpec, SubscriptionId};
+use super::event::{CheckEvent, SubscriptionId};
 use super::group::{Group, Key, Running, Subscription};
 use super::stats::Counters;
-use crate::{CheckState, LocalError, Outcome, Reason, Step};
+use crate::{CheckState, LocalError, Outcome, ProbeSpec, Reason, Step};
 
 #[derive(Debug)]
 pub(super) enum Command {
-    Subscribe(Vec<(SubscriptionId, ProbeSpec)>),
+    Subscribe(Vec<(SubscriptionId, Arc<ProbeSpec>)>),
     Unsubscribe(SubscriptionId),
     Suspend(SubscriptionId),
     Resume(SubscriptionId),
@@ -34,13 +35,12 @@ pub(super) struct Runner {
     events: mpsc::Sender<CheckEvent>,
     counters: Arc<Counters>,
     epoch: Instant,
-    next_group: u64,
-    groups: HashMap<u64, Group>,
-    by_key: HashMap<Arc<Key>, u64>,
+    groups: Slab<Group>,
+    by_key: HashMap<Key, usize>,
     subscriptions: HashMap<SubscriptionId, Subscription>,
-    due: BTreeSet<(Instant, u64)>,
+    due: BTreeSet<(Instant, usize)>,
     probes: JoinSet<Outcome>,
-    running: HashMap<task::Id, u64>,
+    running: HashMap<task::Id, usize>,
     /// Events that must not be lost, waiting for room; at most one for each subscription.
     pending: VecDeque<CheckEvent>,
 }
@@ -58,8 +58,7 @@ impl Runner {
             events,
             counters,
             epoch: Instant::now(),
-            next_group: 0,
-            groups: HashMap::new(),
+            groups: Slab::new(),
             by_key: HashMap::new(),
             subscriptions: HashMap::new(),
             due: BTreeSet::new(),
@@ -118,18 +117,19 @@ impl Runner {
         None
     }
 
-    fn subscribe(&mut self, batch: Vec<(SubscriptionId, ProbeSpec)>) {
+    fn subscribe(&mut self, batch: Vec<(SubscriptionId, Arc<ProbeSpec>)>) {
         let now = Instant::now();
         let mut fresh = Vec::new();
         for (id, spec) in batch {
-            let key = Key::new(&spec);
-            let Some(subscription) = self.prepare_subscription(id, &key, &spec) else {
+            let key = Key(spec);
+            let policy = Arc::clone(&key.0.policy);
+            let Some(subscription) = self.prepare_subscription(id, &key) else {
                 continue;
             };
             let settled = subscription.state.is_settled();
             let suspended = subscription.suspended;
-            let number = self.group_of_key(key, &spec);
-            let Some(group) = self.groups.get_mut(&number) else {
+            let number = self.group_of_key(key);
+            let Some(group) = self.groups.get_mut(number) else {
                 continue;
             };
             group.subscribers.push(id);
@@ -147,41 +147,33 @@ impl Runner {
                 let due = group.grid(self.epoch, now);
                 self.plan_probe(number, due);
             } else {
-                fresh.push((number, spec.policy.warmup));
+                fresh.push((number, policy.warmup));
             }
         }
         let n = fresh.len();
         for (number, warmup) in fresh {
-            if let Some(due) = self
-                .groups
-                .get(&number)
-                .map(|g| g.first_due(now, warmup, n))
-            {
+            if let Some(due) = self.groups.get(number).map(|g| g.first_due(now, warmup, n)) {
                 self.plan_probe(number, due);
             }
         }
     }
 
     /// Returns the state that a subscription starts with; `None` when it exists already, unchanged.
-    fn prepare_subscription(
-        &mut self,
-        id: SubscriptionId,
-        key: &Key,
-        spec: &ProbeSpec,
-    ) -> Option<Subscription> {
+    fn prepare_subscription(&mut self, id: SubscriptionId, key: &Key) -> Option<Subscription> {
+        let policy = &key.0.policy;
         let mut new = Subscription {
             group: 0,
-            state: CheckState::new(spec.policy.clone()),
+            state: CheckState::new(Arc::clone(policy)),
             weight: None,
             suspended: false,
             undelivered: false,
         };
         if let Some(old) = self.subscriptions.get_mut(&id) {
             new.suspended = old.suspended;
-            let group = self.groups.get(&old.group);
+            let group = self.groups.get(old.group);
             if group.is_some_and(|group| group.key.same_check(key)) {
-                old.state.reconfigure(spec.policy.clone());
-                if group.is_some_and(|group| *group.key == *key) {
+                old.state.reconfigure(Arc::clone(policy));
+                if group.is_some_and(|group| group.key == *key) {
                     return None;
                 }
                 new.state = old.state.clone();
@@ -196,16 +188,12 @@ impl Runner {
     }
 
     /// Returns the group of a key, a new one if there is none.
-    fn group_of_key(&mut self, key: Key, spec: &ProbeSpec) -> u64 {
+    fn group_of_key(&mut self, key: Key) -> usize {
         if let Some(number) = self.by_key.get(&key) {
             return *number;
         }
-        let number = self.next_group;
-        self.next_group += 1;
-        let key = Arc::new(key);
-        self.by_key.insert(Arc::clone(&key), number);
-        self.groups
-            .insert(number, Group::new(key, Arc::clone(&spec.check)));
+        let number = self.groups.insert(Group::new(key.clone()));
+        self.by_key.insert(key, number);
         number
     }
 
@@ -219,16 +207,16 @@ impl Runner {
         let Some(subscription) = self.subscriptions.remove(&id) else {
             return;
         };
-        let Some(group) = self.groups.get_mut(&subscription.group) else {
+        let Some(group) = self.groups.get_mut(subscription.group) else {
             return;
         };
         group.subscribers.retain(|other| *other != id);
         self.cancel_idle(subscription.group);
         if self
             .groups
-            .get(&subscription.group)
+            .get(subscription.group)
             .is_some_and(|group| group.subscribers.is_empty())
-            && let Some(group) = self.groups.remove(&subscription.group)
+            && let Some(group) = self.groups.try_remove(subscription.group)
         {
             self.by_key.remove(&group.key);
         }
@@ -253,8 +241,8 @@ impl Runner {
     }
 
     /// Cancels the probe of a group without an active subscription.
-    fn cancel_idle(&mut self, number: u64) {
-        let Some(group) = self.groups.get_mut(&number) else {
+    fn cancel_idle(&mut self, number: usize) {
+        let Some(group) = self.groups.get_mut(number) else {
             return;
         };
         let subscriptions = &self.subscriptions;
@@ -275,8 +263,8 @@ impl Runner {
     }
 
     /// Makes a group due at `due` unless it is running or due earlier.
-    fn plan_probe(&mut self, number: u64, due: Instant) {
-        let Some(group) = self.groups.get_mut(&number) else {
+    fn plan_probe(&mut self, number: usize, due: Instant) {
+        let Some(group) = self.groups.get_mut(number) else {
             return;
         };
         if group.running.is_some() {
@@ -306,8 +294,8 @@ impl Runner {
         None
     }
 
-    fn start_probe(&mut self, number: u64, planned: Instant, now: Instant) {
-        let Some(group) = self.groups.get_mut(&number) else {
+    fn start_probe(&mut self, number: usize, planned: Instant, now: Instant) {
+        let Some(group) = self.groups.get_mut(number) else {
             return;
         };
         group.due = None;
@@ -324,13 +312,14 @@ impl Runner {
         }
         self.counters
             .probe_started(now.saturating_duration_since(planned));
-        let (check, key) = (Arc::clone(&group.check), Arc::clone(&group.key));
+        let spec = Arc::clone(&group.key.0);
         let task = self.probes.spawn(async move {
             let started = Instant::now();
-            let mut outcome = match timeout(key.deadline, check.check(&key.target)).await {
-                Ok(outcome) => outcome,
-                Err(_) => Outcome::fail(Reason::Timeout),
-            };
+            let mut outcome =
+                match timeout(spec.policy.deadline, spec.check.check(&spec.target)).await {
+                    Ok(outcome) => outcome,
+                    Err(_) => Outcome::fail(Reason::Timeout),
+                };
             if outcome.latency.is_zero() {
                 outcome.latency = started.elapsed();
             }
@@ -359,15 +348,16 @@ impl Runner {
         }
     }
 
-    fn handle_result(&mut self, number: u64, outcome: &Outcome) {
-        let Some(group) = self.groups.get_mut(&number) else {
+    fn handle_result(&mut self, number: usize, outcome: &Outcome) {
+        let Some(group) = self.groups.get_mut(number) else {
             return;
         };
         let Some(running) = group.running.take() else {
             return;
         };
         self.counters.probe_ended(outcome);
-        tracing::trace!(target = %group.key.target, kind = group.check.kind(), %outcome, "probed");
+        let spec = &group.key.0;
+        tracing::trace!(target = %spec.target, kind = spec.check.kind(), %outcome, "probed");
         let now = Instant::now();
         let mut due: Option<Instant> = None;
         let mut events = Vec::new();

@@ -48,7 +48,7 @@ fn misc_check_splits_its_command_and_keeps_its_times() {
         built
             .check
             .identity()
-            .contains(r#"["/bin/sh", "-c", "exit 0", "\"a b\""]"#),
+            .contains(r#"["/bin/sh", "-c", "exit 0", "a b"]"#),
         "{}",
         built.check.identity()
     );

@@ -47,7 +47,7 @@ struct Clean {
 }
 
 impl Reader<'_> {
-    /// Reads a line of a file that has a special character, or belongs to a definition.
+    /// Reads a line of a file that has a special character, or is part of a definition.
     pub(super) fn special_line(&mut self, text: &str, span: Span) {
         let Some(clean) = self.without_comment(text, span) else {
             return;

@@ -2,10 +2,10 @@
 //! Equal checks of one configuration share their memory: a file has thousands of real servers and a
 //! handful of different checks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use lb_check::HealthCheck;
+use lb_check::{HealthCheck, Policy};
 
 /// A check without its target and its policy.
 #[derive(Clone, Debug)]
@@ -15,15 +15,19 @@ pub(super) struct SharedCheck {
     pub(super) identity: Arc<str>,
 }
 
-/// The different checks seen so far, by kind and identity.
+/// The different checks and policies seen so far.
 #[derive(Debug, Default)]
-pub(super) struct SharedChecks(HashMap<String, Vec<SharedCheck>>);
+pub(super) struct SharedChecks {
+    /// By identity; several kinds may have the same.
+    checks: HashMap<String, Vec<SharedCheck>>,
+    policies: HashSet<Arc<Policy>>,
+}
 
 impl SharedChecks {
     /// Returns the earlier check that does the same, or `check` itself.
     pub(super) fn share(&mut self, check: Arc<dyn HealthCheck>) -> SharedCheck {
         let identity = check.identity();
-        if let Some(known) = self.0.get(&identity)
+        if let Some(known) = self.checks.get(&identity)
             && let Some(same) = known.iter().find(|known| *known.kind == *check.kind())
         {
             return same.clone();
@@ -33,7 +37,20 @@ impl SharedChecks {
             identity: identity.as_str().into(),
             check,
         };
-        self.0.entry(identity).or_default().push(shared.clone());
+        self.checks
+            .entry(identity)
+            .or_default()
+            .push(shared.clone());
         shared
+    }
+
+    /// Returns the equal policy seen before, or this one.
+    pub(super) fn share_policy(&mut self, policy: Policy) -> Arc<Policy> {
+        if let Some(known) = self.policies.get(&policy) {
+            return Arc::clone(known);
+        }
+        let policy = Arc::new(policy);
+        self.policies.insert(Arc::clone(&policy));
+        policy
     }
 }

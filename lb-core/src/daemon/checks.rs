@@ -23,22 +23,21 @@ pub(super) const NAME: &str = "checks";
 /// Longest time that the start of the check runtime takes.
 const START: Duration = Duration::from_secs(10);
 
-/// The check runtime and who subscribed to what.
+/// The check runtime and its subscriptions.
 #[derive(Debug)]
 pub(super) struct Checks {
     runtime: CheckThread,
     scheduling: Scheduling,
-    active: BTreeMap<CheckId, ActiveCheck>,
-    subscribers: BTreeMap<SubscriptionId, CheckId>,
+    active: BTreeMap<Arc<CheckId>, ActiveCheck>,
+    subscribers: BTreeMap<SubscriptionId, Arc<CheckId>>,
     next: u64,
 }
 
 /// A check that is subscribed to.
 #[derive(Debug)]
 pub(super) struct ActiveCheck {
-    spec: ProbeSpec,
+    probe: Arc<ProbeSpec>,
     kind: Arc<str>,
-    names: Names,
     suspended: bool,
     subscription: SubscriptionId,
 }
@@ -47,26 +46,18 @@ pub(super) struct ActiveCheck {
 #[derive(Debug)]
 pub(super) struct NewCheck {
     pub(super) id: CheckId,
-    pub(super) spec: ProbeSpec,
-    pub(super) kind: Arc<str>,
-    pub(super) names: Names,
+    probe: Arc<ProbeSpec>,
+    kind: Arc<str>,
     pub(super) suspended: bool,
 }
 
 impl NewCheck {
-    /// What the scheduler is to do for a check of the model.
-    pub(super) fn new(id: CheckId, check: &CheckSpec, names: Names, suspended: bool) -> Self {
-        let spec = ProbeSpec::with_identity(
-            Arc::clone(&check.check),
-            Arc::clone(&check.identity),
-            check.target.clone(),
-            check.policy.clone(),
-        );
+    /// The subscription for a check of the model.
+    pub(super) fn new(id: CheckId, check: &CheckSpec, suspended: bool) -> Self {
         Self {
             id,
-            spec,
+            probe: Arc::clone(&check.probe),
             kind: Arc::clone(&check.kind),
-            names,
             suspended,
         }
     }
@@ -97,7 +88,7 @@ impl Checks {
         let all: Vec<_> = self
             .active
             .values()
-            .map(|check| (check.subscription, check.spec.clone()))
+            .map(|check| (check.subscription, Arc::clone(&check.probe)))
             .collect();
         self.runtime.subscribe(all).await;
         for check in self.active.values().filter(|check| check.suspended) {
@@ -112,7 +103,7 @@ impl Checks {
             let event = self.runtime.events.recv().await?;
             // Events of a check that is gone may still be in the channel.
             if let Some(id) = self.subscribers.get(&event.id()) {
-                return Some((*id, event));
+                return Some((**id, event));
             }
         }
     }
@@ -126,29 +117,26 @@ impl Checks {
         let mut resting = Vec::new();
         for NewCheck {
             id,
-            spec,
+            probe,
             kind,
-            names,
             suspended,
         } in checks
         {
             self.next += 1;
             let subscription = SubscriptionId::new(self.next);
-            self.subscribers.insert(subscription, id);
-            specs.push((subscription, spec.clone()));
+            let id = Arc::new(id);
+            self.subscribers.insert(subscription, Arc::clone(&id));
+            specs.push((subscription, Arc::clone(&probe)));
             if suspended {
                 resting.push(subscription);
             }
-            self.active.insert(
-                id,
-                ActiveCheck {
-                    spec,
-                    kind,
-                    names,
-                    suspended,
-                    subscription,
-                },
-            );
+            let check = ActiveCheck {
+                probe,
+                kind,
+                suspended,
+                subscription,
+            };
+            self.active.insert(id, check);
         }
         self.runtime.subscribe(specs).await;
         for subscription in resting {
@@ -181,14 +169,14 @@ impl Checks {
     }
 
     /// Logs what a check found, in words comparable to keepalived's.
-    pub(super) fn log(&self, id: &CheckId, event: &CheckEvent) {
+    pub(super) fn log(&self, id: &CheckId, names: &Names, event: &CheckEvent) {
         let Some(check) = self.active.get(id) else {
             return;
         };
         let Names {
             virtual_server,
             real_server,
-        } = &check.names;
+        } = names;
         let _span = director_log::span(virtual_server).entered();
         match event {
             CheckEvent::Changed { up: true, .. } => match &*check.kind {
@@ -271,7 +259,7 @@ impl CheckThread {
 
     // A scheduler that has ended shows as the end of its events; the errors say nothing more.
 
-    async fn subscribe(&self, specs: Vec<(SubscriptionId, ProbeSpec)>) {
+    async fn subscribe(&self, specs: Vec<(SubscriptionId, Arc<ProbeSpec>)>) {
         let _ = self.scheduler.subscribe_all(specs).await;
     }
 

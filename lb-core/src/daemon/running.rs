@@ -126,6 +126,10 @@ impl Running {
     /// Serves until a command stops it or a new process has replaced this one.
     pub(super) async fn run(mut self, commands: mpsc::Receiver<Command>) -> Result<(), RunError> {
         self.drain().await;
+        if self.parts.routers.is_none() {
+            // The first outputs are as many as there are checks.
+            lb_host::sys::trim_heap();
+        }
         if self.options.dump_at_start {
             self.log_data().await;
         }
@@ -254,7 +258,9 @@ impl Running {
     }
 
     fn handle_check(&mut self, id: &CheckId, event: &CheckEvent) {
-        self.parts.checks.log(id, event);
+        if let Some(names) = self.director.names(id) {
+            self.parts.checks.log(id, &names, event);
+        }
         match event {
             CheckEvent::Changed { up, outcome, .. } => {
                 self.director.handle_check(id, *up, outcome);
@@ -296,15 +302,9 @@ impl Running {
                     }
                     continue;
                 }
-                Output::CheckAdded {
-                    id,
-                    suspended,
-                    names,
-                } => {
+                Output::CheckAdded { id, suspended, .. } => {
                     let check = self.director.check(id);
-                    added.extend(
-                        check.map(|check| NewCheck::new(*id, check, names.clone(), *suspended)),
-                    );
+                    added.extend(check.map(|check| NewCheck::new(*id, check, *suspended)));
                 }
                 Output::CheckRemoved { id, .. } => {
                     added.retain(|check| check.id != *id);

@@ -91,13 +91,18 @@ pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Runn
         table_settings = TableSettings::start(&ipvs, !claim.is_handover).await;
         let ledger = ledger.take().unwrap_or_else(Ledger::in_memory);
         let mut reconciler = Reconciler::new(IpvsPlane::connect().await?, ledger);
-        let report = reconciler.start(director.desired_table()).await?;
+        let report = reconciler.start(director.take_desired_table()).await?;
         report::log_report(&report, &mut failures);
         Some(Plane::spawn(reconciler))
     } else {
         None
     };
     let mut states = States::default();
+    if claim.routers.is_none() {
+        // The tree of a configuration file and the first plan are many times larger than what remains of
+        // them. The heap is locked meanwhile, therefore before the virtual routers run.
+        lb_host::sys::trim_heap();
+    }
     let routers = match claim.routers {
         Some(running) => {
             states = running.states().await;
@@ -111,12 +116,7 @@ pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Runn
             }
             None
         }
-        None => {
-            // The tree of a configuration file is many times larger than what remains of it. The heap is
-            // locked meanwhile, therefore before the virtual routers run.
-            lb_host::sys::trim_heap();
-            Some(Routers::start(routers, first_options).await?)
-        }
+        None => Some(Routers::start(routers, first_options).await?),
     };
     for (router, (state, priority)) in &states.routers {
         director.restore_priority(router, *priority);

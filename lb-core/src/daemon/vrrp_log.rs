@@ -124,8 +124,30 @@ fn log_host(event: &Event) {
         }
         Event::InterfaceFailed { router, error, .. } => warn!(
             ifname = error.interface, operation = %error.operation, error = %error.source,
-            "({router}) cannot change a virtual interface, trying again every second"
+            "({router}) cannot change a virtual interface, trying again"
         ),
+        Event::InterfaceRestored {
+            router, interface, ..
+        } => warn!(
+            ifname = %interface,
+            "({router}) virtual interface was deleted by another program and is added again"
+        ),
+        Event::SettingFailed {
+            router,
+            change,
+            error,
+            ..
+        } if change.is_add() => warn!(
+            %error,
+            "({router}) cannot {change}, trying again: neighbours may receive other MAC addresses than \
+             the virtual one, or secondary addresses may be lost"
+        ),
+        Event::SettingFailed {
+            router,
+            change,
+            error,
+            ..
+        } => warn!(%error, "({router}) cannot {change}, trying again"),
         Event::AddressesExcluded {
             router,
             interface,
@@ -154,6 +176,7 @@ fn span(event: &Event) -> Span {
         | Event::AddressesExcluded { router, vrid, .. }
         | Event::ChangeRecovered { router, vrid, .. }
         | Event::InterfaceFailed { router, vrid, .. }
+        | Event::InterfaceRestored { router, vrid, .. }
         | Event::LinkChanged { router, vrid, .. }
         | Event::Noticed { router, vrid, .. }
         | Event::PriorityChanged { router, vrid, .. }
@@ -161,6 +184,7 @@ fn span(event: &Event) -> Span {
         | Event::RouteFailed { router, vrid, .. }
         | Event::RouteRestored { router, vrid, .. }
         | Event::SendFailed { router, vrid, .. }
+        | Event::SettingFailed { router, vrid, .. }
         | Event::Transitioned { router, vrid, .. } => {
             info_span!("vrrp", instance = &**router, vrid = vrid.get())
         }

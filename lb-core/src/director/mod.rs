@@ -90,7 +90,7 @@ pub struct Director {
     routers: Vec<VrrpInstance>,
     groups: Vec<SyncGroup>,
     /// The virtual servers, by [`ServiceState::id`].
-    services: HashMap<ServiceKey, ServiceState>,
+    services: HashMap<ServiceKey, Box<ServiceState>>,
     /// The virtual server of each service of a group.
     members: HashMap<ServiceKey, ServiceKey>,
     /// The virtual servers in the order of the model.
@@ -337,10 +337,21 @@ impl Director {
         }
     }
 
+    /// Returns the desired table, and removes the outputs about changed services so far: the table has
+    /// them.
+    #[cfg(feature = "daemon")]
+    pub(crate) fn take_desired_table(&mut self) -> Table {
+        self.queue.forget_changed_services();
+        self.desired_table()
+    }
+
     /// All services as the data plane shall have them.
+    #[must_use]
     pub fn desired_table(&self) -> Table {
         let services = self.services.values();
-        services.flat_map(ServiceState::desired_services).collect()
+        services
+            .flat_map(|service| service.desired_services())
+            .collect()
     }
 
     /// The sync daemons that shall run.
@@ -383,6 +394,15 @@ impl Director {
         &self.roles
     }
 
+    /// The names of the real server of a check and of its virtual server.
+    #[must_use]
+    pub fn names(&self, id: &CheckId) -> Option<Names> {
+        let service = self.services.get(&id.service)?;
+        let mut servers = service.spec.real_servers.iter().zip(&service.real_servers);
+        let (_, state) = servers.find(|(spec, _)| spec.destination.address == id.real_server)?;
+        Some(service.names(state))
+    }
+
     /// What a check is to do.
     #[must_use]
     pub fn check(&self, id: &CheckId) -> Option<&CheckSpec> {
@@ -415,14 +435,14 @@ impl Director {
                     key: service.spec.service.key,
                     further_keys: service.spec.keys().skip(1).collect(),
                     is_group: service.spec.group.is_some(),
-                    name: service.name.clone(),
+                    name: service.spec.name(),
                     up: service.up,
                     quorum: service.quorum(),
                     sorry: service.is_sorry(),
                     suspended: service.suspended,
                     real_servers: real_servers
                         .zip(&service.real_servers)
-                        .map(|(spec, state)| state.state(spec))
+                        .map(|(spec, state)| state.state(spec, service.spec.protocol()))
                         .collect(),
                 };
                 (&service.spec, state)

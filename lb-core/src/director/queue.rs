@@ -81,6 +81,15 @@ impl Queue {
         }
     }
 
+    /// Removes the outputs about changed services.
+    #[cfg(feature = "daemon")]
+    pub(super) fn forget_changed_services(&mut self) {
+        self.changed = HashMap::new();
+        self.outputs
+            .retain(|output| !matches!(output, Output::ServiceChanged(..)));
+        self.outputs.shrink_to_fit();
+    }
+
     pub(super) fn pop(&mut self) -> Option<Output> {
         let mut output = self.outputs.pop_front();
         if let Some(Output::ServiceChanged(key, part)) = &mut output

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One real server: the verdicts of its checks, and its weight.
 
+use std::net::SocketAddr;
+
 use lb_check::Initial;
-use lb_ipvs::Weight;
+use lb_ipvs::{Protocol, Weight};
 
 use super::{CheckState, RealServerState};
-use crate::model::{CheckSpec, RealServer, VirtualServer};
+use crate::model::{CheckSpec, RealServer};
 
 #[derive(Debug)]
 pub(super) struct RealState {
-    pub(super) name: String,
+    pub(super) address: SocketAddr,
     pub(super) alive: bool,
     /// The configured weight with the changes by its checks.
     pub(super) weight: u32,
@@ -44,11 +46,11 @@ impl Slot {
 
 /// Whether a check that has not run yet counts as passed.
 pub(super) fn starts_up(real_server: &RealServer, check: &CheckSpec) -> bool {
-    !(real_server.alpha || check.alpha || check.policy.initial == Initial::Down)
+    !(real_server.alpha || check.alpha || check.probe.policy.initial == Initial::Down)
 }
 
 impl RealState {
-    pub(super) fn new(spec: &RealServer, service: &VirtualServer) -> Self {
+    pub(super) fn new(spec: &RealServer) -> Self {
         let slots: Vec<Slot> = spec
             .checks
             .iter()
@@ -56,7 +58,7 @@ impl RealState {
             .map(|(index, check)| Slot::new(index, starts_up(spec, check)))
             .collect();
         Self {
-            name: spec.name(service.protocol()),
+            address: spec.destination.address,
             alive: slots.iter().all(|slot| slot.up),
             weight: spec.destination.weight.get(),
             next_index: slots.len(),
@@ -78,10 +80,10 @@ impl RealState {
         u32::try_from(sum.clamp(0, i64::from(Weight::MAX.get()))).unwrap_or_default()
     }
 
-    pub(super) fn state(&self, spec: &RealServer) -> RealServerState {
+    pub(super) fn state(&self, spec: &RealServer, protocol: Option<Protocol>) -> RealServerState {
         RealServerState {
             destination: spec.destination,
-            name: self.name.clone(),
+            name: spec.name(protocol),
             up: self.alive,
             weight: self.weight,
             pending_checks: spec

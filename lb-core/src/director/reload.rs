@@ -67,7 +67,7 @@ impl Director {
                     if let Some(gone) = old.services.remove(&spec.service.key) {
                         gone.end(&mut self.queue);
                     }
-                    let mut service = ServiceState::new(spec, suspended);
+                    let mut service = Box::new(ServiceState::new(spec, suspended));
                     prepare(&mut service);
                     service.begin(&mut self.queue);
                     service
@@ -192,7 +192,6 @@ impl ServiceState {
         mut kept: HashMap<SocketAddr, Kept>,
         queue: &mut Queue,
     ) {
-        self.name = spec.name();
         let mut fresh_from = Vec::with_capacity(spec.real_servers.len());
         self.real_servers.clear();
         for real_server in &spec.real_servers {
@@ -203,7 +202,7 @@ impl ServiceState {
                 }
                 None => {
                     fresh_from.push(None);
-                    RealState::new(real_server, &spec)
+                    RealState::new(real_server)
                 }
             };
             self.real_servers.push(state);
@@ -244,7 +243,7 @@ impl ServiceState {
 
     /// Reports the end of a virtual server that is not in the model any more.
     fn end(&self, queue: &mut Queue) {
-        let virtual_server = self.name.clone();
+        let virtual_server = self.spec.name();
         queue.push(Output::VirtualServerRemoved { virtual_server });
         for (real, (spec, state)) in self
             .spec
@@ -259,7 +258,11 @@ impl ServiceState {
             self.remove_real_server(state, spec, queue);
         }
         if self.up {
-            queue.notify(virtual_server_notifications(&self.spec, &self.name, false));
+            queue.notify(virtual_server_notifications(
+                &self.spec,
+                &self.spec.name(),
+                false,
+            ));
         }
         self.services_changed(&Part::Whole, queue);
     }
@@ -267,7 +270,7 @@ impl ServiceState {
 
 /// The virtual servers of the model before.
 struct Previous {
-    services: HashMap<ServiceKey, ServiceState>,
+    services: HashMap<ServiceKey, Box<ServiceState>>,
     /// The groups, by name and protocol.
     groups: HashMap<(String, Option<Protocol>), ServiceKey>,
     /// The first services of the virtual servers of the new model.
@@ -275,7 +278,7 @@ struct Previous {
 }
 
 impl Previous {
-    fn new(services: HashMap<ServiceKey, ServiceState>, new: &[VirtualServer]) -> Self {
+    fn new(services: HashMap<ServiceKey, Box<ServiceState>>, new: &[VirtualServer]) -> Self {
         let groups = services.iter().filter_map(|(id, service)| {
             let group = service.spec.group.as_ref()?;
             Some(((group.name.clone(), service.spec.protocol()), *id))
@@ -289,7 +292,7 @@ impl Previous {
 
     /// Removes and returns the virtual server that `spec` describes: a group is the same while its name and
     /// protocol are, whatever its services.
-    fn take(&mut self, spec: &VirtualServer) -> Option<ServiceState> {
+    fn take(&mut self, spec: &VirtualServer) -> Option<Box<ServiceState>> {
         let id = match &spec.group {
             None => spec.service.key,
             Some(group) => {
@@ -331,7 +334,7 @@ impl Kept {
             })
             .collect();
         let state = RealState {
-            name: state.name.clone(),
+            address: state.address,
             alive: state.alive,
             weight: state.weight,
             slots,
@@ -352,11 +355,7 @@ fn same_checks(old: &[CheckSpec], new: &[CheckSpec]) -> Vec<Option<usize>> {
                     .zip(&mut taken)
                     .enumerate()
                     .find_map(|(position, (other, taken))| {
-                        let same = check.kind == other.kind
-                            && check.identity == other.identity
-                            && check.target == other.target
-                            && check.policy == other.policy;
-                        (same && !*taken).then_some((position, taken))
+                        (check.probes_as(other) && !*taken).then_some((position, taken))
                     })?;
             *taken = true;
             Some(position)

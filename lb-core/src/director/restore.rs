@@ -166,11 +166,6 @@ impl ServiceState {
 }
 
 fn what(check: &CheckSpec) -> String {
-    let CheckSpec {
-        kind,
-        identity,
-        target,
-        ..
-    } = check;
-    format!("{kind} {target:?} {identity}")
+    let CheckSpec { kind, probe, .. } = check;
+    format!("{kind} {:?} {}", probe.target, probe.identity)
 }

@@ -12,7 +12,7 @@ use super::notification::check_text;
 use super::output::{CheckId, Names, Output, Quorum};
 use super::queue::Queue;
 use super::real::{RealState, Slot};
-use crate::model::{RealServer, VirtualServer};
+use crate::model::{RealServer, VirtualServer, socket_name};
 use crate::notify::{real_server_notifications, virtual_server_notifications};
 
 #[derive(Debug)]
@@ -21,7 +21,6 @@ pub(super) struct ServiceState {
     /// added. A reload can give a group another first service.
     pub(super) id: ServiceKey,
     pub(super) spec: VirtualServer,
-    pub(super) name: String,
     /// As `spec.real_servers`.
     pub(super) real_servers: Vec<RealState>,
     /// Whether it has its quorum.
@@ -36,12 +35,7 @@ impl ServiceState {
     pub(super) fn new(spec: VirtualServer, suspended: bool) -> Self {
         Self {
             id: spec.service.key,
-            name: spec.name(),
-            real_servers: spec
-                .real_servers
-                .iter()
-                .map(|real| RealState::new(real, &spec))
-                .collect(),
+            real_servers: spec.real_servers.iter().map(RealState::new).collect(),
             up: true,
             suspended,
             is_restored: false,
@@ -91,7 +85,7 @@ impl ServiceState {
         let quorum = self.quorum();
         if !self.up || quorum.lost() {
             self.up = false;
-            let virtual_server = self.name.clone();
+            let virtual_server = self.spec.name();
             queue.push(Output::StartedWithoutQuorum {
                 virtual_server,
                 quorum,
@@ -155,8 +149,8 @@ impl ServiceState {
 
     pub(super) fn names(&self, real: &RealState) -> Names {
         Names {
-            virtual_server: self.name.clone(),
-            real_server: real.name.clone(),
+            virtual_server: self.spec.name(),
+            real_server: socket_name(real.address, self.spec.protocol()),
         }
     }
 
@@ -246,8 +240,8 @@ impl ServiceState {
             let reason = outcome.to_string();
             let (text, wants_reason) = check_text(kind, up, &reason);
             let event = Event::RealServer {
-                virtual_server: self.name.clone(),
-                real_server: state.name.clone(),
+                virtual_server: self.spec.name(),
+                real_server: socket_name(state.address, self.spec.protocol()),
                 up: state.slots.iter().all(|slot| slot.up),
                 text,
                 reason: wants_reason.then_some(reason),
@@ -288,8 +282,8 @@ impl ServiceState {
         let to = state.effective_weight(spec.destination.weight);
         let from = std::mem::replace(&mut state.weight, to);
         let names = Names {
-            virtual_server: self.name.clone(),
-            real_server: state.name.clone(),
+            virtual_server: self.spec.name(),
+            real_server: socket_name(state.address, self.spec.protocol()),
         };
         if from != to {
             let names = names.clone();
@@ -317,7 +311,7 @@ impl ServiceState {
     /// Decides who takes the traffic.
     pub(super) fn judge_quorum(&mut self, first: bool, queue: &mut Queue) {
         let quorum = self.quorum();
-        let virtual_server = self.name.clone();
+        let virtual_server = self.spec.name();
         let text = if self.up && quorum.lost() {
             self.up = false;
             queue.push(Output::QuorumLost {
@@ -340,7 +334,7 @@ impl ServiceState {
         self.notify_quorum(queue);
         if self.spec.smtp_alert {
             let event = Event::VirtualServer {
-                virtual_server: self.name.clone(),
+                virtual_server: self.spec.name(),
                 up: self.up,
                 text,
             };
@@ -362,7 +356,9 @@ impl ServiceState {
     /// Notifies whether the quorum is there.
     pub(super) fn notify_quorum(&self, queue: &mut Queue) {
         queue.notify(virtual_server_notifications(
-            &self.spec, &self.name, self.up,
+            &self.spec,
+            &self.spec.name(),
+            self.up,
         ));
     }
 
@@ -373,7 +369,7 @@ impl ServiceState {
         let inhibit = self.spec.sorry_server_inhibit;
         queue.push(Output::SorryServerAdded { names, inhibit });
         if self.real_servers.iter().any(|real| real.alive) {
-            let virtual_server = self.name.clone();
+            let virtual_server = self.spec.name();
             queue.push(Output::AliveServersRemoved { virtual_server });
         }
     }
@@ -385,7 +381,7 @@ impl ServiceState {
         let inhibit = self.spec.sorry_server_inhibit;
         queue.push(Output::SorryServerRemoved { names, inhibit });
         queue.push(Output::AliveServersAdded {
-            virtual_server: self.name.clone(),
+            virtual_server: self.spec.name(),
         });
     }
 
@@ -411,10 +407,14 @@ impl ServiceState {
             queue.push(Output::RealServerShutDown { names });
         }
         if self.spec.omega && self.up {
-            queue.notify(virtual_server_notifications(&self.spec, &self.name, false));
+            queue.notify(virtual_server_notifications(
+                &self.spec,
+                &self.spec.name(),
+                false,
+            ));
         }
         if self.spec.omega && self.spec.smtp_alert && self.up {
-            let (virtual_server, text) = (self.name.clone(), TEXT.to_owned());
+            let (virtual_server, text) = (self.spec.name(), TEXT.to_owned());
             queue.mail(
                 Event::VirtualServer {
                     virtual_server,
@@ -429,7 +429,7 @@ impl ServiceState {
     pub(super) fn sorry_server_names(&self) -> Option<Names> {
         let sorry_server = RealServer::new(self.spec.sorry_server?);
         Some(Names {
-            virtual_server: self.name.clone(),
+            virtual_server: self.spec.name(),
             real_server: sorry_server.name(self.spec.protocol()),
         })
     }

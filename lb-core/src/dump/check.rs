@@ -156,7 +156,7 @@ fn write_real(text: &mut String, real: &RealServer, state: &RealServerState) -> 
 }
 
 fn write_check(text: &mut String, check: &CheckSpec, state: &CheckState) -> fmt::Result {
-    let policy = &check.policy;
+    let policy = &check.probe.policy;
     writeln!(text, "   Up = {}", yes_no(state.up))?;
     writeln!(text, "   Has run = {}", yes_no(state.settled))?;
     let alpha = check.alpha || policy.initial == Initial::Down;
@@ -177,7 +177,7 @@ fn write_check(text: &mut String, check: &CheckSpec, state: &CheckState) -> fmt:
         yes_no(check.log_all_failures)
     )?;
     writeln!(text, "   Connection")?;
-    writeln!(text, "     Dest = {}", check.target)?;
+    writeln!(text, "     Dest = {}", check.probe.target)?;
     writeln!(text, "   Keepalive method = {}", check.kind)?;
     if !state.reason.is_empty() {
         writeln!(text, "   Last result = {}", state.reason)?;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 #[cfg(feature = "checks")]
 use std::time::Duration;
 
-use lb_check::{HealthCheck, Policy, Target};
+use lb_check::{HealthCheck, Policy, ProbeSpec, Target};
 #[cfg(feature = "checks")]
 use lb_check::{HttpGet, Script, TcpCheck, Url};
 use lb_ipvs::{Destination, Protocol};
@@ -98,17 +98,11 @@ impl RealServer {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CheckSpec {
-    /// The check itself.
-    pub check: Arc<dyn HealthCheck>,
     /// Kind of the check, as the configuration names it: `HTTP_GET`.
     pub kind: Arc<str>,
-    /// Canonical text of what is checked. Equal identity, target and policy: run once for all. Equal
-    /// checks of a configuration file share it.
-    pub identity: Arc<str>,
-    /// Where the check connects to.
-    pub target: Target,
-    /// Period, retries and delays.
-    pub policy: Policy,
+    /// The check, its target, and its period, retries and delays. Probes with an equal identity, target
+    /// and policy run once for all. Equal checks and policies of a configuration file are shared.
+    pub probe: Arc<ProbeSpec>,
     /// The real server is down until this check has passed once.
     pub alpha: bool,
     /// Every failed try is worth a line in the log, not only the one that decides.
@@ -117,13 +111,14 @@ pub struct CheckSpec {
 
 impl CheckSpec {
     /// A check of `target` under `policy`.
-    pub fn new(check: Arc<dyn HealthCheck>, target: Target, policy: Policy) -> Self {
+    pub fn new(
+        check: Arc<dyn HealthCheck>,
+        target: Target,
+        policy: impl Into<Arc<Policy>>,
+    ) -> Self {
         Self {
             kind: check.kind().into(),
-            identity: check.identity().into(),
-            check,
-            target,
-            policy,
+            probe: Arc::new(ProbeSpec::new(check, target, policy)),
             alpha: false,
             log_all_failures: false,
         }
@@ -177,8 +172,8 @@ impl CheckSpec {
 
     /// Sets how often the target is probed and what makes a verdict.
     #[must_use]
-    pub fn with_policy(mut self, policy: Policy) -> Self {
-        self.policy = policy;
+    pub fn with_policy(mut self, policy: impl Into<Arc<Policy>>) -> Self {
+        Arc::make_mut(&mut self.probe).policy = policy.into();
         self
     }
 
@@ -188,22 +183,27 @@ impl CheckSpec {
         self.alpha = alpha;
         self
     }
+
+    /// Whether the same is done, at the same place and as often.
+    pub(crate) fn probes_as(&self, other: &Self) -> bool {
+        self.kind == other.kind
+            && self.probe.identity == other.probe.identity
+            && self.probe.target == other.probe.target
+            && self.probe.policy == other.probe.policy
+    }
 }
 
 /// Equal when they would do the same: the trait object is compared by its identity.
 impl PartialEq for CheckSpec {
     fn eq(&self, other: &Self) -> bool {
-        self.kind == other.kind
-            && self.identity == other.identity
-            && self.target == other.target
-            && self.policy == other.policy
+        self.probes_as(other)
             && self.alpha == other.alpha
             && self.log_all_failures == other.log_all_failures
     }
 }
 
 /// `[ADDRESS]:protocol:port`; the protocol of a firewall mark is `none`.
-pub(super) fn socket_name(address: SocketAddr, protocol: Option<Protocol>) -> String {
+pub(crate) fn socket_name(address: SocketAddr, protocol: Option<Protocol>) -> String {
     let mut name = String::with_capacity(32);
     let _ = write!(name, "[{}]:", address.ip());
     match protocol {

@@ -478,7 +478,7 @@ fn real_server(out: &mut impl Write, real: &RealServer) -> fmt::Result {
         on(real.smtp_alert)
     )?;
     for check in &real.checks {
-        let policy = &check.policy;
+        let policy = &check.probe.policy;
         writeln!(out, "{} {{", check.kind)?;
         writeln!(out, "connect_timeout {}", seconds(super::CONNECT_TIMEOUT))?;
         writeln!(out, "retry {}", policy.retries)?;

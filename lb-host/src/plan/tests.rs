@@ -11,12 +11,13 @@ use proptest::prelude::*;
 use super::*;
 use crate::family::AddressFamily;
 use crate::key::Link;
+use crate::link::{Macvlan, Setting, SettingName};
 use crate::object::{Address, Shield};
 use crate::routes::{PlacedRoute, Route, Rule, RuleAction};
 
 /// Few keys, so that they meet, and attributes that differ.
 pub(crate) fn object() -> impl Strategy<Value = HostObject> {
-    (0..4_u8, 1..=2_u32, 0..4_u8, prop_oneof![Just(24), Just(32)]).prop_map(
+    (0..7_u8, 1..=2_u32, 0..4_u8, prop_oneof![Just(24), Just(32)]).prop_map(
         |(kind, index, last, prefix_len)| {
             let link = Arc::new(Link::new(index, format!("eth{index}")));
             let address = [192, 0, 2, last].into();
@@ -24,6 +25,9 @@ pub(crate) fn object() -> impl Strategy<Value = HostObject> {
                 0 => Shield::new(link, address).into(),
                 1 => route(&link, address),
                 2 => rule(last),
+                3 => macvlan(&link, last, prefix_len),
+                4 => HostObject::LinkUp(link),
+                5 => setting(&link, last),
                 _ => Address::new(link, address, prefix_len).into(),
             }
         },
@@ -39,6 +43,17 @@ pub(crate) fn route(link: &Arc<Link>, address: IpAddr) -> HostObject {
 pub(crate) fn rule(last: u8) -> HostObject {
     let rule = Rule::new(AddressFamily::Ipv4, last.into(), RuleAction::Table(100));
     Arc::new(RoutingEntry::Rule(Box::new(rule))).into()
+}
+
+/// A macvlan whose name and MAC address end with these numbers.
+pub(crate) fn macvlan(base: &Arc<Link>, last: u8, mac: u8) -> HostObject {
+    let (name, mac) = (format!("vrrp.{last}"), [0, 0, 0x5e, 0, 1, mac]);
+    Macvlan::new(name, Arc::clone(base), mac, AddressFamily::Ipv4).into()
+}
+
+pub(crate) fn setting(link: &Arc<Link>, number: u8) -> HostObject {
+    let name = SettingName::ALL[usize::from(number) % SettingName::ALL.len()];
+    Setting::new(Arc::clone(link), name).into()
 }
 
 /// By key.

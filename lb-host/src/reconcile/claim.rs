@@ -24,7 +24,8 @@ pub enum Applied {
 pub struct Desired {
     /// The object.
     pub object: HostObject,
-    /// The claimant waits for [`Report::Ready`]. Such addresses are added before others.
+    /// The claimant waits for [`Report::Ready`]. Such addresses, and such links, are added before other
+    /// addresses.
     pub is_awaited: bool,
     /// An object that was there before counts as external: it stays when the claim ends.
     pub keeps_existing: bool,

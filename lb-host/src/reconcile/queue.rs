@@ -39,7 +39,7 @@ impl<C: Clone + Ord> Reconciler<C> {
         };
         let is_awaited = entry.claims.iter().any(|claim| claim.desired.is_awaited);
         let rank = match change.rank() {
-            Rank::AddAddress if is_awaited => Rank::AddAwaitedAddress,
+            Rank::AddAddress | Rank::AddLinkUp if is_awaited => Rank::AddAwaited,
             rank => rank,
         };
         let order = match &change {
@@ -114,7 +114,9 @@ impl<C: Clone + Ord> Reconciler<C> {
         }
     }
 
-    pub(super) fn forget(&mut self, key: &Key) {
+    /// Ends what this reconciler has to do with an object: all claims on it, and the duty to remove it. For
+    /// an object that is gone, or that another process has taken over.
+    pub fn forget(&mut self, key: &Key) {
         let Some(entry) = self.entries.remove(key) else {
             return;
         };

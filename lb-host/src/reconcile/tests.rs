@@ -636,3 +636,231 @@ fn refused_route_is_tried_again_when_routes_are_disturbed_and_not_removed() {
     bench.desire(1, 1, &[]);
     assert_eq!(bench.log(), NONE);
 }
+
+fn macvlan(vrid: u8) -> HostObject {
+    plan::tests::macvlan(&Arc::new(Link::new(2, "eth0")), vrid, vrid)
+}
+
+fn setting(number: u8) -> HostObject {
+    plan::tests::setting(&Arc::new(Link::new(2, "eth0")), number)
+}
+
+fn link_up() -> HostObject {
+    HostObject::LinkUp(Arc::new(Link::new(2, "eth0")))
+}
+
+#[test]
+fn forgotten_object_is_neither_added_nor_removed() {
+    let mut bench = Bench::new();
+    let link = Arc::new(Link::new(2, "eth0"));
+    let [held, failed] = ["192.0.2.1", "192.0.2.2"].map(|text| {
+        let address = text.parse().expect("an address");
+        HostObject::from(Address::new(Arc::clone(&link), address, 24))
+    });
+    bench
+        .reconciler
+        .set_desired(&1, 1, [Desired::new(held.clone())]);
+    bench.run();
+    bench
+        .host
+        .set_fault(|_| Some(io::ErrorKind::PermissionDenied.into()));
+    let both = [held.clone(), failed.clone()].map(Desired::new);
+    bench.reconciler.set_desired(&1, 1, both);
+    bench.run();
+    bench.host.clear_fault();
+    bench.log();
+    for object in [&held, &failed] {
+        bench.reconciler.forget(&object.key());
+    }
+    bench.now += Duration::from_secs(10);
+    bench.reconciler.set_desired(&1, 1, []);
+    bench.run();
+    assert_eq!(bench.log(), [""; 0]);
+    assert_eq!(bench.reconciler.next_timeout(), None);
+    assert!(bench.reconciler.owned().is_empty());
+    assert_eq!(bench.host.objects(), [held]);
+}
+
+#[test]
+fn settings_are_raised_first_and_restored_before_the_macvlans_that_record_them() {
+    let mut bench = Bench::new();
+    let objects = [
+        macvlan(51),
+        address(100),
+        shield(100),
+        link_up(),
+        setting(0),
+    ];
+    bench
+        .reconciler
+        .set_desired(&1, 1, objects.map(Desired::new));
+    bench.run();
+    assert_eq!(
+        bench.log(),
+        [
+            "add arp_ignore of eth0",
+            "add state up of eth0",
+            "add shield of 192.0.2.100 dev eth0",
+            "add address 192.0.2.100/32 dev eth0",
+            "add macvlan vrrp.51 dev eth0"
+        ]
+    );
+    bench.desire(1, 1, &[]);
+    assert_eq!(
+        bench.log(),
+        [
+            "remove address 192.0.2.100/32 dev eth0",
+            "remove shield of 192.0.2.100 dev eth0",
+            "remove arp_ignore of eth0",
+            "remove macvlan vrrp.51 dev eth0",
+            "remove state up of eth0"
+        ]
+    );
+    assert!(bench.reconciler.entries.is_empty());
+}
+
+#[test]
+fn setting_stays_with_the_last_macvlan_that_needs_it() {
+    let mut bench = Bench::new();
+    for claimant in [1, 2] {
+        let vrid = u8::try_from(claimant).expect("small");
+        let objects = [macvlan(vrid), setting(0), setting(1)].map(Desired::new);
+        bench.reconciler.set_desired(&claimant, 1, objects);
+    }
+    bench.run();
+    bench.log();
+    bench.desire(1, 1, &[]);
+    assert_eq!(bench.log(), ["remove macvlan vrrp.1 dev eth0"]);
+    bench.desire(2, 1, &[]);
+    assert_eq!(
+        bench.log(),
+        [
+            "remove arp_announce of eth0",
+            "remove arp_ignore of eth0",
+            "remove macvlan vrrp.2 dev eth0"
+        ]
+    );
+}
+
+#[test]
+fn changed_macvlan_is_replaced() {
+    let mut bench = Bench::new();
+    let with_mac = |mac| {
+        let eth0 = Arc::new(Link::new(2, "eth0"));
+        Desired::new(plan::tests::macvlan(&eth0, 51, mac))
+    };
+    bench.reconciler.set_desired(&1, 1, [with_mac(1)]);
+    bench.run();
+    bench.log();
+    bench.reconciler.set_desired(&1, 1, [with_mac(2)]);
+    bench.run();
+    assert_eq!(
+        bench.log(),
+        [
+            "remove macvlan vrrp.51 dev eth0",
+            "add macvlan vrrp.51 dev eth0"
+        ]
+    );
+}
+
+#[test]
+fn macvlans_are_removed_in_one_group_and_nothing_else_is() {
+    let mut bench = Bench::new();
+    let objects = [
+        macvlan(51),
+        macvlan(52),
+        macvlan(53),
+        address(100),
+        address(101),
+    ];
+    bench
+        .reconciler
+        .set_desired(&1, 1, objects.map(Desired::new));
+    let next = |bench: &mut Bench| -> Vec<String> {
+        let changes = bench.reconciler.next_changes(bench.now);
+        for change in &changes {
+            let result = bench.host.apply(change);
+            bench
+                .reconciler
+                .handle_result(bench.now, change.clone(), result);
+        }
+        changes.iter().map(Change::to_string).collect()
+    };
+    for _ in 0..5 {
+        assert_eq!(next(&mut bench).len(), 1);
+    }
+    bench
+        .reconciler
+        .set_desired(&1, 1, [Desired::new(macvlan(52))]);
+    for _ in 0..2 {
+        assert_eq!(next(&mut bench).len(), 1);
+    }
+    let both = [
+        "remove macvlan vrrp.53 dev eth0",
+        "remove macvlan vrrp.51 dev eth0",
+    ];
+    assert_eq!(next(&mut bench), both);
+    assert_eq!(next(&mut bench), NONE);
+}
+
+#[test]
+fn awaited_state_of_a_link_comes_right_before_its_first_address() {
+    let mut bench = Bench::new();
+    for index in [1, 2] {
+        let link = Arc::new(Link::new(index, format!("vrrp.{index}")));
+        let address = Address::new(Arc::clone(&link), [192, 0, 2, 1].into(), 32);
+        let objects = [HostObject::LinkUp(link), address.into()];
+        let objects = objects.map(|object| Desired::new(object).with_awaited(true));
+        bench.reconciler.set_desired(&index, 1, objects);
+    }
+    bench.run();
+    assert_eq!(
+        bench.log(),
+        [
+            "add state up of vrrp.1",
+            "add address 192.0.2.1/32 dev vrrp.1",
+            "add state up of vrrp.2",
+            "add address 192.0.2.1/32 dev vrrp.2"
+        ]
+    );
+}
+
+#[test]
+fn link_that_another_program_sets_down_is_set_up_again_while_it_is_desired() {
+    let mut bench = Bench::new();
+    let key = link_up().key();
+    assert!(!bench.reconciler.handle_missing(&key), "not set up by this");
+    bench
+        .reconciler
+        .set_desired(&1, 1, [Desired::new(link_up())]);
+    bench.run();
+    bench.log();
+    bench.reconciler.handle_missing(&key);
+    bench.run();
+    assert_eq!(bench.log(), ["add state up of eth0"]);
+    bench.desire(1, 1, &[]);
+    bench.reconciler.handle_missing(&key);
+    bench.run();
+    assert_eq!(bench.log(), ["remove state up of eth0"]);
+}
+
+#[test]
+fn removing_only_removes_what_comes_after_additions() {
+    let mut bench = Bench::new();
+    let objects = [macvlan(51), macvlan(52), link_up(), address(100)];
+    bench
+        .reconciler
+        .set_desired(&1, 1, objects.map(Desired::new));
+    bench.run();
+    bench.log();
+    bench.reconciler.remove_only();
+    bench.reconciler.handle_missing(&address(100).key());
+    let left = [macvlan(52), address(100)].map(Desired::new);
+    bench.reconciler.set_desired(&1, 1, left);
+    bench.run();
+    assert_eq!(
+        bench.log(),
+        ["remove macvlan vrrp.51 dev eth0", "remove state up of eth0"]
+    );
+    assert!(!bench.reconciler.has_surplus());
+}

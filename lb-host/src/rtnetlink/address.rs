@@ -205,7 +205,7 @@ mod tests {
         address.broadcast = Some(Ipv4Addr::new(192, 168, 1, 255));
         address.scope = Scope::LINK;
         address.label = Some("eth0:vip".to_owned());
-        let message = addition(&address, Some(Owner::new(112)));
+        let message = addition(&address, Some(Owner::new(112, "lb-test")));
         assert_eq!(message.header.index, 3);
         assert_eq!(message.header.prefix_len, 24);
         assert_eq!(message.header.scope, AddressScope::Link);

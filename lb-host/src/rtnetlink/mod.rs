@@ -2,6 +2,7 @@
 //! The objects of the kernel, over rtnetlink.
 
 mod address;
+mod link;
 mod route;
 mod rule;
 mod same;
@@ -9,6 +10,7 @@ mod stale;
 mod watch;
 
 pub use self::address::local_address;
+pub use self::link::{FoundLink, macvlan_base};
 pub use self::stale::Kept;
 pub use self::watch::{Notification, Subject, Watcher};
 
@@ -19,6 +21,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use self::link::{Links, removed_macvlans};
 use crate::object::{HostObject, Owner};
 use crate::plan::Change;
 use crate::plane::HostPlane;
@@ -27,13 +30,14 @@ use crate::reconcile::Applied;
 /// How long the kernel may take for one request.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Changes the kernel of a network namespace, as `ip address`, `ip route` and `ip rule` do. Objects carry
-/// the mark of an owner, addresses only where the kernel knows `IFA_PROTO`.
+/// Changes the kernel of a network namespace, as `ip address`, `ip route`, `ip rule`, `ip link` and
+/// sysctl(8) do. Objects carry the mark of an owner, addresses only where the kernel knows `IFA_PROTO`.
 pub struct Rtnetlink {
     handle: rtnetlink::Handle,
     owner: Owner,
     /// Cleared when the kernel turns out not to know `IFA_PROTO`.
     marks_addresses: bool,
+    links: Links,
 }
 
 impl fmt::Debug for Rtnetlink {
@@ -62,27 +66,51 @@ impl Rtnetlink {
     /// Changes the network namespace that `handle` was opened in.
     #[doc(hidden)]
     #[must_use]
-    pub const fn new(handle: rtnetlink::Handle, owner: Owner) -> Self {
+    pub fn new(handle: rtnetlink::Handle, owner: Owner) -> Self {
         Self {
             handle,
             owner,
             marks_addresses: true,
+            links: Links::new(owner),
+        }
+    }
+
+    async fn apply_one(&mut self, change: &Change) -> io::Result<Applied> {
+        match change {
+            Change::Add(HostObject::Address(address)) => self.add_address(address).await,
+            Change::Remove(HostObject::Address(address)) => self.remove_address(address).await,
+            Change::Add(HostObject::Routing(entry)) => self.add_routing(entry).await,
+            Change::Remove(HostObject::Routing(entry)) => self.remove_routing(entry).await,
+            Change::Add(HostObject::Macvlan(macvlan)) => self.add_macvlan(macvlan).await,
+            Change::Add(HostObject::LinkUp(link)) => self.set_link_up(link).await,
+            Change::Remove(HostObject::LinkUp(link)) => self.set_link_down(link).await,
+            Change::Add(HostObject::Setting(setting)) => self.add_setting(setting).await,
+            Change::Remove(HostObject::Setting(setting)) => self.remove_setting(setting).await,
+            Change::Add(HostObject::Shield(_))
+            | Change::Remove(HostObject::Shield(_) | HostObject::Macvlan(_)) => {
+                Err(io::ErrorKind::Unsupported.into())
+            }
         }
     }
 }
 
 #[async_trait]
 impl HostPlane for Rtnetlink {
-    async fn apply(&mut self, change: &Change) -> io::Result<Applied> {
-        match change {
-            Change::Add(HostObject::Address(address)) => self.add_address(address).await,
-            Change::Remove(HostObject::Address(address)) => self.remove_address(address).await,
-            Change::Add(HostObject::Routing(entry)) => self.add_routing(entry).await,
-            Change::Remove(HostObject::Routing(entry)) => self.remove_routing(entry).await,
-            Change::Add(HostObject::Shield(_)) | Change::Remove(HostObject::Shield(_)) => {
-                Err(io::ErrorKind::Unsupported.into())
+    async fn apply(&mut self, changes: &[Change]) -> Vec<io::Result<Applied>> {
+        let mut results = Vec::with_capacity(changes.len());
+        let is_group =
+            |one: &Change, next: &Change| one.is_group_removal() && next.is_group_removal();
+        for group in changes.chunk_by(is_group) {
+            match removed_macvlans(group).as_slice() {
+                [] => {
+                    for change in group {
+                        results.push(self.apply_one(change).await);
+                    }
+                }
+                macvlans => results.extend(self.remove_macvlans(macvlans).await),
             }
         }
+        results
     }
 }
 

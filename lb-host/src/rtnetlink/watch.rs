@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn deleted_route_is_known_by_its_mark() {
-        let owner = Owner::new(112);
+        let owner = Owner::new(112, "lb-test");
         for (message, expected) in [
             (route(112), true),
             (route(4), false),

@@ -2,16 +2,19 @@
 //! Changes the host as the advert thread desires, and announces addresses again.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use lb_host::{AddressKey, Adopted, Change, Desired, HostObject, HostPlane, Key, Link, Reconciler};
+use lb_host::{
+    AddressKey, Adopted, Applied, Change, Desired, HostObject, HostPlane, Key, Link, Macvlan,
+    Reconciler,
+};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::advert::Command;
-use super::desired::DesiredRouter;
+use super::desired::{DesiredRouter, RouterLinks};
 use super::event::{Event, EventSender};
 use super::handover::{ContinuedRouter, HostState};
 use super::host::host_address;
@@ -20,7 +23,6 @@ use super::links::Interfaces;
 use super::mailbox::{End, Mailbox};
 use super::routing::Watch;
 use super::statics;
-use super::vmac::{self, LinkManager, Secondaries, VirtualLink};
 use crate::StaticItems;
 
 mod announcing;
@@ -28,8 +30,6 @@ mod report;
 
 use self::announcing::Announcer;
 
-/// Time to the next attempt at what failed.
-const RETRY: Duration = Duration::from_secs(1);
 /// Attempts to remove an address once the driver has stopped.
 const LAST_ATTEMPTS: u32 = 3;
 
@@ -57,9 +57,8 @@ pub(super) enum Hint {
 #[derive(Debug, Default)]
 pub(super) struct DesiredState {
     pub(super) routers: BTreeMap<RouterKey, Arc<DesiredRouter>>,
-    virtual_links: Arc<[VirtualLink]>,
-    /// `None` until it is known.
-    promoted: Option<Arc<[Link]>>,
+    /// Macvlans and settings.
+    links: BTreeMap<RouterKey, RouterLinks>,
     statics: Arc<StaticItems>,
     /// The static items with their interfaces.
     pub(super) placed: statics::Placed,
@@ -67,12 +66,6 @@ pub(super) struct DesiredState {
     /// owned objects for it.
     frozen: Option<(u8, bool)>,
     end: Option<End>,
-}
-
-impl DesiredState {
-    fn is_held(&self, router: &RouterKey) -> bool {
-        self.routers.get(router).is_some_and(|router| router.held)
-    }
 }
 
 #[derive(Debug)]
@@ -87,15 +80,14 @@ pub(super) struct Actuator {
     /// Names of routers, also of removed ones.
     names: BTreeMap<RouterKey, Arc<str>>,
     announcer: Announcer,
-    retry_at: Option<Instant>,
     realtime: bool,
     /// Notices that routes or rules are deleted.
     watch: Option<Watch>,
-    links: vmac::Keeper,
+    /// All interfaces, as the monitor knows them.
+    table: Option<watch::Receiver<Interfaces>>,
     statics: statics::Keeper,
     /// Static items have to be placed again.
     statics_changed: bool,
-    secondaries: Secondaries,
 }
 
 /// Why [`Actuator::wait`] returned.
@@ -121,6 +113,12 @@ async fn disturbed(watch: &mut Option<Watch>) {
     }
 }
 
+/// Whether an object is handed over with or without the router that desires it. A setting is that of an
+/// interface: routers of the new process may need it, and the last process that does restores it.
+const fn is_shared(object: &HostObject) -> bool {
+    matches!(object, HostObject::Setting(_))
+}
+
 impl Actuator {
     pub(super) fn new(
         host: Box<dyn HostPlane>,
@@ -142,23 +140,9 @@ impl Actuator {
             statics: statics::Keeper::new(events.clone()),
             statics_changed: false,
             events,
-            retry_at: None,
             realtime: false,
-            links: vmac::Keeper::default(),
-            secondaries: Secondaries::default(),
+            table: None,
         }
-    }
-
-    /// Makes macvlans with `manager`.
-    pub(super) fn with_links(mut self, manager: Box<dyn LinkManager>) -> Self {
-        self.links.set_manager(manager);
-        self
-    }
-
-    /// Sets interfaces with `manager`.
-    pub(super) fn with_secondaries(mut self, manager: Box<dyn LinkManager>) -> Self {
-        self.secondaries.set_manager(manager);
-        self
     }
 
     /// Notices by `watch` that another program deletes routes or rules.
@@ -167,9 +151,10 @@ impl Actuator {
         self
     }
 
-    /// Finds the interfaces of static items in `table`.
+    /// Finds interfaces in `table`.
     pub(super) fn with_table(mut self, table: watch::Receiver<Interfaces>) -> Self {
-        self.statics.set_table(table);
+        self.statics.set_table(table.clone());
+        self.table = Some(table);
         self
     }
 
@@ -178,7 +163,6 @@ impl Actuator {
         let mut last_attempts = LAST_ATTEMPTS;
         loop {
             self.take_update();
-            self.retry_at = None;
             let done = match self.desired.end {
                 Some(End::HandedOver) => self.leave().await,
                 None if self.desired.frozen.is_some() => {
@@ -214,8 +198,6 @@ impl Actuator {
 
     fn is_idle(&self) -> bool {
         self.reconciler.held().next().is_none()
-            && self.links.is_empty()
-            && self.secondaries.is_empty()
     }
 
     /// Merges what the advert thread has changed since the last call.
@@ -249,21 +231,16 @@ impl Actuator {
         }
         if update.end.is_some_and(|end| end != End::HandedOver) && desired.end.is_none() {
             update.statics = Some(Arc::default());
-            update.promoted = desired.promoted.take().map(|_| Arc::default());
-            if !desired.virtual_links.is_empty() {
-                update.virtual_links = Some(Arc::default());
-            }
+            update.links = Some(Arc::default());
             desired.routers.clear();
             self.reconciler.clear_desired();
             self.announcer.clear();
         }
         desired.end = desired.end.or(update.end);
-        if let Some(links) = update.virtual_links {
-            desired.virtual_links = links;
+        if let Some(links) = update.links {
+            self.set_links(&links);
         }
-        if update.promoted.is_some() {
-            desired.promoted = update.promoted;
-        }
+        let desired = &mut self.desired;
         if let Some(statics) = update.statics {
             desired.statics = statics;
             self.statics_changed = true;
@@ -327,15 +304,15 @@ impl Actuator {
         let routers: BTreeMap<&RouterKey, &ContinuedRouter> =
             routers.iter().map(|router| (&router.key, router)).collect();
         for (claimant, mut adopted) in host.owned {
-            if let Claimant::Router(key) = &claimant {
-                let Some(router) = routers.get(key) else {
-                    // The old process removes these.
-                    continue;
-                };
-                if let HostObject::Address(address) = &adopted.object {
-                    let since = router.since.into();
-                    self.announcer.continue_with(address.key(), key, since);
-                }
+            let router = claimant.router().map(|key| routers.get(key));
+            if matches!(router, Some(None)) && !is_shared(&adopted.object) {
+                // The old process removes these.
+                continue;
+            }
+            if let (Some(Some(router)), HostObject::Address(address)) = (router, &adopted.object) {
+                let since = router.since.into();
+                self.announcer
+                    .continue_with(address.key(), &router.key, since);
             }
             match &adopted.object {
                 HostObject::Shield(_) if !self.host.has_shields() => continue,
@@ -343,54 +320,57 @@ impl Actuator {
                     // Acknowledged in the first epoch of this process.
                     adopted.generation = adopted.generation.min(1);
                 }
-                // Whether these are still there was not observed.
+                // Whether these are still there was not observed, and macvlans and settings are recorded as
+                // those of this process when they are added again.
                 _ => adopted.is_seen = false,
             }
             self.reconciler.adopt(Some(&claimant), adopted);
         }
         self.statics.continue_with(host.added_once);
         for router in routers.into_values() {
-            let surplus = router.surplus.clone();
-            self.links.inherit(&router.key, &router.name, surplus);
+            self.names
+                .insert(router.key.clone(), Arc::clone(&router.name));
         }
     }
 
-    /// Applies the desired state; returns `false` if it changed in between. Addresses and routes come
-    /// first, and macvlans are set down later: that takes the kernel a hundred times as long as an address.
-    async fn follow(&mut self) -> bool {
-        let mailbox = Arc::clone(&self.mailbox);
-        // The last addresses are removed before promote_secondaries is restored.
-        if self.desired.end.is_none()
-            && let Some(promoted) = &self.desired.promoted
-        {
-            self.secondaries.settle(promoted).await;
+    /// Replaces the desired macvlans and settings.
+    fn set_links(&mut self, links: &[RouterLinks]) {
+        let mut before = std::mem::take(&mut self.desired.links);
+        for links in links {
+            let router = &links.router;
+            self.names.insert(router.clone(), Arc::clone(&links.name));
+            if before.remove(router).as_ref() != Some(links) {
+                let objects = links.objects.iter().cloned().map(Desired::new);
+                let claimant = Claimant::Links(router.clone());
+                self.reconciler.set_desired(&claimant, 0, objects);
+            }
+            self.desired.links.insert(router.clone(), links.clone());
         }
-        if !self.apply_changes().await {
+        for router in before.into_keys() {
+            self.reconciler.set_desired(&Claimant::Links(router), 0, []);
+        }
+    }
+
+    fn interfaces(&self) -> Interfaces {
+        let table = self.table.as_ref();
+        table.map_or_else(Interfaces::default, |table| table.borrow().clone())
+    }
+
+    /// Applies all changes, and reports which static items are missing. Returns whether that is done, or
+    /// something else is desired meanwhile.
+    async fn follow(&mut self) -> bool {
+        if !self.apply_changes(true).await {
             return false;
         }
-        let held = |router: &RouterKey| self.desired.is_held(router);
-        let troubles = self.links.raise_lowered(held).await;
-        self.links_failed(troubles);
-        let is_changed = || mailbox.is_changed();
-        if !is_changed() {
+        if !self.mailbox.is_changed() {
             self.update_static_state().await;
-        }
-        let links = &self.desired.virtual_links;
-        let held = |router: &RouterKey| self.desired.is_held(router);
-        let mut troubles = self.links.settle(links, held, || !is_changed()).await;
-        troubles.extend(self.links.lower(held, || !is_changed()).await);
-        self.links_failed(troubles);
-        if self.desired.end.is_some()
-            && let Some(promoted) = &self.desired.promoted
-        {
-            self.secondaries.settle(promoted).await;
         }
         true
     }
 
     /// Applies changes until there are none, with what the advert thread desires meanwhile. Returns
     /// `false` if that is to end or to change nothing.
-    async fn apply_changes(&mut self) -> bool {
+    async fn apply_changes(&mut self, mut reports_statics: bool) -> bool {
         let end = self.desired.end;
         let is_leaving = end == Some(End::HandedOver);
         loop {
@@ -402,43 +382,78 @@ impl Actuator {
             }
             self.report().await;
             let now = Instant::now().into_std();
-            let Some(change) = self.reconciler.next_change(now) else {
+            let changes = self.reconciler.next_changes(now);
+            let Some(first) = changes.first() else {
                 return true;
             };
-            let result = self.apply(&change).await;
+            // Routers that need static items do not wait for macvlans.
+            let is_macvlan = matches!(first.object(), HostObject::Macvlan(_));
+            if is_macvlan && std::mem::take(&mut reports_statics) {
+                self.update_static_state().await;
+            }
+            let results = self.apply(&changes).await;
             let now = Instant::now().into_std();
-            self.reconciler.handle_result(now, change, result);
+            for (change, result) in changes.into_iter().zip(results) {
+                let taken_over = match (&change, &result) {
+                    (Change::Add(HostObject::Macvlan(macvlan)), Ok(Applied::AlreadyPresent)) => {
+                        Some(Arc::clone(macvlan))
+                    }
+                    _ => None,
+                };
+                self.reconciler.handle_result(now, change, result);
+                if let Some(macvlan) = taken_over {
+                    self.adopt_state(&macvlan);
+                }
+            }
             if !is_leaving {
                 self.announcer.announce_next(&self.desired.routers);
             }
         }
     }
 
-    async fn apply(&mut self, change: &Change) -> std::io::Result<lb_host::Applied> {
-        if let Change::Add(HostObject::Address(address)) = change
-            && let Err(trouble) = self.links.raise(address.link.index).await
+    async fn apply(&mut self, changes: &[Change]) -> Vec<io::Result<Applied>> {
+        for change in changes {
+            match (change, &mut self.watch) {
+                (Change::Add(HostObject::Address(address)), _) => {
+                    // Packets to an address on a link that is down are lost.
+                    let up = Key::LinkUp(address.link.index);
+                    if self.reconciler.failure(&up).is_some() && !self.reconciler.is_held(&up) {
+                        return vec![Err(io::ErrorKind::NetworkDown.into())];
+                    }
+                }
+                (Change::Add(HostObject::Routing(_)), Some(watch)) => watch.subscribe(),
+                _ => {}
+            }
+        }
+        self.host.apply(changes).await
+    }
+
+    /// Has a macvlan that was taken over set down, unless a router desires it to be up.
+    fn adopt_state(&mut self, macvlan: &Macvlan) {
+        let interfaces = self.interfaces();
+        if let Some(found) = interfaces.get(&macvlan.name)
+            && !self.reconciler.is_held(&Key::LinkUp(found.link.index))
         {
-            self.links_failed([trouble]);
-            return Err(std::io::ErrorKind::NetworkDown.into());
+            let up = HostObject::LinkUp(Arc::clone(&found.link));
+            self.reconciler
+                .adopt(None, Adopted::new(up).with_seen(false));
         }
-        if let (Change::Add(HostObject::Routing(_)), Some(watch)) = (change, &mut self.watch) {
-            watch.subscribe();
-        }
-        self.host.apply(change).await
     }
 
     /// Leaves what is desired to another process, and removes the rest; returns whether that is done.
     async fn leave(&mut self) -> bool {
+        let shared = self
+            .reconciler
+            .held()
+            .filter(|object| is_shared(object))
+            .map(HostObject::key)
+            .collect::<Vec<_>>();
+        for key in &shared {
+            self.reconciler.forget(key);
+        }
         self.reconciler.remove_only();
-        self.apply_changes().await;
-        let links = &self.desired.virtual_links;
-        let held = |router: &RouterKey| self.desired.is_held(router);
-        // Missing macvlans are not added: the other process has deleted them.
-        let mut troubles = self.links.settle(links, held, || false).await;
-        troubles.extend(self.links.lower(held, || true).await);
-        let linked = troubles.is_empty();
-        self.links_failed(troubles);
-        linked && !self.reconciler.has_surplus()
+        self.apply_changes(false).await;
+        !self.reconciler.has_surplus()
     }
 
     /// Reports to the advert thread which static items are missing.
@@ -458,11 +473,7 @@ impl Actuator {
         // Failed changes are not retried while the state is frozen.
         let is_frozen = self.desired.frozen.is_some() && self.desired.end.is_none();
         let retry = self.reconciler.next_timeout().filter(|_| !is_frozen);
-        let due = [
-            self.announcer.next_due(),
-            retry.map(Instant::from_std),
-            self.retry_at,
-        ];
+        let due = [self.announcer.next_due(), retry.map(Instant::from_std)];
         let due = due.into_iter().flatten().min();
         let turn = self.announcer.next_turn();
         tokio::select! {
@@ -488,13 +499,16 @@ impl Actuator {
             Hint::LinkGone { link } => {
                 self.reconciler.handle_link_gone(link.index);
                 self.announcer.stop_on(link.index);
-                self.links.forget(&link);
+                let macvlan = Key::Macvlan(Arc::from(link.name.as_str()));
+                self.reconciler.handle_missing(&macvlan);
                 self.statics_changed = true;
             }
-            Hint::Lowered { link } => self.links.lowered(&link),
+            Hint::Lowered { link } => {
+                self.reconciler.handle_missing(&Key::LinkUp(link.index));
+            }
             Hint::Raised => {}
             Hint::Audit(interfaces) => {
-                self.links.doubt();
+                self.audit_links(&interfaces);
                 let held = self.reconciler.held().filter_map(|object| match object {
                     HostObject::Address(address) => Some(address),
                     _ => None,
@@ -507,6 +521,21 @@ impl Actuator {
                     self.handle_missing(key);
                 }
             }
+        }
+    }
+
+    /// Has macvlans added, and set up, that may have been deleted or set down.
+    fn audit_links(&mut self, interfaces: &Interfaces) {
+        let is_missing = |object: &&HostObject| match object {
+            HostObject::Macvlan(macvlan) => interfaces.get(&macvlan.name).is_none_or(|found| {
+                found.macvlan_of != Some(macvlan.base.index) || found.mac != Some(macvlan.mac)
+            }),
+            HostObject::LinkUp(_) => true,
+            _ => false,
+        };
+        let missing = self.reconciler.held().filter(is_missing);
+        for key in missing.map(HostObject::key).collect::<Vec<_>>() {
+            self.reconciler.handle_missing(&key);
         }
     }
 

@@ -26,7 +26,6 @@ use super::mailbox::Mailbox;
 use super::monitor::{self, Monitor, Watched};
 use super::options::DriverOptions;
 use super::routing::Watch;
-use super::vmac;
 use crate::NetlinkBuffers;
 
 /// Capacity of the channel for hints; the monitor waits when it is full.
@@ -125,9 +124,7 @@ async fn serve(netlink: Netlink, work: Work) {
         work.events,
     )
     .with_watch(netlink.watch)
-    .with_table(work.table.subscribe())
-    .with_links(Box::new(vmac::Rtnetlink::new(netlink.handle.clone())))
-    .with_secondaries(Box::new(vmac::Rtnetlink::new(netlink.handle.clone())));
+    .with_table(work.table.subscribe());
     let monitor = Monitor {
         watcher: netlink.watcher,
         handle: netlink.handle,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use lb_host::{AddressKey, Desired, HostObject, Link, RoutingEntry, Shield};
 
 use super::host::host_address;
+use super::key::RouterKey;
 use super::pacing::Lane;
 use super::socket::PacketSocket;
 use crate::{Announcements, VirtualAddress};
@@ -16,6 +17,8 @@ use crate::{Announcements, VirtualAddress};
 pub(super) struct Prepared {
     pub(super) address: Arc<VirtualAddress>,
     pub(super) link: Arc<Link>,
+    /// Whether `link` is a macvlan of the router: it is up only while it has addresses.
+    pub(super) is_on_macvlan: bool,
     /// `None` on an interface without ARP.
     pub(super) announcement: Option<Announcement>,
     /// Period of announcements beside the router's own refresh.
@@ -137,7 +140,8 @@ impl DesiredRouter {
             && Arc::ptr_eq(&self.routing, &other.routing)
     }
 
-    /// The host objects: addresses, shields if the host can have them, routes and rules.
+    /// The host objects: macvlans that are up, addresses, shields if the host can have them, routes and
+    /// rules.
     pub(super) fn objects(&self, has_shields: bool) -> impl Iterator<Item = Desired> {
         let is_shielded = self.shielded && has_shields;
         let addresses = self.addresses.iter().filter(|_| self.held);
@@ -150,9 +154,23 @@ impl DesiredRouter {
                 let link = Arc::clone(&prepared.link);
                 Desired::new(Shield::new(link, prepared.address.address).into())
             });
-            [Some(address), shield].into_iter().flatten()
+            let up = prepared.is_on_macvlan.then(|| {
+                let link = HostObject::LinkUp(Arc::clone(&prepared.link));
+                Desired::new(link).with_awaited(true)
+            });
+            [up, Some(address), shield].into_iter().flatten()
         });
         let routing = self.routing.iter().filter(|_| self.held);
         addresses.chain(routing.map(|entry| Desired::new(Arc::clone(entry).into())))
     }
+}
+
+/// What a router desires in any state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RouterLinks {
+    pub(super) router: RouterKey,
+    /// Name of the router.
+    pub(super) name: Arc<str>,
+    /// Macvlans, and settings of interfaces.
+    pub(super) objects: Vec<HostObject>,
 }

@@ -117,7 +117,7 @@ pub enum Event {
         item: Arc<str>,
     },
     /// The macvlan of a router's virtual MAC address could not be made, changed or deleted. The driver
-    /// tries again every second; the event is sent once until that succeeds.
+    /// tries again; the event is sent once until that succeeds.
     #[non_exhaustive]
     InterfaceFailed {
         /// The router's name.
@@ -126,6 +126,30 @@ pub enum Event {
         vrid: Vrid,
         /// The error.
         error: Arc<InterfaceError>,
+    },
+    /// A macvlan of a router was deleted externally, and the driver added it again.
+    #[non_exhaustive]
+    InterfaceRestored {
+        /// The router's name.
+        router: Arc<str>,
+        /// The VRID of the router.
+        vrid: Vrid,
+        /// Name of the macvlan.
+        interface: Arc<str>,
+    },
+    /// A setting of an interface could not be raised, so that neighbours may receive other MAC addresses
+    /// than the virtual one, or secondary addresses may be lost; or it could not be restored. The driver
+    /// tries again; the event is sent once until that succeeds.
+    #[non_exhaustive]
+    SettingFailed {
+        /// The router's name.
+        router: Arc<str>,
+        /// The VRID of the router.
+        vrid: Vrid,
+        /// The change.
+        change: Change,
+        /// The error of the kernel.
+        error: Arc<io::Error>,
     },
     /// The interfaces of a router gained or lost what it needs: carrier, or a source for adverts.
     #[non_exhaustive]
@@ -194,7 +218,7 @@ pub enum Event {
         /// The error of the kernel.
         error: Arc<io::Error>,
     },
-    /// A change of addresses, routes or rules that had failed has succeeded.
+    /// A change of addresses, routes, rules, macvlans or settings that had failed has succeeded.
     #[non_exhaustive]
     ChangeRecovered {
         /// The router's name.

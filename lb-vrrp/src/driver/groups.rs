@@ -35,7 +35,7 @@ impl Groups {
                     .routers
                     .iter()
                     .filter(|spec| group.members.contains(&spec.name));
-                members.map(move |spec| (RouterKey::of(spec), Arc::clone(&name)))
+                members.map(move |spec| (RouterKey::for_spec(spec), Arc::clone(&name)))
             })
             .collect();
         let wanted: Vec<Arc<str>> = to

@@ -69,7 +69,7 @@ impl Driver {
         if !self.filtered {
             warn_of_unshielded(&configuration.routers);
         }
-        vmac::warn_of_oddities(&configuration.routers);
+        vmac::warn_missing_link_local(&configuration.routers);
         // Watched before they are used: a change in between is reported.
         let watched = watched(&configuration);
         self.watched.extend(&watched);

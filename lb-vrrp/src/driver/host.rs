@@ -16,7 +16,7 @@ use crate::{AddressFlag, VirtualAddress};
 pub const ADDRESS_PROTOCOL: u8 = 112;
 
 /// The mark on all objects that the driver adds.
-pub(super) const OWNER: Owner = Owner::new(ADDRESS_PROTOCOL);
+pub(super) const OWNER: Owner = Owner::new(ADDRESS_PROTOCOL, "lb-vrrp");
 
 /// What does the driver's work outside the protocol, where it is not the driver itself.
 ///
@@ -29,7 +29,7 @@ pub(super) const OWNER: Owner = Owner::new(ADDRESS_PROTOCOL);
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Ports {
-    /// Adds and removes addresses; without one, rtnetlink does. A host that
+    /// Adds and removes addresses, routes and macvlans; without one, rtnetlink does. A host that
     /// [has shields](HostPlane::has_shields) drops packets to the addresses of routers that do not
     /// accept them (`Accept_Mode` false, RFC 9568 §6.1; `no_accept` in keepalived); otherwise they are
     /// accepted, with a warning at start.

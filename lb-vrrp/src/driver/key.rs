@@ -18,7 +18,8 @@ pub(super) struct RouterKey {
 }
 
 impl RouterKey {
-    pub(super) fn of(spec: &RouterSpec) -> Self {
+    /// The key of the router that a specification describes.
+    pub(super) fn for_spec(spec: &RouterSpec) -> Self {
         Self {
             interface: Arc::from(spec.interface.as_str()),
             family: spec.config.family(),
@@ -43,4 +44,16 @@ pub(super) enum Claimant {
     Static,
     /// A router that is Master.
     Router(RouterKey),
+    /// A router in any state: its macvlans, and the settings of interfaces.
+    Links(RouterKey),
+}
+
+impl Claimant {
+    /// The router; `None` for static items.
+    pub(super) const fn router(&self) -> Option<&RouterKey> {
+        match self {
+            Self::Static => None,
+            Self::Router(router) | Self::Links(router) => Some(router),
+        }
+    }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The look at what is there before anything runs, and the removal of what a predecessor left.
+//! Reads what is present before anything runs, and removes stale objects of killed processes.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,16 +18,16 @@ use crate::spec::{Configuration, RouterSpec};
 use lb_host::rtnetlink::Kept;
 use lb_host::{AddressKey, Change, HostPlane, Link, Rtnetlink};
 
-/// What is about to run, and with what.
+/// The configuration that is about to run, and what it runs with.
 pub(super) struct Cleaning<'a> {
     pub(super) configuration: &'a mut Configuration,
-    /// Who manages addresses, if not we ourselves.
+    /// Manages addresses, if the driver does not.
     pub(super) manager: &'a mut Option<Box<dyn HostPlane>>,
     pub(super) presence: Option<&'a Presence>,
 }
 
 impl Cleaning<'_> {
-    /// Looks, and removes nothing.
+    /// Reads the interfaces, and removes nothing.
     pub(super) async fn look(
         self,
         handle: &rtnetlink::Handle,
@@ -39,15 +39,15 @@ impl Cleaning<'_> {
         Ok((interfaces, naming))
     }
 
-    /// Looks, and removes what is left over.
+    /// Reads the interfaces, and removes stale objects.
     pub(super) async fn run(
         self,
         handle: rtnetlink::Handle,
     ) -> Result<(Interfaces, Naming), Error> {
         let interfaces = read(&handle).await?;
         validate::interfaces(self.configuration, &interfaces)?;
-        let mut links = vmac::Rtnetlink::new(handle.clone());
-        vmac::clean(&mut links, &self.configuration.routers, &interfaces)
+        let mut host = Rtnetlink::new(handle.clone(), OWNER);
+        vmac::remove_stale(&mut host, &self.configuration.routers, &interfaces)
             .await
             .map_err(Error::interface)?;
         let interfaces = read(&handle).await?;
@@ -67,13 +67,11 @@ impl Cleaning<'_> {
             let placed = statics::Placed::new(statics, &interfaces);
             let objects = placed.objects().cloned().collect();
             let kept = Kept::new(objects, owned(routers, &interfaces));
-            let host = Rtnetlink::new(handle.clone(), OWNER);
             host.remove_stale(&kept).await;
         }
-        let mut rtnetlink = Rtnetlink::new(handle, OWNER);
         let manager = match self.manager {
             Some(manager) => manager.as_mut(),
-            None => &mut rtnetlink,
+            None => &mut host,
         };
         let others = routers.iter();
         let addresses = others
@@ -113,7 +111,9 @@ async fn read(handle: &rtnetlink::Handle) -> Result<Interfaces, Error> {
 
 /// The addresses of address owners, by interface.
 fn owned(routers: &[RouterSpec], interfaces: &Interfaces) -> HashSet<AddressKey> {
-    let owners = routers.iter().filter(|of| of.config.priority().is_owner());
+    let owners = routers
+        .iter()
+        .filter(|spec| spec.config.priority().is_owner());
     owners
         .flat_map(|spec| {
             spec.virtual_addresses.iter().filter_map(|address| {
@@ -152,7 +152,8 @@ async fn remove(
     address: &VirtualAddress,
 ) -> Result<(), AddressError> {
     let change = Change::Remove(host_address(address, link).into());
-    match host.apply(&change).await {
+    let results = host.apply(&[change]).await;
+    results.into_iter().try_for_each(|result| match result {
         Ok(_) => Ok(()),
         Err(source) => Err(AddressError::new(
             AddressOperation::Remove,
@@ -160,5 +161,5 @@ async fn remove(
             &link.name,
             source,
         )),
-    }
+    })
 }

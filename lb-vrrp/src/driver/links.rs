@@ -14,7 +14,7 @@ use crate::{AddressFamily, PollMethod, VirtualAddress};
 mod notification;
 mod table;
 
-pub(super) use self::notification::{Change, macvlan_of};
+pub(super) use self::notification::Change;
 use self::table::Table;
 
 /// An address on an interface.

@@ -12,10 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use lb_host::Link;
 use tokio::sync::Notify;
 
-use super::desired::DesiredRouter;
+use super::desired::{DesiredRouter, RouterLinks};
 use super::handover::{ContinuedRouter, HostState};
 use super::key::RouterKey;
-use super::vmac::VirtualLink;
 use crate::{StaticItems, VirtualAddress};
 
 /// How the advert thread ended.
@@ -34,10 +33,8 @@ pub(super) struct Update {
     pub(super) routers: BTreeMap<RouterKey, Option<Arc<DesiredRouter>>>,
     /// What another process has handed over.
     pub(super) handover: Option<(HostState, Vec<ContinuedRouter>)>,
-    /// Macvlans, up while their router's addresses are held.
-    pub(super) virtual_links: Option<Arc<[VirtualLink]>>,
-    /// Interfaces that are to have `promote_secondaries`.
-    pub(super) promoted: Option<Arc<[Link]>>,
+    /// The macvlans and settings of all routers.
+    pub(super) links: Option<Arc<[RouterLinks]>>,
     /// Static addresses, routes and rules, installed independently of the VRRP state.
     pub(super) statics: Option<Arc<StaticItems>>,
     /// Addresses of new routers that were there before them, left by a process that was killed.
@@ -55,8 +52,7 @@ struct State {
     update: Update,
     is_changed: bool,
     /// The last published values, to tell whether there is a change.
-    virtual_links: Arc<[VirtualLink]>,
-    promoted: Option<Arc<[Link]>>,
+    links: Option<Arc<[RouterLinks]>>,
     statics: Arc<StaticItems>,
 }
 
@@ -102,13 +98,13 @@ impl Mailbox {
         self.change(|state| state.update.frozen = Some(None));
     }
 
-    /// Replaces the desired macvlans.
-    pub(super) fn link(&self, links: &[VirtualLink]) {
-        if *self.lock().virtual_links != *links {
-            let links: Arc<[VirtualLink]> = links.into();
+    /// Replaces the desired macvlans and settings.
+    pub(super) fn set_links(&self, links: Vec<RouterLinks>) {
+        if self.lock().links.as_deref() != Some(&*links) {
+            let links: Arc<[RouterLinks]> = links.into();
             self.change(|state| {
-                state.virtual_links = Arc::clone(&links);
-                state.update.virtual_links = Some(links);
+                state.links = Some(Arc::clone(&links));
+                state.update.links = Some(links);
             });
         }
     }
@@ -119,17 +115,6 @@ impl Mailbox {
             self.change(|state| {
                 state.statics = Arc::clone(&statics);
                 state.update.statics = Some(statics);
-            });
-        }
-    }
-
-    /// Replaces the interfaces that are to have `promote_secondaries`.
-    pub(super) fn promote(&self, links: &[Link]) {
-        if self.lock().promoted.as_deref() != Some(links) {
-            let links: Arc<[Link]> = links.into();
-            self.change(|state| {
-                state.promoted = Some(Arc::clone(&links));
-                state.update.promoted = Some(links);
             });
         }
     }
@@ -178,6 +163,8 @@ impl Mailbox {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use lb_host::{Setting, SettingName};
 
     use super::*;
     use crate::driver::desired::Burst;
@@ -253,18 +240,32 @@ mod tests {
     fn equal_values_are_not_published_again() {
         let mailbox = Mailbox::default();
         let statics = Arc::new(StaticItems::default());
-        let links = [Link::new(2, "eth0")];
+        let links = || {
+            let eth0 = Arc::new(Link::new(2, "eth0"));
+            vec![RouterLinks {
+                router: key(1),
+                name: Arc::from("VI_1"),
+                objects: vec![Setting::new(eth0, SettingName::PromoteSecondaries).into()],
+            }]
+        };
         mailbox.set_statics(Arc::clone(&statics));
-        mailbox.promote(&links);
-        mailbox.link(&[]);
+        mailbox.set_links(links());
         let update = mailbox.take();
-        assert!(update.statics.is_some() && update.promoted.is_some());
-        assert!(update.virtual_links.is_none(), "none as before");
+        assert!(update.statics.is_some() && update.links.is_some());
         mailbox.set_statics(statics);
-        mailbox.promote(&links);
+        mailbox.set_links(links());
         assert!(!mailbox.is_changed());
-        mailbox.promote(&[]);
-        assert_eq!(mailbox.take().promoted.as_deref(), Some(&[][..]));
+        mailbox.set_links(Vec::new());
+        assert_eq!(mailbox.take().links.as_deref(), Some(&[][..]));
+    }
+
+    #[test]
+    fn absence_of_links_is_published_once() {
+        let mailbox = Mailbox::default();
+        mailbox.set_links(Vec::new());
+        assert_eq!(mailbox.take().links.as_deref(), Some(&[][..]));
+        mailbox.set_links(Vec::new());
+        assert!(!mailbox.is_changed());
     }
 
     #[test]

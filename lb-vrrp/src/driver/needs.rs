@@ -226,6 +226,7 @@ pub(super) fn prepare(
         prepared.push(Prepared {
             address: Arc::new(address.clone()),
             link: Arc::clone(&interface.link),
+            is_on_macvlan: seat_of(spec, address).is_some(),
             announcement,
             extra: extra_of(spec, address, interface),
         });

@@ -158,7 +158,7 @@ async fn launch(
     if !filtered {
         warn_of_unshielded(&configuration.routers);
     }
-    vmac::warn_of_oddities(&configuration.routers);
+    vmac::warn_missing_link_local(&configuration.routers);
 
     let presence = announce_presence();
     let watched = Watched::default();

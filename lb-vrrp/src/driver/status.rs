@@ -24,7 +24,7 @@ pub struct DriverStatus {
     pub groups: Vec<GroupStatus>,
     /// What they track.
     pub objects: Vec<ObjectStatus>,
-    /// The static items that are not in their place. One whose turn has not come yet is none.
+    /// The static items that are missing. An item whose addition was not tried yet is not one of them.
     pub statics: Vec<StaticStatus>,
     /// The interfaces they use.
     pub interfaces: Vec<InterfaceStatus>,
@@ -60,9 +60,10 @@ pub struct RouterStatus {
     pub last_transition: Option<Transition>,
     /// What keeps it from taking part, as the engine knows it.
     pub faults: Faults,
-    /// What is amiss with its interfaces.
+    /// The problem of its interfaces.
     pub problem: Option<LinkProblem>,
-    /// The master and its priority: the router itself, or the one a backup heard last.
+    /// The master and its priority: the router itself, or the sender of the last advert that a
+    /// backup accepted.
     pub master: Option<(IpAddr, Priority)>,
     /// Its effective priority.
     pub priority: Priority,
@@ -88,7 +89,7 @@ pub struct RouterStatus {
 pub struct Resigned {
     /// The routers that are no longer master: the one that was asked, and those of its sync group.
     pub routers: Vec<Arc<str>>,
-    /// After this long it is master again, if nobody else is.
+    /// After this long it is master again, if no other router is.
     pub patience: Duration,
 }
 
@@ -114,7 +115,7 @@ pub struct ObjectStatus {
     pub verdict: Verdict,
 }
 
-/// A static item that is not in its place.
+/// A static item that is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StaticStatus {
@@ -126,7 +127,7 @@ pub struct StaticStatus {
     pub problem: StaticProblem,
 }
 
-/// What keeps a static item from being in its place.
+/// Why a static item is missing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StaticProblem {
@@ -134,7 +135,7 @@ pub enum StaticProblem {
     #[error("interface {0} missing")]
     Missing(String),
     /// An interface that it names is not up or has no carrier. An address is of no use there for
-    /// the routers that need it; without a group it is in its place all the same.
+    /// the routers that need it; without a group it counts as present.
     #[error("interface {0} down")]
     Down(String),
     /// The kernel refused it. It is tried again every second.
@@ -154,7 +155,7 @@ pub struct GroupStatus {
     pub members: Vec<Arc<str>>,
 }
 
-/// The raw socket of an interface, and what arrived on it for nobody.
+/// The raw socket of an interface, and the packets on it that no router received.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct InterfaceStatus {

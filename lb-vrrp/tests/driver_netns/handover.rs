@@ -317,7 +317,7 @@ impl NewProcess {
             connection: there,
             outcome,
         };
-        new.send(&json!({"Request": {"format": 3, "pid": 1}}));
+        new.send(&json!({"Request": {"format": 4, "pid": 1}}));
         new
     }
 

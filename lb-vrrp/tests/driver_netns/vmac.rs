@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Routers on a virtual MAC address: what is on the wire, what is on the host, and what is left.
 
+use std::io::Read as _;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::process::Command;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use lb_vrrp::driver::{Driver, DriverOptions, Error};
+use lb_vrrp::driver::handover::{Payload, Receiver, Sender};
+use lb_vrrp::driver::{Driver, DriverOptions, Error, Ports};
 use lb_vrrp::spec::RouterSpec;
 use lb_vrrp::wire::UnsolicitedNeighbourAdvertisement;
 use lb_vrrp::{State, Vmac};
 
+use super::handover::hand_over;
 use super::netns::{Capture, Frame, Lan, MASTER_DOWN_ADVERTS, Namespace, Node, wait_for};
 use super::{Killed, VIP, assert_put_back, calm_spec, ipv6, quick_spec, transitions, vip};
 
@@ -255,7 +258,7 @@ fn a_backup_takes_no_frame_that_is_for_the_master() {
     assert_eq!(learnt(&lan), None, "it went everywhere");
 }
 
-/// The router of `a_killed_router_leaves…`, in a process that can be killed.
+/// The routers of a test, in a process that can be killed.
 #[test]
 fn child_router_with_vmac() {
     if std::env::var_os("LB_VRRP_CHILD_VMAC").is_none() {
@@ -265,10 +268,10 @@ fn child_router_with_vmac() {
         .enable_all()
         .build()
         .unwrap();
-    let nobodys = calm(52, 150).with_virtual_addresses([vip("192.0.2.52")]);
+    let other = calm(52, 150).with_virtual_addresses([vip("192.0.2.52")]);
     runtime.block_on(async {
         let (_handle, mut events) =
-            Driver::start(vec![calm(51, 150), nobodys], DriverOptions::default())
+            Driver::start(vec![calm(51, 150), other], DriverOptions::default())
                 .await
                 .unwrap();
         while events.recv().await.is_some() {}
@@ -298,7 +301,8 @@ fn macvlans_of_a_killed_router_are_repaired_by_the_next_start() {
     let index = |name| index(name).split(':').next().unwrap().to_owned();
     let left = index("vrrp.51");
 
-    // What it wants it takes over, the other one is gone; and it holds nothing it has not won.
+    // The next process takes over the macvlan that it desires, deletes the other one, and holds no address
+    // before it is Master.
     let b = Node::start(&lan.b, vec![calm(51, 200)]);
     b.wait_state(State::Master);
     let a = Node::start(&lan.a, vec![calm(51, 150)]);
@@ -312,7 +316,253 @@ fn macvlans_of_a_killed_router_are_repaired_by_the_next_start() {
     assert_eq!(wait_answers(&lan, &lan.a, VIP), MAC_TEXT);
     a.shutdown();
     assert_eq!(link(&lan.a, "vrrp.51"), None);
-    assert_eq!(beneath(&lan.a), before, "as the first one found it");
+    assert_eq!(beneath(&lan.a), before, "as the first process found it");
+}
+
+/// The router of a test, in a process that stops at the end of its input.
+#[test]
+fn child_router_with_vmac_that_stops() {
+    if std::env::var_os("LB_VRRP_CHILD_VMAC_STOPS").is_none() {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let spec = quick(150).with_promotes_secondaries(true);
+    runtime.block_on(async {
+        let (handle, _events) = Driver::start(vec![spec], DriverOptions::default())
+            .await
+            .unwrap();
+        let (sender, stopped) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
+            let _ = std::io::stdin().read_to_end(&mut Vec::new());
+            let _ = sender.send(());
+        });
+        stopped.await.unwrap();
+        handle.shutdown().await.unwrap();
+    });
+}
+
+/// Routers of a test in two processes: the first hands its router over to the second.
+#[test]
+fn child_router_with_vmac_that_is_handed_over() {
+    let Some(socket) = std::env::var_os("LB_VRRP_CHILD_VMAC_SOCKET") else {
+        return;
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let spec = quick(150);
+    runtime.block_on(async {
+        let options = DriverOptions::default();
+        let promotes = match std::env::var("LB_VRRP_CHILD_VMAC_CONTINUES").as_deref() {
+            Ok(promotes) => promotes == "promoting",
+            Err(_) => {
+                let spec = spec.with_promotes_secondaries(true);
+                let (driver, _events) = Driver::start(vec![spec], options).await.unwrap();
+                let listener = tokio::net::UnixListener::bind(socket).unwrap();
+                let (stream, _) = listener.accept().await.unwrap();
+                let request = Sender::accept(stream).await.unwrap();
+                let routers = driver.prepare_handover().await.unwrap();
+                let offered = request.offer(Some(routers), Payload::default());
+                let handed_over = offered.await.unwrap();
+                driver.finish_handover().await.unwrap();
+                // The new process may have been killed.
+                let _ = handed_over.confirm_end(String::new()).await;
+                return;
+            }
+        };
+        let stream = tokio::net::UnixStream::connect(socket).await.unwrap();
+        let mut offer = Receiver::request(stream).await.unwrap();
+        let configuration = vec![spec.with_promotes_secondaries(promotes)];
+        let ports = Ports::default();
+        let (_driver, mut events) =
+            Driver::start_from_handover(&mut offer, configuration, options, ports)
+                .await
+                .unwrap();
+        while events.recv().await.is_some() {}
+    });
+}
+
+#[testbed::host_test]
+fn settings_are_restored_after_a_handover_and_a_kill() {
+    let lan = Lan::new();
+    lan.a.set("ipv4/conf/eth0/arp_announce", "1");
+    lan.a.set("ipv4/conf/eth0/promote_secondaries", "0");
+    let before = settings_below(&lan.a);
+    let directory = tempfile::tempdir().unwrap();
+    let records = || lan.a.ip("-d link show");
+    for number in 0..10_u32 {
+        let socket = directory.path().join(number.to_string());
+        let start = |continues: Option<&str>| {
+            let mut command = Command::new(std::env::current_exe().unwrap());
+            command
+                .args([
+                    "--exact",
+                    "vmac::child_router_with_vmac_that_is_handed_over",
+                ])
+                .env("LB_VRRP_CHILD_VMAC_SOCKET", &socket);
+            if let Some(continues) = continues {
+                command.env("LB_VRRP_CHILD_VMAC_CONTINUES", continues);
+            }
+            Killed(lan.a.run(|| command.spawn().unwrap()))
+        };
+        let mut old = start(None);
+        wait_for("the address on a", || {
+            let is_listening = socket.exists() && lan.a.holds(VIP);
+            is_listening.then_some(())
+        });
+        let raised = settings_below(&lan.a);
+        assert_ne!(raised, before);
+        let recorded = records();
+        let promotes = number % 2 == 0;
+        let mut new = start(Some(if promotes { "promoting" } else { "plain" }));
+        let mut wait_for_end = || {
+            wait_for("the end of the old process", || {
+                old.0
+                    .try_wait()
+                    .unwrap()
+                    .map(|status| assert!(status.success()))
+            });
+        };
+        match number {
+            // The new process has written its first record, or is about to write it.
+            0..4 => wait_for("another record", || (records() != recorded).then_some(())),
+            4..8 => wait_for_end(),
+            // The new process has all: with its records on all objects, nothing of the old one is left.
+            _ => {
+                wait_for_end();
+                let pid = new.0.id();
+                wait_for("records of the new process", || {
+                    let records = records();
+                    let alias = records.contains(&format!("alias lb-vrrp pid={pid} "));
+                    let settings = if promotes { 3 } else { 2 };
+                    let names = records.matches("altname lb-vrrp-").count();
+                    let own = records.matches(&format!("-{pid}-")).count();
+                    (alias && names == settings && own == settings).then_some(())
+                });
+                let settings = settings_below(&lan.a);
+                assert_eq!(settings[..3], raised[..3]);
+                assert_eq!(settings[3], if promotes { "1" } else { "0" });
+                assert!(lan.a.holds(VIP));
+            }
+        }
+        new.0.kill().unwrap();
+        new.0.wait().unwrap();
+        wait_for_end();
+        // The next process has no macvlan.
+        let next = Node::start(&lan.a, vec![calm_spec(52, 100)]);
+        assert_eq!(settings_below(&lan.a), before, "{number}");
+        assert_eq!(link(&lan.a, "vrrp.51"), None, "{number}");
+        assert!(!records().contains("lb-vrrp"), "{number}: {}", records());
+        next.shutdown();
+    }
+}
+
+#[testbed::host_test]
+fn settings_stay_when_another_router_needs_them_after_a_handover() {
+    let lan = Lan::new();
+    let before = beneath(&lan.a);
+    let mut node = Node::start(&lan.a, vec![calm(51, 150)]);
+    node.wait_state(State::Master);
+    let raised = beneath(&lan.a);
+    assert_ne!(raised, before);
+    for vrid in [52, 53, 51] {
+        node = hand_over(&lan.a, node, vec![calm(vrid, 150)]);
+        node.wait_state(State::Master);
+        let name = format!("vrrp.{vrid}");
+        wait_for(&name, || link(&lan.a, &name).filter(|is_up| *is_up));
+        assert_eq!(lan.a.ip("-o link show type macvlan").lines().count(), 1);
+        assert_eq!(beneath(&lan.a), raised, "{name}");
+    }
+    node.shutdown();
+    assert_eq!(beneath(&lan.a), before);
+}
+
+/// A moment at which a process is killed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Moment {
+    /// A setting of the interface is raised.
+    Raised,
+    /// The macvlan is present.
+    Created,
+    /// After the address was there, the process was to stop, and this is so.
+    AddressGone,
+    Restored,
+    MacvlanGone,
+    /// So long after the process was to stop.
+    Stopping(Duration),
+}
+
+impl Moment {
+    fn is_reached(self, host: &Namespace, before: &[String], since: Instant) -> bool {
+        match self {
+            Self::Raised => settings_below(host) != before,
+            Self::Created => link(host, "vrrp.51").is_some(),
+            Self::AddressGone => !host.holds(VIP),
+            Self::Restored => settings_below(host)[..2] == before[..2],
+            Self::MacvlanGone => link(host, "vrrp.51").is_none(),
+            Self::Stopping(delay) => since.elapsed() >= delay,
+        }
+    }
+
+    const fn is_during_start(self) -> bool {
+        matches!(self, Self::Raised | Self::Created)
+    }
+}
+
+/// The settings of eth0 that a router with a macvlan changes.
+fn settings_below(host: &Namespace) -> Vec<String> {
+    let mut settings = beneath(host).to_vec();
+    settings.push(host.setting("ipv4/conf/eth0/promote_secondaries"));
+    settings
+}
+
+#[testbed::host_test]
+fn settings_are_restored_after_a_kill_at_any_moment() {
+    let lan = Lan::new();
+    lan.a.set("ipv4/conf/eth0/arp_announce", "1");
+    lan.a.set("ipv4/conf/eth0/promote_secondaries", "0");
+    let before = settings_below(&lan.a);
+    let moments = [
+        Moment::Raised,
+        Moment::Created,
+        Moment::AddressGone,
+        Moment::Restored,
+        Moment::MacvlanGone,
+    ];
+    let later = (0..12).map(|number| Moment::Stopping(Duration::from_millis(5) * number));
+    for moment in moments.into_iter().chain(later) {
+        let mut child = Killed(lan.a.run(|| {
+            Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "vmac::child_router_with_vmac_that_stops"])
+                .env("LB_VRRP_CHILD_VMAC_STOPS", "1")
+                .stdin(Stdio::piped())
+                .spawn()
+                .unwrap()
+        }));
+        let input = child.0.stdin.take();
+        if !moment.is_during_start() {
+            wait_for("the address on a", || lan.a.holds(VIP).then_some(()));
+            assert_ne!(settings_below(&lan.a), before);
+            drop(input);
+        }
+        let since = Instant::now();
+        wait_for(&format!("{moment:?}"), || {
+            moment.is_reached(&lan.a, &before, since).then_some(())
+        });
+        child.0.kill().unwrap();
+        child.0.wait().unwrap();
+        // The next process has no macvlan.
+        let next = Node::start(&lan.a, vec![calm_spec(52, 100)]);
+        assert_eq!(settings_below(&lan.a), before, "{moment:?}");
+        assert_eq!(link(&lan.a, "vrrp.51"), None, "{moment:?}");
+        let described = lan.a.ip("-d link show eth0");
+        assert!(!described.contains("lb-vrrp"), "{moment:?}: {described}");
+        next.shutdown();
+    }
 }
 
 #[testbed::host_test]

@@ -6,8 +6,9 @@ use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
 use std::os::fd::AsFd;
 
+use lb_core::host::sys::fork;
 use nix::sys::wait::waitpid;
-use nix::unistd::{ForkResult, Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
+use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
 
 use super::FATAL;
 use crate::failure::Failure;
@@ -37,12 +38,12 @@ pub(super) fn detach() -> Result<Side, Failure> {
     let failed =
         |error: io::Error| Failure::new(FATAL, format!("cannot go to the background: {error}"));
     let (reader, writer) = io::pipe().map_err(failed)?;
-    match split().map_err(|errno| failed(errno.into()))? {
-        ForkResult::Parent { child } => {
+    match fork().map_err(failed)? {
+        Some(child) => {
             drop(writer);
             Ok(Side::Terminal(wait(reader, child)))
         }
-        ForkResult::Child => {
+        None => {
             drop(reader);
             // Only fails for the leader of a process group, which a new process is not.
             let _ = setsid();
@@ -58,18 +59,8 @@ pub(super) fn detach() -> Result<Side, Failure> {
     }
 }
 
-#[expect(
-    unsafe_code,
-    reason = "no crate of an allowed licence offers fork as a safe function"
-)]
-fn split() -> nix::Result<ForkResult> {
-    // SAFETY: this process has one thread, the main one: neither the log nor the runtime has been
-    // started. So no lock is held by a thread that the new process does not have.
-    unsafe { fork() }
-}
-
 /// The outcome of the start, as the daemon reports it.
-fn wait(mut reader: PipeReader, child: Pid) -> Result<(), Failure> {
+fn wait(mut reader: PipeReader, child: u32) -> Result<(), Failure> {
     let mut message = Vec::new();
     // An error ends the message, as the end of the daemon does.
     let _ = reader.read_to_end(&mut message);
@@ -77,7 +68,8 @@ fn wait(mut reader: PipeReader, child: Pid) -> Result<(), Failure> {
         Some((&STARTED, _)) => Ok(()),
         Some((&code, text)) => Err(Failure::new(code, String::from_utf8_lossy(text))),
         None => {
-            let end = waitpid(child, None);
+            let child = i32::try_from(child).map(Pid::from_raw);
+            let end = waitpid(child.ok(), None);
             let end = end.map_or_else(|errno| errno.to_string(), |status| format!("{status:?}"));
             Err(Failure::new(
                 FATAL,

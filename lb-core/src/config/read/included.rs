@@ -228,7 +228,7 @@ fn refusal(place: Span, message: String, insisted: bool) -> Diagnostic {
             .report(KeepalivedReport::NoConfiguration)
             .fatal()
     } else {
-        // It says so, and its test succeeds.
+        // keepalived reports the file, and its test succeeds.
         Diagnostic::warning(place, message).silent()
     }
 }

@@ -2,10 +2,12 @@
 //! Checks: what all of them know is read here, the rest by the factory of their name.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use lb_check::{
-    ArgumentError, Arguments, CheckContext, Initial, Policy, Problem, SOCKET_KEYWORDS, Target,
+    ArgumentError, Arguments, CheckContext, Initial, Policy, ProbeSpec, Problem, SOCKET_KEYWORDS,
+    Target,
 };
 
 use super::server::Place;
@@ -133,12 +135,11 @@ pub(super) fn check(
     }
     let log_all = log_all_failures.or(place.global.log_all_failures);
     let shared = context.checks.share(built.check);
+    let policy = context.checks.share_policy(policy);
+    let probe = ProbeSpec::with_identity(shared.check, shared.identity, target, policy);
     Some(CheckSpec {
-        check: shared.check,
         kind: shared.kind,
-        identity: shared.identity,
-        target,
-        policy,
+        probe: Arc::new(probe),
         alpha,
         log_all_failures: log_all.is_some_and(|at| at.value),
     })

@@ -27,7 +27,7 @@ fn the_start_runs_checks_and_makes_services() {
     );
     assert_eq!(pool(&director), [destination(61, 1), destination(62, 1)]);
     assert_eq!(
-        director.check(&id(61, 0)).unwrap().target,
+        director.check(&id(61, 0)).unwrap().probe.target,
         Target::new(address(61))
     );
     assert_eq!(director.check(&id(61, 1)), None);

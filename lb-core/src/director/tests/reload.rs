@@ -105,7 +105,7 @@ fn an_unchanged_check_keeps_its_name_and_state_wherever_it_stands() {
     );
     assert_eq!(outputs.len(), 2, "{outputs:?}");
     assert_eq!(
-        director.check(&id(61, 1)).unwrap().target,
+        director.check(&id(61, 1)).unwrap().probe.target,
         Target::new(address(70))
     );
     // the new one of a real server that is down has to pass as well

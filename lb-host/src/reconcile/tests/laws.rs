@@ -5,6 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::link::{Macvlan, Setting};
 use crate::plan::tests::object;
 
 #[derive(Clone, Debug)]
@@ -58,6 +59,11 @@ proptest! {
                     }
                     HostObject::Shield(shield) => Shield::new(link, shield.address).into(),
                     HostObject::Routing(_) => plan::tests::route(&link, [198, 51, 100, 1].into()),
+                    HostObject::Macvlan(macvlan) => {
+                        Macvlan::new("external", link, macvlan.mac, macvlan.family).into()
+                    }
+                    HostObject::LinkUp(_) => HostObject::LinkUp(link),
+                    HostObject::Setting(setting) => Setting::new(link, setting.name).into(),
                 }
             })
             .collect();

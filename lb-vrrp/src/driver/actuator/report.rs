@@ -5,15 +5,14 @@ use std::io;
 use std::sync::Arc;
 
 use lb_host::{Change, HostObject, Report, RoutingEntry};
-use tokio::time::Instant;
+use nix::libc;
 
 use super::super::advert::Command;
-use super::super::error::{AddressError, AddressOperation};
+use super::super::error::{AddressError, AddressOperation, InterfaceError, InterfaceOperation};
 use super::super::event::Event;
 use super::super::key::{Claimant, RouterKey};
 use super::super::routing::RouteError;
-use super::super::vmac;
-use super::{Actuator, RETRY};
+use super::Actuator;
 
 impl Actuator {
     /// Passes on all reports of the reconciler.
@@ -49,7 +48,7 @@ impl Actuator {
                     ..
                 } => self.report_failed(claimant, &change, error),
                 Report::Recovered {
-                    claimant: Some(Claimant::Router(router)),
+                    claimant: Some(Claimant::Router(router) | Claimant::Links(router)),
                     change,
                     ..
                 } => self.events.send(Event::ChangeRecovered {
@@ -75,7 +74,12 @@ impl Actuator {
                 vrid: router.vrid,
                 entry: RoutingEntry::clone(entry),
             },
-            (Claimant::Router(_), _) => return,
+            (Claimant::Links(router), HostObject::Macvlan(macvlan)) => Event::InterfaceRestored {
+                router: self.name_of(&router),
+                vrid: router.vrid,
+                interface: Arc::from(macvlan.name.as_str()),
+            },
+            (Claimant::Router(_) | Claimant::Links(_), _) => return,
             (Claimant::Static, _) => {
                 let Some(item) = self.desired.placed.name_of(&object.key()) else {
                     return;
@@ -88,7 +92,9 @@ impl Actuator {
 
     fn report_failed(&self, claimant: Option<Claimant>, change: &Change, source: io::Error) {
         match claimant {
-            Some(Claimant::Router(router)) => self.report_router_failed(&router, change, source),
+            Some(Claimant::Router(router) | Claimant::Links(router)) => {
+                self.report_router_failed(&router, change, source);
+            }
             // The status of the static item contains the reason.
             Some(Claimant::Static) if change.is_add() => {}
             Some(Claimant::Static) => self.events.send(Event::RemovalFailed {
@@ -124,6 +130,23 @@ impl Actuator {
                 });
                 return;
             }
+            HostObject::Macvlan(macvlan) => {
+                self.report_interface_failed(router, &macvlan.name, change, source);
+                return;
+            }
+            HostObject::LinkUp(link) => {
+                self.report_interface_failed(router, &link.name, change, source);
+                return;
+            }
+            HostObject::Setting(_) => {
+                self.events.send(Event::SettingFailed {
+                    router: name,
+                    vrid,
+                    change: change.clone(),
+                    error: Arc::new(source),
+                });
+                return;
+            }
             _ => return,
         };
         let error = AddressError::new(operation, address, &link.name, source);
@@ -140,23 +163,28 @@ impl Actuator {
         name.unwrap_or_else(|| Arc::clone(&key.interface))
     }
 
-    pub(super) fn links_failed(&mut self, troubles: impl IntoIterator<Item = vmac::Trouble>) {
-        for vmac::Trouble {
-            router,
-            name,
-            error,
-            first,
-        } in troubles
-        {
-            self.retry_at = Some(Instant::now() + RETRY);
-            if !first {
-                continue;
-            }
-            self.events.send(Event::InterfaceFailed {
-                router: name,
-                vrid: router.vrid,
-                error: Arc::new(error),
-            });
+    fn report_interface_failed(
+        &self,
+        router: &RouterKey,
+        ifname: &str,
+        change: &Change,
+        source: io::Error,
+    ) {
+        // The interface below is gone, which is reported elsewhere.
+        if source.raw_os_error() == Some(libc::ENODEV) {
+            return;
         }
+        let operation = match (change.object(), change.is_add()) {
+            (HostObject::Macvlan(_), true) => InterfaceOperation::Make,
+            (HostObject::Macvlan(_), false) => InterfaceOperation::Delete,
+            (_, true) => InterfaceOperation::Raise,
+            (_, false) => InterfaceOperation::Lower,
+        };
+        let error = InterfaceError::new(operation, ifname, source);
+        self.events.send(Event::InterfaceFailed {
+            router: self.name_of(router),
+            vrid: router.vrid,
+            error: Arc::new(error),
+        });
     }
 }

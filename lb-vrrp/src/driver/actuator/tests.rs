@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The actuator against a fake interface, with tokio's clock paused.
 
+mod links;
+
 use std::io;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use lb_host::MemoryHost;
 
@@ -32,6 +35,15 @@ impl Fake {
         });
     }
 
+    /// Makes so many removals fail.
+    fn fail_removals(&self, times: u32) {
+        let mut left = times;
+        self.0.set_fault(move |change| {
+            left = left.checked_sub((!change.is_add()).into())?;
+            (!change.is_add()).then(|| io::ErrorKind::PermissionDenied.into())
+        });
+    }
+
     /// Makes shields fail.
     fn fail_shields(&self) {
         self.0.set_fault(|change| {
@@ -56,7 +68,8 @@ fn short(change: &Change) -> String {
     match change.object() {
         HostObject::Address(address) => format!("{} {}", verb("add", "remove"), address.address),
         HostObject::Shield(shield) => format!("{} {}", verb("shield", "unshield"), shield.address),
-        other => other.to_string(),
+        HostObject::Routing(entry) => entry.to_string(),
+        _ => change.to_string(),
     }
 }
 
@@ -149,6 +162,7 @@ fn wanted(held: bool, epoch: u64, addresses: &[u8]) -> DesiredRouter {
     let prepared = addresses.iter().map(|last| Prepared {
         address: Arc::new(VirtualAddress::new(ip(*last))),
         link: Arc::new(link()),
+        is_on_macvlan: false,
         announcement: None,
         extra: None,
     });
@@ -545,7 +559,6 @@ fn continued(vrid: u8) -> ContinuedRouter {
         key: key(vrid),
         name: Arc::from("VI"),
         since: std::time::Instant::now(),
-        surplus: Vec::new(),
     }
 }
 
@@ -704,6 +717,7 @@ async fn mass_failover_costs_one_change_for_each_address() {
             Prepared {
                 address: Arc::new(VirtualAddress::new(address.into())),
                 link: Arc::new(link()),
+                is_on_macvlan: false,
                 announcement: None,
                 extra: None,
             }

@@ -32,7 +32,7 @@ impl AdvertThread {
         }
         let mut gone: Vec<RouterKey> = self.routers.keys().cloned().collect();
         for spec in &configuration.routers {
-            let key = RouterKey::of(spec);
+            let key = RouterKey::for_spec(spec);
             gone.retain(|old| *old != key);
             let name: Arc<str> = Arc::from(spec.name.as_str());
             let config = config_of(spec, &self.interfaces);
@@ -78,7 +78,7 @@ impl AdvertThread {
                     family: spec.config.family(),
                 }
             })?;
-        let key = RouterKey::of(&spec);
+        let key = RouterKey::for_spec(&spec);
         engine.set_grouped(self.groups.group_of(&key).is_some());
         self.routers.insert(Router::new(key, spec, engine));
         Ok(())

@@ -14,11 +14,11 @@ use super::super::handover::ReceivedPort;
 use super::super::key::{PortKey, RouterKey};
 use super::super::needs::{announcer, interfaces_of};
 use super::super::port::Port;
-use super::super::vmac::VirtualLink;
+use super::super::vmac::{list_links, list_macvlans};
 use super::AdvertThread;
 use crate::MacAddr;
 use crate::spec::RouterSpec;
-use lb_host::Link;
+use lb_host::Macvlan;
 
 impl AdvertThread {
     /// Uses sockets of another process. One that no longer matches its interface is closed, and opened again
@@ -42,7 +42,7 @@ impl AdvertThread {
     pub(super) fn open_ports(&mut self, specs: &[RouterSpec]) -> Result<(), Error> {
         for spec in specs {
             if let Some(interface) = self.interfaces.get(&spec.interface) {
-                let key = RouterKey::of(spec).port();
+                let key = RouterKey::for_spec(spec).port();
                 let fresh = |port: &Port| port.index == interface.link.index;
                 if !self.ports.get(&key).is_some_and(fresh) {
                     let port = Port::open(&self.reactor, interface, spec.config.family())
@@ -58,7 +58,7 @@ impl AdvertThread {
                         interface,
                         specs
                             .iter()
-                            .filter(|spec| RouterKey::of(spec).port() == key),
+                            .filter(|spec| RouterKey::for_spec(spec).port() == key),
                     )
                     .map_err(|source| Error::socket("raw", &spec.interface, source))?;
                 }
@@ -85,7 +85,11 @@ impl AdvertThread {
         // Deleted interfaces are not retried.
         self.reopen
             .retain(|key| used.contains(key) && interfaces.get(&key.0).is_some());
-        let macvlans: Vec<VirtualLink> = self.macvlans().collect();
+        let macvlans: Vec<Macvlan> = self
+            .routers
+            .values()
+            .flat_map(|router| list_macvlans(&router.spec, &self.interfaces))
+            .collect();
         let exists = |index: u32| interfaces.at(index).is_some();
         self.announcers.retain(|index, _| exists(*index));
         for key in used {
@@ -96,12 +100,16 @@ impl AdvertThread {
             let routers = self.routers.values();
             let routers = routers.filter(|router| router.key.port() == key);
             // The macvlans of all routers.
-            let is_above =
-                |link: &&VirtualLink| link.base == *interface.link && link.family == *family;
+            let is_above = |macvlan: &&Macvlan| {
+                macvlan.base.index == interface.link.index && macvlan.family == *family
+            };
             let macvlans: BTreeMap<u32, MacAddr> = macvlans
                 .iter()
                 .filter(is_above)
-                .filter_map(|link| Some((self.interfaces.get(&link.name)?.link.index, link.mac)))
+                .filter_map(|macvlan| {
+                    let index = self.interfaces.get(&macvlan.name)?.link.index;
+                    Some((index, MacAddr::from(macvlan.mac)))
+                })
                 .collect();
             if self.reopen.waits(now, &key) {
                 continue;
@@ -129,27 +137,10 @@ impl AdvertThread {
         }
     }
 
-    /// Publishes the desired macvlans and interface settings.
-    pub(super) fn link(&self) {
-        let promoted: BTreeSet<Link> = self
-            .routers
-            .values()
-            .filter(|router| router.spec.promotes_secondaries)
-            .filter_map(|router| {
-                Some(Link::clone(
-                    &self.interfaces.get(&router.spec.interface)?.link,
-                ))
-            })
-            .collect();
-        self.mailbox
-            .promote(&promoted.into_iter().collect::<Vec<Link>>());
-        let links: Vec<VirtualLink> = self.macvlans().collect();
-        self.mailbox.link(&links);
-    }
-
-    /// The macvlans of all routers.
-    fn macvlans(&self) -> impl Iterator<Item = VirtualLink> {
+    /// Publishes which macvlans and settings of interfaces are desired.
+    pub(super) fn publish_links(&self) {
         let routers = self.routers.values();
-        routers.flat_map(|router| VirtualLink::of(&router.spec, &self.interfaces))
+        let links = routers.filter_map(|router| list_links(&router.spec, &self.interfaces));
+        self.mailbox.set_links(links.collect());
     }
 }

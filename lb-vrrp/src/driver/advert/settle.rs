@@ -82,7 +82,7 @@ impl AdvertThread {
             });
         }
         // After the held addresses are known: a macvlan from another process must not be set down.
-        self.link();
+        self.publish_links();
         let changed = self.tracking.handle_interfaces(&self.interfaces);
         self.follow_objects(now, changed);
         let waiting: Vec<RouterKey> = self

@@ -14,7 +14,7 @@ use super::HandoverError;
 use crate::AddressFamily;
 
 /// Grows when a document changes its meaning.
-pub(super) const FORMAT: u32 = 3;
+pub(super) const FORMAT: u32 = 4;
 
 /// A message; see the table of the [module](super).
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]

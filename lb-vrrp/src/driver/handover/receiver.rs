@@ -310,12 +310,12 @@ mod tests {
         let error = Sender::accept(old).await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the other process uses handover format 9, this one 3"
+            "the other process uses handover format 9, this one 4"
         );
         let (message, _) = Message::receive(&new, ANSWER).await.unwrap();
         assert_eq!(
             message.unexpected().to_string(),
-            "the other process refused: the running process uses handover format 3, the new one 9"
+            "the other process refused: the running process uses handover format 4, the new one 9"
         );
 
         let (sender, new) = connect().await;

@@ -59,7 +59,9 @@ pub(in crate::driver) struct PortState {
 /// What the address thread owns on the host.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(in crate::driver) struct HostState {
-    /// The reconciler's objects, in the order of their addition.
+    /// The reconciler's objects, in the order of their addition. The new process takes over those of static
+    /// items and of routers that it drives, and all settings of interfaces; the old process removes the
+    /// others.
     pub(in crate::driver) owned: Vec<(Claimant, Adopted)>,
     /// Static items that are added only once, and were.
     pub(in crate::driver) added_once: BTreeMap<Arc<str>, HostObject>,
@@ -72,6 +74,4 @@ pub(in crate::driver) struct ContinuedRouter {
     pub(in crate::driver) name: Arc<str>,
     /// When the router became Master: announcements are repeated after that.
     pub(in crate::driver) since: Instant,
-    /// Name and MAC address of macvlans that are to be removed.
-    pub(in crate::driver) surplus: Vec<(String, [u8; 6])>,
 }

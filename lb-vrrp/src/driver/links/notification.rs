@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
-use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use rtnetlink::packet_route::{AddressFamily as RouteFamily, RouteNetlinkMessage};
 
 use super::{Interface, Interfaces, PresentAddress};
 use lb_host::Link;
-use lb_host::rtnetlink::bounded;
+use lb_host::rtnetlink::{bounded, macvlan_base};
 
 /// The change of a notification that matters beyond the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +90,7 @@ impl Interfaces {
             changes_at: None,
             mac: mac.filter(|_| !flags.intersects(LinkFlags::Noarp | LinkFlags::Loopback)),
             mtu,
-            macvlan_of: macvlan_of(message),
+            macvlan_of: macvlan_base(message),
             addresses: before
                 .map(|interface| interface.addresses)
                 .unwrap_or_default(),
@@ -156,22 +156,6 @@ impl Interfaces {
     }
 }
 
-/// The index of the base interface of a macvlan.
-pub(in crate::driver) fn macvlan_of(message: &LinkMessage) -> Option<u32> {
-    let is_macvlan = |attribute: &LinkAttribute| match attribute {
-        LinkAttribute::LinkInfo(infos) => infos.contains(&LinkInfo::Kind(InfoKind::MacVlan)),
-        _ => false,
-    };
-    let base = message
-        .attributes
-        .iter()
-        .find_map(|attribute| match attribute {
-            LinkAttribute::Link(index) => Some(*index),
-            _ => None,
-        });
-    base.filter(|_| message.attributes.iter().any(is_macvlan))
-}
-
 /// The local address of a message: `IFA_LOCAL`, or `IFA_ADDRESS` where that is missing (IPv6).
 fn present(message: &AddressMessage) -> Option<PresentAddress> {
     let mut local = None;
@@ -202,6 +186,8 @@ fn present(message: &AddressMessage) -> Option<PresentAddress> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+
+    use rtnetlink::packet_route::link::{InfoKind, LinkInfo};
 
     use super::*;
     use crate::AddressFamily;

@@ -82,12 +82,12 @@ impl Tracking {
         to: &Configuration,
         objects: &BTreeMap<ObjectId, (Object, Option<String>)>,
     ) {
-        let routers: BTreeSet<RouterKey> = to.routers.iter().map(RouterKey::of).collect();
+        let routers: BTreeSet<RouterKey> = to.routers.iter().map(RouterKey::for_spec).collect();
         for gone in self.routers.difference(&routers) {
             self.tracker.remove_router(gone);
         }
         for spec in &to.routers {
-            let key = RouterKey::of(spec);
+            let key = RouterKey::for_spec(spec);
             self.tracker.set_router(key.clone(), spec.config.priority());
             let mut weights: BTreeMap<&ObjectId, Weights> = BTreeMap::new();
             let group = to

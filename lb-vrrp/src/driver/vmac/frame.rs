@@ -15,8 +15,8 @@ use crate::{MacAddr, Transmit};
 const ETHERNET: usize = EthernetPacket::minimum_packet_size();
 const IPV6: usize = Ipv6Packet::minimum_packet_size();
 
-/// Builds the frame of an advert to a multicast group. `identification` is for an IPv4 header that
-/// may have any.
+/// Builds the frame of an advert to a multicast group. `identification` is for an IPv4 header whose
+/// identification the advert leaves open.
 pub(super) fn advert(
     frame: &mut Vec<u8>,
     from: MacAddr,
@@ -49,7 +49,7 @@ pub(super) fn advert(
             ipv4::append(frame, advert, source, destination)?;
             let packet = frame.get_mut(ETHERNET..).unwrap_or_default();
             let mut header = MutableIpv4Packet::new(packet).ok_or_else(invalid)?;
-            // What the kernel does for a raw socket.
+            // The kernel does the same for a raw socket.
             if advert.identification == 0 {
                 header.set_identification(identification);
             }
@@ -75,8 +75,8 @@ pub(super) fn advert(
     Ok(())
 }
 
-/// Takes apart a frame that holds an IP packet; its protocol comes beside it. `None` where the
-/// kernel's IP layer would have dropped it too: not whole, a wrong checksum, a fragment.
+/// Parses a frame with an IP packet, and returns its protocol and datagram. `None` for packets that the
+/// kernel's IP layer drops: those that are cut, have a wrong checksum, or are fragments.
 pub(super) fn parse(frame: &[u8]) -> Option<(u8, Datagram<'_>)> {
     let ethernet = EthernetPacket::new(frame)?;
     let packet = frame.get(ETHERNET..)?;
@@ -84,7 +84,7 @@ pub(super) fn parse(frame: &[u8]) -> Option<(u8, Datagram<'_>)> {
         EtherTypes::Ipv4 => {
             let header = Ipv4Packet::new(packet)?;
             let datagram = ipv4::parse(packet)?;
-            // More fragments, or not the first one.
+            // More fragments follow, or this is not the first one.
             let fragment = header.get_flags() & 1 != 0 || header.get_fragment_offset() != 0;
             let sound = checksum(&header) == header.get_checksum();
             (sound && !fragment).then(|| (header.get_next_level_protocol().0, datagram))
@@ -125,9 +125,9 @@ mod tests {
         }
     }
 
-    fn built(of: &Transmit) -> Vec<u8> {
+    fn built(transmit: &Transmit) -> Vec<u8> {
         let mut frame = vec![1, 2, 3];
-        advert(&mut frame, MAC, of, 7).unwrap();
+        advert(&mut frame, MAC, transmit, 7).unwrap();
         frame
     }
 
@@ -135,7 +135,7 @@ mod tests {
     fn an_ipv4_advert_is_a_whole_frame() {
         let frame = built(&transmit("192.0.2.1", "224.0.0.18"));
         let mut expected = vec![0x01, 0, 0x5e, 0, 0, 0x12, 0, 0, 0x5e, 0, 1, 51, 8, 0];
-        // The checksum was computed by hand.
+        // The checksum was computed without this code.
         expected.extend([0x45, 0xc0, 0, 32, 0, 7, 0, 0, 255, 112, 0x18, 0x93]);
         expected.extend([192, 0, 2, 1, 224, 0, 0, 18]);
         expected.extend_from_slice(&transmit("192.0.2.1", "224.0.0.18").payload);
@@ -164,24 +164,24 @@ mod tests {
             ("fe80::1", "fe80::2"),
             ("fe80::1", "224.0.0.18"),
         ] {
-            let of = transmit(source, destination);
-            assert!(advert(&mut frame, MAC, &of, 7).is_err(), "{destination}");
+            let sent = transmit(source, destination);
+            assert!(advert(&mut frame, MAC, &sent, 7).is_err(), "{destination}");
         }
     }
 
     #[test]
-    fn what_is_built_is_read_and_no_part_of_it() {
+    fn frame_is_parsed_as_it_was_built_and_no_part_of_it() {
         for (source, destination) in [("192.0.2.1", "224.0.0.18"), ("fe80::1", "ff02::12")] {
-            let of = transmit(source, destination);
-            let frame = built(&of);
+            let sent = transmit(source, destination);
+            let frame = built(&sent);
             // Ethernet pads short frames.
             let padded = [&frame[..], &[0; 20]].concat();
             let (protocol, datagram) = parse(&padded).unwrap();
             assert_eq!(protocol, 112);
-            assert_eq!(datagram.source, of.source);
-            assert_eq!(datagram.destination, of.destination);
+            assert_eq!(datagram.source, sent.source);
+            assert_eq!(datagram.destination, sent.destination);
             assert_eq!(datagram.hop_limit, 255);
-            assert_eq!(datagram.payload, &*of.payload);
+            assert_eq!(datagram.payload, &*sent.payload);
             for length in 0..frame.len() {
                 assert_eq!(parse(&frame[..length]), None, "{length} bytes");
             }

@@ -1,87 +1,140 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Routers on a virtual MAC address (RFC 9568 §7.3): a macvlan of our own above their interface.
+//! Routers on a virtual MAC address (RFC 9568 §7.3), each with a macvlan above its interface.
 //!
-//! What a router says, adverts and announcements, leaves by its own interface in frames that
-//! carry the virtual MAC address as their source. The macvlan is for what comes in while the router
-//! is Master: it is up then and has the virtual addresses. It is down otherwise, so that a Backup
-//! neither answers for the addresses nor takes a frame that is for the Master (§6.4.2), sends
-//! nothing from an address that a switch knows elsewhere, and needs no filter for that.
+//! Adverts and announcements leave by the router's own interface, in frames with the virtual MAC address
+//! as their source. The macvlan is for received packets while the router is Master: the macvlan is up
+//! then and has the virtual addresses. Otherwise the macvlan is down, so that a Backup neither answers
+//! for the addresses nor accepts a frame for the Master (§6.4.2), sends nothing from an address that a
+//! switch knows elsewhere, and needs no filter for that.
 //!
-//! Frames of another router come with the same source address. While the macvlan is up the
-//! kernel gives those to it alone, so [`Receiver`] listens there; no group is joined on it. While it
-//! is down they reach the router's own interface like any others.
+//! Frames of another router have the same source address. The kernel gives those to the macvlan alone
+//! while the macvlan is up, so [`Receiver`] listens there; no group is joined. While the macvlan is down
+//! they reach the router's own interface like other frames.
 //!
-//! The macvlan of an IPv6 router has no link-local address but virtual ones: a copy of its
-//! interface's would have two owners on one link.
+//! The macvlan of an IPv6 router has no link-local address but virtual ones: a copy of the interface's
+//! address would have two owners on one link.
 
+use std::collections::HashSet;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use lb_host::{FoundLink, HostObject, Rtnetlink, Setting, SettingName};
 use tracing::warn;
 
+use super::desired::RouterLinks;
 use super::key::RouterKey;
 use super::links::Interfaces;
 use super::socket::PacketSocket;
 use crate::spec::RouterSpec;
 use crate::{AddressFamily, MacAddr, Transmit};
-use lb_host::Link;
 
 pub(super) use crate::spec::{Macvlan, Seat, mac_of, seat_of};
 
-use std::io;
-use std::sync::Arc;
-
-mod executor;
 mod frame;
-mod keeper;
-mod leftover;
-mod mark;
 mod naming;
 mod receiver;
-mod secondaries;
-mod setting;
 
-pub(super) use self::executor::{LinkManager, Rtnetlink};
-pub(super) use self::keeper::{Keeper, Trouble};
-pub(super) use self::leftover::clean;
 pub(super) use self::naming::Naming;
 pub(super) use self::receiver::Receiver;
-pub(super) use self::secondaries::Secondaries;
+
+/// The settings of an interface below a macvlan. The interface answers for its own addresses only, and
+/// asks from them only: otherwise neighbours would learn its MAC address for a virtual address.
+///
+/// Without `arp_filter`, which keepalived sets: with a virtual address in the interface's own network
+/// the host's own address would stay unanswered, depending on which route is older (keepalived #2282,
+/// #2512).
+const BASE_SETTINGS: [SettingName; 2] = [SettingName::ArpIgnore, SettingName::ArpAnnounce];
 
 /// Whether adverts of this router leave with a virtual MAC address.
 pub(super) fn covers_adverts(spec: &RouterSpec) -> bool {
-    let multicast = spec.config.peers().is_empty();
-    multicast && spec.vmac.as_ref().is_some_and(|of| !of.transmit_from_base)
+    let is_multicast = spec.config.peers().is_empty();
+    let vmac = spec.vmac.as_ref();
+    is_multicast && vmac.is_some_and(|vmac| !vmac.transmit_from_base)
 }
 
-/// A macvlan that is to be there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct VirtualLink {
-    /// Whose it is.
-    pub(super) router: RouterKey,
-    /// That router's name.
-    pub(super) router_name: Arc<str>,
-    pub(super) name: Arc<str>,
-    /// The interface beneath.
-    pub(super) base: Link,
-    pub(super) mac: MacAddr,
-    /// Of the addresses on it.
-    pub(super) family: AddressFamily,
+/// Lists the macvlans of a router that have [names](Naming), where the interface below is present.
+pub(super) fn list_macvlans(spec: &RouterSpec, interfaces: &Interfaces) -> Vec<lb_host::Macvlan> {
+    let macvlans = Macvlan::list(spec).into_iter();
+    let named = macvlans.filter_map(|macvlan| {
+        let base = Arc::clone(&interfaces.get(macvlan.base)?.link);
+        let (mac, family) = (macvlan.mac.octets(), macvlan.family);
+        Some(lb_host::Macvlan::new(macvlan.vmac.name?, base, mac, family))
+    });
+    named.collect()
 }
 
-impl VirtualLink {
-    /// The macvlans of a router whose [names are settled](Naming), where the interface beneath is
-    /// there.
-    pub(super) fn of(spec: &RouterSpec, interfaces: &Interfaces) -> Vec<Self> {
-        let made = Macvlan::list(spec).into_iter().filter_map(|of| {
-            Some(Self {
-                router: RouterKey::of(spec),
-                router_name: Arc::from(spec.name.as_str()),
-                name: Arc::from(of.vmac.name?),
-                base: Link::clone(&interfaces.get(of.base)?.link),
-                mac: of.mac,
-                family: of.family,
-            })
-        });
-        made.collect()
+/// Lists what a router desires in any state: macvlans, and settings of the interfaces below them and of
+/// its own interface.
+pub(super) fn list_links(spec: &RouterSpec, interfaces: &Interfaces) -> Option<RouterLinks> {
+    let macvlans = list_macvlans(spec, interfaces);
+    let mut objects: Vec<HostObject> = Vec::new();
+    let mut bases = HashSet::new();
+    for base in macvlans.iter().map(|macvlan| &macvlan.base) {
+        if bases.insert(base.index) {
+            objects.extend(base_settings(base).map(HostObject::from));
+        }
     }
+    if spec.promotes_secondaries
+        && let Some(interface) = interfaces.get(&spec.interface)
+    {
+        let link = Arc::clone(&interface.link);
+        objects.push(Setting::new(link, SettingName::PromoteSecondaries).into());
+    }
+    objects.extend(macvlans.into_iter().map(HostObject::from));
+    (!objects.is_empty()).then(|| RouterLinks {
+        router: RouterKey::for_spec(spec),
+        name: Arc::from(spec.name.as_str()),
+        objects,
+    })
+}
+
+/// The settings of an interface below a macvlan.
+fn base_settings(base: &Arc<lb_host::Link>) -> [Setting; 2] {
+    BASE_SETTINGS.map(|name| Setting::new(Arc::clone(base), name))
+}
+
+/// Sets down the macvlans that these routers will take over, because they answer for addresses, and
+/// undoes what else processes did to links that are gone.
+///
+/// # Errors
+///
+/// The answer of the kernel.
+pub(super) async fn remove_stale(
+    host: &mut Rtnetlink,
+    specs: &[RouterSpec],
+    interfaces: &Interfaces,
+) -> io::Result<()> {
+    let mut settings = HashSet::new();
+    for spec in specs {
+        let macvlans = Macvlan::list(spec);
+        let bases = macvlans.iter().map(|macvlan| macvlan.base);
+        for base in bases.filter_map(|base| interfaces.get(base)) {
+            settings.extend(BASE_SETTINGS.map(|name| (base.link.index, name)));
+        }
+        let own = interfaces.get(&spec.interface);
+        if let Some(own) = own.filter(|_| spec.promotes_secondaries) {
+            settings.insert((own.link.index, SettingName::PromoteSecondaries));
+        }
+    }
+    let is_kept = |found: &FoundLink| {
+        let mut specs = specs.iter();
+        specs.any(|spec| is_desired(found, spec, interfaces))
+    };
+    host.remove_stale_links(&settings, &is_kept).await
+}
+
+/// Whether this is a macvlan that a router will desire.
+fn is_desired(found: &FoundLink, spec: &RouterSpec, interfaces: &Interfaces) -> bool {
+    Macvlan::list(spec).into_iter().any(|macvlan| {
+        let base = interfaces.get(macvlan.base).map(|base| base.link.index);
+        let vrid = spec.config.vrid();
+        let mut names = macvlan.vmac.candidates(macvlan.family, vrid);
+        base.is_some()
+            && found.base == base
+            && found.mac == Some(macvlan.mac.octets())
+            && names.any(|name| name == found.link.name)
+    })
 }
 
 /// Sends a router's adverts with its virtual MAC address.
@@ -94,7 +147,7 @@ pub(super) struct Outlet {
 }
 
 impl Outlet {
-    /// By the packet socket of the router's own interface.
+    /// Sends by the packet socket of the router's own interface.
     pub(super) const fn new(socket: Arc<PacketSocket>, mac: MacAddr) -> Self {
         Self {
             socket,
@@ -111,20 +164,97 @@ impl Outlet {
     }
 }
 
-/// Says where a virtual MAC address does not do what is expected of it.
-pub(super) fn warn_of_oddities(specs: &[RouterSpec]) {
+/// Warns of IPv6 routers on a virtual MAC address without a link-local virtual address.
+pub(super) fn warn_missing_link_local(specs: &[RouterSpec]) {
     for spec in specs.iter().filter(|spec| spec.vmac.is_some()) {
         let family = spec.config.family();
-        let local = spec.virtual_addresses.iter().any(|of| match of.address {
-            std::net::IpAddr::V6(address) => address.is_unicast_link_local(),
-            std::net::IpAddr::V4(_) => false,
+        let mut addresses = spec.virtual_addresses.iter();
+        let has_link_local = addresses.any(|address| match address.address {
+            IpAddr::V6(address) => address.is_unicast_link_local(),
+            IpAddr::V4(_) => false,
         });
-        if family == AddressFamily::Ipv6 && !local {
+        if family == AddressFamily::Ipv6 && !has_link_local {
             warn!(
                 instance = %spec.name, vrid = %spec.config.vrid(),
                 "an IPv6 router on a virtual MAC address should have a link-local virtual address \
                  (RFC 9568 section 5.2.9): without one the kernel cannot probe neighbours from it"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::links::tests::{eth, macvlan, table};
+    use super::*;
+    use crate::{RouterConfig, VirtualAddress, Vmac, Vrid};
+
+    fn spec(vrid: u8) -> RouterSpec {
+        let config = RouterConfig::builder(Vrid::new(vrid).unwrap())
+            .address("192.0.2.100".parse().unwrap())
+            .build()
+            .unwrap();
+        let vmac = Vmac::new().with_name(format!("vrrp.{vrid}"));
+        RouterSpec::new(format!("VI_{vrid}"), "eth0", config).with_vmac(vmac)
+    }
+
+    fn listed(spec: &RouterSpec, interfaces: &Interfaces) -> Vec<String> {
+        let links = list_links(spec, interfaces);
+        let objects = links.into_iter().flat_map(|links| links.objects);
+        objects.map(|object| object.to_string()).collect()
+    }
+
+    #[test]
+    fn router_desires_macvlans_and_each_setting_once() {
+        let interfaces = table([eth(2, "eth0"), eth(3, "eth1")]);
+        let own = spec(51);
+        assert_eq!(
+            listed(&own, &interfaces),
+            [
+                "arp_ignore of eth0",
+                "arp_announce of eth0",
+                "macvlan vrrp.51 dev eth0"
+            ]
+        );
+        let above = |address: &str, interface: &str| {
+            let address = VirtualAddress::new(address.parse().unwrap());
+            address.with_interface(interface).with_vmac(true)
+        };
+        let addresses = [above("192.0.2.2", "eth1"), above("2001:db8::1", "eth1")];
+        let mut specs = [own
+            .with_virtual_addresses(addresses)
+            .with_promotes_secondaries(true)];
+        Naming::default().settle(&mut specs, &interfaces).unwrap();
+        assert_eq!(
+            listed(&specs[0], &interfaces),
+            [
+                "arp_ignore of eth0",
+                "arp_announce of eth0",
+                "arp_ignore of eth1",
+                "arp_announce of eth1",
+                "promote_secondaries of eth0",
+                "macvlan vrrp.51 dev eth0",
+                "macvlan vrrp1.51 dev eth1",
+                "macvlan vrrp6.51 dev eth1"
+            ]
+        );
+        // Without the interfaces nothing is desired.
+        assert_eq!(listed(&specs[0], &table([])), [""; 0]);
+        let plain = RouterSpec::new("VI_1", "eth0", specs[0].config.clone());
+        assert!(list_links(&plain, &interfaces).is_none());
+    }
+
+    #[test]
+    fn macvlan_of_a_desired_name_base_and_mac_address_is_kept() {
+        let mac = [0, 0, 0x5e, 0, 1, 51];
+        let interfaces = table([eth(2, "eth0"), macvlan(3, "vrrp.51", 2, mac)]);
+        let is_kept = |name: &str, base, mac| {
+            let found = FoundLink::new(lb_host::Link::new(3, name), Some(base), Some(mac));
+            is_desired(&found, &spec(51), &interfaces)
+        };
+        assert!(is_kept("vrrp.51", 2, mac));
+        assert!(!is_kept("vrrp.52", 2, mac));
+        assert!(!is_kept("vrrp.51", 9, mac));
+        assert!(!is_kept("vrrp.51", 2, [2; 6]));
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Which name each macvlan gets.
+//! Chooses the names of macvlans.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,20 +10,20 @@ use crate::spec::RouterSpec;
 use crate::spec::{AddressMacvlan, Macvlan};
 use crate::{AddressFamily, MacAddr, Vmac};
 
-/// A macvlan: whose it is, above which interface, and for addresses of which family.
+/// A macvlan: its router, the interface below, and the family of its addresses.
 type Place = (RouterKey, String, AddressFamily);
 
-/// What was asked for and the name it got, for those that run.
+/// The macvlans of the running routers, as they were configured, and their names.
 #[derive(Clone, Debug, Default)]
 pub(in crate::driver) struct Naming(BTreeMap<Place, (Vmac, String)>);
 
 impl Naming {
-    /// Settles the names of the macvlans of these routers. One that stays as it was keeps its name.
+    /// Names the macvlans of these routers. A macvlan with the same configuration as before keeps its name.
     ///
     /// # Errors
     ///
-    /// [`Error::NameTaken`] if a name that was asked for, or all that are made, are those of
-    /// interfaces that are not ours. Nothing has changed then.
+    /// [`Error::NameTaken`] if a configured name, or all generated names, are names of other interfaces.
+    /// Nothing has changed then.
     pub(in crate::driver) fn settle(
         &mut self,
         specs: &mut [RouterSpec],
@@ -34,76 +34,78 @@ impl Naming {
             .filter_map(|spec| spec.vmac.as_ref()?.name.clone())
             .collect();
         let mut names = BTreeMap::new();
-        // A router's own name is not taken by an address of another one.
+        // The macvlans of addresses come last: they do not get the name of a router's own macvlan.
         for own in [true, false] {
             for spec in specs.iter() {
-                let key = RouterKey::of(spec);
-                for of in Macvlan::list(spec).into_iter().filter(|of| of.own == own) {
-                    let place = (key.clone(), of.base.to_owned(), of.family);
-                    let kept = self.0.get(&place).filter(|(before, _)| *before == of.vmac);
+                let key = RouterKey::for_spec(spec);
+                let macvlans = Macvlan::list(spec).into_iter();
+                for macvlan in macvlans.filter(|macvlan| macvlan.own == own) {
+                    let place = (key.clone(), macvlan.base.to_owned(), macvlan.family);
+                    let kept = self.0.get(&place);
+                    let kept = kept.filter(|(vmac, _)| *vmac == macvlan.vmac);
                     let kept = kept.map(|(_, name)| name.clone());
-                    let name = choose(&of, &key, kept, &claimed, interfaces);
+                    let name = choose(&macvlan, &key, kept, &claimed, interfaces);
                     let name = name.ok_or_else(|| Error::NameTaken {
                         router: spec.name.clone(),
-                        interface: of.vmac.name.clone().unwrap_or_else(|| {
-                            let made = of.vmac.candidates(of.family, key.vrid).next();
-                            made.unwrap_or_default()
+                        interface: macvlan.vmac.name.clone().unwrap_or_else(|| {
+                            let mut names = macvlan.vmac.candidates(macvlan.family, key.vrid);
+                            names.next().unwrap_or_default()
                         }),
                     })?;
                     claimed.insert(name.clone());
-                    names.insert(place, (of.vmac, name));
+                    names.insert(place, (macvlan.vmac, name));
                 }
             }
         }
         for spec in specs.iter_mut() {
-            name_all(spec, &names);
+            write_names(spec, &names);
         }
         self.0 = names;
         Ok(())
     }
 }
 
-/// The name of one: what was asked for, what it had, or the first that nothing else has.
+/// Chooses the configured name, the name before, or the first generated name that is free.
 fn choose(
-    of: &Macvlan<'_>,
+    macvlan: &Macvlan<'_>,
     key: &RouterKey,
     kept: Option<String>,
     claimed: &BTreeSet<String>,
     interfaces: &Interfaces,
 ) -> Option<String> {
-    let base = interfaces.get(of.base).map(|of| of.link.index);
-    let free = |name: &str| {
-        let there = interfaces.get(name);
-        there.is_none_or(|there| base.is_some_and(|base| is_ours(there, base, of.mac)))
+    let base = interfaces.get(macvlan.base).map(|base| base.link.index);
+    let is_free = |name: &str| {
+        let found = interfaces.get(name);
+        found.is_none_or(|found| base.is_some_and(|base| is_macvlan(found, base, macvlan.mac)))
     };
-    let asked = of.vmac.name.clone().filter(|name| free(name));
-    asked
+    let configured = macvlan.vmac.name.clone().filter(|name| is_free(name));
+    configured
         .or_else(|| kept.filter(|name| !claimed.contains(name)))
         .or_else(|| {
-            let mut made = of.vmac.candidates(of.family, key.vrid);
-            made.find(|name| !claimed.contains(name) && free(name))
+            let mut generated = macvlan.vmac.candidates(macvlan.family, key.vrid);
+            generated.find(|name| !claimed.contains(name) && is_free(name))
         })
 }
 
 /// Writes the names into a specification.
-fn name_all(spec: &mut RouterSpec, names: &BTreeMap<Place, (Vmac, String)>) {
-    let key = RouterKey::of(spec);
+fn write_names(spec: &mut RouterSpec, names: &BTreeMap<Place, (Vmac, String)>) {
+    let key = RouterKey::for_spec(spec);
     let mut own = None;
     let mut others = Vec::new();
-    for of in Macvlan::list(spec) {
-        let place = (key.clone(), of.base.to_owned(), of.family);
+    for macvlan in Macvlan::list(spec) {
+        let place = (key.clone(), macvlan.base.to_owned(), macvlan.family);
         let Some((_, name)) = names.get(&place) else {
             continue;
         };
-        if of.own {
+        if macvlan.own {
             own = Some(name.clone());
             continue;
         }
         others.push(AddressMacvlan {
-            base: of.base.to_owned(),
-            family: of.family,
+            base: macvlan.base.to_owned(),
+            family: macvlan.family,
             name: name.clone(),
-            tracked: of.tracked,
+            tracked: macvlan.tracked,
             made: false,
         });
     }
@@ -113,9 +115,9 @@ fn name_all(spec: &mut RouterSpec, names: &BTreeMap<Place, (Vmac, String)>) {
     }
 }
 
-/// Whether an interface is the macvlan that we would make.
-fn is_ours(there: &Interface, base: u32, mac: MacAddr) -> bool {
-    there.macvlan_of == Some(base) && there.mac == Some(mac.octets())
+/// Whether an interface is a macvlan above `base` with this MAC address.
+fn is_macvlan(found: &Interface, base: u32, mac: MacAddr) -> bool {
+    found.macvlan_of == Some(base) && found.mac == Some(mac.octets())
 }
 
 #[cfg(test)]
@@ -152,12 +154,12 @@ mod tests {
             names(&mut naming, &all, &there),
             ["vrrp.51", "vrrp6.51", "vrrp1.51"]
         );
-        // Without the first the others keep theirs.
+        // Without the first router the other names stay.
         assert_eq!(
             names(&mut naming, &[six.clone(), other], &there),
             ["vrrp6.51", "vrrp1.51"]
         );
-        // A name that another one asks for by name is its.
+        // A generated name gives way to the same name in a configuration.
         let named = spec("d", "eth0", "192.0.2.1", Vmac::new().with_name("vrrp6.51"));
         assert_eq!(
             names(&mut naming, &[six, named], &there),
@@ -185,14 +187,15 @@ mod tests {
             let mut specs = [spec];
             naming.settle(&mut specs, &there).unwrap();
             let [spec] = specs;
-            let others = spec.address_macvlans.into_iter().map(|of| of.name);
-            let own = spec.vmac.and_then(|of| of.name);
+            let others = spec.address_macvlans.into_iter();
+            let others = others.map(|macvlan| macvlan.name);
+            let own = spec.vmac.and_then(|vmac| vmac.name);
             own.into_iter().chain(others).collect::<Vec<_>>()
         };
         let mut naming = Naming::default();
         let names = settle(&mut naming, router());
         assert_eq!(names, ["vrrp.51", "vrrp1.51", "vrrp2.51", "vrrp6.51"]);
-        // They keep them, whatever goes.
+        // The names stay when other addresses are removed.
         let mut fewer = router();
         fewer.virtual_addresses.remove(0);
         fewer.virtual_addresses.remove(1);
@@ -206,19 +209,19 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_a_strangers_interface_is_not_taken_and_our_own_is() {
+    fn name_of_another_interface_is_not_taken_and_that_of_the_macvlan_is() {
         let mac = [0, 0, 0x5e, 0, 1, 51];
         let router = spec("a", "eth0", "192.0.2.1", Vmac::new());
         let named = spec("a", "eth0", "192.0.2.1", Vmac::new().with_name("vrrp.51"));
-        let ours = table([eth(2, "eth0"), macvlan(3, "vrrp.51", 2, mac)]);
+        let own = table([eth(2, "eth0"), macvlan(3, "vrrp.51", 2, mac)]);
         let one = std::slice::from_ref(&router);
-        assert_eq!(names(&mut Naming::default(), one, &ours), ["vrrp.51"]);
-        for stranger in [
+        assert_eq!(names(&mut Naming::default(), one, &own), ["vrrp.51"]);
+        for external in [
             eth(3, "vrrp.51"),
             macvlan(3, "vrrp.51", 9, mac),
             macvlan(3, "vrrp.51", 2, [2; 6]),
         ] {
-            let there = table([eth(2, "eth0"), stranger]);
+            let there = table([eth(2, "eth0"), external]);
             assert_eq!(names(&mut Naming::default(), one, &there), ["vrrp1.51"]);
             let error = Naming::default()
                 .settle(&mut [named.clone()], &there)

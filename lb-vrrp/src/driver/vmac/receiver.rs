@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Adverts that the kernel gives to the macvlan alone: those with its own MAC address as their
-//! source.
+//! Receives adverts that the kernel gives to the macvlan alone: those with the MAC address of the macvlan
+//! as their source.
 
 use std::io::{self, Read};
 
@@ -13,7 +13,7 @@ use super::super::socket::{Incoming, Protocol};
 use super::frame;
 use crate::{AddressFamily, MacAddr};
 
-/// More than the largest frame: jumbo frames have 9 KB. What is longer is cut, and known by that.
+/// More than the largest frame: jumbo frames have 9 KB. A longer frame is cut, and malformed.
 const BUFFER: usize = 9216;
 
 /// BPF (classic): load a word, a half word, a byte; jump if equal; return.
@@ -23,8 +23,8 @@ const LOAD_BYTE: u16 = 0x30;
 const JUMP_EQUAL: u16 = 0x15;
 const RETURN: u16 = 0x06;
 
-/// A packet socket on a macvlan that receives the adverts of another router with its address, and
-/// nothing of the traffic to the virtual addresses.
+/// A packet socket on a macvlan that receives the adverts of another router with the same MAC address,
+/// and nothing of the traffic to the virtual addresses.
 #[derive(Debug)]
 pub(in crate::driver) struct Receiver {
     socket: Watch<Socket>,
@@ -40,7 +40,7 @@ impl Receiver {
         mac: MacAddr,
         family: AddressFamily,
     ) -> io::Result<Self> {
-        // Of no protocol it receives nothing until the filter is there and it is bound.
+        // A socket without a protocol receives nothing before it is bound; the filter is set by then.
         let socket = Socket::new(Domain::PACKET, Type::RAW, None)?;
         socket.set_nonblocking(true)?;
         socket.attach_filter(&filter(mac, family))?;
@@ -61,14 +61,14 @@ impl Receiver {
         self.socket.is_ready()
     }
 
-    /// The next packet, or `None` when there is none.
+    /// Receives the next packet, or `None` when there is none.
     pub(in crate::driver) fn receive(&mut self) -> io::Result<Option<(Protocol, Incoming<'_>)>> {
         if !self.socket.is_ready() {
             return Ok(None);
         }
         let mut socket = self.socket.get();
         let mut received = socket.read(&mut self.buffer);
-        // It was down before: told once, ahead of what has arrived since.
+        // The macvlan was down before: the socket reports that once, ahead of received packets.
         if is_down(&received) {
             received = socket.read(&mut self.buffer);
         }
@@ -111,7 +111,7 @@ const fn ethertype(family: AddressFamily) -> u16 {
 fn filter(mac: MacAddr, family: AddressFamily) -> [SockFilter; 11] {
     let [a, b, c, d, e, f] = mac.octets();
     let source = (u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([e, f]));
-    // Of the IP header, behind 14 bytes of Ethernet.
+    // The offset in the IP header, behind 14 bytes of Ethernet.
     let protocol = match family {
         AddressFamily::Ipv4 => 14 + 9,
         AddressFamily::Ipv6 => 14 + 6,

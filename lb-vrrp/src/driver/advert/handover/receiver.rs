@@ -149,7 +149,7 @@ impl AdvertThread {
     }
 
     /// Drives the routers from now on.
-    fn continue_routers(&mut self, mut state: State, engines: Engines) {
+    fn continue_routers(&mut self, state: State, engines: Engines) {
         let now = Instant::now();
         let gap = monotonic().saturating_sub(state.at);
         // Nothing is changed before all is known that is owned and desired.
@@ -165,13 +165,10 @@ impl AdvertThread {
         let mut present = present(&state.host.owned);
         let mut continued = Vec::with_capacity(engines.len());
         for (key, (place, engine)) in engines {
-            let old = state.routers.get_mut(place);
+            let old = state.routers.get(place);
             let (Some(router), Some(old)) = (self.routers.get_mut(&key), old) else {
                 continue;
             };
-            let desired = router.address_vmacs();
-            let mut surplus = std::mem::take(&mut old.address_vmacs);
-            surplus.retain(|vmac| !desired.contains(vmac));
             let since = engine.since().unwrap_or(now);
             let ready = present.remove(&key).unwrap_or_default();
             router.continue_with(engine, ready, old.send_failures);
@@ -181,7 +178,6 @@ impl AdvertThread {
                 key,
                 name: Arc::clone(&router.name),
                 since,
-                surplus,
             });
         }
         let keys: Vec<RouterKey> = continued.iter().map(|router| router.key.clone()).collect();

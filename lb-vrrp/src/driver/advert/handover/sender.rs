@@ -323,7 +323,7 @@ impl AdvertThread {
                 self.remove(key, now);
             }
         }
-        self.link();
+        self.publish_links();
         self.mailbox.close(End::HandedOver);
     }
 }

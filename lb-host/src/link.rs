@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Macvlans, and the settings of interfaces that they and virtual addresses need.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::family::AddressFamily;
+use crate::key::Link;
+
+/// A macvlan in private mode: an interface with a MAC address of its own above another interface.
+///
+/// The macvlan is down after it was added, see [`HostObject::LinkUp`](crate::HostObject::LinkUp). The
+/// settings of the macvlan itself are part of its addition: it answers for no other address than its
+/// own, has no automatic IPv6 address, and accepts packets whose answers leave by the base.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct Macvlan {
+    /// Name.
+    pub name: String,
+    /// The interface below.
+    pub base: Arc<Link>,
+    /// MAC address.
+    pub mac: [u8; 6],
+    /// The family of the addresses on it.
+    pub family: AddressFamily,
+}
+
+impl Macvlan {
+    /// Describes a macvlan above `base`.
+    pub fn new(
+        name: impl Into<String>,
+        base: Arc<Link>,
+        mac: [u8; 6],
+        family: AddressFamily,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            base,
+            mac,
+            family,
+        }
+    }
+}
+
+/// A setting of an interface that can be raised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum SettingName {
+    /// `arp_ignore`: the interface answers ARP requests for its own addresses only.
+    ArpIgnore,
+    /// `arp_announce`: the interface sends ARP requests from its own addresses only.
+    ArpAnnounce,
+    /// `promote_secondaries`: the other addresses of a network stay when the first one is removed.
+    PromoteSecondaries,
+}
+
+impl SettingName {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::ArpIgnore, Self::ArpAnnounce, Self::PromoteSecondaries];
+
+    /// The name, as sysctl(8) has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ArpIgnore => "arp_ignore",
+            Self::ArpAnnounce => "arp_announce",
+            Self::PromoteSecondaries => "promote_secondaries",
+        }
+    }
+
+    /// The least value of an interface that has a [`Setting`] of this name.
+    #[must_use]
+    pub const fn value(self) -> u32 {
+        match self {
+            Self::ArpIgnore | Self::PromoteSecondaries => 1,
+            Self::ArpAnnounce => 2,
+        }
+    }
+}
+
+impl fmt::Display for SettingName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A setting of an interface has at least its [value](SettingName::value).
+///
+/// The addition records the original value on the interface before the value is raised; the removal
+/// restores the original value, unless another program has changed the setting since, and deletes the
+/// record after that. So the original value outlives a kill at any moment.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct Setting {
+    /// The interface.
+    pub link: Arc<Link>,
+    /// The setting.
+    pub name: SettingName,
+}
+
+impl Setting {
+    /// Raises the setting `name` of `link`.
+    #[must_use]
+    pub const fn new(link: Arc<Link>, name: SettingName) -> Self {
+        Self { link, name }
+    }
+}
