@@ -19,7 +19,7 @@ use super::{director_log, scheduling};
 /// Pause before a check runtime that failed is started again.
 const RESTART: Duration = Duration::from_secs(1);
 /// Name of the thread.
-const NAME: &str = "checks";
+pub(super) const NAME: &str = "checks";
 /// Longest time that the start of the check runtime takes.
 const START: Duration = Duration::from_secs(10);
 

@@ -39,6 +39,7 @@ mod plane;
 mod privileges;
 mod reload;
 mod reload_files;
+mod reload_time;
 mod report;
 mod resign;
 mod routers;
@@ -53,6 +54,7 @@ mod stop;
 mod stop_delay;
 mod supervise;
 mod table_settings;
+mod thread_names;
 mod vrrp;
 mod vrrp_log;
 

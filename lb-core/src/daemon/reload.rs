@@ -9,6 +9,7 @@ use sd_notify::NotifyState;
 use crate::dataplane::{IpvsPlane, Reconciler};
 use crate::ledger::Ledger;
 use crate::mail::Mailer;
+use crate::model::RuntimeSettings;
 
 use super::addresses::AddressMonitor;
 use super::notify::{Notifier, needs_notifier};
@@ -17,7 +18,7 @@ use super::reload_files::{Marker, write_findings};
 use super::routers::Routers;
 use super::running::{Running, systemd};
 use super::stop::LAST_MAILS;
-use super::{privileges, report, start, vrrp};
+use super::{privileges, report, start, thread_names, vrrp};
 
 impl Running {
     /// Reads the configuration again and applies the difference; with errors nothing changes.
@@ -46,7 +47,7 @@ impl Running {
             write_findings(log, findings.unwrap_or_else(|findings| findings));
         }
         let loaded = loaded?;
-        let model = start::parts_of(loaded.model, &self.options);
+        let mut model = start::parts_of(loaded.model, &self.options);
         let line = |error: &dyn Error| vec![report::chain(error)];
         privileges::check(&model).map_err(|error| line(&error))?;
         if self.parts.plane.is_none() && start::needs_plane(&model, None) {
@@ -102,11 +103,46 @@ impl Running {
         if let Some(notifier) = &self.parts.notifier {
             notifier.set_fifos(model.global.fifos.clone()).await;
         }
+        // Virtual routers may have started.
+        thread_names::apply(&model.global.runtime.names);
+        keep_names(&self.director.global().runtime, &mut model.global.runtime);
         self.objects.clone_from(&model.objects);
         self.director.replace_model(model);
         self.director.write_states();
         start::log_findings(&self.source, &loaded.findings);
         self.findings = loaded.findings;
         Ok(())
+    }
+}
+
+/// Keeps the names that a reload does not change: instance and network namespaces.
+fn keep_names(old: &RuntimeSettings, new: &mut RuntimeSettings) {
+    let is_same = old.instance == new.instance
+        && old.network_namespace == new.network_namespace
+        && old.ipvs_namespace == new.ipvs_namespace;
+    if !is_same {
+        tracing::warn!(
+            "instance, net_namespace and net_namespace_ipvs change with a restart, not with a reload"
+        );
+        new.instance.clone_from(&old.instance);
+        new.network_namespace.clone_from(&old.network_namespace);
+        new.ipvs_namespace.clone_from(&old.ipvs_namespace);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reload_keeps_the_instance() {
+        let [mut old, mut new] = [RuntimeSettings::default(), RuntimeSettings::default()];
+        old.instance = Some("one".to_owned());
+        new.network_namespace = Some("blue".to_owned());
+        new.pid_directory = true;
+        keep_names(&old, &mut new);
+        assert_eq!(new.instance.as_deref(), Some("one"));
+        assert_eq!(new.network_namespace, None);
+        assert!(new.pid_directory);
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use jiff::ZonedDateTime;
 use lb_check::CheckEvent;
 use lb_ipvs::{Part, ServiceKey, SyncDaemon};
 use lb_vrrp::Notice;
@@ -28,6 +29,7 @@ use super::error::RunError;
 use super::lock::ControlLock;
 use super::notify::Notifier;
 use super::plane::{Done, Job, Plane};
+use super::reload_time::{self, ReloadTime};
 use super::report::LoggedFailures;
 use super::routers::{Routers, next_event};
 use super::table_settings::TableSettings;
@@ -86,6 +88,7 @@ enum Wake {
     Addresses(BTreeSet<IpAddr>),
     Control(Request),
     Audit,
+    ReloadTime,
     FirstRound,
     Handover(Result<HandedOver, HandoverError>),
 }
@@ -149,11 +152,15 @@ impl Running {
     async fn serve(&mut self, mut commands: mpsc::Receiver<Command>) -> Result<End, RunError> {
         let mut audit = tokio::time::interval(AUDIT);
         audit.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut clock = tokio::time::interval(reload_time::INTERVAL);
+        clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut reload_time = ReloadTime::default();
         let first_round = Instant::now() + FIRST_ROUND;
         let mut first_round_over = false;
         loop {
             self.feed_plane();
             let audits = self.parts.plane.is_some();
+            let has_time_file = self.director.global().runtime.reload.time_file.is_some();
             let wake = tokio::select! {
                 biased;
                 command = commands.recv() => Wake::Command(command),
@@ -164,6 +171,7 @@ impl Running {
                 present = next_addresses(&mut self.parts.addresses) => Wake::Addresses(present),
                 Some(request) = self.parts.control.recv() => Wake::Control(request),
                 _ = audit.tick(), if audits => Wake::Audit,
+                _ = clock.tick(), if has_time_file => Wake::ReloadTime,
                 () = tokio::time::sleep_until(first_round), if !first_round_over => {
                     Wake::FirstRound
                 }
@@ -208,6 +216,13 @@ impl Running {
                 Wake::Addresses(present) => self.director.handle_addresses(&present),
                 Wake::Control(request) => self.answer(request).await,
                 Wake::Audit => self.audit(),
+                Wake::ReloadTime => {
+                    let settings = &self.director.global().runtime.reload;
+                    if reload_time.is_due(settings, &ZonedDateTime::now()) {
+                        // The findings are logged.
+                        let _ = self.reload().await;
+                    }
+                }
                 Wake::FirstRound => {
                     first_round_over = true;
                     self.director.end_first_round();

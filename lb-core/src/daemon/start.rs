@@ -28,7 +28,7 @@ use super::routers::{Routers, States};
 use super::running::{Parts, Running};
 use super::supervise::supervised;
 use super::table_settings::TableSettings;
-use super::{DaemonOptions, Source, privileges, stage, vrrp};
+use super::{DaemonOptions, Source, privileges, stage, thread_names, vrrp};
 
 /// Control requests that wait for the director.
 const CONTROL_QUEUE: usize = 16;
@@ -153,6 +153,7 @@ pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Runn
         table_settings,
     };
     let findings = loaded.findings;
+    thread_names::apply(&director.global().runtime.names);
     let mut running = Running::new(source, options, director, findings, parts, failures);
     running.objects = objects;
     Ok(running)

@@ -509,11 +509,10 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
     .tier(4),
     Global::new(
         "process_names",
-        "Names the parts of the program keepalived_vrrp, keepalived_lvs and keepalived_bfd.",
+        "Names the threads of virtual routers and checks keepalived_vrrp and keepalived_lvs.",
         Value::Flag(|global| &mut global.runtime.default_names),
     )
-    .tier(2)
-    .later(),
+    .tier(2),
     Global::new(
         "process_name",
         "Names the main process.",
@@ -524,22 +523,20 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
     ),
     Global::new(
         "vrrp_process_name",
-        "Names the part with virtual routers.",
+        "Names the thread that sends adverts.",
         Value::Other("NAME, 1 to 15 bytes", |global, context, line| {
             let value = process_name(context, line);
             context.set(line, &mut global.runtime.vrrp_name, value);
         }),
-    )
-    .later(),
+    ),
     Global::new(
         "checker_process_name",
-        "Names the part with checks.",
+        "Names the thread of the checks.",
         Value::Other("NAME, 1 to 15 bytes", |global, context, line| {
             let value = process_name(context, line);
             context.set(line, &mut global.runtime.checker_name, value);
         }),
-    )
-    .later(),
+    ),
     Global::new(
         "lvs_process_name",
         "Is an older name of checker_process_name.",
@@ -548,8 +545,7 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
             context.set(line, &mut global.runtime.checker_name, value);
         }),
     )
-    .tier(4)
-    .later(),
+    .tier(4),
     Global::new(
         "bfd_process_name",
         "Names the part with BFD.",
@@ -578,14 +574,12 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
         "reload_time_file",
         "Names the file with the time of the next reload.",
         Value::Text("a file", |global| &mut global.runtime.reload_time_file),
-    )
-    .later(),
+    ),
     Global::new(
         "reload_repeat",
         "Keeps that file after its reload.",
         Value::Flag(|global| &mut global.runtime.reload_repeat),
-    )
-    .later(),
+    ),
     Global::new(
         "reload_check_config",
         "Keeps the running configuration if the new one has an error, and logs its findings to a file.",
