@@ -7,27 +7,6 @@ use std::sync::Arc;
 use crate::link::SettingName;
 use crate::routes::RoutingEntry;
 
-/// An interface as the kernel knows it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[non_exhaustive]
-pub struct Link {
-    /// Index (`ip link` shows it first).
-    pub index: u32,
-    /// Name.
-    pub name: String,
-}
-
-impl Link {
-    /// Names an interface.
-    pub fn new(index: u32, name: impl Into<String>) -> Self {
-        Self {
-            index,
-            name: name.into(),
-        }
-    }
-}
-
 /// The identity of an address: an interface has each address at most once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]

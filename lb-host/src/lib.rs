@@ -23,6 +23,7 @@
 pub mod descriptors;
 mod family;
 pub mod file;
+mod interface;
 mod key;
 mod link;
 mod memory;
@@ -43,7 +44,8 @@ pub mod sys;
 pub mod thread;
 
 pub use self::family::{AddressFamily, Scope};
-pub use self::key::{AddressKey, Key, Link};
+pub use self::interface::Link;
+pub use self::key::{AddressKey, Key};
 pub use self::link::{Macvlan, Setting, SettingName};
 pub use self::memory::MemoryHost;
 pub use self::object::{Address, HostObject, Owner, Shield};

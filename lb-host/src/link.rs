@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::family::AddressFamily;
-use crate::key::Link;
+use crate::interface::Link;
 
 /// A macvlan in private mode: an interface with a MAC address of its own above another interface.
 ///

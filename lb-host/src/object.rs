@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use crate::family::Scope;
-use crate::key::{AddressKey, Key, Link};
+use crate::interface::Link;
+use crate::key::{AddressKey, Key};
 use crate::link::{Macvlan, Setting};
 use crate::routes::RoutingEntry;
 

@@ -139,6 +139,20 @@ impl Diagnostic {
         self.report(KeepalivedReport::Silent)
     }
 
+    /// Moves its places from expanded lines into the files, and adds where the text is defined.
+    pub(super) fn in_files(mut self, sources: &Sources) -> Self {
+        let definition = sources.definition(self.span);
+        self.span = sources.origin(self.span);
+        let notes = self.notes.iter_mut();
+        for place in notes.filter_map(|note| note.span.as_mut()) {
+            *place = sources.origin(*place);
+        }
+        match definition {
+            Some(place) => self.note_at(place, "this text is defined here"),
+            None => self,
+        }
+    }
+
     pub(super) fn report(mut self, report: KeepalivedReport) -> Self {
         self.report = report;
         self

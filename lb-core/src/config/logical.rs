@@ -365,7 +365,7 @@ impl Reader<'_> {
     /// Keeps findings whose places may be gone soon.
     fn report(&mut self, findings: impl IntoIterator<Item = Diagnostic>) {
         for finding in findings {
-            let finding = self.sources.in_files(finding);
+            let finding = finding.in_files(&self.sources);
             self.findings.push(finding);
         }
     }

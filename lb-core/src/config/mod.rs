@@ -313,7 +313,7 @@ fn run(
     let items = context.findings.into_items();
     let items = items
         .into_iter()
-        .map(|item| sources.in_files(item))
+        .map(|item| item.in_files(&sources))
         .collect();
     Parsed {
         model,

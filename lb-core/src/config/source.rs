@@ -3,7 +3,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::diagnostic::Diagnostic;
 use super::expanded::{Composer, Expanded};
 
 /// A range of bytes in the texts of a [`Sources`].
@@ -223,24 +222,11 @@ impl Sources {
         }
     }
 
-    /// Moves the places of a finding from expanded lines into the files, and adds where the text is
-    /// defined.
-    pub(super) fn in_files(&self, mut finding: Diagnostic) -> Diagnostic {
-        let definition = (finding.span.start >= Self::EXPANDED)
-            .then(|| self.expanded.definition(finding.span))
-            .flatten();
-        finding.span = self.origin(finding.span);
-        for place in finding
-            .notes
-            .iter_mut()
-            .filter_map(|note| note.span.as_mut())
-        {
-            *place = self.origin(*place);
-        }
-        match definition {
-            Some(place) => finding.note_at(place, "this text is defined here"),
-            None => finding,
-        }
+    /// The place where the text of an expanded range is defined.
+    pub(super) fn definition(&self, span: Span) -> Option<Span> {
+        (span.start >= Self::EXPANDED)
+            .then(|| self.expanded.definition(span))
+            .flatten()
     }
 
     /// Where a range begins.

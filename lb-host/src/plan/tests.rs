@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::family::AddressFamily;
-use crate::key::Link;
+use crate::interface::Link;
 use crate::link::{Macvlan, Setting, SettingName};
 use crate::object::{Address, Shield};
 use crate::routes::{PlacedRoute, Route, Rule, RuleAction};

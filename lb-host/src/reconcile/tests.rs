@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::key::Link;
+use crate::interface::Link;
 use crate::memory::MemoryHost;
 use crate::object::{Address, Shield};
 use crate::plan;

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::{Route, Rule};
-use crate::key::Link;
+use crate::interface::Link;
 
 /// A route whose interfaces have been found.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -193,7 +193,7 @@ mod tests {
 
     use super::*;
     use crate::family::Scope;
-    use crate::key::Link;
+    use crate::interface::Link;
 
     #[test]
     fn addition_carries_every_attribute() {

@@ -18,7 +18,7 @@ use rtnetlink::packet_route::{AddressFamily as KernelFamily, RouteNetlinkMessage
 
 use super::{Rtnetlink, bounded};
 use crate::family::{AddressFamily, Scope};
-use crate::key::Link;
+use crate::interface::Link;
 use crate::object::Owner;
 use crate::reconcile::Applied;
 use crate::routes::{NextHop, PlacedRoute, RouteKind, RouteMetric, RoutePreference, RoutingEntry};

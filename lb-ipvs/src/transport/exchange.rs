@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Requests and their replies.
 
+mod batch;
+mod dump;
+pub(super) mod family;
+
 use std::{io, os::fd::BorrowedFd, time::Duration};
 
 use netlink_packet_core::{
@@ -10,11 +14,9 @@ use netlink_packet_generic::{GenlHeader, GenlMessage};
 use nix::libc;
 use tokio::time::{sleep, timeout};
 
+use self::dump::Parts;
 use super::{
-    batch,
     datagrams::Datagrams,
-    dump::Parts,
-    family,
     frame::{Body, Frame, Frames},
     link::Link,
 };
@@ -352,7 +354,7 @@ pub(super) struct Collected {
     /// Whether the kernel reports that a list changed while it was sent.
     pub(super) interrupted: bool,
     /// The datagrams that had messages.
-    pub(super) parts: Parts,
+    parts: Parts,
 }
 
 /// Whether a reply answers the current request or an earlier one.

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The socket itself.
 
+#[cfg(any(test, feature = "test-util"))]
+pub(crate) mod scripted;
+
 use std::{
     io,
     os::fd::{AsFd, BorrowedFd},
@@ -15,9 +18,9 @@ use nix::{
     sys::socket::{setsockopt, sockopt},
 };
 
-use super::datagrams::Datagrams;
 #[cfg(any(test, feature = "test-util"))]
-use super::scripted::ScriptedLink;
+use self::scripted::ScriptedLink;
+use super::datagrams::Datagrams;
 use crate::error::Error;
 
 /// The receive buffer asked for, which the kernel doubles.

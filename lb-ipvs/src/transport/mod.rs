@@ -4,17 +4,14 @@
 //! The kernel carries a request out within the `send` call, so that all replies but the later
 //! parts of a dump are in the socket's receive buffer when `send` returns.
 
-mod batch;
 mod datagrams;
-mod dump;
 mod exchange;
-mod family;
 mod frame;
 mod link;
-#[cfg(any(test, feature = "test-util"))]
-pub(crate) mod scripted;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use exchange::Transport;
 pub(crate) use link::Link;
+#[cfg(any(test, feature = "test-util"))]
+pub(crate) use link::scripted;

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Finding the family.
 
-use super::{exchange::Transport, family::resolve, link::Link, scripted::ScriptedLink};
+use super::{
+    exchange::{Transport, family::resolve},
+    link::Link,
+    scripted::ScriptedLink,
+};
 use crate::error::Error;
 
 /// `CTRL_CMD_NEWFAMILY` for IPVS, family 0x1c, shortened to name, id, version and an attribute of

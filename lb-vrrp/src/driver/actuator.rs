@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::advert::Command;
-use super::desired::{DesiredRouter, RouterLinks};
+use super::desired::DesiredRouter;
 use super::event::{Event, EventSender};
 use super::handover::{ContinuedRouter, HostState};
 use super::host::host_address;
@@ -23,6 +23,7 @@ use super::links::Interfaces;
 use super::mailbox::{End, Mailbox};
 use super::routing::Watch;
 use super::statics;
+use super::vmac::RouterLinks;
 use crate::StaticItems;
 
 mod announcing;

@@ -7,7 +7,6 @@ use std::time::Duration;
 use lb_host::{AddressKey, Desired, HostObject, Link, RoutingEntry, Shield};
 
 use super::host::host_address;
-use super::key::RouterKey;
 use super::pacing::Lane;
 use super::socket::PacketSocket;
 use crate::{Announcements, VirtualAddress};
@@ -163,14 +162,4 @@ impl DesiredRouter {
         let routing = self.routing.iter().filter(|_| self.held);
         addresses.chain(routing.map(|entry| Desired::new(Arc::clone(entry).into())))
     }
-}
-
-/// What a router desires in any state.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct RouterLinks {
-    pub(super) router: RouterKey,
-    /// Name of the router.
-    pub(super) name: Arc<str>,
-    /// Macvlans, and settings of interfaces.
-    pub(super) objects: Vec<HostObject>,
 }

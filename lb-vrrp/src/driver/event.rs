@@ -11,11 +11,12 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use super::error::{AddressError, Error, InterfaceError};
+use super::problem::LinkProblem;
 use super::routing::RouteError;
 use super::status::StaticProblem;
 use super::tracked::ObjectId;
 use crate::track::Verdict;
-use crate::{AddressFamily, FaultReason, Notice, Priority, Rejected, State, Transition, Vrid};
+use crate::{AddressFamily, Notice, Priority, Rejected, State, Transition, Vrid};
 
 /// An event of a driver. The driver does not wait for the reader: events that do not fit the channel
 /// are dropped, and counted in [`DriverStatus::events_dropped`](super::DriverStatus::events_dropped).
@@ -331,53 +332,5 @@ impl EventSender {
     /// Number of events that did not fit the channel.
     pub(super) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
-    }
-}
-
-/// The problem that keeps a router in [`State::Fault`](crate::State::Fault).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
-pub enum LinkProblem {
-    /// An interface of the router or of one of its addresses is missing.
-    #[error("interface missing")]
-    Missing,
-    /// An interface is not up or has no carrier.
-    #[error("interface down")]
-    Down,
-    /// The interface has no IPv4 address except virtual ones.
-    #[error("no IPv4 address for interface")]
-    NoSource,
-    /// The sockets of the router could not be opened.
-    #[error("no socket on interface")]
-    NoSocket,
-    /// The configured source address is not on the interface.
-    #[error("source address missing")]
-    SourceMissing,
-    /// The router sends to unicast peers only, and has none.
-    #[error("no unicast peer")]
-    NoPeer,
-}
-
-impl LinkProblem {
-    /// All problems.
-    pub(super) const ALL: [Self; 6] = [
-        Self::Missing,
-        Self::Down,
-        Self::NoSource,
-        Self::NoSocket,
-        Self::SourceMissing,
-        Self::NoPeer,
-    ];
-
-    /// The fault of the engine for this problem.
-    #[must_use]
-    pub const fn fault(self) -> FaultReason {
-        match self {
-            Self::Missing => FaultReason::InterfaceMissing,
-            Self::Down => FaultReason::LinkDown,
-            Self::NoSource | Self::SourceMissing => FaultReason::NoAddress,
-            Self::NoSocket => FaultReason::NoSocket,
-            Self::NoPeer => FaultReason::NoPeer,
-        }
     }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Control of a running driver.
 
-use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -14,8 +13,7 @@ use super::error::Error;
 use super::handover::RouterHandover;
 use super::host::warn_of_unshielded;
 use super::links::Interfaces;
-use super::monitor::Watched;
-use super::needs::{interfaces_of, other_interfaces};
+use super::monitor::{Watched, watched};
 use super::options::DriverOptions;
 use super::presence::Presence;
 use super::status::{DriverStatus, Resigned};
@@ -239,20 +237,4 @@ impl Driver {
                 limit: self.options.limit,
             })
     }
-}
-
-/// The interfaces that routers use or track.
-pub(super) fn watched(configuration: &Configuration) -> BTreeSet<Arc<str>> {
-    let routers = configuration.routers.iter();
-    let routers = routers.flat_map(|router| &router.tracked);
-    let tracked = routers
-        .chain(configuration.groups.iter().flat_map(|group| &group.tracked))
-        .filter_map(|(object, _)| match object {
-            ObjectId::Interface(name) => Some(Arc::clone(name)),
-            _ => None,
-        });
-    let routers = configuration.routers.iter();
-    let used =
-        routers.flat_map(|router| interfaces_of(router).chain(other_interfaces(router, false)));
-    used.map(Arc::from).chain(tracked).collect()
 }

@@ -3,11 +3,10 @@
 
 use std::sync::Arc;
 
-use lb_host::{Address, HostPlane, Link, Owner};
+use lb_host::{Address, Link, Owner};
 use rtnetlink::packet_route::address::AddressFlags;
 use tracing::warn;
 
-use super::tracked::ScriptRunner;
 use crate::spec::RouterSpec;
 use crate::{AddressFlag, VirtualAddress};
 
@@ -17,48 +16,6 @@ pub const ADDRESS_PROTOCOL: u8 = 112;
 
 /// The mark on all objects that the driver adds.
 pub(super) const OWNER: Owner = Owner::new(ADDRESS_PROTOCOL, "lb-vrrp");
-
-/// What does the driver's work outside the protocol, where it is not the driver itself.
-///
-/// ```
-/// use lb_vrrp::driver::Ports;
-///
-/// let ports = Ports::default();
-/// assert!(ports.host.is_none(), "the driver changes the kernel itself");
-/// ```
-#[derive(Debug, Default)]
-#[non_exhaustive]
-pub struct Ports {
-    /// Adds and removes addresses, routes and macvlans; without one, rtnetlink does. A host that
-    /// [has shields](HostPlane::has_shields) drops packets to the addresses of routers that do not
-    /// accept them (`Accept_Mode` false, RFC 9568 §6.1; `no_accept` in keepalived); otherwise they are
-    /// accepted, with a warning at start.
-    pub host: Option<Box<dyn HostPlane>>,
-    /// Runs tracked scripts; without one, [`CommandRunner`](super::CommandRunner) does.
-    pub scripts: Option<Arc<dyn ScriptRunner>>,
-}
-
-impl Ports {
-    /// Has `host` add and remove addresses.
-    #[must_use]
-    pub fn with_host(mut self, host: Box<dyn HostPlane>) -> Self {
-        self.host = Some(host);
-        self
-    }
-
-    /// Has `scripts` run the scripts of tracked objects.
-    #[must_use]
-    pub fn with_scripts(mut self, scripts: Arc<dyn ScriptRunner>) -> Self {
-        self.scripts = Some(scripts);
-        self
-    }
-}
-
-impl From<Box<dyn HostPlane>> for Ports {
-    fn from(host: Box<dyn HostPlane>) -> Self {
-        Self::default().with_host(host)
-    }
-}
 
 /// Warns of routers that accept packets although they should not, where the host has no shields.
 pub(super) fn warn_of_unshielded(specs: &[RouterSpec]) {

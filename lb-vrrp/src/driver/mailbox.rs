@@ -12,9 +12,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use lb_host::Link;
 use tokio::sync::Notify;
 
-use super::desired::{DesiredRouter, RouterLinks};
+use super::desired::DesiredRouter;
 use super::handover::{ContinuedRouter, HostState};
 use super::key::RouterKey;
+use super::vmac::RouterLinks;
 use crate::{StaticItems, VirtualAddress};
 
 /// How the advert thread ended.

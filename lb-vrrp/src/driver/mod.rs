@@ -76,6 +76,7 @@ mod carrier;
 mod desired;
 mod error;
 mod event;
+mod external;
 mod groups;
 mod handle;
 pub mod handover;
@@ -94,6 +95,7 @@ mod port;
 mod ports;
 mod presence;
 mod present;
+mod problem;
 mod reactor;
 mod router;
 mod routers;
@@ -113,10 +115,12 @@ pub use lb_host::{HostPlane, Link, PlacedRoute, RoutingEntry};
 pub use self::error::{
     AddressError, AddressOperation, Capability, Error, InterfaceError, InterfaceOperation,
 };
-pub use self::event::{Event, Events, LinkProblem};
+pub use self::event::{Event, Events};
+pub use self::external::Ports;
 pub use self::handle::Driver;
-pub use self::host::{ADDRESS_PROTOCOL, Ports};
+pub use self::host::ADDRESS_PROTOCOL;
 pub use self::options::DriverOptions;
+pub use self::problem::LinkProblem;
 pub use self::routing::{ROUTE_PROTOCOL, RouteError};
 pub use self::start::{check, remove_stale_objects};
 pub use self::status::{

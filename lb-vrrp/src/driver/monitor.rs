@@ -16,7 +16,10 @@ use super::advert::Command;
 use super::buffers::widen;
 use super::carrier::Carriers;
 use super::links::{Change, Interfaces};
+use super::needs::{interfaces_of, other_interfaces};
 use super::polling::{self, Polls, Target};
+use super::tracked::ObjectId;
+use crate::spec::Configuration;
 use crate::{CarrierDelay, LinkPoll, NetlinkBuffer};
 
 /// Receive buffer, in bytes, for notifications while the task is not scheduled.
@@ -24,6 +27,22 @@ const RECEIVE_BUFFER: usize = 1024 * 1024;
 /// Datagrams applied before the result is published.
 const BATCH: usize = 256;
 const RETRY: Duration = Duration::from_secs(1);
+
+/// The interfaces that routers use or track.
+pub(super) fn watched(configuration: &Configuration) -> BTreeSet<Arc<str>> {
+    let routers = configuration.routers.iter();
+    let routers = routers.flat_map(|router| &router.tracked);
+    let tracked = routers
+        .chain(configuration.groups.iter().flat_map(|group| &group.tracked))
+        .filter_map(|(object, _)| match object {
+            ObjectId::Interface(name) => Some(Arc::clone(name)),
+            _ => None,
+        });
+    let routers = configuration.routers.iter();
+    let used =
+        routers.flat_map(|router| interfaces_of(router).chain(other_interfaces(router, false)));
+    used.map(Arc::from).chain(tracked).collect()
+}
 
 /// The interfaces that routers use, with delays and polls; a reload changes them.
 #[derive(Clone, Debug, Default)]

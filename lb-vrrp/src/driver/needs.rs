@@ -12,9 +12,9 @@ use lb_host::RoutingEntry;
 use tracing::error;
 
 use super::desired::{Announcement, Prepared};
-use super::event::LinkProblem;
 use super::links::{Interface, Interfaces};
 use super::pacing::Lane;
+use super::problem::LinkProblem;
 use super::routing::place_route;
 use super::socket::PacketSocket;
 use super::vmac::{Outlet, Seat, covers_adverts, mac_of, seat_of};

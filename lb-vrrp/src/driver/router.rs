@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One virtual router of the advert thread: its engine, and the state that the driver keeps for it.
 
+mod status;
+
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::desired::{Burst, DesiredRouter, Prepared};
-use super::event::{Event, EventSender, LinkProblem};
+use super::event::{Event, EventSender};
 use super::handover::RouterState;
 use super::key::RouterKey;
 use super::limiter::RejectedLimiter;
@@ -16,6 +18,7 @@ use super::mailbox::Mailbox;
 use super::needs::macvlan_of;
 use super::ports::{Place, Ports};
 use super::present::ReadyAddresses;
+use super::problem::LinkProblem;
 use super::vmac::{Macvlan, Outlet, covers_adverts, mac_of};
 use crate::spec::RouterSpec;
 use crate::{

@@ -15,13 +15,14 @@ use super::address_thread::{Idle, Work};
 use super::advert::{AdvertThread, Command};
 use super::error::Error;
 use super::event::{self, EventSender, Events};
-use super::handle::{self, Driver};
+use super::external::Ports;
+use super::handle::Driver;
 use super::handover::{HandoverError, ReceivedRouters, Receiver};
-use super::host::{Ports, warn_of_unshielded};
+use super::host::warn_of_unshielded;
 use super::leftovers::Cleaning;
 use super::links::Interfaces;
 use super::mailbox::{End, Mailbox};
-use super::monitor::Watched;
+use super::monitor::{self, Watched};
 use super::options::DriverOptions;
 use super::presence::Presence;
 use super::tracked::{self, CommandRunner, ObjectId, Report};
@@ -163,7 +164,7 @@ async fn launch(
     let presence = announce_presence();
     let watched = Watched::default();
     watched.set(
-        handle::watched(&configuration),
+        monitor::watched(&configuration),
         &configuration.carrier_delays,
         &configuration.link_polls,
     );

@@ -5,8 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::event::LinkProblem;
-use super::router::Router;
+use super::problem::LinkProblem;
 use super::timer::Lateness;
 use super::tracked::ObjectId;
 use crate::track::Verdict;
@@ -177,37 +176,4 @@ pub struct InterfaceStatus {
     /// Bytes of received packets that may wait in the kernel, as the kernel counts them: twice what
     /// it was asked for.
     pub receive_buffer: usize,
-}
-
-impl Router {
-    /// The router at this moment.
-    pub(super) fn status(
-        &self,
-        group: Option<Arc<str>>,
-        tracked: Vec<TrackedStatus>,
-    ) -> RouterStatus {
-        let engine = &self.engine;
-        RouterStatus {
-            name: Arc::clone(&self.name),
-            vrid: self.key.vrid,
-            interface: Arc::clone(&self.key.interface),
-            vmac: self.vmac_name().map(Arc::from),
-            version: engine.config().version(),
-            family: self.key.family,
-            state: engine.state(),
-            since: engine.since(),
-            last_transition: engine.last_transition(),
-            faults: engine.faults(),
-            problem: self.problem,
-            master: engine.master(),
-            priority: engine.effective_priority(),
-            configured_priority: engine.config().priority(),
-            resigned: engine.is_resigned(),
-            source: self.source,
-            stats: *engine.stats(),
-            send_failures: self.send_failures,
-            group,
-            tracked,
-        }
-    }
 }

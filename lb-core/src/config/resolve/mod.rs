@@ -2,6 +2,7 @@
 //! From the written settings to the model: defaults, and rules between settings.
 
 mod announcements;
+mod assumed;
 mod authentication;
 mod check;
 mod destination;

@@ -12,6 +12,7 @@ use lb_ipvs::{
 };
 
 use super::Config;
+use super::assumed::{assumed, family};
 use super::check;
 use super::notify;
 use super::server_group::Groups;
@@ -156,26 +157,6 @@ fn virtual_server(
     Some(server)
 }
 
-/// Reports the value assumed for a missing setting; a setting with a mistake has been reported.
-pub(super) fn assumed(
-    context: &mut Context<'_>,
-    written: &VirtualServerConfig,
-    keywords: &[&str],
-    value: &str,
-) {
-    if context
-        .lines(written.block)
-        .any(|line| keywords.contains(&context.keyword(line).0))
-    {
-        return;
-    }
-    let message = format!("virtual server without `{}`", keywords.join("` or `"));
-    let finding = Diagnostic::warning(written.span, message);
-    context
-        .findings
-        .push(finding.label(format!("{value} is assumed")));
-}
-
 fn service(
     context: &mut Context<'_>,
     written: &VirtualServerConfig,
@@ -284,13 +265,6 @@ fn one_packet(context: &mut Context<'_>, written: &VirtualServerConfig, service:
                 .findings
                 .push(Diagnostic::warning(ops.span, message).label("ignored"));
         }
-    }
-}
-
-pub(super) const fn family(ip: IpAddr) -> AddressFamily {
-    match ip {
-        IpAddr::V4(_) => AddressFamily::Ipv4,
-        IpAddr::V6(_) => AddressFamily::Ipv6,
     }
 }
 

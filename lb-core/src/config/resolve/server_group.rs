@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use lb_ipvs::{AddressFamily, Protocol, ServiceKey};
 
-use super::server::{assumed, family};
+use super::assumed::{assumed, family};
 use crate::config::Diagnostic;
 use crate::config::line::Context;
 use crate::config::server::VirtualServerConfig;

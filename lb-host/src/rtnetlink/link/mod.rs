@@ -20,7 +20,7 @@ use self::note::Process;
 pub use self::step::FoundLink;
 use self::step::{DELETE_GROUP, Kept, NEW_GROUP, Recorder, Step, recover};
 use super::{Rtnetlink, bounded};
-use crate::key::Link;
+use crate::interface::Link;
 use crate::link::{Macvlan, Setting, SettingName};
 use crate::object::{HostObject, Owner};
 use crate::plan::Change;

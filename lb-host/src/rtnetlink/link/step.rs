@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::note::{Mark, Note, Process};
-use crate::key::Link;
+use crate::interface::Link;
 use crate::link::{Macvlan, SettingName};
 
 /// The group of macvlans that have no alias yet ("lbnw"). The number is that of no other program.

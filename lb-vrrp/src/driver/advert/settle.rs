@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::super::event::{Event, LinkProblem};
+use super::super::event::Event;
 use super::super::key::RouterKey;
 use super::super::needs::{config_of, outlet_of, place, prepare, problem_of, source_of};
+use super::super::problem::LinkProblem;
 use super::AdvertThread;
 use crate::FaultReason;
 

@@ -15,8 +15,8 @@ use tracing::{info, warn};
 
 use self::worker::{Answer, Answers, Worker};
 use super::error::Error;
-use super::handle::watched;
 use super::links::Interfaces;
+use super::monitor::watched;
 use crate::spec::Configuration;
 use crate::{LinkPoll, PollMethod};
 

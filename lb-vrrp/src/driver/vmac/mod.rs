@@ -22,7 +22,6 @@ use std::sync::Arc;
 use lb_host::{FoundLink, HostObject, Rtnetlink, Setting, SettingName};
 use tracing::warn;
 
-use super::desired::RouterLinks;
 use super::key::RouterKey;
 use super::links::Interfaces;
 use super::socket::PacketSocket;
@@ -62,6 +61,16 @@ pub(super) fn list_macvlans(spec: &RouterSpec, interfaces: &Interfaces) -> Vec<l
         Some(lb_host::Macvlan::new(macvlan.vmac.name?, base, mac, family))
     });
     named.collect()
+}
+
+/// What a router desires in any state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RouterLinks {
+    pub(super) router: RouterKey,
+    /// Name of the router.
+    pub(super) name: Arc<str>,
+    /// Macvlans, and settings of interfaces.
+    pub(super) objects: Vec<HostObject>,
 }
 
 /// Lists what a router desires in any state: macvlans, and settings of the interfaces below them and of

@@ -3,10 +3,8 @@
 
 use netlink_packet_core::{NLM_F_ACK, NLM_F_REQUEST};
 
-use super::{
-    exchange::{About, Transport, check_sequence, kernel_error, malformed},
-    frame::{Body, Frames},
-};
+use super::{About, Transport, check_sequence, kernel_error, malformed};
+use crate::transport::frame::{Body, Frames};
 use crate::{
     error::Error,
     operation::{Operation, Subject},

@@ -9,7 +9,8 @@ use netlink_packet_core::{
 };
 use netlink_packet_generic::GenlMessage;
 
-use super::{datagrams::Datagrams, exchange::Transport, link::Link};
+use super::Link;
+use crate::transport::{Transport, datagrams::Datagrams};
 use crate::wire::IpvsMessage;
 
 /// The family number of the scripted kernel.
@@ -222,7 +223,7 @@ pub(crate) struct ScriptedLink {
 }
 
 impl ScriptedLink {
-    pub(super) fn new(
+    pub(in crate::transport) fn new(
         handler: impl FnMut(&[u8]) -> Vec<io::Result<Vec<u8>>> + Send + 'static,
         receive_buffer: usize,
     ) -> Self {

@@ -11,7 +11,7 @@ use netlink_packet_generic::{
 };
 use nix::libc;
 
-use super::exchange::{Transport, kernel_error};
+use super::{Transport, kernel_error};
 use crate::{
     error::{DecodeError, Error},
     modprobe::{self, ModuleAttempt},
@@ -43,7 +43,7 @@ pub(super) async fn find(transport: &mut Transport) -> Result<u16, Error> {
 /// The number of the family, if it exists.
 ///
 /// Reads only the number and skips everything else, whatever newer kernels add to the reply.
-pub(super) async fn resolve(transport: &mut Transport) -> Result<Option<u16>, Error> {
+pub(in crate::transport) async fn resolve(transport: &mut Transport) -> Result<Option<u16>, Error> {
     let mut header = NetlinkHeader::default();
     header.flags = NLM_F_REQUEST | NLM_F_ACK;
     let request = GenlMessage::from_payload(GenlCtrl {

@@ -13,10 +13,8 @@ use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessa
 use netlink_packet_generic::GenlMessage;
 use tokio::time::sleep;
 
-use super::{
-    datagrams::SLOT,
-    exchange::{About, DUMP_ATTEMPTS, DUMP_PAUSE, Transport, can_be_asked_again},
-};
+use super::{About, DUMP_ATTEMPTS, DUMP_PAUSE, Transport, can_be_asked_again};
+use crate::transport::datagrams::SLOT;
 use crate::{
     error::{DecodeError, Error},
     operation::{Operation, Subject},
