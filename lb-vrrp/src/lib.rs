@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! VRRP: several routers hold one address, and when the one that has it dies, another takes over.
 //!
-//! This crate is the protocol in three layers. Each can be used without the one above.
+//! This crate is the protocol in layers. Each can be used without those that know of it.
 //!
 //! | layer | what | knows of |
 //! |---|---|---|

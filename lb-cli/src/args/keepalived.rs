@@ -266,7 +266,7 @@ errors in the configuration skipped.
   -u, --umask MASK            mode of new files
   -m, --core-dump             write a core file after a crash
       --ignore-sigint         SIGINT does not stop it
-  -t, --config-test[=FILE]    check the configuration: 0 good, 4 unusable, 5 errors
+  -t, --config-test[=FILE]    check the configuration: 0 good, 2 to 6 as keepalived
       --signum NAME           number of the signal for STOP, RELOAD, ...
   -T, --genhash               be genhash (first option only)
   -v, --version

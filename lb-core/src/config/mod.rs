@@ -135,8 +135,8 @@ pub struct Parsed {
 
 impl Parsed {
     /// The exit status of `keepalived -t` for this text: that of the
-    /// [findings](Diagnostics::keepalived_status), and at least 6 if scripts would run although
-    /// `enable_script_security` is missing.
+    /// [findings](Diagnostics::keepalived_status): 0, 2 (a missing argument), 4 (unreadable) or 5; and
+    /// 6 instead of 0, 4 or 5 if scripts would run although `enable_script_security` is missing.
     #[must_use]
     pub fn keepalived_status(&self) -> u8 {
         let status = self.diagnostics.keepalived_status();

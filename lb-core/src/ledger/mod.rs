@@ -9,7 +9,9 @@
 //! 2. the change of the kernel's table;
 //! 3. the **result**: the same objects, as confirmed or as no longer owned.
 //!
-//! So at every moment the ledger names at least the objects in the kernel that are owned.
+//! So at every moment the ledger names at least the objects in the kernel that are owned. If it cannot be
+//! written, the change is made all the same, with an error in the log; a crash before the next successful
+//! write can then leave an object that no start knows as owned.
 //!
 //! # A crash at any moment
 //! | the process dies | ledger | kernel | the next start |

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Runs virtual routers on Linux: sockets, clock, addresses and announcements, over tokio.
 //!
-//! [`Driver::start`] takes specifications, starts two threads, and returns the driver and its
+//! [`Driver::start`] takes specifications, starts the threads below (and one for tracked objects), and returns the driver and its
 //! [`Events`].
 //!
 //! ```text

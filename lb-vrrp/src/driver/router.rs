@@ -227,7 +227,7 @@ impl Router {
         }
     }
 
-    /// Carries out an output, mostly other than an advert; not inlined, to keep the code of adverts small.
+    /// Carries out any output; adverts normally take the short way in `drain`. Not inlined, to keep the code of adverts small.
     #[cold]
     fn carry_out(&mut self, output: Output, now: Instant, around: &mut Surroundings<'_>) {
         match output {
@@ -306,7 +306,7 @@ impl Router {
         }
     }
 
-    /// Starts a burst. The first burst of an address follows when it is on its interface.
+    /// Announces the addresses again. The first announcement of an address is made by `handle_address_ready`.
     fn announce(&mut self, now: Instant, reason: &AnnounceReason, mailbox: &Mailbox) {
         let policy = &self.spec.announcements;
         self.burst = match reason {

@@ -164,22 +164,22 @@ pub(in crate::config) const ROOT: &[Root] = &[
     ),
     Root::new(
         "includem",
-        "Reads the files that match a pattern; it is an error if a file cannot be read.",
+        "Reads the files that match a pattern; it is an error if a file cannot be read or none matches.",
         Value::Elsewhere("PATTERN"),
     ),
     Root::new(
         "includew",
-        "Reads the files that match a pattern; it is an error if a file cannot be read.",
+        "Reads the files that match a pattern; it is an error if a file cannot be read, or none matches, also with a wildcard.",
         Value::Elsewhere("PATTERN"),
     ),
     Root::new(
         "includeb",
-        "Reads the files that match a pattern; it is an error if a file cannot be read.",
+        "Reads the files that match a pattern; it is an error if a file cannot be read, or a part of a pattern with braces matches none.",
         Value::Elsewhere("PATTERN"),
     ),
     Root::new(
         "includea",
-        "Reads the files that match a pattern; it is an error if a file cannot be read.",
+        "Reads the files that match a pattern; it is an error if any of these is the case.",
         Value::Elsewhere("PATTERN"),
     ),
     Root::new(

@@ -197,8 +197,8 @@ impl Recorder {
         self.raised.remove(&(link, setting));
     }
 
-    /// The steps that mark a macvlan. Original values that another process recorded on it only are
-    /// recorded on the interface below as well, of settings that this process has raised too.
+    /// The steps that mark a macvlan. If another process recorded an original value only on the macvlan,
+    /// and this process has raised that setting too, the value is also recorded on the interface below.
     pub(super) fn mark(&mut self, found: &FoundLink, base: u32) -> Vec<Step> {
         let mut steps = Vec::new();
         let recorded = found.mark(self.owner).map(|mark| mark.originals);
@@ -240,7 +240,7 @@ pub(super) struct Kept<'a> {
     pub(super) is_macvlan: &'a (dyn Fn(&FoundLink) -> bool + Sync),
 }
 
-/// The steps that undo what processes did that are gone. Settings are restored first, because macvlans
+/// The steps that undo the changes of processes that have ended. Settings are restored first, because macvlans
 /// may have the only records of what they were.
 pub(super) fn recover(
     owner: &str,

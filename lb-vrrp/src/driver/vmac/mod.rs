@@ -104,7 +104,7 @@ fn base_settings(base: &Arc<lb_host::Link>) -> [Setting; 2] {
 }
 
 /// Sets down the macvlans that these routers will take over, because they answer for addresses, and
-/// undoes what else processes did to links that are gone.
+/// undoes all other changes to links by processes that have ended.
 ///
 /// # Errors
 ///
