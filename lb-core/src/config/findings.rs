@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Collects findings, up to a limit.
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, KeepalivedReport, Severity};
 use super::source::Span;
 
 /// More than this many a person does not read, and a hostile file shall not fill the memory.
@@ -43,6 +43,17 @@ impl Findings {
             }
         }
         any
+    }
+
+    /// Marks the warnings within a place as ones that keepalived does not report.
+    pub(super) fn silence_warnings(&mut self, place: Span) {
+        for item in &mut self.items {
+            let span = item.span;
+            let is_inside = span.start >= place.start && span.end <= place.end;
+            if is_inside && item.severity == Severity::Warning {
+                item.report = KeepalivedReport::Silent;
+            }
+        }
     }
 
     /// Whether a further finding will only be counted: then it needs no effort.

@@ -57,7 +57,11 @@ pub(super) fn stage_scripts(
 ) -> (Option<StageScript>, Option<StageScript>) {
     let runtime = &config.runtime;
     let mut stage = |line: &Option<Line>, timeout: Option<At<Duration>>| {
-        let script = script(context, &config.script_rules, line.as_ref()?)?;
+        let line = line.as_ref()?;
+        let script = script(context, &config.script_rules, line);
+        // keepalived leaves out such a script without an error.
+        context.findings.silence_warnings(line.span);
+        let script = script?;
         let mut stage = StageScript::new(script);
         if let Some(timeout) = timeout {
             stage.timeout = timeout.value;
