@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Empty};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{HOST, HeaderValue};
-use hyper::{Method, StatusCode};
+use hyper::{Method, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::net::UnixStream;
@@ -145,6 +145,19 @@ async fn exchange(socket: &Path, method: Method, path: &str) -> Result<Bytes, Cl
         .map_err(|_| ClientError::Timeout)?
 }
 
+pub(super) async fn read_body(response: Response<Incoming>) -> Result<Bytes, ClientError> {
+    let body = response.into_body().collect().await.map_err(broken)?;
+    Ok(body.to_bytes())
+}
+
+/// The error for an answer that is not the expected one.
+pub(super) fn refusal(status: StatusCode, body: &Bytes) -> ClientError {
+    ClientError::Refused {
+        status: status.as_u16(),
+        body: String::from_utf8_lossy(body).into_owned(),
+    }
+}
+
 async fn exchange_unbounded(
     socket: &Path,
     method: Method,
@@ -157,21 +170,12 @@ async fn exchange_unbounded(
     let response = sender.send_request(request(method, path)).await;
     let response = response.map_err(broken)?;
     let status = response.status();
-    let body = response
-        .into_body()
-        .collect()
-        .await
-        .map_err(broken)?
-        .to_bytes();
+    let body = read_body(response).await?;
     connection.abort();
     if matches!(status, StatusCode::OK | StatusCode::ACCEPTED) {
         Ok(body)
     } else {
-        let body = String::from_utf8_lossy(&body).into_owned();
-        Err(ClientError::Refused {
-            status: status.as_u16(),
-            body,
-        })
+        Err(refusal(status, &body))
     }
 }
 

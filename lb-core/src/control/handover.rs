@@ -6,13 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use http_body_util::BodyExt as _;
 use hyper::header::{CONNECTION, HeaderValue, UPGRADE};
 use hyper::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::{UnixListener, UnixStream};
 
-use super::client::{ClientError, PATIENCE, broken, connect, request};
+use super::client::{ClientError, PATIENCE, broken, connect, read_body, refusal, request};
 use super::server::{ControlServer, PROTOCOL, ServeError};
 use super::socket;
 
@@ -83,16 +82,9 @@ pub(crate) async fn request_handover(socket: &Path) -> Result<UnixStream, Client
         let response = sender.send_request(request).await.map_err(broken)?;
         let status = response.status();
         if status != StatusCode::SWITCHING_PROTOCOLS {
-            let body = response
-                .into_body()
-                .collect()
-                .await
-                .map_err(broken)?
-                .to_bytes();
+            let body = read_body(response).await?;
             connection.abort();
-            let body = String::from_utf8_lossy(&body).into_owned();
-            let status = status.as_u16();
-            return Err(ClientError::Refused { status, body });
+            return Err(refusal(status, &body));
         }
         let upgraded = hyper::upgrade::on(response).await.map_err(broken)?;
         // The old process waits for the first message, so nothing can have been read ahead.

@@ -8,15 +8,7 @@ use lb_vrrp::track::{ObjectId, Verdict};
 use lb_vrrp::{Notice, Priority, Reason, State, Transition};
 use tracing::{Span, debug, error, info, info_span, warn};
 
-/// keepalived's name of a state.
-const fn state_name(state: State) -> &'static str {
-    match state {
-        State::Initialize => "INIT",
-        State::Backup => "BACKUP",
-        State::Master => "MASTER",
-        State::Fault => "FAULT",
-    }
-}
+use crate::dump::state_name;
 
 /// Logs an event, in keepalived's words where keepalived has some.
 pub(super) fn log(event: &Event) {

@@ -119,8 +119,8 @@ impl<'a> RouterMoment<'a> {
     }
 }
 
-/// keepalived's name of a state.
-const fn state_name(state: State) -> &'static str {
+/// keepalived's name of a state, in its logs and files.
+pub(crate) const fn state_name(state: State) -> &'static str {
     match state {
         State::Initialize => "INIT",
         State::Backup => "BACKUP",
