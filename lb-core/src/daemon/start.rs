@@ -52,6 +52,7 @@ pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Runn
     }
     // Steps that can fail precede the end of the old process.
     let mailer = model.global.mail.clone().map(Mailer::start).transpose()?;
+    raise_descriptor_limit();
     let checks = Checks::start(model.global.checks.scheduling).await?;
     let notifier = match needs_notifier(&model) {
         true => Some(Notifier::start().await?),
@@ -65,7 +66,6 @@ pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Runn
     let Claim { lock, server, .. } = claim;
     let listening = server.listening()?;
     log_findings(&source, &loaded.findings);
-    raise_descriptor_limit();
     if let Some(notifier) = &notifier {
         // No other daemon of this control socket uses them any more.
         notifier.set_fifos(model.global.fifos.clone()).await;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::time::SystemTime;
 
 use lb_check::Outcome;
 use lb_ipvs::{Destination, Part, ServiceKey, TableService, Weight};
@@ -11,7 +12,7 @@ use super::Event;
 use super::notification::check_text;
 use super::output::{CheckId, Names, Output, Quorum};
 use super::queue::Queue;
-use super::real::{RealState, Slot};
+use super::real::{Problem, RealState, Slot};
 use crate::model::{RealServer, VirtualServer, socket_name};
 use crate::notify::{real_server_notifications, virtual_server_notifications};
 
@@ -184,10 +185,6 @@ impl ServiceState {
 
     /// Takes in a verdict.
     pub(super) fn verdict(&mut self, id: &CheckId, up: bool, outcome: &Outcome, queue: &mut Queue) {
-        // a check that rests may have been under way when its virtual address left
-        if self.suspended {
-            return;
-        }
         let real_servers = self.spec.real_servers.iter().zip(&mut self.real_servers);
         let Some((real, (spec, state))) = real_servers
             .enumerate()
@@ -207,9 +204,10 @@ impl ServiceState {
         let changed = std::mem::replace(&mut slot.up, up) != up;
         slot.weight = if up { outcome.weight } else { None };
         slot.reason = outcome.to_string();
+        slot.problem = None;
         let reason = format!("{} {outcome}", check.kind);
         let kind = std::sync::Arc::clone(&check.kind);
-        if first {
+        if first && !self.suspended {
             queue.verdict_is_in();
         }
         let up_before = state.alive;
@@ -219,6 +217,25 @@ impl ServiceState {
         }
         self.refresh(real, &reason, first, queue);
         queue.end_round();
+    }
+
+    /// Sets why a check cannot run, or (`None`) that it runs.
+    pub(super) fn set_problem(&mut self, id: &CheckId, problem: Option<(String, SystemTime)>) {
+        let slot = self
+            .real_servers
+            .iter_mut()
+            .find(|state| state.address == id.real_server)
+            .and_then(|state| state.slots.iter_mut().find(|slot| slot.index == id.index));
+        let Some(slot) = slot else {
+            return;
+        };
+        // A check runtime that was started again reports the same once more.
+        let known = slot.problem.take();
+        slot.problem = problem.map(|(reason, since)| {
+            known
+                .filter(|known| known.reason == reason)
+                .unwrap_or_else(|| Box::new(Problem { since, reason }))
+        });
     }
 
     fn mail_check(
