@@ -184,7 +184,7 @@ impl Checks {
         match event {
             CheckEvent::Changed { up: true, .. } => match &*check.kind {
                 "TCP_CHECK" => tracing::info!("TCP connection to {real_server} success."),
-                "HTTP_GET" => {
+                "HTTP_GET" | "SSL_GET" => {
                     tracing::info!("Remote Web server {real_server} succeed on service.");
                 }
                 "MISC_CHECK" => {
@@ -204,7 +204,7 @@ impl Checks {
                     retries => format!(" after {retries} retries"),
                 };
                 let kind = match &*check.kind {
-                    "HTTP_GET" => "HTTP_CHECK",
+                    "HTTP_GET" | "SSL_GET" => "HTTP_CHECK",
                     kind => kind,
                 };
                 let reason = outcome.to_string();

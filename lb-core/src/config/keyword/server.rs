@@ -294,7 +294,7 @@ pub(in crate::config) const VIRTUAL_SERVER: &[Server] = &[
         "Sets the time between two attempts.",
         Value::Seconds(PAUSE, |server| &mut server.checks.retry_delay),
     )
-    .default("1, HTTP_GET 3")
+    .default("1, HTTP_GET and SSL_GET 3")
     .tier(2),
     Server::new(
         "warmup",
@@ -488,8 +488,7 @@ pub(in crate::config) const REAL_SERVER: &[Real] = &[
         "Checks pages over TLS as HTTP_GET does.",
         Value::Elsewhere("{ … }"),
     )
-    .tier(1)
-    .later(),
+    .tier(1),
     Real::new(
         "UDP_CHECK",
         "Checks that a port answers.",
