@@ -12,9 +12,9 @@ use crate::model::{
 };
 
 use super::Diagnostic;
+use super::command::Line;
 use super::line::{At, Context};
 use super::scheduling::SchedulingConfig;
-use super::tracked::Line;
 use super::tree::NodeId;
 
 /// Longest time of `lvs_timeouts`, in seconds: 31 days.

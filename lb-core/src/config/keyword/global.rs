@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use lb_vrrp::Pacing;
 
-use super::{Keyword, Value};
+use super::row::{Keyword, Table, Value};
 use crate::config::announcements::{extra, repeat};
 use crate::config::buffers::{LARGEST, policy};
 use crate::config::global::{GlobalConfig, prefix};
+use crate::config::level::Level;
 use crate::config::notify::{COMMAND, script};
 use crate::config::runtime::{obsolete, process_name, skip_words};
 use crate::config::scheduling::{nice, no_effect, processors, realtime_limit};
@@ -24,7 +25,10 @@ const INTERVAL: RangeInclusive<Duration> = Duration::ZERO..=Pacing::MAX;
 
 type Global = Keyword<GlobalConfig>;
 
-pub(in crate::config) const GLOBAL: &[Global] = &[
+pub(in crate::config) static GLOBAL: Table<GlobalConfig> =
+    Table::new(&[Level::Global], "global_defs", &[KEYWORDS]);
+
+const KEYWORDS: &[Global] = &[
     Global::new(
         "router_id",
         "Names this director in mails.",
@@ -37,6 +41,7 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
         "Lists the recipients of notifications.",
         Value::Other("{ ADDRESS … }", GlobalConfig::recipients),
     )
+    .opens(Level::Words)
     .tier(1),
     Global::new(
         "notification_email_from",

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use lb_vrrp::RouterConfigBuilder;
 
-use super::{Keyword, Value};
+use super::proof::{auth_hmac, authentication};
+use super::row::{Keyword, Table, Value};
 use crate::config::address::addresses;
 use crate::config::announcements::{extra, repeat};
 use crate::config::buffers::LARGEST;
 use crate::config::instance::{InstanceConfig, optional, vrf};
+use crate::config::level::Level;
 use crate::config::line::At;
 use crate::config::notify::COMMAND;
 use crate::config::runtime::does_not_run;
@@ -31,7 +33,10 @@ const PREEMPT_DELAY: RangeInclusive<Duration> =
 
 type Instance = Keyword<InstanceConfig>;
 
-pub(in crate::config) const INSTANCE: &[Instance] = &[
+pub(in crate::config) static INSTANCE: Table<InstanceConfig> =
+    Table::new(&[Level::Instance], "vrrp_instance", &[KEYWORDS]);
+
+const KEYWORDS: &[Instance] = &[
     Instance::new(
         "state",
         "Sets the first state; MASTER without a priority means 255.",
@@ -139,18 +144,17 @@ pub(in crate::config) const INSTANCE: &[Instance] = &[
     Instance::new(
         "authentication",
         "Authenticates VRRPv2 adverts.",
-        Value::Other(
-            "{ auth_type PASS|AH, auth_pass PASSWORD }",
-            InstanceConfig::authentication,
-        ),
+        Value::Other("{ auth_type PASS|AH, auth_pass PASSWORD }", authentication),
     )
+    .opens(Level::Authentication)
     .default("none")
     .tier(1),
     Instance::new(
         "auth_hmac",
         "Authenticates adverts by a trailer with an HMAC.",
-        Value::Other("{ key …, active_key …, mode …, … }", InstanceConfig::hmac),
+        Value::Other("{ key …, active_key …, mode …, … }", auth_hmac),
     )
+    .opens(Level::Hmac)
     .default("none"),
     Instance::new(
         "virtual_ipaddress",
@@ -162,6 +166,7 @@ pub(in crate::config) const INSTANCE: &[Instance] = &[
             },
         ),
     )
+    .opens(Level::Words)
     .tier(1),
     Instance::new(
         "virtual_ipaddress_excluded",
@@ -173,6 +178,7 @@ pub(in crate::config) const INSTANCE: &[Instance] = &[
             },
         ),
     )
+    .opens(Level::Words)
     .tier(2),
     Instance::new(
         "no_virtual_ipaddress",
@@ -186,6 +192,7 @@ pub(in crate::config) const INSTANCE: &[Instance] = &[
             instance.routes.push(line)
         }),
     )
+    .opens(Level::Words)
     .tier(2),
     Instance::new(
         "virtual_rules",
@@ -194,6 +201,7 @@ pub(in crate::config) const INSTANCE: &[Instance] = &[
             instance.rules.push(line)
         }),
     )
+    .opens(Level::Words)
     .tier(2),
     Instance::new(
         "mcast_src_ip",
@@ -219,6 +227,7 @@ pub(in crate::config) const INSTANCE: &[Instance] = &[
             },
         ),
     )
+    .opens(Level::Words)
     .tier(1),
     Instance::new(
         "unicast_ttl",
@@ -277,6 +286,7 @@ pub(in crate::config) const INSTANCE: &[Instance] = &[
             },
         ),
     )
+    .opens(Level::Words)
     .tier(1),
     Instance::new(
         "track_script",
@@ -288,6 +298,7 @@ pub(in crate::config) const INSTANCE: &[Instance] = &[
             },
         ),
     )
+    .opens(Level::Words)
     .tier(1),
     Instance::new(
         "track_file",
@@ -299,6 +310,7 @@ pub(in crate::config) const INSTANCE: &[Instance] = &[
             },
         ),
     )
+    .opens(Level::Words)
     .tier(2),
     Instance::new(
         "track_process",
@@ -310,6 +322,7 @@ pub(in crate::config) const INSTANCE: &[Instance] = &[
             },
         ),
     )
+    .opens(Level::Words)
     .tier(2),
     Instance::new(
         "dont_track_primary",
@@ -524,6 +537,7 @@ pub(in crate::config) const INSTANCE: &[Instance] = &[
             does_not_run(context, line);
         }),
     )
+    .opens(Level::Words)
     .tier(2)
     .later(),
     Instance::new(

@@ -3,18 +3,29 @@
 
 use lb_ipvs::{Scheduler, ServiceFlags};
 
-use super::{Keyword, Value};
+use super::row::{Keyword, Table, Value};
+use crate::config::endpoint::endpoint;
+use crate::config::level::Level;
+use crate::config::line::Context;
 use crate::config::method::{PAUSE, PERIOD, method};
 use crate::config::notify::{COMMAND, script};
+use crate::config::pending;
 use crate::config::real::RealServerConfig;
 use crate::config::runtime::{obsolete, skip_words};
-use crate::config::server::{VirtualServerConfig, endpoint, hashed};
+use crate::config::server::{VirtualServerConfig, hashed};
+use crate::config::tree::NodeId;
 
 const WEIGHT: u32 = i32::MAX.unsigned_abs();
 
 type Server = Keyword<VirtualServerConfig>;
 
-pub(in crate::config) const VIRTUAL_SERVER: &[Server] = &[
+pub(in crate::config) static VIRTUAL_SERVER: Table<VirtualServerConfig> = Table::new(
+    &[Level::VirtualServer],
+    "virtual_server",
+    &[SERVER_KEYWORDS],
+);
+
+const SERVER_KEYWORDS: &[Server] = &[
     Server::new(
         "lvs_sched",
         "Sets the scheduler.",
@@ -179,10 +190,10 @@ pub(in crate::config) const VIRTUAL_SERVER: &[Server] = &[
         "real_server",
         "Adds a real server.",
         Value::Other("ADDRESS [PORT] { … }", |server, context, line| {
-            let read = RealServerConfig::read(context, line);
-            server.real_servers.push(read);
+            server.real_servers.push(real_server(context, line));
         }),
     )
+    .opens(Level::RealServer)
     .tier(1),
     Server::new(
         "hashed",
@@ -351,7 +362,10 @@ pub(in crate::config) const VIRTUAL_SERVER: &[Server] = &[
 
 type Real = Keyword<RealServerConfig>;
 
-pub(in crate::config) const REAL_SERVER: &[Real] = &[
+pub(in crate::config) static REAL_SERVER: Table<RealServerConfig> =
+    Table::new(&[Level::RealServer], "real_server", &[REAL_KEYWORDS]);
+
+const REAL_KEYWORDS: &[Real] = &[
     Real::new(
         "weight",
         "Sets the weight.",
@@ -404,17 +418,20 @@ pub(in crate::config) const REAL_SERVER: &[Real] = &[
         "TCP_CHECK",
         "Checks that a connection can be made.",
         Value::Elsewhere("{ … }"),
-    ),
+    )
+    .opens(Level::Check),
     Real::new(
         "HTTP_GET",
         "Checks the status, digest or content of pages.",
         Value::Elsewhere("{ … }"),
-    ),
+    )
+    .opens(Level::Http),
     Real::new(
         "MISC_CHECK",
         "Checks the exit status of a program.",
         Value::Elsewhere("{ … }"),
-    ),
+    )
+    .opens(Level::Check),
     Real::new(
         "alpha",
         "Has real servers start down until their checks have passed.",
@@ -455,12 +472,14 @@ pub(in crate::config) const REAL_SERVER: &[Real] = &[
         "Follows a BFD session.",
         Value::Elsewhere("{ … }"),
     )
+    .opens(Level::Check)
     .later(),
     Real::new(
         "DNS_CHECK",
         "Checks that a name server answers.",
         Value::Elsewhere("{ … }"),
     )
+    .opens(Level::Check)
     .tier(2)
     .later(),
     Real::new(
@@ -468,12 +487,14 @@ pub(in crate::config) const REAL_SERVER: &[Real] = &[
         "Checks the number in a tracked file.",
         Value::Elsewhere("{ … }"),
     )
+    .opens(Level::Check)
     .later(),
     Real::new(
         "PING_CHECK",
         "Checks that the host answers.",
         Value::Elsewhere("{ … }"),
     )
+    .opens(Level::Check)
     .tier(2)
     .later(),
     Real::new(
@@ -481,6 +502,7 @@ pub(in crate::config) const REAL_SERVER: &[Real] = &[
         "Checks that a mail server greets.",
         Value::Elsewhere("{ … }"),
     )
+    .opens(Level::Check)
     .tier(2)
     .later(),
     Real::new(
@@ -488,6 +510,7 @@ pub(in crate::config) const REAL_SERVER: &[Real] = &[
         "Checks pages over TLS as HTTP_GET does.",
         Value::Elsewhere("{ … }"),
     )
+    .opens(Level::Http)
     .tier(1)
     .later(),
     Real::new(
@@ -495,6 +518,7 @@ pub(in crate::config) const REAL_SERVER: &[Real] = &[
         "Checks that a port answers.",
         Value::Elsewhere("{ … }"),
     )
+    .opens(Level::Check)
     .later(),
     Real::new(
         "snmp_name",
@@ -524,3 +548,33 @@ pub(in crate::config) const REAL_SERVER: &[Real] = &[
         }),
     ),
 ];
+
+/// Reads one `virtual_server`.
+pub(in crate::config) fn virtual_server(
+    context: &mut Context<'_>,
+    block: NodeId,
+) -> VirtualServerConfig {
+    let mut server = VirtualServerConfig::new(context, block);
+    VIRTUAL_SERVER.read(&mut server, context, block);
+    server
+}
+
+/// Reads one `real_server`; the blocks of its checks are kept for later.
+fn real_server(context: &mut Context<'_>, block: NodeId) -> RealServerConfig {
+    let mut server = RealServerConfig::new(context, block);
+    for line in context.lines(block) {
+        let (keyword, _) = context.keyword(line);
+        if REAL_SERVER.try_line(&mut server, context, line) {
+            continue;
+        }
+        match context.vocabulary.block(Level::RealServer, keyword) {
+            Some(_) if context.registry.get(keyword).is_some() => {
+                context.extra(line, 0);
+                server.checks.push(line);
+            }
+            Some(_) => server.pending.push(pending::check(context, line)),
+            None => context.unknown(Level::RealServer, line),
+        }
+    }
+    server
+}

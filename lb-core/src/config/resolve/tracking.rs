@@ -10,10 +10,10 @@ use lb_vrrp::track::{Object, ObjectId, Process, Script, Weight};
 
 use super::{Config, notify};
 use crate::config::Diagnostic;
-use crate::config::keywords::nearest;
 use crate::config::line::Context;
 use crate::config::track::{Kind, TrackConfig};
 use crate::config::tracked::{ObjectConfig, ScriptConfig, Source};
+use crate::config::vocabulary::nearest;
 use crate::model::{
     FileSource, GroupSpec, ObjectSpec, ProcessSource, ScriptSource, SyncGroup, VrrpInstance,
 };
