@@ -10,6 +10,9 @@ use super::Diagnostic;
 use super::line::{At, Context};
 use super::tree::NodeId;
 
+/// What follows a keyword that sets a number of announcements.
+pub(super) const REPEAT: &str = "NUMBER, 1 to 2147483647";
+
 /// Announcement settings; an instance's come before the global ones.
 #[derive(Debug, Default)]
 pub(super) struct AnnouncementConfig {

@@ -11,6 +11,9 @@ use super::line::{At, Context};
 use super::tree::NodeId;
 use super::vocabulary::nearest;
 
+/// What follows a keyword that sets a forwarding method.
+pub(super) const METHOD: &str = "NAT|DR|TUN [type ipip|gue|gre] [port N] [nocsum|csum|remcsum]";
+
 /// `NAT`, `DR` or `TUN`, the latter with `type ipip|gue|gre [port N]` and `nocsum|csum|remcsum`.
 pub(super) fn method(context: &mut Context<'_>, line: NodeId) -> Option<At<ForwardingMethod>> {
     let name = context.argument(line, 0, "NAT, DR or TUN")?;

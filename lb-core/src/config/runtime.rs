@@ -324,11 +324,6 @@ pub(super) fn process_name(context: &mut Context<'_>, line: NodeId) -> Option<At
     Some(At::new(name, text.span))
 }
 
-/// Reads a line whose words have no effect.
-pub(super) fn skip_words(context: &mut Context<'_>, line: NodeId) {
-    context.no_block(line);
-}
-
 /// Warns of a keyword that is valid and has no effect in this version.
 pub(super) fn does_not_run(context: &mut Context<'_>, line: NodeId) {
     let (keyword, span) = context.keyword(line);

@@ -145,25 +145,60 @@ impl VirtualServerConfig {
         }
     }
 
-    /// Sets a flag of the scheduler; one with a name only after its scheduler.
-    pub(super) fn scheduler_flag(
+    /// Sets a flag of any scheduler.
+    pub(super) fn add_flag(&mut self, context: &mut Context<'_>, line: NodeId, flag: ServiceFlags) {
+        context.flag(line);
+        self.flags |= flag;
+    }
+
+    /// Sets a flag of the scheduler `sh`.
+    pub(super) fn source_hashing_flag(
         &mut self,
         context: &mut Context<'_>,
         line: NodeId,
         flag: ServiceFlags,
-        scheduler: Option<Scheduler>,
+    ) {
+        self.add_flag_after(context, line, flag, &Scheduler::SourceHashing);
+    }
+
+    /// Sets a flag of the scheduler `mh`.
+    pub(super) fn maglev_flag(
+        &mut self,
+        context: &mut Context<'_>,
+        line: NodeId,
+        flag: ServiceFlags,
+    ) {
+        self.add_flag_after(context, line, flag, &Scheduler::Maglev);
+    }
+
+    /// Sets a flag that is only valid after its scheduler.
+    fn add_flag_after(
+        &mut self,
+        context: &mut Context<'_>,
+        line: NodeId,
+        flag: ServiceFlags,
+        needed: &Scheduler,
     ) {
         context.flag(line);
-        match scheduler {
-            Some(needed) if self.scheduler.as_ref().is_none_or(|at| at.value != needed) => {
-                let (keyword, span) = context.keyword(line);
-                let message = format!("`{keyword}` needs `lvs_sched {needed}` before it");
-                context
-                    .findings
-                    .push(Diagnostic::error(span, message).note("it is ignored"));
-            }
-            _ => self.flags |= flag,
+        if self
+            .scheduler
+            .as_ref()
+            .is_some_and(|at| at.value == *needed)
+        {
+            self.flags |= flag;
+            return;
         }
+        let (keyword, span) = context.keyword(line);
+        let message = format!("`{keyword}` needs `lvs_sched {needed}` before it");
+        context
+            .findings
+            .push(Diagnostic::error(span, message).note("it is ignored"));
+    }
+
+    /// Reads the forwarding method of the real servers.
+    pub(super) fn method(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let value = method(context, line);
+        context.set(line, &mut self.method, value);
     }
 
     fn after_sorry_server(&self, context: &mut Context<'_>, line: NodeId) -> bool {

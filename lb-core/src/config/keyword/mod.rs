@@ -10,6 +10,7 @@ mod global;
 mod group;
 mod instance;
 mod proof;
+mod real;
 mod root;
 mod row;
 mod server;
@@ -39,7 +40,7 @@ static TABLES: [&dyn Definitions; 17] = [
     &group::GARP_GROUP,
     &group::TRACK_GROUP,
     &server::VIRTUAL_SERVER,
-    &server::REAL_SERVER,
+    &real::REAL_SERVER,
     &check::COMMON,
     &check::HTTP,
     &check::URL,

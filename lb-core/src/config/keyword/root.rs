@@ -14,7 +14,6 @@ use crate::config::line::{At, Context};
 use crate::config::links;
 use crate::config::pending;
 use crate::config::root::Config;
-use crate::config::runtime::skip_words;
 use crate::config::source::Span;
 use crate::config::statics::StaticKind;
 use crate::config::tracked::{FileConfig, ProcessConfig, ScriptConfig, Source};
@@ -248,7 +247,7 @@ const KEYWORDS: &[Root] = &[
     Root::new(
         "namespace_with_ipsets",
         "Has no effect: the packet filter uses nftables.",
-        Value::Other("", |_, context, line| skip_words(context, line)),
+        Value::Ignored(""),
     ),
     Root::new(
         "SSL",

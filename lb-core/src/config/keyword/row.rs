@@ -46,6 +46,8 @@ pub(super) enum Value<T: 'static> {
     Text(&'static str, Slot<T, String>),
     Interface(&'static str, Slot<T, String>),
     Address(Slot<T, IpAddr>),
+    /// Any words, which have no effect.
+    Ignored(&'static str),
     /// Anything else: its form, and the function that reads it.
     Other(&'static str, fn(&mut T, &mut Context<'_>, NodeId)),
     /// A form that is read with all lines of its kind, beside the table.
@@ -108,7 +110,9 @@ impl<T> Keyword<T> {
             Value::Text(wants, _) => (*wants).to_owned(),
             Value::Interface(..) => "INTERFACE".to_owned(),
             Value::Address(_) => "ADDRESS".to_owned(),
-            Value::Other(form, _) | Value::Elsewhere(form) => (*form).to_owned(),
+            Value::Ignored(form) | Value::Other(form, _) | Value::Elsewhere(form) => {
+                (*form).to_owned()
+            }
         }
     }
 
@@ -152,6 +156,7 @@ impl<T> Keyword<T> {
                 let value = text.and_then(|text| context.address_without_prefix(text));
                 context.set(line, slot(target), value);
             }
+            Value::Ignored(_) => context.no_block(line),
             Value::Other(_, read) => read(target, context, line),
             Value::Elsewhere(_) => {}
         }
