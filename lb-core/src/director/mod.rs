@@ -26,7 +26,8 @@
 //! What [`notify`](crate::notify) makes of an event is queued as [`Output::Notify`] where the event is,
 //! before its mail.
 
-mod notification;
+mod changes;
+mod mail;
 mod notify;
 mod output;
 mod queue;
@@ -44,7 +45,9 @@ use lb_check::Outcome;
 use lb_ipvs::{Destination, Part, ServiceKey, SyncDaemon, Table, TableService};
 use lb_vrrp::{Priority, State};
 
-pub use notification::{Event, Notification};
+#[cfg(feature = "daemon")]
+pub(crate) use changes::ChangedServices;
+pub use mail::{Event, Mail};
 pub use output::{CheckId, Names, Output, Quorum};
 #[cfg(feature = "daemon")]
 pub(crate) use restore::Known;

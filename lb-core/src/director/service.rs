@@ -8,7 +8,7 @@ use lb_check::Outcome;
 use lb_ipvs::{Destination, Part, ServiceKey, TableService, Weight};
 
 use super::Event;
-use super::notification::check_text;
+use super::mail::check_text;
 use super::output::{CheckId, Names, Output, Quorum};
 use super::queue::Queue;
 use super::real::{RealState, Slot};
