@@ -129,7 +129,7 @@ pub enum Mode {
 }
 
 /// What came out of a text.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Parsed {
     model: Model,
     diagnostics: Diagnostics,
