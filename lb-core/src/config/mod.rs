@@ -75,6 +75,7 @@ mod notify;
 mod options;
 mod pattern;
 mod pending;
+mod print;
 mod read;
 mod real;
 mod resolve;
@@ -106,6 +107,7 @@ pub use keyword::{KeywordEffect, KeywordHelp};
 
 pub use diagnostic::{Diagnostic, Diagnostics, Note, Severity};
 pub use options::ReadOptions;
+pub use print::{PrintError, print};
 pub use source::{Location, Sources, Span};
 
 use include::{Content, FileSystem, Found, Includes, Nowhere};
