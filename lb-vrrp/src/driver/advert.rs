@@ -33,11 +33,11 @@ use super::router::{Router, Surroundings};
 use super::routers::Routers;
 use super::socket::PacketSocket;
 use super::statics::StaticState;
-use super::status::{DriverStatus, Resigned};
-use super::timer::{DeadlineTimer, Lateness};
+use super::timer::DeadlineTimer;
 use super::tracked::{ObjectId, Report, Tracking};
 use super::vmac::Naming;
 use crate::spec::Configuration;
+use crate::status::{DriverStatus, Lateness, Resigned, ThreadStatus};
 use crate::{Pacing, State};
 
 mod configure;
@@ -481,9 +481,11 @@ impl AdvertThread {
                 .iter()
                 .map(|(key, port)| port.status(key, self.interfaces.get(&key.0)))
                 .collect(),
-            events_dropped: self.events.dropped(),
-            lateness: self.lateness.clone(),
-            realtime: self.realtime,
+            thread: ThreadStatus {
+                realtime: self.realtime,
+                events_dropped: self.events.dropped(),
+                lateness: self.lateness.clone(),
+            },
         }
     }
 }

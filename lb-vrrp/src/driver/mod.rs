@@ -95,7 +95,6 @@ mod port;
 mod ports;
 mod presence;
 mod present;
-mod problem;
 mod reactor;
 mod router;
 mod routers;
@@ -104,7 +103,6 @@ mod scheduling;
 mod socket;
 mod start;
 mod statics;
-mod status;
 mod timer;
 mod tracked;
 mod validate;
@@ -120,12 +118,7 @@ pub use self::external::Ports;
 pub use self::handle::Driver;
 pub use self::host::ADDRESS_PROTOCOL;
 pub use self::options::DriverOptions;
-pub use self::problem::LinkProblem;
 pub use self::routing::{ROUTE_PROTOCOL, RouteError};
 pub use self::start::{check, remove_stale_objects};
-pub use self::status::{
-    DriverStatus, GroupStatus, InterfaceStatus, ObjectStatus, Resigned, RouterStatus,
-    StaticProblem, StaticStatus, TrackedStatus,
-};
-pub use self::timer::Lateness;
 pub use self::tracked::{CommandRunner, Report, ScriptRunner};
+pub use crate::status::{DriverStatus, LinkProblem, Resigned, StaticProblem};
