@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 /// The first report of a key is admitted. During the quiet time after an admitted report, further reports
 /// of its key are left out; when that time has ended, [`take_due`](Self::take_due) returns the last
 /// one of them with their number. So the first report is immediate, the last state is reported, and a
-/// flood causes one report per key and quiet time.
+/// flood causes one report per key and quiet time. With [`with_longest`](Self::with_longest) the quiet
+/// time of a key doubles while its reports continue, so that a lasting condition does not fill a log.
 ///
 /// At most `capacity` keys are remembered, so that forged senders take no memory. Reports of keys
 /// beyond them are counted together, and the last one is due with the others.
@@ -35,6 +36,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct ReportLimiter<K, R> {
     quiet: Duration,
+    longest: Duration,
     capacity: usize,
     entries: Vec<Entry<K, R>>,
     /// Reports of keys that found no room.
@@ -56,10 +58,23 @@ pub struct Admitted<R> {
     pub others: u64,
 }
 
+impl<R> Admitted<R> {
+    /// A report without any that was left out.
+    pub const fn first(report: R) -> Self {
+        Self {
+            report,
+            suppressed: 0,
+            others: 0,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Entry<K, R> {
     key: K,
     admitted: Instant,
+    /// Length of the quiet time after `admitted`.
+    quiet: Duration,
     left_out: Option<LeftOut<R>>,
 }
 
@@ -79,6 +94,7 @@ impl<K: PartialEq, R> ReportLimiter<K, R> {
     pub const fn new(quiet: Duration, capacity: usize) -> Self {
         Self {
             quiet,
+            longest: quiet,
             capacity,
             entries: Vec::new(),
             others: None,
@@ -86,18 +102,26 @@ impl<K: PartialEq, R> ReportLimiter<K, R> {
         }
     }
 
+    /// Doubles the quiet time of a key with each report, up to `longest`, until its reports have ceased
+    /// for two quiet times.
+    #[must_use]
+    pub const fn with_longest(mut self, longest: Duration) -> Self {
+        self.longest = longest;
+        self
+    }
+
     /// Returns the report if it is to be made now; otherwise counts it as left out.
     pub fn admit(&mut self, now: Instant, key: K, report: R) -> Option<Admitted<R>> {
-        let quiet = self.quiet;
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key == key) {
-            if now < entry.admitted + quiet {
-                let due = entry.admitted + quiet;
+            let due = entry.quiet_until();
+            if now < due {
                 count(&mut entry.left_out, now, report);
                 self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
                 return None;
             }
-            entry.admitted = now;
-            let left_out = entry.left_out.take();
+            let has_ceased = entry.left_out.is_none() && now >= due + entry.quiet;
+            let longest = if has_ceased { self.quiet } else { self.longest };
+            let left_out = entry.restart(now, longest);
             self.update_due();
             return Some(Admitted {
                 report,
@@ -107,7 +131,7 @@ impl<K: PartialEq, R> ReportLimiter<K, R> {
         }
         if self.entries.len() >= self.capacity {
             let is_needed =
-                |entry: &Entry<K, R>| now < entry.admitted + quiet || entry.left_out.is_some();
+                |entry: &Entry<K, R>| now < entry.quiet_until() || entry.left_out.is_some();
             self.entries.retain(is_needed);
         }
         if self.entries.len() >= self.capacity {
@@ -118,13 +142,10 @@ impl<K: PartialEq, R> ReportLimiter<K, R> {
         self.entries.push(Entry {
             key,
             admitted: now,
+            quiet: self.quiet,
             left_out: None,
         });
-        Some(Admitted {
-            report,
-            suppressed: 0,
-            others: 0,
-        })
+        Some(Admitted::first(report))
     }
 
     /// Returns the last report of a key that was left out, if the quiet time of the key has ended. Call
@@ -133,12 +154,10 @@ impl<K: PartialEq, R> ReportLimiter<K, R> {
         if self.due.is_none_or(|due| now < due) {
             return None;
         }
-        let quiet = self.quiet;
+        let (quiet, longest) = (self.quiet, self.longest);
         let mut ended = self.entries.iter_mut().filter_map(|entry| {
-            let has_ended = entry.admitted + quiet <= now;
-            let left_out = entry.left_out.take_if(|_| has_ended)?;
-            entry.admitted = now;
-            Some(left_out)
+            let is_due = entry.left_out.is_some() && entry.quiet_until() <= now;
+            is_due.then(|| entry.restart(now, longest)).flatten()
         });
         let admitted = if let Some(LeftOut { last, count, .. }) = ended.next() {
             Some(Admitted {
@@ -169,9 +188,23 @@ impl<K: PartialEq, R> ReportLimiter<K, R> {
             .entries
             .iter()
             .filter(|entry| entry.left_out.is_some())
-            .map(|entry| entry.admitted);
-        let others = self.others.as_ref().map(|others| others.since);
-        self.due = left_out.chain(others).min().map(|at| at + self.quiet);
+            .map(Entry::quiet_until);
+        let others = self.others.as_ref().map(|others| others.since + self.quiet);
+        self.due = left_out.chain(others).min();
+    }
+}
+
+impl<K, R> Entry<K, R> {
+    /// End of the quiet time.
+    fn quiet_until(&self) -> Instant {
+        self.admitted + self.quiet
+    }
+
+    /// Starts another quiet time, of twice the length up to `longest`, and returns what was left out.
+    fn restart(&mut self, now: Instant, longest: Duration) -> Option<LeftOut<R>> {
+        self.admitted = now;
+        self.quiet = (self.quiet * 2).min(longest);
+        self.left_out.take()
     }
 }
 
@@ -261,6 +294,34 @@ mod tests {
             270,
             "each of the ended quiet times is reported or counted"
         );
+    }
+
+    #[test]
+    fn the_quiet_time_doubles_until_the_reports_cease() {
+        let mut limiter = ReportLimiter::new(QUIET, 4).with_longest(QUIET * 4);
+        let start = Instant::now();
+        let second = Duration::from_secs(1);
+        let flood = |limiter: &mut ReportLimiter<_, _>, from: u32, to: u32| -> Vec<u32> {
+            let times = (from..to).filter(|&number| {
+                let now = start + second * number;
+                let is_due = limiter.take_due(now).is_some();
+                limiter.admit(now, "a", number).is_some() || is_due
+            });
+            times.collect()
+        };
+        assert_eq!(flood(&mut limiter, 0, 500), [0, 30, 90, 210, 330, 450]);
+        // The quiet time that began at 450 ends at 570 with a report.
+        assert!(limiter.take_due(start + second * 570).is_some());
+        assert_eq!(flood(&mut limiter, 810, 850), [810, 840], "it has ceased");
+        assert!(limiter.take_due(start + second * 900).is_some());
+        // Reports that are a little rarer than the quiet time are left out as well.
+        let mut times = Vec::new();
+        for number in 0..20 {
+            let at = 10_000 + 40 * number;
+            times.extend(flood(&mut limiter, at, at + 1));
+        }
+        let since = times.iter().map(|at| at - 10_000);
+        assert!(since.eq([0, 40, 120, 240, 360, 480, 600, 720]), "{times:?}");
     }
 
     #[test]
