@@ -18,6 +18,10 @@
 //! A program describes what a host is to have as [`HostObject`]s. [`plan`] computes the changes from
 //! what is there, a [`Reconciler`] does so step by step for several claimants, with retries, and a
 //! `HostPlane` applies them: `Rtnetlink` in the kernel, [`MemoryHost`] in a test.
+//!
+//! # Reports
+//!
+//! [`ReportLimiter`] limits the reports that other hosts and programs can cause.
 
 #[cfg(feature = "descriptors")]
 pub mod descriptors;
@@ -25,6 +29,7 @@ mod family;
 pub mod file;
 mod interface;
 mod key;
+mod limiter;
 mod link;
 mod memory;
 pub mod namespace;
@@ -46,6 +51,7 @@ pub mod thread;
 pub use self::family::{AddressFamily, Scope};
 pub use self::interface::Link;
 pub use self::key::{AddressKey, Key};
+pub use self::limiter::{Admitted, ReportLimiter};
 pub use self::link::{Macvlan, Setting, SettingName};
 pub use self::memory::MemoryHost;
 pub use self::object::{Address, HostObject, Owner, Shield};

@@ -131,6 +131,8 @@ pub(super) struct AdvertThread {
     settled: Option<bool>,
     /// Earliest start of a router.
     start_at: Option<Instant>,
+    /// When an event about packets is due that was left out.
+    reports_at: Option<Instant>,
     log_unknown_vrids: bool,
     pacing: Pacing,
     statics: Statics,
@@ -179,6 +181,7 @@ impl AdvertThread {
             realtime: false,
             settled: None,
             start_at: options.startup_delay.map(|delay| Instant::now() + delay),
+            reports_at: None,
             log_unknown_vrids: configuration.log_unknown_vrids,
             pacing: configuration.pacing.clone(),
             statics: Statics::new(configuration.statics.clone()),
@@ -243,6 +246,7 @@ impl AdvertThread {
             self.start_at,
             self.reopen.next(),
             self.handover.as_ref().map(Handover::deadline),
+            self.reports_at,
         ];
         for at in others.into_iter().flatten() {
             keep_earlier(&mut self.others_at, at);
@@ -392,6 +396,9 @@ impl AdvertThread {
         }
         if starts || is_due(self.reopen.next()) {
             self.settle();
+        }
+        if is_due(self.reports_at) {
+            self.send_due_reports(now);
         }
         if is_due(self.tracking.next_timeout()) {
             let changed = self.tracking.handle_timeout(now);

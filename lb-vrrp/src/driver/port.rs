@@ -10,9 +10,9 @@ use std::time::Instant;
 
 use super::handover::{ReceivedPort, ReceivedSocket, SharedPort};
 use super::key::PortKey;
-use super::limiter::UnknownSources;
 use super::links::Interface;
 use super::reactor::Reactor;
+use super::reports::UnknownRouters;
 use super::socket::{Incoming, Protocol, VrrpSocket};
 use super::vmac::Receiver;
 use crate::spec::RouterSpec;
@@ -31,7 +31,7 @@ pub(super) struct Port {
     /// Receivers on the macvlans above the interface, by index.
     above: BTreeMap<u32, Receiver>,
     pub(super) unknown_vrid: u64,
-    pub(super) unknown_sources: UnknownSources,
+    pub(super) unknown_routers: UnknownRouters,
     /// Whether a router waits for a proof that packets arrive.
     pub(super) sticky: bool,
     pub(super) malformed: u64,
@@ -54,7 +54,7 @@ impl Port {
             authenticated,
             above: BTreeMap::new(),
             unknown_vrid: 0,
-            unknown_sources: UnknownSources::default(),
+            unknown_routers: UnknownRouters::default(),
             sticky: false,
             malformed: 0,
         }
