@@ -73,6 +73,7 @@ mod address_thread;
 mod advert;
 mod buffers;
 mod carrier;
+mod claims;
 mod desired;
 mod error;
 mod event;
@@ -122,7 +123,7 @@ pub use self::host::ADDRESS_PROTOCOL;
 pub use self::options::DriverOptions;
 pub use self::problem::LinkProblem;
 pub use self::routing::{ROUTE_PROTOCOL, RouteError};
-pub use self::start::{check, remove_stale_objects};
+pub use self::start::{check, check_unclaimed, remove_stale_objects};
 pub use self::status::{
     DriverStatus, GroupStatus, InterfaceStatus, ObjectStatus, Resigned, RouterStatus,
     StaticProblem, StaticStatus, TrackedStatus,
