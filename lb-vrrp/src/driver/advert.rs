@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use self::handover::{Handover, Waiting};
 use self::reopen::Reopen;
 use self::statics::Statics;
+use super::claims::Claims;
 use super::error::Error;
 use super::event::EventSender;
 use super::groups::Groups;
@@ -103,6 +104,8 @@ pub(super) struct AdvertThread {
     /// Names of macvlans.
     naming: Naming,
     ports: Ports,
+    /// The routers that no other process may run.
+    claims: Claims,
     /// Ports that could not be opened.
     reopen: Reopen,
     /// For announcements, by interface index.
@@ -151,7 +154,7 @@ impl AdvertThread {
         mailbox: Arc<Mailbox>,
         (commands, reports): (mpsc::Receiver<Command>, mpsc::Receiver<(ObjectId, Report)>),
         (handle, received): (oneshot::Receiver<()>, Option<ReceivedRouters>),
-        events: EventSender,
+        (claims, events): (Claims, EventSender),
         options: DriverOptions,
     ) -> Result<Self, Error> {
         let failed = |source| Error::Thread { source };
@@ -163,6 +166,7 @@ impl AdvertThread {
             tracking: Tracking::default(),
             naming,
             ports: Ports::default(),
+            claims,
             reopen: Reopen::default(),
             announcers: BTreeMap::new(),
             interfaces,

@@ -263,6 +263,19 @@ pub enum Event {
         /// The error of the kernel.
         error: Arc<io::Error>,
     },
+    /// An interface has a virtual address that another program added: it stays there in each state of the
+    /// router. Reported when the router is added, and when it becomes Master.
+    #[non_exhaustive]
+    ExternalAddress {
+        /// The router's name.
+        router: Arc<str>,
+        /// Its VRID.
+        vrid: Vrid,
+        /// The interface of the address.
+        interface: Arc<str>,
+        /// The address.
+        address: IpAddr,
+    },
     /// An object of an earlier process was found, and is being removed.
     #[non_exhaustive]
     StaleFound {
