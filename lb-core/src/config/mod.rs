@@ -77,6 +77,7 @@ mod notify;
 mod options;
 mod pattern;
 mod pending;
+mod print;
 mod read;
 mod real;
 mod resolve;
@@ -110,6 +111,7 @@ pub use keyword::{KeywordEffect, KeywordHelp};
 
 pub use diagnostic::{Diagnostic, Diagnostics, Note, Severity};
 pub use options::ReadOptions;
+pub use print::{PrintError, print};
 pub use source::{Location, Sources, Span};
 
 use include::{Content, FileSystem, Found, Includes, Nowhere};

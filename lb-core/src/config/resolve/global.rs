@@ -33,6 +33,7 @@ pub(super) fn global(
     global.fifos = super::notify::fifos(context, config);
     global.no_fault_mails = config.no_email_faults.is_some();
     global.scripts.security = config.script_security;
+    global.scripts.supplementary_groups = config.supplementary_groups.is_some_and(|at| at.value);
     config.runtime.resolve(context, &mut global);
     (
         global.runtime.startup_script,

@@ -34,15 +34,15 @@ pub(super) fn resolve(
     login: &str,
 ) -> (Model, Vec<At<String>>) {
     let config = read_file(context);
-    let mut known = tracking::known(context, &config);
+    let known = tracking::known(context, &config);
     let mut routing = routing::Routing::new(&config.global);
     let mut statics = statics::items(context, &config, &mut routing);
-    let routers = router::routers(context, &config, &mut known, &mut routing);
+    let routers = router::routers(context, &config, &known, &mut routing);
     statics.groups = statics::groups(context, &config, &routers);
-    let groups = tracking::groups(context, &config, &mut known, &routers);
+    let groups = tracking::groups(context, &config, &known, &routers);
     let mut model = Model {
         global: global::global(context, &config.global, host, login),
-        objects: tracking::objects(context, &config, &known),
+        objects: tracking::objects(context, &config, &known, &routers, &groups),
         groups,
         routers,
         statics,
