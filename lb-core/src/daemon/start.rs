@@ -58,6 +58,9 @@ pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Runn
         false => None,
     };
     let claim = claim(&options, lock, &model, &routers).await?;
+    if claim.routers.is_none() {
+        driver::check_unclaimed(&routers).await?;
+    }
     if options.upgrade && !claim.is_handover {
         stage::run("startup", startup.as_ref()).await;
     }

@@ -6,16 +6,17 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::handover::{ReceivedPort, ReceivedSocket, SharedPort};
 use super::key::PortKey;
-use super::limiter::UnknownSources;
 use super::links::Interface;
 use super::reactor::Reactor;
+use super::reports::UnknownRouters;
 use super::socket::{Incoming, Protocol, VrrpSocket};
-use super::status::InterfaceStatus;
 use super::vmac::Receiver;
 use crate::spec::RouterSpec;
+use crate::status::InterfaceStatus;
 use crate::{AddressFamily, Authentication, MacAddr, Transmit};
 use lb_host::Link;
 
@@ -30,7 +31,7 @@ pub(super) struct Port {
     /// Receivers on the macvlans above the interface, by index.
     above: BTreeMap<u32, Receiver>,
     pub(super) unknown_vrid: u64,
-    pub(super) unknown_sources: UnknownSources,
+    pub(super) unknown_routers: UnknownRouters,
     /// Whether a router waits for a proof that packets arrive.
     pub(super) sticky: bool,
     pub(super) malformed: u64,
@@ -53,7 +54,7 @@ impl Port {
             authenticated,
             above: BTreeMap::new(),
             unknown_vrid: 0,
-            unknown_sources: UnknownSources::default(),
+            unknown_routers: UnknownRouters::default(),
             sticky: false,
             malformed: 0,
         }
@@ -204,12 +205,14 @@ impl Port {
     ) -> InterfaceStatus {
         InterfaceStatus {
             name: Arc::clone(name),
-            family: *family,
+            family: Some(*family),
             unknown_vrid: self.unknown_vrid,
             malformed: self.malformed,
             up: interface.map(|interface| interface.up),
             polled: interface.and_then(|interface| interface.polled),
-            changes_at: interface.and_then(|interface| interface.changes_at),
+            changes_in: interface
+                .and_then(|interface| interface.changes_at)
+                .map(|at| at.saturating_duration_since(Instant::now())),
             receive_buffer: self.plain.receive_buffer(),
         }
     }

@@ -151,6 +151,15 @@ pub enum Rejected {
         /// The first address.
         address: Ipv6Addr,
     },
+    /// None of the advertised addresses is one of this router: another virtual router has the same VRID.
+    #[error(
+        "advertises {first} and no address of this router: another virtual router has the same id, \
+         choose another virtual_router_id"
+    )]
+    ForeignAddresses {
+        /// The first address received.
+        first: IpAddr,
+    },
     /// Not sent by a configured unicast peer.
     #[error("not a unicast peer")]
     Source,
