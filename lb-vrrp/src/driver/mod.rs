@@ -96,6 +96,7 @@ mod presence;
 mod present;
 mod problem;
 mod reactor;
+mod receiver;
 mod reports;
 mod router;
 mod routers;

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use super::handover::{ReceivedPort, ReceivedSocket, SharedPort};
 use super::key::PortKey;
 use super::links::Interface;
 use super::reactor::Reactor;
+use super::receiver::{Receiver, Senders};
 use super::reports::UnknownRouters;
 use super::socket::{Incoming, Protocol, VrrpSocket};
 use super::status::InterfaceStatus;
-use super::vmac::Receiver;
 use crate::spec::RouterSpec;
 use crate::{AddressFamily, Authentication, MacAddr, Transmit};
 use lb_host::Link;
@@ -29,6 +29,8 @@ pub(super) struct Port {
     authenticated: Option<VrrpSocket>,
     /// Receivers on the macvlans above the interface, by index.
     above: BTreeMap<u32, Receiver>,
+    /// Receiver of adverts with the source address of a router of this host.
+    own: Option<Receiver>,
     pub(super) unknown_vrid: u64,
     pub(super) unknown_routers: UnknownRouters,
     /// Whether a router waits for a proof that packets arrive.
@@ -52,6 +54,7 @@ impl Port {
             plain,
             authenticated,
             above: BTreeMap::new(),
+            own: None,
             unknown_vrid: 0,
             unknown_routers: UnknownRouters::default(),
             sticky: false,
@@ -147,13 +150,33 @@ impl Port {
         family: AddressFamily,
         macvlans: &BTreeMap<u32, MacAddr>,
     ) -> io::Result<()> {
-        self.above
-            .retain(|index, receiver| macvlans.get(index) == Some(&receiver.mac()));
+        let senders = |mac: &MacAddr| Senders::Mac(*mac, family);
+        self.above.retain(|index, receiver| {
+            macvlans.get(index).map(senders).as_ref() == Some(receiver.senders())
+        });
         for (index, mac) in macvlans {
             if !self.above.contains_key(index) {
-                let receiver = Receiver::open(reactor, *index, *mac, family)?;
+                let receiver = Receiver::open(reactor, *index, senders(mac))?;
                 self.above.insert(*index, receiver);
             }
+        }
+        Ok(())
+    }
+
+    /// Receives adverts of other hosts that have one of these addresses of this host too. The kernel
+    /// drops them as packets with a wrong source, so that two masters would not notice each other.
+    pub(super) fn listen_for_own(
+        &mut self,
+        reactor: &Reactor,
+        addresses: BTreeSet<Ipv4Addr>,
+    ) -> io::Result<()> {
+        if addresses.is_empty() {
+            self.own = None;
+            return Ok(());
+        }
+        let senders = Senders::Addresses(addresses);
+        if self.own.as_ref().map(Receiver::senders) != Some(&senders) {
+            self.own = Some(Receiver::open(reactor, self.index, senders)?);
         }
         Ok(())
     }
@@ -175,6 +198,7 @@ impl Port {
                 .as_ref()
                 .is_some_and(VrrpSocket::is_readable)
             || self.above.values().any(Receiver::is_readable)
+            || self.own.as_ref().is_some_and(Receiver::is_readable)
     }
 
     /// The next packet of any socket; `None` when no socket has one.
@@ -185,11 +209,11 @@ impl Port {
         {
             return Ok(Some((Protocol::AuthenticationHeader, incoming)));
         }
-        for receiver in self.above.values_mut() {
+        for receiver in self.above.values_mut().chain(&mut self.own) {
             match receiver.receive() {
                 Ok(Some((Protocol::AuthenticationHeader, _))) if !authenticates => {}
                 Ok(Some(incoming)) => return Ok(Some(incoming)),
-                // The macvlan is down or was deleted.
+                // The interface is down or was deleted.
                 Ok(None) | Err(_) => {}
             }
         }

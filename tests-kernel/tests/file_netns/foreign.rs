@@ -89,6 +89,44 @@ fn another_cluster_with_the_same_id_does_not_take_the_address_away() -> TestResu
     Ok(())
 }
 
+/// The kernel drops packets whose source is an address of the host, so that a raw socket receives none.
+#[testbed::host_test]
+fn a_cloned_host_with_the_same_address_is_reported() -> TestResult {
+    let own = Ipv4Addr::new(192, 168, 1, 50);
+    let lan = Lan::new()?;
+    let start = |label: &str| -> TestResult<Director> {
+        let host = lan.host(label, [192, 168, 1, 11].into())?;
+        let mut director = Director::new(host, Software::Lbctl, &router(100, own))?;
+        director.start()?;
+        Ok(director)
+    };
+    let directors = [start("one")?, start("two")?];
+    for director in &directors {
+        wait_for_address(director, own)?;
+        let message = "packet from 192.168.1.11 discarded: sent from this router's own address";
+        wait_until("the report of the clone", DEADLINE, || {
+            let log = director.log();
+            log.contains(message).then_some(()).ok_or(log)
+        })?;
+        wait_until("three adverts of the clone", DEADLINE, || {
+            let status = director.lbctl(&["status", "--json"]);
+            let status = status.map_err(|error| error.to_string())?;
+            let counters = (0..3).map(|number| format!(r#""own_address_packets": {number},"#));
+            match counters
+                .into_iter()
+                .any(|counter| status.contains(&counter))
+            {
+                true => Err(status),
+                false => Ok(()),
+            }
+        })?;
+        assert_eq!(lines(&director.log(), ["own address", "another host"]), 1);
+        let status = director.lbctl(&["status"])?;
+        assert!(status.contains("own address"), "{status}");
+    }
+    Ok(())
+}
+
 #[testbed::host_test]
 fn adverts_with_changing_lists_do_not_fill_the_log() -> TestResult {
     let own = Ipv4Addr::new(192, 168, 1, 50);

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,7 +15,7 @@ use super::super::handover::ReceivedPort;
 use super::super::key::{PortKey, RouterKey};
 use super::super::needs::{announcer, interfaces_of};
 use super::super::port::Port;
-use super::super::vmac::{list_links, list_macvlans};
+use super::super::vmac::{covers_adverts, list_links, list_macvlans};
 use super::AdvertThread;
 use crate::MacAddr;
 use crate::spec::RouterSpec;
@@ -133,6 +134,24 @@ impl AdvertThread {
                     });
                     self.reopen.failed(now, &key);
                 }
+            }
+        }
+    }
+
+    /// Receives adverts of other hosts that have the source address of a router too. Those of a router on a
+    /// macvlan have the MAC address of the macvlan, and arrive there.
+    pub(super) fn listen_for_own_addresses(&mut self) {
+        for (key, port) in self.ports.iter_mut() {
+            let routers = self.routers.values();
+            let on_interface =
+                routers.filter(|router| router.key.port() == *key && !covers_adverts(&router.spec));
+            let own = on_interface.filter_map(|router| match router.source {
+                Some(IpAddr::V4(source)) => Some(source),
+                Some(IpAddr::V6(_)) | None => None,
+            });
+            if let Err(error) = port.listen_for_own(&self.reactor, own.collect()) {
+                let ifname = &key.0;
+                warn!(%ifname, %error, "cannot receive adverts of hosts with the same address");
             }
         }
     }
