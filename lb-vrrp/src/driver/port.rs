@@ -29,13 +29,33 @@ pub(super) struct Port {
     authenticated: Option<VrrpSocket>,
     /// Receivers on the macvlans above the interface, by index.
     above: BTreeMap<u32, Receiver>,
-    /// Receiver of adverts with the source address of a router of this host.
+    /// Receiver of adverts from addresses of this host.
     own: Option<Receiver>,
     pub(super) unknown_vrid: u64,
     pub(super) unknown_routers: UnknownRouters,
     /// Whether a router waits for a proof that packets arrive.
     pub(super) sticky: bool,
     pub(super) malformed: u64,
+}
+
+/// A packet from one of the sockets.
+#[derive(Debug)]
+pub(super) struct Arrival<'a> {
+    pub(super) protocol: Protocol,
+    pub(super) incoming: Incoming<'a>,
+    /// Whether the source may be an address of this host; if it is none at present, a raw socket
+    /// receives the packet too.
+    pub(super) is_own: bool,
+}
+
+impl<'a> Arrival<'a> {
+    fn new((protocol, incoming): (Protocol, Incoming<'a>)) -> Self {
+        Self {
+            protocol,
+            incoming,
+            is_own: false,
+        }
+    }
 }
 
 impl Port {
@@ -163,7 +183,7 @@ impl Port {
         Ok(())
     }
 
-    /// Receives adverts of other hosts that have one of these addresses of this host too. The kernel
+    /// Receives adverts of other hosts that come from one of these addresses of this host. The kernel
     /// drops them as packets with a wrong source, so that two masters would not notice each other.
     pub(super) fn listen_for_own(
         &mut self,
@@ -202,23 +222,31 @@ impl Port {
     }
 
     /// The next packet of any socket; `None` when no socket has one.
-    pub(super) fn receive(&mut self) -> io::Result<Option<(Protocol, Incoming<'_>)>> {
+    pub(super) fn receive(&mut self) -> io::Result<Option<Arrival<'_>>> {
         let authenticates = self.authenticated.is_some();
         if let Some(socket) = &mut self.authenticated
             && let Some(incoming) = socket.receive()?
         {
-            return Ok(Some((Protocol::AuthenticationHeader, incoming)));
+            let protocol = Protocol::AuthenticationHeader;
+            return Ok(Some(Arrival::new((protocol, incoming))));
         }
-        for receiver in self.above.values_mut().chain(&mut self.own) {
+        let above = self.above.values_mut().map(|receiver| (receiver, false));
+        let own = self.own.iter_mut().map(|receiver| (receiver, true));
+        for (receiver, is_own) in above.chain(own) {
             match receiver.receive() {
                 Ok(Some((Protocol::AuthenticationHeader, _))) if !authenticates => {}
-                Ok(Some(incoming)) => return Ok(Some(incoming)),
+                Ok(Some(incoming)) => {
+                    return Ok(Some(Arrival {
+                        is_own,
+                        ..Arrival::new(incoming)
+                    }));
+                }
                 // The interface is down or was deleted.
                 Ok(None) | Err(_) => {}
             }
         }
         let incoming = self.plain.receive()?;
-        Ok(incoming.map(|incoming| (Protocol::Vrrp, incoming)))
+        Ok(incoming.map(|incoming| Arrival::new((Protocol::Vrrp, incoming))))
     }
 
     pub(super) fn status(

@@ -26,6 +26,9 @@ const LOAD_BYTE: u16 = 0x30;
 const JUMP_EQUAL: u16 = 0x15;
 const RETURN: u16 = 0x06;
 
+/// Most addresses in a filter: the kernel accepts 4096 instructions, two for each.
+const ADDRESSES: usize = 2000;
+
 /// Whose adverts a [`Receiver`] receives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Senders {
@@ -157,7 +160,7 @@ impl Senders {
             }
             Self::Addresses(addresses) => {
                 filter.push(load(LOAD_WORD, source));
-                for address in addresses {
+                for address in addresses.iter().take(ADDRESSES) {
                     // Continues behind `accept` unless the value is equal.
                     filter.push(SockFilter::new(JUMP_EQUAL, 0, 1, u32::from(*address)));
                     filter.push(accept());

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use super::super::handover::ReceivedPort;
 use super::super::key::{PortKey, RouterKey};
 use super::super::needs::{announcer, interfaces_of};
 use super::super::port::Port;
-use super::super::vmac::{covers_adverts, list_links, list_macvlans};
+use super::super::vmac::{list_links, list_macvlans};
 use super::AdvertThread;
 use crate::MacAddr;
 use crate::spec::RouterSpec;
@@ -138,20 +138,25 @@ impl AdvertThread {
         }
     }
 
-    /// Receives adverts of other hosts that have the source address of a router too. Those of a router on a
-    /// macvlan have the MAC address of the macvlan, and arrive there.
+    /// Receives adverts of other hosts whose source is an address of a router on this host: that of its own
+    /// adverts, if a host was cloned, or a virtual one, if the address owner returns.
     pub(super) fn listen_for_own_addresses(&mut self) {
         for (key, port) in self.ports.iter_mut() {
             let routers = self.routers.values();
-            let on_interface =
-                routers.filter(|router| router.key.port() == *key && !covers_adverts(&router.spec));
-            let own = on_interface.filter_map(|router| match router.source {
-                Some(IpAddr::V4(source)) => Some(source),
-                Some(IpAddr::V6(_)) | None => None,
-            });
-            if let Err(error) = port.listen_for_own(&self.reactor, own.collect()) {
+            let own: BTreeSet<Ipv4Addr> = routers
+                .filter(|router| router.key.port() == *key)
+                .flat_map(|router| {
+                    let virtual_addresses = router.spec.config.all_addresses();
+                    router.source.into_iter().chain(virtual_addresses)
+                })
+                .filter_map(|address| match address {
+                    IpAddr::V4(address) => Some(address),
+                    IpAddr::V6(_) => None,
+                })
+                .collect();
+            if let Err(error) = port.listen_for_own(&self.reactor, own) {
                 let ifname = &key.0;
-                warn!(%ifname, %error, "cannot receive adverts of hosts with the same address");
+                warn!(%ifname, %error, "cannot receive adverts from addresses of this host");
             }
         }
     }
