@@ -217,6 +217,13 @@ impl Router {
             .send_due(now, (&self.name, self.key.vrid), events);
     }
 
+    /// Whether this host has an address because of the router: the source of adverts, or a virtual address
+    /// of a Master.
+    pub(super) fn uses(&self, address: IpAddr) -> bool {
+        let mut held = self.spec.config.all_addresses();
+        self.source == Some(address) || (self.held && held.any(|own| own == address))
+    }
+
     /// Carries out the outputs of the engine, in their order.
     pub(super) fn drain(&mut self, now: Instant, around: &mut Surroundings<'_>) {
         while let Some(output) = self.engine.poll_output() {
