@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One real server: the verdicts of its checks, and its weight.
 
-use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use lb_check::Initial;
@@ -12,7 +11,6 @@ use crate::model::{CheckSpec, RealServer};
 
 #[derive(Debug)]
 pub(super) struct RealState {
-    pub(super) address: SocketAddr,
     pub(super) alive: bool,
     /// The configured weight with the changes by its checks.
     pub(super) weight: u32,
@@ -81,7 +79,6 @@ impl RealState {
             .map(|(index, check)| Slot::new(index, starts_up(spec, check)))
             .collect();
         Self {
-            address: spec.destination.address,
             alive: slots.iter().all(|slot| slot.up),
             weight: spec.destination.weight.get(),
             next_index: slots.len(),

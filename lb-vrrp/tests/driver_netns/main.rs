@@ -14,6 +14,7 @@
 
 mod announcing;
 mod carrier;
+mod claims;
 mod groups;
 mod handed_over;
 mod handover;
@@ -648,7 +649,7 @@ fn a_router_that_a_reload_adds_begins_without_left_over_addresses() {
     let first = calm_spec(51, 150);
     let a = Node::start(&lan.a, vec![first.clone()]);
     wait_for("the address on a", || lan.a.holds(VIP).then_some(()));
-    lan.a.ip("addr add 192.0.2.53/24 dev eth0");
+    lan.a.add_marked("192.0.2.53/24");
     // The driver knows the address after the kernel's notification.
     wait_for("the left-over address to go", || {
         a.reload(vec![first.clone()]).unwrap();
