@@ -203,6 +203,7 @@ fn as_json(diagnostics: &Diagnostics) -> String {
                 "line": place.line,
                 "column": place.column,
                 "suggestion": finding.suggestion,
+                "reported_by_keepalived": finding.is_reported_by_keepalived(),
                 "notes": finding.notes.iter().map(|note| &note.message).collect::<Vec<_>>(),
             })
         })

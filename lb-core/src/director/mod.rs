@@ -401,9 +401,9 @@ impl Director {
     #[must_use]
     pub fn names(&self, id: &CheckId) -> Option<Names> {
         let service = self.services.get(&id.service)?;
-        let mut servers = service.spec.real_servers.iter().zip(&service.real_servers);
-        let (_, state) = servers.find(|(spec, _)| spec.destination.address == id.real_server)?;
-        Some(service.names(state))
+        let mut servers = service.spec.real_servers.iter();
+        let spec = servers.find(|spec| spec.destination.address == id.real_server)?;
+        Some(service.names(spec))
     }
 
     /// What a check is to do.

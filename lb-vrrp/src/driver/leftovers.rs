@@ -39,7 +39,7 @@ impl Cleaning<'_> {
         let interfaces = read(handle).await?;
         validate::interfaces(self.configuration, &interfaces)?;
         let mut naming = Naming::default();
-        naming.settle(&mut self.configuration.routers, &interfaces)?;
+        naming.settle_early(&mut self.configuration.routers, &interfaces)?;
         Ok((interfaces, naming))
     }
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 use lb_host::Link;
 
 use super::host::ADDRESS_PROTOCOL;
-use crate::{AddressFamily, PollMethod, VirtualAddress};
+use crate::{AddressFamily, MacAddr, PollMethod, VirtualAddress};
 
 mod notification;
 mod table;
@@ -53,13 +53,26 @@ pub(super) struct Interface {
     pub(super) mac: Option<[u8; 6]>,
     /// Size of the largest packet in bytes; `None` if the kernel does not report it.
     pub(super) mtu: Option<u32>,
-    /// Index of the base interface of a macvlan.
+    /// Index of the interface to which a macvlan is attached.
     pub(super) macvlan_of: Option<u32>,
+    /// A macvlan that a driver has added, of this process or of another one.
+    pub(super) is_marked: bool,
     /// In the kernel's order.
     pub(super) addresses: Vec<PresentAddress>,
 }
 
 impl Interface {
+    /// Index of the interface to which a macvlan above this one is attached: the kernel attaches a macvlan
+    /// above a macvlan to the interface below that.
+    pub(super) fn lower(&self) -> u32 {
+        self.macvlan_of.unwrap_or(self.link.index)
+    }
+
+    /// Whether this is a macvlan above `base` with this MAC address.
+    pub(super) fn is_macvlan(&self, base: &Self, mac: MacAddr) -> bool {
+        self.macvlan_of == Some(base.lower()) && self.mac == Some(mac.octets())
+    }
+
     /// The first IPv4 or link-local IPv6 address for which `excluded` does not hold.
     pub(super) fn primary(
         &self,
@@ -188,25 +201,26 @@ impl Interfaces {
 
     /// Only the named interfaces, and the existence of macvlans above them.
     pub(super) fn only(&self, names: &BTreeSet<Arc<str>>) -> Self {
-        let named = |interface: &Interface| names.contains(interface.link.name.as_str());
+        let named = |interface: &&Interface| names.contains(interface.link.name.as_str());
+        let lowers: BTreeSet<u32> = self.iter().filter(named).map(Interface::lower).collect();
         let above = |interface: &Interface| {
-            let base = interface
-                .macvlan_of
-                .and_then(|index| self.by_index.get(&index));
-            base.is_some_and(named).then(|| Interface {
-                // State and addresses of the macvlan follow the router that has it.
-                up: false,
-                polled: None,
-                changes_at: None,
-                addresses: Vec::new(),
-                ..interface.clone()
-            })
+            let lower = interface.macvlan_of;
+            lower
+                .is_some_and(|lower| lowers.contains(&lower))
+                .then(|| Interface {
+                    // State and addresses of the macvlan follow the router that has it.
+                    up: false,
+                    polled: None,
+                    changes_at: None,
+                    addresses: Vec::new(),
+                    ..interface.clone()
+                })
         };
         let by_index = self
             .by_index
             .iter()
             .filter_map(|(index, interface)| {
-                let kept = named(interface).then(|| interface.clone());
+                let kept = named(&interface).then(|| interface.clone());
                 Some((*index, kept.or_else(|| above(interface))?))
             })
             .collect();
@@ -250,6 +264,7 @@ pub(super) mod tests {
             mac: Some([2, 0, 0, 0, 0, 1]),
             mtu: Some(1500),
             macvlan_of: None,
+            is_marked: false,
             addresses: Vec::new(),
         }
     }

@@ -96,6 +96,7 @@ mod ports;
 mod presence;
 mod present;
 mod reactor;
+mod receiver;
 mod reports;
 mod router;
 mod routers;

@@ -14,7 +14,7 @@ use super::handover::RouterState;
 use super::key::RouterKey;
 use super::links::Interfaces;
 use super::mailbox::Mailbox;
-use super::needs::macvlan_of;
+use super::needs::{has_macvlan, macvlan_of};
 use super::ports::{Place, Ports};
 use super::present::ReadyAddresses;
 use super::reports::PacketReports;
@@ -133,9 +133,12 @@ impl Router {
 
     /// Marks the macvlans that exist.
     pub(super) fn mark_macvlans(&mut self, interfaces: &Interfaces) {
-        for macvlan in &mut self.spec.address_macvlans {
-            macvlan.made |= interfaces.get(&macvlan.name).is_some();
+        let mut macvlans = std::mem::take(&mut self.spec.address_macvlans);
+        for macvlan in &mut macvlans {
+            let wanted = (&*macvlan.name, &*macvlan.base, macvlan.family);
+            macvlan.made |= has_macvlan(&self.spec, interfaces, wanted);
         }
+        self.spec.address_macvlans = macvlans;
     }
 
     /// Sets another specification of the same router.
@@ -215,6 +218,13 @@ impl Router {
     pub(super) fn send_due_reports(&mut self, now: Instant, events: &EventSender) {
         self.reports
             .send_due(now, (&self.name, self.key.vrid), events);
+    }
+
+    /// Whether this host has an address because of the router: the source of adverts, or a virtual address
+    /// of a Master.
+    pub(super) fn uses(&self, address: IpAddr) -> bool {
+        let mut held = self.spec.config.all_addresses();
+        self.source == Some(address) || (self.held && held.any(|own| own == address))
     }
 
     /// Carries out the outputs of the engine, in their order.

@@ -55,7 +55,7 @@ pub async fn check(configuration: &Configuration) -> Result<(), Error> {
     let interfaces = Interfaces::dump(&handle).await;
     let interfaces = interfaces.map_err(netlink("read links and addresses"))?;
     validate::interfaces(configuration, &interfaces)?;
-    Naming::default().settle(&mut configuration.routers.clone(), &interfaces)
+    Naming::default().settle_early(&mut configuration.routers.clone(), &interfaces)
 }
 
 /// Checks that no other process runs one of the routers in the network namespace of the calling thread;

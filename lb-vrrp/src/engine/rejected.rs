@@ -164,7 +164,9 @@ pub enum Rejected {
     #[error("not a unicast peer")]
     Source,
     /// Sent from this router's own address: looped back, or an address used twice.
-    #[error("sent from this router's own address")]
+    #[error(
+        "sent from this router's own address: another host has the address too, or the LAN returns adverts"
+    )]
     OwnAddress,
     /// This router is the address owner and is configured to ignore advertisements.
     #[error("address owner ignores advertisements")]

@@ -89,6 +89,102 @@ fn another_cluster_with_the_same_id_does_not_take_the_address_away() -> TestResu
     Ok(())
 }
 
+/// The kernel drops packets whose source is an address of the host, so that a raw socket receives none.
+#[testbed::host_test]
+fn a_cloned_host_with_the_same_address_is_reported() -> TestResult {
+    let own = Ipv4Addr::new(192, 168, 1, 50);
+    let lan = Lan::new()?;
+    let start = |label: &str| -> TestResult<Director> {
+        let host = lan.host(label, [192, 168, 1, 11].into())?;
+        let mut director = Director::new(host, Software::Lbctl, &router(100, own))?;
+        director.start()?;
+        Ok(director)
+    };
+    let directors = [start("one")?, start("two")?];
+    for director in &directors {
+        wait_for_address(director, own)?;
+        let message = "packet from 192.168.1.11 discarded: sent from this router's own address";
+        wait_until("the report of the clone", DEADLINE, || {
+            let log = director.log();
+            log.contains(message).then_some(()).ok_or(log)
+        })?;
+        wait_until("three adverts of the clone", DEADLINE, || {
+            let status = director.lbctl(&["status", "--json"]);
+            let status = status.map_err(|error| error.to_string())?;
+            let counters = (0..3).map(|number| format!(r#""own_address_packets": {number},"#));
+            match counters
+                .into_iter()
+                .any(|counter| status.contains(&counter))
+            {
+                true => Err(status),
+                false => Ok(()),
+            }
+        })?;
+        assert_eq!(lines(&director.log(), ["own address", "another host"]), 1);
+        let status = director.lbctl(&["status"])?;
+        assert!(status.contains("own address"), "{status}");
+    }
+    Ok(())
+}
+
+/// The adverts of the owner come from the address that the backup holds, so that the backup's kernel drops
+/// them. keepalived 2.2.7 does not start such an owner, whose only address is the virtual one.
+#[testbed::host_test]
+fn a_backup_yields_to_the_address_owner_that_returns() -> TestResult {
+    let own = Ipv4Addr::new(192, 168, 1, 50);
+    let lan = Lan::new()?;
+    let start = |label: &str, address: Ipv4Addr, priority: u8| -> TestResult<Director> {
+        let host = lan.host(label, address)?;
+        let mut director = Director::new(host, Software::Lbctl, &router(priority, own))?;
+        director.start()?;
+        Ok(director)
+    };
+    let wait_for_log = |director: &Director, words: &str| {
+        wait_until(words, DEADLINE, || {
+            let log = director.log();
+            log.contains(words).then_some(()).ok_or(log)
+        })
+    };
+    let mut owner = start("one", own, 255)?;
+    wait_for_log(&owner, "Entering MASTER STATE")?;
+    let backup = start("two", [192, 168, 1, 12].into(), 100)?;
+    // Each advert is received once.
+    let counters = |director: &Director| -> TestResult<[u64; 2]> {
+        let status = director.lbctl(&["status", "--json"])?;
+        let counter = |name: &str| -> TestResult<u64> {
+            let (_, rest) = status.split_once(name).ok_or("no counter")?;
+            let digits = rest.trim_start_matches([':', ' ']);
+            let digits = digits.split(|next: char| !next.is_ascii_digit()).next();
+            Ok(digits.unwrap_or_default().parse()?)
+        };
+        Ok([
+            counter(r#""advertisements_sent""#)?,
+            counter(r#""advertisements_received""#)?,
+        ])
+    };
+    wait_until("three adverts", DEADLINE, || {
+        let received = counters(&backup).map_err(|error| error.to_string())?[1];
+        (received >= 3).then_some(()).ok_or_else(|| backup.log())
+    })?;
+    let [sent, _] = counters(&owner)?;
+    let [_, received] = counters(&backup)?;
+    // Another one may have been sent in between.
+    assert!(received <= sent + 1, "{received} of {sent}");
+    owner.crash()?;
+    owner.host().set_cable(false)?;
+    wait_for_log(&backup, "Entering MASTER STATE")?;
+    wait_for_address(&backup, own)?;
+    owner.host().set_cable(true)?;
+    owner.start()?;
+    let yields = "Entering BACKUP STATE: 192.168.1.50 advertises priority 255";
+    wait_for_log(&backup, yields)?;
+    wait_until("no address", DEADLINE, || {
+        let holds = backup.has_address(own);
+        (!holds).then_some(()).ok_or_else(|| backup.log())
+    })?;
+    Ok(())
+}
+
 #[testbed::host_test]
 fn adverts_with_changing_lists_do_not_fill_the_log() -> TestResult {
     let own = Ipv4Addr::new(192, 168, 1, 50);

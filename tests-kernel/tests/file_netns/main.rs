@@ -10,6 +10,7 @@ mod language;
 mod links;
 mod mails;
 mod notify;
+mod refresh;
 mod scripts;
 mod sockets;
 mod start;

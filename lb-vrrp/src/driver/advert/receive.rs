@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::{AdvertThread, keep_earlier};
 use crate::driver::key::{PortKey, RouterKey};
+use crate::driver::port::Arrival;
 use crate::driver::router::Surroundings;
 use crate::driver::socket::{Datagram, Incoming, Protocol};
 use crate::wire::AuthenticationHeader;
@@ -38,9 +39,13 @@ impl AdvertThread {
         };
         let (interface, family) = port_key;
         let sticky = port.sticky;
-        let (protocol, datagram) = match port.receive() {
-            Ok(Some((protocol, Incoming::Datagram(datagram)))) => (protocol, datagram),
-            Ok(Some((_, Incoming::Malformed))) => {
+        let (protocol, datagram, is_own) = match port.receive() {
+            Ok(Some(Arrival {
+                protocol,
+                incoming: Incoming::Datagram(datagram),
+                is_own,
+            })) => (protocol, datagram, is_own),
+            Ok(Some(Arrival { .. })) => {
                 port.malformed += 1;
                 return true;
             }
@@ -51,6 +56,14 @@ impl AdvertThread {
                 return false;
             }
         };
+        if is_own {
+            let routers = self.routers.values();
+            let mut on_port = routers.filter(|router| router.key.port() == *port_key);
+            if !on_port.any(|router| router.uses(datagram.source)) {
+                // The raw socket receives it.
+                return true;
+            }
+        }
         let now = Instant::now();
         let (encapsulation, message) = match protocol {
             Protocol::Vrrp => (Encapsulation::Ip, 0),

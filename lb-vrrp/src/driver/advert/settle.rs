@@ -82,6 +82,7 @@ impl AdvertThread {
                 }
             });
         }
+        self.listen_for_own_addresses();
         // After the held addresses are known: a macvlan from another process must not be set down.
         self.publish_links();
         let changed = self.tracking.handle_interfaces(&self.interfaces);

@@ -52,6 +52,11 @@ impl Namespace {
         self.0.enter(inside).unwrap()
     }
 
+    /// Name of the namespace in `/run/netns`.
+    pub(crate) fn name(&self) -> &str {
+        self.0.name()
+    }
+
     /// Runs `ip` with these words and returns what it prints.
     pub(crate) fn ip(&self, words: &str) -> String {
         self.0.ip(words).unwrap()
