@@ -11,22 +11,23 @@ use super::findings::Findings;
 use super::include::{Content, Found, Includes};
 use super::level::Level;
 use super::lexer::{Fault, Lexer, Token, Word, lookalike_name};
-use super::logical::{Defining, Frame};
 use super::source::{Sources, Span};
 use super::tree::{Tree, TreeBuilder};
 use super::vocabulary::Vocabulary;
 
 mod included;
+mod logical;
 
 use included::Checks;
+use logical::{Defining, Frame};
 
 /// keepalived reads lines up to this many bytes, with their end.
 const LONGEST_LINE: usize = 1024;
 
 pub(super) struct Reader<'r> {
-    pub(super) sources: Sources,
-    pub(super) findings: Findings,
-    pub(super) builder: TreeBuilder<'r>,
+    sources: Sources,
+    findings: Findings,
+    builder: TreeBuilder<'r>,
     includes: &'r mut dyn Includes,
     /// The files that are being read, each included by the one before it.
     reading: Vec<PathBuf>,
@@ -41,15 +42,15 @@ pub(super) struct Reader<'r> {
     /// Bytes of texts that had been included before.
     repeated: usize,
     /// There was no room for an expanded line.
-    pub(super) full: bool,
-    pub(super) definitions: Definitions,
-    pub(super) predefined: Predefined,
+    full: bool,
+    definitions: Definitions,
+    predefined: Predefined,
     /// The definition that continues on the next line.
-    pub(super) defining: Option<Defining>,
+    defining: Option<Defining>,
     /// Lines of definitions and sequences that are still to be read.
-    pub(super) frames: Vec<Frame>,
+    frames: Vec<Frame>,
     /// How many of them there have been.
-    pub(super) generated: usize,
+    generated: usize,
 }
 
 impl<'r> Reader<'r> {
