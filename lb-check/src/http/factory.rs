@@ -137,12 +137,8 @@ fn url(block: &Arguments, findings: &mut Findings) -> Option<Url> {
                 }
             }
             name if REGEX.contains(&name) => {
-                findings.error(
-                    line,
-                    Problem::Unsupported {
-                        keyword: line.name.clone(),
-                    },
-                );
+                let keyword = line.name.clone();
+                findings.warning(line, Problem::Unsupported { keyword });
             }
             "tls_compliant" => {
                 let (keyword, block) = (line.name.clone(), block.name.clone());

@@ -36,6 +36,8 @@ pub(super) struct InstanceConfig {
     pub(super) auth_pass: Option<At<String>>,
     pub(super) hmac: Option<HmacBlock>,
     pub(super) auth_type: Option<At<AuthType>>,
+    /// A mistake in `auth_type` has been reported.
+    pub(super) wrong_auth_type: bool,
     pub(super) addresses: Vec<At<VirtualAddress>>,
     pub(super) excluded: Vec<At<VirtualAddress>>,
     pub(super) no_addresses: Option<At<bool>>,
@@ -79,7 +81,7 @@ impl InstanceConfig {
     /// Reads one block; none if it has no name.
     pub(super) fn read(context: &mut Context<'_>, block: NodeId) -> Option<Self> {
         let name = context.argument(block, 0, "a name");
-        context.extra(block, 1);
+        context.only_name(block);
         let (text, span) = name.map_or(("", Span::START), |name| (name.value, name.span));
         let mut instance = Self {
             name: At::new(text.to_owned(), span),
@@ -95,6 +97,7 @@ impl InstanceConfig {
             auth_pass: None,
             hmac: None,
             auth_type: None,
+            wrong_auth_type: false,
             addresses: Vec::new(),
             excluded: Vec::new(),
             no_addresses: None,
@@ -179,6 +182,7 @@ impl InstanceConfig {
         };
         let choices = [("PASS", AuthType::Pass), ("AH", AuthType::Ah)];
         let value = context.one_of(text, "an authentication type", &choices);
+        self.wrong_auth_type = value.is_none();
         context.set(line, &mut self.auth_type, value);
     }
 }

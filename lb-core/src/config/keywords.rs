@@ -190,6 +190,20 @@ impl Level {
         })
     }
 
+    /// Whether a word may be a misspelt keyword of this level.
+    pub(super) fn is_near(self, word: &str) -> bool {
+        nearest(word, self.keywords()).is_some()
+    }
+
+    /// The keyword of this level that is for all instances what the other one is for one of them:
+    /// `vrrp_garp_master_delay` and `garp_master_delay`.
+    pub(super) fn same_of(self, keyword: &str) -> Option<&'static str> {
+        let bare = |name: &str| name.strip_prefix("vrrp_").unwrap_or(name).to_owned();
+        let pair = matches!(self, Self::Global | Self::Instance);
+        let mut names = self.keywords().filter(|_| pair);
+        names.find(|name| bare(name) == bare(keyword))
+    }
+
     /// The place where a keyword is valid, for a note about one in the wrong place.
     pub(super) fn home_of(keyword: &str) -> Option<String> {
         if Self::Root.knows(keyword) {

@@ -73,19 +73,32 @@ impl<'a> Context<'a> {
 
     /// Warns of words after the first `taken`.
     pub(super) fn extra(&mut self, line: NodeId, taken: usize) {
-        if let Some([first, rest @ ..]) = self.arguments(line).get(taken..) {
-            let span = rest
-                .last()
-                .map_or(first.span, |last| first.span.to(last.span));
-            let (keyword, _) = self.keyword(line);
-            let message = match taken {
-                0 => format!("`{keyword}` takes no value"),
-                1 => format!("`{keyword}` takes one value"),
-                taken => format!("`{keyword}` takes {taken} values"),
-            };
-            self.findings
-                .push(Diagnostic::warning(span, message).label("ignored").silent());
+        if let Some(finding) = self.extra_words(line, taken) {
+            self.findings.push(finding.silent());
         }
+    }
+
+    /// Warns of words after the name of a block that keepalived leaves out for them.
+    pub(super) fn only_name(&mut self, line: NodeId) {
+        if let Some(finding) = self.extra_words(line, 1) {
+            self.findings.push(finding);
+        }
+    }
+
+    fn extra_words(&self, line: NodeId, taken: usize) -> Option<Diagnostic> {
+        let Some([first, rest @ ..]) = self.arguments(line).get(taken..) else {
+            return None;
+        };
+        let span = rest
+            .last()
+            .map_or(first.span, |last| first.span.to(last.span));
+        let (keyword, _) = self.keyword(line);
+        let message = match taken {
+            0 => format!("`{keyword}` takes no value"),
+            1 => format!("`{keyword}` takes one value"),
+            taken => format!("`{keyword}` takes {taken} values"),
+        };
+        Some(Diagnostic::warning(span, message).label("ignored"))
     }
 
     /// A line that takes this many values and no block.
@@ -422,7 +435,7 @@ impl<'a> Context<'a> {
         let suggestion = match (level, keyword) {
             // Every other level has a name for it.
             (Level::RealServer, "lb_kind") => Some("lvs_method"),
-            _ => nearest(keyword, known),
+            _ => level.same_of(keyword).or_else(|| nearest(keyword, known)),
         };
         let mut finding = Diagnostic::error(span, format!("unknown keyword `{keyword}`"));
         if let Some(home) = Level::home_of(keyword).filter(|_| suggestion.is_none()) {

@@ -133,6 +133,8 @@ pub struct Parsed {
     diagnostics: Diagnostics,
     /// Interfaces that have to exist, each once.
     interfaces: Vec<line::At<String>>,
+    /// Whether one of them has been reported as missing.
+    lacks_interface: bool,
 }
 
 impl Parsed {
@@ -148,10 +150,16 @@ impl Parsed {
         }
     }
 
-    /// Whether scripts would run although `enable_script_security` is missing.
+    /// Whether scripts would run although `enable_script_security` is missing. Those of virtual routers
+    /// do not run where an interface is missing.
     #[must_use]
     pub fn runs_insecure_scripts(&self) -> bool {
-        self.model.runs_scripts() && !self.model.global.scripts.security
+        let runs = if self.lacks_interface {
+            self.model.runs_server_scripts()
+        } else {
+            self.model.runs_scripts()
+        };
+        runs && !self.model.global.scripts.security
     }
 
     /// The interfaces that a text names and that do not exist, unless `dynamic_interfaces` lets them appear
@@ -173,6 +181,7 @@ impl Parsed {
             let finding =
                 Diagnostic::warning(named.span, format!("interface {name} does not exist"));
             self.diagnostics.push(finding);
+            self.lacks_interface = true;
         }
         self
     }
@@ -321,5 +330,6 @@ fn run(
         model,
         diagnostics: Diagnostics::new(Arc::new(sources.without_expanded()), items),
         interfaces,
+        lacks_interface: false,
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `track_interface`, `track_script`, `track_file`, `track_process`, in instances and sync groups.
 
+use super::Diagnostic;
 use super::keyword::{SYNC_GROUP, read_line};
 use super::keywords::Level;
 use super::line::{At, Context};
@@ -51,6 +52,7 @@ pub(super) struct TrackConfig {
     pub(super) kind: Kind,
     pub(super) name: At<String>,
     pub(super) weight: Option<WeightConfig>,
+    pub(super) line: NodeId,
 }
 
 /// Reads a list of `NAME [weight W [reverse|noreverse]]`.
@@ -78,7 +80,12 @@ pub(super) fn list(
                 weight(context, line, 2, kind)
             }
         };
-        into.push(TrackConfig { kind, name, weight });
+        into.push(TrackConfig {
+            kind,
+            name,
+            weight,
+            line,
+        });
     }
 }
 
@@ -126,6 +133,12 @@ pub(super) fn weight(
     })
 }
 
+/// Whether a sync group has no block `group`.
+fn is_without_list(context: &Context<'_>, block: NodeId) -> bool {
+    let mut lines = context.lines(block);
+    !lines.any(|line| context.keyword(line).0 == "group")
+}
+
 /// `vrrp_sync_group`.
 #[derive(Debug)]
 pub(super) struct GroupConfig {
@@ -133,6 +146,8 @@ pub(super) struct GroupConfig {
     pub(super) members: Vec<At<String>>,
     pub(super) tracked: Vec<TrackConfig>,
     pub(super) tracking_weight: bool,
+    /// Members stand directly in the block, which has been reported.
+    pub(super) misplaced_members: bool,
     pub(super) smtp_alert: Option<At<bool>>,
     pub(super) notify: RouterNotifyConfig,
 }
@@ -141,17 +156,29 @@ impl GroupConfig {
     /// Reads one block; none if it has no name.
     pub(super) fn read(context: &mut Context<'_>, block: NodeId) -> Option<Self> {
         let name = context.argument(block, 0, "a name");
-        context.extra(block, 1);
+        context.only_name(block);
         let mut group = Self {
             name: name.map(|at| At::new(at.value.to_owned(), at.span))?,
             members: Vec::new(),
             tracked: Vec::new(),
             tracking_weight: false,
+            misplaced_members: false,
             smtp_alert: None,
             notify: RouterNotifyConfig::default(),
         };
         for line in context.lines(block) {
-            if !read_line(SYNC_GROUP, &mut group, context, line) {
+            if read_line(SYNC_GROUP, &mut group, context, line) {
+                continue;
+            }
+            let (keyword, span) = context.keyword(line);
+            let alone = context.arguments(line).is_empty() && !context.tree.has_block(line);
+            if alone && is_without_list(context, block) && !Level::SyncGroup.is_near(keyword) {
+                group.misplaced_members = true;
+                let message = format!("`{keyword}` is not in a block `group {{ … }}`");
+                let finding = Diagnostic::error(span, message);
+                let note = "the members of a sync group stand in `group { … }` inside it";
+                context.findings.push(finding.note(note));
+            } else {
                 context.unknown(Level::SyncGroup, line);
             }
         }

@@ -16,7 +16,7 @@ use super::tree::NodeId;
 
 /// Longest interval of a script.
 const LONGEST: Duration = Duration::from_secs(4294);
-/// A line that a script is made of, with its place.
+/// A line that a script is made of, with the place of its first word.
 pub(super) type Line = At<Arguments>;
 
 #[derive(Debug, Default)]
@@ -104,6 +104,7 @@ pub(super) struct ObjectConfig {
     pub(super) name: At<String>,
     pub(super) weight: Option<WeightConfig>,
     pub(super) source: Source,
+    pub(super) block: NodeId,
 }
 
 impl ObjectConfig {
@@ -123,6 +124,7 @@ impl ObjectConfig {
             name: name.map(|at| At::new(at.value.to_owned(), at.span))?,
             weight: None,
             source,
+            block,
         };
         for line in context.lines(block) {
             if context.keyword(line).0 == "weight" {
@@ -161,14 +163,14 @@ pub(super) fn seconds(context: &mut Context<'_>, line: NodeId) -> Option<At<Dura
 /// A line as lb-check reads it.
 pub(super) fn arguments(context: &mut Context<'_>, line: NodeId, wants: &str) -> Option<Line> {
     context.no_block(line);
-    context.argument(line, 0, wants)?;
-    let (keyword, span) = context.keyword(line);
+    let command = context.argument(line, 0, wants)?.span;
+    let (keyword, _) = context.keyword(line);
     let words = context.arguments(line);
     let mut arguments = Arguments::line(keyword, words.iter().map(|word| context.text(word)));
     if let [first, .., last] | [first @ last] = words {
         arguments.raw = context.sources.text(first.span.to(last.span)).to_owned();
     }
-    Some(At::new(arguments, span))
+    Some(At::new(arguments, command))
 }
 
 impl FileConfig {

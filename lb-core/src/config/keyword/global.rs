@@ -11,7 +11,7 @@ use crate::config::announcements::{extra, repeat};
 use crate::config::buffers::{LARGEST, policy};
 use crate::config::global::{GlobalConfig, prefix};
 use crate::config::notify::{COMMAND, script};
-use crate::config::runtime::{obsolete, process_name, skip_words};
+use crate::config::runtime::{iptables, obsolete, process_name, skip_words};
 use crate::config::scheduling::{nice, no_effect, processors, realtime_limit};
 use crate::config::vrrp::{dynamic_interfaces, group};
 
@@ -940,13 +940,13 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
     Global::new(
         "vrrp_iptables",
         "Has no effect: the packet filter uses nftables.",
-        Value::Other("[INPUT [OUTPUT]]", |_, context, line| skip_words(context, line)),
+        Value::Other("[INPUT [OUTPUT]]", |_, context, line| iptables(context, line)),
     )
     .tier(2),
     Global::new(
         "vrrp_ipsets",
         "Has no effect: the packet filter uses nftables.",
-        Value::Other("[NAME …]", |_, context, line| skip_words(context, line)),
+        Value::Other("[NAME …]", |_, context, line| iptables(context, line)),
     ),
     Global::new(
         "lvs_id",

@@ -6,7 +6,7 @@ use crate::config::announcements;
 use crate::config::links;
 use crate::config::pending;
 use crate::config::resolve::Config;
-use crate::config::runtime::skip_words;
+use crate::config::runtime::{first_text, skip_words};
 use crate::config::statics::StaticKind;
 use crate::config::track::GroupConfig;
 use crate::config::tracked::{FileConfig, ProcessConfig, ScriptConfig, Source};
@@ -185,13 +185,18 @@ pub(in crate::config) const ROOT: &[Root] = &[
     Root::new(
         "instance",
         "Names this program among several on a host.",
-        Value::Text("a name", |config| &mut config.global.runtime.instance),
+        Value::Other("a name", |config, context, line| {
+            first_text(context, line, "a name", &mut config.global.runtime.instance);
+        }),
     )
     .tier(2),
     Root::new(
         "net_namespace",
         "Runs the program in a network namespace.",
-        Value::Text("a network namespace", |config| &mut config.global.runtime.network_namespace),
+        Value::Other("a network namespace", |config, context, line| {
+            let namespace = &mut config.global.runtime.network_namespace;
+            first_text(context, line, "a network namespace", namespace);
+        }),
     )
     .tier(2),
     Root::new(

@@ -81,7 +81,7 @@ pub(super) fn resolve(
     model.global.vrrp.carrier_delays = links::delays(context, &config, &model.routers);
     model.global.vrrp.link_polls = links::polls(&config);
     global::sync_daemon(context, &config.global, &mut model);
-    let interfaces = links::named(&config, &model);
+    let interfaces = links::named(context, &config, &model);
     let checked = Model::builder().from(model);
     let model = match checked.build() {
         Ok(model) => model,
