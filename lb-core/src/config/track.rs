@@ -2,8 +2,7 @@
 //! `track_interface`, `track_script`, `track_file`, `track_process`, in instances and sync groups.
 
 use super::Diagnostic;
-use super::keyword::{SYNC_GROUP, read_line};
-use super::keywords::Level;
+use super::level::Level;
 use super::line::{At, Context};
 use super::notify::RouterNotifyConfig;
 use super::source::Span;
@@ -133,12 +132,6 @@ pub(super) fn weight(
     })
 }
 
-/// Whether a sync group has no block `group`.
-fn is_without_list(context: &Context<'_>, block: NodeId) -> bool {
-    let mut lines = context.lines(block);
-    !lines.any(|line| context.keyword(line).0 == "group")
-}
-
 /// `vrrp_sync_group`.
 #[derive(Debug)]
 pub(super) struct GroupConfig {
@@ -153,35 +146,39 @@ pub(super) struct GroupConfig {
 }
 
 impl GroupConfig {
-    /// Reads one block; none if it has no name.
-    pub(super) fn read(context: &mut Context<'_>, block: NodeId) -> Option<Self> {
-        let name = context.argument(block, 0, "a name");
-        context.only_name(block);
-        let mut group = Self {
-            name: name.map(|at| At::new(at.value.to_owned(), at.span))?,
+    /// Reports a line whose keyword is not known; it may be a member outside of `group { … }`.
+    pub(super) fn report_unknown(
+        &mut self,
+        context: &mut Context<'_>,
+        block: NodeId,
+        line: NodeId,
+    ) {
+        let (keyword, span) = context.keyword(line);
+        let level = Level::SyncGroup;
+        let alone = context.arguments(line).is_empty() && !context.tree.has_block(line);
+        let mut lines = context.lines(block);
+        let has_list = lines.any(|line| context.keyword(line).0 == "group");
+        let words = context.vocabulary;
+        let is_word = words.knows(level, keyword) || words.nearest(level, keyword).is_some();
+        if has_list || is_word || !alone {
+            return context.unknown(level, line);
+        }
+        self.misplaced_members = true;
+        let message = format!("`{keyword}` is not in a block `group {{ … }}`");
+        let finding = Diagnostic::error(span, message);
+        let note = "the members of a sync group stand in `group { … }` inside it";
+        context.findings.push(finding.note(note));
+    }
+
+    pub(super) fn new(name: At<String>) -> Self {
+        Self {
+            name,
             members: Vec::new(),
             tracked: Vec::new(),
             tracking_weight: false,
             misplaced_members: false,
             smtp_alert: None,
             notify: RouterNotifyConfig::default(),
-        };
-        for line in context.lines(block) {
-            if read_line(SYNC_GROUP, &mut group, context, line) {
-                continue;
-            }
-            let (keyword, span) = context.keyword(line);
-            let alone = context.arguments(line).is_empty() && !context.tree.has_block(line);
-            if alone && is_without_list(context, block) && !Level::SyncGroup.is_near(keyword) {
-                group.misplaced_members = true;
-                let message = format!("`{keyword}` is not in a block `group {{ … }}`");
-                let finding = Diagnostic::error(span, message);
-                let note = "the members of a sync group stand in `group { … }` inside it";
-                context.findings.push(finding.note(note));
-            } else {
-                context.unknown(Level::SyncGroup, line);
-            }
         }
-        Some(group)
     }
 }

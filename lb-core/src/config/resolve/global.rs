@@ -100,7 +100,7 @@ pub(super) fn sync_daemon(context: &mut Context<'_>, config: &GlobalConfig, mode
             let router = routers.find(|router| router.name == name.value);
             if router.is_none() {
                 let known = model.routers.iter().map(|router| router.spec.name.as_str());
-                let suggestion = crate::config::keywords::nearest(&name.value, known);
+                let suggestion = crate::config::vocabulary::nearest(&name.value, known);
                 let message = format!("no `vrrp_instance` is named `{}`", name.value);
                 let finding = Diagnostic::error(name.span, message).suggest(suggestion);
                 context

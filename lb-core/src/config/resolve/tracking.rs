@@ -10,12 +10,12 @@ use lb_vrrp::track::{Object, ObjectId, Process, Script, Weight};
 
 use super::{Config, notify};
 use crate::config::Diagnostic;
-use crate::config::keywords::nearest;
 use crate::config::line::Context;
 use crate::config::source::Span;
 use crate::config::track::{Kind, TrackConfig};
 use crate::config::tracked::{ObjectConfig, ScriptConfig, Source};
 use crate::config::tree::NodeId;
+use crate::config::vocabulary::nearest;
 use crate::model::{
     FileSource, GroupSpec, ObjectSpec, ProcessSource, ScriptSource, SyncGroup, VrrpInstance,
 };

@@ -29,7 +29,8 @@ pub enum LinkProblem {
 
 impl LinkProblem {
     /// All problems.
-    pub(super) const ALL: [Self; 6] = [
+    #[cfg(feature = "driver")]
+    pub(crate) const ALL: [Self; 6] = [
         Self::Missing,
         Self::Down,
         Self::NoSource,

@@ -9,14 +9,14 @@ use lb_vrrp::State;
 ///
 /// # Examples
 /// ```
-/// # use lb_core::director::{Event, Notification};
+/// # use lb_core::director::{Event, Mail};
 /// let event = Event::real_server(
 ///     "[192.168.1.50]:tcp:80",
 ///     "[192.168.1.61]:tcp:80",
 ///     false,
 ///     "TCP CHECK failed on service",
 /// );
-/// let mail = Notification::new("lb1", event);
+/// let mail = Mail::new("lb1", event);
 /// assert_eq!(
 ///     mail.subject(),
 ///     "[lb1] Realserver [192.168.1.61]:tcp:80 of virtual server [192.168.1.50]:tcp:80 - DOWN",
@@ -25,7 +25,7 @@ use lb_vrrp::State;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Notification {
+pub struct Mail {
     /// Name of the sending director.
     pub router_id: String,
     /// What happened.
@@ -202,7 +202,7 @@ const fn entering(state: State) -> &'static str {
     }
 }
 
-impl Notification {
+impl Mail {
     /// A mail from the director of this name.
     pub fn new(router_id: impl Into<String>, event: Event) -> Self {
         Self {
