@@ -100,6 +100,8 @@ mod vmac;
 mod vocabulary;
 mod vrrp;
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -135,8 +137,7 @@ pub enum Mode {
 pub struct Parsed {
     model: Model,
     diagnostics: Diagnostics,
-    /// Interfaces that have to exist, each once.
-    interfaces: Vec<line::At<String>>,
+    names: resolve::HostNames,
     /// Whether one of them has been reported as missing.
     lacks_interface: bool,
 }
@@ -169,7 +170,8 @@ impl Parsed {
     /// The interfaces that a text names and that do not exist, unless `dynamic_interfaces` lets them appear
     /// later.
     pub fn missing_interfaces(&self, exists: impl Fn(&str) -> bool) -> Vec<&str> {
-        let names = self.interfaces.iter().map(|named| named.value.as_str());
+        let names = self.names.interfaces.iter();
+        let names = names.map(|named| named.value.as_str());
         names.filter(|name| !exists(name)).collect()
     }
 
@@ -177,7 +179,7 @@ impl Parsed {
     /// them appear later. Reading a text does not look at the host.
     #[must_use]
     pub fn with_missing_interfaces(mut self, exists: impl Fn(&str) -> bool) -> Self {
-        for named in std::mem::take(&mut self.interfaces) {
+        for named in std::mem::take(&mut self.names.interfaces) {
             let name = named.value;
             if exists(&name) {
                 continue;
@@ -188,6 +190,27 @@ impl Parsed {
             self.lacks_interface = true;
         }
         self
+    }
+
+    /// Finds the virtual addresses that are the only address of their interface: a backup removes them,
+    /// and then the host has none there. `addresses` are those of an interface of this host, of both
+    /// families; reading a text does not look at the host.
+    pub fn lone_addresses(&self, addresses: impl Fn(&str) -> Vec<IpAddr>) -> Vec<Diagnostic> {
+        let mut known: BTreeMap<&str, Vec<IpAddr>> = BTreeMap::new();
+        let held = self.names.held.iter();
+        let lone = held.filter_map(|(address, interface)| {
+            let own = known
+                .entry(interface)
+                .or_insert_with(|| addresses(interface));
+            let family = own
+                .iter()
+                .filter(|own| own.is_ipv4() == address.value.is_ipv4());
+            let alone = family.clone().count() == 1 && family.clone().eq([&address.value]);
+            let message = format!("{} is the only address of {interface}", address.value);
+            let finding = Diagnostic::warning(address.span, message);
+            alone.then(|| finding.note("a backup removes it: give the host an address of its own"))
+        });
+        lone.collect()
     }
 
     /// Everything that was found.
@@ -319,9 +342,12 @@ fn run(
     };
     let login = std::env::var("LOGNAME").or_else(|_| std::env::var("USER"));
     let login = login.unwrap_or_else(|_| "root".to_owned());
-    let (model, mut interfaces) = resolve::resolve(&mut context, &host, &login);
-    for interface in &mut interfaces {
+    let (model, mut names) = resolve::resolve(&mut context, &host, &login);
+    for interface in &mut names.interfaces {
         interface.span = sources.origin(interface.span);
+    }
+    for (address, _) in &mut names.held {
+        address.span = sources.origin(address.span);
     }
     let items = context.findings.into_items();
     let items = items
@@ -331,7 +357,7 @@ fn run(
     Parsed {
         model,
         diagnostics: Diagnostics::new(Arc::new(sources.without_expanded()), items),
-        interfaces,
+        names,
         lacks_interface: false,
     }
 }

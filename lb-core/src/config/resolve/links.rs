@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What is said of interfaces by themselves.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use lb_vrrp::{CarrierDelay, LinkPoll, RouterConfig};
@@ -120,6 +121,20 @@ pub(super) fn named(context: &Context<'_>, config: &Config, model: &Model) -> Ve
         }
     }
     named
+}
+
+/// The virtual addresses of instances, and the interfaces that they are on.
+pub(super) fn held(config: &Config) -> Vec<(At<IpAddr>, String)> {
+    let mut held = Vec::new();
+    for instance in &config.instances {
+        let own = instance.interface.as_ref();
+        for at in instance.addresses.iter().chain(&instance.excluded) {
+            let interface = at.value.interface.as_ref().or(own.map(|own| &own.value));
+            let address = At::new(at.value.address, at.span);
+            held.extend(interface.map(|interface| (address, interface.clone())));
+        }
+    }
+    held
 }
 
 /// The interfaces that the lines of a block of addresses, routes or rules name, with the places of the lines.
