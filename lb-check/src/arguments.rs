@@ -264,6 +264,12 @@ pub enum Problem {
         /// The reason.
         why: String,
     },
+    /// A word that only a shell would understand, as an argument of a program.
+    #[error("'{word}' is an argument of the program: no shell runs the command")]
+    ShellSyntax {
+        /// The word.
+        word: String,
+    },
     /// A finding of a factory that is not one of the built-in ones.
     #[error("{0}")]
     Other(String),

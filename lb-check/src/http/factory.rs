@@ -222,12 +222,8 @@ fn url(block: &Arguments, is_tls: bool, findings: &mut Findings) -> Option<Url> 
                 }
             }
             name if REGEX.contains(&name) => {
-                findings.error(
-                    line,
-                    Problem::Unsupported {
-                        keyword: line.name.clone(),
-                    },
-                );
+                let keyword = line.name.clone();
+                findings.warning(line, Problem::Unsupported { keyword });
             }
             "tls_compliant" if is_tls => {
                 close_notify = boolean(line, findings).unwrap_or(close_notify);

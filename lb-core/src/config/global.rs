@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use lb_check::ScriptRules;
+use lb_check::{Account, ScriptRules};
 use lb_vrrp::PacingGroup;
 
 use super::announcements::AnnouncementConfig;
@@ -130,6 +130,9 @@ impl GlobalConfig {
             .arguments(line)
             .get(1)
             .map(|word| context.text(word).to_owned());
+        if let Err(unknown) = Account::find(user.value, group.as_deref()) {
+            context.error(user.span, unknown.to_string());
+        }
         let value = At::new((user.value.to_owned(), group), user.span);
         context.set(line, &mut self.script_user, Some(value));
     }

@@ -74,19 +74,25 @@ impl<'a> Context<'a> {
 
     /// Warns of words after the first `taken`.
     pub(super) fn extra(&mut self, line: NodeId, taken: usize) {
-        if let Some([first, rest @ ..]) = self.arguments(line).get(taken..) {
-            let span = rest
-                .last()
-                .map_or(first.span, |last| first.span.to(last.span));
-            let (keyword, _) = self.keyword(line);
-            let message = match taken {
-                0 => format!("`{keyword}` takes no value"),
-                1 => format!("`{keyword}` takes one value"),
-                taken => format!("`{keyword}` takes {taken} values"),
-            };
-            self.findings
-                .push(Diagnostic::warning(span, message).label("ignored").silent());
+        if let Some(finding) = self.extra_words(line, taken) {
+            self.findings.push(finding.silent());
         }
+    }
+
+    fn extra_words(&self, line: NodeId, taken: usize) -> Option<Diagnostic> {
+        let Some([first, rest @ ..]) = self.arguments(line).get(taken..) else {
+            return None;
+        };
+        let span = rest
+            .last()
+            .map_or(first.span, |last| first.span.to(last.span));
+        let (keyword, _) = self.keyword(line);
+        let message = match taken {
+            0 => format!("`{keyword}` takes no value"),
+            1 => format!("`{keyword}` takes one value"),
+            taken => format!("`{keyword}` takes {taken} values"),
+        };
+        Some(Diagnostic::warning(span, message).label("ignored"))
     }
 
     /// A line that takes this many values and no block.
@@ -121,6 +127,15 @@ impl<'a> Context<'a> {
     pub(super) fn name(&mut self, block: NodeId) -> Option<At<String>> {
         let name = self.argument(block, 0, "a name");
         self.extra(block, 1);
+        name.map(|name| At::new(name.value.to_owned(), name.span))
+    }
+
+    /// The same for a block that keepalived leaves out if further words follow.
+    pub(super) fn sole_name(&mut self, block: NodeId) -> Option<At<String>> {
+        let name = self.argument(block, 0, "a name");
+        if let Some(finding) = self.extra_words(block, 1) {
+            self.findings.push(finding);
+        }
         name.map(|name| At::new(name.value.to_owned(), name.span))
     }
 
@@ -427,7 +442,11 @@ impl<'a> Context<'a> {
         let suggestion = match (level, keyword) {
             // Every other level has a name for it.
             (Level::RealServer, "lb_kind") => Some("lvs_method"),
-            _ => self.vocabulary.nearest(level, keyword),
+            _ => {
+                let words = self.vocabulary;
+                let counterpart = words.counterpart(level, keyword);
+                counterpart.or_else(|| words.nearest(level, keyword))
+            }
         };
         let mut finding = Diagnostic::error(span, format!("unknown keyword `{keyword}`"));
         if suggestion.is_none()

@@ -166,8 +166,13 @@ pub(super) fn check(context: &mut Context<'_>, block: NodeId) -> PendingCheck {
         _ => COMMON,
     };
     let settings = lines(context, block, &[own(kind), common]);
+    let written = |word: &str| {
+        context
+            .lines(block)
+            .any(|line| context.keyword(line).0 == word)
+    };
     if let Some(word) = required(kind)
-        && !settings.iter().any(|setting| setting.keyword == word)
+        && !written(word)
     {
         context.error(span, format!("`{kind}` needs `{word}`"));
     }
@@ -186,9 +191,9 @@ pub(super) fn bfd(context: &mut Context<'_>, block: NodeId) {
     if let Some(name) = name.filter(|name| name.value.len() > 31) {
         context.error(name.span, "the name of a BFD instance has at most 31 bytes");
     }
-    let settings = lines(context, block, &[BFD]);
-    let neighbour = |setting: &CheckSetting| setting.keyword.starts_with("neighbo");
-    if !settings.iter().any(neighbour) {
+    lines(context, block, &[BFD]);
+    let mut written = context.lines(block);
+    if !written.any(|line| context.keyword(line).0.starts_with("neighbo")) {
         context.error(span, "`bfd_instance` needs `neighbor_ip`");
     }
 }

@@ -327,8 +327,12 @@ const PROCESS_KEYWORDS: &[Process] = &[
 
 /// Reads one `vrrp_sync_group`; none if it has no name.
 pub(super) fn sync_group(context: &mut Context<'_>, block: NodeId) -> Option<GroupConfig> {
-    let mut group = GroupConfig::new(context.name(block)?);
-    SYNC_GROUP.read(&mut group, context, block);
+    let mut group = GroupConfig::new(context.sole_name(block)?);
+    for line in context.lines(block) {
+        if !SYNC_GROUP.try_line(&mut group, context, line) {
+            group.report_unknown(context, block, line);
+        }
+    }
     Some(group)
 }
 
@@ -338,7 +342,7 @@ pub(super) fn object(
     block: NodeId,
     source: Source,
 ) -> Option<ObjectConfig> {
-    let mut object = ObjectConfig::new(context.name(block)?, source);
+    let mut object = ObjectConfig::new(context.name(block)?, source, block);
     for line in context.lines(block) {
         if context.keyword(line).0 == "weight" {
             object.weight(context, line);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use lb_check::{Account, ScriptRules, Severity};
+use lb_check::{Account, Problem, ScriptRules, Severity};
 
 use super::Config;
 use crate::config::Diagnostic;
@@ -31,6 +31,15 @@ fn script(context: &mut Context<'_>, rules: &ScriptRules, line: &Line) -> Option
         if read.is_none() {
             finding = finding.note("the script is left out");
         }
+        // keepalived leaves out such a script without an error.
+        let silent = matches!(
+            error.problem,
+            Problem::NotExecutable { .. } | Problem::ShellSyntax { .. }
+        );
+        if silent {
+            finding = finding.silent();
+        }
+        finding = error.suggestion.into_iter().fold(finding, Diagnostic::note);
         context.findings.push(finding);
     }
     let program = read?.program;
@@ -133,7 +142,7 @@ fn fifo(context: &mut Context<'_>, rules: &ScriptRules, written: &FifoConfig) ->
     let Some(path) = &written.path else {
         if let Some(line) = script {
             let message = "a script for a FIFO that is not given";
-            let finding = Diagnostic::warning(line.span, message);
+            let finding = Diagnostic::warning(line.span, message).silent();
             context.findings.push(finding.label("ignored"));
         }
         return None;
