@@ -101,7 +101,7 @@ impl Running {
             self.parts.table_settings.set_timeouts(timeouts).await;
         }
         if let Some(notifier) = &self.parts.notifier {
-            notifier.set_fifos(model.global.fifos.clone()).await;
+            notifier.apply(&model.global).await;
         }
         // Virtual routers may have started.
         thread_names::apply(&model.global.runtime.names);

@@ -10,7 +10,7 @@ use super::{Keyword, Value};
 use crate::config::announcements::{extra, repeat};
 use crate::config::buffers::{LARGEST, policy};
 use crate::config::global::{GlobalConfig, prefix};
-use crate::config::notify::{COMMAND, script};
+use crate::config::notify::{COMMAND, WEBHOOK, script, webhook};
 use crate::config::runtime::{obsolete, process_name, skip_words};
 use crate::config::scheduling::{nice, no_effect, processors, realtime_limit};
 use crate::config::vrrp::{dynamic_interfaces, group};
@@ -1043,4 +1043,13 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
         Value::Boolean(|global| &mut global.fifos.priority_changes),
     )
     .default("off"),
+    Global::new(
+        "notify_url",
+        "Posts each event of an object without notify_url of its own to a web server, as JSON.",
+        Value::Other(WEBHOOK, |global, context, line| {
+            webhook(context, line, &mut global.webhook);
+        }),
+    )
+    .default("none")
+    .own(),
 ];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Keywords of `vrrp_instance`; `sticky` is not one of keepalived's.
+//! Keywords of `vrrp_instance`.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::config::announcements::{extra, repeat};
 use crate::config::buffers::LARGEST;
 use crate::config::instance::{InstanceConfig, optional, vrf};
 use crate::config::line::At;
-use crate::config::notify::COMMAND;
+use crate::config::notify::{COMMAND, WEBHOOK, webhook};
 use crate::config::runtime::does_not_run;
 use crate::config::track::{self, Kind};
 use crate::config::vrrp::group;
@@ -111,7 +111,8 @@ pub(in crate::config) const INSTANCE: &[Instance] = &[
             context.set(line, &mut instance.sticky, value);
         }),
     )
-    .default("60 if the keyword stands alone"),
+    .default("60 if the keyword stands alone")
+    .own(),
     Instance::new(
         "timer_expired_backup",
         "Yields after a stall in which a backup of this priority took over; needs nopreempt.",
@@ -604,4 +605,13 @@ pub(in crate::config) const INSTANCE: &[Instance] = &[
         }),
     )
     .tier(2),
+    Instance::new(
+        "notify_url",
+        "Posts each change of state to a web server, as JSON.",
+        Value::Other(WEBHOOK, |instance, context, line| {
+            webhook(context, line, &mut instance.notify.webhook);
+        }),
+    )
+    .default("that of global_defs")
+    .own(),
 ];

@@ -42,6 +42,7 @@ pub(super) struct Keyword<T: 'static> {
     pub(super) help: &'static str,
     pub(super) value: Value<T>,
     later: bool,
+    own: bool,
 }
 
 /// What follows a keyword, and where it goes.
@@ -76,12 +77,19 @@ impl<T> Keyword<T> {
             help,
             value,
             later: false,
+            own: false,
         }
     }
 
     /// Marks a keyword that is read, validated and kept, and has no effect in this version.
     pub(super) const fn later(mut self) -> Self {
         self.later = true;
+        self
+    }
+
+    /// Marks a keyword that keepalived does not have.
+    pub(super) const fn own(mut self) -> Self {
+        self.own = true;
         self
     }
 
@@ -176,6 +184,10 @@ pub(super) fn read_line<T>(
     let mut known = table.iter().filter(|keyword| keyword.is_read());
     let keyword = known.find(|keyword| keyword.name == name);
     if let Some(keyword) = keyword {
+        if keyword.own && context.keepalived_only {
+            context.refuse_own(line);
+            return true;
+        }
         keyword.read(target, context, line);
     }
     keyword.is_some()
@@ -206,6 +218,7 @@ impl<T> Keyword<T> {
             tier: self.tier,
             help: self.help,
             effect: self.effect(),
+            own: self.own,
         }
     }
 }
@@ -228,6 +241,8 @@ pub struct KeywordHelp {
     pub help: &'static str,
     /// Whether it has an effect.
     pub effect: KeywordEffect,
+    /// Whether keepalived does not have it.
+    pub own: bool,
 }
 
 /// Whether a keyword has an effect.

@@ -5,7 +5,7 @@ use lb_ipvs::{Scheduler, ServiceFlags};
 
 use super::{Keyword, Value};
 use crate::config::method::{PAUSE, PERIOD, method};
-use crate::config::notify::{COMMAND, script};
+use crate::config::notify::{COMMAND, WEBHOOK, script, webhook};
 use crate::config::real::RealServerConfig;
 use crate::config::runtime::{obsolete, skip_words};
 use crate::config::server::{VirtualServerConfig, endpoint, hashed};
@@ -347,6 +347,15 @@ pub(in crate::config) const VIRTUAL_SERVER: &[Server] = &[
         }),
     )
     .tier(2),
+    Server::new(
+        "notify_url",
+        "Posts each change of the quorum to a web server, as JSON.",
+        Value::Other(WEBHOOK, |server, context, line| {
+            webhook(context, line, &mut server.notify.webhook);
+        }),
+    )
+    .default("that of global_defs")
+    .own(),
 ];
 
 type Real = Keyword<RealServerConfig>;
@@ -523,4 +532,13 @@ pub(in crate::config) const REAL_SERVER: &[Real] = &[
             script(context, line, &mut server.notify.up);
         }),
     ),
+    Real::new(
+        "notify_url",
+        "Posts each change of health to a web server, as JSON.",
+        Value::Other(WEBHOOK, |server, context, line| {
+            webhook(context, line, &mut server.notify.webhook);
+        }),
+    )
+    .default("that of the virtual server")
+    .own(),
 ];

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{Keyword, Value};
-use crate::config::notify::COMMAND;
+use crate::config::notify::{COMMAND, WEBHOOK, webhook};
 use crate::config::runtime::does_not_run;
 use crate::config::track::{self, GroupConfig, Kind};
 use crate::config::tracked::{FileConfig, ProcessConfig, ScriptConfig, arguments, seconds};
@@ -149,6 +149,15 @@ pub(in crate::config) const SYNC_GROUP: &[Group] = &[
         }),
     )
     .tier(2),
+    Group::new(
+        "notify_url",
+        "Posts each change of state to a web server, as JSON.",
+        Value::Other(WEBHOOK, |group, context, line| {
+            webhook(context, line, &mut group.notify.webhook);
+        }),
+    )
+    .default("that of global_defs")
+    .own(),
 ];
 
 type Script = Keyword<ScriptConfig>;
