@@ -78,7 +78,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<u8, Failure> {
         *log = std::path::absolute(&*log).unwrap_or_else(|_| log.clone());
     }
     pid_files::refuse_running(&options.pid_files)?;
-    process::prepare(&options)?;
+    let initial = process::prepare(&options)?;
     let mut starter = None;
     if options.detach {
         match background::detach()? {
@@ -96,7 +96,9 @@ pub(crate) fn run(mut options: RunOptions) -> Result<u8, Failure> {
     for ignored in &options.ignored {
         tracing::warn!("{ignored}");
     }
-    match serve(file, &options, &mut starter) {
+    let mut settings = settings(&options);
+    settings.initial_namespace = initial;
+    match serve(file, &options, settings, &mut starter) {
         Ok(()) => Ok(0),
         Err(failure) => {
             if !options.log.console {
@@ -116,6 +118,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<u8, Failure> {
 fn serve(
     file: PathBuf,
     options: &RunOptions,
+    settings: DaemonOptions,
     starter: &mut Option<Starter>,
 ) -> Result<(), Failure> {
     let runtime = runtime()?;
@@ -128,7 +131,7 @@ fn serve(
         })?;
         let mut pid_files = PidFiles::default();
         pid_files.write(options.pid_files.parent.as_deref());
-        let started = daemon::start(source(file, options), settings(options)).await;
+        let started = daemon::start(source(file, options), settings).await;
         let daemon = started.map_err(|error| failure(&error))?;
         if daemon.has_routers() {
             pid_files.write(options.pid_files.routers.as_deref());

@@ -548,13 +548,12 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
     .tier(4),
     Global::new(
         "bfd_process_name",
-        "Names the part with BFD.",
+        "Has no effect: BFD has no process of its own.",
         Value::Other("NAME, 1 to 15 bytes", |global, context, line| {
             let value = process_name(context, line);
             context.set(line, &mut global.runtime.bfd_name, value);
         }),
-    )
-    .later(),
+    ),
     Global::new(
         "umask",
         "Sets the mode bits that new files do not get.",
@@ -565,11 +564,10 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
     .default("0177"),
     Global::new(
         "random_seed",
-        "Sets the seed of random numbers.",
+        "Has each ${_RANDOM} that follows be the same at each reading.",
         Value::Number(0..=u32::MAX, |global| &mut global.runtime.random_seed),
     )
-    .default("the time")
-    .later(),
+    .default("other numbers each time"),
     Global::new(
         "reload_time_file",
         "Names the file with the time of the next reload.",
@@ -989,22 +987,19 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
     .tier(2),
     Global::new(
         "nftables_ipvs",
-        "Marks the packets of a group for one IPVS service.",
+        "Has no effect: a group has an IPVS service for each address.",
         Value::Other("[TABLE]", |_, context, line| skip_words(context, line)),
-    )
-    .later(),
+    ),
     Global::new(
         "nftables_ipvs_priority",
-        "Sets the priority of the chains that mark them.",
+        "Has no effect: a group has an IPVS service for each address.",
         Value::Other("NUMBER", |_, context, line| skip_words(context, line)),
-    )
-    .later(),
+    ),
     Global::new(
         "nftables_ipvs_start_fwmark",
-        "Sets the first of these marks.",
+        "Has no effect: a group has an IPVS service for each address.",
         Value::Other("NUMBER", |_, context, line| skip_words(context, line)),
-    )
-    .later(),
+    ),
     Global::new(
         "notify_fifo",
         "Writes a line for each event to a FIFO.",
