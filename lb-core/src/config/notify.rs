@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Diagnostic;
+use super::command::{Line, arguments};
 use super::line::{At, Context};
-use super::tracked::{Line, arguments};
 use super::tree::NodeId;
 use super::value;
 use crate::model::{RouterEvent, Webhook};

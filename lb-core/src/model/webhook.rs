@@ -13,6 +13,7 @@ use http::uri::Scheme;
 /// use lb_core::model::Webhook;
 ///
 /// let webhook = Webhook::new("http://192.168.1.16:8080/events?from=lb1")?;
+/// assert_eq!(webhook.url(), "http://192.168.1.16:8080/events?from=lb1");
 /// assert_eq!(webhook.host(), "192.168.1.16");
 /// assert_eq!(webhook.port(), 8080);
 /// assert_eq!(webhook.path(), "/events?from=lb1");
@@ -102,6 +103,12 @@ impl Webhook {
     pub const fn with_retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self
+    }
+
+    /// The whole URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.url.to_string()
     }
 
     /// Name or address of the server, an IPv6 address without brackets.
