@@ -79,7 +79,8 @@ fn posted(server: &HttpServer) -> TestResult<Vec<String>> {
             assert_ne!(text("host"), "-", "{document}");
             let time = text("time");
             assert!(time.len() == 27 && time.ends_with('Z'), "{document}");
-            let name = document["instance"].as_str().or(document["group"].as_str());
+            let [instance, group] = ["instance", "group"].map(|name| document[name].as_str());
+            let name = instance.or(group);
             let (name, event, state) = (name.unwrap_or("-"), text("event"), text("state"));
             let (path, priority) = (request.path, &document["priority"]);
             Ok(format!("{path} {event} {name} {state} {priority}"))
