@@ -344,6 +344,7 @@ fn run(
         includes,
         checks: shared::SharedChecks::default(),
         scripts: shared::KnownScripts::default(),
+        keepalived_only: options.keepalived_only,
     };
     let login = std::env::var("LOGNAME").or_else(|_| std::env::var("USER"));
     let login = login.unwrap_or_else(|_| "root".to_owned());

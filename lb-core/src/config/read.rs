@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::define::{Definitions, Predefined};
+use super::define::{Definitions, Predefined, Random};
 use super::diagnostic::{Diagnostic, KeepalivedReport};
 use super::findings::Findings;
 use super::include::{Content, Found, Includes};
@@ -75,6 +75,7 @@ impl<'r> Reader<'r> {
             predefined: Predefined {
                 directory: String::new(),
                 instance: config_id.to_owned(),
+                random: Random::default(),
             },
             defining: None,
             frames: Vec::new(),
@@ -212,10 +213,13 @@ impl<'r> Reader<'r> {
         let mut texts = words
             .iter()
             .map(|word| (word.span, Word::unquoted(self.sources.text(word.span))));
-        if texts
-            .next()
-            .is_some_and(|(_, name)| name == "include_check")
-        {
+        let name = texts.next().map(|(_, name)| name);
+        if name == Some("random_seed") {
+            // The keyword itself is read with the others.
+            let seed = texts.next().and_then(|(_, word)| word.parse().ok());
+            seed.into_iter()
+                .for_each(|seed| self.predefined.random.set_seed(seed));
+        } else if name == Some("include_check") {
             for (place, word) in texts.clone() {
                 if !Checks::is_word(word) {
                     let message = format!("`{word}` is not a check of `include_check`");

@@ -94,6 +94,8 @@ impl ServiceState {
             self.sorry_server_takes_over(queue);
         } else if !self.is_restored {
             self.notify_quorum(queue);
+            // With the first round of checks, which follows.
+            self.mail_quorum(quorum.start_text(), true, queue);
         }
         self.services_changed(&Part::Whole, queue);
     }
@@ -339,6 +341,11 @@ impl ServiceState {
             return;
         };
         self.notify_quorum(queue);
+        self.mail_quorum(text, first, queue);
+    }
+
+    /// Mails whether the quorum is there, where that is asked for.
+    fn mail_quorum(&self, text: String, first: bool, queue: &mut Queue) {
         if self.spec.smtp_alert {
             let event = Event::VirtualServer {
                 virtual_server: self.spec.name(),
@@ -346,6 +353,27 @@ impl ServiceState {
                 text,
             };
             queue.mail(event, first);
+        }
+    }
+
+    /// Notifies that a virtual server with its quorum is removed, and mails the lost quorum.
+    pub(super) fn notify_removed(&self, queue: &mut Queue) {
+        if !self.up {
+            return;
+        }
+        let name = self.spec.name();
+        queue.notify(virtual_server_notifications(&self.spec, &name, false));
+        if self.spec.smtp_alert {
+            let quorum = Quorum {
+                weight: 0,
+                ..self.quorum()
+            };
+            let event = Event::VirtualServer {
+                virtual_server: name,
+                up: false,
+                text: quorum.lost_text(),
+            };
+            queue.mail(event, false);
         }
     }
 

@@ -40,7 +40,7 @@ fn idle_connections_do_not_delay_status() -> TestResult {
     director.start()?;
     wait_for_master(&director)?;
     let mut idle = Vec::new();
-    for count in [40, 200] {
+    for count in [40, 200, 760] {
         for _ in 0..count {
             let mut stream = UnixStream::connect(director.control())?;
             stream.write_all(b"GET /v1/sta")?;
