@@ -33,8 +33,8 @@ pub use server::{ControlServer, ServeError};
 pub use started::Started;
 pub use status::{
     DriverStatus, InterfaceStatus, LatenessBucket, LatenessStatus, MasterStatus, RealServerStatus,
-    RouterCounters, RouterStatus, StaticItemStatus, Status, SyncGroupStatus, TrackedObjectStatus,
-    TrackedStatus, VirtualServerStatus,
+    RefusedAddressStatus, RouterCounters, RouterStatus, StaticItemStatus, Status, SyncGroupStatus,
+    TrackedObjectStatus, TrackedStatus, VirtualServerStatus,
 };
 
 /// A request that waits for the daemon's answer.

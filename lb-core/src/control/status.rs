@@ -96,9 +96,30 @@ pub struct RouterStatus {
     /// Tracked objects that change its priority or keep it in `fault`; left out if there is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tracked: Vec<TrackedStatus>,
+    /// Virtual addresses that the kernel refused to add; left out if there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused_addresses: Vec<RefusedAddressStatus>,
     /// Counters of packets sent, received and discarded since it was started.
     #[serde(default)]
     pub counters: RouterCounters,
+}
+
+/// A virtual address that the kernel refused to add, in [`RouterStatus`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RefusedAddressStatus {
+    /// The address.
+    pub address: IpAddr,
+    /// The error of the kernel.
+    pub problem: String,
+}
+
+impl RefusedAddressStatus {
+    /// The kernel refused `address` with this error.
+    #[must_use]
+    pub const fn new(address: IpAddr, problem: String) -> Self {
+        Self { address, problem }
+    }
 }
 
 /// The effect of a tracked object on a virtual router, in [`RouterStatus`].

@@ -9,8 +9,8 @@ use lb_vrrp::track::Verdict;
 
 use crate::control::{
     self, InterfaceStatus, LatenessBucket, LatenessStatus, MasterStatus, RealServerStatus,
-    RouterStatus, StaticItemStatus, Status, SyncGroupStatus, TrackedObjectStatus, TrackedStatus,
-    VirtualServerStatus,
+    RefusedAddressStatus, RouterStatus, StaticItemStatus, Status, SyncGroupStatus,
+    TrackedObjectStatus, TrackedStatus, VirtualServerStatus,
 };
 use crate::director::VirtualServerState;
 use crate::model::RouterSpec;
@@ -140,6 +140,11 @@ fn running_router(status: &mut RouterStatus, router: &driver::RouterStatus) {
             change: tracked.change,
             fault: tracked.fault,
         })
+        .collect();
+    status.refused_addresses = router
+        .refused
+        .iter()
+        .map(|(address, problem)| RefusedAddressStatus::new(*address, problem.to_string()))
         .collect();
     status.counters.stats = router.stats;
     status.counters.send_failures = router.send_failures;

@@ -76,6 +76,8 @@ pub struct RouterStatus {
     pub stats: RouterStats,
     /// Adverts the kernel refused to send.
     pub send_failures: u64,
+    /// Virtual addresses that the kernel refused to add, with its error. The driver tries again.
+    pub refused: Vec<(IpAddr, Arc<str>)>,
     /// The sync group it is in.
     pub group: Option<Arc<str>>,
     /// What changes its priority or makes it faulty at present.

@@ -33,6 +33,11 @@ impl Router {
             source: self.source,
             stats: *engine.stats(),
             send_failures: self.send_failures,
+            refused: self
+                .refused
+                .iter()
+                .map(|(key, reason)| (key.address, Arc::clone(reason)))
+                .collect(),
             group,
             tracked,
         }
