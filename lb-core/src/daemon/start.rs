@@ -35,7 +35,7 @@ const CONTROL_QUEUE: usize = 16;
 
 /// Starts everything. Nothing is touched before the configuration, the privileges, the interfaces
 /// and the control socket are found good.
-pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Running, RunError> {
+pub(super) async fn start(mut source: Source, options: DaemonOptions) -> Result<Running, RunError> {
     let loaded = source.load(false).await?;
     let model = parts_of(loaded.model, &options);
     privileges::check(&model)?;

@@ -34,11 +34,11 @@ use super::router::{Router, Surroundings};
 use super::routers::Routers;
 use super::socket::PacketSocket;
 use super::statics::StaticState;
-use super::status::{DriverStatus, Resigned};
-use super::timer::{DeadlineTimer, Lateness};
+use super::timer::DeadlineTimer;
 use super::tracked::{ObjectId, Report, Tracking};
 use super::vmac::Naming;
 use crate::spec::Configuration;
+use crate::status::{DriverStatus, Lateness, Resigned, ThreadStatus};
 use crate::{Pacing, State};
 
 mod configure;
@@ -140,6 +140,8 @@ pub(super) struct AdvertThread {
     settled: Option<bool>,
     /// Earliest start of a router.
     start_at: Option<Instant>,
+    /// When an event about packets is due that was left out.
+    reports_at: Option<Instant>,
     log_unknown_vrids: bool,
     pacing: Pacing,
     statics: Statics,
@@ -189,6 +191,7 @@ impl AdvertThread {
             realtime: false,
             settled: None,
             start_at: options.startup_delay.map(|delay| Instant::now() + delay),
+            reports_at: None,
             log_unknown_vrids: configuration.log_unknown_vrids,
             pacing: configuration.pacing.clone(),
             statics: Statics::new(configuration.statics.clone()),
@@ -253,6 +256,7 @@ impl AdvertThread {
             self.start_at,
             self.reopen.next(),
             self.handover.as_ref().map(Handover::deadline),
+            self.reports_at,
         ];
         for at in others.into_iter().flatten() {
             keep_earlier(&mut self.others_at, at);
@@ -403,6 +407,9 @@ impl AdvertThread {
         if starts || is_due(self.reopen.next()) {
             self.settle();
         }
+        if is_due(self.reports_at) {
+            self.send_due_reports(now);
+        }
         if is_due(self.tracking.next_timeout()) {
             let changed = self.tracking.handle_timeout(now);
             self.follow_objects(now, changed);
@@ -500,9 +507,11 @@ impl AdvertThread {
                 .iter()
                 .map(|(key, port)| port.status(key, self.interfaces.get(&key.0)))
                 .collect(),
-            events_dropped: self.events.dropped(),
-            lateness: self.lateness.clone(),
-            realtime: self.realtime,
+            thread: ThreadStatus {
+                realtime: self.realtime,
+                events_dropped: self.events.dropped(),
+                lateness: self.lateness.clone(),
+            },
         }
     }
 }

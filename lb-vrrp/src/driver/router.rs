@@ -13,15 +13,15 @@ use super::desired::{Burst, DesiredRouter, Prepared};
 use super::event::{Event, EventSender};
 use super::handover::RouterState;
 use super::key::RouterKey;
-use super::limiter::RejectedLimiter;
 use super::links::Interfaces;
 use super::mailbox::Mailbox;
 use super::needs::{has_macvlan, macvlan_of};
 use super::ports::{Place, Ports};
 use super::present::ReadyAddresses;
-use super::problem::LinkProblem;
+use super::reports::PacketReports;
 use super::vmac::{Macvlan, Outlet, covers_adverts, mac_of};
 use crate::spec::RouterSpec;
+use crate::status::LinkProblem;
 use crate::{
     AdvertisedPriority, AnnounceReason, Authentication, Output, Received, RouterConfig, State,
     Transmit, VirtualRouter,
@@ -69,7 +69,7 @@ pub(super) struct Router {
     bursts: u64,
     burst: Burst,
     last_burst: Option<Instant>,
-    limiter: RejectedLimiter,
+    pub(super) reports: PacketReports,
     pub(super) send_failures: u64,
     /// Addresses that the kernel refused to add, with its error.
     refused: BTreeMap<AddressKey, Arc<str>>,
@@ -105,7 +105,7 @@ impl Router {
             bursts: 0,
             burst,
             last_burst: None,
-            limiter: RejectedLimiter::default(),
+            reports: PacketReports::default(),
             send_failures: 0,
             refused: BTreeMap::new(),
             sending_fails: false,
@@ -214,16 +214,23 @@ impl Router {
         let Err(reason) = self.engine.handle_advertisement(now, packet) else {
             return true;
         };
-        if let Some(suppressed) = self.limiter.admit(now, packet.source, &reason) {
-            events.send(Event::Rejected {
-                router: Arc::clone(&self.name),
-                vrid: self.key.vrid,
-                source: packet.source,
-                reason,
-                suppressed,
-            });
-        }
+        let named = (&self.name, self.key.vrid);
+        self.reports
+            .reject(now, (packet.source, reason), named, events);
         false
+    }
+
+    /// Sends the events about packets that were left out until now.
+    pub(super) fn send_due_reports(&mut self, now: Instant, events: &EventSender) {
+        self.reports
+            .send_due(now, (&self.name, self.key.vrid), events);
+    }
+
+    /// Whether this host has an address because of the router: the source of adverts, or a virtual address
+    /// of a Master.
+    pub(super) fn uses(&self, address: IpAddr) -> bool {
+        let mut held = self.spec.config.all_addresses();
+        self.source == Some(address) || (self.held && held.any(|own| own == address))
     }
 
     /// Carries out the outputs of the engine, in their order.
@@ -274,11 +281,10 @@ impl Router {
                 transition,
                 priority: self.engine.effective_priority(),
             }),
-            Output::Noticed(notice) => around.events.send(Event::Noticed {
-                router: Arc::clone(&self.name),
-                vrid: self.key.vrid,
-                notice,
-            }),
+            Output::Noticed(notice) => {
+                let named = (&self.name, self.key.vrid);
+                self.reports.notice(now, notice, named, around.events);
+            }
             // The addresses of the specification decide, which may be more than those
             // advertised; `prepare` has published them.
             Output::UpdateAddresses { .. } => {}

@@ -501,7 +501,7 @@ fn bad_packets_are_counted_and_change_nothing() {
     from_c.send(source, 255, &[0x21]);
 
     let stats = wait_for("ten rejected packets", || {
-        let stats = a.status().routers[0].stats;
+        let stats = a.status().routers[0].counters.stats;
         (stats.rejected >= 10).then_some(stats)
     });
     assert_eq!(stats.rejected, 10);
@@ -522,7 +522,7 @@ fn bad_packets_are_counted_and_change_nothing() {
     // Each kind is reported once, and further ones are counted.
     from_c.send(source, 254, &finish(winning.clone()));
     wait_for("the eleventh", || {
-        (a.status().routers[0].stats.rejected == 11).then_some(())
+        (a.status().routers[0].counters.stats.rejected == 11).then_some(())
     });
     let reported = a
         .drain()

@@ -186,15 +186,15 @@ fn status_names_what_an_ipv6_router_misses_and_what_the_kernel_refused() {
         routers.find(|router| &*router.name == name).unwrap()
     };
     let refused = wait_for("a refused address", || {
-        router("VI_1").refused.into_iter().next()
+        router("VI_1").refused_addresses.into_iter().next()
     });
-    assert_eq!(refused.0.to_string(), "2001:db8::100");
-    assert!(!refused.1.is_empty());
+    assert_eq!(refused.address.to_string(), "2001:db8::100");
+    assert!(!refused.problem.is_empty());
     assert_eq!(router("VI_6").problem, Some(LinkProblem::NoLinkLocal));
     assert_eq!(router("VI_6").state, State::Fault);
     lan.a.set("ipv6/conf/eth0/disable_ipv6", "0");
     wait_for("no refused address", || {
-        router("VI_1").refused.is_empty().then_some(())
+        router("VI_1").refused_addresses.is_empty().then_some(())
     });
     assert!(lan.a.holds("2001:db8::100"));
 }

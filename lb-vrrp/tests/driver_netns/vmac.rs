@@ -187,7 +187,7 @@ fn a_virtual_mac_address_goes_with_the_master() {
     assert_eq!(link(&lan.b, "vrrp.51"), Some(false));
     assert_eq!(transitions(&b), [(State::Master, State::Backup)]);
     wait_learnt(&lan, "pa");
-    assert_eq!(b.status().routers[0].send_failures, 0);
+    assert_eq!(b.status().routers[0].counters.send_failures, 0);
 }
 
 #[testbed::host_test]

@@ -8,7 +8,7 @@
 //! switch knows elsewhere, and needs no filter for that.
 //!
 //! Frames of another router have the same source address. The kernel gives those to the macvlan alone
-//! while the macvlan is up, so [`Receiver`] listens there; no group is joined. While the macvlan is down
+//! while the macvlan is up, so a [`Receiver`](super::receiver::Receiver) listens there; no group is joined. While the macvlan is down
 //! they reach the router's own interface like other frames.
 //!
 //! The macvlan of an IPv6 router has no link-local address but virtual ones: a copy of the interface's
@@ -30,12 +30,10 @@ use crate::{AddressFamily, MacAddr, Transmit};
 
 pub(super) use crate::spec::{Macvlan, Seat, mac_of, seat_of};
 
-mod frame;
+pub(super) mod frame;
 mod naming;
-mod receiver;
 
 pub(super) use self::naming::Naming;
-pub(super) use self::receiver::Receiver;
 
 /// The settings of an interface below a macvlan. The interface answers for its own addresses only, and
 /// asks from them only: otherwise neighbours would learn its MAC address for a virtual address.

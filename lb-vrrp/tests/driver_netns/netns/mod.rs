@@ -385,7 +385,12 @@ impl Node {
 
     /// Waits until its first router has accepted so many more adverts.
     pub(crate) fn wait_received(&self, more: u64) {
-        let received = || self.status().routers[0].stats.advertisements_received;
+        let received = || {
+            self.status().routers[0]
+                .counters
+                .stats
+                .advertisements_received
+        };
         let before = received();
         wait_for("more adverts of the other router", || {
             (received() >= before + more).then_some(())
@@ -394,7 +399,7 @@ impl Node {
 
     /// Waits until its first router has sent so many more adverts.
     pub(crate) fn wait_sent(&self, more: u64) {
-        let sent = || self.status().routers[0].stats.advertisements_sent;
+        let sent = || self.status().routers[0].counters.stats.advertisements_sent;
         let before = sent();
         wait_for("more adverts of this router", || {
             (sent() >= before + more).then_some(())
