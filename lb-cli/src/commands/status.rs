@@ -206,6 +206,13 @@ fn tracking(status: &Status, text: &mut String) {
         let _ = writeln!(text, "  group {}: {}: {members}", group.name, group.state);
     }
     for router in &status.routers {
+        for refused in &router.refused_addresses {
+            let (name, address, problem) = (&router.name, refused.address, &refused.problem);
+            let _ = writeln!(
+                text,
+                "  {name}: {address} is not on its interface: {problem}"
+            );
+        }
         for tracked in &router.tracked {
             let (name, object) = (&router.name, &tracked.object);
             let _ = if tracked.fault {
@@ -400,6 +407,17 @@ mod tests {
         assert_eq!(interface(&router), "eth0");
         router.vmac = Some("vrrp.51".into());
         assert_eq!(interface(&router), "vrrp.51@eth0");
+    }
+
+    #[test]
+    fn refused_addresses_are_listed_below_the_instances() {
+        let document = r#"{"schema": 1, "pid": 1, "configuration": "x", "findings": [],
+            "routers": [{"name": "R", "interface": "e", "vrid": 1, "state": "master", "priority": 1,
+                         "refused_addresses": [{"address": "192.0.2.1", "problem": "no"}]}],
+            "virtual_servers": []}"#;
+        let text = human(&serde_json::from_str(document).unwrap());
+        let line = "\n  R: 192.0.2.1 is not on its interface: no\n";
+        assert!(text.contains(line), "{text}");
     }
 
     #[test]
