@@ -2,6 +2,7 @@
 //! What the kernel shows for a file: `lbctl run -f` and keepalived with the same file, on the
 //! host's kernel.
 
+mod bare;
 mod common;
 mod foreign;
 mod groups;
