@@ -11,6 +11,7 @@ mod language;
 mod links;
 mod mails;
 mod notify;
+mod protocols;
 mod refresh;
 mod scripts;
 mod sockets;

@@ -65,6 +65,7 @@ fn route(line: &mut Line<'_, '_>) -> Option<VirtualRoute> {
     let mut destination: Option<At<Option<Network>>> = None;
     // Replaced when the family is known.
     let mut route = VirtualRoute::new(Network::ANY_IPV4);
+    let mut protocol = None;
     let mut begin = None;
     while let Some(word) = line.next() {
         begin.get_or_insert(word.span);
@@ -78,6 +79,7 @@ fn route(line: &mut Line<'_, '_>) -> Option<VirtualRoute> {
                 let text = line.value(word)?;
                 destination = Some(At::new(line.network(text)?, text.span));
             }
+            "protocol" => protocol = Some(line.protocol(word)?),
             _ if option(line, &mut route, word)? => {}
             _ if destination.is_none() => {
                 destination = Some(At::new(line.network(word)?, word.span));
@@ -90,6 +92,7 @@ fn route(line: &mut Line<'_, '_>) -> Option<VirtualRoute> {
     };
     let all = Network::any(line.family_or_default());
     route.destination = destination.value.unwrap_or(all);
+    route.protocol = line.own_protocol(protocol, route.tracked);
     if let Some(problem) = route.problem() {
         return line.fail(destination.span, format!("this is no route: {problem}"));
     }
@@ -118,11 +121,6 @@ fn option(line: &mut Line<'_, '_>, route: &mut VirtualRoute, word: At<&str>) -> 
             }
         }
         "onlink" => route.on_link = true,
-        "protocol" => {
-            line.value(word)?;
-            let finding = Diagnostic::warning(word.span, "routes of ours have protocol 112");
-            line.context.findings.push(finding.label("ignored"));
-        }
         "pref" => {
             let text = line.value(word)?;
             match RoutePreference::from_name(text.value) {
