@@ -53,6 +53,7 @@ impl Cleaning<'_> {
         let interfaces = read(&handle).await?;
         let mut naming = Naming::default();
         naming.settle(&mut self.configuration.routers, &interfaces)?;
+        suppress_igmp(&mut host, &self.configuration.routers, &interfaces).await;
         let statics = &self.configuration.statics;
         let routers = &self.configuration.routers;
         let alone = match self.presence {
@@ -114,6 +115,21 @@ async fn read(handle: &rtnetlink::Handle) -> Result<Interfaces, Error> {
         operation: "read links and addresses",
         source,
     })
+}
+
+/// Suppresses reports of multicast groups before sockets join them; the reconciler takes the setting over.
+async fn suppress_igmp(host: &mut Rtnetlink, routers: &[RouterSpec], interfaces: &Interfaces) {
+    let mut settings = routers
+        .iter()
+        .filter_map(|spec| vmac::igmp_setting(spec, interfaces));
+    let Some(setting) = settings.next() else {
+        return;
+    };
+    let change = Change::Add(setting.into());
+    let results = host.apply(std::slice::from_ref(&change)).await;
+    if let Some(Err(error)) = results.into_iter().next() {
+        warn!(%error, "cannot {change} before multicast groups are joined");
+    }
 }
 
 /// Removes the routes and rules of the configuration that have a protocol of their own, as keepalived

@@ -7,6 +7,7 @@ mod common;
 mod foreign;
 mod groups;
 mod holdings;
+mod igmp;
 mod language;
 mod links;
 mod mails;

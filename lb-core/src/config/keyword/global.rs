@@ -957,9 +957,8 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
     Global::new(
         "disable_local_igmp",
         "Keeps reports about link-local groups from being sent.",
-        Value::Other("", |_, context, line| skip_words(context, line)),
-    )
-    .later(),
+        Value::Flag(|global| &mut global.vrrp.disable_local_igmp),
+    ),
     Global::new(
         "fifo_write_vrrp_states_on_reload",
         "Writes the states of virtual routers and sync groups to the FIFOs after a reload.",
