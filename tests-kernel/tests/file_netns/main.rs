@@ -2,14 +2,17 @@
 //! What the kernel shows for a file: `lbctl run -f` and keepalived with the same file, on the
 //! host's kernel.
 
+mod bare;
 mod common;
 mod foreign;
 mod groups;
 mod holdings;
+mod igmp;
 mod language;
 mod links;
 mod mails;
 mod notify;
+mod protocols;
 mod refresh;
 mod scripts;
 mod sockets;
