@@ -36,7 +36,7 @@ const CONTROL_QUEUE: usize = 16;
 /// Starts everything. Nothing is touched before the configuration, the privileges, the interfaces
 /// and the control socket are found good.
 pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Running, RunError> {
-    let loaded = source.load(false).await?;
+    let loaded = source.load().await?;
     let model = parts_of(loaded.model, &options);
     privileges::check(&model)?;
     let startup = model.global.runtime.startup_script.clone();
@@ -156,6 +156,7 @@ pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Runn
     thread_names::apply(&director.global().runtime.names);
     let mut running = Running::new(source, options, director, findings, parts, failures);
     running.objects = objects;
+    running.skipped = loaded.skipped;
     Ok(running)
 }
 
