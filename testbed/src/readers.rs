@@ -6,10 +6,7 @@ use std::collections::BTreeMap;
 
 /// A router as the Prometheus exporter of mehdy reads it from the data file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "tests compare with whole values"
-)]
+#[expect(clippy::exhaustive_structs, reason = "tests compare with whole values")]
 pub struct ExportedRouter {
     /// The name of the instance.
     pub name: String,

@@ -68,6 +68,7 @@ pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Runn
     raise_descriptor_limit();
     if let Some(notifier) = &notifier {
         // No other daemon of this control socket uses them any more.
+        notifier.take_over_fifos(claim.known.fifos.clone()).await;
         notifier.set_fifos(model.global.fifos.clone()).await;
     }
 

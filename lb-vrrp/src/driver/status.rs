@@ -112,6 +112,8 @@ pub struct ObjectStatus {
     pub object: ObjectId,
     /// What is known of it.
     pub verdict: Verdict,
+    /// How many processes match, of a tracked process that was counted.
+    pub count: Option<u32>,
 }
 
 /// A static item that is missing.

@@ -6,6 +6,10 @@ global_defs {
     dynamic_interfaces
     json_version 2
 }
+vrrp_track_process router {
+    process sleep
+    quorum 2
+}
 vrrp_instance group-10 {
     interface eth0
     virtual_router_id 10
@@ -13,6 +17,9 @@ vrrp_instance group-10 {
     advert_int 0.5
     virtual_ipaddress {
         192.168.1.50/24
+    }
+    track_process {
+        router weight 1
     }
 }
 === transcript
@@ -27,6 +34,11 @@ $ kill -$(keepalived --signum=JSON) $daemon
 ? test -s /run/vrrp/keepalived.json && cut -c -19 /run/vrrp/keepalived.json
 keepalived: [{"data":{"iname":"
 ours: {"vrrp":[{"data":{"
+# keepalived 2.2.7 has no version 2 and no counts.
+$ sleep 1000 &
+? kill -36 $daemon; sleep 0.2; grep -o '"track_process":\[{.*' /run/vrrp/keepalived.json
+keepalived: [1]
+ours: "track_process":[{"process":"router","have_quorum":false,"current_processes":1,"min_processes":2,"max_processes":4294967295}]}
 $ ls /tmp | grep keepalived
 [1]
 $ kill $daemon; wait $daemon

@@ -6,6 +6,7 @@ mod full_pipe;
 mod resign;
 mod signals;
 mod upgrade;
+mod upgrade_fifos;
 mod upgrade_vmacs;
 
 use std::error::Error;
