@@ -30,3 +30,9 @@ fn opennebula_lvs() -> TestResult {
     let story = include_str!("clients/opennebula-lvs.story");
     client::play(story, READERS, &BOTH)
 }
+
+#[testbed::guest_test]
+fn kube_keepalived_vip() -> TestResult {
+    let story = include_str!("clients/kube-keepalived-vip.story");
+    client::play(story, READERS, &BOTH)
+}

@@ -25,12 +25,10 @@ else
     options=$base/tree/etc/keepalived/keepalived.config-opts
     [ ! -f "$options" ] || cp "$options" $base/keepalived || exit
 fi
-if [ -d /etc/keepalived ]; then
-    mount --bind $base/keepalived /etc/keepalived || exit
-else
-    ln -s $base/keepalived $base/etc/keepalived
-    mount -t overlay -o lowerdir=$base/etc:/etc overlay /etc || exit
+if [ ! -d /etc/keepalived ]; then
+    mkdir $base/etc/keepalived && mount -t overlay -o lowerdir=$base/etc:/etc overlay /etc || exit
 fi
+mount --bind $base/keepalived /etc/keepalived || exit
 mount -t tmpfs -o mode=1777 tmpfs /tmp && mount -t tmpfs -o mode=755 tmpfs /var/lib || exit
 PATH=$base/usr/sbin:$PATH:/usr/sbin:/sbin
 export PATH

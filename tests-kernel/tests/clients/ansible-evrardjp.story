@@ -15,7 +15,7 @@ vrrp_track_file maintenance {
 }
 
 vrrp_script check_rabbit {
-  script "/bin/true"
+  script "/usr/bin/true"
   interval 1  # check every second
   fall 2      # require 2 failures
   rise 2
@@ -43,20 +43,20 @@ vrrp_instance external {
   track_file {
     maintenance weight -1
   }
-  notify_master_rx_lower_pri "/tmp/notify.sh lower"
-  notify "/tmp/notify.sh any" root
+  notify_master_rx_lower_pri "/etc/keepalived/notify.sh lower"
+  notify "/etc/keepalived/notify.sh any" root
   smtp_alert
 }
 === /tmp/wrong.conf
 global_defs {
   router_idd node1
 }
-=== /tmp/notify.sh
+=== /etc/keepalived/notify.sh
 #!/bin/sh
 echo "$@" >>/tmp/calls
 === transcript
 $ echo 0 >/tmp/maintenance
-$ chmod 755 /tmp; keepalived --version 2>&1 >/dev/null | grep -cE 'Keepalived v[0-9]+\.[0-9]+\.[0-9]+ \('
+$ keepalived --version 2>&1 >/dev/null | grep -cE 'Keepalived v[0-9]+\.[0-9]+\.[0-9]+ \('
 1
 # `validate: keepalived --config-test -f %s`
 $ keepalived --config-test -f /tmp/candidate.conf >/tmp/validation.log 2>&1; echo $?
