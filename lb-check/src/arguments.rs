@@ -51,6 +51,14 @@ impl Arguments {
         }
     }
 
+    /// A keyword with a time: `connect_timeout 2.5`. Times have six decimals.
+    #[must_use]
+    pub fn seconds(name: impl Into<String>, time: Duration) -> Self {
+        let text = format!("{}.{:06}", time.as_secs(), time.subsec_micros());
+        let text = text.trim_end_matches('0').trim_end_matches('.');
+        Self::line(name, [text])
+    }
+
     /// Sets the position that errors give back.
     #[must_use]
     pub const fn with_tag(mut self, tag: usize) -> Self {
@@ -81,6 +89,8 @@ pub struct CheckContext {
     pub connect_timeout: Duration,
     /// `virtualhost` of the real server, else of the virtual server.
     pub virtualhost: Option<String>,
+    /// `virtualhost` of the virtual server: the server name of TLS does not come from the real server.
+    pub service_virtualhost: Option<String>,
     /// Script settings of the global definitions.
     pub scripts: ScriptRules,
 }
@@ -95,6 +105,7 @@ impl CheckContext {
             delay_loop: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(5),
             virtualhost: None,
+            service_virtualhost: None,
             scripts: ScriptRules {
                 default_user: None,
                 usual_user: false,
@@ -252,6 +263,12 @@ pub enum Problem {
         program: String,
         /// The reason.
         why: String,
+    },
+    /// A word that only a shell would understand, as an argument of a program.
+    #[error("'{word}' is an argument of the program: no shell runs the command")]
+    ShellSyntax {
+        /// The word.
+        word: String,
     },
     /// A finding of a factory that is not one of the built-in ones.
     #[error("{0}")]

@@ -10,7 +10,7 @@
 //! | `descriptors` | `descriptors`: messages with descriptors between two processes |
 //! | `script` | `script`: programs with a deadline, as another user |
 //! | `thread` | `thread`: threads with a confirmed start, panics as values |
-//! | `netlink` | objects of the kernel over rtnetlink |
+//! | `netlink` | objects of the kernel over rtnetlink, and packet filters over nf_tables |
 //! | `serde` | host objects as documents, for another process |
 //!
 //! # Host objects
@@ -18,16 +18,24 @@
 //! A program describes what a host is to have as [`HostObject`]s. [`plan`] computes the changes from
 //! what is there, a [`Reconciler`] does so step by step for several claimants, with retries, and a
 //! `HostPlane` applies them: `Rtnetlink` in the kernel, [`MemoryHost`] in a test.
+//!
+//! # Reports
+//!
+//! [`ReportLimiter`] limits the reports that other hosts and programs can cause.
 
 #[cfg(feature = "descriptors")]
 pub mod descriptors;
 mod family;
 pub mod file;
+mod filter;
 mod interface;
 mod key;
+mod limiter;
 mod link;
 mod memory;
 pub mod namespace;
+#[cfg(feature = "netlink")]
+pub mod nftables;
 mod object;
 mod plan;
 #[cfg(feature = "netlink")]
@@ -44,8 +52,10 @@ pub mod sys;
 pub mod thread;
 
 pub use self::family::{AddressFamily, Scope};
+pub use self::filter::FilterTable;
 pub use self::interface::Link;
 pub use self::key::{AddressKey, Key};
+pub use self::limiter::{Admitted, ReportLimiter};
 pub use self::link::{Macvlan, Setting, SettingName};
 pub use self::memory::MemoryHost;
 pub use self::object::{Address, HostObject, Owner, Shield};

@@ -7,6 +7,7 @@
 //! * [`process`] runs programs with deadlines, [`program`] finds those of the host.
 //! * [`FrameSocket`] receives frames with the time stamps of the kernel.
 //! * [`readers`] read keepalived's files as the programs do that watch it.
+//! * [`ruleset`] lists the packet filters of a namespace.
 //! * [`play_at_once`] plays cases of one test at the same time.
 //! * [`Hogs`] keep processors busy beside what is tested.
 //! * [`wait_until`] and [`poll_until`] wait for a condition; a test sleeps for no other reason.
@@ -30,6 +31,7 @@ mod parallel;
 pub mod process;
 mod program;
 pub mod readers;
+mod ruleset;
 mod wait;
 
 pub use error::Error;
@@ -38,5 +40,6 @@ pub use hogs::Hogs;
 pub use netns::{Monitor, Netns};
 pub use parallel::play_at_once;
 pub use program::program;
+pub use ruleset::{ruleset, table_marks};
 pub use testbed_macros::{guest_test, host_test, namespace_test};
 pub use wait::{pause, poll_until, wait_until};

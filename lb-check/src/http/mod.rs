@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `HTTP_GET`: passes when all pages have an accepted status and the right digest.
+//! `HTTP_GET` and `SSL_GET`: pass when all pages have an accepted status and the right digest.
 
+mod connection;
 mod exchange;
 mod factory;
 pub mod genhash;
 mod request;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
@@ -13,8 +16,9 @@ use async_trait::async_trait;
 use md5::{Digest as _, Md5};
 use tokio::time::timeout;
 
+use self::connection::TlsRequest;
 use crate::outcome::Failure;
-use crate::{HealthCheck, InvalidAnswer, Md5Digest, Outcome, Reason, Target};
+use crate::{Arguments, HealthCheck, InvalidAnswer, Md5Digest, Outcome, Reason, Target};
 
 pub(crate) use self::factory::HttpFactory;
 pub use self::request::{ParseProtocolError, Protocol};
@@ -31,6 +35,8 @@ pub struct Url {
     pub status: Vec<RangeInclusive<u16>>,
     /// The `Host` header; `None` = [`HttpGet::virtualhost`].
     pub virtualhost: Option<String>,
+    /// Ends its TLS connection with close_notify, whatever [`Tls::close_notify`] is (`tls_compliant`).
+    pub close_notify: bool,
 }
 
 impl Url {
@@ -42,6 +48,7 @@ impl Url {
             digest: None,
             status: Vec::new(),
             virtualhost: None,
+            close_notify: false,
         }
     }
 
@@ -66,11 +73,57 @@ impl Url {
         self
     }
 
+    /// The block `url` that describes it.
+    fn block(&self) -> Arguments {
+        let mut lines = vec![Arguments::line("path", [&self.path])];
+        let digest = self.digest.iter();
+        lines.extend(digest.map(|digest| Arguments::line("digest", [digest.to_string()])));
+        let codes = self.status.iter();
+        let codes = codes.map(|codes| match (codes.start(), codes.end()) {
+            (from, to) if from == to => from.to_string(),
+            (from, to) => format!("{from}-{to}"),
+        });
+        let codes: Vec<String> = codes.collect();
+        if !codes.is_empty() {
+            lines.push(Arguments::line("status_code", codes));
+        }
+        let host = self.virtualhost.iter();
+        lines.extend(host.map(|host| Arguments::line("virtualhost", [host])));
+        Arguments::block("url", lines)
+    }
+
     fn accepts(&self, code: u16) -> bool {
         match self.status.as_slice() {
             [] => (200..=299).contains(&code),
             ranges => ranges.iter().any(|range| range.contains(&code)),
         }
+    }
+}
+
+/// TLS of an [`HttpGet`]: `SSL_GET`. Versions 1.2 and 1.3; no certificate is verified.
+///
+/// Without the feature `tls` a check with it cannot run ([`Verdict::Local`](crate::Verdict::Local)).
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Tls {
+    /// The server name that is sent, whatever the page (`sni_name`).
+    pub name: Option<String>,
+    /// Sends the host name of the page as the server name (`enable_sni`).
+    pub sends_host: bool,
+    /// The server name for pages without a host name; `None` = none.
+    pub virtualhost: Option<String>,
+    /// Ends connections with close_notify (`tls_compliant`); keepalived does not by default.
+    pub close_notify: bool,
+}
+
+impl Tls {
+    /// The server name for a page with this host name.
+    fn server_name<'a>(&'a self, host: Option<&'a str>) -> Option<&'a str> {
+        if self.name.is_some() {
+            return self.name.as_deref();
+        }
+        let host = host.or(self.virtualhost.as_deref());
+        host.filter(|_| self.sends_host)
     }
 }
 
@@ -109,6 +162,8 @@ pub struct HttpGet {
     pub virtualhost: Option<String>,
     /// Version of the request.
     pub protocol: Protocol,
+    /// TLS; `None` = HTTP over TCP.
+    pub tls: Option<Tls>,
     /// Longest time of one step (`connect_timeout`).
     pub step_timeout: Duration,
     /// Longest time of the whole check.
@@ -120,14 +175,12 @@ impl HttpGet {
     #[must_use]
     pub fn new(urls: impl IntoIterator<Item = Url>, step_timeout: Duration) -> Self {
         let urls: Vec<_> = urls.into_iter().collect();
-        let steps = u32::try_from(urls.len().max(1))
-            .unwrap_or(u32::MAX)
-            .saturating_mul(3);
-        let total_timeout = step_timeout.saturating_mul(steps);
+        let total_timeout = total_timeout(urls.len(), step_timeout);
         Self {
             urls,
             virtualhost: None,
             protocol: Protocol::Http10,
+            tls: None,
             step_timeout,
             total_timeout,
         }
@@ -144,6 +197,18 @@ impl HttpGet {
     #[must_use]
     pub const fn with_protocol(mut self, protocol: Protocol) -> Self {
         self.protocol = protocol;
+        self
+    }
+
+    /// Fetches over TLS, which makes it keepalived's `SSL_GET`; the total limit grows by a step for each
+    /// handshake.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Tls) -> Self {
+        if self.tls.replace(tls).is_none() {
+            let pages = u32::try_from(self.urls.len().max(1)).unwrap_or(u32::MAX);
+            let handshakes = self.step_timeout.saturating_mul(pages);
+            self.total_timeout = self.total_timeout.saturating_add(handshakes);
+        }
         self
     }
 
@@ -168,7 +233,14 @@ impl HttpGet {
                 hash.update(bytes);
             }
         };
-        exchange::exchange(target, self.step_timeout, &request, on_head, on_body).await?;
+        let name = self.tls.as_ref();
+        let name = name.and_then(|tls| tls.server_name(url.virtualhost.as_deref()));
+        let tls = self.tls.as_ref().map(|tls| TlsRequest {
+            name,
+            close_notify: tls.close_notify || url.close_notify,
+        });
+        let step = self.step_timeout;
+        connection::fetch(target, tls, step, &request, on_head, on_body).await?;
         match hash {
             Some((expected, hash)) => match Md5Digest::new(hash.finalize().into()) {
                 got if got == expected => Ok(()),
@@ -179,10 +251,37 @@ impl HttpGet {
     }
 }
 
+/// Three steps for each page.
+fn total_timeout(pages: usize, step_timeout: Duration) -> Duration {
+    let pages = u32::try_from(pages.max(1)).unwrap_or(u32::MAX);
+    step_timeout.saturating_mul(pages.saturating_mul(3))
+}
+
 #[async_trait]
 impl HealthCheck for HttpGet {
     fn kind(&self) -> &'static str {
-        "HTTP_GET"
+        match self.tls {
+            None => "HTTP_GET",
+            Some(_) => "SSL_GET",
+        }
+    }
+
+    /// `None` with a [`total_timeout`](HttpGet::total_timeout) of its own, which has no keyword.
+    fn lines(&self) -> Option<Vec<Arguments>> {
+        if self.total_timeout != total_timeout(self.urls.len(), self.step_timeout) {
+            return None;
+        }
+        let mut lines = vec![Arguments::seconds("connect_timeout", self.step_timeout)];
+        if self.protocol != Protocol::default() {
+            lines.push(Arguments::line(
+                "http_protocol",
+                [self.protocol.to_string()],
+            ));
+        }
+        let host = self.virtualhost.iter();
+        lines.extend(host.map(|host| Arguments::line("virtualhost", [host])));
+        lines.extend(self.urls.iter().map(Url::block));
+        Some(lines)
     }
 
     /// The outcome's detail is the path of the page that failed, else of the last one.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::words::{SplitError, split};
+use super::words::{SplitError, join, split};
 use super::{Account, Program, Script};
 use crate::keywords::Findings;
 use crate::{
@@ -110,6 +110,25 @@ impl CheckFactory for ScriptFactory {
     }
 }
 
+impl Arguments {
+    /// A keyword with a command, and the account behind it: `notify_master "/bin/log 'a b'" root root`.
+    ///
+    /// [`Script::from_lines`] reads the same words from it.
+    #[must_use]
+    pub fn command<W: AsRef<OsStr>>(
+        name: impl Into<String>,
+        argv: &[W],
+        account: Option<Account>,
+    ) -> Self {
+        let words: Vec<&[u8]> = argv.iter().map(|word| word.as_ref().as_bytes()).collect();
+        let mut raw = join(&words);
+        if let Some((user, group)) = account.map(|account| account.names()) {
+            raw = format!("{raw} {user} {group}");
+        }
+        Self::line(name, [] as [&str; 0]).with_raw(raw)
+    }
+}
+
 impl Script {
     /// Reads a line `KEYWORD COMMAND` of a configuration, as that of `misc_path` and of keepalived's
     /// `vrrp_script`, and the line `user`. Without the latter, user and group may stand behind a
@@ -158,6 +177,12 @@ fn script(
             return None;
         }
     };
+    if let Some(word) = shell_word(&command.argv) {
+        let word = word.to_string_lossy().into_owned();
+        let error = ArgumentError::warning(line, Problem::ShellSyntax { word });
+        let advice = "a shell runs it as /bin/sh -c '…'";
+        findings.0.push(error.with_suggestion(advice));
+    }
     let name = program.display();
     match rules.judge(&program, account) {
         Ok(None) => {}
@@ -249,6 +274,17 @@ fn account(
                 error
             }
         })
+}
+
+/// The first argument that joins or redirects commands in a shell.
+fn shell_word(argv: &[OsString]) -> Option<&OsString> {
+    const OPERATORS: [&str; 7] = ["|", "||", "&", "&&", ";", "<", "<<"];
+    argv.iter().skip(1).find(|word| {
+        let text = word.to_string_lossy();
+        // `>file`, `2>&1`.
+        let redirects = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '&');
+        OPERATORS.contains(&&*text) || redirects.starts_with('>')
+    })
 }
 
 /// Whether the program is there and has an execute bit; a name without `/` is looked up in PATH.

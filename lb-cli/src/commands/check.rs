@@ -3,6 +3,7 @@
 
 use std::{
     io::{IsTerminal as _, Read as _},
+    net::IpAddr,
     path::Path,
 };
 
@@ -34,15 +35,13 @@ pub(crate) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     let options = reading(args.config_id.as_deref());
     let parsed = read(args.file.as_deref(), &options)?;
     let diagnostics = parsed.diagnostics();
-    if args.json {
+    if args.print {
+        print_equivalent(&parsed)?;
+    } else if args.json {
         print(&as_json(diagnostics))?;
     } else {
         print(&diagnostics.render(std::io::stdout().is_terminal()))?;
-        for name in parsed.missing_interfaces(exists) {
-            print(&format!(
-                "note: interface {name} does not exist on this host\n"
-            ))?;
-        }
+        print(&notes(&parsed))?;
         if let Some(model) = parsed.model(Mode::Strict) {
             print(&summary(model))?;
         }
@@ -54,6 +53,49 @@ pub(crate) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     } else {
         0
     })
+}
+
+/// What does not fit this host; the configuration may be for another one.
+fn notes(parsed: &Parsed) -> String {
+    let missing = parsed.missing_interfaces(exists).into_iter();
+    let missing = missing.map(|name| format!("interface {name} does not exist on this host"));
+    let lone = parsed.lone_addresses(addresses).into_iter();
+    let lone = lone.map(|finding| {
+        let place = parsed.diagnostics().location(&finding);
+        let reason = finding.notes.first().map_or("", |note| &note.message);
+        let (file, line, column) = (place.file, place.line, place.column);
+        format!("{file}:{line}:{column}: {}; {reason}", finding.message)
+    });
+    let notes = missing.chain(lone);
+    notes.map(|note| format!("note: {note}\n")).collect()
+}
+
+/// The addresses of an interface of this host.
+fn addresses(interface: &str) -> Vec<IpAddr> {
+    let all = nix::ifaddrs::getifaddrs().into_iter().flatten();
+    let own = all.filter(|found| found.interface_name == interface);
+    own.filter_map(|found| {
+        let address = found.address?;
+        let ipv4 = address.as_sockaddr_in().map(|socket| socket.ip().into());
+        ipv4.or_else(|| address.as_sockaddr_in6().map(|socket| socket.ip().into()))
+    })
+    .collect()
+}
+
+/// Prints an equivalent configuration, and the findings on standard error.
+fn print_equivalent(parsed: &Parsed) -> Result<(), Failure> {
+    let diagnostics = parsed.diagnostics();
+    if !diagnostics.is_empty() {
+        complain(diagnostics.to_string().trim_end());
+    }
+    let Some(model) = parsed.model(Mode::Strict) else {
+        return Ok(());
+    };
+    let text = config::print(model).map_err(|error| {
+        let message = format!("cannot print an equivalent configuration: {error}");
+        Failure::new(ERRORS, message)
+    })?;
+    print(&text)
 }
 
 /// Reads the named file, standard input for `-`, and without a name what `lbctl run` would read.
@@ -185,6 +227,7 @@ fn as_json(diagnostics: &Diagnostics) -> String {
                 "line": place.line,
                 "column": place.column,
                 "suggestion": finding.suggestion,
+                "reported_by_keepalived": finding.is_reported_by_keepalived(),
                 "notes": finding.notes.iter().map(|note| &note.message).collect::<Vec<_>>(),
             })
         })

@@ -9,9 +9,10 @@ use std::rc::Rc;
 
 use super::diagnostic::Diagnostic;
 use super::expanded::Composer;
-use super::keywords::nearest;
 use super::lexer::name_len;
-use super::source::{Sources, Span, offset};
+use super::source::{Sources, Span};
+use super::span::offset;
+use super::vocabulary::nearest;
 
 /// What a name stands for.
 #[derive(Clone, Debug)]
@@ -192,7 +193,7 @@ impl Definitions {
                     }
                 },
             };
-            composer.copy(sources, line.part(copied..start));
+            sources.copy(line.part(copied..start), &mut composer);
             composer.replace(sources.origin(place), &value.0, value.1);
             if composer.len() > limit {
                 return Substitution::TooLong;
@@ -203,7 +204,7 @@ impl Definitions {
         if !replaced {
             return Substitution::Complete(remarks);
         }
-        composer.copy(sources, line.part(copied..text.len()));
+        sources.copy(line.part(copied..text.len()), &mut composer);
         Substitution::Replaced(composer, further, warnings)
     }
 

@@ -4,16 +4,15 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use lb_check::ScriptRules;
+use lb_check::{Account, ScriptRules};
 use lb_vrrp::PacingGroup;
 
 use super::announcements::AnnouncementConfig;
-use super::keyword::{GLOBAL, read_line};
-use super::keywords::{Level, nearest};
 use super::line::{At, Context};
 use super::notify::FifosConfig;
 use super::runtime::RuntimeConfig;
 use super::tree::NodeId;
+use super::vocabulary::nearest;
 use super::vrrp::VrrpConfig;
 
 /// Longest `vmac_prefix`: a dot and three digits follow, and a name has 15 bytes at most.
@@ -82,16 +81,6 @@ impl GlobalConfig {
         alert.is_some_and(|at| at.value)
     }
 
-    /// Reads one block; several are merged.
-    pub(super) fn read(&mut self, context: &mut Context<'_>, block: NodeId) {
-        context.only_block(block);
-        for line in context.lines(block) {
-            if !read_line(GLOBAL, self, context, line) {
-                context.unknown(Level::Global, line);
-            }
-        }
-    }
-
     pub(super) fn mail_timeout(&mut self, context: &mut Context<'_>, line: NodeId) {
         let mut value = context.whole_seconds(line, 0..=4294);
         if let Some(timeout) = value.as_mut().filter(|timeout| timeout.value.is_zero()) {
@@ -141,6 +130,9 @@ impl GlobalConfig {
             .arguments(line)
             .get(1)
             .map(|word| context.text(word).to_owned());
+        if let Err(unknown) = Account::find(user.value, group.as_deref()) {
+            context.error(user.span, unknown.to_string());
+        }
         let value = At::new((user.value.to_owned(), group), user.span);
         context.set(line, &mut self.script_user, Some(value));
     }

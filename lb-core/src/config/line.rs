@@ -10,13 +10,13 @@ use lb_check::Registry;
 use super::diagnostic::{Diagnostic, KeepalivedReport};
 use super::findings::Findings;
 use super::include::Includes;
-use super::keywords::{Level, nearest};
+use super::level::Level;
 use super::lexer::Word;
-use super::resolve::KnownScripts;
-use super::shared::SharedChecks;
+use super::shared::{KnownScripts, SharedChecks};
 use super::source::{Sources, Span};
 use super::tree::{NodeId, Tree};
 use super::value::{self, NumberError};
+use super::vocabulary::{Vocabulary, nearest};
 
 /// A value and where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,7 @@ pub(super) struct Context<'a> {
     pub(super) sources: &'a Sources,
     pub(super) tree: &'a Tree,
     pub(super) registry: &'a Registry,
+    pub(super) vocabulary: &'a Vocabulary<'a>,
     pub(super) findings: Findings,
     pub(super) includes: &'a mut dyn Includes,
     pub(super) checks: SharedChecks,
@@ -73,19 +74,25 @@ impl<'a> Context<'a> {
 
     /// Warns of words after the first `taken`.
     pub(super) fn extra(&mut self, line: NodeId, taken: usize) {
-        if let Some([first, rest @ ..]) = self.arguments(line).get(taken..) {
-            let span = rest
-                .last()
-                .map_or(first.span, |last| first.span.to(last.span));
-            let (keyword, _) = self.keyword(line);
-            let message = match taken {
-                0 => format!("`{keyword}` takes no value"),
-                1 => format!("`{keyword}` takes one value"),
-                taken => format!("`{keyword}` takes {taken} values"),
-            };
-            self.findings
-                .push(Diagnostic::warning(span, message).label("ignored").silent());
+        if let Some(finding) = self.extra_words(line, taken) {
+            self.findings.push(finding.silent());
         }
+    }
+
+    fn extra_words(&self, line: NodeId, taken: usize) -> Option<Diagnostic> {
+        let Some([first, rest @ ..]) = self.arguments(line).get(taken..) else {
+            return None;
+        };
+        let span = rest
+            .last()
+            .map_or(first.span, |last| first.span.to(last.span));
+        let (keyword, _) = self.keyword(line);
+        let message = match taken {
+            0 => format!("`{keyword}` takes no value"),
+            1 => format!("`{keyword}` takes one value"),
+            taken => format!("`{keyword}` takes {taken} values"),
+        };
+        Some(Diagnostic::warning(span, message).label("ignored"))
     }
 
     /// A line that takes this many values and no block.
@@ -114,6 +121,22 @@ impl<'a> Context<'a> {
         let value = self.argument(line, 0, wants);
         self.only(line, 1);
         value
+    }
+
+    /// The name after a keyword that takes a block.
+    pub(super) fn name(&mut self, block: NodeId) -> Option<At<String>> {
+        let name = self.argument(block, 0, "a name");
+        self.extra(block, 1);
+        name.map(|name| At::new(name.value.to_owned(), name.span))
+    }
+
+    /// The same for a block that keepalived leaves out if further words follow.
+    pub(super) fn sole_name(&mut self, block: NodeId) -> Option<At<String>> {
+        let name = self.argument(block, 0, "a name");
+        if let Some(finding) = self.extra_words(block, 1) {
+            self.findings.push(finding);
+        }
+        name.map(|name| At::new(name.value.to_owned(), name.span))
     }
 
     /// One value, which has to be there.
@@ -404,7 +427,7 @@ impl<'a> Context<'a> {
                 finding
             }
         };
-        if level.knows(keyword) {
+        if self.vocabulary.knows(level, keyword) {
             let message =
                 format!("`{keyword}` is a known keepalived keyword and is not supported yet");
             self.findings.push(skipped(
@@ -416,16 +439,19 @@ impl<'a> Context<'a> {
             self.error(span, "unknown keyword");
             return;
         }
-        let custom = (level == Level::RealServer).then(|| self.registry.names());
-        let own = level.keywords().map(|word| -> &str { word });
-        let known = own.chain(custom.into_iter().flatten());
         let suggestion = match (level, keyword) {
             // Every other level has a name for it.
             (Level::RealServer, "lb_kind") => Some("lvs_method"),
-            _ => nearest(keyword, known),
+            _ => {
+                let words = self.vocabulary;
+                let counterpart = words.counterpart(level, keyword);
+                counterpart.or_else(|| words.nearest(level, keyword))
+            }
         };
         let mut finding = Diagnostic::error(span, format!("unknown keyword `{keyword}`"));
-        if let Some(home) = Level::home_of(keyword).filter(|_| suggestion.is_none()) {
+        if suggestion.is_none()
+            && let Some(home) = self.vocabulary.home(keyword)
+        {
             finding = finding.note(home);
         }
         self.findings.push(skipped(finding.suggest(suggestion)));

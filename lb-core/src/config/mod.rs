@@ -2,9 +2,14 @@
 //! Reads `keepalived.conf`.
 //!
 //! A text goes through five steps, and each reports everything it finds, not only the first thing:
-//! conditions, definitions and sequences (logical lines), words and braces (lexer), lines and blocks with
-//! their places (tree), the settings of each block (one module for each), and the meaning of these with defaults and the rules between settings (resolve). The
-//! result is a [`Model`] and [`Diagnostics`].
+//! conditions, definitions and sequences (`read::logical`), words and braces (`lexer`), lines and blocks with
+//! their places (`tree`), the settings of each block as they are written (one module for each, filled by the
+//! tables of `keyword`), and the meaning of these with defaults and the rules between settings (`resolve`).
+//! The result is a [`Model`] and [`Diagnostics`].
+//!
+//! Arrows between the modules point down: `resolve` → `keyword` → blocks → `line` → `tree` → `lexer` →
+//! `source`. The tables of `keyword` know the blocks that they fill; a block, `line` and `tree` know no
+//! table: the names of all keywords are passed to them as a `vocabulary`.
 //!
 //! A [`Strict`](Mode::Strict) reading gives a model only if there was no error. A
 //! [`Lenient`](Mode::Lenient) one does as keepalived does: the bad line is skipped, the default kept, and the
@@ -56,8 +61,10 @@
 mod address;
 mod announcements;
 mod buffers;
+mod command;
 mod define;
 mod diagnostic;
+mod endpoint;
 mod expanded;
 mod findings;
 mod global;
@@ -65,19 +72,20 @@ mod hmac;
 mod include;
 mod instance;
 mod keyword;
-mod keywords;
+mod level;
 mod lexer;
 mod line;
 mod links;
-mod logical;
 mod method;
 mod notify;
 mod options;
 mod pattern;
 mod pending;
+mod print;
 mod read;
 mod real;
 mod resolve;
+mod root;
 mod routing;
 mod runtime;
 mod scheduling;
@@ -86,6 +94,7 @@ mod server;
 mod server_group;
 mod shared;
 mod source;
+mod span;
 mod statics;
 mod track;
 mod tracked;
@@ -93,8 +102,11 @@ mod tree;
 mod unicast;
 mod value;
 mod vmac;
+mod vocabulary;
 mod vrrp;
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -106,6 +118,7 @@ pub use keyword::{KeywordEffect, KeywordHelp};
 
 pub use diagnostic::{Diagnostic, Diagnostics, Note, Severity};
 pub use options::ReadOptions;
+pub use print::{PrintError, print};
 pub use source::{Location, Sources, Span};
 
 use include::{Content, FileSystem, Found, Includes, Nowhere};
@@ -125,12 +138,13 @@ pub enum Mode {
 }
 
 /// What came out of a text.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Parsed {
     model: Model,
     diagnostics: Diagnostics,
-    /// Interfaces that have to exist, each once.
-    interfaces: Vec<line::At<String>>,
+    names: resolve::HostNames,
+    /// Whether one of them has been reported as missing.
+    lacks_interface: bool,
 }
 
 impl Parsed {
@@ -146,16 +160,23 @@ impl Parsed {
         }
     }
 
-    /// Whether scripts would run although `enable_script_security` is missing.
+    /// Whether scripts would run although `enable_script_security` is missing. Those of virtual routers
+    /// do not run where an interface is missing.
     #[must_use]
     pub fn runs_insecure_scripts(&self) -> bool {
-        self.model.runs_scripts() && !self.model.global.scripts.security
+        let runs = if self.lacks_interface {
+            self.model.runs_server_scripts()
+        } else {
+            self.model.runs_scripts()
+        };
+        runs && !self.model.global.scripts.security
     }
 
     /// The interfaces that a text names and that do not exist, unless `dynamic_interfaces` lets them appear
     /// later.
     pub fn missing_interfaces(&self, exists: impl Fn(&str) -> bool) -> Vec<&str> {
-        let names = self.interfaces.iter().map(|named| named.value.as_str());
+        let names = self.names.interfaces.iter();
+        let names = names.map(|named| named.value.as_str());
         names.filter(|name| !exists(name)).collect()
     }
 
@@ -163,7 +184,7 @@ impl Parsed {
     /// them appear later. Reading a text does not look at the host.
     #[must_use]
     pub fn with_missing_interfaces(mut self, exists: impl Fn(&str) -> bool) -> Self {
-        for named in std::mem::take(&mut self.interfaces) {
+        for named in std::mem::take(&mut self.names.interfaces) {
             let name = named.value;
             if exists(&name) {
                 continue;
@@ -171,8 +192,30 @@ impl Parsed {
             let finding =
                 Diagnostic::warning(named.span, format!("interface {name} does not exist"));
             self.diagnostics.push(finding);
+            self.lacks_interface = true;
         }
         self
+    }
+
+    /// Finds the virtual addresses that are the only address of their interface: a backup removes them,
+    /// and then the host has none there. `addresses` are those of an interface of this host, of both
+    /// families; reading a text does not look at the host.
+    pub fn lone_addresses(&self, addresses: impl Fn(&str) -> Vec<IpAddr>) -> Vec<Diagnostic> {
+        let mut known: BTreeMap<&str, Vec<IpAddr>> = BTreeMap::new();
+        let held = self.names.held.iter();
+        let lone = held.filter_map(|(address, interface)| {
+            let own = known
+                .entry(interface)
+                .or_insert_with(|| addresses(interface));
+            let family = own
+                .iter()
+                .filter(|own| own.is_ipv4() == address.value.is_ipv4());
+            let alone = family.clone().count() == 1 && family.clone().eq([&address.value]);
+            let message = format!("{} is the only address of {interface}", address.value);
+            let finding = Diagnostic::warning(address.span, message);
+            alone.then(|| finding.note("a backup removes it: give the host an address of its own"))
+        });
+        lone.collect()
     }
 
     /// Everything that was found.
@@ -272,16 +315,13 @@ pub fn load_with(path: impl AsRef<Path>, registry: &Registry, options: &ReadOpti
 /// ```
 #[must_use]
 pub fn keywords() -> Vec<KeywordHelp> {
-    keywords::Level::help()
+    keyword::help().collect()
 }
 
 /// Returns the keyword nearest to a misspelt one.
 #[must_use]
 pub fn nearest_keyword(word: &str) -> Option<&'static str> {
-    let names = keywords::Level::help()
-        .into_iter()
-        .map(|keyword| keyword.name);
-    keywords::nearest(word, names)
+    vocabulary::nearest(word, keyword::help().map(|keyword| keyword.name))
 }
 
 fn run(
@@ -290,25 +330,29 @@ fn run(
     registry: &Registry,
     options: &ReadOptions,
 ) -> Parsed {
-    let is_custom_check = |name: &str| registry.get(name).is_some();
+    let vocabulary = keyword::vocabulary(registry);
     let host = gethostname::gethostname();
     let host = host.to_string_lossy();
-    let reader = read::Reader::new(&mut *includes, &is_custom_check, options.config_id(&host));
+    let reader = read::Reader::new(&mut *includes, &vocabulary, options.config_id(&host));
     let (sources, tree, findings) = reader.insist_on_files(options.all_files).read(main);
     let mut context = line::Context {
         sources: &sources,
         tree: &tree,
         registry,
+        vocabulary: &vocabulary,
         findings,
         includes,
         checks: shared::SharedChecks::default(),
-        scripts: resolve::KnownScripts::default(),
+        scripts: shared::KnownScripts::default(),
     };
     let login = std::env::var("LOGNAME").or_else(|_| std::env::var("USER"));
     let login = login.unwrap_or_else(|_| "root".to_owned());
-    let (model, mut interfaces) = resolve::resolve(&mut context, &host, &login);
-    for interface in &mut interfaces {
+    let (model, mut names) = resolve::resolve(&mut context, &host, &login);
+    for interface in &mut names.interfaces {
         interface.span = sources.origin(interface.span);
+    }
+    for (address, _) in &mut names.held {
+        address.span = sources.origin(address.span);
     }
     let items = context.findings.into_items();
     let items = items
@@ -318,6 +362,7 @@ fn run(
     Parsed {
         model,
         diagnostics: Diagnostics::new(Arc::new(sources.without_expanded()), items),
-        interfaces,
+        names,
+        lacks_interface: false,
     }
 }

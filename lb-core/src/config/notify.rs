@@ -2,8 +2,8 @@
 //! `notify…`, `quorum_up`, `quorum_down` and the FIFOs, as they are written.
 
 use super::Diagnostic;
+use super::command::{Line, arguments};
 use super::line::{At, Context};
-use super::tracked::{Line, arguments};
 use super::tree::NodeId;
 use crate::model::RouterEvent;
 
@@ -83,6 +83,10 @@ pub(super) fn script(context: &mut Context<'_>, line: NodeId, slot: &mut Option<
 impl FifoConfig {
     /// Reads the path; the first one holds.
     pub(super) fn path(&mut self, context: &mut Context<'_>, line: NodeId) {
+        if context.arguments(line).is_empty() {
+            let (keyword, span) = context.keyword(line);
+            return context.error(span, format!("`{keyword}` needs the path of a FIFO"));
+        }
         let Some(path) = context.argument(line, 0, "the path of a FIFO") else {
             return;
         };

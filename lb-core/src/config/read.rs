@@ -9,23 +9,25 @@ use super::define::{Definitions, Predefined};
 use super::diagnostic::{Diagnostic, KeepalivedReport};
 use super::findings::Findings;
 use super::include::{Content, Found, Includes};
-use super::keywords::Level;
+use super::level::Level;
 use super::lexer::{Fault, Lexer, Token, Word, lookalike_name};
-use super::logical::{Defining, Frame};
 use super::source::{Sources, Span};
 use super::tree::{Tree, TreeBuilder};
+use super::vocabulary::Vocabulary;
 
 mod included;
+mod logical;
 
 use included::Checks;
+use logical::{Defining, Frame};
 
 /// keepalived reads lines up to this many bytes, with their end.
 const LONGEST_LINE: usize = 1024;
 
 pub(super) struct Reader<'r> {
-    pub(super) sources: Sources,
-    pub(super) findings: Findings,
-    pub(super) builder: TreeBuilder<'r>,
+    sources: Sources,
+    findings: Findings,
+    builder: TreeBuilder<'r>,
     includes: &'r mut dyn Includes,
     /// The files that are being read, each included by the one before it.
     reading: Vec<PathBuf>,
@@ -40,27 +42,27 @@ pub(super) struct Reader<'r> {
     /// Bytes of texts that had been included before.
     repeated: usize,
     /// There was no room for an expanded line.
-    pub(super) full: bool,
-    pub(super) definitions: Definitions,
-    pub(super) predefined: Predefined,
+    full: bool,
+    definitions: Definitions,
+    predefined: Predefined,
     /// The definition that continues on the next line.
-    pub(super) defining: Option<Defining>,
+    defining: Option<Defining>,
     /// Lines of definitions and sequences that are still to be read.
-    pub(super) frames: Vec<Frame>,
+    frames: Vec<Frame>,
     /// How many of them there have been.
-    pub(super) generated: usize,
+    generated: usize,
 }
 
 impl<'r> Reader<'r> {
     pub(super) fn new(
         includes: &'r mut dyn Includes,
-        is_custom_check: &'r dyn Fn(&str) -> bool,
+        vocabulary: &'r Vocabulary<'r>,
         config_id: &str,
     ) -> Self {
         Self {
             sources: Sources::default(),
             findings: Findings::default(),
-            builder: TreeBuilder::new(is_custom_check),
+            builder: TreeBuilder::new(vocabulary),
             includes,
             reading: Vec::new(),
             valid: true,

@@ -12,9 +12,9 @@ use crate::model::{
 };
 
 use super::Diagnostic;
+use super::command::Line;
 use super::line::{At, Context};
 use super::scheduling::SchedulingConfig;
-use super::tracked::Line;
 use super::tree::NodeId;
 
 /// Longest time of `lvs_timeouts`, in seconds: 31 days.
@@ -308,6 +308,28 @@ fn optional_text(
     Some(At::new(Some(text.value.to_owned()), text.span))
 }
 
+/// One word; of several lines the first one holds.
+pub(super) fn first_text(
+    context: &mut Context<'_>,
+    line: NodeId,
+    wants: &str,
+    slot: &mut Option<At<String>>,
+) {
+    let Some(value) = context.string(line, wants) else {
+        return;
+    };
+    let Some(first) = slot else {
+        *slot = Some(value);
+        return;
+    };
+    let (keyword, span) = context.keyword(line);
+    let finding = Diagnostic::warning(span, format!("`{keyword}` is given again"));
+    let finding = finding.label("ignored");
+    context
+        .findings
+        .push(finding.note_at(first.span, "this one holds"));
+}
+
 /// The name of a process; a longer one is cut.
 pub(super) fn process_name(context: &mut Context<'_>, line: NodeId) -> Option<At<String>> {
     let text = context.value(line, "a name")?;
@@ -324,9 +346,13 @@ pub(super) fn process_name(context: &mut Context<'_>, line: NodeId) -> Option<At
     Some(At::new(name, text.span))
 }
 
-/// Reads a line whose words have no effect.
-pub(super) fn skip_words(context: &mut Context<'_>, line: NodeId) {
+/// Warns of a keyword about iptables: the packet filter uses nftables.
+pub(super) fn iptables(context: &mut Context<'_>, line: NodeId) {
     context.no_block(line);
+    let (keyword, span) = context.keyword(line);
+    let message = format!("`{keyword}` has no effect: the packet filter uses nftables");
+    let finding = Diagnostic::warning(span, message).label("ignored");
+    context.findings.push(finding.note("write `nftables`"));
 }
 
 /// Warns of a keyword that is valid and has no effect in this version.

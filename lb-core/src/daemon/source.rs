@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use lb_check::Registry;
 
-use crate::config::{self, Diagnostics, Mode, ReadOptions, Severity};
+use crate::config::{self, Diagnostics, Mode, Parsed, ReadOptions, Severity};
 use crate::model::Model;
 
 /// Where the model comes from.
@@ -26,6 +26,8 @@ pub enum Source {
         registry: Arc<Registry>,
         /// The id of the configuration, and what an `include` insists on.
         options: ReadOptions,
+        /// What the file has been read to before the start.
+        parsed: Option<Box<Parsed>>,
     },
     /// A model made by the embedding program; a reload changes nothing.
     Model(Box<Model>),
@@ -69,7 +71,18 @@ impl Source {
             mode: Mode::Strict,
             registry: Arc::new(Registry::builtin()),
             options: ReadOptions::new(),
+            parsed: None,
         }
+    }
+
+    /// Starts with what the file has been read to, by [`config::load_with`] with the same checks and
+    /// options. Only a reload reads the file again.
+    #[must_use]
+    pub fn with_parsed(mut self, content: Parsed) -> Self {
+        if let Self::File { parsed, .. } = &mut self {
+            *parsed = Some(Box::new(content));
+        }
+        self
     }
 
     /// Replaces how the file is read.
@@ -107,19 +120,22 @@ impl Source {
         }
     }
 
-    /// Reads the model for a start: a lenient source skips errors.
-    pub(super) async fn load(&self) -> Result<Loaded, SourceError> {
+    /// Reads the model for a start, unless it has been read before: a lenient source skips errors.
+    pub(super) async fn load(&mut self) -> Result<Loaded, SourceError> {
         self.load_with(None).await
     }
 
     /// Reads the model for a reload: only errors are skipped that were skipped when the running
     /// configuration was read. A new error refuses the file, and a program that always writes the same
     /// unknown keyword can reload.
-    pub(super) async fn reload(&self, skipped: &BTreeSet<String>) -> Result<Loaded, SourceError> {
+    pub(super) async fn reload(
+        &mut self,
+        skipped: &BTreeSet<String>,
+    ) -> Result<Loaded, SourceError> {
         self.load_with(Some(skipped.clone())).await
     }
 
-    async fn load_with(&self, known: Option<BTreeSet<String>>) -> Result<Loaded, SourceError> {
+    async fn load_with(&mut self, known: Option<BTreeSet<String>>) -> Result<Loaded, SourceError> {
         match self {
             Self::Model(model) => Ok(Loaded {
                 model: (**model).clone(),
@@ -131,11 +147,19 @@ impl Source {
                 mode,
                 registry,
                 options,
+                parsed,
             } => {
                 let task = {
                     let (path, registry) = (path.clone(), Arc::clone(registry));
                     let (options, mode) = (options.clone(), *mode);
-                    move || read(&path, &registry, &options, mode, known.as_ref())
+                    let parsed = parsed.take();
+                    move || {
+                        let parsed = match parsed {
+                            Some(parsed) => *parsed,
+                            None => config::load_with(&path, &registry, &options),
+                        };
+                        accept(&path, parsed, mode, known.as_ref())
+                    }
                 };
                 // A file of 10 000 virtual servers takes a while: not on the director's thread.
                 tokio::task::spawn_blocking(task)
@@ -146,15 +170,14 @@ impl Source {
     }
 }
 
-/// Reads a file. When errors are `known`, an error that is not one of them refuses it.
-fn read(
+/// Accepts a file. When errors are `known`, an error that is not one of them refuses it.
+fn accept(
     path: &Path,
-    registry: &Registry,
-    options: &ReadOptions,
+    parsed: Parsed,
     mode: Mode,
     known: Option<&BTreeSet<String>>,
 ) -> Result<Loaded, SourceError> {
-    let (model, diagnostics) = config::load_with(path, registry, options).into_parts(mode);
+    let (model, diagnostics) = parsed.into_parts(mode);
     let findings = diagnostics
         .iter()
         .map(|finding| diagnostics.line(finding))
@@ -189,7 +212,7 @@ mod tests {
     async fn with_reload_check_config_an_error_is_fatal() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("k.conf");
-        let source = Source::file(&path).lenient();
+        let mut source = Source::file(&path).lenient();
         for (word, is_read) in [("", true), ("reload_check_config", false)] {
             let text = format!("global_defs {{\n{word}\n}}\nbanana\n");
             std::fs::write(&path, text).unwrap();
@@ -203,7 +226,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("k.conf");
         let write = |text: &str| std::fs::write(&path, text).unwrap();
-        let source = Source::file(&path).lenient();
+        let mut source = Source::file(&path).lenient();
         write("banana\n");
         let running = source.load().await.unwrap();
         assert_eq!(running.skipped.len(), 1, "{:?}", running.skipped);
@@ -220,5 +243,19 @@ mod tests {
             .reload(&running.skipped)
             .await
             .unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn only_the_start_uses_what_was_read_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k.conf");
+        std::fs::write(&path, "global_defs { router_id first }").unwrap();
+        let parsed = config::load(&path, &Registry::builtin());
+        std::fs::write(&path, "global_defs { router_id second }").unwrap();
+        let mut source = Source::file(&path).with_parsed(parsed);
+        for router_id in ["first", "second"] {
+            let loaded = source.load().await.unwrap();
+            assert_eq!(loaded.model.global.router_id, router_id);
+        }
     }
 }

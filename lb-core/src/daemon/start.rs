@@ -35,7 +35,7 @@ const CONTROL_QUEUE: usize = 16;
 
 /// Starts everything. Nothing is touched before the configuration, the privileges, the interfaces
 /// and the control socket are found good.
-pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Running, RunError> {
+pub(super) async fn start(mut source: Source, options: DaemonOptions) -> Result<Running, RunError> {
     let loaded = source.load().await?;
     let model = parts_of(loaded.model, &options);
     privileges::check(&model)?;
@@ -52,12 +52,16 @@ pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Runn
     }
     // Steps that can fail precede the end of the old process.
     let mailer = model.global.mail.clone().map(Mailer::start).transpose()?;
+    raise_descriptor_limit();
     let checks = Checks::start(model.global.checks.scheduling).await?;
     let notifier = match needs_notifier(&model) {
         true => Some(Notifier::start().await?),
         false => None,
     };
     let claim = claim(&options, lock, &model, &routers).await?;
+    if claim.routers.is_none() {
+        driver::check_unclaimed(&routers).await?;
+    }
     if options.upgrade && !claim.is_handover {
         stage::run("startup", startup.as_ref()).await;
     }
@@ -65,7 +69,6 @@ pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Runn
     let Claim { lock, server, .. } = claim;
     let listening = server.listening()?;
     log_findings(&source, &loaded.findings);
-    raise_descriptor_limit();
     if let Some(notifier) = &notifier {
         // No other daemon of this control socket uses them any more.
         notifier.take_over_fifos(claim.known.fifos.clone()).await;

@@ -20,7 +20,7 @@ pub use error::DataPlaneError;
 #[cfg(feature = "daemon")]
 pub use ipvs::IpvsPlane;
 pub use memory::MemoryPlane;
-pub use reconcile::{DesiredChange, Reconciler, SyncReport};
+pub use reconcile::{ActualService, DesiredChange, Reconciler, SyncReport};
 pub use report::{Audit, Failure, Report};
 
 /// What a data plane can do beyond services and destinations.

@@ -64,7 +64,6 @@ pub use lb_vrrp::{
 };
 pub use notify::{Fifo, NotifyFifos, NotifyScript, RouterEvent, RouterNotify, ServerNotify};
 pub use pending_check::{CheckSetting, PendingCheck};
-pub(crate) use real_server::socket_name;
 pub use real_server::{CheckSpec, RealServer};
 pub use router::{SyncGroup, VrrpInstance};
 pub use runtime::{
@@ -101,17 +100,24 @@ impl Model {
     #[must_use]
     pub fn runs_scripts(&self) -> bool {
         let tracked = |object: &ObjectSpec| matches!(object.source, Source::Script(_));
-        let mut checks = self
-            .virtual_servers
-            .iter()
-            .flat_map(|server| &server.real_servers)
-            .flat_map(|real| &real.checks);
         let runtime = &self.global.runtime;
         self.objects.iter().any(tracked)
-            || checks.any(|check| &*check.kind == "MISC_CHECK")
+            || self.runs_server_scripts()
             || self.has_notify_scripts()
             || runtime.startup_script.is_some()
             || runtime.shutdown_script.is_some()
+    }
+
+    /// Whether it runs programs of the user for virtual or real servers.
+    #[must_use]
+    pub fn runs_server_scripts(&self) -> bool {
+        let mut servers = self.virtual_servers.iter();
+        servers.any(|server| {
+            let mut reals = server.real_servers.iter();
+            let is_script = |check: &CheckSpec| &*check.kind == "MISC_CHECK";
+            server.notify.is_some()
+                || reals.any(|real| real.notify.is_some() || real.checks.iter().any(is_script))
+        })
     }
 
     /// Starts an empty model.

@@ -43,6 +43,8 @@ pub enum Behaviour {
     Status(u16),
     /// Serves another page.
     Page(String),
+    /// Answers every request with these bytes, and closes the connection.
+    Raw(Vec<u8>),
     /// Lets clients connect and never reads from them.
     Hang,
     /// Sends one byte of the answer every 300 ms: sooner than any time limit of one step, and too seldom for
@@ -321,6 +323,10 @@ fn respond(
         // Nothing to linger for: closing it sends a reset.
         Behaviour::Reset => {
             return socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        }
+        Behaviour::Raw(bytes) => {
+            stream.write_all(&bytes)?;
+            return stream.shutdown(std::net::Shutdown::Both);
         }
         Behaviour::Slow(delay) => pause(delay),
         Behaviour::Drip => {

@@ -3,12 +3,14 @@
 //! host's kernel.
 
 mod common;
+mod foreign;
 mod groups;
 mod holdings;
 mod language;
 mod links;
 mod mails;
 mod notify;
+mod refresh;
 mod scripts;
 mod sockets;
 mod start;

@@ -33,6 +33,7 @@ pub(super) fn global(
     global.fifos = super::notify::fifos(context, config);
     global.no_fault_mails = config.no_email_faults.is_some();
     global.scripts.security = config.script_security;
+    global.scripts.supplementary_groups = config.supplementary_groups.is_some_and(|at| at.value);
     config.runtime.resolve(context, &mut global);
     (
         global.runtime.startup_script,
@@ -56,7 +57,8 @@ fn mail(
     let Some(server) = &config.mail_server else {
         if let Some(first) = config.recipients.first() {
             let message = "`notification_email` without `smtp_server`: no mail will be sent";
-            context.warning(first.span, message);
+            let finding = Diagnostic::warning(first.span, message).silent();
+            context.findings.push(finding);
         }
         return None;
     };
@@ -64,7 +66,7 @@ fn mail(
         let message = "`smtp_server` without `notification_email`: no mail will be sent";
         context
             .findings
-            .push(Diagnostic::warning(server.span, message));
+            .push(Diagnostic::warning(server.span, message).silent());
         return None;
     }
     let from = match &config.sender {
@@ -98,7 +100,7 @@ pub(super) fn sync_daemon(context: &mut Context<'_>, config: &GlobalConfig, mode
             let router = routers.find(|router| router.name == name.value);
             if router.is_none() {
                 let known = model.routers.iter().map(|router| router.spec.name.as_str());
-                let suggestion = crate::config::keywords::nearest(&name.value, known);
+                let suggestion = crate::config::vocabulary::nearest(&name.value, known);
                 let message = format!("no `vrrp_instance` is named `{}`", name.value);
                 let finding = Diagnostic::error(name.span, message).suggest(suggestion);
                 context

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Tracked objects, who tracks them, and sync groups.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::time::Duration;
 
-use lb_check::{Script as Program, Severity};
+use lb_check::{Problem, Script as Program, Severity};
 use lb_vrrp::track::{Object, ObjectId, Process, Script, Weight};
 
 use super::{Config, notify};
 use crate::config::Diagnostic;
-use crate::config::keywords::nearest;
 use crate::config::line::Context;
+use crate::config::source::Span;
 use crate::config::track::{Kind, TrackConfig};
 use crate::config::tracked::{ObjectConfig, ScriptConfig, Source};
+use crate::config::tree::NodeId;
+use crate::config::vocabulary::nearest;
 use crate::model::{
     FileSource, GroupSpec, ObjectSpec, ProcessSource, ScriptSource, SyncGroup, VrrpInstance,
 };
@@ -25,8 +27,10 @@ const INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Known {
     objects: BTreeMap<ObjectId, (ObjectSpec, Weight)>,
-    /// Whether it is tracked.
-    used: BTreeMap<ObjectId, bool>,
+    /// Where they are defined: the block, in the order of reading, and the name.
+    places: BTreeMap<ObjectId, (NodeId, Span)>,
+    /// Whether an instance or a group names it, be it one that is left out.
+    named: BTreeMap<ObjectId, bool>,
 }
 
 fn id(kind: Kind, name: &str) -> ObjectId {
@@ -57,7 +61,7 @@ pub(super) fn known(context: &mut Context<'_>, config: &Config) -> Known {
         }
         let Some(tracked) = tracked_object(context, config, object) else {
             // Known, so that a router that tracks it is not reported as well.
-            known.used.insert(key, true);
+            known.named.insert(key, true);
             continue;
         };
         let weight = object.weight.map_or(
@@ -71,8 +75,20 @@ pub(super) fn known(context: &mut Context<'_>, config: &Config) -> Known {
                 weight.reversed(written.reverse == Some(true))
             },
         );
-        known.used.insert(key.clone(), false);
+        known.named.insert(key.clone(), false);
+        let place = (object.block, object.name.span);
+        known.places.insert(key.clone(), place);
         known.objects.insert(key, (tracked, weight));
+    }
+    let instances = config
+        .instances
+        .iter()
+        .flat_map(|instance| &instance.tracked);
+    let groups = config.groups.iter().flat_map(|group| &group.tracked);
+    for written in instances.chain(groups) {
+        if let Some(named) = known.named.get_mut(&id(written.kind, &written.name.value)) {
+            *named = true;
+        }
     }
     known
 }
@@ -143,6 +159,10 @@ fn script(
         if program.is_none() {
             finding = finding.note("the script is left out");
         }
+        if matches!(error.problem, Problem::ShellSyntax { .. }) {
+            finding = finding.silent();
+        }
+        finding = error.suggestion.into_iter().fold(finding, Diagnostic::note);
         context.findings.push(finding);
     }
     let program = program?.program;
@@ -164,7 +184,7 @@ fn script(
 /// What an instance or a group tracks.
 pub(super) fn tracked(
     context: &mut Context<'_>,
-    known: &mut Known,
+    known: &Known,
     list: &[TrackConfig],
     own_interface: Option<&str>,
     owner: bool,
@@ -186,9 +206,9 @@ pub(super) fn tracked(
                 unknown(context, known, written, &id);
                 continue;
             };
+            warn_of_order(context, known, written, &id);
             *default
         };
-        known.used.insert(id.clone(), true);
         let weight = match written.weight {
             None => default,
             Some(own) => {
@@ -217,8 +237,25 @@ pub(super) fn tracked(
     tracked
 }
 
+/// Warns where an object is defined below the list that names it, which keepalived then ignores.
+fn warn_of_order(context: &mut Context<'_>, known: &Known, written: &TrackConfig, id: &ObjectId) {
+    let name = &written.name;
+    let Some((block, place)) = known.places.get(id) else {
+        return;
+    };
+    if *block < written.line {
+        return;
+    }
+    let message = format!("`{}` is defined below", name.value);
+    let finding = Diagnostic::warning(name.span, message);
+    let finding = finding.label("keepalived does not track it then");
+    context
+        .findings
+        .push(finding.note_at(*place, "it is defined here"));
+}
+
 fn unknown(context: &mut Context<'_>, known: &Known, written: &TrackConfig, id: &ObjectId) {
-    if known.used.contains_key(id) {
+    if known.named.contains_key(id) {
         return; // It was left out, which has been reported.
     }
     let name = &written.name;
@@ -232,12 +269,17 @@ fn unknown(context: &mut Context<'_>, known: &Known, written: &TrackConfig, id: 
     context.findings.push(finding);
 }
 
-/// Those that are tracked; the others are reported and left out.
+/// Those that are tracked; the others are left out, and reported where no block names them.
 pub(super) fn objects(
     context: &mut Context<'_>,
     config: &Config,
     known: &Known,
+    routers: &[VrrpInstance],
+    groups: &[SyncGroup],
 ) -> Vec<ObjectSpec> {
+    let routers = routers.iter().flat_map(|router| &router.spec.tracked);
+    let groups = groups.iter().flat_map(|group| &group.spec.tracked);
+    let tracked: BTreeSet<&ObjectId> = routers.chain(groups).map(|(object, _)| object).collect();
     let mut objects: Vec<ObjectSpec> = Vec::new();
     for written in &config.objects {
         let key = id(written.kind(), &written.name.value);
@@ -247,9 +289,9 @@ pub(super) fn objects(
         if objects.iter().any(|object| object.id() == key) {
             continue; // A second one by this name has been reported.
         }
-        if known.used.get(&key) == Some(&true) {
+        if tracked.contains(&key) {
             objects.push(object.clone());
-        } else {
+        } else if known.named.get(&key) != Some(&true) {
             let message = format!("`{}` is not tracked", written.name.value);
             let finding = Diagnostic::warning(written.name.span, message)
                 .label("left out")
@@ -305,7 +347,7 @@ fn warn_of_weights(
 pub(super) fn groups(
     context: &mut Context<'_>,
     config: &Config,
-    known: &mut Known,
+    known: &Known,
     routers: &[VrrpInstance],
 ) -> Vec<SyncGroup> {
     let mut taken = BTreeMap::new();
@@ -340,8 +382,10 @@ pub(super) fn groups(
             }
         }
         if group.members.is_empty() {
-            let finding = Diagnostic::error(name.span, "a sync group without a member");
-            context.findings.push(finding.note("it is left out"));
+            if !written.misplaced_members {
+                let finding = Diagnostic::error(name.span, "a sync group without a member");
+                context.findings.push(finding.note("it is left out"));
+            }
             continue;
         }
         if let [only] = group.members.as_slice() {
