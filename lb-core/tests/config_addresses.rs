@@ -99,6 +99,11 @@ fn mistakes_have_a_place_and_the_address_stays_where_keepalived_keeps_it() {
             "a.conf:8:15: error: `label` is for IPv4 addresses; it is ignored\n",
         ),
         (
+            "fe80::5 scope link",
+            true,
+            "a.conf:8:11: warning: `scope` is for IPv4 addresses; it is ignored\n",
+        ),
+        (
             "192.0.2.1 peer 2001:db8::1",
             true,
             "a.conf:8:18: error: a peer of the other family\n",

@@ -6,6 +6,7 @@
 //! * [`Netns`] is a network namespace with a name of its own, [`Monitor`] prints what changes in it.
 //! * [`process`] runs programs with deadlines, [`program`] finds those of the host.
 //! * [`FrameSocket`] receives frames with the time stamps of the kernel.
+//! * [`readers`] read keepalived's files as the programs do that watch it.
 //! * [`ruleset`] lists the packet filters of a namespace.
 //! * [`play_at_once`] plays cases of one test at the same time.
 //! * [`Hogs`] keep processors busy beside what is tested.
@@ -29,6 +30,7 @@ mod netns;
 mod parallel;
 pub mod process;
 mod program;
+pub mod readers;
 mod ruleset;
 mod wait;
 

@@ -13,12 +13,14 @@
 //! * [`frr`] is another router beside keepalived, and [`cluster`] two directors.
 //! * [`peer`] knows the versions of those others, and what differs between them.
 //! * [`observer`] sees every frame on a segment and audits one virtual router's.
+//! * [`client`] plays the commands of programs that drive keepalived, with keepalived and with ours.
 //! * [`usage`] measures processor time and memory of a daemon.
 //! * [`testbed`] keeps the tests from running anywhere else, has the namespaces and runs programs
 //!   with deadlines.
 //!
 //! The packages come from `cargo xtask fetch`; `cargo xtask test` does all of it.
 
+pub mod client;
 pub mod cluster;
 pub mod frr;
 pub mod guest;

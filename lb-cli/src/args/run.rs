@@ -203,6 +203,19 @@ impl RunOptions {
     }
 }
 
+impl RunOptions {
+    /// The name of this daemon in the system's log: keepalived's, with those of the network namespace and
+    /// of the instance.
+    pub(crate) fn syslog_ident(&self) -> String {
+        let names = [&self.namespace, &self.instance];
+        let names = names.into_iter().flatten().map(String::as_str);
+        std::iter::once("Keepalived")
+            .chain(names)
+            .collect::<Vec<_>>()
+            .join("_")
+    }
+}
+
 /// keepalived's mode mask for itself and its scripts: new files are for the owner alone.
 const KEEPALIVED_UMASK: u32 = 0o177;
 

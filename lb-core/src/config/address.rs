@@ -9,13 +9,13 @@ use lb_vrrp::AddressFlag;
 
 use crate::model::{Scope, StaticItem, VirtualAddress};
 
-use super::Diagnostic;
 use super::line::{At, Context};
 use super::source::Span;
 use super::statics::{Groups, warn_of_both};
 use super::tree::NodeId;
 use super::value::whole;
 use super::vocabulary::nearest;
+use super::{Diagnostic, Severity};
 
 /// Options with a value.
 const OPTIONS: [&str; 8] = [
@@ -210,7 +210,12 @@ fn apply(
 ) {
     let ipv4 = ["brd", "broadcast", "scope", "label"];
     if ipv4.contains(&option.value) && address.address.is_ipv6() {
-        let finding = Diagnostic::error(option.span, only_for(option, "IPv4"));
+        // Programs that generate files write a scope for link-local addresses.
+        let severity = match option.value {
+            "scope" => Severity::Warning,
+            _ => Severity::Error,
+        };
+        let finding = Diagnostic::new(severity, option.span, only_for(option, "IPv4"));
         return context.findings.push(finding.note("it is ignored"));
     }
     if option.value == "preferred_lft" && address.address.is_ipv4() {

@@ -129,6 +129,11 @@ impl Running {
             objects: objects
                 .map(|object| (object, verdict_of(&object.id())))
                 .collect(),
+            counts: driver
+                .iter()
+                .flat_map(|driver| &driver.objects)
+                .filter_map(|object| Some((object.object.clone(), object.count?)))
+                .collect(),
             virtual_servers: self.director.configured_virtual_servers().collect(),
             ..Moment::new(self.director.global())
         }

@@ -126,6 +126,16 @@ impl ControlLock {
         })
     }
 
+    /// Frees the name and removes the file, at an end in order. A process that has opened the file by then
+    /// sees that it is not the one under its name any more.
+    pub(crate) fn remove(self) {
+        if matches!(self.is_in_place(), Ok(true))
+            && let Err(error) = std::fs::remove_file(&self.path)
+        {
+            tracing::debug!(%error, "{} stays", self.path.display());
+        }
+    }
+
     /// Writes the process id of this process into it.
     pub(crate) fn sign(&self) -> Result<(), LockError> {
         let io = |source| LockError::Io {
@@ -209,6 +219,20 @@ mod tests {
         let second = ControlLock::acquire(&socket).unwrap();
         assert!(second.is_in_place().unwrap());
         assert!(ControlLock::from_handover(first.duplicate().unwrap(), &socket).is_err());
+    }
+
+    #[test]
+    fn removed_lock_is_that_under_the_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("lb.sock");
+        let first = ControlLock::acquire(&socket).unwrap();
+        std::fs::remove_file(lock_path(&socket)).unwrap();
+        let second = ControlLock::acquire(&socket).unwrap();
+        first.remove();
+        assert!(second.is_in_place().unwrap());
+        second.remove();
+        assert!(!lock_path(&socket).exists());
+        ControlLock::acquire(&socket).unwrap();
     }
 
     #[test]

@@ -15,7 +15,7 @@
 //!
 //! | event | what happens |
 //! |---|---|
-//! | [`Command::Reload`], `SIGHUP` | the file is read; with errors nothing changes, else the difference is applied |
+//! | [`Command::Reload`], `SIGHUP` | the file is read; with a new error nothing changes, else the difference is applied |
 //! | [`Command::Stop`], `SIGTERM` | priority 0, addresses removed; when a backup has had the time to take over, our entries are deleted from the table ([`DaemonOptions::keep`]: kept) |
 //! | advert thread or data plane task ends | priority 0, addresses removed, **table kept**, [`RunError::Died`] |
 //! | control server or address monitor panics | run again, later each time |

@@ -21,7 +21,7 @@ use super::stop::LAST_MAILS;
 use super::{privileges, report, start, thread_names, vrrp};
 
 impl Running {
-    /// Reads the configuration again and applies the difference; with errors nothing changes.
+    /// Reads the configuration again and applies the difference; with a new error nothing changes.
     pub(super) async fn reload(&mut self) -> Result<(), Vec<String>> {
         systemd(&[NotifyState::Reloading]);
         let result = self.try_reload().await;
@@ -39,7 +39,7 @@ impl Running {
         tracing::info!("reloading {}", self.source.name());
         let settings = &self.director.global().runtime.reload;
         let marker = Marker::create(settings.file.as_ref());
-        let loaded = self.source.load(true).await;
+        let loaded = self.source.reload(&self.skipped).await;
         drop(marker);
         let loaded = loaded.map_err(|error| report::findings_of(&error));
         if let Some(log) = &settings.check_log {
@@ -115,6 +115,7 @@ impl Running {
         self.director.write_states();
         start::log_findings(&self.source, &loaded.findings);
         self.findings = loaded.findings;
+        self.skipped = loaded.skipped;
         Ok(())
     }
 }

@@ -67,6 +67,8 @@ pub(super) struct Running {
     pub(super) options: DaemonOptions,
     pub(super) director: Director,
     pub(super) findings: Vec<String>,
+    /// The messages of errors in the configuration that were skipped.
+    pub(super) skipped: BTreeSet<String>,
     pub(super) parts: Parts,
     /// Changed parts of services for the next job of the data plane.
     changed: ChangedServices,
@@ -113,6 +115,7 @@ impl Running {
             options,
             director,
             findings,
+            skipped: BTreeSet::new(),
             parts,
             changed: ChangedServices::default(),
             sync: None,

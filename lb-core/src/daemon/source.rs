@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Where the model comes from, now and at each reload.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lb_check::Registry;
 
-use crate::config::{self, Diagnostics, Mode, Parsed, ReadOptions};
+use crate::config::{self, Diagnostics, Mode, Parsed, ReadOptions, Severity};
 use crate::model::Model;
 
 /// Where the model comes from.
@@ -19,7 +20,7 @@ pub enum Source {
         /// The file.
         path: PathBuf,
         /// Whether errors keep the daemon from starting, or are skipped as keepalived skips them. A
-        /// reload with errors changes nothing in both.
+        /// reload with errors changes nothing, except with errors that a lenient start has skipped too.
         mode: Mode,
         /// The checks the configuration may use.
         registry: Arc<Registry>,
@@ -58,6 +59,8 @@ pub(super) struct Loaded {
     pub(super) model: Model,
     /// One line for each finding.
     pub(super) findings: Vec<String>,
+    /// The messages of the errors that were skipped.
+    pub(super) skipped: BTreeSet<String>,
 }
 
 impl Source {
@@ -117,13 +120,27 @@ impl Source {
         }
     }
 
-    /// Reads the model, unless it has been read before the start. With `strict` errors are never
-    /// skipped, as a reload requires it.
-    pub(super) async fn load(&mut self, strict: bool) -> Result<Loaded, SourceError> {
+    /// Reads the model for a start, unless it has been read before: a lenient source skips errors.
+    pub(super) async fn load(&mut self) -> Result<Loaded, SourceError> {
+        self.load_with(None).await
+    }
+
+    /// Reads the model for a reload: only errors are skipped that were skipped when the running
+    /// configuration was read. A new error refuses the file, and a program that always writes the same
+    /// unknown keyword can reload.
+    pub(super) async fn reload(
+        &mut self,
+        skipped: &BTreeSet<String>,
+    ) -> Result<Loaded, SourceError> {
+        self.load_with(Some(skipped.clone())).await
+    }
+
+    async fn load_with(&mut self, known: Option<BTreeSet<String>>) -> Result<Loaded, SourceError> {
         match self {
             Self::Model(model) => Ok(Loaded {
                 model: (**model).clone(),
                 findings: Vec::new(),
+                skipped: BTreeSet::new(),
             }),
             Self::File {
                 path,
@@ -132,16 +149,16 @@ impl Source {
                 options,
                 parsed,
             } => {
-                let mode = if strict { Mode::Strict } else { *mode };
                 let task = {
                     let (path, registry) = (path.clone(), Arc::clone(registry));
-                    let (options, parsed) = (options.clone(), parsed.take());
+                    let (options, mode) = (options.clone(), *mode);
+                    let parsed = parsed.take();
                     move || {
                         let parsed = match parsed {
                             Some(parsed) => *parsed,
                             None => config::load_with(&path, &registry, &options),
                         };
-                        accept(&path, parsed, mode)
+                        accept(&path, parsed, mode, known.as_ref())
                     }
                 };
                 // A file of 10 000 virtual servers takes a while: not on the director's thread.
@@ -153,16 +170,33 @@ impl Source {
     }
 }
 
-fn accept(path: &Path, parsed: Parsed, mode: Mode) -> Result<Loaded, SourceError> {
+/// Accepts a file. When errors are `known`, an error that is not one of them refuses it.
+fn accept(
+    path: &Path,
+    parsed: Parsed,
+    mode: Mode,
+    known: Option<&BTreeSet<String>>,
+) -> Result<Loaded, SourceError> {
     let (model, diagnostics) = parsed.into_parts(mode);
     let findings = diagnostics
         .iter()
         .map(|finding| diagnostics.line(finding))
         .collect();
-    // With `reload_check_config` an error is fatal at the start, too, as in keepalived.
-    let is_sound = |model: &Model| !model.global.runtime.reload.check || diagnostics.errors() == 0;
+    let errors = diagnostics
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error);
+    let skipped: BTreeSet<String> = errors.map(|error| error.message.clone()).collect();
+    let is_sound = |model: &Model| {
+        let is_known = known.is_none_or(|known| skipped.is_subset(known));
+        // With `reload_check_config` an error is fatal at the start, too, as in keepalived.
+        is_known && (!model.global.runtime.reload.check || skipped.is_empty())
+    };
     match model.filter(is_sound) {
-        Some(model) => Ok(Loaded { model, findings }),
+        Some(model) => Ok(Loaded {
+            model,
+            findings,
+            skipped,
+        }),
         None => Err(SourceError::Invalid {
             path: path.to_owned(),
             diagnostics: Box::new(diagnostics),
@@ -182,9 +216,33 @@ mod tests {
         for (word, is_read) in [("", true), ("reload_check_config", false)] {
             let text = format!("global_defs {{\n{word}\n}}\nbanana\n");
             std::fs::write(&path, text).unwrap();
-            let loaded = source.load(false).await;
+            let loaded = source.load().await;
             assert_eq!(loaded.is_ok(), is_read, "{loaded:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_reload_skips_the_errors_that_were_skipped_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k.conf");
+        let write = |text: &str| std::fs::write(&path, text).unwrap();
+        let mut source = Source::file(&path).lenient();
+        write("banana\n");
+        let running = source.load().await.unwrap();
+        assert_eq!(running.skipped.len(), 1, "{:?}", running.skipped);
+        write("global_defs {\n}\nbanana\nbanana\n");
+        let again = source.reload(&running.skipped).await.unwrap();
+        assert_eq!(again.skipped, running.skipped);
+        write("banana\ncherry\n");
+        source.reload(&running.skipped).await.unwrap_err();
+        write("\n");
+        let sound = source.reload(&running.skipped).await.unwrap();
+        write("banana\n");
+        source.reload(&sound.skipped).await.unwrap_err();
+        Source::file(&path)
+            .reload(&running.skipped)
+            .await
+            .unwrap_err();
     }
 
     #[tokio::test]
@@ -196,7 +254,7 @@ mod tests {
         std::fs::write(&path, "global_defs { router_id second }").unwrap();
         let mut source = Source::file(&path).with_parsed(parsed);
         for router_id in ["first", "second"] {
-            let loaded = source.load(true).await.unwrap();
+            let loaded = source.load().await.unwrap();
             assert_eq!(loaded.model.global.router_id, router_id);
         }
     }

@@ -37,7 +37,7 @@ const CONTROL_QUEUE: usize = 16;
 /// Starts everything. Nothing is touched before the configuration, the privileges, the interfaces
 /// and the control socket are found good.
 pub(super) async fn start(mut source: Source, options: DaemonOptions) -> Result<Running, RunError> {
-    let loaded = source.load(false).await?;
+    let loaded = source.load().await?;
     let model = parts_of(loaded.model, &options);
     privileges::check(&model)?;
     let ipvs_namespace = ipvs_namespace(&model.global, &options)?;
@@ -73,6 +73,7 @@ pub(super) async fn start(mut source: Source, options: DaemonOptions) -> Result<
     log_findings(&source, &loaded.findings);
     if let Some(notifier) = &notifier {
         // No other daemon of this control socket uses them any more.
+        notifier.take_over_fifos(claim.known.fifos.clone()).await;
         notifier.apply(&model.global).await;
     }
 
@@ -170,6 +171,7 @@ pub(super) async fn start(mut source: Source, options: DaemonOptions) -> Result<
     thread_names::apply(&director.global().runtime.names);
     let mut running = Running::new(source, options, director, findings, parts, failures);
     running.objects = objects;
+    running.skipped = loaded.skipped;
     Ok(running)
 }
 

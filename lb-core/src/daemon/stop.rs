@@ -18,7 +18,7 @@ use super::routers::Routers;
 use super::running::{Parts, Running};
 use super::{report, stage, stop_delay::stop_delay};
 
-/// How long a stop waits for the mail server.
+/// How long a reload and a handover wait for the mail server.
 pub(super) const LAST_MAILS: Duration = Duration::from_secs(5);
 
 /// The parts that end last.
@@ -27,7 +27,8 @@ pub(super) struct Left {
     pub(super) notifier: Option<Notifier>,
     /// The server of the control socket, which is about to end.
     pub(super) serving: JoinHandle<()>,
-    _held: (ControlLock, Listening),
+    lock: ControlLock,
+    _held: Listening,
 }
 
 impl Parts {
@@ -55,7 +56,8 @@ impl Parts {
             mailer: self.mailer,
             notifier: self.notifier,
             serving: self.serving,
-            _held: (self.lock, self.listening),
+            lock: self.lock,
+            _held: self.listening,
         }
     }
 }
@@ -64,13 +66,15 @@ impl Running {
     /// Stops the parts in order: adverts, addresses, checks, table, mails and scripts.
     pub(super) async fn stop(mut self, keep: bool) {
         tracing::info!(keep, "stopping");
-        let table_goes = Instant::now()
-            + stop_delay(
-                self.director.routers(),
-                self.director.roles(),
-                &self.director.desired_table(),
-                self.director.desired_sync_daemons(),
-            );
+        // `child_wait_time` bounds each wait for other hosts and programs.
+        let longest = self.director.global().runtime.child_wait;
+        let delay = stop_delay(
+            self.director.routers(),
+            self.director.roles(),
+            &self.director.desired_table(),
+            self.director.desired_sync_daemons(),
+        );
+        let table_goes = Instant::now() + delay.min(longest);
         if let Some(notifier) = &self.parts.notifier {
             // As in keepalived, before the last lines.
             notifier.end_readers().await;
@@ -98,7 +102,7 @@ impl Running {
         }
         self.director.handle_routers_stopped();
         self.drain().await;
-        let scripts_end = Instant::now() + LAST_SCRIPTS;
+        let scripts_end = Instant::now() + LAST_SCRIPTS.min(longest);
         let table_goes = (!keep).then_some(table_goes);
         let flush = self.director.global().ipvs.flush_on_stop;
         let left = self
@@ -107,7 +111,7 @@ impl Running {
             .await;
         let mails = async {
             if let Some(mailer) = left.mailer {
-                mailer.shutdown(LAST_MAILS).await;
+                mailer.shutdown(longest).await;
             }
         };
         let scripts = async {
@@ -120,6 +124,7 @@ impl Running {
         stage::run("shutdown", shutdown).await;
         // The server removes its socket as it is dropped; the lock must not be freed before.
         let _ = left.serving.await;
+        left.lock.remove();
         tracing::info!("stopped");
     }
 }

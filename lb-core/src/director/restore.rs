@@ -3,7 +3,7 @@
 //! pass, one that is live stays live, and a lost quorum has to be regained. The rules are those of a
 //! reload.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 
 use lb_vrrp::{Priority, State};
@@ -18,6 +18,9 @@ use crate::model::{CheckSpec, Model};
 pub(crate) struct Known {
     /// The virtual servers, by the service key or the group as text.
     services: BTreeMap<String, KnownService>,
+    /// Device and number of the FIFOs that the process created.
+    #[serde(default)]
+    pub(crate) fifos: BTreeSet<(u64, u64)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +97,7 @@ impl Director {
             services: services
                 .map(|service| (service.known_name(), service.known()))
                 .collect(),
+            fifos: BTreeSet::new(),
         }
     }
 }

@@ -32,7 +32,8 @@ pub fn json(moment: &Moment<'_>, version: JsonVersion) -> Option<String> {
     let text = match version {
         JsonVersion::V1 => routers,
         JsonVersion::V2 => {
-            let processes = moment.objects.iter().filter_map(process);
+            let objects = moment.objects.iter();
+            let processes = objects.filter_map(|object| process(moment, object));
             let mut document = Object::new();
             document.raw("vrrp", routers);
             document.raw("track_process", array(processes));
@@ -159,13 +160,15 @@ fn stats(router: &RouterMoment<'_>) -> String {
 }
 
 /// A tracked process of version 2.
-fn process((object, verdict): &(&ObjectSpec, Verdict)) -> Option<String> {
+fn process(moment: &Moment<'_>, (object, verdict): &(&ObjectSpec, Verdict)) -> Option<String> {
     let Source::Process(source) = &object.source else {
         return None;
     };
     let mut process = Object::new();
     process.text("process", &object.name);
     process.raw("have_quorum", *verdict == Verdict::Well(true));
+    let count = moment.counts.get(&object.id()).copied();
+    process.raw("current_processes", count.unwrap_or_default());
     process.raw("min_processes", source.process.quorum);
     process.raw(
         "max_processes",

@@ -22,10 +22,11 @@ mod stats;
 mod tests;
 mod vrrp;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use lb_vrrp::track::Verdict;
+use lb_vrrp::track::{ObjectId, Verdict};
 use lb_vrrp::{Priority, RouterStats, State};
 
 use crate::director::VirtualServerState;
@@ -52,6 +53,8 @@ pub struct Moment<'a> {
     pub groups: Vec<(&'a SyncGroup, State)>,
     /// The tracked objects with what is known about them.
     pub objects: Vec<(&'a ObjectSpec, Verdict)>,
+    /// How many processes match each tracked process.
+    pub counts: BTreeMap<ObjectId, u32>,
     /// The virtual servers, in the order of the configuration, with their states.
     pub virtual_servers: Vec<(&'a VirtualServer, VirtualServerState)>,
 }
@@ -65,6 +68,7 @@ impl<'a> Moment<'a> {
             routers: Vec::new(),
             groups: Vec::new(),
             objects: Vec::new(),
+            counts: BTreeMap::new(),
             virtual_servers: Vec::new(),
         }
     }

@@ -20,7 +20,8 @@ pub struct RuntimeSettings {
     pub ipvs_namespace: IpvsNamespace,
     /// Pid files are in a directory of their own. keepalived: `use_pid_dir`.
     pub pid_directory: bool,
-    /// How long a stop waits for child processes; 5 s unless given. keepalived: `child_wait_time`.
+    /// How long a stop waits for the mail server, at most also for the takeover of a backup and for scripts;
+    /// 5 s unless given. keepalived: `child_wait_time`.
     pub child_wait: Duration,
     /// Names of processes. keepalived: `process_names`, `process_name` and those that end in it.
     pub names: ProcessNames,

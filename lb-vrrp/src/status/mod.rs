@@ -208,6 +208,9 @@ pub struct ObjectStatus {
     /// Its state, as far as it is known.
     #[serde(rename = "state", with = "form::name")]
     pub verdict: Verdict,
+    /// How many processes match, of a tracked process that was counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
 }
 
 /// A static item that is missing.

@@ -9,6 +9,7 @@
 
 mod director;
 mod failover;
+mod privileges;
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use crate::net::{Capture, Client, Host, HttpServer, Lan, NetError, Poller, SmtpS
 
 pub use director::{Director, Software};
 pub use failover::{Failed, Failure, Measurement, come_back, fail, measure, wait_for_takeover};
+pub use privileges::{privileged, runs_scripts};
 
 /// The virtual address.
 pub const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 50);

@@ -244,11 +244,10 @@ const KEYWORDS: &[Root] = &[
     ),
     Root::new(
         "child_wait_time",
-        "Sets how long a stop waits for child processes.",
+        "Sets how long a stop waits for the mail server, at most also for the takeover of a backup and for scripts.",
         Value::WholeSeconds(0..=u32::MAX, |config| &mut config.global.runtime.child_wait),
     )
-    .default("5")
-    .later(),
+    .default("5"),
     Root::new(
         "namespace_with_ipsets",
         "Has no effect: the packet filter uses nftables.",

@@ -66,7 +66,11 @@ impl Running {
         let _ = remaining.serving.await;
         // systemd must learn the main process id before this process ends.
         systemd(&[NotifyState::MainPid(pid)]);
-        let known = serde_json::to_string(&self.director.known()).unwrap_or_default();
+        let mut known = self.director.known();
+        if let Some(notifier) = &remaining.notifier {
+            known.fifos = notifier.owned_fifos().await;
+        }
+        let known = serde_json::to_string(&known).unwrap_or_default();
         if let Err(error) = new.confirm_end(known).await {
             // The new process also detects the end of the connection.
             tracing::debug!(%error, "cannot confirm the end of the handover");

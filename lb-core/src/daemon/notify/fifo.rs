@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! FIFOs: opened so that neither opening nor writing ever waits for a reader.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, fchown};
@@ -28,21 +29,24 @@ enum FifoError {
     Owner { path: PathBuf, uid: u32 },
 }
 
+/// Device and number of a file.
+type Identity = (u64, u64);
+
 /// An open FIFO.
 #[derive(Debug)]
 struct OpenFifo {
     spec: Fifo,
     file: File,
-    /// Device and number of the file, if this process created it.
-    created: Option<(u64, u64)>,
+    /// The file, if this process removes it at its end.
+    owned: Option<Identity>,
     /// Lines that found no room since the last that did.
     lost: u64,
 }
 
 impl OpenFifo {
     /// Opens a FIFO, and creates it where nothing is. Open for reading, too: the first reader may come
-    /// later, and the last may leave.
-    fn open(spec: Fifo) -> Result<Self, FifoError> {
+    /// later, and the last may leave. One that was created, or is one of `created`, is removed at the end.
+    fn open(spec: Fifo, created: &BTreeSet<Identity>) -> Result<Self, FifoError> {
         let path = || spec.path.clone();
         let is_new = match mkfifo(&spec.path, Mode::S_IRUSR | Mode::S_IWUSR) {
             Ok(()) => true,
@@ -85,7 +89,7 @@ impl OpenFifo {
             fchown(&file, Some(uid), Some(gid)).map_err(open_error)?;
         }
         Ok(Self {
-            created: is_new.then(|| identity(&found)),
+            owned: (is_new || created.contains(&identity(&found))).then(|| identity(&found)),
             spec,
             file,
             lost: 0,
@@ -117,12 +121,12 @@ impl OpenFifo {
         }
     }
 
-    /// Removes the file if this process created it.
+    /// Removes the file if this process owns it.
     fn remove(self) {
         let path: &Path = &self.spec.path;
         let is_same =
-            |created| fs::symlink_metadata(path).is_ok_and(|found| identity(&found) == created);
-        if self.created.is_some_and(is_same)
+            |owned| fs::symlink_metadata(path).is_ok_and(|found| identity(&found) == owned);
+        if self.owned.is_some_and(is_same)
             && let Err(error) = fs::remove_file(path)
         {
             tracing::warn!("cannot remove the FIFO {}: {error}", path.display());
@@ -130,7 +134,7 @@ impl OpenFifo {
     }
 }
 
-fn identity(file: &Metadata) -> (u64, u64) {
+fn identity(file: &Metadata) -> Identity {
     (file.dev(), file.ino())
 }
 
@@ -140,9 +144,23 @@ pub(super) struct Fifos {
     all: Option<OpenFifo>,
     vrrp: Option<OpenFifo>,
     servers: Option<OpenFifo>,
+    /// FIFOs that the old process of an upgrade created.
+    created_before: BTreeSet<Identity>,
 }
 
 impl Fifos {
+    /// Removes these FIFOs at the end too, if they are opened: the old process of an upgrade created them.
+    pub(super) fn take_over(&mut self, created: BTreeSet<Identity>) {
+        self.created_before = created;
+    }
+
+    /// The FIFOs that this process removes at its end.
+    pub(super) fn owned(&self) -> BTreeSet<Identity> {
+        let all = [&self.all, &self.vrrp, &self.servers];
+        let open = all.into_iter().flatten();
+        open.filter_map(|fifo| fifo.owned).collect()
+    }
+
     /// Opens these FIFOs. One that is open stays open; one that cannot be opened is reported.
     pub(super) fn set(&mut self, fifos: NotifyFifos) {
         for (slot, spec) in [
@@ -159,8 +177,8 @@ impl Fifos {
                 }
                 (old, spec) => {
                     old.into_iter().for_each(OpenFifo::remove);
-                    *slot = spec.map(OpenFifo::open).and_then(|opened| {
-                        opened
+                    *slot = spec.and_then(|spec| {
+                        OpenFifo::open(spec, &self.created_before)
                             .map_err(|error| tracing::error!("{}", report::chain(&error)))
                             .ok()
                     });
@@ -180,7 +198,7 @@ impl Fifos {
         }
     }
 
-    /// Closes all, and removes those that this process created.
+    /// Closes all, and removes those that this process owns.
     pub(super) fn remove(self) {
         let all = [self.all, self.vrrp, self.servers];
         all.into_iter().flatten().for_each(OpenFifo::remove);

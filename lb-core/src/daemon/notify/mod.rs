@@ -14,6 +14,7 @@ mod reader;
 mod scripts;
 mod webhook;
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -62,6 +63,10 @@ enum Job {
     Notify(Notification, Timestamp),
     /// Use these settings from now on, and start the programs of FIFOs again.
     Settings(Box<Settings>),
+    /// The FIFOs that the old process of an upgrade created.
+    TakeOver(BTreeSet<(u64, u64)>),
+    /// Report the FIFOs that are removed at the end.
+    Owned(oneshot::Sender<BTreeSet<(u64, u64)>>),
     /// End the programs that read FIFOs.
     EndReaders,
     /// Let the scripts end and the web servers answer until then, terminate the others, and remove the
@@ -145,6 +150,19 @@ impl Notifier {
         self.request(Job::Settings(Box::new(settings))).await;
     }
 
+    /// Removes these FIFOs at the end, as those that it creates: the old process of an upgrade created them.
+    pub(super) async fn take_over_fifos(&self, created: BTreeSet<(u64, u64)>) {
+        self.request(Job::TakeOver(created)).await;
+    }
+
+    /// Device and number of the FIFOs that are removed at the end.
+    pub(super) async fn owned_fifos(&self) -> BTreeSet<(u64, u64)> {
+        let (reply, owned) = oneshot::channel();
+        self.request(Job::Owned(reply)).await;
+        let owned = tokio::time::timeout(ROOM, owned).await;
+        owned.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
     /// Ends the programs that read FIFOs.
     pub(super) async fn end_readers(&self) {
         self.request(Job::EndReaders).await;
@@ -211,6 +229,9 @@ async fn work(shared: &Shared) {
                 open.set(new.fifos);
                 readers.start(&settings().fifos);
             }
+            Job::TakeOver(created) => open.take_over(created),
+            // An error means that the daemon does not wait.
+            Job::Owned(reply) => drop(reply.send(open.owned())),
             Job::EndReaders => readers.end(),
             Job::Stop(deadline, done) => {
                 readers.end();

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The files as programs read them that watch keepalived: each parser is written here after the
-//! description of what its program looks for.
-
-use std::collections::BTreeMap;
+//! The files as programs read them that watch keepalived.
 
 use lb_vrrp::RouterStats;
+use testbed::readers::{ExportedRouter, read_counters, read_data};
 
 use super::*;
 
@@ -40,80 +38,12 @@ vrrp_instance VI_2 {
 }
 ";
 
-/// What the Prometheus exporter of mehdy reads from the data file.
-#[derive(Debug, Default, PartialEq)]
-struct ExportedRouter {
-    name: String,
-    state: String,
-    wantstate: String,
-    interface: String,
-    garp_delay: Option<u64>,
-    vrid: Option<u8>,
-    addresses: Vec<(String, String)>,
-    excluded: Vec<(String, String)>,
-}
-
-/// Routers and scripts (name, status, state) of the data file.
-fn export_data(text: &str) -> (Vec<ExportedRouter>, Vec<[String; 3]>) {
-    let (mut routers, mut scripts) = (Vec::<ExportedRouter>::new(), Vec::<[String; 3]>::new());
-    let mut list = "";
-    for line in text.lines() {
-        let word = line.trim();
-        if let Some(name) = line.strip_prefix(" VRRP Instance = ") {
-            routers.push(ExportedRouter {
-                name: name.to_owned(),
-                ..ExportedRouter::default()
-            });
-            list = "";
-        } else if let Some(name) = line.strip_prefix(" VRRP Script = ") {
-            scripts.push([name.to_owned(), String::new(), String::new()]);
-            list = "script";
-        } else if list == "script" {
-            let script = scripts.last_mut().unwrap();
-            if let Some(status) = word.strip_prefix("Status = ") {
-                status.clone_into(&mut script[1]);
-            } else if let Some(state) = word.strip_prefix("State = ") {
-                state.clone_into(&mut script[2]);
-            }
-        } else if let Some(router) = routers.last_mut() {
-            if line.starts_with("   Virtual IP (") {
-                list = "addresses";
-            } else if line.starts_with("   Virtual IP Excluded :") {
-                list = "excluded";
-            } else if line.starts_with("     ") {
-                let mut words = word.split(' ');
-                let address = words.next().unwrap().to_owned();
-                let interface = words.skip_while(|word| *word != "dev").nth(1);
-                let entry = (address, interface.unwrap_or_default().to_owned());
-                match list {
-                    "addresses" => router.addresses.push(entry),
-                    "excluded" => router.excluded.push(entry),
-                    _ => {}
-                }
-            } else if let Some((key, value)) = word.split_once(" = ") {
-                list = "";
-                match key {
-                    "State" => value.clone_into(&mut router.state),
-                    "Wantstate" => value.clone_into(&mut router.wantstate),
-                    "Interface" | "Listening device" => value.clone_into(&mut router.interface),
-                    "Gratuitous ARP delay" => router.garp_delay = value.parse().ok(),
-                    "Virtual Router ID" => router.vrid = value.parse().ok(),
-                    _ => {}
-                }
-            } else {
-                list = "";
-            }
-        }
-    }
-    (routers, scripts)
-}
-
 #[test]
 fn exporter_of_mehdy_reads_the_data_file() {
     let model = model(CONFIGURATION);
     let director = Director::new(model.clone());
     let text = vrrp_data(&moment(&model, &director, State::Backup));
-    let (routers, scripts) = export_data(&text);
+    let (routers, scripts) = read_data(&text);
     let entry = |address: &str, interface: &str| (address.to_owned(), interface.to_owned());
     assert_eq!(
         routers[0],
@@ -139,7 +69,7 @@ fn exporter_of_mehdy_reads_the_data_file() {
     assert_eq!(stats.matches("VRRP Instance: ").count(), routers.len());
 
     // The same reader finds the same in the original's file.
-    let (originals, _) = export_data(&read("2.2.7/keepalived.data"));
+    let (originals, _) = read_data(&read("2.2.7/keepalived.data"));
     assert_eq!(originals[0].addresses, [entry("192.168.1.50/24", "eth0")]);
     assert_eq!(originals[0].vrid, Some(51));
 }
@@ -150,30 +80,6 @@ fn probe_of_openshift_finds_an_instance() {
     let director = Director::new(model.clone());
     let text = vrrp_data(&moment(&model, &director, State::Fault));
     assert!(text.contains("VRRP Instance"), "{text}");
-}
-
-/// The counters as yawol reads them: YAML of two levels, one document for each instance.
-fn read_yaml(text: &str) -> Vec<BTreeMap<String, u64>> {
-    let mut instances: Vec<BTreeMap<String, u64>> = Vec::new();
-    let mut group = String::new();
-    for line in text.lines() {
-        let (key, value) = line.split_once(':').unwrap();
-        let depth = key.len() - key.trim_start().len();
-        assert!(depth % 2 == 0 && !line.contains('\t'), "{line}");
-        match (depth, value.trim()) {
-            (0, _) => instances.push(BTreeMap::new()),
-            (2, "") => key.trim().clone_into(&mut group),
-            (depth, value) => {
-                let key = match depth {
-                    2 => key.trim().to_owned(),
-                    _ => format!("{group}/{}", key.trim()),
-                };
-                let counters = instances.last_mut().unwrap();
-                assert_eq!(counters.insert(key, value.parse().unwrap()), None, "{line}");
-            }
-        }
-    }
-    instances
 }
 
 #[test]
@@ -197,7 +103,7 @@ fn yawol_reads_the_counters_as_yaml() {
     counters.priority_zero_received = 13;
     counters.priority_zero_sent = 14;
     moment.routers[0].stats = counters;
-    let instances = read_yaml(&stats(&moment));
+    let instances = read_counters(&stats(&moment)).unwrap();
     assert_eq!(instances.len(), 2);
     for (key, count) in [
         ("Advertisements/Received", 1),
@@ -215,11 +121,16 @@ fn yawol_reads_the_counters_as_yaml() {
         ("Priority Zero/Received", 13),
         ("Priority Zero/Sent", 14),
     ] {
-        assert_eq!(instances[0].get(key), Some(&count), "{key}");
-        assert_eq!(instances[1].get(key), Some(&0), "{key}");
+        assert_eq!(instances[0].counts.get(key), Some(&count), "{key}");
+        assert_eq!(instances[1].counts.get(key), Some(&0), "{key}");
     }
-    let original = read_yaml(&read("2.2.7/keepalived.stats"));
-    assert!(original[0].keys().all(|key| instances[0].contains_key(key)));
+    let original = read_counters(&read("2.2.7/keepalived.stats")).unwrap();
+    assert!(
+        original[0]
+            .keys
+            .iter()
+            .all(|key| instances[0].keys.contains(key))
+    );
 }
 
 /// Checkmk takes the first line only, and makes a metric of each counter, which must be an integer;

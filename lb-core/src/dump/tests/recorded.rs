@@ -50,14 +50,27 @@ fn json_has_all_fields_of_the_older_version() {
 fn json_of_version_2_is_an_object_with_the_tracked_processes() {
     let model = recorded_model();
     let director = Director::new(model.clone());
-    let moment = recorded_moment(&model, &director);
+    let mut moment = recorded_moment(&model, &director);
+    let id = ObjectId::Process("web".into());
+    moment.counts.insert(id, 3);
     let first = parse(&json(&moment, JsonVersion::V1).unwrap());
     let second = parse(&json(&moment, JsonVersion::V2).unwrap());
     assert_eq!(second["vrrp"], first);
     let process = &second["track_process"][0];
     assert_eq!(process["process"], "web");
     assert_eq!(process["have_quorum"], false);
+    assert_eq!(process["current_processes"], 3);
     assert_eq!(process["min_processes"], 1);
+    let text = json(&moment, JsonVersion::V2).unwrap();
+    let fields = [
+        "process",
+        "have_quorum",
+        "current_processes",
+        "min_processes",
+        "max_processes",
+    ];
+    let places = fields.map(|field| text.rfind(&format!("\"{field}\":")).unwrap());
+    assert!(places.is_sorted(), "{text}");
 }
 
 #[test]

@@ -37,6 +37,8 @@ pub(in crate::driver) struct Tracking {
     /// The objects, with the command lines of scripts.
     objects: BTreeMap<ObjectId, Option<String>>,
     routers: BTreeSet<RouterKey>,
+    /// The numbers of matching processes that were reported last.
+    counts: BTreeMap<ObjectId, u32>,
 }
 
 impl Tracking {
@@ -70,6 +72,7 @@ impl Tracking {
             }
             is_same
         });
+        self.counts.retain(|id, _| wanted.contains_key(id));
         for (id, (object, line)) in &wanted {
             self.objects.insert(id.clone(), line.clone());
             self.tracker.set_object(now, id.clone(), *object);
@@ -192,7 +195,12 @@ impl Tracking {
             Report::Up(up) => self.tracker.handle_up(&id, up),
             Report::Script(outcome) => self.tracker.handle_script(&id, outcome),
             Report::Value(value) => self.tracker.handle_value(&id, value),
-            Report::Count(count) => self.tracker.handle_count(now, &id, count),
+            Report::Count(count) => {
+                if self.objects.contains_key(&id) {
+                    self.counts.insert(id.clone(), count);
+                }
+                self.tracker.handle_count(now, &id, count)
+            }
         };
         self.changed(id, before)
     }
@@ -299,6 +307,7 @@ impl Tracking {
                 Some(ObjectStatus {
                     object: id.clone(),
                     verdict: self.tracker.verdict(id)?,
+                    count: self.counts.get(id).copied(),
                 })
             })
             .collect()

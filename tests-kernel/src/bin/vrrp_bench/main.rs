@@ -16,6 +16,7 @@
     reason = "a program that reports"
 )]
 
+mod daemons;
 mod failover;
 mod load;
 mod machine;
@@ -43,15 +44,18 @@ enum Part {
     Load,
     /// Many virtual routers.
     Scale,
+    /// Many daemons.
+    Daemons,
     /// The file changes.
     Reload,
 }
 
 impl Part {
-    const ALL: [(&'static str, Self); 4] = [
+    const ALL: [(&'static str, Self); 5] = [
         ("failover", Self::Failover),
         ("load", Self::Load),
         ("scale", Self::Scale),
+        ("daemons", Self::Daemons),
         ("reload", Self::Reload),
     ];
 }
@@ -103,6 +107,7 @@ fn main() -> Outcome {
             Part::Failover => failover::bench(extent, &mut report)?,
             Part::Load => load::bench(extent, &mut report)?,
             Part::Scale => scale::bench(extent, &mut report)?,
+            Part::Daemons => daemons::bench(extent, &mut report)?,
             Part::Reload => reload::bench(extent, &mut report)?,
         }
         let stolen = Ticks::now()?.stolen_since(ticks);
@@ -117,7 +122,8 @@ fn main() -> Outcome {
     Ok(())
 }
 
-const USAGE: &str = "usage: vrrp_bench [--quick] [--runs N] [--only failover|load|scale|reload]…";
+const USAGE: &str =
+    "usage: vrrp_bench [--quick] [--runs N] [--only failover|load|scale|daemons|reload]…";
 
 fn value(arguments: &mut impl Iterator<Item = String>) -> Outcome<String> {
     Ok(arguments.next().ok_or(USAGE)?)

@@ -40,11 +40,11 @@ pub(super) struct Logs {
 }
 
 /// Installs the subscriber. `RUST_LOG` decides about levels if it is set (`debug`,
-/// `info,lb_vrrp=debug`), `detail` otherwise.
+/// `info,lb_vrrp=debug`), `detail` otherwise. Messages in the system's log begin with `ident`.
 ///
 /// # Errors
 /// When the file cannot be opened, or no thread can be started.
-pub(super) fn install(targets: &LogTargets, detail: bool) -> io::Result<Logs> {
+pub(super) fn install(targets: &LogTargets, detail: bool, ident: &str) -> io::Result<Logs> {
     let setting = std::env::var("RUST_LOG").ok();
     let levels = levels(setting.as_deref(), detail);
     let mut flush = Vec::new();
@@ -61,7 +61,8 @@ pub(super) fn install(targets: &LogTargets, detail: bool) -> io::Result<Logs> {
     let file = file.map(|path| start(Stream::file(path))).transpose()?;
     let syslog = match targets.syslog {
         Some(facility) => {
-            let (queue, end) = Queue::start(Syslog::new(Path::new(syslog::SOCKET), facility))?;
+            let log = Syslog::new(Path::new(syslog::SOCKET), facility, ident);
+            let (queue, end) = Queue::start(log)?;
             flush.push(end);
             Some(queue)
         }

@@ -13,8 +13,9 @@ use super::queue::{Message, Sink};
 
 /// The socket of the system's log.
 pub(super) const SOCKET: &str = "/dev/log";
-/// Time until the socket is tried again.
+/// Time until the socket is tried again, first and at most: it doubles each time.
 const RETRY: Duration = Duration::from_millis(100);
+const LONGEST_RETRY: Duration = Duration::from_secs(2);
 /// How long messages wait for a log that is restarted. After that they are dropped, and each new
 /// message tries the socket once, so that a host without such a log costs no wake-ups.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -24,16 +25,19 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) struct Syslog {
     path: PathBuf,
     facility: u8,
+    /// The name before the process id.
+    ident: String,
     socket: Option<UnixDatagram>,
     /// When the log stopped to answer; `None` while it does.
     absent_since: Option<Instant>,
 }
 
 impl Syslog {
-    pub(super) fn new(path: &Path, facility: u8) -> Self {
+    pub(super) fn new(path: &Path, facility: u8, ident: &str) -> Self {
         Self {
             path: path.to_owned(),
             facility,
+            ident: ident.to_owned(),
             socket: None,
             absent_since: None,
         }
@@ -62,10 +66,11 @@ impl Syslog {
 impl Sink for Syslog {
     fn write(&mut self, message: &Message, closing: &AtomicBool) -> io::Result<()> {
         let priority = u16::from(self.facility) * 8 + u16::from(message.severity);
-        let mut packet = format!("<{priority}>Keepalived[{}]: ", std::process::id()).into_bytes();
+        let (ident, pid) = (&self.ident, std::process::id());
+        let mut packet = format!("<{priority}>{ident}[{pid}]: ").into_bytes();
         packet.extend_from_slice(message.text.trim_ascii_end());
         // Most daemons restart within one connection attempt: the second one finds the new socket.
-        let mut attempts = 0;
+        let (mut attempts, mut retry) = (0, RETRY);
         loop {
             match self.send(&packet) {
                 Ok(()) => {
@@ -86,7 +91,8 @@ impl Sink for Syslog {
                 }
             }
             if attempts > 1 {
-                thread::park_timeout(RETRY);
+                thread::park_timeout(retry);
+                retry = (retry * 2).min(LONGEST_RETRY);
             }
         }
     }
@@ -128,7 +134,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         let log = UnixDatagram::bind(&path).unwrap();
-        let mut syslog = Syslog::new(&path, 3);
+        let mut syslog = Syslog::new(&path, 3, "Keepalived");
         let open = AtomicBool::new(false);
         syslog.write(&message("became master\n"), &open).unwrap();
         assert_eq!(receive(&log), packet("became master"));
@@ -139,7 +145,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         let log = UnixDatagram::bind(&path).unwrap();
-        let (queue, flush) = Queue::start(Syslog::new(&path, 3)).unwrap();
+        let (queue, flush) = Queue::start(Syslog::new(&path, 3, "Keepalived")).unwrap();
         queue.push(message("one\n"));
         assert_eq!(receive(&log), packet("one"));
         drop(log);
@@ -155,7 +161,7 @@ mod tests {
     #[test]
     fn without_a_log_the_end_is_not_delayed() {
         let begin = Instant::now();
-        let (queue, flush) = Queue::start(Syslog::new(Path::new("/nonexistent"), 3)).unwrap();
+        let (queue, flush) = Queue::start(Syslog::new(Path::new("/nonexistent"), 3, "")).unwrap();
         queue.push(message("lost\n"));
         queue.push(message("lost\n"));
         drop(flush);
