@@ -155,6 +155,9 @@ fn tracking(status: &Status, text: &mut String) {
         let _ = writeln!(text, "  group {}: {}: {members}", group.name, group.state);
     }
     for router in &status.routers {
+        if let Some(why) = &router.unshielded {
+            let _ = writeln!(text, "  {}: packets are not dropped: {why}", router.name);
+        }
         for tracked in &router.tracked {
             let (name, object) = (&router.name, &tracked.object);
             let _ = if tracked.fault {

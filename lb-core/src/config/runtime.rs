@@ -269,6 +269,15 @@ impl RuntimeConfig {
         context.set(line, &mut self.reload_file, value);
     }
 
+    /// Warns that the packet filter is not iptables.
+    pub(super) fn iptables(context: &mut Context<'_>, line: NodeId) {
+        context.no_block(line);
+        let (keyword, span) = context.keyword(line);
+        let message = format!("`{keyword}` has no effect: the packet filter uses nftables");
+        let finding = Diagnostic::warning(span, message).label("ignored");
+        context.findings.push(finding.note("write `nftables`"));
+    }
+
     pub(super) fn filter_table(&mut self, context: &mut Context<'_>, line: NodeId) {
         let value = optional_text(context, line, "the name of a table");
         let value = value.map(|at| {

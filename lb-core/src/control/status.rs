@@ -87,6 +87,10 @@ pub struct RouterStatus {
     /// Whether it stepped down by request; it does not preempt until it is master again.
     #[serde(default)]
     pub resigned: bool,
+    /// Why packets to its addresses are accepted although it is master and should not accept them
+    /// (`no_accept`, strict mode); left out if that is not so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unshielded: Option<String>,
     /// Source of its advertisements.
     #[serde(default)]
     pub source: Option<IpAddr>,

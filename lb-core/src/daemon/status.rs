@@ -129,6 +129,7 @@ fn running_router(status: &mut RouterStatus, router: &driver::RouterStatus) {
     status.priority = router.priority.get();
     status.configured_priority = router.configured_priority.get();
     status.resigned = router.resigned;
+    status.unshielded = router.unshielded.as_deref().map(str::to_owned);
     status.source = router.source;
     status.vmac = router.vmac.as_ref().map(ToString::to_string);
     status.sync_group = router.group.as_ref().map(ToString::to_string);

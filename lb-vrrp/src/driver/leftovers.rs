@@ -69,6 +69,7 @@ impl Cleaning<'_> {
             let kept = Kept::new(objects, owned(routers, &interfaces));
             host.remove_stale(&kept).await;
         }
+        let removes_filters = self.manager.is_none() && alone;
         let manager = match self.manager {
             Some(manager) => manager.as_mut(),
             None => &mut host,
@@ -97,6 +98,10 @@ impl Cleaning<'_> {
         remove_leftovers(manager, &interfaces, addresses)
             .await
             .map_err(Error::address)?;
+        if removes_filters {
+            // Last: no packet reaches a stale address before it is removed.
+            host.remove_stale_filters().await;
+        }
         Ok((interfaces, naming))
     }
 }

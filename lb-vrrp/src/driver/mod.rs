@@ -101,6 +101,7 @@ mod router;
 mod routers;
 mod routing;
 mod scheduling;
+mod shields;
 mod socket;
 mod start;
 mod statics;

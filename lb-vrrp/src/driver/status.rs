@@ -70,6 +70,8 @@ pub struct RouterStatus {
     pub configured_priority: Priority,
     /// It was [asked to step down](crate::VirtualRouter::resign), and does not preempt.
     pub resigned: bool,
+    /// Why packets to its addresses are accepted although it is master and should not accept them.
+    pub unshielded: Option<Arc<str>>,
     /// Source of its adverts.
     pub source: Option<IpAddr>,
     /// Its counters.

@@ -3,6 +3,7 @@
 //! host's kernel.
 
 mod common;
+mod filter;
 mod groups;
 mod holdings;
 mod language;

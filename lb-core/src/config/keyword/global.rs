@@ -11,7 +11,7 @@ use crate::config::announcements::{extra, repeat};
 use crate::config::buffers::{LARGEST, policy};
 use crate::config::global::{GlobalConfig, prefix};
 use crate::config::notify::{COMMAND, script};
-use crate::config::runtime::{obsolete, process_name, skip_words};
+use crate::config::runtime::{RuntimeConfig, obsolete, process_name, skip_words};
 use crate::config::scheduling::{nice, no_effect, processors, realtime_limit};
 use crate::config::vrrp::{dynamic_interfaces, group};
 
@@ -693,8 +693,7 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
         }),
     )
     .default("keepalived")
-    .tier(2)
-    .later(),
+    .tier(2),
     Global::new(
         "nftables_priority",
         "Sets the priority of the chains of the packet filter.",
@@ -702,20 +701,17 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
             global.runtime.filter_priority(context, line);
         }),
     )
-    .default("-1")
-    .later(),
+    .default("-1"),
     Global::new(
         "nftables_counters",
         "Gives the rules of the packet filter counters.",
         Value::Flag(|global| &mut global.runtime.filter_counters),
-    )
-    .later(),
+    ),
     Global::new(
         "nftables_ifindex",
-        "Has the rules of the packet filter name interfaces by number.",
+        "Has no effect: the rules always name interfaces by number.",
         Value::Flag(|global| &mut global.runtime.filter_interface_index),
-    )
-    .later(),
+    ),
     Global::new(
         "checker_priority",
         "Sets the nice value of the thread of the checks.",
@@ -940,7 +936,7 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
     Global::new(
         "vrrp_iptables",
         "Has no effect: the packet filter uses nftables.",
-        Value::Other("[INPUT [OUTPUT]]", |_, context, line| skip_words(context, line)),
+        Value::Other("[INPUT [OUTPUT]]", |_, context, line| RuntimeConfig::iptables(context, line)),
     )
     .tier(2),
     Global::new(

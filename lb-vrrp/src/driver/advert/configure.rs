@@ -9,6 +9,7 @@ use super::super::error::Error;
 use super::super::key::RouterKey;
 use super::super::needs::{config_of, interface_of};
 use super::super::router::Router;
+use super::super::shields::FilterNeeds;
 use super::AdvertThread;
 use crate::spec::SpecError;
 use crate::spec::{Configuration, RouterSpec};
@@ -23,6 +24,7 @@ impl AdvertThread {
         naming.settle(&mut configuration.routers, &self.interfaces)?;
         self.open_ports(&configuration.routers)?;
         self.naming = naming;
+        self.mailbox.set_filter(FilterNeeds::new(&configuration));
         let now = Instant::now();
         // First: a removed router must not make its group resign.
         self.groups.configure(&configuration);

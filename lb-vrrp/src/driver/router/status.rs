@@ -30,6 +30,7 @@ impl Router {
             priority: engine.effective_priority(),
             configured_priority: engine.config().priority(),
             resigned: engine.is_resigned(),
+            unshielded: self.unshielded.clone(),
             source: self.source,
             stats: *engine.stats(),
             send_failures: self.send_failures,
