@@ -12,6 +12,8 @@ mod notify;
 mod scripts;
 #[path = "script_files/servers.rs"]
 mod servers;
+#[path = "script_files/unfiltered.rs"]
+mod unfiltered;
 #[path = "file_netns/weights.rs"]
 mod weights;
 
