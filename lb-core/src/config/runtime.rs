@@ -269,7 +269,7 @@ impl RuntimeConfig {
         context.set(line, &mut self.reload_file, value);
     }
 
-    /// Warns that the packet filter is not iptables.
+    /// Warns that the packet filter is not iptables, as 2.2.7 of Debian does.
     pub(super) fn iptables(context: &mut Context<'_>, line: NodeId) {
         context.no_block(line);
         let (keyword, span) = context.keyword(line);

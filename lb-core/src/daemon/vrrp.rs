@@ -62,3 +62,22 @@ fn uptime() -> Duration {
     let uptime = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     uptime.unwrap_or(Duration::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packet_filter_is_that_of_keepalived_unless_the_file_says_otherwise() {
+        let mut settings = PacketFilterSettings::default();
+        assert_eq!(filter(&settings), FilterTable::new("keepalived"));
+        assert_eq!(filter(&settings).priority, -1);
+        settings.table = Some("own".to_owned());
+        settings.priority = Some(-150);
+        settings.counters = true;
+        let own = FilterTable::new("own")
+            .with_priority(-150)
+            .with_counters(true);
+        assert_eq!(filter(&settings), own);
+    }
+}

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use testbed::{Netns, ruleset, table_marks};
+use testbed::{Netns, play_at_once, ruleset, table_marks};
 use tests_kernel::cluster::{Director, Software};
 use tests_kernel::net::{Lan, wait_until};
 use tests_kernel::process::Background;
@@ -168,25 +168,27 @@ impl Scene {
 #[testbed::host_test]
 fn packets_are_dropped_with_the_tables_of_keepalived() -> TestResult {
     const ALL: [&str; 5] = [OWN, STRICT, ACCEPTING, GLOBAL, LINK_LOCAL];
-    for global in [
+    let words = [
         "",
         "nftables of_the_house\n nftables_priority -150\n nftables_counters\n nftables_ifindex",
         "vrrp_iptables",
         "vrrp_iptables IN OUT\n nftables",
-    ] {
-        let mut both = Vec::new();
-        for software in BOTH {
-            let mut scene = Scene::new(software, global)?;
-            assert_eq!(ruleset(&scene.netns)?, [""; 0]);
-            scene.director.start()?;
-            scene.wait_masters()?;
-            both.push(scene.tables()?);
-            if global.is_empty() {
-                assert_eq!(scene.accepting(&ALL)?, [OWN, ACCEPTING], "{software}");
-            }
-            scene.stop()?;
+    ];
+    let cases = words.map(|global| BOTH.map(|software| (software, global)));
+    let listings = play_at_once(cases.as_flattened(), |(software, global)| {
+        let mut scene = Scene::new(*software, global)?;
+        assert_eq!(ruleset(&scene.netns)?, [""; 0]);
+        scene.director.start()?;
+        scene.wait_masters()?;
+        let tables = scene.tables()?;
+        if global.is_empty() {
+            assert_eq!(scene.accepting(&ALL)?, [OWN, ACCEPTING], "{software}");
         }
-        let [theirs, ours] = &both[..] else {
+        scene.stop()?;
+        Ok(tables)
+    })?;
+    for (both, global) in listings.chunks(2).zip(words) {
+        let [theirs, ours] = both else {
             return Err("two listings".into());
         };
         assert_eq!(ours, theirs, "{global}");

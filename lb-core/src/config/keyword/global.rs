@@ -942,7 +942,7 @@ pub(in crate::config) const GLOBAL: &[Global] = &[
     Global::new(
         "vrrp_ipsets",
         "Has no effect: the packet filter uses nftables.",
-        Value::Other("[NAME …]", |_, context, line| skip_words(context, line)),
+        Value::Other("[NAME …]", |_, context, line| RuntimeConfig::iptables(context, line)),
     ),
     Global::new(
         "lvs_id",
