@@ -18,6 +18,10 @@
 //! A program describes what a host is to have as [`HostObject`]s. [`plan`] computes the changes from
 //! what is there, a [`Reconciler`] does so step by step for several claimants, with retries, and a
 //! `HostPlane` applies them: `Rtnetlink` in the kernel, [`MemoryHost`] in a test.
+//!
+//! # Reports
+//!
+//! [`ReportLimiter`] limits the reports that other hosts and programs can cause.
 
 #[cfg(feature = "descriptors")]
 pub mod descriptors;
@@ -26,6 +30,7 @@ pub mod file;
 mod filter;
 mod interface;
 mod key;
+mod limiter;
 mod link;
 mod memory;
 pub mod namespace;
@@ -50,6 +55,7 @@ pub use self::family::{AddressFamily, Scope};
 pub use self::filter::FilterTable;
 pub use self::interface::Link;
 pub use self::key::{AddressKey, Key};
+pub use self::limiter::{Admitted, ReportLimiter};
 pub use self::link::{Macvlan, Setting, SettingName};
 pub use self::memory::MemoryHost;
 pub use self::object::{Address, HostObject, Owner, Shield};

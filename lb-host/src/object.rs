@@ -185,11 +185,13 @@ impl HostObject {
                 let Macvlan {
                     name,
                     base,
+                    lower,
                     mac,
                     family,
                 } = &**one;
                 *name == other.name
                     && base.index == other.base.index
+                    && *lower == other.lower
                     && *mac == other.mac
                     && *family == other.family
             }

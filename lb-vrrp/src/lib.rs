@@ -84,7 +84,8 @@
 //! - An operator can make a master step down ([`VirtualRouter::resign`]), and another process can
 //!   continue a router ([`VirtualRouter::handover_state`]); peers see no transition.
 //! - Other addresses in an advertisement are counted and reported, and the advertisement stays valid,
-//!   in VRRPv2 too: a peer in the middle of a reload must not become a second master.
+//!   in VRRPv2 too: a peer in the middle of a reload must not become a second master. An advertisement
+//!   without any address of this router is of another virtual router with the same VRID, and is discarded.
 //!
 //! # Examples
 //!
@@ -162,6 +163,8 @@ mod pacing;
 mod params;
 pub mod spec;
 mod statics;
+#[cfg(feature = "serde")]
+pub mod status;
 pub mod track;
 mod vmac;
 pub mod wire;

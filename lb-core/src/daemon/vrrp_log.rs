@@ -25,9 +25,11 @@ pub(super) fn log(event: &Event) {
             source,
             reason,
             suppressed,
+            others,
             ..
         } => warn!(
-            suppressed,
+            suppressed = left_out(*suppressed),
+            others = left_out(*others),
             "({router}) packet from {source} discarded: {reason}"
         ),
         // Each advert of another router can cause one.
@@ -36,7 +38,17 @@ pub(super) fn log(event: &Event) {
             notice: notice @ Notice::LosingAdvertisement { .. },
             ..
         } => debug!("({router}) {notice}"),
-        Event::Noticed { router, notice, .. } => warn!("({router}) {notice}"),
+        Event::Noticed {
+            router,
+            notice,
+            suppressed,
+            others,
+            ..
+        } => warn!(
+            suppressed = left_out(*suppressed),
+            others = left_out(*others),
+            "({router}) {notice}"
+        ),
         Event::LinkChanged {
             router,
             interface,
@@ -64,8 +76,14 @@ pub(super) fn log(event: &Event) {
             interface,
             vrid,
             source,
+            suppressed,
+            others,
             ..
-        } => info!(ifname = %interface, %vrid, %source, "advert of an unknown virtual router"),
+        } => info!(
+            ifname = %interface, %vrid, %source,
+            suppressed = left_out(*suppressed), others = left_out(*others),
+            "advert of an unknown virtual router"
+        ),
         Event::SocketFailed {
             interface,
             family,
@@ -99,6 +117,16 @@ fn log_host(event: &Event) {
             %error,
             "packets to {family} virtual addresses are accepted although an instance has `no_accept` or \
              strict mode"
+        ),
+        Event::ExternalAddress {
+            router,
+            interface,
+            address,
+            ..
+        } => warn!(
+            ifname = %interface, %address,
+            "({router}) another program added the virtual address to the interface: it stays there in \
+             each state"
         ),
         Event::AddressRestored {
             router,
@@ -172,6 +200,7 @@ fn span(event: &Event) -> Span {
         | Event::AddressRestored { router, vrid, .. }
         | Event::AddressesExcluded { router, vrid, .. }
         | Event::ChangeRecovered { router, vrid, .. }
+        | Event::ExternalAddress { router, vrid, .. }
         | Event::InterfaceFailed { router, vrid, .. }
         | Event::InterfaceRestored { router, vrid, .. }
         | Event::LinkChanged { router, vrid, .. }
@@ -187,6 +216,11 @@ fn span(event: &Event) -> Span {
         }
         _ => Span::none(),
     }
+}
+
+/// A number of events without a log line, if there are any.
+fn left_out(number: u64) -> Option<u64> {
+    (number > 0).then_some(number)
 }
 
 fn log_link(router: &str, interface: &str, problem: Option<LinkProblem>) {

@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use self::handover::{Handover, Waiting};
 use self::reopen::Reopen;
 use self::statics::Statics;
+use super::claims::Claims;
 use super::error::Error;
 use super::event::EventSender;
 use super::groups::Groups;
@@ -34,11 +35,11 @@ use super::routers::Routers;
 use super::shields::FilterNeeds;
 use super::socket::PacketSocket;
 use super::statics::StaticState;
-use super::status::{DriverStatus, Resigned};
-use super::timer::{DeadlineTimer, Lateness};
+use super::timer::DeadlineTimer;
 use super::tracked::{ObjectId, Report, Tracking};
 use super::vmac::Naming;
 use crate::spec::Configuration;
+use crate::status::{DriverStatus, Lateness, Resigned, ThreadStatus};
 use crate::{Pacing, State};
 
 mod configure;
@@ -106,6 +107,8 @@ pub(super) struct AdvertThread {
     /// Names of macvlans.
     naming: Naming,
     ports: Ports,
+    /// The routers that no other process may run.
+    claims: Claims,
     /// Ports that could not be opened.
     reopen: Reopen,
     /// For announcements, by interface index.
@@ -134,6 +137,8 @@ pub(super) struct AdvertThread {
     settled: Option<bool>,
     /// Earliest start of a router.
     start_at: Option<Instant>,
+    /// When an event about packets is due that was left out.
+    reports_at: Option<Instant>,
     log_unknown_vrids: bool,
     pacing: Pacing,
     statics: Statics,
@@ -152,7 +157,7 @@ impl AdvertThread {
         mailbox: Arc<Mailbox>,
         (commands, reports): (mpsc::Receiver<Command>, mpsc::Receiver<(ObjectId, Report)>),
         (handle, received): (oneshot::Receiver<()>, Option<ReceivedRouters>),
-        events: EventSender,
+        (claims, events): (Claims, EventSender),
         options: DriverOptions,
     ) -> Result<Self, Error> {
         let failed = |source| Error::Thread { source };
@@ -164,6 +169,7 @@ impl AdvertThread {
             tracking: Tracking::default(),
             naming,
             ports: Ports::default(),
+            claims,
             reopen: Reopen::default(),
             announcers: BTreeMap::new(),
             interfaces,
@@ -182,6 +188,7 @@ impl AdvertThread {
             realtime: false,
             settled: None,
             start_at: options.startup_delay.map(|delay| Instant::now() + delay),
+            reports_at: None,
             log_unknown_vrids: configuration.log_unknown_vrids,
             pacing: configuration.pacing.clone(),
             statics: Statics::new(configuration.statics.clone()),
@@ -247,6 +254,7 @@ impl AdvertThread {
             self.start_at,
             self.reopen.next(),
             self.handover.as_ref().map(Handover::deadline),
+            self.reports_at,
         ];
         for at in others.into_iter().flatten() {
             keep_earlier(&mut self.others_at, at);
@@ -397,6 +405,9 @@ impl AdvertThread {
         if starts || is_due(self.reopen.next()) {
             self.settle();
         }
+        if is_due(self.reports_at) {
+            self.send_due_reports(now);
+        }
         if is_due(self.tracking.next_timeout()) {
             let changed = self.tracking.handle_timeout(now);
             self.follow_objects(now, changed);
@@ -490,9 +501,11 @@ impl AdvertThread {
                 .iter()
                 .map(|(key, port)| port.status(key, self.interfaces.get(&key.0)))
                 .collect(),
-            events_dropped: self.events.dropped(),
-            lateness: self.lateness.clone(),
-            realtime: self.realtime,
+            thread: ThreadStatus {
+                realtime: self.realtime,
+                events_dropped: self.events.dropped(),
+                lateness: self.lateness.clone(),
+            },
         }
     }
 }

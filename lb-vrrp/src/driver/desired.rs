@@ -101,7 +101,7 @@ pub(super) struct DesiredRouter {
     pub(super) held: bool,
     /// Whether packets to the addresses are to be dropped.
     pub(super) shielded: bool,
-    /// An address owner keeps the addresses that were there before it (RFC 9568 §6.4.1).
+    /// The host has the addresses also without the router (RFC 9568 §6.4.1).
     pub(super) owner: bool,
     /// Number of times that the router became Master.
     pub(super) epoch: u64,
@@ -149,7 +149,7 @@ impl DesiredRouter {
             let address = HostObject::from(host_address(&prepared.address, &prepared.link));
             let address = Desired::new(address)
                 .with_awaited(true)
-                .with_existing_kept(self.owner);
+                .with_existing_kept(true);
             let shield = shields.and_then(|shields| shields.shield(prepared));
             let shield = shield.map(|shield| Desired::new(shield.into()));
             let up = prepared.is_on_macvlan.then(|| {

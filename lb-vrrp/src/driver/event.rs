@@ -11,15 +11,15 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use super::error::{AddressError, Error, InterfaceError};
-use super::problem::LinkProblem;
 use super::routing::RouteError;
-use super::status::StaticProblem;
 use super::tracked::ObjectId;
+use crate::status::LinkProblem;
+use crate::status::StaticProblem;
 use crate::track::Verdict;
 use crate::{AddressFamily, Notice, Priority, Rejected, State, Transition, Vrid};
 
 /// An event of a driver. The driver does not wait for the reader: events that do not fit the channel
-/// are dropped, and counted in [`DriverStatus::events_dropped`](super::DriverStatus::events_dropped).
+/// are dropped, and counted in [`ThreadStatus::events_dropped`](crate::status::ThreadStatus::events_dropped).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
@@ -35,7 +35,8 @@ pub enum Event {
         /// The effective priority of the router.
         priority: Priority,
     },
-    /// A packet was discarded. Sent once in 30 s per router, sender and kind of reason.
+    /// A packet was discarded. Sent for the first packet per router, sender and kind of reason, then once
+    /// in 30 s to one hour while such packets arrive, less often the longer they do.
     #[non_exhaustive]
     Rejected {
         /// The router's name.
@@ -48,8 +49,11 @@ pub enum Event {
         reason: Rejected,
         /// Number of similar packets since the last such event.
         suppressed: u64,
+        /// Number of packets of other senders without an event, because too many send such packets.
+        others: u64,
     },
-    /// The engine noticed a condition that an operator should know.
+    /// The engine noticed a condition that an operator should know. Limited as
+    /// [`Rejected`](Self::Rejected) is, except for [`Notice::LosingAdvertisement`].
     #[non_exhaustive]
     Noticed {
         /// The router's name.
@@ -58,6 +62,10 @@ pub enum Event {
         vrid: Vrid,
         /// The condition.
         notice: Notice,
+        /// Number of similar conditions since the last such event.
+        suppressed: u64,
+        /// Number of conditions of other senders without an event, because too many cause them.
+        others: u64,
     },
     /// An address could not be added or removed. The driver tries again every second; the event is sent
     /// once until that succeeds.
@@ -239,8 +247,8 @@ pub enum Event {
         change: Change,
     },
     /// An advert of a virtual router that is not configured here, if
-    /// [`log_unknown_vrids`](crate::spec::Configuration::log_unknown_vrids) is set. Reported once per
-    /// sender and VRID in 30 s.
+    /// [`log_unknown_vrids`](crate::spec::Configuration::log_unknown_vrids) is set. Reported for the first
+    /// advert per sender and VRID, then once in ten minutes to a day while adverts arrive.
     #[non_exhaustive]
     UnknownRouter {
         /// The interface.
@@ -249,6 +257,10 @@ pub enum Event {
         vrid: Vrid,
         /// The sender.
         source: IpAddr,
+        /// Number of adverts of this sender and VRID since the last such event.
+        suppressed: u64,
+        /// Number of adverts of other senders without an event, because too many send such adverts.
+        others: u64,
     },
     /// The raw socket of an interface could not be opened; the driver tries again.
     #[non_exhaustive]
@@ -259,6 +271,19 @@ pub enum Event {
         family: AddressFamily,
         /// The error of the kernel.
         error: Arc<io::Error>,
+    },
+    /// An interface has a virtual address that another program added: it stays there in each state of the
+    /// router. Reported when the router is added, and when it becomes Master.
+    #[non_exhaustive]
+    ExternalAddress {
+        /// The router's name.
+        router: Arc<str>,
+        /// Its VRID.
+        vrid: Vrid,
+        /// The interface of the address.
+        interface: Arc<str>,
+        /// The address.
+        address: IpAddr,
     },
     /// An object of an earlier process was found, and is being removed.
     #[non_exhaustive]

@@ -3,19 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::handover::{ReceivedPort, ReceivedSocket, SharedPort};
 use super::key::PortKey;
-use super::limiter::UnknownSources;
 use super::links::Interface;
 use super::reactor::Reactor;
+use super::receiver::{Receiver, Senders};
+use super::reports::UnknownRouters;
 use super::socket::{Incoming, Protocol, VrrpSocket};
-use super::status::InterfaceStatus;
-use super::vmac::Receiver;
 use crate::spec::RouterSpec;
+use crate::status::InterfaceStatus;
 use crate::{AddressFamily, Authentication, MacAddr, Transmit};
 use lb_host::Link;
 
@@ -29,11 +30,33 @@ pub(super) struct Port {
     authenticated: Option<VrrpSocket>,
     /// Receivers on the macvlans above the interface, by index.
     above: BTreeMap<u32, Receiver>,
+    /// Receiver of adverts from addresses of this host.
+    own: Option<Receiver>,
     pub(super) unknown_vrid: u64,
-    pub(super) unknown_sources: UnknownSources,
+    pub(super) unknown_routers: UnknownRouters,
     /// Whether a router waits for a proof that packets arrive.
     pub(super) sticky: bool,
     pub(super) malformed: u64,
+}
+
+/// A packet from one of the sockets.
+#[derive(Debug)]
+pub(super) struct Arrival<'a> {
+    pub(super) protocol: Protocol,
+    pub(super) incoming: Incoming<'a>,
+    /// Whether the source may be an address of this host; if it is none at present, a raw socket
+    /// receives the packet too.
+    pub(super) is_own: bool,
+}
+
+impl<'a> Arrival<'a> {
+    fn new((protocol, incoming): (Protocol, Incoming<'a>)) -> Self {
+        Self {
+            protocol,
+            incoming,
+            is_own: false,
+        }
+    }
 }
 
 impl Port {
@@ -52,8 +75,9 @@ impl Port {
             plain,
             authenticated,
             above: BTreeMap::new(),
+            own: None,
             unknown_vrid: 0,
-            unknown_sources: UnknownSources::default(),
+            unknown_routers: UnknownRouters::default(),
             sticky: false,
             malformed: 0,
         }
@@ -147,13 +171,33 @@ impl Port {
         family: AddressFamily,
         macvlans: &BTreeMap<u32, MacAddr>,
     ) -> io::Result<()> {
-        self.above
-            .retain(|index, receiver| macvlans.get(index) == Some(&receiver.mac()));
+        let senders = |mac: &MacAddr| Senders::Mac(*mac, family);
+        self.above.retain(|index, receiver| {
+            macvlans.get(index).map(senders).as_ref() == Some(receiver.senders())
+        });
         for (index, mac) in macvlans {
             if !self.above.contains_key(index) {
-                let receiver = Receiver::open(reactor, *index, *mac, family)?;
+                let receiver = Receiver::open(reactor, *index, senders(mac))?;
                 self.above.insert(*index, receiver);
             }
+        }
+        Ok(())
+    }
+
+    /// Receives adverts of other hosts that come from one of these addresses of this host. The kernel
+    /// drops them as packets with a wrong source, so that two masters would not notice each other.
+    pub(super) fn listen_for_own(
+        &mut self,
+        reactor: &Reactor,
+        addresses: BTreeSet<Ipv4Addr>,
+    ) -> io::Result<()> {
+        if addresses.is_empty() {
+            self.own = None;
+            return Ok(());
+        }
+        let senders = Senders::Addresses(addresses);
+        if self.own.as_ref().map(Receiver::senders) != Some(&senders) {
+            self.own = Some(Receiver::open(reactor, self.index, senders)?);
         }
         Ok(())
     }
@@ -175,26 +219,35 @@ impl Port {
                 .as_ref()
                 .is_some_and(VrrpSocket::is_readable)
             || self.above.values().any(Receiver::is_readable)
+            || self.own.as_ref().is_some_and(Receiver::is_readable)
     }
 
     /// The next packet of any socket; `None` when no socket has one.
-    pub(super) fn receive(&mut self) -> io::Result<Option<(Protocol, Incoming<'_>)>> {
+    pub(super) fn receive(&mut self) -> io::Result<Option<Arrival<'_>>> {
         let authenticates = self.authenticated.is_some();
         if let Some(socket) = &mut self.authenticated
             && let Some(incoming) = socket.receive()?
         {
-            return Ok(Some((Protocol::AuthenticationHeader, incoming)));
+            let protocol = Protocol::AuthenticationHeader;
+            return Ok(Some(Arrival::new((protocol, incoming))));
         }
-        for receiver in self.above.values_mut() {
+        let above = self.above.values_mut().map(|receiver| (receiver, false));
+        let own = self.own.iter_mut().map(|receiver| (receiver, true));
+        for (receiver, is_own) in above.chain(own) {
             match receiver.receive() {
                 Ok(Some((Protocol::AuthenticationHeader, _))) if !authenticates => {}
-                Ok(Some(incoming)) => return Ok(Some(incoming)),
-                // The macvlan is down or was deleted.
+                Ok(Some(incoming)) => {
+                    return Ok(Some(Arrival {
+                        is_own,
+                        ..Arrival::new(incoming)
+                    }));
+                }
+                // The interface is down or was deleted.
                 Ok(None) | Err(_) => {}
             }
         }
         let incoming = self.plain.receive()?;
-        Ok(incoming.map(|incoming| (Protocol::Vrrp, incoming)))
+        Ok(incoming.map(|incoming| Arrival::new((Protocol::Vrrp, incoming))))
     }
 
     pub(super) fn status(
@@ -204,12 +257,14 @@ impl Port {
     ) -> InterfaceStatus {
         InterfaceStatus {
             name: Arc::clone(name),
-            family: *family,
+            family: Some(*family),
             unknown_vrid: self.unknown_vrid,
             malformed: self.malformed,
             up: interface.map(|interface| interface.up),
             polled: interface.and_then(|interface| interface.polled),
-            changes_at: interface.and_then(|interface| interface.changes_at),
+            changes_in: interface
+                .and_then(|interface| interface.changes_at)
+                .map(|at| at.saturating_duration_since(Instant::now())),
             receive_buffer: self.plain.receive_buffer(),
         }
     }

@@ -78,6 +78,10 @@ impl<P> Ports<P> {
         self.version += 1;
     }
 
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&PortKey, &mut P)> {
+        self.all.iter_mut().map(|(key, port)| (&*key, &mut **port))
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (&PortKey, &P)> {
         self.all.iter().map(|(key, port)| (key, &**port))
     }

@@ -12,15 +12,15 @@ use super::desired::{Burst, DesiredRouter, Prepared};
 use super::event::{Event, EventSender};
 use super::handover::RouterState;
 use super::key::RouterKey;
-use super::limiter::RejectedLimiter;
 use super::links::Interfaces;
 use super::mailbox::Mailbox;
-use super::needs::macvlan_of;
+use super::needs::{has_macvlan, macvlan_of};
 use super::ports::{Place, Ports};
 use super::present::ReadyAddresses;
-use super::problem::LinkProblem;
+use super::reports::PacketReports;
 use super::vmac::{Macvlan, Outlet, covers_adverts, mac_of};
 use crate::spec::RouterSpec;
+use crate::status::LinkProblem;
 use crate::{
     AdvertisedPriority, AnnounceReason, Authentication, Output, Received, RouterConfig, State,
     Transmit, VirtualRouter,
@@ -70,7 +70,7 @@ pub(super) struct Router {
     bursts: u64,
     burst: Burst,
     last_burst: Option<Instant>,
-    limiter: RejectedLimiter,
+    pub(super) reports: PacketReports,
     pub(super) send_failures: u64,
     sending_fails: bool,
     /// Number of addresses that were reported as not advertised.
@@ -105,7 +105,7 @@ impl Router {
             bursts: 0,
             burst,
             last_burst: None,
-            limiter: RejectedLimiter::default(),
+            reports: PacketReports::default(),
             send_failures: 0,
             sending_fails: false,
             reported_excluded: 0,
@@ -136,9 +136,12 @@ impl Router {
 
     /// Marks the macvlans that exist.
     pub(super) fn mark_macvlans(&mut self, interfaces: &Interfaces) {
-        for macvlan in &mut self.spec.address_macvlans {
-            macvlan.made |= interfaces.get(&macvlan.name).is_some();
+        let mut macvlans = std::mem::take(&mut self.spec.address_macvlans);
+        for macvlan in &mut macvlans {
+            let wanted = (&*macvlan.name, &*macvlan.base, macvlan.family);
+            macvlan.made |= has_macvlan(&self.spec, interfaces, wanted);
         }
+        self.spec.address_macvlans = macvlans;
     }
 
     /// Sets another specification of the same router.
@@ -208,16 +211,23 @@ impl Router {
         let Err(reason) = self.engine.handle_advertisement(now, packet) else {
             return true;
         };
-        if let Some(suppressed) = self.limiter.admit(now, packet.source, &reason) {
-            events.send(Event::Rejected {
-                router: Arc::clone(&self.name),
-                vrid: self.key.vrid,
-                source: packet.source,
-                reason,
-                suppressed,
-            });
-        }
+        let named = (&self.name, self.key.vrid);
+        self.reports
+            .reject(now, (packet.source, reason), named, events);
         false
+    }
+
+    /// Sends the events about packets that were left out until now.
+    pub(super) fn send_due_reports(&mut self, now: Instant, events: &EventSender) {
+        self.reports
+            .send_due(now, (&self.name, self.key.vrid), events);
+    }
+
+    /// Whether this host has an address because of the router: the source of adverts, or a virtual address
+    /// of a Master.
+    pub(super) fn uses(&self, address: IpAddr) -> bool {
+        let mut held = self.spec.config.all_addresses();
+        self.source == Some(address) || (self.held && held.any(|own| own == address))
     }
 
     /// Carries out the outputs of the engine, in their order.
@@ -266,11 +276,10 @@ impl Router {
                 transition,
                 priority: self.engine.effective_priority(),
             }),
-            Output::Noticed(notice) => around.events.send(Event::Noticed {
-                router: Arc::clone(&self.name),
-                vrid: self.key.vrid,
-                notice,
-            }),
+            Output::Noticed(notice) => {
+                let named = (&self.name, self.key.vrid);
+                self.reports.notice(now, notice, named, around.events);
+            }
             // The addresses of the specification decide, which may be more than those
             // advertised; `prepare` has published them.
             Output::UpdateAddresses { .. } => {}

@@ -158,6 +158,22 @@ pub enum Notice {
     },
 }
 
+impl Notice {
+    /// The sender of the advertisement that caused the notice.
+    #[must_use]
+    pub const fn source(&self) -> IpAddr {
+        match self {
+            Self::AddressListMismatch { source, .. }
+            | Self::IntervalLearned { source, .. }
+            | Self::ChecksumDialect { source, .. }
+            | Self::OwnerConflict { source }
+            | Self::LosingAdvertisement { source, .. }
+            | Self::Unsigned { source }
+            | Self::ClockSkew { source, .. } => *source,
+        }
+    }
+}
+
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -107,6 +107,7 @@ impl<'a> Received<'a> {
         }
         validate_interval(config, advertisement.interval)?;
         validate_first_address(config, &advertisement)?;
+        validate_addresses(config, &advertisement)?;
         self.validate_source(config, primary)?;
         Ok(Accepted {
             advertisement,
@@ -273,4 +274,24 @@ fn validate_first_address(
         }
         _ => Ok(()),
     }
+}
+
+/// An advertisement without any address of this router is of another virtual router with the same VRID,
+/// as of another cluster on the same LAN. A list that overlaps is a peer's that is being reconfigured.
+fn validate_addresses(
+    config: &RouterConfig,
+    advertisement: &Advertisement,
+) -> Result<(), Rejected> {
+    let advertised = advertisement.addresses.as_slice();
+    let Some(&first) = advertised.first() else {
+        // Without addresses of this router; otherwise the list was refused before.
+        return Ok(());
+    };
+    if config.addresses().is_empty() || advertisement.addresses == *config.addresses() {
+        return Ok(());
+    }
+    if config.all_addresses().any(|own| advertised.contains(&own)) {
+        return Ok(());
+    }
+    Err(Rejected::ForeignAddresses { first })
 }

@@ -151,11 +151,22 @@ pub enum Rejected {
         /// The first address.
         address: Ipv6Addr,
     },
+    /// None of the advertised addresses is one of this router: another virtual router has the same VRID.
+    #[error(
+        "advertises {first} and no address of this router: another virtual router has the same id, \
+         choose another virtual_router_id"
+    )]
+    ForeignAddresses {
+        /// The first address received.
+        first: IpAddr,
+    },
     /// Not sent by a configured unicast peer.
     #[error("not a unicast peer")]
     Source,
     /// Sent from this router's own address: looped back, or an address used twice.
-    #[error("sent from this router's own address")]
+    #[error(
+        "sent from this router's own address: another host has the address too, or the LAN returns adverts"
+    )]
     OwnAddress,
     /// This router is the address owner and is configured to ignore advertisements.
     #[error("address owner ignores advertisements")]

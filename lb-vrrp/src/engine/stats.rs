@@ -44,8 +44,8 @@ pub struct RouterStats {
     pub packet_length_errors: u64,
     /// `interval-errors`: not the configured interval. VRRPv3 accepts these, except 0.
     pub interval_errors: u64,
-    /// `address-list-errors`: not the configured addresses. These are accepted, except none at all
-    /// and an IPv6 list without its link-local address.
+    /// `address-list-errors`: not the configured addresses. These are accepted, except lists without any
+    /// configured address and, in strict mode, an IPv6 list that does not begin with a link-local one.
     pub address_list_errors: u64,
     /// vrrpStatsInvalidAuthType: an authentication type that does not exist.
     pub invalid_authentication_type: u64,
@@ -186,7 +186,9 @@ impl RouterStats {
             Rejected::Source => &mut self.source_errors,
             Rejected::AddressOwner => &mut self.owner_ignored,
             Rejected::OwnAddress => &mut self.own_address_packets,
-            Rejected::FirstAddress { .. } => &mut self.address_list_errors,
+            Rejected::FirstAddress { .. } | Rejected::ForeignAddresses { .. } => {
+                &mut self.address_list_errors
+            }
             Rejected::Malformed(error) => match error {
                 DecodeError::TooShort { .. }
                 | DecodeError::Length { .. }

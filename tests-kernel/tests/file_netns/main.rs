@@ -4,12 +4,14 @@
 
 mod common;
 mod filter;
+mod foreign;
 mod groups;
 mod holdings;
 mod language;
 mod links;
 mod mails;
 mod notify;
+mod refresh;
 mod scripts;
 mod sockets;
 mod start;

@@ -55,7 +55,7 @@ impl Schedule {
         let repeat = since + policy.delay;
         self.again = policy.repeat;
         self.repeat_at = (repeat > now).then_some(repeat);
-        self.refresh_at = policy.refresh.map(|every| repeat.max(now) + every);
+        self.refresh_at = policy.refresh.map(|every| next_period(since, every, now));
         self.extra_at = prepared.extra.map(|every| repeat.max(now) + every);
     }
 
@@ -69,8 +69,12 @@ impl Schedule {
     ) {
         self.again = burst.repeat;
         self.repeat_at = (!burst.delay.is_zero()).then(|| now + burst.delay);
+        // Refreshes neither wait for the repeat nor start again, as in keepalived.
         let refresh = router.announcements.refresh;
-        self.refresh_at = refresh.map(|every| now + burst.delay + every);
+        self.refresh_at = refresh.map(|every| match self.refresh_at {
+            Some(at) if at <= now + every => at,
+            _ => now + every,
+        });
         self.extra_at = prepared.extra.map(|every| now + burst.delay + every);
     }
 
@@ -83,9 +87,9 @@ impl Schedule {
             self.repeat_at = None;
             times = self.again;
         }
-        if is_due(self.refresh_at) {
-            self.refresh_at = policy.refresh.map(|every| now + every);
-            times = times.max(policy.refresh_repeat);
+        if let Some(at) = self.refresh_at.filter(|at| *at <= now) {
+            self.refresh_at = policy.refresh.map(|every| next_period(at, every, now));
+            times += policy.refresh_repeat;
         }
         if is_due(self.extra_at) {
             self.extra_at = extra.map(|every| now + every);
@@ -93,6 +97,13 @@ impl Schedule {
         }
         times
     }
+}
+
+/// The first end of a period after `now`, of periods that began at `since`.
+fn next_period(since: Instant, every: Duration, now: Instant) -> Instant {
+    let elapsed = now.saturating_duration_since(since).as_nanos();
+    let rest = elapsed.checked_rem(every.as_nanos()).unwrap_or_default();
+    now + every - Duration::from_nanos(u64::try_from(rest).unwrap_or_default())
 }
 
 /// Repeats the announcements of the addresses that are on their interfaces.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use lb_host::{AddressFamily, Change, HostObject, Key, Report, RoutingEntry};
+use lb_host::{Address, AddressFamily, Change, HostObject, Key, Report, RoutingEntry};
 use nix::libc;
 
 use super::super::advert::Command;
@@ -31,6 +31,9 @@ impl Actuator {
                     ..
                 } => {
                     let key = address.key();
+                    if is_external {
+                        self.report_external(&router, &address);
+                    }
                     self.announcer.start(key, &router, &self.desired.routers);
                     let ready = Command::AddressReady {
                         router,
@@ -86,6 +89,20 @@ impl Actuator {
             self.unshielded.clone_from(&unshielded);
             // Fails once the thread has ended; then the mailbox is closed.
             let _ = self.commands.send(Command::Unshielded(unshielded)).await;
+        }
+    }
+
+    /// Reports that another program added an address that the router holds. An address owner has such
+    /// addresses.
+    fn report_external(&self, router: &RouterKey, address: &Address) {
+        let desired = self.desired.routers.get(router);
+        if desired.is_some_and(|desired| !desired.owner) {
+            self.events.send(Event::ExternalAddress {
+                router: self.name_of(router),
+                vrid: router.vrid,
+                interface: Arc::from(address.link.name.as_str()),
+                address: address.address,
+            });
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -133,6 +134,29 @@ impl AdvertThread {
                     });
                     self.reopen.failed(now, &key);
                 }
+            }
+        }
+    }
+
+    /// Receives adverts of other hosts whose source is an address of a router on this host: that of its own
+    /// adverts, if a host was cloned, or a virtual one, if the address owner returns.
+    pub(super) fn listen_for_own_addresses(&mut self) {
+        for (key, port) in self.ports.iter_mut() {
+            let routers = self.routers.values();
+            let own: BTreeSet<Ipv4Addr> = routers
+                .filter(|router| router.key.port() == *key)
+                .flat_map(|router| {
+                    let virtual_addresses = router.spec.config.all_addresses();
+                    router.source.into_iter().chain(virtual_addresses)
+                })
+                .filter_map(|address| match address {
+                    IpAddr::V4(address) => Some(address),
+                    IpAddr::V6(_) => None,
+                })
+                .collect();
+            if let Err(error) = port.listen_for_own(&self.reactor, own) {
+                let ifname = &key.0;
+                warn!(%ifname, %error, "cannot receive adverts from addresses of this host");
             }
         }
     }

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::AdvertThread;
-use crate::driver::event::Event;
+use super::{AdvertThread, keep_earlier};
 use crate::driver::key::{PortKey, RouterKey};
+use crate::driver::port::Arrival;
 use crate::driver::router::Surroundings;
 use crate::driver::socket::{Datagram, Incoming, Protocol};
 use crate::wire::AuthenticationHeader;
@@ -39,9 +39,13 @@ impl AdvertThread {
         };
         let (interface, family) = port_key;
         let sticky = port.sticky;
-        let (protocol, datagram) = match port.receive() {
-            Ok(Some((protocol, Incoming::Datagram(datagram)))) => (protocol, datagram),
-            Ok(Some((_, Incoming::Malformed))) => {
+        let (protocol, datagram, is_own) = match port.receive() {
+            Ok(Some(Arrival {
+                protocol,
+                incoming: Incoming::Datagram(datagram),
+                is_own,
+            })) => (protocol, datagram, is_own),
+            Ok(Some(Arrival { .. })) => {
                 port.malformed += 1;
                 return true;
             }
@@ -52,6 +56,14 @@ impl AdvertThread {
                 return false;
             }
         };
+        if is_own {
+            let routers = self.routers.values();
+            let mut on_port = routers.filter(|router| router.key.port() == *port_key);
+            if !on_port.any(|router| router.uses(datagram.source)) {
+                // The raw socket receives it.
+                return true;
+            }
+        }
         let now = Instant::now();
         let (encapsulation, message) = match protocol {
             Protocol::Vrrp => (Encapsulation::Ip, 0),
@@ -78,12 +90,10 @@ impl AdvertThread {
             let proves = sticky && is_advertisement(&datagram, message);
             let source = datagram.source;
             port.unknown_vrid += 1;
-            if self.log_unknown_vrids && port.unknown_sources.admit(now, vrid, source) {
-                self.events.send(Event::UnknownRouter {
-                    interface: Arc::clone(interface),
-                    vrid,
-                    source,
-                });
+            if self.log_unknown_vrids {
+                let unknown = &mut port.unknown_routers;
+                unknown.report(now, (vrid, source), port_key, &self.events);
+                keep_earliest(&mut self.reports_at, unknown.next_due());
             }
             if proves {
                 self.prove_reception(port_key, now);
@@ -104,11 +114,26 @@ impl AdvertThread {
             events: &mut self.events,
         };
         router.drain(now, &mut around);
+        keep_earliest(&mut self.reports_at, router.reports.next_due());
         self.follow_member(&key, now);
         if proves {
             self.prove_reception(port_key, now);
         }
         true
+    }
+
+    /// Sends the events about packets that were left out, with their number.
+    #[cold]
+    pub(super) fn send_due_reports(&mut self, now: Instant) {
+        self.reports_at = None;
+        for router in self.routers.values_mut() {
+            router.send_due_reports(now, &self.events);
+            keep_earliest(&mut self.reports_at, router.reports.next_due());
+        }
+        for (key, port) in self.ports.iter_mut() {
+            port.unknown_routers.send_due(now, key, &self.events);
+            keep_earliest(&mut self.reports_at, port.unknown_routers.next_due());
+        }
     }
 
     /// Notifies the sticky routers of an interface and family that packets arrive there.
@@ -125,4 +150,12 @@ impl AdvertThread {
 fn is_advertisement(datagram: &Datagram<'_>, message: usize) -> bool {
     let first = datagram.payload.get(message);
     datagram.hop_limit == HOP_LIMIT && matches!(first, Some(0x21 | 0x31))
+}
+
+/// Lowers `next` to `at` if that is earlier.
+#[inline]
+fn keep_earliest(next: &mut Option<Instant>, at: Option<Instant>) {
+    if let Some(at) = at {
+        keep_earlier(next, at);
+    }
 }

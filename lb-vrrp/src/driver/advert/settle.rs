@@ -8,9 +8,9 @@ use std::time::Instant;
 use super::super::event::Event;
 use super::super::key::RouterKey;
 use super::super::needs::{config_of, outlet_of, place, prepare, problem_of, source_of};
-use super::super::problem::LinkProblem;
 use super::AdvertThread;
 use crate::FaultReason;
+use crate::status::LinkProblem;
 
 impl AdvertThread {
     /// Adapts sockets, sources and addresses of all routers to the present interfaces, updates the
@@ -82,6 +82,7 @@ impl AdvertThread {
                 }
             });
         }
+        self.listen_for_own_addresses();
         // After the held addresses are known: a macvlan from another process must not be set down.
         self.publish_links();
         let changed = self.tracking.handle_interfaces(&self.interfaces);

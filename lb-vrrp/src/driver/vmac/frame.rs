@@ -77,7 +77,7 @@ pub(super) fn advert(
 
 /// Parses a frame with an IP packet, and returns its protocol and datagram. `None` for packets that the
 /// kernel's IP layer drops: those that are cut, have a wrong checksum, or are fragments.
-pub(super) fn parse(frame: &[u8]) -> Option<(u8, Datagram<'_>)> {
+pub(in crate::driver) fn parse(frame: &[u8]) -> Option<(u8, Datagram<'_>)> {
     let ethernet = EthernetPacket::new(frame)?;
     let packet = frame.get(ETHERNET..)?;
     match ethernet.get_ethertype() {

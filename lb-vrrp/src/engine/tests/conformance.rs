@@ -201,8 +201,15 @@ const CLAUSES: &[Clause] = &[
         Engine,
         &[
             "address_list_mismatch_is_accepted_and_reported",
+            "an_address_that_has_no_room_in_our_adverts_is_ours",
             "the_order_of_addresses_does_not_matter",
         ],
+    ),
+    (
+        "RFC 9568 7.1",
+        "a list without any of our addresses is of another router, and discarded",
+        Engine,
+        &["a_list_without_any_of_our_addresses_is_of_another_router"],
     ),
     (
         "RFC 9568 7.1",

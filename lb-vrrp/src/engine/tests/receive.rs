@@ -341,6 +341,66 @@ fn address_list_mismatch_is_accepted_and_reported() {
     assert_eq!(rig.outputs(), ["notice: list of 192.0.2.11"]);
 }
 
+/// Another cluster on the LAN that uses the same VRID.
+#[test]
+fn a_list_without_any_of_our_addresses_is_of_another_router() {
+    let foreign = ip("192.0.2.201");
+    let others = AddressList::new([foreign, ip("192.0.2.202")]).unwrap();
+    let expected = Rejected::ForeignAddresses { first: foreign };
+    for version in [Version::V2, Version::V3] {
+        let ours = builder(version, 100);
+        for number in [0, 1, 200, 255] {
+            let packet_of = |addresses: &AddressList| {
+                message(&ours, |advertisement| {
+                    advertisement.priority = number.into();
+                    advertisement.addresses = addresses.clone();
+                })
+            };
+            let theirs = packet_of(&others);
+            refused(&ours, packet(&theirs), expected, |s| s.address_list_errors);
+            // One address in common is a peer that is being reconfigured.
+            let overlapping = AddressList::new([foreign, ip(VIP)]).unwrap();
+            let mut rig = Rig::with(ours.clone(), State::Backup);
+            rig.router
+                .handle_advertisement(rig.now, packet(&packet_of(&overlapping)))
+                .unwrap();
+            assert_eq!(rig.router.stats().rejected, 0);
+        }
+    }
+    // A master stays one.
+    let mut rig = Rig::with(builder(Version::V3, 100), State::Master);
+    let theirs = RouterConfig::builder(Vrid::new(51).unwrap())
+        .version(Version::V3)
+        .priority(priority(200))
+        .address(foreign);
+    let theirs = advertisement(&theirs.build().unwrap());
+    assert_eq!(rig.receive_advertisement(HIGHER, &theirs), Err(expected));
+    assert_eq!(rig.router.state(), State::Master);
+    assert_eq!(rig.outputs(), [""; 0]);
+    assert_eq!(
+        expected.to_string(),
+        "advertises 192.0.2.201 and no address of this router: another virtual router has the same id, \
+         choose another virtual_router_id"
+    );
+}
+
+/// A list that has been cut, because not all addresses have room in an advertisement.
+#[test]
+fn an_address_that_has_no_room_in_our_adverts_is_ours() {
+    let all: Vec<IpAddr> = (0..=255)
+        .map(|last| IpAddr::from([198, 51, 100, last]))
+        .collect();
+    let ours = RouterConfig::builder(Vrid::new(51).unwrap()).addresses(all.iter().copied());
+    assert_eq!(ours.clone().build().unwrap().excluded(), &all[255..]);
+    let last = message(&ours, |advertisement| {
+        advertisement.addresses = AddressList::new([all[255]]).unwrap();
+    });
+    let mut rig = Rig::with(ours, State::Backup);
+    rig.router
+        .handle_advertisement(rig.now, packet(&last))
+        .unwrap();
+}
+
 #[test]
 fn the_order_of_addresses_does_not_matter() {
     let mut rig = Rig::with(v2().address(ip("192.0.2.101")), State::Backup);
