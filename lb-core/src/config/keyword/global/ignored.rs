@@ -4,7 +4,7 @@
 use super::super::row::{Keyword, Value};
 use crate::config::global::GlobalConfig;
 use crate::config::line::Context;
-use crate::config::runtime::{RuntimeConfig, obsolete};
+use crate::config::runtime::{iptables, obsolete};
 use crate::config::scheduling::no_effect;
 use crate::config::tree::NodeId;
 
@@ -177,16 +177,14 @@ pub(super) const KEYWORDS: &[Global] = &[
         "vrrp_iptables",
         "Has no effect: the packet filter uses nftables.",
         Value::Other("[INPUT [OUTPUT]]", |_, context, line| {
-            RuntimeConfig::iptables(context, line)
+            iptables(context, line)
         }),
     )
     .tier(2),
     Global::new(
         "vrrp_ipsets",
         "Has no effect: the packet filter uses nftables.",
-        Value::Other("[NAME …]", |_, context, line| {
-            RuntimeConfig::iptables(context, line)
-        }),
+        Value::Other("[NAME …]", |_, context, line| iptables(context, line)),
     ),
     Global::new(
         "lvs_id",
