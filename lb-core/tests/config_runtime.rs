@@ -354,3 +354,23 @@ fn bfd_instances_are_validated() {
         assert_eq!(parsed.keepalived_status(), 5, "{lines}");
     }
 }
+
+#[test]
+fn iptables_is_not_the_packet_filter() {
+    for line in ["vrrp_iptables", "vrrp_iptables IN OUT", "vrrp_ipsets"] {
+        let parsed = parse(&format!("global_defs {{\n {line}\n nftables\n}}\n"));
+        let findings = parsed.diagnostics().render(false);
+        assert_eq!(parsed.diagnostics().errors(), 0, "{findings}");
+        let keyword = line.split(' ').next().unwrap();
+        let message =
+            format!("warning: `{keyword}` has no effect: the packet filter uses nftables");
+        assert!(findings.contains(&message), "{findings}");
+        assert_eq!(parsed.keepalived_status(), 5);
+        let filter = parsed
+            .into_model(Mode::Strict)
+            .unwrap()
+            .global
+            .packet_filter;
+        assert_eq!(filter.table.as_deref(), Some("keepalived"));
+    }
+}

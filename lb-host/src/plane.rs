@@ -6,6 +6,7 @@ use std::io;
 
 use async_trait::async_trait;
 
+use crate::family::AddressFamily;
 use crate::memory::MemoryHost;
 use crate::plan::Change;
 use crate::reconcile::Applied;
@@ -26,9 +27,16 @@ pub trait HostPlane: fmt::Debug + Send {
     /// have.
     async fn apply(&mut self, changes: &[Change]) -> Vec<io::Result<Applied>>;
 
-    /// Whether the host can have [shields](crate::HostObject::Shield); the default is that it cannot.
-    fn has_shields(&self) -> bool {
-        false
+    /// Checks whether the host can have [shields](crate::HostObject::Shield) of a family, and changes
+    /// nothing. A host that does not implement this has none.
+    ///
+    /// # Errors
+    ///
+    /// Why the host cannot: [`io::ErrorKind::Unsupported`] if it never can.
+    async fn check_shields(&mut self, family: AddressFamily) -> io::Result<()> {
+        let _ = family;
+        let error = "the program that manages addresses has no packet filter";
+        Err(io::Error::new(io::ErrorKind::Unsupported, error))
     }
 }
 
@@ -41,7 +49,7 @@ impl HostPlane for MemoryHost {
         results.collect()
     }
 
-    fn has_shields(&self) -> bool {
-        true
+    async fn check_shields(&mut self, _family: AddressFamily) -> io::Result<()> {
+        Ok(())
     }
 }

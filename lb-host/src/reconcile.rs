@@ -192,16 +192,18 @@ impl<C: Clone + Ord> Reconciler<C> {
         self.doubt = Some(Sight::Missing);
     }
 
-    /// Takes note that an interface is gone, with all that was on it. Claims on its objects end.
+    /// Takes note that an interface is gone, with all that was on it. Claims on its objects end. Shields
+    /// are those of the packet filter, and are removed.
     pub fn handle_link_gone(&mut self, link: u32) {
-        let gone: Vec<Key> = self
-            .entries
-            .keys()
-            .filter(|key| key.link() == Some(link))
-            .cloned()
-            .collect();
+        let gone = self.entries.keys().filter(|key| key.link() == Some(link));
+        let is_shield = |key: &Key| matches!(key, Key::Shield(_));
+        let (shields, gone): (Vec<Key>, Vec<Key>) = gone.cloned().partition(is_shield);
         for key in gone {
             self.forget(&key);
+        }
+        // After the addresses that they wait for.
+        for key in shields {
+            self.end_claims(&key);
         }
     }
 

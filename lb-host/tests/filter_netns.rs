@@ -146,7 +146,7 @@ fn packets_to_shielded_addresses_are_dropped_and_neighbours_resolve_them() -> Re
     succeed(pair.apply(&added));
     pair.neighbour.ip("neigh flush dev eth0")?;
     assert_eq!(pair.accepting(), ADDRESSES[..1]);
-    // The attempts to connect have resolved the addresses anew.
+    // The attempts to connect have resolved the addresses again.
     for address in ADDRESSES {
         wait_until(address, 10 * PATIENCE, || {
             let neighbours = pair.neighbour.ip("neigh show dev eth0").unwrap();

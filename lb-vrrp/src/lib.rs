@@ -170,8 +170,8 @@ mod vmac;
 pub mod wire;
 
 pub use lb_host::{
-    Network, NetworkError, NextHop, Route as VirtualRoute, RouteKind, RouteMetric, RoutePreference,
-    Rule as VirtualRule, RuleAction, Scope,
+    FilterTable, Network, NetworkError, NextHop, Route as VirtualRoute, RouteKind, RouteMetric,
+    RoutePreference, Rule as VirtualRule, RuleAction, Scope,
 };
 
 pub use self::{

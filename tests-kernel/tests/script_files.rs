@@ -14,6 +14,8 @@ mod scripts;
 mod server_mails;
 #[path = "script_files/servers.rs"]
 mod servers;
+#[path = "script_files/unfiltered.rs"]
+mod unfiltered;
 #[path = "file_netns/weights.rs"]
 mod weights;
 

@@ -206,6 +206,9 @@ fn tracking(status: &Status, text: &mut String) {
         let _ = writeln!(text, "  group {}: {}: {members}", group.name, group.state);
     }
     for router in &status.routers {
+        if let Some(why) = &router.unshielded {
+            let _ = writeln!(text, "  {}: packets are not dropped: {why}", router.name);
+        }
         for refused in &router.refused_addresses {
             let (name, address, problem) = (&router.name, refused.address, &refused.problem);
             let _ = writeln!(

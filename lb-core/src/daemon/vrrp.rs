@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use lb_vrrp::FilterTable;
 use lb_vrrp::driver::DriverOptions;
 use lb_vrrp::spec::Configuration;
 
-use crate::model::Model;
+use crate::model::{Model, PacketFilterSettings};
 
 /// Returns the configuration of the VRRP driver for this model.
 pub(super) fn configuration(model: &Model) -> Configuration {
@@ -21,6 +22,15 @@ pub(super) fn configuration(model: &Model) -> Configuration {
         .with_groups(model.groups.iter().map(|group| group.spec.clone()))
         .with_objects(model.objects.iter().cloned())
         .with_statics(model.statics.clone())
+        .with_filter(filter(&model.global.packet_filter))
+}
+
+/// Returns the table of the packet filter: keepalived's name unless the file has one.
+fn filter(settings: &PacketFilterSettings) -> FilterTable {
+    let name = settings.table.as_deref().unwrap_or("keepalived");
+    FilterTable::new(name)
+        .with_priority(settings.priority.unwrap_or(FilterTable::PRIORITY))
+        .with_counters(settings.counters)
 }
 
 /// Returns the options of the VRRP driver for a running program.
@@ -51,4 +61,23 @@ fn uptime() -> Duration {
         .and_then(|seconds| seconds.parse().ok());
     let uptime = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     uptime.unwrap_or(Duration::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packet_filter_is_that_of_keepalived_unless_the_file_says_otherwise() {
+        let mut settings = PacketFilterSettings::default();
+        assert_eq!(filter(&settings), FilterTable::new("keepalived"));
+        assert_eq!(filter(&settings).priority, -1);
+        settings.table = Some("own".to_owned());
+        settings.priority = Some(-150);
+        settings.counters = true;
+        let own = FilterTable::new("own")
+            .with_priority(-150)
+            .with_counters(true);
+        assert_eq!(filter(&settings), own);
+    }
 }

@@ -113,6 +113,11 @@ fn log_host(event: &Event) {
             error = %error.source,
             "({router}) cannot change a virtual address, trying again"
         ),
+        Event::ShieldsUnavailable { family, error, .. } => warn!(
+            %error,
+            "packets to {family} virtual addresses are accepted although an instance has `no_accept` or \
+             strict mode"
+        ),
         Event::ExternalAddress {
             router,
             interface,

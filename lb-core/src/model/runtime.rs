@@ -185,7 +185,7 @@ pub struct CheckSettings {
     pub scheduling: Scheduling,
 }
 
-/// Which packet filter serves `no_accept` and virtual MAC addresses.
+/// The packet filter of instances with `no_accept` or strict mode.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PacketFilterSettings {
@@ -195,6 +195,7 @@ pub struct PacketFilterSettings {
     pub priority: Option<i32>,
     /// Rules have counters. keepalived: `nftables_counters`.
     pub counters: bool,
-    /// Rules name interfaces by number. keepalived: `nftables_ifindex`.
+    /// The file asks for rules that name interfaces by number, which they always do. keepalived:
+    /// `nftables_ifindex`.
     pub interface_index: bool,
 }

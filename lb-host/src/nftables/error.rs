@@ -11,6 +11,9 @@ use crate::family::AddressFamily;
 /// Why a change of a packet filter failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum FilterError {
+    /// The kernel keeps no comments of tables, so that a table could not be recognised.
+    #[error("Linux {release} keeps no comments of nf_tables: 5.10 does")]
+    Unmarked { release: String },
     /// The table of another program has the name.
     #[error(
         "table {} {name} exists and has not the mark of this program: delete it, or choose another name",
@@ -61,7 +64,9 @@ impl From<FilterError> for io::Error {
     fn from(error: FilterError) -> Self {
         let kind = match &error {
             FilterError::External { .. } => io::ErrorKind::AlreadyExists,
-            FilterError::Unsupported { .. } => io::ErrorKind::Unsupported,
+            FilterError::Unsupported { .. } | FilterError::Unmarked { .. } => {
+                io::ErrorKind::Unsupported
+            }
             FilterError::Busy { .. } => io::ErrorKind::ResourceBusy,
             FilterError::Refused(source) => source.kind(),
         };

@@ -1,6 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The mark on tables: their comment, as `nft` writes and prints it.
 
+/// The first version of Linux that keeps comments of tables.
+const FIRST: (u32, u32) = (5, 10);
+
+/// Whether a kernel of this release keeps comments of tables; one with an unknown form of release is new.
+pub(super) fn is_kept_by(release: &str) -> bool {
+    let mut numbers = release.split(|letter: char| !letter.is_ascii_digit());
+    let mut number = || numbers.next().and_then(|number| number.parse().ok());
+    match (number(), number()) {
+        (Some(major), Some(minor)) => (major, minor) >= FIRST,
+        _ => true,
+    }
+}
+
 /// `NFTNL_UDATA_TABLE_COMMENT`.
 const COMMENT: u8 = 0;
 
@@ -32,6 +45,16 @@ pub(super) fn matches(data: &[u8], comment: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn release_decides_whether_comments_are_kept() {
+        for old in ["4.19.0-27-amd64", "5.4.0-42-generic", "5.9.16"] {
+            assert!(!is_kept_by(old), "{old}");
+        }
+        for new in ["5.10.0-30-amd64", "6.1.176", "7.2.7", "unknown"] {
+            assert!(is_kept_by(new), "{new}");
+        }
+    }
 
     #[test]
     fn comment_is_found_behind_other_data_and_broken_data_has_none() {

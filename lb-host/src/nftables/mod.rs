@@ -42,6 +42,8 @@ const ATTEMPTS: u32 = 8;
 const GROUP: usize = 512;
 /// `ERESTART` of the kernel: the rule set has changed since its generation was read.
 const ERESTART: i32 = 85;
+/// The release of the kernel.
+const RELEASE: &str = "/proc/sys/kernel/osrelease";
 /// The table of a check, which the kernel never makes.
 const CHECKED: &str = "lb_check";
 
@@ -53,6 +55,12 @@ const CHECKED: &str = "lb_check";
 /// refuses.
 pub async fn check(family: AddressFamily) -> io::Result<()> {
     let table = FilterTable::new(CHECKED);
+    let release = std::fs::read_to_string(RELEASE).unwrap_or_default();
+    let release = release.trim_end();
+    if !mark::is_kept_by(release) {
+        let release = release.to_owned();
+        return Err(FilterError::Unmarked { release }.into());
+    }
     let failed = |source| io::Error::from(FilterError::new(family, source));
     let mut socket = Socket::open().map_err(failed)?;
     let requests = layout::table(&table, family, "");

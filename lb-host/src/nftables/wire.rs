@@ -261,3 +261,6 @@ fn body(payload: NetlinkPayload<NetfilterMessage>) -> Body {
         _ => Body::Unknown,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 
 use super::Reconciler;
 use super::claim::Report;
-use super::entry::{Entry, Place};
+use super::entry::{Claim, Entry, Place};
 use crate::key::Key;
 use crate::object::HostObject;
 use crate::plan::{Change, Rank};
@@ -126,7 +126,20 @@ impl<C: Clone + Ord> Reconciler<C> {
         if let Some(retry) = entry.failure.and_then(|failure| failure.retry) {
             self.retries.remove(&retry);
         }
-        for claim in entry.claims {
+        self.drop_claims(key, entry.claims);
+    }
+
+    /// Ends all claims on an object, which is then removed.
+    pub(super) fn end_claims(&mut self, key: &Key) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            let claims = std::mem::take(&mut entry.claims);
+            self.drop_claims(key, claims);
+            self.update(key);
+        }
+    }
+
+    fn drop_claims(&mut self, key: &Key, claims: Vec<Claim<C>>) {
+        for claim in claims {
             if let Some(keys) = self.claimants.get_mut(&claim.claimant) {
                 keys.retain(|claimed| claimed != key);
             }

@@ -539,6 +539,51 @@ fn gone_interface_takes_its_objects_and_claims() {
 }
 
 #[test]
+fn shields_of_an_interface_that_is_gone_are_removed() {
+    let mut bench = Bench::new();
+    let both = [address(100), shield(100)].map(Desired::new);
+    bench.reconciler.set_desired(&1, 1, both);
+    bench.run();
+    bench.log();
+    bench.host.delete(&address(100).key());
+    bench.reconciler.handle_link_gone(2);
+    bench.run();
+    assert_eq!(bench.log(), ["remove shield of 192.0.2.100 dev eth0"]);
+    assert_eq!(bench.reconciler.held().count(), 0);
+}
+
+#[test]
+fn shields_are_added_and_removed_in_groups() {
+    let mut bench = Bench::new();
+    let objects: Vec<HostObject> = (100..103)
+        .flat_map(|last| [address(last), shield(last)])
+        .collect();
+    bench
+        .reconciler
+        .set_desired(&1, 1, objects.iter().cloned().map(Desired::new));
+    let take = |bench: &mut Bench| {
+        let now = bench.now;
+        let changes = bench.reconciler.next_changes(now);
+        for change in &changes {
+            let result = bench.host.apply(change);
+            bench.reconciler.handle_result(now, change.clone(), result);
+        }
+        changes.len()
+    };
+    assert_eq!(
+        [take(&mut bench), take(&mut bench)],
+        [3, 1],
+        "the shields, then an address"
+    );
+    bench.run();
+    bench.reconciler.set_desired(&1, 1, []);
+    let sizes: Vec<usize> = std::iter::repeat_with(|| take(&mut bench))
+        .take(4)
+        .collect();
+    assert_eq!(sizes, [1, 1, 1, 3]);
+}
+
+#[test]
 fn removing_only_adds_nothing() {
     let mut bench = Bench::new();
     bench.desire(1, 1, &[100, 101]);

@@ -22,7 +22,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use self::link::{Links, removed_macvlans};
-use crate::nftables::Filter;
+use crate::family::AddressFamily;
+use crate::nftables::{self, Filter};
 use crate::object::{HostObject, Owner, Shield};
 use crate::plan::{Change, Group};
 use crate::plane::HostPlane;
@@ -120,6 +121,10 @@ impl HostPlane for Rtnetlink {
             }
         }
         results
+    }
+
+    async fn check_shields(&mut self, family: AddressFamily) -> io::Result<()> {
+        nftables::check(family).await
     }
 }
 

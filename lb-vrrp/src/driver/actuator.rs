@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use lb_host::{
-    AddressKey, Adopted, Applied, Change, Desired, HostObject, HostPlane, Key, Link, Macvlan,
-    Reconciler,
+    AddressFamily, AddressKey, Adopted, Applied, Change, Desired, HostObject, HostPlane, Key, Link,
+    Macvlan, Reconciler,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -22,6 +22,7 @@ use super::key::{Claimant, RouterKey};
 use super::links::Interfaces;
 use super::mailbox::{End, Mailbox};
 use super::routing::Watch;
+use super::shields::{FilterNeeds, Shields};
 use super::statics;
 use super::vmac::RouterLinks;
 use crate::StaticItems;
@@ -89,6 +90,11 @@ pub(super) struct Actuator {
     statics: statics::Keeper,
     /// Static items have to be placed again.
     statics_changed: bool,
+    shields: Shields,
+    /// The routers whose addresses accept packets although they should not, as last reported.
+    unshielded: BTreeMap<RouterKey, Arc<str>>,
+    /// The routers in `unshielded` may have changed.
+    unshielded_changed: bool,
 }
 
 /// Why [`Actuator::wait`] returned.
@@ -140,6 +146,9 @@ impl Actuator {
             watch: None,
             statics: statics::Keeper::new(events.clone()),
             statics_changed: false,
+            shields: Shields::default(),
+            unshielded: BTreeMap::new(),
+            unshielded_changed: false,
             events,
             realtime: false,
             table: None,
@@ -163,7 +172,7 @@ impl Actuator {
     pub(super) async fn run(mut self) {
         let mut last_attempts = LAST_ATTEMPTS;
         loop {
-            self.take_update();
+            self.take_update().await;
             let done = match self.desired.end {
                 Some(End::HandedOver) => self.leave().await,
                 None if self.desired.frozen.is_some() => {
@@ -202,8 +211,11 @@ impl Actuator {
     }
 
     /// Merges what the advert thread has changed since the last call.
-    fn take_update(&mut self) {
+    async fn take_update(&mut self) {
         let mut update = self.mailbox.take();
+        if let Some(needs) = update.filter {
+            self.set_filter(needs).await;
+        }
         if let Some((host, routers)) = update.handover {
             self.continue_with(host, &routers);
         }
@@ -273,12 +285,34 @@ impl Actuator {
         if is_same {
             return;
         }
-        let epoch = router.as_ref().map_or(0, |router| router.epoch);
-        let has_shields = self.host.has_shields();
-        let objects = router.iter().flat_map(|router| router.objects(has_shields));
+        self.desire(key, router.as_deref());
+    }
+
+    /// Has the host objects of a router added, and others that were its own removed.
+    fn desire(&mut self, key: RouterKey, router: Option<&DesiredRouter>) {
+        self.unshielded_changed |= self.shields.has_problems() || !self.unshielded.is_empty();
+        let epoch = router.map_or(0, |router| router.epoch);
+        let objects = router
+            .iter()
+            .flat_map(|router| router.objects(&self.shields));
         let objects: Vec<Desired> = objects.collect();
         let claimant = Claimant::Router(key);
         self.reconciler.set_desired(&claimant, epoch, objects);
+    }
+
+    /// Has packets dropped as another configuration needs it.
+    async fn set_filter(&mut self, needs: FilterNeeds) {
+        let host = self.host.as_mut();
+        self.shields.set_needs(needs, host, &self.events).await;
+        self.unshielded_changed = true;
+        let routers = self.desired.routers.iter();
+        let shielded = routers.filter(|(_, router)| router.held && router.shielded);
+        let shielded: Vec<_> = shielded
+            .map(|(key, router)| (key.clone(), Arc::clone(router)))
+            .collect();
+        for (key, router) in shielded {
+            self.desire(key, Some(&router));
+        }
     }
 
     /// Reports to the advert thread what is owned, once for each attempt at a handover.
@@ -316,7 +350,13 @@ impl Actuator {
                     .continue_with(address.key(), &router.key, since);
             }
             match &adopted.object {
-                HostObject::Shield(_) if !self.host.has_shields() => continue,
+                HostObject::Shield(shield)
+                    if !self
+                        .shields
+                        .is_available(AddressFamily::for_address(shield.address)) =>
+                {
+                    continue;
+                }
                 HostObject::Address(_) if claimant != Claimant::Static => {
                     // Acknowledged in the first epoch of this process.
                     adopted.generation = adopted.generation.min(1);
@@ -366,6 +406,9 @@ impl Actuator {
         if !self.mailbox.is_changed() {
             self.update_static_state().await;
         }
+        if std::mem::take(&mut self.unshielded_changed) {
+            self.report_unshielded().await;
+        }
         true
     }
 
@@ -376,7 +419,7 @@ impl Actuator {
         let is_leaving = end == Some(End::HandedOver);
         loop {
             if self.mailbox.is_changed() {
-                self.take_update();
+                self.take_update().await;
                 if self.desired.end != end || (self.desired.frozen.is_some() && end.is_none()) {
                     return false;
                 }

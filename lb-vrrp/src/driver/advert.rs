@@ -32,6 +32,7 @@ use super::ports::Ports;
 use super::reactor::Reactor;
 use super::router::{Router, Surroundings};
 use super::routers::Routers;
+use super::shields::FilterNeeds;
 use super::socket::PacketSocket;
 use super::statics::StaticState;
 use super::timer::DeadlineTimer;
@@ -99,6 +100,8 @@ pub(super) enum Command {
     },
     /// Which static items are missing.
     Statics(StaticState),
+    /// The routers whose addresses accept packets although they should not, and why.
+    Unshielded(BTreeMap<RouterKey, Arc<str>>),
     Shutdown(oneshot::Sender<()>),
 }
 
@@ -207,6 +210,7 @@ impl AdvertThread {
         thread.open_ports(&configuration.routers)?;
         thread.groups.configure(&configuration);
         thread.tracking.configure(Instant::now(), &configuration);
+        thread.mailbox.set_filter(FilterNeeds::new(&configuration));
         for spec in configuration.routers {
             thread.insert(spec)?;
         }
@@ -478,6 +482,11 @@ impl AdvertThread {
             }
             Command::Frozen { attempt, state } => self.handle_frozen(attempt, state),
             Command::Statics(state) => self.follow_statics(state),
+            Command::Unshielded(mut routers) => {
+                for router in self.routers.values_mut() {
+                    router.unshielded = routers.remove(&router.key);
+                }
+            }
             Command::Shutdown(done) => {
                 self.resign();
                 let _ = done.send(());

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lb_host::{AddressKey, Desired, HostObject, Link, RoutingEntry, Shield};
+use lb_host::{AddressKey, Desired, HostObject, Link, RoutingEntry};
 
 use super::host::host_address;
 use super::pacing::Lane;
+use super::shields::Shields;
 use super::socket::PacketSocket;
 use crate::{Announcements, VirtualAddress};
 
@@ -141,18 +142,16 @@ impl DesiredRouter {
 
     /// The host objects: macvlans that are up, addresses, shields if the host can have them, routes and
     /// rules.
-    pub(super) fn objects(&self, has_shields: bool) -> impl Iterator<Item = Desired> {
-        let is_shielded = self.shielded && has_shields;
+    pub(super) fn objects(&self, shields: &Shields) -> impl Iterator<Item = Desired> {
+        let shields = self.shielded.then_some(shields);
         let addresses = self.addresses.iter().filter(|_| self.held);
         let addresses = addresses.flat_map(move |prepared| {
             let address = HostObject::from(host_address(&prepared.address, &prepared.link));
             let address = Desired::new(address)
                 .with_awaited(true)
                 .with_existing_kept(true);
-            let shield = is_shielded.then(|| {
-                let link = Arc::clone(&prepared.link);
-                Desired::new(Shield::new(link, prepared.address.address).into())
-            });
+            let shield = shields.and_then(|shields| shields.shield(prepared));
+            let shield = shield.map(|shield| Desired::new(shield.into()));
             let up = prepared.is_on_macvlan.then(|| {
                 let link = HostObject::LinkUp(Arc::clone(&prepared.link));
                 Desired::new(link).with_awaited(true)

@@ -78,6 +78,15 @@ pub enum Event {
         /// The error.
         error: Arc<AddressError>,
     },
+    /// The host cannot drop packets to virtual addresses of a family, although the configuration has routers
+    /// that do not accept them; the addresses accept packets. Sent at the start and at each reload.
+    #[non_exhaustive]
+    ShieldsUnavailable {
+        /// The family of the addresses.
+        family: AddressFamily,
+        /// Why the host cannot.
+        error: Arc<io::Error>,
+    },
     /// Another program had deleted a virtual address of a Master, and the driver added it again.
     #[non_exhaustive]
     AddressRestored {

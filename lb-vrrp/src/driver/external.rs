@@ -19,9 +19,9 @@ use super::tracked::ScriptRunner;
 #[non_exhaustive]
 pub struct Ports {
     /// Adds and removes addresses, routes and macvlans; without one, rtnetlink does. A host that
-    /// [has shields](HostPlane::has_shields) drops packets to the addresses of routers that do not
+    /// [can have shields](HostPlane::check_shields) drops packets to the addresses of routers that do not
     /// accept them (`Accept_Mode` false, RFC 9568 §6.1; `no_accept` in keepalived); otherwise they are
-    /// accepted, with a warning at start.
+    /// accepted, and an [event](super::Event::ShieldsUnavailable) reports that.
     pub host: Option<Box<dyn HostPlane>>,
     /// Runs tracked scripts; without one, [`CommandRunner`](super::CommandRunner) does.
     pub scripts: Option<Arc<dyn ScriptRunner>>,

@@ -11,7 +11,6 @@ use tokio::time::{Instant, timeout_at};
 use super::advert::Command;
 use super::error::Error;
 use super::handover::RouterHandover;
-use super::host::warn_of_unshielded;
 use super::links::Interfaces;
 use super::monitor::{Used, Watched};
 use super::options::DriverOptions;
@@ -40,8 +39,6 @@ pub struct Driver {
     /// Ends when no address is held any more.
     pub(super) addresses: Option<Thread>,
     pub(super) scripts: Arc<dyn ScriptRunner>,
-    /// The host plane drops packets to addresses.
-    pub(super) filtered: bool,
     pub(super) options: DriverOptions,
 }
 
@@ -64,9 +61,6 @@ impl Driver {
         let configuration = configuration.into();
         validate::configuration(&configuration)?;
         validate::interfaces(&configuration, &self.table.borrow())?;
-        if !self.filtered {
-            warn_of_unshielded(&configuration.routers);
-        }
         vmac::warn_missing_link_local(&configuration.routers);
         // Watched before they are used: a change in between is reported.
         let used = Used::new(&configuration);

@@ -5,10 +5,8 @@ use std::sync::Arc;
 
 use lb_host::{Address, Link, Owner};
 use rtnetlink::packet_route::address::AddressFlags;
-use tracing::warn;
 
 use super::routing::ROUTE_PROTOCOL;
-use crate::spec::RouterSpec;
 use crate::{AddressFlag, VirtualAddress};
 
 /// Marks addresses that a virtual router added (`IFA_PROTO`, Linux 5.18 and later; `proto` in
@@ -18,17 +16,6 @@ pub const ADDRESS_PROTOCOL: u8 = 112;
 /// The mark on all objects that the driver adds.
 pub(super) const OWNER: Owner =
     Owner::new(ADDRESS_PROTOCOL, "lb-vrrp").with_routing(ROUTE_PROTOCOL);
-
-/// Warns of routers that accept packets although they should not, where the host has no shields.
-pub(super) fn warn_of_unshielded(specs: &[RouterSpec]) {
-    for spec in specs.iter().filter(|spec| !spec.config.accept()) {
-        warn!(
-            instance = %spec.name, vrid = %spec.config.vrid(),
-            "packets to the virtual addresses are accepted all the same: there is no packet filter \
-             to drop them"
-        );
-    }
-}
 
 /// The address of the host that a virtual address is on an interface.
 pub(super) fn host_address(address: &VirtualAddress, link: &Arc<Link>) -> Address {

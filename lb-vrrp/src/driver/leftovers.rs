@@ -81,6 +81,7 @@ impl Cleaning<'_> {
             host.remove_stale(&kept).await;
             remove_unmarked(&mut host, routers, &interfaces).await;
         }
+        let removes_filters = self.manager.is_none() && alone;
         let manager = match self.manager {
             Some(manager) => manager.as_mut(),
             None => &mut host,
@@ -104,6 +105,10 @@ impl Cleaning<'_> {
                     removed.map_err(Error::address)?;
                 }
             }
+        }
+        if removes_filters {
+            // Last: no packet reaches a stale address before it is removed.
+            host.remove_stale_filters().await;
         }
         Ok((interfaces, naming))
     }

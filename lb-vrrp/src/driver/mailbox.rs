@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use super::desired::DesiredRouter;
 use super::handover::{ContinuedRouter, HostState};
 use super::key::RouterKey;
+use super::shields::FilterNeeds;
 use super::vmac::RouterLinks;
 use crate::{StaticItems, VirtualAddress};
 
@@ -38,6 +39,8 @@ pub(super) struct Update {
     pub(super) links: Option<Arc<[RouterLinks]>>,
     /// Static addresses, routes and rules, installed independently of the VRRP state.
     pub(super) statics: Option<Arc<StaticItems>>,
+    /// What the routers need of the packet filter.
+    pub(super) filter: Option<FilterNeeds>,
     /// Addresses of new routers that were there before them, left by a process that was killed.
     pub(super) stale: Vec<(Link, VirtualAddress)>,
     /// The attempt at a handover during which nothing is added, restored or removed; `Some(None)` when
@@ -55,6 +58,7 @@ struct State {
     /// The last published values, to tell whether there is a change.
     links: Option<Arc<[RouterLinks]>>,
     statics: Arc<StaticItems>,
+    filter: FilterNeeds,
 }
 
 #[derive(Debug, Default)]
@@ -116,6 +120,16 @@ impl Mailbox {
             self.change(|state| {
                 state.statics = Arc::clone(&statics);
                 state.update.statics = Some(statics);
+            });
+        }
+    }
+
+    /// Replaces what the routers need of the packet filter.
+    pub(super) fn set_filter(&self, filter: FilterNeeds) {
+        if self.lock().filter != filter {
+            self.change(|state| {
+                state.filter = filter.clone();
+                state.update.filter = Some(filter);
             });
         }
     }

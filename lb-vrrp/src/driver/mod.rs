@@ -26,6 +26,10 @@
 //! addresses while the router is Master, and is deleted when the router ends. The next start after
 //! a kill reuses the macvlan.
 //!
+//! A router that does not accept packets ([`RouterConfigBuilder::accept`](crate::RouterConfigBuilder::accept))
+//! has them dropped by nf_tables while it is Master: before its addresses are added, until they are
+//! removed. Where the host cannot, [`Event::ShieldsUnavailable`] reports it once.
+//!
 //! Beside routers there may be [`StaticItems`](crate::StaticItems): addresses, routes and rules that
 //! are installed independently of the VRRP state, also without any router. The address thread adds
 //! them again when they are deleted, and routers of a [`TrackGroup`](crate::TrackGroup) are in Fault
@@ -102,6 +106,7 @@ mod router;
 mod routers;
 mod routing;
 mod scheduling;
+mod shields;
 mod socket;
 mod start;
 mod statics;

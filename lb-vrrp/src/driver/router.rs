@@ -64,6 +64,8 @@ pub(super) struct Router {
     handed_over: ReadyAddresses,
     held: bool,
     shielded: bool,
+    /// Why packets to the addresses are accepted although they should be dropped.
+    pub(super) unshielded: Option<Arc<str>>,
     epoch: u64,
     announced: u64,
     bursts: u64,
@@ -100,6 +102,7 @@ impl Router {
             handed_over: ReadyAddresses::default(),
             held: false,
             shielded: false,
+            unshielded: None,
             epoch: 0,
             announced: 0,
             bursts: 0,

@@ -20,7 +20,6 @@ use super::event::{self, EventSender, Events};
 use super::external::Ports;
 use super::handle::Driver;
 use super::handover::{HandoverError, ReceivedRouters, Receiver};
-use super::host::warn_of_unshielded;
 use super::key::RouterKey;
 use super::leftovers::Cleaning;
 use super::links::Interfaces;
@@ -172,10 +171,6 @@ async fn launch(
     received: Option<ReceivedRouters>,
 ) -> Result<(Driver, Events), Error> {
     validate::configuration(&configuration)?;
-    let filtered = ports.host.as_ref().is_some_and(|host| host.has_shields());
-    if !filtered {
-        warn_of_unshielded(&configuration.routers);
-    }
     vmac::warn_missing_link_local(&configuration.routers);
 
     let presence = announce_presence();
@@ -235,7 +230,6 @@ async fn launch(
         table: latest,
         addresses: Some(addresses),
         scripts,
-        filtered,
         options,
     };
     Ok((driver, events))

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! All parts of a configuration together.
 
+use lb_host::FilterTable;
+
 use super::{GroupSpec, ObjectSpec, RouterSpec, SpecError, check};
 use crate::{CarrierDelay, LinkPoll, Pacing, StaticItems};
 
 /// Everything that a driver runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Configuration {
     /// The virtual routers.
@@ -28,6 +30,16 @@ pub struct Configuration {
     pub link_polls: Vec<LinkPoll>,
     /// Static addresses, routes and rules; installed independently of the VRRP state.
     pub statics: StaticItems,
+    /// The table of the packet filter for routers that do not accept packets to their addresses; `lb-vrrp`
+    /// unless another is given.
+    pub filter: FilterTable,
+}
+
+/// Without anything to run.
+impl Default for Configuration {
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
 }
 
 impl Configuration {
@@ -44,6 +56,7 @@ impl Configuration {
             carrier_delays: Vec::new(),
             link_polls: Vec::new(),
             statics: StaticItems::default(),
+            filter: FilterTable::new("lb-vrrp"),
         }
     }
 
@@ -107,6 +120,13 @@ impl Configuration {
     #[must_use]
     pub fn with_statics(mut self, statics: StaticItems) -> Self {
         self.statics = statics;
+        self
+    }
+
+    /// Replaces the table of the packet filter.
+    #[must_use]
+    pub fn with_filter(mut self, filter: FilterTable) -> Self {
+        self.filter = filter;
         self
     }
 

@@ -104,6 +104,9 @@ pub struct RouterStatus {
     /// master again.
     #[serde(default)]
     pub resigned: bool,
+    /// Why packets to its addresses are accepted although it is master and should not accept them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unshielded: Option<Arc<str>>,
     /// Source of its advertisements.
     #[serde(default)]
     pub source: Option<IpAddr>,
@@ -154,6 +157,7 @@ impl RouterStatus {
             priority: config.priority(),
             configured_priority: Some(config.priority()),
             resigned: false,
+            unshielded: None,
             source: None,
             refused_addresses: Vec::new(),
             sync_group: None,

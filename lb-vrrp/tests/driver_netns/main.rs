@@ -12,6 +12,7 @@
     reason = "tests"
 )]
 
+mod accept;
 mod announcing;
 mod carrier;
 mod claims;

@@ -4,6 +4,7 @@
 
 mod bare;
 mod common;
+mod filter;
 mod foreign;
 mod groups;
 mod holdings;

@@ -162,7 +162,7 @@ fn router(
             return None;
         }
     };
-    strict.warn_of_acceptance(context, &config, instance);
+    strict.warn_of_refusal(context, &config, instance);
     let known: HashMap<_, _> = match instance.excluded.is_empty() {
         true => HashMap::new(),
         false => addresses

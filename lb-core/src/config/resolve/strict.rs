@@ -133,26 +133,31 @@ impl Strict {
         self.0.is_none()
     }
 
-    /// Warns where packets should be dropped and this program cannot drop them.
-    pub(super) fn warn_of_acceptance(
+    /// Warns that strict mode makes services on the virtual addresses unreachable, unless the file has
+    /// `no_accept` itself.
+    pub(super) fn warn_of_refusal(
         self,
         context: &mut Context<'_>,
         config: &RouterConfig,
         instance: &InstanceConfig,
     ) {
-        if config.accept() {
-            return;
-        }
-        let own = instance.accept.filter(|at| !at.value).map(|at| at.span);
-        if let Some(span) = own.or(self.0) {
-            context.findings.push(
-                Diagnostic::warning(
-                    span,
-                    "packets to the virtual addresses are not dropped: there is no packet filter yet",
-                )
-                .label("the addresses accept packets all the same")
-                .silent(),
-            );
+        let is_explicit = instance.accept.is_some_and(|at| !at.value);
+        if let Some(strict) = self.0
+            && !config.accept()
+            && !is_explicit
+        {
+            let finding = Diagnostic::warning(
+                strict,
+                "packets to the virtual addresses are dropped: strict mode implies `no_accept`",
+            )
+            .label("no service on the addresses can be reached");
+            let finding = match config.version() {
+                Version::V3 => finding.note("`accept` in the instance changes that"),
+                Version::V2 => {
+                    finding.note("in VRRPv2 only the address owner, priority 255, accepts packets")
+                }
+            };
+            context.findings.push(finding.silent());
         }
     }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Reports the outcome of changes of host objects.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use lb_host::{Address, Change, HostObject, Report, RoutingEntry};
+use lb_host::{Address, AddressFamily, Change, HostObject, Key, Report, RoutingEntry};
 use nix::libc;
 
 use super::super::advert::Command;
@@ -18,6 +19,9 @@ impl Actuator {
     /// Passes on all reports of the reconciler.
     pub(super) async fn report(&mut self) {
         while let Some(report) = self.reconciler.next_report() {
+            if let Report::Failed { change, .. } | Report::Recovered { change, .. } = &report {
+                self.unshielded_changed |= matches!(change.object(), HostObject::Shield(_));
+            }
             match report {
                 Report::Ready {
                     claimant: Claimant::Router(router),
@@ -65,6 +69,30 @@ impl Actuator {
                 }),
                 _ => {}
             }
+        }
+    }
+
+    /// Reports to the advert thread which routers accept packets to their addresses although they should
+    /// not, if that has changed.
+    pub(super) async fn report_unshielded(&mut self) {
+        let routers = self.desired.routers.iter();
+        let refusing = routers.filter(|(_, router)| router.held && router.shielded);
+        let unshielded = refusing.filter_map(|(key, router)| {
+            let problem = router.addresses.iter().find_map(|prepared| {
+                let family = AddressFamily::for_address(prepared.address.address);
+                if let Some(problem) = self.shields.problem(family) {
+                    return Some(Arc::clone(problem));
+                }
+                let failure = self.reconciler.failure(&Key::Shield(prepared.key()));
+                failure.map(Arc::from)
+            });
+            Some((key.clone(), problem?))
+        });
+        let unshielded: BTreeMap<RouterKey, Arc<str>> = unshielded.collect();
+        if self.unshielded != unshielded {
+            self.unshielded.clone_from(&unshielded);
+            // Fails once the thread has ended; then the mailbox is closed.
+            let _ = self.commands.send(Command::Unshielded(unshielded)).await;
         }
     }
 

@@ -7,13 +7,14 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use lb_host::MemoryHost;
+use lb_host::{FilterTable, MemoryHost};
 
 use super::super::desired::{Burst, Prepared};
 use super::super::event::{self, Events};
 use super::super::links::tests::{eth, table as interfaces};
 use super::*;
-use crate::{Announcements, StaticItems, VirtualAddress, Vrid};
+use crate::spec::{Configuration, RouterSpec};
+use crate::{Announcements, RouterConfig, StaticItems, VirtualAddress, Vrid};
 
 /// A host that logs attempted changes in short.
 #[derive(Clone, Debug, Default)]
@@ -88,13 +89,21 @@ fn bench() -> Bench {
 
 /// A bench with these interfaces, for static items.
 fn bench_with(table: Option<watch::Receiver<Interfaces>>) -> Bench {
+    bench_on(table, |fake| Box::new(fake))
+}
+
+/// A bench with a host made from the fake.
+fn bench_on(
+    table: Option<watch::Receiver<Interfaces>>,
+    host: impl FnOnce(MemoryHost) -> Box<dyn HostPlane>,
+) -> Bench {
     let fake = Fake::default();
     let mailbox = Arc::new(Mailbox::default());
     let (command_sender, commands) = mpsc::channel(64);
     let (hints, hint_receiver) = mpsc::channel(4);
     let (event_sender, events) = event::channel(16);
     let actuator = Actuator::new(
-        Box::new(fake.0.clone()),
+        host(fake.0.clone()),
         Arc::clone(&mailbox),
         command_sender,
         hint_receiver,
@@ -104,6 +113,7 @@ fn bench_with(table: Option<watch::Receiver<Interfaces>>) -> Bench {
         Some(table) => actuator.with_table(table),
         None => actuator,
     };
+    mailbox.set_filter(refusing(FilterTable::default()));
     let task = tokio::spawn(actuator.run());
     Bench {
         fake,
@@ -128,6 +138,17 @@ impl Bench {
         self.settle().await;
     }
 
+    /// What was reported to the advert thread about addresses that accept packets, of the first router.
+    fn unshielded(&mut self) -> Vec<Option<String>> {
+        let mut reports = Vec::new();
+        while let Ok(command) = self.commands.try_recv() {
+            if let Command::Unshielded(routers) = command {
+                reports.push(routers.get(&key(1)).map(|problem| problem.to_string()));
+            }
+        }
+        reports
+    }
+
     /// Addresses that were reported to the advert thread.
     fn ready(&mut self) -> Vec<(u64, IpAddr)> {
         let mut ready = Vec::new();
@@ -138,9 +159,21 @@ impl Bench {
     }
 }
 
+/// The needs of a router that accepts no packets to its IPv4 addresses.
+fn refusing(table: FilterTable) -> FilterNeeds {
+    let config = RouterConfig::builder(Vrid::new(1).unwrap())
+        .address(ip(100))
+        .accept(false)
+        .build()
+        .unwrap();
+    let router = RouterSpec::new("VI_1", "eth0", config)
+        .with_virtual_addresses([VirtualAddress::new(ip(100))]);
+    FilterNeeds::new(&Configuration::new(vec![router]).with_filter(table))
+}
+
 fn key(vrid: u8) -> RouterKey {
     RouterKey {
-        family: crate::AddressFamily::Ipv4,
+        family: AddressFamily::Ipv4,
         interface: Arc::from("eth0"),
         vrid: Vrid::new(vrid).unwrap(),
     }
@@ -448,6 +481,74 @@ async fn an_address_without_a_shield_is_added_and_shielded_as_soon_as_possible()
     bench.fake.0.clear_fault();
     tokio::time::sleep(Duration::from_millis(3500)).await;
     assert_eq!(bench.fake.log(), ["shield 192.0.2.100"]);
+    assert_eq!(bench.unshielded(), [None]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shields_move_to_the_table_of_another_configuration() {
+    let bench = bench();
+    let desired = DesiredRouter {
+        shielded: true,
+        ..wanted(true, 1, &[100])
+    };
+    bench.want(1, desired).await;
+    bench.fake.log();
+    let table = FilterTable::new("other").with_priority(-5);
+    bench.mailbox.set_filter(refusing(table.clone()));
+    bench.settle().await;
+    assert_eq!(
+        bench.fake.log(),
+        ["unshield 192.0.2.100", "shield 192.0.2.100"]
+    );
+    let tables: Vec<_> = bench
+        .fake
+        .0
+        .objects()
+        .into_iter()
+        .filter_map(|object| match object {
+            HostObject::Shield(shield) => Some(Arc::clone(&shield.table)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(tables, [Arc::new(table.clone())]);
+    // The same once more is no change.
+    bench.mailbox.set_filter(refusing(table));
+    bench.settle().await;
+    assert_eq!(bench.fake.log(), [""; 0]);
+}
+
+/// A host without a packet filter.
+#[derive(Debug)]
+struct Unfiltered(MemoryHost);
+
+#[async_trait::async_trait]
+impl HostPlane for Unfiltered {
+    async fn apply(&mut self, changes: &[Change]) -> Vec<io::Result<Applied>> {
+        HostPlane::apply(&mut self.0, changes).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn host_without_a_packet_filter_is_reported_once_and_has_the_addresses() {
+    let mut bench = bench_on(None, |fake| Box::new(Unfiltered(fake)));
+    let desired = DesiredRouter {
+        shielded: true,
+        ..wanted(true, 1, &[100, 101])
+    };
+    bench.want(1, desired).await;
+    assert_eq!(bench.fake.log(), ["add 192.0.2.100", "add 192.0.2.101"]);
+    let Ok(Some(Event::ShieldsUnavailable { family, error, .. })) = bench.events.try_recv() else {
+        panic!("not reported");
+    };
+    let problem = "the program that manages addresses has no packet filter";
+    assert_eq!(
+        (family, error.to_string().as_str()),
+        (AddressFamily::Ipv4, problem)
+    );
+    assert!(matches!(bench.events.try_recv(), Ok(None)));
+    assert_eq!(bench.unshielded(), [Some(problem.to_owned())]);
+    bench.want(1, wanted(false, 1, &[100, 101])).await;
+    assert_eq!(bench.unshielded(), [None]);
 }
 
 /// A static address on eth0.

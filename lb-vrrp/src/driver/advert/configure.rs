@@ -10,6 +10,7 @@ use super::super::key::RouterKey;
 use super::super::leftovers::external_address;
 use super::super::needs::{config_of, interface_of};
 use super::super::router::Router;
+use super::super::shields::FilterNeeds;
 use super::super::vmac::seat_of;
 use super::AdvertThread;
 use crate::spec::SpecError;
@@ -31,6 +32,7 @@ impl AdvertThread {
         }
         opened?;
         self.naming = naming;
+        self.mailbox.set_filter(FilterNeeds::new(&configuration));
         let now = Instant::now();
         // First: a removed router must not make its group resign.
         self.groups.configure(&configuration);

@@ -41,6 +41,7 @@ impl Router {
             priority: engine.effective_priority(),
             configured_priority: Some(engine.config().priority()),
             resigned: engine.is_resigned(),
+            unshielded: self.unshielded.clone(),
             source: self.source,
             refused_addresses: self
                 .refused

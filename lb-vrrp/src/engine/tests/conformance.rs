@@ -141,8 +141,11 @@ const CLAUSES: &[Clause] = &[
     (
         "RFC 9568 6.4.2, 6.4.3 Accept_Mode",
         "packets are dropped",
-        NotYet,
-        &[],
+        Driver,
+        &[
+            "a_master_that_does_not_accept_packets_drops_them",
+            "an_address_owner_accepts_packets",
+        ],
     ),
     (
         "RFC 9568 6.4.3",

@@ -47,6 +47,10 @@ impl Namespace {
         Self(Netns::new(label).unwrap())
     }
 
+    pub(crate) const fn netns(&self) -> &Netns {
+        &self.0
+    }
+
     /// Runs `inside` on a thread in the namespace.
     pub(crate) fn run<T: Send>(&self, inside: impl FnOnce() -> T + Send) -> T {
         self.0.enter(inside).unwrap()

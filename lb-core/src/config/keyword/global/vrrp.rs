@@ -354,8 +354,7 @@ pub(super) const KEYWORDS: &[Global] = &[
         }),
     )
     .default("keepalived")
-    .tier(2)
-    .later(),
+    .tier(2),
     Global::new(
         "nftables_priority",
         "Sets the priority of the chains of the packet filter.",
@@ -363,18 +362,15 @@ pub(super) const KEYWORDS: &[Global] = &[
             global.runtime.filter_priority(context, line);
         }),
     )
-    .default("-1")
-    .later(),
+    .default("-1"),
     Global::new(
         "nftables_counters",
         "Gives the rules of the packet filter counters.",
         Value::Flag(|global| &mut global.runtime.filter_counters),
-    )
-    .later(),
+    ),
     Global::new(
         "nftables_ifindex",
-        "Has the rules of the packet filter name interfaces by number.",
+        "Has no effect: the rules always name interfaces by number.",
         Value::Flag(|global| &mut global.runtime.filter_interface_index),
-    )
-    .later(),
+    ),
 ];

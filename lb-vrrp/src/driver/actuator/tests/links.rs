@@ -10,7 +10,7 @@ const MAC: [u8; 6] = [0, 0, 0x5e, 0, 1, 51];
 
 fn above(base: Link, vrid: u8) -> HostObject {
     let mac = [0, 0, 0x5e, 0, 1, vrid];
-    let family = crate::AddressFamily::Ipv4;
+    let family = AddressFamily::Ipv4;
     Macvlan::new(format!("vrrp.{vrid}"), Arc::new(base), mac, family).into()
 }
 
