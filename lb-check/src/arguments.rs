@@ -51,6 +51,14 @@ impl Arguments {
         }
     }
 
+    /// A keyword with a time: `connect_timeout 2.5`. Times have six decimals.
+    #[must_use]
+    pub fn seconds(name: impl Into<String>, time: Duration) -> Self {
+        let text = format!("{}.{:06}", time.as_secs(), time.subsec_micros());
+        let text = text.trim_end_matches('0').trim_end_matches('.');
+        Self::line(name, [text])
+    }
+
     /// Sets the position that errors give back.
     #[must_use]
     pub const fn with_tag(mut self, tag: usize) -> Self {

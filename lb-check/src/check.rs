@@ -5,7 +5,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::{Outcome, Target};
+use crate::{Arguments, Outcome, Target};
 
 /// A way to probe a target.
 ///
@@ -33,6 +33,15 @@ pub trait HealthCheck: fmt::Debug + Send + Sync {
     /// `Debug` output, which then must show every field that matters, and nothing that changes by itself.
     fn identity(&self) -> String {
         format!("{} {self:?}", self.kind())
+    }
+
+    /// Returns the lines of its block in a configuration, without those of target and schedule; `None` if
+    /// a configuration cannot describe it.
+    ///
+    /// A check of the [`Registry`](crate::Registry) is printed by this. The factory of its
+    /// [`kind`](Self::kind) makes an equal check from these lines.
+    fn lines(&self) -> Option<Vec<Arguments>> {
+        None
     }
 
     /// Probes `target` once.

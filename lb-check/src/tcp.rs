@@ -53,6 +53,13 @@ impl HealthCheck for TcpCheck {
         format!("TCP_CHECK timeout {:?}", self.connect_timeout)
     }
 
+    fn lines(&self) -> Option<Vec<Arguments>> {
+        Some(vec![Arguments::seconds(
+            "connect_timeout",
+            self.connect_timeout,
+        )])
+    }
+
     async fn check(&self, target: &Target) -> Outcome {
         let started = Instant::now();
         let outcome = match connect(target, self.connect_timeout, Close::Reset).await {

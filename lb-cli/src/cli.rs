@@ -134,6 +134,11 @@ pub(crate) struct CheckArgs {
     /// Print the findings as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Print an equivalent configuration instead of the findings about it: definitions, conditions and
+    /// included files are resolved, defaults are left out. Passwords and keys are printed. The findings go
+    /// to standard error, and with errors nothing is printed
+    #[arg(long, conflicts_with_all = ["json", "explain"])]
+    pub(crate) print: bool,
 }
 
 /// How a configuration is read with this `--config-id`.

@@ -10,7 +10,7 @@
 //! | `descriptors` | `descriptors`: messages with descriptors between two processes |
 //! | `script` | `script`: programs with a deadline, as another user |
 //! | `thread` | `thread`: threads with a confirmed start, panics as values |
-//! | `netlink` | objects of the kernel over rtnetlink |
+//! | `netlink` | objects of the kernel over rtnetlink, and packet filters over nf_tables |
 //! | `serde` | host objects as documents, for another process |
 //!
 //! # Host objects
@@ -27,12 +27,15 @@
 pub mod descriptors;
 mod family;
 pub mod file;
+mod filter;
 mod interface;
 mod key;
 mod limiter;
 mod link;
 mod memory;
 pub mod namespace;
+#[cfg(feature = "netlink")]
+pub mod nftables;
 mod object;
 mod plan;
 #[cfg(feature = "netlink")]
@@ -49,6 +52,7 @@ pub mod sys;
 pub mod thread;
 
 pub use self::family::{AddressFamily, Scope};
+pub use self::filter::FilterTable;
 pub use self::interface::Link;
 pub use self::key::{AddressKey, Key};
 pub use self::limiter::{Admitted, ReportLimiter};

@@ -20,6 +20,10 @@ pub struct Macvlan {
     pub name: String,
     /// The interface below.
     pub base: Arc<Link>,
+    /// Index of the interface to which the kernel attaches the macvlan, if that is not the base: a base
+    /// that is a macvlan itself passes on to the interface below, perhaps of another network namespace.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub lower: Option<u32>,
     /// MAC address.
     pub mac: [u8; 6],
     /// The family of the addresses on it.
@@ -37,9 +41,23 @@ impl Macvlan {
         Self {
             name: name.into(),
             base,
+            lower: None,
             mac,
             family,
         }
+    }
+
+    /// Sets the index of the interface to which the kernel attaches the macvlan.
+    #[must_use]
+    pub fn with_lower(mut self, lower: u32) -> Self {
+        self.lower = Some(lower).filter(|lower| *lower != self.base.index);
+        self
+    }
+
+    /// Index of the interface to which the kernel attaches the macvlan.
+    #[must_use]
+    pub fn lower(&self) -> u32 {
+        self.lower.unwrap_or(self.base.index)
     }
 }
 

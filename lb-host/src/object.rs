@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use crate::family::Scope;
+use crate::filter::FilterTable;
 use crate::interface::Link;
 use crate::key::{AddressKey, Key};
 use crate::link::{Macvlan, Setting};
@@ -94,7 +95,7 @@ impl Address {
     }
 }
 
-/// Packets to an address are dropped, except those that resolve it (Accept_Mode of RFC 9568).
+/// Packets to and from an address are dropped, except those that resolve it (Accept_Mode of RFC 9568).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -103,13 +104,27 @@ pub struct Shield {
     pub link: Arc<Link>,
     /// The address.
     pub address: IpAddr,
+    /// The table of the packet filter.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub table: Arc<FilterTable>,
 }
 
 impl Shield {
-    /// Drops packets to `address` on `link`.
+    /// Drops packets to `address` on `link`, in the default table.
     #[must_use]
-    pub const fn new(link: Arc<Link>, address: IpAddr) -> Self {
-        Self { link, address }
+    pub fn new(link: Arc<Link>, address: IpAddr) -> Self {
+        Self {
+            link,
+            address,
+            table: Arc::default(),
+        }
+    }
+
+    /// Replaces the table.
+    #[must_use]
+    pub fn with_table(mut self, table: Arc<FilterTable>) -> Self {
+        self.table = table;
+        self
     }
 
     /// The identity of the shielded address.
@@ -183,17 +198,22 @@ impl HostObject {
                 let Macvlan {
                     name,
                     base,
+                    lower,
                     mac,
                     family,
                 } = &**one;
                 *name == other.name
                     && base.index == other.base.index
+                    && *lower == other.lower
                     && *mac == other.mac
                     && *family == other.family
             }
+            (Self::Shield(one), Self::Shield(other)) => {
+                one.key() == other.key() && one.table == other.table
+            }
             (
-                Self::Shield(_) | Self::Routing(_) | Self::LinkUp(_) | Self::Setting(_),
-                Self::Shield(_) | Self::Routing(_) | Self::LinkUp(_) | Self::Setting(_),
+                Self::Routing(_) | Self::LinkUp(_) | Self::Setting(_),
+                Self::Routing(_) | Self::LinkUp(_) | Self::Setting(_),
             ) => self.key() == other.key(),
             (
                 Self::Address(_)

@@ -39,9 +39,14 @@ impl Change {
         matches!(self, Self::Add(_))
     }
 
-    /// Whether the kernel makes the change at once with others of its kind.
-    pub(crate) const fn is_group_removal(&self) -> bool {
-        matches!(self, Self::Remove(HostObject::Macvlan(_)))
+    /// The group of the change, if the kernel makes changes of its kind at once.
+    pub(crate) const fn group(&self) -> Option<Group> {
+        match self {
+            Self::Remove(HostObject::Macvlan(_)) => Some(Group::RemovedMacvlans),
+            Self::Remove(HostObject::Shield(_)) => Some(Group::RemovedShields),
+            Self::Add(HostObject::Shield(_)) => Some(Group::AddedShields),
+            _ => None,
+        }
     }
 
     /// The place of the change among others, see [`Rank`].
@@ -73,6 +78,14 @@ impl fmt::Display for Change {
             Self::Remove(object) => write!(f, "remove {object}"),
         }
     }
+}
+
+/// Changes that can be one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    RemovedMacvlans,
+    RemovedShields,
+    AddedShields,
 }
 
 /// The order of changes: additions in the order of dependency (what others need comes first), removals

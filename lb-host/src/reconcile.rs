@@ -233,8 +233,9 @@ impl<C: Clone + Ord> Reconciler<C> {
     /// time. Report each result with [`handle_result`](Self::handle_result).
     pub fn next_changes(&mut self, now: Instant) -> Vec<Change> {
         let mut changes: Vec<Change> = self.next_change(now).into_iter().collect();
-        if changes.iter().all(Change::is_group_removal) && !changes.is_empty() {
-            while let Some(change) = self.take_queued(Change::is_group_removal) {
+        if let Some(group) = changes.first().and_then(Change::group) {
+            let is_of_group = |change: &Change| change.group() == Some(group);
+            while let Some(change) = self.take_queued(is_of_group) {
                 changes.push(change);
             }
         }

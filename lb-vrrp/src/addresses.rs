@@ -212,6 +212,18 @@ impl AddressFlag {
         })
     }
 
+    /// Returns the name as keepalived writes it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Home => "home",
+            Self::DetectDuplicates => "-nodad",
+            Self::ManageTemporary => "mngtmpaddr",
+            Self::NoPrefixRoute => "noprefixroute",
+            Self::AutoJoin => "autojoin",
+        }
+    }
+
     /// Whether IPv4 addresses have no such flag.
     #[must_use]
     pub const fn is_for_ipv6(self) -> bool {

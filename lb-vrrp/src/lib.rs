@@ -163,6 +163,8 @@ mod pacing;
 mod params;
 pub mod spec;
 mod statics;
+#[cfg(feature = "serde")]
+pub mod status;
 pub mod track;
 mod vmac;
 pub mod wire;

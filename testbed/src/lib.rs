@@ -6,6 +6,7 @@
 //! * [`Netns`] is a network namespace with a name of its own, [`Monitor`] prints what changes in it.
 //! * [`process`] runs programs with deadlines, [`program`] finds those of the host.
 //! * [`FrameSocket`] receives frames with the time stamps of the kernel.
+//! * [`ruleset`] lists the packet filters of a namespace.
 //! * [`play_at_once`] plays cases of one test at the same time.
 //! * [`Hogs`] keep processors busy beside what is tested.
 //! * [`wait_until`] and [`poll_until`] wait for a condition; a test sleeps for no other reason.
@@ -28,6 +29,7 @@ mod netns;
 mod parallel;
 pub mod process;
 mod program;
+mod ruleset;
 mod wait;
 
 pub use error::Error;
@@ -36,5 +38,6 @@ pub use hogs::Hogs;
 pub use netns::{Monitor, Netns};
 pub use parallel::play_at_once;
 pub use program::program;
+pub use ruleset::{ruleset, table_marks};
 pub use testbed_macros::{guest_test, host_test, namespace_test};
 pub use wait::{pause, poll_until, wait_until};

@@ -17,9 +17,6 @@ const CRATES: [&str; 7] = [
     "lb-core",
     "lb-cli",
 ];
-/// Circles of more than two modules that are still there, by crate and directory, with their size: the
-/// tables of keywords and the blocks that they fill need each other.
-const KNOWN: [(&str, &str, usize); 1] = [("lb-core", "config", 27)];
 
 /// The path of a module below its crate.
 type Module = Vec<String>;
@@ -209,11 +206,7 @@ fn modules_form_no_circle_of_more_than_two() {
             }
         }
     }
-    let sizes: Vec<_> = circles
-        .iter()
-        .map(|(name, directory, circle)| (*name, directory.as_str(), circle.len()))
-        .collect();
-    assert_eq!(sizes, KNOWN, "{circles:#?}");
+    assert!(circles.is_empty(), "{circles:#?}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use md5::{Digest as _, Md5};
 use tokio::time::timeout;
 
 use crate::outcome::Failure;
-use crate::{HealthCheck, InvalidAnswer, Md5Digest, Outcome, Reason, Target};
+use crate::{Arguments, HealthCheck, InvalidAnswer, Md5Digest, Outcome, Reason, Target};
 
 pub(crate) use self::factory::HttpFactory;
 pub use self::request::{ParseProtocolError, Protocol};
@@ -64,6 +64,25 @@ impl Url {
     pub fn with_virtualhost(mut self, host: impl Into<String>) -> Self {
         self.virtualhost = Some(host.into());
         self
+    }
+
+    /// The block `url` that describes it.
+    fn block(&self) -> Arguments {
+        let mut lines = vec![Arguments::line("path", [&self.path])];
+        let digest = self.digest.iter();
+        lines.extend(digest.map(|digest| Arguments::line("digest", [digest.to_string()])));
+        let codes = self.status.iter();
+        let codes = codes.map(|codes| match (codes.start(), codes.end()) {
+            (from, to) if from == to => from.to_string(),
+            (from, to) => format!("{from}-{to}"),
+        });
+        let codes: Vec<String> = codes.collect();
+        if !codes.is_empty() {
+            lines.push(Arguments::line("status_code", codes));
+        }
+        let host = self.virtualhost.iter();
+        lines.extend(host.map(|host| Arguments::line("virtualhost", [host])));
+        Arguments::block("url", lines)
     }
 
     fn accepts(&self, code: u16) -> bool {
@@ -120,10 +139,7 @@ impl HttpGet {
     #[must_use]
     pub fn new(urls: impl IntoIterator<Item = Url>, step_timeout: Duration) -> Self {
         let urls: Vec<_> = urls.into_iter().collect();
-        let steps = u32::try_from(urls.len().max(1))
-            .unwrap_or(u32::MAX)
-            .saturating_mul(3);
-        let total_timeout = step_timeout.saturating_mul(steps);
+        let total_timeout = total_timeout(urls.len(), step_timeout);
         Self {
             urls,
             virtualhost: None,
@@ -179,10 +195,34 @@ impl HttpGet {
     }
 }
 
+/// Three steps for each page.
+fn total_timeout(pages: usize, step_timeout: Duration) -> Duration {
+    let pages = u32::try_from(pages.max(1)).unwrap_or(u32::MAX);
+    step_timeout.saturating_mul(pages.saturating_mul(3))
+}
+
 #[async_trait]
 impl HealthCheck for HttpGet {
     fn kind(&self) -> &'static str {
         "HTTP_GET"
+    }
+
+    /// `None` with a [`total_timeout`](HttpGet::total_timeout) of its own, which has no keyword.
+    fn lines(&self) -> Option<Vec<Arguments>> {
+        if self.total_timeout != total_timeout(self.urls.len(), self.step_timeout) {
+            return None;
+        }
+        let mut lines = vec![Arguments::seconds("connect_timeout", self.step_timeout)];
+        if self.protocol != Protocol::default() {
+            lines.push(Arguments::line(
+                "http_protocol",
+                [self.protocol.to_string()],
+            ));
+        }
+        let host = self.virtualhost.iter();
+        lines.extend(host.map(|host| Arguments::line("virtualhost", [host])));
+        lines.extend(self.urls.iter().map(Url::block));
+        Some(lines)
     }
 
     /// The outcome's detail is the path of the page that failed, else of the last one.

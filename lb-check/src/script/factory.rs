@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::words::{SplitError, split};
+use super::words::{SplitError, join, split};
 use super::{Account, Program, Script};
 use crate::keywords::Findings;
 use crate::{
@@ -107,6 +107,25 @@ impl CheckFactory for ScriptFactory {
 
     fn uses_socket(&self) -> bool {
         false
+    }
+}
+
+impl Arguments {
+    /// A keyword with a command, and the account behind it: `notify_master "/bin/log 'a b'" root root`.
+    ///
+    /// [`Script::from_lines`] reads the same words from it.
+    #[must_use]
+    pub fn command<W: AsRef<OsStr>>(
+        name: impl Into<String>,
+        argv: &[W],
+        account: Option<Account>,
+    ) -> Self {
+        let words: Vec<&[u8]> = argv.iter().map(|word| word.as_ref().as_bytes()).collect();
+        let mut raw = join(&words);
+        if let Some((user, group)) = account.map(|account| account.names()) {
+            raw = format!("{raw} {user} {group}");
+        }
+        Self::line(name, [] as [&str; 0]).with_raw(raw)
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use lb_host::script::{End, RunError};
 
-use crate::{HealthCheck, LocalError, Outcome, Reason, Target};
+use crate::{Arguments, HealthCheck, LocalError, Outcome, Reason, Target};
 
 pub(crate) use self::factory::ScriptFactory;
 pub use lb_host::script::{Account, Program, UnknownAccount};
@@ -104,6 +104,22 @@ impl Script {
 impl HealthCheck for Script {
     fn kind(&self) -> &'static str {
         "MISC_CHECK"
+    }
+
+    fn lines(&self) -> Option<Vec<Arguments>> {
+        let mut lines = vec![Arguments::command("misc_path", &self.program.argv, None)];
+        // The factory takes `delay_loop` where this is not a whole number of seconds.
+        if self.timeout.subsec_nanos() == 0 {
+            lines.push(Arguments::seconds("misc_timeout", self.timeout));
+        }
+        if self.dynamic {
+            lines.push(Arguments::line("misc_dynamic", [] as [&str; 0]));
+        }
+        if let Some(account) = self.program.account {
+            let (user, group) = account.names();
+            lines.push(Arguments::line("user", [user, group]));
+        }
+        Some(lines)
     }
 
     /// The outcome's detail is the command line.

@@ -80,6 +80,40 @@ fn number(text: &[u8], radix: u32, most: usize) -> (u8, &[u8]) {
     (u8::try_from(value & 0xff).unwrap_or_default(), rest)
 }
 
+/// Joins words to one command; two passes of [`split`] give them back. It has no double quote but those
+/// around it, and no `$`.
+pub(super) fn join(words: &[&[u8]]) -> String {
+    let words: Vec<String> = words.iter().map(|word| quote(word)).collect();
+    match words.as_slice() {
+        [word] if word.bytes().all(is_plain) => word.clone(),
+        words => format!("\"{}\"", words.join(" ")),
+    }
+}
+
+/// A word of the inner pass, written inside a double-quoted word of the outer pass.
+fn quote(word: &[u8]) -> String {
+    let text = str::from_utf8(word).ok();
+    match text.filter(|text| !text.contains(|c: char| c.is_control() || "'\"\\$".contains(c))) {
+        Some(text) if !text.is_empty() && text.bytes().all(is_plain) => text.to_owned(),
+        Some(text) => format!("'{text}'"),
+        None => word.iter().fold(String::new(), |mut out, byte| {
+            if is_plain(*byte) {
+                out.push(char::from(*byte));
+            } else {
+                // The outer pass leaves one of the two backslashes.
+                out.push_str(&format!("\\\\{byte:03o}"));
+            }
+            out
+        }),
+    }
+}
+
+/// Whether a byte means itself outside quotes.
+const fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'_' | b'.' | b'/' | b':' | b'=' | b',' | b'+' | b'-')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,6 +177,32 @@ mod tests {
             decoded(r#""run \"a b\" c" root"#),
             [r#"run "a b" c"#, "root"]
         );
+    }
+
+    #[test]
+    fn joined_words_are_given_back_by_two_passes() {
+        let passes = |line: &str| {
+            let words = split(line.as_bytes()).unwrap();
+            assert_eq!(words.len(), 1, "{line}");
+            split(&words[0]).unwrap()
+        };
+        for (words, line) in [
+            (vec!["/bin/true"], "/bin/true"),
+            (vec!["/bin/a", "-c"], "\"/bin/a -c\""),
+            (vec!["/bin/a", "b c", ""], "\"/bin/a 'b c' ''\""),
+            (vec!["a", "#!{}~@"], "\"a '#!{}~@'\""),
+            (vec!["a", "it's"], "\"a it\\\\047s\""),
+            (vec!["a", "\"$x\\\n"], r#""a \\042\\044x\\134\\012""#),
+            (vec!["ü"], "\"'ü'\""),
+        ] {
+            let bytes: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+            assert_eq!(join(&bytes), line);
+            assert_eq!(passes(&join(&bytes)), bytes, "{line}");
+        }
+        for byte in 0..=u8::MAX {
+            let words: [&[u8]; 2] = [&[byte, b'7', byte], &[byte]];
+            assert_eq!(passes(&join(&words)), words, "{byte}");
+        }
     }
 
     #[test]

@@ -34,7 +34,9 @@ pub(crate) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     let options = reading(args.config_id.as_deref());
     let parsed = read(args.file.as_deref(), &options)?;
     let diagnostics = parsed.diagnostics();
-    if args.json {
+    if args.print {
+        print_equivalent(&parsed)?;
+    } else if args.json {
         print(&as_json(diagnostics))?;
     } else {
         print(&diagnostics.render(std::io::stdout().is_terminal()))?;
@@ -54,6 +56,22 @@ pub(crate) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     } else {
         0
     })
+}
+
+/// Prints an equivalent configuration, and the findings on standard error.
+fn print_equivalent(parsed: &Parsed) -> Result<(), Failure> {
+    let diagnostics = parsed.diagnostics();
+    if !diagnostics.is_empty() {
+        complain(diagnostics.to_string().trim_end());
+    }
+    let Some(model) = parsed.model(Mode::Strict) else {
+        return Ok(());
+    };
+    let text = config::print(model).map_err(|error| {
+        let message = format!("cannot print an equivalent configuration: {error}");
+        Failure::new(ERRORS, message)
+    })?;
+    print(&text)
 }
 
 /// Reads the named file, standard input for `-`, and without a name what `lbctl run` would read.
@@ -185,6 +203,7 @@ fn as_json(diagnostics: &Diagnostics) -> String {
                 "line": place.line,
                 "column": place.column,
                 "suggestion": finding.suggestion,
+                "reported_by_keepalived": finding.is_reported_by_keepalived(),
                 "notes": finding.notes.iter().map(|note| &note.message).collect::<Vec<_>>(),
             })
         })

@@ -7,6 +7,7 @@ use std::{
 };
 
 use lb_core::control::{self, ClientError, RouterStatus};
+use lb_core::vrrp::State;
 use serde_json::json;
 
 use super::daemon::{self, FAILED};
@@ -49,7 +50,7 @@ async fn step_down(socket: &Path, args: &ResignArgs) -> Result<String, ClientErr
             .map(|(name, seen)| {
                 json!({
                     "name": name,
-                    "state": seen.as_ref().map_or("backup", |seen| seen.state.as_str()),
+                    "state": seen.as_ref().map_or(State::Backup, |seen| seen.state).to_string(),
                     "master": seen.as_ref().and_then(|seen| seen.master),
                 })
             })
@@ -75,7 +76,7 @@ async fn wait_for_master(
         let router = status
             .routers
             .into_iter()
-            .find(|router| router.name == name);
+            .find(|router| *router.name == *name);
         if router.as_ref().is_none_or(|router| router.master.is_some()) || start.elapsed() > limit {
             return Ok(router);
         }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `lbctl status`: prints the status of a running daemon.
 
-use std::{fmt::Write as _, time::Duration};
+use std::fmt::Write as _;
+use std::time::{Duration, SystemTime};
 
-use lb_core::control::{self, RouterStatus, Status};
+use lb_core::control::{self, Status};
+use lb_core::vrrp::status::{InterfaceStatus, RouterStatus};
 
 use super::daemon::{self, FAILED};
 use crate::{cli::StatusArgs, failure::Failure, output::print};
@@ -78,29 +80,27 @@ fn human(status: &Status) -> String {
 /// One line of the first table.
 fn instance(router: &RouterStatus) -> Vec<String> {
     let unknown = || UNKNOWN.to_owned();
-    let vrrp = match router.version {
-        0 => unknown(),
-        version => format!("v{version} {}", router.family),
+    let vrrp = match (router.version, router.family) {
+        (Some(version), Some(family)) => format!("v{} {family}", version.number()),
+        _ => unknown(),
     };
-    let since = router.since.as_deref().map_or_else(unknown, second);
-    let age = router
-        .age_ms
-        .map_or_else(unknown, |age| rough(Duration::from_millis(age)));
+    let since = router.since.map_or_else(unknown, second);
+    let age = router.age.map_or_else(unknown, rough);
     let master = router.master.map_or_else(unknown, |master| {
         format!("{} ({})", master.address, master.priority)
     });
     let priority = match router.configured_priority {
-        configured if configured == router.priority || configured == 0 => {
-            router.priority.to_string()
+        Some(configured) if configured != router.priority => {
+            format!("{} (of {configured})", router.priority)
         }
-        configured => format!("{} (of {configured})", router.priority),
+        _ => router.priority.to_string(),
     };
     row([
         &router.name,
         &interface(router),
         &router.vrid.to_string(),
         &vrrp,
-        &router.state,
+        &router.state.to_string(),
         &since,
         &age,
         &master,
@@ -113,16 +113,16 @@ fn instance(router: &RouterStatus) -> Vec<String> {
 fn interface(router: &RouterStatus) -> String {
     match &router.vmac {
         Some(vmac) => format!("{vmac}@{}", router.interface),
-        None => router.interface.clone(),
+        None => router.interface.to_string(),
     }
 }
 
 /// Why a router is in its state.
 fn why(router: &RouterStatus) -> String {
     let mut why = if router.faults.is_empty() {
-        router.reason.clone().unwrap_or_else(|| UNKNOWN.to_owned())
+        router.reason.as_deref().unwrap_or(UNKNOWN).to_owned()
     } else {
-        router.faults.join(", ")
+        router.faults.to_string()
     };
     // The reason of a backup that resigned is `resigned` already.
     if router.resigned && router.reason.as_deref() != Some("resigned") {
@@ -131,10 +131,10 @@ fn why(router: &RouterStatus) -> String {
     why
 }
 
-/// A moment to the second, a blank between date and time.
-fn second(moment: &str) -> String {
-    let whole = moment.split_once('.').map_or(moment, |(whole, _)| whole);
-    whole.trim_end_matches('Z').replacen('T', " ", 1)
+/// A moment to the second, UTC, a blank between date and time.
+fn second(moment: SystemTime) -> String {
+    let text = humantime::format_rfc3339_seconds(moment).to_string();
+    text.trim_end_matches('Z').replacen('T', " ", 1)
 }
 
 /// A time, rounded down: seconds up to an hour, minutes up to a day, then hours.
@@ -173,8 +173,12 @@ fn statics(status: &Status, text: &mut String) {
     }
     let mut rows = vec![row(["NOT INSTALLED", "WHY", "TRACK GROUP"])];
     rows.extend(status.static_items.iter().map(|entry| {
-        let group = entry.track_group.as_deref().unwrap_or(UNKNOWN);
-        row([&format!("static {}", entry.item), &entry.problem, group])
+        let group = entry.group.as_deref().unwrap_or(UNKNOWN);
+        row([
+            &format!("static {}", entry.item),
+            &entry.problem.to_string(),
+            group,
+        ])
     }));
     text.push('\n');
     text.push_str(&table(&rows));
@@ -202,7 +206,7 @@ fn discarded(status: &Status, text: &mut String) {
     }
     for interface in &status.interfaces {
         if let Some(method) = &interface.polled {
-            let (name, family) = (&interface.name, &interface.family);
+            let (name, family) = (&interface.name, family(interface));
             let counts = if interface.up == Some(true) {
                 "up"
             } else {
@@ -213,10 +217,10 @@ fn discarded(status: &Status, text: &mut String) {
                 "  {name} ({family}): polled by {method}, counts as {counts}"
             );
         }
-        if let (Some(up), Some(left)) = (interface.up, interface.changes_in_ms) {
-            let (name, family) = (&interface.name, &interface.family);
+        if let (Some(up), Some(left)) = (interface.up, interface.changes_in) {
+            let (name, family) = (&interface.name, family(interface));
             let (is, counts) = if up { ("down", "up") } else { ("up", "down") };
-            let left = Duration::from_millis(left);
+            let left = Duration::from_millis(u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
             let _ = writeln!(
                 text,
                 "  {name} ({family}): is {is}, counts as {counts} for {left:?} more"
@@ -233,6 +237,12 @@ fn discarded(status: &Status, text: &mut String) {
     }
 }
 
+/// The family of the routers on an interface.
+fn family(interface: &InterfaceStatus) -> String {
+    let family = interface.family.map(|family| family.to_string());
+    family.unwrap_or_default()
+}
+
 /// How late the advert thread was run.
 fn adverts(status: &Status, text: &mut String) {
     if let Some(driver) = &status.driver {
@@ -241,11 +251,11 @@ fn adverts(status: &Status, text: &mut String) {
         } else {
             "ordinary"
         };
-        let latest = Duration::from_micros(driver.lateness.max_us);
+        let latest = driver.lateness.max;
         let _ = writeln!(
             text,
             "  adverts: {scheduling} scheduling, {} timers, at most {latest:?} late",
-            driver.lateness.served
+            driver.lateness.count()
         );
     }
 }
@@ -332,10 +342,12 @@ mod tests {
 
     #[test]
     fn a_virtual_interface_is_shown_with_the_one_beneath() {
-        let mut router = RouterStatus::default();
-        router.interface = "eth0".to_owned();
+        let mut router: RouterStatus = serde_json::from_str(
+            r#"{"name": "R", "interface": "eth0", "vrid": 51, "state": "backup", "priority": 1}"#,
+        )
+        .unwrap();
         assert_eq!(interface(&router), "eth0");
-        router.vmac = Some("vrrp.51".to_owned());
+        router.vmac = Some("vrrp.51".into());
         assert_eq!(interface(&router), "vrrp.51@eth0");
     }
 

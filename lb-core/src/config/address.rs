@@ -10,12 +10,12 @@ use lb_vrrp::AddressFlag;
 use crate::model::{Scope, StaticItem, VirtualAddress};
 
 use super::Diagnostic;
-use super::keywords::nearest;
 use super::line::{At, Context};
 use super::source::Span;
 use super::statics::{Groups, warn_of_both};
 use super::tree::NodeId;
 use super::value::whole;
+use super::vocabulary::nearest;
 
 /// Options with a value.
 const OPTIONS: [&str; 8] = [

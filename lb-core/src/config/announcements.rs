@@ -7,10 +7,11 @@ use std::time::Duration;
 use lb_vrrp::{ExtraRefresh, PacingGroup};
 
 use super::Diagnostic;
-use super::keyword::{GARP_GROUP, read_line};
-use super::keywords::Level;
 use super::line::{At, Context};
 use super::tree::NodeId;
+
+/// What follows a keyword that sets a number of announcements.
+pub(super) const REPEAT: &str = "NUMBER, 1 to 2147483647";
 
 /// Announcement settings; an instance's come before the global ones.
 #[derive(Debug, Default)]
@@ -88,6 +89,15 @@ pub(super) struct GarpGroupConfig {
 }
 
 impl GarpGroupConfig {
+    /// A group below the groups `known`.
+    pub(super) fn new(known: &[At<PacingGroup>]) -> Self {
+        Self {
+            times: PacingConfig::default(),
+            interfaces: Vec::new(),
+            known: known.to_vec(),
+        }
+    }
+
     pub(super) fn interface(&mut self, context: &mut Context<'_>, line: NodeId) {
         if let Some(text) = context.value(line, "the name of an interface") {
             member(context, text, &self.known, &mut self.interfaces);
@@ -104,43 +114,32 @@ impl GarpGroupConfig {
             }
         }
     }
-}
 
-/// Reads one `garp_group`; none if it is left out.
-pub(super) fn group(
-    context: &mut Context<'_>,
-    block: NodeId,
-    known: &[At<PacingGroup>],
-) -> Option<At<PacingGroup>> {
-    context.only_block(block);
-    let mut group = GarpGroupConfig {
-        times: PacingConfig::default(),
-        interfaces: Vec::new(),
-        known: known.to_vec(),
-    };
-    for line in context.lines(block) {
-        if !read_line(GARP_GROUP, &mut group, context, line) {
-            context.unknown(Level::GarpGroup, line);
+    /// The group of a block that has been read; none if it is left out.
+    pub(super) fn finish(
+        self,
+        context: &mut Context<'_>,
+        block: NodeId,
+    ) -> Option<At<PacingGroup>> {
+        let Self {
+            times, interfaces, ..
+        } = self;
+        let (_, span) = context.keyword(block);
+        let refuse = |context: &mut Context<'_>, what: &str| {
+            let finding = Diagnostic::error(span, format!("`garp_group` without {what}"));
+            context.findings.push(finding.note("it is left out"));
+        };
+        if times.arp.is_none() && times.neighbour.is_none() {
+            refuse(context, "`garp_interval` or `gna_interval`");
+            return None;
         }
+        if interfaces.is_empty() {
+            refuse(context, "an interface");
+            return None;
+        }
+        let group = PacingGroup::new(interfaces, times.arp(), times.neighbour());
+        Some(At::new(group, span))
     }
-    let GarpGroupConfig {
-        times, interfaces, ..
-    } = group;
-    let (_, span) = context.keyword(block);
-    let refuse = |context: &mut Context<'_>, what: &str| {
-        let finding = Diagnostic::error(span, format!("`garp_group` without {what}"));
-        context.findings.push(finding.note("it is left out"));
-    };
-    if times.arp.is_none() && times.neighbour.is_none() {
-        refuse(context, "`garp_interval` or `gna_interval`");
-        return None;
-    }
-    if interfaces.is_empty() {
-        refuse(context, "an interface");
-        return None;
-    }
-    let group = PacingGroup::new(interfaces, times.arp(), times.neighbour());
-    Some(At::new(group, span))
 }
 
 /// Reads one interface of a group; it can be in one group only.

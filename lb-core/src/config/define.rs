@@ -9,9 +9,9 @@ use std::rc::Rc;
 
 use super::diagnostic::Diagnostic;
 use super::expanded::Composer;
-use super::keywords::nearest;
 use super::lexer::name_len;
 use super::source::{Sources, Span, offset};
+use super::vocabulary::nearest;
 
 /// What a name stands for.
 #[derive(Clone, Debug)]

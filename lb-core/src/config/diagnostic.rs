@@ -81,6 +81,12 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
+    /// Whether keepalived 2.2.7 has a message about this too; it is silent about the others.
+    #[must_use]
+    pub fn is_reported_by_keepalived(&self) -> bool {
+        self.report != KeepalivedReport::Silent
+    }
+
     pub(super) fn new(severity: Severity, span: Span, message: impl Into<String>) -> Self {
         Self {
             severity,

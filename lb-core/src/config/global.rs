@@ -8,12 +8,11 @@ use lb_check::ScriptRules;
 use lb_vrrp::PacingGroup;
 
 use super::announcements::AnnouncementConfig;
-use super::keyword::{GLOBAL, read_line};
-use super::keywords::{Level, nearest};
 use super::line::{At, Context};
 use super::notify::FifosConfig;
 use super::runtime::RuntimeConfig;
 use super::tree::NodeId;
+use super::vocabulary::nearest;
 use super::vrrp::VrrpConfig;
 
 /// Longest `vmac_prefix`: a dot and three digits follow, and a name has 15 bytes at most.
@@ -80,16 +79,6 @@ impl GlobalConfig {
     pub(super) fn alerts_of_routers(&self, own: Option<At<bool>>) -> bool {
         let alert = own.or(self.smtp_alert_vrrp).or(self.smtp_alert);
         alert.is_some_and(|at| at.value)
-    }
-
-    /// Reads one block; several are merged.
-    pub(super) fn read(&mut self, context: &mut Context<'_>, block: NodeId) {
-        context.only_block(block);
-        for line in context.lines(block) {
-            if !read_line(GLOBAL, self, context, line) {
-                context.unknown(Level::Global, line);
-            }
-        }
     }
 
     pub(super) fn mail_timeout(&mut self, context: &mut Context<'_>, line: NodeId) {

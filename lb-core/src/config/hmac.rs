@@ -6,8 +6,7 @@ use std::time::Duration;
 use lb_vrrp::{AntiReplay, HmacConfig, HmacKey, HmacMode};
 
 use super::Diagnostic;
-use super::keyword::{AUTH_HMAC, read_line};
-use super::keywords::Level;
+use super::level::Level;
 use super::line::{At, Context};
 use super::source::Span;
 use super::tree::NodeId;
@@ -25,22 +24,16 @@ pub(super) struct HmacBlock {
 }
 
 impl HmacBlock {
-    pub(super) fn read(context: &mut Context<'_>, block: NodeId) -> Self {
-        context.only_block(block);
-        let mut read = Self {
-            span: context.tree.line_span(block),
+    /// An empty block.
+    pub(super) const fn new(span: Span) -> Self {
+        Self {
+            span,
             keys: Vec::new(),
             active: None,
             monotonic: None,
             window: None,
             mode: None,
-        };
-        for line in context.lines(block) {
-            if !read_line(AUTH_HMAC, &mut read, context, line) {
-                unknown(context, line);
-            }
         }
-        read
     }
 
     pub(super) fn anti_replay(&mut self, context: &mut Context<'_>, line: NodeId) {
@@ -127,7 +120,7 @@ impl HmacBlock {
 }
 
 /// Reports an unknown keyword, which may be a mistyped `key`: its arguments are not shown.
-fn unknown(context: &mut Context<'_>, line: NodeId) {
+pub(super) fn report_unknown(context: &mut Context<'_>, line: NodeId) {
     let Some(span) = arguments(context, line) else {
         return context.unknown(Level::Hmac, line);
     };

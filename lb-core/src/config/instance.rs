@@ -8,8 +8,6 @@ use crate::model::VirtualAddress;
 use super::Diagnostic;
 use super::announcements::AnnouncementConfig;
 use super::hmac::HmacBlock;
-use super::keyword::{AUTHENTICATION, INSTANCE, read_line};
-use super::keywords::Level;
 use super::line::{At, Context};
 use super::notify::RouterNotifyConfig;
 use super::source::Span;
@@ -76,15 +74,12 @@ pub(super) enum AuthType {
 }
 
 impl InstanceConfig {
-    /// Reads one block; none if it has no name.
-    pub(super) fn read(context: &mut Context<'_>, block: NodeId) -> Option<Self> {
-        let name = context.argument(block, 0, "a name");
-        context.extra(block, 1);
-        let (text, span) = name.map_or(("", Span::START), |name| (name.value, name.span));
-        let mut instance = Self {
-            name: At::new(text.to_owned(), span),
+    /// An empty instance of a block at the line `span`.
+    pub(super) fn new(name: At<String>, block: NodeId, span: Span) -> Self {
+        Self {
+            name,
             block,
-            span: context.tree.line_span(block),
+            span,
             master: None,
             interface: None,
             vrid: None,
@@ -121,13 +116,7 @@ impl InstanceConfig {
             accept: None,
             strict: None,
             vmac: VmacConfig::default(),
-        };
-        for line in context.lines(block) {
-            if !read_line(INSTANCE, &mut instance, context, line) {
-                context.unknown(Level::Instance, line);
-            }
         }
-        name.map(|_| instance)
     }
 
     pub(super) fn polling(&mut self, context: &mut Context<'_>, line: NodeId) {
@@ -138,12 +127,12 @@ impl InstanceConfig {
         context.set(line, &mut self.polls_link, Some(value));
     }
 
-    pub(super) fn hmac(&mut self, context: &mut Context<'_>, line: NodeId) {
-        let read = HmacBlock::read(context, line);
-        let value = Some(At::new((), read.span));
+    /// Sets `auth_hmac`; the last one holds.
+    pub(super) fn set_hmac(&mut self, context: &mut Context<'_>, line: NodeId, hmac: HmacBlock) {
+        let value = Some(At::new((), hmac.span));
         let mut first = self.hmac.as_ref().map(|block| At::new((), block.span));
         context.set(line, &mut first, value);
-        self.hmac = Some(read);
+        self.hmac = Some(hmac);
     }
 
     /// MASTER stays if BACKUP follows; any other word is BACKUP.
@@ -161,15 +150,6 @@ impl InstanceConfig {
                     .note_at(first.span, "MASTER holds"),
             ),
             _ => context.set(line, &mut self.master, Some(master)),
-        }
-    }
-
-    pub(super) fn authentication(&mut self, context: &mut Context<'_>, block: NodeId) {
-        context.only_block(block);
-        for line in context.lines(block) {
-            if !read_line(AUTHENTICATION, self, context, line) {
-                context.unknown(Level::Authentication, line);
-            }
         }
     }
 

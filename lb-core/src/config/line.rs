@@ -10,13 +10,13 @@ use lb_check::Registry;
 use super::diagnostic::{Diagnostic, KeepalivedReport};
 use super::findings::Findings;
 use super::include::Includes;
-use super::keywords::{Level, nearest};
+use super::level::Level;
 use super::lexer::Word;
-use super::resolve::KnownScripts;
-use super::shared::SharedChecks;
+use super::shared::{KnownScripts, SharedChecks};
 use super::source::{Sources, Span};
 use super::tree::{NodeId, Tree};
 use super::value::{self, NumberError};
+use super::vocabulary::{Vocabulary, nearest};
 
 /// A value and where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,7 @@ pub(super) struct Context<'a> {
     pub(super) sources: &'a Sources,
     pub(super) tree: &'a Tree,
     pub(super) registry: &'a Registry,
+    pub(super) vocabulary: &'a Vocabulary<'a>,
     pub(super) findings: Findings,
     pub(super) includes: &'a mut dyn Includes,
     pub(super) checks: SharedChecks,
@@ -114,6 +115,13 @@ impl<'a> Context<'a> {
         let value = self.argument(line, 0, wants);
         self.only(line, 1);
         value
+    }
+
+    /// The name after a keyword that takes a block.
+    pub(super) fn name(&mut self, block: NodeId) -> Option<At<String>> {
+        let name = self.argument(block, 0, "a name");
+        self.extra(block, 1);
+        name.map(|name| At::new(name.value.to_owned(), name.span))
     }
 
     /// One value, which has to be there.
@@ -404,7 +412,7 @@ impl<'a> Context<'a> {
                 finding
             }
         };
-        if level.knows(keyword) {
+        if self.vocabulary.knows(level, keyword) {
             let message =
                 format!("`{keyword}` is a known keepalived keyword and is not supported yet");
             self.findings.push(skipped(
@@ -416,16 +424,15 @@ impl<'a> Context<'a> {
             self.error(span, "unknown keyword");
             return;
         }
-        let custom = (level == Level::RealServer).then(|| self.registry.names());
-        let own = level.keywords().map(|word| -> &str { word });
-        let known = own.chain(custom.into_iter().flatten());
         let suggestion = match (level, keyword) {
             // Every other level has a name for it.
             (Level::RealServer, "lb_kind") => Some("lvs_method"),
-            _ => nearest(keyword, known),
+            _ => self.vocabulary.nearest(level, keyword),
         };
         let mut finding = Diagnostic::error(span, format!("unknown keyword `{keyword}`"));
-        if let Some(home) = Level::home_of(keyword).filter(|_| suggestion.is_none()) {
+        if suggestion.is_none()
+            && let Some(home) = self.vocabulary.home(keyword)
+        {
             finding = finding.note(home);
         }
         self.findings.push(skipped(finding.suggest(suggestion)));

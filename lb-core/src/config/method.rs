@@ -7,9 +7,12 @@ use std::time::Duration;
 use lb_ipvs::{ForwardingMethod, Tunnel, TunnelFlags};
 
 use super::Diagnostic;
-use super::keywords::nearest;
 use super::line::{At, Context};
 use super::tree::NodeId;
+use super::vocabulary::nearest;
+
+/// What follows a keyword that sets a forwarding method.
+pub(super) const METHOD: &str = "NAT|DR|TUN [type ipip|gue|gre] [port N] [nocsum|csum|remcsum]";
 
 /// `NAT`, `DR` or `TUN`, the latter with `type ipip|gue|gre [port N]` and `nocsum|csum|remcsum`.
 pub(super) fn method(context: &mut Context<'_>, line: NodeId) -> Option<At<ForwardingMethod>> {

@@ -56,8 +56,10 @@
 mod address;
 mod announcements;
 mod buffers;
+mod command;
 mod define;
 mod diagnostic;
+mod endpoint;
 mod expanded;
 mod findings;
 mod global;
@@ -65,7 +67,7 @@ mod hmac;
 mod include;
 mod instance;
 mod keyword;
-mod keywords;
+mod level;
 mod lexer;
 mod line;
 mod links;
@@ -75,9 +77,11 @@ mod notify;
 mod options;
 mod pattern;
 mod pending;
+mod print;
 mod read;
 mod real;
 mod resolve;
+mod root;
 mod routing;
 mod runtime;
 mod scheduling;
@@ -93,6 +97,7 @@ mod tree;
 mod unicast;
 mod value;
 mod vmac;
+mod vocabulary;
 mod vrrp;
 
 use std::path::{Path, PathBuf};
@@ -106,6 +111,7 @@ pub use keyword::{KeywordEffect, KeywordHelp};
 
 pub use diagnostic::{Diagnostic, Diagnostics, Note, Severity};
 pub use options::ReadOptions;
+pub use print::{PrintError, print};
 pub use source::{Location, Sources, Span};
 
 use include::{Content, FileSystem, Found, Includes, Nowhere};
@@ -125,7 +131,7 @@ pub enum Mode {
 }
 
 /// What came out of a text.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Parsed {
     model: Model,
     diagnostics: Diagnostics,
@@ -272,16 +278,13 @@ pub fn load_with(path: impl AsRef<Path>, registry: &Registry, options: &ReadOpti
 /// ```
 #[must_use]
 pub fn keywords() -> Vec<KeywordHelp> {
-    keywords::Level::help()
+    keyword::help().collect()
 }
 
 /// Returns the keyword nearest to a misspelt one.
 #[must_use]
 pub fn nearest_keyword(word: &str) -> Option<&'static str> {
-    let names = keywords::Level::help()
-        .into_iter()
-        .map(|keyword| keyword.name);
-    keywords::nearest(word, names)
+    vocabulary::nearest(word, keyword::help().map(|keyword| keyword.name))
 }
 
 fn run(
@@ -290,19 +293,20 @@ fn run(
     registry: &Registry,
     options: &ReadOptions,
 ) -> Parsed {
-    let is_custom_check = |name: &str| registry.get(name).is_some();
+    let vocabulary = keyword::vocabulary(registry);
     let host = gethostname::gethostname();
     let host = host.to_string_lossy();
-    let reader = read::Reader::new(&mut *includes, &is_custom_check, options.config_id(&host));
+    let reader = read::Reader::new(&mut *includes, &vocabulary, options.config_id(&host));
     let (sources, tree, findings) = reader.insist_on_files(options.all_files).read(main);
     let mut context = line::Context {
         sources: &sources,
         tree: &tree,
         registry,
+        vocabulary: &vocabulary,
         findings,
         includes,
         checks: shared::SharedChecks::default(),
-        scripts: resolve::KnownScripts::default(),
+        scripts: shared::KnownScripts::default(),
     };
     let login = std::env::var("LOGNAME").or_else(|_| std::env::var("USER"));
     let login = login.unwrap_or_else(|_| "root".to_owned());

@@ -2,8 +2,8 @@
 //! `notify…`, `quorum_up`, `quorum_down` and the FIFOs, as they are written.
 
 use super::Diagnostic;
+use super::command::{Line, arguments};
 use super::line::{At, Context};
-use super::tracked::{Line, arguments};
 use super::tree::NodeId;
 use crate::model::RouterEvent;
 

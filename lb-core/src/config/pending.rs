@@ -7,9 +7,9 @@ use std::ops::RangeInclusive;
 use crate::model::{CheckSetting, PendingCheck};
 
 use super::Diagnostic;
-use super::keywords::nearest;
 use super::line::{At, Context};
 use super::tree::NodeId;
+use super::vocabulary::nearest;
 
 /// What follows a keyword.
 enum Form {

@@ -9,11 +9,12 @@ use super::define::{Definitions, Predefined};
 use super::diagnostic::{Diagnostic, KeepalivedReport};
 use super::findings::Findings;
 use super::include::{Content, Found, Includes};
-use super::keywords::Level;
+use super::level::Level;
 use super::lexer::{Fault, Lexer, Token, Word, lookalike_name};
 use super::logical::{Defining, Frame};
 use super::source::{Sources, Span};
 use super::tree::{Tree, TreeBuilder};
+use super::vocabulary::Vocabulary;
 
 mod included;
 
@@ -54,13 +55,13 @@ pub(super) struct Reader<'r> {
 impl<'r> Reader<'r> {
     pub(super) fn new(
         includes: &'r mut dyn Includes,
-        is_custom_check: &'r dyn Fn(&str) -> bool,
+        vocabulary: &'r Vocabulary<'r>,
         config_id: &str,
     ) -> Self {
         Self {
             sources: Sources::default(),
             findings: Findings::default(),
-            builder: TreeBuilder::new(is_custom_check),
+            builder: TreeBuilder::new(vocabulary),
             includes,
             reading: Vec::new(),
             valid: true,

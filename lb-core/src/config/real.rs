@@ -7,13 +7,10 @@ use lb_ipvs::ForwardingMethod;
 
 use crate::model::PendingCheck;
 
-use super::keyword::{REAL_SERVER, read_line};
-use super::keywords::Level;
+use super::endpoint::{Endpoint, endpoint_words};
 use super::line::{At, Context};
 use super::method::CheckDefaults;
 use super::notify::ServerNotifyConfig;
-use super::pending;
-use super::server::{Endpoint, endpoint_words};
 use super::source::Span;
 use super::tree::NodeId;
 
@@ -40,14 +37,14 @@ pub(super) struct RealServerConfig {
 }
 
 impl RealServerConfig {
-    /// Reads one block.
-    pub(super) fn read(context: &mut Context<'_>, block: NodeId) -> Self {
+    /// The real server of a block, of which only the first line is read.
+    pub(super) fn new(context: &mut Context<'_>, block: NodeId) -> Self {
         let endpoint = endpoint_words(context, block);
         let nowhere = Endpoint {
             ip: Ipv4Addr::UNSPECIFIED.into(),
             port: None,
         };
-        let mut server = Self {
+        Self {
             valid: endpoint.is_some(),
             endpoint: endpoint.map_or(nowhere, |at| at.value),
             span: endpoint.map_or(Span::START, |at| at.span),
@@ -62,25 +59,6 @@ impl RealServerConfig {
             defaults: CheckDefaults::default(),
             checks: Vec::new(),
             pending: Vec::new(),
-        };
-        for line in context.lines(block) {
-            server.line(context, line);
-        }
-        server
-    }
-
-    fn line(&mut self, context: &mut Context<'_>, line: NodeId) {
-        let (keyword, _) = context.keyword(line);
-        match keyword {
-            _ if read_line(REAL_SERVER, self, context, line) => {}
-            _ if context.registry.get(keyword).is_some() => {
-                context.extra(line, 0);
-                self.checks.push(line);
-            }
-            _ if Level::RealServer.block(keyword).is_some() => {
-                self.pending.push(pending::check(context, line));
-            }
-            _ => context.unknown(Level::RealServer, line),
         }
     }
 }

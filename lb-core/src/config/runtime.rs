@@ -12,9 +12,9 @@ use crate::model::{
 };
 
 use super::Diagnostic;
+use super::command::Line;
 use super::line::{At, Context};
 use super::scheduling::SchedulingConfig;
-use super::tracked::Line;
 use super::tree::NodeId;
 
 /// Longest time of `lvs_timeouts`, in seconds: 31 days.
@@ -322,11 +322,6 @@ pub(super) fn process_name(context: &mut Context<'_>, line: NodeId) -> Option<At
             .push(finding.label(format!("cut to `{name}`")));
     }
     Some(At::new(name, text.span))
-}
-
-/// Reads a line whose words have no effect.
-pub(super) fn skip_words(context: &mut Context<'_>, line: NodeId) {
-    context.no_block(line);
 }
 
 /// Warns of a keyword that is valid and has no effect in this version.

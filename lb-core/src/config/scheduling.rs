@@ -10,6 +10,9 @@ use super::line::{At, Context};
 use super::tree::NodeId;
 use super::value::whole;
 
+/// What follows a keyword that limits the time of real-time threads.
+pub(super) const RTTIME: &str = "MICROSECONDS, at least 1";
+
 #[derive(Debug, Default)]
 pub(super) struct SchedulingConfig {
     pub(super) priority: Option<At<u32>>,

@@ -10,14 +10,14 @@ use lb_ipvs::{
 };
 
 use super::Diagnostic;
-use super::keyword::{VIRTUAL_SERVER, read_line};
-use super::keywords::{Level, nearest};
+use super::endpoint::{Endpoint, endpoint_words};
 use super::line::{At, Context};
 use super::method::{CheckDefaults, method};
 use super::notify::ServerNotifyConfig;
 use super::real::RealServerConfig;
 use super::source::Span;
 use super::tree::NodeId;
+use super::vocabulary::nearest;
 
 /// What a virtual server is reached by.
 #[derive(Clone, Copy, Debug)]
@@ -29,13 +29,6 @@ pub(super) enum Entrance {
     Mark(NonZeroU32),
     /// The services of a `virtual_server_group`, whose name is [`VirtualServerConfig::group`].
     Group,
-}
-
-/// An address and the port after it, if there is one.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Endpoint {
-    pub(super) ip: IpAddr,
-    pub(super) port: Option<At<u16>>,
 }
 
 #[derive(Debug)]
@@ -75,11 +68,11 @@ pub(super) struct VirtualServerConfig {
 }
 
 impl VirtualServerConfig {
-    /// Reads one block.
-    pub(super) fn read(context: &mut Context<'_>, block: NodeId) -> Self {
+    /// The virtual server of a block, of which only the first line is read.
+    pub(super) fn new(context: &mut Context<'_>, block: NodeId) -> Self {
         let mut group = None;
         let entrance = entrance(context, block, &mut group);
-        let mut server = Self {
+        Self {
             valid: entrance.is_some(),
             group,
             block,
@@ -108,13 +101,7 @@ impl VirtualServerConfig {
             sorry_inhibit: false,
             sorry_method: None,
             real_servers: Vec::new(),
-        };
-        for line in context.lines(block) {
-            if !read_line(VIRTUAL_SERVER, &mut server, context, line) {
-                context.unknown(Level::VirtualServer, line);
-            }
         }
-        server
     }
 
     pub(super) fn engine(&mut self, context: &mut Context<'_>, line: NodeId) {
@@ -158,25 +145,60 @@ impl VirtualServerConfig {
         }
     }
 
-    /// Sets a flag of the scheduler; one with a name only after its scheduler.
-    pub(super) fn scheduler_flag(
+    /// Sets a flag of any scheduler.
+    pub(super) fn add_flag(&mut self, context: &mut Context<'_>, line: NodeId, flag: ServiceFlags) {
+        context.flag(line);
+        self.flags |= flag;
+    }
+
+    /// Sets a flag of the scheduler `sh`.
+    pub(super) fn source_hashing_flag(
         &mut self,
         context: &mut Context<'_>,
         line: NodeId,
         flag: ServiceFlags,
-        scheduler: Option<Scheduler>,
+    ) {
+        self.add_flag_after(context, line, flag, &Scheduler::SourceHashing);
+    }
+
+    /// Sets a flag of the scheduler `mh`.
+    pub(super) fn maglev_flag(
+        &mut self,
+        context: &mut Context<'_>,
+        line: NodeId,
+        flag: ServiceFlags,
+    ) {
+        self.add_flag_after(context, line, flag, &Scheduler::Maglev);
+    }
+
+    /// Sets a flag that is only valid after its scheduler.
+    fn add_flag_after(
+        &mut self,
+        context: &mut Context<'_>,
+        line: NodeId,
+        flag: ServiceFlags,
+        needed: &Scheduler,
     ) {
         context.flag(line);
-        match scheduler {
-            Some(needed) if self.scheduler.as_ref().is_none_or(|at| at.value != needed) => {
-                let (keyword, span) = context.keyword(line);
-                let message = format!("`{keyword}` needs `lvs_sched {needed}` before it");
-                context
-                    .findings
-                    .push(Diagnostic::error(span, message).note("it is ignored"));
-            }
-            _ => self.flags |= flag,
+        if self
+            .scheduler
+            .as_ref()
+            .is_some_and(|at| at.value == *needed)
+        {
+            self.flags |= flag;
+            return;
         }
+        let (keyword, span) = context.keyword(line);
+        let message = format!("`{keyword}` needs `lvs_sched {needed}` before it");
+        context
+            .findings
+            .push(Diagnostic::error(span, message).note("it is ignored"));
+    }
+
+    /// Reads the forwarding method of the real servers.
+    pub(super) fn method(&mut self, context: &mut Context<'_>, line: NodeId) {
+        let value = method(context, line);
+        context.set(line, &mut self.method, value);
     }
 
     fn after_sorry_server(&self, context: &mut Context<'_>, line: NodeId) -> bool {
@@ -307,29 +329,6 @@ fn entrance(
             })
         }
     }
-}
-
-/// `IP [PORT]` after a keyword that takes a block.
-pub(super) fn endpoint_words(context: &mut Context<'_>, line: NodeId) -> Option<At<Endpoint>> {
-    let text = context.argument(line, 0, "an address")?;
-    context.extra(line, 2);
-    let ip = context.address_without_prefix(text)?;
-    let port = match context.arguments(line).get(1) {
-        None => None,
-        Some(word) => {
-            let text = At::new(context.text(word), word.span);
-            let port = context.number_in(line, text, 0..=65535)?;
-            let port = u16::try_from(port.value).ok().filter(|port| *port != 0);
-            port.map(|port| At::new(port, text.span))
-        }
-    };
-    Some(At::new(Endpoint { ip: ip.value, port }, ip.span))
-}
-
-/// `IP [PORT]` after a keyword that takes no block.
-pub(super) fn endpoint(context: &mut Context<'_>, line: NodeId) -> Option<At<Endpoint>> {
-    context.no_block(line);
-    endpoint_words(context, line)
 }
 
 /// Warns that `hashed` has no effect.

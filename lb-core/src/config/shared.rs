@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Equal checks of one configuration share their memory: a file has thousands of real servers and a
+//! Equal checks and scripts of one configuration are made once: a file has thousands of real servers and a
 //! handful of different checks.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use lb_check::{HealthCheck, Policy};
+
+use crate::model::NotifyScript;
 
 /// A check without its target and its policy.
 #[derive(Clone, Debug)]
@@ -52,5 +54,20 @@ impl SharedChecks {
         let policy = Arc::new(policy);
         self.policies.insert(Arc::clone(&policy));
         policy
+    }
+}
+
+/// Scripts without a finding, by the line: thousands of real servers may have the same one, and to
+/// examine a path takes system calls.
+#[derive(Debug, Default)]
+pub(super) struct KnownScripts(HashMap<String, NotifyScript>);
+
+impl KnownScripts {
+    pub(super) fn get(&self, line: &str) -> Option<&NotifyScript> {
+        self.0.get(line)
+    }
+
+    pub(super) fn insert(&mut self, line: String, script: NotifyScript) {
+        self.0.insert(line, script);
     }
 }

@@ -2,11 +2,10 @@
 //! `static_ipaddress`, `static_routes`, `static_rules`, and `track_group`.
 
 use super::Diagnostic;
-use super::keyword::{TRACK_GROUP, read_line};
-use super::keywords::{Level, nearest};
 use super::line::{At, Context};
 use super::source::Span;
 use super::tree::NodeId;
+use super::vocabulary::nearest;
 
 /// All such blocks of a file.
 #[derive(Debug, Default)]
@@ -38,28 +37,23 @@ pub(super) struct TrackGroupConfig {
     pub(super) members: Vec<At<String>>,
 }
 
+impl TrackGroupConfig {
+    pub(super) const fn new(name: At<String>) -> Self {
+        Self {
+            name,
+            members: Vec::new(),
+        }
+    }
+}
+
 impl StaticsConfig {
     pub(super) fn block(&mut self, kind: StaticKind, node: NodeId) {
         let above = self.groups.len();
         self.blocks.push(StaticBlock { kind, node, above });
     }
 
-    /// Reads a `track_group`; a second one by a name is skipped.
-    pub(super) fn group(&mut self, context: &mut Context<'_>, block: NodeId) {
-        let name = context.argument(block, 0, "a name");
-        context.extra(block, 1);
-        let Some(name) = name.map(|at| At::new(at.value.to_owned(), at.span)) else {
-            return;
-        };
-        let mut group = TrackGroupConfig {
-            name,
-            members: Vec::new(),
-        };
-        for line in context.lines(block) {
-            if !read_line(TRACK_GROUP, &mut group, context, line) {
-                context.unknown(Level::TrackGroup, line);
-            }
-        }
+    /// Adds a `track_group`; a second one by a name is skipped.
+    pub(super) fn add_group(&mut self, context: &mut Context<'_>, group: TrackGroupConfig) {
         let mut groups = self.groups.iter();
         if let Some(first) = groups.find(|other| other.name.value == group.name.value) {
             let message = format!("a second `track_group {}`", group.name.value);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `track_interface`, `track_script`, `track_file`, `track_process`, in instances and sync groups.
 
-use super::keyword::{SYNC_GROUP, read_line};
-use super::keywords::Level;
 use super::line::{At, Context};
 use super::notify::RouterNotifyConfig;
 use super::source::Span;
@@ -138,23 +136,14 @@ pub(super) struct GroupConfig {
 }
 
 impl GroupConfig {
-    /// Reads one block; none if it has no name.
-    pub(super) fn read(context: &mut Context<'_>, block: NodeId) -> Option<Self> {
-        let name = context.argument(block, 0, "a name");
-        context.extra(block, 1);
-        let mut group = Self {
-            name: name.map(|at| At::new(at.value.to_owned(), at.span))?,
+    pub(super) fn new(name: At<String>) -> Self {
+        Self {
+            name,
             members: Vec::new(),
             tracked: Vec::new(),
             tracking_weight: false,
             smtp_alert: None,
             notify: RouterNotifyConfig::default(),
-        };
-        for line in context.lines(block) {
-            if !read_line(SYNC_GROUP, &mut group, context, line) {
-                context.unknown(Level::SyncGroup, line);
-            }
         }
-        Some(group)
     }
 }

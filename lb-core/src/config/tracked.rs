@@ -2,22 +2,22 @@
 //! `vrrp_script`, `track_file`, `vrrp_track_process`: what can be tracked.
 
 use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lb_check::Arguments;
 use lb_vrrp::track::{self, FileInit, ProcessPattern};
 
-use super::keyword::{PROCESS, PROCESS_DELAY, SCRIPT, TRACK_FILE, read_line};
-use super::keywords::Level;
+use super::command::Line;
 use super::line::{At, Context};
 use super::track::{Kind, WeightConfig, weight};
 use super::tree::NodeId;
 
 /// Longest interval of a script.
 const LONGEST: Duration = Duration::from_secs(4294);
-/// A line that a script is made of, with its place.
-pub(super) type Line = At<Arguments>;
+/// Limits of the delays of a tracked process.
+pub(super) const PROCESS_DELAY: RangeInclusive<Duration> =
+    Duration::from_micros(1)..=Duration::from_secs(3600);
 
 #[derive(Debug, Default)]
 pub(super) struct ScriptConfig {
@@ -107,6 +107,14 @@ pub(super) struct ObjectConfig {
 }
 
 impl ObjectConfig {
+    pub(super) const fn new(name: At<String>, source: Source) -> Self {
+        Self {
+            name,
+            weight: None,
+            source,
+        }
+    }
+
     pub(super) const fn kind(&self) -> Kind {
         match self.source {
             Source::Script(_) => Kind::Script,
@@ -115,36 +123,10 @@ impl ObjectConfig {
         }
     }
 
-    /// Reads one block; none if it has no name.
-    pub(super) fn read(context: &mut Context<'_>, block: NodeId, source: Source) -> Option<Self> {
-        let name = context.argument(block, 0, "a name");
-        context.extra(block, 1);
-        let mut object = Self {
-            name: name.map(|at| At::new(at.value.to_owned(), at.span))?,
-            weight: None,
-            source,
-        };
-        for line in context.lines(block) {
-            if context.keyword(line).0 == "weight" {
-                context.no_block(line);
-                object.weight = weight(context, line, 1, object.kind()).or(object.weight);
-                continue;
-            }
-            let (known, level) = match &mut object.source {
-                Source::Script(script) => (read_line(SCRIPT, script, context, line), Level::Script),
-                Source::File(file) => {
-                    (read_line(TRACK_FILE, file, context, line), Level::TrackFile)
-                }
-                Source::Process(process) => (
-                    read_line(PROCESS, process, context, line),
-                    Level::TrackProcess,
-                ),
-            };
-            if !known {
-                context.unknown(level, line);
-            }
-        }
-        Some(object)
+    /// Reads `weight`; a wrong one does not replace an earlier one.
+    pub(super) fn weight(&mut self, context: &mut Context<'_>, line: NodeId) {
+        context.no_block(line);
+        self.weight = weight(context, line, 1, self.kind()).or(self.weight);
     }
 }
 
@@ -156,19 +138,6 @@ pub(super) fn seconds(context: &mut Context<'_>, line: NodeId) -> Option<At<Dura
         value.value = Duration::from_secs(1);
     }
     Some(value)
-}
-
-/// A line as lb-check reads it.
-pub(super) fn arguments(context: &mut Context<'_>, line: NodeId, wants: &str) -> Option<Line> {
-    context.no_block(line);
-    context.argument(line, 0, wants)?;
-    let (keyword, span) = context.keyword(line);
-    let words = context.arguments(line);
-    let mut arguments = Arguments::line(keyword, words.iter().map(|word| context.text(word)));
-    if let [first, .., last] | [first @ last] = words {
-        arguments.raw = context.sources.text(first.span.to(last.span)).to_owned();
-    }
-    Some(At::new(arguments, span))
 }
 
 impl FileConfig {

@@ -8,7 +8,7 @@
 
 mod builder;
 
-use super::keywords::Level;
+use super::level::Level;
 use super::lexer::Word;
 use super::source::{Sources, Span};
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::Diagnostic;
 use super::announcements::PacingConfig;
 use super::buffers::BuffersConfig;
-use super::keywords::nearest;
 use super::line::{At, Context};
 use super::scheduling::SchedulingConfig;
 use super::tree::NodeId;
+use super::vocabulary::nearest;
 
 #[derive(Debug, Default)]
 pub(super) struct VrrpConfig {

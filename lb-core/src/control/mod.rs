@@ -28,14 +28,11 @@ use tokio::sync::oneshot;
 pub use client::{ClientError, reload, resign, resume, status, upgrade};
 #[cfg(feature = "daemon")]
 pub(crate) use handover::{Listening, request_handover};
+pub use lb_vrrp::status::RouterStatus;
 pub use resign::{InstanceRefusal, Resignation, Resumption};
 pub use server::{ControlServer, ServeError};
 pub use started::Started;
-pub use status::{
-    DriverStatus, InterfaceStatus, LatenessBucket, LatenessStatus, MasterStatus, RealServerStatus,
-    RouterCounters, RouterStatus, StaticItemStatus, Status, SyncGroupStatus, TrackedObjectStatus,
-    TrackedStatus, VirtualServerStatus,
-};
+pub use status::{RealServerStatus, Status, VirtualServerStatus};
 
 /// A request that waits for the daemon's answer.
 #[derive(Debug)]

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use lb_host::file;
-use lb_vrrp::driver::{self, DriverStatus};
+use lb_vrrp::status::{DriverStatus, RouterStatus};
 use lb_vrrp::track::Verdict;
 use lb_vrrp::{RouterStats, State};
 use tokio::task::JoinHandle;
@@ -70,7 +70,7 @@ impl Running {
         if dump == Dump::StatsAndClear {
             let routers = driver.iter().flat_map(|driver| &driver.routers);
             self.dumps.cleared = routers
-                .map(|router| (router.name.to_string(), router.stats))
+                .map(|router| (router.name.to_string(), router.counters.stats))
                 .collect();
         }
     }
@@ -158,22 +158,18 @@ impl Running {
     }
 }
 
-fn update(moment: &mut RouterMoment<'_>, router: &driver::RouterStatus) {
-    let age = router
+fn update(moment: &mut RouterMoment<'_>, router: &RouterStatus) {
+    moment.since = router
         .since
-        .map(|since| since.elapsed())
-        .unwrap_or_default();
-    let since = SystemTime::now().checked_sub(age);
-    moment.since = since
         .and_then(|since| since.duration_since(UNIX_EPOCH).ok())
         .unwrap_or_default();
     moment.state = router.state;
     moment.priority = router.priority;
-    moment.master_priority = router.master.map(|(_, priority)| priority);
+    moment.master_priority = router.master.map(|master| master.priority);
     moment.faults = router.faults.iter().count();
     moment.source = router.source;
     moment.vmac = router.vmac.as_ref().map(ToString::to_string);
-    moment.stats = router.stats;
+    moment.stats = router.counters.stats;
 }
 
 /// The counters since they were cleared. Counters below those of that time are those of a router that

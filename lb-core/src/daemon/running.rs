@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The director task, which handles all events one by one.
 
-use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::ZonedDateTime;
 use lb_check::CheckEvent;
-use lb_ipvs::{Part, ServiceKey, SyncDaemon};
+use lb_ipvs::SyncDaemon;
 use lb_vrrp::Notice;
 use lb_vrrp::driver::Event;
 use lb_vrrp::driver::handover::{HandedOver, HandoverError};
@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::control::{Listening, Request};
-use crate::director::{CheckId, Director, Output};
+use crate::director::{ChangedServices, CheckId, Director, Output};
 use crate::ledger::Ledger;
 use crate::mail::{Mailer, Message};
 use crate::model::ObjectSpec;
@@ -69,7 +69,7 @@ pub(super) struct Running {
     pub(super) findings: Vec<String>,
     pub(super) parts: Parts,
     /// Changed parts of services for the next job of the data plane.
-    changed: BTreeMap<ServiceKey, Part>,
+    changed: ChangedServices,
     sync: Option<Vec<SyncDaemon>>,
     pub(super) failures: LoggedFailures,
     /// The tracked objects of the model.
@@ -114,7 +114,7 @@ impl Running {
             director,
             findings,
             parts,
-            changed: BTreeMap::new(),
+            changed: ChangedServices::default(),
             sync: None,
             failures,
             objects: Vec::new(),
@@ -278,10 +278,7 @@ impl Running {
         while let Some(output) = self.director.poll_output() {
             match &output {
                 Output::ServiceChanged(key, part) => {
-                    match self.changed.entry(*key) {
-                        Entry::Occupied(mut waiting) => waiting.get_mut().extend(part.clone()),
-                        Entry::Vacant(vacant) => drop(vacant.insert(part.clone())),
-                    }
+                    self.changed.add(*key, part.clone());
                     continue;
                 }
                 Output::SyncDaemons(daemons) => {

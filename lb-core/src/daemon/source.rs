@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use lb_check::Registry;
 
-use crate::config::{self, Diagnostics, Mode, ReadOptions};
+use crate::config::{self, Diagnostics, Mode, Parsed, ReadOptions};
 use crate::model::Model;
 
 /// Where the model comes from.
@@ -25,6 +25,8 @@ pub enum Source {
         registry: Arc<Registry>,
         /// The id of the configuration, and what an `include` insists on.
         options: ReadOptions,
+        /// What the file has been read to before the start.
+        parsed: Option<Box<Parsed>>,
     },
     /// A model made by the embedding program; a reload changes nothing.
     Model(Box<Model>),
@@ -66,7 +68,18 @@ impl Source {
             mode: Mode::Strict,
             registry: Arc::new(Registry::builtin()),
             options: ReadOptions::new(),
+            parsed: None,
         }
+    }
+
+    /// Starts with what the file has been read to, by [`config::load_with`] with the same checks and
+    /// options. Only a reload reads the file again.
+    #[must_use]
+    pub fn with_parsed(mut self, content: Parsed) -> Self {
+        if let Self::File { parsed, .. } = &mut self {
+            *parsed = Some(Box::new(content));
+        }
+        self
     }
 
     /// Replaces how the file is read.
@@ -104,8 +117,9 @@ impl Source {
         }
     }
 
-    /// Reads the model. With `strict` errors are never skipped, as a reload wants it.
-    pub(super) async fn load(&self, strict: bool) -> Result<Loaded, SourceError> {
+    /// Reads the model, unless it has been read before the start. With `strict` errors are never
+    /// skipped, as a reload requires it.
+    pub(super) async fn load(&mut self, strict: bool) -> Result<Loaded, SourceError> {
         match self {
             Self::Model(model) => Ok(Loaded {
                 model: (**model).clone(),
@@ -116,12 +130,19 @@ impl Source {
                 mode,
                 registry,
                 options,
+                parsed,
             } => {
                 let mode = if strict { Mode::Strict } else { *mode };
                 let task = {
                     let (path, registry) = (path.clone(), Arc::clone(registry));
-                    let options = options.clone();
-                    move || read(&path, &registry, &options, mode)
+                    let (options, parsed) = (options.clone(), parsed.take());
+                    move || {
+                        let parsed = match parsed {
+                            Some(parsed) => *parsed,
+                            None => config::load_with(&path, &registry, &options),
+                        };
+                        accept(&path, parsed, mode)
+                    }
                 };
                 // A file of 10 000 virtual servers takes a while: not on the director's thread.
                 tokio::task::spawn_blocking(task)
@@ -132,13 +153,8 @@ impl Source {
     }
 }
 
-fn read(
-    path: &Path,
-    registry: &Registry,
-    options: &ReadOptions,
-    mode: Mode,
-) -> Result<Loaded, SourceError> {
-    let (model, diagnostics) = config::load_with(path, registry, options).into_parts(mode);
+fn accept(path: &Path, parsed: Parsed, mode: Mode) -> Result<Loaded, SourceError> {
+    let (model, diagnostics) = parsed.into_parts(mode);
     let findings = diagnostics
         .iter()
         .map(|finding| diagnostics.line(finding))
@@ -162,12 +178,26 @@ mod tests {
     async fn with_reload_check_config_an_error_is_fatal() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("k.conf");
-        let source = Source::file(&path).lenient();
+        let mut source = Source::file(&path).lenient();
         for (word, is_read) in [("", true), ("reload_check_config", false)] {
             let text = format!("global_defs {{\n{word}\n}}\nbanana\n");
             std::fs::write(&path, text).unwrap();
             let loaded = source.load(false).await;
             assert_eq!(loaded.is_ok(), is_read, "{loaded:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_the_start_uses_what_was_read_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k.conf");
+        std::fs::write(&path, "global_defs { router_id first }").unwrap();
+        let parsed = config::load(&path, &Registry::builtin());
+        std::fs::write(&path, "global_defs { router_id second }").unwrap();
+        let mut source = Source::file(&path).with_parsed(parsed);
+        for router_id in ["first", "second"] {
+            let loaded = source.load(true).await.unwrap();
+            assert_eq!(loaded.model.global.router_id, router_id);
         }
     }
 }

@@ -35,7 +35,7 @@ const CONTROL_QUEUE: usize = 16;
 
 /// Starts everything. Nothing is touched before the configuration, the privileges, the interfaces
 /// and the control socket are found good.
-pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Running, RunError> {
+pub(super) async fn start(mut source: Source, options: DaemonOptions) -> Result<Running, RunError> {
     let loaded = source.load(false).await?;
     let model = parts_of(loaded.model, &options);
     privileges::check(&model)?;
@@ -58,6 +58,9 @@ pub(super) async fn start(source: Source, options: DaemonOptions) -> Result<Runn
         false => None,
     };
     let claim = claim(&options, lock, &model, &routers).await?;
+    if claim.routers.is_none() {
+        driver::check_unclaimed(&routers).await?;
+    }
     if options.upgrade && !claim.is_handover {
         stage::run("startup", startup.as_ref()).await;
     }

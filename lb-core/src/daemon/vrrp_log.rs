@@ -113,6 +113,16 @@ fn log_host(event: &Event) {
             error = %error.source,
             "({router}) cannot change a virtual address, trying again"
         ),
+        Event::ExternalAddress {
+            router,
+            interface,
+            address,
+            ..
+        } => warn!(
+            ifname = %interface, %address,
+            "({router}) another program added the virtual address to the interface: it stays there in \
+             each state"
+        ),
         Event::AddressRestored {
             router,
             address,
@@ -185,6 +195,7 @@ fn span(event: &Event) -> Span {
         | Event::AddressRestored { router, vrid, .. }
         | Event::AddressesExcluded { router, vrid, .. }
         | Event::ChangeRecovered { router, vrid, .. }
+        | Event::ExternalAddress { router, vrid, .. }
         | Event::InterfaceFailed { router, vrid, .. }
         | Event::InterfaceRestored { router, vrid, .. }
         | Event::LinkChanged { router, vrid, .. }

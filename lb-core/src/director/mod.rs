@@ -26,7 +26,8 @@
 //! What [`notify`](crate::notify) makes of an event is queued as [`Output::Notify`] where the event is,
 //! before its mail.
 
-mod notification;
+mod changes;
+mod mail;
 mod notify;
 mod output;
 mod queue;
@@ -44,7 +45,9 @@ use lb_check::Outcome;
 use lb_ipvs::{Destination, Part, ServiceKey, SyncDaemon, Table, TableService};
 use lb_vrrp::{Priority, State};
 
-pub use notification::{Event, Notification};
+#[cfg(feature = "daemon")]
+pub(crate) use changes::ChangedServices;
+pub use mail::{Event, Mail};
 pub use output::{CheckId, Names, Output, Quorum};
 #[cfg(feature = "daemon")]
 pub(crate) use restore::Known;
@@ -398,9 +401,9 @@ impl Director {
     #[must_use]
     pub fn names(&self, id: &CheckId) -> Option<Names> {
         let service = self.services.get(&id.service)?;
-        let mut servers = service.spec.real_servers.iter().zip(&service.real_servers);
-        let (_, state) = servers.find(|(spec, _)| spec.destination.address == id.real_server)?;
-        Some(service.names(state))
+        let mut servers = service.spec.real_servers.iter();
+        let spec = servers.find(|spec| spec.destination.address == id.real_server)?;
+        Some(service.names(spec))
     }
 
     /// What a check is to do.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use lb_ipvs::{Part, ServiceKey, SyncDaemon};
 
-use super::Notification;
+use super::Mail;
 use crate::notify;
 
 /// Names one check as long as it lives; a reload that leaves the check unchanged leaves its name.
@@ -221,7 +221,7 @@ pub enum Output {
     /// Start this script, or write this line to the FIFOs of its kind.
     Notify(notify::Notification),
     /// Send this mail.
-    Mail(Notification),
+    Mail(Mail),
 }
 
 impl Output {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The ordered outputs, without duplicates, and the digest of the first round.
 
-use std::collections::{HashMap, VecDeque, hash_map::Entry};
+use std::collections::VecDeque;
 
 use lb_ipvs::{Part, ServiceKey};
 
-use super::{Event, Notification, Output};
+use super::changes::ChangedServices;
+use super::{Event, Mail, Output};
 use crate::model::Global;
 use crate::notify::{self, LineKind};
 
@@ -13,7 +14,7 @@ use crate::notify::{self, LineKind};
 pub(super) struct Queue {
     outputs: VecDeque<Output>,
     /// The changed parts of services whose output waits.
-    changed: HashMap<ServiceKey, Part>,
+    changed: ChangedServices,
     router_id: String,
     /// Whether real servers that are added live are notified.
     notifies_added: bool,
@@ -70,21 +71,17 @@ impl Queue {
     }
 
     pub(super) fn service_changed(&mut self, key: ServiceKey, part: Part) {
-        match self.changed.entry(key) {
-            Entry::Occupied(mut waiting) => waiting.get_mut().extend(part),
-            Entry::Vacant(vacant) => {
-                vacant.insert(part);
-                // the part is filled in when the output is taken
-                let output = Output::ServiceChanged(key, Part::Whole);
-                self.outputs.push_back(output);
-            }
+        if self.changed.add(key, part) {
+            // the part is filled in when the output is taken
+            let output = Output::ServiceChanged(key, Part::Whole);
+            self.outputs.push_back(output);
         }
     }
 
     /// Removes the outputs about changed services.
     #[cfg(feature = "daemon")]
     pub(super) fn forget_changed_services(&mut self) {
-        self.changed = HashMap::new();
+        self.changed = ChangedServices::default();
         self.outputs
             .retain(|output| !matches!(output, Output::ServiceChanged(..)));
         self.outputs.shrink_to_fit();
@@ -140,6 +137,6 @@ impl Queue {
 
     fn send(&mut self, event: Event) {
         let router_id = self.router_id.clone();
-        self.push(Output::Mail(Notification { router_id, event }));
+        self.push(Output::Mail(Mail { router_id, event }));
     }
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One real server: the verdicts of its checks, and its weight.
 
-use std::net::SocketAddr;
-
 use lb_check::Initial;
 use lb_ipvs::{Protocol, Weight};
 
@@ -11,7 +9,6 @@ use crate::model::{CheckSpec, RealServer};
 
 #[derive(Debug)]
 pub(super) struct RealState {
-    pub(super) address: SocketAddr,
     pub(super) alive: bool,
     /// The configured weight with the changes by its checks.
     pub(super) weight: u32,
@@ -58,7 +55,6 @@ impl RealState {
             .map(|(index, check)| Slot::new(index, starts_up(spec, check)))
             .collect();
         Self {
-            address: spec.destination.address,
             alive: slots.iter().all(|slot| slot.up),
             weight: spec.destination.weight.get(),
             next_index: slots.len(),

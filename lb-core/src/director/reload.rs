@@ -159,20 +159,14 @@ impl ServiceState {
             .map(|real| (real.destination.address, real))
             .collect();
         let mut kept = HashMap::new();
-        for (real, (old, state)) in self
-            .spec
-            .real_servers
-            .iter()
-            .zip(&self.real_servers)
-            .enumerate()
-        {
+        for (old, state) in self.spec.real_servers.iter().zip(&self.real_servers) {
             let address = old.destination.address;
             let new = wanted.get(&address);
             let checks = new.map_or(&[][..], |new| &new.checks);
             let same = same_checks(&old.checks, checks);
             for (position, slot) in state.slots.iter().enumerate() {
                 if !same.contains(&Some(position)) {
-                    self.remove_check(real, slot, queue);
+                    self.remove_check(old, slot, queue);
                 }
             }
             match new {
@@ -212,8 +206,12 @@ impl ServiceState {
             self.add_checks(real, from_index.unwrap_or(0), queue);
             if from_index.is_some() {
                 self.recompute(real, CONFIGURED, queue);
-            } else if let Some(state) = self.real_servers.get(real).filter(|state| state.alive) {
-                let names = self.names(state);
+            } else if let (Some(spec), Some(state)) = (
+                self.spec.real_servers.get(real),
+                self.real_servers.get(real),
+            ) && state.alive
+            {
+                let names = self.names(spec);
                 queue.push(Output::RealServerAdded {
                     names,
                     reason: CONFIGURED.to_owned(),
@@ -225,15 +223,15 @@ impl ServiceState {
 
     fn remove_real_server(&self, state: &RealState, spec: &RealServer, queue: &mut Queue) {
         queue.push(Output::RealServerGone {
-            names: self.names(state),
+            names: self.names(spec),
         });
         if state.alive {
-            let (names, reason) = (self.names(state), REMOVED.to_owned());
+            let (names, reason) = (self.names(spec), REMOVED.to_owned());
             queue.push(Output::RealServerRemoved { names, reason });
-            let names = self.names(state);
+            let names = self.names(spec);
             queue.notify(real_server_notifications(spec, &names, false));
             if spec.smtp_alert {
-                let names = self.names(state);
+                let names = self.names(spec);
                 let event =
                     Event::real_server(names.virtual_server, names.real_server, false, "Removing");
                 queue.mail(event, false);
@@ -245,15 +243,9 @@ impl ServiceState {
     fn end(&self, queue: &mut Queue) {
         let virtual_server = self.spec.name();
         queue.push(Output::VirtualServerRemoved { virtual_server });
-        for (real, (spec, state)) in self
-            .spec
-            .real_servers
-            .iter()
-            .zip(&self.real_servers)
-            .enumerate()
-        {
+        for (spec, state) in self.spec.real_servers.iter().zip(&self.real_servers) {
             for slot in &state.slots {
-                self.remove_check(real, slot, queue);
+                self.remove_check(spec, slot, queue);
             }
             self.remove_real_server(state, spec, queue);
         }
@@ -334,7 +326,6 @@ impl Kept {
             })
             .collect();
         let state = RealState {
-            address: state.address,
             alive: state.alive,
             weight: state.weight,
             slots,

@@ -8,11 +8,11 @@ use lb_check::Outcome;
 use lb_ipvs::{Destination, Part, ServiceKey, TableService, Weight};
 
 use super::Event;
-use super::notification::check_text;
+use super::mail::check_text;
 use super::output::{CheckId, Names, Output, Quorum};
 use super::queue::Queue;
 use super::real::{RealState, Slot};
-use crate::model::{RealServer, VirtualServer, socket_name};
+use crate::model::{RealServer, VirtualServer};
 use crate::notify::{real_server_notifications, virtual_server_notifications};
 
 #[derive(Debug)]
@@ -99,17 +99,16 @@ impl ServiceState {
 
     /// Queues the checks of a real server from this index on.
     pub(super) fn add_checks(&self, real: usize, from_index: usize, queue: &mut Queue) {
-        let Some(state) = self.real_servers.get(real) else {
+        let spec = self.spec.real_servers.get(real);
+        let (Some(spec), Some(state)) = (spec, self.real_servers.get(real)) else {
             return;
         };
         for slot in state.slots.iter().filter(|slot| slot.index >= from_index) {
-            let Some(id) = self.check_id(real, slot) else {
-                continue;
-            };
+            let id = self.check_id(spec, slot);
             if !self.suspended {
                 queue.await_verdict();
             }
-            let (suspended, names) = (self.suspended, self.names(state));
+            let (suspended, names) = (self.suspended, self.names(spec));
             queue.push(Output::CheckAdded {
                 id,
                 suspended,
@@ -118,28 +117,22 @@ impl ServiceState {
         }
     }
 
-    pub(super) fn remove_check(&self, real: usize, slot: &Slot, queue: &mut Queue) {
-        let Some(state) = self.real_servers.get(real) else {
-            return;
-        };
-        let Some(id) = self.check_id(real, slot) else {
-            return;
-        };
+    pub(super) fn remove_check(&self, spec: &RealServer, slot: &Slot, queue: &mut Queue) {
         if !self.suspended && !slot.settled {
             queue.verdict_is_in();
         }
         queue.push(Output::CheckRemoved {
-            id,
-            names: self.names(state),
+            id: self.check_id(spec, slot),
+            names: self.names(spec),
         });
     }
 
-    pub(super) fn check_id(&self, real: usize, slot: &Slot) -> Option<CheckId> {
-        Some(CheckId {
+    const fn check_id(&self, spec: &RealServer, slot: &Slot) -> CheckId {
+        CheckId {
             service: self.id,
-            real_server: self.address(real)?,
+            real_server: spec.destination.address,
             index: slot.index,
-        })
+        }
     }
 
     fn address(&self, real: usize) -> Option<SocketAddr> {
@@ -147,10 +140,10 @@ impl ServiceState {
         Some(spec.destination.address)
     }
 
-    pub(super) fn names(&self, real: &RealState) -> Names {
+    pub(super) fn names(&self, real_server: &RealServer) -> Names {
         Names {
             virtual_server: self.spec.name(),
-            real_server: socket_name(real.address, self.spec.protocol()),
+            real_server: real_server.name(self.spec.protocol()),
         }
     }
 
@@ -160,12 +153,10 @@ impl ServiceState {
             return;
         }
         self.suspended = suspended;
-        for (real, state) in self.real_servers.iter().enumerate() {
+        for (spec, state) in self.spec.real_servers.iter().zip(&self.real_servers) {
             for slot in &state.slots {
-                let Some(id) = self.check_id(real, slot) else {
-                    continue;
-                };
-                let names = self.names(state);
+                let id = self.check_id(spec, slot);
+                let names = self.names(spec);
                 if suspended {
                     if !slot.settled {
                         queue.verdict_is_in();
@@ -241,7 +232,7 @@ impl ServiceState {
             let (text, wants_reason) = check_text(kind, up, &reason);
             let event = Event::RealServer {
                 virtual_server: self.spec.name(),
-                real_server: socket_name(state.address, self.spec.protocol()),
+                real_server: spec.name(self.spec.protocol()),
                 up: state.slots.iter().all(|slot| slot.up),
                 text,
                 reason: wants_reason.then_some(reason),
@@ -283,7 +274,7 @@ impl ServiceState {
         let from = std::mem::replace(&mut state.weight, to);
         let names = Names {
             virtual_server: self.spec.name(),
-            real_server: socket_name(state.address, self.spec.protocol()),
+            real_server: spec.name(self.spec.protocol()),
         };
         if from != to {
             let names = names.clone();
@@ -349,7 +340,7 @@ impl ServiceState {
             && state.alive
             && queue.notifies_added()
         {
-            queue.notify(real_server_notifications(spec, &self.names(state), true));
+            queue.notify(real_server_notifications(spec, &self.names(spec), true));
         }
     }
 
@@ -389,8 +380,8 @@ impl ServiceState {
     pub(super) fn shut_down(&self, queue: &mut Queue) {
         const TEXT: &str = "Shutting down";
         let alive = self.spec.real_servers.iter().zip(&self.real_servers);
-        for (spec, state) in alive.filter(|(_, state)| state.alive) {
-            let names = self.names(state);
+        for (spec, _) in alive.filter(|(_, state)| state.alive) {
+            let names = self.names(spec);
             if self.spec.omega {
                 queue.notify(real_server_notifications(spec, &names, false));
             }

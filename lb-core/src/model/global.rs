@@ -162,4 +162,6 @@ pub struct ScriptSettings {
     pub group: Option<String>,
     /// Refuse scripts run as root whose path others may write. keepalived: `enable_script_security`.
     pub security: bool,
+    /// Whether scripts are in all the groups of their user. keepalived: `set_supplementary_groups`.
+    pub supplementary_groups: bool,
 }

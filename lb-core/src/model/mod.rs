@@ -64,7 +64,6 @@ pub use lb_vrrp::{
 };
 pub use notify::{Fifo, NotifyFifos, NotifyScript, RouterEvent, RouterNotify, ServerNotify};
 pub use pending_check::{CheckSetting, PendingCheck};
-pub(crate) use real_server::socket_name;
 pub use real_server::{CheckSpec, RealServer};
 pub use router::{SyncGroup, VrrpInstance};
 pub use runtime::{

@@ -203,7 +203,7 @@ impl PartialEq for CheckSpec {
 }
 
 /// `[ADDRESS]:protocol:port`; the protocol of a firewall mark is `none`.
-pub(crate) fn socket_name(address: SocketAddr, protocol: Option<Protocol>) -> String {
+pub(super) fn socket_name(address: SocketAddr, protocol: Option<Protocol>) -> String {
     let mut name = String::with_capacity(32);
     let _ = write!(name, "[{}]:", address.ip());
     match protocol {

@@ -22,8 +22,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use self::link::{Links, removed_macvlans};
-use crate::object::{HostObject, Owner};
-use crate::plan::Change;
+use crate::nftables::Filter;
+use crate::object::{HostObject, Owner, Shield};
+use crate::plan::{Change, Group};
 use crate::plane::HostPlane;
 use crate::reconcile::Applied;
 
@@ -38,6 +39,7 @@ pub struct Rtnetlink {
     /// Cleared when the kernel turns out not to know `IFA_PROTO`.
     marks_addresses: bool,
     links: Links,
+    filter: Filter,
 }
 
 impl fmt::Debug for Rtnetlink {
@@ -72,6 +74,7 @@ impl Rtnetlink {
             owner,
             marks_addresses: true,
             links: Links::new(owner),
+            filter: Filter::new(owner.name),
         }
     }
 
@@ -86,6 +89,7 @@ impl Rtnetlink {
             Change::Remove(HostObject::LinkUp(link)) => self.set_link_down(link).await,
             Change::Add(HostObject::Setting(setting)) => self.add_setting(setting).await,
             Change::Remove(HostObject::Setting(setting)) => self.remove_setting(setting).await,
+            // These are applied in groups.
             Change::Add(HostObject::Shield(_))
             | Change::Remove(HostObject::Shield(_) | HostObject::Macvlan(_)) => {
                 Err(io::ErrorKind::Unsupported.into())
@@ -98,20 +102,36 @@ impl Rtnetlink {
 impl HostPlane for Rtnetlink {
     async fn apply(&mut self, changes: &[Change]) -> Vec<io::Result<Applied>> {
         let mut results = Vec::with_capacity(changes.len());
-        let is_group =
-            |one: &Change, next: &Change| one.is_group_removal() && next.is_group_removal();
-        for group in changes.chunk_by(is_group) {
-            match removed_macvlans(group).as_slice() {
-                [] => {
+        for group in changes.chunk_by(|one, next| one.group() == next.group()) {
+            match group.first().and_then(Change::group) {
+                Some(Group::RemovedMacvlans) => {
+                    let macvlans = removed_macvlans(group);
+                    results.extend(self.remove_macvlans(&macvlans).await);
+                }
+                Some(Group::AddedShields) => results.extend(self.filter.add(&shields(group)).await),
+                Some(Group::RemovedShields) => {
+                    results.extend(self.filter.remove(&shields(group)).await);
+                }
+                None => {
                     for change in group {
                         results.push(self.apply_one(change).await);
                     }
                 }
-                macvlans => results.extend(self.remove_macvlans(macvlans).await),
             }
         }
         results
     }
+}
+
+/// The shields that a group of changes adds or removes.
+fn shields(group: &[Change]) -> Vec<&Shield> {
+    let objects = group.iter().map(Change::object);
+    objects
+        .filter_map(|object| match object {
+            HostObject::Shield(shield) => Some(&**shield),
+            _ => None,
+        })
+        .collect()
 }
 
 /// Waits for an answer of the kernel, for a limited time.

@@ -10,7 +10,7 @@ use rtnetlink::packet_route::AddressFamily as KernelFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
 use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteProtocol};
 use rtnetlink::packet_route::rule::{RuleAttribute, RuleMessage};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::address::{is_address, local_address};
 use super::rule::is_rule;
@@ -99,6 +99,14 @@ impl Rtnetlink {
         }
         if let Err(error) = self.remove_stale_addresses(kept).await {
             warn!(%error, "cannot look for stale addresses");
+        }
+    }
+
+    /// Removes all packet filters with the mark of the owner. Filters that cannot be removed are logged.
+    pub async fn remove_stale_filters(&mut self) {
+        if let Err(error) = self.filter.remove_stale().await {
+            // Also without nf_tables in the kernel, or without a capability that no other change needs.
+            debug!(%error, "cannot look for stale packet filters");
         }
     }
 

@@ -56,6 +56,24 @@ impl Account {
         Ok(Self { uid, gid })
     }
 
+    /// Returns the names of user and group, or their numbers where no name leads back to them.
+    #[must_use]
+    pub fn names(&self) -> (String, String) {
+        let user = User::from_uid(Uid::from_raw(self.uid)).ok().flatten();
+        let user = user
+            .map(|user| user.name)
+            .filter(|name| Self::find(name, None).is_ok_and(|found| found.uid == self.uid));
+        let group = Group::from_gid(Gid::from_raw(self.gid)).ok().flatten();
+        let group = group.map(|group| group.name).filter(|name| {
+            let found = Group::from_name(name).ok().flatten();
+            found.is_some_and(|found| found.gid.as_raw() == self.gid)
+        });
+        (
+            user.unwrap_or_else(|| self.uid.to_string()),
+            group.unwrap_or_else(|| self.gid.to_string()),
+        )
+    }
+
     /// The supplementary groups of the user, without [`gid`](Self::gid), from the group database;
     /// none for a number that no user has.
     #[must_use]
@@ -86,6 +104,13 @@ mod tests {
     fn accounts_are_found_by_name_and_by_number() {
         assert_eq!(Account::find("root", None), Ok(Account::new(0, 0)));
         assert_eq!(Account::find("0", Some("0")), Ok(Account::new(0, 0)));
+        let names = |uid, gid| Account::new(uid, gid).names();
+        assert_eq!(names(0, 0), ("root".to_owned(), "root".to_owned()));
+        let number = "4294967001".to_owned();
+        assert_eq!(
+            names(4_294_967_001, 4_294_967_001),
+            (number.clone(), number)
+        );
         let unknown = "no-such-user-here";
         assert_eq!(
             Account::find(unknown, None),

@@ -529,7 +529,7 @@ impl Actuator {
     fn audit_links(&mut self, interfaces: &Interfaces) {
         let is_missing = |object: &&HostObject| match object {
             HostObject::Macvlan(macvlan) => interfaces.get(&macvlan.name).is_none_or(|found| {
-                found.macvlan_of != Some(macvlan.base.index) || found.mac != Some(macvlan.mac)
+                found.macvlan_of != Some(macvlan.lower()) || found.mac != Some(macvlan.mac)
             }),
             HostObject::LinkUp(_) => true,
             _ => false,

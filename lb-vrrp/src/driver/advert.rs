@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use self::handover::{Handover, Waiting};
 use self::reopen::Reopen;
 use self::statics::Statics;
+use super::claims::Claims;
 use super::error::Error;
 use super::event::EventSender;
 use super::groups::Groups;
@@ -33,11 +34,11 @@ use super::router::{Router, Surroundings};
 use super::routers::Routers;
 use super::socket::PacketSocket;
 use super::statics::StaticState;
-use super::status::{DriverStatus, Resigned};
-use super::timer::{DeadlineTimer, Lateness};
+use super::timer::DeadlineTimer;
 use super::tracked::{ObjectId, Report, Tracking};
 use super::vmac::Naming;
 use crate::spec::Configuration;
+use crate::status::{DriverStatus, Lateness, Resigned, ThreadStatus};
 use crate::{Pacing, State};
 
 mod configure;
@@ -103,6 +104,8 @@ pub(super) struct AdvertThread {
     /// Names of macvlans.
     naming: Naming,
     ports: Ports,
+    /// The routers that no other process may run.
+    claims: Claims,
     /// Ports that could not be opened.
     reopen: Reopen,
     /// For announcements, by interface index.
@@ -151,7 +154,7 @@ impl AdvertThread {
         mailbox: Arc<Mailbox>,
         (commands, reports): (mpsc::Receiver<Command>, mpsc::Receiver<(ObjectId, Report)>),
         (handle, received): (oneshot::Receiver<()>, Option<ReceivedRouters>),
-        events: EventSender,
+        (claims, events): (Claims, EventSender),
         options: DriverOptions,
     ) -> Result<Self, Error> {
         let failed = |source| Error::Thread { source };
@@ -163,6 +166,7 @@ impl AdvertThread {
             tracking: Tracking::default(),
             naming,
             ports: Ports::default(),
+            claims,
             reopen: Reopen::default(),
             announcers: BTreeMap::new(),
             interfaces,
@@ -488,9 +492,11 @@ impl AdvertThread {
                 .iter()
                 .map(|(key, port)| port.status(key, self.interfaces.get(&key.0)))
                 .collect(),
-            events_dropped: self.events.dropped(),
-            lateness: self.lateness.clone(),
-            realtime: self.realtime,
+            thread: ThreadStatus {
+                realtime: self.realtime,
+                events_dropped: self.events.dropped(),
+                lateness: self.lateness.clone(),
+            },
         }
     }
 }

@@ -100,7 +100,7 @@ pub(super) struct DesiredRouter {
     pub(super) held: bool,
     /// Whether packets to the addresses are to be dropped.
     pub(super) shielded: bool,
-    /// An address owner keeps the addresses that were there before it (RFC 9568 §6.4.1).
+    /// The host has the addresses also without the router (RFC 9568 §6.4.1).
     pub(super) owner: bool,
     /// Number of times that the router became Master.
     pub(super) epoch: u64,
@@ -148,7 +148,7 @@ impl DesiredRouter {
             let address = HostObject::from(host_address(&prepared.address, &prepared.link));
             let address = Desired::new(address)
                 .with_awaited(true)
-                .with_existing_kept(self.owner);
+                .with_existing_kept(true);
             let shield = is_shielded.then(|| {
                 let link = Arc::clone(&prepared.link);
                 Desired::new(Shield::new(link, prepared.address.address).into())

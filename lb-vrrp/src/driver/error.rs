@@ -9,8 +9,8 @@ use std::time::Duration;
 use lb_host::thread::StartError;
 
 use super::handover::HandoverError;
-use crate::State;
 use crate::spec::SpecError;
+use crate::{AddressFamily, State, Vrid};
 
 /// Why the driver could not start, reload or stop.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +44,24 @@ pub enum Error {
         router: String,
         /// The interface.
         interface: String,
+    },
+    /// Another process runs the same virtual router in this network namespace.
+    #[error(
+        "router {router}: VRID {vrid} ({family}) on {interface} is run by another process in this network \
+         namespace{}",
+        numbered(*pid)
+    )]
+    RouterTaken {
+        /// The router's name.
+        router: String,
+        /// Its interface.
+        interface: String,
+        /// Its family.
+        family: AddressFamily,
+        /// Its VRID.
+        vrid: Vrid,
+        /// The other process; `None` if that cannot be determined.
+        pid: Option<u32>,
     },
     /// The process lacks a capability in its network namespace.
     #[error("{operation} needs {capability}")]
@@ -136,6 +154,10 @@ fn listed(existing: &[String]) -> String {
         return "there are none".to_owned();
     }
     format!("there are {}", existing.join(", "))
+}
+
+fn numbered(pid: Option<u32>) -> String {
+    pid.map_or_else(String::new, |pid| format!(", PID {pid}"))
 }
 
 fn known(master: Option<IpAddr>) -> String {

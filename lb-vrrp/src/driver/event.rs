@@ -11,15 +11,15 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use super::error::{AddressError, Error, InterfaceError};
-use super::problem::LinkProblem;
 use super::routing::RouteError;
-use super::status::StaticProblem;
 use super::tracked::ObjectId;
+use crate::status::LinkProblem;
+use crate::status::StaticProblem;
 use crate::track::Verdict;
 use crate::{AddressFamily, Notice, Priority, Rejected, State, Transition, Vrid};
 
 /// An event of a driver. The driver does not wait for the reader: events that do not fit the channel
-/// are dropped, and counted in [`DriverStatus::events_dropped`](super::DriverStatus::events_dropped).
+/// are dropped, and counted in [`ThreadStatus::events_dropped`](crate::status::ThreadStatus::events_dropped).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
@@ -262,6 +262,19 @@ pub enum Event {
         family: AddressFamily,
         /// The error of the kernel.
         error: Arc<io::Error>,
+    },
+    /// An interface has a virtual address that another program added: it stays there in each state of the
+    /// router. Reported when the router is added, and when it becomes Master.
+    #[non_exhaustive]
+    ExternalAddress {
+        /// The router's name.
+        router: Arc<str>,
+        /// Its VRID.
+        vrid: Vrid,
+        /// The interface of the address.
+        interface: Arc<str>,
+        /// The address.
+        address: IpAddr,
     },
     /// An object of an earlier process was found, and is being removed.
     #[non_exhaustive]

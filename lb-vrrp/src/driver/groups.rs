@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::key::RouterKey;
-use super::status::GroupStatus;
 use crate::State;
 use crate::group::{Request, Status, SyncGroup};
 use crate::spec::Configuration;
+use crate::status::GroupStatus;
 
 /// A sync group, and the state that was reported last.
 #[derive(Debug)]

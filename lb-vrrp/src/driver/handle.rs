@@ -16,10 +16,10 @@ use super::links::Interfaces;
 use super::monitor::{Watched, watched};
 use super::options::DriverOptions;
 use super::presence::Presence;
-use super::status::{DriverStatus, Resigned};
 use super::tracked::{self, ObjectId, Report, ScriptRunner, TrackerTask};
 use super::{validate, vmac};
 use crate::spec::Configuration;
+use crate::status::{DriverStatus, Resigned};
 
 /// Controls a running driver.
 ///

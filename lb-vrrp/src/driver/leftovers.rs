@@ -2,16 +2,18 @@
 //! Reads what is present before anything runs, and removes stale objects of killed processes.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tracing::{info, warn};
 
 use super::error::{AddressError, AddressOperation, Error};
+use super::event::{Event, EventSender};
 use super::host::{OWNER, host_address};
 use super::links::Interfaces;
 use super::needs::{interface_of, place};
 use super::presence::Presence;
-use super::vmac::Naming;
+use super::vmac::{Naming, seat_of};
 use super::{statics, validate, vmac};
 use crate::VirtualAddress;
 use crate::spec::{Configuration, RouterSpec};
@@ -24,6 +26,8 @@ pub(super) struct Cleaning<'a> {
     /// Manages addresses, if the driver does not.
     pub(super) manager: &'a mut Option<Box<dyn HostPlane>>,
     pub(super) presence: Option<&'a Presence>,
+    /// Receives what is found about the addresses of routers.
+    pub(super) events: Option<&'a EventSender>,
 }
 
 impl Cleaning<'_> {
@@ -35,7 +39,7 @@ impl Cleaning<'_> {
         let interfaces = read(handle).await?;
         validate::interfaces(self.configuration, &interfaces)?;
         let mut naming = Naming::default();
-        naming.settle(&mut self.configuration.routers, &interfaces)?;
+        naming.settle_early(&mut self.configuration.routers, &interfaces)?;
         Ok((interfaces, naming))
     }
 
@@ -81,30 +85,26 @@ impl Cleaning<'_> {
             Some(manager) => manager.as_mut(),
             None => &mut host,
         };
-        let others = routers.iter();
-        let addresses = others
-            .filter(|spec| !spec.config.priority().is_owner())
-            .flat_map(|spec| {
-                let router: Arc<str> = Arc::from(spec.name.as_str());
-                spec.virtual_addresses.iter().filter_map({
-                    let interfaces = &interfaces;
-                    move |address| {
-                        let name = interface_of(spec, address);
-                        let interface = interfaces.get(name)?;
-                        if statics::names(statics, name, address.address) {
-                            return None;
-                        }
-                        Some((
-                            Arc::clone(&router),
-                            Arc::clone(&interface.link),
-                            address.clone(),
-                        ))
-                    }
-                })
-            });
-        remove_leftovers(manager, &interfaces, addresses)
-            .await
-            .map_err(Error::address)?;
+        let mut addresses = Addresses {
+            host: manager,
+            interfaces: &interfaces,
+            have_marks: interfaces.have_marks(),
+            events: self.events,
+        };
+        for spec in routers {
+            if spec.config.priority().is_owner() {
+                continue;
+            }
+            for address in &spec.virtual_addresses {
+                let name = interface_of(spec, address);
+                if let Some(interface) = interfaces.get(name)
+                    && !statics::names(statics, name, address.address)
+                {
+                    let removed = addresses.clean(spec, &interface.link, address).await;
+                    removed.map_err(Error::address)?;
+                }
+            }
+        }
         Ok((interfaces, naming))
     }
 }
@@ -163,26 +163,55 @@ fn owned(routers: &[RouterSpec], interfaces: &Interfaces) -> HashSet<AddressKey>
         .collect()
 }
 
-/// Removes the addresses that a killed process left: those of the configuration, with the prefix that
-/// they are to have or with the mark. The addresses of an address owner stay.
-async fn remove_leftovers(
-    host: &mut dyn HostPlane,
-    interfaces: &Interfaces,
-    addresses: impl Iterator<Item = (Arc<str>, Arc<Link>, VirtualAddress)>,
-) -> Result<(), AddressError> {
-    for (router, link, address) in addresses {
-        for prefix in interfaces.leftovers(&link, &address) {
-            info!(
-                instance = %router, ifname = %link.name, address = %address.address, prefix,
-                "removing stale virtual address"
-            );
-            let address = address.clone().with_prefix_len(prefix);
-            remove(host, &link, &address).await?;
+/// Removes virtual addresses that a killed process left; see [`Interfaces::find_stale`].
+struct Addresses<'a> {
+    host: &'a mut dyn HostPlane,
+    interfaces: &'a Interfaces,
+    have_marks: bool,
+    events: Option<&'a EventSender>,
+}
+
+impl Addresses<'_> {
+    async fn clean(
+        &mut self,
+        spec: &RouterSpec,
+        link: &Arc<Link>,
+        address: &VirtualAddress,
+    ) -> Result<(), AddressError> {
+        let is_on_macvlan = seat_of(spec, address).is_some();
+        let origin = (self.have_marks, is_on_macvlan);
+        let found = self.interfaces.find_stale(link, address, origin);
+        for prefix in &found.stale {
+            let address = address.clone().with_prefix_len(*prefix);
+            self.report(Event::StaleFound {
+                object: host_address(&address, link).into(),
+            });
+            remove(self.host, link, &address).await?;
         }
-        // Also where there is nothing to remove: a missing capability shows at once.
-        remove(host, &link, &address).await?;
+        if found.external {
+            self.report(external_address(spec, link, address.address));
+        } else {
+            // Also where there is nothing to remove: a missing capability shows at once.
+            remove(self.host, link, address).await?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn report(&self, event: Event) {
+        if let Some(events) = self.events {
+            events.send(event);
+        }
+    }
+}
+
+/// The event of a virtual address that another program added.
+pub(super) fn external_address(spec: &RouterSpec, link: &Link, address: IpAddr) -> Event {
+    Event::ExternalAddress {
+        router: Arc::from(spec.name.as_str()),
+        vrid: spec.config.vrid(),
+        interface: Arc::from(link.name.as_str()),
+        address,
+    }
 }
 
 async fn remove(

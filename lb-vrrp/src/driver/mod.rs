@@ -73,6 +73,7 @@ mod address_thread;
 mod advert;
 mod buffers;
 mod carrier;
+mod claims;
 mod desired;
 mod error;
 mod event;
@@ -94,7 +95,6 @@ mod port;
 mod ports;
 mod presence;
 mod present;
-mod problem;
 mod reactor;
 mod receiver;
 mod reports;
@@ -105,7 +105,6 @@ mod scheduling;
 mod socket;
 mod start;
 mod statics;
-mod status;
 mod timer;
 mod tracked;
 mod validate;
@@ -121,12 +120,7 @@ pub use self::external::Ports;
 pub use self::handle::Driver;
 pub use self::host::ADDRESS_PROTOCOL;
 pub use self::options::DriverOptions;
-pub use self::problem::LinkProblem;
 pub use self::routing::{ROUTE_PROTOCOL, RouteError};
-pub use self::start::{check, remove_stale_objects};
-pub use self::status::{
-    DriverStatus, GroupStatus, InterfaceStatus, ObjectStatus, Resigned, RouterStatus,
-    StaticProblem, StaticStatus, TrackedStatus,
-};
-pub use self::timer::Lateness;
+pub use self::start::{check, check_unclaimed, remove_stale_objects};
 pub use self::tracked::{CommandRunner, Report, ScriptRunner};
+pub use crate::status::{DriverStatus, LinkProblem, Resigned, StaticProblem};

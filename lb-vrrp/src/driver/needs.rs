@@ -14,11 +14,11 @@ use tracing::error;
 use super::desired::{Announcement, Prepared};
 use super::links::{Interface, Interfaces};
 use super::pacing::Lane;
-use super::problem::LinkProblem;
 use super::routing::place_route;
 use super::socket::PacketSocket;
 use super::vmac::{Outlet, Seat, covers_adverts, mac_of, seat_of};
 use crate::spec::RouterSpec;
+use crate::status::LinkProblem;
 use crate::wire::{GratuitousArp, UnsolicitedNeighbourAdvertisement};
 use crate::{AddressFamily, MacAddr, Pacing, RouterConfig};
 use crate::{VirtualAddress, VirtualRoute, VirtualRule};
@@ -75,24 +75,61 @@ pub(super) fn macvlan_of(spec: &RouterSpec) -> Option<&str> {
 /// Whether a router must wait for a macvlan before it starts. A missing base interface is a fault
 /// instead.
 pub(super) fn awaits_macvlan(spec: &RouterSpec, interfaces: &Interfaces) -> bool {
-    let missing = |name: &str| interfaces.get(name).is_none();
-    let mut others = spec
-        .address_macvlans
-        .iter()
-        .filter(|macvlan| macvlan.tracked);
-    macvlan_of(spec).is_some_and(|name| missing(name) && !missing(&spec.interface))
-        || others.any(|macvlan| missing(&macvlan.name) && !missing(&macvlan.base))
+    let missing = missing_macvlans(spec, interfaces);
+    missing.into_iter().any(|missing| missing.has_base)
 }
 
 /// Whether a macvlan that a router needs was deleted.
 fn lost_macvlan(spec: &RouterSpec, interfaces: &Interfaces) -> bool {
-    let missing = |name: &str| interfaces.get(name).is_none();
-    let mut others = spec
+    let missing = missing_macvlans(spec, interfaces);
+    missing.into_iter().any(|missing| missing.was_made)
+}
+
+/// A macvlan that a router needs and that does not exist.
+struct MissingMacvlan {
+    /// The interface below exists.
+    has_base: bool,
+    /// The macvlan has existed.
+    was_made: bool,
+}
+
+/// Whether a macvlan of a router is present. One of that name with another MAC address, or above another
+/// interface, will be replaced.
+pub(super) fn has_macvlan(
+    spec: &RouterSpec,
+    interfaces: &Interfaces,
+    (name, base, family): (&str, &str, AddressFamily),
+) -> bool {
+    let base = interfaces.get(base);
+    interfaces.get(name).is_some_and(|found| {
+        // Without the interface below there is nothing to compare with.
+        base.is_none_or(|base| found.is_macvlan(base, mac_of(spec, family)))
+    })
+}
+
+fn missing_macvlans(spec: &RouterSpec, interfaces: &Interfaces) -> Vec<MissingMacvlan> {
+    let find = |name: &str, base: &str, family| {
+        let is_present = has_macvlan(spec, interfaces, (name, base, family));
+        (!is_present).then(|| interfaces.get(base).is_some())
+    };
+    let own = macvlan_of(spec).and_then(|name| {
+        let has_base = find(name, &spec.interface, spec.config.family())?;
+        Some(MissingMacvlan {
+            has_base,
+            was_made: true,
+        })
+    });
+    let others = spec
         .address_macvlans
         .iter()
         .filter(|macvlan| macvlan.tracked);
-    macvlan_of(spec).is_some_and(missing)
-        || others.any(|macvlan| macvlan.made && missing(&macvlan.name))
+    let others = others.filter_map(|macvlan| {
+        Some(MissingMacvlan {
+            has_base: find(&macvlan.name, &macvlan.base, macvlan.family)?,
+            was_made: macvlan.made,
+        })
+    });
+    own.into_iter().chain(others).collect()
 }
 
 /// The sender of adverts with a virtual MAC address, if the router uses one.

@@ -6,6 +6,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::handover::{ReceivedPort, ReceivedSocket, SharedPort};
 use super::key::PortKey;
@@ -14,8 +15,8 @@ use super::reactor::Reactor;
 use super::receiver::{Receiver, Senders};
 use super::reports::UnknownRouters;
 use super::socket::{Incoming, Protocol, VrrpSocket};
-use super::status::InterfaceStatus;
 use crate::spec::RouterSpec;
+use crate::status::InterfaceStatus;
 use crate::{AddressFamily, Authentication, MacAddr, Transmit};
 use lb_host::Link;
 
@@ -256,12 +257,14 @@ impl Port {
     ) -> InterfaceStatus {
         InterfaceStatus {
             name: Arc::clone(name),
-            family: *family,
+            family: Some(*family),
             unknown_vrid: self.unknown_vrid,
             malformed: self.malformed,
             up: interface.map(|interface| interface.up),
             polled: interface.and_then(|interface| interface.polled),
-            changes_at: interface.and_then(|interface| interface.changes_at),
+            changes_in: interface
+                .and_then(|interface| interface.changes_at)
+                .map(|at| at.saturating_duration_since(Instant::now())),
             receive_buffer: self.plain.receive_buffer(),
         }
     }

@@ -14,13 +14,13 @@ use super::handover::RouterState;
 use super::key::RouterKey;
 use super::links::Interfaces;
 use super::mailbox::Mailbox;
-use super::needs::macvlan_of;
+use super::needs::{has_macvlan, macvlan_of};
 use super::ports::{Place, Ports};
 use super::present::ReadyAddresses;
-use super::problem::LinkProblem;
 use super::reports::PacketReports;
 use super::vmac::{Macvlan, Outlet, covers_adverts, mac_of};
 use crate::spec::RouterSpec;
+use crate::status::LinkProblem;
 use crate::{
     AdvertisedPriority, AnnounceReason, Authentication, Output, Received, RouterConfig, State,
     Transmit, VirtualRouter,
@@ -133,9 +133,12 @@ impl Router {
 
     /// Marks the macvlans that exist.
     pub(super) fn mark_macvlans(&mut self, interfaces: &Interfaces) {
-        for macvlan in &mut self.spec.address_macvlans {
-            macvlan.made |= interfaces.get(&macvlan.name).is_some();
+        let mut macvlans = std::mem::take(&mut self.spec.address_macvlans);
+        for macvlan in &mut macvlans {
+            let wanted = (&*macvlan.name, &*macvlan.base, macvlan.family);
+            macvlan.made |= has_macvlan(&self.spec, interfaces, wanted);
         }
+        self.spec.address_macvlans = macvlans;
     }
 
     /// Sets another specification of the same router.

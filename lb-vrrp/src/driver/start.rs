@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Starts the threads of a driver.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
@@ -13,12 +14,14 @@ use tracing::{error, warn};
 
 use super::address_thread::{Idle, Work};
 use super::advert::{AdvertThread, Command};
+use super::claims::Claims;
 use super::error::Error;
 use super::event::{self, EventSender, Events};
 use super::external::Ports;
 use super::handle::Driver;
 use super::handover::{HandoverError, ReceivedRouters, Receiver};
 use super::host::warn_of_unshielded;
+use super::key::RouterKey;
 use super::leftovers::Cleaning;
 use super::links::Interfaces;
 use super::mailbox::{End, Mailbox};
@@ -52,7 +55,18 @@ pub async fn check(configuration: &Configuration) -> Result<(), Error> {
     let interfaces = Interfaces::dump(&handle).await;
     let interfaces = interfaces.map_err(netlink("read links and addresses"))?;
     validate::interfaces(configuration, &interfaces)?;
-    Naming::default().settle(&mut configuration.routers.clone(), &interfaces)
+    Naming::default().settle_early(&mut configuration.routers.clone(), &interfaces)
+}
+
+/// Checks that no other process runs one of the routers in the network namespace of the calling thread;
+/// changes nothing.
+///
+/// # Errors
+///
+/// [`Error::RouterTaken`], as [`Driver::start`].
+pub async fn check_unclaimed(configuration: &Configuration) -> Result<(), Error> {
+    let routers = &configuration.routers;
+    Claims::default().claim_patiently(routers).await
 }
 
 /// Removes the objects of a driver that crashed from the network namespace of the calling thread, as
@@ -73,6 +87,7 @@ pub async fn remove_stale_objects() -> Result<(), Error> {
         configuration: &mut Configuration::default(),
         manager: &mut None,
         presence: presence.as_deref(),
+        events: None,
     };
     let (connection, handle, _) = rtnetlink::new_connection().map_err(netlink("connect"))?;
     let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
@@ -85,7 +100,9 @@ impl Driver {
     /// Addresses of these routers that a process which was killed had added to an interface are
     /// removed before the first advert is received, and every other object with the mark of the
     /// driver that the configuration does not contain, unless another driver runs in this network
-    /// namespace.
+    /// namespace. Addresses without the mark stay. Before Linux 5.18 addresses have none: those with the
+    /// prefix length of a virtual address are removed, unless other addresses of the interface depend on
+    /// them.
     ///
     /// Must be called inside a tokio runtime with its timer enabled. The network namespace is that of
     /// the thread that polls the future.
@@ -282,12 +299,16 @@ impl Setup {
 
     /// Looks at interfaces, removes left-overs, opens sockets.
     fn prepare(mut self) -> Result<(AdvertThread, Started), Error> {
+        let received = self.received.as_mut();
+        let received = received.map(|received| std::mem::take(&mut received.claims));
+        let mut claims = Claims::from_handover(received.unwrap_or_default());
         let cleaning = Cleaning {
             configuration: &mut self.configuration,
             manager: &mut self.manager,
             presence: self.presence.as_deref(),
+            events: Some(&self.events),
         };
-        let (interfaces, naming) = look_and_clean(cleaning, self.received.is_some())?;
+        let (interfaces, naming) = look_and_clean(cleaning, &mut claims, self.received.is_some())?;
         let interfaces = polling::poll_first(&self.configuration, interfaces)?;
         let thread = AdvertThread::new(
             (self.configuration, naming),
@@ -295,7 +316,7 @@ impl Setup {
             self.mailbox,
             (self.commands, self.reports),
             (self.abandoned, self.received),
-            self.events,
+            (claims, self.events),
             self.options,
         )?;
         Ok((thread, (interfaces, self.manager)))
@@ -305,6 +326,7 @@ impl Setup {
 /// On a runtime of its own, which ends with it.
 fn look_and_clean(
     cleaning: Cleaning<'_>,
+    claims: &mut Claims,
     is_handover: bool,
 ) -> Result<(Interfaces, Naming), Error> {
     let runtime = Builder::new_current_thread()
@@ -314,6 +336,10 @@ fn look_and_clean(
     runtime.block_on(async {
         let (connection, handle, _) = rtnetlink::new_connection().map_err(netlink("connect"))?;
         tokio::spawn(connection);
+        let routers = &cleaning.configuration.routers;
+        claims.claim_patiently(routers).await?;
+        let keys: BTreeSet<RouterKey> = routers.iter().map(RouterKey::for_spec).collect();
+        claims.retain(|key| keys.contains(key));
         if is_handover {
             // The old process uses the objects.
             cleaning.look(&handle).await

@@ -257,6 +257,8 @@ impl RouterConfigBuilder {
         let (addresses, excluded) = self.split_addresses()?;
         self.check_version(&addresses)?;
         self.check_times()?;
+        // So that two ways to write a sticky router give equal configurations.
+        self.settings.preempt &= self.settings.sticky.is_none();
         self.check_destinations(addresses.family())?;
         self.apply_strict(&addresses)?;
         self.settings.peers.check_source |= self.peers.iter().any(UnicastPeer::is_bounded);

@@ -101,7 +101,7 @@ impl RouterConfig {
     /// `Preempt_Mode`: whether this router takes over from a master of lower priority.
     #[must_use]
     pub fn preempt(&self) -> bool {
-        self.settings.preempt && self.settings.sticky.is_none()
+        self.settings.preempt
     }
 
     /// Time from the first advertisement of lower priority until a backup begins to preempt.

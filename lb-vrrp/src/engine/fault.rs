@@ -28,7 +28,7 @@ pub enum FaultReason {
 }
 
 impl FaultReason {
-    const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::LinkDown,
         Self::InterfaceMissing,
         Self::NoAddress,

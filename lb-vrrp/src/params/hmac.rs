@@ -45,8 +45,9 @@ impl HmacKey {
         self.id.get()
     }
 
-    /// The secret itself.
-    pub(crate) fn secret(&self) -> &[u8] {
+    /// Returns the secret itself, for a configuration that is written to a file. It is not for logs.
+    #[must_use]
+    pub fn secret(&self) -> &[u8] {
         &self.secret
     }
 }
@@ -164,6 +165,18 @@ impl HmacConfig {
     #[must_use]
     pub const fn active(&self) -> &HmacKey {
         &self.active
+    }
+
+    /// Returns all keys, in the order they were given.
+    #[must_use]
+    pub fn keys(&self) -> &[HmacKey] {
+        &self.keys
+    }
+
+    /// Returns what [`with_anti_replay`](Self::with_anti_replay) set.
+    #[must_use]
+    pub const fn own_anti_replay(&self) -> Option<AntiReplay> {
+        self.anti_replay
     }
 
     /// The key of this number.

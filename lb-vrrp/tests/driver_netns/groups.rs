@@ -73,7 +73,7 @@ fn a_group_is_master_or_not_as_a_whole() {
     let status = a.status();
     assert_eq!(status.groups[0].state, State::Master);
     assert_eq!(status.groups[0].members.len(), 2);
-    assert_eq!(status.routers[0].group.as_deref(), Some("VG"));
+    assert_eq!(status.routers[0].sync_group.as_deref(), Some("VG"));
     a.drain();
 
     // One is hit, both go.

@@ -31,16 +31,16 @@ fn check_sequence_continues(router: impl Fn(u8) -> RouterSpec) {
         node = hand_over(&lan.a, node, vec![router(150)]);
         b.wait_received(2);
     }
-    let stats = b.status().routers[0].stats;
+    let stats = b.status().routers[0].counters.stats;
     assert_eq!((stats.rejected, stats.replays), (0, 0));
     assert!(transitions(&b).is_empty());
 
     // A backup hands over the sequence numbers that it received, too.
     let b = hand_over(&lan.b, b, vec![router(100)]);
-    let stats = b.status().routers[0].stats;
+    let stats = b.status().routers[0].counters.stats;
     assert!(stats.advertisements_received > 2);
     b.wait_received(1);
-    let stats = b.status().routers[0].stats;
+    let stats = b.status().routers[0].counters.stats;
     assert_eq!((stats.rejected, stats.replays), (0, 0));
     assert_eq!((node.state(), b.state()), (State::Master, State::Backup));
     assert!(transitions(&b).is_empty());

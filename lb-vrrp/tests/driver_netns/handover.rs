@@ -99,7 +99,7 @@ fn try_handovers(centis: u16, count: usize) -> Result<(), String> {
     let gaps = seen.windows(2).map(|pair| pair[1].0 - pair[0].0);
     let gap = gaps.max().unwrap();
     let announced = capture.count(|frame: &Frame| frame.announcement().is_some());
-    let stalls = after.routers[0].stats.stalls;
+    let stalls = after.routers[0].counters.stats.stalls;
     let noticed = transitions(&b);
     if gap >= limit || announced > 0 || stalls > 0 || !noticed.is_empty() {
         return Err(format!(
@@ -110,9 +110,9 @@ fn try_handovers(centis: u16, count: usize) -> Result<(), String> {
     assert_eq!(b.state(), State::Backup);
 
     let (old, new) = (&before.routers[0], &after.routers[0]);
-    assert!(new.stats.advertisements_sent > old.stats.advertisements_sent);
-    assert_eq!(new.stats.master_transitions, 1);
-    assert_eq!(new.last_transition, old.last_transition);
+    assert!(new.counters.stats.advertisements_sent > old.counters.stats.advertisements_sent);
+    assert_eq!(new.counters.stats.master_transitions, 1);
+    assert_eq!((new.from, &new.reason), (old.from, &old.reason));
     assert!(transitions(&node).is_empty());
 
     // The last driver removes the addresses that it was handed.

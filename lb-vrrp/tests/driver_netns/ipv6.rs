@@ -194,6 +194,6 @@ fn an_advert_has_as_many_addresses_as_its_interface_has_room_for() {
             assert_eq!(held(&lan.a), 99);
         }
         assert_eq!(transitions(&a), [], "it stays Master");
-        assert_eq!(a.status().routers[0].send_failures, 0);
+        assert_eq!(a.status().routers[0].counters.send_failures, 0);
     }
 }

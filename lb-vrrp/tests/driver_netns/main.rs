@@ -14,6 +14,7 @@
 
 mod announcing;
 mod carrier;
+mod claims;
 mod groups;
 mod handed_over;
 mod handover;
@@ -500,7 +501,7 @@ fn bad_packets_are_counted_and_change_nothing() {
     from_c.send(source, 255, &[0x21]);
 
     let stats = wait_for("ten rejected packets", || {
-        let stats = a.status().routers[0].stats;
+        let stats = a.status().routers[0].counters.stats;
         (stats.rejected >= 10).then_some(stats)
     });
     assert_eq!(stats.rejected, 10);
@@ -521,7 +522,7 @@ fn bad_packets_are_counted_and_change_nothing() {
     // Each kind is reported once, and further ones are counted.
     from_c.send(source, 254, &finish(winning.clone()));
     wait_for("the eleventh", || {
-        (a.status().routers[0].stats.rejected == 11).then_some(())
+        (a.status().routers[0].counters.stats.rejected == 11).then_some(())
     });
     let reported = a
         .drain()
@@ -648,7 +649,7 @@ fn a_router_that_a_reload_adds_begins_without_left_over_addresses() {
     let first = calm_spec(51, 150);
     let a = Node::start(&lan.a, vec![first.clone()]);
     wait_for("the address on a", || lan.a.holds(VIP).then_some(()));
-    lan.a.ip("addr add 192.0.2.53/24 dev eth0");
+    lan.a.add_marked("192.0.2.53/24");
     // The driver knows the address after the kernel's notification.
     wait_for("the left-over address to go", || {
         a.reload(vec![first.clone()]).unwrap();

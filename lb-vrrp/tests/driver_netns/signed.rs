@@ -61,7 +61,7 @@ fn signed_adverts_elect_and_recordings_and_forgeries_do_nothing() {
     let sent = trailers[0].1.sequence >> 32;
     assert!(now.abs_diff(sent) < 30, "made at {sent}, now {now}");
     wait_for("five accepted adverts", || {
-        (b.status().routers[0].stats.advertisements_received >= 5).then_some(())
+        (b.status().routers[0].counters.stats.advertisements_received >= 5).then_some(())
     });
     assert_eq!(b.state(), State::Backup);
 
@@ -77,7 +77,7 @@ fn signed_adverts_elect_and_recordings_and_forgeries_do_nothing() {
     forged[6..8].copy_from_slice(&sum);
     from_c.send([192, 0, 2, 3], 255, &forged);
     let stats = wait_for("four rejected packets", || {
-        let stats = b.status().routers[0].stats;
+        let stats = b.status().routers[0].counters.stats;
         (stats.replays >= 3 && stats.hmac_invalid >= 1).then_some(stats)
     });
     assert_eq!((stats.replays, stats.hmac_invalid), (3, 1));
@@ -88,7 +88,7 @@ fn signed_adverts_elect_and_recordings_and_forgeries_do_nothing() {
     let other = Node::start(&lan.b, vec![signed(100, 8)]);
     other.wait_state(State::Master);
     wait_for("forgeries counted at both", || {
-        let invalid = |node: &Node| node.status().routers[0].stats.hmac_invalid;
+        let invalid = |node: &Node| node.status().routers[0].counters.stats.hmac_invalid;
         (invalid(&a) >= 1 && invalid(&other) >= 1).then_some(())
     });
     assert_eq!(a.state(), State::Master);

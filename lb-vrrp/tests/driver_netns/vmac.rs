@@ -187,7 +187,7 @@ fn a_virtual_mac_address_goes_with_the_master() {
     assert_eq!(link(&lan.b, "vrrp.51"), Some(false));
     assert_eq!(transitions(&b), [(State::Master, State::Backup)]);
     wait_learnt(&lan, "pa");
-    assert_eq!(b.status().routers[0].send_failures, 0);
+    assert_eq!(b.status().routers[0].counters.send_failures, 0);
 }
 
 #[testbed::host_test]
@@ -845,4 +845,103 @@ fn what_cannot_have_a_virtual_mac_address_is_refused() {
     let error = a.reload(vec![named("gw0")]).unwrap_err();
     assert!(matches!(error, Error::NameTaken { .. }), "{error}");
     assert_eq!(a.state(), State::Master);
+}
+
+/// A macvlan with an address of the network, as the interface of a router.
+#[testbed::host_test]
+fn a_virtual_mac_address_above_a_macvlan() {
+    for is_foreign in [false, true] {
+        let lan = Lan::new();
+        if is_foreign {
+            // That of a container: the interface below is in another network namespace.
+            lan.bridge
+                .ip("link add pd master br0 up type veth peer name below");
+            lan.bridge.ip("link set below up");
+            let name = lan.a.name();
+            lan.bridge.ip(&format!(
+                "link add link below name mv0 netns {name} type macvlan mode bridge"
+            ));
+        } else {
+            lan.a
+                .ip("link add link eth0 name mv0 type macvlan mode bridge");
+        }
+        lan.a.ip("link set mv0 up");
+        lan.a.ip("addr add 192.0.2.11/24 dev mv0");
+        // Another interface of the host on this LAN, which would answer for all addresses of the host.
+        lan.a.ip("addr flush dev eth0");
+        lan.a.set("ipv4/conf/eth0/arp_ignore", "1");
+        let mut router = calm(51, 150);
+        router.interface = "mv0".to_owned();
+        let a = Node::start(&lan.a, vec![router]);
+        a.wait_state(State::Master);
+        wait_for("the address", || {
+            address_on(&lan.a, "vrrp.51", VIP).then_some(())
+        });
+        let b = Node::start(&lan.b, vec![calm(51, 100)]);
+        b.wait_received(MASTER_DOWN_ADVERTS);
+        assert_eq!(b.state(), State::Backup);
+        assert_eq!(wait_answers(&lan, &lan.a, VIP), MAC_TEXT);
+        a.shutdown();
+        assert_eq!(link(&lan.a, "vrrp.51"), None);
+        b.wait_state(State::Master);
+        b.shutdown();
+    }
+}
+
+/// The name of a macvlan stays that of the router when the router gets another VRID or interface, and two
+/// can exchange their names.
+#[testbed::host_test]
+fn a_named_macvlan_is_replaced_at_a_reload() {
+    let lan = Lan::new();
+    lan.connect_as("pa1", &lan.a, "eth1");
+    lan.a.ip("addr add 192.0.2.11/24 dev eth1");
+    let router = |vrid: u8, interface: &str, vmac: &str, address: &str| {
+        let mut spec = calm_spec(vrid, 150).with_vmac(Vmac::new().with_name(vmac));
+        spec.name = format!("VI_{vrid}");
+        spec.interface = interface.to_owned();
+        spec.with_virtual_addresses([vip(address)])
+    };
+    let wait_on = |vmac: &str, address: &str, mac: &str, base: &str| {
+        wait_for(&format!("{address} on {vmac} above {base}"), || {
+            let listing = lan.a.ip("-o link show");
+            let is_above =
+                |line: &str| line.contains(&format!(" {vmac}@{base}:")) && line.contains(mac);
+            let is_there = listing.lines().any(is_above) && link(&lan.a, vmac) == Some(true);
+            (is_there && address_on(&lan.a, vmac, address)).then_some(())
+        });
+    };
+    let (first, second) = ("00:00:5e:00:01:33", "00:00:5e:00:01:34");
+    let a = Node::start(&lan.a, vec![router(51, "eth0", "vm1", VIP)]);
+    wait_on("vm1", VIP, first, "eth0");
+    // Another VRID.
+    a.reload(vec![router(52, "eth0", "vm1", VIP)]).unwrap();
+    wait_on("vm1", VIP, second, "eth0");
+    // Another interface.
+    a.reload(vec![router(52, "eth1", "vm1", VIP)]).unwrap();
+    wait_on("vm1", VIP, second, "eth1");
+    let other = "192.0.2.101";
+    a.reload(vec![
+        router(51, "eth0", "vm2", other),
+        router(52, "eth1", "vm1", VIP),
+    ])
+    .unwrap();
+    wait_on("vm2", other, first, "eth0");
+    // Names exchanged.
+    a.reload(vec![
+        router(51, "eth0", "vm1", other),
+        router(52, "eth1", "vm2", VIP),
+    ])
+    .unwrap();
+    wait_on("vm1", other, first, "eth0");
+    wait_on("vm2", VIP, second, "eth1");
+    a.wait_state(State::Master);
+    // The name of an interface that is none of ours is refused, and changes nothing.
+    lan.a.ip("link add vm3 type veth peer name vm4");
+    let error = a
+        .reload(vec![router(51, "eth0", "vm3", other)])
+        .unwrap_err();
+    assert!(matches!(error, Error::NameTaken { .. }), "{error}");
+    assert!(address_on(&lan.a, "vm1", other));
+    a.shutdown();
+    assert_eq!((link(&lan.a, "vm1"), link(&lan.a, "vm2")), (None, None));
 }

@@ -5,10 +5,11 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
+use testbed::Monitor;
 use tests_kernel::cluster::{Director, Software};
 use tests_kernel::net::{Capture, Lan, inject, ip_frame, wait_until};
 
-use super::{DEADLINE, TestResult};
+use super::{BOTH, DEADLINE, TestResult};
 
 /// An address owner, which advertises at once when nothing keeps it.
 fn owner(global: &str) -> String {
@@ -26,6 +27,38 @@ vrrp_instance VI_1 {{
 }}
 "
     )
+}
+
+/// A virtual address that is the host's own: keepalived removes it, ours reports it and leaves it alone.
+#[testbed::host_test]
+fn own_address_of_the_host_stays_although_it_is_virtual() -> TestResult {
+    let file = owner("").replace("priority 255", "priority 150");
+    let file = file.replace("192.168.1.50", "192.168.1.11/24");
+    for software in BOTH {
+        let lan = Lan::new()?;
+        let own = Ipv4Addr::new(192, 168, 1, 11);
+        let host = lan.host("one", own)?;
+        let netns = host.netns().clone();
+        // Adverts need another source.
+        netns.ip("addr add 192.168.2.11/24 dev eth0")?;
+        let monitor = Monitor::start(&netns, "address")?;
+        let mut director = Director::new(host, software, &file)?;
+        director.start()?;
+        wait_until(&format!("{software} is master"), DEADLINE, || {
+            let log = director.log();
+            let is_master = log.contains("Entering MASTER STATE") && director.has_address(own);
+            is_master.then_some(()).ok_or(log)
+        })?;
+        let (status, log) = director.stop()?;
+        assert!(status.success(), "{software}: {log}");
+        let stays = software == Software::Lbctl;
+        assert_eq!(director.has_address(own), stays, "{software}: {log}");
+        let changes = monitor.stop()?;
+        assert_eq!(!changes.contains("Deleted"), stays, "{software}: {changes}");
+        let warning = "another program added the virtual address to the interface";
+        assert_eq!(log.contains(warning), stays, "{log}");
+    }
+    Ok(())
 }
 
 /// Since the boot of this machine.

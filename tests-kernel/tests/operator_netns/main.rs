@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What an operator does to a running director, by `lbctl`, on the host's kernel.
 
+mod claims;
 mod control;
 mod full_pipe;
 mod resign;

@@ -8,11 +8,11 @@ mod process;
 mod version;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use lb_check::Registry;
 use lb_core::{
-    config::{self, Diagnostics, Mode},
+    config::{self, Diagnostics, Mode, Parsed},
     daemon::{self, DaemonOptions, Source},
     model::RuntimeSettings,
 };
@@ -70,7 +70,9 @@ pub(crate) fn run(mut options: RunOptions) -> Result<u8, Failure> {
     let file = configuration(&options)?;
     // In the background the working directory is another.
     let file = std::path::absolute(&file).unwrap_or(file);
-    options.complete(&runtime_settings(&file, &options));
+    // Namespace and names must be known before the daemon starts.
+    let parsed = config::load_with(&file, &Registry::builtin(), &options.reading);
+    options.complete(&runtime_settings(&parsed));
     options.pid_files.make_absolute();
     let socket = control::of_daemon(&options, &User::current());
     options.control = Some(std::path::absolute(&socket).unwrap_or(socket));
@@ -96,7 +98,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<u8, Failure> {
     for ignored in &options.ignored {
         tracing::warn!("{ignored}");
     }
-    match serve(file, &options, &mut starter) {
+    match serve(source(file, parsed, &options), &options, &mut starter) {
         Ok(()) => Ok(0),
         Err(failure) => {
             if !options.log.console {
@@ -114,7 +116,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<u8, Failure> {
 
 /// Starts the daemon, reports that to the terminal, and serves.
 fn serve(
-    file: PathBuf,
+    source: Source,
     options: &RunOptions,
     starter: &mut Option<Starter>,
 ) -> Result<(), Failure> {
@@ -128,7 +130,7 @@ fn serve(
         })?;
         let mut pid_files = PidFiles::default();
         pid_files.write(options.pid_files.parent.as_deref());
-        let started = daemon::start(source(file, options), settings(options)).await;
+        let started = daemon::start(source, settings(options)).await;
         let daemon = started.map_err(|error| failure(&error))?;
         if daemon.has_routers() {
             pid_files.write(options.pid_files.routers.as_deref());
@@ -146,12 +148,12 @@ fn serve(
     })
 }
 
-/// What a configuration sets about the process. Namespace and names must be known before the daemon
-/// starts, which reads the file again and reports its errors.
-fn runtime_settings(file: &Path, options: &RunOptions) -> RuntimeSettings {
-    let parsed = config::load_with(file, &Registry::builtin(), &options.reading);
-    let (model, _) = parsed.into_parts(Mode::Lenient);
-    model.map_or_else(RuntimeSettings::default, |model| model.global.runtime)
+/// What a configuration sets about the process. Its errors are reported by the daemon.
+fn runtime_settings(parsed: &Parsed) -> RuntimeSettings {
+    let model = parsed.model(Mode::Lenient);
+    model.map_or_else(RuntimeSettings::default, |model| {
+        model.global.runtime.clone()
+    })
 }
 
 fn runtime() -> Result<Runtime, Failure> {
@@ -161,8 +163,10 @@ fn runtime() -> Result<Runtime, Failure> {
         .map_err(|error| Failure::new(FATAL, format!("cannot start: {error}")))
 }
 
-fn source(file: PathBuf, options: &RunOptions) -> Source {
-    let source = Source::file(file).with_read_options(options.reading.clone());
+fn source(file: PathBuf, parsed: Parsed, options: &RunOptions) -> Source {
+    let source = Source::file(file)
+        .with_read_options(options.reading.clone())
+        .with_parsed(parsed);
     if options.lenient {
         source.lenient()
     } else {

@@ -2,12 +2,19 @@
 //! Keywords of checks. The factory of a check reads its own; the common ones are read where a check is
 //! resolved.
 
-use super::{Keyword, Value};
+use super::row::{Keyword, Table, Value};
+use crate::config::level::Level;
 
 type Check = Keyword<()>;
 
 /// Keywords of all checks that connect.
-pub(in crate::config) const COMMON: &[Check] = &[
+pub(in crate::config) static COMMON: Table<()> = Table::new(
+    &[Level::Http, Level::Check],
+    "all checks",
+    &[COMMON_KEYWORDS],
+);
+
+const COMMON_KEYWORDS: &[Check] = &[
     Check::new(
         "connect_ip",
         "Sets the address that is checked.",
@@ -86,12 +93,16 @@ pub(in crate::config) const COMMON: &[Check] = &[
 ];
 
 /// Keywords of `HTTP_GET` and `SSL_GET`, beside the common ones.
-pub(in crate::config) const HTTP: &[Check] = &[
+pub(in crate::config) static HTTP: Table<()> =
+    Table::new(&[Level::Http], "HTTP_GET, SSL_GET", &[HTTP_KEYWORDS]);
+
+const HTTP_KEYWORDS: &[Check] = &[
     Check::new(
         "url",
         "Adds a page to fetch; must be given.",
         Value::Elsewhere("{ … }"),
-    ),
+    )
+    .opens(Level::Url),
     Check::new(
         "virtualhost",
         "Sets the host name of the request.",
@@ -132,7 +143,9 @@ pub(in crate::config) const HTTP: &[Check] = &[
     .later(),
 ];
 
-pub(in crate::config) const URL: &[Check] = &[
+pub(in crate::config) static URL: Table<()> = Table::new(&[Level::Url], "url", &[URL_KEYWORDS]);
+
+const URL_KEYWORDS: &[Check] = &[
     Check::new(
         "path",
         "Sets the path; must be given.",
@@ -200,7 +213,10 @@ pub(in crate::config) const URL: &[Check] = &[
 ];
 
 /// Keywords of other checks, beside the common ones.
-pub(in crate::config) const OTHER: &[Check] = &[
+pub(in crate::config) static OTHER: Table<()> =
+    Table::new(&[Level::Check], "other checks", &[OTHER_KEYWORDS]);
+
+const OTHER_KEYWORDS: &[Check] = &[
     Check::new(
         "misc_path",
         "Sets the program and its arguments; must be given.",

@@ -1,243 +1,122 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Keywords as data: the definition of a keyword holds the form of its value, its meaning and the setting
-//! that it fills. Reading a line, suggestions, `lbctl check --explain` and `KEYWORDS.md` use it.
-
-use std::net::IpAddr;
-use std::ops::RangeInclusive;
-use std::time::Duration;
-
-use super::line::{At, Context};
-use super::tree::NodeId;
-use super::value::in_seconds;
+//! Tables of keywords, one for each kind of block, and the functions that read a block by its table.
+//! Reading a line, suggestions, `lbctl check --explain` and `KEYWORDS.md` use them.
+//!
+//! A table knows the type that its block is read into, and the tables of the blocks inside. A type of a
+//! block knows no table.
 
 mod check;
 mod global;
 mod group;
 mod instance;
 mod proof;
+mod real;
 mod root;
+mod row;
 mod server;
 mod track;
 
-pub(super) use self::check::{COMMON, HTTP, OTHER, URL};
-pub(super) use self::global::GLOBAL;
-pub(super) use self::group::{GARP_GROUP, TRACK_GROUP};
-pub(super) use self::instance::INSTANCE;
-pub(super) use self::proof::{AUTH_HMAC, AUTHENTICATION};
-pub(super) use self::root::ROOT;
-pub(super) use self::server::{REAL_SERVER, VIRTUAL_SERVER};
-pub(super) use self::track::{PROCESS, PROCESS_DELAY, SCRIPT, SYNC_GROUP, TRACK_FILE};
+use lb_check::Registry;
 
-/// Returns the setting of a block that a line fills.
-type Slot<T, V> = fn(&mut T) -> &mut Option<At<V>>;
+use self::row::Definitions;
+use super::vocabulary::Vocabulary;
 
-/// A keyword of a block that is read into a `T`.
-pub(super) struct Keyword<T: 'static> {
-    pub(super) name: &'static str,
-    /// How common the keyword is: 1 is in nearly every file, 4 is hardly known.
-    pub(super) tier: u8,
-    /// The value without the keyword, for people; empty where there is none.
-    pub(super) default: &'static str,
-    /// One line that begins with a verb, as in the documentation of a function.
-    pub(super) help: &'static str,
-    pub(super) value: Value<T>,
-    later: bool,
+pub use self::row::{KeywordEffect, KeywordHelp};
+
+pub(super) use self::root::read as read_file;
+pub(super) use self::server::virtual_server as read_virtual_server;
+
+/// All tables, in the order in which they are explained.
+static TABLES: [&dyn Definitions; 17] = [
+    &root::ROOT,
+    &global::GLOBAL,
+    &instance::INSTANCE,
+    &proof::AUTHENTICATION,
+    &proof::AUTH_HMAC,
+    &track::SYNC_GROUP,
+    &track::SCRIPT,
+    &track::TRACK_FILE,
+    &track::PROCESS,
+    &group::GARP_GROUP,
+    &group::TRACK_GROUP,
+    &server::VIRTUAL_SERVER,
+    &real::REAL_SERVER,
+    &check::COMMON,
+    &check::HTTP,
+    &check::URL,
+    &check::OTHER,
+];
+
+/// What the keywords of all tables mean, block by block.
+pub(super) fn help() -> impl Iterator<Item = KeywordHelp> {
+    TABLES.iter().flat_map(|table| table.help())
 }
 
-/// What follows a keyword, and where it goes.
-pub(super) enum Value<T: 'static> {
-    /// Nothing.
-    Flag(Slot<T, bool>),
-    /// Yes or no; the keyword alone is yes.
-    Boolean(Slot<T, bool>),
-    /// Yes or no; the keyword alone is yes, and so is any other word.
-    Switch(Slot<T, bool>),
-    Number(RangeInclusive<u32>, Slot<T, u32>),
-    /// Seconds with up to six decimals.
-    Seconds(RangeInclusive<Duration>, Slot<T, Duration>),
-    WholeSeconds(RangeInclusive<u32>, Slot<T, Duration>),
-    /// One word of any form, and what it is.
-    Text(&'static str, Slot<T, String>),
-    Interface(&'static str, Slot<T, String>),
-    Address(Slot<T, IpAddr>),
-    /// Anything else: its form, and the function that reads it.
-    Other(&'static str, fn(&mut T, &mut Context<'_>, NodeId)),
-    /// A form that is read with all lines of its kind, beside the table.
-    Elsewhere(&'static str),
+/// The names of all tables, and of the checks of a registry.
+pub(super) fn vocabulary(registry: &Registry) -> Vocabulary<'_> {
+    Vocabulary::new(TABLES.iter().flat_map(|table| table.names()), registry)
 }
 
-impl<T> Keyword<T> {
-    /// A keyword of tier 3 without a default.
-    pub(super) const fn new(name: &'static str, help: &'static str, value: Value<T>) -> Self {
-        Self {
-            name,
-            tier: 3,
-            default: "",
-            help,
-            value,
-            later: false,
+#[cfg(test)]
+mod tests {
+    use super::super::level::Level;
+    use super::*;
+
+    #[test]
+    fn nearest_is_what_was_meant() {
+        let registry = Registry::builtin();
+        let vocabulary = vocabulary(&registry);
+        for (typed, meant) in [
+            ("lb_alog", Some("lb_algo")),
+            ("vitrual_server", None),
+            ("delayloop", Some("delay_loop")),
+            ("PROTOCOL", Some("protocol")),
+            ("banana", None),
+            ("", None),
+            ("x", None),
+        ] {
+            assert_eq!(
+                vocabulary.nearest(Level::VirtualServer, typed),
+                meant,
+                "{typed}"
+            );
+        }
+        assert_eq!(
+            vocabulary.nearest(Level::Root, "vitrual_server"),
+            Some("virtual_server")
+        );
+    }
+
+    #[test]
+    fn a_block_is_valid_where_its_keyword_is_known() {
+        let registry = Registry::builtin();
+        let vocabulary = vocabulary(&registry);
+        let names: Vec<_> = TABLES.iter().flat_map(|table| table.names()).collect();
+        let blocks = names.iter().filter(|name| name.opens.is_some());
+        assert!(blocks.clone().count() > 50);
+        for name in blocks {
+            assert_eq!(vocabulary.block(name.level, name.keyword), name.opens);
+            assert!(vocabulary.knows(name.level, name.keyword));
+        }
+        assert_eq!(
+            vocabulary.home("real_server").as_deref(),
+            Some("`real_server` is valid in `virtual_server`")
+        );
+        assert_eq!(vocabulary.home("nonsense"), None);
+    }
+
+    #[test]
+    fn a_form_with_braces_opens_a_block() {
+        for table in TABLES {
+            let names: Vec<_> = table.names().collect();
+            for help in table.help().filter(|help| help.name != "host") {
+                let mut own = names.iter().filter(|name| name.keyword == help.name);
+                assert!(
+                    own.all(|name| name.opens.is_some() == help.argument.contains('{')),
+                    "{}",
+                    help.name
+                );
+            }
         }
     }
-
-    /// Marks a keyword that is read, validated and kept, and has no effect in this version.
-    pub(super) const fn later(mut self) -> Self {
-        self.later = true;
-        self
-    }
-
-    pub(super) const fn tier(mut self, tier: u8) -> Self {
-        self.tier = tier;
-        self
-    }
-
-    pub(super) const fn default(mut self, default: &'static str) -> Self {
-        self.default = default;
-        self
-    }
-
-    /// The form of the value, for people: `NUMBER` and the range, with the unit.
-    fn argument(&self) -> String {
-        match &self.value {
-            Value::Flag(_) => String::new(),
-            Value::Boolean(_) | Value::Switch(_) => "[on|off]".to_owned(),
-            Value::Number(range, _) if *range.end() == u32::MAX => {
-                format!("NUMBER, at least {}", range.start())
-            }
-            Value::Number(range, _) => format!("NUMBER, {} to {}", range.start(), range.end()),
-            Value::Seconds(range, _) => format!(
-                "SECONDS, {} to {}",
-                in_seconds(*range.start()),
-                in_seconds(*range.end())
-            ),
-            Value::WholeSeconds(range, _) => {
-                format!("SECONDS, whole, {} to {}", range.start(), range.end())
-            }
-            Value::Text(wants, _) => (*wants).to_owned(),
-            Value::Interface(..) => "INTERFACE".to_owned(),
-            Value::Address(_) => "ADDRESS".to_owned(),
-            Value::Other(form, _) | Value::Elsewhere(form) => (*form).to_owned(),
-        }
-    }
-
-    fn read(&self, target: &mut T, context: &mut Context<'_>, line: NodeId) {
-        match &self.value {
-            Value::Flag(slot) => {
-                let value = context.flag(line);
-                context.set(line, slot(target), Some(value));
-            }
-            Value::Boolean(slot) => {
-                let value = context.boolean(line);
-                context.set(line, slot(target), value);
-            }
-            Value::Switch(slot) => {
-                let value = context.switch(line);
-                context.set(line, slot(target), value);
-            }
-            Value::Number(range, slot) => {
-                let value = context.number(line, range.clone());
-                context.set(line, slot(target), value);
-            }
-            Value::Seconds(range, slot) => {
-                let value = context.seconds(line, range.clone());
-                context.set(line, slot(target), value);
-            }
-            Value::WholeSeconds(range, slot) => {
-                let value = context.whole_seconds(line, range.clone());
-                context.set(line, slot(target), value);
-            }
-            Value::Text(wants, slot) => {
-                let value = context.string(line, wants);
-                context.set(line, slot(target), value);
-            }
-            Value::Interface(wants, slot) => {
-                let text = context.value(line, wants);
-                let value = text.and_then(|text| context.interface(text));
-                context.set(line, slot(target), value);
-            }
-            Value::Address(slot) => {
-                let text = context.value(line, "an IP address");
-                let value = text.and_then(|text| context.address_without_prefix(text));
-                context.set(line, slot(target), value);
-            }
-            Value::Other(_, read) => read(target, context, line),
-            Value::Elsewhere(_) => {}
-        }
-    }
-}
-
-/// Reads one line of a block into `target`; false if no keyword of the table takes it.
-pub(super) fn read_line<T>(
-    table: &[Keyword<T>],
-    target: &mut T,
-    context: &mut Context<'_>,
-    line: NodeId,
-) -> bool {
-    let (name, _) = context.keyword(line);
-    let mut known = table.iter().filter(|keyword| keyword.is_read());
-    let keyword = known.find(|keyword| keyword.name == name);
-    if let Some(keyword) = keyword {
-        keyword.read(target, context, line);
-    }
-    keyword.is_some()
-}
-
-impl<T> Keyword<T> {
-    const fn is_read(&self) -> bool {
-        !matches!(self.value, Value::Elsewhere(_))
-    }
-
-    fn effect(&self) -> KeywordEffect {
-        if self.later {
-            KeywordEffect::Later
-        } else if self.help.starts_with("Has no effect") {
-            KeywordEffect::Never
-        } else {
-            KeywordEffect::Full
-        }
-    }
-
-    /// The definition without the place where the value goes.
-    pub(super) fn help(&self, block: &'static str) -> KeywordHelp {
-        KeywordHelp {
-            name: self.name,
-            block,
-            argument: self.argument(),
-            default: self.default,
-            tier: self.tier,
-            help: self.help,
-            effect: self.effect(),
-        }
-    }
-}
-
-/// What a keyword means; see [`keywords`](fn@super::keywords).
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct KeywordHelp {
-    /// The keyword.
-    pub name: &'static str,
-    /// The block that it stands in; empty at the top of a file.
-    pub block: &'static str,
-    /// Form and range of the value; empty where the keyword stands alone.
-    pub argument: String,
-    /// The value without the keyword; empty where there is none.
-    pub default: &'static str,
-    /// How common the keyword is: 1 is in nearly every file, 4 is hardly known.
-    pub tier: u8,
-    /// One line of explanation.
-    pub help: &'static str,
-    /// Whether it has an effect.
-    pub effect: KeywordEffect,
-}
-
-/// Whether a keyword has an effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum KeywordEffect {
-    /// The one of its help.
-    Full,
-    /// None, for the reason in its help.
-    Never,
-    /// None in this version: its value is read, validated and kept.
-    Later,
 }

@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Keywords of `authentication` and `auth_hmac`.
 
-use super::{Keyword, Value};
-use crate::config::hmac::HmacBlock;
+use super::row::{Keyword, Table, Value};
+use crate::config::hmac::{HmacBlock, report_unknown};
 use crate::config::instance::InstanceConfig;
+use crate::config::level::Level;
+use crate::config::line::Context;
+use crate::config::tree::NodeId;
 
 type Authentication = Keyword<InstanceConfig>;
 
-pub(in crate::config) const AUTHENTICATION: &[Authentication] = &[
+pub(in crate::config) static AUTHENTICATION: Table<InstanceConfig> = Table::new(
+    &[Level::Authentication],
+    "authentication",
+    &[AUTHENTICATION_KEYWORDS],
+);
+
+const AUTHENTICATION_KEYWORDS: &[Authentication] = &[
     Authentication::new(
         "auth_type",
         "Sets the kind of authentication.",
@@ -22,7 +31,10 @@ pub(in crate::config) const AUTHENTICATION: &[Authentication] = &[
 
 type Hmac = Keyword<HmacBlock>;
 
-pub(in crate::config) const AUTH_HMAC: &[Hmac] = &[
+pub(in crate::config) static AUTH_HMAC: Table<HmacBlock> =
+    Table::new(&[Level::Hmac], "auth_hmac", &[HMAC_KEYWORDS]);
+
+const HMAC_KEYWORDS: &[Hmac] = &[
     Hmac::new(
         "key",
         "Adds a key.",
@@ -52,3 +64,25 @@ pub(in crate::config) const AUTH_HMAC: &[Hmac] = &[
     )
     .default("enforce"),
 ];
+
+/// Reads `authentication` of an instance.
+pub(super) fn authentication(
+    instance: &mut InstanceConfig,
+    context: &mut Context<'_>,
+    block: NodeId,
+) {
+    context.only_block(block);
+    AUTHENTICATION.read(instance, context, block);
+}
+
+/// Reads `auth_hmac` of an instance.
+pub(super) fn auth_hmac(instance: &mut InstanceConfig, context: &mut Context<'_>, block: NodeId) {
+    context.only_block(block);
+    let mut hmac = HmacBlock::new(context.tree.line_span(block));
+    for line in context.lines(block) {
+        if !AUTH_HMAC.try_line(&mut hmac, context, line) {
+            report_unknown(context, line);
+        }
+    }
+    instance.set_hmac(context, block, hmac);
+}

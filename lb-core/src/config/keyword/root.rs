@@ -1,85 +1,104 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Keywords at the top of a file.
 
-use super::{Keyword, Value};
-use crate::config::announcements;
+use lb_check::ScriptRules;
+
+use super::global::GLOBAL;
+use super::group::{garp_group, track_group};
+use super::instance::INSTANCE;
+use super::row::{Keyword, Table, Value};
+use super::track::{object, sync_group};
+use crate::config::instance::InstanceConfig;
+use crate::config::level::Level;
+use crate::config::line::{At, Context};
 use crate::config::links;
 use crate::config::pending;
-use crate::config::resolve::Config;
-use crate::config::runtime::skip_words;
+use crate::config::root::Config;
+use crate::config::source::Span;
 use crate::config::statics::StaticKind;
-use crate::config::track::GroupConfig;
 use crate::config::tracked::{FileConfig, ProcessConfig, ScriptConfig, Source};
+use crate::config::tree::NodeId;
 
 type Root = Keyword<Config>;
 
-pub(in crate::config) const ROOT: &[Root] = &[
+pub(in crate::config) static ROOT: Table<Config> = Table::new(&[Level::Root], "", &[KEYWORDS]);
+
+const KEYWORDS: &[Root] = &[
     Root::new(
         "global_defs",
         "Holds the global settings; several blocks are merged.",
         Value::Other("{ … }", |config, context, line| {
-            config.global.read(context, line);
+            context.only_block(line);
+            GLOBAL.read(&mut config.global, context, line);
         }),
     )
+    .opens(Level::Global)
     .tier(1),
     Root::new(
         "garp_group",
         "Paces the announcements of several interfaces together.",
         Value::Other("{ … }", |config, context, line| {
             let known = &config.global.garp_groups;
-            let group = announcements::group(context, line, known);
+            let group = garp_group(context, line, known);
             config.global.garp_groups.extend(group);
         }),
-    ),
+    )
+    .opens(Level::GarpGroup),
     Root::new(
         "vrrp_instance",
         "Adds a virtual router.",
-        Value::Other("NAME { … }", Config::instance),
+        Value::Other("NAME { … }", instance),
     )
+    .opens(Level::Instance)
     .tier(1),
     Root::new(
         "vrrp_sync_group",
         "Has virtual routers be master together.",
         Value::Other("NAME { … }", |config, context, line| {
-            config.groups.extend(GroupConfig::read(context, line));
+            config.groups.extend(sync_group(context, line));
         }),
     )
+    .opens(Level::SyncGroup)
     .tier(1),
     Root::new(
         "vrrp_script",
         "Defines a script that can be tracked.",
         Value::Other("NAME { … }", |config, context, line| {
             let source = Source::Script(ScriptConfig::default());
-            config.object(context, line, source);
+            config.objects.extend(object(context, line, source));
         }),
     )
+    .opens(Level::Script)
     .tier(1),
     Root::new(
         "track_file",
         "Defines a file that can be tracked.",
         Value::Other("NAME { … }", |config, context, line| {
             let source = Source::File(FileConfig::default());
-            config.object(context, line, source);
+            config.objects.extend(object(context, line, source));
         }),
     )
+    .opens(Level::TrackFile)
     .tier(2),
     Root::new(
         "vrrp_track_file",
         "Is an older name of track_file.",
         Value::Other("NAME { … }", |config, context, line| {
             let source = Source::File(FileConfig::default());
-            config.object(context, line, source);
+            config.objects.extend(object(context, line, source));
         }),
     )
+    .opens(Level::TrackFile)
     .tier(4),
     Root::new(
         "vrrp_track_process",
         "Defines processes that can be tracked.",
         Value::Other("NAME { … }", |config, context, line| {
             let source = Source::Process(ProcessConfig::default());
-            config.object(context, line, source);
+            config.objects.extend(object(context, line, source));
         }),
     )
+    .opens(Level::TrackProcess)
     .tier(2),
     Root::new(
         "static_ipaddress",
@@ -88,6 +107,7 @@ pub(in crate::config) const ROOT: &[Root] = &[
             config.statics.block(StaticKind::Addresses, line);
         }),
     )
+    .opens(Level::Words)
     .tier(2),
     Root::new(
         "static_routes",
@@ -96,6 +116,7 @@ pub(in crate::config) const ROOT: &[Root] = &[
             config.statics.block(StaticKind::Routes, line);
         }),
     )
+    .opens(Level::Words)
     .tier(2),
     Root::new(
         "static_rules",
@@ -104,21 +125,26 @@ pub(in crate::config) const ROOT: &[Root] = &[
             config.statics.block(StaticKind::Rules, line);
         }),
     )
+    .opens(Level::Words)
     .tier(2),
     Root::new(
         "track_group",
         "Has instances be in fault while a static item is missing.",
         Value::Other("NAME { … }", |config, context, line| {
-            config.statics.group(context, line);
+            if let Some(group) = track_group(context, line) {
+                config.statics.add_group(context, group);
+            }
         }),
-    ),
+    )
+    .opens(Level::TrackGroup),
     Root::new(
         "interface_up_down_delays",
         "Lists how long changes of the carrier of interfaces must last before they count.",
         Value::Other("{ INTERFACE DOWN [UP] … }", |config, context, line| {
             links::delays(context, line, &mut config.delays);
         }),
-    ),
+    )
+    .opens(Level::Words),
     Root::new(
         "linkbeat_interfaces",
         "Lists interfaces whose link is polled.",
@@ -128,7 +154,8 @@ pub(in crate::config) const ROOT: &[Root] = &[
                 links::polls(context, line, &mut config.polls);
             },
         ),
-    ),
+    )
+    .opens(Level::Words),
     Root::new(
         "linkbeat_use_polling",
         "Polls the links of all interfaces of instances.",
@@ -142,6 +169,7 @@ pub(in crate::config) const ROOT: &[Root] = &[
             |config, _, line| config.servers.push(line),
         ),
     )
+    .opens(Level::VirtualServer)
     .tier(1),
     Root::new(
         "virtual_server_group",
@@ -151,6 +179,7 @@ pub(in crate::config) const ROOT: &[Root] = &[
             Config::server_group,
         ),
     )
+    .opens(Level::Words)
     .tier(2),
     Root::new(
         "include",
@@ -218,19 +247,47 @@ pub(in crate::config) const ROOT: &[Root] = &[
     Root::new(
         "namespace_with_ipsets",
         "Has no effect: the packet filter uses nftables.",
-        Value::Other("", |_, context, line| skip_words(context, line)),
+        Value::Ignored(""),
     ),
     Root::new(
         "SSL",
         "Sets the certificate of SSL_GET.",
         Value::Other("{ … }", |_, context, line| pending::ssl(context, line)),
     )
+    .opens(Level::Words)
     .later(),
     Root::new(
         "bfd_instance",
         "Defines a BFD session.",
         Value::Other("NAME { … }", |_, context, line| pending::bfd(context, line)),
     )
+    .opens(Level::Words)
     .tier(2)
     .later(),
 ];
+
+/// Reads the whole tree. The blocks `virtual_server` are kept for later.
+pub(in crate::config) fn read(context: &mut Context<'_>) -> Config {
+    let mut config = Config::default();
+    for line in context.tree.roots() {
+        ROOT.read_line(&mut config, context, line);
+    }
+    let global = &mut config.global;
+    let user = global.script_user.as_ref().map(|at| at.value.clone());
+    let all_groups = global.supplementary_groups.is_some_and(|at| at.value);
+    global.script_rules =
+        ScriptRules::new(user, global.script_security).with_supplementary_groups(all_groups);
+    config
+}
+
+/// Reads one `vrrp_instance`; one without a name is read for further mistakes.
+fn instance(config: &mut Config, context: &mut Context<'_>, block: NodeId) {
+    let name = context.name(block);
+    let has_name = name.is_some();
+    let name = name.unwrap_or_else(|| At::new(String::new(), Span::START));
+    let mut instance = InstanceConfig::new(name, block, context.tree.line_span(block));
+    INSTANCE.read(&mut instance, context, block);
+    if has_name {
+        config.add_instance(context, instance);
+    }
+}

@@ -1,20 +1,30 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Keywords of `virtual_server` and `real_server`.
+//! Keywords of `virtual_server`.
 
-use lb_ipvs::{Scheduler, ServiceFlags};
+use lb_ipvs::ServiceFlags;
 
-use super::{Keyword, Value};
-use crate::config::method::{PAUSE, PERIOD, method};
+use super::real::real_server;
+use super::row::{Keyword, Table, Value};
+use crate::config::endpoint::endpoint;
+use crate::config::level::Level;
+use crate::config::line::Context;
+use crate::config::method::{METHOD, PAUSE, PERIOD};
 use crate::config::notify::{COMMAND, script};
-use crate::config::real::RealServerConfig;
-use crate::config::runtime::{obsolete, skip_words};
-use crate::config::server::{VirtualServerConfig, endpoint, hashed};
+use crate::config::runtime::obsolete;
+use crate::config::server::{VirtualServerConfig, hashed};
+use crate::config::tree::NodeId;
 
 const WEIGHT: u32 = i32::MAX.unsigned_abs();
 
 type Server = Keyword<VirtualServerConfig>;
 
-pub(in crate::config) const VIRTUAL_SERVER: &[Server] = &[
+pub(in crate::config) static VIRTUAL_SERVER: Table<VirtualServerConfig> = Table::new(
+    &[Level::VirtualServer],
+    "virtual_server",
+    &[SERVER_KEYWORDS],
+);
+
+const SERVER_KEYWORDS: &[Server] = &[
     Server::new(
         "lvs_sched",
         "Sets the scheduler.",
@@ -32,26 +42,14 @@ pub(in crate::config) const VIRTUAL_SERVER: &[Server] = &[
     Server::new(
         "lvs_method",
         "Sets the forwarding method of real servers.",
-        Value::Other(
-            "NAT|DR|TUN [type ipip|gue|gre] [port N] [nocsum|csum|remcsum]",
-            |server, context, line| {
-                let value = method(context, line);
-                context.set(line, &mut server.method, value);
-            },
-        ),
+        Value::Other(METHOD, VirtualServerConfig::method),
     )
     .default("NAT")
     .tier(1),
     Server::new(
         "lb_kind",
         "Is another name of lvs_method.",
-        Value::Other(
-            "NAT|DR|TUN [type ipip|gue|gre] [port N] [nocsum|csum|remcsum]",
-            |server, context, line| {
-                let value = method(context, line);
-                context.set(line, &mut server.method, value);
-            },
-        ),
+        Value::Other(METHOD, VirtualServerConfig::method),
     )
     .default("NAT")
     .tier(1),
@@ -179,10 +177,10 @@ pub(in crate::config) const VIRTUAL_SERVER: &[Server] = &[
         "real_server",
         "Adds a real server.",
         Value::Other("ADDRESS [PORT] { … }", |server, context, line| {
-            let read = RealServerConfig::read(context, line);
-            server.real_servers.push(read);
+            server.real_servers.push(real_server(context, line));
         }),
     )
+    .opens(Level::RealServer)
     .tier(1),
     Server::new(
         "hashed",
@@ -194,33 +192,28 @@ pub(in crate::config) const VIRTUAL_SERVER: &[Server] = &[
         "flag-1",
         "Sets flag 1 of the scheduler.",
         Value::Other("", |server, context, line| {
-            server.scheduler_flag(context, line, ServiceFlags::SCHED_1, None);
+            server.add_flag(context, line, ServiceFlags::SCHED_1);
         }),
     ),
     Server::new(
         "flag-2",
         "Sets flag 2 of the scheduler.",
         Value::Other("", |server, context, line| {
-            server.scheduler_flag(context, line, ServiceFlags::SCHED_2, None);
+            server.add_flag(context, line, ServiceFlags::SCHED_2);
         }),
     ),
     Server::new(
         "flag-3",
         "Sets flag 3 of the scheduler.",
         Value::Other("", |server, context, line| {
-            server.scheduler_flag(context, line, ServiceFlags::SCHED_3, None);
+            server.add_flag(context, line, ServiceFlags::SCHED_3);
         }),
     ),
     Server::new(
         "sh-fallback",
         "Lets the scheduler sh use another real server if the chosen one is down.",
         Value::Other("", |server, context, line| {
-            server.scheduler_flag(
-                context,
-                line,
-                ServiceFlags::SCHED_1,
-                Some(Scheduler::SourceHashing),
-            );
+            server.source_hashing_flag(context, line, ServiceFlags::SCHED_1);
         }),
     )
     .tier(2),
@@ -228,12 +221,7 @@ pub(in crate::config) const VIRTUAL_SERVER: &[Server] = &[
         "sh-port",
         "Lets the scheduler sh include the port.",
         Value::Other("", |server, context, line| {
-            server.scheduler_flag(
-                context,
-                line,
-                ServiceFlags::SCHED_2,
-                Some(Scheduler::SourceHashing),
-            );
+            server.source_hashing_flag(context, line, ServiceFlags::SCHED_2);
         }),
     )
     .tier(2),
@@ -241,24 +229,14 @@ pub(in crate::config) const VIRTUAL_SERVER: &[Server] = &[
         "mh-fallback",
         "Lets the scheduler mh use another real server if the chosen one is down.",
         Value::Other("", |server, context, line| {
-            server.scheduler_flag(
-                context,
-                line,
-                ServiceFlags::SCHED_1,
-                Some(Scheduler::Maglev),
-            );
+            server.maglev_flag(context, line, ServiceFlags::SCHED_1);
         }),
     ),
     Server::new(
         "mh-port",
         "Lets the scheduler mh include the port.",
         Value::Other("", |server, context, line| {
-            server.scheduler_flag(
-                context,
-                line,
-                ServiceFlags::SCHED_2,
-                Some(Scheduler::Maglev),
-            );
+            server.maglev_flag(context, line, ServiceFlags::SCHED_2);
         }),
     ),
     Server::new(
@@ -305,7 +283,7 @@ pub(in crate::config) const VIRTUAL_SERVER: &[Server] = &[
     Server::new(
         "snmp_name",
         "Has no effect: there is no SNMP agent.",
-        Value::Other("NAME", |_, context, line| skip_words(context, line)),
+        Value::Ignored("NAME"),
     ),
     Server::new(
         "nat_mask",
@@ -349,178 +327,12 @@ pub(in crate::config) const VIRTUAL_SERVER: &[Server] = &[
     .tier(2),
 ];
 
-type Real = Keyword<RealServerConfig>;
-
-pub(in crate::config) const REAL_SERVER: &[Real] = &[
-    Real::new(
-        "weight",
-        "Sets the weight.",
-        Value::Number(0..=WEIGHT, |server| &mut server.weight),
-    )
-    .default("1"),
-    Real::new(
-        "lvs_method",
-        "Sets the forwarding method.",
-        Value::Other(
-            "NAT|DR|TUN [type ipip|gue|gre] [port N] [nocsum|csum|remcsum]",
-            |server, context, line| {
-                let value = method(context, line);
-                context.set(line, &mut server.method, value);
-            },
-        ),
-    )
-    .default("that of the virtual server"),
-    Real::new(
-        "uthreshold",
-        "Sets the number of connections above which the real server gets no new ones.",
-        Value::Number(0..=u32::MAX, |server| &mut server.upper),
-    )
-    .default("0"),
-    Real::new(
-        "lthreshold",
-        "Sets the number of connections below which the real server gets new ones again.",
-        Value::Number(0..=u32::MAX, |server| &mut server.lower),
-    )
-    .default("0"),
-    Real::new(
-        "inhibit_on_failure",
-        "Sets the weight to 0 on failure instead of removing the real server.",
-        Value::Boolean(|server| &mut server.inhibit),
-    )
-    .default("that of the virtual server"),
-    Real::new(
-        "smtp_alert",
-        "Mails changes of health.",
-        Value::Boolean(|server| &mut server.smtp_alert),
-    )
-    .default("smtp_alert_checker"),
-    Real::new(
-        "virtualhost",
-        "Sets the host name of HTTP checks.",
-        Value::Text("a host name", |server| &mut server.virtualhost),
-    )
-    .default("that of the virtual server"),
-    Real::new(
-        "TCP_CHECK",
-        "Checks that a connection can be made.",
-        Value::Elsewhere("{ … }"),
-    ),
-    Real::new(
-        "HTTP_GET",
-        "Checks the status, digest or content of pages.",
-        Value::Elsewhere("{ … }"),
-    ),
-    Real::new(
-        "MISC_CHECK",
-        "Checks the exit status of a program.",
-        Value::Elsewhere("{ … }"),
-    ),
-    Real::new(
-        "alpha",
-        "Has real servers start down until their checks have passed.",
-        Value::Boolean(|server| &mut server.defaults.alpha),
-    )
-    .default("off"),
-    Real::new(
-        "delay_loop",
-        "Sets the period of checks.",
-        Value::Seconds(PERIOD, |server| &mut server.defaults.delay_loop),
-    )
-    .default("60"),
-    Real::new(
-        "connect_timeout",
-        "Limits the time to connect of a check.",
-        Value::Seconds(PERIOD, |server| &mut server.defaults.connect_timeout),
-    )
-    .default("5"),
-    Real::new(
-        "retry",
-        "Sets the number of further attempts before a check counts as failed.",
-        Value::Number(1..=u32::MAX, |server| &mut server.defaults.retries),
-    )
-    .default("1, MISC_CHECK 0"),
-    Real::new(
-        "delay_before_retry",
-        "Sets the time between two attempts.",
-        Value::Seconds(PAUSE, |server| &mut server.defaults.retry_delay),
-    )
-    .default("1, HTTP_GET 3"),
-    Real::new(
-        "warmup",
-        "Sets the longest random delay of the first check.",
-        Value::Seconds(PAUSE, |server| &mut server.defaults.warmup),
-    ),
-    Real::new(
-        "BFD_CHECK",
-        "Follows a BFD session.",
-        Value::Elsewhere("{ … }"),
-    )
-    .later(),
-    Real::new(
-        "DNS_CHECK",
-        "Checks that a name server answers.",
-        Value::Elsewhere("{ … }"),
-    )
-    .tier(2)
-    .later(),
-    Real::new(
-        "FILE_CHECK",
-        "Checks the number in a tracked file.",
-        Value::Elsewhere("{ … }"),
-    )
-    .later(),
-    Real::new(
-        "PING_CHECK",
-        "Checks that the host answers.",
-        Value::Elsewhere("{ … }"),
-    )
-    .tier(2)
-    .later(),
-    Real::new(
-        "SMTP_CHECK",
-        "Checks that a mail server greets.",
-        Value::Elsewhere("{ … }"),
-    )
-    .tier(2)
-    .later(),
-    Real::new(
-        "SSL_GET",
-        "Checks pages over TLS as HTTP_GET does.",
-        Value::Elsewhere("{ … }"),
-    )
-    .tier(1)
-    .later(),
-    Real::new(
-        "UDP_CHECK",
-        "Checks that a port answers.",
-        Value::Elsewhere("{ … }"),
-    )
-    .later(),
-    Real::new(
-        "snmp_name",
-        "Has no effect: there is no SNMP agent.",
-        Value::Other("NAME", |_, context, line| skip_words(context, line)),
-    ),
-    Real::new(
-        "nb_get_retry",
-        "Has no effect: it is for HTTP_GET.",
-        Value::Other("NUMBER", |_, context, line| {
-            obsolete(context, line, "write `retry`");
-        }),
-    )
-    .tier(4),
-    Real::new(
-        "notify_down",
-        "Starts a script when the real server is not live any more.",
-        Value::Other(COMMAND, |server, context, line| {
-            script(context, line, &mut server.notify.down);
-        }),
-    ),
-    Real::new(
-        "notify_up",
-        "Starts a script when the real server is live.",
-        Value::Other(COMMAND, |server, context, line| {
-            script(context, line, &mut server.notify.up);
-        }),
-    ),
-];
+/// Reads one `virtual_server`.
+pub(in crate::config) fn virtual_server(
+    context: &mut Context<'_>,
+    block: NodeId,
+) -> VirtualServerConfig {
+    let mut server = VirtualServerConfig::new(context, block);
+    VIRTUAL_SERVER.read(&mut server, context, block);
+    server
+}

@@ -1,23 +1,27 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Keywords of `vrrp_sync_group`, `vrrp_script`, `track_file` and `vrrp_track_process`.
 
-use std::ops::RangeInclusive;
-use std::time::Duration;
-
-use super::{Keyword, Value};
+use super::row::{Keyword, Table, Value};
+use crate::config::command::arguments;
+use crate::config::level::Level;
+use crate::config::line::Context;
 use crate::config::notify::COMMAND;
 use crate::config::runtime::does_not_run;
 use crate::config::track::{self, GroupConfig, Kind};
-use crate::config::tracked::{FileConfig, ProcessConfig, ScriptConfig, arguments, seconds};
+use crate::config::tracked::{
+    FileConfig, ObjectConfig, PROCESS_DELAY, ProcessConfig, ScriptConfig, Source, seconds,
+};
+use crate::config::tree::NodeId;
 use crate::model::RouterEvent;
 
 const MAX: u32 = i32::MAX.unsigned_abs();
-pub(in crate::config) const PROCESS_DELAY: RangeInclusive<Duration> =
-    Duration::from_micros(1)..=Duration::from_secs(3600);
 
 type Group = Keyword<GroupConfig>;
 
-pub(in crate::config) const SYNC_GROUP: &[Group] = &[
+pub(in crate::config) static SYNC_GROUP: Table<GroupConfig> =
+    Table::new(&[Level::SyncGroup], "vrrp_sync_group", &[GROUP_KEYWORDS]);
+
+const GROUP_KEYWORDS: &[Group] = &[
     Group::new(
         "group",
         "Lists the instances; must be given.",
@@ -25,6 +29,7 @@ pub(in crate::config) const SYNC_GROUP: &[Group] = &[
             context.names(line, &mut group.members);
         }),
     )
+    .opens(Level::Words)
     .tier(1),
     Group::new(
         "sync_group_tracking_weight",
@@ -58,6 +63,7 @@ pub(in crate::config) const SYNC_GROUP: &[Group] = &[
             },
         ),
     )
+    .opens(Level::Words)
     .tier(2),
     Group::new(
         "track_script",
@@ -69,6 +75,7 @@ pub(in crate::config) const SYNC_GROUP: &[Group] = &[
             },
         ),
     )
+    .opens(Level::Words)
     .tier(2),
     Group::new(
         "track_file",
@@ -79,7 +86,8 @@ pub(in crate::config) const SYNC_GROUP: &[Group] = &[
                 track::list(context, line, Kind::File, &mut group.tracked);
             },
         ),
-    ),
+    )
+    .opens(Level::Words),
     Group::new(
         "track_process",
         "Lists processes that all members track.",
@@ -89,7 +97,8 @@ pub(in crate::config) const SYNC_GROUP: &[Group] = &[
                 track::list(context, line, Kind::Process, &mut group.tracked);
             },
         ),
-    ),
+    )
+    .opens(Level::Words),
     Group::new(
         "track_bfd",
         "Lists the BFD sessions that count for all members.",
@@ -97,6 +106,7 @@ pub(in crate::config) const SYNC_GROUP: &[Group] = &[
             does_not_run(context, line);
         }),
     )
+    .opens(Level::Words)
     .later(),
     Group::new(
         "notify",
@@ -153,7 +163,10 @@ pub(in crate::config) const SYNC_GROUP: &[Group] = &[
 
 type Script = Keyword<ScriptConfig>;
 
-pub(in crate::config) const SCRIPT: &[Script] = &[
+pub(in crate::config) static SCRIPT: Table<ScriptConfig> =
+    Table::new(&[Level::Script], "vrrp_script", &[SCRIPT_KEYWORDS]);
+
+const SCRIPT_KEYWORDS: &[Script] = &[
     Script::new(
         "script",
         "Sets the program and its arguments; must be given.",
@@ -224,7 +237,10 @@ pub(in crate::config) const SCRIPT: &[Script] = &[
 
 type File = Keyword<FileConfig>;
 
-pub(in crate::config) const TRACK_FILE: &[File] = &[
+pub(in crate::config) static TRACK_FILE: Table<FileConfig> =
+    Table::new(&[Level::TrackFile], "track_file", &[FILE_KEYWORDS]);
+
+const FILE_KEYWORDS: &[File] = &[
     File::new(
         "file",
         "Sets the file that holds a number; must be given.",
@@ -248,7 +264,13 @@ pub(in crate::config) const TRACK_FILE: &[File] = &[
 
 type Process = Keyword<ProcessConfig>;
 
-pub(in crate::config) const PROCESS: &[Process] = &[
+pub(in crate::config) static PROCESS: Table<ProcessConfig> = Table::new(
+    &[Level::TrackProcess],
+    "vrrp_track_process",
+    &[PROCESS_KEYWORDS],
+);
+
+const PROCESS_KEYWORDS: &[Process] = &[
     Process::new(
         "process",
         "Sets the name or command line of the processes; must be given.",
@@ -302,3 +324,31 @@ pub(in crate::config) const PROCESS: &[Process] = &[
     .default("0")
     .tier(2),
 ];
+
+/// Reads one `vrrp_sync_group`; none if it has no name.
+pub(super) fn sync_group(context: &mut Context<'_>, block: NodeId) -> Option<GroupConfig> {
+    let mut group = GroupConfig::new(context.name(block)?);
+    SYNC_GROUP.read(&mut group, context, block);
+    Some(group)
+}
+
+/// Reads one block of an object that can be tracked; none if it has no name.
+pub(super) fn object(
+    context: &mut Context<'_>,
+    block: NodeId,
+    source: Source,
+) -> Option<ObjectConfig> {
+    let mut object = ObjectConfig::new(context.name(block)?, source);
+    for line in context.lines(block) {
+        if context.keyword(line).0 == "weight" {
+            object.weight(context, line);
+            continue;
+        }
+        match &mut object.source {
+            Source::Script(script) => SCRIPT.read_line(script, context, line),
+            Source::File(file) => TRACK_FILE.read_line(file, context, line),
+            Source::Process(process) => PROCESS.read_line(process, context, line),
+        }
+    }
+    Some(object)
+}

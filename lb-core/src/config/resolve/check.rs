@@ -12,13 +12,14 @@ use lb_check::{
 
 use super::server::Place;
 use crate::config::diagnostic::{Diagnostic, Severity};
-use crate::config::keywords::{Level, check_knows, nearest};
+use crate::config::level::Level;
 use crate::config::line::{At, Context};
 use crate::config::method::CheckDefaults;
 use crate::config::real::RealServerConfig;
 use crate::config::runtime::obsolete;
 use crate::config::source::Span;
 use crate::config::tree::NodeId;
+use crate::config::vocabulary::nearest;
 use crate::model::CheckSpec;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -278,7 +279,7 @@ fn report(context: &mut Context<'_>, block: NodeId, error: ArgumentError) {
             let (check, _) = context.keyword(block);
             let known = match level {
                 Some(Level::Check) => check_knows(check, &keyword),
-                level => level.is_some_and(|level| level.knows(&keyword)),
+                level => level.is_some_and(|level| context.vocabulary.knows(level, &keyword)),
             };
             if known {
                 not_yet(Severity::Warning, span, &keyword)
@@ -286,7 +287,8 @@ fn report(context: &mut Context<'_>, block: NodeId, error: ArgumentError) {
                 let names = expected.iter().copied();
                 suggestion = suggestion.or_else(|| nearest(&keyword, names).map(str::to_owned));
                 let finding = say(format!("unknown keyword `{keyword}`"));
-                let home = Level::home_of(&keyword).filter(|_| suggestion.is_none());
+                let home = context.vocabulary.home(&keyword);
+                let home = home.filter(|_| suggestion.is_none());
                 home.into_iter().fold(finding, Diagnostic::note)
             }
         }
@@ -329,4 +331,18 @@ fn report(context: &mut Context<'_>, block: NodeId, error: ArgumentError) {
 fn not_yet(severity: Severity, span: Span, keyword: &str) -> Diagnostic {
     let message = format!("`{keyword}` is a known keepalived keyword and is not supported yet");
     Diagnostic::new(severity, span, message).label("ignored")
+}
+
+/// Whether this check of keepalived knows this keyword, beside those that are read for every check.
+fn check_knows(check: &str, keyword: &str) -> bool {
+    let own = match check {
+        "MISC_CHECK" => "misc_path misc_timeout misc_dynamic user",
+        "SMTP_CHECK" => "helo_name host",
+        "DNS_CHECK" => "type name",
+        "UDP_CHECK" => "payload require_reply min_reply_length max_reply_length",
+        "BFD_CHECK" => "name",
+        "FILE_CHECK" => "track_file weight",
+        _ => "",
+    };
+    own.split_ascii_whitespace().any(|known| known == keyword)
 }

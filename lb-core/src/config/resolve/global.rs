@@ -33,6 +33,7 @@ pub(super) fn global(
     global.fifos = super::notify::fifos(context, config);
     global.no_fault_mails = config.no_email_faults.is_some();
     global.scripts.security = config.script_security;
+    global.scripts.supplementary_groups = config.supplementary_groups.is_some_and(|at| at.value);
     config.runtime.resolve(context, &mut global);
     (
         global.runtime.startup_script,
@@ -98,7 +99,7 @@ pub(super) fn sync_daemon(context: &mut Context<'_>, config: &GlobalConfig, mode
             let router = routers.find(|router| router.name == name.value);
             if router.is_none() {
                 let known = model.routers.iter().map(|router| router.spec.name.as_str());
-                let suggestion = crate::config::keywords::nearest(&name.value, known);
+                let suggestion = crate::config::vocabulary::nearest(&name.value, known);
                 let message = format!("no `vrrp_instance` is named `{}`", name.value);
                 let finding = Diagnostic::error(name.span, message).suggest(suggestion);
                 context

@@ -18,43 +18,13 @@ mod strict;
 mod tracking;
 mod vmac;
 
-pub(super) use self::notify::KnownScripts;
-
-use lb_check::ScriptRules;
-use lb_vrrp::{CarrierDelay, LinkPoll};
-
 use crate::model::Model;
 
 use super::diagnostic::Diagnostic;
-use super::global::GlobalConfig;
-use super::instance::InstanceConfig;
-use super::keyword::{ROOT, read_line};
-use super::keywords::Level;
+use super::keyword::read_file;
 use super::line::{At, Context};
-use super::server_group::ServerGroupConfig;
+use super::root::Config;
 use super::source::Span;
-use super::statics::StaticsConfig;
-use super::track::GroupConfig;
-use super::tracked::{ObjectConfig, Source};
-use super::tree::NodeId;
-
-/// A configuration as it is written.
-#[derive(Debug, Default)]
-pub(in crate::config) struct Config {
-    pub(in crate::config) global: GlobalConfig,
-    pub(in crate::config) instances: Vec<InstanceConfig>,
-    pub(in crate::config) groups: Vec<GroupConfig>,
-    pub(in crate::config) objects: Vec<ObjectConfig>,
-    pub(in crate::config) delays: Vec<At<CarrierDelay>>,
-    pub(in crate::config) polls: Vec<At<LinkPoll>>,
-    /// `linkbeat_use_polling` at the top.
-    pub(in crate::config) polls_every: Option<At<bool>>,
-    /// The blocks `virtual_server`, each of which is read when it is resolved: ten thousand of them
-    /// are not kept in two forms.
-    pub(in crate::config) servers: Vec<NodeId>,
-    pub(in crate::config) server_groups: Vec<ServerGroupConfig>,
-    pub(in crate::config) statics: StaticsConfig,
-}
 
 /// Reads the whole tree. The model is what a lenient reading makes of it; the interfaces are those that
 /// have to exist.
@@ -63,16 +33,16 @@ pub(super) fn resolve(
     host: &str,
     login: &str,
 ) -> (Model, Vec<At<String>>) {
-    let config = config(context);
-    let mut known = tracking::known(context, &config);
+    let config = read_file(context);
+    let known = tracking::known(context, &config);
     let mut routing = routing::Routing::new(&config.global);
     let mut statics = statics::items(context, &config, &mut routing);
-    let routers = router::routers(context, &config, &mut known, &mut routing);
+    let routers = router::routers(context, &config, &known, &mut routing);
     statics.groups = statics::groups(context, &config, &routers);
-    let groups = tracking::groups(context, &config, &mut known, &routers);
+    let groups = tracking::groups(context, &config, &known, &routers);
     let mut model = Model {
         global: global::global(context, &config.global, host, login),
-        objects: tracking::objects(context, &config, &known),
+        objects: tracking::objects(context, &config, &known, &routers, &groups),
         groups,
         routers,
         statics,
@@ -96,64 +66,4 @@ pub(super) fn resolve(
         }
     };
     (model, interfaces)
-}
-
-fn config(context: &mut Context<'_>) -> Config {
-    let mut config = Config::default();
-    for line in context.tree.roots() {
-        if !read_line(ROOT, &mut config, context, line) {
-            context.unknown(Level::Root, line);
-        }
-    }
-    let global = &mut config.global;
-    let user = global.script_user.as_ref().map(|at| at.value.clone());
-    let all_groups = global.supplementary_groups.is_some_and(|at| at.value);
-    global.script_rules =
-        ScriptRules::new(user, global.script_security).with_supplementary_groups(all_groups);
-    config
-}
-
-impl Config {
-    pub(in crate::config) fn instance(&mut self, context: &mut Context<'_>, line: NodeId) {
-        let Some(instance) = InstanceConfig::read(context, line) else {
-            return;
-        };
-        let name = &instance.name;
-        let mut instances = self.instances.iter();
-        if let Some(first) = instances.find(|first| first.name.value == name.value) {
-            let message = format!("a second `vrrp_instance {}`", name.value);
-            let finding = Diagnostic::error(name.span, message)
-                .note_at(first.name.span, "the first one holds, this one is skipped");
-            context.findings.push(finding);
-            return;
-        }
-        self.instances.push(instance);
-    }
-
-    /// Reads a `virtual_server_group`; of two with one name the first holds.
-    pub(in crate::config) fn server_group(&mut self, context: &mut Context<'_>, line: NodeId) {
-        let Some(group) = ServerGroupConfig::read(context, line) else {
-            return;
-        };
-        let mut groups = self.server_groups.iter();
-        if let Some(first) = groups.find(|first| first.name.value == group.name.value) {
-            let message = format!("a second `virtual_server_group {}`", group.name.value);
-            let finding = Diagnostic::error(group.name.span, message)
-                .silent()
-                .note_at(first.name.span, "the first one holds, this one is skipped");
-            context.findings.push(finding);
-            return;
-        }
-        self.server_groups.push(group);
-    }
-
-    pub(in crate::config) fn object(
-        &mut self,
-        context: &mut Context<'_>,
-        line: NodeId,
-        source: Source,
-    ) {
-        self.objects
-            .extend(ObjectConfig::read(context, line, source));
-    }
 }

@@ -1,28 +1,22 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Scripts and FIFOs of notifications.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use lb_check::{Account, ScriptRules, Severity};
 
 use super::Config;
 use crate::config::Diagnostic;
+use crate::config::command::Line;
 use crate::config::global::GlobalConfig;
 use crate::config::line::{At, Context};
 use crate::config::notify::{FifoConfig, RouterNotifyConfig, ServerNotifyConfig};
-use crate::config::tracked::Line;
 use crate::model::{Fifo, NotifyFifos, NotifyScript, RouterNotify, ServerNotify, StageScript};
-
-/// Scripts without a finding, by the line: thousands of real servers may have the same one, and to
-/// examine a path takes system calls.
-#[derive(Debug, Default)]
-pub(in crate::config) struct KnownScripts(HashMap<String, NotifyScript>);
 
 /// The script of a line. One that is missing or refused is reported and left out.
 fn script(context: &mut Context<'_>, rules: &ScriptRules, line: &Line) -> Option<NotifyScript> {
     let written = &line.value.raw;
-    if let Some(known) = context.scripts.0.get(written) {
+    if let Some(known) = context.scripts.get(written) {
         return Some(known.clone());
     }
     // These scripts have no timeout.
@@ -44,8 +38,7 @@ fn script(context: &mut Context<'_>, rules: &ScriptRules, line: &Line) -> Option
     script.account = program.account.map(|account| (account.uid, account.gid));
     script.groups = program.groups;
     if is_sound {
-        let known = &mut context.scripts.0;
-        known.insert(written.clone(), script.clone());
+        context.scripts.insert(written.clone(), script.clone());
     }
     Some(script)
 }

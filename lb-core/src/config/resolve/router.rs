@@ -30,7 +30,7 @@ use crate::model::{ModelError, RouterSpec, VirtualAddress, VrrpInstance};
 pub(super) fn routers(
     context: &mut Context<'_>,
     config: &Config,
-    known: &mut Known,
+    known: &Known,
     routing: &mut Routing,
 ) -> Vec<VrrpInstance> {
     let mut vmacs = Vmacs::new(config);

@@ -17,10 +17,12 @@ use super::check;
 use super::notify;
 use super::server_group::Groups;
 use crate::config::Diagnostic;
+use crate::config::endpoint::Endpoint;
 use crate::config::global::GlobalConfig;
+use crate::config::keyword::read_virtual_server;
 use crate::config::line::{At, Context};
 use crate::config::real::RealServerConfig;
-use crate::config::server::{Endpoint, Entrance, VirtualServerConfig};
+use crate::config::server::{Entrance, VirtualServerConfig};
 use crate::config::source::Span;
 use crate::model::{RealServer, ServiceGroup, VirtualServer};
 
@@ -31,7 +33,7 @@ pub(super) fn virtual_servers(context: &mut Context<'_>, config: &Config) -> Vec
     let mut servers = Vec::with_capacity(config.servers.len());
     let mut groups = Groups::new(&config.server_groups);
     for block in &config.servers {
-        let written = VirtualServerConfig::read(context, *block);
+        let written = read_virtual_server(context, *block);
         let Some(mut server) = virtual_server(context, &config.global, &written, &groups) else {
             continue;
         };

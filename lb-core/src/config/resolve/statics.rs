@@ -5,9 +5,9 @@ use super::Config;
 use super::routing::Routing;
 use crate::config::Diagnostic;
 use crate::config::address::static_addresses;
-use crate::config::keywords::nearest;
 use crate::config::line::Context;
 use crate::config::statics::StaticKind;
+use crate::config::vocabulary::nearest;
 use crate::model::{StaticItems, TrackGroup, VrrpInstance};
 
 /// The interface of addresses that name none.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Tracked objects, who tracks them, and sync groups.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use lb_vrrp::track::{Object, ObjectId, Process, Script, Weight};
 
 use super::{Config, notify};
 use crate::config::Diagnostic;
-use crate::config::keywords::nearest;
 use crate::config::line::Context;
 use crate::config::track::{Kind, TrackConfig};
 use crate::config::tracked::{ObjectConfig, ScriptConfig, Source};
+use crate::config::vocabulary::nearest;
 use crate::model::{
     FileSource, GroupSpec, ObjectSpec, ProcessSource, ScriptSource, SyncGroup, VrrpInstance,
 };
@@ -25,8 +25,8 @@ const INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Known {
     objects: BTreeMap<ObjectId, (ObjectSpec, Weight)>,
-    /// Whether it is tracked.
-    used: BTreeMap<ObjectId, bool>,
+    /// Whether an instance or a group names it, be it one that is left out.
+    named: BTreeMap<ObjectId, bool>,
 }
 
 fn id(kind: Kind, name: &str) -> ObjectId {
@@ -57,7 +57,7 @@ pub(super) fn known(context: &mut Context<'_>, config: &Config) -> Known {
         }
         let Some(tracked) = tracked_object(context, config, object) else {
             // Known, so that a router that tracks it is not reported as well.
-            known.used.insert(key, true);
+            known.named.insert(key, true);
             continue;
         };
         let weight = object.weight.map_or(
@@ -71,8 +71,18 @@ pub(super) fn known(context: &mut Context<'_>, config: &Config) -> Known {
                 weight.reversed(written.reverse == Some(true))
             },
         );
-        known.used.insert(key.clone(), false);
+        known.named.insert(key.clone(), false);
         known.objects.insert(key, (tracked, weight));
+    }
+    let instances = config
+        .instances
+        .iter()
+        .flat_map(|instance| &instance.tracked);
+    let groups = config.groups.iter().flat_map(|group| &group.tracked);
+    for written in instances.chain(groups) {
+        if let Some(named) = known.named.get_mut(&id(written.kind, &written.name.value)) {
+            *named = true;
+        }
     }
     known
 }
@@ -164,7 +174,7 @@ fn script(
 /// What an instance or a group tracks.
 pub(super) fn tracked(
     context: &mut Context<'_>,
-    known: &mut Known,
+    known: &Known,
     list: &[TrackConfig],
     own_interface: Option<&str>,
     owner: bool,
@@ -188,7 +198,6 @@ pub(super) fn tracked(
             };
             *default
         };
-        known.used.insert(id.clone(), true);
         let weight = match written.weight {
             None => default,
             Some(own) => {
@@ -218,7 +227,7 @@ pub(super) fn tracked(
 }
 
 fn unknown(context: &mut Context<'_>, known: &Known, written: &TrackConfig, id: &ObjectId) {
-    if known.used.contains_key(id) {
+    if known.named.contains_key(id) {
         return; // It was left out, which has been reported.
     }
     let name = &written.name;
@@ -232,12 +241,17 @@ fn unknown(context: &mut Context<'_>, known: &Known, written: &TrackConfig, id: 
     context.findings.push(finding);
 }
 
-/// Those that are tracked; the others are reported and left out.
+/// Those that are tracked; the others are left out, and reported where no block names them.
 pub(super) fn objects(
     context: &mut Context<'_>,
     config: &Config,
     known: &Known,
+    routers: &[VrrpInstance],
+    groups: &[SyncGroup],
 ) -> Vec<ObjectSpec> {
+    let routers = routers.iter().flat_map(|router| &router.spec.tracked);
+    let groups = groups.iter().flat_map(|group| &group.spec.tracked);
+    let tracked: BTreeSet<&ObjectId> = routers.chain(groups).map(|(object, _)| object).collect();
     let mut objects: Vec<ObjectSpec> = Vec::new();
     for written in &config.objects {
         let key = id(written.kind(), &written.name.value);
@@ -247,9 +261,9 @@ pub(super) fn objects(
         if objects.iter().any(|object| object.id() == key) {
             continue; // A second one by this name has been reported.
         }
-        if known.used.get(&key) == Some(&true) {
+        if tracked.contains(&key) {
             objects.push(object.clone());
-        } else {
+        } else if known.named.get(&key) != Some(&true) {
             let message = format!("`{}` is not tracked", written.name.value);
             let finding = Diagnostic::warning(written.name.span, message)
                 .label("left out")
@@ -305,7 +319,7 @@ fn warn_of_weights(
 pub(super) fn groups(
     context: &mut Context<'_>,
     config: &Config,
-    known: &mut Known,
+    known: &Known,
     routers: &[VrrpInstance],
 ) -> Vec<SyncGroup> {
     let mut taken = BTreeMap::new();

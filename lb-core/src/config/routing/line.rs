@@ -7,12 +7,12 @@ use lb_vrrp::{AddressFamily, Network};
 
 use super::names::{self, Kind, Names};
 use crate::config::Diagnostic;
-use crate::config::keywords::nearest;
 use crate::config::lexer::Word;
 use crate::config::line::{At, Context};
 use crate::config::source::Span;
 use crate::config::statics::{Groups, warn_of_both};
 use crate::config::tree::NodeId;
+use crate::config::vocabulary::nearest;
 
 /// `RTPROT_KEEPALIVED`, the protocol of routes and rules that are tracked.
 const KEEPALIVED: u8 = 18;

@@ -5,6 +5,7 @@ use super::{BLOCK, Block, Level, Node, NodeId, Tree, Word, indentation, index};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::findings::Findings;
 use crate::config::source::{Sources, Span};
+use crate::config::vocabulary::Vocabulary;
 
 /// A block that has been opened and not closed.
 struct Open {
@@ -42,11 +43,11 @@ pub(in crate::config) struct TreeBuilder<'r> {
     misindented_block: Option<Span>,
     /// Tiny lines that were not kept, and the first of them.
     dropped: Option<(usize, Span)>,
-    is_custom_check: &'r dyn Fn(&str) -> bool,
+    vocabulary: &'r Vocabulary<'r>,
 }
 
 impl<'r> TreeBuilder<'r> {
-    pub(in crate::config) fn new(is_custom_check: &'r dyn Fn(&str) -> bool) -> Self {
+    pub(in crate::config) fn new(vocabulary: &'r Vocabulary<'r>) -> Self {
         Self {
             tree: Tree::default(),
             stack: Vec::new(),
@@ -56,7 +57,7 @@ impl<'r> TreeBuilder<'r> {
             closed: None,
             misindented_block: None,
             dropped: None,
-            is_custom_check,
+            vocabulary,
         }
     }
 
@@ -73,13 +74,6 @@ impl<'r> TreeBuilder<'r> {
 
     fn keyword<'a>(&self, sources: &'a Sources, node: u32) -> (&'a str, Span) {
         self.tree.keyword(sources, NodeId(node))
-    }
-
-    fn block_level(&self, level: Level, keyword: &str) -> Option<Level> {
-        let custom = || {
-            (level == Level::RealServer && (self.is_custom_check)(keyword)).then_some(Level::Custom)
-        };
-        level.block(keyword).or_else(custom)
     }
 
     pub(in crate::config) fn word(
@@ -143,7 +137,7 @@ impl<'r> TreeBuilder<'r> {
         }
         let (keyword, _) = self.keyword(sources, node);
         let level = self.level();
-        let Some(inner) = self.block_level(level, keyword) else {
+        let Some(inner) = self.vocabulary.block(level, keyword) else {
             self.drop_tiny(sources, node);
             return;
         };
@@ -154,8 +148,10 @@ impl<'r> TreeBuilder<'r> {
                 .label("the block should begin here"),
         );
         let next = next.map(|word| self.tree.text(sources, word));
-        let inside = next
-            .is_some_and(|next| !level.knows(next) && (inner == Level::Words || inner.knows(next)));
+        let inside = next.is_some_and(|next| {
+            let knows = |level| self.vocabulary.knows(level, next);
+            !knows(level) && (inner == Level::Words || knows(inner))
+        });
         self.attach(node, inner);
         if inside {
             self.enter(node, place, inner);
@@ -175,7 +171,7 @@ impl<'r> TreeBuilder<'r> {
             return;
         }
         let (keyword, place) = self.keyword(sources, node);
-        if self.level().knows(keyword) {
+        if self.vocabulary.knows(self.level(), keyword) {
             return;
         }
         let (count, _) = self.dropped.get_or_insert((0, place));
@@ -230,7 +226,10 @@ impl<'r> TreeBuilder<'r> {
             return;
         };
         self.waiting = None;
-        let level = match self.block_level(self.level(), self.keyword(sources, node).0) {
+        let level = match self
+            .vocabulary
+            .block(self.level(), self.keyword(sources, node).0)
+        {
             Some(level) => level,
             None => self.find_home(sources, node, findings),
         };
@@ -256,7 +255,10 @@ impl<'r> TreeBuilder<'r> {
                 None => Level::Root,
             };
             if !opaque || outer == Level::Root {
-                home = self.block_level(outer, keyword).map(|level| (depth, level));
+                home = self
+                    .vocabulary
+                    .block(outer, keyword)
+                    .map(|level| (depth, level));
             }
             if home.is_some() {
                 break;

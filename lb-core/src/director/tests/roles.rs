@@ -294,7 +294,7 @@ fn omega_mails_the_stop() {
 
 #[test]
 fn checks_speak_in_keepalived_s_words() {
-    use super::super::notification::check_text;
+    use super::super::mail::check_text;
     for (kind, up, text) in [
         ("TCP_CHECK", true, "TCP CHECK succeed on service"),
         ("HTTP_GET", true, "CHECK succeed on service"),

@@ -45,7 +45,7 @@ impl FoundLink {
 
     /// Whether this is the macvlan.
     pub(super) fn is(&self, macvlan: &Macvlan) -> bool {
-        let is_base = self.base == Some(macvlan.base.index);
+        let is_base = self.base == Some(macvlan.lower());
         is_base && self.mac == Some(macvlan.mac) && self.link.name == macvlan.name
     }
 

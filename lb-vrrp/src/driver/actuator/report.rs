@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::Arc;
 
-use lb_host::{Change, HostObject, Report, RoutingEntry};
+use lb_host::{Address, Change, HostObject, Report, RoutingEntry};
 use nix::libc;
 
 use super::super::advert::Command;
@@ -27,6 +27,9 @@ impl Actuator {
                     ..
                 } => {
                     let key = address.key();
+                    if is_external {
+                        self.report_external(&router, &address);
+                    }
                     self.announcer.start(key, &router, &self.desired.routers);
                     let ready = Command::AddressReady {
                         router,
@@ -58,6 +61,20 @@ impl Actuator {
                 }),
                 _ => {}
             }
+        }
+    }
+
+    /// Reports that another program added an address that the router holds. An address owner has such
+    /// addresses.
+    fn report_external(&self, router: &RouterKey, address: &Address) {
+        let desired = self.desired.routers.get(router);
+        if desired.is_some_and(|desired| !desired.owner) {
+            self.events.send(Event::ExternalAddress {
+                router: self.name_of(router),
+                vrid: router.vrid,
+                interface: Arc::from(address.link.name.as_str()),
+                address: address.address,
+            });
         }
     }
 

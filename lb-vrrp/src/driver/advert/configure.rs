@@ -7,8 +7,10 @@ use std::time::Instant;
 
 use super::super::error::Error;
 use super::super::key::RouterKey;
+use super::super::leftovers::external_address;
 use super::super::needs::{config_of, interface_of};
 use super::super::router::Router;
+use super::super::vmac::seat_of;
 use super::AdvertThread;
 use crate::spec::SpecError;
 use crate::spec::{Configuration, RouterSpec};
@@ -21,7 +23,13 @@ impl AdvertThread {
         self.interfaces = self.table.borrow().clone();
         let mut naming = self.naming.clone();
         naming.settle(&mut configuration.routers, &self.interfaces)?;
-        self.open_ports(&configuration.routers)?;
+        self.claims.claim(&configuration.routers)?;
+        let opened = self.open_ports(&configuration.routers);
+        if opened.is_err() {
+            let routers = &self.routers;
+            self.claims.retain(|key| routers.get(key).is_some());
+        }
+        opened?;
         self.naming = naming;
         let now = Instant::now();
         // First: a removed router must not make its group resign.
@@ -54,6 +62,8 @@ impl AdvertThread {
         for key in gone {
             self.remove(&key, now);
         }
+        let routers = &self.routers;
+        self.claims.retain(|key| routers.get(key).is_some());
         self.tracking.configure(now, &configuration);
         self.statics.replace(configuration.statics);
         self.mailbox.set_statics(Arc::clone(self.statics.wanted()));
@@ -89,14 +99,22 @@ impl AdvertThread {
         if spec.config.priority().is_owner() {
             return;
         }
+        let have_marks = self.interfaces.have_marks();
         for address in &spec.virtual_addresses {
             let Some(interface) = self.interfaces.get(interface_of(spec, address)) else {
                 continue;
             };
-            for prefix in self.interfaces.leftovers(&interface.link, address) {
+            let link = &interface.link;
+            let is_on_macvlan = seat_of(spec, address).is_some();
+            let origin = (have_marks, is_on_macvlan);
+            let found = self.interfaces.find_stale(link, address, origin);
+            for prefix in found.stale {
                 let address = address.clone().with_prefix_len(prefix);
-                self.mailbox
-                    .remove_stale(Link::clone(&interface.link), address);
+                self.mailbox.remove_stale(Link::clone(link), address);
+            }
+            if found.external {
+                self.events
+                    .send(external_address(spec, link, address.address));
             }
         }
     }

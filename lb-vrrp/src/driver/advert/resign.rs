@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use super::super::error::Error;
 use super::super::key::RouterKey;
-use super::super::status::Resigned;
 use super::AdvertThread;
 use crate::State;
+use crate::status::Resigned;
 
 impl AdvertThread {
     /// Makes a master and its sync group resign.

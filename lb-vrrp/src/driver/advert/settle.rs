@@ -8,9 +8,9 @@ use std::time::Instant;
 use super::super::event::Event;
 use super::super::key::RouterKey;
 use super::super::needs::{config_of, outlet_of, place, prepare, problem_of, source_of};
-use super::super::problem::LinkProblem;
 use super::AdvertThread;
 use crate::FaultReason;
+use crate::status::LinkProblem;
 
 impl AdvertThread {
     /// Adapts sockets, sources and addresses of all routers to the present interfaces, updates the

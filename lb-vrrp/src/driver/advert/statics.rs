@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use super::super::key::RouterKey;
 use super::super::statics::StaticState;
-use super::super::status::StaticStatus;
 use super::AdvertThread;
+use crate::status::StaticStatus;
 use crate::{AddressFamily, StaticItems};
 
 #[derive(Debug)]

@@ -101,7 +101,7 @@ mod tests {
 
     use super::*;
     use crate::driver::handover::HostState;
-    use crate::driver::timer::Lateness;
+    use crate::status::Lateness;
 
     fn pair(reactor: &Reactor) -> (Connection, Connection) {
         let (here, there) = UnixStream::pair().unwrap();

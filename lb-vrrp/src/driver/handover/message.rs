@@ -12,6 +12,7 @@ use tokio::net::UnixStream;
 
 use super::HandoverError;
 use crate::AddressFamily;
+use crate::driver::key::RouterKey;
 
 /// Grows when a document changes its meaning.
 pub(super) const FORMAT: u32 = 4;
@@ -57,15 +58,25 @@ pub(in crate::driver) struct SharedRouters {
     /// Namespaces of the advert thread.
     pub(super) namespaces: Namespaces,
     pub(super) ports: Vec<SharedPort>,
+    /// Routers whose claims follow the sockets of the ports.
+    #[serde(default)]
+    pub(super) claims: Vec<RouterKey>,
 }
 
 impl SharedRouters {
     /// The sockets of the calling thread's namespaces.
-    pub(in crate::driver) fn new(ports: Vec<SharedPort>) -> Self {
+    pub(in crate::driver) fn new(ports: Vec<SharedPort>, claims: Vec<RouterKey>) -> Self {
         Self {
             namespaces: Namespaces::current(),
             ports,
+            claims,
         }
+    }
+
+    /// Number of descriptors.
+    pub(super) fn sockets(&self) -> usize {
+        let ports = self.ports.iter().map(SharedPort::sockets);
+        ports.sum::<usize>() + self.claims.len()
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::message::{FORMAT, Message, Namespaces, Offer, SharedPort, SharedRouters};
 use super::{ANSWER, HandoverError};
-use crate::driver::key::PortKey;
+use crate::driver::key::{PortKey, RouterKey};
 
 /// The new process's end of the connection, after the offer of the old process.
 #[derive(Debug)]
@@ -47,6 +47,8 @@ pub(in crate::driver) struct ReceivedPort {
 pub(in crate::driver) struct ReceivedRouters {
     pub(in crate::driver) connection: OwnedFd,
     pub(in crate::driver) ports: BTreeMap<PortKey, ReceivedPort>,
+    /// The claims of routers.
+    pub(in crate::driver) claims: BTreeMap<RouterKey, OwnedFd>,
     /// Receives whether the routers were handed over.
     pub(in crate::driver) outcome: oneshot::Sender<Result<(), HandoverError>>,
 }
@@ -75,8 +77,7 @@ impl Receiver {
         offer: Offer,
         mut descriptors: Vec<OwnedFd>,
     ) -> Result<Self, HandoverError> {
-        let ports = offer.routers.iter().flat_map(|routers| &routers.ports);
-        let sockets: usize = ports.map(SharedPort::sockets).sum();
+        let sockets = offer.routers.as_ref().map_or(0, SharedRouters::sockets);
         let (actual, expected) = (descriptors.len(), offer.descriptors + sockets);
         if actual < expected {
             return Err(HandoverError::Descriptors { actual, expected });
@@ -121,8 +122,12 @@ impl Receiver {
         &mut self,
         outcome: oneshot::Sender<Result<(), HandoverError>>,
     ) -> Result<ReceivedRouters, HandoverError> {
-        let (routers, sockets) = self.routers.take().ok_or(HandoverError::NoRouters)?;
-        let SharedRouters { namespaces, ports } = routers;
+        let (routers, mut sockets) = self.routers.take().ok_or(HandoverError::NoRouters)?;
+        let SharedRouters {
+            namespaces,
+            ports,
+            claims,
+        } = routers;
         let here = Namespaces::current();
         if namespaces.net != here.net {
             return Err(HandoverError::Namespace { kind: "net" });
@@ -131,7 +136,10 @@ impl Receiver {
             return Err(HandoverError::Namespace { kind: "time" });
         }
         let connection = self.stream.as_fd().try_clone_to_owned();
+        // The number of descriptors was checked.
+        let rest = sockets.split_off(sockets.len().saturating_sub(claims.len()));
         Ok(ReceivedRouters {
+            claims: claims.into_iter().zip(rest).collect(),
             connection: connection.map_err(HandoverError::system("duplicate the connection"))?,
             ports: assign(ports, sockets)?,
             outcome,
@@ -200,21 +208,27 @@ mod tests {
     use std::fs::File;
 
     use super::*;
-    use crate::AddressFamily;
     use crate::driver::handover::{HandedOver, Payload, Sender};
+    use crate::{AddressFamily, Vrid};
 
     fn descriptor() -> OwnedFd {
         File::open("/dev/null").unwrap().into()
     }
 
     fn routers() -> SharedRouters {
-        SharedRouters::new(vec![SharedPort {
+        let port = SharedPort {
             interface: "eth0".to_owned(),
             index: 7,
             family: AddressFamily::Ipv4,
             plain: vec!["224.0.0.18".parse().unwrap()],
             authenticated: Some(Vec::new()),
-        }])
+        };
+        let claim = RouterKey {
+            interface: Arc::from("eth0"),
+            family: AddressFamily::Ipv4,
+            vrid: Vrid::new(51).unwrap(),
+        };
+        SharedRouters::new(vec![port], vec![claim])
     }
 
     /// The receiver of an offer with one descriptor of the program and `sockets` of the routers.
@@ -236,7 +250,7 @@ mod tests {
 
     #[tokio::test]
     async fn descriptors_are_assigned_in_their_order() {
-        let mut receiver = receiver(routers(), 2).unwrap();
+        let mut receiver = receiver(routers(), 3).unwrap();
         assert_eq!(receiver.take_descriptors().len(), 1);
         assert!(receiver.offers_routers());
         let routers = take(receiver).unwrap();
@@ -245,15 +259,17 @@ mod tests {
         assert_eq!(port.index, 7);
         assert_eq!(port.plain.joined.len(), 1);
         assert!(port.authenticated.as_ref().unwrap().joined.is_empty());
+        let claims: Vec<u8> = routers.claims.keys().map(|key| key.vrid.get()).collect();
+        assert_eq!(claims, [51]);
     }
 
     #[tokio::test]
     async fn invalid_offers_are_refused_with_the_reason() {
         let error = receiver(routers(), 1).unwrap_err();
-        assert_eq!(error.to_string(), "the offer has 2 of 3 descriptors");
+        assert_eq!(error.to_string(), "the offer has 2 of 4 descriptors");
         let mut elsewhere = routers();
         elsewhere.namespaces.net = "net:[1]".to_owned();
-        let error = take(receiver(elsewhere, 2).unwrap()).unwrap_err();
+        let error = take(receiver(elsewhere, 3).unwrap()).unwrap_err();
         assert_eq!(
             error.to_string(),
             "the two processes are in different net namespaces"

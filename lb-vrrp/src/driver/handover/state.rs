@@ -9,7 +9,7 @@ use lb_host::{Adopted, HostObject};
 use serde::{Deserialize, Serialize};
 
 use crate::driver::key::{Claimant, RouterKey};
-use crate::driver::timer::Lateness;
+use crate::status::Lateness;
 use crate::track::Verdict;
 use crate::{AddressFamily, HandoverState};
 

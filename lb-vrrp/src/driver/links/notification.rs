@@ -11,6 +11,7 @@ use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use rtnetlink::packet_route::{AddressFamily as RouteFamily, RouteNetlinkMessage};
 
 use super::{Interface, Interfaces, PresentAddress};
+use crate::driver::host::OWNER;
 use lb_host::Link;
 use lb_host::rtnetlink::{bounded, macvlan_base};
 
@@ -66,10 +67,14 @@ impl Interfaces {
         let mut name = None;
         let mut mac = None;
         let mut mtu = None;
+        let mut is_marked = false;
         for attribute in &message.attributes {
             match attribute {
                 LinkAttribute::IfName(value) => name = Some(value),
                 LinkAttribute::Mtu(value) => mtu = Some(*value),
+                LinkAttribute::IfAlias(alias) => {
+                    is_marked = alias.split_whitespace().next() == Some(OWNER.name);
+                }
                 LinkAttribute::Address(value) => mac = <[u8; 6]>::try_from(value.as_slice()).ok(),
                 _ => {}
             }
@@ -91,6 +96,7 @@ impl Interfaces {
             mac: mac.filter(|_| !flags.intersects(LinkFlags::Noarp | LinkFlags::Loopback)),
             mtu,
             macvlan_of: macvlan_base(message),
+            is_marked,
             addresses: before
                 .map(|interface| interface.addresses)
                 .unwrap_or_default(),

@@ -2,9 +2,11 @@
 //! The status of a router.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use super::super::status::{RouterStatus, TrackedStatus};
 use super::Router;
+use crate::State;
+use crate::status::{MasterStatus, RouterCounters, RouterStatus, TrackedStatus};
 
 impl Router {
     /// The router at this moment.
@@ -14,27 +16,38 @@ impl Router {
         tracked: Vec<TrackedStatus>,
     ) -> RouterStatus {
         let engine = &self.engine;
+        let age = engine.since().map(|since| since.elapsed());
+        let last = engine.last_transition();
+        let own = engine.state() == State::Master;
         RouterStatus {
             name: Arc::clone(&self.name),
-            vrid: self.key.vrid,
             interface: Arc::clone(&self.key.interface),
             vmac: self.vmac_name().map(Arc::from),
-            version: engine.config().version(),
-            family: self.key.family,
+            vrid: self.key.vrid,
+            version: Some(engine.config().version()),
+            family: Some(self.key.family),
             state: engine.state(),
-            since: engine.since(),
-            last_transition: engine.last_transition(),
+            since: age.and_then(|age| SystemTime::now().checked_sub(age)),
+            age,
+            from: last.map(|last| last.from),
+            reason: last.map(|last| last.reason.to_string().into()),
             faults: engine.faults(),
             problem: self.problem,
-            master: engine.master(),
+            master: engine.master().map(|(address, priority)| MasterStatus {
+                address,
+                priority,
+                own,
+            }),
             priority: engine.effective_priority(),
-            configured_priority: engine.config().priority(),
+            configured_priority: Some(engine.config().priority()),
             resigned: engine.is_resigned(),
             source: self.source,
-            stats: *engine.stats(),
-            send_failures: self.send_failures,
-            group,
+            sync_group: group,
             tracked,
+            counters: RouterCounters {
+                stats: *engine.stats(),
+                send_failures: self.send_failures,
+            },
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::StaticItems;
 use crate::driver::event::{Event, EventSender};
 use crate::driver::key::Claimant;
 use crate::driver::links::Interfaces;
-use crate::driver::status::{StaticProblem, StaticStatus};
+use crate::status::{StaticProblem, StaticStatus};
 
 /// Longest wait until the monitor has seen an address that was just added.
 const SEEN: Duration = Duration::from_millis(500);

@@ -10,7 +10,7 @@ pub(super) use self::keeper::{Keeper, StaticState};
 use super::host::host_address;
 use super::links::Interfaces;
 use super::routing::place_route;
-use super::status::StaticProblem;
+use crate::status::StaticProblem;
 use crate::{StaticItems, VirtualRoute, VirtualRule};
 use lb_host::{HostObject, Key, RoutingEntry};
 

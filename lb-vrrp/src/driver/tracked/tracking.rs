@@ -9,8 +9,8 @@ use super::{ObjectId, Report, Source};
 use crate::driver::handover::ObjectState;
 use crate::driver::key::RouterKey;
 use crate::driver::links::Interfaces;
-use crate::driver::status::{ObjectStatus, StaticStatus, TrackedStatus};
 use crate::spec::Configuration;
+use crate::status::{ObjectStatus, StaticStatus, TrackedStatus};
 use crate::track::{Object, Output, Tracker, Verdict, Weight};
 use crate::{Priority, StaticItems, TrackGroup};
 

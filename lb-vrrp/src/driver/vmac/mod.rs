@@ -23,7 +23,7 @@ use lb_host::{FoundLink, HostObject, Rtnetlink, Setting, SettingName};
 use tracing::warn;
 
 use super::key::RouterKey;
-use super::links::Interfaces;
+use super::links::{Interface, Interfaces};
 use super::socket::PacketSocket;
 use crate::spec::RouterSpec;
 use crate::{AddressFamily, MacAddr, Transmit};
@@ -54,9 +54,11 @@ pub(super) fn covers_adverts(spec: &RouterSpec) -> bool {
 pub(super) fn list_macvlans(spec: &RouterSpec, interfaces: &Interfaces) -> Vec<lb_host::Macvlan> {
     let macvlans = Macvlan::list(spec).into_iter();
     let named = macvlans.filter_map(|macvlan| {
-        let base = Arc::clone(&interfaces.get(macvlan.base)?.link);
+        let base = interfaces.get(macvlan.base)?;
+        let (link, lower) = (Arc::clone(&base.link), base.lower());
         let (mac, family) = (macvlan.mac.octets(), macvlan.family);
-        Some(lb_host::Macvlan::new(macvlan.vmac.name?, base, mac, family))
+        let above = lb_host::Macvlan::new(macvlan.vmac.name?, link, mac, family);
+        Some(above.with_lower(lower))
     });
     named.collect()
 }
@@ -148,11 +150,11 @@ pub(super) async fn remove_stale(
 /// Whether this is a macvlan that a router will desire.
 fn is_desired(found: &FoundLink, spec: &RouterSpec, interfaces: &Interfaces) -> bool {
     Macvlan::list(spec).into_iter().any(|macvlan| {
-        let base = interfaces.get(macvlan.base).map(|base| base.link.index);
+        let lower = interfaces.get(macvlan.base).map(Interface::lower);
         let vrid = spec.config.vrid();
         let mut names = macvlan.vmac.candidates(macvlan.family, vrid);
-        base.is_some()
-            && found.base == base
+        lower.is_some()
+            && found.base == lower
             && found.mac == Some(macvlan.mac.octets())
             && names.any(|name| name == found.link.name)
     })
@@ -263,6 +265,24 @@ mod tests {
         assert_eq!(listed(&specs[0], &table([])), [""; 0]);
         let plain = RouterSpec::new("VI_1", "eth0", specs[0].config.clone());
         assert!(list_links(&plain, &interfaces).is_none());
+    }
+
+    #[test]
+    fn macvlan_above_a_macvlan_is_attached_to_the_interface_below() {
+        let below = macvlan(5, "eth0", 2, [2; 6]);
+        let mac = [0, 0, 0x5e, 0, 1, 51];
+        let interfaces = table([below.clone(), macvlan(6, "vrrp.51", 2, mac)]);
+        let listed = list_macvlans(&spec(51), &interfaces);
+        let places = listed
+            .iter()
+            .map(|macvlan| (macvlan.base.index, macvlan.lower()));
+        assert_eq!(places.collect::<Vec<_>>(), [(5, 2)]);
+        let own = interfaces.get("vrrp.51").unwrap();
+        assert!(own.is_macvlan(&below, MacAddr::from(mac)));
+        let only = interfaces.only(&[Arc::from("eth0")].into());
+        assert!(only.get("vrrp.51").is_some());
+        let found = FoundLink::new(lb_host::Link::new(6, "vrrp.51"), Some(2), Some(mac));
+        assert!(is_desired(&found, &spec(51), &interfaces));
     }
 
     #[test]

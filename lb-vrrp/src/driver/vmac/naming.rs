@@ -8,7 +8,7 @@ use super::super::key::RouterKey;
 use super::super::links::{Interface, Interfaces};
 use crate::spec::RouterSpec;
 use crate::spec::{AddressMacvlan, Macvlan};
-use crate::{AddressFamily, MacAddr, Vmac};
+use crate::{AddressFamily, Vmac};
 
 /// A macvlan: its router, the interface below, and the family of its addresses.
 type Place = (RouterKey, String, AddressFamily);
@@ -19,6 +19,7 @@ pub(in crate::driver) struct Naming(BTreeMap<Place, (Vmac, String)>);
 
 impl Naming {
     /// Names the macvlans of these routers. A macvlan with the same configuration as before keeps its name.
+    /// A configured name may be that of a macvlan of another router before, which is replaced.
     ///
     /// # Errors
     ///
@@ -29,6 +30,30 @@ impl Naming {
         specs: &mut [RouterSpec],
         interfaces: &Interfaces,
     ) -> Result<(), Error> {
+        let before: BTreeSet<String> = self.0.values().map(|(_, name)| name.clone()).collect();
+        self.choose_names(specs, interfaces, |found| before.contains(&found.link.name))
+    }
+
+    /// The same before the macvlans of another process are removed, which has ended or will hand over.
+    pub(in crate::driver) fn settle_early(
+        &mut self,
+        specs: &mut [RouterSpec],
+        interfaces: &Interfaces,
+    ) -> Result<(), Error> {
+        self.choose_names(specs, interfaces, |_| true)
+    }
+
+    /// Of the macvlans of drivers, those for which `is_replaced` holds leave their names free.
+    fn choose_names(
+        &mut self,
+        specs: &mut [RouterSpec],
+        interfaces: &Interfaces,
+        is_replaced: impl Fn(&Interface) -> bool,
+    ) -> Result<(), Error> {
+        let is_replaced = |name: &str| {
+            let found = interfaces.get(name);
+            found.is_some_and(|found| found.is_marked && is_replaced(found))
+        };
         let mut claimed: BTreeSet<String> = specs
             .iter()
             .filter_map(|spec| spec.vmac.as_ref()?.name.clone())
@@ -44,7 +69,10 @@ impl Naming {
                     let kept = self.0.get(&place);
                     let kept = kept.filter(|(vmac, _)| *vmac == macvlan.vmac);
                     let kept = kept.map(|(_, name)| name.clone());
-                    let name = choose(&macvlan, &key, kept, &claimed, interfaces);
+                    let configured = macvlan.vmac.name.clone();
+                    let replaced = configured.filter(|name| is_replaced(name));
+                    let name =
+                        replaced.or_else(|| choose(&macvlan, &key, kept, &claimed, interfaces));
                     let name = name.ok_or_else(|| Error::NameTaken {
                         router: spec.name.clone(),
                         interface: macvlan.vmac.name.clone().unwrap_or_else(|| {
@@ -73,10 +101,10 @@ fn choose(
     claimed: &BTreeSet<String>,
     interfaces: &Interfaces,
 ) -> Option<String> {
-    let base = interfaces.get(macvlan.base).map(|base| base.link.index);
+    let base = interfaces.get(macvlan.base);
     let is_free = |name: &str| {
         let found = interfaces.get(name);
-        found.is_none_or(|found| base.is_some_and(|base| is_macvlan(found, base, macvlan.mac)))
+        found.is_none_or(|found| base.is_some_and(|base| found.is_macvlan(base, macvlan.mac)))
     };
     let configured = macvlan.vmac.name.clone().filter(|name| is_free(name));
     configured
@@ -113,11 +141,6 @@ fn write_names(spec: &mut RouterSpec, names: &BTreeMap<Place, (Vmac, String)>) {
     if let Some(vmac) = &mut spec.vmac {
         vmac.name = own.or_else(|| vmac.name.take());
     }
-}
-
-/// Whether an interface is a macvlan above `base` with this MAC address.
-fn is_macvlan(found: &Interface, base: u32, mac: MacAddr) -> bool {
-    found.macvlan_of == Some(base) && found.mac == Some(mac.octets())
 }
 
 #[cfg(test)]
@@ -223,13 +246,43 @@ mod tests {
         ] {
             let there = table([eth(2, "eth0"), external]);
             assert_eq!(names(&mut Naming::default(), one, &there), ["vrrp1.51"]);
-            let error = Naming::default()
-                .settle(&mut [named.clone()], &there)
-                .unwrap_err();
-            assert_eq!(
-                error.to_string(),
-                "router a: vrrp.51 is the name of another interface"
-            );
+            for settle in [Naming::settle, Naming::settle_early] {
+                let error =
+                    settle(&mut Naming::default(), &mut [named.clone()], &there).unwrap_err();
+                assert_eq!(
+                    error.to_string(),
+                    "router a: vrrp.51 is the name of another interface"
+                );
+            }
         }
+    }
+
+    #[test]
+    fn configured_name_may_be_that_of_a_macvlan_that_is_replaced() {
+        let named = |name: &str, interface: &str, vmac: &str| {
+            spec(name, interface, "192.0.2.1", Vmac::new().with_name(vmac))
+        };
+        let marked = |index, name: &str, base| Interface {
+            is_marked: true,
+            ..macvlan(index, name, base, [0, 0, 0x5e, 0, 1, 51])
+        };
+        let there = table([
+            eth(2, "eth0"),
+            eth(3, "eth1"),
+            marked(4, "vm1", 2),
+            marked(5, "vm2", 3),
+        ]);
+        let mut naming = Naming::default();
+        let before = [named("a", "eth0", "vm1"), named("b", "eth1", "vm2")];
+        assert_eq!(names(&mut naming, &before, &there), ["vm1", "vm2"]);
+        let exchanged = [named("a", "eth0", "vm2"), named("b", "eth1", "vm1")];
+        assert_eq!(
+            names(&mut naming.clone(), &exchanged, &there),
+            ["vm2", "vm1"]
+        );
+        // Those of another process are free only if the process has ended, or hands over.
+        let mut other = Naming::default();
+        assert!(other.settle(&mut exchanged.clone(), &there).is_err());
+        other.settle_early(&mut exchanged.clone(), &there).unwrap();
     }
 }

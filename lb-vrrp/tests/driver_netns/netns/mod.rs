@@ -10,10 +10,12 @@ use std::task::Poll;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use lb_host::{Address, Change, HostPlane as _, Link, Owner, Rtnetlink};
 use lb_vrrp::State;
 use lb_vrrp::driver::handover::{HandedOver, HandoverError, Payload, Receiver, Sender};
 use lb_vrrp::driver::{
-    Driver, DriverOptions, DriverStatus, Error, Event, Events, Ports, Report, Resigned,
+    ADDRESS_PROTOCOL, Driver, DriverOptions, DriverStatus, Error, Event, Events, Ports, Report,
+    Resigned,
 };
 use lb_vrrp::spec::Configuration;
 use lb_vrrp::track::ObjectId;
@@ -50,6 +52,11 @@ impl Namespace {
         self.0.enter(inside).unwrap()
     }
 
+    /// Name of the namespace in `/run/netns`.
+    pub(crate) fn name(&self) -> &str {
+        self.0.name()
+    }
+
     /// Runs `ip` with these words and returns what it prints.
     pub(crate) fn ip(&self, words: &str) -> String {
         self.0.ip(words).unwrap()
@@ -58,6 +65,25 @@ impl Namespace {
     /// Runs `bridge` with these words and returns what it prints.
     pub(crate) fn bridge(&self, words: &str) -> String {
         self.0.bridge(words).unwrap()
+    }
+
+    /// Adds an address to eth0 with the mark of the driver, which not every version of `ip` can.
+    pub(crate) fn add_marked(&self, address: &str) {
+        let (address, prefix_len) = address.split_once('/').unwrap();
+        let link = self.ip("-o link show dev eth0");
+        let index = link.split(':').next().unwrap().parse().unwrap();
+        let link = Arc::new(Link::new(index, "eth0"));
+        let address = Address::new(link, address.parse().unwrap(), prefix_len.parse().unwrap());
+        self.run(|| {
+            let mut builder = tokio::runtime::Builder::new_current_thread();
+            let runtime = builder.enable_all();
+            runtime.build().unwrap().block_on(async {
+                let mut host = Rtnetlink::connect(Owner::new(ADDRESS_PROTOCOL, "lb-vrrp")).unwrap();
+                for result in host.apply(&[Change::Add(address.into())]).await {
+                    result.unwrap();
+                }
+            });
+        });
     }
 
     /// Runs `ip monitor` for these kinds of objects.
@@ -359,7 +385,12 @@ impl Node {
 
     /// Waits until its first router has accepted so many more adverts.
     pub(crate) fn wait_received(&self, more: u64) {
-        let received = || self.status().routers[0].stats.advertisements_received;
+        let received = || {
+            self.status().routers[0]
+                .counters
+                .stats
+                .advertisements_received
+        };
         let before = received();
         wait_for("more adverts of the other router", || {
             (received() >= before + more).then_some(())
@@ -368,7 +399,7 @@ impl Node {
 
     /// Waits until its first router has sent so many more adverts.
     pub(crate) fn wait_sent(&self, more: u64) {
-        let sent = || self.status().routers[0].stats.advertisements_sent;
+        let sent = || self.status().routers[0].counters.stats.advertisements_sent;
         let before = sent();
         wait_for("more adverts of this router", || {
             (sent() >= before + more).then_some(())

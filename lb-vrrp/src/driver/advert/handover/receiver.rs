@@ -154,6 +154,7 @@ impl AdvertThread {
         let gap = monotonic().saturating_sub(state.at);
         // Nothing is changed before all is known that is owned and desired.
         self.mailbox.freeze(0);
+        self.claims.sign();
         self.lateness = state.lateness;
         for old in &state.ports {
             let key = (Arc::from(old.interface.as_str()), old.family);

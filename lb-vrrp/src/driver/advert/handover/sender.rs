@@ -85,6 +85,8 @@ impl AdvertThread {
             .map(|(key, port)| port.share(key, &mut sockets))
             .collect::<io::Result<_>>()
             .map_err(HandoverError::system("duplicate sockets"))?;
+        let claims = self.claims.share(&mut sockets);
+        let claims = claims.map_err(HandoverError::system("duplicate sockets"))?;
         let (connection, connected) = oneshot::channel();
         let (sender, outcome) = oneshot::channel();
         self.handover = Some(Handover {
@@ -97,7 +99,7 @@ impl AdvertThread {
             host: None,
         });
         Ok(RouterHandover {
-            routers: SharedRouters::new(ports),
+            routers: SharedRouters::new(ports, claims),
             sockets,
             connection,
             outcome,
