@@ -68,13 +68,17 @@ prop_compose! {
         global in global().boxed(),
         routers in (router(0).boxed(), proptest::option::of(router(1).boxed()), proptest::option::of(router(2).boxed())),
         objects in ((object(0).boxed(), weight()), proptest::option::of((object(1).boxed(), weight()))),
-        tracked in any::<bool>(),
+        (tracked, suppresses_igmp) in any::<(bool, bool)>(),
         grouped in proptest::option::of((any::<bool>(), any::<bool>())),
         statics in proptest::option::of((any::<bool>(), vec(rule(), 0..2))),
         servers in (proptest::option::of(virtual_server(0).boxed()), proptest::option::of(virtual_server(1).boxed())),
         group_notify in notify(false),
     ) -> Parts {
         let routers = std::iter::once(routers.0).chain(routers.1).chain(routers.2);
+        let routers = routers.map(|mut router| {
+            router.spec.suppresses_igmp = suppresses_igmp;
+            router
+        });
         let objects = std::iter::once(objects.0).chain(objects.1);
         Parts {
             global,

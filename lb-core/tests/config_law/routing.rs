@@ -84,6 +84,7 @@ prop_compose! {
         (table, metric, tos) in (1..1000_u32, proptest::option::of(any::<u32>()), any::<u8>()),
         metrics in vec(metric(), 0..4),
         (scope, on_link) in (any::<u8>(), any::<bool>()),
+        protocol in proptest::option::of(any::<u8>()),
         preference in proptest::option::of(select(vec![RoutePreference::Low, RoutePreference::High])),
     ) -> VirtualRoute {
         let family = if six { AddressFamily::Ipv6 } else { AddressFamily::Ipv4 };
@@ -124,6 +125,7 @@ prop_compose! {
             }
         }
         route.preference = preference.filter(|_| six);
+        route.protocol = protocol.filter(|protocol| !tracked && *protocol != 18);
         assert_eq!(route.problem(), None);
         route
     }
@@ -146,7 +148,8 @@ prop_compose! {
         (input, output) in (any::<bool>(), any::<bool>()),
         mark in proptest::option::of(any::<(u32, u32)>()),
         (length, group) in (proptest::option::of(0..128_u32), proptest::option::of(any::<u32>())),
-        (protocol, ports) in (proptest::option::of(any::<u8>()), proptest::option::of((1..=u16::MAX, 1..=u16::MAX))),
+        (protocol, own_protocol) in any::<(Option<u8>, Option<u8>)>(),
+        ports in proptest::option::of((1..=u16::MAX, 1..=u16::MAX)),
         users in proptest::option::of((any::<u32>(), any::<u32>())),
     ) -> VirtualRule {
         let family = if six { AddressFamily::Ipv6 } else { AddressFamily::Ipv4 };
@@ -162,6 +165,7 @@ prop_compose! {
         rule.suppress_prefix_len = length;
         rule.suppress_interface_group = group;
         rule.ip_protocol = protocol;
+        rule.protocol = own_protocol.filter(|protocol| !tracked && *protocol != 18);
         rule.source_ports = ports.map(|(one, other)| one.min(other)..=one.max(other));
         rule.destination_ports = ports.map(|(one, _)| one..=one);
         rule.users = users.map(|(one, other)| one.min(other)..=one.max(other));

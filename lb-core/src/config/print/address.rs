@@ -110,6 +110,7 @@ pub(super) fn route(route: &VirtualRoute) -> Vec<String> {
     for hop in &route.next_hops {
         next_hop(&mut words, hop, family);
     }
+    option(&mut words, "protocol", route.protocol);
     flag(&mut words, "no_track", !route.tracked);
     words
 }
@@ -166,6 +167,7 @@ pub(super) fn rule(rule: &VirtualRule) -> Vec<String> {
     option(&mut words, "suppress_ifgroup", group);
     let action = rule.action.to_string();
     words.extend(action.split(' ').map(str::to_owned));
+    option(&mut words, "protocol", rule.protocol);
     flag(&mut words, "no_track", !rule.tracked);
     words
 }

@@ -148,6 +148,9 @@ pub(super) fn scheduling(page: &mut Page, prefix: &str, scheduling: &Scheduling)
 /// Prints settings of virtual routers that a file has in `global_defs` only.
 fn routers(page: &mut Page, model: &Model) {
     let specs = || model.routers.iter().map(|router| &router.spec);
+    let igmp = specs().map(|spec| (&*spec.name, spec.suppresses_igmp));
+    let suppresses_igmp = shared(page, "the suppression of IGMP", igmp).unwrap_or_default();
+    page.flag("disable_local_igmp", suppresses_igmp);
     // A number of bytes is printed in its instance.
     let buffers = specs().filter(|spec| !is_bytes(spec.receive_buffer));
     let buffers = buffers.map(|spec| (&*spec.name, spec.receive_buffer));

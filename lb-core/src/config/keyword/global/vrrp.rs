@@ -343,9 +343,8 @@ pub(super) const KEYWORDS: &[Global] = &[
     Global::new(
         "disable_local_igmp",
         "Keeps reports about link-local groups from being sent.",
-        Value::Ignored(""),
-    )
-    .later(),
+        Value::Flag(|global| &mut global.vrrp.disable_local_igmp),
+    ),
     Global::new(
         "nftables",
         "Sets the table of the packet filter.",
