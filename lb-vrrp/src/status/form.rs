@@ -52,17 +52,16 @@ named_by_display! {
     AddressFamily: text => find([Self::Ipv4, Self::Ipv6], text);
     PollMethod: text => find([Self::Mii, Self::Ethtool, Self::Flags], text);
     ObjectId: text => {
-        let kinds: [(&str, fn(std::sync::Arc<str>) -> Self); 6] = [
-            ("interface ", Self::Interface),
-            ("script ", Self::Script),
-            ("file ", Self::File),
-            ("process ", Self::Process),
-            ("bfd session ", Self::Bfd),
-            ("static ", Self::Static),
-        ];
-        kinds
-            .into_iter()
-            .find_map(|(kind, object)| text.strip_prefix(kind).map(|name| object(name.into())))
+        let (kind, name) = text.split_once(' ')?;
+        Some(match kind {
+            "interface" => Self::Interface(name.into()),
+            "script" => Self::Script(name.into()),
+            "file" => Self::File(name.into()),
+            "process" => Self::Process(name.into()),
+            "bfd" => Self::Bfd(name.strip_prefix("session ")?.into()),
+            "static" => Self::Static(name.into()),
+            _ => return None,
+        })
     };
     StaticProblem: text => {
         let interface = |problem| text.strip_prefix("interface ")?.strip_suffix(problem);
