@@ -2,7 +2,6 @@
 //! The forms of values in the document, for `#[serde(with = …)]`.
 
 use std::fmt;
-use std::sync::Arc;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serializer};
@@ -48,25 +47,21 @@ macro_rules! named_by_display {
     };
 }
 
-/// Makes the id of an object of its name.
-type NameToId = fn(Arc<str>) -> ObjectId;
-
 named_by_display! {
     State: text => find([Self::Initialize, Self::Backup, Self::Master, Self::Fault], text);
     AddressFamily: text => find([Self::Ipv4, Self::Ipv6], text);
     PollMethod: text => find([Self::Mii, Self::Ethtool, Self::Flags], text);
     ObjectId: text => {
-        let kinds: [(&str, NameToId); 6] = [
-            ("interface ", Self::Interface),
-            ("script ", Self::Script),
-            ("file ", Self::File),
-            ("process ", Self::Process),
-            ("bfd session ", Self::Bfd),
-            ("static ", Self::Static),
-        ];
-        kinds
-            .into_iter()
-            .find_map(|(kind, object)| text.strip_prefix(kind).map(|name| object(name.into())))
+        let (kind, name) = text.split_once(' ')?;
+        Some(match kind {
+            "interface" => Self::Interface(name.into()),
+            "script" => Self::Script(name.into()),
+            "file" => Self::File(name.into()),
+            "process" => Self::Process(name.into()),
+            "bfd" => Self::Bfd(name.strip_prefix("session ")?.into()),
+            "static" => Self::Static(name.into()),
+            _ => return None,
+        })
     };
     StaticProblem: text => {
         let interface = |problem| text.strip_prefix("interface ")?.strip_suffix(problem);
