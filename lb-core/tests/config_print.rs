@@ -39,8 +39,14 @@ fn obeys(name: &str, text: &str) -> bool {
     };
     let again = config::parse(&printed, "printed.conf", &Registry::builtin());
     let findings = again.diagnostics().to_string();
-    let errors: Vec<&str> = findings.lines().filter(|line| line.contains(": error: ")).collect();
-    assert!(errors.is_empty(), "{name}: {errors:#?}\n{text}\n→\n{printed}");
+    let errors: Vec<&str> = findings
+        .lines()
+        .filter(|line| line.contains(": error: "))
+        .collect();
+    assert!(
+        errors.is_empty(),
+        "{name}: {errors:#?}\n{text}\n→\n{printed}"
+    );
     let again = again.into_model(Mode::Strict).unwrap();
     let what = || format!("{name}:\n{text}\n→\n{printed}");
     // Part by part: a difference in one is readable.
@@ -119,7 +125,9 @@ fn every_configuration_of_the_tests_survives_print() {
     let mut count = 0;
     let files = files_below(&workspace().join("lb-core"), "rs");
     // The texts there are about limits: a short one is half a million lines.
-    let files = files.into_iter().filter(|file| !file.ends_with("config_hostile.rs"));
+    let files = files
+        .into_iter()
+        .filter(|file| !file.ends_with("config_hostile.rs"));
     for file in files {
         let source = fs::read_to_string(&file).unwrap();
         for text in texts(&source) {

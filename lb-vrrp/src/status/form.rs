@@ -47,12 +47,15 @@ macro_rules! named_by_display {
     };
 }
 
+/// The constructor of a kind of tracked objects.
+type NewObject = fn(std::sync::Arc<str>) -> ObjectId;
+
 named_by_display! {
     State: text => find([Self::Initialize, Self::Backup, Self::Master, Self::Fault], text);
     AddressFamily: text => find([Self::Ipv4, Self::Ipv6], text);
     PollMethod: text => find([Self::Mii, Self::Ethtool, Self::Flags], text);
     ObjectId: text => {
-        let kinds: [(&str, fn(std::sync::Arc<str>) -> Self); 6] = [
+        let kinds: [(&str, NewObject); 6] = [
             ("interface ", Self::Interface),
             ("script ", Self::Script),
             ("file ", Self::File),

@@ -74,7 +74,10 @@ pub(super) fn known(context: &mut Context<'_>, config: &Config) -> Known {
         known.named.insert(key.clone(), false);
         known.objects.insert(key, (tracked, weight));
     }
-    let instances = config.instances.iter().flat_map(|instance| &instance.tracked);
+    let instances = config
+        .instances
+        .iter()
+        .flat_map(|instance| &instance.tracked);
     let groups = config.groups.iter().flat_map(|group| &group.tracked);
     for written in instances.chain(groups) {
         if let Some(named) = known.named.get_mut(&id(written.kind, &written.name.value)) {
