@@ -66,6 +66,8 @@ fn route(line: &mut Line<'_, '_>) -> Option<VirtualRoute> {
     // Replaced when the family is known.
     let mut route = VirtualRoute::new(Network::ANY_IPV4);
     let mut begin = None;
+    // Whether it is the protocol of keepalived.
+    let mut protocol: Option<At<bool>> = None;
     while let Some(word) = line.next() {
         begin.get_or_insert(word.span);
         let kind = RouteKind::from_name(word.value);
@@ -77,6 +79,11 @@ fn route(line: &mut Line<'_, '_>) -> Option<VirtualRoute> {
             "to" => {
                 let text = line.value(word)?;
                 destination = Some(At::new(line.network(text)?, text.span));
+            }
+            "protocol" => {
+                let text = line.value(word)?;
+                let own = matches!(text.value, "18" | "keepalived");
+                protocol = Some(At::new(own, word.span));
             }
             _ if option(line, &mut route, word)? => {}
             _ if destination.is_none() => {
@@ -90,6 +97,19 @@ fn route(line: &mut Line<'_, '_>) -> Option<VirtualRoute> {
     };
     let all = Network::any(line.family_or_default());
     route.destination = destination.value.unwrap_or(all);
+    if route.tracked && protocol.is_some_and(|at| !at.value) {
+        let span = protocol.map_or(destination.span, |at| at.span);
+        let finding =
+            Diagnostic::warning(span, "a route with a protocol of its own is not tracked");
+        let finding = finding
+            .label("ignored")
+            .note("routes of ours have protocol 112");
+        line.context.findings.push(finding);
+    }
+    if route.tracked && route.interface.is_none() {
+        let finding = Diagnostic::warning(destination.span, "a route without `dev` is not tracked");
+        line.context.findings.push(finding);
+    }
     if let Some(problem) = route.problem() {
         return line.fail(destination.span, format!("this is no route: {problem}"));
     }
@@ -100,8 +120,13 @@ fn route(line: &mut Line<'_, '_>) -> Option<VirtualRoute> {
 fn option(line: &mut Line<'_, '_>, route: &mut VirtualRoute, word: At<&str>) -> Option<bool> {
     match word.value {
         "src" => route.source = Some(line.own_address(word)?),
-        "via" | "gw" => route.gateway = Some(gateway(line, word)?),
+        "via" => route.gateway = Some(gateway(line, word)?),
+        "gw" => {
+            deprecated(line, word, "via");
+            route.gateway = Some(gateway(line, word)?);
+        }
         "or" => {
+            deprecated(line, word, "nexthop");
             let other = NextHop::new(Some(line.own_address(word)?), None);
             let first = NextHop::new(route.gateway.take(), route.interface.take());
             route.next_hops.extend([first, other]);
@@ -118,11 +143,6 @@ fn option(line: &mut Line<'_, '_>, route: &mut VirtualRoute, word: At<&str>) -> 
             }
         }
         "onlink" => route.on_link = true,
-        "protocol" => {
-            line.value(word)?;
-            let finding = Diagnostic::warning(word.span, "routes of ours have protocol 112");
-            line.context.findings.push(finding.label("ignored"));
-        }
         "pref" => {
             let text = line.value(word)?;
             match RoutePreference::from_name(text.value) {
@@ -151,6 +171,13 @@ fn option(line: &mut Line<'_, '_>, route: &mut VirtualRoute, word: At<&str>) -> 
         },
     }
     Some(true)
+}
+
+fn deprecated(line: &mut Line<'_, '_>, word: At<&str>, instead: &str) {
+    let message = format!("`{}` is deprecated for routes", word.value);
+    let finding = Diagnostic::warning(word.span, message);
+    let note = format!("write `{instead}`");
+    line.context.findings.push(finding.note(note));
 }
 
 /// An address, after a family perhaps: IPv4 may go by an IPv6 router.
