@@ -140,6 +140,36 @@ vrrp_instance outside {
 }
 
 #[test]
+fn processes_are_tracked_by_path_name_or_whole_command_line() {
+    for (lines, expected) in [
+        (
+            "process /usr/sbin/haproxy",
+            ProcessPattern::Name("/usr/sbin/haproxy".to_owned()),
+        ),
+        (
+            "process \"/usr/sbin/haproxy -W\"\n full_command",
+            ProcessPattern::Exact(vec!["/usr/sbin/haproxy".to_owned(), "-W".to_owned()]),
+        ),
+        (
+            "process /usr/sbin/haproxy -W",
+            ProcessPattern::Exact(vec!["/usr/sbin/haproxy".to_owned(), "-W".to_owned()]),
+        ),
+    ] {
+        let text = format!(
+            "vrrp_track_process p {{\n {lines}\n}}\nvrrp_instance a {{\n interface eth0\n \
+             virtual_router_id 1\n virtual_ipaddress {{\n 192.0.2.1\n }}\n track_process {{\n p\n }}\n}}\n"
+        );
+        let parsed = config::parse(&text, "test.conf", &Registry::builtin());
+        let (model, diagnostics) = parsed.into_parts(Mode::Strict);
+        let model = model.unwrap_or_else(|| panic!("{lines}: {diagnostics:?}"));
+        let Source::Process(source) = &model.objects[0].source else {
+            panic!("{:?}", model.objects[0]);
+        };
+        assert_eq!(source.pattern, expected, "{lines}");
+    }
+}
+
+#[test]
 fn mistakes_in_tracking_are_reported_and_skipped_as_in_keepalived() {
     let text = "\
 vrrp_script chk {

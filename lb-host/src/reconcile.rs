@@ -186,6 +186,16 @@ impl<C: Clone + Ord> Reconciler<C> {
         true
     }
 
+    /// Takes note that the kernel deleted an object as a consequence of another change, as of the state of
+    /// its interface. A desired object is added again, which is not [reported](Report::Restored).
+    pub fn handle_consequence(&mut self, key: &Key) {
+        let entry = self.entries.get_mut(key);
+        if let Some(held) = entry.and_then(|entry| entry.held.as_mut()) {
+            held.sight = held.sight.max(Sight::Doubtful);
+            self.update(key);
+        }
+    }
+
     /// Takes note that routes and rules may have been deleted, by another program or with an interface.
     /// Those that are desired are added again, after all other changes.
     pub fn handle_routing_disturbed(&mut self) {

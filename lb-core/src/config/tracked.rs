@@ -73,6 +73,10 @@ impl ProcessConfig {
         let matching = self.matching.map(|at| at.value);
         Some(match (matching, words.as_slice()) {
             (None, [name]) if self.full_command.is_none() => ProcessPattern::Name(name.clone()),
+            // A whole command line in quotes.
+            (None, [line]) if line.contains(char::is_whitespace) => {
+                ProcessPattern::Exact(line.split_whitespace().map(str::to_owned).collect())
+            }
             (None | Some(Matching::Exact), _) => ProcessPattern::Exact(words),
             (Some(Matching::Initial), _) => ProcessPattern::Initial(words),
             (Some(Matching::Partial), _) => ProcessPattern::Partial(words),

@@ -46,9 +46,17 @@ impl Running {
             let findings = loaded.as_ref().map(|loaded| &loaded.findings);
             write_findings(log, findings.unwrap_or_else(|findings| findings));
         }
-        let loaded = loaded?;
+        let mut loaded = loaded?;
         let mut model = start::parts_of(loaded.model, &self.options);
         let line = |error: &dyn Error| vec![report::chain(error)];
+        let had_any = !self.director.routers().is_empty() || self.director.keys().next().is_some();
+        if had_any && model.routers.is_empty() && model.virtual_servers.is_empty() {
+            // As in keepalived; a file that is being written may be empty for a moment.
+            let name = self.source.name();
+            loaded.findings.push(format!(
+                "{name}: no virtual router and no virtual server, all that ran are removed"
+            ));
+        }
         privileges::check(&model).map_err(|error| line(&error))?;
         if self.parts.plane.is_none() && start::needs_plane(&model, None) {
             // As of the start: a reload does not change it.

@@ -71,7 +71,9 @@ pub(super) fn log(event: &Event) {
             Some(problem) => warn!("static {item} is missing: {problem}"),
             None => info!("static {item} is present again"),
         },
-        Event::StaticRestored { item, .. } => warn!("static {item} was missing and is added again"),
+        Event::StaticRestored {
+            item, suppressed, ..
+        } => warn!(suppressed, "static {item} was missing and is added again"),
         Event::UnknownRouter {
             interface,
             vrid,
@@ -132,17 +134,26 @@ fn log_host(event: &Event) {
             router,
             address,
             interface,
+            suppressed,
             ..
         } => warn!(
-            ifname = %interface, %address,
+            ifname = %interface, %address, suppressed,
             "({router}) virtual address was deleted by another program and is added again"
         ),
         Event::RouteFailed { router, error, .. } => warn!(
             error = %error.source,
             "({router}) {error}, trying again"
         ),
-        Event::RouteRestored { router, entry, .. } => {
-            warn!("({router}) {entry} was missing and is added again");
+        Event::RouteRestored {
+            router,
+            entry,
+            suppressed,
+            ..
+        } => {
+            warn!(
+                suppressed,
+                "({router}) {entry} was missing and is added again"
+            );
         }
         Event::ChangeRecovered { router, change, .. } => {
             info!(%change, "({router}) change that had failed has succeeded");
@@ -152,9 +163,12 @@ fn log_host(event: &Event) {
             "({router}) cannot change a virtual interface, trying again"
         ),
         Event::InterfaceRestored {
-            router, interface, ..
+            router,
+            interface,
+            suppressed,
+            ..
         } => warn!(
-            ifname = %interface,
+            ifname = %interface, suppressed,
             "({router}) virtual interface was deleted by another program and is added again"
         ),
         Event::SettingFailed {

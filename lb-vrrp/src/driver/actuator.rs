@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use lb_host::{
     AddressFamily, AddressKey, Adopted, Applied, Change, Desired, HostObject, HostPlane, Key, Link,
-    Macvlan, Reconciler,
+    Macvlan, Reconciler, ReportLimiter,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -35,12 +36,20 @@ use self::announcing::Announcer;
 /// Attempts to remove an address once the driver has stopped.
 const LAST_ATTEMPTS: u32 = 3;
 
+/// Time after an event about an object that was deleted and added again, in which further ones are only
+/// counted; its longest length while they continue, and the largest number of remembered objects.
+const RESTORED_QUIET: Duration = Duration::from_secs(30);
+const RESTORED_LONGEST_QUIET: Duration = Duration::from_secs(3600);
+const RESTORED_OBJECTS: usize = 64;
+
 /// An observation of the netlink monitor.
 #[derive(Debug)]
 pub(super) enum Hint {
     AddressGone {
         link: Link,
         address: IpAddr,
+        /// The interface was up, so the kernel did not delete the address by itself.
+        is_up: bool,
     },
     LinkGone {
         link: Link,
@@ -82,6 +91,8 @@ pub(super) struct Actuator {
     /// Names of routers, also of removed ones.
     names: BTreeMap<RouterKey, Arc<str>>,
     announcer: Announcer,
+    /// Limits the events about objects that other programs delete, by object.
+    restored: ReportLimiter<Key, Event>,
     realtime: bool,
     /// Notices that routes or rules are deleted.
     watch: Option<Watch>,
@@ -143,6 +154,8 @@ impl Actuator {
             desired: DesiredState::default(),
             names: BTreeMap::new(),
             announcer: Announcer::new(),
+            restored: ReportLimiter::new(RESTORED_QUIET, RESTORED_OBJECTS)
+                .with_longest(RESTORED_LONGEST_QUIET),
             watch: None,
             statics: statics::Keeper::new(events.clone()),
             statics_changed: false,
@@ -517,7 +530,12 @@ impl Actuator {
         // Failed changes are not retried while the state is frozen.
         let is_frozen = self.desired.frozen.is_some() && self.desired.end.is_none();
         let retry = self.reconciler.next_timeout().filter(|_| !is_frozen);
-        let due = [self.announcer.next_due(), retry.map(Instant::from_std)];
+        let left_out = self.restored.next_due();
+        let due = [
+            self.announcer.next_due(),
+            retry.map(Instant::from_std),
+            left_out.map(Instant::from_std),
+        ];
         let due = due.into_iter().flatten().min();
         let turn = self.announcer.next_turn();
         tokio::select! {
@@ -537,8 +555,18 @@ impl Actuator {
     fn take_hint(&mut self, hint: Hint) {
         self.reconciler.handle_routing_disturbed();
         match hint {
-            Hint::AddressGone { link, address } => {
-                self.handle_missing(AddressKey::new(link.index, address));
+            Hint::AddressGone {
+                link,
+                address,
+                is_up,
+            } => {
+                let key = AddressKey::new(link.index, address);
+                if is_up {
+                    self.handle_missing(key);
+                } else {
+                    self.reconciler.handle_consequence(&Key::Address(key));
+                    self.announcer.stop(key);
+                }
             }
             Hint::LinkGone { link } => {
                 self.reconciler.handle_link_gone(link.index);

@@ -98,6 +98,9 @@ pub enum Event {
         address: IpAddr,
         /// The interface.
         interface: Arc<str>,
+        /// Number of further ones that were left out since the last event about the same object, or about any
+        /// if there are many.
+        suppressed: u64,
     },
     /// A route or rule could not be added or removed. The driver tries again every second; the event is
     /// sent once until that succeeds.
@@ -119,6 +122,9 @@ pub enum Event {
         vrid: Vrid,
         /// The route or rule.
         entry: RoutingEntry,
+        /// Number of further ones that were left out since the last event about the same object, or about any
+        /// if there are many.
+        suppressed: u64,
     },
     /// A static item is missing and could not be added, or is present again.
     #[non_exhaustive]
@@ -133,6 +139,9 @@ pub enum Event {
     StaticRestored {
         /// The item, by its [name](crate::StaticItems::names).
         item: Arc<str>,
+        /// Number of further ones that were left out since the last event about the same object, or about any
+        /// if there are many.
+        suppressed: u64,
     },
     /// The macvlan of a router's virtual MAC address could not be made, changed or deleted. The driver
     /// tries again; the event is sent once until that succeeds.
@@ -154,6 +163,9 @@ pub enum Event {
         vrid: Vrid,
         /// Name of the macvlan.
         interface: Arc<str>,
+        /// Number of further ones that were left out since the last event about the same object, or about any
+        /// if there are many.
+        suppressed: u64,
     },
     /// A setting of an interface could not be raised, so that neighbours may receive other MAC addresses
     /// than the virtual one, or secondary addresses may be lost; or it could not be restored. The driver

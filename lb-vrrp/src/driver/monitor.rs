@@ -230,7 +230,15 @@ impl Monitor {
             }
             for message in &notification.messages {
                 let hint = match interfaces.apply(message) {
-                    Change::AddressGone { link, address } => Hint::AddressGone { link, address },
+                    Change::AddressGone {
+                        link,
+                        address,
+                        is_up,
+                    } => Hint::AddressGone {
+                        link,
+                        address,
+                        is_up,
+                    },
                     Change::LinkGone { link } => Hint::LinkGone { link },
                     Change::Lowered { link } => Hint::Lowered { link },
                     Change::Raised => Hint::Raised,

@@ -158,8 +158,8 @@ impl Router {
     /// Sets the addresses and routes for the present interfaces.
     pub(super) fn prepare(
         &mut self,
-        addresses: Vec<Prepared>,
-        routing: Vec<Arc<RoutingEntry>>,
+        now: Instant,
+        (addresses, routing): (Vec<Prepared>, Vec<Arc<RoutingEntry>>),
         mailbox: &Mailbox,
     ) {
         let is_same = *self.addresses == *addresses && *self.routing == *routing;
@@ -170,8 +170,23 @@ impl Router {
             .retain(|key| addresses.iter().any(|prepared| prepared.key() == key));
         self.refused
             .retain(|key, _| addresses.iter().any(|prepared| prepared.key() == *key));
+        let has_other_frame = |new: &Prepared| {
+            let mut old = self.addresses.iter();
+            let old = old.find(|old| old.key() == new.key());
+            let frame = |prepared: &Prepared| {
+                let announcement = prepared.announcement.as_ref();
+                announcement.map(|announcement| Arc::clone(&announcement.frame))
+            };
+            old.is_some_and(|old| frame(old) != frame(new))
+        };
+        // Neighbours send to the MAC address that was announced.
+        let is_outdated = self.held && addresses.iter().any(has_other_frame);
         self.addresses = addresses.into();
         self.routing = routing.into();
+        if is_outdated {
+            self.last_burst = None;
+            self.announce_again(now, Burst::new(&self.spec.announcements), mailbox);
+        }
         if self.held {
             self.publish(mailbox);
         }
@@ -329,11 +344,16 @@ impl Router {
     /// Announces the addresses again. The first announcement of an address is made by `handle_address_ready`.
     fn announce(&mut self, now: Instant, reason: &AnnounceReason, mailbox: &Mailbox) {
         let policy = &self.spec.announcements;
-        self.burst = match reason {
+        let burst = match reason {
             AnnounceReason::BecameMaster | AnnounceReason::AddressesAdded { .. } => return,
             AnnounceReason::LosingAdvertisement { .. } => Burst::lower(policy),
             _ => Burst::new(policy),
         };
+        self.announce_again(now, burst, mailbox);
+    }
+
+    fn announce_again(&mut self, now: Instant, burst: Burst, mailbox: &Mailbox) {
+        self.burst = burst;
         if self.burst.repeat == 0 {
             return;
         }

@@ -317,3 +317,23 @@ fn addresses_on_other_interfaces_are_announced_again_and_again() {
         (count(101) >= 4).then_some(())
     });
 }
+
+/// Neighbours are to send to the new MAC address of an interface.
+#[testbed::host_test]
+fn a_new_mac_address_of_the_interface_is_announced() {
+    let lan = Lan::new();
+    let a = Node::start(&lan.a, vec![calm_spec(51, 150)]);
+    a.wait_state(State::Master);
+    let capture = Capture::start(&lan.c);
+    let mac = [2, 0, 0, 0, 0, 0x77];
+    lan.a.ip("link set eth0 address 02:00:00:00:00:77");
+    wait_for("announcements of the new address", || {
+        let is_new = |frame: &Frame| {
+            frame
+                .announcement()
+                .is_some_and(|announcement| announcement.mac.octets() == mac)
+        };
+        (capture.count(is_new) >= 5).then_some(())
+    });
+    assert_eq!(a.state(), State::Master);
+}

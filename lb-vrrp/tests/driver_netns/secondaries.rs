@@ -126,3 +126,25 @@ fn promote_secondaries_of_a_killed_router_is_restored() {
     wait_for("no note", || (!noted(&lan.a)).then_some(()));
     a.shutdown();
 }
+
+/// The setting is raised where the virtual addresses are, not only on the router's own interface.
+#[testbed::host_test]
+fn secondaries_are_promoted_on_the_interfaces_of_addresses() {
+    let lan = Lan::new();
+    lan.connect_as("pa1", &lan.a, "eth1");
+    let of_eth1 = || lan.a.setting("ipv4/conf/eth1/promote_secondaries");
+    for interface in ["eth0", "eth1"] {
+        lan.a
+            .set(&format!("ipv4/conf/{interface}/promote_secondaries"), "0");
+    }
+    let there = vip("198.51.100.100").with_interface("eth1");
+    let spec = calm_spec(51, 150).with_virtual_addresses([vip(VIP), there]);
+    let a = Node::start(&lan.a, vec![spec.clone().with_promotes_secondaries(true)]);
+    wait_set(&lan.a, "1");
+    wait_for("the setting of eth1", || (of_eth1() == "1").then_some(()));
+    a.reload(vec![spec.with_promotes_secondaries(false)])
+        .unwrap();
+    wait_set(&lan.a, "0");
+    wait_for("the setting of eth1", || (of_eth1() == "0").then_some(()));
+    a.shutdown();
+}

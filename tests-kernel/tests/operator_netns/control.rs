@@ -199,3 +199,33 @@ fn scripts_start_with_default_signal_dispositions() -> TestResult {
     assert!(status.success(), "{status}: {log}");
     Ok(())
 }
+
+/// A reload of an empty file removes everything, as in keepalived, and reports that.
+#[testbed::host_test]
+fn reload_of_an_empty_file_is_reported() -> TestResult {
+    let lan = Lan::new()?;
+    for software in [Software::Keepalived, Software::Lbctl] {
+        let host = lan.host("r1", std::net::Ipv4Addr::new(192, 168, 1, 11))?;
+        let mut director = Director::new(host, software, &instance(150, "0.3", ""))?;
+        director.start()?;
+        wait_for_master(&director)?;
+        director.configure("")?;
+        director.reload()?;
+        wait_until("no address", DEADLINE, || {
+            let is_gone = !director.has_address(VIP);
+            is_gone.then_some(()).ok_or_else(|| director.log())
+        })?;
+        if software == Software::Lbctl {
+            let finding = "no virtual router and no virtual server, all that ran are removed";
+            wait_until("the finding", DEADLINE, || {
+                let status = status(&director).map_err(|error| error.to_string())?;
+                let is_there = status["findings"].to_string().contains(finding);
+                is_there.then_some(()).ok_or_else(|| status.to_string())
+            })?;
+            assert!(director.log().contains(finding), "{}", director.log());
+        }
+        let (status, log) = director.stop()?;
+        assert!(status.success(), "{software}: {log}");
+    }
+    Ok(())
+}

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use lb_host::{Address, AddressFamily, Change, HostObject, Key, Report, RoutingEntry};
+use lb_host::{Address, AddressFamily, Admitted, Change, HostObject, Key, Report, RoutingEntry};
 use nix::libc;
+use tokio::time::Instant;
 
 use super::super::advert::Command;
 use super::super::error::{AddressError, AddressOperation, InterfaceError, InterfaceOperation};
@@ -18,6 +19,10 @@ use super::Actuator;
 impl Actuator {
     /// Passes on all reports of the reconciler.
     pub(super) async fn report(&mut self) {
+        let now = Instant::now().into_std();
+        while let Some(admitted) = self.restored.take_due(now) {
+            self.send_restored(admitted);
+        }
         while let Some(report) = self.reconciler.next_report() {
             if let Report::Failed { change, .. } | Report::Recovered { change, .. } = &report {
                 self.unshielded_changed |= matches!(change.object(), HostObject::Shield(_));
@@ -110,32 +115,55 @@ impl Actuator {
         }
     }
 
-    fn report_restored(&self, claimant: Claimant, object: &HostObject) {
+    fn report_restored(&mut self, claimant: Claimant, object: &HostObject) {
         let event = match (claimant, object) {
             (Claimant::Router(router), HostObject::Address(address)) => Event::AddressRestored {
                 router: self.name_of(&router),
                 vrid: router.vrid,
                 address: address.address,
                 interface: Arc::from(address.link.name.as_str()),
+                suppressed: 0,
             },
             (Claimant::Router(router), HostObject::Routing(entry)) => Event::RouteRestored {
                 router: self.name_of(&router),
                 vrid: router.vrid,
                 entry: RoutingEntry::clone(entry),
+                suppressed: 0,
             },
             (Claimant::Links(router), HostObject::Macvlan(macvlan)) => Event::InterfaceRestored {
                 router: self.name_of(&router),
                 vrid: router.vrid,
                 interface: Arc::from(macvlan.name.as_str()),
+                suppressed: 0,
             },
             (Claimant::Router(_) | Claimant::Links(_), _) => return,
             (Claimant::Static, _) => {
                 let Some(item) = self.desired.placed.name_of(&object.key()) else {
                     return;
                 };
-                Event::StaticRestored { item }
+                Event::StaticRestored {
+                    item,
+                    suppressed: 0,
+                }
             }
         };
+        let now = Instant::now().into_std();
+        if let Some(admitted) = self.restored.admit(now, object.key(), event) {
+            self.send_restored(admitted);
+        }
+    }
+
+    /// Sends the event of an object that was added again, with the number of those that were left out.
+    fn send_restored(&self, admitted: Admitted<Event>) {
+        let left_out = admitted.suppressed + admitted.others;
+        let mut event = admitted.report;
+        if let Event::AddressRestored { suppressed, .. }
+        | Event::RouteRestored { suppressed, .. }
+        | Event::InterfaceRestored { suppressed, .. }
+        | Event::StaticRestored { suppressed, .. } = &mut event
+        {
+            *suppressed = left_out;
+        }
         self.events.send(event);
     }
 

@@ -152,10 +152,13 @@ impl Bench {
     /// Addresses that were reported to the advert thread.
     fn ready(&mut self) -> Vec<(u64, IpAddr)> {
         let mut ready = Vec::new();
-        while let Ok(Command::AddressReady { epoch, address, .. }) = self.commands.try_recv() {
-            ready.push((epoch, address));
+        loop {
+            match self.commands.try_recv() {
+                Ok(Command::AddressReady { epoch, address, .. }) => ready.push((epoch, address)),
+                Ok(Command::AddressRefused { .. }) => {}
+                _ => return ready,
+            }
         }
-        ready
     }
 }
 
@@ -294,6 +297,55 @@ async fn failure_is_reported_once_and_tried_every_second() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn address_that_is_deleted_again_and_again_is_reported_by_number() {
+    let mut bench = bench();
+    bench.want(1, wanted(true, 1, &[100])).await;
+    for _ in 0..100 {
+        bench.fake.log();
+        bench.fake.clear();
+        let gone = Hint::AddressGone {
+            link: link(),
+            address: ip(100),
+            is_up: true,
+        };
+        bench.hints.send(gone).await.unwrap();
+        bench.settle().await;
+        assert_eq!(bench.fake.log(), ["add 192.0.2.100"]);
+        bench.ready();
+    }
+    tokio::time::sleep(RESTORED_QUIET).await;
+    bench.settle().await;
+    let mut suppressed = Vec::new();
+    while let Ok(Some(event)) = bench.events.try_recv() {
+        if let Event::AddressRestored {
+            suppressed: left_out,
+            ..
+        } = event
+        {
+            suppressed.push(left_out);
+        }
+    }
+    assert_eq!(suppressed, [0, 98]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn address_that_the_kernel_deletes_with_its_interface_down_is_not_reported() {
+    let mut bench = bench();
+    bench.want(1, wanted(true, 1, &[100])).await;
+    bench.fake.log();
+    bench.fake.clear();
+    let gone = Hint::AddressGone {
+        link: link(),
+        address: ip(100),
+        is_up: false,
+    };
+    bench.hints.send(gone).await.unwrap();
+    bench.settle().await;
+    assert_eq!(bench.fake.log(), ["add 192.0.2.100"]);
+    assert!(matches!(bench.events.try_recv(), Ok(None)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn deleted_address_is_restored_and_reported() {
     let mut bench = bench();
     bench.want(1, wanted(true, 1, &[100])).await;
@@ -302,6 +354,7 @@ async fn deleted_address_is_restored_and_reported() {
     let gone = || Hint::AddressGone {
         link: link(),
         address: ip(100),
+        is_up: true,
     };
     bench.hints.send(gone()).await.unwrap();
     bench.settle().await;
@@ -322,9 +375,14 @@ async fn deleted_address_is_restored_and_reported() {
         .await
         .unwrap();
     bench.settle().await;
+    assert_eq!(bench.fake.log(), ["add 192.0.2.100", "add 192.0.2.100"]);
+    // A second one is reported after the quiet time.
+    assert!(matches!(bench.events.try_recv(), Ok(None)));
+    tokio::time::sleep(RESTORED_QUIET).await;
+    bench.settle().await;
     assert!(matches!(
         bench.events.try_recv(),
-        Ok(Some(Event::AddressRestored { .. }))
+        Ok(Some(Event::AddressRestored { suppressed: 0, .. }))
     ));
     // An address that is not desired is not added again.
     bench.want(1, wanted(false, 1, &[100])).await;
@@ -346,6 +404,7 @@ async fn address_reported_deleted_is_removed_when_the_end_comes_first() {
             Hint::AddressGone {
                 link: link(),
                 address: ip(100),
+                is_up: true,
             }
         };
         let bench = bench();
@@ -724,6 +783,7 @@ async fn handed_over_static_items_continue_or_are_removed() {
     let gone = Hint::AddressGone {
         link: link(),
         address: ip(3),
+        is_up: true,
     };
     old.hints.send(gone).await.unwrap();
     old.settle().await;
@@ -755,6 +815,7 @@ async fn object_that_is_deleted_during_a_handover_is_not_restored() {
     let gone = || Hint::AddressGone {
         link: link(),
         address: ip(100),
+        is_up: true,
     };
     for is_handed_over in [false, true] {
         let bench = bench();
@@ -787,6 +848,10 @@ async fn failed_change_waits_while_nothing_may_change() {
     bench.fake.fail_additions(1);
     bench.want(1, wanted(true, 1, &[100])).await;
     assert_eq!(bench.fake.log().len(), 1);
+    let refused = bench.commands.try_recv().unwrap();
+    assert!(
+        matches!(refused, Command::AddressRefused { address, .. } if address.address == ip(100))
+    );
     bench.mailbox.freeze(1);
     // The clock would stand still if the actuator did not wait.
     tokio::time::sleep(Duration::from_secs(5)).await;

@@ -44,7 +44,7 @@ impl AdvertThread {
             );
             router.outlet = outlet_of(&router.spec, &self.interfaces, &mut self.announcers);
             let routing = place(&router.spec, &self.interfaces);
-            router.prepare(prepared, routing, &self.mailbox);
+            router.prepare(now, (prepared, routing), &self.mailbox);
             if let Some(source) = source
                 && router.source != Some(source)
                 && router.engine.set_primary(source).is_ok()

@@ -27,7 +27,12 @@ pub(in crate::driver) enum Change {
     /// An interface came up; when it went down, the kernel deleted its routes without a notification.
     Raised,
     /// An address was deleted.
-    AddressGone { link: Link, address: IpAddr },
+    AddressGone {
+        link: Link,
+        address: IpAddr,
+        /// The interface is up.
+        is_up: bool,
+    },
     /// An interface was deleted.
     LinkGone { link: Link },
 }
@@ -158,6 +163,7 @@ impl Interfaces {
         Change::AddressGone {
             link: Link::clone(&interface.link),
             address: present.address,
+            is_up: interface.up,
         }
     }
 }
@@ -306,7 +312,8 @@ mod tests {
             ))),
             Change::AddressGone {
                 link: eth0.clone(),
-                address: "192.0.2.100".parse().unwrap()
+                address: "192.0.2.100".parse().unwrap(),
+                is_up: false,
             }
         );
         assert_eq!(interfaces.get("eth0").unwrap().addresses.len(), 1);

@@ -84,10 +84,7 @@ pub(super) fn list_links(spec: &RouterSpec, interfaces: &Interfaces) -> Option<R
             objects.extend(base_settings(base).map(HostObject::from));
         }
     }
-    if spec.promotes_secondaries
-        && let Some(interface) = interfaces.get(&spec.interface)
-    {
-        let link = Arc::clone(&interface.link);
+    for link in promoting_links(spec, interfaces) {
         objects.push(Setting::new(link, SettingName::PromoteSecondaries).into());
     }
     objects.extend(igmp_setting(spec, interfaces).map(HostObject::from));
@@ -108,6 +105,27 @@ pub(super) fn igmp_setting(spec: &RouterSpec, interfaces: &Interfaces) -> Option
         .flatten()?;
     let link = Arc::clone(&loopback.link);
     Some(Setting::new(link, SettingName::IgmpReports))
+}
+
+/// The interfaces on which secondary addresses are to stay: the router's own, and those of its addresses.
+fn promoting_links(spec: &RouterSpec, interfaces: &Interfaces) -> Vec<Arc<lb_host::Link>> {
+    let mut links: Vec<Arc<lb_host::Link>> = Vec::new();
+    if !spec.promotes_secondaries {
+        return links;
+    }
+    let addresses = spec.virtual_addresses.iter();
+    // IPv6 has no secondary addresses.
+    let others = addresses.filter(|address| address.address.is_ipv4());
+    let others = others.filter_map(|address| address.interface.as_deref());
+    for name in std::iter::once(spec.interface.as_str()).chain(others) {
+        let Some(interface) = interfaces.get(name) else {
+            continue;
+        };
+        if !links.iter().any(|link| link.index == interface.link.index) {
+            links.push(Arc::clone(&interface.link));
+        }
+    }
+    links
 }
 
 /// The settings of an interface below a macvlan.
@@ -133,10 +151,12 @@ pub(super) async fn remove_stale(
         for base in bases.filter_map(|base| interfaces.get(base)) {
             settings.extend(BASE_SETTINGS.map(|name| (base.link.index, name)));
         }
-        let own = interfaces.get(&spec.interface);
-        if let Some(own) = own.filter(|_| spec.promotes_secondaries) {
-            settings.insert((own.link.index, SettingName::PromoteSecondaries));
-        }
+        let promoting = promoting_links(spec, interfaces);
+        settings.extend(
+            promoting
+                .iter()
+                .map(|link| (link.index, SettingName::PromoteSecondaries)),
+        );
         let igmp = igmp_setting(spec, interfaces);
         settings.extend(igmp.map(|setting| (setting.link.index, setting.name)));
     }
@@ -256,6 +276,7 @@ mod tests {
                 "arp_ignore of eth1",
                 "arp_announce of eth1",
                 "promote_secondaries of eth0",
+                "promote_secondaries of eth1",
                 "macvlan vrrp.51 dev eth0",
                 "macvlan vrrp1.51 dev eth1",
                 "macvlan vrrp6.51 dev eth1"

@@ -31,7 +31,11 @@ pub(super) async fn run(
     let mut source = latest.borrow_and_update().clone();
     let mut planned = Instant::now();
     let mut running = Some(start(&runner, &source));
+    // The slot in which the present run was started.
+    let mut started = planned;
     let mut skipping = false;
+    // A slot has passed at whose beginning the present run was to be killed.
+    let mut follows = false;
     let mut last = None;
     loop {
         tokio::select! {
@@ -44,13 +48,18 @@ pub(super) async fn run(
                     // Dropping the old run kills it.
                     running = Some(start(&runner, &new));
                     planned = Instant::now();
-                    skipping = false;
+                    started = planned;
+                    (skipping, follows) = (false, false);
                 }
                 source = new;
             }
             outcome = finished(&mut running) => {
                 running = None;
                 skipping = false;
+                if std::mem::take(&mut follows) {
+                    running = Some(start(&runner, &source));
+                    started = planned;
+                }
                 log_change(name, last, outcome);
                 last = Some(outcome);
                 if reports.send((id.clone(), Report::Script(outcome))).await.is_err() {
@@ -61,6 +70,9 @@ pub(super) async fn run(
                 planned = latest_slot(planned, source.interval, Instant::now());
                 if running.is_none() {
                     running = Some(start(&runner, &source));
+                    started = planned;
+                } else if is_ending(started, source.timeout, planned) {
+                    follows = true;
                 } else if !skipping {
                     skipping = true;
                     info!("Track script {name} is already running, expect idle - skipping run");
@@ -68,6 +80,12 @@ pub(super) async fn run(
             }
         }
     }
+}
+
+/// Whether a run of the slot `started` has reached its timeout at the slot `now`: its end, a moment later,
+/// must not cost that slot.
+fn is_ending(started: Instant, timeout: Duration, now: Instant) -> bool {
+    now.saturating_duration_since(started) >= timeout
 }
 
 fn start(

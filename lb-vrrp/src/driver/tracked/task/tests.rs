@@ -70,6 +70,39 @@ async fn reports(
     seen
 }
 
+/// Takes a millisecond longer than the timeout of a script.
+#[derive(Debug)]
+struct Hung;
+
+#[async_trait]
+impl ScriptRunner for Hung {
+    async fn run(&self, script: &ScriptSource) -> ScriptOutcome {
+        sleep(script.timeout + Duration::from_millis(1)).await;
+        ScriptOutcome::TimedOut
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_times_out_at_a_slot_does_not_cost_that_slot() {
+    let (sender, mut reports) = mpsc::channel(8);
+    let second = Duration::from_secs(1);
+    let hung = script(fake("hung", 1).with_interval(second, second));
+    let (orders, wanted) = watch::channel(Orders::default().followed_by(vec![hung]));
+    let tracker = tokio::spawn(Tracker::new(Arc::new(Hung), sender).run(wanted));
+    let start = Instant::now();
+    let mut ends = Vec::new();
+    while ends.len() < 5 {
+        let (_, report) = reports.recv().await.unwrap();
+        assert_eq!(report, Report::Script(ScriptOutcome::TimedOut));
+        ends.push(start.elapsed().as_millis());
+    }
+    let late = |(end, slot): (&u128, u128)| end - slot * 1000;
+    let late: Vec<u128> = ends.iter().zip(1..).map(late).collect();
+    assert!(late.iter().all(|late| *late < 100), "{ends:?}");
+    drop(orders);
+    tracker.await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_script_starts_at_once_and_then_at_a_fixed_rate() {
     let runner = Arc::default();

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 
 use super::super::super::ProcessPattern;
@@ -40,7 +41,18 @@ pub(super) fn scan(
 /// Returns the patterns that match a process; none if it has ended or is a zombie.
 pub(super) fn classify(proc: &Path, process: u32, patterns: &[ProcessPattern]) -> Vec<usize> {
     let folder = proc.join(process.to_string());
-    let by_name = |pattern: &&ProcessPattern| matches!(pattern, ProcessPattern::Name(_));
+    let by_name = |pattern: &&ProcessPattern| match pattern {
+        ProcessPattern::Name(name) => !is_path(name),
+        _ => false,
+    };
+    let by_path = |pattern: &&ProcessPattern| match pattern {
+        ProcessPattern::Name(name) => is_path(name),
+        _ => false,
+    };
+    let program = patterns.iter().find(by_path).and_then(|_| {
+        let program = fs::read_link(folder.join("exe")).ok()?;
+        Some(program.into_os_string().into_vec())
+    });
     let name = patterns.iter().find(by_name).map(|_| {
         let mut name = fs::read(folder.join("comm")).unwrap_or_default();
         name.truncate(name.len().saturating_sub(1));
@@ -51,9 +63,15 @@ pub(super) fn classify(proc: &Path, process: u32, patterns: &[ProcessPattern]) -
         .find(|pattern| !by_name(pattern))
         .map(|_| line(&folder));
     let words = line.as_deref().map(words).unwrap_or_default();
+    let name = name.as_deref().unwrap_or_default();
+    let seen = Seen {
+        name,
+        words: &words,
+        program: program.as_deref(),
+    };
     let matching: Vec<usize> = (0..)
         .zip(patterns)
-        .filter(|(_, pattern)| matches(pattern, name.as_deref().unwrap_or_default(), &words))
+        .filter(|(_, pattern)| matches(pattern, &seen))
         .map(|(place, _)| place)
         .collect();
     if matching.is_empty() || is_alive(&folder) {
@@ -85,7 +103,27 @@ fn words(line: &[u8]) -> Vec<&[u8]> {
     }
 }
 
-fn matches(pattern: &ProcessPattern, name: &[u8], words: &[&[u8]]) -> bool {
+/// What is known of a process.
+struct Seen<'a> {
+    /// As far as the kernel keeps it.
+    name: &'a [u8],
+    /// The command line.
+    words: &'a [&'a [u8]],
+    /// The path of the executable, if it may be read.
+    program: Option<&'a [u8]>,
+}
+
+/// Whether a name is that of a file: the name that the kernel keeps has no folder.
+fn is_path(name: &str) -> bool {
+    name.contains('/')
+}
+
+fn matches(pattern: &ProcessPattern, seen: &Seen<'_>) -> bool {
+    let Seen {
+        name,
+        words,
+        program,
+    } = *seen;
     let equal = |wanted: &[String], words: &[&[u8]]| {
         wanted.len() == words.len()
             && wanted
@@ -99,6 +137,11 @@ fn matches(pattern: &ProcessPattern, name: &[u8], words: &[&[u8]]) -> bool {
             .is_some_and(|words| equal(wanted, words))
     };
     match pattern {
+        // A program may have been started by another name, or have replaced its command line.
+        ProcessPattern::Name(wanted) if is_path(wanted) => {
+            let wanted = wanted.as_bytes();
+            words.first() == Some(&wanted) || program == Some(wanted)
+        }
         ProcessPattern::Name(wanted) => {
             let wanted = wanted.as_bytes();
             !wanted.is_empty() && wanted.get(..NAME_LENGTH).unwrap_or(wanted) == name
@@ -142,7 +185,26 @@ mod tests {
     }
 
     fn names(name: &str, line: &[u8], pattern: &ProcessPattern) -> bool {
-        matches(pattern, name.as_bytes(), &words(line))
+        let words = words(line);
+        let seen = Seen {
+            name: name.as_bytes(),
+            words: &words,
+            program: Some(b"/usr/sbin/haproxy"),
+        };
+        matches(pattern, &seen)
+    }
+
+    #[test]
+    fn a_path_is_that_of_the_executable_or_the_first_word() {
+        let path = |wanted: &str| ProcessPattern::Name(wanted.to_owned());
+        assert!(names(
+            "haproxy",
+            b"haproxy\0-W\0",
+            &path("/usr/sbin/haproxy")
+        ));
+        assert!(names("lb", b"/opt/lb\0-f\0x\0", &path("/opt/lb")));
+        assert!(!names("lb", b"/opt/lb2\0", &path("/opt/lb")));
+        assert!(!names("haproxy", b"", &path("/usr/bin/haproxy")));
     }
 
     #[test]
@@ -155,11 +217,12 @@ mod tests {
         assert!(!names("systemd-resolv", b"", &name("systemd-resolved")));
         assert!(!names("", b"", &name("")));
         // In bytes: the kernel may cut within a letter.
-        assert!(matches(
-            &name("aaaaaaaaaaaaaa\u{e9}"),
-            b"aaaaaaaaaaaaaa\xc3",
-            &[]
-        ));
+        let seen = Seen {
+            name: b"aaaaaaaaaaaaaa\xc3",
+            words: &[],
+            program: None,
+        };
+        assert!(matches(&name("aaaaaaaaaaaaaa\u{e9}"), &seen));
     }
 
     #[test]
