@@ -97,6 +97,9 @@ fn route(line: &mut Line<'_, '_>) -> Option<VirtualRoute> {
     };
     let all = Network::any(line.family_or_default());
     route.destination = destination.value.unwrap_or(all);
+    if let Some(problem) = route.problem() {
+        return line.fail(destination.span, format!("this is no route: {problem}"));
+    }
     if route.tracked && protocol.is_some_and(|at| !at.value) {
         let span = protocol.map_or(destination.span, |at| at.span);
         let finding =
@@ -109,9 +112,6 @@ fn route(line: &mut Line<'_, '_>) -> Option<VirtualRoute> {
     if route.tracked && route.interface.is_none() {
         let finding = Diagnostic::warning(destination.span, "a route without `dev` is not tracked");
         line.context.findings.push(finding);
-    }
-    if let Some(problem) = route.problem() {
-        return line.fail(destination.span, format!("this is no route: {problem}"));
     }
     Some(route)
 }
