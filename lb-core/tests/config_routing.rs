@@ -76,14 +76,27 @@ fn routes_are_read_as_ip_route_would() {
         let line = line.replace("to unreachable", "unreachable");
         let (router, found) = router("virtual_routes", &line);
         assert_eq!(router.spec.virtual_routes.len(), 1, "{line}");
-        let untracked = "warning: a route without `dev` is not tracked\n";
-        if router.spec.virtual_routes[0].interface.is_some() {
-            assert_eq!(found, "", "{line}");
-        } else {
-            assert!(found.contains(untracked), "{line}: {found}");
-            let old = usize::from(line.contains(" or "));
-            assert_eq!(found.lines().count(), 1 + old, "{found}");
-        }
+        let route = &router.spec.virtual_routes[0];
+        let expected = [
+            (
+                route.interface.is_none(),
+                "a route without `dev` is not tracked",
+            ),
+            (
+                line.contains(" gw "),
+                "`gw` is deprecated for routes; write `via`",
+            ),
+            (
+                line.contains(" or "),
+                "`or` is deprecated for routes; write `nexthop`",
+            ),
+        ];
+        let expected = expected.iter().filter(|(holds, _)| *holds);
+        let expected: Vec<&str> = expected.map(|(_, message)| *message).collect();
+        let messages = found
+            .lines()
+            .map(|line| line.split_once(": warning: ").unwrap().1);
+        assert_eq!(messages.collect::<Vec<_>>(), expected, "{line}");
         assert_eq!(router.spec.virtual_routes[0].to_string(), shown, "{line}");
         assert!(router.spec.virtual_routes[0].tracked);
     }
