@@ -80,6 +80,47 @@ fn check_reads_standard_input() {
 }
 
 #[test]
+fn check_prints_an_equivalent_configuration() {
+    let names = Names::new();
+    let path = file(&names, &format!("$WEIGHT=3\n{GOOD}"));
+    let path = path.to_str().unwrap();
+    let (printed, err, exit) = result(lbctl(&["check", "--print", path]).output().unwrap());
+    assert_eq!((err.as_str(), exit), ("", 0));
+    assert!(printed.contains("virtual_server"), "{printed}");
+    assert!(!printed.contains("$WEIGHT"), "{printed}");
+    let again = file(&names, &printed);
+    let again = again.to_str().unwrap();
+    let (twice, _, _) = result(lbctl(&["check", "--print", again]).output().unwrap());
+    assert_eq!(twice, printed);
+}
+
+#[test]
+fn check_prints_nothing_of_a_wrong_configuration() {
+    let names = Names::new();
+    let path = file(&names, &GOOD.replace("lb_algo", "lb_algoo"));
+    let arguments = ["check", "--print", path.to_str().unwrap()];
+    let (out, err, exit) = result(lbctl(&arguments).output().unwrap());
+    assert_eq!((out.as_str(), exit), ("", 2));
+    assert!(err.contains("unknown keyword `lb_algoo`"), "{err}");
+}
+
+#[test]
+fn check_notes_a_virtual_address_that_is_the_only_one() {
+    let names = Names::new();
+    let text = "vrrp_instance V {\n interface eth0\n virtual_router_id 5\n priority 100\n \
+                virtual_ipaddress {\n 127.0.0.1 dev lo\n }\n}\n";
+    let path = file(&names, text);
+    let path = path.to_str().unwrap();
+    let (out, _, exit) = result(lbctl(&["check", path]).output().unwrap());
+    let note = format!(
+        "note: {path}:6:2: 127.0.0.1 is the only address of lo; a backup removes it: give the host \
+         an address of its own\n"
+    );
+    assert!(out.contains(&note), "{out}");
+    assert_eq!(exit, 0);
+}
+
+#[test]
 fn check_notes_missing_interfaces() {
     let names = Names::new();
     let text = "vrrp_instance V {\n interface missing0\n virtual_router_id 5\n priority 100\n \

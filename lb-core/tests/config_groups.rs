@@ -219,7 +219,7 @@ fn mistakes_in_groups_have_a_place_and_a_reason() {
             "error: `192.168.1.1` is out of range: 70000",
         ),
         ("fwmark", "error: `fwmark` needs a mark"),
-        ("fwmark 0", "error: `fwmark` is out of range: 0"),
+        ("fwmark 0", "error: a firewall mark of 0 is none"),
         ("fwmark 7 inet7", "error: `inet7` is not an address family"),
         (
             "192.168.1.1 80 81",

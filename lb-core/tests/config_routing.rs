@@ -75,8 +75,28 @@ fn routes_are_read_as_ip_route_would() {
     ] {
         let line = line.replace("to unreachable", "unreachable");
         let (router, found) = router("virtual_routes", &line);
-        assert_eq!(found, "", "{line}");
         assert_eq!(router.spec.virtual_routes.len(), 1, "{line}");
+        let route = &router.spec.virtual_routes[0];
+        let expected = [
+            (
+                route.interface.is_none(),
+                "a route without `dev` is not tracked",
+            ),
+            (
+                line.contains(" gw "),
+                "`gw` is deprecated for routes; write `via`",
+            ),
+            (
+                line.contains(" or "),
+                "`or` is deprecated for routes; write `nexthop`",
+            ),
+        ];
+        let expected = expected.iter().filter(|(holds, _)| *holds);
+        let expected: Vec<&str> = expected.map(|(_, message)| *message).collect();
+        let messages = found
+            .lines()
+            .map(|line| line.split_once(": warning: ").unwrap().1);
+        assert_eq!(messages.collect::<Vec<_>>(), expected, "{line}");
         assert_eq!(router.spec.virtual_routes[0].to_string(), shown, "{line}");
         assert!(router.spec.virtual_routes[0].tracked);
     }
@@ -223,7 +243,7 @@ fn doubtful_lines_are_kept_and_reported() {
             1
         );
     }
-    let twice = ["blackhole 203.0.113.0/24"; 2];
+    let twice = ["blackhole 203.0.113.0/24 no_track"; 2];
     let parsed = parsed("", "virtual_routes", &twice);
     assert_eq!(
         parsed.diagnostics().to_string(),
@@ -267,7 +287,7 @@ fn tables_have_the_names_of_iproute2() {
     let parsed = parsed(
         &global,
         "virtual_routes",
-        &["blackhole 203.0.113.0/24 table vips"],
+        &["blackhole 203.0.113.0/24 table vips no_track"],
     );
     assert_eq!(parsed.diagnostics().to_string(), "");
     let model = parsed.into_model(Mode::Strict).unwrap();

@@ -111,7 +111,13 @@ fn addresses_elsewhere_have_the_virtual_mac_address_where_it_is_asked_for() {
         ("use_vmac\nuse_vmac_addr\n", &elsewhere),
     ] {
         let (router, messages) = addresses("", &format!("{keywords}{block}"));
-        assert_eq!(messages, Vec::<String>::new());
+        let both = ["192.0.2.4", "192.0.2.5"];
+        let both = both.map(|address| format!("`use_vmac_addr` beside `use_vmac` of {address}"));
+        if keywords.contains("use_vmac_addr") {
+            assert_eq!(messages, both);
+        } else {
+            assert_eq!(messages, Vec::<String>::new());
+        }
         assert_eq!(on_macvlans(&router), expected, "{keywords}");
         assert_eq!(router.spec.address_prefix, "vrrp");
     }

@@ -153,8 +153,8 @@ const SSL: &[Word] = &[
     Word("key", Form::Text("a file")),
 ];
 
-/// Reads a check that does not run; a warning reports that.
-pub(super) fn check(context: &mut Context<'_>, block: NodeId) -> PendingCheck {
+/// Reads a check that does not run; a warning reports that. None without what it needs.
+pub(super) fn check(context: &mut Context<'_>, block: NodeId) -> Option<PendingCheck> {
     let (kind, span) = context.keyword(block);
     let finding = Diagnostic::warning(span, format!("`{kind}` does not run in this version"));
     let finding = finding.label("kept, without effect").silent();
@@ -174,9 +174,15 @@ pub(super) fn check(context: &mut Context<'_>, block: NodeId) -> PendingCheck {
     if let Some(word) = required(kind)
         && !written(word)
     {
-        context.error(span, format!("`{kind}` needs `{word}`"));
+        let finding = Diagnostic::error(span, format!("`{kind}` needs `{word}`"));
+        context.findings.push(finding.note("the check is left out"));
+        return None;
     }
-    PendingCheck::new(kind, settings)
+    let complete = required(kind).is_none_or(|word| {
+        let mut settings = settings.iter();
+        settings.any(|setting| setting.keyword == word)
+    });
+    complete.then(|| PendingCheck::new(kind, settings))
 }
 
 /// Reads a `bfd_instance`; a warning reports that it does not run.

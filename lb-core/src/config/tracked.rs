@@ -155,8 +155,12 @@ impl FileConfig {
     pub(super) fn init(&mut self, context: &mut Context<'_>, line: NodeId) {
         context.no_block(line);
         let mut init = FileInit::default();
-        for word in context.arguments(line) {
+        for (index, word) in context.arguments(line).iter().enumerate() {
             let text = At::new(context.text(word), word.span);
+            if index > 1 {
+                context.extra(line, index);
+                break;
+            }
             if text.value == "overwrite" {
                 init.overwrite = true;
             } else if let Ok(value) = text.value.parse::<i32>() {

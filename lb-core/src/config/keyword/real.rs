@@ -220,7 +220,7 @@ pub(super) fn real_server(context: &mut Context<'_>, block: NodeId) -> RealServe
                 context.extra(line, 0);
                 server.checks.push(line);
             }
-            Some(_) => server.pending.push(pending::check(context, line)),
+            Some(_) => server.pending.extend(pending::check(context, line)),
             None => context.unknown(Level::RealServer, line),
         }
     }

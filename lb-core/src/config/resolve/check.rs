@@ -305,8 +305,10 @@ fn report(context: &mut Context<'_>, block: NodeId, error: ArgumentError) {
             let place = word.map_or(span, |word| word.span);
             Diagnostic::new(severity, place, format!("`{value}` is not {wants}"))
         }
-        Problem::ExtraWords { .. } => {
-            context.extra(line, 1);
+        Problem::ExtraWords { words, .. } => {
+            let extra = words.split(' ').count();
+            let taken = context.arguments(line).len().saturating_sub(extra);
+            context.extra(line, taken);
             return;
         }
         Problem::Repeated { keyword, counts } => {

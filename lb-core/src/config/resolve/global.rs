@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use lb_check::Account;
 use lb_ipvs::{SyncDaemon, SyncId, SyncState};
 
 use crate::config::Diagnostic;
@@ -41,6 +42,10 @@ pub(super) fn global(
     ) = super::notify::stage_scripts(context, config);
     if let Some(at) = &config.script_user {
         let (user, group) = &at.value;
+        // An unknown one has been reported, and so has each script of it.
+        if Account::find(user, group.as_deref()).is_err() {
+            return global;
+        }
         global.scripts.user = Some(user.clone());
         global.scripts.group = group.clone();
     }

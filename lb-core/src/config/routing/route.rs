@@ -92,14 +92,14 @@ fn route(line: &mut Line<'_, '_>) -> Option<VirtualRoute> {
     };
     let all = Network::any(line.family_or_default());
     route.destination = destination.value.unwrap_or(all);
+    if let Some(problem) = route.problem() {
+        return line.fail(destination.span, format!("this is no route: {problem}"));
+    }
     if route.tracked && route.interface.is_none() {
         let finding = Diagnostic::warning(destination.span, "a route without `dev` is not tracked");
         line.context.findings.push(finding);
     }
     route.protocol = line.own_protocol(protocol, route.tracked);
-    if let Some(problem) = route.problem() {
-        return line.fail(destination.span, format!("this is no route: {problem}"));
-    }
     Some(route)
 }
 

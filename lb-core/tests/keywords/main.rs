@@ -3,10 +3,13 @@
 //! keywords` writes it.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod proofs;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use self::proofs::Proofs;
 use lb_core::config::{self, KeywordEffect, KeywordHelp};
 
 const HEAD: &str = "\
@@ -18,7 +21,8 @@ without that the test fails where this page is not current. `lbctl check --expla
 The tier is how common a keyword is: 1 is in nearly every file, 4 is obsolete or hardly known. In the column
 \"effect\", *none* means that the keyword is accepted and has no effect, for the reason given; *later* means
 that its value is read, validated and kept, and has no effect in this version. *ours*: keepalived does not have
-the keyword, and `lbctl check --keepalived` refuses it.
+the keyword, and `lbctl check --keepalived` refuses it. The column \"test\" names the test with the fewest other
+keywords that has the keyword in a configuration, on a real kernel where there is one.
 ";
 
 /// The number of keywords of each tier, by what they do.
@@ -49,6 +53,7 @@ fn page() -> String {
     let keywords = config::keywords();
     let mut text = HEAD.to_owned();
     text.push_str(&counts(&keywords));
+    let proofs = Proofs::collect(&keywords);
     let mut block = None;
     for keyword in &keywords {
         if block != Some(keyword.block) {
@@ -59,7 +64,7 @@ fn page() -> String {
             };
             writeln!(text, "\n## {block}\n").unwrap();
             text.push_str(
-                "| keyword | value | default | tier | effect | meaning |\n|---|---|---|---|---|---|\n",
+                "| keyword | value | default | tier | effect | meaning | test |\n|---|---|---|---|---|---|---|\n",
             );
         }
         let KeywordHelp {
@@ -77,9 +82,14 @@ fn page() -> String {
             _ if keyword.own => "ours",
             _ => "",
         };
+        let proof = match keyword.effect {
+            KeywordEffect::Full => proofs.find(keyword).map(|proof| format!(" `{proof}`")),
+            _ => None,
+        };
+        let proof = proof.unwrap_or_default();
         writeln!(
             text,
-            "| `{name}` | {argument} | {default} | {tier} | {effect} | {help} |"
+            "| `{name}` | {argument} | {default} | {tier} | {effect} | {help} |{proof} |"
         )
         .unwrap();
     }
@@ -97,6 +107,24 @@ fn the_page_is_current() {
         found == page(),
         "KEYWORDS.md is not current: LB_BLESS=1 cargo test -p lb-core --test keywords"
     );
+}
+
+#[test]
+fn each_keyword_that_is_done_has_a_test() {
+    let keywords = config::keywords();
+    let proofs = Proofs::collect(&keywords);
+    let done = |keyword: &&KeywordHelp| keyword.effect == KeywordEffect::Full && keyword.tier < 4;
+    let done: Vec<&KeywordHelp> = keywords.iter().filter(done).collect();
+    let missing = done.iter().filter(|keyword| proofs.find(keyword).is_none());
+    let missing: Vec<String> = missing
+        .map(|keyword| format!("{} {}", keyword.block, keyword.name))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "{} without a test: {missing:#?}",
+        missing.len()
+    );
+    assert!(done.len() >= 250, "{}", done.len());
 }
 
 #[test]
