@@ -127,7 +127,7 @@ impl Webhooks {
 
     /// Queues an event of this time; without room it is dropped and counted.
     pub(super) fn post(&mut self, call: WebhookCall, time: Timestamp) {
-        // Frees what tasks that have ended leave.
+        // The set keeps the results of tasks that have ended until they are taken.
         while self.tasks.try_join_next().is_some() {}
         let WebhookCall { webhook, event } = call;
         let document = Document {
@@ -197,7 +197,7 @@ async fn serve(mut waiting: mpsc::Receiver<Post>) {
             Ok(Some(post)) => post,
             Ok(None) => return,
             Err(_) => {
-                // What is sent from now on goes to another task.
+                // Later events go to another task.
                 waiting.close();
                 match waiting.try_recv() {
                     Ok(post) => post,
