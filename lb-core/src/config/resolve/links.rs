@@ -129,7 +129,11 @@ pub(super) fn held(config: &Config) -> Vec<(At<IpAddr>, String)> {
     for instance in &config.instances {
         let own = instance.interface.as_ref();
         for at in instance.addresses.iter().chain(&instance.excluded) {
-            let interface = at.value.interface.as_ref().or(own.map(|own| &own.value));
+            let interface = at
+                .value
+                .interface
+                .as_ref()
+                .or_else(|| own.map(|own| &own.value));
             let address = At::new(at.value.address, at.span);
             held.extend(interface.map(|interface| (address, interface.clone())));
         }
