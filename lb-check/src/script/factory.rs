@@ -177,6 +177,12 @@ fn script(
             return None;
         }
     };
+    if let Some(word) = shell_word(&command.argv) {
+        let word = word.to_string_lossy().into_owned();
+        let error = ArgumentError::warning(line, Problem::ShellSyntax { word });
+        let advice = "a shell runs it as /bin/sh -c '…'";
+        findings.0.push(error.with_suggestion(advice));
+    }
     let name = program.display();
     match rules.judge(&program, account) {
         Ok(None) => {}
@@ -268,6 +274,17 @@ fn account(
                 error
             }
         })
+}
+
+/// The first argument that joins or redirects commands in a shell.
+fn shell_word(argv: &[OsString]) -> Option<&OsString> {
+    const OPERATORS: [&str; 7] = ["|", "||", "&", "&&", ";", "<", "<<"];
+    argv.iter().skip(1).find(|word| {
+        let text = word.to_string_lossy();
+        // `>file`, `2>&1`.
+        let redirects = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '&');
+        OPERATORS.contains(&&*text) || redirects.starts_with('>')
+    })
 }
 
 /// Whether the program is there and has an execute bit; a name without `/` is looked up in PATH.

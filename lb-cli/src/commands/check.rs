@@ -3,6 +3,7 @@
 
 use std::{
     io::{IsTerminal as _, Read as _},
+    net::IpAddr,
     path::Path,
 };
 
@@ -31,7 +32,10 @@ pub(crate) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     if let Some(keyword) = &args.explain {
         return explain(keyword);
     }
-    let options = reading(args.config_id.as_deref());
+    let mut options = reading(args.config_id.as_deref());
+    if args.keepalived {
+        options = options.with_keepalived_keywords_only();
+    }
     let parsed = read(args.file.as_deref(), &options)?;
     let diagnostics = parsed.diagnostics();
     if args.print {
@@ -40,11 +44,7 @@ pub(crate) fn check(args: &CheckArgs) -> Result<u8, Failure> {
         print(&as_json(diagnostics))?;
     } else {
         print(&diagnostics.render(std::io::stdout().is_terminal()))?;
-        for name in parsed.missing_interfaces(exists) {
-            print(&format!(
-                "note: interface {name} does not exist on this host\n"
-            ))?;
-        }
+        print(&notes(&parsed))?;
         if let Some(model) = parsed.model(Mode::Strict) {
             print(&summary(model))?;
         }
@@ -56,6 +56,33 @@ pub(crate) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     } else {
         0
     })
+}
+
+/// What does not fit this host; the configuration may be for another one.
+fn notes(parsed: &Parsed) -> String {
+    let missing = parsed.missing_interfaces(exists).into_iter();
+    let missing = missing.map(|name| format!("interface {name} does not exist on this host"));
+    let lone = parsed.lone_addresses(addresses).into_iter();
+    let lone = lone.map(|finding| {
+        let place = parsed.diagnostics().location(&finding);
+        let reason = finding.notes.first().map_or("", |note| &note.message);
+        let (file, line, column) = (place.file, place.line, place.column);
+        format!("{file}:{line}:{column}: {}; {reason}", finding.message)
+    });
+    let notes = missing.chain(lone);
+    notes.map(|note| format!("note: {note}\n")).collect()
+}
+
+/// The addresses of an interface of this host.
+fn addresses(interface: &str) -> Vec<IpAddr> {
+    let all = nix::ifaddrs::getifaddrs().into_iter().flatten();
+    let own = all.filter(|found| found.interface_name == interface);
+    own.filter_map(|found| {
+        let address = found.address?;
+        let ipv4 = address.as_sockaddr_in().map(|socket| socket.ip().into());
+        ipv4.or_else(|| address.as_sockaddr_in6().map(|socket| socket.ip().into()))
+    })
+    .collect()
 }
 
 /// Prints an equivalent configuration, and the findings on standard error.
@@ -141,6 +168,7 @@ fn explanation(keyword: &KeywordHelp) -> String {
         default,
         help,
         effect,
+        own,
         ..
     } = keyword;
     let place = match *block {
@@ -151,6 +179,9 @@ fn explanation(keyword: &KeywordHelp) -> String {
     text.push_str(&format!(" ({place})\n  {help}\n"));
     if *effect == KeywordEffect::Later {
         text.push_str("  In this version it is read and has no effect.\n");
+    }
+    if *own {
+        text.push_str("  keepalived does not have this keyword.\n");
     }
     if !default.is_empty() {
         text.push_str(&format!("  Default: {default}\n"));

@@ -53,6 +53,7 @@ pub(super) fn addresses(
         let Some((address, _)) = address(context, line, Groups::Virtual) else {
             continue;
         };
+        warn_of_network(context, &address);
         match known.entry(address.value.address) {
             Entry::Occupied(first) => given_twice(context, &address, *first.get()),
             Entry::Vacant(place) => {
@@ -112,6 +113,31 @@ fn given_twice(context: &mut Context<'_>, address: &At<VirtualAddress>, first: S
         .label("ignored")
         .note_at(first, "it is already given here");
     context.findings.push(finding);
+}
+
+/// Warns of the first or last address of an IPv4 network, which is no address of a host.
+fn warn_of_network(context: &mut Context<'_>, address: &At<VirtualAddress>) {
+    let VirtualAddress {
+        address: IpAddr::V4(ip),
+        prefix_len: length @ 1..=30,
+        peer: None,
+        ..
+    } = address.value
+    else {
+        return;
+    };
+    let bits = u32::from(ip);
+    let host_bits = u32::MAX.checked_shr(length.into()).unwrap_or(0);
+    let what = match bits & host_bits {
+        0 => "the address of its network",
+        own if own == host_bits => "the broadcast address of its network",
+        _ => return,
+    };
+    let message = format!("{ip} is {what} /{length}");
+    let finding = Diagnostic::warning(address.span, message).silent();
+    context
+        .findings
+        .push(finding.note("no host answers at this address"));
 }
 
 /// One line, and the group that it names.

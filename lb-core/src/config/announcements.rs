@@ -64,8 +64,11 @@ impl PacingConfig {
     pub(super) fn warn_of_zero(&self, context: &mut Context<'_>) {
         for at in [self.arp, self.neighbour].into_iter().flatten() {
             if at.value.is_zero() {
-                let finding = Diagnostic::warning(at.span, "an interval of 0 paces nothing");
-                context.findings.push(finding.label("ignored"));
+                let finding =
+                    Diagnostic::warning(at.span, "0 s is not a pause between announcements");
+                let finding = finding.label("ignored");
+                let note = "there is no pause by default: leave the line out";
+                context.findings.push(finding.note(note));
             }
         }
     }
@@ -125,16 +128,17 @@ impl GarpGroupConfig {
             times, interfaces, ..
         } = self;
         let (_, span) = context.keyword(block);
-        let refuse = |context: &mut Context<'_>, what: &str| {
+        let refusal = |what: &str| {
             let finding = Diagnostic::error(span, format!("`garp_group` without {what}"));
-            context.findings.push(finding.note("it is left out"));
+            finding.note("it is left out")
         };
         if times.arp.is_none() && times.neighbour.is_none() {
-            refuse(context, "`garp_interval` or `gna_interval`");
+            let finding = refusal("`garp_interval` or `gna_interval`");
+            context.findings.push(finding);
             return None;
         }
         if interfaces.is_empty() {
-            refuse(context, "an interface");
+            context.findings.push(refusal("an interface").silent());
             return None;
         }
         let group = PacingGroup::new(interfaces, times.arp(), times.neighbour());

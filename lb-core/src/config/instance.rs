@@ -34,6 +34,8 @@ pub(super) struct InstanceConfig {
     pub(super) auth_pass: Option<At<String>>,
     pub(super) hmac: Option<HmacBlock>,
     pub(super) auth_type: Option<At<AuthType>>,
+    /// A mistake in `auth_type` has been reported.
+    pub(super) wrong_auth_type: bool,
     pub(super) addresses: Vec<At<VirtualAddress>>,
     pub(super) excluded: Vec<At<VirtualAddress>>,
     pub(super) no_addresses: Option<At<bool>>,
@@ -90,6 +92,7 @@ impl InstanceConfig {
             auth_pass: None,
             hmac: None,
             auth_type: None,
+            wrong_auth_type: false,
             addresses: Vec::new(),
             excluded: Vec::new(),
             no_addresses: None,
@@ -159,6 +162,7 @@ impl InstanceConfig {
         };
         let choices = [("PASS", AuthType::Pass), ("AH", AuthType::Ah)];
         let value = context.one_of(text, "an authentication type", &choices);
+        self.wrong_auth_type = value.is_none();
         context.set(line, &mut self.auth_type, value);
     }
 }

@@ -41,6 +41,8 @@ pub(super) struct Context<'a> {
     pub(super) includes: &'a mut dyn Includes,
     pub(super) checks: SharedChecks,
     pub(super) scripts: KnownScripts,
+    /// Whether keywords that keepalived does not have are errors.
+    pub(super) keepalived_only: bool,
 }
 
 impl<'a> Context<'a> {
@@ -74,19 +76,25 @@ impl<'a> Context<'a> {
 
     /// Warns of words after the first `taken`.
     pub(super) fn extra(&mut self, line: NodeId, taken: usize) {
-        if let Some([first, rest @ ..]) = self.arguments(line).get(taken..) {
-            let span = rest
-                .last()
-                .map_or(first.span, |last| first.span.to(last.span));
-            let (keyword, _) = self.keyword(line);
-            let message = match taken {
-                0 => format!("`{keyword}` takes no value"),
-                1 => format!("`{keyword}` takes one value"),
-                taken => format!("`{keyword}` takes {taken} values"),
-            };
-            self.findings
-                .push(Diagnostic::warning(span, message).label("ignored").silent());
+        if let Some(finding) = self.extra_words(line, taken) {
+            self.findings.push(finding.silent());
         }
+    }
+
+    fn extra_words(&self, line: NodeId, taken: usize) -> Option<Diagnostic> {
+        let Some([first, rest @ ..]) = self.arguments(line).get(taken..) else {
+            return None;
+        };
+        let span = rest
+            .last()
+            .map_or(first.span, |last| first.span.to(last.span));
+        let (keyword, _) = self.keyword(line);
+        let message = match taken {
+            0 => format!("`{keyword}` takes no value"),
+            1 => format!("`{keyword}` takes one value"),
+            taken => format!("`{keyword}` takes {taken} values"),
+        };
+        Some(Diagnostic::warning(span, message).label("ignored"))
     }
 
     /// A line that takes this many values and no block.
@@ -121,6 +129,15 @@ impl<'a> Context<'a> {
     pub(super) fn name(&mut self, block: NodeId) -> Option<At<String>> {
         let name = self.argument(block, 0, "a name");
         self.extra(block, 1);
+        name.map(|name| At::new(name.value.to_owned(), name.span))
+    }
+
+    /// The same for a block that keepalived leaves out if further words follow.
+    pub(super) fn sole_name(&mut self, block: NodeId) -> Option<At<String>> {
+        let name = self.argument(block, 0, "a name");
+        if let Some(finding) = self.extra_words(block, 1) {
+            self.findings.push(finding);
+        }
         name.map(|name| At::new(name.value.to_owned(), name.span))
     }
 
@@ -399,6 +416,18 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// A line whose keyword keepalived does not have.
+    pub(super) fn refuse_own(&mut self, line: NodeId) {
+        let (keyword, span) = self.keyword(line);
+        let finding = Diagnostic::error(span, format!("keepalived has no keyword `{keyword}`"));
+        let finding = if self.tree.has_block(line) {
+            finding.note("the block is skipped")
+        } else {
+            finding
+        };
+        self.findings.push(finding.label("ignored"));
+    }
+
     /// A line whose keyword is not understood here.
     pub(super) fn unknown(&mut self, level: Level, line: NodeId) {
         let (keyword, span) = self.keyword(line);
@@ -427,7 +456,11 @@ impl<'a> Context<'a> {
         let suggestion = match (level, keyword) {
             // Every other level has a name for it.
             (Level::RealServer, "lb_kind") => Some("lvs_method"),
-            _ => self.vocabulary.nearest(level, keyword),
+            _ => {
+                let words = self.vocabulary;
+                let counterpart = words.counterpart(level, keyword);
+                counterpart.or_else(|| words.nearest(level, keyword))
+            }
         };
         let mut finding = Diagnostic::error(span, format!("unknown keyword `{keyword}`"));
         if suggestion.is_none()

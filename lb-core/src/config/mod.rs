@@ -2,9 +2,14 @@
 //! Reads `keepalived.conf`.
 //!
 //! A text goes through five steps, and each reports everything it finds, not only the first thing:
-//! conditions, definitions and sequences (logical lines), words and braces (lexer), lines and blocks with
-//! their places (tree), the settings of each block (one module for each), and the meaning of these with defaults and the rules between settings (resolve). The
-//! result is a [`Model`] and [`Diagnostics`].
+//! conditions, definitions and sequences (`read::logical`), words and braces (`lexer`), lines and blocks with
+//! their places (`tree`), the settings of each block as they are written (one module for each, filled by the
+//! tables of `keyword`), and the meaning of these with defaults and the rules between settings (`resolve`).
+//! The result is a [`Model`] and [`Diagnostics`].
+//!
+//! Arrows between the modules point down: `resolve` → `keyword` → blocks → `line` → `tree` → `lexer` →
+//! `source`. The tables of `keyword` know the blocks that they fill; a block, `line` and `tree` know no
+//! table: the names of all keywords are passed to them as a `vocabulary`.
 //!
 //! A [`Strict`](Mode::Strict) reading gives a model only if there was no error. A
 //! [`Lenient`](Mode::Lenient) one does as keepalived does: the bad line is skipped, the default kept, and the
@@ -71,7 +76,6 @@ mod level;
 mod lexer;
 mod line;
 mod links;
-mod logical;
 mod method;
 mod notify;
 mod options;
@@ -90,6 +94,7 @@ mod server;
 mod server_group;
 mod shared;
 mod source;
+mod span;
 mod statics;
 mod track;
 mod tracked;
@@ -100,6 +105,8 @@ mod vmac;
 mod vocabulary;
 mod vrrp;
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -135,8 +142,9 @@ pub enum Mode {
 pub struct Parsed {
     model: Model,
     diagnostics: Diagnostics,
-    /// Interfaces that have to exist, each once.
-    interfaces: Vec<line::At<String>>,
+    names: resolve::HostNames,
+    /// Whether one of them has been reported as missing.
+    lacks_interface: bool,
 }
 
 impl Parsed {
@@ -152,16 +160,23 @@ impl Parsed {
         }
     }
 
-    /// Whether scripts would run although `enable_script_security` is missing.
+    /// Whether scripts would run although `enable_script_security` is missing. Those of virtual routers
+    /// do not run where an interface is missing.
     #[must_use]
     pub fn runs_insecure_scripts(&self) -> bool {
-        self.model.runs_scripts() && !self.model.global.scripts.security
+        let runs = if self.lacks_interface {
+            self.model.runs_server_scripts()
+        } else {
+            self.model.runs_scripts()
+        };
+        runs && !self.model.global.scripts.security
     }
 
     /// The interfaces that a text names and that do not exist, unless `dynamic_interfaces` lets them appear
     /// later.
     pub fn missing_interfaces(&self, exists: impl Fn(&str) -> bool) -> Vec<&str> {
-        let names = self.interfaces.iter().map(|named| named.value.as_str());
+        let names = self.names.interfaces.iter();
+        let names = names.map(|named| named.value.as_str());
         names.filter(|name| !exists(name)).collect()
     }
 
@@ -169,7 +184,7 @@ impl Parsed {
     /// them appear later. Reading a text does not look at the host.
     #[must_use]
     pub fn with_missing_interfaces(mut self, exists: impl Fn(&str) -> bool) -> Self {
-        for named in std::mem::take(&mut self.interfaces) {
+        for named in std::mem::take(&mut self.names.interfaces) {
             let name = named.value;
             if exists(&name) {
                 continue;
@@ -177,8 +192,30 @@ impl Parsed {
             let finding =
                 Diagnostic::warning(named.span, format!("interface {name} does not exist"));
             self.diagnostics.push(finding);
+            self.lacks_interface = true;
         }
         self
+    }
+
+    /// Finds the virtual addresses that are the only address of their interface: a backup removes them,
+    /// and then the host has none there. `addresses` are those of an interface of this host, of both
+    /// families; reading a text does not look at the host.
+    pub fn lone_addresses(&self, addresses: impl Fn(&str) -> Vec<IpAddr>) -> Vec<Diagnostic> {
+        let mut known: BTreeMap<&str, Vec<IpAddr>> = BTreeMap::new();
+        let held = self.names.held.iter();
+        let lone = held.filter_map(|(address, interface)| {
+            let own = known
+                .entry(interface)
+                .or_insert_with(|| addresses(interface));
+            let family = own
+                .iter()
+                .filter(|own| own.is_ipv4() == address.value.is_ipv4());
+            let alone = family.clone().count() == 1 && family.clone().eq([&address.value]);
+            let message = format!("{} is the only address of {interface}", address.value);
+            let finding = Diagnostic::warning(address.span, message);
+            alone.then(|| finding.note("a backup removes it: give the host an address of its own"))
+        });
+        lone.collect()
     }
 
     /// Everything that was found.
@@ -307,12 +344,16 @@ fn run(
         includes,
         checks: shared::SharedChecks::default(),
         scripts: shared::KnownScripts::default(),
+        keepalived_only: options.keepalived_only,
     };
     let login = std::env::var("LOGNAME").or_else(|_| std::env::var("USER"));
     let login = login.unwrap_or_else(|_| "root".to_owned());
-    let (model, mut interfaces) = resolve::resolve(&mut context, &host, &login);
-    for interface in &mut interfaces {
+    let (model, mut names) = resolve::resolve(&mut context, &host, &login);
+    for interface in &mut names.interfaces {
         interface.span = sources.origin(interface.span);
+    }
+    for (address, _) in &mut names.held {
+        address.span = sources.origin(address.span);
     }
     let items = context.findings.into_items();
     let items = items
@@ -322,6 +363,7 @@ fn run(
     Parsed {
         model,
         diagnostics: Diagnostics::new(Arc::new(sources.without_expanded()), items),
-        interfaces,
+        names,
+        lacks_interface: false,
     }
 }

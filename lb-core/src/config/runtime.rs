@@ -308,6 +308,28 @@ fn optional_text(
     Some(At::new(Some(text.value.to_owned()), text.span))
 }
 
+/// One word; of several lines the first one holds.
+pub(super) fn first_text(
+    context: &mut Context<'_>,
+    line: NodeId,
+    wants: &str,
+    slot: &mut Option<At<String>>,
+) {
+    let Some(value) = context.string(line, wants) else {
+        return;
+    };
+    let Some(first) = slot else {
+        *slot = Some(value);
+        return;
+    };
+    let (keyword, span) = context.keyword(line);
+    let finding = Diagnostic::warning(span, format!("`{keyword}` is given again"));
+    let finding = finding.label("ignored");
+    context
+        .findings
+        .push(finding.note_at(first.span, "this one holds"));
+}
+
 /// The name of a process; a longer one is cut.
 pub(super) fn process_name(context: &mut Context<'_>, line: NodeId) -> Option<At<String>> {
     let text = context.value(line, "a name")?;
@@ -322,6 +344,15 @@ pub(super) fn process_name(context: &mut Context<'_>, line: NodeId) -> Option<At
             .push(finding.label(format!("cut to `{name}`")));
     }
     Some(At::new(name, text.span))
+}
+
+/// Warns of a keyword about iptables: the packet filter uses nftables.
+pub(super) fn iptables(context: &mut Context<'_>, line: NodeId) {
+    context.no_block(line);
+    let (keyword, span) = context.keyword(line);
+    let message = format!("`{keyword}` has no effect: the packet filter uses nftables");
+    let finding = Diagnostic::warning(span, message).label("ignored");
+    context.findings.push(finding.note("write `nftables`"));
 }
 
 /// Warns of a keyword that is valid and has no effect in this version.

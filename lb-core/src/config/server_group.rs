@@ -55,7 +55,23 @@ impl ServerGroupConfig {
             entries.extend(entry(context, line));
         }
         let name = name?;
-        if entries.is_empty() {
+        let has = |wanted: &dyn Fn(&GroupEntry) -> bool| {
+            entries
+                .iter()
+                .any(|entry: &At<GroupEntry>| wanted(&entry.value))
+        };
+        let family = |family| move |entry: &GroupEntry| entry.family() == Some(family);
+        if has(&family(AddressFamily::Ipv4))
+            && has(&family(AddressFamily::Ipv6))
+            && has(&|entry| entry.family().is_none())
+        {
+            let message = "addresses of both families beside a mark without a family";
+            let finding = Diagnostic::error(name.span, message).label("the group is left out");
+            context
+                .findings
+                .push(finding.note("write `fwmark N inet` or `fwmark N inet6`"));
+            entries.clear();
+        } else if entries.is_empty() {
             let message = format!("virtual server group `{}` has no service", name.value);
             let finding = Diagnostic::error(name.span, message);
             context.findings.push(finding.note("it is left out"));
@@ -80,6 +96,11 @@ fn entry(context: &mut Context<'_>, line: NodeId) -> Option<At<GroupEntry>> {
             context.error(text.span, "`fwmark` needs a mark");
             return None;
         };
+        if number.value == "0" {
+            let finding = Diagnostic::error(number.span, "a firewall mark of 0 is none").silent();
+            context.findings.push(finding.note("the line is left out"));
+            return None;
+        }
         let mark = context.number_in(line, number, 1..=u32::MAX)?;
         let family = match rest.get(1) {
             None => None,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `track_interface`, `track_script`, `track_file`, `track_process`, in instances and sync groups.
 
+use super::Diagnostic;
+use super::level::Level;
 use super::line::{At, Context};
 use super::notify::RouterNotifyConfig;
 use super::source::Span;
@@ -49,6 +51,7 @@ pub(super) struct TrackConfig {
     pub(super) kind: Kind,
     pub(super) name: At<String>,
     pub(super) weight: Option<WeightConfig>,
+    pub(super) line: NodeId,
 }
 
 /// Reads a list of `NAME [weight W [reverse|noreverse]]`.
@@ -76,7 +79,12 @@ pub(super) fn list(
                 weight(context, line, 2, kind)
             }
         };
-        into.push(TrackConfig { kind, name, weight });
+        into.push(TrackConfig {
+            kind,
+            name,
+            weight,
+            line,
+        });
     }
 }
 
@@ -131,17 +139,44 @@ pub(super) struct GroupConfig {
     pub(super) members: Vec<At<String>>,
     pub(super) tracked: Vec<TrackConfig>,
     pub(super) tracking_weight: bool,
+    /// Members stand directly in the block, which has been reported.
+    pub(super) misplaced_members: bool,
     pub(super) smtp_alert: Option<At<bool>>,
     pub(super) notify: RouterNotifyConfig,
 }
 
 impl GroupConfig {
+    /// Reports a line whose keyword is not known; it may be a member outside of `group { … }`.
+    pub(super) fn report_unknown(
+        &mut self,
+        context: &mut Context<'_>,
+        block: NodeId,
+        line: NodeId,
+    ) {
+        let (keyword, span) = context.keyword(line);
+        let level = Level::SyncGroup;
+        let alone = context.arguments(line).is_empty() && !context.tree.has_block(line);
+        let mut lines = context.lines(block);
+        let has_list = lines.any(|line| context.keyword(line).0 == "group");
+        let words = context.vocabulary;
+        let is_word = words.knows(level, keyword) || words.nearest(level, keyword).is_some();
+        if has_list || is_word || !alone {
+            return context.unknown(level, line);
+        }
+        self.misplaced_members = true;
+        let message = format!("`{keyword}` is not in a block `group {{ … }}`");
+        let finding = Diagnostic::error(span, message);
+        let note = "the members of a sync group stand in `group { … }` inside it";
+        context.findings.push(finding.note(note));
+    }
+
     pub(super) fn new(name: At<String>) -> Self {
         Self {
             name,
             members: Vec::new(),
             tracked: Vec::new(),
             tracking_weight: false,
+            misplaced_members: false,
             smtp_alert: None,
             notify: RouterNotifyConfig::default(),
         }

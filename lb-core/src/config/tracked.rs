@@ -104,14 +104,16 @@ pub(super) struct ObjectConfig {
     pub(super) name: At<String>,
     pub(super) weight: Option<WeightConfig>,
     pub(super) source: Source,
+    pub(super) block: NodeId,
 }
 
 impl ObjectConfig {
-    pub(super) const fn new(name: At<String>, source: Source) -> Self {
+    pub(super) const fn new(name: At<String>, source: Source, block: NodeId) -> Self {
         Self {
             name,
             weight: None,
             source,
+            block,
         }
     }
 

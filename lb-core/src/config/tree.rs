@@ -33,8 +33,8 @@ struct Block {
     level: Level,
 }
 
-/// Index of a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Index of a node; nodes are in the order of reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct NodeId(pub(super) u32);
 
 #[derive(Debug, Default)]

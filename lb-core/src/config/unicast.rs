@@ -47,7 +47,8 @@ impl UnicastConfig {
             let first = self.peers.iter().find(|peer| peer.value.address == address);
             if let Some(first) = first {
                 let message = format!("peer {address} is given twice");
-                let finding = Diagnostic::warning(peer.span, message).label("ignored");
+                let finding = Diagnostic::warning(peer.span, message).silent();
+                let finding = finding.label("ignored");
                 context
                     .findings
                     .push(finding.note_at(first.span, "it is already given here"));

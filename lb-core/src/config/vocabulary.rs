@@ -69,6 +69,17 @@ impl<'r> Vocabulary<'r> {
         nearest(word, keywords.chain(checks.into_iter().flatten()))
     }
 
+    /// The keyword of `level` that is for all instances what the other one is for one of them:
+    /// `vrrp_garp_master_delay` and `garp_master_delay`.
+    pub(super) fn counterpart(&self, level: Level, word: &str) -> Option<&str> {
+        if !matches!(level, Level::Global | Level::Instance) {
+            return None;
+        }
+        let bare = |name: &str| name.strip_prefix("vrrp_").unwrap_or(name).to_owned();
+        let mut names = self.names(level)?.keywords.iter();
+        names.find(|name| bare(name) == bare(word)).copied()
+    }
+
     /// The place where a keyword is valid, for a note about one in the wrong place.
     pub(super) fn home(&self, keyword: &str) -> Option<String> {
         if self.knows(Level::Root, keyword) {

@@ -51,6 +51,7 @@ mod service_group;
 mod validate;
 mod virtual_server;
 mod vrrp;
+mod webhook;
 
 pub use builder::ModelBuilder;
 pub use error::{ModelError, ModelErrors};
@@ -73,6 +74,7 @@ pub use runtime::{
 pub use service_group::ServiceGroup;
 pub use virtual_server::VirtualServer;
 pub use vrrp::VrrpSettings;
+pub use webhook::{Webhook, WebhookError};
 
 /// Everything a director needs to know, validated and with defaults applied.
 ///
@@ -100,17 +102,24 @@ impl Model {
     #[must_use]
     pub fn runs_scripts(&self) -> bool {
         let tracked = |object: &ObjectSpec| matches!(object.source, Source::Script(_));
-        let mut checks = self
-            .virtual_servers
-            .iter()
-            .flat_map(|server| &server.real_servers)
-            .flat_map(|real| &real.checks);
         let runtime = &self.global.runtime;
         self.objects.iter().any(tracked)
-            || checks.any(|check| &*check.kind == "MISC_CHECK")
+            || self.runs_server_scripts()
             || self.has_notify_scripts()
             || runtime.startup_script.is_some()
             || runtime.shutdown_script.is_some()
+    }
+
+    /// Whether it runs programs of the user for virtual or real servers.
+    #[must_use]
+    pub fn runs_server_scripts(&self) -> bool {
+        let mut servers = self.virtual_servers.iter();
+        servers.any(|server| {
+            let mut reals = server.real_servers.iter();
+            let is_script = |check: &CheckSpec| &*check.kind == "MISC_CHECK";
+            server.notify.is_some()
+                || reals.any(|real| real.notify.is_some() || real.checks.iter().any(is_script))
+        })
     }
 
     /// Starts an empty model.

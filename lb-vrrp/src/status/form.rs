@@ -52,7 +52,8 @@ named_by_display! {
     AddressFamily: text => find([Self::Ipv4, Self::Ipv6], text);
     PollMethod: text => find([Self::Mii, Self::Ethtool, Self::Flags], text);
     ObjectId: text => {
-        let kinds: [(&str, fn(std::sync::Arc<str>) -> Self); 6] = [
+        type Named = fn(std::sync::Arc<str>) -> ObjectId;
+        let kinds: [(&str, Named); 6] = [
             ("interface ", Self::Interface),
             ("script ", Self::Script),
             ("file ", Self::File),

@@ -19,6 +19,7 @@ mod sockets;
 mod start;
 mod statics;
 mod vmacs;
+mod webhooks;
 mod weights;
 
 use common::{BOTH, DEADLINE, TestResult, privileged, runs_scripts};

@@ -14,6 +14,7 @@ use crate::config::line::{At, Context};
 use crate::config::links;
 use crate::config::pending;
 use crate::config::root::Config;
+use crate::config::runtime::first_text;
 use crate::config::source::Span;
 use crate::config::statics::StaticKind;
 use crate::config::tracked::{FileConfig, ProcessConfig, ScriptConfig, Source};
@@ -214,13 +215,18 @@ const KEYWORDS: &[Root] = &[
     Root::new(
         "instance",
         "Names this program among several on a host.",
-        Value::Text("a name", |config| &mut config.global.runtime.instance),
+        Value::Other("a name", |config, context, line| {
+            first_text(context, line, "a name", &mut config.global.runtime.instance);
+        }),
     )
     .tier(2),
     Root::new(
         "net_namespace",
         "Runs the program in a network namespace.",
-        Value::Text("a network namespace", |config| &mut config.global.runtime.network_namespace),
+        Value::Other("a network namespace", |config, context, line| {
+            let namespace = &mut config.global.runtime.network_namespace;
+            first_text(context, line, "a network namespace", namespace);
+        }),
     )
     .tier(2),
     Root::new(
@@ -230,8 +236,7 @@ const KEYWORDS: &[Root] = &[
             config.global.runtime.ipvs_namespace(context, line);
         }),
     )
-    .default("that of the program")
-    .later(),
+    .default("that of the program"),
     Root::new(
         "use_pid_dir",
         "Puts pid files into a directory of their own.",
@@ -282,7 +287,7 @@ pub(in crate::config) fn read(context: &mut Context<'_>) -> Config {
 
 /// Reads one `vrrp_instance`; one without a name is read for further mistakes.
 fn instance(config: &mut Config, context: &mut Context<'_>, block: NodeId) {
-    let name = context.name(block);
+    let name = context.sole_name(block);
     let has_name = name.is_some();
     let name = name.unwrap_or_else(|| At::new(String::new(), Span::START));
     let mut instance = InstanceConfig::new(name, block, context.tree.line_span(block));

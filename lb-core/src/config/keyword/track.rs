@@ -5,7 +5,7 @@ use super::row::{Keyword, Table, Value};
 use crate::config::command::arguments;
 use crate::config::level::Level;
 use crate::config::line::Context;
-use crate::config::notify::COMMAND;
+use crate::config::notify::{COMMAND, WEBHOOK, webhook};
 use crate::config::runtime::does_not_run;
 use crate::config::track::{self, GroupConfig, Kind};
 use crate::config::tracked::{
@@ -159,6 +159,15 @@ const GROUP_KEYWORDS: &[Group] = &[
         }),
     )
     .tier(2),
+    Group::new(
+        "notify_url",
+        "Posts each change of state to a web server, as JSON.",
+        Value::Other(WEBHOOK, |group, context, line| {
+            webhook(context, line, &mut group.notify.webhook);
+        }),
+    )
+    .default("that of global_defs")
+    .own(),
 ];
 
 type Script = Keyword<ScriptConfig>;
@@ -327,8 +336,12 @@ const PROCESS_KEYWORDS: &[Process] = &[
 
 /// Reads one `vrrp_sync_group`; none if it has no name.
 pub(super) fn sync_group(context: &mut Context<'_>, block: NodeId) -> Option<GroupConfig> {
-    let mut group = GroupConfig::new(context.name(block)?);
-    SYNC_GROUP.read(&mut group, context, block);
+    let mut group = GroupConfig::new(context.sole_name(block)?);
+    for line in context.lines(block) {
+        if !SYNC_GROUP.try_line(&mut group, context, line) {
+            group.report_unknown(context, block, line);
+        }
+    }
     Some(group)
 }
 
@@ -338,7 +351,7 @@ pub(super) fn object(
     block: NodeId,
     source: Source,
 ) -> Option<ObjectConfig> {
-    let mut object = ObjectConfig::new(context.name(block)?, source);
+    let mut object = ObjectConfig::new(context.name(block)?, source, block);
     for line in context.lines(block) {
         if context.keyword(line).0 == "weight" {
             object.weight(context, line);

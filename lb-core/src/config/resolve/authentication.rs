@@ -50,6 +50,9 @@ fn authentication(
         return Authentication::None;
     };
     let Some(kind) = kind else {
+        if instance.wrong_auth_type {
+            return Authentication::None;
+        }
         context.findings.push(
             Diagnostic::error(password.span, "`auth_pass` without `auth_type`")
                 .note("the advertisements would carry no authentication")
@@ -64,6 +67,13 @@ fn authentication(
                 .secret(),
         );
         return Authentication::None;
+    }
+    if let (AuthType::Ah, Some(master)) = (kind.value, instance.master.filter(|at| at.value)) {
+        let message = "`state MASTER` does not go with `auth_type AH`";
+        let finding = Diagnostic::warning(master.span, message).label("BACKUP is used");
+        context
+            .findings
+            .push(finding.note_at(kind.span, "it is here"));
     }
     let bytes = password.value.as_bytes();
     if bytes.len() > Password::LEN {

@@ -68,6 +68,8 @@ pub(super) fn check(
                 context.set(line, &mut log_all_failures, value);
             }
             "nb_get_retry" if context.tree.level(block) == Some(Level::Http) => {
+                let finding = Diagnostic::warning(span, "`nb_get_retry` is deprecated");
+                context.findings.push(finding.note("write `retry`"));
                 let value = context.number(line, 0..=u32::MAX);
                 context.set(line, &mut own.retries, value);
             }
@@ -99,6 +101,8 @@ pub(super) fn check(
         .as_ref()
         .or(place.written.virtualhost.as_ref());
     surroundings.virtualhost = host.map(|at| at.value.clone());
+    let service_host = place.written.virtualhost.as_ref();
+    surroundings.service_virtualhost = service_host.map(|at| at.value.clone());
     surroundings.scripts = place.global.script_rules.clone();
     let built = match factory.build(&arguments, &surroundings) {
         Ok(built) => built,
@@ -292,7 +296,7 @@ fn report(context: &mut Context<'_>, block: NodeId, error: ArgumentError) {
                 home.into_iter().fold(finding, Diagnostic::note)
             }
         }
-        Problem::Unsupported { keyword } => not_yet(severity, span, &keyword),
+        Problem::Unsupported { keyword } => not_yet(severity, span, &keyword).silent(),
         Problem::Missing { keyword, block } => say(format!("`{block}` needs `{keyword}`")),
         Problem::MissingValue { keyword, wants } => say(format!("`{keyword}` needs {wants}")),
         Problem::InvalidValue { value, wants } => {
@@ -317,8 +321,10 @@ fn report(context: &mut Context<'_>, block: NodeId, error: ArgumentError) {
                 .first()
                 .map_or(span, |word| word.span);
             let message = format!("cannot execute `{program}`: {why}");
-            Diagnostic::new(severity, place, message).note("the check is left out")
+            let finding = Diagnostic::new(severity, place, message).silent();
+            finding.note("the check is left out")
         }
+        Problem::ShellSyntax { .. } => say(error.problem.to_string()).silent(),
         other => say(other.to_string()),
     };
     context.findings.push(match suggestion {

@@ -57,7 +57,8 @@ fn mail(
     let Some(server) = &config.mail_server else {
         if let Some(first) = config.recipients.first() {
             let message = "`notification_email` without `smtp_server`: no mail will be sent";
-            context.warning(first.span, message);
+            let finding = Diagnostic::warning(first.span, message).silent();
+            context.findings.push(finding);
         }
         return None;
     };
@@ -65,7 +66,7 @@ fn mail(
         let message = "`smtp_server` without `notification_email`: no mail will be sent";
         context
             .findings
-            .push(Diagnostic::warning(server.span, message));
+            .push(Diagnostic::warning(server.span, message).silent());
         return None;
     }
     let from = match &config.sender {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What is said of interfaces by themselves.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use lb_vrrp::{CarrierDelay, LinkPoll, RouterConfig};
@@ -8,7 +9,9 @@ use lb_vrrp::{CarrierDelay, LinkPoll, RouterConfig};
 use super::Config;
 use crate::config::Diagnostic;
 use crate::config::line::{At, Context};
+use crate::config::source::Span;
 use crate::config::track::Kind;
+use crate::config::tree::NodeId;
 use crate::config::value::in_seconds;
 use crate::model::{Model, VrrpInstance};
 
@@ -71,7 +74,7 @@ fn longest(config: &RouterConfig) -> Duration {
 
 /// The interfaces that the file names and that have to exist when it is used: those of instances, of their
 /// addresses, and those that are tracked; none with `dynamic_interfaces`.
-pub(super) fn named(config: &Config, model: &Model) -> Vec<At<String>> {
+pub(super) fn named(context: &Context<'_>, config: &Config, model: &Model) -> Vec<At<String>> {
     if config.global.vrrp.dynamic_interfaces.is_some() {
         return Vec::new();
     }
@@ -102,10 +105,49 @@ pub(super) fn named(config: &Config, model: &Model) -> Vec<At<String>> {
                 add(name, address.span);
             }
         }
+        for block in instance.routes.iter().chain(&instance.rules) {
+            for (name, span) in routing_interfaces(context, *block) {
+                add(name, span);
+            }
+        }
         let tracked = instance.tracked.iter();
         for track in tracked.filter(|track| track.kind == Kind::Interface) {
             add(&track.name.value, track.name.span);
         }
     }
+    for block in &config.statics.blocks {
+        for (name, span) in routing_interfaces(context, block.node) {
+            add(name, span);
+        }
+    }
     named
+}
+
+/// The virtual addresses of instances, and the interfaces that they are on.
+pub(super) fn held(config: &Config) -> Vec<(At<IpAddr>, String)> {
+    let mut held = Vec::new();
+    for instance in &config.instances {
+        let own = instance.interface.as_ref();
+        for at in instance.addresses.iter().chain(&instance.excluded) {
+            let interface = at.value.interface.as_ref().or(own.map(|own| &own.value));
+            let address = At::new(at.value.address, at.span);
+            held.extend(interface.map(|interface| (address, interface.clone())));
+        }
+    }
+    held
+}
+
+/// The interfaces that the lines of a block of addresses, routes or rules name, with the places of the lines.
+fn routing_interfaces<'a>(context: &Context<'a>, block: NodeId) -> Vec<(&'a str, Span)> {
+    let mut names = Vec::new();
+    for line in context.lines(block) {
+        let words = context.tree.words(line);
+        let options = words.iter().zip(words.iter().skip(1));
+        for (option, value) in options {
+            if matches!(context.text(option), "dev" | "iif" | "oif") {
+                names.push((context.text(value), value.span));
+            }
+        }
+    }
+    names
 }

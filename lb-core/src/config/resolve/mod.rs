@@ -18,6 +18,8 @@ mod strict;
 mod tracking;
 mod vmac;
 
+use std::net::IpAddr;
+
 use crate::model::Model;
 
 use super::diagnostic::Diagnostic;
@@ -26,13 +28,18 @@ use super::line::{At, Context};
 use super::root::Config;
 use super::source::Span;
 
+/// What a text names of the host that it is for, with the places.
+#[derive(Clone, Debug)]
+pub(super) struct HostNames {
+    /// Interfaces that have to exist, each once.
+    pub(super) interfaces: Vec<At<String>>,
+    /// Virtual addresses and their interfaces.
+    pub(super) held: Vec<(At<IpAddr>, String)>,
+}
+
 /// Reads the whole tree. The model is what a lenient reading makes of it; the interfaces are those that
 /// have to exist.
-pub(super) fn resolve(
-    context: &mut Context<'_>,
-    host: &str,
-    login: &str,
-) -> (Model, Vec<At<String>>) {
+pub(super) fn resolve(context: &mut Context<'_>, host: &str, login: &str) -> (Model, HostNames) {
     let config = read_file(context);
     let known = tracking::known(context, &config);
     let mut routing = routing::Routing::new(&config.global);
@@ -51,7 +58,10 @@ pub(super) fn resolve(
     model.global.vrrp.carrier_delays = links::delays(context, &config, &model.routers);
     model.global.vrrp.link_polls = links::polls(&config);
     global::sync_daemon(context, &config.global, &mut model);
-    let interfaces = links::named(&config, &model);
+    let names = HostNames {
+        interfaces: links::named(context, &config, &model),
+        held: links::held(&config),
+    };
     let checked = Model::builder().from(model);
     let model = match checked.build() {
         Ok(model) => model,
@@ -65,5 +75,5 @@ pub(super) fn resolve(
             Model::default()
         }
     };
-    (model, interfaces)
+    (model, names)
 }

@@ -60,6 +60,12 @@ pub(super) fn routers(
             );
             router.sync_daemon_interface = None;
         }
+        if let Some(at) = &instance.sync_daemon_interface {
+            let message = "`lvs_sync_daemon_interface` is deprecated";
+            let finding = Diagnostic::warning(at.span, message);
+            let note = "write `lvs_sync_daemon INTERFACE INSTANCE` in `global_defs`";
+            context.findings.push(finding.note(note));
+        }
         sync = sync.or_else(|| instance.sync_daemon_interface.as_ref().map(|at| at.span));
         routers.push(router);
     }
@@ -93,7 +99,7 @@ fn router(
     let family = family(instance, &addresses);
     let version = version(context, global, instance, family);
     let priority = priority(context, instance);
-    let strict = Strict::for_instance(global, instance);
+    let strict = Strict::for_instance(global, instance).without_peers(context, instance);
     if addresses.is_empty() {
         allow_none(context, instance, strict, version)?;
     }

@@ -24,6 +24,24 @@ impl Strict {
         Self(asked.filter(|at| at.value).map(|at| at.span))
     }
 
+    /// Switches strict mode off for a router with unicast peers, as keepalived runs it without a word.
+    pub(super) fn without_peers(
+        self,
+        context: &mut Context<'_>,
+        instance: &InstanceConfig,
+    ) -> Self {
+        let (Some(strict), Some(peer)) = (self.0, instance.unicast.peers.first()) else {
+            return self;
+        };
+        let message = "unicast peers do not go with strict mode";
+        let finding = Diagnostic::warning(peer.span, message).silent();
+        let finding = finding.label("strict mode is off for this instance");
+        context
+            .findings
+            .push(finding.note_at(strict, "strict mode is asked for here"));
+        Self(None)
+    }
+
     /// Whether strict mode is asked for.
     pub(super) const fn is_on(self) -> bool {
         self.0.is_some()

@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::time::Duration;
 
-use lb_check::{Script as Program, Severity};
+use lb_check::{Problem, Script as Program, Severity};
 use lb_vrrp::track::{Object, ObjectId, Process, Script, Weight};
 
 use super::{Config, notify};
 use crate::config::Diagnostic;
 use crate::config::line::Context;
+use crate::config::source::Span;
 use crate::config::track::{Kind, TrackConfig};
 use crate::config::tracked::{ObjectConfig, ScriptConfig, Source};
+use crate::config::tree::NodeId;
 use crate::config::vocabulary::nearest;
 use crate::model::{
     FileSource, GroupSpec, ObjectSpec, ProcessSource, ScriptSource, SyncGroup, VrrpInstance,
@@ -25,6 +27,8 @@ const INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Known {
     objects: BTreeMap<ObjectId, (ObjectSpec, Weight)>,
+    /// Where they are defined: the block, in the order of reading, and the name.
+    places: BTreeMap<ObjectId, (NodeId, Span)>,
     /// Whether an instance or a group names it, be it one that is left out.
     named: BTreeMap<ObjectId, bool>,
 }
@@ -72,6 +76,8 @@ pub(super) fn known(context: &mut Context<'_>, config: &Config) -> Known {
             },
         );
         known.named.insert(key.clone(), false);
+        let place = (object.block, object.name.span);
+        known.places.insert(key.clone(), place);
         known.objects.insert(key, (tracked, weight));
     }
     let instances = config
@@ -153,6 +159,10 @@ fn script(
         if program.is_none() {
             finding = finding.note("the script is left out");
         }
+        if matches!(error.problem, Problem::ShellSyntax { .. }) {
+            finding = finding.silent();
+        }
+        finding = error.suggestion.into_iter().fold(finding, Diagnostic::note);
         context.findings.push(finding);
     }
     let program = program?.program;
@@ -196,6 +206,7 @@ pub(super) fn tracked(
                 unknown(context, known, written, &id);
                 continue;
             };
+            warn_of_order(context, known, written, &id);
             *default
         };
         let weight = match written.weight {
@@ -224,6 +235,23 @@ pub(super) fn tracked(
         tracked.push((id, weight));
     }
     tracked
+}
+
+/// Warns where an object is defined below the list that names it, which keepalived then ignores.
+fn warn_of_order(context: &mut Context<'_>, known: &Known, written: &TrackConfig, id: &ObjectId) {
+    let name = &written.name;
+    let Some((block, place)) = known.places.get(id) else {
+        return;
+    };
+    if *block < written.line {
+        return;
+    }
+    let message = format!("`{}` is defined below", name.value);
+    let finding = Diagnostic::warning(name.span, message);
+    let finding = finding.label("keepalived does not track it then");
+    context
+        .findings
+        .push(finding.note_at(*place, "it is defined here"));
 }
 
 fn unknown(context: &mut Context<'_>, known: &Known, written: &TrackConfig, id: &ObjectId) {
@@ -354,8 +382,10 @@ pub(super) fn groups(
             }
         }
         if group.members.is_empty() {
-            let finding = Diagnostic::error(name.span, "a sync group without a member");
-            context.findings.push(finding.note("it is left out"));
+            if !written.misplaced_members {
+                let finding = Diagnostic::error(name.span, "a sync group without a member");
+                context.findings.push(finding.note("it is left out"));
+            }
             continue;
         }
         if let [only] = group.members.as_slice() {
@@ -368,7 +398,7 @@ pub(super) fn groups(
             warn_of_weights(context, config, &group, routers);
         }
         let alert = config.global.alerts_of_routers(written.smtp_alert);
-        let notify = notify::scripts(context, &config.global.script_rules, &written.notify);
+        let notify = notify::group(context, &config.global, &written.notify);
         let group = SyncGroup::new(group).with_smtp_alert(alert);
         groups.push(group.with_notify(notify));
     }

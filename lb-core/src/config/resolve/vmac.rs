@@ -143,6 +143,10 @@ impl<'c> Vmacs<'c> {
             let base = address.interface.as_deref().unwrap_or(&router.interface);
             let address_family = AddressFamily::for_address(address.address);
             let elsewhere = base != router.interface || address_family != family;
+            if let Some(at) = instance.vmac.of_addresses.filter(|_| address.vmac) {
+                let message = format!("`use_vmac_addr` beside `use_vmac` of {}", address.address);
+                context.findings.push(Diagnostic::warning(at.span, message));
+            }
             let all = instance.vmac.of_addresses.filter(|_| elsewhere);
             let Some(span) = all
                 .map(|at| at.span)

@@ -93,6 +93,10 @@ fn route(line: &mut Line<'_, '_>) -> Option<VirtualRoute> {
     let all = Network::any(line.family_or_default());
     route.destination = destination.value.unwrap_or(all);
     route.protocol = line.own_protocol(protocol, route.tracked);
+    if route.tracked && route.interface.is_none() {
+        let finding = Diagnostic::warning(destination.span, "a route without `dev` is not tracked");
+        line.context.findings.push(finding);
+    }
     if let Some(problem) = route.problem() {
         return line.fail(destination.span, format!("this is no route: {problem}"));
     }
@@ -103,8 +107,13 @@ fn route(line: &mut Line<'_, '_>) -> Option<VirtualRoute> {
 fn option(line: &mut Line<'_, '_>, route: &mut VirtualRoute, word: At<&str>) -> Option<bool> {
     match word.value {
         "src" => route.source = Some(line.own_address(word)?),
-        "via" | "gw" => route.gateway = Some(gateway(line, word)?),
+        "via" => route.gateway = Some(gateway(line, word)?),
+        "gw" => {
+            deprecated(line, word, "via");
+            route.gateway = Some(gateway(line, word)?);
+        }
         "or" => {
+            deprecated(line, word, "nexthop");
             let other = NextHop::new(Some(line.own_address(word)?), None);
             let first = NextHop::new(route.gateway.take(), route.interface.take());
             route.next_hops.extend([first, other]);
@@ -149,6 +158,13 @@ fn option(line: &mut Line<'_, '_>, route: &mut VirtualRoute, word: At<&str>) -> 
         },
     }
     Some(true)
+}
+
+fn deprecated(line: &mut Line<'_, '_>, word: At<&str>, instead: &str) {
+    let message = format!("`{}` is deprecated for routes", word.value);
+    let finding = Diagnostic::warning(word.span, message);
+    let note = format!("write `{instead}`");
+    line.context.findings.push(finding.note(note));
 }
 
 /// An address, after a family perhaps: IPv4 may go by an IPv6 router.

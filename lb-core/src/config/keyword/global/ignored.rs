@@ -4,7 +4,7 @@
 use super::super::row::{Keyword, Value};
 use crate::config::global::GlobalConfig;
 use crate::config::line::Context;
-use crate::config::runtime::obsolete;
+use crate::config::runtime::{iptables, obsolete};
 use crate::config::scheduling::no_effect;
 use crate::config::tree::NodeId;
 
@@ -176,13 +176,15 @@ pub(super) const KEYWORDS: &[Global] = &[
     Global::new(
         "vrrp_iptables",
         "Has no effect: the packet filter uses nftables.",
-        Value::Ignored("[INPUT [OUTPUT]]"),
+        Value::Other("[INPUT [OUTPUT]]", |_, context, line| {
+            iptables(context, line)
+        }),
     )
     .tier(2),
     Global::new(
         "vrrp_ipsets",
         "Has no effect: the packet filter uses nftables.",
-        Value::Ignored("[NAME …]"),
+        Value::Other("[NAME …]", |_, context, line| iptables(context, line)),
     ),
     Global::new(
         "lvs_id",
