@@ -75,9 +75,31 @@ fn routes_are_read_as_ip_route_would() {
     ] {
         let line = line.replace("to unreachable", "unreachable");
         let (router, found) = router("virtual_routes", &line);
-        assert_eq!(found, "", "{line}");
         assert_eq!(router.spec.virtual_routes.len(), 1, "{line}");
         assert_eq!(router.spec.virtual_routes[0].to_string(), shown, "{line}");
+        // As keepalived, which tracks a route by its own interface.
+        let without_interface = router.spec.virtual_routes[0].interface.is_none();
+        let messages = found
+            .lines()
+            .map(|line| line.splitn(4, ':').nth(3).unwrap());
+        let expected =
+            without_interface.then_some(" warning: a route without `dev` is not tracked");
+        let deprecated = [
+            (
+                " gw ",
+                " warning: `gw` is deprecated for routes; write `via`",
+            ),
+            (
+                " or ",
+                " warning: `or` is deprecated for routes; write `nexthop`",
+            ),
+        ];
+        let deprecated = deprecated
+            .into_iter()
+            .filter(|(word, _)| line.contains(word));
+        let deprecated = deprecated.map(|(_, message)| message);
+        let expected = expected.into_iter().chain(deprecated);
+        assert!(messages.eq(expected), "{line}: {found}");
         assert!(router.spec.virtual_routes[0].tracked);
     }
     let (router, _) = router("virtual_routes", "192.0.2.0/25 dev eth0 no_track");
@@ -223,7 +245,7 @@ fn doubtful_lines_are_kept_and_reported() {
             1
         );
     }
-    let twice = ["blackhole 203.0.113.0/24"; 2];
+    let twice = ["blackhole 203.0.113.0/24 no_track"; 2];
     let parsed = parsed("", "virtual_routes", &twice);
     assert_eq!(
         parsed.diagnostics().to_string(),
@@ -267,7 +289,7 @@ fn tables_have_the_names_of_iproute2() {
     let parsed = parsed(
         &global,
         "virtual_routes",
-        &["blackhole 203.0.113.0/24 table vips"],
+        &["blackhole 203.0.113.0/24 table vips no_track"],
     );
     assert_eq!(parsed.diagnostics().to_string(), "");
     let model = parsed.into_model(Mode::Strict).unwrap();
