@@ -98,6 +98,29 @@ fn routes_are_read_as_ip_route_would() {
             .map(|line| line.split_once(": warning: ").unwrap().1);
         assert_eq!(messages.collect::<Vec<_>>(), expected, "{line}");
         assert_eq!(router.spec.virtual_routes[0].to_string(), shown, "{line}");
+        // As keepalived, which tracks a route by its own interface.
+        let without_interface = router.spec.virtual_routes[0].interface.is_none();
+        let messages = found
+            .lines()
+            .map(|line| line.splitn(4, ':').nth(3).unwrap());
+        let expected =
+            without_interface.then_some(" warning: a route without `dev` is not tracked");
+        let deprecated = [
+            (
+                " gw ",
+                " warning: `gw` is deprecated for routes; write `via`",
+            ),
+            (
+                " or ",
+                " warning: `or` is deprecated for routes; write `nexthop`",
+            ),
+        ];
+        let deprecated = deprecated
+            .into_iter()
+            .filter(|(word, _)| line.contains(word));
+        let deprecated = deprecated.map(|(_, message)| message);
+        let expected = expected.into_iter().chain(deprecated);
+        assert!(messages.eq(expected), "{line}: {found}");
         assert!(router.spec.virtual_routes[0].tracked);
     }
     let (router, _) = router("virtual_routes", "192.0.2.0/25 dev eth0 no_track");
