@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn packet_filter_is_that_of_keepalived_unless_the_file_says_otherwise() {
+    fn packet_filter_is_that_of_keepalived_unless_the_file_names_another() {
         let mut settings = PacketFilterSettings::default();
         assert_eq!(filter(&settings), FilterTable::new("keepalived"));
         assert_eq!(filter(&settings).priority, -1);
