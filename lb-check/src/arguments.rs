@@ -89,6 +89,8 @@ pub struct CheckContext {
     pub connect_timeout: Duration,
     /// `virtualhost` of the real server, else of the virtual server.
     pub virtualhost: Option<String>,
+    /// `virtualhost` of the virtual server: the server name of TLS does not come from the real server.
+    pub service_virtualhost: Option<String>,
     /// Script settings of the global definitions.
     pub scripts: ScriptRules,
 }
@@ -103,6 +105,7 @@ impl CheckContext {
             delay_loop: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(5),
             virtualhost: None,
+            service_virtualhost: None,
             scripts: ScriptRules {
                 default_user: None,
                 usual_user: false,

@@ -11,8 +11,8 @@
 //!   it. Both are values without clock and I/O: outcomes in, transitions out.
 //! * [`Scheduler`] runs many probes on tokio, at a fixed rate and evenly spread, equal ones once,
 //!   each within its deadline, and reports the verdicts as [`CheckEvent`]s.
-//! * [`TcpCheck`], [`HttpGet`] and [`Script`] are keepalived's `TCP_CHECK`, `HTTP_GET` and
-//!   `MISC_CHECK`; [`genhash`] computes the digest that [`HttpGet`] compares.
+//! * [`TcpCheck`], [`HttpGet`] and [`Script`] are keepalived's `TCP_CHECK`, `HTTP_GET` (over [`Tls`]
+//!   `SSL_GET`) and `MISC_CHECK`; [`genhash`] computes the digest that [`HttpGet`] compares.
 //! * [`Registry`] maps names of a configuration to checks. Your own checks are registered there.
 //!
 //! The parts are independent: a program may call a check itself, or use [`CheckState`] with
@@ -107,6 +107,7 @@
 //! | `runtime` | [`Scheduler`] | tokio, tracing |
 //! | `tcp` | [`TcpCheck`] | socket2 |
 //! | `http` | [`HttpGet`], [`genhash`] | httparse, md-5 |
+//! | `tls` | [`Tls`] for these | rustls with ring, tokio-rustls |
 //! | `script` | [`Script`] | lb-host |
 //!
 //! All are on by default.
@@ -138,7 +139,7 @@ pub use crate::arguments::{
 pub use crate::check::HealthCheck;
 pub use crate::digest::{Md5Digest, ParseDigestError};
 #[cfg(feature = "http")]
-pub use crate::http::{HttpGet, ParseProtocolError, Protocol, Url, genhash};
+pub use crate::http::{HttpGet, ParseProtocolError, Protocol, Tls, Url, genhash};
 pub use crate::outcome::{InvalidAnswer, LocalError, Outcome, Reason, Verdict};
 pub use crate::probe::ProbeSpec;
 pub use crate::registry::{BuiltCheck, CheckFactory, Registry, SCHEDULE_KEYWORDS, SOCKET_KEYWORDS};

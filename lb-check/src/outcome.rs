@@ -171,6 +171,9 @@ pub enum Reason {
     /// The answer violates the protocol.
     #[error("invalid answer: {0}")]
     L7Invalid(InvalidAnswer),
+    /// TLS failed: the handshake, or a record after it.
+    #[error("TLS: {0}")]
+    Tls(String),
     /// A script ended with this status.
     #[error("exited with status {0}")]
     Script(i32),

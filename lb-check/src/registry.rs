@@ -166,7 +166,7 @@ impl Registry {
     }
 
     /// The checks that come with this crate, as far as their features are on: `TCP_CHECK`,
-    /// `HTTP_GET`, `MISC_CHECK`.
+    /// `HTTP_GET`, `SSL_GET`, `MISC_CHECK`.
     #[must_use]
     pub fn builtin() -> Self {
         #[allow(
@@ -177,7 +177,9 @@ impl Registry {
         #[cfg(feature = "tcp")]
         registry.register("TCP_CHECK", crate::tcp::TcpFactory);
         #[cfg(feature = "http")]
-        registry.register("HTTP_GET", crate::http::HttpFactory);
+        registry.register("HTTP_GET", crate::http::HttpFactory::Plain);
+        #[cfg(feature = "tls")]
+        registry.register("SSL_GET", crate::http::HttpFactory::Tls);
         #[cfg(feature = "script")]
         registry.register("MISC_CHECK", crate::script::ScriptFactory);
         registry

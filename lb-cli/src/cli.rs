@@ -128,6 +128,9 @@ pub(crate) struct CheckArgs {
     /// Read the lines of `@ID` [default: the host's name up to its first dot]
     #[arg(long, value_name = "ID")]
     pub(crate) config_id: Option<String>,
+    /// Refuse keywords that keepalived does not have
+    #[arg(long)]
+    pub(crate) keepalived: bool,
     /// Exit with 1 when there are only warnings
     #[arg(long)]
     pub(crate) deny_warnings: bool,

@@ -47,6 +47,28 @@ fn check_of_a_good_file() {
 }
 
 #[test]
+fn check_refuses_keywords_that_keepalived_does_not_have() {
+    let names = Names::new();
+    let own = GOOD.replace("lb_algo", "notify_url http://192.0.2.1/\n    lb_algo");
+    let path = file(&names, &own);
+    let path = path.to_str().unwrap();
+    let (_, _, exit) = result(lbctl(&["check", path]).output().unwrap());
+    assert_eq!(exit, 0);
+    let (out, _, exit) = result(lbctl(&["check", "--keepalived", path]).output().unwrap());
+    assert_eq!(exit, 2);
+    assert!(
+        out.contains("keepalived has no keyword `notify_url`"),
+        "{out}"
+    );
+    let explained = lbctl(&["check", "--explain", "sticky"]).output().unwrap();
+    let (out, _, _) = result(explained);
+    assert!(
+        out.contains("keepalived does not have this keyword"),
+        "{out}"
+    );
+}
+
+#[test]
 fn check_reads_standard_input() {
     let mut command = lbctl(&["check", "-"]);
     let names = Names::new();

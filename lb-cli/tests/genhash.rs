@@ -146,10 +146,6 @@ fn wrong_command_line_is_a_failure() {
             "www.example.net",
         ),
         (vec!["genhash", "-x"], "unknown option -x"),
-        (
-            vec!["genhash", "-S", "-s", "127.0.0.1", "-p", "443", "-u", "/"],
-            "TLS",
-        ),
     ] {
         let (out, err, exit) = result(lbctl(&line).output().unwrap());
         assert_eq!((out.as_str(), exit), ("", 1), "{line:?}");

@@ -153,6 +153,10 @@ impl fmt::Display for Line<'_> {
             Output::Notify(notify::Notification::Line(line)) => {
                 write!(f, "line: {}", line.text.trim_end())
             }
+            // The path of the URL may be a secret.
+            Output::Notify(notify::Notification::Post(call)) => {
+                write!(f, "post to {}: {:?}", call.webhook.authority(), call.event)
+            }
             Output::Mail(notification) => write!(f, "mail: {}", notification.subject()),
         }
     }

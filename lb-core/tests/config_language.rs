@@ -70,3 +70,26 @@ fn words_are_those_of_keepalived() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(count > 30, "{count} cases");
 }
+
+#[test]
+fn with_a_seed_random_numbers_are_the_same_at_each_reading() {
+    let text = |seed: &str| {
+        format!(
+            "global_defs {{\n{seed}\n a${{_RANDOM 0 4294967295}}\n b${{_RANDOM 0 4294967295}}\n}}\n"
+        )
+    };
+    let read = |seed: &str| words(&parse(&text(seed)));
+    let one = read("random_seed 1");
+    assert_eq!(one, read("random_seed 1"));
+    assert_ne!(one, read("random_seed 2"));
+    let [first, second] = [3, 4].map(|line| {
+        let prefix = format!("{line} ");
+        let word = one.lines().find_map(|word| word.strip_prefix(&prefix));
+        word.unwrap()[1..].to_owned()
+    });
+    assert_ne!(first, second);
+    // Without a seed, and where it is not a number, they are others each time.
+    for none in ["", "random_seed x"] {
+        assert_ne!(read(none), read(none));
+    }
+}

@@ -221,3 +221,124 @@ fn a_script_without_the_keyword_for_security_changes_the_status_of_a_test() {
     assert!(is_insecure(fifo));
     assert!(!is_insecure(&instance("VI_1", 51, "notify_deleted")));
 }
+
+#[test]
+fn a_web_server_for_the_events_of_an_object_else_of_all() {
+    let text = "global_defs {
+    notify_url http://192.0.2.1/all
+}
+vrrp_sync_group VG {
+    group {
+        A
+        B
+    }
+    notify_url http://192.0.2.2:8080/group timeout 0.5
+}
+virtual_server 192.168.1.50 80 {
+    lb_algo rr
+    lb_kind NAT
+    protocol TCP
+    notify_url http://192.0.2.3/vs retry 0
+    real_server 192.168.1.61 80 {
+        notify_url \"http://192.0.2.4/rs#part\" retry 10 timeout 60
+    }
+    real_server 192.168.1.62 80 {
+    }
+}
+virtual_server 192.168.1.51 80 {
+    lb_algo rr
+    lb_kind NAT
+    protocol TCP
+    real_server 192.168.1.61 80 {
+    }
+}
+"
+    .to_owned()
+        + &instance(
+            "A",
+            51,
+            "notify_url http://[2001:db8::1]/a timeout 7 retry 1",
+        )
+        + &instance("B", 52, "");
+    let (model, findings) = read(&text);
+    assert_eq!(findings, [] as [&str; 0]);
+    let shown = |webhook: &Option<std::sync::Arc<lb_core::model::Webhook>>| {
+        let webhook = webhook.as_ref().unwrap();
+        let (server, path) = (webhook.authority(), webhook.path());
+        let (timeout, retries) = (webhook.timeout.as_millis(), webhook.retries);
+        format!("{server}{path} {timeout} {retries}")
+    };
+    let all = "192.0.2.1/all 5000 3";
+    let routers = model.routers.iter().map(|router| &router.notify.webhook);
+    let routers: Vec<String> = routers.map(shown).collect();
+    assert_eq!(routers, ["[2001:db8::1]/a 7000 1", all]);
+    assert_eq!(
+        shown(&model.groups[0].notify.webhook),
+        "192.0.2.2:8080/group 500 3"
+    );
+    let servers = model.virtual_servers.iter().flat_map(|server| {
+        let real_servers = server.real_servers.iter().map(|real| &real.notify);
+        std::iter::once(&server.notify).chain(real_servers)
+    });
+    let servers: Vec<String> = servers
+        .map(|notify| shown(&notify.as_ref().unwrap().webhook))
+        .collect();
+    let own = "192.0.2.3/vs 5000 0";
+    assert_eq!(servers, [own, "192.0.2.4/rs 60000 10", own, all, all]);
+    // A post starts no program.
+    assert!(model.has_webhooks() && !model.has_notify_scripts());
+    let (model, _) = read(&instance("A", 51, ""));
+    assert!(!model.has_webhooks());
+}
+
+#[test]
+fn a_url_that_cannot_be_used_is_left_out_with_the_reason() {
+    for (line, message) in [
+        ("notify_url", "`notify_url` needs a URL"),
+        (
+            "notify_url hooks.example",
+            "not a URL of the form http://HOST[:PORT]/PATH",
+        ),
+        ("notify_url https://a/", "https is not supported, only http"),
+        (
+            "notify_url http://u:p@a/",
+            "user and password are not supported",
+        ),
+        ("notify_url http://a:99999/", "the port is not 1 to 65535"),
+    ] {
+        let (model, findings) = read(&instance("A", 51, line));
+        assert_eq!(findings, [message], "{line}");
+        assert_eq!(model.routers[0].notify.webhook, None, "{line}");
+    }
+    for (options, message) in [
+        ("timeout", "`timeout` needs a number"),
+        ("retrys 1", "`retrys` is not an option"),
+        ("timeout 0", "`0` is not 0.1 to 60 seconds"),
+        ("timeout x", "`x` is not 0.1 to 60 seconds"),
+        ("retry 11", "`11` is not 0 to 10 retries"),
+        ("retry -1", "`-1` is not 0 to 10 retries"),
+    ] {
+        let line = format!("notify_url http://a/ {options}");
+        let (_, findings) = read(&instance("A", 51, &line));
+        assert_eq!(findings, [message], "{line}");
+    }
+}
+
+#[test]
+fn keywords_that_keepalived_does_not_have_are_refused_where_that_is_asked_for() {
+    let text = instance("A", 51, "sticky 10\nnotify_url http://192.0.2.1/");
+    let options = config::ReadOptions::new().with_keepalived_keywords_only();
+    let parsed = config::parse_with(&text, "lb.conf", &Registry::builtin(), &options);
+    let findings = parsed.diagnostics().iter();
+    let findings: Vec<&str> = findings.map(|finding| finding.message.as_str()).collect();
+    let expected = [
+        "keepalived has no keyword `sticky`",
+        "keepalived has no keyword `notify_url`",
+    ];
+    assert_eq!(findings, expected);
+    assert_eq!(parsed.keepalived_status(), 5);
+    assert!(!parsed.is_accepted(Mode::Strict));
+    let own = config::keywords().into_iter().filter(|keyword| keyword.own);
+    let own: std::collections::BTreeSet<&str> = own.map(|keyword| keyword.name).collect();
+    assert_eq!(Vec::from_iter(own), ["notify_url", "sticky"]);
+}

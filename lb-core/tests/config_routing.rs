@@ -221,8 +221,8 @@ fn doubtful_lines_are_kept_and_reported() {
         (
             "virtual_routes",
             "203.0.113.0/24 dev eth0 protocol static",
-            "t.conf:11:27: warning: a route with a protocol of its own is not tracked; routes of ours have \
-             protocol 112\n",
+            "t.conf:11:27: warning: a route that is tracked has protocol 18 (keepalived); \
+             with `no_track` it has the given one\n",
         ),
         (
             "virtual_routes",
@@ -232,7 +232,8 @@ fn doubtful_lines_are_kept_and_reported() {
         (
             "virtual_rules",
             "table 9 protocol 5 priority 7",
-            "t.conf:11:11: warning: rules of ours have protocol 112\n",
+            "t.conf:11:11: warning: a rule that is tracked has protocol 18 (keepalived); \
+             with `no_track` it has the given one\n",
         ),
     ] {
         let (router, text) = router(block, line);
@@ -248,6 +249,34 @@ fn doubtful_lines_are_kept_and_reported() {
         parsed.diagnostics().to_string(),
         "t.conf:12:3: warning: route blackhole 203.0.113.0/24 is given twice\n"
     );
+}
+
+#[test]
+fn protocols_are_of_what_is_not_tracked() {
+    for (words, protocol) in [
+        ("protocol static no_track", Some(4)),
+        ("no_track protocol bird", Some(12)),
+        ("protocol 0x4d no_track", Some(77)),
+        ("protocol keepalived no_track", None),
+        ("protocol 18", None),
+        ("no_track", None),
+    ] {
+        let (route, text) = router(
+            "virtual_routes",
+            &format!("203.0.113.0/24 dev eth0 {words}"),
+        );
+        assert_eq!(text, "", "{words}");
+        assert_eq!(route.spec.virtual_routes[0].protocol, protocol, "{words}");
+        let (rule, text) = router("virtual_rules", &format!("table 9 priority 7 {words}"));
+        assert_eq!(text, "", "{words}");
+        assert_eq!(rule.spec.virtual_rules[0].protocol, protocol, "{words}");
+    }
+    let parsed = parsed(
+        "",
+        "virtual_routes",
+        &["203.0.113.0/24 dev eth0 protocol 256"],
+    );
+    assert!(parsed.model(Mode::Strict).is_none());
 }
 
 #[test]

@@ -231,7 +231,6 @@ fn check(block: &str) -> (config::Parsed, Vec<String>) {
 #[test]
 fn checks_that_do_not_run_are_kept_and_reported() {
     for block in [
-        "SSL_GET {\n url {\n path /\n status_code 200\n regex \"a b\"\n }\n enable_sni\n retry 3\n }",
         "SMTP_CHECK {\n helo_name a\n host {\n connect_ip 10.0.0.3\n connect_port 25\n }\n }",
         "DNS_CHECK {\n type aaaa\n name example.org\n }",
         "UDP_CHECK {\n payload 00ff\n require_reply 00XX\n min_reply_length 2\n }",
@@ -288,7 +287,6 @@ fn mistakes_in_checks_that_do_not_run_are_reported() {
         ),
         ("BFD_CHECK {\n }", "`BFD_CHECK` needs `name`"),
         ("FILE_CHECK {\n }", "`FILE_CHECK` needs `track_file`"),
-        ("SSL_GET {\n }", "`SSL_GET` needs `url`"),
     ] {
         let (parsed, messages) = check(block);
         assert_eq!(messages.len(), 2, "{messages:?}");
@@ -297,6 +295,37 @@ fn mistakes_in_checks_that_do_not_run_are_reported() {
             "{messages:?}"
         );
         assert_eq!(parsed.keepalived_status(), 5, "{block}");
+    }
+}
+
+#[test]
+fn ssl_get_has_the_words_of_http_get_and_those_of_tls() {
+    let block = "SSL_GET {\n url {\n path /\n status_code 200\n tls_compliant\n }\n enable_sni\n \
+                 sni_name example.org\n tls_compliant on\n retry 3\n }";
+    let (parsed, messages) = check(block);
+    assert!(messages.is_empty(), "{messages:?}");
+    let model = parsed.into_model(Mode::Strict).unwrap();
+    let real_server = &model.virtual_servers[0].real_servers[0];
+    let [running] = &*real_server.checks else {
+        panic!("{real_server:?}");
+    };
+    assert_eq!(&*running.kind, "SSL_GET");
+    assert_eq!(running.probe.policy.retries, 3);
+    assert!(running.probe.identity.contains("example.org"));
+    assert!(real_server.pending_checks.is_empty());
+    for (block, message) in [
+        ("SSL_GET {\n }", "`SSL_GET` needs `url`"),
+        (
+            "SSL_GET {\n url {\n path /\n }\n enable_sni banana\n }",
+            "`banana` is not on or off",
+        ),
+        (
+            "SSL_GET {\n url {\n path /\n }\n banana\n }",
+            "unknown keyword `banana`",
+        ),
+    ] {
+        let (_, messages) = check(block);
+        assert_eq!(messages, [message]);
     }
 }
 

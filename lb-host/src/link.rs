@@ -61,7 +61,7 @@ impl Macvlan {
     }
 }
 
-/// A setting of an interface that can be raised.
+/// A setting of an interface, or of the network namespace, that can be changed for a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -72,11 +72,19 @@ pub enum SettingName {
     ArpAnnounce,
     /// `promote_secondaries`: the other addresses of a network stay when the first one is removed.
     PromoteSecondaries,
+    /// `igmp_link_local_mcast_reports`: membership of groups in 224.0.0.0/24 is not reported. A setting of
+    /// the network namespace, whose record is on the loopback interface.
+    IgmpReports,
 }
 
 impl SettingName {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::ArpIgnore, Self::ArpAnnounce, Self::PromoteSecondaries];
+    pub const ALL: [Self; 4] = [
+        Self::ArpIgnore,
+        Self::ArpAnnounce,
+        Self::PromoteSecondaries,
+        Self::IgmpReports,
+    ];
 
     /// The name, as sysctl(8) has it.
     #[must_use]
@@ -85,15 +93,29 @@ impl SettingName {
             Self::ArpIgnore => "arp_ignore",
             Self::ArpAnnounce => "arp_announce",
             Self::PromoteSecondaries => "promote_secondaries",
+            Self::IgmpReports => "igmp_link_local_mcast_reports",
         }
     }
 
-    /// The least value of an interface that has a [`Setting`] of this name.
+    /// The value that a [`Setting`] of this name gives.
     #[must_use]
     pub const fn value(self) -> u32 {
         match self {
+            Self::IgmpReports => 0,
             Self::ArpIgnore | Self::PromoteSecondaries => 1,
             Self::ArpAnnounce => 2,
+        }
+    }
+}
+
+impl SettingName {
+    /// Whether a value has the effect of [`value`](Self::value): a greater one has it too, except where
+    /// the setting is cleared.
+    #[must_use]
+    pub const fn is_met(self, value: u32) -> bool {
+        match self {
+            Self::ArpIgnore | Self::ArpAnnounce | Self::PromoteSecondaries => value >= self.value(),
+            Self::IgmpReports => value == self.value(),
         }
     }
 }
@@ -104,9 +126,9 @@ impl fmt::Display for SettingName {
     }
 }
 
-/// A setting of an interface has at least its [value](SettingName::value).
+/// A setting of an interface [is met](SettingName::is_met).
 ///
-/// The addition records the original value on the interface before the value is raised; the removal
+/// The addition records the original value on the interface before the value is changed; the removal
 /// restores the original value, unless another program has changed the setting since, and deletes the
 /// record after that. So the original value outlives a kill at any moment.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -120,9 +142,29 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// Raises the setting `name` of `link`.
+    /// The setting `name` of `link`.
     #[must_use]
     pub const fn new(link: Arc<Link>, name: SettingName) -> Self {
         Self { link, name }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SettingName::{ArpAnnounce, ArpIgnore, IgmpReports};
+
+    #[test]
+    fn settings_are_met_by_greater_values_or_cleared() {
+        for (setting, value, expected) in [
+            (ArpIgnore, 0, false),
+            (ArpIgnore, 1, true),
+            (ArpIgnore, 2, true),
+            (ArpAnnounce, 1, false),
+            (ArpAnnounce, 2, true),
+            (IgmpReports, 0, true),
+            (IgmpReports, 1, false),
+        ] {
+            assert_eq!(setting.is_met(value), expected, "{setting} {value}");
+        }
     }
 }

@@ -16,9 +16,11 @@ use crate::routes::RoutingEntry;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Owner {
-    /// `IFA_PROTO` of addresses (Linux 5.18 and later), `rtm_protocol` of routes, `FRA_PROTOCOL` of
-    /// rules: `proto` in `ip address`, `ip route` and `ip rule`.
+    /// `IFA_PROTO` of addresses (Linux 5.18 and later): `proto` in `ip address`.
     pub protocol: u8,
+    /// `rtm_protocol` of routes and `FRA_PROTOCOL` of rules that have none of their own: `proto` in
+    /// `ip route` and `ip rule`.
+    pub routing: u8,
     /// The first word of the alias of macvlans, and of the alternative names that record what a setting
     /// was (`ip link` shows both).
     pub name: &'static str,
@@ -28,7 +30,18 @@ impl Owner {
     /// Marks objects with this protocol number and name.
     #[must_use]
     pub const fn new(protocol: u8, name: &'static str) -> Self {
-        Self { protocol, name }
+        Self {
+            protocol,
+            routing: protocol,
+            name,
+        }
+    }
+
+    /// Marks routes and rules with another protocol number than addresses.
+    #[must_use]
+    pub const fn with_routing(mut self, routing: u8) -> Self {
+        self.routing = routing;
+        self
     }
 }
 

@@ -10,6 +10,8 @@ mod groups;
 mod notify;
 #[path = "file_netns/scripts.rs"]
 mod scripts;
+#[path = "script_files/server_mails.rs"]
+mod server_mails;
 #[path = "script_files/servers.rs"]
 mod servers;
 #[path = "file_netns/weights.rs"]

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One request, one answer, by keepalived's rules.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
-use crate::connect::{Close, classify, connect};
+use super::connection::failure;
 use crate::outcome::Failure;
-use crate::{InvalidAnswer, Reason, Target};
+use crate::{InvalidAnswer, Reason};
 
 /// Longest header, with the empty line that ends it.
 pub(super) const HEADER_LIMIT: usize = 4095;
@@ -39,15 +39,31 @@ impl<'a> Head<'a> {
             .position(|byte| *byte == b'\n')
             .map_or(0, |at| at + 1);
         let (line, fields) = bytes.split_at_checked(first).unwrap_or((bytes, &[]));
-        // Only the first line: keepalived does not check the others.
-        let mut response = httparse::Response::new(&mut []);
-        let status = response.parse(line).ok().and(response.code);
         Self {
-            status,
+            status: status_after_blank(bytes).or_else(|| status_of_line(line)),
             content_length: content_length(fields),
             bytes,
         }
     }
+}
+
+/// The status code as keepalived reads it: three digits between the first blank of the header and another
+/// one, whatever is before them (`ICY 200 OK`, `http/1.0 200 OK`).
+fn status_after_blank(bytes: &[u8]) -> Option<u16> {
+    let mut words = bytes.splitn(3, |byte| *byte == b' ');
+    let (_, code, _) = (words.next()?, words.next()?, words.next()?);
+    if code.len() != 3 || !code.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    str::from_utf8(code).ok()?.parse().ok()
+}
+
+/// The status code of a status line of HTTP, which may end with it. keepalived 2.2.7 takes a server
+/// without a reason phrase as failed.
+fn status_of_line(line: &[u8]) -> Option<u16> {
+    let mut response = httparse::Response::new(&mut []);
+    // Only the first line: keepalived does not check the others.
+    response.parse(line).ok().and(response.code)
 }
 
 /// The number after the first `Content-Length:`, which may be the end of a longer name, as in
@@ -66,17 +82,16 @@ fn content_length(fields: &[u8]) -> Option<u64> {
 /// Sends `request` and reads the answer until the server closes the connection.
 ///
 /// `on_head` may end it; `on_body` gets the bytes of the body, up to the `Content-Length`.
-/// Each step (connect, send, first byte, each further read) may take `step`.
+/// Each step (send, first byte, each further read) may take `step`.
 pub(super) async fn exchange(
-    target: &Target,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
     step: Duration,
     request: &[u8],
     mut on_head: impl FnMut(&Head<'_>) -> Result<(), Reason>,
     mut on_body: impl FnMut(&[u8]),
 ) -> Result<(), Failure> {
-    let mut stream = connect(target, step, Close::Orderly).await?;
     match timeout(step, stream.write_all(request)).await {
-        Ok(sent) => sent.map_err(|error| classify("send", &error))?,
+        Ok(sent) => sent.map_err(|error| failure("send", &error))?,
         Err(_) => return Err(Failure::Target(Reason::L7Timeout)),
     }
     let mut buffer = vec![0; BUFFER];
@@ -105,7 +120,7 @@ pub(super) async fn exchange(
 
 /// Reads until the header is there: where it ends, and how much there is in all.
 async fn read_head(
-    stream: &mut TcpStream,
+    stream: &mut (impl AsyncRead + Unpin),
     step: Duration,
     buffer: &mut [u8],
 ) -> Result<(usize, usize), Failure> {
@@ -144,9 +159,15 @@ fn invalid(bytes: Option<&[u8]>, otherwise: InvalidAnswer) -> Failure {
     }))
 }
 
-async fn read(stream: &mut TcpStream, step: Duration, room: &mut [u8]) -> Result<usize, Failure> {
+async fn read(
+    stream: &mut (impl AsyncRead + Unpin),
+    step: Duration,
+    room: &mut [u8],
+) -> Result<usize, Failure> {
     match timeout(step, stream.read(room)).await {
-        Ok(read) => read.map_err(|error| classify("receive", &error)),
+        // The end of TLS without close_notify; keepalived takes it as the end of the answer.
+        Ok(Err(error)) if error.kind() == ErrorKind::UnexpectedEof => Ok(0),
+        Ok(read) => read.map_err(|error| failure("receive", &error)),
         Err(_) => Err(Failure::Target(Reason::L7Timeout)),
     }
 }
@@ -191,6 +212,14 @@ mod tests {
             Some(404)
         );
         assert_eq!(parse("220 mail.example.org ESMTP\r\n\r\n"), None);
+        // Beside keepalived: the guest test `status_lines`.
+        assert_eq!(parse("ICY 200 OK\r\n\r\n"), Some(200));
+        assert_eq!(parse("http/1.0 503 Busy\r\n\r\n"), Some(503));
+        assert_eq!(parse("\nX 200 OK\r\n\r\n"), Some(200));
+        assert_eq!(parse("200 OK\r\n\r\n"), None);
+        assert_eq!(parse("ICY 200\r\nServer: lab\r\n\r\n"), None);
+        assert_eq!(parse("ICY 2000 OK\r\n\r\n"), None);
+        assert_eq!(parse("ICY +20 OK\r\n\r\n"), None);
         assert_eq!(parse("\r\n\r\n"), None);
     }
 }

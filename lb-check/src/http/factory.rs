@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{HttpGet, Protocol, Url};
+use super::{HttpGet, Protocol, Tls, Url};
 use crate::keywords::Findings;
 use crate::{ArgumentError, Arguments, BuiltCheck, CheckContext, CheckFactory, Md5Digest, Problem};
 
@@ -17,6 +17,19 @@ const KEYWORDS: &[&str] = &[
     "enable_sni",
     "sni_name",
     "nb_get_retry",
+];
+
+/// Keywords of `SSL_GET`.
+#[cfg(feature = "tls")]
+const TLS_KEYWORDS: &[&str] = &[
+    "url",
+    "virtualhost",
+    "http_protocol",
+    "fast_recovery",
+    "enable_sni",
+    "sni_name",
+    "nb_get_retry",
+    "tls_compliant",
 ];
 
 const URL_KEYWORDS: &[&str] = &["path", "digest", "status_code", "virtualhost", "regex"];
@@ -33,7 +46,31 @@ const REGEX: &[&str] = &[
 
 /// Makes [`HttpGet`]s.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct HttpFactory;
+pub(crate) enum HttpFactory {
+    /// `HTTP_GET`.
+    Plain,
+    /// `SSL_GET`.
+    #[cfg(feature = "tls")]
+    Tls,
+}
+
+impl HttpFactory {
+    const fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::Plain => KEYWORDS,
+            #[cfg(feature = "tls")]
+            Self::Tls => TLS_KEYWORDS,
+        }
+    }
+
+    fn tls(self) -> Option<Tls> {
+        match self {
+            Self::Plain => None,
+            #[cfg(feature = "tls")]
+            Self::Tls => Some(Tls::default()),
+        }
+    }
+}
 
 impl CheckFactory for HttpFactory {
     fn build(
@@ -45,9 +82,10 @@ impl CheckFactory for HttpFactory {
         let mut virtualhost = None;
         let mut protocol = None;
         let mut urls = Vec::new();
+        let mut tls = self.tls();
         for line in &arguments.children {
             match line.name.as_str() {
-                "url" => urls.extend(url(line, &mut findings)),
+                "url" => urls.extend(url(line, tls.is_some(), &mut findings)),
                 "virtualhost" => {
                     if let Some(host) = findings.single(line, "a host name") {
                         findings.replace(line, &mut virtualhost, host.to_owned());
@@ -63,11 +101,17 @@ impl CheckFactory for HttpFactory {
                 }
                 // All pages are fetched in every round as it is.
                 "fast_recovery" | "nb_get_retry" => {}
-                "enable_sni" | "sni_name" => {
-                    let (keyword, block) = (line.name.clone(), arguments.name.clone());
-                    findings.warning(line, Problem::NoEffect { keyword, block });
-                }
-                _ => findings.unknown(line, arguments, KEYWORDS, true),
+                "enable_sni" | "sni_name" | "tls_compliant" => match &mut tls {
+                    Some(tls) => tls_keyword(line, tls, &mut findings),
+                    None if line.name == "tls_compliant" => {
+                        findings.unknown(line, arguments, KEYWORDS, true);
+                    }
+                    None => {
+                        let (keyword, block) = (line.name.clone(), arguments.name.clone());
+                        findings.warning(line, Problem::NoEffect { keyword, block });
+                    }
+                },
+                _ => findings.unknown(line, arguments, self.words(), true),
             }
         }
         if urls.is_empty() {
@@ -83,6 +127,12 @@ impl CheckFactory for HttpFactory {
         }
         let mut check =
             HttpGet::new(urls, context.connect_timeout).with_protocol(protocol.unwrap_or_default());
+        if let Some(mut tls) = tls {
+            tls.virtualhost = virtualhost
+                .clone()
+                .or_else(|| context.service_virtualhost.clone());
+            check = check.with_tls(tls);
+        }
         check.virtualhost = virtualhost.or_else(|| context.virtualhost.clone());
         let deadline = check.total_timeout + BuiltCheck::SLACK;
         let mut built = BuiltCheck::new(Arc::new(check)).with_deadline(deadline);
@@ -93,15 +143,50 @@ impl CheckFactory for HttpFactory {
     }
 
     fn keywords(&self) -> &[&str] {
-        KEYWORDS
+        self.words()
     }
 }
 
-fn url(block: &Arguments, findings: &mut Findings) -> Option<Url> {
+/// `enable_sni`, `sni_name` or `tls_compliant`.
+fn tls_keyword(line: &Arguments, tls: &mut Tls, findings: &mut Findings) {
+    match line.name.as_str() {
+        "sni_name" => {
+            // As in keepalived the word alone is `enable_sni`.
+            tls.sends_host = true;
+            if !line.values.is_empty() {
+                let name = findings.single(line, "a host name");
+                if let Some(name) = name {
+                    findings.replace(line, &mut tls.name, name.to_owned());
+                }
+            }
+        }
+        "enable_sni" => tls.sends_host = boolean(line, findings).unwrap_or(tls.sends_host),
+        _ => tls.close_notify = boolean(line, findings).unwrap_or(tls.close_notify),
+    }
+}
+
+/// `on`, `true`, `yes` or no word; or their opposites.
+fn boolean(line: &Arguments, findings: &mut Findings) -> Option<bool> {
+    if line.values.is_empty() {
+        return Some(true);
+    }
+    let word = findings.single(line, "on or off")?;
+    match word.to_ascii_lowercase().as_str() {
+        "on" | "true" | "yes" => Some(true),
+        "off" | "false" | "no" => Some(false),
+        _ => {
+            findings.invalid(line, word, "on or off");
+            None
+        }
+    }
+}
+
+fn url(block: &Arguments, is_tls: bool, findings: &mut Findings) -> Option<Url> {
     let mut path = None;
     let mut digest: Option<Md5Digest> = None;
     let mut virtualhost = None;
     let mut status = Vec::new();
+    let mut close_notify = false;
     for line in &block.children {
         match line.name.as_str() {
             "path" => {
@@ -140,6 +225,9 @@ fn url(block: &Arguments, findings: &mut Findings) -> Option<Url> {
                 let keyword = line.name.clone();
                 findings.warning(line, Problem::Unsupported { keyword });
             }
+            "tls_compliant" if is_tls => {
+                close_notify = boolean(line, findings).unwrap_or(close_notify);
+            }
             "tls_compliant" => {
                 let (keyword, block) = (line.name.clone(), block.name.clone());
                 findings.warning(line, Problem::NoEffect { keyword, block });
@@ -162,6 +250,7 @@ fn url(block: &Arguments, findings: &mut Findings) -> Option<Url> {
         digest,
         status,
         virtualhost,
+        close_notify,
     })
 }
 

@@ -27,7 +27,9 @@ use std::time::{Duration, Instant};
 use md5::{Digest as _, Md5};
 use tokio::time::timeout;
 
-use super::{Protocol, exchange, request};
+use super::connection::{self, TlsRequest};
+use super::exchange::Head;
+use super::{Protocol, request};
 use crate::outcome::Failure;
 use crate::{LocalError, Md5Digest, Reason, Target};
 
@@ -54,6 +56,10 @@ pub struct GenhashOptions {
     pub total_timeout: Duration,
     /// Firewall mark (`-m`).
     pub mark: Option<u32>,
+    /// Fetches over TLS (`-S`), without verifying the certificate.
+    pub tls: bool,
+    /// Sends [`virtualhost`](Self::virtualhost) as the server name of TLS (`-I`).
+    pub sni: bool,
     /// Keeps header and body in the report (`-v`), the body up to [`BODY_LIMIT`].
     pub verbose: bool,
 }
@@ -71,6 +77,8 @@ impl GenhashOptions {
             timeout: Duration::from_secs(5),
             total_timeout: Duration::from_secs(600),
             mark: None,
+            tls: false,
+            sni: false,
             verbose: false,
         }
     }
@@ -122,7 +130,7 @@ pub async fn run(options: &GenhashOptions) -> Result<Report, Error> {
         options.protocol,
     );
     let (mut header, mut body, mut hash) = (Vec::new(), Vec::new(), Md5::new());
-    let on_head = |head: &exchange::Head<'_>| {
+    let on_head = |head: &Head<'_>| {
         if options.verbose {
             header.extend_from_slice(head.bytes);
         }
@@ -135,7 +143,11 @@ pub async fn run(options: &GenhashOptions) -> Result<Report, Error> {
             body.extend_from_slice(bytes.get(..room).unwrap_or_default());
         }
     };
-    let fetch = exchange::exchange(&target, options.timeout, &request, on_head, on_body);
+    let tls = options.tls.then(|| TlsRequest {
+        name: options.virtualhost.as_deref().filter(|_| options.sni),
+        close_notify: false,
+    });
+    let fetch = connection::fetch(&target, tls, options.timeout, &request, on_head, on_body);
     match timeout(options.total_timeout, fetch).await {
         Ok(Ok(())) => {}
         Ok(Err(Failure::Target(Reason::L7NoData | Reason::L7Invalid(_)))) => {

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `HTTP_GET`: passes when all pages have an accepted status and the right digest.
+//! `HTTP_GET` and `SSL_GET`: pass when all pages have an accepted status and the right digest.
 
+mod connection;
 mod exchange;
 mod factory;
 pub mod genhash;
 mod request;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
@@ -13,6 +16,7 @@ use async_trait::async_trait;
 use md5::{Digest as _, Md5};
 use tokio::time::timeout;
 
+use self::connection::TlsRequest;
 use crate::outcome::Failure;
 use crate::{Arguments, HealthCheck, InvalidAnswer, Md5Digest, Outcome, Reason, Target};
 
@@ -31,6 +35,8 @@ pub struct Url {
     pub status: Vec<RangeInclusive<u16>>,
     /// The `Host` header; `None` = [`HttpGet::virtualhost`].
     pub virtualhost: Option<String>,
+    /// Ends its TLS connection with close_notify, whatever [`Tls::close_notify`] is (`tls_compliant`).
+    pub close_notify: bool,
 }
 
 impl Url {
@@ -42,6 +48,7 @@ impl Url {
             digest: None,
             status: Vec::new(),
             virtualhost: None,
+            close_notify: false,
         }
     }
 
@@ -82,6 +89,9 @@ impl Url {
         }
         let host = self.virtualhost.iter();
         lines.extend(host.map(|host| Arguments::line("virtualhost", [host])));
+        if self.close_notify {
+            lines.push(Arguments::line("tls_compliant", [] as [&str; 0]));
+        }
         Arguments::block("url", lines)
     }
 
@@ -90,6 +100,50 @@ impl Url {
             [] => (200..=299).contains(&code),
             ranges => ranges.iter().any(|range| range.contains(&code)),
         }
+    }
+}
+
+/// TLS of an [`HttpGet`]: `SSL_GET`. Versions 1.2 and 1.3; no certificate is verified.
+///
+/// Without the feature `tls` a check with it cannot run ([`Verdict::Local`](crate::Verdict::Local)).
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Tls {
+    /// The server name that is sent, whatever the page (`sni_name`).
+    pub name: Option<String>,
+    /// Sends the host name of the page as the server name (`enable_sni`).
+    pub sends_host: bool,
+    /// The server name for pages without a host name; `None` = none.
+    pub virtualhost: Option<String>,
+    /// Ends connections with close_notify (`tls_compliant`); keepalived does not by default.
+    pub close_notify: bool,
+}
+
+impl Tls {
+    /// The lines that describe it.
+    fn lines(&self) -> Vec<Arguments> {
+        let name = self.name.iter();
+        let mut lines: Vec<Arguments> = name
+            .map(|name| Arguments::line("sni_name", [name]))
+            .collect();
+        // A name brings the host names of pages with it.
+        if self.sends_host != self.name.is_some() {
+            let value = if self.sends_host { "on" } else { "off" };
+            lines.push(Arguments::line("enable_sni", [value]));
+        }
+        if self.close_notify {
+            lines.push(Arguments::line("tls_compliant", ["on"]));
+        }
+        lines
+    }
+
+    /// The server name for a page with this host name.
+    fn server_name<'a>(&'a self, host: Option<&'a str>) -> Option<&'a str> {
+        if self.name.is_some() {
+            return self.name.as_deref();
+        }
+        let host = host.or(self.virtualhost.as_deref());
+        host.filter(|_| self.sends_host)
     }
 }
 
@@ -128,6 +182,8 @@ pub struct HttpGet {
     pub virtualhost: Option<String>,
     /// Version of the request.
     pub protocol: Protocol,
+    /// TLS; `None` = HTTP over TCP.
+    pub tls: Option<Tls>,
     /// Longest time of one step (`connect_timeout`).
     pub step_timeout: Duration,
     /// Longest time of the whole check.
@@ -144,6 +200,7 @@ impl HttpGet {
             urls,
             virtualhost: None,
             protocol: Protocol::Http10,
+            tls: None,
             step_timeout,
             total_timeout,
         }
@@ -160,6 +217,18 @@ impl HttpGet {
     #[must_use]
     pub const fn with_protocol(mut self, protocol: Protocol) -> Self {
         self.protocol = protocol;
+        self
+    }
+
+    /// Fetches over TLS, which makes it keepalived's `SSL_GET`; the total limit grows by a step for each
+    /// handshake.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Tls) -> Self {
+        if self.tls.replace(tls).is_none() {
+            let pages = u32::try_from(self.urls.len().max(1)).unwrap_or(u32::MAX);
+            let handshakes = self.step_timeout.saturating_mul(pages);
+            self.total_timeout = self.total_timeout.saturating_add(handshakes);
+        }
         self
     }
 
@@ -184,7 +253,14 @@ impl HttpGet {
                 hash.update(bytes);
             }
         };
-        exchange::exchange(target, self.step_timeout, &request, on_head, on_body).await?;
+        let name = self.tls.as_ref();
+        let name = name.and_then(|tls| tls.server_name(url.virtualhost.as_deref()));
+        let tls = self.tls.as_ref().map(|tls| TlsRequest {
+            name,
+            close_notify: tls.close_notify || url.close_notify,
+        });
+        let step = self.step_timeout;
+        connection::fetch(target, tls, step, &request, on_head, on_body).await?;
         match hash {
             Some((expected, hash)) => match Md5Digest::new(hash.finalize().into()) {
                 got if got == expected => Ok(()),
@@ -204,12 +280,25 @@ fn total_timeout(pages: usize, step_timeout: Duration) -> Duration {
 #[async_trait]
 impl HealthCheck for HttpGet {
     fn kind(&self) -> &'static str {
-        "HTTP_GET"
+        match self.tls {
+            None => "HTTP_GET",
+            Some(_) => "SSL_GET",
+        }
     }
 
     /// `None` with a [`total_timeout`](HttpGet::total_timeout) of its own, which has no keyword.
     fn lines(&self) -> Option<Vec<Arguments>> {
-        if self.total_timeout != total_timeout(self.urls.len(), self.step_timeout) {
+        let plain = Self::new(self.urls.clone(), self.step_timeout);
+        let usual = match self.tls.clone() {
+            Some(tls) => plain.with_tls(tls),
+            None => plain,
+        };
+        if self.total_timeout != usual.total_timeout {
+            return None;
+        }
+        // The name of a real server is not that of TLS.
+        let tls_host = self.tls.as_ref().map(|tls| &tls.virtualhost);
+        if tls_host.is_some_and(|host| *host != self.virtualhost) {
             return None;
         }
         let mut lines = vec![Arguments::seconds("connect_timeout", self.step_timeout)];
@@ -222,6 +311,7 @@ impl HealthCheck for HttpGet {
         let host = self.virtualhost.iter();
         lines.extend(host.map(|host| Arguments::line("virtualhost", [host])));
         lines.extend(self.urls.iter().map(Url::block));
+        lines.extend(self.tls.iter().flat_map(Tls::lines));
         Some(lines)
     }
 

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::Outcome;
+use crate::{LocalError, Outcome};
 
 /// The number by which a subscriber names its check; chosen by the caller.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -33,7 +33,8 @@ impl fmt::Display for SubscriptionId {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum CheckEvent {
-    /// A result that is worth a log line but changes nothing: a failed try, an error of this host; with
+    /// A result that is worth a log line but changes nothing: a failed try, an error of this host as
+    /// before; with
     /// [`SchedulerOptions::report_passes`](crate::SchedulerOptions::report_passes) also every pass.
     /// Lost (and counted) when the channel is full.
     Attempt {
@@ -64,6 +65,22 @@ pub enum CheckEvent {
         /// The result; its `weight` is the new one, `None` = the configured one.
         outcome: Outcome,
     },
+    /// The probe could not be made, for the first time or for another reason than before: nothing is
+    /// known of the target from now on. The verdict stays. Never lost.
+    CannotRun {
+        /// The subscription.
+        id: SubscriptionId,
+        /// The reason.
+        error: LocalError,
+    },
+    /// A probe was made after [`CannotRun`](Self::CannotRun), and the verdict stays. [`Changed`](Self::Changed)
+    /// and [`WeightChanged`](Self::WeightChanged) show the same. Never lost.
+    RunsAgain {
+        /// The subscription.
+        id: SubscriptionId,
+        /// The result.
+        outcome: Outcome,
+    },
 }
 
 impl CheckEvent {
@@ -73,7 +90,9 @@ impl CheckEvent {
         match self {
             Self::Attempt { id, .. }
             | Self::Changed { id, .. }
-            | Self::WeightChanged { id, .. } => *id,
+            | Self::WeightChanged { id, .. }
+            | Self::CannotRun { id, .. }
+            | Self::RunsAgain { id, .. } => *id,
         }
     }
 }

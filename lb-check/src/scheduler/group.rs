@@ -9,7 +9,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::event::SubscriptionId;
-use crate::{CheckState, ProbeSpec, Step};
+use crate::{CheckState, LocalError, ProbeSpec, Step};
 
 /// Shortest time between two regular probes, for any policy.
 const MIN_INTERVAL: Duration = Duration::from_millis(10);
@@ -158,6 +158,8 @@ pub(super) struct Subscription {
     pub(super) group: usize,
     pub(super) state: CheckState,
     pub(super) weight: Option<u32>,
+    /// Why the last probe could not be made.
+    pub(super) error: Option<Box<LocalError>>,
     pub(super) suspended: bool,
     /// An event that must not be lost waits for the receiver.
     pub(super) undelivered: bool,

@@ -59,6 +59,8 @@ pub struct SchedulerClosed;
 ///   probe; each has its own [`CheckState`](crate::CheckState).
 /// * **No probe delays another**: each probe has its deadline, and a panic in a check is one
 ///   [`LocalError::Panicked`](crate::LocalError::Panicked).
+/// * **A check that cannot run** ([`Verdict::Local`](crate::Verdict::Local)) keeps its verdict, and is one
+///   [`CheckEvent::CannotRun`] for each reason.
 /// * **A full event channel** loses [`CheckEvent::Attempt`] (counted). It never loses the other
 ///   events: they wait, and a subscription with a waiting event is not probed until it is received.
 ///   The scheduler still reads commands, so the receiver of the events may send them.

@@ -16,7 +16,7 @@ use super::SchedulerOptions;
 use super::event::{CheckEvent, SubscriptionId};
 use super::group::{Group, Key, Running, Subscription};
 use super::stats::Counters;
-use crate::{CheckState, LocalError, Outcome, ProbeSpec, Reason, Step};
+use crate::{CheckState, LocalError, Outcome, ProbeSpec, Reason, Step, Verdict};
 
 #[derive(Debug)]
 pub(super) enum Command {
@@ -165,6 +165,7 @@ impl Runner {
             group: 0,
             state: CheckState::new(Arc::clone(policy)),
             weight: None,
+            error: None,
             suspended: false,
             undelivered: false,
         };
@@ -178,6 +179,7 @@ impl Runner {
                 }
                 new.state = old.state.clone();
                 new.weight = old.weight;
+                new.error = old.error.clone();
                 new.undelivered = old.undelivered;
                 self.remove_subscription(id);
             } else {
@@ -436,6 +438,10 @@ fn event_for(
     step: &Step,
     report_passes: bool,
 ) -> Option<CheckEvent> {
+    if let Verdict::Local(error) = &outcome.verdict {
+        return Some(event_for_error(id, subscription, error, outcome, step));
+    }
+    let could_not_run = subscription.error.take().is_some();
     let passed = outcome.is_pass();
     let reweighted = passed && subscription.weight != outcome.weight;
     if passed {
@@ -456,6 +462,11 @@ fn event_for(
             id,
             outcome: outcome.clone(),
         })
+    } else if could_not_run {
+        Some(CheckEvent::RunsAgain {
+            id,
+            outcome: outcome.clone(),
+        })
     } else if !passed || report_passes {
         Some(CheckEvent::Attempt {
             id,
@@ -464,6 +475,28 @@ fn event_for(
         })
     } else {
         None
+    }
+}
+
+/// The event for a probe that could not be made.
+fn event_for_error(
+    id: SubscriptionId,
+    subscription: &mut Subscription,
+    error: &LocalError,
+    outcome: &Outcome,
+    step: &Step,
+) -> CheckEvent {
+    if subscription.error.as_deref() == Some(error) {
+        return CheckEvent::Attempt {
+            id,
+            attempt: step.attempts,
+            outcome: outcome.clone(),
+        };
+    }
+    subscription.error = Some(Box::new(error.clone()));
+    CheckEvent::CannotRun {
+        id,
+        error: error.clone(),
     }
 }
 

@@ -16,3 +16,5 @@ mod scripts;
 #[cfg(feature = "http")]
 mod servers;
 mod state;
+#[cfg(feature = "tls")]
+mod tls;

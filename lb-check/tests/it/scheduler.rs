@@ -24,6 +24,7 @@ enum Does {
     Panic,
     Take(Duration),
     Weigh(u32),
+    Lack(&'static str),
 }
 
 /// A check whose doings the test decides, and which keeps account.
@@ -107,6 +108,7 @@ impl HealthCheck for Puppet {
                 Outcome::pass()
             }
             Does::Weigh(weight) => Outcome::pass().with_weight(weight),
+            Does::Lack(what) => Outcome::local(LocalError::Other(what.to_owned())),
         }
     }
 }
@@ -373,6 +375,60 @@ async fn unsubscribing_cancels_and_forgets() {
     assert_eq!((stats.subscriptions, stats.probes), (0, 0));
 }
 
+/// A check that cannot run is one event for each reason, also where its probe is shared; it runs again
+/// with the next probe that can be made.
+#[tokio::test(start_paused = true)]
+async fn check_that_cannot_run_is_one_event_for_each_reason() {
+    let puppet = Puppet::new(Does::Pass);
+    let (scheduler, mut events) = start();
+    let policy = policy().with_retries(1).with_retry_delay(SECOND);
+    scheduler
+        .subscribe(id(1), spec(&puppet, 0, policy))
+        .await
+        .unwrap();
+    assert_eq!(changed(&mut events).await, (1, true, 1, true));
+    for reason in ["one", "two"] {
+        puppet.set(Does::Lack(reason));
+        let expected = LocalError::Other(reason.to_owned());
+        match next(&mut events).await {
+            CheckEvent::CannotRun { error, .. } => assert_eq!(error, expected),
+            event => panic!("{event:?}"),
+        }
+        for _ in 0..2 {
+            match next(&mut events).await {
+                CheckEvent::Attempt { outcome, .. } => {
+                    assert_eq!(outcome.verdict, Verdict::Local(expected.clone()));
+                }
+                event => panic!("{event:?}"),
+            }
+        }
+    }
+    puppet.set(Does::Pass);
+    assert!(matches!(
+        next(&mut events).await,
+        CheckEvent::RunsAgain { outcome, .. } if outcome.is_pass()
+    ));
+    // A failed try is the end of it, too; so is a changed verdict.
+    for runs in [1, 2] {
+        puppet.set(Does::Lack("one"));
+        loop {
+            match next(&mut events).await {
+                CheckEvent::CannotRun { .. } => break,
+                CheckEvent::Attempt { .. } | CheckEvent::RunsAgain { .. } => {}
+                event => panic!("{runs}: {event:?}"),
+            }
+        }
+        puppet.set(Does::Fail);
+        match next(&mut events).await {
+            CheckEvent::RunsAgain { outcome, .. } => {
+                assert_eq!(outcome.verdict, Verdict::Fail(Reason::L4Refused));
+            }
+            CheckEvent::Changed { up, .. } => assert!(!up && runs == 2),
+            event => panic!("{runs}: {event:?}"),
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn panic_in_a_check_is_one_local_outcome() {
     let puppet = Puppet::new(Does::Pass);
@@ -385,11 +441,11 @@ async fn panic_in_a_check_is_one_local_outcome() {
     assert_eq!(changed(&mut events).await, (1, true, 1, true));
     puppet.set(Does::Panic);
     match next(&mut events).await {
-        CheckEvent::Attempt { outcome, .. } => assert_eq!(
-            outcome.verdict,
-            Verdict::Local(LocalError::Panicked {
+        CheckEvent::CannotRun { error, .. } => assert_eq!(
+            error,
+            LocalError::Panicked {
                 message: "cut strings".into()
-            })
+            }
         ),
         event => panic!("{event:?}"),
     }

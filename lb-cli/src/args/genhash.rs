@@ -26,8 +26,6 @@ pub(crate) enum GenhashUsage {
     Value(#[from] lexopt::Error),
     #[error("{0} is missing")]
     Missing(&'static str),
-    #[error("{0} asks for TLS, which this version of genhash does not have yet")]
-    Tls(&'static str),
 }
 
 const LONG: [&str; 11] = [
@@ -53,7 +51,7 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<GenhashRequest, GenhashUsa
     let mut parser = Parser::from_args(arguments);
     let (mut server, mut port, mut path) = (None, None, None);
     let (mut virtualhost, mut protocol, mut timeout, mut mark) = (None, None, None, None);
-    let mut verbose = false;
+    let (mut verbose, mut tls, mut sni) = (false, false, false);
     while let Some(argument) = parser.next()? {
         let shown = spelled(&argument);
         let letter = match argument {
@@ -71,8 +69,8 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<GenhashRequest, GenhashUsa
             'm' => mark = Some(parser.value()?.parse::<u32>()?),
             'v' => verbose = true,
             'h' => return Ok(GenhashRequest::Help),
-            'S' => return Err(GenhashUsage::Tls("-S")),
-            'I' => return Err(GenhashUsage::Tls("-I")),
+            'S' => tls = true,
+            'I' => sni = true,
             _ => return Err(GenhashUsage::Unknown(shown)),
         }
     }
@@ -84,6 +82,7 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<GenhashRequest, GenhashUsa
     options.virtualhost = virtualhost;
     options.mark = mark;
     options.verbose = verbose;
+    (options.tls, options.sni) = (tls, sni);
     if let Some(protocol) = protocol {
         options.protocol = protocol;
     }
@@ -126,8 +125,8 @@ Fetches a page and prints the digest that HTTP_GET compares (MD5 of the body).
   -t, --timeout SECONDS          for the connection and for each read (5)
   -m, --fwmark MARK              firewall mark of the connection
   -v, --verbose                  show header and body too
-  -S, --use-ssl                  TLS (not yet)
-  -I, --use-sni                  TLS with the server's name (not yet)
+  -S, --use-ssl                  TLS; the certificate is not verified
+  -I, --use-sni                  with -S: send the name of -V as the server name
   -h, --help                     this text";
 
 #[cfg(test)]
@@ -157,6 +156,14 @@ mod tests {
         want.mark = Some(7);
         want.verbose = true;
         assert_eq!(options, want);
+        let Ok(GenhashRequest::Fetch(options)) = read("-S -I -s ::1 -p 443 -u / -V a.example")
+        else {
+            panic!("not read");
+        };
+        let mut want = GenhashOptions::new("::1".parse().unwrap(), 443, "/");
+        (want.tls, want.sni) = (true, true);
+        want.virtualhost = Some("a.example".to_owned());
+        assert_eq!(options, want);
         assert!(matches!(read("-h -q"), Ok(GenhashRequest::Help)));
     }
 
@@ -166,10 +173,6 @@ mod tests {
             ("", "-s SERVER is missing"),
             ("-s 127.0.0.1 -p 80", "-u PATH is missing"),
             ("-s ::1 -u /", "-p PORT is missing"),
-            (
-                "-S -s 127.0.0.1 -p 443 -u /",
-                "-S asks for TLS, which this version of genhash does not have yet",
-            ),
             ("-q", "unknown option -q"),
             ("--use-s", "unknown option --use-s"),
             ("x", "unknown option x"),

@@ -32,7 +32,10 @@ pub(crate) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     if let Some(keyword) = &args.explain {
         return explain(keyword);
     }
-    let options = reading(args.config_id.as_deref());
+    let mut options = reading(args.config_id.as_deref());
+    if args.keepalived {
+        options = options.with_keepalived_keywords_only();
+    }
     let parsed = read(args.file.as_deref(), &options)?;
     let diagnostics = parsed.diagnostics();
     if args.print {
@@ -165,6 +168,7 @@ fn explanation(keyword: &KeywordHelp) -> String {
         default,
         help,
         effect,
+        own,
         ..
     } = keyword;
     let place = match *block {
@@ -175,6 +179,9 @@ fn explanation(keyword: &KeywordHelp) -> String {
     text.push_str(&format!(" ({place})\n  {help}\n"));
     if *effect == KeywordEffect::Later {
         text.push_str("  In this version it is read and has no effect.\n");
+    }
+    if *own {
+        text.push_str("  keepalived does not have this keyword.\n");
     }
     if !default.is_empty() {
         text.push_str(&format!("  Default: {default}\n"));

@@ -21,7 +21,6 @@ pub(crate) fn genhash(call: &Call) -> Result<(), Failure> {
             complain(&args::help(&call.name));
             return Ok(());
         }
-        Err(error @ args::GenhashUsage::Tls(_)) => return Err(Failure::from_error(1, &error)),
         Err(error) => {
             return Err(Failure::new(
                 1,

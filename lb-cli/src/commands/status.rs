@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
-use lb_core::control::{self, Status};
+use lb_core::control::{self, RealServerStatus, Status, VirtualServerStatus};
 use lb_core::vrrp::status::{InterfaceStatus, RouterStatus};
 
 use super::daemon::{self, FAILED};
@@ -58,23 +58,74 @@ fn human(status: &Status) -> String {
     }
     statics(status, &mut text);
     if !status.virtual_servers.is_empty() {
-        let mut rows = vec![row(["VIRTUAL SERVER", "REAL SERVER", "STATE", "WEIGHT"])];
+        let mut rows = vec![row([
+            "VIRTUAL SERVER",
+            "REAL SERVER",
+            "STATE",
+            "WEIGHT",
+            "KERNEL",
+            "WHY",
+        ])];
         for server in &status.virtual_servers {
-            let state = if server.quorum { "up" } else { "no quorum" };
-            rows.push(row([&server.name, "", state, ""]));
-            rows.extend(server.real_servers.iter().map(|real| {
-                let mut state = String::from(if real.up { "up" } else { "down" });
-                if !real.checks_not_run.is_empty() {
-                    let kinds = real.checks_not_run.join(", ");
-                    state.push_str(&format!(" ({kinds} not run)"));
-                }
-                row(["", &real.name, &state, &real.weight.to_string()])
-            }));
+            rows.push(virtual_server(server));
+            let is_known = server.kernel.is_some();
+            let real_servers = server.real_servers.iter();
+            rows.extend(real_servers.map(|real| real_server(real, is_known)));
         }
         text.push('\n');
         text.push_str(&table(&rows));
     }
     text
+}
+
+/// The line of a virtual server.
+fn virtual_server(server: &VirtualServerStatus) -> Vec<String> {
+    let state = match (server.quorum, server.suspended) {
+        (true, false) => "up",
+        (true, true) => "up, suspended",
+        (false, false) => "no quorum",
+        (false, true) => "no quorum, suspended",
+    };
+    let (kernel, why) = match &server.kernel {
+        None => (UNKNOWN, String::new()),
+        Some(kernel) => {
+            let state = match (kernel.present, kernel.differences.is_empty()) {
+                (true, true) => "as desired",
+                (true, false) => "differs",
+                (false, _) => "missing",
+            };
+            (state, kernel.differences.join(", "))
+        }
+    };
+    row([&server.name, "", state, "", kernel, &why])
+}
+
+/// The line of a real server.
+fn real_server(real: &RealServerStatus, is_known: bool) -> Vec<String> {
+    let state = match (real.state, real.up) {
+        (Some(state), _) => state.to_string(),
+        (None, true) => "up".to_owned(),
+        (None, false) => "down".to_owned(),
+    };
+    let kernel = match real.kernel_weight {
+        Some(weight) => weight.to_string(),
+        None if is_known => "none".to_owned(),
+        None => UNKNOWN.to_owned(),
+    };
+    let mut why = String::new();
+    if let Some(since) = &real.since {
+        let since = humantime::parse_rfc3339(since).map_or_else(|_| since.clone(), second);
+        why = format!("since {since}: ");
+    }
+    why.push_str(real.reason.as_deref().unwrap_or_default());
+    row([
+        "",
+        &real.name,
+        &state,
+        &real.weight.to_string(),
+        &kernel,
+        &why,
+    ])
 }
 
 /// One line of the first table.
@@ -155,6 +206,13 @@ fn tracking(status: &Status, text: &mut String) {
         let _ = writeln!(text, "  group {}: {}: {members}", group.name, group.state);
     }
     for router in &status.routers {
+        for refused in &router.refused_addresses {
+            let (name, address, problem) = (&router.name, refused.address, &refused.problem);
+            let _ = writeln!(
+                text,
+                "  {name}: {address} is not on its interface: {problem}"
+            );
+        }
         for tracked in &router.tracked {
             let (name, object) = (&router.name, &tracked.object);
             let _ = if tracked.fault {
@@ -349,6 +407,17 @@ mod tests {
         assert_eq!(interface(&router), "eth0");
         router.vmac = Some("vrrp.51".into());
         assert_eq!(interface(&router), "vrrp.51@eth0");
+    }
+
+    #[test]
+    fn refused_addresses_are_listed_below_the_instances() {
+        let document = r#"{"schema": 1, "pid": 1, "configuration": "x", "findings": [],
+            "routers": [{"name": "R", "interface": "e", "vrid": 1, "state": "master", "priority": 1,
+                         "refused_addresses": [{"address": "192.0.2.1", "problem": "no"}]}],
+            "virtual_servers": []}"#;
+        let text = human(&serde_json::from_str(document).unwrap());
+        let line = "\n  R: 192.0.2.1 is not on its interface: no\n";
+        assert!(text.contains(line), "{text}");
     }
 
     #[test]

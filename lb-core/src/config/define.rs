@@ -4,13 +4,15 @@
 //! A value is put in as it was written; references in it are resolved by the next pass over the line, so
 //! that a later definition of an inner name holds.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::diagnostic::Diagnostic;
 use super::expanded::Composer;
 use super::lexer::name_len;
-use super::source::{Sources, Span, offset};
+use super::source::{Sources, Span};
+use super::span::offset;
 use super::vocabulary::nearest;
 
 /// What a name stands for.
@@ -31,6 +33,15 @@ pub(super) struct Predefined {
     pub(super) directory: String,
     /// `${_INSTANCE}`: the configuration's id.
     pub(super) instance: String,
+    /// `${_RANDOM}`.
+    pub(super) random: Random,
+}
+
+/// Numbers for `${_RANDOM}`: the same at each reading once there is a seed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Random {
+    /// The state of the generator; none without a seed.
+    state: Cell<Option<u64>>,
 }
 
 /// The names that are defined so far.
@@ -192,7 +203,7 @@ impl Definitions {
                     }
                 },
             };
-            composer.copy(sources, line.part(copied..start));
+            sources.copy(line.part(copied..start), &mut composer);
             composer.replace(sources.origin(place), &value.0, value.1);
             if composer.len() > limit {
                 return Substitution::TooLong;
@@ -203,7 +214,7 @@ impl Definitions {
         if !replaced {
             return Substitution::Complete(remarks);
         }
-        composer.copy(sources, line.part(copied..text.len()));
+        sources.copy(line.part(copied..text.len()), &mut composer);
         Substitution::Replaced(composer, further, warnings)
     }
 
@@ -354,7 +365,7 @@ impl Predefined {
                     let finding = Diagnostic::warning(place, message);
                     warnings.push(finding.label(format!("taken as {least}")));
                 }
-                random(least, most).to_string()
+                self.random.number(least, most).to_string()
             }
             ("_ENV", 1) => {
                 let name = arguments.next()?;
@@ -371,9 +382,51 @@ impl Predefined {
     }
 }
 
-/// A number from `least` to `most`; `least` where `most` is smaller.
-fn random(least: u32, most: u32) -> u64 {
-    use std::hash::{BuildHasher as _, RandomState};
-    let span = u64::from(most.saturating_sub(least)) + 1;
-    u64::from(least) + RandomState::new().hash_one(()) % span
+impl Random {
+    /// Begins the sequence of a seed.
+    pub(super) fn set_seed(&self, seed: u32) {
+        self.state.set(Some(u64::from(seed)));
+    }
+
+    /// A number from `least` to `most`; `least` where `most` is smaller.
+    fn number(&self, least: u32, most: u32) -> u64 {
+        let span = u64::from(most.saturating_sub(least)) + 1;
+        u64::from(least) + self.next() % span
+    }
+
+    /// The next number of the sequence, by SplitMix64 (Steele, Lea, Flood 2014): the std hasher may change
+    /// with a version of Rust, and values of a configuration must not.
+    fn next(&self) -> u64 {
+        use std::hash::{BuildHasher as _, RandomState};
+        let Some(state) = self.state.get() else {
+            return RandomState::new().hash_one(());
+        };
+        let state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.state.set(Some(state));
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_gives_the_published_numbers_of_the_generator() {
+        let random = Random::default();
+        random.set_seed(1_234_567);
+        let numbers = [random.next(), random.next(), random.next()];
+        let published = [
+            6_457_827_717_110_365_317,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+        ];
+        assert_eq!(numbers, published);
+        random.set_seed(0);
+        assert!((1..=100).all(|_| (5..=9).contains(&random.number(5, 9))));
+        assert_eq!(random.number(7, 3), 7);
+        assert_eq!(random.number(0, u32::MAX) >> 32, 0);
+    }
 }

@@ -2,7 +2,7 @@
 //! Lines that differ from those of the files: with definitions put in, or without the backslashes of
 //! escapes. Each piece knows the place in a file that it comes from.
 
-use super::source::{Sources, Span, offset};
+use super::span::{Span, offset};
 
 /// A part of an expanded line, up to the next part.
 #[derive(Clone, Copy, Debug)]
@@ -52,21 +52,10 @@ impl Composer {
         }
     }
 
-    /// Adds a part of a text as it is.
-    pub(super) fn copy(&mut self, sources: &Sources, span: Span) {
-        if span.start < Sources::EXPANDED && !span.is_empty() {
-            self.piece(span, NOT_DEFINED, true);
-            self.text.push_str(sources.text(span));
-            return;
-        }
-        let mut at = span.start;
-        while at < span.end {
-            let part = sources.expanded.part(Span::new(at, span.end));
-            let (origin, definition, same) = sources.expanded.place(part);
-            self.piece(origin, definition, same);
-            self.text.push_str(sources.text(part));
-            at = part.end;
-        }
+    /// Adds a part of a file as it is.
+    pub(super) fn copy(&mut self, origin: Span, text: &str) {
+        self.piece(origin, NOT_DEFINED, true);
+        self.text.push_str(text);
     }
 
     /// Adds a text in the place of `reference`. `definition` is where the text is written.
@@ -87,6 +76,9 @@ pub(super) struct Expanded {
 }
 
 impl Expanded {
+    /// First address of the expanded lines; the files have those below.
+    pub(super) const FIRST: u32 = 1 << 31;
+
     /// The most that is expanded, in bytes: references inside references grow without end.
     const MOST: usize = 1 << 26;
 
@@ -112,15 +104,27 @@ impl Expanded {
         let end = offset(self.text.len());
         // The end of a line is in the line.
         self.text.push('\n');
-        Some(Span::new(Sources::EXPANDED + base, Sources::EXPANDED + end))
+        Some(Span::new(Self::FIRST + base, Self::FIRST + end))
+    }
+
+    /// Adds a part of the expanded lines to another line.
+    pub(super) fn copy(&self, span: Span, line: &mut Composer) {
+        let mut at = span.start;
+        while at < span.end {
+            let part = self.part(Span::new(at, span.end));
+            let (origin, definition, same) = self.place(part);
+            line.piece(origin, definition, same);
+            line.text.push_str(self.text(part));
+            at = part.end;
+        }
     }
 
     /// Removes a line that was only a step of an expansion, if it is the last one.
     pub(super) fn forget(&mut self, line: Span) {
-        let Some(start) = line.start.checked_sub(Sources::EXPANDED) else {
+        let Some(start) = line.start.checked_sub(Self::FIRST) else {
             return;
         };
-        if Sources::EXPANDED + offset(self.text.len()) == line.end + 1 {
+        if Self::FIRST + offset(self.text.len()) == line.end + 1 {
             self.text.truncate(start as usize);
             while self.pieces.last().is_some_and(|piece| piece.start >= start) {
                 self.pieces.pop();
@@ -129,7 +133,7 @@ impl Expanded {
     }
 
     pub(super) fn text(&self, span: Span) -> &str {
-        let at = |address: u32| address.saturating_sub(Sources::EXPANDED) as usize;
+        let at = |address: u32| address.saturating_sub(Self::FIRST) as usize;
         self.text
             .get(at(span.start)..at(span.end))
             .unwrap_or_default()
@@ -137,7 +141,7 @@ impl Expanded {
 
     /// Index of the piece at an address.
     fn index(&self, address: u32) -> usize {
-        let at = address.saturating_sub(Sources::EXPANDED);
+        let at = address.saturating_sub(Self::FIRST);
         self.pieces
             .partition_point(|piece| piece.start <= at)
             .saturating_sub(1)
@@ -148,7 +152,7 @@ impl Expanded {
         let address = |index: usize| {
             let end = offset(self.text.len());
             let start = self.pieces.get(index).map_or(end, |piece| piece.start);
-            Sources::EXPANDED + start
+            Self::FIRST + start
         };
         Span::new(address(index), address(index + 1))
     }

@@ -2,6 +2,7 @@
 //! `global_defs`.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lb_check::{Account, ScriptRules};
@@ -14,6 +15,7 @@ use super::runtime::RuntimeConfig;
 use super::tree::NodeId;
 use super::vocabulary::nearest;
 use super::vrrp::VrrpConfig;
+use crate::model::Webhook;
 
 /// Longest `vmac_prefix`: a dot and three digits follow, and a name has 15 bytes at most.
 const VMAC_PREFIX: usize = 11;
@@ -61,6 +63,8 @@ pub(super) struct GlobalConfig {
     pub(super) script_user: Option<At<(String, Option<String>)>>,
     pub(super) no_email_faults: Option<At<bool>>,
     pub(super) fifos: FifosConfig,
+    /// `notify_url` of what has none of its own.
+    pub(super) webhook: Option<At<Arc<Webhook>>>,
     /// `rs_init_notifies`.
     pub(super) notifies_added_servers: Option<At<bool>>,
     pub(super) script_security: bool,

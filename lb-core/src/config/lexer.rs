@@ -5,7 +5,8 @@
 //! in, so that it may stand anywhere. A word that begins with a double quote ends at the next one; nothing
 //! is special inside. Lines with escapes, definitions and conditions have been rewritten before.
 
-use super::source::{Span, offset};
+use super::source::Span;
+use super::span::offset;
 
 /// One word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

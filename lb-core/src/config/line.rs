@@ -41,6 +41,8 @@ pub(super) struct Context<'a> {
     pub(super) includes: &'a mut dyn Includes,
     pub(super) checks: SharedChecks,
     pub(super) scripts: KnownScripts,
+    /// Whether keywords that keepalived does not have are errors.
+    pub(super) keepalived_only: bool,
 }
 
 impl<'a> Context<'a> {
@@ -412,6 +414,18 @@ impl<'a> Context<'a> {
                     .note_at(first.span, "this earlier value is not used"),
             );
         }
+    }
+
+    /// A line whose keyword keepalived does not have.
+    pub(super) fn refuse_own(&mut self, line: NodeId) {
+        let (keyword, span) = self.keyword(line);
+        let finding = Diagnostic::error(span, format!("keepalived has no keyword `{keyword}`"));
+        let finding = if self.tree.has_block(line) {
+            finding.note("the block is skipped")
+        } else {
+            finding
+        };
+        self.findings.push(finding.label("ignored"));
     }
 
     /// A line whose keyword is not understood here.

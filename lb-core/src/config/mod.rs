@@ -2,9 +2,14 @@
 //! Reads `keepalived.conf`.
 //!
 //! A text goes through five steps, and each reports everything it finds, not only the first thing:
-//! conditions, definitions and sequences (logical lines), words and braces (lexer), lines and blocks with
-//! their places (tree), the settings of each block (one module for each), and the meaning of these with defaults and the rules between settings (resolve). The
-//! result is a [`Model`] and [`Diagnostics`].
+//! conditions, definitions and sequences (`read::logical`), words and braces (`lexer`), lines and blocks with
+//! their places (`tree`), the settings of each block as they are written (one module for each, filled by the
+//! tables of `keyword`), and the meaning of these with defaults and the rules between settings (`resolve`).
+//! The result is a [`Model`] and [`Diagnostics`].
+//!
+//! Arrows between the modules point down: `resolve` → `keyword` → blocks → `line` → `tree` → `lexer` →
+//! `source`. The tables of `keyword` know the blocks that they fill; a block, `line` and `tree` know no
+//! table: the names of all keywords are passed to them as a `vocabulary`.
 //!
 //! A [`Strict`](Mode::Strict) reading gives a model only if there was no error. A
 //! [`Lenient`](Mode::Lenient) one does as keepalived does: the bad line is skipped, the default kept, and the
@@ -71,7 +76,6 @@ mod level;
 mod lexer;
 mod line;
 mod links;
-mod logical;
 mod method;
 mod notify;
 mod options;
@@ -90,6 +94,7 @@ mod server;
 mod server_group;
 mod shared;
 mod source;
+mod span;
 mod statics;
 mod track;
 mod tracked;
@@ -339,6 +344,7 @@ fn run(
         includes,
         checks: shared::SharedChecks::default(),
         scripts: shared::KnownScripts::default(),
+        keepalived_only: options.keepalived_only,
     };
     let login = std::env::var("LOGNAME").or_else(|_| std::env::var("USER"));
     let login = login.unwrap_or_else(|_| "root".to_owned());

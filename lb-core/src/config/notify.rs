@@ -1,14 +1,23 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `notify…`, `quorum_up`, `quorum_down` and the FIFOs, as they are written.
+//! `notify…`, `quorum_up`, `quorum_down`, the FIFOs and `notify_url`, as they are written.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::Diagnostic;
 use super::command::{Line, arguments};
 use super::line::{At, Context};
 use super::tree::NodeId;
-use crate::model::RouterEvent;
+use super::value;
+use crate::model::{RouterEvent, Webhook};
 
 /// What follows a keyword of a script.
 pub(super) const COMMAND: &str = "COMMAND [USER [GROUP]]";
+/// What follows `notify_url`.
+pub(super) const WEBHOOK: &str = "URL [timeout SECONDS, 0.1 to 60] [retry NUMBER, 0 to 10]";
+const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(60);
+const RETRIES: RangeInclusive<u32> = 0..=10;
 
 /// Scripts of a virtual router or a sync group.
 #[derive(Debug, Default)]
@@ -17,6 +26,7 @@ pub(super) struct RouterNotifyConfig {
     /// `notify_deleted`, with a script or without.
     pub(super) reports_deletion: bool,
     pub(super) priority_changes: Option<At<bool>>,
+    pub(super) webhook: Option<At<Arc<Webhook>>>,
 }
 
 impl RouterNotifyConfig {
@@ -48,6 +58,7 @@ impl RouterNotifyConfig {
 pub(super) struct ServerNotifyConfig {
     pub(super) up: Option<Line>,
     pub(super) down: Option<Line>,
+    pub(super) webhook: Option<At<Arc<Webhook>>>,
 }
 
 /// A FIFO and the program that reads it.
@@ -72,6 +83,60 @@ pub(super) struct FifosConfig {
     pub(super) servers: FifoConfig,
     pub(super) states_on_reload: Option<At<bool>>,
     pub(super) priority_changes: Option<At<bool>>,
+}
+
+/// Reads `URL [timeout SECONDS] [retry NUMBER]`.
+pub(super) fn webhook(
+    context: &mut Context<'_>,
+    line: NodeId,
+    slot: &mut Option<At<Arc<Webhook>>>,
+) {
+    context.no_block(line);
+    let Some(url) = context.argument(line, 0, "a URL") else {
+        return;
+    };
+    let mut webhook = match Webhook::new(url.value) {
+        Ok(webhook) => webhook,
+        Err(error) => {
+            // The text may hold a password.
+            let finding = Diagnostic::error(url.span, error.to_string());
+            context.findings.push(finding.note("the line is left out"));
+            return;
+        }
+    };
+    let words = context.arguments(line).get(1..).unwrap_or_default();
+    for pair in words.chunks(2) {
+        let [option, rest @ ..] = pair else { continue };
+        let option = At::new(context.text(option), option.span);
+        let known = [("timeout", true), ("retry", false)];
+        let Some(is_timeout) = context.one_of(option, "an option", &known) else {
+            return;
+        };
+        let Some(word) = rest.first() else {
+            context.error(option.span, format!("`{}` needs a number", option.value));
+            return;
+        };
+        let text = At::new(context.text(word), word.span);
+        let is_read = if is_timeout.value {
+            let timeout = value::seconds(text.value).ok();
+            let timeout = timeout.filter(|timeout| TIMEOUT.contains(timeout));
+            timeout.map(|timeout| webhook.timeout = timeout)
+        } else {
+            let retries = text.value.parse().ok();
+            let retries = retries.filter(|retries| RETRIES.contains(retries));
+            retries.map(|retries| webhook.retries = retries)
+        };
+        if is_read.is_none() {
+            let wants = if is_timeout.value {
+                "0.1 to 60 seconds"
+            } else {
+                "0 to 10 retries"
+            };
+            let finding = context.not_a(text, wants, None);
+            context.findings.push(finding);
+        }
+    }
+    context.set(line, slot, Some(At::new(Arc::new(webhook), url.span)));
 }
 
 /// Reads a script; as in keepalived the first one holds.

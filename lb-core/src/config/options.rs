@@ -18,6 +18,8 @@ pub struct ReadOptions {
     config_id: Option<String>,
     /// Whether every `include` insists on its files.
     pub(super) all_files: bool,
+    /// Whether keywords that keepalived does not have are errors.
+    pub(super) keepalived_only: bool,
 }
 
 impl ReadOptions {
@@ -39,6 +41,25 @@ impl ReadOptions {
     #[must_use]
     pub fn with_all_files(mut self) -> Self {
         self.all_files = true;
+        self
+    }
+
+    /// Refuses keywords that keepalived does not have: `notify_url`, `sticky`.
+    ///
+    /// ```
+    /// use lb_check::Registry;
+    /// use lb_core::config::{self, ReadOptions};
+    ///
+    /// let text = "global_defs {\n    notify_url http://192.168.1.16/\n}\n";
+    /// let read = |options| config::parse_with(text, "lb.conf", &Registry::builtin(), &options);
+    /// assert!(read(ReadOptions::new()).diagnostics().is_empty());
+    /// let parsed = read(ReadOptions::new().with_keepalived_keywords_only());
+    /// let message = "keepalived has no keyword `notify_url`";
+    /// assert_eq!(parsed.diagnostics().iter().next().unwrap().message, message);
+    /// ```
+    #[must_use]
+    pub fn with_keepalived_keywords_only(mut self) -> Self {
+        self.keepalived_only = true;
         self
     }
 

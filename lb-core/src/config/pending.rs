@@ -59,26 +59,6 @@ const COMMON: &[Word] = &[
     Word("log_all_failures", Form::Boolean),
 ];
 
-const URL: &[Word] = &[
-    Word("path", Form::Text("a path")),
-    Word(
-        "digest",
-        Form::Digits {
-            wildcards: false,
-            optional: false,
-        },
-    ),
-    Word("status_code", Form::Words),
-    Word("virtualhost", Form::Text("a host name")),
-    Word("regex", Form::Text("a regular expression")),
-    Word("regex_no_match", Form::Flag),
-    Word("regex_options", Form::Words),
-    Word("regex_min_offset", Form::Number(ANY)),
-    Word("regex_max_offset", Form::Number(ANY)),
-    Word("regex_stack", Form::Words),
-    Word("tls_compliant", Form::Boolean),
-];
-
 const TYPES: &[&str] = &[
     "A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA", "RRSIG", "DNSKEY",
 ];
@@ -86,23 +66,6 @@ const TYPES: &[&str] = &[
 /// The words of one check beside the common ones.
 fn own(check: &str) -> &'static [Word] {
     match check {
-        "SSL_GET" => {
-            const {
-                &[
-                    Word("url", Form::Block(URL)),
-                    Word("virtualhost", Form::Text("a host name")),
-                    Word(
-                        "http_protocol",
-                        Form::Choice("a version", &["1.0", "1.0c", "1.1"]),
-                    ),
-                    Word("nb_get_retry", Form::Number(ANY)),
-                    Word("enable_sni", Form::Boolean),
-                    Word("sni_name", Form::Words),
-                    Word("fast_recovery", Form::Boolean),
-                    Word("tls_compliant", Form::Boolean),
-                ]
-            }
-        }
         "SMTP_CHECK" => {
             const {
                 &[
@@ -164,7 +127,6 @@ fn own(check: &str) -> &'static [Word] {
 /// The word that a check must have.
 fn required(check: &str) -> Option<&'static str> {
     Some(match check {
-        "SSL_GET" => "url",
         "BFD_CHECK" => "name",
         "FILE_CHECK" => "track_file",
         _ => return None,
@@ -246,7 +208,10 @@ pub(super) fn bfd(context: &mut Context<'_>, block: NodeId) {
 pub(super) fn ssl(context: &mut Context<'_>, block: NodeId) {
     let (_, span) = context.keyword(block);
     context.only_block(block);
-    let finding = Diagnostic::warning(span, "`SSL` has no effect: no check uses TLS");
+    let finding = Diagnostic::warning(
+        span,
+        "`SSL` does not work in this version: SSL_GET sends no certificate",
+    );
     context
         .findings
         .push(finding.label("kept, without effect").silent());

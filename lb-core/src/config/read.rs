@@ -5,28 +5,29 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::define::{Definitions, Predefined};
+use super::define::{Definitions, Predefined, Random};
 use super::diagnostic::{Diagnostic, KeepalivedReport};
 use super::findings::Findings;
 use super::include::{Content, Found, Includes};
 use super::level::Level;
 use super::lexer::{Fault, Lexer, Token, Word, lookalike_name};
-use super::logical::{Defining, Frame};
 use super::source::{Sources, Span};
 use super::tree::{Tree, TreeBuilder};
 use super::vocabulary::Vocabulary;
 
 mod included;
+mod logical;
 
 use included::Checks;
+use logical::{Defining, Frame};
 
 /// keepalived reads lines up to this many bytes, with their end.
 const LONGEST_LINE: usize = 1024;
 
 pub(super) struct Reader<'r> {
-    pub(super) sources: Sources,
-    pub(super) findings: Findings,
-    pub(super) builder: TreeBuilder<'r>,
+    sources: Sources,
+    findings: Findings,
+    builder: TreeBuilder<'r>,
     includes: &'r mut dyn Includes,
     /// The files that are being read, each included by the one before it.
     reading: Vec<PathBuf>,
@@ -41,15 +42,15 @@ pub(super) struct Reader<'r> {
     /// Bytes of texts that had been included before.
     repeated: usize,
     /// There was no room for an expanded line.
-    pub(super) full: bool,
-    pub(super) definitions: Definitions,
-    pub(super) predefined: Predefined,
+    full: bool,
+    definitions: Definitions,
+    predefined: Predefined,
     /// The definition that continues on the next line.
-    pub(super) defining: Option<Defining>,
+    defining: Option<Defining>,
     /// Lines of definitions and sequences that are still to be read.
-    pub(super) frames: Vec<Frame>,
+    frames: Vec<Frame>,
     /// How many of them there have been.
-    pub(super) generated: usize,
+    generated: usize,
 }
 
 impl<'r> Reader<'r> {
@@ -74,6 +75,7 @@ impl<'r> Reader<'r> {
             predefined: Predefined {
                 directory: String::new(),
                 instance: config_id.to_owned(),
+                random: Random::default(),
             },
             defining: None,
             frames: Vec::new(),
@@ -211,10 +213,13 @@ impl<'r> Reader<'r> {
         let mut texts = words
             .iter()
             .map(|word| (word.span, Word::unquoted(self.sources.text(word.span))));
-        if texts
-            .next()
-            .is_some_and(|(_, name)| name == "include_check")
-        {
+        let name = texts.next().map(|(_, name)| name);
+        if name == Some("random_seed") {
+            // The keyword itself is read with the others.
+            let seed = texts.next().and_then(|(_, word)| word.parse().ok());
+            seed.into_iter()
+                .for_each(|seed| self.predefined.random.set_seed(seed));
+        } else if name == Some("include_check") {
             for (place, word) in texts.clone() {
                 if !Checks::is_word(word) {
                     let message = format!("`{word}` is not a check of `include_check`");

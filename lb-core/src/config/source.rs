@@ -4,56 +4,9 @@
 use std::sync::{Arc, OnceLock};
 
 use super::expanded::{Composer, Expanded};
+use super::span::offset;
 
-/// A range of bytes in the texts of a [`Sources`].
-///
-/// The texts share one address space, each after the one before it; [`Sources::range`] gives the range
-/// in the file itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Span {
-    pub(super) start: u32,
-    pub(super) end: u32,
-}
-
-impl Span {
-    pub(super) const fn new(start: u32, end: u32) -> Self {
-        Self { start, end }
-    }
-
-    /// The empty range at the beginning of the first text.
-    pub(super) const START: Self = Self::new(0, 0);
-
-    /// From the beginning of this range to the end of a later one.
-    pub(super) const fn to(self, end: Self) -> Self {
-        Self::new(self.start, end.end)
-    }
-
-    /// A part of the range, by offsets from its beginning.
-    pub(super) fn part(self, range: std::ops::Range<usize>) -> Self {
-        Self::new(
-            self.start + offset(range.start),
-            self.start + offset(range.end),
-        )
-    }
-
-    /// The range without its first bytes.
-    pub(super) fn skip(self, bytes: usize) -> Self {
-        Self::new((self.start + offset(bytes)).min(self.end), self.end)
-    }
-
-    pub(super) const fn len(self) -> u32 {
-        self.end.saturating_sub(self.start)
-    }
-
-    pub(super) const fn is_empty(self) -> bool {
-        self.len() == 0
-    }
-}
-
-/// An offset as it is stored; no text is longer than [`Sources::MAX_LEN`].
-pub(super) fn offset(at: usize) -> u32 {
-    u32::try_from(at).unwrap_or(u32::MAX)
-}
+pub use super::span::Span;
 
 /// A place a person can go to. All numbers count from 1; columns are characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,14 +82,14 @@ impl Source {
 pub struct Sources {
     files: Vec<Source>,
     /// The lines that differ from those of the files, by substitution or by escapes.
-    pub(super) expanded: Expanded,
+    expanded: Expanded,
 }
 
 impl Sources {
     /// Longest text that is read, in bytes.
     pub(super) const MAX_LEN: usize = 1 << 28;
     /// First address of the expanded lines; the files have those below.
-    pub(super) const EXPANDED: u32 = 1 << 31;
+    pub(super) const EXPANDED: u32 = Expanded::FIRST;
 
     /// Adds a text and returns its addresses. None: there is no room for it.
     pub(super) fn push(&mut self, name: String, text: Arc<String>) -> Option<Span> {
@@ -176,6 +129,20 @@ impl Sources {
     pub(super) fn push_expanded(&mut self, line: Composer) -> Option<Span> {
         let files = self.bytes();
         self.expanded.push(line, files)
+    }
+
+    /// Adds a part of a text to a line as it is.
+    pub(super) fn copy(&self, span: Span, line: &mut Composer) {
+        if span.start < Self::EXPANDED && !span.is_empty() {
+            line.copy(span, self.text(span));
+        } else {
+            self.expanded.copy(span, line);
+        }
+    }
+
+    /// Removes an expanded line that was only a step; see [`Expanded::forget`].
+    pub(super) fn forget_expanded(&mut self, line: Span) {
+        self.expanded.forget(line);
     }
 
     /// The files alone, once no place is in an expanded line any more.

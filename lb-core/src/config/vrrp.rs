@@ -19,6 +19,7 @@ pub(super) struct VrrpConfig {
     pub(super) startup_delay: Option<At<Duration>>,
     pub(super) delay_after_boot: Option<At<Duration>>,
     pub(super) log_unknown_vrids: Option<At<bool>>,
+    pub(super) disable_local_igmp: Option<At<bool>>,
     pub(super) dynamic_interfaces: Option<At<bool>>,
     pub(super) min_garp: Option<At<bool>>,
     pub(super) pacing: PacingConfig,

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 /// Connections served at the same time; more wait in the listen queue.
@@ -12,7 +13,11 @@ const CONNECTIONS: usize = 32;
 
 /// The connections that are served, the oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Connections(VecDeque<Connection>);
+pub(super) struct Connections {
+    served: VecDeque<Connection>,
+    /// Notified when one ends.
+    ended: Arc<Notify>,
+}
 
 #[derive(Debug)]
 struct Connection {
@@ -42,35 +47,66 @@ impl Connections {
         F: Future<Output = ()> + Send + 'static,
     {
         let progress = Progress::default();
-        let task = tokio::spawn(serve(progress.clone()));
-        self.0.push_back(Connection { task, progress });
+        let (served, ended) = (serve(progress.clone()), Arc::clone(&self.ended));
+        let task = tokio::spawn(async move {
+            served.await;
+            ended.notify_one();
+        });
+        self.served.push_back(Connection { task, progress });
     }
 
     /// Returns when another connection may be accepted. If there are too many, the oldest without a
     /// request is closed; if all have sent one, this waits for the end of one.
     pub(super) async fn wait_for_room(&mut self) {
-        self.0.retain(|connection| !connection.task.is_finished());
-        if self.0.len() < CONNECTIONS {
+        self.served
+            .retain(|connection| !connection.task.is_finished());
+        if self.served.len() < CONNECTIONS {
             return;
         }
-        let idle = self
-            .0
-            .iter()
-            .position(|connection| !connection.progress.is_requested());
-        if let Some(idle) = idle.and_then(|index| self.0.remove(index)) {
+        if let Some(idle) = self.take_idle() {
             idle.task.abort();
             return;
         }
-        let tasks = self.0.iter_mut().map(|connection| &mut connection.task);
+        let tasks = self
+            .served
+            .iter_mut()
+            .map(|connection| &mut connection.task);
         // Each ends within its own limit.
         let _ = futures_util::future::select_all(tasks).await;
-        self.0.retain(|connection| !connection.task.is_finished());
+        self.served
+            .retain(|connection| !connection.task.is_finished());
+    }
+}
+
+impl Connections {
+    /// Waits until a connection ends; one that has ended since the last call counts. Cancel-safe.
+    pub(super) async fn ended(&self) {
+        self.ended.notified().await;
+    }
+
+    /// Closes the oldest connection without a request; returns whether there was one.
+    pub(super) async fn close_idle(&mut self) -> bool {
+        let Some(idle) = self.take_idle() else {
+            return false;
+        };
+        idle.task.abort();
+        // Its descriptor is free when the task has ended.
+        let _ = idle.task.await;
+        true
+    }
+
+    fn take_idle(&mut self) -> Option<Connection> {
+        let mut served = self.served.iter();
+        let idle = served.position(|connection| {
+            !(connection.progress.is_requested() || connection.task.is_finished())
+        });
+        self.served.remove(idle?)
     }
 }
 
 impl Drop for Connections {
     fn drop(&mut self) {
-        for connection in &self.0 {
+        for connection in &self.served {
             connection.task.abort();
         }
     }
@@ -96,8 +132,27 @@ mod tests {
         }
         tokio::task::yield_now().await;
         connections.wait_for_room().await;
-        assert_eq!(connections.0.len(), CONNECTIONS - 1);
-        assert!(connections.0[0].progress.is_requested());
+        assert_eq!(connections.served.len(), CONNECTIONS - 1);
+        assert!(connections.served[0].progress.is_requested());
+    }
+
+    #[tokio::test]
+    async fn idle_connection_is_closed_for_its_descriptor_and_an_ended_one_is_noticed() {
+        let mut connections = Connections::default();
+        assert!(!connections.close_idle().await);
+        let (held, released) = tokio::sync::oneshot::channel::<()>();
+        connections.spawn(|_| async move {
+            let _held = held;
+            pending().await
+        });
+        assert!(connections.close_idle().await);
+        assert!(
+            released.await.is_err(),
+            "what the connection held is dropped"
+        );
+        connections.spawn(|_| async {});
+        connections.ended().await;
+        assert!(!connections.close_idle().await);
     }
 
     #[tokio::test]
@@ -118,6 +173,6 @@ mod tests {
         tokio::task::yield_now().await;
         end.send(()).unwrap();
         connections.wait_for_room().await;
-        assert_eq!(connections.0.len(), CONNECTIONS - 1);
+        assert_eq!(connections.served.len(), CONNECTIONS - 1);
     }
 }

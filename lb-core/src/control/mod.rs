@@ -19,6 +19,7 @@ mod handover;
 mod resign;
 mod server;
 mod socket;
+mod spare;
 mod started;
 mod status;
 
@@ -32,7 +33,7 @@ pub use lb_vrrp::status::RouterStatus;
 pub use resign::{InstanceRefusal, Resignation, Resumption};
 pub use server::{ControlServer, ServeError};
 pub use started::Started;
-pub use status::{RealServerStatus, Status, VirtualServerStatus};
+pub use status::{KernelStatus, RealServerStatus, Status, VirtualServerStatus};
 
 /// A request that waits for the daemon's answer.
 #[derive(Debug)]

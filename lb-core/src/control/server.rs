@@ -2,6 +2,7 @@
 //! The server side of the control API.
 
 use std::convert::Infallible;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +18,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 
 use super::connections::{Connections, Progress};
+use super::spare::{Spares, is_exhausted};
 use super::{InstanceRefusal, Request, socket};
 
 /// The longest a connection may live, and a request may wait for the daemon.
@@ -24,6 +26,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The longest wait for the whole request of a connection.
 const REQUEST: Duration = Duration::from_secs(5);
+
+/// Pause before a connection is accepted again after a failure, and before spare descriptors are taken
+/// again.
+const RETRY: Duration = Duration::from_millis(100);
 
 /// The protocol of the connection after `POST /v1/handover`.
 pub(super) const PROTOCOL: &str = "lb-handover";
@@ -38,7 +44,7 @@ pub enum ServeError {
         /// The socket.
         path: PathBuf,
         /// The error of the kernel.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// Something else than a socket has this name; it stays as it is.
     #[error("{} is not a socket, and is not replaced by one", path.display())]
@@ -84,22 +90,47 @@ impl ControlServer {
     /// Serves requests until the daemon drops the receiver of `requests`.
     pub async fn serve(&self, requests: mpsc::Sender<Request>) {
         let mut connections = Connections::default();
+        let mut spares = Spares::default();
+        let mut is_failing = false;
         loop {
             connections.wait_for_room().await;
+            spares.refill(&self.listener);
+            if spares.is_full() && std::mem::take(&mut is_failing) {
+                tracing::info!("control socket accepts again");
+            }
             let stream = tokio::select! {
-                accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => stream,
+                accepted = self.accept(&mut spares) => match accepted {
+                    Ok(stream) => stream,
                     Err(error) => {
-                        // Out of descriptors, most likely: give the others time to finish.
-                        tracing::warn!(%error, "control socket cannot accept");
-                        tokio::time::sleep(Duration::from_millis(100)).await;
+                        if !std::mem::replace(&mut is_failing, true) {
+                            tracing::warn!(%error, "control socket cannot accept");
+                        }
+                        // Descriptors of idle connections are the next to be used.
+                        if !(is_exhausted(&error) && connections.close_idle().await) {
+                            tokio::time::sleep(RETRY).await;
+                        }
                         continue;
                     }
                 },
+                () = connections.ended(), if !spares.is_full() => continue,
+                () = tokio::time::sleep(RETRY), if !spares.is_full() => continue,
                 () = requests.closed() => return,
             };
             let requests = requests.clone();
             connections.spawn(|progress| serve_connection(stream, requests, progress));
+        }
+    }
+}
+
+impl ControlServer {
+    /// Accepts a connection, with a spare descriptor if there is no other one. Cancel-safe.
+    async fn accept(&self, spares: &mut Spares) -> io::Result<UnixStream> {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, _)) => return Ok(stream),
+                Err(error) if is_exhausted(&error) && spares.release() => {}
+                Err(error) => return Err(error),
+            }
         }
     }
 }

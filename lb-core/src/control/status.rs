@@ -6,6 +6,8 @@ use lb_vrrp::status::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::director::Health;
+
 /// What the daemon is and does: the answer of `GET /v1/status`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -51,8 +53,24 @@ pub struct VirtualServerStatus {
     pub services: Vec<String>,
     /// Whether the quorum is met.
     pub quorum: bool,
+    /// Whether its checks rest because none of its addresses is on this host; left out if not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspended: bool,
+    /// What the kernel has of it; left out if that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<KernelStatus>,
     /// Its real servers in the order of the configuration.
     pub real_servers: Vec<RealServerStatus>,
+}
+
+/// What the kernel has of a virtual server, in [`VirtualServerStatus`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct KernelStatus {
+    /// Whether all of its services are there.
+    pub present: bool,
+    /// What is not as desired, one phrase each: `192.168.1.61:80 missing`; empty if all is.
+    pub differences: Vec<String>,
 }
 
 /// A real server in [`VirtualServerStatus`].
@@ -61,10 +79,23 @@ pub struct VirtualServerStatus {
 pub struct RealServerStatus {
     /// As in logs: `[192.168.1.61]:tcp:80`.
     pub name: String,
-    /// Whether all its checks pass.
+    /// Whether it takes traffic as far as its checks are concerned; a check without a result counts as
+    /// passed, with `alpha` as failed.
     pub up: bool,
+    /// What its checks know of it; `None` in the document of a daemon that did not report it.
+    #[serde(default)]
+    pub state: Option<Health>,
+    /// Since when a check of it cannot run: RFC 3339, UTC, milliseconds; left out if all can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// The check and the reason why it is down or unknown; left out if it is neither.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// Weight as configured, 0 to 2147483647.
     pub weight: u32,
+    /// Weight in the kernel's table; left out if the kernel does not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel_weight: Option<u32>,
     /// Kinds of its checks that this version does not run; left out if all run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks_not_run: Vec<String>,

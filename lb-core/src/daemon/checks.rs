@@ -9,6 +9,7 @@ use std::time::Duration;
 use lb_check::{CheckEvent, CheckEvents, ProbeSpec, Scheduler, SchedulerOptions, SubscriptionId};
 use lb_host::thread::{StartError, Thread};
 use lb_vrrp::spec::Scheduling;
+use nix::sys::resource::{Resource, getrlimit};
 use tokio::sync::oneshot;
 
 use crate::director::{CheckId, Names};
@@ -18,6 +19,8 @@ use super::{director_log, scheduling};
 
 /// Pause before a check runtime that failed is started again.
 const RESTART: Duration = Duration::from_secs(1);
+/// Descriptors that probes leave to the other parts of the daemon; half of them if the limit is low.
+const OTHER_DESCRIPTORS: usize = 128;
 /// Name of the thread.
 pub(super) const NAME: &str = "checks";
 /// Longest time that the start of the check runtime takes.
@@ -181,7 +184,7 @@ impl Checks {
         match event {
             CheckEvent::Changed { up: true, .. } => match &*check.kind {
                 "TCP_CHECK" => tracing::info!("TCP connection to {real_server} success."),
-                "HTTP_GET" => {
+                "HTTP_GET" | "SSL_GET" => {
                     tracing::info!("Remote Web server {real_server} succeed on service.");
                 }
                 "MISC_CHECK" => {
@@ -201,7 +204,7 @@ impl Checks {
                     retries => format!(" after {retries} retries"),
                 };
                 let kind = match &*check.kind {
-                    "HTTP_GET" => "HTTP_CHECK",
+                    "HTTP_GET" | "SSL_GET" => "HTTP_CHECK",
                     kind => kind,
                 };
                 let reason = outcome.to_string();
@@ -212,6 +215,18 @@ impl Checks {
             } => {
                 let reason = outcome.to_string();
                 tracing::debug!(attempt, reason, "{} on service {real_server}", check.kind);
+            }
+            CheckEvent::CannotRun { error, .. } => {
+                let reason = error.to_string();
+                tracing::warn!(
+                    reason,
+                    "{} on service {real_server} cannot run, its last result stays in force",
+                    check.kind
+                );
+            }
+            CheckEvent::RunsAgain { outcome, .. } => {
+                let result = outcome.to_string();
+                tracing::info!(result, "{} on service {real_server} runs again", check.kind);
             }
             CheckEvent::WeightChanged { outcome, .. } => {
                 let weight = outcome.weight;
@@ -225,6 +240,21 @@ impl Checks {
     pub(super) async fn shutdown(self) {
         self.runtime.shutdown().await;
     }
+}
+
+/// The number of probes that may run at the same time: each needs a descriptor, and some are for the other
+/// parts of the daemon.
+fn probes_in_flight(most: usize) -> usize {
+    let limit = match getrlimit(Resource::RLIMIT_NOFILE) {
+        Ok((limit, _)) => usize::try_from(limit).unwrap_or(usize::MAX),
+        Err(_) => return most,
+    };
+    probes_within(limit, most)
+}
+
+fn probes_within(limit: usize, most: usize) -> usize {
+    let others = OTHER_DESCRIPTORS.min(limit / 2);
+    limit.saturating_sub(others).min(most).max(1)
 }
 
 /// The thread, its scheduler and the scheduler's events.
@@ -246,7 +276,9 @@ impl CheckThread {
                 // An error is the drop that ends the thread.
                 let _ = ended.await;
             };
-            Ok((Scheduler::start(SchedulerOptions::default()), run))
+            let mut options = SchedulerOptions::default();
+            options.max_in_flight = probes_in_flight(options.max_in_flight);
+            Ok((Scheduler::start(options), run))
         });
         let (thread, (scheduler, events)) = starting.ready().await.map_err(CheckRuntimeError)?;
         Ok(Self {
@@ -279,5 +311,24 @@ impl CheckThread {
         self.scheduler.shutdown().await;
         drop(self.alive);
         self.thread.join().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probes_leave_descriptors_to_the_rest_of_the_daemon() {
+        for (limit, probes) in [
+            (0, 1),
+            (16, 8),
+            (64, 32),
+            (300, 172),
+            (1024, 512),
+            (usize::MAX, 512),
+        ] {
+            assert_eq!(probes_within(limit, 512), probes, "{limit}");
+        }
     }
 }

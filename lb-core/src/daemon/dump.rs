@@ -85,7 +85,7 @@ impl Running {
         }
     }
 
-    async fn log_status(&self) {
+    async fn log_status(&mut self) {
         match serde_json::to_string(&self.status().await) {
             Ok(status) => tracing::info!("status {status}"),
             Err(error) => tracing::error!(%error, "status cannot be written"),

@@ -33,6 +33,9 @@ pub enum RunError {
     /// Boot id or network namespace cannot be read: ownership could not be remembered.
     #[error("cannot tell which boot and network namespace this is")]
     Identity(#[source] std::io::Error),
+    /// The network namespace of the IPVS table cannot be used.
+    #[error("net_namespace_ipvs")]
+    Namespace(#[from] lb_ipvs::NamespaceError),
     /// IPVS cannot be reached.
     #[error("ipvs")]
     Ipvs(#[from] lb_ipvs::Error),

@@ -73,6 +73,7 @@ pub use ownership::{Ownership, ownership};
 pub use privileges::PrivilegeError;
 pub use source::{Source, SourceError};
 
+use lb_ipvs::NetworkNamespace;
 use tokio::sync::mpsc;
 
 /// The default of [`DaemonOptions::control`].
@@ -100,6 +101,8 @@ pub struct DaemonOptions {
     pub dump_at_start: bool,
     /// The directory of the files of [`Dump`]; that of temporary files unless set.
     pub dump_directory: PathBuf,
+    /// The network namespace that the program was started in, if it has entered another one since.
+    pub initial_namespace: Option<NetworkNamespace>,
 }
 
 impl Default for DaemonOptions {
@@ -113,6 +116,7 @@ impl Default for DaemonOptions {
             virtual_servers: true,
             dump_at_start: false,
             dump_directory: std::env::temp_dir(),
+            initial_namespace: None,
         }
     }
 }
@@ -166,6 +170,14 @@ impl DaemonOptions {
     #[must_use]
     pub fn with_dump_directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.dump_directory = directory.into();
+        self
+    }
+
+    /// Sets the network namespace that the program was started in, where it has entered another one since:
+    /// `net_namespace_ipvs` may ask for its table.
+    #[must_use]
+    pub fn with_initial_namespace(mut self, namespace: NetworkNamespace) -> Self {
+        self.initial_namespace = Some(namespace);
         self
     }
 }

@@ -12,11 +12,14 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::dataplane::{
-    Audit, DataPlane, DataPlaneError, DesiredChange, Reconciler, Report, SyncReport,
+    ActualService, Audit, DataPlane, DataPlaneError, DesiredChange, Reconciler, Report, SyncReport,
 };
 
 /// The longest one job may take before it is given up and its outcome counts as unknown.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The longest time that reading the table for the status takes.
+const READ: Duration = Duration::from_millis(400);
 
 /// A job for the data plane.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub(super) enum Job {
     },
     /// Audit the next service of ours.
     Audit,
+    /// Compare the table with the desired one.
+    Read,
     /// Delete all our entries.
     Stop,
 }
@@ -40,6 +45,7 @@ pub(super) enum Done {
         sync: Option<Result<SyncReport, DataPlaneError>>,
     },
     Audited(Result<Option<Audit>, DataPlaneError>),
+    Read(Vec<ActualService>),
     Stopped(Result<Report, DataPlaneError>),
 }
 
@@ -81,8 +87,31 @@ impl Plane {
     /// Waits for the report of the job under way; `None` when the task has died. Cancel-safe.
     pub(super) async fn done(&mut self) -> Option<Done> {
         let done = self.done.recv().await;
-        self.busy = false;
+        // The next wait shows the end of the task again.
+        self.busy = done.is_none();
         done
+    }
+
+    /// Returns what the data plane has of the desired services, after the job under way, which `log`
+    /// takes; `None` if that takes longer than `limit`. Cancel-safe.
+    pub(super) async fn actual(
+        &mut self,
+        limit: Duration,
+        mut log: impl FnMut(Done),
+    ) -> Option<Vec<ActualService>> {
+        let reading = async {
+            if self.busy {
+                log(self.done().await?);
+            }
+            self.give(Job::Read);
+            loop {
+                match self.done().await? {
+                    Done::Read(services) => return Some(services),
+                    other => log(other),
+                }
+            }
+        };
+        tokio::time::timeout(limit, reading).await.ok().flatten()
     }
 
     /// Ends the task and leaves the table as it is.
@@ -110,12 +139,23 @@ async fn work<P: DataPlane>(
                 },
             },
             Job::Audit => Done::Audited(bounded(reconciler.audit_one()).await),
+            Job::Read => Done::Read(read_actual(&mut reconciler).await),
             Job::Stop => Done::Stopped(bounded(reconciler.stop()).await),
         };
         if reports.send(done).await.is_err() {
             return;
         }
     }
+}
+
+/// Reads the table; a table that cannot be read soon is taken as it was last read.
+async fn read_actual<P: DataPlane>(reconciler: &mut Reconciler<P>) -> Vec<ActualService> {
+    match tokio::time::timeout(READ, reconciler.read_actual()).await {
+        Ok(Ok(services)) => return services,
+        Ok(Err(error)) => tracing::debug!(%error, "table not read for the status"),
+        Err(_) => tracing::debug!("table not read for the status within {READ:?}"),
+    }
+    reconciler.known_actual()
 }
 
 async fn bounded<T>(

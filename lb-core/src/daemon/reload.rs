@@ -51,7 +51,11 @@ impl Running {
         let line = |error: &dyn Error| vec![report::chain(error)];
         privileges::check(&model).map_err(|error| line(&error))?;
         if self.parts.plane.is_none() && start::needs_plane(&model, None) {
-            let plane = IpvsPlane::connect().await.map_err(|error| line(&error))?;
+            // As of the start: a reload does not change it.
+            let namespace = start::ipvs_namespace(self.director.global(), &self.options);
+            let namespace = namespace.map_err(|error| line(&error))?;
+            let plane = IpvsPlane::connect_in(namespace).await;
+            let plane = plane.map_err(|error| line(&error))?;
             let ledger = self.parts.ledger.take().unwrap_or_else(Ledger::in_memory);
             let mut reconciler = Reconciler::new(plane, ledger);
             let report = reconciler
@@ -101,7 +105,7 @@ impl Running {
             self.parts.table_settings.set_timeouts(timeouts).await;
         }
         if let Some(notifier) = &self.parts.notifier {
-            notifier.set_fifos(model.global.fifos.clone()).await;
+            notifier.apply(&model.global).await;
         }
         // Virtual routers may have started.
         thread_names::apply(&model.global.runtime.names);

@@ -43,7 +43,7 @@ pub(super) fn log_done(done: Done, logged: &mut LoggedFailures) {
             services
         }
         Done::Audited(Ok(Some(audit))) => Ok(audit.report),
-        Done::Audited(Ok(None)) => return,
+        Done::Audited(Ok(None)) | Done::Read(_) => return,
         Done::Audited(Err(error)) => Err(error),
         Done::Stopped(report) => report,
     };

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use jiff::ZonedDateTime;
 use lb_check::CheckEvent;
@@ -268,6 +268,11 @@ impl Running {
             CheckEvent::WeightChanged { outcome, .. } => {
                 self.director.handle_check(id, true, outcome);
             }
+            CheckEvent::CannotRun { error, .. } => {
+                self.director
+                    .handle_check_error(id, error, SystemTime::now());
+            }
+            CheckEvent::RunsAgain { .. } => self.director.handle_check_runs(id),
             _ => {}
         }
     }

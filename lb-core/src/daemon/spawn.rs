@@ -4,9 +4,11 @@
 use std::process::Stdio;
 
 use tokio::process::Command;
+use tokio::runtime::Handle;
 
 use crate::control::Started;
 
+use super::report;
 use super::running::Running;
 
 impl Running {
@@ -22,11 +24,22 @@ impl Running {
                     .to_owned(),
             );
         };
-        let mut child = Command::new(program)
-            .args(words)
-            .stdin(Stdio::null())
-            .spawn()
-            .map_err(|error| format!("cannot start {}: {error}", program.display()))?;
+        let mut command = Command::new(program);
+        command.args(words).stdin(Stdio::null());
+        // The new process enters the network namespace of the configuration by itself.
+        let child = match &self.options.initial_namespace {
+            Some(initial) => {
+                let runtime = Handle::current();
+                let spawn = || {
+                    let _entered = runtime.enter();
+                    command.spawn()
+                };
+                initial.run(spawn).map_err(|error| report::chain(&error))?
+            }
+            None => command.spawn(),
+        };
+        let mut child =
+            child.map_err(|error| format!("cannot start {}: {error}", program.display()))?;
         let pid = child.id().ok_or("the new process ended at once")?;
         tracing::info!(pid, "started the new process of an upgrade");
         tokio::spawn(async move {

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use lb_ipvs::{NamespaceError, NetworkNamespace};
 use lb_vrrp::driver;
 use lb_vrrp::spec::Configuration;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -14,7 +15,7 @@ use crate::dataplane::{IpvsPlane, Reconciler};
 use crate::director::{Director, Known};
 use crate::ledger::{Identity, Ledger, Opened};
 use crate::mail::Mailer;
-use crate::model::{Model, StaticItems};
+use crate::model::{Global, IpvsNamespace, Model, StaticItems};
 
 use super::addresses::AddressMonitor;
 use super::checks::Checks;
@@ -27,7 +28,7 @@ use super::report::{self, LoggedFailures};
 use super::routers::{Routers, States};
 use super::running::{Parts, Running};
 use super::supervise::supervised;
-use super::table_settings::TableSettings;
+use super::table_settings::{SettingsPlace, TableSettings};
 use super::{DaemonOptions, Source, privileges, stage, thread_names, vrrp};
 
 /// Control requests that wait for the director.
@@ -39,6 +40,7 @@ pub(super) async fn start(mut source: Source, options: DaemonOptions) -> Result<
     let loaded = source.load(false).await?;
     let model = parts_of(loaded.model, &options);
     privileges::check(&model)?;
+    let ipvs_namespace = ipvs_namespace(&model.global, &options)?;
     let startup = model.global.runtime.startup_script.clone();
     let mut lock = None;
     if startup.is_some() && !options.upgrade {
@@ -52,6 +54,7 @@ pub(super) async fn start(mut source: Source, options: DaemonOptions) -> Result<
     }
     // Steps that can fail precede the end of the old process.
     let mailer = model.global.mail.clone().map(Mailer::start).transpose()?;
+    raise_descriptor_limit();
     let checks = Checks::start(model.global.checks.scheduling).await?;
     let notifier = match needs_notifier(&model) {
         true => Some(Notifier::start().await?),
@@ -68,13 +71,22 @@ pub(super) async fn start(mut source: Source, options: DaemonOptions) -> Result<
     let Claim { lock, server, .. } = claim;
     let listening = server.listening()?;
     log_findings(&source, &loaded.findings);
-    raise_descriptor_limit();
     if let Some(notifier) = &notifier {
         // No other daemon of this control socket uses them any more.
-        notifier.set_fifos(model.global.fifos.clone()).await;
+        notifier.apply(&model.global).await;
     }
 
-    let mut ledger = Some(open_ledger(&options)?);
+    let identity = match &ipvs_namespace {
+        Some(namespace) => namespace.run(Identity::current)?,
+        None => Identity::current(),
+    };
+    let identity = identity.map_err(RunError::Identity)?;
+    let mut ledger = Some(open_ledger(&options, identity.clone())?);
+    let mut table_settings = TableSettings::new(SettingsPlace {
+        namespace: ipvs_namespace.clone(),
+        identity,
+        file: beside(&options.control, ".timeouts"),
+    });
     let needs_plane = needs_plane(&model, ledger.as_ref());
     let needs_addresses = needs_addresses(&model);
     let (known, down) = claim.known.real_servers();
@@ -89,11 +101,10 @@ pub(super) async fn start(mut source: Source, options: DaemonOptions) -> Result<
     let ipvs = model.global.ipvs.clone();
     let mut director = Director::restored(model, &claim.known);
     let mut failures = LoggedFailures::default();
-    let mut table_settings = TableSettings::default();
     let plane = if needs_plane {
-        table_settings = TableSettings::start(&ipvs, !claim.is_handover).await;
+        table_settings.start(&ipvs, !claim.is_handover).await;
         let ledger = ledger.take().unwrap_or_else(Ledger::in_memory);
-        let mut reconciler = Reconciler::new(IpvsPlane::connect().await?, ledger);
+        let mut reconciler = Reconciler::new(IpvsPlane::connect_in(ipvs_namespace).await?, ledger);
         let report = reconciler.start(director.take_desired_table()).await?;
         report::log_report(&report, &mut failures);
         Some(Plane::spawn(reconciler))
@@ -232,7 +243,7 @@ async fn upgrade(
     };
     if needs_plane(model, None) {
         // Checked before the handover begins.
-        IpvsPlane::connect().await?;
+        IpvsPlane::connect_in(ipvs_namespace(&model.global, options)?).await?;
     }
     let (routers, settings) = (routers.clone(), vrrp::options(model));
     let claim = running.replace(&options.control, routers, settings);
@@ -283,9 +294,20 @@ pub(super) fn log_findings(source: &Source, findings: &[String]) {
     tracing::info!(findings = findings.len(), "configuration {}", source.name());
 }
 
-fn open_ledger(options: &DaemonOptions) -> Result<Ledger, RunError> {
+/// The network namespace of the IPVS table, if it is not that of the daemon.
+pub(super) fn ipvs_namespace(
+    global: &Global,
+    options: &DaemonOptions,
+) -> Result<Option<NetworkNamespace>, NamespaceError> {
+    match &global.runtime.ipvs_namespace {
+        IpvsNamespace::Own => Ok(None),
+        IpvsNamespace::Initial => Ok(options.initial_namespace.clone()),
+        IpvsNamespace::Named(name) => NetworkNamespace::find(name).map(Some),
+    }
+}
+
+fn open_ledger(options: &DaemonOptions, identity: Identity) -> Result<Ledger, RunError> {
     let path = beside(&options.control, ".ledger");
-    let identity = Identity::current().map_err(RunError::Identity)?;
     let (ledger, opened) = Ledger::open(&path, identity)?;
     match opened {
         Opened::Fresh | Opened::Foreign(_) => {}

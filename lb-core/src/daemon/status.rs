@@ -5,43 +5,40 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lb_ipvs::ServiceKey;
 use lb_vrrp::State;
 use lb_vrrp::status::{DriverStatus, RouterStatus};
 
-use crate::control::{RealServerStatus, Status, VirtualServerStatus};
+use crate::control::{KernelStatus, RealServerStatus, Status, VirtualServerStatus};
+use crate::dataplane::ActualService;
 use crate::director::VirtualServerState;
-use crate::model::RouterSpec;
+use crate::model::{RealServer, RouterSpec, VirtualServer};
 
+use super::plane::Plane;
+use super::report::{self, LoggedFailures};
+use super::routers::Routers;
 use super::running::Running;
+
+/// The services of the data plane, by key.
+type ActualServices = BTreeMap<ServiceKey, ActualService>;
 
 /// Version of the status document.
 const SCHEMA: u32 = 1;
-/// How long the advert thread may take to answer; adverts come first for it.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the advert thread and the data plane may take to answer: a status takes less than a second.
+const PATIENCE: Duration = Duration::from_millis(700);
 
 impl Running {
     /// The daemon at this moment. Without an answer of the advert thread, states are the last ones
     /// reported, and counters are zero.
-    pub(super) async fn status(&self) -> Status {
-        let driver = self.driver_status().await;
-        let virtual_servers = self
-            .director
-            .virtual_servers()
-            .map(|server| VirtualServerStatus {
-                services: services_of_group(&server),
-                name: server.name,
-                quorum: server.up,
-                real_servers: server
-                    .real_servers
-                    .into_iter()
-                    .map(|real| RealServerStatus {
-                        name: real.name,
-                        up: real.up,
-                        weight: real.weight,
-                        checks_not_run: real.pending_checks,
-                    })
-                    .collect(),
-            });
+    pub(super) async fn status(&mut self) -> Status {
+        let failures = &mut self.failures;
+        let (driver, services) = tokio::join!(
+            driver_status(self.parts.routers.as_ref()),
+            actual_services(self.parts.plane.as_mut(), failures),
+        );
+        let virtual_servers = self.director.configured_virtual_servers();
+        let virtual_servers =
+            virtual_servers.map(|(spec, server)| virtual_server(spec, server, services.as_ref()));
         let mut status = Status {
             schema: SCHEMA,
             pid: std::process::id(),
@@ -69,9 +66,7 @@ impl Running {
 
     /// The advert thread at this moment; none without virtual routers, or if it does not answer.
     pub(super) async fn driver_status(&self) -> Option<DriverStatus> {
-        let routers = self.parts.routers.as_ref()?;
-        let status = tokio::time::timeout(PATIENCE, routers.driver.status());
-        status.await.ok().flatten()
+        driver_status(self.parts.routers.as_ref()).await
     }
 
     fn router(
@@ -86,11 +81,88 @@ impl Running {
     }
 }
 
-/// The services of a virtual server with a group; empty without one.
-fn services_of_group(server: &VirtualServerState) -> Vec<String> {
-    if !server.is_group {
-        return Vec::new();
+async fn driver_status(routers: Option<&Routers>) -> Option<DriverStatus> {
+    let status = tokio::time::timeout(PATIENCE, routers?.driver.status());
+    status.await.ok().flatten()
+}
+
+/// What the kernel has of the desired services; none without a data plane, or if it does not answer.
+async fn actual_services(
+    plane: Option<&mut Plane>,
+    failures: &mut LoggedFailures,
+) -> Option<ActualServices> {
+    let log = |done| report::log_done(done, failures);
+    let services = plane?.actual(PATIENCE, log).await?;
+    let services = services.into_iter().map(|service| (service.key, service));
+    Some(services.collect())
+}
+
+fn virtual_server(
+    spec: &VirtualServer,
+    state: VirtualServerState,
+    services: Option<&ActualServices>,
+) -> VirtualServerStatus {
+    let real_servers = spec.real_servers.iter().zip(state.real_servers);
+    VirtualServerStatus {
+        services: match state.is_group {
+            true => spec.keys().map(|key| key.to_string()).collect(),
+            false => Vec::new(),
+        },
+        kernel: services.map(|services| kernel(spec, services)),
+        name: state.name,
+        quorum: state.up,
+        suspended: state.suspended,
+        real_servers: real_servers
+            .map(|(real_server, state)| RealServerStatus {
+                kernel_weight: services
+                    .and_then(|services| kernel_weight(spec, real_server, services)),
+                name: state.name,
+                up: state.up,
+                state: Some(state.health),
+                since: state
+                    .since
+                    .map(|since| humantime::format_rfc3339_millis(since).to_string()),
+                reason: Some(state.reason).filter(|reason| !reason.is_empty()),
+                weight: state.weight,
+                checks_not_run: state.pending_checks,
+            })
+            .collect(),
     }
-    let keys = std::iter::once(&server.key).chain(&server.further_keys);
-    keys.map(ToString::to_string).collect()
+}
+
+/// What the kernel has of the services of a virtual server.
+fn kernel(spec: &VirtualServer, services: &ActualServices) -> KernelStatus {
+    let mut status = KernelStatus {
+        present: true,
+        differences: Vec::new(),
+    };
+    for key in spec.keys() {
+        let Some(service) = services.get(&key) else {
+            // The data plane has not been asked for it yet.
+            status.present = false;
+            continue;
+        };
+        status.present &= service.actual.is_some();
+        let differences = service.differences.iter();
+        status
+            .differences
+            .extend(differences.map(|difference| match spec.group {
+                Some(_) => format!("{key}: {difference}"),
+                None => difference.clone(),
+            }));
+    }
+    status
+}
+
+/// The weight of a real server in the first service that has it.
+fn kernel_weight(
+    spec: &VirtualServer,
+    real_server: &RealServer,
+    services: &ActualServices,
+) -> Option<u32> {
+    spec.keys().find_map(|key| {
+        let address = spec.destination_for(key, &real_server.destination).address;
+        let actual = services.get(&key)?.actual.as_ref()?;
+        Some(actual.destination(address)?.weight.get())
+    })
 }

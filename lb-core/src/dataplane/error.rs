@@ -43,6 +43,22 @@ pub enum DataPlaneError {
 }
 
 impl DataPlaneError {
+    /// The reason of the data plane, without the change that it is about.
+    pub(crate) fn reason(&self) -> String {
+        let (Self::Refused { source, .. }
+        | Self::Lost { source }
+        | Self::Read { source }
+        | Self::SyncDaemon { source, .. }) = self;
+        let mut text = source.to_string();
+        let mut next = source.source();
+        while let Some(error) = next {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            next = error.source();
+        }
+        text
+    }
+
     /// The error number of a refused change or of an I/O error behind it.
     #[must_use]
     pub fn errno(&self) -> Option<i32> {

@@ -5,13 +5,15 @@ use std::error::Error as StdError;
 use std::io;
 
 use async_trait::async_trait;
-use lb_ipvs::{Change, Error, IpvsHandle, ServiceKey, SyncDaemon, SyncState, TableEntry};
+use lb_ipvs::{
+    Change, Error, IpvsHandle, NetworkNamespace, ServiceKey, SyncDaemon, SyncState, TableEntry,
+};
 
 use super::{Capabilities, DataPlane, DataPlaneError};
 
 const ESRCH: i32 = 3;
 
-/// The kernel's IPVS, in the network namespace of the thread that connects.
+/// The kernel's IPVS, in the network namespace of the thread that connects or in a given one.
 ///
 /// A connection that failed in the middle of a conversation is given up; the next call makes a new
 /// one.
@@ -30,6 +32,8 @@ const ESRCH: i32 = 3;
 #[derive(Debug)]
 pub struct IpvsPlane {
     handle: Option<IpvsHandle>,
+    /// That of the thread unless given.
+    namespace: Option<NetworkNamespace>,
 }
 
 impl IpvsPlane {
@@ -38,7 +42,18 @@ impl IpvsPlane {
     /// # Errors
     /// As [`IpvsHandle::connect`]: no IPVS in this kernel, or not permitted.
     pub async fn connect() -> Result<Self, Error> {
-        Ok(Self::new(IpvsHandle::connect().await?))
+        Self::connect_in(None).await
+    }
+
+    /// Connects to the kernel in a network namespace; without one as [`connect`](Self::connect).
+    ///
+    /// # Errors
+    /// As [`IpvsHandle::connect_in`].
+    pub async fn connect_in(namespace: Option<NetworkNamespace>) -> Result<Self, Error> {
+        Ok(Self {
+            handle: Some(connect(namespace.as_ref()).await?),
+            namespace,
+        })
     }
 
     /// Uses a connection made elsewhere.
@@ -46,13 +61,14 @@ impl IpvsPlane {
     pub const fn new(handle: IpvsHandle) -> Self {
         Self {
             handle: Some(handle),
+            namespace: None,
         }
     }
 
     async fn handle(&mut self) -> Result<&mut IpvsHandle, Error> {
         let handle = match self.handle.take() {
             Some(handle) => handle,
-            None => IpvsHandle::connect().await?,
+            None => connect(self.namespace.as_ref()).await?,
         };
         Ok(self.handle.insert(handle))
     }
@@ -77,6 +93,14 @@ impl IpvsPlane {
             service,
             destinations,
         }))
+    }
+}
+
+/// Connects in a network namespace, or in that of this thread.
+pub(crate) async fn connect(namespace: Option<&NetworkNamespace>) -> Result<IpvsHandle, Error> {
+    match namespace {
+        Some(namespace) => IpvsHandle::connect_in(namespace).await,
+        None => IpvsHandle::connect().await,
     }
 }
 

@@ -19,8 +19,10 @@ use lb_ipvs::{Change, ServiceKey, SyncDaemon, SyncState, TableEntry};
 pub use error::DataPlaneError;
 #[cfg(feature = "daemon")]
 pub use ipvs::IpvsPlane;
+#[cfg(feature = "daemon")]
+pub(crate) use ipvs::connect;
 pub use memory::MemoryPlane;
-pub use reconcile::{DesiredChange, Reconciler, SyncReport};
+pub use reconcile::{ActualService, DesiredChange, Reconciler, SyncReport};
 pub use report::{Audit, Failure, Report};
 
 /// What a data plane can do beyond services and destinations.

@@ -12,9 +12,11 @@ use lb_ipvs::{
 use super::{Audit, DataPlane, DataPlaneError, Failure, Report};
 use crate::ledger::{Ledger, LedgerError};
 
+mod actual;
 mod answer;
 mod sync;
 
+pub use actual::ActualService;
 pub use sync::SyncReport;
 
 use answer::{Answer, Trouble, note_adoption};
@@ -82,8 +84,8 @@ pub struct Reconciler<P> {
     shadow: Option<Table>,
     /// Services whose outcome is not known: a call that was dropped or failed was changing them.
     unsure: BTreeSet<ServiceKey>,
-    /// Services with a refused change: the next change of a part plans the whole service.
-    incomplete: BTreeSet<ServiceKey>,
+    /// Services with a refused change, and the reason: the next change of a part plans the whole service.
+    incomplete: BTreeMap<ServiceKey, String>,
     drift: BTreeMap<ServiceKey, Vec<Note>>,
     audited: Option<ServiceKey>,
 }
@@ -97,7 +99,7 @@ impl<P: DataPlane> Reconciler<P> {
             desired: Table::new(),
             shadow: None,
             unsure: BTreeSet::new(),
-            incomplete: BTreeSet::new(),
+            incomplete: BTreeMap::new(),
             drift: BTreeMap::new(),
             audited: None,
         }
@@ -170,7 +172,7 @@ impl<P: DataPlane> Reconciler<P> {
                     for (address, destination) in destinations {
                         service.set_destination(address, destination);
                     }
-                    if !self.incomplete.contains(&key) {
+                    if !self.incomplete.contains_key(&key) {
                         return Part::Destinations(addresses);
                     }
                 }
@@ -391,12 +393,12 @@ impl<P: DataPlane> Reconciler<P> {
             !(again.contains(step.key()) || released && failed)
         }));
         keep_first(&mut report.ledger, self.ledger.record(steps));
-        self.incomplete.retain(|key| !parts.contains_key(key));
+        self.incomplete.retain(|key, _| !parts.contains_key(key));
         for (service, trouble) in troubles {
             if let Some(source) = trouble.error
                 && !again.contains(&service)
             {
-                self.incomplete.insert(service);
+                self.incomplete.insert(service, source.reason());
                 report.failed.push(Failure { service, source });
             }
         }

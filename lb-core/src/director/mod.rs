@@ -39,9 +39,11 @@ mod service;
 mod sync;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 use std::net::IpAddr;
+use std::time::SystemTime;
 
-use lb_check::Outcome;
+use lb_check::{LocalError, Outcome};
 use lb_ipvs::{Destination, Part, ServiceKey, SyncDaemon, Table, TableService};
 use lb_vrrp::{Priority, State};
 
@@ -146,6 +148,12 @@ pub struct RealServerState {
     pub name: String,
     /// Whether it is live.
     pub up: bool,
+    /// What its checks know of it.
+    pub health: Health,
+    /// Since when a check cannot run, if one cannot.
+    pub since: Option<SystemTime>,
+    /// The check and the reason why it is down or unknown; empty if it is neither.
+    pub reason: String,
     /// Its weight while it is live: the configured one and what its checks ask for.
     pub weight: u32,
     /// Its checks, in the order of the model.
@@ -162,10 +170,39 @@ pub struct CheckState {
     pub kind: String,
     /// Whether it counts as passed.
     pub up: bool,
+    /// What is known by it.
+    pub health: Health,
     /// Whether it ever had a verdict.
     pub settled: bool,
     /// The reason of its last verdict; empty before.
     pub reason: String,
+}
+
+/// What checks know of a real server. It takes traffic by [`RealServerState::up`], which has a value also
+/// while nothing is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Health {
+    /// It has no check.
+    Unchecked,
+    /// A check has had no result, or cannot run.
+    Unknown,
+    /// All checks passed last.
+    Up,
+    /// A check failed.
+    Down,
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unchecked => "unchecked",
+            Self::Unknown => "unknown",
+            Self::Up => "up",
+            Self::Down => "down",
+        })
+    }
 }
 
 impl Director {
@@ -205,14 +242,30 @@ impl Director {
 
     /// Takes in a verdict of a check: the first, a changed one, or another weight.
     ///
-    /// Ignored when the check does not exist (any more), when it rests, and after the stop. A verdict
-    /// without a change has no effect.
+    /// Ignored when the check does not exist (any more), and after the stop. A verdict without a change has
+    /// no effect. The verdict of a probe that ended before its check was suspended counts: no later
+    /// probe reports it again.
     pub fn handle_check(&mut self, id: &CheckId, up: bool, outcome: &Outcome) {
         if self.stopped {
             return;
         }
         if let Some(service) = self.services.get_mut(&id.service) {
             service.verdict(id, up, outcome, &mut self.queue);
+        }
+    }
+
+    /// Takes in that a check cannot run, at this time: nothing is known by it until it has a verdict or
+    /// [runs again](Self::handle_check_runs). Its last verdict stays in force.
+    pub fn handle_check_error(&mut self, id: &CheckId, error: &LocalError, at: SystemTime) {
+        if let Some(service) = self.services.get_mut(&id.service) {
+            service.set_problem(id, Some((error.to_string(), at)));
+        }
+    }
+
+    /// Takes in that a check runs again, with the verdict that it had.
+    pub fn handle_check_runs(&mut self, id: &CheckId) {
+        if let Some(service) = self.services.get_mut(&id.service) {
+            service.set_problem(id, None);
         }
     }
 
@@ -445,7 +498,9 @@ impl Director {
                     suspended: service.suspended,
                     real_servers: real_servers
                         .zip(&service.real_servers)
-                        .map(|(spec, state)| state.state(spec, service.spec.protocol()))
+                        .map(|(spec, state)| {
+                            state.state(spec, service.spec.protocol(), service.suspended)
+                        })
                         .collect(),
                 };
                 (&service.spec, state)

@@ -66,8 +66,17 @@ impl Quorum {
     }
 
     pub(crate) fn gained_text(self) -> String {
+        format!("Gained quorum {}", self.reached())
+    }
+
+    /// The text of a mail about a virtual server that starts with its quorum.
+    pub(super) fn start_text(self) -> String {
+        format!("Starting with quorum up {}", self.reached())
+    }
+
+    fn reached(self) -> String {
         format!(
-            "Gained quorum {}+{}={} <= {}",
+            "{}+{}={} <= {}",
             self.quorum,
             self.hysteresis,
             u64::from(self.quorum) + u64::from(self.hysteresis),

@@ -56,7 +56,7 @@ impl Queue {
     pub(super) fn notify(&mut self, notifications: Vec<notify::Notification>) {
         let [vrrp, servers] = self.has_readers;
         let is_wanted = |notification: &notify::Notification| match notification {
-            notify::Notification::Script(_) => true,
+            notify::Notification::Script(_) | notify::Notification::Post(_) => true,
             notify::Notification::Line(line) => match line.kind {
                 LineKind::Vrrp => vrrp,
                 LineKind::Servers => servers,

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One real server: the verdicts of its checks, and its weight.
 
+use std::time::SystemTime;
+
 use lb_check::Initial;
 use lb_ipvs::{Protocol, Weight};
 
-use super::{CheckState, RealServerState};
+use super::{CheckState, Health, RealServerState};
 use crate::model::{CheckSpec, RealServer};
 
 #[derive(Debug)]
@@ -26,6 +28,16 @@ pub(super) struct Slot {
     /// Whether it ever had a verdict.
     pub(super) settled: bool,
     pub(super) weight: Option<u32>,
+    /// The reason of the last verdict, also of one that another process passed on; empty before.
+    pub(super) reason: String,
+    /// Why it cannot run.
+    pub(super) problem: Option<Box<Problem>>,
+}
+
+/// Why a check cannot run.
+#[derive(Clone, Debug)]
+pub(super) struct Problem {
+    pub(super) since: SystemTime,
     pub(super) reason: String,
 }
 
@@ -37,6 +49,18 @@ impl Slot {
             settled: false,
             weight: None,
             reason: String::new(),
+            problem: None,
+        }
+    }
+
+    /// What is known by the check.
+    fn health(&self) -> Health {
+        if self.problem.is_some() || self.reason.is_empty() {
+            Health::Unknown
+        } else if self.up {
+            Health::Up
+        } else {
+            Health::Down
         }
     }
 }
@@ -76,8 +100,36 @@ impl RealState {
         u32::try_from(sum.clamp(0, i64::from(Weight::MAX.get()))).unwrap_or_default()
     }
 
-    pub(super) fn state(&self, spec: &RealServer, protocol: Option<Protocol>) -> RealServerState {
+    pub(super) fn state(
+        &self,
+        spec: &RealServer,
+        protocol: Option<Protocol>,
+        suspended: bool,
+    ) -> RealServerState {
+        let checks = || spec.checks.iter().zip(&self.slots);
+        let find = |health| checks().find(|(_, slot)| slot.health() == health);
+        let (health, since, reason) = if let Some((check, slot)) = find(Health::Down) {
+            let reason = format!("{}: {}", check.kind, slot.reason);
+            (Health::Down, None, reason)
+        } else if let Some((check, slot)) = find(Health::Unknown) {
+            let (since, reason) = match &slot.problem {
+                Some(problem) => (Some(problem.since), problem.reason.as_str()),
+                None if suspended => (None, "suspended before the first result"),
+                None => (None, "no result yet"),
+            };
+            (Health::Unknown, since, format!("{}: {reason}", check.kind))
+        } else if let Some(pending) = spec.pending_checks.first() {
+            let reason = format!("{}: not run by this version", pending.kind);
+            (Health::Unknown, None, reason)
+        } else if self.slots.is_empty() {
+            (Health::Unchecked, None, String::new())
+        } else {
+            (Health::Up, None, String::new())
+        };
         RealServerState {
+            health,
+            since,
+            reason,
             destination: spec.destination,
             name: spec.name(protocol),
             up: self.alive,
@@ -87,13 +139,11 @@ impl RealState {
                 .iter()
                 .map(|check| check.kind.clone())
                 .collect(),
-            checks: spec
-                .checks
-                .iter()
-                .zip(&self.slots)
+            checks: checks()
                 .map(|(check, slot)| CheckState {
                     kind: check.kind.to_string(),
                     up: slot.up,
+                    health: slot.health(),
                     settled: slot.settled,
                     reason: slot.reason.clone(),
                 })

@@ -12,7 +12,7 @@ use super::real::{RealState, Slot};
 use super::service::ServiceState;
 use super::{Director, Event};
 use crate::model::{CheckSpec, Model, RealServer, VirtualServer, VrrpInstance};
-use crate::notify::{real_server_notifications, virtual_server_notifications};
+use crate::notify::real_server_notifications;
 
 const REMOVED: &str = "no longer configured";
 const CONFIGURED: &str = "configured";
@@ -249,13 +249,7 @@ impl ServiceState {
             }
             self.remove_real_server(state, spec, queue);
         }
-        if self.up {
-            queue.notify(virtual_server_notifications(
-                &self.spec,
-                &self.spec.name(),
-                false,
-            ));
-        }
+        self.notify_removed(queue);
         self.services_changed(&Part::Whole, queue);
     }
 }

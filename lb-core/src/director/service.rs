@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::time::SystemTime;
 
 use lb_check::Outcome;
 use lb_ipvs::{Destination, Part, ServiceKey, TableService, Weight};
@@ -11,7 +12,7 @@ use super::Event;
 use super::mail::check_text;
 use super::output::{CheckId, Names, Output, Quorum};
 use super::queue::Queue;
-use super::real::{RealState, Slot};
+use super::real::{Problem, RealState, Slot};
 use crate::model::{RealServer, VirtualServer};
 use crate::notify::{real_server_notifications, virtual_server_notifications};
 
@@ -93,6 +94,8 @@ impl ServiceState {
             self.sorry_server_takes_over(queue);
         } else if !self.is_restored {
             self.notify_quorum(queue);
+            // With the first round of checks, which follows.
+            self.mail_quorum(quorum.start_text(), true, queue);
         }
         self.services_changed(&Part::Whole, queue);
     }
@@ -175,10 +178,6 @@ impl ServiceState {
 
     /// Takes in a verdict.
     pub(super) fn verdict(&mut self, id: &CheckId, up: bool, outcome: &Outcome, queue: &mut Queue) {
-        // a check that rests may have been under way when its virtual address left
-        if self.suspended {
-            return;
-        }
         let real_servers = self.spec.real_servers.iter().zip(&mut self.real_servers);
         let Some((real, (spec, state))) = real_servers
             .enumerate()
@@ -198,9 +197,10 @@ impl ServiceState {
         let changed = std::mem::replace(&mut slot.up, up) != up;
         slot.weight = if up { outcome.weight } else { None };
         slot.reason = outcome.to_string();
+        slot.problem = None;
         let reason = format!("{} {outcome}", check.kind);
         let kind = std::sync::Arc::clone(&check.kind);
-        if first {
+        if first && !self.suspended {
             queue.verdict_is_in();
         }
         let up_before = state.alive;
@@ -210,6 +210,24 @@ impl ServiceState {
         }
         self.refresh(real, &reason, first, queue);
         queue.end_round();
+    }
+
+    /// Sets why a check cannot run, or (`None`) that it runs.
+    pub(super) fn set_problem(&mut self, id: &CheckId, problem: Option<(String, SystemTime)>) {
+        let real_servers = self.spec.real_servers.iter().zip(&mut self.real_servers);
+        let slot = real_servers
+            .filter(|(spec, _)| spec.destination.address == id.real_server)
+            .find_map(|(_, state)| state.slots.iter_mut().find(|slot| slot.index == id.index));
+        let Some(slot) = slot else {
+            return;
+        };
+        // A check runtime that was started again reports the same once more.
+        let known = slot.problem.take();
+        slot.problem = problem.map(|(reason, since)| {
+            known
+                .filter(|known| known.reason == reason)
+                .unwrap_or_else(|| Box::new(Problem { since, reason }))
+        });
     }
 
     fn mail_check(
@@ -323,6 +341,11 @@ impl ServiceState {
             return;
         };
         self.notify_quorum(queue);
+        self.mail_quorum(text, first, queue);
+    }
+
+    /// Mails whether the quorum is there, where that is asked for.
+    fn mail_quorum(&self, text: String, first: bool, queue: &mut Queue) {
         if self.spec.smtp_alert {
             let event = Event::VirtualServer {
                 virtual_server: self.spec.name(),
@@ -330,6 +353,27 @@ impl ServiceState {
                 text,
             };
             queue.mail(event, first);
+        }
+    }
+
+    /// Notifies that a virtual server with its quorum is removed, and mails the lost quorum.
+    pub(super) fn notify_removed(&self, queue: &mut Queue) {
+        if !self.up {
+            return;
+        }
+        let name = self.spec.name();
+        queue.notify(virtual_server_notifications(&self.spec, &name, false));
+        if self.spec.smtp_alert {
+            let quorum = Quorum {
+                weight: 0,
+                ..self.quorum()
+            };
+            let event = Event::VirtualServer {
+                virtual_server: name,
+                up: false,
+                text: quorum.lost_text(),
+            };
+            queue.mail(event, false);
         }
     }
 

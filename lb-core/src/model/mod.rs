@@ -51,6 +51,7 @@ mod service_group;
 mod validate;
 mod virtual_server;
 mod vrrp;
+mod webhook;
 
 pub use builder::ModelBuilder;
 pub use error::{ModelError, ModelErrors};
@@ -73,6 +74,7 @@ pub use runtime::{
 pub use service_group::ServiceGroup;
 pub use virtual_server::VirtualServer;
 pub use vrrp::VrrpSettings;
+pub use webhook::{Webhook, WebhookError};
 
 /// Everything a director needs to know, validated and with defaults applied.
 ///

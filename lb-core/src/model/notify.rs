@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is notified of events: programs and FIFOs. keepalived: `notify…`, `quorum_up`, `…_fifo`.
+//! What is notified of events: programs, FIFOs and web servers. keepalived: `notify…`, `quorum_up`,
+//! `…_fifo`.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use super::Model;
+use super::{Model, Webhook};
 
 /// A program that an event starts, without a shell.
 ///
@@ -87,6 +89,8 @@ pub struct RouterNotify {
     /// Changes of the effective priority are written to the FIFOs. keepalived:
     /// `notify_priority_changes`, `vrrp_notify_priority_changes`.
     pub priority_changes: bool,
+    /// Gets each change of state, and with `priority_changes` those of the priority. `notify_url`.
+    pub webhook: Option<Arc<Webhook>>,
 }
 
 impl RouterNotify {
@@ -97,6 +101,7 @@ impl RouterNotify {
             scripts: BTreeMap::new(),
             reports_deletion: false,
             priority_changes: false,
+            webhook: None,
         }
     }
 
@@ -106,10 +111,17 @@ impl RouterNotify {
         self.scripts.insert(event, script);
         self
     }
+
+    /// Sets the web server that gets the events.
+    #[must_use]
+    pub fn with_webhook(mut self, webhook: impl Into<Arc<Webhook>>) -> Self {
+        self.webhook = Some(webhook.into());
+        self
+    }
 }
 
-/// Scripts of a real server (`notify_up`, `notify_down`) or of the quorum of a virtual server
-/// (`quorum_up`, `quorum_down`).
+/// Notifications of a real server (`notify_up`, `notify_down`) or of the quorum of a virtual server
+/// (`quorum_up`, `quorum_down`), besides mail and FIFOs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerNotify {
@@ -117,6 +129,8 @@ pub struct ServerNotify {
     pub up: Option<NotifyScript>,
     /// Started when the server is down.
     pub down: Option<NotifyScript>,
+    /// Gets both. `notify_url`.
+    pub webhook: Option<Arc<Webhook>>,
 }
 
 impl ServerNotify {
@@ -132,6 +146,17 @@ impl ServerNotify {
     pub fn with_down(mut self, script: NotifyScript) -> Self {
         self.down = Some(script);
         self
+    }
+
+    /// Sets the web server that gets the events.
+    #[must_use]
+    pub fn with_webhook(mut self, webhook: impl Into<Arc<Webhook>>) -> Self {
+        self.webhook = Some(webhook.into());
+        self
+    }
+
+    const fn has_script(&self) -> bool {
+        self.up.is_some() || self.down.is_some()
     }
 }
 
@@ -190,14 +215,30 @@ impl Model {
             .flatten();
         let routers = self.routers.iter().map(|router| &router.notify);
         let groups = self.groups.iter().map(|group| &group.notify);
-        let mut servers = self.virtual_servers.iter();
         fifos.any(|fifo| fifo.script.is_some())
             || routers
                 .chain(groups)
                 .any(|notify| !notify.scripts.is_empty())
-            || servers.any(|server| {
-                let mut real_servers = server.real_servers.iter();
-                server.notify.is_some() || real_servers.any(|real| real.notify.is_some())
-            })
+            || self.server_notifications().any(ServerNotify::has_script)
+    }
+
+    /// Whether an event is posted to a web server.
+    #[must_use]
+    pub fn has_webhooks(&self) -> bool {
+        let routers = self.routers.iter().map(|router| &router.notify);
+        let groups = self.groups.iter().map(|group| &group.notify);
+        routers.chain(groups).any(|notify| notify.webhook.is_some())
+            || self
+                .server_notifications()
+                .any(|notify| notify.webhook.is_some())
+    }
+
+    /// The notifications of the virtual and real servers that have some.
+    fn server_notifications(&self) -> impl Iterator<Item = &ServerNotify> {
+        self.virtual_servers.iter().flat_map(|server| {
+            let real_servers = server.real_servers.iter().map(|real| &real.notify);
+            let all = std::iter::once(&server.notify).chain(real_servers);
+            all.filter_map(|notify| notify.as_deref())
+        })
     }
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Notifications: which scripts an event starts and which lines it writes to FIFOs.
+//! Notifications: which scripts an event starts, which lines it writes to FIFOs, and what it posts to
+//! web servers.
 //!
 //! The functions here do no I/O: an event in, an ordered list of [`Notification`]s out. The
 //! [`Director`](crate::director::Director) calls them and puts the result into its queue before the
-//! mail of the same event; the daemon starts the scripts and writes the lines.
+//! mail of the same event; the daemon starts the scripts, writes the lines and posts the documents.
 //!
 //! The order is keepalived's: the script of the event, then `notify` with four more arguments, then
-//! the line. Scripts and lines of real servers precede those of their virtual server.
+//! the line; the post, which keepalived does not have, is the last. Those of real servers precede those
+//! of their virtual server.
 //!
 //! ```
 //! use lb_core::model::{NotifyScript, RouterEvent, RouterSpec, VrrpInstance};
@@ -33,16 +35,18 @@
 
 mod router;
 mod server;
+mod webhook;
 
 pub use router::{
     RouterPhase, group_notifications, losing_advert_notifications, priority_notifications,
     router_notifications,
 };
 pub use server::{real_server_notifications, virtual_server_notifications};
+pub use webhook::{WebhookCall, WebhookEvent};
 
 use crate::model::{Fifo, NotifyFifos, NotifyScript};
 
-/// A script to start or a line to write.
+/// A script to start, a line to write or a document to post.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notification {
@@ -50,6 +54,8 @@ pub enum Notification {
     Script(ScriptCall),
     /// Write this line to the FIFOs of its kind.
     Line(FifoLine),
+    /// Post this event to its web server.
+    Post(Box<WebhookCall>),
 }
 
 /// A script with all of its arguments.

@@ -3,7 +3,7 @@
 
 use lb_vrrp::{Priority, State};
 
-use super::{LineKind, Notification};
+use super::{LineKind, Notification, WebhookEvent};
 use crate::model::{RouterEvent, RouterNotify, SyncGroup, VrrpInstance};
 
 /// A state of a virtual router or a sync group that is notified.
@@ -80,13 +80,22 @@ pub fn router_notifications(
     priority: Priority,
 ) -> Vec<Notification> {
     let name = &router.spec.name;
-    phase_notifications("INSTANCE", name, &router.notify, phase, priority.get())
+    let mut made = phase_notifications("INSTANCE", name, &router.notify, phase, priority.get());
+    made.extend(Notification::post(router.notify.webhook.as_ref(), || {
+        WebhookEvent::instance("state", name, phase.word(), priority.get())
+    }));
+    made
 }
 
 /// What is notified when a sync group enters a phase. The priority is 0, as in keepalived.
 #[must_use]
 pub fn group_notifications(group: &SyncGroup, phase: RouterPhase) -> Vec<Notification> {
-    phase_notifications("GROUP", &group.spec.name, &group.notify, phase, 0)
+    let name = &group.spec.name;
+    let mut made = phase_notifications("GROUP", name, &group.notify, phase, 0);
+    made.extend(Notification::post(group.notify.webhook.as_ref(), || {
+        WebhookEvent::group(name, phase.word())
+    }));
+    made
 }
 
 fn phase_notifications(
@@ -96,7 +105,7 @@ fn phase_notifications(
     phase: RouterPhase,
     priority: u8,
 ) -> Vec<Notification> {
-    let mut made = Vec::with_capacity(3);
+    let mut made = Vec::with_capacity(4);
     let object = || format!("{kind} {name}");
     let own = phase.event().and_then(|event| notify.scripts.get(&event));
     if let Some(script) = own {
@@ -118,16 +127,24 @@ pub fn priority_notifications(
     state: State,
     priority: Priority,
 ) -> Vec<Notification> {
-    let word = match state {
-        State::Master => "MASTER_PRIORITY",
-        State::Backup => "BACKUP_PRIORITY",
+    let (word, state) = match state {
+        State::Master => ("MASTER_PRIORITY", "MASTER"),
+        State::Backup => ("BACKUP_PRIORITY", "BACKUP"),
         State::Fault | State::Initialize => return Vec::new(),
     };
-    let changed = || line("INSTANCE", &router.spec.name, word, priority.get());
-    Vec::from_iter(router.notify.priority_changes.then(changed))
+    if !router.notify.priority_changes {
+        return Vec::new();
+    }
+    let name = &router.spec.name;
+    let post = Notification::post(router.notify.webhook.as_ref(), || {
+        WebhookEvent::instance("priority", name, state, priority.get())
+    });
+    let line = line("INSTANCE", name, word, priority.get());
+    std::iter::once(line).chain(post).collect()
 }
 
-/// What is notified when a master received a losing advert.
+/// What is notified when a master received a losing advert. Nothing is posted: any host of the network
+/// can send such adverts, as many as it likes.
 #[must_use]
 pub fn losing_advert_notifications(router: &VrrpInstance, priority: Priority) -> Vec<Notification> {
     const WORD: &str = "MASTER_RX_LOWER_PRI";

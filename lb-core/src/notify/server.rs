@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Notifications of virtual and real servers.
 
-use super::{LineKind, Notification};
+use super::{LineKind, Notification, WebhookEvent};
 use crate::director::Names;
 use crate::model::{RealServer, ServerNotify, VirtualServer};
 
@@ -18,7 +18,8 @@ pub fn real_server_notifications(
     } = names;
     let text = format!("RS {real_server} {virtual_server} {}", word(up));
     let object = || format!("{real_server} {virtual_server}");
-    notifications(server.notify.as_deref(), object, up, text)
+    let event = || WebhookEvent::server(virtual_server, Some(real_server.clone()), word(up));
+    notifications(server.notify.as_deref(), object, up, text, event)
 }
 
 /// What is notified when a virtual server has its quorum (`up`) or not any more. `name` is its
@@ -31,7 +32,8 @@ pub fn virtual_server_notifications(
 ) -> Vec<Notification> {
     let text = format!("VS {name} {}", word(up));
     let object = || name.to_owned();
-    notifications(server.notify.as_deref(), object, up, text)
+    let event = || WebhookEvent::server(name, None, word(up));
+    notifications(server.notify.as_deref(), object, up, text, event)
 }
 
 fn notifications(
@@ -39,11 +41,13 @@ fn notifications(
     object: impl FnOnce() -> String,
     up: bool,
     text: String,
+    event: impl FnOnce() -> WebhookEvent,
 ) -> Vec<Notification> {
     let script = notify.and_then(|notify| if up { &notify.up } else { &notify.down }.as_ref());
     let script = script.map(|script| Notification::script(object(), script.clone()));
     let line = Notification::line(LineKind::Servers, text);
-    script.into_iter().chain([line]).collect()
+    let post = Notification::post(notify.and_then(|notify| notify.webhook.as_ref()), event);
+    script.into_iter().chain([line]).chain(post).collect()
 }
 
 const fn word(up: bool) -> &'static str {

@@ -7,7 +7,7 @@ use super::*;
 use crate::director::Names;
 use crate::model::{
     GroupSpec, RealServer, RouterEvent, RouterNotify, RouterSpec, ServerNotify, SyncGroup,
-    VirtualServer, VrrpInstance,
+    VirtualServer, VrrpInstance, Webhook,
 };
 
 /// A script for each event, named after it.
@@ -53,6 +53,7 @@ fn text(made: &[Notification]) -> Vec<String> {
                 format!("{}: {}", call.object, words.join("|"))
             }
             Notification::Line(line) => format!("{:?} {}", line.kind, line.text),
+            Notification::Post(call) => format!("post {:?}", call.event),
         })
         .collect()
 }
@@ -171,4 +172,60 @@ fn a_line_goes_to_the_fifo_for_all_and_to_that_of_its_kind() {
     fifos.servers = Some(Fifo::new("/servers"));
     assert_eq!(paths(&fifos, LineKind::Vrrp), ["/all", "/vrrp"]);
     assert_eq!(paths(&fifos, LineKind::Servers), ["/all", "/servers"]);
+}
+
+#[test]
+fn events_are_posted_after_the_line() {
+    let webhook = Webhook::new("http://192.0.2.1/hook").unwrap();
+    let posted = |made: Vec<Notification>| -> String {
+        match made.last() {
+            Some(Notification::Post(call)) => {
+                assert_eq!(*call.webhook, webhook);
+                serde_json::to_string(&call.event).unwrap()
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let notify = all_scripts().with_webhook(webhook.clone());
+    let mut router = router(notify.clone());
+    let made = router_notifications(&router, RouterPhase::Removed, priority());
+    let state = r#"{"event":"state","instance":"VI 1","state":"FAULT","priority":120}"#;
+    assert_eq!(posted(made), state);
+    assert!(priority_notifications(&router, State::Master, priority()).is_empty());
+    router.notify.priority_changes = true;
+    let made = priority_notifications(&router, State::Backup, priority());
+    let changed = r#"{"event":"priority","instance":"VI 1","state":"BACKUP","priority":120}"#;
+    assert_eq!(posted(made), changed);
+    // Other hosts decide how many such adverts there are.
+    let made = losing_advert_notifications(&router, priority());
+    assert!(
+        made.iter()
+            .all(|made| !matches!(made, Notification::Post(_)))
+    );
+    let mut group = SyncGroup::new(GroupSpec::new("VG", ["VI 1"]));
+    group.notify = notify;
+    let made = group_notifications(&group, RouterPhase::Stop);
+    assert_eq!(
+        posted(made),
+        r#"{"event":"state","group":"VG","state":"STOP"}"#
+    );
+
+    let key = ServiceKey::tcp("192.168.1.50:80".parse().unwrap());
+    let notify = ServerNotify::default().with_webhook(webhook.clone());
+    let mut service = VirtualServer::new(Service::new(key, Scheduler::RoundRobin));
+    let mut real = RealServer::new(Destination::new("192.168.1.61:80".parse().unwrap()));
+    service.notify = Some(Box::new(notify.clone()));
+    real.notify = Some(Box::new(notify));
+    let names = Names {
+        virtual_server: service.name(),
+        real_server: real.name(service.protocol()),
+    };
+    let made = virtual_server_notifications(&service, &service.name(), true);
+    let quorum = r#"{"event":"state","virtual_server":"[192.168.1.50]:tcp:80","state":"UP"}"#;
+    assert_eq!(posted(made), quorum);
+    let health = r#"{"event":"state","real_server":"[192.168.1.61]:tcp:80","virtual_server":"[192.168.1.50]:tcp:80","state":"DOWN"}"#;
+    assert_eq!(
+        posted(real_server_notifications(&real, &names, false)),
+        health
+    );
 }

@@ -282,7 +282,7 @@ prop_compose! {
         let packets = matches!(key.protocol(), None | Some(Protocol::Udp));
         service.flags.set(ServiceFlags::ONE_PACKET, flags[3] && packets);
         let persistent = !shape.marked && shape.port == 0 || mask;
-        if let Some(timeout) = timeout.or(persistent.then_some(Duration::from_secs(360))) {
+        if let Some(timeout) = timeout.or_else(|| persistent.then_some(Duration::from_secs(360))) {
             service = service.with_persistence(Persistence::new(timeout));
         }
         if mask {

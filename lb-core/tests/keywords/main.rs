@@ -20,8 +20,9 @@ without that the test fails where this page is not current. `lbctl check --expla
 
 The tier is how common a keyword is: 1 is in nearly every file, 4 is obsolete or hardly known. In the column
 \"effect\", *none* means that the keyword is accepted and has no effect, for the reason given; *later* means
-that its value is read, validated and kept, and has no effect in this version. The column \"test\" names the test with
-the fewest other keywords that has the keyword in a configuration, on a real kernel where there is one.
+that its value is read, validated and kept, and has no effect in this version. *ours*: keepalived does not have
+the keyword, and `lbctl check --keepalived` refuses it. The column \"test\" names the test with the fewest other
+keywords that has the keyword in a configuration, on a real kernel where there is one.
 ";
 
 /// The number of keywords of each tier, by what they do.
@@ -78,6 +79,7 @@ fn page() -> String {
         let effect = match keyword.effect {
             KeywordEffect::Never => "none",
             KeywordEffect::Later => "later",
+            _ if keyword.own => "ours",
             _ => "",
         };
         let proof = match keyword.effect {

@@ -47,6 +47,17 @@ pub enum RoutingEntry {
     Rule(Box<Rule>),
 }
 
+impl RoutingEntry {
+    /// The protocol of its own, if it has not that of the owner.
+    #[must_use]
+    pub const fn protocol(&self) -> Option<u8> {
+        match self {
+            Self::Route(placed) => placed.route.protocol,
+            Self::Rule(rule) => rule.protocol,
+        }
+    }
+}
+
 impl fmt::Display for RoutingEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

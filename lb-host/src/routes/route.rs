@@ -11,8 +11,8 @@ use crate::{AddressFamily, Scope};
 /// A route: what `ip route` describes (`virtual_routes` and `static_routes` in keepalived).
 ///
 /// The equivalent of `ip route prepend`: where another route has the same destination and metric,
-/// this one goes first. It is marked as ours by its protocol
-/// (the [owner](crate::Owner) of the host plane).
+/// this one goes first. Without a protocol of its own it has that of the
+/// [owner](crate::Owner) of the host plane, by which it is found after a crash.
 ///
 /// # Examples
 ///
@@ -65,6 +65,9 @@ pub struct Route {
     pub preference: Option<RoutePreference>,
     /// The state of a router depends on the interfaces of the route.
     pub tracked: bool,
+    /// `rtm_protocol` (`proto`), instead of that of the owner.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub protocol: Option<u8>,
 }
 
 impl Route {
@@ -90,7 +93,15 @@ impl Route {
             locked: Vec::new(),
             preference: None,
             tracked: true,
+            protocol: None,
         }
+    }
+
+    /// Sets a protocol (`proto`) other than that of the owner. Such a route is not found after a crash.
+    #[must_use]
+    pub const fn with_protocol(mut self, protocol: u8) -> Self {
+        self.protocol = Some(protocol);
+        self
     }
 
     /// Sets what it does with packets.
@@ -258,6 +269,9 @@ impl fmt::Display for Route {
         }
         if self.scope != Scope::GLOBAL {
             write!(f, " scope {}", self.scope.get())?;
+        }
+        if let Some(protocol) = self.protocol {
+            write!(f, " proto {protocol}")?;
         }
         for (metric, value) in &self.metrics {
             let lock = if self.locked.contains(metric) {

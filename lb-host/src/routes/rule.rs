@@ -8,8 +8,8 @@ use super::Network;
 use crate::AddressFamily;
 
 /// A routing rule that is there while its router is Master (`virtual_rules` in keepalived; `ip
-/// rule add`). It is marked as ours by its protocol
-/// (the [owner](crate::Owner) of the host plane).
+/// rule add`). Without a protocol of its own it has that of the [owner](crate::Owner) of the host
+/// plane, by which it is found after a crash.
 ///
 /// # Examples
 ///
@@ -59,6 +59,9 @@ pub struct Rule {
     pub users: Option<RangeInclusive<u32>>,
     /// The state of a router depends on the interfaces of the rule.
     pub tracked: bool,
+    /// `FRA_PROTOCOL` (`proto`), instead of that of the owner.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub protocol: Option<u8>,
 }
 
 impl Rule {
@@ -83,7 +86,15 @@ impl Rule {
             destination_ports: None,
             users: None,
             tracked: true,
+            protocol: None,
         }
+    }
+
+    /// Sets a protocol (`proto`) other than that of the owner. Such a rule is not found after a crash.
+    #[must_use]
+    pub const fn with_protocol(mut self, protocol: u8) -> Self {
+        self.protocol = Some(protocol);
+        self
     }
 
     /// Applies the rule to packets that do not match (`not`).
@@ -260,6 +271,9 @@ impl fmt::Display for Rule {
         }
         if let Some(group) = self.suppress_interface_group {
             write!(f, " suppress_ifgroup {group}")?;
+        }
+        if let Some(protocol) = self.protocol {
+            write!(f, " proto {protocol}")?;
         }
         Ok(())
     }

@@ -99,7 +99,7 @@ pub(super) fn route(placed: &PlacedRoute, owner: Owner) -> RouteMessage {
     header.address_family = family(own);
     header.destination_prefix_length = destination.prefix_len();
     header.tos = route.tos;
-    header.protocol = RouteProtocol::from(owner.protocol);
+    header.protocol = RouteProtocol::from(route.protocol.unwrap_or(owner.routing));
     header.kind = kind(route.kind);
     // The kernel takes local routes with no wider scope.
     header.scope = match (route.kind, route.scope) {

@@ -85,7 +85,7 @@ impl Rtnetlink {
         }
     }
 
-    /// Our rules with this one's family and priority, in their order.
+    /// The rules with this one's family, priority and protocol, in their order.
     async fn rules_of(&self, rule: &Rule) -> io::Result<Vec<RuleMessage>> {
         let version = match rule.family {
             AddressFamily::Ipv4 => IpVersion::V4,
@@ -95,7 +95,7 @@ impl Rtnetlink {
         let mut rules: Vec<RuleMessage> = bounded(rules.try_collect()).await?;
         let ours = [
             RuleAttribute::Priority(rule.priority),
-            RuleAttribute::Protocol(RouteProtocol::from(self.owner.protocol)),
+            RuleAttribute::Protocol(protocol(rule, self.owner)),
         ];
         rules.retain(|rule| {
             ours.iter()
@@ -174,7 +174,7 @@ pub(super) fn message(rule: &Rule, owner: Owner) -> RuleMessage {
     }
     let attributes = &mut message.attributes;
     attributes.push(RuleAttribute::Priority(rule.priority));
-    attributes.push(RuleAttribute::Protocol(RouteProtocol::from(owner.protocol)));
+    attributes.push(RuleAttribute::Protocol(protocol(rule, owner)));
     header.action = match rule.action {
         RuleAction::Table(table) => {
             match u8::try_from(table) {
@@ -227,6 +227,10 @@ pub(super) fn message(rule: &Rule, owner: Owner) -> RuleMessage {
         })
     }));
     message
+}
+
+fn protocol(rule: &Rule, owner: Owner) -> RouteProtocol {
+    RouteProtocol::from(rule.protocol.unwrap_or(owner.routing))
 }
 
 const fn ports(range: &RangeInclusive<u16>) -> RulePortRange {

@@ -28,13 +28,27 @@ pub struct Kept {
     pub objects: Vec<HostObject>,
     /// Addresses that stay with any attributes.
     pub addresses: HashSet<AddressKey>,
+    /// Keeps routes and rules with [`Owner::routing`](crate::Owner): another program that runs has the
+    /// same mark.
+    pub shares_routing: bool,
 }
 
 impl Kept {
     /// Keeps these objects and addresses.
     #[must_use]
     pub const fn new(objects: Vec<HostObject>, addresses: HashSet<AddressKey>) -> Self {
-        Self { objects, addresses }
+        Self {
+            objects,
+            addresses,
+            shares_routing: false,
+        }
+    }
+
+    /// Keeps all routes and rules whose mark another program shares.
+    #[must_use]
+    pub const fn with_shared_routing(mut self, shares: bool) -> Self {
+        self.shares_routing = shares;
+        self
     }
 
     fn has_rule(&self, is_same: impl Fn(&Rule) -> bool) -> bool {
@@ -74,8 +88,14 @@ impl Rtnetlink {
     /// another configuration added before its process was killed would lead packets astray. Objects that
     /// cannot be removed are logged.
     pub async fn remove_stale(&self, kept: &Kept) {
-        if let Err(error) = self.remove_stale_routing(kept).await {
-            warn!(%error, "cannot look for stale routes and rules");
+        let mut marks = vec![self.owner.protocol];
+        if self.owner.routing != self.owner.protocol && !kept.shares_routing {
+            marks.push(self.owner.routing);
+        }
+        for mark in marks {
+            if let Err(error) = self.remove_stale_routing(mark, kept).await {
+                warn!(%error, "cannot look for stale routes and rules");
+            }
         }
         if let Err(error) = self.remove_stale_addresses(kept).await {
             warn!(%error, "cannot look for stale addresses");
@@ -90,11 +110,11 @@ impl Rtnetlink {
         }
     }
 
-    async fn remove_stale_routing(&self, kept: &Kept) -> io::Result<()> {
+    async fn remove_stale_routing(&self, mark: u8, kept: &Kept) -> io::Result<()> {
         // With strict checks the kernel lists the routes asked for, not all of a router's.
         let (connection, handle, _) = rtnetlink::new_connection_with_strict_check()?;
         tokio::spawn(connection);
-        let protocol = RouteProtocol::from(self.owner.protocol);
+        let protocol = RouteProtocol::from(mark);
         for version in [IpVersion::V4, IpVersion::V6] {
             let rules: Vec<RuleMessage> =
                 bounded(handle.rule().get(version).execute().try_collect()).await?;

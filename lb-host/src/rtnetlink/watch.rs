@@ -73,7 +73,7 @@ impl Notification {
     /// Whether a route or rule with the mark of `owner` may have been deleted.
     #[must_use]
     pub fn may_delete_routing(&self, owner: Owner) -> bool {
-        let protocol = RouteProtocol::from(owner.protocol);
+        let protocol = RouteProtocol::from(owner.routing);
         let deletes = |message: &RouteNetlinkMessage| match message {
             RouteNetlinkMessage::DelRoute(route) => route.header.protocol == protocol,
             RouteNetlinkMessage::DelRule(rule) => {

@@ -71,6 +71,12 @@ pub(super) enum Command {
         /// The address existed before, and stays.
         keep: bool,
     },
+    /// The kernel refused to add an address to its interface; the address thread tries again.
+    AddressRefused {
+        router: RouterKey,
+        address: AddressKey,
+        reason: Arc<str>,
+    },
     Reload {
         /// Boxed: it is large.
         configuration: Box<Configuration>,
@@ -440,6 +446,15 @@ impl AdvertThread {
             } => {
                 if let Some(router) = self.routers.get_mut(&router) {
                     router.handle_address_ready(epoch, AddressKey::new(link, address), keep);
+                }
+            }
+            Command::AddressRefused {
+                router,
+                address,
+                reason,
+            } => {
+                if let Some(router) = self.routers.get_mut(&router) {
+                    router.handle_address_refused(address, reason);
                 }
             }
             Command::Reload {

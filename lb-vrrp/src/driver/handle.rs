@@ -13,7 +13,7 @@ use super::error::Error;
 use super::handover::RouterHandover;
 use super::host::warn_of_unshielded;
 use super::links::Interfaces;
-use super::monitor::{Watched, watched};
+use super::monitor::{Used, Watched};
 use super::options::DriverOptions;
 use super::presence::Presence;
 use super::tracked::{self, ObjectId, Report, ScriptRunner, TrackerTask};
@@ -69,8 +69,8 @@ impl Driver {
         }
         vmac::warn_missing_link_local(&configuration.routers);
         // Watched before they are used: a change in between is reported.
-        let watched = watched(&configuration);
-        self.watched.extend(&watched);
+        let used = Used::new(&configuration);
+        self.watched.extend(&used);
         let delays = configuration.carrier_delays.clone();
         let polls = configuration.link_polls.clone();
         let objects = tracked::without_init(&configuration.objects);
@@ -88,7 +88,7 @@ impl Driver {
             .await?
             .map_err(|_| Error::Stopped)?;
         if result.is_ok() {
-            self.watched.set(watched, &delays, &polls);
+            self.watched.set(used, &delays, &polls);
             let limit = self.options.limit;
             tracked::track(&self.tracker, objects, &self.scripts, &self.reports, limit).await?;
         }

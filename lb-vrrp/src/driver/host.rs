@@ -7,6 +7,7 @@ use lb_host::{Address, Link, Owner};
 use rtnetlink::packet_route::address::AddressFlags;
 use tracing::warn;
 
+use super::routing::ROUTE_PROTOCOL;
 use crate::spec::RouterSpec;
 use crate::{AddressFlag, VirtualAddress};
 
@@ -15,7 +16,8 @@ use crate::{AddressFlag, VirtualAddress};
 pub const ADDRESS_PROTOCOL: u8 = 112;
 
 /// The mark on all objects that the driver adds.
-pub(super) const OWNER: Owner = Owner::new(ADDRESS_PROTOCOL, "lb-vrrp");
+pub(super) const OWNER: Owner =
+    Owner::new(ADDRESS_PROTOCOL, "lb-vrrp").with_routing(ROUTE_PROTOCOL);
 
 /// Warns of routers that accept packets although they should not, where the host has no shields.
 pub(super) fn warn_of_unshielded(specs: &[RouterSpec]) {

@@ -5,20 +5,20 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use tracing::info;
+use tracing::{info, warn};
 
 use super::error::{AddressError, AddressOperation, Error};
 use super::event::{Event, EventSender};
 use super::host::{OWNER, host_address};
 use super::links::Interfaces;
-use super::needs::interface_of;
+use super::needs::{interface_of, place};
 use super::presence::Presence;
 use super::vmac::{Naming, seat_of};
 use super::{statics, validate, vmac};
 use crate::VirtualAddress;
 use crate::spec::{Configuration, RouterSpec};
 use lb_host::rtnetlink::Kept;
-use lb_host::{AddressKey, Change, HostPlane, Link, Rtnetlink};
+use lb_host::{AddressKey, Change, HostObject, HostPlane, Link, Rtnetlink};
 
 /// The configuration that is about to run, and what it runs with.
 pub(super) struct Cleaning<'a> {
@@ -57,6 +57,7 @@ impl Cleaning<'_> {
         let interfaces = read(&handle).await?;
         let mut naming = Naming::default();
         naming.settle(&mut self.configuration.routers, &interfaces)?;
+        suppress_igmp(&mut host, &self.configuration.routers, &interfaces).await;
         let statics = &self.configuration.statics;
         let routers = &self.configuration.routers;
         let alone = match self.presence {
@@ -70,8 +71,15 @@ impl Cleaning<'_> {
         } else if self.manager.is_none() {
             let placed = statics::Placed::new(statics, &interfaces);
             let objects = placed.objects().cloned().collect();
-            let kept = Kept::new(objects, owned(routers, &interfaces));
+            let shares = Presence::has_other_programs().await;
+            if shares {
+                info!(
+                    "another program runs VRRP in this network namespace; stale routes and rules are not removed"
+                );
+            }
+            let kept = Kept::new(objects, owned(routers, &interfaces)).with_shared_routing(shares);
             host.remove_stale(&kept).await;
+            remove_unmarked(&mut host, routers, &interfaces).await;
         }
         let manager = match self.manager {
             Some(manager) => manager.as_mut(),
@@ -107,6 +115,37 @@ async fn read(handle: &rtnetlink::Handle) -> Result<Interfaces, Error> {
         operation: "read links and addresses",
         source,
     })
+}
+
+/// Suppresses reports of multicast groups before sockets join them; the reconciler takes the setting over.
+async fn suppress_igmp(host: &mut Rtnetlink, routers: &[RouterSpec], interfaces: &Interfaces) {
+    let mut settings = routers
+        .iter()
+        .filter_map(|spec| vmac::igmp_setting(spec, interfaces));
+    let Some(setting) = settings.next() else {
+        return;
+    };
+    let change = Change::Add(setting.into());
+    let results = host.apply(std::slice::from_ref(&change)).await;
+    if let Some(Err(error)) = results.into_iter().next() {
+        warn!(%error, "cannot {change} before multicast groups are joined");
+    }
+}
+
+/// Removes the routes and rules of the configuration that have a protocol of their own, as keepalived
+/// does: no mark tells whether a killed process left them.
+async fn remove_unmarked(host: &mut Rtnetlink, routers: &[RouterSpec], interfaces: &Interfaces) {
+    for spec in routers {
+        let routing = place(spec, interfaces).into_iter();
+        let unmarked = routing.filter(|entry| entry.protocol().is_some());
+        for entry in unmarked {
+            let change = Change::Remove(HostObject::Routing(entry));
+            let results = host.apply(std::slice::from_ref(&change)).await;
+            if let Some(Err(error)) = results.into_iter().next() {
+                warn!(instance = %spec.name, %error, "cannot {change}, which may be stale");
+            }
+        }
+    }
 }
 
 /// The addresses of address owners, by interface.

@@ -229,6 +229,19 @@ impl Interfaces {
         }
     }
 
+    /// Those of these addresses that an interface has and packets may have as their source.
+    pub(super) fn find_usable(&self, addresses: &BTreeSet<IpAddr>) -> BTreeSet<IpAddr> {
+        if addresses.is_empty() {
+            return BTreeSet::new();
+        }
+        let present = self.iter().flat_map(|interface| &interface.addresses);
+        let usable = present.filter(|present| present.usable);
+        let usable = usable.map(|present| present.address);
+        usable
+            .filter(|address| addresses.contains(address))
+            .collect()
+    }
+
     /// A copy with `change` applied to each interface, which must not change names and indices.
     pub(super) fn with_each(&self, mut change: impl FnMut(&mut Interface)) -> Self {
         let mut changed = self.clone();

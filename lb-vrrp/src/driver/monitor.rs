@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use super::advert::Command;
 use super::buffers::widen;
 use super::carrier::Carriers;
 use super::links::{Change, Interfaces};
-use super::needs::{interfaces_of, other_interfaces};
+use super::needs::{interfaces_of, other_interfaces, unicast_source};
 use super::polling::{self, Polls, Target};
 use super::tracked::ObjectId;
 use crate::spec::Configuration;
@@ -27,6 +28,26 @@ const RECEIVE_BUFFER: usize = 1024 * 1024;
 /// Datagrams applied before the result is published.
 const BATCH: usize = 256;
 const RETRY: Duration = Duration::from_secs(1);
+
+/// What routers use or track.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Used {
+    /// Names of interfaces.
+    pub(super) names: BTreeSet<Arc<str>>,
+    /// Addresses that are to be on any interface.
+    pub(super) sources: BTreeSet<IpAddr>,
+}
+
+impl Used {
+    /// What the routers of a configuration use or track.
+    pub(super) fn new(configuration: &Configuration) -> Self {
+        let routers = configuration.routers.iter();
+        Self {
+            names: watched(configuration),
+            sources: routers.filter_map(unicast_source).collect(),
+        }
+    }
+}
 
 /// The interfaces that routers use or track.
 pub(super) fn watched(configuration: &Configuration) -> BTreeSet<Arc<str>> {
@@ -56,35 +77,34 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Wanted {
-    /// Names of the interfaces that routers use.
-    names: BTreeSet<Arc<str>>,
+    used: Used,
     delays: Arc<[CarrierDelay]>,
     polls: Arc<[LinkPoll]>,
 }
 
 impl Watched {
     /// Watches these and no others, with these delays and polls.
-    pub(super) fn set(
-        &self,
-        names: BTreeSet<Arc<str>>,
-        delays: &[CarrierDelay],
-        polls: &[LinkPoll],
-    ) {
+    pub(super) fn set(&self, used: Used, delays: &[CarrierDelay], polls: &[LinkPoll]) {
         *self.wanted() = Wanted {
-            names,
+            used,
             delays: Arc::from(delays),
             polls: Arc::from(polls),
         };
         self.0.changed.notify_one();
     }
 
-    /// Watches these interfaces as well.
-    pub(super) fn extend(&self, names: &BTreeSet<Arc<str>>) {
-        self.wanted().names.extend(names.iter().cloned());
+    /// Watches these interfaces and addresses as well.
+    pub(super) fn extend(&self, used: &Used) {
+        let mut wanted = self.wanted();
+        wanted.used.names.extend(used.names.iter().cloned());
+        wanted.used.sources.extend(&used.sources);
     }
 
-    fn project(&self, interfaces: &Interfaces) -> Interfaces {
-        interfaces.only(&self.wanted().names)
+    /// What the advert thread is to know of the interfaces.
+    fn project(&self, interfaces: &Interfaces) -> (Interfaces, BTreeSet<IpAddr>) {
+        let wanted = self.wanted();
+        let Used { names, sources } = &wanted.used;
+        (interfaces.only(names), interfaces.find_usable(sources))
     }
 
     fn delays(&self) -> Arc<[CarrierDelay]> {
@@ -94,7 +114,7 @@ impl Watched {
     /// The links that are polled.
     fn polled(&self, interfaces: &Interfaces) -> BTreeMap<Arc<str>, Target> {
         let wanted = self.wanted();
-        polling::targets(&wanted.polls, &wanted.names, interfaces)
+        polling::targets(&wanted.polls, &wanted.used.names, interfaces)
     }
 
     fn wanted(&self) -> MutexGuard<'_, Wanted> {

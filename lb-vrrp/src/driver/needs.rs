@@ -179,12 +179,36 @@ pub(super) fn source_of(
     })
 }
 
-/// Whether the configured source of a router is on its interface.
+/// The configured source of a router's unicast packets. Peers would discard packets from another address,
+/// and without a source of its own the host cannot receive theirs.
+pub(super) fn unicast_source(spec: &RouterSpec) -> Option<IpAddr> {
+    spec.source.filter(|_| !spec.config.peers().is_empty())
+}
+
+/// Whether the configured source of a router is where it has to be: one that is tracked, and a link-local
+/// one, on its interface, one of unicast packets on the host.
 fn has_source(spec: &RouterSpec, interfaces: &Interfaces) -> bool {
-    let interface = interfaces.get(&spec.interface);
-    spec.source.is_none_or(|source| {
-        interface.is_some_and(|interface| interfaces.holds(&interface.link, source))
-    })
+    let is_on = |interface: &Interface, source: IpAddr| {
+        let mut addresses = interface.addresses.iter();
+        addresses.any(|present| present.usable && present.address == source)
+    };
+    let is_on_own = |source: IpAddr| {
+        let interface = interfaces.get(&spec.interface);
+        interface.is_some_and(|interface| is_on(interface, source))
+    };
+    let is_link_local = |source: IpAddr| match source {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(source) => source.is_unicast_link_local(),
+    };
+    match (spec.source, unicast_source(spec)) {
+        (Some(source), _) if spec.tracks_source => is_on_own(source),
+        (_, Some(source)) => {
+            is_on_own(source)
+                || (!is_link_local(source)
+                    && interfaces.iter().any(|interface| is_on(interface, source)))
+        }
+        _ => true,
+    }
 }
 
 /// The problem that keeps a router from running, if any.
@@ -210,8 +234,11 @@ pub(super) fn problem_of(
     } else if spec.needs_peer && spec.config.peers().is_empty() {
         Some(LinkProblem::NoPeer)
     } else if source.is_none() {
-        Some(LinkProblem::NoSource)
-    } else if spec.tracks_source && !has_source(spec, interfaces) {
+        Some(match spec.config.family() {
+            AddressFamily::Ipv4 => LinkProblem::NoSource,
+            AddressFamily::Ipv6 => LinkProblem::NoLinkLocal,
+        })
+    } else if !has_source(spec, interfaces) {
         Some(LinkProblem::SourceMissing)
     } else if !has_port {
         Some(LinkProblem::NoSocket)

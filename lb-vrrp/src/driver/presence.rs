@@ -57,6 +57,21 @@ impl Presence {
         true
     }
 
+    /// Returns whether other programs that run VRRP, such as keepalived, are present at each look: their
+    /// routes and rules carry the same mark as those of this driver.
+    pub(super) async fn has_other_programs() -> bool {
+        for _ in 0..LOOKS {
+            let has_socket = ["/proc/thread-self/net/raw", "/proc/thread-self/net/raw6"]
+                .into_iter()
+                .any(|path| lists_vrrp(&fs::read_to_string(path).unwrap_or_default()));
+            if !has_socket {
+                return false;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        true
+    }
+
     fn sees_others(&self) -> bool {
         let sockets = fs::read_to_string("/proc/thread-self/net/unix").unwrap_or_default();
         let names = sockets.lines().filter_map(|line| line.split_once('@'));
@@ -65,9 +80,38 @@ impl Presence {
     }
 }
 
+/// Whether a list of raw sockets, as in `/proc/net/raw`, has one for IP protocol 112. The protocol is
+/// where the port of other sockets is.
+fn lists_vrrp(sockets: &str) -> bool {
+    let local = |line: &str| line.split_whitespace().nth(1).map(str::to_owned);
+    let mut local = sockets.lines().skip(1).filter_map(local);
+    local.any(|local| local.ends_with(":0070"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn raw_sockets_of_vrrp_are_found() {
+        let head =
+            "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n";
+        let icmp =
+            "   1: 00000000:0001 00000000:0000 07 00000000:00000000 00:00000000 00000000 0\n";
+        let vrrp =
+            " 112: 00000000:0070 00000000:0000 07 00000000:00000000 00:00000000 00000000 0\n";
+        let ipv6 = " 112: 00000000000000000000000000000000:0070 \
+                    00000000000000000000000000000000:0000 07 00000000:00000000\n";
+        for (sockets, expected) in [
+            (String::new(), false),
+            (head.to_owned(), false),
+            ([head, icmp].concat(), false),
+            ([head, icmp, vrrp].concat(), true),
+            ([head, ipv6].concat(), true),
+        ] {
+            assert_eq!(lists_vrrp(&sockets), expected, "{sockets}");
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn two_drivers_see_each_other() {

@@ -3,6 +3,7 @@
 
 mod status;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -70,6 +71,8 @@ pub(super) struct Router {
     last_burst: Option<Instant>,
     pub(super) reports: PacketReports,
     pub(super) send_failures: u64,
+    /// Addresses that the kernel refused to add, with its error.
+    refused: BTreeMap<AddressKey, Arc<str>>,
     sending_fails: bool,
     /// Number of addresses that were reported as not advertised.
     reported_excluded: usize,
@@ -104,6 +107,7 @@ impl Router {
             last_burst: None,
             reports: PacketReports::default(),
             send_failures: 0,
+            refused: BTreeMap::new(),
             sending_fails: false,
             reported_excluded: 0,
         }
@@ -161,6 +165,8 @@ impl Router {
         }
         self.ready
             .retain(|key| addresses.iter().any(|prepared| prepared.key() == key));
+        self.refused
+            .retain(|key, _| addresses.iter().any(|prepared| prepared.key() == *key));
         self.addresses = addresses.into();
         self.routing = routing.into();
         if self.held {
@@ -256,12 +262,14 @@ impl Router {
             Output::AddAddresses => {
                 self.held = true;
                 self.epoch += 1;
+                self.refused.clear();
                 // The old process has announced these.
                 self.ready = std::mem::take(&mut self.handed_over);
                 self.publish(around.mailbox);
             }
             Output::RemoveAddresses => {
                 self.held = false;
+                self.refused.clear();
                 self.handed_over.clear();
                 self.ready.clear();
                 self.publish(around.mailbox);
@@ -347,6 +355,7 @@ impl Router {
 
     /// Announces an address that was added to its interface, unless announcements are paced.
     pub(super) fn handle_address_ready(&mut self, epoch: u64, key: AddressKey, keep: bool) {
+        self.refused.remove(&key);
         if !self.held || self.epoch != epoch {
             return;
         }
@@ -359,6 +368,13 @@ impl Router {
             && announcement.lane.is_none()
         {
             announcement.send(self.spec.announcements.repeat);
+        }
+    }
+
+    /// Takes note that the kernel refused to add an address.
+    pub(super) fn handle_address_refused(&mut self, key: AddressKey, reason: Arc<str>) {
+        if self.held {
+            self.refused.insert(key, reason);
         }
     }
 

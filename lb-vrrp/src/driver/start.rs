@@ -25,7 +25,7 @@ use super::key::RouterKey;
 use super::leftovers::Cleaning;
 use super::links::Interfaces;
 use super::mailbox::{End, Mailbox};
-use super::monitor::{self, Watched};
+use super::monitor::{Used, Watched};
 use super::options::DriverOptions;
 use super::presence::Presence;
 use super::tracked::{self, CommandRunner, ObjectId, Report};
@@ -181,7 +181,7 @@ async fn launch(
     let presence = announce_presence();
     let watched = Watched::default();
     watched.set(
-        monitor::watched(&configuration),
+        Used::new(&configuration),
         &configuration.carrier_delays,
         &configuration.link_polls,
     );

@@ -64,6 +64,10 @@ pub struct RouterSpec {
     /// any more, at the end, and by the next start after a kill; an alternative name of the
     /// interface remembers it, on kernels that have those (5.5).
     pub promotes_secondaries: bool,
+    /// `net.ipv4.igmp_link_local_mcast_reports` is cleared while there is such a router, so that its
+    /// membership of the multicast group is not reported (`disable_local_igmp` in keepalived).
+    /// Restored as `promotes_secondaries` is.
+    pub suppresses_igmp: bool,
 }
 
 impl RouterSpec {
@@ -93,6 +97,7 @@ impl RouterSpec {
             address_macvlans: Vec::new(),
             receive_buffer: None,
             promotes_secondaries: false,
+            suppresses_igmp: false,
         }
     }
 
@@ -124,6 +129,13 @@ impl RouterSpec {
     #[must_use]
     pub const fn with_promotes_secondaries(mut self, promotes: bool) -> Self {
         self.promotes_secondaries = promotes;
+        self
+    }
+
+    /// Sets whether reports of membership of link-local multicast groups are suppressed.
+    #[must_use]
+    pub const fn with_suppresses_igmp(mut self, suppresses: bool) -> Self {
+        self.suppresses_igmp = suppresses;
         self
     }
 

@@ -2,6 +2,7 @@
 //! The forms of values in the document, for `#[serde(with = …)]`.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serializer};
@@ -47,12 +48,15 @@ macro_rules! named_by_display {
     };
 }
 
+/// Makes the id of an object of its name.
+type NameToId = fn(Arc<str>) -> ObjectId;
+
 named_by_display! {
     State: text => find([Self::Initialize, Self::Backup, Self::Master, Self::Fault], text);
     AddressFamily: text => find([Self::Ipv4, Self::Ipv6], text);
     PollMethod: text => find([Self::Mii, Self::Ethtool, Self::Flags], text);
     ObjectId: text => {
-        let kinds: [(&str, fn(std::sync::Arc<str>) -> Self); 6] = [
+        let kinds: [(&str, NameToId); 6] = [
             ("interface ", Self::Interface),
             ("script ", Self::Script),
             ("file ", Self::File),

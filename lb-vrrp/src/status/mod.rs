@@ -107,6 +107,9 @@ pub struct RouterStatus {
     /// Source of its advertisements.
     #[serde(default)]
     pub source: Option<IpAddr>,
+    /// Virtual addresses that the kernel refused to add; the driver tries again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused_addresses: Vec<RefusedAddress>,
     /// The sync group it is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sync_group: Option<Arc<str>>,
@@ -116,6 +119,16 @@ pub struct RouterStatus {
     /// Packets sent, received and discarded since it was started.
     #[serde(default)]
     pub counters: RouterCounters,
+}
+
+/// A virtual address that the kernel refused to add to its interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RefusedAddress {
+    /// The address.
+    pub address: IpAddr,
+    /// The error of the kernel.
+    pub problem: Arc<str>,
 }
 
 impl RouterStatus {
@@ -142,6 +155,7 @@ impl RouterStatus {
             configured_priority: Some(config.priority()),
             resigned: false,
             source: None,
+            refused_addresses: Vec::new(),
             sync_group: None,
             tracked: Vec::new(),
             counters: RouterCounters::default(),

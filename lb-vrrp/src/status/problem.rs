@@ -16,10 +16,14 @@ pub enum LinkProblem {
     /// The interface has no IPv4 address except virtual ones.
     #[error("no IPv4 address for interface")]
     NoSource,
+    /// The interface has no link-local IPv6 address except virtual ones, or duplicate address detection has
+    /// not ended.
+    #[error("no IPv6 link-local address for interface")]
+    NoLinkLocal,
     /// The sockets of the router could not be opened.
     #[error("no socket on interface")]
     NoSocket,
-    /// The configured source address is not on the interface.
+    /// The configured source address is not on the interface, or that of unicast packets not on the host.
     #[error("source address missing")]
     SourceMissing,
     /// The router sends to unicast peers only, and has none.
@@ -30,10 +34,11 @@ pub enum LinkProblem {
 impl LinkProblem {
     /// All problems.
     #[cfg(feature = "driver")]
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Missing,
         Self::Down,
         Self::NoSource,
+        Self::NoLinkLocal,
         Self::NoSocket,
         Self::SourceMissing,
         Self::NoPeer,
@@ -45,7 +50,7 @@ impl LinkProblem {
         match self {
             Self::Missing => FaultReason::InterfaceMissing,
             Self::Down => FaultReason::LinkDown,
-            Self::NoSource | Self::SourceMissing => FaultReason::NoAddress,
+            Self::NoSource | Self::NoLinkLocal | Self::SourceMissing => FaultReason::NoAddress,
             Self::NoSocket => FaultReason::NoSocket,
             Self::NoPeer => FaultReason::NoPeer,
         }

@@ -134,6 +134,7 @@ fn routes_and_rules_stay_and_are_known() {
     a.wait_sent(2);
     let changes = monitor.stop().unwrap();
     assert!(!changes.contains("Deleted"), "{changes}");
+    assert!(!changes.contains("proto keepalived"), "{changes}");
     assert!(!changes.contains("proto 112"), "{changes}");
     wait_all(&lan.a, &ALL);
     // One route and one rule less.

@@ -52,7 +52,7 @@ fn ours(host: &Namespace, words: &str) -> Vec<String> {
     let listing = host.ip(words);
     listing
         .lines()
-        .filter(|line| line.contains("proto 112"))
+        .filter(|line| line.contains("proto keepalived"))
         .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
         .collect()
 }
@@ -64,11 +64,11 @@ pub(crate) fn all(host: &Namespace) -> Vec<String> {
 }
 
 pub(crate) const ALL: [&str; 5] = [
-    "default via 192.0.2.3 dev eth0 table 1000 proto 112 metric 7 mtu 1400",
-    "198.51.100.0/24 via 192.0.2.3 dev eth0 proto 112 src 192.0.2.100",
-    "blackhole 203.0.113.0/24 proto 112",
-    "900: from 192.0.2.100 lookup 1000 proto 112",
-    "901: from all fwmark 0x10/0xf0 iif eth0 prohibit proto 112",
+    "default via 192.0.2.3 dev eth0 table 1000 proto keepalived metric 7 mtu 1400",
+    "198.51.100.0/24 via 192.0.2.3 dev eth0 proto keepalived src 192.0.2.100",
+    "blackhole 203.0.113.0/24 proto keepalived",
+    "900: from 192.0.2.100 lookup 1000 proto keepalived",
+    "901: from all fwmark 0x10/0xf0 iif eth0 prohibit proto keepalived",
 ];
 
 pub(crate) fn wait_all(host: &Namespace, wanted: &[&str]) {
@@ -127,12 +127,13 @@ fn deleted_routes_and_rules_are_restored() {
 fn what_a_crash_left_is_removed_and_what_is_not_ours_stays() {
     let lan = Lan::new();
     lan.a
-        .ip("route add 198.51.100.0/24 via 192.0.2.2 proto 112");
+        .ip("route add 198.51.100.0/24 via 192.0.2.2 proto keepalived");
     lan.a
-        .ip("route add 10.9.0.0/16 dev eth0 table 77 proto 112");
-    lan.a.ip("-6 route add 2001:db8:9::/48 dev eth0 proto 112");
+        .ip("route add 10.9.0.0/16 dev eth0 table 77 proto keepalived");
     lan.a
-        .ip("rule add from 10.9.0.1 lookup 77 proto 112 prio 50");
+        .ip("-6 route add 2001:db8:9::/48 dev eth0 proto keepalived");
+    lan.a
+        .ip("rule add from 10.9.0.1 lookup 77 proto keepalived prio 50");
     lan.a.ip("route add 10.8.0.0/16 dev eth0");
     lan.a.ip("rule add from 10.8.0.1 lookup 78 prio 51");
     // Ours has the same destination, and goes first.
@@ -187,7 +188,7 @@ fn a_reload_changes_only_the_routes_that_differ() {
     let seen = monitor.stop().unwrap();
     let seen: Vec<&str> = seen
         .lines()
-        .filter(|line| line.contains("proto 112"))
+        .filter(|line| line.contains("proto keepalived"))
         .collect();
     assert_eq!(seen.len(), 2, "{seen:?}");
     assert!(
@@ -219,7 +220,7 @@ fn impossible_route_is_reported_and_retried() {
     lan.a.ip("addr add 10.77.0.9/24 dev eth0");
     wait_all(
         &lan.a,
-        &["198.51.100.0/24 via 10.77.0.1 dev eth0 proto 112"],
+        &["198.51.100.0/24 via 10.77.0.1 dev eth0 proto keepalived"],
     );
 }
 
@@ -234,7 +235,7 @@ fn route_interface_is_tracked_unless_no_track() {
             .with_tracked(tracked)])
     };
     let a = Node::start(&lan.a, vec![over(true)]);
-    let wanted = ["10.5.0.0/16 dev side0 proto 112"];
+    let wanted = ["10.5.0.0/16 dev side0 proto keepalived"];
     wait_all(&lan.a, &wanted);
     lan.a.ip("link set side0 down");
     a.wait_state(State::Fault);
@@ -279,11 +280,13 @@ fn ipv6_routes_and_rules_too() {
     wait_for("routes and rules", || (all().len() == 2).then_some(()));
     let seen = all();
     assert!(
-        seen[0].starts_with("2001:db8:5::/48 via fe80::99 dev eth0 proto 112 src 2001:db8::100"),
+        seen[0].starts_with(
+            "2001:db8:5::/48 via fe80::99 dev eth0 proto keepalived src 2001:db8::100"
+        ),
         "{seen:?}"
     );
     assert!(
-        seen[1].contains("700: not from all to 2001:db8:6::/48 lookup 500 proto 112"),
+        seen[1].contains("700: not from all to 2001:db8:6::/48 lookup 500 proto keepalived"),
         "{seen:?}"
     );
     a.shutdown();
@@ -315,12 +318,12 @@ fn rules_of_one_priority_are_distinguished() {
     lan.a.ip("rule add fwmark 8 lookup 9 prio 200");
     let a = Node::start(&lan.a, vec![router(&every)]);
     let lines = [
-        "200: from all fwmark 0x6 lookup 9 proto 112",
-        "200: from all fwmark 0x7 lookup 9 proto 112",
-        "200: from 10.0.0.1 lookup 9 proto 112",
+        "200: from all fwmark 0x6 lookup 9 proto keepalived",
+        "200: from all fwmark 0x7 lookup 9 proto keepalived",
+        "200: from 10.0.0.1 lookup 9 proto keepalived",
         "200: from all fwmark 0x6 uidrange 0-0 ipproto tcp sport 1-9 dport 80-81 lookup 9 \
-         suppress_prefixlength 0 suppress_ifgroup 3 proto 112",
-        "200: from all lookup 9 proto 112",
+         suppress_prefixlength 0 suppress_ifgroup 3 proto keepalived",
+        "200: from all lookup 9 proto keepalived",
     ];
     wait_all(&lan.a, &lines);
 

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use lb_vrrp::driver::{DriverOptions, Error, Event, LinkProblem};
 use lb_vrrp::spec::Configuration;
-use lb_vrrp::{State, UnicastPeer, Vmac};
+use lb_vrrp::{RouterConfig, RouterConfigBuilder, State, UnicastPeer, Version, Vmac, Vrid};
 
 use super::netns::{Capture, Injector, Lan, Node, pause, wait_for};
-use super::{VIP, calm_spec, quick, spec};
+use super::{VIP, calm_spec, quick, spec, vip};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -118,6 +118,85 @@ fn a_source_that_is_tracked_and_a_peer_that_is_missing_are_faults() {
     a.reload(vec![spec(config.unwrap()).with_needs_peer(true)])
         .unwrap();
     a.wait_state(State::Master);
+}
+
+#[testbed::host_test]
+fn unicast_packets_need_their_source_on_the_host() {
+    let lan = Lan::new();
+    let source = "192.0.2.77";
+    let peer = UnicastPeer::new("192.0.2.2".parse().unwrap());
+    let config = |builder: RouterConfigBuilder| spec(builder.build().unwrap());
+    let router = || {
+        let router = config(quick(51, 150).peer(peer));
+        vec![router.with_source(source.parse().unwrap())]
+    };
+    let capture = Capture::start(&lan.c);
+    let a = Node::start(&lan.a, router());
+    wait_for("the event", || {
+        let events = a.drain();
+        let is_it = |event: &Event| {
+            matches!(
+                event,
+                Event::LinkChanged {
+                    problem: Some(LinkProblem::SourceMissing),
+                    ..
+                }
+            )
+        };
+        events.iter().any(is_it).then_some(())
+    });
+    assert_eq!(a.state(), State::Fault);
+    assert_eq!(
+        a.status().routers[0].problem,
+        Some(LinkProblem::SourceMissing)
+    );
+    // On any interface, and lost while the router is master.
+    for interface in ["lo", "eth0"] {
+        lan.a.ip(&format!("addr add {source}/32 dev {interface}"));
+        a.wait_state(State::Master);
+        lan.a.ip(&format!("addr del {source}/32 dev {interface}"));
+        a.wait_state(State::Fault);
+        assert!(!lan.a.holds(VIP));
+    }
+    assert_eq!(capture.count(|frame| frame.vrrp().is_some()), 0);
+    // A source of multicast packets may be any address, as in keepalived.
+    let multicast = config(quick(51, 150)).with_source(source.parse().unwrap());
+    a.reload(vec![multicast]).unwrap();
+    a.wait_state(State::Master);
+}
+
+#[testbed::host_test]
+fn status_names_what_an_ipv6_router_misses_and_what_the_kernel_refused() {
+    let lan = Lan::new();
+    lan.a.set("ipv6/conf/eth0/disable_ipv6", "1");
+    let six = RouterConfig::builder(Vrid::new(52).unwrap())
+        .version(Version::V3)
+        .address("fe80::100".parse().unwrap())
+        .build()
+        .unwrap();
+    let mut six = spec(six).with_virtual_addresses([vip("fe80::100")]);
+    six.name = "VI_6".to_owned();
+    // Beside the router's own family: held, and not advertised.
+    let four = calm_spec(51, 150).with_virtual_addresses([vip(VIP), vip("2001:db8::100")]);
+    let a = Node::start(&lan.a, vec![four, six]);
+    a.wait_state(State::Master);
+    let router = |name: &str| {
+        let routers = a.status().routers;
+        let mut routers = routers.into_iter();
+        routers.find(|router| &*router.name == name).unwrap()
+    };
+    let refused = wait_for("a refused address", || {
+        router("VI_1").refused_addresses.into_iter().next()
+    });
+    assert_eq!(refused.address.to_string(), "2001:db8::100");
+    assert!(!refused.problem.is_empty());
+    assert_eq!(router("VI_6").problem, Some(LinkProblem::NoLinkLocal));
+    assert_eq!(router("VI_6").state, State::Fault);
+    lan.a.set("ipv6/conf/eth0/disable_ipv6", "0");
+    wait_for("no refused address", || {
+        router("VI_1").refused_addresses.is_empty().then_some(())
+    });
+    assert!(lan.a.holds("2001:db8::100"));
 }
 
 #[testbed::host_test]

@@ -42,8 +42,8 @@ fn rule() -> VirtualRule {
 }
 
 const ROUTING: [&str; 2] = [
-    "203.0.113.0/24 via 198.51.100.1 dev eth0 proto 112 src 198.51.100.11",
-    "800: from 198.51.100.11 lookup 1000 proto 112",
+    "203.0.113.0/24 via 198.51.100.1 dev eth0 proto keepalived src 198.51.100.11",
+    "800: from 198.51.100.11 lookup 1000 proto keepalived",
 ];
 
 fn three() -> StaticItems {
@@ -175,8 +175,8 @@ fn a_route_is_put_back_after_a_loss_that_was_too_short_to_count() {
         with(statics, routers).with_carrier_delays([CarrierDelay::new("eth0", long, long)]);
     let a = Node::start(&lan.a, configuration);
     let both = [
-        "10.5.0.0/16 dev eth0 proto 112",
-        "10.6.0.0/16 dev eth0 proto 112",
+        "10.5.0.0/16 dev eth0 proto keepalived",
+        "10.6.0.0/16 dev eth0 proto keepalived",
     ];
     wait_all(&lan.a, &both);
     transitions(&a);
@@ -214,7 +214,7 @@ fn an_interface_that_comes_late_or_again_gets_its_items() {
     for _ in 0..2 {
         lan.a.ip("link add side0 up type veth peer name side1");
         lan.a.ip("link set side1 up");
-        wait_all(&lan.a, &["10.5.0.0/16 dev side0 proto 112"]);
+        wait_all(&lan.a, &["10.5.0.0/16 dev side0 proto keepalived"]);
         wait_for("the address", || lan.a.holds("2001:db8:7::1").then_some(()));
         assert!(lan.a.holds(OWN));
         wait_missing(&a, &[]);
@@ -330,7 +330,9 @@ fn every(host: &Namespace) -> (usize, usize) {
         "10.7.0.3",
     ];
     let listing = host.ip("-6 rule show");
-    let rules = listing.lines().filter(|line| line.contains("proto 112"));
+    let rules = listing
+        .lines()
+        .filter(|line| line.contains("proto keepalived"));
     (
         addresses
             .iter()
@@ -557,7 +559,7 @@ fn what_is_not_tracked_is_put_there_once() {
     lan.a.ip("rule del prio 800");
     // This one is put back, by when the others would have been.
     lan.a.ip("route del 10.9.0.0/16");
-    let left = ["10.9.0.0/16 dev eth0 proto 112"];
+    let left = ["10.9.0.0/16 dev eth0 proto keepalived"];
     wait_all(&lan.a, &left);
     // What fails is tried again after a second.
     pause(Duration::from_millis(1200));

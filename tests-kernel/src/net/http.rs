@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A small web server for a namespace: one page, a slow download, and ways to misbehave.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read as _, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -43,6 +43,8 @@ pub enum Behaviour {
     Status(u16),
     /// Serves another page.
     Page(String),
+    /// Answers every request with these bytes, and closes the connection.
+    Raw(Vec<u8>),
     /// Lets clients connect and never reads from them.
     Hang,
     /// Sends one byte of the answer every 300 ms: sooner than any time limit of one step, and too seldom for
@@ -66,6 +68,8 @@ pub struct Request {
     pub peer: SocketAddr,
     /// What it asked for.
     pub path: String,
+    /// What it sent along, as far as it is text.
+    pub body: String,
 }
 
 /// A web server in a namespace; it stops on drop.
@@ -261,12 +265,13 @@ fn converse(shared: &Shared, stream: &TcpStream, peer: SocketAddr) -> io::Result
     stream.set_read_timeout(Some(IDLE))?;
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream);
-    while let Some((path, keep)) = read_request(&mut reader)? {
+    while let Some((path, body, keep)) = read_request(&mut reader)? {
         let at = Instant::now();
         shared.requests().push(Request {
             at,
             peer,
             path: path.clone(),
+            body,
         });
         let behaviour = shared.behaviour().clone();
         respond(shared, stream, &path, keep, behaviour)?;
@@ -277,8 +282,8 @@ fn converse(shared: &Shared, stream: &TcpStream, peer: SocketAddr) -> io::Result
     Ok(())
 }
 
-/// The path, and whether the connection stays open.
-fn read_request(reader: &mut impl BufRead) -> io::Result<Option<(String, bool)>> {
+/// The path, the body, and whether the connection stays open.
+fn read_request(reader: &mut impl BufRead) -> io::Result<Option<(String, String, bool)>> {
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
         return Ok(None);
@@ -286,13 +291,21 @@ fn read_request(reader: &mut impl BufRead) -> io::Result<Option<(String, bool)>>
     let mut words = line.split_whitespace().skip(1);
     let path = words.next().unwrap_or("/").to_owned();
     let mut keep = words.next() == Some("HTTP/1.1");
+    let mut length = 0;
     loop {
         let mut header = String::new();
         if reader.read_line(&mut header)? == 0 || header.trim().is_empty() {
-            return Ok(Some((path, keep)));
+            let mut body = Vec::new();
+            reader.take(length).read_to_end(&mut body)?;
+            let body = String::from_utf8_lossy(&body).into_owned();
+            return Ok(Some((path, body, keep)));
         }
-        if header.to_ascii_lowercase().starts_with("connection: close") {
+        let header = header.to_ascii_lowercase();
+        if header.starts_with("connection: close") {
             keep = false;
+        }
+        if let Some(value) = header.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap_or(0);
         }
     }
 }
@@ -321,6 +334,10 @@ fn respond(
         // Nothing to linger for: closing it sends a reset.
         Behaviour::Reset => {
             return socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        }
+        Behaviour::Raw(bytes) => {
+            stream.write_all(&bytes)?;
+            return stream.shutdown(std::net::Shutdown::Both);
         }
         Behaviour::Slow(delay) => pause(delay),
         Behaviour::Drip => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a scenario is made of: namespaces and links ([`Netns`], [`Lan`]), servers
-//! ([`HttpServer`], [`SmtpSink`]), a client that polls ([`Poller`]), observers ([`Capture`], [`Observer`]) and packet filters ([`filter`]).
+//! ([`HttpServer`], [`TlsServer`], [`SmtpSink`]), a client that polls ([`Poller`]), observers ([`Capture`], [`Observer`]) and packet filters ([`filter`]).
 
 mod capture;
 mod client;
@@ -11,6 +11,7 @@ mod observer;
 mod poller;
 mod smtp;
 mod syslog;
+mod tls;
 mod wire;
 
 pub use capture::{Capture, Seen, inject};
@@ -22,4 +23,5 @@ pub use poller::{Attempt, Outage, Poller};
 pub use smtp::{Mail, SmtpSink};
 pub use syslog::Syslog;
 pub use testbed::{Error as NetError, Netns, now, wait_until};
+pub use tls::{TlsBehaviour, TlsServer};
 pub use wire::{Advert, Arp, Packet, ip_frame};

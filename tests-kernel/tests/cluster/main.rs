@@ -12,10 +12,13 @@ mod by_hand;
 mod checks;
 mod drop_in;
 mod forwarding;
+mod known;
 mod links;
 mod reload;
 mod service;
 mod sorry;
+mod ssl_get;
+mod status_lines;
 mod upgrade;
 
 use std::error::Error;

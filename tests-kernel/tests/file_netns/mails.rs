@@ -107,3 +107,100 @@ fn a_sync_group_mails_what_keepalived_mails() -> TestResult {
     assert_eq!(our_end, [end]);
     Ok(())
 }
+
+/// Mails of instances: the first has `notify_deleted`, the second has not; both are gone after a reload.
+const INSTANCES: &str = "\
+vrrp_instance VI_1 {
+    interface eth0
+    virtual_router_id 61
+    smtp_alert
+    notify_deleted
+    virtual_ipaddress {
+        192.168.1.51
+    }
+}
+vrrp_instance VI_2 {
+    interface eth0
+    virtual_router_id 62
+    smtp_alert
+    track_interface {
+        t0
+    }
+    virtual_ipaddress {
+        192.168.1.52
+    }
+}
+";
+
+const REMAINS: &str = "\
+vrrp_instance VI_3 {
+    interface eth0
+    virtual_router_id 63
+    smtp_alert
+    virtual_ipaddress {
+        192.168.1.53
+    }
+}
+";
+
+/// The mails of each instance in their order, all instances after each other.
+fn instance_story(software: Software) -> TestResult<Mails> {
+    let lan = Lan::new()?;
+    let post = lan.host("post", [192, 168, 1, 16].into())?;
+    let sink = SmtpSink::start(post.netns())?;
+    let host = lan.host("one", [192, 168, 1, 11].into())?;
+    host.netns().ip("link add t0 up type veth peer name t1")?;
+    host.netns().ip("link set t1 up")?;
+    let (global, _) = FILE.split_once("vrrp_sync_group").ok_or("no group")?;
+    let text = [global, INSTANCES, REMAINS].concat();
+    let mut director = Director::new(host, software, &text)?;
+    director.start()?;
+    let netns = director.host().netns().clone();
+    let count = |director: &Director, wanted: &str, times: usize| {
+        wait_until(&format!("{software}: {wanted}"), DEADLINE, || {
+            let subjects: Vec<String> = sink.mails().iter().map(Mail::subject).collect();
+            let sent = subjects.iter().filter(|subject| subject.ends_with(wanted));
+            if sent.count() == times {
+                Ok(())
+            } else {
+                Err(format!("{subjects:?}\n{}", director.log()))
+            }
+        })
+    };
+    count(&director, "Entering MASTER state", 3)?;
+    netns.ip("link set t1 down")?;
+    count(&director, "VI_2 - Entering FAULT state", 1)?;
+    netns.ip("link set t1 up")?;
+    count(&director, "VI_2 - Entering MASTER state", 2)?;
+    director.configure(&[global, REMAINS].concat())?;
+    director.reload()?;
+    count(&director, "VI_1 - Deleted", 1)?;
+    count(&director, "VI_2 - Entering FAULT state", 2)?;
+    let mut sent: Mails = sink.mails().iter().map(subject_and_body).collect();
+    // Of one instance in their order.
+    sent.sort_by_key(|(subject, _)| subject.split(" - ").next().map(str::to_owned));
+    director.stop()?;
+    Ok(sent)
+}
+
+#[testbed::host_test]
+fn instances_mail_what_keepalived_mails() -> TestResult {
+    let mut sent = play_at_once(&BOTH, |&software| instance_story(software))?.into_iter();
+    let (Some(theirs), Some(ours)) = (sent.next(), sent.next()) else {
+        return Err("not both".into());
+    };
+    assert_eq!(ours, theirs);
+    let mail = |name: &str, what: &str, body: &str| {
+        let subject = format!("[lb1] VRRP Instance {name} - {what}");
+        (subject, format!("=> {body} <="))
+    };
+    let owns = "VRRP Instance is now owning VRRP VIPs";
+    let lost = "VRRP Instance is no longer owning VRRP VIPs";
+    let expected = [
+        mail("VI_1", "Entering BACKUP state", lost),
+        mail("VI_1", "Entering MASTER state", owns),
+        mail("VI_1", "Deleted", "VRRP Deleted at reload"),
+    ];
+    assert_eq!(ours.get(..3), Some(&expected[..]));
+    Ok(())
+}

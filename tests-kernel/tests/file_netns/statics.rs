@@ -292,7 +292,8 @@ fn left(netns: &Netns) -> Result<Vec<String>, String> {
         "-N -6 rule show",
     ] {
         let listing = netns.ip(words).map_err(|error| error.to_string())?;
-        let ours = |line: &&str| line.contains("proto 112") || line.contains("vrrp.61");
+        let marks = ["proto 112", "proto 18", "vrrp.61"];
+        let ours = |line: &&str| marks.iter().any(|mark| line.contains(mark));
         left.extend(listing.lines().filter(ours).map(str::to_owned));
     }
     Ok(left)

@@ -40,7 +40,7 @@ fn idle_connections_do_not_delay_status() -> TestResult {
     director.start()?;
     wait_for_master(&director)?;
     let mut idle = Vec::new();
-    for count in [40, 200] {
+    for count in [40, 200, 760] {
         for _ in 0..count {
             let mut stream = UnixStream::connect(director.control())?;
             stream.write_all(b"GET /v1/sta")?;
@@ -54,6 +54,46 @@ fn idle_connections_do_not_delay_status() -> TestResult {
     }
     let (status, log) = director.stop()?;
     assert!(status.success(), "{status}: {log}");
+    Ok(())
+}
+
+/// A daemon that has no free descriptor answers `lbctl status` all the same, again and again, also while idle
+/// connections use all of its spare ones.
+#[testbed::host_test]
+fn status_is_answered_without_free_descriptors() -> TestResult {
+    let lan = Lan::new()?;
+    let mut director = director(&lan, "")?;
+    director.start()?;
+    wait_for_master(&director)?;
+    // No number below the limit is free.
+    let pid = director.daemon()?.pid();
+    let mut limit = 0;
+    while fs::symlink_metadata(format!("/proc/{pid}/fd/{limit}")).is_ok() {
+        limit += 1;
+    }
+    let mut command = director.command("prlimit");
+    command.arg(format!("--pid={pid}"));
+    command.arg(format!("--nofile={limit}:{limit}"));
+    let done = output(&mut command, DEADLINE)?;
+    assert!(done.status.success(), "{done:?}");
+    let mut idle = Vec::new();
+    for round in 0..8 {
+        if round == 4 {
+            for _ in 0..8 {
+                idle.push(UnixStream::connect(director.control())?);
+            }
+        }
+        let begin = Instant::now();
+        let status = status(&director)?;
+        let took = begin.elapsed();
+        assert_eq!(status["routers"][0]["state"], "master");
+        assert!(took < STATUS, "{took:?} in round {round}");
+    }
+    drop(idle);
+    let (status, log) = director.stop()?;
+    assert!(status.success(), "{status}: {log}");
+    let failures = log.matches("control socket cannot accept").count();
+    assert_eq!(failures, 1, "{log}");
     Ok(())
 }
 

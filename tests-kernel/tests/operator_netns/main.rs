@@ -7,6 +7,7 @@ mod full_pipe;
 mod resign;
 mod signals;
 mod upgrade;
+mod upgrade_scripts;
 mod upgrade_vmacs;
 
 use std::error::Error;

@@ -80,7 +80,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<u8, Failure> {
         *log = std::path::absolute(&*log).unwrap_or_else(|_| log.clone());
     }
     pid_files::refuse_running(&options.pid_files)?;
-    process::prepare(&options)?;
+    let initial = process::prepare(&options)?;
     let mut starter = None;
     if options.detach {
         match background::detach()? {
@@ -98,7 +98,10 @@ pub(crate) fn run(mut options: RunOptions) -> Result<u8, Failure> {
     for ignored in &options.ignored {
         tracing::warn!("{ignored}");
     }
-    match serve(source(file, parsed, &options), &options, &mut starter) {
+    let mut settings = settings(&options);
+    settings.initial_namespace = initial;
+    let source = source(file, parsed, &options);
+    match serve(source, &options, settings, &mut starter) {
         Ok(()) => Ok(0),
         Err(failure) => {
             if !options.log.console {
@@ -118,6 +121,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<u8, Failure> {
 fn serve(
     source: Source,
     options: &RunOptions,
+    settings: DaemonOptions,
     starter: &mut Option<Starter>,
 ) -> Result<(), Failure> {
     let runtime = runtime()?;
@@ -130,7 +134,7 @@ fn serve(
         })?;
         let mut pid_files = PidFiles::default();
         pid_files.write(options.pid_files.parent.as_deref());
-        let started = daemon::start(source, settings(options)).await;
+        let started = daemon::start(source, settings).await;
         let daemon = started.map_err(|error| failure(&error))?;
         if daemon.has_routers() {
             pid_files.write(options.pid_files.routers.as_deref());

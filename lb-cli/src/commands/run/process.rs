@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a daemon does to its own process: namespace, mode mask, limits.
 
-use lb_ipvs::NetworkNamespace;
+use lb_ipvs::{NamespaceError, NetworkNamespace};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use nix::sys::stat::{Mode, umask};
 
@@ -9,7 +9,8 @@ use super::FATAL;
 use crate::{args::run::RunOptions, failure::Failure};
 
 /// Enters the namespace, sets the mode mask and names the process. Must come before any thread is started.
-pub(super) fn prepare(options: &RunOptions) -> Result<(), Failure> {
+/// Returns the network namespace before, if it is another one.
+pub(super) fn prepare(options: &RunOptions) -> Result<Option<NetworkNamespace>, Failure> {
     if let Some(mask) = options.umask {
         umask(Mode::from_bits_truncate(mask));
     }
@@ -22,12 +23,16 @@ pub(super) fn prepare(options: &RunOptions) -> Result<(), Failure> {
     if options.core_dump {
         allow_core_dump();
     }
-    if let Some(name) = &options.namespace {
-        let namespace = NetworkNamespace::find(name);
-        let entered = namespace.and_then(|namespace| namespace.enter());
-        entered.map_err(|error| Failure::from_error(FATAL, &error))?;
-    }
-    Ok(())
+    let Some(name) = &options.namespace else {
+        return Ok(None);
+    };
+    let enter = || {
+        let initial = NetworkNamespace::current()?;
+        NetworkNamespace::find(name)?.enter()?;
+        Ok(initial)
+    };
+    let initial = enter().map_err(|error: NamespaceError| Failure::from_error(FATAL, &error))?;
+    Ok(Some(initial))
 }
 
 /// Raises the limit of core files, as far as this process may.

@@ -127,20 +127,21 @@ const HTTP_KEYWORDS: &[Check] = &[
     ),
     Check::new(
         "enable_sni",
-        "Has no effect without TLS.",
-        Value::Elsewhere(""),
-    ),
+        "SSL_GET: sends the host name as the server name of TLS.",
+        Value::Elsewhere("[on|off]"),
+    )
+    .default("off"),
     Check::new(
         "sni_name",
-        "Has no effect without TLS.",
-        Value::Elsewhere("a name"),
+        "SSL_GET: sends this server name, or without a name the host name.",
+        Value::Elsewhere("[NAME]"),
     ),
     Check::new(
         "tls_compliant",
-        "Ends TLS connections with close_notify.",
+        "SSL_GET: ends TLS connections with close_notify.",
         Value::Elsewhere("[on|off]"),
     )
-    .later(),
+    .default("off"),
 ];
 
 pub(in crate::config) static URL: Table<()> = Table::new(&[Level::Url], "url", &[URL_KEYWORDS]);
@@ -206,10 +207,10 @@ const URL_KEYWORDS: &[Check] = &[
     .later(),
     Check::new(
         "tls_compliant",
-        "Ends TLS connections with close_notify.",
+        "SSL_GET: ends TLS connections with close_notify.",
         Value::Elsewhere("[on|off]"),
     )
-    .later(),
+    .default("that of the check"),
 ];
 
 /// Keywords of other checks, beside the common ones.

@@ -5,7 +5,7 @@ use super::row::{Keyword, Table, Value};
 use crate::config::level::Level;
 use crate::config::line::Context;
 use crate::config::method::{METHOD, PAUSE, PERIOD, method};
-use crate::config::notify::{COMMAND, script};
+use crate::config::notify::{COMMAND, WEBHOOK, script, webhook};
 use crate::config::pending;
 use crate::config::real::RealServerConfig;
 use crate::config::runtime::obsolete;
@@ -111,7 +111,7 @@ const REAL_KEYWORDS: &[Real] = &[
         "Sets the time between two attempts.",
         Value::Seconds(PAUSE, |server| &mut server.defaults.retry_delay),
     )
-    .default("1, HTTP_GET 3"),
+    .default("1, HTTP_GET and SSL_GET 3"),
     Real::new(
         "warmup",
         "Sets the longest random delay of the first check.",
@@ -161,8 +161,7 @@ const REAL_KEYWORDS: &[Real] = &[
         Value::Elsewhere("{ … }"),
     )
     .opens(Level::Http)
-    .tier(1)
-    .later(),
+    .tier(1),
     Real::new(
         "UDP_CHECK",
         "Checks that a port answers.",
@@ -197,6 +196,15 @@ const REAL_KEYWORDS: &[Real] = &[
             script(context, line, &mut server.notify.up);
         }),
     ),
+    Real::new(
+        "notify_url",
+        "Posts each change of health to a web server, as JSON.",
+        Value::Other(WEBHOOK, |server, context, line| {
+            webhook(context, line, &mut server.notify.webhook);
+        }),
+    )
+    .default("that of the virtual server")
+    .own(),
 ];
 
 /// Reads one `real_server`; the blocks of its checks are kept for later.

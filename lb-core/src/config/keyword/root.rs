@@ -236,8 +236,7 @@ const KEYWORDS: &[Root] = &[
             config.global.runtime.ipvs_namespace(context, line);
         }),
     )
-    .default("that of the program")
-    .later(),
+    .default("that of the program"),
     Root::new(
         "use_pid_dir",
         "Puts pid files into a directory of their own.",

@@ -28,6 +28,7 @@ pub(super) struct Keyword<T: 'static> {
     /// The kind of block that the keyword opens.
     opens: Option<Level>,
     later: bool,
+    own: bool,
 }
 
 /// What follows a keyword, and where it goes.
@@ -65,6 +66,7 @@ impl<T> Keyword<T> {
             value,
             opens: None,
             later: false,
+            own: false,
         }
     }
 
@@ -77,6 +79,12 @@ impl<T> Keyword<T> {
     /// Marks a keyword that is read, validated and kept, and has no effect in this version.
     pub(super) const fn later(mut self) -> Self {
         self.later = true;
+        self
+    }
+
+    /// Marks a keyword that keepalived does not have.
+    pub(super) const fn own(mut self) -> Self {
+        self.own = true;
         self
     }
 
@@ -211,7 +219,11 @@ impl<T> Table<T> {
         let mut known = self.keywords().filter(|keyword| keyword.is_read());
         let keyword = known.find(|keyword| keyword.name == name);
         if let Some(keyword) = keyword {
-            keyword.read(target, context, line);
+            if keyword.own && context.keepalived_only {
+                context.refuse_own(line);
+            } else {
+                keyword.read(target, context, line);
+            }
         }
         keyword.is_some()
     }
@@ -267,6 +279,7 @@ impl<T> Keyword<T> {
             tier: self.tier,
             help: self.help,
             effect: self.effect(),
+            own: self.own,
         }
     }
 }
@@ -289,6 +302,8 @@ pub struct KeywordHelp {
     pub help: &'static str,
     /// Whether it has an effect.
     pub effect: KeywordEffect,
+    /// Whether keepalived does not have it.
+    pub own: bool,
 }
 
 /// Whether a keyword has an effect.

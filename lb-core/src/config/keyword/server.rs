@@ -9,7 +9,7 @@ use crate::config::endpoint::endpoint;
 use crate::config::level::Level;
 use crate::config::line::Context;
 use crate::config::method::{METHOD, PAUSE, PERIOD};
-use crate::config::notify::{COMMAND, script};
+use crate::config::notify::{COMMAND, WEBHOOK, script, webhook};
 use crate::config::runtime::obsolete;
 use crate::config::server::{VirtualServerConfig, hashed};
 use crate::config::tree::NodeId;
@@ -272,7 +272,7 @@ const SERVER_KEYWORDS: &[Server] = &[
         "Sets the time between two attempts.",
         Value::Seconds(PAUSE, |server| &mut server.checks.retry_delay),
     )
-    .default("1, HTTP_GET 3")
+    .default("1, HTTP_GET and SSL_GET 3")
     .tier(2),
     Server::new(
         "warmup",
@@ -325,6 +325,15 @@ const SERVER_KEYWORDS: &[Server] = &[
         }),
     )
     .tier(2),
+    Server::new(
+        "notify_url",
+        "Posts each change of the quorum to a web server, as JSON.",
+        Value::Other(WEBHOOK, |server, context, line| {
+            webhook(context, line, &mut server.notify.webhook);
+        }),
+    )
+    .default("that of global_defs")
+    .own(),
 ];
 
 /// Reads one `virtual_server`.

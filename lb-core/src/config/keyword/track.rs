@@ -5,7 +5,7 @@ use super::row::{Keyword, Table, Value};
 use crate::config::command::arguments;
 use crate::config::level::Level;
 use crate::config::line::Context;
-use crate::config::notify::COMMAND;
+use crate::config::notify::{COMMAND, WEBHOOK, webhook};
 use crate::config::runtime::does_not_run;
 use crate::config::track::{self, GroupConfig, Kind};
 use crate::config::tracked::{
@@ -159,6 +159,15 @@ const GROUP_KEYWORDS: &[Group] = &[
         }),
     )
     .tier(2),
+    Group::new(
+        "notify_url",
+        "Posts each change of state to a web server, as JSON.",
+        Value::Other(WEBHOOK, |group, context, line| {
+            webhook(context, line, &mut group.notify.webhook);
+        }),
+    )
+    .default("that of global_defs")
+    .own(),
 ];
 
 type Script = Keyword<ScriptConfig>;

@@ -43,4 +43,5 @@ pub(super) fn notify(page: &mut Page, notify: &RouterNotify) {
     let deleted = notify.scripts.contains_key(&RouterEvent::Deleted);
     page.flag("notify_deleted", notify.reports_deletion && !deleted);
     page.flag("notify_priority_changes", notify.priority_changes);
+    page.webhook(notify.webhook.as_deref());
 }

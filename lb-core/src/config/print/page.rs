@@ -9,7 +9,7 @@ use std::time::Duration;
 use lb_check::{Account, Arguments};
 
 use crate::config::value::in_seconds;
-use crate::model::{Model, NotifyScript};
+use crate::model::{Model, NotifyScript, Webhook};
 
 use super::PrintError;
 
@@ -138,6 +138,19 @@ impl Page {
 
     pub(super) fn seconds(&mut self, keyword: &str, time: Duration) {
         self.set(keyword, in_seconds(time));
+    }
+
+    /// Adds `notify_url`.
+    pub(super) fn webhook(&mut self, webhook: Option<&Webhook>) {
+        let Some(webhook) = webhook else { return };
+        let mut words = vec!["notify_url".to_owned(), webhook.url()];
+        if webhook.timeout != Webhook::TIMEOUT {
+            words.extend(["timeout".to_owned(), in_seconds(webhook.timeout)]);
+        }
+        if webhook.retries != Webhook::RETRIES {
+            words.extend(["retry".to_owned(), webhook.retries.to_string()]);
+        }
+        self.line(words);
     }
 
     pub(super) fn path(&mut self, keyword: &str, path: &Path) {

@@ -8,7 +8,7 @@ use lb_ipvs::{
     ServiceFlags, ServiceKey, TunnelFlags, TunnelKind,
 };
 
-use crate::model::{RealServer, VirtualServer};
+use crate::model::{RealServer, ServerNotify, VirtualServer};
 
 use super::PrintError;
 use super::check;
@@ -152,6 +152,7 @@ pub(super) fn virtual_server(page: &mut Page, server: &VirtualServer) {
     if let Some(notify) = &server.notify {
         page.script("quorum_up", notify.up.as_ref());
         page.script("quorum_down", notify.down.as_ref());
+        page.webhook(notify.webhook.as_deref());
     }
     if let Some(sorry) = &server.sorry_server {
         page.line(std::iter::once("sorry_server".to_owned()).chain(endpoint(sorry.address)));
@@ -295,6 +296,15 @@ fn real_server(
     if let Some(notify) = &real.notify {
         page.script("notify_up", notify.up.as_ref());
         page.script("notify_down", notify.down.as_ref());
+        page.webhook(notify.webhook.as_deref());
+    }
+    let webhook = |notify: &Option<Box<ServerNotify>>| notify.as_ref()?.webhook.clone();
+    if webhook(&server.notify).is_some() && webhook(&real.notify).is_none() {
+        // It would have that of the virtual server.
+        page.fail(PrintError::Setting {
+            what: "the missing notify_url of real server",
+            value: real.destination.address.to_string(),
+        });
     }
     let around = check::Surroundings {
         target: check_target(server, written),

@@ -101,6 +101,8 @@ pub(super) fn check(
         .as_ref()
         .or(place.written.virtualhost.as_ref());
     surroundings.virtualhost = host.map(|at| at.value.clone());
+    let service_host = place.written.virtualhost.as_ref();
+    surroundings.service_virtualhost = service_host.map(|at| at.value.clone());
     surroundings.scripts = place.global.script_rules.clone();
     let built = match factory.build(&arguments, &surroundings) {
         Ok(built) => built,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Scripts and FIFOs of notifications.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lb_check::{Account, Problem, ScriptRules, Severity};
@@ -11,7 +12,9 @@ use crate::config::command::Line;
 use crate::config::global::GlobalConfig;
 use crate::config::line::{At, Context};
 use crate::config::notify::{FifoConfig, RouterNotifyConfig, ServerNotifyConfig};
-use crate::model::{Fifo, NotifyFifos, NotifyScript, RouterNotify, ServerNotify, StageScript};
+use crate::model::{
+    Fifo, NotifyFifos, NotifyScript, RouterNotify, ServerNotify, StageScript, Webhook,
+};
 
 /// The script of a line. One that is missing or refused is reported and left out.
 fn script(context: &mut Context<'_>, rules: &ScriptRules, line: &Line) -> Option<NotifyScript> {
@@ -88,20 +91,22 @@ pub(super) fn router(
         .priority_changes
         .or_else(|| group?.notify.priority_changes)
         .or(config.global.fifos.priority_changes);
-    let mut notify = scripts(context, &config.global.script_rules, written);
+    let mut notify = self::group(context, &config.global, written);
     notify.priority_changes = changes.is_some_and(|at| at.value);
     notify
 }
 
 /// The notifications of a sync group.
-pub(super) fn scripts(
+pub(super) fn group(
     context: &mut Context<'_>,
-    rules: &ScriptRules,
+    global: &GlobalConfig,
     written: &RouterNotifyConfig,
 ) -> RouterNotify {
     let mut notify = RouterNotify::default();
+    let webhook = written.webhook.as_ref().or(global.webhook.as_ref());
+    notify.webhook = webhook.map(|at| Arc::clone(&at.value));
     for (event, line) in &written.scripts {
-        if let Some(script) = script(context, rules, line) {
+        if let Some(script) = script(context, &global.script_rules, line) {
             notify.scripts.insert(*event, script);
         }
     }
@@ -109,13 +114,16 @@ pub(super) fn scripts(
     notify
 }
 
-/// The scripts of a virtual or a real server.
+/// The notifications of a virtual or a real server; `webhook` holds where it has none of its own.
 pub(super) fn server(
     context: &mut Context<'_>,
     rules: &ScriptRules,
     written: &ServerNotifyConfig,
+    webhook: Option<&At<Arc<Webhook>>>,
 ) -> Option<Box<ServerNotify>> {
     let mut notify = ServerNotify::default();
+    let webhook = written.webhook.as_ref().or(webhook);
+    notify.webhook = webhook.map(|at| Arc::clone(&at.value));
     for (line, slot) in [
         (&written.up, &mut notify.up),
         (&written.down, &mut notify.down),

@@ -191,7 +191,8 @@ fn router(
     let mut spec = RouterSpec::new(name.as_str(), interface.value.as_str(), config)
         .with_virtual_addresses(held)
         .with_announcements(announcements(&instance.announcements, global))
-        .with_promotes_secondaries(instance.promotes_secondaries.is_some());
+        .with_promotes_secondaries(instance.promotes_secondaries.is_some())
+        .with_suppresses_igmp(global.vrrp.disable_local_igmp.is_some());
     source(context, &mut spec, &instance.unicast)?;
     let own = instance.receive_buffer.map(|at| at.value.into());
     spec.receive_buffer = own.or_else(|| global.vrrp.buffers.policy());

@@ -155,7 +155,8 @@ fn virtual_server(
     }
     server.real_servers.shrink_to_fit();
     quorum(context, written, &mut server);
-    server.notify = notify::server(context, &global.script_rules, &written.notify);
+    let webhook = global.webhook.as_ref();
+    server.notify = notify::server(context, &global.script_rules, &written.notify, webhook);
     Some(server)
 }
 
@@ -424,7 +425,10 @@ impl Place<'_> {
             .with_smtp_alert(alert.is_none_or(|at| at.value));
         server.checks = checks;
         server.pending_checks = real.pending.clone().into();
-        server.notify = notify::server(context, &self.global.script_rules, &real.notify);
+        let webhook = &self.written.notify.webhook;
+        let webhook = webhook.as_ref().or(self.global.webhook.as_ref());
+        let rules = &self.global.script_rules;
+        server.notify = notify::server(context, rules, &real.notify, webhook);
         Some(server)
     }
 }

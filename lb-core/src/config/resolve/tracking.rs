@@ -398,7 +398,7 @@ pub(super) fn groups(
             warn_of_weights(context, config, &group, routers);
         }
         let alert = config.global.alerts_of_routers(written.smtp_alert);
-        let notify = notify::scripts(context, &config.global.script_rules, &written.notify);
+        let notify = notify::group(context, &config.global, &written.notify);
         let group = SyncGroup::new(group).with_smtp_alert(alert);
         groups.push(group.with_notify(notify));
     }

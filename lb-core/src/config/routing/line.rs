@@ -14,6 +14,9 @@ use crate::config::statics::{Groups, warn_of_both};
 use crate::config::tree::NodeId;
 use crate::config::vocabulary::nearest;
 
+/// `RTPROT_KEEPALIVED`, the protocol of routes and rules that are tracked.
+const KEEPALIVED: u8 = 18;
+
 /// A line that is left out whole when something in it is wrong: half a route may lead astray.
 pub(super) struct Line<'l, 'a> {
     pub(super) context: &'l mut Context<'a>,
@@ -175,6 +178,33 @@ impl<'l, 'a> Line<'l, 'a> {
             Some(tos) => Some(tos),
             None => self.not_a(text, "a type of service"),
         }
+    }
+
+    /// Reads a protocol of routes and rules, with the place of the option.
+    pub(super) fn protocol(&mut self, option: At<&str>) -> Option<At<u8>> {
+        let text = self.value(option)?;
+        let number = self.names.number(Kind::Protocol, text.value);
+        match number.and_then(|number| u8::try_from(number).ok()) {
+            Some(protocol) => Some(At::new(protocol, option.span)),
+            None => self.not_a(text, "a protocol of routes"),
+        }
+    }
+
+    /// The protocol of a route or rule, instead of keepalived's: only those that are not tracked have
+    /// another one, as in keepalived.
+    pub(super) fn own_protocol(&mut self, given: Option<At<u8>>, tracked: bool) -> Option<u8> {
+        let given = given.filter(|given| given.value != KEEPALIVED)?;
+        if !tracked {
+            return Some(given.value);
+        }
+        let message = format!(
+            "a {} that is tracked has protocol {KEEPALIVED} (keepalived)",
+            self.what
+        );
+        let finding =
+            Diagnostic::warning(given.span, message).note("with `no_track` it has the given one");
+        self.context.findings.push(finding.label("ignored"));
+        None
     }
 
     pub(super) fn interface(&mut self, option: At<&str>) -> Option<String> {

@@ -21,6 +21,8 @@ pub(super) enum Kind {
     Tos,
     /// A group of interfaces.
     Group,
+    /// A protocol of routes and rules.
+    Protocol,
 }
 
 impl Kind {
@@ -29,6 +31,7 @@ impl Kind {
             Self::Table => "rt_tables",
             Self::Tos => "rt_dsfield",
             Self::Group => "group",
+            Self::Protocol => "rt_protos",
         }
     }
 }
@@ -55,13 +58,21 @@ impl Names {
         if let Some(number) = number(text) {
             return Some(number);
         }
-        if kind == Kind::Table {
-            match text {
-                "default" => return Some(253),
-                "main" => return Some(254),
-                "local" => return Some(255),
-                _ => {}
-            }
+        let known = match (kind, text) {
+            (Kind::Table, "default") => Some(253),
+            (Kind::Table, "main") => Some(254),
+            (Kind::Table, "local") => Some(255),
+            (Kind::Protocol, "kernel") => Some(2),
+            (Kind::Protocol, "boot") => Some(3),
+            (Kind::Protocol, "static") => Some(4),
+            (Kind::Protocol, "zebra") => Some(11),
+            (Kind::Protocol, "bird") => Some(12),
+            (Kind::Protocol, "dhcp") => Some(16),
+            (Kind::Protocol, "keepalived") => Some(18),
+            _ => None,
+        };
+        if known.is_some() {
+            return known;
         }
         self.directories.iter().find_map(|directory| {
             let file = directory.join(kind.file());

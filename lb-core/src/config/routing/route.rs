@@ -65,9 +65,8 @@ fn route(line: &mut Line<'_, '_>) -> Option<VirtualRoute> {
     let mut destination: Option<At<Option<Network>>> = None;
     // Replaced when the family is known.
     let mut route = VirtualRoute::new(Network::ANY_IPV4);
+    let mut protocol = None;
     let mut begin = None;
-    // Whether it is the protocol of keepalived.
-    let mut protocol: Option<At<bool>> = None;
     while let Some(word) = line.next() {
         begin.get_or_insert(word.span);
         let kind = RouteKind::from_name(word.value);
@@ -80,11 +79,7 @@ fn route(line: &mut Line<'_, '_>) -> Option<VirtualRoute> {
                 let text = line.value(word)?;
                 destination = Some(At::new(line.network(text)?, text.span));
             }
-            "protocol" => {
-                let text = line.value(word)?;
-                let own = matches!(text.value, "18" | "keepalived");
-                protocol = Some(At::new(own, word.span));
-            }
+            "protocol" => protocol = Some(line.protocol(word)?),
             _ if option(line, &mut route, word)? => {}
             _ if destination.is_none() => {
                 destination = Some(At::new(line.network(word)?, word.span));
@@ -97,17 +92,9 @@ fn route(line: &mut Line<'_, '_>) -> Option<VirtualRoute> {
     };
     let all = Network::any(line.family_or_default());
     route.destination = destination.value.unwrap_or(all);
+    route.protocol = line.own_protocol(protocol, route.tracked);
     if let Some(problem) = route.problem() {
         return line.fail(destination.span, format!("this is no route: {problem}"));
-    }
-    if route.tracked && protocol.is_some_and(|at| !at.value) {
-        let span = protocol.map_or(destination.span, |at| at.span);
-        let finding =
-            Diagnostic::warning(span, "a route with a protocol of its own is not tracked");
-        let finding = finding
-            .label("ignored")
-            .note("routes of ours have protocol 112");
-        line.context.findings.push(finding);
     }
     if route.tracked && route.interface.is_none() {
         let finding = Diagnostic::warning(destination.span, "a route without `dev` is not tracked");

@@ -85,6 +85,7 @@ struct Draft {
     rule: VirtualRule,
     priority: Option<u32>,
     action: Option<At<RuleAction>>,
+    protocol: Option<At<u8>>,
 }
 
 /// One line; none if there is something wrong with it, which has been reported.
@@ -93,6 +94,7 @@ fn rule(line: &mut Line<'_, '_>, priorities: &mut Priorities, begin: Span) -> Op
         rule: VirtualRule::new(AddressFamily::Ipv4, 0, RuleAction::Nop),
         priority: None,
         action: None,
+        protocol: None,
     };
     while let Some(word) = line.next() {
         if !option(line, &mut draft, word)? && !action(line, &mut draft, word)? {
@@ -103,7 +105,9 @@ fn rule(line: &mut Line<'_, '_>, priorities: &mut Priorities, begin: Span) -> Op
         mut rule,
         priority,
         action,
+        protocol,
     } = draft;
+    rule.protocol = line.own_protocol(protocol, rule.tracked);
     let Some(action) = action else {
         return line.fail(
             begin,
@@ -182,11 +186,7 @@ fn option(line: &mut Line<'_, '_>, draft: &mut Draft, word: At<&str>) -> Option<
             let text = line.value(word)?;
             rule.destination_ports = range(line, text)?;
         }
-        "protocol" => {
-            line.value(word)?;
-            let finding = Diagnostic::warning(word.span, "rules of ours have protocol 112");
-            line.context.findings.push(finding.label("ignored"));
-        }
+        "protocol" => draft.protocol = Some(line.protocol(word)?),
         "inet" => line.check_family(At::new(AddressFamily::Ipv4, word.span))?,
         "inet6" => line.check_family(At::new(AddressFamily::Ipv6, word.span))?,
         "no_track" => rule.tracked = false,

@@ -1,31 +1,36 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Starts the scripts of notifications and writes their lines to FIFOs, on a thread of its own: the
-//! start of a process takes milliseconds, in which neither the director nor an advert waits.
+//! Starts the scripts of notifications, writes their lines to FIFOs and posts them to web servers, on a
+//! thread of its own: the start of a process takes milliseconds, in which neither the director nor an
+//! advert waits.
 //!
 //! ```text
 //! director ── bounded queue ──> notify thread ──> scripts, each waited for by a task
-//!                                      └────────> FIFOs, and the programs that read them
+//!                                      ├────────> FIFOs, and the programs that read them
+//!                                      └────────> web servers, each with a queue and a task
 //! ```
 
 mod fifo;
 mod reader;
 mod scripts;
+mod webhook;
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use lb_host::thread::{StartError, Thread};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 use tokio::time::Instant;
 
-use crate::model::{Model, NotifyFifos, NotifyScript};
+use crate::model::{Global, Model, NotifyFifos, NotifyScript};
 use crate::notify::Notification;
 
 use self::fifo::Fifos;
 use self::reader::Readers;
 use self::scripts::{Ending, Scripts};
+use self::webhook::Webhooks;
 use super::supervise::supervised;
 
 /// Notifications that wait for the thread at most; further ones are dropped and counted.
@@ -34,7 +39,7 @@ const QUEUE: usize = 4096;
 const START: Duration = Duration::from_secs(10);
 /// Longest wait for room in the queue, where a request must not be dropped.
 const ROOM: Duration = Duration::from_secs(1);
-/// Time that the scripts of a stop have to end; keepalived's.
+/// Time that the scripts of a stop have to end, keepalived's; and its last events to be posted.
 pub(super) const LAST_SCRIPTS: Duration = Duration::from_secs(1);
 
 /// The thread for notifications could not be started.
@@ -53,29 +58,38 @@ pub(super) struct Notifier {
 
 #[derive(Debug)]
 enum Job {
-    Notify(Notification),
-    /// Use these FIFOs from now on, and start their programs again.
-    Fifos(Box<NotifyFifos>),
+    /// Carry out a notification of this time.
+    Notify(Notification, Timestamp),
+    /// Use these settings from now on, and start the programs of FIFOs again.
+    Settings(Box<Settings>),
     /// End the programs that read FIFOs.
     EndReaders,
-    /// Let the scripts end until then, terminate the others, and remove the FIFOs.
+    /// Let the scripts end and the web servers answer until then, terminate the others, and remove the
+    /// FIFOs.
     Stop(Instant, oneshot::Sender<()>),
     /// Let the scripts continue without this process, and leave the FIFOs.
     Release(oneshot::Sender<()>),
+}
+
+/// The settings of notifications as a whole.
+#[derive(Clone, Debug, Default)]
+struct Settings {
+    fifos: NotifyFifos,
+    router_id: String,
 }
 
 /// What outlives a panic of the worker.
 #[derive(Debug)]
 struct Shared {
     jobs: AsyncMutex<mpsc::Receiver<Job>>,
-    fifos: Mutex<NotifyFifos>,
+    settings: Mutex<Settings>,
 }
 
-/// Whether this model has scripts or FIFOs.
+/// Whether this model has scripts, FIFOs or web servers to post to.
 pub(super) fn needs_notifier(model: &Model) -> bool {
     let fifos = &model.global.fifos;
     let fifos = [&fifos.all, &fifos.vrrp, &fifos.servers];
-    fifos.into_iter().any(Option::is_some) || model.has_notify_scripts()
+    fifos.into_iter().any(Option::is_some) || model.has_notify_scripts() || model.has_webhooks()
 }
 
 impl Notifier {
@@ -85,7 +99,7 @@ impl Notifier {
             let (sender, receiver) = mpsc::channel(QUEUE);
             let shared = Arc::new(Shared {
                 jobs: AsyncMutex::new(receiver),
-                fifos: Mutex::default(),
+                settings: Mutex::default(),
             });
             Ok((sender, async move {
                 supervised("notifications", || work(&shared)).await;
@@ -101,7 +115,10 @@ impl Notifier {
 
     /// Queues a notification; where the queue is full it is dropped and counted.
     pub(super) fn offer(&mut self, notification: Notification) {
-        match self.jobs.try_send(Job::Notify(notification)) {
+        match self
+            .jobs
+            .try_send(Job::Notify(notification, Timestamp::now()))
+        {
             Ok(()) if self.dropped == 0 => {}
             Ok(()) => {
                 let dropped = std::mem::take(&mut self.dropped);
@@ -119,9 +136,13 @@ impl Notifier {
         }
     }
 
-    /// Uses these FIFOs from now on; programs that read them are started (again).
-    pub(super) async fn set_fifos(&self, fifos: NotifyFifos) {
-        self.request(Job::Fifos(Box::new(fifos))).await;
+    /// Uses these settings from now on; programs that read FIFOs are started (again).
+    pub(super) async fn apply(&self, global: &Global) {
+        let settings = Settings {
+            fifos: global.fifos.clone(),
+            router_id: global.router_id.clone(),
+        };
+        self.request(Job::Settings(Box::new(settings))).await;
     }
 
     /// Ends the programs that read FIFOs.
@@ -165,26 +186,37 @@ impl Notifier {
 /// Carries out jobs until one ends it.
 async fn work(shared: &Shared) {
     let mut jobs = shared.jobs.lock().await;
-    let fifos = || shared.fifos.lock().unwrap_or_else(PoisonError::into_inner);
+    let settings = || {
+        shared
+            .settings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    };
     let mut scripts = Scripts::new();
+    let mut webhooks = Webhooks::new();
+    webhooks.set_router_id(settings().router_id.clone());
     let mut open = Fifos::default();
     let mut readers = Readers::default();
-    open.set(fifos().clone());
-    readers.start(&fifos());
+    open.set(settings().fifos.clone());
+    readers.start(&settings().fifos);
     while let Some(job) = jobs.recv().await {
         match job {
-            Job::Notify(Notification::Script(call)) => scripts.start(call),
-            Job::Notify(Notification::Line(line)) => open.write(&line),
-            Job::Fifos(new) => {
+            Job::Notify(Notification::Script(call), _) => scripts.start(call),
+            Job::Notify(Notification::Line(line), _) => open.write(&line),
+            Job::Notify(Notification::Post(call), time) => webhooks.post(*call, time),
+            Job::Settings(new) => {
                 readers.end();
-                (*fifos()).clone_from(&new);
-                open.set(*new);
-                readers.start(&fifos());
+                (*settings()).clone_from(&new);
+                webhooks.set_router_id(new.router_id);
+                open.set(new.fifos);
+                readers.start(&settings().fifos);
             }
             Job::EndReaders => readers.end(),
             Job::Stop(deadline, done) => {
                 readers.end();
                 scripts.end_by(deadline).await;
+                // The events were posted meanwhile.
+                webhooks.end_by(deadline).await;
                 readers.wait(deadline).await;
                 open.remove();
                 // An error means that the daemon does not wait.
@@ -194,7 +226,9 @@ async fn work(shared: &Shared) {
             Job::Release(done) => {
                 readers.end();
                 scripts.end(Ending::Release).await;
-                readers.wait(Instant::now() + LAST_SCRIPTS).await;
+                let deadline = Instant::now() + LAST_SCRIPTS;
+                readers.wait(deadline).await;
+                webhooks.end_by(deadline).await;
                 let _ = done.send(());
                 return;
             }

@@ -159,13 +159,12 @@ async fn one_object_does_not_take_the_room_of_others() {
     notifier.shutdown(Instant::now()).await;
 }
 
-fn fifos(path: &Path, script: Option<NotifyScript>) -> NotifyFifos {
+fn fifos(path: &Path, script: Option<NotifyScript>) -> Global {
     let mut fifo = Fifo::new(path);
     fifo.script = script;
-    NotifyFifos {
-        vrrp: Some(fifo),
-        ..NotifyFifos::default()
-    }
+    let mut global = Global::new("lb1");
+    global.fifos.vrrp = Some(fifo);
+    global
 }
 
 #[tokio::test]
@@ -179,7 +178,7 @@ async fn the_program_of_a_fifo_gets_its_path_and_lines_and_is_started_again() {
     );
     let mut notifier = Notifier::start().await.unwrap();
     let reads = reads.with_arguments(["first"]);
-    notifier.set_fifos(fifos(&path, Some(reads))).await;
+    notifier.apply(&fifos(&path, Some(reads))).await;
     let begin = format!("begin first {}", path.display());
     notifier.offer(line("one"));
     notifier.offer(line("die"));
@@ -203,7 +202,7 @@ async fn a_fifo_is_left_to_the_next_process_at_a_release() {
     let place = Place::new();
     let path = place.0.path().join("fifo");
     let notifier = Notifier::start().await.unwrap();
-    notifier.set_fifos(fifos(&path, None)).await;
+    notifier.apply(&fifos(&path, None)).await;
     notifier.release().await;
     assert!(path.exists());
 }

@@ -631,7 +631,7 @@ fn a_weight_change_of_one_of_1000_destinations_writes_one_destination() {
 fn a_refused_destination_is_tried_again_by_the_next_change_of_its_service() {
     let kernel = MemoryPlane::new();
     let mut reconciler = started(&kernel, &[(50, &[61, 62])]);
-    reconciler.incomplete.insert(key(50));
+    reconciler.incomplete.insert(key(50), String::new());
     let step = OwnedChange::intent(&Change::AddDestination(key(50), destination(61, 1)));
     reconciler.ledger.record([step]).unwrap();
     let shadow = reconciler.shadow.as_mut().unwrap();
@@ -648,6 +648,66 @@ fn a_refused_destination_is_tried_again_by_the_next_change_of_its_service() {
         ]
     );
     assert!(reconciler.incomplete.is_empty());
+}
+
+#[test]
+fn what_the_kernel_has_is_compared_with_what_is_desired() {
+    let kernel = MemoryPlane::new();
+    let mut reconciler = started(&kernel, &[(50, &[61, 62]), (51, &[61]), (52, &[61])]);
+    let phrases = |services: Vec<ActualService>| -> Vec<(bool, String)> {
+        services
+            .into_iter()
+            .map(|service| (service.actual.is_some(), service.differences.join("; ")))
+            .collect()
+    };
+    let same = || (true, String::new());
+    let as_desired = [same(), same(), same()];
+    assert_eq!(phrases(now(reconciler.read_actual()).unwrap()), as_desired);
+    for change in [
+        Change::EditDestination(key(50), destination(61, 0)),
+        Change::DeleteDestination(key(50), address(62)),
+        Change::AddDestination(key(50), destination(63, 7)),
+        Change::DeleteService(key(51)),
+        Change::EditService(Service::new(key(52), Scheduler::RoundRobin)),
+    ] {
+        kernel.by_hand(&change).unwrap();
+    }
+    assert_eq!(
+        phrases(reconciler.known_actual()),
+        as_desired,
+        "as it was last read"
+    );
+    assert_eq!(
+        phrases(now(reconciler.read_actual()).unwrap()),
+        [
+            (
+                true,
+                "192.168.1.61:80 has weight 0 instead of 1; 192.168.1.62:80 missing; \
+                 192.168.1.63:80 not desired"
+                    .to_owned()
+            ),
+            (false, "service missing".to_owned()),
+            (true, "service has other settings".to_owned()),
+        ]
+    );
+    assert_eq!(kernel.take_applied(), [], "nothing is changed");
+    reconciler.incomplete.insert(key(51), "EPERM".to_owned());
+    let services = phrases(now(reconciler.read_actual()).unwrap());
+    assert_eq!(services[1].1, "service missing: EPERM");
+
+    let many: Vec<u8> = (100..120).collect();
+    now(reconciler.service_changed(key(52), Some(desired(52, &many)))).unwrap();
+    for n in &many {
+        let delete = Change::DeleteDestination(key(52), address(*n));
+        kernel.by_hand(&delete).unwrap();
+    }
+    let services = phrases(now(reconciler.read_actual()).unwrap());
+    assert!(
+        services[2]
+            .1
+            .ends_with("192.168.1.106:80 missing; 13 further differences"),
+        "{services:?}"
+    );
 }
 
 /// Makes its changes and never answers, once.

@@ -304,10 +304,7 @@ fn ha_suspend_follows_the_virtual_address() {
     assert!(
         matches!(first, Output::CheckAdded { suspended: true, names: of_check, .. } if *of_check == names(61))
     );
-    // the pool stays as it is, and a verdict that comes late does not count
-    down(&mut director, 61);
-    assert_eq!(drain(&mut director), []);
-    assert_eq!(pool(&director).len(), 2);
+    assert_eq!(pool(&director).len(), 2, "the pool stays as it is");
 
     let here = BTreeSet::from([
         "192.168.1.50".parse().unwrap(),
@@ -334,6 +331,130 @@ fn ha_suspend_follows_the_virtual_address() {
         "two checks rest, and the round they were in ends: {outputs:?}"
     );
     assert!(director.virtual_servers().next().unwrap().suspended);
+}
+
+/// Probes end just before their checks are suspended: no later probe reports the same verdict again.
+#[test]
+fn verdict_of_a_probe_that_ended_before_the_suspension_counts() {
+    let here = BTreeSet::from(["192.168.1.50".parse().unwrap()]);
+    for (alpha, first) in [
+        (false, vec![destination(61, 1), destination(62, 1)]),
+        (true, vec![]),
+    ] {
+        let servers = [61, 62].map(|n| real(n).with_alpha(alpha));
+        let mut director = Director::new(model([virtual_server(servers).with_ha_suspend(true)]));
+        director.handle_addresses(&here);
+        drain(&mut director);
+        assert_eq!(pool(&director), first);
+        director.handle_addresses(&BTreeSet::new());
+        drain(&mut director);
+        down(&mut director, 61);
+        up(&mut director, 62);
+        assert_eq!(pool(&director), [destination(62, 1)]);
+        let state = director.virtual_servers().next().unwrap();
+        assert!(state.suspended);
+        let known: Vec<Health> = state.real_servers.iter().map(|real| real.health).collect();
+        assert_eq!(known, [Health::Down, Health::Up]);
+        drain(&mut director);
+        director.handle_addresses(&here);
+        assert_eq!(pool(&director), [destination(62, 1)]);
+        let resumed = drain(&mut director);
+        let resumed = resumed
+            .iter()
+            .filter(|output| matches!(output, Output::CheckResumed { .. }));
+        assert_eq!(resumed.count(), 2);
+    }
+}
+
+/// The same with a scheduler, whose event is received after the address is gone.
+#[cfg(feature = "daemon")]
+#[tokio::test]
+async fn event_of_a_suspended_check_is_not_lost_to_a_takeover() {
+    use lb_check::{CheckEvent, Scheduler, SchedulerOptions, SubscriptionId};
+
+    let here = BTreeSet::from(["192.168.1.50".parse().unwrap()]);
+    let server = virtual_server([real(61)]).with_ha_suspend(true);
+    let mut director = Director::new(model([server]));
+    director.handle_addresses(&here);
+    drain(&mut director);
+    let (scheduler, mut events) = Scheduler::start(SchedulerOptions::default());
+    let subscription = SubscriptionId::new(1);
+    // A listener that is gone: connections are refused.
+    let refused = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = Target::new(refused.local_addr().unwrap());
+    drop(refused);
+    let policy = Policy::default()
+        .with_interval(Duration::from_millis(20))
+        .with_retries(0)
+        .with_warmup(Duration::ZERO);
+    let check = lb_check::TcpCheck::new(Duration::from_secs(5));
+    let probe = lb_check::ProbeSpec::new(Arc::new(check), target, policy);
+    scheduler.subscribe(subscription, probe).await.unwrap();
+    while scheduler.stats().failed == 0 {
+        tokio::task::yield_now().await;
+    }
+    director.handle_addresses(&BTreeSet::new());
+    drain(&mut director);
+    scheduler.suspend(subscription).await.unwrap();
+    let event = events.recv().await.unwrap();
+    let CheckEvent::Changed { up, outcome, .. } = event else {
+        panic!("{event:?}");
+    };
+    director.handle_check(&id(61, 0), up, &outcome);
+    // The takeover: further probes find the same, and report nothing.
+    director.handle_addresses(&here);
+    scheduler.resume(subscription).await.unwrap();
+    let probed = scheduler.stats().failed;
+    while scheduler.stats().failed < probed + 2 {
+        tokio::task::yield_now().await;
+    }
+    while let Some(event) = events.try_recv().unwrap() {
+        assert!(matches!(event, CheckEvent::Attempt { .. }), "{event:?}");
+    }
+    assert_eq!(pool(&director), []);
+    scheduler.shutdown().await;
+}
+
+#[test]
+fn what_is_known_of_a_real_server_is_never_more_than_its_checks_found() {
+    fn known(director: &Director) -> (Health, Option<SystemTime>, String) {
+        let server = director.virtual_servers().next().unwrap();
+        let real = server.real_servers.into_iter().next().unwrap();
+        (real.health, real.since, real.reason)
+    }
+    let unchecked = RealServer::new(destination(61, 1));
+    let director_of = |real_server| director(virtual_server([real_server]));
+    assert_eq!(
+        known(&director_of(unchecked)),
+        (Health::Unchecked, None, String::new())
+    );
+
+    let mut director = director_of(real(61));
+    let (at, later) = (
+        SystemTime::UNIX_EPOCH,
+        SystemTime::UNIX_EPOCH + Duration::from_secs(9),
+    );
+    let pending = (Health::Unknown, None, "TCP_CHECK: no result yet".to_owned());
+    assert_eq!(known(&director), pending);
+    up(&mut director, 61);
+    assert_eq!(known(&director), (Health::Up, None, String::new()));
+    let error = |text: &str| LocalError::Other(text.to_owned());
+    let unknown =
+        |since, reason: &str| (Health::Unknown, Some(since), format!("TCP_CHECK: {reason}"));
+    director.handle_check_error(&id(61, 0), &error("no source"), at);
+    // A check runtime that was started again reports it again.
+    director.handle_check_error(&id(61, 0), &error("no source"), later);
+    assert_eq!(known(&director), unknown(at, "no source"));
+    director.handle_check_error(&id(61, 0), &error("no descriptor"), later);
+    assert_eq!(known(&director), unknown(later, "no descriptor"));
+    assert_eq!(pool(&director), [destination(61, 1)], "the verdict stays");
+    director.handle_check_runs(&id(61, 0));
+    assert_eq!(known(&director), (Health::Up, None, String::new()));
+    director.handle_check_error(&id(61, 0), &error("no source"), at);
+    down(&mut director, 61);
+    let (health, since, reason) = known(&director);
+    assert_eq!((health, since), (Health::Down, None));
+    assert!(reason.starts_with("TCP_CHECK: "), "{reason}");
 }
 
 #[test]

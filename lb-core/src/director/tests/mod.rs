@@ -10,7 +10,7 @@ mod roles;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use lb_check::{HealthCheck, Policy, Reason, Target};
 use lb_ipvs::{Scheduler, Service, Weight};

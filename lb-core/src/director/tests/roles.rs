@@ -218,10 +218,12 @@ fn the_first_round_is_one_mail() {
     let mails = mails(&mut director);
     assert_eq!(mails.len(), 1);
     let (subject, body) = mails.first().unwrap();
-    assert_eq!(subject, "[lb1] First round of checks - 4 DOWN, 0 UP");
+    assert_eq!(subject, "[lb1] First round of checks - 4 DOWN, 1 UP");
     assert_eq!(
-        body.lines().take(3).collect::<Vec<_>>(),
+        body.lines().take(5).collect::<Vec<_>>(),
         [
+            "Virtualserver [192.168.1.50]:tcp:80 - UP",
+            "    => Starting with quorum up 1+0=1 <= 3 <=",
             "Realserver [192.168.1.61]:tcp:80 of virtual server [192.168.1.50]:tcp:80 - DOWN",
             "    => TCP CHECK failed on service <=",
             "    connection refused",
@@ -276,6 +278,54 @@ fn mails_are_sent_only_where_asked_for() {
     assert_eq!(mails(&mut director), []);
 }
 
+/// Mails of a real server with two checks, of which one fails, then both, then one, then none.
+fn mails_of_two_checks(no_check_mails: bool) -> Vec<String> {
+    let server = real(61).with_check(check(61));
+    let mut global = Global::new("lb1");
+    global.checks.no_check_mails = no_check_mails;
+    let builder = Model::builder().global(global);
+    let model = builder.virtual_server(virtual_server([server])).build();
+    let mut director = Director::new(model.unwrap());
+    let pass = Outcome::pass();
+    for index in [0, 1] {
+        director.handle_check(&id(61, index), true, &pass);
+    }
+    drain(&mut director);
+    let fail = Outcome::fail(Reason::L4Refused);
+    for (index, up) in [(0, false), (1, false), (0, true), (1, true)] {
+        let outcome = if up { &pass } else { &fail };
+        director.handle_check(&id(61, index), up, outcome);
+    }
+    let subjects = mails(&mut director).into_iter();
+    subjects
+        .map(|(subject, _)| subject.rsplit(' ').next().unwrap_or_default().to_owned())
+        .collect()
+}
+
+#[test]
+fn with_no_checker_emails_only_a_change_of_the_real_server_is_mailed() {
+    assert_eq!(mails_of_two_checks(false), ["DOWN", "DOWN", "DOWN", "UP"]);
+    assert_eq!(mails_of_two_checks(true), ["DOWN", "UP"]);
+}
+
+#[test]
+fn the_quorum_of_a_virtual_server_is_mailed_when_it_is_added_and_removed() {
+    let server = || virtual_server([RealServer::new(destination(61, 3))]).with_smtp_alert(true);
+    let mut director = Director::new(model([server()]));
+    let subject = |up: &str| format!("[lb1] Virtualserver [192.168.1.50]:tcp:80 - {up}");
+    let start = "=> Starting with quorum up 1+0=1 <= 3 <=".to_owned();
+    assert_eq!(mails(&mut director), [(subject("UP"), start)]);
+    director.replace_model(model([server()]));
+    assert_eq!(mails(&mut director), []);
+    director.replace_model(model([]));
+    let lost = "=> Lost quorum 1-0=1 > 0 <=".to_owned();
+    let sent = mails(&mut director);
+    assert_eq!(sent.last(), Some(&(subject("DOWN"), lost)));
+    // One that starts without its quorum is not mailed, as in keepalived.
+    let alpha = virtual_server([real(61).with_alpha(true)]).with_smtp_alert(true);
+    assert_eq!(mails(&mut Director::new(model([alpha]))), []);
+}
+
 #[test]
 fn omega_mails_the_stop() {
     let mut silent = director(virtual_server([real(61)]));
@@ -286,6 +336,8 @@ fn omega_mails_the_stop() {
             .with_omega(true)
             .with_smtp_alert(true),
     );
+    up(&mut director, 61);
+    drain(&mut director);
     director.handle_stop();
     let mails = mails(&mut director);
     assert_eq!(mails.len(), 2);

@@ -130,7 +130,7 @@ impl Recorder {
         let notes = found.notes(self.owner, setting);
         let known = self.originals.get(&(link, setting)).copied();
         let recorded = notes.first().map(|(note, _)| note.original);
-        let is_low = current < setting.value();
+        let is_low = !setting.is_met(current);
         let Some(original) = known.or(recorded).or_else(|| is_low.then_some(current)) else {
             return Vec::new();
         };
@@ -205,7 +205,7 @@ impl Recorder {
         for (setting, original) in recorded.unwrap_or_default() {
             let is_unknown = !self.originals.contains_key(&(base, setting));
             let is_raised = self.raised.contains(&(base, setting));
-            if original < setting.value() && is_unknown && is_raised {
+            if !setting.is_met(original) && is_unknown && is_raised {
                 self.originals.insert((base, setting), original);
                 let name = self.note(setting, original).to_name(self.owner, base);
                 steps.push(Step::AddName { link: base, name });
@@ -316,7 +316,7 @@ fn restore_stale(
 
 /// Restores a setting that is as this program sets it.
 fn write_back(link: u32, setting: SettingName, original: u32, current: u32) -> Option<Step> {
-    let is_own = current == setting.value() && original < current;
+    let is_own = current == setting.value() && !setting.is_met(original);
     is_own.then_some(Step::Write {
         link,
         setting,

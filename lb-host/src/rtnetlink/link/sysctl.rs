@@ -13,17 +13,24 @@ fn path(family: &str, ifname: &str, setting: &str) -> String {
     format!("/proc/sys/net/{family}/conf/{ifname}/{setting}")
 }
 
+fn path_of(ifname: &str, setting: SettingName) -> String {
+    match setting {
+        SettingName::IgmpReports => format!("/proc/sys/net/ipv4/{setting}"),
+        _ => path("ipv4", ifname, setting.name()),
+    }
+}
+
 /// The value of a setting; `None` where there is no such setting.
 pub(super) fn read(ifname: &str, setting: SettingName) -> io::Result<Option<u32>> {
-    match read_number(ifname, setting.name()) {
+    match read_number(&path_of(ifname, setting)) {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-fn read_number(ifname: &str, setting: &str) -> io::Result<u32> {
-    let text = fs::read_to_string(path("ipv4", ifname, setting))?;
+fn read_number(path: &str) -> io::Result<u32> {
+    let text = fs::read_to_string(path)?;
     text.trim()
         .parse()
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
@@ -31,7 +38,7 @@ fn read_number(ifname: &str, setting: &str) -> io::Result<u32> {
 
 /// Writes a setting.
 pub(super) fn write(ifname: &str, setting: SettingName, value: u32) -> io::Result<()> {
-    fs::write(path("ipv4", ifname, setting.name()), value.to_string())?;
+    fs::write(path_of(ifname, setting), value.to_string())?;
     info!(ifname, %setting, value, "setting changed");
     Ok(())
 }
@@ -39,7 +46,7 @@ pub(super) fn write(ifname: &str, setting: SettingName, value: u32) -> io::Resul
 /// Writes the settings of a macvlan. Those that cannot be written are logged: /proc/sys may be
 /// read-only, and IPv6 may be missing.
 pub(super) fn prepare_macvlan(ifname: &str, family: AddressFamily) {
-    let is_strict = read_number("all", "rp_filter").is_ok_and(|value| value != 0);
+    let is_strict = read_number(&path("ipv4", "all", "rp_filter")).is_ok_and(|value| value != 0);
     for (family, setting, value) in macvlan_settings(family, is_strict) {
         match fs::write(path(family, ifname, setting), value) {
             Ok(()) => {}

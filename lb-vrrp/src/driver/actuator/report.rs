@@ -49,7 +49,11 @@ impl Actuator {
                     change,
                     error,
                     ..
-                } => self.report_failed(claimant, &change, error),
+                } => {
+                    self.report_refused(claimant.as_ref(), &change, &error)
+                        .await;
+                    self.report_failed(claimant, &change, error);
+                }
                 Report::Recovered {
                     claimant: Some(Claimant::Router(router) | Claimant::Links(router)),
                     change,
@@ -105,6 +109,26 @@ impl Actuator {
             }
         };
         self.events.send(event);
+    }
+
+    /// Reports to the advert thread that the kernel refused to add an address of a router.
+    async fn report_refused(
+        &mut self,
+        claimant: Option<&Claimant>,
+        change: &Change,
+        error: &io::Error,
+    ) {
+        if let (Some(Claimant::Router(router)), Change::Add(HostObject::Address(address))) =
+            (claimant, change)
+        {
+            let refused = Command::AddressRefused {
+                router: router.clone(),
+                address: address.key(),
+                reason: Arc::from(error.to_string()),
+            };
+            // Fails once the thread has ended; then the mailbox is closed.
+            let _ = self.commands.send(refused).await;
+        }
     }
 
     fn report_failed(&self, claimant: Option<Claimant>, change: &Change, source: io::Error) {

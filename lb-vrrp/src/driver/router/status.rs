@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::Router;
 use crate::State;
-use crate::status::{MasterStatus, RouterCounters, RouterStatus, TrackedStatus};
+use crate::status::{MasterStatus, RefusedAddress, RouterCounters, RouterStatus, TrackedStatus};
 
 impl Router {
     /// The router at this moment.
@@ -42,6 +42,14 @@ impl Router {
             configured_priority: Some(engine.config().priority()),
             resigned: engine.is_resigned(),
             source: self.source,
+            refused_addresses: self
+                .refused
+                .iter()
+                .map(|(key, problem)| RefusedAddress {
+                    address: key.address,
+                    problem: Arc::clone(problem),
+                })
+                .collect(),
             sync_group: group,
             tracked,
             counters: RouterCounters {

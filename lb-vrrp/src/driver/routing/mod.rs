@@ -8,13 +8,12 @@ use lb_host::PlacedRoute;
 
 pub use self::error::RouteError;
 pub(super) use self::watch::Watch;
-use super::host::ADDRESS_PROTOCOL;
 use super::links::Interfaces;
 use crate::VirtualRoute;
 
-/// Marks routes and rules that a virtual router added (`rtm_protocol`, `FRA_PROTOCOL`; `proto` in
-/// `ip route` and `ip rule`): VRRP's IP protocol number.
-pub const ROUTE_PROTOCOL: u8 = ADDRESS_PROTOCOL;
+/// Marks routes and rules that a virtual router added and that have no protocol of their own
+/// (`rtm_protocol`, `FRA_PROTOCOL`; `proto` in `ip route` and `ip rule`): `RTPROT_KEEPALIVED`.
+pub const ROUTE_PROTOCOL: u8 = 18;
 
 /// Finds the interfaces of a route; `None` if one is missing.
 pub(super) fn place_route(route: &VirtualRoute, interfaces: &Interfaces) -> Option<PlacedRoute> {

@@ -90,12 +90,24 @@ pub(super) fn list_links(spec: &RouterSpec, interfaces: &Interfaces) -> Option<R
         let link = Arc::clone(&interface.link);
         objects.push(Setting::new(link, SettingName::PromoteSecondaries).into());
     }
+    objects.extend(igmp_setting(spec, interfaces).map(HostObject::from));
     objects.extend(macvlans.into_iter().map(HostObject::from));
     (!objects.is_empty()).then(|| RouterLinks {
         router: RouterKey::for_spec(spec),
         name: Arc::from(spec.name.as_str()),
         objects,
     })
+}
+
+/// The setting that suppresses reports of multicast groups, if the router desires that. The record is on the
+/// loopback interface, which each network namespace has.
+pub(super) fn igmp_setting(spec: &RouterSpec, interfaces: &Interfaces) -> Option<Setting> {
+    let loopback = spec
+        .suppresses_igmp
+        .then(|| interfaces.get("lo"))
+        .flatten()?;
+    let link = Arc::clone(&loopback.link);
+    Some(Setting::new(link, SettingName::IgmpReports))
 }
 
 /// The settings of an interface below a macvlan.
@@ -125,6 +137,8 @@ pub(super) async fn remove_stale(
         if let Some(own) = own.filter(|_| spec.promotes_secondaries) {
             settings.insert((own.link.index, SettingName::PromoteSecondaries));
         }
+        let igmp = igmp_setting(spec, interfaces);
+        settings.extend(igmp.map(|setting| (setting.link.index, setting.name)));
     }
     let is_kept = |found: &FoundLink| {
         let mut specs = specs.iter();

@@ -52,22 +52,19 @@ pub(super) const KEYWORDS: &[Global] = &[
     .tier(4),
     Global::new(
         "nftables_ipvs",
-        "Marks the packets of a group for one IPVS service.",
+        "Has no effect: a group has an IPVS service for each address.",
         Value::Ignored("[TABLE]"),
-    )
-    .later(),
+    ),
     Global::new(
         "nftables_ipvs_priority",
-        "Sets the priority of the chains that mark them.",
+        "Has no effect: a group has an IPVS service for each address.",
         Value::Ignored("NUMBER"),
-    )
-    .later(),
+    ),
     Global::new(
         "nftables_ipvs_start_fwmark",
-        "Sets the first of these marks.",
+        "Has no effect: a group has an IPVS service for each address.",
         Value::Ignored("NUMBER"),
-    )
-    .later(),
+    ),
     Global::new(
         "checker_log_all_failures",
         "Logs each failed attempt of a check, not only the one that decides.",

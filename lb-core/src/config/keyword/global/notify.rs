@@ -4,7 +4,7 @@
 use super::super::row::{Keyword, Value};
 use crate::config::global::GlobalConfig;
 use crate::config::level::Level;
-use crate::config::notify::{COMMAND, script};
+use crate::config::notify::{COMMAND, WEBHOOK, script, webhook};
 
 type Global = Keyword<GlobalConfig>;
 
@@ -208,4 +208,13 @@ pub(super) const KEYWORDS: &[Global] = &[
         Value::Boolean(|global| &mut global.fifos.priority_changes),
     )
     .default("off"),
+    Global::new(
+        "notify_url",
+        "Posts each event of an object without notify_url of its own to a web server, as JSON.",
+        Value::Other(WEBHOOK, |global, context, line| {
+            webhook(context, line, &mut global.webhook);
+        }),
+    )
+    .default("none")
+    .own(),
 ];

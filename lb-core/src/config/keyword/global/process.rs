@@ -49,13 +49,12 @@ pub(super) const KEYWORDS: &[Global] = &[
     .tier(4),
     Global::new(
         "bfd_process_name",
-        "Names the part with BFD.",
+        "Has no effect: BFD has no process of its own.",
         Value::Other("NAME, 1 to 15 bytes", |global, context, line| {
             let value = process_name(context, line);
             context.set(line, &mut global.runtime.bfd_name, value);
         }),
-    )
-    .later(),
+    ),
     Global::new(
         "umask",
         "Sets the mode bits that new files do not get.",
@@ -66,11 +65,10 @@ pub(super) const KEYWORDS: &[Global] = &[
     .default("0177"),
     Global::new(
         "random_seed",
-        "Sets the seed of random numbers.",
+        "Has each ${_RANDOM} that follows be the same at each reading.",
         Value::Number(0..=u32::MAX, |global| &mut global.runtime.random_seed),
     )
-    .default("the time")
-    .later(),
+    .default("other numbers each time"),
     Global::new(
         "reload_time_file",
         "Names the file with the time of the next reload.",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Keywords of `vrrp_instance` about elections and authentication; `sticky` is not one of keepalived’s.
+//! Keywords of `vrrp_instance` about elections and authentication.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -102,7 +102,8 @@ pub(super) const KEYWORDS: &[Instance] = &[
             context.set(line, &mut instance.sticky, value);
         }),
     )
-    .default("60 if the keyword stands alone"),
+    .default("60 if the keyword stands alone")
+    .own(),
     Instance::new(
         "timer_expired_backup",
         "Yields after a stall in which a backup of this priority took over; needs nopreempt.",

@@ -3,7 +3,7 @@
 
 use super::super::row::{Keyword, Value};
 use crate::config::instance::InstanceConfig;
-use crate::config::notify::COMMAND;
+use crate::config::notify::{COMMAND, WEBHOOK, webhook};
 use crate::model::RouterEvent;
 
 type Instance = Keyword<InstanceConfig>;
@@ -83,4 +83,13 @@ pub(super) const KEYWORDS: &[Instance] = &[
         }),
     )
     .tier(2),
+    Instance::new(
+        "notify_url",
+        "Posts each change of state to a web server, as JSON.",
+        Value::Other(WEBHOOK, |instance, context, line| {
+            webhook(context, line, &mut instance.notify.webhook);
+        }),
+    )
+    .default("that of global_defs")
+    .own(),
 ];

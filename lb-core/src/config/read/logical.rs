@@ -8,13 +8,14 @@
 
 use std::rc::Rc;
 
-use super::define::{Further, Substitution, Value};
-use super::diagnostic::Diagnostic;
-use super::expanded::Composer;
-use super::lexer::{Lexer, name_len};
-use super::read::Reader;
-use super::sequence::{Form, Sequence};
-use super::source::{Span, offset};
+use super::Reader;
+use crate::config::define::{Further, Substitution, Value};
+use crate::config::diagnostic::Diagnostic;
+use crate::config::expanded::Composer;
+use crate::config::lexer::{Lexer, name_len};
+use crate::config::sequence::{Form, Sequence};
+use crate::config::source::Span;
+use crate::config::span::offset;
 
 /// A definition whose value continues on the next line.
 #[derive(Debug)]
@@ -104,10 +105,10 @@ impl Reader<'_> {
         let mut composer = Composer::default();
         let mut from = start;
         for at in escapes.into_iter().map(|at| at as usize) {
-            composer.copy(&self.sources, span.part(from..at));
+            self.sources.copy(span.part(from..at), &mut composer);
             from = at + 1;
         }
-        composer.copy(&self.sources, span.part(from..end));
+        self.sources.copy(span.part(from..end), &mut composer);
         let line = self.expanded(composer, line)?;
         Some(Clean { line, backslash })
     }
@@ -219,7 +220,7 @@ impl Reader<'_> {
                     Substitution::Replaced(composer, more, warnings) if passes < MOST_PASSES => {
                         self.report(warnings);
                         if from == 0 && passes > 0 {
-                            self.sources.expanded.forget(line);
+                            self.sources.forget_expanded(line);
                         }
                         if passes == 0 {
                             unexpanded = place;
@@ -258,8 +259,8 @@ impl Reader<'_> {
             if let Some(end) = backslash.take() {
                 self.report_continuation(end);
                 let mut composer = Composer::default();
-                composer.copy(&self.sources, place);
-                composer.copy(&self.sources, end);
+                self.sources.copy(place, &mut composer);
+                self.sources.copy(end, &mut composer);
                 let Some(next) = self.expanded(composer, place) else {
                     return;
                 };
