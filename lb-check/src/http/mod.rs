@@ -89,6 +89,9 @@ impl Url {
         }
         let host = self.virtualhost.iter();
         lines.extend(host.map(|host| Arguments::line("virtualhost", [host])));
+        if self.close_notify {
+            lines.push(Arguments::line("tls_compliant", [] as [&str; 0]));
+        }
         Arguments::block("url", lines)
     }
 
@@ -117,6 +120,23 @@ pub struct Tls {
 }
 
 impl Tls {
+    /// The lines that describe it.
+    fn lines(&self) -> Vec<Arguments> {
+        let name = self.name.iter();
+        let mut lines: Vec<Arguments> = name
+            .map(|name| Arguments::line("sni_name", [name]))
+            .collect();
+        // A name brings the host names of pages with it.
+        if self.sends_host != self.name.is_some() {
+            let value = if self.sends_host { "on" } else { "off" };
+            lines.push(Arguments::line("enable_sni", [value]));
+        }
+        if self.close_notify {
+            lines.push(Arguments::line("tls_compliant", ["on"]));
+        }
+        lines
+    }
+
     /// The server name for a page with this host name.
     fn server_name<'a>(&'a self, host: Option<&'a str>) -> Option<&'a str> {
         if self.name.is_some() {
@@ -268,7 +288,17 @@ impl HealthCheck for HttpGet {
 
     /// `None` with a [`total_timeout`](HttpGet::total_timeout) of its own, which has no keyword.
     fn lines(&self) -> Option<Vec<Arguments>> {
-        if self.total_timeout != total_timeout(self.urls.len(), self.step_timeout) {
+        let plain = Self::new(self.urls.clone(), self.step_timeout);
+        let usual = match self.tls.clone() {
+            Some(tls) => plain.with_tls(tls),
+            None => plain,
+        };
+        if self.total_timeout != usual.total_timeout {
+            return None;
+        }
+        // The name of a real server is not that of TLS.
+        let tls_host = self.tls.as_ref().map(|tls| &tls.virtualhost);
+        if tls_host.is_some_and(|host| *host != self.virtualhost) {
             return None;
         }
         let mut lines = vec![Arguments::seconds("connect_timeout", self.step_timeout)];
@@ -281,6 +311,7 @@ impl HealthCheck for HttpGet {
         let host = self.virtualhost.iter();
         lines.extend(host.map(|host| Arguments::line("virtualhost", [host])));
         lines.extend(self.urls.iter().map(Url::block));
+        lines.extend(self.tls.iter().flat_map(Tls::lines));
         Some(lines)
     }
 

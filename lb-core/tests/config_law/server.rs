@@ -159,12 +159,12 @@ fn method() -> impl Strategy<Value = ForwardingMethod> {
 /// Checks that are kept and do not run.
 fn pending() -> impl Strategy<Value = Vec<PendingCheck>> {
     let none: [&str; 0] = [];
-    let url = CheckSetting::new("url", none).with_block(vec![
-        CheckSetting::new("path", ["/a b"]),
-        CheckSetting::new("status_code", ["200", "300"]),
+    let host = CheckSetting::new("host", none).with_block(vec![
+        CheckSetting::new("connect_ip", ["192.0.2.9"]),
+        CheckSetting::new("connect_port", ["25"]),
     ]);
     let checks = vec![
-        PendingCheck::new("SSL_GET", [url, CheckSetting::new("retry", ["3"])]),
+        PendingCheck::new("SMTP_CHECK", [host, CheckSetting::new("retry", ["3"])]),
         PendingCheck::new("PING_CHECK", []),
         PendingCheck::new("FILE_CHECK", [CheckSetting::new("track_file", ["load"])]),
         PendingCheck::new("BFD_CHECK", [CheckSetting::new("name", ["one"])]),

@@ -107,6 +107,7 @@ pub(super) fn route(route: &VirtualRoute) -> Vec<String> {
         });
     }
     option(&mut words, "pref", route.preference);
+    option(&mut words, "protocol", route.protocol);
     for hop in &route.next_hops {
         next_hop(&mut words, hop, family);
     }
@@ -165,6 +166,7 @@ pub(super) fn rule(rule: &VirtualRule) -> Vec<String> {
     option(&mut words, "suppress_prefixlength", length);
     let group = rule.suppress_interface_group;
     option(&mut words, "suppress_ifgroup", group);
+    option(&mut words, "protocol", rule.protocol);
     let action = rule.action.to_string();
     words.extend(action.split(' ').map(str::to_owned));
     option(&mut words, "protocol", rule.protocol);

@@ -163,6 +163,9 @@ fn routers(page: &mut Page, model: &Model) {
         page.set("vrrp_rx_bufs_policy", policy);
         page.set("vrrp_rx_bufs_multiplier", count);
     }
+    let igmp = specs().map(|spec| (&*spec.name, spec.suppresses_igmp));
+    let igmp = shared(page, "`disable_local_igmp`", igmp);
+    page.flag("disable_local_igmp", igmp == Some(true));
     let usual = Vmac::new().prefix;
     let prefixes = specs().filter_map(|spec| Some((&*spec.name, &*spec.vmac.as_ref()?.prefix)));
     let prefix = shared(page, "the prefix of macvlans", prefixes).unwrap_or(&usual);
