@@ -36,12 +36,15 @@ struct Outcome {
     /// Of keepalived and of ours; `signal` is the end by one.
     statuses: (String, String),
     /// Lines that only keepalived names, and lines that only ours names.
-    lines: (BTreeSet<u64>, BTreeSet<u64>),
+    lines: Lines,
 }
+
+/// Lines that only keepalived names, and lines that only ours names.
+type Lines = (BTreeSet<u64>, BTreeSet<u64>);
 
 /// The differences that a file announces at its end: `# statuses THEIRS OURS: REASON`, and
 /// `# lines THEIRS… | OURS…: REASON` with `-` for none.
-fn announced(text: &str) -> (Option<(&str, &str)>, (BTreeSet<u64>, BTreeSet<u64>)) {
+fn announced(text: &str) -> (Option<(&str, &str)>, Lines) {
     let (mut statuses, mut lines) = (None, (BTreeSet::new(), BTreeSet::new()));
     let numbers = |text: &str| {
         text.split(' ')
