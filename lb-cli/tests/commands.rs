@@ -37,6 +37,7 @@ const OTHERS: &[(&str, &str)] = &[
         "iproute2; sets up the namespace of a single case of the interoperability tests",
     ),
     ("kill", "util-linux; the reload of the systemd unit"),
+    ("diff", "diffutils; compares two prints of lbctl check"),
     ("mount", "util-linux; gives that case a /run of its own"),
     ("systemctl", "systemd; the unit file of the IPVS table"),
     ("unshare", "util-linux; makes the namespace of that case"),

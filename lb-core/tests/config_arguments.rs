@@ -80,7 +80,7 @@ fn wrong(form: &str) -> Vec<String> {
         if !form.contains('…') {
             wrong.extend(["1 2 3 4 5"].map(str::to_owned));
         }
-        if form.contains("overwrite") {
+        if form.contains("overwrite") || form.contains("any sign") {
             // A number of any sign.
             wrong.retain(|words: &String| words != "-1000");
         } else if inner.starts_with("NUMBER") || form.contains("whole") {

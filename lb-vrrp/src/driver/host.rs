@@ -6,12 +6,15 @@ use std::sync::Arc;
 use lb_host::{Address, Link, Owner};
 use rtnetlink::packet_route::address::AddressFlags;
 
-use super::routing::ROUTE_PROTOCOL;
 use crate::{AddressFlag, VirtualAddress};
 
 /// Marks addresses that a virtual router added (`IFA_PROTO`, Linux 5.18 and later; `proto` in
 /// `ip address`): VRRP's IP protocol number.
 pub const ADDRESS_PROTOCOL: u8 = 112;
+
+/// Marks routes and rules that a virtual router added and that have no protocol of their own
+/// (`rtm_protocol`, `FRA_PROTOCOL`; `proto` in `ip route` and `ip rule`): `RTPROT_KEEPALIVED`.
+pub const ROUTE_PROTOCOL: u8 = 18;
 
 /// The mark on all objects that the driver adds.
 pub(super) const OWNER: Owner =

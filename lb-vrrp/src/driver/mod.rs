@@ -123,9 +123,9 @@ pub use self::error::{
 pub use self::event::{Event, Events};
 pub use self::external::Ports;
 pub use self::handle::Driver;
-pub use self::host::ADDRESS_PROTOCOL;
+pub use self::host::{ADDRESS_PROTOCOL, ROUTE_PROTOCOL};
 pub use self::options::DriverOptions;
-pub use self::routing::{ROUTE_PROTOCOL, RouteError};
+pub use self::routing::RouteError;
 pub use self::start::{check, check_unclaimed, remove_stale_objects};
 pub use self::tracked::{CommandRunner, Report, ScriptRunner};
 pub use crate::status::{DriverStatus, LinkProblem, Resigned, StaticProblem};

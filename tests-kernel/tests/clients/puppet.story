@@ -75,8 +75,7 @@ $ keepalived $KEEPALIVED_OPTIONS >/tmp/daemon.log 2>&1; echo $?
 ? addresses
 192.168.1.50/24
 ? ip route show 10.50.0.0/16 | grep -o '.*src 192.168.1.50'
-keepalived: 10.50.0.0/16 via 192.168.1.1 dev eth0 proto keepalived src 192.168.1.50
-ours: 10.50.0.0/16 via 192.168.1.1 dev eth0 proto 112 src 192.168.1.50
+10.50.0.0/16 via 192.168.1.1 dev eth0 proto keepalived src 192.168.1.50
 ? ip rule show table 42 | grep -o 'from 192.168.1.50 lookup 42'
 from 192.168.1.50 lookup 42
 ? cat /tmp/calls

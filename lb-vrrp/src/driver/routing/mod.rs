@@ -11,10 +11,6 @@ pub(super) use self::watch::Watch;
 use super::links::Interfaces;
 use crate::VirtualRoute;
 
-/// Marks routes and rules that a virtual router added and that have no protocol of their own
-/// (`rtm_protocol`, `FRA_PROTOCOL`; `proto` in `ip route` and `ip rule`): `RTPROT_KEEPALIVED`.
-pub const ROUTE_PROTOCOL: u8 = 18;
-
 /// Finds the interfaces of a route; `None` if one is missing.
 pub(super) fn place_route(route: &VirtualRoute, interfaces: &Interfaces) -> Option<PlacedRoute> {
     let find = |name: &str| Some(lb_host::Link::clone(&interfaces.get(name)?.link));

@@ -357,7 +357,7 @@ pub(super) const KEYWORDS: &[Global] = &[
     Global::new(
         "nftables_priority",
         "Sets the priority of the chains of the packet filter.",
-        Value::Other("NUMBER", |global, context, line| {
+        Value::Other("NUMBER, of any sign", |global, context, line| {
             global.runtime.filter_priority(context, line);
         }),
     )
