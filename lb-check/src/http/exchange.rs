@@ -48,10 +48,13 @@ impl<'a> Head<'a> {
 }
 
 /// The status code as keepalived reads it: three digits between the first blank of the header and another
-/// one, whatever is before them (`ICY 200 OK`, `http/1.0 200 OK`).
+/// one, whatever is before them (`ICY 200 OK`, `http/1.0 200 OK`) except a carriage return.
 fn status_after_blank(bytes: &[u8]) -> Option<u16> {
     let mut words = bytes.splitn(3, |byte| *byte == b' ');
-    let (_, code, _) = (words.next()?, words.next()?, words.next()?);
+    let (before, code, _) = (words.next()?, words.next()?, words.next()?);
+    if before.contains(&b'\r') {
+        return None;
+    }
     if code.len() != 3 || !code.iter().all(u8::is_ascii_digit) {
         return None;
     }
@@ -216,6 +219,7 @@ mod tests {
         assert_eq!(parse("ICY 200 OK\r\n\r\n"), Some(200));
         assert_eq!(parse("http/1.0 503 Busy\r\n\r\n"), Some(503));
         assert_eq!(parse("\nX 200 OK\r\n\r\n"), Some(200));
+        assert_eq!(parse("X\r\nY: 200 OK\r\n\r\n"), None);
         assert_eq!(parse("200 OK\r\n\r\n"), None);
         assert_eq!(parse("ICY 200\r\nServer: lab\r\n\r\n"), None);
         assert_eq!(parse("ICY 2000 OK\r\n\r\n"), None);

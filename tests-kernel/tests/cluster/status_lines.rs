@@ -36,7 +36,7 @@ const LINES: &[(&str, bool)] = &[
     ("HTTP/1.1 ", false),
     ("", false),
     ("\nX 200 OK", true),
-    ("X\r\nY: 200 OK", true),
+    ("X\r\nY: 200 OK", false),
 ];
 
 /// Ours accepts a status line without a reason phrase: the server is well.
