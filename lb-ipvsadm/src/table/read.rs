@@ -303,17 +303,21 @@ fn word_of(option: OptionName, args: &LowArgs) -> Option<String> {
     given.map(|given| given.word.clone())
 }
 
-/// Where the word stands in the line, from 1; the last such word.
+/// Where the word stands in the line, from 1; the last such word, else the last word that ends with it: a value
+/// that is joined to its option (`-p300`, `--scheduler=rr`).
 fn column(line: &str, word: &str) -> usize {
-    let mut found = 1;
+    let (mut whole, mut joined) = (None, None);
     let mut start = 0;
     for part in line.split([' ', '\t', '\r']) {
         if part == word {
-            found = line.get(..start).unwrap_or_default().chars().count() + 1;
+            whole = Some(start);
+        } else if let Some(option) = part.strip_suffix(word) {
+            joined = Some(start + option.len());
         }
         start += part.len() + 1;
     }
-    found
+    let before = whole.or(joined).and_then(|start| line.get(..start));
+    before.unwrap_or_default().chars().count() + 1
 }
 
 #[cfg(test)]
@@ -325,5 +329,7 @@ mod tests {
         assert_eq!(column("-A -t  x -p x", "x"), 13);
         assert_eq!(column("\t-A ä y", "y"), 7);
         assert_eq!(column("-A", "z"), 1);
+        assert_eq!(column("-A -p:", ":"), 6);
+        assert_eq!(column("-A --scheduler=rr", "rr"), 16);
     }
 }
