@@ -264,6 +264,22 @@ pub enum Problem {
         /// The reason.
         why: String,
     },
+    /// A script that others than its user can change. It runs.
+    #[error("security: {program} is {risk}")]
+    Insecure {
+        /// The program.
+        program: String,
+        /// Who can change what.
+        risk: String,
+    },
+    /// A script that script security does not let run.
+    #[error("security: {program} is refused: {risk}")]
+    Refused {
+        /// The program.
+        program: String,
+        /// The reason.
+        risk: String,
+    },
     /// A word that only a shell would understand, as an argument of a program.
     #[error("'{word}' is an argument of the program: no shell runs the command")]
     ShellSyntax {

@@ -187,12 +187,12 @@ fn script(
     match rules.judge(&program, account) {
         Ok(None) => {}
         Ok(Some(risk)) => {
-            let problem = Problem::Other(format!("security: {name} is {risk}"));
-            findings.warning(line, problem);
+            let (program, risk) = (name.to_string(), risk.to_string());
+            findings.warning(line, Problem::Insecure { program, risk });
         }
         Err(risk) => {
-            let problem = Problem::Other(format!("security: {name} is refused: {risk}"));
-            findings.warning(line, problem);
+            let (program, risk) = (name.to_string(), risk.to_string());
+            findings.warning(line, Problem::Refused { program, risk });
             return None;
         }
     }

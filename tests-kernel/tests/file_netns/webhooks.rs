@@ -154,10 +154,18 @@ fn events_are_posted_in_order_whatever_a_server_does() -> TestResult {
 
     director.configure(&text([GLOBAL, SECOND]))?;
     director.reload()?;
+    let logged = |message: &str| {
+        wait_until(message, DEADLINE, || {
+            let log = director.log();
+            log.contains(message).then_some(()).ok_or(log)
+        })
+    };
+    logged("(VI_2) Stopped")?;
     director.host().set_cable(false)?;
+    logged("(VI_1) Entering FAULT STATE")?;
     director.host().set_cable(true)?;
     let again = "/own state VI_1 MASTER 100";
-    let lines = seen(&director, "after the reload", &|lines| has(lines, again))?;
+    let lines = seen(&director, "master again", &|lines| has(lines, again))?;
     assert!(has(&lines, "/own state VI_1 FAULT 100"), "{lines:#?}");
     // The removed instance had the other URL.
     assert!(about(&lines, "VI_2").is_empty(), "{lines:#?}");

@@ -326,7 +326,9 @@ fn report(context: &mut Context<'_>, block: NodeId, error: ArgumentError) {
             let finding = Diagnostic::new(severity, place, message).silent();
             finding.note("the check is left out")
         }
-        Problem::ShellSyntax { .. } => say(error.problem.to_string()).silent(),
+        Problem::ShellSyntax { .. } | Problem::Insecure { .. } | Problem::Refused { .. } => {
+            say(error.problem.to_string()).silent()
+        }
         other => say(other.to_string()),
     };
     context.findings.push(match suggestion {

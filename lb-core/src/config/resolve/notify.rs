@@ -37,7 +37,10 @@ fn script(context: &mut Context<'_>, rules: &ScriptRules, line: &Line) -> Option
         // keepalived leaves out such a script without an error.
         let silent = matches!(
             error.problem,
-            Problem::NotExecutable { .. } | Problem::ShellSyntax { .. }
+            Problem::NotExecutable { .. }
+                | Problem::ShellSyntax { .. }
+                | Problem::Insecure { .. }
+                | Problem::Refused { .. }
         );
         if silent {
             finding = finding.silent();

@@ -159,7 +159,11 @@ fn script(
         if program.is_none() {
             finding = finding.note("the script is left out");
         }
-        if matches!(error.problem, Problem::ShellSyntax { .. }) {
+        let silent = matches!(
+            error.problem,
+            Problem::ShellSyntax { .. } | Problem::Insecure { .. }
+        );
+        if silent {
             finding = finding.silent();
         }
         finding = error.suggestion.into_iter().fold(finding, Diagnostic::note);
