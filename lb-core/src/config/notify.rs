@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::Diagnostic;
 use super::command::{Line, arguments};
 use super::line::{At, Context};
+use super::runtime::set_first;
 use super::tree::NodeId;
 use super::value;
 use crate::model::{RouterEvent, Webhook};
@@ -165,23 +166,4 @@ impl FifoConfig {
         let value = At::new(value, path.span);
         set_first(context, line, &mut self.path, Some(value));
     }
-}
-
-fn set_first<T>(
-    context: &mut Context<'_>,
-    line: NodeId,
-    slot: &mut Option<At<T>>,
-    value: Option<At<T>>,
-) {
-    let Some(value) = value else { return };
-    let Some(first) = slot else {
-        *slot = Some(value);
-        return;
-    };
-    let (keyword, span) = context.keyword(line);
-    let finding = Diagnostic::warning(span, format!("`{keyword}` is given again"));
-    let finding = finding.label("ignored");
-    context
-        .findings
-        .push(finding.note_at(first.span, "this one holds"));
 }

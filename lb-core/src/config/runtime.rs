@@ -315,9 +315,18 @@ pub(super) fn first_text(
     wants: &str,
     slot: &mut Option<At<String>>,
 ) {
-    let Some(value) = context.string(line, wants) else {
-        return;
-    };
+    let value = context.string(line, wants);
+    set_first(context, line, slot, value);
+}
+
+/// Sets a value; of several lines the first one holds.
+pub(super) fn set_first<T>(
+    context: &mut Context<'_>,
+    line: NodeId,
+    slot: &mut Option<At<T>>,
+    value: Option<At<T>>,
+) {
+    let Some(value) = value else { return };
     let Some(first) = slot else {
         *slot = Some(value);
         return;
