@@ -191,7 +191,7 @@ fn files() -> TestResult<Vec<(PathBuf, String)>> {
     Ok(files)
 }
 
-#[testbed::host_test]
+#[testbed::namespace_test]
 fn whole_files_have_status_and_lines_of_keepalived() -> TestResult {
     let lan = Lan::new()?;
     let host = lan.host("one", [192, 168, 1, 11].into())?;
