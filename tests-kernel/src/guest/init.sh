@@ -54,7 +54,7 @@ for directory in /run /tmp; do
     esac
 done
 # The user who unpacked the packages owns their directories: with script security no script below one runs.
-chown root:root / /usr /usr/bin /usr/sbin /usr/lib /etc || fail "owner of directories"
+chown -h root:root / /usr /usr/bin /usr/sbin /usr/lib /etc /bin /sbin /lib || fail "owner of directories"
 ln -sf /proc/self/fd /dev/fd
 ln -sf /run/log /dev/log
 
