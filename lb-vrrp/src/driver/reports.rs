@@ -19,7 +19,7 @@ const LONGEST_QUIET: Duration = Duration::from_secs(3600);
 /// Largest number of remembered senders and kinds: forged senders must not take memory.
 const ENTRIES: usize = 64;
 
-/// The same for virtual routers that are not configured, which are other people's business.
+/// The same for adverts of virtual routers that are not configured: they need not be a fault.
 const UNKNOWN_QUIET: Duration = Duration::from_secs(600);
 const UNKNOWN_LONGEST_QUIET: Duration = Duration::from_secs(24 * 3600);
 

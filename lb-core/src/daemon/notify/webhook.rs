@@ -27,9 +27,9 @@ use crate::notify::{WebhookCall, WebhookEvent};
 
 /// Events that wait for all servers, at most; further ones are dropped and counted.
 const ALL: usize = 4096;
-/// The same for one server: a server that does not answer must not take the room of others.
+/// Events that wait for one server, at most: a server that does not answer must not take the room of others.
 const EACH: usize = 512;
-/// An event that has waited for this time is dropped: its state is history by then.
+/// An event that has waited for this time is dropped: it says little about the present state.
 const OLDEST: Duration = Duration::from_secs(300);
 /// Wait before the first further try; doubled each time.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
