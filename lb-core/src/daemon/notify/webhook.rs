@@ -29,7 +29,7 @@ use crate::notify::{WebhookCall, WebhookEvent};
 const ALL: usize = 4096;
 /// Events that wait for one server, at most: a server that does not answer must not take the room of others.
 const EACH: usize = 512;
-/// An event that has waited for this time is dropped: it says little about the present state.
+/// An event that has waited for this time is dropped: the state has probably changed since.
 const OLDEST: Duration = Duration::from_secs(300);
 /// Wait before the first further try; doubled each time.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
