@@ -168,6 +168,10 @@ pub enum Reason {
     /// The server closed the connection without sending anything.
     #[error("no data received")]
     L7NoData,
+    /// The server sent something else than what the check expects. The text is a short part of the answer,
+    /// with control bytes escaped.
+    #[error("unexpected answer: {0}")]
+    L7Unexpected(String),
     /// The answer violates the protocol.
     #[error("invalid answer: {0}")]
     L7Invalid(InvalidAnswer),
