@@ -129,6 +129,8 @@ mod scheduler;
 #[cfg(feature = "script")]
 mod script;
 mod state;
+#[cfg(feature = "stream")]
+mod stream;
 mod target;
 #[cfg(feature = "tcp")]
 mod tcp;

@@ -172,6 +172,12 @@ pub enum Reason {
     /// with control bytes escaped.
     #[error("unexpected answer: {0}")]
     L7Unexpected(String),
+    /// The server closed the connection before its answer was complete.
+    #[error("connection closed before the answer was complete")]
+    L7Closed,
+    /// The answer, or a line of it, is longer than this number of bytes.
+    #[error("answer longer than {0} bytes")]
+    L7TooLong(usize),
     /// The answer violates the protocol.
     #[error("invalid answer: {0}")]
     L7Invalid(InvalidAnswer),
@@ -199,6 +205,40 @@ pub enum Reason {
     /// A reason of a check that is not one of the built-in ones.
     #[error("{0}")]
     Other(String),
+}
+
+impl Reason {
+    /// Longest text of [`L7Unexpected`](Self::L7Unexpected), in bytes, without the mark of an omission.
+    const EXCERPT: usize = 80;
+
+    /// The reason for an answer that the check does not expect: [`L7Unexpected`](Self::L7Unexpected) with the start of
+    /// it, in which bytes other than printable ASCII are escaped.
+    ///
+    /// ```
+    /// use lb_check::Reason;
+    ///
+    /// let reason = Reason::unexpected(b"554 no\r\n");
+    /// assert_eq!(reason.to_string(), r"unexpected answer: 554 no\r\n");
+    /// ```
+    #[must_use]
+    pub fn unexpected(answer: &[u8]) -> Self {
+        Self::L7Unexpected(Self::excerpt(answer))
+    }
+
+    /// The start of an answer as printable text.
+    pub(crate) fn excerpt(answer: &[u8]) -> String {
+        let mut text = String::new();
+        for byte in answer {
+            let quote = [b'"', b'\''].contains(byte);
+            let escaped = std::ascii::escape_default(*byte).skip(usize::from(quote));
+            if text.len() + escaped.len() > Self::EXCERPT {
+                text.push('…');
+                break;
+            }
+            text.extend(escaped.map(char::from));
+        }
+        text
+    }
 }
 
 /// The fault of an HTTP answer.
@@ -238,4 +278,21 @@ pub enum LocalError {
     /// A reason of a check that is not one of the built-in ones.
     #[error("{0}")]
     Other(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn excerpt_is_bounded_and_printable() {
+        assert_eq!(
+            Reason::excerpt(b"it's \"x\" \\ \0\xff\n"),
+            r#"it's "x" \\ \x00\xff\n"#
+        );
+        assert_eq!(Reason::excerpt(b""), "");
+        let long = Reason::excerpt(&[0xa5; 4000]);
+        assert_eq!(long, r"\xa5".repeat(20) + "…");
+        assert_eq!(Reason::excerpt(&[b'a'; 80]), "a".repeat(80));
+    }
 }
