@@ -23,8 +23,8 @@ pub struct Outcome {
     /// How long the probe took. A check may leave it zero: the scheduler then fills in what it
     /// measured.
     pub latency: Duration,
-    /// A weight the check asks for (`misc_dynamic`: exit status minus 2).
-    pub weight: Option<u32>,
+    /// A weight the check asks for (`misc_dynamic`: exit status minus 2; `AGENT_CHECK`: the agent's answer).
+    pub weight: Option<WeightRequest>,
     /// A detail for people besides the reason: the page, the command.
     pub detail: Option<String>,
 }
@@ -64,10 +64,16 @@ impl Outcome {
         self
     }
 
-    /// Asks for a weight.
+    /// Asks for a weight in place of the configured one.
     #[must_use]
-    pub const fn with_weight(mut self, weight: u32) -> Self {
-        self.weight = Some(weight);
+    pub const fn with_weight(self, weight: u32) -> Self {
+        self.with_weight_request(WeightRequest::Absolute(weight))
+    }
+
+    /// Asks for a weight of any kind.
+    #[must_use]
+    pub const fn with_weight_request(mut self, request: WeightRequest) -> Self {
+        self.weight = Some(request);
         self
     }
 
@@ -117,6 +123,42 @@ pub(crate) enum Failure {
     Target(Reason),
     /// This host cannot carry out the step.
     Local(LocalError),
+}
+
+/// A weight that a passed check asks for.
+///
+/// ```
+/// use lb_check::WeightRequest;
+///
+/// assert_eq!(WeightRequest::Absolute(7).resolve(100), 7);
+/// assert_eq!(WeightRequest::Percent(150).resolve(100), 150);
+/// assert_eq!(WeightRequest::Percent(1).resolve(10), 1, "not 0, which would drain");
+/// assert_eq!(WeightRequest::Drain.resolve(100), 0);
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum WeightRequest {
+    /// This weight.
+    Absolute(u32),
+    /// Percent of the configured weight, rounded up: only 0 percent is 0.
+    Percent(u16),
+    /// No new connections, while present ones stay: weight 0, whatever other checks ask for.
+    Drain,
+}
+
+impl WeightRequest {
+    /// The weight of a real server with the weight `configured` that only this check asks for.
+    #[must_use]
+    pub fn resolve(self, configured: u32) -> u32 {
+        match self {
+            Self::Absolute(weight) => weight,
+            Self::Percent(percent) => {
+                let scaled = (u64::from(configured) * u64::from(percent)).div_ceil(100);
+                u32::try_from(scaled).unwrap_or(u32::MAX)
+            }
+            Self::Drain => 0,
+        }
+    }
 }
 
 /// The conclusion from one probe: pass, failure of the target, or failure of this host.
