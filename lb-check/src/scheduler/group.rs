@@ -9,7 +9,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::event::SubscriptionId;
-use crate::{CheckState, LocalError, ProbeSpec, Step};
+use crate::{CheckState, LocalError, ProbeSpec, Step, WeightRequest};
 
 /// Shortest time between two regular probes, for any policy.
 const MIN_INTERVAL: Duration = Duration::from_millis(10);
@@ -157,7 +157,7 @@ impl Group {
 pub(super) struct Subscription {
     pub(super) group: usize,
     pub(super) state: CheckState,
-    pub(super) weight: Option<u32>,
+    pub(super) weight: Option<WeightRequest>,
     /// Why the last probe could not be made.
     pub(super) error: Option<Box<LocalError>>,
     pub(super) suspended: bool,

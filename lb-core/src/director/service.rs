@@ -195,7 +195,9 @@ impl ServiceState {
         };
         let first = !std::mem::replace(&mut slot.settled, true);
         let changed = std::mem::replace(&mut slot.up, up) != up;
-        slot.weight = if up { outcome.weight } else { None };
+        let configured = spec.destination.weight.get();
+        let request = outcome.weight.filter(|_| up);
+        slot.weight = request.map(|request| request.resolve(configured));
         slot.reason = outcome.to_string();
         slot.problem = None;
         let reason = format!("{} {outcome}", check.kind);
