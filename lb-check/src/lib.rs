@@ -104,8 +104,8 @@
 //! | feature | gives | needs |
 //! |---|---|---|
 //! | *(none)* | the trait, [`Outcome`], [`CheckState`], [`Registry`] | |
-//! | `runtime` | [`Scheduler`] | tokio, tracing |
-//! | `tcp` | [`TcpCheck`] | socket2 |
+//! | `runtime` | [`Scheduler`] | tokio, tracing, socket2, rustix |
+//! | `tcp` | [`TcpCheck`] | |
 //! | `http` | [`HttpGet`], [`genhash`] | httparse, md-5 |
 //! | `tls` | [`Tls`] for these | rustls with ring, tokio-rustls |
 //! | `script` | [`Script`] | lb-host |
@@ -114,7 +114,7 @@
 
 mod arguments;
 mod check;
-#[cfg(feature = "tcp")]
+#[cfg(feature = "runtime")]
 mod connect;
 mod digest;
 #[cfg(feature = "http")]
