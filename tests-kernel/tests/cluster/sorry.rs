@@ -16,6 +16,7 @@ const SORRY: &str = "[192.168.1.63]:tcp:80";
 /// and 3 s for the guest's slowness.
 const OUT: Duration = Duration::from_secs(1 + 2 * 3 + 1 + 3);
 
+// shows virtual_server: sorry_server
 #[testbed::guest_test]
 fn sorry_server_and_bad_web_servers() -> TestResult {
     let cluster = start(Forwarding::DirectRouting, fast_and_sorry)?;

@@ -87,6 +87,10 @@ fn wait_for_ports(director: &Director, wanted: &[u16]) -> TestResult {
     Ok(())
 }
 
+// shows real_server: SSL_GET
+// shows virtual_server: delay_loop
+// shows HTTP_GET: virtualhost, enable_sni, tls_compliant
+// shows url: digest, status_code, virtualhost
 #[testbed::guest_test]
 fn ssl_get_judges_as_keepalived_does() -> TestResult {
     let lan = Lan::new()?;
