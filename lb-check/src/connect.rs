@@ -26,7 +26,7 @@ pub(crate) enum Close {
     /// With a reset (`SO_LINGER` 0): no TIME_WAIT, a tenth less work than FIN.
     Reset,
     /// With FIN.
-    #[cfg(feature = "http")]
+    #[cfg(feature = "stream")]
     Orderly,
 }
 

@@ -129,6 +129,8 @@ mod scheduler;
 #[cfg(feature = "script")]
 mod script;
 mod state;
+#[cfg(feature = "stream")]
+mod stream;
 mod target;
 #[cfg(feature = "tcp")]
 mod tcp;
@@ -140,7 +142,7 @@ pub use crate::check::HealthCheck;
 pub use crate::digest::{Md5Digest, ParseDigestError};
 #[cfg(feature = "http")]
 pub use crate::http::{HttpGet, ParseProtocolError, Protocol, Tls, Url, genhash};
-pub use crate::outcome::{InvalidAnswer, LocalError, Outcome, Reason, Verdict};
+pub use crate::outcome::{InvalidAnswer, LocalError, Outcome, Reason, Verdict, WeightRequest};
 pub use crate::probe::ProbeSpec;
 pub use crate::registry::{BuiltCheck, CheckFactory, Registry, SCHEDULE_KEYWORDS, SOCKET_KEYWORDS};
 #[cfg(feature = "runtime")]

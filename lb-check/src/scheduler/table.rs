@@ -10,7 +10,7 @@ use slab::Slab;
 
 use super::event::SubscriptionId;
 use super::group::{Group, Key};
-use crate::{CheckState, LocalError};
+use crate::{CheckState, LocalError, WeightRequest};
 
 /// One subscriber's part.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(super) struct Subscription {
     /// An event that must not be lost waits for the receiver.
     pub(super) undelivered: bool,
     pub(super) state: CheckState,
-    pub(super) weight: Option<u32>,
+    pub(super) weight: Option<WeightRequest>,
     /// Why the last probe could not be made.
     pub(super) error: Option<Box<LocalError>>,
 }

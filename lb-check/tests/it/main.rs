@@ -18,5 +18,5 @@ mod scripts;
 #[cfg(feature = "http")]
 mod servers;
 mod state;
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "http", feature = "tls"))]
 mod tls;
