@@ -29,10 +29,9 @@ pub(super) struct Key(pub(super) Arc<ProbeSpec>);
 impl Key {
     fn parts(&self) -> impl Eq + Hash + '_ {
         let ProbeSpec {
-            identity,
+            check,
             target,
             policy,
-            ..
         } = &*self.0;
         let schedule = (
             self.interval(),
@@ -41,7 +40,7 @@ impl Key {
             policy.down_interval,
             policy.deadline,
         );
-        (target, &**identity, schedule)
+        (target, check.identity(), schedule)
     }
 
     pub(super) fn interval(&self) -> Duration {
@@ -50,21 +49,21 @@ impl Key {
 
     /// Same target and same check, perhaps on another schedule.
     pub(super) fn same_check(&self, other: &Self) -> bool {
-        self.0.target == other.0.target && self.0.identity == other.0.identity
+        self.0.check == other.0.check && self.0.target == other.0.target
     }
 
     /// The place of the probe in its interval: the same in every run of the program.
     fn phase(&self) -> Phase {
         let mut hasher = DefaultHasher::new();
         self.0.target.hash(&mut hasher);
-        self.0.identity.hash(&mut hasher);
+        self.0.check.identity().hash(&mut hasher);
         Phase(u32::try_from(hasher.finish() >> 32).unwrap_or_default())
     }
 }
 
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
-        self.parts() == other.parts()
+        Arc::ptr_eq(&self.0, &other.0) || self.parts() == other.parts()
     }
 }
 
