@@ -2,6 +2,7 @@
 //! The trait of all checks.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -41,6 +42,12 @@ pub trait HealthCheck: fmt::Debug + Send + Sync {
     /// A check of the [`Registry`](crate::Registry) is printed by this. The factory of its
     /// [`kind`](Self::kind) makes an equal check from these lines.
     fn lines(&self) -> Option<Vec<Arguments>> {
+        None
+    }
+
+    /// Returns the longest time that one probe takes by the limits of the check itself; `None` if the check
+    /// has none. [`BuiltCheck::usual_deadline`](crate::BuiltCheck::usual_deadline) makes the deadline of it.
+    fn time_limit(&self) -> Option<Duration> {
         None
     }
 

@@ -10,6 +10,9 @@
 #[cfg(feature = "script")]
 mod factories;
 #[cfg(feature = "runtime")]
+mod policy;
+mod presets;
+#[cfg(feature = "runtime")]
 mod scheduler;
 #[cfg(feature = "script")]
 mod scripts;
