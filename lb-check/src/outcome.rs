@@ -25,6 +25,8 @@ pub struct Outcome {
     pub latency: Duration,
     /// A weight the check asks for (`misc_dynamic`: exit status minus 2).
     pub weight: Option<u32>,
+    /// A number that the check adds to the configured weight (`FILE_CHECK`).
+    pub weight_change: i32,
     /// A detail for people besides the reason: the page, the command.
     pub detail: Option<String>,
 }
@@ -53,6 +55,7 @@ impl Outcome {
             verdict,
             latency: Duration::ZERO,
             weight: None,
+            weight_change: 0,
             detail: None,
         }
     }
@@ -68,6 +71,13 @@ impl Outcome {
     #[must_use]
     pub const fn with_weight(mut self, weight: u32) -> Self {
         self.weight = Some(weight);
+        self
+    }
+
+    /// Adds a number to the configured weight.
+    #[must_use]
+    pub const fn with_weight_change(mut self, change: i32) -> Self {
+        self.weight_change = change;
         self
     }
 

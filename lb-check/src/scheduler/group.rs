@@ -157,7 +157,8 @@ impl Group {
 pub(super) struct Subscription {
     pub(super) group: usize,
     pub(super) state: CheckState,
-    pub(super) weight: Option<u32>,
+    /// Weight and change of the weight of the last pass.
+    pub(super) weight: (Option<u32>, i32),
     /// Why the last probe could not be made.
     pub(super) error: Option<Box<LocalError>>,
     pub(super) suspended: bool,

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::SchedulerOptions;
 use super::event::{CheckEvent, SubscriptionId};
 use super::group::{Group, Key, Running, Subscription};
+use super::inputs::Inputs;
 use super::stats::Counters;
 use crate::{CheckState, LocalError, Outcome, ProbeSpec, Reason, Step, Verdict};
 
@@ -41,6 +42,7 @@ pub(super) struct Runner {
     due: BTreeSet<(Instant, usize)>,
     probes: JoinSet<Outcome>,
     running: HashMap<task::Id, usize>,
+    inputs: Inputs,
     /// Events that must not be lost, waiting for room; at most one for each subscription.
     pending: VecDeque<CheckEvent>,
 }
@@ -64,6 +66,7 @@ impl Runner {
             due: BTreeSet::new(),
             probes: JoinSet::new(),
             running: HashMap::new(),
+            inputs: Inputs::default(),
             pending: VecDeque::new(),
         }
     }
@@ -86,6 +89,9 @@ impl Runner {
                     while let Some(joined) = self.probes.try_join_next_with_id() {
                         self.handle_joined(joined);
                     }
+                }
+                Some(number) = self.inputs.next(), if !self.inputs.is_empty() => {
+                    self.handle_input(number);
                 }
                 room = has_room(&self.events), if !self.pending.is_empty() => {
                     if !room {
@@ -140,7 +146,8 @@ impl Runner {
                     ..subscription
                 },
             );
-            if suspended {
+            let input = group.key.0.check.input();
+            if suspended || input.is_some_and(|input| input.state().is_none()) {
                 continue;
             }
             if settled {
@@ -164,7 +171,7 @@ impl Runner {
         let mut new = Subscription {
             group: 0,
             state: CheckState::new(Arc::clone(policy)),
-            weight: None,
+            weight: (None, 0),
             error: None,
             suspended: false,
             undelivered: false,
@@ -194,7 +201,11 @@ impl Runner {
         if let Some(number) = self.by_key.get(&key) {
             return *number;
         }
+        let input = key.0.check.input().cloned();
         let number = self.groups.insert(Group::new(key.clone()));
+        if let Some(input) = input {
+            self.inputs.follow(number, &input);
+        }
         self.by_key.insert(key, number);
         number
     }
@@ -221,6 +232,7 @@ impl Runner {
             && let Some(group) = self.groups.try_remove(subscription.group)
         {
             self.by_key.remove(&group.key);
+            self.inputs.remove(subscription.group);
         }
     }
 
@@ -238,7 +250,13 @@ impl Runner {
         {
             subscription.suspended = false;
             let number = subscription.group;
-            self.plan_probe(number, Instant::now());
+            let input = self
+                .groups
+                .get(number)
+                .and_then(|group| group.key.0.check.input());
+            if input.is_none_or(|input| input.state().is_some()) {
+                self.plan_probe(number, Instant::now());
+            }
         }
     }
 
@@ -388,6 +406,25 @@ impl Runner {
         for event in events {
             self.emit(event);
         }
+        if self.inputs.take_missed(number) {
+            self.handle_input(number);
+        }
+    }
+
+    /// The input of a group has changed.
+    fn handle_input(&mut self, number: usize) {
+        let Some(group) = self.groups.get(number) else {
+            return;
+        };
+        if group.running.is_some() {
+            // The probe may have read the state before.
+            self.inputs.note_missed(number);
+        } else if group.subscribers.iter().any(|id| {
+            let subscription = self.subscriptions.get(id);
+            subscription.is_some_and(|subscription| !subscription.suspended)
+        }) {
+            self.plan_probe(number, Instant::now());
+        }
     }
 
     /// Sends waiting events while there is room.
@@ -443,9 +480,10 @@ fn event_for(
     }
     let could_not_run = subscription.error.take().is_some();
     let passed = outcome.is_pass();
-    let reweighted = passed && subscription.weight != outcome.weight;
+    let weight = (outcome.weight, outcome.weight_change);
+    let reweighted = passed && subscription.weight != weight;
     if passed {
-        subscription.weight = outcome.weight;
+        subscription.weight = weight;
     }
     let up = subscription.state.status().is_up();
     if step.transition.is_some() || step.first {

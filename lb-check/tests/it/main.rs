@@ -10,6 +10,8 @@
 #[cfg(feature = "script")]
 mod factories;
 #[cfg(feature = "runtime")]
+mod inputs;
+#[cfg(feature = "runtime")]
 mod scheduler;
 #[cfg(feature = "script")]
 mod scripts;

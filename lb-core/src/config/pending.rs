@@ -17,8 +17,6 @@ enum Form {
     Boolean,
     /// One word.
     Text(&'static str),
-    /// Any number of words.
-    Words,
     Number(RangeInclusive<u32>),
     /// Seconds; with decimals.
     Seconds,
@@ -112,14 +110,6 @@ fn own(check: &str) -> &'static [Word] {
                 ]
             }
         }
-        "FILE_CHECK" => {
-            const {
-                &[
-                    Word("track_file", Form::Text("the name of a tracked file")),
-                    Word("weight", Form::Words),
-                ]
-            }
-        }
         _ => &[],
     }
 }
@@ -128,7 +118,6 @@ fn own(check: &str) -> &'static [Word] {
 fn required(check: &str) -> Option<&'static str> {
     Some(match check {
         "BFD_CHECK" => "name",
-        "FILE_CHECK" => "track_file",
         _ => return None,
     })
 }
@@ -162,7 +151,7 @@ pub(super) fn check(context: &mut Context<'_>, block: NodeId) -> Option<PendingC
     context.findings.push(finding.note(note));
     context.only_block(block);
     let common = match kind {
-        "BFD_CHECK" | "FILE_CHECK" => &[],
+        "BFD_CHECK" => &[],
         _ => COMMON,
     };
     let settings = lines(context, block, &[own(kind), common]);
@@ -256,7 +245,6 @@ fn setting(context: &mut Context<'_>, line: NodeId, form: &Form) -> Option<Check
         Form::Text(wants) => {
             context.value(line, wants)?;
         }
-        Form::Words => context.no_block(line),
         Form::Number(range) => {
             context.number(line, range.clone())?;
         }

@@ -28,6 +28,8 @@ pub(super) struct Slot {
     /// Whether it ever had a verdict.
     pub(super) settled: bool,
     pub(super) weight: Option<u32>,
+    /// What it adds to the configured weight.
+    pub(super) weight_change: i32,
     /// The reason of the last verdict, also of one that another process passed on; empty before.
     pub(super) reason: String,
     /// Why it cannot run.
@@ -48,6 +50,7 @@ impl Slot {
             up,
             settled: false,
             weight: None,
+            weight_change: 0,
             reason: String::new(),
             problem: None,
         }
@@ -93,9 +96,9 @@ impl RealState {
             .slots
             .iter()
             .filter(|slot| slot.up)
-            .filter_map(|slot| slot.weight)
-            .fold(configured, |sum, weight| {
-                sum + i64::from(weight) - configured
+            .fold(configured, |sum, slot| {
+                let asked = slot.weight.map_or(configured, i64::from);
+                sum + asked - configured + i64::from(slot.weight_change)
             });
         u32::try_from(sum.clamp(0, i64::from(Weight::MAX.get()))).unwrap_or_default()
     }

@@ -43,6 +43,8 @@ struct KnownCheck {
     what: String,
     up: bool,
     weight: Option<u32>,
+    #[serde(default)]
+    weight_change: i32,
     reason: String,
 }
 
@@ -124,6 +126,7 @@ impl ServiceState {
                     what: what(check),
                     up: slot.up,
                     weight: slot.weight,
+                    weight_change: slot.weight_change,
                     reason: slot.reason.clone(),
                 })
                 .collect(),
@@ -151,6 +154,7 @@ impl ServiceState {
                     Some(known) => {
                         slot.up = known.up;
                         slot.weight = known.weight;
+                        slot.weight_change = known.weight_change;
                         slot.reason.clone_from(&known.reason);
                     }
                     None => slot.up = real_server.up,

@@ -196,6 +196,7 @@ impl ServiceState {
         let first = !std::mem::replace(&mut slot.settled, true);
         let changed = std::mem::replace(&mut slot.up, up) != up;
         slot.weight = if up { outcome.weight } else { None };
+        slot.weight_change = if up { outcome.weight_change } else { 0 };
         slot.reason = outcome.to_string();
         slot.problem = None;
         let reason = format!("{} {outcome}", check.kind);
