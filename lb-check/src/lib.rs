@@ -107,6 +107,7 @@
 //! | `runtime` | [`Scheduler`] | tokio, tracing |
 //! | `tcp` | [`TcpCheck`] | socket2 |
 //! | `http` | [`HttpGet`], [`genhash`] | httparse, md-5 |
+//! | `regex` | [`PageRegex`] for [`HttpGet`] | PCRE2 |
 //! | `tls` | [`Tls`] for these | rustls with ring, tokio-rustls |
 //! | `script` | [`Script`] | lb-host |
 //!
@@ -132,12 +133,16 @@ mod state;
 mod target;
 #[cfg(feature = "tcp")]
 mod tcp;
+#[cfg(any(feature = "script", feature = "regex"))]
+mod words;
 
 pub use crate::arguments::{
     ArgumentError, Arguments, CheckContext, Problem, ScriptRules, Severity,
 };
 pub use crate::check::HealthCheck;
 pub use crate::digest::{Md5Digest, ParseDigestError};
+#[cfg(feature = "regex")]
+pub use crate::http::regex::{PageRegex, ParseRegexOptionError, RegexError, RegexOption};
 #[cfg(feature = "http")]
 pub use crate::http::{HttpGet, ParseProtocolError, Protocol, Tls, Url, genhash};
 pub use crate::outcome::{InvalidAnswer, LocalError, Outcome, Reason, Verdict};

@@ -165,6 +165,10 @@ pub enum Reason {
         /// The digest of the page.
         got: Md5Digest,
     },
+    /// The page does not match its regular expression, matches one that it must not match, or the search
+    /// reached a limit.
+    #[error("regular expression: {0}")]
+    L7Regex(String),
     /// The server closed the connection without sending anything.
     #[error("no data received")]
     L7NoData,

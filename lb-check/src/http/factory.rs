@@ -32,10 +32,12 @@ const TLS_KEYWORDS: &[&str] = &[
     "tls_compliant",
 ];
 
-const URL_KEYWORDS: &[&str] = &["path", "digest", "status_code", "virtualhost", "regex"];
-
-/// Keywords of keepalived around `regex`, recognised for the warning that they are not supported.
-const REGEX: &[&str] = &[
+const URL_KEYWORDS: &[&str] = &[
+    "path",
+    "digest",
+    "status_code",
+    "virtualhost",
+    "tls_compliant",
     "regex",
     "regex_no_match",
     "regex_options",
@@ -187,6 +189,8 @@ fn url(block: &Arguments, is_tls: bool, findings: &mut Findings) -> Option<Url> 
     let mut virtualhost = None;
     let mut status = Vec::new();
     let mut close_notify = false;
+    #[cfg(feature = "regex")]
+    let mut regex = super::regex::RegexLines::default();
     for line in &block.children {
         match line.name.as_str() {
             "path" => {
@@ -221,7 +225,10 @@ fn url(block: &Arguments, is_tls: bool, findings: &mut Findings) -> Option<Url> 
                     findings.replace(line, &mut virtualhost, host.to_owned());
                 }
             }
-            name if REGEX.contains(&name) => {
+            #[cfg(feature = "regex")]
+            name if super::regex::KEYWORDS.contains(&name) => regex.read(line, findings),
+            #[cfg(not(feature = "regex"))]
+            name if name.starts_with("regex") && URL_KEYWORDS.contains(&name) => {
                 let keyword = line.name.clone();
                 findings.warning(line, Problem::Unsupported { keyword });
             }
@@ -235,6 +242,8 @@ fn url(block: &Arguments, is_tls: bool, findings: &mut Findings) -> Option<Url> 
             _ => findings.unknown_among(line, block, URL_KEYWORDS.to_vec()),
         }
     }
+    #[cfg(feature = "regex")]
+    let regex = regex.finish(findings);
     let Some(path) = path else {
         findings.error(
             block,
@@ -248,6 +257,8 @@ fn url(block: &Arguments, is_tls: bool, findings: &mut Findings) -> Option<Url> 
     Some(Url {
         path,
         digest,
+        #[cfg(feature = "regex")]
+        regex,
         status,
         virtualhost,
         close_notify,

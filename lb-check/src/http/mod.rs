@@ -5,6 +5,8 @@ mod connection;
 mod exchange;
 mod factory;
 pub mod genhash;
+#[cfg(feature = "regex")]
+pub(crate) mod regex;
 mod request;
 #[cfg(feature = "tls")]
 mod tls;
@@ -31,6 +33,9 @@ pub struct Url {
     pub path: String,
     /// The digest of the body, as `genhash` computes it (see [`genhash`]); `None` = any.
     pub digest: Option<Md5Digest>,
+    /// The regular expression that the body is searched for; `None` = any body.
+    #[cfg(feature = "regex")]
+    pub regex: Option<regex::PageRegex>,
     /// Accepted status codes; empty = 200–299.
     pub status: Vec<RangeInclusive<u16>>,
     /// The `Host` header; `None` = [`HttpGet::virtualhost`].
@@ -46,6 +51,8 @@ impl Url {
         Self {
             path: path.into(),
             digest: None,
+            #[cfg(feature = "regex")]
+            regex: None,
             status: Vec::new(),
             virtualhost: None,
             close_notify: false,
@@ -56,6 +63,14 @@ impl Url {
     #[must_use]
     pub const fn with_digest(mut self, digest: Md5Digest) -> Self {
         self.digest = Some(digest);
+        self
+    }
+
+    /// Asks for a match of a regular expression.
+    #[cfg(feature = "regex")]
+    #[must_use]
+    pub fn with_regex(mut self, regex: regex::PageRegex) -> Self {
+        self.regex = Some(regex);
         self
     }
 
@@ -78,6 +93,8 @@ impl Url {
         let mut lines = vec![Arguments::line("path", [&self.path])];
         let digest = self.digest.iter();
         lines.extend(digest.map(|digest| Arguments::line("digest", [digest.to_string()])));
+        #[cfg(feature = "regex")]
+        lines.extend(self.regex.iter().flat_map(regex::regex_lines));
         let codes = self.status.iter();
         let codes = codes.map(|codes| match (codes.start(), codes.end()) {
             (from, to) if from == to => from.to_string(),
@@ -243,6 +260,8 @@ impl HttpGet {
         let host = url.virtualhost.as_deref().or(self.virtualhost.as_deref());
         let request = request::request(&url.path, host, target.address, self.protocol);
         let mut hash = url.digest.map(|expected| (expected, Md5::new()));
+        #[cfg(feature = "regex")]
+        let mut page = Vec::new();
         let on_head = |head: &exchange::Head<'_>| match head.status {
             Some(code) if url.accepts(code) => Ok(()),
             Some(code) => Err(Reason::L7Status(code)),
@@ -251,6 +270,11 @@ impl HttpGet {
         let on_body = |bytes: &[u8]| {
             if let Some((_, hash)) = &mut hash {
                 hash.update(bytes);
+            }
+            #[cfg(feature = "regex")]
+            if url.regex.is_some() {
+                let room = regex::BODY_LIMIT.saturating_sub(page.len());
+                page.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
             }
         };
         let name = self.tls.as_ref();
@@ -261,13 +285,17 @@ impl HttpGet {
         });
         let step = self.step_timeout;
         connection::fetch(target, tls, step, &request, on_head, on_body).await?;
-        match hash {
-            Some((expected, hash)) => match Md5Digest::new(hash.finalize().into()) {
-                got if got == expected => Ok(()),
-                got => Err(Failure::Target(Reason::L7Digest { expected, got })),
-            },
-            None => Ok(()),
+        if let Some((expected, hash)) = hash {
+            let got = Md5Digest::new(hash.finalize().into());
+            if got != expected {
+                return Err(Failure::Target(Reason::L7Digest { expected, got }));
+            }
         }
+        #[cfg(feature = "regex")]
+        if let Some(regex) = &url.regex {
+            regex.judge(page, self.step_timeout).await?;
+        }
+        Ok(())
     }
 }
 
