@@ -8,8 +8,6 @@ pub mod genhash;
 #[cfg(feature = "regex")]
 pub(crate) mod regex;
 mod request;
-#[cfg(feature = "tls")]
-mod tls;
 
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
@@ -18,8 +16,8 @@ use async_trait::async_trait;
 use md5::{Digest as _, Md5};
 use tokio::time::timeout;
 
-use self::connection::TlsRequest;
 use crate::outcome::Failure;
+use crate::stream::TlsRequest;
 use crate::{Arguments, HealthCheck, InvalidAnswer, Md5Digest, Outcome, Reason, Target};
 
 pub(crate) use self::factory::HttpFactory;
