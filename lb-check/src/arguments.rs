@@ -93,6 +93,9 @@ pub struct CheckContext {
     pub service_virtualhost: Option<String>,
     /// Script settings of the global definitions.
     pub scripts: ScriptRules,
+    /// The client of `SSL_GET`, with the certificate of the block `SSL`.
+    #[cfg(feature = "tls")]
+    pub tls_client: Option<crate::TlsClient>,
 }
 
 impl CheckContext {
@@ -112,6 +115,8 @@ impl CheckContext {
                 secure: false,
                 supplementary_groups: false,
             },
+            #[cfg(feature = "tls")]
+            tls_client: None,
         }
     }
 }

@@ -158,6 +158,8 @@ pub use crate::scheduler::{
 #[cfg(feature = "script")]
 pub use crate::script::{Account, Program, Script, UnknownAccount};
 pub use crate::state::{CheckState, Initial, Policy, Status, Step, Transition};
+#[cfg(feature = "tls")]
+pub use crate::stream::{TlsClient, TlsClientError, TlsSettings};
 pub use crate::target::Target;
 #[cfg(feature = "tcp")]
 pub use crate::tcp::TcpCheck;

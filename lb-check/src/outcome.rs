@@ -27,6 +27,8 @@ pub struct Outcome {
     pub weight: Option<WeightRequest>,
     /// A detail for people besides the reason: the page, the command.
     pub detail: Option<String>,
+    /// A warning about a target that passed: its certificate expires soon.
+    pub warning: Option<String>,
 }
 
 impl Outcome {
@@ -54,6 +56,7 @@ impl Outcome {
             latency: Duration::ZERO,
             weight: None,
             detail: None,
+            warning: None,
         }
     }
 
@@ -81,6 +84,13 @@ impl Outcome {
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds a warning, or removes it.
+    #[must_use]
+    pub fn with_warning(mut self, warning: Option<String>) -> Self {
+        self.warning = warning;
         self
     }
 

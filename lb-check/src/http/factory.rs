@@ -30,6 +30,7 @@ const TLS_KEYWORDS: &[&str] = &[
     "sni_name",
     "nb_get_retry",
     "tls_compliant",
+    "certificate_warning",
 ];
 
 const URL_KEYWORDS: &[&str] = &[
@@ -103,16 +104,18 @@ impl CheckFactory for HttpFactory {
                 }
                 // All pages are fetched in every round as it is.
                 "fast_recovery" | "nb_get_retry" => {}
-                "enable_sni" | "sni_name" | "tls_compliant" => match &mut tls {
-                    Some(tls) => tls_keyword(line, tls, &mut findings),
-                    None if line.name == "tls_compliant" => {
-                        findings.unknown(line, arguments, KEYWORDS, true);
+                "enable_sni" | "sni_name" | "tls_compliant" | "certificate_warning" => {
+                    match &mut tls {
+                        Some(tls) => tls_keyword(line, tls, &mut findings),
+                        None if line.name.ends_with("_warning") || line.name == "tls_compliant" => {
+                            findings.unknown(line, arguments, KEYWORDS, true);
+                        }
+                        None => {
+                            let (keyword, block) = (line.name.clone(), arguments.name.clone());
+                            findings.warning(line, Problem::NoEffect { keyword, block });
+                        }
                     }
-                    None => {
-                        let (keyword, block) = (line.name.clone(), arguments.name.clone());
-                        findings.warning(line, Problem::NoEffect { keyword, block });
-                    }
-                },
+                }
                 _ => findings.unknown(line, arguments, self.words(), true),
             }
         }
@@ -133,6 +136,8 @@ impl CheckFactory for HttpFactory {
             tls.virtualhost = virtualhost
                 .clone()
                 .or_else(|| context.service_virtualhost.clone());
+            #[cfg(feature = "tls")]
+            tls.client.clone_from(&context.tls_client);
             check = check.with_tls(tls);
         }
         check.virtualhost = virtualhost.or_else(|| context.virtualhost.clone());
@@ -162,13 +167,30 @@ fn tls_keyword(line: &Arguments, tls: &mut Tls, findings: &mut Findings) {
                 }
             }
         }
+        "certificate_warning" => {
+            if let Some(days) = days(line, findings) {
+                findings.replace(line, &mut tls.certificate_warning, days);
+            }
+        }
         "enable_sni" => tls.sends_host = boolean(line, findings).unwrap_or(tls.sends_host),
         _ => tls.close_notify = boolean(line, findings).unwrap_or(tls.close_notify),
     }
 }
 
+/// Days before a certificate expires.
+pub(crate) fn days(line: &Arguments, findings: &mut Findings) -> Option<u32> {
+    let wants = "a number of days, 1 to 3650";
+    let text = findings.single(line, wants)?;
+    let days = text.parse::<u32>().ok();
+    let days = days.filter(|days| (1..=3650).contains(days));
+    if days.is_none() {
+        findings.invalid(line, text, wants);
+    }
+    days
+}
+
 /// `on`, `true`, `yes` or no word; or their opposites.
-fn boolean(line: &Arguments, findings: &mut Findings) -> Option<bool> {
+pub(crate) fn boolean(line: &Arguments, findings: &mut Findings) -> Option<bool> {
     if line.values.is_empty() {
         return Some(true);
     }
@@ -266,7 +288,11 @@ fn url(block: &Arguments, is_tls: bool, findings: &mut Findings) -> Option<Url> 
 }
 
 /// `status_code 200 204 300-399`.
-fn status_codes(line: &Arguments, codes: &mut Vec<RangeInclusive<u16>>, findings: &mut Findings) {
+pub(crate) fn status_codes(
+    line: &Arguments,
+    codes: &mut Vec<RangeInclusive<u16>>,
+    findings: &mut Findings,
+) {
     let wants = "a status code of 100 to 599, or two of them with - between";
     if line.values.is_empty() {
         findings.error(

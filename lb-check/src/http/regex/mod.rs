@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `regex` of a page: a search by PCRE2 in the body.
+//! `regex` of a page: a search by PCRE2 in the answer.
 
 mod lines;
 mod options;
@@ -17,8 +17,8 @@ use crate::{LocalError, Reason};
 pub(super) use self::lines::{KEYWORDS, RegexLines, regex_lines};
 pub use self::options::{ParseRegexOptionError, RegexOption};
 
-/// Longest part of a body that is searched, in bytes.
-pub(super) const BODY_LIMIT: usize = 256 << 10;
+/// Longest part of an answer that is searched, in bytes.
+pub(super) const SEARCH_LIMIT: usize = 256 << 10;
 
 /// Limits of one search. Each is an upper bound: a pattern may set a lower one itself.
 const LIMITS: &str = "(*LIMIT_MATCH=1000000)(*LIMIT_DEPTH=1000000)(*LIMIT_HEAP=16384)";
@@ -39,10 +39,14 @@ pub enum RegexError {
     Forbidden(RegexOption),
 }
 
-/// A regular expression that is searched for in the body of a page: keepalived's `regex` and the keywords
+/// A regular expression that the answer of a server is searched for: keepalived's `regex` and the keywords
 /// around it.
 ///
-/// The first 256 KiB of a body are searched. A search stops at limits of its own (a million steps of
+/// As in keepalived 2.2.7 the answer is searched from its first byte: the status line and the header count, and
+/// so do the bytes of the body after the `Content-Length`. Other than there, the end of the answer is an end for
+/// `$`.
+///
+/// The first 256 KiB of an answer are searched. A search stops at limits of its own (a million steps of
 /// backtracking from one place, 16 MiB), and then counts as failed; no more than four run at once.
 ///
 /// ```
@@ -61,10 +65,10 @@ pub struct PageRegex {
     stack: Option<(usize, usize)>,
     /// Passes pages without a match (`regex_no_match`).
     pub no_match: bool,
-    /// Bytes of the body before the part that is searched (`regex_min_offset`); the pattern may look back at
+    /// Bytes of the answer before the part that is searched (`regex_min_offset`); the pattern may look back at
     /// them.
     pub min_offset: usize,
-    /// The last byte of the body where a match may begin (`regex_max_offset`); `None` = any.
+    /// The last byte of the answer where a match may begin (`regex_max_offset`); `None` = any.
     pub max_offset: Option<usize>,
     compiled: Regex,
 }
@@ -168,23 +172,23 @@ impl PageRegex {
         self.stack
     }
 
-    /// Whether the pattern matches in the part of `body` that is searched. [`no_match`](Self::no_match) does
+    /// Whether the pattern matches in the part of `answer` that is searched. [`no_match`](Self::no_match) does
     /// not change the answer.
     ///
     /// # Errors
-    /// When the search reaches one of its limits, or the body is not UTF-8 under the option `utf`.
-    pub fn is_match(&self, body: &[u8]) -> Result<bool, RegexError> {
-        if self.min_offset > body.len() {
+    /// When the search reaches one of its limits, or the answer is not UTF-8 under the option `utf`.
+    pub fn is_match(&self, answer: &[u8]) -> Result<bool, RegexError> {
+        if self.min_offset > answer.len() {
             return Ok(false);
         }
-        let found = self.compiled.find_at(body, self.min_offset);
+        let found = self.compiled.find_at(answer, self.min_offset);
         let found = found.map_err(|error| RegexError::Pattern(error.to_string()))?;
         let Some(found) = found else {
             return Ok(false);
         };
         // The first match is the leftmost: if it begins too late, so do all others.
         let first_line = self.options.contains(&RegexOption::FirstLine);
-        let mut searched = body.iter().skip(self.min_offset);
+        let mut searched = answer.iter().skip(self.min_offset);
         let line = searched.position(|byte| *byte == b'\n');
         let last = line.filter(|_| first_line).map(|end| self.min_offset + end);
         let is_within = |last: Option<usize>| last.is_none_or(|last| found.start() <= last);
@@ -192,14 +196,14 @@ impl PageRegex {
     }
 
     /// Searches on another thread, which must be free within `limit`.
-    pub(super) async fn judge(&self, body: Vec<u8>, limit: Duration) -> Result<(), Failure> {
+    pub(super) async fn judge(&self, answer: Vec<u8>, limit: Duration) -> Result<(), Failure> {
         let Ok(Ok(permit)) = timeout(limit, SEARCHES.acquire()).await else {
             let error = "other searches for regular expressions take too long".to_owned();
             return Err(Failure::Local(LocalError::Other(error)));
         };
         let regex = self.clone();
         let search = spawn_blocking(move || {
-            let found = regex.is_match(&body);
+            let found = regex.is_match(&answer);
             drop(permit);
             found
         });
