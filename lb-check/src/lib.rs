@@ -109,6 +109,7 @@
 //! | `runtime` | [`Scheduler`], [`Input`], [`FileCheck`] | tokio, tracing, socket2, rustix |
 //! | `tcp` | [`TcpCheck`] | |
 //! | `http` | [`HttpGet`], [`genhash`] | httparse, md-5 |
+//! | `regex` | [`PageRegex`] for [`HttpGet`] | PCRE2 |
 //! | `tls` | [`Tls`] for these | rustls with ring, tokio-rustls |
 //! | `script` | [`Script`] | lb-host |
 //!
@@ -142,6 +143,8 @@ mod stream;
 mod target;
 #[cfg(feature = "tcp")]
 mod tcp;
+#[cfg(any(feature = "script", feature = "regex"))]
+mod words;
 
 pub use crate::arguments::{
     ArgumentError, Arguments, CheckContext, Problem, ScriptRules, Severity,
@@ -151,6 +154,8 @@ pub use crate::digest::{Md5Digest, ParseDigestError};
 #[cfg(feature = "runtime")]
 pub use crate::file::FileCheck;
 pub use crate::file_weight::FileWeight;
+#[cfg(feature = "regex")]
+pub use crate::http::regex::{PageRegex, ParseRegexOptionError, RegexError, RegexOption};
 #[cfg(feature = "http")]
 pub use crate::http::{HttpGet, ParseProtocolError, Protocol, Tls, Url, genhash};
 #[cfg(feature = "runtime")]
@@ -167,6 +172,8 @@ pub use crate::scheduler::{
 #[cfg(feature = "script")]
 pub use crate::script::{Account, Program, Script, UnknownAccount};
 pub use crate::state::{CheckState, Status, Step, Transition};
+#[cfg(feature = "tls")]
+pub use crate::stream::{TlsClient, TlsClientError, TlsSettings};
 pub use crate::target::Target;
 #[cfg(feature = "tcp")]
 pub use crate::tcp::TcpCheck;
