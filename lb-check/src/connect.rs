@@ -2,7 +2,7 @@
 //! A TCP connection to a target, and what its errors mean.
 
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpStream as StdStream};
+use std::net::{IpAddr, SocketAddr, TcpStream as StdStream};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -10,7 +10,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use crate::outcome::Failure;
-use crate::{LocalError, Reason, Target};
+use crate::{LocalError, Reason, SourcePorts, Target};
 
 /// How a connection ends when it is dropped.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -60,10 +60,32 @@ fn prepare(target: &Target, close: Close) -> Result<Socket, LocalError> {
             socket.bind_device(Some(device.as_bytes())),
         )?;
     }
-    if let Some(source) = target.source {
-        bind(&socket, source)?;
-    }
+    bind_source(&socket, target)?;
     Ok(socket)
+}
+
+/// Binds a socket to the source of a target, if that has one.
+pub(crate) fn bind_source(socket: &Socket, target: &Target) -> Result<(), LocalError> {
+    match (target.source, &target.source_ports) {
+        (None, _) => Ok(()),
+        (Some(source), Some(ports)) if source.port() == 0 => bind_next(socket, source.ip(), ports),
+        (Some(source), _) => bind(socket, source),
+    }
+}
+
+/// Binds to the next port that is free.
+fn bind_next(socket: &Socket, ip: IpAddr, ports: &SourcePorts) -> Result<(), LocalError> {
+    /// As many ports as other connections may have in a row.
+    const TRIES: u32 = 64;
+    let mut tries = 0;
+    loop {
+        let source = SocketAddr::new(ip, ports.take());
+        tries += 1;
+        match socket.bind(&source.into()) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && tries < TRIES => {}
+            result => return result.map_err(|e| system("bind", &e)),
+        }
+    }
 }
 
 fn bind(socket: &Socket, source: SocketAddr) -> Result<(), LocalError> {

@@ -128,6 +128,7 @@ mod registry;
 mod scheduler;
 #[cfg(feature = "script")]
 mod script;
+mod source_ports;
 mod state;
 mod target;
 #[cfg(feature = "tcp")]
@@ -150,6 +151,7 @@ pub use crate::scheduler::{
 };
 #[cfg(feature = "script")]
 pub use crate::script::{Account, Program, Script, UnknownAccount};
+pub use crate::source_ports::SourcePorts;
 pub use crate::state::{CheckState, Initial, Policy, Status, Step, Transition};
 pub use crate::target::Target;
 #[cfg(feature = "tcp")]

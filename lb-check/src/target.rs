@@ -4,6 +4,8 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use crate::SourcePorts;
+
 /// The destination of a probe, and the source of its packets.
 ///
 /// The target is apart from the check: the same [`HealthCheck`](crate::HealthCheck) value may be
@@ -29,6 +31,8 @@ pub struct Target {
     pub mark: Option<u32>,
     /// Interface to bind the socket to (`bind_if`, the socket option `SO_BINDTODEVICE`).
     pub device: Option<String>,
+    /// Ports to bind where that of [`source`](Self::source) is 0; the kernel chooses unless given.
+    pub source_ports: Option<SourcePorts>,
 }
 
 impl Target {
@@ -40,6 +44,7 @@ impl Target {
             source: None,
             mark: None,
             device: None,
+            source_ports: None,
         }
     }
 
@@ -47,6 +52,13 @@ impl Target {
     #[must_use]
     pub const fn with_source(mut self, source: SocketAddr) -> Self {
         self.source = Some(source);
+        self
+    }
+
+    /// Binds each connection to the next of these ports, where the source has none.
+    #[must_use]
+    pub fn with_source_ports(mut self, ports: SourcePorts) -> Self {
+        self.source_ports = Some(ports);
         self
     }
 
