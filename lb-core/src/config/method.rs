@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Forwarding methods and checks' common settings: what virtual and real servers share.
 
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -117,6 +118,38 @@ pub(super) struct CheckDefaults {
     pub(super) connect_timeout: Option<At<Duration>>,
     pub(super) delay_loop: Option<At<Duration>>,
     pub(super) alpha: Option<At<bool>>,
+    pub(super) via_vip: Option<At<ViaVip>>,
+}
+
+/// Whether a check goes to the virtual address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ViaVip {
+    /// To the real server itself.
+    Off,
+    /// To the first address of the virtual server.
+    On,
+    /// To this address.
+    Address(IpAddr),
+}
+
+/// The form of `via_vip`.
+pub(super) const VIA_VIP: &str = "[on|off|ADDRESS]";
+
+/// Reads `via_vip`.
+pub(super) fn via_vip(context: &mut Context<'_>, line: NodeId) -> Option<At<ViaVip>> {
+    let first = context.arguments(line).first();
+    if first.is_some_and(|word| context.text(word).contains(['.', ':'])) {
+        let text = context.value(line, "an address")?;
+        let address = context.address_without_prefix(text)?;
+        return Some(At::new(ViaVip::Address(address.value), address.span));
+    }
+    let switch = context.boolean(line)?;
+    let value = if switch.value {
+        ViaVip::On
+    } else {
+        ViaVip::Off
+    };
+    Some(At::new(value, switch.span))
 }
 
 /// Longest time of any setting: what a 32-bit number of seconds holds.
@@ -140,6 +173,15 @@ impl CheckDefaults {
                 context.set(line, &mut self.alpha, value);
                 return true;
             }
+            "via_vip" => {
+                if context.keepalived_only {
+                    context.refuse_own(line);
+                } else {
+                    let value = via_vip(context, line);
+                    context.set(line, &mut self.via_vip, value);
+                }
+                return true;
+            }
             "delay_loop" => (PERIOD, &mut self.delay_loop),
             "connect_timeout" => (PERIOD, &mut self.connect_timeout),
             "warmup" => (PAUSE, &mut self.warmup),
@@ -160,6 +202,7 @@ impl CheckDefaults {
             connect_timeout: self.connect_timeout.or(outer.connect_timeout),
             delay_loop: self.delay_loop.or(outer.delay_loop),
             alpha: self.alpha.or(outer.alpha),
+            via_vip: self.via_vip.or(outer.via_vip),
         }
     }
 }

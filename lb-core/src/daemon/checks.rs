@@ -55,11 +55,16 @@ pub(super) struct NewCheck {
 }
 
 impl NewCheck {
-    /// The subscription for a check of the model.
-    pub(super) fn new(id: CheckId, check: &CheckSpec, suspended: bool) -> Self {
+    /// The subscription for a check of the model, with its own probe or one that does the same.
+    pub(super) fn new(
+        id: CheckId,
+        check: &CheckSpec,
+        probe: Arc<ProbeSpec>,
+        suspended: bool,
+    ) -> Self {
         Self {
             id,
-            probe: Arc::clone(&check.probe),
+            probe,
             kind: Arc::clone(&check.kind),
             suspended,
         }
