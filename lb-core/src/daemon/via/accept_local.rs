@@ -17,7 +17,7 @@ use lb_host::file;
 use nix::ifaddrs::getifaddrs;
 use serde::{Deserialize, Serialize};
 
-use super::source_address;
+use super::source::source_address;
 use crate::director::Director;
 use crate::ledger::Identity;
 

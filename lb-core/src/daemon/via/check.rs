@@ -10,10 +10,10 @@ use async_trait::async_trait;
 use lb_check::{Arguments, HealthCheck, LocalError, Outcome, Target};
 use tokio::sync::watch;
 
-use super::source_address;
+use super::source::source_address;
 
-/// Longest time that a probe waits for the service of its mark.
-const WAIT: Duration = Duration::from_secs(1);
+/// Longest time that a probe waits for the service of its mark: less than any deadline of a probe.
+const WAIT: Duration = Duration::from_millis(250);
 
 /// A check whose probes leave this host with a source address that is not the virtual address, while the
 /// service of their mark is in the table.
