@@ -137,6 +137,7 @@ mod registry;
 mod scheduler;
 #[cfg(feature = "script")]
 mod script;
+mod source_ports;
 mod state;
 #[cfg(feature = "stream")]
 mod stream;
@@ -171,6 +172,7 @@ pub use crate::scheduler::{
 };
 #[cfg(feature = "script")]
 pub use crate::script::{Account, Program, Script, UnknownAccount};
+pub use crate::source_ports::SourcePorts;
 pub use crate::state::{CheckState, Status, Step, Transition};
 #[cfg(feature = "tls")]
 pub use crate::stream::{TlsClient, TlsClientError, TlsSettings};

@@ -5,7 +5,7 @@ use super::policy::policy_keywords;
 use super::row::{Keyword, Table, Value};
 use crate::config::level::Level;
 use crate::config::line::Context;
-use crate::config::method::{METHOD, method};
+use crate::config::method::{METHOD, VIA_VIP, method, via_vip};
 use crate::config::notify::{COMMAND, WEBHOOK, script, webhook};
 use crate::config::pending;
 use crate::config::real::RealServerConfig;
@@ -93,6 +93,16 @@ const REAL_KEYWORDS: &[Real] = &[
         Value::Boolean(|server| &mut server.defaults.alpha),
     )
     .default("off"),
+    Real::new(
+        "via_vip",
+        "Checks at the virtual address, through the forwarding method: direct routing or a tunnel.",
+        Value::Other(VIA_VIP, |server, context, line| {
+            let value = via_vip(context, line);
+            context.set(line, &mut server.defaults.via_vip, value);
+        }),
+    )
+    .default("that of the virtual server")
+    .own(),
     Real::new(
         "delay_loop",
         "Sets the period of checks.",
