@@ -13,6 +13,8 @@
 //!   each within its deadline, and reports the verdicts as [`CheckEvent`]s.
 //! * [`TcpCheck`], [`HttpGet`] and [`Script`] are keepalived's `TCP_CHECK`, `HTTP_GET` (over [`Tls`]
 //!   `SSL_GET`) and `MISC_CHECK`; [`genhash`] computes the digest that [`HttpGet`] compares.
+//! * [`ProtocolCheck`] greets servers of SMTP (keepalived's `SMTP_CHECK`), IMAP, POP3, FTP, NNTP and Redis, and logs
+//!   in if asked; [`SendExpect`] makes any dialogue; [`AgentCheck`] asks an agent for state and weight.
 //! * [`Registry`] maps names of a configuration to checks. Your own checks are registered there.
 //!
 //! The parts are independent: a program may call a check itself, or use [`CheckState`] with
@@ -107,7 +109,8 @@
 //! | `runtime` | [`Scheduler`] | tokio, tracing |
 //! | `tcp` | [`TcpCheck`] | socket2 |
 //! | `http` | [`HttpGet`], [`genhash`] | httparse, md-5 |
-//! | `tls` | [`Tls`] for these | rustls with ring, tokio-rustls |
+//! | `tls` | TLS for these, [`Tls`] | rustls with ring, tokio-rustls |
+//! | `text` | [`SendExpect`], [`ProtocolCheck`], [`AgentCheck`] | regex |
 //! | `script` | [`Script`] | lb-host |
 //!
 //! All are on by default.
@@ -134,6 +137,8 @@ mod stream;
 mod target;
 #[cfg(feature = "tcp")]
 mod tcp;
+#[cfg(feature = "text")]
+mod text;
 
 pub use crate::arguments::{
     ArgumentError, Arguments, CheckContext, Problem, ScriptRules, Severity,
@@ -156,3 +161,7 @@ pub use crate::state::{CheckState, Initial, Policy, Status, Step, Transition};
 pub use crate::target::Target;
 #[cfg(feature = "tcp")]
 pub use crate::tcp::TcpCheck;
+#[cfg(feature = "text")]
+pub use crate::text::{
+    AgentCheck, InvalidPattern, Login, ProtocolCheck, Secret, Security, SendExpect, TextProtocol,
+};

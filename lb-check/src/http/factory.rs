@@ -160,24 +160,8 @@ fn tls_keyword(line: &Arguments, tls: &mut Tls, findings: &mut Findings) {
                 }
             }
         }
-        "enable_sni" => tls.sends_host = boolean(line, findings).unwrap_or(tls.sends_host),
-        _ => tls.close_notify = boolean(line, findings).unwrap_or(tls.close_notify),
-    }
-}
-
-/// `on`, `true`, `yes` or no word; or their opposites.
-fn boolean(line: &Arguments, findings: &mut Findings) -> Option<bool> {
-    if line.values.is_empty() {
-        return Some(true);
-    }
-    let word = findings.single(line, "on or off")?;
-    match word.to_ascii_lowercase().as_str() {
-        "on" | "true" | "yes" => Some(true),
-        "off" | "false" | "no" => Some(false),
-        _ => {
-            findings.invalid(line, word, "on or off");
-            None
-        }
+        "enable_sni" => tls.sends_host = findings.boolean(line).unwrap_or(tls.sends_host),
+        _ => tls.close_notify = findings.boolean(line).unwrap_or(tls.close_notify),
     }
 }
 
@@ -226,7 +210,7 @@ fn url(block: &Arguments, is_tls: bool, findings: &mut Findings) -> Option<Url> 
                 findings.warning(line, Problem::Unsupported { keyword });
             }
             "tls_compliant" if is_tls => {
-                close_notify = boolean(line, findings).unwrap_or(close_notify);
+                close_notify = findings.boolean(line).unwrap_or(close_notify);
             }
             "tls_compliant" => {
                 let (keyword, block) = (line.name.clone(), block.name.clone());

@@ -9,6 +9,8 @@
 
 #[cfg(feature = "script")]
 mod factories;
+#[cfg(any(feature = "http", feature = "text"))]
+mod peers;
 #[cfg(feature = "runtime")]
 mod scheduler;
 #[cfg(feature = "script")]
@@ -16,5 +18,7 @@ mod scripts;
 #[cfg(feature = "http")]
 mod servers;
 mod state;
+#[cfg(all(feature = "text", feature = "tls"))]
+mod text;
 #[cfg(all(feature = "http", feature = "tls"))]
 mod tls;

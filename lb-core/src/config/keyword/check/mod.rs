@@ -5,11 +5,13 @@
 mod common;
 mod http;
 mod other;
+mod text;
 
 use super::row::Keyword;
 
 pub(in crate::config) use self::common::COMMON;
 pub(in crate::config) use self::http::{HTTP, URL};
 pub(in crate::config) use self::other::OTHER;
+pub(in crate::config) use self::text::{AGENT, PROTOCOL, SEND_EXPECT, SMTP};
 
 type Check = Keyword<()>;
