@@ -9,7 +9,7 @@
 
 #[cfg(feature = "script")]
 mod factories;
-#[cfg(any(feature = "http", feature = "text"))]
+#[cfg(any(feature = "http", all(feature = "text", feature = "tls")))]
 mod peers;
 #[cfg(feature = "runtime")]
 mod scheduler;
