@@ -2,15 +2,23 @@
 //! A TCP connection to a target, and what its errors mean.
 
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpStream as StdStream};
+use std::net::SocketAddr;
+#[cfg(feature = "tcp")]
+use std::net::TcpStream as StdStream;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
+#[cfg(feature = "tcp")]
 use tokio::net::{TcpSocket, TcpStream};
+#[cfg(feature = "tcp")]
 use tokio::time::timeout;
 
 use crate::outcome::Failure;
 use crate::{LocalError, Reason, Target};
+
+/// The error of a connection attempt that has begun.
+const IN_PROGRESS: i32 = Errno::INPROGRESS.raw_os_error();
 
 /// How a connection ends when it is dropped.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,6 +35,7 @@ pub(crate) enum Close {
 }
 
 /// Connects within `limit`.
+#[cfg(feature = "tcp")]
 pub(crate) async fn connect(
     target: &Target,
     limit: Duration,
@@ -45,6 +54,24 @@ pub(crate) async fn connect(
     }
 }
 
+/// Starts to connect. The socket becomes writable when the attempt has ended; [`result`] is its result.
+pub(crate) fn start(target: &Target, close: Close) -> Result<Socket, Failure> {
+    let socket = prepare(target, close).map_err(Failure::Local)?;
+    match socket.connect(&target.address.into()) {
+        Ok(()) => Ok(socket),
+        Err(error) if error.raw_os_error() == Some(IN_PROGRESS) => Ok(socket),
+        Err(error) => Err(classify("connect", &error)),
+    }
+}
+
+/// The result of a connection attempt that has ended.
+pub(crate) fn result(socket: &Socket) -> Result<(), Failure> {
+    match socket.take_error() {
+        Ok(None) => Ok(()),
+        Ok(Some(error)) | Err(error) => Err(classify("connect", &error)),
+    }
+}
+
 /// A non-blocking socket with everything set that the target asks for.
 fn prepare(target: &Target, close: Close) -> Result<Socket, LocalError> {
     let step = |operation, result: io::Result<()>| result.map_err(|e| system(operation, &e));
@@ -55,16 +82,16 @@ fn prepare(target: &Target, close: Close) -> Result<Socket, LocalError> {
     if close == Close::Reset {
         step("set linger", socket.set_linger(Some(Duration::ZERO)))?;
     }
-    if let Some(mark) = target.mark {
+    if let Some(mark) = target.mark() {
         step("set mark", socket.set_mark(mark))?;
     }
-    if let Some(device) = &target.device {
+    if let Some(device) = target.device() {
         step(
             "bind to device",
             socket.bind_device(Some(device.as_bytes())),
         )?;
     }
-    if let Some(source) = target.source {
+    if let Some(source) = target.source() {
         bind(&socket, source)?;
     }
     Ok(socket)
@@ -106,7 +133,8 @@ pub(crate) fn classify(operation: &'static str, error: &io::Error) -> Failure {
     })
 }
 
-fn system(operation: &'static str, error: &io::Error) -> LocalError {
+/// An error of this host.
+pub(crate) fn system(operation: &'static str, error: &io::Error) -> LocalError {
     match error.raw_os_error() {
         Some(errno) => LocalError::System { operation, errno },
         None => LocalError::Other(format!("{operation}: {error}")),

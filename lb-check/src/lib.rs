@@ -106,8 +106,8 @@
 //! | feature | gives | needs |
 //! |---|---|---|
 //! | *(none)* | the trait, [`Outcome`], [`CheckState`], [`Registry`] | |
-//! | `runtime` | [`Scheduler`] | tokio, tracing |
-//! | `tcp` | [`TcpCheck`] | socket2 |
+//! | `runtime` | [`Scheduler`] | tokio, tracing, socket2, rustix |
+//! | `tcp` | [`TcpCheck`] | |
 //! | `http` | [`HttpGet`], [`genhash`] | httparse, md-5 |
 //! | `tls` | TLS for these, [`Tls`] | rustls with ring, tokio-rustls |
 //! | `text` | [`SendExpect`], [`ProtocolCheck`], [`AgentCheck`] | regex |
@@ -117,7 +117,7 @@
 
 mod arguments;
 mod check;
-#[cfg(feature = "tcp")]
+#[cfg(feature = "runtime")]
 mod connect;
 mod digest;
 #[cfg(feature = "http")]
@@ -125,6 +125,7 @@ mod http;
 #[cfg(any(feature = "tcp", feature = "script"))]
 mod keywords;
 mod outcome;
+mod policy;
 mod probe;
 mod registry;
 #[cfg(feature = "runtime")]
@@ -148,7 +149,8 @@ pub use crate::digest::{Md5Digest, ParseDigestError};
 #[cfg(feature = "http")]
 pub use crate::http::{HttpGet, ParseProtocolError, Protocol, Tls, Url, genhash};
 pub use crate::outcome::{InvalidAnswer, LocalError, Outcome, Reason, Verdict, WeightRequest};
-pub use crate::probe::ProbeSpec;
+pub use crate::policy::{FirstVerdict, Initial, Policy};
+pub use crate::probe::{ProbeSpec, SharedCheck};
 pub use crate::registry::{BuiltCheck, CheckFactory, Registry, SCHEDULE_KEYWORDS, SOCKET_KEYWORDS};
 #[cfg(feature = "runtime")]
 pub use crate::scheduler::{
@@ -157,7 +159,7 @@ pub use crate::scheduler::{
 };
 #[cfg(feature = "script")]
 pub use crate::script::{Account, Program, Script, UnknownAccount};
-pub use crate::state::{CheckState, Initial, Policy, Status, Step, Transition};
+pub use crate::state::{CheckState, Status, Step, Transition};
 pub use crate::target::Target;
 #[cfg(feature = "tcp")]
 pub use crate::tcp::TcpCheck;

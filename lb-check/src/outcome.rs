@@ -105,7 +105,7 @@ impl std::fmt::Display for Outcome {
     }
 }
 
-#[cfg(feature = "tcp")]
+#[cfg(feature = "runtime")]
 impl From<Failure> for Outcome {
     fn from(failure: Failure) -> Self {
         match failure {
@@ -117,7 +117,7 @@ impl From<Failure> for Outcome {
 
 /// What ended a step of a probe.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[cfg(feature = "tcp")]
+#[cfg(feature = "runtime")]
 pub(crate) enum Failure {
     /// The target does not do what it should.
     Target(Reason),

@@ -50,7 +50,7 @@ fn assert_check(block: &str, expected: &impl HealthCheck) {
         panic!("{block}: {checks:?}");
     };
     assert_eq!(&*check.kind, expected.kind());
-    assert_eq!(*check.probe.identity, expected.identity(), "{block}");
+    assert_eq!(check.probe.check.identity(), expected.identity(), "{block}");
 }
 
 #[test]
@@ -91,9 +91,9 @@ fn each_host_of_smtp_check_is_a_check() {
     assert_eq!(found, expected);
     for check in &checks {
         assert!(
-            check.probe.identity.contains(" a "),
+            check.probe.check.identity().contains(" a "),
             "{}",
-            check.probe.identity
+            check.probe.check.identity()
         );
     }
 }
@@ -138,7 +138,7 @@ fn password_is_printed_and_nowhere_else() {
     let identity = |password: &str| {
         let (checks, _) = checks(&block(password));
         assert!(!format!("{checks:?}").contains("unlikely"), "{checks:?}");
-        checks[0].probe.identity.to_string()
+        checks[0].probe.check.identity().to_owned()
     };
     let (one, other) = (identity("unlikely1"), identity("unlikely2"));
     assert!(!one.contains("unlikely"), "{one}");

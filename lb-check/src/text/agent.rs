@@ -116,6 +116,10 @@ impl HealthCheck for AgentCheck {
         Some(lines)
     }
 
+    fn time_limit(&self) -> Option<Duration> {
+        Some(self.total_timeout())
+    }
+
     /// The outcome's detail is the answer, if there is one.
     async fn check(&self, target: &Target) -> Outcome {
         let started = Instant::now();

@@ -183,6 +183,10 @@ impl HealthCheck for SendExpect {
         Some(lines)
     }
 
+    fn time_limit(&self) -> Option<Duration> {
+        Some(self.total_timeout())
+    }
+
     async fn check(&self, target: &Target) -> Outcome {
         let settings = Settings {
             tls: self.tls,

@@ -7,10 +7,15 @@
     reason = "tests: a panic is the failure"
 )]
 
+#[cfg(feature = "tcp")]
+mod connections;
 #[cfg(feature = "script")]
 mod factories;
 #[cfg(any(feature = "http", all(feature = "text", feature = "tls")))]
 mod peers;
+#[cfg(feature = "runtime")]
+mod policy;
+mod presets;
 #[cfg(feature = "runtime")]
 mod scheduler;
 #[cfg(feature = "script")]

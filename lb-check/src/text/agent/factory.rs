@@ -37,8 +37,7 @@ impl CheckFactory for AgentFactory {
             }
         }
         check.send = send.unwrap_or_default();
-        let deadline = check.total_timeout() + BuiltCheck::SLACK;
-        let mut built = BuiltCheck::new(Arc::new(check)).with_deadline(deadline);
+        let mut built = BuiltCheck::new(Arc::new(check));
         built.findings = findings.0;
         Ok(built)
     }

@@ -69,8 +69,7 @@ impl CheckFactory for ProtocolFactory {
             }
         }
         check.server_name = name.filter(|_| check.security != Security::Plain);
-        let deadline = check.total_timeout + BuiltCheck::SLACK;
-        let mut built = BuiltCheck::new(Arc::new(check)).with_deadline(deadline);
+        let mut built = BuiltCheck::new(Arc::new(check));
         built.findings = findings.0;
         Ok(built)
     }

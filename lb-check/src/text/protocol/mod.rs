@@ -236,6 +236,10 @@ impl HealthCheck for ProtocolCheck {
         Some(lines)
     }
 
+    fn time_limit(&self) -> Option<Duration> {
+        Some(self.total_timeout)
+    }
+
     async fn check(&self, target: &Target) -> Outcome {
         let is_redis = self.protocol == TextProtocol::Redis;
         let settings = Settings {

@@ -61,8 +61,7 @@ impl CheckFactory for SendExpectFactory {
         }
         check.server_name = name;
         check.limit = limit.unwrap_or(check.limit);
-        let deadline = check.total_timeout() + BuiltCheck::SLACK;
-        let mut built = BuiltCheck::new(Arc::new(check)).with_deadline(deadline);
+        let mut built = BuiltCheck::new(Arc::new(check));
         built.findings = findings.0;
         Ok(built)
     }

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lb_check::{
-    ArgumentError, Arguments, CheckContext, Initial, Policy, ProbeSpec, Problem, SCHEDULE_KEYWORDS,
-    SOCKET_KEYWORDS, Target,
+    ArgumentError, Arguments, BuiltCheck, CheckContext, FirstVerdict, Initial, Policy, ProbeSpec,
+    Problem, SCHEDULE_KEYWORDS, SOCKET_KEYWORDS, Target,
 };
 
 use super::server::Place;
 use crate::config::diagnostic::{Diagnostic, Severity};
 use crate::config::level::Level;
 use crate::config::line::{At, Context};
-use crate::config::method::CheckDefaults;
 use crate::config::real::RealServerConfig;
 use crate::config::runtime::obsolete;
+use crate::config::schedule::CheckDefaults;
 use crate::config::source::Span;
 use crate::config::tree::NodeId;
 use crate::config::vocabulary::nearest;
@@ -171,10 +171,11 @@ fn check(
     let (name, span) = context.keyword(block);
     let factory = context.registry.get(name)?;
     let Common {
-        defaults,
+        mut defaults,
         socket,
         log_all_failures,
     } = common;
+    defaults.exclude_contradictions(context);
     let settings = defaults.or(outer);
     let interval = settings.delay_loop.map_or(DELAY_LOOP, |at| at.value);
     let mut surroundings = CheckContext::new(address);
@@ -195,7 +196,7 @@ fn check(
     let service_host = place.written.virtualhost.as_ref();
     surroundings.service_virtualhost = service_host.map(|at| at.value.clone());
     surroundings.scripts = place.global.script_rules.clone();
-    let built = match factory.build(arguments, &surroundings) {
+    let mut built = match factory.build(arguments, &surroundings) {
         Ok(built) => built,
         Err(errors) => {
             for error in errors {
@@ -204,7 +205,7 @@ fn check(
             return None;
         }
     };
-    for error in built.findings {
+    for error in std::mem::take(&mut built.findings) {
         report(context, block, error);
     }
     let target = socket.target(context, address)?;
@@ -215,30 +216,46 @@ fn check(
             .push(finding.note("give the real server a port, or the check `connect_port`"));
         return None;
     }
-    let retry_delay = settings
-        .retry_delay
-        .map_or(built.retry_delay, |at| at.value);
-    let alpha = settings.alpha.is_some_and(|at| at.value);
-    let mut policy = Policy::default()
-        .with_interval(interval)
-        .with_retries(settings.retries.map_or(built.retries, |at| at.value))
-        .with_retry_delay(retry_delay)
-        .with_initial(if alpha { Initial::Down } else { Initial::Up })
-        .with_deadline(built.deadline);
-    policy.warmup = settings.warmup.map(|at| at.value);
-    if built.down_waits_retry_delay && retry_delay > interval {
-        policy.down_interval = Some(retry_delay);
-    }
+    let policy = policy(&settings, &built, interval);
+    let alpha = policy.initial == Initial::Down;
     let log_all = log_all_failures.or(place.global.log_all_failures);
     let shared = context.checks.share(built.check);
     let policy = context.checks.share_policy(policy);
-    let probe = ProbeSpec::with_identity(shared.check, shared.identity, target, policy);
+    let probe = ProbeSpec::with_shared(shared.check, target, policy);
     Some(CheckSpec {
         kind: shared.kind,
         probe: Arc::new(probe),
         alpha,
         log_all_failures: log_all.is_some_and(|at| at.value),
     })
+}
+
+/// The policy of a check by its settings, and by what its kind suggests.
+fn policy(settings: &CheckDefaults, built: &BuiltCheck, interval: Duration) -> Policy {
+    let time = |setting: Option<At<Duration>>, usual| setting.map_or(usual, |at| at.value);
+    let alpha = settings.alpha.is_some_and(|at| at.value);
+    let retry_delay = time(settings.retry_delay, built.retry_delay);
+    let mut policy = Policy::default()
+        .with_interval(interval)
+        .with_retries(settings.retries().unwrap_or(built.retries))
+        .with_retry_delay(retry_delay)
+        .with_rise(settings.rise.map_or(1, |at| at.value))
+        .with_initial(if alpha { Initial::Down } else { Initial::Up })
+        .with_deadline(time(settings.deadline, built.deadline));
+    let jitter = settings.jitter.and_then(|at| u8::try_from(at.value).ok());
+    policy.jitter = jitter.unwrap_or_default();
+    policy.fast_interval = settings.fast_interval.map(|at| at.value);
+    policy.down_interval = settings.down_interval.map(|at| at.value).or_else(|| {
+        let waits = built.down_waits_retry_delay && policy.fast_interval.is_none();
+        (waits && retry_delay > interval).then_some(retry_delay)
+    });
+    match settings.warmup {
+        // As keepalived in all of the first round.
+        Some(warmup) => policy
+            .with_warmup(warmup.value)
+            .with_first(FirstVerdict::OneFailure),
+        None => policy,
+    }
 }
 
 impl Socket {
