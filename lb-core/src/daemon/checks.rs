@@ -224,6 +224,9 @@ impl Checks {
                 "HTTP_GET" | "SSL_GET" => {
                     tracing::info!("Remote Web server {real_server} succeed on service.");
                 }
+                "SMTP_CHECK" => {
+                    tracing::info!("Remote SMTP server {real_server} succeed on service.");
+                }
                 "MISC_CHECK" => {
                     tracing::info!("Misc check for [{real_server} VS {virtual_server}] succeeded.");
                 }
