@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One real server: the verdicts of its checks, and its weight.
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
-use lb_check::Initial;
+use lb_check::{Initial, Outcome};
 use lb_ipvs::{Protocol, Weight};
 
 use super::weight::{WeightRequest, effective_weight};
@@ -31,7 +32,7 @@ pub(super) struct Slot {
     /// What it asks of the weight while it passes.
     pub(super) request: WeightRequest,
     /// The reason of the last verdict, also of one that another process passed on; empty before.
-    pub(super) reason: String,
+    pub(super) reason: Cow<'static, str>,
     /// Why it cannot run.
     pub(super) problem: Option<Box<Problem>>,
 }
@@ -50,7 +51,7 @@ impl Slot {
             up,
             settled: false,
             request: WeightRequest::default(),
-            reason: String::new(),
+            reason: Cow::Borrowed(""),
             problem: None,
         }
     }
@@ -64,6 +65,15 @@ impl Slot {
         } else {
             Health::Down
         }
+    }
+}
+
+/// The text of a result. That of a pass, which thousands of checks have, takes no memory.
+pub(super) fn result_text(outcome: &Outcome) -> Cow<'static, str> {
+    if *outcome == Outcome::pass().with_latency(outcome.latency) {
+        Cow::Borrowed("passed")
+    } else {
+        Cow::Owned(outcome.to_string())
     }
 }
 
@@ -139,7 +149,7 @@ impl RealState {
                     up: slot.up,
                     health: slot.health(),
                     settled: slot.settled,
-                    reason: slot.reason.clone(),
+                    reason: slot.reason.to_string(),
                 })
                 .collect(),
         }
