@@ -12,6 +12,8 @@ mod connections;
 #[cfg(feature = "script")]
 mod factories;
 #[cfg(feature = "runtime")]
+mod scale;
+#[cfg(feature = "runtime")]
 mod scheduler;
 #[cfg(feature = "script")]
 mod scripts;
