@@ -13,6 +13,8 @@
 //!   each within its deadline, and reports the verdicts as [`CheckEvent`]s.
 //! * [`TcpCheck`], [`HttpGet`] and [`Script`] are keepalived's `TCP_CHECK`, `HTTP_GET` (over [`Tls`]
 //!   `SSL_GET`) and `MISC_CHECK`; [`genhash`] computes the digest that [`HttpGet`] compares.
+//! * [`FileCheck`] is `FILE_CHECK`; it and [`InputCheck`] follow an [`Input`], a state that a program pushes,
+//!   and report its changes at once.
 //! * [`Registry`] maps names of a configuration to checks. Your own checks are registered there.
 //!
 //! The parts are independent: a program may call a check itself, or use [`CheckState`] with
@@ -104,7 +106,7 @@
 //! | feature | gives | needs |
 //! |---|---|---|
 //! | *(none)* | the trait, [`Outcome`], [`CheckState`], [`Registry`] | |
-//! | `runtime` | [`Scheduler`] | tokio, tracing, socket2, rustix |
+//! | `runtime` | [`Scheduler`], [`Input`], [`FileCheck`] | tokio, tracing, socket2, rustix |
 //! | `tcp` | [`TcpCheck`] | |
 //! | `http` | [`HttpGet`], [`genhash`] | httparse, md-5 |
 //! | `tls` | [`Tls`] for these | rustls with ring, tokio-rustls |
@@ -117,11 +119,17 @@ mod check;
 #[cfg(feature = "runtime")]
 mod connect;
 mod digest;
+#[cfg(feature = "runtime")]
+mod file;
+mod file_weight;
 #[cfg(feature = "http")]
 mod http;
-#[cfg(any(feature = "tcp", feature = "script"))]
+#[cfg(feature = "runtime")]
+mod input;
+#[cfg(feature = "runtime")]
 mod keywords;
 mod outcome;
+mod policy;
 mod probe;
 mod registry;
 #[cfg(feature = "runtime")]
@@ -140,9 +148,15 @@ pub use crate::arguments::{
 };
 pub use crate::check::HealthCheck;
 pub use crate::digest::{Md5Digest, ParseDigestError};
+#[cfg(feature = "runtime")]
+pub use crate::file::FileCheck;
+pub use crate::file_weight::FileWeight;
 #[cfg(feature = "http")]
 pub use crate::http::{HttpGet, ParseProtocolError, Protocol, Tls, Url, genhash};
+#[cfg(feature = "runtime")]
+pub use crate::input::{Input, InputCheck, InputState};
 pub use crate::outcome::{InvalidAnswer, LocalError, Outcome, Reason, Verdict, WeightRequest};
+pub use crate::policy::{FirstVerdict, Initial, Policy};
 pub use crate::probe::{ProbeSpec, SharedCheck};
 pub use crate::registry::{BuiltCheck, CheckFactory, Registry, SCHEDULE_KEYWORDS, SOCKET_KEYWORDS};
 #[cfg(feature = "runtime")]
@@ -152,7 +166,7 @@ pub use crate::scheduler::{
 };
 #[cfg(feature = "script")]
 pub use crate::script::{Account, Program, Script, UnknownAccount};
-pub use crate::state::{CheckState, Initial, Policy, Status, Step, Transition};
+pub use crate::state::{CheckState, Status, Step, Transition};
 pub use crate::target::Target;
 #[cfg(feature = "tcp")]
 pub use crate::tcp::TcpCheck;

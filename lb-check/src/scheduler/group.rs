@@ -22,7 +22,7 @@ const FIRST_ROUND_MIN: Duration = Duration::from_secs(2);
 const WARMUP_BASE: Duration = Duration::from_secs(1);
 
 /// The key by which two subscriptions share a probe: all of a probe that is the same for both, which is
-/// not the number of successes in a row, what a target counts as at first, and the warmup.
+/// not the number of successes in a row, what a target counts as at first, the first verdict, and the warmup.
 #[derive(Clone, Debug)]
 pub(super) struct Key(pub(super) Arc<ProbeSpec>);
 
@@ -37,7 +37,9 @@ impl Key {
             self.interval(),
             policy.retries,
             policy.retry_delay,
+            policy.fast_interval,
             policy.down_interval,
+            policy.jitter,
             policy.deadline,
         );
         (target, check.identity(), schedule)
@@ -129,14 +131,17 @@ impl Group {
         }
     }
 
-    /// The next place of this probe in the even grid that began at `epoch`, after `now`.
+    /// The next place of this probe in the even grid that began at `epoch`, after `now`, and its jitter.
     pub(super) fn grid(&self, epoch: Instant, now: Instant) -> Instant {
         let interval = self.key.interval();
         let start = epoch + self.phase.within(interval);
-        match now.checked_duration_since(start) {
-            None => start,
-            Some(gone) => start + multiple(interval, whole(gone, interval) + 1),
-        }
+        let round = match now.checked_duration_since(start) {
+            None => 0,
+            Some(gone) => whole(gone, interval) + 1,
+        };
+        let policy = &self.key.0.policy;
+        let jitter = policy.jitter_delay(u64::from(self.phase.0), u64::from(round));
+        start + multiple(interval, round) + jitter
     }
 
     /// When the probe planned at `planned` and ended `now` is due again for one subscriber.

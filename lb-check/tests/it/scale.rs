@@ -121,7 +121,6 @@ async fn starts_are_limited_but_not_below_the_rate_of_the_intervals() {
     let recorder = Arc::new(Recorder::default());
     let (scheduler, events) = Scheduler::start(options);
     ignore(events);
-    let policy = policy.with_interval(INTERVAL);
     let policy = Policy::default().with_interval(INTERVAL);
     let specs = recorder.specs(10_000, &policy);
     scheduler.subscribe_all(specs).await.unwrap();
