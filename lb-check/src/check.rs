@@ -2,6 +2,7 @@
 //! The trait of all checks.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -48,6 +49,15 @@ pub trait HealthCheck: fmt::Debug + Send + Sync {
     /// changes.
     #[cfg(feature = "runtime")]
     fn input(&self) -> Option<&crate::Input> {
+        None
+    }
+
+    /// Returns the longest time to connect, for a check that is one TCP connection and nothing else.
+    ///
+    /// The scheduler then makes the probe itself, without a task, an allocation or a call of
+    /// [`check`](Self::check), and the outcome is that of [`TcpCheck`](crate::TcpCheck). `check` has to
+    /// do the same: other callers use it.
+    fn connect_only(&self) -> Option<Duration> {
         None
     }
 

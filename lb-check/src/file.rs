@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use crate::keywords::Findings;
 use crate::{
     ArgumentError, Arguments, BuiltCheck, CheckContext, CheckFactory, FileWeight, HealthCheck,
-    Input, InputState, Outcome, Problem, Reason, Target,
+    Input, InputState, Outcome, Problem, Reason, Target, WeightRequest,
 };
 
 const KEYWORDS: &[&str] = &["track_file", "weight"];
@@ -21,7 +21,7 @@ const KEYWORDS: &[&str] = &["track_file", "weight"];
 /// [`input`](Self::input), as the daemon does for `track_file`.
 ///
 /// ```
-/// use lb_check::{FileCheck, FileWeight, HealthCheck, Input, InputState, Target};
+/// use lb_check::{FileCheck, FileWeight, HealthCheck, Input, InputState, Target, WeightRequest};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), std::net::AddrParseError> {
@@ -29,7 +29,7 @@ const KEYWORDS: &[&str] = &["track_file", "weight"];
 /// check.input.set(InputState::Number(20));
 /// let outcome = check.check(&Target::new("192.0.2.61:80".parse()?)).await;
 /// assert!(outcome.is_pass());
-/// assert_eq!(outcome.weight_change, -20);
+/// assert_eq!(outcome.weight, Some(WeightRequest::Change(-20)));
 /// # Ok(())
 /// # }
 /// ```
@@ -89,7 +89,8 @@ impl HealthCheck for FileCheck {
             Some(InputState::Down(reason)) => return Outcome::fail(Reason::Other(reason)),
         };
         match self.weight.change(number) {
-            Some(change) => Outcome::pass().with_weight_change(change),
+            Some(0) => Outcome::pass(),
+            Some(change) => Outcome::pass().with_weight_request(WeightRequest::Change(change)),
             None => Outcome::fail(Reason::Other(format!("{}: number {number}", self.input))),
         }
     }

@@ -13,6 +13,7 @@
 //!   each within its deadline, and reports the verdicts as [`CheckEvent`]s.
 //! * [`TcpCheck`], [`HttpGet`] and [`Script`] are keepalived's `TCP_CHECK`, `HTTP_GET` (over [`Tls`]
 //!   `SSL_GET`) and `MISC_CHECK`; [`genhash`] computes the digest that [`HttpGet`] compares.
+//! * [`LdapCheck`], [`MysqlCheck`], [`PgsqlCheck`] and [`GrpcCheck`] ask servers of these protocols.
 //! * [`FileCheck`] is `FILE_CHECK`; it and [`InputCheck`] follow an [`Input`], a state that a program pushes,
 //!   and report its changes at once.
 //! * [`Registry`] maps names of a configuration to checks. Your own checks are registered there.
@@ -106,28 +107,36 @@
 //! | feature | gives | needs |
 //! |---|---|---|
 //! | *(none)* | the trait, [`Outcome`], [`CheckState`], [`Registry`] | |
-//! | `runtime` | [`Scheduler`], [`Input`], [`FileCheck`] | tokio, tracing |
-//! | `tcp` | [`TcpCheck`] | socket2 |
+//! | `runtime` | [`Scheduler`], [`Input`], [`FileCheck`] | tokio, tracing, socket2, rustix |
+//! | `tcp` | [`TcpCheck`] | |
 //! | `http` | [`HttpGet`], [`genhash`] | httparse, md-5 |
 //! | `tls` | [`Tls`] for these | rustls with ring, tokio-rustls |
+//! | `ldap` | [`LdapCheck`] | |
+//! | `sql` | [`MysqlCheck`], [`PgsqlCheck`] | sha1, sha2 |
+//! | `grpc` | [`GrpcCheck`] | h2, http, bytes |
 //! | `script` | [`Script`] | lb-host |
 //!
 //! All are on by default.
 
+mod answer_code;
 mod arguments;
 mod check;
-#[cfg(feature = "tcp")]
+#[cfg(feature = "runtime")]
 mod connect;
 mod digest;
 #[cfg(feature = "runtime")]
 mod file;
 mod file_weight;
+#[cfg(feature = "grpc")]
+mod grpc;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "runtime")]
 mod input;
 #[cfg(feature = "runtime")]
 mod keywords;
+#[cfg(feature = "ldap")]
+mod ldap;
 mod outcome;
 mod probe;
 mod registry;
@@ -135,11 +144,20 @@ mod registry;
 mod scheduler;
 #[cfg(feature = "script")]
 mod script;
+#[cfg(any(feature = "ldap", feature = "sql"))]
+mod secret;
+#[cfg(any(feature = "ldap", feature = "sql", feature = "grpc"))]
+mod security;
+#[cfg(feature = "sql")]
+mod sql;
 mod state;
+#[cfg(feature = "stream")]
+mod stream;
 mod target;
 #[cfg(feature = "tcp")]
 mod tcp;
 
+pub use crate::answer_code::AnswerCode;
 pub use crate::arguments::{
     ArgumentError, Arguments, CheckContext, Problem, ScriptRules, Severity,
 };
@@ -148,11 +166,15 @@ pub use crate::digest::{Md5Digest, ParseDigestError};
 #[cfg(feature = "runtime")]
 pub use crate::file::FileCheck;
 pub use crate::file_weight::FileWeight;
+#[cfg(feature = "grpc")]
+pub use crate::grpc::GrpcCheck;
 #[cfg(feature = "http")]
 pub use crate::http::{HttpGet, ParseProtocolError, Protocol, Tls, Url, genhash};
 #[cfg(feature = "runtime")]
 pub use crate::input::{Input, InputCheck, InputState};
-pub use crate::outcome::{InvalidAnswer, LocalError, Outcome, Reason, Verdict};
+#[cfg(feature = "ldap")]
+pub use crate::ldap::LdapCheck;
+pub use crate::outcome::{InvalidAnswer, LocalError, Outcome, Reason, Verdict, WeightRequest};
 pub use crate::probe::ProbeSpec;
 pub use crate::registry::{BuiltCheck, CheckFactory, Registry, SCHEDULE_KEYWORDS, SOCKET_KEYWORDS};
 #[cfg(feature = "runtime")]
@@ -162,6 +184,12 @@ pub use crate::scheduler::{
 };
 #[cfg(feature = "script")]
 pub use crate::script::{Account, Program, Script, UnknownAccount};
+#[cfg(any(feature = "ldap", feature = "sql"))]
+pub use crate::secret::Secret;
+#[cfg(any(feature = "ldap", feature = "sql", feature = "grpc"))]
+pub use crate::security::Security;
+#[cfg(feature = "sql")]
+pub use crate::sql::{MysqlCheck, PgsqlCheck};
 pub use crate::state::{CheckState, Initial, Policy, Status, Step, Transition};
 pub use crate::target::Target;
 #[cfg(feature = "tcp")]

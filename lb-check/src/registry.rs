@@ -186,8 +186,16 @@ impl Registry {
         registry.register("FILE_CHECK", crate::file::FileFactory);
         #[cfg(feature = "http")]
         registry.register("HTTP_GET", crate::http::HttpFactory::Plain);
-        #[cfg(feature = "tls")]
+        #[cfg(all(feature = "http", feature = "tls"))]
         registry.register("SSL_GET", crate::http::HttpFactory::Tls);
+        #[cfg(feature = "ldap")]
+        registry.register("LDAP_CHECK", crate::ldap::LdapFactory);
+        #[cfg(feature = "sql")]
+        registry.register("MYSQL_CHECK", crate::sql::MysqlFactory);
+        #[cfg(feature = "sql")]
+        registry.register("PGSQL_CHECK", crate::sql::PgsqlFactory);
+        #[cfg(feature = "grpc")]
+        registry.register("GRPC_CHECK", crate::grpc::GrpcFactory);
         #[cfg(feature = "script")]
         registry.register("MISC_CHECK", crate::script::ScriptFactory);
         registry

@@ -60,6 +60,10 @@ impl HealthCheck for TcpCheck {
         )])
     }
 
+    fn connect_only(&self) -> Option<Duration> {
+        Some(self.connect_timeout)
+    }
+
     async fn check(&self, target: &Target) -> Outcome {
         let started = Instant::now();
         let outcome = match connect(target, self.connect_timeout, Close::Reset).await {

@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 
 use tokio::sync::watch;
 use tokio::task::{self, AbortHandle, JoinSet};
+use tokio::time::Instant;
 
+use super::runner::Runner;
 use crate::{Input, InputState};
 
 type States = watch::Receiver<Option<InputState>>;
@@ -70,13 +72,30 @@ impl Inputs {
         self.groups.get(&number).is_some_and(|task| task.id() == id)
     }
 
-    /// Notes that the input of a group changed during its probe.
-    pub(super) fn note_missed(&mut self, number: usize) {
-        self.missed.insert(number);
-    }
-
     /// Whether the input changed during the probe that has just ended.
     pub(super) fn take_missed(&mut self, number: usize) -> bool {
         self.missed.remove(&number)
+    }
+}
+
+impl Runner {
+    /// Probes a group whose input has changed, unless all its subscriptions are suspended.
+    pub(super) fn handle_input(&mut self, number: usize) {
+        let Some(group) = self.groups.get(number) else {
+            return;
+        };
+        if group.probe.is_some() {
+            // The probe may have read the state before.
+            self.inputs.missed.insert(number);
+            return;
+        }
+        let subscriptions = &self.subscriptions;
+        let mut states = group
+            .subscribers
+            .iter()
+            .filter_map(|id| subscriptions.get(id));
+        if states.any(|subscription| !subscription.suspended) {
+            self.plan_probe(number, Instant::now());
+        }
     }
 }

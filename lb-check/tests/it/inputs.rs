@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use lb_check::{
     ArgumentError, Arguments, BuiltCheck, CheckContext, CheckEvent, CheckEvents, FileCheck,
-    FileWeight, HealthCheck, Input, InputCheck, InputState, Policy, ProbeSpec, Registry, Scheduler,
-    SchedulerOptions, SubscriptionId, Target,
+    FileWeight, HealthCheck, Input, InputCheck, InputState, Outcome, Policy, ProbeSpec, Registry,
+    Scheduler, SchedulerOptions, SubscriptionId, Target, WeightRequest,
 };
 use tokio::time::{Instant, timeout};
 
@@ -36,6 +36,15 @@ async fn start(check: Arc<dyn HealthCheck>, policy: Policy) -> (Scheduler, Check
     (scheduler, events)
 }
 
+/// The change of the weight that an outcome asks for.
+fn change(outcome: &Outcome) -> i32 {
+    match outcome.weight {
+        None => 0,
+        Some(WeightRequest::Change(change)) => change,
+        Some(other) => panic!("{other:?}"),
+    }
+}
+
 /// Health and change of the weight of the next event, which must come at once.
 async fn next(events: &mut CheckEvents) -> (bool, i32) {
     let before = Instant::now();
@@ -46,8 +55,8 @@ async fn next(events: &mut CheckEvents) -> (bool, i32) {
         before.elapsed()
     );
     match event {
-        CheckEvent::Changed { up, outcome, .. } => (up, outcome.weight_change),
-        CheckEvent::WeightChanged { outcome, .. } => (true, outcome.weight_change),
+        CheckEvent::Changed { up, outcome, .. } => (up, change(&outcome)),
+        CheckEvent::WeightChanged { outcome, .. } => (true, change(&outcome)),
         other => panic!("{other:?}"),
     }
 }

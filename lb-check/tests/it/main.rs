@@ -7,6 +7,10 @@
     reason = "tests: a panic is the failure"
 )]
 
+#[cfg(any(feature = "ldap", feature = "sql", feature = "grpc"))]
+mod binary;
+#[cfg(feature = "tcp")]
+mod connections;
 #[cfg(feature = "script")]
 mod factories;
 #[cfg(feature = "runtime")]
@@ -18,5 +22,5 @@ mod scripts;
 #[cfg(feature = "http")]
 mod servers;
 mod state;
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "http", feature = "tls"))]
 mod tls;

@@ -386,6 +386,15 @@ mod tests {
         ids
     }
 
+    /// The change of the weight that an outcome asks for.
+    fn change(outcome: &lb_check::Outcome) -> i32 {
+        match outcome.weight {
+            None => 0,
+            Some(lb_check::WeightRequest::Change(change)) => change,
+            Some(other) => panic!("{other:?}"),
+        }
+    }
+
     /// The next verdicts of both checks: health and change of the weight, in the order of the checks.
     async fn verdicts(checks: &mut Checks, ids: &[CheckId]) -> Vec<(bool, i32)> {
         let mut found = BTreeMap::new();
@@ -393,10 +402,10 @@ mod tests {
             let next = tokio::time::timeout(PATIENCE, checks.next()).await;
             match next.unwrap().unwrap() {
                 (id, CheckEvent::Changed { up, outcome, .. }) => {
-                    found.insert(id, (up, outcome.weight_change));
+                    found.insert(id, (up, change(&outcome)));
                 }
                 (id, CheckEvent::WeightChanged { outcome, .. }) => {
-                    found.insert(id, (true, outcome.weight_change));
+                    found.insert(id, (true, change(&outcome)));
                 }
                 (_, event) => panic!("{event:?}"),
             }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! TLS for `SSL_GET` and genhash, by rustls with ring.
+//! TLS of checks and genhash, by rustls with ring.
 //!
 //! No certificate is verified, as keepalived verifies none: the check asks whether the server answers; names
 //! and dates of certificates are no part of it.
@@ -13,7 +13,6 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
-use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -26,18 +25,28 @@ use crate::{LocalError, Reason};
 /// The configuration that all checks share, with the sessions that servers offer.
 static CONFIG: LazyLock<Option<Arc<ClientConfig>>> = LazyLock::new(config);
 
-/// Makes a connection a TLS connection within `limit`. Without a name none is sent.
+/// Makes a connection a TLS connection within `limit`. Without a name none is sent, and without an application
+/// protocol (ALPN) none is offered.
 pub(super) async fn handshake(
     stream: TcpStream,
     name: Option<&str>,
     peer: IpAddr,
     limit: Duration,
+    protocol: Option<&[u8]>,
 ) -> Result<TlsStream<TcpStream>, Failure> {
     let Some(config) = CONFIG.clone() else {
         let error = "no version of TLS is available".to_owned();
         return Err(Failure::Local(LocalError::Other(error)));
     };
-    let handshake = TlsConnector::from(config).connect(server_name(name, peer), stream);
+    let connector = TlsConnector::from(config);
+    let name = server_name(name, peer);
+    let handshake = match protocol {
+        Some(protocol) => {
+            let offered = vec![protocol.to_vec()];
+            connector.with_alpn(offered).connect(name, stream)
+        }
+        None => connector.connect(name, stream),
+    };
     match timeout(limit, handshake).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) if error.kind() == ErrorKind::UnexpectedEof => {
@@ -47,11 +56,6 @@ pub(super) async fn handshake(
         Ok(Err(error)) => Err(failure(&error).unwrap_or_else(|| classify("TLS handshake", &error))),
         Err(_) => Err(Failure::Target(Reason::L7Timeout)),
     }
-}
-
-/// Sends close_notify. The answer is complete: a server that has closed the connection is no failure.
-pub(super) async fn close(stream: &mut TlsStream<TcpStream>, limit: Duration) {
-    let _ = timeout(limit, stream.shutdown()).await;
 }
 
 /// The failure for an error of TLS; none for one of the connection under it.
