@@ -29,7 +29,7 @@ const KEYWORDS: &[&str] = &["track_file", "weight"];
 /// check.input.set(InputState::Number(20));
 /// let outcome = check.check(&Target::new("192.0.2.61:80".parse()?)).await;
 /// assert!(outcome.is_pass());
-/// assert_eq!(outcome.weight, Some(WeightRequest::Change(-20)));
+/// assert_eq!(outcome.weight, Some(WeightRequest::Add(-20)));
 /// # Ok(())
 /// # }
 /// ```
@@ -89,8 +89,7 @@ impl HealthCheck for FileCheck {
             Some(InputState::Down(reason)) => return Outcome::fail(Reason::Other(reason)),
         };
         match self.weight.change(number) {
-            Some(0) => Outcome::pass(),
-            Some(change) => Outcome::pass().with_weight_request(WeightRequest::Change(change)),
+            Some(change) => Outcome::pass().with_weight_request(WeightRequest::Add(change)),
             None => Outcome::fail(Reason::Other(format!("{}: number {number}", self.input))),
         }
     }

@@ -138,6 +138,7 @@ mod keywords;
 #[cfg(feature = "ldap")]
 mod ldap;
 mod outcome;
+mod policy;
 mod probe;
 mod registry;
 #[cfg(feature = "runtime")]
@@ -175,7 +176,8 @@ pub use crate::input::{Input, InputCheck, InputState};
 #[cfg(feature = "ldap")]
 pub use crate::ldap::LdapCheck;
 pub use crate::outcome::{InvalidAnswer, LocalError, Outcome, Reason, Verdict, WeightRequest};
-pub use crate::probe::ProbeSpec;
+pub use crate::policy::{FirstVerdict, Initial, Policy};
+pub use crate::probe::{ProbeSpec, SharedCheck};
 pub use crate::registry::{BuiltCheck, CheckFactory, Registry, SCHEDULE_KEYWORDS, SOCKET_KEYWORDS};
 #[cfg(feature = "runtime")]
 pub use crate::scheduler::{
@@ -190,7 +192,7 @@ pub use crate::secret::Secret;
 pub use crate::security::Security;
 #[cfg(feature = "sql")]
 pub use crate::sql::{MysqlCheck, PgsqlCheck};
-pub use crate::state::{CheckState, Initial, Policy, Status, Step, Transition};
+pub use crate::state::{CheckState, Status, Step, Transition};
 pub use crate::target::Target;
 #[cfg(feature = "tcp")]
 pub use crate::tcp::TcpCheck;

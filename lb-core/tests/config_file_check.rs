@@ -53,7 +53,7 @@ fn file_check_follows_its_track_file() {
         let parsed = parse(&text(FILES, block));
         let model = parsed.into_model(Mode::Lenient).unwrap();
         let check = &model.virtual_servers[0].real_servers[0].checks[0];
-        assert_eq!(&*check.probe.identity, identity);
+        assert_eq!(check.probe.check.identity(), identity);
         // Neither the schedule nor the retries of the virtual server hold for it.
         assert_eq!(check.probe.policy.retries, 0);
         assert_eq!(check.probe.policy.warmup, Some(std::time::Duration::ZERO));

@@ -50,8 +50,7 @@ impl CheckFactory for GrpcFactory {
         let usual = context.virtualhost.clone();
         check.virtualhost =
             host.or_else(|| usual.filter(|host| host.parse::<http::uri::Authority>().is_ok()));
-        let deadline = check.deadline() + BuiltCheck::SLACK;
-        let mut built = BuiltCheck::new(Arc::new(check)).with_deadline(deadline);
+        let mut built = BuiltCheck::new(Arc::new(check));
         built.findings = findings.0;
         Ok(built)
     }

@@ -77,11 +77,6 @@ impl GrpcCheck {
         self
     }
 
-    /// Longest time of the whole check.
-    fn deadline(&self) -> Duration {
-        self.timeout * 3
-    }
-
     async fn run(&self, target: &Target) -> Result<(), Failure> {
         let stream = self.connect(target).await?;
         let address = target.address.to_string();
@@ -133,6 +128,11 @@ impl HealthCheck for GrpcCheck {
 
     fn lines(&self) -> Option<Vec<Arguments>> {
         Some(self.to_lines())
+    }
+
+    fn time_limit(&self) -> Option<Duration> {
+        // To connect, of the handshake, and of the call.
+        Some(self.timeout.saturating_mul(3))
     }
 
     async fn check(&self, target: &Target) -> Outcome {

@@ -59,6 +59,13 @@ pub(super) struct Header {
     pub(super) length: usize,
 }
 
+impl Header {
+    /// Whether the element is a sequence, as each message.
+    pub(super) const fn is_sequence(&self) -> bool {
+        self.tag == SEQUENCE
+    }
+}
+
 /// The bytes do not make an element.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Malformed {

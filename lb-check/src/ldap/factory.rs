@@ -50,8 +50,7 @@ impl CheckFactory for LdapFactory {
         let mut check = LdapCheck::new(base.unwrap_or_default(), context.connect_timeout)
             .with_security(security);
         check.login = login.map(|name| (name, Secret::new(password.unwrap_or_default())));
-        let deadline = check.deadline() + BuiltCheck::SLACK;
-        let mut built = BuiltCheck::new(Arc::new(check)).with_deadline(deadline);
+        let mut built = BuiltCheck::new(Arc::new(check));
         built.findings = findings.0;
         Ok(built)
     }

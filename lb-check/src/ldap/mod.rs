@@ -80,12 +80,6 @@ impl LdapCheck {
         self
     }
 
-    /// Longest time of the whole check.
-    fn deadline(&self) -> Duration {
-        // To connect, of the handshake, and of the dialogue.
-        self.timeout * 3
-    }
-
     async fn run(&self, target: &Target) -> Result<(), Failure> {
         let name = self.security.name();
         let tls = TlsRequest {
@@ -134,6 +128,11 @@ impl HealthCheck for LdapCheck {
 
     fn lines(&self) -> Option<Vec<Arguments>> {
         Some(self.to_lines())
+    }
+
+    fn time_limit(&self) -> Option<Duration> {
+        // To connect, of the handshake, and of the dialogue.
+        Some(self.timeout.saturating_mul(3))
     }
 
     async fn check(&self, target: &Target) -> Outcome {
@@ -219,13 +218,8 @@ async fn read(connection: &mut Connection, limit: Duration) -> Result<Vec<u8>, F
     // The shortest message that means anything is longer than the longest header.
     const START: usize = 6;
     let mut bytes = connection.read_exact(START, limit).await?.to_vec();
-    let header = match ber::read_header(&bytes) {
-        Ok(
-            header @ Header {
-                tag: ber::SEQUENCE, ..
-            },
-        ) => header,
-        _ => return Err(unexpected(&bytes)),
+    let Some(header) = ber::read_header(&bytes).ok().filter(Header::is_sequence) else {
+        return Err(unexpected(&bytes));
     };
     let whole = header.size.saturating_add(header.length);
     if whole > LONGEST {

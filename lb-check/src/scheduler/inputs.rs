@@ -72,6 +72,11 @@ impl Inputs {
         self.groups.get(&number).is_some_and(|task| task.id() == id)
     }
 
+    /// Notes that the input of a group changed during its probe.
+    pub(super) fn note_missed(&mut self, number: usize) {
+        self.missed.insert(number);
+    }
+
     /// Whether the input changed during the probe that has just ended.
     pub(super) fn take_missed(&mut self, number: usize) -> bool {
         self.missed.remove(&number)
@@ -79,22 +84,31 @@ impl Inputs {
 }
 
 impl Runner {
-    /// Probes a group whose input has changed, unless all its subscriptions are suspended.
+    /// Follows the input of a new group, if its check has one.
+    pub(super) fn follow_input(&mut self, number: usize) {
+        let group = self.table.group(number);
+        let input = group.and_then(|group| group.key.0.check.input().cloned());
+        if let Some(input) = input {
+            self.inputs.follow(number, &input);
+        }
+    }
+
+    /// Whether a probe of a group has something to read: it has no input, or the input has a state.
+    pub(super) fn has_state(&self, number: usize) -> bool {
+        let group = self.table.group(number);
+        let input = group.and_then(|group| group.key.0.check.input());
+        input.is_none_or(|input| input.state().is_some())
+    }
+
+    /// Plans a probe of a group whose input has changed.
     pub(super) fn handle_input(&mut self, number: usize) {
-        let Some(group) = self.groups.get(number) else {
+        let Some(group) = self.table.group(number) else {
             return;
         };
         if group.probe.is_some() {
             // The probe may have read the state before.
-            self.inputs.missed.insert(number);
-            return;
-        }
-        let subscriptions = &self.subscriptions;
-        let mut states = group
-            .subscribers
-            .iter()
-            .filter_map(|id| subscriptions.get(id));
-        if states.any(|subscription| !subscription.suspended) {
+            self.inputs.note_missed(number);
+        } else if self.table.subscribers(number).any(|s| !s.suspended) {
             self.plan_probe(number, Instant::now());
         }
     }

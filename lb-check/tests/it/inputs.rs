@@ -26,6 +26,14 @@ fn policy() -> Policy {
         .with_warmup(Duration::ZERO)
 }
 
+/// What a check adds to the weight.
+fn change(outcome: &Outcome) -> i32 {
+    match outcome.weight {
+        Some(WeightRequest::Add(number)) => number,
+        _ => 0,
+    }
+}
+
 async fn start(check: Arc<dyn HealthCheck>, policy: Policy) -> (Scheduler, CheckEvents) {
     let (scheduler, events) = Scheduler::start(SchedulerOptions::default());
     let spec = ProbeSpec::new(check, target(), policy);
@@ -34,15 +42,6 @@ async fn start(check: Arc<dyn HealthCheck>, policy: Policy) -> (Scheduler, Check
         .await
         .unwrap();
     (scheduler, events)
-}
-
-/// The change of the weight that an outcome asks for.
-fn change(outcome: &Outcome) -> i32 {
-    match outcome.weight {
-        None => 0,
-        Some(WeightRequest::Change(change)) => change,
-        Some(other) => panic!("{other:?}"),
-    }
 }
 
 /// Health and change of the weight of the next event, which must come at once.

@@ -15,6 +15,8 @@ mod connections;
 mod factories;
 #[cfg(feature = "runtime")]
 mod inputs;
+mod policy;
+mod presets;
 #[cfg(feature = "runtime")]
 mod scheduler;
 #[cfg(feature = "script")]

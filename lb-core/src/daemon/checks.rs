@@ -386,12 +386,11 @@ mod tests {
         ids
     }
 
-    /// The change of the weight that an outcome asks for.
+    /// What a check adds to the weight.
     fn change(outcome: &lb_check::Outcome) -> i32 {
         match outcome.weight {
-            None => 0,
-            Some(lb_check::WeightRequest::Change(change)) => change,
-            Some(other) => panic!("{other:?}"),
+            Some(lb_check::WeightRequest::Add(number)) => number,
+            _ => 0,
         }
     }
 

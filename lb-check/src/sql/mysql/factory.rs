@@ -49,8 +49,7 @@ impl CheckFactory for MysqlFactory {
         }
         let mut check = MysqlCheck::new(context.connect_timeout).with_security(security);
         check.user = login.map(|user| (user, Secret::new(password.unwrap_or_default())));
-        let deadline = check.deadline() + BuiltCheck::SLACK;
-        let mut built = BuiltCheck::new(Arc::new(check)).with_deadline(deadline);
+        let mut built = BuiltCheck::new(Arc::new(check));
         built.findings = findings.0;
         Ok(built)
     }

@@ -82,11 +82,6 @@ impl MysqlCheck {
         self
     }
 
-    /// Longest time of the whole check.
-    fn deadline(&self) -> Duration {
-        self.timeout * 2
-    }
-
     async fn run(&self, target: &Target) -> Result<Option<&'static str>, Failure> {
         let connection = Connection::open(target, None, self.timeout, Close::Reset).await?;
         let limit = self.timeout;
@@ -160,6 +155,11 @@ impl HealthCheck for MysqlCheck {
 
     fn lines(&self) -> Option<Vec<Arguments>> {
         Some(self.to_lines())
+    }
+
+    fn time_limit(&self) -> Option<Duration> {
+        // To connect, and of the dialogue.
+        Some(self.timeout.saturating_mul(2))
     }
 
     async fn check(&self, target: &Target) -> Outcome {

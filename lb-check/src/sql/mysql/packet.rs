@@ -249,9 +249,9 @@ mod tests {
     proptest! {
         #[test]
         fn any_payload_is_read_or_none(payload: Vec<u8>) {
-            drop(read_greeting(&payload));
-            drop(read_answer(&payload));
-            drop(read_error(&payload));
+            let _ = read_greeting(&payload);
+            let _ = read_answer(&payload);
+            let _ = read_error(&payload);
             let _ = read_header(&payload);
         }
 

@@ -47,8 +47,7 @@ impl CheckFactory for PgsqlFactory {
         };
         let mut check = PgsqlCheck::new(login, context.connect_timeout).with_security(security);
         check.database = database;
-        let deadline = check.deadline() + BuiltCheck::SLACK;
-        let mut built = BuiltCheck::new(Arc::new(check)).with_deadline(deadline);
+        let mut built = BuiltCheck::new(Arc::new(check));
         built.findings = findings.0;
         Ok(built)
     }

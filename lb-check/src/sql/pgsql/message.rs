@@ -42,7 +42,7 @@ pub(super) fn read_header(header: &[u8]) -> Option<(u8, usize)> {
     Some((*kind, content))
 }
 
-/// Reads a message; `None` if it does not belong to the start of a session.
+/// Reads a message; `None` if it is not one of the start of a session.
 pub(super) fn read(kind: u8, content: &[u8]) -> Option<Message<'_>> {
     Some(match kind {
         b'R' => match u32::from_be_bytes(*content.first_chunk()?) {
@@ -159,8 +159,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_a_message_or_none(kind: u8, content: Vec<u8>) {
-            drop(read(kind, &content));
-            drop(read_error(&content));
+            let _ = read(kind, &content);
+            let _ = read_error(&content);
             let _ = read_header(&content);
         }
     }

@@ -79,11 +79,6 @@ impl PgsqlCheck {
         self
     }
 
-    /// Longest time of the whole check.
-    fn deadline(&self) -> Duration {
-        self.timeout * 2
-    }
-
     async fn run(&self, target: &Target) -> Result<(), Failure> {
         let connection = Connection::open(target, None, self.timeout, Close::Reset).await?;
         let dialogue = Box::pin(self.talk(connection, target));
@@ -163,6 +158,11 @@ impl HealthCheck for PgsqlCheck {
 
     fn lines(&self) -> Option<Vec<Arguments>> {
         Some(self.to_lines())
+    }
+
+    fn time_limit(&self) -> Option<Duration> {
+        // To connect, and of the dialogue.
+        Some(self.timeout.saturating_mul(2))
     }
 
     async fn check(&self, target: &Target) -> Outcome {

@@ -6,6 +6,7 @@ mod binary;
 mod common;
 mod http;
 mod other;
+mod policy;
 
 use super::row::Keyword;
 
