@@ -110,6 +110,7 @@
 //! | `runtime` | [`Scheduler`], [`Input`], [`FileCheck`] | tokio, tracing, socket2, rustix |
 //! | `tcp` | [`TcpCheck`] | |
 //! | `http` | [`HttpGet`], [`genhash`] | httparse, md-5 |
+//! | `regex` | [`PageRegex`] for [`HttpGet`] | PCRE2 |
 //! | `tls` | [`Tls`] for these | rustls with ring, tokio-rustls |
 //! | `ldap` | [`LdapCheck`] | |
 //! | `sql` | [`MysqlCheck`], [`PgsqlCheck`] | sha1, sha2 |
@@ -157,6 +158,8 @@ mod stream;
 mod target;
 #[cfg(feature = "tcp")]
 mod tcp;
+#[cfg(any(feature = "script", feature = "regex"))]
+mod words;
 
 pub use crate::answer_code::AnswerCode;
 pub use crate::arguments::{
@@ -169,6 +172,8 @@ pub use crate::file::FileCheck;
 pub use crate::file_weight::FileWeight;
 #[cfg(feature = "grpc")]
 pub use crate::grpc::GrpcCheck;
+#[cfg(feature = "regex")]
+pub use crate::http::regex::{PageRegex, ParseRegexOptionError, RegexError, RegexOption};
 #[cfg(feature = "http")]
 pub use crate::http::{HttpGet, ParseProtocolError, Protocol, Tls, Url, genhash};
 #[cfg(feature = "runtime")]
@@ -193,6 +198,8 @@ pub use crate::security::Security;
 #[cfg(feature = "sql")]
 pub use crate::sql::{MysqlCheck, PgsqlCheck};
 pub use crate::state::{CheckState, Status, Step, Transition};
+#[cfg(feature = "tls")]
+pub use crate::stream::{TlsClient, TlsClientError, TlsSettings};
 pub use crate::target::Target;
 #[cfg(feature = "tcp")]
 pub use crate::tcp::TcpCheck;

@@ -28,6 +28,8 @@ pub struct Outcome {
     pub weight: Option<WeightRequest>,
     /// A detail for people besides the reason: the page, the command.
     pub detail: Option<String>,
+    /// A warning about a target that passed: its certificate expires soon.
+    pub warning: Option<String>,
 }
 
 impl Outcome {
@@ -55,6 +57,7 @@ impl Outcome {
             latency: Duration::ZERO,
             weight: None,
             detail: None,
+            warning: None,
         }
     }
 
@@ -82,6 +85,13 @@ impl Outcome {
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds a warning, or removes it.
+    #[must_use]
+    pub fn with_warning(mut self, warning: Option<String>) -> Self {
+        self.warning = warning;
         self
     }
 
@@ -212,6 +222,10 @@ pub enum Reason {
         /// The digest of the page.
         got: Md5Digest,
     },
+    /// The page does not match its regular expression, matches one that it must not match, or the search
+    /// reached a limit.
+    #[error("regular expression: {0}")]
+    L7Regex(String),
     /// The server closed the connection without sending anything.
     #[error("no data received")]
     L7NoData,

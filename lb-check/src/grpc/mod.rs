@@ -5,6 +5,8 @@ mod call;
 mod factory;
 mod message;
 
+#[cfg(feature = "tls")]
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -13,10 +15,22 @@ use tokio::time::timeout;
 use self::call::Answer;
 use crate::connect::Close;
 use crate::outcome::Failure;
-use crate::stream::Stream;
+use crate::stream::{Stream, TlsRequest};
+#[cfg(feature = "tls")]
+use crate::{LocalError, TlsClient, TlsSettings};
 use crate::{AnswerCode, Arguments, HealthCheck, Outcome, Reason, Security, Target};
 
 pub(crate) use self::factory::GrpcFactory;
+
+/// A client that offers HTTP/2, which servers of gRPC demand, and accepts any server.
+#[cfg(feature = "tls")]
+static HTTP2: LazyLock<Option<TlsClient>> = LazyLock::new(|| {
+    let settings = TlsSettings {
+        http2: true,
+        ..TlsSettings::default()
+    };
+    TlsClient::load(settings).ok()
+});
 
 /// SERVING in `grpc.health.v1`.
 const SERVING: u32 = 1;
@@ -104,15 +118,27 @@ impl GrpcCheck {
         }
     }
 
+    #[cfg(feature = "tls")]
     async fn connect(&self, target: &Target) -> Result<Stream, Failure> {
-        let plain = Stream::open(target, None, self.timeout, Close::Reset).await?;
-        match self.security.is_tls() {
-            false => Ok(plain),
-            true => {
-                let (peer, name) = (target.address.ip(), self.security.name());
-                plain.start_http2_tls(peer, name, self.timeout).await
+        let request = TlsRequest {
+            name: self.security.name(),
+            close_notify: false,
+        };
+        let tls = match (self.security.is_tls(), HTTP2.as_ref()) {
+            (false, _) => None,
+            (true, Some(client)) => Some((client, request)),
+            (true, None) => {
+                let error = "no version of TLS is available".to_owned();
+                return Err(Failure::Local(LocalError::Other(error)));
             }
-        }
+        };
+        Stream::open_with(target, tls, self.timeout, Close::Reset).await
+    }
+
+    #[cfg(not(feature = "tls"))]
+    async fn connect(&self, target: &Target) -> Result<Stream, Failure> {
+        let tls = self.security.is_tls().then(TlsRequest::default);
+        Stream::open(target, tls, self.timeout, Close::Reset).await
     }
 }
 
