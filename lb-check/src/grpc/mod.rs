@@ -16,9 +16,9 @@ use self::call::Answer;
 use crate::connect::Close;
 use crate::outcome::Failure;
 use crate::stream::{Stream, TlsRequest};
+use crate::{AnswerCode, Arguments, HealthCheck, Outcome, Reason, Security, Target};
 #[cfg(feature = "tls")]
 use crate::{LocalError, TlsClient, TlsSettings};
-use crate::{AnswerCode, Arguments, HealthCheck, Outcome, Reason, Security, Target};
 
 pub(crate) use self::factory::GrpcFactory;
 
@@ -59,7 +59,7 @@ pub struct GrpcCheck {
     pub service: String,
     /// The authority of the request; the address of the target without.
     pub virtualhost: Option<String>,
-    /// Whether the connection is over TLS; the protocol has no [`Security::StartTls`].
+    /// Whether the connection uses TLS; the protocol has no [`Security::StartTls`].
     pub security: Security,
     /// Longest time to connect, of the handshake of TLS, and of the whole call, each.
     pub timeout: Duration,
@@ -84,7 +84,7 @@ impl GrpcCheck {
         self
     }
 
-    /// Sets whether the connection is over TLS.
+    /// Sets whether the connection uses TLS.
     #[must_use]
     pub fn with_security(mut self, security: Security) -> Self {
         self.security = security;

@@ -48,7 +48,7 @@ pub struct LdapCheck {
     pub base: String,
     /// Name and password of the bind; an anonymous one without.
     pub login: Option<(String, Secret)>,
-    /// Whether the connection is over TLS.
+    /// Whether the connection uses TLS.
     pub security: Security,
     /// Longest time to connect, of a handshake of TLS before the dialogue, and of the dialogue, each.
     pub timeout: Duration,
@@ -73,7 +73,7 @@ impl LdapCheck {
         self
     }
 
-    /// Sets whether the connection is over TLS.
+    /// Sets whether the connection uses TLS.
     #[must_use]
     pub fn with_security(mut self, security: Security) -> Self {
         self.security = security;

@@ -51,7 +51,7 @@ const MOST_ANSWERS: usize = 4;
 pub struct MysqlCheck {
     /// User and password; only the greeting is read without.
     pub user: Option<(String, Secret)>,
-    /// Whether the login is over TLS ([`Security::StartTls`]; the protocol has no other way).
+    /// Whether the login uses TLS ([`Security::StartTls`]; the protocol has no other way).
     pub security: Security,
     /// Longest time to connect, and of the whole dialogue, each.
     pub timeout: Duration,
@@ -75,7 +75,7 @@ impl MysqlCheck {
         self
     }
 
-    /// Sets whether the login is over TLS.
+    /// Sets whether the login uses TLS.
     #[must_use]
     pub fn with_security(mut self, security: Security) -> Self {
         self.security = security;

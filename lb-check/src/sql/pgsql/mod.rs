@@ -47,7 +47,7 @@ pub struct PgsqlCheck {
     pub user: String,
     /// The database; that of the name of the user without.
     pub database: Option<String>,
-    /// Whether the session is over TLS ([`Security::StartTls`]; the protocol has no other way).
+    /// Whether the session uses TLS ([`Security::StartTls`]; the protocol has no other way).
     pub security: Security,
     /// Longest time to connect, and of the whole dialogue, each.
     pub timeout: Duration,
@@ -72,7 +72,7 @@ impl PgsqlCheck {
         self
     }
 
-    /// Sets whether the session is over TLS.
+    /// Sets whether the session uses TLS.
     #[must_use]
     pub fn with_security(mut self, security: Security) -> Self {
         self.security = security;
