@@ -4,7 +4,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::Md5Digest;
+use crate::{AnswerCode, Md5Digest};
 
 /// The result of one probe.
 ///
@@ -233,6 +233,15 @@ pub enum Reason {
     /// with control bytes escaped.
     #[error("unexpected answer: {0}")]
     L7Unexpected(String),
+    /// The server answered with an error of its protocol. The message of the server is a short part of it, with
+    /// control bytes escaped; it may be empty.
+    #[error("{code}{}{message}", if message.is_empty() { "" } else { ": " })]
+    L7Error {
+        /// The code.
+        code: AnswerCode,
+        /// The message.
+        message: String,
+    },
     /// The server closed the connection before its answer was complete.
     #[error("connection closed before the answer was complete")]
     L7Closed,
@@ -293,6 +302,13 @@ impl Reason {
     #[must_use]
     pub fn unexpected(answer: &[u8]) -> Self {
         Self::L7Unexpected(Self::excerpt(answer))
+    }
+
+    /// The reason for an answer that is an error: [`L7Error`](Self::L7Error) with the start of its message.
+    #[must_use]
+    pub fn answered(code: AnswerCode, message: &[u8]) -> Self {
+        let message = Self::excerpt(message);
+        Self::L7Error { code, message }
     }
 
     /// The start of an answer as printable text.

@@ -206,6 +206,14 @@ impl Registry {
         registry.register("SSL_GET", crate::http::HttpFactory::Tls);
         #[cfg(feature = "text")]
         registry.register_text();
+        #[cfg(feature = "ldap")]
+        registry.register("LDAP_CHECK", crate::ldap::LdapFactory);
+        #[cfg(feature = "sql")]
+        registry.register("MYSQL_CHECK", crate::sql::MysqlFactory);
+        #[cfg(feature = "sql")]
+        registry.register("PGSQL_CHECK", crate::sql::PgsqlFactory);
+        #[cfg(feature = "grpc")]
+        registry.register("GRPC_CHECK", crate::grpc::GrpcFactory);
         #[cfg(feature = "script")]
         registry.register("MISC_CHECK", crate::script::ScriptFactory);
         registry

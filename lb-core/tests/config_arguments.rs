@@ -47,7 +47,9 @@ fn blocks(keyword: &KeywordHelp) -> Vec<&'static str> {
             };
             vec![server, real, check]
         }
-        "FILE_CHECK" => vec![server, real, "FILE_CHECK"],
+        "FILE_CHECK" | "LDAP_CHECK" | "MYSQL_CHECK" | "PGSQL_CHECK" | "GRPC_CHECK" => {
+            vec![server, real, keyword.block]
+        }
         other => panic!("unknown block {other}"),
     }
 }

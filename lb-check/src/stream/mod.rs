@@ -32,7 +32,6 @@ use crate::outcome::Failure;
 
 pub(crate) use self::reader::Connection;
 #[cfg(feature = "tls")]
-#[cfg(feature = "tls")]
 pub(crate) use self::tls::expiry_warning;
 #[cfg(feature = "tls")]
 pub use self::tls::{TlsClient, TlsClientError, TlsSettings};

@@ -10,13 +10,11 @@ mod driver;
 mod escape;
 mod protocol;
 mod reply;
-mod secret;
 mod send_expect;
 mod step;
 
 pub use self::agent::AgentCheck;
-pub use self::protocol::{Login, ProtocolCheck, Security, TextProtocol};
-pub use self::secret::Secret;
+pub use self::protocol::{Login, ProtocolCheck, TextProtocol};
 pub use self::send_expect::{InvalidPattern, SendExpect};
 
 pub(crate) use self::agent::AgentFactory;

@@ -7,6 +7,8 @@
     reason = "tests: a panic is the failure"
 )]
 
+#[cfg(any(feature = "ldap", feature = "sql", feature = "grpc"))]
+mod binary;
 #[cfg(feature = "tcp")]
 mod connections;
 #[cfg(feature = "script")]

@@ -104,7 +104,7 @@ pub(super) async fn start(mut source: Source, options: DaemonOptions) -> Result<
         );
     }
     let objects = model.objects.clone();
-    checks.follow_files(&model);
+    checks.follow_files(&model).await;
     let ipvs = model.global.ipvs.clone();
     let mut director = Director::restored(model, &claim.known);
     let mut failures = LoggedFailures::default();

@@ -59,6 +59,20 @@ impl Slot {
         }
     }
 
+    /// A check that has not run yet: it counts as passed if it does not start down. One that follows an input
+    /// starts with the state of that.
+    fn first(index: usize, real_server: &RealServer, check: &CheckSpec) -> Self {
+        let mut slot = Self::new(index, starts_up(real_server, check));
+        if let Some(outcome) = check.probe.check.present_outcome() {
+            slot.up = outcome.is_pass();
+            if slot.up {
+                slot.request = (&outcome).into();
+            }
+            slot.reason = result_text(&outcome);
+        }
+        slot
+    }
+
     /// What is known by the check.
     fn health(&self) -> Health {
         if self.problem.is_some() || self.reason.is_empty() {
@@ -91,14 +105,16 @@ impl RealState {
             .checks
             .iter()
             .enumerate()
-            .map(|(index, check)| Slot::new(index, starts_up(spec, check)))
+            .map(|(index, check)| Slot::first(index, spec, check))
             .collect();
-        Self {
+        let mut state = Self {
             alive: slots.iter().all(|slot| slot.up),
-            weight: spec.destination.weight.get(),
+            weight: 0,
             next_index: slots.len(),
             slots,
-        }
+        };
+        state.weight = state.effective_weight(spec.destination.weight);
+        state
     }
 
     /// The configured weight and what each passing check asks of it.

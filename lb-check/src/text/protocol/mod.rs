@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::Secret;
 use super::driver::{Settings, run};
-use crate::{Arguments, HealthCheck, Outcome, Target};
+use crate::{Arguments, HealthCheck, Outcome, Secret, Security, Target};
 
 pub(crate) use self::factory::ProtocolFactory;
 
@@ -50,20 +49,6 @@ impl TextProtocol {
     }
 }
 
-/// Whether a connection uses TLS. No certificate is verified.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum Security {
-    /// No TLS.
-    #[default]
-    Plain,
-    /// TLS from the start (`tls`).
-    Tls,
-    /// Plain text, then TLS by a command of the protocol (`starttls`). Redis has no such command: there it is as
-    /// [`Tls`](Self::Tls).
-    StartTls,
-}
-
 /// Name and password.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -99,7 +84,7 @@ impl Login {
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), std::net::AddrParseError> {
 /// let check = ProtocolCheck::new(TextProtocol::Imap, Duration::from_secs(3))
-///     .with_security(Security::StartTls)
+///     .with_security(Security::StartTls { name: None })
 ///     .with_login(Login::new("probe", Secret::new("password")));
 /// let outcome = check.check(&Target::new("192.0.2.61:143".parse()?)).await;
 /// println!("{outcome}");
@@ -111,10 +96,9 @@ impl Login {
 pub struct ProtocolCheck {
     /// The protocol.
     pub protocol: TextProtocol,
-    /// Whether the connection uses TLS.
+    /// Whether the connection uses TLS. Redis has no command for [`Security::StartTls`]: there it is as
+    /// [`Security::Tls`].
     pub security: Security,
-    /// The server name of TLS; without one none is sent (`sni`).
-    pub server_name: Option<String>,
     /// The login; not used by SMTP.
     pub login: Option<Login>,
     /// The name in the greeting of SMTP (`helo_name`).
@@ -137,7 +121,6 @@ impl ProtocolCheck {
         Self {
             protocol,
             security: Security::Plain,
-            server_name: None,
             login: None,
             helo_name: Self::HELO_NAME.to_owned(),
             ehlo: false,
@@ -149,16 +132,9 @@ impl ProtocolCheck {
     /// Sets whether the connection uses TLS; with it the total limit is four steps.
     #[must_use]
     pub fn with_security(mut self, security: Security) -> Self {
-        self.security = security;
         let steps = if security == Security::Plain { 3 } else { 4 };
+        self.security = security;
         self.total_timeout = self.step_timeout.saturating_mul(steps);
-        self
-    }
-
-    /// Sets the server name of TLS.
-    #[must_use]
-    pub fn with_server_name(mut self, name: impl Into<String>) -> Self {
-        self.server_name = Some(name.into());
         self
     }
 
@@ -195,10 +171,9 @@ impl HealthCheck for ProtocolCheck {
         let login = self.login.as_ref();
         let login = login.map(|login| (&login.user, login.password.fingerprint()));
         format!(
-            "{} {:?} {:?} {login:?} {} {} {:?} {:?}",
+            "{} {:?} {login:?} {} {} {:?} {:?}",
             self.kind(),
             self.security,
-            self.server_name,
             self.helo_name,
             self.ehlo,
             self.step_timeout,
@@ -208,7 +183,8 @@ impl HealthCheck for ProtocolCheck {
 
     /// `None` with a [`total_timeout`](ProtocolCheck::total_timeout) of its own, which has no keyword.
     fn lines(&self) -> Option<Vec<Arguments>> {
-        let usual = Self::new(self.protocol, self.step_timeout).with_security(self.security);
+        let usual =
+            Self::new(self.protocol, self.step_timeout).with_security(self.security.clone());
         if self.total_timeout != usual.total_timeout {
             return None;
         }
@@ -220,13 +196,7 @@ impl HealthCheck for ProtocolCheck {
             }
             lines.extend(self.ehlo.then(|| flag("ehlo")));
         }
-        match self.security {
-            Security::Plain => {}
-            Security::Tls => lines.push(flag("tls")),
-            Security::StartTls => lines.push(flag("starttls")),
-        }
-        let name = self.server_name.iter();
-        lines.extend(name.map(|name| Arguments::line("sni", [name])));
+        lines.extend(self.security.lines());
         if let Some(login) = &self.login {
             if !login.user.is_empty() {
                 lines.push(Arguments::line("login", [&login.user]));
@@ -243,12 +213,8 @@ impl HealthCheck for ProtocolCheck {
     async fn check(&self, target: &Target) -> Outcome {
         let is_redis = self.protocol == TextProtocol::Redis;
         let settings = Settings {
-            tls: match self.security {
-                Security::Plain => false,
-                Security::Tls => true,
-                Security::StartTls => is_redis,
-            },
-            server_name: self.server_name.as_deref(),
+            tls: self.security.is_tls() || (is_redis && self.security.is_start_tls()),
+            server_name: self.security.name(),
             step: self.step_timeout,
             total: self.total_timeout,
             limit: LIMIT,

@@ -232,6 +232,34 @@ const REAL_KEYWORDS: &[Real] = &[
     .opens(Level::Check)
     .later(),
     Real::new(
+        "LDAP_CHECK",
+        "Checks that an LDAP server finds an entry.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
+    Real::new(
+        "MYSQL_CHECK",
+        "Checks that a MySQL or MariaDB server greets, or lets a user log in.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
+    Real::new(
+        "PGSQL_CHECK",
+        "Checks that a PostgreSQL server starts a session or asks for a password.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
+    Real::new(
+        "GRPC_CHECK",
+        "Checks that a gRPC server reports that it serves.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
+    Real::new(
         "snmp_name",
         "Has no effect: there is no SNMP agent.",
         Value::Ignored("NAME"),

@@ -11,7 +11,7 @@ mod text;
 
 use super::row::Keyword;
 
-pub(in crate::config) use self::binary::FILE;
+pub(in crate::config) use self::binary::{FILE, GRPC, LDAP, MYSQL, PGSQL};
 pub(in crate::config) use self::common::COMMON;
 pub(in crate::config) use self::http::{HTTP, URL};
 pub(in crate::config) use self::other::OTHER;
