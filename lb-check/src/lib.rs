@@ -107,6 +107,7 @@
 //! | `runtime` | [`Scheduler`] | tokio, tracing, socket2, rustix |
 //! | `tcp` | [`TcpCheck`] | |
 //! | `http` | [`HttpGet`], [`genhash`] | httparse, md-5 |
+//! | `http-check` | [`HttpCheck`] | hyper, sha2 |
 //! | `regex` | [`PageRegex`] for [`HttpGet`] | PCRE2 |
 //! | `tls` | [`Tls`] for these | rustls with ring, tokio-rustls |
 //! | `script` | [`Script`] | lb-host |
@@ -120,6 +121,8 @@ mod connect;
 mod digest;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "http-check")]
+mod http_check;
 #[cfg(any(feature = "tcp", feature = "script"))]
 mod keywords;
 mod outcome;
@@ -147,6 +150,12 @@ pub use crate::digest::{Md5Digest, ParseDigestError};
 pub use crate::http::regex::{PageRegex, ParseRegexOptionError, RegexError, RegexOption};
 #[cfg(feature = "http")]
 pub use crate::http::{HttpGet, ParseProtocolError, Protocol, Tls, Url, genhash};
+#[cfg(all(feature = "http-check", feature = "tls"))]
+pub use crate::http_check::HttpTls;
+#[cfg(feature = "http-check")]
+pub use crate::http_check::{
+    Expectation, HttpCheck, HttpVersion, ParseHttpVersionError, ParseSha256Error, Sha256Digest,
+};
 pub use crate::outcome::{InvalidAnswer, LocalError, Outcome, Reason, Verdict, WeightRequest};
 pub use crate::probe::ProbeSpec;
 pub use crate::registry::{BuiltCheck, CheckFactory, Registry, SCHEDULE_KEYWORDS, SOCKET_KEYWORDS};

@@ -166,7 +166,7 @@ impl Registry {
     }
 
     /// The checks that come with this crate, as far as their features are on: `TCP_CHECK`,
-    /// `HTTP_GET`, `SSL_GET`, `MISC_CHECK`.
+    /// `HTTP_GET`, `SSL_GET`, `HTTP_CHECK`, `MISC_CHECK`.
     #[must_use]
     pub fn builtin() -> Self {
         #[allow(
@@ -178,6 +178,8 @@ impl Registry {
         registry.register("TCP_CHECK", crate::tcp::TcpFactory);
         #[cfg(feature = "http")]
         registry.register("HTTP_GET", crate::http::HttpFactory::Plain);
+        #[cfg(feature = "http-check")]
+        registry.register("HTTP_CHECK", crate::http_check::HttpCheckFactory);
         #[cfg(all(feature = "http", feature = "tls"))]
         registry.register("SSL_GET", crate::http::HttpFactory::Tls);
         #[cfg(feature = "script")]

@@ -7,10 +7,14 @@
     reason = "tests: a panic is the failure"
 )]
 
+#[cfg(all(feature = "http-check", feature = "tls"))]
+mod certificates;
 #[cfg(feature = "tcp")]
 mod connections;
 #[cfg(feature = "script")]
 mod factories;
+#[cfg(feature = "http-check")]
+mod http_check;
 #[cfg(feature = "runtime")]
 mod scheduler;
 #[cfg(feature = "script")]
