@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a configuration block looks like to a factory.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::FileWeight;
 
 /// One line of a check's block, with the block it opens if it does; the check itself is the
 /// outermost one.
@@ -96,6 +100,8 @@ pub struct CheckContext {
     /// The client of `SSL_GET`, with the certificate of the block `SSL`.
     #[cfg(feature = "tls")]
     pub tls_client: Option<crate::TlsClient>,
+    /// The tracked files by name, with the factor that holds where a check has none.
+    pub tracked_files: Option<Arc<BTreeMap<String, FileWeight>>>,
 }
 
 impl CheckContext {
@@ -117,6 +123,7 @@ impl CheckContext {
             },
             #[cfg(feature = "tls")]
             tls_client: None,
+            tracked_files: None,
         }
     }
 }

@@ -13,6 +13,8 @@
 //!   each within its deadline, and reports the verdicts as [`CheckEvent`]s.
 //! * [`TcpCheck`], [`HttpGet`] and [`Script`] are keepalived's `TCP_CHECK`, `HTTP_GET` (over [`Tls`]
 //!   `SSL_GET`) and `MISC_CHECK`; [`genhash`] computes the digest that [`HttpGet`] compares.
+//! * [`FileCheck`] is `FILE_CHECK`; it and [`InputCheck`] follow an [`Input`], a state that a program pushes,
+//!   and report its changes at once.
 //! * [`Registry`] maps names of a configuration to checks. Your own checks are registered there.
 //!
 //! The parts are independent: a program may call a check itself, or use [`CheckState`] with
@@ -104,7 +106,7 @@
 //! | feature | gives | needs |
 //! |---|---|---|
 //! | *(none)* | the trait, [`Outcome`], [`CheckState`], [`Registry`] | |
-//! | `runtime` | [`Scheduler`] | tokio, tracing, socket2, rustix |
+//! | `runtime` | [`Scheduler`], [`Input`], [`FileCheck`] | tokio, tracing, socket2, rustix |
 //! | `tcp` | [`TcpCheck`] | |
 //! | `http` | [`HttpGet`], [`genhash`] | httparse, md-5 |
 //! | `http-check` | [`HttpCheck`] | hyper, sha2 |
@@ -119,13 +121,19 @@ mod check;
 #[cfg(feature = "runtime")]
 mod connect;
 mod digest;
+#[cfg(feature = "runtime")]
+mod file;
+mod file_weight;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "http-check")]
 mod http_check;
-#[cfg(any(feature = "tcp", feature = "script"))]
+#[cfg(feature = "runtime")]
+mod input;
+#[cfg(feature = "runtime")]
 mod keywords;
 mod outcome;
+mod policy;
 mod probe;
 mod registry;
 #[cfg(feature = "runtime")]
@@ -146,6 +154,9 @@ pub use crate::arguments::{
 };
 pub use crate::check::HealthCheck;
 pub use crate::digest::{Md5Digest, ParseDigestError};
+#[cfg(feature = "runtime")]
+pub use crate::file::FileCheck;
+pub use crate::file_weight::FileWeight;
 #[cfg(feature = "regex")]
 pub use crate::http::regex::{PageRegex, ParseRegexOptionError, RegexError, RegexOption};
 #[cfg(feature = "http")]
@@ -156,8 +167,11 @@ pub use crate::http_check::HttpTls;
 pub use crate::http_check::{
     Expectation, HttpCheck, HttpVersion, ParseHttpVersionError, ParseSha256Error, Sha256Digest,
 };
+#[cfg(feature = "runtime")]
+pub use crate::input::{Input, InputCheck, InputState};
 pub use crate::outcome::{InvalidAnswer, LocalError, Outcome, Reason, Verdict, WeightRequest};
-pub use crate::probe::ProbeSpec;
+pub use crate::policy::{FirstVerdict, Initial, Policy};
+pub use crate::probe::{ProbeSpec, SharedCheck};
 pub use crate::registry::{BuiltCheck, CheckFactory, Registry, SCHEDULE_KEYWORDS, SOCKET_KEYWORDS};
 #[cfg(feature = "runtime")]
 pub use crate::scheduler::{
@@ -166,7 +180,7 @@ pub use crate::scheduler::{
 };
 #[cfg(feature = "script")]
 pub use crate::script::{Account, Program, Script, UnknownAccount};
-pub use crate::state::{CheckState, Initial, Policy, Status, Step, Transition};
+pub use crate::state::{CheckState, Status, Step, Transition};
 #[cfg(feature = "tls")]
 pub use crate::stream::{TlsClient, TlsClientError, TlsSettings};
 pub use crate::target::Target;

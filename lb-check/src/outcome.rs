@@ -23,7 +23,8 @@ pub struct Outcome {
     /// How long the probe took. A check may leave it zero: the scheduler then fills in what it
     /// measured.
     pub latency: Duration,
-    /// A weight the check asks for (`misc_dynamic`: exit status minus 2; `AGENT_CHECK`: the agent's answer).
+    /// A weight the check asks for (`misc_dynamic`: exit status minus 2; `AGENT_CHECK`: the agent's answer;
+    /// `FILE_CHECK`: a number to add).
     pub weight: Option<WeightRequest>,
     /// A detail for people besides the reason: the page, the command.
     pub detail: Option<String>,
@@ -143,6 +144,7 @@ pub(crate) enum Failure {
 /// assert_eq!(WeightRequest::Absolute(7).resolve(100), 7);
 /// assert_eq!(WeightRequest::Percent(150).resolve(100), 150);
 /// assert_eq!(WeightRequest::Percent(1).resolve(10), 1, "not 0, which would drain");
+/// assert_eq!(WeightRequest::Add(-20).resolve(100), 80);
 /// assert_eq!(WeightRequest::Drain.resolve(100), 0);
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -152,6 +154,8 @@ pub enum WeightRequest {
     Absolute(u32),
     /// Percent of the configured weight, rounded up: only 0 percent is 0.
     Percent(u16),
+    /// The configured weight and this number, negative to subtract.
+    Add(i32),
     /// No new connections, while present ones stay: weight 0, whatever other checks ask for.
     Drain,
 }
@@ -166,6 +170,7 @@ impl WeightRequest {
                 let scaled = (u64::from(configured) * u64::from(percent)).div_ceil(100);
                 u32::try_from(scaled).unwrap_or(u32::MAX)
             }
+            Self::Add(number) => configured.saturating_add_signed(number),
             Self::Drain => 0,
         }
     }

@@ -16,6 +16,10 @@ mod factories;
 #[cfg(feature = "http-check")]
 mod http_check;
 #[cfg(feature = "runtime")]
+mod inputs;
+mod policy;
+mod presets;
+#[cfg(feature = "runtime")]
 mod scheduler;
 #[cfg(feature = "script")]
 mod scripts;

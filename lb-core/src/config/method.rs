@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Forwarding methods and checks' common settings: what virtual and real servers share.
-
-use std::ops::RangeInclusive;
-use std::time::Duration;
+//! Forwarding methods of virtual and real servers.
 
 use lb_ipvs::{ForwardingMethod, Tunnel, TunnelFlags};
 
@@ -106,60 +103,4 @@ fn tunnel(context: &mut Context<'_>, line: NodeId, name: At<&str>) -> Option<Tun
 fn needs<T>(context: &mut Context<'_>, option: At<&str>) -> Option<T> {
     context.error(option.span, format!("`{}` needs a value", option.value));
     None
-}
-
-/// Defaults of a check from its real server, which has them from its virtual server.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct CheckDefaults {
-    pub(super) retries: Option<At<u32>>,
-    pub(super) retry_delay: Option<At<Duration>>,
-    pub(super) warmup: Option<At<Duration>>,
-    pub(super) connect_timeout: Option<At<Duration>>,
-    pub(super) delay_loop: Option<At<Duration>>,
-    pub(super) alpha: Option<At<bool>>,
-}
-
-/// Longest time of any setting: what a 32-bit number of seconds holds.
-const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
-/// Times that cannot be zero.
-pub(super) const PERIOD: RangeInclusive<Duration> = Duration::from_micros(1)..=LONGEST;
-/// Times that can be zero.
-pub(super) const PAUSE: RangeInclusive<Duration> = Duration::ZERO..=LONGEST;
-
-impl CheckDefaults {
-    /// Reads a line of a check if it is one of these.
-    pub(super) fn read(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
-        let (range, slot) = match keyword {
-            "retry" => {
-                let value = context.number(line, 0..=u32::MAX);
-                context.set(line, &mut self.retries, value);
-                return true;
-            }
-            "alpha" => {
-                let value = context.boolean(line);
-                context.set(line, &mut self.alpha, value);
-                return true;
-            }
-            "delay_loop" => (PERIOD, &mut self.delay_loop),
-            "connect_timeout" => (PERIOD, &mut self.connect_timeout),
-            "warmup" => (PAUSE, &mut self.warmup),
-            "delay_before_retry" => (PAUSE, &mut self.retry_delay),
-            _ => return false,
-        };
-        let value = context.seconds(line, range);
-        context.set(line, slot, value);
-        true
-    }
-
-    /// These settings where they are given, else the outer ones.
-    pub(super) fn or(self, outer: &Self) -> Self {
-        Self {
-            retries: self.retries.or(outer.retries),
-            retry_delay: self.retry_delay.or(outer.retry_delay),
-            warmup: self.warmup.or(outer.warmup),
-            connect_timeout: self.connect_timeout.or(outer.connect_timeout),
-            delay_loop: self.delay_loop.or(outer.delay_loop),
-            alpha: self.alpha.or(outer.alpha),
-        }
-    }
 }

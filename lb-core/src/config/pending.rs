@@ -8,6 +8,7 @@ use crate::model::{CheckSetting, PendingCheck};
 
 use super::Diagnostic;
 use super::line::{At, Context};
+use super::schedule::{COUNT, JITTER};
 use super::tree::NodeId;
 use super::vocabulary::nearest;
 
@@ -17,8 +18,6 @@ enum Form {
     Boolean,
     /// One word.
     Text(&'static str),
-    /// Any number of words.
-    Words,
     Number(RangeInclusive<u32>),
     /// Seconds; with decimals.
     Seconds,
@@ -55,6 +54,12 @@ const COMMON: &[Word] = &[
     Word("delay_before_retry", Form::Seconds),
     Word("delay_loop", Form::Seconds),
     Word("warmup", Form::Seconds),
+    Word("rise", Form::Number(COUNT)),
+    Word("fall", Form::Number(COUNT)),
+    Word("fast_interval", Form::Seconds),
+    Word("down_interval", Form::Seconds),
+    Word("deadline", Form::Seconds),
+    Word("jitter", Form::Number(JITTER)),
     Word("alpha", Form::Boolean),
     Word("log_all_failures", Form::Boolean),
 ];
@@ -112,14 +117,6 @@ fn own(check: &str) -> &'static [Word] {
                 ]
             }
         }
-        "FILE_CHECK" => {
-            const {
-                &[
-                    Word("track_file", Form::Text("the name of a tracked file")),
-                    Word("weight", Form::Words),
-                ]
-            }
-        }
         _ => &[],
     }
 }
@@ -128,7 +125,6 @@ fn own(check: &str) -> &'static [Word] {
 fn required(check: &str) -> Option<&'static str> {
     Some(match check {
         "BFD_CHECK" => "name",
-        "FILE_CHECK" => "track_file",
         _ => return None,
     })
 }
@@ -162,7 +158,7 @@ pub(super) fn check(context: &mut Context<'_>, block: NodeId) -> Option<PendingC
     context.findings.push(finding.note(note));
     context.only_block(block);
     let common = match kind {
-        "BFD_CHECK" | "FILE_CHECK" => &[],
+        "BFD_CHECK" => &[],
         _ => COMMON,
     };
     let settings = lines(context, block, &[own(kind), common]);
@@ -256,12 +252,11 @@ fn setting(context: &mut Context<'_>, line: NodeId, form: &Form) -> Option<Check
         Form::Text(wants) => {
             context.value(line, wants)?;
         }
-        Form::Words => context.no_block(line),
         Form::Number(range) => {
             context.number(line, range.clone())?;
         }
         Form::Seconds => {
-            context.seconds(line, super::method::PAUSE)?;
+            context.seconds(line, super::schedule::PAUSE)?;
         }
         Form::Milliseconds(range) => milliseconds(context, line, range)?,
         Form::Address => {

@@ -119,6 +119,7 @@ impl Running {
         thread_names::apply(&model.global.runtime.names);
         keep_names(&self.director.global().runtime, &mut model.global.runtime);
         self.objects.clone_from(&model.objects);
+        self.parts.checks.follow_files(&model);
         self.director.replace_model(model);
         self.director.write_states();
         start::log_findings(&self.source, &loaded.findings);

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lb_check::{
-    BuiltCheck, HealthCheck, HttpGet, Initial, Md5Digest, Policy, Program, Protocol as HttpVersion,
-    Script, Target, TcpCheck, Url,
+    BuiltCheck, FirstVerdict, HealthCheck, HttpGet, Initial, Md5Digest, Policy, Program,
+    Protocol as HttpVersion, Script, Target, TcpCheck, Url,
 };
 use lb_core::model::{
     CheckSetting, CheckSpec, PendingCheck, RealServer, ServiceGroup, VirtualServer,
@@ -120,16 +120,30 @@ prop_compose! {
         (retries, delay, interval) in (1..5_u32, micros(1..3_000_000), micros(1..3_000_000)),
         warmup in proptest::option::of(micros(0..3_000_000)),
         [alpha, log] in any::<[bool; 2]>(),
+        (rise, jitter) in (1..4_u32, prop_oneof![Just(0), 1..=Policy::MAX_JITTER]),
+        [fast, down, deadline] in [0, 1, 2].map(|_| proptest::option::weighted(0.3, micros(1..9_000_000))),
     ) -> CheckSpec {
         let http = probe.kind() == "HTTP_GET";
+        // The delay has no effect beside a fast interval, and keeps its default.
+        let delay = match fast {
+            Some(_) => Duration::from_secs(if http { 3 } else { 1 }),
+            None => delay,
+        };
         let mut policy = Policy::default()
             .with_interval(interval)
             .with_retries(retries)
             .with_retry_delay(delay)
             .with_initial(if alpha { Initial::Down } else { Initial::Up })
-            .with_deadline(longest);
+            .with_rise(rise)
+            .with_jitter(jitter)
+            .with_deadline(deadline.unwrap_or(longest));
         policy.warmup = warmup;
-        policy.down_interval = (http && delay > interval).then_some(delay);
+        if warmup.is_some() {
+            policy.first = FirstVerdict::OneFailure;
+        }
+        policy.fast_interval = fast;
+        let waits = http && fast.is_none() && delay > interval;
+        policy.down_interval = down.or_else(|| waits.then_some(delay));
         let target = match probe.kind() {
             // A script connects to nothing.
             "MISC_CHECK" => Target::new(real),
@@ -166,7 +180,6 @@ fn pending() -> impl Strategy<Value = Vec<PendingCheck>> {
     let checks = vec![
         PendingCheck::new("SMTP_CHECK", [host, CheckSetting::new("retry", ["3"])]),
         PendingCheck::new("PING_CHECK", []),
-        PendingCheck::new("FILE_CHECK", [CheckSetting::new("track_file", ["load"])]),
         PendingCheck::new("BFD_CHECK", [CheckSetting::new("name", ["one"])]),
     ];
     vec(select(checks), 0..2)

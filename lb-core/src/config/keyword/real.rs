@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Keywords of `real_server`.
 
+use super::policy::policy_keywords;
 use super::row::{Keyword, Table, Value};
 use crate::config::level::Level;
 use crate::config::line::Context;
-use crate::config::method::{METHOD, PAUSE, PERIOD, method};
+use crate::config::method::{METHOD, method};
 use crate::config::notify::{COMMAND, WEBHOOK, script, webhook};
 use crate::config::pending;
 use crate::config::real::RealServerConfig;
 use crate::config::runtime::obsolete;
+use crate::config::schedule::{COUNT, JITTER, PAUSE, PERIOD};
 use crate::config::tree::NodeId;
 
 const WEIGHT: u32 = i32::MAX.unsigned_abs();
 
 type Real = Keyword<RealServerConfig>;
 
-pub(in crate::config) static REAL_SERVER: Table<RealServerConfig> =
-    Table::new(&[Level::RealServer], "real_server", &[REAL_KEYWORDS]);
+pub(in crate::config) static REAL_SERVER: Table<RealServerConfig> = Table::new(
+    &[Level::RealServer],
+    "real_server",
+    &[REAL_KEYWORDS, policy_keywords!(RealServerConfig, defaults)],
+);
 
 const REAL_KEYWORDS: &[Real] = &[
     Real::new(
@@ -134,11 +139,10 @@ const REAL_KEYWORDS: &[Real] = &[
     .later(),
     Real::new(
         "FILE_CHECK",
-        "Checks the number in a tracked file.",
+        "Has the number in a tracked file decide about weight and health.",
         Value::Elsewhere("{ … }"),
     )
-    .opens(Level::Check)
-    .later(),
+    .opens(Level::Check),
     Real::new(
         "PING_CHECK",
         "Checks that the host answers.",
@@ -224,5 +228,6 @@ pub(super) fn real_server(context: &mut Context<'_>, block: NodeId) -> RealServe
             None => context.unknown(Level::RealServer, line),
         }
     }
+    server.defaults.exclude_contradictions(context);
     server
 }

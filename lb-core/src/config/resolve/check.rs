@@ -6,17 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lb_check::{
-    ArgumentError, Arguments, CheckContext, Initial, Policy, ProbeSpec, Problem, SOCKET_KEYWORDS,
-    Target,
+    ArgumentError, Arguments, BuiltCheck, CheckContext, FirstVerdict, HealthCheck, Initial, Input,
+    Policy, ProbeSpec, Problem, SOCKET_KEYWORDS, Target,
 };
 
 use super::server::Place;
+use super::tracking::warn_defined_below;
 use crate::config::diagnostic::{Diagnostic, Severity};
 use crate::config::level::Level;
 use crate::config::line::{At, Context};
-use crate::config::method::CheckDefaults;
 use crate::config::real::RealServerConfig;
 use crate::config::runtime::obsolete;
+use crate::config::schedule::CheckDefaults;
 use crate::config::source::Span;
 use crate::config::tree::NodeId;
 use crate::config::vocabulary::nearest;
@@ -63,6 +64,9 @@ pub(super) fn check(
             break;
         }
         match keyword {
+            _ if !factory.uses_schedule() => {
+                arguments.children.extend(argument(context, line, DEEPEST));
+            }
             "log_all_failures" => {
                 let value = context.boolean(line);
                 context.set(line, &mut log_all_failures, value);
@@ -84,6 +88,7 @@ pub(super) fn check(
             _ => arguments.children.extend(argument(context, line, DEEPEST)),
         }
     }
+    own.exclude_contradictions(context);
     let settings = own.or(outer);
     let interval = settings.delay_loop.map_or(DELAY_LOOP, |at| at.value);
     let mut surroundings = CheckContext::new(address);
@@ -103,8 +108,9 @@ pub(super) fn check(
     surroundings.virtualhost = host.map(|at| at.value.clone());
     let service_host = place.written.virtualhost.as_ref();
     surroundings.service_virtualhost = service_host.map(|at| at.value.clone());
+    surroundings.tracked_files = Some(Arc::clone(&context.checks.files));
     surroundings.scripts = place.global.script_rules.clone();
-    let built = match factory.build(&arguments, &surroundings) {
+    let mut built = match factory.build(&arguments, &surroundings) {
         Ok(built) => built,
         Err(errors) => {
             for error in errors {
@@ -113,7 +119,7 @@ pub(super) fn check(
             return None;
         }
     };
-    for error in built.findings {
+    for error in std::mem::take(&mut built.findings) {
         report(context, block, error);
     }
     let target = socket.target(context, address)?;
@@ -124,30 +130,86 @@ pub(super) fn check(
             .push(finding.note("give the real server a port, or the check `connect_port`"));
         return None;
     }
-    let retry_delay = settings
-        .retry_delay
-        .map_or(built.retry_delay, |at| at.value);
-    let alpha = settings.alpha.is_some_and(|at| at.value);
-    let mut policy = Policy::default()
-        .with_interval(interval)
-        .with_retries(settings.retries.map_or(built.retries, |at| at.value))
-        .with_retry_delay(retry_delay)
-        .with_initial(if alpha { Initial::Down } else { Initial::Up })
-        .with_deadline(built.deadline);
-    policy.warmup = settings.warmup.map(|at| at.value);
-    if built.down_waits_retry_delay && retry_delay > interval {
-        policy.down_interval = Some(retry_delay);
+    if !factory.uses_schedule() {
+        warn_of_file_order(context, block, &*built.check);
+        return Some(input_check(context, built, target));
     }
+    let policy = policy(&settings, &built, interval);
+    let alpha = policy.initial == Initial::Down;
     let log_all = log_all_failures.or(place.global.log_all_failures);
     let shared = context.checks.share(built.check);
     let policy = context.checks.share_policy(policy);
-    let probe = ProbeSpec::with_identity(shared.check, shared.identity, target, policy);
+    let probe = ProbeSpec::with_shared(shared.check, target, policy);
     Some(CheckSpec {
         kind: shared.kind,
         probe: Arc::new(probe),
         alpha,
         log_all_failures: log_all.is_some_and(|at| at.value),
     })
+}
+
+/// The policy of a check by its settings, and by what its kind suggests.
+fn policy(settings: &CheckDefaults, built: &BuiltCheck, interval: Duration) -> Policy {
+    let time = |setting: Option<At<Duration>>, usual| setting.map_or(usual, |at| at.value);
+    let alpha = settings.alpha.is_some_and(|at| at.value);
+    let retry_delay = time(settings.retry_delay, built.retry_delay);
+    let mut policy = Policy::default()
+        .with_interval(interval)
+        .with_retries(settings.retries().unwrap_or(built.retries))
+        .with_retry_delay(retry_delay)
+        .with_rise(settings.rise.map_or(1, |at| at.value))
+        .with_initial(if alpha { Initial::Down } else { Initial::Up })
+        .with_deadline(time(settings.deadline, built.deadline));
+    let jitter = settings.jitter.and_then(|at| u8::try_from(at.value).ok());
+    policy.jitter = jitter.unwrap_or_default();
+    policy.fast_interval = settings.fast_interval.map(|at| at.value);
+    policy.down_interval = settings.down_interval.map(|at| at.value).or_else(|| {
+        let waits = built.down_waits_retry_delay && policy.fast_interval.is_none();
+        (waits && retry_delay > interval).then_some(retry_delay)
+    });
+    match settings.warmup {
+        // As keepalived in all of the first round.
+        Some(warmup) => policy
+            .with_warmup(warmup.value)
+            .with_first(FirstVerdict::OneFailure),
+        None => policy,
+    }
+}
+
+/// Warns about a tracked file that is defined below the check.
+fn warn_of_file_order(context: &mut Context<'_>, block: NodeId, check: &dyn HealthCheck) {
+    let Some(name) = check.input().map(Input::name) else {
+        return;
+    };
+    let Some((definition, place)) = context.checks.file_places.get(name).copied() else {
+        return;
+    };
+    let mut lines = context.lines(block);
+    let named = lines.find_map(|line| {
+        let word = context.arguments(line).first()?;
+        (context.text(word) == name).then_some(word.span)
+    });
+    if let Some(span) = named.filter(|_| definition > block) {
+        warn_defined_below(context, At::new(name, span), place);
+    }
+}
+
+/// A check that follows an input: the state is known as soon as there is one, and each change counts.
+fn input_check(context: &mut Context<'_>, built: BuiltCheck, target: Target) -> CheckSpec {
+    let policy = Policy::default()
+        .with_retries(built.retries)
+        .with_retry_delay(built.retry_delay)
+        .with_deadline(built.deadline)
+        .with_warmup(Duration::ZERO);
+    let shared = context.checks.share(built.check);
+    let policy = context.checks.share_policy(policy);
+    let probe = ProbeSpec::with_shared(shared.check, target, policy);
+    CheckSpec {
+        kind: shared.kind,
+        probe: Arc::new(probe),
+        alpha: false,
+        log_all_failures: false,
+    }
 }
 
 impl Socket {
@@ -351,7 +413,6 @@ fn check_knows(check: &str, keyword: &str) -> bool {
         "DNS_CHECK" => "type name",
         "UDP_CHECK" => "payload require_reply min_reply_length max_reply_length",
         "BFD_CHECK" => "name",
-        "FILE_CHECK" => "track_file weight",
         _ => "",
     };
     own.split_ascii_whitespace().any(|known| known == keyword)

@@ -2,6 +2,7 @@
 //! Keywords of all checks that connect.
 
 use super::Check;
+use super::policy::POLICY_KEYWORDS;
 use crate::config::keyword::row::{Table, Value};
 use crate::config::level::Level;
 
@@ -9,7 +10,7 @@ use crate::config::level::Level;
 pub(in crate::config) static COMMON: Table<()> = Table::new(
     &[Level::Http, Level::Check],
     "all checks",
-    &[COMMON_KEYWORDS],
+    &[COMMON_KEYWORDS, POLICY_KEYWORDS],
 );
 
 const COMMON_KEYWORDS: &[Check] = &[
