@@ -45,6 +45,7 @@ fn blocks(keyword: &KeywordHelp) -> Vec<&'static str> {
             vec![server, real, check]
         }
         "FILE_CHECK" => vec![server, real, "FILE_CHECK"],
+        "HTTP_CHECK" => vec![server, real, "HTTP_CHECK"],
         other => panic!("unknown block {other}"),
     }
 }

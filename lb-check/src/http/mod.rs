@@ -25,11 +25,9 @@ use crate::stream::TlsRequest;
 use crate::{Arguments, HealthCheck, InvalidAnswer, Md5Digest, Outcome, Reason, Target};
 
 use self::connection::Security;
-#[cfg(all(feature = "http-check", feature = "tls"))]
-pub(crate) use self::factory::days;
 pub(crate) use self::factory::{HttpFactory, status_words};
 #[cfg(feature = "http-check")]
-pub(crate) use self::factory::{boolean, status_codes};
+pub(crate) use self::factory::{boolean, days, status_codes};
 #[cfg(feature = "http-check")]
 pub(crate) use self::request::host;
 pub use self::request::{ParseProtocolError, Protocol};

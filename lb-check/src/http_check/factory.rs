@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From `HTTP_CHECK { … }` to the check, and back.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::HttpTls;
 use super::{HttpCheck, HttpVersion};
 #[cfg(feature = "regex")]
 use crate::http::regex::{self, RegexLines};
-use crate::http::{boolean, status_codes, status_words};
+use crate::http::{boolean, days, status_codes, status_words};
 use crate::keywords::Findings;
 use crate::{ArgumentError, Arguments, BuiltCheck, CheckContext, CheckFactory, Problem};
 
@@ -126,8 +127,7 @@ struct Lines<'a> {
     #[cfg(feature = "regex")]
     regex: RegexLines<'a>,
     tls: Option<bool>,
-    /// The lines about TLS.
-    tls_lines: Vec<&'a Arguments>,
+    tls_words: TlsWords<'a>,
 }
 
 impl<'a> Lines<'a> {
@@ -199,7 +199,7 @@ impl<'a> Lines<'a> {
                     findings.replace(line, &mut self.tls, value);
                 }
             }
-            name if TLS_KEYWORDS.contains(&name) => self.tls_lines.push(line),
+            name if TLS_KEYWORDS.contains(&name) => self.tls_words.read(line, findings),
             #[cfg(feature = "regex")]
             name if regex::KEYWORDS.contains(&name) => self.regex.read(line, findings),
             #[cfg(not(feature = "regex"))]
@@ -219,7 +219,7 @@ impl<'a> Lines<'a> {
         findings: &mut Findings,
     ) -> Option<()> {
         if !self.tls.unwrap_or_default() {
-            for line in self.tls_lines {
+            for line in self.tls_words.lines {
                 let (keyword, block) = (line.name.clone(), format!("{} without tls", block.name));
                 findings.warning(line, Problem::NoEffect { keyword, block });
             }
@@ -228,7 +228,7 @@ impl<'a> Lines<'a> {
         #[cfg(feature = "tls")]
         {
             let is_http2 = check.version == HttpVersion::Http2;
-            check.tls = Some(tls(&self.tls_lines, is_http2, block, findings)?);
+            check.tls = Some(self.tls_words.load(is_http2, block, findings)?);
             Some(())
         }
         #[cfg(not(feature = "tls"))]
@@ -241,39 +241,42 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// TLS as these lines describe it.
-#[cfg(feature = "tls")]
-fn tls(
-    lines: &[&Arguments],
-    is_http2: bool,
-    block: &Arguments,
-    findings: &mut Findings,
-) -> Option<HttpTls> {
-    let mut settings = crate::TlsSettings::default();
-    settings.http2 = is_http2;
-    let (mut verify, mut name, mut days) = (None, None, None);
-    for line in lines {
+/// What the lines about TLS ask for.
+#[derive(Default)]
+struct TlsWords<'a> {
+    verify: Option<bool>,
+    ca: Option<PathBuf>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    name: Option<String>,
+    days: Option<u32>,
+    lines: Vec<&'a Arguments>,
+}
+
+impl<'a> TlsWords<'a> {
+    fn read(&mut self, line: &'a Arguments, findings: &mut Findings) {
+        self.lines.push(line);
         match line.name.as_str() {
             "verify" => {
                 if let Some(value) = boolean(line, findings) {
-                    findings.replace(line, &mut verify, value);
+                    findings.replace(line, &mut self.verify, value);
                 }
             }
             "sni_name" => {
                 if let Some(value) = findings.single(line, "a host name") {
-                    findings.replace(line, &mut name, value.to_owned());
+                    findings.replace(line, &mut self.name, value.to_owned());
                 }
             }
             "certificate_warning" => {
-                if let Some(value) = crate::http::days(line, findings) {
-                    findings.replace(line, &mut days, value);
+                if let Some(value) = days(line, findings) {
+                    findings.replace(line, &mut self.days, value);
                 }
             }
             keyword => {
                 let slot = match keyword {
-                    "ca" => &mut settings.ca,
-                    "certificate" => &mut settings.certificate,
-                    _ => &mut settings.key,
+                    "ca" => &mut self.ca,
+                    "certificate" => &mut self.certificate,
+                    _ => &mut self.key,
                 };
                 if let Some(file) = findings.single(line, "a file") {
                     findings.replace(line, slot, file.into());
@@ -281,22 +284,33 @@ fn tls(
             }
         }
     }
-    settings.verify = verify.unwrap_or(true);
-    match crate::TlsClient::shared(settings) {
-        Ok(client) => {
-            let mut tls = HttpTls::new(client);
-            (tls.name, tls.certificate_warning) = (name, days);
-            Some(tls)
-        }
-        Err(error) => {
-            let file = error.path().map(|path| path.to_string_lossy());
-            let line = lines.iter().find(|line| {
-                let value = line.values.first();
-                value.is_some_and(|value| file.as_deref() == Some(value))
-            });
-            let line = line.copied().unwrap_or(block);
-            findings.error(line, Problem::Other(error.to_string()));
-            None
+
+    /// Loads the files; `None` if one cannot be used, which is a finding.
+    #[cfg(feature = "tls")]
+    fn load(self, http2: bool, block: &Arguments, findings: &mut Findings) -> Option<HttpTls> {
+        let mut settings = crate::TlsSettings::default();
+        settings.http2 = http2;
+        settings.verify = self.verify.unwrap_or(true);
+        settings.ca = self.ca;
+        settings.certificate = self.certificate;
+        settings.key = self.key;
+        match crate::TlsClient::shared(settings) {
+            Ok(client) => {
+                let mut tls = HttpTls::new(client);
+                (tls.name, tls.certificate_warning) = (self.name, self.days);
+                Some(tls)
+            }
+            Err(error) => {
+                let file = error.path().map(|path| path.to_string_lossy());
+                let mut lines = self.lines.into_iter();
+                let line = lines.find(|line| {
+                    let value = line.values.first();
+                    value.is_some_and(|value| file.as_deref() == Some(value))
+                });
+                let line = line.unwrap_or(block);
+                findings.error(line, Problem::Other(error.to_string()));
+                None
+            }
         }
     }
 }

@@ -109,6 +109,7 @@ impl RuntimeConfig {
         global.checks = CheckSettings {
             no_check_mails: is_on(self.no_check_mails),
             scheduling: self.check_scheduling.scheduling(),
+            ssl: context.ssl.files.clone(),
         };
         global.packet_filter = PacketFilterSettings {
             table: text(&self.filter_table),

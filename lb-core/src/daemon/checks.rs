@@ -268,6 +268,22 @@ impl Checks {
         }
     }
 
+    /// Logs that the warning of a check is another one than before.
+    pub(super) fn log_warning(&self, id: &CheckId, names: &Names, warning: Option<&str>) {
+        let Some(check) = self.active.get(id) else {
+            return;
+        };
+        let Names {
+            virtual_server,
+            real_server,
+        } = names;
+        let _span = director_log::span(virtual_server).entered();
+        match warning {
+            Some(warning) => tracing::warn!("{} on service {real_server}: {warning}", check.kind),
+            None => tracing::info!("{} on service {real_server}: no more warning", check.kind),
+        }
+    }
+
     /// Cancels all probes and ends the thread.
     pub(super) async fn shutdown(self) {
         self.runtime.shutdown().await;

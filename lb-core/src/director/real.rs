@@ -34,6 +34,8 @@ pub(super) struct Slot {
     pub(super) reason: String,
     /// Why it cannot run.
     pub(super) problem: Option<Box<Problem>>,
+    /// The warning of the last probe that passed.
+    pub(super) warning: Option<Box<str>>,
 }
 
 /// Why a check cannot run.
@@ -52,6 +54,7 @@ impl Slot {
             request: WeightRequest::default(),
             reason: String::new(),
             problem: None,
+            warning: None,
         }
     }
 
@@ -124,6 +127,12 @@ impl RealState {
             health,
             since,
             reason,
+            warnings: checks()
+                .filter_map(|(check, slot)| {
+                    let warning = slot.warning.as_ref()?;
+                    Some(format!("{}: {warning}", check.kind))
+                })
+                .collect(),
             destination: spec.destination,
             name: spec.name(protocol),
             up: self.alive,

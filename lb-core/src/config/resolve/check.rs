@@ -110,6 +110,7 @@ pub(super) fn check(
     surroundings.service_virtualhost = service_host.map(|at| at.value.clone());
     surroundings.tracked_files = Some(Arc::clone(&context.checks.files));
     surroundings.scripts = place.global.script_rules.clone();
+    surroundings.tls_client.clone_from(&context.ssl.client);
     let mut built = match factory.build(&arguments, &surroundings) {
         Ok(built) => built,
         Err(errors) => {

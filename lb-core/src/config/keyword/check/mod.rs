@@ -5,6 +5,7 @@
 mod binary;
 mod common;
 mod http;
+mod http_check;
 mod other;
 mod policy;
 
@@ -13,6 +14,7 @@ use super::row::Keyword;
 pub(in crate::config) use self::binary::FILE;
 pub(in crate::config) use self::common::COMMON;
 pub(in crate::config) use self::http::{HTTP, URL};
+pub(in crate::config) use self::http_check::HTTP_CHECK;
 pub(in crate::config) use self::other::OTHER;
 
 type Check = Keyword<()>;
