@@ -97,11 +97,11 @@ pub struct CheckContext {
     pub service_virtualhost: Option<String>,
     /// Script settings of the global definitions.
     pub scripts: ScriptRules,
+    /// The tracked files by name, with the factor that holds where a check has none.
+    pub tracked_files: Option<Arc<BTreeMap<String, FileWeight>>>,
     /// The client of `SSL_GET`, with the certificate of the block `SSL`.
     #[cfg(feature = "tls")]
     pub tls_client: Option<crate::TlsClient>,
-    /// The tracked files by name, with the factor that holds where a check has none.
-    pub tracked_files: Option<Arc<BTreeMap<String, FileWeight>>>,
 }
 
 impl CheckContext {
@@ -121,9 +121,9 @@ impl CheckContext {
                 secure: false,
                 supplementary_groups: false,
             },
+            tracked_files: None,
             #[cfg(feature = "tls")]
             tls_client: None,
-            tracked_files: None,
         }
     }
 }

@@ -15,6 +15,8 @@
 //!   `SSL_GET`) and `MISC_CHECK`; [`genhash`] computes the digest that [`HttpGet`] compares.
 //! * [`FileCheck`] is `FILE_CHECK`; it and [`InputCheck`] follow an [`Input`], a state that a program pushes,
 //!   and report its changes at once.
+//! * [`ProtocolCheck`] greets servers of SMTP (keepalived's `SMTP_CHECK`), IMAP, POP3, FTP, NNTP and Redis, and logs
+//!   in if asked; [`SendExpect`] makes any dialogue; [`AgentCheck`] asks an agent for state and weight.
 //! * [`Registry`] maps names of a configuration to checks. Your own checks are registered there.
 //!
 //! The parts are independent: a program may call a check itself, or use [`CheckState`] with
@@ -111,7 +113,8 @@
 //! | `http` | [`HttpGet`], [`genhash`] | httparse, md-5 |
 //! | `http-check` | [`HttpCheck`] | hyper, sha2 |
 //! | `regex` | [`PageRegex`] for [`HttpGet`] | PCRE2 |
-//! | `tls` | [`Tls`] for these | rustls with ring, tokio-rustls |
+//! | `tls` | TLS for these, [`Tls`] | rustls with ring, tokio-rustls |
+//! | `text` | [`SendExpect`], [`ProtocolCheck`], [`AgentCheck`] | regex |
 //! | `script` | [`Script`] | lb-host |
 //!
 //! All are on by default.
@@ -140,12 +143,15 @@ mod registry;
 mod scheduler;
 #[cfg(feature = "script")]
 mod script;
+mod source_ports;
 mod state;
 #[cfg(feature = "stream")]
 mod stream;
 mod target;
 #[cfg(feature = "tcp")]
 mod tcp;
+#[cfg(feature = "text")]
+mod text;
 #[cfg(any(feature = "script", feature = "regex"))]
 mod words;
 
@@ -180,9 +186,14 @@ pub use crate::scheduler::{
 };
 #[cfg(feature = "script")]
 pub use crate::script::{Account, Program, Script, UnknownAccount};
+pub use crate::source_ports::SourcePorts;
 pub use crate::state::{CheckState, Status, Step, Transition};
 #[cfg(feature = "tls")]
 pub use crate::stream::{TlsClient, TlsClientError, TlsSettings};
 pub use crate::target::Target;
 #[cfg(feature = "tcp")]
 pub use crate::tcp::TcpCheck;
+#[cfg(feature = "text")]
+pub use crate::text::{
+    AgentCheck, InvalidPattern, Login, ProtocolCheck, Secret, Security, SendExpect, TextProtocol,
+};

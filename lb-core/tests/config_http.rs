@@ -12,7 +12,10 @@ use lb_core::config::{self, Mode};
 use lb_core::model::Model;
 
 /// A certificate and its key.
-const PEM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../lb-check/tests/data/tls.pem");
+const PEM: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../lb-check/tests/data/tls.pem"
+);
 
 fn text(block: &str) -> String {
     format!(
@@ -187,7 +190,9 @@ fn ssl_get_has_the_certificate_of_the_block_ssl() {
         assert_eq!(identity(&with).matches("tls.pem").count(), 3);
         assert_eq!(with.global.checks.ssl.password.as_deref(), Some("none"));
     }
-    let found = findings(&format!("SSL {{\n certificate {PEM}\n key /missing.key\n}}\n{check}"));
+    let found = findings(&format!(
+        "SSL {{\n certificate {PEM}\n key /missing.key\n}}\n{check}"
+    ));
     assert!(found.contains("cannot read '/missing.key'"), "{found}");
     assert!(found.contains("t.conf:3:6"), "{found}");
     let found = findings(&format!("SSL {{\n certifcate {PEM}\n}}\n{check}"));

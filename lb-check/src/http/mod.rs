@@ -27,7 +27,7 @@ use crate::{Arguments, HealthCheck, InvalidAnswer, Md5Digest, Outcome, Reason, T
 use self::connection::Security;
 pub(crate) use self::factory::{HttpFactory, status_words};
 #[cfg(feature = "http-check")]
-pub(crate) use self::factory::{boolean, days, status_codes};
+pub(crate) use self::factory::{days, status_codes};
 #[cfg(feature = "http-check")]
 pub(crate) use self::request::host;
 pub use self::request::{ParseProtocolError, Protocol};

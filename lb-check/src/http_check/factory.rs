@@ -13,7 +13,7 @@ use super::HttpTls;
 use super::{HttpCheck, HttpVersion};
 #[cfg(feature = "regex")]
 use crate::http::regex::{self, RegexLines};
-use crate::http::{boolean, days, status_codes, status_words};
+use crate::http::{days, status_codes, status_words};
 use crate::keywords::Findings;
 use crate::{ArgumentError, Arguments, BuiltCheck, CheckContext, CheckFactory, Problem};
 
@@ -195,7 +195,7 @@ impl<'a> Lines<'a> {
                 }
             }
             "tls" => {
-                if let Some(value) = boolean(line, findings) {
+                if let Some(value) = findings.boolean(line) {
                     findings.replace(line, &mut self.tls, value);
                 }
             }
@@ -258,7 +258,7 @@ impl<'a> TlsWords<'a> {
         self.lines.push(line);
         match line.name.as_str() {
             "verify" => {
-                if let Some(value) = boolean(line, findings) {
+                if let Some(value) = findings.boolean(line) {
                     findings.replace(line, &mut self.verify, value);
                 }
             }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One real server: the verdicts of its checks, and its weight.
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
-use lb_check::Initial;
-use lb_ipvs::{Protocol, Weight};
+use lb_check::{Initial, Outcome};
+use lb_ipvs::{Protocol, ServiceKey, Weight};
 
 use super::weight::{WeightRequest, effective_weight};
 use super::{CheckState, Health, RealServerState};
@@ -28,10 +29,12 @@ pub(super) struct Slot {
     pub(super) up: bool,
     /// Whether it ever had a verdict.
     pub(super) settled: bool,
+    /// The service that its probes go through.
+    pub(super) via: Option<ServiceKey>,
     /// What it asks of the weight while it passes.
     pub(super) request: WeightRequest,
     /// The reason of the last verdict, also of one that another process passed on; empty before.
-    pub(super) reason: String,
+    pub(super) reason: Cow<'static, str>,
     /// Why it cannot run.
     pub(super) problem: Option<Box<Problem>>,
     /// The warning of the last probe that passed.
@@ -51,8 +54,9 @@ impl Slot {
             index,
             up,
             settled: false,
+            via: None,
             request: WeightRequest::default(),
-            reason: String::new(),
+            reason: Cow::Borrowed(""),
             problem: None,
             warning: None,
         }
@@ -67,6 +71,15 @@ impl Slot {
         } else {
             Health::Down
         }
+    }
+}
+
+/// The text of a result. That of a pass, which thousands of checks have, takes no memory.
+pub(super) fn result_text(outcome: &Outcome) -> Cow<'static, str> {
+    if *outcome == Outcome::pass().with_latency(outcome.latency) {
+        Cow::Borrowed("passed")
+    } else {
+        Cow::Owned(outcome.to_string())
     }
 }
 
@@ -148,7 +161,7 @@ impl RealState {
                     up: slot.up,
                     health: slot.health(),
                     settled: slot.settled,
-                    reason: slot.reason.clone(),
+                    reason: slot.reason.to_string(),
                 })
                 .collect(),
         }

@@ -12,7 +12,7 @@ use super::Event;
 use super::mail::check_text;
 use super::output::{CheckId, Names, Output, Quorum};
 use super::queue::Queue;
-use super::real::{Problem, RealState, Slot};
+use super::real::{Problem, RealState, Slot, result_text};
 use super::weight::WeightRequest;
 use crate::model::{RealServer, VirtualServer};
 use crate::notify::{real_server_notifications, virtual_server_notifications};
@@ -85,8 +85,11 @@ impl ServiceState {
             }
         }
         let quorum = self.quorum();
-        if !self.up || quorum.lost() {
-            self.up = false;
+        if !self.is_restored {
+            // As keepalived: it starts without its quorum, and gains it.
+            self.up = quorum.gained();
+        }
+        if !self.up {
             let virtual_server = self.spec.name();
             queue.push(Output::StartedWithoutQuorum {
                 virtual_server,
@@ -200,7 +203,7 @@ impl ServiceState {
             true => outcome.into(),
             false => WeightRequest::default(),
         };
-        slot.reason = outcome.to_string();
+        slot.reason = result_text(outcome);
         slot.problem = None;
         let reason = format!("{} {outcome}", check.kind);
         let kind = std::sync::Arc::clone(&check.kind);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lb_vrrp::spec::Scheduling;
 
-use super::NotifyScript;
+use super::{MarkRange, NotifyScript};
 
 /// Settings of the running program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,6 +185,8 @@ pub struct CheckSettings {
     pub scheduling: Scheduling,
     /// The certificate of `SSL_GET`. keepalived: `SSL`.
     pub ssl: SslFiles,
+    /// The firewall marks of checks at the virtual address.
+    pub via_vip_marks: MarkRange,
 }
 
 /// Files of the certificate that `SSL_GET` shows to servers.

@@ -8,6 +8,7 @@ mod http;
 mod http_check;
 mod other;
 mod policy;
+mod text;
 
 use super::row::Keyword;
 
@@ -16,5 +17,6 @@ pub(in crate::config) use self::common::COMMON;
 pub(in crate::config) use self::http::{HTTP, URL};
 pub(in crate::config) use self::http_check::HTTP_CHECK;
 pub(in crate::config) use self::other::OTHER;
+pub(in crate::config) use self::text::{AGENT, PROTOCOL, SEND_EXPECT, SMTP};
 
 type Check = Keyword<()>;
