@@ -288,12 +288,13 @@ impl<'a> TlsWords<'a> {
     /// Loads the files; `None` if one cannot be used, which is a finding.
     #[cfg(feature = "tls")]
     fn load(self, http2: bool, block: &Arguments, findings: &mut Findings) -> Option<HttpTls> {
-        let mut settings = crate::TlsSettings::default();
-        settings.http2 = http2;
-        settings.verify = self.verify.unwrap_or(true);
-        settings.ca = self.ca;
-        settings.certificate = self.certificate;
-        settings.key = self.key;
+        let settings = crate::TlsSettings {
+            verify: self.verify.unwrap_or(true),
+            ca: self.ca,
+            certificate: self.certificate,
+            key: self.key,
+            http2,
+        };
         match crate::TlsClient::shared(settings) {
             Ok(client) => {
                 let mut tls = HttpTls::new(client);
