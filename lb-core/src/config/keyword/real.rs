@@ -82,6 +82,13 @@ const REAL_KEYWORDS: &[Real] = &[
     )
     .opens(Level::Http),
     Real::new(
+        "HTTP_CHECK",
+        "Checks the answer to a request: status, headers, body, certificate.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
+    Real::new(
         "MISC_CHECK",
         "Checks the exit status of a program.",
         Value::Elsewhere("{ … }"),

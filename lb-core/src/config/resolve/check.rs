@@ -204,6 +204,7 @@ fn check(
     surroundings.service_virtualhost = service_host.map(|at| at.value.clone());
     surroundings.tracked_files = Some(Arc::clone(&context.checks.files));
     surroundings.scripts = place.global.script_rules.clone();
+    surroundings.tls_client.clone_from(&context.ssl.client);
     let way = Way {
         name,
         own: is_own_way,
