@@ -99,6 +99,9 @@ pub struct CheckContext {
     pub scripts: ScriptRules,
     /// The tracked files by name, with the factor that holds where a check has none.
     pub tracked_files: Option<Arc<BTreeMap<String, FileWeight>>>,
+    /// The client of `SSL_GET`, with the certificate of the block `SSL`.
+    #[cfg(feature = "tls")]
+    pub tls_client: Option<crate::TlsClient>,
 }
 
 impl CheckContext {
@@ -119,6 +122,8 @@ impl CheckContext {
                 supplementary_groups: false,
             },
             tracked_files: None,
+            #[cfg(feature = "tls")]
+            tls_client: None,
         }
     }
 }

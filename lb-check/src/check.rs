@@ -67,6 +67,12 @@ pub trait HealthCheck: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Returns the outcome by the present state of its [input](Self::input), without a probe; `None` without an
+    /// input, and before its first state.
+    fn present_outcome(&self) -> Option<Outcome> {
+        None
+    }
+
     /// Probes `target` once.
     async fn check(&self, target: &Target) -> Outcome;
 }

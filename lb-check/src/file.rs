@@ -81,17 +81,21 @@ impl HealthCheck for FileCheck {
         Some(&self.input)
     }
 
-    async fn check(&self, _: &Target) -> Outcome {
-        let number = match self.input.state() {
-            None => return self.input.unknown(),
-            Some(InputState::Up) => 0,
-            Some(InputState::Number(number)) => number,
-            Some(InputState::Down(reason)) => return Outcome::fail(Reason::Other(reason)),
+    fn present_outcome(&self) -> Option<Outcome> {
+        let number = match self.input.state()? {
+            InputState::Up => 0,
+            InputState::Number(number) => number,
+            InputState::Down(reason) => return Some(Outcome::fail(Reason::Other(reason))),
         };
-        match self.weight.change(number) {
+        Some(match self.weight.change(number) {
             Some(change) => Outcome::pass().with_weight_request(WeightRequest::Add(change)),
             None => Outcome::fail(Reason::Other(format!("{}: number {number}", self.input))),
-        }
+        })
+    }
+
+    async fn check(&self, _: &Target) -> Outcome {
+        self.present_outcome()
+            .unwrap_or_else(|| self.input.unknown())
     }
 }
 

@@ -34,7 +34,7 @@ pub struct Input {
 }
 
 impl Input {
-    /// An input without a state. `kind` names what the state is of (`track_file`, `bfd_instance`), `name` which
+    /// An input without a state. `kind` names the kind of its source (`track_file`, `bfd_instance`), `name` which
     /// one.
     #[must_use]
     pub fn new(kind: &'static str, name: impl Into<Arc<str>>) -> Self {
@@ -45,7 +45,7 @@ impl Input {
         }
     }
 
-    /// What the state is of: `track_file`.
+    /// The kind of the source of the state: `track_file`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         self.kind
@@ -157,14 +157,16 @@ impl HealthCheck for InputCheck {
         Some(&self.input)
     }
 
+    fn present_outcome(&self) -> Option<Outcome> {
+        Some(match self.input.state()? {
+            InputState::Up | InputState::Number(0) => Outcome::pass(),
+            InputState::Down(reason) => Outcome::fail(Reason::Other(reason)),
+            InputState::Number(number) => Outcome::fail(Reason::Other(format!("number {number}"))),
+        })
+    }
+
     async fn check(&self, _: &Target) -> Outcome {
-        match self.input.state() {
-            None => self.input.unknown(),
-            Some(InputState::Up | InputState::Number(0)) => Outcome::pass(),
-            Some(InputState::Down(reason)) => Outcome::fail(Reason::Other(reason)),
-            Some(InputState::Number(number)) => {
-                Outcome::fail(Reason::Other(format!("number {number}")))
-            }
-        }
+        self.present_outcome()
+            .unwrap_or_else(|| self.input.unknown())
     }
 }

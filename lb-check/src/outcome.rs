@@ -4,7 +4,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::Md5Digest;
+use crate::{AnswerCode, Md5Digest};
 
 /// The result of one probe.
 ///
@@ -28,6 +28,8 @@ pub struct Outcome {
     pub weight: Option<WeightRequest>,
     /// A detail for people besides the reason: the page, the command.
     pub detail: Option<String>,
+    /// A warning about a target that passed: its certificate expires soon.
+    pub warning: Option<String>,
 }
 
 impl Outcome {
@@ -55,6 +57,7 @@ impl Outcome {
             latency: Duration::ZERO,
             weight: None,
             detail: None,
+            warning: None,
         }
     }
 
@@ -82,6 +85,13 @@ impl Outcome {
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds a warning, or removes it.
+    #[must_use]
+    pub fn with_warning(mut self, warning: Option<String>) -> Self {
+        self.warning = warning;
         self
     }
 
@@ -212,6 +222,10 @@ pub enum Reason {
         /// The digest of the page.
         got: Md5Digest,
     },
+    /// The page does not match its regular expression, matches one that it must not match, or the search
+    /// reached a limit.
+    #[error("regular expression: {0}")]
+    L7Regex(String),
     /// The server closed the connection without sending anything.
     #[error("no data received")]
     L7NoData,
@@ -219,6 +233,15 @@ pub enum Reason {
     /// with control bytes escaped.
     #[error("unexpected answer: {0}")]
     L7Unexpected(String),
+    /// The server answered with an error of its protocol. The message of the server is a short part of it, with
+    /// control bytes escaped; it may be empty.
+    #[error("{code}{}{message}", if message.is_empty() { "" } else { ": " })]
+    L7Error {
+        /// The code.
+        code: AnswerCode,
+        /// The message.
+        message: String,
+    },
     /// The server closed the connection before its answer was complete.
     #[error("connection closed before the answer was complete")]
     L7Closed,
@@ -231,6 +254,15 @@ pub enum Reason {
     /// TLS failed: the handshake, or a record after it.
     #[error("TLS: {0}")]
     Tls(String),
+    /// The server refused the login of the check.
+    #[error("login refused: {0}")]
+    L7Auth(String),
+    /// The server, or an agent on it, reports itself as down.
+    #[error("reported {0}")]
+    Reported(String),
+    /// The server, or an agent on it, reports maintenance.
+    #[error("reported maintenance")]
+    Maintenance,
     /// A script ended with this status.
     #[error("exited with status {0}")]
     Script(i32),
@@ -270,6 +302,13 @@ impl Reason {
     #[must_use]
     pub fn unexpected(answer: &[u8]) -> Self {
         Self::L7Unexpected(Self::excerpt(answer))
+    }
+
+    /// The reason for an answer that is an error: [`L7Error`](Self::L7Error) with the start of its message.
+    #[must_use]
+    pub fn answered(code: AnswerCode, message: &[u8]) -> Self {
+        let message = Self::excerpt(message);
+        Self::L7Error { code, message }
     }
 
     /// The start of an answer as printable text.

@@ -28,6 +28,8 @@ fn messages(parsed: &Parsed) -> Vec<String> {
 const FILES: &str = "track_file load {\n file /run/load\n weight -3 reverse\n}\n\
                      track_file health {\n file /run/health\n}";
 
+// shows real_server: FILE_CHECK
+// shows FILE_CHECK: track_file, weight
 #[test]
 fn file_check_follows_its_track_file() {
     for (block, identity) in [

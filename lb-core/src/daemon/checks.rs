@@ -12,9 +12,10 @@ use lb_host::thread::{StartError, Thread};
 use lb_vrrp::spec::Scheduling;
 use nix::sys::resource::{Resource, getrlimit};
 use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 
 use crate::director::{CheckId, Names};
-use crate::model::{CheckSpec, Model};
+use crate::model::Model;
 
 use super::check_table::CheckTable;
 use super::tracked_files::TrackedFiles;
@@ -24,6 +25,8 @@ use super::{director_log, scheduling};
 const RESTART: Duration = Duration::from_secs(1);
 /// Descriptors that probes leave to the other parts of the daemon; half of them if the limit is low.
 const OTHER_DESCRIPTORS: usize = 128;
+/// Longest time to wait for the first numbers in tracked files.
+const FIRST_NUMBERS: Duration = Duration::from_secs(1);
 /// Name of the thread.
 pub(super) const NAME: &str = "checks";
 /// Longest time that the start of the check runtime takes.
@@ -49,11 +52,11 @@ pub(super) struct NewCheck {
 }
 
 impl NewCheck {
-    /// The subscription for a check of the model.
-    pub(super) fn new(id: CheckId, check: &CheckSpec, suspended: bool) -> Self {
+    /// The subscription for a check of the model, with its own probe or one that does the same.
+    pub(super) fn new(id: CheckId, probe: Arc<ProbeSpec>, suspended: bool) -> Self {
         Self {
             id,
-            probe: Arc::clone(&check.probe),
+            probe,
             suspended,
         }
     }
@@ -112,9 +115,27 @@ impl Checks {
         }
     }
 
-    /// Follows the tracked files that the checks of this model need, and no others.
-    pub(super) fn follow_files(&mut self, model: &Model) {
+    /// Follows the tracked files that the checks of this model need, and no others. The checks of the model have
+    /// the numbers then, unless a file takes too long to read: a director that gets the model now starts with
+    /// them, as keepalived does.
+    pub(super) async fn follow_files(&mut self, model: &Model) {
         self.files.follow(model);
+        let end = Instant::now() + FIRST_NUMBERS;
+        while self.files.is_incomplete() {
+            match timeout_at(end, self.files.next()).await {
+                Ok((file, number)) => self.push_number(&file, number),
+                Err(_) => break,
+            }
+        }
+        let servers = model.virtual_servers.iter();
+        let checks = servers
+            .flat_map(|server| &server.real_servers)
+            .flat_map(|real| &real.checks);
+        for input in checks.filter_map(|check| check.probe.check.input()) {
+            if let Some(number) = self.files.number(input) {
+                input.set(InputState::Number(number));
+            }
+        }
     }
 
     /// Passes the number in a tracked file on to the checks that follow it.
@@ -212,6 +233,9 @@ impl Checks {
                 "TCP_CHECK" => tracing::info!("TCP connection to {real_server} success."),
                 "HTTP_GET" | "SSL_GET" => {
                     tracing::info!("Remote Web server {real_server} succeed on service.");
+                }
+                "SMTP_CHECK" => {
+                    tracing::info!("Remote SMTP server {real_server} succeed on service.");
                 }
                 "MISC_CHECK" => {
                     tracing::info!("Misc check for [{real_server} VS {virtual_server}] succeeded.");
@@ -411,11 +435,13 @@ mod tests {
         let mut new = Vec::new();
         while let Some(output) = director.poll_output() {
             if let crate::director::Output::CheckAdded { id, .. } = output {
-                new.push(NewCheck::new(id, director.check(&id).unwrap(), false));
+                let check = director.check(&id).unwrap();
+                let probe = Arc::clone(&check.probe);
+                new.push(NewCheck::new(id, probe, false));
             }
         }
         let ids = new.iter().map(|check| check.id).collect();
-        checks.follow_files(model);
+        checks.follow_files(model).await;
         checks.add(new).await;
         ids
     }
@@ -460,15 +486,58 @@ mod tests {
         std::fs::write(&path, "-3").unwrap();
         assert_eq!(verdicts(&mut checks, &ids).await, [(true, -6), (false, 0)]);
         // A reload that changes nothing, and a check that comes later.
-        checks.follow_files(&model);
+        checks.follow_files(&model).await;
         checks.remove(&ids[0]).await;
         let mut director = crate::director::Director::new(model.clone());
         while director.poll_output().is_some() {}
-        let again = NewCheck::new(ids[0], director.check(&ids[0]).unwrap(), false);
+        let check = director.check(&ids[0]).unwrap();
+        let again = NewCheck::new(ids[0], Arc::clone(&check.probe), false);
         checks.add(vec![again]).await;
         assert_eq!(verdicts(&mut checks, &ids[..1]).await, [(true, -6)]);
         std::fs::write(&path, "0").unwrap();
         assert_eq!(verdicts(&mut checks, &ids).await, [(true, 0), (true, 0)]);
+        checks.shutdown().await;
+    }
+
+    #[tokio::test]
+    async fn a_director_starts_with_the_numbers_in_the_files() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().canonicalize().unwrap().join("load");
+        std::fs::write(&path, "-3").unwrap();
+        let model = model(&path, "init_file 0");
+        let mut checks = Checks::start(Scheduling::default()).await.unwrap();
+        checks.follow_files(&model).await;
+        let mut director = crate::director::Director::new(model);
+        let servers: Vec<_> = director.virtual_servers().collect();
+        let reals = servers[0].real_servers.iter();
+        let reals: Vec<_> = reals.map(|real| (real.up, real.weight)).collect();
+        assert_eq!(reals, [(true, 4), (false, 1)]);
+        // The first verdicts change nothing.
+        let mut new = Vec::new();
+        while let Some(output) = director.poll_output() {
+            if let crate::director::Output::CheckAdded { id, .. } = output {
+                new.push(NewCheck::new(
+                    id,
+                    Arc::clone(&director.check(&id).unwrap().probe),
+                    false,
+                ));
+            }
+        }
+        let ids: Vec<_> = new.iter().map(|check| check.id).collect();
+        checks.add(new).await;
+        for _ in 0..2 {
+            let next = tokio::time::timeout(PATIENCE, checks.next()).await;
+            let (id, event) = next.unwrap().unwrap();
+            assert!(ids.contains(&id));
+            let CheckEvent::Changed { up, outcome, .. } = event else {
+                panic!("{event:?}");
+            };
+            director.handle_check(&id, up, &outcome);
+            let mails = |output: &_| matches!(output, crate::director::Output::Mail(_));
+            while let Some(output) = director.poll_output() {
+                assert!(mails(&output), "{output:?}");
+            }
+        }
         checks.shutdown().await;
     }
 

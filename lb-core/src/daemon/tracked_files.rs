@@ -107,6 +107,11 @@ impl TrackedFiles {
         }
     }
 
+    /// Whether a file has had no number yet.
+    pub(super) fn is_incomplete(&self) -> bool {
+        self.files.values().any(|file| file.number.is_none())
+    }
+
     /// Waits for the next number in a file that is followed. Cancel-safe.
     pub(super) async fn next(&mut self) -> Number {
         loop {

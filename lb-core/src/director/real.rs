@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::time::SystemTime;
 
 use lb_check::{Initial, Outcome};
-use lb_ipvs::{Protocol, Weight};
+use lb_ipvs::{Protocol, ServiceKey, Weight};
 
 use super::weight::{WeightRequest, effective_weight};
 use super::{CheckState, Health, RealServerState};
@@ -29,6 +29,8 @@ pub(super) struct Slot {
     pub(super) up: bool,
     /// Whether it ever had a verdict.
     pub(super) settled: bool,
+    /// The service that its probes go through.
+    pub(super) via: Option<ServiceKey>,
     /// What it asks of the weight while it passes.
     pub(super) request: WeightRequest,
     /// The reason of the last verdict, also of one that another process passed on; empty before.
@@ -50,10 +52,25 @@ impl Slot {
             index,
             up,
             settled: false,
+            via: None,
             request: WeightRequest::default(),
             reason: Cow::Borrowed(""),
             problem: None,
         }
+    }
+
+    /// A check that has not run yet: it counts as passed if it does not start down. One that follows an input
+    /// starts with the state of that.
+    fn first(index: usize, real_server: &RealServer, check: &CheckSpec) -> Self {
+        let mut slot = Self::new(index, starts_up(real_server, check));
+        if let Some(outcome) = check.probe.check.present_outcome() {
+            slot.up = outcome.is_pass();
+            if slot.up {
+                slot.request = (&outcome).into();
+            }
+            slot.reason = result_text(&outcome);
+        }
+        slot
     }
 
     /// What is known by the check.
@@ -88,14 +105,16 @@ impl RealState {
             .checks
             .iter()
             .enumerate()
-            .map(|(index, check)| Slot::new(index, starts_up(spec, check)))
+            .map(|(index, check)| Slot::first(index, spec, check))
             .collect();
-        Self {
+        let mut state = Self {
             alive: slots.iter().all(|slot| slot.up),
-            weight: spec.destination.weight.get(),
+            weight: 0,
             next_index: slots.len(),
             slots,
-        }
+        };
+        state.weight = state.effective_weight(spec.destination.weight);
+        state
     }
 
     /// The configured weight and what each passing check asks of it.
