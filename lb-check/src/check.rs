@@ -45,6 +45,12 @@ pub trait HealthCheck: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Returns the longest time that one probe takes by the limits of the check itself; `None` if the check
+    /// has none. [`BuiltCheck::usual_deadline`](crate::BuiltCheck::usual_deadline) makes the deadline of it.
+    fn time_limit(&self) -> Option<Duration> {
+        None
+    }
+
     /// Returns the longest time to connect, for a check that is one TCP connection and nothing else.
     ///
     /// The scheduler then makes the probe itself, without a task, an allocation or a call of

@@ -78,10 +78,10 @@ fn prepare(target: &Target, close: Close) -> Result<Socket, LocalError> {
     if close == Close::Reset {
         step("set linger", socket.set_linger(Some(Duration::ZERO)))?;
     }
-    if let Some(mark) = target.mark {
+    if let Some(mark) = target.mark() {
         step("set mark", socket.set_mark(mark))?;
     }
-    if let Some(device) = &target.device {
+    if let Some(device) = target.device() {
         step(
             "bind to device",
             socket.bind_device(Some(device.as_bytes())),
@@ -93,7 +93,7 @@ fn prepare(target: &Target, close: Close) -> Result<Socket, LocalError> {
 
 /// Binds a socket to the source of a target, if that has one.
 pub(crate) fn bind_source(socket: &Socket, target: &Target) -> Result<(), LocalError> {
-    match (target.source, &target.source_ports) {
+    match (target.source(), target.source_ports()) {
         (None, _) => Ok(()),
         (Some(source), Some(ports)) if source.port() == 0 => bind_next(socket, source.ip(), ports),
         (Some(source), _) => bind(socket, source),

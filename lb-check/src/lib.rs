@@ -122,6 +122,7 @@ mod http;
 #[cfg(any(feature = "tcp", feature = "script"))]
 mod keywords;
 mod outcome;
+mod policy;
 mod probe;
 mod registry;
 #[cfg(feature = "runtime")]
@@ -144,7 +145,8 @@ pub use crate::digest::{Md5Digest, ParseDigestError};
 #[cfg(feature = "http")]
 pub use crate::http::{HttpGet, ParseProtocolError, Protocol, Tls, Url, genhash};
 pub use crate::outcome::{InvalidAnswer, LocalError, Outcome, Reason, Verdict, WeightRequest};
-pub use crate::probe::ProbeSpec;
+pub use crate::policy::{FirstVerdict, Initial, Policy};
+pub use crate::probe::{ProbeSpec, SharedCheck};
 pub use crate::registry::{BuiltCheck, CheckFactory, Registry, SCHEDULE_KEYWORDS, SOCKET_KEYWORDS};
 #[cfg(feature = "runtime")]
 pub use crate::scheduler::{
@@ -154,7 +156,7 @@ pub use crate::scheduler::{
 #[cfg(feature = "script")]
 pub use crate::script::{Account, Program, Script, UnknownAccount};
 pub use crate::source_ports::SourcePorts;
-pub use crate::state::{CheckState, Initial, Policy, Status, Step, Transition};
+pub use crate::state::{CheckState, Status, Step, Transition};
 pub use crate::target::Target;
 #[cfg(feature = "tcp")]
 pub use crate::tcp::TcpCheck;

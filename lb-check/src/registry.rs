@@ -29,6 +29,12 @@ pub const SCHEDULE_KEYWORDS: &[&str] = &[
     "delay_loop",
     "alpha",
     "log_all_failures",
+    "rise",
+    "fall",
+    "fast_interval",
+    "down_interval",
+    "deadline",
+    "jitter",
 ];
 
 /// Makes a check from its block in a configuration.
@@ -100,17 +106,26 @@ impl BuiltCheck {
     /// is for checks that hang.
     pub const SLACK: Duration = Duration::from_millis(500);
 
-    /// A check with keepalived's usual retry (1, after 1 s) and a deadline of 10 s.
+    /// A check with keepalived's usual retry (1, after 1 s) and its [usual deadline](Self::usual_deadline).
     #[must_use]
     pub fn new(check: Arc<dyn HealthCheck>) -> Self {
         Self {
+            deadline: Self::usual_deadline(&*check),
             check,
             retries: 1,
             retry_delay: Duration::from_secs(1),
             down_waits_retry_delay: false,
-            deadline: Duration::from_secs(10),
             findings: Vec::new(),
         }
+    }
+
+    /// The deadline of a check without the keyword `deadline`: its [limit](HealthCheck::time_limit) and
+    /// [`SLACK`](Self::SLACK), or 10 s if it has none.
+    #[must_use]
+    pub fn usual_deadline(check: &dyn HealthCheck) -> Duration {
+        check.time_limit().map_or(Duration::from_secs(10), |limit| {
+            limit.saturating_add(Self::SLACK)
+        })
     }
 
     /// Sets the longest time of one whole probe.

@@ -60,6 +60,10 @@ impl HealthCheck for TcpCheck {
         )])
     }
 
+    fn time_limit(&self) -> Option<Duration> {
+        Some(self.connect_timeout)
+    }
+
     fn connect_only(&self) -> Option<Duration> {
         Some(self.connect_timeout)
     }
@@ -89,8 +93,7 @@ impl CheckFactory for TcpFactory {
             findings.unknown(line, arguments, &[], true);
         }
         let check = TcpCheck::new(context.connect_timeout);
-        let mut built = BuiltCheck::new(Arc::new(check))
-            .with_deadline(context.connect_timeout + BuiltCheck::SLACK);
+        let mut built = BuiltCheck::new(Arc::new(check));
         built.findings = findings.0;
         Ok(built)
     }

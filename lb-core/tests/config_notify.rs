@@ -345,5 +345,15 @@ fn keywords_that_keepalived_does_not_have_are_refused_where_that_is_asked_for() 
     assert!(!parsed.is_accepted(Mode::Strict));
     let own = config::keywords().into_iter().filter(|keyword| keyword.own);
     let own: std::collections::BTreeSet<&str> = own.map(|keyword| keyword.name).collect();
-    assert_eq!(Vec::from_iter(own), ["notify_url", "sticky"]);
+    let expected = [
+        "deadline",
+        "down_interval",
+        "fall",
+        "fast_interval",
+        "jitter",
+        "notify_url",
+        "rise",
+        "sticky",
+    ];
+    assert_eq!(Vec::from_iter(own), expected);
 }

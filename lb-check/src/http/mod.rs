@@ -313,6 +313,10 @@ impl HealthCheck for HttpGet {
         Some(lines)
     }
 
+    fn time_limit(&self) -> Option<Duration> {
+        Some(self.total_timeout)
+    }
+
     /// The outcome's detail is the path of the page that failed, else of the last one.
     async fn check(&self, target: &Target) -> Outcome {
         let started = Instant::now();

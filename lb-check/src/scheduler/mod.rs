@@ -10,6 +10,7 @@ mod report;
 mod runner;
 mod starts;
 mod stats;
+mod table;
 mod timers;
 
 use std::sync::Arc;

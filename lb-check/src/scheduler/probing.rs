@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout};
 
 use super::report::event_for;
 use super::runner::Runner;
+use super::table::{index, narrow};
 use crate::connect::{self, Close};
 use crate::{LocalError, Outcome, Reason};
 
@@ -72,31 +73,28 @@ impl Runner {
     fn start_probe(&mut self, number: usize, planned: Instant, now: Instant) {
         self.due_tasks.remove(number);
         self.due_connections.remove(number);
-        let Some(group) = self.groups.get(number) else {
-            return;
-        };
-        let subscriptions = &self.subscriptions;
-        if group
-            .subscribers
-            .iter()
-            .any(|id| subscriptions.get(id).is_some_and(|s| s.undelivered))
-        {
+        if self.table.subscribers(number).any(|s| s.undelivered) {
             self.counters.skipped(1);
-            let due = group.grid(self.epoch, now);
-            self.plan_probe(number, due);
+            let due = self.table.group(number).map(|g| g.grid(self.epoch, now));
+            if let Some(due) = due {
+                self.plan_probe(number, due);
+            }
             return;
         }
+        let Some(group) = self.table.group(number) else {
+            return;
+        };
         self.starts.count(now);
         self.counters
             .probe_started(now.saturating_duration_since(planned));
-        match group.connect_limit {
+        match group.key.0.check.connect_only() {
             Some(limit) => self.start_connection(number, planned, now, limit),
             None => self.start_task(number, planned),
         }
     }
 
     fn start_task(&mut self, number: usize, planned: Instant) {
-        let Some(group) = self.groups.get_mut(number) else {
+        let Some(group) = self.table.group_mut(number) else {
             return;
         };
         let spec = group.key.0.clone();
@@ -119,11 +117,11 @@ impl Runner {
             work: Work::Task(task),
         });
         self.probe_of_task.insert(id, probe);
-        group.probe = Some(probe);
+        group.probe = Some(narrow(probe));
     }
 
     fn start_connection(&mut self, number: usize, planned: Instant, now: Instant, limit: Duration) {
-        let Some(group) = self.groups.get_mut(number) else {
+        let Some(group) = self.table.group_mut(number) else {
             return;
         };
         let started = std::time::Instant::now();
@@ -159,7 +157,7 @@ impl Runner {
                 late,
             }),
         });
-        group.probe = Some(probe);
+        group.probe = Some(narrow(probe));
         self.deadlines.set(probe, now + limit.min(deadline));
     }
 
@@ -247,7 +245,7 @@ impl Runner {
     }
 
     fn handle_result(&mut self, number: usize, planned: Instant, outcome: &Outcome) {
-        let Some(group) = self.groups.get_mut(number) else {
+        let Some(group) = self.table.group_mut(number) else {
             return;
         };
         group.probe = None;
@@ -256,27 +254,23 @@ impl Runner {
         tracing::trace!(target = %spec.target, kind = spec.check.kind(), %outcome, "probed");
         let now = Instant::now();
         let mut due: Option<Instant> = None;
+        let mut skipped = 0;
         let mut events = Vec::new();
-        for id in group.subscribers.iter() {
-            let Some(subscription) = self.subscriptions.get_mut(id) else {
-                continue;
-            };
-            if subscription.suspended {
-                continue;
-            }
-            let step = subscription.state.observe(outcome);
-            let next = group.next_due(self.epoch, planned, now, &step);
-            due = Some(due.map_or(next, |due| due.min(next)));
-            events.extend(event_for(
-                *id,
-                subscription,
-                outcome,
-                &step,
-                self.options.report_passes,
-            ));
-        }
+        self.table
+            .for_each_subscriber(number, |group, subscription| {
+                if subscription.suspended {
+                    return;
+                }
+                let step = subscription.state.observe(outcome);
+                let next = group.next_due(self.epoch, planned, now, &step);
+                let earliest = due.map_or(next, |due| due.min(next));
+                due = Some(earliest);
+                skipped = group.missed(planned, earliest);
+                let passes = self.options.report_passes;
+                events.extend(event_for(subscription, outcome, &step, passes));
+            });
         if let Some(due) = due {
-            self.counters.skipped(group.missed(planned, due));
+            self.counters.skipped(skipped);
             self.plan_probe(number, due);
         }
         for event in events {
@@ -286,10 +280,11 @@ impl Runner {
 
     /// Cancels the probe of a group, if it is under way.
     pub(super) fn cancel_probe(&mut self, number: usize) {
-        let group = self.groups.get_mut(number);
+        let group = self.table.group_mut(number);
         let Some(probe) = group.and_then(|group| group.probe.take()) else {
             return;
         };
+        let probe = index(probe);
         match self.probes.try_remove(probe).map(|probe| probe.work) {
             Some(Work::Task(task)) => {
                 self.probe_of_task.remove(&task.id());
@@ -303,7 +298,7 @@ impl Runner {
 
 /// The token of an attempt of a probe.
 fn token(attempt: u32, probe: usize) -> u64 {
-    u64::from(attempt) << 32 | u64::try_from(probe).unwrap_or(u64::MAX) & u64::from(u32::MAX)
+    u64::from(attempt) << 32 | u64::from(narrow(probe))
 }
 
 /// The number of the probe of a token.

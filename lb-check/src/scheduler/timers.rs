@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::table::index;
+
 /// The place of a number that has no time.
 const NONE: u32 = u32::MAX;
 
@@ -152,11 +154,6 @@ impl Timers {
     fn instant(&self, at: u64) -> Instant {
         self.epoch + Duration::from_nanos(at)
     }
-}
-
-/// A number as an index; 32 bits always fit where this crate runs.
-fn index(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

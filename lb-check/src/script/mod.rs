@@ -122,6 +122,10 @@ impl HealthCheck for Script {
         Some(lines)
     }
 
+    fn time_limit(&self) -> Option<Duration> {
+        Some(self.timeout.saturating_add(Program::GRACE))
+    }
+
     /// The outcome's detail is the command line.
     async fn check(&self, _: &Target) -> Outcome {
         let started = Instant::now();

@@ -12,6 +12,9 @@ mod connections;
 #[cfg(feature = "script")]
 mod factories;
 #[cfg(feature = "runtime")]
+mod policy;
+mod presets;
+#[cfg(feature = "runtime")]
 mod scheduler;
 #[cfg(feature = "script")]
 mod scripts;

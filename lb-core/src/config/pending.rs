@@ -8,6 +8,7 @@ use crate::model::{CheckSetting, PendingCheck};
 
 use super::Diagnostic;
 use super::line::{At, Context};
+use super::schedule::{COUNT, JITTER};
 use super::tree::NodeId;
 use super::vocabulary::nearest;
 
@@ -55,6 +56,12 @@ const COMMON: &[Word] = &[
     Word("delay_before_retry", Form::Seconds),
     Word("delay_loop", Form::Seconds),
     Word("warmup", Form::Seconds),
+    Word("rise", Form::Number(COUNT)),
+    Word("fall", Form::Number(COUNT)),
+    Word("fast_interval", Form::Seconds),
+    Word("down_interval", Form::Seconds),
+    Word("deadline", Form::Seconds),
+    Word("jitter", Form::Number(JITTER)),
     Word("alpha", Form::Boolean),
     Word("log_all_failures", Form::Boolean),
 ];
@@ -261,7 +268,7 @@ fn setting(context: &mut Context<'_>, line: NodeId, form: &Form) -> Option<Check
             context.number(line, range.clone())?;
         }
         Form::Seconds => {
-            context.seconds(line, super::method::PAUSE)?;
+            context.seconds(line, super::schedule::PAUSE)?;
         }
         Form::Milliseconds(range) => milliseconds(context, line, range)?,
         Form::Address => {

@@ -52,7 +52,7 @@ fn via_vip(model: &Model, errors: &mut Vec<ModelError>) {
         }));
         for real_server in &server.real_servers {
             let checks = &real_server.checks;
-            marks.extend(checks.iter().filter_map(|check| check.probe.target.mark));
+            marks.extend(checks.iter().filter_map(|check| check.probe.target.mark()));
             let forwarding = real_server.destination.forwarding;
             let has_way = matches!(
                 forwarding,

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lb_check::{
-    BuiltCheck, HealthCheck, HttpGet, Initial, Md5Digest, Policy, Program, Protocol as HttpVersion,
-    Script, Target, TcpCheck, Url,
+    BuiltCheck, FirstVerdict, HealthCheck, HttpGet, Initial, Md5Digest, Policy, Program,
+    Protocol as HttpVersion, Script, Target, TcpCheck, Url,
 };
 use lb_core::model::{
     CheckSetting, CheckSpec, PendingCheck, RealServer, ServiceGroup, VirtualServer,
@@ -120,16 +120,30 @@ prop_compose! {
         (retries, delay, interval) in (1..5_u32, micros(1..3_000_000), micros(1..3_000_000)),
         warmup in proptest::option::of(micros(0..3_000_000)),
         [alpha, log] in any::<[bool; 2]>(),
+        (rise, jitter) in (1..4_u32, prop_oneof![Just(0), 1..=Policy::MAX_JITTER]),
+        [fast, down, deadline] in [0, 1, 2].map(|_| proptest::option::weighted(0.3, micros(1..9_000_000))),
     ) -> CheckSpec {
         let http = probe.kind() == "HTTP_GET";
+        // The delay has no effect beside a fast interval, and keeps its default.
+        let delay = match fast {
+            Some(_) => Duration::from_secs(if http { 3 } else { 1 }),
+            None => delay,
+        };
         let mut policy = Policy::default()
             .with_interval(interval)
             .with_retries(retries)
             .with_retry_delay(delay)
             .with_initial(if alpha { Initial::Down } else { Initial::Up })
-            .with_deadline(longest);
+            .with_rise(rise)
+            .with_jitter(jitter)
+            .with_deadline(deadline.unwrap_or(longest));
         policy.warmup = warmup;
-        policy.down_interval = (http && delay > interval).then_some(delay);
+        if warmup.is_some() {
+            policy.first = FirstVerdict::OneFailure;
+        }
+        policy.fast_interval = fast;
+        let waits = http && fast.is_none() && delay > interval;
+        policy.down_interval = down.or_else(|| waits.then_some(delay));
         let target = match probe.kind() {
             // A script connects to nothing.
             "MISC_CHECK" => Target::new(real),
@@ -209,7 +223,7 @@ fn can_go_via_vip(check: &CheckSpec, real: Destination) -> bool {
     let target = &check.probe.target;
     &*check.kind != "MISC_CHECK"
         && target.address.ip() == real.address.ip()
-        && target.mark.is_none()
+        && target.mark().is_none()
 }
 
 prop_compose! {

@@ -9,6 +9,7 @@ mod check;
 mod global;
 mod group;
 mod instance;
+mod policy;
 mod proof;
 mod real;
 mod root;

@@ -1,22 +1,28 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Keywords of `real_server`.
 
+use super::policy::policy_keywords;
 use super::row::{Keyword, Table, Value};
 use crate::config::level::Level;
 use crate::config::line::Context;
-use crate::config::method::{METHOD, PAUSE, PERIOD, VIA_VIP, method, via_vip};
+use crate::config::method::{METHOD, method};
 use crate::config::notify::{COMMAND, WEBHOOK, script, webhook};
 use crate::config::pending;
 use crate::config::real::RealServerConfig;
 use crate::config::runtime::obsolete;
+use crate::config::schedule::{COUNT, JITTER, PAUSE, PERIOD};
 use crate::config::tree::NodeId;
+use crate::config::via_vip::{VIA_VIP, via_vip};
 
 const WEIGHT: u32 = i32::MAX.unsigned_abs();
 
 type Real = Keyword<RealServerConfig>;
 
-pub(in crate::config) static REAL_SERVER: Table<RealServerConfig> =
-    Table::new(&[Level::RealServer], "real_server", &[REAL_KEYWORDS]);
+pub(in crate::config) static REAL_SERVER: Table<RealServerConfig> = Table::new(
+    &[Level::RealServer],
+    "real_server",
+    &[REAL_KEYWORDS, policy_keywords!(RealServerConfig, defaults)],
+);
 
 const REAL_KEYWORDS: &[Real] = &[
     Real::new(
@@ -234,5 +240,6 @@ pub(super) fn real_server(context: &mut Context<'_>, block: NodeId) -> RealServe
             None => context.unknown(Level::RealServer, line),
         }
     }
+    server.defaults.exclude_contradictions(context);
     server
 }

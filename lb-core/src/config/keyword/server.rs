@@ -3,16 +3,19 @@
 
 use lb_ipvs::ServiceFlags;
 
+use super::policy::policy_keywords;
 use super::real::real_server;
 use super::row::{Keyword, Table, Value};
 use crate::config::endpoint::endpoint;
 use crate::config::level::Level;
 use crate::config::line::Context;
-use crate::config::method::{METHOD, PAUSE, PERIOD, VIA_VIP, via_vip};
+use crate::config::method::METHOD;
 use crate::config::notify::{COMMAND, WEBHOOK, script, webhook};
 use crate::config::runtime::obsolete;
+use crate::config::schedule::{COUNT, JITTER, PAUSE, PERIOD};
 use crate::config::server::{VirtualServerConfig, hashed};
 use crate::config::tree::NodeId;
+use crate::config::via_vip::{VIA_VIP, via_vip};
 
 const WEIGHT: u32 = i32::MAX.unsigned_abs();
 
@@ -21,7 +24,10 @@ type Server = Keyword<VirtualServerConfig>;
 pub(in crate::config) static VIRTUAL_SERVER: Table<VirtualServerConfig> = Table::new(
     &[Level::VirtualServer],
     "virtual_server",
-    &[SERVER_KEYWORDS],
+    &[
+        SERVER_KEYWORDS,
+        policy_keywords!(VirtualServerConfig, checks),
+    ],
 );
 
 const SERVER_KEYWORDS: &[Server] = &[
@@ -353,5 +359,6 @@ pub(in crate::config) fn virtual_server(
 ) -> VirtualServerConfig {
     let mut server = VirtualServerConfig::new(context, block);
     VIRTUAL_SERVER.read(&mut server, context, block);
+    server.checks.exclude_contradictions(context);
     server
 }

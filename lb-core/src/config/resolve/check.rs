@@ -6,18 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lb_check::{
-    ArgumentError, Arguments, CheckContext, Initial, Policy, ProbeSpec, Problem, SOCKET_KEYWORDS,
-    Target,
+    ArgumentError, Arguments, BuiltCheck, CheckContext, FirstVerdict, Initial, Policy, ProbeSpec,
+    Problem, SOCKET_KEYWORDS, Target,
 };
-use lb_ipvs::{ForwardingMethod, ServiceKey};
 
 use super::server::Place;
+use super::via_vip::{Way, via_vip};
 use crate::config::diagnostic::{Diagnostic, Severity};
 use crate::config::level::Level;
 use crate::config::line::{At, Context};
-use crate::config::method::{CheckDefaults, ViaVip};
 use crate::config::real::RealServerConfig;
 use crate::config::runtime::obsolete;
+use crate::config::schedule::CheckDefaults;
 use crate::config::source::Span;
 use crate::config::tree::NodeId;
 use crate::config::vocabulary::nearest;
@@ -85,6 +85,7 @@ pub(super) fn check(
             _ => arguments.children.extend(argument(context, line, DEEPEST)),
         }
     }
+    own.exclude_contradictions(context);
     let settings = own.or(outer);
     let interval = settings.delay_loop.map_or(DELAY_LOOP, |at| at.value);
     let mut surroundings = CheckContext::new(address);
@@ -111,8 +112,13 @@ pub(super) fn check(
         setting: settings.via_vip,
         connects: factory.uses_socket() && name != "PING_CHECK",
         real_server: address.ip(),
+        has_source: socket.source_ip.is_some(),
+        excluded: [
+            (socket.ip.is_some(), "connect_ip"),
+            (socket.mark.is_some(), "fwmark"),
+        ],
     };
-    let built = match factory.build(&arguments, &surroundings) {
+    let mut built = match factory.build(&arguments, &surroundings) {
         Ok(built) => built,
         Err(errors) => {
             for error in errors {
@@ -121,10 +127,10 @@ pub(super) fn check(
             return None;
         }
     };
-    for error in built.findings {
+    for error in std::mem::take(&mut built.findings) {
         report(context, block, error);
     }
-    let virtual_address = via_vip(context, place, real, &way, &socket);
+    let virtual_address = via_vip(context, place, real, &way);
     let target = match virtual_address {
         Some(ip) => socket.target(context, SocketAddr::new(ip, address.port())),
         None => socket.target(context, address),
@@ -136,24 +142,12 @@ pub(super) fn check(
             .push(finding.note("give the real server a port, or the check `connect_port`"));
         return None;
     }
-    let retry_delay = settings
-        .retry_delay
-        .map_or(built.retry_delay, |at| at.value);
-    let alpha = settings.alpha.is_some_and(|at| at.value);
-    let mut policy = Policy::default()
-        .with_interval(interval)
-        .with_retries(settings.retries.map_or(built.retries, |at| at.value))
-        .with_retry_delay(retry_delay)
-        .with_initial(if alpha { Initial::Down } else { Initial::Up })
-        .with_deadline(built.deadline);
-    policy.warmup = settings.warmup.map(|at| at.value);
-    if built.down_waits_retry_delay && retry_delay > interval {
-        policy.down_interval = Some(retry_delay);
-    }
+    let policy = policy(&settings, &built, interval);
+    let alpha = policy.initial == Initial::Down;
     let log_all = log_all_failures.or(place.global.log_all_failures);
     let shared = context.checks.share(built.check);
     let policy = context.checks.share_policy(policy);
-    let probe = ProbeSpec::with_identity(shared.check, shared.identity, target, policy);
+    let probe = ProbeSpec::with_shared(shared.check, target, policy);
     Some(CheckSpec {
         kind: shared.kind,
         probe: Arc::new(probe),
@@ -163,82 +157,32 @@ pub(super) fn check(
     })
 }
 
-/// What decides whether a check goes to the virtual address.
-struct Way<'c> {
-    /// The name of the check.
-    name: &'c str,
-    setting: Option<At<ViaVip>>,
-    /// Whether the check itself has the setting, and not a server.
-    own: bool,
-    /// Whether it makes connections.
-    connects: bool,
-    real_server: IpAddr,
-}
-
-/// The virtual address to which a check goes; none if it goes to the real server itself.
-fn via_vip(
-    context: &mut Context<'_>,
-    place: &Place<'_>,
-    real: &RealServerConfig,
-    way: &Way<'_>,
-    socket: &Socket,
-) -> Option<IpAddr> {
-    let setting = way.setting?;
-    let refuse = |context: &mut Context<'_>, why: String| {
-        // A setting of a server is for the checks that can have it.
-        if way.own {
-            let finding = Diagnostic::error(setting.span, why);
-            context
-                .findings
-                .push(finding.note("the check goes to the real server itself"));
-        }
-        None
-    };
-    let first = place.keys.iter().find_map(ServiceKey::address);
-    let ip = match setting.value {
-        ViaVip::Off => return None,
-        ViaVip::Address(ip) => Some(ip),
-        ViaVip::On => first.map(|address| address.ip()),
-    };
-    if !way.connects {
-        return refuse(
-            context,
-            format!("`{}` makes no connection that IPVS forwards", way.name),
-        );
+/// The policy of a check by its settings, and by what its kind suggests.
+fn policy(settings: &CheckDefaults, built: &BuiltCheck, interval: Duration) -> Policy {
+    let time = |setting: Option<At<Duration>>, usual| setting.map_or(usual, |at| at.value);
+    let alpha = settings.alpha.is_some_and(|at| at.value);
+    let retry_delay = time(settings.retry_delay, built.retry_delay);
+    let mut policy = Policy::default()
+        .with_interval(interval)
+        .with_retries(settings.retries().unwrap_or(built.retries))
+        .with_retry_delay(retry_delay)
+        .with_rise(settings.rise.map_or(1, |at| at.value))
+        .with_initial(if alpha { Initial::Down } else { Initial::Up })
+        .with_deadline(time(settings.deadline, built.deadline));
+    let jitter = settings.jitter.and_then(|at| u8::try_from(at.value).ok());
+    policy.jitter = jitter.unwrap_or_default();
+    policy.fast_interval = settings.fast_interval.map(|at| at.value);
+    policy.down_interval = settings.down_interval.map(|at| at.value).or_else(|| {
+        let waits = built.down_waits_retry_delay && policy.fast_interval.is_none();
+        (waits && retry_delay > interval).then_some(retry_delay)
+    });
+    match settings.warmup {
+        // As keepalived in all of the first round.
+        Some(warmup) => policy
+            .with_warmup(warmup.value)
+            .with_first(FirstVerdict::OneFailure),
+        None => policy,
     }
-    let method = real.method.map_or(place.method, |at| at.value);
-    if !matches!(
-        method,
-        ForwardingMethod::DirectRouting | ForwardingMethod::Tunnel(_)
-    ) {
-        return refuse(
-            context,
-            "`via_vip` is for direct routing and tunnels".to_owned(),
-        );
-    }
-    for (is_set, keyword) in [
-        (socket.ip.is_some(), "connect_ip"),
-        (socket.mark.is_some(), "fwmark"),
-    ] {
-        if is_set {
-            return refuse(context, format!("`via_vip` does not go with `{keyword}`"));
-        }
-    }
-    let Some(ip) = ip else {
-        // Nothing else can be meant by the setting of a server.
-        let finding = Diagnostic::error(setting.span, "a firewall mark has no address to check");
-        context
-            .findings
-            .push(finding.note("write `via_vip ADDRESS`"));
-        return None;
-    };
-    if ip.is_ipv4() != way.real_server.is_ipv4() && socket.source_ip.is_none() {
-        return refuse(
-            context,
-            "`via_vip` to a real server of the other family needs `bindto`".to_owned(),
-        );
-    }
-    Some(ip)
 }
 
 impl Socket {

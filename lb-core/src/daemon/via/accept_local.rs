@@ -72,7 +72,7 @@ impl AcceptLocal {
             .via_checks()
             .filter(|(_, target)| target.address.is_ipv4())
             .filter_map(|(service, target)| {
-                let bound = target.source.map(|source| source.ip());
+                let bound = target.source().map(|source| source.ip());
                 let bound = bound.filter(|ip| !ip.is_unspecified());
                 let real_server = service.destination.address.ip();
                 bound.or_else(|| source_address(real_server, target.address.ip()).ok())

@@ -3,11 +3,10 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lb_check::{Arguments, HealthCheck, LocalError, Outcome, Target};
+use lb_check::{Arguments, HealthCheck, LocalError, Outcome, SharedCheck, Target};
 use tokio::sync::watch;
 
 use super::source::source_address;
@@ -18,7 +17,7 @@ const WAIT: Duration = Duration::from_millis(250);
 /// A check whose probes leave this host with a source address that is not the virtual address, while the
 /// service of their mark is in the table.
 pub(super) struct ViaCheck {
-    check: Arc<dyn HealthCheck>,
+    check: SharedCheck,
     real_server: IpAddr,
     /// Whether the service is in the table.
     open: watch::Receiver<bool>,
@@ -26,7 +25,7 @@ pub(super) struct ViaCheck {
 
 impl ViaCheck {
     pub(super) const fn new(
-        check: Arc<dyn HealthCheck>,
+        check: SharedCheck,
         real_server: IpAddr,
         open: watch::Receiver<bool>,
     ) -> Self {
@@ -60,7 +59,7 @@ impl HealthCheck for ViaCheck {
     }
 
     fn identity(&self) -> String {
-        self.check.identity()
+        self.check.identity().to_owned()
     }
 
     fn lines(&self) -> Option<Vec<Arguments>> {
@@ -69,14 +68,16 @@ impl HealthCheck for ViaCheck {
 
     async fn check(&self, target: &Target) -> Outcome {
         if !self.is_open().await {
-            let mark = target.mark.unwrap_or_default();
+            let mark = target.mark().unwrap_or_default();
             let message = format!("the service of firewall mark {mark} is not in the IPVS table");
             return Outcome::local(LocalError::Other(message));
         }
         let mut target = target.clone();
-        let source = target.source.filter(|source| !source.ip().is_unspecified());
+        let source = target
+            .source()
+            .filter(|source| !source.ip().is_unspecified());
         if source.is_none() {
-            let port = target.source.map_or(0, |source| source.port());
+            let port = target.source().map_or(0, |source| source.port());
             match source_address(self.real_server, target.address.ip()) {
                 Ok(ip) => target = target.with_source(SocketAddr::new(ip, port)),
                 Err(error) => return Outcome::local(error),
@@ -88,6 +89,8 @@ impl HealthCheck for ViaCheck {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use lb_check::{Reason, Verdict};
 
     use super::*;
@@ -108,7 +111,11 @@ mod tests {
     }
 
     fn check(open: &watch::Sender<bool>) -> ViaCheck {
-        ViaCheck::new(Arc::new(Echo), [127, 0, 0, 1].into(), open.subscribe())
+        ViaCheck::new(
+            SharedCheck::new(Arc::new(Echo)),
+            [127, 0, 0, 1].into(),
+            open.subscribe(),
+        )
     }
 
     fn target() -> Target {

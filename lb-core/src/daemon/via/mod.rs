@@ -77,20 +77,13 @@ impl ViaGates {
             .subscribe();
         let spec = &check.probe;
         let mut target = spec.target.clone().with_mark(mark.get());
-        if target.source.is_none_or(|source| source.port() == 0) {
+        if target.source().is_none_or(|source| source.port() == 0) {
             let ports = gates.ports.entry(target.address);
             let ports = ports.or_insert_with(SourcePorts::ephemeral).clone();
             target = target.with_source_ports(ports);
         }
         let real_server = service.destination.address.ip();
-        let probe = ViaCheck::new(Arc::clone(&spec.check), real_server, open);
-        let policy = Arc::clone(&spec.policy);
-        let identity = Arc::clone(&spec.identity);
-        Arc::new(ProbeSpec::with_identity(
-            Arc::new(probe),
-            identity,
-            target,
-            policy,
-        ))
+        let probe = Arc::new(ViaCheck::new(spec.check.clone(), real_server, open));
+        Arc::new(ProbeSpec::new(probe, target, Arc::clone(&spec.policy)))
     }
 }

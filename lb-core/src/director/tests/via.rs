@@ -162,7 +162,8 @@ fn a_model_keeps_the_marks_apart() {
         Err(vec![ModelError::Marks { needed: 2, range }])
     );
     let mut marked = check(62);
-    Arc::make_mut(&mut marked.probe).target.mark = Some(7);
+    let probe = Arc::make_mut(&mut marked.probe);
+    probe.target = probe.target.clone().with_mark(7);
     let other = RealServer::new(destination(62, 1)).with_check(marked);
     assert_eq!(
         build(global(7, 7), virtual_server([direct(61), other.clone()])),

@@ -2,15 +2,16 @@
 //! Keywords of all checks that connect.
 
 use super::Check;
+use super::policy::POLICY_KEYWORDS;
 use crate::config::keyword::row::{Table, Value};
 use crate::config::level::Level;
-use crate::config::method::VIA_VIP;
+use crate::config::via_vip::VIA_VIP;
 
 /// Keywords of all checks that connect.
 pub(in crate::config) static COMMON: Table<()> = Table::new(
     &[Level::Http, Level::Check],
     "all checks",
-    &[COMMON_KEYWORDS],
+    &[COMMON_KEYWORDS, POLICY_KEYWORDS],
 );
 
 const COMMON_KEYWORDS: &[Check] = &[

@@ -5,6 +5,7 @@
 mod common;
 mod http;
 mod other;
+mod policy;
 
 use super::row::Keyword;
 
