@@ -12,6 +12,7 @@ mod connections;
 #[cfg(feature = "script")]
 mod factories;
 #[cfg(feature = "runtime")]
+mod inputs;
 mod policy;
 mod presets;
 #[cfg(feature = "runtime")]

@@ -120,6 +120,7 @@ impl Running {
         thread_names::apply(&model.global.runtime.names);
         keep_names(&self.director.global().runtime, &mut model.global.runtime);
         self.objects.clone_from(&model.objects);
+        self.parts.checks.follow_files(&model);
         self.director.replace_model(model);
         self.parts.via.retain(self.director.via_services());
         self.parts.accept_local.follow(&self.director);

@@ -56,7 +56,7 @@ pub(super) async fn start(mut source: Source, options: DaemonOptions) -> Result<
     // Steps that can fail precede the end of the old process.
     let mailer = model.global.mail.clone().map(Mailer::start).transpose()?;
     raise_descriptor_limit();
-    let checks = Checks::start(model.global.checks.scheduling).await?;
+    let mut checks = Checks::start(model.global.checks.scheduling).await?;
     let notifier = match needs_notifier(&model) {
         true => Some(Notifier::start().await?),
         false => None,
@@ -104,6 +104,7 @@ pub(super) async fn start(mut source: Source, options: DaemonOptions) -> Result<
         );
     }
     let objects = model.objects.clone();
+    checks.follow_files(&model);
     let ipvs = model.global.ipvs.clone();
     let mut director = Director::restored(model, &claim.known);
     let mut failures = LoggedFailures::default();
@@ -271,7 +272,7 @@ pub(super) fn parts_of(mut model: Model, options: &DaemonOptions) -> Model {
     if !options.routers {
         model.routers.clear();
         model.groups.clear();
-        model.objects.clear();
+        model.objects = model.checked_files().cloned().collect();
         model.statics = StaticItems::default();
     }
     if !options.virtual_servers {

@@ -30,6 +30,7 @@ impl From<&Outcome> for WeightRequest {
             Some(lb_check::WeightRequest::Percent(percent)) => {
                 request.percent = Some(percent.into());
             }
+            Some(lb_check::WeightRequest::Add(number)) => request.addition = number.into(),
             Some(lb_check::WeightRequest::Drain) => request.drain = true,
             // A kind of a later lb-check asks for nothing here.
             Some(_) | None => {}

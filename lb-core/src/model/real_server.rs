@@ -9,6 +9,8 @@ use std::sync::Arc;
 #[cfg(feature = "checks")]
 use std::time::Duration;
 
+#[cfg(feature = "config")]
+use lb_check::FileCheck;
 use lb_check::{HealthCheck, Policy, ProbeSpec, Target};
 #[cfg(feature = "checks")]
 use lb_check::{HttpGet, Script, TcpCheck, Url};
@@ -199,6 +201,19 @@ impl CheckSpec {
             .address
             .set_ip(virtual_address);
         self
+    }
+
+    /// Whether a program pushes the state that the check follows: it has neither target nor schedule.
+    #[cfg(feature = "config")]
+    pub(crate) fn follows_input(&self) -> bool {
+        self.probe.check.input().is_some()
+    }
+
+    /// The name of the tracked file that the check follows, if it follows one.
+    #[cfg(feature = "config")]
+    pub(crate) fn checked_file(&self) -> Option<&str> {
+        let input = self.probe.check.input()?;
+        (input.kind() == FileCheck::SOURCE).then(|| input.name())
     }
 
     /// Whether the same is done, at the same place and as often.

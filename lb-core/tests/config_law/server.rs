@@ -180,7 +180,6 @@ fn pending() -> impl Strategy<Value = Vec<PendingCheck>> {
     let checks = vec![
         PendingCheck::new("SMTP_CHECK", [host, CheckSetting::new("retry", ["3"])]),
         PendingCheck::new("PING_CHECK", []),
-        PendingCheck::new("FILE_CHECK", [CheckSetting::new("track_file", ["load"])]),
         PendingCheck::new("BFD_CHECK", [CheckSetting::new("name", ["one"])]),
     ];
     vec(select(checks), 0..2)

@@ -10,7 +10,7 @@ use tests_kernel::cluster::{Director, REAL_SERVERS, Software};
 use tests_kernel::net::{Lan, wait_until};
 use tests_kernel::process::pause;
 
-use crate::cases::{Case, Moment, Outage, Server, cases, script};
+use crate::cases::{Case, Moment, Outage, Server, cases};
 use crate::series::{Change, Series};
 use crate::{DEADLINE, TestResult};
 
@@ -119,10 +119,12 @@ fn outages_have_the_consequences_that_they_have_with_keepalived() -> TestResult 
         .iter()
         .map(|(port, case)| Server::start(case, *port, host.netns(), &folder))
         .collect::<TestResult<_>>()?;
-    let blocks = cases
+    let definitions = cases
         .iter()
-        .map(|(port, case)| case.block(*port, &script(&folder, *port)));
-    let text = "global_defs {\n script_user root\n}\n".to_owned() + &blocks.collect::<String>();
+        .map(|(port, case)| case.definition(*port, &folder));
+    let blocks = cases.iter().map(|(port, case)| case.block(*port, &folder));
+    let text = "global_defs {\n script_user root\n}\n".to_owned()
+        + &definitions.chain(blocks).collect::<String>();
 
     let side = |number: u8, software| -> TestResult<Side> {
         let address = Ipv4Addr::new(192, 168, 1, 10 + number);

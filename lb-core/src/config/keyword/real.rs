@@ -150,11 +150,10 @@ const REAL_KEYWORDS: &[Real] = &[
     .later(),
     Real::new(
         "FILE_CHECK",
-        "Checks the number in a tracked file.",
+        "Has the number in a tracked file decide about weight and health.",
         Value::Elsewhere("{ … }"),
     )
-    .opens(Level::Check)
-    .later(),
+    .opens(Level::Check),
     Real::new(
         "PING_CHECK",
         "Checks that the host answers.",

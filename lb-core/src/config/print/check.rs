@@ -29,6 +29,12 @@ pub(super) fn check(page: &mut Page, spec: &CheckSpec, around: &Surroundings) {
         return page.fail(PrintError::Check { kind, server });
     };
     page.open([&*spec.kind]);
+    if spec.follows_input() {
+        for line in &lines {
+            page.written(line);
+        }
+        return page.close();
+    }
     target(page, spec, around.target);
     for line in &lines {
         if line.name != "user" || !page.is_usual_account(&line.values) {

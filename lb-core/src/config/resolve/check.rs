@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lb_check::{
-    ArgumentError, Arguments, BuiltCheck, CheckContext, FirstVerdict, Initial, Policy, ProbeSpec,
-    Problem, SOCKET_KEYWORDS, Target,
+    ArgumentError, Arguments, BuiltCheck, CheckContext, FirstVerdict, HealthCheck, Initial, Input,
+    Policy, ProbeSpec, Problem, SOCKET_KEYWORDS, Target,
 };
 
 use super::server::Place;
+use super::tracking::warn_defined_below;
 use super::via_vip::{Way, via_vip};
 use crate::config::diagnostic::{Diagnostic, Severity};
 use crate::config::level::Level;
@@ -64,6 +65,9 @@ pub(super) fn check(
             break;
         }
         match keyword {
+            _ if !factory.uses_schedule() => {
+                arguments.children.extend(argument(context, line, DEEPEST));
+            }
             "log_all_failures" => {
                 let value = context.boolean(line);
                 context.set(line, &mut log_all_failures, value);
@@ -105,6 +109,7 @@ pub(super) fn check(
     surroundings.virtualhost = host.map(|at| at.value.clone());
     let service_host = place.written.virtualhost.as_ref();
     surroundings.service_virtualhost = service_host.map(|at| at.value.clone());
+    surroundings.tracked_files = Some(Arc::clone(&context.checks.files));
     surroundings.scripts = place.global.script_rules.clone();
     let way = Way {
         name,
@@ -141,6 +146,10 @@ pub(super) fn check(
             .findings
             .push(finding.note("give the real server a port, or the check `connect_port`"));
         return None;
+    }
+    if !factory.uses_schedule() {
+        warn_of_file_order(context, block, &*built.check);
+        return Some(input_check(context, built, target));
     }
     let policy = policy(&settings, &built, interval);
     let alpha = policy.initial == Initial::Down;
@@ -182,6 +191,43 @@ fn policy(settings: &CheckDefaults, built: &BuiltCheck, interval: Duration) -> P
             .with_warmup(warmup.value)
             .with_first(FirstVerdict::OneFailure),
         None => policy,
+    }
+}
+
+/// Warns about a tracked file that is defined below the check.
+fn warn_of_file_order(context: &mut Context<'_>, block: NodeId, check: &dyn HealthCheck) {
+    let Some(name) = check.input().map(Input::name) else {
+        return;
+    };
+    let Some((definition, place)) = context.checks.file_places.get(name).copied() else {
+        return;
+    };
+    let mut lines = context.lines(block);
+    let named = lines.find_map(|line| {
+        let word = context.arguments(line).first()?;
+        (context.text(word) == name).then_some(word.span)
+    });
+    if let Some(span) = named.filter(|_| definition > block) {
+        warn_defined_below(context, At::new(name, span), place);
+    }
+}
+
+/// A check that follows an input: the state is known as soon as there is one, and each change counts.
+fn input_check(context: &mut Context<'_>, built: BuiltCheck, target: Target) -> CheckSpec {
+    let policy = Policy::default()
+        .with_retries(built.retries)
+        .with_retry_delay(built.retry_delay)
+        .with_deadline(built.deadline)
+        .with_warmup(Duration::ZERO);
+    let shared = context.checks.share(built.check);
+    let policy = context.checks.share_policy(policy);
+    let probe = ProbeSpec::with_shared(shared.check, target, policy);
+    CheckSpec {
+        kind: shared.kind,
+        probe: Arc::new(probe),
+        alpha: false,
+        log_all_failures: false,
+        via_vip: false,
     }
 }
 
@@ -386,7 +432,6 @@ fn check_knows(check: &str, keyword: &str) -> bool {
         "DNS_CHECK" => "type name",
         "UDP_CHECK" => "payload require_reply min_reply_length max_reply_length",
         "BFD_CHECK" => "name",
-        "FILE_CHECK" => "track_file weight",
         _ => "",
     };
     own.split_ascii_whitespace().any(|known| known == keyword)

@@ -66,6 +66,10 @@ impl HealthCheck for ViaCheck {
         self.check.lines()
     }
 
+    fn time_limit(&self) -> Option<Duration> {
+        self.check.time_limit()
+    }
+
     async fn check(&self, target: &Target) -> Outcome {
         if !self.is_open().await {
             let mark = target.mark().unwrap_or_default();
