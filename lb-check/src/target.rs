@@ -83,6 +83,12 @@ impl Target {
         self.origin.as_ref()?.source
     }
 
+    /// Ports to bind where that of [`source`](Self::source) is 0; the kernel chooses unless given.
+    #[must_use]
+    pub fn source_ports(&self) -> Option<&SourcePorts> {
+        self.origin.as_ref()?.source_ports.as_ref()
+    }
+
     /// Firewall mark for the probe's packets (`fwmark`, the socket option `SO_MARK`).
     #[must_use]
     pub fn mark(&self) -> Option<u32> {
@@ -93,12 +99,6 @@ impl Target {
     #[must_use]
     pub fn device(&self) -> Option<&str> {
         self.origin.as_ref()?.device.as_deref()
-    }
-
-    /// Ports to bind where that of [`source`](Self::source) is 0; the kernel chooses unless given.
-    #[must_use]
-    pub fn source_ports(&self) -> Option<&SourcePorts> {
-        self.origin.as_ref()?.source_ports.as_ref()
     }
 
     fn origin_mut(&mut self) -> &mut Origin {

@@ -13,8 +13,12 @@ mod connections;
 mod factories;
 #[cfg(feature = "runtime")]
 mod inputs;
+#[cfg(any(feature = "http", all(feature = "text", feature = "tls")))]
+mod peers;
 mod policy;
 mod presets;
+#[cfg(feature = "runtime")]
+mod scale;
 #[cfg(feature = "runtime")]
 mod scheduler;
 #[cfg(feature = "script")]
@@ -22,5 +26,7 @@ mod scripts;
 #[cfg(feature = "http")]
 mod servers;
 mod state;
+#[cfg(all(feature = "text", feature = "tls"))]
+mod text;
 #[cfg(all(feature = "http", feature = "tls"))]
 mod tls;
