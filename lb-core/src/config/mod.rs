@@ -103,6 +103,7 @@ mod tracked;
 mod tree;
 mod unicast;
 mod value;
+mod via_vip;
 mod vmac;
 mod vocabulary;
 mod vrrp;
