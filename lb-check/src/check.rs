@@ -51,6 +51,15 @@ pub trait HealthCheck: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Returns the longest time to connect, for a check that is one TCP connection and nothing else.
+    ///
+    /// The scheduler then makes the probe itself, without a task, an allocation or a call of
+    /// [`check`](Self::check), and the outcome is that of [`TcpCheck`](crate::TcpCheck). `check` has to
+    /// do the same: other callers use it.
+    fn connect_only(&self) -> Option<Duration> {
+        None
+    }
+
     /// Probes `target` once.
     async fn check(&self, target: &Target) -> Outcome;
 }

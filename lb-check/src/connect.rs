@@ -2,15 +2,23 @@
 //! A TCP connection to a target, and what its errors mean.
 
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpStream as StdStream};
+use std::net::SocketAddr;
+#[cfg(feature = "tcp")]
+use std::net::TcpStream as StdStream;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
+#[cfg(feature = "tcp")]
 use tokio::net::{TcpSocket, TcpStream};
+#[cfg(feature = "tcp")]
 use tokio::time::timeout;
 
 use crate::outcome::Failure;
 use crate::{LocalError, Reason, Target};
+
+/// The error of a connection attempt that has begun.
+const IN_PROGRESS: i32 = Errno::INPROGRESS.raw_os_error();
 
 /// How a connection ends when it is dropped.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -18,11 +26,12 @@ pub(crate) enum Close {
     /// With a reset (`SO_LINGER` 0): no TIME_WAIT, a tenth less work than FIN.
     Reset,
     /// With FIN.
-    #[cfg(feature = "http")]
+    #[cfg(feature = "stream")]
     Orderly,
 }
 
 /// Connects within `limit`.
+#[cfg(feature = "tcp")]
 pub(crate) async fn connect(
     target: &Target,
     limit: Duration,
@@ -38,6 +47,24 @@ pub(crate) async fn connect(
     {
         Ok(connected) => connected.map_err(|error| classify("connect", &error)),
         Err(_) => Err(Failure::Target(Reason::L4Timeout)),
+    }
+}
+
+/// Starts to connect. The socket becomes writable when the attempt has ended; [`result`] is its result.
+pub(crate) fn start(target: &Target, close: Close) -> Result<Socket, Failure> {
+    let socket = prepare(target, close).map_err(Failure::Local)?;
+    match socket.connect(&target.address.into()) {
+        Ok(()) => Ok(socket),
+        Err(error) if error.raw_os_error() == Some(IN_PROGRESS) => Ok(socket),
+        Err(error) => Err(classify("connect", &error)),
+    }
+}
+
+/// The result of a connection attempt that has ended.
+pub(crate) fn result(socket: &Socket) -> Result<(), Failure> {
+    match socket.take_error() {
+        Ok(None) => Ok(()),
+        Ok(Some(error)) | Err(error) => Err(classify("connect", &error)),
     }
 }
 
@@ -102,7 +129,8 @@ pub(crate) fn classify(operation: &'static str, error: &io::Error) -> Failure {
     })
 }
 
-fn system(operation: &'static str, error: &io::Error) -> LocalError {
+/// An error of this host.
+pub(crate) fn system(operation: &'static str, error: &io::Error) -> LocalError {
     match error.raw_os_error() {
         Some(errno) => LocalError::System { operation, errno },
         None => LocalError::Other(format!("{operation}: {error}")),

@@ -104,8 +104,8 @@
 //! | feature | gives | needs |
 //! |---|---|---|
 //! | *(none)* | the trait, [`Outcome`], [`CheckState`], [`Registry`] | |
-//! | `runtime` | [`Scheduler`] | tokio, tracing |
-//! | `tcp` | [`TcpCheck`] | socket2 |
+//! | `runtime` | [`Scheduler`] | tokio, tracing, socket2, rustix |
+//! | `tcp` | [`TcpCheck`] | |
 //! | `http` | [`HttpGet`], [`genhash`] | httparse, md-5 |
 //! | `tls` | [`Tls`] for these | rustls with ring, tokio-rustls |
 //! | `script` | [`Script`] | lb-host |
@@ -114,7 +114,7 @@
 
 mod arguments;
 mod check;
-#[cfg(feature = "tcp")]
+#[cfg(feature = "runtime")]
 mod connect;
 mod digest;
 #[cfg(feature = "http")]
@@ -130,6 +130,8 @@ mod scheduler;
 #[cfg(feature = "script")]
 mod script;
 mod state;
+#[cfg(feature = "stream")]
+mod stream;
 mod target;
 #[cfg(feature = "tcp")]
 mod tcp;
@@ -141,7 +143,7 @@ pub use crate::check::HealthCheck;
 pub use crate::digest::{Md5Digest, ParseDigestError};
 #[cfg(feature = "http")]
 pub use crate::http::{HttpGet, ParseProtocolError, Protocol, Tls, Url, genhash};
-pub use crate::outcome::{InvalidAnswer, LocalError, Outcome, Reason, Verdict};
+pub use crate::outcome::{InvalidAnswer, LocalError, Outcome, Reason, Verdict, WeightRequest};
 pub use crate::policy::{FirstVerdict, Initial, Policy};
 pub use crate::probe::ProbeSpec;
 pub use crate::registry::{BuiltCheck, CheckFactory, Registry, SCHEDULE_KEYWORDS, SOCKET_KEYWORDS};

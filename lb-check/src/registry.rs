@@ -193,7 +193,7 @@ impl Registry {
         registry.register("TCP_CHECK", crate::tcp::TcpFactory);
         #[cfg(feature = "http")]
         registry.register("HTTP_GET", crate::http::HttpFactory::Plain);
-        #[cfg(feature = "tls")]
+        #[cfg(all(feature = "http", feature = "tls"))]
         registry.register("SSL_GET", crate::http::HttpFactory::Tls);
         #[cfg(feature = "script")]
         registry.register("MISC_CHECK", crate::script::ScriptFactory);

@@ -64,6 +64,10 @@ impl HealthCheck for TcpCheck {
         Some(self.connect_timeout)
     }
 
+    fn connect_only(&self) -> Option<Duration> {
+        Some(self.connect_timeout)
+    }
+
     async fn check(&self, target: &Target) -> Outcome {
         let started = Instant::now();
         let outcome = match connect(target, self.connect_timeout, Close::Reset).await {

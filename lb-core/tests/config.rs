@@ -148,6 +148,7 @@ fn expected(router_id: &str, priority: u8) -> Model {
         .unwrap()
 }
 
+// shows HTTP_GET: nb_get_retry
 #[test]
 fn the_sample_files_give_exactly_these_models() {
     assert_eq!(clean(LB1), expected("lb1", 100));
@@ -193,6 +194,7 @@ fn variant_tcp_check() {
     assert_eq!(check.probe.policy.warmup, None);
 }
 
+// shows other checks: misc_path, misc_timeout
 #[test]
 fn variant_misc_check() {
     let lines =
@@ -210,6 +212,7 @@ fn variant_misc_check() {
     );
 }
 
+// shows vrrp_instance: preempt_delay, timer_expired_backup
 #[test]
 fn variant_preempt_delay_and_timer_expired_backup() {
     let config = |lines: &str| instance(lines).spec.config;
@@ -237,6 +240,7 @@ fn variant_preempt_delay_and_timer_expired_backup() {
     assert_eq!(model.routers[0].spec.config.yield_after_stall(), None);
 }
 
+// shows vrrp_instance: nopreempt
 #[test]
 fn variant_nopreempt() {
     assert!(instance("state BACKUP").spec.config.preempt());
@@ -251,6 +255,7 @@ fn variant_nopreempt() {
     assert!(!clean(&two).routers[0].spec.config.preempt());
 }
 
+// shows virtual_server: sorry_server_inhibit, sorry_server_lvs_method
 #[test]
 fn variant_sorry_server() {
     let model = clean(&LB1.replace("#sorry_server", "sorry_server"));
@@ -267,6 +272,8 @@ fn variant_sorry_server() {
     assert!(server.sorry_server_inhibit);
 }
 
+// shows real_server: lvs_method
+// shows virtual_server: lb_kind
 #[test]
 fn variants_of_forwarding() {
     for (word, method) in [
@@ -309,6 +316,7 @@ fn only_nat_changes_the_port_and_the_check_keeps_its_own() {
     assert_eq!(real.checks[0].probe.target.address.port(), 8080);
 }
 
+// shows virtual_server: ip_family
 #[test]
 fn firewall_marks() {
     let text = "virtual_server fwmark 4294967295 {\n lb_algo rr\n lb_kind DR\n ops\n\
@@ -350,6 +358,7 @@ fn a_real_server_without_a_port_to_check() {
     clean(&text.replace("TCP_CHECK { }", "TCP_CHECK { connect_port 80 }"));
 }
 
+// shows virtual_server: persistence_granularity
 #[test]
 fn persistence() {
     assert_eq!(server("", "").service.persistence, None);
@@ -373,6 +382,7 @@ fn persistence() {
     assert_eq!(service.persistence.unwrap().timeout, seconds(360));
 }
 
+// shows virtual_server: flag-3, sh-fallback, sh-port, mh-fallback, mh-port
 #[test]
 fn scheduler_flags_need_their_scheduler_before_them() {
     let flags = |lines: &str| {
@@ -386,6 +396,8 @@ fn scheduler_flags_need_their_scheduler_before_them() {
             .flags
     };
     assert_eq!(flags("lb_algo sh\nsh-port"), ServiceFlags::SCHED_2);
+    assert_eq!(flags("lb_algo sh\nsh-fallback"), ServiceFlags::SCHED_1);
+    assert_eq!(flags("lb_algo mh\nmh-port"), ServiceFlags::SCHED_2);
     assert_eq!(
         flags("lb_algo mh\nmh-fallback\nmh-port"),
         ServiceFlags::SCHED_1 | ServiceFlags::SCHED_2
@@ -394,6 +406,7 @@ fn scheduler_flags_need_their_scheduler_before_them() {
     assert_eq!(flags("lb_algo rr\nflag-3"), ServiceFlags::SCHED_3);
 }
 
+// shows all checks: connect_ip, bindto, bind_port, bind_if, fwmark, log_all_failures
 #[test]
 fn checks_default_to_real_server_then_virtual_server() {
     let check = |server_lines: &str, real_lines: &str, own: &str| {
@@ -448,6 +461,7 @@ fn checks_default_to_real_server_then_virtual_server() {
     assert_eq!(bound.probe.target, target);
 }
 
+// shows real_server: smtp_alert
 #[test]
 fn off_means_off() {
     let server = server(
@@ -459,6 +473,7 @@ fn off_means_off() {
     assert!(real.inhibit_on_failure && !real.smtp_alert && !real.alpha);
 }
 
+// shows global_defs: smtp_alert, smtp_alert_checker
 #[test]
 fn mail_defaults_go_from_the_special_to_the_general() {
     let alerts = |global: &str| {
@@ -483,6 +498,8 @@ fn mail_defaults_go_from_the_special_to_the_general() {
     assert_eq!(alerts("smtp_alert_vrrp"), (true, false, true));
 }
 
+// shows global_defs: vrrp_strict
+// shows vrrp_instance: accept
 #[test]
 fn strict_mode_drops_what_contradicts_it() {
     let file = |lines: &str| {
@@ -573,6 +590,7 @@ fn announcements_of_an_instance_come_before_the_global_ones() {
     );
 }
 
+// shows global_defs: lvs_sync_daemon
 #[test]
 fn the_global_sync_daemon() {
     let text = format!(
@@ -711,6 +729,7 @@ fn protocols_in_any_case() {
     }
 }
 
+// shows auth_hmac: key, active_key, time_window, mode
 #[test]
 fn keys_of_the_hmac_trailer_come_from_the_text_or_from_a_file() {
     let folder = tempfile::tempdir().unwrap();

@@ -61,6 +61,7 @@ fn scripts_of_instances_with_arguments_and_users() {
     assert!(notify.reports_deletion && notify.priority_changes);
 }
 
+// shows vrrp_sync_group: notify_priority_changes
 #[test]
 fn priority_changes_are_those_of_the_instance_else_of_the_group_else_of_all() {
     let text = "global_defs {\n vrrp_notify_priority_changes\n}
@@ -128,6 +129,7 @@ virtual_server 192.168.1.50 80 {
     assert_eq!(server.real_servers[1].notify, None);
 }
 
+// shows global_defs: notify_fifo_script, lvs_notify_fifo_script, fifo_write_vrrp_states_on_reload
 #[test]
 fn fifos_with_their_owners_and_programs() {
     let text = "\
@@ -222,6 +224,9 @@ fn a_script_without_the_keyword_for_security_changes_the_status_of_a_test() {
     assert!(!is_insecure(&instance("VI_1", 51, "notify_deleted")));
 }
 
+// shows vrrp_sync_group: notify_url
+// shows virtual_server: notify_url
+// shows real_server: notify_url
 #[test]
 fn a_web_server_for_the_events_of_an_object_else_of_all() {
     let text = "global_defs {

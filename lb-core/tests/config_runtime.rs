@@ -30,6 +30,7 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
+// shows top level: instance, use_pid_dir, child_wait_time
 #[test]
 fn words_at_the_top_are_kept() {
     let runtime =
@@ -48,6 +49,9 @@ fn words_at_the_top_are_kept() {
     }
 }
 
+// shows global_defs: process_names, vrrp_process_name, checker_process_name, rs_init_notifies, no_checker_emails, reload_check_config
+// shows global_defs: reload_time_file, reload_repeat, reload_file, state_dump_file, stats_dump_file, json_dump_file_location
+// shows global_defs: json_version, data_use_instance
 #[test]
 fn words_of_global_defs_are_kept() {
     let global = global(
@@ -298,6 +302,8 @@ fn mistakes_in_checks_that_do_not_run_are_reported() {
     }
 }
 
+// shows HTTP_GET: sni_name
+// shows url: tls_compliant
 #[test]
 fn ssl_get_has_the_words_of_http_get_and_those_of_tls() {
     let block = "SSL_GET {\n url {\n path /\n status_code 200\n tls_compliant\n }\n enable_sni\n \

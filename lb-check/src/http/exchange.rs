@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
-use super::connection::failure;
 use crate::outcome::Failure;
+use crate::stream::failure;
 use crate::{InvalidAnswer, Reason};
 
 /// Longest header, with the empty line that ends it.

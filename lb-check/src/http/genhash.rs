@@ -27,10 +27,11 @@ use std::time::{Duration, Instant};
 use md5::{Digest as _, Md5};
 use tokio::time::timeout;
 
-use super::connection::{self, TlsRequest};
+use super::connection;
 use super::exchange::Head;
 use super::{Protocol, request};
 use crate::outcome::Failure;
+use crate::stream::TlsRequest;
 use crate::{LocalError, Md5Digest, Reason, Target};
 
 /// Longest body that [`GenhashOptions::verbose`] keeps in a [`Report`].

@@ -6,8 +6,6 @@ mod exchange;
 mod factory;
 pub mod genhash;
 mod request;
-#[cfg(feature = "tls")]
-mod tls;
 
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
@@ -16,8 +14,8 @@ use async_trait::async_trait;
 use md5::{Digest as _, Md5};
 use tokio::time::timeout;
 
-use self::connection::TlsRequest;
 use crate::outcome::Failure;
+use crate::stream::TlsRequest;
 use crate::{Arguments, HealthCheck, InvalidAnswer, Md5Digest, Outcome, Reason, Target};
 
 pub(crate) use self::factory::HttpFactory;

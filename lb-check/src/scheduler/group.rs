@@ -5,11 +5,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::event::SubscriptionId;
-use crate::{CheckState, LocalError, ProbeSpec, Step};
+use crate::{CheckState, LocalError, ProbeSpec, Step, WeightRequest};
 
 /// Shortest time between two regular probes, for any policy.
 const MIN_INTERVAL: Duration = Duration::from_millis(10);
@@ -81,19 +80,15 @@ impl Hash for Key {
     }
 }
 
-/// A probe under way.
-#[derive(Debug)]
-pub(super) struct Running {
-    pub(super) task: AbortHandle,
-    pub(super) planned: Instant,
-}
-
+/// One distinct probe.
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) key: Key,
     pub(super) subscribers: Vec<SubscriptionId>,
-    pub(super) due: Option<Instant>,
-    pub(super) running: Option<Running>,
+    /// The number of the probe under way.
+    pub(super) probe: Option<usize>,
+    /// The longest time to connect, if the check does nothing else.
+    pub(super) connect_limit: Option<Duration>,
     phase: f64,
 }
 
@@ -101,11 +96,11 @@ impl Group {
     pub(super) fn new(key: Key) -> Self {
         let phase = key.phase();
         Self {
-            key,
             subscribers: Vec::new(),
-            due: None,
-            running: None,
+            probe: None,
+            connect_limit: key.0.check.connect_only(),
             phase,
+            key,
         }
     }
 
@@ -162,7 +157,7 @@ impl Group {
 pub(super) struct Subscription {
     pub(super) group: usize,
     pub(super) state: CheckState,
-    pub(super) weight: Option<u32>,
+    pub(super) weight: Option<WeightRequest>,
     /// Why the last probe could not be made.
     pub(super) error: Option<Box<LocalError>>,
     pub(super) suspended: bool,

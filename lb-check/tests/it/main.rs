@@ -7,6 +7,8 @@
     reason = "tests: a panic is the failure"
 )]
 
+#[cfg(feature = "tcp")]
+mod connections;
 #[cfg(feature = "script")]
 mod factories;
 #[cfg(feature = "runtime")]
@@ -19,5 +21,5 @@ mod scripts;
 #[cfg(feature = "http")]
 mod servers;
 mod state;
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "http", feature = "tls"))]
 mod tls;

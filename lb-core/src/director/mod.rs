@@ -37,6 +37,7 @@ mod reload;
 mod restore;
 mod service;
 mod sync;
+mod weight;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use lb_check::Initial;
 use lb_ipvs::{Protocol, Weight};
 
+use super::weight::{WeightRequest, effective_weight};
 use super::{CheckState, Health, RealServerState};
 use crate::model::{CheckSpec, RealServer};
 
@@ -27,7 +28,8 @@ pub(super) struct Slot {
     pub(super) up: bool,
     /// Whether it ever had a verdict.
     pub(super) settled: bool,
-    pub(super) weight: Option<u32>,
+    /// What it asks of the weight while it passes.
+    pub(super) request: WeightRequest,
     /// The reason of the last verdict, also of one that another process passed on; empty before.
     pub(super) reason: String,
     /// Why it cannot run.
@@ -42,12 +44,12 @@ pub(super) struct Problem {
 }
 
 impl Slot {
-    pub(super) const fn new(index: usize, up: bool) -> Self {
+    pub(super) fn new(index: usize, up: bool) -> Self {
         Self {
             index,
             up,
             settled: false,
-            weight: None,
+            request: WeightRequest::default(),
             reason: String::new(),
             problem: None,
         }
@@ -86,18 +88,10 @@ impl RealState {
         }
     }
 
-    /// The configured weight and what each live check adds or takes.
+    /// The configured weight and what each passing check asks of it.
     pub(super) fn effective_weight(&self, configured: Weight) -> u32 {
-        let configured = i64::from(configured.get());
-        let sum = self
-            .slots
-            .iter()
-            .filter(|slot| slot.up)
-            .filter_map(|slot| slot.weight)
-            .fold(configured, |sum, weight| {
-                sum + i64::from(weight) - configured
-            });
-        u32::try_from(sum.clamp(0, i64::from(Weight::MAX.get()))).unwrap_or_default()
+        let passing = self.slots.iter().filter(|slot| slot.up);
+        effective_weight(configured, passing.map(|slot| slot.request))
     }
 
     pub(super) fn state(

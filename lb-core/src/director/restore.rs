@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Director;
 use super::service::ServiceState;
+use super::weight::WeightRequest;
 use crate::model::{CheckSpec, Model};
 
 /// The state of real servers and quorums that one process passes to another.
@@ -42,7 +43,9 @@ struct KnownCheck {
     /// The check and its target, as text.
     what: String,
     up: bool,
-    weight: Option<u32>,
+    /// What it asks of the weight.
+    #[serde(flatten)]
+    request: WeightRequest,
     reason: String,
 }
 
@@ -123,7 +126,7 @@ impl ServiceState {
                 .map(|(check, slot)| KnownCheck {
                     what: what(check),
                     up: slot.up,
-                    weight: slot.weight,
+                    request: slot.request,
                     reason: slot.reason.clone(),
                 })
                 .collect(),
@@ -150,7 +153,7 @@ impl ServiceState {
                 match real_server.checks.iter().find(|check| check.what == what) {
                     Some(known) => {
                         slot.up = known.up;
-                        slot.weight = known.weight;
+                        slot.request = known.request;
                         slot.reason.clone_from(&known.reason);
                     }
                     None => slot.up = real_server.up,

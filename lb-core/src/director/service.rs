@@ -13,6 +13,7 @@ use super::mail::check_text;
 use super::output::{CheckId, Names, Output, Quorum};
 use super::queue::Queue;
 use super::real::{Problem, RealState, Slot};
+use super::weight::WeightRequest;
 use crate::model::{RealServer, VirtualServer};
 use crate::notify::{real_server_notifications, virtual_server_notifications};
 
@@ -195,7 +196,10 @@ impl ServiceState {
         };
         let first = !std::mem::replace(&mut slot.settled, true);
         let changed = std::mem::replace(&mut slot.up, up) != up;
-        slot.weight = if up { outcome.weight } else { None };
+        slot.request = match up {
+            true => outcome.into(),
+            false => WeightRequest::default(),
+        };
         slot.reason = outcome.to_string();
         slot.problem = None;
         let reason = format!("{} {outcome}", check.kind);

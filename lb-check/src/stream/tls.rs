@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! TLS for `SSL_GET` and genhash, by rustls with ring.
+//! TLS of checks and genhash, by rustls with ring.
 //!
 //! No certificate is verified, as keepalived verifies none: the check asks whether the server answers; names
 //! and dates of certificates are no part of it.
@@ -13,7 +13,6 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
-use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -47,11 +46,6 @@ pub(super) async fn handshake(
         Ok(Err(error)) => Err(failure(&error).unwrap_or_else(|| classify("TLS handshake", &error))),
         Err(_) => Err(Failure::Target(Reason::L7Timeout)),
     }
-}
-
-/// Sends close_notify. The answer is complete: a server that has closed the connection is no failure.
-pub(super) async fn close(stream: &mut TlsStream<TcpStream>, limit: Duration) {
-    let _ = timeout(limit, stream.shutdown()).await;
 }
 
 /// The failure for an error of TLS; none for one of the connection under it.
