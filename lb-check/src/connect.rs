@@ -78,16 +78,16 @@ fn prepare(target: &Target, close: Close) -> Result<Socket, LocalError> {
     if close == Close::Reset {
         step("set linger", socket.set_linger(Some(Duration::ZERO)))?;
     }
-    if let Some(mark) = target.mark {
+    if let Some(mark) = target.mark() {
         step("set mark", socket.set_mark(mark))?;
     }
-    if let Some(device) = &target.device {
+    if let Some(device) = target.device() {
         step(
             "bind to device",
             socket.bind_device(Some(device.as_bytes())),
         )?;
     }
-    if let Some(source) = target.source {
+    if let Some(source) = target.source() {
         bind(&socket, source)?;
     }
     Ok(socket)

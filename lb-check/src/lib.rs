@@ -145,7 +145,7 @@ pub use crate::digest::{Md5Digest, ParseDigestError};
 pub use crate::http::{HttpGet, ParseProtocolError, Protocol, Tls, Url, genhash};
 pub use crate::outcome::{InvalidAnswer, LocalError, Outcome, Reason, Verdict, WeightRequest};
 pub use crate::policy::{FirstVerdict, Initial, Policy};
-pub use crate::probe::ProbeSpec;
+pub use crate::probe::{ProbeSpec, SharedCheck};
 pub use crate::registry::{BuiltCheck, CheckFactory, Registry, SCHEDULE_KEYWORDS, SOCKET_KEYWORDS};
 #[cfg(feature = "runtime")]
 pub use crate::scheduler::{

@@ -346,6 +346,7 @@ fn keywords_that_keepalived_does_not_have_are_refused_where_that_is_asked_for() 
     let own = config::keywords().into_iter().filter(|keyword| keyword.own);
     let own: std::collections::BTreeSet<&str> = own.map(|keyword| keyword.name).collect();
     let expected = [
+        "checker_max_scripts",
         "deadline",
         "down_interval",
         "fall",

@@ -218,6 +218,30 @@ fn each_keyword_is_refused_where_only_those_of_keepalived_are_valid() {
     }
 }
 
+// shows global_defs: checker_max_scripts
+#[test]
+fn scripts_at_once_are_limited_by_a_keyword() {
+    let parsed = |line: &str| parse(&format!("global_defs {{\nrouter_id lb1\n{line}\n}}\n"));
+    let limit = |line: &str| {
+        let parsed = parsed(line);
+        assert!(parsed.diagnostics().is_empty());
+        let model = parsed.into_model(Mode::Strict).unwrap();
+        let printed = config::print(&model).unwrap();
+        assert_eq!(printed.contains("checker_max_scripts"), !line.is_empty());
+        model.global.checks.max_scripts
+    };
+    assert_eq!(limit(""), 32);
+    assert_eq!(limit("checker_max_scripts 1"), 1);
+    assert_eq!(limit("checker_max_scripts 4096"), 4096);
+    for line in [
+        "checker_max_scripts 0",
+        "checker_max_scripts 4097",
+        "checker_max_scripts",
+    ] {
+        assert_eq!(parsed(line).diagnostics().errors(), 1, "{line}");
+    }
+}
+
 #[test]
 fn printed_policy_has_what_differs_from_the_defaults() {
     let printed = |lines: &str| {

@@ -317,7 +317,7 @@ fn ssl_get_has_the_words_of_http_get_and_those_of_tls() {
     };
     assert_eq!(&*running.kind, "SSL_GET");
     assert_eq!(running.probe.policy.retries, 3);
-    assert!(running.probe.identity.contains("example.org"));
+    assert!(running.probe.check.identity().contains("example.org"));
     assert!(real_server.pending_checks.is_empty());
     for (block, message) in [
         ("SSL_GET {\n }", "`SSL_GET` needs `url`"),

@@ -123,7 +123,9 @@ pub async fn run(options: &GenhashOptions) -> Result<Report, Error> {
     let started = Instant::now();
     let address = SocketAddr::new(options.server, options.port);
     let mut target = Target::new(address);
-    target.mark = options.mark;
+    if let Some(mark) = options.mark {
+        target = target.with_mark(mark);
+    }
     let request = request::request(
         &options.path,
         options.virtualhost.as_deref(),

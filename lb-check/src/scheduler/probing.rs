@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout};
 
 use super::report::event_for;
 use super::runner::Runner;
+use super::table::{index, narrow};
 use crate::connect::{self, Close};
 use crate::{LocalError, Outcome, Reason};
 
@@ -50,9 +51,11 @@ impl Runner {
         let connections = self.options.max_connections.max(1);
         let mut wake = None;
         loop {
-            let task_due = self.due_tasks.first();
-            let connection_due = self.due_connections.first();
+            let program_due = self.due_programs.first();
+            let program_due = program_due.filter(|_| self.programs.has_room());
+            let task_due = self.due_tasks.first().into_iter().chain(program_due).min();
             let task_due = task_due.filter(|_| self.tasks.len() < tasks);
+            let connection_due = self.due_connections.first();
             let connection_due = connection_due.filter(|_| self.deadlines.len() < connections);
             let next = task_due.into_iter().chain(connection_due).min();
             let Some((due, number)) = next else {
@@ -70,33 +73,33 @@ impl Runner {
     }
 
     fn start_probe(&mut self, number: usize, planned: Instant, now: Instant) {
-        self.due_tasks.remove(number);
-        self.due_connections.remove(number);
-        let Some(group) = self.groups.get(number) else {
-            return;
-        };
-        let subscriptions = &self.subscriptions;
-        if group
-            .subscribers
-            .iter()
-            .any(|id| subscriptions.get(id).is_some_and(|s| s.undelivered))
-        {
+        self.remove_due(number);
+        if self.table.subscribers(number).any(|s| s.undelivered) {
             self.counters.skipped(1);
-            let due = group.grid(self.epoch, now);
-            self.plan_probe(number, due);
+            let due = self.table.group(number).map(|g| g.grid(self.epoch, now));
+            if let Some(due) = due {
+                self.plan_probe(number, due);
+            }
             return;
         }
+        let Some(group) = self.table.group(number) else {
+            return;
+        };
         self.starts.count(now);
-        self.counters
-            .probe_started(now.saturating_duration_since(planned));
-        match group.connect_limit {
+        let lateness = now.saturating_duration_since(planned);
+        self.counters.probe_started(lateness);
+        if group.runs_program && self.counters.program_started(lateness) {
+            let waiting = self.due_programs.count_until(now);
+            self.programs.report_delay(lateness, waiting, now);
+        }
+        match group.key.0.check.connect_only() {
             Some(limit) => self.start_connection(number, planned, now, limit),
             None => self.start_task(number, planned),
         }
     }
 
     fn start_task(&mut self, number: usize, planned: Instant) {
-        let Some(group) = self.groups.get_mut(number) else {
+        let Some(group) = self.table.group_mut(number) else {
             return;
         };
         let spec = group.key.0.clone();
@@ -113,17 +116,20 @@ impl Runner {
             outcome
         });
         let id = task.id();
+        if group.runs_program {
+            self.programs.count_start();
+        }
         let probe = self.probes.insert(Probe {
             group: number,
             planned,
             work: Work::Task(task),
         });
         self.probe_of_task.insert(id, probe);
-        group.probe = Some(probe);
+        group.probe = Some(narrow(probe));
     }
 
     fn start_connection(&mut self, number: usize, planned: Instant, now: Instant, limit: Duration) {
-        let Some(group) = self.groups.get_mut(number) else {
+        let Some(group) = self.table.group_mut(number) else {
             return;
         };
         let started = std::time::Instant::now();
@@ -159,7 +165,7 @@ impl Runner {
                 late,
             }),
         });
-        group.probe = Some(probe);
+        group.probe = Some(narrow(probe));
         self.deadlines.set(probe, now + limit.min(deadline));
     }
 
@@ -242,12 +248,24 @@ impl Runner {
         if let Some(number) = self.probe_of_task.remove(&id)
             && let Some(probe) = self.probes.try_remove(number)
         {
+            self.count_ended_task(probe.group);
             self.handle_result(probe.group, probe.planned, &outcome);
         }
     }
 
+    /// Frees the place of a program, if the task of this group has started one.
+    fn count_ended_task(&mut self, group: usize) {
+        if self
+            .table
+            .group(group)
+            .is_some_and(|group| group.runs_program)
+        {
+            self.programs.count_end();
+        }
+    }
+
     fn handle_result(&mut self, number: usize, planned: Instant, outcome: &Outcome) {
-        let Some(group) = self.groups.get_mut(number) else {
+        let Some(group) = self.table.group_mut(number) else {
             return;
         };
         group.probe = None;
@@ -256,27 +274,23 @@ impl Runner {
         tracing::trace!(target = %spec.target, kind = spec.check.kind(), %outcome, "probed");
         let now = Instant::now();
         let mut due: Option<Instant> = None;
+        let mut skipped = 0;
         let mut events = Vec::new();
-        for id in group.subscribers.iter() {
-            let Some(subscription) = self.subscriptions.get_mut(id) else {
-                continue;
-            };
-            if subscription.suspended {
-                continue;
-            }
-            let step = subscription.state.observe(outcome);
-            let next = group.next_due(self.epoch, planned, now, &step);
-            due = Some(due.map_or(next, |due| due.min(next)));
-            events.extend(event_for(
-                *id,
-                subscription,
-                outcome,
-                &step,
-                self.options.report_passes,
-            ));
-        }
+        self.table
+            .for_each_subscriber(number, |group, subscription| {
+                if subscription.suspended {
+                    return;
+                }
+                let step = subscription.state.observe(outcome);
+                let next = group.next_due(self.epoch, planned, now, &step);
+                let earliest = due.map_or(next, |due| due.min(next));
+                due = Some(earliest);
+                skipped = group.missed(planned, earliest);
+                let passes = self.options.report_passes;
+                events.extend(event_for(subscription, outcome, &step, passes));
+            });
         if let Some(due) = due {
-            self.counters.skipped(group.missed(planned, due));
+            self.counters.skipped(skipped);
             self.plan_probe(number, due);
         }
         for event in events {
@@ -286,13 +300,15 @@ impl Runner {
 
     /// Cancels the probe of a group, if it is under way.
     pub(super) fn cancel_probe(&mut self, number: usize) {
-        let group = self.groups.get_mut(number);
+        let group = self.table.group_mut(number);
         let Some(probe) = group.and_then(|group| group.probe.take()) else {
             return;
         };
+        let probe = index(probe);
         match self.probes.try_remove(probe).map(|probe| probe.work) {
             Some(Work::Task(task)) => {
                 self.probe_of_task.remove(&task.id());
+                self.count_ended_task(number);
                 task.abort();
             }
             Some(Work::Connection(_)) => self.deadlines.remove(probe),
@@ -303,7 +319,7 @@ impl Runner {
 
 /// The token of an attempt of a probe.
 fn token(attempt: u32, probe: usize) -> u64 {
-    u64::from(attempt) << 32 | u64::try_from(probe).unwrap_or(u64::MAX) & u64::from(u32::MAX)
+    u64::from(attempt) << 32 | u64::from(narrow(probe))
 }
 
 /// The number of the probe of a token.

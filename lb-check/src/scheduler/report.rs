@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The events that results make.
 
-use super::event::{CheckEvent, SubscriptionId};
-use super::group::Subscription;
+use super::event::CheckEvent;
+use super::table::Subscription;
 use crate::{LocalError, Outcome, Step, Verdict};
 
 /// The event that one result makes, if any.
 pub(super) fn event_for(
-    id: SubscriptionId,
     subscription: &mut Subscription,
     outcome: &Outcome,
     step: &Step,
     report_passes: bool,
 ) -> Option<CheckEvent> {
+    let id = subscription.id;
     if let Verdict::Local(error) = &outcome.verdict {
-        return Some(event_for_error(id, subscription, error, outcome, step));
+        return Some(event_for_error(subscription, error, outcome, step));
     }
     let could_not_run = subscription.error.take().is_some();
     let passed = outcome.is_pass();
@@ -55,12 +55,12 @@ pub(super) fn event_for(
 
 /// The event for a probe that could not be made.
 fn event_for_error(
-    id: SubscriptionId,
     subscription: &mut Subscription,
     error: &LocalError,
     outcome: &Outcome,
     step: &Step,
 ) -> CheckEvent {
+    let id = subscription.id;
     if subscription.error.as_deref() == Some(error) {
         return CheckEvent::Attempt {
             id,

@@ -14,10 +14,12 @@ use tokio::time::{Instant, sleep_until};
 use super::SchedulerOptions;
 use super::connections::Connections;
 use super::event::{CheckEvent, SubscriptionId};
-use super::group::{Group, Key, Subscription};
+use super::group::Key;
 use super::probing::Probe;
+use super::programs::Programs;
 use super::starts::StartLimit;
 use super::stats::Counters;
+use super::table::{Subscription, Table};
 use super::timers::Timers;
 use crate::{CheckState, Outcome, ProbeSpec};
 
@@ -31,18 +33,19 @@ pub(super) enum Command {
 }
 
 /// The state of the scheduler. Invariant: a group has a probe under way, or a due time, or no subscriber
-/// that is not suspended; its due time is in one of `due_tasks` and `due_connections`.
+/// that is not suspended; its due time is in one of `due_tasks`, `due_programs` and `due_connections`.
 pub(super) struct Runner {
     pub(super) options: SchedulerOptions,
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<CheckEvent>,
     pub(super) counters: Arc<Counters>,
     pub(super) epoch: Instant,
-    pub(super) groups: Slab<Group>,
-    by_key: HashMap<Key, usize>,
-    pub(super) subscriptions: HashMap<SubscriptionId, Subscription>,
+    pub(super) table: Table,
     /// When the groups are due whose probe is a task.
     pub(super) due_tasks: Timers,
+    /// When the groups are due whose probe is a task that starts a program.
+    pub(super) due_programs: Timers,
+    pub(super) programs: Programs,
     /// When the groups are due whose probe is a connection.
     pub(super) due_connections: Timers,
     pub(super) starts: StartLimit,
@@ -67,6 +70,7 @@ impl Runner {
         counters: Arc<Counters>,
     ) -> Self {
         let epoch = Instant::now();
+        let programs = Programs::new(options.max_programs);
         let starts = StartLimit::new(options.max_starts_per_second, epoch);
         Self {
             options,
@@ -74,10 +78,10 @@ impl Runner {
             events,
             counters,
             epoch,
-            groups: Slab::new(),
-            by_key: HashMap::new(),
-            subscriptions: HashMap::new(),
+            table: Table::default(),
             due_tasks: Timers::new(epoch),
+            due_programs: Timers::new(epoch),
+            programs,
             due_connections: Timers::new(epoch),
             starts,
             probes: Slab::new(),
@@ -120,7 +124,7 @@ impl Runner {
                 () = timer.as_mut(), if wake.is_some() => {}
             }
             self.counters
-                .sizes(self.subscriptions.len(), self.groups.len());
+                .sizes(self.table.subscription_count(), self.table.group_count());
         }
         self.tasks.shutdown().await;
         // The sockets are closed before the answer.
@@ -149,39 +153,36 @@ impl Runner {
         let connections = batch.iter().filter(connecting).count();
         self.due_connections.reserve(connections);
         self.due_tasks.reserve(batch.len() - connections);
+        self.table.reserve(batch.len());
         for (id, spec) in batch {
             let key = Key(spec);
             let policy = Arc::clone(&key.0.policy);
+            let interval = key.interval();
             let Some(subscription) = self.prepare_subscription(id, &key) else {
                 continue;
             };
             let settled = subscription.state.is_settled();
             let suspended = subscription.suspended;
-            let number = self.group_of_key(key);
-            let Some(group) = self.groups.get_mut(number) else {
-                continue;
-            };
-            group.subscribers.push(id);
-            self.subscriptions.insert(
-                id,
-                Subscription {
-                    group: number,
-                    ..subscription
-                },
-            );
+            let (number, new) = self.table.add(subscription, key);
+            if new {
+                self.starts.add_target(interval);
+            }
             if suspended {
                 continue;
             }
             if settled {
-                let due = group.grid(self.epoch, now);
-                self.plan_probe(number, due);
+                let due = self.table.group(number).map(|g| g.grid(self.epoch, now));
+                if let Some(due) = due {
+                    self.plan_probe(number, due);
+                }
             } else {
                 fresh.push((number, policy.warmup));
             }
         }
         let n = fresh.len();
         for (number, warmup) in fresh {
-            if let Some(due) = self.groups.get(number).map(|g| g.first_due(now, warmup, n)) {
+            let group = self.table.group(number);
+            if let Some(due) = group.map(|group| group.first_due(now, warmup, n)) {
                 self.plan_probe(number, due);
             }
         }
@@ -190,43 +191,33 @@ impl Runner {
     /// Returns the state that a subscription starts with; `None` when it exists already, unchanged.
     fn prepare_subscription(&mut self, id: SubscriptionId, key: &Key) -> Option<Subscription> {
         let policy = &key.0.policy;
-        let mut new = Subscription {
-            group: 0,
-            state: CheckState::new(Arc::clone(policy)),
-            weight: None,
-            error: None,
-            suspended: false,
-            undelivered: false,
+        let mut new = Subscription::new(id, CheckState::new(Arc::clone(policy)));
+        let Some(old) = self.table.find(id) else {
+            return Some(new);
         };
-        if let Some(old) = self.subscriptions.get_mut(&id) {
-            new.suspended = old.suspended;
-            let group = self.groups.get(old.group);
-            if group.is_some_and(|group| group.key.same_check(key)) {
-                old.state.reconfigure(Arc::clone(policy));
-                if group.is_some_and(|group| group.key == *key) {
-                    return None;
-                }
-                new.state = old.state.clone();
-                new.weight = old.weight;
-                new.error = old.error.clone();
-                new.undelivered = old.undelivered;
-                self.remove_subscription(id);
-            } else {
-                self.unsubscribe(id);
-            }
+        new.suspended = old.suspended;
+        let number = old.group();
+        let group = self.table.group_mut(number)?;
+        if !group.key.same_check(key) {
+            self.unsubscribe(id);
+            return Some(new);
         }
+        let unchanged = group.key == *key;
+        if unchanged {
+            // The new specification may be part of a larger one that replaces the old.
+            group.key = key.clone();
+        }
+        let old = self.table.find(id)?;
+        old.state.reconfigure(Arc::clone(policy));
+        if unchanged {
+            return None;
+        }
+        let old = self.remove_subscription(id)?;
+        new.state = old.state;
+        new.weight = old.weight;
+        new.error = old.error;
+        new.undelivered = old.undelivered;
         Some(new)
-    }
-
-    /// Returns the group of a key, a new one if there is none.
-    fn group_of_key(&mut self, key: Key) -> usize {
-        if let Some(number) = self.by_key.get(&key) {
-            return *number;
-        }
-        self.starts.add_target(key.interval());
-        let number = self.groups.insert(Group::new(key.clone()));
-        self.by_key.insert(key, number);
-        number
     }
 
     fn unsubscribe(&mut self, id: SubscriptionId) {
@@ -234,74 +225,64 @@ impl Runner {
         self.pending.retain(|event| event.id() != id);
     }
 
-    /// Takes a subscription out of its group, and the group away when it was the last one.
-    fn remove_subscription(&mut self, id: SubscriptionId) {
-        let Some(subscription) = self.subscriptions.remove(&id) else {
-            return;
-        };
-        let Some(group) = self.groups.get_mut(subscription.group) else {
-            return;
-        };
-        group.subscribers.retain(|other| *other != id);
-        self.cancel_idle(subscription.group);
-        if self
-            .groups
-            .get(subscription.group)
-            .is_some_and(|group| group.subscribers.is_empty())
-            && let Some(group) = self.groups.try_remove(subscription.group)
-        {
+    /// Removes a subscription from its group, and the group with the last one.
+    fn remove_subscription(&mut self, id: SubscriptionId) -> Option<Subscription> {
+        let removed = self.table.remove(id)?;
+        let number = removed.group();
+        self.cancel_idle(number);
+        if let Some(group) = self.table.remove_empty(number) {
             self.starts.remove_target(group.key.interval());
-            self.by_key.remove(&group.key);
         }
+        Some(removed)
     }
 
     fn suspend(&mut self, id: SubscriptionId) {
-        if let Some(subscription) = self.subscriptions.get_mut(&id) {
+        if let Some(subscription) = self.table.find(id) {
             subscription.suspended = true;
-            let number = subscription.group;
+            let number = subscription.group();
             self.cancel_idle(number);
         }
     }
 
     fn resume(&mut self, id: SubscriptionId) {
-        if let Some(subscription) = self.subscriptions.get_mut(&id)
+        if let Some(subscription) = self.table.find(id)
             && subscription.suspended
         {
             subscription.suspended = false;
-            let number = subscription.group;
+            let number = subscription.group();
             self.plan_probe(number, Instant::now());
         }
     }
 
     /// Cancels the probe of a group without an active subscription.
     fn cancel_idle(&mut self, number: usize) {
-        let Some(group) = self.groups.get(number) else {
-            return;
-        };
-        let subscriptions = &self.subscriptions;
-        if group
-            .subscribers
-            .iter()
-            .any(|id| subscriptions.get(id).is_some_and(|s| !s.suspended))
-        {
-            return;
+        if self.table.subscribers(number).all(|s| s.suspended) {
+            self.remove_due(number);
+            self.cancel_probe(number);
         }
+    }
+
+    /// Removes the due time of a group.
+    pub(super) fn remove_due(&mut self, number: usize) {
         self.due_tasks.remove(number);
+        self.due_programs.remove(number);
         self.due_connections.remove(number);
-        self.cancel_probe(number);
     }
 
     /// Makes a group due at `due` unless its probe is under way or due earlier.
     pub(super) fn plan_probe(&mut self, number: usize, due: Instant) {
-        let Some(group) = self.groups.get(number) else {
+        let Some(group) = self.table.group(number) else {
             return;
         };
         if group.probe.is_some() {
             return;
         }
-        let timers = match group.connect_limit {
-            Some(_) => &mut self.due_connections,
-            None => &mut self.due_tasks,
+        let timers = if group.connects {
+            &mut self.due_connections
+        } else if group.runs_program {
+            &mut self.due_programs
+        } else {
+            &mut self.due_tasks
         };
         if timers.get(number).is_none_or(|planned| due < planned) {
             timers.set(number, due);
@@ -316,7 +297,7 @@ impl Runner {
                 self.pending.push_front(event);
                 return;
             }
-            if let Some(subscription) = self.subscriptions.get_mut(&id) {
+            if let Some(subscription) = self.table.find(id) {
                 subscription.undelivered = false;
             }
         }
@@ -336,7 +317,7 @@ impl Runner {
             self.counters.attempt_lost();
             return;
         }
-        if let Some(subscription) = self.subscriptions.get_mut(&event.id()) {
+        if let Some(subscription) = self.table.find(event.id()) {
             subscription.undelivered = true;
         }
         self.pending.push_back(event);

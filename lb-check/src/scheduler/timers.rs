@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::table::index;
+
 /// The place of a number that has no time.
 const NONE: u32 = u32::MAX;
 
@@ -52,6 +54,14 @@ impl Timers {
     pub(super) fn first(&self) -> Option<(Instant, usize)> {
         let entry = self.heap.first()?;
         Some((self.instant(entry.at), index(entry.number)))
+    }
+
+    /// The number of times until `now`, counted up to the first 1000 of the heap.
+    pub(super) fn count_until(&self, now: Instant) -> usize {
+        let entries = self.heap.iter().take(1000);
+        entries
+            .filter(|entry| self.instant(entry.at) <= now)
+            .count()
     }
 
     /// True when no number has a time.
@@ -152,11 +162,6 @@ impl Timers {
     fn instant(&self, at: u64) -> Instant {
         self.epoch + Duration::from_nanos(at)
     }
-}
-
-/// A number as an index; 32 bits always fit where this crate runs.
-fn index(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

@@ -11,9 +11,15 @@
 mod connections;
 #[cfg(feature = "script")]
 mod factories;
+#[cfg(feature = "tls")]
+mod hostile;
+#[cfg(feature = "runtime")]
+mod panics;
 #[cfg(feature = "runtime")]
 mod policy;
 mod presets;
+#[cfg(feature = "script")]
+mod programs;
 #[cfg(feature = "runtime")]
 mod scheduler;
 #[cfg(feature = "script")]

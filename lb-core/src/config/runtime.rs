@@ -55,6 +55,7 @@ pub(super) struct RuntimeConfig {
     /// Whether the whole table is deleted at the stop.
     pub(super) flush_on_stop: Option<At<bool>>,
     pub(super) no_check_mails: Option<At<bool>>,
+    pub(super) max_scripts: Option<At<u32>>,
     pub(super) check_scheduling: SchedulingConfig,
     pub(super) filter_table: Option<At<String>>,
     pub(super) filter_priority: Option<At<i32>>,
@@ -108,6 +109,9 @@ impl RuntimeConfig {
         };
         global.checks = CheckSettings {
             no_check_mails: is_on(self.no_check_mails),
+            max_scripts: self
+                .max_scripts
+                .map_or(CheckSettings::MAX_SCRIPTS, |at| at.value),
             scheduling: self.check_scheduling.scheduling(),
         };
         global.packet_filter = PacketFilterSettings {

@@ -6,14 +6,16 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lb_check::{CheckEvent, CheckEvents, ProbeSpec, Scheduler, SchedulerOptions, SubscriptionId};
+use lb_check::{
+    CheckEvent, CheckEvents, ProbeSpec, Scheduler, SchedulerOptions, SchedulerStats, SubscriptionId,
+};
 use lb_host::thread::{StartError, Thread};
 use lb_vrrp::spec::Scheduling;
 use nix::sys::resource::{Resource, getrlimit};
 use tokio::sync::oneshot;
 
 use crate::director::{CheckId, Names};
-use crate::model::CheckSpec;
+use crate::model::{CheckSettings, CheckSpec};
 
 use super::{director_log, scheduling};
 
@@ -31,6 +33,7 @@ const START: Duration = Duration::from_secs(10);
 pub(super) struct Checks {
     runtime: CheckThread,
     scheduling: Scheduling,
+    max_scripts: usize,
     active: BTreeMap<Arc<CheckId>, ActiveCheck>,
     subscribers: BTreeMap<SubscriptionId, Arc<CheckId>>,
     next: u64,
@@ -73,10 +76,13 @@ pub struct CheckRuntimeError(#[source] StartError<Infallible>);
 
 impl Checks {
     /// Starts the thread and an empty scheduler on it.
-    pub(super) async fn start(scheduling: Scheduling) -> Result<Self, CheckRuntimeError> {
+    pub(super) async fn start(settings: &CheckSettings) -> Result<Self, CheckRuntimeError> {
+        let scheduling = settings.scheduling;
+        let max_scripts = usize::try_from(settings.max_scripts).unwrap_or(usize::MAX);
         Ok(Self {
-            runtime: CheckThread::start(scheduling).await?,
+            runtime: CheckThread::start(scheduling, max_scripts).await?,
             scheduling,
+            max_scripts,
             active: BTreeMap::new(),
             subscribers: BTreeMap::new(),
             next: 0,
@@ -87,7 +93,7 @@ impl Checks {
     pub(super) async fn restart(&mut self) -> Result<(), CheckRuntimeError> {
         tracing::error!("check runtime died, starting it again");
         tokio::time::sleep(RESTART).await;
-        self.runtime = CheckThread::start(self.scheduling).await?;
+        self.runtime = CheckThread::start(self.scheduling, self.max_scripts).await?;
         let all: Vec<_> = self
             .active
             .values()
@@ -169,6 +175,11 @@ impl Checks {
             check.suspended = false;
             self.runtime.resume(check.subscription).await;
         }
+    }
+
+    /// The counters of the check runtime since its start.
+    pub(super) fn stats(&self) -> SchedulerStats {
+        self.runtime.scheduler.stats()
     }
 
     /// Logs what a check found, in words comparable to keepalived's.
@@ -268,7 +279,7 @@ struct CheckThread {
 }
 
 impl CheckThread {
-    async fn start(scheduling: Scheduling) -> Result<Self, CheckRuntimeError> {
+    async fn start(scheduling: Scheduling, max_scripts: usize) -> Result<Self, CheckRuntimeError> {
         let (alive, ended) = oneshot::channel::<()>();
         let starting = Thread::start_runtime(NAME, START, async move || {
             scheduling::apply(&scheduling, NAME);
@@ -278,6 +289,7 @@ impl CheckThread {
             };
             let mut options = SchedulerOptions::default();
             options.max_in_flight = probes_in_flight(options.max_in_flight);
+            options.max_programs = max_scripts;
             Ok((Scheduler::start(options), run))
         });
         let (thread, (scheduler, events)) = starting.ready().await.map_err(CheckRuntimeError)?;
@@ -316,7 +328,71 @@ impl CheckThread {
 
 #[cfg(test)]
 mod tests {
+    use async_trait::async_trait;
+    use lb_check::{HealthCheck, LocalError, Outcome, Policy, Target};
+    use lb_ipvs::ServiceKey;
+
     use super::*;
+    use crate::daemon::status::check_counters;
+
+    /// Passes, or panics.
+    #[derive(Debug)]
+    struct Plugin {
+        panics: bool,
+    }
+
+    #[async_trait]
+    impl HealthCheck for Plugin {
+        fn kind(&self) -> &'static str {
+            "PLUGIN"
+        }
+
+        async fn check(&self, _: &Target) -> Outcome {
+            assert!(!self.panics, "no strings attached");
+            Outcome::pass()
+        }
+    }
+
+    fn check(index: usize, panics: bool) -> NewCheck {
+        let address = "192.0.2.61:80".parse().unwrap();
+        let id = CheckId {
+            service: ServiceKey::tcp("192.0.2.1:80".parse().unwrap()),
+            real_server: address,
+            index,
+        };
+        let policy = Policy::default()
+            .with_interval(Duration::from_millis(20))
+            .with_warmup(Duration::ZERO);
+        let spec = CheckSpec::new(Arc::new(Plugin { panics }), Target::new(address), policy);
+        NewCheck::new(id, &spec, false)
+    }
+
+    #[tokio::test]
+    async fn panics_of_a_check_are_counted_and_stop_no_other_check() {
+        let mut checks = Checks::start(&CheckSettings::default()).await.unwrap();
+        checks.add(vec![check(0, true), check(1, false)]).await;
+        let (mut panicked, mut passed) = (0, false);
+        while panicked < 100 || !passed {
+            let next = tokio::time::timeout(Duration::from_secs(60), checks.next());
+            let (id, event) = next.await.unwrap().expect("the runtime lives");
+            match event {
+                CheckEvent::CannotRun { error, .. } if id.index == 0 => {
+                    let message = "no strings attached".to_owned();
+                    assert_eq!(error, LocalError::Panicked { message });
+                    panicked += 1;
+                }
+                CheckEvent::Attempt { .. } if id.index == 0 => panicked += 1,
+                CheckEvent::Changed { up: true, .. } if id.index == 1 => passed = true,
+                other => panic!("{other:?}"),
+            }
+        }
+        let counters = check_counters(&checks.stats()).unwrap();
+        assert!(counters.panicked >= 100, "{counters:?}");
+        assert_eq!(counters.cannot_run, counters.panicked);
+        assert_eq!((counters.failed, counters.probes), (0, 2));
+        assert!(counters.passed > 0 && !counters.is_clean());
+        checks.shutdown().await;
+    }
 
     #[test]
     fn probes_leave_descriptors_to_the_rest_of_the_daemon() {

@@ -65,6 +65,30 @@ impl Slot {
             Health::Down
         }
     }
+
+    /// Since when the check cannot run, if it cannot, and why it is unknown or down; empty if it is up.
+    fn explain(&self, suspended: bool) -> (Option<SystemTime>, &str) {
+        match (&self.problem, self.health()) {
+            (Some(problem), _) => (Some(problem.since), &problem.reason),
+            (None, Health::Down) => (None, &self.reason),
+            (None, Health::Unknown) if suspended => (None, "suspended before the first result"),
+            (None, Health::Unknown) => (None, "no result yet"),
+            (None, _) => (None, ""),
+        }
+    }
+
+    fn state(&self, check: &CheckSpec, suspended: bool) -> CheckState {
+        let (since, why) = self.explain(suspended);
+        CheckState {
+            kind: check.kind.to_string(),
+            up: self.up,
+            health: self.health(),
+            since,
+            why: why.to_owned(),
+            settled: self.settled,
+            reason: self.reason.clone(),
+        }
+    }
 }
 
 /// Whether a check that has not run yet counts as passed.
@@ -102,16 +126,10 @@ impl RealState {
     ) -> RealServerState {
         let checks = || spec.checks.iter().zip(&self.slots);
         let find = |health| checks().find(|(_, slot)| slot.health() == health);
-        let (health, since, reason) = if let Some((check, slot)) = find(Health::Down) {
-            let reason = format!("{}: {}", check.kind, slot.reason);
-            (Health::Down, None, reason)
-        } else if let Some((check, slot)) = find(Health::Unknown) {
-            let (since, reason) = match &slot.problem {
-                Some(problem) => (Some(problem.since), problem.reason.as_str()),
-                None if suspended => (None, "suspended before the first result"),
-                None => (None, "no result yet"),
-            };
-            (Health::Unknown, since, format!("{}: {reason}", check.kind))
+        let found = find(Health::Down).or_else(|| find(Health::Unknown));
+        let (health, since, reason) = if let Some((check, slot)) = found {
+            let (since, reason) = slot.explain(suspended);
+            (slot.health(), since, format!("{}: {reason}", check.kind))
         } else if let Some(pending) = spec.pending_checks.first() {
             let reason = format!("{}: not run by this version", pending.kind);
             (Health::Unknown, None, reason)
@@ -134,13 +152,7 @@ impl RealState {
                 .map(|check| check.kind.clone())
                 .collect(),
             checks: checks()
-                .map(|(check, slot)| CheckState {
-                    kind: check.kind.to_string(),
-                    up: slot.up,
-                    health: slot.health(),
-                    settled: slot.settled,
-                    reason: slot.reason.clone(),
-                })
+                .map(|(check, slot)| slot.state(check, suspended))
                 .collect(),
         }
     }

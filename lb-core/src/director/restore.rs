@@ -174,5 +174,5 @@ impl ServiceState {
 
 fn what(check: &CheckSpec) -> String {
     let CheckSpec { kind, probe, .. } = check;
-    format!("{kind} {:?} {}", probe.target, probe.identity)
+    format!("{kind} {} {}", probe.target, probe.check.identity())
 }

@@ -7,7 +7,7 @@ use lb_check::Initial;
 use lb_ipvs::{ForwardingMethod, ServiceFlags};
 
 use super::{Moment, global_data};
-use crate::director::{CheckState, RealServerState, VirtualServerState};
+use crate::director::{CheckState, Health, RealServerState, VirtualServerState};
 use crate::model::{CheckSpec, RealServer, VirtualServer};
 
 /// Settings, virtual servers, real servers and their checks.
@@ -179,6 +179,9 @@ fn write_check(text: &mut String, check: &CheckSpec, state: &CheckState) -> fmt:
     writeln!(text, "   Connection")?;
     writeln!(text, "     Dest = {}", check.probe.target)?;
     writeln!(text, "   Keepalive method = {}", check.kind)?;
+    if state.health == Health::Unknown {
+        writeln!(text, "   Unknown = {}", state.why)?;
+    }
     if !state.reason.is_empty() {
         writeln!(text, "   Last result = {}", state.reason)?;
     }

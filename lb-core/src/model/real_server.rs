@@ -187,7 +187,7 @@ impl CheckSpec {
     /// Whether the same is done, at the same place and as often.
     pub(crate) fn probes_as(&self, other: &Self) -> bool {
         self.kind == other.kind
-            && self.probe.identity == other.probe.identity
+            && self.probe.check == other.probe.check
             && self.probe.target == other.probe.target
             && self.probe.policy == other.probe.policy
     }

@@ -175,7 +175,7 @@ pub struct IpvsSettings {
 }
 
 /// Settings of all checks.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CheckSettings {
     /// A mail is sent only if the real server changes with its check. keepalived: `no_checker_emails`.
@@ -183,6 +183,23 @@ pub struct CheckSettings {
     /// Scheduling of the thread of the checks. keepalived: `checker_priority`, `checker_rt_priority`,
     /// `checker_cpu_affinity`, `checker_rlimit_rttime`, `checker_no_swap`.
     pub scheduling: Scheduling,
+    /// The most scripts of checks that run at the same time; 32 unless given.
+    pub max_scripts: u32,
+}
+
+impl CheckSettings {
+    /// Default of [`max_scripts`](Self::max_scripts).
+    pub const MAX_SCRIPTS: u32 = 32;
+}
+
+impl Default for CheckSettings {
+    fn default() -> Self {
+        Self {
+            no_check_mails: false,
+            scheduling: Scheduling::default(),
+            max_scripts: Self::MAX_SCRIPTS,
+        }
+    }
 }
 
 /// The packet filter of instances with `no_accept` or strict mode.

@@ -49,7 +49,7 @@ fn target(page: &mut Page, target: &Target, usual: SocketAddr) {
     if address.port() != usual.port() {
         page.set("connect_port", address.port());
     }
-    if let Some(source) = target.source {
+    if let Some(source) = target.source() {
         if !source.ip().is_unspecified() {
             page.set("bindto", source.ip());
         }
@@ -57,8 +57,8 @@ fn target(page: &mut Page, target: &Target, usual: SocketAddr) {
             page.set("bind_port", source.port());
         }
     }
-    page.set_some("bind_if", target.device.as_ref());
-    page.set_some("fwmark", target.mark);
+    page.set_some("bind_if", target.device());
+    page.set_some("fwmark", target.mark());
 }
 
 fn schedule(page: &mut Page, spec: &CheckSpec, delay_loop: Duration) {

@@ -130,7 +130,7 @@ pub(super) fn check(
     let log_all = log_all_failures.or(place.global.log_all_failures);
     let shared = context.checks.share(built.check);
     let policy = context.checks.share_policy(policy);
-    let probe = ProbeSpec::with_identity(shared.check, shared.identity, target, policy);
+    let probe = ProbeSpec::with_shared(shared.check, target, policy);
     Some(CheckSpec {
         kind: shared.kind,
         probe: Arc::new(probe),

@@ -73,6 +73,13 @@ pub(super) const KEYWORDS: &[Global] = &[
     .default("off")
     .tier(2),
     Global::new(
+        "checker_max_scripts",
+        "Sets how many scripts of checks run at the same time at most; further ones wait.",
+        Value::Number(1..=4096, |global| &mut global.runtime.max_scripts),
+    )
+    .default("32")
+    .own(),
+    Global::new(
         "checker_priority",
         "Sets the nice value of the thread of the checks.",
         Value::Other("NUMBER, -20 to 19", |global, context, line| {
