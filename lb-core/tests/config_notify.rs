@@ -355,6 +355,8 @@ fn keywords_that_keepalived_does_not_have_are_refused_where_that_is_asked_for() 
         "notify_url",
         "rise",
         "sticky",
+        "via_vip",
+        "via_vip_marks",
     ];
     assert_eq!(Vec::from_iter(own), expected);
 }

@@ -14,8 +14,9 @@ mod factories;
 #[cfg(feature = "tls")]
 mod hostile;
 #[cfg(feature = "runtime")]
-mod panics;
+mod inputs;
 #[cfg(feature = "runtime")]
+mod panics;
 mod policy;
 mod presets;
 #[cfg(feature = "script")]

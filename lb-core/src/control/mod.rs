@@ -34,7 +34,8 @@ pub use resign::{InstanceRefusal, Resignation, Resumption};
 pub use server::{ControlServer, ServeError};
 pub use started::Started;
 pub use status::{
-    CheckCounters, CheckStatus, KernelStatus, RealServerStatus, Status, VirtualServerStatus,
+    CheckCounters, CheckStatus, KernelStatus, RealServerStatus, Status, ViaServiceStatus,
+    VirtualServerStatus,
 };
 
 /// A request that waits for the daemon's answer.

@@ -43,6 +43,9 @@ pub struct Status {
     /// Counters of all checks; left out without a check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checks: Option<CheckCounters>,
+    /// The IPVS services of checks at the virtual address; left out if there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub via_services: Vec<ViaServiceStatus>,
 }
 
 /// Counters of all checks since their thread was started, in [`Status`].
@@ -78,6 +81,20 @@ impl CheckCounters {
     pub const fn is_clean(&self) -> bool {
         self.cannot_run == 0 && self.skipped == 0 && self.late == 0
     }
+}
+
+/// An IPVS service of checks at the virtual address, in [`Status`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ViaServiceStatus {
+    /// As in listings of `lbctl ipvs`: `FWM 65536`.
+    pub service: String,
+    /// The address of the real server that it leads to.
+    pub real_server: String,
+    /// The forwarding method, as in listings: `Route`, `Tunnel`.
+    pub method: String,
+    /// Whether the kernel has it as desired; without it the checks cannot run.
+    pub present: bool,
 }
 
 /// A virtual server in [`Status`].

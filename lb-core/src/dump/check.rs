@@ -179,10 +179,10 @@ fn write_check(text: &mut String, check: &CheckSpec, state: &CheckState) -> fmt:
     writeln!(text, "   Connection")?;
     writeln!(text, "     Dest = {}", check.probe.target)?;
     writeln!(text, "   Keepalive method = {}", check.kind)?;
+    // Keepalived has no word for a check of which nothing is known: it is up until it fails.
     if state.health == Health::Unknown {
-        writeln!(text, "   Unknown = {}", state.why)?;
-    }
-    if !state.reason.is_empty() {
+        writeln!(text, "   Last result = unknown: {}", state.why)?;
+    } else if !state.reason.is_empty() {
         writeln!(text, "   Last result = {}", state.reason)?;
     }
     Ok(())

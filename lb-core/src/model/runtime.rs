@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lb_vrrp::spec::Scheduling;
 
-use super::NotifyScript;
+use super::{MarkRange, NotifyScript};
 
 /// Settings of the running program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,6 +185,8 @@ pub struct CheckSettings {
     pub scheduling: Scheduling,
     /// The most scripts of checks that run at the same time; 32 unless given.
     pub max_scripts: u32,
+    /// The firewall marks of checks at the virtual address.
+    pub via_vip_marks: MarkRange,
 }
 
 impl CheckSettings {
@@ -198,6 +200,7 @@ impl Default for CheckSettings {
             no_check_mails: false,
             scheduling: Scheduling::default(),
             max_scripts: Self::MAX_SCRIPTS,
+            via_vip_marks: MarkRange::default(),
         }
     }
 }

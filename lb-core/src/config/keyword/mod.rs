@@ -28,7 +28,7 @@ pub(super) use self::root::read as read_file;
 pub(super) use self::server::virtual_server as read_virtual_server;
 
 /// All tables, in the order in which they are explained.
-static TABLES: [&dyn Definitions; 17] = [
+static TABLES: [&dyn Definitions; 18] = [
     &root::ROOT,
     &global::GLOBAL,
     &instance::INSTANCE,
@@ -46,6 +46,7 @@ static TABLES: [&dyn Definitions; 17] = [
     &check::HTTP,
     &check::URL,
     &check::OTHER,
+    &check::FILE,
 ];
 
 /// What the keywords of all tables mean, block by block.
