@@ -60,6 +60,12 @@ pub trait HealthCheck: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether each probe starts a program. Of these a scheduler runs fewer at the same time:
+    /// [`SchedulerOptions::max_programs`](crate::SchedulerOptions::max_programs).
+    fn runs_program(&self) -> bool {
+        false
+    }
+
     /// Returns the state that the check follows, if a program pushes it: the check is probed whenever it
     /// changes.
     #[cfg(feature = "runtime")]

@@ -62,6 +62,9 @@ fn all() -> Policy {
         .with_jitter(10)
 }
 
+// shows virtual_server: rise, fall, fast_interval, down_interval, deadline, jitter
+// shows real_server: rise, fall, fast_interval, down_interval, deadline, jitter
+// shows all checks: rise, fall, fast_interval, down_interval, deadline, jitter
 #[test]
 fn each_block_may_have_each_keyword() {
     assert_eq!(policy("", "", &tcp("")), usual());
@@ -212,6 +215,30 @@ fn each_keyword_is_refused_where_only_those_of_keepalived_are_valid() {
         let model = parsed.into_model(Mode::Lenient).unwrap();
         let check = &model.virtual_servers[0].real_servers[0].checks[0];
         assert_eq!(*check.probe.policy, usual());
+    }
+}
+
+// shows global_defs: checker_max_scripts
+#[test]
+fn scripts_at_once_are_limited_by_a_keyword() {
+    let parsed = |line: &str| parse(&format!("global_defs {{\nrouter_id lb1\n{line}\n}}\n"));
+    let limit = |line: &str| {
+        let parsed = parsed(line);
+        assert!(parsed.diagnostics().is_empty());
+        let model = parsed.into_model(Mode::Strict).unwrap();
+        let printed = config::print(&model).unwrap();
+        assert_eq!(printed.contains("checker_max_scripts"), !line.is_empty());
+        model.global.checks.max_scripts
+    };
+    assert_eq!(limit(""), 32);
+    assert_eq!(limit("checker_max_scripts 1"), 1);
+    assert_eq!(limit("checker_max_scripts 4096"), 4096);
+    for line in [
+        "checker_max_scripts 0",
+        "checker_max_scripts 4097",
+        "checker_max_scripts",
+    ] {
+        assert_eq!(parsed(line).diagnostics().errors(), 1, "{line}");
     }
 }
 

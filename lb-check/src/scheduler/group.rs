@@ -100,6 +100,8 @@ pub(super) struct Group {
     phase: Phase,
     /// Whether the check only connects.
     pub(super) connects: bool,
+    /// Whether the check starts a program.
+    pub(super) runs_program: bool,
 }
 
 impl Group {
@@ -108,6 +110,7 @@ impl Group {
             first: None,
             probe: None,
             connects: key.0.check.connect_only().is_some(),
+            runs_program: key.0.check.runs_program(),
             phase: key.phase(),
             key,
         }

@@ -7,6 +7,7 @@ mod event;
 mod group;
 mod inputs;
 mod probing;
+mod programs;
 mod report;
 mod runner;
 mod starts;
@@ -33,6 +34,10 @@ use self::stats::Counters;
 pub struct SchedulerOptions {
     /// Probes that may run as tasks at the same time (512). Due probes beyond that wait, in order.
     pub max_in_flight: usize,
+    /// Checks that start a program ([`HealthCheck::runs_program`](crate::HealthCheck::runs_program)) that may run at
+    /// the same time (32). Due ones beyond that wait, in order, and delay no other check; the deadline of a
+    /// probe begins with its start. The first delay of more than 100 ms is logged, then one in ten minutes.
+    pub max_programs: usize,
     /// Connections of checks that only connect ([`HealthCheck::connect_only`](crate::HealthCheck::connect_only))
     /// that may be under way at the same time (4096), besides the tasks. Due ones beyond that wait, in order.
     pub max_connections: usize,
@@ -51,6 +56,7 @@ impl Default for SchedulerOptions {
     fn default() -> Self {
         Self {
             max_in_flight: 512,
+            max_programs: 32,
             max_connections: 4096,
             max_starts_per_second: 2000,
             event_capacity: 1024,

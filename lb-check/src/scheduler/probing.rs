@@ -53,9 +53,11 @@ impl Runner {
         // The first of a batch is due.
         let mut batch_end = now;
         loop {
-            let task_due = self.due_tasks.first();
-            let connection_due = self.due_connections.first();
+            let program_due = self.due_programs.first();
+            let program_due = program_due.filter(|_| self.programs.has_room());
+            let task_due = self.due_tasks.first().into_iter().chain(program_due).min();
             let task_due = task_due.filter(|_| self.tasks.len() < tasks);
+            let connection_due = self.due_connections.first();
             let connection_due = connection_due.filter(|_| self.deadlines.len() < connections);
             let next = task_due.into_iter().chain(connection_due).min();
             let Some((due, number)) = next else {
@@ -74,8 +76,7 @@ impl Runner {
     }
 
     fn start_probe(&mut self, number: usize, planned: Instant, now: Instant) {
-        self.due_tasks.remove(number);
-        self.due_connections.remove(number);
+        self.remove_due(number);
         if self.table.subscribers(number).any(|s| s.undelivered) {
             self.counters.skipped(1);
             let group = self.table.group(number);
@@ -89,8 +90,12 @@ impl Runner {
             return;
         };
         self.starts.count(now);
-        self.counters
-            .probe_started(now.saturating_duration_since(planned));
+        let lateness = now.saturating_duration_since(planned);
+        self.counters.probe_started(lateness);
+        if group.runs_program && self.counters.program_started(lateness) {
+            let waiting = self.due_programs.count_until(now);
+            self.programs.report_delay(lateness, waiting, now);
+        }
         match group.key.0.check.connect_only() {
             Some(limit) => self.start_connection(number, planned, now, limit),
             None => self.start_task(number, planned),
@@ -115,6 +120,9 @@ impl Runner {
             outcome
         });
         let id = task.id();
+        if group.runs_program {
+            self.programs.count_start();
+        }
         let probe = self.probes.insert(Probe {
             group: number,
             planned,
@@ -244,7 +252,19 @@ impl Runner {
         if let Some(number) = self.probe_of_task.remove(&id)
             && let Some(probe) = self.probes.try_remove(number)
         {
+            self.count_ended_task(probe.group);
             self.handle_result(probe.group, probe.planned, &outcome);
+        }
+    }
+
+    /// Frees the place of a program, if the task of this group has started one.
+    fn count_ended_task(&mut self, group: usize) {
+        if self
+            .table
+            .group(group)
+            .is_some_and(|group| group.runs_program)
+        {
+            self.programs.count_end();
         }
     }
 
@@ -295,6 +315,7 @@ impl Runner {
         match self.probes.try_remove(probe).map(|probe| probe.work) {
             Some(Work::Task(task)) => {
                 self.probe_of_task.remove(&task.id());
+                self.count_ended_task(number);
                 task.abort();
             }
             Some(Work::Connection(_)) => self.deadlines.remove(probe),

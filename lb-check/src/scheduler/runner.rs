@@ -17,6 +17,7 @@ use super::event::{CheckEvent, SubscriptionId};
 use super::group::Key;
 use super::inputs::Inputs;
 use super::probing::Probe;
+use super::programs::Programs;
 use super::starts::StartLimit;
 use super::stats::Counters;
 use super::table::{Subscription, Table};
@@ -33,7 +34,7 @@ pub(super) enum Command {
 }
 
 /// The state of the scheduler. Invariant: a group has a probe under way, or a due time, or no subscriber
-/// that is not suspended; its due time is in one of `due_tasks` and `due_connections`.
+/// that is not suspended; its due time is in one of `due_tasks`, `due_programs` and `due_connections`.
 pub(super) struct Runner {
     pub(super) options: SchedulerOptions,
     commands: mpsc::Receiver<Command>,
@@ -43,6 +44,9 @@ pub(super) struct Runner {
     pub(super) table: Table,
     /// When the groups are due whose probe is a task.
     pub(super) due_tasks: Timers,
+    /// When the groups are due whose probe is a task that starts a program.
+    pub(super) due_programs: Timers,
+    pub(super) programs: Programs,
     /// When the groups are due whose probe is a connection.
     pub(super) due_connections: Timers,
     pub(super) starts: StartLimit,
@@ -68,6 +72,7 @@ impl Runner {
         counters: Arc<Counters>,
     ) -> Self {
         let epoch = Instant::now();
+        let programs = Programs::new(options.max_programs);
         let starts = StartLimit::new(options.max_starts_per_second, epoch);
         Self {
             options,
@@ -77,6 +82,8 @@ impl Runner {
             epoch,
             table: Table::default(),
             due_tasks: Timers::new(epoch),
+            due_programs: Timers::new(epoch),
+            programs,
             due_connections: Timers::new(epoch),
             starts,
             probes: Slab::new(),
@@ -260,10 +267,16 @@ impl Runner {
     /// Cancels the probe of a group without an active subscription.
     fn cancel_idle(&mut self, number: usize) {
         if self.table.subscribers(number).all(|s| s.suspended) {
-            self.due_tasks.remove(number);
-            self.due_connections.remove(number);
+            self.remove_due(number);
             self.cancel_probe(number);
         }
+    }
+
+    /// Removes the due time of a group.
+    pub(super) fn remove_due(&mut self, number: usize) {
+        self.due_tasks.remove(number);
+        self.due_programs.remove(number);
+        self.due_connections.remove(number);
     }
 
     /// Makes a group due at `due` unless its probe is under way or due earlier.
@@ -276,6 +289,8 @@ impl Runner {
         }
         let timers = if group.connects {
             &mut self.due_connections
+        } else if group.runs_program {
+            &mut self.due_programs
         } else {
             &mut self.due_tasks
         };

@@ -31,6 +31,10 @@ pub struct SchedulerStats {
     pub skipped: u64,
     /// Probes started more than 100 ms after their planned time.
     pub late: u64,
+    /// Probes that start a program, started more than 100 ms after their planned time, because
+    /// [`max_programs`](crate::SchedulerOptions::max_programs) of them were running or for another reason;
+    /// [`late`](Self::late) includes them.
+    pub late_programs: u64,
     /// [`CheckEvent::Attempt`](crate::CheckEvent::Attempt)s lost because the channel was full.
     pub attempts_lost: u64,
     /// Gauge: subscriptions.
@@ -49,6 +53,7 @@ pub(super) struct Counters {
     panicked: AtomicU64,
     skipped: AtomicU64,
     late: AtomicU64,
+    late_programs: AtomicU64,
     attempts_lost: AtomicU64,
     subscriptions: AtomicU64,
     probes: AtomicU64,
@@ -64,6 +69,15 @@ impl Counters {
         if lateness > LATE {
             add(&self.late, 1);
         }
+    }
+
+    /// Counts the start of a probe that starts a program; true if it is late.
+    pub(super) fn program_started(&self, lateness: Duration) -> bool {
+        let is_late = lateness > LATE;
+        if is_late {
+            add(&self.late_programs, 1);
+        }
+        is_late
     }
 
     pub(super) fn probe_ended(&self, outcome: &Outcome) {
@@ -110,6 +124,7 @@ impl Counters {
             panicked: read(&self.panicked),
             skipped: read(&self.skipped),
             late: read(&self.late),
+            late_programs: read(&self.late_programs),
             attempts_lost: read(&self.attempts_lost),
             subscriptions: read(&self.subscriptions),
             probes: read(&self.probes),

@@ -56,6 +56,14 @@ impl Timers {
         Some((self.instant(entry.at), index(entry.number)))
     }
 
+    /// The number of times until `now`, counted up to the first 1000 of the heap.
+    pub(super) fn count_until(&self, now: Instant) -> usize {
+        let entries = self.heap.iter().take(1000);
+        entries
+            .filter(|entry| self.instant(entry.at) <= now)
+            .count()
+    }
+
     /// True when no number has a time.
     pub(super) const fn is_empty(&self) -> bool {
         self.heap.is_empty()

@@ -121,6 +121,10 @@ impl HealthCheck for Script {
         Some(lines)
     }
 
+    fn runs_program(&self) -> bool {
+        true
+    }
+
     fn time_limit(&self) -> Option<Duration> {
         Some(self.timeout.saturating_add(Program::GRACE))
     }

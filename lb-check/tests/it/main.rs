@@ -15,14 +15,20 @@ mod certificates;
 mod connections;
 #[cfg(feature = "script")]
 mod factories;
+#[cfg(feature = "tls")]
+mod hostile;
 #[cfg(feature = "http-check")]
 mod http_check;
 #[cfg(feature = "runtime")]
 mod inputs;
+#[cfg(feature = "runtime")]
+mod panics;
 #[cfg(any(feature = "http", all(feature = "text", feature = "tls")))]
 mod peers;
 mod policy;
 mod presets;
+#[cfg(feature = "script")]
+mod programs;
 #[cfg(feature = "runtime")]
 mod scale;
 #[cfg(feature = "runtime")]

@@ -87,6 +87,7 @@ fn policy() -> Policy {
         .with_warmup(Duration::ZERO)
 }
 
+// shows all checks: rise, fall, fast_interval, down_interval
 #[tokio::test(start_paused = true)]
 async fn fast_and_down_intervals_are_times_between_probes() {
     let policy = policy()
@@ -129,6 +130,7 @@ async fn fast_and_down_intervals_are_times_between_probes() {
     assert_eq!(changes, [(true, 1), (false, 3), (true, 3)]);
 }
 
+// shows all checks: deadline
 #[tokio::test(start_paused = true)]
 async fn fast_interval_is_kept_by_probes_that_end_at_their_deadline() {
     let policy = policy().with_fall(4).with_fast_interval(3 * SECOND);
@@ -147,6 +149,7 @@ async fn fast_interval_is_kept_by_probes_that_end_at_their_deadline() {
     );
 }
 
+// shows all checks: jitter
 #[tokio::test(start_paused = true)]
 async fn jitter_moves_each_probe_within_its_share_and_keeps_the_rate() {
     let (even, _) = run(|_| Some(true), policy(), 1000 * SECOND).await;

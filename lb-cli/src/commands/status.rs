@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
-use lb_core::control::{self, RealServerStatus, Status, VirtualServerStatus};
+use lb_core::control::{self, CheckCounters, RealServerStatus, Status, VirtualServerStatus};
 use lb_core::vrrp::status::{InterfaceStatus, RouterStatus};
 
 use super::daemon::{self, FAILED};
@@ -76,6 +76,9 @@ fn human(status: &Status) -> String {
         text.push_str(&table(&rows));
     }
     via_services(status, &mut text);
+    if let Some(counters) = status.checks.filter(|counters| !counters.is_clean()) {
+        checks(&counters, &mut text);
+    }
     text
 }
 
@@ -105,6 +108,19 @@ fn via_services(status: &Status, text: &mut String) {
     }));
     text.push('\n');
     text.push_str(&table(&rows));
+}
+
+/// The line of the counters of all checks.
+fn checks(counters: &CheckCounters, text: &mut String) {
+    let numbers = [
+        ("probes", counters.started),
+        ("could not run", counters.cannot_run),
+        ("panicked", counters.panicked),
+        ("skipped", counters.skipped),
+        ("late", counters.late),
+    ];
+    let numbers = numbers.map(|(name, number)| format!("{number} {name}"));
+    let _ = writeln!(text, "\nchecks: {}", numbers.join(", "));
 }
 
 /// The line of a virtual server.
@@ -423,6 +439,22 @@ mod tests {
             let line = format!("| `{counter}` |");
             assert!(page.contains(&line), "no line for {counter}");
         }
+    }
+
+    #[test]
+    fn counters_of_checks_are_shown_where_attempts_were_not_made_in_time() {
+        let shown = |counters: &str| {
+            let document = format!(
+                r#"{{"schema": 1, "pid": 1, "configuration": "x", "findings": [], "routers": [],
+                    "virtual_servers": [], "checks": {counters}}}"#
+            );
+            human(&serde_json::from_str(&document).unwrap())
+        };
+        let clean = shown(r#"{"started": 9, "failed": 3, "timed_out": 1}"#);
+        assert_eq!(clean, "PID 1, x\n");
+        let panicked = shown(r#"{"started": 900, "cannot_run": 100, "panicked": 100}"#);
+        let line = "checks: 900 probes, 100 could not run, 100 panicked, 0 skipped, 0 late\n";
+        assert_eq!(panicked, format!("PID 1, x\n\n{line}"));
     }
 
     #[test]

@@ -55,6 +55,7 @@ pub(super) struct RuntimeConfig {
     /// Whether the whole table is deleted at the stop.
     pub(super) flush_on_stop: Option<At<bool>>,
     pub(super) no_check_mails: Option<At<bool>>,
+    pub(super) max_scripts: Option<At<u32>>,
     pub(super) check_scheduling: SchedulingConfig,
     pub(super) via_vip_marks: Option<At<MarkRange>>,
     pub(super) filter_table: Option<At<String>>,
@@ -124,6 +125,9 @@ impl RuntimeConfig {
         };
         global.checks = CheckSettings {
             no_check_mails: is_on(self.no_check_mails),
+            max_scripts: self
+                .max_scripts
+                .map_or(CheckSettings::MAX_SCRIPTS, |at| at.value),
             scheduling: self.check_scheduling.scheduling(),
             ssl: context.ssl.files.clone(),
             via_vip_marks: self.via_vip_marks.map(|at| at.value).unwrap_or_default(),

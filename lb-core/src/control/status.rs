@@ -40,9 +40,47 @@ pub struct Status {
     pub driver: Option<ThreadStatus>,
     /// Virtual servers in the order of the configuration.
     pub virtual_servers: Vec<VirtualServerStatus>,
+    /// Counters of all checks; left out without a check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checks: Option<CheckCounters>,
     /// The IPVS services of checks at the virtual address; left out if there is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub via_services: Vec<ViaServiceStatus>,
+}
+
+/// Counters of all checks since their thread was started, in [`Status`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct CheckCounters {
+    /// Different probes at present: equal ones run once.
+    pub probes: u64,
+    /// Probes started.
+    pub started: u64,
+    /// Probes that passed.
+    pub passed: u64,
+    /// Probes that failed, those at their deadline too.
+    pub failed: u64,
+    /// Probes that were ended at their deadline.
+    pub timed_out: u64,
+    /// Probes that this host could not make, those that panicked too; none counts against its target.
+    pub cannot_run: u64,
+    /// Checks that panicked.
+    pub panicked: u64,
+    /// Times passed over because the probe before was still running.
+    pub skipped: u64,
+    /// Probes started more than 100 ms late.
+    pub late: u64,
+    /// Those of them that start a script.
+    pub late_scripts: u64,
+}
+
+impl CheckCounters {
+    /// Whether each probe was made, and in time.
+    #[must_use]
+    pub const fn is_clean(&self) -> bool {
+        self.cannot_run == 0 && self.skipped == 0 && self.late == 0
+    }
 }
 
 /// An IPVS service of checks at the virtual address, in [`Status`].
@@ -116,7 +154,26 @@ pub struct RealServerStatus {
     /// Weight in the kernel's table; left out if the kernel does not have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel_weight: Option<u32>,
+    /// Its checks in the order of the configuration; left out if there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckStatus>,
     /// Kinds of its checks that this version does not run; left out if all run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks_not_run: Vec<String>,
+}
+
+/// A check in [`RealServerStatus`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CheckStatus {
+    /// Its kind: `HTTP_GET`.
+    pub kind: String,
+    /// What is known by it: unknown before its first result, and while it cannot run.
+    pub state: Health,
+    /// Since when it cannot run: RFC 3339, UTC, milliseconds; left out if it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// Why it is unknown or down; left out if it is up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }

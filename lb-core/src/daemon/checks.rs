@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lb_check::{
-    CheckEvent, CheckEvents, InputState, ProbeSpec, Scheduler, SchedulerOptions, SubscriptionId,
+    CheckEvent, CheckEvents, InputState, ProbeSpec, Scheduler, SchedulerOptions, SchedulerStats,
+    SubscriptionId,
 };
 use lb_host::thread::{StartError, Thread};
 use lb_vrrp::spec::Scheduling;
@@ -15,7 +16,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use crate::director::{CheckId, Names};
-use crate::model::Model;
+use crate::model::{CheckSettings, Model};
 
 use super::check_table::CheckTable;
 use super::tracked_files::TrackedFiles;
@@ -37,6 +38,7 @@ const START: Duration = Duration::from_secs(10);
 pub(super) struct Checks {
     runtime: CheckThread,
     scheduling: Scheduling,
+    max_scripts: usize,
     active: CheckTable,
     /// The number of probes at the same time for which there are no descriptors has been logged.
     warned: bool,
@@ -69,10 +71,13 @@ pub struct CheckRuntimeError(#[source] StartError<Infallible>);
 
 impl Checks {
     /// Starts the thread and an empty scheduler on it.
-    pub(super) async fn start(scheduling: Scheduling) -> Result<Self, CheckRuntimeError> {
+    pub(super) async fn start(settings: &CheckSettings) -> Result<Self, CheckRuntimeError> {
+        let scheduling = settings.scheduling;
+        let max_scripts = usize::try_from(settings.max_scripts).unwrap_or(usize::MAX);
         Ok(Self {
-            runtime: CheckThread::start(scheduling).await?,
+            runtime: CheckThread::start(scheduling, max_scripts).await?,
             scheduling,
+            max_scripts,
             active: CheckTable::default(),
             warned: false,
             files: TrackedFiles::default(),
@@ -83,7 +88,7 @@ impl Checks {
     pub(super) async fn restart(&mut self) -> Result<(), CheckRuntimeError> {
         tracing::error!("check runtime died, starting it again");
         tokio::time::sleep(RESTART).await;
-        self.runtime = CheckThread::start(self.scheduling).await?;
+        self.runtime = CheckThread::start(self.scheduling, self.max_scripts).await?;
         let all: Vec<_> = self
             .active
             .iter()
@@ -215,6 +220,11 @@ impl Checks {
             check.suspended = false;
             self.runtime.resume(subscription).await;
         }
+    }
+
+    /// The counters of the check runtime since its start.
+    pub(super) fn stats(&self) -> SchedulerStats {
+        self.runtime.scheduler.stats()
     }
 
     /// Logs what a check found, in words comparable to keepalived's.
@@ -370,7 +380,7 @@ struct CheckThread {
 }
 
 impl CheckThread {
-    async fn start(scheduling: Scheduling) -> Result<Self, CheckRuntimeError> {
+    async fn start(scheduling: Scheduling, max_scripts: usize) -> Result<Self, CheckRuntimeError> {
         let (alive, ended) = oneshot::channel::<()>();
         let limits = Limits::of_process();
         let starting = Thread::start_runtime(NAME, START, async move || {
@@ -382,6 +392,7 @@ impl CheckThread {
             let mut options = SchedulerOptions::default();
             options.max_in_flight = limits.tasks;
             options.max_connections = limits.connections;
+            options.max_programs = max_scripts;
             Ok((Scheduler::start(options), run))
         });
         let (thread, (scheduler, events)) = starting.ready().await.map_err(CheckRuntimeError)?;
@@ -423,7 +434,71 @@ impl CheckThread {
 mod tests {
     use std::collections::BTreeMap;
 
+    use async_trait::async_trait;
+    use lb_check::{HealthCheck, LocalError, Outcome, Policy, Target};
+    use lb_ipvs::ServiceKey;
+
     use super::*;
+    use crate::daemon::status::check_counters;
+
+    /// Passes, or panics.
+    #[derive(Debug)]
+    struct Plugin {
+        panics: bool,
+    }
+
+    #[async_trait]
+    impl HealthCheck for Plugin {
+        fn kind(&self) -> &'static str {
+            "PLUGIN"
+        }
+
+        async fn check(&self, _: &Target) -> Outcome {
+            assert!(!self.panics, "no strings attached");
+            Outcome::pass()
+        }
+    }
+
+    fn check(index: usize, panics: bool) -> NewCheck {
+        let address = "192.0.2.61:80".parse().unwrap();
+        let id = CheckId {
+            service: ServiceKey::tcp("192.0.2.1:80".parse().unwrap()),
+            real_server: address,
+            index,
+        };
+        let policy = Policy::default()
+            .with_interval(Duration::from_millis(20))
+            .with_warmup(Duration::ZERO);
+        let probe = ProbeSpec::new(Arc::new(Plugin { panics }), Target::new(address), policy);
+        NewCheck::new(id, Arc::new(probe), false)
+    }
+
+    #[tokio::test]
+    async fn panics_of_a_check_are_counted_and_stop_no_other_check() {
+        let mut checks = Checks::start(&CheckSettings::default()).await.unwrap();
+        checks.add(vec![check(0, true), check(1, false)]).await;
+        let (mut panicked, mut passed) = (0, false);
+        while panicked < 100 || !passed {
+            let next = tokio::time::timeout(Duration::from_secs(60), checks.next());
+            let (id, event) = next.await.unwrap().expect("the runtime lives");
+            match event {
+                CheckEvent::CannotRun { error, .. } if id.index == 0 => {
+                    let message = "no strings attached".to_owned();
+                    assert_eq!(error, LocalError::Panicked { message });
+                    panicked += 1;
+                }
+                CheckEvent::Attempt { .. } if id.index == 0 => panicked += 1,
+                CheckEvent::Changed { up: true, .. } if id.index == 1 => passed = true,
+                other => panic!("{other:?}"),
+            }
+        }
+        let counters = check_counters(&checks.stats()).unwrap();
+        assert!(counters.panicked >= 100, "{counters:?}");
+        assert_eq!(counters.cannot_run, counters.panicked);
+        assert_eq!((counters.failed, counters.probes), (0, 2));
+        assert!(counters.passed > 0 && !counters.is_clean());
+        checks.shutdown().await;
+    }
 
     /// Ten times what anything here takes, the slowest being a look at a file each second.
     const PATIENCE: Duration = Duration::from_secs(30);
@@ -464,7 +539,7 @@ mod tests {
     }
 
     /// What a check adds to the weight.
-    fn change(outcome: &lb_check::Outcome) -> i32 {
+    fn change(outcome: &Outcome) -> i32 {
         match outcome.weight {
             Some(lb_check::WeightRequest::Add(number)) => number,
             _ => 0,
@@ -494,7 +569,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().canonicalize().unwrap().join("load");
         let model = model(&path, "init_file 0");
-        let mut checks = Checks::start(Scheduling::default()).await.unwrap();
+        let mut checks = Checks::start(&CheckSettings::default()).await.unwrap();
         let ids = start(&mut checks, &model).await;
         assert_eq!(ids.len(), 2);
         // The file did not exist.
@@ -522,7 +597,7 @@ mod tests {
         let path = directory.path().canonicalize().unwrap().join("load");
         std::fs::write(&path, "-3").unwrap();
         let model = model(&path, "init_file 0");
-        let mut checks = Checks::start(Scheduling::default()).await.unwrap();
+        let mut checks = Checks::start(&CheckSettings::default()).await.unwrap();
         checks.follow_files(&model).await;
         let mut director = crate::director::Director::new(model);
         let servers: Vec<_> = director.virtual_servers().collect();

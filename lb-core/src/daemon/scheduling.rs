@@ -89,7 +89,7 @@ mod tests {
         let text = "global_defs {\n checker_priority 7\n checker_cpu_affinity 0\n}\n";
         let parsed = config::parse(text, "t.conf", &lb_check::Registry::builtin());
         let model = parsed.into_model(Mode::Strict).unwrap();
-        let checks = Checks::start(model.global.checks.scheduling).await.unwrap();
+        let checks = Checks::start(&model.global.checks).await.unwrap();
         assert_eq!(status_of_checks("nice").unwrap(), "7");
         assert_eq!(status_of_checks("Cpus_allowed_list:").unwrap(), "0");
         checks.shutdown().await;

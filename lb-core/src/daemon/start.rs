@@ -56,7 +56,7 @@ pub(super) async fn start(mut source: Source, options: DaemonOptions) -> Result<
     // Steps that can fail precede the end of the old process.
     let mailer = model.global.mail.clone().map(Mailer::start).transpose()?;
     raise_descriptor_limit();
-    let mut checks = Checks::start(model.global.checks.scheduling).await?;
+    let mut checks = Checks::start(&model.global.checks).await?;
     let notifier = match needs_notifier(&model) {
         true => Some(Notifier::start().await?),
         false => None,

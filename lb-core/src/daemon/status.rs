@@ -3,17 +3,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use lb_check::SchedulerStats;
 use lb_ipvs::ServiceKey;
 use lb_vrrp::State;
 use lb_vrrp::status::{DriverStatus, RouterStatus};
 
 use crate::control::{
-    KernelStatus, RealServerStatus, Status, ViaServiceStatus, VirtualServerStatus,
+    CheckCounters, CheckStatus, KernelStatus, RealServerStatus, Status, ViaServiceStatus,
+    VirtualServerStatus,
 };
 use crate::dataplane::ActualService;
-use crate::director::{ViaService, VirtualServerState};
+use crate::director::{CheckState, ViaService, VirtualServerState};
 use crate::model::{RealServer, RouterSpec, VirtualServer};
 
 use super::plane::Plane;
@@ -48,6 +50,7 @@ impl Running {
             configuration: self.source.name(),
             findings: self.findings.clone(),
             virtual_servers: virtual_servers.collect(),
+            checks: check_counters(&self.parts.checks.stats()),
             ..Status::default()
         };
         let gates = &self.parts.via;
@@ -134,9 +137,8 @@ fn virtual_server(
                 name: state.name,
                 up: state.up,
                 state: Some(state.health),
-                since: state
-                    .since
-                    .map(|since| humantime::format_rfc3339_millis(since).to_string()),
+                since: state.since.map(moment),
+                checks: state.checks.into_iter().map(check).collect(),
                 reason: Some(state.reason).filter(|reason| !reason.is_empty()),
                 warnings: state.warnings,
                 weight: state.weight,
@@ -144,6 +146,36 @@ fn virtual_server(
             })
             .collect(),
     }
+}
+
+/// A moment in the document.
+fn moment(moment: SystemTime) -> String {
+    humantime::format_rfc3339_millis(moment).to_string()
+}
+
+fn check(state: CheckState) -> CheckStatus {
+    CheckStatus {
+        kind: state.kind,
+        state: state.health,
+        since: state.since.map(moment),
+        reason: Some(state.why).filter(|why| !why.is_empty()),
+    }
+}
+
+/// The counters of all checks; none if there has never been a check.
+pub(super) fn check_counters(stats: &SchedulerStats) -> Option<CheckCounters> {
+    (stats.probes > 0 || stats.started > 0).then_some(CheckCounters {
+        probes: stats.probes,
+        started: stats.started,
+        passed: stats.passed,
+        failed: stats.failed,
+        timed_out: stats.timed_out,
+        cannot_run: stats.local,
+        panicked: stats.panicked,
+        skipped: stats.skipped,
+        late: stats.late,
+        late_scripts: stats.late_programs,
+    })
 }
 
 /// What the kernel has of the services of a virtual server.

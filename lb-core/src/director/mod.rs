@@ -181,6 +181,10 @@ pub struct CheckState {
     pub up: bool,
     /// What is known by it.
     pub health: Health,
+    /// Since when it cannot run, if it cannot.
+    pub since: Option<SystemTime>,
+    /// Why it is unknown or down; empty if it is up.
+    pub why: String,
     /// Whether it ever had a verdict.
     pub settled: bool,
     /// The reason of its last verdict; empty before.

@@ -86,6 +86,30 @@ impl Slot {
             Health::Down
         }
     }
+
+    /// Since when the check cannot run, if it cannot, and why it is unknown or down; empty if it is up.
+    fn explain(&self, suspended: bool) -> (Option<SystemTime>, &str) {
+        match (&self.problem, self.health()) {
+            (Some(problem), _) => (Some(problem.since), &problem.reason),
+            (None, Health::Down) => (None, &self.reason),
+            (None, Health::Unknown) if suspended => (None, "suspended before the first result"),
+            (None, Health::Unknown) => (None, "no result yet"),
+            (None, _) => (None, ""),
+        }
+    }
+
+    fn state(&self, check: &CheckSpec, suspended: bool) -> CheckState {
+        let (since, why) = self.explain(suspended);
+        CheckState {
+            kind: check.kind.to_string(),
+            up: self.up,
+            health: self.health(),
+            since,
+            why: why.to_owned(),
+            settled: self.settled,
+            reason: self.reason.to_string(),
+        }
+    }
 }
 
 /// The text of a result. That of a pass, which thousands of checks have, takes no memory.
@@ -134,16 +158,10 @@ impl RealState {
     ) -> RealServerState {
         let checks = || spec.checks.iter().zip(&self.slots);
         let find = |health| checks().find(|(_, slot)| slot.health() == health);
-        let (health, since, reason) = if let Some((check, slot)) = find(Health::Down) {
-            let reason = format!("{}: {}", check.kind, slot.reason);
-            (Health::Down, None, reason)
-        } else if let Some((check, slot)) = find(Health::Unknown) {
-            let (since, reason) = match &slot.problem {
-                Some(problem) => (Some(problem.since), problem.reason.as_str()),
-                None if suspended => (None, "suspended before the first result"),
-                None => (None, "no result yet"),
-            };
-            (Health::Unknown, since, format!("{}: {reason}", check.kind))
+        let found = find(Health::Down).or_else(|| find(Health::Unknown));
+        let (health, since, reason) = if let Some((check, slot)) = found {
+            let (since, reason) = slot.explain(suspended);
+            (slot.health(), since, format!("{}: {reason}", check.kind))
         } else if let Some(pending) = spec.pending_checks.first() {
             let reason = format!("{}: not run by this version", pending.kind);
             (Health::Unknown, None, reason)
@@ -172,13 +190,7 @@ impl RealState {
                 .map(|check| check.kind.clone())
                 .collect(),
             checks: checks()
-                .map(|(check, slot)| CheckState {
-                    kind: check.kind.to_string(),
-                    up: slot.up,
-                    health: slot.health(),
-                    settled: slot.settled,
-                    reason: slot.reason.to_string(),
-                })
+                .map(|(check, slot)| slot.state(check, suspended))
                 .collect(),
         }
     }

@@ -7,7 +7,7 @@ use lb_check::Initial;
 use lb_ipvs::{ForwardingMethod, ServiceFlags};
 
 use super::{Moment, global_data};
-use crate::director::{CheckState, RealServerState, VirtualServerState};
+use crate::director::{CheckState, Health, RealServerState, VirtualServerState};
 use crate::model::{CheckSpec, RealServer, VirtualServer};
 
 /// Settings, virtual servers, real servers and their checks.
@@ -179,7 +179,10 @@ fn write_check(text: &mut String, check: &CheckSpec, state: &CheckState) -> fmt:
     writeln!(text, "   Connection")?;
     writeln!(text, "     Dest = {}", check.probe.target)?;
     writeln!(text, "   Keepalive method = {}", check.kind)?;
-    if !state.reason.is_empty() {
+    // Keepalived has no word for a check of which nothing is known: it is up until it fails.
+    if state.health == Health::Unknown {
+        writeln!(text, "   Last result = unknown: {}", state.why)?;
+    } else if !state.reason.is_empty() {
         writeln!(text, "   Last result = {}", state.reason)?;
     }
     Ok(())

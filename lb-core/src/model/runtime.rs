@@ -175,7 +175,7 @@ pub struct IpvsSettings {
 }
 
 /// Settings of all checks.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CheckSettings {
     /// A mail is sent only if the real server changes with its check. keepalived: `no_checker_emails`.
@@ -185,8 +185,27 @@ pub struct CheckSettings {
     pub scheduling: Scheduling,
     /// The certificate of `SSL_GET`. keepalived: `SSL`.
     pub ssl: SslFiles,
+    /// The most scripts of checks that run at the same time; 32 unless given.
+    pub max_scripts: u32,
     /// The firewall marks of checks at the virtual address.
     pub via_vip_marks: MarkRange,
+}
+
+impl CheckSettings {
+    /// Default of [`max_scripts`](Self::max_scripts).
+    pub const MAX_SCRIPTS: u32 = 32;
+}
+
+impl Default for CheckSettings {
+    fn default() -> Self {
+        Self {
+            no_check_mails: false,
+            scheduling: Scheduling::default(),
+            ssl: SslFiles::default(),
+            max_scripts: Self::MAX_SCRIPTS,
+            via_vip_marks: MarkRange::default(),
+        }
+    }
 }
 
 /// Files of the certificate that `SSL_GET` shows to servers.

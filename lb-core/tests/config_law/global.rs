@@ -105,7 +105,7 @@ prop_compose! {
         (delay, poll) in (proptest::option::of((micros(0..9_000_000), micros(0..9_000_000))), proptest::option::of(0..3_usize)),
         scheduling in scheduling(),
         buffers in proptest::option::of((1..1_000_000_u32, any::<bool>())),
-        (fifos, runtime, more) in (fifos().boxed(), runtime().boxed(), any::<[bool; 6]>()),
+        (fifos, runtime, more) in (fifos().boxed(), runtime().boxed(), any::<[bool; 7]>()),
     ) -> Global {
         let mut global = Global::new("lb1");
         global.fifos = fifos;
@@ -118,6 +118,9 @@ prop_compose! {
         global.packet_filter.priority = more[3].then_some(-7);
         (global.packet_filter.counters, global.packet_filter.interface_index) = (counters, index);
         (global.checks.no_check_mails, global.notifies_added_servers) = (more[4], more[5]);
+        if more[6] {
+            global.checks.max_scripts = 100;
+        }
         if let Some((port, timeout, helo, recipients)) = mail {
             let mut mail = MailSettings::new("192.0.2.25", "lb@example.net")
                 .with_port(port)

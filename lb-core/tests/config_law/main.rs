@@ -111,6 +111,12 @@ fn build(parts: Parts) -> Model {
         mut servers,
         group_notify,
     } = parts;
+    let real_servers = servers.iter().flat_map(|server| &server.real_servers);
+    let mut checks = real_servers.flat_map(|real| &real.checks);
+    if checks.any(|check| check.via_vip) {
+        // The probes pass through the table of the namespace that the program runs in.
+        global.runtime.ipvs_namespace = lb_core::model::IpvsNamespace::Own;
+    }
     // The kernel runs one sync daemon.
     if global.sync_daemon.is_some() {
         routers[0].sync_daemon_interface = None;

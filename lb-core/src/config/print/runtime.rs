@@ -2,8 +2,8 @@
 //! How the program runs.
 
 use crate::model::{
-    Global, IpvsNamespace, PacketFilterSettings, ReloadFile, ReloadSettings, RuntimeSettings,
-    StageScript,
+    CheckSettings, Global, IpvsNamespace, PacketFilterSettings, ReloadFile, ReloadSettings,
+    RuntimeSettings, StageScript,
 };
 
 use super::global::scheduling;
@@ -58,6 +58,9 @@ pub(super) fn global(page: &mut Page, global: &Global) {
     page.flag("lvs_flush", global.ipvs.flush);
     page.flag("lvs_flush_on_stop", global.ipvs.flush_on_stop);
     scheduling(page, "checker", &global.checks.scheduling);
+    if global.checks.max_scripts != CheckSettings::MAX_SCRIPTS {
+        page.set("checker_max_scripts", global.checks.max_scripts);
+    }
     packet_filter(page, &global.packet_filter);
 }
 

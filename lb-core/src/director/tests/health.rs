@@ -445,7 +445,17 @@ fn what_is_known_of_a_real_server_is_never_more_than_its_checks_found() {
         (Health::Unchecked, None, String::new())
     );
 
+    fn check(director: &Director) -> (Health, Option<SystemTime>, String) {
+        let server = director.virtual_servers().next().unwrap();
+        let real = server.real_servers.into_iter().next().unwrap();
+        let check = real.checks.into_iter().next().unwrap();
+        (check.health, check.since, check.why)
+    }
     let mut director = director_of(real(61));
+    assert_eq!(
+        check(&director),
+        (Health::Unknown, None, "no result yet".to_owned())
+    );
     let (at, later) = (
         SystemTime::UNIX_EPOCH,
         SystemTime::UNIX_EPOCH + Duration::from_secs(9),
@@ -463,13 +473,20 @@ fn what_is_known_of_a_real_server_is_never_more_than_its_checks_found() {
     assert_eq!(known(&director), unknown(at, "no source"));
     director.handle_check_error(&id(61, 0), &error("no descriptor"), later);
     assert_eq!(known(&director), unknown(later, "no descriptor"));
+    assert_eq!(
+        check(&director),
+        (Health::Unknown, Some(later), "no descriptor".to_owned())
+    );
     assert_eq!(pool(&director), [destination(61, 1)], "the verdict stays");
     director.handle_check_runs(&id(61, 0));
     assert_eq!(known(&director), (Health::Up, None, String::new()));
+    assert_eq!(check(&director), (Health::Up, None, String::new()));
     director.handle_check_error(&id(61, 0), &error("no source"), at);
     down(&mut director, 61);
     let (health, since, reason) = known(&director);
     assert_eq!((health, since), (Health::Down, None));
+    let why = "connection refused".to_owned();
+    assert_eq!(check(&director), (Health::Down, None, why));
     assert!(reason.starts_with("TCP_CHECK: "), "{reason}");
 }
 

@@ -74,6 +74,13 @@ pub(super) const KEYWORDS: &[Global] = &[
     .default("off")
     .tier(2),
     Global::new(
+        "checker_max_scripts",
+        "Sets how many scripts of checks run at the same time at most; further ones wait.",
+        Value::Number(1..=4096, |global| &mut global.runtime.max_scripts),
+    )
+    .default("32")
+    .own(),
+    Global::new(
         "via_vip_marks",
         "Sets the firewall marks of checks at the virtual address: the first and the last one.",
         Value::Other("NUMBER NUMBER, from 1", |global, context, line| {
