@@ -60,6 +60,13 @@ pub trait HealthCheck: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Returns the state that the check follows, if a program pushes it: the check is probed whenever it
+    /// changes.
+    #[cfg(feature = "runtime")]
+    fn input(&self) -> Option<&crate::Input> {
+        None
+    }
+
     /// Probes `target` once.
     async fn check(&self, target: &Target) -> Outcome;
 }

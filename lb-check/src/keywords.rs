@@ -49,7 +49,6 @@ impl Findings {
     }
 }
 
-#[cfg(any(feature = "http", feature = "script", feature = "text"))]
 impl Findings {
     pub(crate) fn warning(&mut self, line: &Arguments, problem: Problem) {
         self.0.push(ArgumentError::warning(line, problem));

@@ -15,6 +15,8 @@
 //!   `SSL_GET`) and `MISC_CHECK`; [`genhash`] computes the digest that [`HttpGet`] compares.
 //! * [`ProtocolCheck`] greets servers of SMTP (keepalived's `SMTP_CHECK`), IMAP, POP3, FTP, NNTP and Redis, and logs
 //!   in if asked; [`SendExpect`] makes any dialogue; [`AgentCheck`] asks an agent for state and weight.
+//! * [`FileCheck`] is `FILE_CHECK`; it and [`InputCheck`] follow an [`Input`], a state that a program pushes,
+//!   and report its changes at once.
 //! * [`Registry`] maps names of a configuration to checks. Your own checks are registered there.
 //!
 //! The parts are independent: a program may call a check itself, or use [`CheckState`] with
@@ -106,9 +108,10 @@
 //! | feature | gives | needs |
 //! |---|---|---|
 //! | *(none)* | the trait, [`Outcome`], [`CheckState`], [`Registry`] | |
-//! | `runtime` | [`Scheduler`] | tokio, tracing, socket2, rustix |
+//! | `runtime` | [`Scheduler`], [`Input`], [`FileCheck`] | tokio, tracing, socket2, rustix |
 //! | `tcp` | [`TcpCheck`] | |
 //! | `http` | [`HttpGet`], [`genhash`] | httparse, md-5 |
+//! | `regex` | [`PageRegex`] for [`HttpGet`] | PCRE2 |
 //! | `tls` | TLS for these, [`Tls`] | rustls with ring, tokio-rustls |
 //! | `text` | [`SendExpect`], [`ProtocolCheck`], [`AgentCheck`] | regex |
 //! | `script` | [`Script`] | lb-host |
@@ -120,9 +123,14 @@ mod check;
 #[cfg(feature = "runtime")]
 mod connect;
 mod digest;
+#[cfg(feature = "runtime")]
+mod file;
+mod file_weight;
 #[cfg(feature = "http")]
 mod http;
-#[cfg(any(feature = "tcp", feature = "script"))]
+#[cfg(feature = "runtime")]
+mod input;
+#[cfg(feature = "runtime")]
 mod keywords;
 mod outcome;
 mod policy;
@@ -132,6 +140,7 @@ mod registry;
 mod scheduler;
 #[cfg(feature = "script")]
 mod script;
+mod source_ports;
 mod state;
 #[cfg(feature = "stream")]
 mod stream;
@@ -140,14 +149,23 @@ mod target;
 mod tcp;
 #[cfg(feature = "text")]
 mod text;
+#[cfg(any(feature = "script", feature = "regex"))]
+mod words;
 
 pub use crate::arguments::{
     ArgumentError, Arguments, CheckContext, Problem, ScriptRules, Severity,
 };
 pub use crate::check::HealthCheck;
 pub use crate::digest::{Md5Digest, ParseDigestError};
+#[cfg(feature = "runtime")]
+pub use crate::file::FileCheck;
+pub use crate::file_weight::FileWeight;
+#[cfg(feature = "regex")]
+pub use crate::http::regex::{PageRegex, ParseRegexOptionError, RegexError, RegexOption};
 #[cfg(feature = "http")]
 pub use crate::http::{HttpGet, ParseProtocolError, Protocol, Tls, Url, genhash};
+#[cfg(feature = "runtime")]
+pub use crate::input::{Input, InputCheck, InputState};
 pub use crate::outcome::{InvalidAnswer, LocalError, Outcome, Reason, Verdict, WeightRequest};
 pub use crate::policy::{FirstVerdict, Initial, Policy};
 pub use crate::probe::{ProbeSpec, SharedCheck};
@@ -159,7 +177,10 @@ pub use crate::scheduler::{
 };
 #[cfg(feature = "script")]
 pub use crate::script::{Account, Program, Script, UnknownAccount};
+pub use crate::source_ports::SourcePorts;
 pub use crate::state::{CheckState, Status, Step, Transition};
+#[cfg(feature = "tls")]
+pub use crate::stream::{TlsClient, TlsClientError, TlsSettings};
 pub use crate::target::Target;
 #[cfg(feature = "tcp")]
 pub use crate::tcp::TcpCheck;

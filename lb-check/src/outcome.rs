@@ -23,10 +23,13 @@ pub struct Outcome {
     /// How long the probe took. A check may leave it zero: the scheduler then fills in what it
     /// measured.
     pub latency: Duration,
-    /// A weight the check asks for (`misc_dynamic`: exit status minus 2; `AGENT_CHECK`: the agent's answer).
+    /// A weight the check asks for (`misc_dynamic`: exit status minus 2; `AGENT_CHECK`: the agent's answer;
+    /// `FILE_CHECK`: a number to add).
     pub weight: Option<WeightRequest>,
     /// A detail for people besides the reason: the page, the command.
     pub detail: Option<String>,
+    /// A warning about a target that passed: its certificate expires soon.
+    pub warning: Option<String>,
 }
 
 impl Outcome {
@@ -54,6 +57,7 @@ impl Outcome {
             latency: Duration::ZERO,
             weight: None,
             detail: None,
+            warning: None,
         }
     }
 
@@ -81,6 +85,13 @@ impl Outcome {
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds a warning, or removes it.
+    #[must_use]
+    pub fn with_warning(mut self, warning: Option<String>) -> Self {
+        self.warning = warning;
         self
     }
 
@@ -133,6 +144,7 @@ pub(crate) enum Failure {
 /// assert_eq!(WeightRequest::Absolute(7).resolve(100), 7);
 /// assert_eq!(WeightRequest::Percent(150).resolve(100), 150);
 /// assert_eq!(WeightRequest::Percent(1).resolve(10), 1, "not 0, which would drain");
+/// assert_eq!(WeightRequest::Add(-20).resolve(100), 80);
 /// assert_eq!(WeightRequest::Drain.resolve(100), 0);
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -142,6 +154,8 @@ pub enum WeightRequest {
     Absolute(u32),
     /// Percent of the configured weight, rounded up: only 0 percent is 0.
     Percent(u16),
+    /// The configured weight and this number, negative to subtract.
+    Add(i32),
     /// No new connections, while present ones stay: weight 0, whatever other checks ask for.
     Drain,
 }
@@ -156,6 +170,7 @@ impl WeightRequest {
                 let scaled = (u64::from(configured) * u64::from(percent)).div_ceil(100);
                 u32::try_from(scaled).unwrap_or(u32::MAX)
             }
+            Self::Add(number) => configured.saturating_add_signed(number),
             Self::Drain => 0,
         }
     }
@@ -207,6 +222,10 @@ pub enum Reason {
         /// The digest of the page.
         got: Md5Digest,
     },
+    /// The page does not match its regular expression, matches one that it must not match, or the search
+    /// reached a limit.
+    #[error("regular expression: {0}")]
+    L7Regex(String),
     /// The server closed the connection without sending anything.
     #[error("no data received")]
     L7NoData,

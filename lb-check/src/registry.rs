@@ -67,6 +67,12 @@ pub trait CheckFactory: Send + Sync {
     fn uses_socket(&self) -> bool {
         true
     }
+
+    /// Whether [`SCHEDULE_KEYWORDS`] are allowed in the block. A check that follows an input has no schedule:
+    /// its policy is without retries and without warmup.
+    fn uses_schedule(&self) -> bool {
+        true
+    }
 }
 
 impl<F> CheckFactory for F
@@ -182,7 +188,7 @@ impl Registry {
 
     /// The checks that come with this crate, as far as their features are on: `TCP_CHECK`,
     /// `HTTP_GET`, `SSL_GET`, `MISC_CHECK`, `SMTP_CHECK`, `IMAP_CHECK`, `POP3_CHECK`, `FTP_CHECK`, `NNTP_CHECK`,
-    /// `REDIS_CHECK`, `SEND_EXPECT_CHECK`, `AGENT_CHECK`.
+    /// `REDIS_CHECK`, `SEND_EXPECT_CHECK`, `AGENT_CHECK`, `FILE_CHECK`.
     #[must_use]
     pub fn builtin() -> Self {
         #[allow(
@@ -192,6 +198,8 @@ impl Registry {
         let mut registry = Self::new();
         #[cfg(feature = "tcp")]
         registry.register("TCP_CHECK", crate::tcp::TcpFactory);
+        #[cfg(feature = "runtime")]
+        registry.register("FILE_CHECK", crate::file::FileFactory);
         #[cfg(feature = "http")]
         registry.register("HTTP_GET", crate::http::HttpFactory::Plain);
         #[cfg(all(feature = "http", feature = "tls"))]

@@ -43,11 +43,11 @@ fn blocks(keyword: &KeywordHelp) -> Vec<&'static str> {
             let check = match keyword.name {
                 "misc_path" | "misc_timeout" | "misc_dynamic" | "user" => "MISC_CHECK",
                 "name" | "type" => "DNS_CHECK",
-                "track_file" | "weight" => "FILE_CHECK",
                 _ => "UDP_CHECK",
             };
             vec![server, real, check]
         }
+        "FILE_CHECK" => vec![server, real, "FILE_CHECK"],
         other => panic!("unknown block {other}"),
     }
 }

@@ -239,7 +239,6 @@ fn checks_that_do_not_run_are_kept_and_reported() {
         "UDP_CHECK {\n payload 00ff\n require_reply 00XX\n min_reply_length 2\n }",
         "PING_CHECK {\n retry 2\n bindto 10.0.0.9\n }",
         "BFD_CHECK {\n name B\n }",
-        "FILE_CHECK {\n track_file F\n weight 2 reverse\n }",
     ] {
         let kind = block.split(' ').next().unwrap();
         let (parsed, messages) = check(block);
@@ -278,7 +277,6 @@ fn mistakes_in_checks_that_do_not_run_are_reported() {
             "`connect_port` is out of range: 0",
         ),
         ("BFD_CHECK {\n }", "`BFD_CHECK` needs `name`"),
-        ("FILE_CHECK {\n }", "`FILE_CHECK` needs `track_file`"),
     ] {
         let (parsed, messages) = check(block);
         assert_eq!(messages.len(), 2, "{messages:?}");

@@ -5,6 +5,7 @@
 mod connections;
 mod event;
 mod group;
+mod inputs;
 mod probing;
 mod report;
 mod runner;
@@ -76,6 +77,8 @@ pub struct SchedulerClosed;
 ///   probe; each has its own [`CheckState`](crate::CheckState).
 /// * **No probe delays another**: each probe has its deadline, and a panic in a check is one
 ///   [`LocalError::Panicked`](crate::LocalError::Panicked).
+/// * **A check with an input** ([`HealthCheck::input`](crate::HealthCheck::input)) is probed at once when the
+///   input changes, and not before its first state.
 /// * **A check that cannot run** ([`Verdict::Local`](crate::Verdict::Local)) keeps its verdict, and is one
 ///   [`CheckEvent::CannotRun`] for each reason.
 /// * **A full event channel** loses [`CheckEvent::Attempt`] (counted). It never loses the other

@@ -276,6 +276,9 @@ impl Runner {
         for event in events {
             self.emit(event);
         }
+        if self.inputs.take_missed(number) {
+            self.handle_input(number);
+        }
     }
 
     /// Cancels the probe of a group, if it is under way.

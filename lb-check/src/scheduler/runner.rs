@@ -15,6 +15,7 @@ use super::SchedulerOptions;
 use super::connections::Connections;
 use super::event::{CheckEvent, SubscriptionId};
 use super::group::Key;
+use super::inputs::Inputs;
 use super::probing::Probe;
 use super::starts::StartLimit;
 use super::stats::Counters;
@@ -54,6 +55,7 @@ pub(super) struct Runner {
     pub(super) attempts: u32,
     /// When the connections under way end at the latest, by the number of the probe.
     pub(super) deadlines: Timers,
+    pub(super) inputs: Inputs,
     /// Events that must not be lost, waiting for room; at most one for each subscription.
     pending: VecDeque<CheckEvent>,
 }
@@ -83,6 +85,7 @@ impl Runner {
             connections: Connections::default(),
             attempts: 0,
             deadlines: Timers::new(epoch),
+            inputs: Inputs::default(),
             pending: VecDeque::new(),
         }
     }
@@ -107,6 +110,9 @@ impl Runner {
                     }
                 }
                 () = self.connections.wait(), if !self.deadlines.is_empty() => self.handle_ended(),
+                Some(number) = self.inputs.next(), if !self.inputs.is_empty() => {
+                    self.handle_input(number);
+                }
                 room = has_room(&self.events), if !self.pending.is_empty() => {
                     if !room {
                         break;
@@ -159,8 +165,9 @@ impl Runner {
             let (number, new) = self.table.add(subscription, key);
             if new {
                 self.starts.add_target(interval);
+                self.follow_input(number);
             }
-            if suspended {
+            if suspended || !self.has_state(number) {
                 continue;
             }
             if settled {
@@ -225,6 +232,7 @@ impl Runner {
         self.cancel_idle(number);
         if let Some(group) = self.table.remove_empty(number) {
             self.starts.remove_target(group.key.interval());
+            self.inputs.remove(number);
         }
         Some(removed)
     }
@@ -243,7 +251,9 @@ impl Runner {
         {
             subscription.suspended = false;
             let number = subscription.group();
-            self.plan_probe(number, Instant::now());
+            if self.has_state(number) {
+                self.plan_probe(number, Instant::now());
+            }
         }
     }
 

@@ -3,7 +3,6 @@
 
 mod factory;
 mod security;
-mod words;
 
 use std::ffi::{OsStr, OsString};
 use std::io;

@@ -31,6 +31,11 @@ use crate::connect::{Close, classify, connect};
 use crate::outcome::Failure;
 
 pub(crate) use self::reader::Connection;
+#[cfg(feature = "tls")]
+#[cfg(feature = "tls")]
+pub(crate) use self::tls::expiry_warning;
+#[cfg(feature = "tls")]
+pub use self::tls::{TlsClient, TlsClientError, TlsSettings};
 
 /// TLS of one connection.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,6 +72,35 @@ impl Stream {
         }
     }
 
+    /// As [`open`](Self::open), with the client's own settings of TLS.
+    #[cfg(feature = "tls")]
+    pub(crate) async fn open_with(
+        target: &Target,
+        tls: Option<(&TlsClient, TlsRequest<'_>)>,
+        limit: Duration,
+        close: Close,
+    ) -> Result<Self, Failure> {
+        let stream = connect(target, limit, close).await?;
+        let Some((client, request)) = tls else {
+            return Ok(Self::Plain(stream));
+        };
+        let (client, peer) = (Some(client), target.address.ip());
+        let handshake = tls::handshake(stream, client, request.name, peer, limit);
+        Ok(Self::Tls(Box::new(Box::pin(handshake).await?)))
+    }
+
+    /// When the certificate of the server expires, since 1970.
+    #[cfg(feature = "tls")]
+    pub(crate) fn expiry(&self) -> Option<Duration> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(stream) => {
+                let certificates = stream.get_ref().1.peer_certificates()?;
+                tls::expiry(certificates.first()?)
+            }
+        }
+    }
+
     /// Makes a plain connection a TLS connection within `limit`; one that uses TLS stays as it is.
     #[cfg(feature = "tls")]
     pub(crate) async fn start_tls(
@@ -78,7 +112,7 @@ impl Stream {
         match self {
             Self::Plain(stream) => {
                 // A future of its own: without TLS no room is reserved for the handshake.
-                let handshake = Box::pin(tls::handshake(stream, request.name, peer, limit));
+                let handshake = Box::pin(tls::handshake(stream, None, request.name, peer, limit));
                 Ok(Self::Tls(Box::new(handshake.await?)))
             }
             Self::Tls(_) => Ok(self),

@@ -11,9 +11,10 @@
 mod connections;
 #[cfg(feature = "script")]
 mod factories;
+#[cfg(feature = "runtime")]
+mod inputs;
 #[cfg(any(feature = "http", all(feature = "text", feature = "tls")))]
 mod peers;
-#[cfg(feature = "runtime")]
 mod policy;
 mod presets;
 #[cfg(feature = "runtime")]

@@ -347,5 +347,7 @@ async fn genhash_without_data_is_an_error() {
     let options =
         genhash::GenhashOptions::new(Ipv4Addr::LOCALHOST.into(), closed().address.port(), "/");
     let error = genhash::run(&options).await.unwrap_err();
-    assert_eq!(error, genhash::Error::Failed(Reason::L4Refused));
+    let reason = Reason::L4Refused;
+    let stage = genhash::Stage::Connect;
+    assert_eq!(error, genhash::Error::Failed { reason, stage });
 }

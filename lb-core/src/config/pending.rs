@@ -18,8 +18,6 @@ enum Form {
     Boolean,
     /// One word.
     Text(&'static str),
-    /// Any number of words.
-    Words,
     Number(RangeInclusive<u32>),
     /// Seconds; with decimals.
     Seconds,
@@ -110,14 +108,6 @@ fn own(check: &str) -> &'static [Word] {
                 ]
             }
         }
-        "FILE_CHECK" => {
-            const {
-                &[
-                    Word("track_file", Form::Text("the name of a tracked file")),
-                    Word("weight", Form::Words),
-                ]
-            }
-        }
         _ => &[],
     }
 }
@@ -126,7 +116,6 @@ fn own(check: &str) -> &'static [Word] {
 fn required(check: &str) -> Option<&'static str> {
     Some(match check {
         "BFD_CHECK" => "name",
-        "FILE_CHECK" => "track_file",
         _ => return None,
     })
 }
@@ -160,7 +149,7 @@ pub(super) fn check(context: &mut Context<'_>, block: NodeId) -> Option<PendingC
     context.findings.push(finding.note(note));
     context.only_block(block);
     let common = match kind {
-        "BFD_CHECK" | "FILE_CHECK" => &[],
+        "BFD_CHECK" => &[],
         _ => COMMON,
     };
     let settings = lines(context, block, &[own(kind), common]);
@@ -253,7 +242,6 @@ fn setting(context: &mut Context<'_>, line: NodeId, form: &Form) -> Option<Check
         Form::Text(wants) => {
             context.value(line, wants)?;
         }
-        Form::Words => context.no_block(line),
         Form::Number(range) => {
             context.number(line, range.clone())?;
         }

@@ -2,12 +2,15 @@
 //! Equal checks and scripts of one configuration are made once: a file has thousands of real servers and a
 //! handful of different checks.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use lb_check::{HealthCheck, Policy, SharedCheck};
+use lb_check::{FileWeight, HealthCheck, Policy, SharedCheck};
 
 use crate::model::NotifyScript;
+
+use super::source::Span;
+use super::tree::NodeId;
 
 /// A check without its target and its policy.
 #[derive(Clone, Debug)]
@@ -22,6 +25,10 @@ pub(super) struct SharedChecks {
     /// By identity; several kinds may have the same.
     checks: HashMap<String, Vec<KnownCheck>>,
     policies: HashSet<Arc<Policy>>,
+    /// The tracked files that checks may name.
+    pub(super) files: Arc<BTreeMap<String, FileWeight>>,
+    /// Where these are defined: the block, and the name.
+    pub(super) file_places: BTreeMap<String, (NodeId, Span)>,
 }
 
 impl SharedChecks {

@@ -6,15 +6,18 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lb_check::{CheckEvent, CheckEvents, ProbeSpec, Scheduler, SchedulerOptions, SubscriptionId};
+use lb_check::{
+    CheckEvent, CheckEvents, InputState, ProbeSpec, Scheduler, SchedulerOptions, SubscriptionId,
+};
 use lb_host::thread::{StartError, Thread};
 use lb_vrrp::spec::Scheduling;
 use nix::sys::resource::{Resource, getrlimit};
 use tokio::sync::oneshot;
 
 use crate::director::{CheckId, Names};
-use crate::model::CheckSpec;
+use crate::model::{CheckSpec, Model};
 
+use super::tracked_files::TrackedFiles;
 use super::{director_log, scheduling};
 
 /// Pause before a check runtime that failed is started again.
@@ -34,6 +37,7 @@ pub(super) struct Checks {
     active: BTreeMap<Arc<CheckId>, ActiveCheck>,
     subscribers: BTreeMap<SubscriptionId, Arc<CheckId>>,
     next: u64,
+    files: TrackedFiles,
 }
 
 /// A check that is subscribed to.
@@ -55,11 +59,16 @@ pub(super) struct NewCheck {
 }
 
 impl NewCheck {
-    /// The subscription for a check of the model.
-    pub(super) fn new(id: CheckId, check: &CheckSpec, suspended: bool) -> Self {
+    /// The subscription for a check of the model, with its own probe or one that does the same.
+    pub(super) fn new(
+        id: CheckId,
+        check: &CheckSpec,
+        probe: Arc<ProbeSpec>,
+        suspended: bool,
+    ) -> Self {
         Self {
             id,
-            probe: Arc::clone(&check.probe),
+            probe,
             kind: Arc::clone(&check.kind),
             suspended,
         }
@@ -80,6 +89,7 @@ impl Checks {
             active: BTreeMap::new(),
             subscribers: BTreeMap::new(),
             next: 0,
+            files: TrackedFiles::default(),
         })
     }
 
@@ -103,11 +113,33 @@ impl Checks {
     /// The next event and whose it is; `None` when the runtime has died. Cancel-safe.
     pub(super) async fn next(&mut self) -> Option<(CheckId, CheckEvent)> {
         loop {
-            let event = self.runtime.events.recv().await?;
+            let event = tokio::select! {
+                event = self.runtime.events.recv() => event?,
+                (file, number) = self.files.next() => {
+                    self.push_number(&file, number);
+                    continue;
+                }
+            };
             // Events of a check that is gone may still be in the channel.
             if let Some(id) = self.subscribers.get(&event.id()) {
                 return Some((**id, event));
             }
+        }
+    }
+
+    /// Follows the tracked files that the checks of this model need, and no others.
+    pub(super) fn follow_files(&mut self, model: &Model) {
+        self.files.follow(model);
+    }
+
+    /// Passes the number in a tracked file on to the checks that follow it.
+    fn push_number(&self, file: &str, number: i64) {
+        let inputs = self
+            .active
+            .values()
+            .filter_map(|check| check.probe.check.input());
+        for input in inputs.filter(|input| TrackedFiles::is_input_of(input, file)) {
+            input.set(InputState::Number(number));
         }
     }
 
@@ -126,6 +158,11 @@ impl Checks {
         } in checks
         {
             self.next += 1;
+            if let Some(input) = probe.check.input()
+                && let Some(number) = self.files.number(input)
+            {
+                input.set(InputState::Number(number));
+            }
             let subscription = SubscriptionId::new(self.next);
             let id = Arc::new(id);
             self.subscribers.insert(subscription, Arc::clone(&id));
@@ -320,6 +357,97 @@ impl CheckThread {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Ten times what anything here takes, the slowest being a look at a file each second.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    fn model(path: &std::path::Path, init: &str) -> Model {
+        let text = format!(
+            "track_file load {{ file {} \n {init} \n weight 2 }}
+             virtual_server 192.0.2.1 80 {{
+               protocol TCP
+               lb_algo rr
+               lb_kind NAT
+               real_server 192.0.2.61 80 {{ weight 10 \n FILE_CHECK {{ track_file load }} }}
+               real_server 192.0.2.62 80 {{ FILE_CHECK {{ track_file load \n weight 0 }} }}
+             }}",
+            path.display()
+        );
+        let text = text.replace("{ ", "{\n").replace(" }", "\n}");
+        let registry = lb_check::Registry::builtin();
+        let parsed = crate::config::parse(&text, "lb.conf", &registry);
+        parsed.into_model(crate::config::Mode::Strict).unwrap()
+    }
+
+    /// A file check of a real server, as the director would start it.
+    async fn start(checks: &mut Checks, model: &Model) -> Vec<CheckId> {
+        let mut director = crate::director::Director::new(model.clone());
+        let mut new = Vec::new();
+        while let Some(output) = director.poll_output() {
+            if let crate::director::Output::CheckAdded { id, .. } = output {
+                let check = director.check(&id).unwrap();
+                let probe = Arc::clone(&check.probe);
+                new.push(NewCheck::new(id, check, probe, false));
+            }
+        }
+        let ids = new.iter().map(|check| check.id).collect();
+        checks.follow_files(model);
+        checks.add(new).await;
+        ids
+    }
+
+    /// What a check adds to the weight.
+    fn change(outcome: &lb_check::Outcome) -> i32 {
+        match outcome.weight {
+            Some(lb_check::WeightRequest::Add(number)) => number,
+            _ => 0,
+        }
+    }
+
+    /// The next verdicts of both checks: health and change of the weight, in the order of the checks.
+    async fn verdicts(checks: &mut Checks, ids: &[CheckId]) -> Vec<(bool, i32)> {
+        let mut found = BTreeMap::new();
+        while found.len() < ids.len() {
+            let next = tokio::time::timeout(PATIENCE, checks.next()).await;
+            match next.unwrap().unwrap() {
+                (id, CheckEvent::Changed { up, outcome, .. }) => {
+                    found.insert(id, (up, change(&outcome)));
+                }
+                (id, CheckEvent::WeightChanged { outcome, .. }) => {
+                    found.insert(id, (true, change(&outcome)));
+                }
+                (_, event) => panic!("{event:?}"),
+            }
+        }
+        ids.iter().map(|id| found[id]).collect()
+    }
+
+    #[tokio::test]
+    async fn numbers_in_a_file_reach_the_checks_that_follow_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().canonicalize().unwrap().join("load");
+        let model = model(&path, "init_file 0");
+        let mut checks = Checks::start(Scheduling::default()).await.unwrap();
+        let ids = start(&mut checks, &model).await;
+        assert_eq!(ids.len(), 2);
+        // The file did not exist.
+        assert_eq!(verdicts(&mut checks, &ids).await, [(true, 0), (true, 0)]);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "0\n");
+        std::fs::write(&path, "-3").unwrap();
+        assert_eq!(verdicts(&mut checks, &ids).await, [(true, -6), (false, 0)]);
+        // A reload that changes nothing, and a check that comes later.
+        checks.follow_files(&model);
+        checks.remove(&ids[0]).await;
+        let mut director = crate::director::Director::new(model.clone());
+        while director.poll_output().is_some() {}
+        let check = director.check(&ids[0]).unwrap();
+        let again = NewCheck::new(ids[0], check, Arc::clone(&check.probe), false);
+        checks.add(vec![again]).await;
+        assert_eq!(verdicts(&mut checks, &ids[..1]).await, [(true, -6)]);
+        std::fs::write(&path, "0").unwrap();
+        assert_eq!(verdicts(&mut checks, &ids).await, [(true, 0), (true, 0)]);
+        checks.shutdown().await;
+    }
 
     #[test]
     fn probes_leave_descriptors_to_the_rest_of_the_daemon() {

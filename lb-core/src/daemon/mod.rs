@@ -55,6 +55,8 @@ mod stop_delay;
 mod supervise;
 mod table_settings;
 mod thread_names;
+mod tracked_files;
+mod via;
 mod vrrp;
 mod vrrp_log;
 

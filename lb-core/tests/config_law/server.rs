@@ -265,7 +265,6 @@ fn method() -> impl Strategy<Value = ForwardingMethod> {
 fn pending() -> impl Strategy<Value = Vec<PendingCheck>> {
     let checks = vec![
         PendingCheck::new("PING_CHECK", []),
-        PendingCheck::new("FILE_CHECK", [CheckSetting::new("track_file", ["load"])]),
         PendingCheck::new("BFD_CHECK", [CheckSetting::new("name", ["one"])]),
     ];
     vec(select(checks), 0..2)
@@ -293,6 +292,24 @@ fn destination(number: u8, shape: Shape) -> impl Strategy<Value = Destination> {
     })
 }
 
+/// A virtual address of the family of a real server.
+fn virtual_address(real: Destination) -> IpAddr {
+    let address = if real.address.is_ipv4() {
+        "192.0.2.150"
+    } else {
+        "2001:db8::150"
+    };
+    address.parse().unwrap()
+}
+
+/// Whether a check connects, and names no other target and no mark.
+fn can_go_via_vip(check: &CheckSpec, real: Destination) -> bool {
+    let target = &check.probe.target;
+    &*check.kind != "MISC_CHECK"
+        && target.address.ip() == real.address.ip()
+        && target.mark().is_none()
+}
+
 prop_compose! {
     fn real_server(number: u8, shape: Shape)(
         destination in destination(number, shape),
@@ -302,6 +319,7 @@ prop_compose! {
         checks in vec(check(destination.address).boxed(), 0..3),
         pending in pending(),
         notify in server_notify(),
+        via_vip in any::<bool>(),
         destination in Just(destination),
     ) -> RealServer {
         let destination = destination
@@ -311,7 +329,14 @@ prop_compose! {
             .with_inhibit_on_failure(inhibit)
             .with_alpha(alpha)
             .with_smtp_alert(alert);
-        real.checks = checks;
+        let has_way = !matches!(destination.forwarding, ForwardingMethod::Masquerade);
+        real.checks = checks
+            .into_iter()
+            .map(|check| match via_vip && has_way && can_go_via_vip(&check, destination) {
+                true => check.with_via_vip(virtual_address(destination)),
+                false => check,
+            })
+            .collect();
         real.pending_checks = pending.into();
         real.notify = notify.map(Box::new);
         real

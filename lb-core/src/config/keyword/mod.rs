@@ -28,7 +28,7 @@ pub(super) use self::root::read as read_file;
 pub(super) use self::server::virtual_server as read_virtual_server;
 
 /// All tables, in the order in which they are explained.
-static TABLES: [&dyn Definitions; 21] = [
+static TABLES: [&dyn Definitions; 22] = [
     &root::ROOT,
     &global::GLOBAL,
     &instance::INSTANCE,
@@ -50,6 +50,7 @@ static TABLES: [&dyn Definitions; 21] = [
     &check::SEND_EXPECT,
     &check::AGENT,
     &check::OTHER,
+    &check::FILE,
 ];
 
 /// What the keywords of all tables mean, block by block.

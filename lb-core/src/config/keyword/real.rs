@@ -5,7 +5,7 @@ use super::policy::policy_keywords;
 use super::row::{Keyword, Table, Value};
 use crate::config::level::Level;
 use crate::config::line::Context;
-use crate::config::method::{METHOD, method};
+use crate::config::method::{METHOD, VIA_VIP, method, via_vip};
 use crate::config::notify::{COMMAND, WEBHOOK, script, webhook};
 use crate::config::pending;
 use crate::config::real::RealServerConfig;
@@ -94,6 +94,16 @@ const REAL_KEYWORDS: &[Real] = &[
     )
     .default("off"),
     Real::new(
+        "via_vip",
+        "Checks at the virtual address, through the forwarding method: direct routing or a tunnel.",
+        Value::Other(VIA_VIP, |server, context, line| {
+            let value = via_vip(context, line);
+            context.set(line, &mut server.defaults.via_vip, value);
+        }),
+    )
+    .default("that of the virtual server")
+    .own(),
+    Real::new(
         "delay_loop",
         "Sets the period of checks.",
         Value::Seconds(PERIOD, |server| &mut server.defaults.delay_loop),
@@ -139,11 +149,10 @@ const REAL_KEYWORDS: &[Real] = &[
     .later(),
     Real::new(
         "FILE_CHECK",
-        "Checks the number in a tracked file.",
+        "Has the number in a tracked file decide about weight and health.",
         Value::Elsewhere("{ … }"),
     )
-    .opens(Level::Check)
-    .later(),
+    .opens(Level::Check),
     Real::new(
         "PING_CHECK",
         "Checks that the host answers.",

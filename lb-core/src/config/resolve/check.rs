@@ -6,14 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lb_check::{
-    ArgumentError, Arguments, BuiltCheck, CheckContext, FirstVerdict, Initial, Policy, ProbeSpec,
-    Problem, SCHEDULE_KEYWORDS, SOCKET_KEYWORDS, Target,
+    ArgumentError, Arguments, BuiltCheck, CheckContext, FirstVerdict, HealthCheck, Initial, Input,
+    Policy, ProbeSpec, Problem, SCHEDULE_KEYWORDS, SOCKET_KEYWORDS, Target,
 };
+use lb_ipvs::{ForwardingMethod, ServiceKey};
 
 use super::server::Place;
+use super::tracking::warn_defined_below;
 use crate::config::diagnostic::{Diagnostic, Severity};
 use crate::config::level::Level;
 use crate::config::line::{At, Context};
+use crate::config::method::ViaVip;
 use crate::config::real::RealServerConfig;
 use crate::config::runtime::obsolete;
 use crate::config::schedule::CheckDefaults;
@@ -107,6 +110,9 @@ pub(super) fn add_checks(
             _ if context.refuses_own(context.tree.level(block), keyword) => {
                 context.refuse_own(line);
             }
+            _ if !factory.uses_schedule() => {
+                arguments.children.extend(argument(context, line, DEEPEST));
+            }
             "nb_get_retry" if context.tree.level(block) == Some(Level::Http) => {
                 let finding = Diagnostic::warning(span, "`nb_get_retry` is deprecated");
                 context.findings.push(finding.note("write `retry`"));
@@ -195,7 +201,15 @@ fn check(
     surroundings.virtualhost = host.map(|at| at.value.clone());
     let service_host = place.written.virtualhost.as_ref();
     surroundings.service_virtualhost = service_host.map(|at| at.value.clone());
+    surroundings.tracked_files = Some(Arc::clone(&context.checks.files));
     surroundings.scripts = place.global.script_rules.clone();
+    let way = Way {
+        name,
+        own: defaults.via_vip.is_some(),
+        setting: settings.via_vip,
+        connects: factory.uses_socket() && name != "PING_CHECK",
+        real_server: address.ip(),
+    };
     let mut built = match factory.build(arguments, &surroundings) {
         Ok(built) => built,
         Err(errors) => {
@@ -208,13 +222,21 @@ fn check(
     for error in std::mem::take(&mut built.findings) {
         report(context, block, error);
     }
-    let target = socket.target(context, address)?;
+    let virtual_address = via_vip(context, place, real, &way, &socket);
+    let target = match virtual_address {
+        Some(ip) => socket.target(context, SocketAddr::new(ip, address.port())),
+        None => socket.target(context, address),
+    }?;
     if factory.uses_socket() && target.address.port() == 0 {
         let finding = Diagnostic::error(span, format!("`{name}` has no port to connect to"));
         context
             .findings
             .push(finding.note("give the real server a port, or the check `connect_port`"));
         return None;
+    }
+    if !factory.uses_schedule() {
+        warn_of_file_order(context, block, &*built.check);
+        return Some(input_check(context, built, target));
     }
     let policy = policy(&settings, &built, interval);
     let alpha = policy.initial == Initial::Down;
@@ -227,6 +249,7 @@ fn check(
         probe: Arc::new(probe),
         alpha,
         log_all_failures: log_all.is_some_and(|at| at.value),
+        via_vip: virtual_address.is_some(),
     })
 }
 
@@ -256,6 +279,121 @@ fn policy(settings: &CheckDefaults, built: &BuiltCheck, interval: Duration) -> P
             .with_first(FirstVerdict::OneFailure),
         None => policy,
     }
+}
+
+/// Warns about a tracked file that is defined below the check.
+fn warn_of_file_order(context: &mut Context<'_>, block: NodeId, check: &dyn HealthCheck) {
+    let Some(name) = check.input().map(Input::name) else {
+        return;
+    };
+    let Some((definition, place)) = context.checks.file_places.get(name).copied() else {
+        return;
+    };
+    let mut lines = context.lines(block);
+    let named = lines.find_map(|line| {
+        let word = context.arguments(line).first()?;
+        (context.text(word) == name).then_some(word.span)
+    });
+    if let Some(span) = named.filter(|_| definition > block) {
+        warn_defined_below(context, At::new(name, span), place);
+    }
+}
+
+/// A check that follows an input: the state is known as soon as there is one, and each change counts.
+fn input_check(context: &mut Context<'_>, built: BuiltCheck, target: Target) -> CheckSpec {
+    let policy = Policy::default()
+        .with_retries(built.retries)
+        .with_retry_delay(built.retry_delay)
+        .with_deadline(built.deadline)
+        .with_warmup(Duration::ZERO);
+    let shared = context.checks.share(built.check);
+    let policy = context.checks.share_policy(policy);
+    let probe = ProbeSpec::with_shared(shared.check, target, policy);
+    CheckSpec {
+        kind: shared.kind,
+        probe: Arc::new(probe),
+        alpha: false,
+        log_all_failures: false,
+        via_vip: false,
+    }
+}
+
+/// What decides whether a check goes to the virtual address.
+struct Way<'c> {
+    /// The name of the check.
+    name: &'c str,
+    setting: Option<At<ViaVip>>,
+    /// Whether the check itself has the setting, and not a server.
+    own: bool,
+    /// Whether it makes connections.
+    connects: bool,
+    real_server: IpAddr,
+}
+
+/// The virtual address to which a check goes; none if it goes to the real server itself.
+fn via_vip(
+    context: &mut Context<'_>,
+    place: &Place<'_>,
+    real: &RealServerConfig,
+    way: &Way<'_>,
+    socket: &Socket,
+) -> Option<IpAddr> {
+    let setting = way.setting?;
+    let refuse = |context: &mut Context<'_>, why: String| {
+        // A setting of a server is for the checks that can have it.
+        if way.own {
+            let finding = Diagnostic::error(setting.span, why);
+            context
+                .findings
+                .push(finding.note("the check goes to the real server itself"));
+        }
+        None
+    };
+    let first = place.keys.iter().find_map(ServiceKey::address);
+    let ip = match setting.value {
+        ViaVip::Off => return None,
+        ViaVip::Address(ip) => Some(ip),
+        ViaVip::On => first.map(|address| address.ip()),
+    };
+    if !way.connects {
+        return refuse(
+            context,
+            format!("`{}` makes no connection that IPVS forwards", way.name),
+        );
+    }
+    let method = real.method.map_or(place.method, |at| at.value);
+    if !matches!(
+        method,
+        ForwardingMethod::DirectRouting | ForwardingMethod::Tunnel(_)
+    ) {
+        return refuse(
+            context,
+            "`via_vip` is for direct routing and tunnels".to_owned(),
+        );
+    }
+    for (is_set, keyword) in [
+        (socket.ip.is_some(), "connect_ip"),
+        (socket.mark.is_some(), "fwmark"),
+    ] {
+        if is_set {
+            return refuse(context, format!("`via_vip` does not go with `{keyword}`"));
+        }
+    }
+    let Some(ip) = ip else {
+        // Nothing else can be meant by the setting of a server.
+        let finding = Diagnostic::error(setting.span, "a firewall mark has no address to check");
+        context
+            .findings
+            .push(finding.note("write `via_vip ADDRESS`"));
+        return None;
+    };
+    if ip.is_ipv4() != way.real_server.is_ipv4() && socket.source_ip.is_none() {
+        return refuse(
+            context,
+            "`via_vip` to a real server of the other family needs `bindto`".to_owned(),
+        );
+    }
+    Some(ip)
 }
 
 impl Socket {
@@ -470,7 +608,6 @@ fn check_knows(check: &str, keyword: &str) -> bool {
         "DNS_CHECK" => "type name",
         "UDP_CHECK" => "payload require_reply min_reply_length max_reply_length",
         "BFD_CHECK" => "name",
-        "FILE_CHECK" => "track_file weight",
         _ => "",
     };
     own.split_ascii_whitespace().any(|known| known == keyword)

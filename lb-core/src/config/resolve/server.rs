@@ -358,9 +358,9 @@ fn quorum(context: &mut Context<'_>, written: &VirtualServerConfig, server: &mut
 /// What the real servers of one virtual server share.
 pub(super) struct Place<'c> {
     /// The keys of all services.
-    keys: Vec<ServiceKey>,
+    pub(super) keys: Vec<ServiceKey>,
     pub(super) name: String,
-    method: ForwardingMethod,
+    pub(super) method: ForwardingMethod,
     pub(super) written: &'c VirtualServerConfig,
     pub(super) global: &'c GlobalConfig,
 }

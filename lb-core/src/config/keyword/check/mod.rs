@@ -2,6 +2,7 @@
 //! Keywords of checks. The factory of a check reads its own; the common ones are read where a check is
 //! resolved.
 
+mod binary;
 mod common;
 mod http;
 mod other;
@@ -10,6 +11,7 @@ mod text;
 
 use super::row::Keyword;
 
+pub(in crate::config) use self::binary::FILE;
 pub(in crate::config) use self::common::COMMON;
 pub(in crate::config) use self::http::{HTTP, URL};
 pub(in crate::config) use self::other::OTHER;

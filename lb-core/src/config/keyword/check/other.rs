@@ -63,21 +63,9 @@ const OTHER_KEYWORDS: &[Check] = &[
     )
     .later(),
     Check::new(
-        "track_file",
-        "Sets the file of FILE_CHECK.",
-        Value::Elsewhere("NAME"),
-    )
-    .later(),
-    Check::new(
         "type",
         "Sets the type of record that DNS_CHECK asks for.",
         Value::Elsewhere("TYPE"),
-    )
-    .later(),
-    Check::new(
-        "weight",
-        "Sets the factor of the number in the file of FILE_CHECK.",
-        Value::Elsewhere("NUMBER [reverse|noreverse]"),
     )
     .later(),
 ];
