@@ -359,6 +359,8 @@ fn keywords_that_keepalived_does_not_have_are_refused_where_that_is_asked_for() 
         "notify_url",
         "rise",
         "sticky",
+        "via_vip",
+        "via_vip_marks",
     ];
     assert_eq!(Vec::from_iter(others), expected);
     // The keywords of a check that keepalived does not have are ours, too.
