@@ -13,10 +13,10 @@
 //!   each within its deadline, and reports the verdicts as [`CheckEvent`]s.
 //! * [`TcpCheck`], [`HttpGet`] and [`Script`] are keepalived's `TCP_CHECK`, `HTTP_GET` (over [`Tls`]
 //!   `SSL_GET`) and `MISC_CHECK`; [`genhash`] computes the digest that [`HttpGet`] compares.
-//! * [`ProtocolCheck`] greets servers of SMTP (keepalived's `SMTP_CHECK`), IMAP, POP3, FTP, NNTP and Redis, and logs
-//!   in if asked; [`SendExpect`] makes any dialogue; [`AgentCheck`] asks an agent for state and weight.
 //! * [`FileCheck`] is `FILE_CHECK`; it and [`InputCheck`] follow an [`Input`], a state that a program pushes,
 //!   and report its changes at once.
+//! * [`ProtocolCheck`] greets servers of SMTP (keepalived's `SMTP_CHECK`), IMAP, POP3, FTP, NNTP and Redis, and logs
+//!   in if asked; [`SendExpect`] makes any dialogue; [`AgentCheck`] asks an agent for state and weight.
 //! * [`Registry`] maps names of a configuration to checks. Your own checks are registered there.
 //!
 //! The parts are independent: a program may call a check itself, or use [`CheckState`] with

@@ -187,8 +187,8 @@ impl Registry {
     }
 
     /// The checks that come with this crate, as far as their features are on: `TCP_CHECK`,
-    /// `HTTP_GET`, `SSL_GET`, `MISC_CHECK`, `SMTP_CHECK`, `IMAP_CHECK`, `POP3_CHECK`, `FTP_CHECK`, `NNTP_CHECK`,
-    /// `REDIS_CHECK`, `SEND_EXPECT_CHECK`, `AGENT_CHECK`, `FILE_CHECK`.
+    /// `HTTP_GET`, `SSL_GET`, `MISC_CHECK`, `FILE_CHECK`, `SMTP_CHECK`, `IMAP_CHECK`, `POP3_CHECK`, `FTP_CHECK`,
+    /// `NNTP_CHECK`, `REDIS_CHECK`, `SEND_EXPECT_CHECK`, `AGENT_CHECK`.
     #[must_use]
     pub fn builtin() -> Self {
         #[allow(

@@ -182,6 +182,7 @@ fn check(
         log_all_failures,
     } = common;
     defaults.exclude_contradictions(context);
+    let is_own_way = defaults.via_vip.is_some();
     let settings = defaults.or(outer);
     let interval = settings.delay_loop.map_or(DELAY_LOOP, |at| at.value);
     let mut surroundings = CheckContext::new(address);
@@ -205,7 +206,7 @@ fn check(
     surroundings.scripts = place.global.script_rules.clone();
     let way = Way {
         name,
-        own: defaults.via_vip.is_some(),
+        own: is_own_way,
         setting: settings.via_vip,
         connects: factory.uses_socket() && name != "PING_CHECK",
         real_server: address.ip(),
