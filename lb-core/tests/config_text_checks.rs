@@ -53,6 +53,8 @@ fn assert_check(block: &str, expected: &impl HealthCheck) {
     assert_eq!(check.probe.check.identity(), expected.identity(), "{block}");
 }
 
+// shows real_server: SMTP_CHECK
+// shows SMTP_CHECK: helo_name, ehlo, starttls, sni, tls
 #[test]
 fn smtp_check_has_keepalived_words_and_ours() {
     let smtp = || ProtocolCheck::new(TextProtocol::Smtp, TIMEOUT);
@@ -73,6 +75,7 @@ fn smtp_check_has_keepalived_words_and_ours() {
     );
 }
 
+// shows SMTP_CHECK: host
 #[test]
 fn each_host_of_smtp_check_is_a_check() {
     let (checks, messages) = checks(
@@ -98,6 +101,8 @@ fn each_host_of_smtp_check_is_a_check() {
     }
 }
 
+// shows real_server: IMAP_CHECK, POP3_CHECK, FTP_CHECK, NNTP_CHECK, REDIS_CHECK
+// shows IMAP_CHECK: login, password, tls, starttls, sni
 #[test]
 fn protocols_have_login_and_tls() {
     let login = || Login::new("probe", Secret::new("a b"));
@@ -150,6 +155,9 @@ fn password_is_printed_and_nowhere_else() {
     assert!(page.contains("password unlikely1"), "{page}");
 }
 
+// shows real_server: SEND_EXPECT_CHECK
+// shows SEND_EXPECT_CHECK: send, send_hex, expect, expect_prefix, expect_line, expect_hex, expect_regex, expect_nothing
+// shows SEND_EXPECT_CHECK: expect_close, close, starttls, max_answer, tls, sni
 #[test]
 fn steps_are_in_the_order_of_the_lines() {
     let check = SendExpect::new(TIMEOUT)
@@ -183,6 +191,8 @@ fn steps_are_in_the_order_of_the_lines() {
     );
 }
 
+// shows real_server: AGENT_CHECK
+// shows AGENT_CHECK: send, optional
 #[test]
 fn agent_may_be_sent_a_text() {
     let agent = || AgentCheck::new(TIMEOUT);

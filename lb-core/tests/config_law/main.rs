@@ -115,7 +115,7 @@ fn build(parts: Parts) -> Model {
     let mut checks = real_servers.flat_map(|real| &real.checks);
     if checks.any(|check| check.via_vip) {
         // The probes pass through the table of the namespace that the program runs in.
-        global.runtime.ipvs_namespace = lb_core::model::IpvsNamespace::Own;
+        global.runtime.ipvs_namespace = IpvsNamespace::Own;
     }
     // The kernel runs one sync daemon.
     if global.sync_daemon.is_some() {

@@ -32,12 +32,22 @@ fn add_user() -> TestResult {
     Ok(())
 }
 
+// shows real_server: SMTP_CHECK, SEND_EXPECT_CHECK
+// shows SMTP_CHECK: helo_name, ehlo
+// shows SEND_EXPECT_CHECK: expect_prefix, send, expect_regex
 #[testbed::guest_test]
 fn exim_answers() -> TestResult {
     add_user()?;
     let words = ["exim4", "-C", "{}/exim.conf", "-bdf", "-q1h"];
     let server = Server::start(directory()?, &words, &[("exim.conf", EXIM)])?;
-    server.wait_for_pass("TCP_CHECK {\n}", SMTP)?;
+    server.wait_for_pass("SMTP_CHECK {\n}", SMTP)?;
+    assert_passes("SMTP_CHECK {\nhelo_name lb1.example.net\nehlo\n}", SMTP)?;
+    let dialogue =
+        "expect_prefix \"220 mail.example.org\"\nsend \"NOOP\\r\\n\"\nexpect_regex \"^250 .*OK\"\n";
+    assert_passes(&format!("SEND_EXPECT_CHECK {{\n{dialogue}}}"), SMTP)?;
+    // Exim has no certificate here, and refuses the command.
+    assert_fails("SMTP_CHECK {\nstarttls\n}", SMTP, "unexpected answer: 503")?;
+    assert_fails("POP3_CHECK {\n}", SMTP, "unexpected answer: 220 mail")?;
     Ok(())
 }
 
@@ -63,14 +73,20 @@ userdb {
 }
 ";
 
+// shows IMAP_CHECK: login, password
 #[testbed::guest_test]
 fn dovecot_answers() -> TestResult {
     let words = ["dovecot", "-F", "-c", "{}/dovecot.conf"];
     let directory = directory()?;
     directory_of_nobody(&directory, "mail")?;
     let server = Server::start(directory, &words, &[("dovecot.conf", DOVECOT)])?;
-    server.wait_for_pass("TCP_CHECK {\n}", IMAP)?;
-    server.wait_for_pass("TCP_CHECK {\n}", POP3)?;
+    server.wait_for_pass("IMAP_CHECK {\n}", IMAP)?;
+    server.wait_for_pass("POP3_CHECK {\n}", POP3)?;
+    for (kind, port) in [("IMAP_CHECK", IMAP), ("POP3_CHECK", POP3)] {
+        let login = |password: &str| format!("{kind} {{\nlogin probe\npassword {password}\n}}");
+        assert_passes(&login("word"), port)?;
+        assert_fails(&login("other"), port, "login refused")?;
+    }
     Ok(())
 }
 
@@ -89,12 +105,16 @@ isolate=NO
 isolate_network=NO
 ";
 
+// shows real_server: FTP_CHECK
 #[testbed::guest_test]
 fn vsftpd_answers() -> TestResult {
     let directory = directory()?;
     fs::create_dir(directory.path().join("files"))?;
     let words = ["vsftpd", "{}/vsftpd.conf"];
     let server = Server::start(directory, &words, &[("vsftpd.conf", VSFTPD)])?;
-    server.wait_for_pass("TCP_CHECK {\n}", FTP)?;
+    server.wait_for_pass("FTP_CHECK {\n}", FTP)?;
+    let login = |user: &str| format!("FTP_CHECK {{\nlogin {user}\npassword x\n}}");
+    assert_passes(&login("anonymous"), FTP)?;
+    assert_fails(&login("root"), FTP, "login refused: 530")?;
     Ok(())
 }

@@ -9,6 +9,7 @@ const REDIS: u16 = 6379;
 const MARIADB: u16 = 3306;
 const POSTGRESQL: u16 = 5432;
 
+// shows real_server: REDIS_CHECK
 #[testbed::guest_test]
 fn redis_answers() -> TestResult {
     let words = [
@@ -21,7 +22,15 @@ fn redis_answers() -> TestResult {
         "127.0.0.1",
     ];
     let server = Server::start(directory()?, &words, &[])?;
-    server.wait_for_pass("TCP_CHECK {\n}", REDIS)?;
+    server.wait_for_pass("REDIS_CHECK {\n}", REDIS)?;
+    let password = "REDIS_CHECK {\npassword word\n}";
+    let set = "SEND_EXPECT_CHECK {\nsend \"CONFIG SET requirepass word\\r\\n\"\nexpect_line +OK\n}";
+    assert_passes(set, REDIS)?;
+    assert_passes(password, REDIS)?;
+    assert_passes("REDIS_CHECK {\nlogin default\npassword word\n}", REDIS)?;
+    assert_fails("REDIS_CHECK {\n}", REDIS, "login refused: -NOAUTH")?;
+    let wrong = "REDIS_CHECK {\npassword other\n}";
+    assert_fails(wrong, REDIS, "login refused: -WRONGPASS")?;
     Ok(())
 }
 

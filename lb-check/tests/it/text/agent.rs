@@ -11,6 +11,7 @@ fn agent() -> AgentCheck {
     AgentCheck::new(STEP)
 }
 
+// shows real_server: AGENT_CHECK
 #[tokio::test]
 async fn answer_has_state_and_weight() {
     assert_eq!(agent().kind(), "AGENT_CHECK");
@@ -43,6 +44,7 @@ async fn answer_has_state_and_weight() {
     }
 }
 
+// shows AGENT_CHECK: send
 #[tokio::test]
 async fn text_is_sent_first() {
     let (target, mut seen) = start(&[Do::Line, Do::Send("up\n")]).await;
@@ -50,6 +52,7 @@ async fn text_is_sent_first() {
     assert_eq!(drain(&mut seen), ["state"]);
 }
 
+// shows AGENT_CHECK: optional
 #[tokio::test]
 async fn agent_without_an_answer_fails_unless_it_is_optional() {
     for (script, reason) in [

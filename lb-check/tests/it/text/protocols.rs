@@ -45,6 +45,8 @@ fn refused(text: &str) -> Reason {
     Reason::L7Auth(text.to_owned())
 }
 
+// shows real_server: IMAP_CHECK
+// shows IMAP_CHECK: login, password
 #[tokio::test]
 async fn imap_greets_and_logs_in() {
     let imap = TextProtocol::Imap;
@@ -64,6 +66,7 @@ async fn imap_greets_and_logs_in() {
     fails(with_login(imap), &[ready, no], reason).await;
 }
 
+// shows real_server: POP3_CHECK
 #[tokio::test]
 async fn pop3_greets_and_logs_in() {
     let pop3 = TextProtocol::Pop3;
@@ -79,6 +82,7 @@ async fn pop3_greets_and_logs_in() {
     fails(with_login(pop3), &texts, refused("-ERR [AUTH] no")).await;
 }
 
+// shows real_server: FTP_CHECK
 #[tokio::test]
 async fn ftp_greets_and_logs_in() {
     let ftp = TextProtocol::Ftp;
@@ -102,6 +106,7 @@ async fn ftp_greets_and_logs_in() {
     fails(with_login(ftp), &texts, refused("530 no")).await;
 }
 
+// shows real_server: NNTP_CHECK
 #[tokio::test]
 async fn nntp_greets_and_logs_in() {
     let nntp = TextProtocol::Nntp;
@@ -122,6 +127,7 @@ async fn nntp_greets_and_logs_in() {
     fails(with_login(nntp), &texts, refused("481 no")).await;
 }
 
+// shows real_server: REDIS_CHECK
 #[tokio::test]
 async fn redis_answers_ping() {
     let redis = TextProtocol::Redis;
@@ -164,6 +170,7 @@ async fn redis_answers_ping() {
     }
 }
 
+// shows IMAP_CHECK: starttls
 #[tokio::test]
 async fn each_protocol_starts_tls_by_its_command() {
     for (protocol, script, command) in [

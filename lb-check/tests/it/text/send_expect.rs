@@ -11,6 +11,8 @@ fn check() -> SendExpect {
     SendExpect::new(STEP)
 }
 
+// shows real_server: SEND_EXPECT_CHECK
+// shows SEND_EXPECT_CHECK: send, expect_hex, expect_prefix, expect_line, expect_regex, expect_close
 #[tokio::test]
 async fn steps_follow_each_other() {
     let script = [
@@ -38,6 +40,7 @@ async fn steps_follow_each_other() {
     assert_eq!(drain(&mut seen), ["list", "quit"]);
 }
 
+// shows SEND_EXPECT_CHECK: expect, expect_nothing
 #[tokio::test]
 async fn wrong_answers_are_shown() {
     let answer = [Do::Send("554 busy\r\n"), Do::Hang];
@@ -73,6 +76,7 @@ async fn silence_is_an_answer() {
     assert!(run(&check, &target).await.is_pass());
 }
 
+// shows SEND_EXPECT_CHECK: close
 #[tokio::test]
 async fn server_sees_the_end_of_the_sending_side() {
     let (target, mut seen) = start(&[Do::Drain, Do::Send("all received\n")]).await;
@@ -86,6 +90,7 @@ async fn server_sees_the_end_of_the_sending_side() {
     assert_eq!(drain(&mut seen), ["everything"]);
 }
 
+// shows SEND_EXPECT_CHECK: tls, starttls, sni
 #[tokio::test]
 async fn tls_begins_at_once_or_at_a_step() {
     let (target, mut seen) = start(&[Do::Tls, Do::Send("hello\n")]).await;
@@ -104,6 +109,7 @@ async fn tls_begins_at_once_or_at_a_step() {
     assert_eq!(drain(&mut seen), ["tls", "TLS -"]);
 }
 
+// shows SEND_EXPECT_CHECK: max_answer
 #[tokio::test]
 async fn bad_servers_end_in_time() {
     let expect = || check().with_expect("hello");

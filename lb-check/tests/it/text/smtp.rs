@@ -16,6 +16,8 @@ const READY: Do = Do::Send("220 mail.example.net ESMTP\r\n");
 const DONE: Do = Do::Send("250 mail.example.net\r\n");
 const BYE: Do = Do::Send("221 bye\r\n");
 
+// shows real_server: SMTP_CHECK
+// shows SMTP_CHECK: helo_name, ehlo
 #[tokio::test]
 async fn dialogue_is_keepaliveds() {
     let (target, mut seen) = start(&[READY, Do::Line, DONE, Do::Line, BYE]).await;
@@ -109,6 +111,7 @@ async fn total_limit_ends_a_slow_dialogue() {
     failed(&run(&check, &target).await, Reason::Timeout);
 }
 
+// shows SMTP_CHECK: starttls, sni
 #[tokio::test]
 async fn starttls_greets_again_over_tls() {
     let script = [
@@ -141,6 +144,7 @@ async fn starttls_greets_again_over_tls() {
     assert_eq!(drain(&mut seen), lines);
 }
 
+// shows SMTP_CHECK: tls
 #[tokio::test]
 async fn tls_may_begin_at_once() {
     let (target, mut seen) = start(&[Do::Tls, READY, Do::Line, DONE, Do::Line, BYE]).await;
