@@ -94,10 +94,11 @@ impl Table {
 
     /// The subscriptions of a group.
     pub(super) fn subscribers(&self, group: usize) -> impl Iterator<Item = &Subscription> {
-        let first = self.groups.get(group).and_then(|group| group.first);
-        let subscription = |number: u32| self.subscriptions.get(index(number));
-        iter::successors(first.and_then(subscription), move |before| {
-            before.next.and_then(subscription)
+        let mut next = self.groups.get(group).and_then(|group| group.first);
+        iter::from_fn(move || {
+            let subscription = self.subscriptions.get(index(next?))?;
+            next = subscription.next;
+            Some(subscription)
         })
     }
 
