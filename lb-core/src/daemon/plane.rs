@@ -12,7 +12,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::dataplane::{
-    ActualService, Audit, DataPlane, DataPlaneError, DesiredChange, Reconciler, Report, SyncReport,
+    ActualService, Audit, DataPlane, DataPlaneError, DesiredChange, SyncReport, TableReconciler,
+    TableReport,
 };
 
 /// The longest one job may take before it is given up and its outcome counts as unknown.
@@ -41,12 +42,12 @@ pub(super) enum Job {
 #[derive(Debug)]
 pub(super) enum Done {
     Applied {
-        services: Result<Report, DataPlaneError>,
+        services: Result<TableReport, DataPlaneError>,
         sync: Option<Result<SyncReport, DataPlaneError>>,
     },
     Audited(Result<Option<Audit>, DataPlaneError>),
     Read(Vec<ActualService>),
-    Stopped(Result<Report, DataPlaneError>),
+    Stopped(Result<TableReport, DataPlaneError>),
 }
 
 /// The director's end of the data plane task.
@@ -60,7 +61,7 @@ pub(super) struct Plane {
 
 impl Plane {
     /// Starts the task around a reconciler that has been started.
-    pub(super) fn spawn<P: DataPlane + 'static>(reconciler: Reconciler<P>) -> Self {
+    pub(super) fn spawn<P: DataPlane + 'static>(reconciler: TableReconciler<P>) -> Self {
         let (jobs, inbox) = mpsc::channel(1);
         let (reports, done) = mpsc::channel(1);
         let task = tokio::spawn(work(reconciler, inbox, reports));
@@ -125,7 +126,7 @@ impl Plane {
 }
 
 async fn work<P: DataPlane>(
-    mut reconciler: Reconciler<P>,
+    mut reconciler: TableReconciler<P>,
     mut jobs: mpsc::Receiver<Job>,
     reports: mpsc::Sender<Done>,
 ) {
@@ -149,7 +150,7 @@ async fn work<P: DataPlane>(
 }
 
 /// Reads the table; a table that cannot be read soon is taken as it was last read.
-async fn read_actual<P: DataPlane>(reconciler: &mut Reconciler<P>) -> Vec<ActualService> {
+async fn read_actual<P: DataPlane>(reconciler: &mut TableReconciler<P>) -> Vec<ActualService> {
     match tokio::time::timeout(READ, reconciler.read_actual()).await {
         Ok(Ok(services)) => return services,
         Ok(Err(error)) => tracing::debug!(%error, "table not read for the status"),

@@ -15,10 +15,11 @@ use std::time::Duration;
 use nix::libc;
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::timeout;
-use tracing::{error, info, warn};
 
-use super::super::{FileInit, ObjectId, Report};
+use super::super::{FileInit, ObjectId, Observation};
 use super::Reports;
+use crate::driver::event::EventSender;
+use crate::driver::note::TrackingNote;
 
 mod number;
 #[cfg(test)]
@@ -43,9 +44,8 @@ pub(super) async fn run(
     path: PathBuf,
     mut init: Option<FileInit>,
     watcher: Arc<Watcher>,
-    reports: Reports,
+    (reports, events): (Reports, EventSender),
 ) {
-    let name = id.name();
     let entry = watcher.enter(&path);
     let mut known = Known::default();
     loop {
@@ -61,23 +61,19 @@ pub(super) async fn run(
         let looked = match timeout(SLOW, &mut job).await {
             Ok(looked) => looked,
             Err(_elapsed) => {
-                warn!(
-                    "Track file {name}: reading {} takes longer than {SLOW:?}",
-                    path.display()
-                );
+                let (path, limit) = (path.clone(), SLOW);
+                events.note_tracking(&id, TrackingNote::SlowRead { path, limit });
                 job.await
             }
         };
         let (written, polled, content) = unpack(looked);
         if let Some(Err(error)) = written {
-            error!(
-                "Track file {name}: cannot write {}: {error}",
-                path.display()
-            );
+            let (path, error) = (path.clone(), Arc::new(error));
+            events.note_tracking(&id, TrackingNote::FileNotWritten { path, error });
         }
-        if let Some(value) = known.update(name, polled, content)
+        if let Some(value) = known.update(polled, content, |note| events.note_tracking(&id, note))
             && reports
-                .send((id.clone(), Report::Value(value)))
+                .send((id.clone(), Observation::Value(value)))
                 .await
                 .is_err()
         {
@@ -108,18 +104,18 @@ struct Known {
 
 impl Known {
     /// Returns the value if it is to be reported. A file that cannot be read, or whose number is too
-    /// large, keeps its value; a problem is logged once until it changes.
+    /// large, keeps its value; a problem is noted once until it changes.
     fn update(
         &mut self,
-        name: &str,
         polled: Option<&'static str>,
         content: io::Result<Vec<u8>>,
+        note: impl Fn(TrackingNote),
     ) -> Option<i64> {
         if self.polled != polled {
-            match polled {
-                Some(reason) => info!("Track file {name}: {reason}, looking every second"),
-                None => info!("Track file {name}: watched"),
-            }
+            note(match polled {
+                Some(reason) => TrackingNote::FilePolled { reason },
+                None => TrackingNote::FileWatched,
+            });
             self.polled = polled;
         }
         let read = match content {
@@ -133,10 +129,12 @@ impl Known {
             Err(problem) => (self.value.unwrap_or(0), Some(problem)),
         };
         if self.problem != problem {
-            match &problem {
-                Some(problem) => warn!("Track file {name}: {problem}"),
-                None => info!("Track file {name}: readable again"),
-            }
+            note(match &problem {
+                Some(problem) => TrackingNote::FileUnreadable {
+                    problem: Arc::from(problem.as_str()),
+                },
+                None => TrackingNote::FileReadable,
+            });
             self.problem = problem;
         }
         (self.value != Some(value)).then(|| {

@@ -14,7 +14,9 @@ use nix::sys::statfs::{
     BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, F2FS_SUPER_MAGIC, FsType, TMPFS_MAGIC, statfs,
 };
 use tokio::sync::Notify;
-use tracing::{error, warn};
+
+use crate::driver::event::EventSender;
+use crate::driver::note::HostNote;
 
 /// Bytes read at once: some tens of events.
 const BUFFER: usize = 4096;
@@ -55,11 +57,12 @@ struct Wait {
 
 impl Watcher {
     /// Creates a watcher. Must be called in the runtime of the tasks that wait for its files.
-    pub(in super::super) fn start() -> Arc<Self> {
+    pub(in super::super) fn start(notes: EventSender) -> Arc<Self> {
         let events = match open() {
             Ok(events) => Some(events),
             Err(error) => {
-                warn!(%error, "no inotify instance, reading tracked files every second");
+                let error = Arc::new(error);
+                notes.note_host(HostNote::InotifyMissing { error });
                 None
             }
         };
@@ -69,7 +72,7 @@ impl Watcher {
         });
         if let Some(events) = events {
             let dispatcher = Arc::clone(&watcher);
-            tokio::spawn(async move { dispatcher.dispatch(events).await });
+            tokio::spawn(async move { dispatcher.dispatch(events, notes).await });
         }
         watcher
     }
@@ -95,13 +98,14 @@ impl Watcher {
     }
 
     /// Wakes the entries of the files in events.
-    async fn dispatch(&self, mut events: Events) {
+    async fn dispatch(&self, mut events: Events, notes: EventSender) {
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => lock(&self.waiting).wake(&event),
                 Err(error) => {
                     // Each file is still read at long intervals.
-                    error!(%error, "inotify failed, changes of tracked files are noticed late");
+                    let error = Arc::new(error);
+                    notes.note_host(HostNote::InotifyFailed { error });
                     return;
                 }
             }
