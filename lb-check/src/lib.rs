@@ -13,6 +13,11 @@
 //!   each within its deadline, and reports the verdicts as [`CheckEvent`]s.
 //! * [`TcpCheck`], [`HttpGet`] and [`Script`] are keepalived's `TCP_CHECK`, `HTTP_GET` (over [`Tls`]
 //!   `SSL_GET`) and `MISC_CHECK`; [`genhash`] computes the digest that [`HttpGet`] compares.
+//! * [`LdapCheck`], [`MysqlCheck`], [`PgsqlCheck`] and [`GrpcCheck`] ask servers of these protocols.
+//! * [`FileCheck`] is `FILE_CHECK`; it and [`InputCheck`] follow an [`Input`], a state that a program pushes,
+//!   and report its changes at once.
+//! * [`ProtocolCheck`] greets servers of SMTP (keepalived's `SMTP_CHECK`), IMAP, POP3, FTP, NNTP and Redis, and logs
+//!   in if asked; [`SendExpect`] makes any dialogue; [`AgentCheck`] asks an agent for state and weight.
 //! * [`Registry`] maps names of a configuration to checks. Your own checks are registered there.
 //!
 //! The parts are independent: a program may call a check itself, or use [`CheckState`] with
@@ -104,44 +109,86 @@
 //! | feature | gives | needs |
 //! |---|---|---|
 //! | *(none)* | the trait, [`Outcome`], [`CheckState`], [`Registry`] | |
-//! | `runtime` | [`Scheduler`] | tokio, tracing |
-//! | `tcp` | [`TcpCheck`] | socket2 |
+//! | `runtime` | [`Scheduler`], [`Input`], [`FileCheck`] | tokio, tracing, socket2, rustix |
+//! | `tcp` | [`TcpCheck`] | |
 //! | `http` | [`HttpGet`], [`genhash`] | httparse, md-5 |
-//! | `tls` | [`Tls`] for these | rustls with ring, tokio-rustls |
+//! | `regex` | [`PageRegex`] for [`HttpGet`] | PCRE2 |
+//! | `tls` | TLS for these, [`Tls`] | rustls with ring, tokio-rustls |
+//! | `text` | [`SendExpect`], [`ProtocolCheck`], [`AgentCheck`] | regex |
+//! | `ldap` | [`LdapCheck`] | |
+//! | `sql` | [`MysqlCheck`], [`PgsqlCheck`] | sha1, sha2 |
+//! | `grpc` | [`GrpcCheck`] | h2, http, bytes |
 //! | `script` | [`Script`] | lb-host |
 //!
 //! All are on by default.
 
+mod answer_code;
 mod arguments;
 mod check;
-#[cfg(feature = "tcp")]
+#[cfg(feature = "runtime")]
 mod connect;
 mod digest;
+#[cfg(feature = "runtime")]
+mod file;
+mod file_weight;
+#[cfg(feature = "grpc")]
+mod grpc;
 #[cfg(feature = "http")]
 mod http;
-#[cfg(any(feature = "tcp", feature = "script"))]
+#[cfg(feature = "runtime")]
+mod input;
+#[cfg(feature = "runtime")]
 mod keywords;
+#[cfg(feature = "ldap")]
+mod ldap;
 mod outcome;
+mod policy;
 mod probe;
 mod registry;
 #[cfg(feature = "runtime")]
 mod scheduler;
 #[cfg(feature = "script")]
 mod script;
+#[cfg(any(feature = "ldap", feature = "sql", feature = "text"))]
+mod secret;
+#[cfg(any(feature = "ldap", feature = "sql", feature = "grpc", feature = "text"))]
+mod security;
+mod source_ports;
+#[cfg(feature = "sql")]
+mod sql;
 mod state;
+#[cfg(feature = "stream")]
+mod stream;
 mod target;
 #[cfg(feature = "tcp")]
 mod tcp;
+#[cfg(feature = "text")]
+mod text;
+#[cfg(any(feature = "script", feature = "regex"))]
+mod words;
 
+pub use crate::answer_code::AnswerCode;
 pub use crate::arguments::{
     ArgumentError, Arguments, CheckContext, Problem, ScriptRules, Severity,
 };
 pub use crate::check::HealthCheck;
 pub use crate::digest::{Md5Digest, ParseDigestError};
+#[cfg(feature = "runtime")]
+pub use crate::file::FileCheck;
+pub use crate::file_weight::FileWeight;
+#[cfg(feature = "grpc")]
+pub use crate::grpc::GrpcCheck;
+#[cfg(feature = "regex")]
+pub use crate::http::regex::{PageRegex, ParseRegexOptionError, RegexError, RegexOption};
 #[cfg(feature = "http")]
 pub use crate::http::{HttpGet, ParseProtocolError, Protocol, Tls, Url, genhash};
-pub use crate::outcome::{InvalidAnswer, LocalError, Outcome, Reason, Verdict};
-pub use crate::probe::ProbeSpec;
+#[cfg(feature = "runtime")]
+pub use crate::input::{Input, InputCheck, InputState};
+#[cfg(feature = "ldap")]
+pub use crate::ldap::LdapCheck;
+pub use crate::outcome::{InvalidAnswer, LocalError, Outcome, Reason, Verdict, WeightRequest};
+pub use crate::policy::{FirstVerdict, Initial, Policy};
+pub use crate::probe::{ProbeSpec, SharedCheck};
 pub use crate::registry::{BuiltCheck, CheckFactory, Registry, SCHEDULE_KEYWORDS, SOCKET_KEYWORDS};
 #[cfg(feature = "runtime")]
 pub use crate::scheduler::{
@@ -150,7 +197,18 @@ pub use crate::scheduler::{
 };
 #[cfg(feature = "script")]
 pub use crate::script::{Account, Program, Script, UnknownAccount};
-pub use crate::state::{CheckState, Initial, Policy, Status, Step, Transition};
+#[cfg(any(feature = "ldap", feature = "sql", feature = "text"))]
+pub use crate::secret::Secret;
+#[cfg(any(feature = "ldap", feature = "sql", feature = "grpc", feature = "text"))]
+pub use crate::security::Security;
+pub use crate::source_ports::SourcePorts;
+#[cfg(feature = "sql")]
+pub use crate::sql::{MysqlCheck, PgsqlCheck};
+pub use crate::state::{CheckState, Status, Step, Transition};
+#[cfg(feature = "tls")]
+pub use crate::stream::{TlsClient, TlsClientError, TlsSettings};
 pub use crate::target::Target;
 #[cfg(feature = "tcp")]
 pub use crate::tcp::TcpCheck;
+#[cfg(feature = "text")]
+pub use crate::text::{AgentCheck, InvalidPattern, Login, ProtocolCheck, SendExpect, TextProtocol};

@@ -29,6 +29,12 @@ pub const SCHEDULE_KEYWORDS: &[&str] = &[
     "delay_loop",
     "alpha",
     "log_all_failures",
+    "rise",
+    "fall",
+    "fast_interval",
+    "down_interval",
+    "deadline",
+    "jitter",
 ];
 
 /// Makes a check from its block in a configuration.
@@ -59,6 +65,12 @@ pub trait CheckFactory: Send + Sync {
 
     /// Whether [`SOCKET_KEYWORDS`] are allowed in the block.
     fn uses_socket(&self) -> bool {
+        true
+    }
+
+    /// Whether [`SCHEDULE_KEYWORDS`] are allowed in the block. A check that follows an input has no schedule:
+    /// its policy is without retries and without warmup.
+    fn uses_schedule(&self) -> bool {
         true
     }
 }
@@ -100,17 +112,26 @@ impl BuiltCheck {
     /// is for checks that hang.
     pub const SLACK: Duration = Duration::from_millis(500);
 
-    /// A check with keepalived's usual retry (1, after 1 s) and a deadline of 10 s.
+    /// A check with keepalived's usual retry (1, after 1 s) and its [usual deadline](Self::usual_deadline).
     #[must_use]
     pub fn new(check: Arc<dyn HealthCheck>) -> Self {
         Self {
+            deadline: Self::usual_deadline(&*check),
             check,
             retries: 1,
             retry_delay: Duration::from_secs(1),
             down_waits_retry_delay: false,
-            deadline: Duration::from_secs(10),
             findings: Vec::new(),
         }
+    }
+
+    /// The deadline of a check without the keyword `deadline`: its [limit](HealthCheck::time_limit) and
+    /// [`SLACK`](Self::SLACK), or 10 s if it has none.
+    #[must_use]
+    pub fn usual_deadline(check: &dyn HealthCheck) -> Duration {
+        check.time_limit().map_or(Duration::from_secs(10), |limit| {
+            limit.saturating_add(Self::SLACK)
+        })
     }
 
     /// Sets the longest time of one whole probe.
@@ -166,7 +187,8 @@ impl Registry {
     }
 
     /// The checks that come with this crate, as far as their features are on: `TCP_CHECK`,
-    /// `HTTP_GET`, `SSL_GET`, `MISC_CHECK`.
+    /// `HTTP_GET`, `SSL_GET`, `MISC_CHECK`, `FILE_CHECK`, `SMTP_CHECK`, `IMAP_CHECK`, `POP3_CHECK`, `FTP_CHECK`,
+    /// `NNTP_CHECK`, `REDIS_CHECK`, `SEND_EXPECT_CHECK`, `AGENT_CHECK`.
     #[must_use]
     pub fn builtin() -> Self {
         #[allow(
@@ -176,13 +198,44 @@ impl Registry {
         let mut registry = Self::new();
         #[cfg(feature = "tcp")]
         registry.register("TCP_CHECK", crate::tcp::TcpFactory);
+        #[cfg(feature = "runtime")]
+        registry.register("FILE_CHECK", crate::file::FileFactory);
         #[cfg(feature = "http")]
         registry.register("HTTP_GET", crate::http::HttpFactory::Plain);
-        #[cfg(feature = "tls")]
+        #[cfg(all(feature = "http", feature = "tls"))]
         registry.register("SSL_GET", crate::http::HttpFactory::Tls);
+        #[cfg(feature = "text")]
+        registry.register_text();
+        #[cfg(feature = "ldap")]
+        registry.register("LDAP_CHECK", crate::ldap::LdapFactory);
+        #[cfg(feature = "sql")]
+        registry.register("MYSQL_CHECK", crate::sql::MysqlFactory);
+        #[cfg(feature = "sql")]
+        registry.register("PGSQL_CHECK", crate::sql::PgsqlFactory);
+        #[cfg(feature = "grpc")]
+        registry.register("GRPC_CHECK", crate::grpc::GrpcFactory);
         #[cfg(feature = "script")]
         registry.register("MISC_CHECK", crate::script::ScriptFactory);
         registry
+    }
+
+    #[cfg(feature = "text")]
+    fn register_text(&mut self) {
+        use crate::TextProtocol;
+        use crate::text::{AgentFactory, ProtocolFactory, SendExpectFactory};
+
+        self.register("SEND_EXPECT_CHECK", SendExpectFactory);
+        self.register("AGENT_CHECK", AgentFactory);
+        for protocol in [
+            TextProtocol::Smtp,
+            TextProtocol::Imap,
+            TextProtocol::Pop3,
+            TextProtocol::Ftp,
+            TextProtocol::Nntp,
+            TextProtocol::Redis,
+        ] {
+            self.register(protocol.kind(), ProtocolFactory(protocol));
+        }
     }
 
     /// Makes `name` known; an earlier factory of that name is replaced and returned.

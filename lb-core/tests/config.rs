@@ -168,8 +168,7 @@ fn names_are_written_as_keepalived_writes_them() {
     assert_eq!(&*server.real_servers[0].checks[0].kind, "HTTP_GET");
     // Equal checks are one in memory.
     let [first, second] = [0, 1].map(|real| &server.real_servers[real].checks[0]);
-    assert!(Arc::ptr_eq(&first.probe.check, &second.probe.check));
-    assert!(Arc::ptr_eq(&first.probe.identity, &second.probe.identity));
+    assert!(first.probe.check.ptr_eq(&second.probe.check));
     assert!(server.real_servers[0].smtp_alert);
     assert!(!server.smtp_alert);
 }
@@ -184,7 +183,10 @@ fn variant_tcp_check() {
         (&*check.kind, check.probe.target.address.port()),
         ("TCP_CHECK", 8080)
     );
-    assert_eq!(*check.probe.identity, TcpCheck::new(seconds(3)).identity());
+    assert_eq!(
+        check.probe.check.identity(),
+        TcpCheck::new(seconds(3)).identity()
+    );
     assert_eq!(check.probe.policy.interval, seconds(60));
     assert_eq!(
         (check.probe.policy.retries, check.probe.policy.retry_delay),
@@ -203,7 +205,7 @@ fn variant_misc_check() {
     let check = &real.checks[0];
     let script = Script::new(["/bin/sh", "-c", "exit 0 # not a comment"], seconds(4));
     assert_eq!(
-        (&*check.kind, &*check.probe.identity),
+        (&*check.kind, check.probe.check.identity()),
         ("MISC_CHECK", script.identity().as_str())
     );
     assert_eq!(
@@ -447,7 +449,10 @@ fn checks_default_to_real_server_then_virtual_server() {
         "retry 0\n connect_timeout 7\n log_all_failures",
     );
     assert_eq!(own.probe.policy.retries, 0);
-    assert_eq!(*own.probe.identity, TcpCheck::new(seconds(7)).identity());
+    assert_eq!(
+        own.probe.check.identity(),
+        TcpCheck::new(seconds(7)).identity()
+    );
     assert!(own.log_all_failures);
     let bound = check(
         "",
@@ -711,7 +716,7 @@ fn a_check_of_ones_own() {
     let check = &model.virtual_servers[0].real_servers[0].checks[0];
     let identity = "MY_CHECK Mine { timeout: 5s }";
     assert_eq!(
-        (&*check.kind, &*check.probe.identity),
+        (&*check.kind, check.probe.check.identity()),
         ("MY_CHECK", identity)
     );
     assert_eq!(check.probe.policy.retries, 4);

@@ -35,15 +35,20 @@ fn blocks(keyword: &KeywordHelp) -> Vec<&'static str> {
         "all checks" => vec![server, real, "TCP_CHECK"],
         "HTTP_GET, SSL_GET" => vec![server, real, "HTTP_GET"],
         "url" => vec![server, real, "HTTP_GET", "url"],
+        "SMTP_CHECK" | "SEND_EXPECT_CHECK" | "AGENT_CHECK" => vec![server, real, keyword.block],
+        "IMAP_CHECK, POP3_CHECK, FTP_CHECK, NNTP_CHECK, REDIS_CHECK" => {
+            vec![server, real, "IMAP_CHECK"]
+        }
         "other checks" => {
             let check = match keyword.name {
                 "misc_path" | "misc_timeout" | "misc_dynamic" | "user" => "MISC_CHECK",
-                "helo_name" | "host" => "SMTP_CHECK",
                 "name" | "type" => "DNS_CHECK",
-                "track_file" | "weight" => "FILE_CHECK",
                 _ => "UDP_CHECK",
             };
             vec![server, real, check]
+        }
+        "FILE_CHECK" | "LDAP_CHECK" | "MYSQL_CHECK" | "PGSQL_CHECK" | "GRPC_CHECK" => {
+            vec![server, real, keyword.block]
         }
         other => panic!("unknown block {other}"),
     }

@@ -172,8 +172,8 @@ fn words_of_checks_set_hosts_versions_and_weights() {
             .remove(0)
             .checks;
         assert!(checks.iter().all(|check| check.log_all_failures));
-        assert!(checks[1].probe.identity.contains("dynamic: true"));
-        checks[0].probe.identity.to_string()
+        assert!(checks[1].probe.check.identity().contains("dynamic: true"));
+        checks[0].probe.check.identity().to_owned()
     };
     let (own, real) = ("virtualhost a.example", "virtualhost b.example");
     let (check, url) = ("virtualhost c.example", "virtualhost d.example");
@@ -322,7 +322,10 @@ fn checks_have_the_times_of_their_own_else_of_the_real_server_else_of_the_virtua
         assert_eq!(policy.retries, u32::try_from(number).unwrap());
         assert_eq!(policy.retry_delay, seconds);
         assert_eq!(policy.warmup, Some(seconds));
-        assert_eq!(*check.probe.identity, TcpCheck::new(seconds).identity());
+        assert_eq!(
+            check.probe.check.identity(),
+            TcpCheck::new(seconds).identity()
+        );
     }
     for (server, real, own, initial) in [
         ("", "", "", Initial::Up),
@@ -363,7 +366,7 @@ fn a_script_check_runs_as_the_user_that_it_names() {
         );
         let mut model = model(&text);
         let check = model.virtual_servers[0].real_servers[0].checks.remove(0);
-        check.probe.identity.to_string()
+        check.probe.check.identity().to_owned()
     };
     assert_ne!(identity("user daemon"), identity(""));
     assert_eq!(identity("user root"), identity(""));

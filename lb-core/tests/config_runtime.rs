@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use lb_check::Registry;
 use lb_core::config::{self, Mode};
-use lb_core::model::{CheckSetting, Global, IpvsNamespace, ReloadFile};
+use lb_core::model::{Global, IpvsNamespace, ReloadFile};
 use lb_ipvs::Timeouts;
 
 fn parse(text: &str) -> config::Parsed {
@@ -235,12 +235,10 @@ fn check(block: &str) -> (config::Parsed, Vec<String>) {
 #[test]
 fn checks_that_do_not_run_are_kept_and_reported() {
     for block in [
-        "SMTP_CHECK {\n helo_name a\n host {\n connect_ip 10.0.0.3\n connect_port 25\n }\n }",
         "DNS_CHECK {\n type aaaa\n name example.org\n }",
         "UDP_CHECK {\n payload 00ff\n require_reply 00XX\n min_reply_length 2\n }",
         "PING_CHECK {\n retry 2\n bindto 10.0.0.9\n }",
         "BFD_CHECK {\n name B\n }",
-        "FILE_CHECK {\n track_file F\n weight 2 reverse\n }",
     ] {
         let kind = block.split(' ').next().unwrap();
         let (parsed, messages) = check(block);
@@ -253,22 +251,11 @@ fn checks_that_do_not_run_are_kept_and_reported() {
         assert_eq!(pending.kind, kind);
         assert!(!pending.settings.is_empty());
     }
-    let (parsed, _) = check("SMTP_CHECK {\n host {\n connect_ip 10.0.0.3\n }\n }");
-    let model = parsed.into_model(Mode::Strict).unwrap();
-    let pending = &model.virtual_servers[0].real_servers[0].pending_checks[0];
-    let inner = CheckSetting::new("connect_ip", ["10.0.0.3"]);
-    let host = CheckSetting::new("host", [""; 0]).with_block(vec![inner]);
-    assert_eq!(pending.settings, [host]);
 }
 
 #[test]
 fn mistakes_in_checks_that_do_not_run_are_reported() {
     for (block, message) in [
-        ("SMTP_CHECK {\n banana 1\n }", "unknown keyword `banana`"),
-        (
-            "SMTP_CHECK {\n host {\n banana 1\n }\n }",
-            "unknown keyword `banana`",
-        ),
         (
             "DNS_CHECK {\n type BANANA\n }",
             "`BANANA` is not a type of record",
@@ -290,7 +277,6 @@ fn mistakes_in_checks_that_do_not_run_are_reported() {
             "`connect_port` is out of range: 0",
         ),
         ("BFD_CHECK {\n }", "`BFD_CHECK` needs `name`"),
-        ("FILE_CHECK {\n }", "`FILE_CHECK` needs `track_file`"),
     ] {
         let (parsed, messages) = check(block);
         assert_eq!(messages.len(), 2, "{messages:?}");
@@ -317,7 +303,7 @@ fn ssl_get_has_the_words_of_http_get_and_those_of_tls() {
     };
     assert_eq!(&*running.kind, "SSL_GET");
     assert_eq!(running.probe.policy.retries, 3);
-    assert!(running.probe.identity.contains("example.org"));
+    assert!(running.probe.check.identity().contains("example.org"));
     assert!(real_server.pending_checks.is_empty());
     for (block, message) in [
         ("SSL_GET {\n }", "`SSL_GET` needs `url`"),

@@ -295,22 +295,6 @@ fn log_tracking(object: &ObjectId, note: &TrackingNote) {
         TrackingNote::Panicked { message } => {
             error!(%object, "{message}; starting again, please report this");
         }
-        TrackingNote::FileNotWritten { path, error } => {
-            error!(
-                "Track file {name}: cannot write {}: {error}",
-                path.display()
-            );
-        }
-        TrackingNote::SlowRead { path, limit } => warn!(
-            "Track file {name}: reading {} takes longer than {limit:?}",
-            path.display()
-        ),
-        TrackingNote::FilePolled { reason } => {
-            info!("Track file {name}: {reason}, looking every second");
-        }
-        TrackingNote::FileWatched => info!("Track file {name}: watched"),
-        TrackingNote::FileUnreadable { problem } => warn!("Track file {name}: {problem}"),
-        TrackingNote::FileReadable => info!("Track file {name}: readable again"),
         other => tracing::debug!(%object, ?other, "tracked"),
     }
 }
@@ -322,12 +306,6 @@ fn log_note(note: &HostNote) {
             warn!(%error, "cannot list processes, trying again every second");
         }
         HostNote::ProcessesListed => info!("processes can be listed again"),
-        HostNote::InotifyMissing { error } => {
-            warn!(%error, "no inotify instance, reading tracked files every second");
-        }
-        HostNote::InotifyFailed { error } => {
-            error!(%error, "inotify failed, changes of tracked files are noticed late");
-        }
         HostNote::ClaimOccupied { router, uid, pid } => warn!(
             pid,
             uid,

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One real server: the verdicts of its checks, and its weight.
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
-use lb_check::Initial;
-use lb_ipvs::{Protocol, Weight};
+use lb_check::{Initial, Outcome};
+use lb_ipvs::{Protocol, ServiceKey, Weight};
 
+use super::weight::{WeightRequest, effective_weight};
 use super::{CheckState, Health, RealServerState};
 use crate::model::{CheckSpec, RealServer};
 
@@ -27,9 +29,12 @@ pub(super) struct Slot {
     pub(super) up: bool,
     /// Whether it ever had a verdict.
     pub(super) settled: bool,
-    pub(super) weight: Option<u32>,
+    /// The service that its probes go through.
+    pub(super) via: Option<ServiceKey>,
+    /// What it asks of the weight while it passes.
+    pub(super) request: WeightRequest,
     /// The reason of the last verdict, also of one that another process passed on; empty before.
-    pub(super) reason: String,
+    pub(super) reason: Cow<'static, str>,
     /// Why it cannot run.
     pub(super) problem: Option<Box<Problem>>,
 }
@@ -42,15 +47,30 @@ pub(super) struct Problem {
 }
 
 impl Slot {
-    pub(super) const fn new(index: usize, up: bool) -> Self {
+    pub(super) fn new(index: usize, up: bool) -> Self {
         Self {
             index,
             up,
             settled: false,
-            weight: None,
-            reason: String::new(),
+            via: None,
+            request: WeightRequest::default(),
+            reason: Cow::Borrowed(""),
             problem: None,
         }
+    }
+
+    /// A check that has not run yet: it counts as passed if it does not start down. One that follows an input
+    /// starts with the state of that.
+    fn first(index: usize, real_server: &RealServer, check: &CheckSpec) -> Self {
+        let mut slot = Self::new(index, starts_up(real_server, check));
+        if let Some(outcome) = check.probe.check.present_outcome() {
+            slot.up = outcome.is_pass();
+            if slot.up {
+                slot.request = (&outcome).into();
+            }
+            slot.reason = result_text(&outcome);
+        }
+        slot
     }
 
     /// What is known by the check.
@@ -65,6 +85,15 @@ impl Slot {
     }
 }
 
+/// The text of a result. That of a pass, which thousands of checks have, takes no memory.
+pub(super) fn result_text(outcome: &Outcome) -> Cow<'static, str> {
+    if *outcome == Outcome::pass().with_latency(outcome.latency) {
+        Cow::Borrowed("passed")
+    } else {
+        Cow::Owned(outcome.to_string())
+    }
+}
+
 /// Whether a check that has not run yet counts as passed.
 pub(super) fn starts_up(real_server: &RealServer, check: &CheckSpec) -> bool {
     !(real_server.alpha || check.alpha || check.probe.policy.initial == Initial::Down)
@@ -76,28 +105,22 @@ impl RealState {
             .checks
             .iter()
             .enumerate()
-            .map(|(index, check)| Slot::new(index, starts_up(spec, check)))
+            .map(|(index, check)| Slot::first(index, spec, check))
             .collect();
-        Self {
+        let mut state = Self {
             alive: slots.iter().all(|slot| slot.up),
-            weight: spec.destination.weight.get(),
+            weight: 0,
             next_index: slots.len(),
             slots,
-        }
+        };
+        state.weight = state.effective_weight(spec.destination.weight);
+        state
     }
 
-    /// The configured weight and what each live check adds or takes.
+    /// The configured weight and what each passing check asks of it.
     pub(super) fn effective_weight(&self, configured: Weight) -> u32 {
-        let configured = i64::from(configured.get());
-        let sum = self
-            .slots
-            .iter()
-            .filter(|slot| slot.up)
-            .filter_map(|slot| slot.weight)
-            .fold(configured, |sum, weight| {
-                sum + i64::from(weight) - configured
-            });
-        u32::try_from(sum.clamp(0, i64::from(Weight::MAX.get()))).unwrap_or_default()
+        let passing = self.slots.iter().filter(|slot| slot.up);
+        effective_weight(configured, passing.map(|slot| slot.request))
     }
 
     pub(super) fn state(
@@ -145,7 +168,7 @@ impl RealState {
                     up: slot.up,
                     health: slot.health(),
                     settled: slot.settled,
-                    reason: slot.reason.clone(),
+                    reason: slot.reason.to_string(),
                 })
                 .collect(),
         }

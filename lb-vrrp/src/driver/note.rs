@@ -2,9 +2,7 @@
 //! Conditions of the driver and its host that an operator should know.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use lb_host::{Change, StaleObject};
 
@@ -25,34 +23,6 @@ pub enum TrackingNote {
         /// The panic.
         message: Arc<str>,
     },
-    /// A file could not be written at the start.
-    FileNotWritten {
-        /// The file.
-        path: PathBuf,
-        /// The error.
-        error: Arc<io::Error>,
-    },
-    /// Reading a file takes longer than this.
-    SlowRead {
-        /// The file.
-        path: PathBuf,
-        /// The time.
-        limit: Duration,
-    },
-    /// A file is read every second, for this reason, instead of being watched.
-    FilePolled {
-        /// The reason.
-        reason: &'static str,
-    },
-    /// A file is watched.
-    FileWatched,
-    /// A file cannot be read, or its content is no number; its value stays.
-    FileUnreadable {
-        /// The reason.
-        problem: Arc<str>,
-    },
-    /// A file that could not be read can be read again.
-    FileReadable,
 }
 
 /// A condition of the host, or of the driver as a whole.
@@ -66,16 +36,6 @@ pub enum HostNote {
     },
     /// Processes can be listed again.
     ProcessesListed,
-    /// There is no inotify instance: tracked files are read every second.
-    InotifyMissing {
-        /// The error.
-        error: Arc<io::Error>,
-    },
-    /// inotify failed: changes of tracked files are noticed late.
-    InotifyFailed {
-        /// The error.
-        error: Arc<io::Error>,
-    },
     /// A process without privileges uses the name by which drivers detect that they run the same router.
     ClaimOccupied {
         /// The router's name.

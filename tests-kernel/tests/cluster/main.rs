@@ -15,6 +15,7 @@ mod forwarding;
 mod ipvlan;
 mod known;
 mod links;
+mod regex;
 mod reload;
 mod service;
 mod sorry;

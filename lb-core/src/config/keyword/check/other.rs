@@ -33,18 +33,6 @@ const OTHER_KEYWORDS: &[Check] = &[
     )
     .default("script_user"),
     Check::new(
-        "helo_name",
-        "Sets the name in the greeting of SMTP_CHECK.",
-        Value::Elsewhere("NAME"),
-    )
-    .later(),
-    Check::new(
-        "host",
-        "Sets another target of SMTP_CHECK.",
-        Value::Elsewhere("{ … }"),
-    )
-    .later(),
-    Check::new(
         "max_reply_length",
         "Sets the longest reply of UDP_CHECK.",
         Value::Elsewhere("NUMBER, 0 to 65535"),
@@ -75,21 +63,9 @@ const OTHER_KEYWORDS: &[Check] = &[
     )
     .later(),
     Check::new(
-        "track_file",
-        "Sets the file of FILE_CHECK.",
-        Value::Elsewhere("NAME"),
-    )
-    .later(),
-    Check::new(
         "type",
         "Sets the type of record that DNS_CHECK asks for.",
         Value::Elsewhere("TYPE"),
-    )
-    .later(),
-    Check::new(
-        "weight",
-        "Sets the factor of the number in the file of FILE_CHECK.",
-        Value::Elsewhere("NUMBER [reverse|noreverse]"),
     )
     .later(),
 ];

@@ -10,11 +10,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lb_host::number_file::{FirstContent, Watcher, follow};
 use lb_host::thread::{Thread, catch_future};
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 
-use self::file::Watcher;
 use super::{
     FileSource, ObjectId, ObjectSpec, Observation, ProcessPattern, ScriptRunner, ScriptSource,
     Source,
@@ -23,7 +23,6 @@ use crate::driver::error::Error;
 use crate::driver::event::EventSender;
 use crate::driver::note::TrackingNote;
 
-mod file;
 mod process;
 mod script;
 #[cfg(test)]
@@ -262,7 +261,7 @@ impl Tracker {
                 .is_some_and(|wanted| wanted.path == source.path)
         });
         if !wanted.is_empty() && self.watcher.is_none() {
-            self.watcher = Some(Watcher::start(self.events.clone()));
+            self.watcher = Some(Watcher::start());
         }
         for (id, source) in wanted {
             let Some(watcher) = &self.watcher else { break };
@@ -271,13 +270,22 @@ impl Tracker {
             }
             let task = supervise(id.clone(), self.events.clone(), {
                 let (id, reports) = (id.clone(), self.reports.clone());
-                let events = self.events.clone();
                 let (path, watcher) = (source.path.clone(), Arc::clone(watcher));
-                let mut init = source.init.filter(|_| first);
+                let init = source.init.filter(|_| first);
+                let mut content = init.map(|init| FirstContent {
+                    value: init.value,
+                    overwrite: init.overwrite,
+                });
                 move || {
-                    let watcher = Arc::clone(&watcher);
-                    let channels = (reports.clone(), events.clone());
-                    file::run(id.clone(), path.clone(), init.take(), watcher, channels)
+                    let (id, name) = (id.clone(), Arc::clone(id.name()));
+                    follow(
+                        name,
+                        path.clone(),
+                        content.take(),
+                        Arc::clone(&watcher),
+                        reports.clone(),
+                        move |value| (id.clone(), Observation::Value(value)),
+                    )
                 }
             });
             self.files.insert(id, (source, task));

@@ -14,9 +14,7 @@ use nix::sys::statfs::{
     BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, F2FS_SUPER_MAGIC, FsType, TMPFS_MAGIC, statfs,
 };
 use tokio::sync::Notify;
-
-use crate::driver::event::EventSender;
-use crate::driver::note::HostNote;
+use tracing::{error, warn};
 
 /// Bytes read at once: some tens of events.
 const BUFFER: usize = 4096;
@@ -33,9 +31,9 @@ const LOCAL: [FsType; 5] = [
 
 type Events = EventStream<Vec<u8>>;
 
-/// The watches of directories, and the watched files.
+/// The watches of directories, and the watched files. One serves any number of files.
 #[derive(Debug)]
-pub(in super::super) struct Watcher {
+pub struct Watcher {
     /// `None` without an inotify instance: files are polled then.
     watches: Option<Watches>,
     waiting: Mutex<Waiting>,
@@ -56,13 +54,17 @@ struct Wait {
 }
 
 impl Watcher {
-    /// Creates a watcher. Must be called in the runtime of the tasks that wait for its files.
-    pub(in super::super) fn start(notes: EventSender) -> Arc<Self> {
+    /// Creates a watcher. Without an inotify instance, which is logged, files are read every second.
+    ///
+    /// # Panics
+    ///
+    /// Outside of the runtime of the tasks that follow files.
+    #[must_use]
+    pub fn start() -> Arc<Self> {
         let events = match open() {
             Ok(events) => Some(events),
             Err(error) => {
-                let error = Arc::new(error);
-                notes.note_host(HostNote::InotifyMissing { error });
+                warn!(%error, "no inotify instance, reading tracked files every second");
                 None
             }
         };
@@ -72,7 +74,7 @@ impl Watcher {
         });
         if let Some(events) = events {
             let dispatcher = Arc::clone(&watcher);
-            tokio::spawn(async move { dispatcher.dispatch(events, notes).await });
+            tokio::spawn(async move { dispatcher.dispatch(events).await });
         }
         watcher
     }
@@ -98,14 +100,13 @@ impl Watcher {
     }
 
     /// Wakes the entries of the files in events.
-    async fn dispatch(&self, mut events: Events, notes: EventSender) {
+    async fn dispatch(&self, mut events: Events) {
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => lock(&self.waiting).wake(&event),
                 Err(error) => {
                     // Each file is still read at long intervals.
-                    let error = Arc::new(error);
-                    notes.note_host(HostNote::InotifyFailed { error });
+                    error!(%error, "inotify failed, changes of tracked files are noticed late");
                     return;
                 }
             }
