@@ -14,7 +14,7 @@ use std::{
 use benches::{SERVICES, service};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use lb_core::{
-    dataplane::{DesiredChange, MemoryPlane, Reconciler},
+    dataplane::{DesiredChange, MemoryPlane, TableReconciler},
     ledger::{Identity, Ledger},
 };
 use lb_ipvs::{
@@ -80,7 +80,7 @@ fn weight_change(criterion: &mut Criterion) {
             namespace: 1,
         };
         let ledger = Ledger::open(directory.path().join("ledger"), identity);
-        let mut reconciler = Reconciler::new(MemoryPlane::new(), ledger.unwrap().0);
+        let mut reconciler = TableReconciler::new(MemoryPlane::new(), ledger.unwrap().0);
         let servers = (0..count).map(|number| {
             let [high, low] = number.to_be_bytes();
             Destination::new(SocketAddr::from(([10, 0, high, low], 80)))

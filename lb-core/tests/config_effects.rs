@@ -368,7 +368,7 @@ fn a_script_check_runs_as_the_user_that_it_names() {
         let check = model.virtual_servers[0].real_servers[0].checks.remove(0);
         check.probe.check.identity().to_owned()
     };
-    assert_ne!(identity("user nobody"), identity(""));
+    assert_ne!(identity("user daemon"), identity(""));
     assert_eq!(identity("user root"), identity(""));
 }
 

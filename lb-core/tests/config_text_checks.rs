@@ -54,7 +54,7 @@ fn assert_check(block: &str, expected: &impl HealthCheck) {
 }
 
 // shows real_server: SMTP_CHECK
-// shows SMTP_CHECK: helo_name, ehlo, starttls, sni, tls
+// shows SMTP_CHECK: helo_name, ehlo, tls, starttls, sni_name
 #[test]
 fn smtp_check_has_keepalived_words_and_ours() {
     let smtp = || ProtocolCheck::new(TextProtocol::Smtp, TIMEOUT);
@@ -102,7 +102,7 @@ fn each_host_of_smtp_check_is_a_check() {
 }
 
 // shows real_server: IMAP_CHECK, POP3_CHECK, FTP_CHECK, NNTP_CHECK, REDIS_CHECK
-// shows IMAP_CHECK: login, password, tls, starttls, sni
+// shows IMAP_CHECK: login, password, tls, starttls, sni_name
 #[test]
 fn protocols_have_login_and_tls() {
     let login = || Login::new("probe", Secret::new("a b"));
@@ -156,8 +156,8 @@ fn password_is_printed_and_nowhere_else() {
 }
 
 // shows real_server: SEND_EXPECT_CHECK
-// shows SEND_EXPECT_CHECK: send, send_hex, expect, expect_prefix, expect_line, expect_hex, expect_regex, expect_nothing
-// shows SEND_EXPECT_CHECK: expect_close, close, starttls, max_answer, tls, sni
+// shows SEND_EXPECT_CHECK: send, send_hex, expect, expect_prefix, expect_line, expect_hex, expect_regex
+// shows SEND_EXPECT_CHECK: expect_nothing, expect_close, close, starttls, max_answer, tls, sni_name
 #[test]
 fn steps_are_in_the_order_of_the_lines() {
     let check = SendExpect::new(TIMEOUT)

@@ -9,7 +9,7 @@
 
 use lb_check::Registry;
 use lb_core::config::{self, Mode};
-use lb_vrrp::Vmac;
+use lb_vrrp::{Ipvlan, IpvlanMode, Vmac};
 
 fn routers(lines: &[&str], global: &str) -> Vec<Option<Vmac>> {
     let mut text = format!("global_defs {{\n{global}\n}}\n");
@@ -150,4 +150,91 @@ fn one_interface_has_a_mac_address_once() {
         messages,
         ["a loopback interface can have no virtual MAC address"]
     );
+}
+
+/// The ipvlan of the first router of a file, and the messages of all findings.
+fn ipvlan(global: &str, instance: &str) -> (Option<Ipvlan>, Vec<String>) {
+    let (router, messages) = addresses(global, instance);
+    (router.spec.ipvlan, messages)
+}
+
+#[test]
+fn each_word_of_use_ipvlan_reaches_the_router() {
+    let block = "virtual_ipaddress {\n192.0.2.1\n}";
+    let address = [192, 0, 2, 7].into();
+    let plain = || Ipvlan::new().with_address(address, 32);
+    for (words, expected) in [
+        ("192.0.2.7", plain()),
+        ("192.0.2.7/24", Ipvlan::new().with_address(address, 24)),
+        ("ipv0 192.0.2.7", plain().with_name("ipv0")),
+        ("192.0.2.7 name vepa", plain().with_name("vepa")),
+        ("private 192.0.2.7", plain().with_mode(IpvlanMode::Private)),
+        (
+            "192.0.2.7 ipv0 vepa",
+            plain().with_name("ipv0").with_mode(IpvlanMode::Vepa),
+        ),
+        ("192.0.2.7 bridge", plain()),
+    ] {
+        let found = ipvlan("", &format!("use_ipvlan {words}\n{block}"));
+        assert_eq!(found, (Some(expected), vec![]), "{words}");
+    }
+    let (found, _) = ipvlan("vmac_prefix lan", &format!("use_ipvlan 192.0.2.7\n{block}"));
+    assert_eq!(found.unwrap().prefix, "lan");
+    let six = "virtual_ipaddress {\nfe80::1\n2001:db8::1\n}";
+    let found = ipvlan("", &format!("use_ipvlan\n{six}"));
+    assert_eq!(found, (Some(Ipvlan::new()), vec![]));
+}
+
+#[test]
+fn ipvlans_that_cannot_be_used_are_reported() {
+    let block = "virtual_ipaddress {\n192.0.2.1\n}";
+    let no_address = "an ipvlan for IPv4 needs an address, the source of adverts";
+    for (words, has_ipvlan, expected) in [
+        ("use_ipvlan", true, &[no_address][..]),
+        (
+            "use_ipvlan 2001:db8::7",
+            true,
+            &[
+                no_address,
+                "2001:db8::7/128 is an address of the other address family",
+            ],
+        ),
+        (
+            "use_ipvlan 192.0.2.7/40",
+            true,
+            &[
+                no_address,
+                "192.0.2.7/40 is a prefix longer than the address",
+            ],
+        ),
+        (
+            "use_ipvlan a 192.0.2.7 b",
+            true,
+            &["unknown option `b` of `use_ipvlan`"],
+        ),
+        (
+            "use_ipvlan 192.0.2.7\nuse_vmac",
+            true,
+            &["`use_vmac` has no effect beside `use_ipvlan`"],
+        ),
+        (
+            "use_ipvlan 192.0.2.7\nunicast_peer {\n192.0.2.9\n}",
+            false,
+            &["`use_ipvlan` has no effect beside `unicast_peer`"],
+        ),
+        (
+            "use_ipvlan eth0 192.0.2.7",
+            false,
+            &["the name eth0 is used twice"],
+        ),
+        (
+            "use_ipvlan 192.0.2.7\nvirtual_ipaddress_excluded {\n192.0.2.2 use_vmac\n}",
+            false,
+            &["an ipvlan above eth0 beside a virtual MAC address on it"],
+        ),
+    ] {
+        let (found, messages) = ipvlan("", &format!("{words}\n{block}"));
+        assert_eq!(messages, expected, "{words}");
+        assert_eq!(found.is_some(), has_ipvlan, "{words}");
+    }
 }

@@ -35,8 +35,8 @@ pub enum Key {
     Address(AddressKey),
     /// A route or a rule.
     Routing(Arc<RoutingEntry>),
-    /// A macvlan, by its name.
-    Macvlan(Arc<str>),
+    /// A macvlan or an ipvlan, by its name.
+    VirtualLink(Arc<str>),
     /// The state of the interface with this index.
     LinkUp(u32),
     /// A setting of the interface with this index.
@@ -45,13 +45,13 @@ pub enum Key {
 
 impl Key {
     /// The index of the interface that the object is on. Routes and rules are on none: the kernel decides
-    /// which of them an interface takes with it. A macvlan is an interface itself.
+    /// which of them an interface takes with it. A virtual link is an interface itself.
     #[must_use]
     pub const fn link(&self) -> Option<u32> {
         match self {
             Self::Shield(key) | Self::Address(key) => Some(key.link),
             Self::LinkUp(link) | Self::Setting(link, _) => Some(*link),
-            Self::Routing(_) | Self::Macvlan(_) => None,
+            Self::Routing(_) | Self::VirtualLink(_) => None,
         }
     }
 }

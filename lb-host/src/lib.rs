@@ -50,6 +50,8 @@ pub mod rtnetlink;
 pub mod scheduling;
 #[cfg(feature = "script")]
 pub mod script;
+#[cfg(feature = "netlink")]
+mod stale;
 pub mod sys;
 #[cfg(feature = "thread")]
 pub mod thread;
@@ -59,7 +61,7 @@ pub use self::filter::FilterTable;
 pub use self::interface::Link;
 pub use self::key::{AddressKey, Key};
 pub use self::limiter::{Admitted, ReportLimiter};
-pub use self::link::{Macvlan, Setting, SettingName};
+pub use self::link::{IpvlanMode, Setting, SettingName, VirtualLink, VirtualLinkKind};
 pub use self::memory::MemoryHost;
 pub use self::object::{Address, HostObject, Owner, Shield};
 pub use self::plan::{Change, plan};
@@ -72,3 +74,5 @@ pub use self::routes::{
 };
 #[cfg(feature = "netlink")]
 pub use self::rtnetlink::{FoundLink, Rtnetlink};
+#[cfg(feature = "netlink")]
+pub use self::stale::StaleObject;

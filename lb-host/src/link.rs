@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Macvlans, and the settings of interfaces that they and virtual addresses need.
+//! Links above other links, and the settings of interfaces that they and virtual addresses need.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,54 +7,119 @@ use std::sync::Arc;
 use crate::family::AddressFamily;
 use crate::interface::Link;
 
-/// A macvlan in private mode: an interface with a MAC address of its own above another interface.
+/// A link above another one: a macvlan or an ipvlan. An interface has links of one of these kinds only.
 ///
-/// The macvlan is down after it was added, see [`HostObject::LinkUp`](crate::HostObject::LinkUp). The
-/// settings of the macvlan itself are part of its addition: it answers for no other address than its
-/// own, has no automatic IPv6 address, and accepts packets whose answers leave by the base.
+/// The link is down after it was added, see [`HostObject::LinkUp`](crate::HostObject::LinkUp). The settings
+/// of a macvlan itself are part of its addition: it answers for no other address than its own, has no
+/// automatic IPv6 address, and accepts packets whose answers leave by the base.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
-pub struct Macvlan {
+pub struct VirtualLink {
     /// Name.
     pub name: String,
     /// The interface below.
     pub base: Arc<Link>,
-    /// Index of the interface to which the kernel attaches the macvlan, if that is not the base: a base
-    /// that is a macvlan itself passes on to the interface below, perhaps of another network namespace.
+    /// Index of the interface to which the kernel attaches the link, if that is not the base: a base
+    /// of the same kind passes on to the interface below, perhaps of another network namespace.
     #[cfg_attr(feature = "serde", serde(default))]
     pub lower: Option<u32>,
-    /// MAC address.
-    pub mac: [u8; 6],
+    /// The kind of the link.
+    pub kind: VirtualLinkKind,
     /// The family of the addresses on it.
     pub family: AddressFamily,
 }
 
-impl Macvlan {
+/// The kind of a link above another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum VirtualLinkKind {
+    /// A macvlan in private mode, with this MAC address.
+    Macvlan([u8; 6]),
+    /// An ipvlan in layer 2, which shares the MAC address of the interface below.
+    Ipvlan(IpvlanMode),
+}
+
+impl VirtualLinkKind {
+    /// The name of the kind, as `ip link` has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Macvlan(_) => "macvlan",
+            Self::Ipvlan(_) => "ipvlan",
+        }
+    }
+}
+
+/// Which packets the ipvlans above one interface exchange.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum IpvlanMode {
+    /// All, directly.
+    #[default]
+    Bridge,
+    /// None.
+    Private,
+    /// Those that an external switch returns.
+    Vepa,
+}
+
+impl fmt::Display for IpvlanMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bridge => "bridge",
+            Self::Private => "private",
+            Self::Vepa => "vepa",
+        })
+    }
+}
+
+impl VirtualLink {
     /// Describes a macvlan above `base`.
-    pub fn new(
+    pub fn macvlan(
         name: impl Into<String>,
         base: Arc<Link>,
         mac: [u8; 6],
         family: AddressFamily,
     ) -> Self {
+        Self::new(name.into(), base, VirtualLinkKind::Macvlan(mac), family)
+    }
+
+    /// Describes an ipvlan above `base`.
+    pub fn ipvlan(
+        name: impl Into<String>,
+        base: Arc<Link>,
+        mode: IpvlanMode,
+        family: AddressFamily,
+    ) -> Self {
+        Self::new(name.into(), base, VirtualLinkKind::Ipvlan(mode), family)
+    }
+
+    const fn new(
+        name: String,
+        base: Arc<Link>,
+        kind: VirtualLinkKind,
+        family: AddressFamily,
+    ) -> Self {
         Self {
-            name: name.into(),
+            name,
             base,
             lower: None,
-            mac,
+            kind,
             family,
         }
     }
 
-    /// Sets the index of the interface to which the kernel attaches the macvlan.
+    /// Sets the index of the interface to which the kernel attaches the link.
     #[must_use]
     pub fn with_lower(mut self, lower: u32) -> Self {
         self.lower = Some(lower).filter(|lower| *lower != self.base.index);
         self
     }
 
-    /// Index of the interface to which the kernel attaches the macvlan.
+    /// Index of the interface to which the kernel attaches the link.
     #[must_use]
     pub fn lower(&self) -> u32 {
         self.lower.unwrap_or(self.base.index)

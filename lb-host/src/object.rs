@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a host can have: addresses, filters for them, routes, rules, macvlans and settings.
+//! What a host can have: addresses, filters for them, routes, rules, virtual links and settings.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -9,7 +9,7 @@ use crate::family::Scope;
 use crate::filter::FilterTable;
 use crate::interface::Link;
 use crate::key::{AddressKey, Key};
-use crate::link::{Macvlan, Setting};
+use crate::link::{Setting, VirtualLink};
 use crate::routes::RoutingEntry;
 
 /// The mark on objects that this program adds. A later process finds by it what a killed one has left.
@@ -145,8 +145,8 @@ pub enum HostObject {
     Shield(Arc<Shield>),
     /// A route or a rule.
     Routing(Arc<RoutingEntry>),
-    /// A macvlan.
-    Macvlan(Arc<Macvlan>),
+    /// A macvlan or an ipvlan.
+    VirtualLink(Arc<VirtualLink>),
     /// An interface is up.
     LinkUp(Arc<Link>),
     /// A setting of an interface is raised.
@@ -161,7 +161,7 @@ impl HostObject {
             Self::Address(address) => Key::Address(address.key()),
             Self::Shield(shield) => Key::Shield(shield.key()),
             Self::Routing(entry) => Key::Routing(Arc::clone(entry)),
-            Self::Macvlan(macvlan) => Key::Macvlan(Arc::from(macvlan.name.as_str())),
+            Self::VirtualLink(link) => Key::VirtualLink(Arc::from(link.name.as_str())),
             Self::LinkUp(link) => Key::LinkUp(link.index),
             Self::Setting(setting) => Key::Setting(setting.link.index, setting.name),
         }
@@ -194,18 +194,18 @@ impl HostObject {
                     && *flags == other.flags
                     && *preferred_lifetime == other.preferred_lifetime
             }
-            (Self::Macvlan(one), Self::Macvlan(other)) => {
-                let Macvlan {
+            (Self::VirtualLink(one), Self::VirtualLink(other)) => {
+                let VirtualLink {
                     name,
                     base,
                     lower,
-                    mac,
+                    kind,
                     family,
                 } = &**one;
                 *name == other.name
                     && base.index == other.base.index
                     && *lower == other.lower
-                    && *mac == other.mac
+                    && *kind == other.kind
                     && *family == other.family
             }
             (Self::Shield(one), Self::Shield(other)) => {
@@ -217,7 +217,7 @@ impl HostObject {
             ) => self.key() == other.key(),
             (
                 Self::Address(_)
-                | Self::Macvlan(_)
+                | Self::VirtualLink(_)
                 | Self::Shield(_)
                 | Self::Routing(_)
                 | Self::LinkUp(_)
@@ -246,9 +246,9 @@ impl From<Arc<RoutingEntry>> for HostObject {
     }
 }
 
-impl From<Macvlan> for HostObject {
-    fn from(macvlan: Macvlan) -> Self {
-        Self::Macvlan(Arc::new(macvlan))
+impl From<VirtualLink> for HostObject {
+    fn from(link: VirtualLink) -> Self {
+        Self::VirtualLink(Arc::new(link))
     }
 }
 
@@ -271,8 +271,11 @@ impl fmt::Display for HostObject {
                 write!(f, "shield of {} dev {}", shield.address, shield.link.name)
             }
             Self::Routing(entry) => entry.fmt(f),
-            Self::Macvlan(macvlan) => {
-                write!(f, "macvlan {} dev {}", macvlan.name, macvlan.base.name)
+            Self::VirtualLink(link) => {
+                let VirtualLink {
+                    name, base, kind, ..
+                } = &**link;
+                write!(f, "{} {name} dev {}", kind.name(), base.name)
             }
             Self::LinkUp(link) => write!(f, "state up of {}", link.name),
             Self::Setting(setting) => write!(f, "{} of {}", setting.name, setting.link.name),

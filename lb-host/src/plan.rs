@@ -42,7 +42,7 @@ impl Change {
     /// The group of the change, if the kernel makes changes of its kind at once.
     pub(crate) const fn group(&self) -> Option<Group> {
         match self {
-            Self::Remove(HostObject::Macvlan(_)) => Some(Group::RemovedMacvlans),
+            Self::Remove(HostObject::VirtualLink(_)) => Some(Group::RemovedVirtualLinks),
             Self::Remove(HostObject::Shield(_)) => Some(Group::RemovedShields),
             Self::Add(HostObject::Shield(_)) => Some(Group::AddedShields),
             _ => None,
@@ -64,8 +64,8 @@ impl Change {
             Self::Add(HostObject::Setting(_)) => Rank::AddSetting,
             Self::Add(HostObject::LinkUp(_)) => Rank::AddLinkUp,
             Self::Remove(HostObject::Setting(_)) => Rank::RemoveSetting,
-            Self::Remove(HostObject::Macvlan(_)) => Rank::RemoveMacvlan,
-            Self::Add(HostObject::Macvlan(_)) => Rank::AddMacvlan,
+            Self::Remove(HostObject::VirtualLink(_)) => Rank::RemoveVirtualLink,
+            Self::Add(HostObject::VirtualLink(_)) => Rank::AddVirtualLink,
             Self::Remove(HostObject::LinkUp(_)) => Rank::RemoveLinkUp,
         }
     }
@@ -83,7 +83,7 @@ impl fmt::Display for Change {
 /// Changes that can be one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Group {
-    RemovedMacvlans,
+    RemovedVirtualLinks,
     RemovedShields,
     AddedShields,
 }
@@ -92,8 +92,8 @@ pub(crate) enum Group {
 /// in the reverse order; of addresses and what is on them, removals before additions. A setting is raised
 /// before all that needs it and restored after that.
 ///
-/// Macvlans come last: the kernel takes a hundred times as long for one as for an address, and clients
-/// wait for addresses. No other object depends on that, because the index of a macvlan is known only
+/// Virtual links come last: the kernel takes a hundred times as long for one as for an address, and clients
+/// wait for addresses. No other object depends on that, because the index of a virtual link is known only
 /// after its addition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rank {
@@ -111,8 +111,8 @@ pub(crate) enum Rank {
     AddRule,
     /// Before the macvlan that may have the only record of the original value.
     RemoveSetting,
-    RemoveMacvlan,
-    AddMacvlan,
+    RemoveVirtualLink,
+    AddVirtualLink,
     RemoveLinkUp,
 }
 

@@ -196,7 +196,11 @@ fn table_of_a_killed_process_is_found_by_its_mark() -> Result<(), Error> {
             .all(|(_, _, mark)| mark == b"\x00\x08lb-test\x00"),
         "{marks:?}"
     );
-    pair.with_plane(OWNER, async |plane| plane.remove_stale_filters().await);
+    let removed = pair.with_plane(OWNER, async |plane| plane.remove_stale_filters().await);
+    let removed: Vec<String> = removed.iter().map(ToString::to_string).collect();
+    let expected =
+        ["IPv4", "IPv6"].map(|family| format!("removing stale {family} packet filter test"));
+    assert_eq!(removed, expected);
     assert_eq!(ruleset(&pair.host)?, [""; 0]);
     Ok(())
 }
@@ -219,7 +223,8 @@ fn table_of_another_program_is_not_touched() -> Result<(), Error> {
          another name"
     );
     succeed(pair.apply(&[Change::Remove(shield)]));
-    pair.with_plane(OWNER, async |plane| plane.remove_stale_filters().await);
+    let removed = pair.with_plane(OWNER, async |plane| plane.remove_stale_filters().await);
+    assert!(removed.is_empty(), "{removed:?}");
     assert_eq!(ruleset(&pair.host)?, before);
     Ok(())
 }

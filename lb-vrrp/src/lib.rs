@@ -157,6 +157,7 @@ pub mod driver;
 mod engine;
 mod error;
 pub mod group;
+mod ipvlan;
 mod link_poll;
 mod mac;
 mod pacing;
@@ -170,8 +171,8 @@ mod vmac;
 pub mod wire;
 
 pub use lb_host::{
-    FilterTable, Network, NetworkError, NextHop, Route as VirtualRoute, RouteKind, RouteMetric,
-    RoutePreference, Rule as VirtualRule, RuleAction, Scope,
+    FilterTable, IpvlanMode, Network, NetworkError, NextHop, Route as VirtualRoute, RouteKind,
+    RouteMetric, RoutePreference, Rule as VirtualRule, RuleAction, Scope,
 };
 
 pub use self::{
@@ -185,6 +186,7 @@ pub use self::{
         VirtualRouter,
     },
     error::{ConfigError, DecodeError},
+    ipvlan::Ipvlan,
     link_poll::{LinkPoll, PollMethod},
     mac::{MacAddr, MacAddrError},
     pacing::{Pacing, PacingGroup},

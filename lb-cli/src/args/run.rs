@@ -204,15 +204,12 @@ impl RunOptions {
 }
 
 impl RunOptions {
-    /// The name of this daemon in the system's log: keepalived's, with those of the network namespace and
-    /// of the instance.
-    pub(crate) fn syslog_ident(&self) -> String {
+    /// The end of the names in the system's log, behind those of keepalived's processes: the network namespace
+    /// and the instance.
+    pub(crate) fn syslog_suffix(&self) -> String {
         let names = [&self.namespace, &self.instance];
-        let names = names.into_iter().flatten().map(String::as_str);
-        std::iter::once("Keepalived")
-            .chain(names)
-            .collect::<Vec<_>>()
-            .join("_")
+        let names = names.into_iter().flatten();
+        names.map(|name| format!("_{name}")).collect()
     }
 }
 

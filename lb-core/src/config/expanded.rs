@@ -68,19 +68,42 @@ impl Composer {
     }
 }
 
+/// A piece of the lines that are kept: hostile files have millions of them.
+#[derive(Clone, Copy, Debug)]
+struct KeptPiece {
+    /// Offset of the first byte.
+    start: u32,
+    /// Address of the same text in a file, or [`REFERENCE`] with an index of `references`.
+    origin: u32,
+}
+
+/// The bit of a piece whose text is not that of its place in a file; files have addresses below.
+const REFERENCE: u32 = 1 << 31;
+
+/// The place of a text that is not the same in a file.
+#[derive(Clone, Copy, Debug)]
+struct Reference {
+    origin: Span,
+    /// The place of the definition that gave the text, or [`NOT_DEFINED`].
+    definition: Span,
+}
+
 /// The expanded lines of one reading.
 #[derive(Debug, Default)]
 pub(super) struct Expanded {
     text: String,
-    pieces: Vec<Piece>,
+    pieces: Vec<KeptPiece>,
+    /// In the order of their pieces.
+    references: Vec<Reference>,
 }
 
 impl Expanded {
     /// First address of the expanded lines; the files have those below.
     pub(super) const FIRST: u32 = 1 << 31;
 
-    /// The most that is expanded, in bytes: references inside references grow without end.
-    const MOST: usize = 1 << 26;
+    /// The most that is expanded, in bytes, beside the length of the files: references inside references
+    /// grow without end.
+    const MOST: usize = 1 << 24;
 
     /// The most pieces, beside one for so many bytes of the files.
     const MOST_PIECES: usize = 1 << 20;
@@ -89,17 +112,29 @@ impl Expanded {
     /// Adds a line and returns its addresses. None: there is too much already for files of this size.
     pub(super) fn push(&mut self, line: Composer, files: usize) -> Option<Span> {
         let pieces = Self::MOST_PIECES + files / Self::BYTES_OF_PIECE;
-        if self.text.len() + line.text.len() > Self::MOST
+        if self.text.len() + line.text.len() > Self::MOST + files
             || self.pieces.len() + line.pieces.len() > pieces
         {
             return None;
         }
         let base = offset(self.text.len());
-        self.pieces
-            .extend(line.pieces.into_iter().map(|piece| Piece {
-                start: base + piece.start,
-                ..piece
-            }));
+        for Piece {
+            start,
+            origin,
+            definition,
+            same,
+        } in line.pieces
+        {
+            let start = base + start;
+            let origin = if same && origin.start < REFERENCE {
+                origin.start
+            } else {
+                let index = offset(self.references.len());
+                self.references.push(Reference { origin, definition });
+                REFERENCE | index
+            };
+            self.pieces.push(KeptPiece { start, origin });
+        }
         self.text.push_str(&line.text);
         let end = offset(self.text.len());
         // The end of a line is in the line.
@@ -126,8 +161,10 @@ impl Expanded {
         };
         if Self::FIRST + offset(self.text.len()) == line.end + 1 {
             self.text.truncate(start as usize);
-            while self.pieces.last().is_some_and(|piece| piece.start >= start) {
-                self.pieces.pop();
+            while let Some(piece) = self.pieces.pop_if(|piece| piece.start >= start) {
+                if piece.origin & REFERENCE != 0 {
+                    self.references.pop();
+                }
             }
         }
     }
@@ -174,17 +211,20 @@ impl Expanded {
             let at = |address: u32| address.saturating_sub(whole.start).min(place.len());
             Span::new(place.start + at(span.start), place.start + at(span.end))
         };
-        let origin = if piece.same {
-            inside(piece.origin)
-        } else {
-            piece.origin
+        if piece.origin & REFERENCE == 0 {
+            let same = Span::new(piece.origin, piece.origin + whole.len());
+            return (inside(same), NOT_DEFINED, true);
+        }
+        let index = (piece.origin & !REFERENCE) as usize;
+        let Some(reference) = self.references.get(index) else {
+            return (Span::START, NOT_DEFINED, false);
         };
         // The text of a variable of `~SEQ` is written nowhere.
-        let definition = match piece.definition {
+        let definition = match reference.definition {
             place if place != NOT_DEFINED && place.len() == whole.len() => inside(place),
             place => place,
         };
-        (origin, definition, piece.same)
+        (reference.origin, definition, false)
     }
 
     /// The range of a file that a range comes from.

@@ -8,6 +8,7 @@ use crate::model::VirtualAddress;
 use super::Diagnostic;
 use super::announcements::AnnouncementConfig;
 use super::hmac::HmacBlock;
+use super::ipvlan::IpvlanConfig;
 use super::line::{At, Context};
 use super::notify::RouterNotifyConfig;
 use super::source::Span;
@@ -66,6 +67,7 @@ pub(super) struct InstanceConfig {
     pub(super) accept: Option<At<bool>>,
     pub(super) strict: Option<At<bool>>,
     pub(super) vmac: VmacConfig,
+    pub(super) ipvlan: Option<At<IpvlanConfig>>,
 }
 
 /// The authentications of VRRPv2.
@@ -119,6 +121,7 @@ impl InstanceConfig {
             accept: None,
             strict: None,
             vmac: VmacConfig::default(),
+            ipvlan: None,
         }
     }
 

@@ -71,6 +71,7 @@ mod global;
 mod hmac;
 mod include;
 mod instance;
+mod ipvlan;
 mod keyword;
 mod level;
 mod lexer;

@@ -60,7 +60,7 @@ impl VmacConfig {
     }
 }
 
-fn value<'a>(
+pub(super) fn value<'a>(
     context: &mut Context<'a>,
     option: At<&str>,
     word: Option<&'a Word>,
@@ -72,7 +72,7 @@ fn value<'a>(
     value
 }
 
-fn no_effect(context: &mut Context<'_>, option: At<&str>, why: &str) {
+pub(super) fn no_effect(context: &mut Context<'_>, option: At<&str>, why: &str) {
     let message = format!("`{}` has no effect", option.value);
     let finding = Diagnostic::warning(option.span, message).label("ignored");
     context.findings.push(finding.note(why));

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
-use lb_host::rtnetlink::{Notification, Subject, Watcher, io_error, local_address};
+use lb_host::rtnetlink::{KernelMessages, Subject, Watcher, io_error, local_address};
 use nix::libc;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
@@ -103,7 +103,7 @@ async fn follow(present: &watch::Sender<BTreeSet<IpAddr>>) -> Result<(), Address
 }
 
 /// Notifications that were lost are an occasion to read the list like any other.
-fn check(received: io::Result<Notification>) -> Result<(), AddressError> {
+fn check(received: io::Result<KernelMessages>) -> Result<(), AddressError> {
     match received {
         Err(error) if error.raw_os_error() != Some(libc::ENOBUFS) => {
             Err(AddressError::Receive(error))

@@ -12,7 +12,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::dataplane::{
-    ActualService, Audit, DataPlane, DataPlaneError, DesiredChange, Reconciler, Report, SyncReport,
+    ActualService, Audit, DataPlane, DataPlaneError, DesiredChange, SyncReport, TableReconciler,
+    TableReport,
 };
 use crate::model::MarkRange;
 
@@ -46,12 +47,12 @@ pub(super) enum Job {
 #[derive(Debug)]
 pub(super) enum Done {
     Applied {
-        services: Result<Report, DataPlaneError>,
+        services: Result<TableReport, DataPlaneError>,
         sync: Option<Result<SyncReport, DataPlaneError>>,
     },
     Audited(Result<Option<Audit>, DataPlaneError>),
     Read(Vec<ActualService>),
-    Stopped(Result<Report, DataPlaneError>),
+    Stopped(Result<TableReport, DataPlaneError>),
 }
 
 /// The director's end of the data plane task.
@@ -68,7 +69,7 @@ impl Plane {
     ///
     /// `gates` learn which services of checks at the virtual address are in the table.
     pub(super) fn spawn<P: DataPlane + 'static>(
-        reconciler: Reconciler<P>,
+        reconciler: TableReconciler<P>,
         gates: ViaGates,
     ) -> Self {
         let (jobs, inbox) = mpsc::channel(1);
@@ -135,7 +136,7 @@ impl Plane {
 }
 
 async fn work<P: DataPlane>(
-    mut reconciler: Reconciler<P>,
+    mut reconciler: TableReconciler<P>,
     gates: ViaGates,
     mut jobs: mpsc::Receiver<Job>,
     reports: mpsc::Sender<Done>,
@@ -178,7 +179,7 @@ async fn work<P: DataPlane>(
 /// Sets which of these services are in the table, as far as they are of checks at the virtual address.
 pub(super) fn update<P: DataPlane>(
     gates: &ViaGates,
-    reconciler: &Reconciler<P>,
+    reconciler: &TableReconciler<P>,
     keys: impl IntoIterator<Item = ServiceKey>,
 ) {
     for key in keys {
@@ -189,7 +190,7 @@ pub(super) fn update<P: DataPlane>(
 }
 
 /// Reads the table; a table that cannot be read soon is taken as it was last read.
-async fn read_actual<P: DataPlane>(reconciler: &mut Reconciler<P>) -> Vec<ActualService> {
+async fn read_actual<P: DataPlane>(reconciler: &mut TableReconciler<P>) -> Vec<ActualService> {
     match tokio::time::timeout(READ, reconciler.read_actual()).await {
         Ok(Ok(services)) => return services,
         Ok(Err(error)) => tracing::debug!(%error, "table not read for the status"),

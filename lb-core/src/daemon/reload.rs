@@ -6,7 +6,7 @@ use std::error::Error;
 use lb_ipvs::Table;
 use sd_notify::NotifyState;
 
-use crate::dataplane::{IpvsPlane, Reconciler};
+use crate::dataplane::{IpvsPlane, TableReconciler};
 use crate::ledger::Ledger;
 use crate::mail::Mailer;
 use crate::model::RuntimeSettings;
@@ -65,7 +65,7 @@ impl Running {
             let plane = IpvsPlane::connect_in(namespace).await;
             let plane = plane.map_err(|error| line(&error))?;
             let ledger = self.parts.ledger.take().unwrap_or_else(Ledger::in_memory);
-            let mut reconciler = Reconciler::new(plane, ledger);
+            let mut reconciler = TableReconciler::new(plane, ledger);
             let report = reconciler
                 .start(Table::new())
                 .await

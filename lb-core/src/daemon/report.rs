@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::dataplane::{Report, SyncReport};
+use crate::dataplane::{SyncReport, TableReport};
 
 use super::plane::Done;
 use super::source::SourceError;
@@ -54,7 +54,7 @@ pub(super) fn log_done(done: Done, logged: &mut LoggedFailures) {
 }
 
 /// Logs notes, failures and changes of the data plane.
-pub(super) fn log_report(report: &Report, logged: &mut LoggedFailures) {
+pub(super) fn log_report(report: &TableReport, logged: &mut LoggedFailures) {
     for note in &report.notes {
         tracing::warn!("{note}");
     }

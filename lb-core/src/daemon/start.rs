@@ -11,7 +11,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::sync::mpsc;
 
 use crate::control::ControlServer;
-use crate::dataplane::{IpvsPlane, Reconciler};
+use crate::dataplane::{IpvsPlane, TableReconciler};
 use crate::director::{Director, Known};
 use crate::ledger::{Identity, Ledger, Opened};
 use crate::mail::Mailer;
@@ -30,7 +30,7 @@ use super::running::{Parts, Running};
 use super::supervise::supervised;
 use super::table_settings::{SettingsPlace, TableSettings};
 use super::via::{AcceptLocal, AcceptLocalPlace, ViaGates};
-use super::{DaemonOptions, Source, privileges, stage, thread_names, vrrp};
+use super::{DaemonOptions, Source, privileges, stage, thread_names, vrrp, vrrp_log};
 
 /// Control requests that wait for the director.
 const CONTROL_QUEUE: usize = 16;
@@ -112,7 +112,8 @@ pub(super) async fn start(mut source: Source, options: DaemonOptions) -> Result<
     let plane = if needs_plane {
         table_settings.start(&ipvs, !claim.is_handover).await;
         let ledger = ledger.take().unwrap_or_else(Ledger::in_memory);
-        let mut reconciler = Reconciler::new(IpvsPlane::connect_in(ipvs_namespace).await?, ledger);
+        let mut reconciler =
+            TableReconciler::new(IpvsPlane::connect_in(ipvs_namespace).await?, ledger);
         reconciler.enforce(director.global().checks.via_vip_marks);
         let report = reconciler.start(director.take_desired_table()).await?;
         report::log_report(&report, &mut failures);
@@ -230,9 +231,16 @@ async fn claim(
 
 /// Removes stale VRRP state; an error is logged and does not prevent the start.
 async fn remove_stale_objects() {
-    if let Err(error) = driver::remove_stale_objects().await {
-        let error = report::chain(&error);
-        tracing::warn!("cannot remove stale VRRP state: {error}");
+    match driver::remove_stale_objects().await {
+        Ok(mut events) => {
+            while let Ok(Some(event)) = events.try_recv() {
+                vrrp_log::log(&event);
+            }
+        }
+        Err(error) => {
+            let error = report::chain(&error);
+            tracing::warn!("cannot remove stale VRRP state: {error}");
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 //!
 //! Messages about a virtual router are in a span `vrrp` with its `instance` and `vrid`.
 
-use lb_vrrp::driver::{Event, LinkProblem};
-use lb_vrrp::track::{ObjectId, Verdict};
+use lb_vrrp::driver::{Event, HostNote, LinkProblem, TrackingNote};
+use lb_vrrp::track::{ObjectId, ScriptOutcome, Verdict};
 use lb_vrrp::{Notice, Priority, Reason, State, Transition};
 use tracing::{Span, debug, error, info, info_span, warn};
 
@@ -61,6 +61,8 @@ pub(super) fn log(event: &Event) {
         Event::ObjectChanged {
             object, verdict, ..
         } => log_object(object, *verdict),
+        Event::TrackingNoted { object, note, .. } => log_tracking(object, note),
+        Event::HostNoted { note, .. } => log_note(note),
         Event::GroupChanged {
             group, from, to, ..
         } => {
@@ -269,6 +271,76 @@ fn log_object(object: &ObjectId, verdict: Verdict) {
             info!("Track file {name}: now {value}");
         }
         _ => tracing::debug!(%object, ?verdict, "tracked"),
+    }
+}
+
+/// Logs a condition of a tracked object.
+fn log_tracking(object: &ObjectId, note: &TrackingNote) {
+    let name = object.name();
+    match note {
+        TrackingNote::StillRunning => {
+            info!("Track script {name} is already running, expect idle - skipping run");
+        }
+        TrackingNote::Ended(ScriptOutcome::Exited(status)) => {
+            info!("Script `{name}` now returning {status}");
+        }
+        TrackingNote::Ended(ScriptOutcome::Killed(signal)) => {
+            info!("Script `{name}` now ended by signal {signal}");
+        }
+        TrackingNote::Ended(ScriptOutcome::TimedOut) => info!("Script `{name}` now timing out"),
+        TrackingNote::Ended(ScriptOutcome::NotStarted) => warn!("Script `{name}` cannot be run"),
+        TrackingNote::RunnerStuck => {
+            error!("Script `{name}`: its runner did not end in time and was dropped")
+        }
+        TrackingNote::Panicked { message } => {
+            error!(%object, "{message}; starting again, please report this");
+        }
+        other => tracing::debug!(%object, ?other, "tracked"),
+    }
+}
+
+/// Logs a condition of the host, or of the driver as a whole.
+fn log_note(note: &HostNote) {
+    match note {
+        HostNote::ProcessesNotListed { error } => {
+            warn!(%error, "cannot list processes, trying again every second");
+        }
+        HostNote::ProcessesListed => info!("processes can be listed again"),
+        HostNote::ClaimOccupied { router, uid, pid } => warn!(
+            pid,
+            uid,
+            "({router}) an unprivileged process uses the name of this virtual router; other instances \
+             that run the router will not be detected"
+        ),
+        HostNote::ClaimFailed { router, error } => warn!(
+            %error,
+            "({router}) cannot register the virtual router; other instances that run it will not be detected"
+        ),
+        HostNote::PacketSocketFailed { interface, error } => {
+            error!(ifname = %interface, %error, "cannot open a packet socket");
+        }
+        HostNote::LinksNotRead { error } => {
+            error!(%error, "cannot read links and addresses, trying again");
+        }
+        HostNote::NotificationsLost => {
+            warn!("netlink notifications lost, reading links and addresses again");
+        }
+        HostNote::NotificationCut => warn!("cannot decode a netlink notification"),
+        HostNote::NetlinkFailed { error } => error!(%error, "netlink socket failed, trying again"),
+        HostNote::StaleKept => info!(
+            "another lb-vrrp instance runs in this network namespace; stale objects are not removed"
+        ),
+        HostNote::StaleRoutingKept => info!(
+            "another program runs VRRP in this network namespace; stale routes and rules are not removed"
+        ),
+        HostNote::Stale(stale) => match &stale.error {
+            Some(error) => warn!(%error, "{stale}"),
+            None => info!("{stale}"),
+        },
+        HostNote::ChangeFailed { change, error } => {
+            warn!(%error, "cannot {change} before the virtual routers start");
+        }
+        other => tracing::debug!(?other, "vrrp"),
     }
 }
 

@@ -20,12 +20,12 @@ const ESRCH: i32 = 3;
 ///
 /// # Examples
 /// ```no_run
-/// use lb_core::dataplane::{IpvsPlane, Reconciler};
+/// use lb_core::dataplane::{IpvsPlane, TableReconciler};
 /// use lb_core::ledger::{Identity, Ledger};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let (ledger, _) = Ledger::open("/run/lb/ledger", Identity::current()?)?;
-/// let reconciler = Reconciler::new(IpvsPlane::connect().await?, ledger);
+/// let reconciler = TableReconciler::new(IpvsPlane::connect().await?, ledger);
 /// # Ok(())
 /// # }
 /// ```

@@ -3,7 +3,7 @@
 //!
 //! [`DataPlane`] reads the table and makes changes. `IpvsPlane` (feature `daemon`) is the kernel's
 //! IPVS; [`MemoryPlane`] is a table in memory that refuses what the kernel refuses, for tests and for
-//! trying things out. [`Reconciler`] holds a data plane, a shadow of its table and the
+//! trying things out. [`TableReconciler`] holds a data plane, a shadow of its table and the
 //! [ledger](crate::ledger), and makes the table as desired, touching only what is owned.
 
 mod error;
@@ -22,8 +22,8 @@ pub use ipvs::IpvsPlane;
 #[cfg(feature = "daemon")]
 pub(crate) use ipvs::connect;
 pub use memory::MemoryPlane;
-pub use reconcile::{ActualService, DesiredChange, Reconciler, SyncReport};
-pub use report::{Audit, Failure, Report};
+pub use reconcile::{ActualService, DesiredChange, SyncReport, TableReconciler};
+pub use report::{Audit, Failure, TableReport};
 
 /// What a data plane can do beyond services and destinations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

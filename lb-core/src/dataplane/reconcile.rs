@@ -9,7 +9,7 @@ use lb_ipvs::{
     plan_parts,
 };
 
-use super::{Audit, DataPlane, DataPlaneError, Failure, Report};
+use super::{Audit, DataPlane, DataPlaneError, Failure, TableReport};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::MarkRange;
 
@@ -47,14 +47,14 @@ pub enum DesiredChange {
 /// A reconciler holds the desired table, a shadow of the actual one and the [`Ledger`]. The table is
 /// read as a whole at the start only; from then on a change costs what it changes. Where the data plane
 /// answers that its table is not as the shadow has it, or the outcome is not known, the services
-/// concerned are read and planned again, four times at most; [`Reconciler::audit_one`], called now and
+/// concerned are read and planned again, four times at most; [`TableReconciler::audit_one`], called now and
 /// then, finds external changes.
 ///
 /// Nothing of this needs a runtime: the futures are the data plane's.
 ///
 /// # Examples
 /// ```
-/// use lb_core::dataplane::{MemoryPlane, Reconciler};
+/// use lb_core::dataplane::{MemoryPlane, TableReconciler};
 /// use lb_core::ledger::Ledger;
 /// use lb_core::ipvs::{Change, Destination, Scheduler, Service, ServiceKey, TableService};
 ///
@@ -67,7 +67,7 @@ pub enum DesiredChange {
 /// let key = ServiceKey::tcp("192.168.1.50:80".parse()?);
 /// let desired = TableService::new(Service::new(key, Scheduler::WeightedRoundRobin))
 ///     .with_destinations([Destination::new("192.168.1.61:80".parse()?)]);
-/// let mut reconciler = Reconciler::new(kernel.clone(), Ledger::in_memory());
+/// let mut reconciler = TableReconciler::new(kernel.clone(), Ledger::in_memory());
 /// reconciler.start([desired].into_iter().collect()).await?;
 /// assert_eq!(kernel.table().services().len(), 2);
 ///
@@ -77,7 +77,7 @@ pub enum DesiredChange {
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Reconciler<P> {
+pub struct TableReconciler<P> {
     plane: P,
     ledger: Ledger,
     desired: Table,
@@ -93,7 +93,7 @@ pub struct Reconciler<P> {
     enforced: Option<MarkRange>,
 }
 
-impl<P: DataPlane> Reconciler<P> {
+impl<P: DataPlane> TableReconciler<P> {
     /// A reconciler for this data plane. Nothing is read or changed yet.
     pub const fn new(plane: P, ledger: Ledger) -> Self {
         Self {
@@ -150,7 +150,7 @@ impl<P: DataPlane> Reconciler<P> {
     /// # Errors
     /// When the table cannot be read, or the data plane's connection breaks again and again. Another
     /// call continues where this one stopped.
-    pub async fn start(&mut self, desired: Table) -> Result<Report, DataPlaneError> {
+    pub async fn start(&mut self, desired: Table) -> Result<TableReport, DataPlaneError> {
         self.desired = desired;
         self.shadow = None;
         let keys = self.all_keys();
@@ -160,12 +160,12 @@ impl<P: DataPlane> Reconciler<P> {
     /// Makes one service as now desired (`None`: not at all).
     ///
     /// # Errors
-    /// As [`Reconciler::start`].
+    /// As [`TableReconciler::start`].
     pub async fn service_changed(
         &mut self,
         key: ServiceKey,
         desired: Option<TableService>,
-    ) -> Result<Report, DataPlaneError> {
+    ) -> Result<TableReport, DataPlaneError> {
         self.services_changed([(key, DesiredChange::Whole(desired))])
             .await
     }
@@ -174,11 +174,11 @@ impl<P: DataPlane> Reconciler<P> {
     /// parts alone, not on the size of their services.
     ///
     /// # Errors
-    /// As [`Reconciler::start`].
+    /// As [`TableReconciler::start`].
     pub async fn services_changed(
         &mut self,
         changed: impl IntoIterator<Item = (ServiceKey, DesiredChange)>,
-    ) -> Result<Report, DataPlaneError> {
+    ) -> Result<TableReport, DataPlaneError> {
         let parts = changed
             .into_iter()
             .map(|(key, change)| (key, self.desire(key, change)))
@@ -210,12 +210,12 @@ impl<P: DataPlane> Reconciler<P> {
     /// undone (external additions stay).
     ///
     /// # Errors
-    /// As [`Reconciler::start`].
+    /// As [`TableReconciler::start`].
     pub async fn reload(
         &mut self,
         desired: Table,
         reconcile: bool,
-    ) -> Result<Report, DataPlaneError> {
+    ) -> Result<TableReport, DataPlaneError> {
         let mut keys = self.all_keys();
         keys.extend(desired.keys());
         let before = std::mem::replace(&mut self.desired, desired);
@@ -231,7 +231,7 @@ impl<P: DataPlane> Reconciler<P> {
     /// `None` when nothing is owned.
     ///
     /// # Errors
-    /// As [`Reconciler::start`].
+    /// As [`TableReconciler::start`].
     pub async fn audit_one(&mut self) -> Result<Option<Audit>, DataPlaneError> {
         let owned = self.ledger.owned();
         let next = owned
@@ -258,8 +258,8 @@ impl<P: DataPlane> Reconciler<P> {
     /// it is, drop the reconciler instead: the ledger lets the next start continue from there.
     ///
     /// # Errors
-    /// As [`Reconciler::start`].
-    pub async fn stop(&mut self) -> Result<Report, DataPlaneError> {
+    /// As [`TableReconciler::start`].
+    pub async fn stop(&mut self) -> Result<TableReport, DataPlaneError> {
         self.desired = Table::new();
         // another program may have added destinations since the shadow was taken
         self.shadow = None;
@@ -300,8 +300,8 @@ impl<P: DataPlane> Reconciler<P> {
         &mut self,
         parts: BTreeMap<ServiceKey, Part>,
         drift: Drift,
-    ) -> Result<Report, DataPlaneError> {
-        let mut report = Report::default();
+    ) -> Result<TableReport, DataPlaneError> {
+        let mut report = TableReport::default();
         let mut open = parts;
         // a service is deleted with its destinations: read them first
         let removed = |key: &&ServiceKey| self.is_removed(key);
@@ -386,7 +386,7 @@ impl<P: DataPlane> Reconciler<P> {
         plan: Plan,
         results: Vec<Result<(), DataPlaneError>>,
         parts: &BTreeMap<ServiceKey, Part>,
-        report: &mut Report,
+        report: &mut TableReport,
         last_round: bool,
     ) -> BTreeSet<ServiceKey> {
         let mut steps = Vec::with_capacity(plan.changes.len() + plan.records.len());
@@ -450,7 +450,7 @@ impl<P: DataPlane> Reconciler<P> {
         &mut self,
         notes: Vec<Note>,
         planned: &BTreeMap<&ServiceKey, &Part>,
-        report: &mut Report,
+        report: &mut TableReport,
     ) {
         let mut known: BTreeMap<ServiceKey, Vec<Note>> = BTreeMap::new();
         for (key, part) in planned {

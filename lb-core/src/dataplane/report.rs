@@ -6,10 +6,10 @@ use lb_ipvs::{Change, Note, ServiceKey};
 use super::{DataPlaneError, SyncReport};
 use crate::ledger::LedgerError;
 
-/// What one call of the [`Reconciler`](super::Reconciler) did.
+/// What one call of the [`TableReconciler`](super::TableReconciler) did.
 #[derive(Debug, Default)]
 #[non_exhaustive]
-pub struct Report {
+pub struct TableReport {
     /// The changes that were made, in order.
     pub applied: Vec<Change>,
     /// What could not be done; it is tried again when the service changes or is audited.
@@ -19,11 +19,11 @@ pub struct Report {
     /// The ledger could not be written. The changes were made all the same: a real server that is
     /// down must go, even when the disk is full.
     pub ledger: Option<LedgerError>,
-    /// What happened to the sync daemons; of [`Reconciler::stop`](super::Reconciler::stop) only.
+    /// What happened to the sync daemons; of [`TableReconciler::stop`](super::TableReconciler::stop) only.
     pub sync: Option<SyncReport>,
 }
 
-impl Report {
+impl TableReport {
     /// Whether nothing was done and nothing is to be logged.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -46,14 +46,14 @@ pub struct Failure {
     pub source: DataPlaneError,
 }
 
-/// What [`Reconciler::audit_one`](super::Reconciler::audit_one) did.
+/// What [`TableReconciler::audit_one`](super::TableReconciler::audit_one) did.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Audit {
     /// The service that was looked at.
     pub service: ServiceKey,
     /// What was done about it.
-    pub report: Report,
+    pub report: TableReport,
     /// Whether it was the last one of a round.
     pub last: bool,
 }

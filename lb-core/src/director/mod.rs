@@ -368,10 +368,10 @@ impl Director {
     }
 
     /// Takes in the operator's stop: reports each real server as shut down, by mail if the virtual
-    /// server is `omega`. The data plane is cleared by [`Reconciler::stop`]; only router states are
+    /// server is `omega`. The data plane is cleared by [`TableReconciler::stop`]; only router states are
     /// taken in from now on.
     ///
-    /// [`Reconciler::stop`]: crate::dataplane::Reconciler::stop
+    /// [`TableReconciler::stop`]: crate::dataplane::TableReconciler::stop
     pub fn handle_stop(&mut self) {
         if std::mem::replace(&mut self.stopped, true) {
             return;
@@ -400,9 +400,9 @@ impl Director {
     }
 
     /// A part of a service as the data plane shall have it: what to give to
-    /// [`Reconciler::services_changed`] for an [`Output::ServiceChanged`].
+    /// [`TableReconciler::services_changed`] for an [`Output::ServiceChanged`].
     ///
-    /// [`Reconciler::services_changed`]: crate::dataplane::Reconciler::services_changed
+    /// [`TableReconciler::services_changed`]: crate::dataplane::TableReconciler::services_changed
     #[must_use]
     pub fn desired_change(&self, key: &ServiceKey, part: &Part) -> DesiredChange {
         match (self.service(key), part) {

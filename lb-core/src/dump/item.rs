@@ -69,7 +69,10 @@ fn write_address(
         write!(text, " brd {broadcast}")?;
     }
     let base = &router.instance.spec.interface;
-    match (&address.interface, &router.vmac) {
+    // The addresses are on the interface below an ipvlan.
+    let vmac = router.vmac.as_ref();
+    let vmac = vmac.filter(|_| router.instance.spec.ipvlan.is_none());
+    match (&address.interface, vmac) {
         (Some(interface), _) => write!(text, " dev {interface}")?,
         (None, Some(vmac)) => write!(text, " dev {vmac}@{base}")?,
         (None, None) => write!(text, " dev {base}")?,

@@ -92,7 +92,7 @@ pub struct RouterMoment<'a> {
     pub faults: usize,
     /// Source of its adverts.
     pub source: Option<IpAddr>,
-    /// The interface with its virtual MAC address.
+    /// The interface with its virtual MAC address, or its ipvlan.
     pub vmac: Option<String>,
     /// Its counters.
     pub stats: RouterStats,
@@ -115,7 +115,7 @@ impl<'a> RouterMoment<'a> {
         }
     }
 
-    /// The interface that carries its addresses, as keepalived calls it.
+    /// The interface of its adverts, as keepalived calls it.
     fn interface(&self) -> &str {
         self.vmac
             .as_deref()

@@ -82,8 +82,18 @@ fn write_router(text: &mut String, moment: &Moment<'_>, router: &RouterMoment<'_
     {
         writeln!(text, "   Master priority = {}", priority.get())?;
     }
-    let vmac = router.vmac.as_deref();
-    if let Some(vmac) = vmac {
+    let above = router.vmac.as_deref();
+    if let (Some(name), Some(ipvlan)) = (above, &spec.ipvlan) {
+        write!(text, "   Use IPVLAN, i/f {name}, is_up = true")?;
+        if let Some((address, prefix_len)) = ipvlan.address {
+            write!(text, ", i/f address = {address}")?;
+            let whole = if address.is_ipv4() { 32 } else { 128 };
+            if prefix_len != whole {
+                write!(text, "/{prefix_len}")?;
+            }
+        }
+        writeln!(text, ", type {}", ipvlan.mode)?;
+    } else if let Some(vmac) = above {
         let base = spec
             .vmac
             .as_ref()
@@ -94,11 +104,20 @@ fn write_router(text: &mut String, moment: &Moment<'_>, router: &RouterMoment<'_
         )?;
     }
     write!(text, "   Interface = {}", router.interface())?;
-    if vmac.is_some() {
-        write!(text, ", vmac on {}", spec.interface)?;
+    if above.is_some() {
+        let kind = if spec.ipvlan.is_some() {
+            "ipvlan"
+        } else {
+            "vmac"
+        };
+        write!(text, ", {kind} on {}", spec.interface)?;
     }
     text.push('\n');
-    match (router.source, spec.source.is_some()) {
+    let ipvlan = spec.ipvlan.as_ref();
+    let is_configured = ipvlan.map_or(spec.source, |ipvlan| {
+        ipvlan.address.map(|(address, _)| address)
+    });
+    match (router.source, is_configured.is_some()) {
         (Some(source), true) => {
             writeln!(text, "   Using src_ip = {source} (from configuration)")?;
         }

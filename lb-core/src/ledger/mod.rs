@@ -3,7 +3,7 @@
 //!
 //! IPVS entries carry no owner. The ledger lists the owned services, destinations and sync daemons with
 //! the last confirmed configuration of each ([`Record`](lb_ipvs::Record)); objects that are not in
-//! the ledger are never touched. [`Reconciler`](crate::dataplane::Reconciler) writes around every change:
+//! the ledger are never touched. [`TableReconciler`](crate::dataplane::TableReconciler) writes around every change:
 //!
 //! 1. the **intent**: each object that is about to change, as owned and not confirmed;
 //! 2. the change of the kernel's table;

@@ -8,8 +8,8 @@ use lb_core::model::{Announcements, RouterSpec, Scope, VirtualAddress, VrrpInsta
 use lb_vrrp::wire::ChecksumDialect;
 use lb_vrrp::{
     AddressFamily, AddressFlag, AdvertInterval, AntiReplay, Authentication, DownTimerAdverts,
-    ExtraRefresh, HmacConfig, HmacKey, HmacMode, MacAddr, Password, Priority, ReceiveBuffer,
-    RouterConfig, UnicastPeer, Version, Vmac, Vrid,
+    ExtraRefresh, HmacConfig, HmacKey, HmacMode, Ipvlan, IpvlanMode, MacAddr, Password, Priority,
+    ReceiveBuffer, RouterConfig, UnicastPeer, Version, Vmac, Vrid,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -183,6 +183,7 @@ prop_compose! {
         (excluded, routes, rules) in (0..3_u16, vec(route(), 0..3), vec(rule(), 0..3)),
         flags in any::<[bool; 6]>(),
         vmac in proptest::option::of((any::<bool>(), any::<bool>(), any::<bool>())),
+        ipvlan in proptest::option::of((any::<bool>(), 0..3_usize)),
         (buffer, sync_daemon) in (proptest::option::of(1..1_000_000_u32), proptest::option::of(interface())),
         (alert, notify) in (any::<bool>(), notify(true)),
     ) -> VrrpInstance {
@@ -216,6 +217,16 @@ prop_compose! {
                 vmac = vmac.with_mac(MacAddr::from([2, 0, 0, 0, 0, number]));
             }
             spec = spec.with_vmac(vmac);
+        } else if let (Some((named, mode)), true) = (ipvlan, spec.config.peers().is_empty()) {
+            let mode = [IpvlanMode::Bridge, IpvlanMode::Private, IpvlanMode::Vepa][mode];
+            let mut ipvlan = Ipvlan::new().with_mode(mode).with_address(nth(family, 6000), 20);
+            if named {
+                ipvlan = ipvlan.with_name(format!("ipvl{number}"));
+            }
+            // The kernel has no macvlans beside it.
+            spec.interface = format!("own{number}");
+            spec = spec.with_ipvlan(ipvlan);
+            spec.virtual_addresses.iter_mut().for_each(|address| address.vmac = false);
         }
         spec.receive_buffer = buffer.map(ReceiveBuffer::Bytes);
         let mut router = VrrpInstance::new(spec).with_smtp_alert(alert).with_notify(notify);

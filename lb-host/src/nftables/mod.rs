@@ -24,7 +24,6 @@ use netlink_packet_netfilter::nftables::{
     TableMessage,
 };
 use nix::libc;
-use tracing::{info, warn};
 
 use self::element::{ADDRESSES, Element, LINK_LOCAL};
 use self::error::FilterError;
@@ -35,6 +34,7 @@ use crate::family::AddressFamily;
 use crate::filter::FilterTable;
 use crate::object::Shield;
 use crate::reconcile::Applied;
+use crate::stale::StaleObject;
 
 /// Attempts to change a rule set that other programs change meanwhile.
 const ATTEMPTS: u32 = 8;
@@ -232,9 +232,8 @@ impl Filter {
         Ok(if is_own { Found::Own } else { Found::External })
     }
 
-    /// Deletes all tables with the mark: what a killed process left. A table that cannot be deleted is
-    /// logged.
-    pub(crate) async fn remove_stale(&mut self) -> io::Result<()> {
+    /// Deletes all tables with the mark: what a killed process left. Reports each of them.
+    pub(crate) async fn remove_stale(&mut self, stale: &mut Vec<StaleObject>) -> io::Result<()> {
         let request = Request::dump(
             None,
             NfTablesMessage::GetTable(TableMessage {
@@ -252,11 +251,12 @@ impl Filter {
             let Some(table) = marked_table(&message, mark) else {
                 continue;
             };
-            info!(%family, table, "removing stale packet filter");
+            let object = format!("{family} packet filter {table}");
             let requests = vec![deletion(table, family)];
-            if let Err(error) = socket.batch(None, requests, Ending::Commit).await {
-                warn!(%family, table, %error, "cannot remove stale packet filter");
-            }
+            stale.push(match socket.batch(None, requests, Ending::Commit).await {
+                Ok(_) => StaleObject::removed(object),
+                Err(error) => StaleObject::stuck(object, error),
+            });
         }
         Ok(())
     }

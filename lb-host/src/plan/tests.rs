@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::family::AddressFamily;
 use crate::interface::Link;
-use crate::link::{Macvlan, Setting, SettingName};
+use crate::link::{Setting, SettingName, VirtualLink};
 use crate::object::{Address, Shield};
 use crate::routes::{PlacedRoute, Route, Rule, RuleAction};
 
@@ -48,7 +48,7 @@ pub(crate) fn rule(last: u8) -> HostObject {
 /// A macvlan whose name and MAC address end with these numbers.
 pub(crate) fn macvlan(base: &Arc<Link>, last: u8, mac: u8) -> HostObject {
     let (name, mac) = (format!("vrrp.{last}"), [0, 0, 0x5e, 0, 1, mac]);
-    Macvlan::new(name, Arc::clone(base), mac, AddressFamily::Ipv4).into()
+    VirtualLink::macvlan(name, Arc::clone(base), mac, AddressFamily::Ipv4).into()
 }
 
 pub(crate) fn setting(link: &Arc<Link>, number: u8) -> HostObject {

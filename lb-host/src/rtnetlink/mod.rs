@@ -10,9 +10,9 @@ mod stale;
 mod watch;
 
 pub use self::address::local_address;
-pub use self::link::{FoundLink, macvlan_base};
+pub use self::link::{FoundLink, ipvlan_base, macvlan_base};
 pub use self::stale::Kept;
-pub use self::watch::{Notification, Subject, Watcher};
+pub use self::watch::{KernelMessages, Subject, Watcher};
 
 use std::fmt;
 use std::future::Future;
@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use self::link::{Links, removed_macvlans};
+use self::link::{Links, removed_virtual_links};
 use crate::family::AddressFamily;
 use crate::nftables::{self, Filter};
 use crate::object::{HostObject, Owner, Shield};
@@ -85,14 +85,14 @@ impl Rtnetlink {
             Change::Remove(HostObject::Address(address)) => self.remove_address(address).await,
             Change::Add(HostObject::Routing(entry)) => self.add_routing(entry).await,
             Change::Remove(HostObject::Routing(entry)) => self.remove_routing(entry).await,
-            Change::Add(HostObject::Macvlan(macvlan)) => self.add_macvlan(macvlan).await,
+            Change::Add(HostObject::VirtualLink(link)) => self.add_virtual_link(link).await,
             Change::Add(HostObject::LinkUp(link)) => self.set_link_up(link).await,
             Change::Remove(HostObject::LinkUp(link)) => self.set_link_down(link).await,
             Change::Add(HostObject::Setting(setting)) => self.add_setting(setting).await,
             Change::Remove(HostObject::Setting(setting)) => self.remove_setting(setting).await,
             // These are applied in groups.
             Change::Add(HostObject::Shield(_))
-            | Change::Remove(HostObject::Shield(_) | HostObject::Macvlan(_)) => {
+            | Change::Remove(HostObject::Shield(_) | HostObject::VirtualLink(_)) => {
                 Err(io::ErrorKind::Unsupported.into())
             }
         }
@@ -105,9 +105,9 @@ impl HostPlane for Rtnetlink {
         let mut results = Vec::with_capacity(changes.len());
         for group in changes.chunk_by(|one, next| one.group() == next.group()) {
             match group.first().and_then(Change::group) {
-                Some(Group::RemovedMacvlans) => {
-                    let macvlans = removed_macvlans(group);
-                    results.extend(self.remove_macvlans(&macvlans).await);
+                Some(Group::RemovedVirtualLinks) => {
+                    let links = removed_virtual_links(group);
+                    results.extend(self.remove_virtual_links(&links).await);
                 }
                 Some(Group::AddedShields) => results.extend(self.filter.add(&shields(group)).await),
                 Some(Group::RemovedShields) => {

@@ -10,7 +10,7 @@ use rtnetlink::packet_route::AddressFamily as KernelFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
 use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteProtocol};
 use rtnetlink::packet_route::rule::{RuleAttribute, RuleMessage};
-use tracing::{debug, info, warn};
+use tracing::debug;
 
 use super::address::{is_address, local_address};
 use super::rule::is_rule;
@@ -19,6 +19,7 @@ use super::{Rtnetlink, bounded};
 use crate::key::AddressKey;
 use crate::object::HostObject;
 use crate::routes::{PlacedRoute, RoutingEntry, Rule};
+use crate::stale::StaleObject;
 
 /// What is not stale although it has the mark.
 #[derive(Clone, Debug, Default)]
@@ -85,37 +86,46 @@ impl Kept {
 
 impl Rtnetlink {
     /// Removes all rules, routes and addresses with the mark of the owner, except those to keep: what
-    /// another configuration added before its process was killed would lead packets astray. Objects that
-    /// cannot be removed are logged.
-    pub async fn remove_stale(&self, kept: &Kept) {
+    /// another configuration added before its process was killed would lead packets astray. Returns what was
+    /// removed and what could not be.
+    pub async fn remove_stale(&self, kept: &Kept) -> Vec<StaleObject> {
+        let mut found = Vec::new();
         let mut marks = vec![self.owner.protocol];
         if self.owner.routing != self.owner.protocol && !kept.shares_routing {
             marks.push(self.owner.routing);
         }
         for mark in marks {
-            if let Err(error) = self.remove_stale_routing(mark, kept).await {
-                warn!(%error, "cannot look for stale routes and rules");
+            if let Err(error) = self.remove_stale_routing(mark, kept, &mut found).await {
+                found.push(StaleObject::unlisted("routes and rules", error));
             }
         }
-        if let Err(error) = self.remove_stale_addresses(kept).await {
-            warn!(%error, "cannot look for stale addresses");
+        if let Err(error) = self.remove_stale_addresses(kept, &mut found).await {
+            found.push(StaleObject::unlisted("addresses", error));
         }
+        found
     }
 
-    /// Removes all packet filters with the mark of the owner. Filters that cannot be removed are logged.
-    pub async fn remove_stale_filters(&mut self) {
-        if let Err(error) = self.filter.remove_stale().await {
+    /// Removes all packet filters with the mark of the owner. Returns what was removed and what could not be.
+    pub async fn remove_stale_filters(&mut self) -> Vec<StaleObject> {
+        let mut found = Vec::new();
+        if let Err(error) = self.filter.remove_stale(&mut found).await {
             // Also without nf_tables in the kernel, or without a capability that no other change needs.
             debug!(%error, "cannot look for stale packet filters");
         }
+        found
     }
 
-    async fn remove_stale_routing(&self, mark: u8, kept: &Kept) -> io::Result<()> {
+    async fn remove_stale_routing(
+        &self,
+        mark: u8,
+        kept: &Kept,
+        stale: &mut Vec<StaleObject>,
+    ) -> io::Result<()> {
         // With strict checks the kernel lists the routes asked for, not all of a router's.
         let (connection, handle, _) = rtnetlink::new_connection_with_strict_check()?;
         tokio::spawn(connection);
         let protocol = RouteProtocol::from(mark);
-        for version in [IpVersion::V4, IpVersion::V6] {
+        for (version, family) in [(IpVersion::V4, "IPv4"), (IpVersion::V6, "IPv6")] {
             let rules: Vec<RuleMessage> =
                 bounded(handle.rule().get(version).execute().try_collect()).await?;
             for found in rules {
@@ -125,11 +135,9 @@ impl Rtnetlink {
                 if !is_marked || kept.has_rule(|rule| is_rule(&found, rule, self.owner)) {
                     continue;
                 }
-                let (family, priority) = (found.header.family, priority(&found));
-                info!(?family, priority, "removing stale rule");
-                if let Err(error) = bounded(handle.rule().del(found).execute()).await {
-                    warn!(?family, priority, %error, "cannot remove stale rule");
-                }
+                let rule = format!("{family} rule {}", priority(&found));
+                let removed = bounded(handle.rule().del(found).execute()).await;
+                stale.push(report(rule, removed));
             }
         }
         for family in [KernelFamily::Inet, KernelFamily::Inet6] {
@@ -143,17 +151,19 @@ impl Rtnetlink {
                 if !is_marked || kept.has_route(|placed| is_route(&found, placed, self.owner)) {
                     continue;
                 }
-                let (to, table) = (destination(&found), table(&found));
-                info!(to, table, "removing stale route");
-                if let Err(error) = bounded(handle.route().del(found).execute()).await {
-                    warn!(to, table, %error, "cannot remove stale route");
-                }
+                let route = format!("route {} table {}", destination(&found), table(&found));
+                let removed = bounded(handle.route().del(found).execute()).await;
+                stale.push(report(route, removed));
             }
         }
         Ok(())
     }
 
-    async fn remove_stale_addresses(&self, kept: &Kept) -> io::Result<()> {
+    async fn remove_stale_addresses(
+        &self,
+        kept: &Kept,
+        stale: &mut Vec<StaleObject>,
+    ) -> io::Result<()> {
         let addresses = self.handle.address();
         let all: Vec<AddressMessage> = bounded(addresses.get().execute().try_collect()).await?;
         for found in all {
@@ -165,13 +175,21 @@ impl Rtnetlink {
                 continue;
             }
             let (ifindex, prefix_len) = (found.header.index, found.header.prefix_len);
-            let address = local_address(&found).map(|address| format!("{address}/{prefix_len}"));
-            info!(ifindex, address, "removing stale address");
-            if let Err(error) = bounded(self.handle.address().del(found).execute()).await {
-                warn!(ifindex, address, %error, "cannot remove stale address");
-            }
+            let address = local_address(&found);
+            let address =
+                address.map_or_else(String::new, |address| format!(" {address}/{prefix_len}"));
+            let address = format!("address{address} on interface {ifindex}");
+            let removed = bounded(self.handle.address().del(found).execute()).await;
+            stale.push(report(address, removed));
         }
         Ok(())
+    }
+}
+
+fn report(object: String, removed: io::Result<()>) -> StaleObject {
+    match removed {
+        Ok(()) => StaleObject::removed(object),
+        Err(error) => StaleObject::stuck(object, error),
     }
 }
 

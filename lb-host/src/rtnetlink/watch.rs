@@ -44,14 +44,14 @@ impl Subject {
 #[derive(Clone, Debug, Default)]
 #[doc(hidden)]
 #[non_exhaustive]
-pub struct Notification {
+pub struct KernelMessages {
     /// Those that were understood, in their order.
     pub messages: Vec<RouteNetlinkMessage>,
     /// The rest of the datagram was not understood.
     pub is_cut: bool,
 }
 
-impl Notification {
+impl KernelMessages {
     /// Takes a datagram apart.
     fn parse(mut bytes: &[u8]) -> Self {
         let mut notification = Self::default();
@@ -132,9 +132,9 @@ impl Watcher {
     /// # Errors
     ///
     /// `ENOBUFS` if notifications were lost; otherwise the socket failed.
-    pub async fn receive(&self) -> io::Result<Notification> {
+    pub async fn receive(&self) -> io::Result<KernelMessages> {
         let (bytes, _) = self.0.recv_from_full().await?;
-        Ok(Notification::parse(&bytes))
+        Ok(KernelMessages::parse(&bytes))
     }
 
     /// The next notification that has arrived, if there is one.
@@ -142,7 +142,7 @@ impl Watcher {
     /// # Errors
     ///
     /// As [`receive`](Self::receive).
-    pub fn try_receive(&self) -> io::Result<Option<Notification>> {
+    pub fn try_receive(&self) -> io::Result<Option<KernelMessages>> {
         self.receive().now_or_never().transpose()
     }
 }
@@ -173,11 +173,11 @@ mod tests {
         let link = RouteNetlinkMessage::NewLink(LinkMessage::default());
         let mut datagram = bytes(link.clone());
         datagram.extend(bytes(route(4)));
-        let parsed = Notification::parse(&datagram);
+        let parsed = KernelMessages::parse(&datagram);
         assert_eq!(parsed.messages, [link.clone(), route(4)]);
         assert!(!parsed.is_cut);
         datagram.truncate(datagram.len() - 1);
-        let parsed = Notification::parse(&datagram);
+        let parsed = KernelMessages::parse(&datagram);
         assert_eq!(parsed.messages, [link]);
         assert!(parsed.is_cut);
     }
@@ -190,9 +190,9 @@ mod tests {
             (route(4), false),
             (RouteNetlinkMessage::NewLink(LinkMessage::default()), false),
         ] {
-            let parsed = Notification::parse(&bytes(message));
+            let parsed = KernelMessages::parse(&bytes(message));
             assert_eq!(parsed.may_delete_routing(owner), expected, "{parsed:?}");
         }
-        assert!(Notification::parse(&[1, 2, 3]).may_delete_routing(owner));
+        assert!(KernelMessages::parse(&[1, 2, 3]).may_delete_routing(owner));
     }
 }

@@ -3,35 +3,32 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lb_host::{
-    AddressFamily, AddressKey, Adopted, Applied, Change, Desired, HostObject, HostPlane, Key, Link,
-    Macvlan, Reconciler, ReportLimiter,
-};
+use lb_host::{Applied, Change, HostObject, HostPlane, Key, Reconciler, ReportLimiter};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::advert::Command;
 use super::desired::DesiredRouter;
 use super::event::{Event, EventSender};
-use super::handover::{ContinuedRouter, HostState};
-use super::host::host_address;
 use super::key::{Claimant, RouterKey};
 use super::links::Interfaces;
 use super::mailbox::{End, Mailbox};
 use super::routing::Watch;
-use super::shields::{FilterNeeds, Shields};
+use super::shields::Shields;
 use super::statics;
 use super::vmac::RouterLinks;
 use crate::StaticItems;
 
 mod announcing;
+mod hint;
 mod report;
+mod update;
 
 use self::announcing::Announcer;
+pub(super) use self::hint::Hint;
 
 /// Attempts to remove an address once the driver has stopped.
 const LAST_ATTEMPTS: u32 = 3;
@@ -41,28 +38,6 @@ const LAST_ATTEMPTS: u32 = 3;
 const RESTORED_QUIET: Duration = Duration::from_secs(30);
 const RESTORED_LONGEST_QUIET: Duration = Duration::from_secs(3600);
 const RESTORED_OBJECTS: usize = 64;
-
-/// An observation of the netlink monitor.
-#[derive(Debug)]
-pub(super) enum Hint {
-    AddressGone {
-        link: Link,
-        address: IpAddr,
-        /// The interface was up, so the kernel did not delete the address by itself.
-        is_up: bool,
-    },
-    LinkGone {
-        link: Link,
-    },
-    /// A macvlan went down.
-    Lowered {
-        link: Link,
-    },
-    /// An interface came up: its routes may be missing, whether or not its loss counted.
-    Raised,
-    /// Notifications were lost: the present interfaces.
-    Audit(Interfaces),
-}
 
 /// The desired state of all routers and static items, as of the last update.
 #[derive(Debug, Default)]
@@ -223,188 +198,6 @@ impl Actuator {
         self.reconciler.held().next().is_none()
     }
 
-    /// Merges what the advert thread has changed since the last call.
-    async fn take_update(&mut self) {
-        let mut update = self.mailbox.take();
-        if let Some(needs) = update.filter {
-            self.set_filter(needs).await;
-        }
-        if let Some((host, routers)) = update.handover {
-            self.continue_with(host, &routers);
-        }
-        for (link, address) in update.stale {
-            let key = Key::Address(AddressKey::new(link.index, address.address));
-            if !self.reconciler.is_held(&key) {
-                let object = HostObject::from(host_address(&address, &Arc::new(link)));
-                self.events.send(Event::StaleFound {
-                    object: object.clone(),
-                });
-                self.reconciler.adopt(None, Adopted::new(object));
-            }
-        }
-        for (key, router) in update.routers {
-            self.set_router(key, router);
-        }
-        if let Some(priority) = update.realtime
-            && !std::mem::replace(&mut self.realtime, true)
-        {
-            // The advert thread has reported already whether SCHED_RR is permitted.
-            let _ = lb_host::scheduling::set_round_robin(priority);
-        }
-        let desired = &mut self.desired;
-        if let Some(frozen) = update.frozen {
-            desired.frozen = frozen.map(|attempt| (attempt, false));
-        }
-        if update.end.is_some_and(|end| end != End::HandedOver) && desired.end.is_none() {
-            update.statics = Some(Arc::default());
-            update.links = Some(Arc::default());
-            desired.routers.clear();
-            self.reconciler.clear_desired();
-            self.announcer.clear();
-        }
-        desired.end = desired.end.or(update.end);
-        if let Some(links) = update.links {
-            self.set_links(&links);
-        }
-        let desired = &mut self.desired;
-        if let Some(statics) = update.statics {
-            desired.statics = statics;
-            self.statics_changed = true;
-        }
-        if std::mem::take(&mut self.statics_changed) {
-            let placed = self.statics.place(&self.desired.statics);
-            let objects = self.statics.objects(&placed, &self.reconciler);
-            self.reconciler.set_desired(&Claimant::Static, 0, objects);
-            self.desired.placed = placed;
-        }
-    }
-
-    fn set_router(&mut self, key: RouterKey, router: Option<Arc<DesiredRouter>>) {
-        let before = match &router {
-            Some(router) => {
-                let name = Arc::clone(&router.router);
-                self.names.insert(key.clone(), name);
-                let routers = &mut self.desired.routers;
-                routers.insert(key.clone(), Arc::clone(router))
-            }
-            None => self.desired.routers.remove(&key),
-        };
-        self.announcer
-            .update(&key, before.as_deref(), router.as_deref());
-        let is_same = match (&before, &router) {
-            (Some(before), Some(router)) => before.has_same_objects(router),
-            _ => false,
-        };
-        if is_same {
-            return;
-        }
-        self.desire(key, router.as_deref());
-    }
-
-    /// Has the host objects of a router added, and others that were its own removed.
-    fn desire(&mut self, key: RouterKey, router: Option<&DesiredRouter>) {
-        self.unshielded_changed |= self.shields.has_problems() || !self.unshielded.is_empty();
-        let epoch = router.map_or(0, |router| router.epoch);
-        let objects = router
-            .iter()
-            .flat_map(|router| router.objects(&self.shields));
-        let objects: Vec<Desired> = objects.collect();
-        let claimant = Claimant::Router(key);
-        self.reconciler.set_desired(&claimant, epoch, objects);
-    }
-
-    /// Has packets dropped as another configuration needs it.
-    async fn set_filter(&mut self, needs: FilterNeeds) {
-        let host = self.host.as_mut();
-        self.shields.set_needs(needs, host, &self.events).await;
-        self.unshielded_changed = true;
-        let routers = self.desired.routers.iter();
-        let shielded = routers.filter(|(_, router)| router.held && router.shielded);
-        let shielded: Vec<_> = shielded
-            .map(|(key, router)| (key.clone(), Arc::clone(router)))
-            .collect();
-        for (key, router) in shielded {
-            self.desire(key, Some(&router));
-        }
-    }
-
-    /// Reports to the advert thread what is owned, once for each attempt at a handover.
-    async fn report_owned(&mut self) {
-        let Some((attempt, is_reported @ false)) = &mut self.desired.frozen else {
-            return;
-        };
-        *is_reported = true;
-        let owned = self.reconciler.owned().into_iter();
-        let state = HostState {
-            // Stale objects are this process's to remove.
-            owned: owned
-                .filter_map(|(claimant, adopted)| Some((claimant?, adopted)))
-                .collect(),
-            added_once: self.statics.added_once().clone(),
-        };
-        let attempt = *attempt;
-        // Fails once the thread has ended; then the mailbox is closed.
-        let _ = self.commands.send(Command::Frozen { attempt, state }).await;
-    }
-
-    /// Continues with what another process owns, for these routers and for static items.
-    fn continue_with(&mut self, host: HostState, routers: &[ContinuedRouter]) {
-        let routers: BTreeMap<&RouterKey, &ContinuedRouter> =
-            routers.iter().map(|router| (&router.key, router)).collect();
-        for (claimant, mut adopted) in host.owned {
-            let router = claimant.router().map(|key| routers.get(key));
-            if matches!(router, Some(None)) && !is_shared(&adopted.object) {
-                // The old process removes these.
-                continue;
-            }
-            if let (Some(Some(router)), HostObject::Address(address)) = (router, &adopted.object) {
-                let since = router.since.into();
-                self.announcer
-                    .continue_with(address.key(), &router.key, since);
-            }
-            match &adopted.object {
-                HostObject::Shield(shield)
-                    if !self
-                        .shields
-                        .is_available(AddressFamily::for_address(shield.address)) =>
-                {
-                    continue;
-                }
-                HostObject::Address(_) if claimant != Claimant::Static => {
-                    // Acknowledged in the first epoch of this process.
-                    adopted.generation = adopted.generation.min(1);
-                }
-                // Whether these are still there was not observed, and macvlans and settings are recorded as
-                // those of this process when they are added again.
-                _ => adopted.is_seen = false,
-            }
-            self.reconciler.adopt(Some(&claimant), adopted);
-        }
-        self.statics.continue_with(host.added_once);
-        for router in routers.into_values() {
-            self.names
-                .insert(router.key.clone(), Arc::clone(&router.name));
-        }
-    }
-
-    /// Replaces the desired macvlans and settings.
-    fn set_links(&mut self, links: &[RouterLinks]) {
-        let mut before = std::mem::take(&mut self.desired.links);
-        for links in links {
-            let router = &links.router;
-            self.names.insert(router.clone(), Arc::clone(&links.name));
-            if before.remove(router).as_ref() != Some(links) {
-                let objects = links.objects.iter().cloned().map(Desired::new);
-                let claimant = Claimant::Links(router.clone());
-                self.reconciler.set_desired(&claimant, 0, objects);
-            }
-            self.desired.links.insert(router.clone(), links.clone());
-        }
-        for router in before.into_keys() {
-            self.reconciler.set_desired(&Claimant::Links(router), 0, []);
-        }
-    }
-
     fn interfaces(&self) -> Interfaces {
         let table = self.table.as_ref();
         table.map_or_else(Interfaces::default, |table| table.borrow().clone())
@@ -444,7 +237,7 @@ impl Actuator {
                 return true;
             };
             // Routers that need static items do not wait for macvlans.
-            let is_macvlan = matches!(first.object(), HostObject::Macvlan(_));
+            let is_macvlan = matches!(first.object(), HostObject::VirtualLink(_));
             if is_macvlan && std::mem::take(&mut reports_statics) {
                 self.update_static_state().await;
             }
@@ -452,9 +245,10 @@ impl Actuator {
             let now = Instant::now().into_std();
             for (change, result) in changes.into_iter().zip(results) {
                 let taken_over = match (&change, &result) {
-                    (Change::Add(HostObject::Macvlan(macvlan)), Ok(Applied::AlreadyPresent)) => {
-                        Some(Arc::clone(macvlan))
-                    }
+                    (
+                        Change::Add(HostObject::VirtualLink(macvlan)),
+                        Ok(Applied::AlreadyPresent),
+                    ) => Some(Arc::clone(macvlan)),
                     _ => None,
                 };
                 self.reconciler.handle_result(now, change, result);
@@ -483,18 +277,6 @@ impl Actuator {
             }
         }
         self.host.apply(changes).await
-    }
-
-    /// Has a macvlan that was taken over set down, unless a router desires it to be up.
-    fn adopt_state(&mut self, macvlan: &Macvlan) {
-        let interfaces = self.interfaces();
-        if let Some(found) = interfaces.get(&macvlan.name)
-            && !self.reconciler.is_held(&Key::LinkUp(found.link.index))
-        {
-            let up = HostObject::LinkUp(Arc::clone(&found.link));
-            self.reconciler
-                .adopt(None, Adopted::new(up).with_seen(false));
-        }
     }
 
     /// Leaves what is desired to another process, and removes the rest; returns whether that is done.
@@ -550,70 +332,6 @@ impl Actuator {
             () = sleep_until(turn) => return Woken::InTurn,
         }
         Woken::ToWork
-    }
-
-    fn take_hint(&mut self, hint: Hint) {
-        self.reconciler.handle_routing_disturbed();
-        match hint {
-            Hint::AddressGone {
-                link,
-                address,
-                is_up,
-            } => {
-                let key = AddressKey::new(link.index, address);
-                if is_up {
-                    self.handle_missing(key);
-                } else {
-                    self.reconciler.handle_consequence(&Key::Address(key));
-                    self.announcer.stop(key);
-                }
-            }
-            Hint::LinkGone { link } => {
-                self.reconciler.handle_link_gone(link.index);
-                self.announcer.stop_on(link.index);
-                let macvlan = Key::Macvlan(Arc::from(link.name.as_str()));
-                self.reconciler.handle_missing(&macvlan);
-                self.statics_changed = true;
-            }
-            Hint::Lowered { link } => {
-                self.reconciler.handle_missing(&Key::LinkUp(link.index));
-            }
-            Hint::Raised => {}
-            Hint::Audit(interfaces) => {
-                self.audit_links(&interfaces);
-                let held = self.reconciler.held().filter_map(|object| match object {
-                    HostObject::Address(address) => Some(address),
-                    _ => None,
-                });
-                let missing: Vec<AddressKey> = held
-                    .filter(|address| !interfaces.holds(&address.link, address.address))
-                    .map(|address| address.key())
-                    .collect();
-                for key in missing {
-                    self.handle_missing(key);
-                }
-            }
-        }
-    }
-
-    /// Has macvlans added, and set up, that may have been deleted or set down.
-    fn audit_links(&mut self, interfaces: &Interfaces) {
-        let is_missing = |object: &&HostObject| match object {
-            HostObject::Macvlan(macvlan) => interfaces.get(&macvlan.name).is_none_or(|found| {
-                found.macvlan_of != Some(macvlan.lower()) || found.mac != Some(macvlan.mac)
-            }),
-            HostObject::LinkUp(_) => true,
-            _ => false,
-        };
-        let missing = self.reconciler.held().filter(is_missing);
-        for key in missing.map(HostObject::key).collect::<Vec<_>>() {
-            self.reconciler.handle_missing(&key);
-        }
-    }
-
-    fn handle_missing(&mut self, key: AddressKey) {
-        self.reconciler.handle_missing(&Key::Address(key));
-        self.announcer.stop(key);
     }
 }
 

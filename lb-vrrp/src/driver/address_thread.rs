@@ -121,7 +121,7 @@ async fn serve(netlink: Netlink, work: Work) {
         work.mailbox,
         work.commands.clone(),
         hints,
-        work.events,
+        work.events.clone(),
     )
     .with_watch(netlink.watch)
     .with_table(work.table.subscribe());
@@ -132,6 +132,7 @@ async fn serve(netlink: Netlink, work: Work) {
         table: work.table,
         commands: work.commands,
         hints: hint_sender,
+        events: work.events,
     };
     tokio::spawn(monitor.run());
     actuator.run().await;

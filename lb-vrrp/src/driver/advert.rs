@@ -28,7 +28,7 @@ use super::key::RouterKey;
 use super::links::Interfaces;
 use super::mailbox::{End, Mailbox};
 use super::options::DriverOptions;
-use super::ports::Ports;
+use super::ports::PortMap;
 use super::reactor::Reactor;
 use super::router::{Router, Surroundings};
 use super::routers::Routers;
@@ -36,7 +36,7 @@ use super::shields::FilterNeeds;
 use super::socket::PacketSocket;
 use super::statics::StaticState;
 use super::timer::DeadlineTimer;
-use super::tracked::{ObjectId, Report, Tracking};
+use super::tracked::{ObjectId, Observation, Tracking};
 use super::vmac::Naming;
 use crate::spec::Configuration;
 use crate::status::{DriverStatus, Lateness, Resigned, ThreadStatus};
@@ -112,7 +112,7 @@ pub(super) struct AdvertThread {
     tracking: Tracking,
     /// Names of macvlans.
     naming: Naming,
-    ports: Ports,
+    ports: PortMap,
     /// The routers that no other process may run.
     claims: Claims,
     /// Ports that could not be opened.
@@ -128,7 +128,7 @@ pub(super) struct AdvertThread {
     mailbox: Arc<Mailbox>,
     commands: mpsc::Receiver<Command>,
     /// Reports on tracked objects.
-    reports: mpsc::Receiver<(ObjectId, Report)>,
+    reports: mpsc::Receiver<(ObjectId, Observation)>,
     /// Resolves when the handle is dropped.
     handle: oneshot::Receiver<()>,
     events: EventSender,
@@ -161,7 +161,10 @@ impl AdvertThread {
         (configuration, naming): (Configuration, Naming),
         (interfaces, table): (Interfaces, watch::Receiver<Interfaces>),
         mailbox: Arc<Mailbox>,
-        (commands, reports): (mpsc::Receiver<Command>, mpsc::Receiver<(ObjectId, Report)>),
+        (commands, reports): (
+            mpsc::Receiver<Command>,
+            mpsc::Receiver<(ObjectId, Observation)>,
+        ),
         (handle, received): (oneshot::Receiver<()>, Option<ReceivedRouters>),
         (claims, events): (Claims, EventSender),
         options: DriverOptions,
@@ -174,7 +177,7 @@ impl AdvertThread {
             groups: Groups::default(),
             tracking: Tracking::default(),
             naming,
-            ports: Ports::default(),
+            ports: PortMap::default(),
             claims,
             reopen: Reopen::default(),
             announcers: BTreeMap::new(),

@@ -10,16 +10,18 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::socket::sockopt::PeerCredentials;
 use nix::sys::socket::{Backlog, getsockopt, listen};
 use nix::unistd::Uid;
 use socket2::{Domain, SockAddr, Socket, Type};
-use tracing::warn;
 
 use super::error::Error;
+use super::event::EventSender;
 use super::key::RouterKey;
+use super::note::HostNote;
 use crate::AddressFamily;
 use crate::spec::RouterSpec;
 
@@ -44,6 +46,28 @@ enum Refusal {
     System(io::Error),
 }
 
+impl Refusal {
+    /// The condition of a router that runs without a claim.
+    fn into_note(self, router: &str) -> HostNote {
+        let router = Arc::from(router);
+        match self {
+            Self::Occupied { uid, pid } => HostNote::ClaimOccupied {
+                router,
+                uid: uid.as_raw(),
+                pid,
+            },
+            Self::System(error) => HostNote::ClaimFailed {
+                router,
+                error: Arc::new(error),
+            },
+            Self::Taken(_) => HostNote::ClaimFailed {
+                router,
+                error: Arc::new(io::ErrorKind::AddrInUse.into()),
+            },
+        }
+    }
+}
+
 impl Claims {
     /// The claims of another process, whose sockets were received.
     pub(super) const fn from_handover(received: BTreeMap<RouterKey, OwnedFd>) -> Self {
@@ -55,8 +79,12 @@ impl Claims {
     ///
     /// # Errors
     ///
-    /// [`Error::RouterTaken`]. A failure to open a socket is logged only.
-    pub(super) fn claim(&mut self, specs: &[RouterSpec]) -> Result<(), Error> {
+    /// [`Error::RouterTaken`]. A failure to open a socket is sent as an event only.
+    pub(super) fn claim(
+        &mut self,
+        specs: &[RouterSpec],
+        events: Option<&EventSender>,
+    ) -> Result<(), Error> {
         let mut claimed = BTreeMap::new();
         for spec in specs {
             let key = RouterKey::for_spec(spec);
@@ -76,15 +104,11 @@ impl Claims {
                         pid,
                     });
                 }
-                Err(Refusal::Occupied { uid, pid }) => warn!(
-                    instance = %spec.name, pid, %uid,
-                    "an unprivileged process uses the name of this virtual router; other instances \
-                     that run the router will not be detected"
-                ),
-                Err(Refusal::System(error)) => warn!(
-                    instance = %spec.name, %error,
-                    "cannot register the virtual router; other instances that run it will not be detected"
-                ),
+                Err(refusal) => {
+                    if let Some(events) = events {
+                        events.note_host(refusal.into_note(&spec.name));
+                    }
+                }
             }
         }
         self.0.append(&mut claimed);
@@ -92,14 +116,18 @@ impl Claims {
     }
 
     /// The same, with some patience.
-    pub(super) async fn claim_patiently(&mut self, specs: &[RouterSpec]) -> Result<(), Error> {
+    pub(super) async fn claim_patiently(
+        &mut self,
+        specs: &[RouterSpec],
+        events: Option<&EventSender>,
+    ) -> Result<(), Error> {
         for _ in 1..ATTEMPTS {
-            if self.claim(specs).is_ok() {
+            if self.claim(specs, events).is_ok() {
                 return Ok(());
             }
             tokio::time::sleep(PAUSE).await;
         }
-        self.claim(specs)
+        self.claim(specs, events)
     }
 
     /// Releases all other routers.
@@ -192,9 +220,13 @@ mod tests {
     fn a_router_is_claimed_once_and_the_refusal_names_the_process() {
         let eth0 = interface("a");
         let (mut first, mut second) = (Claims::default(), Claims::default());
-        first.claim(&[spec(&eth0, 1), spec(&eth0, 2)]).unwrap();
-        first.claim(&[spec(&eth0, 1)]).unwrap();
-        let error = second.claim(&[spec(&eth0, 3), spec(&eth0, 2)]).unwrap_err();
+        first
+            .claim(&[spec(&eth0, 1), spec(&eth0, 2)], None)
+            .unwrap();
+        first.claim(&[spec(&eth0, 1)], None).unwrap();
+        let error = second
+            .claim(&[spec(&eth0, 3), spec(&eth0, 2)], None)
+            .unwrap_err();
         let expected = format!(
             "router VI_1: VRID 2 (IPv4) on {eth0} is run by another process in this network namespace, \
              PID {}",
@@ -202,33 +234,33 @@ mod tests {
         );
         assert_eq!(error.to_string(), expected);
         // Nothing of a refused set remains claimed.
-        first.claim(&[spec(&eth0, 3)]).unwrap();
+        first.claim(&[spec(&eth0, 3)], None).unwrap();
         first.retain(|key| key.vrid.get() != 2);
-        second.claim(&[spec(&eth0, 2)]).unwrap();
+        second.claim(&[spec(&eth0, 2)], None).unwrap();
     }
 
     #[test]
     fn a_shared_claim_holds_until_both_have_ended() {
         let eth0 = interface("b");
         let mut old = Claims::default();
-        old.claim(&[spec(&eth0, 1)]).unwrap();
+        old.claim(&[spec(&eth0, 1)], None).unwrap();
         let mut sockets = Vec::new();
         let keys = old.share(&mut sockets).unwrap();
         let mut new = Claims::from_handover(keys.into_iter().zip(sockets).collect());
-        new.claim(&[spec(&eth0, 1)]).unwrap();
+        new.claim(&[spec(&eth0, 1)], None).unwrap();
         new.sign();
         drop(old);
         let mut third = Claims::default();
-        assert!(third.claim(&[spec(&eth0, 1)]).is_err());
+        assert!(third.claim(&[spec(&eth0, 1)], None).is_err());
         drop(new);
-        third.claim(&[spec(&eth0, 1)]).unwrap();
+        third.claim(&[spec(&eth0, 1)], None).unwrap();
     }
 
     #[tokio::test]
     async fn a_process_that_is_ending_is_awaited() {
         let eth0 = interface("c");
         let mut old = Claims::default();
-        old.claim(&[spec(&eth0, 1)]).unwrap();
+        old.claim(&[spec(&eth0, 1)], None).unwrap();
         let mut new = Claims::default();
         let specs = [spec(&eth0, 1)];
         let ((), claimed) = tokio::join!(
@@ -236,7 +268,7 @@ mod tests {
                 tokio::task::yield_now().await;
                 drop(old);
             },
-            new.claim_patiently(&specs)
+            new.claim_patiently(&specs, None)
         );
         claimed.unwrap();
     }

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use super::error::{AddressError, Error, InterfaceError};
+use super::note::{HostNote, TrackingNote};
 use super::routing::RouteError;
 use super::tracked::ObjectId;
 use crate::status::LinkProblem;
@@ -213,6 +214,20 @@ pub enum Event {
         /// The verdict of the object.
         verdict: Verdict,
     },
+    /// A tracked object has a condition that is no change of its verdict.
+    #[non_exhaustive]
+    TrackingNoted {
+        /// The object.
+        object: ObjectId,
+        /// The condition.
+        note: TrackingNote,
+    },
+    /// The host, or the driver as a whole, has a condition that an operator should know.
+    #[non_exhaustive]
+    HostNoted {
+        /// The condition.
+        note: HostNote,
+    },
     /// A sync group changed its state; the transitions of its routers are events of their own.
     #[non_exhaustive]
     GroupChanged {
@@ -367,6 +382,17 @@ impl EventSender {
         if self.sender.try_send(event).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Sends a condition of a tracked object.
+    pub(super) fn note_tracking(&self, object: &ObjectId, note: TrackingNote) {
+        let object = object.clone();
+        self.send(Event::TrackingNoted { object, note });
+    }
+
+    /// Sends a condition of the host.
+    pub(super) fn note_host(&self, note: HostNote) {
+        self.send(Event::HostNoted { note });
     }
 
     /// Sends an event that must not be dropped; waits while the channel is full.

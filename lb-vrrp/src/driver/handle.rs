@@ -10,12 +10,13 @@ use tokio::time::{Instant, timeout_at};
 
 use super::advert::Command;
 use super::error::Error;
+use super::event::EventSender;
 use super::handover::RouterHandover;
 use super::links::Interfaces;
 use super::monitor::{Used, Watched};
 use super::options::DriverOptions;
 use super::presence::Presence;
-use super::tracked::{self, ObjectId, Report, ScriptRunner, TrackerTask};
+use super::tracked::{self, ObjectId, Observation, ScriptRunner, TrackerTask};
 use super::{validate, vmac};
 use crate::spec::Configuration;
 use crate::status::{DriverStatus, Resigned};
@@ -27,7 +28,8 @@ use crate::status::{DriverStatus, Resigned};
 #[derive(Debug)]
 pub struct Driver {
     pub(super) commands: mpsc::Sender<Command>,
-    pub(super) reports: mpsc::Sender<(ObjectId, Report)>,
+    pub(super) reports: mpsc::Sender<(ObjectId, Observation)>,
+    pub(super) events: EventSender,
     /// Runs scripts, watches files; made when there is something to track.
     pub(super) tracker: Mutex<Option<TrackerTask>>,
     /// The thread sees it dropped.
@@ -84,7 +86,8 @@ impl Driver {
         if result.is_ok() {
             self.watched.set(used, &delays, &polls);
             let limit = self.options.limit;
-            tracked::track(&self.tracker, objects, &self.scripts, &self.reports, limit).await?;
+            let channels = (&self.reports, &self.events);
+            tracked::track(&self.tracker, objects, &self.scripts, channels, limit).await?;
         }
         result
     }
@@ -95,7 +98,7 @@ impl Driver {
     /// # Errors
     ///
     /// [`Error::Stopped`] if the driver has ended, [`Error::TimedOut`] after [`DriverOptions::limit`].
-    pub async fn report(&self, object: ObjectId, report: Report) -> Result<(), Error> {
+    pub async fn report(&self, object: ObjectId, report: Observation) -> Result<(), Error> {
         let sent = self.reports.send((object, report));
         self.bounded("report", self.deadline(), sent)
             .await?

@@ -5,13 +5,12 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use tracing::{info, warn};
-
 use super::error::{AddressError, AddressOperation, Error};
 use super::event::{Event, EventSender};
 use super::host::{OWNER, host_address};
 use super::links::Interfaces;
 use super::needs::{interface_of, place};
+use super::note::HostNote;
 use super::presence::Presence;
 use super::vmac::{Naming, seat_of};
 use super::{statics, validate, vmac};
@@ -57,7 +56,13 @@ impl Cleaning<'_> {
         let interfaces = read(&handle).await?;
         let mut naming = Naming::default();
         naming.settle(&mut self.configuration.routers, &interfaces)?;
-        suppress_igmp(&mut host, &self.configuration.routers, &interfaces).await;
+        let events = self.events;
+        let note = |note: HostNote| {
+            if let Some(events) = events {
+                events.note_host(note);
+            }
+        };
+        suppress_igmp(&mut host, &self.configuration.routers, &interfaces, note).await;
         let statics = &self.configuration.statics;
         let routers = &self.configuration.routers;
         let alone = match self.presence {
@@ -65,21 +70,19 @@ impl Cleaning<'_> {
             None => true,
         };
         if self.manager.is_none() && !alone {
-            info!(
-                "another lb-vrrp instance runs in this network namespace; stale objects are not removed"
-            );
+            note(HostNote::StaleKept);
         } else if self.manager.is_none() {
             let placed = statics::Placed::new(statics, &interfaces);
             let objects = placed.objects().cloned().collect();
             let shares = Presence::has_other_programs().await;
             if shares {
-                info!(
-                    "another program runs VRRP in this network namespace; stale routes and rules are not removed"
-                );
+                note(HostNote::StaleRoutingKept);
             }
             let kept = Kept::new(objects, owned(routers, &interfaces)).with_shared_routing(shares);
-            host.remove_stale(&kept).await;
-            remove_unmarked(&mut host, routers, &interfaces).await;
+            for stale in host.remove_stale(&kept).await {
+                note(HostNote::Stale(Arc::new(stale)));
+            }
+            remove_unmarked(&mut host, routers, &interfaces, note).await;
         }
         let removes_filters = self.manager.is_none() && alone;
         let manager = match self.manager {
@@ -108,7 +111,9 @@ impl Cleaning<'_> {
         }
         if removes_filters {
             // Last: no packet reaches a stale address before it is removed.
-            host.remove_stale_filters().await;
+            for stale in host.remove_stale_filters().await {
+                note(HostNote::Stale(Arc::new(stale)));
+            }
         }
         Ok((interfaces, naming))
     }
@@ -123,7 +128,12 @@ async fn read(handle: &rtnetlink::Handle) -> Result<Interfaces, Error> {
 }
 
 /// Suppresses reports of multicast groups before sockets join them; the reconciler takes the setting over.
-async fn suppress_igmp(host: &mut Rtnetlink, routers: &[RouterSpec], interfaces: &Interfaces) {
+async fn suppress_igmp(
+    host: &mut Rtnetlink,
+    routers: &[RouterSpec],
+    interfaces: &Interfaces,
+    note: impl Fn(HostNote),
+) {
     let mut settings = routers
         .iter()
         .filter_map(|spec| vmac::igmp_setting(spec, interfaces));
@@ -133,13 +143,19 @@ async fn suppress_igmp(host: &mut Rtnetlink, routers: &[RouterSpec], interfaces:
     let change = Change::Add(setting.into());
     let results = host.apply(std::slice::from_ref(&change)).await;
     if let Some(Err(error)) = results.into_iter().next() {
-        warn!(%error, "cannot {change} before multicast groups are joined");
+        let error = Arc::new(error);
+        note(HostNote::ChangeFailed { change, error });
     }
 }
 
 /// Removes the routes and rules of the configuration that have a protocol of their own, as keepalived
 /// does: no mark tells whether a killed process left them.
-async fn remove_unmarked(host: &mut Rtnetlink, routers: &[RouterSpec], interfaces: &Interfaces) {
+async fn remove_unmarked(
+    host: &mut Rtnetlink,
+    routers: &[RouterSpec],
+    interfaces: &Interfaces,
+    note: impl Fn(HostNote),
+) {
     for spec in routers {
         let routing = place(spec, interfaces).into_iter();
         let unmarked = routing.filter(|entry| entry.protocol().is_some());
@@ -147,7 +163,8 @@ async fn remove_unmarked(host: &mut Rtnetlink, routers: &[RouterSpec], interface
             let change = Change::Remove(HostObject::Routing(entry));
             let results = host.apply(std::slice::from_ref(&change)).await;
             if let Some(Err(error)) = results.into_iter().next() {
-                warn!(instance = %spec.name, %error, "cannot {change}, which may be stale");
+                let error = Arc::new(error);
+                note(HostNote::ChangeFailed { change, error });
             }
         }
     }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use lb_host::Link;
 
 use super::host::ADDRESS_PROTOCOL;
-use crate::{AddressFamily, MacAddr, PollMethod, VirtualAddress};
+use crate::{AddressFamily, IpvlanMode, MacAddr, PollMethod, VirtualAddress};
 
 mod notification;
 mod table;
@@ -55,7 +55,9 @@ pub(super) struct Interface {
     pub(super) mtu: Option<u32>,
     /// Index of the interface to which a macvlan is attached.
     pub(super) macvlan_of: Option<u32>,
-    /// A macvlan that a driver has added, of this process or of another one.
+    /// Index of the interface to which an ipvlan is attached, and the mode.
+    pub(super) ipvlan_of: Option<(u32, IpvlanMode)>,
+    /// A macvlan or ipvlan that a driver has added, of this process or of another one.
     pub(super) is_marked: bool,
     /// In the kernel's order.
     pub(super) addresses: Vec<PresentAddress>,
@@ -71,6 +73,12 @@ impl Interface {
     /// Whether this is a macvlan above `base` with this MAC address.
     pub(super) fn is_macvlan(&self, base: &Self, mac: MacAddr) -> bool {
         self.macvlan_of == Some(base.lower()) && self.mac == Some(mac.octets())
+    }
+
+    /// Whether this is an ipvlan above `base` with this mode.
+    pub(super) fn is_ipvlan(&self, base: &Self, mode: IpvlanMode) -> bool {
+        let lower = base.ipvlan_of.map_or(base.link.index, |(lower, _)| lower);
+        self.ipvlan_of == Some((lower, mode))
     }
 
     /// The first IPv4 or link-local IPv6 address for which `excluded` does not hold.
@@ -199,11 +207,15 @@ impl Interfaces {
         found
     }
 
-    /// Only the named interfaces, and the existence of macvlans above them.
+    /// Only the named interfaces, the existence of macvlans above them, and ipvlans above them with their
+    /// addresses.
     pub(super) fn only(&self, names: &BTreeSet<Arc<str>>) -> Self {
         let named = |interface: &&Interface| names.contains(interface.link.name.as_str());
         let lowers: BTreeSet<u32> = self.iter().filter(named).map(Interface::lower).collect();
         let above = |interface: &Interface| {
+            if let Some((lower, _)) = interface.ipvlan_of {
+                return lowers.contains(&lower).then(|| interface.clone());
+            }
             let lower = interface.macvlan_of;
             lower
                 .is_some_and(|lower| lowers.contains(&lower))
@@ -277,6 +289,7 @@ pub(super) mod tests {
             mac: Some([2, 0, 0, 0, 0, 1]),
             mtu: Some(1500),
             macvlan_of: None,
+            ipvlan_of: None,
             is_marked: false,
             addresses: Vec::new(),
         }

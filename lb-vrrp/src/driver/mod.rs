@@ -92,6 +92,7 @@ mod links;
 mod mailbox;
 mod monitor;
 mod needs;
+mod note;
 mod options;
 mod pacing;
 mod polling;
@@ -115,7 +116,7 @@ mod tracked;
 mod validate;
 mod vmac;
 
-pub use lb_host::{HostPlane, Link, PlacedRoute, RoutingEntry};
+pub use lb_host::{HostPlane, Link, PlacedRoute, RoutingEntry, StaleObject};
 
 pub use self::error::{
     AddressError, AddressOperation, Capability, Error, InterfaceError, InterfaceOperation,
@@ -124,8 +125,9 @@ pub use self::event::{Event, Events};
 pub use self::external::Ports;
 pub use self::handle::Driver;
 pub use self::host::{ADDRESS_PROTOCOL, ROUTE_PROTOCOL};
+pub use self::note::{HostNote, TrackingNote};
 pub use self::options::DriverOptions;
 pub use self::routing::RouteError;
 pub use self::start::{check, check_unclaimed, remove_stale_objects};
-pub use self::tracked::{CommandRunner, Report, ScriptRunner};
+pub use self::tracked::{CommandRunner, Observation, ScriptRunner};
 pub use crate::status::{DriverStatus, LinkProblem, Resigned, StaticProblem};

@@ -7,17 +7,18 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use lb_host::rtnetlink::{Notification, Subject, Watcher};
+use lb_host::rtnetlink::{KernelMessages, Subject, Watcher};
 use nix::libc;
 use tokio::sync::{Notify, mpsc, watch};
-use tracing::{error, warn};
 
 use super::actuator::Hint;
 use super::advert::Command;
 use super::buffers::widen;
 use super::carrier::Carriers;
+use super::event::EventSender;
 use super::links::{Change, Interfaces};
 use super::needs::{interfaces_of, other_interfaces, unicast_source};
+use super::note::HostNote;
 use super::polling::{self, Polls, Target};
 use super::tracked::ObjectId;
 use crate::spec::Configuration;
@@ -142,6 +143,7 @@ pub(super) struct Monitor {
     pub(super) table: watch::Sender<Interfaces>,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) hints: mpsc::Sender<Hint>,
+    pub(super) events: EventSender,
 }
 
 impl Monitor {
@@ -159,7 +161,8 @@ impl Monitor {
                 match self.look(&mut interfaces).await {
                     Ok(()) => stale = false,
                     Err(error) => {
-                        error!(%error, "cannot read links and addresses, trying again");
+                        let error = Arc::new(error);
+                        self.events.note_host(HostNote::LinksNotRead { error });
                         tokio::time::sleep(RETRY).await;
                         continue;
                     }
@@ -199,11 +202,12 @@ impl Monitor {
             match received {
                 Ok(()) => {}
                 Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
-                    warn!("netlink notifications lost, reading links and addresses again");
+                    self.events.note_host(HostNote::NotificationsLost);
                     stale = true;
                 }
                 Err(error) => {
-                    error!(%error, "netlink socket failed, trying again");
+                    let error = Arc::new(error);
+                    self.events.note_host(HostNote::NetlinkFailed { error });
                     tokio::time::sleep(RETRY).await;
                     stale = true;
                 }
@@ -222,11 +226,11 @@ impl Monitor {
     async fn apply_notifications(
         &self,
         interfaces: &mut Interfaces,
-        mut notification: Notification,
+        mut notification: KernelMessages,
     ) -> io::Result<()> {
         for _ in 0..BATCH {
             if notification.is_cut {
-                warn!("cannot decode a netlink notification");
+                self.events.note_host(HostNote::NotificationCut);
             }
             for message in &notification.messages {
                 let hint = match interfaces.apply(message) {

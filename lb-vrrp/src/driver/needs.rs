@@ -9,14 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lb_host::RoutingEntry;
-use tracing::error;
 
 use super::desired::{Announcement, Prepared};
+use super::event::EventSender;
 use super::links::{Interface, Interfaces};
+use super::note::HostNote;
 use super::pacing::Lane;
 use super::routing::place_route;
 use super::socket::PacketSocket;
-use super::vmac::{Outlet, Seat, covers_adverts, mac_of, seat_of};
+use super::vmac::{Outlet, Seat, covers_adverts, ipvlan_of, mac_of, seat_of};
 use crate::spec::RouterSpec;
 use crate::status::LinkProblem;
 use crate::wire::{GratuitousArp, UnsolicitedNeighbourAdvertisement};
@@ -67,16 +68,40 @@ pub(super) fn interface_of<'a>(spec: &'a RouterSpec, address: &'a VirtualAddress
     seat_of(spec, address).map_or_else(plain, |seat| seat.name)
 }
 
-/// The macvlan of a router, by name.
+/// The macvlan or the ipvlan of a router, by name.
 pub(super) fn macvlan_of(spec: &RouterSpec) -> Option<&str> {
-    spec.vmac.as_ref()?.name.as_deref()
+    match (&spec.vmac, &spec.ipvlan) {
+        (Some(vmac), _) => vmac.name.as_deref(),
+        (None, Some(ipvlan)) => ipvlan.name.as_deref(),
+        (None, None) => None,
+    }
 }
 
-/// Whether a router must wait for a macvlan before it starts. A missing base interface is a fault
-/// instead.
+/// Whether a router must wait for a macvlan, or for its ipvlan with the configured address, before it starts.
+/// A missing base interface is a fault instead.
 pub(super) fn awaits_macvlan(spec: &RouterSpec, interfaces: &Interfaces) -> bool {
     let missing = missing_macvlans(spec, interfaces);
-    missing.into_iter().any(|missing| missing.has_base)
+    let awaits_source = || {
+        let address = spec.ipvlan.as_ref().and_then(|ipvlan| ipvlan.address);
+        let has_base = interfaces.get(&spec.interface).is_some();
+        address.is_some() && has_base && ipvlan_source(spec, interfaces).is_none()
+    };
+    missing.into_iter().any(|missing| missing.has_base) || awaits_source()
+}
+
+/// The source of adverts on the ipvlan of a router: the configured address, or the link-local one.
+fn ipvlan_source(spec: &RouterSpec, interfaces: &Interfaces) -> Option<IpAddr> {
+    let found = ipvlan_of(spec, interfaces)?;
+    match (spec.ipvlan.as_ref()?.address, spec.config.family()) {
+        (Some((address, _)), _) => {
+            let mut present = found.addresses.iter();
+            present
+                .any(|present| present.usable && present.address == address)
+                .then_some(address)
+        }
+        (None, AddressFamily::Ipv4) => None,
+        (None, family) => found.primary(family, |_| false),
+    }
 }
 
 /// Whether a macvlan that a router needs was deleted.
@@ -113,7 +138,12 @@ fn missing_macvlans(spec: &RouterSpec, interfaces: &Interfaces) -> Vec<MissingMa
         (!is_present).then(|| interfaces.get(base).is_some())
     };
     let own = macvlan_of(spec).and_then(|name| {
-        let has_base = find(name, &spec.interface, spec.config.family())?;
+        let has_base = match &spec.ipvlan {
+            None => find(name, &spec.interface, spec.config.family())?,
+            Some(_) => ipvlan_of(spec, interfaces)
+                .is_none()
+                .then(|| interfaces.get(&spec.interface).is_some())?,
+        };
         Some(MissingMacvlan {
             has_base,
             was_made: true,
@@ -132,21 +162,26 @@ fn missing_macvlans(spec: &RouterSpec, interfaces: &Interfaces) -> Vec<MissingMa
     own.into_iter().chain(others).collect()
 }
 
-/// The sender of adverts with a virtual MAC address, if the router uses one.
+/// The sender of adverts with a virtual MAC address, or from an ipvlan, if the router uses one.
 pub(super) fn outlet_of(
     spec: &RouterSpec,
     interfaces: &Interfaces,
     announcers: &mut BTreeMap<u32, Arc<PacketSocket>>,
+    events: &EventSender,
 ) -> Option<Outlet> {
-    let family = spec.config.family();
-    spec.vmac.as_ref().filter(|_| covers_adverts(spec))?;
     let base = interfaces.get(&spec.interface)?;
+    let mac = match &spec.ipvlan {
+        // The source is on another interface than the one by which adverts leave.
+        Some(_) => MacAddr::from(base.mac?),
+        None => {
+            spec.vmac.as_ref().filter(|_| covers_adverts(spec))?;
+            mac_of(spec, spec.config.family())
+        }
+    };
     let socket = announcer(announcers, base)
-        .inspect_err(
-            |error| error!(ifname = %base.link.name, %error, "cannot open a packet socket"),
-        )
+        .map_err(|error| events.note_host(no_socket(base, error)))
         .ok()?;
-    Some(Outlet::new(socket, mac_of(spec, family)))
+    Some(Outlet::new(socket, mac))
 }
 
 /// The configuration of a router, limited to the addresses that fit the MTU of its interface.
@@ -165,6 +200,9 @@ pub(super) fn source_of(
     interfaces: &Interfaces,
     virtual_addresses: &[IpAddr],
 ) -> Option<IpAddr> {
+    if spec.ipvlan.is_some() {
+        return ipvlan_source(spec, interfaces);
+    }
     if spec.source.is_some() {
         return spec.source;
     }
@@ -252,7 +290,7 @@ pub(super) fn prepare(
     spec: &RouterSpec,
     interfaces: &Interfaces,
     pacing: &Pacing,
-    announcers: &mut BTreeMap<u32, Arc<PacketSocket>>,
+    (announcers, events): (&mut BTreeMap<u32, Arc<PacketSocket>>, &EventSender),
 ) -> Vec<Prepared> {
     let mut prepared = Vec::with_capacity(spec.virtual_addresses.len());
     // Read once per interface, not per address: adverts wait meanwhile.
@@ -273,9 +311,7 @@ pub(super) fn prepare(
                     .or_insert_with(|| forwards_ipv6(&interface.link.name))
             });
             let socket = announcer(announcers, carrier)
-                .inspect_err(|error| {
-                    error!(ifname = %carrier.link.name, %error, "cannot open a packet socket");
-                })
+                .map_err(|error| events.note_host(no_socket(carrier, error)))
                 .ok()?;
             Some(Announcement {
                 socket,
@@ -329,6 +365,13 @@ fn announcement_frame(address: IpAddr, mac: MacAddr, router: impl FnOnce() -> bo
 fn forwards_ipv6(interface: &str) -> bool {
     fs::read_to_string(format!("/proc/sys/net/ipv6/conf/{interface}/forwarding"))
         .is_ok_and(|value| value.trim() != "0")
+}
+
+fn no_socket(interface: &Interface, error: io::Error) -> HostNote {
+    HostNote::PacketSocketFailed {
+        interface: Arc::from(interface.link.name.as_str()),
+        error: Arc::new(error),
+    }
 }
 
 /// The packet socket of an interface, opened when it is first needed.

@@ -6,7 +6,7 @@ use super::port::Port;
 
 /// A map from keys to sockets. A sorted vector: a router remembers the place of its own.
 #[derive(Debug)]
-pub(super) struct Ports<P = Port> {
+pub(super) struct PortMap<P = Port> {
     all: Vec<(PortKey, Box<P>)>,
     /// Changes when a place changes.
     version: u64,
@@ -19,7 +19,7 @@ pub(super) struct Place {
     version: u64,
 }
 
-impl<P> Default for Ports<P> {
+impl<P> Default for PortMap<P> {
     fn default() -> Self {
         Self {
             all: Vec::new(),
@@ -28,7 +28,7 @@ impl<P> Default for Ports<P> {
     }
 }
 
-impl<P> Ports<P> {
+impl<P> PortMap<P> {
     fn index(&self, key: &PortKey) -> Result<usize, usize> {
         self.all.binary_search_by(|(own, _)| own.cmp(key))
     }
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_router_finds_its_own_port_after_each_change_of_the_map() {
-        let mut ports = Ports::default();
+        let mut ports = PortMap::default();
         let mut place = Place::default();
         let own = key("eth1");
         assert_eq!(ports.of_router(&own, &mut place), None);

@@ -16,7 +16,7 @@ use super::key::RouterKey;
 use super::links::Interfaces;
 use super::mailbox::Mailbox;
 use super::needs::{has_macvlan, macvlan_of};
-use super::ports::{Place, Ports};
+use super::ports::{Place, PortMap};
 use super::present::ReadyAddresses;
 use super::reports::PacketReports;
 use super::vmac::{Macvlan, Outlet, covers_adverts, mac_of};
@@ -34,7 +34,7 @@ const BURST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The parts of the advert thread that the outputs of a router act on.
 pub(super) struct Surroundings<'a> {
-    pub(super) ports: &'a mut Ports,
+    pub(super) ports: &'a mut PortMap,
     pub(super) mailbox: &'a Mailbox,
     pub(super) events: &'a EventSender,
 }

@@ -27,7 +27,7 @@ use super::mailbox::{End, Mailbox};
 use super::monitor::{Used, Watched};
 use super::options::DriverOptions;
 use super::presence::Presence;
-use super::tracked::{self, CommandRunner, ObjectId, Report};
+use super::tracked::{self, CommandRunner, ObjectId, Observation};
 use super::vmac::{self, Naming};
 use super::{polling, validate};
 use crate::spec::Configuration;
@@ -37,6 +37,8 @@ const COMMANDS: usize = 64;
 /// Reports of tracked objects that may wait for the advert thread; their senders wait when it is
 /// full.
 const REPORTS: usize = 64;
+/// Stale objects that are reported without a driver; further ones are removed without an event.
+const STALE_EVENTS: usize = 1024;
 
 /// Checks what a start would refuse, and changes nothing: specifications that cannot be run or
 /// contradict each other, interfaces that do not exist.
@@ -65,7 +67,7 @@ pub async fn check(configuration: &Configuration) -> Result<(), Error> {
 /// [`Error::RouterTaken`], as [`Driver::start`].
 pub async fn check_unclaimed(configuration: &Configuration) -> Result<(), Error> {
     let routers = &configuration.routers;
-    Claims::default().claim_patiently(routers).await
+    Claims::default().claim_patiently(routers, None).await
 }
 
 /// Removes the objects of a driver that crashed from the network namespace of the calling thread, as
@@ -73,24 +75,26 @@ pub async fn check_unclaimed(configuration: &Configuration) -> Result<(), Error>
 /// rules with the mark of the driver, unless another driver runs there, and macvlans whose process
 /// has ended; settings of interfaces that were changed for them are restored.
 ///
-/// Without such objects this only queries the kernel and needs no capability. An object that the
-/// kernel refuses to remove is logged.
+/// Without such objects this only queries the kernel and needs no capability. The events name the objects that
+/// were removed, and those that the kernel refused to remove.
 ///
 /// # Errors
 ///
 /// [`Error::Netlink`] if links and addresses cannot be read or a macvlan cannot be removed,
 /// [`Error::MissingCapability`] if that takes `CAP_NET_ADMIN`.
-pub async fn remove_stale_objects() -> Result<(), Error> {
+pub async fn remove_stale_objects() -> Result<Events, Error> {
     let presence = announce_presence();
+    let (sender, events) = event::channel(STALE_EVENTS);
     let cleaning = Cleaning {
         configuration: &mut Configuration::default(),
         manager: &mut None,
         presence: presence.as_deref(),
-        events: None,
+        events: Some(&sender),
     };
     let (connection, handle, _) = rtnetlink::new_connection().map_err(netlink("connect"))?;
     let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
-    cleaning.run(handle).await.map(drop)
+    cleaning.run(handle).await?;
+    Ok(events)
 }
 
 impl Driver {
@@ -183,6 +187,7 @@ async fn launch(
     let mailbox = Arc::new(Mailbox::default());
     let (event_sender, events) = event::channel(options.event_capacity);
     let (command_sender, commands) = mpsc::channel(COMMANDS);
+    let sender_of_tracker = event_sender.clone();
     let objects = configuration.objects.clone();
     let (report_sender, reports) = mpsc::channel(REPORTS);
     let (alive, abandoned) = oneshot::channel();
@@ -219,10 +224,12 @@ async fn launch(
     });
     let tracker = Mutex::new(None);
     let scripts = ports.scripts.unwrap_or_else(|| Arc::new(CommandRunner));
-    tracked::track(&tracker, objects, &scripts, &report_sender, options.limit).await?;
+    let channels = (&report_sender, &sender_of_tracker);
+    tracked::track(&tracker, objects, &scripts, channels, options.limit).await?;
     let driver = Driver {
         commands: command_sender,
         reports: report_sender,
+        events: sender_of_tracker,
         tracker,
         _alive: alive,
         _presence: presence,
@@ -255,7 +262,7 @@ struct Setup {
     mailbox: Arc<Mailbox>,
     table: watch::Receiver<Interfaces>,
     commands: mpsc::Receiver<Command>,
-    reports: mpsc::Receiver<(ObjectId, Report)>,
+    reports: mpsc::Receiver<(ObjectId, Observation)>,
     abandoned: oneshot::Receiver<()>,
     received: Option<ReceivedRouters>,
     presence: Option<Arc<Presence>>,
@@ -331,7 +338,7 @@ fn look_and_clean(
         let (connection, handle, _) = rtnetlink::new_connection().map_err(netlink("connect"))?;
         tokio::spawn(connection);
         let routers = &cleaning.configuration.routers;
-        claims.claim_patiently(routers).await?;
+        claims.claim_patiently(routers, cleaning.events).await?;
         let keys: BTreeSet<RouterKey> = routers.iter().map(RouterKey::for_spec).collect();
         claims.retain(|key| keys.contains(key));
         if is_handover {

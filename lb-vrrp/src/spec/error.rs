@@ -71,6 +71,14 @@ pub enum SpecError {
         /// Reason for the refusal.
         problem: &'static str,
     },
+    /// An ipvlan that cannot be used.
+    #[error("virtual router {router}: the ipvlan cannot be used: {problem}")]
+    InvalidIpvlan {
+        /// Name of the router.
+        router: String,
+        /// The reason.
+        problem: &'static str,
+    },
     /// Two routers with one macvlan, or with one MAC address on the same interface.
     #[error("virtual routers {first} and {second} both have {what}")]
     DuplicateVmac {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The macvlans of a router: its own, and one for each interface and address family of single
+//! The macvlans and the ipvlan of a router: its own, and one for each interface and address family of single
 //! addresses with a virtual MAC address.
 
 use super::RouterSpec;
-use crate::{AddressFamily, MacAddr, VirtualAddress, Vmac};
+use crate::{AddressFamily, IpvlanMode, MacAddr, VirtualAddress, Vmac};
 
 /// The name of a macvlan that is not a router's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,14 +18,17 @@ pub(crate) struct AddressMacvlan {
     pub(crate) made: bool,
 }
 
-/// A macvlan that a router is to have.
+/// A macvlan, or an ipvlan, that a router is to have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Macvlan<'a> {
     /// The interface beneath.
     pub(crate) base: &'a str,
     /// Of its MAC address and of the addresses on it.
     pub(crate) family: AddressFamily,
+    /// Its MAC address; that of an ipvlan is the one of the interface beneath instead.
     pub(crate) mac: MacAddr,
+    /// The mode of an ipvlan.
+    pub(crate) ipvlan: Option<IpvlanMode>,
     /// How it is to be named, or is named if that is settled.
     pub(crate) vmac: Vmac,
     /// It is the router's own.
@@ -35,7 +38,7 @@ pub(crate) struct Macvlan<'a> {
 }
 
 impl<'a> Macvlan<'a> {
-    /// Lists the macvlans of a router, its own one first.
+    /// Lists the macvlans and the ipvlan of a router, its own one first.
     pub(crate) fn list(spec: &'a RouterSpec) -> Vec<Self> {
         let mut all = Vec::new();
         if let Some(vmac) = &spec.vmac {
@@ -43,14 +46,28 @@ impl<'a> Macvlan<'a> {
                 base: &spec.interface,
                 family: spec.config.family(),
                 mac: mac_of(spec, spec.config.family()),
+                ipvlan: None,
                 vmac: vmac.clone(),
+                own: true,
+                tracked: true,
+            });
+        }
+        if let Some(ipvlan) = &spec.ipvlan {
+            all.push(Self {
+                base: &spec.interface,
+                family: spec.config.family(),
+                mac: mac_of(spec, spec.config.family()),
+                ipvlan: Some(ipvlan.mode),
+                vmac: ipvlan.naming(),
                 own: true,
                 tracked: true,
             });
         }
         for address in spec.virtual_addresses.iter().filter(|address| address.vmac) {
             let (base, family) = place(spec, address);
-            let same = |macvlan: &&mut Self| macvlan.base == base && macvlan.family == family;
+            let same = |macvlan: &&mut Self| {
+                macvlan.ipvlan.is_none() && macvlan.base == base && macvlan.family == family
+            };
             match all.iter_mut().find(same) {
                 Some(known) => known.tracked |= address.tracked,
                 None => all.push(Self::for_addresses(spec, base, family, address.tracked)),
@@ -76,6 +93,7 @@ impl<'a> Macvlan<'a> {
             base,
             family,
             mac: mac_of(spec, family),
+            ipvlan: None,
             vmac,
             own: false,
             tracked,

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use super::macvlan::AddressMacvlan;
 use crate::track::{ObjectId, Weight};
 use crate::{
-    AddressFamily, Announcements, ReceiveBuffer, RouterConfig, VirtualAddress, VirtualRoute,
-    VirtualRule, Vmac, Vrid,
+    AddressFamily, Announcements, Ipvlan, ReceiveBuffer, RouterConfig, VirtualAddress,
+    VirtualRoute, VirtualRule, Vmac, Vrid,
 };
 
 /// One virtual router on one interface (`vrrp_instance` in keepalived).
@@ -51,6 +51,8 @@ pub struct RouterSpec {
     /// Virtual MAC address; without one the router uses that of its interface (`use_vmac` in
     /// keepalived).
     pub vmac: Option<Vmac>,
+    /// Ipvlan that has the source of adverts; excludes [`vmac`](Self::vmac) (`use_ipvlan` in keepalived).
+    pub ipvlan: Option<Ipvlan>,
     /// Prefix of the names of macvlans for [single addresses](VirtualAddress::vmac)
     /// (`vmac_addr_prefix` in keepalived); `vrrp` unless set.
     pub address_prefix: String,
@@ -93,6 +95,7 @@ impl RouterSpec {
             tracks_source: false,
             needs_peer: false,
             vmac: None,
+            ipvlan: None,
             address_prefix: Vmac::new().prefix,
             address_macvlans: Vec::new(),
             receive_buffer: None,
@@ -157,6 +160,13 @@ impl RouterSpec {
     #[must_use]
     pub fn with_vmac(mut self, vmac: Vmac) -> Self {
         self.vmac = Some(vmac);
+        self
+    }
+
+    /// Sets the ipvlan that has the source of adverts.
+    #[must_use]
+    pub fn with_ipvlan(mut self, ipvlan: Ipvlan) -> Self {
+        self.ipvlan = Some(ipvlan);
         self
     }
 

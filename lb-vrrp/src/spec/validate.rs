@@ -75,15 +75,42 @@ fn check_router(spec: &RouterSpec, errors: &mut Vec<SpecError>) {
     }
 }
 
-/// Checks that macvlans can be made, and that no two are the same.
+/// Checks that the ipvlan of a router can be made: an interface has macvlans or ipvlans above it.
+fn check_ipvlan(spec: &RouterSpec, routers: &[&RouterSpec], errors: &mut Vec<SpecError>) {
+    let Some(ipvlan) = &spec.ipvlan else { return };
+    let family = spec.config.family();
+    let mut problem = ipvlan.problem(spec.config.vrid(), family);
+    if !spec.config.peers().is_empty() {
+        problem = problem.or(Some("adverts to unicast peers do not come from an ipvlan"));
+    }
+    let mut all = routers.iter().flat_map(|other| Macvlan::list(other));
+    if all.any(|other| other.ipvlan.is_none() && other.base == spec.interface) {
+        problem = problem.or(Some("a virtual MAC address is used on the same interface"));
+    }
+    if let Some(problem) = problem {
+        errors.push(SpecError::InvalidIpvlan {
+            router: spec.name.clone(),
+            problem,
+        });
+    }
+}
+
+/// Checks that macvlans and ipvlans can be made, and that no two are the same.
 fn check_macvlans(routers: &[&RouterSpec], errors: &mut Vec<SpecError>) {
     let mut taken: BTreeMap<String, &str> = BTreeMap::new();
     for spec in routers {
+        check_ipvlan(spec, routers, errors);
         for Macvlan {
-            base, mac, vmac, ..
+            base,
+            mac,
+            ipvlan,
+            vmac,
+            ..
         } in Macvlan::list(spec)
         {
-            if let Some(problem) = vmac.problem(spec.config.vrid()) {
+            if ipvlan.is_none()
+                && let Some(problem) = vmac.problem(spec.config.vrid())
+            {
                 let name = vmac.name.as_ref().unwrap_or(&vmac.prefix);
                 errors.push(SpecError::InvalidVmac {
                     router: spec.name.clone(),
@@ -93,9 +120,10 @@ fn check_macvlans(routers: &[&RouterSpec], errors: &mut Vec<SpecError>) {
                 continue;
             }
             let on_base = format!("the MAC address {mac} on {base}");
+            let on_base = ipvlan.is_none().then_some(on_base);
             let name = vmac.name.as_ref();
             let named = name.map(|name| format!("the virtual interface {name}"));
-            for what in named.into_iter().chain([on_base]) {
+            for what in named.into_iter().chain(on_base) {
                 if let Some(first) = taken.insert(what.clone(), &spec.name) {
                     errors.push(SpecError::DuplicateVmac {
                         first: first.to_owned(),

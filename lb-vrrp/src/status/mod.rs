@@ -60,7 +60,7 @@ pub struct RouterStatus {
     pub name: Arc<str>,
     /// The interface that receives its advertisements.
     pub interface: Arc<str>,
-    /// The macvlan that has its virtual MAC address, if it has one.
+    /// The macvlan that has its virtual MAC address, or its ipvlan, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vmac: Option<Arc<str>>,
     /// Its VRID.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use lb_vrrp::driver::{Event, Report};
+use lb_vrrp::driver::{Event, Observation};
 use lb_vrrp::spec::{Configuration, GroupSpec, ObjectSpec, RouterSpec, Source};
 use lb_vrrp::track::ObjectId;
 use lb_vrrp::track::Weight;
@@ -59,10 +59,10 @@ fn a_group_is_master_or_not_as_a_whole() {
     // A session is down until it is reported.
     wait_states(&a, State::Fault);
     let b = Node::start(&lan.b, group(100));
-    b.report(peer(), Report::Up(true));
+    b.report(peer(), Observation::Up(true));
     wait_states(&b, State::Master);
 
-    a.report(peer(), Report::Up(true));
+    a.report(peer(), Observation::Up(true));
     wait_states(&a, State::Master);
     wait_states(&b, State::Backup);
     for address in ADDRESSES {
@@ -77,7 +77,7 @@ fn a_group_is_master_or_not_as_a_whole() {
     a.drain();
 
     // One is hit, both go.
-    a.report(peer(), Report::Up(false));
+    a.report(peer(), Observation::Up(false));
     wait_states(&a, State::Fault);
     wait_states(&b, State::Master);
     let status = a.status();
@@ -104,7 +104,7 @@ fn a_group_is_master_or_not_as_a_whole() {
     );
     assert_eq!(groups, [(State::Master, State::Fault)]);
 
-    a.report(peer(), Report::Up(true));
+    a.report(peer(), Observation::Up(true));
     wait_states(&a, State::Master);
     wait_states(&b, State::Backup);
     a.shutdown();

@@ -233,6 +233,12 @@ impl Director {
         })
     }
 
+    /// The packets that the daemon sent to the system's log.
+    #[must_use]
+    pub fn syslog_packets(&self) -> Vec<String> {
+        self.syslog.packets()
+    }
+
     /// What the daemons of this director logged so far, all of them.
     #[must_use]
     pub fn log(&self) -> String {

@@ -46,6 +46,7 @@ pub const MODULES: &[&str] = &[
     "veth",
     "bridge",
     "dummy",
+    "ipvlan",
     "macvlan",
     "ipip",
     "nf_conntrack",

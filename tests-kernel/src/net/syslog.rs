@@ -16,6 +16,7 @@ const GLANCE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Syslog {
     text: Arc<Mutex<String>>,
+    packets: Arc<Mutex<Vec<String>>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -33,16 +34,26 @@ impl Syslog {
             .set_read_timeout(Some(GLANCE))
             .map_err(NetError::system(what()))?;
         let text = Arc::<Mutex<String>>::default();
+        let packets = Arc::<Mutex<Vec<String>>>::default();
         let stop = Arc::new(AtomicBool::new(false));
         let thread = {
             let (text, stop) = (Arc::clone(&text), Arc::clone(&stop));
-            thread::spawn(move || receive(&socket, &text, &stop))
+            let packets = Arc::clone(&packets);
+            thread::spawn(move || receive(&socket, (&text, &packets), &stop))
         };
         Ok(Self {
             text,
+            packets,
             stop,
             thread: Some(thread),
         })
+    }
+
+    /// All packets so far, as they were received.
+    #[must_use]
+    pub fn packets(&self) -> Vec<String> {
+        let packets = self.packets.lock();
+        packets.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// All lines so far, without facility and date.
@@ -55,7 +66,11 @@ impl Syslog {
     }
 }
 
-fn receive(socket: &UnixDatagram, text: &Mutex<String>, stop: &AtomicBool) {
+fn receive(
+    socket: &UnixDatagram,
+    (text, packets): (&Mutex<String>, &Mutex<Vec<String>>),
+    stop: &AtomicBool,
+) {
     let mut buffer = [0; 4096];
     while !stop.load(Ordering::SeqCst) {
         // An error is the read timeout: a moment to look at the stop flag.
@@ -63,6 +78,9 @@ fn receive(socket: &UnixDatagram, text: &Mutex<String>, stop: &AtomicBool) {
             continue;
         };
         let line = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default());
+        let mut packets = packets.lock().unwrap_or_else(PoisonError::into_inner);
+        packets.push(line.clone().into_owned());
+        drop(packets);
         // "<30>Nov 22 14:40:01 Keepalived[7]: message"
         let line = line.splitn(4, [' ', '>']).last().unwrap_or_default();
         let line = line.split_once(' ').map_or(line, |(_, rest)| rest);

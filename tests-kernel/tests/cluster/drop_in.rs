@@ -5,7 +5,10 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use tests_kernel::cluster::{CONFIGURATION, Cluster, Forwarding, REAL_SERVERS, Software, VIP};
+use tests_kernel::cluster::{
+    CONFIGURATION, Cluster, Director, Forwarding, REAL_SERVERS, Software, VIP,
+};
+use tests_kernel::net::{Lan, wait_until};
 use tests_kernel::process;
 use tests_kernel::tool::lbctl;
 
@@ -83,5 +86,72 @@ fn called_as_keepalived() -> TestResult {
         }
     }
     fs::remove_dir_all(&folder)?;
+    Ok(())
+}
+
+const NAMED: &str = "\
+instance one
+vrrp_instance VI_1 {
+    interface eth0
+    virtual_router_id 61
+    priority 255
+    virtual_ipaddress {
+        192.168.1.50
+    }
+}
+virtual_server 192.168.1.50 80 {
+    lb_algo rr
+    lb_kind NAT
+    protocol TCP
+    real_server 192.168.1.61 80 {
+        TCP_CHECK {
+            warmup 0
+        }
+    }
+}
+";
+
+/// The name before the process id of the first packet with this text.
+fn name_of(director: &Director, text: &str) -> Result<String, String> {
+    let packets = director.syslog_packets();
+    let packet = packets.iter().find(|packet| packet.contains(text));
+    let name = packet.and_then(|packet| {
+        // "<30>Nov 22 14:40:01 Keepalived[7]: message"; ours has no date.
+        let (before, _) = packet.split_once('[')?;
+        before.rsplit([' ', '>']).next().map(str::to_owned)
+    });
+    name.ok_or_else(|| format!("no {text:?} in {packets:#?}"))
+}
+
+/// keepalived's processes have names of their own in the system's log.
+#[testbed::guest_test]
+fn names_in_the_log_of_the_system_are_those_of_keepalived() -> TestResult {
+    let lan = Lan::new()?;
+    let folder = tempfile::tempdir()?;
+    symlink(lbctl(), folder.path().join("keepalived"))?;
+    let ours = vec![folder.path().join("keepalived").into_os_string()];
+    for (number, software, mut words) in [
+        (11, Software::Keepalived, tests_kernel::tool::keepalived()),
+        (12, Software::Lbctl, ours),
+    ] {
+        let host = lan.host(&format!("r{number}"), [192, 168, 1, number].into())?;
+        let mut director = Director::new(host, software, NAMED)?;
+        let mut command = director.command(words.remove(0));
+        command.args(words).args(["-n", "-D", "-f"]);
+        command.arg(director.configuration());
+        director.start_command(command)?;
+        for (text, name) in [
+            ("Entering MASTER STATE", "Keepalived_vrrp_one"),
+            (
+                "Activating healthchecker for service",
+                "Keepalived_healthcheckers_one",
+            ),
+        ] {
+            let found = wait_until(text, DEADLINE, || name_of(&director, text))?;
+            assert_eq!(found, name, "{software}: {text}");
+        }
+        let (status, log) = director.stop()?;
+        assert!(status.success(), "{software}: {log}");
+    }
     Ok(())
 }

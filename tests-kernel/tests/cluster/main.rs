@@ -12,6 +12,7 @@ mod by_hand;
 mod checks;
 mod drop_in;
 mod forwarding;
+mod ipvlan;
 mod known;
 mod links;
 mod regex;

@@ -89,7 +89,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<u8, Failure> {
             background::Side::Terminal(outcome) => return outcome.map(|()| 0),
         }
     }
-    let logs = log::install(&options.log, options.detail, &options.syslog_ident())
+    let logs = log::install(&options.log, options.detail, &options.syslog_suffix())
         .map_err(|error| Failure::new(FATAL, format!("cannot write the log: {error}")));
     let logs = match logs {
         Ok(logs) => logs,

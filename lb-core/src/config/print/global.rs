@@ -190,7 +190,11 @@ fn routers(page: &mut Page, model: &Model) {
     let igmp = shared(page, "`disable_local_igmp`", igmp);
     page.flag("disable_local_igmp", igmp == Some(true));
     let usual = Vmac::new().prefix;
-    let prefixes = specs().filter_map(|spec| Some((&*spec.name, &*spec.vmac.as_ref()?.prefix)));
+    let prefixes = specs().filter_map(|spec| {
+        let vmac = spec.vmac.as_ref().map(|vmac| &*vmac.prefix);
+        let ipvlan = spec.ipvlan.as_ref().map(|ipvlan| &*ipvlan.prefix);
+        Some((&*spec.name, vmac.or(ipvlan)?))
+    });
     let prefix = shared(page, "the prefix of macvlans", prefixes).unwrap_or(&usual);
     if prefix != usual {
         page.set("vmac_prefix", prefix);

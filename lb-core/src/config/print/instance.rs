@@ -6,8 +6,8 @@ use std::net::IpAddr;
 
 use lb_vrrp::wire::ChecksumDialect;
 use lb_vrrp::{
-    AntiReplay, Authentication, HmacConfig, HmacMode, Password, ReceiveBuffer, RouterConfig,
-    UnicastPeer, Version, multicast_group,
+    AntiReplay, Authentication, HmacConfig, HmacMode, IpvlanMode, Password, ReceiveBuffer,
+    RouterConfig, UnicastPeer, Version, multicast_group,
 };
 
 use crate::config::value::in_seconds;
@@ -28,6 +28,7 @@ pub(super) fn instance(page: &mut Page, router: &VrrpInstance) {
     page.flag("track_src_ip", spec.tracks_source);
     page.flag("unicast_fault_no_peer", spec.needs_peer);
     vmac(page, spec);
+    ipvlan(page, spec);
     if let Some(ReceiveBuffer::Bytes(bytes)) = spec.receive_buffer {
         page.set("kernel_rx_buf_size", bytes);
     }
@@ -191,6 +192,20 @@ fn vmac(page: &mut Page, spec: &RouterSpec) {
     words.extend(vmac.mac.map(|mac| mac.to_string()));
     page.line(words);
     page.flag("vmac_xmit_base", vmac.transmit_from_base);
+}
+
+fn ipvlan(page: &mut Page, spec: &RouterSpec) {
+    let Some(ipvlan) = &spec.ipvlan else { return };
+    let mut words = vec!["use_ipvlan".to_owned()];
+    if let Some(name) = &ipvlan.name {
+        words.extend(["name".to_owned(), name.clone()]);
+    }
+    let address = ipvlan.address.iter();
+    words.extend(address.map(|(address, prefix_len)| format!("{address}/{prefix_len}")));
+    if ipvlan.mode != IpvlanMode::Bridge {
+        words.push(ipvlan.mode.to_string());
+    }
+    page.line(words);
 }
 
 fn announcements(page: &mut Page, announcements: &Announcements) {

@@ -79,20 +79,25 @@ pub(super) fn named(context: &Context<'_>, config: &Config, model: &Model) -> Ve
         return Vec::new();
     }
     let routers = model.routers.iter();
-    let vmacs: Vec<_> = routers
-        .filter_map(|router| router.spec.vmac.as_ref())
+    let above: Vec<_> = routers
+        .filter_map(|router| {
+            let vmac = router.spec.vmac.as_ref();
+            let vmac = vmac.map(|vmac| (&vmac.name, &vmac.prefix));
+            let ipvlan = router.spec.ipvlan.as_ref();
+            vmac.or(ipvlan.map(|ipvlan| (&ipvlan.name, &ipvlan.prefix)))
+        })
         .collect();
-    let is_vmac = |name: &str| {
-        let mut vmacs = vmacs.iter();
-        vmacs.any(|vmac| match vmac.name.as_deref() {
+    let is_above = |name: &str| {
+        let mut above = above.iter();
+        above.any(|(own, prefix)| match own {
             Some(own) => own == name,
-            None => name.starts_with(&vmac.prefix),
+            None => name.starts_with(prefix.as_str()),
         })
     };
     let mut named: Vec<At<String>> = Vec::new();
     let mut add = |name: &str, span| {
         let known = named.iter().any(|at| at.value == name);
-        if !known && !is_vmac(name) {
+        if !known && !is_above(name) {
             named.push(At::new(name.to_owned(), span));
         }
     };

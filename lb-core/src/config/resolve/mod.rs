@@ -7,6 +7,7 @@ mod authentication;
 mod check;
 mod destination;
 mod global;
+mod ipvlan;
 mod links;
 mod notify;
 mod router;

@@ -14,6 +14,7 @@ use super::Config;
 use super::announcements::announcements;
 use super::authentication::proof;
 use super::destination::{checksum, destinations, source};
+use super::ipvlan;
 use super::notify;
 use super::routing::Routing;
 use super::strict::Strict;
@@ -50,6 +51,7 @@ pub(super) fn routers(
         );
         routing.read(context, instance, spec);
         vmacs.read(context, instance, spec);
+        ipvlan::read(context, &config.global, instance, spec);
         spec.ignores_interface = instance.ignores_interface.is_some();
         router.notify = notify::router(context, config, &instance.name.value, &instance.notify);
         if let (Some(at), Some(first)) = (&instance.sync_daemon_interface, sync) {
@@ -69,6 +71,7 @@ pub(super) fn routers(
         sync = sync.or_else(|| instance.sync_daemon_interface.as_ref().map(|at| at.span));
         routers.push(router);
     }
+    ipvlan::leave_out(context, config, &mut routers);
     routers
 }
 

@@ -64,8 +64,12 @@ impl<'c> Vmacs<'c> {
         instance: &InstanceConfig,
         router: &mut RouterSpec,
     ) {
-        let Some(wanted) = &instance.vmac.wanted else {
-            if let Some(at) = instance.vmac.transmit_from_base {
+        // keepalived makes the ipvlan alone.
+        let wanted = instance.vmac.wanted.as_ref();
+        let Some(wanted) = wanted.filter(|_| instance.ipvlan.is_none()) else {
+            if let Some(at) = instance.vmac.transmit_from_base
+                && instance.vmac.wanted.is_none()
+            {
                 context.findings.push(
                     Diagnostic::warning(at.span, "`vmac_xmit_base` goes with `use_vmac` only")
                         .label("ignored"),

@@ -4,7 +4,7 @@
 use lb_ipvs::{Destination, ServiceKey, Table, TableService};
 
 use super::super::{DataPlane, DataPlaneError};
-use super::Reconciler;
+use super::TableReconciler;
 
 /// Differences of one service that are named; of further ones the number is.
 const NAMED: usize = 8;
@@ -21,7 +21,7 @@ pub struct ActualService {
     pub differences: Vec<String>,
 }
 
-impl<P: DataPlane> Reconciler<P> {
+impl<P: DataPlane> TableReconciler<P> {
     /// Reads the table, and compares it with the desired one. Nothing is changed, and drift is not noted.
     /// Cancel-safe.
     ///

@@ -4,10 +4,10 @@
 use lb_ipvs::{SyncDaemon, SyncState};
 
 use super::super::{DataPlane, DataPlaneError};
-use super::{ESRCH, Reconciler, keep_first};
+use super::{ESRCH, TableReconciler, keep_first};
 use crate::ledger::LedgerError;
 
-/// What [`Reconciler::set_sync_daemons`] did.
+/// What [`TableReconciler::set_sync_daemons`] did.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct SyncReport {
@@ -21,7 +21,7 @@ pub struct SyncReport {
     pub ledger: Option<LedgerError>,
 }
 
-impl<P: DataPlane> Reconciler<P> {
+impl<P: DataPlane> TableReconciler<P> {
     /// Makes the sync daemons as desired: at most one of each state. Starts before it stops. A daemon
     /// that was started externally stays, unless one of its state is desired with other settings.
     ///

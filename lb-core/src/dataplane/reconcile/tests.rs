@@ -51,8 +51,8 @@ fn now<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-fn started(kernel: &MemoryPlane, services: &[(u8, &[u8])]) -> Reconciler<MemoryPlane> {
-    let mut reconciler = Reconciler::new(kernel.clone(), Ledger::in_memory());
+fn started(kernel: &MemoryPlane, services: &[(u8, &[u8])]) -> TableReconciler<MemoryPlane> {
+    let mut reconciler = TableReconciler::new(kernel.clone(), Ledger::in_memory());
     let report = now(reconciler.start(table(services))).unwrap();
     assert!(report.failed.is_empty(), "{report:?}");
     let _ = kernel.take_applied();
@@ -206,7 +206,7 @@ fn a_weight_set_by_hand_survives_a_crash_but_not_what_was_deleted() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ledger");
     let kernel = MemoryPlane::new();
-    let mut reconciler = Reconciler::new(kernel.clone(), open(&path));
+    let mut reconciler = TableReconciler::new(kernel.clone(), open(&path));
     now(reconciler.start(table(&[(50, &[61, 62])]))).unwrap();
     drop(reconciler);
     kernel
@@ -216,7 +216,7 @@ fn a_weight_set_by_hand_survives_a_crash_but_not_what_was_deleted() {
         .by_hand(&Change::DeleteDestination(key(50), address(62)))
         .unwrap();
     let _ = kernel.take_applied();
-    let mut reconciler = Reconciler::new(kernel.clone(), open(&path));
+    let mut reconciler = TableReconciler::new(kernel.clone(), open(&path));
     now(reconciler.start(table(&[(50, &[61, 62])]))).unwrap();
     assert_eq!(
         kernel.take_applied(),
@@ -275,7 +275,7 @@ fn external_deletion_is_detected_by_the_answer() {
 fn a_lost_connection_is_read_and_planned_again() {
     for after in 0..6 {
         let kernel = MemoryPlane::new();
-        let mut reconciler = Reconciler::new(kernel.clone(), Ledger::in_memory());
+        let mut reconciler = TableReconciler::new(kernel.clone(), Ledger::in_memory());
         kernel.lose_after(after);
         let report = now(reconciler.start(table(&[(50, &[61, 62]), (51, &[61])]))).unwrap();
         assert!(report.failed.is_empty());
@@ -327,7 +327,7 @@ fn a_crash_between_ledger_and_kernel_is_repaired() {
         drop(ledger);
 
         // the same configuration: what is missing is made
-        let mut reconciler = Reconciler::new(kernel.clone(), open(&path));
+        let mut reconciler = TableReconciler::new(kernel.clone(), open(&path));
         now(reconciler.start(table(&[(50, &[61, 62])]))).unwrap();
         assert_eq!(
             kernel
@@ -341,7 +341,7 @@ fn a_crash_between_ledger_and_kernel_is_repaired() {
         drop(reconciler);
 
         // another configuration: nothing owned stays, nothing foreign is deleted
-        let mut reconciler = Reconciler::new(kernel.clone(), open(&path));
+        let mut reconciler = TableReconciler::new(kernel.clone(), open(&path));
         now(reconciler.start(table(&[]))).unwrap();
         assert_eq!(kernel.table().keys().copied().collect::<Vec<_>>(), [key(9)]);
         drop(reconciler);
@@ -362,7 +362,7 @@ fn a_crash_after_the_kernel_s_change_is_settled_without_a_change() {
         .for_each(|change| kernel.by_hand(change).unwrap());
     drop(ledger);
 
-    let mut reconciler = Reconciler::new(kernel.clone(), open(&path));
+    let mut reconciler = TableReconciler::new(kernel.clone(), open(&path));
     let report = now(reconciler.start(table(&[(50, &[61])]))).unwrap();
     assert!(report.is_empty(), "{report:?}");
     assert!(open(&path).owned().get(&key(50)).unwrap().is_confirmed());
@@ -373,10 +373,10 @@ fn after_a_stop_there_is_no_ledger_after_a_keep_there_is() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ledger");
     let kernel = MemoryPlane::new();
-    let mut reconciler = Reconciler::new(kernel.clone(), open(&path));
+    let mut reconciler = TableReconciler::new(kernel.clone(), open(&path));
     now(reconciler.start(table(&[(50, &[61])]))).unwrap();
     drop(reconciler); // keep
-    let mut reconciler = Reconciler::new(kernel.clone(), open(&path));
+    let mut reconciler = TableReconciler::new(kernel.clone(), open(&path));
     let _ = kernel.take_applied();
     let report = now(reconciler.start(table(&[(50, &[61])]))).unwrap();
     assert!(report.is_empty(), "adopted without a word: {report:?}");
@@ -389,7 +389,7 @@ fn an_unusable_ledger_deletes_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ledger");
     let kernel = MemoryPlane::new();
-    let mut reconciler = Reconciler::new(kernel.clone(), open(&path));
+    let mut reconciler = TableReconciler::new(kernel.clone(), open(&path));
     now(reconciler.start(table(&[(50, &[61]), (51, &[61])]))).unwrap();
     drop(reconciler);
     std::fs::write(&path, "lb-ledger 1 boot=boot netns=1 lines=2\nown ???\n").unwrap();
@@ -399,7 +399,7 @@ fn an_unusable_ledger_deletes_nothing() {
     };
     let (ledger, opened) = Ledger::open(&path, identity).unwrap();
     assert!(matches!(opened, Opened::SetAside { .. }));
-    let mut reconciler = Reconciler::new(kernel.clone(), ledger);
+    let mut reconciler = TableReconciler::new(kernel.clone(), ledger);
     let report = now(reconciler.start(table(&[(50, &[61])]))).unwrap();
     assert_eq!(report.applied, []);
     assert_eq!(kernel.table().services().len(), 2, "51 may be external now");
@@ -417,7 +417,7 @@ fn a_full_disk_does_not_keep_a_dead_server_in_the_pool() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("gone/ledger");
     let kernel = MemoryPlane::new();
-    let mut reconciler = Reconciler::new(kernel.clone(), open(&path));
+    let mut reconciler = TableReconciler::new(kernel.clone(), open(&path));
     let report = now(reconciler.start(table(&[(50, &[61])]))).unwrap();
     assert!(report.ledger.is_some());
     assert_eq!(report.applied.len(), 2);
@@ -552,7 +552,7 @@ fn a_kill_at_every_write_boundary_loses_no_ownership() {
         path: path.clone(),
         moments: Vec::new(),
     };
-    let mut reconciler = Reconciler::new(plane, open(&path));
+    let mut reconciler = TableReconciler::new(plane, open(&path));
     let weight = |n: u8, weight| {
         let destination = Some(destination(n, weight));
         DesiredChange::Destinations([(address(n), destination)].into())
@@ -604,7 +604,7 @@ fn a_weight_change_of_one_of_1000_destinations_writes_one_destination() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ledger");
     let kernel = MemoryPlane::new();
-    let mut reconciler = Reconciler::new(kernel, open(&path));
+    let mut reconciler = TableReconciler::new(kernel, open(&path));
     let servers = (0..1000_u16).map(|n| {
         let [high, low] = n.to_be_bytes();
         Destination::new(SocketAddr::from(([10, 0, high, low], 80)))
@@ -762,7 +762,7 @@ impl DataPlane for Stuck {
 #[test]
 fn a_dropped_call_is_made_good_by_the_next() {
     let kernel = MemoryPlane::new();
-    let mut reconciler = Reconciler::new(Stuck(kernel.clone(), false), Ledger::in_memory());
+    let mut reconciler = TableReconciler::new(Stuck(kernel.clone(), false), Ledger::in_memory());
     now(reconciler.start(table(&[(50, &[61, 62]), (51, &[61])]))).unwrap();
     reconciler.plane.1 = true;
     {
@@ -802,7 +802,7 @@ fn a_dropped_call_is_made_good_by_the_next() {
 #[test]
 fn the_shadow_is_not_trusted_after_a_dropped_call() {
     let kernel = MemoryPlane::new();
-    let mut reconciler = Reconciler::new(Stuck(kernel.clone(), false), Ledger::in_memory());
+    let mut reconciler = TableReconciler::new(Stuck(kernel.clone(), false), Ledger::in_memory());
     now(reconciler.start(table(&[(50, &[61, 62])]))).unwrap();
     reconciler.plane.1 = true;
     {
@@ -839,7 +839,7 @@ fn a_scheduler_the_kernel_lacks_is_one_failure_and_tried_again_by_the_audit() {
     let ownership = Ownership::Recorded(ledger.owned(), Drift::Keep);
     let plan = plan(&Table::new(), &table(&[(50, &[61])]), ownership);
     ledger.record(plan.intents()).unwrap();
-    let mut reconciler = Reconciler::new(kernel.clone(), ledger);
+    let mut reconciler = TableReconciler::new(kernel.clone(), ledger);
     reconciler.desired = table(&[(50, &[61])]);
     let audit = now(reconciler.audit_one()).unwrap().unwrap();
     assert_eq!(audit.report.applied, plan.changes);
@@ -852,13 +852,13 @@ fn external_changes_of_enforced_services_are_undone() {
     let probe = TableService::new(Service::new(marked, Scheduler::RoundRobin))
         .with_destinations([destination(61, 1)]);
     let kernel = MemoryPlane::new();
-    let mut reconciler = Reconciler::new(kernel.clone(), Ledger::in_memory());
+    let mut reconciler = TableReconciler::new(kernel.clone(), Ledger::in_memory());
     reconciler.enforce(MarkRange::new(7, 9).unwrap());
     let both = [probe.clone(), desired(50, &[61])];
     now(reconciler.start(both.into_iter().collect())).unwrap();
     assert!(reconciler.is_in_place(&marked) && reconciler.is_in_place(&key(50)));
 
-    let audit_both = |reconciler: &mut Reconciler<MemoryPlane>| {
+    let audit_both = |reconciler: &mut TableReconciler<MemoryPlane>| {
         for _ in 0..2 {
             now(reconciler.audit_one()).unwrap();
         }

@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::link::{Macvlan, Setting};
+use crate::link::{Setting, VirtualLink};
 use crate::plan::tests::object;
 
 #[derive(Clone, Debug)]
@@ -59,8 +59,9 @@ proptest! {
                     }
                     HostObject::Shield(shield) => Shield::new(link, shield.address).into(),
                     HostObject::Routing(_) => plan::tests::route(&link, [198, 51, 100, 1].into()),
-                    HostObject::Macvlan(macvlan) => {
-                        Macvlan::new("external", link, macvlan.mac, macvlan.family).into()
+                    HostObject::VirtualLink(above) => {
+                        let mac = [2, 0, 0, 0, 0, 9];
+                        VirtualLink::macvlan("external", link, mac, above.family).into()
                     }
                     HostObject::LinkUp(_) => HostObject::LinkUp(link),
                     HostObject::Setting(setting) => Setting::new(link, setting.name).into(),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Macvlans, the state of links, and settings, over rtnetlink and /proc/sys.
+//! Links above others, the state of links, and settings, over rtnetlink and /proc/sys.
 
 mod note;
 mod step;
@@ -11,9 +11,10 @@ use std::io;
 use futures_util::TryStreamExt;
 use nix::libc;
 use rtnetlink::packet_route::link::{
-    InfoKind, LinkAttribute, LinkInfo, LinkMessage, MacVlanMode, Prop,
+    InfoData, InfoIpVlan, InfoKind, IpVlanFlags, IpVlanMode, LinkAttribute, LinkInfo, LinkMessage,
+    MacVlanMode, Prop,
 };
-use rtnetlink::{LinkGetRequest, LinkMacVlan, LinkUnspec};
+use rtnetlink::{LinkGetRequest, LinkIpVlan, LinkMacVlan, LinkUnspec};
 use tracing::{debug, info, warn};
 
 use self::note::Process;
@@ -21,7 +22,7 @@ pub use self::step::FoundLink;
 use self::step::{DELETE_GROUP, Kept, NEW_GROUP, Recorder, Step, recover};
 use super::{Rtnetlink, bounded};
 use crate::interface::Link;
-use crate::link::{Macvlan, Setting, SettingName};
+use crate::link::{IpvlanMode, Setting, SettingName, VirtualLink, VirtualLinkKind};
 use crate::object::{HostObject, Owner};
 use crate::plan::Change;
 use crate::reconcile::Applied;
@@ -30,100 +31,99 @@ use crate::reconcile::Applied;
 #[derive(Debug)]
 pub(super) struct Links {
     recorder: Recorder,
-    /// The index of each macvlan that was added, by name.
-    macvlans: HashMap<String, u32>,
+    /// The index of each macvlan and ipvlan that was added, by name.
+    above: HashMap<String, u32>,
 }
 
 impl Links {
     pub(super) fn new(owner: Owner) -> Self {
         Self {
             recorder: Recorder::new(owner.name, Process::current()),
-            macvlans: HashMap::new(),
+            above: HashMap::new(),
         }
     }
 }
 
 impl Rtnetlink {
-    /// Adds a macvlan that is down, or takes over one that is present.
-    pub(super) async fn add_macvlan(&mut self, macvlan: &Macvlan) -> io::Result<Applied> {
-        let present = self.find_link_named(&macvlan.name).await?;
+    /// Adds a link that is down above another one, or takes over one that is present.
+    pub(super) async fn add_virtual_link(&mut self, link: &VirtualLink) -> io::Result<Applied> {
+        let present = self.find_link_named(&link.name).await?;
         let applied = match &present {
-            Some(found) if found.is(macvlan) => Applied::AlreadyPresent,
+            Some(found) if found.is(link) => Applied::AlreadyPresent,
             Some(_) => return Err(io::ErrorKind::AlreadyExists.into()),
             None => Applied::Created,
         };
-        let result = self.prepare_macvlan(macvlan, present).await;
+        let result = self.prepare_virtual_link(link, present).await;
         if result.is_err() && applied == Applied::Created {
-            // Without a record on it no later process would find the macvlan.
-            self.remove_macvlans(&[macvlan]).await;
+            // Without a record on it no later process would find the link.
+            self.remove_virtual_links(&[link]).await;
         }
         result.map(|()| {
             info!(
-                ifname = %macvlan.name, base = %macvlan.base.name, ?applied,
+                ifname = %link.name, base = %link.base.name, ?applied,
                 "virtual interface is present"
             );
             applied
         })
     }
 
-    async fn prepare_macvlan(
+    async fn prepare_virtual_link(
         &mut self,
-        macvlan: &Macvlan,
+        link: &VirtualLink,
         present: Option<FoundLink>,
     ) -> io::Result<()> {
         let found = match present {
             Some(found) => found,
             None => {
-                let message =
-                    LinkMacVlan::new(&macvlan.name, macvlan.base.index, MacVlanMode::Private)
-                        .address(macvlan.mac.to_vec())
-                        .link_group(NEW_GROUP)
-                        .build();
+                let message = new_link(link);
                 bounded(self.handle.link().add(message).execute()).await?;
-                let created = self.find_link_named(&macvlan.name).await?;
+                let created = self.find_link_named(&link.name).await?;
                 created.ok_or(io::ErrorKind::NotFound)?
             }
         };
         let index = found.link.index;
-        self.links.macvlans.insert(macvlan.name.clone(), index);
-        for step in self.links.recorder.mark(&found, macvlan.base.index) {
+        self.links.above.insert(link.name.clone(), index);
+        for step in self.links.recorder.mark(&found, link.base.index) {
             self.take(&step).await?;
         }
-        sysctl::prepare_macvlan(&macvlan.name, macvlan.family);
+        match link.kind {
+            VirtualLinkKind::Macvlan(_) => sysctl::prepare_macvlan(&link.name, link.family),
+            VirtualLinkKind::Ipvlan(_) => sysctl::prepare_ipvlan(&link.name, link.family),
+        }
         Ok(())
     }
 
-    /// Removes macvlans in one request, and returns a result for each.
-    pub(super) async fn remove_macvlans(
+    /// Removes macvlans and ipvlans in one request, and returns a result for each.
+    pub(super) async fn remove_virtual_links(
         &mut self,
-        macvlans: &[&Macvlan],
+        links: &[&VirtualLink],
     ) -> Vec<io::Result<Applied>> {
-        let mut found = Vec::with_capacity(macvlans.len());
-        for macvlan in macvlans {
-            found.push(match self.links.macvlans.get(&macvlan.name) {
+        let mut found = Vec::with_capacity(links.len());
+        for link in links {
+            found.push(match self.links.above.get(&link.name) {
                 Some(index) => Ok(Some(*index)),
-                None => self.find_own_macvlan(macvlan).await,
+                None => self.find_own_virtual_link(link).await,
             });
         }
         let indices: Vec<u32> = found.iter().flatten().flatten().copied().collect();
         let deleted = self.delete_links(&indices).await;
-        let results = macvlans.iter().zip(found).map(|(macvlan, found)| {
+        let results = links.iter().zip(found).map(|(link, found)| {
             found?;
             if let Err(error) = &deleted {
                 return Err(copy_of(error));
             }
-            self.links.macvlans.remove(&macvlan.name);
+            self.links.above.remove(&link.name);
             Ok(Applied::Removed)
         });
         results.collect()
     }
 
-    /// Finds a macvlan that another process of the owner added.
-    async fn find_own_macvlan(&self, macvlan: &Macvlan) -> io::Result<Option<u32>> {
-        let found = self.find_link_named(&macvlan.name).await?;
+    /// Finds a macvlan or ipvlan that another process of the owner added.
+    async fn find_own_virtual_link(&self, link: &VirtualLink) -> io::Result<Option<u32>> {
+        let found = self.find_link_named(&link.name).await?;
         let own = found.filter(|found| {
             let is_marked = found.mark(self.owner.name).is_some() || found.group == NEW_GROUP;
-            is_marked && found.is(macvlan)
+            is_marked && found.is(link)
         });
         Ok(own.map(|found| found.link.index))
     }
@@ -203,7 +203,7 @@ impl Rtnetlink {
     }
 
     /// Undoes what killed processes of the owner did to links: restores settings, except those to keep,
-    /// by index of the interface, and removes macvlans. Macvlans for which `is_kept` holds are set down,
+    /// by index of the interface, and removes virtual links. Those for which `is_kept` holds are set down,
     /// because they answer for addresses, and stay.
     ///
     /// # Errors
@@ -217,7 +217,7 @@ impl Rtnetlink {
         let links = self.list_links().await?;
         let kept = Kept {
             settings: kept_settings,
-            is_macvlan: is_kept,
+            is_virtual_link: is_kept,
         };
         let current = |link: &Link, setting| sysctl::read(&link.name, setting).ok().flatten();
         let steps = recover(self.owner.name, &links, &kept, current, Process::is_gone);
@@ -308,13 +308,32 @@ impl Rtnetlink {
     }
 }
 
-/// The macvlans of changes that remove macvlans.
-pub(super) fn removed_macvlans(changes: &[Change]) -> Vec<&Macvlan> {
-    let macvlans = changes.iter().filter_map(|change| match change {
-        Change::Remove(HostObject::Macvlan(macvlan)) => Some(&**macvlan),
+/// The links of changes that remove macvlans and ipvlans.
+pub(super) fn removed_virtual_links(changes: &[Change]) -> Vec<&VirtualLink> {
+    let links = changes.iter().filter_map(|change| match change {
+        Change::Remove(HostObject::VirtualLink(link)) => Some(&**link),
         _ => None,
     });
-    macvlans.collect()
+    links.collect()
+}
+
+/// The message that adds a macvlan or ipvlan.
+fn new_link(link: &VirtualLink) -> LinkMessage {
+    let base = link.base.index;
+    match link.kind {
+        VirtualLinkKind::Macvlan(mac) => LinkMacVlan::new(&link.name, base, MacVlanMode::Private)
+            .address(mac.to_vec())
+            .link_group(NEW_GROUP)
+            .build(),
+        VirtualLinkKind::Ipvlan(mode) => LinkIpVlan::new(&link.name, base, IpVlanMode::L2)
+            .flag(match mode {
+                IpvlanMode::Bridge => IpVlanFlags::empty(),
+                IpvlanMode::Private => IpVlanFlags::Private,
+                IpvlanMode::Vepa => IpVlanFlags::Vepa,
+            })
+            .link_group(NEW_GROUP)
+            .build(),
+    }
 }
 
 /// Finds the link that the request selects, if there is one. Lists of all links are avoided: the kernel
@@ -329,7 +348,10 @@ async fn find_one(request: LinkGetRequest) -> io::Result<Option<FoundLink>> {
 
 fn found_link(message: &LinkMessage) -> FoundLink {
     let link = Link::new(message.header.index, "");
-    let mut found = FoundLink::new(link, macvlan_base(message), None);
+    let ipvlan = ipvlan_base(message);
+    let base = macvlan_base(message).or(ipvlan.map(|(base, _)| base));
+    let mut found = FoundLink::new(link, base, None);
+    found.ipvlan = ipvlan.map(|(_, mode)| mode);
     for attribute in &message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => found.link.name.clone_from(name),
@@ -353,16 +375,51 @@ fn found_link(message: &LinkMessage) -> FoundLink {
 #[doc(hidden)]
 #[must_use]
 pub fn macvlan_base(message: &LinkMessage) -> Option<u32> {
-    let is_macvlan = |attribute: &LinkAttribute| match attribute {
-        LinkAttribute::LinkInfo(infos) => infos.contains(&LinkInfo::Kind(InfoKind::MacVlan)),
-        _ => false,
+    infos(message)
+        .any(|info| *info == LinkInfo::Kind(InfoKind::MacVlan))
+        .then(|| base_of(message))
+        .flatten()
+}
+
+/// The index of the interface below an ipvlan, and the mode; `None` if the link is none.
+#[doc(hidden)]
+#[must_use]
+pub fn ipvlan_base(message: &LinkMessage) -> Option<(u32, IpvlanMode)> {
+    let flags = infos(message).find_map(|info| match info {
+        LinkInfo::Data(InfoData::IpVlan(data)) => Some(data.iter().find_map(|info| match info {
+            InfoIpVlan::Flags(flags) => Some(*flags),
+            _ => None,
+        })),
+        _ => None,
+    })?;
+    // Kernels before 4.15 have bridges only.
+    let flags = flags.unwrap_or(IpVlanFlags::empty());
+    let mode = if flags.contains(IpVlanFlags::Private) {
+        IpvlanMode::Private
+    } else if flags.contains(IpVlanFlags::Vepa) {
+        IpvlanMode::Vepa
+    } else {
+        IpvlanMode::Bridge
     };
+    Some((base_of(message)?, mode))
+}
+
+fn infos(message: &LinkMessage) -> impl Iterator<Item = &LinkInfo> {
+    message.attributes.iter().flat_map(|attribute| {
+        let infos: &[LinkInfo] = match attribute {
+            LinkAttribute::LinkInfo(infos) => infos,
+            _ => &[],
+        };
+        infos
+    })
+}
+
+fn base_of(message: &LinkMessage) -> Option<u32> {
     let mut attributes = message.attributes.iter();
-    let base = attributes.find_map(|attribute| match attribute {
+    attributes.find_map(|attribute| match attribute {
         LinkAttribute::Link(index) => Some(*index),
         _ => None,
-    });
-    base.filter(|_| message.attributes.iter().any(is_macvlan))
+    })
 }
 
 fn is_gone(error: &io::Error) -> bool {

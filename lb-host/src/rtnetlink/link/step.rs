@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::note::{Mark, Note, Process};
 use crate::interface::Link;
-use crate::link::{Macvlan, SettingName};
+use crate::link::{IpvlanMode, SettingName, VirtualLink, VirtualLinkKind};
 
 /// The group of macvlans that have no alias yet ("lbnw"). The number is that of no other program.
 pub(super) const NEW_GROUP: u32 = 0x6c62_6e77;
@@ -20,8 +20,10 @@ pub(super) const DELETE_GROUP: u32 = 0x6c62_7672;
 pub struct FoundLink {
     /// Index and name.
     pub link: Link,
-    /// The index of the interface below, if the link is a macvlan.
+    /// The index of the interface below, if the link is a macvlan or an ipvlan.
     pub base: Option<u32>,
+    /// The mode, if the link is an ipvlan.
+    pub ipvlan: Option<IpvlanMode>,
     /// MAC address.
     pub mac: Option<[u8; 6]>,
     pub(super) alias: Option<String>,
@@ -30,12 +32,13 @@ pub struct FoundLink {
 }
 
 impl FoundLink {
-    /// A link without records; `base` is the index of the interface below a macvlan.
+    /// A link without records, no ipvlan; `base` is the index of the interface below a macvlan.
     #[must_use]
     pub const fn new(link: Link, base: Option<u32>, mac: Option<[u8; 6]>) -> Self {
         Self {
             link,
             base,
+            ipvlan: None,
             mac,
             alias: None,
             other_names: Vec::new(),
@@ -43,10 +46,13 @@ impl FoundLink {
         }
     }
 
-    /// Whether this is the macvlan.
-    pub(super) fn is(&self, macvlan: &Macvlan) -> bool {
-        let is_base = self.base == Some(macvlan.lower());
-        is_base && self.mac == Some(macvlan.mac) && self.link.name == macvlan.name
+    /// Whether this is the virtual link.
+    pub(super) fn is(&self, link: &VirtualLink) -> bool {
+        let is_kind = match link.kind {
+            VirtualLinkKind::Macvlan(mac) => self.ipvlan.is_none() && self.mac == Some(mac),
+            VirtualLinkKind::Ipvlan(mode) => self.ipvlan == Some(mode),
+        };
+        is_kind && self.base == Some(link.lower()) && self.link.name == link.name
     }
 
     /// The records of a setting, and their names.
@@ -236,8 +242,8 @@ impl Recorder {
 pub(super) struct Kept<'a> {
     /// Settings that are desired, by index of the interface.
     pub(super) settings: &'a HashSet<(u32, SettingName)>,
-    /// Whether a macvlan is desired: it is set down, and stays.
-    pub(super) is_macvlan: &'a (dyn Fn(&FoundLink) -> bool + Sync),
+    /// Whether a macvlan or ipvlan is desired: it is set down, and stays.
+    pub(super) is_virtual_link: &'a (dyn Fn(&FoundLink) -> bool + Sync),
 }
 
 /// The steps that undo the changes of processes that have ended. Settings are restored first, because macvlans
@@ -262,7 +268,7 @@ pub(super) fn recover(
     for found in links {
         let Some(base) = found.base else { continue };
         let link = found.link.clone();
-        if (kept.is_macvlan)(found) {
+        if (kept.is_virtual_link)(found) {
             ends.push(Step::SetDown { link });
             continue;
         }

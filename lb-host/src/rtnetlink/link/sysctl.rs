@@ -48,16 +48,34 @@ pub(super) fn write(ifname: &str, setting: SettingName, value: u32) -> io::Resul
 pub(super) fn prepare_macvlan(ifname: &str, family: AddressFamily) {
     let is_strict = read_number(&path("ipv4", "all", "rp_filter")).is_ok_and(|value| value != 0);
     for (family, setting, value) in macvlan_settings(family, is_strict) {
-        match fs::write(path(family, ifname, setting), value) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                debug!(ifname, setting, "no such setting");
-            }
-            Err(error) => warn!(
+        if let Err(error) = write_new(family, ifname, setting, value) {
+            warn!(
                 ifname, setting, value, %error,
                 "setting not changed: neighbours may see other MAC addresses than the virtual one"
-            ),
+            );
         }
+    }
+}
+
+/// Writes the settings of an ipvlan. One that carries IPv4 has no IPv6 address.
+pub(super) fn prepare_ipvlan(ifname: &str, family: AddressFamily) {
+    let (setting, value) = match family {
+        AddressFamily::Ipv4 => ("disable_ipv6", "1"),
+        AddressFamily::Ipv6 => ("disable_ipv6", "0"),
+    };
+    if let Err(error) = write_new("ipv6", ifname, setting, value) {
+        warn!(ifname, setting, value, %error, "setting not changed");
+    }
+}
+
+/// Writes a setting of a new interface, where there is such a setting.
+fn write_new(family: &str, ifname: &str, setting: &str, value: &str) -> io::Result<()> {
+    match fs::write(path(family, ifname, setting), value) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            debug!(ifname, setting, "no such setting");
+            Ok(())
+        }
+        result => result,
     }
 }
 

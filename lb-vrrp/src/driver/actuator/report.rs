@@ -130,12 +130,14 @@ impl Actuator {
                 entry: RoutingEntry::clone(entry),
                 suppressed: 0,
             },
-            (Claimant::Links(router), HostObject::Macvlan(macvlan)) => Event::InterfaceRestored {
-                router: self.name_of(&router),
-                vrid: router.vrid,
-                interface: Arc::from(macvlan.name.as_str()),
-                suppressed: 0,
-            },
+            (Claimant::Links(router), HostObject::VirtualLink(macvlan)) => {
+                Event::InterfaceRestored {
+                    router: self.name_of(&router),
+                    vrid: router.vrid,
+                    interface: Arc::from(macvlan.name.as_str()),
+                    suppressed: 0,
+                }
+            }
             (Claimant::Router(_) | Claimant::Links(_), _) => return,
             (Claimant::Static, _) => {
                 let Some(item) = self.desired.placed.name_of(&object.key()) else {
@@ -227,7 +229,7 @@ impl Actuator {
                 });
                 return;
             }
-            HostObject::Macvlan(macvlan) => {
+            HostObject::VirtualLink(macvlan) => {
                 self.report_interface_failed(router, &macvlan.name, change, source);
                 return;
             }
@@ -272,8 +274,8 @@ impl Actuator {
             return;
         }
         let operation = match (change.object(), change.is_add()) {
-            (HostObject::Macvlan(_), true) => InterfaceOperation::Make,
-            (HostObject::Macvlan(_), false) => InterfaceOperation::Delete,
+            (HostObject::VirtualLink(_), true) => InterfaceOperation::Make,
+            (HostObject::VirtualLink(_), false) => InterfaceOperation::Delete,
             (_, true) => InterfaceOperation::Raise,
             (_, false) => InterfaceOperation::Lower,
         };

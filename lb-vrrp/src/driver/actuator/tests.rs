@@ -4,14 +4,17 @@
 mod links;
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use lb_host::{FilterTable, MemoryHost};
+use lb_host::{AddressFamily, FilterTable, Link, MemoryHost};
 
 use super::super::desired::{Burst, Prepared};
 use super::super::event::{self, Events};
+use super::super::handover::{ContinuedRouter, HostState};
+use super::super::host::host_address;
 use super::super::links::tests::{eth, table as interfaces};
+use super::super::shields::FilterNeeds;
 use super::*;
 use crate::spec::{Configuration, RouterSpec};
 use crate::{Announcements, RouterConfig, StaticItems, VirtualAddress, Vrid};

@@ -24,7 +24,8 @@ impl AdvertThread {
         self.interfaces = self.table.borrow().clone();
         let mut naming = self.naming.clone();
         naming.settle(&mut configuration.routers, &self.interfaces)?;
-        self.claims.claim(&configuration.routers)?;
+        self.claims
+            .claim(&configuration.routers, Some(&self.events))?;
         let opened = self.open_ports(&configuration.routers);
         if opened.is_err() {
             let routers = &self.routers;

@@ -8,7 +8,7 @@ use super::super::event::Event;
 use super::super::key::RouterKey;
 use super::super::needs::awaits_macvlan;
 use super::super::router::Surroundings;
-use super::super::tracked::{ObjectId, Report};
+use super::super::tracked::{ObjectId, Observation};
 use super::AdvertThread;
 use crate::FaultReason;
 use crate::group::Status;
@@ -16,7 +16,7 @@ use crate::track::{Output, Verdict};
 
 impl AdvertThread {
     /// Applies a report on a tracked object.
-    pub(super) fn handle_report(&mut self, object: ObjectId, report: Report) {
+    pub(super) fn handle_report(&mut self, object: ObjectId, report: Observation) {
         let now = Instant::now();
         let changed = self.tracking.handle_report(now, object, report);
         self.follow_objects(now, changed);

@@ -15,11 +15,11 @@ use super::super::handover::ReceivedPort;
 use super::super::key::{PortKey, RouterKey};
 use super::super::needs::{announcer, interfaces_of};
 use super::super::port::Port;
-use super::super::vmac::{list_links, list_macvlans};
+use super::super::vmac::{list_above, list_links};
 use super::AdvertThread;
 use crate::MacAddr;
 use crate::spec::RouterSpec;
-use lb_host::Macvlan;
+use lb_host::{VirtualLink, VirtualLinkKind};
 
 impl AdvertThread {
     /// Uses sockets of another process. One that no longer matches its interface is closed, and opened again
@@ -86,10 +86,10 @@ impl AdvertThread {
         // Deleted interfaces are not retried.
         self.reopen
             .retain(|key| used.contains(key) && interfaces.get(&key.0).is_some());
-        let macvlans: Vec<Macvlan> = self
+        let above: Vec<VirtualLink> = self
             .routers
             .values()
-            .flat_map(|router| list_macvlans(&router.spec, &self.interfaces))
+            .flat_map(|router| list_above(&router.spec, &self.interfaces))
             .collect();
         let exists = |index: u32| interfaces.at(index).is_some();
         self.announcers.retain(|index, _| exists(*index));
@@ -101,15 +101,18 @@ impl AdvertThread {
             let routers = self.routers.values();
             let routers = routers.filter(|router| router.key.port() == key);
             // The macvlans of all routers.
-            let is_above = |macvlan: &&Macvlan| {
-                macvlan.base.index == interface.link.index && macvlan.family == *family
+            let is_above = |link: &&VirtualLink| {
+                link.base.index == interface.link.index && link.family == *family
             };
-            let macvlans: BTreeMap<u32, MacAddr> = macvlans
+            let macvlans: BTreeMap<u32, MacAddr> = above
                 .iter()
                 .filter(is_above)
-                .filter_map(|macvlan| {
-                    let index = self.interfaces.get(&macvlan.name)?.link.index;
-                    Some((index, MacAddr::from(macvlan.mac)))
+                .filter_map(|link| match link.kind {
+                    VirtualLinkKind::Macvlan(mac) => {
+                        let index = self.interfaces.get(&link.name)?.link.index;
+                        Some((index, MacAddr::from(mac)))
+                    }
+                    _ => None,
                 })
                 .collect();
             if self.reopen.waits(now, &key) {

@@ -40,9 +40,14 @@ impl AdvertThread {
                 &router.spec,
                 &self.interfaces,
                 &self.pacing,
-                &mut self.announcers,
+                (&mut self.announcers, &self.events),
             );
-            router.outlet = outlet_of(&router.spec, &self.interfaces, &mut self.announcers);
+            router.outlet = outlet_of(
+                &router.spec,
+                &self.interfaces,
+                &mut self.announcers,
+                &self.events,
+            );
             let routing = place(&router.spec, &self.interfaces);
             router.prepare(now, (prepared, routing), &self.mailbox);
             if let Some(source) = source

@@ -13,7 +13,7 @@ use rtnetlink::packet_route::{AddressFamily as RouteFamily, RouteNetlinkMessage}
 use super::{Interface, Interfaces, PresentAddress};
 use crate::driver::host::OWNER;
 use lb_host::Link;
-use lb_host::rtnetlink::{bounded, macvlan_base};
+use lb_host::rtnetlink::{bounded, ipvlan_base, macvlan_base};
 
 /// The change of a notification that matters beyond the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,13 +101,15 @@ impl Interfaces {
             mac: mac.filter(|_| !flags.intersects(LinkFlags::Noarp | LinkFlags::Loopback)),
             mtu,
             macvlan_of: macvlan_base(message),
+            ipvlan_of: ipvlan_base(message),
             is_marked,
             addresses: before
                 .map(|interface| interface.addresses)
                 .unwrap_or_default(),
         };
         let raised = known && !was_up && interface.up;
-        let lowered = was_up && !interface.up && interface.macvlan_of.is_some();
+        let is_above = interface.macvlan_of.is_some() || interface.ipvlan_of.is_some();
+        let lowered = was_up && !interface.up && is_above;
         let link = Link::clone(&interface.link);
         by_index.insert(index, interface);
         if lowered {

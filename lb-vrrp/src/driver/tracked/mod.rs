@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, mpsc};
 
 use super::error::Error;
+use super::event::EventSender;
 
 mod command;
 mod object;
@@ -14,7 +15,7 @@ mod task;
 mod tracking;
 
 pub use self::command::{CommandRunner, ScriptRunner};
-pub use self::object::Report;
+pub use self::object::Observation;
 pub(super) use self::task::TrackerTask;
 pub(super) use self::tracking::Tracking;
 pub(super) use crate::spec::{FileSource, ObjectSpec, ScriptSource, Source};
@@ -25,7 +26,7 @@ pub(super) async fn track(
     tracker: &Mutex<Option<TrackerTask>>,
     objects: Vec<ObjectSpec>,
     runner: &Arc<dyn ScriptRunner>,
-    reports: &mpsc::Sender<(ObjectId, Report)>,
+    (reports, events): (&mpsc::Sender<(ObjectId, Observation)>, &EventSender),
     limit: Duration,
 ) -> Result<(), Error> {
     let mut tracker = tracker.lock().await;
@@ -34,7 +35,8 @@ pub(super) async fn track(
         None if objects.iter().all(|object| object.source == Source::Bfd) => {}
         None => {
             let runner = Arc::clone(runner);
-            let task = TrackerTask::start(objects, runner, reports.clone(), limit);
+            let channels = (reports.clone(), events.clone());
+            let task = TrackerTask::start(objects, runner, channels, limit);
             *tracker = Some(task.await?);
         }
     }

@@ -6,7 +6,7 @@ use crate::track::ScriptOutcome;
 /// An observation of a tracked object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Report {
+pub enum Observation {
     /// Whether a BFD session is up.
     Up(bool),
     /// A script ended.

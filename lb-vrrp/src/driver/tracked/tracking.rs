@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{ObjectId, Report, Source};
+use super::{ObjectId, Observation, Source};
 use crate::driver::handover::ObjectState;
 use crate::driver::key::RouterKey;
 use crate::driver::links::Interfaces;
@@ -188,14 +188,14 @@ impl Tracking {
         &mut self,
         now: Instant,
         id: ObjectId,
-        report: Report,
+        report: Observation,
     ) -> Option<(ObjectId, Verdict)> {
         let before = self.tracker.verdict(&id);
         match report {
-            Report::Up(up) => self.tracker.handle_up(&id, up),
-            Report::Script(outcome) => self.tracker.handle_script(&id, outcome),
-            Report::Value(value) => self.tracker.handle_value(&id, value),
-            Report::Count(count) => {
+            Observation::Up(up) => self.tracker.handle_up(&id, up),
+            Observation::Script(outcome) => self.tracker.handle_script(&id, outcome),
+            Observation::Value(value) => self.tracker.handle_value(&id, value),
+            Observation::Count(count) => {
                 if self.objects.contains_key(&id) {
                     self.counts.insert(id.clone(), count);
                 }

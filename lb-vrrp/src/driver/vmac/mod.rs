@@ -13,20 +13,27 @@
 //!
 //! The macvlan of an IPv6 router has no link-local address but virtual ones: a copy of the interface's
 //! address would have two owners on one link.
+//!
+//! The ipvlan of a router is up in any state and has the source of the router's adverts, which leave by the
+//! router's own interface in frames of its MAC address, that of the ipvlan too. The virtual addresses are on the
+//! router's own interface.
 
 use std::collections::HashSet;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use lb_host::{FoundLink, HostObject, Rtnetlink, Setting, SettingName};
+use lb_host::{
+    FoundLink, HostObject, Rtnetlink, Setting, SettingName, VirtualLink, VirtualLinkKind,
+};
 use tracing::warn;
 
+use super::host::host_address;
 use super::key::RouterKey;
 use super::links::{Interface, Interfaces};
 use super::socket::PacketSocket;
 use crate::spec::RouterSpec;
-use crate::{AddressFamily, MacAddr, Transmit};
+use crate::{AddressFamily, MacAddr, Transmit, VirtualAddress};
 
 pub(super) use crate::spec::{Macvlan, Seat, mac_of, seat_of};
 
@@ -50,17 +57,47 @@ pub(super) fn covers_adverts(spec: &RouterSpec) -> bool {
     is_multicast && vmac.is_some_and(|vmac| !vmac.transmit_from_base)
 }
 
-/// Lists the macvlans of a router that have [names](Naming), where the interface below is present.
-pub(super) fn list_macvlans(spec: &RouterSpec, interfaces: &Interfaces) -> Vec<lb_host::Macvlan> {
+/// Lists the macvlans and the ipvlan of a router that have [names](Naming), where the interface below is present.
+pub(super) fn list_above(spec: &RouterSpec, interfaces: &Interfaces) -> Vec<VirtualLink> {
     let macvlans = Macvlan::list(spec).into_iter();
     let named = macvlans.filter_map(|macvlan| {
         let base = interfaces.get(macvlan.base)?;
-        let (link, lower) = (Arc::clone(&base.link), base.lower());
+        let (name, link) = (macvlan.vmac.name?, Arc::clone(&base.link));
         let (mac, family) = (macvlan.mac.octets(), macvlan.family);
-        let above = lb_host::Macvlan::new(macvlan.vmac.name?, link, mac, family);
-        Some(above.with_lower(lower))
+        Some(match macvlan.ipvlan {
+            None => VirtualLink::macvlan(name, link, mac, family).with_lower(base.lower()),
+            Some(mode) => {
+                let lower = base.ipvlan_of.map_or(link.index, |(lower, _)| lower);
+                VirtualLink::ipvlan(name, link, mode, family).with_lower(lower)
+            }
+        })
     });
     named.collect()
+}
+
+/// The ipvlan of a router, if it is present.
+pub(super) fn ipvlan_of<'a>(
+    spec: &RouterSpec,
+    interfaces: &'a Interfaces,
+) -> Option<&'a Interface> {
+    let ipvlan = spec.ipvlan.as_ref()?;
+    let base = interfaces.get(&spec.interface)?;
+    let found = interfaces.get(ipvlan.name.as_deref()?)?;
+    found.is_ipvlan(base, ipvlan.mode).then_some(found)
+}
+
+/// What a router desires on its ipvlan: the ipvlan is up in any state, with the source of adverts.
+fn ipvlan_objects(spec: &RouterSpec, interfaces: &Interfaces) -> Vec<HostObject> {
+    let Some(found) = ipvlan_of(spec, interfaces) else {
+        return Vec::new();
+    };
+    let mut objects = vec![HostObject::LinkUp(Arc::clone(&found.link))];
+    let address = spec.ipvlan.as_ref().and_then(|ipvlan| ipvlan.address);
+    objects.extend(address.map(|(address, prefix_len)| {
+        let address = VirtualAddress::new(address).with_prefix_len(prefix_len);
+        HostObject::from(host_address(&address, &found.link))
+    }));
+    objects
 }
 
 /// What a router desires in any state.
@@ -73,13 +110,14 @@ pub(super) struct RouterLinks {
     pub(super) objects: Vec<HostObject>,
 }
 
-/// Lists what a router desires in any state: macvlans, and settings of the interfaces below them and of
-/// its own interface.
+/// Lists what a router desires in any state: macvlans, settings of the interfaces below them and of its own
+/// interface, and the ipvlan with what is on it.
 pub(super) fn list_links(spec: &RouterSpec, interfaces: &Interfaces) -> Option<RouterLinks> {
-    let macvlans = list_macvlans(spec, interfaces);
+    let above = list_above(spec, interfaces);
     let mut objects: Vec<HostObject> = Vec::new();
     let mut bases = HashSet::new();
-    for base in macvlans.iter().map(|macvlan| &macvlan.base) {
+    let is_macvlan = |link: &&VirtualLink| matches!(link.kind, VirtualLinkKind::Macvlan(_));
+    for base in above.iter().filter(is_macvlan).map(|link| &link.base) {
         if bases.insert(base.index) {
             objects.extend(base_settings(base).map(HostObject::from));
         }
@@ -88,7 +126,8 @@ pub(super) fn list_links(spec: &RouterSpec, interfaces: &Interfaces) -> Option<R
         objects.push(Setting::new(link, SettingName::PromoteSecondaries).into());
     }
     objects.extend(igmp_setting(spec, interfaces).map(HostObject::from));
-    objects.extend(macvlans.into_iter().map(HostObject::from));
+    objects.extend(above.into_iter().map(HostObject::from));
+    objects.extend(ipvlan_objects(spec, interfaces));
     (!objects.is_empty()).then(|| RouterLinks {
         router: RouterKey::for_spec(spec),
         name: Arc::from(spec.name.as_str()),
@@ -147,7 +186,8 @@ pub(super) async fn remove_stale(
     let mut settings = HashSet::new();
     for spec in specs {
         let macvlans = Macvlan::list(spec);
-        let bases = macvlans.iter().map(|macvlan| macvlan.base);
+        let macvlans = macvlans.iter().filter(|macvlan| macvlan.ipvlan.is_none());
+        let bases = macvlans.map(|macvlan| macvlan.base);
         for base in bases.filter_map(|base| interfaces.get(base)) {
             settings.extend(BASE_SETTINGS.map(|name| (base.link.index, name)));
         }
@@ -167,15 +207,23 @@ pub(super) async fn remove_stale(
     host.remove_stale_links(&settings, &is_kept).await
 }
 
-/// Whether this is a macvlan that a router will desire.
+/// Whether this is a macvlan or ipvlan that a router will desire.
 fn is_desired(found: &FoundLink, spec: &RouterSpec, interfaces: &Interfaces) -> bool {
     Macvlan::list(spec).into_iter().any(|macvlan| {
-        let lower = interfaces.get(macvlan.base).map(Interface::lower);
+        let base = interfaces.get(macvlan.base);
+        let lower = base.map(|base| match macvlan.ipvlan {
+            None => base.lower(),
+            Some(_) => base.ipvlan_of.map_or(base.link.index, |(lower, _)| lower),
+        });
+        let is_kind = match macvlan.ipvlan {
+            None => found.ipvlan.is_none() && found.mac == Some(macvlan.mac.octets()),
+            mode => found.ipvlan == mode,
+        };
         let vrid = spec.config.vrid();
         let mut names = macvlan.vmac.candidates(macvlan.family, vrid);
         lower.is_some()
             && found.base == lower
-            && found.mac == Some(macvlan.mac.octets())
+            && is_kind
             && names.any(|name| name == found.link.name)
     })
 }
@@ -293,7 +341,7 @@ mod tests {
         let below = macvlan(5, "eth0", 2, [2; 6]);
         let mac = [0, 0, 0x5e, 0, 1, 51];
         let interfaces = table([below.clone(), macvlan(6, "vrrp.51", 2, mac)]);
-        let listed = list_macvlans(&spec(51), &interfaces);
+        let listed = list_above(&spec(51), &interfaces);
         let places = listed
             .iter()
             .map(|macvlan| (macvlan.base.index, macvlan.lower()));

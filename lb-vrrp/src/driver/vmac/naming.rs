@@ -56,7 +56,10 @@ impl Naming {
         };
         let mut claimed: BTreeSet<String> = specs
             .iter()
-            .filter_map(|spec| spec.vmac.as_ref()?.name.clone())
+            .filter_map(|spec| {
+                let vmac = spec.vmac.as_ref().and_then(|vmac| vmac.name.clone());
+                vmac.or_else(|| spec.ipvlan.as_ref()?.name.clone())
+            })
             .collect();
         let mut names = BTreeMap::new();
         // The macvlans of addresses come last: they do not get the name of a router's own macvlan.
@@ -104,7 +107,12 @@ fn choose(
     let base = interfaces.get(macvlan.base);
     let is_free = |name: &str| {
         let found = interfaces.get(name);
-        found.is_none_or(|found| base.is_some_and(|base| found.is_macvlan(base, macvlan.mac)))
+        found.is_none_or(|found| {
+            base.is_some_and(|base| match macvlan.ipvlan {
+                None => found.is_macvlan(base, macvlan.mac),
+                Some(mode) => found.is_ipvlan(base, mode),
+            })
+        })
     };
     let configured = macvlan.vmac.name.clone().filter(|name| is_free(name));
     configured
@@ -140,6 +148,8 @@ fn write_names(spec: &mut RouterSpec, names: &BTreeMap<Place, (Vmac, String)>) {
     spec.address_macvlans = others;
     if let Some(vmac) = &mut spec.vmac {
         vmac.name = own.or_else(|| vmac.name.take());
+    } else if let Some(ipvlan) = &mut spec.ipvlan {
+        ipvlan.name = own.or_else(|| ipvlan.name.take());
     }
 }
 

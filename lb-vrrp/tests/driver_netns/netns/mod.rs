@@ -14,8 +14,8 @@ use lb_host::{Address, Change, HostPlane as _, Link, Owner, Rtnetlink};
 use lb_vrrp::State;
 use lb_vrrp::driver::handover::{HandedOver, HandoverError, Payload, Receiver, Sender};
 use lb_vrrp::driver::{
-    ADDRESS_PROTOCOL, Driver, DriverOptions, DriverStatus, Error, Event, Events, Ports, Report,
-    Resigned,
+    ADDRESS_PROTOCOL, Driver, DriverOptions, DriverStatus, Error, Event, Events, Observation,
+    Ports, Resigned,
 };
 use lb_vrrp::spec::Configuration;
 use lb_vrrp::track::ObjectId;
@@ -186,7 +186,7 @@ pub(crate) type Outcome = Result<bool, Error>;
 enum Control {
     /// Boxed: it is large.
     Reload(Box<Configuration>, oneshot::Sender<Result<(), Error>>),
-    Report(ObjectId, Report),
+    Observation(ObjectId, Observation),
     Status(oneshot::Sender<DriverStatus>),
     Resign(String, oneshot::Sender<Result<Resigned, Error>>),
     Resume(String, oneshot::Sender<Result<bool, Error>>),
@@ -290,7 +290,7 @@ impl Node {
                             Some(Control::Reload(specs, reply)) => {
                                 let _ = reply.send(handle.reload(*specs).await);
                             }
-                            Some(Control::Report(object, report)) => {
+                            Some(Control::Observation(object, report)) => {
                                 handle.report(object, report).await?;
                             }
                             Some(Control::Status(reply)) => {
@@ -346,8 +346,8 @@ impl Node {
         answer.blocking_recv().unwrap()
     }
 
-    pub(crate) fn report(&self, object: ObjectId, report: Report) {
-        self.send(Control::Report(object, report));
+    pub(crate) fn report(&self, object: ObjectId, report: Observation) {
+        self.send(Control::Observation(object, report));
     }
 
     pub(crate) fn reload(&self, specs: impl Into<Configuration>) -> Result<(), Error> {

@@ -22,7 +22,7 @@ use tracing_subscriber::{
 use crate::args::run::LogTargets;
 
 use line::Line;
-use queue::{Flush, Message, Queue};
+use queue::{Flush, Message, Part, Queue};
 use stream::Stream;
 use syslog::Syslog;
 
@@ -40,11 +40,12 @@ pub(super) struct Logs {
 }
 
 /// Installs the subscriber. `RUST_LOG` decides about levels if it is set (`debug`,
-/// `info,lb_vrrp=debug`), `detail` otherwise. Messages in the system's log begin with `ident`.
+/// `info,lb_vrrp=debug`), `detail` otherwise. Messages in the system's log begin with the name of keepalived's
+/// process that logs such a message, and `suffix`.
 ///
 /// # Errors
 /// When the file cannot be opened, or no thread can be started.
-pub(super) fn install(targets: &LogTargets, detail: bool, ident: &str) -> io::Result<Logs> {
+pub(super) fn install(targets: &LogTargets, detail: bool, suffix: &str) -> io::Result<Logs> {
     let setting = std::env::var("RUST_LOG").ok();
     let levels = levels(setting.as_deref(), detail);
     let mut flush = Vec::new();
@@ -61,7 +62,7 @@ pub(super) fn install(targets: &LogTargets, detail: bool, ident: &str) -> io::Re
     let file = file.map(|path| start(Stream::file(path))).transpose()?;
     let syslog = match targets.syslog {
         Some(facility) => {
-            let log = Syslog::new(Path::new(syslog::SOCKET), facility, ident);
+            let log = Syslog::new(Path::new(syslog::SOCKET), facility, suffix);
             let (queue, end) = Queue::start(log)?;
             flush.push(end);
             Some(queue)
@@ -91,6 +92,7 @@ impl Logs {
     /// the latest, whether it was written or not.
     pub(super) fn complain(self, text: &str) {
         let message = Message {
+            part: Part::Main,
             severity: ERROR,
             text: format!("{text}\n").into_bytes(),
         };
@@ -134,6 +136,7 @@ fn report_panics(queues: Vec<Queue>) {
     panic::set_hook(Box::new(move |info| {
         for queue in &queues {
             queue.push(Message {
+                part: Part::Main,
                 severity: ERROR,
                 text: format!("{info}\n").into_bytes(),
             });
@@ -160,7 +163,7 @@ impl<'a> MakeWriter<'a> for Queue {
     type Writer = Entry<'a>;
 
     fn make_writer(&'a self) -> Entry<'a> {
-        Entry::new(self, INFO)
+        Entry::new(self, INFO, Part::Main)
     }
 
     fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Entry<'a> {
@@ -170,7 +173,7 @@ impl<'a> MakeWriter<'a> for Queue {
             Level::INFO => INFO,
             _ => DEBUG,
         };
-        Entry::new(self, severity)
+        Entry::new(self, severity, Part::of_module(metadata.target()))
     }
 }
 
@@ -182,8 +185,9 @@ pub(super) struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    const fn new(queue: &'a Queue, severity: u8) -> Self {
+    const fn new(queue: &'a Queue, severity: u8, part: Part) -> Self {
         let message = Message {
+            part,
             severity,
             text: Vec::new(),
         };
@@ -206,6 +210,7 @@ impl Drop for Entry<'_> {
     fn drop(&mut self) {
         let text = std::mem::take(&mut self.message.text);
         self.queue.push(Message {
+            part: self.message.part,
             severity: self.message.severity,
             text,
         });

@@ -32,9 +32,53 @@ pub(super) trait Sink: Send + 'static {
     fn report(&self, dropped: u64) -> Message;
 }
 
+/// The process of keepalived that logs a message; syslog has its name before the message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The first process.
+    #[default]
+    Main,
+    /// The process of the virtual routers.
+    Routers,
+    /// The process of virtual and real servers.
+    Servers,
+}
+
+impl Part {
+    /// The part of a module of this program.
+    pub(super) fn of_module(module: &str) -> Self {
+        const ROUTERS: [&str; 3] = ["lb_vrrp", "lb_host", "lb_core::daemon::vrrp"];
+        const SERVERS: [&str; 4] = [
+            "lb_check",
+            "lb_core::daemon::director_log",
+            "lb_core::daemon::checks",
+            "lb_core::daemon::plane",
+        ];
+        let is_in = |modules: &[&str]| modules.iter().any(|prefix| module.starts_with(prefix));
+        if is_in(&ROUTERS) {
+            Self::Routers
+        } else if is_in(&SERVERS) {
+            Self::Servers
+        } else {
+            Self::Main
+        }
+    }
+
+    /// The name of the process.
+    pub(super) const fn process_name(self) -> &'static str {
+        match self {
+            Self::Main => "Keepalived",
+            Self::Routers => "Keepalived_vrrp",
+            Self::Servers => "Keepalived_healthcheckers",
+        }
+    }
+}
+
 /// A log message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Message {
+    /// Who logs it.
+    pub(super) part: Part,
     /// Severity as syslog numbers it.
     pub(super) severity: u8,
     /// The text, with the newline at its end.
@@ -232,6 +276,7 @@ mod tests {
 
     fn message(text: &str) -> Message {
         Message {
+            part: Part::Main,
             severity: 6,
             text: text.as_bytes().to_vec(),
         }

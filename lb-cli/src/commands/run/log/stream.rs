@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 
-use super::queue::{Message, Sink};
+use super::queue::{Message, Part, Sink};
 use super::{INFO, WARNING};
 
 /// Mode of a log file: readable for its group, as syslog's files are.
@@ -87,6 +87,7 @@ fn line(severity: u8, text: &str) -> Message {
     let _ = SystemTime.format_time(&mut Writer::new(&mut time));
     let level = if severity < INFO { " WARN" } else { " INFO" };
     Message {
+        part: Part::Main,
         severity,
         text: format!("{time} {level} {text}\n").into_bytes(),
     }
@@ -106,6 +107,7 @@ mod tests {
         let mut stream = Stream(File::from(std::os::fd::OwnedFd::from(writer)));
         let long = vec![b'x'; 1 << 20];
         let message = Message {
+            part: Part::Main,
             severity: INFO,
             text: long.clone(),
         };
@@ -123,6 +125,7 @@ mod tests {
         for text in ["first\n", "second\n"] {
             let mut stream = Stream::file(&path).unwrap();
             let message = Message {
+                part: Part::Main,
                 severity: INFO,
                 text: text.into(),
             };

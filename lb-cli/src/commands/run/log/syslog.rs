@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::WARNING;
-use super::queue::{Message, Sink};
+use super::queue::{Message, Part, Sink};
 
 /// The socket of the system's log.
 pub(super) const SOCKET: &str = "/dev/log";
@@ -25,19 +25,19 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) struct Syslog {
     path: PathBuf,
     facility: u8,
-    /// The name before the process id.
-    ident: String,
+    /// The end of the names before the process id: the namespace and the instance.
+    suffix: String,
     socket: Option<UnixDatagram>,
     /// When the log stopped to answer; `None` while it does.
     absent_since: Option<Instant>,
 }
 
 impl Syslog {
-    pub(super) fn new(path: &Path, facility: u8, ident: &str) -> Self {
+    pub(super) fn new(path: &Path, facility: u8, suffix: &str) -> Self {
         Self {
             path: path.to_owned(),
             facility,
-            ident: ident.to_owned(),
+            suffix: suffix.to_owned(),
             socket: None,
             absent_since: None,
         }
@@ -66,8 +66,9 @@ impl Syslog {
 impl Sink for Syslog {
     fn write(&mut self, message: &Message, closing: &AtomicBool) -> io::Result<()> {
         let priority = u16::from(self.facility) * 8 + u16::from(message.severity);
-        let (ident, pid) = (&self.ident, std::process::id());
-        let mut packet = format!("<{priority}>{ident}[{pid}]: ").into_bytes();
+        let (name, suffix) = (message.part.process_name(), &self.suffix);
+        let pid = std::process::id();
+        let mut packet = format!("<{priority}>{name}{suffix}[{pid}]: ").into_bytes();
         packet.extend_from_slice(message.text.trim_ascii_end());
         // Most daemons restart within one connection attempt: the second one finds the new socket.
         let (mut attempts, mut retry) = (0, RETRY);
@@ -101,6 +102,7 @@ impl Sink for Syslog {
         let text =
             format!("{dropped} log messages were dropped: the log did not accept them in time");
         Message {
+            part: Part::Main,
             severity: WARNING,
             text: text.into_bytes(),
         }
@@ -120,6 +122,7 @@ mod tests {
 
     fn message(text: &str) -> Message {
         Message {
+            part: Part::Main,
             severity: 4,
             text: text.into(),
         }
@@ -134,10 +137,34 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         let log = UnixDatagram::bind(&path).unwrap();
-        let mut syslog = Syslog::new(&path, 3, "Keepalived");
+        let mut syslog = Syslog::new(&path, 3, "");
         let open = AtomicBool::new(false);
         syslog.write(&message("became master\n"), &open).unwrap();
         assert_eq!(receive(&log), packet("became master"));
+    }
+
+    #[test]
+    fn messages_have_the_name_of_the_process_of_keepalived_that_logs_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let log = UnixDatagram::bind(&path).unwrap();
+        let mut syslog = Syslog::new(&path, 3, "_blue_one");
+        let open = AtomicBool::new(false);
+        for (module, name) in [
+            ("lbctl::commands::run", "Keepalived"),
+            ("lb_vrrp::driver::advert", "Keepalived_vrrp"),
+            ("lb_core::daemon::vrrp_log", "Keepalived_vrrp"),
+            ("lb_core::daemon::director_log", "Keepalived_healthcheckers"),
+            ("lb_check::scheduler", "Keepalived_healthcheckers"),
+        ] {
+            let message = Message {
+                part: Part::of_module(module),
+                ..message("text\n")
+            };
+            syslog.write(&message, &open).unwrap();
+            let pid = std::process::id();
+            assert_eq!(receive(&log), format!("<28>{name}_blue_one[{pid}]: text"));
+        }
     }
 
     #[test]
@@ -145,7 +172,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         let log = UnixDatagram::bind(&path).unwrap();
-        let (queue, flush) = Queue::start(Syslog::new(&path, 3, "Keepalived")).unwrap();
+        let (queue, flush) = Queue::start(Syslog::new(&path, 3, "")).unwrap();
         queue.push(message("one\n"));
         assert_eq!(receive(&log), packet("one"));
         drop(log);

@@ -5,9 +5,9 @@ use super::super::row::{Keyword, Value};
 use crate::config::address::addresses;
 use crate::config::announcements::{REPEAT, extra, repeat};
 use crate::config::instance::InstanceConfig;
+use crate::config::ipvlan::IpvlanConfig;
 use crate::config::level::Level;
 use crate::config::line::At;
-use crate::config::runtime::does_not_run;
 
 const MAX: u32 = i32::MAX.unsigned_abs();
 
@@ -108,15 +108,16 @@ pub(super) const KEYWORDS: &[Instance] = &[
     .tier(2),
     Instance::new(
         "use_ipvlan",
-        "Holds the addresses on an ipvlan interface.",
+        "Sends adverts from the address of an ipvlan; IPv4 needs the address.",
         Value::Other(
-            "[NAME] [ADDRESS] [bridge|private|vepa]",
-            |_, context, line| {
-                does_not_run(context, line);
+            "[[name] INTERFACE] [ADDRESS[/PREFIX]] [bridge|private|vepa]",
+            |instance, context, line| {
+                let (_, span) = context.keyword(line);
+                let value = IpvlanConfig::read(context, line);
+                context.set(line, &mut instance.ipvlan, Some(At::new(value, span)));
             },
         ),
-    )
-    .later(),
+    ),
     Instance::new(
         "garp_master_delay",
         "Sets the delay of the second burst of announcements after a takeover.",

@@ -26,6 +26,7 @@ fn link(index: u32, name: &str) -> FoundLink {
     FoundLink {
         link: Link::new(index, name),
         base: None,
+        ipvlan: None,
         mac: Some([2, 0, 0, 0, 0, 1]),
         alias: None,
         other_names: vec!["enp0s3".to_owned()],
@@ -140,7 +141,7 @@ impl Kernel {
         let settings = kept.into_iter().map(|setting| (ETH0, setting)).collect();
         let kept = Kept {
             settings: &settings,
-            is_macvlan: is_kept,
+            is_virtual_link: is_kept,
         };
         let current = |link: &Link, setting| self.settings.get(&(link.index, setting)).copied();
         recover(OWNER, &self.links, &kept, current, is_gone)
@@ -625,11 +626,33 @@ fn macvlan_is_known_by_name_base_and_mac_address() {
     let base = Arc::new(Link::new(ETH0, "eth0"));
     let mac = [0, 0, 0x5e, 0, 1, 51];
     let desired = |name: &str, base: &Arc<Link>, mac| {
-        Macvlan::new(name, Arc::clone(base), mac, AddressFamily::Ipv4)
+        VirtualLink::macvlan(name, Arc::clone(base), mac, AddressFamily::Ipv4)
     };
     assert!(found.is(&desired("vrrp.51", &base, mac)));
     assert!(!found.is(&desired("vrrp.52", &base, mac)));
     assert!(!found.is(&desired("vrrp.51", &Arc::new(Link::new(3, "eth1")), mac)));
     assert!(!found.is(&desired("vrrp.51", &base, [2; 6])));
     assert!(!link(ETH0, "vrrp.51").is(&desired("vrrp.51", &base, mac)));
+}
+
+#[test]
+fn ipvlan_is_known_by_name_base_and_mode() {
+    let found = FoundLink {
+        base: Some(ETH0),
+        ipvlan: Some(IpvlanMode::Private),
+        ..link(MACVLAN, "vrrp.51")
+    };
+    let desired = |name: &str, base, mode| {
+        let base = Arc::new(Link::new(base, "eth0"));
+        VirtualLink::ipvlan(name, base, mode, AddressFamily::Ipv4)
+    };
+    assert!(found.is(&desired("vrrp.51", ETH0, IpvlanMode::Private)));
+    assert!(!found.is(&desired("vrrp.51", ETH0, IpvlanMode::Bridge)));
+    assert!(!found.is(&desired("vrrp.52", ETH0, IpvlanMode::Private)));
+    assert!(!found.is(&desired("vrrp.51", 9, IpvlanMode::Private)));
+    // A macvlan with the same MAC address is another link.
+    let base = Arc::new(Link::new(ETH0, "eth0"));
+    let mac = [2, 0, 0, 0, 0, 1];
+    let macvlan = VirtualLink::macvlan("vrrp.51", base, mac, AddressFamily::Ipv4);
+    assert!(!found.is(&macvlan));
 }

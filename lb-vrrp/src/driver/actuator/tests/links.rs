@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Macvlans, their state, and the settings of interfaces.
 
-use lb_host::{Setting, SettingName};
+use lb_host::{Setting, SettingName, VirtualLink};
 
 use super::super::super::links::tests::macvlan as found_macvlan;
 use super::*;
@@ -11,7 +11,7 @@ const MAC: [u8; 6] = [0, 0, 0x5e, 0, 1, 51];
 fn above(base: Link, vrid: u8) -> HostObject {
     let mac = [0, 0, 0x5e, 0, 1, vrid];
     let family = AddressFamily::Ipv4;
-    Macvlan::new(format!("vrrp.{vrid}"), Arc::new(base), mac, family).into()
+    VirtualLink::macvlan(format!("vrrp.{vrid}"), Arc::new(base), mac, family).into()
 }
 
 fn settings(base: Link) -> [HostObject; 2] {
@@ -217,7 +217,7 @@ async fn settings_follow_an_interface_that_is_replaced() {
 async fn failure_of_a_macvlan_is_reported_once_and_tried_again() {
     let mut bench = bench();
     bench.fake.0.set_fault(|change| {
-        let is_macvlan = matches!(change.object(), HostObject::Macvlan(_));
+        let is_macvlan = matches!(change.object(), HostObject::VirtualLink(_));
         is_macvlan.then(|| io::ErrorKind::AlreadyExists.into())
     });
     want_links(&bench, vec![links(51)]).await;

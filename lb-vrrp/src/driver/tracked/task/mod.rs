@@ -14,12 +14,14 @@ use lb_host::number_file::{FirstContent, Watcher, follow};
 use lb_host::thread::{Thread, catch_future};
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
-use tracing::error;
 
 use super::{
-    FileSource, ObjectId, ObjectSpec, ProcessPattern, Report, ScriptRunner, ScriptSource, Source,
+    FileSource, ObjectId, ObjectSpec, Observation, ProcessPattern, ScriptRunner, ScriptSource,
+    Source,
 };
 use crate::driver::error::Error;
+use crate::driver::event::EventSender;
+use crate::driver::note::TrackingNote;
 
 mod process;
 mod script;
@@ -29,7 +31,7 @@ mod tests;
 /// Pause before a task that panicked is restarted.
 const RETRY: Duration = Duration::from_secs(1);
 
-type Reports = mpsc::Sender<(ObjectId, Report)>;
+type Reports = mpsc::Sender<(ObjectId, Observation)>;
 
 /// The tracker's thread. Dropping this ends it, and all its scripts are killed.
 #[derive(Debug)]
@@ -50,13 +52,13 @@ impl TrackerTask {
     pub(in crate::driver) async fn start(
         objects: Vec<ObjectSpec>,
         runner: Arc<dyn ScriptRunner>,
-        reports: Reports,
+        (reports, events): (Reports, EventSender),
         limit: Duration,
     ) -> Result<Self, Error> {
         let (wanted, orders) = watch::channel(Orders::default().followed_by(objects));
         // The receiver of the reports sees the end of a tracker that panics.
         let starting = Thread::start_runtime("vrrp-tracker", limit, async move || {
-            Ok(((), Tracker::new(runner, reports).run(orders)))
+            Ok(((), Tracker::new(runner, reports, events).run(orders)))
         });
         let (thread, ()) = starting.ready().await?;
         Ok(Self { wanted, thread })
@@ -116,13 +118,18 @@ impl Orders {
 type Task = AbortOnDropHandle<()>;
 
 /// Spawns the future that `begin` returns, and another one after a panic.
-fn supervise<F>(id: ObjectId, mut begin: impl FnMut() -> F + Send + 'static) -> Task
+fn supervise<F>(
+    id: ObjectId,
+    events: EventSender,
+    mut begin: impl FnMut() -> F + Send + 'static,
+) -> Task
 where
     F: Future<Output = ()> + Send,
 {
     let supervised = async move {
         while let Err(panic) = catch_future(begin()).await {
-            error!(object = %id, "{panic}; starting again, please report this");
+            let message = Arc::from(panic.to_string());
+            events.note_tracking(&id, TrackingNote::Panicked { message });
             tokio::time::sleep(RETRY).await;
         }
     };
@@ -132,6 +139,7 @@ where
 /// The tasks of all tracked objects.
 struct Tracker {
     reports: Reports,
+    events: EventSender,
     runner: Arc<dyn ScriptRunner>,
     /// The number of the orders since which each object is tracked.
     since: BTreeMap<ObjectId, u64>,
@@ -145,9 +153,10 @@ struct Tracker {
 type Patterns = BTreeMap<ObjectId, ProcessPattern>;
 
 impl Tracker {
-    const fn new(runner: Arc<dyn ScriptRunner>, reports: Reports) -> Self {
+    const fn new(runner: Arc<dyn ScriptRunner>, reports: Reports, events: EventSender) -> Self {
         Self {
             reports,
+            events,
             runner,
             since: BTreeMap::new(),
             scripts: BTreeMap::new(),
@@ -232,12 +241,13 @@ impl Tracker {
                 continue;
             }
             let (sender, source) = watch::channel(source);
-            let task = supervise(id.clone(), {
+            let task = supervise(id.clone(), self.events.clone(), {
                 let (id, reports) = (id.clone(), self.reports.clone());
-                let runner = Arc::clone(&self.runner);
+                let (runner, events) = (Arc::clone(&self.runner), self.events.clone());
                 move || {
                     let runner = Arc::clone(&runner);
-                    script::run(id.clone(), runner, source.clone(), reports.clone())
+                    let channels = (reports.clone(), events.clone());
+                    script::run(id.clone(), runner, source.clone(), channels)
                 }
             });
             self.scripts.insert(id, (sender, task));
@@ -258,7 +268,7 @@ impl Tracker {
             if self.files.contains_key(&id) {
                 continue;
             }
-            let task = supervise(id.clone(), {
+            let task = supervise(id.clone(), self.events.clone(), {
                 let (id, reports) = (id.clone(), self.reports.clone());
                 let (path, watcher) = (source.path.clone(), Arc::clone(watcher));
                 let init = source.init.filter(|_| first);
@@ -274,7 +284,7 @@ impl Tracker {
                         content.take(),
                         Arc::clone(&watcher),
                         reports.clone(),
-                        move |value| (id.clone(), Report::Value(value)),
+                        move |value| (id.clone(), Observation::Value(value)),
                     )
                 }
             });
@@ -297,8 +307,10 @@ impl Tracker {
         }
         let any = any.clone();
         let (sender, patterns) = watch::channel(wanted);
-        let reports = self.reports.clone();
-        let task = supervise(any, move || process::run(patterns.clone(), reports.clone()));
+        let channels = (self.reports.clone(), self.events.clone());
+        let task = supervise(any, self.events.clone(), move || {
+            process::run(patterns.clone(), channels.clone())
+        });
         self.processes = Some((sender, task));
     }
 }

@@ -9,10 +9,11 @@ use futures_util::future::BoxFuture;
 use lb_host::thread::catch_future;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
-use tracing::{error, info, warn};
 
-use super::super::{ObjectId, Report, ScriptRunner, ScriptSource};
+use super::super::{ObjectId, Observation, ScriptRunner, ScriptSource};
 use super::Reports;
+use crate::driver::event::EventSender;
+use crate::driver::note::TrackingNote;
 use crate::track::ScriptOutcome;
 
 /// Shortest interval; a shorter configured one is raised to it.
@@ -25,12 +26,12 @@ pub(super) async fn run(
     id: ObjectId,
     runner: Arc<dyn ScriptRunner>,
     mut latest: watch::Receiver<ScriptSource>,
-    reports: Reports,
+    (reports, events): (Reports, EventSender),
 ) {
-    let name = id.name();
+    let start = |source: &ScriptSource| start(&runner, source, (&id, &events));
     let mut source = latest.borrow_and_update().clone();
     let mut planned = Instant::now();
-    let mut running = Some(start(&runner, &source));
+    let mut running = Some(start(&source));
     // The slot in which the present run was started.
     let mut started = planned;
     let mut skipping = false;
@@ -46,7 +47,7 @@ pub(super) async fn run(
                 let new = latest.borrow_and_update().clone();
                 if new.line() != source.line() {
                     // Dropping the old run kills it.
-                    running = Some(start(&runner, &new));
+                    running = Some(start(&new));
                     planned = Instant::now();
                     started = planned;
                     (skipping, follows) = (false, false);
@@ -57,25 +58,28 @@ pub(super) async fn run(
                 running = None;
                 skipping = false;
                 if std::mem::take(&mut follows) {
-                    running = Some(start(&runner, &source));
+                    running = Some(start(&source));
                     started = planned;
                 }
-                log_change(name, last, outcome);
+                if last.unwrap_or(ScriptOutcome::Exited(0)) != outcome {
+                    // A script is expected to succeed at first.
+                    events.note_tracking(&id, TrackingNote::Ended(outcome));
+                }
                 last = Some(outcome);
-                if reports.send((id.clone(), Report::Script(outcome))).await.is_err() {
+                if reports.send((id.clone(), Observation::Script(outcome))).await.is_err() {
                     return;
                 }
             }
             () = sleep_until(due(planned, source.interval)) => {
                 planned = latest_slot(planned, source.interval, Instant::now());
                 if running.is_none() {
-                    running = Some(start(&runner, &source));
+                    running = Some(start(&source));
                     started = planned;
                 } else if is_ending(started, source.timeout, planned) {
                     follows = true;
                 } else if !skipping {
                     skipping = true;
-                    info!("Track script {name} is already running, expect idle - skipping run");
+                    events.note_tracking(&id, TrackingNote::StillRunning);
                 }
             }
         }
@@ -91,21 +95,21 @@ fn is_ending(started: Instant, timeout: Duration, now: Instant) -> bool {
 fn start(
     runner: &Arc<dyn ScriptRunner>,
     script: &ScriptSource,
+    (id, events): (&ObjectId, &EventSender),
 ) -> BoxFuture<'static, ScriptOutcome> {
     let (runner, script) = (Arc::clone(runner), script.clone());
+    let (id, events) = (id.clone(), events.clone());
     async move {
         let run = catch_future(runner.run(&script));
         match timeout(script.timeout.saturating_add(GUARD), run).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(panic)) => {
-                error!(script = script.line(), "{panic}; please report this");
+                let message = Arc::from(panic.to_string());
+                events.note_tracking(&id, TrackingNote::Panicked { message });
                 ScriptOutcome::NotStarted
             }
             Err(_elapsed) => {
-                error!(
-                    script = script.line(),
-                    "the runner of a script did not end in time and was dropped"
-                );
+                events.note_tracking(&id, TrackingNote::RunnerStuck);
                 ScriptOutcome::TimedOut
             }
         }
@@ -135,17 +139,4 @@ fn latest_slot(planned: Instant, interval: Duration, now: Instant) -> Instant {
     let gone = now.saturating_duration_since(planned).as_nanos();
     let whole = gone - gone % interval;
     planned + Duration::from_nanos(u64::try_from(whole).unwrap_or(u64::MAX))
-}
-
-/// Logs each change of the outcome; a script is expected to succeed at first.
-fn log_change(name: &str, last: Option<ScriptOutcome>, outcome: ScriptOutcome) {
-    if last.unwrap_or(ScriptOutcome::Exited(0)) == outcome {
-        return;
-    }
-    match outcome {
-        ScriptOutcome::Exited(status) => info!("Script `{name}` now returning {status}"),
-        ScriptOutcome::Killed(signal) => info!("Script `{name}` now ended by signal {signal}"),
-        ScriptOutcome::TimedOut => info!("Script `{name}` now timing out"),
-        ScriptOutcome::NotStarted => warn!("Script `{name}` cannot be run"),
-    }
 }

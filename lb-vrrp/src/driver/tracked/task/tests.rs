@@ -7,6 +7,7 @@ use tokio::time::{Instant, advance, sleep, timeout};
 
 use super::*;
 use crate::driver::ScriptRunner;
+use crate::driver::event::{Event, channel};
 use crate::track::ScriptOutcome;
 
 /// Takes as many milliseconds as the first word of the script, and counts the runs by its second word;
@@ -53,11 +54,21 @@ async fn reports(
     runner: &Arc<Fake>,
     objects: Vec<ObjectSpec>,
     during: Duration,
-) -> Vec<(u128, Report)> {
+) -> Vec<(u128, Observation)> {
+    reports_and_notes(runner, objects, during).await.0
+}
+
+/// The same, and the notes of all objects.
+async fn reports_and_notes(
+    runner: &Arc<Fake>,
+    objects: Vec<ObjectSpec>,
+    during: Duration,
+) -> (Vec<(u128, Observation)>, Vec<TrackingNote>) {
+    let (events, mut received) = channel(8);
     let (sender, mut reports) = mpsc::channel(8);
     let (orders, wanted) = watch::channel(Orders::default().followed_by(objects));
     let runner: Arc<Fake> = Arc::clone(runner);
-    let tracker = tokio::spawn(Tracker::new(runner, sender).run(wanted));
+    let tracker = tokio::spawn(Tracker::new(runner, sender, events).run(wanted));
     let start = Instant::now();
     let mut seen = Vec::new();
     while let Ok(Some((_, report))) =
@@ -67,7 +78,11 @@ async fn reports(
     }
     drop(orders);
     tracker.await.unwrap();
-    seen
+    let mut notes = Vec::new();
+    while let Ok(Some(Event::TrackingNoted { note, .. })) = received.try_recv() {
+        notes.push(note);
+    }
+    (seen, notes)
 }
 
 /// Takes a millisecond longer than the timeout of a script.
@@ -88,12 +103,12 @@ async fn a_run_that_times_out_at_a_slot_does_not_cost_that_slot() {
     let second = Duration::from_secs(1);
     let hung = script(fake("hung", 1).with_interval(second, second));
     let (orders, wanted) = watch::channel(Orders::default().followed_by(vec![hung]));
-    let tracker = tokio::spawn(Tracker::new(Arc::new(Hung), sender).run(wanted));
+    let tracker = tokio::spawn(Tracker::new(Arc::new(Hung), sender, channel(8).0).run(wanted));
     let start = Instant::now();
     let mut ends = Vec::new();
     while ends.len() < 5 {
         let (_, report) = reports.recv().await.unwrap();
-        assert_eq!(report, Report::Script(ScriptOutcome::TimedOut));
+        assert_eq!(report, Observation::Script(ScriptOutcome::TimedOut));
         ends.push(start.elapsed().as_millis());
     }
     let late = |(end, slot): (&u128, u128)| end - slot * 1000;
@@ -108,7 +123,7 @@ async fn a_script_starts_at_once_and_then_at_a_fixed_rate() {
     let runner = Arc::default();
     let script = script(fake("a", 300));
     let seen = reports(&runner, vec![script], Duration::from_millis(2500)).await;
-    let well = Report::Script(ScriptOutcome::Exited(0));
+    let well = Observation::Script(ScriptOutcome::Exited(0));
     let at: Vec<u128> = seen.iter().map(|(at, _)| *at).collect();
     assert!(seen.iter().all(|(_, report)| *report == well));
     // Tokio's paused clock goes in whole milliseconds and may round up.
@@ -124,8 +139,13 @@ async fn a_script_starts_at_once_and_then_at_a_fixed_rate() {
 async fn a_script_that_still_runs_is_not_started_again() {
     let runner = Arc::default();
     let source = fake("a", 1500).with_interval(Duration::from_secs(1), Duration::from_secs(9));
-    let seen = reports(&runner, vec![script(source)], Duration::from_millis(3800)).await;
+    let during = Duration::from_millis(3800);
+    let (seen, notes) = reports_and_notes(&runner, vec![script(source)], during).await;
     assert_eq!(seen.len(), 2, "{seen:?}");
+    // Once for each run.
+    let [TrackingNote::StillRunning, TrackingNote::StillRunning] = notes[..] else {
+        panic!("{notes:?}");
+    };
     assert_eq!(runner.runs("a"), 2);
 }
 
@@ -133,8 +153,18 @@ async fn a_script_that_still_runs_is_not_started_again() {
 async fn a_panic_of_the_runner_is_reported_as_not_started() {
     let runner = Arc::default();
     let script = script(fake("a", 0));
-    let seen = reports(&runner, vec![script], Duration::from_millis(1500)).await;
-    let failed = Report::Script(ScriptOutcome::NotStarted);
+    let during = Duration::from_millis(1500);
+    let (seen, notes) = reports_and_notes(&runner, vec![script], during).await;
+    let failed = Observation::Script(ScriptOutcome::NotStarted);
+    // The outcome is noted once.
+    let [
+        TrackingNote::Panicked { .. },
+        TrackingNote::Ended(ScriptOutcome::NotStarted),
+        TrackingNote::Panicked { .. },
+    ] = &notes[..]
+    else {
+        panic!("{notes:?}");
+    };
     assert_eq!(
         seen.iter().map(|(_, report)| *report).collect::<Vec<_>>(),
         [failed, failed]
@@ -148,7 +178,7 @@ async fn a_reload_keeps_remaining_scripts_and_ends_removed_ones() {
     let (sender, mut reports) = mpsc::channel(64);
     let both = vec![script(staying.clone()), script(going)];
     let (orders, wanted) = watch::channel(Orders::default().followed_by(both));
-    let tracker = Tracker::new(Arc::<Fake>::clone(&runner), sender);
+    let tracker = Tracker::new(Arc::<Fake>::clone(&runner), sender, channel(8).0);
     let tracker = tokio::spawn(tracker.run(wanted));
     let runs = || (runner.runs("stays"), runner.runs("goes"));
     sleep(Duration::from_millis(2500)).await;
@@ -176,7 +206,7 @@ async fn the_thread_ends_with_its_scripts() {
     let runner = Arc::new(crate::driver::CommandRunner);
     let limit = Duration::from_secs(30);
     let (sender, _reports) = mpsc::channel(8);
-    let task = TrackerTask::start(vec![sleeper], runner, sender, limit)
+    let task = TrackerTask::start(vec![sleeper], runner, (sender, channel(8).0), limit)
         .await
         .unwrap();
     let until = async |what: &str, condition: &dyn Fn() -> bool| {
@@ -202,20 +232,20 @@ async fn an_object_removed_and_added_between_two_looks_is_reported_again() {
     let file = || vec![ObjectSpec::new("load", FileSource::new(&path))];
     let (sender, mut reports) = mpsc::channel(8);
     let (orders, wanted) = watch::channel(Orders::default().followed_by(file()));
-    let tracker = Tracker::new(Arc::<Fake>::default(), sender);
+    let tracker = Tracker::new(Arc::<Fake>::default(), sender, channel(8).0);
     let tracker = tokio::spawn(tracker.run(wanted));
     let mut next = async || {
         let next = timeout(Duration::from_secs(30), reports.recv()).await;
         next.expect("a report in time").expect("a report").1
     };
-    assert_eq!(next().await, Report::Value(7));
+    assert_eq!(next().await, Observation::Value(7));
     orders.send_modify(|current| {
         *current = current
             .followed_by(file())
             .followed_by(Vec::new())
             .followed_by(file())
     });
-    assert_eq!(next().await, Report::Value(7));
+    assert_eq!(next().await, Observation::Value(7));
     drop(orders);
     tracker.await.unwrap();
 }

@@ -4,15 +4,17 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
-use tracing::{info, warn};
 
-use super::super::{ObjectId, ProcessPattern, Report};
+use super::super::{ObjectId, Observation, ProcessPattern};
 use super::{Patterns, Reports};
+use crate::driver::event::EventSender;
+use crate::driver::note::HostNote;
 
 mod matching;
 #[cfg(test)]
@@ -25,7 +27,10 @@ const POLL: Duration = Duration::from_secs(1);
 type Members = BTreeMap<u32, Vec<usize>>;
 
 /// Runs until the receiver of reports or the sender of `latest` is dropped.
-pub(super) async fn run(mut latest: watch::Receiver<Patterns>, reports: Reports) {
+pub(super) async fn run(
+    mut latest: watch::Receiver<Patterns>,
+    (reports, events): (Reports, EventSender),
+) {
     let mut reported = Reported::default();
     loop {
         let wanted = latest.borrow_and_update().clone();
@@ -37,8 +42,8 @@ pub(super) async fn run(mut latest: watch::Receiver<Patterns>, reports: Reports)
             Ok(members) => members,
             Err(error) => std::panic::resume_unwind(Box::new(error)),
         };
-        for (id, count) in reported.take_changes(members) {
-            if reports.send((id, Report::Count(count))).await.is_err() {
+        for (id, count) in reported.take_changes(members, |note| events.note_host(note)) {
+            if reports.send((id, Observation::Count(count))).await.is_err() {
                 return;
             }
         }
@@ -64,19 +69,24 @@ impl Reported {
         self.patterns.clone_from(wanted);
     }
 
-    /// Returns the counts that changed. If processes cannot be listed, that is logged once.
-    fn take_changes(&mut self, members: io::Result<Members>) -> Vec<(ObjectId, u32)> {
+    /// Returns the counts that changed. If processes cannot be listed, that is noted once.
+    fn take_changes(
+        &mut self,
+        members: io::Result<Members>,
+        note: impl Fn(HostNote),
+    ) -> Vec<(ObjectId, u32)> {
         let members = match members {
             Ok(members) => members,
             Err(error) => {
                 if self.error.replace(error.kind()) != Some(error.kind()) {
-                    warn!(%error, "cannot list processes, trying again every second");
+                    let error = Arc::new(error);
+                    note(HostNote::ProcessesNotListed { error });
                 }
                 return Vec::new();
             }
         };
         if self.error.take().is_some() {
-            info!("processes can be listed again");
+            note(HostNote::ProcessesListed);
         }
         let mut changes = Vec::new();
         for (place, id) in self.patterns.keys().enumerate() {

@@ -34,20 +34,20 @@ async fn processes_are_counted_as_they_come_and_go() {
     let patterns = Patterns::from([(id.clone(), pattern)]);
     let (_orders, latest) = watch::channel(patterns);
     let (sender, mut reports) = mpsc::channel(8);
-    let task = tokio::spawn(run(latest, sender));
+    let task = tokio::spawn(run(latest, (sender, crate::driver::event::channel(8).0)));
     let mut next = async || {
         let next = timeout(PATIENCE, reports.recv()).await;
         next.expect("a report in time").expect("a report")
     };
-    assert_eq!(next().await, (id.clone(), Report::Count(0)));
+    assert_eq!(next().await, (id.clone(), Observation::Count(0)));
     let first = Sleeper::new(&seconds);
-    assert_eq!(next().await, (id.clone(), Report::Count(1)));
+    assert_eq!(next().await, (id.clone(), Observation::Count(1)));
     let mut second = Sleeper::new(&seconds);
-    assert_eq!(next().await, (id.clone(), Report::Count(2)));
+    assert_eq!(next().await, (id.clone(), Observation::Count(2)));
     // A zombie does not count.
     second.0.kill().unwrap();
-    assert_eq!(next().await, (id.clone(), Report::Count(1)));
+    assert_eq!(next().await, (id.clone(), Observation::Count(1)));
     drop(first);
-    assert_eq!(next().await, (id, Report::Count(0)));
+    assert_eq!(next().await, (id, Observation::Count(0)));
     task.abort();
 }
