@@ -2,9 +2,9 @@
 //! A TCP connection to a target, and what its errors mean.
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
 #[cfg(feature = "tcp")]
 use std::net::TcpStream as StdStream;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -15,7 +15,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use crate::outcome::Failure;
-use crate::{LocalError, Reason, Target};
+use crate::{LocalError, Reason, SourcePorts, Target};
 
 /// The error of a connection attempt that has begun.
 const IN_PROGRESS: i32 = Errno::INPROGRESS.raw_os_error();
@@ -27,6 +27,10 @@ pub(crate) enum Close {
     Reset,
     /// With FIN.
     #[cfg(feature = "stream")]
+    #[cfg_attr(
+        not(any(feature = "http", feature = "text")),
+        allow(dead_code, reason = "the checks over a stream are not built")
+    )]
     Orderly,
 }
 
@@ -87,10 +91,32 @@ fn prepare(target: &Target, close: Close) -> Result<Socket, LocalError> {
             socket.bind_device(Some(device.as_bytes())),
         )?;
     }
-    if let Some(source) = target.source() {
-        bind(&socket, source)?;
-    }
+    bind_source(&socket, target)?;
     Ok(socket)
+}
+
+/// Binds a socket to the source of a target, if that has one.
+pub(crate) fn bind_source(socket: &Socket, target: &Target) -> Result<(), LocalError> {
+    match (target.source(), target.source_ports()) {
+        (None, _) => Ok(()),
+        (Some(source), Some(ports)) if source.port() == 0 => bind_next(socket, source.ip(), ports),
+        (Some(source), _) => bind(socket, source),
+    }
+}
+
+/// Binds to the next port that is free.
+fn bind_next(socket: &Socket, ip: IpAddr, ports: &SourcePorts) -> Result<(), LocalError> {
+    /// As many ports as other connections may have in a row.
+    const TRIES: u32 = 64;
+    let mut tries = 0;
+    loop {
+        let source = SocketAddr::new(ip, ports.take());
+        tries += 1;
+        match socket.bind(&source.into()) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && tries < TRIES => {}
+            result => return result.map_err(|e| system("bind", &e)),
+        }
+    }
 }
 
 fn bind(socket: &Socket, source: SocketAddr) -> Result<(), LocalError> {
@@ -134,5 +160,36 @@ pub(crate) fn system(operation: &'static str, error: &io::Error) -> LocalError {
     match error.raw_os_error() {
         Some(errno) => LocalError::System { operation, errno },
         None => LocalError::Other(format!("{operation}: {error}")),
+    }
+}
+
+#[cfg(all(test, feature = "tcp"))]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_has_the_next_port_that_is_free() {
+        let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        // Two ports in a row, of which the first is taken.
+        let taken = (20_000..30_000).find_map(|port| {
+            let first = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), port)).ok()?;
+            TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), port + 1)).ok()?;
+            Some((first, port))
+        });
+        let (_taken, port) = taken.unwrap();
+        let target = Target::new(server.local_addr().unwrap())
+            .with_source("127.0.0.2:0".parse().unwrap())
+            .with_source_ports(SourcePorts::new(port..=port + 1));
+        let limit = Duration::from_secs(5);
+        let stream = connect(&target, limit, Close::Reset).await.unwrap();
+        assert_eq!(stream.local_addr().unwrap().port(), port + 1);
+        // Both are in use now.
+        let error = connect(&target, limit, Close::Reset).await.unwrap_err();
+        let Failure::Local(LocalError::System { operation, .. }) = error else {
+            panic!("{error:?}");
+        };
+        assert_eq!(operation, "bind");
     }
 }

@@ -16,6 +16,8 @@
 //! * [`LdapCheck`], [`MysqlCheck`], [`PgsqlCheck`] and [`GrpcCheck`] ask servers of these protocols.
 //! * [`FileCheck`] is `FILE_CHECK`; it and [`InputCheck`] follow an [`Input`], a state that a program pushes,
 //!   and report its changes at once.
+//! * [`ProtocolCheck`] greets servers of SMTP (keepalived's `SMTP_CHECK`), IMAP, POP3, FTP, NNTP and Redis, and logs
+//!   in if asked; [`SendExpect`] makes any dialogue; [`AgentCheck`] asks an agent for state and weight.
 //! * [`Registry`] maps names of a configuration to checks. Your own checks are registered there.
 //!
 //! The parts are independent: a program may call a check itself, or use [`CheckState`] with
@@ -111,7 +113,8 @@
 //! | `tcp` | [`TcpCheck`] | |
 //! | `http` | [`HttpGet`], [`genhash`] | httparse, md-5 |
 //! | `regex` | [`PageRegex`] for [`HttpGet`] | PCRE2 |
-//! | `tls` | [`Tls`] for these | rustls with ring, tokio-rustls |
+//! | `tls` | TLS for these, [`Tls`] | rustls with ring, tokio-rustls |
+//! | `text` | [`SendExpect`], [`ProtocolCheck`], [`AgentCheck`] | regex |
 //! | `ldap` | [`LdapCheck`] | |
 //! | `sql` | [`MysqlCheck`], [`PgsqlCheck`] | sha1, sha2 |
 //! | `grpc` | [`GrpcCheck`] | h2, http, bytes |
@@ -146,10 +149,11 @@ mod registry;
 mod scheduler;
 #[cfg(feature = "script")]
 mod script;
-#[cfg(any(feature = "ldap", feature = "sql"))]
+#[cfg(any(feature = "text", feature = "ldap", feature = "sql"))]
 mod secret;
-#[cfg(any(feature = "ldap", feature = "sql", feature = "grpc"))]
+#[cfg(any(feature = "text", feature = "ldap", feature = "sql", feature = "grpc"))]
 mod security;
+mod source_ports;
 #[cfg(feature = "sql")]
 mod sql;
 mod state;
@@ -158,6 +162,8 @@ mod stream;
 mod target;
 #[cfg(feature = "tcp")]
 mod tcp;
+#[cfg(feature = "text")]
+mod text;
 #[cfg(any(feature = "script", feature = "regex"))]
 mod words;
 
@@ -191,10 +197,11 @@ pub use crate::scheduler::{
 };
 #[cfg(feature = "script")]
 pub use crate::script::{Account, Program, Script, UnknownAccount};
-#[cfg(any(feature = "ldap", feature = "sql"))]
+#[cfg(any(feature = "text", feature = "ldap", feature = "sql"))]
 pub use crate::secret::Secret;
-#[cfg(any(feature = "ldap", feature = "sql", feature = "grpc"))]
+#[cfg(any(feature = "text", feature = "ldap", feature = "sql", feature = "grpc"))]
 pub use crate::security::Security;
+pub use crate::source_ports::SourcePorts;
 #[cfg(feature = "sql")]
 pub use crate::sql::{MysqlCheck, PgsqlCheck};
 pub use crate::state::{CheckState, Status, Step, Transition};
@@ -203,3 +210,5 @@ pub use crate::stream::{TlsClient, TlsClientError, TlsSettings};
 pub use crate::target::Target;
 #[cfg(feature = "tcp")]
 pub use crate::tcp::TcpCheck;
+#[cfg(feature = "text")]
+pub use crate::text::{AgentCheck, InvalidPattern, Login, ProtocolCheck, SendExpect, TextProtocol};

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use crate::SourcePorts;
+
 /// The destination of a probe, and the source of its packets.
 ///
 /// The target is apart from the check: the same [`HealthCheck`](crate::HealthCheck) value may be
@@ -34,6 +36,7 @@ struct Origin {
     source: Option<SocketAddr>,
     mark: Option<u32>,
     device: Option<String>,
+    source_ports: Option<SourcePorts>,
 }
 
 impl Target {
@@ -50,6 +53,13 @@ impl Target {
     #[must_use]
     pub fn with_source(mut self, source: SocketAddr) -> Self {
         self.origin_mut().source = Some(source);
+        self
+    }
+
+    /// Binds each connection to the next of these ports, where the source has none.
+    #[must_use]
+    pub fn with_source_ports(mut self, ports: SourcePorts) -> Self {
+        self.origin_mut().source_ports = Some(ports);
         self
     }
 
@@ -71,6 +81,12 @@ impl Target {
     #[must_use]
     pub fn source(&self) -> Option<SocketAddr> {
         self.origin.as_ref()?.source
+    }
+
+    /// Ports to bind where that of [`source`](Self::source) is 0; the kernel chooses unless given.
+    #[must_use]
+    pub fn source_ports(&self) -> Option<&SourcePorts> {
+        self.origin.as_ref()?.source_ports.as_ref()
     }
 
     /// Firewall mark for the probe's packets (`fwmark`, the socket option `SO_MARK`).

@@ -15,6 +15,8 @@ mod connections;
 mod factories;
 #[cfg(feature = "runtime")]
 mod inputs;
+#[cfg(any(feature = "http", all(feature = "text", feature = "tls")))]
+mod peers;
 mod policy;
 mod presets;
 #[cfg(feature = "runtime")]
@@ -24,5 +26,7 @@ mod scripts;
 #[cfg(feature = "http")]
 mod servers;
 mod state;
+#[cfg(all(feature = "text", feature = "tls"))]
+mod text;
 #[cfg(all(feature = "http", feature = "tls"))]
 mod tls;

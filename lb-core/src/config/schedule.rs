@@ -8,6 +8,7 @@ use lb_check::Policy;
 
 use super::Diagnostic;
 use super::line::{At, Context};
+use super::method::{ViaVip, via_vip};
 use super::tree::NodeId;
 
 /// Longest time of any setting: what a 32-bit number of seconds holds.
@@ -38,16 +39,18 @@ pub(super) struct CheckDefaults {
     pub(super) connect_timeout: Option<At<Duration>>,
     pub(super) delay_loop: Option<At<Duration>>,
     pub(super) alpha: Option<At<bool>>,
+    pub(super) via_vip: Option<At<ViaVip>>,
 }
 
 /// Keywords that keepalived does not have.
-const OWN: [&str; 6] = [
+const OWN: [&str; 7] = [
     "fall",
     "rise",
     "fast_interval",
     "down_interval",
     "deadline",
     "jitter",
+    "via_vip",
 ];
 
 impl CheckDefaults {
@@ -65,6 +68,11 @@ impl CheckDefaults {
             "alpha" => {
                 let value = context.boolean(line);
                 context.set(line, &mut self.alpha, value);
+                return true;
+            }
+            "via_vip" => {
+                let value = via_vip(context, line);
+                context.set(line, &mut self.via_vip, value);
                 return true;
             }
             "retry" => (0..=u32::MAX, &mut self.retries),
@@ -148,6 +156,7 @@ impl CheckDefaults {
             connect_timeout: self.connect_timeout.or(outer.connect_timeout),
             delay_loop: self.delay_loop.or(outer.delay_loop),
             alpha: self.alpha.or(outer.alpha),
+            via_vip: self.via_vip.or(outer.via_vip),
         }
     }
 

@@ -62,11 +62,16 @@ pub(super) struct NewCheck {
 }
 
 impl NewCheck {
-    /// The subscription for a check of the model.
-    pub(super) fn new(id: CheckId, check: &CheckSpec, suspended: bool) -> Self {
+    /// The subscription for a check of the model, with its own probe or one that does the same.
+    pub(super) fn new(
+        id: CheckId,
+        check: &CheckSpec,
+        probe: Arc<ProbeSpec>,
+        suspended: bool,
+    ) -> Self {
         Self {
             id,
-            probe: Arc::clone(&check.probe),
+            probe,
             kind: Arc::clone(&check.kind),
             suspended,
         }
@@ -240,6 +245,9 @@ impl Checks {
                 "HTTP_GET" | "SSL_GET" => {
                     tracing::info!("Remote Web server {real_server} succeed on service.");
                 }
+                "SMTP_CHECK" => {
+                    tracing::info!("Remote SMTP server {real_server} succeed on service.");
+                }
                 "MISC_CHECK" => {
                     tracing::info!("Misc check for [{real_server} VS {virtual_server}] succeeded.");
                 }
@@ -398,7 +406,9 @@ mod tests {
         let mut new = Vec::new();
         while let Some(output) = director.poll_output() {
             if let crate::director::Output::CheckAdded { id, .. } = output {
-                new.push(NewCheck::new(id, director.check(&id).unwrap(), false));
+                let check = director.check(&id).unwrap();
+                let probe = Arc::clone(&check.probe);
+                new.push(NewCheck::new(id, check, probe, false));
             }
         }
         let ids = new.iter().map(|check| check.id).collect();
@@ -451,7 +461,8 @@ mod tests {
         checks.remove(&ids[0]).await;
         let mut director = crate::director::Director::new(model.clone());
         while director.poll_output().is_some() {}
-        let again = NewCheck::new(ids[0], director.check(&ids[0]).unwrap(), false);
+        let check = director.check(&ids[0]).unwrap();
+        let again = NewCheck::new(ids[0], check, Arc::clone(&check.probe), false);
         checks.add(vec![again]).await;
         assert_eq!(verdicts(&mut checks, &ids[..1]).await, [(true, -6)]);
         std::fs::write(&path, "0").unwrap();
@@ -476,7 +487,9 @@ mod tests {
         let mut new = Vec::new();
         while let Some(output) = director.poll_output() {
             if let crate::director::Output::CheckAdded { id, .. } = output {
-                new.push(NewCheck::new(id, director.check(&id).unwrap(), false));
+                let check = director.check(&id).unwrap();
+                let probe = Arc::clone(&check.probe);
+                new.push(NewCheck::new(id, check, probe, false));
             }
         }
         let ids: Vec<_> = new.iter().map(|check| check.id).collect();

@@ -56,6 +56,7 @@ mod supervise;
 mod table_settings;
 mod thread_names;
 mod tracked_files;
+mod via;
 mod vrrp;
 mod vrrp_log;
 

@@ -4,7 +4,7 @@
 use std::time::SystemTime;
 
 use lb_check::Initial;
-use lb_ipvs::{Protocol, Weight};
+use lb_ipvs::{Protocol, ServiceKey, Weight};
 
 use super::weight::{WeightRequest, effective_weight};
 use super::{CheckState, Health, RealServerState};
@@ -28,6 +28,8 @@ pub(super) struct Slot {
     pub(super) up: bool,
     /// Whether it ever had a verdict.
     pub(super) settled: bool,
+    /// The service that its probes go through.
+    pub(super) via: Option<ServiceKey>,
     /// What it asks of the weight while it passes.
     pub(super) request: WeightRequest,
     /// The reason of the last verdict, also of one that another process passed on; empty before.
@@ -49,6 +51,7 @@ impl Slot {
             index,
             up,
             settled: false,
+            via: None,
             request: WeightRequest::default(),
             reason: String::new(),
             problem: None,

@@ -85,8 +85,11 @@ impl ServiceState {
             }
         }
         let quorum = self.quorum();
-        if !self.up || quorum.lost() {
-            self.up = false;
+        if !self.is_restored {
+            // As keepalived: it starts without its quorum, and gains it.
+            self.up = quorum.gained();
+        }
+        if !self.up {
             let virtual_server = self.spec.name();
             queue.push(Output::StartedWithoutQuorum {
                 virtual_server,

@@ -49,8 +49,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 /// 1. Each replacement counts by its difference to the configured weight, as in keepalived: one replacement
 ///    alone is the weight, the differences of several add up.
 /// 2. Additions are added, and the sum is bounded by 0 and [`Weight::MAX`].
-/// 3. The lowest percentage of all applies to that sum, rounded down. A percentage that is not 0 leaves at
-///    least 1 of a sum that is not 0, so that a busy server of a low weight is not drained.
+/// 3. The lowest percentage of all applies to that sum, rounded up: a busy server of a low weight is not drained.
 /// 4. If any check drains, the weight is 0.
 pub(super) fn effective_weight(
     configured: Weight,
@@ -77,8 +76,7 @@ pub(super) fn effective_weight(
     let most = i128::from(Weight::MAX.get());
     let mut weight = sum.clamp(0, most);
     if let Some(percent) = percent {
-        let least = weight.min(i128::from(percent)).min(1);
-        weight = (weight * i128::from(percent) / 100).clamp(least, most);
+        weight = ((weight * i128::from(percent) + 99) / 100).min(most);
     }
     u32::try_from(weight).unwrap_or_default()
 }
@@ -146,7 +144,8 @@ mod tests {
             (10, &[percent(200)], 20),
             (10, &[percent(0)], 0),
             (10, &[replace(40), add(10), percent(50)], 25),
-            (3, &[percent(50)], 1),
+            (3, &[percent(50)], 2),
+            (100, &[percent(33)], 33),
             (1, &[percent(1)], 1),
             (0, &[percent(50)], 0),
             (10, &[add(-10), percent(50)], 0),

@@ -48,6 +48,7 @@ use lb_vrrp::track::ObjectId;
 mod builder;
 mod error;
 mod global;
+mod mark_range;
 mod notify;
 mod pending_check;
 mod real_server;
@@ -55,6 +56,7 @@ mod router;
 mod runtime;
 mod service_group;
 mod validate;
+mod via_path;
 mod virtual_server;
 mod vrrp;
 mod webhook;
@@ -69,6 +71,7 @@ pub use lb_vrrp::{
     Announcements, Scope, StaticItem, StaticItems, TrackGroup, VirtualAddress, VirtualRoute,
     VirtualRule,
 };
+pub use mark_range::MarkRange;
 pub use notify::{Fifo, NotifyFifos, NotifyScript, RouterEvent, RouterNotify, ServerNotify};
 pub use pending_check::{CheckSetting, PendingCheck};
 pub use real_server::{CheckSpec, RealServer};
@@ -78,6 +81,7 @@ pub use runtime::{
     ReloadFile, ReloadSettings, RuntimeSettings, StageScript,
 };
 pub use service_group::ServiceGroup;
+pub(crate) use via_path::ViaPath;
 pub use virtual_server::VirtualServer;
 pub use vrrp::VrrpSettings;
 pub use webhook::{Webhook, WebhookError};

@@ -5,7 +5,7 @@ use super::policy::policy_keywords;
 use super::row::{Keyword, Table, Value};
 use crate::config::level::Level;
 use crate::config::line::Context;
-use crate::config::method::{METHOD, method};
+use crate::config::method::{METHOD, VIA_VIP, method, via_vip};
 use crate::config::notify::{COMMAND, WEBHOOK, script, webhook};
 use crate::config::pending;
 use crate::config::real::RealServerConfig;
@@ -94,6 +94,16 @@ const REAL_KEYWORDS: &[Real] = &[
     )
     .default("off"),
     Real::new(
+        "via_vip",
+        "Checks at the virtual address, through the forwarding method: direct routing or a tunnel.",
+        Value::Other(VIA_VIP, |server, context, line| {
+            let value = via_vip(context, line);
+            context.set(line, &mut server.defaults.via_vip, value);
+        }),
+    )
+    .default("that of the virtual server")
+    .own(),
+    Real::new(
         "delay_loop",
         "Sets the period of checks.",
         Value::Seconds(PERIOD, |server| &mut server.defaults.delay_loop),
@@ -157,22 +167,49 @@ const REAL_KEYWORDS: &[Real] = &[
         Value::Elsewhere("{ … }"),
     )
     .opens(Level::Check)
-    .tier(2)
-    .later(),
+    .tier(2),
     Real::new(
-        "SSL_GET",
-        "Checks pages over TLS as HTTP_GET does.",
-        Value::Elsewhere("{ … }"),
-    )
-    .opens(Level::Http)
-    .tier(1),
-    Real::new(
-        "UDP_CHECK",
-        "Checks that a port answers.",
+        "SEND_EXPECT_CHECK",
+        "Checks that a server answers as expected, step by step.",
         Value::Elsewhere("{ … }"),
     )
     .opens(Level::Check)
-    .later(),
+    .own(),
+    Real::new(
+        "IMAP_CHECK",
+        "Checks that a server of IMAP greets, and takes a login if one is given.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
+    Real::new(
+        "POP3_CHECK",
+        "Checks that a server of POP3 greets, and takes a login if one is given.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
+    Real::new(
+        "FTP_CHECK",
+        "Checks that a server of FTP greets, and takes a login if one is given.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
+    Real::new(
+        "NNTP_CHECK",
+        "Checks that a news server greets, and takes a login if one is given.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
+    Real::new(
+        "REDIS_CHECK",
+        "Checks that Redis answers PING, and takes a password if one is given.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
     Real::new(
         "LDAP_CHECK",
         "Checks that an LDAP server finds an entry.",
@@ -201,6 +238,27 @@ const REAL_KEYWORDS: &[Real] = &[
     )
     .opens(Level::Check)
     .own(),
+    Real::new(
+        "AGENT_CHECK",
+        "Asks an agent on the server for its state and weight, in the protocol of HAProxy.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
+    Real::new(
+        "SSL_GET",
+        "Checks pages over TLS as HTTP_GET does.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Http)
+    .tier(1),
+    Real::new(
+        "UDP_CHECK",
+        "Checks that a port answers.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .later(),
     Real::new(
         "snmp_name",
         "Has no effect: there is no SNMP agent.",
@@ -248,7 +306,7 @@ pub(super) fn real_server(context: &mut Context<'_>, block: NodeId) -> RealServe
             continue;
         }
         match context.vocabulary.block(Level::RealServer, keyword) {
-            Some(_) if context.keepalived_only && REAL_SERVER.is_own(keyword) => {
+            Some(_) if context.refuses_own(Some(Level::RealServer), keyword) => {
                 context.refuse_own(line);
             }
             Some(_) if context.registry.get(keyword).is_some() => {

@@ -227,12 +227,6 @@ impl<T> Table<T> {
         }
         keyword.is_some()
     }
-
-    /// Whether keepalived does not have this keyword of the table.
-    pub(super) fn is_own(&self, name: &str) -> bool {
-        self.keywords()
-            .any(|keyword| keyword.name == name && keyword.own)
-    }
 }
 
 /// A table of any kind of block.
@@ -251,6 +245,7 @@ impl<T> Definitions for Table<T> {
                 level: *level,
                 keyword: keyword.name,
                 opens: keyword.opens,
+                own: keyword.own,
             })
         }))
     }

@@ -9,7 +9,7 @@ use super::row::{Keyword, Table, Value};
 use crate::config::endpoint::endpoint;
 use crate::config::level::Level;
 use crate::config::line::Context;
-use crate::config::method::METHOD;
+use crate::config::method::{METHOD, VIA_VIP, via_vip};
 use crate::config::notify::{COMMAND, WEBHOOK, script, webhook};
 use crate::config::runtime::obsolete;
 use crate::config::schedule::{COUNT, JITTER, PAUSE, PERIOD};
@@ -251,6 +251,16 @@ const SERVER_KEYWORDS: &[Server] = &[
     )
     .default("off")
     .tier(2),
+    Server::new(
+        "via_vip",
+        "Checks at the virtual address, through the forwarding method: direct routing or a tunnel.",
+        Value::Other(VIA_VIP, |server, context, line| {
+            let value = via_vip(context, line);
+            context.set(line, &mut server.checks.via_vip, value);
+        }),
+    )
+    .default("off")
+    .own(),
     Server::new(
         "delay_loop",
         "Sets the period of checks.",

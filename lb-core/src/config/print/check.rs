@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use lb_check::{Arguments, BuiltCheck, FirstVerdict, Policy, Target};
+use lb_check::{Arguments, BuiltCheck, FirstVerdict, Policy};
 
 use crate::model::{CheckSetting, CheckSpec, PendingCheck};
 
@@ -35,7 +35,7 @@ pub(super) fn check(page: &mut Page, spec: &CheckSpec, around: &Surroundings) {
         }
         return page.close();
     }
-    target(page, &spec.probe.target, around.target);
+    target(page, spec, around.target);
     for line in &lines {
         if line.name != "user" || !page.is_usual_account(&line.values) {
             page.written(line);
@@ -47,9 +47,12 @@ pub(super) fn check(page: &mut Page, spec: &CheckSpec, around: &Surroundings) {
     page.close();
 }
 
-fn target(page: &mut Page, target: &Target, usual: SocketAddr) {
+fn target(page: &mut Page, spec: &CheckSpec, usual: SocketAddr) {
+    let target = &spec.probe.target;
     let address = target.address;
-    if address.ip() != usual.ip() {
+    if spec.via_vip {
+        page.set("via_vip", address.ip());
+    } else if address.ip() != usual.ip() {
         page.set("connect_ip", address.ip());
     }
     if address.port() != usual.port() {

@@ -7,6 +7,7 @@ mod reload;
 #[cfg(feature = "daemon")]
 mod restore;
 mod roles;
+mod via;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
