@@ -20,6 +20,8 @@ mod peers;
 mod policy;
 mod presets;
 #[cfg(feature = "runtime")]
+mod scale;
+#[cfg(feature = "runtime")]
 mod scheduler;
 #[cfg(feature = "script")]
 mod scripts;
