@@ -78,7 +78,7 @@ fn checks_of_databases_read_their_settings() {
     assert_has(
         &mysql,
         &[
-            "Some((\"lb\", Secret))",
+            "Some((\"lb\", Secret(<redacted>)))",
             "StartTls, server_name: Some(\"db\")",
         ],
     );

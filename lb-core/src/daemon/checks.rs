@@ -516,9 +516,8 @@ mod tests {
         let mut new = Vec::new();
         while let Some(output) = director.poll_output() {
             if let crate::director::Output::CheckAdded { id, .. } = output {
-                let check = director.check(&id).unwrap();
-                let probe = Arc::clone(&check.probe);
-                new.push(NewCheck::new(id, check, probe, false));
+                let probe = Arc::clone(&director.check(&id).unwrap().probe);
+                new.push(NewCheck::new(id, probe, false));
             }
         }
         let ids: Vec<_> = new.iter().map(|check| check.id).collect();

@@ -68,7 +68,7 @@ impl Slot {
             if slot.up {
                 slot.request = (&outcome).into();
             }
-            slot.reason = outcome.to_string();
+            slot.reason = outcome.to_string().into();
         }
         slot
     }
