@@ -14,6 +14,10 @@ impl Findings {
 
     /// Notes `line` as unknown in `block`, unless it is one of the keywords that the
     /// configuration reads itself.
+    #[cfg_attr(
+        not(any(feature = "tcp", feature = "script")),
+        expect(dead_code, reason = "FILE_CHECK has neither of these keywords")
+    )]
     pub(crate) fn unknown(
         &mut self,
         line: &Arguments,
@@ -109,7 +113,13 @@ impl Findings {
     }
 }
 
-#[cfg(any(feature = "http", feature = "text"))]
+#[cfg(any(
+    feature = "http",
+    feature = "text",
+    feature = "ldap",
+    feature = "sql",
+    feature = "grpc"
+))]
 impl Findings {
     /// `on`, `true`, `yes` or no word; or their opposites.
     pub(crate) fn boolean(&mut self, line: &Arguments) -> Option<bool> {

@@ -152,9 +152,9 @@ mod registry;
 mod scheduler;
 #[cfg(feature = "script")]
 mod script;
-#[cfg(any(feature = "ldap", feature = "sql", feature = "text"))]
+#[cfg(any(feature = "text", feature = "ldap", feature = "sql"))]
 mod secret;
-#[cfg(any(feature = "ldap", feature = "sql", feature = "grpc", feature = "text"))]
+#[cfg(any(feature = "text", feature = "ldap", feature = "sql", feature = "grpc"))]
 mod security;
 mod source_ports;
 #[cfg(feature = "sql")]
@@ -206,9 +206,9 @@ pub use crate::scheduler::{
 };
 #[cfg(feature = "script")]
 pub use crate::script::{Account, Program, Script, UnknownAccount};
-#[cfg(any(feature = "ldap", feature = "sql", feature = "text"))]
+#[cfg(any(feature = "text", feature = "ldap", feature = "sql"))]
 pub use crate::secret::Secret;
-#[cfg(any(feature = "ldap", feature = "sql", feature = "grpc", feature = "text"))]
+#[cfg(any(feature = "text", feature = "ldap", feature = "sql", feature = "grpc"))]
 pub use crate::security::Security;
 pub use crate::source_ports::SourcePorts;
 #[cfg(feature = "sql")]

@@ -206,8 +206,6 @@ impl Registry {
         registry.register("HTTP_CHECK", crate::http_check::HttpCheckFactory);
         #[cfg(all(feature = "http", feature = "tls"))]
         registry.register("SSL_GET", crate::http::HttpFactory::Tls);
-        #[cfg(feature = "text")]
-        registry.register_text();
         #[cfg(feature = "ldap")]
         registry.register("LDAP_CHECK", crate::ldap::LdapFactory);
         #[cfg(feature = "sql")]
@@ -216,6 +214,8 @@ impl Registry {
         registry.register("PGSQL_CHECK", crate::sql::PgsqlFactory);
         #[cfg(feature = "grpc")]
         registry.register("GRPC_CHECK", crate::grpc::GrpcFactory);
+        #[cfg(feature = "text")]
+        registry.register_text();
         #[cfg(feature = "script")]
         registry.register("MISC_CHECK", crate::script::ScriptFactory);
         registry

@@ -2,34 +2,29 @@
 //! Passwords of checks.
 
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-/// A password, which `Debug` and the identity of a check do not show.
+/// A password of a check. `Debug` does not show it; the printout of a configuration does.
 ///
 /// ```
-/// use lb_check::Secret;
-///
-/// let secret = Secret::new("geheim");
-/// assert_eq!(format!("{secret:?}"), "Secret(<redacted>)");
-/// assert_eq!(secret.reveal(), "geheim");
+/// assert_eq!(format!("{:?}", lb_check::Secret::new("abc")), "Secret(<redacted>)");
 /// ```
-#[derive(Clone, Eq, Hash, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Secret(String);
 
 impl Secret {
     /// A password.
     #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+    pub fn new(password: impl Into<String>) -> Self {
+        Self(password.into())
     }
 
-    /// The password.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
+    /// The password itself.
+    pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// A number that tells passwords apart, for the identity of a check.
+    /// A number that differs between passwords, for the identity of a check.
     pub(crate) fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.0.hash(&mut hasher);

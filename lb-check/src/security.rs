@@ -1,109 +1,89 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Whether a check connects over TLS.
+//! Whether a check uses TLS.
 
-use crate::Arguments;
-use crate::keywords::Findings;
-
-/// Whether a check connects over TLS, and with which server name. No certificate is verified.
-#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+/// Whether a connection uses TLS. No certificate is verified.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Security {
-    /// A plain connection.
+    /// No TLS.
     #[default]
     Plain,
-    /// TLS from the first byte.
-    Tls {
-        /// The server name that is sent; without one none is sent.
-        name: Option<String>,
-    },
-    /// A plain connection that becomes a TLS connection, in the way of the protocol.
-    StartTls {
-        /// The server name that is sent; without one none is sent.
-        name: Option<String>,
-    },
-}
-
-impl Security {
-    /// The server name.
-    pub(crate) fn name(&self) -> Option<&str> {
-        match self {
-            Self::Plain => None,
-            Self::Tls { name } | Self::StartTls { name } => name.as_deref(),
-        }
-    }
-
-    pub(crate) const fn is_tls(&self) -> bool {
-        matches!(self, Self::Tls { .. })
-    }
-
-    pub(crate) const fn is_start_tls(&self) -> bool {
-        matches!(self, Self::StartTls { .. })
-    }
-
-    /// Its lines in a configuration.
-    pub(crate) fn lines(&self) -> Vec<Arguments> {
-        let keyword = match self {
-            Self::Plain => return Vec::new(),
-            Self::Tls { .. } => "tls",
-            Self::StartTls { .. } => "starttls",
-        };
-        let mut lines = vec![Arguments::line(keyword, [] as [&str; 0])];
-        lines.extend(self.name().map(|name| Arguments::line("sni_name", [name])));
-        lines
-    }
+    /// TLS from the start (`tls`).
+    Tls,
+    /// Plain bytes, then TLS by a message of the protocol (`starttls`). Redis has no such message: there it is as
+    /// [`Tls`](Self::Tls).
+    StartTls,
 }
 
 /// The lines of a block about TLS.
-#[derive(Debug, Default)]
-pub(crate) struct SecurityLines {
-    tls: bool,
-    start_tls: bool,
-    name: Option<String>,
-}
+#[cfg(any(feature = "ldap", feature = "sql", feature = "grpc"))]
+mod lines {
+    use super::Security;
+    use crate::keywords::Findings;
+    use crate::{Arguments, Problem};
 
-impl SecurityLines {
-    /// Reads `tls`, `starttls` or `sni_name`.
-    pub(crate) fn read(&mut self, line: &Arguments, findings: &mut Findings) {
-        match line.name.as_str() {
-            "tls" => self.tls = findings.boolean(line).unwrap_or(self.tls),
-            "starttls" => self.start_tls = findings.boolean(line).unwrap_or(self.start_tls),
-            _ => {
-                if let Some(name) = findings.single(line, "a host name") {
-                    findings.replace(line, &mut self.name, name.to_owned());
+    /// What the lines `tls`, `starttls` and `sni` of a block set.
+    #[derive(Debug, Default)]
+    pub(crate) struct SecurityLines {
+        tls: bool,
+        starts_tls: bool,
+        name: Option<String>,
+    }
+
+    impl SecurityLines {
+        /// Reads one of these lines.
+        pub(crate) fn read(&mut self, line: &Arguments, findings: &mut Findings) {
+            match line.name.as_str() {
+                "tls" => self.tls = findings.boolean(line).unwrap_or(self.tls),
+                "starttls" => {
+                    self.starts_tls = findings.boolean(line).unwrap_or(self.starts_tls);
+                }
+                _ => {
+                    if let Some(name) = findings.single(line, "a host name") {
+                        findings.replace(line, &mut self.name, name.to_owned());
+                    }
                 }
             }
         }
-    }
 
-    /// The setting; `tls` wins over `starttls`.
-    pub(crate) fn finish(self, block: &Arguments, findings: &mut Findings) -> Security {
-        let Self {
-            tls,
-            start_tls,
-            name,
-        } = self;
-        let mut warn = |keyword: &str| {
-            let line = block.children.iter().find(|line| line.name == keyword);
-            let (keyword, block_name) = (keyword.to_owned(), block.name.clone());
-            let problem = crate::Problem::NoEffect {
-                keyword,
-                block: block_name,
+        /// The setting and the server name; `tls` wins over `starttls`, and a name needs one of them.
+        pub(crate) fn finish(
+            self,
+            block: &Arguments,
+            findings: &mut Findings,
+        ) -> (Security, Option<String>) {
+            let void = match (self.tls, self.starts_tls) {
+                (true, true) => Some("starttls"),
+                (false, false) if self.name.is_some() => Some("sni"),
+                _ => None,
             };
-            findings.warning(line.unwrap_or(block), problem);
-        };
-        match (tls, start_tls) {
-            (true, true) => {
-                warn("starttls");
-                Security::Tls { name }
+            let mut lines = block.children.iter();
+            if let Some(line) = lines.find(|line| Some(line.name.as_str()) == void) {
+                let (keyword, block) = (line.name.clone(), block.name.clone());
+                findings.warning(line, Problem::NoEffect { keyword, block });
             }
-            (true, false) => Security::Tls { name },
-            (false, true) => Security::StartTls { name },
-            (false, false) => {
-                if name.is_some() {
-                    warn("sni_name");
-                }
-                Security::Plain
+            match (self.tls, self.starts_tls) {
+                (true, _) => (Security::Tls, self.name),
+                (false, true) => (Security::StartTls, self.name),
+                (false, false) => (Security::Plain, None),
             }
         }
     }
+
+    impl Security {
+        /// The lines in a configuration.
+        pub(crate) fn lines(self, name: Option<&str>) -> Vec<Arguments> {
+            let keyword = match self {
+                Self::Plain => return Vec::new(),
+                Self::Tls => "tls",
+                Self::StartTls => "starttls",
+            };
+            let mut lines = vec![Arguments::line(keyword, [] as [&str; 0])];
+            lines.extend(name.map(|name| Arguments::line("sni", [name])));
+            lines
+        }
+    }
 }
+
+#[cfg(any(feature = "ldap", feature = "sql", feature = "grpc"))]
+pub(crate) use self::lines::SecurityLines;

@@ -41,7 +41,7 @@ fn assert_has(settings: &str, parts: &[&str]) {
 }
 
 // shows real_server: LDAP_CHECK
-// shows LDAP_CHECK: base, login, password, tls, starttls, sni_name
+// shows LDAP_CHECK: base, login, password, tls, starttls, sni
 #[test]
 fn ldap_check_reads_its_settings() {
     let plain = settings("LDAP_CHECK {\n connect_timeout 2\n}");
@@ -49,7 +49,7 @@ fn ldap_check_reads_its_settings() {
         &plain,
         &["base: \"\"", "login: None", "Plain", "timeout: 2s"],
     );
-    let start = "LDAP_CHECK {\n base \"dc=example,dc=net\"\n login cn=lb\n password geheim\n starttls\n sni_name a.b\n}";
+    let start = "LDAP_CHECK {\n base \"dc=example,dc=net\"\n login cn=lb\n password geheim\n starttls\n sni a.b\n}";
     let start = settings(start);
     assert_has(
         &start,
@@ -57,39 +57,45 @@ fn ldap_check_reads_its_settings() {
             "dc=example,dc=net",
             "cn=lb",
             "Secret",
-            "StartTls { name: Some(\"a.b\") }",
+            "StartTls, server_name: Some(\"a.b\")",
         ],
     );
     assert!(!start.contains("geheim"), "{start}");
-    assert_has(&settings("LDAP_CHECK {\n tls\n}"), &["Tls { name: None }"]);
+    assert_has(
+        &settings("LDAP_CHECK {\n tls\n}"),
+        &["Tls, server_name: None"],
+    );
 }
 
 // shows real_server: MYSQL_CHECK, PGSQL_CHECK
-// shows MYSQL_CHECK: login, password, starttls, sni_name
-// shows PGSQL_CHECK: login, database, starttls, sni_name
+// shows MYSQL_CHECK: login, password, starttls, sni
+// shows PGSQL_CHECK: login, database, starttls, sni
 #[test]
 fn checks_of_databases_read_their_settings() {
     assert_has(&settings("MYSQL_CHECK {\n}"), &["user: None", "Plain"]);
-    let mysql = "MYSQL_CHECK {\n login lb\n password \"ge heim\"\n starttls\n sni_name db\n}";
+    let mysql = "MYSQL_CHECK {\n login lb\n password \"ge heim\"\n starttls\n sni db\n}";
     let mysql = settings(mysql);
     assert_has(
         &mysql,
-        &["Some((\"lb\", Secret))", "StartTls { name: Some(\"db\") }"],
+        &[
+            "Some((\"lb\", Secret(<redacted>)))",
+            "StartTls, server_name: Some(\"db\")",
+        ],
     );
-    let pgsql = "PGSQL_CHECK {\n login lb\n database shop\n starttls\n sni_name db\n}";
+    let pgsql = "PGSQL_CHECK {\n login lb\n database shop\n starttls\n sni db\n}";
     let pgsql = settings(pgsql);
     assert_has(
         &pgsql,
         &[
             "user: \"lb\"",
             "Some(\"shop\")",
-            "StartTls { name: Some(\"db\") }",
+            "StartTls, server_name: Some(\"db\")",
         ],
     );
 }
 
 // shows real_server: GRPC_CHECK
-// shows GRPC_CHECK: service, virtualhost, tls, sni_name
+// shows GRPC_CHECK: service, virtualhost, tls, sni
 #[test]
 fn grpc_check_reads_its_settings() {
     let usual = settings("GRPC_CHECK {\n}");
@@ -97,14 +103,14 @@ fn grpc_check_reads_its_settings() {
         &usual,
         &["service: \"\"", "Some(\"vs.example.net\")", "Plain"],
     );
-    let tls = "GRPC_CHECK {\n service shop.Orders\n virtualhost a.b:443\n tls\n sni_name a.b\n}";
+    let tls = "GRPC_CHECK {\n service shop.Orders\n virtualhost a.b:443\n tls\n sni a.b\n}";
     let tls = settings(tls);
     assert_has(
         &tls,
         &[
             "shop.Orders",
             "Some(\"a.b:443\")",
-            "Tls { name: Some(\"a.b\") }",
+            "Tls, server_name: Some(\"a.b\")",
         ],
     );
 }
@@ -121,8 +127,8 @@ fn mistakes_in_checks_of_protocols_are_reported() {
             "`a b` is not a host name",
         ),
         (
-            "GRPC_CHECK {\n sni_name x\n}",
-            "`sni_name` has no effect in `GRPC_CHECK`",
+            "GRPC_CHECK {\n sni x\n}",
+            "`sni` has no effect in `GRPC_CHECK`",
         ),
     ] {
         let parsed = parse(block);

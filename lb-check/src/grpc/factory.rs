@@ -8,7 +8,7 @@ use crate::keywords::Findings;
 use crate::security::SecurityLines;
 use crate::{ArgumentError, Arguments, BuiltCheck, CheckContext, CheckFactory};
 
-const KEYWORDS: &[&str] = &["service", "virtualhost", "tls", "sni_name"];
+const KEYWORDS: &[&str] = &["service", "virtualhost", "tls", "sni"];
 
 /// Makes [`GrpcCheck`]s.
 #[derive(Clone, Copy, Debug)]
@@ -40,13 +40,14 @@ impl CheckFactory for GrpcFactory {
                         None => {}
                     }
                 }
-                "tls" | "sni_name" => security.read(line, &mut findings),
+                "tls" | "sni" => security.read(line, &mut findings),
                 _ => findings.unknown(line, arguments, KEYWORDS, true),
             }
         }
-        let security = security.finish(arguments, &mut findings);
+        let (security, server_name) = security.finish(arguments, &mut findings);
         let mut check = GrpcCheck::new(service.unwrap_or_default(), context.connect_timeout)
             .with_security(security);
+        check.server_name = server_name;
         let usual = context.virtualhost.clone();
         check.virtualhost =
             host.or_else(|| usual.filter(|host| host.parse::<http::uri::Authority>().is_ok()));
@@ -70,7 +71,7 @@ impl GrpcCheck {
         if let Some(host) = &self.virtualhost {
             lines.push(Arguments::line("virtualhost", [host.as_str()]));
         }
-        lines.extend(self.security.lines());
+        lines.extend(self.security.lines(self.server_name.as_deref()));
         lines
     }
 }

@@ -61,6 +61,8 @@ pub struct GrpcCheck {
     pub virtualhost: Option<String>,
     /// Whether the connection uses TLS; the protocol has no [`Security::StartTls`].
     pub security: Security,
+    /// The server name that TLS sends; without one none is sent.
+    pub server_name: Option<String>,
     /// Longest time to connect, of the handshake of TLS, and of the whole call, each.
     pub timeout: Duration,
 }
@@ -73,6 +75,7 @@ impl GrpcCheck {
             service: service.into(),
             virtualhost: None,
             security: Security::Plain,
+            server_name: None,
             timeout,
         }
     }
@@ -86,8 +89,15 @@ impl GrpcCheck {
 
     /// Sets whether the connection uses TLS.
     #[must_use]
-    pub fn with_security(mut self, security: Security) -> Self {
+    pub const fn with_security(mut self, security: Security) -> Self {
         self.security = security;
+        self
+    }
+
+    /// Sets the server name that TLS sends.
+    #[must_use]
+    pub fn with_server_name(mut self, name: impl Into<String>) -> Self {
+        self.server_name = Some(name.into());
         self
     }
 
@@ -95,7 +105,7 @@ impl GrpcCheck {
         let stream = self.connect(target).await?;
         let address = target.address.to_string();
         let authority = self.virtualhost.as_deref().unwrap_or(&address);
-        let scheme = if self.security.is_tls() {
+        let scheme = if self.security == Security::Tls {
             "https"
         } else {
             "http"
@@ -121,10 +131,10 @@ impl GrpcCheck {
     #[cfg(feature = "tls")]
     async fn connect(&self, target: &Target) -> Result<Stream, Failure> {
         let request = TlsRequest {
-            name: self.security.name(),
+            name: self.server_name.as_deref(),
             close_notify: false,
         };
-        let tls = match (self.security.is_tls(), HTTP2.as_ref()) {
+        let tls = match ((self.security == Security::Tls), HTTP2.as_ref()) {
             (false, _) => None,
             (true, Some(client)) => Some((client, request)),
             (true, None) => {
@@ -137,7 +147,7 @@ impl GrpcCheck {
 
     #[cfg(not(feature = "tls"))]
     async fn connect(&self, target: &Target) -> Result<Stream, Failure> {
-        let tls = self.security.is_tls().then(TlsRequest::default);
+        let tls = (self.security == Security::Tls).then(TlsRequest::default);
         Stream::open(target, tls, self.timeout, Close::Reset).await
     }
 }

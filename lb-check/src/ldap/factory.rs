@@ -8,7 +8,7 @@ use crate::keywords::Findings;
 use crate::security::SecurityLines;
 use crate::{ArgumentError, Arguments, BuiltCheck, CheckContext, CheckFactory, Problem, Secret};
 
-const KEYWORDS: &[&str] = &["base", "login", "password", "tls", "starttls", "sni_name"];
+const KEYWORDS: &[&str] = &["base", "login", "password", "tls", "starttls", "sni"];
 
 /// Makes [`LdapCheck`]s.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +28,7 @@ impl CheckFactory for LdapFactory {
                 "base" => (&mut base, "the name of an entry"),
                 "login" => (&mut login, "the name to bind with"),
                 "password" => (&mut password, "a password"),
-                "tls" | "starttls" | "sni_name" => {
+                "tls" | "starttls" | "sni" => {
                     security.read(line, &mut findings);
                     continue;
                 }
@@ -41,7 +41,7 @@ impl CheckFactory for LdapFactory {
                 findings.replace(line, slot, text.to_owned());
             }
         }
-        let security = security.finish(arguments, &mut findings);
+        let (security, server_name) = security.finish(arguments, &mut findings);
         if password.is_some() && login.is_none() {
             let (keyword, block) = ("login", arguments.name.clone());
             findings.error(arguments, Problem::Missing { keyword, block });
@@ -49,6 +49,7 @@ impl CheckFactory for LdapFactory {
         }
         let mut check = LdapCheck::new(base.unwrap_or_default(), context.connect_timeout)
             .with_security(security);
+        check.server_name = server_name;
         check.login = login.map(|name| (name, Secret::new(password.unwrap_or_default())));
         let mut built = BuiltCheck::new(Arc::new(check));
         built.findings = findings.0;
@@ -73,7 +74,7 @@ impl LdapCheck {
                 lines.push(Arguments::line("password", [password.reveal()]));
             }
         }
-        lines.extend(self.security.lines());
+        lines.extend(self.security.lines(self.server_name.as_deref()));
         lines
     }
 }

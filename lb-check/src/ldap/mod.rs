@@ -50,6 +50,8 @@ pub struct LdapCheck {
     pub login: Option<(String, Secret)>,
     /// Whether the connection uses TLS.
     pub security: Security,
+    /// The server name that TLS sends; without one none is sent.
+    pub server_name: Option<String>,
     /// Longest time to connect, of a handshake of TLS before the dialogue, and of the dialogue, each.
     pub timeout: Duration,
 }
@@ -61,7 +63,8 @@ impl LdapCheck {
         Self {
             base: base.into(),
             login: None,
-            security: Security::default(),
+            security: Security::Plain,
+            server_name: None,
             timeout,
         }
     }
@@ -75,25 +78,32 @@ impl LdapCheck {
 
     /// Sets whether the connection uses TLS.
     #[must_use]
-    pub fn with_security(mut self, security: Security) -> Self {
+    pub const fn with_security(mut self, security: Security) -> Self {
         self.security = security;
         self
     }
 
+    /// Sets the server name that TLS sends.
+    #[must_use]
+    pub fn with_server_name(mut self, name: impl Into<String>) -> Self {
+        self.server_name = Some(name.into());
+        self
+    }
+
     async fn run(&self, target: &Target) -> Result<(), Failure> {
-        let name = self.security.name();
+        let name = self.server_name.as_deref();
         let tls = TlsRequest {
             name,
             close_notify: false,
         };
-        let at_once = self.security.is_tls().then_some(tls);
+        let at_once = (self.security == Security::Tls).then_some(tls);
         let connection = Connection::open(target, at_once, self.timeout, Close::Reset).await?;
         let mut session = Session {
             connection,
             limit: self.timeout,
         };
         let dialogue = async {
-            if self.security.is_start_tls() {
+            if self.security == Security::StartTls {
                 session = session.start_tls(target, tls).await?;
             }
             session.bind(self.login.as_ref()).await?;
@@ -118,12 +128,13 @@ impl HealthCheck for LdapCheck {
             base,
             login,
             security,
+            server_name,
             timeout,
         } = self;
         let login = login
             .as_ref()
             .map(|(name, secret)| (name, secret.fingerprint()));
-        format!("LDAP_CHECK {base:?} {login:?} {security:?} timeout {timeout:?}")
+        format!("LDAP_CHECK {base:?} {login:?} {security:?} {server_name:?} timeout {timeout:?}")
     }
 
     fn lines(&self) -> Option<Vec<Arguments>> {

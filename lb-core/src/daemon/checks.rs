@@ -608,11 +608,8 @@ mod tests {
         let mut new = Vec::new();
         while let Some(output) = director.poll_output() {
             if let crate::director::Output::CheckAdded { id, .. } = output {
-                new.push(NewCheck::new(
-                    id,
-                    Arc::clone(&director.check(&id).unwrap().probe),
-                    false,
-                ));
+                let probe = Arc::clone(&director.check(&id).unwrap().probe);
+                new.push(NewCheck::new(id, probe, false));
             }
         }
         let ids: Vec<_> = new.iter().map(|check| check.id).collect();

@@ -71,7 +71,7 @@ impl Slot {
             if slot.up {
                 slot.request = (&outcome).into();
             }
-            slot.reason = result_text(&outcome);
+            slot.reason = outcome.to_string().into();
         }
         slot
     }

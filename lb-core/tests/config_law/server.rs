@@ -62,7 +62,7 @@ fn protocol() -> impl Strategy<Value = Timed> {
         TextProtocol::Nntp,
         TextProtocol::Redis,
     ]);
-    let security = 0..3;
+    let security = select(vec![Security::Plain, Security::Tls, Security::StartTls]);
     let login = proptest::option::of(("[a-z@ ]{1,9}", "[!-!#-~]{1,20}"));
     let name = proptest::option::of("[a-z.]{1,9}");
     let parts = (
@@ -77,15 +77,14 @@ fn protocol() -> impl Strategy<Value = Timed> {
         |(protocol, security, login, name, ehlo, timeout)| -> Timed {
             let is_smtp = protocol == TextProtocol::Smtp;
             let security = match security {
-                0 => Security::Plain,
-                1 => Security::Tls { name },
-                _ if protocol == TextProtocol::Redis => Security::Tls { name },
-                _ => Security::StartTls { name },
+                Security::StartTls if protocol == TextProtocol::Redis => Security::Tls,
+                security => security,
             };
             let mut check = ProtocolCheck::new(protocol, timeout).with_security(security);
             check.login = login
                 .filter(|_| !is_smtp)
                 .map(|(user, password)| Login::new(user, Secret::new(password)));
+            check.server_name = name.filter(|_| security != Security::Plain);
             check.ehlo = ehlo && is_smtp;
             if is_smtp {
                 check = check.with_helo_name("lb1.example.net");

@@ -10,7 +10,7 @@ use crate::{
     ArgumentError, Arguments, BuiltCheck, CheckContext, CheckFactory, Problem, Secret, Security,
 };
 
-const KEYWORDS: &[&str] = &["login", "password", "starttls", "sni_name"];
+const KEYWORDS: &[&str] = &["login", "password", "starttls", "sni"];
 
 /// Makes [`MysqlCheck`]s.
 #[derive(Clone, Copy, Debug)]
@@ -37,17 +37,18 @@ impl CheckFactory for MysqlFactory {
                         findings.replace(line, &mut password, text.to_owned());
                     }
                 }
-                "starttls" | "sni_name" => security.read(line, &mut findings),
+                "starttls" | "sni" => security.read(line, &mut findings),
                 _ => findings.unknown(line, arguments, KEYWORDS, true),
             }
         }
-        let security = security.finish(arguments, &mut findings);
+        let (security, server_name) = security.finish(arguments, &mut findings);
         if login.is_none() && (password.is_some() || security != Security::Plain) {
             let (keyword, block) = ("login", arguments.name.clone());
             findings.error(arguments, Problem::Missing { keyword, block });
             return Err(findings.0);
         }
         let mut check = MysqlCheck::new(context.connect_timeout).with_security(security);
+        check.server_name = server_name;
         check.user = login.map(|user| (user, Secret::new(password.unwrap_or_default())));
         let mut built = BuiltCheck::new(Arc::new(check));
         built.findings = findings.0;
@@ -69,7 +70,7 @@ impl MysqlCheck {
                 lines.push(Arguments::line("password", [password.reveal()]));
             }
         }
-        lines.extend(self.security.lines());
+        lines.extend(self.security.lines(self.server_name.as_deref()));
         lines
     }
 }

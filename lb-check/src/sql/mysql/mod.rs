@@ -53,6 +53,8 @@ pub struct MysqlCheck {
     pub user: Option<(String, Secret)>,
     /// Whether the login uses TLS ([`Security::StartTls`]; the protocol has no other way).
     pub security: Security,
+    /// The server name that TLS sends; without one none is sent.
+    pub server_name: Option<String>,
     /// Longest time to connect, and of the whole dialogue, each.
     pub timeout: Duration,
 }
@@ -64,6 +66,7 @@ impl MysqlCheck {
         Self {
             user: None,
             security: Security::Plain,
+            server_name: None,
             timeout,
         }
     }
@@ -77,8 +80,15 @@ impl MysqlCheck {
 
     /// Sets whether the login uses TLS.
     #[must_use]
-    pub fn with_security(mut self, security: Security) -> Self {
+    pub const fn with_security(mut self, security: Security) -> Self {
         self.security = security;
+        self
+    }
+
+    /// Sets the server name that TLS sends.
+    #[must_use]
+    pub fn with_server_name(mut self, name: impl Into<String>) -> Self {
+        self.server_name = Some(name.into());
         self
     }
 
@@ -114,7 +124,7 @@ impl MysqlCheck {
                 return Err(fail(Reason::Tls(reason)));
             }
             session.write(packet::tls_request).await?;
-            let name = self.security.name();
+            let name = self.server_name.as_deref();
             let tls = TlsRequest {
                 name,
                 close_notify: false,
@@ -145,12 +155,13 @@ impl HealthCheck for MysqlCheck {
         let Self {
             user,
             security,
+            server_name,
             timeout,
         } = self;
         let user = user
             .as_ref()
             .map(|(name, secret)| (name, secret.fingerprint()));
-        format!("MYSQL_CHECK {user:?} {security:?} timeout {timeout:?}")
+        format!("MYSQL_CHECK {user:?} {security:?} {server_name:?} timeout {timeout:?}")
     }
 
     fn lines(&self) -> Option<Vec<Arguments>> {

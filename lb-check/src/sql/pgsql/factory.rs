@@ -8,7 +8,7 @@ use crate::keywords::Findings;
 use crate::security::SecurityLines;
 use crate::{ArgumentError, Arguments, BuiltCheck, CheckContext, CheckFactory, Problem};
 
-const KEYWORDS: &[&str] = &["login", "database", "starttls", "sni_name"];
+const KEYWORDS: &[&str] = &["login", "database", "starttls", "sni"];
 
 /// Makes [`PgsqlCheck`]s.
 #[derive(Clone, Copy, Debug)]
@@ -35,17 +35,18 @@ impl CheckFactory for PgsqlFactory {
                         findings.replace(line, &mut database, text.to_owned());
                     }
                 }
-                "starttls" | "sni_name" => security.read(line, &mut findings),
+                "starttls" | "sni" => security.read(line, &mut findings),
                 _ => findings.unknown(line, arguments, KEYWORDS, true),
             }
         }
-        let security = security.finish(arguments, &mut findings);
+        let (security, server_name) = security.finish(arguments, &mut findings);
         let Some(login) = login else {
             let (keyword, block) = ("login", arguments.name.clone());
             findings.error(arguments, Problem::Missing { keyword, block });
             return Err(findings.0);
         };
         let mut check = PgsqlCheck::new(login, context.connect_timeout).with_security(security);
+        check.server_name = server_name;
         check.database = database;
         let mut built = BuiltCheck::new(Arc::new(check));
         built.findings = findings.0;
@@ -67,7 +68,7 @@ impl PgsqlCheck {
         if let Some(database) = &self.database {
             lines.push(Arguments::line("database", [database.as_str()]));
         }
-        lines.extend(self.security.lines());
+        lines.extend(self.security.lines(self.server_name.as_deref()));
         lines
     }
 }

@@ -49,6 +49,8 @@ pub struct PgsqlCheck {
     pub database: Option<String>,
     /// Whether the session uses TLS ([`Security::StartTls`]; the protocol has no other way).
     pub security: Security,
+    /// The server name that TLS sends; without one none is sent.
+    pub server_name: Option<String>,
     /// Longest time to connect, and of the whole dialogue, each.
     pub timeout: Duration,
 }
@@ -61,6 +63,7 @@ impl PgsqlCheck {
             user: user.into(),
             database: None,
             security: Security::Plain,
+            server_name: None,
             timeout,
         }
     }
@@ -74,8 +77,15 @@ impl PgsqlCheck {
 
     /// Sets whether the session uses TLS.
     #[must_use]
-    pub fn with_security(mut self, security: Security) -> Self {
+    pub const fn with_security(mut self, security: Security) -> Self {
         self.security = security;
+        self
+    }
+
+    /// Sets the server name that TLS sends.
+    #[must_use]
+    pub fn with_server_name(mut self, name: impl Into<String>) -> Self {
+        self.server_name = Some(name.into());
         self
     }
 
@@ -120,7 +130,7 @@ impl PgsqlCheck {
         connection.write_all(&message::tls_request(), limit).await?;
         match connection.read_exact(1, limit).await? {
             b"S" => {
-                let name = self.security.name();
+                let name = self.server_name.as_deref();
                 let tls = TlsRequest {
                     name,
                     close_notify: false,

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use super::{Login, ProtocolCheck, TextProtocol};
+use super::{Login, ProtocolCheck, Security, TextProtocol};
 use crate::keywords::Findings;
-use crate::security::SecurityLines;
-use crate::{ArgumentError, Arguments, BuiltCheck, CheckContext, CheckFactory, Problem, Secret};
+use crate::secret::Secret;
+use crate::{ArgumentError, Arguments, BuiltCheck, CheckContext, CheckFactory, Problem};
 
 /// Makes [`ProtocolCheck`]s of one protocol.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +15,8 @@ pub(crate) struct ProtocolFactory(pub(crate) TextProtocol);
 /// The lines of a block that depend on each other.
 #[derive(Default)]
 struct Lines {
+    tls: bool,
+    starts_tls: bool,
     user: Option<String>,
     password: Option<String>,
 }
@@ -28,8 +30,7 @@ impl CheckFactory for ProtocolFactory {
         let mut findings = Findings::default();
         let mut check = ProtocolCheck::new(self.0, context.connect_timeout);
         let mut lines = Lines::default();
-        let mut security = SecurityLines::default();
-        let mut helo_name = None;
+        let (mut name, mut helo_name) = (None, None);
         for line in &arguments.children {
             let keyword = line.name.as_str();
             if !self.words().contains(&keyword) {
@@ -38,8 +39,12 @@ impl CheckFactory for ProtocolFactory {
             }
             match keyword {
                 "ehlo" => check.ehlo = findings.boolean(line).unwrap_or(check.ehlo),
-                "tls" | "starttls" | "sni_name" => security.read(line, &mut findings),
+                "tls" => lines.tls = findings.boolean(line).unwrap_or(lines.tls),
+                "starttls" => {
+                    lines.starts_tls = findings.boolean(line).unwrap_or(lines.starts_tls);
+                }
                 "helo_name" => findings.set_word(line, "a name", &mut helo_name),
+                "sni" => findings.set_word(line, "a host name", &mut name),
                 "login" => findings.set_word(line, "a user", &mut lines.user),
                 "password" => findings.set_word(line, "a password", &mut lines.password),
                 // The configuration makes a check of each `host`.
@@ -48,7 +53,22 @@ impl CheckFactory for ProtocolFactory {
         }
         check.helo_name = helo_name.unwrap_or(check.helo_name);
         check.login = self.read_login(arguments, &mut lines, &mut findings);
-        check = check.with_security(security.finish(arguments, &mut findings));
+        check = check.with_security(match lines {
+            Lines { tls: true, .. } => Security::Tls,
+            Lines { starts_tls, .. } if starts_tls => Security::StartTls,
+            _ => Security::Plain,
+        });
+        for line in &arguments.children {
+            let is_void = match line.name.as_str() {
+                "starttls" => lines.tls && lines.starts_tls,
+                "sni" => check.security == Security::Plain,
+                _ => false,
+            };
+            if is_void {
+                findings.warn_no_effect(line, arguments);
+            }
+        }
+        check.server_name = name.filter(|_| check.security != Security::Plain);
         let mut built = BuiltCheck::new(Arc::new(check));
         built.findings = findings.0;
         Ok(built)
@@ -62,9 +82,9 @@ impl CheckFactory for ProtocolFactory {
 impl ProtocolFactory {
     const fn words(self) -> &'static [&'static str] {
         match self.0 {
-            TextProtocol::Smtp => &["helo_name", "host", "ehlo", "tls", "starttls", "sni_name"],
-            TextProtocol::Redis => &["login", "password", "tls", "sni_name"],
-            _ => &["login", "password", "tls", "starttls", "sni_name"],
+            TextProtocol::Smtp => &["helo_name", "host", "ehlo", "tls", "starttls", "sni"],
+            TextProtocol::Redis => &["login", "password", "tls", "sni"],
+            _ => &["login", "password", "tls", "starttls", "sni"],
         }
     }
 

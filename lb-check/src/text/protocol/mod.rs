@@ -10,7 +10,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::driver::{Settings, run};
-use crate::{Arguments, HealthCheck, Outcome, Secret, Security, Target};
+use crate::secret::Secret;
+use crate::security::Security;
+use crate::{Arguments, HealthCheck, Outcome, Target};
 
 pub(crate) use self::factory::ProtocolFactory;
 
@@ -84,7 +86,7 @@ impl Login {
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), std::net::AddrParseError> {
 /// let check = ProtocolCheck::new(TextProtocol::Imap, Duration::from_secs(3))
-///     .with_security(Security::StartTls { name: None })
+///     .with_security(Security::StartTls)
 ///     .with_login(Login::new("probe", Secret::new("password")));
 /// let outcome = check.check(&Target::new("192.0.2.61:143".parse()?)).await;
 /// println!("{outcome}");
@@ -96,9 +98,10 @@ impl Login {
 pub struct ProtocolCheck {
     /// The protocol.
     pub protocol: TextProtocol,
-    /// Whether the connection uses TLS. Redis has no command for [`Security::StartTls`]: there it is as
-    /// [`Security::Tls`].
+    /// Whether the connection uses TLS.
     pub security: Security,
+    /// The server name of TLS; without one none is sent (`sni`).
+    pub server_name: Option<String>,
     /// The login; not used by SMTP.
     pub login: Option<Login>,
     /// The name in the greeting of SMTP (`helo_name`).
@@ -121,6 +124,7 @@ impl ProtocolCheck {
         Self {
             protocol,
             security: Security::Plain,
+            server_name: None,
             login: None,
             helo_name: Self::HELO_NAME.to_owned(),
             ehlo: false,
@@ -132,9 +136,16 @@ impl ProtocolCheck {
     /// Sets whether the connection uses TLS; with it the total limit is four steps.
     #[must_use]
     pub fn with_security(mut self, security: Security) -> Self {
-        let steps = if security == Security::Plain { 3 } else { 4 };
         self.security = security;
+        let steps = if security == Security::Plain { 3 } else { 4 };
         self.total_timeout = self.step_timeout.saturating_mul(steps);
+        self
+    }
+
+    /// Sets the server name of TLS.
+    #[must_use]
+    pub fn with_server_name(mut self, name: impl Into<String>) -> Self {
+        self.server_name = Some(name.into());
         self
     }
 
@@ -171,9 +182,10 @@ impl HealthCheck for ProtocolCheck {
         let login = self.login.as_ref();
         let login = login.map(|login| (&login.user, login.password.fingerprint()));
         format!(
-            "{} {:?} {login:?} {} {} {:?} {:?}",
+            "{} {:?} {:?} {login:?} {} {} {:?} {:?}",
             self.kind(),
             self.security,
+            self.server_name,
             self.helo_name,
             self.ehlo,
             self.step_timeout,
@@ -183,8 +195,7 @@ impl HealthCheck for ProtocolCheck {
 
     /// `None` with a [`total_timeout`](ProtocolCheck::total_timeout) of its own, which has no keyword.
     fn lines(&self) -> Option<Vec<Arguments>> {
-        let usual =
-            Self::new(self.protocol, self.step_timeout).with_security(self.security.clone());
+        let usual = Self::new(self.protocol, self.step_timeout).with_security(self.security);
         if self.total_timeout != usual.total_timeout {
             return None;
         }
@@ -196,7 +207,13 @@ impl HealthCheck for ProtocolCheck {
             }
             lines.extend(self.ehlo.then(|| flag("ehlo")));
         }
-        lines.extend(self.security.lines());
+        match self.security {
+            Security::Plain => {}
+            Security::Tls => lines.push(flag("tls")),
+            Security::StartTls => lines.push(flag("starttls")),
+        }
+        let name = self.server_name.iter();
+        lines.extend(name.map(|name| Arguments::line("sni", [name])));
         if let Some(login) = &self.login {
             if !login.user.is_empty() {
                 lines.push(Arguments::line("login", [&login.user]));
@@ -213,8 +230,12 @@ impl HealthCheck for ProtocolCheck {
     async fn check(&self, target: &Target) -> Outcome {
         let is_redis = self.protocol == TextProtocol::Redis;
         let settings = Settings {
-            tls: self.security.is_tls() || (is_redis && self.security.is_start_tls()),
-            server_name: self.security.name(),
+            tls: match self.security {
+                Security::Plain => false,
+                Security::Tls => true,
+                Security::StartTls => is_redis,
+            },
+            server_name: self.server_name.as_deref(),
             step: self.step_timeout,
             total: self.total_timeout,
             limit: LIMIT,

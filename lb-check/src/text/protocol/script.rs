@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The steps of each protocol.
 
-use super::{Login, ProtocolCheck, TextProtocol};
+use super::{Login, ProtocolCheck, Security, TextProtocol};
 use crate::text::reply::{Form, Reply, Status};
 use crate::text::step::{Expect, Step};
 
 /// The steps of a check.
 pub(super) fn steps(check: &ProtocolCheck) -> Vec<Step> {
-    let starts_tls = check.security.is_start_tls();
+    let starts_tls = check.security == Security::StartTls;
     let login = check.login.as_ref();
     match check.protocol {
         TextProtocol::Smtp => smtp(check, starts_tls),
@@ -173,8 +173,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::secret::Secret;
     use crate::text::dialogue::{Action, Dialogue};
-    use crate::{Secret, Security};
 
     fn sent(check: &ProtocolCheck) -> String {
         let steps = steps(check);
@@ -201,7 +201,7 @@ mod tests {
             (
                 check(TextProtocol::Smtp)
                     .with_helo_name("lb")
-                    .with_security(Security::StartTls { name: None }),
+                    .with_security(Security::StartTls),
                 "EHLO lb\r\nSTARTTLS\r\n<TLS>EHLO lb\r\nQUIT\r\n",
             ),
             (
@@ -211,13 +211,13 @@ mod tests {
             (
                 check(TextProtocol::Pop3)
                     .with_login(login())
-                    .with_security(Security::StartTls { name: None }),
+                    .with_security(Security::StartTls),
                 "STLS\r\n<TLS>USER me\r\nPASS pa\"ss\r\nQUIT\r\n",
             ),
             (
                 check(TextProtocol::Ftp)
                     .with_login(login())
-                    .with_security(Security::StartTls { name: None }),
+                    .with_security(Security::StartTls),
                 "AUTH TLS\r\n<TLS>USER me\r\nPASS pa\"ss\r\nQUIT\r\n",
             ),
             (
@@ -279,7 +279,7 @@ mod tests {
                     check = check.with_login(Login::new("u", Secret::new("p")));
                 }
                 if starts_tls {
-                    check = check.with_security(Security::StartTls { name: None });
+                    check = check.with_security(Security::StartTls);
                 }
                 let steps = steps(&check);
                 // Bytes that arrive together with the answer to STARTTLS are refused, those that arrive later are not.

@@ -257,7 +257,7 @@ async fn servers_of_other_protocols_and_bad_ones_fail_in_time() {
 #[tokio::test]
 async fn serving_over_tls_passes() {
     let (target, mut seen) = start(Answer::health(1), true).await;
-    let check = check().with_security(Security::Tls { name: None });
+    let check = check().with_security(Security::Tls);
     let outcome = run(&check, &target).await;
     assert!(outcome.is_pass(), "{outcome}");
     assert!(seen.recv().await.unwrap().uri.starts_with("https://"));
@@ -270,7 +270,7 @@ fn grpc_check_reads_its_block() {
         ("service", "shop.Orders"),
         ("virtualhost", "orders.example.net"),
         ("tls", ""),
-        ("sni_name", "orders.example.net"),
+        ("sni", "orders.example.net"),
     ];
     assert_round_trip("GRPC_CHECK", &lines, None);
     for (lines, message) in [
@@ -283,10 +283,7 @@ fn grpc_check_reads_its_block() {
             &[("starttls", "")],
             "unknown keyword 'starttls' in GRPC_CHECK",
         ),
-        (
-            &[("sni_name", "x")],
-            "'sni_name' has no effect in GRPC_CHECK",
-        ),
+        (&[("sni", "x")], "'sni' has no effect in GRPC_CHECK"),
     ] {
         assert_eq!(errors("GRPC_CHECK", lines), [message]);
     }

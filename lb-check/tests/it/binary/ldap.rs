@@ -159,12 +159,12 @@ async fn name_password_and_base_are_sent() {
 #[tokio::test]
 async fn ldap_over_tls_and_by_start_tls_passes() {
     let rest = after_bind([entry(), done(0, "")].concat());
-    let tls = check().with_security(Security::Tls { name: None });
+    let tls = check().with_security(Security::Tls);
     let server = Server::start([Step::Tls].into_iter().chain(rest.clone())).await;
     let outcome = run(&tls, &server.target).await;
     assert!(outcome.is_pass(), "{outcome}");
 
-    let start_tls = check().with_security(Security::StartTls { name: None });
+    let start_tls = check().with_security(Security::StartTls);
     let request = Step::Receive(31);
     let accepted = Step::Send(answer(1, 0x78, 0, ""));
     let steps = [request.clone(), accepted, Step::Tls]
@@ -189,7 +189,7 @@ fn ldap_check_reads_its_block() {
             ("login", "cn=lb"),
             ("password", "geheim"),
             ("starttls", ""),
-            ("sni_name", "ldap.example.net"),
+            ("sni", "ldap.example.net"),
         ],
         Some("geheim"),
     );
@@ -201,10 +201,7 @@ fn ldap_check_reads_its_block() {
             &[("tls", ""), ("starttls", "")],
             "'starttls' has no effect in LDAP_CHECK",
         ),
-        (
-            &[("sni_name", "a")],
-            "'sni_name' has no effect in LDAP_CHECK",
-        ),
+        (&[("sni", "a")], "'sni' has no effect in LDAP_CHECK"),
         (&[("filter", "a")], "unknown keyword 'filter' in LDAP_CHECK"),
     ] {
         assert_eq!(errors("LDAP_CHECK", lines), [message]);

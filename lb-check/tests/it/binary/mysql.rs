@@ -187,7 +187,7 @@ async fn a_password_itself_is_not_sent_without_tls() {
 #[cfg(feature = "tls")]
 #[tokio::test]
 async fn a_login_over_tls_passes() {
-    let check = user("geheim").with_security(Security::StartTls { name: None });
+    let check = user("geheim").with_security(Security::StartTls);
     let steps = [
         Step::Send(greeting(SHA2)),
         Step::Receive(36),
@@ -220,7 +220,7 @@ fn mysql_check_reads_its_block() {
         ("login", "lb"),
         ("password", "geheim"),
         ("starttls", ""),
-        ("sni_name", "db"),
+        ("sni", "db"),
     ];
     assert_round_trip("MYSQL_CHECK", &lines, Some("geheim"));
     for (lines, message) in [

@@ -106,7 +106,7 @@ async fn user_and_database_are_sent() {
 #[cfg(feature = "tls")]
 #[tokio::test]
 async fn a_session_over_tls_passes() {
-    let check = check().with_security(Security::StartTls { name: None });
+    let check = check().with_security(Security::StartTls);
     let request = || Step::Receive(8);
     let steps = [
         request(),
@@ -134,7 +134,7 @@ fn pgsql_check_reads_its_block() {
         ("login", "lb"),
         ("database", "shop"),
         ("starttls", ""),
-        ("sni_name", "db"),
+        ("sni", "db"),
     ];
     assert_round_trip("PGSQL_CHECK", &lines, None);
     for (lines, message) in [
@@ -144,8 +144,8 @@ fn pgsql_check_reads_its_block() {
             "'database' needs the name of a database",
         ),
         (
-            &[("login", "lb"), ("sni_name", "x")],
-            "'sni_name' has no effect in PGSQL_CHECK",
+            &[("login", "lb"), ("sni", "x")],
+            "'sni' has no effect in PGSQL_CHECK",
         ),
         (
             &[("login", "lb"), ("password", "x")],

@@ -198,7 +198,7 @@ async fn each_protocol_starts_tls_by_its_command() {
         let [ready, begin, bye] = script.map(Do::Send);
         let script = [ready, Do::Line, begin, Do::Tls, Do::Line, bye];
         let (target, mut seen) = start(&script).await;
-        let check = check(protocol).with_security(Security::StartTls { name: None });
+        let check = check(protocol).with_security(Security::StartTls);
         let outcome = run(&check, &target).await;
         assert!(outcome.is_pass(), "{protocol:?}: {outcome}");
         let seen = drain(&mut seen);

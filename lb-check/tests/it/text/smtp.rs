@@ -129,9 +129,8 @@ async fn starttls_greets_again_over_tls() {
     let (target, mut seen) = start(&script).await;
     let check = smtp()
         .with_helo_name("lb1")
-        .with_security(Security::StartTls {
-            name: Some("mail.example.net".to_owned()),
-        });
+        .with_security(Security::StartTls)
+        .with_server_name("mail.example.net");
     let outcome = run(&check, &target).await;
     assert!(outcome.is_pass(), "{outcome}");
     let lines = [
@@ -148,12 +147,12 @@ async fn starttls_greets_again_over_tls() {
 #[tokio::test]
 async fn tls_may_begin_at_once() {
     let (target, mut seen) = start(&[Do::Tls, READY, Do::Line, DONE, Do::Line, BYE]).await;
-    let outcome = run(&smtp().with_security(Security::Tls { name: None }), &target).await;
+    let outcome = run(&smtp().with_security(Security::Tls), &target).await;
     assert!(outcome.is_pass(), "{outcome}");
     assert_eq!(drain(&mut seen)[0], "TLS -");
     // A server without TLS.
     let (target, _seen) = start(&[READY, Do::Hang]).await;
-    let outcome = run(&smtp().with_security(Security::Tls { name: None }), &target).await;
+    let outcome = run(&smtp().with_security(Security::Tls), &target).await;
     let Verdict::Fail(Reason::Tls(_)) = outcome.verdict else {
         panic!("{outcome}");
     };
@@ -171,10 +170,6 @@ async fn plain_text_behind_the_answer_to_starttls_is_refused() {
         Do::Hang,
     ];
     let (target, _seen) = start(&script).await;
-    let outcome = run(
-        &smtp().with_security(Security::StartTls { name: None }),
-        &target,
-    )
-    .await;
+    let outcome = run(&smtp().with_security(Security::StartTls), &target).await;
     failed(&outcome, unexpected(r"250 added\r\n"));
 }

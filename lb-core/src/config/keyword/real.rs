@@ -219,27 +219,6 @@ const REAL_KEYWORDS: &[Real] = &[
     .opens(Level::Check)
     .own(),
     Real::new(
-        "AGENT_CHECK",
-        "Asks an agent on the server for its state and weight, in the protocol of HAProxy.",
-        Value::Elsewhere("{ … }"),
-    )
-    .opens(Level::Check)
-    .own(),
-    Real::new(
-        "SSL_GET",
-        "Checks pages over TLS as HTTP_GET does.",
-        Value::Elsewhere("{ … }"),
-    )
-    .opens(Level::Http)
-    .tier(1),
-    Real::new(
-        "UDP_CHECK",
-        "Checks that a port answers.",
-        Value::Elsewhere("{ … }"),
-    )
-    .opens(Level::Check)
-    .later(),
-    Real::new(
         "LDAP_CHECK",
         "Checks that an LDAP server finds an entry.",
         Value::Elsewhere("{ … }"),
@@ -267,6 +246,27 @@ const REAL_KEYWORDS: &[Real] = &[
     )
     .opens(Level::Check)
     .own(),
+    Real::new(
+        "AGENT_CHECK",
+        "Asks an agent on the server for its state and weight, in the protocol of HAProxy.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
+    Real::new(
+        "SSL_GET",
+        "Checks pages over TLS as HTTP_GET does.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Http)
+    .tier(1),
+    Real::new(
+        "UDP_CHECK",
+        "Checks that a port answers.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .later(),
     Real::new(
         "snmp_name",
         "Has no effect: there is no SNMP agent.",

@@ -43,9 +43,9 @@ const LDAP_KEYWORDS: &[Check] = &[
     .default("anonymous")
     .own(),
     Check::new("password", PASSWORD, Value::Elsewhere("TEXT")).own(),
-    Check::new("tls", TLS, Value::Elsewhere("")).own(),
-    Check::new("starttls", START_TLS, Value::Elsewhere("")).own(),
-    Check::new("sni_name", SERVER_NAME, Value::Elsewhere("NAME")).own(),
+    Check::new("tls", TLS, Value::Elsewhere("[on|off]")).own(),
+    Check::new("starttls", START_TLS, Value::Elsewhere("[on|off]")).own(),
+    Check::new("sni", SERVER_NAME, Value::Elsewhere("NAME")).own(),
 ];
 
 /// Keywords of `MYSQL_CHECK`.
@@ -60,8 +60,8 @@ const MYSQL_KEYWORDS: &[Check] = &[
     )
     .own(),
     Check::new("password", PASSWORD, Value::Elsewhere("TEXT")).own(),
-    Check::new("starttls", START_TLS, Value::Elsewhere("")).own(),
-    Check::new("sni_name", SERVER_NAME, Value::Elsewhere("NAME")).own(),
+    Check::new("starttls", START_TLS, Value::Elsewhere("[on|off]")).own(),
+    Check::new("sni", SERVER_NAME, Value::Elsewhere("NAME")).own(),
 ];
 
 /// Keywords of `PGSQL_CHECK`.
@@ -78,8 +78,8 @@ const PGSQL_KEYWORDS: &[Check] = &[
     Check::new("database", "Sets the database.", Value::Elsewhere("NAME"))
         .default("that of the name of the user")
         .own(),
-    Check::new("starttls", START_TLS, Value::Elsewhere("")).own(),
-    Check::new("sni_name", SERVER_NAME, Value::Elsewhere("NAME")).own(),
+    Check::new("starttls", START_TLS, Value::Elsewhere("[on|off]")).own(),
+    Check::new("sni", SERVER_NAME, Value::Elsewhere("NAME")).own(),
 ];
 
 /// Keywords of `GRPC_CHECK`.
@@ -101,8 +101,8 @@ const GRPC_KEYWORDS: &[Check] = &[
     )
     .default("that of the real server, else its address")
     .own(),
-    Check::new("tls", TLS, Value::Elsewhere("")).own(),
-    Check::new("sni_name", SERVER_NAME, Value::Elsewhere("NAME")).own(),
+    Check::new("tls", TLS, Value::Elsewhere("[on|off]")).own(),
+    Check::new("sni", SERVER_NAME, Value::Elsewhere("NAME")).own(),
 ];
 
 const PASSWORD: &str = "Sets the password of the login.";

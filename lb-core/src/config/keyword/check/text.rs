@@ -180,7 +180,7 @@ const START_TLS: Check = Check::new(
 .own();
 
 const SNI: Check = Check::new(
-    "sni_name",
+    "sni",
     "Sets the server name of TLS.",
     Value::Elsewhere("a host name"),
 )
