@@ -289,7 +289,8 @@ fn compare_case(case: &Case, ours: &Path) -> TestResult<Option<String>> {
     let address = listener.local_addr()?;
     let (keep, stop) = mpsc::channel();
     thread::scope(|scope| {
-        let server = scope.spawn(move || serve(&listener, case, &stop));
+        let listener = &listener;
+        let server = scope.spawn(move || serve(listener, case, &stop));
         let found = compare(&case.name, ours, address.port(), case.options);
         drop(keep);
         // Wakes the server.

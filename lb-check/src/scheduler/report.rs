@@ -16,15 +16,16 @@ pub(super) fn event_for(
     if let Verdict::Local(error) = &outcome.verdict {
         return Some(event_for_error(subscription, error, outcome, step));
     }
-    let could_not_run = subscription.error.take().is_some();
+    let could_not_run = subscription.error().is_some();
+    subscription.set_error(None);
     let passed = outcome.is_pass();
     let reweighted = passed && subscription.weight != outcome.weight;
     if passed {
         subscription.weight = outcome.weight;
     }
-    let warned = passed && subscription.warning.as_deref() != outcome.warning.as_deref();
+    let warned = passed && subscription.warning() != outcome.warning.as_deref();
     if warned {
-        subscription.warning = outcome.warning.as_deref().map(Into::into);
+        subscription.set_warning(outcome.warning.clone());
     }
     let up = subscription.state.status().is_up();
     if step.transition.is_some() || step.first {
@@ -70,14 +71,14 @@ fn event_for_error(
     step: &Step,
 ) -> CheckEvent {
     let id = subscription.id;
-    if subscription.error.as_deref() == Some(error) {
+    if subscription.error() == Some(error) {
         return CheckEvent::Attempt {
             id,
             attempt: step.attempts,
             outcome: outcome.clone(),
         };
     }
-    subscription.error = Some(Box::new(error.clone()));
+    subscription.set_error(Some(error.clone()));
     CheckEvent::CannotRun {
         id,
         error: error.clone(),

@@ -222,7 +222,7 @@ impl Runner {
         let old = self.remove_subscription(id)?;
         new.state = old.state;
         new.weight = old.weight;
-        new.error = old.error;
+        new.rare = old.rare;
         new.undelivered = old.undelivered;
         Some(new)
     }

@@ -24,10 +24,17 @@ pub(super) struct Subscription {
     pub(super) undelivered: bool,
     pub(super) state: CheckState,
     pub(super) weight: Option<WeightRequest>,
+    /// What few subscriptions have.
+    pub(super) rare: Option<Box<Rare>>,
+}
+
+/// What few subscriptions have.
+#[derive(Debug, Default)]
+pub(super) struct Rare {
     /// Why the last probe could not be made.
-    pub(super) error: Option<Box<LocalError>>,
+    error: Option<LocalError>,
     /// The warning of the last probe that passed.
-    pub(super) warning: Option<Box<str>>,
+    warning: Option<String>,
 }
 
 impl Subscription {
@@ -41,8 +48,29 @@ impl Subscription {
             undelivered: false,
             state,
             weight: None,
-            error: None,
-            warning: None,
+            rare: None,
+        }
+    }
+
+    /// Why the last probe could not be made.
+    pub(super) fn error(&self) -> Option<&LocalError> {
+        self.rare.as_ref()?.error.as_ref()
+    }
+
+    pub(super) fn set_error(&mut self, error: Option<LocalError>) {
+        if error.is_some() || self.error().is_some() {
+            self.rare.get_or_insert_default().error = error;
+        }
+    }
+
+    /// The warning of the last probe that passed.
+    pub(super) fn warning(&self) -> Option<&str> {
+        self.rare.as_ref()?.warning.as_deref()
+    }
+
+    pub(super) fn set_warning(&mut self, warning: Option<String>) {
+        if warning.is_some() || self.warning().is_some() {
+            self.rare.get_or_insert_default().warning = warning;
         }
     }
 
