@@ -197,7 +197,11 @@ const FILE_DOWN: &str = "FILE_CHECK {
 /// All cases; one virtual server for each.
 pub(crate) fn cases() -> Vec<Case> {
     let http = |name, behaviour, check| Case::new(name, Kind::Http(behaviour), check);
-    let tls = |name, behaviour| Case::new(name, Kind::Tls(behaviour), TLS);
+    // keepalived 2.2.7 looks again at a server that failed over TLS after more than one period.
+    let tls = |name, behaviour| Case {
+        periods: 2,
+        ..Case::new(name, Kind::Tls(behaviour), TLS)
+    };
     let mut two_pages = http(
         "two pages",
         Behaviour::Page("other\n".to_owned()),
@@ -231,7 +235,9 @@ pub(crate) fn cases() -> Vec<Case> {
     let mut file = Case::new("weight of a file", Kind::File([0, 3, 0]), FILE);
     file.real = "weight 5";
     file.pools = ["61=5", "61=11", "61=5"];
-    let file_down = Case::new("number in a file", Kind::File([0, 1, 0]), FILE_DOWN);
+    file.lines = "";
+    let mut file_down = Case::new("number in a file", Kind::File([0, 1, 0]), FILE_DOWN);
+    file_down.lines = "";
     let mut weights = Case::new("weight of a script", Kind::Script([0, 12, 0]), DYNAMIC);
     weights.real = "weight 5";
     weights.pools = ["61=5", "61=10", "61=5"];
