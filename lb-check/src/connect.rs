@@ -51,6 +51,13 @@ fn prepare(target: &Target, close: Close) -> Result<Socket, LocalError> {
     if close == Close::Reset {
         step("set linger", socket.set_linger(Some(Duration::ZERO)))?;
     }
+    set_source(&socket, target)?;
+    Ok(socket)
+}
+
+/// Sets everything that a target asks for of the packets of a probe: mark, interface, source address.
+pub(crate) fn set_source(socket: &Socket, target: &Target) -> Result<(), LocalError> {
+    let step = |operation, result: io::Result<()>| result.map_err(|e| system(operation, &e));
     if let Some(mark) = target.mark {
         step("set mark", socket.set_mark(mark))?;
     }
@@ -61,9 +68,9 @@ fn prepare(target: &Target, close: Close) -> Result<Socket, LocalError> {
         )?;
     }
     if let Some(source) = target.source {
-        bind(&socket, source)?;
+        bind(socket, source)?;
     }
-    Ok(socket)
+    Ok(())
 }
 
 fn bind(socket: &Socket, source: SocketAddr) -> Result<(), LocalError> {
@@ -102,7 +109,7 @@ pub(crate) fn classify(operation: &'static str, error: &io::Error) -> Failure {
     })
 }
 
-fn system(operation: &'static str, error: &io::Error) -> LocalError {
+pub(crate) fn system(operation: &'static str, error: &io::Error) -> LocalError {
     match error.raw_os_error() {
         Some(errno) => LocalError::System { operation, errno },
         None => LocalError::Other(format!("{operation}: {error}")),

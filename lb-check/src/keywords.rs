@@ -49,7 +49,7 @@ impl Findings {
     }
 }
 
-#[cfg(any(feature = "http", feature = "script"))]
+#[cfg(any(feature = "http", feature = "script", feature = "datagram"))]
 impl Findings {
     pub(crate) fn warning(&mut self, line: &Arguments, problem: Problem) {
         self.0.push(ArgumentError::warning(line, problem));
@@ -74,6 +74,15 @@ impl Findings {
         };
         self.extra(line, 1);
         Some(value)
+    }
+
+    /// Reports a line without a value.
+    #[cfg(feature = "datagram")]
+    pub(crate) fn some(&mut self, line: &Arguments, wants: &'static str) {
+        if line.values.is_empty() {
+            let keyword = line.name.clone();
+            self.error(line, Problem::MissingValue { keyword, wants });
+        }
     }
 
     /// Warns of words after the first `taken`.

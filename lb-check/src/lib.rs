@@ -13,6 +13,8 @@
 //!   each within its deadline, and reports the verdicts as [`CheckEvent`]s.
 //! * [`TcpCheck`], [`HttpGet`] and [`Script`] are keepalived's `TCP_CHECK`, `HTTP_GET` (over [`Tls`]
 //!   `SSL_GET`) and `MISC_CHECK`; [`genhash`] computes the digest that [`HttpGet`] compares.
+//! * [`DnsCheck`], [`UdpCheck`] and [`PingCheck`] are its `DNS_CHECK`, `UDP_CHECK` and `PING_CHECK`;
+//!   [`SipCheck`] and [`RadiusCheck`] are those that users of ldirectord know.
 //! * [`Registry`] maps names of a configuration to checks. Your own checks are registered there.
 //!
 //! The parts are independent: a program may call a check itself, or use [`CheckState`] with
@@ -108,6 +110,9 @@
 //! | `tcp` | [`TcpCheck`] | socket2 |
 //! | `http` | [`HttpGet`], [`genhash`] | httparse, md-5 |
 //! | `tls` | [`Tls`] for these | rustls with ring, tokio-rustls |
+//! | `datagram` | [`UdpCheck`], [`PingCheck`], [`SipCheck`] | nix, getrandom |
+//! | `dns` | [`DnsCheck`] | hickory-proto |
+//! | `radius` | [`RadiusCheck`] | hmac, md-5 |
 //! | `script` | [`Script`] | lb-host |
 //!
 //! All are on by default.
@@ -116,32 +121,50 @@ mod arguments;
 mod check;
 #[cfg(feature = "tcp")]
 mod connect;
+#[cfg(feature = "datagram")]
+mod datagram;
 mod digest;
+#[cfg(feature = "dns")]
+mod dns;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(any(feature = "tcp", feature = "script"))]
 mod keywords;
 mod outcome;
+#[cfg(feature = "datagram")]
+mod ping;
 mod probe;
+#[cfg(feature = "radius")]
+mod radius;
 mod registry;
 #[cfg(feature = "runtime")]
 mod scheduler;
 #[cfg(feature = "script")]
 mod script;
+#[cfg(feature = "datagram")]
+mod sip;
 mod state;
 mod target;
 #[cfg(feature = "tcp")]
 mod tcp;
+#[cfg(feature = "datagram")]
+mod udp;
 
 pub use crate::arguments::{
     ArgumentError, Arguments, CheckContext, Problem, ScriptRules, Severity,
 };
 pub use crate::check::HealthCheck;
 pub use crate::digest::{Md5Digest, ParseDigestError};
+#[cfg(feature = "dns")]
+pub use crate::dns::{DnsCheck, DnsRcode, DnsRecordType, InvalidDomainName, UnknownDnsName};
 #[cfg(feature = "http")]
 pub use crate::http::{HttpGet, ParseProtocolError, Protocol, Tls, Url, genhash};
 pub use crate::outcome::{InvalidAnswer, LocalError, Outcome, Reason, Verdict};
+#[cfg(feature = "datagram")]
+pub use crate::ping::PingCheck;
 pub use crate::probe::ProbeSpec;
+#[cfg(feature = "radius")]
+pub use crate::radius::RadiusCheck;
 pub use crate::registry::{BuiltCheck, CheckFactory, Registry, SCHEDULE_KEYWORDS, SOCKET_KEYWORDS};
 #[cfg(feature = "runtime")]
 pub use crate::scheduler::{
@@ -150,7 +173,11 @@ pub use crate::scheduler::{
 };
 #[cfg(feature = "script")]
 pub use crate::script::{Account, Program, Script, UnknownAccount};
+#[cfg(feature = "datagram")]
+pub use crate::sip::SipCheck;
 pub use crate::state::{CheckState, Initial, Policy, Status, Step, Transition};
 pub use crate::target::Target;
 #[cfg(feature = "tcp")]
 pub use crate::tcp::TcpCheck;
+#[cfg(feature = "datagram")]
+pub use crate::udp::{InvalidDigits, UdpCheck, UdpPattern, UdpReply};

@@ -61,6 +61,11 @@ pub trait CheckFactory: Send + Sync {
     fn uses_socket(&self) -> bool {
         true
     }
+
+    /// Whether the target needs a port.
+    fn needs_port(&self) -> bool {
+        self.uses_socket()
+    }
 }
 
 impl<F> CheckFactory for F
@@ -86,6 +91,9 @@ pub struct BuiltCheck {
     pub retries: u32,
     /// `delay_before_retry` where the configuration has none (keepalived: 1 s; `HTTP_GET` 3 s).
     pub retry_delay: Duration,
+    /// Where the configuration has no `delay_before_retry` it is the `delay_loop` of the check, not
+    /// [`retry_delay`](Self::retry_delay) (`DNS_CHECK`).
+    pub retry_waits_interval: bool,
     /// While down the next probe comes after max(`delay_loop`, `delay_before_retry`) (`HTTP_GET`).
     pub down_waits_retry_delay: bool,
     /// Longest time one whole probe may take: [`Policy::deadline`](crate::Policy::deadline).
@@ -107,6 +115,7 @@ impl BuiltCheck {
             check,
             retries: 1,
             retry_delay: Duration::from_secs(1),
+            retry_waits_interval: false,
             down_waits_retry_delay: false,
             deadline: Duration::from_secs(10),
             findings: Vec::new(),
@@ -166,7 +175,8 @@ impl Registry {
     }
 
     /// The checks that come with this crate, as far as their features are on: `TCP_CHECK`,
-    /// `HTTP_GET`, `SSL_GET`, `MISC_CHECK`.
+    /// `HTTP_GET`, `SSL_GET`, `MISC_CHECK`, `DNS_CHECK`, `UDP_CHECK`, `PING_CHECK`, `SIP_CHECK`,
+    /// `RADIUS_CHECK`.
     #[must_use]
     pub fn builtin() -> Self {
         #[allow(
@@ -180,6 +190,16 @@ impl Registry {
         registry.register("HTTP_GET", crate::http::HttpFactory::Plain);
         #[cfg(feature = "tls")]
         registry.register("SSL_GET", crate::http::HttpFactory::Tls);
+        #[cfg(feature = "datagram")]
+        registry.register("UDP_CHECK", crate::udp::UdpFactory);
+        #[cfg(feature = "datagram")]
+        registry.register("PING_CHECK", crate::ping::PingFactory);
+        #[cfg(feature = "datagram")]
+        registry.register("SIP_CHECK", crate::sip::SipFactory);
+        #[cfg(feature = "dns")]
+        registry.register("DNS_CHECK", crate::dns::DnsFactory);
+        #[cfg(feature = "radius")]
+        registry.register("RADIUS_CHECK", crate::radius::RadiusFactory);
         #[cfg(feature = "script")]
         registry.register("MISC_CHECK", crate::script::ScriptFactory);
         registry

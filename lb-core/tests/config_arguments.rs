@@ -35,13 +35,16 @@ fn blocks(keyword: &KeywordHelp) -> Vec<&'static str> {
         "all checks" => vec![server, real, "TCP_CHECK"],
         "HTTP_GET, SSL_GET" => vec![server, real, "HTTP_GET"],
         "url" => vec![server, real, "HTTP_GET", "url"],
+        "DNS_CHECK" => vec![server, real, "DNS_CHECK"],
+        "UDP_CHECK" => vec![server, real, "UDP_CHECK"],
+        "SIP_CHECK" => vec![server, real, "SIP_CHECK"],
+        "RADIUS_CHECK" => vec![server, real, "RADIUS_CHECK"],
         "other checks" => {
             let check = match keyword.name {
                 "misc_path" | "misc_timeout" | "misc_dynamic" | "user" => "MISC_CHECK",
                 "helo_name" | "host" => "SMTP_CHECK",
-                "name" | "type" => "DNS_CHECK",
-                "track_file" | "weight" => "FILE_CHECK",
-                _ => "UDP_CHECK",
+                "name" => "BFD_CHECK",
+                _ => "FILE_CHECK",
             };
             vec![server, real, check]
         }

@@ -7,6 +7,8 @@
     reason = "tests: a panic is the failure"
 )]
 
+#[cfg(feature = "datagram")]
+mod datagram;
 #[cfg(feature = "script")]
 mod factories;
 #[cfg(feature = "runtime")]

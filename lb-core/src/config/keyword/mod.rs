@@ -27,7 +27,7 @@ pub(super) use self::root::read as read_file;
 pub(super) use self::server::virtual_server as read_virtual_server;
 
 /// All tables, in the order in which they are explained.
-static TABLES: [&dyn Definitions; 17] = [
+static TABLES: [&dyn Definitions; 21] = [
     &root::ROOT,
     &global::GLOBAL,
     &instance::INSTANCE,
@@ -44,6 +44,10 @@ static TABLES: [&dyn Definitions; 17] = [
     &check::COMMON,
     &check::HTTP,
     &check::URL,
+    &check::DNS,
+    &check::UDP,
+    &check::SIP,
+    &check::RADIUS,
     &check::OTHER,
 ];
 

@@ -117,16 +117,18 @@ pub(super) fn check(
         report(context, block, error);
     }
     let target = socket.target(context, address)?;
-    if factory.uses_socket() && target.address.port() == 0 {
+    if factory.needs_port() && target.address.port() == 0 {
         let finding = Diagnostic::error(span, format!("`{name}` has no port to connect to"));
         context
             .findings
             .push(finding.note("give the real server a port, or the check `connect_port`"));
         return None;
     }
-    let retry_delay = settings
-        .retry_delay
-        .map_or(built.retry_delay, |at| at.value);
+    let usual_delay = match built.retry_waits_interval {
+        true => interval,
+        false => built.retry_delay,
+    };
+    let retry_delay = settings.retry_delay.map_or(usual_delay, |at| at.value);
     let alpha = settings.alpha.is_some_and(|at| at.value);
     let mut policy = Policy::default()
         .with_interval(interval)
@@ -348,8 +350,6 @@ fn check_knows(check: &str, keyword: &str) -> bool {
     let own = match check {
         "MISC_CHECK" => "misc_path misc_timeout misc_dynamic user",
         "SMTP_CHECK" => "helo_name host",
-        "DNS_CHECK" => "type name",
-        "UDP_CHECK" => "payload require_reply min_reply_length max_reply_length",
         "BFD_CHECK" => "name",
         "FILE_CHECK" => "track_file weight",
         _ => "",

@@ -3,12 +3,14 @@
 //! resolved.
 
 mod common;
+mod datagram;
 mod http;
 mod other;
 
 use super::row::Keyword;
 
 pub(in crate::config) use self::common::COMMON;
+pub(in crate::config) use self::datagram::{DNS, RADIUS, SIP, UDP};
 pub(in crate::config) use self::http::{HTTP, URL};
 pub(in crate::config) use self::other::OTHER;
 
