@@ -5,7 +5,7 @@ mod number;
 mod socket;
 mod status;
 
-pub(crate) use self::number::{RandomError, random};
+pub(crate) use self::number::random;
 pub(crate) use self::socket::Datagram;
 pub(crate) use self::status::{StatusCodes, status_codes};
 

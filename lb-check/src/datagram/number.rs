@@ -2,21 +2,12 @@
 //! Random numbers, by which a check recognises the answer to its own request.
 
 use crate::LocalError;
+use crate::outcome::Failure;
 
-/// The system has no random numbers.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("random numbers: {0}")]
-pub(crate) struct RandomError(getrandom::Error);
-
-impl From<RandomError> for LocalError {
-    fn from(error: RandomError) -> Self {
-        Self::Other(error.to_string())
-    }
-}
-
-/// Bytes that another host cannot guess.
-pub(crate) fn random<const N: usize>() -> Result<[u8; N], RandomError> {
+/// Bytes that another host cannot guess; a local failure where the system has none.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], Failure> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(RandomError)?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Failure::Local(LocalError::Other(format!("random numbers: {error}"))))?;
     Ok(bytes)
 }

@@ -124,8 +124,7 @@ impl DnsCheck {
     }
 
     async fn ask(&self, target: &Target) -> Result<(), Failed> {
-        let id = random().map_err(|error| Failure::Local(error.into()))?;
-        let id = u16::from_be_bytes(id);
+        let id = u16::from_be_bytes(random()?);
         if !self.tcp {
             let answer = self.ask_by_datagram(target, id).await?;
             if !answer.truncated || self.answers.is_empty() || self.has_record(&answer) {

@@ -68,7 +68,7 @@ impl PingCheck {
             is_ipv4: target.address.is_ipv4(),
             id,
             sequence: SEQUENCE.fetch_add(1, Ordering::Relaxed),
-            nonce: random().map_err(|error| Failure::Local(error.into()))?,
+            nonce: random()?,
         };
         socket.send(&echo.request())?;
         let mut buffer = vec![0; LONGEST];

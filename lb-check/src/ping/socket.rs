@@ -45,7 +45,7 @@ pub(super) fn open(target: &Target) -> Result<PingSocket, Failure> {
     })?;
     let id = match target.source {
         Some(source) if source.port() != 0 => source.port(),
-        _ => u16::from_be_bytes(random().map_err(|error| Failure::Local(error.into()))?),
+        _ => u16::from_be_bytes(random()?),
     };
     Ok(PingSocket {
         socket: Datagram::connect(socket, target)?,

@@ -80,11 +80,10 @@ impl RadiusCheck {
     async fn ask(&self, target: &Target) -> Result<Answer, Failure> {
         let deadline = Instant::now() + self.timeout;
         let socket = Datagram::udp(target)?;
-        let local = |error: crate::datagram::RandomError| Failure::Local(error.into());
-        let [id] = random().map_err(local)?;
+        let [id] = random()?;
         let request = Request {
             id,
-            authenticator: random().map_err(local)?,
+            authenticator: random()?,
             secret: self.secret.as_bytes(),
         };
         socket.send(&request.packet(self.user.as_bytes(), self.password.as_bytes()))?;

@@ -194,8 +194,7 @@ struct Dialog {
 impl Dialog {
     fn new() -> Result<Self, Failure> {
         let word = || -> Result<String, Failure> {
-            let bytes = random::<8>().map_err(|error| Failure::Local(error.into()))?;
-            Ok(format!("{:016x}", u64::from_be_bytes(bytes)))
+            Ok(format!("{:016x}", u64::from_be_bytes(random()?)))
         };
         Ok(Self {
             branch: word()?,
