@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a configuration block looks like to a factory.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::FileWeight;
 
 /// One line of a check's block, with the block it opens if it does; the check itself is the
 /// outermost one.
@@ -93,6 +97,11 @@ pub struct CheckContext {
     pub service_virtualhost: Option<String>,
     /// Script settings of the global definitions.
     pub scripts: ScriptRules,
+    /// The tracked files by name, with the factor that holds where a check has none.
+    pub tracked_files: Option<Arc<BTreeMap<String, FileWeight>>>,
+    /// The client of `SSL_GET`, with the certificate of the block `SSL`.
+    #[cfg(feature = "tls")]
+    pub tls_client: Option<crate::TlsClient>,
 }
 
 impl CheckContext {
@@ -112,6 +121,9 @@ impl CheckContext {
                 secure: false,
                 supplementary_groups: false,
             },
+            tracked_files: None,
+            #[cfg(feature = "tls")]
+            tls_client: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! The trait of all checks.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -41,6 +42,28 @@ pub trait HealthCheck: fmt::Debug + Send + Sync {
     /// A check of the [`Registry`](crate::Registry) is printed by this. The factory of its
     /// [`kind`](Self::kind) makes an equal check from these lines.
     fn lines(&self) -> Option<Vec<Arguments>> {
+        None
+    }
+
+    /// Returns the longest time that one probe takes by the limits of the check itself; `None` if the check
+    /// has none. [`BuiltCheck::usual_deadline`](crate::BuiltCheck::usual_deadline) makes the deadline of it.
+    fn time_limit(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Returns the longest time to connect, for a check that is one TCP connection and nothing else.
+    ///
+    /// The scheduler then makes the probe itself, without a task, an allocation or a call of
+    /// [`check`](Self::check), and the outcome is that of [`TcpCheck`](crate::TcpCheck). `check` has to
+    /// do the same: other callers use it.
+    fn connect_only(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Returns the state that the check follows, if a program pushes it: the check is probed whenever it
+    /// changes.
+    #[cfg(feature = "runtime")]
+    fn input(&self) -> Option<&crate::Input> {
         None
     }
 

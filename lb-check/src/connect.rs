@@ -2,15 +2,23 @@
 //! A TCP connection to a target, and what its errors mean.
 
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpStream as StdStream};
+#[cfg(feature = "tcp")]
+use std::net::TcpStream as StdStream;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
+#[cfg(feature = "tcp")]
 use tokio::net::{TcpSocket, TcpStream};
+#[cfg(feature = "tcp")]
 use tokio::time::timeout;
 
 use crate::outcome::Failure;
-use crate::{LocalError, Reason, Target};
+use crate::{LocalError, Reason, SourcePorts, Target};
+
+/// The error of a connection attempt that has begun.
+const IN_PROGRESS: i32 = Errno::INPROGRESS.raw_os_error();
 
 /// How a connection ends when it is dropped.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -18,11 +26,16 @@ pub(crate) enum Close {
     /// With a reset (`SO_LINGER` 0): no TIME_WAIT, a tenth less work than FIN.
     Reset,
     /// With FIN.
-    #[cfg(feature = "http")]
+    #[cfg(feature = "stream")]
+    #[cfg_attr(
+        not(any(feature = "http", feature = "text")),
+        allow(dead_code, reason = "the checks over a stream are not built")
+    )]
     Orderly,
 }
 
 /// Connects within `limit`.
+#[cfg(feature = "tcp")]
 pub(crate) async fn connect(
     target: &Target,
     limit: Duration,
@@ -38,6 +51,24 @@ pub(crate) async fn connect(
     {
         Ok(connected) => connected.map_err(|error| classify("connect", &error)),
         Err(_) => Err(Failure::Target(Reason::L4Timeout)),
+    }
+}
+
+/// Starts to connect. The socket becomes writable when the attempt has ended; [`result`] is its result.
+pub(crate) fn start(target: &Target, close: Close) -> Result<Socket, Failure> {
+    let socket = prepare(target, close).map_err(Failure::Local)?;
+    match socket.connect(&target.address.into()) {
+        Ok(()) => Ok(socket),
+        Err(error) if error.raw_os_error() == Some(IN_PROGRESS) => Ok(socket),
+        Err(error) => Err(classify("connect", &error)),
+    }
+}
+
+/// The result of a connection attempt that has ended.
+pub(crate) fn result(socket: &Socket) -> Result<(), Failure> {
+    match socket.take_error() {
+        Ok(None) => Ok(()),
+        Ok(Some(error)) | Err(error) => Err(classify("connect", &error)),
     }
 }
 
@@ -58,19 +89,40 @@ fn prepare(target: &Target, close: Close) -> Result<Socket, LocalError> {
 /// Sets everything that a target asks for of the packets of a probe: mark, interface, source address.
 pub(crate) fn set_source(socket: &Socket, target: &Target) -> Result<(), LocalError> {
     let step = |operation, result: io::Result<()>| result.map_err(|e| system(operation, &e));
-    if let Some(mark) = target.mark {
+    if let Some(mark) = target.mark() {
         step("set mark", socket.set_mark(mark))?;
     }
-    if let Some(device) = &target.device {
+    if let Some(device) = target.device() {
         step(
             "bind to device",
             socket.bind_device(Some(device.as_bytes())),
         )?;
     }
-    if let Some(source) = target.source {
-        bind(socket, source)?;
+    bind_source(socket, target)
+}
+
+/// Binds a socket to the source of a target, if that has one.
+pub(crate) fn bind_source(socket: &Socket, target: &Target) -> Result<(), LocalError> {
+    match (target.source(), target.source_ports()) {
+        (None, _) => Ok(()),
+        (Some(source), Some(ports)) if source.port() == 0 => bind_next(socket, source.ip(), ports),
+        (Some(source), _) => bind(socket, source),
     }
-    Ok(())
+}
+
+/// Binds to the next port that is free.
+fn bind_next(socket: &Socket, ip: IpAddr, ports: &SourcePorts) -> Result<(), LocalError> {
+    /// As many ports as other connections may have in a row.
+    const TRIES: u32 = 64;
+    let mut tries = 0;
+    loop {
+        let source = SocketAddr::new(ip, ports.take());
+        tries += 1;
+        match socket.bind(&source.into()) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && tries < TRIES => {}
+            result => return result.map_err(|e| system("bind", &e)),
+        }
+    }
 }
 
 fn bind(socket: &Socket, source: SocketAddr) -> Result<(), LocalError> {
@@ -109,9 +161,41 @@ pub(crate) fn classify(operation: &'static str, error: &io::Error) -> Failure {
     })
 }
 
+/// An error of this host.
 pub(crate) fn system(operation: &'static str, error: &io::Error) -> LocalError {
     match error.raw_os_error() {
         Some(errno) => LocalError::System { operation, errno },
         None => LocalError::Other(format!("{operation}: {error}")),
+    }
+}
+
+#[cfg(all(test, feature = "tcp"))]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_has_the_next_port_that_is_free() {
+        let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        // Two ports in a row, of which the first is taken.
+        let taken = (20_000..30_000).find_map(|port| {
+            let first = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), port)).ok()?;
+            TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), port + 1)).ok()?;
+            Some((first, port))
+        });
+        let (_taken, port) = taken.unwrap();
+        let target = Target::new(server.local_addr().unwrap())
+            .with_source("127.0.0.2:0".parse().unwrap())
+            .with_source_ports(SourcePorts::new(port..=port + 1));
+        let limit = Duration::from_secs(5);
+        let stream = connect(&target, limit, Close::Reset).await.unwrap();
+        assert_eq!(stream.local_addr().unwrap().port(), port + 1);
+        // Both are in use now.
+        let error = connect(&target, limit, Close::Reset).await.unwrap_err();
+        let Failure::Local(LocalError::System { operation, .. }) = error else {
+            panic!("{error:?}");
+        };
+        assert_eq!(operation, "bind");
     }
 }

@@ -13,6 +13,10 @@
 //!   each within its deadline, and reports the verdicts as [`CheckEvent`]s.
 //! * [`TcpCheck`], [`HttpGet`] and [`Script`] are keepalived's `TCP_CHECK`, `HTTP_GET` (over [`Tls`]
 //!   `SSL_GET`) and `MISC_CHECK`; [`genhash`] computes the digest that [`HttpGet`] compares.
+//! * [`FileCheck`] is `FILE_CHECK`; it and [`InputCheck`] follow an [`Input`], a state that a program pushes,
+//!   and report its changes at once.
+//! * [`ProtocolCheck`] greets servers of SMTP (keepalived's `SMTP_CHECK`), IMAP, POP3, FTP, NNTP and Redis, and logs
+//!   in if asked; [`SendExpect`] makes any dialogue; [`AgentCheck`] asks an agent for state and weight.
 //! * [`DnsCheck`], [`UdpCheck`] and [`PingCheck`] are its `DNS_CHECK`, `UDP_CHECK` and `PING_CHECK`;
 //!   [`SipCheck`] and [`RadiusCheck`] are those that users of ldirectord know.
 //! * [`Registry`] maps names of a configuration to checks. Your own checks are registered there.
@@ -106,10 +110,12 @@
 //! | feature | gives | needs |
 //! |---|---|---|
 //! | *(none)* | the trait, [`Outcome`], [`CheckState`], [`Registry`] | |
-//! | `runtime` | [`Scheduler`] | tokio, tracing |
-//! | `tcp` | [`TcpCheck`] | socket2 |
+//! | `runtime` | [`Scheduler`], [`Input`], [`FileCheck`] | tokio, tracing, socket2, rustix |
+//! | `tcp` | [`TcpCheck`] | |
 //! | `http` | [`HttpGet`], [`genhash`] | httparse, md-5 |
-//! | `tls` | [`Tls`] for these | rustls with ring, tokio-rustls |
+//! | `regex` | [`PageRegex`] for [`HttpGet`] | PCRE2 |
+//! | `tls` | TLS for these, [`Tls`] | rustls with ring, tokio-rustls |
+//! | `text` | [`SendExpect`], [`ProtocolCheck`], [`AgentCheck`] | regex |
 //! | `datagram` | [`UdpCheck`], [`PingCheck`], [`SipCheck`] | nix, getrandom |
 //! | `dns` | [`DnsCheck`] | hickory-proto |
 //! | `radius` | [`RadiusCheck`] | hmac, md-5 |
@@ -119,20 +125,26 @@
 
 mod arguments;
 mod check;
-#[cfg(feature = "tcp")]
+#[cfg(feature = "runtime")]
 mod connect;
 #[cfg(feature = "datagram")]
 mod datagram;
 mod digest;
 #[cfg(feature = "dns")]
 mod dns;
+#[cfg(feature = "runtime")]
+mod file;
+mod file_weight;
 #[cfg(feature = "http")]
 mod http;
-#[cfg(any(feature = "tcp", feature = "script"))]
+#[cfg(feature = "runtime")]
+mod input;
+#[cfg(feature = "runtime")]
 mod keywords;
 mod outcome;
 #[cfg(feature = "datagram")]
 mod ping;
+mod policy;
 mod probe;
 #[cfg(feature = "radius")]
 mod radius;
@@ -143,12 +155,19 @@ mod scheduler;
 mod script;
 #[cfg(feature = "datagram")]
 mod sip;
+mod source_ports;
 mod state;
+#[cfg(feature = "stream")]
+mod stream;
 mod target;
 #[cfg(feature = "tcp")]
 mod tcp;
+#[cfg(feature = "text")]
+mod text;
 #[cfg(feature = "datagram")]
 mod udp;
+#[cfg(any(feature = "script", feature = "regex"))]
+mod words;
 
 pub use crate::arguments::{
     ArgumentError, Arguments, CheckContext, Problem, ScriptRules, Severity,
@@ -157,12 +176,20 @@ pub use crate::check::HealthCheck;
 pub use crate::digest::{Md5Digest, ParseDigestError};
 #[cfg(feature = "dns")]
 pub use crate::dns::{DnsCheck, DnsRcode, DnsRecordType, InvalidDomainName, UnknownDnsName};
+#[cfg(feature = "runtime")]
+pub use crate::file::FileCheck;
+pub use crate::file_weight::FileWeight;
+#[cfg(feature = "regex")]
+pub use crate::http::regex::{PageRegex, ParseRegexOptionError, RegexError, RegexOption};
 #[cfg(feature = "http")]
 pub use crate::http::{HttpGet, ParseProtocolError, Protocol, Tls, Url, genhash};
-pub use crate::outcome::{InvalidAnswer, LocalError, Outcome, Reason, Verdict};
+#[cfg(feature = "runtime")]
+pub use crate::input::{Input, InputCheck, InputState};
+pub use crate::outcome::{InvalidAnswer, LocalError, Outcome, Reason, Verdict, WeightRequest};
 #[cfg(feature = "datagram")]
 pub use crate::ping::PingCheck;
-pub use crate::probe::ProbeSpec;
+pub use crate::policy::{FirstVerdict, Initial, Policy};
+pub use crate::probe::{ProbeSpec, SharedCheck};
 #[cfg(feature = "radius")]
 pub use crate::radius::RadiusCheck;
 pub use crate::registry::{BuiltCheck, CheckFactory, Registry, SCHEDULE_KEYWORDS, SOCKET_KEYWORDS};
@@ -175,9 +202,16 @@ pub use crate::scheduler::{
 pub use crate::script::{Account, Program, Script, UnknownAccount};
 #[cfg(feature = "datagram")]
 pub use crate::sip::SipCheck;
-pub use crate::state::{CheckState, Initial, Policy, Status, Step, Transition};
+pub use crate::source_ports::SourcePorts;
+pub use crate::state::{CheckState, Status, Step, Transition};
+#[cfg(feature = "tls")]
+pub use crate::stream::{TlsClient, TlsClientError, TlsSettings};
 pub use crate::target::Target;
 #[cfg(feature = "tcp")]
 pub use crate::tcp::TcpCheck;
+#[cfg(feature = "text")]
+pub use crate::text::{
+    AgentCheck, InvalidPattern, Login, ProtocolCheck, Secret, Security, SendExpect, TextProtocol,
+};
 #[cfg(feature = "datagram")]
 pub use crate::udp::{InvalidDigits, UdpCheck, UdpPattern, UdpReply};

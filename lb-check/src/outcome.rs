@@ -23,10 +23,13 @@ pub struct Outcome {
     /// How long the probe took. A check may leave it zero: the scheduler then fills in what it
     /// measured.
     pub latency: Duration,
-    /// A weight the check asks for (`misc_dynamic`: exit status minus 2).
-    pub weight: Option<u32>,
+    /// A weight the check asks for (`misc_dynamic`: exit status minus 2; `AGENT_CHECK`: the agent's answer;
+    /// `FILE_CHECK`: a number to add).
+    pub weight: Option<WeightRequest>,
     /// A detail for people besides the reason: the page, the command.
     pub detail: Option<String>,
+    /// A warning about a target that passed: its certificate expires soon.
+    pub warning: Option<String>,
 }
 
 impl Outcome {
@@ -54,6 +57,7 @@ impl Outcome {
             latency: Duration::ZERO,
             weight: None,
             detail: None,
+            warning: None,
         }
     }
 
@@ -64,10 +68,16 @@ impl Outcome {
         self
     }
 
-    /// Asks for a weight.
+    /// Asks for a weight in place of the configured one.
     #[must_use]
-    pub const fn with_weight(mut self, weight: u32) -> Self {
-        self.weight = Some(weight);
+    pub const fn with_weight(self, weight: u32) -> Self {
+        self.with_weight_request(WeightRequest::Absolute(weight))
+    }
+
+    /// Asks for a weight of any kind.
+    #[must_use]
+    pub const fn with_weight_request(mut self, request: WeightRequest) -> Self {
+        self.weight = Some(request);
         self
     }
 
@@ -75,6 +85,13 @@ impl Outcome {
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds a warning, or removes it.
+    #[must_use]
+    pub fn with_warning(mut self, warning: Option<String>) -> Self {
+        self.warning = warning;
         self
     }
 
@@ -99,7 +116,7 @@ impl std::fmt::Display for Outcome {
     }
 }
 
-#[cfg(feature = "tcp")]
+#[cfg(feature = "runtime")]
 impl From<Failure> for Outcome {
     fn from(failure: Failure) -> Self {
         match failure {
@@ -111,12 +128,52 @@ impl From<Failure> for Outcome {
 
 /// What ended a step of a probe.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[cfg(feature = "tcp")]
+#[cfg(feature = "runtime")]
 pub(crate) enum Failure {
     /// The target does not do what it should.
     Target(Reason),
     /// This host cannot carry out the step.
     Local(LocalError),
+}
+
+/// A weight that a passed check asks for.
+///
+/// ```
+/// use lb_check::WeightRequest;
+///
+/// assert_eq!(WeightRequest::Absolute(7).resolve(100), 7);
+/// assert_eq!(WeightRequest::Percent(150).resolve(100), 150);
+/// assert_eq!(WeightRequest::Percent(1).resolve(10), 1, "not 0, which would drain");
+/// assert_eq!(WeightRequest::Add(-20).resolve(100), 80);
+/// assert_eq!(WeightRequest::Drain.resolve(100), 0);
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum WeightRequest {
+    /// This weight.
+    Absolute(u32),
+    /// Percent of the configured weight, rounded up: only 0 percent is 0.
+    Percent(u16),
+    /// The configured weight and this number, negative to subtract.
+    Add(i32),
+    /// No new connections, while present ones stay: weight 0, whatever other checks ask for.
+    Drain,
+}
+
+impl WeightRequest {
+    /// The weight of a real server with the weight `configured` that only this check asks for.
+    #[must_use]
+    pub fn resolve(self, configured: u32) -> u32 {
+        match self {
+            Self::Absolute(weight) => weight,
+            Self::Percent(percent) => {
+                let scaled = (u64::from(configured) * u64::from(percent)).div_ceil(100);
+                u32::try_from(scaled).unwrap_or(u32::MAX)
+            }
+            Self::Add(number) => configured.saturating_add_signed(number),
+            Self::Drain => 0,
+        }
+    }
 }
 
 /// The conclusion from one probe: pass, failure of the target, or failure of this host.
@@ -165,6 +222,10 @@ pub enum Reason {
         /// The digest of the page.
         got: Md5Digest,
     },
+    /// The page does not match its regular expression, matches one that it must not match, or the search
+    /// reached a limit.
+    #[error("regular expression: {0}")]
+    L7Regex(String),
     /// The server closed the connection without sending anything.
     #[error("no data received")]
     L7NoData,
@@ -172,12 +233,27 @@ pub enum Reason {
     /// with control bytes escaped.
     #[error("unexpected answer: {0}")]
     L7Unexpected(String),
+    /// The server closed the connection before its answer was complete.
+    #[error("connection closed before the answer was complete")]
+    L7Closed,
+    /// The answer, or a line of it, is longer than this number of bytes.
+    #[error("answer longer than {0} bytes")]
+    L7TooLong(usize),
     /// The answer violates the protocol.
     #[error("invalid answer: {0}")]
     L7Invalid(InvalidAnswer),
     /// TLS failed: the handshake, or a record after it.
     #[error("TLS: {0}")]
     Tls(String),
+    /// The server refused the login of the check.
+    #[error("login refused: {0}")]
+    L7Auth(String),
+    /// The server, or an agent on it, reports itself as down.
+    #[error("reported {0}")]
+    Reported(String),
+    /// The server, or an agent on it, reports maintenance.
+    #[error("reported maintenance")]
+    Maintenance,
     /// A script ended with this status.
     #[error("exited with status {0}")]
     Script(i32),
@@ -199,6 +275,40 @@ pub enum Reason {
     /// A reason of a check that is not one of the built-in ones.
     #[error("{0}")]
     Other(String),
+}
+
+impl Reason {
+    /// Longest text of [`L7Unexpected`](Self::L7Unexpected), in bytes, without the mark of an omission.
+    const EXCERPT: usize = 80;
+
+    /// The reason for an answer that the check does not expect: [`L7Unexpected`](Self::L7Unexpected) with the start of
+    /// it, in which bytes other than printable ASCII are escaped.
+    ///
+    /// ```
+    /// use lb_check::Reason;
+    ///
+    /// let reason = Reason::unexpected(b"554 no\r\n");
+    /// assert_eq!(reason.to_string(), r"unexpected answer: 554 no\r\n");
+    /// ```
+    #[must_use]
+    pub fn unexpected(answer: &[u8]) -> Self {
+        Self::L7Unexpected(Self::excerpt(answer))
+    }
+
+    /// The start of an answer as printable text.
+    pub(crate) fn excerpt(answer: &[u8]) -> String {
+        let mut text = String::new();
+        for byte in answer {
+            let quote = [b'"', b'\''].contains(byte);
+            let escaped = std::ascii::escape_default(*byte).skip(usize::from(quote));
+            if text.len() + escaped.len() > Self::EXCERPT {
+                text.push('…');
+                break;
+            }
+            text.extend(escaped.map(char::from));
+        }
+        text
+    }
 }
 
 /// The fault of an answer.
@@ -244,4 +354,21 @@ pub enum LocalError {
     /// A reason of a check that is not one of the built-in ones.
     #[error("{0}")]
     Other(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn excerpt_is_bounded_and_printable() {
+        assert_eq!(
+            Reason::excerpt(b"it's \"x\" \\ \0\xff\n"),
+            r#"it's "x" \\ \x00\xff\n"#
+        );
+        assert_eq!(Reason::excerpt(b""), "");
+        let long = Reason::excerpt(&[0xa5; 4000]);
+        assert_eq!(long, r"\xa5".repeat(20) + "…");
+        assert_eq!(Reason::excerpt(&[b'a'; 80]), "a".repeat(80));
+    }
 }

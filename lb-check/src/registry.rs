@@ -29,6 +29,12 @@ pub const SCHEDULE_KEYWORDS: &[&str] = &[
     "delay_loop",
     "alpha",
     "log_all_failures",
+    "rise",
+    "fall",
+    "fast_interval",
+    "down_interval",
+    "deadline",
+    "jitter",
 ];
 
 /// Makes a check from its block in a configuration.
@@ -65,6 +71,12 @@ pub trait CheckFactory: Send + Sync {
     /// Whether the target needs a port.
     fn needs_port(&self) -> bool {
         self.uses_socket()
+    }
+
+    /// Whether [`SCHEDULE_KEYWORDS`] are allowed in the block. A check that follows an input has no schedule:
+    /// its policy is without retries and without warmup.
+    fn uses_schedule(&self) -> bool {
+        true
     }
 }
 
@@ -108,18 +120,27 @@ impl BuiltCheck {
     /// is for checks that hang.
     pub const SLACK: Duration = Duration::from_millis(500);
 
-    /// A check with keepalived's usual retry (1, after 1 s) and a deadline of 10 s.
+    /// A check with keepalived's usual retry (1, after 1 s) and its [usual deadline](Self::usual_deadline).
     #[must_use]
     pub fn new(check: Arc<dyn HealthCheck>) -> Self {
         Self {
+            deadline: Self::usual_deadline(&*check),
             check,
             retries: 1,
             retry_delay: Duration::from_secs(1),
             retry_waits_interval: false,
             down_waits_retry_delay: false,
-            deadline: Duration::from_secs(10),
             findings: Vec::new(),
         }
+    }
+
+    /// The deadline of a check without the keyword `deadline`: its [limit](HealthCheck::time_limit) and
+    /// [`SLACK`](Self::SLACK), or 10 s if it has none.
+    #[must_use]
+    pub fn usual_deadline(check: &dyn HealthCheck) -> Duration {
+        check.time_limit().map_or(Duration::from_secs(10), |limit| {
+            limit.saturating_add(Self::SLACK)
+        })
     }
 
     /// Sets the longest time of one whole probe.
@@ -175,8 +196,9 @@ impl Registry {
     }
 
     /// The checks that come with this crate, as far as their features are on: `TCP_CHECK`,
-    /// `HTTP_GET`, `SSL_GET`, `MISC_CHECK`, `DNS_CHECK`, `UDP_CHECK`, `PING_CHECK`, `SIP_CHECK`,
-    /// `RADIUS_CHECK`.
+    /// `HTTP_GET`, `SSL_GET`, `MISC_CHECK`, `FILE_CHECK`, `SMTP_CHECK`, `IMAP_CHECK`, `POP3_CHECK`, `FTP_CHECK`,
+    /// `NNTP_CHECK`, `REDIS_CHECK`, `SEND_EXPECT_CHECK`, `AGENT_CHECK`, `DNS_CHECK`, `UDP_CHECK`,
+    /// `PING_CHECK`, `SIP_CHECK`, `RADIUS_CHECK`.
     #[must_use]
     pub fn builtin() -> Self {
         #[allow(
@@ -186,10 +208,14 @@ impl Registry {
         let mut registry = Self::new();
         #[cfg(feature = "tcp")]
         registry.register("TCP_CHECK", crate::tcp::TcpFactory);
+        #[cfg(feature = "runtime")]
+        registry.register("FILE_CHECK", crate::file::FileFactory);
         #[cfg(feature = "http")]
         registry.register("HTTP_GET", crate::http::HttpFactory::Plain);
-        #[cfg(feature = "tls")]
+        #[cfg(all(feature = "http", feature = "tls"))]
         registry.register("SSL_GET", crate::http::HttpFactory::Tls);
+        #[cfg(feature = "text")]
+        registry.register_text();
         #[cfg(feature = "datagram")]
         registry.register("UDP_CHECK", crate::udp::UdpFactory);
         #[cfg(feature = "datagram")]
@@ -203,6 +229,25 @@ impl Registry {
         #[cfg(feature = "script")]
         registry.register("MISC_CHECK", crate::script::ScriptFactory);
         registry
+    }
+
+    #[cfg(feature = "text")]
+    fn register_text(&mut self) {
+        use crate::TextProtocol;
+        use crate::text::{AgentFactory, ProtocolFactory, SendExpectFactory};
+
+        self.register("SEND_EXPECT_CHECK", SendExpectFactory);
+        self.register("AGENT_CHECK", AgentFactory);
+        for protocol in [
+            TextProtocol::Smtp,
+            TextProtocol::Imap,
+            TextProtocol::Pop3,
+            TextProtocol::Ftp,
+            TextProtocol::Nntp,
+            TextProtocol::Redis,
+        ] {
+            self.register(protocol.kind(), ProtocolFactory(protocol));
+        }
     }
 
     /// Makes `name` known; an earlier factory of that name is replaced and returned.

@@ -1,131 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Policy and the pure check state machine: results in, transitions out. No clock, no I/O.
+//! The pure check state machine: results in, transitions out. No clock, no I/O.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Outcome, Verdict};
-
-/// How often a target is probed and how many results make a verdict.
-///
-/// The defaults are keepalived's: every 60 s, one retry after 1 s, one success brings it up.
-///
-/// ```
-/// use std::time::Duration;
-/// use lb_check::Policy;
-///
-/// let policy = Policy::default().with_interval(Duration::from_secs(5)).with_retries(3);
-/// assert_eq!(policy.retry_delay, Duration::from_secs(1));
-/// ```
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub struct Policy {
-    /// Time between probes (`delay_loop`).
-    pub interval: Duration,
-    /// Extra tries after a failure before the target is down (`retry`): down after
-    /// `retries + 1` failures in a row.
-    pub retries: u32,
-    /// Time between the end of a failed try and the next one (`delay_before_retry`).
-    pub retry_delay: Duration,
-    /// Successes in a row that bring a target up; 0 counts as 1. Keepalived has only 1.
-    pub rise: u32,
-    /// Time between probes while down; `None` = [`interval`](Self::interval).
-    pub down_interval: Option<Duration>,
-    /// What the target counts as before the first verdict (`alpha` = [`Initial::Down`]).
-    pub initial: Initial,
-    /// Longest time one whole probe may take, applied by the scheduler.
-    pub deadline: Duration,
-    /// `Some`: the first probe comes 1 s + 0..`warmup` after the start, as keepalived's (zero:
-    /// at once). `None`: the scheduler spreads the first round quickly.
-    pub warmup: Option<Duration>,
-}
-
-/// What a target counts as before its first verdict.
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "there is nothing between up and down"
-)]
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub enum Initial {
-    /// In the pool until it fails.
-    #[default]
-    Up,
-    /// Out of the pool until it passes (`alpha`).
-    Down,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            interval: Duration::from_secs(60),
-            retries: 1,
-            retry_delay: Duration::from_secs(1),
-            rise: 1,
-            down_interval: None,
-            initial: Initial::Up,
-            deadline: Duration::from_secs(10),
-            warmup: None,
-        }
-    }
-}
-
-impl Policy {
-    /// Sets the time between probes.
-    #[must_use]
-    pub const fn with_interval(mut self, interval: Duration) -> Self {
-        self.interval = interval;
-        self
-    }
-
-    /// Sets the number of extra tries before the target is down.
-    #[must_use]
-    pub const fn with_retries(mut self, retries: u32) -> Self {
-        self.retries = retries;
-        self
-    }
-
-    /// Sets the time between a failed try and the next.
-    #[must_use]
-    pub const fn with_retry_delay(mut self, delay: Duration) -> Self {
-        self.retry_delay = delay;
-        self
-    }
-
-    /// Sets the number of successes in a row that bring a target up.
-    #[must_use]
-    pub const fn with_rise(mut self, rise: u32) -> Self {
-        self.rise = rise;
-        self
-    }
-
-    /// Sets the time between probes while the target is down.
-    #[must_use]
-    pub const fn with_down_interval(mut self, interval: Duration) -> Self {
-        self.down_interval = Some(interval);
-        self
-    }
-
-    /// Sets what the target counts as before the first verdict.
-    #[must_use]
-    pub const fn with_initial(mut self, initial: Initial) -> Self {
-        self.initial = initial;
-        self
-    }
-
-    /// Sets the longest time of one whole probe.
-    #[must_use]
-    pub const fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
-        self
-    }
-
-    /// Sets keepalived's warmup; zero = the first probe comes at once.
-    #[must_use]
-    pub const fn with_warmup(mut self, warmup: Duration) -> Self {
-        self.warmup = Some(warmup);
-        self
-    }
-}
+use crate::{FirstVerdict, Initial, Outcome, Policy, Verdict};
 
 /// Up or down.
 #[expect(
@@ -186,11 +65,12 @@ pub struct Step {
 
 /// The state of one check of one target: results in, [`Step`]s out.
 ///
-/// The rules are keepalived's, with two additions ([`Policy::rise`], [`Policy::down_interval`])
-/// and one correction: the first verdict needs as many failures as any other.
+/// The rules are keepalived's, with additions ([`Policy::rise`], [`Policy::fast_interval`],
+/// [`Policy::down_interval`]) and one correction, which [`Policy::first`] undoes: the first verdict needs as
+/// many failures as any other.
 ///
-/// * up, a failure: `retries` more tries, [`Policy::retry_delay`] apart, then down;
-/// * down, a success: up after [`Policy::rise`] of them in a row;
+/// * up, a failure: `retries` more tries, [`Policy::fast_interval`] or [`Policy::retry_delay`] apart, then down;
+/// * down, a success: up after [`Policy::rise`] of them in a row, [`Policy::fast_interval`] apart;
 /// * [`Verdict::Local`] changes nothing, neither status nor counts;
 /// * before the first verdict a target that starts down is retried in the same way, so that one
 ///   lost packet does not keep it out for a whole interval.
@@ -210,6 +90,8 @@ pub struct CheckState {
     policy: Arc<Policy>,
     status: Status,
     settled: bool,
+    /// Whether there has been a verdict that the target is up.
+    was_up: bool,
     /// Results in a row of the kind last seen.
     streak: u32,
     /// Kind last seen: true = pass.
@@ -229,6 +111,7 @@ impl CheckState {
             policy,
             status,
             settled: false,
+            was_up: false,
             streak: 0,
             passing: false,
         }
@@ -279,8 +162,11 @@ impl CheckState {
         match (self.status, passed) {
             (Status::Up, true) => self.settle(Status::Up),
             (Status::Up, false) => self.fail(),
-            (Status::Down, true) if self.streak >= self.policy.rise => self.settle(Status::Up),
-            (Status::Down, true) => self.step(None, false, self.policy.interval, false),
+            (Status::Down, true) if self.streak >= self.rise() => self.settle(Status::Up),
+            (Status::Down, true) => {
+                let next = self.policy.fast_interval.unwrap_or(self.policy.interval);
+                self.step(None, false, next, false)
+            }
             (Status::Down, false) if !self.settled => self.fail(),
             (Status::Down, false) => self.settle(Status::Down),
         }
@@ -288,10 +174,28 @@ impl CheckState {
 
     /// A failure that is not yet a verdict, or the one that makes it.
     fn fail(&mut self) -> Step {
-        if self.streak > self.policy.retries {
-            self.settle(Status::Down)
-        } else {
-            self.step(None, false, self.policy.retry_delay, true)
+        if self.streak > self.retries() {
+            return self.settle(Status::Down);
+        }
+        match self.policy.fast_interval {
+            Some(next) => self.step(None, false, next, false),
+            None => self.step(None, false, self.policy.retry_delay, true),
+        }
+    }
+
+    /// Failures in a row that are not yet a verdict.
+    fn retries(&self) -> u32 {
+        match self.policy.first {
+            FirstVerdict::OneFailure if !self.settled => 0,
+            _ => self.policy.retries,
+        }
+    }
+
+    /// Successes in a row that bring the target up.
+    fn rise(&self) -> u32 {
+        match self.policy.first {
+            FirstVerdict::OneSuccess if !self.was_up => 1,
+            _ => self.policy.rise,
         }
     }
 
@@ -301,6 +205,7 @@ impl CheckState {
         let first = !self.settled;
         self.status = to;
         self.settled = true;
+        self.was_up |= to.is_up();
         let transition = (from != to).then_some(Transition {
             from,
             to,

@@ -60,6 +60,14 @@ impl HealthCheck for TcpCheck {
         )])
     }
 
+    fn time_limit(&self) -> Option<Duration> {
+        Some(self.connect_timeout)
+    }
+
+    fn connect_only(&self) -> Option<Duration> {
+        Some(self.connect_timeout)
+    }
+
     async fn check(&self, target: &Target) -> Outcome {
         let started = Instant::now();
         let outcome = match connect(target, self.connect_timeout, Close::Reset).await {
@@ -85,8 +93,7 @@ impl CheckFactory for TcpFactory {
             findings.unknown(line, arguments, &[], true);
         }
         let check = TcpCheck::new(context.connect_timeout);
-        let mut built = BuiltCheck::new(Arc::new(check))
-            .with_deadline(context.connect_timeout + BuiltCheck::SLACK);
+        let mut built = BuiltCheck::new(Arc::new(check));
         built.findings = findings.0;
         Ok(built)
     }

@@ -22,18 +22,19 @@ use support::Names;
 /// Ten times what the start takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+// shows global_defs: startup_script, shutdown_script, process_name, umask
 #[testbed::host_test]
 fn scripts_of_start_and_stop_run_with_the_mode_mask_and_the_process_has_its_name() {
     let names = Names::new();
     let [path, log, socket] = ["lb.conf", "log", "lb.sock"].map(|name| names.folder().join(name));
-    let script = |stage: &str| {
+    let script = |keyword: &str, stage: &str| {
         let log = log.display();
-        format!("{stage}_script \"sh -c 'echo {stage} $(umask) >> {log}'\" root")
+        format!("{keyword} \"sh -c 'echo {stage} $(umask) >> {log}'\" root")
     };
     let text = format!(
         "global_defs {{\n{}\n{}\nprocess_name kmain\numask 027\n}}\n",
-        script("startup"),
-        script("shutdown")
+        script("startup_script", "startup"),
+        script("shutdown_script", "shutdown")
     );
     fs::write(&path, text).unwrap();
     let mut run = Command::new(env!("CARGO_BIN_EXE_lbctl"));

@@ -148,6 +148,7 @@ fn expected(router_id: &str, priority: u8) -> Model {
         .unwrap()
 }
 
+// shows HTTP_GET: nb_get_retry
 #[test]
 fn the_sample_files_give_exactly_these_models() {
     assert_eq!(clean(LB1), expected("lb1", 100));
@@ -167,8 +168,7 @@ fn names_are_written_as_keepalived_writes_them() {
     assert_eq!(&*server.real_servers[0].checks[0].kind, "HTTP_GET");
     // Equal checks are one in memory.
     let [first, second] = [0, 1].map(|real| &server.real_servers[real].checks[0]);
-    assert!(Arc::ptr_eq(&first.probe.check, &second.probe.check));
-    assert!(Arc::ptr_eq(&first.probe.identity, &second.probe.identity));
+    assert!(first.probe.check.ptr_eq(&second.probe.check));
     assert!(server.real_servers[0].smtp_alert);
     assert!(!server.smtp_alert);
 }
@@ -183,7 +183,10 @@ fn variant_tcp_check() {
         (&*check.kind, check.probe.target.address.port()),
         ("TCP_CHECK", 8080)
     );
-    assert_eq!(*check.probe.identity, TcpCheck::new(seconds(3)).identity());
+    assert_eq!(
+        check.probe.check.identity(),
+        TcpCheck::new(seconds(3)).identity()
+    );
     assert_eq!(check.probe.policy.interval, seconds(60));
     assert_eq!(
         (check.probe.policy.retries, check.probe.policy.retry_delay),
@@ -193,6 +196,7 @@ fn variant_tcp_check() {
     assert_eq!(check.probe.policy.warmup, None);
 }
 
+// shows other checks: misc_path, misc_timeout
 #[test]
 fn variant_misc_check() {
     let lines =
@@ -201,7 +205,7 @@ fn variant_misc_check() {
     let check = &real.checks[0];
     let script = Script::new(["/bin/sh", "-c", "exit 0 # not a comment"], seconds(4));
     assert_eq!(
-        (&*check.kind, &*check.probe.identity),
+        (&*check.kind, check.probe.check.identity()),
         ("MISC_CHECK", script.identity().as_str())
     );
     assert_eq!(
@@ -210,6 +214,7 @@ fn variant_misc_check() {
     );
 }
 
+// shows vrrp_instance: preempt_delay, timer_expired_backup
 #[test]
 fn variant_preempt_delay_and_timer_expired_backup() {
     let config = |lines: &str| instance(lines).spec.config;
@@ -237,6 +242,7 @@ fn variant_preempt_delay_and_timer_expired_backup() {
     assert_eq!(model.routers[0].spec.config.yield_after_stall(), None);
 }
 
+// shows vrrp_instance: nopreempt
 #[test]
 fn variant_nopreempt() {
     assert!(instance("state BACKUP").spec.config.preempt());
@@ -251,6 +257,7 @@ fn variant_nopreempt() {
     assert!(!clean(&two).routers[0].spec.config.preempt());
 }
 
+// shows virtual_server: sorry_server_inhibit, sorry_server_lvs_method
 #[test]
 fn variant_sorry_server() {
     let model = clean(&LB1.replace("#sorry_server", "sorry_server"));
@@ -267,6 +274,8 @@ fn variant_sorry_server() {
     assert!(server.sorry_server_inhibit);
 }
 
+// shows real_server: lvs_method
+// shows virtual_server: lb_kind
 #[test]
 fn variants_of_forwarding() {
     for (word, method) in [
@@ -309,6 +318,7 @@ fn only_nat_changes_the_port_and_the_check_keeps_its_own() {
     assert_eq!(real.checks[0].probe.target.address.port(), 8080);
 }
 
+// shows virtual_server: ip_family
 #[test]
 fn firewall_marks() {
     let text = "virtual_server fwmark 4294967295 {\n lb_algo rr\n lb_kind DR\n ops\n\
@@ -350,6 +360,7 @@ fn a_real_server_without_a_port_to_check() {
     clean(&text.replace("TCP_CHECK { }", "TCP_CHECK { connect_port 80 }"));
 }
 
+// shows virtual_server: persistence_granularity
 #[test]
 fn persistence() {
     assert_eq!(server("", "").service.persistence, None);
@@ -373,6 +384,7 @@ fn persistence() {
     assert_eq!(service.persistence.unwrap().timeout, seconds(360));
 }
 
+// shows virtual_server: flag-3, sh-fallback, sh-port, mh-fallback, mh-port
 #[test]
 fn scheduler_flags_need_their_scheduler_before_them() {
     let flags = |lines: &str| {
@@ -386,6 +398,8 @@ fn scheduler_flags_need_their_scheduler_before_them() {
             .flags
     };
     assert_eq!(flags("lb_algo sh\nsh-port"), ServiceFlags::SCHED_2);
+    assert_eq!(flags("lb_algo sh\nsh-fallback"), ServiceFlags::SCHED_1);
+    assert_eq!(flags("lb_algo mh\nmh-port"), ServiceFlags::SCHED_2);
     assert_eq!(
         flags("lb_algo mh\nmh-fallback\nmh-port"),
         ServiceFlags::SCHED_1 | ServiceFlags::SCHED_2
@@ -394,6 +408,7 @@ fn scheduler_flags_need_their_scheduler_before_them() {
     assert_eq!(flags("lb_algo rr\nflag-3"), ServiceFlags::SCHED_3);
 }
 
+// shows all checks: connect_ip, bindto, bind_port, bind_if, fwmark, log_all_failures
 #[test]
 fn checks_default_to_real_server_then_virtual_server() {
     let check = |server_lines: &str, real_lines: &str, own: &str| {
@@ -434,7 +449,10 @@ fn checks_default_to_real_server_then_virtual_server() {
         "retry 0\n connect_timeout 7\n log_all_failures",
     );
     assert_eq!(own.probe.policy.retries, 0);
-    assert_eq!(*own.probe.identity, TcpCheck::new(seconds(7)).identity());
+    assert_eq!(
+        own.probe.check.identity(),
+        TcpCheck::new(seconds(7)).identity()
+    );
     assert!(own.log_all_failures);
     let bound = check(
         "",
@@ -448,6 +466,7 @@ fn checks_default_to_real_server_then_virtual_server() {
     assert_eq!(bound.probe.target, target);
 }
 
+// shows real_server: smtp_alert
 #[test]
 fn off_means_off() {
     let server = server(
@@ -459,6 +478,7 @@ fn off_means_off() {
     assert!(real.inhibit_on_failure && !real.smtp_alert && !real.alpha);
 }
 
+// shows global_defs: smtp_alert, smtp_alert_checker
 #[test]
 fn mail_defaults_go_from_the_special_to_the_general() {
     let alerts = |global: &str| {
@@ -483,6 +503,8 @@ fn mail_defaults_go_from_the_special_to_the_general() {
     assert_eq!(alerts("smtp_alert_vrrp"), (true, false, true));
 }
 
+// shows global_defs: vrrp_strict
+// shows vrrp_instance: accept
 #[test]
 fn strict_mode_drops_what_contradicts_it() {
     let file = |lines: &str| {
@@ -573,6 +595,7 @@ fn announcements_of_an_instance_come_before_the_global_ones() {
     );
 }
 
+// shows global_defs: lvs_sync_daemon
 #[test]
 fn the_global_sync_daemon() {
     let text = format!(
@@ -693,7 +716,7 @@ fn a_check_of_ones_own() {
     let check = &model.virtual_servers[0].real_servers[0].checks[0];
     let identity = "MY_CHECK Mine { timeout: 5s }";
     assert_eq!(
-        (&*check.kind, &*check.probe.identity),
+        (&*check.kind, check.probe.check.identity()),
         ("MY_CHECK", identity)
     );
     assert_eq!(check.probe.policy.retries, 4);
@@ -711,6 +734,7 @@ fn protocols_in_any_case() {
     }
 }
 
+// shows auth_hmac: key, active_key, time_window, mode
 #[test]
 fn keys_of_the_hmac_trailer_come_from_the_text_or_from_a_file() {
     let folder = tempfile::tempdir().unwrap();

@@ -50,6 +50,41 @@ const BLOCKS: [&str; 8] = [
     "RADIUS_CHECK {\n user root\n password \"a b\"\n secret s3cr3t\n accept_reject\n}",
 ];
 
+// shows real_server: DNS_CHECK, UDP_CHECK, PING_CHECK, SIP_CHECK, RADIUS_CHECK
+// shows DNS_CHECK: type, name, tcp, rcode, answer
+// shows UDP_CHECK: payload, require_reply, min_reply_length, max_reply_length
+// shows SIP_CHECK: login, tcp, status_code
+// shows RADIUS_CHECK: login, password, secret, accept_reject
+#[test]
+fn keywords_reach_their_check() {
+    for (block, expected) in [
+        (
+            "DNS_CHECK {\n type aaaa\n name a.b\n tcp\n rcode 0 nxdomain\n answer x y\n}",
+            "connect_timeout 5; type AAAA; name a.b; tcp; rcode NOERROR NXDOMAIN; answer x y",
+        ),
+        (
+            "UDP_CHECK {\n payload 00FF\n require_reply 0x\n min_reply_length 2\n max_reply_length 3\n}",
+            "connect_timeout 5; payload 00ff; require_reply 0X; min_reply_length 2; max_reply_length 3",
+        ),
+        ("PING_CHECK {\n connect_timeout 2\n}", "connect_timeout 2"),
+        (
+            "SIP_CHECK {\n login a@b\n tcp\n status_code 200 400-499\n}",
+            "connect_timeout 5; login a@b; tcp; status_code 200 400-499",
+        ),
+        (
+            "RADIUS_CHECK {\n login a\n password b\n secret c\n accept_reject\n}",
+            "connect_timeout 5; login a; password b; secret c; accept_reject",
+        ),
+    ] {
+        let lines = check(block).probe.check.lines().unwrap();
+        let lines: Vec<String> = lines
+            .iter()
+            .map(|line| [&[line.name.clone()][..], &line.values].concat().join(" "))
+            .collect();
+        assert_eq!(lines.join("; "), expected, "{block}");
+    }
+}
+
 #[test]
 fn checks_are_built_and_printed() {
     for block in BLOCKS {

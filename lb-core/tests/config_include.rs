@@ -186,3 +186,25 @@ fn bytes_that_are_not_text_are_found() {
         ["main.conf:3:12: error: not valid UTF-8"]
     );
 }
+
+// shows global_defs: include_check
+#[test]
+fn include_check_makes_the_includes_that_follow_insist_on_their_files() {
+    let directory = TempDir::new().unwrap();
+    let status = |word: &str, line: &str| {
+        let text = format!("global_defs {{\n {word}\n}}\n{line}\n");
+        write(&directory, &[("main.conf", &text)]);
+        let parsed = load(&directory.path().join("main.conf"));
+        parsed.keepalived_status()
+    };
+    for line in ["include none", "include none*"] {
+        assert_eq!(status("", line), 0, "{line}");
+        assert_eq!(status("include_check read", line), 0, "{line}");
+        assert_eq!(status("include_check", line), 6, "{line}");
+    }
+    assert_eq!(status("include_check match", "include none"), 6);
+    assert_eq!(status("include_check match", "include none*"), 0);
+    assert_eq!(status("include_check wildcard_match", "include none*"), 6);
+    let taken_back = "include_check\n include_check -match -wildcard_match";
+    assert_eq!(status(taken_back, "include none*"), 0);
+}

@@ -71,6 +71,7 @@ fn words_are_those_of_keepalived() {
     assert!(count > 30, "{count} cases");
 }
 
+// shows global_defs: random_seed
 #[test]
 fn with_a_seed_random_numbers_are_the_same_at_each_reading() {
     let text = |seed: &str| {

@@ -61,6 +61,7 @@ fn scripts_of_instances_with_arguments_and_users() {
     assert!(notify.reports_deletion && notify.priority_changes);
 }
 
+// shows vrrp_sync_group: notify_priority_changes
 #[test]
 fn priority_changes_are_those_of_the_instance_else_of_the_group_else_of_all() {
     let text = "global_defs {\n vrrp_notify_priority_changes\n}
@@ -128,6 +129,7 @@ virtual_server 192.168.1.50 80 {
     assert_eq!(server.real_servers[1].notify, None);
 }
 
+// shows global_defs: notify_fifo_script, lvs_notify_fifo_script, fifo_write_vrrp_states_on_reload
 #[test]
 fn fifos_with_their_owners_and_programs() {
     let text = "\
@@ -222,6 +224,9 @@ fn a_script_without_the_keyword_for_security_changes_the_status_of_a_test() {
     assert!(!is_insecure(&instance("VI_1", 51, "notify_deleted")));
 }
 
+// shows vrrp_sync_group: notify_url
+// shows virtual_server: notify_url
+// shows real_server: notify_url
 #[test]
 fn a_web_server_for_the_events_of_an_object_else_of_all() {
     let text = "global_defs {
@@ -338,7 +343,28 @@ fn keywords_that_keepalived_does_not_have_are_refused_where_that_is_asked_for() 
     assert_eq!(findings, expected);
     assert_eq!(parsed.keepalived_status(), 5);
     assert!(!parsed.is_accepted(Mode::Strict));
-    let own = config::keywords().into_iter().filter(|keyword| keyword.own);
-    let own: std::collections::BTreeSet<&str> = own.map(|keyword| keyword.name).collect();
-    assert_eq!(Vec::from_iter(own), ["notify_url", "sticky"]);
+    let keywords = config::keywords();
+    let own = keywords.iter().filter(|keyword| keyword.own);
+    let (checks, others): (Vec<_>, Vec<_>) = own
+        .filter(|keyword| !keyword.block.contains("_CHECK"))
+        .partition(|keyword| keyword.name.ends_with("_CHECK"));
+    let others: std::collections::BTreeSet<&str> =
+        others.iter().map(|keyword| keyword.name).collect();
+    let expected = [
+        "deadline",
+        "down_interval",
+        "fall",
+        "fast_interval",
+        "jitter",
+        "notify_url",
+        "rise",
+        "sticky",
+    ];
+    assert_eq!(Vec::from_iter(others), expected);
+    // The keywords of a check that keepalived does not have are ours, too.
+    for check in checks {
+        let of_check = |block: &str| block.split(", ").any(|name| name == check.name);
+        let mut inside = keywords.iter().filter(|keyword| of_check(keyword.block));
+        assert!(inside.all(|keyword| keyword.own), "{}", check.name);
+    }
 }

@@ -14,6 +14,11 @@ use lb_core::config::{self, Mode};
 use lb_core::model::{FileSource, Source};
 use lb_vrrp::track::{FileInit, ProcessPattern};
 
+// shows top level: vrrp_track_process
+// shows vrrp_instance: track_process, dont_track_primary
+// shows vrrp_script: interval, timeout, rise, fall
+// shows track_file: init_file
+// shows vrrp_track_process: quorum, quorum_max, delay
 #[test]
 fn what_routers_track_and_which_go_together() {
     let text = "\
@@ -139,6 +144,7 @@ vrrp_instance outside {
     assert_eq!(process.terminate_delay, process.fork_delay);
 }
 
+// shows vrrp_track_process: process, full_command
 #[test]
 fn processes_are_tracked_by_path_name_or_whole_command_line() {
     for (lines, expected) in [
@@ -266,6 +272,8 @@ vrrp_instance VI_1 {
 }
 
 /// Only root can make a script that root owns; for other users every file of a test has an owner without privileges.
+// shows global_defs: enable_script_security
+// shows vrrp_script: user
 #[test]
 fn scripts_of_root_that_others_may_change_are_refused_or_reported() {
     use std::os::unix::fs::PermissionsExt as _;
@@ -311,6 +319,7 @@ fn scripts_of_root_that_others_may_change_are_refused_or_reported() {
     );
 }
 
+// shows global_defs: no_email_faults
 #[test]
 fn an_ignored_weight_in_a_sync_group_is_reported() {
     let text = |keyword: &str| {
@@ -354,6 +363,7 @@ fn an_ignored_weight_in_a_sync_group_is_reported() {
     assert!(read("global_tracking").is_empty());
 }
 
+// shows global_defs: smtp_alert_vrrp
 #[test]
 fn mails_of_a_sync_group_have_the_defaults_of_routers() {
     let alerts = |global: &str, own: &str| {

@@ -30,6 +30,7 @@ fn routers(lines: &[&str], global: &str) -> Vec<Option<Vmac>> {
         .collect()
 }
 
+// shows vrrp_instance: vmac_xmit_base
 #[test]
 fn each_word_of_use_vmac_reaches_the_router() {
     let lines = [

@@ -38,6 +38,10 @@ fn clean(global: &str, address: &str, lines: &str) -> Model {
 const IPV4: &str = "192.0.2.100";
 const IPV6: &str = "fe80::100";
 
+// shows global_defs: vrrp_mcast_group4, vrrp_mcast_group6, vrrp_lower_prio_no_advert, vrrp_check_unicast_src, vrrp_down_timer_adverts
+// shows global_defs: v3_checksum_as_v2, vrrp_owner_ignore_adverts
+// shows vrrp_instance: mcast_src_ip, track_src_ip, mcast_dst_ip, unicast_ttl, unicast_fault_no_peer, check_unicast_src, lower_prio_no_advert
+// shows vrrp_instance: owner_ignore_adverts, down_timer_adverts, sticky, kernel_rx_buf_size, v3_checksum_as_v2
 #[test]
 fn keywords_reach_the_router() {
     type Check = fn(&RouterSpec) -> bool;
@@ -198,6 +202,7 @@ fn keywords_reach_the_router() {
     }
 }
 
+// shows global_defs: vrrp_rt_priority, vrrp_priority, vrrp_cpu_affinity, vrrp_rlimit_rttime, vrrp_no_swap
 #[test]
 fn keywords_reach_the_driver() {
     let model = clean(
@@ -241,6 +246,9 @@ fn keywords_reach_the_driver() {
     assert_eq!(model.global.vrrp.scheduling, wanted);
 }
 
+// shows global_defs: vrrp_garp_master_delay, vrrp_garp_master_repeat, vrrp_garp_master_refresh, vrrp_garp_master_refresh_repeat
+// shows global_defs: vrrp_garp_lower_prio_delay, vrrp_garp_lower_prio_repeat, vrrp_min_garp, vrrp_garp_extra_if
+// shows vrrp_instance: garp_lower_prio_repeat, garp_extra_if
 #[test]
 fn announcements_of_an_instance_come_before_the_global_ones() {
     let seconds = Duration::from_secs;
@@ -297,6 +305,9 @@ fn announcements_of_an_instance_come_before_the_global_ones() {
     }
 }
 
+// shows top level: garp_group
+// shows global_defs: vrrp_garp_interval, vrrp_gna_interval
+// shows garp_group: garp_interval, gna_interval, interface, interfaces
 #[test]
 fn announcements_are_paced_by_interface_and_group() {
     let text = "\

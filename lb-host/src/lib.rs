@@ -8,6 +8,7 @@
 //! |---|---|
 //! | *(none)* | `namespace`: network namespaces; `scheduling`: real time, processors, locked memory; `sys`: system calls without a safe crate |
 //! | `descriptors` | `descriptors`: messages with descriptors between two processes |
+//! | `number-file` | `number_file`: the number in a file, followed over inotify |
 //! | `script` | `script`: programs with a deadline, as another user |
 //! | `thread` | `thread`: threads with a confirmed start, panics as values |
 //! | `netlink` | objects of the kernel over rtnetlink, and packet filters over nf_tables |
@@ -36,6 +37,8 @@ mod memory;
 pub mod namespace;
 #[cfg(feature = "netlink")]
 pub mod nftables;
+#[cfg(feature = "number-file")]
+pub mod number_file;
 mod object;
 mod plan;
 #[cfg(feature = "netlink")]

@@ -117,6 +117,9 @@ fn wait_for_same(
     Ok(last)
 }
 
+// shows top level: virtual_server, virtual_server_group
+// shows virtual_server: lb_algo, lb_kind, protocol, persistence_timeout, ops, sorry_server, real_server
+// shows real_server: weight, uthreshold
 #[testbed::guest_test]
 fn groups_give_the_table_that_keepalived_gives() -> TestResult {
     let lan = Lan::new()?;

@@ -95,6 +95,7 @@ fn start_and_stop(software: Software, keywords: &str) -> TestResult<[State; 2]> 
     Ok([started, state(&director)?])
 }
 
+// shows global_defs: lvs_flush, lvs_flush_on_stop, lvs_timeouts
 #[testbed::guest_test]
 fn settings_give_the_kernel_state_that_keepalived_gives() -> TestResult {
     let own = [OWN, "-a -t 192.168.1.50:80 -r 10.0.0.1:80 -m -w 1"];
@@ -274,6 +275,7 @@ fn the_table_of_another_namespace_is_used_and_left_as_it_was() -> TestResult {
     Ok(())
 }
 
+// shows top level: net_namespace, net_namespace_ipvs
 #[testbed::guest_test]
 fn a_daemon_in_another_namespace_can_use_the_table_of_the_one_it_was_started_in() -> TestResult {
     let Pair {

@@ -16,11 +16,23 @@ use tests_kernel::lab::Lab;
 use crate::fetch::{self, Wanted};
 
 /// Fetches what is missing, boots, runs, and passes the command's exit code on.
-pub(crate) fn guest(deadline: u64, command: &[OsString]) -> Result<ExitCode, Box<dyn Error>> {
-    fetch::fetch(Wanted::default())?;
-    let name = format!("guest-{}", std::process::id());
-    let deadline = Duration::from_secs(deadline);
-    run(&name, command, &[], deadline, interrupt_flag()?)
+pub(crate) fn guest(
+    servers: bool,
+    deadline: u64,
+    command: &[OsString],
+) -> Result<ExitCode, Box<dyn Error>> {
+    fetch::fetch(Wanted {
+        servers,
+        ..Wanted::default()
+    })?;
+    let mut guest = Guest::new(Lab::locate()?.kernel()?)
+        .with_name(format!("guest-{}", std::process::id()))
+        .with_deadline(Duration::from_secs(deadline))
+        .with_interrupt(interrupt_flag()?);
+    if servers {
+        guest = guest.with_servers();
+    }
+    run_guest(&guest, command)
 }
 
 /// Boots a guest for one command, shows what it writes, and passes its exit code on.
@@ -39,6 +51,11 @@ pub(crate) fn run(
     for (name, value) in variables {
         guest = guest.with_env(*name, value);
     }
+    run_guest(&guest, command)
+}
+
+fn run_guest(guest: &Guest, command: &[OsString]) -> Result<ExitCode, Box<dyn Error>> {
+    let lab = Lab::locate()?;
     let outcome = guest.run(command, |line| println!("{line}"))?;
     eprintln!(
         "guest: kernel {}, exit code {}, booted in {:.1?}, {:.1?} in all, results in {}",

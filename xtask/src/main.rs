@@ -90,11 +90,17 @@ enum Task {
         /// Fetches the newest peers, too, as a soak does.
         #[arg(long)]
         newest_peers: bool,
+        /// Fetches the servers that a soak's checks probe, too.
+        #[arg(long)]
+        servers: bool,
     },
     /// Counts the refused words of xtask/words.toml in comments, messages, names and pages.
     Words(words::Arguments),
     /// Boots the guest kernel and runs one command in it, in the current directory.
     Guest {
+        /// Boots over the tree of servers that a soak's checks probe.
+        #[arg(long)]
+        servers: bool,
         /// Seconds until the guest is killed.
         #[arg(long, default_value_t = 900)]
         deadline: u64,
@@ -139,14 +145,20 @@ fn main() -> ExitCode {
         Task::Fetch {
             again,
             newest_peers,
+            servers,
         } => fetch::fetch(fetch::Wanted {
             newest_peers,
+            servers,
             again,
         })
         .map(|()| ExitCode::SUCCESS)
         .map_err(Into::into),
         Task::Words(arguments) => words::run(&arguments),
-        Task::Guest { deadline, command } => in_guest::guest(deadline, &command),
+        Task::Guest {
+            servers,
+            deadline,
+            command,
+        } => in_guest::guest(servers, deadline, &command),
     };
     result.unwrap_or_else(|error: Box<dyn std::error::Error>| {
         eprintln!("xtask: {}", chain(error.as_ref()));

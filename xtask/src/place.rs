@@ -10,11 +10,18 @@ pub(crate) enum Place {
     Anywhere,
     /// The guest's kernel: suites of tests-kernel except `…netns`, and `…kernel` of other packages.
     Guest,
+    /// The guest's kernel over the tree of servers: the suite `servers` of tests-kernel.
+    Servers,
     /// The host's kernel, in namespaces: `…netns`.
     HostNamespaces,
 }
 
 impl Place {
+    /// Whether the suite runs in a guest.
+    pub(crate) const fn is_guest(self) -> bool {
+        matches!(self, Self::Guest | Self::Servers)
+    }
+
     /// Finds the place from the target's main source file, `PACKAGE/tests/NAME.rs` or
     /// `PACKAGE/tests/NAME/main.rs`.
     pub(crate) fn from_source(source: &Path) -> Self {
@@ -26,6 +33,8 @@ impl Place {
             .to_string_lossy();
         if name.ends_with("netns") {
             Self::HostNamespaces
+        } else if name == "servers" {
+            Self::Servers
         } else if name.ends_with("kernel") || source.iter().any(|part| part == "tests-kernel") {
             Self::Guest
         } else {
@@ -54,6 +63,10 @@ mod tests {
         assert_eq!(
             place("/x/tests-kernel/tests/interop_netns/main.rs"),
             Place::HostNamespaces
+        );
+        assert_eq!(
+            place("/x/tests-kernel/tests/servers/main.rs"),
+            Place::Servers
         );
         assert_eq!(place("/x/lb-vrrp/tests/sim/main.rs"), Place::Anywhere);
     }

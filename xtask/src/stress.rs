@@ -123,7 +123,7 @@ pub(crate) fn stress(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> 
     });
     let (guest, host): (Vec<Test>, Vec<Test>) = tests
         .into_iter()
-        .partition(|test| place_of(&test.suite) == Place::Guest);
+        .partition(|test| place_of(&test.suite).is_guest());
     let mut records = BTreeMap::new();
     on_the_host(&mut context, arguments, &host, &mut records)?;
     in_guests(&mut context, arguments, &guest, &mut records)?;
@@ -207,6 +207,7 @@ fn in_guests(
                 label: format!("stress-{name}-{round}"),
                 kernel: kernel.clone(),
                 peers: Suite::of_peers(),
+                servers: place_of(&first.suite) == Place::Servers,
                 directory: first.suite.directory.clone(),
                 program: first.suite.path.clone(),
                 arguments: words,

@@ -112,7 +112,7 @@ pub(crate) fn run(
             command.args(arguments);
             command
         }
-        Place::Anywhere | Place::Guest => {
+        Place::Anywhere | Place::Guest | Place::Servers => {
             let mut command = Command::new(&test.suite.path);
             command.args(arguments);
             command

@@ -54,6 +54,12 @@ pub(crate) fn test(plan: Plan) -> Result<ExitCode, Box<dyn Error>> {
         if !plan.only.is_empty() && !plan.only.iter().any(|name| name == step.name) {
             continue;
         }
+        if step.soak && !plan.soak {
+            if !plan.only.is_empty() {
+                return Err(format!("the step {} is part of a soak", step.name).into());
+            }
+            continue;
+        }
         if !step.shared && !plan.shard.is_first() {
             continue;
         }

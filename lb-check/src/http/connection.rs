@@ -1,62 +1,57 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The connection of a request: TCP, or TLS over it.
 
-use std::io;
 use std::time::Duration;
 
-use super::exchange::{Head, exchange};
-use crate::connect::{Close, classify, connect};
+use super::exchange::{Head, Part, Stage, exchange};
+use crate::connect::Close;
 use crate::outcome::Failure;
+#[cfg(feature = "tls")]
+use crate::stream::TlsClient;
+use crate::stream::{Stream, TlsRequest};
 use crate::{Reason, Target};
 
 /// TLS of one request.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct TlsRequest<'a> {
-    /// The server name that is sent.
-    pub(super) name: Option<&'a str>,
-    /// Whether the connection ends with close_notify.
-    pub(super) close_notify: bool,
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Security<'a> {
+    pub(super) request: TlsRequest<'a>,
+    /// `None` = a client that shows no certificate and accepts any server.
+    #[cfg(feature = "tls")]
+    pub(super) client: Option<&'a TlsClient>,
 }
 
-/// Connects and makes one exchange, over TLS if so.
+/// Connects and makes one exchange, over TLS if so; `stage` shows how far it has come. Returns when the
+/// certificate of the server expires, since 1970.
 pub(super) async fn fetch(
     target: &Target,
-    tls: Option<TlsRequest<'_>>,
+    tls: Option<Security<'_>>,
     step: Duration,
     request: &[u8],
+    stage: &mut Stage,
     on_head: impl FnMut(&Head<'_>) -> Result<(), Reason> + Send,
-    on_body: impl FnMut(&[u8]) + Send,
-) -> Result<(), Failure> {
-    let stream = connect(target, step, Close::Orderly).await?;
-    match tls {
-        None => exchange(stream, step, request, on_head, on_body).await,
-        // The state of TLS is large: without TLS no room is kept for it.
-        #[cfg(feature = "tls")]
-        Some(tls) => {
-            let over_tls = async {
-                let peer = target.address.ip();
-                let mut stream = super::tls::handshake(stream, tls.name, peer, step).await?;
-                exchange(&mut stream, step, request, on_head, on_body).await?;
-                if tls.close_notify {
-                    super::tls::close(&mut stream, step).await;
-                }
-                Ok(())
-            };
-            Box::pin(over_tls).await
-        }
-        #[cfg(not(feature = "tls"))]
-        Some(_) => {
-            let error = "this program was built without TLS".to_owned();
-            Err(Failure::Local(crate::LocalError::Other(error)))
-        }
+    on_part: impl FnMut(Part<'_>) + Send,
+) -> Result<Option<Duration>, Failure> {
+    let mut stream = open(target, tls, step).await?;
+    #[cfg(feature = "tls")]
+    let expiry = stream.expiry();
+    #[cfg(not(feature = "tls"))]
+    let expiry = None;
+    exchange(&mut stream, step, request, stage, on_head, on_part).await?;
+    if tls.is_some_and(|tls| tls.request.close_notify) {
+        stream.close(step).await;
     }
+    Ok(expiry)
 }
 
-/// What an error of a connection means.
-pub(super) fn failure(operation: &'static str, error: &io::Error) -> Failure {
+async fn open(
+    target: &Target,
+    tls: Option<Security<'_>>,
+    step: Duration,
+) -> Result<Stream, Failure> {
     #[cfg(feature = "tls")]
-    if let Some(failure) = super::tls::failure(error) {
-        return failure;
+    if let Some((client, tls)) = tls.and_then(|tls| Some((tls.client?, tls.request))) {
+        return Stream::open_with(target, Some((client, tls)), step, Close::Orderly).await;
     }
-    classify(operation, error)
+    let request = tls.map(|tls| tls.request);
+    Stream::open(target, request, step, Close::Orderly).await
 }

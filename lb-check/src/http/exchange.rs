@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
-use super::connection::failure;
 use crate::outcome::Failure;
+use crate::stream::failure;
 use crate::{InvalidAnswer, Reason};
 
 /// Longest header, with the empty line that ends it.
@@ -26,22 +26,24 @@ const BUFFER: usize = 8192;
 pub(super) struct Head<'a> {
     /// The status code; `None` when the first line is no status line.
     pub(super) status: Option<u16>,
-    /// What is after `Content-Length:`, in exactly these letters, if it is a number.
+    /// What is after `Content-Length:`, in exactly these letters, if it is a number. keepalived searches all
+    /// that it has received by then, the first bytes of the body, too, up to a NUL.
     pub(super) content_length: Option<u64>,
     /// The bytes, with the empty line.
     pub(super) bytes: &'a [u8],
 }
 
 impl<'a> Head<'a> {
-    fn parse(bytes: &'a [u8]) -> Self {
+    /// Reads the header, of `received` bytes in all.
+    fn parse(bytes: &'a [u8], received: &[u8]) -> Self {
         let first = bytes
             .iter()
             .position(|byte| *byte == b'\n')
             .map_or(0, |at| at + 1);
-        let (line, fields) = bytes.split_at_checked(first).unwrap_or((bytes, &[]));
+        let line = bytes.get(..first).unwrap_or(bytes);
         Self {
             status: status_after_blank(bytes).or_else(|| status_of_line(line)),
-            content_length: content_length(fields),
+            content_length: content_length(received),
             bytes,
         }
     }
@@ -71,7 +73,8 @@ fn status_of_line(line: &[u8]) -> Option<u16> {
 
 /// The number after the first `Content-Length:`, which may be the end of a longer name, as in
 /// `X-Content-Length:`; nothing but blanks may be before the number, nothing after it.
-fn content_length(fields: &[u8]) -> Option<u64> {
+fn content_length(received: &[u8]) -> Option<u64> {
+    let fields = received.split(|byte| *byte == 0).next()?;
     let at = fields
         .windows(CONTENT_LENGTH.len())
         .position(|bytes| bytes == CONTENT_LENGTH)?;
@@ -82,41 +85,66 @@ fn content_length(fields: &[u8]) -> Option<u64> {
     str::from_utf8(value).ok()?.trim_ascii_start().parse().ok()
 }
 
+/// How far an exchange has come.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Stage {
+    /// The connection is being made, with the handshake of TLS.
+    #[default]
+    Connect,
+    /// The request is sent; nothing of the answer has arrived.
+    Request,
+    /// A part of the answer has arrived.
+    Answer,
+}
+
+/// A part of the answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part<'a> {
+    /// The bytes; the first part begins with the header.
+    pub(super) received: &'a [u8],
+    /// Those of the body, up to the `Content-Length`.
+    pub(super) digested: &'a [u8],
+}
+
 /// Sends `request` and reads the answer until the server closes the connection.
 ///
-/// `on_head` may end it; `on_body` gets the bytes of the body, up to the `Content-Length`.
+/// `on_head` may end it; `on_part` gets the answer, the header with its first part.
 /// Each step (send, first byte, each further read) may take `step`.
 pub(super) async fn exchange(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     step: Duration,
     request: &[u8],
+    stage: &mut Stage,
     mut on_head: impl FnMut(&Head<'_>) -> Result<(), Reason>,
-    mut on_body: impl FnMut(&[u8]),
+    mut on_part: impl FnMut(Part<'_>),
 ) -> Result<(), Failure> {
+    *stage = Stage::Request;
     match timeout(step, stream.write_all(request)).await {
         Ok(sent) => sent.map_err(|error| failure("send", &error))?,
         Err(_) => return Err(Failure::Target(Reason::L7Timeout)),
     }
     let mut buffer = vec![0; BUFFER];
-    let (end, filled) = read_head(&mut stream, step, &mut buffer).await?;
-    let (head, first) = buffer
-        .get(..filled)
-        .unwrap_or_default()
-        .split_at_checked(end)
-        .unwrap_or_default();
-    let head = Head::parse(head);
+    let (end, filled) = read_head(&mut stream, step, stage, &mut buffer).await?;
+    let received = buffer.get(..filled).unwrap_or_default();
+    let (head, first) = received.split_at_checked(end).unwrap_or_default();
+    let head = Head::parse(head, received);
     on_head(&head).map_err(Failure::Target)?;
     let mut left = head.content_length.unwrap_or(u64::MAX);
-    let mut body = |bytes: &[u8]| {
-        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
-        on_body(bytes.get(..wanted).unwrap_or_default());
+    let mut part = |received: &[u8], body: &[u8]| {
+        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(body.len());
+        let digested = body.get(..wanted).unwrap_or_default();
+        on_part(Part { received, digested });
         left -= u64::try_from(wanted).unwrap_or_default();
     };
-    body(first);
+    part(received, first);
     loop {
         match read(&mut stream, step, &mut buffer).await? {
             0 => return Ok(()),
-            n => body(buffer.get(..n).unwrap_or_default()),
+            n => {
+                let bytes = buffer.get(..n).unwrap_or_default();
+                part(bytes, bytes);
+            }
         }
     }
 }
@@ -125,6 +153,7 @@ pub(super) async fn exchange(
 async fn read_head(
     stream: &mut (impl AsyncRead + Unpin),
     step: Duration,
+    stage: &mut Stage,
     buffer: &mut [u8],
 ) -> Result<(usize, usize), Failure> {
     let mut filled = 0;
@@ -140,6 +169,7 @@ async fn read_head(
                 _ => invalid(buffer.get(..filled), InvalidAnswer::HeaderNotEnded),
             });
         }
+        *stage = Stage::Answer;
         let searched = filled.saturating_sub(HEADER_END.len() - 1);
         filled += n;
         let new = buffer.get(searched..filled).unwrap_or_default();
@@ -198,7 +228,7 @@ mod tests {
         ] {
             let head = format!("HTTP/1.0 200 OK\r\n{field}\r\n\r\n");
             assert_eq!(
-                Head::parse(head.as_bytes()).content_length,
+                Head::parse(head.as_bytes(), head.as_bytes()).content_length,
                 length,
                 "{field}"
             );
@@ -207,7 +237,7 @@ mod tests {
 
     #[test]
     fn the_status_is_read_whatever_the_header_lines_look_like() {
-        let parse = |text: &'static str| Head::parse(text.as_bytes()).status;
+        let parse = |text: &'static str| Head::parse(text.as_bytes(), text.as_bytes()).status;
         assert_eq!(parse("HTTP/1.1 302 Found\r\n\r\n"), Some(302));
         assert_eq!(parse("HTTP/1.0 200\r\n\r\n"), Some(200));
         assert_eq!(

@@ -30,12 +30,15 @@ const TLS_KEYWORDS: &[&str] = &[
     "sni_name",
     "nb_get_retry",
     "tls_compliant",
+    "certificate_warning",
 ];
 
-const URL_KEYWORDS: &[&str] = &["path", "digest", "status_code", "virtualhost", "regex"];
-
-/// Keywords of keepalived around `regex`, recognised for the warning that they are not supported.
-const REGEX: &[&str] = &[
+const URL_KEYWORDS: &[&str] = &[
+    "path",
+    "digest",
+    "status_code",
+    "virtualhost",
+    "tls_compliant",
     "regex",
     "regex_no_match",
     "regex_options",
@@ -101,16 +104,18 @@ impl CheckFactory for HttpFactory {
                 }
                 // All pages are fetched in every round as it is.
                 "fast_recovery" | "nb_get_retry" => {}
-                "enable_sni" | "sni_name" | "tls_compliant" => match &mut tls {
-                    Some(tls) => tls_keyword(line, tls, &mut findings),
-                    None if line.name == "tls_compliant" => {
-                        findings.unknown(line, arguments, KEYWORDS, true);
+                "enable_sni" | "sni_name" | "tls_compliant" | "certificate_warning" => {
+                    match &mut tls {
+                        Some(tls) => tls_keyword(line, tls, &mut findings),
+                        None if line.name.ends_with("_warning") || line.name == "tls_compliant" => {
+                            findings.unknown(line, arguments, KEYWORDS, true);
+                        }
+                        None => {
+                            let (keyword, block) = (line.name.clone(), arguments.name.clone());
+                            findings.warning(line, Problem::NoEffect { keyword, block });
+                        }
                     }
-                    None => {
-                        let (keyword, block) = (line.name.clone(), arguments.name.clone());
-                        findings.warning(line, Problem::NoEffect { keyword, block });
-                    }
-                },
+                }
                 _ => findings.unknown(line, arguments, self.words(), true),
             }
         }
@@ -131,6 +136,8 @@ impl CheckFactory for HttpFactory {
             tls.virtualhost = virtualhost
                 .clone()
                 .or_else(|| context.service_virtualhost.clone());
+            #[cfg(feature = "tls")]
+            tls.client.clone_from(&context.tls_client);
             check = check.with_tls(tls);
         }
         check.virtualhost = virtualhost.or_else(|| context.virtualhost.clone());
@@ -160,25 +167,26 @@ fn tls_keyword(line: &Arguments, tls: &mut Tls, findings: &mut Findings) {
                 }
             }
         }
-        "enable_sni" => tls.sends_host = boolean(line, findings).unwrap_or(tls.sends_host),
-        _ => tls.close_notify = boolean(line, findings).unwrap_or(tls.close_notify),
+        "certificate_warning" => {
+            if let Some(days) = days(line, findings) {
+                findings.replace(line, &mut tls.certificate_warning, days);
+            }
+        }
+        "enable_sni" => tls.sends_host = findings.boolean(line).unwrap_or(tls.sends_host),
+        _ => tls.close_notify = findings.boolean(line).unwrap_or(tls.close_notify),
     }
 }
 
-/// `on`, `true`, `yes` or no word; or their opposites.
-fn boolean(line: &Arguments, findings: &mut Findings) -> Option<bool> {
-    if line.values.is_empty() {
-        return Some(true);
+/// Days before a certificate expires.
+pub(crate) fn days(line: &Arguments, findings: &mut Findings) -> Option<u32> {
+    let wants = "a number of days, 1 to 3650";
+    let text = findings.single(line, wants)?;
+    let days = text.parse::<u32>().ok();
+    let days = days.filter(|days| (1..=3650).contains(days));
+    if days.is_none() {
+        findings.invalid(line, text, wants);
     }
-    let word = findings.single(line, "on or off")?;
-    match word.to_ascii_lowercase().as_str() {
-        "on" | "true" | "yes" => Some(true),
-        "off" | "false" | "no" => Some(false),
-        _ => {
-            findings.invalid(line, word, "on or off");
-            None
-        }
-    }
+    days
 }
 
 fn url(block: &Arguments, is_tls: bool, findings: &mut Findings) -> Option<Url> {
@@ -187,6 +195,8 @@ fn url(block: &Arguments, is_tls: bool, findings: &mut Findings) -> Option<Url> 
     let mut virtualhost = None;
     let mut status = Vec::new();
     let mut close_notify = false;
+    #[cfg(feature = "regex")]
+    let mut regex = super::regex::RegexLines::default();
     for line in &block.children {
         match line.name.as_str() {
             "path" => {
@@ -221,12 +231,15 @@ fn url(block: &Arguments, is_tls: bool, findings: &mut Findings) -> Option<Url> 
                     findings.replace(line, &mut virtualhost, host.to_owned());
                 }
             }
-            name if REGEX.contains(&name) => {
+            #[cfg(feature = "regex")]
+            name if super::regex::KEYWORDS.contains(&name) => regex.read(line, findings),
+            #[cfg(not(feature = "regex"))]
+            name if name.starts_with("regex") && URL_KEYWORDS.contains(&name) => {
                 let keyword = line.name.clone();
                 findings.warning(line, Problem::Unsupported { keyword });
             }
             "tls_compliant" if is_tls => {
-                close_notify = boolean(line, findings).unwrap_or(close_notify);
+                close_notify = findings.boolean(line).unwrap_or(close_notify);
             }
             "tls_compliant" => {
                 let (keyword, block) = (line.name.clone(), block.name.clone());
@@ -235,6 +248,8 @@ fn url(block: &Arguments, is_tls: bool, findings: &mut Findings) -> Option<Url> 
             _ => findings.unknown_among(line, block, URL_KEYWORDS.to_vec()),
         }
     }
+    #[cfg(feature = "regex")]
+    let regex = regex.finish(findings);
     let Some(path) = path else {
         findings.error(
             block,
@@ -248,6 +263,8 @@ fn url(block: &Arguments, is_tls: bool, findings: &mut Findings) -> Option<Url> 
     Some(Url {
         path,
         digest,
+        #[cfg(feature = "regex")]
+        regex,
         status,
         virtualhost,
         close_notify,
@@ -255,7 +272,11 @@ fn url(block: &Arguments, is_tls: bool, findings: &mut Findings) -> Option<Url> 
 }
 
 /// `status_code 200 204 300-399`.
-fn status_codes(line: &Arguments, codes: &mut Vec<RangeInclusive<u16>>, findings: &mut Findings) {
+pub(crate) fn status_codes(
+    line: &Arguments,
+    codes: &mut Vec<RangeInclusive<u16>>,
+    findings: &mut Findings,
+) {
     let wants = "a status code of 100 to 599, or two of them with - between";
     if line.values.is_empty() {
         findings.error(

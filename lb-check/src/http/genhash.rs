@@ -5,8 +5,9 @@
 //!
 //! * it covers the bytes of the body, as they come; chunks are not decoded, so their framing is
 //!   part of it;
-//! * the first `Content-Length:` in the header limits it to that many bytes; case matters, and
-//!   the end of a longer name counts too (`X-Content-Length:`), as it does for genhash;
+//! * the first `Content-Length:` limits it to that many bytes; case matters, and the end of a longer name
+//!   counts too (`X-Content-Length:`), as it does for genhash, and so do the status line and the part of the
+//!   body that arrives with the header;
 //! * the header has to end with CR LF CR LF within its first 4095 bytes, else there is no data;
 //! * the status code does not matter here.
 //!
@@ -27,11 +28,14 @@ use std::time::{Duration, Instant};
 use md5::{Digest as _, Md5};
 use tokio::time::timeout;
 
-use super::connection::{self, TlsRequest};
-use super::exchange::Head;
+use super::connection::{self, Security};
+use super::exchange::{Head, Part};
 use super::{Protocol, request};
 use crate::outcome::Failure;
+use crate::stream::TlsRequest;
 use crate::{LocalError, Md5Digest, Reason, Target};
+
+pub use super::exchange::Stage;
 
 /// Longest body that [`GenhashOptions::verbose`] keeps in a [`Report`].
 pub const BODY_LIMIT: usize = 16 << 20;
@@ -106,8 +110,13 @@ pub enum Error {
     #[error("no data received from remote webserver")]
     NoData,
     /// The connection or the answer failed.
-    #[error(transparent)]
-    Failed(Reason),
+    #[error("{reason}")]
+    Failed {
+        /// The reason.
+        reason: Reason,
+        /// How far the exchange had come.
+        stage: Stage,
+    },
     /// This host could not send the request.
     #[error(transparent)]
     Local(LocalError),
@@ -122,7 +131,9 @@ pub async fn run(options: &GenhashOptions) -> Result<Report, Error> {
     let started = Instant::now();
     let address = SocketAddr::new(options.server, options.port);
     let mut target = Target::new(address);
-    target.mark = options.mark;
+    if let Some(mark) = options.mark {
+        target = target.with_mark(mark);
+    }
     let request = request::request(
         &options.path,
         options.virtualhost.as_deref(),
@@ -136,26 +147,35 @@ pub async fn run(options: &GenhashOptions) -> Result<Report, Error> {
         }
         Ok(())
     };
-    let on_body = |bytes: &[u8]| {
-        hash.update(bytes);
+    let on_part = |part: Part<'_>| {
+        hash.update(part.digested);
         if options.verbose {
-            let room = BODY_LIMIT.saturating_sub(body.len()).min(bytes.len());
-            body.extend_from_slice(bytes.get(..room).unwrap_or_default());
+            let room = BODY_LIMIT.saturating_sub(body.len());
+            let room = room.min(part.digested.len());
+            body.extend_from_slice(part.digested.get(..room).unwrap_or_default());
         }
     };
-    let tls = options.tls.then(|| TlsRequest {
-        name: options.virtualhost.as_deref().filter(|_| options.sni),
-        close_notify: false,
+    let tls = options.tls.then(|| Security {
+        request: TlsRequest {
+            name: options.virtualhost.as_deref().filter(|_| options.sni),
+            close_notify: false,
+        },
+        ..Security::default()
     });
-    let fetch = connection::fetch(&target, tls, options.timeout, &request, on_head, on_body);
+    let mut stage = Stage::default();
+    let step = options.timeout;
+    let fetch = connection::fetch(&target, tls, step, &request, &mut stage, on_head, on_part);
     match timeout(options.total_timeout, fetch).await {
-        Ok(Ok(())) => {}
+        Ok(Ok(_)) => {}
         Ok(Err(Failure::Target(Reason::L7NoData | Reason::L7Invalid(_)))) => {
             return Err(Error::NoData);
         }
-        Ok(Err(Failure::Target(reason))) => return Err(Error::Failed(reason)),
+        Ok(Err(Failure::Target(reason))) => return Err(Error::Failed { reason, stage }),
         Ok(Err(Failure::Local(error))) => return Err(Error::Local(error)),
-        Err(_) => return Err(Error::Failed(Reason::Timeout)),
+        Err(_) => {
+            let reason = Reason::Timeout;
+            return Err(Error::Failed { reason, stage });
+        }
     }
     let digest = Md5Digest::new(hash.finalize().into());
     Ok(Report {

@@ -5,21 +5,26 @@ mod connection;
 mod exchange;
 mod factory;
 pub mod genhash;
+#[cfg(feature = "regex")]
+pub(crate) mod regex;
 mod request;
-#[cfg(feature = "tls")]
-mod tls;
 
 use std::ops::RangeInclusive;
+#[cfg(feature = "tls")]
+use std::time::SystemTime;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use md5::{Digest as _, Md5};
 use tokio::time::timeout;
 
-use self::connection::TlsRequest;
 use crate::outcome::Failure;
+#[cfg(feature = "tls")]
+use crate::stream::TlsClient;
+use crate::stream::TlsRequest;
 use crate::{Arguments, HealthCheck, InvalidAnswer, Md5Digest, Outcome, Reason, Target};
 
+use self::connection::Security;
 pub(crate) use self::factory::HttpFactory;
 pub use self::request::{ParseProtocolError, Protocol};
 
@@ -31,6 +36,9 @@ pub struct Url {
     pub path: String,
     /// The digest of the body, as `genhash` computes it (see [`genhash`]); `None` = any.
     pub digest: Option<Md5Digest>,
+    /// The regular expression that the answer is searched for; `None` = any answer.
+    #[cfg(feature = "regex")]
+    pub regex: Option<regex::PageRegex>,
     /// Accepted status codes; empty = 200–299.
     pub status: Vec<RangeInclusive<u16>>,
     /// The `Host` header; `None` = [`HttpGet::virtualhost`].
@@ -46,6 +54,8 @@ impl Url {
         Self {
             path: path.into(),
             digest: None,
+            #[cfg(feature = "regex")]
+            regex: None,
             status: Vec::new(),
             virtualhost: None,
             close_notify: false,
@@ -56,6 +66,14 @@ impl Url {
     #[must_use]
     pub const fn with_digest(mut self, digest: Md5Digest) -> Self {
         self.digest = Some(digest);
+        self
+    }
+
+    /// Asks for a match of a regular expression.
+    #[cfg(feature = "regex")]
+    #[must_use]
+    pub fn with_regex(mut self, regex: regex::PageRegex) -> Self {
+        self.regex = Some(regex);
         self
     }
 
@@ -78,6 +96,8 @@ impl Url {
         let mut lines = vec![Arguments::line("path", [&self.path])];
         let digest = self.digest.iter();
         lines.extend(digest.map(|digest| Arguments::line("digest", [digest.to_string()])));
+        #[cfg(feature = "regex")]
+        lines.extend(self.regex.iter().flat_map(regex::regex_lines));
         let codes = self.status.iter();
         let codes = codes.map(|codes| match (codes.start(), codes.end()) {
             (from, to) if from == to => from.to_string(),
@@ -117,6 +137,12 @@ pub struct Tls {
     pub virtualhost: Option<String>,
     /// Ends connections with close_notify (`tls_compliant`); keepalived does not by default.
     pub close_notify: bool,
+    /// The certificate that is shown to servers; `None` = none (the block `SSL`).
+    #[cfg(feature = "tls")]
+    pub client: Option<TlsClient>,
+    /// Days before the certificate of a server expires in which a passing check
+    /// [warns](Outcome::warning); `None` = no warning (`certificate_warning`).
+    pub certificate_warning: Option<u32>,
 }
 
 impl Tls {
@@ -134,6 +160,8 @@ impl Tls {
         if self.close_notify {
             lines.push(Arguments::line("tls_compliant", ["on"]));
         }
+        let days = self.certificate_warning.iter().map(u32::to_string);
+        lines.extend(days.map(|days| Arguments::line("certificate_warning", [days])));
         lines
     }
 
@@ -239,35 +267,64 @@ impl HttpGet {
         self
     }
 
-    async fn fetch(&self, target: &Target, url: &Url) -> Result<(), Failure> {
+    /// The warning for a certificate that expires then, since 1970.
+    fn warning(&self, expiry: Duration) -> Option<String> {
+        #[cfg(feature = "tls")]
+        if let Some(days) = self.tls.as_ref()?.certificate_warning {
+            return crate::stream::expiry_warning(expiry, days, SystemTime::now());
+        }
+        let _ = expiry;
+        None
+    }
+
+    /// Fetches a page. Returns the warning about the certificate of the server.
+    async fn fetch(&self, target: &Target, url: &Url) -> Result<Option<String>, Failure> {
         let host = url.virtualhost.as_deref().or(self.virtualhost.as_deref());
         let request = request::request(&url.path, host, target.address, self.protocol);
         let mut hash = url.digest.map(|expected| (expected, Md5::new()));
+        #[cfg(feature = "regex")]
+        let mut page = Vec::new();
         let on_head = |head: &exchange::Head<'_>| match head.status {
             Some(code) if url.accepts(code) => Ok(()),
             Some(code) => Err(Reason::L7Status(code)),
             None => Err(Reason::L7Invalid(InvalidAnswer::StatusLine)),
         };
-        let on_body = |bytes: &[u8]| {
+        let on_part = |part: exchange::Part<'_>| {
             if let Some((_, hash)) = &mut hash {
-                hash.update(bytes);
+                hash.update(part.digested);
+            }
+            #[cfg(feature = "regex")]
+            if url.regex.is_some() {
+                let room = regex::SEARCH_LIMIT.saturating_sub(page.len());
+                let room = room.min(part.received.len());
+                page.extend_from_slice(part.received.get(..room).unwrap_or_default());
             }
         };
         let name = self.tls.as_ref();
         let name = name.and_then(|tls| tls.server_name(url.virtualhost.as_deref()));
-        let tls = self.tls.as_ref().map(|tls| TlsRequest {
-            name,
-            close_notify: tls.close_notify || url.close_notify,
+        let tls = self.tls.as_ref().map(|tls| Security {
+            request: TlsRequest {
+                name,
+                close_notify: tls.close_notify || url.close_notify,
+            },
+            #[cfg(feature = "tls")]
+            client: tls.client.as_ref(),
         });
         let step = self.step_timeout;
-        connection::fetch(target, tls, step, &request, on_head, on_body).await?;
-        match hash {
-            Some((expected, hash)) => match Md5Digest::new(hash.finalize().into()) {
-                got if got == expected => Ok(()),
-                got => Err(Failure::Target(Reason::L7Digest { expected, got })),
-            },
-            None => Ok(()),
+        let mut stage = exchange::Stage::default();
+        let expiry =
+            connection::fetch(target, tls, step, &request, &mut stage, on_head, on_part).await?;
+        if let Some((expected, hash)) = hash {
+            let got = Md5Digest::new(hash.finalize().into());
+            if got != expected {
+                return Err(Failure::Target(Reason::L7Digest { expected, got }));
+            }
         }
+        #[cfg(feature = "regex")]
+        if let Some(regex) = &url.regex {
+            regex.judge(page, self.step_timeout).await?;
+        }
+        Ok(expiry.and_then(|expiry| self.warning(expiry)))
     }
 }
 
@@ -315,19 +372,23 @@ impl HealthCheck for HttpGet {
         Some(lines)
     }
 
+    fn time_limit(&self) -> Option<Duration> {
+        Some(self.total_timeout)
+    }
+
     /// The outcome's detail is the path of the page that failed, else of the last one.
     async fn check(&self, target: &Target) -> Outcome {
         let started = Instant::now();
-        let mut path = "";
+        let (mut path, mut warning) = ("", None);
         let all = async {
             for url in &self.urls {
                 path = &url.path;
-                self.fetch(target, url).await?;
+                warning = self.fetch(target, url).await?;
             }
             Ok::<(), Failure>(())
         };
         let outcome = match timeout(self.total_timeout, all).await {
-            Ok(Ok(())) => Outcome::pass(),
+            Ok(Ok(())) => Outcome::pass().with_warning(warning),
             Ok(Err(failure)) => failure.into(),
             Err(_) => Outcome::fail(Reason::Timeout),
         };

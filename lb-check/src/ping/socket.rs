@@ -43,7 +43,7 @@ pub(super) fn open(target: &Target) -> Result<PingSocket, Failure> {
             false => system("socket", &error),
         })
     })?;
-    let id = match target.source {
+    let id = match target.source() {
         Some(source) if source.port() != 0 => source.port(),
         _ => u16::from_be_bytes(random()?),
     };

@@ -5,11 +5,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::event::SubscriptionId;
-use crate::{CheckState, LocalError, ProbeSpec, Step};
+use crate::{ProbeSpec, Step};
 
 /// Shortest time between two regular probes, for any policy.
 const MIN_INTERVAL: Duration = Duration::from_millis(10);
@@ -24,26 +22,27 @@ const FIRST_ROUND_MIN: Duration = Duration::from_secs(2);
 const WARMUP_BASE: Duration = Duration::from_secs(1);
 
 /// The key by which two subscriptions share a probe: all of a probe that is the same for both, which is
-/// not the number of successes in a row, what a target counts as at first, and the warmup.
+/// not the number of successes in a row, what a target counts as at first, the first verdict, and the warmup.
 #[derive(Clone, Debug)]
 pub(super) struct Key(pub(super) Arc<ProbeSpec>);
 
 impl Key {
     fn parts(&self) -> impl Eq + Hash + '_ {
         let ProbeSpec {
-            identity,
+            check,
             target,
             policy,
-            ..
         } = &*self.0;
         let schedule = (
             self.interval(),
             policy.retries,
             policy.retry_delay,
+            policy.fast_interval,
             policy.down_interval,
+            policy.jitter,
             policy.deadline,
         );
-        (target, &**identity, schedule)
+        (target, check.identity(), schedule)
     }
 
     pub(super) fn interval(&self) -> Duration {
@@ -52,22 +51,21 @@ impl Key {
 
     /// Same target and same check, perhaps on another schedule.
     pub(super) fn same_check(&self, other: &Self) -> bool {
-        self.0.target == other.0.target && self.0.identity == other.0.identity
+        self.0.check == other.0.check && self.0.target == other.0.target
     }
 
-    /// The place of the probe in its interval, 0..1: the same in every run of the program.
-    fn phase(&self) -> f64 {
+    /// The place of the probe in its interval: the same in every run of the program.
+    fn phase(&self) -> Phase {
         let mut hasher = DefaultHasher::new();
         self.0.target.hash(&mut hasher);
-        self.0.identity.hash(&mut hasher);
-        let bits = u32::try_from(hasher.finish() >> 32).unwrap_or_default();
-        f64::from(bits) / (f64::from(u32::MAX) + 1.0)
+        self.0.check.identity().hash(&mut hasher);
+        Phase(u32::try_from(hasher.finish() >> 32).unwrap_or_default())
     }
 }
 
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
-        self.parts() == other.parts()
+        Arc::ptr_eq(&self.0, &other.0) || self.parts() == other.parts()
     }
 }
 
@@ -79,51 +77,71 @@ impl Hash for Key {
     }
 }
 
-/// A probe under way.
-#[derive(Debug)]
-pub(super) struct Running {
-    pub(super) task: AbortHandle,
-    pub(super) planned: Instant,
+/// A place in an interval, in parts of 2³².
+#[derive(Clone, Copy, Debug)]
+struct Phase(u32);
+
+impl Phase {
+    /// The time from the begin of an interval to this place.
+    fn within(self, interval: Duration) -> Duration {
+        interval.mul_f64(f64::from(self.0) / (f64::from(u32::MAX) + 1.0))
+    }
 }
 
+/// One distinct probe.
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) key: Key,
-    pub(super) subscribers: Vec<SubscriptionId>,
-    pub(super) due: Option<Instant>,
-    pub(super) running: Option<Running>,
-    phase: f64,
+    /// Its first subscription.
+    pub(super) first: Option<u32>,
+    /// The number of the probe under way.
+    pub(super) probe: Option<u32>,
+    /// The place of the probe in its interval.
+    phase: Phase,
+    /// Whether the check only connects.
+    pub(super) connects: bool,
 }
 
 impl Group {
     pub(super) fn new(key: Key) -> Self {
-        let phase = key.phase();
         Self {
+            first: None,
+            probe: None,
+            connects: key.0.check.connect_only().is_some(),
+            phase: key.phase(),
             key,
-            subscribers: Vec::new(),
-            due: None,
-            running: None,
-            phase,
         }
     }
 
     /// When the first probe of a new subscriber is due; `n` targets are new.
-    pub(super) fn first_due(&self, now: Instant, warmup: Option<Duration>, n: usize) -> Instant {
+    pub(super) fn first_due(
+        &self,
+        epoch: Instant,
+        now: Instant,
+        warmup: Option<Duration>,
+        n: usize,
+    ) -> Instant {
+        let round = first_round(self.key.interval(), n);
         match warmup {
             Some(Duration::ZERO) => now,
-            Some(warmup) => now + WARMUP_BASE + warmup.mul_f64(self.phase),
-            None => now + first_round(self.key.interval(), n).mul_f64(self.phase),
+            Some(warmup) => now + WARMUP_BASE + self.phase.within(warmup),
+            // A probe at another place than its own would be followed by one at its own in the same interval.
+            None if round == self.key.interval() => self.grid(epoch, now),
+            None => now + self.phase.within(round),
         }
     }
 
-    /// The next place of this probe in the even grid that began at `epoch`, after `now`.
+    /// The next place of this probe in the even grid that began at `epoch`, after `now`, and its jitter.
     pub(super) fn grid(&self, epoch: Instant, now: Instant) -> Instant {
         let interval = self.key.interval();
-        let start = epoch + interval.mul_f64(self.phase);
-        match now.checked_duration_since(start) {
-            None => start,
-            Some(gone) => start + multiple(interval, whole(gone, interval) + 1),
-        }
+        let start = epoch + self.phase.within(interval);
+        let round = match now.checked_duration_since(start) {
+            None => 0,
+            Some(gone) => whole(gone, interval) + 1,
+        };
+        let policy = &self.key.0.policy;
+        let jitter = policy.jitter_delay(u64::from(self.phase.0), u64::from(round));
+        start + multiple(interval, round) + jitter
     }
 
     /// When the probe planned at `planned` and ended `now` is due again for one subscriber.
@@ -150,19 +168,6 @@ impl Group {
         let times = whole(due.saturating_duration_since(planned), self.key.interval());
         u64::from(times.saturating_sub(1))
     }
-}
-
-/// One subscriber's part.
-#[derive(Debug)]
-pub(super) struct Subscription {
-    pub(super) group: usize,
-    pub(super) state: CheckState,
-    pub(super) weight: Option<u32>,
-    /// Why the last probe could not be made.
-    pub(super) error: Option<Box<LocalError>>,
-    pub(super) suspended: bool,
-    /// An event that must not be lost waits for the receiver.
-    pub(super) undelivered: bool,
 }
 
 /// How long the first round of `n` targets lasts.

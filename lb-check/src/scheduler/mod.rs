@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Runs probes on tokio: one task, one ordered set of due times, one task more per probe in flight.
+//! Runs probes on tokio: one task, and ordered due times. The task itself makes the connections of checks
+//! that only connect; any other probe under way is one task more.
 
+mod connections;
 mod event;
 mod group;
+mod inputs;
+mod probing;
+mod report;
 mod runner;
+mod starts;
 mod stats;
+mod table;
+mod timers;
 
 use std::sync::Arc;
 
@@ -23,8 +31,15 @@ use self::stats::Counters;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SchedulerOptions {
-    /// Probes that may run at the same time (512). Due probes beyond that wait, in order.
+    /// Probes that may run as tasks at the same time (512). Due probes beyond that wait, in order.
     pub max_in_flight: usize,
+    /// Connections of checks that only connect ([`HealthCheck::connect_only`](crate::HealthCheck::connect_only))
+    /// that may be under way at the same time (4096), besides the tasks. Due ones beyond that wait, in order.
+    pub max_connections: usize,
+    /// Probes started in a second (2000), after a burst of a tenth of that: a limit for the moments when
+    /// many targets are new, resumed or retried at once. The limit is at least
+    /// twice what the intervals of the targets need.
+    pub max_starts_per_second: u32,
     /// Capacity of the event channel (1024); see [`Scheduler`] for a full one.
     pub event_capacity: usize,
     /// Reports passes as [`CheckEvent::Attempt`] too (off: at 5 000 probes a second they
@@ -36,6 +51,8 @@ impl Default for SchedulerOptions {
     fn default() -> Self {
         Self {
             max_in_flight: 512,
+            max_connections: 4096,
+            max_starts_per_second: 2000,
             event_capacity: 1024,
             report_passes: false,
         }
@@ -55,10 +72,13 @@ pub struct SchedulerClosed;
 ///   places it missed; it is never run twice at the same time.
 /// * **First round** spread over min(interval, max(2 s, n/2000 s)) for n new targets, unless the
 ///   policy has a warmup.
+/// * **Start rate.** Probes beyond [`SchedulerOptions::max_starts_per_second`] start a little later.
 /// * **Equal probes run once**: subscriptions with equal target, identity and schedule share the
 ///   probe; each has its own [`CheckState`](crate::CheckState).
 /// * **No probe delays another**: each probe has its deadline, and a panic in a check is one
 ///   [`LocalError::Panicked`](crate::LocalError::Panicked).
+/// * **A check with an input** ([`HealthCheck::input`](crate::HealthCheck::input)) is probed at once when the
+///   input changes, and not before its first state.
 /// * **A check that cannot run** ([`Verdict::Local`](crate::Verdict::Local)) keeps its verdict, and is one
 ///   [`CheckEvent::CannotRun`] for each reason.
 /// * **A full event channel** loses [`CheckEvent::Attempt`] (counted). It never loses the other
@@ -112,7 +132,8 @@ impl Scheduler {
     /// Spawns a scheduler on the current tokio runtime.
     ///
     /// # Panics
-    /// Outside a tokio runtime.
+    /// Outside a tokio runtime. The scheduler's task panics in a runtime without I/O when it has a check that
+    /// connects.
     #[must_use]
     pub fn start(options: SchedulerOptions) -> (Self, CheckEvents) {
         let (events, receiver) = mpsc::channel(options.event_capacity.max(1));

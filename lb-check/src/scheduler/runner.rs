@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The scheduler's task.
 
-use std::any::Any;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
 
 use slab::Slab;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{self, JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::task::{self, JoinSet};
+use tokio::time::{Instant, sleep_until};
 
 use super::SchedulerOptions;
+use super::connections::Connections;
 use super::event::{CheckEvent, SubscriptionId};
-use super::group::{Group, Key, Running, Subscription};
+use super::group::Key;
+use super::inputs::Inputs;
+use super::probing::Probe;
+use super::starts::StartLimit;
 use super::stats::Counters;
-use crate::{CheckState, LocalError, Outcome, ProbeSpec, Reason, Step, Verdict};
+use super::table::{Subscription, Table};
+use super::timers::Timers;
+use crate::{CheckState, Outcome, ProbeSpec};
 
 #[derive(Debug)]
 pub(super) enum Command {
@@ -27,20 +32,30 @@ pub(super) enum Command {
     Shutdown(oneshot::Sender<()>),
 }
 
-/// The state of the scheduler. Invariant: a group is either running, or in `due` exactly once
-/// with its `due` time, or has no subscriber that is not suspended.
+/// The state of the scheduler. Invariant: a group has a probe under way, or a due time, or no subscriber
+/// that is not suspended; its due time is in one of `due_tasks` and `due_connections`.
 pub(super) struct Runner {
-    options: SchedulerOptions,
+    pub(super) options: SchedulerOptions,
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<CheckEvent>,
-    counters: Arc<Counters>,
-    epoch: Instant,
-    groups: Slab<Group>,
-    by_key: HashMap<Key, usize>,
-    subscriptions: HashMap<SubscriptionId, Subscription>,
-    due: BTreeSet<(Instant, usize)>,
-    probes: JoinSet<Outcome>,
-    running: HashMap<task::Id, usize>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) epoch: Instant,
+    pub(super) table: Table,
+    /// When the groups are due whose probe is a task.
+    pub(super) due_tasks: Timers,
+    /// When the groups are due whose probe is a connection.
+    pub(super) due_connections: Timers,
+    pub(super) starts: StartLimit,
+    /// Probes under way.
+    pub(super) probes: Slab<Probe>,
+    pub(super) tasks: JoinSet<Outcome>,
+    pub(super) probe_of_task: HashMap<task::Id, usize>,
+    pub(super) connections: Connections,
+    /// Connections so far, modulo 2³².
+    pub(super) attempts: u32,
+    /// When the connections under way end at the latest, by the number of the probe.
+    pub(super) deadlines: Timers,
+    pub(super) inputs: Inputs,
     /// Events that must not be lost, waiting for room; at most one for each subscription.
     pending: VecDeque<CheckEvent>,
 }
@@ -52,18 +67,25 @@ impl Runner {
         events: mpsc::Sender<CheckEvent>,
         counters: Arc<Counters>,
     ) -> Self {
+        let epoch = Instant::now();
+        let starts = StartLimit::new(options.max_starts_per_second, epoch);
         Self {
             options,
             commands,
             events,
             counters,
-            epoch: Instant::now(),
-            groups: Slab::new(),
-            by_key: HashMap::new(),
-            subscriptions: HashMap::new(),
-            due: BTreeSet::new(),
-            probes: JoinSet::new(),
-            running: HashMap::new(),
+            epoch,
+            table: Table::default(),
+            due_tasks: Timers::new(epoch),
+            due_connections: Timers::new(epoch),
+            starts,
+            probes: Slab::new(),
+            tasks: JoinSet::new(),
+            probe_of_task: HashMap::new(),
+            connections: Connections::default(),
+            attempts: 0,
+            deadlines: Timers::new(epoch),
+            inputs: Inputs::default(),
             pending: VecDeque::new(),
         }
     }
@@ -81,11 +103,15 @@ impl Runner {
                     Some(command) => answer = self.handle_command(command),
                     None => break,
                 },
-                Some(joined) = self.probes.join_next_with_id(), if !self.probes.is_empty() => {
+                Some(joined) = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => {
                     self.handle_joined(joined);
-                    while let Some(joined) = self.probes.try_join_next_with_id() {
+                    while let Some(joined) = self.tasks.try_join_next_with_id() {
                         self.handle_joined(joined);
                     }
+                }
+                () = self.connections.wait(), if !self.deadlines.is_empty() => self.handle_ended(),
+                Some(number) = self.inputs.next(), if !self.inputs.is_empty() => {
+                    self.handle_input(number);
                 }
                 room = has_room(&self.events), if !self.pending.is_empty() => {
                     if !room {
@@ -97,9 +123,11 @@ impl Runner {
                 () = timer.as_mut(), if wake.is_some() => {}
             }
             self.counters
-                .sizes(self.subscriptions.len(), self.groups.len());
+                .sizes(self.table.subscription_count(), self.table.group_count());
         }
-        self.probes.shutdown().await;
+        self.tasks.shutdown().await;
+        // The sockets are closed before the answer.
+        self.probes.clear();
         if let Some(answer) = answer {
             // The receiver may have been dropped.
             answer.send(()).unwrap_or_default();
@@ -120,39 +148,41 @@ impl Runner {
     fn subscribe(&mut self, batch: Vec<(SubscriptionId, Arc<ProbeSpec>)>) {
         let now = Instant::now();
         let mut fresh = Vec::new();
+        let connecting = |(_, spec): &&(_, Arc<ProbeSpec>)| spec.check.connect_only().is_some();
+        let connections = batch.iter().filter(connecting).count();
+        self.due_connections.reserve(connections);
+        self.due_tasks.reserve(batch.len() - connections);
+        self.table.reserve(batch.len());
         for (id, spec) in batch {
             let key = Key(spec);
             let policy = Arc::clone(&key.0.policy);
+            let interval = key.interval();
             let Some(subscription) = self.prepare_subscription(id, &key) else {
                 continue;
             };
             let settled = subscription.state.is_settled();
             let suspended = subscription.suspended;
-            let number = self.group_of_key(key);
-            let Some(group) = self.groups.get_mut(number) else {
-                continue;
-            };
-            group.subscribers.push(id);
-            self.subscriptions.insert(
-                id,
-                Subscription {
-                    group: number,
-                    ..subscription
-                },
-            );
-            if suspended {
+            let (number, new) = self.table.add(subscription, key);
+            if new {
+                self.starts.add_target(interval);
+                self.follow_input(number);
+            }
+            if suspended || !self.has_state(number) {
                 continue;
             }
             if settled {
-                let due = group.grid(self.epoch, now);
-                self.plan_probe(number, due);
+                let due = self.table.group(number).map(|g| g.grid(self.epoch, now));
+                if let Some(due) = due {
+                    self.plan_probe(number, due);
+                }
             } else {
                 fresh.push((number, policy.warmup));
             }
         }
         let n = fresh.len();
         for (number, warmup) in fresh {
-            if let Some(due) = self.groups.get(number).map(|g| g.first_due(now, warmup, n)) {
+            let group = self.table.group(number);
+            if let Some(due) = group.map(|group| group.first_due(self.epoch, now, warmup, n)) {
                 self.plan_probe(number, due);
             }
         }
@@ -161,42 +191,33 @@ impl Runner {
     /// Returns the state that a subscription starts with; `None` when it exists already, unchanged.
     fn prepare_subscription(&mut self, id: SubscriptionId, key: &Key) -> Option<Subscription> {
         let policy = &key.0.policy;
-        let mut new = Subscription {
-            group: 0,
-            state: CheckState::new(Arc::clone(policy)),
-            weight: None,
-            error: None,
-            suspended: false,
-            undelivered: false,
+        let mut new = Subscription::new(id, CheckState::new(Arc::clone(policy)));
+        let Some(old) = self.table.find(id) else {
+            return Some(new);
         };
-        if let Some(old) = self.subscriptions.get_mut(&id) {
-            new.suspended = old.suspended;
-            let group = self.groups.get(old.group);
-            if group.is_some_and(|group| group.key.same_check(key)) {
-                old.state.reconfigure(Arc::clone(policy));
-                if group.is_some_and(|group| group.key == *key) {
-                    return None;
-                }
-                new.state = old.state.clone();
-                new.weight = old.weight;
-                new.error = old.error.clone();
-                new.undelivered = old.undelivered;
-                self.remove_subscription(id);
-            } else {
-                self.unsubscribe(id);
-            }
+        new.suspended = old.suspended;
+        let number = old.group();
+        let group = self.table.group_mut(number)?;
+        if !group.key.same_check(key) {
+            self.unsubscribe(id);
+            return Some(new);
         }
+        let unchanged = group.key == *key;
+        if unchanged {
+            // The new specification may be part of a larger one that replaces the old.
+            group.key = key.clone();
+        }
+        let old = self.table.find(id)?;
+        old.state.reconfigure(Arc::clone(policy));
+        if unchanged {
+            return None;
+        }
+        let old = self.remove_subscription(id)?;
+        new.state = old.state;
+        new.weight = old.weight;
+        new.error = old.error;
+        new.undelivered = old.undelivered;
         Some(new)
-    }
-
-    /// Returns the group of a key, a new one if there is none.
-    fn group_of_key(&mut self, key: Key) -> usize {
-        if let Some(number) = self.by_key.get(&key) {
-            return *number;
-        }
-        let number = self.groups.insert(Group::new(key.clone()));
-        self.by_key.insert(key, number);
-        number
     }
 
     fn unsubscribe(&mut self, id: SubscriptionId) {
@@ -204,189 +225,62 @@ impl Runner {
         self.pending.retain(|event| event.id() != id);
     }
 
-    /// Takes a subscription out of its group, and the group away when it was the last one.
-    fn remove_subscription(&mut self, id: SubscriptionId) {
-        let Some(subscription) = self.subscriptions.remove(&id) else {
-            return;
-        };
-        let Some(group) = self.groups.get_mut(subscription.group) else {
-            return;
-        };
-        group.subscribers.retain(|other| *other != id);
-        self.cancel_idle(subscription.group);
-        if self
-            .groups
-            .get(subscription.group)
-            .is_some_and(|group| group.subscribers.is_empty())
-            && let Some(group) = self.groups.try_remove(subscription.group)
-        {
-            self.by_key.remove(&group.key);
+    /// Removes a subscription from its group, and the group with the last one.
+    fn remove_subscription(&mut self, id: SubscriptionId) -> Option<Subscription> {
+        let removed = self.table.remove(id)?;
+        let number = removed.group();
+        self.cancel_idle(number);
+        if let Some(group) = self.table.remove_empty(number) {
+            self.starts.remove_target(group.key.interval());
+            self.inputs.remove(number);
         }
+        Some(removed)
     }
 
     fn suspend(&mut self, id: SubscriptionId) {
-        if let Some(subscription) = self.subscriptions.get_mut(&id) {
+        if let Some(subscription) = self.table.find(id) {
             subscription.suspended = true;
-            let number = subscription.group;
+            let number = subscription.group();
             self.cancel_idle(number);
         }
     }
 
     fn resume(&mut self, id: SubscriptionId) {
-        if let Some(subscription) = self.subscriptions.get_mut(&id)
+        if let Some(subscription) = self.table.find(id)
             && subscription.suspended
         {
             subscription.suspended = false;
-            let number = subscription.group;
-            self.plan_probe(number, Instant::now());
+            let number = subscription.group();
+            if self.has_state(number) {
+                self.plan_probe(number, Instant::now());
+            }
         }
     }
 
     /// Cancels the probe of a group without an active subscription.
     fn cancel_idle(&mut self, number: usize) {
-        let Some(group) = self.groups.get_mut(number) else {
-            return;
-        };
-        let subscriptions = &self.subscriptions;
-        if group
-            .subscribers
-            .iter()
-            .any(|id| subscriptions.get(id).is_some_and(|s| !s.suspended))
-        {
-            return;
-        }
-        if let Some(due) = group.due.take() {
-            self.due.remove(&(due, number));
-        }
-        if let Some(running) = group.running.take() {
-            self.running.remove(&running.task.id());
-            running.task.abort();
+        if self.table.subscribers(number).all(|s| s.suspended) {
+            self.due_tasks.remove(number);
+            self.due_connections.remove(number);
+            self.cancel_probe(number);
         }
     }
 
-    /// Makes a group due at `due` unless it is running or due earlier.
-    fn plan_probe(&mut self, number: usize, due: Instant) {
-        let Some(group) = self.groups.get_mut(number) else {
+    /// Makes a group due at `due` unless its probe is under way or due earlier.
+    pub(super) fn plan_probe(&mut self, number: usize, due: Instant) {
+        let Some(group) = self.table.group(number) else {
             return;
         };
-        if group.running.is_some() {
+        if group.probe.is_some() {
             return;
         }
-        match group.due {
-            Some(earlier) if earlier <= due => return,
-            Some(later) => {
-                self.due.remove(&(later, number));
-            }
-            None => {}
-        }
-        group.due = Some(due);
-        self.due.insert((due, number));
-    }
-
-    /// Starts due probes while slots are free; returns when the next one is due, if a slot is free.
-    fn start_due(&mut self, now: Instant) -> Option<Instant> {
-        while self.probes.len() < self.options.max_in_flight.max(1) {
-            let (due, number) = *self.due.first()?;
-            if due > now {
-                return Some(due);
-            }
-            self.due.pop_first();
-            self.start_probe(number, due, now);
-        }
-        None
-    }
-
-    fn start_probe(&mut self, number: usize, planned: Instant, now: Instant) {
-        let Some(group) = self.groups.get_mut(number) else {
-            return;
+        let timers = if group.connects {
+            &mut self.due_connections
+        } else {
+            &mut self.due_tasks
         };
-        group.due = None;
-        let subscriptions = &self.subscriptions;
-        if group
-            .subscribers
-            .iter()
-            .any(|id| subscriptions.get(id).is_some_and(|s| s.undelivered))
-        {
-            self.counters.skipped(1);
-            let due = group.grid(self.epoch, now);
-            self.plan_probe(number, due);
-            return;
-        }
-        self.counters
-            .probe_started(now.saturating_duration_since(planned));
-        let spec = Arc::clone(&group.key.0);
-        let task = self.probes.spawn(async move {
-            let started = Instant::now();
-            let mut outcome =
-                match timeout(spec.policy.deadline, spec.check.check(&spec.target)).await {
-                    Ok(outcome) => outcome,
-                    Err(_) => Outcome::fail(Reason::Timeout),
-                };
-            if outcome.latency.is_zero() {
-                outcome.latency = started.elapsed();
-            }
-            outcome
-        });
-        self.running.insert(task.id(), number);
-        group.running = Some(Running { task, planned });
-    }
-
-    /// A probe's task has ended.
-    fn handle_joined(&mut self, joined: Result<(task::Id, Outcome), JoinError>) {
-        let (id, outcome) = match joined {
-            Ok((id, outcome)) => (id, outcome),
-            Err(error) => {
-                let id = error.id();
-                let message = error.try_into_panic().map_or_else(
-                    |error| error.to_string(),
-                    |payload| panic_text(payload.as_ref()).to_owned(),
-                );
-                (id, Outcome::local(LocalError::Panicked { message }))
-            }
-        };
-        // A cancelled probe is not in the map any more.
-        if let Some(number) = self.running.remove(&id) {
-            self.handle_result(number, &outcome);
-        }
-    }
-
-    fn handle_result(&mut self, number: usize, outcome: &Outcome) {
-        let Some(group) = self.groups.get_mut(number) else {
-            return;
-        };
-        let Some(running) = group.running.take() else {
-            return;
-        };
-        self.counters.probe_ended(outcome);
-        let spec = &group.key.0;
-        tracing::trace!(target = %spec.target, kind = spec.check.kind(), %outcome, "probed");
-        let now = Instant::now();
-        let mut due: Option<Instant> = None;
-        let mut events = Vec::new();
-        for id in &group.subscribers {
-            let Some(subscription) = self.subscriptions.get_mut(id) else {
-                continue;
-            };
-            if subscription.suspended {
-                continue;
-            }
-            let step = subscription.state.observe(outcome);
-            let next = group.next_due(self.epoch, running.planned, now, &step);
-            due = Some(due.map_or(next, |due| due.min(next)));
-            events.extend(event_for(
-                *id,
-                subscription,
-                outcome,
-                &step,
-                self.options.report_passes,
-            ));
-        }
-        if let Some(due) = due {
-            self.counters.skipped(group.missed(running.planned, due));
-            self.plan_probe(number, due);
-        }
-        for event in events {
-            self.emit(event);
+        if timers.get(number).is_none_or(|planned| due < planned) {
+            timers.set(number, due);
         }
     }
 
@@ -398,13 +292,13 @@ impl Runner {
                 self.pending.push_front(event);
                 return;
             }
-            if let Some(subscription) = self.subscriptions.get_mut(&id) {
+            if let Some(subscription) = self.table.find(id) {
                 subscription.undelivered = false;
             }
         }
     }
 
-    fn emit(&mut self, event: CheckEvent) {
+    pub(super) fn emit(&mut self, event: CheckEvent) {
         let event = if self.pending.is_empty() {
             match self.events.try_send(event) {
                 // When the receiver is gone, the main loop sees it and ends.
@@ -418,7 +312,7 @@ impl Runner {
             self.counters.attempt_lost();
             return;
         }
-        if let Some(subscription) = self.subscriptions.get_mut(&event.id()) {
+        if let Some(subscription) = self.table.find(event.id()) {
             subscription.undelivered = true;
         }
         self.pending.push_back(event);
@@ -428,82 +322,4 @@ impl Runner {
 /// Waits until the channel has room; false when the receiver is gone.
 async fn has_room(events: &mpsc::Sender<CheckEvent>) -> bool {
     events.reserve().await.is_ok()
-}
-
-/// The event that one result makes, if any.
-fn event_for(
-    id: SubscriptionId,
-    subscription: &mut Subscription,
-    outcome: &Outcome,
-    step: &Step,
-    report_passes: bool,
-) -> Option<CheckEvent> {
-    if let Verdict::Local(error) = &outcome.verdict {
-        return Some(event_for_error(id, subscription, error, outcome, step));
-    }
-    let could_not_run = subscription.error.take().is_some();
-    let passed = outcome.is_pass();
-    let reweighted = passed && subscription.weight != outcome.weight;
-    if passed {
-        subscription.weight = outcome.weight;
-    }
-    let up = subscription.state.status().is_up();
-    if step.transition.is_some() || step.first {
-        let (attempts, first) = (step.attempts, step.first);
-        Some(CheckEvent::Changed {
-            id,
-            up,
-            outcome: outcome.clone(),
-            attempts,
-            first,
-        })
-    } else if reweighted && up {
-        Some(CheckEvent::WeightChanged {
-            id,
-            outcome: outcome.clone(),
-        })
-    } else if could_not_run {
-        Some(CheckEvent::RunsAgain {
-            id,
-            outcome: outcome.clone(),
-        })
-    } else if !passed || report_passes {
-        Some(CheckEvent::Attempt {
-            id,
-            attempt: step.attempts,
-            outcome: outcome.clone(),
-        })
-    } else {
-        None
-    }
-}
-
-/// The event for a probe that could not be made.
-fn event_for_error(
-    id: SubscriptionId,
-    subscription: &mut Subscription,
-    error: &LocalError,
-    outcome: &Outcome,
-    step: &Step,
-) -> CheckEvent {
-    if subscription.error.as_deref() == Some(error) {
-        return CheckEvent::Attempt {
-            id,
-            attempt: step.attempts,
-            outcome: outcome.clone(),
-        };
-    }
-    subscription.error = Some(Box::new(error.clone()));
-    CheckEvent::CannotRun {
-        id,
-        error: error.clone(),
-    }
-}
-
-fn panic_text(payload: &(dyn Any + Send)) -> &str {
-    payload
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no text")
 }

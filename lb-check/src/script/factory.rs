@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::words::{SplitError, join, split};
 use super::{Account, Program, Script};
 use crate::keywords::Findings;
+use crate::words::{SplitError, join, split};
 use crate::{
     ArgumentError, Arguments, BuiltCheck, CheckContext, CheckFactory, Problem, ScriptRules,
 };
@@ -204,7 +204,7 @@ fn script(
     Some(script)
 }
 
-/// The two passes over a command line; see [`super::words`].
+/// The two passes over a command line; see [`crate::words`].
 fn command(line: &Arguments, findings: &mut Findings) -> Option<Command> {
     let lossy = |word: &Vec<u8>| String::from_utf8_lossy(word).into_owned();
     let mut say = |error: SplitError| {

@@ -3,7 +3,6 @@
 
 mod factory;
 mod security;
-mod words;
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -120,6 +119,10 @@ impl HealthCheck for Script {
             lines.push(Arguments::line("user", [user, group]));
         }
         Some(lines)
+    }
+
+    fn time_limit(&self) -> Option<Duration> {
+        Some(self.timeout.saturating_add(Program::GRACE))
     }
 
     /// The outcome's detail is the command line.

@@ -193,9 +193,8 @@ struct Dialog {
 
 impl Dialog {
     fn new() -> Result<Self, Failure> {
-        let word = || -> Result<String, Failure> {
-            Ok(format!("{:016x}", u64::from_be_bytes(random()?)))
-        };
+        let word =
+            || -> Result<String, Failure> { Ok(format!("{:016x}", u64::from_be_bytes(random()?))) };
         Ok(Self {
             branch: word()?,
             tag: word()?,

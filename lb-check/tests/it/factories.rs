@@ -189,7 +189,12 @@ mod sockets {
                 line("path", "/a"),
                 line("digest", "21dd"),
                 line("status_code", "200 2o4 300-399 600"),
-                line("regex", "works"),
+                line("regex", "(works"),
+                line("regex_options", "caseless"),
+                line("regex_options", "alt_bsux"),
+                line("regex_options", "anchored"),
+                line("regex_min_offset", "-1"),
+                line("regex_stack", "100"),
                 line("pth", "/"),
             ]),
             url([line("virtualhost", "www.example.org")]),
@@ -201,8 +206,12 @@ mod sockets {
             "'21dd' is not an MD5 digest: an MD5 digest has 32 hexadecimal digits, this has 4",
             "'2o4' is not a status code of 100 to 599, or two of them with - between",
             "'600' is not a status code of 100 to 599, or two of them with - between",
-            "'regex' is not supported",
+            "'alt_bsux' is not an option that this version can set",
+            "'anchored' is not an option of regular expressions",
+            "'-1' is not a number of bytes, up to 2147483647",
+            "'regex_stack' needs a number of bytes",
             "unknown keyword 'pth' in url",
+            "'(works' is not a regular expression: missing closing parenthesis at offset 6",
             "url needs 'path'",
             "'2' is not 1.0, 1.0C or 1.1",
         ];
@@ -216,6 +225,46 @@ mod sockets {
             messages(&build(&http([])).unwrap_err()),
             ["HTTP_GET needs 'url'"]
         );
+    }
+
+    #[cfg(feature = "regex")]
+    #[test]
+    fn a_regular_expression_is_printed_as_it_is_read() {
+        let words = |name: &str, values: &[&str]| Arguments::line(name, values.iter().copied());
+        let pattern = Arguments::line("regex", [""; 0]).with_raw(r##""a b\\d\"#'$x""##);
+        let block = http([url([
+            line("path", "/"),
+            pattern,
+            words("regex_options", &["utf", "caseless", "utf"]),
+            words("regex_no_match", &[]),
+            words("regex_min_offset", &["3"]),
+            words("regex_max_offset", &["30"]),
+            words("regex_stack", &["32768", "65536"]),
+        ])]);
+        let built = build(&block).unwrap();
+        assert!(built.findings.is_empty(), "{:?}", built.findings);
+        let lines = built.check.lines().unwrap();
+        let page = lines.iter().find(|line| line.name == "url").unwrap();
+        let shown: Vec<_> = page
+            .children
+            .iter()
+            .map(|line| match line.raw.as_str() {
+                "" => format!("{} {}", line.name, line.values.join(" ")),
+                raw => format!("{} {raw}", line.name),
+            })
+            .collect();
+        let expected = [
+            "path /",
+            r##"regex "a b\134d\042#\047\044x""##,
+            "regex_options caseless utf",
+            "regex_no_match ",
+            "regex_min_offset 3",
+            "regex_max_offset 30",
+            "regex_stack 32768 65536",
+        ];
+        assert_eq!(shown, expected);
+        let again = build(&http(lines)).unwrap();
+        assert_eq!(again.check.identity(), built.check.identity());
     }
 
     #[test]

@@ -7,10 +7,20 @@
     reason = "tests: a panic is the failure"
 )]
 
+#[cfg(feature = "tcp")]
+mod connections;
 #[cfg(feature = "datagram")]
 mod datagram;
 #[cfg(feature = "script")]
 mod factories;
+#[cfg(feature = "runtime")]
+mod inputs;
+#[cfg(any(feature = "http", all(feature = "text", feature = "tls")))]
+mod peers;
+mod policy;
+mod presets;
+#[cfg(feature = "runtime")]
+mod scale;
 #[cfg(feature = "runtime")]
 mod scheduler;
 #[cfg(feature = "script")]
@@ -18,5 +28,7 @@ mod scripts;
 #[cfg(feature = "http")]
 mod servers;
 mod state;
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "text", feature = "tls"))]
+mod text;
+#[cfg(all(feature = "http", feature = "tls"))]
 mod tls;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lb_check::{
     CheckEvent, CheckEvents, HealthCheck, LocalError, Outcome, Policy, ProbeSpec, Reason,
-    Scheduler, SchedulerOptions, SubscriptionId, Target, Verdict,
+    Scheduler, SchedulerOptions, SubscriptionId, Target, Verdict, WeightRequest,
 };
 use tokio::time::{Instant, sleep, timeout};
 
@@ -596,14 +596,18 @@ async fn change_of_weight_is_reported() {
         .await
         .unwrap();
     match next(&mut events).await {
-        CheckEvent::Changed { outcome, .. } => assert_eq!(outcome.weight, Some(10)),
+        CheckEvent::Changed { outcome, .. } => {
+            assert_eq!(outcome.weight, Some(WeightRequest::Absolute(10)));
+        }
         event => panic!("{event:?}"),
     }
     sleep(50 * SECOND).await;
     for (does, weight) in [(Does::Weigh(20), Some(20)), (Does::Pass, None)] {
         puppet.set(does);
         match next(&mut events).await {
-            CheckEvent::WeightChanged { outcome, .. } => assert_eq!(outcome.weight, weight),
+            CheckEvent::WeightChanged { outcome, .. } => {
+                assert_eq!(outcome.weight, weight.map(WeightRequest::Absolute));
+            }
             event => panic!("{event:?}"),
         }
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use lb_check::{
     Arguments, HealthCheck as _, Outcome, Reason, Script, ScriptRules, Target, Verdict,
+    WeightRequest,
 };
 use tokio::time::{sleep, timeout};
 
@@ -39,7 +40,8 @@ async fn the_exit_status_is_the_verdict() {
         Verdict::Fail(Reason::ScriptSignal(9))
     );
     let weighed = run(shell("exit 12").with_dynamic_weight()).await;
-    assert_eq!((weighed.verdict, weighed.weight), (Verdict::Pass, Some(10)));
+    let ten = Some(WeightRequest::Absolute(10));
+    assert_eq!((weighed.verdict, weighed.weight), (Verdict::Pass, ten));
 }
 
 #[tokio::test]

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! TCP, HTTP and genhash against real servers on loopback, most of them bad ones.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use lb_check::{
-    HealthCheck, HttpGet, InvalidAnswer, LocalError, Md5Digest, Outcome, Protocol, Reason, Target,
-    TcpCheck, Url, Verdict, genhash,
+    HealthCheck, HttpGet, InvalidAnswer, Md5Digest, Outcome, Protocol, Reason, Target, Url,
+    Verdict, genhash,
 };
-use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
+
+use super::peers::{closed, deaf};
 
 /// The classic page of 177 bytes, and its digest.
 const PAGE: &str = "<html><body><h1>It works!</h1>\n\
@@ -131,93 +132,6 @@ fn wrong_digest(outcome: &Outcome) -> Md5Digest {
             got
         }
         ref verdict => panic!("{verdict:?}"),
-    }
-}
-
-/// An address without a listener.
-fn closed() -> Target {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket
-        .bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
-        .unwrap();
-    Target::new(socket.local_addr().unwrap().as_socket().unwrap())
-}
-
-/// A listener whose queue is full: it answers no SYN any more.
-fn deaf() -> (Target, Vec<Socket>) {
-    let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    listener
-        .bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
-        .unwrap();
-    listener.listen(0).unwrap();
-    let address = listener.local_addr().unwrap();
-    let mut sockets = vec![listener];
-    for _ in 0..3 {
-        let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        client.set_nonblocking(true).unwrap();
-        let _ = client.connect(&address);
-        sockets.push(client);
-    }
-    (Target::new(address.as_socket().unwrap()), sockets)
-}
-
-#[tokio::test]
-async fn tcp_passes_and_sends_nothing() {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let target = Target::new(listener.local_addr().unwrap());
-    let accepted = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        stream.read_to_end(&mut Vec::new()).await
-    });
-    let outcome = check(&TcpCheck::new(STEP), &target).await;
-    assert!(outcome.is_pass());
-    assert!(!outcome.latency.is_zero());
-    let error = accepted.await.unwrap().unwrap_err();
-    assert_eq!(
-        error.kind(),
-        std::io::ErrorKind::ConnectionReset,
-        "closed with a reset"
-    );
-}
-
-#[tokio::test]
-async fn tcp_refused_and_silent() {
-    failed(
-        &check(&TcpCheck::new(STEP), &closed()).await,
-        Reason::L4Refused,
-    );
-    let (target, _sockets) = deaf();
-    let started = Instant::now();
-    failed(
-        &check(&TcpCheck::new(STEP), &target).await,
-        Reason::L4Timeout,
-    );
-    assert!(started.elapsed() >= STEP);
-}
-
-#[tokio::test]
-async fn tcp_leaves_from_the_source_of_the_target() {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let target = Target::new(listener.local_addr().unwrap());
-    let source = target
-        .clone()
-        .with_source("127.0.0.9:0".parse().unwrap())
-        .with_device("lo");
-    assert!(check(&TcpCheck::new(STEP), &source).await.is_pass());
-    let (_, peer) = listener.accept().await.unwrap();
-    assert_eq!(peer.ip(), Ipv4Addr::new(127, 0, 0, 9));
-
-    // An address that is not ours, an interface that is not there: our trouble, not the target's.
-    for target in [
-        target.clone().with_source("192.0.2.9:0".parse().unwrap()),
-        target.with_device("no-such-if"),
-    ] {
-        let outcome = check(&TcpCheck::new(STEP), &target).await;
-        assert!(
-            matches!(outcome.verdict, Verdict::Local(LocalError::System { .. })),
-            "{:?}",
-            outcome.verdict
-        );
     }
 }
 
@@ -433,5 +347,7 @@ async fn genhash_without_data_is_an_error() {
     let options =
         genhash::GenhashOptions::new(Ipv4Addr::LOCALHOST.into(), closed().address.port(), "/");
     let error = genhash::run(&options).await.unwrap_err();
-    assert_eq!(error, genhash::Error::Failed(Reason::L4Refused));
+    let reason = Reason::L4Refused;
+    let stage = genhash::Stage::Connect;
+    assert_eq!(error, genhash::Error::Failed { reason, stage });
 }

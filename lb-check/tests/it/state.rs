@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use lb_check::{CheckState, Initial, LocalError, Outcome, Policy, Reason, Status};
+use lb_check::{CheckState, FirstVerdict, Initial, LocalError, Outcome, Policy, Reason, Status};
 use proptest::prelude::*;
 
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -94,6 +94,41 @@ fn rise_counts_successes_in_a_row() {
 }
 
 #[test]
+fn fast_interval_holds_in_both_directions_until_a_verdict() {
+    let (fast, slow) = (Duration::from_secs(1), Duration::from_secs(30));
+    let policy = policy(2)
+        .with_rise(3)
+        .with_fast_interval(fast)
+        .with_down_interval(slow);
+    let mut state = CheckState::new(policy);
+    assert_eq!(state.observe(&pass()).next, INTERVAL);
+    for _ in 0..2 {
+        let step = state.observe(&fail());
+        assert_eq!((step.next, step.retry), (fast, false));
+    }
+    assert_eq!(state.observe(&fail()).next, slow);
+    for _ in 0..2 {
+        let step = state.observe(&pass());
+        assert_eq!((step.next, step.retry), (fast, false));
+    }
+    assert_eq!(state.observe(&fail()).next, slow);
+    for next in [fast, fast, INTERVAL] {
+        assert_eq!(state.observe(&pass()).next, next);
+    }
+    assert_eq!(state.status(), Status::Up);
+}
+
+#[test]
+fn fall_is_one_more_than_retry() {
+    for (fall, retries) in [(0, 0), (1, 0), (2, 1), (9, 8)] {
+        let policy = Policy::default().with_fall(fall);
+        assert_eq!(policy, Policy::default().with_retries(retries));
+        assert_eq!(policy.fall(), retries + 1);
+    }
+    assert_eq!(Policy::default().with_retries(u32::MAX).fall(), u32::MAX);
+}
+
+#[test]
 fn a_new_policy_keeps_status_and_counts() {
     let mut state = CheckState::new(policy(3));
     state.observe(&pass());
@@ -120,12 +155,22 @@ prop_compose! {
     fn policies()(
         retries in 0_u32..5,
         rise in 0_u32..4,
-        down in proptest::option::of(1_u64..100),
+        (down, fast) in (proptest::option::of(1_u64..100), proptest::option::of(1_u64..5)),
         up in any::<bool>(),
+        first in 0_u8..3,
     ) -> Policy {
         let initial = if up { Initial::Up } else { Initial::Down };
-        let mut policy = policy(retries).with_rise(rise).with_initial(initial);
+        let first = match first {
+            0 => FirstVerdict::Counted,
+            1 => FirstVerdict::OneFailure,
+            _ => FirstVerdict::OneSuccess,
+        };
+        let mut policy = policy(retries)
+            .with_rise(rise)
+            .with_initial(initial)
+            .with_first(first);
         policy.down_interval = down.map(Duration::from_secs);
+        policy.fast_interval = fast.map(Duration::from_secs);
         policy
     }
 }
@@ -140,7 +185,7 @@ proptest! {
         let mut state = CheckState::new(policy.clone());
         let mut history = Vec::new();
         let mut expected = state.status();
-        let mut firsts = 0;
+        let (mut firsts, mut was_up) = (0, false);
         for kind in kinds {
             let before = state.status();
             let step = state.observe(&outcome(kind));
@@ -149,11 +194,20 @@ proptest! {
             }
             let run = |kind| history.iter().rev().take_while(|k| **k == kind).count();
             if kind < 2 {
-                if run(1) > usize::try_from(policy.retries).unwrap() {
+                let fall = match policy.first {
+                    FirstVerdict::OneFailure if firsts == 0 => 1,
+                    _ => policy.fall(),
+                };
+                let rise = match policy.first {
+                    FirstVerdict::OneSuccess if !was_up => 1,
+                    _ => policy.rise.max(1),
+                };
+                if run(1) >= usize::try_from(fall).unwrap() {
                     expected = Status::Down;
-                } else if run(0) >= usize::try_from(policy.rise.max(1)).unwrap() {
+                } else if run(0) >= usize::try_from(rise).unwrap() {
                     expected = Status::Up;
                 }
+                was_up |= expected.is_up() && kind == 0;
             }
             prop_assert_eq!(state.status(), expected);
             prop_assert_eq!(step.transition.is_some(), before != state.status());
@@ -162,6 +216,28 @@ proptest! {
             if step.transition.is_some() {
                 prop_assert!(firsts == 1, "a transition without a first verdict");
             }
+        }
+    }
+
+    /// The time to the next probe depends on the status and on whether the last result agrees with it.
+    #[test]
+    fn next_probe_is_fast_exactly_in_transition(
+        policy in policies(),
+        kinds in proptest::collection::vec(0_u8..2, 0..60),
+    ) {
+        let mut state = CheckState::new(policy.clone());
+        for kind in kinds {
+            let step = state.observe(&outcome(kind));
+            let agrees = state.status().is_up() == (kind == 0);
+            let expected = match state.status() {
+                _ if !agrees || !state.is_settled() => match kind {
+                    0 => (policy.fast_interval.unwrap_or(INTERVAL), false),
+                    _ => (policy.fast_interval.unwrap_or(RETRY), policy.fast_interval.is_none()),
+                },
+                Status::Up => (INTERVAL, false),
+                Status::Down => (policy.down_interval.unwrap_or(INTERVAL), false),
+            };
+            prop_assert_eq!((step.next, step.retry), expected);
         }
     }
 

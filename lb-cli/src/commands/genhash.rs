@@ -3,7 +3,8 @@
 
 use std::fmt::Write as _;
 
-use lb_check::genhash::{self, Error, GenhashOptions, Report};
+use lb_check::Reason;
+use lb_check::genhash::{self, Error, GenhashOptions, Report, Stage};
 
 use crate::{
     args::genhash::{self as args, GenhashRequest},
@@ -39,7 +40,23 @@ pub(crate) fn genhash(call: &Call) -> Result<(), Failure> {
             complain(&error.to_string());
             Ok(())
         }
+        // The names of the original bring its messages.
+        Err(Error::Failed { reason, stage }) if call.name != "lbctl genhash" => {
+            print(&format!("{}\n", original(&reason, stage)))
+        }
         Err(error) => print(&format!("{error}\n")),
+    }
+}
+
+/// The message of genhash 2.2.7 for a page that cannot be fetched.
+fn original(reason: &Reason, stage: Stage) -> &'static str {
+    match (stage, reason) {
+        (Stage::Connect, Reason::L4Timeout | Reason::L7Timeout) => "Timeout connecting",
+        (Stage::Connect, Reason::Tls(_)) => "SSL handshake/communication error connecting to",
+        (Stage::Connect, _) => "Connection failed",
+        (Stage::Request, Reason::L7Timeout) => "Timeout WEB read",
+        (_, Reason::L7Timeout | Reason::Timeout) => "Timeout HTTP read",
+        _ => "Read error with",
     }
 }
 

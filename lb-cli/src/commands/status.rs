@@ -75,7 +75,36 @@ fn human(status: &Status) -> String {
         text.push('\n');
         text.push_str(&table(&rows));
     }
+    via_services(status, &mut text);
     text
+}
+
+/// The table of the services of checks at the virtual address.
+fn via_services(status: &Status, text: &mut String) {
+    if status.via_services.is_empty() {
+        return;
+    }
+    let mut rows = vec![row([
+        "CHECKS AT THE VIRTUAL ADDRESS",
+        "REAL SERVER",
+        "METHOD",
+        "KERNEL",
+    ])];
+    rows.extend(status.via_services.iter().map(|service| {
+        let kernel = if service.present {
+            "as desired"
+        } else {
+            "missing"
+        };
+        row([
+            &service.service,
+            &service.real_server,
+            &service.method,
+            kernel,
+        ])
+    }));
+    text.push('\n');
+    text.push_str(&table(&rows));
 }
 
 /// The line of a virtual server.

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Forwarding methods and checks' common settings: what virtual and real servers share.
+//! Forwarding methods of virtual and real servers, and the way of checks.
 
-use std::ops::RangeInclusive;
-use std::time::Duration;
+use std::net::IpAddr;
 
 use lb_ipvs::{ForwardingMethod, Tunnel, TunnelFlags};
 
@@ -108,58 +107,33 @@ fn needs<T>(context: &mut Context<'_>, option: At<&str>) -> Option<T> {
     None
 }
 
-/// Defaults of a check from its real server, which has them from its virtual server.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct CheckDefaults {
-    pub(super) retries: Option<At<u32>>,
-    pub(super) retry_delay: Option<At<Duration>>,
-    pub(super) warmup: Option<At<Duration>>,
-    pub(super) connect_timeout: Option<At<Duration>>,
-    pub(super) delay_loop: Option<At<Duration>>,
-    pub(super) alpha: Option<At<bool>>,
+/// Whether a check goes to the virtual address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ViaVip {
+    /// To the real server itself.
+    Off,
+    /// To the first address of the virtual server.
+    On,
+    /// To this address.
+    Address(IpAddr),
 }
 
-/// Longest time of any setting: what a 32-bit number of seconds holds.
-const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
-/// Times that cannot be zero.
-pub(super) const PERIOD: RangeInclusive<Duration> = Duration::from_micros(1)..=LONGEST;
-/// Times that can be zero.
-pub(super) const PAUSE: RangeInclusive<Duration> = Duration::ZERO..=LONGEST;
+/// The form of `via_vip`.
+pub(super) const VIA_VIP: &str = "[on|off|ADDRESS]";
 
-impl CheckDefaults {
-    /// Reads a line of a check if it is one of these.
-    pub(super) fn read(&mut self, context: &mut Context<'_>, line: NodeId, keyword: &str) -> bool {
-        let (range, slot) = match keyword {
-            "retry" => {
-                let value = context.number(line, 0..=u32::MAX);
-                context.set(line, &mut self.retries, value);
-                return true;
-            }
-            "alpha" => {
-                let value = context.boolean(line);
-                context.set(line, &mut self.alpha, value);
-                return true;
-            }
-            "delay_loop" => (PERIOD, &mut self.delay_loop),
-            "connect_timeout" => (PERIOD, &mut self.connect_timeout),
-            "warmup" => (PAUSE, &mut self.warmup),
-            "delay_before_retry" => (PAUSE, &mut self.retry_delay),
-            _ => return false,
-        };
-        let value = context.seconds(line, range);
-        context.set(line, slot, value);
-        true
+/// Reads `via_vip`.
+pub(super) fn via_vip(context: &mut Context<'_>, line: NodeId) -> Option<At<ViaVip>> {
+    let first = context.arguments(line).first();
+    if first.is_some_and(|word| context.text(word).contains(['.', ':'])) {
+        let text = context.value(line, "an address")?;
+        let address = context.address_without_prefix(text)?;
+        return Some(At::new(ViaVip::Address(address.value), address.span));
     }
-
-    /// These settings where they are given, else the outer ones.
-    pub(super) fn or(self, outer: &Self) -> Self {
-        Self {
-            retries: self.retries.or(outer.retries),
-            retry_delay: self.retry_delay.or(outer.retry_delay),
-            warmup: self.warmup.or(outer.warmup),
-            connect_timeout: self.connect_timeout.or(outer.connect_timeout),
-            delay_loop: self.delay_loop.or(outer.delay_loop),
-            alpha: self.alpha.or(outer.alpha),
-        }
-    }
+    let switch = context.boolean(line)?;
+    let value = if switch.value {
+        ViaVip::On
+    } else {
+        ViaVip::Off
+    };
+    Some(At::new(value, switch.span))
 }

@@ -88,6 +88,7 @@ mod resolve;
 mod root;
 mod routing;
 mod runtime;
+mod schedule;
 mod scheduling;
 mod sequence;
 mod server;

@@ -8,6 +8,7 @@ use crate::model::{CheckSetting, PendingCheck};
 
 use super::Diagnostic;
 use super::line::Context;
+use super::schedule::{COUNT, JITTER};
 use super::tree::NodeId;
 use super::vocabulary::nearest;
 
@@ -17,8 +18,6 @@ enum Form {
     Boolean,
     /// One word.
     Text(&'static str),
-    /// Any number of words.
-    Words,
     Number(RangeInclusive<u32>),
     /// Seconds; with decimals.
     Seconds,
@@ -26,7 +25,6 @@ enum Form {
     Milliseconds(RangeInclusive<u32>),
     Address,
     Interface,
-    Block(&'static [Word]),
 }
 
 struct Word(&'static str, Form);
@@ -47,6 +45,12 @@ const COMMON: &[Word] = &[
     Word("delay_before_retry", Form::Seconds),
     Word("delay_loop", Form::Seconds),
     Word("warmup", Form::Seconds),
+    Word("rise", Form::Number(COUNT)),
+    Word("fall", Form::Number(COUNT)),
+    Word("fast_interval", Form::Seconds),
+    Word("down_interval", Form::Seconds),
+    Word("deadline", Form::Seconds),
+    Word("jitter", Form::Number(JITTER)),
     Word("alpha", Form::Boolean),
     Word("log_all_failures", Form::Boolean),
 ];
@@ -54,27 +58,11 @@ const COMMON: &[Word] = &[
 /// The words of one check beside the common ones.
 fn own(check: &str) -> &'static [Word] {
     match check {
-        "SMTP_CHECK" => {
-            const {
-                &[
-                    Word("helo_name", Form::Text("a name")),
-                    Word("host", Form::Block(COMMON)),
-                ]
-            }
-        }
         "BFD_CHECK" => {
             const {
                 &[
                     Word("name", Form::Text("the name of a BFD instance")),
                     Word("alpha", Form::Boolean),
-                ]
-            }
-        }
-        "FILE_CHECK" => {
-            const {
-                &[
-                    Word("track_file", Form::Text("the name of a tracked file")),
-                    Word("weight", Form::Words),
                 ]
             }
         }
@@ -86,7 +74,6 @@ fn own(check: &str) -> &'static [Word] {
 fn required(check: &str) -> Option<&'static str> {
     Some(match check {
         "BFD_CHECK" => "name",
-        "FILE_CHECK" => "track_file",
         _ => return None,
     })
 }
@@ -120,7 +107,7 @@ pub(super) fn check(context: &mut Context<'_>, block: NodeId) -> Option<PendingC
     context.findings.push(finding.note(note));
     context.only_block(block);
     let common = match kind {
-        "BFD_CHECK" | "FILE_CHECK" => &[],
+        "BFD_CHECK" => &[],
         _ => COMMON,
     };
     let settings = lines(context, block, &[own(kind), common]);
@@ -203,7 +190,6 @@ fn lines(
 
 /// Reads one line; none if its value is wrong, which has been reported.
 fn setting(context: &mut Context<'_>, line: NodeId, form: &Form) -> Option<CheckSetting> {
-    let mut block = Vec::new();
     match form {
         Form::Flag => {
             context.flag(line);
@@ -214,12 +200,11 @@ fn setting(context: &mut Context<'_>, line: NodeId, form: &Form) -> Option<Check
         Form::Text(wants) => {
             context.value(line, wants)?;
         }
-        Form::Words => context.no_block(line),
         Form::Number(range) => {
             context.number(line, range.clone())?;
         }
         Form::Seconds => {
-            context.seconds(line, super::method::PAUSE)?;
+            context.seconds(line, super::schedule::PAUSE)?;
         }
         Form::Milliseconds(range) => milliseconds(context, line, range)?,
         Form::Address => {
@@ -230,15 +215,11 @@ fn setting(context: &mut Context<'_>, line: NodeId, form: &Form) -> Option<Check
             let text = context.value(line, "an interface")?;
             context.interface(text)?;
         }
-        Form::Block(table) => {
-            context.only_block(line);
-            block = lines(context, line, &[table]);
-        }
     }
     let (keyword, _) = context.keyword(line);
     let values = context.arguments(line).iter();
     let values: Vec<&str> = values.map(|word| context.text(word)).collect();
-    Some(CheckSetting::new(keyword, values).with_block(block))
+    Some(CheckSetting::new(keyword, values))
 }
 
 /// Milliseconds with up to three decimals.

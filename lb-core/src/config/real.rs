@@ -9,8 +9,8 @@ use crate::model::PendingCheck;
 
 use super::endpoint::{Endpoint, endpoint_words};
 use super::line::{At, Context};
-use super::method::CheckDefaults;
 use super::notify::ServerNotifyConfig;
+use super::schedule::CheckDefaults;
 use super::source::Span;
 use super::tree::NodeId;
 

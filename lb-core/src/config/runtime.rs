@@ -7,8 +7,8 @@ use std::time::Duration;
 use lb_ipvs::Timeouts;
 
 use crate::model::{
-    CheckSettings, Global, IpvsNamespace, IpvsSettings, PacketFilterSettings, ReloadFile,
-    RuntimeSettings,
+    CheckSettings, Global, IpvsNamespace, IpvsSettings, MarkRange, PacketFilterSettings,
+    ReloadFile, RuntimeSettings,
 };
 
 use super::Diagnostic;
@@ -56,12 +56,28 @@ pub(super) struct RuntimeConfig {
     pub(super) flush_on_stop: Option<At<bool>>,
     pub(super) no_check_mails: Option<At<bool>>,
     pub(super) check_scheduling: SchedulingConfig,
+    pub(super) via_vip_marks: Option<At<MarkRange>>,
     pub(super) filter_table: Option<At<String>>,
     pub(super) filter_priority: Option<At<i32>>,
     pub(super) filter_counters: Option<At<bool>>,
     pub(super) filter_interface_index: Option<At<bool>>,
     /// Words about SNMP and D-Bus.
     pub(super) management: Vec<(String, super::Span)>,
+}
+
+/// Reads the first and the last mark of `via_vip_marks`.
+pub(super) fn mark_range(context: &mut Context<'_>, line: NodeId) -> Option<At<MarkRange>> {
+    const WANTS: &str = "the first and the last mark";
+    let first = context.argument(line, 0, WANTS)?;
+    let last = context.argument(line, 1, WANTS)?;
+    context.only(line, 2);
+    let first = context.number_in(line, first, 1..=u32::MAX)?;
+    let last = context.number_in(line, last, 1..=u32::MAX)?;
+    let range = MarkRange::new(first.value, last.value);
+    if range.is_none() {
+        context.error(last.span, "the last mark is below the first one");
+    }
+    Some(At::new(range?, first.span.to(last.span)))
 }
 
 impl RuntimeConfig {
@@ -109,6 +125,7 @@ impl RuntimeConfig {
         global.checks = CheckSettings {
             no_check_mails: is_on(self.no_check_mails),
             scheduling: self.check_scheduling.scheduling(),
+            via_vip_marks: self.via_vip_marks.map(|at| at.value).unwrap_or_default(),
         };
         global.packet_filter = PacketFilterSettings {
             table: text(&self.filter_table),

@@ -12,9 +12,10 @@ use lb_ipvs::{
 use super::Diagnostic;
 use super::endpoint::{Endpoint, endpoint_words};
 use super::line::{At, Context};
-use super::method::{CheckDefaults, method};
+use super::method::method;
 use super::notify::ServerNotifyConfig;
 use super::real::RealServerConfig;
+use super::schedule::CheckDefaults;
 use super::source::Span;
 use super::tree::NodeId;
 use super::vocabulary::nearest;

@@ -33,7 +33,7 @@ pub use lb_vrrp::status::RouterStatus;
 pub use resign::{InstanceRefusal, Resignation, Resumption};
 pub use server::{ControlServer, ServeError};
 pub use started::Started;
-pub use status::{KernelStatus, RealServerStatus, Status, VirtualServerStatus};
+pub use status::{KernelStatus, RealServerStatus, Status, ViaServiceStatus, VirtualServerStatus};
 
 /// A request that waits for the daemon's answer.
 #[derive(Debug)]

@@ -40,6 +40,23 @@ pub struct Status {
     pub driver: Option<ThreadStatus>,
     /// Virtual servers in the order of the configuration.
     pub virtual_servers: Vec<VirtualServerStatus>,
+    /// The IPVS services of checks at the virtual address; left out if there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub via_services: Vec<ViaServiceStatus>,
+}
+
+/// An IPVS service of checks at the virtual address, in [`Status`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ViaServiceStatus {
+    /// As in listings of `lbctl ipvs`: `FWM 65536`.
+    pub service: String,
+    /// The address of the real server that it leads to.
+    pub real_server: String,
+    /// The forwarding method, as in listings: `Route`, `Tunnel`.
+    pub method: String,
+    /// Whether the kernel has it as desired; without it the checks cannot run.
+    pub present: bool,
 }
 
 /// A virtual server in [`Status`].

@@ -100,6 +100,7 @@ mod tests {
         assert_eq!(paths(""), names);
     }
 
+    // shows global_defs: json_dump_file, data_use_instance
     #[test]
     fn configured_paths_and_the_instance() {
         for suffix in ["", "_location"] {

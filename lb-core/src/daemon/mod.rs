@@ -25,6 +25,7 @@
 //! | `kill -9` | the next start removes stale addresses and adopts the table by its ledger |
 
 mod addresses;
+mod check_table;
 mod checks;
 mod command;
 mod director_log;
@@ -55,6 +56,8 @@ mod stop_delay;
 mod supervise;
 mod table_settings;
 mod thread_names;
+mod tracked_files;
+mod via;
 mod vrrp;
 mod vrrp_log;
 

@@ -14,6 +14,9 @@ use tokio::task::JoinHandle;
 use crate::dataplane::{
     ActualService, Audit, DataPlane, DataPlaneError, DesiredChange, Reconciler, Report, SyncReport,
 };
+use crate::model::MarkRange;
+
+use super::via::ViaGates;
 
 /// The longest one job may take before it is given up and its outcome counts as unknown.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,6 +31,8 @@ pub(super) enum Job {
     Apply {
         services: BTreeMap<ServiceKey, DesiredChange>,
         sync: Option<Vec<SyncDaemon>>,
+        /// The marks of services of checks at the virtual address.
+        marks: MarkRange,
     },
     /// Audit the next service of ours.
     Audit,
@@ -60,10 +65,15 @@ pub(super) struct Plane {
 
 impl Plane {
     /// Starts the task around a reconciler that has been started.
-    pub(super) fn spawn<P: DataPlane + 'static>(reconciler: Reconciler<P>) -> Self {
+    ///
+    /// `gates` learn which services of checks at the virtual address are in the table.
+    pub(super) fn spawn<P: DataPlane + 'static>(
+        reconciler: Reconciler<P>,
+        gates: ViaGates,
+    ) -> Self {
         let (jobs, inbox) = mpsc::channel(1);
         let (reports, done) = mpsc::channel(1);
-        let task = tokio::spawn(work(reconciler, inbox, reports));
+        let task = tokio::spawn(work(reconciler, gates, inbox, reports));
         Self {
             jobs,
             done,
@@ -126,24 +136,54 @@ impl Plane {
 
 async fn work<P: DataPlane>(
     mut reconciler: Reconciler<P>,
+    gates: ViaGates,
     mut jobs: mpsc::Receiver<Job>,
     reports: mpsc::Sender<Done>,
 ) {
     while let Some(job) = jobs.recv().await {
         let done = match job {
-            Job::Apply { services, sync } => Done::Applied {
-                services: bounded(reconciler.services_changed(services)).await,
-                sync: match sync {
+            Job::Apply {
+                services,
+                sync,
+                marks,
+            } => {
+                reconciler.enforce(marks);
+                let keys: Vec<ServiceKey> = services.keys().copied().collect();
+                let services = bounded(reconciler.services_changed(services)).await;
+                update(&gates, &reconciler, keys);
+                let sync = match sync {
                     Some(daemons) => Some(bounded(reconciler.set_sync_daemons(&daemons)).await),
                     None => None,
-                },
-            },
-            Job::Audit => Done::Audited(bounded(reconciler.audit_one()).await),
+                };
+                Done::Applied { services, sync }
+            }
+            Job::Audit => {
+                let audit = bounded(reconciler.audit_one()).await;
+                let key = audit
+                    .as_ref()
+                    .ok()
+                    .and_then(|audit| Some(audit.as_ref()?.service));
+                update(&gates, &reconciler, key);
+                Done::Audited(audit)
+            }
             Job::Read => Done::Read(read_actual(&mut reconciler).await),
             Job::Stop => Done::Stopped(bounded(reconciler.stop()).await),
         };
         if reports.send(done).await.is_err() {
             return;
+        }
+    }
+}
+
+/// Sets which of these services are in the table, as far as they are of checks at the virtual address.
+pub(super) fn update<P: DataPlane>(
+    gates: &ViaGates,
+    reconciler: &Reconciler<P>,
+    keys: impl IntoIterator<Item = ServiceKey>,
+) {
+    for key in keys {
+        if gates.knows(&key) {
+            gates.set(key, reconciler.is_in_place(&key));
         }
     }
 }

@@ -71,7 +71,8 @@ impl Running {
                 .await
                 .map_err(|error| line(&error))?;
             report::log_report(&report, &mut self.failures);
-            self.parts.plane = Some(Plane::spawn(reconciler));
+            let gates = self.parts.via.clone();
+            self.parts.plane = Some(Plane::spawn(reconciler, gates));
         }
         if self.parts.addresses.is_none() && start::needs_addresses(&model) {
             let monitor = AddressMonitor::start().await;
@@ -119,7 +120,10 @@ impl Running {
         thread_names::apply(&model.global.runtime.names);
         keep_names(&self.director.global().runtime, &mut model.global.runtime);
         self.objects.clone_from(&model.objects);
+        self.parts.checks.follow_files(&model);
         self.director.replace_model(model);
+        self.parts.via.retain(self.director.via_services());
+        self.parts.accept_local.follow(&self.director);
         self.director.write_states();
         start::log_findings(&self.source, &loaded.findings);
         self.findings = loaded.findings;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use jiff::ZonedDateTime;
@@ -33,6 +34,7 @@ use super::reload_time::{self, ReloadTime};
 use super::report::LoggedFailures;
 use super::routers::{Routers, next_event};
 use super::table_settings::TableSettings;
+use super::via::{AcceptLocal, ViaGates};
 use super::{Command, DaemonOptions, Source, director_log, report, vrrp_log};
 
 /// Time between two services of the background audit.
@@ -58,6 +60,9 @@ pub(super) struct Parts {
     pub(super) listening: Listening,
     pub(super) serving: JoinHandle<()>,
     pub(super) table_settings: TableSettings,
+    /// The services of checks at the virtual address.
+    pub(super) via: ViaGates,
+    pub(super) accept_local: AcceptLocal,
 }
 
 /// A running daemon.
@@ -216,7 +221,10 @@ impl Running {
                     });
                 }
                 Wake::Plane(Some(done)) => report::log_done(done, &mut self.failures),
-                Wake::Addresses(present) => self.director.handle_addresses(&present),
+                Wake::Addresses(present) => {
+                    self.director.handle_addresses(&present);
+                    self.parts.accept_local.follow(&self.director);
+                }
                 Wake::Control(request) => self.answer(request).await,
                 Wake::Audit => self.audit(),
                 Wake::ReloadTime => {
@@ -286,6 +294,9 @@ impl Running {
         while let Some(output) = self.director.poll_output() {
             match &output {
                 Output::ServiceChanged(key, part) => {
+                    if self.parts.via.knows(key) {
+                        self.parts.via.set(*key, false);
+                    }
                     self.changed.add(*key, part.clone());
                     continue;
                 }
@@ -308,8 +319,14 @@ impl Running {
                     continue;
                 }
                 Output::CheckAdded { id, suspended, .. } => {
-                    let check = self.director.check(id);
-                    added.extend(check.map(|check| NewCheck::new(*id, check, *suspended)));
+                    let via = self.director.via_service(id);
+                    added.extend(self.director.check(id).map(|check| {
+                        let probe = match &via {
+                            Some(service) => self.parts.via.probe(check, service),
+                            None => Arc::clone(&check.probe),
+                        };
+                        NewCheck::new(*id, probe, *suspended)
+                    }));
                 }
                 Output::CheckRemoved { id, .. } => {
                     added.retain(|check| check.id != *id);
@@ -349,6 +366,7 @@ impl Running {
         plane.give(Job::Apply {
             services,
             sync: self.sync.take(),
+            marks: self.director.global().checks.via_vip_marks,
         });
     }
 

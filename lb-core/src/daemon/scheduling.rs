@@ -83,6 +83,7 @@ mod tests {
         })
     }
 
+    // shows global_defs: checker_priority, checker_cpu_affinity
     #[tokio::test]
     async fn the_thread_of_the_checks_is_scheduled_as_configured() {
         let text = "global_defs {\n checker_priority 7\n checker_cpu_affinity 0\n}\n";

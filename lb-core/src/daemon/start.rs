@@ -15,7 +15,7 @@ use crate::dataplane::{IpvsPlane, Reconciler};
 use crate::director::{Director, Known};
 use crate::ledger::{Identity, Ledger, Opened};
 use crate::mail::Mailer;
-use crate::model::{Global, IpvsNamespace, Model, StaticItems};
+use crate::model::{Global, IpvsNamespace, Model, StaticItems, ViaPath};
 
 use super::addresses::AddressMonitor;
 use super::checks::Checks;
@@ -29,6 +29,7 @@ use super::routers::{Routers, States};
 use super::running::{Parts, Running};
 use super::supervise::supervised;
 use super::table_settings::{SettingsPlace, TableSettings};
+use super::via::{AcceptLocal, AcceptLocalPlace, ViaGates};
 use super::{DaemonOptions, Source, privileges, stage, thread_names, vrrp};
 
 /// Control requests that wait for the director.
@@ -55,7 +56,7 @@ pub(super) async fn start(mut source: Source, options: DaemonOptions) -> Result<
     // Steps that can fail precede the end of the old process.
     let mailer = model.global.mail.clone().map(Mailer::start).transpose()?;
     raise_descriptor_limit();
-    let checks = Checks::start(model.global.checks.scheduling).await?;
+    let mut checks = Checks::start(model.global.checks.scheduling).await?;
     let notifier = match needs_notifier(&model) {
         true => Some(Notifier::start().await?),
         false => None,
@@ -83,6 +84,10 @@ pub(super) async fn start(mut source: Source, options: DaemonOptions) -> Result<
     };
     let identity = identity.map_err(RunError::Identity)?;
     let mut ledger = Some(open_ledger(&options, identity.clone())?);
+    let mut accept_local = AcceptLocal::new(AcceptLocalPlace {
+        identity: Identity::current().map_err(RunError::Identity)?,
+        file: beside(&options.control, ".accept_local"),
+    });
     let mut table_settings = TableSettings::new(SettingsPlace {
         namespace: ipvs_namespace.clone(),
         identity,
@@ -99,16 +104,22 @@ pub(super) async fn start(mut source: Source, options: DaemonOptions) -> Result<
         );
     }
     let objects = model.objects.clone();
+    checks.follow_files(&model);
     let ipvs = model.global.ipvs.clone();
     let mut director = Director::restored(model, &claim.known);
     let mut failures = LoggedFailures::default();
+    let via = ViaGates::default();
     let plane = if needs_plane {
         table_settings.start(&ipvs, !claim.is_handover).await;
         let ledger = ledger.take().unwrap_or_else(Ledger::in_memory);
         let mut reconciler = Reconciler::new(IpvsPlane::connect_in(ipvs_namespace).await?, ledger);
+        reconciler.enforce(director.global().checks.via_vip_marks);
         let report = reconciler.start(director.take_desired_table()).await?;
         report::log_report(&report, &mut failures);
-        Some(Plane::spawn(reconciler))
+        for service in director.via_services() {
+            via.set(service.key, reconciler.is_in_place(&service.key));
+        }
+        Some(Plane::spawn(reconciler, via.clone()))
     } else {
         None
     };
@@ -148,6 +159,8 @@ pub(super) async fn start(mut source: Source, options: DaemonOptions) -> Result<
         director.handle_addresses(&monitor.present());
     }
 
+    accept_local.follow(&director);
+
     let (requests, control) = mpsc::channel(CONTROL_QUEUE);
     let serving = tokio::spawn(async move {
         let server = &server;
@@ -166,6 +179,8 @@ pub(super) async fn start(mut source: Source, options: DaemonOptions) -> Result<
         listening,
         serving,
         table_settings,
+        via,
+        accept_local,
     };
     let findings = loaded.findings;
     thread_names::apply(&director.global().runtime.names);
@@ -257,7 +272,7 @@ pub(super) fn parts_of(mut model: Model, options: &DaemonOptions) -> Model {
     if !options.routers {
         model.routers.clear();
         model.groups.clear();
-        model.objects.clear();
+        model.objects = model.checked_files().cloned().collect();
         model.statics = StaticItems::default();
     }
     if !options.virtual_servers {
@@ -287,6 +302,7 @@ pub(super) fn needs_plane(model: &Model, ledger: Option<&Ledger>) -> bool {
 /// each change is a lot of work where a takeover adds many.
 pub(super) fn needs_addresses(model: &Model) -> bool {
     model.virtual_servers.iter().any(|server| server.ha_suspend)
+        || !ViaPath::of_model(model).is_empty()
 }
 
 pub(super) fn log_findings(source: &Source, findings: &[String]) {

@@ -9,15 +9,18 @@ use lb_ipvs::ServiceKey;
 use lb_vrrp::State;
 use lb_vrrp::status::{DriverStatus, RouterStatus};
 
-use crate::control::{KernelStatus, RealServerStatus, Status, VirtualServerStatus};
+use crate::control::{
+    KernelStatus, RealServerStatus, Status, ViaServiceStatus, VirtualServerStatus,
+};
 use crate::dataplane::ActualService;
-use crate::director::VirtualServerState;
+use crate::director::{ViaService, VirtualServerState};
 use crate::model::{RealServer, RouterSpec, VirtualServer};
 
 use super::plane::Plane;
 use super::report::{self, LoggedFailures};
 use super::routers::Routers;
 use super::running::Running;
+use super::via::ViaGates;
 
 /// The services of the data plane, by key.
 type ActualServices = BTreeMap<ServiceKey, ActualService>;
@@ -47,6 +50,9 @@ impl Running {
             virtual_servers: virtual_servers.collect(),
             ..Status::default()
         };
+        let gates = &self.parts.via;
+        let via = self.director.via_services();
+        status.via_services = via.map(|service| via_service(&service, gates)).collect();
         let mut running = BTreeMap::new();
         if let Some(driver) = driver {
             status.sync_groups = driver.groups;
@@ -95,6 +101,15 @@ async fn actual_services(
     let services = plane?.actual(PATIENCE, log).await?;
     let services = services.into_iter().map(|service| (service.key, service));
     Some(services.collect())
+}
+
+fn via_service(service: &ViaService, gates: &ViaGates) -> ViaServiceStatus {
+    ViaServiceStatus {
+        service: service.key.to_string(),
+        real_server: service.destination.address.ip().to_string(),
+        method: service.destination.forwarding.to_string(),
+        present: gates.is_open(&service.key),
+    }
 }
 
 fn virtual_server(

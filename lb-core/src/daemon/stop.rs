@@ -35,7 +35,7 @@ impl Parts {
     /// Ends the checks and the data plane, whose table goes at that time or stays, and has the
     /// control socket answer no more.
     pub(super) async fn wind_down(
-        self,
+        mut self,
         table_goes: Option<Instant>,
         flush: bool,
         failures: &mut LoggedFailures,
@@ -51,6 +51,9 @@ impl Parts {
             if table_goes.is_some() {
                 self.table_settings.stop(flush).await;
             }
+        }
+        if table_goes.is_some() {
+            self.accept_local.stop();
         }
         Left {
             mailer: self.mailer,

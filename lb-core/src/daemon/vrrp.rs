@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Configuration and options of the VRRP driver for a model.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use lb_vrrp::FilterTable;
 use lb_vrrp::driver::DriverOptions;
 use lb_vrrp::spec::Configuration;
+use lb_vrrp::track::ObjectId;
 
-use crate::model::{Model, PacketFilterSettings};
+use crate::model::{Model, ObjectSpec, PacketFilterSettings};
 
 /// Returns the configuration of the VRRP driver for this model.
 pub(super) fn configuration(model: &Model) -> Configuration {
@@ -20,9 +22,22 @@ pub(super) fn configuration(model: &Model) -> Configuration {
         .with_carrier_delays(settings.carrier_delays.iter().cloned())
         .with_link_polls(settings.link_polls.iter().cloned())
         .with_groups(model.groups.iter().map(|group| group.spec.clone()))
-        .with_objects(model.objects.iter().cloned())
+        .with_objects(objects(model))
         .with_statics(model.statics.clone())
         .with_filter(filter(&model.global.packet_filter))
+}
+
+/// Returns the tracked objects without the files that only checks follow.
+fn objects(model: &Model) -> Vec<ObjectSpec> {
+    let checked: BTreeSet<ObjectId> = model.checked_files().map(ObjectSpec::id).collect();
+    let is_for_routers =
+        |object: &&ObjectSpec| !checked.contains(&object.id()) || model.is_tracked(&object.id());
+    model
+        .objects
+        .iter()
+        .filter(is_for_routers)
+        .cloned()
+        .collect()
 }
 
 /// Returns the table of the packet filter: keepalived's name unless the file has one.

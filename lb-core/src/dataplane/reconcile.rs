@@ -11,6 +11,7 @@ use lb_ipvs::{
 
 use super::{Audit, DataPlane, DataPlaneError, Failure, Report};
 use crate::ledger::{Ledger, LedgerError};
+use crate::model::MarkRange;
 
 mod actual;
 mod answer;
@@ -88,6 +89,8 @@ pub struct Reconciler<P> {
     incomplete: BTreeMap<ServiceKey, String>,
     drift: BTreeMap<ServiceKey, Vec<Note>>,
     audited: Option<ServiceKey>,
+    /// The marks of services whose external changes are undone.
+    enforced: Option<MarkRange>,
 }
 
 impl<P: DataPlane> Reconciler<P> {
@@ -102,6 +105,7 @@ impl<P: DataPlane> Reconciler<P> {
             incomplete: BTreeMap::new(),
             drift: BTreeMap::new(),
             audited: None,
+            enforced: None,
         }
     }
 
@@ -113,6 +117,26 @@ impl<P: DataPlane> Reconciler<P> {
     /// What is owned.
     pub const fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// Has external changes of the services with these firewall marks undone wherever they are noticed, as far as
+    /// the services are desired: those of checks at the virtual address.
+    pub const fn enforce(&mut self, marks: MarkRange) {
+        self.enforced = Some(marks);
+    }
+
+    /// Whether the data plane has this desired service as it is desired, as far as is known.
+    #[must_use]
+    pub fn is_in_place(&self, key: &ServiceKey) -> bool {
+        let actual = self.shadow.as_ref().and_then(|shadow| shadow.service(key));
+        let desired = self.desired.service(key);
+        desired.is_some() && actual == desired && !self.unsure.contains(key)
+    }
+
+    fn is_enforced(&self, key: &ServiceKey) -> bool {
+        matches!((key, self.enforced), (ServiceKey::FirewallMark { mark, .. }, Some(marks))
+            if marks.contains(mark.get()))
+            && self.desired.service(key).is_some()
     }
 
     /// External changes of owned services that were left alone, as far as they were noticed.
@@ -338,8 +362,22 @@ impl<P: DataPlane> Reconciler<P> {
     fn plan(&self, parts: &BTreeMap<ServiceKey, Part>, drift: Drift) -> Plan {
         const EMPTY: &Table = &Table::new();
         let actual = self.shadow.as_ref().unwrap_or(EMPTY);
-        let ownership = Ownership::Recorded(self.ledger.owned(), drift);
-        plan_parts(actual, &self.desired, ownership, parts)
+        let plan = |parts: &BTreeMap<ServiceKey, Part>, drift| {
+            let ownership = Ownership::Recorded(self.ledger.owned(), drift);
+            plan_parts(actual, &self.desired, ownership, parts)
+        };
+        if drift == Drift::Overwrite || !parts.keys().any(|key| self.is_enforced(key)) {
+            return plan(parts, drift);
+        }
+        let parts = parts.iter().map(|(key, part)| (*key, part.clone()));
+        let (enforced, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            parts.partition(|(key, _)| self.is_enforced(key));
+        let mut all = plan(&others, drift);
+        let overwrite = plan(&enforced, Drift::Overwrite);
+        all.changes.extend(overwrite.changes);
+        all.records.extend(overwrite.records);
+        all.notes.extend(overwrite.notes);
+        all
     }
 
     /// Takes in the results; returns the services to be read and planned again.

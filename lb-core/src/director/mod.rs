@@ -37,12 +37,16 @@ mod reload;
 mod restore;
 mod service;
 mod sync;
+mod via;
+mod weight;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::net::IpAddr;
 use std::time::SystemTime;
 
+#[cfg(feature = "daemon")]
+use lb_check::Target;
 use lb_check::{LocalError, Outcome};
 use lb_ipvs::{Destination, Part, ServiceKey, SyncDaemon, Table, TableService};
 use lb_vrrp::{Priority, State};
@@ -53,9 +57,10 @@ pub use mail::{Event, Mail};
 pub use output::{CheckId, Names, Output, Quorum};
 #[cfg(feature = "daemon")]
 pub(crate) use restore::Known;
+pub use via::ViaService;
 
 use crate::dataplane::DesiredChange;
-use crate::model::{CheckSpec, Global, Model, SyncGroup, VirtualServer, VrrpInstance};
+use crate::model::{CheckSpec, Global, Model, SyncGroup, ViaPath, VirtualServer, VrrpInstance};
 use queue::Queue;
 use service::ServiceState;
 
@@ -110,6 +115,8 @@ pub struct Director {
     mailed_groups: BTreeMap<String, State>,
     present: BTreeSet<IpAddr>,
     sync_daemons: Vec<SyncDaemon>,
+    /// The services of checks at the virtual address.
+    via: via::ViaServices,
     queue: Queue,
     stopped: bool,
 }
@@ -230,6 +237,7 @@ impl Director {
             mailed_groups: BTreeMap::new(),
             present: BTreeSet::new(),
             sync_daemons: Vec::new(),
+            via: via::ViaServices::default(),
             queue: Queue::default(),
             stopped: false,
         }
@@ -373,7 +381,10 @@ impl Director {
     /// The service as the data plane shall have it; `None` when it shall have none.
     #[must_use]
     pub fn desired(&self, key: &ServiceKey) -> Option<TableService> {
-        self.service(key).map(|service| service.desired(*key))
+        match self.service(key) {
+            Some(service) => Some(service.desired(*key)),
+            None => self.via.desired(key),
+        }
     }
 
     /// A part of a service as the data plane shall have it: what to give to
@@ -389,7 +400,7 @@ impl Director {
                     .map(|address| (*address, service.desired_destination(*key, *address)));
                 DesiredChange::Destinations(destinations.collect())
             }
-            (service, _) => DesiredChange::Whole(service.map(|service| service.desired(*key))),
+            _ => DesiredChange::Whole(self.desired(key)),
         }
     }
 
@@ -405,9 +416,9 @@ impl Director {
     #[must_use]
     pub fn desired_table(&self) -> Table {
         let services = self.services.values();
-        services
-            .flat_map(|service| service.desired_services())
-            .collect()
+        let services = services.flat_map(|service| service.desired_services());
+        let via = self.via.iter().map(|service| service.desired());
+        services.chain(via).collect()
     }
 
     /// The sync daemons that shall run.
@@ -471,6 +482,37 @@ impl Director {
             .find(|(spec, _)| spec.destination.address == id.real_server)?;
         let position = state.slots.iter().position(|slot| slot.index == id.index)?;
         spec.checks.get(position)
+    }
+
+    /// The services of checks at the virtual address. The data plane has them like any other.
+    pub fn via_services(&self) -> impl Iterator<Item = ViaService> {
+        self.via.iter()
+    }
+
+    /// The service of a check at the virtual address: its probes must have the mark of this service, and a source
+    /// address of this host that is not the virtual address. `None` for a check that connects to the real
+    /// server itself.
+    #[must_use]
+    pub fn via_service(&self, id: &CheckId) -> Option<ViaService> {
+        let service = self.services.get(&id.service)?;
+        let mut servers = service.spec.real_servers.iter();
+        let real_server = servers.find(|spec| spec.destination.address == id.real_server)?;
+        let path = ViaPath::of_check(real_server, self.check(id)?)?;
+        self.via.of_path(&path)
+    }
+
+    /// The checks at the virtual address: their service and their target.
+    #[cfg(feature = "daemon")]
+    pub(crate) fn via_checks(&self) -> impl Iterator<Item = (ViaService, &Target)> {
+        let services = self.order.iter().filter_map(|id| self.services.get(id));
+        let real_servers = services.flat_map(|service| &service.spec.real_servers);
+        real_servers.flat_map(|real_server| {
+            let checks = real_server.checks.iter();
+            checks.filter_map(|check| {
+                let path = ViaPath::of_check(real_server, check)?;
+                Some((self.via.of_path(&path)?, &check.probe.target))
+            })
+        })
     }
 
     /// The states of the virtual servers, in the order of the model.

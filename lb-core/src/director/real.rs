@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One real server: the verdicts of its checks, and its weight.
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
-use lb_check::Initial;
-use lb_ipvs::{Protocol, Weight};
+use lb_check::{Initial, Outcome};
+use lb_ipvs::{Protocol, ServiceKey, Weight};
 
+use super::weight::{WeightRequest, effective_weight};
 use super::{CheckState, Health, RealServerState};
 use crate::model::{CheckSpec, RealServer};
 
@@ -27,9 +29,12 @@ pub(super) struct Slot {
     pub(super) up: bool,
     /// Whether it ever had a verdict.
     pub(super) settled: bool,
-    pub(super) weight: Option<u32>,
+    /// The service that its probes go through.
+    pub(super) via: Option<ServiceKey>,
+    /// What it asks of the weight while it passes.
+    pub(super) request: WeightRequest,
     /// The reason of the last verdict, also of one that another process passed on; empty before.
-    pub(super) reason: String,
+    pub(super) reason: Cow<'static, str>,
     /// Why it cannot run.
     pub(super) problem: Option<Box<Problem>>,
 }
@@ -42,13 +47,14 @@ pub(super) struct Problem {
 }
 
 impl Slot {
-    pub(super) const fn new(index: usize, up: bool) -> Self {
+    pub(super) fn new(index: usize, up: bool) -> Self {
         Self {
             index,
             up,
             settled: false,
-            weight: None,
-            reason: String::new(),
+            via: None,
+            request: WeightRequest::default(),
+            reason: Cow::Borrowed(""),
             problem: None,
         }
     }
@@ -62,6 +68,15 @@ impl Slot {
         } else {
             Health::Down
         }
+    }
+}
+
+/// The text of a result. That of a pass, which thousands of checks have, takes no memory.
+pub(super) fn result_text(outcome: &Outcome) -> Cow<'static, str> {
+    if *outcome == Outcome::pass().with_latency(outcome.latency) {
+        Cow::Borrowed("passed")
+    } else {
+        Cow::Owned(outcome.to_string())
     }
 }
 
@@ -86,18 +101,10 @@ impl RealState {
         }
     }
 
-    /// The configured weight and what each live check adds or takes.
+    /// The configured weight and what each passing check asks of it.
     pub(super) fn effective_weight(&self, configured: Weight) -> u32 {
-        let configured = i64::from(configured.get());
-        let sum = self
-            .slots
-            .iter()
-            .filter(|slot| slot.up)
-            .filter_map(|slot| slot.weight)
-            .fold(configured, |sum, weight| {
-                sum + i64::from(weight) - configured
-            });
-        u32::try_from(sum.clamp(0, i64::from(Weight::MAX.get()))).unwrap_or_default()
+        let passing = self.slots.iter().filter(|slot| slot.up);
+        effective_weight(configured, passing.map(|slot| slot.request))
     }
 
     pub(super) fn state(
@@ -145,7 +152,7 @@ impl RealState {
                     up: slot.up,
                     health: slot.health(),
                     settled: slot.settled,
-                    reason: slot.reason.clone(),
+                    reason: slot.reason.to_string(),
                 })
                 .collect(),
         }

@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 
 use lb_ipvs::{Part, Protocol, ServiceKey, TableService};
 
-use super::output::Output;
+use super::output::{CheckId, Output};
 use super::queue::Queue;
 use super::real::{RealState, Slot};
 use super::service::ServiceState;
+use super::via::ViaServices;
 use super::{Director, Event};
-use crate::model::{CheckSpec, Model, RealServer, VirtualServer, VrrpInstance};
+use crate::model::{CheckSpec, Model, RealServer, ViaPath, VirtualServer, VrrpInstance};
 use crate::notify::real_server_notifications;
 
 const REMOVED: &str = "no longer configured";
@@ -31,6 +32,7 @@ impl Director {
 
     /// Puts a model in place; `prepare` sees each new virtual server before it begins.
     pub(super) fn install(&mut self, model: Model, prepare: impl Fn(&mut ServiceState)) {
+        let (paths, marks) = (ViaPath::of_model(&model), model.global.checks.via_vip_marks);
         let Model {
             global,
             routers,
@@ -84,6 +86,14 @@ impl Director {
         let before = std::mem::replace(&mut self.order, order);
         for service in before.iter().filter_map(|id| old.services.get(id)) {
             service.end(&mut self.queue);
+        }
+        for key in self.via.replace(&paths, marks) {
+            self.queue.service_changed(key, Part::Whole);
+        }
+        for id in &self.order {
+            if let Some(service) = self.services.get_mut(id) {
+                service.update_marks(&self.via, &mut self.queue);
+            }
         }
         self.update_sync_daemons();
         self.queue.end_round();
@@ -147,6 +157,44 @@ impl ServiceState {
         let new = after.iter().filter(|service| !before.contains(service));
         for service in gone.chain(new) {
             queue.service_changed(service.service().key, Part::Whole);
+        }
+    }
+
+    /// Has checks at the virtual address that get another mark begin again; they keep their verdicts.
+    fn update_marks(&mut self, via: &ViaServices, queue: &mut Queue) {
+        let mut changed = Vec::new();
+        let real_servers = self.spec.real_servers.iter().zip(&mut self.real_servers);
+        for (real, (spec, state)) in real_servers.enumerate() {
+            for (check, slot) in spec.checks.iter().zip(&mut state.slots) {
+                let path = ViaPath::of_check(spec, check);
+                let key = path
+                    .and_then(|path| via.of_path(&path))
+                    .map(|service| service.key);
+                let before = std::mem::replace(&mut slot.via, key);
+                if before.is_some() && before != key {
+                    changed.push((real, slot.index));
+                }
+            }
+        }
+        for (real, index) in changed {
+            let Some(spec) = self.spec.real_servers.get(real) else {
+                continue;
+            };
+            let id = CheckId {
+                service: self.id,
+                real_server: spec.destination.address,
+                index,
+            };
+            let (names, suspended) = (self.names(spec), self.suspended);
+            queue.push(Output::CheckRemoved {
+                id,
+                names: names.clone(),
+            });
+            queue.push(Output::CheckAdded {
+                id,
+                suspended,
+                names,
+            });
         }
     }
 

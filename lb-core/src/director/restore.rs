@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Director;
 use super::service::ServiceState;
+use super::weight::WeightRequest;
 use crate::model::{CheckSpec, Model};
 
 /// The state of real servers and quorums that one process passes to another.
@@ -42,7 +43,9 @@ struct KnownCheck {
     /// The check and its target, as text.
     what: String,
     up: bool,
-    weight: Option<u32>,
+    /// What it asks of the weight.
+    #[serde(flatten)]
+    request: WeightRequest,
     reason: String,
 }
 
@@ -123,8 +126,8 @@ impl ServiceState {
                 .map(|(check, slot)| KnownCheck {
                     what: what(check),
                     up: slot.up,
-                    weight: slot.weight,
-                    reason: slot.reason.clone(),
+                    request: slot.request,
+                    reason: slot.reason.to_string(),
                 })
                 .collect(),
         });
@@ -150,8 +153,8 @@ impl ServiceState {
                 match real_server.checks.iter().find(|check| check.what == what) {
                     Some(known) => {
                         slot.up = known.up;
-                        slot.weight = known.weight;
-                        slot.reason.clone_from(&known.reason);
+                        slot.request = known.request;
+                        slot.reason = known.reason.clone().into();
                     }
                     None => slot.up = real_server.up,
                 }
@@ -171,5 +174,5 @@ impl ServiceState {
 
 fn what(check: &CheckSpec) -> String {
     let CheckSpec { kind, probe, .. } = check;
-    format!("{kind} {:?} {}", probe.target, probe.identity)
+    format!("{kind} {} {}", probe.target, probe.check.identity())
 }

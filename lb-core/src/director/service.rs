@@ -12,7 +12,8 @@ use super::Event;
 use super::mail::check_text;
 use super::output::{CheckId, Names, Output, Quorum};
 use super::queue::Queue;
-use super::real::{Problem, RealState, Slot};
+use super::real::{Problem, RealState, Slot, result_text};
+use super::weight::WeightRequest;
 use crate::model::{RealServer, VirtualServer};
 use crate::notify::{real_server_notifications, virtual_server_notifications};
 
@@ -84,8 +85,11 @@ impl ServiceState {
             }
         }
         let quorum = self.quorum();
-        if !self.up || quorum.lost() {
-            self.up = false;
+        if !self.is_restored {
+            // As keepalived: it starts without its quorum, and gains it.
+            self.up = quorum.gained();
+        }
+        if !self.up {
             let virtual_server = self.spec.name();
             queue.push(Output::StartedWithoutQuorum {
                 virtual_server,
@@ -195,8 +199,11 @@ impl ServiceState {
         };
         let first = !std::mem::replace(&mut slot.settled, true);
         let changed = std::mem::replace(&mut slot.up, up) != up;
-        slot.weight = if up { outcome.weight } else { None };
-        slot.reason = outcome.to_string();
+        slot.request = match up {
+            true => outcome.into(),
+            false => WeightRequest::default(),
+        };
+        slot.reason = result_text(outcome);
         slot.problem = None;
         let reason = format!("{} {outcome}", check.kind);
         let kind = std::sync::Arc::clone(&check.kind);

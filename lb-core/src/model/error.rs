@@ -7,6 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 use lb_ipvs::ServiceKey;
 use lb_vrrp::spec::SpecError;
 
+use super::MarkRange;
+
 /// A rule that a model breaks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -105,6 +107,35 @@ pub enum ModelError {
         /// The service.
         key: ServiceKey,
     },
+    /// A mark that is reserved for checks at the virtual address.
+    #[error("mark {mark} is one of those of checks at the virtual address, {range}")]
+    ReservedMark {
+        /// The mark of a virtual server or of a check.
+        mark: u32,
+        /// The reserved marks.
+        range: MarkRange,
+    },
+    /// More real servers have checks at the virtual address than there are marks.
+    #[error("{needed} marks needed for checks at the virtual address, there are {}", .range.count())]
+    Marks {
+        /// The number of real servers and forwarding methods.
+        needed: usize,
+        /// The reserved marks.
+        range: MarkRange,
+    },
+    /// A check at the virtual address of a real server that is reached in another way.
+    #[error(
+        "virtual server {key} checks {address} at the virtual address without direct routing or a tunnel"
+    )]
+    ViaVip {
+        /// The service.
+        key: ServiceKey,
+        /// The destination.
+        address: SocketAddr,
+    },
+    /// A table in another network namespace, which the packets of probes do not pass.
+    #[error("checks at the virtual address need the IPVS table of this network namespace")]
+    ViaVipNamespace,
     /// Checks without a period.
     #[error("virtual server {key} checks without a pause")]
     NoInterval {

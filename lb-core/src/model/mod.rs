@@ -39,9 +39,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(feature = "config")]
+use std::collections::BTreeSet;
+
+#[cfg(feature = "daemon")]
+use lb_vrrp::track::ObjectId;
+
 mod builder;
 mod error;
 mod global;
+mod mark_range;
 mod notify;
 mod pending_check;
 mod real_server;
@@ -49,6 +56,7 @@ mod router;
 mod runtime;
 mod service_group;
 mod validate;
+mod via_path;
 mod virtual_server;
 mod vrrp;
 mod webhook;
@@ -63,6 +71,7 @@ pub use lb_vrrp::{
     Announcements, Scope, StaticItem, StaticItems, TrackGroup, VirtualAddress, VirtualRoute,
     VirtualRule,
 };
+pub use mark_range::MarkRange;
 pub use notify::{Fifo, NotifyFifos, NotifyScript, RouterEvent, RouterNotify, ServerNotify};
 pub use pending_check::{CheckSetting, PendingCheck};
 pub use real_server::{CheckSpec, RealServer};
@@ -72,6 +81,7 @@ pub use runtime::{
     ReloadFile, ReloadSettings, RuntimeSettings, StageScript,
 };
 pub use service_group::ServiceGroup;
+pub(crate) use via_path::ViaPath;
 pub use virtual_server::VirtualServer;
 pub use vrrp::VrrpSettings;
 pub use webhook::{Webhook, WebhookError};
@@ -120,6 +130,27 @@ impl Model {
             server.notify.is_some()
                 || reals.any(|real| real.notify.is_some() || real.checks.iter().any(is_script))
         })
+    }
+
+    /// The tracked files that the checks of real servers follow, each once.
+    #[cfg(feature = "config")]
+    pub(crate) fn checked_files(&self) -> impl Iterator<Item = &ObjectSpec> {
+        let names: BTreeSet<&str> = self
+            .virtual_servers
+            .iter()
+            .flat_map(VirtualServer::checked_files)
+            .collect();
+        self.objects.iter().filter(move |object| {
+            matches!(object.source, Source::File(_)) && names.contains(object.name.as_str())
+        })
+    }
+
+    /// Whether a virtual router or a sync group tracks this object.
+    #[cfg(feature = "daemon")]
+    pub(crate) fn is_tracked(&self, id: &ObjectId) -> bool {
+        let routers = self.routers.iter().flat_map(|router| &router.spec.tracked);
+        let groups = self.groups.iter().flat_map(|group| &group.spec.tracked);
+        routers.chain(groups).any(|(tracked, _)| tracked == id)
     }
 
     /// Starts an empty model.

@@ -4,11 +4,13 @@
 #[cfg(feature = "checks")]
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 #[cfg(feature = "checks")]
 use std::time::Duration;
 
+#[cfg(feature = "config")]
+use lb_check::FileCheck;
 use lb_check::{HealthCheck, Policy, ProbeSpec, Target};
 #[cfg(feature = "checks")]
 use lb_check::{HttpGet, Script, TcpCheck, Url};
@@ -107,6 +109,9 @@ pub struct CheckSpec {
     pub alpha: bool,
     /// Every failed try is worth a line in the log, not only the one that decides.
     pub log_all_failures: bool,
+    /// The target is the virtual address: a probe takes the way of a client's packets, by the forwarding
+    /// method of the real server.
+    pub via_vip: bool,
 }
 
 impl CheckSpec {
@@ -121,6 +126,7 @@ impl CheckSpec {
             probe: Arc::new(ProbeSpec::new(check, target, policy)),
             alpha: false,
             log_all_failures: false,
+            via_vip: false,
         }
     }
 
@@ -184,12 +190,39 @@ impl CheckSpec {
         self
     }
 
+    /// Whether a program pushes the state that the check follows: it has neither target nor schedule.
+    #[cfg(feature = "config")]
+    pub(crate) fn follows_input(&self) -> bool {
+        self.probe.check.input().is_some()
+    }
+
+    /// The name of the tracked file that the check follows, if it follows one.
+    #[cfg(feature = "config")]
+    pub(crate) fn checked_file(&self) -> Option<&str> {
+        let input = self.probe.check.input()?;
+        (input.kind() == FileCheck::SOURCE).then(|| input.name())
+    }
+
+    /// Has probes go to a virtual address, through the forwarding method of the real server: they fail if the
+    /// real server has no such address, does not answer from it, or has no tunnel. For direct routing and
+    /// tunnels.
+    #[must_use]
+    pub fn with_via_vip(mut self, virtual_address: IpAddr) -> Self {
+        self.via_vip = true;
+        Arc::make_mut(&mut self.probe)
+            .target
+            .address
+            .set_ip(virtual_address);
+        self
+    }
+
     /// Whether the same is done, at the same place and as often.
     pub(crate) fn probes_as(&self, other: &Self) -> bool {
         self.kind == other.kind
-            && self.probe.identity == other.probe.identity
+            && self.probe.check == other.probe.check
             && self.probe.target == other.probe.target
             && self.probe.policy == other.probe.policy
+            && self.via_vip == other.via_vip
     }
 }
 

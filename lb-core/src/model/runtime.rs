@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lb_vrrp::spec::Scheduling;
 
-use super::NotifyScript;
+use super::{MarkRange, NotifyScript};
 
 /// Settings of the running program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -183,6 +183,8 @@ pub struct CheckSettings {
     /// Scheduling of the thread of the checks. keepalived: `checker_priority`, `checker_rt_priority`,
     /// `checker_cpu_affinity`, `checker_rlimit_rttime`, `checker_no_swap`.
     pub scheduling: Scheduling,
+    /// The firewall marks of checks at the virtual address.
+    pub via_vip_marks: MarkRange,
 }
 
 /// The packet filter of instances with `no_accept` or strict mode.

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The rules of every model, whatever its source.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
-use lb_ipvs::{AddressFamily, Destination, ForwardingMethod, Protocol, ServiceFlags};
+use lb_ipvs::{AddressFamily, Destination, ForwardingMethod, Protocol, ServiceFlags, ServiceKey};
 use lb_vrrp::spec::{self, GroupSpec, RouterSpec};
 
 use super::error::{ModelError, ModelErrors};
-use super::{Model, VirtualServer};
+use super::{IpvsNamespace, Model, ViaPath, VirtualServer};
 
 pub(super) fn validate(model: &Model) -> Result<(), ModelErrors> {
     let mut errors = Vec::new();
@@ -22,11 +22,52 @@ pub(super) fn validate(model: &Model) -> Result<(), ModelErrors> {
         }
         virtual_server(server, &mut errors);
     }
+    via_vip(model, &mut errors);
     if errors.is_empty() {
         Ok(())
     } else {
         Err(ModelErrors::new(errors))
     }
+}
+
+/// Checks at the virtual address have marks of their own and a way of their own to each real server.
+fn via_vip(model: &Model, errors: &mut Vec<ModelError>) {
+    let paths = ViaPath::of_model(model);
+    if paths.is_empty() {
+        return;
+    }
+    let range = model.global.checks.via_vip_marks;
+    if u64::try_from(paths.len()).is_ok_and(|needed| needed > range.count()) {
+        let needed = paths.len();
+        errors.push(ModelError::Marks { needed, range });
+    }
+    if model.global.runtime.ipvs_namespace != IpvsNamespace::Own {
+        errors.push(ModelError::ViaVipNamespace);
+    }
+    let mut marks = BTreeSet::new();
+    for server in &model.virtual_servers {
+        marks.extend(server.keys().filter_map(|key| match key {
+            ServiceKey::FirewallMark { mark, .. } => Some(mark.get()),
+            ServiceKey::Address { .. } => None,
+        }));
+        for real_server in &server.real_servers {
+            let checks = &real_server.checks;
+            marks.extend(checks.iter().filter_map(|check| check.probe.target.mark()));
+            let forwarding = real_server.destination.forwarding;
+            let has_way = matches!(
+                forwarding,
+                ForwardingMethod::DirectRouting | ForwardingMethod::Tunnel(_)
+            );
+            if !has_way && checks.iter().any(|check| check.via_vip) {
+                errors.push(ModelError::ViaVip {
+                    key: server.service.key,
+                    address: real_server.destination.address,
+                });
+            }
+        }
+    }
+    let reserved = marks.into_iter().filter(|mark| range.contains(*mark));
+    errors.extend(reserved.map(|mark| ModelError::ReservedMark { mark, range }));
 }
 
 fn global(model: &Model, errors: &mut Vec<ModelError>) {

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use lb_ipvs::{Destination, Protocol, Service, ServiceKey};
 
+#[cfg(feature = "config")]
+use super::CheckSpec;
 use super::real_server::socket_name;
 use super::{RealServer, ServerNotify, ServiceGroup};
 
@@ -158,6 +160,13 @@ impl VirtualServer {
                 name
             }
         }
+    }
+
+    /// The names of the tracked files that the checks of its real servers follow.
+    #[cfg(feature = "config")]
+    pub(crate) fn checked_files(&self) -> impl Iterator<Item = &str> {
+        let checks = self.real_servers.iter().flat_map(|real| &real.checks);
+        checks.filter_map(CheckSpec::checked_file)
     }
 
     /// The transport protocol, none if it has firewall marks only.

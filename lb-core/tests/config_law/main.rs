@@ -18,13 +18,15 @@ mod routing;
 mod server;
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
-use lb_check::Registry;
+use lb_check::{FileCheck, FileWeight, Policy, Registry, Target};
 use lb_core::config::{self, Mode};
 use lb_core::model::{
-    Global, GroupSpec, Model, ObjectSpec, RouterNotify, RouterSpec, StaticItem, StaticItems,
-    SyncGroup, TrackGroup, VirtualAddress, VirtualRoute, VirtualRule, VirtualServer, VrrpInstance,
+    CheckSpec, Global, GroupSpec, Model, ObjectSpec, RouterNotify, RouterSpec, Source, StaticItem,
+    StaticItems, SyncGroup, TrackGroup, VirtualAddress, VirtualRoute, VirtualRule, VirtualServer,
+    VrrpInstance,
 };
 use lb_vrrp::track::{ObjectId, Weight as TrackWeight};
 use lb_vrrp::{AddressFamily, Network, Pacing, RouterConfig, Vrid};
@@ -99,7 +101,7 @@ fn build(parts: Parts) -> Model {
         objects,
         grouped,
         statics,
-        servers,
+        mut servers,
         group_notify,
     } = parts;
     // The kernel runs one sync daemon.
@@ -108,6 +110,14 @@ fn build(parts: Parts) -> Model {
     }
     if global.mail.is_none() {
         global.no_fault_mails = false;
+    }
+    // Checks at virtual addresses need the service of their mark in the namespace of the probes.
+    let real_servers = servers.iter().flat_map(|server| &server.real_servers);
+    if real_servers
+        .flat_map(|real| &real.checks)
+        .any(|check| check.via_vip)
+    {
+        global.runtime.ipvs_namespace = lb_core::model::IpvsNamespace::Own;
     }
     let names: Vec<String> = routers
         .iter()
@@ -154,6 +164,21 @@ fn build(parts: Parts) -> Model {
     }
     for router in routers {
         builder = builder.router(router);
+    }
+    let files = objects
+        .iter()
+        .filter(|(object, _)| matches!(object.source, Source::File(_)));
+    for (server, (object, weight)) in servers.iter_mut().zip(files) {
+        let real = &mut server.real_servers[0];
+        let weight = FileWeight::new(i32::from(weight.get()) * 1000, weight.is_reversed());
+        let check = FileCheck::new(object.name.as_str(), weight);
+        let policy = Policy::default()
+            .with_retries(0)
+            .with_retry_delay(Duration::ZERO)
+            .with_warmup(Duration::ZERO);
+        let target = Target::new(real.destination.address);
+        real.checks
+            .push(CheckSpec::new(Arc::new(check), target, policy));
     }
     for (object, _) in objects {
         builder = builder.object(object);

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lb_check::{
-    BuiltCheck, DnsCheck, DnsRcode, DnsRecordType, HealthCheck, HttpGet, Initial, Md5Digest,
-    PingCheck, Policy, Program, Protocol as HttpVersion, RadiusCheck, Script, SipCheck, Target,
-    TcpCheck, UdpCheck, UdpReply, Url,
+    AgentCheck, BuiltCheck, DnsCheck, DnsRcode, DnsRecordType, FirstVerdict, HealthCheck, HttpGet,
+    Initial, Login, Md5Digest, PingCheck, Policy, Program, Protocol as HttpVersion, ProtocolCheck,
+    RadiusCheck, Script, Secret, Security, SendExpect, SipCheck, Target, TcpCheck, TextProtocol,
+    UdpCheck, UdpReply, Url,
 };
 use lb_core::model::{
     CheckSetting, CheckSpec, PendingCheck, RealServer, ServiceGroup, VirtualServer,
@@ -53,6 +54,89 @@ fn url() -> impl Strategy<Value = Url> {
         })
 }
 
+fn protocol() -> impl Strategy<Value = Timed> {
+    let protocols = select(vec![
+        TextProtocol::Smtp,
+        TextProtocol::Imap,
+        TextProtocol::Pop3,
+        TextProtocol::Ftp,
+        TextProtocol::Nntp,
+        TextProtocol::Redis,
+    ]);
+    let security = select(vec![Security::Plain, Security::Tls, Security::StartTls]);
+    let login = proptest::option::of(("[a-z@ ]{1,9}", "[!-!#-~]{1,20}"));
+    let name = proptest::option::of("[a-z.]{1,9}");
+    let parts = (
+        protocols,
+        security,
+        login,
+        name,
+        any::<bool>(),
+        micros(1..9_000_000),
+    );
+    parts.prop_map(
+        |(protocol, security, login, name, ehlo, timeout)| -> Timed {
+            let is_smtp = protocol == TextProtocol::Smtp;
+            let security = match security {
+                Security::StartTls if protocol == TextProtocol::Redis => Security::Tls,
+                security => security,
+            };
+            let mut check = ProtocolCheck::new(protocol, timeout).with_security(security);
+            check.login = login
+                .filter(|_| !is_smtp)
+                .map(|(user, password)| Login::new(user, Secret::new(password)));
+            check.server_name = name.filter(|_| security != Security::Plain);
+            check.ehlo = ehlo && is_smtp;
+            if is_smtp {
+                check = check.with_helo_name("lb1.example.net");
+            }
+            let longest = check.total_timeout + BuiltCheck::SLACK;
+            (Arc::new(check), longest)
+        },
+    )
+}
+
+fn dialogue() -> impl Strategy<Value = Timed> {
+    let bytes = || vec(any::<u8>(), 1..20);
+    let pattern = select(vec!["^220 .*$", r#"(?m)"\xff\x{a5}""#, "a|b{2,3}"]);
+    let steps = vec((0_u8..9, bytes(), micros(1..60_000_000), pattern), 1..6);
+    let parts = (
+        steps,
+        any::<bool>(),
+        1..=SendExpect::MOST,
+        micros(1..9_000_000),
+    );
+    parts.prop_map(|(steps, tls, limit, timeout)| -> Timed {
+        let mut check = SendExpect::new(timeout).with_tls(tls);
+        check.limit = limit;
+        check.server_name = tls.then(|| "a.example.net".to_owned());
+        for (step, bytes, time, pattern) in steps {
+            check = match step {
+                0 => check.with_send(bytes),
+                1 => check.with_expect(bytes),
+                2 => check.with_prefix(bytes),
+                3 => check.with_line(bytes),
+                4 => check.with_pattern(&pattern.replace('"', r"\x22")).unwrap(),
+                5 => check.with_silence(time),
+                6 => check.with_end(),
+                7 => check.with_close(),
+                _ => check.with_start_tls(),
+            };
+        }
+        let longest = check.total_timeout() + BuiltCheck::SLACK;
+        (Arc::new(check), longest)
+    })
+}
+
+fn agent() -> impl Strategy<Value = Timed> {
+    let parts = (vec(any::<u8>(), 0..20), any::<bool>(), micros(1..9_000_000));
+    parts.prop_map(|(send, optional, timeout)| -> Timed {
+        let mut check = AgentCheck::new(timeout).with_send(send);
+        check.optional = optional;
+        (Arc::new(check), 3 * timeout + BuiltCheck::SLACK)
+    })
+}
+
 fn probe() -> impl Strategy<Value = Timed> {
     let tcp = micros(1..9_000_000).prop_map(|timeout| -> Timed {
         (
@@ -85,7 +169,15 @@ fn probe() -> impl Strategy<Value = Timed> {
             )
         },
     );
-    prop_oneof![tcp.boxed(), http.boxed(), misc.boxed(), datagram()]
+    prop_oneof![
+        tcp.boxed(),
+        http.boxed(),
+        misc.boxed(),
+        protocol().boxed(),
+        dialogue().boxed(),
+        agent().boxed(),
+        datagram()
+    ]
 }
 
 /// A check over datagrams. Its text may have any character that a configuration has.
@@ -197,16 +289,31 @@ prop_compose! {
         (retries, delay, interval) in (1..5_u32, micros(1..3_000_000), micros(1..3_000_000)),
         warmup in proptest::option::of(micros(0..3_000_000)),
         [alpha, log] in any::<[bool; 2]>(),
+        (rise, jitter) in (1..4_u32, prop_oneof![Just(0), 1..=Policy::MAX_JITTER]),
+        [fast, down, deadline] in [0, 1, 2].map(|_| proptest::option::weighted(0.3, micros(1..9_000_000))),
     ) -> CheckSpec {
         let http = probe.kind() == "HTTP_GET";
+        // The delay has no effect beside a fast interval, and keeps its default.
+        let delay = match fast {
+            Some(_) if probe.kind() == "DNS_CHECK" => interval,
+            Some(_) => Duration::from_secs(if http { 3 } else { 1 }),
+            None => delay,
+        };
         let mut policy = Policy::default()
             .with_interval(interval)
             .with_retries(retries)
             .with_retry_delay(delay)
             .with_initial(if alpha { Initial::Down } else { Initial::Up })
-            .with_deadline(longest);
+            .with_rise(rise)
+            .with_jitter(jitter)
+            .with_deadline(deadline.unwrap_or(longest));
         policy.warmup = warmup;
-        policy.down_interval = (http && delay > interval).then_some(delay);
+        if warmup.is_some() {
+            policy.first = FirstVerdict::OneFailure;
+        }
+        policy.fast_interval = fast;
+        let waits = http && fast.is_none() && delay > interval;
+        policy.down_interval = down.or_else(|| waits.then_some(delay));
         let target = match probe.kind() {
             // A script connects to nothing.
             "MISC_CHECK" => Target::new(real),
@@ -235,16 +342,10 @@ fn method() -> impl Strategy<Value = ForwardingMethod> {
 
 /// Checks that are kept and do not run.
 fn pending() -> impl Strategy<Value = Vec<PendingCheck>> {
-    let none: [&str; 0] = [];
-    let host = CheckSetting::new("host", none).with_block(vec![
-        CheckSetting::new("connect_ip", ["192.0.2.9"]),
-        CheckSetting::new("connect_port", ["25"]),
-    ]);
-    let checks = vec![
-        PendingCheck::new("SMTP_CHECK", [host, CheckSetting::new("retry", ["3"])]),
-        PendingCheck::new("FILE_CHECK", [CheckSetting::new("track_file", ["load"])]),
-        PendingCheck::new("BFD_CHECK", [CheckSetting::new("name", ["one"])]),
-    ];
+    let checks = vec![PendingCheck::new(
+        "BFD_CHECK",
+        [CheckSetting::new("name", ["one"])],
+    )];
     vec(select(checks), 0..2)
 }
 
@@ -270,6 +371,24 @@ fn destination(number: u8, shape: Shape) -> impl Strategy<Value = Destination> {
     })
 }
 
+/// A virtual address of the family of a real server.
+fn virtual_address(real: Destination) -> IpAddr {
+    let address = if real.address.is_ipv4() {
+        "192.0.2.150"
+    } else {
+        "2001:db8::150"
+    };
+    address.parse().unwrap()
+}
+
+/// Whether a check connects, and names no other target and no mark.
+fn can_go_via_vip(check: &CheckSpec, real: Destination) -> bool {
+    let target = &check.probe.target;
+    !matches!(&*check.kind, "MISC_CHECK" | "PING_CHECK")
+        && target.address.ip() == real.address.ip()
+        && target.mark().is_none()
+}
+
 prop_compose! {
     fn real_server(number: u8, shape: Shape)(
         destination in destination(number, shape),
@@ -279,6 +398,7 @@ prop_compose! {
         checks in vec(check(destination.address).boxed(), 0..3),
         pending in pending(),
         notify in server_notify(),
+        via_vip in any::<bool>(),
         destination in Just(destination),
     ) -> RealServer {
         let destination = destination
@@ -288,7 +408,14 @@ prop_compose! {
             .with_inhibit_on_failure(inhibit)
             .with_alpha(alpha)
             .with_smtp_alert(alert);
-        real.checks = checks;
+        let has_way = !matches!(destination.forwarding, ForwardingMethod::Masquerade);
+        real.checks = checks
+            .into_iter()
+            .map(|check| match via_vip && has_way && can_go_via_vip(&check, destination) {
+                true => check.with_via_vip(virtual_address(destination)),
+                false => check,
+            })
+            .collect();
         real.pending_checks = pending.into();
         real.notify = notify.map(Box::new);
         real

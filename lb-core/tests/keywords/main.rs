@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod proofs;
+mod words;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -21,8 +22,9 @@ without that the test fails where this page is not current. `lbctl check --expla
 The tier is how common a keyword is: 1 is in nearly every file, 4 is obsolete or hardly known. In the column
 \"effect\", *none* means that the keyword is accepted and has no effect, for the reason given; *later* means
 that its value is read, validated and kept, and has no effect in this version. *ours*: keepalived does not have
-the keyword, and `lbctl check --keepalived` refuses it. The column \"test\" names the test with the fewest other
-keywords that has the keyword in a configuration, on a real kernel where there is one.
+the keyword, and `lbctl check --keepalived` refuses it. The column \"tests\" names those that show the effect of the
+keyword, each marked so by a comment (`lb-core/tests/keywords/proofs.rs`): those on a real kernel first, those of a
+library that has no configuration last.
 ";
 
 /// The number of keywords of each tier, by what they do.
@@ -53,7 +55,7 @@ fn page() -> String {
     let keywords = config::keywords();
     let mut text = HEAD.to_owned();
     text.push_str(&counts(&keywords));
-    let proofs = Proofs::collect(&keywords);
+    let proofs = Proofs::get();
     let mut block = None;
     for keyword in &keywords {
         if block != Some(keyword.block) {
@@ -64,7 +66,7 @@ fn page() -> String {
             };
             writeln!(text, "\n## {block}\n").unwrap();
             text.push_str(
-                "| keyword | value | default | tier | effect | meaning | test |\n|---|---|---|---|---|---|---|\n",
+                "| keyword | value | default | tier | effect | meaning | tests |\n|---|---|---|---|---|---|---|\n",
             );
         }
         let KeywordHelp {
@@ -82,14 +84,12 @@ fn page() -> String {
             _ if keyword.own => "ours",
             _ => "",
         };
-        let proof = match keyword.effect {
-            KeywordEffect::Full => proofs.find(keyword).map(|proof| format!(" `{proof}`")),
-            _ => None,
-        };
-        let proof = proof.unwrap_or_default();
+        let tests = proofs.tests(keyword);
+        let tests: Vec<String> = tests.iter().map(|test| format!("`{test}`")).collect();
+        let tests = tests.join(", ");
         writeln!(
             text,
-            "| `{name}` | {argument} | {default} | {tier} | {effect} | {help} |{proof} |"
+            "| `{name}` | {argument} | {default} | {tier} | {effect} | {help} | {tests} |"
         )
         .unwrap();
     }
@@ -110,18 +110,20 @@ fn the_page_is_current() {
 }
 
 #[test]
-fn each_keyword_that_is_done_has_a_test() {
+fn each_keyword_that_is_done_has_a_test_that_shows_it() {
     let keywords = config::keywords();
-    let proofs = Proofs::collect(&keywords);
+    let proofs = Proofs::get();
+    assert!(proofs.mistakes.is_empty(), "{:#?}", proofs.mistakes);
     let done = |keyword: &&KeywordHelp| keyword.effect == KeywordEffect::Full && keyword.tier < 4;
     let done: Vec<&KeywordHelp> = keywords.iter().filter(done).collect();
-    let missing = done.iter().filter(|keyword| proofs.find(keyword).is_none());
+    let missing = done.iter().filter(|keyword| !proofs.is_shown(keyword));
     let missing: Vec<String> = missing
-        .map(|keyword| format!("{} {}", keyword.block, keyword.name))
+        .map(|keyword| format!("{}: {}", keyword.block, keyword.name))
         .collect();
     assert!(
         missing.is_empty(),
-        "{} without a test: {missing:#?}",
+        "{} keywords have an effect that no test shows; write `// shows BLOCK: KEYWORD` above the test that has \
+         the keyword in a configuration and asserts its effect: {missing:#?}",
         missing.len()
     );
     assert!(done.len() >= 250, "{}", done.len());

@@ -1,84 +1,216 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Tests that have a keyword in a configuration, found in their sources: a test that is renamed or deleted
-//! makes the page of keywords out of date.
+//! Tests that show the effect of a keyword. A comment above a test names the block and its keywords:
+//!
+//! ```text
+//! // shows vrrp_instance: state, priority
+//! #[test]
+//! ```
+//!
+//! Keywords outside of blocks are `top level`; a block with several names in `KEYWORDS.md` has the first one here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
-use lb_core::config::KeywordHelp;
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use lb_core::config::{self, KeywordEffect, KeywordHelp};
 
-/// Folders with tests, those on a real kernel first.
-const FOLDERS: [&str; 4] = [
-    "tests-kernel/tests",
-    "lb-core/tests",
-    "lb-core/src",
-    "lb-cli/tests",
-];
+use crate::words::Suite;
 
-/// A test and the words of its texts.
-struct Test {
-    /// Place in [`FOLDERS`].
-    folder: usize,
-    name: String,
-    keywords: BTreeSet<&'static str>,
+/// A folder with tests, and a second one whose functions and constants they use.
+struct Folder {
+    tests: &'static str,
+    shared: &'static str,
+    /// Whether its tests have configurations. A test without one shows an effect of a keyword beside another
+    /// test, which has the keyword in a configuration.
+    has_configurations: bool,
 }
 
-pub(crate) struct Proofs(Vec<Test>);
+const fn folder(tests: &'static str, shared: &'static str, has_configurations: bool) -> Folder {
+    Folder {
+        tests,
+        shared,
+        has_configurations,
+    }
+}
+
+/// All folders with marked tests, those on a real kernel first.
+const FOLDERS: [Folder; 7] = [
+    folder("tests-kernel/tests", "tests-kernel/src", true),
+    folder("lb-cli/tests", "", true),
+    folder("lb-core/tests", "", true),
+    folder("lb-core/src", "", true),
+    folder("lb-vrrp/tests", "", false),
+    folder("lb-check/tests", "", false),
+    folder("lb-ipvs/tests", "", false),
+];
+
+/// The block of keywords outside of blocks.
+const TOP_LEVEL: &str = "top level";
+const MARK: &str = "// shows ";
+
+/// A mark above a test.
+struct Mark {
+    block: String,
+    keyword: String,
+    /// Path of the test, as in `lb-core config::persistence`.
+    test: String,
+    /// Whether the test has the keyword in a configuration.
+    in_configuration: bool,
+}
+
+/// The marks of all tests, and what is wrong with some.
+pub(crate) struct Proofs {
+    marks: Vec<Mark>,
+    pub(crate) mistakes: Vec<String>,
+}
+
+/// The name of a block in marks.
+fn block_of(keyword: &KeywordHelp) -> &str {
+    match keyword.block.split(',').next().unwrap_or_default() {
+        "" => TOP_LEVEL,
+        block => block,
+    }
+}
 
 impl Proofs {
-    /// Finds the keywords in the texts of all tests.
-    pub(crate) fn collect(keywords: &[KeywordHelp]) -> Self {
-        let names: BTreeMap<&str, &'static str> = keywords
-            .iter()
-            .map(|keyword| (keyword.name, keyword.name))
-            .collect();
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let mut tests = Vec::new();
-        for (folder, path) in FOLDERS.iter().enumerate() {
-            for file in sources(&root.join(path)) {
-                let text = fs::read_to_string(&file).unwrap();
-                let place = file.strip_prefix(&root).unwrap().with_extension("");
-                let place = place
-                    .to_str()
-                    .unwrap()
-                    .replace("/tests/", " ")
-                    .replace('/', "::");
-                let tokens: TokenStream = text.parse().unwrap();
-                let mut constants = BTreeMap::new();
-                read_constants(tokens.clone(), &file, &mut constants);
-                walk(tokens, &mut |name, mut words| {
-                    let used: Vec<_> = words
-                        .iter()
-                        .filter_map(|word| constants.get(word))
-                        .collect();
-                    let used: Vec<String> = used.into_iter().flatten().cloned().collect();
-                    words.extend(used);
-                    let found = words.iter().filter_map(|word| names.get(word.as_str()));
-                    tests.push(Test {
-                        folder,
-                        name: format!("{place}::{name}"),
-                        keywords: found.copied().collect(),
-                    });
-                });
-            }
-        }
-        Self(tests)
+    /// The marks of all tests, compared with the keywords.
+    pub(crate) fn get() -> &'static Self {
+        static PROOFS: LazyLock<Proofs> = LazyLock::new(|| Proofs::collect(&config::keywords()));
+        &PROOFS
     }
 
-    /// The test with the fewest other keywords that has this one; one with the keyword of its block comes
-    /// before the others.
-    pub(crate) fn find(&self, keyword: &KeywordHelp) -> Option<&str> {
-        let block = keyword.block.split([',', ' ']).next().unwrap_or_default();
-        let tests = self.0.iter();
-        let tests = tests.filter(|test| test.keywords.contains(keyword.name));
-        let best = tests.min_by_key(|test| {
-            let elsewhere = !test.keywords.contains(block);
-            (test.folder, elsewhere, test.keywords.len(), &test.name)
-        });
-        best.map(|test| test.name.as_str())
+    fn collect(keywords: &[KeywordHelp]) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut proofs = Self {
+            marks: Vec::new(),
+            mistakes: Vec::new(),
+        };
+        for folder in &FOLDERS {
+            proofs.read_folder(&root, folder);
+        }
+        let known: BTreeMap<(&str, &str), KeywordEffect> = keywords
+            .iter()
+            .map(|keyword| ((block_of(keyword), keyword.name), keyword.effect))
+            .collect();
+        for mark in &proofs.marks {
+            let Mark {
+                block,
+                keyword,
+                test,
+                ..
+            } = mark;
+            match known.get(&(block.as_str(), keyword.as_str())) {
+                Some(KeywordEffect::Full) => {}
+                Some(_) => proofs.mistakes.push(format!(
+                    "{test}: `{keyword}` of {block} has no effect in this version"
+                )),
+                None => proofs
+                    .mistakes
+                    .push(format!("{test}: {block} has no keyword `{keyword}`")),
+            }
+        }
+        proofs
     }
+
+    fn read_folder(&mut self, root: &Path, folder: &Folder) {
+        let files = sources(&root.join(folder.tests));
+        let marked = files.iter().filter(|file| has_marks(file));
+        let marked: Vec<&PathBuf> = marked.collect();
+        if marked.is_empty() {
+            return;
+        }
+        let shared = match folder.shared {
+            "" => Vec::new(),
+            shared => sources(&root.join(shared)),
+        };
+        // Unit tests use their own file.
+        let is_suite = folder.tests.ends_with("tests");
+        let read = files
+            .iter()
+            .filter(|file| is_suite || marked.contains(file));
+        let suite = folder
+            .has_configurations
+            .then(|| Suite::read(read.chain(&shared)));
+        for file in marked {
+            let place = file.strip_prefix(root).unwrap().with_extension("");
+            let place = place.to_str().unwrap().replace('/', "::");
+            let place = place.replacen("::tests::", " ", 1);
+            self.read_file(file, &place, suite.as_ref());
+        }
+    }
+
+    fn read_file(&mut self, file: &Path, place: &str, suite: Option<&Suite>) {
+        let text = fs::read_to_string(file).unwrap();
+        let mut waiting: Vec<(String, String)> = Vec::new();
+        for line in text.lines() {
+            let line = line.trim();
+            if let Some(mark) = line.strip_prefix(MARK) {
+                let Some((block, keywords)) = mark.split_once(": ") else {
+                    let mistake = format!("{place}: `{line}` is not `{MARK}BLOCK: KEYWORD, …`");
+                    self.mistakes.push(mistake);
+                    continue;
+                };
+                let keywords = keywords.split(", ");
+                waiting.extend(keywords.map(|keyword| (block.to_owned(), keyword.to_owned())));
+            } else if !waiting.is_empty() && !line.starts_with(['#', '/']) {
+                let name = function_name(line);
+                let Some(name) = name else {
+                    let mistake =
+                        format!("{place}: a mark stands above `{line}`, not above a test");
+                    self.mistakes.push(mistake);
+                    waiting.clear();
+                    continue;
+                };
+                let words = suite.map(|suite| suite.words(file, name));
+                for (block, keyword) in waiting.drain(..) {
+                    let test = format!("{place}::{name}");
+                    let has = |words: &BTreeSet<String>| words.contains(&keyword);
+                    if words.as_ref().is_some_and(|words| !has(words)) {
+                        let mistake = format!("{test} has no `{keyword}`");
+                        self.mistakes.push(mistake);
+                    }
+                    self.marks.push(Mark {
+                        block,
+                        keyword,
+                        test,
+                        in_configuration: words.is_some(),
+                    });
+                }
+            }
+        }
+    }
+
+    fn of_keyword(&self, keyword: &KeywordHelp) -> impl Iterator<Item = &Mark> {
+        let block = block_of(keyword).to_owned();
+        let name = keyword.name;
+        let marks = self.marks.iter();
+        marks.filter(move |mark| mark.block == block && mark.keyword == name)
+    }
+
+    /// The tests that show the effect of a keyword.
+    pub(crate) fn tests(&self, keyword: &KeywordHelp) -> Vec<&str> {
+        let marks = self.of_keyword(keyword);
+        marks.map(|mark| mark.test.as_str()).collect()
+    }
+
+    /// Whether one of its tests has the keyword in a configuration.
+    pub(crate) fn is_shown(&self, keyword: &KeywordHelp) -> bool {
+        self.of_keyword(keyword).any(|mark| mark.in_configuration)
+    }
+}
+
+fn has_marks(file: &Path) -> bool {
+    let text = fs::read_to_string(file).unwrap();
+    text.lines().any(|line| line.trim().starts_with(MARK))
+}
+
+/// The name in the first line of a function.
+fn function_name(line: &str) -> Option<&str> {
+    let (before, rest) = line.split_once("fn ")?;
+    let is_start = ["", "async ", "pub ", "pub(crate) "].contains(&before);
+    let name = rest.split(['(', '<']).next()?;
+    is_start.then_some(name)
 }
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -93,90 +225,4 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     }
     files.sort();
     files
-}
-
-/// The words of the texts of constants, also of files that they include.
-fn read_constants(
-    tokens: TokenStream,
-    file: &Path,
-    constants: &mut BTreeMap<String, BTreeSet<String>>,
-) {
-    let mut name: Option<String> = None;
-    let mut last = String::new();
-    for token in tokens {
-        if last == "const" || last == "static" {
-            name = Some(token.to_string());
-        }
-        last = token.to_string();
-        match (&token, &name) {
-            (TokenTree::Punct(_), Some(_)) if last == ";" => name = None,
-            (TokenTree::Group(group), None) => read_constants(group.stream(), file, constants),
-            (token, Some(name)) => {
-                let words = constants.entry(name.clone()).or_default();
-                collect(token.clone().into(), words);
-                let included = last.trim_matches(['(', ')', '"']);
-                let path = file.parent().unwrap().join(included);
-                if included.ends_with(".conf")
-                    && let Ok(text) = fs::read_to_string(path)
-                {
-                    words.extend(split(&text));
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Calls `found` with the name of each test function and the words of its literals.
-fn walk(tokens: TokenStream, found: &mut impl FnMut(&str, BTreeSet<String>)) {
-    let (mut is_test, mut name) = (false, None::<String>);
-    let mut after = String::new();
-    for token in tokens {
-        let last = std::mem::take(&mut after);
-        match token {
-            TokenTree::Group(group) if last == "#" => {
-                let mut words = group.stream().into_iter();
-                is_test |= words.any(|token| token.to_string().ends_with("test"));
-            }
-            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
-                match name.take().filter(|_| is_test) {
-                    Some(name) => {
-                        let mut words = BTreeSet::new();
-                        collect(group.stream(), &mut words);
-                        found(&name, words);
-                    }
-                    None => walk(group.stream(), found),
-                }
-                is_test = false;
-            }
-            TokenTree::Ident(ident) if last == "fn" => name = Some(ident.to_string()),
-            token @ (TokenTree::Ident(_) | TokenTree::Punct(_)) => after = token.to_string(),
-            TokenTree::Group(_) | TokenTree::Literal(_) => {}
-        }
-    }
-}
-
-/// The words of literals, and the names of constants.
-fn collect(tokens: TokenStream, words: &mut BTreeSet<String>) {
-    for token in tokens {
-        match token {
-            TokenTree::Group(group) => collect(group.stream(), words),
-            TokenTree::Literal(literal) => {
-                words.extend(split(&literal.to_string().replace("\\n", " ")));
-            }
-            TokenTree::Ident(ident) => {
-                let text = ident.to_string();
-                let constant = text.starts_with(|c: char| c.is_ascii_uppercase());
-                words.extend(constant.then_some(text));
-            }
-            TokenTree::Punct(_) => {}
-        }
-    }
-}
-
-fn split(text: &str) -> Vec<String> {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
-    let parts = text.split(|c| !is_part(c));
-    let parts = parts.filter(|part| !part.is_empty());
-    parts.map(str::to_owned).collect()
 }

@@ -44,6 +44,7 @@ fn start(lan: &Lan, specs: Vec<RouterSpec>) -> (Node, TcpListener) {
     (node, listener)
 }
 
+// shows vrrp_instance: no_accept
 #[testbed::host_test]
 fn a_master_that_does_not_accept_packets_drops_them() {
     let lan = Lan::new();

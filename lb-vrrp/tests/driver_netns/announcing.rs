@@ -32,6 +32,7 @@ fn announced(capture: &Capture, since: Instant) -> Vec<(Ipv4Addr, Instant)> {
     all.filter(|(_, at)| *at >= since).collect()
 }
 
+// shows global_defs: vrrp_garp_interval
 #[testbed::host_test]
 fn paced_announcements_leave_one_by_one_first_ones_first_and_none_is_lost() {
     let lan = Lan::new();
@@ -126,6 +127,7 @@ fn assert_paced<A: Ord + Copy + std::fmt::Debug>(
     assert!(span >= interval * turns - interval / 2, "{seen:?}");
 }
 
+// shows global_defs: vrrp_gna_interval
 #[testbed::host_test]
 fn neighbour_advertisements_are_paced_by_an_interval_of_their_own() {
     let lan = Lan::new();
@@ -191,6 +193,7 @@ fn neighbour_advertisements_are_paced_by_an_interval_of_their_own() {
     burst(begun);
 }
 
+// shows top level: garp_group
 #[testbed::host_test]
 fn interfaces_of_a_group_take_turns() {
     let lan = Lan::new();
@@ -234,6 +237,7 @@ fn interfaces_of_a_group_take_turns() {
     }
 }
 
+// shows vrrp_instance: garp_lower_prio_delay, garp_lower_prio_repeat
 #[testbed::host_test]
 fn the_answer_to_a_losing_router_has_a_number_and_a_delay_of_its_own() {
     const DELAY: Duration = Duration::from_millis(500);
@@ -284,6 +288,7 @@ fn lb_vrrp_advert(priority: u8) -> Vec<u8> {
     message
 }
 
+// shows vrrp_instance: garp_extra_if
 #[testbed::host_test]
 fn addresses_on_other_interfaces_are_announced_again_and_again() {
     let lan = Lan::new();

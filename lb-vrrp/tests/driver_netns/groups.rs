@@ -197,6 +197,7 @@ fn an_interface_of_weight_lowers_the_priority_while_it_is_down() {
     a.wait_state(State::Master);
 }
 
+// shows vrrp_instance: dont_track_primary
 #[testbed::host_test]
 fn a_router_that_ignores_its_interface_stays_master_without_carrier() {
     let lan = Lan::new();

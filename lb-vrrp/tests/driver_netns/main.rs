@@ -315,6 +315,7 @@ fn a_killed_master_is_replaced_and_its_left_over_address_removed_when_it_returns
     });
 }
 
+// shows vrrp_instance: nopreempt
 #[testbed::host_test]
 fn without_preemption_a_returning_router_stays_backup() {
     let lan = Lan::new();

@@ -38,6 +38,7 @@ fn trailer(frame: &Frame) -> Option<(&[u8], HmacTrailer)> {
     Some((message, trailer))
 }
 
+// shows vrrp_instance: auth_hmac
 #[testbed::host_test]
 fn signed_adverts_elect_and_recordings_and_forgeries_do_nothing() {
     let lan = Lan::new();

@@ -107,6 +107,7 @@ fn granted(bytes: usize) -> usize {
     getsockopt(&socket, RcvBuf).unwrap()
 }
 
+// shows vrrp_instance: kernel_rx_buf_size
 #[testbed::host_test]
 fn a_receive_buffer_is_as_large_as_it_is_wanted() {
     let lan = Lan::new();

@@ -12,6 +12,7 @@ use super::{VIP, calm_spec, quick, spec, vip};
 
 const SECOND: Duration = Duration::from_secs(1);
 
+// shows vrrp_instance: sticky
 #[testbed::host_test]
 fn a_sticky_router_waits_for_any_packet_of_the_protocol_or_its_limit() {
     let lan = Lan::new();
@@ -74,6 +75,7 @@ fn startup_delay_keeps_routers_in_initialize() {
     });
 }
 
+// shows vrrp_instance: track_src_ip, unicast_fault_no_peer
 #[testbed::host_test]
 fn a_source_that_is_tracked_and_a_peer_that_is_missing_are_faults() {
     let lan = Lan::new();

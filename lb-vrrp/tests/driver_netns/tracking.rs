@@ -35,6 +35,7 @@ fn weight(weight: i32) -> Weight {
     Weight::new(weight).unwrap()
 }
 
+// shows vrrp_instance: track_script, track_file, track_process
 #[testbed::host_test]
 fn a_script_a_file_and_processes_move_the_address() {
     let lan = Lan::new();

@@ -782,6 +782,7 @@ fn two_families_and_two_vrids_share_an_interface() {
     });
 }
 
+// shows vrrp_instance: vmac_xmit_base
 #[testbed::host_test]
 fn adverts_can_leave_with_the_interfaces_own_address() {
     let lan = Lan::new();

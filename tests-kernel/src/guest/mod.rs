@@ -169,6 +169,7 @@ pub struct Outcome {
 pub struct Guest {
     kernel: Kernel,
     peers: Suite,
+    servers: bool,
     directory: Option<PathBuf>,
     name: String,
     memory_mib: u32,
@@ -186,6 +187,7 @@ impl Guest {
         Self {
             kernel: kernel.clone(),
             peers: Suite::of_peers(),
+            servers: false,
             directory: None,
             name: "guest".to_owned(),
             memory_mib: 768,
@@ -208,6 +210,13 @@ impl Guest {
     #[must_use]
     pub fn with_peers(mut self, peers: Suite) -> Self {
         self.peers = peers;
+        self
+    }
+
+    /// Stacks [`Tree::Servers`] over the host's programs instead of the peers.
+    #[must_use]
+    pub fn with_servers(mut self) -> Self {
+        self.servers = true;
         self
     }
 
@@ -330,7 +339,11 @@ impl Guest {
 
     fn boot(&self, results: &Path) -> Boot {
         let arguments = self.kernel.argument().map(str::to_owned);
-        let peers = Tree::of_peers(self.peers);
+        let tree = if self.servers {
+            Tree::Servers
+        } else {
+            Tree::of_peers(self.peers)
+        };
         Boot {
             kernel: self.kernel.program(),
             environment: self.kernel.environment(),
@@ -346,7 +359,7 @@ impl Guest {
                 "quiet".into(),
                 "uml_dir=.".into(),
                 "umid=guest".into(),
-                format!("LAB_TREE={}", peers.path().display()),
+                format!("LAB_TREE={}", tree.path().display()),
                 format!("LAB_MODULES={}", self.kernel.modules().display()),
                 format!("LAB_RUN={}", results.display()),
             ]

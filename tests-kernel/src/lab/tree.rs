@@ -50,6 +50,8 @@ pub enum Tree {
     NewestKernel,
     /// The newest peers and tools with their C library.
     NewestPeers,
+    /// Servers of many protocols that the checks of a soak probe.
+    Servers,
 }
 
 impl Tree {
@@ -69,6 +71,7 @@ impl Tree {
             Self::Distribution => "distribution",
             Self::NewestKernel => "newest-kernel",
             Self::NewestPeers => "newest-peers",
+            Self::Servers => "servers",
         })
     }
 

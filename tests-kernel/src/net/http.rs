@@ -45,6 +45,8 @@ pub enum Behaviour {
     Page(String),
     /// Answers every request with these bytes, and closes the connection.
     Raw(Vec<u8>),
+    /// Answers every request with these bytes, with a pause of 100 ms between two of the parts.
+    Parts(Vec<Vec<u8>>),
     /// Lets clients connect and never reads from them.
     Hang,
     /// Sends one byte of the answer every 300 ms: sooner than any time limit of one step, and too seldom for
@@ -337,6 +339,13 @@ fn respond(
         }
         Behaviour::Raw(bytes) => {
             stream.write_all(&bytes)?;
+            return stream.shutdown(std::net::Shutdown::Both);
+        }
+        Behaviour::Parts(parts) => {
+            for part in parts {
+                stream.write_all(&part)?;
+                pause(Duration::from_millis(100));
+            }
             return stream.shutdown(std::net::Shutdown::Both);
         }
         Behaviour::Slow(delay) => pause(delay),

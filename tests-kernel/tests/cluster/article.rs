@@ -20,6 +20,8 @@ const SILENT: Duration = Duration::from_secs(5 + 3 * 3 + 1 + 4 * 3);
 /// delay_loop + connect_timeout (an attempt may be under way) + 2 s for the guest's slowness.
 const BACK: Duration = Duration::from_secs(5 + 3 + 2);
 
+// shows virtual_server: ha_suspend, lb_algo
+// shows global_defs: notification_email, notification_email_from
 #[testbed::guest_test]
 fn the_articles_file() -> TestResult {
     let cluster = start(Forwarding::DirectRouting, str::to_owned)?;

@@ -9,7 +9,7 @@ use tests_kernel::cluster::{Cluster, Director, Forwarding, VIP};
 use tests_kernel::net::{Advert, Packet, inject, wait_until};
 use tests_kernel::process::pause;
 
-use crate::{DEADLINE, TestResult, assert_steady, fast, start};
+use crate::{DEADLINE, TestResult, assert_steady, fast, start, wait_for_log};
 
 const OUTSIDER: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 99);
 /// Each packet is sent so often.
@@ -122,11 +122,7 @@ fn bad_packets_are_counted_and_not_acted_on() -> TestResult {
         ] {
             assert!(shown.contains(reason), "{reason}: {shown}");
         }
-        let log = director.log();
-        assert!(
-            log.contains(&format!("packet from {OUTSIDER} discarded")),
-            "{log}"
-        );
+        wait_for_log(director, &[&format!("packet from {OUTSIDER} discarded")])?;
     }
     // Longer than the backup's master down interval: a packet acted on would show.
     pause(Duration::from_secs(4));

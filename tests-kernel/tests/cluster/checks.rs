@@ -44,6 +44,9 @@ fn misc_check(script: &Path, server: &str) -> String {
     )
 }
 
+// shows real_server: TCP_CHECK, MISC_CHECK
+// shows all checks: connect_port, retry
+// shows other checks: misc_path
 #[testbed::guest_test]
 fn tcp_and_script_checks() -> TestResult {
     let mut cluster = start(Forwarding::DirectRouting, fast)?;
@@ -136,6 +139,7 @@ virtual_server 192.168.1.50 80 {{
 }
 
 /// Neither keepalived 2.2.7 nor 2.3.4 has such a keyword.
+// shows global_defs: script_user, set_supplementary_groups
 #[testbed::guest_test]
 fn a_script_check_is_in_the_groups_of_its_user_where_that_is_asked_for() -> TestResult {
     let ours = |keyword| groups_of_a_check(Software::Lbctl, keyword);

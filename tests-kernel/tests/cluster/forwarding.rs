@@ -5,6 +5,7 @@ use tests_kernel::cluster::{Forwarding, REAL_SERVERS};
 
 use crate::{TestResult, assert_balanced, fast, row, start};
 
+// shows virtual_server: lb_kind
 #[testbed::guest_test]
 fn masquerading() -> TestResult {
     let cluster = start(Forwarding::Masquerade, fast)?;

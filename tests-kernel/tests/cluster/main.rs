@@ -15,6 +15,7 @@ mod drop_in;
 mod forwarding;
 mod known;
 mod links;
+mod regex;
 mod reload;
 mod service;
 mod sorry;

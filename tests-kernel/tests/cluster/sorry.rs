@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use tests_kernel::cluster::{Cluster, Forwarding, REAL_SERVERS, SORRY_SERVER};
-use tests_kernel::net::Behaviour;
+use tests_kernel::net::{Behaviour, wait_until};
 
 use crate::{
     DEADLINE, NAMES, TestResult, VIRTUAL_SERVER, fast_and_sorry, start, time_until_table,
@@ -16,6 +16,7 @@ const SORRY: &str = "[192.168.1.63]:tcp:80";
 /// and 3 s for the guest's slowness.
 const OUT: Duration = Duration::from_secs(1 + 2 * 3 + 1 + 3);
 
+// shows virtual_server: sorry_server
 #[testbed::guest_test]
 fn sorry_server_and_bad_web_servers() -> TestResult {
     let cluster = start(Forwarding::DirectRouting, fast_and_sorry)?;
@@ -81,19 +82,21 @@ fn every_way_to_fail(cluster: &Cluster) -> TestResult {
         (Behaviour::Close, "no data received "),
         (Behaviour::Reset, "connection reset "),
     ];
+    let removing = format!("Removing service {}", NAMES[0]);
     for (way, reason) in ways {
+        let earlier = master.log().matches(&removing).count();
         server.set_behaviour(way.clone());
         let at = Instant::now();
         let out = time_until_table(master, at, &REAL_SERVERS[1..])?;
         assert!(out <= OUT, "{way:?}: out after {out:?}");
-        let log = master.log();
-        let mut lines = log.lines().rev();
-        let removed = lines.find(|line| line.contains(&format!("Removing service {}", NAMES[0])));
+        // The log is written by a thread of its own, so the line may follow the table.
+        let removed = wait_until("the line of the removal", DEADLINE, || {
+            let log = master.log();
+            let mut lines = log.lines().filter(|line| line.contains(&removing));
+            lines.nth(earlier).map(str::to_owned).ok_or(log)
+        })?;
         let wanted = format!("reason=\"HTTP_GET {reason}");
-        assert!(
-            removed.unwrap_or_default().contains(&wanted),
-            "{way:?}: {log}"
-        );
+        assert!(removed.contains(&wanted), "{way:?}: {removed}");
         server.set_behaviour(Behaviour::Serve);
         master.wait_for_table(&REAL_SERVERS, DEADLINE)?;
     }

@@ -7,7 +7,7 @@ use tests_kernel::cluster::{Director, REAL_SERVERS, Software};
 use tests_kernel::net::{Behaviour, HttpServer, Lan, TlsBehaviour, TlsServer, wait_until};
 use tests_kernel::tool::lbctl;
 
-use crate::{DEADLINE, TestResult};
+use crate::{DEADLINE, TestResult, wait_for_log};
 
 const FIRST_PORT: u16 = 8443;
 const HELLO: &str = "5d41402abc4b2a76b9719d911017c592";
@@ -87,6 +87,10 @@ fn wait_for_ports(director: &Director, wanted: &[u16]) -> TestResult {
     Ok(())
 }
 
+// shows real_server: SSL_GET
+// shows virtual_server: delay_loop
+// shows HTTP_GET: virtualhost, enable_sni, tls_compliant
+// shows url: digest, status_code, virtualhost
 #[testbed::guest_test]
 fn ssl_get_judges_as_keepalived_does() -> TestResult {
     let lan = Lan::new()?;
@@ -131,10 +135,7 @@ fn ssl_get_judges_as_keepalived_does() -> TestResult {
         wait_for_ports(&director, &up)?;
         let failed = "HTTP_CHECK on service [192.168.1.61]:tcp:8443 failed";
         let found = "Remote Web server [192.168.1.61]:tcp:8443 succeed on service.";
-        let log = director.log();
-        for line in [failed, found] {
-            assert!(log.contains(line), "{software}: no {line:?} in {log}");
-        }
+        wait_for_log(&director, &[failed, found])?;
         director.stop()?;
     }
 

@@ -62,6 +62,10 @@ fn wait_for_rounds(director: &Director, servers: &[HttpServer]) -> TestResult {
     Ok(())
 }
 
+// shows real_server: HTTP_GET
+// shows virtual_server: alpha
+// shows HTTP_GET: url
+// shows url: path
 #[testbed::guest_test]
 fn status_lines_are_judged_as_by_keepalived() -> TestResult {
     let lan = Lan::new()?;

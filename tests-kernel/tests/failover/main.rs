@@ -71,6 +71,7 @@ fn soak() -> bool {
     std::env::var_os("LB_SOAK").is_some()
 }
 
+// shows vrrp_instance: nopreempt
 #[testbed::guest_test]
 fn who_is_master_is_agreed_with_keepalived_and_without_preemption() -> TestResult {
     use Software::{Keepalived, Lbctl};

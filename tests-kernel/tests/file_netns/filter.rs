@@ -165,6 +165,8 @@ impl Scene {
     }
 }
 
+// shows global_defs: nftables, nftables_priority, nftables_counters
+// shows vrrp_instance: strict_mode, no_accept
 #[testbed::host_test]
 fn packets_are_dropped_with_the_tables_of_keepalived() -> TestResult {
     const ALL: [&str; 5] = [OWN, STRICT, ACCEPTING, GLOBAL, LINK_LOCAL];

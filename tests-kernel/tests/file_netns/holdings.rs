@@ -114,6 +114,7 @@ pub(super) fn all(netns: &Netns) -> TestResult<[Vec<String>; 5]> {
     ])
 }
 
+// shows vrrp_instance: virtual_ipaddress_excluded, virtual_routes, virtual_rules
 #[testbed::host_test]
 fn a_master_holds_what_keepalived_would() -> TestResult {
     let mut seen = Vec::new();

@@ -52,6 +52,7 @@ fn reporter(frame: &[u8]) -> Option<[u8; 6]> {
     source.filter(|_| is_igmp && names_group)
 }
 
+// shows global_defs: disable_local_igmp
 #[testbed::host_test]
 fn membership_is_not_reported_and_the_setting_is_restored() -> TestResult {
     play_at_once(&BOTH, |&software| {

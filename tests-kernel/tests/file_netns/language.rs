@@ -96,6 +96,7 @@ fn the_table_is_what_keepalived_reads() -> TestResult {
 }
 
 /// The exit status of the test of a file, which tells what an `include` insists on.
+// shows top level: include, includer, includem, includew, includeb, includea
 #[testbed::host_test]
 fn an_include_insists_on_the_same_files() -> TestResult {
     let netns = Netns::new("include")?;

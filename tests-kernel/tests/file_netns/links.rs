@@ -31,6 +31,7 @@ vrrp_instance VI_1 {{
     )
 }
 
+// shows top level: interface_up_down_delays
 #[testbed::host_test]
 fn a_carrier_that_is_back_before_the_delay_ends_was_never_away() -> TestResult {
     let delay = Duration::from_secs(3);
@@ -94,6 +95,8 @@ fn a_carrier_that_is_back_before_the_delay_ends_was_never_away() -> TestResult {
     Ok(())
 }
 
+// shows top level: linkbeat_interfaces, linkbeat_use_polling
+// shows vrrp_instance: linkbeat_use_polling
 #[testbed::host_test]
 fn a_link_that_is_polled_is_lost_and_found() -> TestResult {
     let block = |method: &str| format!("linkbeat_interfaces {{\n    eth0 {method}\n    nope0\n}}");
@@ -151,6 +154,7 @@ fn a_link_that_is_polled_is_lost_and_found() -> TestResult {
     Ok(())
 }
 
+// shows vrrp_instance: promote_secondaries
 #[testbed::host_test]
 fn promote_secondaries_of_the_file_is_set_and_put_back() -> TestResult {
     let path = "cat /proc/sys/net/ipv4/conf/eth0/promote_secondaries";
@@ -184,6 +188,7 @@ fn promote_secondaries_of_the_file_is_set_and_put_back() -> TestResult {
     Ok(())
 }
 
+// shows global_defs: dynamic_interfaces
 #[testbed::host_test]
 fn dynamic_interfaces_may_come_after_the_start() -> TestResult {
     let text = |global: &str| owner(global, "").replace("eth0", "late0");

@@ -92,6 +92,8 @@ fn story(software: Software) -> TestResult<[Mails; 2]> {
     Ok([sent, stopping])
 }
 
+// shows global_defs: router_id, notification_email, notification_email_from, smtp_server
+// shows vrrp_sync_group: smtp_alert
 #[testbed::host_test]
 fn a_sync_group_mails_what_keepalived_mails() -> TestResult {
     // Its last mail is not awaited: it ends before that is sent.
@@ -183,6 +185,7 @@ fn instance_story(software: Software) -> TestResult<Mails> {
     Ok(sent)
 }
 
+// shows vrrp_instance: smtp_alert
 #[testbed::host_test]
 fn instances_mail_what_keepalived_mails() -> TestResult {
     let mut sent = play_at_once(&BOTH, |&software| instance_story(software))?.into_iter();

@@ -472,6 +472,11 @@ pub(crate) fn compare(story: &[Expected], played: Vec<Option<Vec<Step>>>) {
     }
 }
 
+// shows global_defs: notify_fifo, vrrp_notify_fifo, vrrp_notify_priority_changes
+// shows vrrp_instance: notify, notify_master, notify_backup, notify_fault, notify_stop, notify_deleted, notify_master_rx_lower_pri
+// shows vrrp_instance: notify_priority_changes
+// shows vrrp_sync_group: notify, notify_master, notify_backup, notify_fault, notify_stop
+// shows vrrp_script: weight
 #[testbed::namespace_test]
 fn scripts_and_fifos_of_routers_are_those_of_keepalived() -> TestResult {
     let played = play_at_once(&BOTH, |&software| {

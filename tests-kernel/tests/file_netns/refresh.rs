@@ -48,6 +48,7 @@ fn announcements(capture: &Capture, seconds: usize) -> Vec<usize> {
     counts
 }
 
+// shows vrrp_instance: garp_master_delay, garp_master_repeat, garp_master_refresh, garp_master_refresh_repeat
 #[testbed::host_test]
 fn refreshes_do_not_wait_for_the_delayed_announcements() -> TestResult {
     play_at_once(&BOTH, |&software| {

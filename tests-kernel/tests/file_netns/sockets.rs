@@ -63,6 +63,9 @@ fn limit() -> TestResult<u64> {
     Ok(getsockopt(&socket, RcvBuf)?.try_into()?)
 }
 
+// shows global_defs: vrrp_rx_bufs_policy, vrrp_rx_bufs_multiplier
+// shows global_defs: vrrp_netlink_cmd_rcv_bufs, vrrp_netlink_cmd_rcv_bufs_force
+// shows global_defs: vrrp_netlink_monitor_rcv_bufs, vrrp_netlink_monitor_rcv_bufs_force
 #[testbed::host_test]
 fn buffers_are_as_large_as_the_file_wants_them() -> TestResult {
     let usual = 2 * 512 * 1024;

@@ -83,6 +83,7 @@ fn first_advert(software: Software, global: &str) -> TestResult<Duration> {
     Ok(at - begun)
 }
 
+// shows global_defs: vrrp_startup_delay, vrrp_delay_after_boot
 #[testbed::host_test]
 fn startup_delay_no_advert_before_its_end() -> TestResult {
     let delay = Duration::from_millis(2500);
@@ -105,6 +106,7 @@ fn startup_delay_no_advert_before_its_end() -> TestResult {
     Ok(())
 }
 
+// shows global_defs: log_unknown_vrids
 #[testbed::host_test]
 fn an_advert_of_an_unknown_router_is_logged_once_for_each_sender() -> TestResult {
     let lan = Lan::new()?;

@@ -131,6 +131,8 @@ fn complete(director: &Director) -> TestResult<[Vec<String>; 5]> {
     all(director.host().netns())
 }
 
+// shows top level: static_ipaddress, static_routes, static_rules
+// shows global_defs: default_interface
 #[testbed::host_test]
 fn static_items_are_what_keepalived_makes_of_them() -> TestResult {
     let mut seen = Vec::new();
@@ -184,6 +186,8 @@ fn has(netns: &Netns, words: &str, part: &str) -> bool {
     netns.ip(words).is_ok_and(|listing| listing.contains(part))
 }
 
+// shows top level: track_group
+// shows track_group: group
 #[testbed::host_test]
 fn an_instance_is_in_fault_while_its_track_group_lacks_something() -> TestResult {
     play_at_once(&BOTH, |&software| {

@@ -70,6 +70,8 @@ fn seen(netns: &Netns) -> TestResult<(Vec<String>, Vec<String>)> {
     Ok((links, addresses))
 }
 
+// shows global_defs: vmac_prefix, vmac_addr_prefix
+// shows vrrp_instance: use_vmac, use_vmac_addr
 #[testbed::host_test]
 fn addresses_on_other_interfaces_are_where_keepalived_has_them() -> TestResult {
     let mut both = Vec::new();

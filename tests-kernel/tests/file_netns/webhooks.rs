@@ -94,6 +94,8 @@ fn about(lines: &[String], name: &str) -> Vec<String> {
     lines.iter().filter(word).cloned().collect()
 }
 
+// shows global_defs: notify_url
+// shows vrrp_instance: notify_url
 #[testbed::host_test]
 fn events_are_posted_in_order_whatever_a_server_does() -> TestResult {
     let lan = Lan::new()?;

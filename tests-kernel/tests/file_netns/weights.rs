@@ -172,6 +172,8 @@ fn story(software: Software) -> TestResult {
     Ok(())
 }
 
+// shows top level: track_file
+// shows vrrp_sync_group: track_interface, track_script, track_file, sync_group_tracking_weight
 #[testbed::namespace_test]
 fn a_weight_in_a_sync_group_is_worth_what_it_is_in_keepalived() -> TestResult {
     play_at_once(&BOTH, |&software| {

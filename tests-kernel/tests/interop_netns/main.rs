@@ -58,6 +58,10 @@ fn play(jobs: &[(Case, Act)]) -> Vec<Result<Outcome, String>> {
     done.into_iter().map(|(_, _, outcome)| outcome).collect()
 }
 
+// shows top level: global_defs, vrrp_instance
+// shows global_defs: vrrp_version
+// shows vrrp_instance: interface, virtual_router_id, priority, advert_int, authentication, unicast_src_ip, unicast_peer, v3_checksum_as_v2, use_vmac, virtual_ipaddress
+// shows authentication: auth_type, auth_pass
 #[testbed::host_test]
 fn every_dialect_in_every_story() -> TestResult {
     Netns::sweep()?;
@@ -119,6 +123,11 @@ fn every_dialect_in_every_story() -> TestResult {
     Ok(())
 }
 
+// shows top level: vrrp_sync_group, vrrp_script
+// shows vrrp_instance: track_interface, track_script, track_file
+// shows vrrp_sync_group: group
+// shows vrrp_script: script
+// shows track_file: file
 #[testbed::host_test]
 fn tracking_and_sync_groups_as_in_keepalived() -> TestResult {
     let pairs = [

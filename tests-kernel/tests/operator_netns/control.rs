@@ -159,6 +159,7 @@ fn modes_do_not_depend_on_the_umask() -> TestResult {
 }
 
 /// A script starts with default signal dispositions, although some were ignored when the daemon was started.
+// shows vrrp_script: script
 #[testbed::host_test]
 fn scripts_start_with_default_signal_dispositions() -> TestResult {
     let lan = Lan::new()?;

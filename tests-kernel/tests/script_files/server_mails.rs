@@ -193,6 +193,7 @@ fn without_additions(mut all: Mails) -> TestResult<Mails> {
     Ok(all)
 }
 
+// shows global_defs: smtp_alert
 #[testbed::guest_test]
 fn servers_mail_what_keepalived_mails() -> TestResult {
     let mut sent = play_at_once(&BOTH, |&software| story(software))?.into_iter();

@@ -195,6 +195,9 @@ fn story(software: Software) -> TestResult<Vec<Step>> {
     Ok(steps)
 }
 
+// shows global_defs: script_user, lvs_notify_fifo
+// shows virtual_server: quorum, quorum_up, quorum_down, omega
+// shows real_server: notify_up, notify_down, inhibit_on_failure, MISC_CHECK
 #[testbed::guest_test]
 fn scripts_and_fifos_of_servers_are_those_of_keepalived() -> TestResult {
     let played = play_at_once(&BOTH, |&software| story(software).map(Some))?;

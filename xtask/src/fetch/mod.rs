@@ -2,9 +2,9 @@
 //! `cargo xtask fetch`: the lab's Debian packages, downloaded and unpacked below `target/lab`, and
 //! its kernels, each booted once.
 //!
-//! Three trees: the machine's own suite (peers, tools, kernel), the newest kernel of Debian, and,
-//! for a soak, the newest peers. A tree that cannot be had is reported; the lab works as long as
-//! the first is there and one kernel boots.
+//! The trees: the machine's own suite (peers, tools, kernel), the newest kernel of Debian, and,
+//! for a soak, the newest peers and servers of many protocols. A tree that cannot be had is
+//! reported; the lab works as long as the first is there and one kernel boots.
 
 mod apt;
 mod error;
@@ -40,6 +40,24 @@ const PEERS: &[&str] = &[
 ];
 /// What a soak has of the newest suite besides.
 const MORE_PEERS: &[&str] = &["haproxy", "ldirectord"];
+/// Servers that the checks of a soak probe, and what the guest needs to boot over their tree.
+const SERVERS: &[&str] = &[
+    "dovecot-imapd",
+    "dovecot-pop3d",
+    "exim4-daemon-light",
+    "freeradius",
+    "iproute2",
+    "kmod",
+    "mariadb-server",
+    "nginx-light",
+    "postgresql",
+    "procps",
+    "redis-server",
+    "slapd",
+    "unbound",
+    "usr-is-merged",
+    "vsftpd",
+];
 /// The kernel that runs as a program.
 const KERNEL: &str = "user-mode-linux";
 /// Raised when the layout of the unpacked trees changes.
@@ -50,6 +68,8 @@ const LAYOUT: u32 = 3;
 pub(crate) struct Wanted {
     /// The newest peers, too.
     pub(crate) newest_peers: bool,
+    /// The servers of many protocols, too.
+    pub(crate) servers: bool,
     /// Boots the kernels even if the record of an earlier boot exists.
     pub(crate) again: bool,
 }
@@ -87,6 +107,15 @@ pub(crate) fn fetch(wanted: Wanted) -> Result<(), FetchError> {
             newest_peers.fetch(),
             "only this machine's own peers are run",
         );
+    }
+    if wanted.servers {
+        let servers = Set {
+            tree: Tree::Servers,
+            sources: Sources::Machine,
+            packages: SERVERS,
+            optional: &[],
+        };
+        servers.fetch()?;
     }
     if fresh || wanted.again || Lab::locate().is_err() {
         programs::write_wrappers()?;

@@ -41,6 +41,8 @@ pub(crate) struct GuestJob {
     pub(crate) label: String,
     pub(crate) kernel: Kernel,
     pub(crate) peers: Suite,
+    /// Whether the guest is over the tree of servers instead of the peers.
+    pub(crate) servers: bool,
     pub(crate) directory: PathBuf,
     pub(crate) program: PathBuf,
     pub(crate) arguments: Vec<String>,
@@ -133,6 +135,7 @@ fn chunks(
             label,
             kernel: kernel.clone(),
             peers,
+            servers: suite::place_of(suite) == Place::Servers,
             directory: suite.directory.clone(),
             program: suite.path.clone(),
             arguments,
@@ -140,6 +143,19 @@ fn chunks(
         }
     });
     Ok(jobs.collect())
+}
+
+/// The checks of lb-check, each beside a server of its protocol.
+pub(super) fn servers(context: &mut Context) -> Result<(), StepError> {
+    context.fetch()?;
+    let artifacts = context.artifacts()?;
+    let kernel = Lab::locate()?.kernel()?.clone();
+    let mut jobs = Vec::new();
+    for suite in &suite::suites(&artifacts, Place::Servers)? {
+        jobs.extend(chunks(context, suite, &kernel, Suite::Distribution)?);
+    }
+    run_jobs(context, jobs)?;
+    context.fail_on_skip()
 }
 
 pub(super) fn examples(context: &mut Context) -> Result<(), StepError> {
@@ -153,6 +169,7 @@ pub(super) fn examples(context: &mut Context) -> Result<(), StepError> {
             label: name.to_owned(),
             kernel: kernel.clone(),
             peers: Suite::Distribution,
+            servers: false,
             directory: example.directory.clone(),
             program: example.path.clone(),
             arguments: Vec::new(),
@@ -222,6 +239,9 @@ pub(crate) fn run_in_guest(
         .with_deadline(job.deadline)
         .with_env("RUST_BACKTRACE", "1")
         .with_interrupt(Arc::clone(interrupted));
+    if job.servers {
+        guest = guest.with_servers();
+    }
     for (name, value) in variables {
         guest = guest.with_env(*name, value);
     }

@@ -29,6 +29,8 @@ pub(crate) struct Step {
     pub(crate) about: &'static str,
     /// Whether the parts of a soak share the step; otherwise the first part runs it.
     pub(crate) shared: bool,
+    /// Whether a soak alone has the step.
+    pub(crate) soak: bool,
     pub(crate) run: fn(&mut Context) -> Result<(), StepError>,
 }
 
@@ -52,85 +54,106 @@ pub(crate) const STEPS: &[Step] = &[
         name: "fmt",
         about: "formatting",
         shared: false,
+        soak: false,
         run: lints::fmt,
     },
     Step {
         name: "words",
         about: "plain words in comments, messages, names and pages",
         shared: false,
+        soak: false,
         run: words::words,
     },
     Step {
         name: "build",
         about: "all tests, programs and examples, once for all steps",
         shared: true,
+        soak: false,
         run: build,
     },
     Step {
         name: "unit",
         about: "hermetic tests",
         shared: true,
+        soak: false,
         run: unit,
     },
     Step {
         name: "doctest",
         about: "examples in the documentation",
         shared: false,
+        soak: false,
         run: doctest,
     },
     Step {
         name: "clippy",
         about: "lints, each crate and feature alone",
         shared: false,
+        soak: false,
         run: lints::clippy,
     },
     Step {
         name: "doc",
         about: "documentation builds without a warning",
         shared: false,
+        soak: false,
         run: lints::doc,
     },
     Step {
         name: "deny",
         about: "the dependencies keep to deny.toml",
         shared: false,
+        soak: false,
         run: claims::deny,
     },
     Step {
         name: "msrv",
         about: "the workspace needs no newer Rust than rust-version",
         shared: false,
+        soak: false,
         run: claims::msrv,
     },
     Step {
         name: "fuzz",
         about: "the fuzz targets compile",
         shared: false,
+        soak: false,
         run: claims::fuzz,
     },
     Step {
         name: "fetch",
         about: "the lab's packages are there, and its kernels boot",
         shared: true,
+        soak: false,
         run: fetched,
     },
     Step {
         name: "host",
         about: "namespaces on the host's kernel",
         shared: false,
+        soak: false,
         run: host::host,
     },
     Step {
         name: "lab",
         about: "the guest kernel, three guests at once on two processors",
         shared: true,
+        soak: false,
         run: guests::lab,
     },
     Step {
         name: "examples",
         about: "the examples, in the guest",
         shared: false,
+        soak: false,
         run: guests::examples,
+    },
+    Step {
+        name: "servers",
+        about: "the checks beside real servers of each protocol, in the guest",
+        shared: false,
+        soak: true,
+        run: guests::servers,
     },
 ];
 
@@ -195,6 +218,7 @@ impl Context {
     pub(crate) fn fetch(&self) -> Result<(), StepError> {
         let wanted = Wanted {
             newest_peers: self.soak,
+            servers: self.soak,
             again: false,
         };
         fetch::fetch(wanted).map_err(Into::into)

@@ -135,6 +135,27 @@ async fn answers_to_other_queries_are_ignored() {
     passed(&check(&check_one, &target).await);
 }
 
+/// Answers to other queries without end: the check ends at its own limit.
+#[tokio::test]
+async fn a_flood_of_answers_to_other_queries_ends_with_the_time() {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let target = Target::new(socket.local_addr().unwrap());
+    let flood = tokio::spawn(async move {
+        let mut query = [0; 512];
+        let (length, peer) = socket.recv_from(&mut query).await.unwrap();
+        let [other_id, other_name] = wrong(&query[..length]);
+        loop {
+            let _ = socket.send_to(&other_id, peer).await;
+            let _ = socket.send_to(&other_name, peer).await;
+            tokio::task::yield_now().await;
+        }
+    });
+    let outcome = check(&asking("example.org", "A"), &target).await;
+    flood.abort();
+    failed(&outcome, Reason::L7Timeout);
+    assert!(outcome.detail.is_some());
+}
+
 #[tokio::test]
 async fn malformed_answers_have_a_reason() {
     for length in [2, 11, 12, 20] {

@@ -9,6 +9,7 @@ mod check;
 mod global;
 mod group;
 mod instance;
+mod policy;
 mod proof;
 mod real;
 mod root;
@@ -27,7 +28,7 @@ pub(super) use self::root::read as read_file;
 pub(super) use self::server::virtual_server as read_virtual_server;
 
 /// All tables, in the order in which they are explained.
-static TABLES: [&dyn Definitions; 21] = [
+static TABLES: [&dyn Definitions; 26] = [
     &root::ROOT,
     &global::GLOBAL,
     &instance::INSTANCE,
@@ -44,11 +45,16 @@ static TABLES: [&dyn Definitions; 21] = [
     &check::COMMON,
     &check::HTTP,
     &check::URL,
+    &check::SMTP,
+    &check::PROTOCOL,
+    &check::SEND_EXPECT,
+    &check::AGENT,
     &check::DNS,
     &check::UDP,
     &check::SIP,
     &check::RADIUS,
     &check::OTHER,
+    &check::FILE,
 ];
 
 /// What the keywords of all tables mean, block by block.

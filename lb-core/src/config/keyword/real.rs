@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Keywords of `real_server`.
 
+use super::policy::policy_keywords;
 use super::row::{Keyword, Table, Value};
 use crate::config::level::Level;
 use crate::config::line::Context;
-use crate::config::method::{METHOD, PAUSE, PERIOD, method};
+use crate::config::method::{METHOD, VIA_VIP, method, via_vip};
 use crate::config::notify::{COMMAND, WEBHOOK, script, webhook};
 use crate::config::pending;
 use crate::config::real::RealServerConfig;
 use crate::config::runtime::obsolete;
+use crate::config::schedule::{COUNT, JITTER, PAUSE, PERIOD};
 use crate::config::tree::NodeId;
 
 const WEIGHT: u32 = i32::MAX.unsigned_abs();
 
 type Real = Keyword<RealServerConfig>;
 
-pub(in crate::config) static REAL_SERVER: Table<RealServerConfig> =
-    Table::new(&[Level::RealServer], "real_server", &[REAL_KEYWORDS]);
+pub(in crate::config) static REAL_SERVER: Table<RealServerConfig> = Table::new(
+    &[Level::RealServer],
+    "real_server",
+    &[REAL_KEYWORDS, policy_keywords!(RealServerConfig, defaults)],
+);
 
 const REAL_KEYWORDS: &[Real] = &[
     Real::new(
@@ -89,6 +94,16 @@ const REAL_KEYWORDS: &[Real] = &[
     )
     .default("off"),
     Real::new(
+        "via_vip",
+        "Checks at the virtual address, through the forwarding method: direct routing or a tunnel.",
+        Value::Other(VIA_VIP, |server, context, line| {
+            let value = via_vip(context, line);
+            context.set(line, &mut server.defaults.via_vip, value);
+        }),
+    )
+    .default("that of the virtual server")
+    .own(),
+    Real::new(
         "delay_loop",
         "Sets the period of checks.",
         Value::Seconds(PERIOD, |server| &mut server.defaults.delay_loop),
@@ -133,11 +148,10 @@ const REAL_KEYWORDS: &[Real] = &[
     .tier(2),
     Real::new(
         "FILE_CHECK",
-        "Checks the number in a tracked file.",
+        "Has the number in a tracked file decide about weight and health.",
         Value::Elsewhere("{ … }"),
     )
-    .opens(Level::Check)
-    .later(),
+    .opens(Level::Check),
     Real::new(
         "PING_CHECK",
         "Checks that the host answers.",
@@ -151,8 +165,56 @@ const REAL_KEYWORDS: &[Real] = &[
         Value::Elsewhere("{ … }"),
     )
     .opens(Level::Check)
-    .tier(2)
-    .later(),
+    .tier(2),
+    Real::new(
+        "SEND_EXPECT_CHECK",
+        "Checks that a server answers as expected, step by step.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
+    Real::new(
+        "IMAP_CHECK",
+        "Checks that a server of IMAP greets, and takes a login if one is given.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
+    Real::new(
+        "POP3_CHECK",
+        "Checks that a server of POP3 greets, and takes a login if one is given.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
+    Real::new(
+        "FTP_CHECK",
+        "Checks that a server of FTP greets, and takes a login if one is given.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
+    Real::new(
+        "NNTP_CHECK",
+        "Checks that a news server greets, and takes a login if one is given.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
+    Real::new(
+        "REDIS_CHECK",
+        "Checks that Redis answers PING, and takes a password if one is given.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
+    Real::new(
+        "AGENT_CHECK",
+        "Asks an agent on the server for its state and weight, in the protocol of HAProxy.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
     Real::new(
         "SSL_GET",
         "Checks pages over TLS as HTTP_GET does.",
@@ -231,6 +293,9 @@ pub(super) fn real_server(context: &mut Context<'_>, block: NodeId) -> RealServe
             continue;
         }
         match context.vocabulary.block(Level::RealServer, keyword) {
+            Some(_) if context.refuses_own(Some(Level::RealServer), keyword) => {
+                context.refuse_own(line);
+            }
             Some(_) if context.registry.get(keyword).is_some() => {
                 context.extra(line, 0);
                 server.checks.push(line);
@@ -239,5 +304,6 @@ pub(super) fn real_server(context: &mut Context<'_>, block: NodeId) -> RealServe
             None => context.unknown(Level::RealServer, line),
         }
     }
+    server.defaults.exclude_contradictions(context);
     server
 }

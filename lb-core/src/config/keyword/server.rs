@@ -3,14 +3,16 @@
 
 use lb_ipvs::ServiceFlags;
 
+use super::policy::policy_keywords;
 use super::real::real_server;
 use super::row::{Keyword, Table, Value};
 use crate::config::endpoint::endpoint;
 use crate::config::level::Level;
 use crate::config::line::Context;
-use crate::config::method::{METHOD, PAUSE, PERIOD};
+use crate::config::method::{METHOD, VIA_VIP, via_vip};
 use crate::config::notify::{COMMAND, WEBHOOK, script, webhook};
 use crate::config::runtime::obsolete;
+use crate::config::schedule::{COUNT, JITTER, PAUSE, PERIOD};
 use crate::config::server::{VirtualServerConfig, hashed};
 use crate::config::tree::NodeId;
 
@@ -21,7 +23,10 @@ type Server = Keyword<VirtualServerConfig>;
 pub(in crate::config) static VIRTUAL_SERVER: Table<VirtualServerConfig> = Table::new(
     &[Level::VirtualServer],
     "virtual_server",
-    &[SERVER_KEYWORDS],
+    &[
+        SERVER_KEYWORDS,
+        policy_keywords!(VirtualServerConfig, checks),
+    ],
 );
 
 const SERVER_KEYWORDS: &[Server] = &[
@@ -247,6 +252,16 @@ const SERVER_KEYWORDS: &[Server] = &[
     .default("off")
     .tier(2),
     Server::new(
+        "via_vip",
+        "Checks at the virtual address, through the forwarding method: direct routing or a tunnel.",
+        Value::Other(VIA_VIP, |server, context, line| {
+            let value = via_vip(context, line);
+            context.set(line, &mut server.checks.via_vip, value);
+        }),
+    )
+    .default("off")
+    .own(),
+    Server::new(
         "delay_loop",
         "Sets the period of checks.",
         Value::Seconds(PERIOD, |server| &mut server.checks.delay_loop),
@@ -343,5 +358,6 @@ pub(in crate::config) fn virtual_server(
 ) -> VirtualServerConfig {
     let mut server = VirtualServerConfig::new(context, block);
     VIRTUAL_SERVER.read(&mut server, context, block);
+    server.checks.exclude_contradictions(context);
     server
 }

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use lb_check::{Arguments, Policy, Target};
+use lb_check::{Arguments, BuiltCheck, FirstVerdict, Policy};
 
 use crate::model::{CheckSetting, CheckSpec, PendingCheck};
 
@@ -29,7 +29,13 @@ pub(super) fn check(page: &mut Page, spec: &CheckSpec, around: &Surroundings) {
         return page.fail(PrintError::Check { kind, server });
     };
     page.open([&*spec.kind]);
-    target(page, &spec.probe.target, around.target);
+    if spec.follows_input() {
+        for line in &lines {
+            page.written(line);
+        }
+        return page.close();
+    }
+    target(page, spec, around.target);
     for line in &lines {
         // The account of a script; other checks have a `user` of another kind.
         if &*spec.kind != "MISC_CHECK"
@@ -39,21 +45,24 @@ pub(super) fn check(page: &mut Page, spec: &CheckSpec, around: &Surroundings) {
             page.written(line);
         }
     }
-    schedule(page, &spec.probe.policy, around.delay_loop);
+    schedule(page, spec, around.delay_loop);
     page.switch("alpha", spec.alpha, around.alpha);
     page.flag("log_all_failures", spec.log_all_failures);
     page.close();
 }
 
-fn target(page: &mut Page, target: &Target, usual: SocketAddr) {
+fn target(page: &mut Page, spec: &CheckSpec, usual: SocketAddr) {
+    let target = &spec.probe.target;
     let address = target.address;
-    if address.ip() != usual.ip() {
+    if spec.via_vip {
+        page.set("via_vip", address.ip());
+    } else if address.ip() != usual.ip() {
         page.set("connect_ip", address.ip());
     }
     if address.port() != usual.port() {
         page.set("connect_port", address.port());
     }
-    if let Some(source) = target.source {
+    if let Some(source) = target.source() {
         if !source.ip().is_unspecified() {
             page.set("bindto", source.ip());
         }
@@ -61,19 +70,54 @@ fn target(page: &mut Page, target: &Target, usual: SocketAddr) {
             page.set("bind_port", source.port());
         }
     }
-    page.set_some("bind_if", target.device.as_ref());
-    page.set_some("fwmark", target.mark);
+    page.set_some("bind_if", target.device());
+    page.set_some("fwmark", target.mark());
 }
 
-fn schedule(page: &mut Page, policy: &Policy, delay_loop: Duration) {
+fn schedule(page: &mut Page, spec: &CheckSpec, delay_loop: Duration) {
+    let policy = &*spec.probe.policy;
     page.set("retry", policy.retries);
-    page.seconds("delay_before_retry", policy.retry_delay);
+    match policy.fast_interval {
+        Some(interval) => page.seconds("fast_interval", interval),
+        None => page.seconds("delay_before_retry", policy.retry_delay),
+    }
+    if policy.rise > 1 {
+        page.set("rise", policy.rise);
+    }
     if policy.interval != delay_loop {
         page.seconds("delay_loop", policy.interval);
+    }
+    if let Some(interval) = policy.down_interval
+        && !waits_retry_delay(spec)
+    {
+        page.seconds("down_interval", interval);
+    }
+    if policy.jitter != 0 {
+        page.set("jitter", policy.jitter);
+    }
+    if policy.deadline != BuiltCheck::usual_deadline(&*spec.probe.check) {
+        page.seconds("deadline", policy.deadline);
     }
     if let Some(warmup) = policy.warmup {
         page.seconds("warmup", warmup);
     }
+    // `warmup` has keepalived's rule of the first verdict with it.
+    match (policy.first, policy.warmup) {
+        (FirstVerdict::Counted, None) | (FirstVerdict::OneFailure, Some(_)) => {}
+        (first, _) => page.fail(PrintError::Setting {
+            what: "the rule of the first verdict",
+            value: format!("{first:?}"),
+        }),
+    }
+}
+
+/// Whether a check has its down interval by the rule of its kind, without a keyword.
+fn waits_retry_delay(spec: &CheckSpec) -> bool {
+    let policy: &Policy = &spec.probe.policy;
+    matches!(&*spec.kind, "HTTP_GET" | "SSL_GET")
+        && policy.fast_interval.is_none()
+        && policy.retry_delay > policy.interval
+        && policy.down_interval == Some(policy.retry_delay)
 }
 
 /// Prints a check that does not run in this version.

@@ -8,7 +8,8 @@ use lb_vrrp::{Pacing, ReceiveBuffer, Vmac};
 
 use crate::config::value::in_seconds;
 use crate::model::{
-    Fifo, GlobalSyncDaemon, MailSettings, Model, NotifyFifos, ScriptSettings, VrrpSettings,
+    Fifo, GlobalSyncDaemon, MailSettings, MarkRange, Model, NotifyFifos, ScriptSettings,
+    VrrpSettings,
 };
 
 use super::PrintError;
@@ -26,6 +27,11 @@ pub(super) fn settings(page: &mut Page, model: &Model) {
     }
     page.flag("no_email_faults", global.no_fault_mails);
     page.flag("no_checker_emails", global.checks.no_check_mails);
+    let marks = global.checks.via_vip_marks;
+    if marks != MarkRange::default() {
+        let ends = [marks.first(), marks.last()].map(|mark| mark.to_string());
+        page.line(std::iter::once("via_vip_marks".to_owned()).chain(ends));
+    }
     page.flag("rs_init_notifies", global.notifies_added_servers);
     scripts(page, &global.scripts);
     fifos(page, &global.fifos);

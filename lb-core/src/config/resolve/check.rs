@@ -6,17 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lb_check::{
-    ArgumentError, Arguments, CheckContext, Initial, Policy, ProbeSpec, Problem, SOCKET_KEYWORDS,
-    Target,
+    ArgumentError, Arguments, BuiltCheck, CheckContext, FirstVerdict, HealthCheck, Initial, Input,
+    Policy, ProbeSpec, Problem, SCHEDULE_KEYWORDS, SOCKET_KEYWORDS, Target,
 };
+use lb_ipvs::{ForwardingMethod, ServiceKey};
 
 use super::server::Place;
+use super::tracking::warn_defined_below;
 use crate::config::diagnostic::{Diagnostic, Severity};
 use crate::config::level::Level;
 use crate::config::line::{At, Context};
-use crate::config::method::CheckDefaults;
+use crate::config::method::ViaVip;
 use crate::config::real::RealServerConfig;
 use crate::config::runtime::obsolete;
+use crate::config::schedule::CheckDefaults;
 use crate::config::source::Span;
 use crate::config::tree::NodeId;
 use crate::config::vocabulary::nearest;
@@ -29,7 +32,7 @@ const DEEPEST: usize = 8;
 /// The most lines of a block of a check: a factory gets each as a value of its own.
 const MOST_LINES: usize = 4096;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Socket {
     ip: Option<At<IpAddr>>,
     port: Option<At<u16>>,
@@ -39,21 +42,62 @@ struct Socket {
     mark: Option<At<u32>>,
 }
 
-/// One check of a real server; none if it cannot be made, which has been reported.
-pub(super) fn check(
+/// The lines of a check that its factory does not read.
+#[derive(Default)]
+struct Common {
+    defaults: CheckDefaults,
+    socket: Socket,
+    log_all_failures: Option<At<bool>>,
+}
+
+impl Common {
+    /// Reads a line if it is one of these.
+    fn read(&mut self, context: &mut Context<'_>, line: NodeId, uses_socket: bool) -> bool {
+        let (keyword, _) = context.keyword(line);
+        match keyword {
+            "log_all_failures" => {
+                let value = context.boolean(line);
+                context.set(line, &mut self.log_all_failures, value);
+            }
+            "connect_timeout" if !uses_socket => return false,
+            _ if self.defaults.read(context, line, keyword) => {}
+            _ if uses_socket && SOCKET_KEYWORDS.contains(&keyword) => {
+                self.socket.read(context, line, keyword);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// These settings where they are given, else the outer ones.
+    fn or(self, outer: &Self) -> Self {
+        Self {
+            defaults: self.defaults.or(&outer.defaults),
+            socket: self.socket.or(&outer.socket),
+            log_all_failures: self.log_all_failures.or(outer.log_all_failures),
+        }
+    }
+}
+
+/// Adds the check of a block to `checks`, or one for each `host` of an `SMTP_CHECK`; none if it cannot be made, which
+/// has been reported.
+pub(super) fn add_checks(
     context: &mut Context<'_>,
     place: &Place<'_>,
     real: &RealServerConfig,
     outer: &CheckDefaults,
     address: SocketAddr,
     block: NodeId,
-) -> Option<CheckSpec> {
-    let (name, span) = context.keyword(block);
-    let factory = context.registry.get(name)?;
-    let mut own = CheckDefaults::default();
-    let mut socket = Socket::default();
-    let mut log_all_failures = None;
+    checks: &mut Vec<CheckSpec>,
+) {
+    let (name, _) = context.keyword(block);
+    let Some(factory) = context.registry.get(name) else {
+        return;
+    };
+    let uses_socket = factory.uses_socket();
+    let mut common = Common::default();
     let mut arguments = Arguments::block(name, []);
+    let mut hosts = Vec::new();
     arguments.tag = tag(block);
     for (count, line) in context.lines(block).enumerate() {
         let (keyword, span) = context.keyword(line);
@@ -63,28 +107,83 @@ pub(super) fn check(
             break;
         }
         match keyword {
-            "log_all_failures" => {
-                let value = context.boolean(line);
-                context.set(line, &mut log_all_failures, value);
+            _ if context.refuses_own(context.tree.level(block), keyword) => {
+                context.refuse_own(line);
+            }
+            _ if !factory.uses_schedule() => {
+                arguments.children.extend(argument(context, line, DEEPEST));
             }
             "nb_get_retry" if context.tree.level(block) == Some(Level::Http) => {
                 let finding = Diagnostic::warning(span, "`nb_get_retry` is deprecated");
                 context.findings.push(finding.note("write `retry`"));
                 let value = context.number(line, 0..=u32::MAX);
-                context.set(line, &mut own.retries, value);
+                context.set(line, &mut common.defaults.retries, value);
             }
             "nb_get_retry" => obsolete(context, line, "write `retry`"),
-            "connect_timeout" if !factory.uses_socket() => {
-                arguments.children.extend(argument(context, line, DEEPEST));
-            }
-            _ if own.read(context, line, keyword) => {}
-            _ if factory.uses_socket() && SOCKET_KEYWORDS.contains(&keyword) => {
-                socket.read(context, line, keyword);
-            }
+            "host" if name == "SMTP_CHECK" => hosts.push(line),
+            _ if common.read(context, line, uses_socket) => {}
             _ => arguments.children.extend(argument(context, line, DEEPEST)),
         }
     }
-    let settings = own.or(outer);
+    if hosts.is_empty() {
+        checks.extend(check(
+            context, place, real, outer, address, block, &arguments, common,
+        ));
+        return;
+    }
+    for host in hosts {
+        let own = host_lines(context, host).or(&common);
+        checks.extend(check(
+            context, place, real, outer, address, block, &arguments, own,
+        ));
+    }
+}
+
+/// The lines of a `host` of an `SMTP_CHECK`: an older form, which makes a check for each host.
+fn host_lines(context: &mut Context<'_>, host: NodeId) -> Common {
+    let (_, span) = context.keyword(host);
+    let finding = Diagnostic::warning(span, "`host` is deprecated").silent();
+    let note = "write an `SMTP_CHECK` with these lines for each host";
+    context.findings.push(finding.note(note));
+    context.only_block(host);
+    let mut common = Common::default();
+    for line in context.lines(host) {
+        let (keyword, span) = context.keyword(line);
+        if !common.read(context, line, true) && !keyword.is_empty() {
+            let names = SOCKET_KEYWORDS.iter().chain(SCHEDULE_KEYWORDS).copied();
+            let suggestion = nearest(keyword, names);
+            let finding = Diagnostic::error(span, format!("unknown keyword `{keyword}`"));
+            context.findings.push(finding.suggest(suggestion));
+        }
+    }
+    common
+}
+
+/// One check of a real server; none if it cannot be made, which has been reported.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the surroundings of a check, each used once"
+)]
+fn check(
+    context: &mut Context<'_>,
+    place: &Place<'_>,
+    real: &RealServerConfig,
+    outer: &CheckDefaults,
+    address: SocketAddr,
+    block: NodeId,
+    arguments: &Arguments,
+    common: Common,
+) -> Option<CheckSpec> {
+    let (name, span) = context.keyword(block);
+    let factory = context.registry.get(name)?;
+    let Common {
+        mut defaults,
+        socket,
+        log_all_failures,
+    } = common;
+    defaults.exclude_contradictions(context);
+    let is_own_way = defaults.via_vip.is_some();
+    let settings = defaults.or(outer);
     let interval = settings.delay_loop.map_or(DELAY_LOOP, |at| at.value);
     let mut surroundings = CheckContext::new(address);
     surroundings.virtual_server.clone_from(&place.name);
@@ -103,8 +202,16 @@ pub(super) fn check(
     surroundings.virtualhost = host.map(|at| at.value.clone());
     let service_host = place.written.virtualhost.as_ref();
     surroundings.service_virtualhost = service_host.map(|at| at.value.clone());
+    surroundings.tracked_files = Some(Arc::clone(&context.checks.files));
     surroundings.scripts = place.global.script_rules.clone();
-    let built = match factory.build(&arguments, &surroundings) {
+    let way = Way {
+        name,
+        own: is_own_way,
+        setting: settings.via_vip,
+        connects: factory.uses_socket() && name != "PING_CHECK",
+        real_server: address.ip(),
+    };
+    let mut built = match factory.build(arguments, &surroundings) {
         Ok(built) => built,
         Err(errors) => {
             for error in errors {
@@ -113,10 +220,14 @@ pub(super) fn check(
             return None;
         }
     };
-    for error in built.findings {
+    for error in std::mem::take(&mut built.findings) {
         report(context, block, error);
     }
-    let target = socket.target(context, address)?;
+    let virtual_address = via_vip(context, place, real, &way, &socket);
+    let target = match virtual_address {
+        Some(ip) => socket.target(context, SocketAddr::new(ip, address.port())),
+        None => socket.target(context, address),
+    }?;
     if factory.needs_port() && target.address.port() == 0 {
         let finding = Diagnostic::error(span, format!("`{name}` has no port to connect to"));
         context
@@ -124,32 +235,170 @@ pub(super) fn check(
             .push(finding.note("give the real server a port, or the check `connect_port`"));
         return None;
     }
-    let usual_delay = match built.retry_waits_interval {
-        true => interval,
-        false => built.retry_delay,
-    };
-    let retry_delay = settings.retry_delay.map_or(usual_delay, |at| at.value);
-    let alpha = settings.alpha.is_some_and(|at| at.value);
-    let mut policy = Policy::default()
-        .with_interval(interval)
-        .with_retries(settings.retries.map_or(built.retries, |at| at.value))
-        .with_retry_delay(retry_delay)
-        .with_initial(if alpha { Initial::Down } else { Initial::Up })
-        .with_deadline(built.deadline);
-    policy.warmup = settings.warmup.map(|at| at.value);
-    if built.down_waits_retry_delay && retry_delay > interval {
-        policy.down_interval = Some(retry_delay);
+    if !factory.uses_schedule() {
+        warn_of_file_order(context, block, &*built.check);
+        return Some(input_check(context, built, target));
     }
+    let policy = policy(&settings, &built, interval);
+    let alpha = policy.initial == Initial::Down;
     let log_all = log_all_failures.or(place.global.log_all_failures);
     let shared = context.checks.share(built.check);
     let policy = context.checks.share_policy(policy);
-    let probe = ProbeSpec::with_identity(shared.check, shared.identity, target, policy);
+    let probe = ProbeSpec::with_shared(shared.check, target, policy);
     Some(CheckSpec {
         kind: shared.kind,
         probe: Arc::new(probe),
         alpha,
         log_all_failures: log_all.is_some_and(|at| at.value),
+        via_vip: virtual_address.is_some(),
     })
+}
+
+/// The policy of a check by its settings, and by what its kind suggests.
+fn policy(settings: &CheckDefaults, built: &BuiltCheck, interval: Duration) -> Policy {
+    let time = |setting: Option<At<Duration>>, usual| setting.map_or(usual, |at| at.value);
+    let alpha = settings.alpha.is_some_and(|at| at.value);
+    let usual_delay = match built.retry_waits_interval {
+        true => interval,
+        false => built.retry_delay,
+    };
+    let retry_delay = time(settings.retry_delay, usual_delay);
+    let mut policy = Policy::default()
+        .with_interval(interval)
+        .with_retries(settings.retries().unwrap_or(built.retries))
+        .with_retry_delay(retry_delay)
+        .with_rise(settings.rise.map_or(1, |at| at.value))
+        .with_initial(if alpha { Initial::Down } else { Initial::Up })
+        .with_deadline(time(settings.deadline, built.deadline));
+    let jitter = settings.jitter.and_then(|at| u8::try_from(at.value).ok());
+    policy.jitter = jitter.unwrap_or_default();
+    policy.fast_interval = settings.fast_interval.map(|at| at.value);
+    policy.down_interval = settings.down_interval.map(|at| at.value).or_else(|| {
+        let waits = built.down_waits_retry_delay && policy.fast_interval.is_none();
+        (waits && retry_delay > interval).then_some(retry_delay)
+    });
+    match settings.warmup {
+        // As keepalived in all of the first round.
+        Some(warmup) => policy
+            .with_warmup(warmup.value)
+            .with_first(FirstVerdict::OneFailure),
+        None => policy,
+    }
+}
+
+/// Warns about a tracked file that is defined below the check.
+fn warn_of_file_order(context: &mut Context<'_>, block: NodeId, check: &dyn HealthCheck) {
+    let Some(name) = check.input().map(Input::name) else {
+        return;
+    };
+    let Some((definition, place)) = context.checks.file_places.get(name).copied() else {
+        return;
+    };
+    let mut lines = context.lines(block);
+    let named = lines.find_map(|line| {
+        let word = context.arguments(line).first()?;
+        (context.text(word) == name).then_some(word.span)
+    });
+    if let Some(span) = named.filter(|_| definition > block) {
+        warn_defined_below(context, At::new(name, span), place);
+    }
+}
+
+/// A check that follows an input: the state is known as soon as there is one, and each change counts.
+fn input_check(context: &mut Context<'_>, built: BuiltCheck, target: Target) -> CheckSpec {
+    let policy = Policy::default()
+        .with_retries(built.retries)
+        .with_retry_delay(built.retry_delay)
+        .with_deadline(built.deadline)
+        .with_warmup(Duration::ZERO);
+    let shared = context.checks.share(built.check);
+    let policy = context.checks.share_policy(policy);
+    let probe = ProbeSpec::with_shared(shared.check, target, policy);
+    CheckSpec {
+        kind: shared.kind,
+        probe: Arc::new(probe),
+        alpha: false,
+        log_all_failures: false,
+        via_vip: false,
+    }
+}
+
+/// What decides whether a check goes to the virtual address.
+struct Way<'c> {
+    /// The name of the check.
+    name: &'c str,
+    setting: Option<At<ViaVip>>,
+    /// Whether the check itself has the setting, and not a server.
+    own: bool,
+    /// Whether it makes connections.
+    connects: bool,
+    real_server: IpAddr,
+}
+
+/// The virtual address to which a check goes; none if it goes to the real server itself.
+fn via_vip(
+    context: &mut Context<'_>,
+    place: &Place<'_>,
+    real: &RealServerConfig,
+    way: &Way<'_>,
+    socket: &Socket,
+) -> Option<IpAddr> {
+    let setting = way.setting?;
+    let refuse = |context: &mut Context<'_>, why: String| {
+        // A setting of a server is for the checks that can have it.
+        if way.own {
+            let finding = Diagnostic::error(setting.span, why);
+            context
+                .findings
+                .push(finding.note("the check goes to the real server itself"));
+        }
+        None
+    };
+    let first = place.keys.iter().find_map(ServiceKey::address);
+    let ip = match setting.value {
+        ViaVip::Off => return None,
+        ViaVip::Address(ip) => Some(ip),
+        ViaVip::On => first.map(|address| address.ip()),
+    };
+    if !way.connects {
+        return refuse(
+            context,
+            format!("`{}` makes no connection that IPVS forwards", way.name),
+        );
+    }
+    let method = real.method.map_or(place.method, |at| at.value);
+    if !matches!(
+        method,
+        ForwardingMethod::DirectRouting | ForwardingMethod::Tunnel(_)
+    ) {
+        return refuse(
+            context,
+            "`via_vip` is for direct routing and tunnels".to_owned(),
+        );
+    }
+    for (is_set, keyword) in [
+        (socket.ip.is_some(), "connect_ip"),
+        (socket.mark.is_some(), "fwmark"),
+    ] {
+        if is_set {
+            return refuse(context, format!("`via_vip` does not go with `{keyword}`"));
+        }
+    }
+    let Some(ip) = ip else {
+        // Nothing else can be meant by the setting of a server.
+        let finding = Diagnostic::error(setting.span, "a firewall mark has no address to check");
+        context
+            .findings
+            .push(finding.note("write `via_vip ADDRESS`"));
+        return None;
+    };
+    if ip.is_ipv4() != way.real_server.is_ipv4() && socket.source_ip.is_none() {
+        return refuse(
+            context,
+            "`via_vip` to a real server of the other family needs `bindto`".to_owned(),
+        );
+    }
+    Some(ip)
 }
 
 impl Socket {
@@ -185,6 +434,18 @@ impl Socket {
                 let value = context.number(line, 0..=u32::MAX);
                 context.set(line, &mut self.mark, value);
             }
+        }
+    }
+
+    /// These settings where they are given, else the outer ones.
+    fn or(self, outer: &Self) -> Self {
+        Self {
+            ip: self.ip.or(outer.ip),
+            port: self.port.or(outer.port),
+            source_ip: self.source_ip.or(outer.source_ip),
+            source_port: self.source_port.or(outer.source_port),
+            device: self.device.or_else(|| outer.device.clone()),
+            mark: self.mark.or(outer.mark),
         }
     }
 
@@ -349,9 +610,7 @@ fn not_yet(severity: Severity, span: Span, keyword: &str) -> Diagnostic {
 fn check_knows(check: &str, keyword: &str) -> bool {
     let own = match check {
         "MISC_CHECK" => "misc_path misc_timeout misc_dynamic user",
-        "SMTP_CHECK" => "helo_name host",
         "BFD_CHECK" => "name",
-        "FILE_CHECK" => "track_file weight",
         _ => "",
     };
     own.split_ascii_whitespace().any(|known| known == keyword)

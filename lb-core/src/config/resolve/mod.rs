@@ -42,18 +42,22 @@ pub(super) struct HostNames {
 pub(super) fn resolve(context: &mut Context<'_>, host: &str, login: &str) -> (Model, HostNames) {
     let config = read_file(context);
     let known = tracking::known(context, &config);
+    tracking::keep_files(context, &known);
     let mut routing = routing::Routing::new(&config.global);
     let mut statics = statics::items(context, &config, &mut routing);
     let routers = router::routers(context, &config, &known, &mut routing);
     statics.groups = statics::groups(context, &config, &routers);
     let groups = tracking::groups(context, &config, &known, &routers);
+    let global = global::global(context, &config.global, host, login);
+    let virtual_servers = server::virtual_servers(context, &config);
+    let checked = tracking::checked_files(&virtual_servers);
     let mut model = Model {
-        global: global::global(context, &config.global, host, login),
-        objects: tracking::objects(context, &config, &known, &routers, &groups),
+        global,
+        objects: tracking::objects(context, &config, &known, &routers, &groups, &checked),
         groups,
         routers,
         statics,
-        virtual_servers: server::virtual_servers(context, &config),
+        virtual_servers,
     };
     model.global.vrrp.carrier_delays = links::delays(context, &config, &model.routers);
     model.global.vrrp.link_polls = links::polls(&config);

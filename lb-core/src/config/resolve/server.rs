@@ -358,9 +358,9 @@ fn quorum(context: &mut Context<'_>, written: &VirtualServerConfig, server: &mut
 /// What the real servers of one virtual server share.
 pub(super) struct Place<'c> {
     /// The keys of all services.
-    keys: Vec<ServiceKey>,
+    pub(super) keys: Vec<ServiceKey>,
     pub(super) name: String,
-    method: ForwardingMethod,
+    pub(super) method: ForwardingMethod,
     pub(super) written: &'c VirtualServerConfig,
     pub(super) global: &'c GlobalConfig,
 }
@@ -380,7 +380,7 @@ impl Place<'_> {
         // Exactly as many: a filter would make room for four.
         let mut checks = Vec::with_capacity(real.checks.len());
         for block in &real.checks {
-            checks.extend(check::check(context, self, real, &defaults, target, *block));
+            check::add_checks(context, self, real, &defaults, target, *block, &mut checks);
         }
         if !real.valid || !self.written.valid {
             return None;

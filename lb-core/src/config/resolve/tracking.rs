@@ -3,21 +3,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::sync::Arc;
 use std::time::Duration;
 
-use lb_check::{Problem, Script as Program, Severity};
+use lb_check::{FileWeight, Problem, Script as Program, Severity};
 use lb_vrrp::track::{Object, ObjectId, Process, Script, Weight};
 
 use super::{Config, notify};
 use crate::config::Diagnostic;
-use crate::config::line::Context;
+use crate::config::line::{At, Context};
 use crate::config::source::Span;
 use crate::config::track::{Kind, TrackConfig};
 use crate::config::tracked::{ObjectConfig, ScriptConfig, Source};
 use crate::config::tree::NodeId;
 use crate::config::vocabulary::nearest;
 use crate::model::{
-    FileSource, GroupSpec, ObjectSpec, ProcessSource, ScriptSource, SyncGroup, VrrpInstance,
+    FileSource, GroupSpec, ObjectSpec, ProcessSource, ScriptSource, SyncGroup, VirtualServer,
+    VrrpInstance,
 };
 
 /// Interval of a script.
@@ -244,18 +246,21 @@ pub(super) fn tracked(
 /// Warns where an object is defined below the list that names it, which keepalived then ignores.
 fn warn_of_order(context: &mut Context<'_>, known: &Known, written: &TrackConfig, id: &ObjectId) {
     let name = &written.name;
-    let Some((block, place)) = known.places.get(id) else {
-        return;
-    };
-    if *block < written.line {
-        return;
+    if let Some((block, place)) = known.places.get(id)
+        && *block >= written.line
+    {
+        warn_defined_below(context, At::new(&name.value, name.span), *place);
     }
+}
+
+/// Warns about a name whose definition at `place` comes later.
+pub(super) fn warn_defined_below(context: &mut Context<'_>, name: At<&str>, place: Span) {
     let message = format!("`{}` is defined below", name.value);
     let finding = Diagnostic::warning(name.span, message);
     let finding = finding.label("keepalived does not track it then");
     context
         .findings
-        .push(finding.note_at(*place, "it is defined here"));
+        .push(finding.note_at(place, "it is defined here"));
 }
 
 fn unknown(context: &mut Context<'_>, known: &Known, written: &TrackConfig, id: &ObjectId) {
@@ -273,6 +278,30 @@ fn unknown(context: &mut Context<'_>, known: &Known, written: &TrackConfig, id: 
     context.findings.push(finding);
 }
 
+/// Keeps the files that checks may name, with their places and the factors that hold where a check has
+/// none.
+pub(super) fn keep_files(context: &mut Context<'_>, known: &Known) {
+    let mut files = BTreeMap::new();
+    for (id, (_, weight)) in &known.objects {
+        if let ObjectId::File(name) = id {
+            let weight = FileWeight::new(i32::from(weight.get()), weight.is_reversed());
+            files.insert(name.to_string(), weight);
+            if let Some(place) = known.places.get(id) {
+                context.checks.file_places.insert(name.to_string(), *place);
+            }
+        }
+    }
+    context.checks.files = Arc::new(files);
+}
+
+/// The files that checks follow.
+pub(super) fn checked_files(virtual_servers: &[VirtualServer]) -> BTreeSet<ObjectId> {
+    let files = virtual_servers
+        .iter()
+        .flat_map(VirtualServer::checked_files);
+    files.map(|name| ObjectId::File(name.into())).collect()
+}
+
 /// Those that are tracked; the others are left out, and reported where no block names them.
 pub(super) fn objects(
     context: &mut Context<'_>,
@@ -280,10 +309,12 @@ pub(super) fn objects(
     known: &Known,
     routers: &[VrrpInstance],
     groups: &[SyncGroup],
+    checked: &BTreeSet<ObjectId>,
 ) -> Vec<ObjectSpec> {
     let routers = routers.iter().flat_map(|router| &router.spec.tracked);
     let groups = groups.iter().flat_map(|group| &group.spec.tracked);
-    let tracked: BTreeSet<&ObjectId> = routers.chain(groups).map(|(object, _)| object).collect();
+    let tracked = routers.chain(groups).map(|(object, _)| object);
+    let tracked: BTreeSet<&ObjectId> = tracked.chain(checked).collect();
     let mut objects: Vec<ObjectSpec> = Vec::new();
     for written in &config.objects {
         let key = id(written.kind(), &written.name.value);

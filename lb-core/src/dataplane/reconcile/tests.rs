@@ -844,3 +844,45 @@ fn a_scheduler_the_kernel_lacks_is_one_failure_and_tried_again_by_the_audit() {
     let audit = now(reconciler.audit_one()).unwrap().unwrap();
     assert_eq!(audit.report.applied, plan.changes);
 }
+
+#[test]
+fn external_changes_of_enforced_services_are_undone() {
+    let mark = std::num::NonZeroU32::new(7).unwrap();
+    let marked = ServiceKey::firewall_mark(mark, lb_ipvs::AddressFamily::Ipv4);
+    let probe = TableService::new(Service::new(marked, Scheduler::RoundRobin))
+        .with_destinations([destination(61, 1)]);
+    let kernel = MemoryPlane::new();
+    let mut reconciler = Reconciler::new(kernel.clone(), Ledger::in_memory());
+    reconciler.enforce(MarkRange::new(7, 9).unwrap());
+    let both = [probe.clone(), desired(50, &[61])];
+    now(reconciler.start(both.into_iter().collect())).unwrap();
+    assert!(reconciler.is_in_place(&marked) && reconciler.is_in_place(&key(50)));
+
+    let audit_both = |reconciler: &mut Reconciler<MemoryPlane>| {
+        for _ in 0..2 {
+            now(reconciler.audit_one()).unwrap();
+        }
+    };
+    for change in [
+        Change::DeleteService(marked),
+        Change::DeleteDestination(marked, address(61)),
+        Change::EditDestination(marked, destination(61, 0)),
+    ] {
+        kernel.by_hand(&change).unwrap();
+        audit_both(&mut reconciler);
+        assert_eq!(kernel.table().service(&marked), Some(&probe), "{change}");
+        assert!(reconciler.is_in_place(&marked));
+    }
+    // Those of a virtual server stay.
+    let drained = Change::EditDestination(key(50), destination(61, 0));
+    kernel.by_hand(&drained).unwrap();
+    audit_both(&mut reconciler);
+    assert!(!reconciler.is_in_place(&key(50)));
+    let table = kernel.table();
+    let kept = table.service(&key(50)).unwrap().destination(address(61));
+    assert_eq!(kept, Some(&destination(61, 0)));
+
+    now(reconciler.service_changed(marked, None)).unwrap();
+    assert_eq!(kernel.table().service(&marked), None);
+    assert!(!reconciler.is_in_place(&marked));
+}

@@ -280,6 +280,22 @@ fn checks_move_the_weight() {
 }
 
 #[test]
+fn check_asks_for_a_part_of_the_weight() {
+    let server = RealServer::new(destination(61, 10)).with_check(check(61));
+    let mut director = director(virtual_server([server]));
+    for (request, weight) in [
+        (WeightRequest::Percent(50), 5),
+        (WeightRequest::Percent(1), 1),
+        (WeightRequest::Drain, 0),
+        (WeightRequest::Percent(200), 20),
+    ] {
+        let outcome = Outcome::pass().with_weight_request(request);
+        director.handle_check(&id(61, 0), true, &outcome);
+        assert_eq!(pool(&director), [destination(61, weight)], "{request:?}");
+    }
+}
+
+#[test]
 fn a_weight_of_0_can_cost_the_quorum() {
     let sorry = destination(63, 1);
     let mut director = director(virtual_server([real(61)]).with_sorry_server(sorry));

@@ -7,12 +7,13 @@ mod reload;
 #[cfg(feature = "daemon")]
 mod restore;
 mod roles;
+mod via;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use lb_check::{HealthCheck, Policy, Reason, Target};
+use lb_check::{HealthCheck, Policy, Reason, Target, WeightRequest};
 use lb_ipvs::{Scheduler, Service, Weight};
 
 use super::*;

@@ -18,7 +18,7 @@ pub use self::object::Report;
 pub(super) use self::task::TrackerTask;
 pub(super) use self::tracking::Tracking;
 pub(super) use crate::spec::{FileSource, ObjectSpec, ScriptSource, Source};
-pub(super) use crate::track::{FileInit, ObjectId, ProcessPattern};
+pub(super) use crate::track::{ObjectId, ProcessPattern};
 
 /// Tracks these objects and no others; starts the tracker when the first one is tracked.
 pub(super) async fn track(

@@ -2,14 +2,16 @@
 //! Keywords of all checks that connect.
 
 use super::Check;
+use super::policy::POLICY_KEYWORDS;
 use crate::config::keyword::row::{Table, Value};
 use crate::config::level::Level;
+use crate::config::method::VIA_VIP;
 
 /// Keywords of all checks that connect.
 pub(in crate::config) static COMMON: Table<()> = Table::new(
     &[Level::Http, Level::Check],
     "all checks",
-    &[COMMON_KEYWORDS],
+    &[COMMON_KEYWORDS, POLICY_KEYWORDS],
 );
 
 const COMMON_KEYWORDS: &[Check] = &[
@@ -46,6 +48,13 @@ const COMMON_KEYWORDS: &[Check] = &[
         Value::Elsewhere("NUMBER"),
     )
     .default("0"),
+    Check::new(
+        "via_vip",
+        "Checks at the virtual address, through the forwarding method: direct routing or a tunnel.",
+        Value::Elsewhere(VIA_VIP),
+    )
+    .default("that of the real server")
+    .own(),
     Check::new(
         "log_all_failures",
         "Logs each failed attempt, not only the one that decides.",

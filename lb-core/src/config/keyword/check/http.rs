@@ -86,38 +86,32 @@ const URL_KEYWORDS: &[Check] = &[
         "regex",
         "Sets a regular expression that the page must match.",
         Value::Elsewhere("REGEX"),
-    )
-    .later(),
+    ),
     Check::new(
         "regex_max_offset",
         "Sets where the last match may begin.",
-        Value::Elsewhere("BYTES"),
-    )
-    .later(),
+        Value::Elsewhere("BYTES, up to 2147483647"),
+    ),
     Check::new(
         "regex_min_offset",
         "Sets where the first match may begin.",
-        Value::Elsewhere("BYTES"),
-    )
-    .later(),
+        Value::Elsewhere("BYTES, up to 2147483647"),
+    ),
     Check::new(
         "regex_no_match",
         "Has the page not match.",
         Value::Elsewhere(""),
-    )
-    .later(),
+    ),
     Check::new(
         "regex_options",
         "Sets options of the regular expression.",
         Value::Elsewhere("OPTION …"),
-    )
-    .later(),
+    ),
     Check::new(
         "regex_stack",
-        "Sets the stack of the regular expression.",
+        "Compiles the regular expression for the machine, with a stack of this size at first and at most.",
         Value::Elsewhere("BYTES BYTES"),
-    )
-    .later(),
+    ),
     Check::new(
         "tls_compliant",
         "SSL_GET: ends TLS connections with close_notify.",

@@ -2,16 +2,21 @@
 //! Keywords of checks. The factory of a check reads its own; the common ones are read where a check is
 //! resolved.
 
+mod binary;
 mod common;
 mod datagram;
 mod http;
 mod other;
+mod policy;
+mod text;
 
 use super::row::Keyword;
 
+pub(in crate::config) use self::binary::FILE;
 pub(in crate::config) use self::common::COMMON;
 pub(in crate::config) use self::datagram::{DNS, RADIUS, SIP, UDP};
 pub(in crate::config) use self::http::{HTTP, URL};
 pub(in crate::config) use self::other::OTHER;
+pub(in crate::config) use self::text::{AGENT, PROTOCOL, SEND_EXPECT, SMTP};
 
 type Check = Keyword<()>;

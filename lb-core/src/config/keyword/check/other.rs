@@ -33,33 +33,9 @@ const OTHER_KEYWORDS: &[Check] = &[
     )
     .default("script_user"),
     Check::new(
-        "helo_name",
-        "Sets the name in the greeting of SMTP_CHECK.",
-        Value::Elsewhere("NAME"),
-    )
-    .later(),
-    Check::new(
-        "host",
-        "Sets another target of SMTP_CHECK.",
-        Value::Elsewhere("{ … }"),
-    )
-    .later(),
-    Check::new(
         "name",
         "Sets the session of BFD_CHECK.",
         Value::Elsewhere("NAME"),
-    )
-    .later(),
-    Check::new(
-        "track_file",
-        "Sets the file of FILE_CHECK.",
-        Value::Elsewhere("NAME"),
-    )
-    .later(),
-    Check::new(
-        "weight",
-        "Sets the factor of the number in the file of FILE_CHECK.",
-        Value::Elsewhere("NUMBER [reverse|noreverse]"),
     )
     .later(),
 ];

@@ -3,6 +3,7 @@
 
 use super::super::row::{Keyword, Value};
 use crate::config::global::GlobalConfig;
+use crate::config::runtime::mark_range;
 use crate::config::scheduling::{RTTIME, nice, processors, realtime_limit};
 
 type Global = Keyword<GlobalConfig>;
@@ -72,6 +73,16 @@ pub(super) const KEYWORDS: &[Global] = &[
     )
     .default("off")
     .tier(2),
+    Global::new(
+        "via_vip_marks",
+        "Sets the firewall marks of checks at the virtual address: the first and the last one.",
+        Value::Other("NUMBER NUMBER, from 1", |global, context, line| {
+            let value = mark_range(context, line);
+            context.set(line, &mut global.runtime.via_vip_marks, value);
+        }),
+    )
+    .default("65536 131071")
+    .own(),
     Global::new(
         "checker_priority",
         "Sets the nice value of the thread of the checks.",

@@ -10,18 +10,17 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lb_host::number_file::{FirstContent, Watcher, follow};
 use lb_host::thread::{Thread, catch_future};
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::error;
 
-use self::file::Watcher;
 use super::{
     FileSource, ObjectId, ObjectSpec, ProcessPattern, Report, ScriptRunner, ScriptSource, Source,
 };
 use crate::driver::error::Error;
 
-mod file;
 mod process;
 mod script;
 #[cfg(test)]
@@ -262,15 +261,20 @@ impl Tracker {
             let task = supervise(id.clone(), {
                 let (id, reports) = (id.clone(), self.reports.clone());
                 let (path, watcher) = (source.path.clone(), Arc::clone(watcher));
-                let mut init = source.init.filter(|_| first);
+                let init = source.init.filter(|_| first);
+                let mut content = init.map(|init| FirstContent {
+                    value: init.value,
+                    overwrite: init.overwrite,
+                });
                 move || {
-                    let watcher = Arc::clone(&watcher);
-                    file::run(
-                        id.clone(),
+                    let (id, name) = (id.clone(), Arc::clone(id.name()));
+                    follow(
+                        name,
                         path.clone(),
-                        init.take(),
-                        watcher,
+                        content.take(),
+                        Arc::clone(&watcher),
                         reports.clone(),
+                        move |value| (id.clone(), Report::Value(value)),
                     )
                 }
             });

@@ -10,7 +10,7 @@
 
 /// Why a line cannot be split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum SplitError {
+pub(crate) enum SplitError {
     #[error("unterminated quote {0}")]
     Quote(char),
     #[error("backslash at the end")]
@@ -18,7 +18,7 @@ pub(super) enum SplitError {
 }
 
 /// Splits `line` into words.
-pub(super) fn split(line: &[u8]) -> Result<Vec<Vec<u8>>, SplitError> {
+pub(crate) fn split(line: &[u8]) -> Result<Vec<Vec<u8>>, SplitError> {
     let mut words = Vec::new();
     let mut word: Option<Vec<u8>> = None;
     let mut quote = None;
@@ -82,7 +82,8 @@ fn number(text: &[u8], radix: u32, most: usize) -> (u8, &[u8]) {
 
 /// Joins words to one command; two passes of [`split`] give them back. It has no double quote but those
 /// around it, and no `$`.
-pub(super) fn join(words: &[&[u8]]) -> String {
+#[cfg(feature = "script")]
+pub(crate) fn join(words: &[&[u8]]) -> String {
     let words: Vec<String> = words.iter().map(|word| quote(word)).collect();
     match words.as_slice() {
         [word] if word.bytes().all(is_plain) => word.clone(),
@@ -91,6 +92,7 @@ pub(super) fn join(words: &[&[u8]]) -> String {
 }
 
 /// A word of the inner pass, written inside a double-quoted word of the outer pass.
+#[cfg(feature = "script")]
 fn quote(word: &[u8]) -> String {
     let text = str::from_utf8(word).ok();
     match text.filter(|text| !text.contains(|c: char| c.is_control() || "'\"\\$".contains(c))) {
@@ -108,7 +110,24 @@ fn quote(word: &[u8]) -> String {
     }
 }
 
+/// Quotes a word; one pass of [`split`] gives it back. It has no double quote but those around it, and no
+/// `$`.
+#[cfg(feature = "regex")]
+pub(crate) fn quote_once(word: &str) -> String {
+    let mut out = String::from("\"");
+    for c in word.chars() {
+        if c.is_ascii_control() || "'\"\\$".contains(c) {
+            out.push_str(&format!("\\{:03o}", u32::from(c)));
+        } else {
+            out.push(c);
+        }
+    }
+    out.push('"');
+    out
+}
+
 /// Whether a byte means itself outside quotes.
+#[cfg(feature = "script")]
 const fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'_' | b'.' | b'/' | b':' | b'=' | b',' | b'+' | b'-')

@@ -4,6 +4,27 @@
 //! inotify watches the directory, so that a file that is replaced, deleted or created later is
 //! noticed. Where inotify does not report all changes, the file is read every second instead. A change
 //! counts when the writer closes the file.
+//!
+//! An empty or missing file counts as 0, and so does one that does not begin with a number. A file that
+//! cannot be read, or whose number needs more than 32 bits, keeps its last value.
+//!
+//! ```
+//! use lb_host::number_file::{Watcher, follow};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let directory = tempfile::tempdir()?;
+//! let path = directory.path().join("load");
+//! std::fs::write(&path, "5")?;
+//!
+//! let (values, mut receiver) = tokio::sync::mpsc::channel(1);
+//! tokio::spawn(follow("load".into(), path.clone(), None, Watcher::start(), values, |value| value));
+//! assert_eq!(receiver.recv().await, Some(5));
+//! std::fs::write(&path, "-7")?;
+//! while receiver.recv().await != Some(-7) {}
+//! # Ok(())
+//! # }
+//! ```
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -13,19 +34,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::libc;
+use tokio::sync::mpsc;
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
-
-use super::super::{FileInit, ObjectId, Report};
-use super::Reports;
 
 mod number;
 #[cfg(test)]
 mod tests;
 mod watcher;
 
-pub(super) use self::watcher::Watcher;
+pub use self::watcher::Watcher;
 
 /// Time between two looks where inotify does not report all changes.
 const POLL: Duration = Duration::from_secs(1);
@@ -37,22 +56,43 @@ const SLOW: Duration = Duration::from_secs(10);
 /// Largest number of bytes read of a file.
 const LENGTH: u64 = 128;
 
-/// Runs until the receiver of reports is dropped.
-pub(super) async fn run(
-    id: ObjectId,
+/// The content that is written to a file before it is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a number, and whether it replaces another one"
+)]
+pub struct FirstContent {
+    /// The number.
+    pub value: i64,
+    /// Whether an existing file is overwritten; else only a missing file is written.
+    pub overwrite: bool,
+}
+
+/// Follows the number in the file at `path`: sends the first value and each other one after it, converted
+/// by `report`. Runs until the receiver is dropped; waits while the channel is full, and sends the newest
+/// value then.
+///
+/// `name` names the file in logs. `first` is written before the file is read; an error is logged.
+///
+/// # Panics
+///
+/// If a thread of the runtime panics while it reads the file.
+pub async fn follow<T: Send>(
+    name: Arc<str>,
     path: PathBuf,
-    mut init: Option<FileInit>,
+    mut first: Option<FirstContent>,
     watcher: Arc<Watcher>,
-    reports: Reports,
+    reports: mpsc::Sender<T>,
+    report: impl Fn(i64) -> T + Send,
 ) {
-    let name = id.name();
     let entry = watcher.enter(&path);
     let mut known = Known::default();
     loop {
         let mut job = spawn_blocking({
-            let (path, entry, init) = (path.clone(), Arc::clone(&entry), init.take());
+            let (path, entry, first) = (path.clone(), Arc::clone(&entry), first.take());
             move || {
-                let written = init.map(|init| write(&path, init));
+                let written = first.map(|first| write(&path, first));
                 // Watched before it is read: a change in between is reported.
                 let polled = entry.watch();
                 (written, polled, read(&path))
@@ -75,11 +115,8 @@ pub(super) async fn run(
                 path.display()
             );
         }
-        if let Some(value) = known.update(name, polled, content)
-            && reports
-                .send((id.clone(), Report::Value(value)))
-                .await
-                .is_err()
+        if let Some(value) = known.update(&name, polled, content)
+            && reports.send(report(value)).await.is_err()
         {
             return;
         }
@@ -178,16 +215,16 @@ fn is_missing(error: &io::Error) -> bool {
 }
 
 /// Writes the first number, if there is no file or it is to be overwritten.
-fn write(path: &Path, init: FileInit) -> io::Result<()> {
+fn write(path: &Path, first: FirstContent) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).custom_flags(libc::O_NONBLOCK);
-    if init.overwrite {
+    if first.overwrite {
         options.create(true).truncate(true);
     } else {
         options.create_new(true);
     }
     match options.open(path) {
-        Err(error) if !init.overwrite && error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        file => writeln!(file?, "{}", init.value),
+        Err(error) if !first.overwrite && error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        file => writeln!(file?, "{}", first.value),
     }
 }

@@ -10,19 +10,26 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Rig {
     path: PathBuf,
-    reports: mpsc::Receiver<(ObjectId, Report)>,
+    reports: mpsc::Receiver<i64>,
     _directory: tempfile::TempDir,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Rig {
-    fn new(file: &str, init: Option<FileInit>, prepare: impl FnOnce(&Path)) -> Self {
+    fn new(file: &str, first: Option<FirstContent>, prepare: impl FnOnce(&Path)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().canonicalize().unwrap().join(file);
         prepare(&path);
         let (sender, reports) = mpsc::channel(8);
-        let id = ObjectId::File(Arc::from("load"));
-        let task = tokio::spawn(run(id, path.clone(), init, Watcher::start(), sender));
+        let watcher = Watcher::start();
+        let task = tokio::spawn(follow(
+            Arc::from("load"),
+            path.clone(),
+            first,
+            watcher,
+            sender,
+            |value| value,
+        ));
         Self {
             path,
             reports,
@@ -31,43 +38,43 @@ impl Rig {
         }
     }
 
-    async fn next(&mut self) -> Report {
+    async fn next(&mut self) -> i64 {
         let next = timeout(PATIENCE, self.reports.recv()).await;
-        next.expect("a report in time").expect("a report").1
+        next.expect("a report in time").expect("a report")
     }
 }
 
 #[tokio::test]
 async fn a_file_is_followed_when_it_is_written_replaced_and_deleted() {
     let mut rig = Rig::new("load", None, |path| fs::write(path, "5\n").unwrap());
-    assert_eq!(rig.next().await, Report::Value(5));
+    assert_eq!(rig.next().await, 5);
     fs::write(&rig.path, "-0x10 rest").unwrap();
-    assert_eq!(rig.next().await, Report::Value(-16));
+    assert_eq!(rig.next().await, -16);
     let other = rig.path.with_extension("new");
     fs::write(&other, "7").unwrap();
     fs::rename(&other, &rig.path).unwrap();
-    assert_eq!(rig.next().await, Report::Value(7));
+    assert_eq!(rig.next().await, 7);
     // Too large a number keeps what was known, and a missing file is 0.
     fs::write(&rig.path, "99999999999").unwrap();
     fs::remove_file(&rig.path).unwrap();
-    assert_eq!(rig.next().await, Report::Value(0));
+    assert_eq!(rig.next().await, 0);
     rig.task.abort();
 }
 
 #[tokio::test]
 async fn a_file_in_a_directory_that_comes_later_is_found() {
     let mut rig = Rig::new("late/load", None, |_| {});
-    assert_eq!(rig.next().await, Report::Value(0));
+    assert_eq!(rig.next().await, 0);
     fs::create_dir(rig.path.parent().unwrap()).unwrap();
     fs::write(&rig.path, "3").unwrap();
-    assert_eq!(rig.next().await, Report::Value(3));
+    assert_eq!(rig.next().await, 3);
     rig.task.abort();
 }
 
 #[tokio::test]
 async fn the_first_number_is_written_if_there_is_none_or_it_is_to_be_overwritten() {
     let init = |overwrite| {
-        Some(FileInit {
+        Some(FirstContent {
             value: 9,
             overwrite,
         })
@@ -78,7 +85,7 @@ async fn the_first_number_is_written_if_there_is_none_or_it_is_to_be_overwritten
                 fs::write(path, "4").unwrap();
             }
         });
-        assert_eq!(rig.next().await, Report::Value(expected));
+        assert_eq!(rig.next().await, expected);
         rig.task.abort();
     }
 }
@@ -88,6 +95,6 @@ async fn what_is_no_file_counts_as_0_and_does_not_hang() {
     let mut rig = Rig::new("pipe", None, |path| {
         nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).unwrap();
     });
-    assert_eq!(rig.next().await, Report::Value(0));
+    assert_eq!(rig.next().await, 0);
     rig.task.abort();
 }

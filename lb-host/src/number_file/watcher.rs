@@ -31,9 +31,9 @@ const LOCAL: [FsType; 5] = [
 
 type Events = EventStream<Vec<u8>>;
 
-/// The watches of directories, and the watched files.
+/// The watches of directories, and the watched files. One serves any number of files.
 #[derive(Debug)]
-pub(in super::super) struct Watcher {
+pub struct Watcher {
     /// `None` without an inotify instance: files are polled then.
     watches: Option<Watches>,
     waiting: Mutex<Waiting>,
@@ -54,8 +54,13 @@ struct Wait {
 }
 
 impl Watcher {
-    /// Creates a watcher. Must be called in the runtime of the tasks that wait for its files.
-    pub(in super::super) fn start() -> Arc<Self> {
+    /// Creates a watcher. Without an inotify instance, which is logged, files are read every second.
+    ///
+    /// # Panics
+    ///
+    /// Outside of the runtime of the tasks that follow files.
+    #[must_use]
+    pub fn start() -> Arc<Self> {
         let events = match open() {
             Ok(events) => Some(events),
             Err(error) => {

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! keepalived and our daemon side by side, with the same file and the same servers: the tables over time,
+//! and the log lines of transitions.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use tests_kernel::cluster::{Director, REAL_SERVERS, Software};
+use tests_kernel::net::{Lan, wait_until};
+use tests_kernel::process::pause;
+
+use crate::cases::{Case, Moment, Outage, Server, cases, script};
+use crate::series::{Change, Series};
+use crate::{DEADLINE, TestResult};
+
+/// Period of the checks.
+pub(crate) const PERIOD: Duration = Duration::from_secs(3);
+/// How much longer than its periods a verdict may take: the guest has one slow processor for all.
+const SLACK: Duration = Duration::from_secs(3);
+/// Length of a short outage, during which each check runs at least once; its retries take three times as long.
+const SHORT: Duration = PERIOD;
+const FIRST_PORT: u16 = 8001;
+
+/// How the lines of transitions begin, in both logs.
+const TRANSITIONS: &[&str] = &[
+    "Adding service ",
+    "Removing service ",
+    "Enabling service ",
+    "Disabling service ",
+    "Changing weight from ",
+    "Gained quorum ",
+    "Lost quorum ",
+    "Adding sorry server ",
+    "Removing sorry server ",
+    "Adding alive servers ",
+    "Removing alive servers ",
+];
+
+/// A director with its table over time.
+struct Side {
+    director: Director,
+    series: Series,
+}
+
+/// Waits until both have this pool for each case.
+fn wait_for(
+    sides: &[Side; 2],
+    cases: &[(u16, Case)],
+    wanted: impl Fn(&Case) -> &'static str,
+) -> TestResult {
+    wait_until("the same pools", DEADLINE, || {
+        for side in sides {
+            for (port, case) in cases {
+                let (pool, wanted) = (side.series.now(*port), wanted(case));
+                if pool.as_deref() != Some(wanted) {
+                    let software = side.director.software();
+                    let log = side.director.log();
+                    let name = case.name;
+                    return Err(format!(
+                        "{software}, {name}: {pool:?}, not {wanted:?}\n{log}"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// The lines of transitions of one virtual server, in their order, without what precedes and follows them.
+fn transitions(log: &str, port: u16) -> Vec<String> {
+    let name = format!("[192.168.1.50]:tcp:{port}");
+    let line = |line: &str| {
+        let begin = TRANSITIONS.iter().find_map(|words| line.find(words))?;
+        let line = line.get(begin..)?;
+        let end = line.find(" reason=").unwrap_or(line.len());
+        let line = line.get(..end)?.trim_end_matches('.');
+        line.contains(&name).then(|| line.to_owned())
+    };
+    log.lines().filter_map(line).collect()
+}
+
+/// The changes of pools from a moment on.
+fn since(changes: &[Change], moment: Instant) -> Vec<Change> {
+    let later = changes.iter().filter(|change| change.at >= moment);
+    later.cloned().collect()
+}
+
+/// Asserts that both sides changed in the same way, and each change at nearly the same time.
+fn assert_same(sides: &[Side; 2], (port, case): &(u16, Case), moment: Instant) {
+    let [theirs, ours] = [0, 1].map(|side| since(&sides[side].series.of_port(*port), moment));
+    let pools = |changes: &[Change]| -> Vec<String> {
+        changes.iter().map(|change| change.pool.clone()).collect()
+    };
+    let after = |change: &Change| change.at.saturating_duration_since(moment);
+    let name = case.name;
+    assert_eq!(pools(&theirs), pools(&ours), "{name}");
+    for (theirs, ours) in theirs.iter().zip(&ours) {
+        let apart = after(theirs).abs_diff(after(ours));
+        assert!(
+            apart <= PERIOD * case.periods + SLACK,
+            "{name}: {:?} after {:?} with keepalived, {:?} with ours",
+            theirs.pool,
+            after(theirs),
+            after(ours)
+        );
+    }
+}
+
+#[testbed::guest_test]
+fn outages_have_the_consequences_that_they_have_with_keepalived() -> TestResult {
+    let lan = Lan::new()?;
+    let host = lan.host("s1", REAL_SERVERS[0])?;
+    let folder = std::env::temp_dir().join(format!("outages-{}", std::process::id()));
+    fs::create_dir_all(&folder)?;
+    let cases: Vec<(u16, Case)> = (FIRST_PORT..).zip(cases()).collect();
+    let servers: Vec<Server> = cases
+        .iter()
+        .map(|(port, case)| Server::start(case, *port, host.netns(), &folder))
+        .collect::<TestResult<_>>()?;
+    let blocks = cases
+        .iter()
+        .map(|(port, case)| case.block(*port, &script(&folder, *port)));
+    let text = "global_defs {\n script_user root\n}\n".to_owned() + &blocks.collect::<String>();
+
+    let side = |number: u8, software| -> TestResult<Side> {
+        let address = Ipv4Addr::new(192, 168, 1, 10 + number);
+        let director = Director::new(lan.host(&format!("lb{number}"), address)?, software, &text)?;
+        let series = Series::start(director.host().netns())?;
+        Ok(Side { director, series })
+    };
+    let mut sides = [side(1, Software::Keepalived)?, side(2, Software::Lbctl)?];
+    for side in &mut sides {
+        side.director.start()?;
+    }
+    wait_for(&sides, &cases, |case| case.pools[0])?;
+
+    let begin = Instant::now();
+    let each = |outage: Option<Outage>| {
+        let both = cases.iter().zip(&servers);
+        both.filter(move |((_, case), _)| outage.is_none_or(|outage| case.outage == outage))
+    };
+    for (_, server) in each(None) {
+        server.set(Moment::Within)?;
+    }
+    // The short outage has this length, nothing is awaited.
+    pause(SHORT);
+    for (_, server) in each(Some(Outage::Short)) {
+        server.set(Moment::After)?;
+    }
+    wait_for(&sides, &cases, |case| case.pools[1])?;
+    for case in &cases {
+        assert_same(&sides, case, begin);
+    }
+
+    let end = Instant::now();
+    for (_, server) in each(Some(Outage::Long)) {
+        server.set(Moment::After)?;
+    }
+    wait_for(&sides, &cases, |case| case.pools[2])?;
+    for case in &cases {
+        assert_same(&sides, case, end);
+        let [theirs, ours] = [0, 1].map(|side| sides[side].series.of_port(case.0));
+        let pools = |changes: &[Change]| -> Vec<String> {
+            let later = changes.iter().filter(|change| change.at >= begin);
+            later.map(|change| change.pool.clone()).collect()
+        };
+        assert_eq!(pools(&theirs), pools(&ours), "{}", case.1.name);
+    }
+    let logs = [0, 1].map(|side| sides[side].director.log());
+    for (port, case) in &cases {
+        let [mut theirs, ours] = [0, 1].map(|side| transitions(&logs[side], *port));
+        if !case.lines.contains("alpha") {
+            // keepalived has a line, too, about the quorum that is there from the start.
+            assert!(
+                theirs.remove(0).starts_with("Gained quorum"),
+                "{}",
+                case.name
+            );
+        }
+        assert_eq!(theirs, ours, "{}: keepalived and ours", case.name);
+        assert!(!ours.is_empty(), "{}", case.name);
+    }
+    for side in &mut sides {
+        let (status, log) = side.director.stop()?;
+        assert!(status.success(), "{log}");
+    }
+    fs::remove_dir_all(&folder)?;
+    Ok(())
+}

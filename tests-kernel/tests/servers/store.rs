@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Databases: Redis, MariaDB, PostgreSQL.
+
+use tests_kernel::process;
+
+use super::*;
+
+const REDIS: u16 = 6379;
+const MARIADB: u16 = 3306;
+const POSTGRESQL: u16 = 5432;
+
+#[testbed::guest_test]
+fn redis_answers() -> TestResult {
+    let words = [
+        "redis-server",
+        "--port",
+        "6379",
+        "--save",
+        "",
+        "--bind",
+        "127.0.0.1",
+    ];
+    let server = Server::start(directory()?, &words, &[])?;
+    server.wait_for_pass("TCP_CHECK {\n}", REDIS)?;
+    Ok(())
+}
+
+#[testbed::guest_test]
+fn mariadb_answers() -> TestResult {
+    let directory = directory()?;
+    let mut install = Command::new("mariadb-install-db");
+    install
+        .args(["--no-defaults", "--user=root", "--skip-test-db"])
+        .arg(format!("--datadir={}/data", directory.path().display()))
+        .arg("--auth-root-authentication-method=normal")
+        .current_dir(directory.path());
+    process::run(&mut install, DEADLINE)?;
+    let words = [
+        "mariadbd",
+        "--no-defaults",
+        "--user=root",
+        "--bind-address=127.0.0.1",
+        "--datadir={}/data",
+        "--socket={}/socket",
+        "--init-file={}/users.sql",
+    ];
+    let users = "CREATE USER probe@localhost;\n\
+                 CREATE USER secret@localhost IDENTIFIED BY 'word';\n";
+    let server = Server::start(directory, &words, &[("users.sql", users)])?;
+    server.wait_for_pass("TCP_CHECK {\n}", MARIADB)?;
+    Ok(())
+}
+
+/// The directory of PostgreSQL's programs, which has its version in the name.
+fn postgresql() -> TestResult<PathBuf> {
+    let mut versions = fs::read_dir("/usr/lib/postgresql")?;
+    let version = versions.next().ok_or("no PostgreSQL")??;
+    Ok(version.path().join("bin"))
+}
+
+/// PostgreSQL refuses to run as root.
+const AS_NOBODY: [&str; 4] = [
+    "setpriv",
+    "--reuid=nobody",
+    "--regid=nogroup",
+    "--clear-groups",
+];
+
+#[testbed::guest_test]
+fn postgresql_answers() -> TestResult {
+    let directory = directory()?;
+    directory_of_nobody(&directory, "data")?;
+    let programs = postgresql()?;
+    let [setpriv, rest @ ..] = AS_NOBODY;
+    let mut initialise = Command::new(setpriv);
+    initialise
+        .args(rest)
+        .arg(programs.join("initdb"))
+        .args(["-D", "data", "-A", "trust", "-U", "probe", "--no-sync"])
+        .current_dir(directory.path());
+    process::run(&mut initialise, DEADLINE)?;
+    let program = programs.join("postgres").display().to_string();
+    let options = ["-D", "{}/data", "-k", "{}/data", "-h", "127.0.0.1"];
+    let words = [&AS_NOBODY[..], &[&program], &options].concat();
+    let server = Server::start(directory, &words, &[])?;
+    server.wait_for_pass("TCP_CHECK {\n}", POSTGRESQL)?;
+    Ok(())
+}
