@@ -82,6 +82,13 @@ fn prepare(target: &Target, close: Close) -> Result<Socket, LocalError> {
     if close == Close::Reset {
         step("set linger", socket.set_linger(Some(Duration::ZERO)))?;
     }
+    set_source(&socket, target)?;
+    Ok(socket)
+}
+
+/// Sets everything that a target asks for of the packets of a probe: mark, interface, source address.
+pub(crate) fn set_source(socket: &Socket, target: &Target) -> Result<(), LocalError> {
+    let step = |operation, result: io::Result<()>| result.map_err(|e| system(operation, &e));
     if let Some(mark) = target.mark() {
         step("set mark", socket.set_mark(mark))?;
     }
@@ -91,8 +98,7 @@ fn prepare(target: &Target, close: Close) -> Result<Socket, LocalError> {
             socket.bind_device(Some(device.as_bytes())),
         )?;
     }
-    bind_source(&socket, target)?;
-    Ok(socket)
+    bind_source(socket, target)
 }
 
 /// Binds a socket to the source of a target, if that has one.

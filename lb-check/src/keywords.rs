@@ -79,6 +79,15 @@ impl Findings {
         Some(value)
     }
 
+    /// Reports a line without a value.
+    #[cfg(feature = "datagram")]
+    pub(crate) fn some(&mut self, line: &Arguments, wants: &'static str) {
+        if line.values.is_empty() {
+            let keyword = line.name.clone();
+            self.error(line, Problem::MissingValue { keyword, wants });
+        }
+    }
+
     /// Warns of words after the first `taken`.
     pub(crate) fn extra(&mut self, line: &Arguments, taken: usize) {
         let words = line

@@ -18,6 +18,8 @@
 //!   and report its changes at once.
 //! * [`ProtocolCheck`] greets servers of SMTP (keepalived's `SMTP_CHECK`), IMAP, POP3, FTP, NNTP and Redis, and logs
 //!   in if asked; [`SendExpect`] makes any dialogue; [`AgentCheck`] asks an agent for state and weight.
+//! * [`DnsCheck`], [`UdpCheck`] and [`PingCheck`] are its `DNS_CHECK`, `UDP_CHECK` and `PING_CHECK`;
+//!   [`SipCheck`] and [`RadiusCheck`] are those that users of ldirectord know.
 //! * [`Registry`] maps names of a configuration to checks. Your own checks are registered there.
 //!
 //! The parts are independent: a program may call a check itself, or use [`CheckState`] with
@@ -119,6 +121,9 @@
 //! | `ldap` | [`LdapCheck`] | |
 //! | `sql` | [`MysqlCheck`], [`PgsqlCheck`] | sha1, sha2 |
 //! | `grpc` | [`GrpcCheck`] | h2, http, bytes |
+//! | `datagram` | [`UdpCheck`], [`PingCheck`], [`SipCheck`] | nix, getrandom |
+//! | `dns` | [`DnsCheck`] | hickory-proto |
+//! | `radius` | [`RadiusCheck`] | hmac, md-5 |
 //! | `script` | [`Script`] | lb-host |
 //!
 //! All are on by default.
@@ -128,7 +133,11 @@ mod arguments;
 mod check;
 #[cfg(feature = "runtime")]
 mod connect;
+#[cfg(feature = "datagram")]
+mod datagram;
 mod digest;
+#[cfg(feature = "dns")]
+mod dns;
 #[cfg(feature = "runtime")]
 mod file;
 mod file_weight;
@@ -145,8 +154,12 @@ mod keywords;
 #[cfg(feature = "ldap")]
 mod ldap;
 mod outcome;
+#[cfg(feature = "datagram")]
+mod ping;
 mod policy;
 mod probe;
+#[cfg(feature = "radius")]
+mod radius;
 mod registry;
 #[cfg(feature = "runtime")]
 mod scheduler;
@@ -156,6 +169,8 @@ mod script;
 mod secret;
 #[cfg(any(feature = "text", feature = "ldap", feature = "sql", feature = "grpc"))]
 mod security;
+#[cfg(feature = "datagram")]
+mod sip;
 mod source_ports;
 #[cfg(feature = "sql")]
 mod sql;
@@ -167,6 +182,8 @@ mod target;
 mod tcp;
 #[cfg(feature = "text")]
 mod text;
+#[cfg(feature = "datagram")]
+mod udp;
 #[cfg(any(feature = "script", feature = "regex"))]
 mod words;
 
@@ -176,6 +193,8 @@ pub use crate::arguments::{
 };
 pub use crate::check::HealthCheck;
 pub use crate::digest::{Md5Digest, ParseDigestError};
+#[cfg(feature = "dns")]
+pub use crate::dns::{DnsCheck, DnsRcode, DnsRecordType, InvalidDomainName, UnknownDnsName};
 #[cfg(feature = "runtime")]
 pub use crate::file::FileCheck;
 pub use crate::file_weight::FileWeight;
@@ -196,8 +215,12 @@ pub use crate::input::{Input, InputCheck, InputState};
 #[cfg(feature = "ldap")]
 pub use crate::ldap::LdapCheck;
 pub use crate::outcome::{InvalidAnswer, LocalError, Outcome, Reason, Verdict, WeightRequest};
+#[cfg(feature = "datagram")]
+pub use crate::ping::PingCheck;
 pub use crate::policy::{FirstVerdict, Initial, Policy};
 pub use crate::probe::{ProbeSpec, SharedCheck};
+#[cfg(feature = "radius")]
+pub use crate::radius::RadiusCheck;
 pub use crate::registry::{BuiltCheck, CheckFactory, Registry, SCHEDULE_KEYWORDS, SOCKET_KEYWORDS};
 #[cfg(feature = "runtime")]
 pub use crate::scheduler::{
@@ -210,6 +233,8 @@ pub use crate::script::{Account, Program, Script, UnknownAccount};
 pub use crate::secret::Secret;
 #[cfg(any(feature = "text", feature = "ldap", feature = "sql", feature = "grpc"))]
 pub use crate::security::Security;
+#[cfg(feature = "datagram")]
+pub use crate::sip::SipCheck;
 pub use crate::source_ports::SourcePorts;
 #[cfg(feature = "sql")]
 pub use crate::sql::{MysqlCheck, PgsqlCheck};
@@ -221,3 +246,5 @@ pub use crate::target::Target;
 pub use crate::tcp::TcpCheck;
 #[cfg(feature = "text")]
 pub use crate::text::{AgentCheck, InvalidPattern, Login, ProtocolCheck, SendExpect, TextProtocol};
+#[cfg(feature = "datagram")]
+pub use crate::udp::{InvalidDigits, UdpCheck, UdpPattern, UdpReply};

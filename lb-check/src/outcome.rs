@@ -327,7 +327,7 @@ impl Reason {
     }
 }
 
-/// The fault of an HTTP answer.
+/// The fault of an answer.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidAnswer {
@@ -340,6 +340,12 @@ pub enum InvalidAnswer {
     /// The header, with the empty line that ends it, is longer than 4095 bytes.
     #[error("header longer than 4095 bytes")]
     HeaderTooLong,
+    /// A message of another protocol whose form is wrong.
+    #[error("malformed {protocol} message")]
+    Malformed {
+        /// The protocol: `DNS`, `SIP`, `RADIUS`.
+        protocol: &'static str,
+    },
 }
 
 /// Why a probe could not be made: an error of this host, never of the target.

@@ -68,6 +68,11 @@ pub trait CheckFactory: Send + Sync {
         true
     }
 
+    /// Whether the target needs a port.
+    fn needs_port(&self) -> bool {
+        self.uses_socket()
+    }
+
     /// Whether [`SCHEDULE_KEYWORDS`] are allowed in the block. A check that follows an input has no schedule:
     /// its policy is without retries and without warmup.
     fn uses_schedule(&self) -> bool {
@@ -98,6 +103,9 @@ pub struct BuiltCheck {
     pub retries: u32,
     /// `delay_before_retry` where the configuration has none (keepalived: 1 s; `HTTP_GET` 3 s).
     pub retry_delay: Duration,
+    /// Where the configuration has no `delay_before_retry` it is the `delay_loop` of the check, not
+    /// [`retry_delay`](Self::retry_delay) (`DNS_CHECK`).
+    pub retry_waits_interval: bool,
     /// While down the next probe comes after max(`delay_loop`, `delay_before_retry`) (`HTTP_GET`).
     pub down_waits_retry_delay: bool,
     /// Longest time one whole probe may take: [`Policy::deadline`](crate::Policy::deadline).
@@ -120,6 +128,7 @@ impl BuiltCheck {
             check,
             retries: 1,
             retry_delay: Duration::from_secs(1),
+            retry_waits_interval: false,
             down_waits_retry_delay: false,
             findings: Vec::new(),
         }
@@ -188,7 +197,8 @@ impl Registry {
 
     /// The checks that come with this crate, as far as their features are on: `TCP_CHECK`,
     /// `HTTP_GET`, `SSL_GET`, `HTTP_CHECK`, `MISC_CHECK`, `FILE_CHECK`, `SMTP_CHECK`, `IMAP_CHECK`, `POP3_CHECK`,
-    /// `FTP_CHECK`, `NNTP_CHECK`, `REDIS_CHECK`, `SEND_EXPECT_CHECK`, `AGENT_CHECK`.
+    /// `FTP_CHECK`, `NNTP_CHECK`, `REDIS_CHECK`, `SEND_EXPECT_CHECK`, `AGENT_CHECK`, `DNS_CHECK`, `UDP_CHECK`,
+    /// `PING_CHECK`, `SIP_CHECK`, `RADIUS_CHECK`, `LDAP_CHECK`, `MYSQL_CHECK`, `PGSQL_CHECK`, `GRPC_CHECK`.
     #[must_use]
     pub fn builtin() -> Self {
         #[allow(
@@ -216,6 +226,16 @@ impl Registry {
         registry.register("GRPC_CHECK", crate::grpc::GrpcFactory);
         #[cfg(feature = "text")]
         registry.register_text();
+        #[cfg(feature = "datagram")]
+        registry.register("UDP_CHECK", crate::udp::UdpFactory);
+        #[cfg(feature = "datagram")]
+        registry.register("PING_CHECK", crate::ping::PingFactory);
+        #[cfg(feature = "datagram")]
+        registry.register("SIP_CHECK", crate::sip::SipFactory);
+        #[cfg(feature = "dns")]
+        registry.register("DNS_CHECK", crate::dns::DnsFactory);
+        #[cfg(feature = "radius")]
+        registry.register("RADIUS_CHECK", crate::radius::RadiusFactory);
         #[cfg(feature = "script")]
         registry.register("MISC_CHECK", crate::script::ScriptFactory);
         registry

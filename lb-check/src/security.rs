@@ -22,7 +22,7 @@ mod lines {
     use crate::keywords::Findings;
     use crate::{Arguments, Problem};
 
-    /// What the lines `tls`, `starttls` and `sni` of a block set.
+    /// What the lines `tls`, `starttls` and `sni_name` of a block set.
     #[derive(Debug, Default)]
     pub(crate) struct SecurityLines {
         tls: bool,
@@ -54,7 +54,7 @@ mod lines {
         ) -> (Security, Option<String>) {
             let void = match (self.tls, self.starts_tls) {
                 (true, true) => Some("starttls"),
-                (false, false) if self.name.is_some() => Some("sni"),
+                (false, false) if self.name.is_some() => Some("sni_name"),
                 _ => None,
             };
             let mut lines = block.children.iter();
@@ -79,7 +79,7 @@ mod lines {
                 Self::StartTls => "starttls",
             };
             let mut lines = vec![Arguments::line(keyword, [] as [&str; 0])];
-            lines.extend(name.map(|name| Arguments::line("sni", [name])));
+            lines.extend(name.map(|name| Arguments::line("sni_name", [name])));
             lines
         }
     }

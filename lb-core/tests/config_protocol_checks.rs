@@ -41,7 +41,7 @@ fn assert_has(settings: &str, parts: &[&str]) {
 }
 
 // shows real_server: LDAP_CHECK
-// shows LDAP_CHECK: base, login, password, tls, starttls, sni
+// shows LDAP_CHECK: base, login, password, tls, starttls, sni_name
 #[test]
 fn ldap_check_reads_its_settings() {
     let plain = settings("LDAP_CHECK {\n connect_timeout 2\n}");
@@ -49,7 +49,7 @@ fn ldap_check_reads_its_settings() {
         &plain,
         &["base: \"\"", "login: None", "Plain", "timeout: 2s"],
     );
-    let start = "LDAP_CHECK {\n base \"dc=example,dc=net\"\n login cn=lb\n password geheim\n starttls\n sni a.b\n}";
+    let start = "LDAP_CHECK {\n base \"dc=example,dc=net\"\n login cn=lb\n password geheim\n starttls\n sni_name a.b\n}";
     let start = settings(start);
     assert_has(
         &start,
@@ -68,12 +68,12 @@ fn ldap_check_reads_its_settings() {
 }
 
 // shows real_server: MYSQL_CHECK, PGSQL_CHECK
-// shows MYSQL_CHECK: login, password, starttls, sni
-// shows PGSQL_CHECK: login, database, starttls, sni
+// shows MYSQL_CHECK: login, password, starttls, sni_name
+// shows PGSQL_CHECK: login, database, starttls, sni_name
 #[test]
 fn checks_of_databases_read_their_settings() {
     assert_has(&settings("MYSQL_CHECK {\n}"), &["user: None", "Plain"]);
-    let mysql = "MYSQL_CHECK {\n login lb\n password \"ge heim\"\n starttls\n sni db\n}";
+    let mysql = "MYSQL_CHECK {\n login lb\n password \"ge heim\"\n starttls\n sni_name db\n}";
     let mysql = settings(mysql);
     assert_has(
         &mysql,
@@ -82,7 +82,7 @@ fn checks_of_databases_read_their_settings() {
             "StartTls, server_name: Some(\"db\")",
         ],
     );
-    let pgsql = "PGSQL_CHECK {\n login lb\n database shop\n starttls\n sni db\n}";
+    let pgsql = "PGSQL_CHECK {\n login lb\n database shop\n starttls\n sni_name db\n}";
     let pgsql = settings(pgsql);
     assert_has(
         &pgsql,
@@ -95,7 +95,7 @@ fn checks_of_databases_read_their_settings() {
 }
 
 // shows real_server: GRPC_CHECK
-// shows GRPC_CHECK: service, virtualhost, tls, sni
+// shows GRPC_CHECK: service, virtualhost, tls, sni_name
 #[test]
 fn grpc_check_reads_its_settings() {
     let usual = settings("GRPC_CHECK {\n}");
@@ -103,7 +103,7 @@ fn grpc_check_reads_its_settings() {
         &usual,
         &["service: \"\"", "Some(\"vs.example.net\")", "Plain"],
     );
-    let tls = "GRPC_CHECK {\n service shop.Orders\n virtualhost a.b:443\n tls\n sni a.b\n}";
+    let tls = "GRPC_CHECK {\n service shop.Orders\n virtualhost a.b:443\n tls\n sni_name a.b\n}";
     let tls = settings(tls);
     assert_has(
         &tls,
@@ -127,8 +127,8 @@ fn mistakes_in_checks_of_protocols_are_reported() {
             "`a b` is not a host name",
         ),
         (
-            "GRPC_CHECK {\n sni x\n}",
-            "`sni` has no effect in `GRPC_CHECK`",
+            "GRPC_CHECK {\n sni_name x\n}",
+            "`sni_name` has no effect in `GRPC_CHECK`",
         ),
     ] {
         let parsed = parse(block);

@@ -65,13 +65,13 @@ fn smtp_check_has_keepalived_words_and_ours() {
     );
     assert_check(
         "SMTP_CHECK {\n starttls\n sni_name mail.example.net\n }",
-        &smtp().with_security(Security::StartTls {
-            name: Some("mail.example.net".to_owned()),
-        }),
+        &smtp()
+            .with_security(Security::StartTls)
+            .with_server_name("mail.example.net"),
     );
     assert_check(
         "SMTP_CHECK {\n tls on\n }",
-        &smtp().with_security(Security::Tls { name: None }),
+        &smtp().with_security(Security::Tls),
     );
 }
 
@@ -117,14 +117,14 @@ fn protocols_have_login_and_tls() {
         assert_check(
             &format!("{kind} {{\n login probe\n password \"a b\"\n starttls\n }}"),
             &check()
-                .with_security(Security::StartTls { name: None })
+                .with_security(Security::StartTls)
                 .with_login(login()),
         );
         assert_check(
             &format!("{kind} {{\n tls\n sni_name a.example.net\n }}"),
-            &check().with_security(Security::Tls {
-                name: Some("a.example.net".to_owned()),
-            }),
+            &check()
+                .with_security(Security::Tls)
+                .with_server_name("a.example.net"),
         );
     }
     let redis = || ProtocolCheck::new(TextProtocol::Redis, TIMEOUT);
@@ -132,7 +132,7 @@ fn protocols_have_login_and_tls() {
     assert_check(
         "REDIS_CHECK {\n password x\n tls\n }",
         &redis()
-            .with_security(Security::Tls { name: None })
+            .with_security(Security::Tls)
             .with_login(Login::new("", Secret::new("x"))),
     );
 }

@@ -8,7 +8,7 @@ use crate::keywords::Findings;
 use crate::security::SecurityLines;
 use crate::{ArgumentError, Arguments, BuiltCheck, CheckContext, CheckFactory};
 
-const KEYWORDS: &[&str] = &["service", "virtualhost", "tls", "sni"];
+const KEYWORDS: &[&str] = &["service", "virtualhost", "tls", "sni_name"];
 
 /// Makes [`GrpcCheck`]s.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +40,7 @@ impl CheckFactory for GrpcFactory {
                         None => {}
                     }
                 }
-                "tls" | "sni" => security.read(line, &mut findings),
+                "tls" | "sni_name" => security.read(line, &mut findings),
                 _ => findings.unknown(line, arguments, KEYWORDS, true),
             }
         }

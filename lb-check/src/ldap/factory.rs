@@ -8,7 +8,7 @@ use crate::keywords::Findings;
 use crate::security::SecurityLines;
 use crate::{ArgumentError, Arguments, BuiltCheck, CheckContext, CheckFactory, Problem, Secret};
 
-const KEYWORDS: &[&str] = &["base", "login", "password", "tls", "starttls", "sni"];
+const KEYWORDS: &[&str] = &["base", "login", "password", "tls", "starttls", "sni_name"];
 
 /// Makes [`LdapCheck`]s.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +28,7 @@ impl CheckFactory for LdapFactory {
                 "base" => (&mut base, "the name of an entry"),
                 "login" => (&mut login, "the name to bind with"),
                 "password" => (&mut password, "a password"),
-                "tls" | "starttls" | "sni" => {
+                "tls" | "starttls" | "sni_name" => {
                     security.read(line, &mut findings);
                     continue;
                 }

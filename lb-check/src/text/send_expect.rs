@@ -174,7 +174,7 @@ impl HealthCheck for SendExpect {
             lines.push(Arguments::line("tls", [] as [&str; 0]));
         }
         let name = self.server_name.iter();
-        lines.extend(name.map(|name| Arguments::line("sni", [name])));
+        lines.extend(name.map(|name| Arguments::line("sni_name", [name])));
         if self.limit != Self::LIMIT {
             lines.push(Arguments::line("max_answer", [self.limit.to_string()]));
         }

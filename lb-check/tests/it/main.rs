@@ -13,6 +13,8 @@ mod binary;
 mod certificates;
 #[cfg(feature = "tcp")]
 mod connections;
+#[cfg(feature = "datagram")]
+mod datagram;
 #[cfg(feature = "script")]
 mod factories;
 #[cfg(feature = "tls")]

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use crate::model::{CheckSetting, PendingCheck};
 
 use super::Diagnostic;
-use super::line::{At, Context};
+use super::line::Context;
 use super::schedule::{COUNT, JITTER};
 use super::tree::NodeId;
 use super::vocabulary::nearest;
@@ -25,20 +25,12 @@ enum Form {
     Milliseconds(RangeInclusive<u32>),
     Address,
     Interface,
-    /// Hexadecimal digits, with `X` for any digit if so.
-    Digits {
-        wildcards: bool,
-        optional: bool,
-    },
-    /// One of these words, in any case.
-    Choice(&'static str, &'static [&'static str]),
 }
 
 struct Word(&'static str, Form);
 
 const PORT: RangeInclusive<u32> = 1..=65535;
 const ANY: RangeInclusive<u32> = 0..=u32::MAX;
-const LENGTH: RangeInclusive<u32> = 0..=65535;
 
 /// The words of every check that connects.
 const COMMON: &[Word] = &[
@@ -63,43 +55,9 @@ const COMMON: &[Word] = &[
     Word("log_all_failures", Form::Boolean),
 ];
 
-const TYPES: &[&str] = &[
-    "A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA", "RRSIG", "DNSKEY",
-];
-
 /// The words of one check beside the common ones.
 fn own(check: &str) -> &'static [Word] {
     match check {
-        "DNS_CHECK" => {
-            const {
-                &[
-                    Word("type", Form::Choice("a type of record", TYPES)),
-                    Word("name", Form::Text("a name")),
-                ]
-            }
-        }
-        "UDP_CHECK" => {
-            const {
-                &[
-                    Word(
-                        "payload",
-                        Form::Digits {
-                            wildcards: false,
-                            optional: false,
-                        },
-                    ),
-                    Word(
-                        "require_reply",
-                        Form::Digits {
-                            wildcards: true,
-                            optional: true,
-                        },
-                    ),
-                    Word("min_reply_length", Form::Number(LENGTH)),
-                    Word("max_reply_length", Form::Number(LENGTH)),
-                ]
-            }
-        }
         "BFD_CHECK" => {
             const {
                 &[
@@ -236,27 +194,6 @@ fn setting(context: &mut Context<'_>, line: NodeId, form: &Form) -> Option<Check
             let text = context.value(line, "an interface")?;
             context.interface(text)?;
         }
-        Form::Digits {
-            wildcards,
-            optional,
-        } => {
-            if !(*optional && context.arguments(line).is_empty()) {
-                let text = context.argument(line, 0, "hexadecimal digits")?;
-                context.no_block(line);
-                digits(context, text, *wildcards)?;
-            }
-        }
-        Form::Choice(wants, choices) => {
-            let text = context.value(line, wants)?;
-            let known = |choice: &&&str| choice.eq_ignore_ascii_case(text.value);
-            if !choices.iter().any(|choice| known(&choice)) {
-                let suggestion = nearest(text.value, choices.iter().copied());
-                let finding = context.not_a(text, wants, suggestion);
-                let note = format!("one of {}", choices.join(", "));
-                context.findings.push(finding.note(note));
-                return None;
-            }
-        }
     }
     let (keyword, _) = context.keyword(line);
     let values = context.arguments(line).iter();
@@ -280,15 +217,5 @@ fn milliseconds(
     context
         .findings
         .push(finding.label(format!("must be {least} to {most}")));
-    None
-}
-
-fn digits(context: &mut Context<'_>, text: At<&str>, wildcards: bool) -> Option<()> {
-    let is_digit = |c: char| c.is_ascii_hexdigit() || (wildcards && matches!(c, 'x' | 'X'));
-    if text.value.chars().all(is_digit) {
-        return Some(());
-    }
-    let finding = context.not_a(text, "a row of hexadecimal digits", None);
-    context.findings.push(finding);
     None
 }

@@ -241,6 +241,8 @@ impl Checks {
         match event {
             CheckEvent::Changed { up: true, .. } => match kind {
                 "TCP_CHECK" => tracing::info!("TCP connection to {real_server} success."),
+                "UDP_CHECK" => tracing::info!("UDP connection to {real_server} success."),
+                "PING_CHECK" => tracing::info!("ICMP connection to {real_server} success."),
                 "HTTP_GET" | "SSL_GET" => {
                     tracing::info!("Remote Web server {real_server} succeed on service.");
                 }
@@ -263,11 +265,16 @@ impl Checks {
                     1 => " after 1 retry".to_owned(),
                     retries => format!(" after {retries} retries"),
                 };
+                let reason = outcome.to_string();
                 let kind = match kind {
                     "HTTP_GET" | "SSL_GET" => "HTTP_CHECK",
+                    "PING_CHECK" => "ICMP CHECK",
+                    "DNS_CHECK" => {
+                        tracing::info!("DNS_CHECK ({real_server}) {reason}{retries}");
+                        return;
+                    }
                     kind => kind,
                 };
-                let reason = outcome.to_string();
                 tracing::info!(reason, "{kind} on service {real_server} failed{retries}.");
             }
             CheckEvent::Attempt {

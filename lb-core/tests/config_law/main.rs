@@ -124,6 +124,14 @@ fn build(parts: Parts) -> Model {
     if global.mail.is_none() {
         global.no_fault_mails = false;
     }
+    // Checks at virtual addresses need the service of their mark in the namespace of the probes.
+    let real_servers = servers.iter().flat_map(|server| &server.real_servers);
+    if real_servers
+        .flat_map(|real| &real.checks)
+        .any(|check| check.via_vip)
+    {
+        global.runtime.ipvs_namespace = IpvsNamespace::Own;
+    }
     let names: Vec<String> = routers
         .iter()
         .map(|router| router.spec.name.clone())

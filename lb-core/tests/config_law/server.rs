@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lb_check::{
-    AgentCheck, BuiltCheck, FirstVerdict, HealthCheck, HttpGet, Initial, Login, Md5Digest, Policy,
-    Program, Protocol as HttpVersion, ProtocolCheck, Script, Secret, Security, SendExpect, Target,
-    TcpCheck, TextProtocol, Url,
+    AgentCheck, BuiltCheck, DnsCheck, DnsRcode, DnsRecordType, FirstVerdict, HealthCheck, HttpGet,
+    Initial, Login, Md5Digest, PingCheck, Policy, Program, Protocol as HttpVersion, ProtocolCheck,
+    RadiusCheck, Script, Secret, Security, SendExpect, SipCheck, Target, TcpCheck, TextProtocol,
+    UdpCheck, UdpReply, Url,
 };
 use lb_core::model::{
     CheckSetting, CheckSpec, PendingCheck, RealServer, ServiceGroup, VirtualServer,
@@ -174,8 +175,85 @@ fn probe() -> impl Strategy<Value = Timed> {
         misc.boxed(),
         protocol().boxed(),
         dialogue().boxed(),
-        agent().boxed()
+        agent().boxed(),
+        datagram()
     ]
+}
+
+/// A check over datagrams. Its text may have any character that a configuration has.
+fn datagram() -> BoxedStrategy<Timed> {
+    let simple =
+        |check: Arc<dyn HealthCheck>, timeout| -> Timed { (check, timeout + BuiltCheck::SLACK) };
+    let words = || "[a-zA-Z0-9 !#$%&=;,.:?*@/-]{1,9}";
+    let dns = (
+        micros(1..9_000_000),
+        "[a-z]{1,9}(\\.[a-z]{1,9}){0,3}",
+        any::<u16>(),
+        any::<bool>(),
+        vec(words(), 0..3),
+        vec(0..16_u8, 0..3),
+    );
+    let dns = dns.prop_map(move |(timeout, name, kind, tcp, answers, rcodes)| {
+        let mut check = DnsCheck::new(timeout)
+            .with_question(&name, DnsRecordType::new(kind))
+            .unwrap();
+        check.tcp = tcp;
+        let check = rcodes
+            .into_iter()
+            .map(DnsRcode::new)
+            .fold(check, DnsCheck::with_rcode);
+        let twice = !tcp && !answers.is_empty();
+        let check = answers.into_iter().fold(check, DnsCheck::with_answer);
+        simple(Arc::new(check), if twice { 2 * timeout } else { timeout })
+    });
+    let reply = proptest::option::of(("([0-9a-f]|X){2}{0,9}", any::<u16>(), any::<u16>()));
+    let udp = (micros(1..9_000_000), vec(any::<u8>(), 1..20), reply);
+    let udp = udp.prop_map(move |(timeout, payload, reply)| {
+        let mut check = UdpCheck::new(timeout).with_payload(payload);
+        check.reply = reply.map(|(digits, one, other)| {
+            let mut reply = UdpReply::new(digits.parse().unwrap());
+            (reply.shortest, reply.longest) = (one.min(other), one.max(other));
+            reply
+        });
+        simple(Arc::new(check), timeout)
+    });
+    let ping = micros(1..9_000_000)
+        .prop_map(move |timeout| simple(Arc::new(PingCheck::new(timeout)), timeout));
+    let code = || 200..=699_u16;
+    let codes = (code(), code()).prop_map(|(one, other)| one.min(other)..=one.max(other));
+    let sip = (
+        micros(1..9_000_000),
+        proptest::option::of("[a-z]{1,9}(@[a-z.]{1,9})?"),
+        any::<bool>(),
+        vec(codes, 0..3),
+    );
+    let sip = sip.prop_map(move |(timeout, user, tcp, codes)| {
+        let mut check = codes
+            .into_iter()
+            .fold(SipCheck::new(timeout), SipCheck::with_status);
+        (check.user, check.tcp) = (user, tcp);
+        simple(Arc::new(check), timeout)
+    });
+    let radius = (
+        micros(1..9_000_000),
+        words(),
+        words(),
+        words(),
+        any::<bool>(),
+    );
+    let radius = radius.prop_map(move |(timeout, user, password, secret, reject)| {
+        let mut check = RadiusCheck::new(timeout, user, password, secret);
+        check.accept_reject = reject;
+        simple(Arc::new(check), timeout)
+    });
+    prop_oneof![
+        dns.boxed(),
+        udp.boxed(),
+        ping.boxed(),
+        sip.boxed(),
+        radius.boxed()
+    ]
+    .boxed()
 }
 
 prop_compose! {
@@ -217,6 +295,7 @@ prop_compose! {
         let http = probe.kind() == "HTTP_GET";
         // The delay has no effect beside a fast interval, and keeps its default.
         let delay = match fast {
+            Some(_) if probe.kind() == "DNS_CHECK" => interval,
             Some(_) => Duration::from_secs(if http { 3 } else { 1 }),
             None => delay,
         };
@@ -263,10 +342,10 @@ fn method() -> impl Strategy<Value = ForwardingMethod> {
 
 /// Checks that are kept and do not run.
 fn pending() -> impl Strategy<Value = Vec<PendingCheck>> {
-    let checks = vec![
-        PendingCheck::new("PING_CHECK", []),
-        PendingCheck::new("BFD_CHECK", [CheckSetting::new("name", ["one"])]),
-    ];
+    let checks = vec![PendingCheck::new(
+        "BFD_CHECK",
+        [CheckSetting::new("name", ["one"])],
+    )];
     vec(select(checks), 0..2)
 }
 
@@ -305,7 +384,7 @@ fn virtual_address(real: Destination) -> IpAddr {
 /// Whether a check connects, and names no other target and no mark.
 fn can_go_via_vip(check: &CheckSpec, real: Destination) -> bool {
     let target = &check.probe.target;
-    &*check.kind != "MISC_CHECK"
+    !matches!(&*check.kind, "MISC_CHECK" | "PING_CHECK")
         && target.address.ip() == real.address.ip()
         && target.mark().is_none()
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a scenario is made of: namespaces and links ([`Netns`], [`Lan`]), servers
-//! ([`HttpServer`], [`TlsServer`], [`SmtpSink`]), a client that polls ([`Poller`]), observers ([`Capture`], [`Observer`]) and packet filters ([`filter`]).
+//! ([`HttpServer`], [`TlsServer`], [`DatagramServer`], [`SmtpSink`]), a client that polls ([`Poller`]), observers ([`Capture`], [`Observer`]) and packet filters ([`filter`]).
 
 mod capture;
 mod client;
+mod datagram;
 pub mod filter;
 mod http;
 mod lan;
@@ -16,6 +17,7 @@ mod wire;
 
 pub use capture::{Capture, Seen, inject};
 pub use client::{Client, Response};
+pub use datagram::{DatagramBehaviour, DatagramServer};
 pub use http::{Behaviour, HttpServer, PAGE, Request};
 pub use lan::{Host, Lan};
 pub use observer::{Observer, Stamped};

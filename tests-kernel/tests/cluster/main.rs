@@ -10,6 +10,7 @@ mod bad_input;
 mod bad_packets;
 mod by_hand;
 mod checks;
+mod datagram_checks;
 mod drop_in;
 mod forwarding;
 mod ipvlan;

@@ -10,7 +10,7 @@ use crate::{
     ArgumentError, Arguments, BuiltCheck, CheckContext, CheckFactory, Problem, Secret, Security,
 };
 
-const KEYWORDS: &[&str] = &["login", "password", "starttls", "sni"];
+const KEYWORDS: &[&str] = &["login", "password", "starttls", "sni_name"];
 
 /// Makes [`MysqlCheck`]s.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,7 @@ impl CheckFactory for MysqlFactory {
                         findings.replace(line, &mut password, text.to_owned());
                     }
                 }
-                "starttls" | "sni" => security.read(line, &mut findings),
+                "starttls" | "sni_name" => security.read(line, &mut findings),
                 _ => findings.unknown(line, arguments, KEYWORDS, true),
             }
         }

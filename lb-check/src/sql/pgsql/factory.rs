@@ -8,7 +8,7 @@ use crate::keywords::Findings;
 use crate::security::SecurityLines;
 use crate::{ArgumentError, Arguments, BuiltCheck, CheckContext, CheckFactory, Problem};
 
-const KEYWORDS: &[&str] = &["login", "database", "starttls", "sni"];
+const KEYWORDS: &[&str] = &["login", "database", "starttls", "sni_name"];
 
 /// Makes [`PgsqlCheck`]s.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,7 @@ impl CheckFactory for PgsqlFactory {
                         findings.replace(line, &mut database, text.to_owned());
                     }
                 }
-                "starttls" | "sni" => security.read(line, &mut findings),
+                "starttls" | "sni_name" => security.read(line, &mut findings),
                 _ => findings.unknown(line, arguments, KEYWORDS, true),
             }
         }

@@ -44,7 +44,7 @@ impl CheckFactory for ProtocolFactory {
                     lines.starts_tls = findings.boolean(line).unwrap_or(lines.starts_tls);
                 }
                 "helo_name" => findings.set_word(line, "a name", &mut helo_name),
-                "sni" => findings.set_word(line, "a host name", &mut name),
+                "sni_name" => findings.set_word(line, "a host name", &mut name),
                 "login" => findings.set_word(line, "a user", &mut lines.user),
                 "password" => findings.set_word(line, "a password", &mut lines.password),
                 // The configuration makes a check of each `host`.
@@ -61,7 +61,7 @@ impl CheckFactory for ProtocolFactory {
         for line in &arguments.children {
             let is_void = match line.name.as_str() {
                 "starttls" => lines.tls && lines.starts_tls,
-                "sni" => check.security == Security::Plain,
+                "sni_name" => check.security == Security::Plain,
                 _ => false,
             };
             if is_void {
@@ -82,9 +82,9 @@ impl CheckFactory for ProtocolFactory {
 impl ProtocolFactory {
     const fn words(self) -> &'static [&'static str] {
         match self.0 {
-            TextProtocol::Smtp => &["helo_name", "host", "ehlo", "tls", "starttls", "sni"],
-            TextProtocol::Redis => &["login", "password", "tls", "sni"],
-            _ => &["login", "password", "tls", "starttls", "sni"],
+            TextProtocol::Smtp => &["helo_name", "host", "ehlo", "tls", "starttls", "sni_name"],
+            TextProtocol::Redis => &["login", "password", "tls", "sni_name"],
+            _ => &["login", "password", "tls", "starttls", "sni_name"],
         }
     }
 

@@ -100,7 +100,7 @@ pub struct ProtocolCheck {
     pub protocol: TextProtocol,
     /// Whether the connection uses TLS.
     pub security: Security,
-    /// The server name of TLS; without one none is sent (`sni`).
+    /// The server name of TLS; without one none is sent (`sni_name`).
     pub server_name: Option<String>,
     /// The login; not used by SMTP.
     pub login: Option<Login>,
@@ -213,7 +213,7 @@ impl HealthCheck for ProtocolCheck {
             Security::StartTls => lines.push(flag("starttls")),
         }
         let name = self.server_name.iter();
-        lines.extend(name.map(|name| Arguments::line("sni", [name])));
+        lines.extend(name.map(|name| Arguments::line("sni_name", [name])));
         if let Some(login) = &self.login {
             if !login.user.is_empty() {
                 lines.push(Arguments::line("login", [&login.user]));

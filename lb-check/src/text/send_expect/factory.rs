@@ -11,7 +11,7 @@ use crate::{ArgumentError, Arguments, BuiltCheck, CheckContext, CheckFactory, Pr
 
 const KEYWORDS: &[&str] = &[
     "tls",
-    "sni",
+    "sni_name",
     "max_answer",
     "send",
     "send_hex",
@@ -42,7 +42,7 @@ impl CheckFactory for SendExpectFactory {
         for line in &arguments.children {
             match line.name.as_str() {
                 "tls" => check.tls = findings.boolean(line).unwrap_or(check.tls),
-                "sni" => findings.set_word(line, "a host name", &mut name),
+                "sni_name" => findings.set_word(line, "a host name", &mut name),
                 "max_answer" => {
                     if let Some(bytes) = read_limit(line, &mut findings) {
                         findings.replace(line, &mut limit, bytes);

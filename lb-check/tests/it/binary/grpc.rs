@@ -270,7 +270,7 @@ fn grpc_check_reads_its_block() {
         ("service", "shop.Orders"),
         ("virtualhost", "orders.example.net"),
         ("tls", ""),
-        ("sni", "orders.example.net"),
+        ("sni_name", "orders.example.net"),
     ];
     assert_round_trip("GRPC_CHECK", &lines, None);
     for (lines, message) in [
@@ -283,7 +283,10 @@ fn grpc_check_reads_its_block() {
             &[("starttls", "")],
             "unknown keyword 'starttls' in GRPC_CHECK",
         ),
-        (&[("sni", "x")], "'sni' has no effect in GRPC_CHECK"),
+        (
+            &[("sni_name", "x")],
+            "'sni_name' has no effect in GRPC_CHECK",
+        ),
     ] {
         assert_eq!(errors("GRPC_CHECK", lines), [message]);
     }

@@ -189,7 +189,7 @@ fn ldap_check_reads_its_block() {
             ("login", "cn=lb"),
             ("password", "geheim"),
             ("starttls", ""),
-            ("sni", "ldap.example.net"),
+            ("sni_name", "ldap.example.net"),
         ],
         Some("geheim"),
     );
@@ -201,7 +201,10 @@ fn ldap_check_reads_its_block() {
             &[("tls", ""), ("starttls", "")],
             "'starttls' has no effect in LDAP_CHECK",
         ),
-        (&[("sni", "a")], "'sni' has no effect in LDAP_CHECK"),
+        (
+            &[("sni_name", "a")],
+            "'sni_name' has no effect in LDAP_CHECK",
+        ),
         (&[("filter", "a")], "unknown keyword 'filter' in LDAP_CHECK"),
     ] {
         assert_eq!(errors("LDAP_CHECK", lines), [message]);

@@ -220,7 +220,7 @@ fn mysql_check_reads_its_block() {
         ("login", "lb"),
         ("password", "geheim"),
         ("starttls", ""),
-        ("sni", "db"),
+        ("sni_name", "db"),
     ];
     assert_round_trip("MYSQL_CHECK", &lines, Some("geheim"));
     for (lines, message) in [

@@ -134,7 +134,7 @@ fn pgsql_check_reads_its_block() {
         ("login", "lb"),
         ("database", "shop"),
         ("starttls", ""),
-        ("sni", "db"),
+        ("sni_name", "db"),
     ];
     assert_round_trip("PGSQL_CHECK", &lines, None);
     for (lines, message) in [
@@ -144,8 +144,8 @@ fn pgsql_check_reads_its_block() {
             "'database' needs the name of a database",
         ),
         (
-            &[("login", "lb"), ("sni", "x")],
-            "'sni' has no effect in PGSQL_CHECK",
+            &[("login", "lb"), ("sni_name", "x")],
+            "'sni_name' has no effect in PGSQL_CHECK",
         ),
         (
             &[("login", "lb"), ("password", "x")],

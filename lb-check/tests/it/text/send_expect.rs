@@ -90,7 +90,7 @@ async fn server_sees_the_end_of_the_sending_side() {
     assert_eq!(drain(&mut seen), ["everything"]);
 }
 
-// shows SEND_EXPECT_CHECK: tls, starttls, sni
+// shows SEND_EXPECT_CHECK: tls, starttls, sni_name
 #[tokio::test]
 async fn tls_begins_at_once_or_at_a_step() {
     let (target, mut seen) = start(&[Do::Tls, Do::Send("hello\n")]).await;

@@ -111,7 +111,7 @@ async fn total_limit_ends_a_slow_dialogue() {
     failed(&run(&check, &target).await, Reason::Timeout);
 }
 
-// shows SMTP_CHECK: starttls, sni
+// shows SMTP_CHECK: starttls, sni_name
 #[tokio::test]
 async fn starttls_greets_again_over_tls() {
     let script = [

@@ -28,7 +28,7 @@ pub(super) use self::root::read as read_file;
 pub(super) use self::server::virtual_server as read_virtual_server;
 
 /// All tables, in the order in which they are explained.
-static TABLES: [&dyn Definitions; 27] = [
+static TABLES: [&dyn Definitions; 31] = [
     &root::ROOT,
     &global::GLOBAL,
     &instance::INSTANCE,
@@ -50,6 +50,10 @@ static TABLES: [&dyn Definitions; 27] = [
     &check::PROTOCOL,
     &check::SEND_EXPECT,
     &check::AGENT,
+    &check::DNS,
+    &check::UDP,
+    &check::SIP,
+    &check::RADIUS,
     &check::OTHER,
     &check::FILE,
     &check::LDAP,

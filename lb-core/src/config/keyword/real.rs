@@ -153,8 +153,7 @@ const REAL_KEYWORDS: &[Real] = &[
         Value::Elsewhere("{ … }"),
     )
     .opens(Level::Check)
-    .tier(2)
-    .later(),
+    .tier(2),
     Real::new(
         "FILE_CHECK",
         "Has the number in a tracked file decide about weight and health.",
@@ -167,8 +166,7 @@ const REAL_KEYWORDS: &[Real] = &[
         Value::Elsewhere("{ … }"),
     )
     .opens(Level::Check)
-    .tier(2)
-    .later(),
+    .tier(2),
     Real::new(
         "SMTP_CHECK",
         "Checks that a mail server greets.",
@@ -261,12 +259,25 @@ const REAL_KEYWORDS: &[Real] = &[
     .opens(Level::Http)
     .tier(1),
     Real::new(
-        "UDP_CHECK",
-        "Checks that a port answers.",
+        "RADIUS_CHECK",
+        "Checks that a RADIUS server accepts a user.",
         Value::Elsewhere("{ … }"),
     )
     .opens(Level::Check)
-    .later(),
+    .own(),
+    Real::new(
+        "SIP_CHECK",
+        "Checks that a SIP server answers OPTIONS.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
+    Real::new(
+        "UDP_CHECK",
+        "Checks that a UDP port is not reported as unreachable, or that it answers.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check),
     Real::new(
         "snmp_name",
         "Has no effect: there is no SNMP agent.",
@@ -311,6 +322,10 @@ pub(super) fn real_server(context: &mut Context<'_>, block: NodeId) -> RealServe
     for line in context.lines(block) {
         let (keyword, _) = context.keyword(line);
         if REAL_SERVER.try_line(&mut server, context, line) {
+            continue;
+        }
+        if context.keepalived_only && REAL_SERVER.is_own(keyword) {
+            context.refuse_own(line);
             continue;
         }
         match context.vocabulary.block(Level::RealServer, keyword) {

@@ -213,6 +213,12 @@ impl<T> Table<T> {
         }
     }
 
+    /// Whether a keyword of the table is one that keepalived does not have.
+    pub(super) fn is_own(&self, name: &str) -> bool {
+        self.keywords()
+            .any(|keyword| keyword.own && keyword.name == name)
+    }
+
     /// Reads one line into `target`; false if no keyword of the table takes it.
     pub(super) fn try_line(&self, target: &mut T, context: &mut Context<'_>, line: NodeId) -> bool {
         let (name, _) = context.keyword(line);

@@ -233,7 +233,7 @@ fn check(
         Some(ip) => socket.target(context, SocketAddr::new(ip, address.port())),
         None => socket.target(context, address),
     }?;
-    if factory.uses_socket() && target.address.port() == 0 {
+    if factory.needs_port() && target.address.port() == 0 {
         let finding = Diagnostic::error(span, format!("`{name}` has no port to connect to"));
         context
             .findings
@@ -263,7 +263,11 @@ fn check(
 fn policy(settings: &CheckDefaults, built: &BuiltCheck, interval: Duration) -> Policy {
     let time = |setting: Option<At<Duration>>, usual| setting.map_or(usual, |at| at.value);
     let alpha = settings.alpha.is_some_and(|at| at.value);
-    let retry_delay = time(settings.retry_delay, built.retry_delay);
+    let usual_delay = match built.retry_waits_interval {
+        true => interval,
+        false => built.retry_delay,
+    };
+    let retry_delay = time(settings.retry_delay, usual_delay);
     let mut policy = Policy::default()
         .with_interval(interval)
         .with_retries(settings.retries().unwrap_or(built.retries))
@@ -533,8 +537,6 @@ fn not_yet(severity: Severity, span: Span, keyword: &str) -> Diagnostic {
 fn check_knows(check: &str, keyword: &str) -> bool {
     let own = match check {
         "MISC_CHECK" => "misc_path misc_timeout misc_dynamic user",
-        "DNS_CHECK" => "type name",
-        "UDP_CHECK" => "payload require_reply min_reply_length max_reply_length",
         "BFD_CHECK" => "name",
         _ => "",
     };

@@ -45,7 +45,7 @@ const LDAP_KEYWORDS: &[Check] = &[
     Check::new("password", PASSWORD, Value::Elsewhere("TEXT")).own(),
     Check::new("tls", TLS, Value::Elsewhere("[on|off]")).own(),
     Check::new("starttls", START_TLS, Value::Elsewhere("[on|off]")).own(),
-    Check::new("sni", SERVER_NAME, Value::Elsewhere("NAME")).own(),
+    Check::new("sni_name", SERVER_NAME, Value::Elsewhere("NAME")).own(),
 ];
 
 /// Keywords of `MYSQL_CHECK`.
@@ -61,7 +61,7 @@ const MYSQL_KEYWORDS: &[Check] = &[
     .own(),
     Check::new("password", PASSWORD, Value::Elsewhere("TEXT")).own(),
     Check::new("starttls", START_TLS, Value::Elsewhere("[on|off]")).own(),
-    Check::new("sni", SERVER_NAME, Value::Elsewhere("NAME")).own(),
+    Check::new("sni_name", SERVER_NAME, Value::Elsewhere("NAME")).own(),
 ];
 
 /// Keywords of `PGSQL_CHECK`.
@@ -79,7 +79,7 @@ const PGSQL_KEYWORDS: &[Check] = &[
         .default("that of the name of the user")
         .own(),
     Check::new("starttls", START_TLS, Value::Elsewhere("[on|off]")).own(),
-    Check::new("sni", SERVER_NAME, Value::Elsewhere("NAME")).own(),
+    Check::new("sni_name", SERVER_NAME, Value::Elsewhere("NAME")).own(),
 ];
 
 /// Keywords of `GRPC_CHECK`.
@@ -102,7 +102,7 @@ const GRPC_KEYWORDS: &[Check] = &[
     .default("that of the real server, else its address")
     .own(),
     Check::new("tls", TLS, Value::Elsewhere("[on|off]")).own(),
-    Check::new("sni", SERVER_NAME, Value::Elsewhere("NAME")).own(),
+    Check::new("sni_name", SERVER_NAME, Value::Elsewhere("NAME")).own(),
 ];
 
 const PASSWORD: &str = "Sets the password of the login.";

@@ -4,6 +4,7 @@
 
 mod binary;
 mod common;
+mod datagram;
 mod http;
 mod http_check;
 mod other;
@@ -14,6 +15,7 @@ use super::row::Keyword;
 
 pub(in crate::config) use self::binary::{FILE, GRPC, LDAP, MYSQL, PGSQL};
 pub(in crate::config) use self::common::COMMON;
+pub(in crate::config) use self::datagram::{DNS, RADIUS, SIP, UDP};
 pub(in crate::config) use self::http::{HTTP, URL};
 pub(in crate::config) use self::http_check::HTTP_CHECK;
 pub(in crate::config) use self::other::OTHER;

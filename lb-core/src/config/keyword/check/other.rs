@@ -33,39 +33,9 @@ const OTHER_KEYWORDS: &[Check] = &[
     )
     .default("script_user"),
     Check::new(
-        "max_reply_length",
-        "Sets the longest reply of UDP_CHECK.",
-        Value::Elsewhere("NUMBER, 0 to 65535"),
-    )
-    .later(),
-    Check::new(
-        "min_reply_length",
-        "Sets the shortest reply of UDP_CHECK.",
-        Value::Elsewhere("NUMBER, 0 to 65535"),
-    )
-    .later(),
-    Check::new(
         "name",
-        "Sets the name that DNS_CHECK asks for, or the session of BFD_CHECK.",
+        "Sets the session of BFD_CHECK.",
         Value::Elsewhere("NAME"),
-    )
-    .later(),
-    Check::new(
-        "payload",
-        "Sets what UDP_CHECK sends.",
-        Value::Elsewhere("HEXADECIMAL DIGITS"),
-    )
-    .later(),
-    Check::new(
-        "require_reply",
-        "Has UDP_CHECK fail without a reply.",
-        Value::Elsewhere("[HEXADECIMAL DIGITS|X]"),
-    )
-    .later(),
-    Check::new(
-        "type",
-        "Sets the type of record that DNS_CHECK asks for.",
-        Value::Elsewhere("TYPE"),
     )
     .later(),
 ];

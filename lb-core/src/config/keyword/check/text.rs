@@ -180,7 +180,7 @@ const START_TLS: Check = Check::new(
 .own();
 
 const SNI: Check = Check::new(
-    "sni",
+    "sni_name",
     "Sets the server name of TLS.",
     Value::Elsewhere("a host name"),
 )
