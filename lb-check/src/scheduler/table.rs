@@ -218,7 +218,8 @@ mod tests {
     #[test]
     fn a_check_of_a_target_is_small() {
         let own = size_of::<Subscription>() - size_of::<CheckState>();
-        assert!(own <= 40, "{own}");
+        // Of that 16 bytes are the warning of a check that passed.
+        assert!(own <= 56, "{own}");
         assert!(size_of::<Group>() <= 40, "{}", size_of::<Group>());
     }
 }
