@@ -27,6 +27,10 @@ pub(crate) enum Close {
     Reset,
     /// With FIN.
     #[cfg(feature = "stream")]
+    #[cfg_attr(
+        not(any(feature = "http", feature = "text")),
+        allow(dead_code, reason = "the checks over a stream are not built")
+    )]
     Orderly,
 }
 

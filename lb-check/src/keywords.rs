@@ -108,3 +108,51 @@ impl Findings {
         }
     }
 }
+
+#[cfg(any(feature = "http", feature = "text"))]
+impl Findings {
+    /// `on`, `true`, `yes` or no word; or their opposites.
+    pub(crate) fn boolean(&mut self, line: &Arguments) -> Option<bool> {
+        if line.values.is_empty() {
+            return Some(true);
+        }
+        let word = self.single(line, "on or off")?;
+        match word.to_ascii_lowercase().as_str() {
+            "on" | "true" | "yes" => Some(true),
+            "off" | "false" | "no" => Some(false),
+            _ => {
+                self.invalid(line, word, "on or off");
+                None
+            }
+        }
+    }
+}
+
+#[cfg(feature = "text")]
+impl Findings {
+    /// Sets the one word of a line.
+    pub(crate) fn set_word(
+        &mut self,
+        line: &Arguments,
+        wants: &'static str,
+        slot: &mut Option<String>,
+    ) {
+        if let Some(word) = self.single(line, wants) {
+            self.replace(line, slot, word.to_owned());
+        }
+    }
+
+    /// Reports a line without a word; none then.
+    pub(crate) fn require_words(&mut self, line: &Arguments, wants: &'static str) -> Option<()> {
+        if line.values.is_empty() {
+            self.single(line, wants)?;
+        }
+        Some(())
+    }
+
+    /// Warns that a line has no effect in its block.
+    pub(crate) fn warn_no_effect(&mut self, line: &Arguments, block: &Arguments) {
+        let (keyword, block) = (line.name.clone(), block.name.clone());
+        self.warning(line, Problem::NoEffect { keyword, block });
+    }
+}

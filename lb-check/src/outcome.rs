@@ -245,6 +245,15 @@ pub enum Reason {
     /// TLS failed: the handshake, or a record after it.
     #[error("TLS: {0}")]
     Tls(String),
+    /// The server refused the login of the check.
+    #[error("login refused: {0}")]
+    L7Auth(String),
+    /// The server, or an agent on it, reports itself as down.
+    #[error("reported {0}")]
+    Reported(String),
+    /// The server, or an agent on it, reports maintenance.
+    #[error("reported maintenance")]
+    Maintenance,
     /// A script ended with this status.
     #[error("exited with status {0}")]
     Script(i32),

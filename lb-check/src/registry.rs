@@ -187,7 +187,8 @@ impl Registry {
     }
 
     /// The checks that come with this crate, as far as their features are on: `TCP_CHECK`,
-    /// `HTTP_GET`, `SSL_GET`, `MISC_CHECK`, `FILE_CHECK`.
+    /// `HTTP_GET`, `SSL_GET`, `MISC_CHECK`, `FILE_CHECK`, `SMTP_CHECK`, `IMAP_CHECK`, `POP3_CHECK`, `FTP_CHECK`,
+    /// `NNTP_CHECK`, `REDIS_CHECK`, `SEND_EXPECT_CHECK`, `AGENT_CHECK`.
     #[must_use]
     pub fn builtin() -> Self {
         #[allow(
@@ -203,9 +204,30 @@ impl Registry {
         registry.register("HTTP_GET", crate::http::HttpFactory::Plain);
         #[cfg(all(feature = "http", feature = "tls"))]
         registry.register("SSL_GET", crate::http::HttpFactory::Tls);
+        #[cfg(feature = "text")]
+        registry.register_text();
         #[cfg(feature = "script")]
         registry.register("MISC_CHECK", crate::script::ScriptFactory);
         registry
+    }
+
+    #[cfg(feature = "text")]
+    fn register_text(&mut self) {
+        use crate::TextProtocol;
+        use crate::text::{AgentFactory, ProtocolFactory, SendExpectFactory};
+
+        self.register("SEND_EXPECT_CHECK", SendExpectFactory);
+        self.register("AGENT_CHECK", AgentFactory);
+        for protocol in [
+            TextProtocol::Smtp,
+            TextProtocol::Imap,
+            TextProtocol::Pop3,
+            TextProtocol::Ftp,
+            TextProtocol::Nntp,
+            TextProtocol::Redis,
+        ] {
+            self.register(protocol.kind(), ProtocolFactory(protocol));
+        }
     }
 
     /// Makes `name` known; an earlier factory of that name is replaced and returned.

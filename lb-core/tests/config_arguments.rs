@@ -35,10 +35,13 @@ fn blocks(keyword: &KeywordHelp) -> Vec<&'static str> {
         "all checks" => vec![server, real, "TCP_CHECK"],
         "HTTP_GET, SSL_GET" => vec![server, real, "HTTP_GET"],
         "url" => vec![server, real, "HTTP_GET", "url"],
+        "SMTP_CHECK" | "SEND_EXPECT_CHECK" | "AGENT_CHECK" => vec![server, real, keyword.block],
+        "IMAP_CHECK, POP3_CHECK, FTP_CHECK, NNTP_CHECK, REDIS_CHECK" => {
+            vec![server, real, "IMAP_CHECK"]
+        }
         "other checks" => {
             let check = match keyword.name {
                 "misc_path" | "misc_timeout" | "misc_dynamic" | "user" => "MISC_CHECK",
-                "helo_name" | "host" => "SMTP_CHECK",
                 "name" | "type" => "DNS_CHECK",
                 _ => "UDP_CHECK",
             };

@@ -343,8 +343,13 @@ fn keywords_that_keepalived_does_not_have_are_refused_where_that_is_asked_for() 
     assert_eq!(findings, expected);
     assert_eq!(parsed.keepalived_status(), 5);
     assert!(!parsed.is_accepted(Mode::Strict));
-    let own = config::keywords().into_iter().filter(|keyword| keyword.own);
-    let own: std::collections::BTreeSet<&str> = own.map(|keyword| keyword.name).collect();
+    let keywords = config::keywords();
+    let own = keywords.iter().filter(|keyword| keyword.own);
+    let (checks, others): (Vec<_>, Vec<_>) = own
+        .filter(|keyword| !keyword.block.contains("_CHECK"))
+        .partition(|keyword| keyword.name.ends_with("_CHECK"));
+    let others: std::collections::BTreeSet<&str> =
+        others.iter().map(|keyword| keyword.name).collect();
     let expected = [
         "checker_max_scripts",
         "deadline",
@@ -358,5 +363,11 @@ fn keywords_that_keepalived_does_not_have_are_refused_where_that_is_asked_for() 
         "via_vip",
         "via_vip_marks",
     ];
-    assert_eq!(Vec::from_iter(own), expected);
+    assert_eq!(Vec::from_iter(others), expected);
+    // The keywords of a check that keepalived does not have are ours, too.
+    for check in checks {
+        let of_check = |block: &str| block.split(", ").any(|name| name == check.name);
+        let mut inside = keywords.iter().filter(|keyword| of_check(keyword.block));
+        assert!(inside.all(|keyword| keyword.own), "{}", check.name);
+    }
 }

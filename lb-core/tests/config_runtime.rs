@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use lb_check::Registry;
 use lb_core::config::{self, Mode};
-use lb_core::model::{CheckSetting, Global, IpvsNamespace, ReloadFile};
+use lb_core::model::{Global, IpvsNamespace, ReloadFile};
 use lb_ipvs::Timeouts;
 
 fn parse(text: &str) -> config::Parsed {
@@ -235,7 +235,6 @@ fn check(block: &str) -> (config::Parsed, Vec<String>) {
 #[test]
 fn checks_that_do_not_run_are_kept_and_reported() {
     for block in [
-        "SMTP_CHECK {\n helo_name a\n host {\n connect_ip 10.0.0.3\n connect_port 25\n }\n }",
         "DNS_CHECK {\n type aaaa\n name example.org\n }",
         "UDP_CHECK {\n payload 00ff\n require_reply 00XX\n min_reply_length 2\n }",
         "PING_CHECK {\n retry 2\n bindto 10.0.0.9\n }",
@@ -252,22 +251,11 @@ fn checks_that_do_not_run_are_kept_and_reported() {
         assert_eq!(pending.kind, kind);
         assert!(!pending.settings.is_empty());
     }
-    let (parsed, _) = check("SMTP_CHECK {\n host {\n connect_ip 10.0.0.3\n }\n }");
-    let model = parsed.into_model(Mode::Strict).unwrap();
-    let pending = &model.virtual_servers[0].real_servers[0].pending_checks[0];
-    let inner = CheckSetting::new("connect_ip", ["10.0.0.3"]);
-    let host = CheckSetting::new("host", [""; 0]).with_block(vec![inner]);
-    assert_eq!(pending.settings, [host]);
 }
 
 #[test]
 fn mistakes_in_checks_that_do_not_run_are_reported() {
     for (block, message) in [
-        ("SMTP_CHECK {\n banana 1\n }", "unknown keyword `banana`"),
-        (
-            "SMTP_CHECK {\n host {\n banana 1\n }\n }",
-            "unknown keyword `banana`",
-        ),
         (
             "DNS_CHECK {\n type BANANA\n }",
             "`BANANA` is not a type of record",

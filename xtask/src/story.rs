@@ -24,6 +24,8 @@ pub(crate) fn demo() -> Result<ExitCode, Box<dyn Error>> {
 /// What there is to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Bench {
+    /// Health checks, keepalived's and ours in turn, on the host's kernel; the tables for benches/README.md.
+    Checks,
     /// Our own code, microseconds of it, by criterion.
     Code,
     /// A daemon with thousands of virtual servers, keepalived and ours in turn: memory, start, reload,
@@ -39,7 +41,8 @@ pub(crate) enum Bench {
 }
 
 impl Bench {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
+        Self::Checks,
         Self::Code,
         Self::Director,
         Self::Failover,
@@ -68,6 +71,7 @@ pub(crate) fn bench(
             continue;
         }
         match bench {
+            Bench::Checks => on_the_host("benches", "checks_bench", &with("--rounds", None))?,
             Bench::Code => {
                 let mut bench = cargo(&["bench", "--package", "benches"]);
                 if !more.is_empty() {
@@ -100,7 +104,7 @@ pub(crate) fn bench(
                     return Ok(code);
                 }
             }
-            Bench::Vrrp => on_the_host("vrrp_bench", &with("--runs", None))?,
+            Bench::Vrrp => on_the_host("tests-kernel", "vrrp_bench", &with("--runs", None))?,
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -115,7 +119,7 @@ enum Profile {
 
 /// Builds `lbctl` and a program of tests-kernel, and runs that in the guest.
 fn in_lab(name: &str, arguments: &[String], profile: Profile) -> Result<ExitCode, Box<dyn Error>> {
-    let built = Built::new(name, profile)?;
+    let built = Built::new("tests-kernel", name, profile)?;
     let mut command = vec![built.program.path.clone().into_os_string()];
     command.extend(arguments.iter().map(Into::into));
     in_guest::run(
@@ -127,9 +131,9 @@ fn in_lab(name: &str, arguments: &[String], profile: Profile) -> Result<ExitCode
     )
 }
 
-/// Builds `lbctl` and a program of tests-kernel for release, and runs that in host namespaces.
-fn on_the_host(name: &str, arguments: &[String]) -> Result<(), Box<dyn Error>> {
-    let built = Built::new(name, Profile::Release)?;
+/// Builds `lbctl` and a program of a package for release, and runs that in host namespaces.
+fn on_the_host(package: &str, name: &str, arguments: &[String]) -> Result<(), Box<dyn Error>> {
+    let built = Built::new(package, name, Profile::Release)?;
     let mut command = environment::in_namespaces(&built.program.path);
     command.args(arguments).envs(built.variables());
     Ok(run(
@@ -147,10 +151,10 @@ struct Built {
 }
 
 impl Built {
-    fn new(name: &str, profile: Profile) -> Result<Self, Box<dyn Error>> {
+    fn new(package: &str, name: &str, profile: Profile) -> Result<Self, Box<dyn Error>> {
         let interrupted = interrupt_flag()?;
         fetch::fetch(Wanted::default())?;
-        let mut arguments = vec!["build", "--package", "lb-cli", "--package", "tests-kernel"];
+        let mut arguments = vec!["build", "--package", "lb-cli", "--package", package];
         arguments.extend(["--bin", "lbctl", "--bin", name]);
         if profile == Profile::Release {
             arguments.push("--release");

@@ -172,8 +172,8 @@ fn tls_keyword(line: &Arguments, tls: &mut Tls, findings: &mut Findings) {
                 findings.replace(line, &mut tls.certificate_warning, days);
             }
         }
-        "enable_sni" => tls.sends_host = boolean(line, findings).unwrap_or(tls.sends_host),
-        _ => tls.close_notify = boolean(line, findings).unwrap_or(tls.close_notify),
+        "enable_sni" => tls.sends_host = findings.boolean(line).unwrap_or(tls.sends_host),
+        _ => tls.close_notify = findings.boolean(line).unwrap_or(tls.close_notify),
     }
 }
 
@@ -187,22 +187,6 @@ pub(crate) fn days(line: &Arguments, findings: &mut Findings) -> Option<u32> {
         findings.invalid(line, text, wants);
     }
     days
-}
-
-/// `on`, `true`, `yes` or no word; or their opposites.
-pub(crate) fn boolean(line: &Arguments, findings: &mut Findings) -> Option<bool> {
-    if line.values.is_empty() {
-        return Some(true);
-    }
-    let word = findings.single(line, "on or off")?;
-    match word.to_ascii_lowercase().as_str() {
-        "on" | "true" | "yes" => Some(true),
-        "off" | "false" | "no" => Some(false),
-        _ => {
-            findings.invalid(line, word, "on or off");
-            None
-        }
-    }
 }
 
 fn url(block: &Arguments, is_tls: bool, findings: &mut Findings) -> Option<Url> {
@@ -255,7 +239,7 @@ fn url(block: &Arguments, is_tls: bool, findings: &mut Findings) -> Option<Url> 
                 findings.warning(line, Problem::Unsupported { keyword });
             }
             "tls_compliant" if is_tls => {
-                close_notify = boolean(line, findings).unwrap_or(close_notify);
+                close_notify = findings.boolean(line).unwrap_or(close_notify);
             }
             "tls_compliant" => {
                 let (keyword, block) = (line.name.clone(), block.name.clone());

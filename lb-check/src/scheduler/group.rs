@@ -117,11 +117,20 @@ impl Group {
     }
 
     /// When the first probe of a new subscriber is due; `n` targets are new.
-    pub(super) fn first_due(&self, now: Instant, warmup: Option<Duration>, n: usize) -> Instant {
+    pub(super) fn first_due(
+        &self,
+        epoch: Instant,
+        now: Instant,
+        warmup: Option<Duration>,
+        n: usize,
+    ) -> Instant {
+        let round = first_round(self.key.interval(), n);
         match warmup {
             Some(Duration::ZERO) => now,
             Some(warmup) => now + WARMUP_BASE + self.phase.within(warmup),
-            None => now + self.phase.within(first_round(self.key.interval(), n)),
+            // A probe at another place than its own would be followed by one at its own in the same interval.
+            None if round == self.key.interval() => self.grid(epoch, now),
+            None => now + self.phase.within(round),
         }
     }
 

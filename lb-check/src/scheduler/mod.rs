@@ -42,8 +42,8 @@ pub struct SchedulerOptions {
     /// that may be under way at the same time (4096), besides the tasks. Due ones beyond that wait, in order.
     pub max_connections: usize,
     /// Probes started in a second (2000), after a burst of a tenth of that: a limit for the moments when
-    /// many targets are new, resumed or retried at once. Where the intervals of the targets need more, the limit
-    /// is a quarter above that.
+    /// many targets are new, resumed or retried at once. The limit is at least
+    /// twice what the intervals of the targets need.
     pub max_starts_per_second: u32,
     /// Capacity of the event channel (1024); see [`Scheduler`] for a full one.
     pub event_capacity: usize,

@@ -189,7 +189,7 @@ impl Runner {
         let n = fresh.len();
         for (number, warmup) in fresh {
             let group = self.table.group(number);
-            if let Some(due) = group.map(|group| group.first_due(now, warmup, n)) {
+            if let Some(due) = group.map(|group| group.first_due(self.epoch, now, warmup, n)) {
                 self.plan_probe(number, due);
             }
         }

@@ -49,9 +49,9 @@ impl StartLimit {
         self.used_until = self.used_until.max(now) + self.space();
     }
 
-    /// The time between two starts at the allowed rate, which is a quarter above the needed one at least.
+    /// The time between two starts at the allowed rate, which is twice the needed one at least.
     fn space(&self) -> Duration {
-        let needed = self.needed.saturating_mul(5) / 4 / 1000;
+        let needed = self.needed / 500;
         Duration::from_nanos(SECOND / self.allowed.max(needed))
     }
 }
@@ -93,7 +93,7 @@ mod tests {
             limit.add_target(Duration::from_secs(1));
         }
         let starts = starts_within(&mut limit, begin, Duration::from_secs(1));
-        assert!((13_700..=13_800).contains(&starts), "{starts}");
+        assert!((21_900..=22_100).contains(&starts), "{starts}");
         for _ in 0..10_000 {
             limit.remove_target(Duration::from_secs(1));
         }

@@ -101,7 +101,7 @@ impl Stream {
         }
     }
 
-    /// Makes a plain connection a TLS connection within `limit`; one that is over TLS stays as it is.
+    /// Makes a plain connection a TLS connection within `limit`; one that uses TLS stays as it is.
     #[cfg(feature = "tls")]
     pub(crate) async fn start_tls(
         self,

@@ -62,6 +62,11 @@ impl Connection {
         self.stream.close(limit).await;
     }
 
+    /// Ends the sending side within `limit`; answers are still received. See [`Stream::close`].
+    pub(crate) async fn close_write(&mut self, limit: Duration) {
+        self.stream.close(limit).await;
+    }
+
     /// Ends the connection with a reset.
     pub(crate) fn reset(self) {
         self.stream.reset();
@@ -97,6 +102,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         limit: Duration,
     ) -> Result<&[u8], Failure> {
         let line = self.read_until(b"\n", most, limit).await?;
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        Ok(line.strip_suffix(b"\r").unwrap_or(line))
+    }
+
+    /// As [`read_line`](Self::read_line); the end of the stream ends a line, too, which is not empty then.
+    pub(crate) async fn read_line_or_rest(
+        &mut self,
+        most: usize,
+        limit: Duration,
+    ) -> Result<&[u8], Failure> {
+        let end = match within(limit, self.find(b"\n", most)).await {
+            Err(Failure::Target(Reason::L7Closed)) => self.buffer.len(),
+            found => found?,
+        };
+        let line = self.take(end);
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         Ok(line.strip_suffix(b"\r").unwrap_or(line))
     }

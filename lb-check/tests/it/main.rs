@@ -17,10 +17,14 @@ mod hostile;
 mod inputs;
 #[cfg(feature = "runtime")]
 mod panics;
+#[cfg(any(feature = "http", all(feature = "text", feature = "tls")))]
+mod peers;
 mod policy;
 mod presets;
 #[cfg(feature = "script")]
 mod programs;
+#[cfg(feature = "runtime")]
+mod scale;
 #[cfg(feature = "runtime")]
 mod scheduler;
 #[cfg(feature = "script")]
@@ -28,5 +32,7 @@ mod scripts;
 #[cfg(feature = "http")]
 mod servers;
 mod state;
+#[cfg(all(feature = "text", feature = "tls"))]
+mod text;
 #[cfg(all(feature = "http", feature = "tls"))]
 mod tls;

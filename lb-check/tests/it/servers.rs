@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! TCP, HTTP and genhash against real servers on loopback, most of them bad ones.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use lb_check::{
     HealthCheck, HttpGet, InvalidAnswer, Md5Digest, Outcome, Protocol, Reason, Target, Url,
     Verdict, genhash,
 };
-use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
+
+use super::peers::{closed, deaf};
 
 /// The classic page of 177 bytes, and its digest.
 const PAGE: &str = "<html><body><h1>It works!</h1>\n\
@@ -132,33 +133,6 @@ fn wrong_digest(outcome: &Outcome) -> Md5Digest {
         }
         ref verdict => panic!("{verdict:?}"),
     }
-}
-
-/// An address without a listener.
-fn closed() -> Target {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket
-        .bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
-        .unwrap();
-    Target::new(socket.local_addr().unwrap().as_socket().unwrap())
-}
-
-/// A listener whose queue is full: it answers no SYN any more.
-fn deaf() -> (Target, Vec<Socket>) {
-    let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    listener
-        .bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
-        .unwrap();
-    listener.listen(0).unwrap();
-    let address = listener.local_addr().unwrap();
-    let mut sockets = vec![listener];
-    for _ in 0..3 {
-        let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        client.set_nonblocking(true).unwrap();
-        let _ = client.connect(&address);
-        sockets.push(client);
-    }
-    (Target::new(address.as_socket().unwrap()), sockets)
 }
 
 #[tokio::test]

@@ -416,6 +416,11 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Whether a keyword is refused in a block of the kind `level` because keepalived does not have it.
+    pub(super) fn refuses_own(&self, level: Option<Level>, keyword: &str) -> bool {
+        self.keepalived_only && level.is_some_and(|level| self.vocabulary.is_own(level, keyword))
+    }
+
     /// A line whose keyword keepalived does not have.
     pub(super) fn refuse_own(&mut self, line: NodeId) {
         let (keyword, span) = self.keyword(line);

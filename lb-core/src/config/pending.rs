@@ -32,7 +32,6 @@ enum Form {
     },
     /// One of these words, in any case.
     Choice(&'static str, &'static [&'static str]),
-    Block(&'static [Word]),
 }
 
 struct Word(&'static str, Form);
@@ -71,14 +70,6 @@ const TYPES: &[&str] = &[
 /// The words of one check beside the common ones.
 fn own(check: &str) -> &'static [Word] {
     match check {
-        "SMTP_CHECK" => {
-            const {
-                &[
-                    Word("helo_name", Form::Text("a name")),
-                    Word("host", Form::Block(COMMON)),
-                ]
-            }
-        }
         "DNS_CHECK" => {
             const {
                 &[
@@ -241,7 +232,6 @@ fn lines(
 
 /// Reads one line; none if its value is wrong, which has been reported.
 fn setting(context: &mut Context<'_>, line: NodeId, form: &Form) -> Option<CheckSetting> {
-    let mut block = Vec::new();
     match form {
         Form::Flag => {
             context.flag(line);
@@ -288,15 +278,11 @@ fn setting(context: &mut Context<'_>, line: NodeId, form: &Form) -> Option<Check
                 return None;
             }
         }
-        Form::Block(table) => {
-            context.only_block(line);
-            block = lines(context, line, &[table]);
-        }
     }
     let (keyword, _) = context.keyword(line);
     let values = context.arguments(line).iter();
     let values: Vec<&str> = values.map(|word| context.text(word)).collect();
-    Some(CheckSetting::new(keyword, values).with_block(block))
+    Some(CheckSetting::new(keyword, values))
 }
 
 /// Milliseconds with up to three decimals.

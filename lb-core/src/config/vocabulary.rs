@@ -11,6 +11,8 @@ pub(super) struct Name {
     pub(super) level: Level,
     pub(super) keyword: &'static str,
     pub(super) opens: Option<Level>,
+    /// Whether keepalived does not have the keyword.
+    pub(super) own: bool,
 }
 
 /// The names that are known while a text is read: those of the tables of keywords, and those of the
@@ -27,6 +29,8 @@ struct Names {
     keywords: Vec<&'static str>,
     /// Those that open a block.
     blocks: Vec<(&'static str, Level)>,
+    /// Those that keepalived does not have.
+    own: Vec<&'static str>,
 }
 
 impl<'r> Vocabulary<'r> {
@@ -37,6 +41,7 @@ impl<'r> Vocabulary<'r> {
                 level.keywords.push(name.keyword);
                 let block = name.opens.map(|opens| (name.keyword, opens));
                 level.blocks.extend(block);
+                level.own.extend(name.own.then_some(name.keyword));
             }
         }
         Self { levels, registry }
@@ -60,6 +65,12 @@ impl<'r> Vocabulary<'r> {
     pub(super) fn knows(&self, level: Level, keyword: &str) -> bool {
         self.names(level)
             .is_some_and(|names| names.keywords.contains(&keyword))
+    }
+
+    /// Whether a keyword is known in a block of the kind `level`, and keepalived does not have it.
+    pub(super) fn is_own(&self, level: Level, keyword: &str) -> bool {
+        self.names(level)
+            .is_some_and(|names| names.own.contains(&keyword))
     }
 
     /// The keyword or check nearest to a word in a block of the kind `level`, if one is near enough.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The check runtime: a thread of its own, so that a burst of probes delays no other task.
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +15,9 @@ use nix::sys::resource::{Resource, getrlimit};
 use tokio::sync::oneshot;
 
 use crate::director::{CheckId, Names};
-use crate::model::{CheckSettings, CheckSpec, Model};
+use crate::model::{CheckSettings, Model};
 
+use super::check_table::CheckTable;
 use super::tracked_files::TrackedFiles;
 use super::{director_log, scheduling};
 
@@ -36,19 +36,10 @@ pub(super) struct Checks {
     runtime: CheckThread,
     scheduling: Scheduling,
     max_scripts: usize,
-    active: BTreeMap<Arc<CheckId>, ActiveCheck>,
-    subscribers: BTreeMap<SubscriptionId, Arc<CheckId>>,
-    next: u64,
+    active: CheckTable,
+    /// The number of probes at the same time for which there are no descriptors has been logged.
+    warned: bool,
     files: TrackedFiles,
-}
-
-/// A check that is subscribed to.
-#[derive(Debug)]
-pub(super) struct ActiveCheck {
-    probe: Arc<ProbeSpec>,
-    kind: Arc<str>,
-    suspended: bool,
-    subscription: SubscriptionId,
 }
 
 /// A check to be subscribed to.
@@ -56,22 +47,15 @@ pub(super) struct ActiveCheck {
 pub(super) struct NewCheck {
     pub(super) id: CheckId,
     probe: Arc<ProbeSpec>,
-    kind: Arc<str>,
     pub(super) suspended: bool,
 }
 
 impl NewCheck {
     /// The subscription for a check of the model, with its own probe or one that does the same.
-    pub(super) fn new(
-        id: CheckId,
-        check: &CheckSpec,
-        probe: Arc<ProbeSpec>,
-        suspended: bool,
-    ) -> Self {
+    pub(super) fn new(id: CheckId, probe: Arc<ProbeSpec>, suspended: bool) -> Self {
         Self {
             id,
             probe,
-            kind: Arc::clone(&check.kind),
             suspended,
         }
     }
@@ -91,9 +75,8 @@ impl Checks {
             runtime: CheckThread::start(scheduling, max_scripts).await?,
             scheduling,
             max_scripts,
-            active: BTreeMap::new(),
-            subscribers: BTreeMap::new(),
-            next: 0,
+            active: CheckTable::default(),
+            warned: false,
             files: TrackedFiles::default(),
         })
     }
@@ -105,12 +88,14 @@ impl Checks {
         self.runtime = CheckThread::start(self.scheduling, self.max_scripts).await?;
         let all: Vec<_> = self
             .active
-            .values()
-            .map(|check| (check.subscription, Arc::clone(&check.probe)))
+            .iter()
+            .map(|(subscription, check)| (subscription, Arc::clone(&check.probe)))
             .collect();
         self.runtime.subscribe(all).await;
-        for check in self.active.values().filter(|check| check.suspended) {
-            self.runtime.suspend(check.subscription).await;
+        for (subscription, check) in self.active.iter() {
+            if check.suspended {
+                self.runtime.suspend(subscription).await;
+            }
         }
         Ok(())
     }
@@ -126,8 +111,8 @@ impl Checks {
                 }
             };
             // Events of a check that is gone may still be in the channel.
-            if let Some(id) = self.subscribers.get(&event.id()) {
-                return Some((**id, event));
+            if let Some(check) = self.active.of_subscription(event.id()) {
+                return Some((check.id, event));
             }
         }
     }
@@ -141,8 +126,8 @@ impl Checks {
     fn push_number(&self, file: &str, number: i64) {
         let inputs = self
             .active
-            .values()
-            .filter_map(|check| check.probe.check.input());
+            .iter()
+            .filter_map(|(_, check)| check.probe.check.input());
         for input in inputs.filter(|input| TrackedFiles::is_input_of(input, file)) {
             input.set(InputState::Number(number));
         }
@@ -153,63 +138,66 @@ impl Checks {
         if checks.is_empty() {
             return;
         }
+        self.active.reserve(checks.len());
         let mut specs = Vec::with_capacity(checks.len());
-        let mut resting = Vec::new();
-        for NewCheck {
-            id,
-            probe,
-            kind,
-            suspended,
-        } in checks
-        {
-            self.next += 1;
-            if let Some(input) = probe.check.input()
+        let mut suspended = Vec::new();
+        for check in checks {
+            if let Some(input) = check.probe.check.input()
                 && let Some(number) = self.files.number(input)
             {
                 input.set(InputState::Number(number));
             }
-            let subscription = SubscriptionId::new(self.next);
-            let id = Arc::new(id);
-            self.subscribers.insert(subscription, Arc::clone(&id));
-            specs.push((subscription, Arc::clone(&probe)));
-            if suspended {
-                resting.push(subscription);
+            let probe = Arc::clone(&check.probe);
+            let subscription = self.active.insert(check.id, check.probe, check.suspended);
+            specs.push((subscription, probe));
+            if check.suspended {
+                suspended.push(subscription);
             }
-            let check = ActiveCheck {
-                probe,
-                kind,
-                suspended,
-                subscription,
-            };
-            self.active.insert(id, check);
         }
+        self.warn_of_descriptors();
         self.runtime.subscribe(specs).await;
-        for subscription in resting {
+        for subscription in suspended {
             self.runtime.suspend(subscription).await;
+        }
+    }
+
+    /// Logs once that there are more checks than descriptors for probes.
+    fn warn_of_descriptors(&mut self) {
+        let checks = self.active.len();
+        let limits = self.runtime.limits;
+        if !self.warned && limits.hold_back(checks) {
+            self.warned = true;
+            tracing::warn!(
+                limit = limits.descriptors,
+                checks,
+                connections = limits.connections,
+                others = limits.tasks,
+                "the limit of open files (RLIMIT_NOFILE) allows fewer checks at the same time: \
+                 raise the hard limit"
+            );
         }
     }
 
     /// Ends a check.
     pub(super) async fn remove(&mut self, id: &CheckId) {
-        if let Some(check) = self.active.remove(id) {
-            self.subscribers.remove(&check.subscription);
-            self.runtime.unsubscribe(check.subscription).await;
+        if let Some(subscription) = self.active.remove(id) {
+            self.runtime.unsubscribe(subscription).await;
         }
     }
 
     /// Stops probing for a check until it is resumed; its state stays.
     pub(super) async fn suspend(&mut self, id: &CheckId) {
-        if let Some(check) = self.active.get_mut(id) {
+        if let Some((subscription, check)) = self.active.find_mut(id) {
             check.suspended = true;
-            self.runtime.suspend(check.subscription).await;
+            self.runtime.suspend(subscription).await;
         }
     }
 
     /// Resumes the probes of a check, at once.
     pub(super) async fn resume(&mut self, id: &CheckId) {
-        if let Some(check) = self.active.get_mut(id) {
+        if let Some((subscription, check)) = self.active.find_mut(id) {
             check.suspended = false;
-            self.runtime.resume(check.subscription).await;
+            self.runtime.resume(subscription).await;
         }
     }
 
@@ -220,19 +208,23 @@ impl Checks {
 
     /// Logs what a check found, in words comparable to keepalived's.
     pub(super) fn log(&self, id: &CheckId, names: &Names, event: &CheckEvent) {
-        let Some(check) = self.active.get(id) else {
+        let Some(check) = self.active.find(id) else {
             return;
         };
+        let kind = check.probe.check.kind();
         let Names {
             virtual_server,
             real_server,
         } = names;
         let _span = director_log::span(virtual_server).entered();
         match event {
-            CheckEvent::Changed { up: true, .. } => match &*check.kind {
+            CheckEvent::Changed { up: true, .. } => match kind {
                 "TCP_CHECK" => tracing::info!("TCP connection to {real_server} success."),
                 "HTTP_GET" | "SSL_GET" => {
                     tracing::info!("Remote Web server {real_server} succeed on service.");
+                }
+                "SMTP_CHECK" => {
+                    tracing::info!("Remote SMTP server {real_server} succeed on service.");
                 }
                 "MISC_CHECK" => {
                     tracing::info!("Misc check for [{real_server} VS {virtual_server}] succeeded.");
@@ -250,7 +242,7 @@ impl Checks {
                     1 => " after 1 retry".to_owned(),
                     retries => format!(" after {retries} retries"),
                 };
-                let kind = match &*check.kind {
+                let kind = match kind {
                     "HTTP_GET" | "SSL_GET" => "HTTP_CHECK",
                     kind => kind,
                 };
@@ -261,23 +253,23 @@ impl Checks {
                 attempt, outcome, ..
             } => {
                 let reason = outcome.to_string();
-                tracing::debug!(attempt, reason, "{} on service {real_server}", check.kind);
+                tracing::debug!(attempt, reason, "{} on service {real_server}", kind);
             }
             CheckEvent::CannotRun { error, .. } => {
                 let reason = error.to_string();
                 tracing::warn!(
                     reason,
                     "{} on service {real_server} cannot run, its last result stays in force",
-                    check.kind
+                    kind
                 );
             }
             CheckEvent::RunsAgain { outcome, .. } => {
                 let result = outcome.to_string();
-                tracing::info!(result, "{} on service {real_server} runs again", check.kind);
+                tracing::info!(result, "{} on service {real_server} runs again", kind);
             }
             CheckEvent::WeightChanged { outcome, .. } => {
                 let weight = outcome.weight;
-                tracing::debug!(?weight, "{} on service {real_server}", check.kind);
+                tracing::debug!(?weight, "{} on service {real_server}", kind);
             }
             other => tracing::debug!(?other, "check"),
         }
@@ -289,24 +281,59 @@ impl Checks {
     }
 }
 
-/// The number of probes that may run at the same time: each needs a descriptor, and some are for the other
-/// parts of the daemon.
-fn probes_in_flight(most: usize) -> usize {
-    let limit = match getrlimit(Resource::RLIMIT_NOFILE) {
-        Ok((limit, _)) => usize::try_from(limit).unwrap_or(usize::MAX),
-        Err(_) => return most,
-    };
-    probes_within(limit, most)
+/// How many probes may run at the same time: each needs a descriptor, and some are for the other parts of
+/// the daemon.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Limits {
+    descriptors: usize,
+    tasks: usize,
+    connections: usize,
 }
 
-fn probes_within(limit: usize, most: usize) -> usize {
-    let others = OTHER_DESCRIPTORS.min(limit / 2);
-    limit.saturating_sub(others).min(most).max(1)
+impl Limits {
+    /// What the scheduler has by default.
+    fn wanted() -> Self {
+        let options = SchedulerOptions::default();
+        Self {
+            descriptors: usize::MAX,
+            tasks: options.max_in_flight,
+            connections: options.max_connections,
+        }
+    }
+
+    /// What the limit of this process allows; it has been raised to the hard limit at the start.
+    fn of_process() -> Self {
+        match getrlimit(Resource::RLIMIT_NOFILE) {
+            Ok((limit, _)) => Self::within(usize::try_from(limit).unwrap_or(usize::MAX)),
+            Err(_) => Self::wanted(),
+        }
+    }
+
+    fn within(descriptors: usize) -> Self {
+        let wanted = Self::wanted();
+        let others = OTHER_DESCRIPTORS.min(descriptors / 2);
+        let probes = descriptors.saturating_sub(others);
+        // A task may do anything, a connection does one thing: half for either where they are few.
+        let tasks = wanted.tasks.min(probes / 2).max(1);
+        Self {
+            descriptors,
+            tasks,
+            connections: wanted.connections.min(probes.saturating_sub(tasks)).max(1),
+        }
+    }
+
+    /// Whether so many checks may have to wait for a descriptor, where they would not have to with the
+    /// limits that are wanted.
+    fn hold_back(self, checks: usize) -> bool {
+        let wanted = Self::wanted();
+        self.tasks < wanted.tasks.min(checks) || self.connections < wanted.connections.min(checks)
+    }
 }
 
 /// The thread, its scheduler and the scheduler's events.
 #[derive(Debug)]
 struct CheckThread {
+    limits: Limits,
     scheduler: Scheduler,
     events: CheckEvents,
     /// Dropped to end the runtime.
@@ -317,6 +344,7 @@ struct CheckThread {
 impl CheckThread {
     async fn start(scheduling: Scheduling, max_scripts: usize) -> Result<Self, CheckRuntimeError> {
         let (alive, ended) = oneshot::channel::<()>();
+        let limits = Limits::of_process();
         let starting = Thread::start_runtime(NAME, START, async move || {
             scheduling::apply(&scheduling, NAME);
             let run = async move {
@@ -324,12 +352,14 @@ impl CheckThread {
                 let _ = ended.await;
             };
             let mut options = SchedulerOptions::default();
-            options.max_in_flight = probes_in_flight(options.max_in_flight);
+            options.max_in_flight = limits.tasks;
+            options.max_connections = limits.connections;
             options.max_programs = max_scripts;
             Ok((Scheduler::start(options), run))
         });
         let (thread, (scheduler, events)) = starting.ready().await.map_err(CheckRuntimeError)?;
         Ok(Self {
+            limits,
             scheduler,
             events,
             alive,
@@ -367,6 +397,7 @@ mod tests {
     use async_trait::async_trait;
     use lb_check::{HealthCheck, LocalError, Outcome, Policy, Target};
     use lb_ipvs::ServiceKey;
+    use std::collections::BTreeMap;
 
     use super::*;
     use crate::daemon::status::check_counters;
@@ -399,9 +430,8 @@ mod tests {
         let policy = Policy::default()
             .with_interval(Duration::from_millis(20))
             .with_warmup(Duration::ZERO);
-        let spec = CheckSpec::new(Arc::new(Plugin { panics }), Target::new(address), policy);
-        let probe = Arc::clone(&spec.probe);
-        NewCheck::new(id, &spec, probe, false)
+        let probe = ProbeSpec::new(Arc::new(Plugin { panics }), Target::new(address), policy);
+        NewCheck::new(id, Arc::new(probe), false)
     }
 
     #[tokio::test]
@@ -460,7 +490,7 @@ mod tests {
             if let crate::director::Output::CheckAdded { id, .. } = output {
                 let check = director.check(&id).unwrap();
                 let probe = Arc::clone(&check.probe);
-                new.push(NewCheck::new(id, check, probe, false));
+                new.push(NewCheck::new(id, probe, false));
             }
         }
         let ids = new.iter().map(|check| check.id).collect();
@@ -470,7 +500,7 @@ mod tests {
     }
 
     /// What a check adds to the weight.
-    fn change(outcome: &lb_check::Outcome) -> i32 {
+    fn change(outcome: &Outcome) -> i32 {
         match outcome.weight {
             Some(lb_check::WeightRequest::Add(number)) => number,
             _ => 0,
@@ -514,7 +544,7 @@ mod tests {
         let mut director = crate::director::Director::new(model.clone());
         while director.poll_output().is_some() {}
         let check = director.check(&ids[0]).unwrap();
-        let again = NewCheck::new(ids[0], check, Arc::clone(&check.probe), false);
+        let again = NewCheck::new(ids[0], Arc::clone(&check.probe), false);
         checks.add(vec![again]).await;
         assert_eq!(verdicts(&mut checks, &ids[..1]).await, [(true, -6)]);
         std::fs::write(&path, "0").unwrap();
@@ -524,15 +554,27 @@ mod tests {
 
     #[test]
     fn probes_leave_descriptors_to_the_rest_of_the_daemon() {
-        for (limit, probes) in [
-            (0, 1),
-            (16, 8),
-            (64, 32),
-            (300, 172),
-            (1024, 512),
-            (usize::MAX, 512),
+        for (limit, tasks, connections) in [
+            (0, 1, 1),
+            (16, 4, 4),
+            (64, 16, 16),
+            (300, 86, 86),
+            (1024, 448, 448),
+            (4096, 512, 3456),
+            (8192, 512, 4096),
+            (usize::MAX, 512, 4096),
         ] {
-            assert_eq!(probes_within(limit, 512), probes, "{limit}");
+            let limits = Limits::within(limit);
+            assert_eq!((limits.tasks, limits.connections), (tasks, connections));
         }
+    }
+
+    #[test]
+    fn limits_hold_back_only_checks_that_would_run_otherwise() {
+        assert!(!Limits::within(64).hold_back(16));
+        assert!(Limits::within(64).hold_back(17));
+        assert!(!Limits::within(4096).hold_back(3456));
+        assert!(Limits::within(4096).hold_back(10_000));
+        assert!(!Limits::within(8192).hold_back(1_000_000));
     }
 }

@@ -25,6 +25,7 @@
 //! | `kill -9` | the next start removes stale addresses and adopts the table by its ledger |
 
 mod addresses;
+mod check_table;
 mod checks;
 mod command;
 mod director_log;

@@ -325,7 +325,7 @@ impl Running {
                             Some(service) => self.parts.via.probe(check, service),
                             None => Arc::clone(&check.probe),
                         };
-                        NewCheck::new(*id, check, probe, *suspended)
+                        NewCheck::new(*id, probe, *suspended)
                     }));
                 }
                 Output::CheckRemoved { id, .. } => {

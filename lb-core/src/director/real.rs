@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One real server: the verdicts of its checks, and its weight.
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
-use lb_check::Initial;
+use lb_check::{Initial, Outcome};
 use lb_ipvs::{Protocol, ServiceKey, Weight};
 
 use super::weight::{WeightRequest, effective_weight};
@@ -33,7 +34,7 @@ pub(super) struct Slot {
     /// What it asks of the weight while it passes.
     pub(super) request: WeightRequest,
     /// The reason of the last verdict, also of one that another process passed on; empty before.
-    pub(super) reason: String,
+    pub(super) reason: Cow<'static, str>,
     /// Why it cannot run.
     pub(super) problem: Option<Box<Problem>>,
 }
@@ -53,7 +54,7 @@ impl Slot {
             settled: false,
             via: None,
             request: WeightRequest::default(),
-            reason: String::new(),
+            reason: Cow::Borrowed(""),
             problem: None,
         }
     }
@@ -89,8 +90,17 @@ impl Slot {
             since,
             why: why.to_owned(),
             settled: self.settled,
-            reason: self.reason.clone(),
+            reason: self.reason.to_string(),
         }
+    }
+}
+
+/// The text of a result. That of a pass, which thousands of checks have, takes no memory.
+pub(super) fn result_text(outcome: &Outcome) -> Cow<'static, str> {
+    if *outcome == Outcome::pass().with_latency(outcome.latency) {
+        Cow::Borrowed("passed")
+    } else {
+        Cow::Owned(outcome.to_string())
     }
 }
 

@@ -127,7 +127,7 @@ impl ServiceState {
                     what: what(check),
                     up: slot.up,
                     request: slot.request,
-                    reason: slot.reason.clone(),
+                    reason: slot.reason.to_string(),
                 })
                 .collect(),
         });
@@ -154,7 +154,7 @@ impl ServiceState {
                     Some(known) => {
                         slot.up = known.up;
                         slot.request = known.request;
-                        slot.reason.clone_from(&known.reason);
+                        slot.reason = known.reason.clone().into();
                     }
                     None => slot.up = real_server.up,
                 }

@@ -12,7 +12,7 @@ use super::Event;
 use super::mail::check_text;
 use super::output::{CheckId, Names, Output, Quorum};
 use super::queue::Queue;
-use super::real::{Problem, RealState, Slot};
+use super::real::{Problem, RealState, Slot, result_text};
 use super::weight::WeightRequest;
 use crate::model::{RealServer, VirtualServer};
 use crate::notify::{real_server_notifications, virtual_server_notifications};
@@ -203,7 +203,7 @@ impl ServiceState {
             true => outcome.into(),
             false => WeightRequest::default(),
         };
-        slot.reason = outcome.to_string();
+        slot.reason = result_text(outcome);
         slot.problem = None;
         let reason = format!("{} {outcome}", check.kind);
         let kind = std::sync::Arc::clone(&check.kind);

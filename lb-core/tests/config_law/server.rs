@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lb_check::{
-    BuiltCheck, FirstVerdict, HealthCheck, HttpGet, Initial, Md5Digest, Policy, Program,
-    Protocol as HttpVersion, Script, Target, TcpCheck, Url,
+    AgentCheck, BuiltCheck, FirstVerdict, HealthCheck, HttpGet, Initial, Login, Md5Digest, Policy,
+    Program, Protocol as HttpVersion, ProtocolCheck, Script, Secret, Security, SendExpect, Target,
+    TcpCheck, TextProtocol, Url,
 };
 use lb_core::model::{
     CheckSetting, CheckSpec, PendingCheck, RealServer, ServiceGroup, VirtualServer,
@@ -52,6 +53,89 @@ fn url() -> impl Strategy<Value = Url> {
         })
 }
 
+fn protocol() -> impl Strategy<Value = Timed> {
+    let protocols = select(vec![
+        TextProtocol::Smtp,
+        TextProtocol::Imap,
+        TextProtocol::Pop3,
+        TextProtocol::Ftp,
+        TextProtocol::Nntp,
+        TextProtocol::Redis,
+    ]);
+    let security = select(vec![Security::Plain, Security::Tls, Security::StartTls]);
+    let login = proptest::option::of(("[a-z@ ]{1,9}", "[!-!#-~]{1,20}"));
+    let name = proptest::option::of("[a-z.]{1,9}");
+    let parts = (
+        protocols,
+        security,
+        login,
+        name,
+        any::<bool>(),
+        micros(1..9_000_000),
+    );
+    parts.prop_map(
+        |(protocol, security, login, name, ehlo, timeout)| -> Timed {
+            let is_smtp = protocol == TextProtocol::Smtp;
+            let security = match security {
+                Security::StartTls if protocol == TextProtocol::Redis => Security::Tls,
+                security => security,
+            };
+            let mut check = ProtocolCheck::new(protocol, timeout).with_security(security);
+            check.login = login
+                .filter(|_| !is_smtp)
+                .map(|(user, password)| Login::new(user, Secret::new(password)));
+            check.server_name = name.filter(|_| security != Security::Plain);
+            check.ehlo = ehlo && is_smtp;
+            if is_smtp {
+                check = check.with_helo_name("lb1.example.net");
+            }
+            let longest = check.total_timeout + BuiltCheck::SLACK;
+            (Arc::new(check), longest)
+        },
+    )
+}
+
+fn dialogue() -> impl Strategy<Value = Timed> {
+    let bytes = || vec(any::<u8>(), 1..20);
+    let pattern = select(vec!["^220 .*$", r#"(?m)"\xff\x{a5}""#, "a|b{2,3}"]);
+    let steps = vec((0_u8..9, bytes(), micros(1..60_000_000), pattern), 1..6);
+    let parts = (
+        steps,
+        any::<bool>(),
+        1..=SendExpect::MOST,
+        micros(1..9_000_000),
+    );
+    parts.prop_map(|(steps, tls, limit, timeout)| -> Timed {
+        let mut check = SendExpect::new(timeout).with_tls(tls);
+        check.limit = limit;
+        check.server_name = tls.then(|| "a.example.net".to_owned());
+        for (step, bytes, time, pattern) in steps {
+            check = match step {
+                0 => check.with_send(bytes),
+                1 => check.with_expect(bytes),
+                2 => check.with_prefix(bytes),
+                3 => check.with_line(bytes),
+                4 => check.with_pattern(&pattern.replace('"', r"\x22")).unwrap(),
+                5 => check.with_silence(time),
+                6 => check.with_end(),
+                7 => check.with_close(),
+                _ => check.with_start_tls(),
+            };
+        }
+        let longest = check.total_timeout() + BuiltCheck::SLACK;
+        (Arc::new(check), longest)
+    })
+}
+
+fn agent() -> impl Strategy<Value = Timed> {
+    let parts = (vec(any::<u8>(), 0..20), any::<bool>(), micros(1..9_000_000));
+    parts.prop_map(|(send, optional, timeout)| -> Timed {
+        let mut check = AgentCheck::new(timeout).with_send(send);
+        check.optional = optional;
+        (Arc::new(check), 3 * timeout + BuiltCheck::SLACK)
+    })
+}
+
 fn probe() -> impl Strategy<Value = Timed> {
     let tcp = micros(1..9_000_000).prop_map(|timeout| -> Timed {
         (
@@ -84,7 +168,14 @@ fn probe() -> impl Strategy<Value = Timed> {
             )
         },
     );
-    prop_oneof![tcp.boxed(), http.boxed(), misc.boxed()]
+    prop_oneof![
+        tcp.boxed(),
+        http.boxed(),
+        misc.boxed(),
+        protocol().boxed(),
+        dialogue().boxed(),
+        agent().boxed()
+    ]
 }
 
 prop_compose! {
@@ -172,13 +263,7 @@ fn method() -> impl Strategy<Value = ForwardingMethod> {
 
 /// Checks that are kept and do not run.
 fn pending() -> impl Strategy<Value = Vec<PendingCheck>> {
-    let none: [&str; 0] = [];
-    let host = CheckSetting::new("host", none).with_block(vec![
-        CheckSetting::new("connect_ip", ["192.0.2.9"]),
-        CheckSetting::new("connect_port", ["25"]),
-    ]);
     let checks = vec![
-        PendingCheck::new("SMTP_CHECK", [host, CheckSetting::new("retry", ["3"])]),
         PendingCheck::new("PING_CHECK", []),
         PendingCheck::new("BFD_CHECK", [CheckSetting::new("name", ["one"])]),
     ];

@@ -28,7 +28,7 @@ pub(super) use self::root::read as read_file;
 pub(super) use self::server::virtual_server as read_virtual_server;
 
 /// All tables, in the order in which they are explained.
-static TABLES: [&dyn Definitions; 18] = [
+static TABLES: [&dyn Definitions; 22] = [
     &root::ROOT,
     &global::GLOBAL,
     &instance::INSTANCE,
@@ -45,6 +45,10 @@ static TABLES: [&dyn Definitions; 18] = [
     &check::COMMON,
     &check::HTTP,
     &check::URL,
+    &check::SMTP,
+    &check::PROTOCOL,
+    &check::SEND_EXPECT,
+    &check::AGENT,
     &check::OTHER,
     &check::FILE,
 ];

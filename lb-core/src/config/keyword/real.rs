@@ -167,8 +167,56 @@ const REAL_KEYWORDS: &[Real] = &[
         Value::Elsewhere("{ … }"),
     )
     .opens(Level::Check)
-    .tier(2)
-    .later(),
+    .tier(2),
+    Real::new(
+        "SEND_EXPECT_CHECK",
+        "Checks that a server answers as expected, step by step.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
+    Real::new(
+        "IMAP_CHECK",
+        "Checks that a server of IMAP greets, and takes a login if one is given.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
+    Real::new(
+        "POP3_CHECK",
+        "Checks that a server of POP3 greets, and takes a login if one is given.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
+    Real::new(
+        "FTP_CHECK",
+        "Checks that a server of FTP greets, and takes a login if one is given.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
+    Real::new(
+        "NNTP_CHECK",
+        "Checks that a news server greets, and takes a login if one is given.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
+    Real::new(
+        "REDIS_CHECK",
+        "Checks that Redis answers PING, and takes a password if one is given.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
+    Real::new(
+        "AGENT_CHECK",
+        "Asks an agent on the server for its state and weight, in the protocol of HAProxy.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
     Real::new(
         "SSL_GET",
         "Checks pages over TLS as HTTP_GET does.",
@@ -230,6 +278,9 @@ pub(super) fn real_server(context: &mut Context<'_>, block: NodeId) -> RealServe
             continue;
         }
         match context.vocabulary.block(Level::RealServer, keyword) {
+            Some(_) if context.refuses_own(Some(Level::RealServer), keyword) => {
+                context.refuse_own(line);
+            }
             Some(_) if context.registry.get(keyword).is_some() => {
                 context.extra(line, 0);
                 server.checks.push(line);

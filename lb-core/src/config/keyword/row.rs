@@ -245,6 +245,7 @@ impl<T> Definitions for Table<T> {
                 level: *level,
                 keyword: keyword.name,
                 opens: keyword.opens,
+                own: keyword.own,
             })
         }))
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lb_check::{
     ArgumentError, Arguments, BuiltCheck, CheckContext, FirstVerdict, HealthCheck, Initial, Input,
-    Policy, ProbeSpec, Problem, SOCKET_KEYWORDS, Target,
+    Policy, ProbeSpec, Problem, SCHEDULE_KEYWORDS, SOCKET_KEYWORDS, Target,
 };
 use lb_ipvs::{ForwardingMethod, ServiceKey};
 
@@ -32,7 +32,7 @@ const DEEPEST: usize = 8;
 /// The most lines of a block of a check: a factory gets each as a value of its own.
 const MOST_LINES: usize = 4096;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Socket {
     ip: Option<At<IpAddr>>,
     port: Option<At<u16>>,
@@ -42,21 +42,62 @@ struct Socket {
     mark: Option<At<u32>>,
 }
 
-/// One check of a real server; none if it cannot be made, which has been reported.
-pub(super) fn check(
+/// The lines of a check that its factory does not read.
+#[derive(Default)]
+struct Common {
+    defaults: CheckDefaults,
+    socket: Socket,
+    log_all_failures: Option<At<bool>>,
+}
+
+impl Common {
+    /// Reads a line if it is one of these.
+    fn read(&mut self, context: &mut Context<'_>, line: NodeId, uses_socket: bool) -> bool {
+        let (keyword, _) = context.keyword(line);
+        match keyword {
+            "log_all_failures" => {
+                let value = context.boolean(line);
+                context.set(line, &mut self.log_all_failures, value);
+            }
+            "connect_timeout" if !uses_socket => return false,
+            _ if self.defaults.read(context, line, keyword) => {}
+            _ if uses_socket && SOCKET_KEYWORDS.contains(&keyword) => {
+                self.socket.read(context, line, keyword);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// These settings where they are given, else the outer ones.
+    fn or(self, outer: &Self) -> Self {
+        Self {
+            defaults: self.defaults.or(&outer.defaults),
+            socket: self.socket.or(&outer.socket),
+            log_all_failures: self.log_all_failures.or(outer.log_all_failures),
+        }
+    }
+}
+
+/// Adds the check of a block to `checks`, or one for each `host` of an `SMTP_CHECK`; none if it cannot be made, which
+/// has been reported.
+pub(super) fn add_checks(
     context: &mut Context<'_>,
     place: &Place<'_>,
     real: &RealServerConfig,
     outer: &CheckDefaults,
     address: SocketAddr,
     block: NodeId,
-) -> Option<CheckSpec> {
-    let (name, span) = context.keyword(block);
-    let factory = context.registry.get(name)?;
-    let mut own = CheckDefaults::default();
-    let mut socket = Socket::default();
-    let mut log_all_failures = None;
+    checks: &mut Vec<CheckSpec>,
+) {
+    let (name, _) = context.keyword(block);
+    let Some(factory) = context.registry.get(name) else {
+        return;
+    };
+    let uses_socket = factory.uses_socket();
+    let mut common = Common::default();
     let mut arguments = Arguments::block(name, []);
+    let mut hosts = Vec::new();
     arguments.tag = tag(block);
     for (count, line) in context.lines(block).enumerate() {
         let (keyword, span) = context.keyword(line);
@@ -66,32 +107,83 @@ pub(super) fn check(
             break;
         }
         match keyword {
+            _ if context.refuses_own(context.tree.level(block), keyword) => {
+                context.refuse_own(line);
+            }
             _ if !factory.uses_schedule() => {
                 arguments.children.extend(argument(context, line, DEEPEST));
-            }
-            "log_all_failures" => {
-                let value = context.boolean(line);
-                context.set(line, &mut log_all_failures, value);
             }
             "nb_get_retry" if context.tree.level(block) == Some(Level::Http) => {
                 let finding = Diagnostic::warning(span, "`nb_get_retry` is deprecated");
                 context.findings.push(finding.note("write `retry`"));
                 let value = context.number(line, 0..=u32::MAX);
-                context.set(line, &mut own.retries, value);
+                context.set(line, &mut common.defaults.retries, value);
             }
             "nb_get_retry" => obsolete(context, line, "write `retry`"),
-            "connect_timeout" if !factory.uses_socket() => {
-                arguments.children.extend(argument(context, line, DEEPEST));
-            }
-            _ if own.read(context, line, keyword) => {}
-            _ if factory.uses_socket() && SOCKET_KEYWORDS.contains(&keyword) => {
-                socket.read(context, line, keyword);
-            }
+            "host" if name == "SMTP_CHECK" => hosts.push(line),
+            _ if common.read(context, line, uses_socket) => {}
             _ => arguments.children.extend(argument(context, line, DEEPEST)),
         }
     }
-    own.exclude_contradictions(context);
-    let settings = own.or(outer);
+    if hosts.is_empty() {
+        checks.extend(check(
+            context, place, real, outer, address, block, &arguments, common,
+        ));
+        return;
+    }
+    for host in hosts {
+        let own = host_lines(context, host).or(&common);
+        checks.extend(check(
+            context, place, real, outer, address, block, &arguments, own,
+        ));
+    }
+}
+
+/// The lines of a `host` of an `SMTP_CHECK`: an older form, which makes a check for each host.
+fn host_lines(context: &mut Context<'_>, host: NodeId) -> Common {
+    let (_, span) = context.keyword(host);
+    let finding = Diagnostic::warning(span, "`host` is deprecated").silent();
+    let note = "write an `SMTP_CHECK` with these lines for each host";
+    context.findings.push(finding.note(note));
+    context.only_block(host);
+    let mut common = Common::default();
+    for line in context.lines(host) {
+        let (keyword, span) = context.keyword(line);
+        if !common.read(context, line, true) && !keyword.is_empty() {
+            let names = SOCKET_KEYWORDS.iter().chain(SCHEDULE_KEYWORDS).copied();
+            let suggestion = nearest(keyword, names);
+            let finding = Diagnostic::error(span, format!("unknown keyword `{keyword}`"));
+            context.findings.push(finding.suggest(suggestion));
+        }
+    }
+    common
+}
+
+/// One check of a real server; none if it cannot be made, which has been reported.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the surroundings of a check, each used once"
+)]
+fn check(
+    context: &mut Context<'_>,
+    place: &Place<'_>,
+    real: &RealServerConfig,
+    outer: &CheckDefaults,
+    address: SocketAddr,
+    block: NodeId,
+    arguments: &Arguments,
+    common: Common,
+) -> Option<CheckSpec> {
+    let (name, span) = context.keyword(block);
+    let factory = context.registry.get(name)?;
+    let Common {
+        mut defaults,
+        socket,
+        log_all_failures,
+    } = common;
+    defaults.exclude_contradictions(context);
+    let is_own_way = defaults.via_vip.is_some();
+    let settings = defaults.or(outer);
     let interval = settings.delay_loop.map_or(DELAY_LOOP, |at| at.value);
     let mut surroundings = CheckContext::new(address);
     surroundings.virtual_server.clone_from(&place.name);
@@ -114,12 +206,12 @@ pub(super) fn check(
     surroundings.scripts = place.global.script_rules.clone();
     let way = Way {
         name,
-        own: own.via_vip.is_some(),
+        own: is_own_way,
         setting: settings.via_vip,
         connects: factory.uses_socket() && name != "PING_CHECK",
         real_server: address.ip(),
     };
-    let mut built = match factory.build(&arguments, &surroundings) {
+    let mut built = match factory.build(arguments, &surroundings) {
         Ok(built) => built,
         Err(errors) => {
             for error in errors {
@@ -341,6 +433,18 @@ impl Socket {
         }
     }
 
+    /// These settings where they are given, else the outer ones.
+    fn or(self, outer: &Self) -> Self {
+        Self {
+            ip: self.ip.or(outer.ip),
+            port: self.port.or(outer.port),
+            source_ip: self.source_ip.or(outer.source_ip),
+            source_port: self.source_port.or(outer.source_port),
+            device: self.device.or_else(|| outer.device.clone()),
+            mark: self.mark.or(outer.mark),
+        }
+    }
+
     /// None if the check cannot get there, which has been reported.
     fn target(self, context: &mut Context<'_>, real_server: SocketAddr) -> Option<Target> {
         let ip = self.ip.map_or_else(|| real_server.ip(), |at| at.value);
@@ -502,7 +606,6 @@ fn not_yet(severity: Severity, span: Span, keyword: &str) -> Diagnostic {
 fn check_knows(check: &str, keyword: &str) -> bool {
     let own = match check {
         "MISC_CHECK" => "misc_path misc_timeout misc_dynamic user",
-        "SMTP_CHECK" => "helo_name host",
         "DNS_CHECK" => "type name",
         "UDP_CHECK" => "payload require_reply min_reply_length max_reply_length",
         "BFD_CHECK" => "name",

@@ -380,7 +380,7 @@ impl Place<'_> {
         // Exactly as many: a filter would make room for four.
         let mut checks = Vec::with_capacity(real.checks.len());
         for block in &real.checks {
-            checks.extend(check::check(context, self, real, &defaults, target, *block));
+            check::add_checks(context, self, real, &defaults, target, *block, &mut checks);
         }
         if !real.valid || !self.written.valid {
             return None;

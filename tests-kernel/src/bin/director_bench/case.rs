@@ -16,8 +16,6 @@ use super::server::Server;
 
 /// Real servers of a virtual server.
 const REAL_SERVERS: u32 = 4;
-/// Seconds between two checks of a real server.
-const DELAY_LOOP: u32 = 10;
 /// Ten times what the slower program takes to start.
 const DEADLINE: Duration = Duration::from_secs(600);
 /// How long after a change the daemon has no work left but its checks.
@@ -26,21 +24,54 @@ const REST: Duration = Duration::from_secs(5);
 const VIRTUAL: u32 = 100;
 const REAL: u32 = 150;
 
-/// How many virtual servers, and whether their real servers have a `TCP_CHECK`.
+/// How many virtual servers, and the check of their real servers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Case {
     pub(crate) virtual_servers: u32,
-    pub(crate) checks: bool,
+    pub(crate) check: Option<Check>,
+}
+
+/// A check of all real servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Check {
+    Tcp,
+    Http,
+}
+
+impl Check {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "TCP_CHECK",
+            Self::Http => "HTTP_GET",
+        }
+    }
+
+    /// Seconds between two checks of a real server: this guest can make so many.
+    const fn delay_loop(self) -> u32 {
+        match self {
+            Self::Tcp => 10,
+            Self::Http => 40,
+        }
+    }
+
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Tcp => "    TCP_CHECK {\n      connect_timeout 3\n    }\n",
+            Self::Http => {
+                "    HTTP_GET {\n      url {\n        path /\n        status_code 200\n      }\n      \
+                 connect_timeout 3\n    }\n"
+            }
+        }
+    }
 }
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let checks = if self.checks {
-            "`TCP_CHECK`"
-        } else {
-            "no checks"
-        };
-        write!(f, "{} × {REAL_SERVERS}, {checks}", self.virtual_servers)
+        write!(f, "{} × {REAL_SERVERS}, ", self.virtual_servers)?;
+        match self.check {
+            Some(check) => write!(f, "`{}`", check.name()),
+            None => f.write_str("no checks"),
+        }
     }
 }
 
@@ -87,7 +118,7 @@ impl Case {
         let lan = Lan::new()?;
         let host = lan.host("director", Ipv4Addr::new(192, 0, 2, 1))?;
         host.netns().ip("route add local 10.0.0.0/8 dev lo")?;
-        let _server = Server::start(host.netns())?;
+        let _server = Server::start(host.netns(), self.check)?;
         let netns = host.netns().clone();
         let mut daemon = Director::new(host, software, &self.configuration(1))?;
 
@@ -104,8 +135,8 @@ impl Case {
         })?;
         let start = begin.elapsed().as_secs_f64();
         let start_cpu = processor_seconds(&netns)?;
-        if self.checks {
-            pause(Duration::from_secs(u64::from(DELAY_LOOP) * 2));
+        if let Some(check) = self.check {
+            pause(Duration::from_secs(u64::from(check.delay_loop()) * 2));
         }
         pause(REST);
         let resident = Memory::Resident.of_processes(&netns)?;
@@ -151,16 +182,13 @@ impl Case {
     /// The weight is that of the first real server; all others have 1.
     fn configuration(self, weight: u32) -> String {
         let mut text = String::from("global_defs {\n  router_id bench\n}\n");
-        let check = if self.checks {
-            "    TCP_CHECK {\n      connect_timeout 3\n    }\n"
-        } else {
-            ""
-        };
+        let check = self.check.map_or("", Check::text);
+        let delay_loop = self.check.map_or(10, Check::delay_loop);
         for number in 0..self.virtual_servers {
             let (high, low) = (number / 250, number % 250);
             let _ = write!(
                 text,
-                "virtual_server 10.{}.{low}.1 80 {{\n  delay_loop {DELAY_LOOP}\n  lb_algo wrr\n  lb_kind \
+                "virtual_server 10.{}.{low}.1 80 {{\n  delay_loop {delay_loop}\n  lb_algo wrr\n  lb_kind \
                  DR\n  protocol TCP\n",
                 VIRTUAL + high
             );

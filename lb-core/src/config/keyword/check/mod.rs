@@ -7,6 +7,7 @@ mod common;
 mod http;
 mod other;
 mod policy;
+mod text;
 
 use super::row::Keyword;
 
@@ -14,5 +15,6 @@ pub(in crate::config) use self::binary::FILE;
 pub(in crate::config) use self::common::COMMON;
 pub(in crate::config) use self::http::{HTTP, URL};
 pub(in crate::config) use self::other::OTHER;
+pub(in crate::config) use self::text::{AGENT, PROTOCOL, SEND_EXPECT, SMTP};
 
 type Check = Keyword<()>;

@@ -33,18 +33,6 @@ const OTHER_KEYWORDS: &[Check] = &[
     )
     .default("script_user"),
     Check::new(
-        "helo_name",
-        "Sets the name in the greeting of SMTP_CHECK.",
-        Value::Elsewhere("NAME"),
-    )
-    .later(),
-    Check::new(
-        "host",
-        "Sets another target of SMTP_CHECK.",
-        Value::Elsewhere("{ … }"),
-    )
-    .later(),
-    Check::new(
         "max_reply_length",
         "Sets the longest reply of UDP_CHECK.",
         Value::Elsewhere("NUMBER, 0 to 65535"),
